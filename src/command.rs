@@ -1,0 +1,483 @@
+//! Commands: everything that may change the venue, and their bodies in a [`Frame`].
+//!
+//! ```text
+//!            0                8                16               24     26      28   29   30   31
+//! enter      │ id             │ price          │ quantity       │ firm │ group │side│type│tif │opts│
+//! replace    │ id             │ price          │ quantity       │ new id                           │
+//! reduce     │ id             │ quantity       │
+//! cancel     │ id             │
+//! ```
+
+use crate::domain::{
+    FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SeqNo,
+    SessionId, Side, SymbolId, Tick, TimeInForce,
+};
+use crate::frame::{Frame, FrameKind};
+use crate::reason::Reason;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
+
+/// One command, before or after it has its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Who sent it.
+    pub session: SessionId,
+    /// The instrument it concerns: the shard that owns it acts. [`SymbolId::NONE`] for an unknown
+    /// one and for commands that concern the whole venue.
+    pub symbol: SymbolId,
+    /// What the gateway found, journaled with the command so that no replay has to find it again.
+    /// On an enter, a replace or a definition: the reason why it must be refused. On a reduce or a
+    /// cancel: the reason to give if the order is not live.
+    pub verdict: Reason,
+    /// What to do.
+    pub action: Action,
+}
+
+/// What a command does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A new order.
+    Enter(Enter),
+    /// A lower total quantity; the order keeps its priority.
+    Reduce {
+        /// The order.
+        id: OrderId,
+        /// The new total (executed and open).
+        quantity: Quantity,
+    },
+    /// New terms with new priority.
+    Replace {
+        /// The order that goes.
+        id: OrderId,
+        /// The order that comes.
+        new_id: OrderId,
+        /// The new total (executed and open).
+        quantity: Quantity,
+        /// The new limit.
+        price: Price,
+    },
+    /// The end of an order.
+    Cancel {
+        /// The order.
+        id: OrderId,
+    },
+    /// The end of every order that matches.
+    MassCancel(MassCancel),
+    /// A new instrument, `Command::symbol`.
+    DefineSymbol(DefineSymbol),
+    /// A new session, `Command::session`.
+    DefineSession {
+        /// Its name.
+        name: Name,
+        /// The firm of its orders if they name none.
+        firm: FirmId,
+    },
+    /// A new firm.
+    DefineFirm {
+        /// The firm.
+        firm: FirmId,
+        /// Its name.
+        name: Name,
+    },
+}
+
+/// A new order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enter {
+    /// The session's number for it.
+    pub id: OrderId,
+    /// The limit; zero on a market or market-to-limit order.
+    pub price: Price,
+    /// The quantity.
+    pub quantity: Quantity,
+    /// The firm that owns it.
+    pub firm: FirmId,
+    /// A group for self-trade prevention instead of the firm; zero for none.
+    pub group: u16,
+    /// Side and sell marking.
+    pub side: Side,
+    /// The type.
+    pub order_type: OrderType,
+    /// The time in force.
+    pub tif: TimeInForce,
+    /// Whether it must not take liquidity.
+    pub post_only: PostOnly,
+    /// What happens when it would trade with its own firm or group.
+    pub self_trade: SelfTrade,
+}
+
+/// Which orders a mass cancel ends: those for which every given field matches. The instrument is
+/// `Command::symbol`, [`SymbolId::NONE`] for all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MassCancel {
+    /// Orders of this session.
+    pub session: Option<SessionId>,
+    /// Orders of this firm.
+    pub firm: Option<FirmId>,
+    /// Orders of this self-trade group.
+    pub group: Option<u16>,
+    /// `true`: bids, `false`: offers.
+    pub buy: Option<bool>,
+}
+
+/// A new instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DefineSymbol {
+    /// Its name.
+    pub name: Name,
+    /// The value of one tick.
+    pub tick: Tick,
+    /// Quantities are multiples of this; at least 1.
+    pub lot: Quantity,
+    /// How far a market order may trade from the reference price, in basis points; zero for no limit.
+    pub collar_bps: u32,
+    /// The prior close, the reference price until the first trade; zero for none.
+    pub reference: Price,
+}
+
+/// A command with its place and its official time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sequenced {
+    /// Its place.
+    pub seqno: SeqNo,
+    /// Its official time.
+    pub time: Nanos,
+    /// The command.
+    pub command: Command,
+}
+
+impl Action {
+    /// Whether every shard has a part in it, given the symbol of the command.
+    #[inline]
+    pub fn is_venue_wide(&self, symbol: SymbolId) -> bool {
+        matches!(self, Action::MassCancel(_)) && symbol == SymbolId::NONE
+    }
+
+    /// Whether it names something: an instrument, a session or a firm.
+    pub fn is_definition(&self) -> bool {
+        matches!(
+            self,
+            Action::DefineSymbol(_) | Action::DefineSession { .. } | Action::DefineFirm { .. }
+        )
+    }
+}
+
+/// Whether every shard has a part in the command of a frame; for stages that need no more than that.
+#[inline]
+pub fn is_venue_wide(kind: FrameKind, symbol: SymbolId) -> bool {
+    kind == FrameKind::MassCancel && symbol == SymbolId::NONE
+}
+
+#[derive(TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct EnterBody {
+    id: u64,
+    price: i64,
+    quantity: u64,
+    firm: u16,
+    group: u16,
+    side: Side,
+    order_type: OrderType,
+    tif: TimeInForce,
+    /// Post-only in the low two bits, self-trade mode above.
+    options: u8,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct ReduceBody {
+    id: u64,
+    quantity: u64,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct ReplaceBody {
+    id: u64,
+    price: i64,
+    quantity: u64,
+    new_id: u64,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct CancelBody {
+    id: u64,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct MassCancelBody {
+    /// Bits 0 to 3: session, firm, group, side are given; bit 4: the side is buy.
+    given: u32,
+    session: u32,
+    firm: u16,
+    group: u16,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct DefineSymbolBody {
+    name: Name,
+    tick: u64,
+    lot: u64,
+    reference: i64,
+    collar_bps: u32,
+    tick_scale: u32,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct DefineNameBody {
+    name: Name,
+    firm: u16,
+    zero: [u16; 3],
+}
+
+const _: () = assert!(size_of::<EnterBody>() == 32 && size_of::<ReplaceBody>() == 32);
+
+impl Command {
+    /// Writes the command into a frame; [`Frame::seal`] completes it.
+    #[inline]
+    pub fn encode(&self, frame: &mut Frame) {
+        match self.action {
+            Action::Enter(e) => frame.write(
+                FrameKind::Enter,
+                &EnterBody {
+                    id: e.id.0,
+                    price: e.price.0,
+                    quantity: e.quantity.0,
+                    firm: e.firm.0,
+                    group: e.group,
+                    side: e.side,
+                    order_type: e.order_type,
+                    tif: e.tif,
+                    options: e.post_only as u8 | (e.self_trade as u8) << 2,
+                },
+            ),
+            Action::Reduce { id, quantity } => {
+                frame.write(FrameKind::Reduce, &ReduceBody { id: id.0, quantity: quantity.0 })
+            }
+            Action::Replace { id, new_id, quantity, price } => frame.write(
+                FrameKind::Replace,
+                &ReplaceBody { id: id.0, price: price.0, quantity: quantity.0, new_id: new_id.0 },
+            ),
+            Action::Cancel { id } => frame.write(FrameKind::Cancel, &CancelBody { id: id.0 }),
+            Action::MassCancel(m) => frame.write(FrameKind::MassCancel, &mass_cancel_body(m)),
+            Action::DefineSymbol(d) => frame.write(
+                FrameKind::DefineSymbol,
+                &DefineSymbolBody {
+                    name: d.name,
+                    tick: d.tick.mantissa,
+                    lot: d.lot.0,
+                    reference: d.reference.0,
+                    collar_bps: d.collar_bps,
+                    tick_scale: u32::from(d.tick.scale),
+                },
+            ),
+            Action::DefineSession { name, firm } => frame.write(
+                FrameKind::DefineSession,
+                &DefineNameBody { name, firm: firm.0, zero: [0; 3] },
+            ),
+            Action::DefineFirm { firm, name } => frame
+                .write(FrameKind::DefineFirm, &DefineNameBody { name, firm: firm.0, zero: [0; 3] }),
+        }
+        frame.header.verdict = self.verdict as u8;
+        frame.header.session = self.session.0;
+        frame.header.symbol = self.symbol.0;
+    }
+
+    /// Reads the command of a frame; `None` if the frame is bookkeeping or holds a value that no
+    /// writer of this version writes.
+    #[inline]
+    pub fn decode(frame: &Frame) -> Option<Command> {
+        let action = match frame.kind()? {
+            FrameKind::Enter => {
+                let b: &EnterBody = frame.body()?;
+                Action::Enter(Enter {
+                    id: OrderId(b.id),
+                    price: Price(b.price),
+                    quantity: Quantity(b.quantity),
+                    firm: FirmId(b.firm),
+                    group: b.group,
+                    side: b.side,
+                    order_type: b.order_type,
+                    tif: b.tif,
+                    post_only: PostOnly::from_code(b.options & 3)?,
+                    self_trade: SelfTrade::from_code(b.options >> 2)?,
+                })
+            }
+            FrameKind::Reduce => {
+                let b: &ReduceBody = frame.body()?;
+                Action::Reduce { id: OrderId(b.id), quantity: Quantity(b.quantity) }
+            }
+            FrameKind::Replace => {
+                let b: &ReplaceBody = frame.body()?;
+                Action::Replace {
+                    id: OrderId(b.id),
+                    new_id: OrderId(b.new_id),
+                    quantity: Quantity(b.quantity),
+                    price: Price(b.price),
+                }
+            }
+            FrameKind::Cancel => {
+                let b: &CancelBody = frame.body()?;
+                Action::Cancel { id: OrderId(b.id) }
+            }
+            FrameKind::MassCancel => Action::MassCancel(mass_cancel(frame.body()?)),
+            FrameKind::DefineSymbol => {
+                let b: &DefineSymbolBody = frame.body()?;
+                let scale = u8::try_from(b.tick_scale).ok()?;
+                Action::DefineSymbol(DefineSymbol {
+                    name: b.name,
+                    tick: Tick { mantissa: b.tick, scale },
+                    lot: Quantity(b.lot),
+                    collar_bps: b.collar_bps,
+                    reference: Price(b.reference),
+                })
+            }
+            FrameKind::DefineSession => {
+                let b: &DefineNameBody = frame.body()?;
+                Action::DefineSession { name: b.name, firm: FirmId(b.firm) }
+            }
+            FrameKind::DefineFirm => {
+                let b: &DefineNameBody = frame.body()?;
+                Action::DefineFirm { firm: FirmId(b.firm), name: b.name }
+            }
+            FrameKind::EpochStart
+            | FrameKind::CommitMark
+            | FrameKind::HashProbe
+            | FrameKind::SegmentEnd => return None,
+        };
+        Some(Command {
+            session: frame.session(),
+            symbol: frame.symbol(),
+            verdict: Reason::from_code(frame.header.verdict)?,
+            action,
+        })
+    }
+}
+
+impl Sequenced {
+    /// Reads a command with its place and time. See [`Command::decode`].
+    #[inline]
+    pub fn decode(frame: &Frame) -> Option<Sequenced> {
+        let command = Command::decode(frame)?;
+        Some(Sequenced { seqno: frame.seqno(), time: frame.time(), command })
+    }
+}
+
+fn mass_cancel_body(m: MassCancel) -> MassCancelBody {
+    let given = u32::from(m.session.is_some())
+        | u32::from(m.firm.is_some()) << 1
+        | u32::from(m.group.is_some()) << 2
+        | u32::from(m.buy.is_some()) << 3
+        | u32::from(m.buy == Some(true)) << 4;
+    MassCancelBody {
+        given,
+        session: m.session.unwrap_or_default().0,
+        firm: m.firm.unwrap_or_default().0,
+        group: m.group.unwrap_or_default(),
+    }
+}
+
+fn mass_cancel(b: &MassCancelBody) -> MassCancel {
+    let given = |bit: u32| b.given & (1 << bit) != 0;
+    MassCancel {
+        session: given(0).then_some(SessionId(b.session)),
+        firm: given(1).then_some(FirmId(b.firm)),
+        group: given(2).then_some(b.group),
+        buy: given(3).then_some(given(4)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zerocopy::IntoBytes;
+
+    fn samples() -> Vec<Action> {
+        let enter = Enter {
+            id: OrderId(u64::MAX),
+            price: Price(i64::MAX),
+            quantity: Quantity(3),
+            firm: FirmId(4),
+            group: 5,
+            side: Side::ShortExempt,
+            order_type: OrderType::MarketToLimit,
+            tif: TimeInForce::Fok,
+            post_only: PostOnly::Slide,
+            self_trade: SelfTrade::CancelSmallest,
+        };
+        let name = Name::new("ABCDEFGHIJKLMNOP").unwrap();
+        let all = MassCancel {
+            session: Some(SessionId(1)),
+            firm: Some(FirmId(2)),
+            group: Some(3),
+            buy: Some(true),
+        };
+        vec![
+            Action::Enter(enter),
+            Action::Reduce { id: OrderId(1), quantity: Quantity(2) },
+            Action::Replace {
+                id: OrderId(1),
+                new_id: OrderId(2),
+                quantity: Quantity(3),
+                price: Price(4),
+            },
+            Action::Cancel { id: OrderId(7) },
+            Action::MassCancel(all),
+            Action::MassCancel(MassCancel { buy: Some(false), ..MassCancel::default() }),
+            Action::DefineSymbol(DefineSymbol {
+                name,
+                tick: Tick { mantissa: 25, scale: 2 },
+                lot: Quantity(100),
+                collar_bps: 500,
+                reference: Price(9),
+            }),
+            Action::DefineSession { name, firm: FirmId(1) },
+            Action::DefineFirm { firm: FirmId(1), name },
+        ]
+    }
+
+    #[test]
+    fn every_command_reads_back() {
+        for action in samples() {
+            let command = Command {
+                session: SessionId(11),
+                symbol: SymbolId(12),
+                verdict: Reason::OffTick,
+                action,
+            };
+            let mut frame = Frame::default();
+            frame.as_mut_bytes().fill(0xAA);
+            command.encode(&mut frame);
+            frame.seal(SeqNo(13), Nanos(14), 15);
+            let frame = Frame::read(frame.bytes()).unwrap();
+            let expected = Sequenced { seqno: SeqNo(13), time: Nanos(14), command };
+            assert_eq!(Sequenced::decode(&frame), Some(expected));
+        }
+    }
+
+    #[test]
+    fn everyday_commands_fit_one_line() {
+        for action in &samples()[..6] {
+            let mut frame = Frame::default();
+            let (session, symbol) = (SessionId(1), SymbolId(1));
+            Command { session, symbol, verdict: Reason::None, action: *action }.encode(&mut frame);
+            assert_eq!(frame.bytes().len(), 64, "{action:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_with_an_impossible_value_is_no_command() {
+        let mut frame = Frame::default();
+        let action = samples()[0];
+        let (session, symbol) = (SessionId(1), SymbolId(1));
+        Command { session, symbol, verdict: Reason::None, action }.encode(&mut frame);
+        for at in 32 + 28..64 {
+            let mut bad = frame;
+            bad.as_mut_bytes()[at] = 0xFF;
+            assert_eq!(Command::decode(&bad), None, "byte {at}");
+        }
+    }
+}

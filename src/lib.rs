@@ -1,0 +1,9 @@
+//! Ringside: a stock exchange core for one machine.
+
+pub mod command;
+pub mod domain;
+pub mod engine;
+pub mod frame;
+pub mod hash;
+pub mod reason;
+pub mod report;

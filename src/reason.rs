@@ -1,0 +1,116 @@
+//! Why an order was refused or cancelled: the one table from which the stable numbers, the names in
+//! files, the codes of the wire protocols and the texts come.
+//!
+//! A number is never reused. OUCH codes are those of OUCH 5.0: a letter for a cancel, a number for a
+//! reject. FIX values are OrdRejReason (103) and, for a cancel request that was refused,
+//! CxlRejReason (102).
+
+use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
+
+/// What a protocol says for a reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ouch {
+    /// The `Reason` letter of a Canceled message.
+    Cancel(char),
+    /// The `Reason` number of a Rejected message.
+    Reject(u16),
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal $name:literal, $ouch:expr, fix $fix:literal, $text:literal;)*) => {
+        /// The cause of a reject or a cancel.
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, Hash, IntoBytes, TryFromBytes, Immutable,
+            KnownLayout,
+        )]
+        #[repr(u8)]
+        pub enum Reason {
+            /// No cause: nothing was refused or cancelled.
+            None = 0,
+            $(#[doc = $text] $variant = $code),*
+        }
+
+        impl Reason {
+            /// Every cause, in the order of its number.
+            pub const ALL: &'static [Reason] = &[$(Reason::$variant),*];
+
+            /// The cause with this number.
+            #[inline]
+            pub fn from_code(code: u8) -> Option<Self> {
+                match code { 0 => Some(Self::None), $($code => Some(Self::$variant),)* _ => None }
+            }
+
+            /// Its name in files and reports.
+            pub fn name(self) -> &'static str {
+                match self { Self::None => "none", $(Self::$variant => $name),* }
+            }
+
+            /// Its OUCH code.
+            pub fn ouch(self) -> Option<Ouch> {
+                match self { Self::None => None, $(Self::$variant => Some($ouch)),* }
+            }
+
+            /// Its FIX value.
+            pub fn fix(self) -> u16 {
+                match self { Self::None => 0, $(Self::$variant => $fix),* }
+            }
+
+            /// What it means, for people.
+            pub fn text(self) -> &'static str {
+                match self { Self::None => "", $(Self::$variant => $text),* }
+            }
+        }
+    };
+}
+
+use Ouch::{Cancel, Reject};
+
+reasons! {
+    // Cancels.
+    User = 1 "user", Cancel('U'), fix 0, "The client asked for it.";
+    IocRemainder = 2 "ioc_remainder", Cancel('I'), fix 0, "The rest of an immediate-or-cancel order.";
+    FokNotFillable = 3 "fok_not_fillable", Cancel('I'), fix 0, "A fill-or-kill order that could not be filled whole.";
+    NoLiquidity = 4 "no_liquidity", Cancel('I'), fix 0, "A market order found nothing more to trade with.";
+    Collar = 5 "collar", Cancel('K'), fix 0, "The next trade of a market order would be outside the collar.";
+    SelfTrade = 6 "self_trade", Cancel('Q'), fix 0, "It would have traded with its own firm or group.";
+    Halt = 7 "halt", Cancel('H'), fix 0, "The symbol is halted.";
+    Expired = 8 "expired", Cancel('T'), fix 0, "Its time in force ended.";
+    Disconnect = 9 "disconnect", Cancel('U'), fix 0, "Its session ended and asked for cancel on disconnect.";
+    MassCancel = 10 "mass_cancel", Cancel('U'), fix 0, "A mass cancel covered it.";
+    Risk = 11 "risk", Cancel('S'), fix 3, "A risk limit.";
+    AuctionLeftover = 12 "auction_leftover", Cancel('C'), fix 0, "An auction order that the uncross left over.";
+    ReplacedInvalid = 13 "replaced_invalid", Cancel('Z'), fix 99, "A replace of it had invalid terms.";
+    Operator = 14 "operator", Cancel('S'), fix 0, "The operator of the venue.";
+    StopCascade = 15 "stop_cascade", Cancel('Z'), fix 0, "A cascade of stop orders passed its cap.";
+
+    // Rejects.
+    UnknownSymbol = 32 "unknown_symbol", Reject(0x0017), fix 1, "No such symbol.";
+    UnknownOrder = 33 "unknown_order", Reject(0x000A), fix 1, "The session never had an order of this id.";
+    TooLate = 34 "too_late", Reject(0x000A), fix 0, "The order has ended.";
+    DuplicateId = 35 "duplicate_id", Reject(0x000A), fix 6, "The session has used this id before.";
+    InvalidPrice = 36 "invalid_price", Reject(0x001D), fix 99, "A price that is missing, not positive, out of range, or not allowed for the type.";
+    OffTick = 37 "off_tick", Reject(0x001D), fix 99, "A price between two ticks.";
+    InvalidQuantity = 38 "invalid_quantity", Reject(0x0013), fix 13, "A quantity that is zero or out of range.";
+    OffLot = 39 "off_lot", Reject(0x0013), fix 13, "A quantity that is no multiple of the lot.";
+    NotAReduction = 40 "not_a_reduction", Reject(0x0013), fix 13, "A reduce must lower the total quantity; replace raises it.";
+    PostOnlyWouldCross = 41 "post_only_would_cross", Cancel('G'), fix 99, "A post-only order would have taken liquidity.";
+    Unsupported = 42 "unsupported", Reject(0x0003), fix 11, "A combination of type, time in force and options that the venue does not serve.";
+    DuplicateName = 43 "duplicate_name", Reject(0x000A), fix 99, "The symbol, session or firm exists already.";
+    InvalidDefinition = 44 "invalid_definition", Reject(0x000A), fix 99, "A definition with values out of range.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_read_back() {
+        for (i, &reason) in Reason::ALL.iter().enumerate() {
+            assert_eq!(Reason::from_code(reason as u8), Some(reason));
+            assert!(Reason::ALL[..i].iter().all(|r| r.name() != reason.name()));
+            assert!(reason.ouch().is_some() && !reason.text().is_empty());
+        }
+        assert_eq!(Reason::from_code(0), Some(Reason::None));
+        assert_eq!(Reason::from_code(200), None);
+    }
+}

@@ -1,0 +1,135 @@
+//! Reports: everything that the engine says, one 64-byte line each.
+
+use crate::domain::{
+    MatchNumber, Nanos, OrderId, OrderNumber, Price, Quantity, SeqNo, SessionId, Side, SymbolId,
+    byte_enum,
+};
+use crate::reason::Reason;
+use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
+
+byte_enum! {
+    /// What a report says.
+    ReportKind {
+        /// A new order is in: `open` is its quantity before matching.
+        Accepted = 1 "accepted",
+        /// A trade, once for each side, the resting order first.
+        Executed = 2 "executed",
+        /// `quantity` of an order was cancelled, `open` is left.
+        Canceled = 3 "canceled",
+        /// An order took the place of another one (`other` is the old id).
+        Replaced = 4 "replaced",
+        /// A command was refused.
+        Rejected = 5 "rejected",
+        /// A market-to-limit order books its rest, `open`, at `price`.
+        Restated = 6 "restated",
+        /// A mass cancel covers `quantity` orders; their `canceled` reports follow.
+        MassCanceled = 7 "mass_canceled",
+        /// An instrument, a session or a firm was defined.
+        Defined = 8 "defined",
+        /// Not for the world: the state hash of one shard, in `quantity` and `open`.
+        StateHash = 128 "state_hash",
+    }
+}
+
+/// One report. Its place and its time are those of the command that caused it, see [`Published`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C, align(64))]
+pub struct Report {
+    /// What it says.
+    pub kind: ReportKind,
+    /// The cause of a reject or cancel.
+    pub reason: Reason,
+    /// The side of the order.
+    pub side: Side,
+    /// [`Report::LAST`], [`Report::REMOVED`].
+    pub flags: u8,
+    /// On an execution: the number of the trade within its command, from 1.
+    pub trade: u32,
+    /// The order.
+    pub order: OrderNumber,
+    /// The session's id of the order.
+    pub id: OrderId,
+    /// Limit or trade price; zero for none.
+    pub price: Price,
+    /// Ordered, traded or cancelled quantity.
+    pub quantity: Quantity,
+    /// Open quantity afterwards.
+    pub open: Quantity,
+    /// Executed: the number of the other order. Replaced: the id of the order that went.
+    pub other: u64,
+    /// The session that is told.
+    pub session: SessionId,
+    /// The instrument.
+    pub symbol: SymbolId,
+}
+
+impl Report {
+    /// Flag: no further report of this command comes from this shard.
+    pub const LAST: u8 = 1;
+    /// Flag on an execution: this side removed liquidity.
+    pub const REMOVED: u8 = 2;
+
+    /// A report that says nothing yet.
+    pub const BLANK: Report = Report {
+        kind: ReportKind::Rejected,
+        reason: Reason::None,
+        side: Side::Buy,
+        flags: 0,
+        trade: 0,
+        order: OrderNumber(0),
+        id: OrderId(0),
+        price: Price(0),
+        quantity: Quantity(0),
+        open: Quantity(0),
+        other: 0,
+        session: SessionId(0),
+        symbol: SymbolId(0),
+    };
+
+    /// Whether it is the last one of its command (from its shard).
+    #[inline]
+    pub fn is_last(&self) -> bool {
+        self.flags & Self::LAST != 0
+    }
+}
+
+/// Where reports go, in order.
+pub trait ReportSink {
+    /// Takes the next report.
+    fn report(&mut self, report: Report);
+    /// Says that the command is complete: the report before was its last one.
+    fn end_command(&mut self);
+}
+
+impl ReportSink for Vec<Report> {
+    #[inline]
+    fn report(&mut self, report: Report) {
+        self.push(report);
+    }
+
+    #[inline]
+    fn end_command(&mut self) {
+        let last = self.last_mut().expect("each command has a report");
+        last.flags |= Report::LAST;
+    }
+}
+
+/// A report in the venue's one order `(seqno, index)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The place of the command that caused it.
+    pub seqno: SeqNo,
+    /// Its place among the reports of that command, from 0.
+    pub index: u32,
+    /// Official time.
+    pub time: Nanos,
+    /// What it says. [`Report::LAST`] is not set: `index` and the next `seqno` say it.
+    pub report: Report,
+}
+
+impl Published {
+    /// The match number of an execution.
+    pub fn match_number(&self) -> MatchNumber {
+        MatchNumber::of(self.seqno, self.report.trade)
+    }
+}
