@@ -1,0 +1,279 @@
+//! The matching loop, and the order types that need more than it.
+
+use super::book::{key_of, side_index};
+use super::ladder::LevelSlot;
+use super::orders::{NIL, Order, Slot};
+use super::{Engine, canceled};
+use crate::domain::{OrderId, OrderNumber, OrderType, Price, Quantity, SelfTrade, SessionId};
+use crate::domain::{SymbolId, TimeInForce};
+use crate::reason::Reason;
+use crate::report::{Report, ReportKind, ReportSink};
+
+/// An order on its way through the other side of the book.
+pub(super) struct Incoming {
+    pub order: Order,
+    /// Its limit; zero for none.
+    pub price: i64,
+    /// The price of its last trade, zero before the first.
+    pub last: i64,
+}
+
+impl Incoming {
+    /// What every report about it says.
+    #[inline]
+    pub fn describe(&self) -> Report {
+        Report { open: Quantity(self.order.open), ..describe(&self.order, self.price) }
+    }
+
+    /// Whether `resting` is of the same group or, without a group, of the same firm.
+    #[inline]
+    fn owns(&self, resting: &Order) -> bool {
+        let order = &self.order;
+        if order.self_trade == SelfTrade::None {
+            false
+        } else if order.group != 0 {
+            resting.group == order.group
+        } else {
+            order.firm != 0 && resting.group == 0 && resting.firm == order.firm
+        }
+    }
+}
+
+/// What every report about an order says.
+#[inline]
+pub(super) fn describe(order: &Order, price: i64) -> Report {
+    Report {
+        side: order.side,
+        order: OrderNumber(order.number),
+        id: OrderId(order.id),
+        price: Price(price),
+        session: SessionId(order.session),
+        symbol: SymbolId(order.symbol),
+        ..Report::BLANK
+    }
+}
+
+impl Engine {
+    /// Trades a limit order and books the rest, or cancels it if it may not rest.
+    #[inline]
+    pub(super) fn match_limit(
+        &mut self,
+        book: usize,
+        incoming: &mut Incoming,
+        sink: &mut impl ReportSink,
+    ) {
+        self.trade(book, incoming, incoming.price, sink);
+        if incoming.order.open == 0 {
+            return;
+        }
+        if incoming.order.tif == TimeInForce::Ioc {
+            return cancel_rest(incoming, Reason::IocRemainder, sink);
+        }
+        self.rest(book, incoming.order, incoming.price);
+    }
+
+    /// Fill-or-kill, market and market-to-limit orders.
+    #[cold]
+    pub(super) fn match_special(
+        &mut self,
+        book: usize,
+        order_type: OrderType,
+        incoming: &mut Incoming,
+        sink: &mut impl ReportSink,
+    ) {
+        let buy = incoming.order.side.is_buy();
+        let limit = match order_type {
+            OrderType::Limit => incoming.price,
+            OrderType::Market | OrderType::MarketToLimit => self.books[book].collar(buy),
+        };
+        if incoming.order.tif == TimeInForce::Fok && !self.fillable(book, incoming, limit) {
+            return cancel_rest(incoming, Reason::FokNotFillable, sink);
+        }
+        self.trade(book, incoming, limit, sink);
+        if incoming.order.open == 0 {
+            return;
+        }
+        let to_limit = order_type == OrderType::MarketToLimit && incoming.last != 0;
+        if to_limit && incoming.order.tif == TimeInForce::Ioc {
+            return cancel_rest(incoming, Reason::IocRemainder, sink);
+        }
+        if !to_limit {
+            let more = self.books[book].sides[side_index(!buy)].best() != NIL;
+            let reason = if more { Reason::Collar } else { Reason::NoLiquidity };
+            return cancel_rest(incoming, reason, sink);
+        }
+        incoming.price = incoming.last;
+        sink.report(Report {
+            kind: ReportKind::Restated,
+            quantity: Quantity(incoming.order.open),
+            ..incoming.describe()
+        });
+        self.rest(book, incoming.order, incoming.price);
+    }
+
+    /// The matching loop: takes the best resting orders, oldest first, while they are within `limit`.
+    #[inline]
+    fn trade(
+        &mut self,
+        book: usize,
+        incoming: &mut Incoming,
+        limit: i64,
+        sink: &mut impl ReportSink,
+    ) {
+        let buy = incoming.order.side.is_buy();
+        let limit = key_of(!buy, limit);
+        let mut trades = 0;
+        while incoming.order.open > 0 {
+            let best = self.books[book].sides[side_index(!buy)].best();
+            if best == NIL || self.levels.get(best).key > limit {
+                break;
+            }
+            let slot = self.levels.get(best).head;
+            if incoming.owns(self.orders.get(slot)) {
+                self.prevent_self_trade(book, slot, incoming, sink);
+                continue;
+            }
+            trades += 1;
+            self.fill(book, best, slot, incoming, trades, sink);
+        }
+        if trades > 0 {
+            let change = self.books[book].set_last(incoming.last);
+            self.state_hash = self.state_hash.wrapping_add(change);
+        }
+    }
+
+    /// One trade between the incoming order and the oldest order of the best level.
+    #[inline]
+    fn fill(
+        &mut self,
+        book: usize,
+        best: LevelSlot,
+        slot: Slot,
+        incoming: &mut Incoming,
+        trade: u32,
+        sink: &mut impl ReportSink,
+    ) {
+        let level = self.levels.get_mut(best);
+        let resting = self.orders.get_mut(slot);
+        let price = level.price();
+        let quantity = resting.open.min(incoming.order.open);
+        let before = resting.hash(price);
+        resting.open -= quantity;
+        resting.executed += quantity;
+        incoming.order.open -= quantity;
+        incoming.order.executed += quantity;
+        incoming.last = price;
+        level.subtract(quantity);
+        let executed = Report {
+            kind: ReportKind::Executed,
+            trade,
+            quantity: Quantity(quantity),
+            ..Report::BLANK
+        };
+        sink.report(Report {
+            open: Quantity(resting.open),
+            other: incoming.order.number,
+            kind: executed.kind,
+            trade,
+            quantity: executed.quantity,
+            ..describe(resting, price)
+        });
+        sink.report(Report {
+            flags: Report::REMOVED,
+            other: resting.number,
+            kind: executed.kind,
+            trade,
+            quantity: executed.quantity,
+            open: Quantity(incoming.order.open),
+            ..describe(&incoming.order, price)
+        });
+        self.state_hash = self.state_hash.wrapping_sub(before);
+        if resting.open > 0 {
+            self.state_hash = self.state_hash.wrapping_add(resting.hash(price));
+        } else {
+            self.books[book].remove(slot, &mut self.orders, &mut self.levels);
+        }
+    }
+
+    /// Books what is left of an order, behind all others at its price.
+    #[inline]
+    fn rest(&mut self, book: usize, order: Order, price: i64) {
+        self.state_hash = self.state_hash.wrapping_add(order.hash(price));
+        self.books[book].rest(order, price, &mut self.orders, &mut self.levels);
+    }
+
+    /// Two orders of one owner met: the incoming order's mode says which one gives way. Each mode
+    /// ends one of them or makes both smaller, so the loop goes on to an end.
+    #[cold]
+    fn prevent_self_trade(
+        &mut self,
+        book: usize,
+        slot: Slot,
+        incoming: &mut Incoming,
+        sink: &mut impl ReportSink,
+    ) {
+        let (resting, coming) = (self.orders.get(slot).open, incoming.order.open);
+        let (resting_gives, incoming_gives) = match incoming.order.self_trade {
+            SelfTrade::None => unreachable!("without a mode no order owns another"),
+            SelfTrade::CancelNewest => (0, coming),
+            SelfTrade::CancelOldest => (resting, 0),
+            SelfTrade::CancelBoth => (resting, coming),
+            SelfTrade::Decrement => (resting.min(coming), resting.min(coming)),
+            SelfTrade::CancelSmallest if resting < coming => (resting, 0),
+            SelfTrade::CancelSmallest if resting > coming => (0, coming),
+            SelfTrade::CancelSmallest => (resting, coming),
+        };
+        if resting_gives == resting {
+            self.cancel_resting(book, slot, Reason::SelfTrade, sink);
+        } else if resting_gives > 0 {
+            self.decrease_resting(slot, resting_gives, Reason::SelfTrade, sink);
+        }
+        if incoming_gives > 0 {
+            incoming.order.open -= incoming_gives;
+            let (order, open) = (&incoming.order, incoming.order.open);
+            sink.report(canceled(order, incoming.price, incoming_gives, open, Reason::SelfTrade));
+        }
+    }
+
+    /// Whether a fill-or-kill order would be filled whole, with every order that self-trade
+    /// prevention would remove left out, and nothing behind one that would end it.
+    fn fillable(&self, book: usize, incoming: &Incoming, limit: i64) -> bool {
+        let buy = incoming.order.side.is_buy();
+        let limit = key_of(!buy, limit);
+        let mut need = incoming.order.open;
+        for level in self.books[book].sides[side_index(!buy)].iter() {
+            if self.levels.get(level).key > limit {
+                return false;
+            }
+            let mut slot = self.levels.get(level).head;
+            while slot != NIL {
+                let resting = self.orders.get(slot);
+                if !incoming.owns(resting) {
+                    need = need.saturating_sub(resting.open);
+                } else if !gives_way(incoming.order.self_trade, resting.open, need) {
+                    return false;
+                }
+                if need == 0 {
+                    return true;
+                }
+                slot = resting.next;
+            }
+        }
+        false
+    }
+}
+
+/// Whether self-trade prevention would take away the resting order alone.
+fn gives_way(mode: SelfTrade, resting: u64, incoming: u64) -> bool {
+    match mode {
+        SelfTrade::CancelOldest => true,
+        SelfTrade::CancelSmallest => resting < incoming,
+        _ => false,
+    }
+}
+
+/// The end of an incoming order that may not rest.
+fn cancel_rest(incoming: &mut Incoming, reason: Reason, sink: &mut impl ReportSink) {
+    let open = std::mem::take(&mut incoming.order.open);
+    sink.report(canceled(&incoming.order, incoming.price, open, 0, reason));
+}
