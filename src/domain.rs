@@ -3,7 +3,7 @@
 //! Prices are whole ticks and quantities whole units; a decimal exists only at the edge, where the
 //! instrument's [`Tick`] turns one into the other.
 
-use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
+use zerocopy::{Immutable, IntoBytes, KnownLayout};
 
 macro_rules! newtype {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
@@ -93,7 +93,8 @@ macro_rules! byte_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal $text:literal),* $(,)? }) => {
         $(#[$doc])*
         #[derive(
-            Clone, Copy, Debug, PartialEq, Eq, Hash, IntoBytes, TryFromBytes, Immutable, KnownLayout,
+            Clone, Copy, Debug, PartialEq, Eq, Hash, zerocopy::IntoBytes, zerocopy::TryFromBytes,
+            zerocopy::Immutable, zerocopy::KnownLayout,
         )]
         #[repr(u8)]
         pub enum $name { $($(#[$vdoc])* $variant = $code),* }

@@ -5,5 +5,6 @@ pub mod domain;
 pub mod engine;
 pub mod frame;
 pub mod hash;
+pub mod journal;
 pub mod reason;
 pub mod report;
