@@ -145,26 +145,16 @@ pub struct Sequenced {
     pub command: Command,
 }
 
-impl Action {
-    /// Whether every shard has a part in it, given the symbol of the command.
-    #[inline]
-    pub fn is_venue_wide(&self, symbol: SymbolId) -> bool {
-        matches!(self, Action::MassCancel(_)) && symbol == SymbolId::NONE
-    }
-
-    /// Whether it names something: an instrument, a session or a firm.
-    pub fn is_definition(&self) -> bool {
-        matches!(
-            self,
-            Action::DefineSymbol(_) | Action::DefineSession { .. } | Action::DefineFirm { .. }
-        )
-    }
-}
-
-/// Whether every shard has a part in the command of a frame; for stages that need no more than that.
+/// Whether every shard has a part in such a command.
 #[inline]
 pub fn is_venue_wide(kind: FrameKind, symbol: SymbolId) -> bool {
     kind == FrameKind::MassCancel && symbol == SymbolId::NONE
+}
+
+/// Whether such a command names an instrument, a session or a firm.
+#[inline]
+pub fn is_definition(kind: FrameKind) -> bool {
+    matches!(kind, FrameKind::DefineSymbol | FrameKind::DefineSession | FrameKind::DefineFirm)
 }
 
 #[derive(TryFromBytes, IntoBytes, Immutable, KnownLayout)]

@@ -6,5 +6,8 @@ pub mod engine;
 pub mod frame;
 pub mod hash;
 pub mod journal;
+pub mod matching_shard;
+pub mod pipeline;
 pub mod reason;
 pub mod report;
+pub mod report_order;

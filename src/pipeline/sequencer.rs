@@ -1,0 +1,220 @@
+//! The sequencer: gives every command one place and one official time, and writes the finished frame
+//! into the ring. It is the only producer of the input ring, and that is what makes one order.
+
+use super::stage::Progress;
+use super::trace::{Point, Trace};
+use crate::command::Command;
+use crate::domain::{Nanos, SeqNo};
+use crate::frame::{CommitMark, Frame, FrameKind, HashProbe};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Where commands come from: a gateway, a file, a load generator.
+pub trait CommandSource {
+    /// The next command that is due.
+    fn poll(&mut self) -> Polled;
+}
+
+/// What a source has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Polled {
+    /// A command, with its official time if the source sets it (recorded flow), and the moment at
+    /// which its client meant to send it, in the nanoseconds of a [`Trace`].
+    Command {
+        /// The command.
+        command: Command,
+        /// The official time of recorded flow.
+        time: Option<Nanos>,
+        /// The intended send time of generated flow.
+        intended_ns: u64,
+    },
+    /// Nothing just now.
+    Idle,
+    /// Nothing ever again.
+    Ended,
+}
+
+/// Time of day.
+pub trait Clock {
+    /// Nanoseconds since the Unix epoch.
+    fn now(&mut self) -> Nanos;
+}
+
+/// The clock of the machine.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[inline]
+    fn now(&mut self) -> Nanos {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Nanos(since.as_nanos() as u64)
+    }
+}
+
+/// Where finished frames go: the input ring.
+pub trait FrameSlots {
+    /// Lets `write` fill the next slot and publishes it; `false` if the ring is full.
+    fn try_publish(&mut self, write: impl FnOnce(&mut Frame)) -> bool;
+}
+
+/// What the sequencer and the stages behind it tell each other.
+#[derive(Default)]
+pub struct Control {
+    /// Set to stop: no further command is taken, those that are in finish.
+    pub stop: AtomicBool,
+    /// The last command whose reports have all left: everything up to it is committed.
+    pub released: AtomicU64,
+    /// How often the ring was full.
+    pub ring_full: AtomicU64,
+}
+
+/// A commit mark follows after so many commands at most …
+const MARK_INTERVAL_COMMANDS: u64 = 4096;
+/// … and after this time when nothing comes.
+const MARK_IDLE: Nanos = Nanos(5_000_000);
+
+/// The sequencer stage.
+pub struct Sequencer<'a, S, C> {
+    source: S,
+    clock: C,
+    control: &'a Control,
+    trace: Option<&'a Trace>,
+    probes: Receiver<HashProbe>,
+    /// A command that found the ring full.
+    held: Option<Polled>,
+    seqno: u64,
+    time: Nanos,
+    crc: u32,
+    marked: u64,
+    /// When the last command came that is not marked yet.
+    idle_since: Option<Nanos>,
+}
+
+impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
+    /// A sequencer that goes on behind `seqno`, `time` and the checksum `crc`.
+    pub fn new(
+        source: S,
+        clock: C,
+        control: &'a Control,
+        trace: Option<&'a Trace>,
+        probes: Receiver<HashProbe>,
+        (seqno, time, crc): (SeqNo, Nanos, u32),
+    ) -> Self {
+        Sequencer {
+            source,
+            clock,
+            control,
+            trace,
+            probes,
+            held: None,
+            seqno: seqno.0,
+            time,
+            crc,
+            marked: seqno.0,
+            idle_since: None,
+        }
+    }
+
+    /// The source, when all is done.
+    pub fn into_source(self) -> S {
+        self.source
+    }
+
+    /// Sequences at most `limit` commands. A full ring is the one place where the venue pushes back:
+    /// the command is held, nothing more is taken from the source, nothing is dropped.
+    #[inline]
+    pub fn step(&mut self, ring: &mut impl FrameSlots, limit: usize) -> Progress {
+        for done in 0..limit {
+            if self.held.is_none() && self.control.stop.load(Ordering::Relaxed) {
+                return Progress::Ended;
+            }
+            match self.held.take().unwrap_or_else(|| self.source.poll()) {
+                Polled::Idle => {
+                    self.mark_when_idle(ring);
+                    return Progress::Did(done);
+                }
+                Polled::Ended => return Progress::Ended,
+                polled @ Polled::Command { .. } => {
+                    if !self.sequence(&polled, ring) {
+                        self.held = Some(polled);
+                        self.control.ring_full.fetch_add(1, Ordering::Relaxed);
+                        return Progress::Did(done);
+                    }
+                }
+            }
+            if self.seqno - self.marked >= MARK_INTERVAL_COMMANDS {
+                self.mark(ring);
+            }
+        }
+        Progress::Did(limit)
+    }
+
+    #[inline]
+    fn sequence(&mut self, polled: &Polled, ring: &mut impl FrameSlots) -> bool {
+        let Polled::Command { command, time, intended_ns } = polled else { return true };
+        let now = time.unwrap_or_else(|| self.clock.now()).max(self.time);
+        let (seqno, crc) = (SeqNo(self.seqno + 1), self.crc);
+        if let Some(trace) = self.trace.filter(|_| Trace::samples(seqno.0)) {
+            trace.set(Point::Intended, seqno.0, *intended_ns);
+            trace.set(Point::Sequenced, seqno.0, trace.now_ns());
+        }
+        let mut sealed = 0;
+        let published = ring.try_publish(|frame| {
+            command.encode(frame);
+            sealed = frame.seal(seqno, now, crc);
+        });
+        if published {
+            (self.seqno, self.time, self.crc) = (seqno.0, now, sealed);
+        }
+        published
+    }
+
+    /// Puts down how far the venue is committed, and the hash probes that have become complete.
+    #[cold]
+    fn mark(&mut self, ring: &mut impl FrameSlots) {
+        let committed = self.control.released.load(Ordering::Acquire);
+        if self.bookkeep(ring, FrameKind::CommitMark, &CommitMark { committed }) {
+            self.marked = self.seqno;
+        }
+        while let Ok(probe) = self.probes.try_recv() {
+            // A probe that finds the ring full is left out: the next one covers it.
+            self.bookkeep(ring, FrameKind::HashProbe, &probe);
+        }
+    }
+
+    /// So that what was acknowledged last is covered by a mark soon, also when nothing follows it.
+    #[inline]
+    fn mark_when_idle(&mut self, ring: &mut impl FrameSlots) {
+        if self.marked < self.seqno {
+            self.mark_unless_recent(ring);
+        }
+    }
+
+    #[cold]
+    fn mark_unless_recent(&mut self, ring: &mut impl FrameSlots) {
+        let now = self.clock.now();
+        let since = *self.idle_since.get_or_insert(now);
+        let all_released = self.control.released.load(Ordering::Acquire) == self.seqno;
+        if all_released && now.0.saturating_sub(since.0) >= MARK_IDLE.0 {
+            self.mark(ring);
+            self.idle_since = None;
+        }
+    }
+
+    fn bookkeep<B>(&mut self, ring: &mut impl FrameSlots, kind: FrameKind, body: &B) -> bool
+    where
+        B: zerocopy::IntoBytes + zerocopy::Immutable,
+    {
+        let (seqno, time, crc) = (SeqNo(self.seqno), self.time, self.crc);
+        let mut sealed = 0;
+        let published = ring.try_publish(|frame| {
+            frame.write(kind, body);
+            sealed = frame.seal(seqno, time, crc);
+        });
+        if published {
+            self.crc = sealed;
+        }
+        published
+    }
+}
