@@ -9,5 +9,7 @@ pub mod journal;
 pub mod matching_shard;
 pub mod pipeline;
 pub mod reason;
+pub mod replay;
 pub mod report;
 pub mod report_order;
+pub mod venue;

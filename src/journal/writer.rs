@@ -87,6 +87,11 @@ impl Writer {
         self.options.durability
     }
 
+    /// The last command.
+    pub fn seqno(&self) -> SeqNo {
+        SeqNo(self.seqno)
+    }
+
     /// The place of the next frame.
     pub fn position(&self) -> Position {
         Position { segment: self.segment.number, offset: self.offset }
@@ -120,13 +125,15 @@ impl Writer {
     }
 
     /// Appends bookkeeping of the writer's own, sealed here: for the time when no sequencer runs.
+    /// Gives its checksum.
     pub fn append_bookkeeping(
         &mut self,
         time: Nanos,
         mut frame: Frame,
-    ) -> Result<(), JournalError> {
-        frame.seal(SeqNo(self.seqno), time, self.crc);
-        self.append(&frame)
+    ) -> Result<u32, JournalError> {
+        let crc = frame.seal(SeqNo(self.seqno), time, self.crc);
+        self.append(&frame)?;
+        Ok(crc)
     }
 
     /// Syncs what is there, whatever the mode, and closes the journal.

@@ -63,7 +63,7 @@ pub struct Layout {
 }
 
 /// What the stages drive. It goes in, and comes out again when all is drained.
-pub struct Venue<S, C, U> {
+pub struct Parts<S, C, U> {
     /// Where commands come from.
     pub source: S,
     /// Time of day.
@@ -98,7 +98,7 @@ pub struct Drained<S, U> {
 /// come out. Blocks the calling thread.
 pub fn run<S, C, U>(
     layout: &Layout,
-    venue: Venue<S, C, U>,
+    parts: Parts<S, C, U>,
     control: &Control,
     trace: Option<&Trace>,
 ) -> Drained<S, U>
@@ -108,25 +108,25 @@ where
     U: Subscriber + Send,
 {
     let batch_max = layout.batch_max;
-    let (_, _, crc) = venue.last;
-    let seqno = venue.last.0.0;
+    let (_, _, crc) = parts.last;
+    let seqno = parts.last.0.0;
     let (probe_sender, probe_receiver) = std::sync::mpsc::channel();
-    let volatile = venue.writer.durability() == Durability::Volatile;
-    let mut journaler = Journaler::new(venue.writer);
+    let volatile = parts.writer.durability() == Durability::Volatile;
+    let mut journaler = Journaler::new(parts.writer);
     let mut replicator = Replicator::default();
     let mut sequencer = Sequencer::new(
-        venue.source,
-        venue.clock,
+        parts.source,
+        parts.clock,
         control,
         trace,
         probe_receiver,
-        (venue.last.0, venue.last.1, crc),
+        (parts.last.0, parts.last.1, crc),
     );
-    let mut publisher = Publisher::new(venue.order, venue.subscriber, control, probe_sender);
+    let mut publisher = Publisher::new(parts.order, parts.subscriber, control, probe_sender);
 
     let mut report_pollers = vec![];
     let mut matchers = vec![];
-    for shard in venue.shards {
+    for shard in parts.shards {
         let ring = build_single_producer(layout.report_slots, || Report::BLANK, BusySpin);
         let (poller, ring) = ring.new_event_poller();
         report_pollers.push(poller);
