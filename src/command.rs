@@ -145,6 +145,23 @@ pub struct Sequenced {
     pub command: Command,
 }
 
+impl Action {
+    /// Its kind of frame.
+    #[inline]
+    pub fn kind(&self) -> FrameKind {
+        match self {
+            Action::Enter(_) => FrameKind::Enter,
+            Action::Reduce { .. } => FrameKind::Reduce,
+            Action::Replace { .. } => FrameKind::Replace,
+            Action::Cancel { .. } => FrameKind::Cancel,
+            Action::MassCancel(_) => FrameKind::MassCancel,
+            Action::DefineSymbol(_) => FrameKind::DefineSymbol,
+            Action::DefineSession { .. } => FrameKind::DefineSession,
+            Action::DefineFirm { .. } => FrameKind::DefineFirm,
+        }
+    }
+}
+
 /// Whether every shard has a part in such a command.
 #[inline]
 pub fn is_venue_wide(kind: FrameKind, symbol: SymbolId) -> bool {

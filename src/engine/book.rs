@@ -26,10 +26,11 @@ pub(super) fn side_index(buy: bool) -> usize {
     usize::from(!buy)
 }
 
-/// The ladder key of a price, see [`super::ladder`].
+/// The ladder key of a price, see [`super::ladder`]. Looking ahead and the views ask for prices that no
+/// order can have, too.
 #[inline]
 pub(super) fn key_of(buy: bool, price: i64) -> i64 {
-    if buy { -price } else { price }
+    if buy { price.wrapping_neg() } else { price }
 }
 
 impl Book {

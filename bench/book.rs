@@ -1,0 +1,294 @@
+//! The order book on one thread: the engine against the least that an order book can do.
+//!
+//! `cargo bench --bench book -- [--events N] [--runs N] [--batch N] [--only NAME] [--quick]
+//! [--profile NAME]`. All contestants apply the same commands, decoded ahead of the clock in chunks
+//! that fit the cache; the loop over them is part of every figure. Wrong trades end the run with
+//! exit code 1, slow ones only show. `--profile` runs the engine alone, once, for a profiler.
+
+#[path = "contest.rs"]
+mod contest;
+#[path = "sketch.rs"]
+mod sketch;
+
+use contest::{RingSink, Sequencer, Times, ns_per_event, run, run_engine};
+use ringside::command::Action;
+use ringside::engine::Engine;
+use ringside::loadgen::flow::{EventKind, Flow, FlowSpec, Trades, Workload};
+use sketch::{Dense, Hashed, Ids, Range, Sketch};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// The goals, in nanoseconds per event.
+const W1_NS_MAX: f64 = 18.0;
+const W2_NS_MAX: f64 = 45.0;
+/// The engine also reports, totals and hashes: it may take this much longer than the better sketch.
+const RATIO_MAX: f64 = 1.4;
+/// No scenario whose book fits the cache may take more than this many times what W1 takes.
+const OF_W1_MAX: f64 = 3.0;
+
+/// Sketches need an array over all prices of a flow: this many at most.
+const LADDER_MAX: i64 = 1 << 24;
+const SEED: u64 = 2026;
+
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(message) => {
+            eprintln!("{message}");
+            return ExitCode::from(2);
+        }
+    };
+    contest::pin();
+    if let Some(workload) = options.profile {
+        let flow = generate(workload, &options);
+        let (time, agrees) = run_engine(&flow, options.batch);
+        println!("{workload}: {:.1} ns/event", ns_per_event(time, &flow));
+        return verdict(agrees);
+    }
+    println!(
+        "{} events, batches of {}, median of {}\n",
+        options.events, options.batch, options.runs
+    );
+    println!(
+        "| scenario | engine ns/event | spread | sketch | sketch, prefetching | ratio | goals | trades |"
+    );
+    println!("|---|---:|---:|---:|---:|---:|---|---|");
+    let mut correct = true;
+    let mut w1_ns = None;
+    for workload in options.workloads() {
+        let row = measure(workload, &options);
+        correct &= row.correct;
+        if workload == Workload::W1 {
+            w1_ns = Some(row.engine.median);
+        }
+        row.print(w1_ns);
+    }
+    if options.workloads().contains(&Workload::W1) {
+        print_latency(&options);
+    }
+    verdict(correct)
+}
+
+fn verdict(correct: bool) -> ExitCode {
+    if correct {
+        ExitCode::SUCCESS
+    } else {
+        eprintln!("the trades or the live orders are wrong");
+        ExitCode::FAILURE
+    }
+}
+
+struct Options {
+    events: usize,
+    runs: usize,
+    batch: usize,
+    quick: bool,
+    only: Option<Workload>,
+    profile: Option<Workload>,
+}
+
+impl Options {
+    fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Options {
+            events: 5_000_000,
+            runs: 5,
+            batch: 64,
+            quick: false,
+            only: None,
+            profile: None,
+        };
+        while let Some(flag) = args.next() {
+            let mut value = || args.next().ok_or_else(|| format!("{flag} needs a value"));
+            let number = |text: String| match text.parse() {
+                Ok(n) if n > 0 => Ok(n),
+                _ => Err(format!("{text:?} is not a number above zero")),
+            };
+            match flag.as_str() {
+                "--events" => options.events = number(value()?)?,
+                "--runs" => options.runs = number(value()?)?,
+                "--batch" => options.batch = number(value()?)?,
+                "--only" => options.only = Some(value()?.parse()?),
+                "--profile" => options.profile = Some(value()?.parse()?),
+                "--quick" => {
+                    options.quick = true;
+                    options.events = options.events.min(500_000);
+                }
+                // Cargo says that this is a benchmark.
+                "--bench" => {}
+                _ => return Err(format!("unknown option {flag:?}")),
+            }
+        }
+        Ok(options)
+    }
+
+    fn workloads(&self) -> Vec<Workload> {
+        match self.only {
+            Some(workload) => vec![workload],
+            None => {
+                let all = Workload::ALL.into_iter();
+                all.filter(|&w| !(self.quick && w == Workload::Deep)).collect()
+            }
+        }
+    }
+}
+
+fn generate(workload: Workload, options: &Options) -> Flow {
+    Flow::generate(&FlowSpec { workload, seed: SEED, events: options.events })
+}
+
+struct Row {
+    workload: Workload,
+    engine: Times,
+    sketches: Option<[Times; 2]>,
+    trades: u64,
+    correct: bool,
+}
+
+/// The contestants take turns, so that all of them see the same moods of the machine.
+fn measure(workload: Workload, options: &Options) -> Row {
+    let flow = generate(workload, options);
+    let layout = Layout::of(&flow);
+    let mut correct = true;
+    let mut times: [Vec<f64>; 3] = Default::default();
+    for _ in 0..options.runs {
+        let (time, agrees) = run_engine(&flow, options.batch);
+        correct &= agrees;
+        times[0].push(ns_per_event(time, &flow));
+        if layout.is_flat() {
+            for ahead in [false, true] {
+                let (time, trades) = if workload == Workload::Shuffled {
+                    run_sketch::<Hashed>(&flow, &layout, options.batch, ahead)
+                } else {
+                    run_sketch::<Dense>(&flow, &layout, options.batch, ahead)
+                };
+                correct &= trades == flow.trades;
+                times[1 + usize::from(ahead)].push(ns_per_event(time, &flow));
+            }
+        }
+    }
+    let [engine, plain, ahead] = times;
+    let sketches = layout.is_flat().then(|| [Times::of(plain), Times::of(ahead)]);
+    let trades = flow.trades.count;
+    Row { workload, engine: Times::of(engine), sketches, trades, correct }
+}
+
+impl Row {
+    fn print(&self, w1_ns: Option<f64>) {
+        let Times { median, least, most } = self.engine;
+        let mut goals = Vec::new();
+        let mut goal = |what: String, met: bool| {
+            goals.push(format!("{what} {}", if met { "PASS" } else { "MISS" }));
+        };
+        match self.workload {
+            Workload::W1 => goal(format!("≤ {W1_NS_MAX} ns"), median <= W1_NS_MAX),
+            Workload::W2 => goal(format!("≤ {W2_NS_MAX} ns"), median <= W2_NS_MAX),
+            Workload::Deep => {}
+            _ => {
+                if let Some(w1_ns) = w1_ns {
+                    goal(format!("≤ {OF_W1_MAX} × W1"), median <= OF_W1_MAX * w1_ns);
+                }
+            }
+        }
+        let mut sketches = "– | – | –".to_string();
+        if let Some([plain, ahead]) = self.sketches {
+            let ratio = median / plain.median.min(ahead.median);
+            goal(format!("ratio ≤ {RATIO_MAX}"), ratio <= RATIO_MAX);
+            sketches = format!("{:.1} | {:.1} | {ratio:.2}", plain.median, ahead.median);
+        }
+        println!(
+            "| {} | {median:.1} | {least:.1}–{most:.1} | {sketches} | {} | {} {} |",
+            self.workload,
+            goals.join(", "),
+            self.trades,
+            if self.correct { "agree" } else { "DIFFER" },
+        );
+    }
+}
+
+fn run_sketch<I: Ids>(
+    flow: &Flow,
+    layout: &Layout,
+    batch: usize,
+    ahead: bool,
+) -> (Duration, Trades) {
+    let mut sketch = Sketch::<I>::new(&layout.ranges, layout.keys, flow.setup.len());
+    let time = if ahead {
+        run(flow, batch, |commands| sketch.apply_batch_ahead(commands))
+    } else {
+        run(flow, batch, |commands| sketch.apply_batch(commands))
+    };
+    (time, sketch.trades)
+}
+
+/// What a sketch must know of a flow beforehand.
+struct Layout {
+    /// The prices of each symbol.
+    ranges: Vec<Range>,
+    /// One more than the largest key.
+    keys: usize,
+}
+
+impl Layout {
+    fn of(flow: &Flow) -> Self {
+        let symbols = flow.definitions.iter();
+        let symbols = symbols.filter(|c| matches!(c.action, Action::DefineSymbol(_))).count();
+        let mut ranges = vec![(i64::MAX, i64::MIN); symbols];
+        let mut keys = 0;
+        for event in flow.setup.iter().chain(&flow.events) {
+            if event.kind != EventKind::Cancel {
+                let (from, to) = &mut ranges[event.symbol.0 as usize - 1];
+                (*from, *to) = ((*from).min(event.price.0), (*to).max(event.price.0));
+            }
+            let id = event.id.max(event.new_id);
+            keys = keys.max(1 + Dense::key(event.session.into(), id.into()));
+        }
+        Layout { ranges, keys }
+    }
+
+    fn is_flat(&self) -> bool {
+        self.ranges.iter().all(|(from, to)| to - from < LADDER_MAX)
+    }
+}
+
+/// One event at a time, without a batch to look ahead in.
+fn print_latency(options: &Options) {
+    let flow = generate(Workload::W1, options);
+    let clock_ns = clock_ns();
+    let mut engine = Engine::new(flow.setup.len());
+    let mut sink = RingSink::new();
+    let mut sequencer = Sequencer::default();
+    for &command in &flow.definitions {
+        engine.apply_batch(&[sequencer.number(command)], &mut sink);
+    }
+    sequencer.chunks(&flow.setup, |commands| engine.apply_batch(commands, &mut sink));
+    let mut histogram = hdrhistogram::Histogram::<u64>::new(3).expect("three digits");
+    sequencer.chunks(&flow.events, |commands| {
+        for command in commands.chunks(1) {
+            let start = Instant::now();
+            engine.apply_batch(command, &mut sink);
+            let ns = start.elapsed().as_nanos() as u64;
+            histogram.record(ns.saturating_sub(clock_ns)).expect("the histogram grows");
+        }
+    });
+    println!(
+        "\nW1 one by one, less the {clock_ns} ns that reading the clock takes (its jitter is included): \
+         p50 {} p99 {} p99.9 {} max {} ns, {} samples",
+        histogram.value_at_quantile(0.5),
+        histogram.value_at_quantile(0.99),
+        histogram.value_at_quantile(0.999),
+        histogram.max(),
+        histogram.len(),
+    );
+}
+
+/// What two readings of the clock in a row are apart, the median.
+fn clock_ns() -> u64 {
+    let mut apart: Vec<u64> = (0..10_001)
+        .map(|_| {
+            let start = Instant::now();
+            start.elapsed().as_nanos() as u64
+        })
+        .collect();
+    apart.sort_unstable();
+    apart[apart.len() / 2]
+}

@@ -1,0 +1,132 @@
+//! What every contest over order books needs: the same commands under the same clock, and an engine
+//! that runs as it does in the pipeline.
+
+use ringside::command::{Command, Sequenced};
+use ringside::domain::{Nanos, SeqNo};
+use ringside::engine::Engine;
+use ringside::loadgen::flow::{Event, Flow, Trades};
+use ringside::report::{Report, ReportKind, ReportSink};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// Commands are decoded ahead in chunks of this many, 100 kB.
+pub const CHUNK: usize = 1024;
+
+/// Ties the thread to the last core that the process may use, the one least likely to be busy.
+pub fn pin() {
+    let core = core_affinity::get_core_ids().and_then(|cores| cores.last().copied());
+    match core.filter(|&core| core_affinity::set_for_current(core)) {
+        Some(core) => eprintln!("pinned to core {}", core.id),
+        None => eprintln!("not pinned"),
+    }
+}
+
+/// Nanoseconds per event over all runs.
+#[derive(Clone, Copy)]
+pub struct Times {
+    /// The middle one.
+    pub median: f64,
+    /// The best one.
+    pub least: f64,
+    /// The worst one.
+    pub most: f64,
+}
+
+impl Times {
+    /// From the figures of all runs, at least one.
+    pub fn of(mut ns: Vec<f64>) -> Self {
+        ns.sort_by(f64::total_cmp);
+        Times { median: ns[ns.len() / 2], least: ns[0], most: ns[ns.len() - 1] }
+    }
+}
+
+/// The events share the time evenly, whatever they were.
+pub fn ns_per_event(time: Duration, flow: &Flow) -> f64 {
+    time.as_nanos() as f64 / flow.events.len() as f64
+}
+
+/// Numbers commands as the sequencer would.
+#[derive(Default)]
+pub struct Sequencer {
+    last: u64,
+}
+
+impl Sequencer {
+    /// Gives the next command its place.
+    pub fn number(&mut self, command: Command) -> Sequenced {
+        self.last += 1;
+        Sequenced { seqno: SeqNo(self.last), time: Nanos(self.last), command }
+    }
+
+    /// Hands events over in decoded chunks.
+    pub fn chunks(&mut self, events: &[Event], mut apply: impl FnMut(&[Sequenced])) {
+        let mut decoded = Vec::with_capacity(CHUNK);
+        for chunk in events.chunks(CHUNK) {
+            decoded.clear();
+            decoded.extend(chunk.iter().map(|event| self.number(event.command())));
+            apply(&decoded);
+        }
+    }
+}
+
+/// Applies the definitions and the opening book, then the events in batches under the clock.
+pub fn run(flow: &Flow, batch: usize, mut apply: impl FnMut(&[Sequenced])) -> Duration {
+    let mut sequencer = Sequencer::default();
+    for &command in &flow.definitions {
+        apply(&[sequencer.number(command)]);
+    }
+    sequencer.chunks(&flow.setup, &mut apply);
+    let mut time = Duration::ZERO;
+    sequencer.chunks(&flow.events, |commands| {
+        let start = Instant::now();
+        for batch in commands.chunks(batch) {
+            apply(batch);
+        }
+        time += start.elapsed();
+    });
+    time
+}
+
+/// Runs the engine: its time, and whether it came to the trades and the live orders of the flow.
+pub fn run_engine(flow: &Flow, batch: usize) -> (Duration, bool) {
+    let mut engine = Engine::new(flow.setup.len());
+    let mut sink = RingSink::new();
+    let time = run(flow, batch, |commands| engine.apply_batch(commands, &mut sink));
+    black_box(&sink.ring);
+    (time, (sink.trades, engine.live_orders()) == (flow.trades, flow.live))
+}
+
+/// Writes each report into the next slot of a ring, as the matcher does, and accounts for trades.
+pub struct RingSink {
+    ring: Box<[Report; RingSink::SLOTS]>,
+    next: usize,
+    trades: Trades,
+}
+
+impl RingSink {
+    const SLOTS: usize = 4096;
+
+    /// A ring that is in memory before the clock starts.
+    pub fn new() -> Self {
+        let ring = vec![Report::BLANK; Self::SLOTS].into_boxed_slice();
+        let ring = ring.try_into().expect("as many slots as the ring has");
+        RingSink { ring, next: 0, trades: Trades::default() }
+    }
+}
+
+impl ReportSink for RingSink {
+    #[inline]
+    fn report(&mut self, report: Report) {
+        if report.kind == ReportKind::Executed && report.flags & Report::REMOVED == 0 {
+            let Report { session, id, price, quantity, .. } = report;
+            self.trades.add(session.0, id.0, price.0, quantity.0);
+        }
+        self.ring[self.next % Self::SLOTS] = report;
+        self.next += 1;
+    }
+
+    #[inline]
+    fn end_command(&mut self) {
+        self.ring[self.next.wrapping_sub(1) % Self::SLOTS].flags |= Report::LAST;
+    }
+}

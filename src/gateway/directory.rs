@@ -1,0 +1,264 @@
+//! What a gateway must know of the venue: the numbers behind the names, and which ids were used.
+
+use crate::command::{Action, Command};
+use crate::domain::{FirmId, Name, OrderId, Quantity, SessionId, SymbolId, Tick};
+use crate::reason::Reason;
+use std::collections::HashMap;
+
+/// The names of the venue and the order ids of its sessions.
+///
+/// It holds nothing that the journal does not: [`Directory::observe`] with every command in order
+/// rebuilds it. Numbers are dense, 1, 2, 3 …, so that they index arrays here and in the engine.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    symbols: Table<Symbol>,
+    sessions: Table<Session>,
+    firms: Table<Name>,
+    ids: HashMap<(SessionId, OrderId), SymbolId>,
+}
+
+/// An instrument as a gateway sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// Its name.
+    pub name: Name,
+    /// The value of one tick.
+    pub tick: Tick,
+    /// Quantities are multiples of this.
+    pub lot: Quantity,
+}
+
+/// A session as a gateway sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its name.
+    pub name: Name,
+    /// The firm of its orders if they name none.
+    pub firm: FirmId,
+}
+
+impl Directory {
+    /// An instrument that no definition ever gets. A mass cancel of an unknown name carries it,
+    /// since [`SymbolId::NONE`] would mean all instruments there.
+    pub const NOWHERE: SymbolId = SymbolId(u32::MAX);
+
+    /// A directory that knows nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Learns from the next command of the venue.
+    ///
+    /// A definition teaches a name unless it carries a verdict, because then the engine refuses it.
+    /// An enter or a replace uses up an id whatever becomes of it, and the first use of an id stands.
+    pub fn observe(&mut self, command: &Command) {
+        match command.action {
+            Action::Enter(enter) => self.use_id(command, enter.id),
+            Action::Replace { new_id, .. } => self.use_id(command, new_id),
+            _ if command.verdict != Reason::None => {}
+            Action::DefineSymbol(d) => {
+                let symbol = Symbol { name: d.name, tick: d.tick, lot: d.lot };
+                self.symbols.insert(command.symbol.0, d.name, symbol);
+            }
+            Action::DefineSession { name, firm } => {
+                self.sessions.insert(command.session.0, name, Session { name, firm });
+            }
+            Action::DefineFirm { firm, name } => self.firms.insert(firm.0.into(), name, name),
+            Action::Reduce { .. } | Action::Cancel { .. } | Action::MassCancel(_) => {}
+        }
+    }
+
+    fn use_id(&mut self, command: &Command, id: OrderId) {
+        self.ids.entry((command.session, id)).or_insert(command.symbol);
+    }
+
+    /// The number of a symbol.
+    pub fn symbol_id(&self, name: Name) -> Option<SymbolId> {
+        self.symbols.number(name).map(SymbolId)
+    }
+
+    /// The number of a session.
+    pub fn session_id(&self, name: Name) -> Option<SessionId> {
+        self.sessions.number(name).map(SessionId)
+    }
+
+    /// The number of a firm.
+    pub fn firm_id(&self, name: Name) -> Option<FirmId> {
+        self.firms.number(name).and_then(|number| u16::try_from(number).ok()).map(FirmId)
+    }
+
+    /// A symbol by its number.
+    #[inline]
+    pub fn symbol(&self, id: SymbolId) -> Option<&Symbol> {
+        self.symbols.get(id.0)
+    }
+
+    /// A session by its number.
+    #[inline]
+    pub fn session(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(id.0)
+    }
+
+    /// The name of a firm.
+    pub fn firm(&self, id: FirmId) -> Option<Name> {
+        self.firms.get(id.0.into()).copied()
+    }
+
+    /// The number that the next new symbol gets; `None` if there are no more.
+    pub fn next_symbol(&self) -> Option<SymbolId> {
+        self.symbols.next().map(SymbolId).filter(|&id| id != Self::NOWHERE)
+    }
+
+    /// The number that the next new session gets; `None` if there are no more.
+    pub fn next_session(&self) -> Option<SessionId> {
+        self.sessions.next().map(SessionId)
+    }
+
+    /// The number that the next new firm gets; `None` if there are no more.
+    pub fn next_firm(&self) -> Option<FirmId> {
+        self.firms.next().and_then(|number| u16::try_from(number).ok()).map(FirmId)
+    }
+
+    /// The symbol of the order to which the session once gave this id, [`SymbolId::NONE`] if the
+    /// order named none that exists; `None` if the id is free.
+    #[inline]
+    pub fn order_symbol(&self, session: SessionId, id: OrderId) -> Option<SymbolId> {
+        self.ids.get(&(session, id)).copied()
+    }
+}
+
+/// Things with a name and a number.
+#[derive(Clone, Debug)]
+struct Table<T> {
+    /// Entry `n - 1` has number `n`.
+    entries: Vec<Option<T>>,
+    numbers: HashMap<Name, u32>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Table { entries: Vec::new(), numbers: HashMap::new() }
+    }
+}
+
+impl<T> Table<T> {
+    /// The first thing with a number stands, and so does the first with a name, as in the engine.
+    fn insert(&mut self, number: u32, name: Name, thing: T) {
+        let Some(index) = number.checked_sub(1) else { return };
+        let index = index as usize;
+        if index >= self.entries.len() {
+            self.entries.resize_with(index + 1, || None);
+        }
+        if self.entries[index].is_none() {
+            self.entries[index] = Some(thing);
+            self.numbers.entry(name).or_insert(number);
+        }
+    }
+
+    #[inline]
+    fn get(&self, number: u32) -> Option<&T> {
+        self.entries.get((number as usize).wrapping_sub(1))?.as_ref()
+    }
+
+    fn number(&self, name: Name) -> Option<u32> {
+        self.numbers.get(&name).copied()
+    }
+
+    fn next(&self) -> Option<u32> {
+        u32::try_from(self.entries.len()).ok()?.checked_add(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{DefineSymbol, Enter};
+    use crate::domain::{OrderType, PostOnly, Price, SelfTrade, Side, TimeInForce};
+
+    fn command(session: u32, symbol: u32, verdict: Reason, action: Action) -> Command {
+        Command { session: SessionId(session), symbol: SymbolId(symbol), verdict, action }
+    }
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    fn define(symbol: u32, text: &str, verdict: Reason) -> Command {
+        let tick = Tick::parse("0.01").unwrap();
+        let (lot, reference) = (Quantity(1), Price(0));
+        let definition = DefineSymbol { name: name(text), tick, lot, collar_bps: 0, reference };
+        command(0, symbol, verdict, Action::DefineSymbol(definition))
+    }
+
+    fn enter(session: u32, symbol: u32, id: u64, verdict: Reason) -> Command {
+        let enter = Enter {
+            id: OrderId(id),
+            price: Price(1),
+            quantity: Quantity(1),
+            firm: FirmId(0),
+            group: 0,
+            side: Side::Buy,
+            order_type: OrderType::Limit,
+            tif: TimeInForce::Day,
+            post_only: PostOnly::Off,
+            self_trade: SelfTrade::None,
+        };
+        command(session, symbol, verdict, Action::Enter(enter))
+    }
+
+    #[test]
+    fn definitions_teach_names_unless_they_are_refused() {
+        let mut directory = Directory::new();
+        assert_eq!(directory.next_symbol(), Some(SymbolId(1)));
+        directory.observe(&define(1, "AAPL", Reason::None));
+        directory.observe(&define(1, "AAPL", Reason::DuplicateName));
+        directory.observe(&define(0, "MSFT", Reason::InvalidDefinition));
+        assert_eq!(directory.symbol_id(name("AAPL")), Some(SymbolId(1)));
+        assert_eq!(directory.symbol_id(name("MSFT")), None);
+        assert_eq!(directory.symbol(SymbolId(1)).unwrap().name, name("AAPL"));
+        assert_eq!(directory.symbol(SymbolId::NONE), None);
+        assert_eq!(directory.symbol(Directory::NOWHERE), None);
+        assert_eq!(directory.next_symbol(), Some(SymbolId(2)));
+
+        let firm = Action::DefineFirm { firm: FirmId(1), name: name("F") };
+        directory.observe(&command(0, 0, Reason::None, firm));
+        let session = Action::DefineSession { name: name("A"), firm: FirmId(1) };
+        directory.observe(&command(1, 0, Reason::None, session));
+        assert_eq!(directory.firm(FirmId(1)), Some(name("F")));
+        assert_eq!(directory.firm_id(name("F")), Some(FirmId(1)));
+        assert_eq!(directory.next_firm(), Some(FirmId(2)));
+        assert_eq!(directory.session_id(name("A")), Some(SessionId(1)));
+        assert_eq!(directory.session(SessionId(1)).unwrap().firm, FirmId(1));
+        assert_eq!(directory.next_session(), Some(SessionId(2)));
+    }
+
+    #[test]
+    fn there_are_65535_firms() {
+        let mut directory = Directory::new();
+        for number in 1..=u16::MAX {
+            let firm = FirmId(number);
+            assert_eq!(directory.next_firm(), Some(firm));
+            let action = Action::DefineFirm { firm, name: name(&format!("F{number}")) };
+            directory.observe(&command(0, 0, Reason::None, action));
+        }
+        assert_eq!(directory.next_firm(), None);
+    }
+
+    #[test]
+    fn the_first_use_of_an_id_stands_even_if_the_order_was_refused() {
+        let mut directory = Directory::new();
+        let order_symbol = |directory: &Directory, session: u32, id: u64| {
+            directory.order_symbol(SessionId(session), OrderId(id))
+        };
+        directory.observe(&enter(1, 7, 10, Reason::OffTick));
+        directory.observe(&enter(1, 8, 10, Reason::DuplicateId));
+        directory.observe(&enter(2, 0, 10, Reason::UnknownSymbol));
+        assert_eq!(order_symbol(&directory, 1, 10), Some(SymbolId(7)));
+        assert_eq!(order_symbol(&directory, 2, 10), Some(SymbolId::NONE));
+        assert_eq!(order_symbol(&directory, 1, 11), None);
+        let (quantity, price) = (Quantity(1), Price(1));
+        let replace = Action::Replace { id: OrderId(10), new_id: OrderId(11), quantity, price };
+        directory.observe(&command(1, 7, Reason::None, replace));
+        assert_eq!(order_symbol(&directory, 1, 11), Some(SymbolId(7)));
+    }
+}

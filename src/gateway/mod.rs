@@ -1,0 +1,9 @@
+//! Gateways: what clients speak, turned into commands, and reports turned into what clients read.
+//!
+//! A gateway is a translator without a thread. It knows the names of the venue from its
+//! [`directory`], finds what is wrong with an order as far as names, decimals and ids go, and puts
+//! that into the command as a verdict; everything else is for the engine to decide.
+
+pub mod directory;
+pub mod file_session;
+pub mod report_lines;

@@ -1,0 +1,238 @@
+//! Reports as lines of JSON.
+
+use crate::command::{self, Command};
+use crate::domain::{FirmId, Name, Price, SessionId, Side, SymbolId, Tick};
+use crate::gateway::directory::Directory;
+use crate::report::{Published, Report, ReportKind};
+
+/// Writes one line for each report, with the names and decimals that the definitions taught it.
+#[derive(Clone, Debug, Default)]
+pub struct ReportLines {
+    names: Directory,
+}
+
+impl ReportLines {
+    /// A writer that knows no names.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Learns from a definition; other commands teach nothing. It must come before the first report
+    /// that names what it defines, and so before its own.
+    pub fn definition(&mut self, command: &Command) {
+        if command::is_definition(command.action.kind()) {
+            self.names.observe(command);
+        }
+    }
+
+    /// Appends the line of a report. State hashes are not for the world: they have no line.
+    pub fn write(&self, published: &Published, out: &mut Vec<u8>) {
+        let report = &published.report;
+        if report.kind == ReportKind::StateHash {
+            return;
+        }
+        let mut line = Line { names: &self.names, out };
+        line.raw("{\"seq\":");
+        line.digits(published.seqno.0);
+        line.number("ix", published.index.into());
+        line.number("ts", published.time.0);
+        line.word("report", report.kind.name());
+        match report.kind {
+            ReportKind::Accepted => {
+                line.order(report);
+                line.terms(report);
+            }
+            ReportKind::Executed => {
+                line.order(report);
+                line.key("contra");
+                line.raw("\"");
+                line.digits(report.other);
+                line.raw("\"");
+                line.number("match", published.match_number().0);
+                line.number("qty", report.quantity.0);
+                line.price(report.symbol, report.price);
+                line.number("open", report.open.0);
+                let removed = report.flags & Report::REMOVED != 0;
+                line.word("liquidity", if removed { "removed" } else { "added" });
+            }
+            ReportKind::Canceled => {
+                line.order(report);
+                line.number("qty", report.quantity.0);
+                line.number("open", report.open.0);
+                line.word("reason", report.reason.name());
+            }
+            ReportKind::Replaced => {
+                line.session(report.session);
+                line.number("id", report.id.0);
+                line.number("old_id", report.other);
+                line.number("order", report.order.0);
+                line.terms(report);
+            }
+            ReportKind::Rejected => {
+                line.session(report.session);
+                line.number("id", report.id.0);
+                line.symbol(report.symbol);
+                line.word("reason", report.reason.name());
+                line.number("code", report.reason as u64);
+            }
+            ReportKind::Restated => {
+                line.order(report);
+                line.symbol_and_side(report.symbol, report.side);
+                line.price(report.symbol, report.price);
+                line.number("open", report.open.0);
+            }
+            ReportKind::MassCanceled => {
+                line.session(report.session);
+                line.number("count", report.quantity.0);
+            }
+            ReportKind::Defined => line.defined(report),
+            ReportKind::StateHash => unreachable!("it has no line"),
+        }
+        line.raw("}\n");
+    }
+}
+
+struct Line<'a> {
+    names: &'a Directory,
+    out: &'a mut Vec<u8>,
+}
+
+impl Line<'_> {
+    fn order(&mut self, report: &Report) {
+        self.session(report.session);
+        self.number("id", report.id.0);
+        self.number("order", report.order.0);
+    }
+
+    fn terms(&mut self, report: &Report) {
+        self.symbol_and_side(report.symbol, report.side);
+        self.number("qty", report.quantity.0);
+        self.price(report.symbol, report.price);
+        self.number("open", report.open.0);
+    }
+
+    fn symbol_and_side(&mut self, symbol: SymbolId, side: Side) {
+        self.symbol(symbol);
+        self.word("side", side.name());
+    }
+
+    /// What was defined: an instrument if there is one, else a session, else a firm.
+    fn defined(&mut self, report: &Report) {
+        let names = self.names;
+        let firm = u16::try_from(report.other).unwrap_or(0);
+        if report.symbol != SymbolId::NONE {
+            self.word("what", "symbol");
+            self.name("name", names.symbol(report.symbol).map(|s| s.name));
+        } else if report.session != SessionId(0) {
+            self.word("what", "session");
+            self.name("name", names.session(report.session).map(|s| s.name));
+        } else {
+            self.word("what", "firm");
+            self.name("name", names.firm(FirmId(firm)));
+        }
+    }
+
+    /// The session, unless the command had none, as a definition.
+    fn session(&mut self, session: SessionId) {
+        self.name("session", self.names.session(session).map(|s| s.name));
+    }
+
+    /// The symbol, unless the command named none that exists.
+    fn symbol(&mut self, symbol: SymbolId) {
+        self.name("symbol", self.names.symbol(symbol).map(|s| s.name));
+    }
+
+    fn name(&mut self, key: &str, name: Option<Name>) {
+        let Some(name) = name else { return };
+        self.key(key);
+        self.raw("\"");
+        for byte in name.as_str().bytes() {
+            if matches!(byte, b'"' | b'\\') {
+                self.out.push(b'\\');
+            }
+            self.out.push(byte);
+        }
+        self.raw("\"");
+    }
+
+    /// A word of ours, which needs no escapes.
+    fn word(&mut self, key: &str, word: &str) {
+        self.key(key);
+        self.raw("\"");
+        self.raw(word);
+        self.raw("\"");
+    }
+
+    fn number(&mut self, key: &str, number: u64) {
+        self.key(key);
+        self.digits(number);
+    }
+
+    /// The price with all digits of its tick, unless there is none.
+    fn price(&mut self, symbol: SymbolId, price: Price) {
+        let Some(symbol) = self.names.symbol(symbol).filter(|_| price.0 != 0) else { return };
+        self.key("price");
+        self.raw("\"");
+        self.decimal(symbol.tick, price);
+        self.raw("\"");
+    }
+
+    fn decimal(&mut self, tick: Tick, price: Price) {
+        let value = u64::try_from(price.0).ok().and_then(|p| p.checked_mul(tick.mantissa));
+        let Some(value) = value.filter(|_| tick.scale <= Tick::SCALE_MAX) else {
+            return self.raw(&tick.decimal(price));
+        };
+        let scale = usize::from(tick.scale);
+        let unit = 10u64.pow(tick.scale.into());
+        self.digits(value / unit);
+        if scale > 0 {
+            // A one in front keeps the zeros behind the point, and the point takes its place.
+            let at = self.out.len();
+            self.digits(value % unit + unit);
+            self.out[at] = b'.';
+        }
+    }
+
+    fn digits(&mut self, mut number: u64) {
+        let mut digits = [0; 20];
+        let mut at = digits.len();
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        self.out.extend_from_slice(&digits[at..]);
+    }
+
+    fn key(&mut self, key: &str) {
+        self.raw(",\"");
+        self.raw(key);
+        self.raw("\":");
+    }
+
+    #[inline]
+    fn raw(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_those_of_the_tick() {
+        let names = Directory::new();
+        for tick in ["0.01", "0.25", "5", "0.000000000001", "18446744073709551615", "12.5"] {
+            let tick = Tick::parse(tick).unwrap();
+            for price in [1, 2, 9, 10, 99, 100, 101, 18705, 1_000_000_007, i64::MAX] {
+                let mut out = Vec::new();
+                Line { names: &names, out: &mut out }.decimal(tick, Price(price));
+                assert_eq!(String::from_utf8(out).unwrap(), tick.decimal(Price(price)));
+            }
+        }
+    }
+}

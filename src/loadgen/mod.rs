@@ -1,0 +1,15 @@
+//! The load generator's side of the wire: what to send, and when.
+//!
+//! It is a client. It knows commands and nothing of the venue that will answer them, so that a
+//! figure it measures cannot be helped by what it knows. Everything follows from a seed and is
+//! computed in whole numbers: the same seed gives the same load on any machine.
+//!
+//! * [`flow`] makes the orders: a workload, its opening book, its events and the trades that must
+//!   come of them;
+//! * [`arrivals`] makes the intended send times of an open loop;
+//! * [`rng`] is the generator of chance under both.
+
+pub mod arrivals;
+pub mod flow;
+mod model;
+pub mod rng;

@@ -1,0 +1,175 @@
+//! The generator's own book: simple, price–time, so that it knows which orders are live and what
+//! trades must come.
+
+use super::flow::Trades;
+use super::rng::Rng;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+/// No order.
+const NONE: u32 = u32::MAX;
+
+/// The books of all symbols. Orders are named by their slot.
+pub(super) struct Model {
+    orders: Vec<Order>,
+    free: Vec<u32>,
+    books: Vec<Book>,
+}
+
+/// An order of the model.
+#[derive(Clone, Copy)]
+pub(super) struct Order {
+    pub session: u32,
+    pub id: u32,
+    pub price: i64,
+    pub open: u32,
+    pub book: u32,
+    pub buy: bool,
+    pub partly_executed: bool,
+    /// Its place in [`Book::live`].
+    place: u32,
+    previous: u32,
+    next: u32,
+}
+
+#[derive(Default)]
+struct Book {
+    /// The levels of the offers and of the bids by [`rank`]: the best one comes first.
+    sides: [BTreeMap<i64, Level>; 2],
+    /// The slots of the live orders in no order, to draw from.
+    live: Vec<u32>,
+}
+
+struct Level {
+    first: u32,
+    last: u32,
+}
+
+/// Prices of one side so that less is better.
+fn rank(buy: bool, price: i64) -> i64 {
+    if buy { -price } else { price }
+}
+
+impl Order {
+    pub fn new(book: usize, session: u32, id: u32, buy: bool, price: i64, open: u32) -> Self {
+        let book = book as u32;
+        let (place, previous, next) = (0, NONE, NONE);
+        let partly_executed = false;
+        Order { session, id, price, open, book, buy, partly_executed, place, previous, next }
+    }
+}
+
+impl Model {
+    pub fn new(books: usize) -> Self {
+        Model {
+            orders: Vec::new(),
+            free: Vec::new(),
+            books: std::iter::repeat_with(Book::default).take(books).collect(),
+        }
+    }
+
+    /// How many orders are live in a book.
+    pub fn live(&self, book: usize) -> usize {
+        self.books[book].live.len()
+    }
+
+    /// A live order, each as likely as any other.
+    pub fn draw(&self, book: usize, rng: &mut Rng) -> Option<u32> {
+        let live = &self.books[book].live;
+        (!live.is_empty()).then(|| live[rng.below(live.len() as u64) as usize])
+    }
+
+    /// How many prices have orders, on both sides.
+    #[cfg(test)]
+    pub fn levels(&self, book: usize) -> usize {
+        self.books[book].sides.iter().map(BTreeMap::len).sum()
+    }
+
+    pub fn order(&self, slot: u32) -> &Order {
+        &self.orders[slot as usize]
+    }
+
+    /// The price of level `n` of a side, the best one being 0.
+    pub fn price_of_level(&self, book: usize, buy: bool, n: usize) -> Option<i64> {
+        self.books[book].sides[usize::from(buy)].keys().nth(n).map(|&key| rank(buy, key))
+    }
+
+    /// The order that is first in priority on a side.
+    pub fn first(&self, book: usize, buy: bool) -> Option<u32> {
+        let (_, level) = self.books[book].sides[usize::from(buy)].first_key_value()?;
+        Some(level.first)
+    }
+
+    /// Matches a limit order and books its rest.
+    pub fn enter(&mut self, mut incoming: Order, trades: &mut Trades) {
+        let (book, buy) = (incoming.book as usize, incoming.buy);
+        while incoming.open > 0 {
+            let Some(slot) = self.first(book, !buy) else { break };
+            let resting = &mut self.orders[slot as usize];
+            if rank(buy, incoming.price) > rank(buy, resting.price) {
+                break;
+            }
+            let quantity = incoming.open.min(resting.open);
+            trades.add(resting.session, resting.id.into(), resting.price, quantity.into());
+            incoming.open -= quantity;
+            incoming.partly_executed = true;
+            resting.open -= quantity;
+            resting.partly_executed = true;
+            if resting.open == 0 {
+                self.remove(slot);
+            }
+        }
+        if incoming.open > 0 {
+            self.book(incoming);
+        }
+    }
+
+    /// Takes an order out.
+    pub fn remove(&mut self, slot: u32) {
+        let Order { book, buy, price, place, previous, next, .. } = *self.order(slot);
+        let book = &mut self.books[book as usize];
+        if previous != NONE {
+            self.orders[previous as usize].next = next;
+        }
+        if next != NONE {
+            self.orders[next as usize].previous = previous;
+        }
+        if previous == NONE || next == NONE {
+            let Entry::Occupied(mut level) = book.sides[usize::from(buy)].entry(rank(buy, price))
+            else {
+                unreachable!("a live order has a level")
+            };
+            if previous == next {
+                level.remove();
+            } else if previous == NONE {
+                level.get_mut().first = next;
+            } else {
+                level.get_mut().last = previous;
+            }
+        }
+        book.live.swap_remove(place as usize);
+        if let Some(&moved) = book.live.get(place as usize) {
+            self.orders[moved as usize].place = place;
+        }
+        self.free.push(slot);
+    }
+
+    fn book(&mut self, mut order: Order) {
+        let slot = self.free.pop().unwrap_or(self.orders.len() as u32);
+        let book = &mut self.books[order.book as usize];
+        order.place = book.live.len() as u32;
+        book.live.push(slot);
+        let level = book.sides[usize::from(order.buy)]
+            .entry(rank(order.buy, order.price))
+            .or_insert(Level { first: slot, last: NONE });
+        order.previous = std::mem::replace(&mut level.last, slot);
+        if order.previous != NONE {
+            self.orders[order.previous as usize].next = slot;
+        }
+        if slot as usize == self.orders.len() {
+            self.orders.push(order);
+        } else {
+            self.orders[slot as usize] = order;
+        }
+    }
+}

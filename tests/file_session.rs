@@ -1,0 +1,685 @@
+//! Lines in, commands out; reports in, lines out.
+
+use ringside::command::{Action, Command, DefineSymbol, Enter, MassCancel, is_venue_wide};
+use ringside::domain::{
+    FirmId, Name, Nanos, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity, SelfTrade,
+    SeqNo, SessionId, Side, SymbolId, Tick, TimeInForce,
+};
+use ringside::gateway::directory::Directory;
+use ringside::gateway::file_session::{FileSession, Format, LINE_BYTES_MAX, LineError};
+use ringside::gateway::report_lines::ReportLines;
+use ringside::reason::Reason;
+use ringside::report::{Published, Report, ReportKind};
+
+type Timed = (Command, Option<Nanos>);
+
+const AAPL: &str = r#"{"op":"symbol","symbol":"AAPL","tick":"0.01"}"#;
+const ORDER_1: &str = r#"{"op":"enter","session":"A","id":1,"symbol":"AAPL","side":"buy","qty":100,"price":"187.05"}"#;
+
+fn run(format: Format, lines: &[&str]) -> (Vec<Timed>, Vec<LineError>) {
+    let mut session = FileSession::new(Directory::new(), format);
+    let (mut commands, mut errors) = (Vec::new(), Vec::new());
+    for line in lines {
+        let before = commands.len();
+        let result = session.line(line, &mut |command, time| commands.push((command, time)));
+        if let Err(error) = result {
+            assert_eq!(commands.len(), before, "a malformed line yields no command");
+            errors.push(error);
+        }
+    }
+    (commands, errors)
+}
+
+fn commands(lines: &[&str]) -> Vec<Command> {
+    let (commands, errors) = run(Format::Json, lines);
+    assert_eq!(errors, []);
+    commands.into_iter().map(|(command, _)| command).collect()
+}
+
+/// The command of the last line, after AAPL and an order with id 1 of session A.
+fn after_order(line: &str) -> Command {
+    *commands(&[AAPL, ORDER_1, line]).last().unwrap()
+}
+
+fn error(format: Format, lines: &[&str]) -> String {
+    let (_, errors) = run(format, lines);
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    errors[0].to_string()
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+fn command(session: u32, symbol: u32, verdict: Reason, action: Action) -> Command {
+    Command { session: SessionId(session), symbol: SymbolId(symbol), verdict, action }
+}
+
+fn order_1() -> Enter {
+    Enter {
+        id: OrderId(1),
+        price: Price(18705),
+        quantity: Quantity(100),
+        firm: FirmId(0),
+        group: 0,
+        side: Side::Buy,
+        order_type: OrderType::Limit,
+        tif: TimeInForce::Day,
+        post_only: PostOnly::Off,
+        self_trade: SelfTrade::None,
+    }
+}
+
+#[test]
+fn everyday_lines_become_their_commands() {
+    let lines = [
+        r#"{"op":"symbol","symbol":"AAPL","tick":"0.01","lot":1}"#,
+        r#"{"op":"enter","session":"A","id":1,"symbol":"AAPL","side":"buy","type":"limit","tif":"day","qty":100,"price":"187.05"}"#,
+        r#"{"op":"reduce","session":"A","id":1,"qty":60}          # new intended total"#,
+        "",
+        "  # a comment",
+        r#"{"op":"replace","session":"A","id":1,"new_id":2,"qty":60,"price":"187.04"}   # new time priority"#,
+        r#"{"op":"cancel","session":"A","id":2}"#,
+    ];
+    let aapl = DefineSymbol {
+        name: name("AAPL"),
+        tick: Tick::parse("0.01").unwrap(),
+        lot: Quantity(1),
+        collar_bps: 0,
+        reference: Price(0),
+    };
+    let (one, two, sixty) = (OrderId(1), OrderId(2), Quantity(60));
+    let replace = Action::Replace { id: one, new_id: two, quantity: sixty, price: Price(18704) };
+    let session = Action::DefineSession { name: name("A"), firm: FirmId(0) };
+    let expected = [
+        command(0, 1, Reason::None, Action::DefineSymbol(aapl)),
+        command(1, 0, Reason::None, session),
+        command(1, 1, Reason::None, Action::Enter(order_1())),
+        command(1, 1, Reason::TooLate, Action::Reduce { id: one, quantity: sixty }),
+        command(1, 1, Reason::None, replace),
+        command(1, 1, Reason::TooLate, Action::Cancel { id: two }),
+    ];
+    assert_eq!(commands(&lines), expected);
+}
+
+#[test]
+fn every_option_of_an_order_arrives() {
+    let line = r#"{"op":"enter","session":"A","id":18446744073709551615,"symbol":"AAPL","side":"short_exempt","type":"market_to_limit","tif":"ioc","qty":18446744073709551615,"post_only":"slide","stp":"cancel_smallest","stp_group":65535,"firm":"F1"}"#;
+    let all = commands(&[AAPL, r#"{"op":"session","session":"A","firm":"F0"}"#, line]);
+    let firm = |firm, text| Action::DefineFirm { firm: FirmId(firm), name: name(text) };
+    let session = Action::DefineSession { name: name("A"), firm: FirmId(1) };
+    let enter = Enter {
+        id: OrderId(u64::MAX),
+        price: Price(0),
+        quantity: Quantity(u64::MAX),
+        firm: FirmId(2),
+        group: u16::MAX,
+        side: Side::ShortExempt,
+        order_type: OrderType::MarketToLimit,
+        tif: TimeInForce::Ioc,
+        post_only: PostOnly::Slide,
+        self_trade: SelfTrade::CancelSmallest,
+    };
+    let expected = [
+        command(0, 0, Reason::None, firm(1, "F0")),
+        command(1, 0, Reason::None, session),
+        command(0, 0, Reason::None, firm(2, "F1")),
+        command(1, 1, Reason::None, Action::Enter(enter)),
+    ];
+    assert_eq!(all[1..], expected);
+}
+
+#[test]
+fn an_order_without_a_firm_has_that_of_its_session() {
+    let all = commands(&[AAPL, r#"{"op":"session","session":"A","firm":"F0"}"#, ORDER_1]);
+    let Action::Enter(enter) = all.last().unwrap().action else { panic!("{all:?}") };
+    assert_eq!(enter.firm, FirmId(1));
+}
+
+#[test]
+fn every_word_of_a_served_option_is_the_one_of_the_domain() {
+    let enter = |more: &str| {
+        let side = if more.contains("side") { "" } else { r#","side":"buy""# };
+        let order = r#"{"op":"enter","session":"A","id":2,"symbol":"AAPL","qty":1"#;
+        let command = after_order(&format!("{order}{side},{more}}}"));
+        assert_eq!(command.verdict, Reason::None, "{more}");
+        let Action::Enter(enter) = command.action else { panic!("{command:?}") };
+        enter
+    };
+    let word = |key: &str, name: &str| enter(&format!(r#""{key}":"{name}""#));
+    Side::ALL.iter().for_each(|w| assert_eq!(word("side", w.name()).side, *w));
+    OrderType::ALL.iter().for_each(|w| assert_eq!(word("type", w.name()).order_type, *w));
+    TimeInForce::ALL.iter().for_each(|w| assert_eq!(word("tif", w.name()).tif, *w));
+    SelfTrade::ALL.iter().for_each(|w| assert_eq!(word("stp", w.name()).self_trade, *w));
+    let post_only = |text: &str| enter(&format!(r#""post_only":{text}"#)).post_only;
+    assert_eq!(post_only("true"), PostOnly::Reject);
+    assert_eq!(post_only("false"), PostOnly::Off);
+    assert_eq!(post_only("\"slide\""), PostOnly::Slide);
+}
+
+#[test]
+fn words_that_are_not_served_are_known_and_unsupported() {
+    for option in [
+        r#""type":"stop","stop_price":"1.5""#,
+        r#""type":"stop_limit","stop_price":"1.5""#,
+        r#""type":"peg""#,
+        r#""tif":"gtt","expire_ts":5"#,
+        r#""tif":"at_open""#,
+        r#""tif":"at_close""#,
+        r#""tif":"auction""#,
+        r#""display_qty":10"#,
+        r#""display_qty":10,"refresh":"fixed""#,
+        r#""display_qty":10,"refresh":"10-30""#,
+        r#""hidden":true"#,
+        r#""min_qty":10"#,
+    ] {
+        let order = r#""session":"A","id":2,"symbol":"AAPL","side":"buy","qty":1,"price":"1""#;
+        let command = after_order(&format!(r#"{{"op":"enter",{order},{option}}}"#));
+        assert_eq!(command.verdict, Reason::Unsupported, "{option}");
+        assert!(matches!(command.action, Action::Enter(e) if e.id == OrderId(2)), "{option}");
+    }
+    let visible = r#"{"op":"enter","session":"A","id":2,"symbol":"AAPL","side":"buy","qty":1,"price":"1","hidden":false}"#;
+    assert_eq!(after_order(visible).verdict, Reason::None);
+}
+
+#[test]
+fn impossible_values_are_verdicts_and_the_first_fault_counts() {
+    let huge = format!("1{}", "0".repeat(50));
+    for (id, symbol, qty, price, verdict) in [
+        ("2", "AAPL", "1", "187.05", Reason::None),
+        ("2", "AAPL", "1", "187.055", Reason::OffTick),
+        ("2", "AAPL", "1", "0", Reason::InvalidPrice),
+        ("2", "AAPL", "1", "-1", Reason::InvalidPrice),
+        ("2", "AAPL", "1", "92233720368547758.08", Reason::InvalidPrice),
+        ("2", "AAPL", "1", &huge, Reason::InvalidPrice),
+        ("2", "AAPL", "0", "0", Reason::InvalidQuantity),
+        ("2", "AAPL", "-1", "187.05", Reason::InvalidQuantity),
+        ("2", "AAPL", "18446744073709551616", "187.05", Reason::InvalidQuantity),
+        ("2", "AAPL", &huge, "187.05", Reason::InvalidQuantity),
+        ("2", "MSFT", "0", "0", Reason::UnknownSymbol),
+        ("1", "MSFT", "0", "0", Reason::DuplicateId),
+        ("1", "AAPL", "1", "187.05", Reason::DuplicateId),
+    ] {
+        let line = format!(
+            r#"{{"op":"enter","session":"A","id":{id},"symbol":"{symbol}","side":"buy","qty":{qty},"price":"{price}"}}"#
+        );
+        let command = after_order(&line);
+        assert_eq!(command.verdict, verdict, "{line}");
+        let Action::Enter(enter) = command.action else { panic!("{command:?}") };
+        assert_eq!(command.symbol.0, u32::from(symbol == "AAPL"), "{line}");
+        assert_eq!(enter.quantity.0, u64::from(qty == "1"), "{line}");
+        let priced = price == "187.05" && symbol == "AAPL";
+        assert_eq!(enter.price.0, if priced { 18705 } else { 0 }, "{line}");
+    }
+}
+
+#[test]
+fn a_price_that_is_missing_or_too_much_is_for_the_engine() {
+    let order = r#"{"op":"enter","session":"A","id":2,"symbol":"AAPL","side":"buy","qty":1"#;
+    let limit = after_order(&format!("{order}}}"));
+    assert!(matches!(limit.action, Action::Enter(e) if e.price == Price(0)));
+    assert_eq!(limit.verdict, Reason::None);
+    let market = after_order(&format!(r#"{order},"type":"market","price":"1"}}"#));
+    assert!(matches!(market.action, Action::Enter(e) if e.price == Price(100)));
+    assert_eq!(market.verdict, Reason::None);
+}
+
+#[test]
+fn changes_of_orders_find_their_symbol_by_the_id() {
+    let unknown = command(1, 0, Reason::None, Action::Cancel { id: OrderId(9) });
+    assert_eq!(after_order(r#"{"op":"cancel","session":"A","id":9}"#), unknown);
+    let of_other = r#"{"op":"cancel","session":"B","id":1}"#;
+    let expected = command(2, 0, Reason::None, Action::Cancel { id: OrderId(1) });
+    assert_eq!(after_order(of_other), expected);
+    let reduce = Action::Reduce { id: OrderId(1), quantity: Quantity(0) };
+    let expected = command(1, 1, Reason::TooLate, reduce);
+    assert_eq!(after_order(r#"{"op":"reduce","session":"A","id":1,"qty":-5}"#), expected);
+
+    let replace = |line: &str| {
+        let command = after_order(line);
+        let Action::Replace { quantity, price, .. } = command.action else { panic!("{command:?}") };
+        (command.symbol.0, command.verdict, quantity.0, price.0)
+    };
+    for (line, expected) in [
+        (r#""id":1,"new_id":2,"qty":5,"price":"1""#, (1, Reason::None, 5, 100)),
+        (r#""id":1,"new_id":1,"qty":0,"price":"1""#, (1, Reason::DuplicateId, 0, 100)),
+        (r#""id":1,"new_id":2,"qty":0,"price":"0""#, (1, Reason::InvalidQuantity, 0, 0)),
+        (r#""id":1,"new_id":2,"qty":5,"price":"0""#, (1, Reason::InvalidPrice, 5, 0)),
+        (r#""id":1,"new_id":2,"qty":5,"price":"0.001""#, (1, Reason::OffTick, 5, 0)),
+        (r#""id":8,"new_id":2,"qty":0,"price":"0.001""#, (0, Reason::None, 0, 0)),
+        (r#""id":8,"new_id":1,"qty":5,"price":"1""#, (0, Reason::DuplicateId, 5, 0)),
+    ] {
+        let line = format!(r#"{{"op":"replace","session":"A",{line}}}"#);
+        assert_eq!(replace(&line), expected, "{line}");
+    }
+}
+
+#[test]
+fn ids_are_used_up_by_refused_orders_and_replaces() {
+    let refused =
+        r#"{"op":"enter","session":"A","id":2,"symbol":"AAPL","side":"buy","qty":0,"price":"1"}"#;
+    let replace = r#"{"op":"replace","session":"A","id":2,"new_id":3,"qty":1,"price":"1"}"#;
+    let cancel = r#"{"op":"cancel","session":"A","id":3}"#;
+    let all = commands(&[AAPL, refused, refused, replace, replace, cancel]);
+    let verdicts: Vec<Reason> = all.iter().skip(2).map(|command| command.verdict).collect();
+    let (zero, twice) = (Reason::InvalidQuantity, Reason::DuplicateId);
+    assert_eq!(verdicts, [zero, twice, Reason::None, twice, Reason::TooLate]);
+}
+
+#[test]
+fn a_mass_cancel_has_filters() {
+    let line = r#"{"op":"mass_cancel","session":"A"}"#;
+    let none = Action::MassCancel(MassCancel::default());
+    assert_eq!(after_order(line), command(1, 0, Reason::None, none));
+    let line = r#"{"op":"mass_cancel","session":"A","symbol":"AAPL","of_session":"B","of_firm":"F","stp_group":3,"side":"sell"}"#;
+    let filters = MassCancel {
+        session: Some(SessionId(2)),
+        firm: Some(FirmId(1)),
+        group: Some(3),
+        buy: Some(false),
+    };
+    assert_eq!(after_order(line), command(1, 1, Reason::None, Action::MassCancel(filters)));
+    let line = r#"{"op":"mass_cancel","session":"A","side":"buy"}"#;
+    let bids = MassCancel { buy: Some(true), ..MassCancel::default() };
+    assert_eq!(after_order(line), command(1, 0, Reason::None, Action::MassCancel(bids)));
+}
+
+#[test]
+fn a_mass_cancel_of_an_unknown_symbol_is_not_one_of_all_symbols() {
+    let command = after_order(r#"{"op":"mass_cancel","session":"A","symbol":"MSFT"}"#);
+    assert_eq!(command.symbol, Directory::NOWHERE);
+    assert_eq!(command.verdict, Reason::UnknownSymbol);
+    assert!(!is_venue_wide(command.action.kind(), command.symbol));
+}
+
+#[test]
+fn definitions_out_of_range_or_given_twice_teach_nothing() {
+    for (terms, verdict) in [
+        (r#""tick":"0.25","lot":100,"collar_bps":500,"reference":"10.75""#, Reason::None),
+        (r#""tick":"0""#, Reason::InvalidDefinition),
+        (r#""tick":"-1""#, Reason::InvalidDefinition),
+        (r#""tick":"0.0000000000001""#, Reason::InvalidDefinition),
+        (r#""tick":"1","lot":0"#, Reason::InvalidDefinition),
+        (r#""tick":"1","collar_bps":4294967296"#, Reason::InvalidDefinition),
+        (r#""tick":"1","reference":"0.5""#, Reason::InvalidDefinition),
+        (r#""tick":"1","reference":"-5""#, Reason::InvalidDefinition),
+    ] {
+        let define = format!(r#"{{"op":"symbol","symbol":"X",{terms}}}"#);
+        let all = commands(&[AAPL, &define, &define]);
+        let good = verdict == Reason::None;
+        assert_eq!(all[1].verdict, verdict, "{terms}");
+        assert_eq!(all[1].symbol.0, if good { 2 } else { 0 }, "{terms}");
+        assert_eq!(all[2].verdict, if good { Reason::DuplicateName } else { verdict }, "{terms}");
+    }
+    let line = r#"{"op":"symbol","symbol":"X","tick":"0.25","lot":100,"collar_bps":500,"reference":"10.75"}"#;
+    let expected = DefineSymbol {
+        name: name("X"),
+        tick: Tick { mantissa: 25, scale: 2 },
+        lot: Quantity(100),
+        collar_bps: 500,
+        reference: Price(43),
+    };
+    assert_eq!(commands(&[line])[0].action, Action::DefineSymbol(expected));
+
+    let firm = r#"{"op":"firm","firm":"F"}"#;
+    let session = r#"{"op":"session","session":"A","firm":"F"}"#;
+    let all = commands(&[firm, firm, session, session]);
+    let told: Vec<_> = all.iter().map(|c| (c.session.0, c.verdict)).collect();
+    let twice = Reason::DuplicateName;
+    assert_eq!(told, [(0, Reason::None), (0, twice), (1, Reason::None), (1, twice)]);
+}
+
+#[test]
+fn the_time_of_a_line_is_that_of_all_its_commands() {
+    let line = ORDER_1.replace('}', r#","ts":1777689380521000000}"#);
+    let (all, errors) = run(Format::Json, &[AAPL, &line]);
+    assert_eq!(errors, []);
+    let times: Vec<_> = all.iter().map(|(_, time)| *time).collect();
+    let time = Some(Nanos(1_777_689_380_521_000_000));
+    assert_eq!(times, [None, time, time]);
+}
+
+#[test]
+fn the_next_file_goes_on_where_the_last_one_ended() {
+    let mut none = |_, _| ();
+    let mut first = FileSession::new(Directory::new(), Format::Json);
+    first.line(AAPL, &mut none).unwrap();
+    first.line(ORDER_1, &mut none).unwrap();
+    let mut second = FileSession::new(first.into_directory(), Format::Csv);
+    second.line("op,session,id", &mut none).unwrap();
+    let mut told = Vec::new();
+    second.line("cancel,A,1", &mut |command, _| told.push(command)).unwrap();
+    let cancel = Action::Cancel { id: OrderId(1) };
+    assert_eq!(told, [command(1, 1, Reason::TooLate, cancel)]);
+}
+
+#[test]
+#[rustfmt::skip] // One case on each line, however long.
+fn malformed_lines_say_where_and_why() {
+    for (line, expected) in [
+        ("x", "1:1: a line must be a JSON object: expected `{`"),
+        ("[1]", "1:1: a line must be a JSON object: expected `{`"),
+        ("{", "1:2: expected the name of a field in quotes"),
+        ("{}", "1:2: the field `op` is missing"),
+        ("  { }", "1:5: the field `op` is missing"),
+        (r#"{"op"}"#, "1:6: expected `:`"),
+        (r#"{"op":}"#, "1:7: a value must be a string, an integer, true or false"),
+        (r#"{"op":"#, "1:7: expected a value"),
+        (r#"{"op":"cancel","#, "1:16: expected the name of a field in quotes"),
+        (r#"{"op":"cancel",}"#, "1:16: expected the name of a field in quotes"),
+        (r#"{"op":"cancel" "id":1}"#, "1:16: expected `,` or `}`"),
+        (r#"{"op":"cancel"#, "1:7: the string does not end"),
+        (r#"{"op":"cancel"} x"#, "1:17: only a `# comment` may follow the object"),
+        (r#"{"op":"cancel"}{}"#, "1:16: only a `# comment` may follow the object"),
+        (r#"{"op":"can\qcel"}"#, "1:7: a bad escape in a string"),
+        ("{\"op\":\"can\tcel\"}", "1:11: a control character in a string"),
+        (r#"{"op":[]}"#, "1:7: a value must be a string, an integer, true or false"),
+        (r#"{"op":nil}"#, "1:7: a value must be a string, an integer, true or false"),
+        (r#"{"op":null}"#, "1:7: leave a field out instead of giving null"),
+        (r#"{"op":1}"#, "1:7: `op` must be a string"),
+        (r#"{"op":"buy"}"#, "1:7: `op` must be one of enter, reduce, replace, cancel, mass_cancel, symbol, session, firm"),
+        (r#"{"op":"cancel","id":1,"sesion":"A"}"#, "1:23: unknown field `sesion`"),
+        (r#"{"op":"cancel","id":1,"é":"A"}"#, "1:23: unknown field `é`"),
+        (r#"{"op":"é","id":1,"x":"A"}"#, "1:18: unknown field `x`"),
+        (r#"{"op":"cancel","session":"É","id":1}"#, "1:26: `session` must have 1 to 16 printable ASCII characters, no space"),
+        (r#"{"op":"cancel","session":"A"}"#, "1:29: the field `id` is missing"),
+        (r#"{"op":"cancel","session":"A","id":1,"id":2}"#, "1:37: `id` is given twice"),
+        (r#"{"op":"cancel","session":"A","id":1,"qty":2}"#, "1:37: `cancel` has no field `qty`"),
+        (r#"{"op":"cancel","session":"A","id":"1"}"#, "1:35: `id` must be an integer"),
+        (r#"{"op":"cancel","session":"A","id":1.0}"#, "1:35: `id` must be an integer"),
+        (r#"{"op":"cancel","session":"A","id":1e3}"#, "1:35: `id` must be an integer"),
+        (r#"{"op":"cancel","session":"A","id":01}"#, "1:35: a JSON number has no leading zeros"),
+        (r#"{"op":"cancel","session":"A","id":-1}"#, "1:35: `id` must be between 0 and 18446744073709551615"),
+        (r#"{"op":"cancel","session":"A","id":18446744073709551616}"#, "1:35: `id` must be between 0 and 18446744073709551615"),
+        (r#"{"op":"cancel","session":"A","id":1,"ts":"5"}"#, "1:42: `ts` must be an integer"),
+        (r#"{"op":"cancel","session":"","id":1}"#, "1:26: `session` must have 1 to 16 printable ASCII characters, no space"),
+        (r#"{"op":"cancel","session":true,"id":1}"#, "1:26: `session` must be a string"),
+        (r#"{"op":"reduce","session":"A","id":1,"qty":1.5}"#, "1:43: `qty` must be an integer"),
+        (r#"{"op":"replace","session":"A","id":1,"new_id":2,"qty":1}"#, "1:56: the field `price` is missing"),
+        (r#"{"op":"replace","session":"A","id":1,"new_id":2,"qty":1,"price":187.05}"#, "1:65: `price` must be a decimal string such as \"187.05\": a JSON number is a float"),
+        (r#"{"op":"replace","session":"A","id":1,"new_id":2,"qty":1,"price":"1e5"}"#, "1:65: `price` must be a decimal such as \"187.05\""),
+        (r#"{"op":"symbol","symbol":"AAPL","tick":0.01}"#, "1:39: `tick` must be a decimal string such as \"187.05\": a JSON number is a float"),
+        (r#"{"op":"mass_cancel","session":"A","side":"short"}"#, "1:42: `side` must be one of buy, sell"),
+        (r#"{"op":"mass_cancel","session":"A","stp_group":65536}"#, "1:47: `stp_group` must be between 0 and 65535"),
+    ] {
+        assert_eq!(error(Format::Json, &[line]), expected, "{line}");
+    }
+}
+
+#[test]
+#[rustfmt::skip] // One case on each line, however long.
+fn malformed_options_of_an_order_say_where_and_why() {
+    let order = r#"{"op":"enter","session":"A","id":1,"symbol":"AAPL","side":"buy","qty":1,"#;
+    let column = order.len() + 1;
+    for (option, at, expected) in [
+        (r#""type":"limt"}"#, 7, "`type` must be one of limit, market, market_to_limit, stop, stop_limit, peg"),
+        (r#""tif":"ever"}"#, 6, "`tif` must be one of day, gtc, ioc, fok, gtt, at_open, at_close, auction"),
+        (r#""stp":"yes"}"#, 6, "`stp` must be one of none, cancel_newest, cancel_oldest, cancel_both, decrement, cancel_smallest"),
+        (r#""post_only":"true"}"#, 12, "`post_only` must be true, false or \"slide\""),
+        (r#""post_only":1}"#, 12, "`post_only` must be true, false or \"slide\""),
+        (r#""hidden":"yes"}"#, 9, "`hidden` must be true or false"),
+        (r#""refresh":"often"}"#, 10, "`refresh` must be \"fixed\" or a range such as \"100-300\""),
+        (r#""stop_price":"x"}"#, 13, "`stop_price` must be a decimal such as \"187.05\""),
+        (r#""price":5}"#, 8, "`price` must be a decimal string such as \"187.05\": a JSON number is a float"),
+        (r#""lot":5}"#, 0, "`enter` has no field `lot`"),
+        (r#""lot":5,"tick":"1"}"#, 0, "`enter` has no field `lot`"),
+        (r#""tick":"1","lot":5}"#, 0, "`enter` has no field `tick`"),
+    ] {
+        let expected = format!("2:{}: {expected}", column + at);
+        assert_eq!(error(Format::Json, &[AAPL, &format!("{order}{option}")]), expected);
+    }
+}
+
+#[test]
+fn long_lines_and_other_encodings_are_malformed() {
+    let comment = |len: usize| format!("#{}\r\n", "x".repeat(len - 1));
+    assert_eq!(run(Format::Json, &[&comment(LINE_BYTES_MAX)]).1, []);
+    let expected = "1:65537: the line is longer than 64 KiB";
+    assert_eq!(error(Format::Json, &[&comment(LINE_BYTES_MAX + 1)]), expected);
+
+    let mut session = FileSession::new(Directory::new(), Format::Json);
+    let mut none = |command: Command, _| panic!("{command:?}");
+    session.line_bytes(b"# fine\r\n", &mut none).unwrap();
+    let error = session.line_bytes(b"{\"\xC3\xA9\xFF", &mut none).unwrap_err();
+    assert_eq!(error.to_string(), "2:4: the line is not UTF-8");
+    let error = session.line_bytes(b"?", &mut none).unwrap_err();
+    assert_eq!((error.line, error.column), (3, 1));
+}
+
+#[test]
+fn json_and_csv_say_the_same() {
+    let json = [
+        AAPL,
+        r#"{"op":"session","session":"A","firm":"F,\"1\""}"#,
+        r#"{"op":"enter","session":"A","id":1,"symbol":"AAPL","side":"buy","qty":100,"price":"187.05","ts":5}"#,
+        r#"{"op":"enter","session":"A","id":2,"symbol":"AAPL","side":"sell","type":"market","tif":"fok","qty":-1}"#,
+        r#"{"op":"enter","session":"A","id":3,"symbol":"AAPL","side":"sell","post_only":true,"qty":1,"price":"187.055"}"#,
+        r#"{"op":"enter","session":"A","id":4,"symbol":"MSFT","side":"sell","post_only":"slide","qty":1,"price":"1"}"#,
+        r#"{"op":"reduce","session":"A","id":1,"qty":50,"ts":6}"#,
+        r#"{"op":"replace","session":"A","id":1,"new_id":5,"qty":50,"price":"1.00"}"#,
+        r#"{"op":"cancel","session":"A","id":5}"#,
+        r#"{"op":"mass_cancel","session":"A","symbol":"AAPL"}"#,
+    ];
+    let csv = [
+        "# the same as CSV",
+        "op,session,id,new_id,symbol,side,type,tif,qty,price,post_only,firm,tick,ts\r\n",
+        "symbol,,,,AAPL,,,,,,,,0.01,",
+        "session,A,,,,,,,,,,\"F,\"\"1\"\"\",,",
+        "enter,A,1,,AAPL,buy,,,100,187.05,,,,5",
+        "",
+        "enter,A,2,,AAPL,sell,market,fok,-1,,,,,",
+        "enter,A,3,,AAPL,sell,,,1,187.055,true,,,",
+        "enter , \"A\" ,4,, MSFT,sell,,,1,1,slide,,,",
+        "reduce,A,1,,,,,,50,,,,,6",
+        "replace,A,1,5,,,,,50,1.00,,,,",
+        "cancel,A,5,,,,,,,,,,,",
+        "mass_cancel,A,,,AAPL,,,,,,,,,",
+    ];
+    let (from_json, errors) = run(Format::Json, &json);
+    assert_eq!(errors, []);
+    assert_eq!(from_json.len(), json.len() + 1, "the firm is defined on the way");
+    assert_eq!(run(Format::Csv, &csv), (from_json, vec![]));
+}
+
+#[test]
+fn malformed_records_say_where_and_why() {
+    let header = "op,session,id,qty,price";
+    let with_new_id = "op,session,id,qty,price,new_id";
+    for (lines, expected) in [
+        (&["op,sesion"][..], "1:4: unknown field `sesion`"),
+        (&["op,id, op"], "1:8: `op` is given twice"),
+        (&["op,\"id"], "1:4: the quoted cell does not end"),
+        (&[header, "cancel,A,1,"], "2:12: the line has 4 cells, the header 5 columns"),
+        (&[header, "cancel,A,1,,,"], "2:14: the header has 5 columns only"),
+        (&[header, "cancel,A,,,"], "2:12: the field `id` is missing"),
+        (&[header, ",A,1,,"], "2:7: the field `op` is missing"),
+        (&[header, "cancel,A,x,,"], "2:10: `id` must be an integer"),
+        (&[header, "cancel,A,1,5,"], "2:12: `cancel` has no field `qty`"),
+        (&[header, "cancel,\"A\"B,1,,"], "2:11: expected `,` after the quoted cell"),
+        (&[header, "cancel,\"A,1,,"], "2:8: the quoted cell does not end"),
+        (&[header, "replace,A,1,5,1e5"], "2:18: the field `new_id` is missing"),
+        (
+            &[with_new_id, "replace,A,1,5,1e5,2"],
+            "2:15: `price` must be a decimal such as \"187.05\"",
+        ),
+    ] {
+        assert_eq!(error(Format::Csv, lines), expected, "{lines:?}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_line() {
+    let (all, errors) = run(Format::Csv, &["\u{feff}op,firm", "firm,F"]);
+    assert_eq!((all.len(), errors), (1, vec![]));
+    assert_eq!(error(Format::Csv, &["\u{feff}op,x"]), "1:4: unknown field `x`");
+}
+
+/// A writer that knows AAPL, sessions A and `"B\`, and firm F.
+fn report_lines() -> ReportLines {
+    let mut lines = ReportLines::new();
+    let definitions = [
+        AAPL,
+        r#"{"op":"session","session":"A","firm":"F"}"#,
+        r#"{"op":"session","session":"\"B\\"}"#,
+        ORDER_1,
+    ];
+    commands(&definitions).iter().for_each(|command| lines.definition(command));
+    lines
+}
+
+fn written(seqno: u64, index: u32, report: Report) -> String {
+    let published = Published { seqno: SeqNo(seqno), index, time: Nanos(5), report };
+    let mut out = Vec::new();
+    report_lines().write(&published, &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+#[rustfmt::skip] // One report on each line, however long.
+fn every_report_has_its_line() {
+    let base = Report {
+        kind: ReportKind::Accepted,
+        session: SessionId(1),
+        symbol: SymbolId(1),
+        id: OrderId(1),
+        order: OrderNumber(7),
+        price: Price(18705),
+        quantity: Quantity(100),
+        open: Quantity(100),
+        ..Report::BLANK
+    };
+    let market = Report { price: Price(0), side: Side::ShortExempt, ..base };
+    let added = Report {
+        kind: ReportKind::Executed,
+        quantity: Quantity(40),
+        open: Quantity(60),
+        other: 9,
+        trade: 1,
+        ..base
+    };
+    let removed = Report { flags: Report::REMOVED | Report::LAST, ..added };
+    let canceled = Report { kind: ReportKind::Canceled, reason: Reason::User, ..added };
+    let replaced =
+        Report { kind: ReportKind::Replaced, id: OrderId(2), other: 1, price: Price(5), ..base };
+    let rejected = Report { kind: ReportKind::Rejected, reason: Reason::UnknownOrder, ..base };
+    let nameless = Report {
+        reason: Reason::UnknownSymbol,
+        session: SessionId(2),
+        symbol: SymbolId(0),
+        ..rejected
+    };
+    let refused =
+        Report { kind: ReportKind::Rejected, reason: Reason::InvalidDefinition, ..Report::BLANK };
+    let restated = Report { kind: ReportKind::Restated, side: Side::Sell, ..base };
+    let mass = Report { kind: ReportKind::MassCanceled, quantity: Quantity(3), ..base };
+    let defined = Report { kind: ReportKind::Defined, ..Report::BLANK };
+    let symbol = Report { symbol: SymbolId(1), ..defined };
+    let session = Report { session: SessionId(1), other: 1, ..defined };
+    let firm = Report { other: 1, ..defined };
+    let hash = Report { kind: ReportKind::StateHash, ..Report::BLANK };
+    for (report, expected) in [
+        (base, r#""report":"accepted","session":"A","id":1,"order":7,"symbol":"AAPL","side":"buy","qty":100,"price":"187.05","open":100}"#),
+        (market, r#""report":"accepted","session":"A","id":1,"order":7,"symbol":"AAPL","side":"short_exempt","qty":100,"open":100}"#),
+        (added, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"added"}"#),
+        (removed, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"removed"}"#),
+        (canceled, r#""report":"canceled","session":"A","id":1,"order":7,"qty":40,"open":60,"reason":"user"}"#),
+        (replaced, r#""report":"replaced","session":"A","id":2,"old_id":1,"order":7,"symbol":"AAPL","side":"buy","qty":100,"price":"0.05","open":100}"#),
+        (rejected, r#""report":"rejected","session":"A","id":1,"symbol":"AAPL","reason":"unknown_order","code":33}"#),
+        (nameless, r#""report":"rejected","session":"\"B\\","id":1,"reason":"unknown_symbol","code":32}"#),
+        (refused, r#""report":"rejected","id":0,"reason":"invalid_definition","code":44}"#),
+        (restated, r#""report":"restated","session":"A","id":1,"order":7,"symbol":"AAPL","side":"sell","price":"187.05","open":100}"#),
+        (mass, r#""report":"mass_canceled","session":"A","count":3}"#),
+        (symbol, r#""report":"defined","what":"symbol","name":"AAPL"}"#),
+        (session, r#""report":"defined","what":"session","name":"A"}"#),
+        (firm, r#""report":"defined","what":"firm","name":"F"}"#),
+    ] {
+        let expected = format!("{{\"seq\":9,\"ix\":2,\"ts\":5,{expected}\n");
+        let line = written(9, 2, report);
+        assert_eq!(line, expected);
+        serde_json::from_str::<serde_json::Value>(&line).unwrap();
+    }
+    assert_eq!(written(9, 2, hash), "", "a state hash is not for the world");
+}
+
+#[test]
+fn the_largest_numbers_are_written_exactly() {
+    let report = Report {
+        kind: ReportKind::Accepted,
+        session: SessionId(1),
+        symbol: SymbolId(1),
+        id: OrderId(u64::MAX),
+        order: OrderNumber(u64::MAX),
+        price: Price(i64::MAX),
+        quantity: Quantity(u64::MAX),
+        open: Quantity(0),
+        ..Report::BLANK
+    };
+    let expected = "{\"seq\":0,\"ix\":4294967295,\"ts\":5,\"report\":\"accepted\",\"session\":\"A\",\
+        \"id\":18446744073709551615,\"order\":18446744073709551615,\"symbol\":\"AAPL\",\
+        \"side\":\"buy\",\"qty\":18446744073709551615,\"price\":\"92233720368547758.07\",\
+        \"open\":0}\n";
+    assert_eq!(written(0, u32::MAX, report), expected);
+}
+
+const MANUAL: &str = include_str!("../docs/file-session.md");
+
+#[test]
+fn the_manual_has_every_reason_and_no_other() {
+    let rows: Vec<&str> = MANUAL
+        .lines()
+        .skip_while(|line| *line != "| code | reason | meaning |")
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    let expected: Vec<String> = Reason::ALL
+        .iter()
+        .map(|&reason| format!("| {} | `{}` | {} |", reason as u8, reason.name(), reason.text()))
+        .collect();
+    assert_eq!(rows, expected);
+}
+
+/// The lines of all code blocks of the manual in this language.
+fn examples(language: &str) -> Vec<&'static str> {
+    let fence = format!("```{language}");
+    let mut inside = false;
+    let mut lines = Vec::new();
+    for line in MANUAL.lines() {
+        if line.starts_with("```") {
+            inside = line == fence;
+        } else if inside {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+#[test]
+fn the_examples_of_the_manual_are_well_formed() {
+    let (_, errors) = run(Format::Json, &examples("jsonl"));
+    assert_eq!(errors, []);
+    for operation in
+        ["enter", "reduce", "replace", "cancel", "mass_cancel", "symbol", "session", "firm"]
+    {
+        let start = format!("{{\"op\":\"{operation}\"");
+        assert!(examples("jsonl").iter().any(|line| line.starts_with(&start)), "{operation}");
+    }
+    let (csv, errors) = run(Format::Csv, &examples("csv"));
+    assert_eq!(errors, []);
+    assert!(csv.len() > 2);
+}
+
+#[test]
+fn the_report_examples_of_the_manual_have_the_fields_that_are_written() {
+    let keys = |line: &str| -> Vec<String> {
+        line.split(",\"").map(|member| member.split("\":").next().unwrap().to_string()).collect()
+    };
+    let examples = examples("json");
+    for &kind in ReportKind::ALL.iter().filter(|&&kind| kind != ReportKind::StateHash) {
+        let word = format!("\"report\":\"{}\"", kind.name());
+        let example =
+            examples.iter().find(|line| line.contains(&word)).unwrap_or_else(|| panic!("{word}"));
+        let (session, symbol, price) = (SessionId(1), SymbolId(1), Price(1));
+        let report = Report { kind, session, symbol, price, ..Report::BLANK };
+        assert_eq!(keys(example), keys(written(1, 0, report).trim_end()), "{}", kind.name());
+    }
+}

@@ -1,0 +1,187 @@
+//! The laws that every report stream keeps, checked from the reports alone: quantity is conserved,
+//! an order ends once, both sides of a trade agree, priority holds, the book is never crossed.
+
+use ringside::command::Sequenced;
+use ringside::domain::{OrderId, OrderNumber, Price, SessionId, Side, SymbolId};
+use ringside::reason::Reason;
+use ringside::report::{Report, ReportKind};
+
+/// What the reports so far say about the venue.
+#[derive(Debug, Default)]
+pub struct Audit {
+    live: Vec<Told>,
+    entered: u128,
+    filled: u128,
+    canceled: u128,
+    /// What orders that were replaced had open.
+    replaced: u128,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    number: OrderNumber,
+    session: SessionId,
+    id: OrderId,
+    symbol: SymbolId,
+    side: Side,
+    /// Zero until a market-to-limit order books.
+    price: Price,
+    open: u64,
+    executed: u64,
+}
+
+/// Fails with the text of the law that does not hold.
+macro_rules! law {
+    ($holds:expr, $report:expr) => {
+        if !$holds {
+            return Err(format!("{} fails at {:?}", stringify!($holds), $report));
+        }
+    };
+}
+
+impl Audit {
+    /// Takes all reports of one command.
+    pub fn command(&mut self, command: &Sequenced, reports: &[Report]) -> Result<(), String> {
+        let number = OrderNumber(command.seqno.0);
+        let mut trades = 0;
+        let mut reports_left = reports.iter();
+        while let Some(r) = reports_left.next() {
+            law!(r.is_last() == reports_left.as_slice().is_empty(), r);
+            match r.kind {
+                ReportKind::Accepted => {
+                    law!(r.order == number && r.open == r.quantity && r.open.0 > 0, r);
+                    self.add(r, 0)?;
+                }
+                ReportKind::Replaced => {
+                    let old = self.find(r.session, OrderId(r.other));
+                    law!(old.is_some() && r.order == number, r);
+                    let old = self.live.swap_remove(old.unwrap());
+                    law!(old.side == r.side && old.symbol == r.symbol, r);
+                    law!(r.quantity.0.checked_sub(old.executed) == Some(r.open.0), r);
+                    self.replaced += u128::from(old.open);
+                    self.add(r, old.executed)?;
+                }
+                ReportKind::Restated => {
+                    let order = self.order_of(r)?;
+                    law!(order.price.0 == 0 && order.executed > 0 && r.price.0 > 0, r);
+                    law!(order.open == r.open.0 && r.quantity == r.open, r);
+                    order.price = r.price;
+                }
+                ReportKind::Canceled => {
+                    let order = self.order_of(r)?;
+                    law!(order.price == r.price && r.reason != Reason::None, r);
+                    law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
+                    law!(r.quantity.0 > 0, r);
+                    order.open = r.open.0;
+                    self.canceled += u128::from(r.quantity.0);
+                    self.live.retain(|order| order.open > 0);
+                }
+                ReportKind::Executed => {
+                    let Some(removing) = reports_left.next() else {
+                        return Err(format!("half a trade: {r:?}"));
+                    };
+                    trades += 1;
+                    law!(r.trade == trades && removing.order == number, r);
+                    self.trade(r, removing)?;
+                    let is_end = reports_left.as_slice().is_empty();
+                    law!(removing.is_last() == is_end, removing);
+                }
+                ReportKind::MassCanceled => {
+                    let rest = reports_left.as_slice();
+                    law!(r.quantity.0 == rest.len() as u64, r);
+                    law!(rest.iter().all(|c| c.reason == Reason::MassCancel && c.open.0 == 0), r);
+                }
+                ReportKind::Rejected => {
+                    law!(reports.len() == 1 && r.reason != Reason::None, r);
+                }
+                ReportKind::Defined => law!(reports.len() == 1, r),
+                ReportKind::StateHash => return Err("a state hash among the reports".into()),
+            }
+        }
+        self.check_book(command.command.symbol)
+    }
+
+    /// What is open on each side of a symbol; the books must come to the same.
+    pub fn open(&self, symbol: SymbolId, buy: bool) -> u128 {
+        self.book(symbol, buy).map(|order| u128::from(order.open)).sum()
+    }
+
+    /// What went in is filled, cancelled, replaced, or still open.
+    pub fn check_totals(&self) -> Result<(), String> {
+        let open: u128 = self.live.iter().map(|order| u128::from(order.open)).sum();
+        law!(self.entered == self.filled + self.canceled + self.replaced + open, self);
+        Ok(())
+    }
+
+    fn add(&mut self, r: &Report, executed: u64) -> Result<(), String> {
+        law!(self.find(r.session, r.id).is_none(), r);
+        self.entered += u128::from(r.open.0);
+        self.live.push(Told {
+            number: r.order,
+            session: r.session,
+            id: r.id,
+            symbol: r.symbol,
+            side: r.side,
+            price: r.price,
+            open: r.open.0,
+            executed,
+        });
+        Ok(())
+    }
+
+    fn trade(&mut self, resting: &Report, removing: &Report) -> Result<(), String> {
+        law!((resting.flags, removing.flags & Report::REMOVED) == (0, Report::REMOVED), resting);
+        law!(resting.trade == removing.trade && resting.symbol == removing.symbol, resting);
+        law!(resting.price == removing.price && resting.quantity == removing.quantity, resting);
+        law!(resting.other == removing.order.0 && removing.other == resting.order.0, resting);
+        law!(resting.side.is_buy() != removing.side.is_buy(), resting);
+        law!(resting.quantity.0 > 0, resting);
+        let buy = resting.side.is_buy();
+        let first = self.book(resting.symbol, buy).min_by_key(|o| (rank(buy, o.price), o.number));
+        law!(first.is_some_and(|o| o.number == resting.order && o.price == resting.price), resting);
+        for r in [resting, removing] {
+            let order = self.order_of(r)?;
+            let is_market = order.price.0 == 0;
+            law!(is_market || rank(!buy, order.price) <= rank(!buy, r.price) || r == resting, r);
+            law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
+            order.open = r.open.0;
+            order.executed += r.quantity.0;
+            self.filled += u128::from(r.quantity.0);
+        }
+        self.live.retain(|order| order.open > 0);
+        Ok(())
+    }
+
+    fn check_book(&self, symbol: SymbolId) -> Result<(), String> {
+        let unpriced = self.live.iter().find(|order| order.price.0 == 0);
+        law!(unpriced.is_none(), unpriced);
+        let bid = self.book(symbol, true).map(|order| order.price).max();
+        let offer = self.book(symbol, false).map(|order| order.price).min();
+        law!(bid.is_none() || offer.is_none() || bid < offer, (symbol, bid, offer));
+        Ok(())
+    }
+
+    fn book(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = &Told> {
+        self.live.iter().filter(move |o| o.symbol == symbol && o.side.is_buy() == buy)
+    }
+
+    fn find(&self, session: SessionId, id: OrderId) -> Option<usize> {
+        self.live.iter().position(|order| order.session == session && order.id == id)
+    }
+
+    /// The order that a report tells of, which must be live and be named as it was before.
+    fn order_of(&mut self, r: &Report) -> Result<&mut Told, String> {
+        let order = self.live.iter_mut().find(|order| order.number == r.order);
+        let Some(order) = order else {
+            return Err(format!("no such order is live: {r:?}"));
+        };
+        let told = (order.session, order.id, order.symbol, order.side);
+        law!(told == (r.session, r.id, r.symbol, r.side), r);
+        Ok(order)
+    }
+}
+
+/// Lower is better.
+fn rank(buy: bool, price: Price) -> i64 {
+    if buy { -price.0 } else { price.0 }
+}

@@ -1,0 +1,441 @@
+//! Random streams of commands, the same for the same seed. The generator looks at a naive venue that
+//! follows along, so that most commands find a live order and the books stay at a wanted size.
+
+use super::naive::{Naive, Order};
+use ringside::command::{Action, Command, DefineSymbol, Enter, MassCancel, Sequenced};
+use ringside::domain::{
+    FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SeqNo,
+    SessionId, Side, SymbolId, Tick, TimeInForce,
+};
+use ringside::reason::Reason;
+
+/// What kind of stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Profile {
+    /// The instruments that come to be defined, each with its flow.
+    pub symbols: &'static [(SymbolId, Flow)],
+    /// How many orders should be live, over all instruments.
+    pub live: usize,
+    /// Whether one id may be used on several instruments. Only the whole venue notices that; a
+    /// shard does not.
+    pub ids_cross_symbols: bool,
+    /// Whether a mass cancel may cover all instruments.
+    pub venue_wide: bool,
+    /// The number that no command of the stream is below.
+    pub seqno_min: u64,
+}
+
+/// Prices and quantities of one instrument.
+#[derive(Clone, Copy, Debug)]
+pub struct Flow {
+    /// Prices go from 1 to this.
+    pub price_max: i64,
+    /// Most prices are closer to the centre than two to the power of this.
+    pub spread_bits: u32,
+    /// How often, in a thousand, the centre jumps anywhere in the range.
+    pub jumps: u64,
+    /// Quantities go from 1 to this, in lots.
+    pub quantity_max: u64,
+}
+
+const DENSE: Flow = Flow { price_max: 20, spread_bits: 3, jumps: 5, quantity_max: 20 };
+const WIDE: Flow =
+    Flow { price_max: 100_000_000_000, spread_bits: 34, jumps: 10, quantity_max: 1_000 };
+const HUGE: Flow = Flow { price_max: i64::MAX, spread_bits: 62, jumps: 20, quantity_max: u64::MAX };
+const LONG: Flow = Flow { price_max: 600, spread_bits: 7, jumps: 0, quantity_max: 100 };
+
+/// Few prices, small quantities, much trading.
+pub const TINY: Profile = Profile {
+    symbols: &[(SymbolId(1), DENSE), (SymbolId(2), DENSE)],
+    live: 60,
+    ids_cross_symbols: true,
+    venue_wide: true,
+    seqno_min: 1,
+};
+/// Prices that walk and jump over eleven decimal places.
+pub const WIDE_PRICES: Profile = Profile {
+    symbols: &[(SymbolId(1), WIDE), (SymbolId(5), WIDE), (SymbolId(6), WIDE)],
+    live: 100,
+    ids_cross_symbols: true,
+    venue_wide: true,
+    seqno_min: 1,
+};
+/// Prices and quantities up to the edges of their types.
+pub const HUGE_VALUES: Profile = Profile {
+    symbols: &[(SymbolId(3), HUGE), (SymbolId(4), HUGE)],
+    live: 60,
+    ids_cross_symbols: true,
+    venue_wide: true,
+    seqno_min: 1,
+};
+/// Instruments of every kind with numbers from all over.
+pub const MIXED: Profile = Profile {
+    symbols: &[
+        (SymbolId(1), DENSE),
+        (SymbolId(2), WIDE),
+        (SymbolId(3), HUGE),
+        (SymbolId(64), LONG),
+        (SymbolId(1_000), DENSE),
+        (SymbolId(65_536), WIDE),
+        (SymbolId(99_999), DENSE),
+    ],
+    live: 120,
+    ids_cross_symbols: true,
+    venue_wide: true,
+    seqno_min: 1,
+};
+/// Thousands of live orders.
+pub const DEEP: Profile = Profile {
+    symbols: &[(SymbolId(1), LONG), (SymbolId(2), LONG)],
+    live: 3_000,
+    ids_cross_symbols: true,
+    venue_wide: true,
+    seqno_min: 1,
+};
+
+/// The first `count` commands of the stream of this seed.
+pub fn stream(profile: Profile, seed: u64, count: usize) -> Vec<Sequenced> {
+    let mut generator = Generator::new(profile, seed);
+    let mut venue = Naive::default();
+    let mut commands = Vec::with_capacity(count);
+    for _ in 0..count {
+        let command = generator.next(&venue);
+        venue.apply_one(&command);
+        commands.push(command);
+    }
+    commands
+}
+
+struct Generator {
+    random: Random,
+    profile: Profile,
+    /// The price around which each instrument trades.
+    centers: Vec<i64>,
+    /// The last orders entered, live or not.
+    recent: Vec<(SessionId, OrderId, SymbolId)>,
+    seqno: u64,
+    time: u64,
+    next_id: u64,
+}
+
+impl Generator {
+    fn new(profile: Profile, seed: u64) -> Self {
+        let mut random = Random(seed);
+        let centers = profile.symbols.iter().map(|(_, flow)| flow.price_max / 2).collect();
+        let seqno = profile.seqno_min - 1 + *random.pick(&[0, 0, 1_000_000]);
+        Generator { random, profile, centers, recent: vec![], seqno, time: 1, next_id: 1 }
+    }
+
+    fn next(&mut self, venue: &Naive) -> Sequenced {
+        // A shard does not see the commands of the others: numbers have gaps.
+        let gap = *self.random.pick(&[1, 1, 1, 1, 1, 2, 7]);
+        self.seqno += if self.random.in_1000(1) { 1 + self.random.below(3_000) } else { gap };
+        self.time += self.random.below(1_000);
+        let command = self.command(venue);
+        Sequenced { seqno: SeqNo(self.seqno), time: Nanos(self.time), command }
+    }
+
+    fn command(&mut self, venue: &Naive) -> Command {
+        if venue.symbols.is_empty() && self.random.in_1000(500) || self.random.in_1000(10) {
+            return self.definition();
+        }
+        let target = self.profile.live as u64;
+        if self.random.below(target * 10) == 0 {
+            return self.mass_cancel();
+        }
+        let is_full = venue.orders.len() > self.profile.live;
+        let weights = if is_full { [35, 35, 10, 20] } else { [70, 6, 8, 16] };
+        let mut draw = self.random.below(100);
+        let kind = weights.iter().position(|&weight| {
+            let is_it = draw < weight;
+            draw = draw.saturating_sub(weight);
+            is_it
+        });
+        if kind == Some(0) {
+            return self.enter(venue);
+        }
+        let (session, id, symbol, order) = self.known_order(venue);
+        let verdict = self.verdict();
+        let action = match kind {
+            Some(1) => Action::Cancel { id },
+            Some(2) => Action::Reduce { id, quantity: self.reduced(order.as_ref()) },
+            _ => self.replace(venue, session, id, symbol, order.as_ref()),
+        };
+        Command { session, symbol, verdict, action }
+    }
+
+    fn enter(&mut self, venue: &Naive) -> Command {
+        let (session, symbol) = (self.session(), self.symbol(venue));
+        let id = self.new_id(venue, session, symbol);
+        let side = *self.random.pick(&[
+            Side::Buy,
+            Side::Buy,
+            Side::Buy,
+            Side::Sell,
+            Side::Short,
+            Side::ShortExempt,
+        ]);
+        let post_only =
+            *self.random.pick(&[PostOnly::Off, PostOnly::Off, PostOnly::Reject, PostOnly::Slide]);
+        let mut order_type = OrderType::Limit;
+        let mut tif = if self.random.in_1000(250) { TimeInForce::Gtc } else { TimeInForce::Day };
+        if post_only == PostOnly::Off || self.random.in_1000(50) {
+            use OrderType::{Limit, Market, MarketToLimit};
+            order_type = *self.random.pick(&[Limit, Limit, Limit, Limit, Market, MarketToLimit]);
+            if self.random.in_1000(300) {
+                tif = *self.random.pick(TimeInForce::ALL);
+            }
+        }
+        let is_priced = (order_type == OrderType::Limit) != self.random.in_1000(5);
+        let price = if is_priced { self.price(symbol, side.is_buy()) } else { Price(0) };
+        let enter = Enter {
+            id,
+            price,
+            quantity: self.quantity(venue, symbol),
+            firm: FirmId(*self.random.pick(&[0, 1, 2, 3, 4, u16::MAX])),
+            group: *self.random.pick(&[0, 0, 0, 0, 1, 2, u16::MAX]),
+            side,
+            order_type,
+            tif,
+            post_only,
+            self_trade: *self.random.pick(SelfTrade::ALL),
+        };
+        self.recent.push((session, id, symbol));
+        if self.recent.len() > 64 {
+            self.recent.remove(0);
+        }
+        Command { session, symbol, verdict: self.verdict(), action: Action::Enter(enter) }
+    }
+
+    fn replace(
+        &mut self,
+        venue: &Naive,
+        session: SessionId,
+        id: OrderId,
+        symbol: SymbolId,
+        order: Option<&Order>,
+    ) -> Action {
+        let buy = order.is_none_or(|order| order.side.is_buy());
+        let new_id = if self.random.in_1000(10) { id } else { self.new_id(venue, session, symbol) };
+        let quantity = if self.random.in_1000(300) {
+            self.reduced(order)
+        } else {
+            self.quantity(venue, symbol)
+        };
+        let price = match order {
+            Some(order) if self.random.in_1000(200) => order.price,
+            _ => self.price(symbol, buy),
+        };
+        self.recent.push((session, new_id, symbol));
+        Action::Replace { id, new_id, quantity, price }
+    }
+
+    fn mass_cancel(&mut self) -> Command {
+        let random = &mut self.random;
+        let mut filter = MassCancel::default();
+        if random.in_1000(500) {
+            filter.session = Some(SessionId(1 + random.below(4) as u32));
+        }
+        if random.in_1000(300) {
+            filter.firm = Some(FirmId(random.below(4) as u16));
+        }
+        if random.in_1000(200) {
+            filter.group = Some(random.below(3) as u16);
+        }
+        if random.in_1000(300) {
+            filter.buy = Some(random.in_1000(500));
+        }
+        let mut symbol = random.pick(self.profile.symbols).0;
+        if random.in_1000(300) {
+            let wide = if self.profile.venue_wide { SymbolId::NONE } else { symbol };
+            symbol = *random.pick(&[wide, wide, SymbolId(9)]);
+        }
+        let action = Action::MassCancel(filter);
+        Command { session: self.session(), symbol, verdict: Reason::None, action }
+    }
+
+    fn definition(&mut self) -> Command {
+        let name = Name::new("N").unwrap();
+        let verdict = self.verdict();
+        let random = &mut self.random;
+        let firm = FirmId(random.below(6) as u16);
+        let action = match random.below(10) {
+            0 => Action::DefineSession { name, firm },
+            1 => Action::DefineFirm { name, firm },
+            _ => return self.symbol_definition(name, verdict),
+        };
+        let session = SessionId(random.below(6) as u32);
+        Command { session, symbol: SymbolId::NONE, verdict, action }
+    }
+
+    fn symbol_definition(&mut self, name: Name, verdict: Reason) -> Command {
+        let random = &mut self.random;
+        let at = random.below(self.profile.symbols.len() as u64) as usize;
+        let (mut symbol, flow) = self.profile.symbols[at];
+        let lots = if flow.quantity_max == u64::MAX { &[1][..] } else { &[1, 1, 5, 100] };
+        let mut definition = DefineSymbol {
+            name,
+            tick: Tick { mantissa: *random.pick(&[1, 25]), scale: random.below(13) as u8 },
+            lot: Quantity(*random.pick(lots)),
+            collar_bps: *random.pick(&[0, 50, 500, 2_000, 10_000, u32::MAX]),
+            reference: Price(*random.pick(&[0, 1, flow.price_max / 2, flow.price_max])),
+        };
+        if random.in_1000(200) {
+            match random.below(5) {
+                0 => definition.lot = Quantity(0),
+                1 => definition.tick.mantissa = 0,
+                2 => definition.tick.scale = Tick::SCALE_MAX + 1,
+                3 => definition.reference = Price(-1),
+                _ => symbol = SymbolId::NONE,
+            }
+        }
+        let action = Action::DefineSymbol(definition);
+        Command { session: self.session(), symbol, verdict, action }
+    }
+
+    /// An order to act on, mostly a live one.
+    fn known_order(&mut self, venue: &Naive) -> (SessionId, OrderId, SymbolId, Option<Order>) {
+        let live = !venue.orders.is_empty() && !self.random.in_1000(80);
+        let order = live.then(|| *self.random.pick(&venue.orders));
+        let (session, id, mut symbol) = match order {
+            Some(order) => (order.session, order.id, order.symbol),
+            None if !self.recent.is_empty() && self.random.in_1000(800) => {
+                *self.random.pick(&self.recent)
+            }
+            None => (self.session(), OrderId(self.random.bits(64)), self.symbol(venue)),
+        };
+        if self.random.in_1000(20) {
+            symbol = self.symbol(venue);
+        }
+        (session, id, symbol, order)
+    }
+
+    /// An id for a new order: mostly a fresh one, now and then one that is or was in use, or one
+    /// from the edge.
+    fn new_id(&mut self, venue: &Naive, session: SessionId, symbol: SymbolId) -> OrderId {
+        self.next_id += 1 + self.random.below(3);
+        if self.profile.ids_cross_symbols {
+            match self.random.below(200) {
+                0 => return OrderId(*self.random.pick(&[0, 1, u64::MAX])),
+                1..5 if !venue.orders.is_empty() => return self.random.pick(&venue.orders).id,
+                5..10 if !self.recent.is_empty() => return self.random.pick(&self.recent).1,
+                10..30 => return OrderId(self.random.next() | 1 << 63),
+                _ => return OrderId(self.next_id),
+            }
+        }
+        let used = venue.orders.iter().find(|o| o.session == session && o.symbol == symbol);
+        match used {
+            Some(order) if self.random.in_1000(20) => order.id,
+            _ => OrderId(self.next_id << 32 | u64::from(symbol.0)),
+        }
+    }
+
+    /// A new total for an order, usually below the one it has.
+    fn reduced(&mut self, order: Option<&Order>) -> Quantity {
+        let total = order.map_or(10, |order| order.open + order.executed);
+        Quantity(match self.random.below(20) {
+            0 => 0,
+            1 => total,
+            2 => self.random.bits(64),
+            3 => total.saturating_add(1),
+            4 => order.map_or(1, |order| order.executed),
+            // A multiple of every lot that there is.
+            5..15 => self.random.below(total) / 100 * 100,
+            _ => self.random.below(total),
+        })
+    }
+
+    fn quantity(&mut self, venue: &Naive, symbol: SymbolId) -> Quantity {
+        let max = self.flow(symbol).map_or(10, |at| self.profile.symbols[at].1.quantity_max);
+        let lot = venue.symbols.get(&symbol).map_or(1, |(definition, _)| definition.lot.0);
+        Quantity(match self.random.below(200) {
+            0 => 0,
+            1 => u64::MAX,
+            2 => lot + 1,
+            _ if max == u64::MAX => self.random.bits(64).max(1),
+            _ => lot * (1 + self.random.below(max)),
+        })
+    }
+
+    /// A price around the centre of the instrument, mostly on the passive side of it.
+    fn price(&mut self, symbol: SymbolId, buy: bool) -> Price {
+        let at = self.flow(symbol).unwrap_or(0);
+        let flow = self.profile.symbols[at].1;
+        let random = &mut self.random;
+        if random.in_1000(6) {
+            return Price(*random.pick(&[0, 1, -1, i64::MIN, i64::MAX, flow.price_max]));
+        }
+        let clamp = |price: i128| price.clamp(1, i128::from(flow.price_max)) as i64;
+        if random.in_1000(flow.jumps) {
+            let distance = i128::from(random.bits(63));
+            let far = i128::from(flow.price_max) - distance;
+            self.centers[at] = clamp(if random.in_1000(500) { distance } else { far });
+        } else if random.in_1000(20) {
+            let step = i128::from(random.bits(flow.spread_bits - 1));
+            let center = i128::from(self.centers[at]);
+            self.centers[at] =
+                clamp(if random.in_1000(500) { center + step } else { center - step });
+        }
+        let offset = i128::from(random.bits(flow.spread_bits));
+        let down = buy != random.in_1000(150);
+        let center = i128::from(self.centers[at]);
+        Price(clamp(if down { center - offset } else { center + 1 + offset }))
+    }
+
+    fn flow(&self, symbol: SymbolId) -> Option<usize> {
+        self.profile.symbols.iter().position(|&(known, _)| known == symbol)
+    }
+
+    fn symbol(&mut self, venue: &Naive) -> SymbolId {
+        let defined: Vec<SymbolId> = venue.symbols.keys().copied().collect();
+        if defined.is_empty() || self.random.in_1000(15) {
+            let other = self.random.pick(self.profile.symbols).0;
+            return *self.random.pick(&[other, SymbolId::NONE, SymbolId(9), SymbolId(u32::MAX)]);
+        }
+        *self.random.pick(&defined)
+    }
+
+    fn session(&mut self) -> SessionId {
+        if self.random.in_1000(10) {
+            return SessionId(*self.random.pick(&[0, 5, 70_000, u32::MAX]));
+        }
+        SessionId(1 + self.random.below(4) as u32)
+    }
+
+    fn verdict(&mut self) -> Reason {
+        if self.random.in_1000(20) { *self.random.pick(Reason::ALL) } else { Reason::None }
+    }
+}
+
+/// SplitMix64.
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`; zero if that is zero.
+    pub fn below(&mut self, end: u64) -> u64 {
+        ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
+    }
+
+    /// A number of at most so many bits, every length as likely as another.
+    pub fn bits(&mut self, max: u32) -> u64 {
+        let bits = self.below(u64::from(max) + 1) as u32;
+        self.next().checked_shr(64 - bits).unwrap_or(0)
+    }
+
+    pub fn in_1000(&mut self, chance: u64) -> bool {
+        self.below(1_000) < chance
+    }
+
+    pub fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+        &list[self.below(list.len() as u64) as usize]
+    }
+}

@@ -1,0 +1,536 @@
+//! The naive venue: one list of live orders, searched anew for every question. It is written from
+//! the matching rules alone, to be read beside them; speed is no aim of it.
+
+use ringside::command::{Action, Command, DefineSymbol, Enter, MassCancel, Sequenced};
+use ringside::domain::{
+    FirmId, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId, Side,
+    SymbolId, Tick, TimeInForce,
+};
+use ringside::engine::{LevelView, OrderView};
+use ringside::reason::Reason;
+use ringside::report::{Report, ReportKind, ReportSink};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
+
+/// The whole state of a venue.
+#[derive(Clone, Debug, Default)]
+pub struct Naive {
+    /// Every live order, in no order that means anything.
+    pub orders: Vec<Order>,
+    /// Every instrument, with its last trade price.
+    pub symbols: BTreeMap<SymbolId, (DefineSymbol, Option<Price>)>,
+    sessions: BTreeSet<SessionId>,
+    firms: BTreeSet<FirmId>,
+    reports: Vec<Report>,
+}
+
+/// A live order, or the incoming one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    pub number: OrderNumber,
+    pub session: SessionId,
+    pub id: OrderId,
+    pub symbol: SymbolId,
+    pub side: Side,
+    /// The limit; zero on a market or market-to-limit order that has not booked.
+    pub price: Price,
+    pub open: u64,
+    pub executed: u64,
+    firm: FirmId,
+    group: u16,
+    post_only: PostOnly,
+    self_trade: SelfTrade,
+}
+
+impl Naive {
+    /// Applies one command and returns what the venue says to it.
+    pub fn apply_one(&mut self, sequenced: &Sequenced) -> Vec<Report> {
+        let number = OrderNumber(sequenced.seqno.0);
+        let command = &sequenced.command;
+        match command.action {
+            Action::Enter(enter) => self.enter(number, command, &enter),
+            Action::Reduce { id, quantity } => self.reduce(command, id, quantity.0),
+            Action::Replace { id, new_id, quantity, price } => {
+                self.replace(number, command, id, new_id, quantity.0, price)
+            }
+            Action::Cancel { id } => self.cancel(command, id),
+            Action::MassCancel(filter) => self.mass_cancel(command, filter),
+            Action::DefineSymbol(definition) => self.define_symbol(command, definition),
+            Action::DefineSession { firm, .. } => self.define_session(command, firm),
+            Action::DefineFirm { firm, .. } => self.define_firm(command, firm),
+        }
+        self.reports.end_command();
+        take(&mut self.reports)
+    }
+
+    fn enter(&mut self, number: OrderNumber, command: &Command, enter: &Enter) {
+        let limit = match self.check_enter(command, enter) {
+            Ok(limit) => limit,
+            Err(reason) => return self.reject(command, enter.id, enter.side, reason),
+        };
+        let mut incoming = Order {
+            number,
+            session: command.session,
+            id: enter.id,
+            symbol: command.symbol,
+            side: enter.side,
+            price: limit,
+            open: enter.quantity.0,
+            executed: 0,
+            firm: enter.firm,
+            group: enter.group,
+            post_only: enter.post_only,
+            self_trade: enter.self_trade,
+        };
+        let bound = if enter.order_type == OrderType::Limit {
+            limit
+        } else {
+            self.collar(command.symbol, enter.side.is_buy())
+        };
+        self.say(ReportKind::Accepted, &incoming, incoming.open);
+
+        if enter.tif == TimeInForce::Fok && !self.is_fillable(&incoming, bound) {
+            return self.cut(&mut incoming, enter.quantity.0, Reason::FokNotFillable);
+        }
+        let last_fill = self.match_incoming(&mut incoming, bound);
+        if incoming.open > 0 {
+            self.settle_rest(incoming, enter, last_fill);
+        }
+    }
+
+    /// The limit of a new order as it would book, or why it is refused.
+    fn check_enter(&self, command: &Command, enter: &Enter) -> Result<Price, Reason> {
+        if command.verdict != Reason::None {
+            return Err(command.verdict);
+        }
+        let Some((definition, _)) = self.symbols.get(&command.symbol) else {
+            return Err(Reason::UnknownSymbol);
+        };
+        if self.find(command.session, enter.id).is_some() {
+            return Err(Reason::DuplicateId);
+        }
+        if enter.quantity.0 == 0 {
+            return Err(Reason::InvalidQuantity);
+        }
+        if !enter.quantity.0.is_multiple_of(definition.lot.0) {
+            return Err(Reason::OffLot);
+        }
+        let is_limit = enter.order_type == OrderType::Limit;
+        let price_ok = if is_limit { enter.price.0 >= 1 } else { enter.price.0 == 0 };
+        if !price_ok {
+            return Err(Reason::InvalidPrice);
+        }
+        let may_rest = matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc);
+        if enter.post_only != PostOnly::Off && !(is_limit && may_rest) {
+            return Err(Reason::Unsupported);
+        }
+        if enter.order_type == OrderType::MarketToLimit && enter.tif == TimeInForce::Fok {
+            return Err(Reason::Unsupported);
+        }
+        self.passive_price(command.symbol, enter.side.is_buy(), enter.price, enter.post_only)
+            .ok_or(Reason::PostOnlyWouldCross)
+    }
+
+    /// The limit with which an order books under its post-only option; `None` if it cannot.
+    fn passive_price(
+        &self,
+        symbol: SymbolId,
+        buy: bool,
+        limit: Price,
+        post_only: PostOnly,
+    ) -> Option<Price> {
+        let touch = self.side(symbol, !buy).first().map(|best| best.price);
+        match touch {
+            Some(touch) if post_only != PostOnly::Off && reaches(buy, limit, touch) => {
+                let passive = if buy { touch.0 - 1 } else { touch.0.checked_add(1)? };
+                (post_only == PostOnly::Slide && passive >= 1).then_some(Price(passive))
+            }
+            _ => Some(limit),
+        }
+    }
+
+    /// The worst price at which a market order may trade.
+    fn collar(&self, symbol: SymbolId, buy: bool) -> Price {
+        let (definition, last) = &self.symbols[&symbol];
+        let reference = i128::from(last.unwrap_or(definition.reference).0);
+        let delta = reference * i128::from(definition.collar_bps) / 10_000;
+        let unbounded = reference == 0 || definition.collar_bps == 0;
+        Price(match (buy, unbounded) {
+            (true, true) => i64::MAX,
+            (false, true) => 1,
+            (true, false) => i64::try_from(reference + delta).unwrap_or(i64::MAX),
+            (false, false) => (reference - delta).max(1) as i64,
+        })
+    }
+
+    /// Whether a fill-or-kill order would be filled whole.
+    fn is_fillable(&self, incoming: &Order, bound: Price) -> bool {
+        let mut need = incoming.open;
+        for resting in self.side(incoming.symbol, !incoming.side.is_buy()) {
+            if !reaches(incoming.side.is_buy(), bound, resting.price) {
+                return false;
+            }
+            if must_not_trade(incoming, &resting) {
+                match incoming.self_trade {
+                    SelfTrade::CancelOldest => continue,
+                    SelfTrade::CancelSmallest if resting.open < need => continue,
+                    _ => return false,
+                }
+            }
+            need -= need.min(resting.open);
+            if need == 0 {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Trades until nothing is open or nothing within the bound is left; returns the last price.
+    fn match_incoming(&mut self, incoming: &mut Order, bound: Price) -> Option<Price> {
+        let buy = incoming.side.is_buy();
+        let (mut trade, mut last_fill) = (0, None);
+        while incoming.open > 0 {
+            let best = self.side(incoming.symbol, !buy).first().copied();
+            let Some(mut resting) = best.filter(|best| reaches(buy, bound, best.price)) else {
+                break;
+            };
+            if must_not_trade(incoming, &resting) {
+                self.prevent_self_trade(&mut resting, incoming);
+            } else {
+                trade += 1;
+                last_fill = Some(resting.price);
+                self.trade(&mut resting, incoming, trade);
+            }
+            self.put(resting);
+        }
+        last_fill
+    }
+
+    fn trade(&mut self, resting: &mut Order, incoming: &mut Order, trade: u32) {
+        let quantity = resting.open.min(incoming.open);
+        let contra = [incoming.number, resting.number];
+        for (order, contra) in [&mut *resting, &mut *incoming].into_iter().zip(contra) {
+            order.open -= quantity;
+            order.executed += quantity;
+            self.say(ReportKind::Executed, order, quantity);
+            let report = self.reports.last_mut().unwrap();
+            report.other = contra.0;
+            report.trade = trade;
+        }
+        let removed = self.reports.last_mut().unwrap();
+        removed.flags = Report::REMOVED;
+        removed.price = resting.price;
+        self.symbols.get_mut(&resting.symbol).unwrap().1 = Some(resting.price);
+    }
+
+    fn prevent_self_trade(&mut self, resting: &mut Order, incoming: &mut Order) {
+        let (old, new) = (resting.open, incoming.open);
+        let smaller = old.min(new);
+        let (old_loses, new_loses) = match incoming.self_trade {
+            SelfTrade::None => unreachable!("such orders trade"),
+            SelfTrade::CancelNewest => (0, new),
+            SelfTrade::CancelOldest => (old, 0),
+            SelfTrade::CancelBoth => (old, new),
+            SelfTrade::Decrement => (smaller, smaller),
+            SelfTrade::CancelSmallest if old < new => (old, 0),
+            SelfTrade::CancelSmallest if old > new => (0, new),
+            SelfTrade::CancelSmallest => (old, new),
+        };
+        self.cut(resting, old_loses, Reason::SelfTrade);
+        self.cut(incoming, new_loses, Reason::SelfTrade);
+    }
+
+    /// Books or cancels what matching has left of a new order.
+    fn settle_rest(&mut self, mut rest: Order, enter: &Enter, last_fill: Option<Price>) {
+        let is_ioc = enter.tif == TimeInForce::Ioc;
+        let reason = match (enter.order_type, last_fill) {
+            (OrderType::Limit, _) if !is_ioc => return self.put(rest),
+            (OrderType::MarketToLimit, Some(price)) if !is_ioc => {
+                rest.price = price;
+                self.say(ReportKind::Restated, &rest, rest.open);
+                return self.put(rest);
+            }
+            (OrderType::Limit, _) | (OrderType::MarketToLimit, Some(_)) => Reason::IocRemainder,
+            // Whatever still stands on the other side is beyond the bound.
+            _ if self.side(rest.symbol, !rest.side.is_buy()).is_empty() => Reason::NoLiquidity,
+            _ => Reason::Collar,
+        };
+        let open = rest.open;
+        self.cut(&mut rest, open, reason);
+    }
+
+    fn reduce(&mut self, command: &Command, id: OrderId, quantity: u64) {
+        let Some(mut order) = self.find_named(command, id) else {
+            return self.reject_not_live(command, id);
+        };
+        let lot = self.symbols[&order.symbol].0.lot.0;
+        if quantity == 0 {
+            self.reject(command, id, Side::Buy, Reason::InvalidQuantity);
+        } else if !quantity.is_multiple_of(lot) {
+            self.reject(command, id, Side::Buy, Reason::OffLot);
+        } else if quantity >= order.executed + order.open {
+            self.reject(command, id, Side::Buy, Reason::NotAReduction);
+        } else {
+            let cut = order.open - quantity.saturating_sub(order.executed);
+            self.cut(&mut order, cut, Reason::User);
+            self.put(order);
+        }
+    }
+
+    fn cancel(&mut self, command: &Command, id: OrderId) {
+        match self.find_named(command, id) {
+            Some(order) => self.end(order, Reason::User),
+            None => self.reject_not_live(command, id),
+        }
+    }
+
+    fn replace(
+        &mut self,
+        number: OrderNumber,
+        command: &Command,
+        id: OrderId,
+        new_id: OrderId,
+        quantity: u64,
+        price: Price,
+    ) {
+        let is_used = new_id == id || self.find(command.session, new_id).is_some();
+        if command.verdict == Reason::DuplicateId || is_used {
+            return self.reject(command, new_id, Side::Buy, Reason::DuplicateId);
+        }
+        let Some(old) = self.find_named(command, id) else {
+            return self.reject(command, new_id, Side::Buy, Reason::TooLate);
+        };
+        let lot = self.symbols[&old.symbol].0.lot.0;
+        let quantity_ok = quantity > 0 && quantity.is_multiple_of(lot);
+        if command.verdict != Reason::None || !quantity_ok || price.0 < 1 {
+            return self.end(old, Reason::ReplacedInvalid);
+        }
+        if quantity <= old.executed {
+            return self.end(old, Reason::User);
+        }
+        let booked = self.passive_price(old.symbol, old.side.is_buy(), price, old.post_only);
+        let Some(price) = booked else {
+            return self.end(old, Reason::PostOnlyWouldCross);
+        };
+        self.put(Order { open: 0, ..old });
+        let mut new = Order { number, id: new_id, price, open: quantity - old.executed, ..old };
+        self.say(ReportKind::Replaced, &new, quantity);
+        self.reports.last_mut().unwrap().other = id.0;
+        self.match_incoming(&mut new, price);
+        self.put(new);
+    }
+
+    fn mass_cancel(&mut self, command: &Command, filter: MassCancel) {
+        let symbol = command.symbol;
+        if symbol != SymbolId::NONE && !self.symbols.contains_key(&symbol) {
+            return self.reject(command, OrderId(0), Side::Buy, Reason::UnknownSymbol);
+        }
+        let is_covered = |order: &Order| {
+            (symbol == SymbolId::NONE || symbol == order.symbol)
+                && filter.session.is_none_or(|session| session == order.session)
+                && filter.firm.is_none_or(|firm| firm == order.firm)
+                && filter.group.is_none_or(|group| group == order.group)
+                && filter.buy.is_none_or(|buy| buy == order.side.is_buy())
+        };
+        let mut going = Vec::new();
+        for &symbol in self.symbols.keys() {
+            going.extend(self.side(symbol, true).into_iter().filter(is_covered));
+            going.extend(self.side(symbol, false).into_iter().filter(is_covered));
+        }
+        self.reports.push(Report {
+            kind: ReportKind::MassCanceled,
+            session: command.session,
+            symbol,
+            quantity: Quantity(going.len() as u64),
+            ..Report::BLANK
+        });
+        for order in going {
+            self.end(order, Reason::MassCancel);
+        }
+    }
+
+    fn define_symbol(&mut self, command: &Command, definition: DefineSymbol) {
+        let is_valid = command.symbol != SymbolId::NONE
+            && definition.lot.0 > 0
+            && definition.tick.mantissa > 0
+            && definition.tick.scale <= Tick::SCALE_MAX
+            && definition.reference.0 >= 0;
+        let is_known = self.symbols.contains_key(&command.symbol);
+        if self.may_define(command, is_valid, is_known) {
+            self.symbols.insert(command.symbol, (definition, None));
+            self.say_defined(command, FirmId(0));
+        }
+    }
+
+    fn define_session(&mut self, command: &Command, firm: FirmId) {
+        let is_known = self.sessions.contains(&command.session);
+        if self.may_define(command, command.session.0 != 0, is_known) {
+            self.sessions.insert(command.session);
+            self.say_defined(command, firm);
+        }
+    }
+
+    fn define_firm(&mut self, command: &Command, firm: FirmId) {
+        let is_known = self.firms.contains(&firm);
+        if self.may_define(command, firm.0 != 0, is_known) {
+            self.firms.insert(firm);
+            self.say_defined(command, firm);
+        }
+    }
+
+    fn may_define(&mut self, command: &Command, is_valid: bool, is_known: bool) -> bool {
+        let reason = match command.verdict {
+            Reason::None if !is_valid => Reason::InvalidDefinition,
+            Reason::None if is_known => Reason::DuplicateName,
+            verdict => verdict,
+        };
+        if reason != Reason::None {
+            self.reject(command, OrderId(0), Side::Buy, reason);
+        }
+        reason == Reason::None
+    }
+
+    /// One side of one book in priority order.
+    fn side(&self, symbol: SymbolId, buy: bool) -> Vec<Order> {
+        let is_there = |o: &&Order| o.symbol == symbol && o.side.is_buy() == buy;
+        let mut side: Vec<Order> = self.orders.iter().filter(is_there).copied().collect();
+        if buy {
+            side.sort_by_key(|order| (Reverse(order.price), order.number));
+        } else {
+            side.sort_by_key(|order| (order.price, order.number));
+        }
+        side
+    }
+
+    fn find(&self, session: SessionId, id: OrderId) -> Option<Order> {
+        self.orders.iter().find(|order| order.session == session && order.id == id).copied()
+    }
+
+    /// The live order that a command names: of its session, on its symbol.
+    fn find_named(&self, command: &Command, id: OrderId) -> Option<Order> {
+        self.find(command.session, id).filter(|order| order.symbol == command.symbol)
+    }
+
+    /// Stores an order as it is now: takes it out of the list if nothing is open.
+    fn put(&mut self, order: Order) {
+        self.orders.retain(|other| other.number != order.number);
+        if order.open > 0 {
+            self.orders.push(order);
+        }
+    }
+
+    /// Cancels all that is open of a live order.
+    fn end(&mut self, mut order: Order, reason: Reason) {
+        let open = order.open;
+        self.cut(&mut order, open, reason);
+        self.put(order);
+    }
+
+    /// Cancels a part of an order and says so; a part of zero says nothing.
+    fn cut(&mut self, order: &mut Order, quantity: u64, reason: Reason) {
+        if quantity > 0 {
+            order.open -= quantity;
+            self.say(ReportKind::Canceled, order, quantity);
+            self.reports.last_mut().unwrap().reason = reason;
+        }
+    }
+
+    fn say(&mut self, kind: ReportKind, order: &Order, quantity: u64) {
+        self.reports.push(Report {
+            kind,
+            session: order.session,
+            id: order.id,
+            order: order.number,
+            symbol: order.symbol,
+            side: order.side,
+            price: order.price,
+            quantity: Quantity(quantity),
+            open: Quantity(order.open),
+            ..Report::BLANK
+        });
+    }
+
+    fn say_defined(&mut self, command: &Command, firm: FirmId) {
+        self.reports.push(Report {
+            kind: ReportKind::Defined,
+            session: command.session,
+            symbol: command.symbol,
+            other: u64::from(firm.0),
+            ..Report::BLANK
+        });
+    }
+
+    fn reject_not_live(&mut self, command: &Command, id: OrderId) {
+        let reason = match command.verdict {
+            Reason::None => Reason::UnknownOrder,
+            verdict => verdict,
+        };
+        self.reject(command, id, Side::Buy, reason);
+    }
+
+    fn reject(&mut self, command: &Command, id: OrderId, side: Side, reason: Reason) {
+        self.reports.push(Report {
+            kind: ReportKind::Rejected,
+            reason,
+            session: command.session,
+            id,
+            symbol: command.symbol,
+            side,
+            ..Report::BLANK
+        });
+    }
+
+    /// The levels of one side, best first.
+    pub fn levels(&self, symbol: SymbolId, buy: bool) -> Vec<LevelView> {
+        self.side(symbol, buy)
+            .chunk_by(|a, b| a.price == b.price)
+            .map(|level| LevelView {
+                price: level[0].price,
+                quantity: level.iter().map(|order| u128::from(order.open)).sum(),
+                orders: level.len() as u32,
+            })
+            .collect()
+    }
+
+    /// The orders of one level in priority order.
+    pub fn level(&self, symbol: SymbolId, buy: bool, price: Price) -> Vec<OrderView> {
+        let side = self.side(symbol, buy);
+        side.iter().filter(|order| order.price == price).map(Order::view).collect()
+    }
+
+    /// A live order.
+    pub fn live(&self, session: SessionId, id: OrderId) -> Option<OrderView> {
+        self.find(session, id).as_ref().map(Order::view)
+    }
+}
+
+impl Order {
+    fn view(&self) -> OrderView {
+        OrderView {
+            number: self.number,
+            session: self.session,
+            id: self.id,
+            symbol: self.symbol,
+            side: self.side,
+            price: self.price,
+            open: Quantity(self.open),
+            executed: Quantity(self.executed),
+        }
+    }
+}
+
+/// Whether an order with this bound may trade at the price.
+fn reaches(buy: bool, bound: Price, price: Price) -> bool {
+    if buy { price <= bound } else { price >= bound }
+}
+
+/// Whether self-trade prevention keeps the two apart.
+fn must_not_trade(incoming: &Order, resting: &Order) -> bool {
+    let is_own = if incoming.group != 0 {
+        resting.group == incoming.group
+    } else {
+        incoming.firm.0 != 0 && resting.group == 0 && resting.firm == incoming.firm
+    };
+    is_own && incoming.self_trade != SelfTrade::None
+}

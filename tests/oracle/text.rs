@@ -1,0 +1,82 @@
+//! Commands and reports as one line each, to expect and to print.
+
+use ringside::command::{Action, Sequenced};
+use ringside::domain::{PostOnly, SelfTrade, SessionId, SymbolId};
+use ringside::reason::Reason;
+use ringside::report::{Report, ReportKind};
+use std::fmt::Write;
+
+/// Every field of a report that is not zero, so that equal texts mean equal reports; only
+/// [`Report::LAST`] is left out, and session 1 and symbol 1 go without saying:
+/// `kind [session/]id#number[ of symbol] side quantity@price open rest …`.
+pub fn report(r: &Report) -> String {
+    let mut text = r.kind.name().to_string();
+    match (r.session.0, r.id.0) {
+        (1, 0) => {}
+        (1, id) => write!(text, " {id}").unwrap(),
+        (session, id) => write!(text, " {session}/{id}").unwrap(),
+    }
+    if r.order.0 != 0 {
+        write!(text, "#{}", r.order).unwrap();
+    }
+    text += &of_symbol(r.symbol);
+    write!(text, " {}", r.side.name()).unwrap();
+    if (r.quantity.0, r.price.0) != (0, 0) {
+        write!(text, " {}@{}", r.quantity, r.price).unwrap();
+    }
+    if r.open.0 != 0 {
+        write!(text, " open {}", r.open).unwrap();
+    }
+    match (r.kind, r.other) {
+        (_, 0) => {}
+        (ReportKind::Executed, other) => write!(text, " with #{other}").unwrap(),
+        (_, other) => write!(text, " other {other}").unwrap(),
+    }
+    if r.trade != 0 {
+        write!(text, " trade {}", r.trade).unwrap();
+    }
+    if r.flags & !Report::LAST != 0 {
+        text += if r.flags & !Report::LAST == Report::REMOVED { " removed" } else { " bad flags" };
+    }
+    if r.reason != Reason::None {
+        write!(text, " {}", r.reason.name()).unwrap();
+    }
+    text
+}
+
+/// A command with its number.
+pub fn command(sequenced: &Sequenced) -> String {
+    let c = &sequenced.command;
+    let session = if c.session == SessionId(1) { String::new() } else { format!("{}/", c.session) };
+    let mut text = format!("#{} ", sequenced.seqno);
+    match c.action {
+        Action::Enter(e) => {
+            write!(text, "enter {session}{} {} {}", e.id, e.side.name(), e.quantity).unwrap();
+            write!(text, "@{} {} {}", e.price, e.order_type.name(), e.tif.name()).unwrap();
+            if e.post_only != PostOnly::Off {
+                write!(text, " post_only {}", e.post_only.name()).unwrap();
+            }
+            if e.self_trade != SelfTrade::None {
+                write!(text, " {}", e.self_trade.name()).unwrap();
+            }
+            write!(text, " firm {} group {}", e.firm, e.group).unwrap();
+        }
+        Action::Reduce { id, quantity } => {
+            write!(text, "reduce {session}{id} to {quantity}").unwrap();
+        }
+        Action::Replace { id, new_id, quantity, price } => {
+            write!(text, "replace {session}{id} by {new_id} {quantity}@{price}").unwrap();
+        }
+        Action::Cancel { id } => write!(text, "cancel {session}{id}").unwrap(),
+        other => write!(text, "{session}{other:?}").unwrap(),
+    }
+    text += &of_symbol(c.symbol);
+    if c.verdict != Reason::None {
+        write!(text, " verdict {}", c.verdict.name()).unwrap();
+    }
+    text
+}
+
+fn of_symbol(symbol: SymbolId) -> String {
+    if symbol == SymbolId(1) { String::new() } else { format!(" of {symbol}") }
+}
