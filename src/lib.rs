@@ -1,6 +1,7 @@
 //! Ringside: a stock exchange core for one machine.
 
 pub mod command;
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod frame;
