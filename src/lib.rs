@@ -1,5 +1,6 @@
 //! Ringside: a stock exchange core for one machine.
 
+pub mod cli;
 pub mod command;
 pub mod config;
 pub mod domain;

@@ -1,2 +1,5 @@
-//! The command line of Ringside.
-fn main() {}
+//! The `ringside` program.
+
+fn main() -> std::process::ExitCode {
+    ringside::cli::main()
+}

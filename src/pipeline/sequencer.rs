@@ -6,6 +6,7 @@ use super::trace::{Point, Trace};
 use crate::command::Command;
 use crate::domain::{Nanos, SeqNo};
 use crate::frame::{CommitMark, Frame, FrameKind, HashProbe};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -62,7 +63,7 @@ pub trait FrameSlots {
 #[derive(Default)]
 pub struct Control {
     /// Set to stop: no further command is taken, those that are in finish.
-    pub stop: AtomicBool,
+    pub stop: Arc<AtomicBool>,
     /// The last command whose reports have all left: everything up to it is committed.
     pub released: AtomicU64,
     /// How often the ring was full.

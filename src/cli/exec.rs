@@ -1,0 +1,257 @@
+//! `ringside exec`: a file is a session. The same sequencer, journal, matchers and publisher as for
+//! everyone else.
+
+use super::{CliError, SCHEMA_VERSION, hex, stop_on_signals};
+use crate::command::Command;
+use crate::config::Config;
+use crate::domain::Nanos;
+use crate::gateway::directory::Directory;
+use crate::gateway::file_session::{FileSession, Format};
+use crate::gateway::report_lines::ReportLines;
+use crate::pipeline::plan::allowed_cores;
+use crate::pipeline::{CommandSource, Control, Polled};
+use crate::report::{Published, ReportKind};
+use crate::report_order::Subscriber;
+use crate::venue::Venue;
+use clap::Args;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::time::Instant;
+
+/// Arguments of `exec`.
+#[derive(Args)]
+pub struct ExecArgs {
+    /// The session: newline-delimited JSON, or CSV if the name ends in .csv; `-` for standard input.
+    file: PathBuf,
+    /// json or csv, whatever the name says.
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
+    /// Write counts and hashes to this file.
+    #[arg(long, value_name = "FILE")]
+    json_summary: Option<PathBuf>,
+    /// Do not print the reports.
+    #[arg(long)]
+    quiet: bool,
+}
+
+type Input = BufReader<Box<dyn Read + Send>>;
+
+/// Commands and their given times, as the reading thread hands them over.
+type Batch = Vec<(Command, Option<Nanos>)>;
+
+pub fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
+    let input = open(&args.file)?;
+    let format = format_of(args)?;
+    let temporary = config.journal.dir.as_os_str().is_empty().then(tempfile::tempdir).transpose();
+    let temporary = temporary
+        .map_err(|error| CliError::Failure(format!("cannot make a temporary folder: {error}")))?;
+    let dir = temporary.as_ref().map_or(config.journal.dir.as_path(), |dir| dir.path());
+    let layout = config.layout(&allowed_cores())?;
+
+    let mut directory = Directory::new();
+    let mut printer = Printer::new(args.quiet);
+    let names = NamesOnly(&mut printer.lines);
+    let venue = Venue::open(config.journal_options(dir)?, config.shape(), names, |frame| {
+        if let Some(command) = Command::decode(frame) {
+            directory.observe(&command);
+        }
+    })?;
+    let kept = if temporary.is_some() { " (temporary)" } else { "" };
+    eprintln!("ringside: threads: {}", layout.plan);
+    eprintln!("ringside: journal: {}{kept}, {}", dir.display(), config.journal.durability);
+    if let Some(cut) = &venue.cut {
+        let (bytes, kept) = (cut.bytes, cut.kept.display());
+        eprintln!(
+            "ringside: cut a torn tail of {bytes} bytes that nobody was told of; kept in {kept}"
+        );
+    }
+    if venue.last_seqno().0 > 0 {
+        eprintln!("ringside: recovered up to seqno {}", venue.last_seqno());
+    }
+
+    let control = Control::default();
+    stop_on_signals(&control.stop)?;
+    let (sender, receiver) = sync_channel(16);
+    let session = FileSession::new(directory, format);
+    let reading = std::thread::spawn(move || read_session(input, session, sender));
+    let began = Instant::now();
+    let source = Batches { receiver, batch: vec![].into_iter() };
+    let closed = venue.run(&layout, source, printer, &control, None)?;
+    let seconds = began.elapsed().as_secs_f64();
+
+    let probe = closed.probe;
+    let summary = serde_json::json!({
+        "schema_version": SCHEMA_VERSION,
+        "seqno": probe.seqno,
+        "reports": probe.reports,
+        "state_hash": hex(probe.state),
+        "output_hash": hex(probe.output),
+        "durability": config.journal.durability,
+        "shards": config.pipeline.shards,
+        "plan": layout.plan.to_string(),
+        "seconds": seconds,
+        "counts": closed.subscriber.counts,
+        "reasons": closed.subscriber.reasons,
+    });
+    if let Some(path) = &args.json_summary {
+        std::fs::write(path, format!("{summary:#}\n"))
+            .map_err(|error| CliError::Failure(format!("{}: {error}", path.display())))?;
+    }
+    eprintln!(
+        "ringside: seqno {}, {} reports, state {}, output {}, {seconds:.3} s",
+        probe.seqno,
+        probe.reports,
+        hex(probe.state),
+        hex(probe.output)
+    );
+    if control.stop.load(Ordering::Relaxed) {
+        // The reading thread may wait for input that never comes.
+        return Ok(());
+    }
+    let read = reading.join().expect("the reading thread does not panic");
+    read.map_err(|error| CliError::Failure(format!("{}:{error}", args.file.display())))
+}
+
+fn open(file: &Path) -> Result<Input, CliError> {
+    const BUFFER_BYTES: usize = 1 << 16;
+    if file == Path::new("-") {
+        return Ok(Input::with_capacity(BUFFER_BYTES, Box::new(std::io::stdin())));
+    }
+    let opened = std::fs::File::open(file)
+        .map_err(|error| CliError::Failure(format!("{}: {error}", file.display())))?;
+    Ok(Input::with_capacity(BUFFER_BYTES, Box::new(opened)))
+}
+
+fn format_of(args: &ExecArgs) -> Result<Format, CliError> {
+    match args.format.as_deref() {
+        Some("json") => Ok(Format::Json),
+        Some("csv") => Ok(Format::Csv),
+        Some(other) => Err(CliError::Config(format!("--format {other}: expected json or csv"))),
+        None if args.file.extension().is_some_and(|ending| ending == "csv") => Ok(Format::Csv),
+        None => Ok(Format::Json),
+    }
+}
+
+/// Reads and parses the session on a thread of its own, so that a slow input never holds a stage up.
+/// Everything before a malformed line goes in; the line ends the session.
+fn read_session(
+    mut input: Input,
+    mut session: FileSession,
+    sender: SyncSender<Batch>,
+) -> Result<(), String> {
+    const BATCH_COMMANDS: usize = 1024;
+    let mut batch = Batch::new();
+    let mut line = vec![];
+    let outcome = loop {
+        line.clear();
+        match input.read_until(b'\n', &mut line) {
+            Ok(0) => break Ok(()),
+            Ok(_) => {}
+            Err(error) => break Err(format!(" {error}")),
+        }
+        let mut out = |command, time| batch.push((command, time));
+        if let Err(error) = session.line_bytes(&line, &mut out) {
+            break Err(error.to_string());
+        }
+        // Whoever types must not wait for a batch to fill.
+        let due = batch.len() >= BATCH_COMMANDS || input.buffer().is_empty();
+        if due && sender.send(std::mem::take(&mut batch)).is_err() {
+            return Ok(());
+        }
+    };
+    let _ = sender.send(batch);
+    outcome
+}
+
+/// The commands that the reading thread has parsed.
+struct Batches {
+    receiver: Receiver<Batch>,
+    batch: std::vec::IntoIter<(Command, Option<Nanos>)>,
+}
+
+impl CommandSource for Batches {
+    #[inline]
+    fn poll(&mut self) -> Polled {
+        loop {
+            if let Some((command, time)) = self.batch.next() {
+                return Polled::Command { command, time, intended_ns: 0 };
+            }
+            match self.receiver.try_recv() {
+                Ok(batch) => self.batch = batch.into_iter(),
+                Err(TryRecvError::Empty) => return Polled::Idle,
+                Err(TryRecvError::Disconnected) => return Polled::Ended,
+            }
+        }
+    }
+}
+
+/// Learns names from a journal whose reports have been told before.
+pub(super) struct NamesOnly<'a>(pub &'a mut ReportLines);
+
+impl Subscriber for NamesOnly<'_> {
+    fn definition(&mut self, command: &Command) {
+        self.0.definition(command);
+    }
+
+    fn report(&mut self, _published: &Published) {}
+}
+
+/// Counts reports and prints a line for each.
+pub(super) struct Printer {
+    pub lines: ReportLines,
+    quiet: bool,
+    out: Vec<u8>,
+    pub counts: BTreeMap<&'static str, u64>,
+    pub reasons: BTreeMap<&'static str, u64>,
+}
+
+impl Printer {
+    const OUT_BYTES: usize = 1 << 16;
+
+    pub fn new(quiet: bool) -> Self {
+        let (counts, reasons) = (BTreeMap::new(), BTreeMap::new());
+        Printer { lines: ReportLines::new(), quiet, out: vec![], counts, reasons }
+    }
+
+    pub fn flush(&mut self) {
+        let written = std::io::stdout().lock().write_all(&self.out);
+        // Nobody reads any more, as in `| head`: the session still goes on to its end.
+        self.quiet |= written.is_err();
+        self.out.clear();
+    }
+}
+
+impl Subscriber for Printer {
+    fn definition(&mut self, command: &Command) {
+        self.lines.definition(command);
+    }
+
+    fn report(&mut self, published: &Published) {
+        let report = &published.report;
+        *self.counts.entry(report.kind.name()).or_default() += 1;
+        if matches!(report.kind, ReportKind::Canceled | ReportKind::Rejected) {
+            *self.reasons.entry(report.reason.name()).or_default() += 1;
+        }
+        if !self.quiet {
+            self.lines.write(published, &mut self.out);
+            if self.out.len() >= Self::OUT_BYTES {
+                self.flush();
+            }
+        }
+    }
+
+    fn pause(&mut self) {
+        if !self.out.is_empty() {
+            self.flush();
+        }
+    }
+}
+
+impl Drop for Printer {
+    fn drop(&mut self) {
+        self.pause();
+    }
+}

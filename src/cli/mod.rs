@@ -1,0 +1,235 @@
+//! The command line. Data goes to standard output, everything else to standard error.
+
+mod exec;
+mod explain;
+mod journal;
+mod replay;
+
+use crate::config::{Config, ConfigError};
+use crate::journal::JournalError;
+use crate::replay::ReplayError;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// The version of every JSON document that the commands write.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A stock exchange core: sequenced, journaled, matched in shards, replayed byte for byte.
+///
+/// Exit codes: 0 done, 1 failure, 2 wrong usage, 3 a check failed, 4 the journal is corrupt,
+/// 5 the configuration does not fit.
+#[derive(Parser)]
+#[command(name = "ringside", version)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags of every command. A flag wins over `RINGSIDE__SECTION__KEY` in the environment, and that over
+/// the config file.
+#[derive(Args)]
+struct Common {
+    /// Config file (TOML).
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the journal [journal.dir].
+    #[arg(long, global = true, value_name = "DIR")]
+    journal: Option<PathBuf>,
+    /// volatile, pagecache or fsync [journal.durability].
+    #[arg(long, global = true, value_name = "MODE")]
+    durability: Option<String>,
+    /// Matching shards [pipeline.shards].
+    #[arg(long, global = true, value_name = "N")]
+    shards: Option<u32>,
+    /// Which stages share a thread: auto, single, two, or threads as text [pipeline.plan].
+    #[arg(long, global = true, value_name = "PLAN")]
+    plan: Option<String>,
+    /// spin, spin-hint, yield or backoff [pipeline.idle].
+    #[arg(long, global = true, value_name = "STRATEGY")]
+    idle: Option<String>,
+    /// The most items that a stage takes in one step [pipeline.batch_max].
+    #[arg(long, global = true, value_name = "N")]
+    batch: Option<usize>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a file (or `-`, standard input) as a session; print every report.
+    Exec(exec::ExecArgs),
+    /// Rebuild the venue from a journal, compare every hash probe, print state and output hash.
+    Replay(replay::ReplayArgs),
+    /// Look at a journal.
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
+    /// Print the book of a symbol as it was after a command.
+    Book(replay::BookArgs),
+    /// Print everything that ever happened to an order, with its cause.
+    Explain(explain::ExplainArgs),
+    /// Check or print the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Check every value and print the thread plan.
+    Check,
+    /// Print the configuration in force.
+    Print,
+}
+
+/// Why a command did not succeed; each has its exit code.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// Something failed: 1.
+    #[error("{0}")]
+    Failure(String),
+    /// A check found a difference: 3.
+    #[error("{0}")]
+    Check(String),
+    /// The journal is damaged: 4.
+    #[error("{0}")]
+    Corrupt(String),
+    /// The configuration is wrong or does not fit the journal: 5.
+    #[error("{0}")]
+    Config(String),
+}
+
+impl CliError {
+    fn code(&self) -> u8 {
+        match self {
+            CliError::Failure(_) => 1,
+            CliError::Check(_) => 3,
+            CliError::Corrupt(_) => 4,
+            CliError::Config(_) => 5,
+        }
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        CliError::Config(error.to_string())
+    }
+}
+
+impl From<JournalError> for CliError {
+    fn from(error: JournalError) -> Self {
+        let text = error.to_string();
+        match error {
+            JournalError::Corrupt { .. } => CliError::Corrupt(text),
+            JournalError::Mismatch { .. } => CliError::Config(text),
+            JournalError::Io { .. } | JournalError::InUse { .. } | JournalError::Missing { .. } => {
+                CliError::Failure(text)
+            }
+        }
+    }
+}
+
+impl From<ReplayError> for CliError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Journal(error) => error.into(),
+            ReplayError::Unreadable(error) => CliError::Corrupt(error.to_string()),
+            diverged @ ReplayError::Diverged { .. } => CliError::Check(diverged.to_string()),
+        }
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ringside: {error}");
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), CliError> {
+    let config = |base| load(&cli.common, base);
+    match cli.command {
+        Command::Exec(args) => exec::run(&args, &config(Config::default())?),
+        Command::Replay(args) => replay::run(&args, &config(Config::default())?),
+        Command::Journal(command) => journal::run(&command, &config(Config::default())?),
+        Command::Book(args) => replay::book(&args, &config(Config::default())?),
+        Command::Explain(args) => explain::run(&args, &config(Config::default())?),
+        Command::Config(ConfigCommand::Check) => check(&config(Config::default())?),
+        Command::Config(ConfigCommand::Print) => {
+            print!("{}", config(Config::default())?.to_toml());
+            Ok(())
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "ringside", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+/// The configuration in force, checked.
+fn load(common: &Common, base: Config) -> Result<Config, CliError> {
+    let mut config = Config::load(base, common.config.as_deref())?;
+    fn set<T: Clone>(flag: &Option<T>, value: &mut T) {
+        if let Some(flag) = flag {
+            value.clone_from(flag);
+        }
+    }
+    set(&common.journal, &mut config.journal.dir);
+    set(&common.durability, &mut config.journal.durability);
+    set(&common.shards, &mut config.pipeline.shards);
+    set(&common.plan, &mut config.pipeline.plan);
+    set(&common.idle, &mut config.pipeline.idle);
+    set(&common.batch, &mut config.pipeline.batch_max);
+    config.check()?;
+    Ok(config)
+}
+
+fn check(config: &Config) -> Result<(), CliError> {
+    let cores = crate::pipeline::plan::allowed_cores();
+    let layout = config.layout(&cores)?;
+    println!("ok");
+    println!("cores that may be used: {cores:?}");
+    println!("thread plan: {}", layout.plan);
+    Ok(())
+}
+
+/// The journal that a command reads.
+fn journal_dir(config: &Config) -> Result<&std::path::Path, CliError> {
+    let dir = config.journal.dir.as_path();
+    if dir.as_os_str().is_empty() {
+        let what = "which journal? Give --journal DIR or set journal.dir in the config";
+        return Err(CliError::Config(what.into()));
+    }
+    if !dir.join("00000001.seg").exists() {
+        return Err(JournalError::Missing { dir: dir.to_path_buf() }.into());
+    }
+    Ok(dir)
+}
+
+/// Lets SIGTERM and SIGINT ask for a clean end: what is in finishes, nothing more is taken.
+fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<(), CliError> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    for signal in [SIGTERM, SIGINT] {
+        // A second signal ends the process at once.
+        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(stop)))
+            .map_err(|error| CliError::Failure(format!("cannot handle signals: {error}")))?;
+    }
+    Ok(())
+}
+
+/// A hash from its halves, as it is printed everywhere.
+fn hex(halves: [u64; 2]) -> String {
+    format!("{:016x}{:016x}", halves[1], halves[0])
+}
