@@ -269,8 +269,11 @@ fn ids_are_used_up_by_refused_orders_and_replaces() {
 #[test]
 fn a_mass_cancel_has_filters() {
     let line = r#"{"op":"mass_cancel","session":"A"}"#;
-    let none = Action::MassCancel(MassCancel::default());
-    assert_eq!(after_order(line), command(1, 0, Reason::None, none));
+    let own = MassCancel { session: Some(SessionId(1)), ..MassCancel::default() };
+    assert_eq!(after_order(line), command(1, 0, Reason::None, Action::MassCancel(own)));
+    let line = r#"{"op":"mass_cancel","session":"A","stp_group":3}"#;
+    let group = MassCancel { group: Some(3), ..MassCancel::default() };
+    assert_eq!(after_order(line), command(1, 0, Reason::None, Action::MassCancel(group)));
     let line = r#"{"op":"mass_cancel","session":"A","symbol":"AAPL","of_session":"B","of_firm":"F","stp_group":3,"side":"sell"}"#;
     let filters = MassCancel {
         session: Some(SessionId(2)),
@@ -280,7 +283,7 @@ fn a_mass_cancel_has_filters() {
     };
     assert_eq!(after_order(line), command(1, 1, Reason::None, Action::MassCancel(filters)));
     let line = r#"{"op":"mass_cancel","session":"A","side":"buy"}"#;
-    let bids = MassCancel { buy: Some(true), ..MassCancel::default() };
+    let bids = MassCancel { buy: Some(true), ..own };
     assert_eq!(after_order(line), command(1, 0, Reason::None, Action::MassCancel(bids)));
 }
 

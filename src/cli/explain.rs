@@ -56,21 +56,24 @@ fn cause_of(published: &Published, order: u64, command: &str) -> String {
     let seqno = published.seqno;
     match report.kind {
         ReportKind::Canceled => {
-            format!("seqno {seqno}: canceled by a {command} command: {}", report.reason.text())
+            format!("seqno {seqno} ({command}): canceled. {}", report.reason.text())
         }
         ReportKind::Executed if seqno.0 == order => {
-            format!("seqno {seqno}: traded on entry with order {}", report.other)
+            format!("seqno {seqno} ({command}): traded on entry with order {}", report.other)
         }
         ReportKind::Executed => {
-            format!("seqno {seqno}: traded with the incoming order {}", report.other)
+            format!("seqno {seqno} ({command}): traded with the incoming order {}", report.other)
         }
         ReportKind::Replaced if report.order.0 == order => {
-            format!("seqno {seqno}: took the place of the session's order {}", report.other)
+            format!(
+                "seqno {seqno} ({command}): took the place of the session's id {}",
+                report.other
+            )
         }
         ReportKind::Replaced => {
-            format!("seqno {seqno}: left the book for order {}", report.order)
+            format!("seqno {seqno} ({command}): left the book for order {}", report.order)
         }
-        kind => format!("seqno {seqno}: {} by a {command} command", kind.name()),
+        kind => format!("seqno {seqno} ({command}): {}", kind.name()),
     }
 }
 

@@ -237,7 +237,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let firm = of_firm.map(|name| self.firm(fields, Field::OfFirm, name)).transpose()?;
         let asks = self.session(fields, Field::Session, asks)?;
         let of_session = of_session.map(|name| self.session(fields, Field::OfSession, name));
-        let session = of_session.transpose()?;
+        let whose_is_said = of_session.is_some() || firm.is_some() || group.is_some();
+        let session = of_session.transpose()?.or_else(|| (!whose_is_said).then_some(asks));
         let (symbol, verdict) = match symbol.map(|name| self.directory.symbol_id(name)) {
             None => (SymbolId::NONE, Reason::None),
             Some(Some(symbol)) => (symbol, Reason::None),

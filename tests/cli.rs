@@ -1,0 +1,304 @@
+//! The program as its user meets it: what it prints, how it exits, what is left after it was killed.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+const SYMBOL: &str = r#"{"op":"symbol","symbol":"AAPL","tick":"0.01","lot":1}"#;
+
+fn ringside(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringside"));
+    command.args(args);
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    ringside(args).output().unwrap()
+}
+
+fn enter(id: u64, side: &str, price: &str) -> String {
+    format!(
+        r#"{{"op":"enter","session":"A","id":{id},"symbol":"AAPL","side":"{side}","qty":100,"price":"{price}"}}"#
+    )
+}
+
+fn session_file(dir: &Path, lines: &[String]) -> String {
+    let path = dir.join("session.jsonl");
+    std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+    path.to_str().unwrap().into()
+}
+
+#[track_caller]
+fn assert_fails(output: &Output, code: i32, words: &[&str]) {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in {text}");
+    }
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+/// A session that trades now and then, so that it makes all kinds of reports.
+fn busy_session(dir: &Path, orders: u64) -> String {
+    let side = |id: u64| if id % 3 == 0 { "sell" } else { "buy" };
+    let order = |id: u64| enter(id, side(id), &format!("{}.{:02}", 100 + id % 7, id % 100));
+    let cancel = |id: u64| format!(r#"{{"op":"cancel","session":"A","id":{}}}"#, id / 2 + 1);
+    let lines = (1..=orders).flat_map(|id| [order(id), cancel(id)]);
+    session_file(dir, &std::iter::once(SYMBOL.to_string()).chain(lines).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_malformed_line_is_named_and_what_came_before_it_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = dir.path().join("journal");
+    let bad = r#"{"op":"enter","session":"A","id":2,"sid":"buy"}"#.to_string();
+    let lines = [SYMBOL.into(), enter(1, "buy", "1.00"), bad, enter(3, "buy", "1.00")];
+    let file = session_file(dir.path(), &lines);
+    let output = run(&["exec", &file, "--journal", journal.to_str().unwrap()]);
+    assert_fails(&output, 1, &["session.jsonl:3:36:", "sid"]);
+    let reports = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(reports.lines().filter(|line| line.contains("accepted")).count(), 1);
+    let replayed = run(&["replay", "--reports", "--journal", journal.to_str().unwrap()]);
+    assert_eq!(String::from_utf8(replayed.stdout).unwrap(), reports);
+}
+
+#[test]
+fn wrong_usage_and_wrong_config_have_their_codes() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = session_file(dir.path(), &[SYMBOL.into()]);
+    assert_fails(&run(&["exec"]), 2, &["Usage"]);
+    assert_fails(&run(&["exec", "/no/such/file"]), 1, &["/no/such/file"]);
+    assert_fails(&run(&["exec", &file, "--config", "/no/such.toml"]), 5, &["/no/such.toml"]);
+    let config = dir.path().join("config.toml");
+    let cases = [
+        ("[journal]\nspeed = 1\n", "speed"),
+        ("[journal]\nsegment_bytes = 1000\n", "journal.segment_bytes"),
+        ("[pipeline]\nring_slots = 1000\n", "pipeline.ring_slots"),
+        ("[pipeline]\nshards = 0\n", "pipeline.shards"),
+        ("[pipeline]\nidle = \"fast\"\n", "unknown idle strategy"),
+        ("[pipeline]\nplan = \"sequencer\"\n", "pipeline.plan"),
+        ("[journal]\ndurability = \"disk\"\n", "unknown durability"),
+        ("[journal\n", "config.toml"),
+    ];
+    for (text, word) in cases {
+        std::fs::write(&config, text).unwrap();
+        let output = run(&["config", "check", "--config", config.to_str().unwrap()]);
+        assert_fails(&output, 5, &[word]);
+    }
+    let mut overridden = ringside(&["config", "check"]);
+    let output = overridden.env("RINGSIDE__PIPELINE__SHARDS", "1000").output().unwrap();
+    assert_fails(&output, 5, &["pipeline.shards"]);
+    let output =
+        ringside(&["config", "check"]).env("RINGSIDE__PIPELINE__SHARD", "1").output().unwrap();
+    assert_fails(&output, 5, &["shard", "RINGSIDE__"]);
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_a_flag_over_both() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config.toml");
+    std::fs::write(&config, "[pipeline]\nshards = 2\nbatch_max = 7\n").unwrap();
+    let args = ["config", "print", "--config", config.to_str().unwrap()];
+    let printed = |command: &mut Command| String::from_utf8(command.output().unwrap().stdout);
+    let file_only = printed(&mut ringside(&args)).unwrap();
+    assert!(file_only.contains("shards = 2") && file_only.contains("batch_max = 7"), "{file_only}");
+    let mut environment = ringside(&args);
+    environment.env("RINGSIDE__PIPELINE__SHARDS", "3");
+    assert!(printed(&mut environment).unwrap().contains("shards = 3"));
+    assert!(printed(environment.args(["--shards", "4"])).unwrap().contains("shards = 4"));
+}
+
+#[test]
+fn the_configs_that_come_with_it_are_valid_and_dev_is_the_default() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+    let print = |args: &[&str]| run(&[&["config", "print"], args].concat()).stdout;
+    let dev = root.join("dev.toml");
+    assert_eq!(print(&["--config", dev.to_str().unwrap()]), print(&[]));
+    for name in ["dev.toml", "bench.toml"] {
+        let path = root.join(name);
+        let output = run(&["config", "check", "--config", path.to_str().unwrap()]);
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    // The colocation config names cores that this machine may not have; all else must be right.
+    let colo = root.join("colo.toml");
+    let output = run(&["config", "check", "--config", colo.to_str().unwrap(), "--plan", "single"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_journal_in_use_missing_or_of_another_venue_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = dir.path().join("journal");
+    let journal = journal.to_str().unwrap();
+    let file = session_file(dir.path(), &[SYMBOL.into(), enter(1, "buy", "1.00")]);
+    for command in [&["replay"][..], &["journal", "info"], &["book", "AAPL"], &["explain", "1"]] {
+        assert_fails(&run(&[command, &["--journal", journal]].concat()), 1, &["no journal here"]);
+        assert_fails(&run(command), 5, &["--journal DIR"]);
+    }
+    let mut holder = interactive(&["exec", "-", "--journal", journal]);
+    type_line(&mut holder, SYMBOL);
+    assert!(read_line(&mut holder).contains("defined"));
+    assert_fails(&run(&["exec", &file, "--journal", journal]), 1, &["in use"]);
+    drop(holder.stdin.take());
+    assert!(holder.wait().unwrap().success());
+    let mut other = ringside(&["exec", &file, "--journal", journal]);
+    let output = other.env("RINGSIDE__VENUE__NAME", "elsewhere").output().unwrap();
+    assert_fails(&output, 5, &["the config hash is"]);
+}
+
+#[test]
+fn damage_is_refused_with_file_and_offset() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = dir.path().join("journal");
+    let file = session_file(dir.path(), &[SYMBOL.into(), enter(1, "buy", "1.00")]);
+    let journal = journal.to_str().unwrap();
+    assert!(run(&["exec", &file, "--journal", journal]).status.success());
+    let segment = Path::new(journal).join("00000001.seg");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[4096 + 64 + 40] ^= 4;
+    std::fs::write(&segment, bytes).unwrap();
+    for command in [&["replay"][..], &["journal", "verify"], &["exec", &file]] {
+        let output = run(&[command, &["--journal", journal]].concat());
+        assert_fails(&output, 4, &["00000001.seg", "offset 4160", "had been committed"]);
+    }
+}
+
+#[test]
+fn questions_without_an_answer_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = dir.path().join("journal");
+    let file = session_file(dir.path(), &[SYMBOL.into(), enter(1, "buy", "1.00")]);
+    let journal = journal.to_str().unwrap();
+    assert!(run(&["exec", &file, "--journal", journal]).status.success());
+    let ask = |args: &[&str]| run(&[args, &["--journal", journal]].concat());
+    assert_fails(&ask(&["book", "MSFT"]), 1, &["MSFT"]);
+    assert_fails(&ask(&["explain", "77"]), 1, &["77"]);
+    assert_fails(&ask(&["replay", "--until", "99"]), 1, &["ends at seqno 3"]);
+    let book = String::from_utf8(ask(&["book", "AAPL"]).stdout).unwrap();
+    assert!(book.contains("100 (1)") && book.contains("1.00"), "{book}");
+    let earlier = String::from_utf8(ask(&["book", "AAPL", "--at", "1"]).stdout).unwrap();
+    assert!(!earlier.contains("100 (1)"), "{earlier}");
+    let order = String::from_utf8(ask(&["explain", "3"]).stdout).unwrap();
+    assert!(order.contains("seqno 3 (enter): accepted"), "{order}");
+    let dump = String::from_utf8(ask(&["journal", "dump", "--json"]).stdout).unwrap();
+    assert!(dump.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{dump}");
+}
+
+#[test]
+fn a_full_disk_is_said_and_nothing_acknowledged_is_lost() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: a full disk needs root, to mount a small tmpfs");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let disk = dir.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let mount = |args: &[&str]| Command::new(args[0]).args(&args[1..]).status();
+    let mounted =
+        mount(&["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk.to_str().unwrap()]);
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: cannot mount a tmpfs here");
+        return;
+    }
+    let file = busy_session(dir.path(), 20_000);
+    let journal = disk.join("journal");
+    let journal = journal.to_str().unwrap();
+    let output = ringside(&["exec", &file, "--journal", journal])
+        .env("RINGSIDE__JOURNAL__SEGMENT_BYTES", "262144")
+        .output()
+        .unwrap();
+    let replayed = run(&["replay", "--reports", "--journal", journal]);
+    mount(&["umount", disk.to_str().unwrap()]).unwrap();
+    assert_fails(&output, 1, &["No space left", "was not acknowledged"]);
+    assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+    assert!(replayed.stdout.starts_with(&output.stdout), "what was printed is in the journal");
+    assert!(!output.stdout.is_empty());
+}
+
+#[test]
+fn sigterm_drains_and_exits_with_zero() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = dir.path().join("journal");
+    let journal = journal.to_str().unwrap();
+    let mut child = interactive(&["exec", "-", "--journal", journal]);
+    type_line(&mut child, SYMBOL);
+    type_line(&mut child, &enter(1, "buy", "1.00"));
+    for word in ["defined", "defined", "accepted"] {
+        let line = read_line(&mut child);
+        assert!(line.contains(word), "{line}");
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
+    let output = run(&["journal", "info", "--json", "--journal", journal]);
+    let info: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&info["last_seqno"], &info["committed"], &info["tail"]),
+        (&3.into(), &3.into(), &"clean".into())
+    );
+}
+
+/// Whoever was told something finds it in the journal, and the same command starts the venue again.
+#[test]
+fn killed_at_any_moment_nothing_acknowledged_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = busy_session(dir.path(), 30_000);
+    let mut killed_in_flight = 0;
+    for round in 0..20u64 {
+        let journal = dir.path().join(format!("journal{round}"));
+        let journal = journal.to_str().unwrap();
+        let mut child = ringside(&["exec", &file, "--journal", journal])
+            .env("RINGSIDE__JOURNAL__SEGMENT_BYTES", "262144")
+            .env("RINGSIDE__JOURNAL__DURABILITY", ["pagecache", "fsync"][round as usize % 2])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let reading = std::thread::spawn(move || {
+            let mut told = vec![];
+            let _ = std::io::copy(&mut BufReader::new(stdout), &mut told);
+            told
+        });
+        std::thread::sleep(Duration::from_millis(5 + round * 13 % 160));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let told = reading.join().unwrap();
+        let whole_lines = told.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        killed_in_flight += u64::from(!told.is_empty());
+
+        let mut again = ringside(&["exec", "-", "--journal", journal]);
+        let again = again
+            .env("RINGSIDE__JOURNAL__SEGMENT_BYTES", "262144")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&again.stderr);
+        assert!(again.status.success(), "the same command starts it again: {text}");
+        let replayed = run(&["replay", "--reports", "--journal", journal]);
+        assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+        assert!(replayed.stdout.starts_with(&told[..whole_lines]), "round {round}");
+    }
+    assert!(killed_in_flight >= 5, "only {killed_in_flight} rounds were killed under load");
+}
+
+fn interactive(args: &[&str]) -> Child {
+    let mut command = ringside(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.spawn().unwrap()
+}
+
+fn type_line(child: &mut Child, line: &str) {
+    let stdin = child.stdin.as_mut().unwrap();
+    writeln!(stdin, "{line}").unwrap();
+    stdin.flush().unwrap();
+}
+
+/// One byte at a time, so that nothing behind the line is taken.
+fn read_line(child: &mut Child) -> String {
+    let mut line = String::new();
+    let stdout = child.stdout.as_mut().unwrap();
+    BufReader::with_capacity(1, stdout).read_line(&mut line).unwrap();
+    line
+}

@@ -1,0 +1,261 @@
+//! The same commands give the same report bytes, output hash and state hash: live and on replay, with
+//! any number of shards, any thread plan and idle strategy, any batch and ring size.
+
+// The generator is shared with the tests of the engine; this file needs only a part of it.
+#[allow(dead_code)]
+mod oracle {
+    pub mod commands;
+    pub mod naive;
+}
+
+use oracle::commands::{MIXED, Profile, stream};
+use ringside::command::{Action, Command, Enter, MassCancel, Sequenced};
+use ringside::config::Config;
+use ringside::domain::*;
+use ringside::engine::Engine;
+use ringside::frame::HashProbe;
+use ringside::gateway::report_lines::ReportLines;
+use ringside::hash::OutputHash;
+use ringside::journal::Reader;
+use ringside::loadgen::flow::{Flow, FlowSpec, Workload};
+use ringside::pipeline::{CommandSource, Control, Polled};
+use ringside::reason::Reason;
+use ringside::replay::replay;
+use ringside::report::{Published, Report};
+use ringside::report_order::Subscriber;
+use ringside::venue::{self, Venue};
+
+/// Commands whose official time is given, so that report bytes can be compared.
+struct Given(std::vec::IntoIter<Command>, u64);
+
+impl CommandSource for Given {
+    fn poll(&mut self) -> Polled {
+        let Some(command) = self.0.next() else { return Polled::Ended };
+        self.1 += 1;
+        // Now and then nothing comes, so that stages also idle.
+        if self.1 % 1000 == 0 && self.1 % 7 != 0 {
+            std::thread::yield_now();
+        }
+        Polled::Command { command, time: Some(Nanos(u64::MAX / 2 + self.1)), intended_ns: 0 }
+    }
+}
+
+#[derive(Default)]
+struct Lines {
+    lines: ReportLines,
+    bytes: Vec<u8>,
+}
+
+impl Subscriber for Lines {
+    fn definition(&mut self, command: &Command) {
+        self.lines.definition(command);
+    }
+
+    fn report(&mut self, published: &Published) {
+        self.lines.write(published, &mut self.bytes);
+    }
+}
+
+/// What a run says.
+#[derive(PartialEq)]
+struct Outcome {
+    bytes: Vec<u8>,
+    probe: HashProbe,
+}
+
+/// The engine alone, command by command, is the reference.
+fn reference(commands: &[Command]) -> Outcome {
+    let (mut engine, mut lines, mut output) =
+        (Engine::new(1), Lines::default(), OutputHash::default());
+    for (i, command) in commands.iter().enumerate() {
+        let (seqno, time) = (SeqNo(i as u64 + 1), Nanos(u64::MAX / 2 + i as u64 + 1));
+        let mut reports: Vec<Report> = vec![];
+        engine.apply_batch(&[Sequenced { seqno, time, command: *command }], &mut reports);
+        lines.definition(command);
+        for (index, mut report) in (0..).zip(reports) {
+            report.flags &= !Report::LAST;
+            let published = Published { seqno, index, time, report };
+            output.add(&published);
+            lines.report(&published);
+        }
+    }
+    let seqno = SeqNo(commands.len() as u64);
+    let probe = ringside::report_order::probe(seqno, engine.state_hash(), &output);
+    Outcome { bytes: lines.bytes, probe }
+}
+
+fn live(commands: &[Command], config: &Config, dir: &std::path::Path) -> Outcome {
+    config.check().unwrap();
+    let cores = ringside::pipeline::plan::allowed_cores();
+    let options = config.journal_options(dir).unwrap();
+    let venue = Venue::open(options, config.shape(), Lines::default(), |_| {}).unwrap();
+    let source = Given(commands.to_vec().into_iter(), 0);
+    let (layout, control) = (config.layout(&cores).unwrap(), Control::default());
+    let closed = venue.run(&layout, source, Lines::default(), &control, None).unwrap();
+    Outcome { bytes: closed.subscriber.bytes, probe: closed.probe }
+}
+
+fn replayed(config: &Config, dir: &std::path::Path, shards: u32) -> Outcome {
+    let identity = venue::identity(config.matching_hash());
+    let mut reader = Reader::open(dir, identity).unwrap();
+    let mut shape = config.shape();
+    shape.shards = shards;
+    let replayed = replay(&mut reader, shape, Lines::default(), None).unwrap();
+    assert!(replayed.probes_checked > 0, "the journal has probes");
+    Outcome { probe: replayed.probe(), bytes: replayed.subscriber.bytes }
+}
+
+fn config(shards: u32, plan: &str, idle: &str, batch: usize, slots: usize) -> Config {
+    let mut config = Config::default();
+    config.pipeline.shards = shards;
+    config.pipeline.plan = plan.into();
+    config.pipeline.idle = idle.into();
+    config.pipeline.batch_max = batch;
+    config.pipeline.ring_slots = slots;
+    config.pipeline.report_slots = slots;
+    config.journal.segment_bytes = 1 << 20;
+    config.engine.hash_probe_interval = 1000;
+    config
+}
+
+const THREADS: &str = "sequencer, journaler, replicator, matchers, publisher";
+
+fn check(commands: &[Command], config: &Config, expected: &Outcome) {
+    let dir = tempfile::tempdir().unwrap();
+    let what = format!("{:?} {}", config.pipeline, config.journal.durability);
+    assert!(live(commands, config, dir.path()) == *expected, "live: {what}");
+    for shards in [1, 3] {
+        assert!(replayed(config, dir.path(), shards) == *expected, "replay on {shards}: {what}");
+    }
+}
+
+/// Random commands of every kind over many symbols. Ids belong to a symbol each: which ids a session
+/// has used on other symbols is for its gateway to know.
+fn mixed_commands(count: usize) -> Vec<Command> {
+    let profile = Profile { ids_cross_symbols: false, ..MIXED };
+    stream(profile, 7, count).iter().map(|sequenced| sequenced.command).collect()
+}
+
+fn flow_commands(workload: Workload, events: usize) -> Vec<Command> {
+    let flow = Flow::generate(&FlowSpec { workload, seed: 3, events });
+    let mut commands = flow.definitions;
+    commands.extend(flow.setup.iter().chain(&flow.events).map(|event| event.command()));
+    commands
+}
+
+#[test]
+fn shards_do_not_show() {
+    let commands = flow_commands(Workload::W2, 1);
+    let commands = &commands[..60_000];
+    let expected = reference(commands);
+    for shards in [1, 2, 3, 8] {
+        check(commands, &config(shards, "two", "backoff", 256, 1024), &expected);
+    }
+}
+
+#[test]
+fn plans_idle_strategies_and_durability_do_not_show() {
+    let commands = flow_commands(Workload::W1, 20_000);
+    let expected = reference(&commands);
+    for plan in ["auto", "single", "two", THREADS] {
+        for idle in ["yield", "backoff"] {
+            check(&commands, &config(2, plan, idle, 64, 1024), &expected);
+        }
+    }
+    for idle in ["spin", "spin-hint"] {
+        check(&commands, &config(2, "single", idle, 64, 1024), &expected);
+    }
+    for durability in ["volatile", "fsync"] {
+        let mut config = config(2, "two", "backoff", 256, 1024);
+        config.journal.durability = durability.into();
+        check(&commands, &config, &expected);
+    }
+}
+
+#[test]
+fn batch_and_ring_sizes_do_not_show() {
+    let commands = flow_commands(Workload::W1, 10_000);
+    let expected = reference(&commands);
+    for batch in [1, 2, 7, 64, 1024] {
+        let slots = (batch as usize).next_power_of_two().max(8);
+        check(&commands, &config(3, "single", "yield", batch, slots), &expected);
+        check(&commands, &config(3, THREADS, "backoff", batch, slots), &expected);
+    }
+}
+
+#[test]
+fn sweeps_and_mass_cancels_pass_through_small_rings() {
+    let symbols = 5;
+    let mut commands = flow_commands(Workload::W2, 1);
+    let setup = commands.iter().position(|c| matches!(c.action, Action::Enter(_))).unwrap();
+    commands.truncate(setup);
+    let session = SessionId(1);
+    let command = |symbol, action| Command {
+        session,
+        symbol: SymbolId(symbol),
+        verdict: Reason::None,
+        action,
+    };
+    let enter = |id, side, price, quantity| {
+        Action::Enter(Enter {
+            id: OrderId(id),
+            price: Price(price),
+            quantity: Quantity(quantity),
+            firm: FirmId(0),
+            group: 0,
+            side,
+            order_type: OrderType::Limit,
+            tif: TimeInForce::Day,
+            post_only: PostOnly::Off,
+            self_trade: SelfTrade::None,
+        })
+    };
+    for id in 1..=100_000 {
+        let price = 100 + (id % 7) as i64;
+        commands.push(command(1 + id as u32 % symbols, enter(id, Side::Sell, price, 1)));
+    }
+    commands.push(command(1, enter(200_000, Side::Buy, 1000, 15_000)));
+    commands.push(command(0, Action::MassCancel(MassCancel::default())));
+    commands.push(command(2, enter(200_001, Side::Buy, 1000, 1)));
+    let expected = reference(&commands);
+    assert!(expected.probe.reports > 100_000 + 30_000 + 85_000);
+    for shards in [1, 3] {
+        check(&commands, &config(shards, "single", "yield", 8, 8), &expected);
+        check(&commands, &config(shards, THREADS, "backoff", 8, 8), &expected);
+    }
+}
+
+#[test]
+fn every_kind_of_command_is_the_same_on_every_layout() {
+    let commands = mixed_commands(30_000);
+    let expected = reference(&commands);
+    for shards in [1, 2, 8] {
+        check(&commands, &config(shards, "single", "yield", 64, 256), &expected);
+        check(&commands, &config(shards, THREADS, "backoff", 256, 256), &expected);
+    }
+}
+
+#[test]
+fn a_run_that_goes_on_is_the_same_as_one_in_one_go() {
+    let commands = flow_commands(Workload::W1, 10_000);
+    let expected = reference(&commands);
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(2, "two", "backoff", 64, 256);
+    let cores = ringside::pipeline::plan::allowed_cores();
+    let mut bytes = vec![];
+    let mut names = Lines::default();
+    let mut probe = None;
+    for part in commands.chunks(commands.len() / 3 + 1) {
+        let options = config.journal_options(dir.path()).unwrap();
+        let venue = Venue::open(options, config.shape(), Lines::default(), |_| {}).unwrap();
+        let already = venue.last_seqno().0;
+        let source = Given(part.to_vec().into_iter(), already);
+        let (layout, control) = (config.layout(&cores).unwrap(), Control::default());
+        let closed = venue.run(&layout, source, names, &control, None).unwrap();
+        names = closed.subscriber;
+        bytes.append(&mut names.bytes);
+        probe = Some(closed.probe);
+    }
+    assert!(Outcome { bytes, probe: probe.unwrap() } == expected);
+    assert!(replayed(&config, dir.path(), 2) == expected);
+}

@@ -1,0 +1,136 @@
+//! Who may know whom: every `crate::` path in `src` is held against this table.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A module and the modules of ours that it may name. Each may name itself.
+const TABLE: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("reason", &[]),
+    ("frame", &["domain"]),
+    ("command", &["domain", "reason", "frame"]),
+    ("report", &["domain", "reason"]),
+    ("hash", &["report"]),
+    ("engine", &["domain", "reason", "command", "report", "hash"]),
+    ("journal", &["domain", "frame"]),
+    ("report_order", &["domain", "frame", "command", "report", "hash"]),
+    ("matching_shard", &["frame", "command", "report", "report_order", "engine"]),
+    ("replay", &["domain", "frame", "journal", "engine", "report_order", "matching_shard"]),
+    ("gateway", &["domain", "reason", "command", "report"]),
+    ("loadgen", &["domain", "reason", "command"]),
+    (
+        "venue",
+        &[
+            "domain",
+            "frame",
+            "engine",
+            "journal",
+            "matching_shard",
+            "pipeline",
+            "replay",
+            "report_order",
+        ],
+    ),
+    ("config", &["domain", "journal", "pipeline", "replay", "venue"]),
+];
+
+/// The stages know what they drive; only the wiring knows them all, and `disruptor`.
+const STAGES: &[(&str, &[&str])] = &[
+    ("stage", &[]),
+    ("sequencer", &["domain", "command", "frame"]),
+    ("journaler", &["frame", "journal"]),
+    ("replicator", &["frame"]),
+    ("matcher", &["frame", "report", "matching_shard"]),
+    ("publisher", &["frame", "report", "report_order"]),
+    ("trace", &["frame"]),
+    ("plan", &["journal"]),
+    ("runner", &[]),
+    ("mod", &["domain", "frame", "journal", "matching_shard", "report", "report_order"]),
+];
+
+/// Crates that are at home in one place.
+const HOMES: &[(&str, &[&str])] = &[
+    ("disruptor", &["src/pipeline/mod.rs", "src/pipeline/stage.rs"]),
+    ("core_affinity", &["src/pipeline/mod.rs", "src/pipeline/plan.rs"]),
+    ("memmap2", &["src/journal/segment.rs"]),
+    ("clap", &["src/cli"]),
+];
+
+fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+/// The modules of ours that a file names, and the crates that it uses.
+fn names(text: &str, prefix: &str) -> BTreeSet<String> {
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    let code: String = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let mut found = BTreeSet::new();
+    for (at, _) in code.match_indices(prefix) {
+        if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':') {
+            continue;
+        }
+        let rest = &code[at + prefix.len()..];
+        let group = rest.strip_prefix('{').and_then(|rest| rest.split('}').next());
+        for word in group.unwrap_or(rest).split(',').take(if group.is_some() { 99 } else { 1 }) {
+            let word = word.trim();
+            let end = word.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(word.len());
+            found.insert(word[..end].to_string());
+        }
+    }
+    found
+}
+
+#[test]
+fn no_module_knows_more_than_the_table_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = vec![];
+    sources(&root.join("src"), &mut files);
+    assert!(files.len() > 30);
+    let mut seen = BTreeSet::new();
+    for (path, text) in &files {
+        let path = path.strip_prefix(&format!("{}/", root.display())).unwrap();
+        let inside = path.strip_prefix("src/").unwrap().trim_end_matches(".rs");
+        let module = inside.split('/').next().unwrap();
+        for (name, homes) in HOMES {
+            let used = !names(text, &format!("{name}::")).is_empty();
+            let at_home = homes.iter().any(|home| path.starts_with(home));
+            assert!(!used || at_home, "{path} uses {name}, which is at home in {homes:?}");
+        }
+        if matches!(module, "lib" | "main" | "cli") {
+            continue;
+        }
+        let (table, row): (_, &str) = match inside.strip_prefix("pipeline/") {
+            Some(stage) => (STAGES, stage),
+            None => (TABLE, module),
+        };
+        let (_, allowed) = table
+            .iter()
+            .find(|(name, _)| *name == row)
+            .unwrap_or_else(|| panic!("{path}: {row} is not in the table"));
+        seen.insert(row.to_string());
+        for name in names(text, "crate::") {
+            let known = name == module || allowed.contains(&name.as_str());
+            assert!(known, "{path} names crate::{name}; {row} may name {allowed:?}");
+        }
+        if table == STAGES && row != "mod" {
+            for other in names(text, "super::") {
+                let shared = ["stage", "trace", "sequencer", "runner"].contains(&other.as_str());
+                assert!(shared, "{path} names the stage {other}");
+            }
+        }
+    }
+    for (row, _) in TABLE.iter().chain(STAGES) {
+        assert!(seen.contains(*row), "the table has {row}, src does not");
+    }
+}
