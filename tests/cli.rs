@@ -41,7 +41,7 @@ fn assert_fails(output: &Output, code: i32, words: &[&str]) {
 
 /// A session that trades now and then, so that it makes all kinds of reports.
 fn busy_session(dir: &Path, orders: u64) -> String {
-    let side = |id: u64| if id % 3 == 0 { "sell" } else { "buy" };
+    let side = |id: u64| if id.is_multiple_of(3) { "sell" } else { "buy" };
     let order = |id: u64| enter(id, side(id), &format!("{}.{:02}", 100 + id % 7, id % 100));
     let cancel = |id: u64| format!(r#"{{"op":"cancel","session":"A","id":{}}}"#, id / 2 + 1);
     let lines = (1..=orders).flat_map(|id| [order(id), cancel(id)]);

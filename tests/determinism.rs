@@ -25,18 +25,24 @@ use ringside::report::{Published, Report};
 use ringside::report_order::Subscriber;
 use ringside::venue::{self, Venue};
 
-/// Commands whose official time is given, so that report bytes can be compared.
-struct Given(std::vec::IntoIter<Command>, u64);
+/// Commands whose official time is given, so that report bytes can be compared. Every 1000 commands
+/// nothing comes for a moment, so that stages also idle.
+struct Given<'a> {
+    commands: &'a [Command],
+    sent: u64,
+    paused: bool,
+}
 
-impl CommandSource for Given {
+impl CommandSource for Given<'_> {
     fn poll(&mut self) -> Polled {
-        let Some(command) = self.0.next() else { return Polled::Ended };
-        self.1 += 1;
-        // Now and then nothing comes, so that stages also idle.
-        if self.1 % 1000 == 0 && self.1 % 7 != 0 {
-            std::thread::yield_now();
+        self.paused = !self.paused && self.sent.is_multiple_of(1000);
+        if self.paused {
+            return Polled::Idle;
         }
-        Polled::Command { command, time: Some(Nanos(u64::MAX / 2 + self.1)), intended_ns: 0 }
+        let Some((&command, rest)) = self.commands.split_first() else { return Polled::Ended };
+        self.commands = rest;
+        self.sent += 1;
+        Polled::Command { command, time: Some(Nanos(u64::MAX / 2 + self.sent)), intended_ns: 0 }
     }
 }
 
@@ -89,7 +95,7 @@ fn live(commands: &[Command], config: &Config, dir: &std::path::Path) -> Outcome
     let cores = ringside::pipeline::plan::allowed_cores();
     let options = config.journal_options(dir).unwrap();
     let venue = Venue::open(options, config.shape(), Lines::default(), |_| {}).unwrap();
-    let source = Given(commands.to_vec().into_iter(), 0);
+    let source = Given { commands, sent: 0, paused: false };
     let (layout, control) = (config.layout(&cores).unwrap(), Control::default());
     let closed = venue.run(&layout, source, Lines::default(), &control, None).unwrap();
     Outcome { bytes: closed.subscriber.bytes, probe: closed.probe }
@@ -177,7 +183,7 @@ fn batch_and_ring_sizes_do_not_show() {
     let commands = flow_commands(Workload::W1, 10_000);
     let expected = reference(&commands);
     for batch in [1, 2, 7, 64, 1024] {
-        let slots = (batch as usize).next_power_of_two().max(8);
+        let slots = usize::max(8, batch).next_power_of_two();
         check(&commands, &config(3, "single", "yield", batch, slots), &expected);
         check(&commands, &config(3, THREADS, "backoff", batch, slots), &expected);
     }
@@ -249,7 +255,7 @@ fn a_run_that_goes_on_is_the_same_as_one_in_one_go() {
         let options = config.journal_options(dir.path()).unwrap();
         let venue = Venue::open(options, config.shape(), Lines::default(), |_| {}).unwrap();
         let already = venue.last_seqno().0;
-        let source = Given(part.to_vec().into_iter(), already);
+        let source = Given { commands: part, sent: already, paused: false };
         let (layout, control) = (config.layout(&cores).unwrap(), Control::default());
         let closed = venue.run(&layout, source, names, &control, None).unwrap();
         names = closed.subscriber;

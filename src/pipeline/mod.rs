@@ -255,7 +255,7 @@ fn publisher_task<'a, 'c: 'a, U: Subscriber + Send>(
         };
         let mut ended = count(frames.poll_into(publisher, batch_max));
         for (shard, reports) in shards.iter_mut().enumerate() {
-            ended &= count(reports.poll_into(&mut publisher.from_shard(shard as u32), batch_max));
+            ended &= count(reports.poll_into(&mut publisher.shard(shard as u32), batch_max));
         }
         if did == 0 {
             publisher.pause();

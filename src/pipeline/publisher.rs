@@ -40,7 +40,7 @@ impl<'a, U: Subscriber> Publisher<'a, U> {
 
     /// The consumer of a shard's reports.
     #[inline]
-    pub fn from_shard(&mut self, shard: u32) -> FromShard<'_, 'a, U> {
+    pub fn shard(&mut self, shard: u32) -> FromShard<'_, 'a, U> {
         FromShard { publisher: self, shard }
     }
 

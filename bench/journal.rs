@@ -1,0 +1,157 @@
+//! The journal on one thread: append, read and check, recover, replay.
+//!
+//! `cargo bench --bench journal -- [--frames N] [--runs N] [--quick]`. Frames are 64-byte orders, sealed
+//! before the clock starts. The segments are prepared and in the page cache, as in a running venue.
+
+use ringside::command::{Action, Command};
+use ringside::config::Config;
+use ringside::domain::{Nanos, OrderId, SeqNo, SessionId, SymbolId};
+use ringside::frame::{CommitMark, Frame, FrameKind};
+use ringside::journal::{self, JournalError, Lock, Options, Reader, Writer};
+use ringside::reason::Reason;
+use ringside::replay::{Replay, replay};
+use ringside::report::Published;
+use ringside::report_order::Subscriber;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Frames a second that must be read and checked.
+const READ_GOAL: f64 = 10e6;
+/// Frames of each batch of appends; under `fsync` each ends with a sync.
+const BATCH: usize = 64;
+
+struct Nobody;
+
+impl Subscriber for Nobody {
+    fn report(&mut self, _published: &Published) {}
+}
+
+fn main() {
+    let mut frames: usize = 10_000_000;
+    let mut runs = 3;
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        let mut number = || args.next().and_then(|n| n.parse().ok()).expect("a number follows");
+        match arg.as_str() {
+            "--frames" => frames = number(),
+            "--runs" => runs = number(),
+            "--quick" => (frames, runs) = (500_000, 1),
+            _ => {}
+        }
+    }
+    let sealed = sealed_frames(frames);
+    let times: Vec<[Duration; 4]> = (0..runs).map(|_| run(&sealed)).collect();
+    let synced = synced_append(&sealed[..frames.min(200_000)]);
+
+    println!("{frames} frames of 64 bytes, median of {runs}; one thread of {} cores\n", cores());
+    println!("| | ns/frame | M frames/s | goal |");
+    println!("|---|---:|---:|---|");
+    let names = ["append, pagecache", "read and check", "recover, no engine", "recover and replay"];
+    for (i, name) in names.into_iter().enumerate() {
+        let mut of_runs: Vec<Duration> = times.iter().map(|run| run[i]).collect();
+        of_runs.sort();
+        let ns = of_runs[runs / 2].as_nanos() as f64 / frames as f64;
+        let goal = match i {
+            1 if 1e9 / ns >= READ_GOAL => "≥ 10 M/s PASS",
+            1 => "≥ 10 M/s MISS",
+            _ => "",
+        };
+        println!("| {name} | {ns:.1} | {:.1} | {goal} |", 1e3 / ns);
+    }
+    let ns = synced.as_nanos() as f64 / frames.min(200_000) as f64;
+    println!("| append, fsync, a sync for each {BATCH} | {ns:.1} | {:.2} | |", 1e3 / ns);
+    let mut recovery: Vec<Duration> = times.iter().map(|run| run[3]).collect();
+    recovery.sort();
+    let per_10m = recovery[runs / 2].as_secs_f64() * 1e7 / frames as f64;
+    println!("\nA restart takes {per_10m:.2} s for each 10 M frames.");
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn config() -> Config {
+    let mut config = Config::for_bench();
+    config.journal.segment_bytes = 64 << 20;
+    config
+}
+
+fn sealed_frames(count: usize) -> Vec<Frame> {
+    let mut crc = 0;
+    (1..=count as u64)
+        .map(|seqno| {
+            let mut frame = Frame::default();
+            let command = Command {
+                session: SessionId(1),
+                symbol: SymbolId(1),
+                verdict: Reason::None,
+                action: Action::Cancel { id: OrderId(seqno) },
+            };
+            command.encode(&mut frame);
+            crc = frame.seal(SeqNo(seqno), Nanos(seqno), crc);
+            frame
+        })
+        .collect()
+}
+
+fn run(frames: &[Frame]) -> [Duration; 4] {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let options = config().journal_options(dir.path()).expect("the config is valid");
+    let append = append(&options, frames);
+    let clock = Instant::now();
+    let mut reader = Reader::open(dir.path(), options.identity).expect("the journal opens");
+    let mut read = 0;
+    while reader.next_frame().expect("every frame is good").is_some() {
+        read += 1;
+    }
+    let read_time = clock.elapsed();
+    assert_eq!(read, frames.len() + 2, "every frame came back");
+
+    let clock = Instant::now();
+    let lock = Lock::take(dir.path()).expect("nobody else writes");
+    let found = journal::recover(&options, &lock, |_| Ok::<_, JournalError>(()));
+    assert_eq!(found.expect("it recovers").seqno.0 as usize, frames.len());
+    let recover_time = clock.elapsed();
+
+    let clock = Instant::now();
+    let mut reader = Reader::open(dir.path(), options.identity).expect("the journal opens");
+    let replayed: Replay<Nobody> =
+        replay(&mut reader, config().shape(), Nobody, None).expect("it replays");
+    assert_eq!(replayed.order.output().reports as usize, frames.len());
+    [append, read_time, recover_time, clock.elapsed()]
+}
+
+fn append(options: &Options, frames: &[Frame]) -> Duration {
+    let mut writer = open(options, &options.dir);
+    let mut time = Duration::ZERO;
+    for batch in frames.chunks(BATCH) {
+        let clock = Instant::now();
+        for frame in batch {
+            writer.append(frame).expect("there is space");
+        }
+        writer.commit().expect("the device works");
+        time += clock.elapsed();
+    }
+    // Two, so that each proves the other.
+    for _ in 0..2 {
+        let mut mark = Frame::default();
+        mark.write(FrameKind::CommitMark, &CommitMark { committed: frames.len() as u64 });
+        writer.append_bookkeeping(Nanos(0), mark).expect("there is space");
+    }
+    writer.close().expect("the device works");
+    time
+}
+
+fn synced_append(frames: &[Frame]) -> Duration {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let mut config = config();
+    config.journal.durability = "fsync".into();
+    let options = config.journal_options(dir.path()).expect("the config is valid");
+    append(&options, frames)
+}
+
+fn open(options: &Options, dir: &Path) -> Writer {
+    let lock = Lock::take(dir).expect("nobody else writes");
+    let found = journal::recover(options, &lock, |_| Ok::<_, JournalError>(()));
+    Writer::open(options.clone(), lock, &found.expect("it is empty")).expect("the journal opens")
+}
