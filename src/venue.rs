@@ -56,11 +56,11 @@ impl Venue {
         let mut writer = Writer::open(options, lock, &found)?;
         let mut frame = Frame::default();
         frame.write(FrameKind::EpochStart, &EpochStart { epoch: writer.epoch() });
-        let time = SystemClock.now().max(found.time);
-        let crc = writer.append_bookkeeping(time, frame)?;
+        let crc = writer.append_bookkeeping(SystemClock.now(), frame)?;
         writer.commit()?;
         let Replay { shards, order, .. } = replay;
-        Ok(Venue { writer, shards, order, last: (found.seqno, time, crc), cut: found.cut })
+        let last = (found.seqno, found.time, crc);
+        Ok(Venue { writer, shards, order, last, cut: found.cut })
     }
 
     /// The last command in the journal.

@@ -217,6 +217,27 @@ fn a_full_disk_is_said_and_nothing_acknowledged_is_lost() {
 }
 
 #[test]
+fn recorded_times_are_the_official_ones_also_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = dir.path().join("journal");
+    let at = |line: &str, ts: u64| line.replacen('{', &format!("{{\"ts\":{ts},"), 1);
+    let session = |lines: &[String]| session_file(dir.path(), lines);
+    let reports = |file: &str| {
+        let output = run(&["exec", file, "--journal", journal.to_str().unwrap()]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = reports(&session(&[at(SYMBOL, 1_000), at(&enter(1, "buy", "1.00"), 2_000)]));
+    assert!(first.contains("\"ts\":1000,") && first.contains("\"ts\":2000,"), "{first}");
+    let second = reports(&session(&[
+        at(&enter(2, "buy", "1.00"), 1_500),
+        at(&enter(3, "buy", "1.00"), 3_000),
+    ]));
+    assert!(second.contains("\"ts\":2000,"), "time never falls: {second}");
+    assert!(second.contains("\"ts\":3000,"), "{second}");
+}
+
+#[test]
 fn sigterm_drains_and_exits_with_zero() {
     let dir = tempfile::tempdir().unwrap();
     let journal = dir.path().join("journal");

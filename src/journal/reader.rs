@@ -89,7 +89,9 @@ impl Reader {
             }
             self.position.offset += frame.bytes().len() as u64;
             self.seqno = frame.header.seqno;
-            self.time = self.time.max(frame.header.time);
+            if frame.kind().is_some_and(FrameKind::is_command) {
+                self.time = self.time.max(frame.header.time);
+            }
             self.crc = frame.header.crc;
             if let Some(EpochStart { epoch }) = body_of(&frame, FrameKind::EpochStart) {
                 self.epoch = epoch;
@@ -108,7 +110,7 @@ impl Reader {
         SeqNo(self.seqno)
     }
 
-    /// The latest official time that was read.
+    /// The latest official time that was read: that of a command, bookkeeping has the time of day.
     pub fn time(&self) -> Nanos {
         Nanos(self.time)
     }
