@@ -1,5 +1,6 @@
 //! The command line. Data goes to standard output, everything else to standard error.
 
+pub mod bench;
 mod exec;
 mod explain;
 mod journal;
@@ -61,6 +62,8 @@ struct Common {
 enum Command {
     /// Run a file (or `-`, standard input) as a session; print every report.
     Exec(exec::ExecArgs),
+    /// Measure the whole pipeline with a load generator in the process.
+    Bench(Box<bench::BenchArgs>),
     /// Rebuild the venue from a journal, compare every hash probe, print state and output hash.
     Replay(replay::ReplayArgs),
     /// Look at a journal.
@@ -161,6 +164,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
     let config = |base| load(&cli.common, base);
     match cli.command {
         Command::Exec(args) => exec::run(&args, &config(Config::default())?),
+        Command::Bench(args) => bench::run(&args, &config(Config::for_bench())?),
         Command::Replay(args) => replay::run(&args, &config(Config::default())?),
         Command::Journal(command) => journal::run(&command, &config(Config::default())?),
         Command::Book(args) => replay::book(&args, &config(Config::default())?),

@@ -19,6 +19,7 @@ mod recovery;
 mod segment;
 mod writer;
 
+pub use preparer::prepare_ahead;
 pub use reader::{Reader, Tail};
 pub use recovery::{Cut, Recovered, recover};
 pub use segment::{Identity, SEGMENT_BYTES_MIN};
@@ -37,6 +38,21 @@ byte_enum! {
         Pagecache = 1 "pagecache",
         /// It was synced to the device. A power cut keeps it.
         Fsync = 2 "fsync",
+    }
+}
+
+impl Durability {
+    /// What an acknowledgement is worth, for people.
+    pub fn promise(self) -> &'static str {
+        match self {
+            Durability::Volatile => {
+                "nobody waits for the journal; a kill loses what was acknowledged last"
+            }
+            Durability::Pagecache => "an acknowledged command survives a kill, not a power cut",
+            Durability::Fsync => {
+                "an acknowledged command is on the device and survives a power cut"
+            }
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Has the next segments ready, so that the writer never waits for a file: a thread of its own makes
 //! them, and a bounded channel holds them.
 
-use super::segment::{PAGE_BYTES, WriteSegment, path_of};
-use super::{Durability, JournalError, Options};
+use super::segment::{self, PAGE_BYTES, WriteSegment, path_of};
+use super::{Durability, JournalError, Lock, Options};
+use crate::frame::FRAME_BYTES_MAX;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -40,6 +41,20 @@ impl Preparer {
     pub fn next(&self) -> Result<WriteSegment, JournalError> {
         self.ready.recv().expect("the preparer sends its error before it ends")
     }
+}
+
+/// Makes as many segments as `bytes` of frames will need, so that a writer that is opened afterwards
+/// finds them and none has to be made while it runs. Gives their number.
+pub fn prepare_ahead(options: &Options, bytes: u64) -> Result<usize, JournalError> {
+    let _lock = Lock::take(&options.dir)?;
+    let first = segment::list(&options.dir)?.last().map_or(1, |last| last + 1);
+    // A frame that does not fit in the end of a segment opens the next one.
+    let frames_bytes = options.segment_bytes - PAGE_BYTES - FRAME_BYTES_MAX as u64;
+    let count = bytes.div_ceil(frames_bytes);
+    for number in first..first + count {
+        prepare(options, number)?;
+    }
+    Ok(count as usize)
 }
 
 /// Makes a segment file of zeros under its final name, or takes one that an earlier run prepared.

@@ -17,9 +17,11 @@ pub enum Point {
     Journaled,
     /// Its reports have been made.
     Matched,
+    /// Its first report has been told. The subscriber that measures sets it.
+    Published,
 }
 
-const POINTS: usize = 4;
+const POINTS: usize = 5;
 
 /// The stamps of the latest sampled commands, in nanoseconds since the trace began.
 pub struct Trace {
@@ -28,11 +30,12 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Every so many commands one is sampled.
-    pub const EVERY: u64 = 16;
-    /// Stamps are kept for so many sampled commands: more than there can be between the first stage
-    /// and the last.
-    const KEPT: usize = 1 << 16;
+    /// Every so many commands one is sampled: no divisor of the sizes that bursts and batches have.
+    pub const EVERY: u64 = 13;
+    /// Stamps are kept for so many commands: more than there can be between the first stage and the
+    /// last.
+    pub const KEPT_COMMANDS: u64 = Self::KEPT as u64 * Self::EVERY;
+    const KEPT: usize = 1 << 17;
 
     /// An empty trace that begins now.
     pub fn new() -> Self {

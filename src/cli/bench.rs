@@ -1,0 +1,185 @@
+//! `ringside bench`: a load generator in the process, through the whole pipeline with the journal on.
+//!
+//! `load.rs` is what is sent, `source.rs` sends it at its intended times, `collector.rs` measures where
+//! the reports come out, `case.rs` runs and then proves from the journal (`audit.rs`, `tally.rs`) that
+//! the outcome is right, `figures.rs` and `chart.rs` say it, `sweep.rs` repeats it over the rates.
+
+mod audit;
+pub mod case;
+pub mod chart;
+pub mod collector;
+pub mod figures;
+pub mod load;
+pub mod machine;
+mod progress;
+mod source;
+pub mod sweep;
+pub mod tally;
+
+use super::{CliError, stop_on_signals};
+use crate::config::Config;
+use crate::loadgen::arrivals::ArrivalKind;
+use crate::loadgen::flow::Workload;
+use case::Case;
+use clap::{Args, Subcommand};
+use load::{Load, Pace};
+use machine::Machine;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Arguments of `bench`.
+#[derive(Args, Clone, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    command: Option<BenchCommand>,
+    #[command(flatten)]
+    load: LoadArgs,
+    /// Measured commands.
+    #[arg(long, value_name = "N", default_value_t = 5_000_000)]
+    commands: usize,
+    /// Measured time instead of a number of commands.
+    #[arg(long, value_name = "S", conflicts_with_all = ["commands", "saturate"])]
+    seconds: Option<f64>,
+    /// Open loop at so many commands per second [default: 1000000].
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u64).range(1..))]
+    rate: Option<u64>,
+    /// As fast as the pipeline takes them.
+    #[arg(long, conflicts_with = "rate")]
+    saturate: bool,
+    /// Commands of the flow before the measured ones [default: a tenth of them, at least 100000].
+    #[arg(long, value_name = "N")]
+    warmup: Option<usize>,
+    /// Keep the temporary journal and say where it is.
+    #[arg(long)]
+    keep_journal: bool,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+enum BenchCommand {
+    /// Find the capacity, then measure the latency at shares of it.
+    Sweep(sweep::SweepArgs),
+}
+
+/// What to send and where to put what comes of it.
+#[derive(Args, Clone, Debug)]
+pub struct LoadArgs {
+    /// w1, w2, wide, walk or shuffled.
+    #[arg(long, value_name = "NAME", default_value_t = Workload::W1)]
+    pub workload: Workload,
+    /// A session file as the flow; the times in it are passed over.
+    #[arg(long, value_name = "FILE", conflicts_with = "workload")]
+    pub flow: Option<PathBuf>,
+    /// even, poisson or bursts:N.
+    #[arg(long, value_name = "KIND", default_value = "even", value_parser = parse_arrivals)]
+    pub arrivals: ArrivalKind,
+    /// The source of chance in the load and in its times.
+    #[arg(long, default_value_t = 2026)]
+    pub seed: u64,
+    /// Folder of the files.
+    #[arg(long, value_name = "DIR", default_value = "out/bench")]
+    pub out: PathBuf,
+    /// Print the summary as JSON instead of the table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs `bench`.
+pub fn run(args: &BenchArgs, config: &Config) -> Result<(), CliError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signals(&stop)?;
+    match &args.command {
+        Some(BenchCommand::Sweep(sweep)) => sweep::run(sweep, config, &stop),
+        None => run_one(args, config, &stop),
+    }
+}
+
+fn run_one(args: &BenchArgs, config: &Config, stop: &Arc<AtomicBool>) -> Result<(), CliError> {
+    const RATE: u64 = 1_000_000;
+    let LoadArgs { out, seed, arrivals, json, .. } = &args.load;
+    let pace = match args.rate {
+        _ if args.saturate => Pace::Saturate,
+        rate => Pace::OpenLoop { rate: rate.unwrap_or(RATE), arrivals: *arrivals },
+    };
+    let commands = match (pace, args.seconds) {
+        (Pace::OpenLoop { rate, .. }, Some(seconds)) => (rate as f64 * seconds).ceil() as usize,
+        _ => args.commands,
+    };
+    let (load, warmup) = make_load(&args.load, commands.max(1), args.warmup)?;
+    let mut config = config.clone();
+    if args.keep_journal && config.journal.dir.as_os_str().is_empty() {
+        let kept = tempfile::Builder::new().prefix("ringside-bench-").tempdir();
+        let kept = kept.map_err(|error| CliError::Failure(format!("no folder: {error}")))?;
+        config.journal.dir = kept.keep();
+        progress::say(&format!("the journal stays in {}", config.journal.dir.display()));
+    }
+    let case = Case { config: &config, load: &load, warmup, pace, seed: *seed };
+    let machine = Machine::this();
+    let preface = figures::preface(&case, &machine)?;
+    if *json {
+        eprint!("{preface}");
+    } else {
+        println!("{preface}");
+    }
+    let (outcome, proof) = case.run(stop)?;
+    let summary = figures::summary(&case, &machine, &outcome, &proof)?;
+    if *json {
+        println!("{summary:#}");
+    } else {
+        print!("{}", figures::table(&case, &outcome, &proof));
+    }
+    write(&out.join("summary.json"), &format!("{summary:#}\n"))?;
+    let histogram = &outcome.corrected().histogram;
+    write(&out.join("latency.hgrm"), &figures::distribution(histogram))?;
+    if !histogram.is_empty() {
+        let rate = figures::thousands(outcome.rate() as u64);
+        let title = format!("{}, {rate}/s, {}", load.name, config.journal.durability);
+        chart::percentiles(&out.join("latency.svg"), &title, &outcome)?;
+    }
+    Ok(())
+}
+
+/// The load with its warm-up in front.
+fn make_load(
+    args: &LoadArgs,
+    commands: usize,
+    warmup: Option<usize>,
+) -> Result<(Load, usize), CliError> {
+    const WARMUP_MIN: usize = 100_000;
+    let wanted = warmup.unwrap_or((commands / 10).max(WARMUP_MIN));
+    let Some(file) = &args.flow else {
+        progress::say(&format!("generating {} events", wanted + commands));
+        return Ok((Load::generate(args.workload, args.seed, wanted + commands), wanted));
+    };
+    let mut load = Load::read(file)?;
+    let length = load.flow.len();
+    let warmup = warmup.unwrap_or(wanted.min(length / 10));
+    if warmup >= length {
+        let what = format!("{}: {length} commands are no more than the warm-up", file.display());
+        return Err(CliError::Failure(what));
+    }
+    load.flow.truncate(warmup + commands);
+    Ok((load, warmup))
+}
+
+fn parse_arrivals(text: &str) -> Result<ArrivalKind, String> {
+    let unknown = || format!("unknown arrivals {text:?}, expected even, poisson or bursts:N");
+    match (text, text.split_once(':')) {
+        ("even", _) => Ok(ArrivalKind::Even),
+        ("poisson", _) => Ok(ArrivalKind::Poisson),
+        (_, Some(("bursts", size))) => match size.parse() {
+            Ok(size) if size > 0 => Ok(ArrivalKind::Bursts { size }),
+            _ => Err(unknown()),
+        },
+        _ => Err(unknown()),
+    }
+}
+
+/// Writes a file of the outcome, and its folder before it.
+fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(path, text))
+        .map_err(|error| CliError::Failure(format!("{}: {error}", path.display())))
+}

@@ -1,0 +1,143 @@
+//! Holds a report stream against the law that no quantity is lost or made.
+
+use crate::cli::CliError;
+use crate::command::{Action, Command};
+use crate::domain::{OrderId, SessionId, SymbolId};
+use crate::frame::{Frame, FrameKind};
+use crate::matching_shard::MatchingShard;
+use crate::report::{Published, ReportKind};
+use crate::report_order::Subscriber;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+/// What every live order has open, from the reports alone.
+#[derive(Default)]
+pub struct Audit {
+    open: HashMap<(SessionId, OrderId), u64>,
+    symbols: BTreeSet<SymbolId>,
+    /// The numbers of new orders that have not been answered.
+    unanswered: VecDeque<u64>,
+    /// New orders.
+    pub orders: u64,
+    accepted: u64,
+    rejected: u64,
+    entered: u128,
+    traded: u128,
+    cancelled: u128,
+    replaced: u128,
+    /// The first report that broke a law.
+    broken: Option<String>,
+}
+
+impl Audit {
+    /// Takes note of a command before its reports come.
+    pub fn expect(&mut self, frame: &Frame) {
+        if frame.header.kind == FrameKind::Enter as u8 {
+            self.orders += 1;
+            self.unanswered.push_back(frame.header.seqno);
+        }
+    }
+
+    /// Holds the sums against each other and against the books.
+    pub fn check(&self, shards: &[MatchingShard]) -> Result<(), CliError> {
+        let fail = |what: String| Err(CliError::Check(what));
+        if let Some(broken) = &self.broken {
+            return fail(broken.clone());
+        }
+        let Audit { orders, accepted, rejected, .. } = self;
+        if accepted + rejected != *orders || !self.unanswered.is_empty() {
+            return fail(format!("{orders} orders in, {accepted} accepted, {rejected} rejected"));
+        }
+        let open: u128 = self.open.values().map(|&open| u128::from(open)).sum();
+        let Audit { entered, traded, cancelled, replaced, .. } = self;
+        if traded + cancelled + replaced + open != *entered {
+            return fail(format!(
+                "quantity is not conserved: {entered} entered, but {traded} traded + {cancelled} \
+                 cancelled + {replaced} replaced + {open} open"
+            ));
+        }
+        let engines = shards.iter().map(MatchingShard::engine);
+        let live: usize = engines.clone().map(|engine| engine.live_orders()).sum();
+        let books: u128 = engines
+            .flat_map(|engine| {
+                let sides =
+                    self.symbols.iter().flat_map(|&symbol| [(symbol, true), (symbol, false)]);
+                sides.flat_map(|(symbol, buy)| engine.depth(symbol, buy))
+            })
+            .map(|level| level.quantity)
+            .sum();
+        if (live, books) != (self.open.len(), open) {
+            let orders = self.open.len();
+            return fail(format!(
+                "the books have {live} orders with {books} open, the reports {orders} with {open}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Takes `quantity` off an order.
+    fn take(&mut self, published: &Published) {
+        let report = &published.report;
+        let key = (report.session, report.id);
+        let left = self.open.get(&key).and_then(|open| open.checked_sub(report.quantity.0));
+        if left != Some(report.open.0) {
+            self.break_at(published);
+        }
+        if report.open.0 == 0 {
+            self.open.remove(&key);
+        } else {
+            self.open.insert(key, report.open.0);
+        }
+    }
+
+    #[cold]
+    fn break_at(&mut self, published: &Published) {
+        let what = format!("the open quantity of an order does not add up: {published:?}");
+        self.broken.get_or_insert(what);
+    }
+}
+
+impl Subscriber for Audit {
+    fn definition(&mut self, command: &Command) {
+        if matches!(command.action, Action::DefineSymbol(_)) {
+            self.symbols.insert(command.symbol);
+        }
+    }
+
+    fn report(&mut self, published: &Published) {
+        let report = &published.report;
+        let (key, quantity) = ((report.session, report.id), u128::from(report.quantity.0));
+        if published.index == 0 && self.unanswered.front() == Some(&published.seqno.0) {
+            self.unanswered.pop_front();
+            self.accepted += u64::from(report.kind == ReportKind::Accepted);
+            self.rejected += u64::from(report.kind == ReportKind::Rejected);
+        }
+        match report.kind {
+            ReportKind::Accepted | ReportKind::Replaced => {
+                if report.kind == ReportKind::Replaced {
+                    let old = self.open.remove(&(report.session, OrderId(report.other)));
+                    self.replaced += u128::from(old.unwrap_or_default());
+                    if old.is_none() {
+                        self.break_at(published);
+                    }
+                }
+                self.entered += u128::from(report.open.0);
+                if self.open.insert(key, report.open.0).is_some() {
+                    self.break_at(published);
+                }
+            }
+            ReportKind::Executed => {
+                self.traded += quantity;
+                self.take(published);
+            }
+            ReportKind::Canceled => {
+                self.cancelled += quantity;
+                self.take(published);
+            }
+            ReportKind::Restated
+            | ReportKind::Rejected
+            | ReportKind::MassCanceled
+            | ReportKind::Defined
+            | ReportKind::StateHash => {}
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! One measured run: a load through the whole pipeline into a fresh journal, then the proof that the
+//! outcome is right.
+
+use super::audit::Audit;
+use super::collector::{Collector, Span};
+use super::load::{Load, Pace};
+use super::progress;
+use super::source::FlowSource;
+use super::tally::Tally;
+use crate::cli::CliError;
+use crate::config::Config;
+use crate::frame::HashProbe;
+use crate::journal::{self, Reader};
+use crate::pipeline::plan::allowed_cores;
+use crate::pipeline::{Control, Trace};
+use crate::replay::{Replay, replay};
+use crate::venue::Venue;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What to run.
+pub struct Case<'a> {
+    /// The venue.
+    pub config: &'a Config,
+    /// What is sent into it.
+    pub load: &'a Load,
+    /// How many commands of the flow pass before the measurement begins.
+    pub warmup: usize,
+    /// How fast.
+    pub pace: Pace,
+    /// The source of chance in the send times.
+    pub seed: u64,
+}
+
+/// What a run came to.
+pub struct Outcome {
+    /// Commands sent, with the opening and the warm-up.
+    pub sent: u64,
+    /// Measured commands.
+    pub measured: u64,
+    /// Whether it was stopped before its end.
+    pub stopped: bool,
+    /// From the first measured command's intended time to its last one's report.
+    pub seconds: f64,
+    /// Measured commands sent late.
+    pub late: u64,
+    /// The largest lateness of a measured command.
+    pub lateness_max_ns: u64,
+    /// How often the input ring was full.
+    pub ring_full: u64,
+    /// What was told, over the whole run.
+    pub tally: Tally,
+    /// The latencies, see [`Collector::spans`].
+    pub spans: Vec<Span>,
+    /// The hashes at the end.
+    pub probe: HashProbe,
+}
+
+/// What the proof found besides.
+pub struct Proof {
+    /// The commands in the journal.
+    pub commands: u64,
+    /// The bytes of all frames in it.
+    pub journal_bytes: u64,
+    /// New orders in it.
+    pub orders: u64,
+    /// How long the replay took.
+    pub replay: Duration,
+}
+
+impl Outcome {
+    /// Measured commands per second.
+    pub fn rate(&self) -> f64 {
+        if self.seconds > 0.0 { self.measured as f64 / self.seconds } else { 0.0 }
+    }
+
+    /// End to end from the intended time: late sends count in full.
+    pub fn corrected(&self) -> &Span {
+        &self.spans[0]
+    }
+
+    /// End to end from the moment of the send.
+    pub fn uncorrected(&self) -> &Span {
+        &self.spans[1]
+    }
+}
+
+impl Case<'_> {
+    /// Runs and proves, in the journal folder of the config or a temporary one.
+    pub fn run(&self, stop: &Arc<AtomicBool>) -> Result<(Outcome, Proof), CliError> {
+        let temporary = match self.config.journal.dir.as_os_str().is_empty() {
+            true => Some(tempfile::tempdir().map_err(|error| {
+                CliError::Failure(format!("cannot make a temporary folder: {error}"))
+            })?),
+            false => None,
+        };
+        let dir = temporary.as_ref().map_or(self.config.journal.dir.as_path(), |dir| dir.path());
+        let outcome = self.measure(dir, stop)?;
+        let proof = self.prove(dir, &outcome)?;
+        Ok((outcome, proof))
+    }
+
+    /// Runs the load into the journal in `dir`.
+    pub fn measure(&self, dir: &Path, stop: &Arc<AtomicBool>) -> Result<Outcome, CliError> {
+        self.refuse_commands(dir)?;
+        let mut options = self.config.journal_options(dir)?;
+        let began = Instant::now();
+        let prepared = journal::prepare_ahead(&options, self.load.journal_bytes())?;
+        options.segments_ready = options.segments_ready.max(prepared);
+        let seconds = began.elapsed().as_secs_f64();
+        progress::say(&format!("prepared {prepared} journal segments in {seconds:.2} s"));
+
+        let layout = self.config.layout(&allowed_cores())?;
+        let venue = Venue::open(options, self.config.shape(), Tally::default(), |_| {})?;
+        let trace = Trace::new();
+        let source = FlowSource::new(self.load, self.warmup, self.pace, self.seed, &trace);
+        let from = (self.load.opening.len() + self.warmup) as u64 + 1;
+        let measured = from..self.load.len() as u64 + 1;
+        let collector = Collector::new(&trace, measured.clone(), self.config.durability()?);
+        let control = Control { stop: Arc::clone(stop), ..Control::default() };
+        let closed = progress::while_running(&trace, measured, &control, || {
+            venue.run(&layout, source, collector, &control, Some(&trace))
+        })?;
+        let (source, collector) = (closed.source, closed.subscriber);
+        let sent = source.sent() as u64;
+        Ok(Outcome {
+            sent,
+            measured: (sent + 1).saturating_sub(from),
+            stopped: sent < self.load.len() as u64,
+            seconds: collector.ended_ns.saturating_sub(source.began_ns) as f64 / 1e9,
+            late: source.late,
+            lateness_max_ns: source.lateness_max_ns,
+            ring_full: control.ring_full.load(Ordering::Relaxed),
+            tally: collector.tally,
+            spans: collector.spans,
+            probe: closed.probe,
+        })
+    }
+
+    /// Replays the journal of a run and holds what it says against what the run said.
+    pub fn prove(&self, dir: &Path, outcome: &Outcome) -> Result<Proof, CliError> {
+        let differs = |what: &str, run: String, proof: String| {
+            Err(CliError::Check(format!("{what}: the run has {run}, it should be {proof}")))
+        };
+        let identity = self.config.journal_options(dir)?.identity;
+        let began = Instant::now();
+        let mut reader = Reader::open(dir, identity)?;
+        let again = replay(&mut reader, self.config.shape(), Tally::default(), None)?;
+        let elapsed = began.elapsed();
+        let (run, proof) = (&outcome.probe, again.probe());
+        let hex = crate::cli::hex;
+        if run.seqno != proof.seqno {
+            return differs("last seqno", run.seqno.to_string(), proof.seqno.to_string());
+        }
+        if run.state != proof.state {
+            return differs("state hash", hex(run.state), hex(proof.state));
+        }
+        if run.output != proof.output {
+            return differs("output hash", hex(run.output), hex(proof.output));
+        }
+        if outcome.tally != again.subscriber {
+            return Err(CliError::Check("the run and its replay count different reports".into()));
+        }
+        if proof.seqno != outcome.sent {
+            return differs("commands", proof.seqno.to_string(), outcome.sent.to_string());
+        }
+        if let Some(trades) = self.load.trades.filter(|_| !outcome.stopped)
+            && trades != outcome.tally.trades
+        {
+            return differs("trades", format!("{:?}", outcome.tally.trades), format!("{trades:?}"));
+        }
+        let (orders, journal_bytes) = self.audit(Reader::open(dir, identity)?)?;
+        Ok(Proof { commands: proof.seqno, journal_bytes, orders, replay: elapsed })
+    }
+
+    /// Replays once more and checks that no quantity was lost; gives the orders and the bytes.
+    fn audit(&self, mut reader: Reader) -> Result<(u64, u64), CliError> {
+        let mut replay = Replay::new(self.config.shape(), Audit::default());
+        let mut bytes = 0;
+        while let Some(frame) = reader.next_frame()? {
+            bytes += frame.bytes().len() as u64;
+            replay.subscriber.expect(&frame);
+            replay.frame(&frame)?;
+        }
+        replay.flush();
+        replay.subscriber.check(&replay.shards)?;
+        Ok((replay.subscriber.orders, bytes))
+    }
+
+    /// The numbers of the load begin at 1: no other commands may be there.
+    fn refuse_commands(&self, dir: &Path) -> Result<(), CliError> {
+        let mut reader = Reader::open(dir, self.config.journal_options(dir)?.identity)?;
+        while let Some(frame) = reader.next_frame()? {
+            if frame.kind().is_some_and(|kind| kind.is_command()) {
+                let what = "holds commands already; bench needs an empty journal";
+                return Err(CliError::Failure(format!("{}: {what}", dir.display())));
+            }
+        }
+        Ok(())
+    }
+}

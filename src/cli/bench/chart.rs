@@ -1,0 +1,122 @@
+//! Curves as SVG: logarithmic latency over percentiles or rates.
+
+use super::case::Outcome;
+use super::figures::duration;
+use crate::cli::CliError;
+use plotters::prelude::*;
+use std::path::Path;
+
+/// A named line of points; latencies in ns.
+pub struct Curve {
+    /// What it shows.
+    pub name: String,
+    /// The points, x rising.
+    pub points: Vec<(f64, f64)>,
+}
+
+const SIZE: (u32, u32) = (900, 540);
+const COLOURS: [RGBColor; 4] =
+    [RGBColor(27, 94, 168), RGBColor(214, 96, 28), RGBColor(46, 132, 74), RGBColor(120, 60, 140)];
+
+/// Latency by percentile: each step to the right has a tenth of the commands beyond it.
+pub fn percentiles(path: &Path, title: &str, outcome: &Outcome) -> Result<(), CliError> {
+    let curves: Vec<Curve> = [outcome.corrected(), outcome.uncorrected()]
+        .into_iter()
+        .map(|span| {
+            let steps = span.histogram.iter_quantiles(8);
+            let point = |quantile: f64, ns: u64| (1.0 / (1.0 - quantile), ns.max(1) as f64);
+            Curve {
+                name: span.name.to_string(),
+                points: steps
+                    .filter(|step| step.quantile_iterated_to() < 1.0)
+                    .map(|step| point(step.quantile_iterated_to(), step.value_iterated_to()))
+                    .collect(),
+            }
+        })
+        .collect();
+    let nines = |x: &f64| match x.log10().round() as usize {
+        0 => "0".to_string(),
+        1 => "90 %".to_string(),
+        2 => "99 %".to_string(),
+        n => format!("99.{} %", "9".repeat(n - 2)),
+    };
+    draw(path, title, ("percentile", "latency"), curves, true, &nines)
+}
+
+/// Latency by rate.
+pub fn rates(path: &Path, title: &str, curves: Vec<Curve>) -> Result<(), CliError> {
+    let millions = |x: &f64| format!("{:.1} M/s", x / 1e6);
+    draw(path, title, ("rate reached", "latency"), curves, false, &millions)
+}
+
+fn draw(
+    path: &Path,
+    title: &str,
+    (x_name, y_name): (&str, &str),
+    curves: Vec<Curve>,
+    log_x: bool,
+    x_label: &dyn Fn(&f64) -> String,
+) -> Result<(), CliError> {
+    let points = || curves.iter().flat_map(|curve| &curve.points);
+    let x_max = points().map(|(x, _)| *x).fold(10.0, f64::max);
+    let y_min = points().map(|(_, y)| *y).fold(f64::INFINITY, f64::min);
+    let y_max = points().map(|(_, y)| *y).fold(1_000.0, f64::max);
+    let decade = |y: f64| 10f64.powf(y.log10().floor());
+    let y_range = (decade(y_min.clamp(1.0, 1e9))..decade(y_max) * 10.0).log_scale();
+    let failed = |error: &dyn std::fmt::Display| {
+        CliError::Failure(format!("{}: cannot draw: {error}", path.display()))
+    };
+
+    let mut svg = String::new();
+    let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+    root.fill(&WHITE).map_err(|error| failed(&error))?;
+    let mut builder = ChartBuilder::on(&root);
+    builder
+        .caption(title, ("sans-serif", 16))
+        .margin(14)
+        .x_label_area_size(44)
+        .y_label_area_size(76);
+    // The two kinds of axis are two types.
+    macro_rules! draw_over {
+        ($x_range:expr) => {{
+            let mut chart =
+                builder.build_cartesian_2d($x_range, y_range).map_err(|error| failed(&error))?;
+            chart
+                .configure_mesh()
+                .x_desc(x_name)
+                .y_desc(y_name)
+                .x_labels(8)
+                .x_label_formatter(&|x| x_label(x))
+                .y_label_formatter(&|ns| duration(*ns as u64))
+                .light_line_style(BLACK.mix(0.06))
+                .label_style(("sans-serif", 12))
+                .draw()
+                .map_err(|error| failed(&error))?;
+            for (curve, colour) in curves.into_iter().zip(COLOURS) {
+                chart
+                    .draw_series(LineSeries::new(curve.points, colour.stroke_width(2)))
+                    .map_err(|error| failed(&error))?
+                    .label(curve.name)
+                    .legend(move |(x, y)| {
+                        PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2))
+                    });
+            }
+            chart
+                .configure_series_labels()
+                .position(SeriesLabelPosition::UpperLeft)
+                .label_font(("sans-serif", 12))
+                .background_style(WHITE)
+                .border_style(BLACK.mix(0.3))
+                .draw()
+                .map_err(|error| failed(&error))?;
+        }};
+    }
+    if log_x {
+        draw_over!((1.0..x_max).log_scale());
+    } else {
+        draw_over!(0.0..x_max * 1.05);
+    }
+    root.present().map_err(|error| failed(&error))?;
+    drop(root);
+    super::write(path, &svg)
+}

@@ -1,0 +1,151 @@
+//! What is sent, and when: made before the clock starts.
+
+use crate::cli::CliError;
+use crate::command::Command;
+use crate::frame::Frame;
+use crate::gateway::directory::Directory;
+use crate::gateway::file_session::{FileSession, Format};
+use crate::loadgen::arrivals::{ArrivalKind, Arrivals};
+use crate::loadgen::flow::{Event, Flow, FlowSpec, Trades, Workload};
+use std::io::BufRead;
+use std::path::Path;
+
+/// Commands in the order in which they are sent.
+pub struct Load {
+    /// What to call it.
+    pub name: String,
+    /// Definitions and the opening book; sent as fast as they are taken, never measured.
+    pub opening: Vec<Command>,
+    /// What follows: the warm-up, then what is measured.
+    pub flow: Commands,
+    /// The trades that must come of all of it, if they are known.
+    pub trades: Option<Trades>,
+}
+
+/// The commands of a flow.
+pub enum Commands {
+    /// Generated ones, 32 bytes each.
+    Events(Vec<Event>),
+    /// Those of a file.
+    Listed(Vec<Command>),
+}
+
+/// How fast they are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As fast as the pipeline takes them.
+    Saturate,
+    /// At its own times, whatever the pipeline does.
+    OpenLoop {
+        /// Commands per second.
+        rate: u64,
+        /// How the times are spread.
+        arrivals: ArrivalKind,
+    },
+}
+
+impl Load {
+    /// So many events of a generated flow.
+    pub fn generate(workload: Workload, seed: u64, events: usize) -> Self {
+        let flow = Flow::generate(&FlowSpec { workload, seed, events });
+        let setup = flow.setup.iter().map(Event::command);
+        Load {
+            name: format!("{workload}, seed {seed}"),
+            opening: flow.definitions.into_iter().chain(setup).collect(),
+            flow: Commands::Events(flow.events),
+            trades: Some(flow.trades),
+        }
+    }
+
+    /// The commands of a session file. The times in it are passed over.
+    pub fn read(file: &Path) -> Result<Self, CliError> {
+        let failure = |error: &dyn std::fmt::Display| {
+            CliError::Failure(format!("{}: {error}", file.display()))
+        };
+        let csv = file.extension().is_some_and(|ending| ending == "csv");
+        let format = if csv { Format::Csv } else { Format::Json };
+        let mut session = FileSession::new(Directory::new(), format);
+        let mut input =
+            std::io::BufReader::new(std::fs::File::open(file).map_err(|error| failure(&error))?);
+        let (mut commands, mut line) = (vec![], vec![]);
+        while input.read_until(b'\n', &mut line).map_err(|error| failure(&error))? > 0 {
+            session
+                .line_bytes(&line, &mut |command, _| commands.push(command))
+                .map_err(|error| CliError::Failure(format!("{}:{error}", file.display())))?;
+            line.clear();
+        }
+        let name = file.display().to_string();
+        Ok(Load { name, opening: vec![], flow: Commands::Listed(commands), trades: None })
+    }
+
+    /// How many commands there are in all.
+    pub fn len(&self) -> usize {
+        self.opening.len() + self.flow.len()
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What the commands take in a journal, with room for the marks between them.
+    pub fn journal_bytes(&self) -> u64 {
+        let mut frame = Frame::default();
+        let mut bytes_of = |command: &Command| {
+            command.encode(&mut frame);
+            frame.bytes().len() as u64
+        };
+        let opening: u64 = self.opening.iter().map(&mut bytes_of).sum();
+        let flow: u64 = match &self.flow {
+            Commands::Events(events) => events.iter().map(|e| bytes_of(&e.command())).sum(),
+            Commands::Listed(commands) => commands.iter().map(bytes_of).sum(),
+        };
+        let bytes = opening + flow;
+        bytes + bytes / 32 + (1 << 20)
+    }
+}
+
+impl Commands {
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Commands::Events(events) => events.len(),
+            Commands::Listed(commands) => commands.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Cuts what is behind the first `length` off.
+    pub fn truncate(&mut self, length: usize) {
+        match self {
+            Commands::Events(events) => events.truncate(length),
+            Commands::Listed(commands) => commands.truncate(length),
+        }
+    }
+
+    /// The one at a place.
+    #[inline]
+    pub fn get(&self, at: usize) -> Command {
+        match self {
+            Commands::Events(events) => events[at].command(),
+            Commands::Listed(commands) => commands[at],
+        }
+    }
+}
+
+impl Pace {
+    /// The intended send times of so many commands, in ns from the start; none when saturating.
+    pub fn intended_ns(self, commands: usize, seed: u64) -> Vec<u64> {
+        match self {
+            Pace::Saturate => vec![],
+            Pace::OpenLoop { rate, arrivals } => {
+                let mut arrivals = Arrivals::new(arrivals, rate, seed);
+                (0..commands).map(|_| arrivals.next_ns()).collect()
+            }
+        }
+    }
+}

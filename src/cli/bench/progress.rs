@@ -1,0 +1,63 @@
+//! A line each second on standard error while a run is under way.
+
+use crate::pipeline::{Control, Point, Trace};
+use std::io::{IsTerminal, Write};
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// Says something beside the data.
+pub fn say(what: &str) {
+    eprintln!("ringside: {what}");
+}
+
+/// Does the work and reports on it from a thread of its own.
+pub fn while_running<T>(
+    trace: &Trace,
+    measured: Range<u64>,
+    control: &Control,
+    work: impl FnOnce() -> T,
+) -> T {
+    const INTERVAL: Duration = Duration::from_secs(1);
+    let (done, ended) = channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let terminal = std::io::stderr().is_terminal();
+            let (mut last, mut shown) = (0, false);
+            while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                let released = control.released.load(Ordering::Acquire);
+                let rate = (released - last) as f64 / INTERVAL.as_secs_f64();
+                let p99 = p99_ns(trace, last.max(measured.start)..released);
+                let p99 = p99.map_or("warming up".into(), |ns| format!("p99 {ns} ns"));
+                let line = format!("ringside: {released} commands, {rate:.0}/s, {p99}");
+                if terminal {
+                    eprint!("\r{line:<76}");
+                    let _ = std::io::stderr().flush();
+                } else {
+                    eprintln!("{line}");
+                }
+                (last, shown) = (released, true);
+            }
+            if terminal && shown {
+                eprintln!();
+            }
+        });
+        let outcome = work();
+        drop(done);
+        outcome
+    })
+}
+
+/// From the stamps that the trace still has.
+fn p99_ns(trace: &Trace, range: Range<u64>) -> Option<u64> {
+    let from = range.start.max(range.end.saturating_sub(Trace::KEPT_COMMANDS / 2));
+    let sampled = (from..range.end).filter(|&seqno| Trace::samples(seqno));
+    let span = |seqno| {
+        let (from, to) = (trace.get(Point::Intended, seqno), trace.get(Point::Published, seqno));
+        to.saturating_sub(from)
+    };
+    let mut ns: Vec<u64> = sampled.map(span).collect();
+    let at = ns.len() * 99 / 100;
+    (!ns.is_empty()).then(|| *ns.select_nth_unstable(at).1)
+}

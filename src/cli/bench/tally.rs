@@ -1,0 +1,68 @@
+//! Counts of what a venue said: two runs that say the same come to the same tally.
+
+use crate::loadgen::flow::Trades;
+use crate::reason::Reason;
+use crate::report::{Published, Report, ReportKind};
+use crate::report_order::Subscriber;
+use std::collections::BTreeMap;
+
+/// Reports and quantities by kind, reports by reason, and the trades.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    reports: [u64; 256],
+    quantities: [u128; 256],
+    reasons: [u64; 256],
+    /// Every trade once, as its resting side tells it.
+    pub trades: Trades,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        let trades = Trades::default();
+        Tally { reports: [0; 256], quantities: [0; 256], reasons: [0; 256], trades }
+    }
+}
+
+impl Tally {
+    /// Reports of a kind.
+    pub fn reports(&self, kind: ReportKind) -> u64 {
+        self.reports[usize::from(kind as u8)]
+    }
+
+    /// The sum of the quantities in reports of a kind.
+    pub fn quantity(&self, kind: ReportKind) -> u128 {
+        self.quantities[usize::from(kind as u8)]
+    }
+
+    /// All reports.
+    pub fn total(&self) -> u64 {
+        self.reports.iter().sum()
+    }
+
+    /// Counts that are not zero, by the name of the kind.
+    pub fn by_kind(&self) -> BTreeMap<&'static str, u64> {
+        let kinds = ReportKind::ALL.iter().map(|&kind| (kind.name(), self.reports(kind)));
+        kinds.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// Counts that are not zero, by the name of the reason.
+    pub fn by_reason(&self) -> BTreeMap<&'static str, u64> {
+        let count = |reason: Reason| self.reasons[usize::from(reason as u8)];
+        let reasons = Reason::ALL.iter().map(|&reason| (reason.name(), count(reason)));
+        reasons.filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+impl Subscriber for Tally {
+    #[inline]
+    fn report(&mut self, published: &Published) {
+        let report = &published.report;
+        self.reports[usize::from(report.kind as u8)] += 1;
+        self.quantities[usize::from(report.kind as u8)] += u128::from(report.quantity.0);
+        self.reasons[usize::from(report.reason as u8)] += 1;
+        if report.kind == ReportKind::Executed && report.flags & Report::REMOVED == 0 {
+            let Report { session, id, price, quantity, .. } = report;
+            self.trades.add(session.0, id.0, price.0, quantity.0);
+        }
+    }
+}
