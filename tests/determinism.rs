@@ -107,7 +107,8 @@ fn replayed(config: &Config, dir: &std::path::Path, shards: u32) -> Outcome {
     let mut shape = config.shape();
     shape.shards = shards;
     let replayed = replay(&mut reader, shape, Lines::default(), None).unwrap();
-    assert!(replayed.probes_checked > 0, "the journal has probes");
+    // One closes the journal, the others came while it was written.
+    assert!(replayed.probes_checked > 1, "the journal has hash probes");
     Outcome { probe: replayed.probe(), bytes: replayed.subscriber.bytes }
 }
 

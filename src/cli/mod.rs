@@ -86,9 +86,15 @@ enum Command {
 #[derive(Subcommand)]
 enum ConfigCommand {
     /// Check every value and print the thread plan.
-    Check,
+    Check {
+        /// The same as --config FILE.
+        file: Option<PathBuf>,
+    },
     /// Print the configuration in force.
-    Print,
+    Print {
+        /// The same as --config FILE.
+        file: Option<PathBuf>,
+    },
 }
 
 /// Why a command did not succeed; each has its exit code.
@@ -160,7 +166,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), CliError> {
+fn run(mut cli: Cli) -> Result<(), CliError> {
+    if let Command::Config(ConfigCommand::Check { file } | ConfigCommand::Print { file }) =
+        &mut cli.command
+    {
+        cli.common.config = file.take().or(cli.common.config);
+    }
     let config = |base| load(&cli.common, base);
     match cli.command {
         Command::Exec(args) => exec::run(&args, &config(Config::default())?),
@@ -169,8 +180,8 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Journal(command) => journal::run(&command, &config(Config::default())?),
         Command::Book(args) => replay::book(&args, &config(Config::default())?),
         Command::Explain(args) => explain::run(&args, &config(Config::default())?),
-        Command::Config(ConfigCommand::Check) => check(&config(Config::default())?),
-        Command::Config(ConfigCommand::Print) => {
+        Command::Config(ConfigCommand::Check { .. }) => check(&config(Config::default())?),
+        Command::Config(ConfigCommand::Print { .. }) => {
             print!("{}", config(Config::default())?.to_toml());
             Ok(())
         }

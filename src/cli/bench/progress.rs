@@ -1,5 +1,6 @@
 //! A line each second on standard error while a run is under way.
 
+use super::figures::{duration, thousands};
 use crate::pipeline::{Control, Point, Trace};
 use std::io::{IsTerminal, Write};
 use std::ops::Range;
@@ -29,8 +30,9 @@ pub fn while_running<T>(
                 let released = control.released.load(Ordering::Acquire);
                 let rate = (released - last) as f64 / INTERVAL.as_secs_f64();
                 let p99 = p99_ns(trace, last.max(measured.start)..released);
-                let p99 = p99.map_or("warming up".into(), |ns| format!("p99 {ns} ns"));
-                let line = format!("ringside: {released} commands, {rate:.0}/s, {p99}");
+                let p99 = p99.map_or("warming up".into(), |ns| format!("p99 {}", duration(ns)));
+                let (commands, rate) = (thousands(released), thousands(rate as u64));
+                let line = format!("ringside: {commands} commands, {rate}/s, {p99}");
                 if terminal {
                     eprint!("\r{line:<76}");
                     let _ = std::io::stderr().flush();
