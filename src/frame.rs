@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Little-endian. A frame is 64 bytes long, or 128 when its body needs it; the rest is zero. The
-//! checksum covers the whole frame but itself and is seeded with the checksum of the frame before, so
+//! checksum covers the whole frame, with the checksum of the frame before in the place of its own, so
 //! the frames form a **chain**: one that is stale, lost or moved cannot verify. In a journal the first
 //! four bytes are stored last: a length of zero says that nothing is here yet.
 //!
@@ -138,8 +138,20 @@ impl Frame {
     pub fn seal(&mut self, seqno: SeqNo, time: Nanos, previous: u32) -> u32 {
         self.header.seqno = seqno.0;
         self.header.time = time.0;
-        self.header.crc = self.checksum(previous);
+        self.header.crc = previous;
+        self.header.crc = crc32c::crc32c(self.bytes());
         self.header.crc
+    }
+
+    /// Makes this frame the same as another, whose bytes behind its length are left out.
+    #[inline]
+    pub fn copy_from(&mut self, other: &Frame) {
+        let (from, to) = (other.as_bytes(), self.as_mut_bytes());
+        // Two copies of a fixed length are a few vector stores; one of any length is a call.
+        to[..FRAME_BYTES_MIN].copy_from_slice(&from[..FRAME_BYTES_MIN]);
+        if usize::from(other.header.length) > FRAME_BYTES_MIN {
+            to[FRAME_BYTES_MIN..].copy_from_slice(&from[FRAME_BYTES_MIN..]);
+        }
     }
 
     /// The bytes that travel.
@@ -156,12 +168,12 @@ impl Frame {
         B::try_ref_from_prefix(body).ok().map(|(body, _)| body)
     }
 
-    /// The CRC-32C of the frame without its checksum field, seeded with the previous frame's.
+    /// The CRC-32C of the frame with the previous frame's in its checksum field.
     #[inline]
     pub fn checksum(&self, previous: u32) -> u32 {
-        let bytes = self.bytes();
-        let first = crc32c::crc32c_append(previous, &bytes[..4]);
-        crc32c::crc32c_append(first, &bytes[8..])
+        let mut frame = *self;
+        frame.header.crc = previous;
+        crc32c::crc32c(frame.bytes())
     }
 
     /// The command's place.

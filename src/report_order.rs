@@ -54,6 +54,8 @@ struct Early {
 pub struct ReportOrder {
     shards: u32,
     probe_interval: u64,
+    /// No probe is due before this command.
+    probe_from: u64,
     pending: VecDeque<Pending>,
     early: Vec<Early>,
     /// How many reports are early.
@@ -72,6 +74,7 @@ impl ReportOrder {
         ReportOrder {
             shards,
             probe_interval,
+            probe_from: 0,
             pending: VecDeque::with_capacity(1024),
             early: (0..shards).map(|_| Early::default()).collect(),
             early_reports: 0,
@@ -127,9 +130,17 @@ impl ReportOrder {
             command::is_definition(kind).then(|| Command::decode(frame).map(Box::new)).flatten();
         let (seqno, time) = (frame.seqno(), frame.time());
         self.pending.push_back(Pending { seqno, time, due, definition });
+        if seqno.0 >= self.probe_from {
+            self.expect_probe_if_due(seqno, time);
+        }
+    }
+
+    #[cold]
+    fn expect_probe_if_due(&mut self, seqno: SeqNo, time: Nanos) {
         if seqno.0.is_multiple_of(self.probe_interval) {
             self.pending.push_back(Pending { seqno, time, due: Due::Probe, definition: None });
         }
+        self.probe_from = (seqno.0 + 1).next_multiple_of(self.probe_interval);
     }
 
     /// Takes the next report of a shard and passes on what is due.

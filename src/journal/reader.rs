@@ -188,7 +188,7 @@ impl Reader {
             ReadSegment::open(&self.dir, *number, self.identity).map(|s| s.header.is_some())
         };
         let next_begun = self.following.as_slice().first().map(begun).transpose()?.unwrap_or(false);
-        let Some(last) = rest.iter().rposition(|&byte| byte != 0) else {
+        let Some(last) = last_set(rest) else {
             return if next_begun {
                 Err(self.damaged("the end of the segment is gone"))
             } else {
@@ -239,6 +239,17 @@ impl Reader {
             detail: detail.into(),
         }
     }
+}
+
+/// The place of the last byte that is not zero. Most of a segment is zeros, and a block of them is
+/// compared at once.
+fn last_set(bytes: &[u8]) -> Option<usize> {
+    const BLOCK_BYTES: usize = 4096;
+    let is_set = |block: &[u8]| block.iter().fold(0, |all, byte| all | byte) != 0;
+    let block = bytes.chunks(BLOCK_BYTES).rposition(is_set)?;
+    let from = block * BLOCK_BYTES;
+    let to = bytes.len().min(from + BLOCK_BYTES);
+    bytes[from..to].iter().rposition(|&byte| byte != 0).map(|at| from + at)
 }
 
 /// The body of a bookkeeping frame if it is of this kind.

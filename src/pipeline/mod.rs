@@ -108,6 +108,12 @@ where
     U: Subscriber + Send,
 {
     let batch_max = layout.batch_max;
+    // A sync costs nearly the same for one command as for all that wait, and whoever shares its thread
+    // steps once for each: both stages before the gate take all that is there.
+    let gate_batch_max = match parts.writer.durability() {
+        Durability::Fsync => layout.ring_slots,
+        Durability::Volatile | Durability::Pagecache => batch_max,
+    };
     let (_, _, crc) = parts.last;
     let seqno = parts.last.0.0;
     let (probe_sender, probe_receiver) = std::sync::mpsc::channel();
@@ -141,11 +147,25 @@ where
     let mut tasks: Vec<(StageName, Task<'_>)> = vec![
         (
             StageName::Journaler,
-            stage_task(journal_poller, &mut journaler, batch_max, trace, Point::Journaled, seqno),
+            stage_task(
+                journal_poller,
+                &mut journaler,
+                gate_batch_max,
+                trace,
+                Point::Journaled,
+                seqno,
+            ),
         ),
         (
             StageName::Replicator,
-            stage_task(replica_poller, &mut replicator, batch_max, None, Point::Journaled, seqno),
+            stage_task(
+                replica_poller,
+                &mut replicator,
+                gate_batch_max,
+                None,
+                Point::Journaled,
+                seqno,
+            ),
         ),
     ];
     // The two arms differ only in what stands before the matchers and the publisher.
@@ -283,8 +303,8 @@ struct InputRing<P>(P);
 
 impl<P: Producer<Frame>> FrameSlots for InputRing<P> {
     #[inline]
-    fn try_publish(&mut self, write: impl FnOnce(&mut Frame)) -> bool {
-        self.0.try_publish(write).is_ok()
+    fn try_publish(&mut self, frame: &Frame) -> bool {
+        self.0.try_publish(|slot| slot.copy_from(frame)).is_ok()
     }
 }
 

@@ -55,8 +55,8 @@ impl Clock for SystemClock {
 
 /// Where finished frames go: the input ring.
 pub trait FrameSlots {
-    /// Lets `write` fill the next slot and publishes it; `false` if the ring is full.
-    fn try_publish(&mut self, write: impl FnOnce(&mut Frame)) -> bool;
+    /// Publishes a copy of the frame; `false` if the ring is full.
+    fn try_publish(&mut self, frame: &Frame) -> bool;
 }
 
 /// What the sequencer and the stages behind it tell each other.
@@ -70,6 +70,10 @@ pub struct Control {
     pub ring_full: AtomicU64,
 }
 
+/// Within a step the clock is read once for so many commands: they came together, and a reading costs
+/// as much as the rest of the sequencer's work.
+const COMMANDS_PER_CLOCK: usize = 16;
+
 /// A commit mark follows after so many commands at most …
 const MARK_INTERVAL_COMMANDS: u64 = 4096;
 /// … and after this time when nothing comes.
@@ -82,8 +86,12 @@ pub struct Sequencer<'a, S, C> {
     control: &'a Control,
     trace: Option<&'a Trace>,
     probes: Receiver<HashProbe>,
+    /// The frame being made.
+    frame: Frame,
     /// A command that found the ring full.
     held: Option<Polled>,
+    /// The latest reading of the clock, while it is fresh.
+    now: Option<Nanos>,
     seqno: u64,
     time: Nanos,
     crc: u32,
@@ -108,7 +116,9 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
             control,
             trace,
             probes,
+            frame: Frame::default(),
             held: None,
+            now: None,
             seqno: seqno.0,
             time,
             crc,
@@ -129,6 +139,9 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         for done in 0..limit {
             if self.held.is_none() && self.control.stop.load(Ordering::Relaxed) {
                 return Progress::Ended;
+            }
+            if done.is_multiple_of(COMMANDS_PER_CLOCK) {
+                self.now = None;
             }
             match self.held.take().unwrap_or_else(|| self.source.poll()) {
                 Polled::Idle => {
@@ -154,17 +167,18 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
     #[inline]
     fn sequence(&mut self, polled: &Polled, ring: &mut impl FrameSlots) -> bool {
         let Polled::Command { command, time, intended_ns } = polled else { return true };
-        let now = time.unwrap_or_else(|| self.clock.now()).max(self.time);
+        let now = time.unwrap_or_else(|| *self.now.get_or_insert_with(|| self.clock.now()));
+        let now = now.max(self.time);
         let (seqno, crc) = (SeqNo(self.seqno + 1), self.crc);
         if let Some(trace) = self.trace.filter(|_| Trace::samples(seqno.0)) {
             trace.set(Point::Intended, seqno.0, *intended_ns);
             trace.set(Point::Sequenced, seqno.0, trace.now_ns());
         }
-        let mut sealed = 0;
-        let published = ring.try_publish(|frame| {
-            command.encode(frame);
-            sealed = frame.seal(seqno, now, crc);
-        });
+        // Made here and not in the slot: the checksum reads what was just written, and the slot's line
+        // is still in the cache of whoever read it last.
+        command.encode(&mut self.frame);
+        let sealed = self.frame.seal(seqno, now, crc);
+        let published = ring.try_publish(&self.frame);
         if published {
             (self.seqno, self.time, self.crc) = (seqno.0, now, sealed);
         }
@@ -208,11 +222,9 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         B: zerocopy::IntoBytes + zerocopy::Immutable,
     {
         let (seqno, time, crc) = (SeqNo(self.seqno), self.time, self.crc);
-        let mut sealed = 0;
-        let published = ring.try_publish(|frame| {
-            frame.write(kind, body);
-            sealed = frame.seal(seqno, time, crc);
-        });
+        self.frame.write(kind, body);
+        let sealed = self.frame.seal(seqno, time, crc);
+        let published = ring.try_publish(&self.frame);
         if published {
             self.crc = sealed;
         }

@@ -119,7 +119,9 @@ impl<S: Consume<Frame>> Consume<Frame> for Stamped<'_, S> {
 
     #[inline]
     fn take(&mut self, frame: &Frame) {
-        self.seqno = frame.header.seqno;
+        if self.trace.is_some() {
+            self.seqno = frame.header.seqno;
+        }
         self.stage.take(frame);
     }
 
