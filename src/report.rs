@@ -99,10 +99,17 @@ pub trait ReportSink {
     fn report(&mut self, report: Report);
     /// Says that the command is complete: the report before was its last one.
     fn end_command(&mut self);
+
+    /// Takes the one report of a command that has no other, as most have, already marked as the last:
+    /// [`ReportSink::end_command`] is not called. A sink that does more there does it here, too.
+    #[inline(always)]
+    fn only(&mut self, report: Report) {
+        self.report(Report { flags: report.flags | Report::LAST, ..report });
+    }
 }
 
 impl ReportSink for Vec<Report> {
-    #[inline]
+    #[inline(always)]
     fn report(&mut self, report: Report) {
         self.push(report);
     }

@@ -1,21 +1,21 @@
 //! The book of one instrument: its two ladders and what the matching rules need to know of it.
 
-use super::ladder::{Ladder, Levels};
-use super::orders::{NIL, Order, Orders, Slot};
+use super::ladder::{Ladder, LevelSlot, Levels};
+use super::orders::{Bucket, NIL, Order, Orders, Slot};
 use crate::command::DefineSymbol;
 use crate::domain::SymbolId;
 use crate::hash;
+use crate::reason::Reason;
 
 /// One instrument.
 pub(super) struct Book {
-    pub symbol: SymbolId,
-    pub lot: u64,
+    lot: u64,
     collar_bps: u32,
     reference: i64,
     /// The price of the last trade, zero before the first.
     last: i64,
-    /// The tick and the name as hashed.
-    identity: u64,
+    /// The symbol and its definition as hashed.
+    identity: u128,
     /// Bids, offers.
     pub sides: [Ladder; 2],
 }
@@ -40,31 +40,30 @@ impl Book {
         name[..text.len()].copy_from_slice(text);
         let [low, high] = [0, 8].map(|at| u64::from_le_bytes(name[at..at + 8].try_into().unwrap()));
         let tick = definition.tick.mantissa.rotate_left(32) ^ u64::from(definition.tick.scale);
+        let lot = definition.lot.0;
+        let (collar_bps, reference) = (definition.collar_bps, definition.reference.0);
+        let symbol_word = u64::MAX - u64::from(symbol.0);
+        let terms = [u64::from(collar_bps), reference as u64];
+        let name_word = low ^ high.rotate_left(19);
         Book {
-            symbol,
-            lot: definition.lot.0,
-            collar_bps: definition.collar_bps,
-            reference: definition.reference.0,
+            lot,
+            collar_bps,
+            reference,
             last: 0,
-            identity: low ^ high.rotate_left(19) ^ tick,
-            sides: [Ladder::default(), Ladder::default()],
+            identity: hash::of_fields([symbol_word, lot, terms[0], terms[1], name_word, tick]),
+            sides: [Ladder::new(), Ladder::new()],
         }
     }
 
     /// Its own part of the state hash, without its orders.
     pub fn hash(&self) -> u128 {
-        hash::of_fields([
-            u64::MAX - u64::from(self.symbol.0),
-            self.lot,
-            u64::from(self.collar_bps),
-            self.reference as u64,
-            self.last as u64,
-            self.identity,
-        ])
+        let low = self.identity as u64;
+        let last = hash::of_order([[low, 0], [0, 0]], 0, [0, self.last as u64]);
+        self.identity.wrapping_add(last)
     }
 
     /// Takes note of a trade's price; gives the change of the state hash.
-    #[inline]
+    #[inline(always)]
     pub fn set_last(&mut self, price: i64) -> u128 {
         if price == self.last {
             return 0;
@@ -86,48 +85,61 @@ impl Book {
         bound.clamp(1, i128::from(i64::MAX)) as i64
     }
 
-    /// Puts an order at the end of its price.
-    #[inline]
-    pub fn rest(&mut self, mut order: Order, price: i64, orders: &mut Orders, levels: &mut Levels) {
-        let buy = order.side.is_buy();
-        let slot_of_level = self.sides[side_index(buy)].find_or_insert(key_of(buy, price), levels);
-        let level = levels.get_mut(slot_of_level);
-        order.level = slot_of_level;
-        order.prev = level.tail;
-        order.next = NIL;
-        let tail = level.tail;
-        let open = order.open;
-        let slot = orders.insert(order);
-        if tail == NIL {
-            level.head = slot;
+    /// Whether a quantity is one that an order of this instrument can have.
+    #[inline(always)]
+    pub fn check_quantity(&self, quantity: u64) -> Result<(), Reason> {
+        if quantity == 0 {
+            Err(Reason::InvalidQuantity)
+        } else if self.lot != 1 && !quantity.is_multiple_of(self.lot) {
+            Err(Reason::OffLot)
         } else {
-            orders.get_mut(tail).next = slot;
+            Ok(())
         }
-        level.tail = slot;
-        level.count += 1;
-        level.add(open);
     }
 
-    /// Takes an order out of the book; what it has open leaves the level's total.
-    #[inline]
-    pub fn remove(&mut self, slot: Slot, orders: &mut Orders, levels: &mut Levels) {
-        let Order { prev, next, level: slot_of_level, open, side, .. } = *orders.get(slot);
-        let level = levels.get_mut(slot_of_level);
-        level.subtract(open);
-        level.count -= 1;
-        if prev == NIL {
-            level.head = next;
-        } else {
-            orders.get_mut(prev).next = next;
-        }
-        if next == NIL {
-            level.tail = prev;
-        } else {
-            orders.get_mut(next).prev = prev;
-        }
-        if level.count == 0 {
-            self.sides[side_index(side.is_buy())].remove(slot_of_level, levels);
-        }
-        orders.remove(slot);
+    /// Whether an order of this side and key would trade at once, as far as prices go.
+    #[inline(always)]
+    pub fn crosses(&self, buy: bool, key: i64) -> bool {
+        let other = &self.sides[side_index(!buy)];
+        other.best_key() <= key.wrapping_neg() && other.best() != NIL
     }
+
+    /// Puts an order at the end of its price.
+    #[inline(always)]
+    pub fn rest(
+        &mut self,
+        order: Order,
+        key: i64,
+        bucket: Bucket,
+        orders: &mut Orders,
+        levels: &mut Levels,
+    ) {
+        let side = &mut self.sides[side_index(order.traits.is_buy())];
+        let slot_of_level = side.find_or_insert(key, levels);
+        let level = levels.get_mut(slot_of_level);
+        let tail = level.tail;
+        let open = order.open;
+        let order = Order { level: slot_of_level, prev: tail, next: NIL, ..order };
+        let slot = orders.insert(order, bucket);
+        orders.get_mut(tail).next = slot;
+        level.append(slot, open);
+    }
+}
+
+/// Takes an order of an index bucket out of its level, the level's total, and the index. Gives the
+/// level if it is empty now and has to leave its ladder.
+#[inline(always)]
+pub(super) fn unlink(
+    slot: Slot,
+    bucket: Bucket,
+    orders: &mut Orders,
+    levels: &mut Levels,
+) -> Option<LevelSlot> {
+    let Order { prev, next, level: slot_of_level, open, .. } = *orders.get(slot);
+    orders.get_mut(prev).next = next;
+    orders.get_mut(next).prev = prev;
+    orders.remove(slot, bucket);
+    let level = levels.get_mut(slot_of_level);
+    level.take_out(prev, next, open);
+    (level.count == 0).then_some(slot_of_level)
 }

@@ -16,7 +16,7 @@
 //! The window grows while many levels lie beyond it.
 
 use super::orders::{NIL, Slot};
-use super::prefetch::prefetch_at;
+use super::prefetch::prefetch;
 use std::collections::BTreeMap;
 
 /// Where a level lies in [`Levels`]. Zero is no level.
@@ -45,11 +45,24 @@ impl Level {
         u128::from(self.total_high) << 64 | u128::from(self.total_low)
     }
 
-    #[inline]
-    pub fn add(&mut self, quantity: u64) {
-        let (low, carry) = self.total_low.overflowing_add(quantity);
+    /// Adds an order at the end.
+    #[inline(always)]
+    pub fn append(&mut self, slot: Slot, open: u64) {
+        self.head = if self.tail == NIL { slot } else { self.head };
+        self.tail = slot;
+        self.count += 1;
+        let (low, carry) = self.total_low.overflowing_add(open);
         self.total_low = low;
         self.total_high += u32::from(carry);
+    }
+
+    /// Takes the order between these two out.
+    #[inline(always)]
+    pub fn take_out(&mut self, prev: Slot, next: Slot, open: u64) {
+        self.head = if prev == NIL { next } else { self.head };
+        self.tail = if next == NIL { prev } else { self.tail };
+        self.count -= 1;
+        self.subtract(open);
     }
 
     #[inline]
@@ -75,19 +88,23 @@ impl Levels {
         Levels { slab, free: NIL }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, slot: LevelSlot) -> &Level {
-        &self.slab[slot as usize]
+        debug_assert!((slot as usize) < self.slab.len());
+        // SAFETY: a slot is 0 or comes from `insert`, and the slab has a slot 0 and never shrinks.
+        unsafe { self.slab.get_unchecked(slot as usize) }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn get_mut(&mut self, slot: LevelSlot) -> &mut Level {
-        &mut self.slab[slot as usize]
+        debug_assert!((slot as usize) < self.slab.len());
+        // SAFETY: as above.
+        unsafe { self.slab.get_unchecked_mut(slot as usize) }
     }
 
     #[inline]
     pub fn prefetch(&self, slot: LevelSlot) {
-        prefetch_at(&self.slab, slot as usize);
+        prefetch(self.get(slot));
     }
 
     fn insert(&mut self, key: i64) -> LevelSlot {
@@ -112,14 +129,16 @@ impl Levels {
 const WINDOW_TICKS_MIN: usize = 256;
 const WINDOW_TICKS_MAX: usize = 64 * 64 * 64;
 
-/// One side of a book.
-#[derive(Default)]
+/// One side of a book. What every command reads comes first, in one cache line.
+#[repr(C, align(64))]
 pub(super) struct Ladder {
     /// The key of tick 0 of the window.
     base: i64,
+    ticks: Vec<LevelSlot>,
+    /// The key of the best level, the highest there is if the side is empty.
+    best_key: i64,
     /// The best level, [`NIL`] if the side is empty.
     best: LevelSlot,
-    ticks: Vec<LevelSlot>,
     words: Vec<u64>,
     sums: Vec<u64>,
     top: u64,
@@ -131,10 +150,31 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
+    pub fn new() -> Self {
+        Ladder {
+            base: 0,
+            ticks: vec![],
+            best_key: i64::MAX,
+            best: NIL,
+            words: vec![],
+            sums: vec![],
+            top: 0,
+            far: BTreeMap::new(),
+            far_inserts: 0,
+            moving: vec![],
+        }
+    }
+
     /// The level with the smallest key, [`NIL`] if there is none.
     #[inline]
     pub fn best(&self) -> LevelSlot {
         self.best
+    }
+
+    /// The smallest key; if there is no level, the highest that a key can be.
+    #[inline]
+    pub fn best_key(&self) -> i64 {
+        self.best_key
     }
 
     /// The level with this key, [`NIL`] if there is none.
@@ -147,7 +187,7 @@ impl Ladder {
     }
 
     /// The level with this key, made if there is none.
-    #[inline]
+    #[inline(always)]
     pub fn find_or_insert(&mut self, key: i64, levels: &mut Levels) -> LevelSlot {
         match self.ticks.get(self.index(key)) {
             Some(&slot) if slot != NIL => slot,
@@ -156,7 +196,7 @@ impl Ladder {
     }
 
     /// Takes out a level that has no order left.
-    #[inline]
+    #[inline(never)]
     pub fn remove(&mut self, slot: LevelSlot, levels: &mut Levels) {
         let key = levels.get(slot).key;
         let index = self.index(key);
@@ -168,13 +208,8 @@ impl Ladder {
         }
         if slot == self.best {
             self.best = self.first(levels);
+            self.best_key = if self.best == NIL { i64::MAX } else { levels.get(self.best).key };
         }
-    }
-
-    /// Starts to load the tick of a key; gives its level if it is in the window.
-    #[inline]
-    pub fn prefetch_tick(&self, key: i64) {
-        prefetch_at(&self.ticks, self.index(key));
     }
 
     /// The level of a key if it is in the window.
@@ -204,6 +239,7 @@ impl Ladder {
         self.far.get(&key).copied().unwrap_or(NIL)
     }
 
+    #[inline(never)]
     fn insert(&mut self, key: i64, levels: &mut Levels) -> LevelSlot {
         if self.index(key) >= self.ticks.len() {
             let slot = self.find_far(key);
@@ -219,8 +255,9 @@ impl Ladder {
         } else {
             self.far.insert(key, slot);
         }
-        if self.best == NIL || key < levels.get(self.best).key {
+        if self.best == NIL || key < self.best_key {
             self.best = slot;
+            self.best_key = key;
         }
         slot
     }
@@ -272,7 +309,7 @@ impl Ladder {
         if self.ticks.is_empty() {
             self.resize(WINDOW_TICKS_MIN);
         }
-        if self.best == NIL || key < levels.get(self.best).key {
+        if self.best == NIL || key < self.best_key {
             return self.move_window(key, levels);
         }
         self.far_inserts += 1;
@@ -280,7 +317,7 @@ impl Ladder {
             return;
         }
         self.far_inserts = 0;
-        let best = levels.get(self.best).key;
+        let best = self.best_key;
         if self.index(best) > self.ticks.len() / 2 {
             self.move_window(best, levels);
         } else if self.ticks.len() < WINDOW_TICKS_MAX {
@@ -357,7 +394,7 @@ mod tests {
 
     /// Random keys in and out, against an ordered map.
     fn check(seed: u64, mut key_of: impl FnMut(u64, u64) -> i64) {
-        let (mut ladder, mut levels) = (Ladder::default(), Levels::new());
+        let (mut ladder, mut levels) = (Ladder::new(), Levels::new());
         let mut model = BTreeMap::new();
         let mut random = seed;
         for step in 0..20_000u64 {
@@ -375,6 +412,7 @@ mod tests {
                 model.insert(key, slot);
             }
             assert_eq!(ladder.best(), model.values().next().copied().unwrap_or(NIL));
+            assert_eq!(ladder.best_key(), model.keys().next().copied().unwrap_or(i64::MAX));
             if step % 500 == 0 {
                 assert!(ladder.iter().eq(model.values().copied()), "step {step}");
             }

@@ -1,6 +1,6 @@
 //! The matching loop, and the order types that need more than it.
 
-use super::book::{key_of, side_index};
+use super::book::{key_of, side_index, unlink};
 use super::ladder::LevelSlot;
 use super::orders::{NIL, Order, Slot};
 use super::{Engine, canceled};
@@ -20,7 +20,6 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// What every report about it says.
-    #[inline]
     pub fn describe(&self) -> Report {
         Report { open: Quantity(self.order.open), ..describe(&self.order, self.price) }
     }
@@ -28,22 +27,22 @@ impl Incoming {
     /// Whether `resting` is of the same group or, without a group, of the same firm.
     #[inline]
     fn owns(&self, resting: &Order) -> bool {
-        let order = &self.order;
-        if order.self_trade == SelfTrade::None {
+        let (own, other) = (self.order.traits, resting.traits);
+        if own.self_trade() == SelfTrade::None {
             false
-        } else if order.group != 0 {
-            resting.group == order.group
+        } else if own.group() != 0 {
+            other.group() == own.group()
         } else {
-            order.firm != 0 && resting.group == 0 && resting.firm == order.firm
+            own.firm() != 0 && other.group() == 0 && other.firm() == own.firm()
         }
     }
 }
 
 /// What every report about an order says.
-#[inline]
+#[inline(always)]
 pub(super) fn describe(order: &Order, price: i64) -> Report {
     Report {
-        side: order.side,
+        side: order.traits.side(),
         order: OrderNumber(order.number),
         id: OrderId(order.id),
         price: Price(price),
@@ -55,7 +54,6 @@ pub(super) fn describe(order: &Order, price: i64) -> Report {
 
 impl Engine {
     /// Trades a limit order and books the rest, or cancels it if it may not rest.
-    #[inline]
     pub(super) fn match_limit(
         &mut self,
         book: usize,
@@ -66,7 +64,7 @@ impl Engine {
         if incoming.order.open == 0 {
             return;
         }
-        if incoming.order.tif == TimeInForce::Ioc {
+        if incoming.order.traits.tif() == TimeInForce::Ioc {
             return cancel_rest(incoming, Reason::IocRemainder, sink);
         }
         self.rest(book, incoming.order, incoming.price);
@@ -81,12 +79,13 @@ impl Engine {
         incoming: &mut Incoming,
         sink: &mut impl ReportSink,
     ) {
-        let buy = incoming.order.side.is_buy();
+        let buy = incoming.order.traits.is_buy();
         let limit = match order_type {
             OrderType::Limit => incoming.price,
             OrderType::Market | OrderType::MarketToLimit => self.books[book].collar(buy),
         };
-        if incoming.order.tif == TimeInForce::Fok && !self.fillable(book, incoming, limit) {
+        if incoming.order.traits.tif() == TimeInForce::Fok && !self.fillable(book, incoming, limit)
+        {
             return cancel_rest(incoming, Reason::FokNotFillable, sink);
         }
         self.trade(book, incoming, limit, sink);
@@ -94,7 +93,7 @@ impl Engine {
             return;
         }
         let to_limit = order_type == OrderType::MarketToLimit && incoming.last != 0;
-        if to_limit && incoming.order.tif == TimeInForce::Ioc {
+        if to_limit && incoming.order.traits.tif() == TimeInForce::Ioc {
             return cancel_rest(incoming, Reason::IocRemainder, sink);
         }
         if !to_limit {
@@ -112,7 +111,6 @@ impl Engine {
     }
 
     /// The matching loop: takes the best resting orders, oldest first, while they are within `limit`.
-    #[inline]
     fn trade(
         &mut self,
         book: usize,
@@ -120,17 +118,18 @@ impl Engine {
         limit: i64,
         sink: &mut impl ReportSink,
     ) {
-        let buy = incoming.order.side.is_buy();
+        let buy = incoming.order.traits.is_buy();
         let limit = key_of(!buy, limit);
         let mut trades = 0;
         while incoming.order.open > 0 {
-            let best = self.books[book].sides[side_index(!buy)].best();
-            if best == NIL || self.levels.get(best).key > limit {
+            let side = &self.books[book].sides[side_index(!buy)];
+            let best = side.best();
+            if best == NIL || side.best_key() > limit {
                 break;
             }
             let slot = self.levels.get(best).head;
             if incoming.owns(self.orders.get(slot)) {
-                self.prevent_self_trade(book, slot, incoming, sink);
+                self.prevent_self_trade(slot, incoming, sink);
                 continue;
             }
             trades += 1;
@@ -163,43 +162,38 @@ impl Engine {
         incoming.order.open -= quantity;
         incoming.order.executed += quantity;
         incoming.last = price;
-        level.subtract(quantity);
-        let executed = Report {
+        let executed = |order: &Order, other: u64, flags: u8| Report {
             kind: ReportKind::Executed,
+            flags,
             trade,
             quantity: Quantity(quantity),
-            ..Report::BLANK
+            open: Quantity(order.open),
+            other,
+            ..describe(order, price)
         };
-        sink.report(Report {
-            open: Quantity(resting.open),
-            other: incoming.order.number,
-            kind: executed.kind,
-            trade,
-            quantity: executed.quantity,
-            ..describe(resting, price)
-        });
-        sink.report(Report {
-            flags: Report::REMOVED,
-            other: resting.number,
-            kind: executed.kind,
-            trade,
-            quantity: executed.quantity,
-            open: Quantity(incoming.order.open),
-            ..describe(&incoming.order, price)
-        });
+        sink.report(executed(resting, incoming.order.number, 0));
+        sink.report(executed(&incoming.order, resting.number, Report::REMOVED));
         self.state_hash = self.state_hash.wrapping_sub(before);
+        level.subtract(quantity);
         if resting.open > 0 {
             self.state_hash = self.state_hash.wrapping_add(resting.hash(price));
-        } else {
-            self.books[book].remove(slot, &mut self.orders, &mut self.levels);
+            return;
+        }
+        let (session, id) = (SessionId(resting.session), OrderId(resting.id));
+        let bucket = self.orders.bucket(session, id);
+        if unlink(slot, bucket, &mut self.orders, &mut self.levels).is_some() {
+            let buy = incoming.order.traits.is_buy();
+            self.books[book].sides[side_index(!buy)].remove(best, &mut self.levels);
         }
     }
 
     /// Books what is left of an order, behind all others at its price.
-    #[inline]
-    fn rest(&mut self, book: usize, order: Order, price: i64) {
+    #[inline(always)]
+    pub(super) fn rest(&mut self, book: usize, order: Order, price: i64) {
         self.state_hash = self.state_hash.wrapping_add(order.hash(price));
-        self.books[book].rest(order, price, &mut self.orders, &mut self.levels);
+        let key = key_of(order.traits.is_buy(), price);
+        let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
+        self.books[book].rest(order, key, bucket, &mut self.orders, &mut self.levels);
     }
 
     /// Two orders of one owner met: the incoming order's mode says which one gives way. Each mode
@@ -207,13 +201,12 @@ impl Engine {
     #[cold]
     fn prevent_self_trade(
         &mut self,
-        book: usize,
         slot: Slot,
         incoming: &mut Incoming,
         sink: &mut impl ReportSink,
     ) {
         let (resting, coming) = (self.orders.get(slot).open, incoming.order.open);
-        let (resting_gives, incoming_gives) = match incoming.order.self_trade {
+        let (resting_gives, incoming_gives) = match incoming.order.traits.self_trade() {
             SelfTrade::None => unreachable!("without a mode no order owns another"),
             SelfTrade::CancelNewest => (0, coming),
             SelfTrade::CancelOldest => (resting, 0),
@@ -224,7 +217,7 @@ impl Engine {
             SelfTrade::CancelSmallest => (resting, coming),
         };
         if resting_gives == resting {
-            self.cancel_resting(book, slot, Reason::SelfTrade, sink);
+            self.cancel_resting(slot, Reason::SelfTrade, sink);
         } else if resting_gives > 0 {
             self.decrease_resting(slot, resting_gives, Reason::SelfTrade, sink);
         }
@@ -238,7 +231,7 @@ impl Engine {
     /// Whether a fill-or-kill order would be filled whole, with every order that self-trade
     /// prevention would remove left out, and nothing behind one that would end it.
     fn fillable(&self, book: usize, incoming: &Incoming, limit: i64) -> bool {
-        let buy = incoming.order.side.is_buy();
+        let buy = incoming.order.traits.is_buy();
         let limit = key_of(!buy, limit);
         let mut need = incoming.order.open;
         for level in self.books[book].sides[side_index(!buy)].iter() {
@@ -250,7 +243,7 @@ impl Engine {
                 let resting = self.orders.get(slot);
                 if !incoming.owns(resting) {
                     need = need.saturating_sub(resting.open);
-                } else if !gives_way(incoming.order.self_trade, resting.open, need) {
+                } else if !gives_way(incoming.order.traits.self_trade(), resting.open, need) {
                     return false;
                 }
                 if need == 0 {

@@ -48,25 +48,32 @@
 //! ```
 //!
 //! `mod.rs` takes commands apart, `matching.rs` trades, `book.rs` and `ladder.rs` keep prices in order,
-//! `orders.rs` keeps the orders, `venue.rs` has the rare commands, `view.rs` the queries.
+//! `orders.rs` keeps the orders, `ahead.rs` has the memory fetched in time, `venue.rs` has the rare
+//! commands, `view.rs` the queries.
 
+mod ahead;
 mod book;
 mod ladder;
 mod matching;
 mod orders;
 mod prefetch;
+mod traits;
 mod venue;
 mod view;
 
 use crate::command::{Action, Command, Enter, Sequenced};
-use crate::domain::{OrderId, OrderType, PostOnly, Price, Quantity, Side, SymbolId, TimeInForce};
+use crate::domain::{
+    OrderId, OrderType, PostOnly, Quantity, SessionId, Side, SymbolId, TimeInForce,
+};
 use crate::reason::Reason;
 use crate::report::{Report, ReportKind, ReportSink};
-use book::{Book, key_of, side_index};
-use ladder::Levels;
-use matching::Incoming;
-use orders::{NIL, Order, Orders, Slot};
+use ahead::AHEAD_MAX;
+use book::{Book, key_of, side_index, unlink};
+use ladder::{LevelSlot, Levels};
+use matching::{Incoming, describe};
+use orders::{Bucket, NIL, Order, Orders, Slot};
 use std::collections::BTreeSet;
+use traits::Traits;
 pub use view::{LevelView, OrderView};
 
 /// The version of the matching rules. A journal names the version that wrote it, because the same
@@ -110,9 +117,6 @@ pub struct Engine {
     covered: Vec<Slot>,
 }
 
-/// From this many live orders on the books no longer fit the cache, and looking ahead pays.
-const PREFETCH_FROM_ORDERS: usize = 32 * 1024;
-
 impl Engine {
     /// An engine without instruments, with room for `orders` live orders before it has to grow.
     pub fn new(orders: usize) -> Self {
@@ -132,30 +136,15 @@ impl Engine {
     /// yields at least one report.
     #[inline]
     pub fn apply_batch(&mut self, commands: &[Sequenced], sink: &mut impl ReportSink) {
-        if self.orders.live() < PREFETCH_FROM_ORDERS || commands.len() < 4 {
-            for command in commands {
-                self.apply(command, sink);
-            }
-        } else {
-            self.apply_looking_ahead(commands, sink);
-        }
-    }
-
-    /// The same, with the memory that the next commands need on its way while one is applied.
-    fn apply_looking_ahead(&mut self, commands: &[Sequenced], sink: &mut impl ReportSink) {
-        const STEP: usize = 4;
-        for i in 0..commands.len() + 3 * STEP {
-            if let Some(next) = commands.get(i) {
-                self.prefetch_index(&next.command);
-            }
-            if let Some(next) = i.checked_sub(STEP).and_then(|i| commands.get(i)) {
-                self.prefetch_order(&next.command);
-            }
-            if let Some(next) = i.checked_sub(2 * STEP).and_then(|i| commands.get(i)) {
-                self.prefetch_level(&next.command);
-            }
-            if let Some(due) = i.checked_sub(3 * STEP).and_then(|i| commands.get(i)) {
-                self.apply(due, sink);
+        for commands in commands.chunks(AHEAD_MAX) {
+            let buckets = self.look_ahead(commands);
+            if self.is_deep() {
+                self.apply_deep(commands, &buckets, sink);
+            } else {
+                self.look_at_orders(&buckets[..commands.len()]);
+                for (command, &bucket) in commands.iter().zip(&buckets) {
+                    self.apply(command, bucket, sink);
+                }
             }
         }
     }
@@ -170,68 +159,87 @@ impl Engine {
         self.orders.live()
     }
 
-    #[inline]
-    fn apply(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
+    #[inline(always)]
+    fn apply(&mut self, at: &Sequenced, bucket: Bucket, sink: &mut impl ReportSink) {
         match &at.command.action {
-            Action::Enter(enter) => self.enter(at, enter, sink),
-            Action::Cancel { id } => self.cancel(at, *id, sink),
-            Action::Reduce { id, quantity } => self.reduce(at, *id, quantity.0, sink),
-            Action::Replace { id, new_id, quantity, price } => {
-                self.replace(at, *id, *new_id, quantity.0, price.0, sink)
+            Action::Enter(enter) => self.enter(at, enter, bucket, sink),
+            Action::Cancel { id } => self.cancel(at, *id, bucket, sink),
+            Action::Reduce { id, quantity } => {
+                self.reduce(at, *id, bucket, quantity.0, sink);
+                sink.end_command();
             }
-            rare => self.apply_rare(at, rare, sink),
+            Action::Replace { id, new_id, quantity, price } => {
+                let terms = NewTerms { id: *new_id, total: quantity.0, price: price.0 };
+                self.replace(at, *id, bucket, terms, sink);
+                sink.end_command();
+            }
+            rare => {
+                self.apply_rare(at, rare, sink);
+                sink.end_command();
+            }
         }
-        sink.end_command();
     }
 
-    #[inline]
-    fn enter(&mut self, at: &Sequenced, enter: &Enter, sink: &mut impl ReportSink) {
+    /// A new order. A plain limit order that nothing is wrong with and that does not trade, as nearly
+    /// all are, takes the short way.
+    #[inline(always)]
+    fn enter(&mut self, at: &Sequenced, enter: &Enter, bucket: Bucket, sink: &mut impl ReportSink) {
+        let command = &at.command;
+        let Some(book) = self.book_index(command.symbol) else {
+            return self.enter_with_care(at, enter, sink);
+        };
+        let book = &mut self.books[book];
+        let buy = enter.side.is_buy();
+        let key = key_of(buy, enter.price.0);
+        let rests = command.verdict == Reason::None
+            && enter.order_type == OrderType::Limit
+            && matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc)
+            && enter.post_only == PostOnly::Off
+            && enter.price.0 >= 1
+            && book.check_quantity(enter.quantity.0).is_ok()
+            && !book.crosses(buy, key)
+            && !self.orders.is_live(bucket, command.session, enter.id);
+        if !rests {
+            return self.enter_with_care(at, enter, sink);
+        }
+        let order = entered(at, enter);
+        sink.only(accepted(&order, enter.price.0));
+        self.state_hash = self.state_hash.wrapping_add(order.hash(enter.price.0));
+        book.rest(order, key, bucket, &mut self.orders, &mut self.levels);
+    }
+
+    /// The same with all rules.
+    #[inline(never)]
+    fn enter_with_care(&mut self, at: &Sequenced, enter: &Enter, sink: &mut impl ReportSink) {
         let command = &at.command;
         let (book, price) = match self.check(command, enter) {
             Ok(accepted) => accepted,
-            Err(reason) => return reject(command, enter.id, enter.side, reason, sink),
+            Err(reason) => {
+                reject(command, enter.id, enter.side, reason, sink);
+                return sink.end_command();
+            }
         };
-        let mut incoming = Incoming {
-            order: Order {
-                number: at.seqno.0,
-                id: enter.id.0,
-                open: enter.quantity.0,
-                session: command.session.0,
-                symbol: command.symbol.0,
-                firm: enter.firm.0,
-                group: enter.group,
-                side: enter.side,
-                tif: enter.tif,
-                post_only: enter.post_only,
-                self_trade: enter.self_trade,
-                ..Order::NONE
-            },
-            price,
-            last: 0,
-        };
-        sink.report(Report {
-            kind: ReportKind::Accepted,
-            quantity: enter.quantity,
-            ..incoming.describe()
-        });
+        let mut incoming = Incoming { order: entered(at, enter), price, last: 0 };
+        sink.report(accepted(&incoming.order, price));
         if enter.order_type == OrderType::Limit && enter.tif != TimeInForce::Fok {
             self.match_limit(book, &mut incoming, sink);
         } else {
             self.match_special(book, enter.order_type, &mut incoming, sink);
         }
+        sink.end_command();
     }
 
     /// All that can be wrong with a new order; gives its book and its limit after a slide.
-    #[inline]
     fn check(&self, command: &Command, enter: &Enter) -> Result<(usize, i64), Reason> {
         if command.verdict != Reason::None {
             return Err(command.verdict);
         }
         let book = self.book_index(command.symbol).ok_or(Reason::UnknownSymbol)?;
-        if self.orders.find(command.session, enter.id) != NIL {
+        let bucket = self.orders.bucket(command.session, enter.id);
+        if self.orders.is_live(bucket, command.session, enter.id) {
             return Err(Reason::DuplicateId);
         }
-        self.check_quantity(book, enter.quantity.0)?;
+        self.books[book].check_quantity(enter.quantity.0)?;
         let priced = enter.order_type == OrderType::Limit;
         if priced != (enter.price.0 >= 1) || enter.price.0 < 0 {
             return Err(Reason::InvalidPrice);
@@ -241,18 +249,6 @@ impl Engine {
         }
         let price = self.passive_price(book, enter.side, enter.post_only, enter.price.0)?;
         Ok((book, price))
-    }
-
-    #[inline]
-    fn check_quantity(&self, book: usize, quantity: u64) -> Result<(), Reason> {
-        let lot = self.books[book].lot;
-        if quantity == 0 {
-            Err(Reason::InvalidQuantity)
-        } else if lot != 1 && !quantity.is_multiple_of(lot) {
-            Err(Reason::OffLot)
-        } else {
-            Ok(())
-        }
     }
 
     #[cold]
@@ -281,11 +277,10 @@ impl Engine {
             return Ok(price);
         }
         let buy = side.is_buy();
-        let best = self.books[book].sides[side_index(!buy)].best();
-        let touch = self.levels.get(best).key;
-        if best == NIL || touch > key_of(!buy, price) {
+        if !self.books[book].crosses(buy, key_of(buy, price)) {
             return Ok(price);
         }
+        let touch = self.books[book].sides[side_index(!buy)].best_key();
         let passive = if buy { touch - 1 } else { (-touch).saturating_add(1) };
         if post_only == PostOnly::Reject || passive < 1 || passive == -touch {
             return Err(Reason::PostOnlyWouldCross);
@@ -293,94 +288,107 @@ impl Engine {
         Ok(passive)
     }
 
-    fn cancel(&mut self, at: &Sequenced, id: OrderId, sink: &mut impl ReportSink) {
-        let Some((slot, book)) = self.find(&at.command, id) else {
-            return reject_unknown(&at.command, id, sink);
-        };
-        self.cancel_resting(book, slot, Reason::User, sink);
+    #[inline(always)]
+    fn cancel(&mut self, at: &Sequenced, id: OrderId, bucket: Bucket, sink: &mut impl ReportSink) {
+        let slot = self.find(&at.command, id, bucket);
+        if slot == NIL {
+            reject_unknown(&at.command, id, sink);
+            return sink.end_command();
+        }
+        let order = self.orders.get(slot);
+        let price = self.levels.get(order.level).price();
+        sink.only(canceled(order, price, order.open, 0, Reason::User));
+        self.remove_resting(slot, bucket, price);
     }
 
-    fn reduce(&mut self, at: &Sequenced, id: OrderId, total: u64, sink: &mut impl ReportSink) {
+    #[inline(never)]
+    fn reduce(
+        &mut self,
+        at: &Sequenced,
+        id: OrderId,
+        bucket: Bucket,
+        total: u64,
+        sink: &mut impl ReportSink,
+    ) {
         let command = &at.command;
-        let Some((slot, book)) = self.find(command, id) else {
+        let slot = self.find(command, id, bucket);
+        let Some(book) = self.book_index(command.symbol).filter(|_| slot != NIL) else {
             return reject_unknown(command, id, sink);
         };
         let order = self.orders.get(slot);
         let (executed, before) = (order.executed, order.executed + order.open);
-        if let Err(reason) = self.check_quantity(book, total) {
+        if let Err(reason) = self.books[book].check_quantity(total) {
             return reject(command, id, Side::Buy, reason, sink);
         }
         if total >= before {
             return reject(command, id, Side::Buy, Reason::NotAReduction, sink);
         }
         if total <= executed {
-            return self.cancel_resting(book, slot, Reason::User, sink);
+            return self.cancel_resting(slot, Reason::User, sink);
         }
         self.decrease_resting(slot, before - total, Reason::User, sink);
     }
 
+    #[inline(never)]
     fn replace(
         &mut self,
         at: &Sequenced,
         id: OrderId,
-        new_id: OrderId,
-        total: u64,
-        price: i64,
+        bucket: Bucket,
+        NewTerms { id: new_id, total, price }: NewTerms,
         sink: &mut impl ReportSink,
     ) {
         let command = &at.command;
+        let new_bucket = self.orders.bucket(command.session, new_id);
         let used = command.verdict == Reason::DuplicateId
             || new_id == id
-            || self.orders.find(command.session, new_id) != NIL;
+            || self.orders.is_live(new_bucket, command.session, new_id);
         if used {
             return reject(command, new_id, Side::Buy, Reason::DuplicateId, sink);
         }
-        let Some((slot, book)) = self.find(command, id) else {
+        let slot = self.find(command, id, bucket);
+        let Some(book) = self.book_index(command.symbol).filter(|_| slot != NIL) else {
             return reject(command, new_id, Side::Buy, Reason::TooLate, sink);
         };
         let valid = command.verdict == Reason::None && price >= 1;
-        if !valid || self.check_quantity(book, total).is_err() {
-            return self.cancel_resting(book, slot, Reason::ReplacedInvalid, sink);
+        if !valid || self.books[book].check_quantity(total).is_err() {
+            return self.cancel_resting(slot, Reason::ReplacedInvalid, sink);
         }
         let order = *self.orders.get(slot);
         if total <= order.executed {
-            return self.cancel_resting(book, slot, Reason::User, sink);
+            return self.cancel_resting(slot, Reason::User, sink);
         }
-        let price = match self.passive_price(book, order.side, order.post_only, price) {
-            Ok(price) => price,
-            Err(reason) => return self.cancel_resting(book, slot, reason, sink),
-        };
-        self.remove_resting(book, slot);
-        let mut incoming = Incoming {
-            order: Order {
-                number: at.seqno.0,
-                id: new_id.0,
-                open: total - order.executed,
-                ..order
-            },
-            price,
-            last: 0,
-        };
+        let price =
+            match self.passive_price(book, order.traits.side(), order.traits.post_only(), price) {
+                Ok(price) => price,
+                Err(reason) => return self.cancel_resting(slot, reason, sink),
+            };
+        self.remove_resting(slot, bucket, self.levels.get(order.level).price());
+        let open = total - order.executed;
+        let order = Order { number: at.seqno.0, id: new_id.0, open, ..order };
         sink.report(Report {
             kind: ReportKind::Replaced,
             quantity: Quantity(total),
+            open: Quantity(open),
             other: id.0,
-            ..incoming.describe()
+            ..describe(&order, price)
         });
-        self.match_limit(book, &mut incoming, sink);
+        let buy = order.traits.is_buy();
+        if self.books[book].crosses(buy, key_of(buy, price)) {
+            self.match_limit(book, &mut Incoming { order, price, last: 0 }, sink);
+        } else {
+            self.rest(book, order, price);
+        }
     }
 
     /// Cancels what a resting order has open; the order ends.
-    fn cancel_resting(
-        &mut self,
-        book: usize,
-        slot: Slot,
-        reason: Reason,
-        sink: &mut impl ReportSink,
-    ) {
-        let order = *self.orders.get(slot);
-        let price = self.remove_resting(book, slot);
-        sink.report(canceled(&order, price, order.open, 0, reason));
+    #[inline(never)]
+    fn cancel_resting(&mut self, slot: Slot, reason: Reason, sink: &mut impl ReportSink) {
+        let order = self.orders.get(slot);
+        let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
+        let price = self.levels.get(order.level).price();
+        sink.report(canceled(order, price, order.open, 0, reason));
+        self.remove_resting(slot, bucket, price);
     }
 
     /// Cancels a part of a resting order, which keeps its priority.
@@ -401,91 +409,74 @@ impl Engine {
         sink.report(canceled(order, price, quantity, order.open, reason));
     }
 
-    /// Takes an order out of book, index and state hash; gives its price.
-    #[inline]
-    fn remove_resting(&mut self, book: usize, slot: Slot) -> i64 {
+    /// Takes an order out of book, index and state hash.
+    #[inline(always)]
+    fn remove_resting(&mut self, slot: Slot, bucket: Bucket, price: i64) {
         let order = self.orders.get(slot);
-        let price = self.levels.get(order.level).price();
+        let (symbol, buy) = (SymbolId(order.symbol), order.traits.is_buy());
         self.state_hash = self.state_hash.wrapping_sub(order.hash(price));
-        self.books[book].remove(slot, &mut self.orders, &mut self.levels);
-        price
-    }
-
-    /// The live order that a command names, and its book.
-    #[inline]
-    fn find(&self, command: &Command, id: OrderId) -> Option<(Slot, usize)> {
-        let slot = self.orders.find(command.session, id);
-        if slot == NIL || self.orders.get(slot).symbol != command.symbol.0 {
-            return None;
+        if let Some(empty) = unlink(slot, bucket, &mut self.orders, &mut self.levels) {
+            self.remove_level(symbol, buy, empty);
         }
-        Some((slot, self.book_index(command.symbol)?))
     }
 
-    #[inline]
+    #[inline(never)]
+    fn remove_level(&mut self, symbol: SymbolId, buy: bool, level: LevelSlot) {
+        let book = self.book_index(symbol).expect("a resting order has a book");
+        self.books[book].sides[side_index(buy)].remove(level, &mut self.levels);
+    }
+
+    /// The live order that a command names, [`NIL`] if there is none with the command's symbol.
+    #[inline(always)]
+    fn find(&self, command: &Command, id: OrderId, bucket: Bucket) -> Slot {
+        let slot = self.orders.find(bucket, command.session, id);
+        if self.orders.get(slot).symbol == command.symbol.0 { slot } else { NIL }
+    }
+
+    #[inline(always)]
     fn book_index(&self, symbol: SymbolId) -> Option<usize> {
         match self.book_of.get(symbol.0 as usize) {
             Some(&place) if place != 0 => Some(place as usize - 1),
             _ => None,
         }
     }
+}
 
-    #[inline]
-    fn prefetch_index(&self, command: &Command) {
-        match &command.action {
-            Action::Enter(enter) => self.orders.prefetch_bucket(command.session, enter.id),
-            Action::Cancel { id } | Action::Reduce { id, .. } => {
-                self.orders.prefetch_bucket(command.session, *id)
-            }
-            Action::Replace { id, new_id, .. } => {
-                self.orders.prefetch_bucket(command.session, *id);
-                self.orders.prefetch_bucket(command.session, *new_id);
-            }
-            _ => {}
-        }
-    }
+/// What a replace makes of an order.
+struct NewTerms {
+    id: OrderId,
+    total: u64,
+    price: i64,
+}
 
-    #[inline]
-    fn prefetch_order(&self, command: &Command) {
-        match &command.action {
-            Action::Enter(enter) => self.prefetch_tick(command, enter.side.is_buy(), enter.price),
-            Action::Cancel { id } | Action::Reduce { id, .. } | Action::Replace { id, .. } => {
-                self.orders.prefetch_order(command.session, *id)
-            }
-            _ => {}
-        }
-    }
-
-    #[inline]
-    fn prefetch_level(&self, command: &Command) {
-        match &command.action {
-            Action::Enter(enter) => {
-                let Some(book) = self.book_index(command.symbol) else { return };
-                let buy = enter.side.is_buy();
-                let side = &self.books[book].sides[side_index(buy)];
-                self.levels.prefetch(side.near(key_of(buy, enter.price.0)));
-            }
-            Action::Cancel { id } | Action::Reduce { id, .. } | Action::Replace { id, .. } => {
-                self.levels.prefetch(self.orders.prefetch_neighbours(command.session, *id))
-            }
-            _ => {}
-        }
-    }
-
-    #[inline]
-    fn prefetch_tick(&self, command: &Command, buy: bool, price: Price) {
-        if let Some(book) = self.book_index(command.symbol) {
-            self.books[book].sides[side_index(buy)].prefetch_tick(key_of(buy, price.0));
-        }
+/// A new order as it comes.
+#[inline(always)]
+fn entered(at: &Sequenced, enter: &Enter) -> Order {
+    Order {
+        number: at.seqno.0,
+        id: enter.id.0,
+        open: enter.quantity.0,
+        session: at.command.session.0,
+        symbol: at.command.symbol.0,
+        traits: Traits::of(enter),
+        ..Order::NONE
     }
 }
 
+#[inline(always)]
+fn accepted(order: &Order, price: i64) -> Report {
+    let open = Quantity(order.open);
+    Report { kind: ReportKind::Accepted, quantity: open, open, ..describe(order, price) }
+}
+
+#[inline(always)]
 fn canceled(order: &Order, price: i64, quantity: u64, open: u64, reason: Reason) -> Report {
     Report {
         kind: ReportKind::Canceled,
         reason,
         quantity: Quantity(quantity),
         open: Quantity(open),
-        ..matching::describe(order, price)
+        ..describe(order, price)
     }
 }
 

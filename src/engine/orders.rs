@@ -4,10 +4,11 @@
 //! The index holds live orders only. A bucket is the head of a chain through the orders themselves,
 //! so that nothing has to be read to add one, and the newest order comes first. Ids that a session
 //! counts up fall into neighbouring buckets; ids that arrive in any other way are spread by a
-//! multiplication.
+//! multiplication. A command's bucket is found once, when it is first looked at.
 
-use super::prefetch::prefetch_at;
-use crate::domain::{OrderId, PostOnly, SelfTrade, SessionId, Side, TimeInForce};
+use super::prefetch::prefetch;
+use super::traits::Traits;
+use crate::domain::{OrderId, SessionId};
 use crate::hash;
 
 /// Where an order lies in the slab. Zero is no order.
@@ -33,12 +34,7 @@ pub(super) struct Order {
     pub next: Slot,
     /// The next order of its index bucket.
     pub chain: Slot,
-    pub firm: u16,
-    pub group: u16,
-    pub side: Side,
-    pub tif: TimeInForce,
-    pub post_only: PostOnly,
-    pub self_trade: SelfTrade,
+    pub traits: Traits,
 }
 
 const _: () = assert!(size_of::<Order>() == 64);
@@ -55,50 +51,46 @@ impl Order {
         prev: NIL,
         next: NIL,
         chain: NIL,
-        firm: 0,
-        group: 0,
-        side: Side::Buy,
-        tif: TimeInForce::Day,
-        post_only: PostOnly::Off,
-        self_trade: SelfTrade::None,
+        traits: Traits::NONE,
     };
 
     /// Its part of the state hash while it rests at `price`.
-    #[inline]
+    #[inline(always)]
     pub fn hash(&self, price: i64) -> u128 {
-        let traits = u32::from_le_bytes([
-            self.side as u8,
-            self.tif as u8,
-            self.post_only as u8,
-            self.self_trade as u8,
-        ]);
-        let owner = u64::from(traits) << 32 | u64::from(self.group) << 16 | u64::from(self.firm);
-        hash::of_fields([
-            self.number ^ owner.rotate_left(40),
-            self.id,
-            price as u64,
-            u64::from(self.session) << 32 | u64::from(self.symbol),
-            self.open,
-            self.executed,
-        ])
+        let place = u64::from(self.symbol) << 32 | u64::from(self.session);
+        let pairs = [[self.number, self.id], [price as u64, place]];
+        hash::of_order(pairs, self.traits.0, [self.open, self.executed])
     }
 }
 
 /// The slab and its index.
 pub(super) struct Orders {
-    /// Slot 0 stays empty.
+    /// Slot 0 is no order. It takes the links that would go to a neighbour that there is not.
     slab: Vec<Order>,
     /// Head of the list of free slots, linked by `next`.
     free: Slot,
     live: usize,
     /// Heads of the chains; a power of two of them.
     buckets: Vec<Slot>,
+    /// What a 64-bit hash is shifted by to give a bucket.
+    shift: u32,
+    /// The highest id so far of each session with a small number.
+    highest: Vec<u64>,
 }
 
-/// Buckets per live order, at least: short chains matter more than the four bytes of a bucket.
-const BUCKETS_PER_ORDER: usize = 4;
+/// A place of the index.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Bucket(u32);
+
+/// Orders that the slab grows by, at least.
+const GROW_ORDERS_MIN: usize = 256;
+/// Buckets per order, at least. Where the newest order of a bucket is not the one that is named, looking
+/// ahead has fetched the wrong line; the four bytes of a bucket are cheaper.
+const BUCKETS_PER_ORDER: usize = 8;
 /// Ids that share these low bits less the block lie side by side.
 const BLOCK_BITS: u32 = 6;
+/// Sessions below this number have a place in `highest`.
+const HIGHEST_MAX: u32 = 1 << 16;
 
 impl Orders {
     /// Room for `capacity` live orders before anything has to grow.
@@ -107,127 +99,198 @@ impl Orders {
         let mut slab = Vec::with_capacity(capacity + 1);
         slab.push(Order::NONE);
         let buckets = vec![NIL; (capacity * BUCKETS_PER_ORDER).next_power_of_two()];
-        Orders { slab, free: NIL, live: 0, buckets }
+        let shift = 64 - buckets.len().ilog2();
+        Orders { slab, free: NIL, live: 0, buckets, shift, highest: vec![] }
     }
 
     pub fn live(&self) -> usize {
         self.live
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn get(&self, slot: Slot) -> &Order {
-        &self.slab[slot as usize]
+        debug_assert!((slot as usize) < self.slab.len());
+        // SAFETY: a slot is 0 or comes from `insert`, and the slab has a slot 0 and never shrinks.
+        unsafe { self.slab.get_unchecked(slot as usize) }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn get_mut(&mut self, slot: Slot) -> &mut Order {
-        &mut self.slab[slot as usize]
+        debug_assert!((slot as usize) < self.slab.len());
+        // SAFETY: as above.
+        unsafe { self.slab.get_unchecked_mut(slot as usize) }
     }
 
-    /// Puts an order into the slab and the index.
-    #[inline]
-    pub fn insert(&mut self, mut order: Order) -> Slot {
-        if (self.live + 1) * BUCKETS_PER_ORDER > self.buckets.len() {
-            self.grow_index();
+    /// Makes room for so many more orders. While they are inserted nothing grows, and every bucket
+    /// stays what it is.
+    #[inline(always)]
+    pub fn make_room(&mut self, orders: usize) {
+        if self.slab.len() <= self.live + orders {
+            self.grow(orders);
         }
-        let bucket = self.bucket(SessionId(order.session), OrderId(order.id));
-        order.chain = self.buckets[bucket];
+    }
+
+    /// Puts an order into the slab and, at the bucket of its id, into the index. Reads no other order.
+    #[inline(always)]
+    pub fn insert(&mut self, order: Order, bucket: Bucket) -> Slot {
+        match self.highest.get_mut(order.session as usize) {
+            Some(highest) => *highest = order.id.max(*highest),
+            None => self.grow_highest(order.session, order.id),
+        }
         let slot = self.free;
-        let slot = if slot == NIL {
-            self.slab.push(order);
-            (self.slab.len() - 1) as Slot
-        } else {
-            self.free = self.get(slot).next;
-            *self.get_mut(slot) = order;
-            slot
-        };
-        self.buckets[bucket] = slot;
+        debug_assert!(slot != NIL, "the caller has made room");
+        let chain = std::mem::replace(self.head_mut(bucket), slot);
+        self.free = self.get(slot).next;
+        *self.get_mut(slot) = Order { chain, ..order };
         self.live += 1;
         slot
     }
 
     /// Takes an order out of the slab and the index. Its neighbours in the level are not touched.
-    #[inline]
-    pub fn remove(&mut self, slot: Slot) {
-        let order = self.get(slot);
-        let bucket = self.bucket(SessionId(order.session), OrderId(order.id));
-        let chain = order.chain;
-        let head = self.buckets[bucket];
-        if head == slot {
-            self.buckets[bucket] = chain;
-        } else {
-            let mut before = head;
-            while self.get(before).chain != slot {
-                before = self.get(before).chain;
-            }
-            self.get_mut(before).chain = chain;
-        }
-        let free = self.free;
+    #[inline(always)]
+    pub fn remove(&mut self, slot: Slot, bucket: Bucket) {
+        let free = std::mem::replace(&mut self.free, slot);
         let order = self.get_mut(slot);
+        let chain = order.chain;
         order.number = 0;
         order.next = free;
-        self.free = slot;
+        let head = self.head_mut(bucket);
+        if *head == slot {
+            *head = chain;
+        } else {
+            let head = *head;
+            self.unchain(head, slot);
+        }
         self.live -= 1;
     }
 
-    /// Finds a live order, [`NIL`] if there is none.
-    #[inline]
-    pub fn find(&self, session: SessionId, id: OrderId) -> Slot {
-        let mut slot = self.buckets[self.bucket(session, id)];
+    /// Takes an order out of a chain whose head is another one.
+    #[inline(never)]
+    fn unchain(&mut self, head: Slot, slot: Slot) {
+        let mut before = head;
+        while self.get(before).chain != slot {
+            before = self.get(before).chain;
+        }
+        self.get_mut(before).chain = self.get(slot).chain;
+    }
+
+    /// Finds a live order by its id and the bucket of that, [`NIL`] if there is none.
+    #[inline(always)]
+    pub fn find(&self, bucket: Bucket, session: SessionId, id: OrderId) -> Slot {
+        let slot = *self.head(bucket);
+        let order = self.get(slot);
+        if order.id == id.0 && order.session == session.0 {
+            return slot;
+        }
+        self.find_in_chain(order.chain, session, id)
+    }
+
+    #[inline(never)]
+    fn find_in_chain(&self, mut slot: Slot, session: SessionId, id: OrderId) -> Slot {
         while slot != NIL {
             let order = self.get(slot);
             if order.id == id.0 && order.session == session.0 {
-                return slot;
+                break;
             }
             slot = order.chain;
         }
-        NIL
+        slot
     }
 
-    /// First step of looking ahead: the bucket.
-    #[inline]
-    pub fn prefetch_bucket(&self, session: SessionId, id: OrderId) {
-        prefetch_at(&self.buckets, self.bucket(session, id));
+    /// Whether an order with this id is live. Most sessions count up: an id above all that they
+    /// used before needs no search.
+    #[inline(always)]
+    pub fn is_live(&self, bucket: Bucket, session: SessionId, id: OrderId) -> bool {
+        let rises = self.highest.get(session.0 as usize).is_some_and(|&highest| id.0 > highest);
+        !rises && self.find(bucket, session, id) != NIL
     }
 
-    /// Second step: the order, if the bucket has arrived.
-    #[inline]
-    pub fn prefetch_order(&self, session: SessionId, id: OrderId) {
-        self.prefetch_slot(self.buckets[self.bucket(session, id)]);
+    /// Starts to load a bucket.
+    #[inline(always)]
+    pub fn prefetch_bucket(&self, bucket: Bucket) {
+        prefetch(self.head(bucket));
     }
 
-    /// Third step: the neighbours in its level; gives the level itself.
-    #[inline]
-    pub fn prefetch_neighbours(&self, session: SessionId, id: OrderId) -> u32 {
-        let order = self.get(self.buckets[self.bucket(session, id)]);
-        self.prefetch_slot(order.prev);
-        self.prefetch_slot(order.next);
+    /// Starts to load the newest order of a bucket.
+    #[inline(always)]
+    pub fn prefetch_in(&self, bucket: Bucket) {
+        self.prefetch(*self.head(bucket));
+    }
+
+    /// Starts to load its neighbours, in the level and in the bucket; gives its level.
+    #[inline(always)]
+    pub fn prefetch_neighbours_in(&self, bucket: Bucket) -> u32 {
+        let order = self.get(*self.head(bucket));
+        self.prefetch(order.prev);
+        self.prefetch(order.next);
+        self.prefetch(order.chain);
         order.level
     }
 
-    #[inline]
-    pub fn prefetch_slot(&self, slot: Slot) {
-        prefetch_at(&self.slab, slot as usize);
+    /// Starts to load what takes this order out and the one after it in its level; gives that one.
+    #[inline(always)]
+    pub fn prefetch_next(&self, slot: Slot) -> Slot {
+        let order = self.get(slot);
+        self.prefetch_bucket(self.bucket(SessionId(order.session), OrderId(order.id)));
+        self.prefetch(order.next);
+        order.next
     }
 
-    #[inline]
-    fn bucket(&self, session: SessionId, id: OrderId) -> usize {
+    #[inline(always)]
+    pub fn prefetch(&self, slot: Slot) {
+        prefetch(self.get(slot));
+    }
+
+    /// The bucket of an id.
+    #[inline(always)]
+    pub fn bucket(&self, session: SessionId, id: OrderId) -> Bucket {
         const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
         let block = (id.0 >> BLOCK_BITS) ^ u64::from(session.0) << 40;
-        let spread = block.wrapping_mul(SPREAD) >> 32 << BLOCK_BITS;
         let within = id.0 & ((1 << BLOCK_BITS) - 1);
-        (spread | within) as usize & (self.buckets.len() - 1)
+        Bucket((block.wrapping_mul(SPREAD) >> self.shift ^ within) as u32)
+    }
+
+    #[inline(always)]
+    fn head(&self, Bucket(bucket): Bucket) -> &Slot {
+        &self.buckets[bucket as usize]
+    }
+
+    #[inline(always)]
+    fn head_mut(&mut self, Bucket(bucket): Bucket) -> &mut Slot {
+        &mut self.buckets[bucket as usize]
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, orders: usize) {
+        let first = self.slab.len();
+        let last = first + orders.max(GROW_ORDERS_MIN) - 1;
+        let linked = |slot| Order { next: slot as Slot + 1, ..Order::NONE };
+        self.slab.extend((first..last).map(linked));
+        self.slab.push(Order { next: self.free, ..Order::NONE });
+        self.free = first as Slot;
+        while self.slab.len() * BUCKETS_PER_ORDER > self.buckets.len() {
+            self.grow_index();
+        }
+    }
+
+    #[cold]
+    fn grow_highest(&mut self, session: u32, id: u64) {
+        if session < HIGHEST_MAX {
+            self.highest.resize(session as usize + 1, 0);
+            self.highest[session as usize] = id;
+        }
     }
 
     #[cold]
     fn grow_index(&mut self) {
         self.buckets = vec![NIL; self.buckets.len() * 2];
+        self.shift -= 1;
         for slot in 1..self.slab.len() {
             let order = self.slab[slot];
             if order.number != 0 {
                 let bucket = self.bucket(SessionId(order.session), OrderId(order.id));
-                self.slab[slot].chain = self.buckets[bucket];
-                self.buckets[bucket] = slot as Slot;
+                self.slab[slot].chain = std::mem::replace(self.head_mut(bucket), slot as Slot);
             }
         }
     }
@@ -244,30 +307,41 @@ mod tests {
     #[test]
     fn the_index_finds_live_orders_only_whatever_their_ids() {
         let mut orders = Orders::with_capacity(0);
+        let session = SessionId(3);
+        let insert = |orders: &mut Orders, id| {
+            orders.make_room(1);
+            orders.insert(order(3, id), orders.bucket(session, OrderId(id)))
+        };
+        let find = |orders: &Orders, session, id| {
+            let bucket = orders.bucket(SessionId(session), OrderId(id));
+            let slot = orders.find(bucket, SessionId(session), OrderId(id));
+            assert_eq!(orders.is_live(bucket, SessionId(session), OrderId(id)), slot != NIL);
+            slot
+        };
         let ids = |i: u64| [i, i << 6, i << 12, i << 50, u64::MAX - i];
         let mut slots = vec![];
         for i in 1..3000 {
             for id in ids(i) {
-                if orders.find(SessionId(3), OrderId(id)) == NIL {
-                    slots.push((id, orders.insert(order(3, id))));
+                if find(&orders, 3, id) == NIL {
+                    slots.push((id, insert(&mut orders, id)));
                 }
             }
         }
         assert!(orders.live() > 10_000);
         for &(id, slot) in &slots {
-            assert_eq!(orders.find(SessionId(3), OrderId(id)), slot);
-            assert_eq!(orders.find(SessionId(4), OrderId(id)), NIL);
+            assert_eq!(find(&orders, 3, id), slot);
+            assert_eq!(find(&orders, 4, id), NIL);
         }
         for &(id, slot) in slots.iter().step_by(2) {
-            orders.remove(slot);
-            assert_eq!(orders.find(SessionId(3), OrderId(id)), NIL);
+            orders.remove(slot, orders.bucket(session, OrderId(id)));
+            assert_eq!(find(&orders, 3, id), NIL);
         }
         for (i, &(id, slot)) in slots.iter().enumerate() {
             let expected = if i % 2 == 0 { NIL } else { slot };
-            assert_eq!(orders.find(SessionId(3), OrderId(id)), expected);
+            assert_eq!(find(&orders, 3, id), expected);
         }
         let before = orders.slab.len();
-        slots.iter().step_by(2).for_each(|&(id, _)| _ = orders.insert(order(3, id)));
+        slots.iter().step_by(2).for_each(|&(id, _)| _ = insert(&mut orders, id));
         assert_eq!(orders.slab.len(), before, "free slots are used again");
     }
 }

@@ -1,5 +1,4 @@
-//! Asking the memory for a line before it is needed. The commands of a batch are known ahead; no
-//! other order book can see its own future.
+//! Asking the memory for a line before it is needed.
 
 /// Starts to load the cache line of `value`.
 #[inline(always)]
@@ -12,12 +11,4 @@ pub(super) fn prefetch<T>(value: &T) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = value;
-}
-
-/// The same for an element; nothing if there is no such element.
-#[inline(always)]
-pub(super) fn prefetch_at<T>(slice: &[T], index: usize) {
-    if let Some(value) = slice.get(index) {
-        prefetch(value);
-    }
 }

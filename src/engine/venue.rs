@@ -119,9 +119,7 @@ impl Engine {
             ..Report::BLANK
         });
         for &slot in &covered {
-            let symbol = SymbolId(self.orders.get(slot).symbol);
-            let book = self.book_index(symbol).expect("a resting order has a book");
-            self.cancel_resting(book, slot, Reason::MassCancel, sink);
+            self.cancel_resting(slot, Reason::MassCancel, sink);
         }
         covered.clear();
         self.covered = covered;
@@ -149,6 +147,6 @@ impl Engine {
 
 fn covers(filter: &MassCancel, order: &Order) -> bool {
     filter.session.is_none_or(|session| session.0 == order.session)
-        && filter.firm.is_none_or(|firm| firm.0 == order.firm)
-        && filter.group.is_none_or(|group| group == order.group)
+        && filter.firm.is_none_or(|firm| firm.0 == order.traits.firm())
+        && filter.group.is_none_or(|group| group == order.traits.group())
 }

@@ -70,7 +70,7 @@ impl Engine {
 
     /// A live order by the id that its session gave it.
     pub fn order(&self, session: SessionId, id: OrderId) -> Option<OrderView> {
-        let slot = self.orders.find(session, id);
+        let slot = self.orders.find(self.orders.bucket(session, id), session, id);
         (slot != NIL).then(|| self.view_order(self.orders.get(slot)))
     }
 
@@ -85,7 +85,7 @@ impl Engine {
             session: SessionId(order.session),
             id: OrderId(order.id),
             symbol: SymbolId(order.symbol),
-            side: order.side,
+            side: order.traits.side(),
             price: Price(self.levels.get(order.level).price()),
             open: Quantity(order.open),
             executed: Quantity(order.executed),

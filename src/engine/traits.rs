@@ -1,0 +1,97 @@
+//! What an order keeps from its first to its last day.
+
+use crate::command::Enter;
+use crate::domain::{PostOnly, SelfTrade, Side, TimeInForce};
+
+/// Firm, group, side, time in force, post-only and self-trade mode: one word, because every new
+/// order copies all of them and every hash of an order reads all of them.
+///
+/// ```text
+/// bit 0      16      32     36    40          44
+///   firm   │ group │ side │ tif │ post-only │ self-trade mode
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Traits(pub u64);
+
+impl Traits {
+    pub const NONE: Traits = Traits(0);
+
+    #[inline(always)]
+    pub fn of(enter: &Enter) -> Self {
+        Traits(
+            u64::from(enter.firm.0)
+                | u64::from(enter.group) << 16
+                | (enter.side as u64) << 32
+                | (enter.tif as u64) << 36
+                | (enter.post_only as u64) << 40
+                | (enter.self_trade as u64) << 44,
+        )
+    }
+
+    pub fn firm(self) -> u16 {
+        self.0 as u16
+    }
+
+    pub fn group(self) -> u16 {
+        (self.0 >> 16) as u16
+    }
+
+    #[inline(always)]
+    pub fn side(self) -> Side {
+        Side::from_code((self.0 >> 32) as u8 & 3).unwrap_or(Side::Buy)
+    }
+
+    #[inline(always)]
+    pub fn is_buy(self) -> bool {
+        self.side().is_buy()
+    }
+
+    pub fn tif(self) -> TimeInForce {
+        TimeInForce::from_code((self.0 >> 36) as u8 & 15).unwrap_or(TimeInForce::Day)
+    }
+
+    #[inline]
+    pub fn post_only(self) -> PostOnly {
+        PostOnly::from_code((self.0 >> 40) as u8 & 15).unwrap_or(PostOnly::Off)
+    }
+
+    pub fn self_trade(self) -> SelfTrade {
+        SelfTrade::from_code((self.0 >> 44) as u8).unwrap_or(SelfTrade::None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{FirmId, OrderId, OrderType, Price, Quantity};
+
+    #[test]
+    fn every_trait_reads_back() {
+        for &side in Side::ALL {
+            for &tif in TimeInForce::ALL {
+                for &post_only in PostOnly::ALL {
+                    for &self_trade in SelfTrade::ALL {
+                        let traits = Traits::of(&Enter {
+                            id: OrderId(u64::MAX),
+                            price: Price(i64::MAX),
+                            quantity: Quantity(u64::MAX),
+                            firm: FirmId(0xFEDC),
+                            group: 0xBA98,
+                            side,
+                            order_type: OrderType::MarketToLimit,
+                            tif,
+                            post_only,
+                            self_trade,
+                        });
+                        assert_eq!((traits.firm(), traits.group()), (0xFEDC, 0xBA98));
+                        assert_eq!((traits.side(), traits.tif()), (side, tif));
+                        assert_eq!(
+                            (traits.post_only(), traits.self_trade()),
+                            (post_only, self_trade)
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
