@@ -217,6 +217,7 @@ impl Config {
             durability: self.durability()?,
             segment_bytes: self.journal.segment_bytes,
             segments_ready: self.journal.segments_ready,
+            segments_last: u64::MAX,
             identity: venue::identity(self.matching_hash()),
         })
     }

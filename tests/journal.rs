@@ -4,7 +4,7 @@ use ringside::domain::{Nanos, SeqNo};
 use ringside::frame::{CommitMark, EpochStart, Frame, FrameKind};
 use ringside::journal::{
     Durability, Identity, JournalError, Lock, Options, Position, Reader, Recovered,
-    SEGMENT_BYTES_MIN, Tail, Writer, recover,
+    SEGMENT_BYTES_MIN, Tail, Writer, prepare_ahead, recover,
 };
 use std::path::Path;
 
@@ -16,6 +16,7 @@ fn options(dir: &Path) -> Options {
         durability: Durability::Pagecache,
         segment_bytes: SEGMENT_BYTES_MIN,
         segments_ready: 2,
+        segments_last: u64::MAX,
         identity: IDENTITY,
     }
 }
@@ -99,6 +100,26 @@ fn frames_come_back_over_many_segments_and_runs() {
         assert_eq!((frames == written, tail), (true, Tail::Clean));
         assert_eq!(position.segment, 1 + written.len() as u64 / 960);
     }
+}
+
+#[test]
+fn segments_made_ahead_are_used_and_more_follow_when_they_are_full() {
+    const PER_SEGMENT: u64 = 959;
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path());
+    let made = prepare_ahead(&mut options, 2 * PER_SEGMENT * 64).unwrap();
+    assert_eq!((made, options.segments_last), (3, 3));
+    let lock = Lock::take(dir.path()).unwrap();
+    let found = recover(&options, &lock, |_| Ok::<_, JournalError>(())).unwrap();
+    let mut writer = Writer::open(options, lock, &found).unwrap();
+    let mut sealer = Sealer::from(&found);
+    for _ in 0..5 * PER_SEGMENT {
+        writer.append(&sealer.command()).unwrap();
+    }
+    writer.close().unwrap();
+    let (frames, tail, position) = read(dir.path()).unwrap();
+    assert_eq!((frames.len() as u64, tail), (5 * PER_SEGMENT, Tail::Clean));
+    assert_eq!(position.segment, 5);
 }
 
 #[test]

@@ -80,6 +80,8 @@ pub struct Options {
     pub segment_bytes: u64,
     /// How many segments are prepared ahead.
     pub segments_ready: usize,
+    /// The number of the last segment that is prepared ahead: `u64::MAX` if there is no end.
+    pub segments_last: u64,
     /// Whose journal it is.
     pub identity: Identity,
 }

@@ -8,44 +8,58 @@ use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 
-/// The queue of prepared segments. When it is dropped the thread ends after the file it is at;
-/// prepared files stay and are used by the next writer.
+/// The queue of prepared segments, and the way back for those that are full. When it is dropped the
+/// thread ends after the file it is at; prepared files stay and are used by the next writer.
 pub(super) struct Preparer {
     ready: Receiver<Result<WriteSegment, JournalError>>,
+    finished: Sender<WriteSegment>,
 }
 
 impl Preparer {
     /// Starts to prepare segments from `first` on, `options.segments_ready` of them ahead.
     pub fn start(options: &Options, first: u64) -> Result<Self, JournalError> {
         let (sender, ready) = sync_channel(options.segments_ready.saturating_sub(1));
+        let (finished, to_unmap) = channel();
         let options = options.clone();
         let dir = options.dir.clone();
         std::thread::Builder::new()
             .name("preparer".into())
             .spawn(move || {
-                for number in first.. {
+                for number in first..=options.segments_last {
+                    to_unmap.try_iter().for_each(drop);
                     let prepared = prepare(&options, number);
                     let failed = prepared.is_err();
                     if sender.send(prepared).is_err() || failed {
                         return;
                     }
                 }
+                drop(sender);
+                // There is a last one: all together can wait until the writer has closed.
+                drop(to_unmap.iter().collect::<Vec<WriteSegment>>());
             })
             .map_err(JournalError::io(&dir, "start the preparer thread"))?;
-        Ok(Preparer { ready })
+        Ok(Preparer { ready, finished })
     }
 
-    /// The next segment. Waits if it is not ready yet.
-    pub fn next(&self) -> Result<WriteSegment, JournalError> {
-        self.ready.recv().expect("the preparer sends its error before it ends")
+    /// The segment `number`, which is the next one. Waits if it is not ready yet.
+    pub fn next(&self, options: &Options, number: u64) -> Result<WriteSegment, JournalError> {
+        // The preparer sends its error before it ends; otherwise it ends behind the last one.
+        self.ready.recv().unwrap_or_else(|_| prepare(options, number))
+    }
+
+    /// Takes a segment that is full: to unmap it takes milliseconds that no stage should spend.
+    pub fn finish(&self, segment: WriteSegment) {
+        // If the thread has ended, the segment is dropped here.
+        let _ = self.finished.send(segment);
     }
 }
 
 /// Makes as many segments as `bytes` of frames will need, so that a writer that is opened afterwards
-/// finds them and none has to be made while it runs. Gives their number.
-pub fn prepare_ahead(options: &Options, bytes: u64) -> Result<usize, JournalError> {
+/// finds them and none has to be made while it runs. Changes the options accordingly and gives the number
+/// of segments.
+pub fn prepare_ahead(options: &mut Options, bytes: u64) -> Result<u64, JournalError> {
     let _lock = Lock::take(&options.dir)?;
     let first = segment::list(&options.dir)?.last().map_or(1, |last| last + 1);
     // A frame that does not fit in the end of a segment opens the next one.
@@ -54,7 +68,9 @@ pub fn prepare_ahead(options: &Options, bytes: u64) -> Result<usize, JournalErro
     for number in first..first + count {
         prepare(options, number)?;
     }
-    Ok(count as usize)
+    options.segments_ready = options.segments_ready.max(count as usize);
+    options.segments_last = first + count - 1;
+    Ok(count)
 }
 
 /// Makes a segment file of zeros under its final name, or takes one that an earlier run prepared.
@@ -84,17 +100,22 @@ fn create(options: &Options, path: &Path) -> Result<(), JournalError> {
         .map_err(JournalError::io(&temporary, "create the segment"))?;
     fallocate(&file, FallocateFlags::empty(), 0, options.segment_bytes)
         .map_err(JournalError::errno(&temporary, "reserve space for the segment"))?;
-    if options.durability == Durability::Fsync {
-        // Pages written one by one stay single pages in the cache; larger ones would make a sync of
-        // 64 bytes write a megabyte.
-        let zeros = [0; PAGE_BYTES as usize];
-        for _ in 0..options.segment_bytes / PAGE_BYTES {
-            file.write_all(&zeros).map_err(JournalError::io(&temporary, "zero the segment"))?;
-        }
+    // Pages written one by one stay single pages in the cache; larger ones are much faster to make, but
+    // would make a sync of 64 bytes write a megabyte.
+    let synced = options.durability == Durability::Fsync;
+    let block_bytes = if synced { PAGE_BYTES } else { 1 << 20 };
+    let zeros = vec![0; block_bytes as usize];
+    let mut left = options.segment_bytes;
+    while left > 0 {
+        let block = &zeros[..left.min(block_bytes) as usize];
+        file.write_all(block).map_err(JournalError::io(&temporary, "zero the segment"))?;
+        left -= block.len() as u64;
+    }
+    if synced {
         file.sync_all().map_err(JournalError::io(&temporary, "sync the segment"))?;
     }
     std::fs::rename(&temporary, path).map_err(JournalError::io(path, "name the segment"))?;
-    if options.durability == Durability::Fsync {
+    if synced {
         sync_dir(&options.dir)?;
     }
     Ok(())

@@ -57,7 +57,7 @@ impl Writer {
             }
             None => {
                 let preparer = Preparer::start(&options, 1)?;
-                (preparer.next()?, 0, preparer)
+                (preparer.next(&options, 1)?, 0, preparer)
             }
         };
         let mut writer = Writer {
@@ -150,7 +150,8 @@ impl Writer {
         self.segment.store(self.offset, end.bytes());
         self.offset += end.bytes().len() as u64;
         self.commit()?;
-        self.segment = self.preparer.next()?;
+        let next = self.preparer.next(&self.options, self.segment.number + 1)?;
+        self.preparer.finish(std::mem::replace(&mut self.segment, next));
         self.begin_segment();
         Ok(())
     }

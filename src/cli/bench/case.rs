@@ -107,8 +107,7 @@ impl Case<'_> {
         self.refuse_commands(dir)?;
         let mut options = self.config.journal_options(dir)?;
         let began = Instant::now();
-        let prepared = journal::prepare_ahead(&options, self.load.journal_bytes())?;
-        options.segments_ready = options.segments_ready.max(prepared);
+        let prepared = journal::prepare_ahead(&mut options, self.load.journal_bytes())?;
         let seconds = began.elapsed().as_secs_f64();
         progress::say(&format!("prepared {prepared} journal segments in {seconds:.2} s"));
 
