@@ -122,7 +122,9 @@ fn run(frames: &[Frame]) -> [Duration; 4] {
 }
 
 fn append(options: &Options, frames: &[Frame]) -> Duration {
-    let mut writer = open(options, &options.dir);
+    let mut options = options.clone();
+    journal::prepare_ahead(&mut options, frames.len() as u64 * 64 + 4096).expect("there is space");
+    let mut writer = open(&options, &options.dir);
     let mut time = Duration::ZERO;
     for batch in frames.chunks(BATCH) {
         let clock = Instant::now();
