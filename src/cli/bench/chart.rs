@@ -43,10 +43,10 @@ pub fn percentiles(path: &Path, title: &str, outcome: &Outcome) -> Result<(), Cl
     draw(path, title, ("percentile", "latency"), curves, true, &nines)
 }
 
-/// Latency by rate.
+/// Latency by the rate that was asked for.
 pub fn rates(path: &Path, title: &str, curves: Vec<Curve>) -> Result<(), CliError> {
     let millions = |x: &f64| format!("{:.1} M/s", x / 1e6);
-    draw(path, title, ("rate reached", "latency"), curves, false, &millions)
+    draw(path, title, ("rate asked", "latency"), curves, false, &millions)
 }
 
 fn draw(

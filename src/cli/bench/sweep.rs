@@ -135,9 +135,9 @@ fn draw(args: &SweepArgs, config: &Config, rows: &[Row]) -> Result<(), CliError>
         name: name.to_string(),
         points: rows
             .iter()
-            .map(|Row { outcome, .. }| {
+            .map(|Row { asked, outcome, .. }| {
                 let ns = outcome.corrected().histogram.value_at_quantile(quantile);
-                (outcome.rate(), ns.max(1) as f64)
+                (*asked as f64, ns.max(1) as f64)
             })
             .collect(),
     };
