@@ -102,7 +102,7 @@ impl Options {
 
 fn run(options: &Options) -> Result<(), CliError> {
     const QUICK: usize = 10;
-    println!("{}, middle of {} runs, W1\n", Machine::this(), options.runs);
+    println!("W1, the middle of {} runs; {}\n", options.runs, Machine::this());
     let mut stages = String::new();
     println!("| case | threads | reached | goal | | p50 | p99 | p99.9 | max | over the runs |");
     println!("|---|---|---:|---|---|---:|---:|---:|---:|---|");

@@ -1,8 +1,10 @@
 //! What the machine says of itself: no figure means anything without it.
 
+use super::figures::duration;
 use crate::pipeline::plan::allowed_cores;
 use serde::Serialize;
 use std::fs::read_to_string;
+use std::time::{Duration, Instant};
 
 /// The machine, as far as a figure depends on it.
 #[derive(Clone, Debug, Serialize)]
@@ -17,6 +19,47 @@ pub struct Machine {
     pub kernel: String,
     /// Work that waited for a core in the last minute, before the run.
     pub load_average: String,
+    /// How much of a loop that does nothing is lost on each of the cores: no figure can be better.
+    pub gaps: Vec<Gaps>,
+}
+
+/// Gaps of more than 10 µs in a loop that only looks at the clock.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Gaps {
+    /// The share of the time in them, in percent.
+    pub lost_percent: f64,
+    /// The longest.
+    pub longest_ns: u64,
+}
+
+impl Gaps {
+    fn on_core(id: usize) -> Self {
+        const LOOK: Duration = Duration::from_millis(250);
+        const GAP: Duration = Duration::from_micros(10);
+        core_affinity::set_for_current(core_affinity::CoreId { id });
+        let began = Instant::now();
+        let (mut at, mut lost, mut longest) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        while at < LOOK {
+            let now = began.elapsed();
+            let gap = now - at;
+            if gap > GAP {
+                lost += gap;
+                longest = longest.max(gap);
+            }
+            at = now;
+        }
+        let lost_percent = 100.0 * lost.as_secs_f64() / at.as_secs_f64();
+        Gaps { lost_percent, longest_ns: longest.as_nanos() as u64 }
+    }
+
+    /// On all cores at once, each with a thread of its own, as the pipeline has them.
+    fn on_cores(cores: &[usize]) -> Vec<Self> {
+        std::thread::scope(|scope| {
+            let look = |&core| scope.spawn(move || Self::on_core(core));
+            let looking: Vec<_> = cores.iter().map(look).collect();
+            looking.into_iter().map(|core| core.join().expect("it only looks")).collect()
+        })
+    }
 }
 
 impl Machine {
@@ -31,9 +74,11 @@ impl Machine {
         let [name, release] = [uname.sysname(), uname.release()].map(|text| text.to_string_lossy());
         let load = read_to_string("/proc/loadavg").unwrap_or_default();
         let first = load.split_ascii_whitespace().next();
+        let cores = allowed_cores();
         Machine {
+            gaps: Gaps::on_cores(&cores),
             cpu: field("model name").unwrap_or("unknown").to_string(),
-            cores: allowed_cores(),
+            cores,
             virtual_machine: field("flags")
                 .is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
             kernel: format!("{name} {release}"),
@@ -52,6 +97,15 @@ impl std::fmt::Display for Machine {
             self.cores.len(),
             self.kernel,
             self.load_average
-        )
+        )?;
+        for (core, gaps) in self.cores.iter().zip(&self.gaps) {
+            let (lost, longest) = (gaps.lost_percent, duration(gaps.longest_ns));
+            write!(
+                f,
+                "\n            an empty loop on core {core} lost {lost:.2} % to gaps over 10 µs, the \
+                 longest {longest}"
+            )?;
+        }
+        Ok(())
     }
 }
