@@ -70,7 +70,7 @@ pub struct PipelineSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineSection {
-    /// Live orders that each shard has room for before it grows; 80 bytes each.
+    /// Live orders that each shard has room for before it grows; about 110 bytes each.
     pub orders: usize,
     /// Commands from one hash probe in the journal to the next.
     pub hash_probe_interval: u64,
