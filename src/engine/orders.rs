@@ -93,18 +93,14 @@ const BLOCK_BITS: u32 = 6;
 const HIGHEST_MAX: u32 = 1 << 16;
 
 impl Orders {
-    /// Room for `capacity` live orders before anything has to grow. The room is written to here, so
-    /// that no order waits for the system to find a page.
+    /// Room for `capacity` live orders before anything has to grow.
     pub fn with_capacity(capacity: usize) -> Self {
         let capacity = capacity.max(1024);
         let mut slab = Vec::with_capacity(capacity + 1);
         slab.push(Order::NONE);
-        let mut buckets = vec![Slot::MAX; (capacity * BUCKETS_PER_ORDER).next_power_of_two()];
-        buckets.fill(NIL);
+        let buckets = vec![NIL; (capacity * BUCKETS_PER_ORDER).next_power_of_two()];
         let shift = 64 - buckets.len().ilog2();
-        let mut orders = Orders { slab, free: NIL, live: 0, buckets, shift, highest: vec![] };
-        orders.grow(capacity);
-        orders
+        Orders { slab, free: NIL, live: 0, buckets, shift, highest: vec![] }
     }
 
     pub fn live(&self) -> usize {
@@ -273,7 +269,7 @@ impl Orders {
         self.slab.extend((first..last).map(linked));
         self.slab.push(Order { next: self.free, ..Order::NONE });
         self.free = first as Slot;
-        while (self.slab.len() - 1) * BUCKETS_PER_ORDER > self.buckets.len() {
+        while self.slab.len() * BUCKETS_PER_ORDER > self.buckets.len() {
             self.grow_index();
         }
     }
