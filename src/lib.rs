@@ -1,4 +1,11 @@
 //! Ringside: a stock exchange core for one machine.
+//!
+//! A command comes in through a [`gateway`], gets its place and time from the sequencer of the
+//! [`pipeline`], is stored as a [`frame`] in the [`journal`], is applied to the books of an [`engine`], and
+//! comes out as [`report`]s in the venue's one order. [`replay`] does the same from the journal alone, and
+//! [`venue`] ties both together: open, run, close.
+//!
+//! A program that only wants an order book uses [`engine`] directly.
 
 pub mod cli;
 pub mod command;

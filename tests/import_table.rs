@@ -42,7 +42,7 @@ const STAGES: &[(&str, &[&str])] = &[
     ("replicator", &["frame"]),
     ("matcher", &["frame", "report", "matching_shard"]),
     ("publisher", &["frame", "report", "report_order"]),
-    ("trace", &["frame"]),
+    ("trace", &["domain", "frame"]),
     ("plan", &["journal"]),
     ("runner", &[]),
     ("mod", &["domain", "frame", "journal", "matching_shard", "report", "report_order"]),
@@ -51,7 +51,7 @@ const STAGES: &[(&str, &[&str])] = &[
 /// Crates that are at home in one place.
 const HOMES: &[(&str, &[&str])] = &[
     ("disruptor", &["src/pipeline/mod.rs", "src/pipeline/stage.rs"]),
-    ("core_affinity", &["src/pipeline/mod.rs", "src/pipeline/plan.rs"]),
+    ("core_affinity", &["src/pipeline/plan.rs"]),
     ("memmap2", &["src/journal/segment.rs"]),
     ("clap", &["src/cli"]),
 ];

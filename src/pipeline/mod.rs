@@ -46,7 +46,7 @@ use publisher::Publisher;
 use replicator::Replicator;
 use runner::Task;
 use sequencer::{FrameSlots, Sequencer};
-use stage::{Poll, Progress};
+use stage::{Consume, Poll, Progress};
 use trace::Stamped;
 
 /// How the pipeline is laid out.
@@ -114,20 +114,14 @@ where
         Durability::Fsync => layout.ring_slots,
         Durability::Volatile | Durability::Pagecache => batch_max,
     };
-    let (_, _, crc) = parts.last;
-    let seqno = parts.last.0.0;
+    let (seqno, _, _) = parts.last;
+    let stamped_at = |point| trace.map(|trace| (trace, point));
     let (probe_sender, probe_receiver) = std::sync::mpsc::channel();
     let volatile = parts.writer.durability() == Durability::Volatile;
     let mut journaler = Journaler::new(parts.writer);
     let mut replicator = Replicator::default();
-    let mut sequencer = Sequencer::new(
-        parts.source,
-        parts.clock,
-        control,
-        trace,
-        probe_receiver,
-        (parts.last.0, parts.last.1, crc),
-    );
+    let mut sequencer =
+        Sequencer::new(parts.source, parts.clock, control, trace, probe_receiver, parts.last);
     let mut publisher = Publisher::new(parts.order, parts.subscriber, control, probe_sender);
 
     let mut report_pollers = vec![];
@@ -144,30 +138,14 @@ where
     let (journal_poller, ring) = ring.new_event_poller();
     let (replica_poller, ring) = ring.new_event_poller();
 
-    let mut tasks: Vec<(StageName, Task<'_>)> = vec![
-        (
-            StageName::Journaler,
-            stage_task(
-                journal_poller,
-                &mut journaler,
-                gate_batch_max,
-                trace,
-                Point::Journaled,
-                seqno,
-            ),
-        ),
-        (
-            StageName::Replicator,
-            stage_task(
-                replica_poller,
-                &mut replicator,
-                gate_batch_max,
-                None,
-                Point::Journaled,
-                seqno,
-            ),
-        ),
-    ];
+    let mut tasks: Vec<(StageName, Task<'_>)> = vec![];
+    let journaler_stage = Stamped::new(&mut journaler, stamped_at(Point::Journaled), seqno);
+    tasks.push((StageName::Journaler, stage_task(journal_poller, journaler_stage, gate_batch_max)));
+    let replicator_stage = Stamped::new(&mut replicator, None, seqno);
+    tasks.push((
+        StageName::Replicator,
+        stage_task(replica_poller, replicator_stage, gate_batch_max),
+    ));
     // The two arms differ only in what stands before the matchers and the publisher.
     macro_rules! behind_the_gate {
         ($ring:expr) => {{
@@ -175,7 +153,8 @@ where
             for (shard, matcher) in matchers.iter_mut().enumerate() {
                 let (poller, next) = ring.new_event_poller();
                 ring = next;
-                let task = matcher_task(poller, matcher, batch_max, trace, seqno);
+                let matcher = Stamped::new(matcher, stamped_at(Point::Matched), seqno);
+                let task = matcher_task(poller, matcher, batch_max);
                 tasks.push((StageName::Matcher(shard as u32), task));
             }
             let (poller, ring) = ring.new_event_poller();
@@ -214,9 +193,7 @@ fn run_threads(plan: &ThreadPlan, mut tasks: Vec<(StageName, Task<'_>)>) {
             }
             let name = spec.stages[0].to_string();
             let run = move || {
-                if let Some(id) = spec.core {
-                    core_affinity::set_for_current(core_affinity::CoreId { id });
-                }
+                spec.core.into_iter().for_each(plan::pin);
                 runner::run(own, spec.idle);
             };
             std::thread::Builder::new()
@@ -228,29 +205,22 @@ fn run_threads(plan: &ThreadPlan, mut tasks: Vec<(StageName, Task<'_>)>) {
     });
 }
 
-fn stage_task<'a, S: stage::Consume<Frame> + Send>(
+fn stage_task<'a>(
     mut poller: impl Poll<Frame> + Send + 'a,
-    stage: &'a mut S,
+    mut stage: impl Consume<Frame> + Send + 'a,
     batch_max: usize,
-    trace: Option<&'a Trace>,
-    point: Point,
-    seqno: u64,
 ) -> Task<'a> {
-    let mut stage = Stamped::new(stage, trace, point, seqno);
     Box::new(move || poller.poll_into(&mut stage, batch_max))
 }
 
 fn matcher_task<'a, R: ReportSlots + Send>(
     mut poller: impl Poll<Frame> + Send + 'a,
-    matcher: &'a mut Matcher<R>,
+    mut matcher: Stamped<'a, Matcher<R>>,
     batch_max: usize,
-    trace: Option<&'a Trace>,
-    seqno: u64,
 ) -> Task<'a> {
-    let mut stage = Stamped::new(matcher, trace, Point::Matched, seqno);
-    Box::new(move || match poller.poll_into(&mut stage, batch_max) {
-        Progress::Ended if stage.stage().hand_over() => {
-            stage.stage().close();
+    Box::new(move || match poller.poll_into(&mut matcher, batch_max) {
+        Progress::Ended if matcher.stage().hand_over() => {
+            matcher.stage().close();
             Progress::Ended
         }
         Progress::Ended => Progress::Did(0),

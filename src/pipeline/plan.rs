@@ -46,6 +46,11 @@ pub fn allowed_cores() -> Vec<usize> {
     core_affinity::get_core_ids().unwrap_or_default().iter().map(|core| core.id).collect()
 }
 
+/// Ties the calling thread to a core. It goes on where it is if the system says no.
+pub fn pin(id: usize) {
+    core_affinity::set_for_current(core_affinity::CoreId { id });
+}
+
 impl ThreadPlan {
     /// Reads a plan: `auto`, `single`, `two`, or the threads as text.
     pub fn parse(

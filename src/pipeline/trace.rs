@@ -2,6 +2,7 @@
 //! production, where no stage but the sequencer reads a clock.
 
 use super::stage::{Consume, Fatal};
+use crate::domain::SeqNo;
 use crate::frame::Frame;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -102,8 +103,9 @@ pub(super) struct Stamped<'a, S> {
 }
 
 impl<'a, S> Stamped<'a, S> {
-    pub fn new(stage: &'a mut S, trace: Option<&'a Trace>, point: Point, seqno: u64) -> Self {
-        Stamped { stage, trace: trace.map(|trace| (trace, point)), stamped: seqno, seqno }
+    /// Stamps `stage`, if there is a trace, from the command behind `seqno` on.
+    pub fn new(stage: &'a mut S, trace: Option<(&'a Trace, Point)>, seqno: SeqNo) -> Self {
+        Stamped { stage, trace, stamped: seqno.0, seqno: seqno.0 }
     }
 
     pub fn stage(&mut self) -> &mut S {

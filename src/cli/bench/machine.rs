@@ -1,7 +1,7 @@
 //! What the machine says of itself: no figure means anything without it.
 
 use super::figures::duration;
-use crate::pipeline::plan::allowed_cores;
+use crate::pipeline::plan::{allowed_cores, pin};
 use serde::Serialize;
 use std::fs::read_to_string;
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ impl Gaps {
     fn on_core(id: usize) -> Self {
         const LOOK: Duration = Duration::from_millis(250);
         const GAP: Duration = Duration::from_micros(10);
-        core_affinity::set_for_current(core_affinity::CoreId { id });
+        pin(id);
         let began = Instant::now();
         let (mut at, mut lost, mut longest) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
         while at < LOOK {
