@@ -61,7 +61,10 @@ pub fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
     })?;
     let kept = if temporary.is_some() { " (temporary)" } else { "" };
     eprintln!("ringside: threads: {}", layout.plan);
-    eprintln!("ringside: journal: {}{kept}, {}", dir.display(), config.journal.durability);
+    let durability = config.durability()?;
+    let (mode, promise) = (durability.name(), durability.promise());
+    eprintln!("ringside: journal: {}{kept}", dir.display());
+    eprintln!("ringside: {mode}: {promise}");
     if let Some(cut) = &venue.cut {
         let (bytes, kept) = (cut.bytes, cut.kept.display());
         eprintln!(

@@ -127,7 +127,7 @@ fn print_content(
     println!("epoch         {}", reader.epoch());
     println!("end           segment {} offset {}, {tail}", end.segment, end.offset);
     for (kind, count) in &content.kinds {
-        println!("  {kind:<14}{count}");
+        println!("  {kind:<16}{count}");
     }
     if verified {
         println!("ok: every checksum and the whole chain");

@@ -2,7 +2,7 @@
 
 use super::preparer::Preparer;
 use super::segment::{PAGE_BYTES, SegmentHeader, WriteSegment};
-use super::{Durability, JournalError, Options, Position, Recovered};
+use super::{Durability, JournalError, Options, Recovered};
 use crate::domain::{Nanos, SeqNo};
 use crate::frame::{FRAME_BYTES_MIN, Frame, FrameKind};
 use rustix::fs::{FlockOperation, flock};
@@ -90,11 +90,6 @@ impl Writer {
     /// The last command.
     pub fn seqno(&self) -> SeqNo {
         SeqNo(self.seqno)
-    }
-
-    /// The place of the next frame.
-    pub fn position(&self) -> Position {
-        Position { segment: self.segment.number, offset: self.offset }
     }
 
     /// Stores a frame behind the last one. It counts, under `fsync`, after the next

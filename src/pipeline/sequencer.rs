@@ -231,3 +231,124 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         published
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Action;
+    use crate::domain::{OrderId, SessionId, SymbolId};
+    use crate::reason::Reason;
+    use std::cell::Cell;
+    use std::sync::mpsc::channel;
+
+    /// Cancels with rising ids, so many and then nothing.
+    struct Cancels(u64);
+
+    impl CommandSource for Cancels {
+        fn poll(&mut self) -> Polled {
+            if self.0 == 0 {
+                return Polled::Idle;
+            }
+            self.0 -= 1;
+            let (session, symbol) = (SessionId(1), SymbolId(1));
+            let action = Action::Cancel { id: OrderId(self.0) };
+            let command = Command { session, symbol, verdict: Reason::None, action };
+            Polled::Command { command, time: None, intended_ns: 0 }
+        }
+    }
+
+    /// A clock that is set by hand.
+    struct ByHand<'a>(&'a Cell<u64>);
+
+    impl Clock for ByHand<'_> {
+        fn now(&mut self) -> Nanos {
+            Nanos(self.0.get())
+        }
+    }
+
+    /// A ring of so many slots that nobody reads.
+    struct Slots(Vec<Frame>, usize);
+
+    impl FrameSlots for Slots {
+        fn try_publish(&mut self, frame: &Frame) -> bool {
+            let room = self.0.len() < self.1;
+            if room {
+                self.0.push(*frame);
+            }
+            room
+        }
+    }
+
+    fn sequencer<'a>(
+        commands: u64,
+        now: &'a Cell<u64>,
+        control: &'a Control,
+    ) -> Sequencer<'a, Cancels, ByHand<'a>> {
+        let last = (SeqNo(7), Nanos(1_000), 99);
+        Sequencer::new(Cancels(commands), ByHand(now), control, None, channel().1, last)
+    }
+
+    fn kinds(frames: &[Frame]) -> Vec<FrameKind> {
+        frames.iter().map(|frame| frame.kind().unwrap()).collect()
+    }
+
+    #[test]
+    fn numbers_rise_by_one_time_never_falls_and_every_frame_continues_the_chain() {
+        let (now, control) = (Cell::new(0), Control::default());
+        let mut sequencer = sequencer(100, &now, &control);
+        let mut ring = Slots(vec![], 1000);
+        for time in [2_000, 1_500, 900, 3_000] {
+            now.set(time);
+            assert_eq!(sequencer.step(&mut ring, 25), Progress::Did(25));
+        }
+        let times: Vec<u64> = ring.0.iter().map(|frame| frame.header.time).collect();
+        assert_eq!((times[0], times[99]), (2_000, 3_000));
+        assert!(times.is_sorted());
+        let mut crc = 99;
+        for (frame, seqno) in ring.0.iter().zip(8..) {
+            assert_eq!((frame.header.seqno, frame.header.crc), (seqno, frame.checksum(crc)));
+            crc = frame.header.crc;
+        }
+    }
+
+    #[test]
+    fn a_full_ring_holds_a_command_back_and_loses_none() {
+        let (now, control) = (Cell::new(5_000), Control::default());
+        let mut sequencer = sequencer(10, &now, &control);
+        let mut ring = Slots(vec![], 4);
+        assert_eq!(sequencer.step(&mut ring, 100), Progress::Did(4));
+        assert_eq!(sequencer.step(&mut ring, 100), Progress::Did(0));
+        assert_eq!(control.ring_full.load(Ordering::Relaxed), 2);
+        // A stop ends the source, not the command that is held.
+        control.stop.store(true, Ordering::Relaxed);
+        ring.1 = 100;
+        assert_eq!(sequencer.step(&mut ring, 100), Progress::Ended);
+        let seqnos: Vec<u64> = ring.0.iter().map(|frame| frame.header.seqno).collect();
+        assert_eq!(seqnos, [8, 9, 10, 11, 12]);
+    }
+
+    #[test]
+    fn commit_marks_come_after_many_commands_and_after_a_pause() {
+        let (now, control) = (Cell::new(5_000), Control::default());
+        let mut sequencer = sequencer(MARK_INTERVAL_COMMANDS + 1, &now, &control);
+        let mut ring = Slots(vec![], 10_000);
+        sequencer.step(&mut ring, 10_000);
+        let mark = ring.0.iter().position(|f| f.kind() == Some(FrameKind::CommitMark)).unwrap();
+        assert_eq!(mark as u64, MARK_INTERVAL_COMMANDS);
+        assert_eq!(ring.0[mark].body::<CommitMark>(), Some(&CommitMark { committed: 0 }));
+        // The last command is marked when it has been released and nothing follows it for a while.
+        let last = ring.0.last().unwrap().header.seqno;
+        for (released, time, marked) in
+            [(last - 1, 9_000_000, false), (last, 9_000_000, true), (last, 99_000_000, true)]
+        {
+            control.released.store(released, Ordering::Relaxed);
+            now.set(time);
+            sequencer.step(&mut ring, 10);
+            let end = kinds(&ring.0[mark + 1..]);
+            let expected = [FrameKind::Cancel, FrameKind::CommitMark];
+            assert_eq!(end, expected[..1 + usize::from(marked)]);
+        }
+        let mark = ring.0.last().unwrap().body::<CommitMark>().unwrap();
+        assert_eq!(mark.committed, last);
+    }
+}
