@@ -137,7 +137,10 @@ fn append(options: &Options, frames: &[Frame]) -> Duration {
     // Two, so that each proves the other.
     for _ in 0..2 {
         let mut mark = Frame::default();
-        mark.write(FrameKind::CommitMark, &CommitMark { committed: frames.len() as u64 });
+        mark.write(
+            FrameKind::CommitMark,
+            &CommitMark { committed: frames.len() as u64, synced: 0 },
+        );
         writer.append_bookkeeping(Nanos(0), mark).expect("there is space");
     }
     writer.close().expect("the device works");

@@ -12,7 +12,8 @@ use crate::domain::{
     FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SeqNo,
     SessionId, Side, SymbolId, Tick, TimeInForce,
 };
-use crate::frame::{Frame, FrameKind};
+use crate::durability::Durability;
+use crate::frame::{Frame, FrameKind, SetDurability};
 use crate::reason::Reason;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
@@ -78,6 +79,8 @@ pub enum Action {
         /// Its name.
         name: Name,
     },
+    /// Another durability mode from here on.
+    SetDurability(Durability),
 }
 
 /// A new order.
@@ -158,6 +161,7 @@ impl Action {
             Action::DefineSymbol(_) => FrameKind::DefineSymbol,
             Action::DefineSession { .. } => FrameKind::DefineSession,
             Action::DefineFirm { .. } => FrameKind::DefineFirm,
+            Action::SetDurability(_) => FrameKind::SetDurability,
         }
     }
 }
@@ -287,6 +291,9 @@ impl Command {
             ),
             Action::DefineFirm { firm, name } => frame
                 .write(FrameKind::DefineFirm, &DefineNameBody { name, firm: firm.0, zero: [0; 3] }),
+            Action::SetDurability(durability) => {
+                frame.write(FrameKind::SetDurability, &SetDurability { durability })
+            }
         }
         frame.header.verdict = self.verdict as u8;
         frame.header.session = self.session.0;
@@ -349,6 +356,9 @@ impl Command {
             FrameKind::DefineFirm => {
                 let b: &DefineNameBody = frame.body()?;
                 Action::DefineFirm { firm: FirmId(b.firm), name: b.name }
+            }
+            FrameKind::SetDurability => {
+                Action::SetDurability(frame.body::<SetDurability>()?.durability)
             }
             FrameKind::EpochStart
             | FrameKind::CommitMark

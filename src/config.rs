@@ -2,7 +2,8 @@
 //! flags. Every limit of the venue is named here and checked against the others at the start.
 
 use crate::domain::SymbolId;
-use crate::journal::{Durability, Options, SEGMENT_BYTES_MIN};
+use crate::durability::Durability;
+use crate::journal::{Kernel, Options, SEGMENT_BYTES_MIN};
 use crate::pipeline::plan::{ThreadPlan, allowed_cores};
 use crate::pipeline::{Idle, Layout};
 use crate::replay::Shape;
@@ -11,6 +12,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -191,23 +193,20 @@ impl Config {
         let pipeline = &self.pipeline;
         let idle = pipeline.idle.parse();
         let idle = idle.map_err(|error| ConfigError(format!("config: pipeline.idle: {error}")))?;
-        let plan =
-            ThreadPlan::parse(&pipeline.plan, pipeline.shards, idle, self.durability()?, cores);
+        let durability = self.durability()?;
+        let plan = ThreadPlan::parse(&pipeline.plan, pipeline.shards, idle, durability, cores);
         Ok(Layout {
             plan: plan.map_err(|error| ConfigError(format!("config: pipeline.plan: {error}")))?,
             ring_slots: pipeline.ring_slots,
             report_slots: pipeline.report_slots,
             batch_max: pipeline.batch_max,
+            durability,
         })
     }
 
     /// How the engines are laid out.
     pub fn shape(&self) -> Shape {
-        Shape {
-            shards: self.pipeline.shards,
-            orders: self.engine.orders,
-            probe_interval: self.engine.hash_probe_interval,
-        }
+        Shape { shards: self.pipeline.shards, orders: self.engine.orders }
     }
 
     /// How the journal in `dir` is kept.
@@ -215,10 +214,12 @@ impl Config {
         Ok(Options {
             dir: dir.to_path_buf(),
             durability: self.durability()?,
+            probe_interval: self.engine.hash_probe_interval,
             segment_bytes: self.journal.segment_bytes,
             segments_ready: self.journal.segments_ready,
             segments_last: u64::MAX,
             identity: venue::identity(self.matching_hash()),
+            device: Arc::new(Kernel),
         })
     }
 

@@ -17,6 +17,7 @@
 //! the last command), so that the same commands get the same numbers whatever the threads were doing.
 
 use crate::domain::{Nanos, SeqNo, SessionId, SymbolId, byte_enum};
+use crate::durability::Durability;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 /// The shortest frame, one cache line, in bytes.
@@ -47,6 +48,8 @@ byte_enum! {
         DefineSession = 17 "define_session",
         /// A new firm.
         DefineFirm = 18 "define_firm",
+        /// Another durability mode.
+        SetDurability = 19 "set_durability",
         /// A writer began to append: the first frame of each of its runs.
         EpochStart = 128 "epoch_start",
         /// Everything up to a sequence number was committed when this was written.
@@ -221,11 +224,17 @@ impl Frame {
 }
 
 /// The body of [`FrameKind::EpochStart`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct EpochStart {
     /// The number of this run, one more than that of the run before.
     pub epoch: u64,
+    /// In this run a hash probe describes each command whose number is a multiple of this.
+    pub probe_interval: u64,
+    /// The mode in which it begins.
+    pub durability: Durability,
+    /// Zero.
+    pub zero: [u8; 7],
 }
 
 /// The body of [`FrameKind::CommitMark`].
@@ -234,6 +243,16 @@ pub struct EpochStart {
 pub struct CommitMark {
     /// The highest sequence number that had been committed.
     pub committed: u64,
+    /// The highest sequence number that was known to be on the device.
+    pub synced: u64,
+}
+
+/// The body of [`FrameKind::SetDurability`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SetDurability {
+    /// The mode from this command on.
+    pub durability: Durability,
 }
 
 /// The body of [`FrameKind::HashProbe`].
@@ -256,7 +275,7 @@ mod tests {
 
     fn frame(seqno: u64, previous: u32) -> Frame {
         let mut frame = Frame::default();
-        frame.write(FrameKind::EpochStart, &EpochStart { epoch: seqno });
+        frame.write(FrameKind::CommitMark, &CommitMark { committed: seqno, synced: 0 });
         frame.seal(SeqNo(seqno), Nanos(7), previous);
         frame
     }

@@ -80,6 +80,7 @@ impl OutputHash {
 mod tests {
     use super::*;
     use crate::domain::{Nanos, SeqNo};
+    use crate::durability::Durability;
     use crate::report::Report;
     use std::collections::HashSet;
 
@@ -125,7 +126,9 @@ mod tests {
 
     #[test]
     fn the_output_hash_depends_on_every_bit_and_on_the_order() {
-        let one = Published { seqno: SeqNo(1), index: 0, time: Nanos(9), report: Report::BLANK };
+        let (time, durability) = (Nanos(9), Durability::Fsync);
+        let report = Report::BLANK;
+        let one = Published { seqno: SeqNo(1), index: 0, time, durability, report };
         let hash_of = |list: &[Published]| {
             let mut hash = OutputHash::default();
             list.iter().for_each(|p| hash.add(p));

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod domain;
+pub mod durability;
 pub mod engine;
 pub mod frame;
 pub mod gateway;

@@ -3,7 +3,7 @@
 
 use crate::command::{self, Sequenced};
 use crate::engine::{Engine, Shard};
-use crate::frame::Frame;
+use crate::frame::{EpochStart, Frame, FrameKind};
 use crate::report::Report;
 use crate::report_order::state_hash_report;
 
@@ -33,12 +33,11 @@ impl MatchingShard {
     /// does not wait long for the last.
     pub const BATCH_COMMANDS_MAX: usize = 64;
 
-    /// A shard that gives its state hash after each command whose number is a multiple of
-    /// `probe_interval`.
-    pub fn new(shard: Shard, engine: Engine, probe_interval: u64) -> Self {
+    /// A shard at work. Each epoch start that it sees says after which commands it gives its state hash.
+    pub fn new(shard: Shard, engine: Engine) -> Self {
         let batch = Vec::with_capacity(Self::BATCH_COMMANDS_MAX);
         let reports = Vec::with_capacity(4096);
-        MatchingShard { shard, engine, probe_interval, probe_from: 0, batch, reports }
+        MatchingShard { shard, engine, probe_interval: u64::MAX, probe_from: 0, batch, reports }
     }
 
     /// Which part of the venue it owns.
@@ -56,6 +55,9 @@ impl MatchingShard {
     pub fn frame(&mut self, frame: &Frame) -> Result<(), UnreadableCommand> {
         let Some(kind) = frame.kind() else { return Err(unreadable(frame)) };
         if !kind.is_command() {
+            if kind == FrameKind::EpochStart {
+                self.begin_epoch(frame);
+            }
             return Ok(());
         }
         if self.shard.concerns(frame.symbol(), command::is_venue_wide(kind, frame.symbol())) {
@@ -75,6 +77,13 @@ impl MatchingShard {
     pub fn apply(&mut self) {
         self.engine.apply_batch(&self.batch, &mut self.reports);
         self.batch.clear();
+    }
+
+    #[cold]
+    fn begin_epoch(&mut self, frame: &Frame) {
+        if let Some(start) = frame.body::<EpochStart>() {
+            (self.probe_interval, self.probe_from) = (start.probe_interval.max(1), 0);
+        }
     }
 
     #[cold]

@@ -97,6 +97,7 @@ reasons! {
     Unsupported = 42 "unsupported", Reject(0x0003), fix 11, "A combination of type, time in force and options that the venue does not serve.";
     DuplicateName = 43 "duplicate_name", Reject(0x000A), fix 99, "The symbol, session or firm exists already.";
     InvalidDefinition = 44 "invalid_definition", Reject(0x000A), fix 99, "A definition with values out of range.";
+    LowSpace = 45 "low_space", Reject(0x0003), fix 99, "The journal is short of space: orders can be cancelled, not entered.";
 }
 
 #[cfg(test)]

@@ -18,8 +18,6 @@ pub struct Shape {
     pub shards: u32,
     /// Live orders that each shard has room for before it grows.
     pub orders: usize,
-    /// Commands from one hash probe to the next.
-    pub probe_interval: u64,
 }
 
 /// What can end a replay.
@@ -69,12 +67,11 @@ pub struct Replay<U> {
 impl<U: Subscriber> Replay<U> {
     /// A venue before its first command.
     pub fn new(shape: Shape, subscriber: U) -> Self {
-        let Shape { shards: count, orders, probe_interval } = shape;
-        let shard =
-            |index| MatchingShard::new(Shard { index, count }, Engine::new(orders), probe_interval);
+        let Shape { shards: count, orders } = shape;
+        let shard = |index| MatchingShard::new(Shard { index, count }, Engine::new(orders));
         Replay {
             shards: (0..count).map(shard).collect(),
-            order: ReportOrder::new(count, probe_interval),
+            order: ReportOrder::new(count),
             subscriber,
             seqno: 0,
             waiting: 0,

@@ -4,6 +4,7 @@ use crate::domain::{
     MatchNumber, Nanos, OrderId, OrderNumber, Price, Quantity, SeqNo, SessionId, Side, SymbolId,
     byte_enum,
 };
+use crate::durability::Durability;
 use crate::reason::Reason;
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
@@ -26,6 +27,8 @@ byte_enum! {
         MassCanceled = 7 "mass_canceled",
         /// An instrument, a session or a firm was defined.
         Defined = 8 "defined",
+        /// Another durability mode is in force: its code is in `other`.
+        DurabilitySet = 9 "durability_set",
         /// Not for the world: the state hash of one shard, in `quantity` and `open`.
         StateHash = 128 "state_hash",
     }
@@ -130,6 +133,9 @@ pub struct Published {
     pub index: u32,
     /// Official time.
     pub time: Nanos,
+    /// The mode under which it was released. It says how much the report is worth, not what happened:
+    /// the output hash leaves it out.
+    pub durability: Durability,
     /// What it says. [`Report::LAST`] is not set: `index` and the next `seqno` say it.
     pub report: Report,
 }

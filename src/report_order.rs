@@ -7,7 +7,8 @@
 
 use crate::command::{self, Command};
 use crate::domain::{Nanos, Quantity, SeqNo};
-use crate::frame::{Frame, HashProbe};
+use crate::durability::Durability;
+use crate::frame::{EpochStart, Frame, FrameKind, HashProbe, SetDurability};
 use crate::hash::OutputHash;
 use crate::report::{Published, Report, ReportKind};
 use std::collections::VecDeque;
@@ -39,6 +40,7 @@ struct Pending {
     seqno: SeqNo,
     time: Nanos,
     due: Due,
+    durability: Durability,
     definition: Option<Box<Command>>,
 }
 
@@ -56,6 +58,8 @@ pub struct ReportOrder {
     probe_interval: u64,
     /// No probe is due before this command.
     probe_from: u64,
+    /// The mode that the commands come under.
+    durability: Durability,
     pending: VecDeque<Pending>,
     early: Vec<Early>,
     /// How many reports are early.
@@ -68,13 +72,13 @@ pub struct ReportOrder {
 }
 
 impl ReportOrder {
-    /// For so many shards, with a hash probe after each command whose number is a multiple of
-    /// `probe_interval`.
-    pub fn new(shards: u32, probe_interval: u64) -> Self {
+    /// For so many shards. The first frame says the rest: an epoch start.
+    pub fn new(shards: u32) -> Self {
         ReportOrder {
             shards,
-            probe_interval,
+            probe_interval: u64::MAX,
             probe_from: 0,
+            durability: Durability::Volatile,
             pending: VecDeque::with_capacity(1024),
             early: (0..shards).map(|_| Early::default()).collect(),
             early_reports: 0,
@@ -120,25 +124,51 @@ impl ReportOrder {
         self.probes.pop_front()
     }
 
-    /// Takes note of the next command; bookkeeping is passed over.
+    /// Takes note of the next command. Bookkeeping has no reports, but may say what holds from here on.
     #[inline]
     pub fn expect(&mut self, frame: &Frame) {
-        let Some(kind) = frame.kind().filter(|kind| kind.is_command()) else { return };
+        let Some(kind) = frame.kind() else { return };
+        if kind == FrameKind::SetDurability || !kind.is_command() {
+            self.learn(frame, kind);
+        }
+        if !kind.is_command() {
+            return;
+        }
         let wide = self.shards > 1 && command::is_venue_wide(kind, frame.symbol());
         let due = if wide { Due::Wide } else { Due::Owned(frame.symbol().shard(self.shards)) };
         let definition =
             command::is_definition(kind).then(|| Command::decode(frame).map(Box::new)).flatten();
         let (seqno, time) = (frame.seqno(), frame.time());
-        self.pending.push_back(Pending { seqno, time, due, definition });
+        let durability = self.durability;
+        self.pending.push_back(Pending { seqno, time, due, durability, definition });
         if seqno.0 >= self.probe_from {
             self.expect_probe_if_due(seqno, time);
         }
     }
 
     #[cold]
+    fn learn(&mut self, frame: &Frame, kind: FrameKind) {
+        match kind {
+            FrameKind::EpochStart => {
+                if let Some(start) = frame.body::<EpochStart>() {
+                    self.durability = start.durability;
+                    (self.probe_interval, self.probe_from) = (start.probe_interval, 0);
+                }
+            }
+            FrameKind::SetDurability if frame.header.verdict == 0 => {
+                if let Some(SetDurability { durability }) = frame.body() {
+                    self.durability = *durability;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[cold]
     fn expect_probe_if_due(&mut self, seqno: SeqNo, time: Nanos) {
         if seqno.0.is_multiple_of(self.probe_interval) {
-            self.pending.push_back(Pending { seqno, time, due: Due::Probe, definition: None });
+            let (due, durability) = (Due::Probe, self.durability);
+            self.pending.push_back(Pending { seqno, time, due, durability, definition: None });
         }
         self.probe_from = (seqno.0 + 1).next_multiple_of(self.probe_interval);
     }
@@ -220,8 +250,8 @@ impl ReportOrder {
             subscriber.definition(&definition);
         }
         let report = Report { flags: report.flags & !Report::LAST, ..*report };
-        let published =
-            Published { seqno: first.seqno, index: self.index, time: first.time, report };
+        let Pending { seqno, time, durability, .. } = *first;
+        let published = Published { seqno, index: self.index, time, durability, report };
         self.index += 1;
         self.output.add(&published);
         subscriber.report(&published);

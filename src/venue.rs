@@ -1,12 +1,17 @@
 //! A venue from its journal: opens what the last run left, runs the pipeline, closes. The first start
 //! and the start after a crash are the same.
 
-use crate::domain::{Nanos, SeqNo};
+use crate::command::{Action, Command};
+use crate::domain::{Nanos, SeqNo, SessionId, SymbolId};
+use crate::durability::Durability;
 use crate::engine;
-use crate::frame::{CommitMark, EpochStart, Frame, FrameKind, HashProbe};
+use crate::frame::{CommitMark, Frame, FrameKind, HashProbe};
 use crate::journal::{self, Cut, Identity, JournalError, Lock, Options, Writer};
 use crate::matching_shard::MatchingShard;
-use crate::pipeline::{self, Clock, CommandSource, Control, Layout, Parts, SystemClock, Trace};
+use crate::pipeline::{
+    self, Clock, CommandSource, Control, Layout, Parts, Polled, SystemClock, Trace,
+};
+use crate::reason::Reason;
 use crate::replay::{Replay, ReplayError, Shape, state_hash};
 use crate::report_order::{ReportOrder, Subscriber, probe};
 
@@ -16,6 +21,8 @@ pub struct Venue {
     shards: Vec<MatchingShard>,
     order: ReportOrder,
     last: (SeqNo, Nanos, u32),
+    /// The mode that the config asks for.
+    durability: Durability,
     /// The torn tail that recovery cut off.
     pub cut: Option<Cut>,
 }
@@ -47,6 +54,7 @@ impl Venue {
         mut observe: impl FnMut(&Frame),
     ) -> Result<Venue, ReplayError> {
         let lock = Lock::take(&options.dir)?;
+        let durability = options.durability;
         let mut replay = Replay::new(shape, names);
         let found = journal::recover(&options, &lock, |frame| {
             observe(frame);
@@ -55,12 +63,13 @@ impl Venue {
         replay.flush();
         let mut writer = Writer::open(options, lock, &found)?;
         let mut frame = Frame::default();
-        frame.write(FrameKind::EpochStart, &EpochStart { epoch: writer.epoch() });
+        frame.write(FrameKind::EpochStart, &writer.epoch_start());
         let crc = writer.append_bookkeeping(SystemClock.now(), frame)?;
         writer.commit()?;
+        replay.frame(&frame)?;
         let Replay { shards, order, .. } = replay;
         let last = (found.seqno, found.time, crc);
-        Ok(Venue { writer, shards, order, last, cut: found.cut })
+        Ok(Venue { writer, shards, order, last, durability, cut: found.cut })
     }
 
     /// The last command in the journal.
@@ -82,19 +91,45 @@ impl Venue {
         S: CommandSource + Send,
         U: Subscriber + Send,
     {
-        let Venue { writer, shards, order, last, .. } = self;
+        let Venue { writer, shards, order, last, durability, .. } = self;
+        let first = (durability != writer.durability()).then_some(Command {
+            session: SessionId(0),
+            symbol: SymbolId::NONE,
+            verdict: Reason::None,
+            action: Action::SetDurability(durability),
+        });
+        let source = After { first, source };
         let parts = Parts { source, clock: SystemClock, writer, shards, order, subscriber, last };
         let mut drained = pipeline::run(layout, parts, control, trace);
         let seqno = drained.writer.seqno();
         let probe = probe(seqno, state_hash(&drained.shards), &drained.order.output());
         let time = SystemClock.now();
         let mut frame = Frame::default();
-        frame.write(FrameKind::CommitMark, &CommitMark { committed: seqno.0 });
+        frame.write(
+            FrameKind::CommitMark,
+            &CommitMark { committed: seqno.0, synced: drained.writer.synced().0 },
+        );
         drained.writer.append_bookkeeping(time, frame)?;
         frame.write(FrameKind::HashProbe, &probe);
         drained.writer.append_bookkeeping(time, frame)?;
         drained.writer.close()?;
         let pipeline::Drained { source, subscriber, shards, .. } = drained;
-        Ok(Closed { source, subscriber, shards, probe })
+        Ok(Closed { source: source.source, subscriber, shards, probe })
+    }
+}
+
+/// A command of the venue's own before those of a source.
+struct After<S> {
+    first: Option<Command>,
+    source: S,
+}
+
+impl<S: CommandSource> CommandSource for After<S> {
+    #[inline]
+    fn poll(&mut self) -> Polled {
+        match self.first.take() {
+            Some(command) => Polled::Command { command, time: None, intended_ns: 0 },
+            None => self.source.poll(),
+        }
     }
 }

@@ -12,6 +12,7 @@ use oracle::commands::{MIXED, Profile, stream};
 use ringside::command::{Action, Command, Enter, MassCancel, Sequenced};
 use ringside::config::Config;
 use ringside::domain::*;
+use ringside::durability::Durability;
 use ringside::engine::Engine;
 use ringside::frame::HashProbe;
 use ringside::gateway::report_lines::ReportLines;
@@ -69,18 +70,29 @@ struct Outcome {
     probe: HashProbe,
 }
 
-/// The engine alone, command by command, is the reference.
+/// The engine alone, command by command, is the reference. It begins in `pagecache`.
 fn reference(commands: &[Command]) -> Outcome {
+    reference_in(Durability::Pagecache, commands)
+}
+
+fn reference_in(mut durability: Durability, commands: &[Command]) -> Outcome {
     let (mut engine, mut lines, mut output) =
         (Engine::new(1), Lines::default(), OutputHash::default());
     for (i, command) in commands.iter().enumerate() {
         let (seqno, time) = (SeqNo(i as u64 + 1), Nanos(u64::MAX / 2 + i as u64 + 1));
         let mut reports: Vec<Report> = vec![];
-        engine.apply_batch(&[Sequenced { seqno, time, command: *command }], &mut reports);
-        lines.definition(command);
+        let mut command = *command;
+        match command.action {
+            Action::SetDurability(_) if command.verdict != Reason::None => {}
+            Action::SetDurability(Durability::Volatile) => command.verdict = Reason::Unsupported,
+            Action::SetDurability(mode) => durability = mode,
+            _ => {}
+        }
+        engine.apply_batch(&[Sequenced { seqno, time, command }], &mut reports);
+        lines.definition(&command);
         for (index, mut report) in (0..).zip(reports) {
             report.flags &= !Report::LAST;
-            let published = Published { seqno, index, time, report };
+            let published = Published { seqno, index, time, durability, report };
             output.add(&published);
             lines.report(&published);
         }
@@ -171,10 +183,12 @@ fn plans_idle_strategies_and_durability_do_not_show() {
     for idle in ["spin", "spin-hint"] {
         check(&commands, &config(2, "single", idle, 64, 1024), &expected);
     }
-    for durability in ["volatile", "fsync"] {
+    for mode in [Durability::Volatile, Durability::Fsync] {
         let mut config = config(2, "two", "backoff", 256, 1024);
-        config.journal.durability = durability.into();
-        check(&commands, &config, &expected);
+        config.journal.durability = mode.name().into();
+        let in_mode = reference_in(mode, &commands);
+        check(&commands, &config, &in_mode);
+        assert!(in_mode.probe == expected.probe, "a mode is in the lines, not in the hashes");
     }
 }
 
@@ -276,4 +290,33 @@ fn a_run_that_goes_on_is_the_same_as_one_in_one_go() {
     }
     assert!(Outcome { bytes, probe: probe.unwrap() } == expected);
     assert!(replayed(&config, dir.path(), 2) == expected);
+}
+
+#[test]
+fn a_start_in_another_mode_is_a_command_of_its_own() {
+    let commands = flow_commands(Workload::W1, 1_000);
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(2, "two", "backoff", 64, 256);
+    let mut bytes = vec![];
+    let (mut names, mut sent) = (Lines::default(), 0);
+    for (part, mode) in commands.chunks(3_000).zip(["pagecache", "fsync", "fsync", "volatile"]) {
+        config.journal.durability = mode.into();
+        let options = config.journal_options(dir.path()).unwrap();
+        let venue = Venue::open(options, config.shape(), Lines::default(), |_| {}).unwrap();
+        let source = Given { commands: part, sent, paused: false };
+        sent += part.len() as u64;
+        let cores = ringside::pipeline::plan::allowed_cores();
+        let (layout, control) = (config.layout(&cores).unwrap(), Control::default());
+        let closed = venue.run(&layout, source, names, &control, None).unwrap();
+        names = closed.subscriber;
+        bytes.append(&mut names.bytes);
+    }
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    let changes: Vec<&str> = text.lines().filter(|line| line.contains("durability_set")).collect();
+    assert_eq!(changes.len(), 2, "from pagecache to fsync and from fsync to volatile");
+    assert!(changes[0].ends_with("\"fsync\"}") && changes[1].ends_with("\"volatile\"}"));
+    let mut modes: Vec<&str> = text.lines().map(|line| line.rsplit('"').nth(1).unwrap()).collect();
+    modes.dedup();
+    assert_eq!(modes, ["pagecache", "fsync", "volatile"]);
+    assert!(replayed(&config, dir.path(), 1).bytes == bytes);
 }

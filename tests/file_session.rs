@@ -5,6 +5,7 @@ use ringside::domain::{
     FirmId, Name, Nanos, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity, SelfTrade,
     SeqNo, SessionId, Side, SymbolId, Tick, TimeInForce,
 };
+use ringside::durability::Durability;
 use ringside::gateway::directory::Directory;
 use ringside::gateway::file_session::{FileSession, Format, LINE_BYTES_MAX, LineError};
 use ringside::gateway::report_lines::ReportLines;
@@ -531,7 +532,8 @@ fn report_lines() -> ReportLines {
 }
 
 fn written(seqno: u64, index: u32, report: Report) -> String {
-    let published = Published { seqno: SeqNo(seqno), index, time: Nanos(5), report };
+    let (seqno, time, durability) = (SeqNo(seqno), Nanos(5), Durability::Fsync);
+    let published = Published { seqno, index, time, durability, report };
     let mut out = Vec::new();
     report_lines().write(&published, &mut out);
     String::from_utf8(out).unwrap()
@@ -579,22 +581,24 @@ fn every_report_has_its_line() {
     let symbol = Report { symbol: SymbolId(1), ..defined };
     let session = Report { session: SessionId(1), other: 1, ..defined };
     let firm = Report { other: 1, ..defined };
+    let mode = Report { kind: ReportKind::DurabilitySet, other: 2, ..Report::BLANK };
     let hash = Report { kind: ReportKind::StateHash, ..Report::BLANK };
     for (report, expected) in [
-        (base, r#""report":"accepted","session":"A","id":1,"order":7,"symbol":"AAPL","side":"buy","qty":100,"price":"187.05","open":100}"#),
-        (market, r#""report":"accepted","session":"A","id":1,"order":7,"symbol":"AAPL","side":"short_exempt","qty":100,"open":100}"#),
-        (added, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"added"}"#),
-        (removed, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"removed"}"#),
-        (canceled, r#""report":"canceled","session":"A","id":1,"order":7,"qty":40,"open":60,"reason":"user"}"#),
-        (replaced, r#""report":"replaced","session":"A","id":2,"old_id":1,"order":7,"symbol":"AAPL","side":"buy","qty":100,"price":"0.05","open":100}"#),
-        (rejected, r#""report":"rejected","session":"A","id":1,"symbol":"AAPL","reason":"unknown_order","code":33}"#),
-        (nameless, r#""report":"rejected","session":"\"B\\","id":1,"reason":"unknown_symbol","code":32}"#),
-        (refused, r#""report":"rejected","id":0,"reason":"invalid_definition","code":44}"#),
-        (restated, r#""report":"restated","session":"A","id":1,"order":7,"symbol":"AAPL","side":"sell","price":"187.05","open":100}"#),
-        (mass, r#""report":"mass_canceled","session":"A","count":3}"#),
-        (symbol, r#""report":"defined","what":"symbol","name":"AAPL"}"#),
-        (session, r#""report":"defined","what":"session","name":"A"}"#),
-        (firm, r#""report":"defined","what":"firm","name":"F"}"#),
+        (base, r#""report":"accepted","session":"A","id":1,"order":7,"symbol":"AAPL","side":"buy","qty":100,"price":"187.05","open":100,"durability":"fsync"}"#),
+        (market, r#""report":"accepted","session":"A","id":1,"order":7,"symbol":"AAPL","side":"short_exempt","qty":100,"open":100,"durability":"fsync"}"#),
+        (added, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"added","durability":"fsync"}"#),
+        (removed, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"removed","durability":"fsync"}"#),
+        (canceled, r#""report":"canceled","session":"A","id":1,"order":7,"qty":40,"open":60,"reason":"user","durability":"fsync"}"#),
+        (replaced, r#""report":"replaced","session":"A","id":2,"old_id":1,"order":7,"symbol":"AAPL","side":"buy","qty":100,"price":"0.05","open":100,"durability":"fsync"}"#),
+        (rejected, r#""report":"rejected","session":"A","id":1,"symbol":"AAPL","reason":"unknown_order","code":33,"durability":"fsync"}"#),
+        (nameless, r#""report":"rejected","session":"\"B\\","id":1,"reason":"unknown_symbol","code":32,"durability":"fsync"}"#),
+        (refused, r#""report":"rejected","id":0,"reason":"invalid_definition","code":44,"durability":"fsync"}"#),
+        (restated, r#""report":"restated","session":"A","id":1,"order":7,"symbol":"AAPL","side":"sell","price":"187.05","open":100,"durability":"fsync"}"#),
+        (mass, r#""report":"mass_canceled","session":"A","count":3,"durability":"fsync"}"#),
+        (symbol, r#""report":"defined","what":"symbol","name":"AAPL","durability":"fsync"}"#),
+        (session, r#""report":"defined","what":"session","name":"A","durability":"fsync"}"#),
+        (firm, r#""report":"defined","what":"firm","name":"F","durability":"fsync"}"#),
+        (mode, r#""report":"durability_set","durability":"fsync"}"#),
     ] {
         let expected = format!("{{\"seq\":9,\"ix\":2,\"ts\":5,{expected}\n");
         let line = written(9, 2, report);
@@ -620,7 +624,7 @@ fn the_largest_numbers_are_written_exactly() {
     let expected = "{\"seq\":0,\"ix\":4294967295,\"ts\":5,\"report\":\"accepted\",\"session\":\"A\",\
         \"id\":18446744073709551615,\"order\":18446744073709551615,\"symbol\":\"AAPL\",\
         \"side\":\"buy\",\"qty\":18446744073709551615,\"price\":\"92233720368547758.07\",\
-        \"open\":0}\n";
+        \"open\":0,\"durability\":\"fsync\"}\n";
     assert_eq!(written(0, u32::MAX, report), expected);
 }
 
@@ -660,9 +664,17 @@ fn examples(language: &str) -> Vec<&'static str> {
 fn the_examples_of_the_manual_are_well_formed() {
     let (_, errors) = run(Format::Json, &examples("jsonl"));
     assert_eq!(errors, []);
-    for operation in
-        ["enter", "reduce", "replace", "cancel", "mass_cancel", "symbol", "session", "firm"]
-    {
+    for operation in [
+        "enter",
+        "reduce",
+        "replace",
+        "cancel",
+        "mass_cancel",
+        "symbol",
+        "session",
+        "firm",
+        "durability",
+    ] {
         let start = format!("{{\"op\":\"{operation}\"");
         assert!(examples("jsonl").iter().any(|line| line.starts_with(&start)), "{operation}");
     }

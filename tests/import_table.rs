@@ -7,21 +7,25 @@ use std::path::Path;
 const TABLE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("reason", &[]),
-    ("frame", &["domain"]),
-    ("command", &["domain", "reason", "frame"]),
-    ("report", &["domain", "reason"]),
+    ("durability", &["domain"]),
+    ("frame", &["domain", "durability"]),
+    ("command", &["domain", "durability", "reason", "frame"]),
+    ("report", &["domain", "durability", "reason"]),
     ("hash", &["report"]),
     ("engine", &["domain", "reason", "command", "report", "hash"]),
-    ("journal", &["domain", "frame"]),
-    ("report_order", &["domain", "frame", "command", "report", "hash"]),
+    ("journal", &["domain", "durability", "frame"]),
+    ("report_order", &["domain", "durability", "frame", "command", "report", "hash"]),
     ("matching_shard", &["frame", "command", "report", "report_order", "engine"]),
     ("replay", &["domain", "frame", "journal", "engine", "report_order", "matching_shard"]),
-    ("gateway", &["domain", "reason", "command", "report"]),
+    ("gateway", &["domain", "durability", "reason", "command", "report"]),
     ("loadgen", &["domain", "reason", "command"]),
     (
         "venue",
         &[
+            "command",
             "domain",
+            "durability",
+            "reason",
             "frame",
             "engine",
             "journal",
@@ -31,21 +35,24 @@ const TABLE: &[(&str, &[&str])] = &[
             "report_order",
         ],
     ),
-    ("config", &["domain", "journal", "pipeline", "replay", "venue"]),
+    ("config", &["domain", "durability", "journal", "pipeline", "replay", "venue"]),
 ];
 
 /// The stages know what they drive; only the wiring knows them all, and `disruptor`.
 const STAGES: &[(&str, &[&str])] = &[
     ("stage", &[]),
-    ("sequencer", &["domain", "command", "frame"]),
+    ("sequencer", &["domain", "durability", "command", "frame", "reason"]),
     ("journaler", &["frame", "journal"]),
     ("replicator", &["frame"]),
     ("matcher", &["frame", "report", "matching_shard"]),
     ("publisher", &["frame", "report", "report_order"]),
     ("trace", &["domain", "frame"]),
-    ("plan", &["journal"]),
+    ("plan", &["durability"]),
     ("runner", &[]),
-    ("mod", &["domain", "frame", "journal", "matching_shard", "report", "report_order"]),
+    (
+        "mod",
+        &["domain", "durability", "frame", "journal", "matching_shard", "report", "report_order"],
+    ),
 ];
 
 /// Crates that are at home in one place.

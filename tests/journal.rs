@@ -1,12 +1,14 @@
 //! The journal: what is appended is read back, a torn tail is cut, damage is refused.
 
 use ringside::domain::{Nanos, SeqNo};
-use ringside::frame::{CommitMark, EpochStart, Frame, FrameKind};
+use ringside::durability::Durability;
+use ringside::frame::{CommitMark, Frame, FrameKind};
 use ringside::journal::{
-    Durability, Identity, JournalError, Lock, Options, Position, Reader, Recovered,
-    SEGMENT_BYTES_MIN, Tail, Writer, prepare_ahead, recover,
+    Identity, JournalError, Kernel, Lock, Options, Position, Reader, Recovered, SEGMENT_BYTES_MIN,
+    Tail, Writer, prepare_ahead, recover,
 };
 use std::path::Path;
+use std::sync::Arc;
 
 const IDENTITY: Identity = Identity { semantics: 1, config_hash: 7 };
 
@@ -14,10 +16,12 @@ fn options(dir: &Path) -> Options {
     Options {
         dir: dir.to_path_buf(),
         durability: Durability::Pagecache,
+        probe_interval: 1 << 20,
         segment_bytes: SEGMENT_BYTES_MIN,
         segments_ready: 2,
         segments_last: u64::MAX,
         identity: IDENTITY,
+        device: Arc::new(Kernel),
     }
 }
 
@@ -42,7 +46,7 @@ impl Sealer {
 
     fn mark(&mut self, committed: u64) -> Frame {
         let mut frame = Frame::default();
-        frame.write(FrameKind::CommitMark, &CommitMark { committed });
+        frame.write(FrameKind::CommitMark, &CommitMark { committed, synced: 0 });
         self.crc = frame.seal(SeqNo(self.seqno), Nanos(0), self.crc);
         frame
     }
@@ -227,7 +231,8 @@ fn an_epoch_start_is_remembered() {
         let (found, _, mut writer) = open(dir.path()).unwrap();
         assert_eq!((found.epoch, writer.epoch()), (epoch - 1, epoch));
         let mut frame = Frame::default();
-        frame.write(FrameKind::EpochStart, &EpochStart { epoch });
+        assert_eq!(writer.epoch_start().epoch, epoch);
+        frame.write(FrameKind::EpochStart, &writer.epoch_start());
         writer.append_bookkeeping(Nanos(5), frame).unwrap();
         writer.close().unwrap();
     }

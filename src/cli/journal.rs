@@ -206,9 +206,16 @@ fn frame_json(frame: &Frame, at: Position) -> Value {
 
 fn bookkeeping(frame: &Frame) -> Option<Value> {
     match frame.kind()? {
-        FrameKind::EpochStart => Some(json!({ "epoch": frame.body::<EpochStart>()?.epoch })),
+        FrameKind::EpochStart => {
+            let start = frame.body::<EpochStart>()?;
+            Some(json!({
+                "epoch": start.epoch, "probe_interval": start.probe_interval,
+                "durability": start.durability.name(),
+            }))
+        }
         FrameKind::CommitMark => {
-            Some(json!({ "committed": frame.body::<CommitMark>()?.committed }))
+            let mark = frame.body::<CommitMark>()?;
+            Some(json!({ "committed": mark.committed, "synced": mark.synced }))
         }
         FrameKind::HashProbe => {
             let probe = frame.body::<HashProbe>()?;
@@ -244,5 +251,6 @@ fn action_json(action: &command::Action) -> Value {
         }),
         Action::DefineSession { name, firm } => json!({ "name": name.as_str(), "firm": firm.0 }),
         Action::DefineFirm { firm, name } => json!({ "name": name.as_str(), "firm": firm.0 }),
+        Action::SetDurability(mode) => json!({ "mode": mode.name() }),
     }
 }

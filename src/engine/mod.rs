@@ -340,6 +340,9 @@ impl Engine {
     ) {
         let command = &at.command;
         let new_bucket = self.orders.bucket(command.session, new_id);
+        if command.verdict == Reason::LowSpace {
+            return reject(command, new_id, Side::Buy, Reason::LowSpace, sink);
+        }
         let used = command.verdict == Reason::DuplicateId
             || new_id == id
             || self.orders.is_live(new_bucket, command.session, new_id);

@@ -31,6 +31,7 @@ impl Engine {
                 let new = self.firms.insert(firm.0);
                 self.define_name(firm.0 != 0, new, [2, u64::from(firm.0), 0], name.as_str())
             }
+            Action::SetDurability(_) => Ok(()),
             Action::Enter(_)
             | Action::Cancel { .. }
             | Action::Reduce { .. }
@@ -39,8 +40,12 @@ impl Engine {
         match refused {
             Err(reason) => reject(command, OrderId(0), Side::Buy, reason, sink),
             Ok(()) => sink.report(Report {
-                kind: ReportKind::Defined,
+                kind: match action {
+                    Action::SetDurability(_) => ReportKind::DurabilitySet,
+                    _ => ReportKind::Defined,
+                },
                 other: match action {
+                    Action::SetDurability(mode) => *mode as u64,
                     Action::DefineSession { firm, .. } | Action::DefineFirm { firm, .. } => {
                         u64::from(firm.0)
                     }

@@ -64,7 +64,10 @@ impl Directory {
                 self.sessions.insert(command.session.0, name, Session { name, firm });
             }
             Action::DefineFirm { firm, name } => self.firms.insert(firm.0.into(), name, name),
-            Action::Reduce { .. } | Action::Cancel { .. } | Action::MassCancel(_) => {}
+            Action::Reduce { .. }
+            | Action::Cancel { .. }
+            | Action::MassCancel(_)
+            | Action::SetDurability(_) => {}
         }
     }
 

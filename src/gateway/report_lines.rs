@@ -86,8 +86,10 @@ impl ReportLines {
                 line.number("count", report.quantity.0);
             }
             ReportKind::Defined => line.defined(report),
+            ReportKind::DurabilitySet => {}
             ReportKind::StateHash => unreachable!("it has no line"),
         }
+        line.word("durability", published.durability.name());
         line.raw("}\n");
     }
 }

@@ -13,61 +13,24 @@
 //! next files ready, `reader.rs` walks and checks, `recovery.rs` decides what the end of a journal
 //! means. The journal knows frames; it does not know what a command means.
 
+mod device;
 mod preparer;
 mod reader;
 mod recovery;
 mod segment;
 mod writer;
 
+pub use device::{Device, Kernel, Step};
 pub use preparer::prepare_ahead;
 pub use reader::{Reader, Tail};
 pub use recovery::{Cut, Recovered, recover};
 pub use segment::{Identity, SEGMENT_BYTES_MIN};
 pub use writer::{Lock, Writer};
 
-use crate::domain::byte_enum;
+use crate::domain::{Nanos, SeqNo};
+use crate::durability::Durability;
 use std::path::{Path, PathBuf};
-
-byte_enum! {
-    /// What an acknowledgement means.
-    Durability {
-        /// It was sequenced. A process kill loses it: nobody waits for the journal.
-        Volatile = 0 "volatile",
-        /// It is in the page cache. A process kill keeps it, a crash of the operating system may lose
-        /// the last seconds.
-        Pagecache = 1 "pagecache",
-        /// It was synced to the device. A power cut keeps it.
-        Fsync = 2 "fsync",
-    }
-}
-
-impl Durability {
-    /// What an acknowledgement is worth, for people.
-    pub fn promise(self) -> &'static str {
-        match self {
-            Durability::Volatile => {
-                "nobody waits for the journal; a kill loses what was acknowledged last"
-            }
-            Durability::Pagecache => "an acknowledged command survives a kill, not a power cut",
-            Durability::Fsync => {
-                "an acknowledged command is on the device and survives a power cut"
-            }
-        }
-    }
-}
-
-impl std::str::FromStr for Durability {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = || Self::ALL.iter().map(|mode| mode.name()).collect::<Vec<_>>().join(", ");
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|mode| mode.name() == text)
-            .ok_or_else(|| format!("unknown durability {text:?}, expected one of {}", known()))
-    }
-}
+use std::sync::Arc;
 
 /// How a journal is kept.
 #[derive(Clone, Debug)]
@@ -76,6 +39,8 @@ pub struct Options {
     pub dir: PathBuf,
     /// When an append counts.
     pub durability: Durability,
+    /// Commands from one hash probe to the next.
+    pub probe_interval: u64,
     /// The length of each segment file in bytes, a multiple of 4096.
     pub segment_bytes: u64,
     /// How many segments are prepared ahead.
@@ -84,6 +49,8 @@ pub struct Options {
     pub segments_last: u64,
     /// Whose journal it is.
     pub identity: Identity,
+    /// What makes it durable: [`Kernel`], or what a test puts in its place.
+    pub device: Arc<dyn Device>,
 }
 
 /// A place in the journal.
@@ -93,6 +60,21 @@ pub struct Position {
     pub segment: u64,
     /// The byte in that file.
     pub offset: u64,
+}
+
+/// Behind a frame of the journal, with all that is needed to go on there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Behind the frame.
+    pub position: Position,
+    /// The last command up to there.
+    pub seqno: SeqNo,
+    /// The latest official time.
+    pub time: Nanos,
+    /// The checksum of the frame.
+    pub crc: u32,
+    /// The run of a writer that wrote it.
+    pub epoch: u64,
 }
 
 /// What can go wrong with a journal.

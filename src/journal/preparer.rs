@@ -2,7 +2,8 @@
 //! them, and a bounded channel holds them.
 
 use super::segment::{self, PAGE_BYTES, WriteSegment, path_of};
-use super::{Durability, JournalError, Lock, Options};
+use super::{Device, JournalError, Lock, Options, Step};
+use crate::durability::Durability;
 use crate::frame::FRAME_BYTES_MAX;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{File, OpenOptions};
@@ -91,37 +92,59 @@ pub(super) fn prepare(options: &Options, number: u64) -> Result<WriteSegment, Jo
 
 /// Creates the file under a temporary name, so that a file of the final name is always whole.
 fn create(options: &Options, path: &Path) -> Result<(), JournalError> {
+    let device = &*options.device;
     let temporary = path.with_extension("tmp");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&temporary)
+    let mut file = None;
+    device
+        .perform(Step::Create(&temporary), &mut || {
+            let created =
+                OpenOptions::new().write(true).create(true).truncate(true).open(&temporary);
+            file = Some(created?);
+            Ok(())
+        })
         .map_err(JournalError::io(&temporary, "create the segment"))?;
-    fallocate(&file, FallocateFlags::empty(), 0, options.segment_bytes)
-        .map_err(JournalError::errno(&temporary, "reserve space for the segment"))?;
+    let file = file.expect("a file that was created is open");
+    let bytes = options.segment_bytes;
+    device
+        .perform(Step::Reserve(&temporary, bytes), &mut || {
+            Ok(fallocate(&file, FallocateFlags::empty(), 0, bytes)?)
+        })
+        .map_err(JournalError::io(&temporary, "reserve space for the segment"))?;
     // Pages written one by one stay single pages in the cache; larger ones are much faster to make, but
     // would make a sync of 64 bytes write a megabyte.
     let synced = options.durability == Durability::Fsync;
     let block_bytes = if synced { PAGE_BYTES } else { 1 << 20 };
+    device
+        .perform(Step::Write(&temporary, bytes), &mut || zero(&file, bytes, block_bytes))
+        .map_err(JournalError::io(&temporary, "zero the segment"))?;
+    if synced {
+        device
+            .perform(Step::SyncFile(&temporary), &mut || file.sync_all())
+            .map_err(JournalError::io(&temporary, "sync the segment"))?;
+    }
+    device
+        .perform(Step::Rename(&temporary, path), &mut || std::fs::rename(&temporary, path))
+        .map_err(JournalError::io(path, "name the segment"))?;
+    if synced {
+        sync_dir(device, &options.dir)?;
+    }
+    Ok(())
+}
+
+fn zero(mut file: &File, bytes: u64, block_bytes: u64) -> std::io::Result<()> {
     let zeros = vec![0; block_bytes as usize];
-    let mut left = options.segment_bytes;
+    let mut left = bytes;
     while left > 0 {
         let block = &zeros[..left.min(block_bytes) as usize];
-        file.write_all(block).map_err(JournalError::io(&temporary, "zero the segment"))?;
+        file.write_all(block)?;
         left -= block.len() as u64;
-    }
-    if synced {
-        file.sync_all().map_err(JournalError::io(&temporary, "sync the segment"))?;
-    }
-    std::fs::rename(&temporary, path).map_err(JournalError::io(path, "name the segment"))?;
-    if synced {
-        sync_dir(&options.dir)?;
     }
     Ok(())
 }
 
 /// Makes the names in a folder durable.
-pub(super) fn sync_dir(dir: &Path) -> Result<(), JournalError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(JournalError::io(dir, "sync the folder"))
+pub(super) fn sync_dir(device: &dyn Device, dir: &Path) -> Result<(), JournalError> {
+    device
+        .perform(Step::SyncDir(dir), &mut || File::open(dir)?.sync_all())
+        .map_err(JournalError::io(dir, "sync the folder"))
 }

@@ -3,7 +3,8 @@
 use super::segment::{self, Identity, PAGE_BYTES, ReadSegment};
 use super::{JournalError, Position};
 use crate::domain::{Nanos, SeqNo};
-use crate::frame::{CommitMark, EpochStart, FRAME_BYTES_MIN, Frame, FrameKind};
+use crate::durability::Durability;
+use crate::frame::{CommitMark, EpochStart, FRAME_BYTES_MIN, Frame, FrameKind, SetDurability};
 use std::path::{Path, PathBuf};
 
 /// How a journal ends.
@@ -33,6 +34,7 @@ pub struct Reader {
     time: u64,
     crc: u32,
     epoch: u64,
+    durability: Option<Durability>,
     tail: Option<Tail>,
 }
 
@@ -60,6 +62,7 @@ impl Reader {
             time: 0,
             crc: 0,
             epoch: 0,
+            durability: None,
             tail: None,
         };
         if first.is_some_and(|number| number != 1) {
@@ -83,18 +86,19 @@ impl Reader {
                 self.segment = None;
                 return Ok(None);
             };
-            if frame.kind() == Some(FrameKind::SegmentEnd) {
+            let kind = frame.kind().expect("a frame that follows has a kind");
+            if kind == FrameKind::SegmentEnd {
                 self.open_next()?;
                 continue;
             }
             self.position.offset += frame.bytes().len() as u64;
             self.seqno = frame.header.seqno;
-            if frame.kind().is_some_and(FrameKind::is_command) {
+            if kind.is_command() {
                 self.time = self.time.max(frame.header.time);
             }
             self.crc = frame.header.crc;
-            if let Some(EpochStart { epoch }) = body_of(&frame, FrameKind::EpochStart) {
-                self.epoch = epoch;
+            if let FrameKind::EpochStart | FrameKind::SetDurability = kind {
+                self.learn(&frame);
             }
             return Ok(Some(frame));
         }
@@ -125,6 +129,11 @@ impl Reader {
         self.epoch
     }
 
+    /// The mode in force behind the last frame that was read; `None` before the first.
+    pub fn durability(&self) -> Option<Durability> {
+        self.durability
+    }
+
     /// How the journal ends; `None` before its end.
     pub fn tail(&self) -> Option<Tail> {
         self.tail
@@ -133,6 +142,19 @@ impl Reader {
     /// Whether a writer ever began a segment here.
     pub fn is_begun(&self) -> bool {
         self.begun
+    }
+
+    #[cold]
+    fn learn(&mut self, frame: &Frame) {
+        if let Some(start) = body_of::<EpochStart>(frame, FrameKind::EpochStart) {
+            self.epoch = start.epoch;
+            self.durability = Some(start.durability);
+        }
+        if let Some(set) = body_of::<SetDurability>(frame, FrameKind::SetDurability)
+            && frame.header.verdict == 0
+        {
+            self.durability = Some(set.durability);
+        }
     }
 
     /// Whether a frame continues the chain.
@@ -222,7 +244,7 @@ impl Reader {
                 frame.checksum(before) == frame.header.crc
             });
             let mark = body_of(&frame, FrameKind::CommitMark).filter(|_| proven);
-            highest = highest.max(mark.map(|CommitMark { committed }| committed));
+            highest = highest.max(mark.map(|CommitMark { committed, .. }| committed));
         }
         highest
     }
@@ -252,7 +274,7 @@ fn last_set(bytes: &[u8]) -> Option<usize> {
     bytes[from..to].iter().rposition(|&byte| byte != 0).map(|at| from + at)
 }
 
-/// The body of a bookkeeping frame if it is of this kind.
+/// The body of a frame if it is of this kind.
 fn body_of<B>(frame: &Frame, kind: FrameKind) -> Option<B>
 where
     B: zerocopy::TryFromBytes + zerocopy::KnownLayout + zerocopy::Immutable + Copy,

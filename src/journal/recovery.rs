@@ -13,6 +13,7 @@
 use super::segment::WriteSegment;
 use super::{JournalError, Lock, Options, Position, Reader, Tail};
 use crate::domain::{Nanos, SeqNo};
+use crate::durability::Durability;
 use crate::frame::Frame;
 use std::path::PathBuf;
 
@@ -27,6 +28,8 @@ pub struct Recovered {
     pub crc: u32,
     /// The last run of a writer.
     pub epoch: u64,
+    /// The mode in force; `None` if no writer has begun.
+    pub durability: Option<Durability>,
     /// Behind the last frame; `None` if there is no frame yet.
     pub end: Option<Position>,
     /// The torn tail that was cut off.
@@ -61,6 +64,7 @@ pub fn recover<E: From<JournalError>>(
         time: reader.time(),
         crc: reader.crc(),
         epoch: reader.epoch(),
+        durability: reader.durability(),
         end: reader.is_begun().then(|| reader.position()),
         cut,
     })
@@ -74,6 +78,6 @@ fn cut(options: &Options, reader: &Reader, to: Position) -> Result<Cut, JournalE
     let bytes = &segment.bytes()[from.offset as usize..to.offset as usize];
     std::fs::write(&kept, bytes).map_err(JournalError::io(&kept, "keep the torn tail"))?;
     segment.clear(from.offset, to.offset);
-    segment.sync(from.offset, to.offset)?;
+    segment.sync(&*options.device, from.offset, to.offset)?;
     Ok(Cut { kept, bytes: to.offset - from.offset })
 }

@@ -12,7 +12,7 @@
 //! "last" is the last frame before this segment: the chain goes on from there. A prepared segment that
 //! nobody has begun has a header of zeros.
 
-use super::JournalError;
+use super::{Device, JournalError, Step};
 use crate::frame::{FRAME_BYTES_MIN, Frame};
 use memmap2::{Advice, Mmap, MmapMut};
 use std::fs::{File, OpenOptions};
@@ -26,7 +26,7 @@ pub(super) const PAGE_BYTES: u64 = 4096;
 pub const SEGMENT_BYTES_MIN: u64 = 16 * PAGE_BYTES;
 
 const MAGIC: [u8; 8] = *b"RINGSIDE";
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 
 /// Whose journal it is: values that must be equal for a replay to be the same history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,9 +280,11 @@ impl WriteSegment {
     }
 
     /// Writes a range to the device and waits for it. The durability point.
-    pub fn sync(&self, from: u64, to: u64) -> Result<(), JournalError> {
-        self.map
-            .flush_range(from as usize, (to - from) as usize)
+    pub fn sync(&self, device: &dyn Device, from: u64, to: u64) -> Result<(), JournalError> {
+        device
+            .perform(Step::SyncRange(&self.path, from, to), &mut || {
+                self.map.flush_range(from as usize, (to - from) as usize)
+            })
             .map_err(JournalError::io(&self.path, "sync"))
     }
 }

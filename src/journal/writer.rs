@@ -2,9 +2,10 @@
 
 use super::preparer::Preparer;
 use super::segment::{PAGE_BYTES, SegmentHeader, WriteSegment};
-use super::{Durability, JournalError, Options, Recovered};
+use super::{JournalError, Options, Recovered};
 use crate::domain::{Nanos, SeqNo};
-use crate::frame::{FRAME_BYTES_MIN, Frame, FrameKind};
+use crate::durability::Durability;
+use crate::frame::{EpochStart, FRAME_BYTES_MIN, Frame, FrameKind};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::path::Path;
@@ -38,6 +39,8 @@ pub struct Writer {
     offset: u64,
     /// Everything in this segment before this byte has been synced.
     synced: u64,
+    /// Everything up to this command is on the device.
+    synced_seqno: u64,
     epoch: u64,
     seqno: u64,
     crc: u32,
@@ -46,8 +49,10 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Opens the journal behind its last frame, as recovery found it.
-    pub fn open(options: Options, lock: Lock, found: &Recovered) -> Result<Self, JournalError> {
+    /// Opens the journal behind its last frame, as recovery found it. A journal that was begun goes on
+    /// in its own mode: a command changes that.
+    pub fn open(mut options: Options, lock: Lock, found: &Recovered) -> Result<Self, JournalError> {
+        options.durability = found.durability.unwrap_or(options.durability);
         let epoch = found.epoch + 1;
         let (segment, offset, preparer) = match found.end {
             Some(end) => {
@@ -64,6 +69,7 @@ impl Writer {
             segment,
             offset,
             synced: offset,
+            synced_seqno: 0,
             epoch,
             seqno: found.seqno.0,
             crc: found.crc,
@@ -87,9 +93,24 @@ impl Writer {
         self.options.durability
     }
 
+    /// The frame that begins this run; it goes before all others.
+    pub fn epoch_start(&self) -> EpochStart {
+        EpochStart {
+            epoch: self.epoch,
+            probe_interval: self.options.probe_interval,
+            durability: self.options.durability,
+            zero: [0; 7],
+        }
+    }
+
     /// The last command.
     pub fn seqno(&self) -> SeqNo {
         SeqNo(self.seqno)
+    }
+
+    /// The last command that is known to be on the device, with all before it.
+    pub fn synced(&self) -> SeqNo {
+        SeqNo(self.synced_seqno)
     }
 
     /// Stores a frame behind the last one. It counts, under `fsync`, after the next
@@ -113,9 +134,18 @@ impl Writer {
     #[inline]
     pub fn commit(&mut self) -> Result<(), JournalError> {
         if self.options.durability == Durability::Fsync && self.synced < self.offset {
-            self.segment.sync(self.synced, self.offset)?;
+            self.segment.sync(&*self.options.device, self.synced, self.offset)?;
             self.synced = self.offset;
+            self.synced_seqno = self.seqno;
         }
+        Ok(())
+    }
+
+    /// Changes the mode: what was appended so far keeps the old promise, what follows gets the new one.
+    #[cold]
+    pub fn set_durability(&mut self, durability: Durability) -> Result<(), JournalError> {
+        self.commit()?;
+        self.options.durability = durability;
         Ok(())
     }
 
@@ -133,7 +163,7 @@ impl Writer {
 
     /// Syncs what is there, whatever the mode, and closes the journal.
     pub fn close(self) -> Result<(), JournalError> {
-        self.segment.sync(0, self.offset)
+        self.segment.sync(&*self.options.device, 0, self.offset)
     }
 
     /// Ends the segment and goes on in the next one.

@@ -1,25 +1,45 @@
 //! The journaler: stores the frames of a batch and keeps the promise of the durability mode before the
 //! batch goes on. One sync for each batch, never a timer: that is the group commit.
 
+use super::sequencer::Control;
 use super::stage::{Consume, Fatal};
-use crate::frame::Frame;
-use crate::journal::Writer;
+use crate::frame::{Frame, FrameKind, SetDurability};
+use crate::journal::{JournalError, Writer};
+use std::sync::atomic::Ordering;
 
 /// The journaler stage.
-pub struct Journaler {
+pub struct Journaler<'a> {
     writer: Writer,
+    control: &'a Control,
     failed: Option<Fatal>,
 }
 
-impl Journaler {
+impl<'a> Journaler<'a> {
     /// A stage that appends to a journal.
-    pub fn new(writer: Writer) -> Self {
-        Journaler { writer, failed: None }
+    pub fn new(writer: Writer, control: &'a Control) -> Self {
+        Journaler { writer, control, failed: None }
     }
 
     /// The writer, when all is done.
     pub fn into_writer(self) -> Writer {
         self.writer
+    }
+
+    /// Appends a frame. A mode changes between two of them: before its own command.
+    #[inline]
+    fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
+        if frame.header.kind == FrameKind::SetDurability as u8 {
+            self.set_durability(frame)?;
+        }
+        self.writer.append(frame)
+    }
+
+    #[cold]
+    fn set_durability(&mut self, frame: &Frame) -> Result<(), JournalError> {
+        match frame.body::<SetDurability>() {
+            Some(body) if frame.header.verdict == 0 => self.writer.set_durability(body.durability),
+            _ => Ok(()),
+        }
     }
 
     #[cold]
@@ -29,11 +49,11 @@ impl Journaler {
     }
 }
 
-impl Consume<Frame> for Journaler {
+impl Consume<Frame> for Journaler<'_> {
     #[inline]
     fn take(&mut self, frame: &Frame) {
         if self.failed.is_none()
-            && let Err(error) = self.writer.append(frame)
+            && let Err(error) = self.append(frame)
         {
             self.fail(frame.header.seqno, error);
         }
@@ -44,6 +64,8 @@ impl Consume<Frame> for Journaler {
         if let Some(failed) = self.failed.take() {
             return Err(failed);
         }
-        self.writer.commit().map_err(|error| Fatal(format!("journal: {error}")))
+        self.writer.commit().map_err(|error| Fatal(format!("journal: {error}")))?;
+        self.control.synced.store(self.writer.synced().0, Ordering::Relaxed);
+        Ok(())
     }
 }

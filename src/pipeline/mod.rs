@@ -30,8 +30,9 @@ pub use sequencer::{Clock, CommandSource, Control, Polled, SystemClock};
 pub use trace::{Point, Trace};
 
 use crate::domain::{Nanos, SeqNo};
+use crate::durability::Durability;
 use crate::frame::Frame;
-use crate::journal::{Durability, Writer};
+use crate::journal::Writer;
 use crate::matching_shard::MatchingShard;
 use crate::report::Report;
 use crate::report_order::{ReportOrder, Subscriber};
@@ -60,6 +61,9 @@ pub struct Layout {
     pub report_slots: usize,
     /// The most that a stage takes in one step.
     pub batch_max: usize,
+    /// The mode that the rings are wired for: under `volatile` nobody waits for the journaler. Between
+    /// the others a command may change.
+    pub durability: Durability,
 }
 
 /// What the stages drive. It goes in, and comes out again when all is drained.
@@ -110,18 +114,25 @@ where
     let batch_max = layout.batch_max;
     // A sync costs nearly the same for one command as for all that wait, and whoever shares its thread
     // steps once for each: both stages before the gate take all that is there.
-    let gate_batch_max = match parts.writer.durability() {
+    let gate_batch_max = match layout.durability {
         Durability::Fsync => layout.ring_slots,
         Durability::Volatile | Durability::Pagecache => batch_max,
     };
     let (seqno, _, _) = parts.last;
     let stamped_at = |point| trace.map(|trace| (trace, point));
     let (probe_sender, probe_receiver) = std::sync::mpsc::channel();
-    let volatile = parts.writer.durability() == Durability::Volatile;
-    let mut journaler = Journaler::new(parts.writer);
+    let volatile = layout.durability == Durability::Volatile;
+    let mut journaler = Journaler::new(parts.writer, control);
     let mut replicator = Replicator::default();
-    let mut sequencer =
-        Sequencer::new(parts.source, parts.clock, control, trace, probe_receiver, parts.last);
+    let mut sequencer = Sequencer::new(
+        parts.source,
+        parts.clock,
+        control,
+        trace,
+        probe_receiver,
+        volatile,
+        parts.last,
+    );
     let mut publisher = Publisher::new(parts.order, parts.subscriber, control, probe_sender);
 
     let mut report_pollers = vec![];

@@ -5,7 +5,7 @@
 //! `sequencer@2:spin, journaler+replicator@3:spin, matchers@4:spin, publisher@5:yield`.
 
 use super::runner::Idle;
-use crate::journal::Durability;
+use crate::durability::Durability;
 use std::fmt;
 
 /// A stage of the pipeline, by name.

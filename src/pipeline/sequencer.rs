@@ -3,9 +3,11 @@
 
 use super::stage::Progress;
 use super::trace::{Point, Trace};
-use crate::command::Command;
+use crate::command::{Action, Command};
 use crate::domain::{Nanos, SeqNo};
+use crate::durability::Durability;
 use crate::frame::{CommitMark, Frame, FrameKind, HashProbe};
+use crate::reason::Reason;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
@@ -66,6 +68,10 @@ pub struct Control {
     pub stop: Arc<AtomicBool>,
     /// The last command whose reports have all left: everything up to it is committed.
     pub released: AtomicU64,
+    /// The last command that is known to be on the device.
+    pub synced: AtomicU64,
+    /// Set while the journal is short of space: new orders are refused, cancels go on.
+    pub low_space: Arc<AtomicBool>,
     /// How often the ring was full.
     pub ring_full: AtomicU64,
 }
@@ -86,6 +92,8 @@ pub struct Sequencer<'a, S, C> {
     control: &'a Control,
     trace: Option<&'a Trace>,
     probes: Receiver<HashProbe>,
+    /// Whether nobody waits for the journal.
+    volatile: bool,
     /// The frame being made.
     frame: Frame,
     /// A command that found the ring full.
@@ -108,6 +116,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         control: &'a Control,
         trace: Option<&'a Trace>,
         probes: Receiver<HashProbe>,
+        volatile: bool,
         (seqno, time, crc): (SeqNo, Nanos, u32),
     ) -> Self {
         Sequencer {
@@ -116,6 +125,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
             control,
             trace,
             probes,
+            volatile,
             frame: Frame::default(),
             held: None,
             now: None,
@@ -177,6 +187,9 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         // Made here and not in the slot: the checksum reads what was just written, and the slot's line
         // is still in the cache of whoever read it last.
         command.encode(&mut self.frame);
+        if let Some(verdict) = self.refuses(command) {
+            self.frame.header.verdict = verdict as u8;
+        }
         let sealed = self.frame.seal(seqno, now, crc);
         let published = ring.try_publish(&self.frame);
         if published {
@@ -185,11 +198,28 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         published
     }
 
+    /// What the venue as a whole refuses, whoever asks.
+    #[inline]
+    fn refuses(&self, command: &Command) -> Option<Reason> {
+        let refused = match command.action {
+            Action::Enter(_) | Action::Replace { .. } => {
+                self.control.low_space.load(Ordering::Relaxed).then_some(Reason::LowSpace)
+            }
+            // Who waits for whom was decided when the rings were wired.
+            Action::SetDurability(mode) => {
+                ((mode == Durability::Volatile) != self.volatile).then_some(Reason::Unsupported)
+            }
+            _ => None,
+        };
+        refused.filter(|_| command.verdict == Reason::None)
+    }
+
     /// Puts down how far the venue is committed, and the hash probes that have become complete.
     #[cold]
     fn mark(&mut self, ring: &mut impl FrameSlots) {
         let committed = self.control.released.load(Ordering::Acquire);
-        if self.bookkeep(ring, FrameKind::CommitMark, &CommitMark { committed }) {
+        let synced = self.control.synced.load(Ordering::Relaxed);
+        if self.bookkeep(ring, FrameKind::CommitMark, &CommitMark { committed, synced }) {
             self.marked = self.seqno;
         }
         while let Ok(probe) = self.probes.try_recv() {
@@ -235,9 +265,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Action;
     use crate::domain::{OrderId, SessionId, SymbolId};
-    use crate::reason::Reason;
     use std::cell::Cell;
     use std::sync::mpsc::channel;
 
@@ -285,7 +313,7 @@ mod tests {
         control: &'a Control,
     ) -> Sequencer<'a, Cancels, ByHand<'a>> {
         let last = (SeqNo(7), Nanos(1_000), 99);
-        Sequencer::new(Cancels(commands), ByHand(now), control, None, channel().1, last)
+        Sequencer::new(Cancels(commands), ByHand(now), control, None, channel().1, false, last)
     }
 
     fn kinds(frames: &[Frame]) -> Vec<FrameKind> {
@@ -335,7 +363,10 @@ mod tests {
         sequencer.step(&mut ring, 10_000);
         let mark = ring.0.iter().position(|f| f.kind() == Some(FrameKind::CommitMark)).unwrap();
         assert_eq!(mark as u64, MARK_INTERVAL_COMMANDS);
-        assert_eq!(ring.0[mark].body::<CommitMark>(), Some(&CommitMark { committed: 0 }));
+        assert_eq!(
+            ring.0[mark].body::<CommitMark>(),
+            Some(&CommitMark { committed: 0, synced: 0 })
+        );
         // The last command is marked when it has been released and nothing follows it for a while.
         let last = ring.0.last().unwrap().header.seqno;
         for (released, time, marked) in

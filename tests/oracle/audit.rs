@@ -94,7 +94,7 @@ impl Audit {
                 ReportKind::Rejected => {
                     law!(reports.len() == 1 && r.reason != Reason::None, r);
                 }
-                ReportKind::Defined => law!(reports.len() == 1, r),
+                ReportKind::Defined | ReportKind::DurabilitySet => law!(reports.len() == 1, r),
                 ReportKind::StateHash => return Err("a state hash among the reports".into()),
             }
         }

@@ -7,6 +7,7 @@ use ringside::domain::{
     FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SeqNo,
     SessionId, Side, SymbolId, Tick, TimeInForce,
 };
+use ringside::durability::Durability;
 use ringside::reason::Reason;
 
 /// What kind of stream.
@@ -259,7 +260,8 @@ impl Generator {
         let verdict = self.verdict();
         let random = &mut self.random;
         let firm = FirmId(random.below(6) as u16);
-        let action = match random.below(10) {
+        let action = match random.below(11) {
+            10 => Action::SetDurability(*random.pick(Durability::ALL)),
             0 => Action::DefineSession { name, firm },
             1 => Action::DefineFirm { name, firm },
             _ => return self.symbol_definition(name, verdict),

@@ -59,6 +59,7 @@ impl Naive {
             Action::DefineSymbol(definition) => self.define_symbol(command, definition),
             Action::DefineSession { firm, .. } => self.define_session(command, firm),
             Action::DefineFirm { firm, .. } => self.define_firm(command, firm),
+            Action::SetDurability(mode) => self.set_durability(command, mode as u64),
         }
         self.reports.end_command();
         take(&mut self.reports)
@@ -294,6 +295,9 @@ impl Naive {
         quantity: u64,
         price: Price,
     ) {
+        if command.verdict == Reason::LowSpace {
+            return self.reject(command, new_id, Side::Buy, Reason::LowSpace);
+        }
         let is_used = new_id == id || self.find(command.session, new_id).is_some();
         if command.verdict == Reason::DuplicateId || is_used {
             return self.reject(command, new_id, Side::Buy, Reason::DuplicateId);
@@ -377,6 +381,16 @@ impl Naive {
             self.firms.insert(firm);
             self.say_defined(command, firm);
         }
+    }
+
+    /// Only an answer: what it changes is not the book's.
+    fn set_durability(&mut self, command: &Command, mode: u64) {
+        if command.verdict != Reason::None {
+            return self.reject(command, OrderId(0), Side::Buy, command.verdict);
+        }
+        let (session, symbol) = (command.session, command.symbol);
+        let kind = ReportKind::DurabilitySet;
+        self.reports.report(Report { kind, other: mode, session, symbol, ..Report::BLANK });
     }
 
     fn may_define(&mut self, command: &Command, is_valid: bool, is_known: bool) -> bool {

@@ -137,6 +137,7 @@ impl Subscriber for Audit {
             | ReportKind::Rejected
             | ReportKind::MassCanceled
             | ReportKind::Defined
+            | ReportKind::DurabilitySet
             | ReportKind::StateHash => {}
         }
     }

@@ -1,7 +1,7 @@
 //! The last point of the pipeline: counts what is told, and when.
 
 use super::tally::Tally;
-use crate::journal::Durability;
+use crate::durability::Durability;
 use crate::pipeline::{Point, Trace};
 use crate::report::Published;
 use crate::report_order::Subscriber;

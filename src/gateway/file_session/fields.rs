@@ -43,7 +43,7 @@ fields! {
     StpGroup "stp_group", Firm "firm", StopPrice "stop_price", ExpireTs "expire_ts",
     DisplayQty "display_qty", Refresh "refresh", Hidden "hidden", MinQty "min_qty",
     OfSession "of_session", OfFirm "of_firm", Tick "tick", Lot "lot", CollarBps "collar_bps",
-    Reference "reference",
+    Reference "reference", Mode "mode",
 }
 
 /// A set of fields.

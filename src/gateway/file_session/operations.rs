@@ -8,6 +8,7 @@ use crate::domain::{
     FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId, Side,
     SymbolId, Tick, TimeInForce,
 };
+use crate::durability::Durability;
 use crate::gateway::directory::Directory;
 use crate::reason::Reason;
 
@@ -42,6 +43,8 @@ const MASS_CANCEL: u64 = set(&[
     Field::StpGroup,
     Field::Side,
 ]);
+
+const DURABILITY: u64 = set(&[Field::Mode]);
 
 /// Options of the format that this venue answers with `unsupported`; and so is `hidden` when true.
 const UNSERVED_OPTIONS: u64 =
@@ -85,6 +88,12 @@ const SELF_TRADES: &[(&str, SelfTrade)] = &[
     ("cancel_smallest", SelfTrade::CancelSmallest),
 ];
 
+const MODES: &[(&str, Durability)] = &[
+    ("volatile", Durability::Volatile),
+    ("pagecache", Durability::Pagecache),
+    ("fsync", Durability::Fsync),
+];
+
 /// Runs the operation of a line.
 pub fn run(
     fields: &Fields,
@@ -103,8 +112,10 @@ pub fn run(
         "symbol" => venue.define_symbol(fields),
         "session" => venue.define_session(fields),
         "firm" => venue.define_firm(fields),
+        "durability" => venue.set_durability(fields),
         _ => {
-            let known = "enter, reduce, replace, cancel, mass_cancel, symbol, session, firm";
+            let known =
+                "enter, reduce, replace, cancel, mass_cancel, symbol, session, firm, durability";
             Err(fields.fault(Field::Op, &format!("must be one of {known}")))
         }
     }
@@ -310,6 +321,13 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
                 Ok(())
             }
         }
+    }
+
+    fn set_durability(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("durability", DURABILITY)?;
+        let mode = fields.required(Field::Mode, fields.word(Field::Mode, MODES)?)?;
+        self.send(SessionId(0), SymbolId::NONE, Reason::None, Action::SetDurability(mode));
+        Ok(())
     }
 
     /// The session of this name, which is defined first if it is new.

@@ -1,0 +1,44 @@
+//! The durability modes: what an acknowledgement is worth.
+
+use crate::domain::byte_enum;
+
+byte_enum! {
+    /// What an acknowledgement means.
+    Durability {
+        /// It was sequenced. A process kill loses it: nobody waits for the journal.
+        Volatile = 0 "volatile",
+        /// It is in the page cache. A process kill keeps it, a crash of the operating system may lose
+        /// the last seconds.
+        Pagecache = 1 "pagecache",
+        /// It was synced to the device. A power cut keeps it.
+        Fsync = 2 "fsync",
+    }
+}
+
+impl Durability {
+    /// What an acknowledgement is worth, for people.
+    pub fn promise(self) -> &'static str {
+        match self {
+            Durability::Volatile => {
+                "nobody waits for the journal; a kill loses what was acknowledged last"
+            }
+            Durability::Pagecache => "an acknowledged command survives a kill, not a power cut",
+            Durability::Fsync => {
+                "an acknowledged command is on the device and survives a power cut"
+            }
+        }
+    }
+}
+
+impl std::str::FromStr for Durability {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = || Self::ALL.iter().map(|mode| mode.name()).collect::<Vec<_>>().join(", ");
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|mode| mode.name() == text)
+            .ok_or_else(|| format!("unknown durability {text:?}, expected one of {}", known()))
+    }
+}

@@ -1,0 +1,44 @@
+//! The steps by which a journal becomes durable. All of them pass through one function, so that a test
+//! can stand between the journal and the kernel: it sees each step in its place, and can let one fail or
+//! come to nothing, as a device does.
+
+use std::fmt::Debug;
+use std::io;
+use std::path::Path;
+
+/// One step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A file is created, empty, or emptied.
+    Create(&'a Path),
+    /// Space for so many bytes is reserved in a file.
+    Reserve(&'a Path, u64),
+    /// So many zeros, or other bytes, are written to a file from its start.
+    Write(&'a Path, u64),
+    /// A whole file is written to the device.
+    SyncFile(&'a Path),
+    /// A file gets another name.
+    Rename(&'a Path, &'a Path),
+    /// A file loses its name.
+    Remove(&'a Path),
+    /// The names in a folder are written to the device.
+    SyncDir(&'a Path),
+    /// The bytes from one offset to another of a mapped file are written to the device.
+    SyncRange(&'a Path, u64, u64),
+}
+
+/// Whoever carries the steps out.
+pub trait Device: Debug + Send + Sync {
+    /// Carries out a step, which `act` does.
+    fn perform(&self, step: Step<'_>, act: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()>;
+}
+
+/// The kernel: every step is what it says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kernel;
+
+impl Device for Kernel {
+    fn perform(&self, _: Step<'_>, act: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
+        act()
+    }
+}
