@@ -62,6 +62,11 @@ impl Book {
         self.identity.wrapping_add(last)
     }
 
+    /// The price of the last trade, zero before the first.
+    pub fn last(&self) -> i64 {
+        self.last
+    }
+
     /// Takes note of a trade's price; gives the change of the state hash.
     #[inline(always)]
     pub fn set_last(&mut self, price: i64) -> u128 {

@@ -49,10 +49,11 @@
 //!
 //! `mod.rs` takes commands apart, `matching.rs` trades, `book.rs` and `ladder.rs` keep prices in order,
 //! `orders.rs` keeps the orders, `ahead.rs` has the memory fetched in time, `venue.rs` has the rare
-//! commands, `view.rs` the queries.
+//! commands, `view.rs` the queries, `image.rs` the whole state as data.
 
 mod ahead;
 mod book;
+mod image;
 mod ladder;
 mod matching;
 mod orders;
@@ -69,6 +70,7 @@ use crate::reason::Reason;
 use crate::report::{Report, ReportKind, ReportSink};
 use ahead::AHEAD_MAX;
 use book::{Book, key_of, side_index, unlink};
+pub use image::{Image, ImageError, OrderImage};
 use ladder::{LevelSlot, Levels};
 use matching::{Incoming, describe};
 use orders::{Bucket, NIL, Order, Orders, Slot};
@@ -112,6 +114,8 @@ pub struct Engine {
     book_of: Vec<u32>,
     sessions: BTreeSet<u32>,
     firms: BTreeSet<u16>,
+    /// The definitions that were accepted, as they came.
+    definitions: Vec<Command>,
     state_hash: u128,
     /// The orders of the mass cancel under way; kept for its capacity.
     covered: Vec<Slot>,
@@ -127,6 +131,7 @@ impl Engine {
             book_of: vec![],
             sessions: BTreeSet::new(),
             firms: BTreeSet::new(),
+            definitions: vec![],
             state_hash: 0,
             covered: vec![],
         }

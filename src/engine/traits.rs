@@ -28,6 +28,16 @@ impl Traits {
         )
     }
 
+    /// The traits from a word that was stored; `None` if no order has such a word.
+    pub fn from_word(word: u64) -> Option<Self> {
+        let code = |shift: u32| (word >> shift) as u8 & 15;
+        Side::from_code(code(32))?;
+        TimeInForce::from_code(code(36))?;
+        PostOnly::from_code(code(40))?;
+        SelfTrade::from_code(code(44))?;
+        (word >> 48 == 0).then_some(Traits(word))
+    }
+
     pub fn firm(self) -> u16 {
         self.0 as u16
     }
@@ -89,9 +99,17 @@ mod tests {
                             (traits.post_only(), traits.self_trade()),
                             (post_only, self_trade)
                         );
+                        assert_eq!(Traits::from_word(traits.0).map(|same| same.0), Some(traits.0));
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_word_with_a_code_that_no_order_has_is_none() {
+        for word in [4 << 32, 4 << 36, 3 << 40, 6 << 44, 1 << 48, 1 << 63, u64::MAX] {
+            assert!(Traits::from_word(word).is_none(), "{word:#x}");
         }
     }
 }

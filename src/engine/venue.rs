@@ -18,26 +18,10 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let command = &at.command;
-        let refused = match action {
-            Action::MassCancel(filter) => return self.mass_cancel(command, filter, sink),
-            _ if command.verdict != Reason::None => Err(command.verdict),
-            Action::DefineSymbol(definition) => self.define_symbol(command.symbol, definition),
-            Action::DefineSession { name, firm } => {
-                let new = self.sessions.insert(command.session.0);
-                let fields = [1, u64::from(command.session.0), u64::from(firm.0)];
-                self.define_name(command.session.0 != 0, new, fields, name.as_str())
-            }
-            Action::DefineFirm { firm, name } => {
-                let new = self.firms.insert(firm.0);
-                self.define_name(firm.0 != 0, new, [2, u64::from(firm.0), 0], name.as_str())
-            }
-            Action::SetDurability(_) => Ok(()),
-            Action::Enter(_)
-            | Action::Cancel { .. }
-            | Action::Reduce { .. }
-            | Action::Replace { .. } => unreachable!("everyday commands do not come here"),
-        };
-        match refused {
+        if let Action::MassCancel(filter) = action {
+            return self.mass_cancel(command, filter, sink);
+        }
+        match self.define(command) {
             Err(reason) => reject(command, OrderId(0), Side::Buy, reason, sink),
             Ok(()) => sink.report(Report {
                 kind: match action {
@@ -56,6 +40,34 @@ impl Engine {
                 ..Report::BLANK
             }),
         }
+    }
+
+    /// Takes a definition in, or says why not.
+    pub(super) fn define(&mut self, command: &Command) -> Result<(), Reason> {
+        if command.verdict != Reason::None {
+            return Err(command.verdict);
+        }
+        match &command.action {
+            Action::DefineSymbol(definition) => self.define_symbol(command.symbol, definition)?,
+            Action::DefineSession { name, firm } => {
+                let new = self.sessions.insert(command.session.0);
+                let fields = [1, u64::from(command.session.0), u64::from(firm.0)];
+                self.define_name(command.session.0 != 0, new, fields, name.as_str())?;
+            }
+            Action::DefineFirm { firm, name } => {
+                let new = self.firms.insert(firm.0);
+                self.define_name(firm.0 != 0, new, [2, u64::from(firm.0), 0], name.as_str())?;
+            }
+            // It is not the books' to carry out.
+            Action::SetDurability(_) => return Ok(()),
+            Action::Enter(_)
+            | Action::Cancel { .. }
+            | Action::Reduce { .. }
+            | Action::Replace { .. }
+            | Action::MassCancel(_) => unreachable!("only definitions come here"),
+        }
+        self.definitions.push(*command);
+        Ok(())
     }
 
     fn define_symbol(&mut self, symbol: SymbolId, d: &DefineSymbol) -> Result<(), Reason> {

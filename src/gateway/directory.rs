@@ -3,18 +3,19 @@
 use crate::command::{Action, Command};
 use crate::domain::{FirmId, Name, OrderId, Quantity, SessionId, SymbolId, Tick};
 use crate::reason::Reason;
+use crate::used_ids::UsedIds;
 use std::collections::HashMap;
 
 /// The names of the venue and the order ids of its sessions.
 ///
 /// It holds nothing that the journal does not: [`Directory::observe`] with every command in order
 /// rebuilds it. Numbers are dense, 1, 2, 3 …, so that they index arrays here and in the engine.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Directory {
     symbols: Table<Symbol>,
     sessions: Table<Session>,
     firms: Table<Name>,
-    ids: HashMap<(SessionId, OrderId), SymbolId>,
+    ids: UsedIds,
 }
 
 /// An instrument as a gateway sees it.
@@ -47,6 +48,13 @@ impl Directory {
         Self::default()
     }
 
+    /// The directory of a venue with these definitions, all accepted, and these ids used.
+    pub fn restore(definitions: &[Command], ids: UsedIds) -> Self {
+        let mut directory = Directory { ids, ..Self::default() };
+        definitions.iter().for_each(|command| directory.observe(command));
+        directory
+    }
+
     /// Learns from the next command of the venue.
     ///
     /// A definition teaches a name unless it carries a verdict, because then the engine refuses it.
@@ -71,8 +79,13 @@ impl Directory {
         }
     }
 
+    /// The ids that were used.
+    pub fn used_ids(&self) -> &UsedIds {
+        &self.ids
+    }
+
     fn use_id(&mut self, command: &Command, id: OrderId) {
-        self.ids.entry((command.session, id)).or_insert(command.symbol);
+        self.ids.insert(command.session, id, command.symbol);
     }
 
     /// The number of a symbol.
@@ -126,12 +139,12 @@ impl Directory {
     /// order named none that exists; `None` if the id is free.
     #[inline]
     pub fn order_symbol(&self, session: SessionId, id: OrderId) -> Option<SymbolId> {
-        self.ids.get(&(session, id)).copied()
+        self.ids.get(session, id)
     }
 }
 
 /// Things with a name and a number.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Table<T> {
     /// Entry `n - 1` has number `n`.
     entries: Vec<Option<T>>,
@@ -263,5 +276,26 @@ mod tests {
         let replace = Action::Replace { id: OrderId(10), new_id: OrderId(11), quantity, price };
         directory.observe(&command(1, 7, Reason::None, replace));
         assert_eq!(order_symbol(&directory, 1, 11), Some(SymbolId(7)));
+    }
+
+    #[test]
+    fn a_restored_directory_is_the_same() {
+        let mut directory = Directory::new();
+        let firm = Action::DefineFirm { firm: FirmId(1), name: name("F") };
+        let session = Action::DefineSession { name: name("A"), firm: FirmId(1) };
+        let definitions = [
+            command(0, 0, Reason::None, firm),
+            command(1, 0, Reason::None, session),
+            define(1, "AAPL", Reason::None),
+            define(2, "MSFT", Reason::None),
+        ];
+        definitions.iter().for_each(|command| directory.observe(command));
+        for id in 1..200 {
+            directory.observe(&enter(1, 1 + id as u32 / 100, id, Reason::None));
+        }
+        let ids = UsedIds::from_rows(&directory.used_ids().rows()).unwrap();
+        assert_eq!(Directory::restore(&definitions, ids.clone()), directory);
+        assert_ne!(Directory::restore(&definitions[..3], ids), directory);
+        assert_ne!(Directory::restore(&definitions, UsedIds::default()), directory);
     }
 }

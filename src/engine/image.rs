@@ -1,0 +1,240 @@
+//! The state of an engine as data: what a snapshot holds, and what another engine can go on from.
+//!
+//! Everything in an image has one order only, and the images of all shards merge into the image of the
+//! venue: equal states are equal images, whatever the number of shards and whatever came before.
+
+use super::book::{key_of, side_index};
+use super::orders::{NIL, Order, Slot};
+use super::traits::Traits;
+use super::{Engine, Shard};
+use crate::command::{Action, Command, is_definition};
+use crate::domain::{OrderId, Price, SessionId, SymbolId, TimeInForce};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// The state of the books after a command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Image {
+    /// The definitions that were accepted: firms by number, sessions by number, symbols by number.
+    pub definitions: Vec<Command>,
+    /// The price of the last trade of each instrument that has traded, by symbol.
+    pub last_prices: Vec<(SymbolId, Price)>,
+    /// The live orders: by symbol, bids before offers, best price first, oldest first.
+    pub orders: Vec<OrderImage>,
+}
+
+/// A live order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct OrderImage {
+    /// The venue's number of it.
+    pub number: u64,
+    /// The session's id of it.
+    pub id: u64,
+    /// Its limit in ticks.
+    pub price: i64,
+    /// What is left to trade.
+    pub open: u64,
+    /// What has traded, over all its replacements.
+    pub executed: u64,
+    /// The session that owns it.
+    pub session: u32,
+    /// Its instrument.
+    pub symbol: u32,
+    /// From the lowest bit on: firm (16 bits) and group (16), then the codes of side, time in force,
+    /// post-only and self-trade mode (4 each).
+    pub traits: u64,
+}
+
+/// What is impossible in an image.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ImageError(String);
+
+impl Image {
+    /// The image of a venue from those of its shards.
+    pub fn merge(shards: impl IntoIterator<Item = Image>) -> Image {
+        let mut venue = Image::default();
+        for mut shard in shards {
+            venue.definitions.append(&mut shard.definitions);
+            venue.last_prices.append(&mut shard.last_prices);
+            venue.orders.append(&mut shard.orders);
+        }
+        // An instrument has one shard, in which its orders are in their order already.
+        venue.definitions.sort_by_key(definition_place);
+        venue.last_prices.sort_by_key(|&(symbol, _)| symbol);
+        venue.orders.sort_by_key(|order| order.symbol);
+        venue
+    }
+
+    /// What of it a shard owns.
+    pub fn part(&self, shard: Shard) -> Image {
+        let owns = |symbol| shard.concerns(symbol, false);
+        let (definitions, last_prices) = (self.definitions.iter(), self.last_prices.iter());
+        let orders = self.orders.iter();
+        Image {
+            definitions: definitions.filter(|command| owns(command.symbol)).copied().collect(),
+            last_prices: last_prices.filter(|(symbol, _)| owns(*symbol)).copied().collect(),
+            orders: orders.filter(|order| owns(SymbolId(order.symbol))).copied().collect(),
+        }
+    }
+}
+
+impl Engine {
+    /// Its state as data.
+    pub fn image(&self) -> Image {
+        let mut definitions = self.definitions.clone();
+        definitions.sort_by_key(definition_place);
+        let mut last_prices = vec![];
+        let mut orders = Vec::with_capacity(self.live_orders());
+        let books = (0..).zip(&self.book_of).filter(|&(_, &place)| place != 0);
+        for (symbol, &place) in books {
+            let book = &self.books[place as usize - 1];
+            if book.last() != 0 {
+                last_prices.push((SymbolId(symbol), Price(book.last())));
+            }
+            for level in book.sides.iter().flat_map(|side| side.iter()) {
+                let level = self.levels.get(level);
+                let next = |&slot: &Slot| Some(self.orders.get(slot).next);
+                let queue = std::iter::successors(Some(level.head), next);
+                let queue = queue.take_while(|&slot| slot != NIL);
+                orders.extend(queue.map(|slot| image_of(self.orders.get(slot), level.price())));
+            }
+        }
+        Image { definitions, last_prices, orders }
+    }
+
+    /// An engine in the state of an image, with room for `orders` live orders, or all of the image's,
+    /// before it has to grow. Nothing in an image is taken on trust; an error says what is impossible.
+    pub fn restore(orders: usize, image: &Image) -> Result<Engine, ImageError> {
+        let mut engine = Engine::new(orders.max(image.orders.len()));
+        engine.restore_definitions(&image.definitions)?;
+        engine.restore_last_prices(&image.last_prices)?;
+        engine.restore_orders(&image.orders)?;
+        Ok(engine)
+    }
+
+    fn restore_definitions(&mut self, definitions: &[Command]) -> Result<(), ImageError> {
+        if !definitions.is_sorted_by(|a, b| definition_place(a) < definition_place(b)) {
+            return Err(ImageError("the definitions are not in their order".into()));
+        }
+        for command in definitions {
+            if !is_definition(command.action.kind()) {
+                return Err(ImageError(format!("{command:?} is no definition")));
+            }
+            self.define(command).map_err(|reason| {
+                ImageError(format!("{command:?} would be refused: {}", reason.name()))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn restore_last_prices(&mut self, last_prices: &[(SymbolId, Price)]) -> Result<(), ImageError> {
+        if !last_prices.is_sorted_by(|a, b| a.0 < b.0) {
+            return Err(ImageError("the last prices are not in the order of their symbols".into()));
+        }
+        for &(symbol, Price(price)) in last_prices {
+            let book = self.book_index(symbol).filter(|_| price >= 1).ok_or_else(|| {
+                ImageError(format!("{price} cannot be the last price of symbol {symbol}"))
+            })?;
+            let change = self.books[book].set_last(price);
+            self.state_hash = self.state_hash.wrapping_add(change);
+        }
+        Ok(())
+    }
+
+    fn restore_orders(&mut self, orders: &[OrderImage]) -> Result<(), ImageError> {
+        let mut numbers: Vec<u64> = orders.iter().map(|order| order.number).collect();
+        numbers.sort_unstable();
+        if let Some(pair) = numbers.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(ImageError(format!("two orders have the number {}", pair[0])));
+        }
+        self.orders.make_room(orders.len());
+        let mut before = None;
+        for row in orders {
+            let restored = self.restore_order(row, &mut before);
+            restored.map_err(|what| ImageError(format!("order {}: {what}", row.number)))?;
+        }
+        Ok(())
+    }
+
+    /// Books an order behind all that were booked `before`.
+    fn restore_order(
+        &mut self,
+        row: &OrderImage,
+        before: &mut Option<Place>,
+    ) -> Result<(), &'static str> {
+        let session = SessionId(row.session);
+        let book = self.book_index(SymbolId(row.symbol)).ok_or("its symbol is not defined")?;
+        let traits = Traits::from_word(row.traits).ok_or("it has traits that no order has")?;
+        if !matches!(traits.tif(), TimeInForce::Day | TimeInForce::Gtc) {
+            return Err("it has a time in force with which no order rests");
+        }
+        if row.number == 0 {
+            // A slot of the slab without a number is free.
+            return Err("zero is no number of an order");
+        }
+        if row.price < 1 {
+            return Err("its price is below 1");
+        }
+        let lots = |quantity| self.books[book].check_quantity(quantity).is_ok();
+        if !lots(row.open) || row.executed != 0 && !lots(row.executed) {
+            return Err("its quantities are no whole lots, or nothing is open");
+        }
+        if row.open.checked_add(row.executed).is_none() {
+            return Err("its quantities add up to more than a quantity can be");
+        }
+        let buy = traits.is_buy();
+        let key = key_of(buy, row.price);
+        let place = (row.symbol, side_index(buy), key, row.number);
+        if before.replace(place).is_some_and(|before| before >= place) {
+            return Err("it does not belong behind the one before it");
+        }
+        if self.books[book].crosses(buy, key) {
+            return Err("it crosses the other side of its book");
+        }
+        let bucket = self.orders.bucket(session, OrderId(row.id));
+        if self.orders.is_live(bucket, session, OrderId(row.id)) {
+            return Err("its session has another order with its id");
+        }
+        self.rest(book, order_of(row, traits), row.price);
+        Ok(())
+    }
+}
+
+/// The place of an order among all of an image: symbol, side, price, time.
+type Place = (u32, usize, i64, u64);
+
+/// The place of a definition among all of an image.
+fn definition_place(command: &Command) -> (u8, u32) {
+    match command.action {
+        Action::DefineFirm { firm, .. } => (0, firm.0.into()),
+        Action::DefineSession { .. } => (1, command.session.0),
+        _ => (2, command.symbol.0),
+    }
+}
+
+fn image_of(order: &Order, price: i64) -> OrderImage {
+    OrderImage {
+        number: order.number,
+        id: order.id,
+        price,
+        open: order.open,
+        executed: order.executed,
+        session: order.session,
+        symbol: order.symbol,
+        traits: order.traits.0,
+    }
+}
+
+fn order_of(row: &OrderImage, traits: Traits) -> Order {
+    Order {
+        number: row.number,
+        id: row.id,
+        open: row.open,
+        executed: row.executed,
+        session: row.session,
+        symbol: row.symbol,
+        traits,
+        ..Order::NONE
+    }
+}

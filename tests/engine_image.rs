@@ -1,0 +1,239 @@
+//! An engine that goes on from an image is the engine that never stopped, on any number of shards; and
+//! an image that cannot be is refused.
+
+#[allow(dead_code)]
+mod oracle {
+    pub mod commands;
+    pub mod naive;
+}
+
+use oracle::commands::{DEEP, HUGE_VALUES, MIXED, Profile, Random, TINY, WIDE_PRICES, stream};
+use ringside::command::{Action, Command, Sequenced, is_venue_wide};
+use ringside::domain::{FirmId, Name, Nanos, OrderId, Price, SeqNo, SessionId, Side, SymbolId};
+use ringside::engine::{Engine, Image, OrderImage, Shard};
+use ringside::reason::Reason;
+use ringside::report::{Report, ReportKind};
+
+/// Room for so few orders that a restored engine has to make more.
+const ORDERS: usize = 4;
+
+#[test]
+fn a_restored_engine_goes_on_as_if_it_had_never_stopped() {
+    for profile in [TINY, WIDE_PRICES, HUGE_VALUES, MIXED, DEEP] {
+        for seed in 1..=4 {
+            go_on_from_an_image(profile, seed, 1);
+        }
+    }
+}
+
+#[test]
+fn any_number_of_shards_goes_on_from_the_image_of_a_venue() {
+    for profile in [TINY, WIDE_PRICES, HUGE_VALUES, MIXED] {
+        for (seed, count) in [(11, 2), (12, 3), (13, 8), (14, 2), (15, 3), (16, 8)] {
+            // An id that is live on two instruments is seen by the whole venue alone.
+            go_on_from_an_image(Profile { ids_cross_symbols: false, ..profile }, seed, count);
+        }
+    }
+}
+
+/// Runs a stream up to a random command, restores its image into so many shards, and compares them with
+/// the engine that was not restored up to the end of the stream.
+fn go_on_from_an_image(profile: Profile, seed: u64, count: u32) {
+    let what = format!("seed {seed}, {count} shards, {profile:?}");
+    let commands = stream(profile, seed, 3_000);
+    let mut random = Random(seed);
+    let (past, future) = commands.split_at(500 + random.below(2_000) as usize);
+    let mut whole = Engine::new(ORDERS);
+    whole.apply_batch(past, &mut vec![]);
+    let image = whole.image();
+    assert_eq!(image.orders.len(), whole.live_orders(), "{what}");
+    assert!(!image.definitions.is_empty() && !image.orders.is_empty(), "{what}");
+
+    let parts = (0..count).map(|index| image.part(Shard { index, count }));
+    let restore = |part: Image| Engine::restore(ORDERS, &part).expect("an image of an engine");
+    let mut shards: Vec<Engine> = parts.map(restore).collect();
+    assert_same_state(&whole, &shards, profile, &what);
+    for command in future {
+        let mut expected = vec![];
+        whole.apply_batch(std::slice::from_ref(command), &mut expected);
+        assert_eq!(apply(&mut shards, command), expected, "{command:?}, {what}");
+    }
+    assert_same_state(&whole, &shards, profile, &what);
+}
+
+fn assert_same_state(whole: &Engine, shards: &[Engine], profile: Profile, what: &str) {
+    let hash = shards.iter().fold(0, |sum: u128, shard| sum.wrapping_add(shard.state_hash()));
+    assert_eq!(hash, whole.state_hash(), "{what}");
+    assert_eq!(Image::merge(shards.iter().map(Engine::image)), whole.image(), "{what}");
+    for &(symbol, _) in profile.symbols {
+        let owner = &shards[symbol.shard(shards.len() as u32) as usize];
+        assert_eq!(owner.top_of_book(symbol), whole.top_of_book(symbol), "{what}");
+        for buy in [true, false] {
+            let levels = whole.depth(symbol, buy);
+            assert_eq!(owner.depth(symbol, buy), levels, "{what}");
+            for level in levels {
+                let queue = whole.orders_at(symbol, buy, level.price);
+                assert_eq!(owner.orders_at(symbol, buy, level.price), queue, "{what}");
+                for order in queue {
+                    assert_eq!(owner.order(order.session, order.id), Some(order), "{what}");
+                }
+            }
+        }
+    }
+}
+
+/// What the whole venue says where its shards say their parts.
+fn apply(shards: &mut [Engine], command: &Sequenced) -> Vec<Report> {
+    let Command { symbol, action, .. } = command.command;
+    let wide = is_venue_wide(action.kind(), symbol);
+    let (mut heads, mut rest) = (vec![], vec![]);
+    let count = shards.len() as u32;
+    for (index, shard) in (0..).zip(shards) {
+        if (Shard { index, count }).concerns(symbol, wide) {
+            let mut said = vec![];
+            shard.apply_batch(std::slice::from_ref(command), &mut said);
+            heads.push(said.remove(0));
+            rest.extend(said);
+        }
+    }
+    let mut said = vec![heads[0]];
+    if heads.len() > 1 {
+        assert!(heads.iter().all(|head| head.kind == ReportKind::MassCanceled));
+        said[0].quantity.0 = heads.iter().map(|head| head.quantity.0).sum();
+        rest.sort_by_key(|report| report.symbol);
+    }
+    said.extend(rest);
+    let last = said.len() - 1;
+    said.iter_mut().for_each(|report| report.flags &= !Report::LAST);
+    said[last].flags |= Report::LAST;
+    said
+}
+
+fn command(seqno: u64, session: SessionId, symbol: SymbolId, action: Action) -> Sequenced {
+    let command = Command { session, symbol, verdict: Reason::None, action };
+    Sequenced { seqno: SeqNo(seqno), time: Nanos(0), command }
+}
+
+/// An engine with books on both sides, last prices, sessions and firms.
+fn busy_engine() -> Engine {
+    let mut engine = Engine::new(ORDERS);
+    let (name, firm) = (Name::new("N").unwrap(), FirmId(7));
+    let firm_7 = command(1, SessionId(0), SymbolId::NONE, Action::DefineFirm { firm, name });
+    let session = command(2, SessionId(7), SymbolId::NONE, Action::DefineSession { name, firm });
+    engine.apply_batch(&[firm_7, session], &mut vec![]);
+    engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 7, 2_000), &mut vec![]);
+    engine
+}
+
+#[test]
+fn an_image_that_cannot_be_is_refused() {
+    type Alter = fn(&mut Image);
+    let cases: &[(&str, Alter)] = &[
+        ("symbol is not defined", |i| i.orders.last_mut().unwrap().symbol = 9_999_999),
+        ("symbol is not defined", |i| i.orders[0].symbol = 0),
+        ("price is below 1", |i| i.orders[0].price = 0),
+        ("price is below 1", |i| i.orders[0].price = i64::MIN),
+        ("nothing is open", |i| i.orders[0].open = 0),
+        ("add up to more", |i| {
+            let order = last_of_lot_one(i);
+            (order.open, order.executed) = (u64::MAX, 1);
+        }),
+        ("zero is no number", |i| i.orders[0].number = 0),
+        ("two orders have the number", |i| i.orders[0].number = i.orders[9].number),
+        ("traits that no order has", |i| i.orders[0].traits |= 7 << 44),
+        ("traits that no order has", |i| i.orders[0].traits |= 1 << 63),
+        ("no order rests", |i| i.orders[0].traits |= 2 << 36),
+        ("not belong behind", |i| i.orders.swap(0, 1)),
+        ("not belong behind", |i| i.orders.reverse()),
+        ("another order with its id", |i| {
+            let first = i.orders[0];
+            (i.orders[1].session, i.orders[1].id) = (first.session, first.id);
+        }),
+        ("crosses", |i| {
+            let sell = |order: &OrderImage| order.traits >> 32 & 15 != Side::Buy as u64;
+            let at = i.orders.windows(2).position(|pair| {
+                pair[0].symbol == pair[1].symbol && !sell(&pair[0]) && sell(&pair[1])
+            });
+            let at = at.expect("a book with two sides");
+            let best = i.orders.iter().find(|order| order.symbol == i.orders[at].symbol);
+            i.orders[at + 1].price = best.unwrap().price;
+        }),
+        ("last price", |i| i.last_prices[0].1 = Price(0)),
+        ("last price", |i| i.last_prices.push((SymbolId(u32::MAX), Price(1)))),
+        ("order of their symbols", |i| i.last_prices.swap(0, 1)),
+        ("not in their order", |i| i.definitions.reverse()),
+        ("not in their order", |i| i.definitions.insert(0, i.definitions[0])),
+        ("is no definition", |i| {
+            i.definitions.last_mut().unwrap().action = Action::Cancel { id: OrderId(1) };
+        }),
+        ("would be refused", |i| i.definitions[0].verdict = Reason::OffTick),
+        ("would be refused", |i| {
+            let sessions = |d: &&mut Command| matches!(d.action, Action::DefineSession { .. });
+            i.definitions.iter_mut().find(sessions).unwrap().session = SessionId(0);
+        }),
+    ];
+    let image = busy_engine().image();
+    assert!(image.last_prices.len() > 1 && image.orders.len() > 20);
+    Engine::restore(0, &image).expect("it can be before it is altered");
+    for (expected, alter) in cases {
+        let mut altered = image.clone();
+        alter(&mut altered);
+        let error = Engine::restore(0, &altered).err().expect(expected).to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+}
+
+/// The last order of an image with an odd quantity: its instrument trades single units.
+fn last_of_lot_one(image: &mut Image) -> &mut OrderImage {
+    image.orders.iter_mut().rfind(|order| order.open % 5 != 0).expect("an odd quantity")
+}
+
+#[test]
+fn an_altered_order_is_refused_or_seen_in_the_hash() {
+    let engine = busy_engine();
+    let (image, hash) = (engine.image(), engine.state_hash());
+    let more = stream(Profile { seqno_min: 10_000_000, ..MIXED }, 8, 200);
+    let (mut refused, mut seen) = (0, 0);
+    let mut random = Random(1);
+    for _ in 0..3_000 {
+        let mut altered = image.clone();
+        let row = random.below(image.orders.len() as u64) as usize;
+        let row = &mut altered.orders[row];
+        let edges = [0, 1, u64::MAX, i64::MAX as u64, 1 << random.below(64), random.bits(64)];
+        let value = *random.pick(&edges);
+        match random.below(8) {
+            0 => row.number ^= value,
+            1 => row.id ^= value,
+            2 => row.price ^= value as i64,
+            3 => row.open ^= value,
+            4 => row.executed ^= value,
+            5 => row.session ^= value as u32,
+            6 => row.symbol ^= value as u32,
+            _ => row.traits ^= value,
+        }
+        let Ok(mut restored) = Engine::restore(0, &altered) else {
+            refused += 1;
+            continue;
+        };
+        assert_eq!(restored.state_hash() == hash, altered == image);
+        assert_eq!(restored.image(), altered);
+        restored.apply_batch(&more, &mut vec![]);
+        seen += 1;
+    }
+    assert!(refused > 500 && seen > 500, "{refused} refused, {seen} seen");
+}
+
+#[test]
+fn equal_states_are_equal_images_whatever_came_before() {
+    let mut engine = busy_engine();
+    let image = engine.image();
+    let order = image.orders[3];
+    let cancel = Action::Cancel { id: OrderId(order.id) };
+    let (session, symbol) = (SessionId(order.session), SymbolId(order.symbol));
+    engine.apply_batch(&[command(20_000_000, session, symbol, cancel)], &mut vec![]);
+    let mut without = image.clone();
+    without.orders.remove(3);
+    assert_eq!(engine.image(), without);
+    let again = Engine::restore(0, &without).unwrap();
+    assert_eq!((again.state_hash(), again.image()), (engine.state_hash(), without));
+}
