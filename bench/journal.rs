@@ -109,7 +109,7 @@ fn run(frames: &[Frame]) -> [Duration; 4] {
 
     let clock = Instant::now();
     let lock = Lock::take(dir.path()).expect("nobody else writes");
-    let found = journal::recover(&options, &lock, |_| Ok::<_, JournalError>(()));
+    let found = journal::recover(&options, &lock, None, SeqNo(0), |_| Ok::<_, JournalError>(()));
     assert_eq!(found.expect("it recovers").seqno.0 as usize, frames.len());
     let recover_time = clock.elapsed();
 
@@ -151,12 +151,13 @@ fn synced_append(frames: &[Frame]) -> Duration {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let mut config = config();
     config.journal.durability = "fsync".into();
+    config.journal.any_filesystem = true;
     let options = config.journal_options(dir.path()).expect("the config is valid");
     append(&options, frames)
 }
 
 fn open(options: &Options, dir: &Path) -> Writer {
     let lock = Lock::take(dir).expect("nobody else writes");
-    let found = journal::recover(options, &lock, |_| Ok::<_, JournalError>(()));
+    let found = journal::recover(options, &lock, None, SeqNo(0), |_| Ok::<_, JournalError>(()));
     Writer::open(options.clone(), lock, &found.expect("it is empty")).expect("the journal opens")
 }

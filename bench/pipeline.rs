@@ -113,6 +113,7 @@ fn run(options: &Options) -> Result<(), CliError> {
         let commands = if options.quick { contest.commands / QUICK } else { contest.commands };
         let mut config = Config::for_bench();
         config.journal.durability = contest.durability.into();
+        config.journal.any_filesystem = true;
         let warmup = commands / 10;
         let load = Load::generate(Workload::W1, SEED, warmup + commands);
         let case = Case { config: &config, load: &load, warmup, pace: contest.pace, seed: SEED };

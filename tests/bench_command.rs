@@ -20,6 +20,7 @@ fn config(durability: &str) -> Config {
     let mut config = Config::for_bench();
     config.journal.durability = durability.into();
     config.journal.segment_bytes = 1 << 20;
+    config.journal.any_filesystem = true;
     config.pipeline.idle = "yield".into();
     config.engine.hash_probe_interval = 5_000;
     config

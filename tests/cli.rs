@@ -1,15 +1,15 @@
-//! The program as its user meets it: what it prints, how it exits, what is left after it was killed.
+//! The program as its user meets it: what it prints, how it exits.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
 
 const SYMBOL: &str = r#"{"op":"symbol","symbol":"AAPL","tick":"0.01","lot":1}"#;
 
 fn ringside(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringside"));
-    command.args(args);
+    // A temporary folder may be on anything.
+    command.args(args).env("RINGSIDE__JOURNAL__ANY_FILESYSTEM", "true");
     command
 }
 
@@ -37,15 +37,6 @@ fn assert_fails(output: &Output, code: i32, words: &[&str]) {
         assert!(text.contains(word), "{word:?} is not in {text}");
     }
     assert!(!text.contains("panicked"), "{text}");
-}
-
-/// A session that trades now and then, so that it makes all kinds of reports.
-fn busy_session(dir: &Path, orders: u64) -> String {
-    let side = |id: u64| if id.is_multiple_of(3) { "sell" } else { "buy" };
-    let order = |id: u64| enter(id, side(id), &format!("{}.{:02}", 100 + id % 7, id % 100));
-    let cancel = |id: u64| format!(r#"{{"op":"cancel","session":"A","id":{}}}"#, id / 2 + 1);
-    let lines = (1..=orders).flat_map(|id| [order(id), cancel(id)]);
-    session_file(dir, &std::iter::once(SYMBOL.to_string()).chain(lines).collect::<Vec<_>>())
 }
 
 #[test]
@@ -160,7 +151,7 @@ fn damage_is_refused_with_file_and_offset() {
     std::fs::write(&segment, bytes).unwrap();
     for command in [&["replay"][..], &["journal", "verify"], &["exec", &file]] {
         let output = run(&[command, &["--journal", journal]].concat());
-        assert_fails(&output, 4, &["00000001.seg", "offset 4160", "had been committed"]);
+        assert_fails(&output, 4, &["00000001.seg", "offset 4160", "had been on the device"]);
     }
 }
 
@@ -183,37 +174,6 @@ fn questions_without_an_answer_say_so() {
     assert!(order.contains("seqno 3 (enter): accepted"), "{order}");
     let dump = String::from_utf8(ask(&["journal", "dump", "--json"]).stdout).unwrap();
     assert!(dump.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{dump}");
-}
-
-#[test]
-fn a_full_disk_is_said_and_nothing_acknowledged_is_lost() {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: a full disk needs root, to mount a small tmpfs");
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let disk = dir.path().join("disk");
-    std::fs::create_dir(&disk).unwrap();
-    let mount = |args: &[&str]| Command::new(args[0]).args(&args[1..]).status();
-    let mounted =
-        mount(&["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk.to_str().unwrap()]);
-    if !mounted.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED: cannot mount a tmpfs here");
-        return;
-    }
-    let file = busy_session(dir.path(), 20_000);
-    let journal = disk.join("journal");
-    let journal = journal.to_str().unwrap();
-    let output = ringside(&["exec", &file, "--journal", journal])
-        .env("RINGSIDE__JOURNAL__SEGMENT_BYTES", "262144")
-        .output()
-        .unwrap();
-    let replayed = run(&["replay", "--reports", "--journal", journal]);
-    mount(&["umount", disk.to_str().unwrap()]).unwrap();
-    assert_fails(&output, 1, &["No space left", "was not acknowledged"]);
-    assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
-    assert!(replayed.stdout.starts_with(&output.stdout), "what was printed is in the journal");
-    assert!(!output.stdout.is_empty());
 }
 
 #[test]
@@ -258,50 +218,6 @@ fn sigterm_drains_and_exits_with_zero() {
         (&info["last_seqno"], &info["committed"], &info["tail"]),
         (&3.into(), &3.into(), &"clean".into())
     );
-}
-
-/// Whoever was told something finds it in the journal, and the same command starts the venue again.
-#[test]
-fn killed_at_any_moment_nothing_acknowledged_is_lost() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = busy_session(dir.path(), 30_000);
-    let mut killed_in_flight = 0;
-    for round in 0..20u64 {
-        let journal = dir.path().join(format!("journal{round}"));
-        let journal = journal.to_str().unwrap();
-        let mut child = ringside(&["exec", &file, "--journal", journal])
-            .env("RINGSIDE__JOURNAL__SEGMENT_BYTES", "262144")
-            .env("RINGSIDE__JOURNAL__DURABILITY", ["pagecache", "fsync"][round as usize % 2])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let stdout = child.stdout.take().unwrap();
-        let reading = std::thread::spawn(move || {
-            let mut told = vec![];
-            let _ = std::io::copy(&mut BufReader::new(stdout), &mut told);
-            told
-        });
-        std::thread::sleep(Duration::from_millis(5 + round * 13 % 160));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let told = reading.join().unwrap();
-        let whole_lines = told.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-        killed_in_flight += u64::from(!told.is_empty());
-
-        let mut again = ringside(&["exec", "-", "--journal", journal]);
-        let again = again
-            .env("RINGSIDE__JOURNAL__SEGMENT_BYTES", "262144")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&again.stderr);
-        assert!(again.status.success(), "the same command starts it again: {text}");
-        let replayed = run(&["replay", "--reports", "--journal", journal]);
-        assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
-        assert!(replayed.stdout.starts_with(&told[..whole_lines]), "round {round}");
-    }
-    assert!(killed_in_flight >= 5, "only {killed_in_flight} rounds were killed under load");
 }
 
 fn interactive(args: &[&str]) -> Child {

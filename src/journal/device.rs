@@ -2,7 +2,9 @@
 //! can stand between the journal and the kernel: it sees each step in its place, and can let one fail or
 //! come to nothing, as a device does.
 
+use super::JournalError;
 use std::fmt::Debug;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -13,7 +15,7 @@ pub enum Step<'a> {
     Create(&'a Path),
     /// Space for so many bytes is reserved in a file.
     Reserve(&'a Path, u64),
-    /// So many zeros, or other bytes, are written to a file from its start.
+    /// Zeros, or other bytes, are written to a file: so many, counted from its start.
     Write(&'a Path, u64),
     /// A whole file is written to the device.
     SyncFile(&'a Path),
@@ -41,4 +43,11 @@ impl Device for Kernel {
     fn perform(&self, _: Step<'_>, act: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
         act()
     }
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_dir(device: &dyn Device, dir: &Path) -> Result<(), JournalError> {
+    device
+        .perform(Step::SyncDir(dir), &mut || File::open(dir)?.sync_all())
+        .map_err(JournalError::io(dir, "sync the folder"))
 }

@@ -5,25 +5,44 @@
 //!  DIR/LOCK                one process writes
 //!  DIR/00000001.seg        header page, frames, segment end
 //!  DIR/00000002.seg        header page, frames …
+//!  DIR/00000001.sha256     segment 1 is full and wholly on the device; this is its digest
 //!  DIR/00000003.seg        prepared: still zeros
-//!  DIR/00000002.cut-1234   a torn tail that a recovery took out after seqno 1234
+//!  DIR/00000002.cut-1234   what a recovery took out behind seqno 1234
 //! ```
 //!
-//! `segment.rs` knows the bytes of a file and the mapping, `writer.rs` appends, `preparer.rs` has the
-//! next files ready, `reader.rs` walks and checks, `recovery.rs` decides what the end of a journal
-//! means. The journal knows frames; it does not know what a command means.
+//! `segment.rs` knows the bytes of a file and the mapping, and `writer.rs` appends. Three threads work
+//! for it: `preparer.rs` has the next files ready, `toucher.rs` keeps the pages in front of the writer
+//! writable, `seal.rs` puts full files on the device. Each step that makes something durable passes
+//! through `device.rs`; `filesystem.rs` says whether a folder is worth such a step, `low_space.rs` what
+//! a full disk means, `bus_error.rs` what a page that is gone means. `reader.rs` walks and checks,
+//! `read_ahead.rs` does so on a thread of its own, `damage.rs` looks behind the last good frame and
+//! `recovery.rs` decides what is found there; `follow.rs` reads what is being written, `retire.rs` removes
+//! what nobody needs. The journal knows frames; it does not know what a command means.
 
+mod bus_error;
+mod damage;
 mod device;
+mod filesystem;
+mod follow;
+mod low_space;
 mod preparer;
+mod read_ahead;
 mod reader;
 mod recovery;
+mod retire;
+mod seal;
 mod segment;
+mod toucher;
 mod writer;
 
 pub use device::{Device, Kernel, Step};
+pub use follow::Follower;
 pub use preparer::prepare_ahead;
+pub use read_ahead::read_ahead;
 pub use reader::{Reader, Tail};
-pub use recovery::{Cut, Recovered, recover};
+pub use recovery::{Cut, Lost, Recovered, recover};
+pub use retire::retire;
+pub use seal::check_digests;
 pub use segment::{Identity, SEGMENT_BYTES_MIN};
 pub use writer::{Lock, Writer};
 
@@ -47,6 +66,8 @@ pub struct Options {
     pub segments_ready: usize,
     /// The number of the last segment that is prepared ahead: `u64::MAX` if there is no end.
     pub segments_last: u64,
+    /// Whether `fsync` is accepted on a file system that is known not to keep what it syncs.
+    pub any_filesystem: bool,
     /// Whose journal it is.
     pub identity: Identity,
     /// What makes it durable: [`Kernel`], or what a test puts in its place.
@@ -102,6 +123,45 @@ pub enum JournalError {
         /// The folder.
         dir: PathBuf,
     },
+    /// Its first segments are not there any more.
+    #[error(
+        "{path}: the journal begins here, at segment {segment} with seqno {seqno}: what came \
+             before needs a snapshot"
+    )]
+    Retired {
+        /// The first segment file.
+        path: PathBuf,
+        /// Its number.
+        segment: u64,
+        /// The number of its first command.
+        seqno: u64,
+    },
+    /// It does not have a place that was known from elsewhere.
+    #[error("{path}: the journal has no place at offset {offset} behind seqno {seqno}: {detail}")]
+    NoSuchPlace {
+        /// The segment file.
+        path: PathBuf,
+        /// The byte in it.
+        offset: u64,
+        /// The last command before it.
+        seqno: u64,
+        /// What is wrong.
+        detail: &'static str,
+    },
+    /// The folder is on a file system that cannot keep the promise of `fsync`.
+    #[error(
+        "{dir}: {name} does not keep what fsync promises: put journal.dir on a local ext4 or XFS file \
+         system, choose another journal.durability, or set journal.any_filesystem = true"
+    )]
+    Filesystem {
+        /// The folder.
+        dir: PathBuf,
+        /// The type of its file system.
+        name: String,
+    },
+    /// An error came before, and was told then: what is appended now could not be acknowledged.
+    #[error("the journal has failed before; nothing more is acknowledged")]
+    Stopped,
     /// It is another one than was asked for.
     #[error("{path}: {what} is {found}, but this program and its config want {wanted}")]
     Mismatch {
@@ -126,6 +186,11 @@ pub enum JournalError {
         /// What is wrong.
         detail: String,
     },
+}
+
+/// Whether a folder holds a journal.
+pub fn exists(dir: &Path) -> Result<bool, JournalError> {
+    Ok(!segment::list(dir)?.is_empty())
 }
 
 impl JournalError {

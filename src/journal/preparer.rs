@@ -1,59 +1,136 @@
 //! Has the next segments ready, so that the writer never waits for a file: a thread of its own makes
-//! them, and a bounded channel holds them.
+//! them. It also sees first that space runs out.
 
-use super::segment::{self, PAGE_BYTES, WriteSegment, path_of};
-use super::{Device, JournalError, Lock, Options, Step};
+use super::device::{Device, Step, sync_dir};
+use super::low_space;
+use super::segment::{self, Mapping, PAGE_BYTES, WriteSegment, path_of};
+use super::toucher::Toucher;
+use super::{JournalError, Lock, Options};
 use crate::durability::Durability;
 use crate::frame::FRAME_BYTES_MAX;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{JoinHandle, park_timeout};
+use std::time::{Duration, Instant};
 
-/// The queue of prepared segments, and the way back for those that are full. When it is dropped the
-/// thread ends after the file it is at; prepared files stay and are used by the next writer.
+/// How fast a segment is zeroed while another one is ready, in bytes a second: the device is also there
+/// for the journaler's syncs.
+const ZERO_BYTES_PER_SECOND: u64 = 256 << 20;
+/// What is zeroed at once.
+const PIECE_BYTES: u64 = 1 << 20;
+/// After this long it looks again whether there is space.
+const RETRY: Duration = Duration::from_millis(500);
+
+type Prepared = Result<WriteSegment, JournalError>;
+
+/// The queue of prepared segments. When it is dropped the thread ends at once; prepared files stay and
+/// are used by the next writer.
 pub(super) struct Preparer {
-    ready: Receiver<Result<WriteSegment, JournalError>>,
-    finished: Sender<WriteSegment>,
+    ready: Receiver<Prepared>,
+    orders: Arc<Orders>,
+    thread: Option<JoinHandle<()>>,
+    _toucher: Toucher,
+}
+
+/// What the writer wants from the thread, and what it hears.
+struct Orders {
+    /// The segment that is written.
+    current: AtomicU64,
+    /// Whether the writer stands still until it gets the next one.
+    waiting: AtomicBool,
+    stop: AtomicBool,
+    /// Whether new segments must be good for `fsync`.
+    durable: AtomicBool,
+    low_space: Arc<AtomicBool>,
 }
 
 impl Preparer {
-    /// Starts to prepare segments from `first` on, `options.segments_ready` of them ahead.
-    pub fn start(options: &Options, first: u64) -> Result<Self, JournalError> {
-        let (sender, ready) = sync_channel(options.segments_ready.saturating_sub(1));
-        let (finished, to_unmap) = channel();
-        let options = options.clone();
-        let dir = options.dir.clone();
-        std::thread::Builder::new()
+    /// Starts to prepare the segments behind the number `current`, `options.segments_ready` of them
+    /// ahead, and to touch the pages of `mapping`, which is written, and then of those. If `durable`,
+    /// they are good for `fsync`.
+    pub fn start(
+        options: &Options,
+        current: u64,
+        mapping: Option<&Arc<Mapping>>,
+        durable: bool,
+    ) -> Result<Self, JournalError> {
+        let toucher = Toucher::start(&options.dir)?;
+        let touched = toucher.segments();
+        if let Some(mapping) = mapping {
+            let _ = touched.send(Arc::clone(mapping));
+        }
+        let orders = Arc::new(Orders {
+            current: AtomicU64::new(current),
+            waiting: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+            durable: AtomicBool::new(durable),
+            low_space: Arc::default(),
+        });
+        let (sender, ready) = channel();
+        let (thread_options, thread_orders) = (options.clone(), Arc::clone(&orders));
+        let thread = std::thread::Builder::new()
             .name("preparer".into())
             .spawn(move || {
-                for number in first..=options.segments_last {
-                    to_unmap.try_iter().for_each(drop);
-                    let prepared = prepare(&options, number);
-                    let failed = prepared.is_err();
-                    if sender.send(prepared).is_err() || failed {
-                        return;
+                let send = |prepared: Prepared| {
+                    if let Ok(segment) = &prepared {
+                        let _ = touched.send(Arc::clone(segment.mapping()));
                     }
-                }
-                drop(sender);
-                // There is a last one: all together can wait until the writer has closed.
-                drop(to_unmap.iter().collect::<Vec<WriteSegment>>());
+                    let _ = sender.send(prepared);
+                };
+                run(&thread_options, &thread_orders, current + 1, &send);
             })
-            .map_err(JournalError::io(&dir, "start the preparer thread"))?;
-        Ok(Preparer { ready, finished })
+            .map_err(JournalError::io(&options.dir, "start the preparer thread"))?;
+        Ok(Preparer { ready, orders, thread: Some(thread), _toucher: toucher })
     }
 
-    /// The segment `number`, which is the next one. Waits if it is not ready yet.
-    pub fn next(&self, options: &Options, number: u64) -> Result<WriteSegment, JournalError> {
-        // The preparer sends its error before it ends; otherwise it ends behind the last one.
-        self.ready.recv().unwrap_or_else(|_| prepare(options, number))
+    /// The next segment, which is `number`. Waits if it is not ready yet.
+    pub fn next(&self, options: &Options, number: u64) -> Prepared {
+        self.orders.current.store(number - 1, Ordering::Relaxed);
+        let ready = match self.ready.try_recv() {
+            Ok(prepared) => Ok(prepared),
+            Err(_) => {
+                self.orders.waiting.store(true, Ordering::Relaxed);
+                self.wake();
+                let prepared = self.ready.recv();
+                self.orders.waiting.store(false, Ordering::Relaxed);
+                prepared
+            }
+        };
+        self.orders.current.store(number, Ordering::Relaxed);
+        self.wake();
+        // The thread has ended behind the last segment that was asked for in advance.
+        ready.unwrap_or_else(|_| prepare(options, number, &Pace::Full))
     }
 
-    /// Takes a segment that is full: to unmap it takes milliseconds that no stage should spend.
-    pub fn finish(&self, segment: WriteSegment) {
-        // If the thread has ended, the segment is dropped here.
-        let _ = self.finished.send(segment);
+    /// From now on new segments must be good for `fsync`, or need not be.
+    pub fn set_durability(&self, durability: Durability) {
+        self.orders.durable.store(durability == Durability::Fsync, Ordering::Relaxed);
+    }
+
+    /// Set while the space for segments runs out.
+    pub fn low_space(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.orders.low_space)
+    }
+
+    fn wake(&self) {
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
+    }
+}
+
+impl Drop for Preparer {
+    fn drop(&mut self) {
+        self.orders.stop.store(true, Ordering::Relaxed);
+        self.wake();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -67,84 +144,180 @@ pub fn prepare_ahead(options: &mut Options, bytes: u64) -> Result<u64, JournalEr
     let frames_bytes = options.segment_bytes - PAGE_BYTES - FRAME_BYTES_MAX as u64;
     let count = bytes.div_ceil(frames_bytes);
     for number in first..first + count {
-        prepare(options, number)?;
+        prepare(options, number, &Pace::Full)?;
     }
     options.segments_ready = options.segments_ready.max(count as usize);
     options.segments_last = first + count - 1;
     Ok(count)
 }
 
-/// Makes a segment file of zeros under its final name, or takes one that an earlier run prepared.
-pub(super) fn prepare(options: &Options, number: u64) -> Result<WriteSegment, JournalError> {
-    let path = path_of(&options.dir, number);
-    if !path.exists() {
-        create(options, &path)?;
+fn run(options: &Options, orders: &Orders, first: u64, send: &dyn Fn(Prepared)) {
+    let mut options = options.clone();
+    let mut number = first;
+    while number <= options.segments_last && !orders.stop.load(Ordering::Relaxed) {
+        let current = orders.current.load(Ordering::Relaxed);
+        let is_due = number - current <= options.segments_ready as u64;
+        let durable = orders.durable.load(Ordering::Relaxed);
+        options.durability = if durable { Durability::Fsync } else { Durability::Volatile };
+        let mut short = !low_space::has_room(&options.dir, options.segment_bytes);
+        if is_due {
+            match prepare(&options, number, &Pace::Ordered { orders, number }) {
+                Err(error) if error.is_out_of_space() => {
+                    if orders.waiting.load(Ordering::Relaxed) {
+                        return send(Err(error));
+                    }
+                    short = true;
+                }
+                Err(_) if orders.stop.load(Ordering::Relaxed) => return,
+                Err(error) => return send(Err(error)),
+                Ok(segment) => {
+                    send(Ok(segment));
+                    number += 1;
+                    continue;
+                }
+            }
+        }
+        orders.low_space.store(short, Ordering::Relaxed);
+        park_timeout(RETRY);
     }
-    let segment = WriteSegment::open(&options.dir, number)?;
+}
+
+/// How fast a segment is made.
+enum Pace<'a> {
+    /// At once.
+    Full,
+    /// As the writer needs it: at once if it has no other, never after the end.
+    Ordered { orders: &'a Orders, number: u64 },
+}
+
+impl Pace<'_> {
+    fn is_hurried(&self) -> bool {
+        match self {
+            Pace::Full => true,
+            Pace::Ordered { orders, number } => {
+                orders.current.load(Ordering::Relaxed) + 1 >= *number
+            }
+        }
+    }
+
+    /// Waits until `bytes` in the time since `began` are no more than the limit.
+    fn keep(&self, began: Instant, bytes: u64) -> std::io::Result<()> {
+        let due = Duration::from_nanos(bytes * 1_000_000_000 / ZERO_BYTES_PER_SECOND);
+        while !self.is_hurried() && !self.is_over() {
+            let Some(rest) = due.checked_sub(began.elapsed()).filter(|rest| !rest.is_zero()) else {
+                return Ok(());
+            };
+            park_timeout(rest);
+        }
+        if self.is_over() { Err(std::io::ErrorKind::Interrupted.into()) } else { Ok(()) }
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self, Pace::Ordered { orders, .. } if orders.stop.load(Ordering::Relaxed))
+    }
+}
+
+/// Makes a segment file of zeros under its final name, or takes one that an earlier run prepared.
+fn prepare(options: &Options, number: u64, pace: &Pace) -> Prepared {
+    let device = &*options.device;
+    let path = path_of(&options.dir, number);
+    let durable = options.durability == Durability::Fsync;
+    let found = path.exists();
+    if !found {
+        let temporary = path.with_extension("tmp");
+        create(options, pace, &temporary, &path).inspect_err(|_| {
+            let _ =
+                device.perform(Step::Remove(&temporary), &mut || std::fs::remove_file(&temporary));
+        })?;
+    }
+    let mut segment = WriteSegment::open(&options.dir, number)?;
     if segment.len() != options.segment_bytes {
         // Nobody has begun it, so another length may simply be made again.
-        std::fs::remove_file(&path).map_err(JournalError::io(&path, "remove"))?;
-        return prepare(options, number);
+        device
+            .perform(Step::Remove(&path), &mut || std::fs::remove_file(&path))
+            .map_err(JournalError::io(&path, "remove"))?;
+        return prepare(options, number, pace);
     }
-    segment.populate();
+    if durable && found {
+        segment.make_durable(device, &options.dir)?;
+    }
+    segment.named = durable;
+    segment.mapping().populate(0, segment.len());
     Ok(segment)
 }
 
 /// Creates the file under a temporary name, so that a file of the final name is always whole.
-fn create(options: &Options, path: &Path) -> Result<(), JournalError> {
+fn create(
+    options: &Options,
+    pace: &Pace,
+    temporary: &Path,
+    path: &Path,
+) -> Result<(), JournalError> {
     let device = &*options.device;
-    let temporary = path.with_extension("tmp");
     let mut file = None;
     device
-        .perform(Step::Create(&temporary), &mut || {
+        .perform(Step::Create(temporary), &mut || {
             let created =
-                OpenOptions::new().write(true).create(true).truncate(true).open(&temporary);
+                OpenOptions::new().write(true).create(true).truncate(true).open(temporary);
             file = Some(created?);
             Ok(())
         })
-        .map_err(JournalError::io(&temporary, "create the segment"))?;
+        .map_err(JournalError::io(temporary, "create the segment"))?;
     let file = file.expect("a file that was created is open");
     let bytes = options.segment_bytes;
     device
-        .perform(Step::Reserve(&temporary, bytes), &mut || {
+        .perform(Step::Reserve(temporary, bytes), &mut || {
             Ok(fallocate(&file, FallocateFlags::empty(), 0, bytes)?)
         })
-        .map_err(JournalError::io(&temporary, "reserve space for the segment"))?;
-    // Pages written one by one stay single pages in the cache; larger ones are much faster to make, but
-    // would make a sync of 64 bytes write a megabyte.
-    let synced = options.durability == Durability::Fsync;
-    let block_bytes = if synced { PAGE_BYTES } else { 1 << 20 };
-    device
-        .perform(Step::Write(&temporary, bytes), &mut || zero(&file, bytes, block_bytes))
-        .map_err(JournalError::io(&temporary, "zero the segment"))?;
-    if synced {
+        .map_err(JournalError::io(temporary, "reserve space for the segment"))?;
+    let durable = options.durability == Durability::Fsync;
+    zero(device, pace, &file, temporary, bytes, durable)
+        .map_err(JournalError::io(temporary, "zero the segment"))?;
+    if durable {
         device
-            .perform(Step::SyncFile(&temporary), &mut || file.sync_all())
-            .map_err(JournalError::io(&temporary, "sync the segment"))?;
+            .perform(Step::SyncFile(temporary), &mut || file.sync_all())
+            .map_err(JournalError::io(temporary, "sync the segment"))?;
     }
     device
-        .perform(Step::Rename(&temporary, path), &mut || std::fs::rename(&temporary, path))
+        .perform(Step::Rename(temporary, path), &mut || std::fs::rename(temporary, path))
         .map_err(JournalError::io(path, "name the segment"))?;
-    if synced {
+    if durable {
         sync_dir(device, &options.dir)?;
     }
     Ok(())
 }
 
-fn zero(mut file: &File, bytes: u64, block_bytes: u64) -> std::io::Result<()> {
-    let zeros = vec![0; block_bytes as usize];
-    let mut left = bytes;
-    while left > 0 {
-        let block = &zeros[..left.min(block_bytes) as usize];
-        file.write_all(block)?;
-        left -= block.len() as u64;
+/// Writes zeros, piece by piece. While there is time, each piece goes to the device before the next, so
+/// that a sync of the journaler has to wait for one piece only.
+fn zero(
+    device: &dyn Device,
+    pace: &Pace,
+    mut file: &File,
+    path: &Path,
+    bytes: u64,
+    durable: bool,
+) -> std::io::Result<()> {
+    // Pages written one by one stay single pages in the cache; larger ones are much faster to make, but
+    // would make a sync of 64 bytes write a megabyte.
+    let block = vec![0; if durable { PAGE_BYTES } else { PIECE_BYTES } as usize];
+    let began = Instant::now();
+    let mut done = 0;
+    while done < bytes {
+        let end = bytes.min(done + PIECE_BYTES);
+        device.perform(Step::Write(path, end), &mut || {
+            while done < end {
+                let length = block.len().min((end - done) as usize);
+                file.write_all(&block[..length])?;
+                done += length as u64;
+            }
+            Ok(())
+        })?;
+        // A device of a test may have left it out.
+        done = end;
+        if durable && end < bytes && !pace.is_hurried() {
+            device.perform(Step::SyncFile(path), &mut || file.sync_data())?;
+        }
+        pace.keep(began, done)?;
     }
     Ok(())
-}
-
-/// Makes the names in a folder durable.
-pub(super) fn sync_dir(device: &dyn Device, dir: &Path) -> Result<(), JournalError> {
-    device
-        .perform(Step::SyncDir(dir), &mut || File::open(dir)?.sync_all())
-        .map_err(JournalError::io(dir, "sync the folder"))
 }

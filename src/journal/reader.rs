@@ -1,10 +1,13 @@
 //! Walks a journal and checks every frame. Readers never write.
 
+use super::damage::{Behind, End};
+use super::recovery::{Decision, Lost, decide};
 use super::segment::{self, Identity, PAGE_BYTES, ReadSegment};
-use super::{JournalError, Position};
+use super::{JournalError, Place, Position};
 use crate::domain::{Nanos, SeqNo};
 use crate::durability::Durability;
-use crate::frame::{CommitMark, EpochStart, FRAME_BYTES_MIN, Frame, FrameKind, SetDurability};
+use crate::frame::{CommitMark, EpochStart, FRAME_BYTES_MAX, FRAME_BYTES_MIN};
+use crate::frame::{Frame, FrameKind, SetDurability};
 use std::path::{Path, PathBuf};
 
 /// How a journal ends.
@@ -12,94 +15,156 @@ use std::path::{Path, PathBuf};
 pub enum Tail {
     /// Nothing but zeros behind the last frame.
     Clean,
-    /// Bytes behind the last frame that were never acknowledged: a batch that was cut off. `to` is the
-    /// first byte of the last segment behind which all is zero.
+    /// Bytes behind the last frame, and no word that any of them was acknowledged: a batch that was cut
+    /// off. Or only zeros, and a segment is missing among them.
     Torn {
-        /// Where the bytes end.
+        /// Behind it all is zero.
+        to: Position,
+    },
+    /// Commands that had been acknowledged are gone, as the mode they were acknowledged in allows.
+    Lost {
+        /// Which.
+        lost: Lost,
+        /// Behind it all is zero.
         to: Position,
     },
 }
 
-/// Reads a journal from its first frame to its last.
+/// Reads a journal from its first frame, or from a place in it, to its last frame.
 pub struct Reader {
     dir: PathBuf,
     identity: Identity,
-    /// The numbers of the segments that follow the one being read.
-    following: std::vec::IntoIter<u64>,
+    /// The segment of the last frame; `None` until one is found that was begun.
     segment: Option<ReadSegment>,
     position: Position,
-    /// Whether a segment was ever begun.
-    begun: bool,
     seqno: u64,
     time: u64,
     crc: u32,
     epoch: u64,
     durability: Option<Durability>,
-    tail: Option<Tail>,
+    /// The highest number that is known to have been committed …
+    committed: u64,
+    /// … and to have been synced.
+    synced: u64,
+    /// The checksum of the last commit mark if it says that everything before it was synced.
+    all_synced: Option<u32>,
+    /// The checksum of the hash probe behind such a mark.
+    closed: Option<u32>,
+    end: Option<(Tail, Behind)>,
 }
 
 impl Reader {
     /// Opens a journal at its first frame. A folder without a segment is an empty journal.
+    ///
+    /// Fails with [`JournalError::Retired`] if the journal no longer has its first frame.
     pub fn open(dir: &Path, identity: Identity) -> Result<Self, JournalError> {
-        let numbers = segment::list(dir)?;
-        let first = numbers.first().copied();
-        if let Some(gap) = numbers.windows(2).find(|pair| pair[1] != pair[0] + 1) {
-            return Err(JournalError::Corrupt {
-                path: segment::path_of(dir, gap[0] + 1),
-                offset: 0,
-                seqno: 0,
-                detail: "the segment is missing".into(),
-            });
+        let first = segment::list(dir)?.first().copied().unwrap_or(1);
+        if first != 1
+            && let Some(header) =
+                ReadSegment::open(dir, first, identity)?.and_then(|first| first.header)
+        {
+            let (path, seqno) = (segment::path_of(dir, first), header.last_seqno + 1);
+            return Err(JournalError::Retired { path, segment: first, seqno });
         }
-        let mut reader = Reader {
-            dir: dir.to_path_buf(),
-            identity,
-            following: numbers.into_iter(),
-            segment: None,
+        let start = Place {
             position: Position { segment: 1, offset: PAGE_BYTES },
-            begun: false,
-            seqno: 0,
-            time: 0,
+            seqno: SeqNo(0),
+            time: Nanos(0),
             crc: 0,
             epoch: 0,
-            durability: None,
-            tail: None,
         };
-        if first.is_some_and(|number| number != 1) {
-            return Err(reader.corrupt_at(1, 0, "the segment is missing"));
-        }
-        reader.open_next()?;
+        let mut reader = Reader::at(dir, identity, &start, None);
+        reader.go_to(1)?;
         Ok(reader)
+    }
+
+    /// Opens a journal at a place in it; `durability` is the mode in force there.
+    ///
+    /// Fails with [`JournalError::NoSuchPlace`] if the journal does not have that place: it ends before,
+    /// it went another way, or the segment is gone.
+    pub fn open_behind(
+        dir: &Path,
+        identity: Identity,
+        place: &Place,
+        durability: Option<Durability>,
+    ) -> Result<Self, JournalError> {
+        let Position { segment: number, offset } = place.position;
+        let no_such_place = |detail| JournalError::NoSuchPlace {
+            path: segment::path_of(dir, number),
+            offset,
+            seqno: place.seqno.0,
+            detail,
+        };
+        let segment = ReadSegment::open(dir, number, identity)?
+            .ok_or_else(|| no_such_place("the segment does not exist"))?;
+        if !carries(&segment, place) {
+            return Err(no_such_place("the frame that should end there is not there"));
+        }
+        let mut reader = Reader::at(dir, identity, place, durability);
+        reader.segment = Some(segment);
+        Ok(reader)
+    }
+
+    fn at(dir: &Path, identity: Identity, place: &Place, durability: Option<Durability>) -> Self {
+        Reader {
+            dir: dir.to_path_buf(),
+            identity,
+            segment: None,
+            position: place.position,
+            seqno: place.seqno.0,
+            time: place.time.0,
+            crc: place.crc,
+            epoch: place.epoch,
+            durability,
+            committed: place.seqno.0,
+            synced: 0,
+            all_synced: None,
+            closed: None,
+            end: None,
+        }
     }
 
     /// The next frame, checked; `None` at the end, which [`tail`](Self::tail) then describes.
     #[inline]
     pub fn next_frame(&mut self) -> Result<Option<Frame>, JournalError> {
+        if self.end.is_some() {
+            return Ok(None);
+        }
+        let next = self.advance()?;
+        if next.is_none() {
+            self.end = Some(self.judge()?);
+        }
+        Ok(next)
+    }
+
+    /// The next frame, checked; `None` if there is none just now, whatever that means.
+    #[inline]
+    pub(super) fn advance(&mut self) -> Result<Option<Frame>, JournalError> {
         loop {
             let Some(segment) = &self.segment else {
-                self.tail.get_or_insert(Tail::Clean);
+                if self.go_to(self.position.segment)? {
+                    continue;
+                }
                 return Ok(None);
             };
-            let Some(frame) = segment.frame(self.position.offset).filter(|f| self.follows(f))
-            else {
-                self.tail = Some(self.judge()?);
-                self.segment = None;
-                return Ok(None);
-            };
+            let next = segment.frame(self.position.offset).filter(|frame| self.follows(frame));
+            let Some(frame) = next else { return Ok(None) };
             let kind = frame.kind().expect("a frame that follows has a kind");
             if kind == FrameKind::SegmentEnd {
-                self.open_next()?;
-                continue;
+                if self.go_to(self.position.segment + 1)? {
+                    continue;
+                }
+                return Ok(None);
             }
             self.position.offset += frame.bytes().len() as u64;
             self.seqno = frame.header.seqno;
             if kind.is_command() {
                 self.time = self.time.max(frame.header.time);
             }
-            self.crc = frame.header.crc;
-            if let FrameKind::EpochStart | FrameKind::SetDurability = kind {
-                self.learn(&frame);
+            if kind as u8 >= FrameKind::SetDurability as u8 {
+                self.learn(kind, &frame);
             }
+            self.crc = frame.header.crc;
             return Ok(Some(frame));
         }
     }
@@ -107,6 +172,17 @@ impl Reader {
     /// Behind the last frame that was read.
     pub fn position(&self) -> Position {
         self.position
+    }
+
+    /// Behind the last frame that was read, with all that is needed to go on there.
+    pub fn place(&self) -> Place {
+        Place {
+            position: self.position,
+            seqno: self.seqno(),
+            time: self.time(),
+            crc: self.crc,
+            epoch: self.epoch,
+        }
     }
 
     /// The number of the last command that was read.
@@ -134,26 +210,69 @@ impl Reader {
         self.durability
     }
 
+    /// The highest number that a frame which was read calls committed.
+    pub fn committed(&self) -> SeqNo {
+        SeqNo(self.committed)
+    }
+
     /// How the journal ends; `None` before its end.
     pub fn tail(&self) -> Option<Tail> {
-        self.tail
+        self.end.as_ref().map(|(tail, _)| *tail)
     }
 
     /// Whether a writer ever began a segment here.
     pub fn is_begun(&self) -> bool {
-        self.begun
+        self.segment.is_some()
+    }
+
+    /// What lies behind the last frame; `None` before the end.
+    pub(super) fn behind(&self) -> Option<&Behind> {
+        self.end.as_ref().map(|(_, behind)| behind)
+    }
+
+    /// Whether the last frames are those by which a writer closes: a commit mark which says that
+    /// everything before it was synced, and a hash probe.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed == Some(self.crc)
+    }
+
+    /// Whether the segment of the last frame was ended, so that the next frame belongs in the next one.
+    pub(super) fn is_segment_ended(&self) -> bool {
+        let next = self.segment.as_ref().and_then(|segment| segment.frame(self.position.offset));
+        next.is_some_and(|f| f.kind() == Some(FrameKind::SegmentEnd) && self.follows(&f))
+    }
+
+    /// Has been told that everything up to a command is on the device.
+    pub(super) fn learn_synced(&mut self, seqno: SeqNo) {
+        self.synced = self.synced.max(seqno.0);
     }
 
     #[cold]
-    fn learn(&mut self, frame: &Frame) {
-        if let Some(start) = body_of::<EpochStart>(frame, FrameKind::EpochStart) {
-            self.epoch = start.epoch;
-            self.durability = Some(start.durability);
-        }
-        if let Some(set) = body_of::<SetDurability>(frame, FrameKind::SetDurability)
-            && frame.header.verdict == 0
-        {
-            self.durability = Some(set.durability);
+    fn learn(&mut self, kind: FrameKind, frame: &Frame) {
+        let crc = frame.header.crc;
+        match kind {
+            FrameKind::EpochStart => {
+                if let Some(start) = frame.body::<EpochStart>() {
+                    self.epoch = start.epoch;
+                    self.durability = Some(start.durability);
+                }
+            }
+            FrameKind::SetDurability if frame.header.verdict == 0 => {
+                if let Some(set) = frame.body::<SetDurability>() {
+                    self.durability = Some(set.durability);
+                }
+            }
+            FrameKind::CommitMark => {
+                if let Some(mark) = frame.body::<CommitMark>() {
+                    self.committed = self.committed.max(mark.committed);
+                    self.synced = self.synced.max(mark.synced);
+                    self.all_synced = (mark.synced == self.seqno).then_some(crc);
+                }
+            }
+            FrameKind::HashProbe => {
+                self.closed = (self.all_synced == Some(self.crc)).then_some(crc);
+            }
+            _ => {}
         }
     }
 
@@ -165,119 +284,85 @@ impl Reader {
         frame.header.seqno == seqno && frame.checksum(self.crc) == frame.header.crc
     }
 
-    /// Goes to the next segment that was begun.
-    fn open_next(&mut self) -> Result<(), JournalError> {
-        self.segment = None;
-        let Some(number) = self.following.next() else { return Ok(()) };
-        let segment = ReadSegment::open(&self.dir, number, self.identity)?;
-        let Some(header) = segment.header else {
-            self.check_not_begun(number)?;
-            return Ok(());
+    /// Goes to the start of a segment; `false` if nobody has begun it.
+    #[cold]
+    fn go_to(&mut self, number: u64) -> Result<bool, JournalError> {
+        let Some(segment) = ReadSegment::open(&self.dir, number, self.identity)? else {
+            return Ok(false);
         };
+        let Some(header) = segment.header else { return Ok(false) };
         if (header.last_seqno, header.last_crc) != (self.seqno, self.crc) {
             let detail = format!(
                 "the segment continues seqno {}, but the one before ends at {}",
                 header.last_seqno, self.seqno
             );
-            return Err(self.corrupt_at(number, 0, &detail));
+            return Err(self.corrupt_at(Position { segment: number, offset: 0 }, detail));
+        }
+        if let Some(ended) = &self.segment {
+            let end = self.position.offset as usize + FRAME_BYTES_MIN;
+            if segment::last_set(&ended.bytes()[end..]).is_some() {
+                let detail = "there are bytes behind the end of the segment".into();
+                return Err(self.corrupt_at(self.position, detail));
+            }
         }
         self.position = Position { segment: number, offset: PAGE_BYTES };
-        self.begun = true;
         self.segment = Some(segment);
-        Ok(())
+        Ok(true)
     }
 
-    /// Behind a segment that nobody has begun there can be no begun one.
-    fn check_not_begun(&self, after: u64) -> Result<(), JournalError> {
-        for number in self.following.as_slice() {
-            if ReadSegment::open(&self.dir, *number, self.identity)?.header.is_some() {
-                return Err(self.corrupt_at(
-                    after,
-                    0,
-                    "the segment is empty, but a later one is not",
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// What it means that no frame follows here: the clean end, a torn tail, or damage to something
-    /// that was committed.
-    fn judge(&self) -> Result<Tail, JournalError> {
-        let segment = self.segment.as_ref().expect("a segment is being read");
-        let rest = &segment.bytes()[self.position.offset as usize..];
-        let begun = |number: &u64| {
-            ReadSegment::open(&self.dir, *number, self.identity).map(|s| s.header.is_some())
-        };
-        let next_begun = self.following.as_slice().first().map(begun).transpose()?.unwrap_or(false);
-        let Some(last) = last_set(rest) else {
-            return if next_begun {
-                Err(self.damaged("the end of the segment is gone"))
-            } else {
-                Ok(Tail::Clean)
-            };
-        };
-        if next_begun {
-            return Err(self.damaged("no valid frame here, but a later segment was begun"));
-        }
-        match self.committed_behind(segment) {
-            Some(committed) if committed > self.seqno => Err(self.damaged(&format!(
-                "no valid frame here, but seqno {} to {committed} had been committed",
-                self.seqno + 1
-            ))),
-            _ => {
-                let offset = self.position.offset + last as u64 + 1;
-                Ok(Tail::Torn { to: Position { offset, ..self.position } })
-            }
-        }
-    }
-
-    /// The highest committed number that valid frames behind the damage speak of. A frame is valid if
-    /// the checksum stored in the frame before it, damaged or not, seeds its own.
-    fn committed_behind(&self, segment: &ReadSegment) -> Option<u64> {
-        let step = FRAME_BYTES_MIN as u64;
-        let mut highest = None;
-        for offset in (self.position.offset + step..segment.len()).step_by(FRAME_BYTES_MIN) {
-            let Some(frame) = segment.frame(offset) else { continue };
-            let proven = [step, 2 * step].iter().any(|length| {
-                let before = segment.stored_crc(offset - length);
-                frame.checksum(before) == frame.header.crc
-            });
-            let mark = body_of(&frame, FrameKind::CommitMark).filter(|_| proven);
-            highest = highest.max(mark.map(|CommitMark { committed, .. }| committed));
-        }
-        highest
-    }
-
-    fn damaged(&self, detail: &str) -> JournalError {
-        self.corrupt_at(self.position.segment, self.position.offset, detail)
-    }
-
-    fn corrupt_at(&self, number: u64, offset: u64, detail: &str) -> JournalError {
-        JournalError::Corrupt {
-            path: segment::path_of(&self.dir, number),
-            offset,
+    /// What it means that no frame follows here.
+    #[cold]
+    fn judge(&self) -> Result<(Tail, Behind), JournalError> {
+        let next_segment = self.is_segment_ended() || self.segment.is_none();
+        let here = self.segment.as_ref().filter(|_| !next_segment);
+        let end = End {
+            here: here.map(|segment| (segment, self.position.offset)),
+            next: self.position.segment + u64::from(self.segment.is_some()),
             seqno: self.seqno,
-            detail: detail.into(),
+            crc: self.crc,
+        };
+        let behind = Behind::look(&self.dir, self.identity, &end)?;
+        let synced = self.synced.max(behind.synced);
+        let committed = self.committed.max(behind.committed);
+        let to = behind.to.unwrap_or(self.position);
+        let tail = match decide(behind.follows, self.seqno, synced, committed, self.durability) {
+            Decision::CleanEnd => Tail::Clean,
+            Decision::TornTail => Tail::Torn { to },
+            Decision::Lost(lost) => Tail::Lost { lost, to },
+            Decision::Refuse(detail) => {
+                let begin = Position { segment: end.next, offset: 0 };
+                let at = if next_segment { begin } else { self.position };
+                return Err(self.corrupt_at(at, detail));
+            }
+        };
+        Ok((tail, behind))
+    }
+
+    fn corrupt_at(&self, at: Position, detail: String) -> JournalError {
+        JournalError::Corrupt {
+            path: segment::path_of(&self.dir, at.segment),
+            offset: at.offset,
+            seqno: self.seqno,
+            detail,
         }
     }
 }
 
-/// The place of the last byte that is not zero. Most of a segment is zeros, and a block of them is
-/// compared at once.
-fn last_set(bytes: &[u8]) -> Option<usize> {
-    const BLOCK_BYTES: usize = 4096;
-    let is_set = |block: &[u8]| block.iter().fold(0, |all, byte| all | byte) != 0;
-    let block = bytes.chunks(BLOCK_BYTES).rposition(is_set)?;
-    let from = block * BLOCK_BYTES;
-    let to = bytes.len().min(from + BLOCK_BYTES);
-    bytes[from..to].iter().rposition(|&byte| byte != 0).map(|at| from + at)
-}
-
-/// The body of a frame if it is of this kind.
-fn body_of<B>(frame: &Frame, kind: FrameKind) -> Option<B>
-where
-    B: zerocopy::TryFromBytes + zerocopy::KnownLayout + zerocopy::Immutable + Copy,
-{
-    (frame.header.kind == kind as u8).then(|| frame.body::<B>().copied()).flatten()
+/// Whether a segment has this place: the frame that ends there, or before it the end of the segment
+/// before, carries its number and its checksum.
+fn carries(segment: &ReadSegment, place: &Place) -> bool {
+    let wanted = (place.seqno.0, place.crc);
+    let offset = place.position.offset;
+    let header = segment.header.map(|header| (header.last_seqno, header.last_crc));
+    if offset == PAGE_BYTES {
+        return header == Some(wanted);
+    }
+    let ends_there = |length: usize| {
+        let at = offset.checked_sub(length as u64).filter(|&at| at >= PAGE_BYTES)?;
+        let frame = segment.frame(at).filter(|frame| frame.bytes().len() == length)?;
+        Some((frame.header.seqno, frame.header.crc))
+    };
+    header.is_some()
+        && offset.is_multiple_of(FRAME_BYTES_MIN as u64)
+        && [FRAME_BYTES_MIN, FRAME_BYTES_MAX].iter().any(|&l| ends_there(l) == Some(wanted))
 }

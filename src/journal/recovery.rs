@@ -1,21 +1,49 @@
 //! Opens a journal after whatever ended the last writer.
 //!
-//! | what is found behind the last good frame | decision |
-//! |---|---|
-//! | only zeros | clean end |
-//! | bytes, and no commit mark behind them that covers them | torn tail: copied aside, zeroed, said |
-//! | bytes, and a commit mark behind them that covers them | corruption: refused |
-//! | a later segment that was begun | corruption: refused |
-//! | a segment missing, its header damaged, of another format, semantics or config | refused |
+//! Frames are read up to the last one that continues the chain: that of command **P**. What follows
+//! there, and what can be learned of the past, decides.
 //!
-//! Only recovery cuts.
+//! * **D**: the last command that is known to have been on the device: from commit marks, also behind P,
+//!   from the digests of segments, and from who asks (a snapshot is named only after the journal up to it
+//!   was synced).
+//! * **C**: the last command that is known to have been committed: from commit marks, starts of runs and
+//!   headers of segments, also behind P. They count if the checksum stored in front of them proves them.
+//! * A mode is **strict** if a power cut may take nothing that was acknowledged: `fsync`, and a mode that
+//!   is not known because the very first frame is gone. The others are **lenient**.
+//!
+//! | row | what follows P | P, D and C | strict | lenient |
+//! |---|---|---|---|---|
+//! | `clean_end` | only zeros | C ≤ P | go on | go on |
+//! | `torn_tail` | bytes where the next frame belongs | C ≤ P | cut | cut |
+//! | `synced_gone` | anything | P < D | refuse | refuse |
+//! | `committed_gone` | anything | D ≤ P < C | refuse | cut, and say what is lost |
+//! | `later_segment` | bytes in a segment further on | C ≤ P | refuse | cut |
+//! | `gap` | only zeros, and a segment is missing | C ≤ P | refuse | cut |
+//! | `header` | a damaged header, or one of another format, semantics, config or history | any | refuse | refuse |
+//!
+//! Under `fsync` a segment is begun only after all of the one before it is on the device, and names of
+//! segments become durable one after the other: bytes further on, or a gap, cannot come from a power cut.
+//! In the lenient modes any page and any name may be missing after one. But the zeros of a header page and
+//! frames behind them are what a power cut leaves in any mode, of the segment that the writer had just
+//! begun: that is a `torn_tail` like any other if nothing in it was committed. A header lies in one sector,
+//! which a device writes whole or not at all, so a damaged one is no work of a power cut. A segment of no
+//! length counts as missing.
+//!
+//! Only recovery cuts, and it may be interrupted at any step: what it takes away is durable in a file of
+//! its own first, and then goes from the end to the beginning, so that what is left is the same row again,
+//! or a milder one.
 
-use super::segment::WriteSegment;
-use super::{JournalError, Lock, Options, Position, Reader, Tail};
+use super::damage::{Behind, Follows};
+use super::device::sync_dir;
+use super::retire::remove;
+use super::segment::{self, WriteSegment};
+use super::{Device, JournalError, Lock, Options, Place, Position, Reader, Step, Tail, read_ahead};
 use crate::domain::{Nanos, SeqNo};
 use crate::durability::Durability;
 use crate::frame::Frame;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 /// Where a journal goes on.
 #[derive(Clone, Debug)]
@@ -32,31 +60,127 @@ pub struct Recovered {
     pub durability: Option<Durability>,
     /// Behind the last frame; `None` if there is no frame yet.
     pub end: Option<Position>,
-    /// The torn tail that was cut off.
+    /// Whether the segment of the last frame is ended there, so that the next frame belongs in the next
+    /// segment.
+    pub segment_ended: bool,
+    /// Whether the last run closed the journal: everything in it was synced.
+    pub clean: bool,
+    /// What was cut off.
     pub cut: Option<Cut>,
+    /// The committed commands among that.
+    pub lost: Option<Lost>,
 }
 
-/// A torn tail that was cut off.
+/// What was cut off the end of a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// The file that keeps its bytes.
-    pub kept: PathBuf,
-    /// How many bytes.
+    /// The files that keep it; none if segments were missing and nothing but zeros followed.
+    pub kept: Vec<PathBuf>,
+    /// How many bytes, whole segments included.
     pub bytes: u64,
 }
 
-/// Reads the whole journal, gives every frame to `apply`, and cuts a torn tail.
+/// Committed commands that are gone, as the mode that they were committed in allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The first.
+    pub from: SeqNo,
+    /// The last that is known of.
+    pub to: SeqNo,
+    /// The mode.
+    pub mode: Durability,
+}
+
+impl Recovered {
+    /// What an operator should know, a sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        let lost = self.lost.map(|lost| lost.to_string());
+        let cut = self.cut.as_ref().map(|cut| {
+            let what = if self.lost.is_some() { "what is left" } else { "a torn tail" };
+            let kept: Vec<_> = cut.kept.iter().map(|path| path.display().to_string()).collect();
+            format!("cut {what}, {} bytes; kept in {}", cut.bytes, kept.join(", "))
+        });
+        lost.into_iter().chain(cut).collect()
+    }
+}
+
+impl std::fmt::Display for Lost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Lost { from, to, mode } = self;
+        write!(f, "lost seqno {from} to {to}, which {} allows", mode.name())
+    }
+}
+
+/// What to do about the end of a journal.
+pub(super) enum Decision {
+    CleanEnd,
+    TornTail,
+    Lost(Lost),
+    /// Why.
+    Refuse(String),
+}
+
+/// The table.
+pub(super) fn decide(
+    follows: Follows,
+    last: u64,
+    synced: u64,
+    committed: u64,
+    mode: Option<Durability>,
+) -> Decision {
+    use Decision::{CleanEnd, Refuse, TornTail};
+    let lenient = mode.filter(|&mode| mode != Durability::Fsync);
+    let first = last + 1;
+    match (follows, lenient) {
+        // synced_gone
+        _ if last < synced => Refuse(format!(
+            "seqno {first} to {synced} had been on the device and are missing or damaged"
+        )),
+        // committed_gone
+        (_, None) if last < committed => Refuse(format!(
+            "seqno {first} to {committed} had been committed and are missing or damaged"
+        )),
+        (_, Some(mode)) if last < committed => {
+            Decision::Lost(Lost { from: SeqNo(first), to: SeqNo(committed), mode })
+        }
+        // clean_end
+        (Follows::Zeros, _) => CleanEnd,
+        // torn_tail
+        (Follows::Bytes, _) => TornTail,
+        // later_segment
+        (Follows::Later, Some(_)) => TornTail,
+        (Follows::Later, None) => {
+            Refuse("no valid frame here, but a later segment was begun".into())
+        }
+        // gap
+        (Follows::Gap, Some(_)) => TornTail,
+        (Follows::Gap, None) => Refuse("the segment, or one after it, is missing".into()),
+    }
+}
+
+/// Reads the journal from a place on, or from its first frame, gives every frame to `apply`, and cuts
+/// what the table says. A place comes with the mode in force there. Everything up to `known_synced` is
+/// known to have been on the device.
 pub fn recover<E: From<JournalError>>(
     options: &Options,
     _lock: &Lock,
+    from: Option<(Place, Option<Durability>)>,
+    known_synced: SeqNo,
     mut apply: impl FnMut(&Frame) -> Result<(), E>,
 ) -> Result<Recovered, E> {
-    let mut reader = Reader::open(&options.dir, options.identity)?;
-    while let Some(frame) = reader.next_frame()? {
-        apply(&frame)?;
-    }
+    let mut reader = match from {
+        Some((place, mode)) => Reader::open_behind(&options.dir, options.identity, &place, mode)?,
+        None => Reader::open(&options.dir, options.identity)?,
+    };
+    reader.learn_synced(known_synced);
+    read_ahead(&mut reader, |frame| apply(frame).map(|()| true))?;
+    let behind = reader.behind().expect("a journal that was read has an end");
     let cut = match reader.tail() {
-        Some(Tail::Torn { to }) => Some(cut(options, &reader, to)?),
+        Some(Tail::Torn { .. } | Tail::Lost { .. }) => Some(cut(options, &reader, behind)?),
+        Some(Tail::Clean) | None => None,
+    };
+    let lost = match reader.tail() {
+        Some(Tail::Lost { lost, .. }) => Some(lost),
         _ => None,
     };
     Ok(Recovered {
@@ -66,18 +190,87 @@ pub fn recover<E: From<JournalError>>(
         epoch: reader.epoch(),
         durability: reader.durability(),
         end: reader.is_begun().then(|| reader.position()),
+        segment_ended: reader.is_segment_ended(),
+        clean: reader.tail() == Some(Tail::Clean) && (reader.is_closed() || !reader.is_begun()),
         cut,
+        lost,
     })
 }
 
-/// Copies a torn tail into a file of its own and sets it to zero, on the device as well.
-fn cut(options: &Options, reader: &Reader, to: Position) -> Result<Cut, JournalError> {
+/// Takes away everything behind the last frame and keeps it aside, durably.
+fn cut(options: &Options, reader: &Reader, behind: &Behind) -> Result<Cut, JournalError> {
+    let (device, dir) = (&*options.device, &*options.dir);
+    let mut cut = Cut { kept: vec![], bytes: behind.rest_bytes };
     let from = reader.position();
-    let mut segment = WriteSegment::open(&options.dir, from.segment)?;
-    let kept = segment.path.with_extension(format!("cut-{}", reader.seqno()));
-    let bytes = &segment.bytes()[from.offset as usize..to.offset as usize];
-    std::fs::write(&kept, bytes).map_err(JournalError::io(&kept, "keep the torn tail"))?;
-    segment.clear(from.offset, to.offset);
-    segment.sync(&*options.device, from.offset, to.offset)?;
-    Ok(Cut { kept, bytes: to.offset - from.offset })
+    let to = from.offset + behind.rest_bytes;
+    let mut rest = None;
+    if behind.rest_bytes > 0 {
+        let segment = WriteSegment::open(dir, from.segment)?;
+        let bytes = &segment.bytes()[from.offset as usize..to as usize];
+        cut.kept.push(keep(device, dir, &segment.path, reader.seqno(), bytes)?);
+        rest = Some(segment);
+    }
+    for later in behind.later.iter().rev() {
+        let path = segment::path_of(dir, later.number);
+        if later.blank {
+            remove(device, &path)?;
+        } else {
+            let kept = kept_paths(&path, reader.seqno()).find(|kept| !kept.exists());
+            let kept = kept.expect("one of endless names is free");
+            cut.bytes += std::fs::metadata(&path).map_or(0, |file| file.len());
+            device
+                .perform(Step::Rename(&path, &kept), &mut || std::fs::rename(&path, &kept))
+                .map_err(JournalError::io(&path, "set the segment aside"))?;
+            cut.kept.push(kept);
+        }
+        sync_dir(device, dir)?;
+    }
+    if let Some(mut segment) = rest {
+        segment.clear(from.offset, to);
+        segment.sync(device, from.offset, to)?;
+    }
+    Ok(cut)
+}
+
+/// Copies bytes of a segment into a file of their own, unless an earlier recovery did so and then was
+/// interrupted. Gives its path.
+fn keep(
+    device: &dyn Device,
+    dir: &Path,
+    path: &Path,
+    seqno: SeqNo,
+    bytes: &[u8],
+) -> Result<PathBuf, JournalError> {
+    let holds_them = |kept: &PathBuf| std::fs::read(kept).is_ok_and(|held| held == bytes);
+    let kept = kept_paths(path, seqno).find(|kept| !kept.exists() || holds_them(kept));
+    let kept = kept.expect("one of endless names is free");
+    if !kept.exists() {
+        let temporary = path.with_extension("tmp");
+        let fail = || JournalError::io(&temporary, "keep what is cut off");
+        let mut file = None;
+        device
+            .perform(Step::Create(&temporary), &mut || {
+                file = Some(File::create(&temporary)?);
+                Ok(())
+            })
+            .map_err(fail())?;
+        let mut file = file.expect("a file that was created is open");
+        device
+            .perform(Step::Write(&temporary, bytes.len() as u64), &mut || file.write_all(bytes))
+            .map_err(fail())?;
+        device.perform(Step::SyncFile(&temporary), &mut || file.sync_all()).map_err(fail())?;
+        device
+            .perform(Step::Rename(&temporary, &kept), &mut || std::fs::rename(&temporary, &kept))
+            .map_err(fail())?;
+    }
+    sync_dir(device, dir)?;
+    Ok(kept)
+}
+
+/// The names under which something of a segment may be kept, the first choice first.
+fn kept_paths(path: &Path, seqno: SeqNo) -> impl Iterator<Item = PathBuf> {
+    (1..).map(move |count| match count {
+        1 => path.with_extension(format!("cut-{seqno}")),
+        more => path.with_extension(format!("cut-{seqno}-{more}")),
+    })
 }

@@ -12,16 +12,24 @@
 //! "last" is the last frame before this segment: the chain goes on from there. A prepared segment that
 //! nobody has begun has a header of zeros.
 
-use super::{Device, JournalError, Step};
+use super::JournalError;
+use super::bus_error::{self, Listed};
+use super::device::{Device, Step, sync_dir};
 use crate::frame::{FRAME_BYTES_MIN, Frame};
-use memmap2::{Advice, Mmap, MmapMut};
+use memmap2::{Advice, Mmap, MmapRaw};
 use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The header page, in bytes; also what file lengths are multiples of.
 pub(super) const PAGE_BYTES: u64 = 4096;
+/// How the name of a segment ends, and that of its digest.
+const SEGMENT: &str = "seg";
+const DIGEST: &str = "sha256";
+
 /// The shortest segment: a page of header and 15 of frames.
 pub const SEGMENT_BYTES_MIN: u64 = 16 * PAGE_BYTES;
 
@@ -129,46 +137,95 @@ impl SegmentHeader {
                 header.length
             )));
         }
+        if last_set(&page[size_of::<SegmentHeader>()..]).is_some() {
+            return Err(corrupt("the header page has bytes behind the header"));
+        }
         Ok(Some(header))
     }
 }
 
 /// The path of a segment.
 pub(super) fn path_of(dir: &Path, number: u64) -> PathBuf {
-    dir.join(format!("{number:08}.seg"))
+    dir.join(format!("{number:08}.{SEGMENT}"))
+}
+
+/// The path of the digest of a segment, which is made after the whole segment was synced.
+pub(super) fn digest_path_of(dir: &Path, number: u64) -> PathBuf {
+    path_of(dir, number).with_extension(DIGEST)
 }
 
 /// The numbers of all segments in a folder, rising.
 pub(super) fn list(dir: &Path) -> Result<Vec<u64>, JournalError> {
+    list_files(dir, SEGMENT)
+}
+
+/// The numbers of all segments in a folder that have a digest, rising.
+pub(super) fn list_digests(dir: &Path) -> Result<Vec<u64>, JournalError> {
+    list_files(dir, DIGEST)
+}
+
+fn list_files(dir: &Path, extension: &str) -> Result<Vec<u64>, JournalError> {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
         Err(error) => return Err(JournalError::io(dir, "list the folder")(error)),
     };
     let mut numbers = vec![];
     for entry in entries {
-        let name = entry.map_err(JournalError::io(dir, "list the folder"))?.file_name();
-        let stem = name.to_str().and_then(|name| name.strip_suffix(".seg"));
-        numbers.extend(stem.and_then(|stem| stem.parse::<u64>().ok()));
+        let name =
+            PathBuf::from(entry.map_err(JournalError::io(dir, "list the folder"))?.file_name());
+        if name.extension().is_some_and(|found| found == extension) {
+            let stem = name.file_stem().and_then(|stem| stem.to_str());
+            numbers.extend(stem.and_then(|stem| stem.parse::<u64>().ok()));
+        }
     }
     numbers.sort_unstable();
     Ok(numbers)
+}
+
+/// Whether a writer has begun a segment: whether its header page has anything in it.
+pub(super) fn is_begun(dir: &Path, number: u64) -> Result<bool, JournalError> {
+    let path = path_of(dir, number);
+    let mut page = vec![];
+    let file = File::open(&path).map_err(JournalError::io(&path, "open the segment"))?;
+    let mut head = file.take(PAGE_BYTES);
+    head.read_to_end(&mut page).map_err(JournalError::io(&path, "read the segment"))?;
+    Ok(last_set(&page).is_some())
+}
+
+/// The place of the last byte that is not zero. Most of a segment is zeros, and a block of them is
+/// compared at once.
+pub(super) fn last_set(bytes: &[u8]) -> Option<usize> {
+    const BLOCK_BYTES: usize = 4096;
+    let is_set = |block: &[u8]| block.iter().fold(0, |all, byte| all | byte) != 0;
+    let block = bytes.chunks(BLOCK_BYTES).rposition(is_set)?;
+    let from = block * BLOCK_BYTES;
+    let to = bytes.len().min(from + BLOCK_BYTES);
+    bytes[from..to].iter().rposition(|&byte| byte != 0).map(|at| from + at)
 }
 
 /// A segment that is read.
 pub(super) struct ReadSegment {
     /// `None`: prepared, not begun.
     pub header: Option<SegmentHeader>,
+    _listed: Listed,
     map: Mmap,
 }
 
 impl ReadSegment {
-    pub fn open(dir: &Path, number: u64, expected: Identity) -> Result<Self, JournalError> {
+    /// Opens a segment; `None` if it does not exist. A header that is just being written does not match
+    /// its checksum.
+    pub fn open(dir: &Path, number: u64, expected: Identity) -> Result<Option<Self>, JournalError> {
         let path = path_of(dir, number);
-        let file = File::open(&path).map_err(JournalError::io(&path, "open the segment"))?;
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(JournalError::io(&path, "open the segment")(error)),
+        };
         // SAFETY: segments are never shortened while they are in use, and bytes behind a published
         // length never change; the one word that may change under a reader is loaded atomically.
         let map = unsafe { Mmap::map(&file) }.map_err(JournalError::io(&path, "map"))?;
+        let listed = bus_error::list(number, map.as_ptr().addr(), map.len());
         let _ = map.advise(Advice::Sequential);
         let header = SegmentHeader::read(&path, &map, expected)?;
         if let Some(header) = header.filter(|header| header.number != number) {
@@ -179,7 +236,7 @@ impl ReadSegment {
                 detail: format!("its header says that it is segment {}", header.number),
             });
         }
-        Ok(ReadSegment { header, map })
+        Ok(Some(ReadSegment { header, _listed: listed, map }))
     }
 
     pub fn len(&self) -> u64 {
@@ -214,9 +271,11 @@ impl ReadSegment {
 pub(super) struct WriteSegment {
     pub path: PathBuf,
     pub number: u64,
-    map: MmapMut,
+    /// Whether its length and its name are known to be on the device.
+    pub named: bool,
+    mapping: Arc<Mapping>,
     /// Kept for the life of the mapping: an error of a sync is reported once for each descriptor.
-    _file: File,
+    file: File,
 }
 
 impl WriteSegment {
@@ -228,63 +287,132 @@ impl WriteSegment {
             .write(true)
             .open(&path)
             .map_err(JournalError::io(&path, "open the segment"))?;
-        Self::map(path, number, file)
+        let raw = MmapRaw::map_raw(&file).map_err(JournalError::io(&path, "map"))?;
+        let listed = bus_error::list(number, raw.as_ptr().addr(), raw.len());
+        let mapping = Arc::new(Mapping { _listed: listed, raw, written: AtomicU64::new(0) });
+        Ok(WriteSegment { path, number, named: false, mapping, file })
     }
 
-    pub fn map(path: PathBuf, number: u64, file: File) -> Result<Self, JournalError> {
-        // SAFETY: the lock of the folder makes this process the only writer, the file has its full
-        // length already, and readers load the length of a frame atomically before they look at it.
-        let map = unsafe { MmapMut::map_mut(&file) }.map_err(JournalError::io(&path, "map"))?;
-        Ok(WriteSegment { path, number, map, _file: file })
-    }
-
-    /// Makes every page present and writable, so that no store has to wait for one.
-    pub fn populate(&self) {
-        let _ = self.map.advise(Advice::PopulateWrite);
+    /// The mapping, for whoever makes its pages present.
+    pub fn mapping(&self) -> &Arc<Mapping> {
+        &self.mapping
     }
 
     pub fn len(&self) -> u64 {
-        self.map.len() as u64
+        self.mapping.len()
     }
 
     pub fn write_header(&mut self, header: &SegmentHeader) {
-        let bytes = header.as_bytes();
-        self.map[..bytes.len()].copy_from_slice(bytes);
+        self.put(0, header.as_bytes());
     }
 
     /// Stores a frame at an offset, its first four bytes last.
     #[inline]
     pub fn store(&mut self, offset: u64, frame: &[u8]) {
-        let at = offset as usize;
         let (first, rest) = frame.split_at(4);
-        let target = &mut self.map[at..at + frame.len()];
         if frame.len() == FRAME_BYTES_MIN {
             // The everyday length as a constant: a few vector stores instead of a call.
-            target[4..FRAME_BYTES_MIN].copy_from_slice(&rest[..FRAME_BYTES_MIN - 4]);
+            self.put(offset + 4, &rest[..FRAME_BYTES_MIN - 4]);
         } else {
-            target[4..].copy_from_slice(rest);
+            self.put(offset + 4, rest);
         }
         let word = u32::from_ne_bytes(first.try_into().expect("four bytes"));
-        // SAFETY: `target` lies in the mapping and is aligned, because offsets are multiples of 64.
-        let length = unsafe { AtomicU32::from_ptr(target.as_mut_ptr().cast()) };
+        // SAFETY: `put` has found the bytes behind the word in the mapping, and the word is aligned,
+        // because offsets are multiples of 64.
+        let length = unsafe { AtomicU32::from_ptr(self.at(offset).cast()) };
         length.store(word, Ordering::Release);
+    }
+
+    /// Says how far the segment is written, for whoever makes its pages present.
+    #[inline]
+    pub fn set_written(&self, offset: u64) {
+        self.mapping.written.store(offset, Ordering::Relaxed);
     }
 
     /// Sets a range to zero.
     pub fn clear(&mut self, from: u64, to: u64) {
-        self.map[from as usize..to as usize].fill(0);
+        assert!(from <= to && to <= self.len());
+        // SAFETY: the range lies in the mapping, and `&mut self` is the only one that stores there.
+        unsafe { self.at(from).write_bytes(0, (to - from) as usize) };
+    }
+
+    /// Stores a byte of each page of a range again. After a failed sync the kernel takes its pages for
+    /// clean though they are not on the device, and the next sync would leave them out.
+    pub fn redirty(&mut self, from: u64, to: u64) {
+        assert!(from <= to && to <= self.len());
+        let first_page = from - from % PAGE_BYTES;
+        for offset in (first_page..to).step_by(PAGE_BYTES as usize) {
+            let byte = self.at(offset);
+            // SAFETY: the byte lies in the mapping, and `&mut self` is the only one that stores there.
+            // Volatile, because a store of what is there already could be left out.
+            unsafe { byte.write_volatile(byte.read_volatile()) };
+        }
     }
 
     pub fn bytes(&self) -> &[u8] {
-        &self.map
+        let raw = &self.mapping.raw;
+        // SAFETY: the mapping lives as long as `self`, and nobody stores to it while `&self` lends it
+        // out: the only stores are those of `&mut self`.
+        unsafe { std::slice::from_raw_parts(raw.as_ptr(), raw.len()) }
     }
 
     /// Writes a range to the device and waits for it. The durability point.
     pub fn sync(&self, device: &dyn Device, from: u64, to: u64) -> Result<(), JournalError> {
         device
             .perform(Step::SyncRange(&self.path, from, to), &mut || {
-                self.map.flush_range(from as usize, (to - from) as usize)
+                self.mapping.raw.flush_range(from as usize, (to - from) as usize)
             })
             .map_err(JournalError::io(&self.path, "sync"))
+    }
+
+    /// Writes the whole file to the device, with its length, and waits for it.
+    pub fn sync_file(&self, device: &dyn Device) -> Result<(), JournalError> {
+        device
+            .perform(Step::SyncFile(&self.path), &mut || self.file.sync_data())
+            .map_err(JournalError::io(&self.path, "sync"))
+    }
+
+    /// Writes the whole file and its name to the device.
+    pub fn make_durable(&self, device: &dyn Device, dir: &Path) -> Result<(), JournalError> {
+        self.sync_file(device)?;
+        if self.named { Ok(()) } else { sync_dir(device, dir) }
+    }
+
+    #[inline]
+    fn put(&mut self, offset: u64, bytes: &[u8]) {
+        assert!(offset <= self.len() && bytes.len() as u64 <= self.len() - offset);
+        // SAFETY: the target lies in the mapping, and `&mut self` is the only one that stores there;
+        // readers look at these bytes only behind the length that is stored after them.
+        unsafe { self.at(offset).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    #[inline]
+    fn at(&self, offset: u64) -> *mut u8 {
+        self.mapping.raw.as_mut_ptr().wrapping_add(offset as usize)
+    }
+}
+
+/// The pages of a segment that is written, shared with the thread that makes them present in advance.
+pub(super) struct Mapping {
+    _listed: Listed,
+    raw: MmapRaw,
+    /// Everything before this byte is written.
+    written: AtomicU64,
+}
+
+impl Mapping {
+    pub fn len(&self) -> u64 {
+        self.raw.len() as u64
+    }
+
+    /// How far the segment is written, as the writer said last.
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Makes the pages of a range present and writable, so that no store has to wait for one. If that
+    /// fails, the store waits; if the device has failed, the store finds out.
+    pub fn populate(&self, from: u64, to: u64) {
+        let _ = self.raw.advise_range(Advice::PopulateWrite, from as usize, (to - from) as usize);
     }
 }

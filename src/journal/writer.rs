@@ -1,14 +1,18 @@
 //! Appends frames.
 
+use super::device::sync_dir;
 use super::preparer::Preparer;
+use super::seal::{self, Sealer};
 use super::segment::{PAGE_BYTES, SegmentHeader, WriteSegment};
-use super::{JournalError, Options, Recovered};
+use super::{JournalError, Options, Position, Recovered, filesystem};
 use crate::domain::{Nanos, SeqNo};
 use crate::durability::Durability;
 use crate::frame::{EpochStart, FRAME_BYTES_MIN, Frame, FrameKind};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// The right to write a journal: one process at a time. The kernel frees it when the process ends,
 /// however it ends.
@@ -32,11 +36,16 @@ impl Lock {
 
 /// The end of a journal, open for appending. Frames come sealed; the writer adds only the frame that
 /// ends a segment.
+///
+/// Under `fsync` everything before [`synced`](Self::synced) is on the device: each commit syncs what it
+/// has added to that. In the other modes the segments get there one by one, when they are full.
 pub struct Writer {
     options: Options,
     segment: WriteSegment,
     /// Where the next frame goes.
     offset: u64,
+    /// A frame must leave room before this byte; 0 once the writer has failed.
+    limit: u64,
     /// Everything in this segment before this byte has been synced.
     synced: u64,
     /// Everything up to this command is on the device.
@@ -44,41 +53,63 @@ pub struct Writer {
     epoch: u64,
     seqno: u64,
     crc: u32,
+    failed: bool,
+    notes: Vec<String>,
     preparer: Preparer,
+    sealer: Sealer,
     _lock: Lock,
 }
 
 impl Writer {
     /// Opens the journal behind its last frame, as recovery found it. A journal that was begun goes on
-    /// in its own mode: a command changes that.
+    /// in its own mode: a command changes that. Under `fsync` all of it is on the device when this
+    /// returns.
     pub fn open(mut options: Options, lock: Lock, found: &Recovered) -> Result<Self, JournalError> {
-        options.durability = found.durability.unwrap_or(options.durability);
-        let epoch = found.epoch + 1;
-        let (segment, offset, preparer) = match found.end {
-            Some(end) => {
-                let segment = WriteSegment::open(&options.dir, end.segment)?;
-                segment.populate();
-                (segment, end.offset, Preparer::start(&options, end.segment + 1)?)
-            }
-            None => {
-                let preparer = Preparer::start(&options, 1)?;
-                (preparer.next(&options, 1)?, 0, preparer)
-            }
+        let wanted = options.durability;
+        options.durability = found.durability.unwrap_or(wanted);
+        let durable = [wanted, options.durability].contains(&Durability::Fsync);
+        let mut notes = vec![];
+        if durable {
+            notes.extend(filesystem::check(&options)?);
+        }
+        let last = found.end.map(|end| Last::open(&options, end, found)).transpose()?;
+        let (current, left) = match &last {
+            None => (0, 0),
+            Some(last) if last.is_full => (last.segment.number, last.segment.number),
+            Some(last) => (last.segment.number, last.segment.number - 1),
+        };
+        let last = last.filter(|last| !last.is_full);
+        let mapping = last.as_ref().map(|last| last.segment.mapping());
+        let preparer = Preparer::start(&options, current, mapping, durable)?;
+        let is_new = last.is_none();
+        let (segment, offset) = match last {
+            Some(last) => (last.segment, last.end),
+            None => (preparer.next(&options, current + 1)?, PAGE_BYTES),
         };
         let mut writer = Writer {
+            limit: segment.len(),
             segment,
             offset,
-            synced: offset,
+            synced: 0,
             synced_seqno: 0,
-            epoch,
+            epoch: found.epoch + 1,
             seqno: found.seqno.0,
             crc: found.crc,
+            failed: false,
+            notes,
             preparer,
+            sealer: Sealer::start(&options, left)?,
             options,
             _lock: lock,
         };
-        if found.end.is_none() {
+        if is_new {
             writer.begin_segment();
+        }
+        if writer.options.durability == Durability::Fsync {
+            writer.sync_all()?;
+        }
+        if durable {
+            writer.measure_sync()?;
         }
         Ok(writer)
     }
@@ -91,6 +122,17 @@ impl Writer {
     /// What an append means.
     pub fn durability(&self) -> Durability {
         self.options.durability
+    }
+
+    /// What the user should know about the folder and the device, one line each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Set while the space for further segments runs out. Those that are ready are still there, so
+    /// whoever takes orders has time to take only what makes room in the books.
+    pub fn low_space(&self) -> Arc<AtomicBool> {
+        self.preparer.low_space()
     }
 
     /// The frame that begins this run; it goes before all others.
@@ -109,8 +151,9 @@ impl Writer {
     }
 
     /// The last command that is known to be on the device, with all before it.
+    #[inline]
     pub fn synced(&self) -> SeqNo {
-        SeqNo(self.synced_seqno)
+        SeqNo(self.synced_seqno.max(self.sealer.synced()))
     }
 
     /// Stores a frame behind the last one. It counts, under `fsync`, after the next
@@ -119,7 +162,7 @@ impl Writer {
     pub fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
         let bytes = frame.bytes();
         let end = self.offset + bytes.len() as u64;
-        if end + FRAME_BYTES_MIN as u64 > self.segment.len() {
+        if end + FRAME_BYTES_MIN as u64 > self.limit {
             self.roll()?;
         }
         self.segment.store(self.offset, bytes);
@@ -130,22 +173,31 @@ impl Writer {
     }
 
     /// Ends a batch: under `fsync` everything appended so far is on the device when this returns.
-    /// After an error nothing more may be acknowledged.
+    /// After an error nothing more may be acknowledged, and every later call is refused.
     #[inline]
     pub fn commit(&mut self) -> Result<(), JournalError> {
+        self.segment.set_written(self.offset);
+        if self.failed || self.sealer.has_failed() {
+            return Err(self.refusal());
+        }
         if self.options.durability == Durability::Fsync && self.synced < self.offset {
-            self.segment.sync(&*self.options.device, self.synced, self.offset)?;
-            self.synced = self.offset;
-            self.synced_seqno = self.seqno;
+            return self.sync_segment();
         }
         Ok(())
     }
 
     /// Changes the mode: what was appended so far keeps the old promise, what follows gets the new one.
+    /// Before the first promise of `fsync` everything is synced: what follows is worth nothing without
+    /// what is before it.
     #[cold]
     pub fn set_durability(&mut self, durability: Durability) -> Result<(), JournalError> {
         self.commit()?;
+        if durability == Durability::Fsync && self.options.durability != Durability::Fsync {
+            self.notes.extend(filesystem::check(&self.options)?);
+            self.sync_all()?;
+        }
         self.options.durability = durability;
+        self.preparer.set_durability(durability);
         Ok(())
     }
 
@@ -161,24 +213,48 @@ impl Writer {
         Ok(crc)
     }
 
-    /// Syncs what is there, whatever the mode, and closes the journal.
-    pub fn close(self) -> Result<(), JournalError> {
-        self.segment.sync(&*self.options.device, 0, self.offset)
+    /// Writes everything to the device, whatever the mode.
+    pub fn sync_all(&mut self) -> Result<(), JournalError> {
+        if self.failed {
+            return Err(self.refusal());
+        }
+        let settled = self.sealer.settle();
+        self.remember(settled)?;
+        let known = self.sync_name_of_dir();
+        self.remember(known)?;
+        self.name_segment()?;
+        self.sync_segment()
+    }
+
+    /// Writes everything to the device, whatever the mode, seals what is full and closes the journal.
+    pub fn close(mut self) -> Result<(), JournalError> {
+        self.sync_all()?;
+        self.sealer.finish()
     }
 
     /// Ends the segment and goes on in the next one.
     #[cold]
     fn roll(&mut self) -> Result<(), JournalError> {
+        if self.failed {
+            return Err(self.refusal());
+        }
         let mut end = Frame::default();
         end.write(FrameKind::SegmentEnd, &[0u8; 0]);
         end.seal(SeqNo(self.seqno), Nanos(0), self.crc);
         self.segment.store(self.offset, end.bytes());
         self.offset += end.bytes().len() as u64;
         self.commit()?;
-        let next = self.preparer.next(&self.options, self.segment.number + 1)?;
-        self.preparer.finish(std::mem::replace(&mut self.segment, next));
+        self.next_segment()
+    }
+
+    fn next_segment(&mut self) -> Result<(), JournalError> {
+        let next = self.preparer.next(&self.options, self.segment.number + 1);
+        let next = self.remember(next)?;
+        let full = std::mem::replace(&mut self.segment, next);
+        full.set_written(full.len());
+        self.sealer.seal(full, self.seqno);
         self.begin_segment();
-        Ok(())
+        if self.options.durability == Durability::Fsync { self.name_segment() } else { Ok(()) }
     }
 
     fn begin_segment(&mut self) {
@@ -192,6 +268,118 @@ impl Writer {
         );
         self.segment.write_header(&header);
         self.offset = PAGE_BYTES;
+        self.limit = self.segment.len();
         self.synced = 0;
     }
+
+    /// Writes the length and the name of the segment to the device, if nobody has done it.
+    #[cold]
+    fn name_segment(&mut self) -> Result<(), JournalError> {
+        if !self.segment.named {
+            let device = &*self.options.device;
+            let named = self.segment.make_durable(device, &self.options.dir);
+            self.remember(named)?;
+            self.segment.named = true;
+        }
+        Ok(())
+    }
+
+    /// Writes the name of the folder to the device. Where we may not look at the folder around it,
+    /// somebody else has made it.
+    fn sync_name_of_dir(&self) -> Result<(), JournalError> {
+        match sync_dir(&*self.options.device, &self.options.dir.join("..")) {
+            Err(JournalError::Io { source, .. })
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Writes to the device what has been appended since the last time.
+    fn sync_segment(&mut self) -> Result<(), JournalError> {
+        if self.synced < self.offset {
+            let synced = self.segment.sync(&*self.options.device, self.synced, self.offset);
+            self.remember(synced)?;
+            self.synced = self.offset;
+        }
+        self.synced_seqno = self.seqno;
+        Ok(())
+    }
+
+    /// After an error nothing works any more: pages that could not be written count as clean, so the
+    /// next sync would succeed without them.
+    fn remember<T>(&mut self, result: Result<T, JournalError>) -> Result<T, JournalError> {
+        if result.is_err() {
+            self.failed = true;
+            self.limit = 0;
+        }
+        result
+    }
+
+    #[cold]
+    fn refusal(&mut self) -> JournalError {
+        self.failed = true;
+        self.limit = 0;
+        self.sealer.error()
+    }
+
+    /// Takes a note if a sync of a few bytes writes too much.
+    fn measure_sync(&mut self) -> Result<(), JournalError> {
+        // The page behind the last frame, where there are zeros.
+        let from = self.offset.next_multiple_of(PAGE_BYTES);
+        let to = from + FRAME_BYTES_MIN as u64;
+        if to > self.segment.len() {
+            return Ok(());
+        }
+        let path = self.segment.path.clone();
+        let note = filesystem::measure_sync(&path, || {
+            self.segment.clear(from, to);
+            self.segment.sync(&*self.options.device, from, to)
+        });
+        let note = self.remember(note)?;
+        self.notes.extend(note);
+        Ok(())
+    }
+}
+
+/// The last segment that was begun.
+struct Last {
+    segment: WriteSegment,
+    /// Behind its last frame.
+    end: u64,
+    /// Whether the run before ended between the end of this segment and the beginning of the next.
+    is_full: bool,
+}
+
+impl Last {
+    fn open(options: &Options, end: Position, found: &Recovered) -> Result<Self, JournalError> {
+        let mut segment = WriteSegment::open(&options.dir, end.segment)?;
+        segment.mapping().populate(0, segment.len());
+        segment.set_written(end.offset);
+        if !found.clean {
+            redirty(options, &mut segment, end.offset)?;
+        }
+        let is_full = found.segment_ended;
+        if !is_full && seal::is_sealed(&options.dir, end.segment) {
+            return Err(JournalError::Corrupt {
+                path: segment.path.clone(),
+                offset: end.offset,
+                seqno: found.seqno.0,
+                detail: "the segment was full and on the device, but its end is gone".into(),
+            });
+        }
+        Ok(Last { segment, end: end.offset, is_full })
+    }
+}
+
+/// Stores the last 16 MiB before the end again and syncs them. A sync of the run before may have failed,
+/// and its pages then count as clean though they are not on the device. What is in an earlier segment
+/// is stored again when that is sealed, unless it has a digest.
+fn redirty(options: &Options, segment: &mut WriteSegment, end: u64) -> Result<(), JournalError> {
+    const BYTES: u64 = 16 << 20;
+    let from = end.saturating_sub(BYTES) / PAGE_BYTES * PAGE_BYTES;
+    segment.redirty(from, end);
+    segment.sync(&*options.device, from, end)
 }

@@ -46,7 +46,7 @@ use plan::StageName;
 use publisher::Publisher;
 use replicator::Replicator;
 use runner::Task;
-use sequencer::{FrameSlots, Sequencer};
+use sequencer::{FrameSlots, JournalEnd, Sequencer};
 use stage::{Consume, Poll, Progress};
 use trace::Stamped;
 
@@ -122,17 +122,12 @@ where
     let stamped_at = |point| trace.map(|trace| (trace, point));
     let (probe_sender, probe_receiver) = std::sync::mpsc::channel();
     let volatile = layout.durability == Durability::Volatile;
+    let low_space = parts.writer.low_space();
+    let journal = JournalEnd { last: parts.last, volatile, low_space };
     let mut journaler = Journaler::new(parts.writer, control);
     let mut replicator = Replicator::default();
-    let mut sequencer = Sequencer::new(
-        parts.source,
-        parts.clock,
-        control,
-        trace,
-        probe_receiver,
-        volatile,
-        parts.last,
-    );
+    let mut sequencer =
+        Sequencer::new(parts.source, parts.clock, control, trace, probe_receiver, journal);
     let mut publisher = Publisher::new(parts.order, parts.subscriber, control, probe_sender);
 
     let mut report_pollers = vec![];

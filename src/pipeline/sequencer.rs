@@ -70,8 +70,6 @@ pub struct Control {
     pub released: AtomicU64,
     /// The last command that is known to be on the device.
     pub synced: AtomicU64,
-    /// Set while the journal is short of space: new orders are refused, cancels go on.
-    pub low_space: Arc<AtomicBool>,
     /// How often the ring was full.
     pub ring_full: AtomicU64,
 }
@@ -85,6 +83,16 @@ const MARK_INTERVAL_COMMANDS: u64 = 4096;
 /// … and after this time when nothing comes.
 const MARK_IDLE: Nanos = Nanos(5_000_000);
 
+/// What the sequencer must know of the journal.
+pub struct JournalEnd {
+    /// The last command, its time, and the checksum of the last frame.
+    pub last: (SeqNo, Nanos, u32),
+    /// Whether nobody waits for it.
+    pub volatile: bool,
+    /// Set while it is short of space.
+    pub low_space: Arc<AtomicBool>,
+}
+
 /// The sequencer stage.
 pub struct Sequencer<'a, S, C> {
     source: S,
@@ -94,6 +102,8 @@ pub struct Sequencer<'a, S, C> {
     probes: Receiver<HashProbe>,
     /// Whether nobody waits for the journal.
     volatile: bool,
+    /// Set while the journal is short of space: new orders are refused, cancels go on.
+    low_space: Arc<AtomicBool>,
     /// The frame being made.
     frame: Frame,
     /// A command that found the ring full.
@@ -109,16 +119,16 @@ pub struct Sequencer<'a, S, C> {
 }
 
 impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
-    /// A sequencer that goes on behind `seqno`, `time` and the checksum `crc`.
+    /// A sequencer that goes on where the journal ends.
     pub fn new(
         source: S,
         clock: C,
         control: &'a Control,
         trace: Option<&'a Trace>,
         probes: Receiver<HashProbe>,
-        volatile: bool,
-        (seqno, time, crc): (SeqNo, Nanos, u32),
+        journal: JournalEnd,
     ) -> Self {
+        let JournalEnd { last: (seqno, time, crc), volatile, low_space } = journal;
         Sequencer {
             source,
             clock,
@@ -126,6 +136,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
             trace,
             probes,
             volatile,
+            low_space,
             frame: Frame::default(),
             held: None,
             now: None,
@@ -203,7 +214,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
     fn refuses(&self, command: &Command) -> Option<Reason> {
         let refused = match command.action {
             Action::Enter(_) | Action::Replace { .. } => {
-                self.control.low_space.load(Ordering::Relaxed).then_some(Reason::LowSpace)
+                self.low_space.load(Ordering::Relaxed).then_some(Reason::LowSpace)
             }
             // Who waits for whom was decided when the rings were wired.
             Action::SetDurability(mode) => {
@@ -313,7 +324,9 @@ mod tests {
         control: &'a Control,
     ) -> Sequencer<'a, Cancels, ByHand<'a>> {
         let last = (SeqNo(7), Nanos(1_000), 99);
-        Sequencer::new(Cancels(commands), ByHand(now), control, None, channel().1, false, last)
+        let (source, clock, probes) = (Cancels(commands), ByHand(now), channel().1);
+        let journal = JournalEnd { last, volatile: false, low_space: Arc::default() };
+        Sequencer::new(source, clock, control, None, probes, journal)
     }
 
     fn kinds(frames: &[Frame]) -> Vec<FrameKind> {

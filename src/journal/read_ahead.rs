@@ -1,0 +1,57 @@
+//! Reads and checks on one thread while another works on what was read: a restart takes as long as the
+//! slower of the two instead of both.
+
+use super::{JournalError, Reader};
+use crate::frame::Frame;
+use std::sync::mpsc::sync_channel;
+
+/// Frames that change hands at once.
+const BATCH_FRAMES: usize = 512;
+/// Batches that may wait: what is read far ahead has left the cache before it is used.
+const BATCHES_MAX: usize = 4;
+
+/// Gives every frame up to the end of the journal, in order, to `apply`, until that says `false`. Then the
+/// reader stands somewhere behind the frame that was given last.
+pub fn read_ahead<E: From<JournalError>>(
+    reader: &mut Reader,
+    mut apply: impl FnMut(&Frame) -> Result<bool, E>,
+) -> Result<(), E> {
+    std::thread::scope(|scope| {
+        let (full, to_apply) = sync_channel::<Vec<Frame>>(BATCHES_MAX);
+        // As many as can be under way, so that none has to be made while they go round.
+        let (empty, to_fill) = sync_channel::<Vec<Frame>>(BATCHES_MAX + 2);
+        for _ in 0..BATCHES_MAX + 2 {
+            let _ = empty.send(Vec::with_capacity(BATCH_FRAMES));
+        }
+        let reading = scope.spawn(move || -> Result<(), JournalError> {
+            while let Ok(mut batch) = to_fill.recv() {
+                let outcome = fill(reader, &mut batch);
+                // What was read before an error is good, and comes first.
+                let last = outcome.is_err() || batch.len() < BATCH_FRAMES;
+                if full.send(batch).is_err() || last {
+                    return outcome;
+                }
+            }
+            Ok(())
+        });
+        for mut batch in to_apply.iter() {
+            for frame in &batch {
+                if !apply(frame)? {
+                    return Ok(());
+                }
+            }
+            batch.clear();
+            let _ = empty.send(batch);
+        }
+        reading.join().expect("the reading thread does not panic").map_err(E::from)
+    })
+}
+
+fn fill(reader: &mut Reader, batch: &mut Vec<Frame>) -> Result<(), JournalError> {
+    while batch.len() < BATCH_FRAMES
+        && let Some(frame) = reader.next_frame()?
+    {
+        batch.push(frame);
+    }
+    Ok(())
+}

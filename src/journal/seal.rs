@@ -1,0 +1,278 @@
+//! Seals the segments that are full: a thread of its own writes them to the device, whatever the mode,
+//! and then puts their digest beside them.
+//!
+//! ```text
+//!  00000001.seg       full
+//!  00000001.sha256    "<64 hex digits>  00000001.seg\n", for `sha256sum -c *.sha256`
+//! ```
+//! A segment that has a digest is wholly on the device. One that has none, because the process was
+//! killed or there was no space, is sealed by the next writer.
+
+use super::device::sync_dir;
+use super::segment::{self, WriteSegment};
+use super::{JournalError, Options, Step};
+use rustix::process::setpriority_process;
+use rustix::thread::gettid;
+use sha2::{Digest, Sha256};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// After this long a digest for which there was no space is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+/// The lowest priority: nobody waits for a digest.
+const NICE: i32 = 19;
+
+/// The thread that seals. What it has begun is finished when this is dropped.
+pub(super) struct Sealer {
+    jobs: Option<Sender<Job>>,
+    state: Arc<State>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Job {
+    /// A segment that an earlier run left.
+    Left(u64),
+    /// A segment that is full, and its last command.
+    Full(WriteSegment, u64),
+    /// Everything before this must be on the device before it is answered.
+    Settle(SyncSender<()>),
+}
+
+#[derive(Default)]
+struct State {
+    /// Everything up to this command is on the device.
+    synced: AtomicU64,
+    failed: AtomicBool,
+    error: Mutex<Option<JournalError>>,
+}
+
+impl Sealer {
+    /// Starts to seal what earlier runs left among the segments up to `last`.
+    pub fn start(options: &Options, last: u64) -> Result<Self, JournalError> {
+        let (jobs, receiver) = channel();
+        let left = segment::list(&options.dir)?;
+        for number in left.into_iter().filter(|&number| number <= last) {
+            if !is_sealed(&options.dir, number) {
+                let _ = jobs.send(Job::Left(number));
+            }
+        }
+        let state = Arc::new(State::default());
+        let (options, thread_state) = (options.clone(), Arc::clone(&state));
+        let dir = options.dir.clone();
+        let thread = std::thread::Builder::new()
+            .name("sealer".into())
+            .spawn(move || {
+                let _ = setpriority_process(Some(gettid()), NICE);
+                let work = Work {
+                    options: &options,
+                    state: &thread_state,
+                    undigested: VecDeque::new(),
+                    held: vec![],
+                };
+                if let Err(error) = work.run(&receiver) {
+                    *thread_state.error.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Some(error);
+                    thread_state.failed.store(true, Ordering::Release);
+                }
+            })
+            .map_err(JournalError::io(&dir, "start the sealer thread"))?;
+        Ok(Sealer { jobs: Some(jobs), state, thread: Some(thread) })
+    }
+
+    /// Takes a segment that is full, with its last command.
+    pub fn seal(&self, segment: WriteSegment, last: u64) {
+        self.send(Job::Full(segment, last));
+    }
+
+    /// Everything up to this command is on the device.
+    #[inline]
+    pub fn synced(&self) -> u64 {
+        self.state.synced.load(Ordering::Relaxed)
+    }
+
+    /// Whether a segment could not be sealed: nothing may be acknowledged after that.
+    #[inline]
+    pub fn has_failed(&self) -> bool {
+        self.state.failed.load(Ordering::Acquire)
+    }
+
+    /// Why a segment could not be sealed; it is told once.
+    pub fn error(&self) -> JournalError {
+        let error = self.state.error.lock().unwrap_or_else(PoisonError::into_inner).take();
+        error.unwrap_or(JournalError::Stopped)
+    }
+
+    /// Waits until all that is full is on the device. Digests may follow later.
+    pub fn settle(&mut self) -> Result<(), JournalError> {
+        let (answer, answered) = sync_channel(1);
+        self.send(Job::Settle(answer));
+        // The answer is lost if the thread has failed.
+        answered.recv().or_else(|_| self.finish())
+    }
+
+    /// Waits until all that is full is sealed.
+    pub fn finish(&mut self) -> Result<(), JournalError> {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        if self.has_failed() { Err(self.error()) } else { Ok(()) }
+    }
+
+    fn send(&self, job: Job) {
+        // After a failure nobody takes it, and `has_failed` says so.
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.send(job);
+        }
+    }
+}
+
+impl Drop for Sealer {
+    fn drop(&mut self) {
+        let _ = self.finish();
+    }
+}
+
+/// What the thread has to do.
+struct Work<'a> {
+    options: &'a Options,
+    state: &'a State,
+    /// Segments that wait to be written to the device.
+    held: Vec<(WriteSegment, u64)>,
+    /// Segments that are on the device and have no digest yet.
+    undigested: VecDeque<u64>,
+}
+
+impl Work<'_> {
+    /// Works until the writer has closed and all is sealed. Of several segments all are written to the
+    /// device before the first is digested: that is what others wait for.
+    fn run(mut self, jobs: &Receiver<Job>) -> Result<(), JournalError> {
+        // If all segments were made in advance, none is sealed before the writer waits for it.
+        let hold = self.options.segments_last != u64::MAX;
+        let mut pause = Duration::ZERO;
+        loop {
+            let job = match self.undigested.is_empty() {
+                true => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                false => jobs.recv_timeout(pause),
+            };
+            match job {
+                Ok(Job::Left(number)) => {
+                    let mut segment = WriteSegment::open(&self.options.dir, number)?;
+                    // The run that left it may have ended because it could not be synced.
+                    segment.redirty(0, segment.len());
+                    self.sync(&segment)?;
+                }
+                Ok(Job::Full(segment, last)) => {
+                    self.held.push((segment, last));
+                    if !hold {
+                        self.sync_held()?;
+                    }
+                }
+                Ok(Job::Settle(answer)) => {
+                    self.sync_held()?;
+                    let _ = answer.send(());
+                }
+                Err(RecvTimeoutError::Timeout) => pause = self.digest_next()?,
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.sync_held()?;
+                    while !self.undigested.is_empty() && self.digest_next()?.is_zero() {}
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn sync_held(&mut self) -> Result<(), JournalError> {
+        for (segment, last) in std::mem::take(&mut self.held) {
+            self.sync(&segment)?;
+            self.state.synced.store(last, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self, segment: &WriteSegment) -> Result<(), JournalError> {
+        segment.make_durable(&*self.options.device, &self.options.dir)?;
+        self.undigested.push_back(segment.number);
+        Ok(())
+    }
+
+    /// Digests a segment; says how long to wait before the next one.
+    fn digest_next(&mut self) -> Result<Duration, JournalError> {
+        let Some(&number) = self.undigested.front() else { return Ok(Duration::ZERO) };
+        match write_digest(self.options, number) {
+            Err(error) if error.is_out_of_space() => Ok(RETRY),
+            Err(error) => Err(error),
+            Ok(()) => {
+                self.undigested.pop_front();
+                Ok(Duration::ZERO)
+            }
+        }
+    }
+}
+
+/// Whether a segment is full and wholly on the device.
+pub(super) fn is_sealed(dir: &Path, number: u64) -> bool {
+    segment::digest_path_of(dir, number).exists()
+}
+
+/// Compares every segment that has a digest with it; gives how many there are.
+pub fn check_digests(dir: &Path) -> Result<u64, JournalError> {
+    let numbers = segment::list_digests(dir)?;
+    for &number in &numbers {
+        let (path, digest) = (segment::path_of(dir, number), segment::digest_path_of(dir, number));
+        let bytes = std::fs::read(&path).map_err(JournalError::io(&path, "read the segment"))?;
+        let said = std::fs::read_to_string(&digest)
+            .map_err(JournalError::io(&digest, "read the digest"))?;
+        if said != line_of(number, &bytes) {
+            let detail = "the segment is not the one that its digest was made of".into();
+            return Err(JournalError::Corrupt { path, offset: 0, seqno: 0, detail });
+        }
+    }
+    Ok(numbers.len() as u64)
+}
+
+/// What is in the side file of a segment.
+fn line_of(number: u64, bytes: &[u8]) -> String {
+    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{hex}  {number:08}.seg\n")
+}
+
+fn write_digest(options: &Options, number: u64) -> Result<(), JournalError> {
+    let segment = WriteSegment::open(&options.dir, number)?;
+    let line = line_of(number, segment.bytes());
+    drop(segment);
+    let path = segment::digest_path_of(&options.dir, number);
+    replace(options, &path, &line)
+}
+
+/// Writes a small file so that it is there wholly or not at all.
+fn replace(options: &Options, path: &Path, text: &str) -> Result<(), JournalError> {
+    let device = &*options.device;
+    let temporary = path.with_extension("sha256.tmp");
+    let failed = |error| JournalError::io(path, "write the digest")(error);
+    let mut file = None;
+    device
+        .perform(Step::Create(&temporary), &mut || {
+            file = Some(File::create(&temporary)?);
+            Ok(())
+        })
+        .map_err(failed)?;
+    let mut file = file.expect("a file that was created is open");
+    device
+        .perform(Step::Write(&temporary, text.len() as u64), &mut || {
+            file.write_all(text.as_bytes())
+        })
+        .map_err(failed)?;
+    device.perform(Step::SyncFile(&temporary), &mut || file.sync_all()).map_err(failed)?;
+    device
+        .perform(Step::Rename(&temporary, path), &mut || std::fs::rename(&temporary, path))
+        .map_err(failed)?;
+    sync_dir(device, &options.dir)
+}
