@@ -7,12 +7,14 @@ use crate::journal::{Kernel, Options, SEGMENT_BYTES_MIN};
 use crate::pipeline::plan::{ThreadPlan, allowed_cores};
 use crate::pipeline::{Idle, Layout};
 use crate::replay::Shape;
+use crate::snapshotter::Policy;
 use crate::venue;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -22,6 +24,8 @@ pub struct Config {
     pub venue: VenueSection,
     /// How the journal is kept.
     pub journal: JournalSection,
+    /// How long a restart may take, and what follows from it.
+    pub snapshots: SnapshotsSection,
     /// How the stages run.
     pub pipeline: PipelineSection,
     /// How the engines are sized.
@@ -48,6 +52,20 @@ pub struct JournalSection {
     pub segment_bytes: u64,
     /// Segments that are prepared ahead.
     pub segments_ready: usize,
+    /// Accept `fsync` on a file system that is known not to keep what it syncs.
+    pub any_filesystem: bool,
+}
+
+/// `[snapshots]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SnapshotsSection {
+    /// How long a restart may take, in seconds: snapshots are taken so often that it does not. Zero: none
+    /// are taken, a restart replays the whole journal.
+    pub max_restart_seconds: f64,
+    /// Whether segments are removed when two snapshots are newer. Otherwise they stay, and every moment of
+    /// the past can be looked at.
+    pub retire_segments: bool,
 }
 
 /// `[pipeline]`
@@ -91,7 +109,14 @@ impl Default for JournalSection {
             durability: Durability::Pagecache.name().into(),
             segment_bytes: 64 << 20,
             segments_ready: 2,
+            any_filesystem: false,
         }
+    }
+}
+
+impl Default for SnapshotsSection {
+    fn default() -> Self {
+        SnapshotsSection { max_restart_seconds: 5.0, retire_segments: false }
     }
 }
 
@@ -157,6 +182,13 @@ impl Config {
             return fail("journal.segments_ready", "must be 1 to 1024".into());
         }
         self.durability()?;
+        let seconds = self.snapshots.max_restart_seconds;
+        if !(seconds == 0.0 || (0.1..=86_400.0).contains(&seconds)) {
+            return fail(
+                "snapshots.max_restart_seconds",
+                format!("{seconds} is not 0 or 0.1 to 86400"),
+            );
+        }
         let pipeline = &self.pipeline;
         if !(1..=64).contains(&pipeline.shards) {
             return fail("pipeline.shards", format!("{} is not 1 to 64", pipeline.shards));
@@ -204,6 +236,13 @@ impl Config {
         })
     }
 
+    /// How often snapshots are taken; `None`: never.
+    pub fn snapshots(&self) -> Option<Policy> {
+        let SnapshotsSection { max_restart_seconds: seconds, retire_segments } = self.snapshots;
+        let restart_max = Duration::from_secs_f64(seconds);
+        (seconds > 0.0).then_some(Policy { restart_max, retire_segments })
+    }
+
     /// How the engines are laid out.
     pub fn shape(&self) -> Shape {
         Shape { shards: self.pipeline.shards, orders: self.engine.orders }
@@ -218,6 +257,7 @@ impl Config {
             segment_bytes: self.journal.segment_bytes,
             segments_ready: self.journal.segments_ready,
             segments_last: u64::MAX,
+            any_filesystem: self.journal.any_filesystem,
             identity: venue::identity(self.matching_hash()),
             device: Arc::new(Kernel),
         })

@@ -70,6 +70,11 @@ impl OutputHash {
         self.reports += 1;
     }
 
+    /// A hash that goes on where [`value`](Self::value) was this after so many reports.
+    pub fn resume([low, high]: [u64; 2], reports: u64) -> Self {
+        OutputHash { low, high, reports }
+    }
+
     /// The hash so far.
     pub fn value(&self) -> u128 {
         u128::from(self.high) << 64 | u128::from(self.low)

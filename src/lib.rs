@@ -24,4 +24,8 @@ pub mod reason;
 pub mod replay;
 pub mod report;
 pub mod report_order;
+pub mod restart;
+pub mod snapshot;
+pub mod snapshotter;
+pub mod used_ids;
 pub mod venue;

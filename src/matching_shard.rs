@@ -56,7 +56,7 @@ impl MatchingShard {
         let Some(kind) = frame.kind() else { return Err(unreadable(frame)) };
         if !kind.is_command() {
             if kind == FrameKind::EpochStart {
-                self.begin_epoch(frame);
+                frame.body().into_iter().for_each(|start| self.begin_epoch(start));
             }
             return Ok(());
         }
@@ -79,11 +79,10 @@ impl MatchingShard {
         self.batch.clear();
     }
 
+    /// Takes note of the probe interval of a run.
     #[cold]
-    fn begin_epoch(&mut self, frame: &Frame) {
-        if let Some(start) = frame.body::<EpochStart>() {
-            (self.probe_interval, self.probe_from) = (start.probe_interval.max(1), 0);
-        }
+    pub fn begin_epoch(&mut self, start: &EpochStart) {
+        (self.probe_interval, self.probe_from) = (start.probe_interval.max(1), 0);
     }
 
     #[cold]

@@ -6,7 +6,7 @@
 use crate::domain::SeqNo;
 use crate::engine::{Engine, Shard};
 use crate::frame::{Frame, FrameKind, HashProbe};
-use crate::journal::{JournalError, Reader};
+use crate::journal::{self, JournalError, Reader};
 use crate::matching_shard::{MatchingShard, UnreadableCommand};
 use crate::report_order::{ReportOrder, Subscriber, probe};
 use std::collections::VecDeque;
@@ -59,6 +59,8 @@ pub struct Replay<U> {
     seqno: u64,
     waiting: usize,
     own_probes: VecDeque<HashProbe>,
+    /// The command behind which it began.
+    began: u64,
     agreed: u64,
     /// How many probes of the journal were compared.
     pub probes_checked: u64,
@@ -69,16 +71,40 @@ impl<U: Subscriber> Replay<U> {
     pub fn new(shape: Shape, subscriber: U) -> Self {
         let Shape { shards: count, orders } = shape;
         let shard = |index| MatchingShard::new(Shard { index, count }, Engine::new(orders));
+        let shards = (0..count).map(shard).collect();
+        Replay::resume(shards, ReportOrder::new(count), subscriber, SeqNo(0))
+    }
+
+    /// A venue that goes on behind a command.
+    pub fn resume(
+        shards: Vec<MatchingShard>,
+        order: ReportOrder,
+        subscriber: U,
+        SeqNo(seqno): SeqNo,
+    ) -> Self {
         Replay {
-            shards: (0..count).map(shard).collect(),
-            order: ReportOrder::new(count),
+            shards,
+            order,
             subscriber,
-            seqno: 0,
+            seqno,
             waiting: 0,
             own_probes: VecDeque::new(),
-            agreed: 0,
+            began: seqno,
+            agreed: seqno,
             probes_checked: 0,
         }
+    }
+
+    /// Takes what a reader has up to its end, or up to and with the command `until`.
+    pub fn read(&mut self, reader: &mut Reader, until: Option<SeqNo>) -> Result<(), ReplayError> {
+        if until.is_none_or(|until| self.seqno < until.0) {
+            journal::read_ahead(reader, |frame| {
+                self.frame(frame)?;
+                Ok::<_, ReplayError>(until.is_none_or(|until| self.seqno < until.0))
+            })?;
+        }
+        self.flush();
+        Ok(())
     }
 
     /// Takes the next frame of the journal.
@@ -127,8 +153,13 @@ impl<U: Subscriber> Replay<U> {
         let ours = match self.own_probes.front().filter(|own| own.seqno == theirs.seqno) {
             Some(own) => *own,
             None if self.seqno == theirs.seqno => self.probe(),
-            // The journal was written with another interval, and this moment has passed.
-            None => return Ok(()),
+            // It describes a moment before the snapshot that this replay began at.
+            None if theirs.seqno <= self.began => return Ok(()),
+            None => {
+                let (journal, replay) = (format!("after seqno {}", theirs.seqno), "none".into());
+                let (from, to, what) = (self.agreed, theirs.seqno, "a hash probe");
+                return Err(ReplayError::Diverged { from, to, what, journal, replay });
+            }
         };
         let hex = |halves: [u64; 2]| format!("{:016x}{:016x}", halves[1], halves[0]);
         let values = [
@@ -159,11 +190,6 @@ pub fn replay<U: Subscriber>(
     until: Option<SeqNo>,
 ) -> Result<Replay<U>, ReplayError> {
     let mut replay = Replay::new(shape, subscriber);
-    while until.is_none_or(|until| replay.seqno < until.0)
-        && let Some(frame) = reader.next_frame()?
-    {
-        replay.frame(&frame)?;
-    }
-    replay.flush();
+    replay.read(reader, until)?;
     Ok(replay)
 }

@@ -89,6 +89,15 @@ impl ReportOrder {
         }
     }
 
+    /// Goes on behind a command after which the hashes were these.
+    pub fn resume(shards: u32, after: &HashProbe) -> Self {
+        ReportOrder {
+            output: OutputHash::resume(after.output, after.reports),
+            released: SeqNo(after.seqno),
+            ..Self::new(shards)
+        }
+    }
+
     /// How many commands have reports to come.
     #[inline]
     pub fn pending(&self) -> usize {
@@ -111,6 +120,16 @@ impl ReportOrder {
     #[inline]
     pub fn released(&self) -> SeqNo {
         self.released
+    }
+
+    /// The mode that the next command comes under.
+    pub fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// A hash probe describes each command whose number is a multiple of this.
+    pub fn probe_interval(&self) -> u64 {
+        self.probe_interval
     }
 
     /// The hash of everything that was passed on.
@@ -146,14 +165,17 @@ impl ReportOrder {
         }
     }
 
+    /// Takes note of the mode and the probe interval of a run.
+    pub fn begin_epoch(&mut self, start: &EpochStart) {
+        self.durability = start.durability;
+        (self.probe_interval, self.probe_from) = (start.probe_interval.max(1), 0);
+    }
+
     #[cold]
     fn learn(&mut self, frame: &Frame, kind: FrameKind) {
         match kind {
             FrameKind::EpochStart => {
-                if let Some(start) = frame.body::<EpochStart>() {
-                    self.durability = start.durability;
-                    (self.probe_interval, self.probe_from) = (start.probe_interval, 0);
-                }
+                frame.body().into_iter().for_each(|start| self.begin_epoch(start));
             }
             FrameKind::SetDurability if frame.header.verdict == 0 => {
                 if let Some(SetDurability { durability }) = frame.body() {

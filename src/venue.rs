@@ -6,7 +6,7 @@ use crate::domain::{Nanos, SeqNo, SessionId, SymbolId};
 use crate::durability::Durability;
 use crate::engine;
 use crate::frame::{CommitMark, Frame, FrameKind, HashProbe};
-use crate::journal::{self, Cut, Identity, JournalError, Lock, Options, Writer};
+use crate::journal::{self, Identity, JournalError, Lock, Options, Writer};
 use crate::matching_shard::MatchingShard;
 use crate::pipeline::{
     self, Clock, CommandSource, Control, Layout, Parts, Polled, SystemClock, Trace,
@@ -14,6 +14,25 @@ use crate::pipeline::{
 use crate::reason::Reason;
 use crate::replay::{Replay, ReplayError, Shape, state_hash};
 use crate::report_order::{ReportOrder, Subscriber, probe};
+use crate::restart::Start;
+use crate::snapshot;
+use crate::snapshotter::{Policy, SnapshotThread, Snapshotter};
+use crate::used_ids::UsedIds;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Who has to know more of the past than the engines do, as a gateway that must recognise an id that was
+/// used before.
+pub trait Observer {
+    /// The definitions and the used ids of a snapshot, instead of the commands up to there.
+    fn resume(&mut self, _definitions: &[Command], _used_ids: &UsedIds) {}
+
+    /// The next command of the journal.
+    fn command(&mut self, _command: &Command) {}
+}
+
+/// Nobody.
+impl Observer for () {}
 
 /// A venue whose journal has been recovered, ready to go on.
 pub struct Venue {
@@ -23,8 +42,26 @@ pub struct Venue {
     last: (SeqNo, Nanos, u32),
     /// The mode that the config asks for.
     durability: Durability,
-    /// The torn tail that recovery cut off.
-    pub cut: Option<Cut>,
+    dir: PathBuf,
+    identity: Identity,
+    /// Live orders that a shard has room for.
+    orders: usize,
+    /// What the restart found.
+    pub restart: Restart,
+}
+
+/// What a restart found and did.
+#[derive(Debug, Default)]
+pub struct Restart {
+    /// The command of the snapshot that it began at; zero for none.
+    pub snapshot: SeqNo,
+    /// The last command in the journal.
+    pub seqno: SeqNo,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// What its operator should know: a tail that was cut, a snapshot that was passed over, a device that is
+    /// not what it should be.
+    pub notes: Vec<String>,
 }
 
 /// A venue that has been closed.
@@ -45,19 +82,34 @@ pub fn identity(config_hash: u64) -> Identity {
 }
 
 impl Venue {
-    /// Recovers the journal, or begins it. Each frame in it is shown to `observe`, each of its
-    /// definitions to `names`; its reports are not told again.
+    /// Recovers the journal, or begins it: from the newest snapshot that fits, or from the first frame. What
+    /// it holds is shown to `observer`, its definitions to `names`; its reports are not told again.
     pub fn open<U: Subscriber>(
         options: Options,
         shape: Shape,
         names: U,
-        mut observe: impl FnMut(&Frame),
+        observer: &mut impl Observer,
     ) -> Result<Venue, ReplayError> {
+        let began = Instant::now();
         let lock = Lock::take(&options.dir)?;
-        let durability = options.durability;
-        let mut replay = Replay::new(shape, names);
-        let found = journal::recover(&options, &lock, |frame| {
-            observe(frame);
+        let (durability, dir, identity) =
+            (options.durability, options.dir.clone(), options.identity);
+        let mut restart = Restart::default();
+        let say = |what| restart.notes.push(what);
+        let start = Start::at_newest_snapshot(&dir, identity, shape, None, say);
+        // A snapshot is named only after the journal up to it was synced, whether it is used or not.
+        let named = snapshot::list(&dir, identity).entries;
+        let synced = named.first().map_or(SeqNo(0), |newest| newest.seqno);
+        let from = start.checkpoint().map(|at| {
+            observer.resume(&at.definitions, &at.used_ids);
+            restart.snapshot = at.place.seqno;
+            (at.place, Some(at.durability))
+        });
+        let mut replay = start.replay(names);
+        let found = journal::recover(&options, &lock, from, synced, |frame| {
+            if let Some(command) = Command::decode(frame) {
+                observer.command(&command);
+            }
             replay.frame(frame)
         })?;
         replay.flush();
@@ -67,9 +119,30 @@ impl Venue {
         let crc = writer.append_bookkeeping(SystemClock.now(), frame)?;
         writer.commit()?;
         replay.frame(&frame)?;
+        restart.notes.extend(found.notes());
+        restart.notes.extend_from_slice(writer.notes());
+        (restart.seqno, restart.elapsed) = (found.seqno, began.elapsed());
         let Replay { shards, order, .. } = replay;
         let last = (found.seqno, found.time, crc);
-        Ok(Venue { writer, shards, order, last, durability, cut: found.cut })
+        let orders = shape.orders;
+        Ok(Venue { writer, shards, order, last, durability, dir, identity, orders, restart })
+    }
+
+    /// Starts to take snapshots of the journal that is being written, on a thread of low priority. `say`
+    /// hears of each, and why there will be no more.
+    pub fn take_snapshots(
+        &self,
+        policy: Policy,
+        mut say: impl FnMut(String) + Send + 'static,
+    ) -> std::io::Result<SnapshotThread> {
+        let (dir, identity, orders) = (self.dir.clone(), self.identity, self.orders);
+        SnapshotThread::start(move |stop| {
+            let taken = Snapshotter::open(dir, identity, orders, |_| {})
+                .and_then(|snapshotter| snapshotter.run(policy, stop, &mut say));
+            if let Err(error) = taken {
+                say(format!("no more snapshots: {error}"));
+            }
+        })
     }
 
     /// The last command in the journal.
@@ -102,6 +175,8 @@ impl Venue {
         let parts = Parts { source, clock: SystemClock, writer, shards, order, subscriber, last };
         let mut drained = pipeline::run(layout, parts, control, trace);
         let seqno = drained.writer.seqno();
+        // The mark says that all of it is on the device, so that comes first.
+        drained.writer.sync_all()?;
         let probe = probe(seqno, state_hash(&drained.shards), &drained.order.output());
         let time = SystemClock.now();
         let mut frame = Frame::default();

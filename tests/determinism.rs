@@ -106,7 +106,7 @@ fn live(commands: &[Command], config: &Config, dir: &std::path::Path) -> Outcome
     config.check().unwrap();
     let cores = ringside::pipeline::plan::allowed_cores();
     let options = config.journal_options(dir).unwrap();
-    let venue = Venue::open(options, config.shape(), Lines::default(), |_| {}).unwrap();
+    let venue = Venue::open(options, config.shape(), Lines::default(), &mut ()).unwrap();
     let source = Given { commands, sent: 0, paused: false };
     let (layout, control) = (config.layout(&cores).unwrap(), Control::default());
     let closed = venue.run(&layout, source, Lines::default(), &control, None).unwrap();
@@ -132,6 +132,7 @@ fn config(shards: u32, plan: &str, idle: &str, batch: usize, slots: usize) -> Co
     config.pipeline.ring_slots = slots;
     config.pipeline.report_slots = slots;
     config.journal.segment_bytes = 1 << 20;
+    config.journal.any_filesystem = true;
     config.engine.hash_probe_interval = 1000;
     config
 }
@@ -279,7 +280,7 @@ fn a_run_that_goes_on_is_the_same_as_one_in_one_go() {
     let mut probe = None;
     for part in commands.chunks(commands.len() / 3 + 1) {
         let options = config.journal_options(dir.path()).unwrap();
-        let venue = Venue::open(options, config.shape(), Lines::default(), |_| {}).unwrap();
+        let venue = Venue::open(options, config.shape(), Lines::default(), &mut ()).unwrap();
         let already = venue.last_seqno().0;
         let source = Given { commands: part, sent: already, paused: false };
         let (layout, control) = (config.layout(&cores).unwrap(), Control::default());
@@ -302,7 +303,7 @@ fn a_start_in_another_mode_is_a_command_of_its_own() {
     for (part, mode) in commands.chunks(3_000).zip(["pagecache", "fsync", "fsync", "volatile"]) {
         config.journal.durability = mode.into();
         let options = config.journal_options(dir.path()).unwrap();
-        let venue = Venue::open(options, config.shape(), Lines::default(), |_| {}).unwrap();
+        let venue = Venue::open(options, config.shape(), Lines::default(), &mut ()).unwrap();
         let source = Given { commands: part, sent, paused: false };
         sent += part.len() as u64;
         let cores = ringside::pipeline::plan::allowed_cores();

@@ -65,7 +65,7 @@ enum BenchCommand {
 /// What to send and where to put what comes of it.
 #[derive(Args, Clone, Debug)]
 pub struct LoadArgs {
-    /// w1, w2, wide, walk or shuffled.
+    /// w1, w2, wide, walk, shuffled, million or deep.
     #[arg(long, value_name = "NAME", default_value_t = Workload::W1)]
     pub workload: Workload,
     /// A session file as the flow; the times in it are passed over.

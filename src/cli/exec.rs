@@ -12,7 +12,8 @@ use crate::pipeline::plan::allowed_cores;
 use crate::pipeline::{CommandSource, Control, Polled};
 use crate::report::{Published, ReportKind};
 use crate::report_order::Subscriber;
-use crate::venue::Venue;
+use crate::used_ids::UsedIds;
+use crate::venue::{Observer, Restart, Venue};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -54,26 +55,21 @@ pub fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
     let mut directory = Directory::new();
     let mut printer = Printer::new(args.quiet);
     let names = NamesOnly(&mut printer.lines);
-    let venue = Venue::open(config.journal_options(dir)?, config.shape(), names, |frame| {
-        if let Some(command) = Command::decode(frame) {
-            directory.observe(&command);
-        }
-    })?;
+    let mut gateway = Gateway(&mut directory);
+    let mut venue = Venue::open(config.journal_options(dir)?, config.shape(), names, &mut gateway)?;
     let kept = if temporary.is_some() { " (temporary)" } else { "" };
     eprintln!("ringside: threads: {}", layout.plan);
     let durability = config.durability()?;
     let (mode, promise) = (durability.name(), durability.promise());
     eprintln!("ringside: journal: {}{kept}", dir.display());
     eprintln!("ringside: {mode}: {promise}");
-    if let Some(cut) = &venue.cut {
-        let (bytes, kept) = (cut.bytes, cut.kept.display());
-        eprintln!(
-            "ringside: cut a torn tail of {bytes} bytes that nobody was told of; kept in {kept}"
-        );
-    }
-    if venue.last_seqno().0 > 0 {
-        eprintln!("ringside: recovered up to seqno {}", venue.last_seqno());
-    }
+    let restart = std::mem::take(&mut venue.restart);
+    tell_restart(&restart);
+    let snapshots = config.snapshots().filter(|_| temporary.is_none());
+    let say = |what| eprintln!("ringside: {what}");
+    let snapshots = snapshots.map(|policy| venue.take_snapshots(policy, say)).transpose();
+    let _snapshots =
+        snapshots.map_err(|error| CliError::Failure(format!("cannot start a thread: {error}")))?;
 
     let control = Control::default();
     stop_on_signals(&control.stop)?;
@@ -95,6 +91,11 @@ pub fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
         "durability": config.journal.durability,
         "shards": config.pipeline.shards,
         "plan": layout.plan.to_string(),
+        "restart": {
+            "from_seqno": restart.snapshot.0,
+            "seqno": restart.seqno.0,
+            "seconds": restart.elapsed.as_secs_f64(),
+        },
         "seconds": seconds,
         "counts": closed.subscriber.counts,
         "reasons": closed.subscriber.reasons,
@@ -116,6 +117,33 @@ pub fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
     }
     let read = reading.join().expect("the reading thread does not panic");
     read.map_err(|error| CliError::Failure(format!("{}:{error}", args.file.display())))
+}
+
+/// Says what a restart found.
+pub(super) fn tell_restart(restart: &Restart) {
+    restart.notes.iter().for_each(|note| eprintln!("ringside: {note}"));
+    let Restart { snapshot, seqno, elapsed, .. } = restart;
+    let from = match snapshot.0 {
+        0 => "the whole journal".to_string(),
+        snapshot => format!("a snapshot at seqno {snapshot} and what came after it"),
+    };
+    if seqno.0 > 0 {
+        let seconds = elapsed.as_secs_f64();
+        eprintln!("ringside: recovered up to seqno {seqno} from {from} in {seconds:.3} s");
+    }
+}
+
+/// The directory of the gateway, which learns from the past.
+struct Gateway<'a>(&'a mut Directory);
+
+impl Observer for Gateway<'_> {
+    fn resume(&mut self, definitions: &[Command], used_ids: &UsedIds) {
+        *self.0 = Directory::restore(definitions, used_ids.clone());
+    }
+
+    fn command(&mut self, command: &Command) {
+        self.0.observe(command);
+    }
 }
 
 fn open(file: &Path) -> Result<Input, CliError> {

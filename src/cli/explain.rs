@@ -1,123 +1,289 @@
 //! `ringside explain`: everything that ever happened to an order, and why.
 
+use super::journal::{Field, command_fields, decode, json_line};
 use super::replay::open;
 use super::{CliError, SCHEMA_VERSION};
-use crate::command::Command;
+use crate::command::{self, Command};
 use crate::config::Config;
+use crate::domain::{OrderId, OrderNumber, SeqNo, SessionId};
 use crate::frame::FrameKind;
+use crate::gateway::directory::Directory;
 use crate::gateway::report_lines::ReportLines;
 use crate::replay::replay;
-use crate::report::{Published, ReportKind};
+use crate::report::{Published, Report, ReportKind};
 use crate::report_order::Subscriber;
 use clap::Args;
-use std::collections::BTreeMap;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Arguments of `explain`.
 #[derive(Args)]
 pub struct ExplainArgs {
     /// The venue's number of the order (`order` in its reports).
     order: u64,
+    /// Print also what happened to the orders that it replaced and that replaced it.
+    #[arg(long)]
+    chain: bool,
     /// Print the events as JSON lines only.
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
-    let events = Events { order: args.order, lines: ReportLines::new(), found: vec![] };
-    let replayed = replay(&mut open(config)?, config.shape(), events, None)?;
-    let found = replayed.subscriber.found;
-    if found.is_empty() {
-        let what = format!("no order has the number {}", args.order);
-        return Err(CliError::Failure(what));
+    let order = OrderNumber(args.order);
+    let mut story = Story::read(order, config)?;
+    if !args.chain {
+        let next = story.after(order);
+        story.events.retain(|event| {
+            let report = &event.published.report;
+            report.order == order
+                || (report.kind == ReportKind::Replaced && Some(report.order) == next)
+        });
     }
-    let kinds = causes(config, &found)?;
-    for (published, line) in &found {
-        let line = String::from_utf8_lossy(line);
-        let kind = kinds.get(&published.seqno.0).map_or("?", |kind| kind.name());
-        let cause = cause_of(published, args.order, kind);
+    let chain: Vec<String> = story.chain.iter().map(OrderNumber::to_string).collect();
+    if chain.len() > 1 && !args.json {
+        println!("one replaced the other: orders {}", chain.join(", "));
+    }
+    let causes = Causes::read(&story.events, config)?;
+    for event in &story.events {
+        let (kind, sent) = causes.of(event.published.seqno);
+        let asked_about = if args.chain { event.published.report.order } else { order };
+        let cause = story.sentence(event, asked_about, kind, &causes.names);
         if args.json {
-            let event: serde_json::Value = serde_json::from_str(&line)
-                .map_err(|error| CliError::Failure(format!("cannot read a report: {error}")))?;
-            let event = serde_json::json!({
-                "schema_version": SCHEMA_VERSION, "command": kind, "cause": cause, "event": event,
-            });
-            println!("{event}");
+            println!("{}", story.json(event, kind, sent, &cause, &causes.names)?);
         } else {
             println!("{cause}");
-            println!("    {}", line.trim_end());
+            println!("    sent      {}", json_line(sent));
+            println!("    reported  {}", event.line.trim_end());
         }
     }
     Ok(())
 }
 
-/// Why the event happened, in a sentence.
-fn cause_of(published: &Published, order: u64, command: &str) -> String {
-    let report = &published.report;
-    let seqno = published.seqno;
-    match report.kind {
-        ReportKind::Canceled => {
-            format!("seqno {seqno} ({command}): canceled. {}", report.reason.text())
+/// A session and its id of an order.
+type Key = (SessionId, OrderId);
+
+/// All that happened to the orders of a chain: each but the first took the place of the one before.
+struct Story {
+    chain: Vec<OrderNumber>,
+    events: Vec<Event>,
+}
+
+/// A report about one of them.
+struct Event {
+    published: Published,
+    line: String,
+    /// The other order of a trade.
+    contra: Option<Key>,
+}
+
+impl Story {
+    /// Replays the journal twice: an order's chain is known once it has come, but it began before.
+    fn read(order: OrderNumber, config: &Config) -> Result<Story, CliError> {
+        let search = Search { order, chains: Chains::default(), first: None };
+        let until = Some(SeqNo(order.0));
+        let found = replay(&mut open(config)?, config.shape(), search, until)?.subscriber.first;
+        let Some(first) = found else {
+            return Err(CliError::Failure(format!("no order has the number {order}")));
+        };
+        let recorder = Recorder {
+            first,
+            chains: Chains::default(),
+            lines: ReportLines::new(),
+            story: Story { chain: vec![], events: vec![] },
+            before: Key::default(),
+        };
+        Ok(replay(&mut open(config)?, config.shape(), recorder, None)?.subscriber.story)
+    }
+
+    fn before(&self, order: OrderNumber) -> Option<OrderNumber> {
+        let at = self.chain.iter().position(|&member| member == order)?;
+        self.chain.get(at.checked_sub(1)?).copied()
+    }
+
+    fn after(&self, order: OrderNumber) -> Option<OrderNumber> {
+        let at = self.chain.iter().position(|&member| member == order)?;
+        self.chain.get(at + 1).copied()
+    }
+
+    /// What the event meant for `order`, and why it happened.
+    fn sentence(&self, event: &Event, order: OrderNumber, kind: &str, names: &Directory) -> String {
+        let Published { seqno, report, .. } = &event.published;
+        let what = match report.kind {
+            ReportKind::Canceled => format!("canceled. {}", report.reason.text()),
+            ReportKind::Executed => {
+                let whose = match event.contra {
+                    Some((session, id)) => {
+                        format!("{} of {}, id {id}", report.other, name(session, names))
+                    }
+                    None => report.other.to_string(),
+                };
+                if seqno.0 == order.0 {
+                    format!("traded on entry with order {whose}")
+                } else {
+                    format!("traded with the incoming order {whose}")
+                }
+            }
+            ReportKind::Replaced if report.order == order => {
+                let old = self.before(order).unwrap_or_default();
+                format!("took the place of order {old}, id {}", report.other)
+            }
+            ReportKind::Replaced => {
+                format!("left the book for order {}, id {}", report.order, report.id)
+            }
+            kind => kind.name().into(),
+        };
+        format!("seqno {seqno} ({kind}): {what}")
+    }
+
+    fn json(
+        &self,
+        event: &Event,
+        kind: &str,
+        sent: &[Field],
+        cause: &str,
+        names: &Directory,
+    ) -> Result<Value, CliError> {
+        let report: Value = serde_json::from_str(&event.line)
+            .map_err(|error| CliError::Failure(format!("cannot read a report: {error}")))?;
+        let sent: Map<String, Value> =
+            sent.iter().map(|(key, value)| ((*key).into(), value.clone())).collect();
+        let chain: Vec<u64> = self.chain.iter().map(|order| order.0).collect();
+        let mut line = json!({
+            "schema_version": SCHEMA_VERSION, "chain": chain, "command": kind, "sent": sent,
+            "cause": cause, "event": report,
+        });
+        if let Some((session, id)) = event.contra {
+            let order = event.published.report.other;
+            line["contra"] = json!({ "order": order, "session": name(session, names), "id": id.0 });
         }
-        ReportKind::Executed if seqno.0 == order => {
-            format!("seqno {seqno} ({command}): traded on entry with order {}", report.other)
-        }
-        ReportKind::Executed => {
-            format!("seqno {seqno} ({command}): traded with the incoming order {}", report.other)
-        }
-        ReportKind::Replaced if report.order.0 == order => {
-            format!(
-                "seqno {seqno} ({command}): took the place of the session's id {}",
-                report.other
-            )
-        }
-        ReportKind::Replaced => {
-            format!("seqno {seqno} ({command}): left the book for order {}", report.order)
-        }
-        kind => format!("seqno {seqno} ({command}): {}", kind.name()),
+        Ok(line)
     }
 }
 
-/// The kinds of the commands that caused these events.
-fn causes(
-    config: &Config,
-    found: &[(Published, Vec<u8>)],
-) -> Result<BTreeMap<u64, FrameKind>, CliError> {
-    let mut kinds = BTreeMap::new();
-    let mut reader = open(config)?;
-    let mut wanted = found.iter().map(|(published, _)| published.seqno.0).peekable();
-    while let Some(&seqno) = wanted.peek()
-        && let Some(frame) = reader.next_frame()?
-    {
-        let Some(kind) = frame.kind().filter(|kind| kind.is_command()) else { continue };
-        if frame.header.seqno == seqno {
-            kinds.insert(seqno, kind);
-            while wanted.next_if_eq(&seqno).is_some() {}
-        }
-    }
-    Ok(kinds)
+fn name(session: SessionId, names: &Directory) -> String {
+    names.session(session).map_or_else(|| format!("session {session}"), |s| s.name.to_string())
 }
 
-/// Keeps the reports about one order.
-struct Events {
-    order: u64,
+/// The live orders, each with the first order of its chain.
+#[derive(Default)]
+struct Chains(HashMap<Key, OrderNumber>);
+
+impl Chains {
+    /// The first order in the chain of the order that the report is about. It must see every report.
+    fn first(&mut self, report: &Report) -> Option<OrderNumber> {
+        let key = key(report);
+        match report.kind {
+            ReportKind::Accepted => {
+                self.0.insert(key, report.order);
+                Some(report.order)
+            }
+            ReportKind::Replaced => {
+                let first = self.0.remove(&(report.session, OrderId(report.other)))?;
+                self.0.insert(key, first);
+                Some(first)
+            }
+            ReportKind::Executed | ReportKind::Canceled if report.open.0 == 0 => {
+                self.0.remove(&key)
+            }
+            ReportKind::Executed | ReportKind::Canceled | ReportKind::Restated => {
+                self.0.get(&key).copied()
+            }
+            _ => None,
+        }
+    }
+}
+
+fn key(report: &Report) -> Key {
+    (report.session, report.id)
+}
+
+/// Looks for the first order of an order's chain.
+struct Search {
+    order: OrderNumber,
+    chains: Chains,
+    first: Option<OrderNumber>,
+}
+
+impl Subscriber for Search {
+    fn report(&mut self, published: &Published) {
+        let first = self.chains.first(&published.report);
+        if published.report.order == self.order {
+            self.first = self.first.or(first);
+        }
+    }
+}
+
+/// Writes down what happens to the chain that begins with `first`.
+struct Recorder {
+    first: OrderNumber,
+    chains: Chains,
     lines: ReportLines,
-    found: Vec<(Published, Vec<u8>)>,
+    story: Story,
+    /// The order of the report before.
+    before: Key,
 }
 
-impl Subscriber for Events {
+impl Subscriber for Recorder {
     fn definition(&mut self, command: &Command) {
         self.lines.definition(command);
     }
 
     fn report(&mut self, published: &Published) {
         let report = &published.report;
-        let own = self.found.first().map(|(first, _)| first.report);
-        let replaced = report.kind == ReportKind::Replaced
-            && own.is_some_and(|own| own.session == report.session && own.id.0 == report.other);
-        if report.order.0 == self.order || replaced {
-            let mut line = vec![];
-            self.lines.write(published, &mut line);
-            self.found.push((*published, line));
+        // A trade is told twice in a row: to the resting order and then to the incoming one.
+        let removes = report.kind == ReportKind::Executed && report.flags & Report::REMOVED != 0;
+        if removes
+            && let Some(resting) = self.story.events.last_mut()
+            && resting.published.report.kind == ReportKind::Executed
+            && resting.published.match_number() == published.match_number()
+        {
+            resting.contra = Some(key(report));
         }
+        let before = std::mem::replace(&mut self.before, key(report));
+        if self.chains.first(report) != Some(self.first) {
+            return;
+        }
+        if matches!(report.kind, ReportKind::Accepted | ReportKind::Replaced) {
+            self.story.chain.push(report.order);
+        }
+        let mut line = vec![];
+        self.lines.write(published, &mut line);
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let contra = removes.then_some(before);
+        self.story.events.push(Event { published: *published, line, contra });
+    }
+}
+
+/// The commands that caused some events.
+struct Causes {
+    commands: BTreeMap<u64, (FrameKind, Vec<Field>)>,
+    names: Directory,
+}
+
+impl Causes {
+    fn read(events: &[Event], config: &Config) -> Result<Causes, CliError> {
+        let wanted: BTreeSet<u64> = events.iter().map(|event| event.published.seqno.0).collect();
+        let last = wanted.last().copied().unwrap_or(0);
+        let mut causes = Causes { commands: BTreeMap::new(), names: Directory::new() };
+        let mut reader = open(config)?;
+        while reader.seqno().0 < last
+            && let Some(frame) = reader.next_frame()?
+        {
+            let Some(kind) = frame.kind().filter(|kind| kind.is_command()) else { continue };
+            if wanted.contains(&frame.header.seqno) {
+                let fields = command_fields(&decode(&frame)?, &causes.names);
+                causes.commands.insert(frame.header.seqno, (kind, fields));
+            }
+            if command::is_definition(kind) {
+                causes.names.observe(&decode(&frame)?.command);
+            }
+        }
+        Ok(causes)
+    }
+
+    fn of(&self, seqno: SeqNo) -> (&'static str, &[Field]) {
+        let (kind, fields) = &self.commands[&seqno.0];
+        (kind.name(), fields)
     }
 }

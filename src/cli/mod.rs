@@ -5,6 +5,7 @@ mod exec;
 mod explain;
 mod journal;
 mod replay;
+mod snapshot;
 
 use crate::config::{Config, ConfigError};
 use crate::journal::JournalError;
@@ -69,6 +70,8 @@ enum Command {
     /// Look at a journal.
     #[command(subcommand)]
     Journal(journal::JournalCommand),
+    /// Take a snapshot of a journal, also of one that a venue is writing.
+    Snapshot(snapshot::SnapshotArgs),
     /// Print the book of a symbol as it was after a command.
     Book(replay::BookArgs),
     /// Print everything that ever happened to an order, with its cause.
@@ -135,11 +138,17 @@ impl From<JournalError> for CliError {
     fn from(error: JournalError) -> Self {
         let text = error.to_string();
         match error {
-            JournalError::Corrupt { .. } => CliError::Corrupt(text),
-            JournalError::Mismatch { .. } => CliError::Config(text),
-            JournalError::Io { .. } | JournalError::InUse { .. } | JournalError::Missing { .. } => {
-                CliError::Failure(text)
+            JournalError::Corrupt { .. } | JournalError::NoSuchPlace { .. } => {
+                CliError::Corrupt(text)
             }
+            JournalError::Mismatch { .. } | JournalError::Filesystem { .. } => {
+                CliError::Config(text)
+            }
+            JournalError::Io { .. }
+            | JournalError::InUse { .. }
+            | JournalError::Missing { .. }
+            | JournalError::Retired { .. }
+            | JournalError::Stopped => CliError::Failure(text),
         }
     }
 }
@@ -178,6 +187,7 @@ fn run(mut cli: Cli) -> Result<(), CliError> {
         Command::Bench(args) => bench::run(&args, &config(Config::for_bench())?),
         Command::Replay(args) => replay::run(&args, &config(Config::default())?),
         Command::Journal(command) => journal::run(&command, &config(Config::default())?),
+        Command::Snapshot(args) => snapshot::run(&args, &config(Config::default())?),
         Command::Book(args) => replay::book(&args, &config(Config::default())?),
         Command::Explain(args) => explain::run(&args, &config(Config::default())?),
         Command::Config(ConfigCommand::Check { .. }) => check(&config(Config::default())?),
@@ -226,7 +236,7 @@ fn journal_dir(config: &Config) -> Result<&std::path::Path, CliError> {
         let what = "which journal? Give --journal DIR or set journal.dir in the config";
         return Err(CliError::Config(what.into()));
     }
-    if !dir.join("00000001.seg").exists() {
+    if !crate::journal::exists(dir)? {
         return Err(JournalError::Missing { dir: dir.to_path_buf() }.into());
     }
     Ok(dir)

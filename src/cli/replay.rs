@@ -7,10 +7,11 @@ use crate::config::Config;
 use crate::domain::{Name, Price, SeqNo, SymbolId, Tick};
 use crate::engine::LevelView;
 use crate::gateway::directory::Directory;
-use crate::journal::{Reader, Tail};
-use crate::replay::{Replay, replay};
+use crate::journal::{Identity, Position, Reader, Tail};
+use crate::replay::Replay;
 use crate::report::Published;
 use crate::report_order::Subscriber;
+use crate::restart::Start;
 use crate::venue;
 use clap::Args;
 use std::time::Instant;
@@ -21,6 +22,9 @@ pub struct ReplayArgs {
     /// Stop after this command.
     #[arg(long, value_name = "SEQNO")]
     until: Option<u64>,
+    /// Begin at the newest snapshot that fits instead of the first frame.
+    #[arg(long)]
+    from_snapshot: bool,
     /// Print every report again.
     #[arg(long)]
     reports: bool,
@@ -46,10 +50,16 @@ pub struct BookArgs {
 }
 
 pub fn run(args: &ReplayArgs, config: &Config) -> Result<(), CliError> {
-    let mut reader = open(config)?;
     let began = Instant::now();
-    let printer = Printer::new(!args.reports);
-    let mut replayed = replay(&mut reader, config.shape(), printer, args.until.map(SeqNo))?;
+    let until = args.until.map(SeqNo);
+    let start = match args.from_snapshot {
+        true => newest_snapshot(config, until)?,
+        false => Start::at_first_frame(config.shape()),
+    };
+    let from = start.checkpoint().map_or(0, |at| at.place.seqno.0);
+    let mut reader = start.reader(journal_dir(config)?, identity(config))?;
+    let mut replayed = start.replay(Printer::new(!args.reports));
+    replayed.read(&mut reader, until)?;
     let seconds = began.elapsed().as_secs_f64();
     let probe = replayed.probe();
     replayed.subscriber.pause();
@@ -60,6 +70,7 @@ pub fn run(args: &ReplayArgs, config: &Config) -> Result<(), CliError> {
     let live: usize = replayed.shards.iter().map(|shard| shard.engine().live_orders()).sum();
     let summary = serde_json::json!({
         "schema_version": SCHEMA_VERSION,
+        "from_seqno": from,
         "seqno": probe.seqno,
         "reports": probe.reports,
         "state_hash": hex(probe.state),
@@ -80,15 +91,19 @@ pub fn run(args: &ReplayArgs, config: &Config) -> Result<(), CliError> {
         println!("output hash   {}", hex(probe.output));
         println!("hash probes   {} compared, all equal", replayed.probes_checked);
     }
-    let rate = probe.seqno as f64 / seconds / 1e6;
-    eprintln!("ringside: replayed in {seconds:.3} s, {rate:.1} M commands/s");
+    let commands = probe.seqno - from;
+    let rate = commands as f64 / seconds / 1e6;
+    eprintln!("ringside: replayed {commands} commands in {seconds:.3} s, {rate:.1} M/s");
     note_tail(&reader);
     Ok(())
 }
 
 pub fn book(args: &BookArgs, config: &Config) -> Result<(), CliError> {
-    let mut reader = open(config)?;
-    let replayed = replay(&mut reader, config.shape(), Names::default(), args.at.map(SeqNo))?;
+    let at = args.at.map(SeqNo);
+    let start = newest_snapshot(config, at)?;
+    let mut reader = start.reader(journal_dir(config)?, identity(config))?;
+    let mut replayed = start.replay(Names::default());
+    replayed.read(&mut reader, at)?;
     let seqno = replayed.probe().seqno;
     let unknown = || CliError::Failure(format!("{}: no such symbol at seqno {seqno}", args.symbol));
     let names = &replayed.subscriber.0;
@@ -146,19 +161,37 @@ fn cells(level: Option<&LevelView>, tick: Tick) -> (String, String) {
 
 /// Opens the journal of a command that only reads.
 pub(super) fn open(config: &Config) -> Result<Reader, CliError> {
-    Ok(Reader::open(journal_dir(config)?, venue::identity(config.matching_hash()))?)
+    Ok(Reader::open(journal_dir(config)?, identity(config))?)
 }
 
-/// Says so if bytes follow the last frame.
+/// What the journal and this program must agree on.
+fn identity(config: &Config) -> Identity {
+    venue::identity(config.matching_hash())
+}
+
+/// Where a replay that need not hear of the past begins.
+fn newest_snapshot(config: &Config, until: Option<SeqNo>) -> Result<Start, CliError> {
+    let say = |what| eprintln!("ringside: {what}");
+    let dir = journal_dir(config)?;
+    Ok(Start::at_newest_snapshot(dir, identity(config), config.shape(), until, say))
+}
+
+/// Says so if bytes follow the last frame, or frames are gone.
 pub(super) fn note_tail(reader: &Reader) {
-    if let Some(Tail::Torn { to }) = reader.tail() {
-        let end = reader.position();
-        eprintln!(
-            "ringside: {} bytes of a torn tail behind seqno {}; nobody was told of them, the next \
-             start of a writer cuts them",
-            to.offset - end.offset,
-            reader.seqno()
-        );
+    let (from, seqno) = (reader.position(), reader.seqno());
+    let end = |to: Position| format!("up to segment {} offset {}", to.segment, to.offset);
+    match reader.tail() {
+        Some(Tail::Torn { to }) => eprintln!(
+            "ringside: a torn tail behind seqno {seqno}, from segment {} offset {} {}; nobody was told \
+             of it, the next start of a writer cuts it",
+            from.segment,
+            from.offset,
+            end(to)
+        ),
+        Some(Tail::Lost { lost, to }) => {
+            eprintln!("ringside: {lost}; the next start of a writer cuts what is left, {}", end(to))
+        }
+        Some(Tail::Clean) | None => {}
     }
 }
 

@@ -112,7 +112,12 @@ impl Case<'_> {
         progress::say(&format!("prepared {prepared} journal segments in {seconds:.2} s"));
 
         let layout = self.config.layout(&allowed_cores())?;
-        let venue = Venue::open(options, self.config.shape(), Tally::default(), |_| {})?;
+        let venue = Venue::open(options, self.config.shape(), Tally::default(), &mut ())?;
+        let snapshots = self.config.snapshots();
+        let say = |what: String| progress::say(&what);
+        let snapshots = snapshots.map(|policy| venue.take_snapshots(policy, say)).transpose();
+        let _snapshots = snapshots
+            .map_err(|error| CliError::Failure(format!("cannot start a thread: {error}")))?;
         let trace = Trace::new();
         let source = FlowSource::new(self.load, self.warmup, self.pace, self.seed, &trace);
         let from = (self.load.opening.len() + self.warmup) as u64 + 1;

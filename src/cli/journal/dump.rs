@@ -1,35 +1,15 @@
-//! `ringside journal`: a look at the log itself.
+//! `ringside journal dump`: the frames as they are, in the numbers of the journal.
 
-use super::replay::{note_tail, open};
-use super::{CliError, SCHEMA_VERSION, hex, journal_dir};
+use super::next_placed;
+use crate::cli::replay::{note_tail, open};
+use crate::cli::{CliError, SCHEMA_VERSION, hex};
 use crate::command;
 use crate::config::Config;
 use crate::frame::{CommitMark, EpochStart, Frame, FrameKind, HashProbe};
-use crate::journal::{Position, Reader, Tail};
-use clap::{Args, Subcommand};
+use crate::journal::Position;
+use clap::Args;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::io::Write;
-use std::time::Instant;
-
-/// What to do with a journal.
-#[derive(Subcommand)]
-pub enum JournalCommand {
-    /// Say what is in it.
-    Info(OutputArgs),
-    /// Read all of it and check every frame and the chain.
-    Verify(OutputArgs),
-    /// Print its frames.
-    Dump(DumpArgs),
-}
-
-/// How to print.
-#[derive(Args)]
-pub struct OutputArgs {
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-}
 
 /// Arguments of `journal dump`.
 #[derive(Args)]
@@ -45,106 +25,10 @@ pub struct DumpArgs {
     json: bool,
 }
 
-pub fn run(command: &JournalCommand, config: &Config) -> Result<(), CliError> {
-    match command {
-        JournalCommand::Info(args) | JournalCommand::Verify(args) => {
-            let verify = matches!(command, JournalCommand::Verify(_));
-            let mut reader = open(config)?;
-            let began = Instant::now();
-            let mut content = Content::default();
-            while let Some(frame) = reader.next_frame()? {
-                content.add(&frame);
-            }
-            let seconds = began.elapsed().as_secs_f64();
-            if verify {
-                let rate = content.frames as f64 / seconds / 1e6;
-                eprintln!("ringside: every frame checked in {seconds:.3} s, {rate:.1} M frames/s");
-            }
-            print_content(&content, &reader, config, verify, args.json)?;
-            note_tail(&reader);
-            Ok(())
-        }
-        JournalCommand::Dump(args) => dump(args, config),
-    }
-}
-
-/// What a journal holds.
-#[derive(Default)]
-struct Content {
-    frames: u64,
-    bytes: u64,
-    first: Option<(u64, u64)>,
-    kinds: BTreeMap<&'static str, u64>,
-    committed: u64,
-}
-
-impl Content {
-    fn add(&mut self, frame: &Frame) {
-        self.frames += 1;
-        self.bytes += frame.bytes().len() as u64;
-        let Some(kind) = frame.kind() else { return };
-        *self.kinds.entry(kind.name()).or_default() += 1;
-        if kind.is_command() {
-            self.first.get_or_insert((frame.header.seqno, frame.header.time));
-        }
-        if let (FrameKind::CommitMark, Some(mark)) = (kind, frame.body::<CommitMark>()) {
-            self.committed = mark.committed;
-        }
-    }
-}
-
-fn print_content(
-    content: &Content,
-    reader: &Reader,
-    config: &Config,
-    verified: bool,
-    as_json: bool,
-) -> Result<(), CliError> {
-    let (first, first_time) = content.first.unwrap_or_default();
-    let end = reader.position();
-    let tail = match reader.tail() {
-        Some(Tail::Torn { .. }) => "torn",
-        _ => "clean",
-    };
-    if as_json {
-        let summary = json!({
-            "schema_version": SCHEMA_VERSION, "dir": journal_dir(config)?, "verified": verified,
-            "segments": end.segment, "frames": content.frames, "frame_bytes": content.bytes,
-            "first_seqno": first, "last_seqno": reader.seqno().0, "committed": content.committed,
-            "first_time_ns": first_time, "last_time_ns": reader.time().0,
-            "epoch": reader.epoch(), "kinds": content.kinds, "tail": tail,
-            "end": { "segment": end.segment, "offset": end.offset },
-        });
-        println!("{summary:#}");
-        return Ok(());
-    }
-    println!("journal       {}", journal_dir(config)?.display());
-    println!("segments      {}", end.segment);
-    println!("frames        {} in {} bytes", content.frames, content.bytes);
-    println!("seqno         {first} to {}", reader.seqno());
-    println!("committed     {} by the last mark", content.committed);
-    println!("time          {first_time} to {} ns", reader.time());
-    println!("epoch         {}", reader.epoch());
-    println!("end           segment {} offset {}, {tail}", end.segment, end.offset);
-    for (kind, count) in &content.kinds {
-        println!("  {kind:<16}{count}");
-    }
-    if verified {
-        println!("ok: every checksum and the whole chain");
-    }
-    Ok(())
-}
-
-fn dump(args: &DumpArgs, config: &Config) -> Result<(), CliError> {
+pub fn run(args: &DumpArgs, config: &Config) -> Result<(), CliError> {
     let mut reader = open(config)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let mut at = reader.position();
-    while let Some(frame) = reader.next_frame()? {
-        // The reader stands behind the frame; a frame lies in one segment.
-        let end = reader.position();
-        let from = Position { offset: end.offset - frame.bytes().len() as u64, ..end };
-        debug_assert!(from >= at);
-        at = end;
+    while let Some((frame, from)) = next_placed(&mut reader)? {
         if !(args.from..=args.to).contains(&frame.header.seqno) {
             continue;
         }
@@ -186,7 +70,8 @@ fn frame_text(frame: &Frame, at: Position) -> String {
     }
 }
 
-fn frame_json(frame: &Frame, at: Position) -> Value {
+/// A frame as JSON, each of its fields in it.
+pub fn frame_json(frame: &Frame, at: Position) -> Value {
     let header = &frame.header;
     let mut line = json!({
         "schema_version": SCHEMA_VERSION, "segment": at.segment, "offset": at.offset,

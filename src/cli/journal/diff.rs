@@ -1,0 +1,272 @@
+//! `ringside journal diff`: whether two journals hold the same, and where they part.
+
+use super::dump::frame_json;
+use super::{command_fields, decode, json_line, next_placed};
+use crate::cli::replay::{note_tail, open};
+use crate::cli::{CliError, SCHEMA_VERSION};
+use crate::command::{self, Sequenced};
+use crate::config::Config;
+use crate::frame::{Frame, FrameKind};
+use crate::gateway::directory::Directory;
+use crate::journal::{Position, Reader, Tail};
+use clap::Args;
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+/// Arguments of `journal diff`.
+#[derive(Args)]
+pub struct DiffArgs {
+    /// The folder of one journal.
+    a: PathBuf,
+    /// The folder of the other.
+    b: PathBuf,
+    /// Compare every frame bit for bit, also bookkeeping, instead of the commands alone.
+    #[arg(long)]
+    bytes: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &DiffArgs, config: &Config) -> Result<(), CliError> {
+    let side = |letter, dir| Side::open(letter, dir, config, args.bytes);
+    let mut sides = [side('A', &args.a)?, side('B', &args.b)?];
+    let mut names = Directory::new();
+    let mut equal = 0;
+    let outcome = loop {
+        let [a, b] = &mut sides;
+        match (a.next()?, b.next()?) {
+            (None, None) => break Outcome::Equal,
+            (Some(next), None) => break a.goes_on(next, b.letter)?,
+            (None, Some(next)) => break b.goes_on(next, a.letter)?,
+            (Some(a), Some(b)) => {
+                if !is_same(&a.frame, &b.frame, args.bytes)? {
+                    break Outcome::Differ(Box::new([a, b]));
+                }
+                learn(&mut names, &a.frame);
+                equal += 1;
+            }
+        }
+    };
+    let findings = Findings { sides: &sides, names, equal, bytes: args.bytes, outcome };
+    if args.json {
+        println!("{:#}", findings.json());
+    } else {
+        findings.print();
+    }
+    sides.iter().for_each(Side::note_tail);
+    match findings.outcome {
+        Outcome::Equal => Ok(()),
+        _ => Err(CliError::Check(findings.sentence())),
+    }
+}
+
+/// One of the two journals.
+struct Side<'a> {
+    letter: char,
+    dir: &'a Path,
+    reader: Reader,
+    /// Whether bookkeeping counts.
+    bytes: bool,
+}
+
+/// A frame and where it lies.
+struct Found {
+    frame: Frame,
+    at: Position,
+}
+
+/// What two journals have in common.
+enum Outcome {
+    /// Everything.
+    Equal,
+    /// All of `shorter`, which then ends; `longer` goes on with `next`, the first of so many more.
+    Prefix { shorter: char, longer: char, next: Box<Found>, more: u64 },
+    /// All up to these two.
+    Differ(Box<[Found; 2]>),
+}
+
+impl<'a> Side<'a> {
+    fn open(letter: char, dir: &'a Path, config: &Config, bytes: bool) -> Result<Self, CliError> {
+        let mut config = config.clone();
+        config.journal.dir = dir.to_path_buf();
+        Ok(Side { letter, dir, reader: open(&config)?, bytes })
+    }
+
+    /// The next frame that counts.
+    fn next(&mut self) -> Result<Option<Found>, CliError> {
+        while let Some((frame, at)) = next_placed(&mut self.reader)? {
+            if self.bytes || frame.kind().is_some_and(FrameKind::is_command) {
+                return Ok(Some(Found { frame, at }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Counts what this side has more than the other one, which ended before `next`.
+    fn goes_on(&mut self, next: Found, shorter: char) -> Result<Outcome, CliError> {
+        let mut more = 1;
+        while self.next()?.is_some() {
+            more += 1;
+        }
+        Ok(Outcome::Prefix { shorter, longer: self.letter, next: Box::new(next), more })
+    }
+
+    fn note_tail(&self) {
+        if let Some(Tail::Torn { .. }) = self.reader.tail() {
+            eprintln!("ringside: {}:", self.dir.display());
+            note_tail(&self.reader);
+        }
+    }
+}
+
+/// Whether two frames are the same: bit for bit, or as commands with a place and a time.
+fn is_same(a: &Frame, b: &Frame, bytes: bool) -> Result<bool, CliError> {
+    Ok(if bytes { a.bytes() == b.bytes() } else { decode(a)? == decode(b)? })
+}
+
+/// Up to the first difference a name means the same in both journals.
+fn learn(names: &mut Directory, frame: &Frame) {
+    if frame.kind().is_some_and(command::is_definition)
+        && let Some(at) = Sequenced::decode(frame)
+    {
+        names.observe(&at.command);
+    }
+}
+
+/// What was found, to be printed.
+struct Findings<'a> {
+    sides: &'a [Side<'a>; 2],
+    names: Directory,
+    equal: u64,
+    bytes: bool,
+    outcome: Outcome,
+}
+
+impl Findings<'_> {
+    fn sentence(&self) -> String {
+        let (equal, what) = (self.equal, self.what());
+        match &self.outcome {
+            Outcome::Equal => format!("equal: {equal} {what}"),
+            Outcome::Prefix { shorter, longer, more, .. } => format!(
+                "{shorter} is a prefix of {longer}: {equal} {what} are equal, {longer} has {more} \
+                 more"
+            ),
+            Outcome::Differ(found) => {
+                let [a, b] = found.each_ref().map(|found| found.frame.header.seqno);
+                let at = if a == b { format!("{a}") } else { format!("{a} of A, {b} of B") };
+                format!("the first difference is at seqno {at}: {equal} {what} before it are equal")
+            }
+        }
+    }
+
+    fn print(&self) {
+        println!("{}", self.sentence());
+        match &self.outcome {
+            Outcome::Equal => {}
+            Outcome::Prefix { longer, next, .. } => {
+                let side = self.sides.iter().find(|side| side.letter == *longer);
+                self.print_found(side.expect("it is one of the two"), next);
+            }
+            Outcome::Differ(found) => {
+                for (side, found) in self.sides.iter().zip(found.iter()) {
+                    self.print_found(side, found);
+                }
+                for (field, values) in self.fields(found) {
+                    let missing = |value: Value| match value {
+                        Value::Null => "-".to_string(),
+                        value => value.to_string(),
+                    };
+                    let [a, b] = values.map(missing);
+                    println!("{field:<16}A {a}  B {b}");
+                }
+            }
+        }
+    }
+
+    fn print_found(&self, side: &Side, Found { frame, at }: &Found) {
+        let kind = frame.kind().map_or("?", FrameKind::name);
+        let (letter, file) = (side.letter, file(side, *at));
+        println!("{letter}  seqno {} {kind}  {file} offset {}", frame.header.seqno, at.offset);
+        match Sequenced::decode(frame) {
+            Some(at) => println!("   {}", json_line(&command_fields(&at, &self.names))),
+            None => println!("   {}", frame_json(frame, *at)),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let mut summary = json!({
+            "schema_version": SCHEMA_VERSION, "compared": self.what(), "equal": self.equal,
+            "a": { "dir": self.sides[0].dir }, "b": { "dir": self.sides[1].dir },
+        });
+        match &self.outcome {
+            Outcome::Equal => summary["outcome"] = "equal".into(),
+            Outcome::Prefix { shorter, longer, next, more } => {
+                summary["outcome"] = "prefix".into();
+                summary["prefix"] = shorter.to_lowercase().to_string().into();
+                summary["more"] = (*more).into();
+                let side = usize::from(*longer == 'B');
+                summary[["a", "b"][side]]["next"] = self.found_json(side, next);
+            }
+            Outcome::Differ(found) => {
+                summary["outcome"] = "differ".into();
+                for (side, key) in ["a", "b"].into_iter().enumerate() {
+                    summary[key]["next"] = self.found_json(side, &found[side]);
+                }
+                let fields = self.fields(found).into_iter();
+                let fields: Map<String, Value> =
+                    fields.map(|(field, [a, b])| (field, json!({ "a": a, "b": b }))).collect();
+                summary["fields"] = fields.into();
+            }
+        }
+        summary
+    }
+
+    fn found_json(&self, side: usize, Found { frame, at }: &Found) -> Value {
+        let mut found = frame_json(frame, *at);
+        found["file"] = file(&self.sides[side], *at).into();
+        if let Some(at) = Sequenced::decode(frame) {
+            let fields = command_fields(&at, &self.names).into_iter();
+            let fields: Map<String, Value> = fields.map(|(key, v)| (key.into(), v)).collect();
+            found["command"] = fields.into();
+        }
+        found
+    }
+
+    /// The fields in which two frames differ, with both values, in the numbers of the journal: names
+    /// and decimals are not always one to one.
+    fn fields(&self, found: &[Found; 2]) -> Vec<(String, [Value; 2])> {
+        let [a, b] = found.each_ref().map(|found| self.flat(found));
+        let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
+        keys.sort();
+        keys.dedup();
+        let value = |map: &Map<String, Value>, key| map.get(key).cloned().unwrap_or_default();
+        let pairs = keys.into_iter().map(|key| (key.clone(), [value(&a, key), value(&b, key)]));
+        pairs.filter(|(_, [a, b])| a != b).collect()
+    }
+
+    /// The fields of a frame that count, those of its body among them.
+    fn flat(&self, Found { frame, at }: &Found) -> Map<String, Value> {
+        let Value::Object(mut fields) = frame_json(frame, *at) else { return Map::new() };
+        if let Some(Value::Object(body)) = fields.remove("body") {
+            for (key, value) in body {
+                // A probe has a `seq`, too: that of the command that it describes.
+                let is_taken = fields.contains_key(&key);
+                fields.insert(if is_taken { format!("body.{key}") } else { key }, value);
+            }
+        }
+        fields.retain(|key, _| {
+            !["schema_version", "segment", "offset"].contains(&key.as_str())
+                && (self.bytes || key != "crc")
+        });
+        fields
+    }
+
+    fn what(&self) -> &'static str {
+        if self.bytes { "frames" } else { "commands" }
+    }
+}
+
+fn file(side: &Side, at: Position) -> String {
+    side.dir.join(format!("{:08}.seg", at.segment)).display().to_string()
+}

@@ -1,0 +1,253 @@
+//! `ringside journal export`: what a journal holds, in names and decimals, for other programs.
+
+use super::command_fields::COMMAND_COLUMNS;
+use super::{Field, command_fields, decode, json_line};
+use crate::cli::CliError;
+use crate::cli::replay::{note_tail, open};
+use crate::command::{self, Command};
+use crate::config::Config;
+use crate::gateway::directory::Directory;
+use crate::gateway::report_lines::ReportLines;
+use crate::journal::Reader;
+use crate::replay::Replay;
+use crate::report::Published;
+use crate::report_order::Subscriber;
+use clap::Args;
+use serde_json::{Map, Value};
+use std::io::{ErrorKind, Write};
+use std::ops::RangeInclusive;
+
+/// Arguments of `journal export`.
+#[derive(Args)]
+pub struct ExportArgs {
+    /// A header and comma-separated values.
+    #[arg(long, conflicts_with = "ndjson")]
+    csv: bool,
+    /// A JSON object on each line (default).
+    #[arg(long)]
+    ndjson: bool,
+    /// The commands (default).
+    #[arg(long, conflicts_with = "reports")]
+    commands: bool,
+    /// The reports, made again by a replay.
+    #[arg(long)]
+    reports: bool,
+    /// The first command; the beginning if it is left out.
+    #[arg(long, value_name = "SEQNO")]
+    from: Option<u64>,
+    /// The last command; the end if it is left out.
+    #[arg(long, value_name = "SEQNO")]
+    to: Option<u64>,
+}
+
+/// The fields that a report may have.
+const REPORT_COLUMNS: &[&str] = &[
+    "seq",
+    "ix",
+    "ts",
+    "report",
+    "session",
+    "id",
+    "old_id",
+    "order",
+    "contra",
+    "match",
+    "symbol",
+    "side",
+    "qty",
+    "price",
+    "open",
+    "liquidity",
+    "reason",
+    "code",
+    "count",
+    "what",
+    "name",
+    "durability",
+];
+
+pub fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
+    let range = args.from.unwrap_or(0)..=args.to.unwrap_or(u64::MAX);
+    if range.is_empty() {
+        let (from, to) = range.into_inner();
+        return Err(CliError::Failure(format!("--from {from} lies behind --to {to}")));
+    }
+    let mut reader = open(config)?;
+    let columns = if args.reports && !args.commands { REPORT_COLUMNS } else { COMMAND_COLUMNS };
+    let mut out = Out::new((args.csv && !args.ndjson).then_some(columns));
+    let walked = if args.reports {
+        reports(&mut reader, config, range, &mut out)
+    } else {
+        commands(&mut reader, range, &mut out)
+    };
+    let end = reader.seqno().0;
+    if let Some(from) = args.from.filter(|&from| walked.is_ok() && from > end) {
+        return Err(CliError::Failure(format!("the journal ends at seqno {end}, before {from}")));
+    }
+    // What was read before damage is as good as ever.
+    out.finish()?;
+    note_tail(&reader);
+    walked
+}
+
+fn commands(
+    reader: &mut Reader,
+    range: RangeInclusive<u64>,
+    out: &mut Out,
+) -> Result<(), CliError> {
+    let mut names = Directory::new();
+    while out.is_read()
+        && reader.seqno().0 < *range.end()
+        && let Some(frame) = reader.next_frame()?
+    {
+        let Some(kind) = frame.kind().filter(|kind| kind.is_command()) else { continue };
+        let at = decode(&frame)?;
+        if range.contains(&at.seqno.0) {
+            out.command(&command_fields(&at, &names));
+        }
+        // Ids are no names, and there are too many of them to keep.
+        if command::is_definition(kind) {
+            names.observe(&at.command);
+        }
+    }
+    Ok(())
+}
+
+fn reports(
+    reader: &mut Reader,
+    config: &Config,
+    range: RangeInclusive<u64>,
+    out: &mut Out,
+) -> Result<(), CliError> {
+    let to = *range.end();
+    let mut replay = Replay::new(config.shape(), Reports { lines: ReportLines::new(), range, out });
+    while replay.subscriber.out.is_read()
+        && reader.seqno().0 < to
+        && let Some(frame) = reader.next_frame()?
+    {
+        replay.frame(&frame)?;
+    }
+    replay.flush();
+    Ok(())
+}
+
+/// Prints the reports of a range.
+struct Reports<'a> {
+    lines: ReportLines,
+    range: RangeInclusive<u64>,
+    out: &'a mut Out,
+}
+
+impl Subscriber for Reports<'_> {
+    fn definition(&mut self, command: &Command) {
+        self.lines.definition(command);
+    }
+
+    fn report(&mut self, published: &Published) {
+        if self.range.contains(&published.seqno.0) {
+            self.out.report(published, &self.lines);
+        }
+    }
+}
+
+/// Standard output until nobody reads it any more.
+struct Out {
+    /// The columns of a CSV file.
+    columns: Option<&'static [&'static str]>,
+    bytes: Vec<u8>,
+    failed: Option<std::io::Error>,
+}
+
+impl Out {
+    const BYTES: usize = 1 << 16;
+
+    fn new(columns: Option<&'static [&'static str]>) -> Self {
+        let mut bytes = Vec::with_capacity(2 * Self::BYTES);
+        if let Some(columns) = columns {
+            bytes.extend_from_slice(columns.join(",").as_bytes());
+            bytes.push(b'\n');
+        }
+        Out { columns, bytes, failed: None }
+    }
+
+    fn is_read(&self) -> bool {
+        self.failed.is_none()
+    }
+
+    fn command(&mut self, fields: &[Field]) {
+        match self.columns {
+            None => self.bytes.extend_from_slice(json_line(fields).as_bytes()),
+            Some(columns) => {
+                let mut fields = fields.iter().peekable();
+                // Both are in the same order or a field would be lost.
+                self.cells(columns, |column| {
+                    fields.next_if(|field| field.0 == column).map(|f| &f.1)
+                });
+                assert!(fields.next().is_none(), "a field is not where its column is");
+            }
+        }
+        self.bytes.push(b'\n');
+        self.flush_if_full();
+    }
+
+    fn report(&mut self, published: &Published, lines: &ReportLines) {
+        match self.columns {
+            None => lines.write(published, &mut self.bytes),
+            Some(columns) => {
+                let mut line = vec![];
+                lines.write(published, &mut line);
+                let fields: Map<String, Value> =
+                    serde_json::from_slice(&line).expect("a report line is JSON");
+                self.cells(columns, |column| fields.get(column));
+                self.bytes.push(b'\n');
+            }
+        }
+        self.flush_if_full();
+    }
+
+    /// A record of RFC 4180, without the end of the line.
+    fn cells<'v>(
+        &mut self,
+        columns: &[&'static str],
+        mut value: impl FnMut(&'static str) -> Option<&'v Value>,
+    ) {
+        for (i, &column) in columns.iter().enumerate() {
+            if i > 0 {
+                self.bytes.push(b',');
+            }
+            match value(column) {
+                None => {}
+                Some(Value::String(text)) if text.contains([',', '"', '\r', '\n']) => {
+                    let quoted = format!("\"{}\"", text.replace('"', "\"\""));
+                    self.bytes.extend_from_slice(quoted.as_bytes());
+                }
+                Some(Value::String(text)) => self.bytes.extend_from_slice(text.as_bytes()),
+                Some(other) => self.bytes.extend_from_slice(other.to_string().as_bytes()),
+            }
+        }
+    }
+
+    fn flush_if_full(&mut self) {
+        if self.bytes.len() >= Self::BYTES {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.is_read() {
+            self.failed = std::io::stdout().lock().write_all(&self.bytes).err();
+        }
+        self.bytes.clear();
+    }
+
+    /// Writes the rest. That nobody reads it, as in `| head`, is no failure.
+    fn finish(mut self) -> Result<(), CliError> {
+        self.flush();
+        match self.failed {
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(CliError::Failure(format!("cannot write to standard output: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}

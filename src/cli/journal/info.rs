@@ -1,0 +1,84 @@
+//! `ringside journal info`: what a journal holds.
+
+use super::OutputArgs;
+use crate::cli::replay::{note_tail, open};
+use crate::cli::{CliError, SCHEMA_VERSION, journal_dir};
+use crate::config::Config;
+use crate::frame::{CommitMark, Frame, FrameKind};
+use crate::journal::{Reader, Tail};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+pub fn run(args: &OutputArgs, config: &Config) -> Result<(), CliError> {
+    let mut reader = open(config)?;
+    let mut content = Content::default();
+    while let Some(frame) = reader.next_frame()? {
+        content.add(&frame);
+    }
+    print(&content, &reader, config, args.json)?;
+    note_tail(&reader);
+    Ok(())
+}
+
+/// What a journal holds.
+#[derive(Default)]
+struct Content {
+    frames: u64,
+    bytes: u64,
+    first: Option<(u64, u64)>,
+    kinds: BTreeMap<&'static str, u64>,
+    committed: u64,
+}
+
+impl Content {
+    fn add(&mut self, frame: &Frame) {
+        self.frames += 1;
+        self.bytes += frame.bytes().len() as u64;
+        let Some(kind) = frame.kind() else { return };
+        *self.kinds.entry(kind.name()).or_default() += 1;
+        if kind.is_command() {
+            self.first.get_or_insert((frame.header.seqno, frame.header.time));
+        }
+        if let (FrameKind::CommitMark, Some(mark)) = (kind, frame.body::<CommitMark>()) {
+            self.committed = mark.committed;
+        }
+    }
+}
+
+fn print(
+    content: &Content,
+    reader: &Reader,
+    config: &Config,
+    as_json: bool,
+) -> Result<(), CliError> {
+    let (first, first_time) = content.first.unwrap_or_default();
+    let end = reader.position();
+    let tail = match reader.tail() {
+        Some(Tail::Torn { .. }) => "torn",
+        _ => "clean",
+    };
+    if as_json {
+        let summary = json!({
+            "schema_version": SCHEMA_VERSION, "dir": journal_dir(config)?, "verified": false,
+            "segments": end.segment, "frames": content.frames, "frame_bytes": content.bytes,
+            "first_seqno": first, "last_seqno": reader.seqno().0, "committed": content.committed,
+            "first_time_ns": first_time, "last_time_ns": reader.time().0,
+            "epoch": reader.epoch(), "kinds": content.kinds, "tail": tail,
+            "end": { "segment": end.segment, "offset": end.offset },
+        });
+        println!("{summary:#}");
+        return Ok(());
+    }
+    println!("journal       {}", journal_dir(config)?.display());
+    println!("segments      {}", end.segment);
+    println!("frames        {} in {} bytes", content.frames, content.bytes);
+    println!("seqno         {first} to {}", reader.seqno());
+    println!("committed     {} by the last mark", content.committed);
+    println!("time          {first_time} to {} ns", reader.time());
+    println!("epoch         {}", reader.epoch());
+    println!("end           segment {} offset {}, {tail}", end.segment, end.offset);
+    for (kind, count) in &content.kinds {
+        println!("  {kind:<16}{count}");
+    }
+    Ok(())
+}

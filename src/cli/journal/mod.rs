@@ -1,0 +1,67 @@
+//! `ringside journal`: a look at the log itself.
+
+mod command_fields;
+mod diff;
+mod dump;
+mod export;
+mod info;
+mod verify;
+
+pub(super) use command_fields::{Field, command_fields, json_line};
+
+use super::CliError;
+use crate::command::Sequenced;
+use crate::config::Config;
+use crate::frame::Frame;
+use crate::journal::{JournalError, Position, Reader};
+use crate::matching_shard::UnreadableCommand;
+use crate::replay::ReplayError;
+use clap::{Args, Subcommand};
+
+/// What to do with a journal.
+#[derive(Subcommand)]
+pub enum JournalCommand {
+    /// Say what is in it.
+    Info(OutputArgs),
+    /// Check all of it: every frame, the chain, and every hash probe against a replay.
+    Verify(verify::VerifyArgs),
+    /// Print its frames.
+    Dump(dump::DumpArgs),
+    /// Compare two journals and name the first difference.
+    Diff(diff::DiffArgs),
+    /// Print its commands or its reports for other programs.
+    Export(export::ExportArgs),
+}
+
+/// How to print.
+#[derive(Args)]
+pub struct OutputArgs {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(command: &JournalCommand, config: &Config) -> Result<(), CliError> {
+    match command {
+        JournalCommand::Info(args) => info::run(args, config),
+        JournalCommand::Verify(args) => verify::run(args, config),
+        JournalCommand::Dump(args) => dump::run(args, config),
+        JournalCommand::Diff(args) => diff::run(args, config),
+        JournalCommand::Export(args) => export::run(args, config),
+    }
+}
+
+/// The next frame, checked, and where it lies.
+fn next_placed(reader: &mut Reader) -> Result<Option<(Frame, Position)>, JournalError> {
+    let Some(frame) = reader.next_frame()? else { return Ok(None) };
+    // The reader stands behind the frame; a frame lies in one segment.
+    let end = reader.position();
+    let at = Position { offset: end.offset - frame.bytes().len() as u64, ..end };
+    Ok(Some((frame, at)))
+}
+
+/// The command of a frame that is one.
+pub(super) fn decode(frame: &Frame) -> Result<Sequenced, CliError> {
+    let unreadable = UnreadableCommand { seqno: frame.header.seqno, kind: frame.header.kind };
+    Sequenced::decode(frame).ok_or_else(|| ReplayError::Unreadable(unreadable).into())
+}

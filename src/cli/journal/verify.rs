@@ -1,0 +1,131 @@
+//! `ringside journal verify`: every check that a journal can be put to, one after the other.
+
+use crate::cli::bench::figures::thousands;
+use crate::cli::replay::{Names, note_tail, open};
+use crate::cli::{CliError, SCHEMA_VERSION, journal_dir};
+use crate::config::Config;
+use crate::journal::{self, Reader};
+use crate::replay::Replay;
+use crate::snapshot;
+use crate::venue;
+use clap::Args;
+use serde_json::{Value, json};
+use std::time::Instant;
+
+/// Arguments of `journal verify`.
+#[derive(Args)]
+pub struct VerifyArgs {
+    /// Leave out what needs a replay of every command.
+    #[arg(long)]
+    no_replay: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A check of a journal.
+struct Check {
+    name: &'static str,
+    /// Whether it replays the commands, which takes several times as long as reading them.
+    replays: bool,
+    run: fn(&Config) -> Result<Passed, CliError>,
+}
+
+/// What a check that passed has looked at.
+struct Passed {
+    count: u64,
+    /// What was counted, and what else there is to say.
+    what: String,
+}
+
+/// Every check, each of which relies on those before it.
+const CHECKS: &[Check] = &[
+    Check { name: "chain", replays: false, run: check_chain },
+    Check { name: "digests", replays: false, run: check_digests },
+    Check { name: "snapshots", replays: false, run: check_snapshots },
+    Check { name: "hash probes", replays: true, run: check_hash_probes },
+];
+
+pub fn run(args: &VerifyArgs, config: &Config) -> Result<(), CliError> {
+    let dir = journal_dir(config)?;
+    let mut outcome = Ok(());
+    let mut results = vec![];
+    for check in CHECKS.iter().filter(|check| !(check.replays && args.no_replay)) {
+        let result = outcome.is_ok().then(|| (check.run)(config));
+        let (word, count, what) = match result {
+            Some(Ok(Passed { count, what })) => ("ok", Some(count), what),
+            Some(Err(error)) => {
+                let what = error.to_string();
+                outcome = Err(error);
+                ("FAILED", None, what)
+            }
+            None => ("-", None, "not run: the check before it failed".into()),
+        };
+        if args.json {
+            results.push(json!({
+                "check": check.name, "result": word.to_lowercase(), "count": count, "what": what,
+            }));
+        } else {
+            let count = count.map(|count| thousands(count) + " ").unwrap_or_default();
+            println!("{word:<7}{:<14}{count}{what}", check.name);
+        }
+    }
+    if args.json {
+        let ok = outcome.is_ok();
+        let results = Value::Array(results);
+        let summary = json!({
+            "schema_version": SCHEMA_VERSION, "dir": dir, "ok": ok, "checks": results,
+        });
+        println!("{summary:#}");
+    }
+    outcome
+}
+
+/// Every checksum, and that each frame continues the one before.
+fn check_chain(config: &Config) -> Result<Passed, CliError> {
+    let mut reader = open(config)?;
+    let began = Instant::now();
+    let mut count = 0;
+    while reader.next_frame()?.is_some() {
+        count += 1;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let rate = count as f64 / seconds / 1e6;
+    eprintln!("ringside: every frame checked in {seconds:.3} s, {rate:.1} M frames/s");
+    note_tail(&reader);
+    Ok(Passed { count, what: format!("frames, up to seqno {}", reader.seqno()) })
+}
+
+/// That each full segment is the one that its digest was made of.
+fn check_digests(config: &Config) -> Result<Passed, CliError> {
+    let count = journal::check_digests(journal_dir(config)?)?;
+    Ok(Passed { count, what: "of full segments agree".into() })
+}
+
+/// That each snapshot is whole, restores to the state that it says, and stands at a place of the journal.
+fn check_snapshots(config: &Config) -> Result<Passed, CliError> {
+    let (dir, identity) = (journal_dir(config)?, venue::identity(config.matching_hash()));
+    let listing = snapshot::list(dir, identity);
+    if let Some(damage) = listing.damage.first() {
+        return Err(CliError::Corrupt(damage.clone()));
+    }
+    for entry in &listing.entries {
+        let fail = |why: String| CliError::Corrupt(format!("{}: {why}", entry.path.display()));
+        let snapshot =
+            entry.read(identity).map_err(|error| CliError::Corrupt(error.to_string()))?;
+        snapshot.restore(1, 0).map_err(|fault| fail(fault.to_string()))?;
+        Reader::open_behind(dir, identity, &snapshot.place, Some(snapshot.durability))?;
+    }
+    Ok(Passed {
+        count: listing.entries.len() as u64,
+        what: "restored to the state that they say".into(),
+    })
+}
+
+/// That a replay comes to the hashes that the venue had.
+fn check_hash_probes(config: &Config) -> Result<Passed, CliError> {
+    let mut reader = open(config)?;
+    let mut replay = Replay::new(config.shape(), Names::default());
+    replay.read(&mut reader, None)?;
+    Ok(Passed { count: replay.probes_checked, what: "compared".into() })
+}

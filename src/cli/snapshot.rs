@@ -1,0 +1,90 @@
+//! `ringside snapshot`: the state of a venue as a file, so that a restart need not replay what came before.
+
+use super::{CliError, SCHEMA_VERSION, journal_dir};
+use crate::config::Config;
+use crate::snapshot;
+use crate::snapshotter::{Snapshotter, SnapshotterError};
+use crate::venue;
+use clap::Args;
+use serde_json::json;
+use std::time::Instant;
+
+/// Arguments of `snapshot`.
+#[derive(Args)]
+pub struct SnapshotArgs {
+    /// Only list the snapshots that there are, newest first.
+    #[arg(long)]
+    list: bool,
+    /// Remove the segments that two snapshots have made unnecessary. What is removed can no longer be looked
+    /// at with `book --at`, `explain` or a full `replay`.
+    #[arg(long, conflicts_with = "list")]
+    retire_segments: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
+    if args.list { list(args, config) } else { take(args, config) }
+}
+
+/// Takes a snapshot of a journal, whether a venue is writing it or not.
+fn take(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
+    let dir = journal_dir(config)?.to_path_buf();
+    let identity = venue::identity(config.matching_hash());
+    let say = |what: String| eprintln!("ringside: {what}");
+    let began = Instant::now();
+    let mut snapshotter = Snapshotter::open(dir.clone(), identity, config.engine.orders, say)?;
+    while snapshotter.follow(usize::MAX)? > 0 {}
+    let seqno = snapshotter.seqno();
+    let stored = snapshotter.take()?;
+    let seconds = began.elapsed().as_secs_f64();
+    match (&stored, args.json) {
+        (Some(stored), true) => {
+            let snapshot = json!({
+                "schema_version": SCHEMA_VERSION, "seqno": seqno.0, "path": stored.path,
+                "bytes": stored.bytes, "orders": stored.orders, "state_hash": format!("{:032x}", stored.state),
+                "seconds": seconds,
+            });
+            println!("{snapshot:#}");
+        }
+        (Some(stored), false) => println!("{stored}, {seconds:.3} s in all"),
+        (None, true) => {
+            println!("{:#}", json!({ "schema_version": SCHEMA_VERSION, "seqno": seqno.0 }))
+        }
+        (None, false) if seqno.0 == 0 => println!("nothing is committed yet: no snapshot"),
+        (None, false) => println!("the newest snapshot is at seqno {seqno} already"),
+    }
+    if args.retire_segments {
+        let retired = snapshotter.retire_segments()?;
+        eprintln!("ringside: {retired} segments removed");
+    }
+    Ok(())
+}
+
+fn list(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
+    let listing = snapshot::list(journal_dir(config)?, venue::identity(config.matching_hash()));
+    listing.damage.iter().for_each(|damage| eprintln!("ringside: {damage}"));
+    for entry in &listing.entries {
+        let state = format!("{:032x}", entry.state);
+        if args.json {
+            let line = json!({
+                "schema_version": SCHEMA_VERSION, "seqno": entry.seqno.0, "path": entry.path,
+                "state_hash": state,
+            });
+            println!("{line}");
+        } else {
+            println!("seqno {:>12}  state {state}  {}", entry.seqno, entry.path.display());
+        }
+    }
+    Ok(())
+}
+
+impl From<SnapshotterError> for CliError {
+    fn from(error: SnapshotterError) -> Self {
+        match error {
+            SnapshotterError::Replay(error) => error.into(),
+            SnapshotterError::Snapshot(error) => CliError::Failure(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Where a replay begins: at the newest snapshot that fits the journal, or at its first frame. A snapshot
+//! that cannot be used is said and passed over for the one before.
+
+use crate::command::Command;
+use crate::domain::SeqNo;
+use crate::durability::Durability;
+use crate::engine::Shard;
+use crate::frame::{EpochStart, HashProbe};
+use crate::journal::{Identity, JournalError, Place, Reader};
+use crate::matching_shard::MatchingShard;
+use crate::replay::{Replay, Shape};
+use crate::report_order::{ReportOrder, Subscriber};
+use crate::snapshot::{self, Entry};
+use crate::used_ids::UsedIds;
+use std::path::Path;
+
+/// Where a replay begins.
+pub struct Start {
+    shape: Shape,
+    at: Option<Checkpoint>,
+}
+
+/// A venue as a snapshot had it.
+pub struct Checkpoint {
+    /// Where its journal goes on.
+    pub place: Place,
+    /// The mode in force there.
+    pub durability: Durability,
+    /// What defines its instruments, sessions and firms.
+    pub definitions: Vec<Command>,
+    /// The ids that its sessions have used.
+    pub used_ids: UsedIds,
+    epoch: EpochStart,
+    probe: HashProbe,
+    shards: Vec<MatchingShard>,
+}
+
+impl Start {
+    /// At the first frame of a journal.
+    pub fn at_first_frame(shape: Shape) -> Start {
+        Start { shape, at: None }
+    }
+
+    /// At the newest snapshot in `dir` that is whole, fits the journal beside it, and is not later than
+    /// `until`; at the first frame if there is none. `say` hears why one was passed over.
+    pub fn at_newest_snapshot(
+        dir: &Path,
+        identity: Identity,
+        shape: Shape,
+        until: Option<SeqNo>,
+        mut say: impl FnMut(String),
+    ) -> Start {
+        let listing = snapshot::list(dir, identity);
+        listing.damage.into_iter().for_each(&mut say);
+        for entry in &listing.entries {
+            if until.is_some_and(|until| entry.seqno > until) {
+                continue;
+            }
+            match Checkpoint::load(entry, identity, shape) {
+                Ok(checkpoint) => {
+                    let start = Start { shape, at: Some(checkpoint) };
+                    match start.reader(dir, identity) {
+                        Ok(_) => return start,
+                        Err(error) => say(passed_over(entry, &error)),
+                    }
+                }
+                Err(why) => say(passed_over(entry, &why)),
+            }
+        }
+        Start::at_first_frame(shape)
+    }
+
+    /// The venue as it was there, if a snapshot has it.
+    pub fn checkpoint(&self) -> Option<&Checkpoint> {
+        self.at.as_ref()
+    }
+
+    /// A reader of what comes next.
+    pub fn reader(&self, dir: &Path, identity: Identity) -> Result<Reader, JournalError> {
+        match &self.at {
+            None => Reader::open(dir, identity),
+            Some(at) => Reader::open_behind(dir, identity, &at.place, Some(at.durability)),
+        }
+    }
+
+    /// The replay that goes on from here. The subscriber is told the definitions.
+    pub fn replay<U: Subscriber>(self, mut subscriber: U) -> Replay<U> {
+        let Some(mut at) = self.at else { return Replay::new(self.shape, subscriber) };
+        let mut order = ReportOrder::resume(self.shape.shards, &at.probe);
+        order.begin_epoch(&at.epoch);
+        at.shards.iter_mut().for_each(|shard| shard.begin_epoch(&at.epoch));
+        at.definitions.iter().for_each(|command| subscriber.definition(command));
+        Replay::resume(at.shards, order, subscriber, at.place.seqno)
+    }
+}
+
+impl Checkpoint {
+    fn load(entry: &Entry, identity: Identity, shape: Shape) -> Result<Checkpoint, String> {
+        let snapshot = entry.read(identity).map_err(|error| error.to_string())?;
+        let restored = snapshot.restore(shape.shards, shape.orders).map_err(|e| e.to_string())?;
+        let shard =
+            |(index, engine)| MatchingShard::new(Shard { index, count: shape.shards }, engine);
+        Ok(Checkpoint {
+            place: snapshot.place,
+            durability: snapshot.durability,
+            epoch: snapshot.epoch_start(),
+            probe: snapshot.probe,
+            definitions: snapshot.image.definitions,
+            used_ids: restored.used_ids,
+            shards: (0..).zip(restored.engines).map(shard).collect(),
+        })
+    }
+}
+
+fn passed_over(entry: &Entry, why: &dyn std::fmt::Display) -> String {
+    format!("the snapshot at seqno {} is passed over: {why}", entry.seqno)
+}

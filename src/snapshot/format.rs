@@ -1,0 +1,265 @@
+//! The bytes of a snapshot.
+//!
+//! ```text
+//! ┌────────┬─────────────┬─────────────┬────────┬─────────────┬─────────────┬─────┐
+//! │ header │ definitions │ last prices │ orders │ used blocks │ their mixed │ end │
+//! │        │ (as frames) │             │        │ of ids      │ symbols     │     │
+//! └────────┴─────────────┴─────────────┴────────┴─────────────┴─────────────┴─────┘
+//!
+//! header
+//!  0       8        12          16       24        32       40      48     56
+//! ┌───────┬────────┬───────────┬────────┬─────────┬────────┬───────┬──────┬──────────┐
+//! │ magic │ format │ semantics │ config │ segment │ offset │ epoch │ time │ probe …  │
+//! ├───────┴────────┼───────────┼────────┴───┬─────┴─┬──────┴┬──────┴──────┴──────────┘
+//! │ probe interval │ frame crc │ durability │ zeros │ crc   │
+//! └────────────────┴───────────┴────────────┴───────┴───────┘
+//!  104              112         116          117     124     128
+//!
+//! each section             the content of the end: the CRC-32C of all that is before that section
+//! ┌──────┬─────┬───────┬───────────
+//! │ kind │ crc │ bytes │ content …
+//! └──────┴─────┴───────┴───────────
+//!  u32    u32   u64
+//! ```
+//! Little-endian. The CRC-32C of a section covers its kind and length, too. What is in a section has one
+//! order only, so that equal states at equal places are equal files.
+
+use super::{Fault, Snapshot};
+use crate::command::Command;
+use crate::domain::{Nanos, Price, SeqNo, SymbolId};
+use crate::durability::Durability;
+use crate::engine::{Image, OrderImage};
+use crate::frame::{Frame, HashProbe};
+use crate::journal::{Identity, Place, Position};
+use crate::used_ids::{BLOCK_IDS, UsedBlock, UsedRows};
+use std::io::Write;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+const MAGIC: [u8; 8] = *b"RINGSNAP";
+const FORMAT_VERSION: u32 = 1;
+
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Header {
+    magic: [u8; 8],
+    format: u32,
+    semantics: u32,
+    config_hash: u64,
+    segment: u64,
+    offset: u64,
+    epoch: u64,
+    time: u64,
+    probe: HashProbe,
+    probe_interval: u64,
+    frame_crc: u32,
+    durability: u8,
+    zeros: [u8; 7],
+    crc: u32,
+}
+
+const _: () = assert!(size_of::<Header>() == 128);
+
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct SectionHeader {
+    kind: u32,
+    crc: u32,
+    bytes: u64,
+}
+
+/// The sections in their order.
+const DEFINITIONS: u32 = 1;
+const LAST_PRICES: u32 = 2;
+const ORDERS: u32 = 3;
+const USED_BLOCKS: u32 = 4;
+const MIXED_SYMBOLS: u32 = 5;
+const END: u32 = 6;
+
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct LastPrice {
+    symbol: u64,
+    price: i64,
+}
+
+impl Snapshot {
+    /// Writes the bytes of its file.
+    pub fn write_to(&self, to: &mut impl Write, identity: Identity) -> std::io::Result<()> {
+        let mut to = Sections { to, crc: 0 };
+        to.write(self.header(identity).as_bytes())?;
+        let mut definitions = vec![];
+        for command in &self.image.definitions {
+            let mut frame = Frame::default();
+            command.encode(&mut frame);
+            definitions.extend_from_slice(frame.bytes());
+        }
+        let last_price = |&(symbol, price): &(SymbolId, Price)| LastPrice {
+            symbol: symbol.0.into(),
+            price: price.0,
+        };
+        let last_prices: Vec<LastPrice> = self.image.last_prices.iter().map(last_price).collect();
+        to.section(DEFINITIONS, &definitions)?;
+        to.section(LAST_PRICES, last_prices.as_bytes())?;
+        to.section(ORDERS, self.image.orders.as_bytes())?;
+        to.section(USED_BLOCKS, self.used_ids.blocks.as_bytes())?;
+        to.section(MIXED_SYMBOLS, self.used_ids.symbols.as_bytes())?;
+        to.section(END, &to.crc.to_le_bytes())
+    }
+
+    /// Reads the bytes of a file and checks every one of them. Whether a venue can be restored from what
+    /// they say is for [`restore`](Self::restore) to tell.
+    pub fn from_bytes(bytes: &[u8], identity: Identity) -> Result<Snapshot, Fault> {
+        let (header, mut rest) =
+            Header::read_from_prefix(bytes).map_err(|_| damaged("shorter than its header"))?;
+        let durability = header.check(identity)?;
+        let mut take = |kind| take_section(&mut rest, kind);
+        let definitions = read_definitions(take(DEFINITIONS)?)?;
+        let last_prices = rows(take(LAST_PRICES)?)?.into_iter().map(last_price);
+        let last_prices = last_prices.collect::<Result<_, _>>()?;
+        let orders: Vec<OrderImage> = rows(take(ORDERS)?)?;
+        let blocks: Vec<UsedBlock> = rows(take(USED_BLOCKS)?)?;
+        let symbols: Vec<[u32; BLOCK_IDS]> = rows(take(MIXED_SYMBOLS)?)?;
+        let before_end = &bytes[..bytes.len() - rest.len()];
+        let end = take_section(&mut rest, END)?;
+        if end != crc32c::crc32c(before_end).to_le_bytes() || !rest.is_empty() {
+            return Err(damaged("the end does not match what is before it"));
+        }
+        Ok(Snapshot {
+            place: header.place(),
+            durability,
+            probe_interval: header.probe_interval,
+            probe: header.probe,
+            image: Image { definitions, last_prices, orders },
+            used_ids: UsedRows { blocks, symbols },
+        })
+    }
+
+    fn header(&self, identity: Identity) -> Header {
+        let Place { position, time, crc: frame_crc, epoch, .. } = self.place;
+        let mut header = Header {
+            magic: MAGIC,
+            format: FORMAT_VERSION,
+            semantics: identity.semantics,
+            config_hash: identity.config_hash,
+            segment: position.segment,
+            offset: position.offset,
+            epoch,
+            time: time.0,
+            probe: self.probe,
+            probe_interval: self.probe_interval,
+            frame_crc,
+            durability: self.durability as u8,
+            zeros: [0; 7],
+            crc: 0,
+        };
+        header.crc = header.checksum();
+        header
+    }
+}
+
+impl Header {
+    /// Whether it is whole and fits; gives the durability.
+    fn check(&self, wanted: Identity) -> Result<Durability, Fault> {
+        let same = |what, found: u64, wanted: u64| match found == wanted {
+            true => Ok(()),
+            false => {
+                let (found, wanted) = (format!("{found:#x}"), format!("{wanted:#x}"));
+                Err(Fault::Mismatch { what, found, wanted })
+            }
+        };
+        if self.magic != MAGIC {
+            return Err(damaged("this is no snapshot (wrong magic)"));
+        }
+        same("the format version", self.format.into(), FORMAT_VERSION.into())?;
+        if self.crc != self.checksum() {
+            return Err(damaged("the header does not match its checksum"));
+        }
+        same("the semantics version", self.semantics.into(), wanted.semantics.into())?;
+        same("the config hash", self.config_hash, wanted.config_hash)?;
+        let durability = Durability::from_code(self.durability).filter(|_| self.zeros == [0; 7]);
+        durability.ok_or_else(|| damaged("the header has a value that this version does not know"))
+    }
+
+    fn checksum(&self) -> u32 {
+        let bytes = self.as_bytes();
+        crc32c::crc32c(&bytes[..bytes.len() - size_of::<u32>()])
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            position: Position { segment: self.segment, offset: self.offset },
+            seqno: SeqNo(self.probe.seqno),
+            time: Nanos(self.time),
+            crc: self.frame_crc,
+            epoch: self.epoch,
+        }
+    }
+}
+
+impl SectionHeader {
+    fn new(kind: u32, content: &[u8]) -> Self {
+        let mut header = SectionHeader { kind, crc: 0, bytes: content.len() as u64 };
+        header.crc = crc32c::crc32c_append(crc32c::crc32c(header.as_bytes()), content);
+        header
+    }
+}
+
+/// Writes sections and keeps the checksum of everything so far.
+struct Sections<'a, W> {
+    to: &'a mut W,
+    crc: u32,
+}
+
+impl<W: Write> Sections<'_, W> {
+    fn section(&mut self, kind: u32, content: &[u8]) -> std::io::Result<()> {
+        self.write(SectionHeader::new(kind, content).as_bytes())?;
+        self.write(content)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.crc = crc32c::crc32c_append(self.crc, bytes);
+        self.to.write_all(bytes)
+    }
+}
+
+fn take_section<'a>(rest: &mut &'a [u8], kind: u32) -> Result<&'a [u8], Fault> {
+    let (header, behind) = SectionHeader::read_from_prefix(rest)
+        .map_err(|_| damaged(format!("it ends before section {kind}")))?;
+    let length = usize::try_from(header.bytes).unwrap_or(usize::MAX);
+    let Some((content, behind)) = behind.split_at_checked(length) else {
+        return Err(damaged(format!("it ends inside section {kind}")));
+    };
+    let expected = SectionHeader::new(kind, content);
+    if header.kind != kind || header.crc != expected.crc {
+        return Err(damaged(format!("section {kind} does not match its checksum")));
+    }
+    *rest = behind;
+    Ok(content)
+}
+
+fn read_definitions(mut bytes: &[u8]) -> Result<Vec<Command>, Fault> {
+    let mut definitions = vec![];
+    while !bytes.is_empty() {
+        let frame = Frame::read(bytes).ok_or_else(|| damaged("a definition is cut off"))?;
+        let command = Command::decode(&frame);
+        definitions.push(command.ok_or_else(|| damaged("a definition cannot be read"))?);
+        bytes = &bytes[frame.bytes().len()..];
+    }
+    Ok(definitions)
+}
+
+fn last_price(row: LastPrice) -> Result<(SymbolId, Price), Fault> {
+    let symbol = u32::try_from(row.symbol).map_err(|_| damaged("a symbol number is too large"))?;
+    Ok((SymbolId(symbol), Price(row.price)))
+}
+
+fn rows<T: FromBytes>(bytes: &[u8]) -> Result<Vec<T>, Fault> {
+    let rows = bytes.chunks_exact(size_of::<T>());
+    let whole = rows.remainder().is_empty();
+    let rows: Result<Vec<T>, _> = rows.map(T::read_from_bytes).collect();
+    rows.ok().filter(|_| whole).ok_or_else(|| damaged("a section is no whole number of rows"))
+}
+
+fn damaged(detail: impl Into<String>) -> Fault {
+    Fault::Damaged(detail.into())
+}

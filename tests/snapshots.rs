@@ -1,0 +1,275 @@
+//! Snapshots as their user meets them: a restart that begins at one is a restart like any other, only
+//! shorter.
+
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Place { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.dir.path().join("journal")
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringside"));
+        command.args(args).arg("--journal").arg(self.journal());
+        // Only the snapshots that a test asks for.
+        command.env("RINGSIDE__SNAPSHOTS__MAX_RESTART_SECONDS", "0");
+        command.env("RINGSIDE__JOURNAL__SEGMENT_BYTES", "65536");
+        command
+    }
+
+    fn ask(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    #[track_caller]
+    fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&succeeded(&self.ask(&[args, &["--json"]].concat()))).unwrap()
+    }
+
+    /// Runs a session and gives the reports and the summary.
+    #[track_caller]
+    fn exec(&self, session: &str) -> (String, Value) {
+        let (file, summary) = (self.dir.path().join("s.jsonl"), self.dir.path().join("s.json"));
+        std::fs::write(&file, session).unwrap();
+        let args = ["exec", file.to_str().unwrap(), "--json-summary", summary.to_str().unwrap()];
+        let reports = succeeded(&self.ask(&args));
+        (reports, serde_json::from_str(&std::fs::read_to_string(summary).unwrap()).unwrap())
+    }
+
+    fn snapshots(&self) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(self.journal()).unwrap().map(|entry| entry.unwrap().path());
+        let mut found: Vec<_> =
+            files.filter(|p| p.extension().is_some_and(|e| e == "snap")).collect();
+        found.sort();
+        found
+    }
+}
+
+#[track_caller]
+fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// A part of a session that makes every kind of report and uses ids of before.
+fn part(number: u64, orders: u64) -> String {
+    let mut session = String::new();
+    if number == 0 {
+        for symbol in ["AAPL", "MSFT", "XY"] {
+            writeln!(
+                session,
+                r#"{{"op":"symbol","symbol":"{symbol}","tick":"0.01","collar_bps":500}}"#
+            )
+            .unwrap();
+        }
+        session += "{\"op\":\"session\",\"session\":\"B\",\"firm\":\"F\"}\n";
+    }
+    for id in number * orders + 1..=(number + 1) * orders {
+        let symbol = ["AAPL", "MSFT", "XY", "NONE"][(id * 7 % 31 % 4) as usize];
+        let side = if id % 3 == 0 { "sell" } else { "buy" };
+        let (who, price) = (["A", "B", "C"][(id % 3) as usize], 100 + id * 13 % 17);
+        writeln!(
+            session,
+            r#"{{"op":"enter","session":"{who}","id":{id},"symbol":"{symbol}","side":"{side}","qty":{},"price":"{price}.00","stp":"cancel_oldest"}}"#,
+            1 + id % 50
+        )
+        .unwrap();
+        let old = id * 5 % (id + 3);
+        let who = ["A", "B", "C"][(old % 3) as usize];
+        match id % 5 {
+            0 => writeln!(session, r#"{{"op":"cancel","session":"{who}","id":{old}}}"#),
+            1 => writeln!(session, r#"{{"op":"reduce","session":"{who}","id":{old},"qty":3}}"#),
+            2 => writeln!(
+                session,
+                r#"{{"op":"replace","session":"{who}","id":{old},"new_id":{},"qty":9,"price":"108.00"}}"#,
+                id + 1_000_000
+            ),
+            _ => writeln!(
+                session,
+                r#"{{"op":"enter","session":"{who}","id":{old},"symbol":"XY","side":"buy","type":"market","qty":2}}"#
+            ),
+        }
+        .unwrap();
+    }
+    session
+}
+
+#[test]
+fn a_venue_that_goes_on_from_a_snapshot_says_what_one_that_replayed_everything_says() {
+    let (place, whole) = (Place::new(), Place::new());
+    let mut bytes = [String::new(), String::new()];
+    for number in 0..4 {
+        // Recorded times, so that the reports can be compared.
+        let session: String = (0..)
+            .zip(part(number, 1_500).lines())
+            .map(|(i, line)| format!("{{\"ts\":{},{}\n", number * 1_000_000 + i + 1, &line[1..]))
+            .collect();
+        let (reports, summary) = place.exec(&session);
+        let (expected, whole_summary) = whole.exec(&session);
+        assert_eq!(summary["state_hash"], whole_summary["state_hash"], "part {number}");
+        assert_eq!(summary["output_hash"], whole_summary["output_hash"], "part {number}");
+        assert_eq!(whole_summary["restart"]["from_seqno"], 0);
+        if number > 0 {
+            assert_eq!(summary["restart"]["from_seqno"], summary["restart"]["seqno"]);
+        }
+        bytes[0] += &reports;
+        bytes[1] += &expected;
+        assert!(place.json(&["snapshot"])["orders"].as_u64().unwrap() > 100);
+    }
+    assert!(bytes[0] == bytes[1], "the same reports, byte for byte");
+    let full = place.json(&["replay"]);
+    for shards in ["1", "3"] {
+        let short = place.json(&["replay", "--from-snapshot", "--shards", shards]);
+        assert_eq!(short["from_seqno"], full["seqno"]);
+        for key in ["state_hash", "output_hash", "reports", "live_orders"] {
+            assert_eq!(short[key], full[key], "{key} on {shards} shards");
+        }
+    }
+    assert_eq!(place.snapshots().len(), 3, "three are kept");
+    // The past is still there: a moment before the oldest snapshot, and one between two.
+    for at in ["1000", "7000"] {
+        let args = ["book", "AAPL", "--at", at];
+        assert_eq!(place.json(&args)["bids"], whole.json(&args)["bids"]);
+    }
+}
+
+#[test]
+fn a_damaged_snapshot_is_passed_over_for_the_one_before_and_then_for_the_journal() {
+    let place = Place::new();
+    for number in 0..3 {
+        place.exec(&part(number, 300));
+        place.json(&["snapshot"]);
+    }
+    let full = place.json(&["replay"]);
+    let mut newest_first = place.snapshots();
+    newest_first.reverse();
+    for (damaged, file) in newest_first.iter().enumerate() {
+        let mut bytes = std::fs::read(file).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 8;
+        std::fs::write(file, bytes).unwrap();
+        let output = place.ask(&["exec", "-", "--quiet"]);
+        let said = String::from_utf8_lossy(&output.stderr).to_string();
+        assert!(output.status.success(), "{said}");
+        assert_eq!(said.matches("is passed over").count(), damaged + 1, "{said}");
+        let from = if damaged == 2 { "from the whole journal" } else { "from a snapshot at seqno" };
+        assert!(said.contains(from), "{said}");
+        assert_eq!(place.json(&["replay", "--from-snapshot"])["state_hash"], full["state_hash"]);
+    }
+}
+
+#[test]
+fn a_journal_that_ends_before_what_a_snapshot_proves_is_refused() {
+    let place = Place::new();
+    place.exec(&part(0, 300));
+    let kept = place.dir.path().join("kept");
+    std::fs::create_dir(&kept).unwrap();
+    copy(&place.journal(), &kept);
+    place.exec(&part(1, 300));
+    place.json(&["snapshot"]);
+    // The journal of before comes back beside the snapshot of afterwards.
+    for file in std::fs::read_dir(place.journal()).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.extension().is_some_and(|ending| ending == "seg" || ending == "sha256") {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+    copy(&kept, &place.journal());
+    let output = place.ask(&["exec", "-"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("had been on the device"), "{said}");
+}
+
+fn copy(from: &Path, to: &Path) {
+    for file in std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()) {
+        std::fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+    }
+}
+
+#[test]
+fn segments_go_when_two_snapshots_are_newer_and_the_venue_goes_on() {
+    let place = Place::new();
+    for number in 0..3 {
+        place.exec(&part(number, 1_500));
+        let output = place.ask(&["snapshot", "--retire-segments"]);
+        let said = String::from_utf8_lossy(&output.stderr).to_string();
+        assert!(output.status.success(), "{said}");
+        assert_eq!(said.contains("0 segments removed"), number == 0, "{said}");
+    }
+    assert!(!place.journal().join("00000001.seg").exists());
+    assert!(!place.journal().join("00000001.sha256").exists());
+    let output = place.ask(&["replay"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("the journal begins here") && said.contains("needs a snapshot"),
+        "{said}"
+    );
+    let before = place.json(&["replay", "--from-snapshot"]);
+    let (_, summary) = place.exec(&part(3, 300));
+    assert!(summary["seqno"].as_u64() > before["seqno"].as_u64());
+    assert_eq!(place.json(&["replay", "--from-snapshot"])["state_hash"], summary["state_hash"]);
+}
+
+/// A venue under load with a promise that keeps the snapshotter busy, and snapshots by hand meanwhile.
+#[test]
+fn snapshots_of_a_running_venue_follow_from_the_promised_restart_time() {
+    let place = Place::new();
+    let mut venue = place
+        .command(&["exec", "-", "--quiet", "--idle", "backoff"])
+        .env("RINGSIDE__SNAPSHOTS__MAX_RESTART_SECONDS", "0.1")
+        .env("RINGSIDE__JOURNAL__SEGMENT_BYTES", "4194304")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = venue.stdin.take().unwrap();
+    let mut said = BufReader::new(venue.stderr.take().unwrap()).lines();
+    let feeding = std::thread::spawn(move || {
+        let began = Instant::now();
+        let mut number = 0;
+        while began.elapsed() < Duration::from_secs(60) {
+            if input.write_all(part(number, 2_000).as_bytes()).is_err() {
+                break;
+            }
+            number += 1;
+        }
+    });
+    let mut taken = 0;
+    while taken < 3 {
+        let line = said.next().expect("it says more").unwrap();
+        assert!(!line.contains("no more snapshots"), "{line}");
+        taken += usize::from(line.contains("snapshot at seqno") && line.contains("loads in"));
+    }
+    let by_hand = place.json(&["snapshot"]);
+    assert!(by_hand["seqno"].as_u64().unwrap() > 0);
+    kill(&mut venue);
+    feeding.join().unwrap();
+    let full = place.json(&["replay"]);
+    let short = place.json(&["replay", "--from-snapshot"]);
+    assert!(short["from_seqno"].as_u64().unwrap() >= by_hand["seqno"].as_u64().unwrap());
+    assert_eq!(short["state_hash"], full["state_hash"]);
+    assert_eq!(short["output_hash"], full["output_hash"]);
+    let (_, summary) = place.exec("");
+    assert_eq!(summary["state_hash"], full["state_hash"]);
+    succeeded(&place.ask(&["journal", "verify"]));
+}
+
+fn kill(venue: &mut Child) {
+    venue.kill().unwrap();
+    venue.wait().unwrap();
+}
