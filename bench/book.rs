@@ -126,7 +126,8 @@ impl Options {
             Some(workload) => vec![workload],
             None => {
                 let all = Workload::ALL.into_iter();
-                all.filter(|&w| !(self.quick && w == Workload::Deep)).collect()
+                let long = [Workload::Million, Workload::Deep];
+                all.filter(|w| !(self.quick && long.contains(w))).collect()
             }
         }
     }
@@ -182,7 +183,7 @@ impl Row {
         match self.workload {
             Workload::W1 => goal(format!("≤ {W1_NS_MAX} ns"), median <= W1_NS_MAX),
             Workload::W2 => goal(format!("≤ {W2_NS_MAX} ns"), median <= W2_NS_MAX),
-            Workload::Deep => {}
+            Workload::Million | Workload::Deep => {}
             _ => {
                 if let Some(w1_ns) = w1_ns {
                     goal(format!("≤ {OF_W1_MAX} × W1"), median <= OF_W1_MAX * w1_ns);

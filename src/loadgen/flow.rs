@@ -32,6 +32,8 @@ pub enum Workload {
     Walk,
     /// W1 with client ids in no order.
     Shuffled,
+    /// W1 with 10^6 resting orders.
+    Million,
     /// W1 with 10^7 resting orders.
     Deep,
 }
@@ -123,12 +125,13 @@ impl Trades {
 
 impl Workload {
     /// Every workload.
-    pub const ALL: [Workload; 6] = [
+    pub const ALL: [Workload; 7] = [
         Workload::W1,
         Workload::W2,
         Workload::Wide,
         Workload::Walk,
         Workload::Shuffled,
+        Workload::Million,
         Workload::Deep,
     ];
 
@@ -140,6 +143,7 @@ impl Workload {
             Workload::Wide => "wide",
             Workload::Walk => "walk",
             Workload::Shuffled => "shuffled",
+            Workload::Million => "million",
             Workload::Deep => "deep",
         }
     }
@@ -148,6 +152,7 @@ impl Workload {
     fn books(self) -> Vec<usize> {
         match self {
             Workload::W2 => (1..=100).map(|rank| 100_000 / rank).collect(),
+            Workload::Million => vec![1_000_000],
             Workload::Deep => vec![10_000_000],
             _ => vec![10_000],
         }
