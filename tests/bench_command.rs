@@ -128,7 +128,7 @@ fn wrong_trades_reports_or_hashes_are_found() {
 #[test]
 fn a_tampered_journal_is_found() {
     let dir = tempfile::tempdir().unwrap();
-    let (config, load) = (config("pagecache"), load());
+    let (config, load) = (config("fsync"), load());
     let run = measure(&config, &load, Pace::Saturate, dir.path());
     let path = dir.path().join("00000001.seg");
     let mut bytes = std::fs::read(&path).unwrap();

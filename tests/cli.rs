@@ -144,7 +144,8 @@ fn damage_is_refused_with_file_and_offset() {
     let journal = dir.path().join("journal");
     let file = session_file(dir.path(), &[SYMBOL.into(), enter(1, "buy", "1.00")]);
     let journal = journal.to_str().unwrap();
-    assert!(run(&["exec", &file, "--journal", journal]).status.success());
+    let synced = ["exec", &file, "--journal", journal, "--durability", "fsync"];
+    assert!(run(&synced).status.success());
     let segment = Path::new(journal).join("00000001.seg");
     let mut bytes = std::fs::read(&segment).unwrap();
     bytes[4096 + 64 + 40] ^= 4;
