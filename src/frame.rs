@@ -211,15 +211,34 @@ impl Frame {
 
     /// Reads a frame from the start of `bytes`: `None` if its length is neither 64 nor 128 or there
     /// are fewer bytes. The checksum is not looked at.
-    #[inline]
     pub fn read(bytes: &[u8]) -> Option<Frame> {
-        let length = usize::from(u16::from_le_bytes(bytes.get(..2)?.try_into().ok()?));
-        if length != FRAME_BYTES_MIN && length != FRAME_BYTES_MAX {
-            return None;
-        }
         let mut frame = Frame::default();
-        frame.as_mut_bytes()[..length].copy_from_slice(bytes.get(..length)?);
-        Some(frame)
+        frame.read_from(bytes).then_some(frame)
+    }
+
+    /// The same, over this frame; `false` if there is none. Bytes behind a short frame's length stay.
+    #[inline]
+    pub fn read_from(&mut self, bytes: &[u8]) -> bool {
+        // Two copies of a fixed length are a few vector moves; one of any length is a call.
+        let Some(line) = bytes.first_chunk::<FRAME_BYTES_MIN>() else { return false };
+        let length = usize::from(u16::from_le_bytes([line[0], line[1]]));
+        match bytes.first_chunk::<FRAME_BYTES_MAX>() {
+            Some(lines) if length == FRAME_BYTES_MAX => self.as_mut_bytes().copy_from_slice(lines),
+            _ if length == FRAME_BYTES_MIN => {
+                self.as_mut_bytes()[..FRAME_BYTES_MIN].copy_from_slice(line)
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Whether the frame carries the checksum that it should have behind one that carries `previous`.
+    #[inline]
+    pub fn verify(&mut self, previous: u32) -> bool {
+        let carried = std::mem::replace(&mut self.header.crc, previous);
+        let expected = crc32c::crc32c(self.bytes());
+        self.header.crc = carried;
+        expected == carried
     }
 }
 

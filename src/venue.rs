@@ -117,7 +117,8 @@ impl Venue {
         let mut frame = Frame::default();
         frame.write(FrameKind::EpochStart, &writer.epoch_start());
         let crc = writer.append_bookkeeping(SystemClock.now(), frame)?;
-        writer.commit()?;
+        // In every mode: if the first page of a run could be lost, nobody would know its mode.
+        writer.sync_all()?;
         replay.frame(&frame)?;
         restart.notes.extend(found.notes());
         restart.notes.extend_from_slice(writer.notes());

@@ -11,10 +11,11 @@ use disk::volume::{Mount, Volume, run};
 use ringside::loadgen::rng::Rng;
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Output;
-use std::time::Duration;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// The device runs out of room under a file system that does not know: while a segment is made, or
 /// in the log of the file system.
@@ -128,6 +129,73 @@ fn full_disk(root: &Path, durability: &str) {
 }
 
 /// A venue may refuse orders while it still has room to do so; if it cannot go on it says why.
+/// While there is no room for another segment, orders are refused and cancels served; when there is room
+/// again, orders are taken again.
+#[test]
+fn new_orders_are_refused_before_the_space_ends_and_cancels_are_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = ["-t", "tmpfs", "-o", "size=1200k", "tmpfs"];
+    let mount = match Mount::new(&small, &dir.path().join("root")) {
+        Ok(mount) => mount,
+        Err(why) => return eprintln!("SKIPPED: low space: {why}"),
+    };
+    let journal = mount.root().join("journal");
+    let mut venue = ringside(&["exec", "-", "--durability", "pagecache", "--journal"], &journal)
+        .env("RINGSIDE__JOURNAL__SEGMENT_BYTES", "262144")
+        .env("RINGSIDE__SNAPSHOTS__MAX_RESTART_SECONDS", "0")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(venue.stdout.take().unwrap()).lines();
+    let mut input = venue.stdin.take().unwrap();
+    writeln!(input, r#"{{"op":"symbol","symbol":"X","tick":"1"}}"#).unwrap();
+    let mut ask = |line: String| {
+        writeln!(input, "{line}").unwrap();
+        // The symbol and the session are told of, too.
+        let mut reports = said.by_ref().map(Result::unwrap);
+        reports.find(|report| !report.contains("\"defined\"")).unwrap()
+    };
+    let enter = |id: u64| {
+        format!(
+            r#"{{"op":"enter","session":"A","id":{id},"symbol":"X","side":"buy","qty":1,"price":"1"}}"#
+        )
+    };
+    let mut id = 0;
+    let refused = loop {
+        id += 1;
+        let report = ask(enter(id));
+        if report.contains("low_space") {
+            break report;
+        }
+        assert!(report.contains("accepted"), "{report}");
+        assert!(id < 50_000, "the space never ran low");
+    };
+    assert!(refused.contains("\"rejected\"") && refused.contains("\"code\":45"), "{refused}");
+    for cancelled in 1..=100 {
+        let report = ask(format!(r#"{{"op":"cancel","session":"A","id":{cancelled}}}"#));
+        assert!(report.contains("\"canceled\""), "{report}");
+    }
+    let replace = r#"{"op":"replace","session":"A","id":101,"new_id":900000,"qty":2,"price":"1"}"#;
+    assert!(ask(replace.into()).contains("low_space"), "a replace is a new order, too");
+    assert!(ask(r#"{"op":"cancel","session":"A","id":101}"#.into()).contains("\"canceled\""));
+    run(&["mount", "-o", "remount,size=4m", mount.root().to_str().unwrap()]).unwrap();
+    let began = Instant::now();
+    loop {
+        id += 1;
+        let report = ask(enter(id));
+        if report.contains("accepted") {
+            break;
+        }
+        assert!(report.contains("low_space"), "{report}");
+        assert!(began.elapsed() < Duration::from_secs(20), "orders are never taken again");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    drop(input);
+    assert!(venue.wait().unwrap().success());
+}
+
 fn assert_answered_or_said(output: &Output, last_id: u64) {
     let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {

@@ -103,10 +103,11 @@ impl Follower {
     }
 
     fn read(&mut self) -> Result<Option<Frame>, JournalError> {
-        match self.reader.advance() {
+        let mut frame = Frame::default();
+        match self.reader.advance(&mut frame) {
             // A header that is being written this moment looks like a damaged one.
             Err(JournalError::Corrupt { .. } | JournalError::Mismatch { .. }) => Ok(None),
-            read => read,
+            found => Ok(found?.then_some(frame)),
         }
     }
 }

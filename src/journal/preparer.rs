@@ -232,10 +232,15 @@ fn prepare(options: &Options, number: u64, pace: &Pace) -> Prepared {
     }
     let mut segment = WriteSegment::open(&options.dir, number)?;
     if segment.len() != options.segment_bytes {
-        // Nobody has begun it, so another length may simply be made again.
-        device
-            .perform(Step::Remove(&path), &mut || std::fs::remove_file(&path))
-            .map_err(JournalError::io(&path, "remove"))?;
+        // Nobody has begun it, nor those behind it, so another length may simply be made again. The last
+        // one goes first: a gap would look like a loss.
+        let behind = segment::list(&options.dir)?.into_iter().rev();
+        for number in behind.take_while(|&behind| behind >= number) {
+            let path = path_of(&options.dir, number);
+            device
+                .perform(Step::Remove(&path), &mut || std::fs::remove_file(&path))
+                .map_err(JournalError::io(&path, "remove"))?;
+        }
         return prepare(options, number, pace);
     }
     if durable && found {

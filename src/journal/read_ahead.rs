@@ -10,6 +10,12 @@ const BATCH_FRAMES: usize = 512;
 /// Batches that may wait: what is read far ahead has left the cache before it is used.
 const BATCHES_MAX: usize = 4;
 
+/// Frames that change hands.
+struct Batch {
+    frames: Vec<Frame>,
+    count: usize,
+}
+
 /// Gives every frame up to the end of the journal, in order, to `apply`, until that says `false`. Then the
 /// reader stands somewhere behind the frame that was given last.
 pub fn read_ahead<E: From<JournalError>>(
@@ -17,41 +23,42 @@ pub fn read_ahead<E: From<JournalError>>(
     mut apply: impl FnMut(&Frame) -> Result<bool, E>,
 ) -> Result<(), E> {
     std::thread::scope(|scope| {
-        let (full, to_apply) = sync_channel::<Vec<Frame>>(BATCHES_MAX);
+        let (full, to_apply) = sync_channel::<Batch>(BATCHES_MAX);
         // As many as can be under way, so that none has to be made while they go round.
-        let (empty, to_fill) = sync_channel::<Vec<Frame>>(BATCHES_MAX + 2);
+        let (empty, to_fill) = sync_channel::<Batch>(BATCHES_MAX + 2);
         for _ in 0..BATCHES_MAX + 2 {
-            let _ = empty.send(Vec::with_capacity(BATCH_FRAMES));
+            let _ = empty.send(Batch { frames: vec![Frame::default(); BATCH_FRAMES], count: 0 });
         }
         let reading = scope.spawn(move || -> Result<(), JournalError> {
             while let Ok(mut batch) = to_fill.recv() {
                 let outcome = fill(reader, &mut batch);
                 // What was read before an error is good, and comes first.
-                let last = outcome.is_err() || batch.len() < BATCH_FRAMES;
+                let last = outcome.is_err() || batch.count < BATCH_FRAMES;
                 if full.send(batch).is_err() || last {
                     return outcome;
                 }
             }
             Ok(())
         });
-        for mut batch in to_apply.iter() {
-            for frame in &batch {
+        for batch in &to_apply {
+            for frame in &batch.frames[..batch.count] {
                 if !apply(frame)? {
                     return Ok(());
                 }
             }
-            batch.clear();
             let _ = empty.send(batch);
         }
         reading.join().expect("the reading thread does not panic").map_err(E::from)
     })
 }
 
-fn fill(reader: &mut Reader, batch: &mut Vec<Frame>) -> Result<(), JournalError> {
-    while batch.len() < BATCH_FRAMES
-        && let Some(frame) = reader.next_frame()?
-    {
-        batch.push(frame);
+fn fill(reader: &mut Reader, batch: &mut Batch) -> Result<(), JournalError> {
+    batch.count = 0;
+    for frame in &mut batch.frames {
+        if !reader.read_next(frame)? {
+            break;
+        }
+        batch.count += 1;
     }
     Ok(())
 }

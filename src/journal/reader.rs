@@ -125,36 +125,43 @@ impl Reader {
     }
 
     /// The next frame, checked; `None` at the end, which [`tail`](Self::tail) then describes.
-    #[inline]
     pub fn next_frame(&mut self) -> Result<Option<Frame>, JournalError> {
-        if self.end.is_some() {
-            return Ok(None);
-        }
-        let next = self.advance()?;
-        if next.is_none() {
-            self.end = Some(self.judge()?);
-        }
-        Ok(next)
+        let mut frame = Frame::default();
+        Ok(self.read_next(&mut frame)?.then_some(frame))
     }
 
-    /// The next frame, checked; `None` if there is none just now, whatever that means.
+    /// The same, into a frame; `false` at the end.
     #[inline]
-    pub(super) fn advance(&mut self) -> Result<Option<Frame>, JournalError> {
+    pub fn read_next(&mut self, frame: &mut Frame) -> Result<bool, JournalError> {
+        if self.end.is_some() {
+            return Ok(false);
+        }
+        let found = self.advance(frame)?;
+        if !found {
+            self.end = Some(self.judge()?);
+        }
+        Ok(found)
+    }
+
+    /// Reads the next frame, checked; `false` if there is none just now, whatever that means.
+    #[inline]
+    pub(super) fn advance(&mut self, frame: &mut Frame) -> Result<bool, JournalError> {
         loop {
             let Some(segment) = &self.segment else {
                 if self.go_to(self.position.segment)? {
                     continue;
                 }
-                return Ok(None);
+                return Ok(false);
             };
-            let next = segment.frame(self.position.offset).filter(|frame| self.follows(frame));
-            let Some(frame) = next else { return Ok(None) };
-            let kind = frame.kind().expect("a frame that follows has a kind");
+            if !segment.read(self.position.offset, frame) {
+                return Ok(false);
+            }
+            let Some(kind) = self.continues(frame) else { return Ok(false) };
             if kind == FrameKind::SegmentEnd {
                 if self.go_to(self.position.segment + 1)? {
                     continue;
                 }
-                return Ok(None);
+                return Ok(false);
             }
             self.position.offset += frame.bytes().len() as u64;
             self.seqno = frame.header.seqno;
@@ -162,10 +169,10 @@ impl Reader {
                 self.time = self.time.max(frame.header.time);
             }
             if kind as u8 >= FrameKind::SetDurability as u8 {
-                self.learn(kind, &frame);
+                self.learn(kind, frame);
             }
             self.crc = frame.header.crc;
-            return Ok(Some(frame));
+            return Ok(true);
         }
     }
 
@@ -239,7 +246,7 @@ impl Reader {
     /// Whether the segment of the last frame was ended, so that the next frame belongs in the next one.
     pub(super) fn is_segment_ended(&self) -> bool {
         let next = self.segment.as_ref().and_then(|segment| segment.frame(self.position.offset));
-        next.is_some_and(|f| f.kind() == Some(FrameKind::SegmentEnd) && self.follows(&f))
+        next.is_some_and(|mut f| self.continues(&mut f) == Some(FrameKind::SegmentEnd))
     }
 
     /// Has been told that everything up to a command is on the device.
@@ -276,12 +283,12 @@ impl Reader {
         }
     }
 
-    /// Whether a frame continues the chain.
+    /// The kind of a frame, if it continues the chain.
     #[inline]
-    fn follows(&self, frame: &Frame) -> bool {
-        let Some(kind) = frame.kind() else { return false };
+    fn continues(&self, frame: &mut Frame) -> Option<FrameKind> {
+        let kind = frame.kind()?;
         let seqno = self.seqno + u64::from(kind.is_command());
-        frame.header.seqno == seqno && frame.checksum(self.crc) == frame.header.crc
+        (frame.header.seqno == seqno && frame.verify(self.crc)).then_some(kind)
     }
 
     /// Goes to the start of a segment; `false` if nobody has begun it.

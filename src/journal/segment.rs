@@ -248,16 +248,20 @@ impl ReadSegment {
     }
 
     /// The frame at an offset if one is published there and its length is sane.
-    #[inline]
     pub fn frame(&self, offset: u64) -> Option<Frame> {
-        let bytes = self.map.get(offset as usize..).filter(|b| b.len() >= FRAME_BYTES_MIN)?;
+        let mut frame = Frame::default();
+        self.read(offset, &mut frame).then_some(frame)
+    }
+
+    /// The same, into a frame; `false` if there is none.
+    #[inline]
+    pub fn read(&self, offset: u64, frame: &mut Frame) -> bool {
+        let bytes = self.map.get(offset as usize..).filter(|b| b.len() >= FRAME_BYTES_MIN);
+        let Some(bytes) = bytes else { return false };
         debug_assert!(bytes.as_ptr().addr().is_multiple_of(align_of::<AtomicU32>()));
         // SAFETY: the word lies in the mapping and is aligned, because offsets are multiples of 64.
         let word = unsafe { AtomicU32::from_ptr(bytes.as_ptr().cast_mut().cast()) };
-        if word.load(Ordering::Acquire) == 0 {
-            return None;
-        }
-        Frame::read(bytes)
+        word.load(Ordering::Acquire) != 0 && frame.read_from(bytes)
     }
 
     /// The checksum that the frame at an offset carries, whether it is a frame or not.

@@ -135,6 +135,11 @@ impl Writer {
         self.preparer.low_space()
     }
 
+    /// Whether the folder is on a file system that keeps the promise of `fsync`.
+    pub fn keeps_fsync(&self) -> bool {
+        filesystem::check(&self.options).is_ok()
+    }
+
     /// The frame that begins this run; it goes before all others.
     pub fn epoch_start(&self) -> EpochStart {
         EpochStart {
@@ -186,16 +191,15 @@ impl Writer {
         Ok(())
     }
 
-    /// Changes the mode: what was appended so far keeps the old promise, what follows gets the new one.
-    /// Before the first promise of `fsync` everything is synced: what follows is worth nothing without
-    /// what is before it.
+    /// Changes the mode behind the command that says so. That is on the device before anything follows, with
+    /// all that is before it: a promise of `fsync` is worth nothing without what it stands on, and a weaker
+    /// mode must be known to hold where commands are missing.
     #[cold]
     pub fn set_durability(&mut self, durability: Durability) -> Result<(), JournalError> {
-        self.commit()?;
         if durability == Durability::Fsync && self.options.durability != Durability::Fsync {
             self.notes.extend(filesystem::check(&self.options)?);
-            self.sync_all()?;
         }
+        self.sync_all()?;
         self.options.durability = durability;
         self.preparer.set_durability(durability);
         Ok(())

@@ -25,13 +25,14 @@ impl<'a> Journaler<'a> {
         self.writer
     }
 
-    /// Appends a frame. A mode changes between two of them: before its own command.
+    /// Appends a frame. A mode changes behind its own command.
     #[inline]
     fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
+        self.writer.append(frame)?;
         if frame.header.kind == FrameKind::SetDurability as u8 {
             self.set_durability(frame)?;
         }
-        self.writer.append(frame)
+        Ok(())
     }
 
     #[cold]

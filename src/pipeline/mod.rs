@@ -122,8 +122,12 @@ where
     let stamped_at = |point| trace.map(|trace| (trace, point));
     let (probe_sender, probe_receiver) = std::sync::mpsc::channel();
     let volatile = layout.durability == Durability::Volatile;
-    let low_space = parts.writer.low_space();
-    let journal = JournalEnd { last: parts.last, volatile, low_space };
+    let journal = JournalEnd {
+        last: parts.last,
+        volatile,
+        keeps_fsync: parts.writer.keeps_fsync(),
+        low_space: parts.writer.low_space(),
+    };
     let mut journaler = Journaler::new(parts.writer, control);
     let mut replicator = Replicator::default();
     let mut sequencer =

@@ -89,6 +89,8 @@ pub struct JournalEnd {
     pub last: (SeqNo, Nanos, u32),
     /// Whether nobody waits for it.
     pub volatile: bool,
+    /// Whether it is where a sync means something.
+    pub keeps_fsync: bool,
     /// Set while it is short of space.
     pub low_space: Arc<AtomicBool>,
 }
@@ -102,6 +104,7 @@ pub struct Sequencer<'a, S, C> {
     probes: Receiver<HashProbe>,
     /// Whether nobody waits for the journal.
     volatile: bool,
+    keeps_fsync: bool,
     /// Set while the journal is short of space: new orders are refused, cancels go on.
     low_space: Arc<AtomicBool>,
     /// The frame being made.
@@ -128,7 +131,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         probes: Receiver<HashProbe>,
         journal: JournalEnd,
     ) -> Self {
-        let JournalEnd { last: (seqno, time, crc), volatile, low_space } = journal;
+        let JournalEnd { last: (seqno, time, crc), volatile, keeps_fsync, low_space } = journal;
         Sequencer {
             source,
             clock,
@@ -136,6 +139,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
             trace,
             probes,
             volatile,
+            keeps_fsync,
             low_space,
             frame: Frame::default(),
             held: None,
@@ -218,7 +222,12 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
             }
             // Who waits for whom was decided when the rings were wired.
             Action::SetDurability(mode) => {
-                ((mode == Durability::Volatile) != self.volatile).then_some(Reason::Unsupported)
+                let served = match mode {
+                    Durability::Volatile => self.volatile,
+                    Durability::Pagecache => !self.volatile,
+                    Durability::Fsync => !self.volatile && self.keeps_fsync,
+                };
+                (!served).then_some(Reason::Unsupported)
             }
             _ => None,
         };
@@ -325,7 +334,8 @@ mod tests {
     ) -> Sequencer<'a, Cancels, ByHand<'a>> {
         let last = (SeqNo(7), Nanos(1_000), 99);
         let (source, clock, probes) = (Cancels(commands), ByHand(now), channel().1);
-        let journal = JournalEnd { last, volatile: false, low_space: Arc::default() };
+        let (volatile, keeps_fsync, low_space) = (false, true, Arc::default());
+        let journal = JournalEnd { last, volatile, keeps_fsync, low_space };
         Sequencer::new(source, clock, control, None, probes, journal)
     }
 
