@@ -28,6 +28,17 @@ impl Durability {
             }
         }
     }
+
+    /// The mode and its promise in a line, which cannot be overlooked if the promise is weak.
+    pub fn banner(self) -> String {
+        let line = format!("{}: {}", self.name(), self.promise());
+        match self {
+            Durability::Volatile | Durability::Pagecache => {
+                format!("*** weak durability *** {line}")
+            }
+            Durability::Fsync => line,
+        }
+    }
 }
 
 impl std::str::FromStr for Durability {

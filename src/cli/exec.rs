@@ -60,9 +60,8 @@ pub fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
     let kept = if temporary.is_some() { " (temporary)" } else { "" };
     eprintln!("ringside: threads: {}", layout.plan);
     let durability = config.durability()?;
-    let (mode, promise) = (durability.name(), durability.promise());
     eprintln!("ringside: journal: {}{kept}", dir.display());
-    eprintln!("ringside: {mode}: {promise}");
+    eprintln!("ringside: {}", durability.banner());
     let restart = std::mem::take(&mut venue.restart);
     tell_restart(&restart);
     let snapshots = config.snapshots().filter(|_| temporary.is_none());
