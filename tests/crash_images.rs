@@ -41,7 +41,7 @@ fn what_was_promised_survives_every_crash_in_changing_modes() {
 /// Crashes venues, one for each seed, until enough images were checked.
 fn search(durability: Durability) {
     let number = |name, default| std::env::var(name).map_or(default, |n| n.parse().unwrap());
-    let images: u64 = number("RINGSIDE_CRASH_IMAGES", 6_000);
+    let images: u64 = number("RINGSIDE_CRASH_IMAGES", 12_000);
     let mut seed = number("RINGSIDE_CRASH_SEED", 1);
     let mut counts = Counts::default();
     let mut folder = Folder::new();

@@ -109,6 +109,7 @@ impl Disk {
                 }
             }
             Change::Store(id, page, bytes) => self.files[*id].pages[*page].push(Arc::clone(bytes)),
+            Change::SyncRange(_, from, to) if from == to => {}
             Change::SyncRange(id, from, to) => {
                 let pages = *from as usize / PAGE_BYTES..(*to as usize).div_ceil(PAGE_BYTES);
                 self.files[*id].pages[pages].iter_mut().for_each(keep_last);

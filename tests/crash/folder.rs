@@ -13,10 +13,10 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// An empty folder, in memory if there is a place for it.
+    /// An empty folder, in memory if there is a place for it and `TMPDIR` names no other.
     pub fn new() -> Self {
         let memory = Path::new("/dev/shm");
-        let dir = match memory.is_dir() {
+        let dir = match memory.is_dir() && std::env::var_os("TMPDIR").is_none() {
             true => tempfile::tempdir_in(memory),
             false => tempfile::tempdir(),
         };

@@ -105,14 +105,17 @@ impl<'a> Life<'a> {
             self.commands(count, false)?;
             self.commit()?;
         }
-        for _ in 0..self.rng.below(6) {
+        for _ in 0..self.rng.below(8) {
             let count = 1 + self.rng.below(12);
             self.commands(count, true)?;
-            match self.rng.below(12) {
-                0 if self.changes_modes => self.change_mode()?,
-                1..5 => self.mark()?,
-                5..7 => self.probe()?,
-                _ => {}
+            if self.rng.chance(1, 2) {
+                self.mark()?;
+            }
+            if self.rng.chance(1, 6) {
+                self.probe()?;
+            }
+            if self.changes_modes && self.rng.chance(1, 3) {
+                self.change_mode()?;
             }
             self.commit()?;
         }
