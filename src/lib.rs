@@ -20,6 +20,7 @@ pub mod journal;
 pub mod loadgen;
 pub mod matching_shard;
 pub mod pipeline;
+pub mod planted;
 pub mod reason;
 pub mod replay;
 pub mod report;

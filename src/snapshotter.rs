@@ -8,6 +8,7 @@ use crate::command::Command;
 use crate::domain::SeqNo;
 use crate::engine::Image;
 use crate::journal::{self, Follower, Identity, JournalError, Kernel};
+use crate::planted::{Bug, planted};
 use crate::replay::{Replay, ReplayError, Shape};
 use crate::report::Published;
 use crate::report_order::Subscriber;
@@ -116,13 +117,19 @@ impl Snapshotter {
     /// Takes a snapshot of the venue after [`seqno`](Self::seqno): the journal up to there is synced, the
     /// file is written, read back and compared, and only then named. `None` if nothing is new.
     pub fn take(&mut self) -> Result<Option<Stored>, SnapshotterError> {
-        let place = self.follower.place();
+        let mut place = self.follower.place();
         if place.seqno == self.taken {
             return Ok(None);
         }
         self.follower.sync(&Kernel)?;
+        if planted(Bug::SnapshotPlaceLate) {
+            place.position.offset += 64;
+        }
         let order = &self.replay.order;
-        let used_ids = self.used_ids.rows();
+        let mut used_ids = self.used_ids.rows();
+        if planted(Bug::UsedIdsForgotten) {
+            used_ids = UsedIds::default().rows();
+        }
         let snapshot = Snapshot {
             place,
             durability: order.durability(),

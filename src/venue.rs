@@ -11,6 +11,7 @@ use crate::matching_shard::MatchingShard;
 use crate::pipeline::{
     self, Clock, CommandSource, Control, Layout, Parts, Polled, SystemClock, Trace,
 };
+use crate::planted::{Bug, planted};
 use crate::reason::Reason;
 use crate::replay::{Replay, ReplayError, Shape, state_hash};
 use crate::report_order::{ReportOrder, Subscriber, probe};
@@ -124,7 +125,9 @@ impl Venue {
         restart.notes.extend_from_slice(writer.notes());
         (restart.seqno, restart.elapsed) = (found.seqno, began.elapsed());
         let Replay { shards, order, .. } = replay;
-        let last = (found.seqno, found.time, crc);
+        let seqno = if planted(Bug::SeqNoStartsAgain) { SeqNo(0) } else { found.seqno };
+        let time = if planted(Bug::TimeFallsBack) { Nanos(0) } else { found.time };
+        let last = (seqno, time, crc);
         let orders = shape.orders;
         Ok(Venue { writer, shards, order, last, durability, dir, identity, orders, restart })
     }

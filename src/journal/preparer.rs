@@ -8,6 +8,7 @@ use super::toucher::Toucher;
 use super::{JournalError, Lock, Options};
 use crate::durability::Durability;
 use crate::frame::FRAME_BYTES_MAX;
+use crate::planted::{Bug, planted};
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -278,7 +279,7 @@ fn create(
     let durable = options.durability == Durability::Fsync;
     zero(device, pace, &file, temporary, bytes, durable)
         .map_err(JournalError::io(temporary, "zero the segment"))?;
-    if durable {
+    if durable && !planted(Bug::NamedBeforeSynced) {
         device
             .perform(Step::SyncFile(temporary), &mut || file.sync_all())
             .map_err(JournalError::io(temporary, "sync the segment"))?;

@@ -41,6 +41,7 @@ use super::{Device, JournalError, Lock, Options, Place, Position, Reader, Step, 
 use crate::domain::{Nanos, SeqNo};
 use crate::durability::Durability;
 use crate::frame::Frame;
+use crate::planted::{Bug, planted};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -131,6 +132,9 @@ pub(super) fn decide(
     use Decision::{CleanEnd, Refuse, TornTail};
     let lenient = mode.filter(|&mode| mode != Durability::Fsync);
     let first = last + 1;
+    if planted(Bug::DamageCutOff) && follows != Follows::Zeros {
+        return TornTail;
+    }
     match (follows, lenient) {
         // synced_gone
         _ if last < synced => Refuse(format!(
@@ -180,7 +184,7 @@ pub fn recover<E: From<JournalError>>(
         Some(Tail::Clean) | None => None,
     };
     let lost = match reader.tail() {
-        Some(Tail::Lost { lost, .. }) => Some(lost),
+        Some(Tail::Lost { lost, .. }) if !planted(Bug::LossNotTold) => Some(lost),
         _ => None,
     };
     Ok(Recovered {
@@ -226,7 +230,9 @@ fn cut(options: &Options, reader: &Reader, behind: &Behind) -> Result<Cut, Journ
         sync_dir(device, dir)?;
     }
     if let Some(mut segment) = rest {
-        segment.clear(from.offset, to);
+        if !planted(Bug::TailNotCleared) {
+            segment.clear(from.offset, to);
+        }
         segment.sync(device, from.offset, to)?;
     }
     Ok(cut)

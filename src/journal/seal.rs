@@ -11,6 +11,7 @@
 use super::device::sync_dir;
 use super::segment::{self, WriteSegment};
 use super::{JournalError, Options, Step};
+use crate::planted::{Bug, planted};
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 use sha2::{Digest, Sha256};
@@ -198,7 +199,9 @@ impl Work<'_> {
     }
 
     fn sync(&mut self, segment: &WriteSegment) -> Result<(), JournalError> {
-        segment.make_durable(&*self.options.device, &self.options.dir)?;
+        if !planted(Bug::SealedBeforeSynced) {
+            segment.make_durable(&*self.options.device, &self.options.dir)?;
+        }
         self.undigested.push_back(segment.number);
         Ok(())
     }

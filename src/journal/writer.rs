@@ -8,6 +8,7 @@ use super::{JournalError, Options, Position, Recovered, filesystem};
 use crate::domain::{Nanos, SeqNo};
 use crate::durability::Durability;
 use crate::frame::{EpochStart, FRAME_BYTES_MIN, Frame, FrameKind};
+use crate::planted::{Bug, planted};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::path::Path;
@@ -92,7 +93,7 @@ impl Writer {
             offset,
             synced: 0,
             synced_seqno: 0,
-            epoch: found.epoch + 1,
+            epoch: found.epoch + u64::from(!planted(Bug::EpochNotRaised)),
             seqno: found.seqno.0,
             crc: found.crc,
             failed: false,
@@ -199,7 +200,9 @@ impl Writer {
         if durability == Durability::Fsync && self.options.durability != Durability::Fsync {
             self.notes.extend(filesystem::check(&self.options)?);
         }
-        self.sync_all()?;
+        if !planted(Bug::ModeBeforeSynced) {
+            self.sync_all()?;
+        }
         self.options.durability = durability;
         self.preparer.set_durability(durability);
         Ok(())
@@ -247,7 +250,9 @@ impl Writer {
         end.seal(SeqNo(self.seqno), Nanos(0), self.crc);
         self.segment.store(self.offset, end.bytes());
         self.offset += end.bytes().len() as u64;
-        self.commit()?;
+        if !planted(Bug::BegunBeforeSynced) {
+            self.commit()?;
+        }
         self.next_segment()
     }
 
@@ -315,7 +320,7 @@ impl Writer {
     /// After an error nothing works any more: pages that could not be written count as clean, so the
     /// next sync would succeed without them.
     fn remember<T>(&mut self, result: Result<T, JournalError>) -> Result<T, JournalError> {
-        if result.is_err() {
+        if result.is_err() && !planted(Bug::FailedSyncForgotten) {
             self.failed = true;
             self.limit = 0;
         }
@@ -362,7 +367,7 @@ impl Last {
         let mut segment = WriteSegment::open(&options.dir, end.segment)?;
         segment.mapping().populate(0, segment.len());
         segment.set_written(end.offset);
-        if !found.clean {
+        if !found.clean && !planted(Bug::TailNotSyncedAgain) {
             redirty(options, &mut segment, end.offset)?;
         }
         let is_full = found.segment_ended;

@@ -5,6 +5,7 @@ use super::sequencer::Control;
 use super::stage::{Consume, Fatal};
 use crate::frame::{Frame, FrameKind, SetDurability};
 use crate::journal::{JournalError, Writer};
+use crate::planted::{Bug, planted};
 use std::sync::atomic::Ordering;
 
 /// The journaler stage.
@@ -65,7 +66,9 @@ impl Consume<Frame> for Journaler<'_> {
         if let Some(failed) = self.failed.take() {
             return Err(failed);
         }
-        self.writer.commit().map_err(|error| Fatal(format!("journal: {error}")))?;
+        if !planted(Bug::ReleasedBeforeSynced) {
+            self.writer.commit().map_err(|error| Fatal(format!("journal: {error}")))?;
+        }
         self.control.synced.store(self.writer.synced().0, Ordering::Relaxed);
         Ok(())
     }

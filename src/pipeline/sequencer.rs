@@ -7,6 +7,7 @@ use crate::command::{Action, Command};
 use crate::domain::{Nanos, SeqNo};
 use crate::durability::Durability;
 use crate::frame::{CommitMark, Frame, FrameKind, HashProbe};
+use crate::planted::{Bug, planted};
 use crate::reason::Reason;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -176,7 +177,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
                 Polled::Ended => return Progress::Ended,
                 polled @ Polled::Command { .. } => {
                     if !self.sequence(&polled, ring) {
-                        self.held = Some(polled);
+                        self.held = Some(polled).filter(|_| !planted(Bug::HeldCommandDropped));
                         self.control.ring_full.fetch_add(1, Ordering::Relaxed);
                         return Progress::Did(done);
                     }
@@ -237,7 +238,8 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
     /// Puts down how far the venue is committed, and the hash probes that have become complete.
     #[cold]
     fn mark(&mut self, ring: &mut impl FrameSlots) {
-        let committed = self.control.released.load(Ordering::Acquire);
+        let released = self.control.released.load(Ordering::Acquire);
+        let committed = if planted(Bug::MarkAhead) { self.seqno } else { released };
         let synced = self.control.synced.load(Ordering::Relaxed);
         if self.bookkeep(ring, FrameKind::CommitMark, &CommitMark { committed, synced }) {
             self.marked = self.seqno;

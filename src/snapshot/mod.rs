@@ -23,6 +23,7 @@ use crate::durability::Durability;
 use crate::engine::{Engine, Image, Shard};
 use crate::frame::{EpochStart, HashProbe};
 use crate::journal::{Identity, Place};
+use crate::planted::{Bug, planted};
 use crate::used_ids::{UsedIds, UsedRows};
 use std::fs::File;
 use std::io::BufWriter;
@@ -193,7 +194,9 @@ impl Snapshot {
         if again != *self {
             return Err(Fault::Damaged("it reads back as something else than was written".into()));
         }
-        again.restore(1, 0)?;
+        if !planted(Bug::SnapshotNotProven) {
+            again.restore(1, 0)?;
+        }
         Ok((bytes.len() as u64, crc32c::crc32c(&bytes), began.elapsed()))
     }
 }

@@ -161,9 +161,9 @@ impl<'a> Life<'a> {
             true => Durability::Fsync,
             false => Durability::Pagecache,
         };
-        self.writer.set_durability(durability)?;
         self.seqno += 1;
-        self.bookkeeping(FrameKind::SetDurability, &SetDurability { durability })
+        self.bookkeeping(FrameKind::SetDurability, &SetDurability { durability })?;
+        self.writer.set_durability(durability)
     }
 
     fn commit(&mut self) -> Result<(), JournalError> {

@@ -1,0 +1,98 @@
+//! Bugs on purpose: each of the proofs that this crate rests on must be able to fail.
+//!
+//! With the feature `planted-bugs` the program has the bug that `RINGSIDE_PLANT` names, and the test
+//! named beside it in this table must find it. `scripts/planted-bugs` tries all. Without the feature
+//! nothing of this is in the program.
+
+macro_rules! bugs {
+    ($($(#[doc = $does:literal])+ $name:ident in $binary:literal by $test:literal,)+) => {
+        /// A bug, in which binary of tests it is found, and by which test.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Bug {
+            $(
+                $(#[doc = $does])+
+                #[doc = concat!("\n\nFound in `", $binary, "` by `", $test, "`.")]
+                $name,
+            )+
+        }
+
+        impl Bug {
+            /// All of them.
+            pub const ALL: &[Bug] = &[$(Bug::$name),+];
+        }
+    };
+}
+
+bugs! {
+    /// The names in a folder are not synced.
+    FolderNotSynced in "crash_images" by "what_was_promised_survives_every_crash_under_fsync",
+    /// A segment gets its name before its bytes and its length are synced.
+    NamedBeforeSynced in "crash_images" by "what_was_promised_survives_every_crash_under_fsync",
+    /// A sync leaves out the last page.
+    SyncedOnePageShort in "crash_images" by "what_was_promised_survives_every_crash_under_fsync",
+    /// A segment is begun before the end of the one before it is synced.
+    BegunBeforeSynced in "crash_images" by "what_was_promised_survives_every_crash_under_fsync",
+    /// A recovery leaves out the last frame.
+    LastFrameDropped in "crash_images" by "what_was_promised_survives_every_crash_under_fsync",
+    /// A recovery leaves the torn tail where it is.
+    TailNotCleared in "crash_images" by "what_was_promised_survives_every_crash_under_fsync",
+    /// A writer goes on in the epoch of the run before.
+    EpochNotRaised in "crash_images" by "what_was_promised_survives_every_crash_under_fsync",
+    /// A full segment counts as synced, and is not.
+    SealedBeforeSynced in "crash_images" by "what_was_promised_survives_every_crash_in_changing_modes",
+    /// A recovery does not tell that committed commands are gone.
+    LossNotTold in "crash_images" by "what_was_promised_survives_every_crash_in_changing_modes",
+    /// A recovery takes any damage for a torn tail.
+    DamageCutOff in "recovery_table" by "committed_gone",
+    /// A segment is read though it does not continue the one before.
+    BoundaryNotChecked in "recovery_table" by "header",
+    /// A writer goes on after a sync has failed.
+    FailedSyncForgotten in "segments" by "after_a_failed_sync_nothing_counts_any_more",
+    /// The mode becomes `fsync` while what is before it is not synced.
+    ModeBeforeSynced in "segments" by "nothing_counts_under_fsync_before_all_before_it_is_on_the_device",
+    /// What a killed run left is not synced again.
+    TailNotSyncedAgain in "segments" by "after_an_unclean_exit_the_end_is_synced_in_every_mode",
+    /// The checksum of a frame does not depend on the frame before.
+    ChecksumNotChained in "lib" by "frame::tests::every_bit_counts_for_the_checksum",
+    /// A commit mark speaks of what is not released.
+    MarkAhead in "lib" by "pipeline::sequencer::tests::commit_marks_come_after_many_commands_and_after_a_pause",
+    /// A command that finds the ring full is gone.
+    HeldCommandDropped in "lib" by "pipeline::sequencer::tests::a_full_ring_holds_a_command_back_and_loses_none",
+    /// The journaler releases a batch without a sync.
+    ReleasedBeforeSynced in "promises" by "nothing_is_told_before_it_is_on_the_device",
+    /// The matchers do not wait for the journaler.
+    GateLeftOut in "promises" by "nothing_is_told_before_it_is_on_the_device",
+    /// Sequence numbers begin again after a restart.
+    SeqNoStartsAgain in "promises" by "numbers_and_official_time_go_on_after_a_restart",
+    /// Official time falls back after a restart.
+    TimeFallsBack in "promises" by "numbers_and_official_time_go_on_after_a_restart",
+    /// A snapshot is named though it does not restore to the state that it says.
+    SnapshotNotProven in "snapshot_file" by "a_lie_with_correct_checksums_is_refused",
+    /// An order comes back from a snapshot as if it had never traded.
+    ExecutedForgotten in "engine_image" by "a_restored_engine_goes_on_as_if_it_had_never_stopped",
+    /// A snapshot says that the journal goes on one frame further.
+    SnapshotPlaceLate in "snapshots" by "a_venue_that_goes_on_from_a_snapshot_says_what_one_that_replayed_everything_says",
+    /// A snapshot forgets which ids were used.
+    UsedIdsForgotten in "snapshots" by "a_venue_that_goes_on_from_a_snapshot_says_what_one_that_replayed_everything_says",
+    /// A replay does not mind that it comes to something else than the venue did.
+    ProbeIgnored in "promises" by "a_replay_that_comes_to_something_else_says_so",
+}
+
+/// Whether the program has this bug.
+#[cfg(not(feature = "planted-bugs"))]
+#[inline(always)]
+pub(crate) const fn planted(_: Bug) -> bool {
+    false
+}
+
+/// Whether the program has this bug.
+#[cfg(feature = "planted-bugs")]
+#[inline]
+pub(crate) fn planted(bug: Bug) -> bool {
+    static PLANTED: std::sync::LazyLock<Option<Bug>> = std::sync::LazyLock::new(|| {
+        let name = std::env::var("RINGSIDE_PLANT").ok()?;
+        let known = Bug::ALL.iter().find(|bug| format!("{bug:?}") == name);
+        Some(*known.unwrap_or_else(|| panic!("RINGSIDE_PLANT={name}: there is no such bug")))
+    });
+    *PLANTED == Some(bug)
+}
