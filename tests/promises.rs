@@ -99,7 +99,7 @@ fn run(config: &Config, dir: &Path, source: Cancels, device: &Arc<Slow>) -> List
     let mut options = config.journal_options(dir).unwrap();
     options.device = Arc::clone(device) as Arc<_>;
     options.any_filesystem = true;
-    let venue = Venue::open(options, config.shape(), Listener::default(), |_| {}).unwrap();
+    let venue = Venue::open(options, config.shape(), Listener::default(), &mut ()).unwrap();
     let layout = config.layout(&ringside::pipeline::plan::allowed_cores()).unwrap();
     let listener = Listener { device: Arc::clone(device), ..Listener::default() };
     venue.run(&layout, source, listener, &Control::default(), None).unwrap().subscriber

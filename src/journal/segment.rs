@@ -97,7 +97,9 @@ impl SegmentHeader {
     /// Reads the header of a file; `None` if the page is all zeros.
     fn read(path: &Path, file: &[u8], expected: Identity) -> Result<Option<Self>, JournalError> {
         let page = file.get(..PAGE_BYTES as usize).unwrap_or(file);
-        if page.iter().all(|&byte| byte == 0) {
+        // The first word is stored last: without it nobody has begun the segment, whatever else a power
+        // cut has left of a header that was being stored.
+        if page.iter().take(4).all(|&byte| byte == 0) {
             return Ok(None);
         }
         let corrupt = |detail: &str| JournalError::Corrupt {
@@ -307,8 +309,9 @@ impl WriteSegment {
         self.mapping.len()
     }
 
+    /// Begins the segment; like a frame, its header counts when its first four bytes are there.
     pub fn write_header(&mut self, header: &SegmentHeader) {
-        self.put(0, header.as_bytes());
+        self.store(0, header.as_bytes());
     }
 
     /// Stores a frame at an offset, its first four bytes last.

@@ -118,9 +118,8 @@ impl Tape {
         }
     }
 
-    /// Writes down in what a file differs from what is known of it. A frame's first word is stored last,
-    /// so there is a state before that. For a header we rely on its page not being written to the device
-    /// in the few nanoseconds of its store.
+    /// Writes down in what a file differs from what is known of it. The first word of a frame and of a
+    /// header is stored last, so there is a state before that.
     fn look_at(&mut self, name: &str, id: FileId) {
         let mut bytes = std::mem::take(&mut self.buffer);
         bytes.clear();
@@ -138,12 +137,10 @@ impl Tape {
             let mut after = *before;
             after[..page.len()].copy_from_slice(page);
             let first = (0..PAGE_BYTES).find(|&at| before[at] != after[at]).expect("they differ");
-            if index > 0 {
-                let word = first / 4 * 4..first / 4 * 4 + 4;
-                let mut half = after;
-                half[word.clone()].copy_from_slice(&before[word]);
-                self.change(Change::Store(id, index, Page::new(half)));
-            }
+            let word = first / 4 * 4..first / 4 * 4 + 4;
+            let mut half = after;
+            half[word.clone()].copy_from_slice(&before[word]);
+            self.change(Change::Store(id, index, Page::new(half)));
             self.change(Change::Store(id, index, Page::new(after)));
         }
         self.buffer = bytes;
