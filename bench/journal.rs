@@ -3,9 +3,12 @@
 //! `cargo bench --bench journal -- [--frames N] [--runs N] [--quick]`. Frames are 64-byte orders, sealed
 //! before the clock starts. The segments are prepared and in the page cache, as in a running venue.
 
+use hdrhistogram::Histogram;
+use memmap2::MmapRaw;
 use ringside::command::{Action, Command};
 use ringside::config::Config;
 use ringside::domain::{Nanos, OrderId, SeqNo, SessionId, SymbolId};
+use ringside::durability::Durability;
 use ringside::frame::{CommitMark, Frame, FrameKind};
 use ringside::journal::{self, JournalError, Lock, Options, Reader, Writer};
 use ringside::reason::Reason;
@@ -13,6 +16,7 @@ use ringside::replay::{Replay, replay};
 use ringside::report::Published;
 use ringside::report_order::Subscriber;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Frames a second that must be read and checked.
@@ -60,6 +64,17 @@ fn main() {
     }
     let ns = synced.as_nanos() as f64 / frames.min(200_000) as f64;
     println!("| append, fsync, a sync for each {BATCH} | {ns:.1} | {:.2} | |", 1e3 / ns);
+    let (stores, syncs) = beside_syncs(frames.min(1_000_000));
+    let at = |quantile| stores.value_at_quantile(quantile);
+    println!(
+        "\nA 128-byte append beside {syncs} syncs of another thread, {} appends: p50 {} ns, p99 {} ns, \
+         p99.9 {} ns, max {} µs.",
+        stores.len(),
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        stores.max() / 1000
+    );
     let mut recovery: Vec<Duration> = times.iter().map(|run| run[3]).collect();
     recovery.sort();
     let per_10m = recovery[runs / 2].as_secs_f64() * 1e7 / frames as f64;
@@ -154,6 +169,56 @@ fn synced_append(frames: &[Frame]) -> Duration {
     config.journal.any_filesystem = true;
     let options = config.journal_options(dir.path()).expect("the config is valid");
     append(&options, frames)
+}
+
+/// How long an append takes, in ns, while another thread syncs the same segment without a pause, from what
+/// it synced last to what is there. The segment is zeroed as for `fsync`.
+fn beside_syncs(frames: usize) -> (Histogram<u64>, u64) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let mut config = config();
+    config.journal.segment_bytes = (frames as u64 * 128 + (1 << 20)).next_multiple_of(4096);
+    config.journal.durability = "fsync".into();
+    config.journal.any_filesystem = true;
+    let mut options = config.journal_options(dir.path()).expect("the config is valid");
+    journal::prepare_ahead(&mut options, frames as u64 * 128).expect("there is space");
+    options.durability = Durability::Pagecache;
+    let mut writer = open(&options, dir.path());
+    let file =
+        std::fs::File::options().read(true).write(true).open(dir.path().join("00000001.seg"));
+    // Only synced, never looked at: the writer has a mapping of its own.
+    let map = MmapRaw::map_raw(&file.expect("the segment is there")).expect("it can be mapped");
+    let (written, stop) = (AtomicU64::new(4096), AtomicBool::new(false));
+    let mut times = Histogram::new(3).expect("three digits");
+    let syncs = std::thread::scope(|scope| {
+        let syncing = scope.spawn(|| {
+            let (mut synced, mut syncs) = (0, 0);
+            while !stop.load(Ordering::Relaxed) {
+                let to = written.load(Ordering::Relaxed);
+                map.flush_range(synced, to as usize - synced).expect("the device works");
+                synced = to as usize / 4096 * 4096;
+                syncs += 1;
+            }
+            syncs
+        });
+        let mut frame = Frame::default();
+        let mut crc = 0;
+        for seqno in 1..=frames as u64 {
+            frame.write(FrameKind::HashProbe, &[seqno; 6]);
+            crc = frame.seal(SeqNo(seqno), Nanos(seqno), crc);
+            let began = Instant::now();
+            writer.append(&frame).expect("there is space");
+            times.saturating_record(began.elapsed().as_nanos() as u64);
+            if seqno % 16 == 0 {
+                writer.commit().expect("nothing to sync");
+                written.store(4096 + seqno * 128, Ordering::Relaxed);
+            }
+            // A million a second, as the others have been.
+            while began.elapsed() < Duration::from_micros(1) {}
+        }
+        stop.store(true, Ordering::Relaxed);
+        syncing.join().expect("it does not panic")
+    });
+    (times, syncs)
 }
 
 fn open(options: &Options, dir: &Path) -> Writer {
