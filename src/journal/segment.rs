@@ -201,7 +201,9 @@ pub(super) fn is_begun(dir: &Path, number: u64) -> Result<bool, JournalError> {
 pub(super) fn last_set(bytes: &[u8]) -> Option<usize> {
     const BLOCK_BYTES: usize = 4096;
     let is_set = |block: &[u8]| block.iter().fold(0, |all, byte| all | byte) != 0;
-    let block = bytes.chunks(BLOCK_BYTES).rposition(is_set)?;
+    // Forwards, though the last is wanted: backwards the kernel would read page by page from the device.
+    let set = bytes.chunks(BLOCK_BYTES).enumerate().filter(|(_, block)| is_set(block));
+    let (block, _) = set.last()?;
     let from = block * BLOCK_BYTES;
     let to = bytes.len().min(from + BLOCK_BYTES);
     bytes[from..to].iter().rposition(|&byte| byte != 0).map(|at| from + at)
