@@ -72,10 +72,12 @@ fn run(options: &Options) -> Result<(), CliError> {
         }
     }
     if wanted("snapshots") {
-        let without =
-            Trial { workload: Workload::Million, ..Trial::new("pagecache", 200_000, 10.0) };
-        let with = Trial { snapshots: 1.0, ..without };
-        alternate(&[without, with], options)?;
+        // With all cores taken by the pipeline, and with one left for who takes snapshots.
+        for plan in ["auto", "single"] {
+            let trial = Trial::new("pagecache", 200_000, 10.0);
+            let without = Trial { workload: Workload::Million, plan, ..trial };
+            alternate(&[without, Trial { snapshots: 1.0, ..without }], options)?;
+        }
     }
     Ok(())
 }
@@ -87,20 +89,22 @@ struct Trial {
     rate: u64,
     seconds: f64,
     workload: Workload,
+    plan: &'static str,
     /// `snapshots.max_restart_seconds`.
     snapshots: f64,
 }
 
 impl Trial {
     fn new(durability: &'static str, rate: u64, seconds: f64) -> Self {
-        Trial { durability, rate, seconds, workload: Workload::W1, snapshots: 0.0 }
+        let workload = Workload::W1;
+        Trial { durability, rate, seconds, workload, plan: "auto", snapshots: 0.0 }
     }
 
     fn name(&self) -> String {
         match (self.workload, self.snapshots) {
             (Workload::W1, _) => format!("`{}`", self.durability),
-            (workload, 0.0) => format!("{workload}, no snapshots"),
-            (workload, _) => format!("{workload}, snapshots all the time"),
+            (workload, 0.0) => format!("{workload}, `{}`, no snapshots", self.plan),
+            (workload, _) => format!("{workload}, `{}`, snapshots all the time", self.plan),
         }
     }
 
@@ -108,6 +112,7 @@ impl Trial {
         let mut config = Config::for_bench();
         config.journal.durability = self.durability.into();
         config.snapshots.max_restart_seconds = self.snapshots;
+        config.pipeline.plan = self.plan.into();
         let seconds = if quick { self.seconds / 20.0 } else { self.seconds };
         let commands = (self.rate as f64 * seconds) as usize;
         let warmup = commands / 10;

@@ -159,11 +159,13 @@ impl Snapshotter {
         stop: &AtomicBool,
         mut say: impl FnMut(String),
     ) -> Result<(), SnapshotterError> {
-        const FRAMES: usize = 16 << 10;
+        // Little at a time: whoever shares the core gets it back after some hundred microseconds.
+        const FRAMES: usize = 1024;
         const PAUSE: Duration = Duration::from_millis(20);
         while !stop.load(Ordering::Relaxed) {
-            if self.follow(FRAMES)? == 0 {
-                std::thread::sleep(PAUSE);
+            match self.follow(FRAMES)? {
+                0 => std::thread::sleep(PAUSE),
+                _ => std::thread::yield_now(),
             }
             // Half of it, because the writer goes on while a snapshot is written.
             if self.restart() > policy.restart_max / 2

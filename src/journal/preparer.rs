@@ -248,7 +248,7 @@ fn prepare(options: &Options, number: u64, pace: &Pace) -> Prepared {
         segment.make_durable(device, &options.dir)?;
     }
     segment.named = durable;
-    segment.mapping().populate(0, segment.len());
+    segment.make_present(0, durable);
     Ok(segment)
 }
 

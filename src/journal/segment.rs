@@ -15,6 +15,7 @@
 use super::JournalError;
 use super::bus_error::{self, Listed};
 use super::device::{Device, Step, sync_dir};
+use super::toucher::LEAD_BYTES;
 use crate::frame::{FRAME_BYTES_MIN, Frame};
 use crate::planted::{Bug, planted};
 use memmap2::{Advice, Mmap, MmapRaw};
@@ -202,8 +203,8 @@ pub(super) fn last_set(bytes: &[u8]) -> Option<usize> {
     const BLOCK_BYTES: usize = 4096;
     let is_set = |block: &[u8]| block.iter().fold(0, |all, byte| all | byte) != 0;
     // Forwards, though the last is wanted: backwards the kernel would read page by page from the device.
-    let set = bytes.chunks(BLOCK_BYTES).enumerate().filter(|(_, block)| is_set(block));
-    let (block, _) = set.last()?;
+    let blocks = (0..).zip(bytes.chunks(BLOCK_BYTES));
+    let block = blocks.fold(None, |last, (i, block)| if is_set(block) { Some(i) } else { last })?;
     let from = block * BLOCK_BYTES;
     let to = bytes.len().min(from + BLOCK_BYTES);
     bytes[from..to].iter().rposition(|&byte| byte != 0).map(|at| from + at)
@@ -309,6 +310,15 @@ impl WriteSegment {
 
     pub fn len(&self) -> u64 {
         self.mapping.len()
+    }
+
+    /// Makes the pages from an offset on present and writable: all of them, or under `fsync` those that are
+    /// written first. To make a page writable is to make it dirty, and the kernel writes dirty pages back
+    /// after half a minute: a synced segment of zeros would go to the device once more, all at once, in
+    /// the way of the syncs.
+    pub fn make_present(&self, from: u64, durable: bool) {
+        let to = if durable { self.len().min(from + LEAD_BYTES) } else { self.len() };
+        self.mapping.populate(from / PAGE_BYTES * PAGE_BYTES, to);
     }
 
     /// Begins the segment; like a frame, its header counts when its first four bytes are there.

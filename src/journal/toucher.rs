@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How far it runs ahead, in bytes.
-const LEAD_BYTES: u64 = 8 << 20;
+pub(super) const LEAD_BYTES: u64 = 8 << 20;
 /// The lead grows by so many bytes at once, so that one call serves many pages.
 const STEP_BYTES: u64 = 256 << 10;
 /// From one look to the next while the writer moves, and when it has not moved for long.

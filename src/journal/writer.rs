@@ -365,7 +365,7 @@ struct Last {
 impl Last {
     fn open(options: &Options, end: Position, found: &Recovered) -> Result<Self, JournalError> {
         let mut segment = WriteSegment::open(&options.dir, end.segment)?;
-        segment.mapping().populate(0, segment.len());
+        segment.make_present(end.offset, options.durability == Durability::Fsync);
         segment.set_written(end.offset);
         if !found.clean && !planted(Bug::TailNotSyncedAgain) {
             redirty(options, &mut segment, end.offset)?;
