@@ -84,7 +84,7 @@ const TABLE: &[(&str, &[&str])] = &[
 const STAGES: &[(&str, &[&str])] = &[
     ("stage", &[]),
     ("sequencer", &["domain", "durability", "command", "frame", "reason"]),
-    ("journaler", &["frame", "journal"]),
+    ("journaler", &["domain", "frame", "journal"]),
     ("replicator", &["frame"]),
     ("matcher", &["frame", "report", "matching_shard"]),
     ("publisher", &["frame", "report", "report_order"]),

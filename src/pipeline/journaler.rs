@@ -3,6 +3,7 @@
 
 use super::sequencer::Control;
 use super::stage::{Consume, Fatal};
+use crate::domain::SeqNo;
 use crate::frame::{Frame, FrameKind, SetDurability};
 use crate::journal::{JournalError, Writer};
 use crate::planted::{Bug, planted};
@@ -12,13 +13,15 @@ use std::sync::atomic::Ordering;
 pub struct Journaler<'a> {
     writer: Writer,
     control: &'a Control,
+    /// What `control` was told last.
+    synced: SeqNo,
     failed: Option<Fatal>,
 }
 
 impl<'a> Journaler<'a> {
     /// A stage that appends to a journal.
     pub fn new(writer: Writer, control: &'a Control) -> Self {
-        Journaler { writer, control, failed: None }
+        Journaler { writer, control, synced: SeqNo(0), failed: None }
     }
 
     /// The writer, when all is done.
@@ -69,7 +72,12 @@ impl Consume<Frame> for Journaler<'_> {
         if !planted(Bug::ReleasedBeforeSynced) {
             self.writer.commit().map_err(|error| Fatal(format!("journal: {error}")))?;
         }
-        self.control.synced.store(self.writer.synced().0, Ordering::Relaxed);
+        let synced = self.writer.synced();
+        if synced != self.synced {
+            // Only then: the line is shared with stages on other cores.
+            self.control.synced.store(synced.0, Ordering::Relaxed);
+            self.synced = synced;
+        }
         Ok(())
     }
 }
