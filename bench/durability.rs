@@ -111,6 +111,7 @@ impl Trial {
     fn run(&self, quick: bool) -> Result<Outcome, CliError> {
         let mut config = Config::for_bench();
         config.journal.durability = self.durability.into();
+        config.journal.any_filesystem = true;
         config.snapshots.max_restart_seconds = self.snapshots;
         config.pipeline.plan = self.plan.into();
         let seconds = if quick { self.seconds / 20.0 } else { self.seconds };
