@@ -109,9 +109,13 @@ impl Snapshotter {
         self.follower.place().seqno
     }
 
-    /// How long a restart would take now.
-    pub fn restart(&self) -> Duration {
-        self.pace.restart(self.seqno().0 - self.taken.0)
+    /// Whether a snapshot should be taken: to replay what came after the last one would take half of the time
+    /// that loading it leaves, because the writer goes on meanwhile. Where loading leaves next to nothing, half of
+    /// its own time: snapshots without a pause would help nobody.
+    fn is_due(&self, restart_max: Duration) -> bool {
+        let Pace { load, .. } = self.pace;
+        let left = restart_max.saturating_sub(load).max(load);
+        self.pace.replay(self.seqno().0 - self.taken.0) > left / 2
     }
 
     /// Takes a snapshot of the venue after [`seqno`](Self::seqno): the journal up to there is synced, the
@@ -167,8 +171,7 @@ impl Snapshotter {
                 0 => std::thread::sleep(PAUSE),
                 _ => std::thread::yield_now(),
             }
-            // Half of it, because the writer goes on while a snapshot is written.
-            if self.restart() > policy.restart_max / 2
+            if self.is_due(policy.restart_max)
                 && let Some(stored) = self.take()?
             {
                 say(stored.to_string());
@@ -229,9 +232,9 @@ impl Default for Pace {
 }
 
 impl Pace {
-    fn restart(&self, commands: u64) -> Duration {
+    fn replay(&self, commands: u64) -> Duration {
         let seconds = self.replaying.as_secs_f64() / self.replayed as f64 * commands as f64;
-        self.load + Duration::from_secs_f64(seconds)
+        Duration::from_secs_f64(seconds)
     }
 }
 

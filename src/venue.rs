@@ -118,8 +118,11 @@ impl Venue {
         let mut frame = Frame::default();
         frame.write(FrameKind::EpochStart, &writer.epoch_start());
         let crc = writer.append_bookkeeping(SystemClock.now(), frame)?;
-        // In every mode: if the first page of a run could be lost, nobody would know its mode.
-        writer.sync_all()?;
+        match found.end {
+            Some(_) => writer.commit()?,
+            // In every mode: if the first page of a journal could be lost, nobody would know its mode.
+            None => writer.sync_all()?,
+        }
         replay.frame(&frame)?;
         restart.notes.extend(found.notes());
         restart.notes.extend_from_slice(writer.notes());

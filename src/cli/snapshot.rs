@@ -34,7 +34,7 @@ fn take(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
     let identity = venue::identity(config.matching_hash());
     let say = |what: String| eprintln!("ringside: {what}");
     let began = Instant::now();
-    let mut snapshotter = Snapshotter::open(dir.clone(), identity, config.engine.orders, say)?;
+    let mut snapshotter = Snapshotter::open(dir, identity, config.engine.orders, say)?;
     while snapshotter.follow(usize::MAX)? > 0 {}
     let seqno = snapshotter.seqno();
     let stored = snapshotter.take()?;
@@ -43,8 +43,8 @@ fn take(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
         (Some(stored), true) => {
             let snapshot = json!({
                 "schema_version": SCHEMA_VERSION, "seqno": seqno.0, "path": stored.path,
-                "bytes": stored.bytes, "orders": stored.orders, "state_hash": format!("{:032x}", stored.state),
-                "seconds": seconds,
+                "bytes": stored.bytes, "orders": stored.orders,
+                "state_hash": format!("{:032x}", stored.state), "seconds": seconds,
             });
             println!("{snapshot:#}");
         }
