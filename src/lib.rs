@@ -21,6 +21,7 @@ pub mod loadgen;
 pub mod matching_shard;
 pub mod pipeline;
 pub mod planted;
+pub mod protocol;
 pub mod reason;
 pub mod replay;
 pub mod report;

@@ -55,6 +55,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "used_ids",
         ],
     ),
+    ("protocol", &[]),
     ("gateway", &["domain", "durability", "reason", "command", "report", "used_ids"]),
     ("loadgen", &["domain", "reason", "command"]),
     (

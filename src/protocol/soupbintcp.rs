@@ -1,0 +1,193 @@
+//! SoupBinTCP 3.00, 4.00 and 4.10: packets over TCP, numbered in one direction.
+//!
+//! ```text
+//!  0              2      3
+//! ┌──────────────┬──────┬────────────────
+//! │ length n + 1 │ type │ payload, n bytes
+//! └──────────────┴──────┴────────────────
+//! ```
+//!
+//! The server's sequenced packets carry no number: both sides count them from the number in the login answer.
+
+use super::{Malformed, decimal, padded, unpadded};
+
+/// Packet types.
+pub mod packet {
+    /// Either side: text that is ignored.
+    pub const DEBUG: u8 = b'+';
+    /// Client: login request.
+    pub const LOGIN_REQUEST: u8 = b'L';
+    /// Server: login accepted.
+    pub const LOGIN_ACCEPTED: u8 = b'A';
+    /// Server: login rejected.
+    pub const LOGIN_REJECTED: u8 = b'J';
+    /// Server: a message with a number.
+    pub const SEQUENCED: u8 = b'S';
+    /// Either side: a message without a number.
+    pub const UNSEQUENCED: u8 = b'U';
+    /// Server: nothing to say.
+    pub const SERVER_HEARTBEAT: u8 = b'H';
+    /// Client: nothing to say.
+    pub const CLIENT_HEARTBEAT: u8 = b'R';
+    /// Client: logs out.
+    pub const LOGOUT: u8 = b'O';
+    /// Server: the session has ended.
+    pub const END_OF_SESSION: u8 = b'Z';
+}
+
+/// Login rejected: not authorised.
+pub const NOT_AUTHORIZED: u8 = b'A';
+/// Login rejected: no such session, or a number that it has not reached.
+pub const SESSION_NOT_AVAILABLE: u8 = b'S';
+
+/// Bytes before the payload: length and type.
+pub const PREFIX_BYTES: usize = 3;
+
+/// A packet in a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// Its type, see [`packet`].
+    pub packet_type: u8,
+    /// What it carries.
+    pub payload: &'a [u8],
+}
+
+/// The first packet in `bytes` and its length on the wire. `Ok(None)` if it is not whole yet. An error if it
+/// has no type, or is longer on the wire than `bytes_max`.
+#[inline]
+pub fn split_packet(
+    bytes: &[u8],
+    bytes_max: usize,
+) -> Result<Option<(Packet<'_>, usize)>, Malformed> {
+    let Some((length, rest)) = bytes.split_first_chunk::<2>() else { return Ok(None) };
+    let length = usize::from(u16::from_be_bytes(*length));
+    if length == 0 {
+        return Err(Malformed::Empty);
+    }
+    if 2 + length > bytes_max {
+        let message_type = rest.first().copied().unwrap_or(b'?');
+        return Err(Malformed::Length { message_type, bytes: 2 + length });
+    }
+    let Some(packet) = rest.get(..length) else { return Ok(None) };
+    Ok(Some((Packet { packet_type: packet[0], payload: &packet[1..] }, 2 + length)))
+}
+
+/// What comes before the payload of a packet; without a payload it is the whole packet.
+///
+/// # Panics
+///
+/// If the payload has more than 65,534 bytes.
+#[inline]
+pub fn prefix(packet_type: u8, payload_bytes: usize) -> [u8; PREFIX_BYTES] {
+    let length = u16::try_from(payload_bytes + 1).expect("a payload has at most 65,534 bytes");
+    let [high, low] = length.to_be_bytes();
+    [high, low, packet_type]
+}
+
+/// Appends a packet.
+///
+/// # Panics
+///
+/// If the payload has more than 65,534 bytes.
+pub fn write_packet(packet_type: u8, payload: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&prefix(packet_type, payload.len()));
+    out.extend_from_slice(payload);
+}
+
+/// A login request. Texts are printable ASCII.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Who, 6 bytes at most, in capitals: case does not matter.
+    pub user: String,
+    /// 10 bytes at most; case does not matter.
+    pub password: String,
+    /// The session, 10 bytes at most; empty for the current one.
+    pub session: String,
+    /// The next number that the client wants; 0 for the most recent one.
+    pub number: u64,
+    /// 4.10: after how many milliseconds of silence the client takes the server for dead, 99,999 at most.
+    pub heartbeat_timeout_ms: Option<u32>,
+}
+
+impl Login {
+    const BYTES: usize = 46;
+    const BYTES_4_10: usize = 51;
+
+    /// Reads the payload of a login request. Texts and numbers may be justified to either side.
+    pub fn parse(payload: &[u8]) -> Result<Login, Malformed> {
+        let unreadable = Malformed::Field(packet::LOGIN_REQUEST);
+        let text =
+            |from: usize, to: usize| unpadded(&payload[from..to]).map(str::trim).ok_or(unreadable);
+        let heartbeat_timeout_ms = match payload.len() {
+            Self::BYTES => None,
+            Self::BYTES_4_10 => {
+                let ms = text(46, 51)?;
+                let ms = decimal(ms).and_then(|ms| u32::try_from(ms).ok());
+                Some(ms.ok_or(unreadable)?)
+            }
+            bytes => {
+                return Err(Malformed::Length { message_type: packet::LOGIN_REQUEST, bytes });
+            }
+        };
+        let number = match text(26, 46)? {
+            "" => 0,
+            digits => decimal(digits).ok_or(unreadable)?,
+        };
+        Ok(Login {
+            user: text(0, 6)?.to_ascii_uppercase(),
+            password: text(6, 16)?.to_string(),
+            session: text(16, 26)?.to_string(),
+            number,
+            heartbeat_timeout_ms,
+        })
+    }
+
+    /// The payload; `None` if something is too long or no printable ASCII.
+    pub fn payload(&self) -> Option<Vec<u8>> {
+        let mut payload = Vec::with_capacity(Self::BYTES_4_10);
+        payload.extend_from_slice(&padded::<6>(&self.user)?);
+        payload.extend_from_slice(&padded::<10>(&self.password)?);
+        payload.extend_from_slice(&padded::<10>(&format!("{:>10}", self.session))?);
+        payload.extend_from_slice(format!("{:>20}", self.number).as_bytes());
+        if let Some(ms) = self.heartbeat_timeout_ms {
+            payload.extend_from_slice(&padded::<5>(&format!("{ms:>5}"))?);
+        }
+        Some(payload)
+    }
+}
+
+/// The answer to a login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginAccepted {
+    /// The session, printable ASCII, 10 bytes at most.
+    pub session: String,
+    /// The number of the next sequenced packet.
+    pub number: u64,
+}
+
+impl LoginAccepted {
+    const BYTES: usize = 30;
+
+    /// Reads the payload. Session and number may be justified to either side.
+    pub fn parse(payload: &[u8]) -> Result<LoginAccepted, Malformed> {
+        let unreadable = Malformed::Field(packet::LOGIN_ACCEPTED);
+        if payload.len() != Self::BYTES {
+            let bytes = payload.len();
+            return Err(Malformed::Length { message_type: packet::LOGIN_ACCEPTED, bytes });
+        }
+        let text = |field| unpadded(field).map(str::trim).ok_or(unreadable);
+        let number = decimal(text(&payload[10..])?).ok_or(unreadable)?;
+        Ok(LoginAccepted { session: text(&payload[..10])?.to_string(), number })
+    }
+
+    /// The payload, right-justified.
+    ///
+    /// # Panics
+    ///
+    /// If the session is too long.
+    pub fn payload(&self) -> Vec<u8> {
+        let payload = format!("{:>10}{:>20}", self.session, self.number).into_bytes();
+        assert!(payload.len() == Self::BYTES, "a session has at most 10 bytes");
+        payload
+    }
+}
