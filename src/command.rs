@@ -7,10 +7,12 @@
 //! reduce     │ id             │ quantity       │
 //! cancel     │ id             │
 //! ```
+//!
+//! What came over the network has a second line, [`ClientFields`].
 
 use crate::domain::{
-    FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SeqNo,
-    SessionId, Side, SymbolId, Tick, TimeInForce,
+    Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderType, PostOnly, Price,
+    Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId, Tick, TimeInForce,
 };
 use crate::durability::Durability;
 use crate::frame::{Frame, FrameKind, SetDurability};
@@ -26,8 +28,9 @@ pub struct Command {
     /// one and for commands that concern the whole venue.
     pub symbol: SymbolId,
     /// What the gateway found, journaled with the command so that no replay has to find it again.
-    /// On an enter, a replace or a definition: the reason why it must be refused. On a reduce or a
-    /// cancel: the reason to give if the order is not live.
+    /// On a reduce, a modify or a cancel: the reason to give if the order is not live. On a mass cancel: the
+    /// cause of its cancels if that is not the mass cancel itself, or the reason why it must be refused. On
+    /// all others: the reason why it must be refused.
     pub verdict: Reason,
     /// What to do.
     pub action: Action,
@@ -63,6 +66,31 @@ pub enum Action {
     },
     /// The end of every order that matches.
     MassCancel(MassCancel),
+    /// Another sell marking, a lower total quantity, or both; the order keeps its priority.
+    Modify {
+        /// The order.
+        id: OrderId,
+        /// The side that it is marked with from here on, if that changes; buys stay buys.
+        side: Option<Side>,
+        /// The new total (executed and open), if that changes; one that is no reduction changes nothing.
+        quantity: Option<Quantity>,
+    },
+    /// Whether a session may enter orders.
+    SetOrderEntry {
+        /// The id that the request used up.
+        id: OrderId,
+        /// Whether it may.
+        enabled: bool,
+    },
+    /// A session asks which id it may use next.
+    AccountQuery {
+        /// The id.
+        next: OrderId,
+    },
+    /// The trading day begins or ends.
+    TradingDay(DayEvent),
+    /// A trade is taken back.
+    BreakTrade(BreakTrade),
     /// A new instrument, `Command::symbol`.
     DefineSymbol(DefineSymbol),
     /// A new session, `Command::session`.
@@ -71,6 +99,8 @@ pub enum Action {
         name: Name,
         /// The firm of its orders if they name none.
         firm: FirmId,
+        /// What it is for.
+        role: Role,
     },
     /// A new firm.
     DefineFirm {
@@ -106,12 +136,18 @@ pub struct Enter {
     pub post_only: PostOnly,
     /// What happens when it would trade with its own firm or group.
     pub self_trade: SelfTrade,
+    /// In what capacity the firm trades.
+    pub capacity: Capacity,
+    /// Whether market data shows the firm's name with it.
+    pub attributed: bool,
 }
 
 /// Which orders a mass cancel ends: those for which every given field matches. The instrument is
 /// `Command::symbol`, [`SymbolId::NONE`] for all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MassCancel {
+    /// The id that the request used up; zero for none.
+    pub id: OrderId,
     /// Orders of this session.
     pub session: Option<SessionId>,
     /// Orders of this firm.
@@ -120,6 +156,59 @@ pub struct MassCancel {
     pub group: Option<u16>,
     /// `true`: bids, `false`: offers.
     pub buy: Option<bool>,
+}
+
+/// A trade that is taken back. All that has to be told is in it, because the orders may be long gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BreakTrade {
+    /// The trade.
+    pub match_number: MatchNumber,
+    /// The order that rested, then the one that came.
+    pub sides: [TradeSide; 2],
+}
+
+/// One side of a trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct TradeSide {
+    /// The session's id of the order.
+    pub id: OrderId,
+    /// The session.
+    pub session: SessionId,
+    /// The client's text on the order, [`ClientFields::text`].
+    pub text: [u8; ClientFields::TEXT_BYTES],
+    /// Zero.
+    pub zero: [u8; 6],
+}
+
+/// The second line of a command that came over the network: what its client must be told again, and no
+/// matcher needs.
+///
+/// ```text
+///  0           14    15        16         17       18       19         20
+/// ┌───────────┬─────┬─────────┬──────────┬────────┬────────┬──────────┬──────────────────────────
+/// │ text      │ tif │ display │ capacity │ sweep  │ cross  │ tag bytes│ tags, then zeros …
+/// └───────────┴─────┴─────────┴──────────┴────────┴────────┴──────────┴──────────────────────────
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ClientFields {
+    /// The client's own text (OUCH `ClOrdID`), padded with spaces.
+    pub text: [u8; ClientFields::TEXT_BYTES],
+    /// OUCH `TimeInForce`.
+    pub tif: u8,
+    /// OUCH `Display`.
+    pub display: u8,
+    /// OUCH `Capacity`.
+    pub capacity: u8,
+    /// OUCH `InterMarketSweepEligibility`.
+    pub sweep: u8,
+    /// OUCH `CrossType`.
+    pub cross: u8,
+    /// How many bytes of `tags` are used.
+    pub tag_bytes: u8,
+    /// The tagged values as they came.
+    pub tags: [u8; ClientFields::TAG_BYTES_MAX],
 }
 
 /// A new instrument.
@@ -158,6 +247,11 @@ impl Action {
             Action::Replace { .. } => FrameKind::Replace,
             Action::Cancel { .. } => FrameKind::Cancel,
             Action::MassCancel(_) => FrameKind::MassCancel,
+            Action::Modify { .. } => FrameKind::Modify,
+            Action::SetOrderEntry { .. } => FrameKind::SetOrderEntry,
+            Action::AccountQuery { .. } => FrameKind::AccountQuery,
+            Action::TradingDay(_) => FrameKind::TradingDay,
+            Action::BreakTrade(_) => FrameKind::BreakTrade,
             Action::DefineSymbol(_) => FrameKind::DefineSymbol,
             Action::DefineSession { .. } => FrameKind::DefineSession,
             Action::DefineFirm { .. } => FrameKind::DefineFirm,
@@ -169,7 +263,7 @@ impl Action {
 /// Whether every shard has a part in such a command.
 #[inline]
 pub fn is_venue_wide(kind: FrameKind, symbol: SymbolId) -> bool {
-    kind == FrameKind::MassCancel && symbol == SymbolId::NONE
+    kind == FrameKind::TradingDay || kind == FrameKind::MassCancel && symbol == SymbolId::NONE
 }
 
 /// Whether such a command names an instrument, a session or a firm.
@@ -189,7 +283,7 @@ struct EnterBody {
     side: Side,
     order_type: OrderType,
     tif: TimeInForce,
-    /// Post-only in the low two bits, self-trade mode above.
+    /// Post-only in the low two bits, then self-trade mode (3), capacity (2) and whether it is attributed.
     options: u8,
 }
 
@@ -218,11 +312,49 @@ struct CancelBody {
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 struct MassCancelBody {
+    id: u64,
     /// Bits 0 to 3: session, firm, group, side are given; bit 4: the side is buy.
     given: u32,
     session: u32,
     firm: u16,
     group: u16,
+    zero: u32,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct ModifyBody {
+    id: u64,
+    quantity: u64,
+    /// Bits 0 and 1: side and quantity are given.
+    given: u32,
+    side: u32,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct SetOrderEntryBody {
+    id: u64,
+    enabled: u64,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct AccountQueryBody {
+    next: u64,
+}
+
+#[derive(TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct TradingDayBody {
+    event: DayEvent,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct BreakTradeBody {
+    match_number: u64,
+    sides: [TradeSide; 2],
 }
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -241,10 +373,32 @@ struct DefineSymbolBody {
 struct DefineNameBody {
     name: Name,
     firm: u16,
-    zero: [u16; 3],
+    role: u16,
+    zero: [u16; 2],
 }
 
 const _: () = assert!(size_of::<EnterBody>() == 32 && size_of::<ReplaceBody>() == 32);
+const _: () = assert!(size_of::<ClientFields>() == 64 && size_of::<TradeSide>() == 32);
+
+impl ClientFields {
+    /// The length of a client's text.
+    pub const TEXT_BYTES: usize = 14;
+    /// Room for tagged values.
+    pub const TAG_BYTES_MAX: usize = 44;
+
+    /// Those of a command; `None` if it has none. A long body has its bytes in the same place: only the kinds
+    /// that clients send can have a second line.
+    pub fn of(frame: &Frame) -> Option<&ClientFields> {
+        let sent_by_clients = (frame.kind()? as u8) < FrameKind::DefineSymbol as u8;
+        frame.line().filter(|_| sent_by_clients)
+    }
+
+    /// The tagged values as they came.
+    #[inline]
+    pub fn tags(&self) -> &[u8] {
+        &self.tags[..usize::from(self.tag_bytes).min(Self::TAG_BYTES_MAX)]
+    }
+}
 
 impl Command {
     /// Writes the command into a frame; [`Frame::seal`] completes it.
@@ -262,7 +416,10 @@ impl Command {
                     side: e.side,
                     order_type: e.order_type,
                     tif: e.tif,
-                    options: e.post_only as u8 | (e.self_trade as u8) << 2,
+                    options: e.post_only as u8
+                        | (e.self_trade as u8) << 2
+                        | (e.capacity as u8) << 5
+                        | u8::from(e.attributed) << 7,
                 },
             ),
             Action::Reduce { id, quantity } => {
@@ -274,6 +431,29 @@ impl Command {
             ),
             Action::Cancel { id } => frame.write(FrameKind::Cancel, &CancelBody { id: id.0 }),
             Action::MassCancel(m) => frame.write(FrameKind::MassCancel, &mass_cancel_body(m)),
+            Action::Modify { id, side, quantity } => frame.write(
+                FrameKind::Modify,
+                &ModifyBody {
+                    id: id.0,
+                    quantity: quantity.unwrap_or_default().0,
+                    given: u32::from(side.is_some()) | u32::from(quantity.is_some()) << 1,
+                    side: side.map_or(0, |side| side as u32),
+                },
+            ),
+            Action::SetOrderEntry { id, enabled } => frame.write(
+                FrameKind::SetOrderEntry,
+                &SetOrderEntryBody { id: id.0, enabled: enabled.into() },
+            ),
+            Action::AccountQuery { next } => {
+                frame.write(FrameKind::AccountQuery, &AccountQueryBody { next: next.0 })
+            }
+            Action::TradingDay(event) => {
+                frame.write(FrameKind::TradingDay, &TradingDayBody { event })
+            }
+            Action::BreakTrade(b) => frame.write(
+                FrameKind::BreakTrade,
+                &BreakTradeBody { match_number: b.match_number.0, sides: b.sides },
+            ),
             Action::DefineSymbol(d) => frame.write(
                 FrameKind::DefineSymbol,
                 &DefineSymbolBody {
@@ -285,12 +465,14 @@ impl Command {
                     tick_scale: u32::from(d.tick.scale),
                 },
             ),
-            Action::DefineSession { name, firm } => frame.write(
+            Action::DefineSession { name, firm, role } => frame.write(
                 FrameKind::DefineSession,
-                &DefineNameBody { name, firm: firm.0, zero: [0; 3] },
+                &DefineNameBody { name, firm: firm.0, role: role as u16, zero: [0; 2] },
             ),
-            Action::DefineFirm { firm, name } => frame
-                .write(FrameKind::DefineFirm, &DefineNameBody { name, firm: firm.0, zero: [0; 3] }),
+            Action::DefineFirm { firm, name } => frame.write(
+                FrameKind::DefineFirm,
+                &DefineNameBody { name, firm: firm.0, role: 0, zero: [0; 2] },
+            ),
             Action::SetDurability(durability) => {
                 frame.write(FrameKind::SetDurability, &SetDurability { durability })
             }
@@ -317,7 +499,9 @@ impl Command {
                     order_type: b.order_type,
                     tif: b.tif,
                     post_only: PostOnly::from_code(b.options & 3)?,
-                    self_trade: SelfTrade::from_code(b.options >> 2)?,
+                    self_trade: SelfTrade::from_code(b.options >> 2 & 7)?,
+                    capacity: Capacity::from_code(b.options >> 5 & 3)?,
+                    attributed: b.options >> 7 != 0,
                 })
             }
             FrameKind::Reduce => {
@@ -338,6 +522,28 @@ impl Command {
                 Action::Cancel { id: OrderId(b.id) }
             }
             FrameKind::MassCancel => Action::MassCancel(mass_cancel(frame.body()?)),
+            FrameKind::Modify => {
+                let b: &ModifyBody = frame.body()?;
+                let side = Side::from_code(u8::try_from(b.side).ok()?)?;
+                Action::Modify {
+                    id: OrderId(b.id),
+                    side: (b.given & 1 != 0).then_some(side),
+                    quantity: (b.given & 2 != 0).then_some(Quantity(b.quantity)),
+                }
+            }
+            FrameKind::SetOrderEntry => {
+                let b: &SetOrderEntryBody = frame.body()?;
+                Action::SetOrderEntry { id: OrderId(b.id), enabled: b.enabled != 0 }
+            }
+            FrameKind::AccountQuery => {
+                Action::AccountQuery { next: OrderId(frame.body::<AccountQueryBody>()?.next) }
+            }
+            FrameKind::TradingDay => Action::TradingDay(frame.body::<TradingDayBody>()?.event),
+            FrameKind::BreakTrade => {
+                let b: &BreakTradeBody = frame.body()?;
+                let match_number = MatchNumber(b.match_number);
+                Action::BreakTrade(BreakTrade { match_number, sides: b.sides })
+            }
             FrameKind::DefineSymbol => {
                 let b: &DefineSymbolBody = frame.body()?;
                 let scale = u8::try_from(b.tick_scale).ok()?;
@@ -351,7 +557,8 @@ impl Command {
             }
             FrameKind::DefineSession => {
                 let b: &DefineNameBody = frame.body()?;
-                Action::DefineSession { name: b.name, firm: FirmId(b.firm) }
+                let role = Role::from_code(u8::try_from(b.role).ok()?)?;
+                Action::DefineSession { name: b.name, firm: FirmId(b.firm), role }
             }
             FrameKind::DefineFirm => {
                 let b: &DefineNameBody = frame.body()?;
@@ -390,16 +597,19 @@ fn mass_cancel_body(m: MassCancel) -> MassCancelBody {
         | u32::from(m.buy.is_some()) << 3
         | u32::from(m.buy == Some(true)) << 4;
     MassCancelBody {
+        id: m.id.0,
         given,
         session: m.session.unwrap_or_default().0,
         firm: m.firm.unwrap_or_default().0,
         group: m.group.unwrap_or_default(),
+        zero: 0,
     }
 }
 
 fn mass_cancel(b: &MassCancelBody) -> MassCancel {
     let given = |bit: u32| b.given & (1 << bit) != 0;
     MassCancel {
+        id: OrderId(b.id),
         session: given(0).then_some(SessionId(b.session)),
         firm: given(1).then_some(FirmId(b.firm)),
         group: given(2).then_some(b.group),
@@ -424,13 +634,22 @@ mod tests {
             tif: TimeInForce::Fok,
             post_only: PostOnly::Slide,
             self_trade: SelfTrade::CancelSmallest,
+            capacity: Capacity::Riskless,
+            attributed: true,
         };
         let name = Name::new("ABCDEFGHIJKLMNOP").unwrap();
         let all = MassCancel {
+            id: OrderId(77),
             session: Some(SessionId(1)),
             firm: Some(FirmId(2)),
             group: Some(3),
             buy: Some(true),
+        };
+        let side = TradeSide {
+            id: OrderId(3),
+            session: SessionId(4),
+            text: *b"some text     ",
+            zero: [0; 6],
         };
         vec![
             Action::Enter(enter),
@@ -451,8 +670,14 @@ mod tests {
                 collar_bps: 500,
                 reference: Price(9),
             }),
-            Action::DefineSession { name, firm: FirmId(1) },
+            Action::DefineSession { name, firm: FirmId(1), role: Role::VenueDropCopy },
             Action::DefineFirm { firm: FirmId(1), name },
+            Action::Modify { id: OrderId(5), side: Some(Side::Short), quantity: None },
+            Action::Modify { id: OrderId(5), side: None, quantity: Some(Quantity(6)) },
+            Action::SetOrderEntry { id: OrderId(5), enabled: true },
+            Action::AccountQuery { next: OrderId(9) },
+            Action::TradingDay(DayEvent::End),
+            Action::BreakTrade(BreakTrade { match_number: MatchNumber(8), sides: [side; 2] }),
         ]
     }
 
@@ -482,6 +707,33 @@ mod tests {
             let (session, symbol) = (SessionId(1), SymbolId(1));
             Command { session, symbol, verdict: Reason::None, action: *action }.encode(&mut frame);
             assert_eq!(frame.bytes().len(), 64, "{action:?}");
+        }
+    }
+
+    #[test]
+    fn a_second_line_leaves_the_command_as_it_is() {
+        let fields = ClientFields {
+            text: *b"order 7       ",
+            tif: b'0',
+            display: b'A',
+            capacity: b'P',
+            sweep: b'N',
+            cross: b'N',
+            tag_bytes: 3,
+            tags: [7; ClientFields::TAG_BYTES_MAX],
+        };
+        for action in &samples()[..6] {
+            let (session, symbol) = (SessionId(1), SymbolId(1));
+            let command = Command { session, symbol, verdict: Reason::None, action: *action };
+            let mut frame = Frame::default();
+            command.encode(&mut frame);
+            assert_eq!(frame.line::<ClientFields>(), None);
+            frame.append_line(&fields);
+            frame.seal(SeqNo(1), Nanos(2), 3);
+            let frame = Frame::read(frame.bytes()).unwrap();
+            assert_eq!(Command::decode(&frame), Some(command));
+            assert_eq!(ClientFields::of(&frame), Some(&fields));
+            assert_eq!(fields.tags(), [7; 3]);
         }
     }
 

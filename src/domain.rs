@@ -197,6 +197,44 @@ byte_enum! {
     }
 }
 
+byte_enum! {
+    /// In what capacity a firm trades.
+    Capacity {
+        /// Not said, or none of the others.
+        Other = 0 "other",
+        /// For a customer.
+        Agency = 1 "agency",
+        /// For itself.
+        Principal = 2 "principal",
+        /// For itself, to fill a customer's order.
+        Riskless = 3 "riskless",
+    }
+}
+
+byte_enum! {
+    /// What a session is for.
+    Role {
+        /// Commands from a file: its reports are lines.
+        File = 0 "file",
+        /// Order entry over the network: its reports are a numbered stream.
+        OrderEntry = 1 "order_entry",
+        /// A read-only stream of all that its firm is told.
+        FirmDropCopy = 2 "firm_drop_copy",
+        /// A read-only stream of all that anybody is told.
+        VenueDropCopy = 3 "venue_drop_copy",
+    }
+}
+
+byte_enum! {
+    /// What happens to the trading day.
+    DayEvent {
+        /// It begins.
+        Start = 1 "start_of_day",
+        /// It ends: day orders expire, nothing can be entered any more.
+        End = 2 "end_of_day",
+    }
+}
+
 /// A short ASCII name (of a symbol, session or firm), padded with zeros.
 #[derive(
     Clone,

@@ -43,6 +43,12 @@ byte_enum! {
         Cancel = 4 "cancel",
         /// The end of many orders.
         MassCancel = 5 "mass_cancel",
+        /// Another sell marking, a lower total quantity, or both; keeps priority.
+        Modify = 6 "modify",
+        /// Whether a session may enter orders.
+        SetOrderEntry = 7 "set_order_entry",
+        /// A session asks which id it may use next.
+        AccountQuery = 8 "account_query",
         /// A new instrument.
         DefineSymbol = 16 "define_symbol",
         /// A new session.
@@ -51,6 +57,10 @@ byte_enum! {
         DefineFirm = 18 "define_firm",
         /// Another durability mode.
         SetDurability = 19 "set_durability",
+        /// The trading day begins or ends.
+        TradingDay = 20 "trading_day",
+        /// A trade is taken back.
+        BreakTrade = 21 "break_trade",
         /// A writer began to append: the first frame of each of its runs.
         EpochStart = 128 "epoch_start",
         /// Everything up to a sequence number was committed when this was written.
@@ -145,6 +155,27 @@ impl Frame {
         self.header.crc = if planted(Bug::ChecksumNotChained) { 0 } else { previous };
         self.header.crc = crc32c::crc32c(self.bytes());
         self.header.crc
+    }
+
+    /// Puts a second line behind a body that fits the first: what a client must be told again and no matcher
+    /// needs. [`Frame::seal`] comes after it.
+    #[inline]
+    pub fn append_line<L: IntoBytes + Immutable>(&mut self, line: &L) {
+        const { assert!(size_of::<L>() == FRAME_BYTES_MIN) };
+        assert_eq!(
+            usize::from(self.header.length),
+            FRAME_BYTES_MIN,
+            "the body fits the first line"
+        );
+        self.header.length = FRAME_BYTES_MAX as u16;
+        self.body[FRAME_BYTES_MIN - HEADER_BYTES..].copy_from_slice(line.as_bytes());
+    }
+
+    /// The second line, read as `L`; `None` if there is none, or its bytes are no such line.
+    #[inline]
+    pub fn line<L: TryFromBytes + KnownLayout + Immutable>(&self) -> Option<&L> {
+        let long = usize::from(self.header.length) == FRAME_BYTES_MAX;
+        L::try_ref_from_bytes(&self.body[FRAME_BYTES_MIN - HEADER_BYTES..]).ok().filter(|_| long)
     }
 
     /// Makes this frame the same as another, whose bytes behind its length are left out.

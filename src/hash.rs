@@ -32,7 +32,7 @@ pub fn of_fields(fields: [u64; 6]) -> u128 {
 }
 
 /// The same for what nearly every command changes, in half the time: two pairs that say what it is,
-/// what marks it (less than 2^48), and two amounts that change. The last product ties the amounts to the rest, so
+/// what marks it (less than 2^53), and two amounts that change. The last product ties the amounts to the rest, so
 /// that a quantity cannot move from one order to another unseen.
 #[inline(always)]
 pub fn of_order(pairs: [[u64; 2]; 2], marks: u64, amounts: [u64; 2]) -> u128 {
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn no_two_fields_of_an_order_make_up_for_each_other() {
         let hash_of = |[a, b, c, d, e, f, g]: [u64; 7]| of_order([[a, b], [c, d]], e, [f, g]);
-        let bits = |field| if field == 4 { 0..48 } else { 0..64 };
+        let bits = |field| if field == 4 { 0..53 } else { 0..64 };
         for base in [[1u64, 2, 3, 4, 5, 6, 7], [1, 0, 1, 0, 0, 1, 0], [9; 7]] {
             let mut seen = HashSet::from([hash_of(base)]);
             for i in 0..7 {

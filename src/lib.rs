@@ -8,11 +8,14 @@
 //! A program that only wants an order book uses [`engine`] directly.
 
 pub mod cli;
+pub mod client;
 pub mod command;
 pub mod config;
+pub mod directory;
 pub mod domain;
 pub mod durability;
 pub mod engine;
+pub mod feed;
 pub mod frame;
 pub mod gateway;
 pub mod hash;
@@ -25,9 +28,13 @@ pub mod protocol;
 pub mod reason;
 pub mod replay;
 pub mod report;
+pub mod report_lines;
 pub mod report_order;
 pub mod restart;
+pub mod serve;
 pub mod snapshot;
 pub mod snapshotter;
+pub mod standing;
+pub mod streams;
 pub mod used_ids;
 pub mod venue;

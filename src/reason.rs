@@ -94,10 +94,38 @@ reasons! {
     OffLot = 39 "off_lot", Reject(0x0013), fix 13, "A quantity that is no multiple of the lot.";
     NotAReduction = 40 "not_a_reduction", Reject(0x0013), fix 13, "A reduce must lower the total quantity; replace raises it.";
     PostOnlyWouldCross = 41 "post_only_would_cross", Cancel('G'), fix 99, "A post-only order would have taken liquidity.";
-    Unsupported = 42 "unsupported", Reject(0x0003), fix 11, "A combination of type, time in force and options that the venue does not serve.";
+    Unsupported = 42 "unsupported", Reject(0x000F), fix 11, "A combination of type, time in force and options that the venue does not serve.";
     DuplicateName = 43 "duplicate_name", Reject(0x000A), fix 99, "The symbol, session or firm exists already.";
     InvalidDefinition = 44 "invalid_definition", Reject(0x000A), fix 99, "A definition with values out of range.";
-    LowSpace = 45 "low_space", Reject(0x0003), fix 99, "The journal is short of space: orders can be cancelled, not entered.";
+    LowSpace = 45 "low_space", Reject(0x000A), fix 99, "The journal is short of space: orders can be cancelled, not entered.";
+    RateLimit = 46 "rate_limit", Reject(0x0029), fix 99, "The session sends more orders a second than it may.";
+    OrderEntryDisabled = 47 "order_entry_disabled", Reject(0x000C), fix 99, "The session has disabled its order entry.";
+    NotPermitted = 48 "not_permitted", Reject(0x000C), fix 99, "The session may not trade the symbol, or not for the firm.";
+    Closed = 49 "closed", Reject(0x0002), fix 2, "The trading day has not begun or has ended.";
+    InvalidSide = 50 "invalid_side", Reject(0x0009), fix 99, "A side that is none, or that the order cannot change to.";
+    InvalidDisplay = 51 "invalid_display", Reject(0x0003), fix 99, "A display instruction that the venue does not serve.";
+    InvalidCross = 52 "invalid_cross", Reject(0x0014), fix 99, "A cross type that the venue does not serve.";
+    InvalidPeg = 53 "invalid_peg", Reject(0x0005), fix 99, "A price type that the venue does not serve.";
+    InvalidMinQuantity = 54 "invalid_min_quantity", Reject(0x000D), fix 99, "A minimum quantity that the venue does not serve.";
+    InvalidMaxFloor = 55 "invalid_max_floor", Reject(0x0004), fix 99, "A displayed quantity that the venue does not serve.";
+    InvalidSelfTrade = 56 "invalid_self_trade", Reject(0x0040), fix 99, "A self-trade prevention mode or group that is none.";
+    UnsupportedField = 57 "unsupported_field", Reject(0x000F), fix 99, "A field or tag with a value that the venue does not serve.";
+}
+
+impl Reason {
+    /// Whether it is the cause of a cancel: the others are those of a reject.
+    #[inline]
+    pub fn is_of_cancel(self) -> bool {
+        (1..32).contains(&(self as u8))
+    }
+
+    /// Whether the venue refuses a command as it is, before it looks at its terms: a replace with such a verdict
+    /// leaves the original order alone.
+    #[inline]
+    pub fn refuses_service(self) -> bool {
+        use Reason::{Closed, LowSpace, NotPermitted, OrderEntryDisabled, RateLimit};
+        matches!(self, LowSpace | RateLimit | OrderEntryDisabled | NotPermitted | Closed)
+    }
 }
 
 #[cfg(test)]

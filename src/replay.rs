@@ -30,6 +30,9 @@ pub enum ReplayError {
     /// A command cannot be read.
     #[error(transparent)]
     Unreadable(#[from] UnreadableCommand),
+    /// Whoever is told the past cannot hear it.
+    #[error("{0}")]
+    Told(String),
     /// The replay came to something else than the venue did.
     #[error(
         "the replay diverged between seqno {from} and {to}: the journal has {what} {journal}, the \
@@ -79,10 +82,11 @@ impl<U: Subscriber> Replay<U> {
     /// A venue that goes on behind a command.
     pub fn resume(
         shards: Vec<MatchingShard>,
-        order: ReportOrder,
+        mut order: ReportOrder,
         subscriber: U,
         SeqNo(seqno): SeqNo,
     ) -> Self {
+        order.keep_frames_for::<U>();
         Replay {
             shards,
             order,
@@ -138,6 +142,7 @@ impl<U: Subscriber> Replay<U> {
                 self.order.report(index, &report, &mut self.subscriber);
             }
         }
+        self.subscriber.end_batch();
         self.own_probes.extend(std::iter::from_fn(|| self.order.take_probe()));
     }
 

@@ -1,8 +1,8 @@
 //! Reports: everything that the engine says, one 64-byte line each.
 
 use crate::domain::{
-    MatchNumber, Nanos, OrderId, OrderNumber, Price, Quantity, SeqNo, SessionId, Side, SymbolId,
-    byte_enum,
+    Capacity, MatchNumber, Nanos, OrderId, OrderNumber, Price, Quantity, SeqNo, SessionId, Side,
+    SymbolId, byte_enum,
 };
 use crate::durability::Durability;
 use crate::reason::Reason;
@@ -29,6 +29,17 @@ byte_enum! {
         Defined = 8 "defined",
         /// Another durability mode is in force: its code is in `other`.
         DurabilitySet = 9 "durability_set",
+        /// An order has another sell marking; `quantity` of it was taken away, `open` is left.
+        Modified = 10 "modified",
+        /// Whether a session may enter orders: `other` is 1 or 0.
+        OrderEntrySet = 11 "order_entry_set",
+        /// The id that a session may use next is in `other`.
+        AccountQueried = 12 "account_queried",
+        /// The trading day began or ended, by the code in `other`; `quantity` orders expire, their `canceled`
+        /// reports follow.
+        TradingDay = 13 "trading_day",
+        /// A trade was taken back, once for each side.
+        Broken = 14 "broken",
         /// Not for the world: the state hash of one shard, in `quantity` and `open`.
         StateHash = 128 "state_hash",
     }
@@ -44,11 +55,11 @@ pub struct Report {
     pub reason: Reason,
     /// The side of the order.
     pub side: Side,
-    /// [`Report::LAST`], [`Report::REMOVED`].
+    /// [`Report::LAST`], [`Report::REMOVED`], [`Report::ATTRIBUTED`], and a [`Capacity`] on a replace.
     pub flags: u8,
     /// On an execution: the number of the trade within its command, from 1.
     pub trade: u32,
-    /// The order.
+    /// The order. On a replace it is the one that went: the one that came has the number of the command.
     pub order: OrderNumber,
     /// The session's id of the order.
     pub id: OrderId,
@@ -58,7 +69,9 @@ pub struct Report {
     pub quantity: Quantity,
     /// Open quantity afterwards.
     pub open: Quantity,
-    /// Executed: the number of the other order. Replaced: the id of the order that went.
+    /// Executed: the number of the other order. Replaced: the id of the order that
+    /// went. Broken: the match number. Canceled for self-trade on its way in: the price of the trade that it
+    /// did not come to.
     pub other: u64,
     /// The session that is told.
     pub session: SessionId,
@@ -71,6 +84,10 @@ impl Report {
     pub const LAST: u8 = 1;
     /// Flag on an execution: this side removed liquidity.
     pub const REMOVED: u8 = 2;
+    /// Flag on a replace: the order is shown with the name of its firm.
+    pub const ATTRIBUTED: u8 = 4;
+    /// Where the capacity of a replaced order begins in its flags.
+    pub const CAPACITY_SHIFT: u32 = 4;
 
     /// A report that says nothing yet.
     pub const BLANK: Report = Report {
@@ -88,6 +105,12 @@ impl Report {
         session: SessionId(0),
         symbol: SymbolId(0),
     };
+
+    /// On a replace: the capacity that the order keeps.
+    #[inline]
+    pub fn capacity(&self) -> Capacity {
+        Capacity::from_code(self.flags >> Self::CAPACITY_SHIFT).unwrap_or(Capacity::Other)
+    }
 
     /// Whether it is the last one of its command (from its shard).
     #[inline]

@@ -15,14 +15,55 @@ use std::collections::VecDeque;
 
 /// Who is told everything that leaves the venue, in order.
 pub trait Subscriber {
+    /// Whether it is told the commands, too.
+    const COMMANDS: bool = false;
+
+    /// The next command; its reports follow.
+    fn command(&mut self, _frame: &Frame) {}
+
     /// A definition; its report follows. It teaches names.
     fn definition(&mut self, _command: &Command) {}
 
     /// The next report.
     fn report(&mut self, published: &Published);
 
+    /// All reports of the command have been told.
+    fn end_command(&mut self) {}
+
+    /// The end of a batch: what was told can be passed on.
+    fn end_batch(&mut self) {}
+
     /// Nothing more is at hand just now.
     fn pause(&mut self) {}
+}
+
+impl<U: Subscriber> Subscriber for &mut U {
+    const COMMANDS: bool = U::COMMANDS;
+
+    fn command(&mut self, frame: &Frame) {
+        (**self).command(frame);
+    }
+
+    fn definition(&mut self, command: &Command) {
+        (**self).definition(command);
+    }
+
+    #[inline]
+    fn report(&mut self, published: &Published) {
+        (**self).report(published);
+    }
+
+    fn end_command(&mut self) {
+        (**self).end_command();
+    }
+
+    fn end_batch(&mut self) {
+        (**self).end_batch();
+    }
+
+    fn pause(&mut self) {
+        (**self).pause();
+    }
 }
 
 /// What is due next.
@@ -61,6 +102,9 @@ pub struct ReportOrder {
     /// The mode that the commands come under.
     durability: Durability,
     pending: VecDeque<Pending>,
+    /// The pending commands themselves, if the subscriber is told them.
+    frames: VecDeque<Frame>,
+    keeps_frames: bool,
     early: Vec<Early>,
     /// How many reports are early.
     early_reports: usize,
@@ -80,6 +124,8 @@ impl ReportOrder {
             probe_from: 0,
             durability: Durability::Volatile,
             pending: VecDeque::with_capacity(1024),
+            frames: VecDeque::new(),
+            keeps_frames: false,
             early: (0..shards).map(|_| Early::default()).collect(),
             early_reports: 0,
             index: 0,
@@ -96,6 +142,11 @@ impl ReportOrder {
             released: SeqNo(after.seqno),
             ..Self::new(shards)
         }
+    }
+
+    /// Keeps the commands for a subscriber that wants to be told them. To be said before the first command.
+    pub fn keep_frames_for<U: Subscriber>(&mut self) {
+        self.keeps_frames = U::COMMANDS;
     }
 
     /// How many commands have reports to come.
@@ -160,6 +211,9 @@ impl ReportOrder {
         let (seqno, time) = (frame.seqno(), frame.time());
         let durability = self.durability;
         self.pending.push_back(Pending { seqno, time, due, durability, definition });
+        if self.keeps_frames {
+            self.frames.push_back(*frame);
+        }
         if seqno.0 >= self.probe_from {
             self.expect_probe_if_due(seqno, time);
         }
@@ -203,7 +257,7 @@ impl ReportOrder {
         if due == Some(Due::Owned(shard)) && early.reports.is_empty() {
             self.pass_on(report, subscriber);
             if report.is_last() {
-                self.finish();
+                self.finish(subscriber);
                 if self.early_reports > 0 {
                     self.catch_up(subscriber);
                 }
@@ -231,7 +285,7 @@ impl ReportOrder {
                 Due::Wide => self.pass_on_merged(subscriber),
                 Due::Probe => self.complete_probe(),
             }
-            self.finish();
+            self.finish(subscriber);
         }
     }
 
@@ -266,8 +320,11 @@ impl ReportOrder {
     }
 
     #[inline]
-    fn pass_on(&mut self, report: &Report, subscriber: &mut impl Subscriber) {
+    fn pass_on<U: Subscriber>(&mut self, report: &Report, subscriber: &mut U) {
         let first = self.pending.front_mut().expect("a command is pending");
+        if U::COMMANDS && self.index == 0 {
+            subscriber.command(&self.frames.pop_front().expect("commands are kept"));
+        }
         if let Some(definition) = first.definition.take() {
             subscriber.definition(&definition);
         }
@@ -280,8 +337,11 @@ impl ReportOrder {
     }
 
     #[inline]
-    fn finish(&mut self) {
+    fn finish<U: Subscriber>(&mut self, subscriber: &mut U) {
         let done = self.pending.pop_front().expect("a command is pending");
+        if U::COMMANDS && done.due != Due::Probe {
+            subscriber.end_command();
+        }
         self.released = done.seqno;
         self.index = 0;
     }

@@ -11,6 +11,8 @@ use crate::matching_shard::MatchingShard;
 use crate::replay::{Replay, Shape};
 use crate::report_order::{ReportOrder, Subscriber};
 use crate::snapshot::{self, Entry};
+use crate::standing::Standing;
+use crate::streams::StreamsImage;
 use crate::used_ids::UsedIds;
 use std::path::Path;
 
@@ -18,6 +20,7 @@ use std::path::Path;
 pub struct Start {
     shape: Shape,
     at: Option<Checkpoint>,
+    newest_named: SeqNo,
 }
 
 /// A venue as a snapshot had it.
@@ -30,6 +33,10 @@ pub struct Checkpoint {
     pub definitions: Vec<Command>,
     /// The ids that its sessions have used.
     pub used_ids: UsedIds,
+    /// What holds there until it is said otherwise.
+    pub standing: Standing,
+    /// Where the numbered streams stood.
+    pub streams: StreamsImage,
     epoch: EpochStart,
     probe: HashProbe,
     shards: Vec<MatchingShard>,
@@ -38,27 +45,32 @@ pub struct Checkpoint {
 impl Start {
     /// At the first frame of a journal.
     pub fn at_first_frame(shape: Shape) -> Start {
-        Start { shape, at: None }
+        Start { shape, at: None, newest_named: SeqNo(0) }
     }
 
     /// At the newest snapshot in `dir` that is whole, fits the journal beside it, and is not later than
-    /// `until`; at the first frame if there is none. `say` hears why one was passed over.
+    /// `until`; at the first frame if there is none. `accepts` has the last word. `say` hears why one was passed
+    /// over.
     pub fn at_newest_snapshot(
         dir: &Path,
         identity: Identity,
         shape: Shape,
         until: Option<SeqNo>,
+        mut accepts: impl FnMut(&Checkpoint) -> Result<(), String>,
         mut say: impl FnMut(String),
     ) -> Start {
         let listing = snapshot::list(dir, identity);
+        let newest_named = listing.entries.first().map_or(SeqNo(0), |newest| newest.seqno);
         listing.damage.into_iter().for_each(&mut say);
         for entry in &listing.entries {
             if until.is_some_and(|until| entry.seqno > until) {
                 continue;
             }
-            match Checkpoint::load(entry, identity, shape) {
+            let loaded = Checkpoint::load(entry, identity, shape)
+                .and_then(|checkpoint| accepts(&checkpoint).map(|()| checkpoint));
+            match loaded {
                 Ok(checkpoint) => {
-                    let start = Start { shape, at: Some(checkpoint) };
+                    let start = Start { shape, at: Some(checkpoint), newest_named };
                     match start.reader(dir, identity) {
                         Ok(_) => return start,
                         Err(error) => say(passed_over(entry, &error)),
@@ -67,7 +79,12 @@ impl Start {
                 Err(why) => say(passed_over(entry, &why)),
             }
         }
-        Start::at_first_frame(shape)
+        Start { newest_named, ..Start::at_first_frame(shape) }
+    }
+
+    /// The command of the newest snapshot that the folder names, whether it could be used or not; zero for none.
+    pub fn newest_named(&self) -> SeqNo {
+        self.newest_named
     }
 
     /// The venue as it was there, if a snapshot has it.
@@ -107,6 +124,8 @@ impl Checkpoint {
             probe: snapshot.probe,
             definitions: snapshot.image.definitions,
             used_ids: restored.used_ids,
+            standing: snapshot.standing,
+            streams: snapshot.streams,
             shards: (0..).zip(restored.engines).map(shard).collect(),
         })
     }

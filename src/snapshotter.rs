@@ -10,10 +10,10 @@ use crate::engine::Image;
 use crate::journal::{self, Follower, Identity, JournalError, Kernel};
 use crate::planted::{Bug, planted};
 use crate::replay::{Replay, ReplayError, Shape};
-use crate::report::Published;
-use crate::report_order::Subscriber;
-use crate::restart::{Checkpoint, Start};
+use crate::restart::Start;
 use crate::snapshot::{self, Snapshot, SnapshotError, Stored};
+use crate::standing::Standing;
+use crate::streams::{Encoder, Positions, PositionsError as StreamsError, SessionStates};
 use crate::used_ids::UsedIds;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +30,15 @@ pub struct Policy {
     pub retire_segments: bool,
 }
 
+/// What a snapshotter must have room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Live orders before it grows.
+    pub orders: usize,
+    /// Sessions that can be defined.
+    pub sessions: u32,
+}
+
 /// Why no snapshot was taken.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotterError {
@@ -39,6 +48,12 @@ pub enum SnapshotterError {
     /// The file could not be written, or did not read back as what it should be.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// The newest snapshot has streams that do not fit.
+    #[error(transparent)]
+    Streams(#[from] StreamsError),
+    /// The stored streams cannot be put on the device.
+    #[error("{0}")]
+    SyncStreams(String),
 }
 
 impl From<JournalError> for SnapshotterError {
@@ -52,37 +67,65 @@ pub struct Snapshotter {
     dir: PathBuf,
     identity: Identity,
     follower: Follower,
-    replay: Replay<Nobody>,
+    /// The streams are made as they are live, by a sink that only counts.
+    replay: Replay<Encoder<Positions>>,
     /// What a gateway that starts from the snapshot must know and the engines forget.
     used_ids: UsedIds,
+    standing: Standing,
     /// The command of the newest snapshot.
     taken: SeqNo,
     pace: Pace,
+    sync_streams: SyncStreams,
 }
+
+/// Puts the stored streams up to a command on the device, if there are any. What a snapshot says of them must be
+/// there as long as the snapshot is.
+pub type SyncStreams = Box<dyn FnMut(SeqNo) -> Result<(), String> + Send>;
 
 impl Snapshotter {
     /// Begins at the newest snapshot, or at the first frame. `say` hears what was passed over.
     pub fn open(
         dir: PathBuf,
         identity: Identity,
-        orders: usize,
+        sizes: Sizes,
         say: impl FnMut(String),
     ) -> Result<Self, SnapshotterError> {
+        let Sizes { orders, sessions } = sizes;
         let shape = Shape { shards: 1, orders };
+        let mut encoder =
+            Encoder::new(Positions::new(sessions), SessionStates::new(sessions as usize));
         let began = Instant::now();
-        let start = Start::at_newest_snapshot(&dir, identity, shape, None, say);
-        let mut used_ids = UsedIds::default();
+        let start = Start::at_newest_snapshot(&dir, identity, shape, None, |_| Ok(()), say);
+        let (mut used_ids, mut standing) = (UsedIds::default(), Standing::default());
         let (mut taken, mut pace) = (SeqNo(0), Pace::default());
         let follower = match start.checkpoint() {
             None => Follower::open(&dir, identity)?,
-            Some(Checkpoint { place, durability, used_ids: ids, .. }) => {
-                (taken, pace.load) = (place.seqno, began.elapsed());
-                used_ids = ids.clone();
-                Follower::open_behind(&dir, identity, place, Some(*durability))?
+            Some(at) => {
+                (taken, pace.load) = (at.place.seqno, began.elapsed());
+                (used_ids, standing) = (at.used_ids.clone(), at.standing.clone());
+                *encoder.sink_mut() = Positions::from_image(&at.streams.positions, sessions)?;
+                encoder.resume(&at.definitions, &at.streams);
+                Follower::open_behind(&dir, identity, &at.place, Some(at.durability))?
             }
         };
-        let replay = start.replay(Nobody);
-        Ok(Snapshotter { dir, identity, follower, replay, used_ids, taken, pace })
+        let replay = start.replay(encoder);
+        let sync_streams: SyncStreams = Box::new(|_| Ok(()));
+        Ok(Snapshotter {
+            dir,
+            identity,
+            follower,
+            replay,
+            used_ids,
+            standing,
+            taken,
+            pace,
+            sync_streams,
+        })
+    }
+
+    /// The same for a venue that stores its streams.
+    pub fn with_streams(self, sync_streams: SyncStreams) -> Self {
+        Snapshotter { sync_streams, ..self }
     }
 
     /// Takes up to `limit` committed frames; gives how many there were.
@@ -94,6 +137,7 @@ impl Snapshotter {
         {
             if let Some(command) = Command::decode(&frame) {
                 self.used_ids.observe(&command);
+                self.standing.observe(&command);
             }
             self.replay.frame(&frame)?;
             taken += 1;
@@ -126,6 +170,7 @@ impl Snapshotter {
             return Ok(None);
         }
         self.follower.sync(&Kernel)?;
+        (self.sync_streams)(place.seqno).map_err(SnapshotterError::SyncStreams)?;
         if planted(Bug::SnapshotPlaceLate) {
             place.position.offset += 64;
         }
@@ -140,7 +185,9 @@ impl Snapshotter {
             probe_interval: order.probe_interval(),
             probe: self.replay.probe(),
             image: Image::merge(self.replay.shards.iter().map(|shard| shard.engine().image())),
+            standing: self.standing.clone(),
             used_ids,
+            streams: self.replay.subscriber.image(),
         };
         let stored = snapshot.store(&self.dir, self.identity)?;
         (self.taken, self.pace.load) = (place.seqno, stored.load);
@@ -155,8 +202,8 @@ impl Snapshotter {
         Ok(journal::retire(&self.dir, &Kernel, place.position.segment)?)
     }
 
-    /// Follows a journal that is being written until `stop` is set. An error ends it: the venue goes on
-    /// without new snapshots.
+    /// Follows a journal that is being written until `stop` is set. What cannot be written is said and tried again
+    /// later. A journal that says something else than the engines ends it: the venue goes on without new snapshots.
     pub fn run(
         mut self,
         policy: Policy,
@@ -166,17 +213,28 @@ impl Snapshotter {
         // Little at a time: whoever shares the core gets it back after some hundred microseconds.
         const FRAMES: usize = 1024;
         const PAUSE: Duration = Duration::from_millis(20);
+        const RETRY: Duration = Duration::from_secs(30);
+        let mut not_before = Instant::now();
         while !stop.load(Ordering::Relaxed) {
             match self.follow(FRAMES)? {
                 0 => std::thread::sleep(PAUSE),
                 _ => std::thread::yield_now(),
             }
-            if self.is_due(policy.restart_max)
-                && let Some(stored) = self.take()?
-            {
-                say(stored.to_string());
-                if policy.retire_segments {
-                    self.retire_segments()?;
+            if !self.is_due(policy.restart_max) || Instant::now() < not_before {
+                continue;
+            }
+            match self.take() {
+                Ok(None) => {}
+                Ok(Some(stored)) => {
+                    say(stored.to_string());
+                    if policy.retire_segments {
+                        self.retire_segments()?;
+                    }
+                }
+                Err(error @ SnapshotterError::Replay(_)) => return Err(error),
+                Err(error) => {
+                    say(format!("no snapshot, the next try is in {RETRY:?}: {error}"));
+                    not_before = Instant::now() + RETRY;
                 }
             }
         }
@@ -236,11 +294,4 @@ impl Pace {
         let seconds = self.replaying.as_secs_f64() / self.replayed as f64 * commands as f64;
         Duration::from_secs_f64(seconds)
     }
-}
-
-/// Whoever is told by a replay that only the state matters of.
-struct Nobody;
-
-impl Subscriber for Nobody {
-    fn report(&mut self, _published: &Published) {}
 }

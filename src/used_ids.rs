@@ -6,16 +6,17 @@
 
 use crate::command::{Action, Command};
 use crate::domain::{OrderId, SessionId, SymbolId};
+use crate::reason::Reason;
 use std::collections::HashMap;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// Every id that was ever used. An id is never free again.
+/// Every id that was ever used. An id is never free again, but may be used again.
 #[derive(Clone, Debug)]
 pub struct UsedIds {
     blocks: Vec<Block>,
     /// The place in `blocks` by session and block number.
     places: HashMap<(u32, u64), usize>,
-    /// The symbols of mixed blocks, zero where an id is free.
+    /// The symbols of blocks that are or were mixed, zero where an id is free.
     symbols: Vec<[u32; BLOCK_IDS]>,
     /// The place that a session used last, by the low bits of its number: most often it goes on there.
     recent: [usize; RECENT],
@@ -61,8 +62,12 @@ const RECENT: usize = 64;
 #[derive(Clone, Debug)]
 struct Block {
     row: UsedBlock,
-    /// The place of its symbols if they are mixed.
+    /// The place of its symbols if they are or were mixed, or [`Block::NO_SYMBOLS`].
     symbols: usize,
+}
+
+impl Block {
+    const NO_SYMBOLS: usize = usize::MAX;
 }
 
 impl UsedBlock {
@@ -72,17 +77,22 @@ impl UsedBlock {
 }
 
 impl UsedIds {
-    /// Takes note of the id that a new order or a replace brings, whatever becomes of it.
+    /// Takes note of the id that a new order or a replace brings, whatever becomes of it, unless the gateway
+    /// knows that it was used before. Over the network a replace that comes to nothing leaves its id free: then
+    /// the same id comes again, and its last use stands.
     #[inline]
     pub fn observe(&mut self, command: &Command) {
-        match command.action {
-            Action::Enter(enter) => self.insert(command.session, enter.id, command.symbol),
-            Action::Replace { new_id, .. } => self.insert(command.session, new_id, command.symbol),
-            _ => {}
+        let id = match command.action {
+            Action::Enter(enter) => enter.id,
+            Action::Replace { new_id, .. } => new_id,
+            _ => return,
+        };
+        if command.verdict != Reason::DuplicateId {
+            self.insert(command.session, id, command.symbol);
         }
     }
 
-    /// Takes note of an id and its instrument; the first use of an id stands.
+    /// Takes note of an id and its instrument; the last use of an id stands.
     #[inline]
     pub fn insert(&mut self, session: SessionId, id: OrderId, symbol: SymbolId) {
         let (number, within) = split(id);
@@ -94,21 +104,38 @@ impl UsedIds {
         };
         self.recent[session.0 as usize % RECENT] = place;
         let Block { row, symbols } = &mut self.blocks[place];
-        if row.used & 1 << within != 0 {
+        if row.symbol == symbol.0 && row.symbol != UsedBlock::MIXED {
+            row.used |= 1 << within;
             return;
         }
-        if row.symbol != symbol.0 && row.symbol != UsedBlock::MIXED {
-            *symbols = self.symbols.len();
-            self.symbols.push(spread(row));
+        if row.symbol != UsedBlock::MIXED {
+            if *symbols == Block::NO_SYMBOLS {
+                *symbols = self.symbols.len();
+                self.symbols.push([0; BLOCK_IDS]);
+            }
+            self.symbols[*symbols] = spread(row);
             row.symbol = UsedBlock::MIXED;
         }
+        let again = row.used & 1 << within != 0;
         row.used |= 1 << within;
-        if row.symbol == UsedBlock::MIXED {
-            self.symbols[*symbols][within] = symbol.0;
+        let own = &mut self.symbols[*symbols];
+        own[within] = symbol.0;
+        // Only a use that takes the place of another can make them all the same.
+        if again && !is_mixed(row, own) {
+            row.symbol = symbol.0;
         }
     }
 
-    /// The instrument of the order that the id was first given to, `None` if the id is free.
+    /// The id above all that the session has used, 1 if it has used none; 0 if there is no higher one.
+    pub fn next(&self, session: SessionId) -> OrderId {
+        let own = self.blocks.iter().filter(|block| block.row.session == session.0);
+        let highest = own.map(|Block { row, .. }| {
+            (row.block << BLOCK_BITS) + u64::from(u64::BITS - 1 - row.used.leading_zeros())
+        });
+        OrderId(highest.max().unwrap_or(0).wrapping_add(1))
+    }
+
+    /// The instrument of the order that the id was last given to, `None` if the id is free.
     #[inline]
     pub fn get(&self, session: SessionId, id: OrderId) -> Option<SymbolId> {
         let (number, within) = split(id);
@@ -153,7 +180,9 @@ impl UsedIds {
                 ids.symbols.push(*own);
             }
             ids.places.insert((session, block), ids.blocks.len());
-            ids.blocks.push(Block { row, symbols: ids.symbols.len().wrapping_sub(1) });
+            let mixed = row.symbol == UsedBlock::MIXED;
+            let symbols = if mixed { ids.symbols.len() - 1 } else { Block::NO_SYMBOLS };
+            ids.blocks.push(Block { row, symbols });
         }
         match symbols.next() {
             Some(_) => Err(UsedRowsError { session: 0, block: 0, what: "symbols of no block" }),
@@ -174,8 +203,9 @@ impl UsedIds {
 
     #[inline(never)]
     fn add(&mut self, row: UsedBlock) -> usize {
-        let symbols = self.symbols.len();
+        let mut symbols = Block::NO_SYMBOLS;
         if row.symbol == UsedBlock::MIXED {
+            symbols = self.symbols.len();
             self.symbols.push([0; BLOCK_IDS]);
         }
         let place = self.blocks.len();
@@ -252,10 +282,10 @@ mod tests {
             let expected = model.get(&(session, id)).copied();
             assert_eq!(get(&ids, session, id), expected, "step {step}, seed {seed}");
             ids.insert(SessionId(session), OrderId(id), SymbolId(symbol));
-            model.entry((session, id)).or_insert(symbol);
+            model.insert((session, id), symbol);
         }
         ids.insert(SessionId(1), OrderId(u64::MAX), SymbolId(3));
-        model.entry((1, u64::MAX)).or_insert(3);
+        model.insert((1, u64::MAX), 3);
         (ids, model)
     }
 
@@ -264,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn every_id_keeps_the_symbol_of_its_first_use() {
+    fn every_id_has_the_symbol_of_its_last_use() {
         for seed in 0..24 {
             let (ids, model) = used(seed, 1 + seed % 4);
             let again = UsedIds::from_rows(&ids.rows()).unwrap();
@@ -278,6 +308,34 @@ mod tests {
             }
             let bits: u32 = ids.rows().blocks.iter().map(|row| row.used.count_ones()).sum();
             assert_eq!(bits as usize, model.len());
+        }
+    }
+
+    #[test]
+    fn the_next_id_is_above_all_of_the_session() {
+        let mut ids = UsedIds::default();
+        let next = |ids: &UsedIds, session| ids.next(SessionId(session)).0;
+        assert_eq!(next(&ids, 1), 1);
+        for (id, expected) in [(5, 6), (3, 6), (63, 64), (64, 65), (700, 701), (u64::MAX, 0)] {
+            ids.insert(SessionId(1), OrderId(id), SymbolId(1));
+            assert_eq!((next(&ids, 1), next(&ids, 2)), (expected, 1), "after {id}");
+        }
+    }
+
+    #[test]
+    fn blocks_that_are_mixed_for_a_while_take_no_more_room_each_time() {
+        let mut ids = UsedIds::default();
+        let mut insert = |id, symbol| {
+            ids.insert(SessionId(1), OrderId(id), SymbolId(symbol));
+            let mixed = ids.blocks[0].row.symbol == UsedBlock::MIXED;
+            assert_eq!(UsedIds::from_rows(&ids.rows()).as_ref(), Ok(&ids));
+            (mixed, ids.symbols.len())
+        };
+        assert_eq!(insert(1, 7), (false, 0));
+        assert_eq!(insert(1, 8), (false, 1), "the only id of the block is of another symbol now");
+        for _ in 0..3 {
+            assert_eq!(insert(2, 7), (true, 1));
+            assert_eq!(insert(2, 8), (false, 1));
         }
     }
 

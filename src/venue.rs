@@ -1,7 +1,7 @@
 //! A venue from its journal: opens what the last run left, runs the pipeline, closes. The first start
 //! and the start after a crash are the same.
 
-use crate::command::{Action, Command};
+use crate::command::{Action, ClientFields, Command};
 use crate::domain::{Nanos, SeqNo, SessionId, SymbolId};
 use crate::durability::Durability;
 use crate::engine;
@@ -9,31 +9,30 @@ use crate::frame::{CommitMark, Frame, FrameKind, HashProbe};
 use crate::journal::{self, Identity, JournalError, Lock, Options, Writer};
 use crate::matching_shard::MatchingShard;
 use crate::pipeline::{
-    self, Clock, CommandSource, Control, Layout, Parts, Polled, SystemClock, Trace,
+    self, Clock, CommandSource, Control, Layout, Parts, Polled, StageName, SystemClock, Task, Trace,
 };
 use crate::planted::{Bug, planted};
 use crate::reason::Reason;
 use crate::replay::{Replay, ReplayError, Shape, state_hash};
 use crate::report_order::{ReportOrder, Subscriber, probe};
-use crate::restart::Start;
-use crate::snapshot;
-use crate::snapshotter::{Policy, SnapshotThread, Snapshotter};
-use crate::used_ids::UsedIds;
+use crate::restart::{Checkpoint, Start};
+use crate::snapshotter::{Policy, Sizes, SnapshotThread, Snapshotter, SyncStreams};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Who has to know more of the past than the engines do, as a gateway that must recognise an id that was
-/// used before.
-pub trait Observer {
-    /// The definitions and the used ids of a snapshot, instead of the commands up to there.
-    fn resume(&mut self, _definitions: &[Command], _used_ids: &UsedIds) {}
+/// Who is told the past: the reports of what a restart replays, and what a snapshot has instead of the rest.
+pub trait Recover: Subscriber {
+    /// Whether it can go on from a snapshot, or why not: then an older one is tried, or the first frame.
+    fn accepts(&mut self, _at: &Checkpoint) -> Result<(), String> {
+        Ok(())
+    }
 
-    /// The next command of the journal.
-    fn command(&mut self, _command: &Command) {}
+    /// Goes on from a snapshot, instead of the commands up to there, or begins before the first command. The
+    /// definitions of a snapshot are told as well.
+    fn resume(&mut self, _at: Option<&Checkpoint>) -> Result<(), String> {
+        Ok(())
+    }
 }
-
-/// Nobody.
-impl Observer for () {}
 
 /// A venue whose journal has been recovered, ready to go on.
 pub struct Venue {
@@ -45,8 +44,6 @@ pub struct Venue {
     durability: Durability,
     dir: PathBuf,
     identity: Identity,
-    /// Live orders that a shard has room for.
-    orders: usize,
     /// What the restart found.
     pub restart: Restart,
 }
@@ -83,13 +80,12 @@ pub fn identity(config_hash: u64) -> Identity {
 }
 
 impl Venue {
-    /// Recovers the journal, or begins it: from the newest snapshot that fits, or from the first frame. What
-    /// it holds is shown to `observer`, its definitions to `names`; its reports are not told again.
-    pub fn open<U: Subscriber>(
+    /// Recovers the journal, or begins it: from the newest snapshot that fits, or from the first frame. `told`
+    /// hears what comes after that.
+    pub fn open<U: Recover>(
         options: Options,
         shape: Shape,
-        names: U,
-        observer: &mut impl Observer,
+        told: &mut U,
     ) -> Result<Venue, ReplayError> {
         let began = Instant::now();
         let lock = Lock::take(&options.dir)?;
@@ -97,22 +93,17 @@ impl Venue {
             (options.durability, options.dir.clone(), options.identity);
         let mut restart = Restart::default();
         let say = |what| restart.notes.push(what);
-        let start = Start::at_newest_snapshot(&dir, identity, shape, None, say);
+        let accepts = |at: &Checkpoint| told.accepts(at);
+        let start = Start::at_newest_snapshot(&dir, identity, shape, None, accepts, say);
         // A snapshot is named only after the journal up to it was synced, whether it is used or not.
-        let named = snapshot::list(&dir, identity).entries;
-        let synced = named.first().map_or(SeqNo(0), |newest| newest.seqno);
+        let synced = start.newest_named();
         let from = start.checkpoint().map(|at| {
-            observer.resume(&at.definitions, &at.used_ids);
             restart.snapshot = at.place.seqno;
             (at.place, Some(at.durability))
         });
-        let mut replay = start.replay(names);
-        let found = journal::recover(&options, &lock, from, synced, |frame| {
-            if let Some(command) = Command::decode(frame) {
-                observer.command(&command);
-            }
-            replay.frame(frame)
-        })?;
+        told.resume(start.checkpoint()).map_err(ReplayError::Told)?;
+        let mut replay = start.replay(told);
+        let found = journal::recover(&options, &lock, from, synced, |frame| replay.frame(frame))?;
         replay.flush();
         let mut writer = Writer::open(options, lock, &found)?;
         let mut frame = Frame::default();
@@ -131,8 +122,7 @@ impl Venue {
         let seqno = if planted(Bug::SeqNoStartsAgain) { SeqNo(0) } else { found.seqno };
         let time = if planted(Bug::TimeFallsBack) { Nanos(0) } else { found.time };
         let last = (seqno, time, crc);
-        let orders = shape.orders;
-        Ok(Venue { writer, shards, order, last, durability, dir, identity, orders, restart })
+        Ok(Venue { writer, shards, order, last, durability, dir, identity, restart })
     }
 
     /// Starts to take snapshots of the journal that is being written, on a thread of low priority. `say`
@@ -140,12 +130,16 @@ impl Venue {
     pub fn take_snapshots(
         &self,
         policy: Policy,
+        sizes: Sizes,
+        sync_streams: Option<SyncStreams>,
         mut say: impl FnMut(String) + Send + 'static,
     ) -> std::io::Result<SnapshotThread> {
-        let (dir, identity, orders) = (self.dir.clone(), self.identity, self.orders);
+        let (dir, identity) = (self.dir.clone(), self.identity);
         SnapshotThread::start(move |stop| {
-            let taken = Snapshotter::open(dir, identity, orders, |_| {})
-                .and_then(|snapshotter| snapshotter.run(policy, stop, &mut say));
+            let taken = Snapshotter::open(dir, identity, sizes, |_| {}).and_then(|snapshotter| {
+                let sync_streams = sync_streams.unwrap_or_else(|| Box::new(|_| Ok(())));
+                snapshotter.with_streams(sync_streams).run(policy, stop, &mut say)
+            });
             if let Err(error) = taken {
                 say(format!("no more snapshots: {error}"));
             }
@@ -166,6 +160,7 @@ impl Venue {
         subscriber: U,
         control: &Control,
         trace: Option<&Trace>,
+        beside: Vec<(StageName, Task<'_>)>,
     ) -> Result<Closed<S, U>, JournalError>
     where
         S: CommandSource + Send,
@@ -180,7 +175,7 @@ impl Venue {
         });
         let source = After { first, source };
         let parts = Parts { source, clock: SystemClock, writer, shards, order, subscriber, last };
-        let mut drained = pipeline::run(layout, parts, control, trace);
+        let mut drained = pipeline::run(layout, parts, control, trace, beside);
         let seqno = drained.writer.seqno();
         // The mark says that all of it is on the device, so that comes first.
         drained.writer.sync_all()?;
@@ -213,5 +208,10 @@ impl<S: CommandSource> CommandSource for After<S> {
             Some(command) => Polled::Command { command, time: None, intended_ns: 0 },
             None => self.source.poll(),
         }
+    }
+
+    #[inline]
+    fn client_fields(&self) -> Option<&ClientFields> {
+        self.source.client_fields()
     }
 }

@@ -62,6 +62,8 @@ impl Venue {
                 tif: TimeInForce::Day,
                 post_only: PostOnly::Off,
                 self_trade: SelfTrade::None,
+                capacity: Capacity::Other,
+                attributed: false,
             }),
         )
     }

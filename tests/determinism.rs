@@ -9,13 +9,12 @@ mod oracle {
 }
 
 use oracle::commands::{MIXED, Profile, stream};
-use ringside::command::{Action, Command, Enter, MassCancel, Sequenced};
+use ringside::command::{Action, ClientFields, Command, Enter, MassCancel, Sequenced};
 use ringside::config::Config;
 use ringside::domain::*;
 use ringside::durability::Durability;
 use ringside::engine::Engine;
-use ringside::frame::HashProbe;
-use ringside::gateway::report_lines::ReportLines;
+use ringside::frame::{FrameKind, HashProbe};
 use ringside::hash::OutputHash;
 use ringside::journal::Reader;
 use ringside::loadgen::flow::{Flow, FlowSpec, Workload};
@@ -23,15 +22,33 @@ use ringside::pipeline::{CommandSource, Control, Polled};
 use ringside::reason::Reason;
 use ringside::replay::replay;
 use ringside::report::{Published, Report};
+use ringside::report_lines::ReportLines;
 use ringside::report_order::Subscriber;
-use ringside::venue::{self, Venue};
+use ringside::venue::{self, Recover, Venue};
 
 /// Commands whose official time is given, so that report bytes can be compared. Every 1000 commands
-/// nothing comes for a moment, so that stages also idle.
+/// nothing comes for a moment, so that stages also idle. Every third one that a client can send has a second
+/// line, as if it had come over the network: no report and no hash may know.
 struct Given<'a> {
     commands: &'a [Command],
     sent: u64,
     paused: bool,
+    fields: Option<ClientFields>,
+}
+
+impl<'a> Given<'a> {
+    fn after(sent: u64, commands: &'a [Command]) -> Self {
+        Given { commands, sent, paused: false, fields: None }
+    }
+}
+
+fn fields(number: u64, kind: FrameKind) -> Option<ClientFields> {
+    let sent_by_client = (kind as u8) < FrameKind::DefineSymbol as u8;
+    let text = *number.to_be_bytes().repeat(2).first_chunk()?;
+    let [tif, display, capacity, sweep, cross] = *b"0YANN";
+    let (tag_bytes, tags) = (3, [number as u8; ClientFields::TAG_BYTES_MAX]);
+    let fields = ClientFields { text, tif, display, capacity, sweep, cross, tag_bytes, tags };
+    (sent_by_client && number.is_multiple_of(3)).then_some(fields)
 }
 
 impl CommandSource for Given<'_> {
@@ -43,7 +60,12 @@ impl CommandSource for Given<'_> {
         let Some((&command, rest)) = self.commands.split_first() else { return Polled::Ended };
         self.commands = rest;
         self.sent += 1;
+        self.fields = fields(self.sent, command.action.kind());
         Polled::Command { command, time: Some(Nanos(u64::MAX / 2 + self.sent)), intended_ns: 0 }
+    }
+
+    fn client_fields(&self) -> Option<&ClientFields> {
+        self.fields.as_ref()
     }
 }
 
@@ -52,6 +74,8 @@ struct Lines {
     lines: ReportLines,
     bytes: Vec<u8>,
 }
+
+impl Recover for Lines {}
 
 impl Subscriber for Lines {
     fn definition(&mut self, command: &Command) {
@@ -106,10 +130,10 @@ fn live(commands: &[Command], config: &Config, dir: &std::path::Path) -> Outcome
     config.check().unwrap();
     let cores = ringside::pipeline::plan::allowed_cores();
     let options = config.journal_options(dir).unwrap();
-    let venue = Venue::open(options, config.shape(), Lines::default(), &mut ()).unwrap();
-    let source = Given { commands, sent: 0, paused: false };
+    let venue = Venue::open(options, config.shape(), &mut Lines::default()).unwrap();
+    let source = Given::after(0, commands);
     let (layout, control) = (config.layout(&cores).unwrap(), Control::default());
-    let closed = venue.run(&layout, source, Lines::default(), &control, None).unwrap();
+    let closed = venue.run(&layout, source, Lines::default(), &control, None, vec![]).unwrap();
     Outcome { bytes: closed.subscriber.bytes, probe: closed.probe }
 }
 
@@ -205,7 +229,7 @@ fn batch_and_ring_sizes_do_not_show() {
 }
 
 #[test]
-fn sweeps_and_mass_cancels_pass_through_small_rings() {
+fn sweeps_mass_cancels_and_ends_of_days_pass_through_small_rings() {
     let symbols = 5;
     let mut commands = flow_commands(Workload::W2, 1);
     let setup = commands.iter().position(|c| matches!(c.action, Action::Enter(_))).unwrap();
@@ -229,6 +253,8 @@ fn sweeps_and_mass_cancels_pass_through_small_rings() {
             tif: TimeInForce::Day,
             post_only: PostOnly::Off,
             self_trade: SelfTrade::None,
+            capacity: Capacity::Other,
+            attributed: false,
         })
     };
     for id in 1..=100_000 {
@@ -238,8 +264,13 @@ fn sweeps_and_mass_cancels_pass_through_small_rings() {
     commands.push(command(1, enter(200_000, Side::Buy, 1000, 15_000)));
     commands.push(command(0, Action::MassCancel(MassCancel::default())));
     commands.push(command(2, enter(200_001, Side::Buy, 1000, 1)));
+    for id in 300_000..330_000 {
+        commands.push(command(1 + id as u32 % symbols, enter(id, Side::Sell, 2_000, 1)));
+    }
+    commands.push(command(0, Action::TradingDay(DayEvent::End)));
+    commands.push(command(3, enter(200_002, Side::Buy, 1000, 1)));
     let expected = reference(&commands);
-    assert!(expected.probe.reports > 100_000 + 30_000 + 85_000);
+    assert!(expected.probe.reports > 100_000 + 30_000 + 85_000 + 60_000);
     for shards in [1, 3] {
         check(&commands, &config(shards, "single", "yield", 8, 8), &expected);
         check(&commands, &config(shards, THREADS, "backoff", 8, 8), &expected);
@@ -247,8 +278,36 @@ fn sweeps_and_mass_cancels_pass_through_small_rings() {
 }
 
 #[test]
+fn what_all_shards_refuse_is_told_once() {
+    let mut commands = flow_commands(Workload::W2, 1);
+    let setup = commands.iter().position(|c| matches!(c.action, Action::Enter(_))).unwrap();
+    commands.truncate(setup + 500);
+    let command = |verdict, action| Command {
+        session: SessionId(1),
+        symbol: SymbolId::NONE,
+        verdict,
+        action,
+    };
+    for verdict in [Reason::NotPermitted, Reason::Disconnect, Reason::None] {
+        commands.push(command(verdict, Action::MassCancel(MassCancel::default())));
+        for event in [DayEvent::Start, DayEvent::End] {
+            commands.push(command(verdict, Action::TradingDay(event)));
+        }
+    }
+    let expected = reference(&commands);
+    let text = std::str::from_utf8(&expected.bytes).unwrap();
+    assert_eq!(text.matches("not_permitted").count(), 3);
+    for shards in [1, 2, 3, 8] {
+        check(&commands, &config(shards, "single", "yield", 64, 256), &expected);
+    }
+}
+
+#[test]
 fn every_kind_of_command_is_the_same_on_every_layout() {
     let commands = mixed_commands(30_000);
+    for kind in FrameKind::ALL.iter().filter(|kind| kind.is_command()) {
+        assert!(commands.iter().any(|command| command.action.kind() == *kind), "{kind:?}");
+    }
     let expected = reference(&commands);
     for shards in [1, 2, 8] {
         check(&commands, &config(shards, "single", "yield", 64, 256), &expected);
@@ -280,11 +339,11 @@ fn a_run_that_goes_on_is_the_same_as_one_in_one_go() {
     let mut probe = None;
     for part in commands.chunks(commands.len() / 3 + 1) {
         let options = config.journal_options(dir.path()).unwrap();
-        let venue = Venue::open(options, config.shape(), Lines::default(), &mut ()).unwrap();
+        let venue = Venue::open(options, config.shape(), &mut Lines::default()).unwrap();
         let already = venue.last_seqno().0;
-        let source = Given { commands: part, sent: already, paused: false };
+        let source = Given::after(already, part);
         let (layout, control) = (config.layout(&cores).unwrap(), Control::default());
-        let closed = venue.run(&layout, source, names, &control, None).unwrap();
+        let closed = venue.run(&layout, source, names, &control, None, vec![]).unwrap();
         names = closed.subscriber;
         bytes.append(&mut names.bytes);
         probe = Some(closed.probe);
@@ -303,12 +362,12 @@ fn a_start_in_another_mode_is_a_command_of_its_own() {
     for (part, mode) in commands.chunks(3_000).zip(["pagecache", "fsync", "fsync", "volatile"]) {
         config.journal.durability = mode.into();
         let options = config.journal_options(dir.path()).unwrap();
-        let venue = Venue::open(options, config.shape(), Lines::default(), &mut ()).unwrap();
-        let source = Given { commands: part, sent, paused: false };
+        let venue = Venue::open(options, config.shape(), &mut Lines::default()).unwrap();
+        let source = Given::after(sent, part);
         sent += part.len() as u64;
         let cores = ringside::pipeline::plan::allowed_cores();
         let (layout, control) = (config.layout(&cores).unwrap(), Control::default());
-        let closed = venue.run(&layout, source, names, &control, None).unwrap();
+        let closed = venue.run(&layout, source, names, &control, None, vec![]).unwrap();
         names = closed.subscriber;
         bytes.append(&mut names.bytes);
     }

@@ -9,7 +9,9 @@ mod oracle {
 
 use oracle::commands::{DEEP, HUGE_VALUES, MIXED, Profile, Random, TINY, WIDE_PRICES, stream};
 use ringside::command::{Action, Command, Sequenced, is_venue_wide};
-use ringside::domain::{FirmId, Name, Nanos, OrderId, Price, SeqNo, SessionId, Side, SymbolId};
+use ringside::domain::{
+    FirmId, Name, Nanos, OrderId, Price, Role, SeqNo, SessionId, Side, SymbolId,
+};
 use ringside::engine::{Engine, Image, OrderImage, Shard};
 use ringside::reason::Reason;
 use ringside::report::{Report, ReportKind};
@@ -48,6 +50,8 @@ fn go_on_from_an_image(profile: Profile, seed: u64, count: u32) {
     let image = whole.image();
     assert_eq!(image.orders.len(), whole.live_orders(), "{what}");
     assert!(!image.definitions.is_empty() && !image.orders.is_empty(), "{what}");
+    let has = |traits: u64| image.orders.iter().any(|order| order.traits & traits != 0);
+    assert!(has(3 << 48) && has(1 << 52), "capacities and attributed orders, {what}");
 
     let parts = (0..count).map(|index| image.part(Shard { index, count }));
     let restore = |part: Image| Engine::restore(ORDERS, &part).expect("an image of an engine");
@@ -98,7 +102,9 @@ fn apply(shards: &mut [Engine], command: &Sequenced) -> Vec<Report> {
     }
     let mut said = vec![heads[0]];
     if heads.len() > 1 {
-        assert!(heads.iter().all(|head| head.kind == ReportKind::MassCanceled));
+        use ReportKind::{MassCanceled, Rejected, TradingDay};
+        assert!(heads.iter().all(|head| head.kind == heads[0].kind));
+        assert!(matches!(heads[0].kind, MassCanceled | TradingDay | Rejected));
         said[0].quantity.0 = heads.iter().map(|head| head.quantity.0).sum();
         rest.sort_by_key(|report| report.symbol);
     }
@@ -119,7 +125,12 @@ fn busy_engine() -> Engine {
     let mut engine = Engine::new(ORDERS);
     let (name, firm) = (Name::new("N").unwrap(), FirmId(7));
     let firm_7 = command(1, SessionId(0), SymbolId::NONE, Action::DefineFirm { firm, name });
-    let session = command(2, SessionId(7), SymbolId::NONE, Action::DefineSession { name, firm });
+    let session = command(
+        2,
+        SessionId(7),
+        SymbolId::NONE,
+        Action::DefineSession { name, firm, role: Role::File },
+    );
     engine.apply_batch(&[firm_7, session], &mut vec![]);
     engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 7, 2_000), &mut vec![]);
     engine
@@ -141,6 +152,8 @@ fn an_image_that_cannot_be_is_refused() {
         ("zero is no number", |i| i.orders[0].number = 0),
         ("two orders have the number", |i| i.orders[0].number = i.orders[9].number),
         ("traits that no order has", |i| i.orders[0].traits |= 7 << 44),
+        ("traits that no order has", |i| i.orders[0].traits |= 4 << 48),
+        ("traits that no order has", |i| i.orders[0].traits |= 1 << 53),
         ("traits that no order has", |i| i.orders[0].traits |= 1 << 63),
         ("no order rests", |i| i.orders[0].traits |= 2 << 36),
         ("not belong behind", |i| i.orders.swap(0, 1)),

@@ -22,7 +22,7 @@ use ringside::command::{
     Action, Command, DefineSymbol, Enter, MassCancel, Sequenced, is_venue_wide,
 };
 use ringside::domain::{
-    FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SeqNo,
+    Capacity, FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SeqNo,
     SessionId, Side, SymbolId, Tick, TimeInForce,
 };
 use ringside::engine::{Engine, LevelView, OrderView};
@@ -187,6 +187,7 @@ fn book_difference(
             Action::Enter(Enter { id, .. })
             | Action::Cancel { id }
             | Action::Reduce { id, .. }
+            | Action::Modify { id, .. }
             | Action::Replace { id, .. } => ids.push((command.session, id)),
             _ => {}
         }
@@ -291,6 +292,8 @@ fn limit(id: u64, side: Side, price: i64) -> Enter {
         tif: TimeInForce::Day,
         post_only: PostOnly::Off,
         self_trade: SelfTrade::None,
+        capacity: Capacity::Other,
+        attributed: false,
     }
 }
 
@@ -400,11 +403,11 @@ fn shards_say_and_hold_the_same_as_the_whole() {
 fn merged(mut said: Vec<Vec<Report>>) -> Vec<Report> {
     let mut first = said.remove(0);
     for reports in said {
-        assert_eq!(first[0].kind, ReportKind::MassCanceled);
+        assert_eq!(reports[0].kind, first[0].kind);
         first[0].quantity.0 += reports[0].quantity.0;
         first.extend_from_slice(&reports[1..]);
     }
-    if first[0].kind == ReportKind::MassCanceled {
+    if matches!(first[0].kind, ReportKind::MassCanceled | ReportKind::TradingDay) {
         first.iter_mut().for_each(|r| r.flags = 0);
         first[1..].sort_by_key(|r| r.symbol);
         first.last_mut().unwrap().flags = Report::LAST;
@@ -488,20 +491,20 @@ fn the_streams_reach_every_outcome() {
         assert!(trades > commands.len() / 20, "{trades} trades, {profile:?}");
     }
     use Reason::{
-        Collar, DuplicateId, DuplicateName, FokNotFillable, InvalidDefinition, InvalidPrice,
-        InvalidQuantity, IocRemainder, MassCancel, NoLiquidity, NotAReduction, OffLot,
-        PostOnlyWouldCross, ReplacedInvalid, TooLate, UnknownOrder, UnknownSymbol, Unsupported,
-        User,
+        Closed, Collar, DuplicateId, DuplicateName, Expired, FokNotFillable, InvalidDefinition,
+        InvalidPrice, InvalidQuantity, InvalidSide, IocRemainder, MassCancel, NoLiquidity,
+        NotAReduction, OffLot, PostOnlyWouldCross, ReplacedInvalid, TooLate, UnknownOrder,
+        UnknownSymbol, Unsupported, User,
     };
     use ReportKind::{Canceled, Rejected};
     let cancels = [User, IocRemainder, FokNotFillable, NoLiquidity, Collar, Reason::SelfTrade];
-    let more_cancels = [MassCancel, ReplacedInvalid, PostOnlyWouldCross];
+    let more_cancels = [MassCancel, ReplacedInvalid, PostOnlyWouldCross, Expired, Reason::Operator];
     for reason in cancels.into_iter().chain(more_cancels) {
         assert!(seen.contains(&(Canceled, reason)), "canceled {reason:?}");
     }
     let rejects = [UnknownSymbol, UnknownOrder, TooLate, DuplicateId, InvalidPrice, OffLot];
     let more_rejects = [InvalidQuantity, NotAReduction, PostOnlyWouldCross, Unsupported];
-    let definitions = [DuplicateName, InvalidDefinition];
+    let definitions = [DuplicateName, InvalidDefinition, InvalidSide, Closed];
     for reason in rejects.into_iter().chain(more_rejects).chain(definitions) {
         assert!(seen.contains(&(Rejected, reason)), "rejected {reason:?}");
     }

@@ -1,16 +1,19 @@
 //! Lines in, commands out; reports in, lines out.
 
-use ringside::command::{Action, Command, DefineSymbol, Enter, MassCancel, is_venue_wide};
+use ringside::command::{
+    Action, BreakTrade, Command, DefineSymbol, Enter, MassCancel, TradeSide, is_venue_wide,
+};
+use ringside::directory::Directory;
 use ringside::domain::{
-    FirmId, Name, Nanos, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity, SelfTrade,
-    SeqNo, SessionId, Side, SymbolId, Tick, TimeInForce,
+    Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderNumber, OrderType,
+    PostOnly, Price, Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId, Tick,
+    TimeInForce,
 };
 use ringside::durability::Durability;
-use ringside::gateway::directory::Directory;
 use ringside::gateway::file_session::{FileSession, Format, LINE_BYTES_MAX, LineError};
-use ringside::gateway::report_lines::ReportLines;
 use ringside::reason::Reason;
 use ringside::report::{Published, Report, ReportKind};
+use ringside::report_lines::ReportLines;
 
 type Timed = (Command, Option<Nanos>);
 
@@ -68,6 +71,8 @@ fn order_1() -> Enter {
         tif: TimeInForce::Day,
         post_only: PostOnly::Off,
         self_trade: SelfTrade::None,
+        capacity: Capacity::Other,
+        attributed: false,
     }
 }
 
@@ -91,7 +96,7 @@ fn everyday_lines_become_their_commands() {
     };
     let (one, two, sixty) = (OrderId(1), OrderId(2), Quantity(60));
     let replace = Action::Replace { id: one, new_id: two, quantity: sixty, price: Price(18704) };
-    let session = Action::DefineSession { name: name("A"), firm: FirmId(0) };
+    let session = Action::DefineSession { name: name("A"), firm: FirmId(0), role: Role::File };
     let expected = [
         command(0, 1, Reason::None, Action::DefineSymbol(aapl)),
         command(1, 0, Reason::None, session),
@@ -105,10 +110,10 @@ fn everyday_lines_become_their_commands() {
 
 #[test]
 fn every_option_of_an_order_arrives() {
-    let line = r#"{"op":"enter","session":"A","id":18446744073709551615,"symbol":"AAPL","side":"short_exempt","type":"market_to_limit","tif":"ioc","qty":18446744073709551615,"post_only":"slide","stp":"cancel_smallest","stp_group":65535,"firm":"F1"}"#;
+    let line = r#"{"op":"enter","session":"A","id":18446744073709551615,"symbol":"AAPL","side":"short_exempt","type":"market_to_limit","tif":"ioc","qty":18446744073709551615,"post_only":"slide","stp":"cancel_smallest","stp_group":65535,"firm":"F1","capacity":"riskless","attributed":true}"#;
     let all = commands(&[AAPL, r#"{"op":"session","session":"A","firm":"F0"}"#, line]);
     let firm = |firm, text| Action::DefineFirm { firm: FirmId(firm), name: name(text) };
-    let session = Action::DefineSession { name: name("A"), firm: FirmId(1) };
+    let session = Action::DefineSession { name: name("A"), firm: FirmId(1), role: Role::File };
     let enter = Enter {
         id: OrderId(u64::MAX),
         price: Price(0),
@@ -120,6 +125,8 @@ fn every_option_of_an_order_arrives() {
         tif: TimeInForce::Ioc,
         post_only: PostOnly::Slide,
         self_trade: SelfTrade::CancelSmallest,
+        capacity: Capacity::Riskless,
+        attributed: true,
     };
     let expected = [
         command(0, 0, Reason::None, firm(1, "F0")),
@@ -152,6 +159,8 @@ fn every_word_of_a_served_option_is_the_one_of_the_domain() {
     OrderType::ALL.iter().for_each(|w| assert_eq!(word("type", w.name()).order_type, *w));
     TimeInForce::ALL.iter().for_each(|w| assert_eq!(word("tif", w.name()).tif, *w));
     SelfTrade::ALL.iter().for_each(|w| assert_eq!(word("stp", w.name()).self_trade, *w));
+    Capacity::ALL.iter().for_each(|w| assert_eq!(word("capacity", w.name()).capacity, *w));
+    assert!(enter(r#""attributed":true"#).attributed && !enter(r#""attributed":false"#).attributed);
     let post_only = |text: &str| enter(&format!(r#""post_only":{text}"#)).post_only;
     assert_eq!(post_only("true"), PostOnly::Reject);
     assert_eq!(post_only("false"), PostOnly::Off);
@@ -277,15 +286,161 @@ fn a_mass_cancel_has_filters() {
     assert_eq!(after_order(line), command(1, 0, Reason::None, Action::MassCancel(group)));
     let line = r#"{"op":"mass_cancel","session":"A","symbol":"AAPL","of_session":"B","of_firm":"F","stp_group":3,"side":"sell"}"#;
     let filters = MassCancel {
+        id: OrderId(0),
         session: Some(SessionId(2)),
         firm: Some(FirmId(1)),
         group: Some(3),
         buy: Some(false),
     };
     assert_eq!(after_order(line), command(1, 1, Reason::None, Action::MassCancel(filters)));
+    for &cause in Reason::ALL.iter().filter(|cause| cause.is_of_cancel()) {
+        let cause_word = cause.name();
+        let line = format!(r#"{{"op":"mass_cancel","session":"A","id":9,"cause":"{cause_word}"}}"#);
+        let action = Action::MassCancel(MassCancel { id: OrderId(9), ..own });
+        assert_eq!(after_order(&line), command(1, 0, cause, action));
+    }
     let line = r#"{"op":"mass_cancel","session":"A","side":"buy"}"#;
     let bids = MassCancel { buy: Some(true), ..own };
     assert_eq!(after_order(line), command(1, 0, Reason::None, Action::MassCancel(bids)));
+}
+
+#[test]
+fn a_modify_gives_a_marking_a_total_or_both() {
+    let modify = |id, side, quantity: Option<u64>| Action::Modify {
+        id: OrderId(id),
+        side,
+        quantity: quantity.map(Quantity),
+    };
+    for (terms, side, quantity) in [
+        (r#""side":"short","qty":60"#, Some(Side::Short), Some(60)),
+        (r#""side":"short_exempt""#, Some(Side::ShortExempt), None),
+        (r#""qty":60"#, None, Some(60)),
+        (r#""qty":-1"#, None, Some(0)),
+        (r#""qty":0,"side":"buy""#, Some(Side::Buy), Some(0)),
+    ] {
+        let line = format!(r#"{{"op":"modify","session":"A","id":1,{terms}}}"#);
+        let expected = command(1, 1, Reason::TooLate, modify(1, side, quantity));
+        assert_eq!(after_order(&line), expected, "{terms}");
+    }
+    let unknown = command(1, 0, Reason::None, modify(9, None, Some(1)));
+    assert_eq!(after_order(r#"{"op":"modify","session":"A","id":9,"qty":1}"#), unknown);
+}
+
+#[test]
+fn roles_belong_to_sessions_that_are_defined() {
+    for role in Role::ALL {
+        let line = format!(r#"{{"op":"session","session":"N","role":"{}"}}"#, role.name());
+        let expected = Action::DefineSession { name: name("N"), firm: FirmId(0), role: *role };
+        assert_eq!(commands(&[&line]), [command(1, 0, Reason::None, expected)]);
+    }
+}
+
+#[test]
+fn requests_of_a_session_become_their_commands() {
+    let set = |id, enabled| Action::SetOrderEntry { id: OrderId(id), enabled };
+    let query = |next| Action::AccountQuery { next: OrderId(next) };
+    for (line, session, action) in [
+        (r#"{"op":"order_entry","session":"A","enabled":false}"#, 1, set(0, false)),
+        (r#"{"op":"order_entry","session":"A","enabled":true,"id":7}"#, 1, set(7, true)),
+        (r#"{"op":"order_entry","session":"new","enabled":true}"#, 2, set(0, true)),
+        (r#"{"op":"account_query","session":"A"}"#, 1, query(2)),
+        (r#"{"op":"account_query","session":"new"}"#, 2, query(1)),
+        (r#"{"op":"account_query","session":"A","next_id":55}"#, 1, query(55)),
+    ] {
+        assert_eq!(after_order(line), command(session, 0, Reason::None, action), "{line}");
+    }
+}
+
+#[test]
+fn nothing_can_be_entered_between_the_end_and_the_start_of_a_day() {
+    let [start, end] = ["start_of_day", "end_of_day"].map(|op| format!(r#"{{"op":"{op}"}}"#));
+    for (line, event) in [(&start, DayEvent::Start), (&end, DayEvent::End)] {
+        let expected = command(0, 0, Reason::None, Action::TradingDay(event));
+        assert_eq!(after_order(line), expected);
+        assert!(is_venue_wide(expected.action.kind(), expected.symbol));
+    }
+    let enter = |id: u64, symbol: &str| {
+        format!(
+            r#"{{"op":"enter","session":"A","id":{id},"symbol":"{symbol}","side":"buy","qty":1,"price":"1"}}"#
+        )
+    };
+    let replace = r#"{"op":"replace","session":"A","id":1,"new_id":5,"qty":0,"price":"0"}"#;
+    let cancel = r#"{"op":"cancel","session":"A","id":1}"#;
+    let (two, unknown, again) = (enter(2, "AAPL"), enter(3, "MSFT"), enter(1, "AAPL"));
+    let lines = [&end, &two, &unknown, &again, replace, cancel, &start, &two, &enter(4, "AAPL")];
+    let all = commands(&[&[AAPL, ORDER_1][..], &lines].concat());
+    let verdicts: Vec<Reason> = all.iter().skip(4).map(|command| command.verdict).collect();
+    let (closed, twice) = (Reason::Closed, Reason::DuplicateId);
+    assert_eq!(
+        verdicts,
+        [closed, closed, twice, closed, Reason::TooLate, Reason::None, twice, Reason::None]
+    );
+}
+
+#[test]
+fn a_session_whose_order_entry_is_disabled_enters_nothing() {
+    let set = |enabled| format!(r#"{{"op":"order_entry","session":"A","enabled":{enabled}}}"#);
+    let enter = |session: &str, id: u64| {
+        format!(
+            r#"{{"op":"enter","session":"{session}","id":{id},"symbol":"AAPL","side":"buy","qty":1,"price":"1"}}"#
+        )
+    };
+    let replace = r#"{"op":"replace","session":"A","id":1,"new_id":3,"qty":1,"price":"1"}"#;
+    let modify = r#"{"op":"modify","session":"A","id":1,"qty":1}"#;
+    let (off, on, end) = (set(false), set(true), r#"{"op":"end_of_day"}"#);
+    let (of_b, two, four) = (enter("B", 1), enter("A", 2), enter("A", 4));
+    let lines = [&off, &two, replace, modify, &of_b, &on, &four, &off, end, &enter("A", 5)];
+    let all = commands(&[&[AAPL, ORDER_1, &enter("B", 9)][..], &lines].concat());
+    let verdicts: Vec<Reason> = all.iter().skip(6).map(|command| command.verdict).collect();
+    let (disabled, none) = (Reason::OrderEntryDisabled, Reason::None);
+    assert_eq!(
+        verdicts,
+        [disabled, disabled, Reason::TooLate, none, none, none, none, none, Reason::Closed]
+    );
+}
+
+#[test]
+fn a_trade_is_broken_by_its_number_and_its_two_orders() {
+    let order_2 = ORDER_1.replace(r#""session":"A","id":1"#, r#""session":"B","id":2"#);
+    let other = r#"{"op":"symbol","symbol":"MSFT","tick":"0.01"}"#;
+    let order_3 = order_2.replace("AAPL", "MSFT").replace(r#""id":2"#, r#""id":3"#);
+    let nowhere = order_2.replace("AAPL", "X").replace(r#""id":2"#, r#""id":4"#);
+    let last = |line: &str| {
+        *commands(&[AAPL, ORDER_1, &order_2, other, &order_3, &nowhere, line]).last().unwrap()
+    };
+    let break_trade = |sides: &str| last(&format!(r#"{{"op":"break_trade","match":77,{sides}}}"#));
+    let side = |session, id, text: &[u8; 14]| TradeSide {
+        id: OrderId(id),
+        session: SessionId(session),
+        text: *text,
+        zero: [0; 6],
+    };
+    let broken = |symbol, verdict, sides| {
+        let trade = BreakTrade { match_number: MatchNumber(77), sides };
+        command(0, symbol, verdict, Action::BreakTrade(trade))
+    };
+    let (none, blank) = (Reason::None, b"              ");
+    assert_eq!(
+        break_trade(
+            r#""resting_session":"A","resting_id":1,"incoming_session":"B","incoming_id":2"#
+        ),
+        broken(1, none, [side(1, 1, blank), side(2, 2, blank)])
+    );
+    assert_eq!(
+        break_trade(
+            r#""incoming_session":"A","incoming_id":1,"incoming_text":"fourteen chars","resting_session":"B","resting_id":2,"resting_text":" a b""#
+        ),
+        broken(1, none, [side(2, 2, b" a b          "), side(1, 1, b"fourteen chars")])
+    );
+    for (session, number, id) in [("B", 2, 3), ("B", 2, 4), ("B", 2, 99), ("Z", 0, 1)] {
+        let resting = r#""resting_session":"A","resting_id":1"#;
+        let incoming = format!(r#""incoming_session":"{session}","incoming_id":{id}"#);
+        assert_eq!(
+            break_trade(&format!("{resting},{incoming}")),
+            broken(0, Reason::UnknownOrder, [side(1, 1, blank), side(number, id, blank)]),
+            "{incoming}"
+        );
+    }
 }
 
 #[test]
@@ -381,7 +536,7 @@ fn malformed_lines_say_where_and_why() {
         (r#"{"op":nil}"#, "1:7: a value must be a string, an integer, true or false"),
         (r#"{"op":null}"#, "1:7: leave a field out instead of giving null"),
         (r#"{"op":1}"#, "1:7: `op` must be a string"),
-        (r#"{"op":"buy"}"#, "1:7: `op` must be one of enter, reduce, replace, cancel, mass_cancel, symbol, session, firm, durability"),
+        (r#"{"op":"buy"}"#, "1:7: `op` must be one of enter, reduce, modify, replace, cancel, mass_cancel, symbol, session, firm, order_entry, account_query, start_of_day, end_of_day, break_trade, durability"),
         (r#"{"op":"cancel","id":1,"sesion":"A"}"#, "1:23: unknown field `sesion`"),
         (r#"{"op":"cancel","id":1,"é":"A"}"#, "1:23: unknown field `é`"),
         (r#"{"op":"é","id":1,"x":"A"}"#, "1:18: unknown field `x`"),
@@ -404,6 +559,25 @@ fn malformed_lines_say_where_and_why() {
         (r#"{"op":"replace","session":"A","id":1,"new_id":2,"qty":1,"price":"1e5"}"#, "1:65: `price` must be a decimal such as \"187.05\""),
         (r#"{"op":"symbol","symbol":"AAPL","tick":0.01}"#, "1:39: `tick` must be a decimal string such as \"187.05\": a JSON number is a float"),
         (r#"{"op":"mass_cancel","session":"A","side":"short"}"#, "1:42: `side` must be one of buy, sell"),
+        (r#"{"op":"mass_cancel","session":"A","id":-1}"#, "1:40: `id` must be between 0 and 18446744073709551615"),
+        (r#"{"op":"modify","session":"A","id":1}"#, "1:36: `modify` needs the field `side`, the field `qty`, or both"),
+        (r#"{"op":"modify","session":"A","id":1,"side":"long"}"#, "1:44: `side` must be one of buy, sell, short, short_exempt"),
+        (r#"{"op":"modify","session":"A","id":1,"qty":"5"}"#, "1:43: `qty` must be an integer"),
+        (r#"{"op":"modify","session":"A","id":1,"price":"5"}"#, "1:37: `modify` has no field `price`"),
+        (r#"{"op":"modify","id":1,"qty":5}"#, "1:30: the field `session` is missing"),
+        (r#"{"op":"session","session":"A","role":"boss"}"#, "1:38: `role` must be one of file, order_entry, firm_drop_copy, venue_drop_copy"),
+        (r#"{"op":"order_entry","session":"A"}"#, "1:34: the field `enabled` is missing"),
+        (r#"{"op":"order_entry","session":"A","enabled":"yes"}"#, "1:45: `enabled` must be true or false"),
+        (r#"{"op":"account_query","session":"A","id":1}"#, "1:37: `account_query` has no field `id`"),
+        (r#"{"op":"account_query","session":"A","next_id":-1}"#, "1:47: `next_id` must be between 0 and 18446744073709551615"),
+        (r#"{"op":"end_of_day","session":"A"}"#, "1:20: `end_of_day` has no field `session`"),
+        (r#"{"op":"start_of_day","match":1}"#, "1:22: `start_of_day` has no field `match`"),
+        (r#"{"op":"break_trade","resting_session":"A","resting_id":1,"incoming_session":"A","incoming_id":1}"#, "1:96: the field `match` is missing"),
+        (r#"{"op":"break_trade","match":1.5,"resting_session":"A","resting_id":1}"#, "1:29: `match` must be an integer"),
+        (r#"{"op":"break_trade","match":1,"resting_session":"A","resting_id":1}"#, "1:67: the field `incoming_session` is missing"),
+        (r#"{"op":"break_trade","match":1,"resting_session":"A","resting_id":1,"resting_text":"fifteen letters"}"#, "1:83: `resting_text` must have at most 14 printable ASCII characters"),
+        (r#"{"op":"break_trade","match":1,"resting_session":"A","resting_id":1,"resting_text":"é"}"#, "1:83: `resting_text` must have at most 14 printable ASCII characters"),
+        (r#"{"op":"mass_cancel","session":"A","cause":"closed"}"#, "1:43: `cause` must be one of user, ioc_remainder, fok_not_fillable, no_liquidity, collar, self_trade, halt, expired, disconnect, mass_cancel, risk, auction_leftover, replaced_invalid, operator, stop_cascade"),
         (r#"{"op":"mass_cancel","session":"A","stp_group":65536}"#, "1:47: `stp_group` must be between 0 and 65535"),
     ] {
         assert_eq!(error(Format::Json, &[line]), expected, "{line}");
@@ -424,6 +598,8 @@ fn malformed_options_of_an_order_say_where_and_why() {
         (r#""hidden":"yes"}"#, 9, "`hidden` must be true or false"),
         (r#""refresh":"often"}"#, 10, "`refresh` must be \"fixed\" or a range such as \"100-300\""),
         (r#""stop_price":"x"}"#, 13, "`stop_price` must be a decimal such as \"187.05\""),
+        (r#""capacity":"agent"}"#, 11, "`capacity` must be one of other, agency, principal, riskless"),
+        (r#""attributed":"true"}"#, 13, "`attributed` must be true or false"),
         (r#""price":5}"#, 8, "`price` must be a decimal string such as \"187.05\": a JSON number is a float"),
         (r#""lot":5}"#, 0, "`enter` has no field `lot`"),
         (r#""lot":5,"tick":"1"}"#, 0, "`enter` has no field `lot`"),
@@ -463,6 +639,15 @@ fn json_and_csv_say_the_same() {
         r#"{"op":"replace","session":"A","id":1,"new_id":5,"qty":50,"price":"1.00"}"#,
         r#"{"op":"cancel","session":"A","id":5}"#,
         r#"{"op":"mass_cancel","session":"A","symbol":"AAPL"}"#,
+        r#"{"op":"session","session":"B","role":"order_entry"}"#,
+        r#"{"op":"enter","session":"B","id":6,"symbol":"AAPL","side":"sell","qty":7,"price":"1.00","capacity":"agency","attributed":true}"#,
+        r#"{"op":"modify","session":"B","id":6,"side":"short","qty":5}"#,
+        r#"{"op":"modify","session":"B","id":6,"qty":4}"#,
+        r#"{"op":"order_entry","session":"B","enabled":false}"#,
+        r#"{"op":"account_query","session":"B"}"#,
+        r#"{"op":"break_trade","match":9,"resting_session":"A","resting_id":1,"incoming_session":"B","incoming_id":6,"incoming_text":" a,b"}"#,
+        r#"{"op":"end_of_day"}"#,
+        r#"{"op":"start_of_day"}"#,
     ];
     let csv = [
         "# the same as CSV",
@@ -479,10 +664,33 @@ fn json_and_csv_say_the_same() {
         "cancel,A,5,,,,,,,,,,,",
         "mass_cancel,A,,,AAPL,,,,,,,,,",
     ];
+    let more_csv = [
+        "session,B,,,,,,,order_entry,,,,,,,,",
+        "enter,B,6,AAPL,sell,7,1.00,,,agency,true,,,,,,",
+        "modify,B,6,,short,5,,,,,,,,,,,",
+        "modify,B,6,,,4,,,,,,,,,,,",
+        "order_entry,B,,,,,,false,,,,,,,,,",
+        "account_query,B,,,,,,,,,,,,,,,",
+        "break_trade,,,,,,,,,,,9,A,1,B,6,\" a,b\"",
+        "end_of_day,,,,,,,,,,,,,,,,",
+        "start_of_day,,,,,,,,,,,,,,,,",
+    ];
+    let header = "op,session,id,symbol,side,qty,price,enabled,role,capacity,attributed,match,\
+                  resting_session,resting_id,incoming_session,incoming_id,incoming_text";
     let (from_json, errors) = run(Format::Json, &json);
     assert_eq!(errors, []);
     assert_eq!(from_json.len(), json.len() + 1, "the firm is defined on the way");
-    assert_eq!(run(Format::Csv, &csv), (from_json, vec![]));
+    let mut from_csv = vec![];
+    let mut directory = Directory::new();
+    for lines in [&csv[..], &[&[header], &more_csv[..]].concat()] {
+        let mut session = FileSession::new(directory, Format::Csv);
+        for line in lines {
+            let taken = session.line(line, &mut |command, time| from_csv.push((command, time)));
+            taken.unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+        directory = session.into_directory();
+    }
+    assert_eq!(from_csv, from_json);
 }
 
 #[test]
@@ -582,6 +790,18 @@ fn every_report_has_its_line() {
     let session = Report { session: SessionId(1), other: 1, ..defined };
     let firm = Report { other: 1, ..defined };
     let mode = Report { kind: ReportKind::DurabilitySet, other: 2, ..Report::BLANK };
+    let modified = Report { kind: ReportKind::Modified, side: Side::Short, ..added };
+    let mass_by_id = Report { id: OrderId(8), ..mass };
+    let asks = Report { session: SessionId(1), ..Report::BLANK };
+    let mass = Report { id: OrderId(0), ..mass };
+    let disabled = Report { kind: ReportKind::OrderEntrySet, ..asks };
+    let enabled = Report { id: OrderId(8), other: 1, ..disabled };
+    let queried = Report { kind: ReportKind::AccountQueried, other: 8, ..asks };
+    let event = |other| {
+        let quantity = Quantity(3);
+        Report { kind: ReportKind::TradingDay, other, quantity, ..Report::BLANK }
+    };
+    let broken = Report { kind: ReportKind::Broken, other: 77, ..base };
     let hash = Report { kind: ReportKind::StateHash, ..Report::BLANK };
     for (report, expected) in [
         (base, r#""report":"accepted","session":"A","id":1,"order":7,"symbol":"AAPL","side":"buy","qty":100,"price":"187.05","open":100,"durability":"fsync"}"#),
@@ -589,12 +809,20 @@ fn every_report_has_its_line() {
         (added, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"added","durability":"fsync"}"#),
         (removed, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"removed","durability":"fsync"}"#),
         (canceled, r#""report":"canceled","session":"A","id":1,"order":7,"qty":40,"open":60,"reason":"user","durability":"fsync"}"#),
-        (replaced, r#""report":"replaced","session":"A","id":2,"old_id":1,"order":7,"symbol":"AAPL","side":"buy","qty":100,"price":"0.05","open":100,"durability":"fsync"}"#),
+        (replaced, r#""report":"replaced","session":"A","id":2,"old_id":1,"order":9,"symbol":"AAPL","side":"buy","qty":100,"price":"0.05","open":100,"durability":"fsync"}"#),
         (rejected, r#""report":"rejected","session":"A","id":1,"symbol":"AAPL","reason":"unknown_order","code":33,"durability":"fsync"}"#),
         (nameless, r#""report":"rejected","session":"\"B\\","id":1,"reason":"unknown_symbol","code":32,"durability":"fsync"}"#),
         (refused, r#""report":"rejected","id":0,"reason":"invalid_definition","code":44,"durability":"fsync"}"#),
         (restated, r#""report":"restated","session":"A","id":1,"order":7,"symbol":"AAPL","side":"sell","price":"187.05","open":100,"durability":"fsync"}"#),
         (mass, r#""report":"mass_canceled","session":"A","count":3,"durability":"fsync"}"#),
+        (mass_by_id, r#""report":"mass_canceled","session":"A","id":8,"count":3,"durability":"fsync"}"#),
+        (modified, r#""report":"modified","session":"A","id":1,"order":7,"symbol":"AAPL","side":"short","qty":40,"open":60,"durability":"fsync"}"#),
+        (disabled, r#""report":"order_entry_set","session":"A","enabled":false,"durability":"fsync"}"#),
+        (enabled, r#""report":"order_entry_set","session":"A","id":8,"enabled":true,"durability":"fsync"}"#),
+        (queried, r#""report":"account_queried","session":"A","next_id":8,"durability":"fsync"}"#),
+        (event(1), r#""report":"trading_day","event":"start_of_day","count":3,"durability":"fsync"}"#),
+        (event(2), r#""report":"trading_day","event":"end_of_day","count":3,"durability":"fsync"}"#),
+        (broken, r#""report":"broken","session":"A","id":1,"match":77,"symbol":"AAPL","durability":"fsync"}"#),
         (symbol, r#""report":"defined","what":"symbol","name":"AAPL","durability":"fsync"}"#),
         (session, r#""report":"defined","what":"session","name":"A","durability":"fsync"}"#),
         (firm, r#""report":"defined","what":"firm","name":"F","durability":"fsync"}"#),
@@ -674,6 +902,12 @@ fn the_examples_of_the_manual_are_well_formed() {
         "session",
         "firm",
         "durability",
+        "modify",
+        "order_entry",
+        "account_query",
+        "start_of_day",
+        "end_of_day",
+        "break_trade",
     ] {
         let start = format!("{{\"op\":\"{operation}\"");
         assert!(examples("jsonl").iter().any(|line| line.starts_with(&start)), "{operation}");

@@ -3,9 +3,9 @@
 
 use proptest::prelude::*;
 use ringside::command::Command;
+use ringside::directory::Directory;
 use ringside::domain::{Nanos, SeqNo};
 use ringside::frame::Frame;
-use ringside::gateway::directory::Directory;
 use ringside::gateway::file_session::{FileSession, Format, LineError};
 
 const JSON: &[&str] = &[
@@ -18,6 +18,15 @@ const JSON: &[&str] = &[
     r#"{"op":"replace","session":"A","id":1,"new_id":2,"qty":60,"price":"187.04"}"#,
     r#"{"op":"cancel","session":"A","id":2}"#,
     r#"{"op":"mass_cancel","session":"A","symbol":"AAPL","of_session":"B","of_firm":"F1","stp_group":1,"side":"sell"}"#,
+    r#"{"op":"mass_cancel","session":"A","id":9,"cause":"disconnect"}"#,
+    r#"{"op":"session","session":"N","firm":"F1","role":"order_entry"}"#,
+    r#"{"op":"enter","session":"N","id":3,"symbol":"AAPL","side":"sell","qty":9,"price":"187.06","capacity":"riskless","attributed":true}"#,
+    r#"{"op":"modify","session":"N","id":3,"side":"short","qty":5}"#,
+    r#"{"op":"order_entry","session":"N","enabled":false,"id":4}"#,
+    r#"{"op":"account_query","session":"N","next_id":5}"#,
+    r#"{"op":"break_trade","match":3,"resting_session":"A","resting_id":1,"resting_text":" a\"b","incoming_session":"N","incoming_id":3}"#,
+    r#"{"op":"end_of_day"}"#,
+    r#"{"op":"start_of_day"}"#,
 ];
 
 const CSV: &[&str] = &[

@@ -109,6 +109,23 @@ fn rich_session() -> String {
         r#"{"op":"enter","session":"C,\"C","id":18446744073709551615,"symbol":"B\"R,K","side":"short_exempt","qty":100,"price":"50.00","firm":"F2","post_only":"slide","stp":"decrement","stp_group":7}"#,
         r#"{"op":"mass_cancel","session":"D","of_session":"C,\"C","of_firm":"F2","stp_group":7,"side":"sell","symbol":"B\"R,K"}"#,
         r#"{"op":"mass_cancel","session":"D","stp_group":0}"#,
+        r#"{"op":"session","session":"N","firm":"F\\1","role":"order_entry"}"#,
+        r#"{"op":"enter","session":"N","id":1,"symbol":"AAPL","side":"sell","qty":50,"price":"60.00","tif":"gtc","capacity":"agency","attributed":true}"#,
+        r#"{"op":"enter","session":"N","id":2,"symbol":"AAPL","side":"buy","qty":5,"price":"60.00","capacity":"riskless"}"#,
+        r#"{"op":"modify","session":"N","id":1,"side":"short","qty":40}"#,
+        r#"{"op":"modify","session":"N","id":1,"side":"short_exempt"}"#,
+        r#"{"op":"modify","session":"N","id":1,"qty":30}"#,
+        r#"{"op":"modify","session":"N","id":1,"qty":0}"#,
+        r#"{"op":"modify","session":"N","id":900006,"side":"buy"}"#,
+        r#"{"op":"order_entry","session":"N","enabled":false,"id":77}"#,
+        r#"{"op":"order_entry","session":"N","enabled":true}"#,
+        r#"{"op":"account_query","session":"N"}"#,
+        r#"{"op":"account_query","session":"N","next_id":500}"#,
+        r#"{"op":"break_trade","match":29360129,"resting_session":"N","resting_id":1,"resting_text":" a, \"b\"","incoming_session":"N","incoming_id":2}"#,
+        r#"{"op":"end_of_day"}"#,
+        r#"{"op":"start_of_day"}"#,
+        r#"{"op":"mass_cancel","session":"D","of_session":"N","cause":"disconnect","id":78}"#,
+        r#"{"op":"mass_cancel","session":"D","of_session":"N","cause":"mass_cancel"}"#,
     ]
     .map(String::from)
     .into();
@@ -136,7 +153,9 @@ fn rich_session() -> String {
             tif => format!(r#"{{{order},"qty":50,"price":"{price}","tif":"{tif}"}}"#),
         });
         let earlier = id - id.min(3);
-        lines.push(match pick(&["reduce", "replace", "cancel", "mass_cancel"]) {
+        let total = ["", r#","qty":30"#][id as usize % 2];
+        lines.push(match pick(&["reduce", "replace", "cancel", "mass_cancel", "modify"]) {
+            "modify" => format!(r#"{{"op":"modify","session":"{session}","id":{earlier},"side":"{side}"{total}}}"#),
             "reduce" => format!(r#"{{"op":"reduce","session":"{session}","id":{earlier},"qty":20}}"#),
             "replace" => format!(r#"{{"op":"replace","session":"{session}","id":{earlier},"new_id":{},"qty":60,"price":"{price}"}}"#, id + 100_000),
             "mass_cancel" if id.is_multiple_of(20) => format!(r#"{{"op":"mass_cancel","session":"{session}"}}"#),
@@ -167,7 +186,9 @@ fn an_exported_session_runs_again_to_the_same_hashes() {
     let (more, hashes) = place.exec("original", rest, &["--shards", "3"]);
     assert!(place.path("original").join("00000002.seg").exists());
     let kinds = ["accepted", "executed", "canceled", "replaced", "restated", "mass_canceled"];
-    for kind in kinds.iter().chain(&["rejected", "defined"]) {
+    let more_kinds = ["rejected", "defined", "modified", "trading_day", "order_entry_set"];
+    let answers = ["account_queried", "broken"];
+    for kind in kinds.iter().chain(&more_kinds).chain(&answers) {
         assert!((reports.clone() + &more).contains(&format!("\"report\":\"{kind}\"")), "{kind}");
     }
 
@@ -211,6 +232,13 @@ fn commands_are_exported_as_the_journal_has_them_and_the_verdict_says_what_was_l
         r#"{"op":"symbol","symbol":"AAPL","tick":"0.5","lot":3}"#,
         r#"{"op":"cancel","session":"A","id":1}"#,
         r#"{"op":"cancel","session":"A","id":99}"#,
+        r#"{"op":"break_trade","match":7,"resting_session":"A","resting_id":1,"incoming_session":"Z","incoming_id":1}"#,
+        r#"{"op":"mass_cancel","session":"A","cause":"operator"}"#,
+        r#"{"op":"order_entry","session":"A","enabled":false}"#,
+        &enter("A", 6, "buy", 100, "1.05"),
+        r#"{"op":"end_of_day"}"#,
+        &enter("A", 7, "buy", 100, "1.05"),
+        r#"{"op":"modify","session":"A","id":1,"qty":7}"#,
     ]);
     place.exec("journal", &session, &[]);
     let exported = place.export("journal", &[]);
@@ -235,6 +263,13 @@ fn commands_are_exported_as_the_journal_has_them_and_the_verdict_says_what_was_l
             r#"{"seq":10,"op":"symbol","symbol":"AAPL","tick":"0.5","lot":3,"collar_bps":0,"verdict":"duplicate_name"}"#.into(),
             r#"{"seq":11,"op":"cancel","session":"A","id":1}"#.into(),
             r#"{"seq":12,"op":"cancel","session":"A","id":99}"#.to_string(),
+            r#"{"seq":13,"op":"break_trade","match":7,"resting_session":"A","resting_id":1,"incoming_id":1,"verdict":"unknown_order"}"#.into(),
+            r#"{"seq":14,"op":"mass_cancel","session":"A","of_session":"A","cause":"operator"}"#.into(),
+            r#"{"seq":15,"op":"order_entry","session":"A","enabled":false}"#.into(),
+            format!(r#"{{"seq":16,"op":"enter","session":"A","id":6,{enter},"qty":100,"price":"1.05","verdict":"order_entry_disabled"}}"#),
+            r#"{"seq":17,"op":"end_of_day"}"#.into(),
+            format!(r#"{{"seq":18,"op":"enter","session":"A","id":7,{enter},"qty":100,"price":"1.05","verdict":"closed"}}"#),
+            r#"{"seq":19,"op":"modify","session":"A","id":1,"qty":7}"#.into(),
         ]
     );
     let ts: Vec<u64> = exported.lines().map(|line| json(line)["ts"].as_u64().unwrap()).collect();
@@ -248,9 +283,11 @@ fn commands_are_exported_as_the_journal_has_them_and_the_verdict_says_what_was_l
     let csv = place.export("journal", &["--csv", "--from", "4", "--to", "4"]);
     assert_eq!(
         csv,
-        "seq,ts,op,session,id,new_id,symbol,side,type,tif,qty,price,post_only,stp,stp_group,firm,\
-         of_session,of_firm,tick,lot,collar_bps,reference,mode,verdict\n\
-         4,1001,enter,A,1,,AAPL,buy,limit,day,100,1.05,,,,,,,,,,,,duplicate_id\n"
+        "seq,ts,op,session,id,new_id,symbol,side,type,tif,qty,price,post_only,stp,stp_group,capacity,\
+         attributed,firm,role,of_session,of_firm,cause,enabled,next_id,match,resting_session,\
+         resting_id,resting_text,incoming_session,incoming_id,incoming_text,tick,lot,collar_bps,\
+         reference,mode,verdict\n\
+         4,1001,enter,A,1,,AAPL,buy,limit,day,100,1.05,,,,,,,,,,,,,,,,,,,,,,,,,duplicate_id\n"
     );
 }
 
@@ -270,7 +307,7 @@ fn exported_reports_are_those_of_a_replay_and_the_csv_says_the_same() {
     assert_eq!(
         header,
         "seq,ix,ts,report,session,id,old_id,order,contra,match,symbol,side,qty,price,open,liquidity,\
-         reason,code,count,what,name,durability"
+         reason,code,event,enabled,next_id,count,what,name,durability"
     );
     assert!(csv.contains(",\"B\"\"R,K\","), "a name with a quote and a comma is quoted");
     assert_eq!(records.clone().count(), told.lines().count());
@@ -678,4 +715,58 @@ fn explain_names_sender_contra_and_chain() {
     for no_order in ["1", "4", "11", "99"] {
         assert_fails(&place.ask("journal", &["explain", no_order]), 1, &[no_order]);
     }
+}
+
+#[test]
+fn explain_tells_of_modifications_broken_trades_and_the_end_of_the_day() {
+    let place = Place::new();
+    let session = lines(&[
+        SYMBOL,
+        &enter("A", 1, "sell", 100, "1.00"),
+        r#"{"op":"modify","session":"A","id":1,"side":"short","qty":80,"ts":3000}"#,
+        &enter("B", 4000, "buy", 10, "1.00"),
+        r#"{"op":"replace","session":"A","id":1,"new_id":2,"qty":70,"price":"1.01","ts":6000}"#,
+        r#"{"op":"modify","session":"A","id":2,"qty":60}"#,
+        r#"{"op":"break_trade","match":6291457,"resting_session":"A","resting_id":1,"incoming_session":"B","incoming_id":4000}"#,
+        r#"{"op":"end_of_day"}"#,
+        r#"{"op":"break_trade","match":1,"resting_session":"A","resting_id":1,"incoming_session":"B","incoming_id":4000}"#,
+    ]);
+    // 3: A's order 1, 4: its modification, 6: B's order, 7: the replace.
+    let (told, _) = place.exec("journal", &session, &[]);
+    let causes = |order: &str, more: &[&str]| -> Vec<String> {
+        let output = place.ask("journal", &[&["explain", order], more].concat());
+        let printed = succeeded(&output);
+        printed.lines().filter(|line| !line.starts_with(' ')).map(String::from).collect()
+    };
+    let chain = "one replaced the other: orders 3, 7";
+    let first = [
+        "seqno 3 (enter): accepted",
+        "seqno 4 (modify): modified to short, 80 open, 20 less than before",
+        "seqno 6 (enter): traded with the incoming order 6 of B, id 4000",
+    ];
+    let second = "seqno 8 (modify): modified to short, 50 open, 10 less than before";
+    let broken = "seqno 9 (break_trade): its trade 6291457 was taken back";
+    let end = "seqno 10 (trading_day): canceled. Its time in force ended.";
+    let left = "seqno 7 (replace): left the book for order 7, id 2";
+    let took = "seqno 7 (replace): took the place of order 3, id 1";
+    assert_eq!(causes("3", &[]), [&[chain], &first[..], &[left, broken]].concat());
+    assert_eq!(causes("7", &[]), [chain, took, second, end]);
+    let whole = [&[chain], &first[..], &[took, second, broken, end]].concat();
+    assert_eq!(causes("3", &["--chain"]), whole);
+    assert_eq!(causes("7", &["--chain"]), whole);
+    assert_eq!(
+        causes("6", &[]),
+        [
+            "seqno 6 (enter): accepted",
+            "seqno 6 (enter): traded on entry with order 3 of A, id 1",
+            broken
+        ]
+    );
+    let events = succeeded(&place.ask("journal", &["explain", "6", "--json"]));
+    let event = json(events.lines().last().unwrap());
+    assert!(told.lines().map(json).any(|line| line == event["event"]), "{event}");
+    assert_eq!(
+        (&event["sent"]["op"], &event["sent"]["match"]),
+        (&"break_trade".into(), &6291457.into())
+    );
 }

@@ -11,7 +11,7 @@ use ringside::reason::Reason;
 use ringside::replay::{ReplayError, replay};
 use ringside::report::Published;
 use ringside::report_order::Subscriber;
-use ringside::venue::{self, Venue};
+use ringside::venue::{self, Recover, Venue};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -76,6 +76,8 @@ struct Listener {
     too_early: u64,
 }
 
+impl Recover for Listener {}
+
 impl Subscriber for Listener {
     fn report(&mut self, published: &Published) {
         let (seqno, time) = (published.seqno.0, published.time.0);
@@ -99,10 +101,10 @@ fn run(config: &Config, dir: &Path, source: Cancels, device: &Arc<Slow>) -> List
     let mut options = config.journal_options(dir).unwrap();
     options.device = Arc::clone(device) as Arc<_>;
     options.any_filesystem = true;
-    let venue = Venue::open(options, config.shape(), Listener::default(), &mut ()).unwrap();
+    let venue = Venue::open(options, config.shape(), &mut Listener::default()).unwrap();
     let layout = config.layout(&ringside::pipeline::plan::allowed_cores()).unwrap();
     let listener = Listener { device: Arc::clone(device), ..Listener::default() };
-    venue.run(&layout, source, listener, &Control::default(), None).unwrap().subscriber
+    venue.run(&layout, source, listener, &Control::default(), None, vec![]).unwrap().subscriber
 }
 
 #[test]

@@ -14,10 +14,12 @@ mod oracle {
 use oracle::naive::Naive;
 use oracle::text;
 use oracle::venue::{Venue, difference, whole_engine};
-use ringside::command::{Action, Command, DefineSymbol, Enter, MassCancel, Sequenced};
+use ringside::command::{
+    Action, BreakTrade, Command, DefineSymbol, Enter, MassCancel, Sequenced, TradeSide,
+};
 use ringside::domain::{
-    FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SeqNo,
-    SessionId, Side, SymbolId, Tick, TimeInForce,
+    Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderType, PostOnly, Price,
+    Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId, Tick, TimeInForce,
 };
 use ringside::reason::Reason;
 use ringside::report::Report;
@@ -90,6 +92,8 @@ fn enter(id: u64, side: Side, quantity: u64, price: i64) -> Do {
         tif: TimeInForce::Day,
         post_only: PostOnly::Off,
         self_trade: SelfTrade::None,
+        capacity: Capacity::Other,
+        attributed: false,
     }))
 }
 
@@ -104,6 +108,10 @@ fn replace(id: u64, new_id: u64, quantity: u64, price: i64) -> Do {
         quantity: Quantity(quantity),
         price: Price(price),
     })
+}
+
+fn modify(id: u64, side: Option<Side>, quantity: Option<u64>) -> Do {
+    act(Action::Modify { id: OrderId(id), side, quantity: quantity.map(Quantity) })
 }
 
 fn cancel(id: u64) -> Do {
@@ -160,6 +168,10 @@ impl Do {
 
     fn ioc(self) -> Do {
         self.with(|e| e.tif = TimeInForce::Ioc)
+    }
+
+    fn gtc(self) -> Do {
+        self.with(|e| e.tif = TimeInForce::Gtc)
     }
 
     fn fok(self) -> Do {
@@ -242,16 +254,246 @@ mod priority {
             &[
                 (buy(1, 5, 100), &["accepted 1#11 buy 5@100 open 5"]),
                 (buy(2, 5, 100), &["accepted 2#12 buy 5@100 open 5"]),
-                (replace(1, 3, 5, 100), &["replaced 3#13 buy 5@100 open 5 other 1"]),
-                (replace(2, 4, 4, 100), &["replaced 4#14 buy 4@100 open 4 other 2"]),
+                (replace(1, 3, 5, 100), &["replaced 3#11 buy 5@100 open 5 other 1"]),
+                (replace(2, 4, 4, 100), &["replaced 4#12 buy 4@100 open 4 other 2"]),
             ],
             "3:5@100 4:4@100 |",
         );
     }
 }
 
+mod modify {
+    use super::*;
+
+    #[test]
+    fn a_change_of_sell_marking_keeps_priority() {
+        check(
+            &[
+                (sell(1, 5, 100), &["accepted 1#11 sell 5@100 open 5"]),
+                (sell(2, 5, 100), &["accepted 2#12 sell 5@100 open 5"]),
+                (modify(1, Some(Side::Short), None), &["modified 1#11 short 0@100 open 5"]),
+                (
+                    modify(1, Some(Side::ShortExempt), None),
+                    &["modified 1#11 short_exempt 0@100 open 5"],
+                ),
+                (modify(1, Some(Side::Sell), None), &["modified 1#11 sell 0@100 open 5"]),
+            ],
+            "| 1:5@100 2:5@100",
+        );
+    }
+
+    #[test]
+    fn a_lower_total_keeps_priority() {
+        check(
+            &[
+                (buy(1, 5, 100), &["accepted 1#11 buy 5@100 open 5"]),
+                (buy(2, 5, 100), &["accepted 2#12 buy 5@100 open 5"]),
+                (modify(1, None, Some(3)), &["modified 1#11 buy 2@100 open 3"]),
+                (modify(1, Some(Side::Buy), Some(2)), &["modified 1#11 buy 1@100 open 2"]),
+            ],
+            "1:2@100 2:5@100 |",
+        );
+    }
+
+    #[test]
+    fn marking_and_total_change_together() {
+        check(
+            &[
+                (sell(1, 5, 100), &["accepted 1#11 sell 5@100 open 5"]),
+                (modify(1, Some(Side::Short), Some(3)), &["modified 1#11 short 2@100 open 3"]),
+                (
+                    buy(2, 1, 100),
+                    &[
+                        "accepted 2#13 buy 1@100 open 1",
+                        "executed 1#11 short 1@100 open 2 with #13 trade 1",
+                        "executed 2#13 buy 1@100 with #11 trade 1 removed",
+                    ],
+                ),
+            ],
+            "| 1:2@100",
+        );
+    }
+
+    #[test]
+    fn a_total_that_is_no_reduction_changes_the_marking_alone() {
+        for total in [5, 6, MAX] {
+            check(
+                &[
+                    (sell(1, 5, 100), &["accepted 1#11 sell 5@100 open 5"]),
+                    (
+                        modify(1, Some(Side::Short), Some(total)),
+                        &["modified 1#11 short 0@100 open 5"],
+                    ),
+                ],
+                "| 1:5@100",
+            );
+        }
+    }
+
+    #[test]
+    fn buys_stay_buys_and_sells_stay_sells() {
+        let sells = [Side::Sell, Side::Short, Side::ShortExempt];
+        for side in sells {
+            let word = side.name();
+            check(
+                &[
+                    (buy(1, 5, 100), &["accepted 1#11 buy 5@100 open 5"]),
+                    (modify(1, Some(side), None), &["rejected 1 buy invalid_side"]),
+                    (modify(1, Some(side), Some(2)), &["rejected 1 buy invalid_side"]),
+                    (modify(1, Some(side), Some(0)), &["rejected 1 buy invalid_side"]),
+                    (enter(2, side, 5, 101), &[&format!("accepted 2#15 {word} 5@101 open 5")]),
+                    (modify(2, Some(Side::Buy), Some(2)), &["rejected 2 buy invalid_side"]),
+                ],
+                "1:5@100 | 2:5@101",
+            );
+        }
+    }
+
+    #[test]
+    fn what_changes_nothing_is_rejected() {
+        check(
+            &[
+                (sell(1, 5, 100), &["accepted 1#11 sell 5@100 open 5"]),
+                (modify(1, None, None), &["rejected 1 buy not_a_reduction"]),
+                (modify(1, Some(Side::Sell), None), &["rejected 1 buy not_a_reduction"]),
+                (modify(1, None, Some(5)), &["rejected 1 buy not_a_reduction"]),
+                (modify(1, Some(Side::Sell), Some(MAX)), &["rejected 1 buy not_a_reduction"]),
+            ],
+            "| 1:5@100",
+        );
+    }
+
+    #[test]
+    fn the_total_includes_what_is_filled() {
+        check(
+            &[
+                (sell(1, 10, 100), &["accepted 1#11 sell 10@100 open 10"]),
+                (
+                    buy(2, 6, 100),
+                    &[
+                        "accepted 2#12 buy 6@100 open 6",
+                        "executed 1#11 sell 6@100 open 4 with #12 trade 1",
+                        "executed 2#12 buy 6@100 with #11 trade 1 removed",
+                    ],
+                ),
+                (modify(1, None, Some(8)), &["modified 1#11 sell 2@100 open 2"]),
+                (modify(1, None, Some(8)), &["rejected 1 buy not_a_reduction"]),
+                (modify(1, Some(Side::Short), Some(6)), &["canceled 1#11 sell 2@100 user"]),
+            ],
+            "|",
+        );
+    }
+
+    #[test]
+    fn totals_that_no_order_can_have_are_rejected() {
+        let definition = DefineSymbol { lot: Quantity(100), ..plain() };
+        let short = Some(Side::Short);
+        check(
+            &[
+                (define(2, definition), &["defined of 2 buy"]),
+                (sell(1, 300, 50).symbol(2), &["accepted 1#12 of 2 sell 300@50 open 300"]),
+                (modify(1, short, Some(150)).symbol(2), &["rejected 1 of 2 buy off_lot"]),
+                (modify(1, short, Some(450)).symbol(2), &["rejected 1 of 2 buy off_lot"]),
+                (modify(1, short, Some(0)).symbol(2), &["rejected 1 of 2 buy invalid_quantity"]),
+                (
+                    modify(1, short, Some(100)).symbol(2),
+                    &["modified 1#12 of 2 short 200@50 open 100"],
+                ),
+            ],
+            "|",
+        );
+    }
+
+    #[test]
+    fn an_order_that_is_not_live_is_told_as_by_a_cancel() {
+        let short = Some(Side::Short);
+        check(
+            &[
+                (modify(1, short, None), &["rejected 1 buy unknown_order"]),
+                (sell(1, 5, 100), &["accepted 1#12 sell 5@100 open 5"]),
+                (modify(1, short, None).session(2), &["rejected 2/1 buy unknown_order"]),
+                (modify(1, short, None).symbol(2), &["rejected 1 of 2 buy unknown_order"]),
+                (
+                    modify(1, short, None).verdict(Reason::TooLate),
+                    &["modified 1#12 short 0@100 open 5"],
+                ),
+                (cancel(1), &["canceled 1#12 short 5@100 user"]),
+                (modify(1, None, Some(1)).verdict(Reason::TooLate), &["rejected 1 buy too_late"]),
+            ],
+            "|",
+        );
+    }
+
+    #[test]
+    fn a_replace_keeps_the_marking_that_was_modified() {
+        check(
+            &[
+                (sell(1, 5, 100), &["accepted 1#11 sell 5@100 open 5"]),
+                (modify(1, Some(Side::Short), None), &["modified 1#11 short 0@100 open 5"]),
+                (replace(1, 2, 5, 101), &["replaced 2#11 short 5@101 open 5 other 1"]),
+            ],
+            "| 2:5@101",
+        );
+    }
+}
+
 mod amend_and_cancel {
     use super::*;
+
+    #[test]
+    fn a_replace_that_the_venue_does_not_serve_leaves_the_original_alone() {
+        for reason in [
+            Reason::LowSpace,
+            Reason::RateLimit,
+            Reason::OrderEntryDisabled,
+            Reason::NotPermitted,
+            Reason::Closed,
+        ] {
+            let word = format!("rejected 2 buy {}", reason.name());
+            let refused = |new_id, total, price| replace(1, new_id, total, price).verdict(reason);
+            check(
+                &[
+                    (buy(1, 5, 100), &["accepted 1#11 buy 5@100 open 5"]),
+                    (refused(2, 4, 101), &[&word]),
+                    (refused(2, 0, -1), &[&word]),
+                    (refused(1, 4, 101), &[&word.replace('2', "1")]),
+                    (replace(9, 2, 4, 101).verdict(reason), &[&word]),
+                    (buy(2, 5, 100).verdict(reason), &[&word]),
+                ],
+                "1:5@100 |",
+            );
+        }
+    }
+
+    #[test]
+    fn a_replace_tells_the_capacity_and_attribution_that_the_order_keeps() {
+        let told = [
+            (Capacity::Other, false, ""),
+            (Capacity::Other, true, " other attributed"),
+            (Capacity::Agency, false, " agency"),
+            (Capacity::Principal, true, " principal attributed"),
+            (Capacity::Riskless, true, " riskless attributed"),
+        ];
+        for (capacity, attributed, flags) in told {
+            let order = buy(1, 5, 100).with(|e| {
+                (e.capacity, e.attributed) = (capacity, attributed);
+            });
+            check(
+                &[
+                    (order, &["accepted 1#11 buy 5@100 open 5"]),
+                    (
+                        replace(1, 2, 4, 100),
+                        &[&format!("replaced 2#11 buy 4@100 open 4 other 1{flags}")],
+                    ),
+                    (
+                        replace(2, 3, 4, 101),
+                        &[&format!("replaced 3#12 buy 4@101 open 4 other 2{flags}")],
+                    ),
+                ],
+                "3:4@101 |",
+            );
+        }
+    }
 
     /// Order 1 buys 10 and has filled so many.
     fn filled<'a>(quantity: u64) -> [(Do, &'a [&'a str]); 2] {
@@ -346,7 +588,7 @@ mod amend_and_cancel {
     fn replace_gives_the_total_fills_included() {
         let [a, b] = filled(2);
         check(
-            &[a, b, (replace(1, 3, 5, 99), &["replaced 3#13 buy 5@99 open 3 other 1"])],
+            &[a, b, (replace(1, 3, 5, 99), &["replaced 3#11 buy 5@99 open 3 other 1"])],
             "3:3@99 |",
         );
     }
@@ -358,8 +600,8 @@ mod amend_and_cancel {
             &[
                 a,
                 b,
-                (replace(1, 3, 5, 99), &["replaced 3#13 buy 5@99 open 3 other 1"]),
-                (replace(3, 4, 7, 99), &["replaced 4#14 buy 7@99 open 5 other 3"]),
+                (replace(1, 3, 5, 99), &["replaced 3#11 buy 5@99 open 3 other 1"]),
+                (replace(3, 4, 7, 99), &["replaced 4#13 buy 7@99 open 5 other 3"]),
                 (reduce(4, 3), &["canceled 4#14 buy 4@99 open 1 user"]),
             ],
             "4:1@99 |",
@@ -433,7 +675,7 @@ mod amend_and_cancel {
                 (
                     replace(2, 3, 9, 102),
                     &[
-                        "replaced 3#13 buy 9@102 open 9 other 2",
+                        "replaced 3#12 buy 9@102 open 9 other 2",
                         "executed 1#11 sell 5@101 with #13 trade 1",
                         "executed 3#13 buy 5@101 open 4 with #11 trade 1 removed",
                     ],
@@ -454,9 +696,9 @@ mod amend_and_cancel {
                 (
                     replace(1, 3, 6, 99),
                     &[
-                        "replaced 3#13 short_exempt 6@99 open 6 other 1",
+                        "replaced 3#11 short_exempt 6@99 open 6 other 1",
                         "canceled 2#12 buy 3@100 self_trade",
-                        "canceled 3#13 short_exempt 6@99 self_trade",
+                        "canceled 3#13 short_exempt 6@99 other 100 self_trade",
                     ],
                 ),
             ],
@@ -472,7 +714,7 @@ mod amend_and_cancel {
                 (buy(2, 3, 98).post_only(), &["accepted 2#12 buy 3@98 open 3"]),
                 (buy(3, 3, 98).slide(), &["accepted 3#13 buy 3@98 open 3"]),
                 (replace(2, 4, 3, 100), &["canceled 2#12 buy 3@98 post_only_would_cross"]),
-                (replace(3, 5, 3, 105), &["replaced 5#15 buy 3@99 open 3 other 3"]),
+                (replace(3, 5, 3, 105), &["replaced 5#13 buy 3@99 open 3 other 3"]),
             ],
             "5:3@99 | 1:5@100",
         );
@@ -556,6 +798,39 @@ mod amend_and_cancel {
     }
 
     #[test]
+    fn mass_cancel_tells_its_id_and_its_cause() {
+        let filter = MassCancel { id: OrderId(7), ..MassCancel::default() };
+        for cause in [Reason::Disconnect, Reason::Operator, Reason::Halt] {
+            let word = cause.name();
+            check(
+                &[
+                    (buy(1, 1, 100), &["accepted 1#11 buy 1@100 open 1"]),
+                    (
+                        mass_cancel(filter).verdict(cause),
+                        &["mass_canceled 7 buy 1@0", &format!("canceled 1#11 buy 1@100 {word}")],
+                    ),
+                ],
+                "|",
+            );
+        }
+    }
+
+    #[test]
+    fn mass_cancel_that_must_be_refused_cancels_nothing() {
+        let filter = MassCancel { id: OrderId(7), ..MassCancel::default() };
+        let refused = mass_cancel(filter).verdict(Reason::NotPermitted);
+        check(
+            &[
+                (buy(1, 1, 100), &["accepted 1#11 buy 1@100 open 1"]),
+                (refused, &["rejected 7 buy not_permitted"]),
+                (refused.symbol(0), &["rejected 7 of 0 buy not_permitted"]),
+                (refused.symbol(9), &["rejected 7 of 9 buy not_permitted"]),
+            ],
+            "1:1@100 |",
+        );
+    }
+
+    #[test]
     fn mass_cancel_by_session() {
         check_mass_cancel(
             mass_cancel(MassCancel { session: Some(SessionId(2)), ..MassCancel::default() }),
@@ -626,6 +901,142 @@ mod amend_and_cancel {
                 ),
             ],
             "|",
+        );
+    }
+}
+
+mod trading_day {
+    use super::*;
+
+    fn day(event: DayEvent) -> Do {
+        act(Action::TradingDay(event)).symbol(0).session(0)
+    }
+
+    #[test]
+    fn day_orders_expire_at_its_end_by_symbol_and_priority() {
+        check(
+            &[
+                (define(9, plain()), &["defined of 9 buy"]),
+                (define(2, plain()), &["defined of 2 buy"]),
+                (sell(1, 1, 5).symbol(9), &["accepted 1#13 of 9 sell 1@5 open 1"]),
+                (sell(2, 1, 5).symbol(2), &["accepted 2#14 of 2 sell 1@5 open 1"]),
+                (buy(3, 1, 5), &["accepted 3#15 buy 1@5 open 1"]),
+                (buy(4, 1, 6).session(2), &["accepted 2/4#16 buy 1@6 open 1"]),
+                (sell(5, 1, 7), &["accepted 5#17 sell 1@7 open 1"]),
+                (
+                    day(DayEvent::End),
+                    &[
+                        "trading_day 0/0 of 0 buy 5@0 other 2",
+                        "canceled 2/4#16 buy 1@6 expired",
+                        "canceled 3#15 buy 1@5 expired",
+                        "canceled 5#17 sell 1@7 expired",
+                        "canceled 2#14 of 2 sell 1@5 expired",
+                        "canceled 1#13 of 9 sell 1@5 expired",
+                    ],
+                ),
+            ],
+            "|",
+        );
+    }
+
+    #[test]
+    fn orders_until_cancelled_stay_over_its_end() {
+        check(
+            &[
+                (buy(1, 1, 100).gtc(), &["accepted 1#11 buy 1@100 open 1"]),
+                (buy(2, 1, 100), &["accepted 2#12 buy 1@100 open 1"]),
+                (replace(1, 3, 1, 99), &["replaced 3#11 buy 1@99 open 1 other 1"]),
+                (
+                    day(DayEvent::End),
+                    &["trading_day 0/0 of 0 buy 1@0 other 2", "canceled 2#12 buy 1@100 expired"],
+                ),
+                (day(DayEvent::End), &["trading_day 0/0 of 0 buy other 2"]),
+                (cancel(2).verdict(Reason::TooLate), &["rejected 2 buy too_late"]),
+            ],
+            "3:1@99 |",
+        );
+    }
+
+    #[test]
+    fn nothing_expires_at_its_start() {
+        check(
+            &[
+                (buy(1, 1, 100), &["accepted 1#11 buy 1@100 open 1"]),
+                (day(DayEvent::Start), &["trading_day 0/0 of 0 buy other 1"]),
+            ],
+            "1:1@100 |",
+        );
+    }
+
+    #[test]
+    fn it_is_for_all_symbols_whichever_it_names() {
+        check(
+            &[
+                (define(2, plain()), &["defined of 2 buy"]),
+                (buy(1, 1, 100), &["accepted 1#12 buy 1@100 open 1"]),
+                (
+                    day(DayEvent::End).symbol(2),
+                    &["trading_day 0/0 of 2 buy 1@0 other 2", "canceled 1#12 buy 1@100 expired"],
+                ),
+            ],
+            "|",
+        );
+    }
+
+    #[test]
+    fn one_that_must_be_refused_changes_nothing() {
+        check(
+            &[
+                (buy(1, 1, 100), &["accepted 1#11 buy 1@100 open 1"]),
+                (
+                    day(DayEvent::End).verdict(Reason::NotPermitted),
+                    &["rejected 0/0 of 0 buy not_permitted"],
+                ),
+            ],
+            "1:1@100 |",
+        );
+    }
+}
+
+mod requests {
+    use super::*;
+
+    #[test]
+    fn order_entry_and_the_next_id_are_told_and_change_no_book() {
+        let set = |enabled| act(Action::SetOrderEntry { id: OrderId(8), enabled }).symbol(0);
+        let query = act(Action::AccountQuery { next: OrderId(9) }).symbol(0);
+        let refused = Reason::NotPermitted;
+        check(
+            &[
+                (buy(1, 1, 100), &["accepted 1#11 buy 1@100 open 1"]),
+                (set(false), &["order_entry_set 8 of 0 buy"]),
+                (set(true), &["order_entry_set 8 of 0 buy other 1"]),
+                (set(false).verdict(refused), &["rejected 8 of 0 buy not_permitted"]),
+                (query, &["account_queried of 0 buy other 9"]),
+                (query.verdict(refused), &["rejected of 0 buy not_permitted"]),
+            ],
+            "1:1@100 |",
+        );
+    }
+
+    #[test]
+    fn a_trade_that_is_taken_back_is_told_to_both_sides_and_leaves_orders_alone() {
+        let side = |session, id| TradeSide {
+            id: OrderId(id),
+            session: SessionId(session),
+            text: [b' '; 14],
+            zero: [0; 6],
+        };
+        let sides = [side(2, 5), side(3, 6)];
+        let trade = BreakTrade { match_number: MatchNumber(77), sides };
+        let broken = act(Action::BreakTrade(trade)).session(0);
+        check(
+            &[
+                (buy(1, 1, 100), &["accepted 1#11 buy 1@100 open 1"]),
+                (broken, &["broken 2/5 buy other 77", "broken 3/6 buy other 77"]),
+                (broken.verdict(Reason::UnknownOrder), &["rejected 0/0 buy unknown_order"]),
+            ],
+            "1:1@100 |",
         );
     }
 }
@@ -1093,7 +1504,7 @@ mod self_trade {
     fn cancel_newest() {
         check_mode(
             SelfTrade::CancelNewest,
-            &["canceled 3#13 buy 10@1000 self_trade"],
+            &["canceled 3#13 buy 10@1000 other 1000 self_trade"],
             "| 1:4@1000 2:5@1000",
         );
     }
@@ -1115,7 +1526,10 @@ mod self_trade {
     fn cancel_both() {
         check_mode(
             SelfTrade::CancelBoth,
-            &["canceled 1#11 sell 4@1000 self_trade", "canceled 3#13 buy 10@1000 self_trade"],
+            &[
+                "canceled 1#11 sell 4@1000 self_trade",
+                "canceled 3#13 buy 10@1000 other 1000 self_trade",
+            ],
             "| 2:5@1000",
         );
     }
@@ -1126,7 +1540,7 @@ mod self_trade {
             SelfTrade::Decrement,
             &[
                 "canceled 1#11 sell 4@1000 self_trade",
-                "canceled 3#13 buy 4@1000 open 6 self_trade",
+                "canceled 3#13 buy 4@1000 open 6 other 1000 self_trade",
                 "executed 2#12 sell 5@1000 with #13 trade 1",
                 "executed 3#13 buy 5@1000 open 1 with #12 trade 1 removed",
             ],
@@ -1163,10 +1577,13 @@ mod self_trade {
     #[test]
     fn decrement_of_equal_sizes_cancels_both_and_a_larger_resting_order_stays() {
         let mode = SelfTrade::Decrement;
-        let both = ["canceled 1#11 sell 6@100 self_trade", "canceled 2#12 buy 6@100 self_trade"];
+        let both =
+            ["canceled 1#11 sell 6@100 self_trade", "canceled 2#12 buy 6@100 other 100 self_trade"];
         check_sizes(mode, 6, &both, "|");
-        let part =
-            ["canceled 1#11 sell 4@100 open 2 self_trade", "canceled 2#12 buy 4@100 self_trade"];
+        let part = [
+            "canceled 1#11 sell 4@100 open 2 self_trade",
+            "canceled 2#12 buy 4@100 other 100 self_trade",
+        ];
         check_sizes(mode, 4, &part, "| 1:2@100");
     }
 
@@ -1182,7 +1599,7 @@ mod self_trade {
                     &[
                         "accepted 3#13 buy 2@100 open 2",
                         "canceled 1#11 sell 2@100 open 4 self_trade",
-                        "canceled 3#13 buy 2@100 self_trade",
+                        "canceled 3#13 buy 2@100 other 100 self_trade",
                     ],
                 ),
                 (reduce(1, 4), &["rejected 1 buy not_a_reduction"]),
@@ -1195,8 +1612,9 @@ mod self_trade {
     #[test]
     fn cancel_smallest_cancels_the_incoming_order_if_it_is_smaller_and_both_if_equal() {
         let mode = SelfTrade::CancelSmallest;
-        check_sizes(mode, 5, &["canceled 2#12 buy 5@100 self_trade"], "| 1:6@100");
-        let both = ["canceled 1#11 sell 6@100 self_trade", "canceled 2#12 buy 6@100 self_trade"];
+        check_sizes(mode, 5, &["canceled 2#12 buy 5@100 other 100 self_trade"], "| 1:6@100");
+        let both =
+            ["canceled 1#11 sell 6@100 self_trade", "canceled 2#12 buy 6@100 other 100 self_trade"];
         check_sizes(mode, 6, &both, "|");
         check_sizes(mode, 7, &both[..1], "2:7@100 |");
     }
@@ -1210,7 +1628,7 @@ mod self_trade {
                 "executed 1#11 sell 5@100 with #13 trade 1",
                 "executed 3#13 buy 5@100 open 5 with #11 trade 1 removed",
                 "canceled 2#12 sell 4@101 self_trade",
-                "canceled 3#13 buy 5@101 self_trade",
+                "canceled 3#13 buy 5@101 other 101 self_trade",
             ];
             let newest = [all[0], all[1], all[2], all[4]];
             let (expected, book) = if stays { (&newest[..], "| 2:4@101") } else { (&all[..], "|") };
@@ -1233,7 +1651,8 @@ mod self_trade {
             "executed 1#11 sell 1@100 with #12 trade 1",
             "executed 2#12 buy 1@100 with #11 trade 1 removed",
         ];
-        let kept = ["accepted 2#12 buy 1@100 open 1", "canceled 2#12 buy 1@100 self_trade"];
+        let kept =
+            ["accepted 2#12 buy 1@100 open 1", "canceled 2#12 buy 1@100 other 100 self_trade"];
         // Firm and group of the resting order, of the incoming one, and whether they are kept apart.
         let cases = [
             ((7, 0), (7, 0), true),
@@ -1332,7 +1751,7 @@ mod bounds {
                 (sell(1, MAX, 100), &[&first]),
                 (sell(2, MAX, 100), &[&second]),
                 (buy(3, MAX, 100), &[&third, &fills[0], &fills[1]]),
-                (replace(2, 4, 1, 101), &["replaced 4#14 sell 1@101 open 1 other 2"]),
+                (replace(2, 4, 1, 101), &["replaced 4#12 sell 1@101 open 1 other 2"]),
             ],
             "| 4:1@101",
         );
@@ -1534,7 +1953,8 @@ mod bounds {
             check(&[(wrong, &[&format!("rejected of {symbol} buy invalid_definition")])], "|");
         }
         let name = Name::new("N").unwrap();
-        let session = act(Action::DefineSession { name, firm: FirmId(4) }).symbol(0);
+        let session =
+            act(Action::DefineSession { name, firm: FirmId(4), role: Role::File }).symbol(0);
         let firm = |firm| act(Action::DefineFirm { name, firm: FirmId(firm) }).symbol(0);
         let bad = Reason::DuplicateName;
         check(

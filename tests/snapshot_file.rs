@@ -10,13 +10,15 @@ mod oracle {
 
 use oracle::commands::{DEEP, MIXED, Profile, stream};
 use ringside::command::Sequenced;
+use ringside::directory::Directory;
 use ringside::domain::{Nanos, SeqNo};
 use ringside::durability::Durability;
 use ringside::engine::{Engine, Image};
 use ringside::frame::HashProbe;
-use ringside::gateway::directory::Directory;
 use ringside::journal::{Identity, Place, Position};
 use ringside::snapshot::{Entry, Fault, Snapshot, SnapshotError, list};
+use ringside::streams::{Day, Positions, SessionRow, StreamId, StreamSink, StreamsImage};
+use ringside::used_ids::UsedIds;
 use std::path::{Path, PathBuf};
 
 const IDENTITY: Identity = Identity { semantics: 1, config_hash: 7 };
@@ -65,13 +67,39 @@ impl Venue {
             },
             image: self.engine.image(),
             probe_interval: 1 << 20,
+            standing: self.directory.standing().clone(),
             used_ids: self.directory.used_ids().rows(),
+            streams: self.streams(),
         }
+    }
+
+    /// Where the streams would stand if every third command had told something to one of them.
+    fn streams(&self) -> StreamsImage {
+        let mut positions = Positions::new(64);
+        for n in 0..self.seqno.0 / 3 {
+            positions.append(StreamId((n * n % 7) as u32), &[0, 2, b'S', n as u8]);
+        }
+        let row = |session: u32| SessionRow {
+            session,
+            consumed: session * 1000,
+            disabled: session % 2,
+            zero: 0,
+        };
+        let sessions = (1..self.seqno.0 as u32 % 5).map(row).collect();
+        let day = Day { began: Nanos(77), ended: Nanos(0) };
+        StreamsImage { positions: positions.image(), sessions, day }
     }
 
     fn store(&self, dir: &Path) -> PathBuf {
         self.snapshot().store(dir, IDENTITY).expect("a good snapshot").path
     }
+}
+
+/// What a gateway knows that starts from a snapshot.
+fn restored_directory(snapshot: &Snapshot, used_ids: UsedIds) -> Directory {
+    let mut directory = Directory::restore(&snapshot.image.definitions, used_ids);
+    snapshot.standing.commands().iter().for_each(|command| directory.observe(command));
+    directory
 }
 
 /// So many commands of a venue that has all kinds of them, numbered without an end.
@@ -125,7 +153,7 @@ fn a_venue_goes_on_from_what_was_stored() {
         let mut restored = read.restore(1, 0).unwrap();
         let mut again = Venue {
             engine: restored.engines.remove(0),
-            directory: Directory::restore(&snapshot.image.definitions, restored.used_ids),
+            directory: restored_directory(&snapshot, restored.used_ids),
             seqno: read.place.seqno,
         };
         again.apply(future);
@@ -163,7 +191,7 @@ fn header_bytes(bytes: &[u8]) -> std::collections::HashSet<usize> {
         sections += 1;
     }
     found.extend(bytes.len() - 4..bytes.len());
-    assert_eq!((at, sections), (bytes.len(), 6));
+    assert_eq!((at, sections), (bytes.len(), 10));
     found
 }
 
@@ -188,7 +216,7 @@ fn equal_states_are_equal_files() {
     let engine = restored.engines.into_iter().next().unwrap();
     let mut again = Venue {
         engine,
-        directory: Directory::restore(&earlier.image.definitions, restored.used_ids),
+        directory: restored_directory(&earlier, restored.used_ids),
         seqno: SeqNo(0),
     };
     again.apply(&commands[1_000..]);

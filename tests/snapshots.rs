@@ -64,7 +64,8 @@ fn succeeded(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// A part of a session that makes every kind of report and uses ids of before.
+/// A part of a session that makes most kinds of report and uses ids of before. Each begins on a day that has
+/// ended and, every second one, with a session that may enter nothing.
 fn part(number: u64, orders: u64) -> String {
     let mut session = String::new();
     if number == 0 {
@@ -78,13 +79,17 @@ fn part(number: u64, orders: u64) -> String {
         session += "{\"op\":\"session\",\"session\":\"B\",\"firm\":\"F\"}\n";
     }
     for id in number * orders + 1..=(number + 1) * orders {
+        if id == number * orders + 20 {
+            session += "{\"op\":\"start_of_day\"}\n";
+        }
         let symbol = ["AAPL", "MSFT", "XY", "NONE"][(id * 7 % 31 % 4) as usize];
         let side = if id % 3 == 0 { "sell" } else { "buy" };
         let (who, price) = (["A", "B", "C"][(id % 3) as usize], 100 + id * 13 % 17);
         writeln!(
             session,
-            r#"{{"op":"enter","session":"{who}","id":{id},"symbol":"{symbol}","side":"{side}","qty":{},"price":"{price}.00","stp":"cancel_oldest"}}"#,
-            1 + id % 50
+            r#"{{"op":"enter","session":"{who}","id":{id},"symbol":"{symbol}","side":"{side}","qty":{},"price":"{price}.00","stp":"cancel_oldest","tif":"{}"}}"#,
+            1 + id % 50,
+            if id % 10 == 0 { "day" } else { "gtc" }
         )
         .unwrap();
         let old = id * 5 % (id + 3);
@@ -97,6 +102,10 @@ fn part(number: u64, orders: u64) -> String {
                 r#"{{"op":"replace","session":"{who}","id":{old},"new_id":{},"qty":9,"price":"108.00"}}"#,
                 id + 1_000_000
             ),
+            3 => writeln!(
+                session,
+                r#"{{"op":"modify","session":"{who}","id":{old},"side":"short","qty":5}}"#
+            ),
             _ => writeln!(
                 session,
                 r#"{{"op":"enter","session":"{who}","id":{old},"symbol":"XY","side":"buy","type":"market","qty":2}}"#
@@ -104,7 +113,40 @@ fn part(number: u64, orders: u64) -> String {
         }
         .unwrap();
     }
-    session
+    let enabled = number % 2 == 1;
+    writeln!(session, r#"{{"op":"order_entry","session":"C","enabled":{enabled}}}"#).unwrap();
+    session + "{\"op\":\"end_of_day\"}\n"
+}
+
+#[test]
+fn what_holds_until_it_is_said_otherwise_still_holds_after_a_snapshot() {
+    let place = Place::new();
+    place.exec(
+        r#"{"op":"symbol","symbol":"AAPL","tick":"0.01"}
+           {"op":"order_entry","session":"A","enabled":false}
+           {"op":"end_of_day"}"#,
+    );
+    let taken = place.json(&["snapshot"]);
+    assert_eq!(taken["seqno"], 4);
+    let enter = |session: &str, id: u64| {
+        format!(
+            r#"{{"op":"enter","session":"{session}","id":{id},"symbol":"AAPL","side":"buy","qty":1,"price":"1"}}"#
+        )
+    };
+    let (reports, summary) = place.exec(
+        &[
+            &enter("A", 1),
+            &enter("B", 1),
+            "{\"op\":\"start_of_day\"}",
+            &enter("A", 2),
+            &enter("B", 2),
+        ]
+        .join("\n"),
+    );
+    assert_eq!(summary["restart"]["from_seqno"], 4);
+    let reasons = serde_json::json!({ "closed": 2, "order_entry_disabled": 1 });
+    assert_eq!(summary["reasons"], reasons, "{reports}");
+    assert_eq!(summary["counts"]["accepted"], 1);
 }
 
 #[test]

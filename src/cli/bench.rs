@@ -11,7 +11,7 @@ pub mod collector;
 pub mod figures;
 pub mod load;
 pub mod machine;
-mod progress;
+pub mod progress;
 mod source;
 pub mod sweep;
 pub mod tally;
@@ -135,7 +135,9 @@ fn run_one(args: &BenchArgs, config: &Config, stop: &Arc<AtomicBool>) -> Result<
     if !histogram.is_empty() {
         let rate = figures::thousands(outcome.rate() as u64);
         let title = format!("{}, {rate}/s, {}", load.name, config.journal.durability);
-        chart::percentiles(&out.join("latency.svg"), &title, &outcome)?;
+        let spans = [outcome.corrected(), outcome.uncorrected()];
+        let latencies = spans.map(|span| (span.name, &span.histogram));
+        chart::percentiles(&out.join("latency.svg"), &title, &latencies)?;
     }
     Ok(())
 }
@@ -163,7 +165,7 @@ fn make_load(
     Ok((load, warmup))
 }
 
-fn parse_arrivals(text: &str) -> Result<ArrivalKind, String> {
+pub(super) fn parse_arrivals(text: &str) -> Result<ArrivalKind, String> {
     let unknown = || format!("unknown arrivals {text:?}, expected even, poisson or bursts:N");
     match (text, text.split_once(':')) {
         ("even", _) => Ok(ArrivalKind::Even),
@@ -177,7 +179,7 @@ fn parse_arrivals(text: &str) -> Result<ArrivalKind, String> {
 }
 
 /// Writes a file of the outcome, and its folder before it.
-fn write(path: &Path, text: &str) -> Result<(), CliError> {
+pub(super) fn write(path: &Path, text: &str) -> Result<(), CliError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(path, text))

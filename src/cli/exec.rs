@@ -4,16 +4,17 @@
 use super::{CliError, SCHEMA_VERSION, hex, stop_on_signals};
 use crate::command::Command;
 use crate::config::Config;
+use crate::directory::Directory;
 use crate::domain::Nanos;
-use crate::gateway::directory::Directory;
+use crate::frame::Frame;
 use crate::gateway::file_session::{FileSession, Format};
-use crate::gateway::report_lines::ReportLines;
 use crate::pipeline::plan::allowed_cores;
 use crate::pipeline::{CommandSource, Control, Polled};
 use crate::report::{Published, ReportKind};
+use crate::report_lines::ReportLines;
 use crate::report_order::Subscriber;
-use crate::used_ids::UsedIds;
-use crate::venue::{Observer, Restart, Venue};
+use crate::restart::Checkpoint;
+use crate::venue::{Recover, Restart, Venue};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -54,9 +55,8 @@ pub fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
 
     let mut directory = Directory::new();
     let mut printer = Printer::new(args.quiet);
-    let names = NamesOnly(&mut printer.lines);
-    let mut gateway = Gateway(&mut directory);
-    let mut venue = Venue::open(config.journal_options(dir)?, config.shape(), names, &mut gateway)?;
+    let mut past = Past { directory: &mut directory, names: NamesOnly(&mut printer.lines) };
+    let mut venue = Venue::open(config.journal_options(dir)?, config.shape(), &mut past)?;
     let kept = if temporary.is_some() { " (temporary)" } else { "" };
     eprintln!("ringside: threads: {}", layout.plan);
     let durability = config.durability()?;
@@ -66,7 +66,8 @@ pub fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
     tell_restart(&restart);
     let snapshots = config.snapshots().filter(|_| temporary.is_none());
     let say = |what| eprintln!("ringside: {what}");
-    let snapshots = snapshots.map(|policy| venue.take_snapshots(policy, say)).transpose();
+    let snapshots =
+        snapshots.map(|policy| venue.take_snapshots(policy, config.sizes(), None, say)).transpose();
     let _snapshots =
         snapshots.map_err(|error| CliError::Failure(format!("cannot start a thread: {error}")))?;
 
@@ -77,7 +78,7 @@ pub fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
     let reading = std::thread::spawn(move || read_session(input, session, sender));
     let began = Instant::now();
     let source = Batches { receiver, batch: vec![].into_iter() };
-    let closed = venue.run(&layout, source, printer, &control, None)?;
+    let closed = venue.run(&layout, source, printer, &control, None, vec![])?;
     let seconds = began.elapsed().as_secs_f64();
 
     let probe = closed.probe;
@@ -132,16 +133,35 @@ pub(super) fn tell_restart(restart: &Restart) {
     }
 }
 
-/// The directory of the gateway, which learns from the past.
-struct Gateway<'a>(&'a mut Directory);
+/// What the session and the printer learn from the past.
+struct Past<'a> {
+    directory: &'a mut Directory,
+    names: NamesOnly<'a>,
+}
 
-impl Observer for Gateway<'_> {
-    fn resume(&mut self, definitions: &[Command], used_ids: &UsedIds) {
-        *self.0 = Directory::restore(definitions, used_ids.clone());
+impl Subscriber for Past<'_> {
+    const COMMANDS: bool = true;
+
+    fn command(&mut self, frame: &Frame) {
+        if let Some(command) = Command::decode(frame) {
+            self.directory.observe(&command);
+        }
     }
 
-    fn command(&mut self, command: &Command) {
-        self.0.observe(command);
+    fn definition(&mut self, command: &Command) {
+        self.names.definition(command);
+    }
+
+    fn report(&mut self, _published: &Published) {}
+}
+
+impl Recover for Past<'_> {
+    fn resume(&mut self, at: Option<&Checkpoint>) -> Result<(), String> {
+        if let Some(at) = at {
+            *self.directory = Directory::restore(&at.definitions, at.used_ids.clone());
+            at.standing.commands().iter().for_each(|command| self.directory.observe(command));
+        }
+        Ok(())
     }
 }
 

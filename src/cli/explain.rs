@@ -5,12 +5,12 @@ use super::replay::open;
 use super::{CliError, SCHEMA_VERSION};
 use crate::command::{self, Command};
 use crate::config::Config;
+use crate::directory::Directory;
 use crate::domain::{OrderId, OrderNumber, SeqNo, SessionId};
 use crate::frame::FrameKind;
-use crate::gateway::directory::Directory;
-use crate::gateway::report_lines::ReportLines;
 use crate::replay::replay;
 use crate::report::{Published, Report, ReportKind};
+use crate::report_lines::ReportLines;
 use crate::report_order::Subscriber;
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -33,12 +33,7 @@ pub fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
     let order = OrderNumber(args.order);
     let mut story = Story::read(order, config)?;
     if !args.chain {
-        let next = story.after(order);
-        story.events.retain(|event| {
-            let report = &event.published.report;
-            report.order == order
-                || (report.kind == ReportKind::Replaced && Some(report.order) == next)
-        });
+        story.events.retain(|event| event.order == order || event.took_the_place_of(order));
     }
     let chain: Vec<String> = story.chain.iter().map(OrderNumber::to_string).collect();
     if chain.len() > 1 && !args.json {
@@ -47,8 +42,8 @@ pub fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
     let causes = Causes::read(&story.events, config)?;
     for event in &story.events {
         let (kind, sent) = causes.of(event.published.seqno);
-        let asked_about = if args.chain { event.published.report.order } else { order };
-        let cause = story.sentence(event, asked_about, kind, &causes.names);
+        let asked_about = if args.chain { event.order } else { order };
+        let cause = event.sentence(asked_about, kind, &causes.names);
         if args.json {
             println!("{}", story.json(event, kind, sent, &cause, &causes.names)?);
         } else {
@@ -72,6 +67,8 @@ struct Story {
 /// A report about one of them.
 struct Event {
     published: Published,
+    /// Which one.
+    order: OrderNumber,
     line: String,
     /// The other order of a trade.
     contra: Option<Key>,
@@ -96,46 +93,6 @@ impl Story {
         Ok(replay(&mut open(config)?, config.shape(), recorder, None)?.subscriber.story)
     }
 
-    fn before(&self, order: OrderNumber) -> Option<OrderNumber> {
-        let at = self.chain.iter().position(|&member| member == order)?;
-        self.chain.get(at.checked_sub(1)?).copied()
-    }
-
-    fn after(&self, order: OrderNumber) -> Option<OrderNumber> {
-        let at = self.chain.iter().position(|&member| member == order)?;
-        self.chain.get(at + 1).copied()
-    }
-
-    /// What the event meant for `order`, and why it happened.
-    fn sentence(&self, event: &Event, order: OrderNumber, kind: &str, names: &Directory) -> String {
-        let Published { seqno, report, .. } = &event.published;
-        let what = match report.kind {
-            ReportKind::Canceled => format!("canceled. {}", report.reason.text()),
-            ReportKind::Executed => {
-                let whose = match event.contra {
-                    Some((session, id)) => {
-                        format!("{} of {}, id {id}", report.other, name(session, names))
-                    }
-                    None => report.other.to_string(),
-                };
-                if seqno.0 == order.0 {
-                    format!("traded on entry with order {whose}")
-                } else {
-                    format!("traded with the incoming order {whose}")
-                }
-            }
-            ReportKind::Replaced if report.order == order => {
-                let old = self.before(order).unwrap_or_default();
-                format!("took the place of order {old}, id {}", report.other)
-            }
-            ReportKind::Replaced => {
-                format!("left the book for order {}, id {}", report.order, report.id)
-            }
-            kind => kind.name().into(),
-        };
-        format!("seqno {seqno} ({kind}): {what}")
-    }
-
     fn json(
         &self,
         event: &Event,
@@ -158,6 +115,47 @@ impl Story {
             line["contra"] = json!({ "order": order, "session": name(session, names), "id": id.0 });
         }
         Ok(line)
+    }
+}
+
+impl Event {
+    fn took_the_place_of(&self, order: OrderNumber) -> bool {
+        let report = &self.published.report;
+        report.kind == ReportKind::Replaced && report.order == order
+    }
+
+    /// What it meant for `order`, and why it happened.
+    fn sentence(&self, order: OrderNumber, kind: &str, names: &Directory) -> String {
+        let Published { seqno, report, .. } = &self.published;
+        let what = match report.kind {
+            ReportKind::Canceled => format!("canceled. {}", report.reason.text()),
+            ReportKind::Executed => {
+                let whose = match self.contra {
+                    Some((session, id)) => {
+                        format!("{} of {}, id {id}", report.other, name(session, names))
+                    }
+                    None => report.other.to_string(),
+                };
+                if seqno.0 == order.0 {
+                    format!("traded on entry with order {whose}")
+                } else {
+                    format!("traded with the incoming order {whose}")
+                }
+            }
+            ReportKind::Replaced if self.order == order => {
+                format!("took the place of order {}, id {}", report.order, report.other)
+            }
+            ReportKind::Replaced => {
+                format!("left the book for order {}, id {}", self.order, report.id)
+            }
+            ReportKind::Modified => {
+                let (side, open) = (report.side.name(), report.open);
+                format!("modified to {side}, {open} open, {} less than before", report.quantity)
+            }
+            ReportKind::Broken => format!("its trade {} was taken back", report.other),
+            kind => kind.name().into(),
+        };
+        format!("seqno {seqno} ({kind}): {what}")
     }
 }
 
@@ -186,9 +184,10 @@ impl Chains {
             ReportKind::Executed | ReportKind::Canceled if report.open.0 == 0 => {
                 self.0.remove(&key)
             }
-            ReportKind::Executed | ReportKind::Canceled | ReportKind::Restated => {
-                self.0.get(&key).copied()
-            }
+            ReportKind::Executed
+            | ReportKind::Canceled
+            | ReportKind::Restated
+            | ReportKind::Modified => self.0.get(&key).copied(),
             _ => None,
         }
     }
@@ -196,6 +195,14 @@ impl Chains {
 
 fn key(report: &Report) -> Key {
     (report.session, report.id)
+}
+
+/// The order that a report is about. One that took the place of another has the number of its command.
+fn order_of(published: &Published) -> OrderNumber {
+    match published.report.kind {
+        ReportKind::Replaced => OrderNumber(published.seqno.0),
+        _ => published.report.order,
+    }
 }
 
 /// Looks for the first order of an order's chain.
@@ -208,7 +215,7 @@ struct Search {
 impl Subscriber for Search {
     fn report(&mut self, published: &Published) {
         let first = self.chains.first(&published.report);
-        if published.report.order == self.order {
+        if order_of(published) == self.order {
             self.first = self.first.or(first);
         }
     }
@@ -241,17 +248,37 @@ impl Subscriber for Recorder {
             resting.contra = Some(key(report));
         }
         let before = std::mem::replace(&mut self.before, key(report));
-        if self.chains.first(report) != Some(self.first) {
-            return;
+        if report.kind == ReportKind::Broken {
+            if let Some(order) = self.traded(report) {
+                self.tell(published, order, None);
+            }
+        } else if self.chains.first(report) == Some(self.first) {
+            let order = order_of(published);
+            if matches!(report.kind, ReportKind::Accepted | ReportKind::Replaced) {
+                self.story.chain.push(order);
+            }
+            self.tell(published, order, removes.then_some(before));
         }
-        if matches!(report.kind, ReportKind::Accepted | ReportKind::Replaced) {
-            self.story.chain.push(report.order);
-        }
+    }
+}
+
+impl Recorder {
+    fn tell(&mut self, published: &Published, order: OrderNumber, contra: Option<Key>) {
         let mut line = vec![];
         self.lines.write(published, &mut line);
         let line = String::from_utf8_lossy(&line).into_owned();
-        let contra = removes.then_some(before);
-        self.story.events.push(Event { published: *published, line, contra });
+        self.story.events.push(Event { published: *published, order, line, contra });
+    }
+
+    /// The order of the story that had its part in a trade which was taken back; it may have ended since.
+    fn traded(&self, broken: &Report) -> Option<OrderNumber> {
+        let trade = |event: &&Event| {
+            let Published { report, .. } = &event.published;
+            report.kind == ReportKind::Executed
+                && event.published.match_number().0 == broken.other
+                && key(report) == key(broken)
+        };
+        self.story.events.iter().find(trade).map(|event| event.order)
     }
 }
 

@@ -4,7 +4,11 @@ pub mod bench;
 mod exec;
 mod explain;
 mod journal;
+mod load;
+mod password;
 mod replay;
+mod report;
+mod serve;
 mod snapshot;
 
 use crate::config::{Config, ConfigError};
@@ -63,8 +67,14 @@ struct Common {
 enum Command {
     /// Run a file (or `-`, standard input) as a session; print every report.
     Exec(exec::ExecArgs),
+    /// Run a venue on the network. It recovers by itself; SIGTERM ends it cleanly.
+    Serve(serve::ServeArgs),
+    /// Give a user of a venue a password.
+    Password(password::PasswordArgs),
     /// Measure the whole pipeline with a load generator in the process.
     Bench(Box<bench::BenchArgs>),
+    /// Send a load to a venue over the network, check every answer, measure.
+    Load(Box<load::LoadArgs>),
     /// Rebuild the venue from a journal, compare every hash probe, print state and output hash.
     Replay(replay::ReplayArgs),
     /// Look at a journal.
@@ -74,6 +84,8 @@ enum Command {
     Snapshot(snapshot::SnapshotArgs),
     /// Print the book of a symbol as it was after a command.
     Book(replay::BookArgs),
+    /// Write the trades of a day to a file, and prove its totals.
+    Report(report::ReportArgs),
     /// Print everything that ever happened to an order, with its cause.
     Explain(explain::ExplainArgs),
     /// Check or print the configuration.
@@ -157,6 +169,7 @@ impl From<ReplayError> for CliError {
     fn from(error: ReplayError) -> Self {
         match error {
             ReplayError::Journal(error) => error.into(),
+            ReplayError::Told(what) => CliError::Failure(what),
             ReplayError::Unreadable(error) => CliError::Corrupt(error.to_string()),
             diverged @ ReplayError::Diverged { .. } => CliError::Check(diverged.to_string()),
         }
@@ -184,11 +197,15 @@ fn run(mut cli: Cli) -> Result<(), CliError> {
     let config = |base| load(&cli.common, base);
     match cli.command {
         Command::Exec(args) => exec::run(&args, &config(Config::default())?),
+        Command::Password(args) => password::run(&args),
+        Command::Serve(args) => serve::run(&args, config(Config::for_serve())?),
         Command::Bench(args) => bench::run(&args, &config(Config::for_bench())?),
+        Command::Load(args) => load::run(&args),
         Command::Replay(args) => replay::run(&args, &config(Config::default())?),
         Command::Journal(command) => journal::run(&command, &config(Config::default())?),
         Command::Snapshot(args) => snapshot::run(&args, &config(Config::default())?),
         Command::Book(args) => replay::book(&args, &config(Config::default())?),
+        Command::Report(args) => report::run(&args, &config(Config::for_serve())?),
         Command::Explain(args) => explain::run(&args, &config(Config::default())?),
         Command::Config(ConfigCommand::Check { .. }) => check(&config(Config::default())?),
         Command::Config(ConfigCommand::Print { .. }) => {

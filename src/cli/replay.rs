@@ -4,9 +4,9 @@ use super::exec::Printer;
 use super::{CliError, SCHEMA_VERSION, hex, journal_dir};
 use crate::command::Command;
 use crate::config::Config;
+use crate::directory::Directory;
 use crate::domain::{Name, Price, SeqNo, SymbolId, Tick};
 use crate::engine::LevelView;
-use crate::gateway::directory::Directory;
 use crate::journal::{Identity, Position, Reader, Tail};
 use crate::replay::Replay;
 use crate::report::Published;
@@ -173,7 +173,7 @@ fn identity(config: &Config) -> Identity {
 fn newest_snapshot(config: &Config, until: Option<SeqNo>) -> Result<Start, CliError> {
     let say = |what| eprintln!("ringside: {what}");
     let dir = journal_dir(config)?;
-    Ok(Start::at_newest_snapshot(dir, identity(config), config.shape(), until, say))
+    Ok(Start::at_newest_snapshot(dir, identity(config), config.shape(), until, |_| Ok(()), say))
 }
 
 /// Says so if bytes follow the last frame, or frames are gone.

@@ -34,7 +34,7 @@ fn take(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
     let identity = venue::identity(config.matching_hash());
     let say = |what: String| eprintln!("ringside: {what}");
     let began = Instant::now();
-    let mut snapshotter = Snapshotter::open(dir, identity, config.engine.orders, say)?;
+    let mut snapshotter = Snapshotter::open(dir, identity, config.sizes(), say)?;
     while snapshotter.follow(usize::MAX)? > 0 {}
     let seqno = snapshotter.seqno();
     let stored = snapshotter.take()?;
@@ -85,6 +85,9 @@ impl From<SnapshotterError> for CliError {
         match error {
             SnapshotterError::Replay(error) => error.into(),
             SnapshotterError::Snapshot(error) => CliError::Failure(error.to_string()),
+            error @ (SnapshotterError::Streams(_) | SnapshotterError::SyncStreams(_)) => {
+                CliError::Failure(error.to_string())
+            }
         }
     }
 }

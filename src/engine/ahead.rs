@@ -139,7 +139,10 @@ impl Engine {
 fn named(command: &Command) -> OrderId {
     match &command.action {
         Action::Enter(enter) => enter.id,
-        Action::Reduce { id, .. } | Action::Replace { id, .. } | Action::Cancel { id } => *id,
+        Action::Reduce { id, .. }
+        | Action::Replace { id, .. }
+        | Action::Cancel { id }
+        | Action::Modify { id, .. } => *id,
         _ => OrderId(0),
     }
 }

@@ -42,7 +42,7 @@ pub struct OrderImage {
     /// Its instrument.
     pub symbol: u32,
     /// From the lowest bit on: firm (16 bits) and group (16), then the codes of side, time in force,
-    /// post-only and self-trade mode (4 each).
+    /// post-only, self-trade mode and capacity (4 each), and a bit that says that it is attributed.
     pub traits: u64,
 }
 

@@ -216,6 +216,7 @@ impl Engine {
             SelfTrade::CancelSmallest if resting > coming => (0, coming),
             SelfTrade::CancelSmallest => (resting, coming),
         };
+        let price = self.levels.get(self.orders.get(slot).level).price();
         if resting_gives == resting {
             self.cancel_resting(slot, Reason::SelfTrade, sink);
         } else if resting_gives > 0 {
@@ -224,7 +225,10 @@ impl Engine {
         if incoming_gives > 0 {
             incoming.order.open -= incoming_gives;
             let (order, open) = (&incoming.order, incoming.order.open);
-            sink.report(canceled(order, incoming.price, incoming_gives, open, Reason::SelfTrade));
+            sink.report(Report {
+                other: price as u64,
+                ..canceled(order, incoming.price, incoming_gives, open, Reason::SelfTrade)
+            });
         }
     }
 

@@ -32,6 +32,8 @@
 //!         tif: TimeInForce::Day,
 //!         post_only: PostOnly::Off,
 //!         self_trade: SelfTrade::None,
+//!         capacity: Capacity::Other,
+//!         attributed: false,
 //!     })
 //! };
 //! apply(Action::DefineSymbol(DefineSymbol {
@@ -64,7 +66,7 @@ mod view;
 
 use crate::command::{Action, Command, Enter, Sequenced};
 use crate::domain::{
-    OrderId, OrderType, PostOnly, Quantity, SessionId, Side, SymbolId, TimeInForce,
+    OrderId, OrderNumber, OrderType, PostOnly, Quantity, SessionId, Side, SymbolId, TimeInForce,
 };
 use crate::reason::Reason;
 use crate::report::{Report, ReportKind, ReportSink};
@@ -80,7 +82,7 @@ pub use view::{LevelView, OrderView};
 
 /// The version of the matching rules. A journal names the version that wrote it, because the same
 /// commands under other rules are another history.
-pub const SEMANTICS_VERSION: u32 = 1;
+pub const SEMANTICS_VERSION: u32 = 2;
 
 /// The highest symbol number: instruments are numbered densely.
 pub const SYMBOL_MAX: u32 = 1 << 24;
@@ -176,6 +178,10 @@ impl Engine {
             Action::Replace { id, new_id, quantity, price } => {
                 let terms = NewTerms { id: *new_id, total: quantity.0, price: price.0 };
                 self.replace(at, *id, bucket, terms, sink);
+                sink.end_command();
+            }
+            Action::Modify { id, side, quantity } => {
+                self.modify(at, *id, bucket, (*side, *quantity), sink);
                 sink.end_command();
             }
             rare => {
@@ -345,8 +351,8 @@ impl Engine {
     ) {
         let command = &at.command;
         let new_bucket = self.orders.bucket(command.session, new_id);
-        if command.verdict == Reason::LowSpace {
-            return reject(command, new_id, Side::Buy, Reason::LowSpace, sink);
+        if command.verdict.refuses_service() {
+            return reject(command, new_id, Side::Buy, command.verdict, sink);
         }
         let used = command.verdict == Reason::DuplicateId
             || new_id == id
@@ -373,12 +379,15 @@ impl Engine {
             };
         self.remove_resting(slot, bucket, self.levels.get(order.level).price());
         let open = total - order.executed;
+        let went = OrderNumber(order.number);
         let order = Order { number: at.seqno.0, id: new_id.0, open, ..order };
         sink.report(Report {
             kind: ReportKind::Replaced,
             quantity: Quantity(total),
             open: Quantity(open),
+            order: went,
             other: id.0,
+            flags: order.traits.report_flags(),
             ..describe(&order, price)
         });
         let buy = order.traits.is_buy();
@@ -387,6 +396,56 @@ impl Engine {
         } else {
             self.rest(book, order, price);
         }
+    }
+
+    /// Another sell marking, a lower total quantity, or both.
+    #[inline(never)]
+    fn modify(
+        &mut self,
+        at: &Sequenced,
+        id: OrderId,
+        bucket: Bucket,
+        (side, total): (Option<Side>, Option<Quantity>),
+        sink: &mut impl ReportSink,
+    ) {
+        let command = &at.command;
+        let slot = self.find(command, id, bucket);
+        let Some(book) = self.book_index(command.symbol).filter(|_| slot != NIL) else {
+            return reject_unknown(command, id, sink);
+        };
+        let order = *self.orders.get(slot);
+        let marked = order.traits.side();
+        let side = side.unwrap_or(marked);
+        if side.is_buy() != marked.is_buy() {
+            return reject(command, id, Side::Buy, Reason::InvalidSide, sink);
+        }
+        let mut removed = 0;
+        if let Some(Quantity(total)) = total {
+            if let Err(reason) = self.books[book].check_quantity(total) {
+                return reject(command, id, Side::Buy, reason, sink);
+            }
+            if total <= order.executed {
+                return self.cancel_resting(slot, Reason::User, sink);
+            }
+            removed = order.open.saturating_sub(total - order.executed);
+        }
+        if removed == 0 && side == marked {
+            return reject(command, id, Side::Buy, Reason::NotAReduction, sink);
+        }
+        let level = self.levels.get_mut(order.level);
+        let price = level.price();
+        level.subtract(removed);
+        let traits = order.traits.with_side(side);
+        let modified = Order { open: order.open - removed, traits, ..order };
+        *self.orders.get_mut(slot) = modified;
+        let (before, after) = (order.hash(price), modified.hash(price));
+        self.state_hash = self.state_hash.wrapping_sub(before).wrapping_add(after);
+        sink.report(Report {
+            kind: ReportKind::Modified,
+            quantity: Quantity(removed),
+            open: Quantity(modified.open),
+            ..describe(&modified, price)
+        });
     }
 
     /// Cancels what a resting order has open; the order ends.

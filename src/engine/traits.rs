@@ -1,14 +1,15 @@
 //! What an order keeps from its first to its last day.
 
 use crate::command::Enter;
-use crate::domain::{PostOnly, SelfTrade, Side, TimeInForce};
+use crate::domain::{Capacity, PostOnly, SelfTrade, Side, TimeInForce};
+use crate::report::Report;
 
-/// Firm, group, side, time in force, post-only and self-trade mode: one word, because every new
-/// order copies all of them and every hash of an order reads all of them.
+/// Firm, group, side, time in force, post-only, self-trade mode, capacity and whether it is attributed: one
+/// word, because every new order copies all of them and every hash of an order reads all of them.
 ///
 /// ```text
-/// bit 0      16      32     36    40          44
-///   firm   │ group │ side │ tif │ post-only │ self-trade mode
+/// bit 0      16      32     36    40          44                48         52
+///   firm   │ group │ side │ tif │ post-only │ self-trade mode │ capacity │ attributed
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Traits(pub u64);
@@ -24,7 +25,9 @@ impl Traits {
                 | (enter.side as u64) << 32
                 | (enter.tif as u64) << 36
                 | (enter.post_only as u64) << 40
-                | (enter.self_trade as u64) << 44,
+                | (enter.self_trade as u64) << 44
+                | (enter.capacity as u64) << 48
+                | u64::from(enter.attributed) << 52,
         )
     }
 
@@ -35,7 +38,8 @@ impl Traits {
         TimeInForce::from_code(code(36))?;
         PostOnly::from_code(code(40))?;
         SelfTrade::from_code(code(44))?;
-        (word >> 48 == 0).then_some(Traits(word))
+        Capacity::from_code(code(48))?;
+        (word >> 53 == 0).then_some(Traits(word))
     }
 
     pub fn firm(self) -> u16 {
@@ -65,8 +69,20 @@ impl Traits {
         PostOnly::from_code((self.0 >> 40) as u8 & 15).unwrap_or(PostOnly::Off)
     }
 
+    /// The same with another sell marking.
+    pub fn with_side(self, side: Side) -> Self {
+        Traits(self.0 & !(15 << 32) | (side as u64) << 32)
+    }
+
+    /// Capacity and attribution as the flags of a report.
+    pub fn report_flags(self) -> u8 {
+        let capacity = (self.0 >> 48) as u8 & 15;
+        let attributed = if self.0 >> 52 & 1 == 1 { Report::ATTRIBUTED } else { 0 };
+        capacity << Report::CAPACITY_SHIFT | attributed
+    }
+
     pub fn self_trade(self) -> SelfTrade {
-        SelfTrade::from_code((self.0 >> 44) as u8).unwrap_or(SelfTrade::None)
+        SelfTrade::from_code((self.0 >> 44) as u8 & 15).unwrap_or(SelfTrade::None)
     }
 }
 
@@ -92,7 +108,12 @@ mod tests {
                             tif,
                             post_only,
                             self_trade,
+                            capacity: Capacity::Riskless,
+                            attributed: true,
                         });
+                        let flags = (Capacity::Riskless as u8) << Report::CAPACITY_SHIFT;
+                        assert_eq!(traits.report_flags(), flags | Report::ATTRIBUTED);
+                        assert_eq!(traits.with_side(Side::Short).side(), Side::Short);
                         assert_eq!((traits.firm(), traits.group()), (0xFEDC, 0xBA98));
                         assert_eq!((traits.side(), traits.tif()), (side, tif));
                         assert_eq!(
@@ -108,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_word_with_a_code_that_no_order_has_is_none() {
-        for word in [4 << 32, 4 << 36, 3 << 40, 6 << 44, 1 << 48, 1 << 63, u64::MAX] {
+        for word in [4 << 32, 4 << 36, 3 << 40, 6 << 44, 4 << 48, 1 << 53, 1 << 63, u64::MAX] {
             assert!(Traits::from_word(word).is_none(), "{word:#x}");
         }
     }

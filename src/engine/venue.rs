@@ -1,10 +1,10 @@
-//! The rare commands: definitions and mass cancel.
+//! The rare commands: definitions, the ends of many orders, and what changes no order.
 
 use super::book::{Book, side_index};
 use super::orders::{NIL, Order, Slot};
 use super::{Engine, SYMBOL_MAX, reject};
-use crate::command::{Action, Command, DefineSymbol, MassCancel, Sequenced};
-use crate::domain::{OrderId, Price, Quantity, Side, SymbolId, Tick};
+use crate::command::{Action, BreakTrade, Command, DefineSymbol, MassCancel, Sequenced, TradeSide};
+use crate::domain::{DayEvent, OrderId, Price, Quantity, Side, SymbolId, Tick, TimeInForce};
 use crate::hash;
 use crate::reason::Reason;
 use crate::report::{Report, ReportKind, ReportSink};
@@ -18,8 +18,18 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let command = &at.command;
-        if let Action::MassCancel(filter) = action {
-            return self.mass_cancel(command, filter, sink);
+        match action {
+            Action::MassCancel(filter) => return self.mass_cancel(command, filter, sink),
+            Action::TradingDay(event) => return self.trading_day(command, *event, sink),
+            Action::SetOrderEntry { id, enabled } => {
+                let (kind, other) = (ReportKind::OrderEntrySet, u64::from(*enabled));
+                return answer(command, kind, *id, other, sink);
+            }
+            Action::AccountQuery { next } => {
+                return answer(command, ReportKind::AccountQueried, OrderId(0), next.0, sink);
+            }
+            Action::BreakTrade(trade) => return break_trade(command, trade, sink),
+            _ => {}
         }
         match self.define(command) {
             Err(reason) => reject(command, OrderId(0), Side::Buy, reason, sink),
@@ -49,9 +59,10 @@ impl Engine {
         }
         match &command.action {
             Action::DefineSymbol(definition) => self.define_symbol(command.symbol, definition)?,
-            Action::DefineSession { name, firm } => {
+            Action::DefineSession { name, firm, role } => {
                 let new = self.sessions.insert(command.session.0);
-                let fields = [1, u64::from(command.session.0), u64::from(firm.0)];
+                let fields =
+                    [1, u64::from(command.session.0), u64::from(firm.0) | (*role as u64) << 16];
                 self.define_name(command.session.0 != 0, new, fields, name.as_str())?;
             }
             Action::DefineFirm { firm, name } => {
@@ -64,6 +75,11 @@ impl Engine {
             | Action::Cancel { .. }
             | Action::Reduce { .. }
             | Action::Replace { .. }
+            | Action::Modify { .. }
+            | Action::SetOrderEntry { .. }
+            | Action::AccountQuery { .. }
+            | Action::TradingDay(_)
+            | Action::BreakTrade(_)
             | Action::MassCancel(_) => unreachable!("only definitions come here"),
         }
         self.definitions.push(*command);
@@ -115,44 +131,68 @@ impl Engine {
     }
 
     fn mass_cancel(&mut self, command: &Command, filter: &MassCancel, sink: &mut impl ReportSink) {
-        let one = command.symbol != SymbolId::NONE;
-        let mut covered = std::mem::take(&mut self.covered);
-        if one {
-            let Some(book) = self.book_index(command.symbol) else {
-                self.covered = covered;
-                return reject(command, OrderId(0), Side::Buy, Reason::UnknownSymbol, sink);
-            };
-            self.cover(book, filter, &mut covered);
-        } else {
-            for book in self.book_of.iter().filter(|&&place| place != 0) {
-                self.cover(*book as usize - 1, filter, &mut covered);
-            }
+        let cause = match command.verdict {
+            Reason::None => Reason::MassCancel,
+            cause if cause.is_of_cancel() => cause,
+            refused => return reject(command, filter.id, Side::Buy, refused, sink),
+        };
+        let book = self.book_index(command.symbol);
+        if book.is_none() && command.symbol != SymbolId::NONE {
+            return reject(command, filter.id, Side::Buy, Reason::UnknownSymbol, sink);
         }
-        sink.report(Report {
-            kind: ReportKind::MassCanceled,
-            quantity: Quantity(covered.len() as u64),
-            session: command.session,
-            symbol: command.symbol,
-            ..Report::BLANK
-        });
+        let mut covered = std::mem::take(&mut self.covered);
+        match book {
+            Some(book) => self.cover(book, |order| covers(filter, order), &mut covered),
+            None => self.cover_all(|order| covers(filter, order), &mut covered),
+        }
+        let head = Report { kind: ReportKind::MassCanceled, id: filter.id, ..about(command) };
+        self.cancel_covered(head, covered, cause, sink);
+    }
+
+    /// The trading day begins, or ends: then day orders expire.
+    fn trading_day(&mut self, command: &Command, event: DayEvent, sink: &mut impl ReportSink) {
+        if command.verdict != Reason::None {
+            return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
+        }
+        let mut covered = std::mem::take(&mut self.covered);
+        if event == DayEvent::End {
+            self.cover_all(|order| order.traits.tif() == TimeInForce::Day, &mut covered);
+        }
+        let head = Report { kind: ReportKind::TradingDay, other: event as u64, ..about(command) };
+        self.cancel_covered(head, covered, Reason::Expired, sink);
+    }
+
+    /// Says how many orders end, then ends them.
+    fn cancel_covered(
+        &mut self,
+        head: Report,
+        mut covered: Vec<Slot>,
+        cause: Reason,
+        sink: &mut impl ReportSink,
+    ) {
+        sink.report(Report { quantity: Quantity(covered.len() as u64), ..head });
         for &slot in &covered {
-            self.cancel_resting(slot, Reason::MassCancel, sink);
+            self.cancel_resting(slot, cause, sink);
         }
         covered.clear();
         self.covered = covered;
     }
 
-    /// Collects the orders of a book that a mass cancel covers, in priority order, bids first.
-    fn cover(&self, book: usize, filter: &MassCancel, covered: &mut Vec<Slot>) {
+    /// Collects the orders of all books that `wanted` is true of, by symbol.
+    fn cover_all(&self, wanted: impl Fn(&Order) -> bool, covered: &mut Vec<Slot>) {
+        for book in self.book_of.iter().filter(|&&place| place != 0) {
+            self.cover(*book as usize - 1, &wanted, covered);
+        }
+    }
+
+    /// Collects the orders of a book that `wanted` is true of, in priority order, bids first.
+    fn cover(&self, book: usize, wanted: impl Fn(&Order) -> bool, covered: &mut Vec<Slot>) {
         for buy in [true, false] {
-            if filter.buy.is_some_and(|wanted| wanted != buy) {
-                continue;
-            }
             for level in self.books[book].sides[side_index(buy)].iter() {
                 let mut slot = self.levels.get(level).head;
                 while slot != NIL {
                     let order = self.orders.get(slot);
-                    if covers(filter, order) {
+                    if wanted(order) {
                         covered.push(slot);
                     }
                     slot = order.next;
@@ -162,8 +202,39 @@ impl Engine {
     }
 }
 
+/// A report that says what the command does: who sent it and which instrument it concerns.
+fn about(command: &Command) -> Report {
+    Report { session: command.session, symbol: command.symbol, ..Report::BLANK }
+}
+
+fn answer(
+    command: &Command,
+    kind: ReportKind,
+    id: OrderId,
+    other: u64,
+    sink: &mut impl ReportSink,
+) {
+    match command.verdict {
+        Reason::None => sink.report(Report { kind, id, other, ..about(command) }),
+        verdict => reject(command, id, Side::Buy, verdict, sink),
+    }
+}
+
+/// Tells both sides of a trade that it was taken back. Their orders stay as they are.
+fn break_trade(command: &Command, trade: &BreakTrade, sink: &mut impl ReportSink) {
+    if command.verdict != Reason::None {
+        return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
+    }
+    for side in &trade.sides {
+        let TradeSide { id, session, .. } = *side;
+        let (kind, other) = (ReportKind::Broken, trade.match_number.0);
+        sink.report(Report { kind, id, session, other, ..about(command) });
+    }
+}
+
 fn covers(filter: &MassCancel, order: &Order) -> bool {
-    filter.session.is_none_or(|session| session.0 == order.session)
+    filter.buy.is_none_or(|buy| buy == order.traits.is_buy())
+        && filter.session.is_none_or(|session| session.0 == order.session)
         && filter.firm.is_none_or(|firm| firm.0 == order.traits.firm())
         && filter.group.is_none_or(|group| group == order.traits.group())
 }

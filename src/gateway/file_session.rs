@@ -7,13 +7,17 @@
 //! must get a report.
 
 mod csv;
+mod definitions;
 mod fields;
 mod json;
 mod operations;
+mod operator;
+mod orders;
+mod words;
 
 use crate::command::Command;
+use crate::directory::Directory;
 use crate::domain::Nanos;
-use crate::gateway::directory::Directory;
 use fields::{Fault, Field, Fields};
 
 /// The longest line, in bytes, without its end.

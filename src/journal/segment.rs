@@ -36,7 +36,7 @@ const DIGEST: &str = "sha256";
 pub const SEGMENT_BYTES_MIN: u64 = 16 * PAGE_BYTES;
 
 const MAGIC: [u8; 8] = *b"RINGSIDE";
-const FORMAT_VERSION: u32 = 2;
+const FORMAT_VERSION: u32 = 3;
 
 /// Whose journal it is: values that must be equal for a replay to be the same history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use super::model::{Model, Order};
 use super::rng::{EXPONENTIAL_ONE, Rng};
 use crate::command::{Action, Command, DefineSymbol, Enter};
 use crate::domain::{
-    FirmId, Name, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId, Side,
-    SymbolId, Tick, TimeInForce,
+    Capacity, FirmId, Name, OrderId, OrderType, PostOnly, Price, Quantity, Role, SelfTrade,
+    SessionId, Side, SymbolId, Tick, TimeInForce,
 };
 use crate::reason::Reason;
 
@@ -195,6 +195,8 @@ impl Event {
                 tif: TimeInForce::Day,
                 post_only: PostOnly::Off,
                 self_trade: SelfTrade::None,
+                capacity: Capacity::Other,
+                attributed: false,
             }),
             EventKind::Cancel => Action::Cancel { id },
             EventKind::Replace => Action::Replace {
@@ -238,7 +240,11 @@ fn definitions(symbols: usize) -> Vec<Command> {
     for n in 1..=SESSIONS {
         let firm = FirmId(n as u16);
         definitions.push(define(0, 0, Action::DefineFirm { firm, name: name('F', n) }));
-        definitions.push(define(n, 0, Action::DefineSession { firm, name: name('S', n) }));
+        definitions.push(define(
+            n,
+            0,
+            Action::DefineSession { firm, name: name('S', n), role: Role::File },
+        ));
     }
     for n in 1..=symbols as u32 {
         let symbol = DefineSymbol {

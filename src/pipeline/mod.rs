@@ -24,9 +24,10 @@ mod sequencer;
 mod stage;
 mod trace;
 
-pub use plan::ThreadPlan;
-pub use runner::Idle;
+pub use plan::{StageName, ThreadPlan};
+pub use runner::{Idle, Task};
 pub use sequencer::{Clock, CommandSource, Control, Polled, SystemClock};
+pub use stage::Progress;
 pub use trace::{Point, Trace};
 
 use crate::domain::{Nanos, SeqNo};
@@ -43,12 +44,10 @@ use disruptor::{
 };
 use journaler::Journaler;
 use matcher::{Matcher, ReportSlots};
-use plan::StageName;
 use publisher::Publisher;
 use replicator::Replicator;
-use runner::Task;
 use sequencer::{FrameSlots, JournalEnd, Sequencer};
-use stage::{Consume, Poll, Progress};
+use stage::{Consume, Poll};
 use trace::Stamped;
 
 /// How the pipeline is laid out.
@@ -100,12 +99,13 @@ pub struct Drained<S, U> {
 }
 
 /// Runs the pipeline until its source ends or `control.stop` is set, and everything that is in has
-/// come out. Blocks the calling thread.
+/// come out. Blocks the calling thread. What runs `beside` it has its place in the plan and ends by itself.
 pub fn run<S, C, U>(
     layout: &Layout,
     parts: Parts<S, C, U>,
     control: &Control,
     trace: Option<&Trace>,
+    beside: Vec<(StageName, Task<'_>)>,
 ) -> Drained<S, U>
 where
     S: CommandSource + Send,
@@ -149,7 +149,7 @@ where
     let (journal_poller, ring) = ring.new_event_poller();
     let (replica_poller, ring) = ring.new_event_poller();
 
-    let mut tasks: Vec<(StageName, Task<'_>)> = vec![];
+    let mut tasks: Vec<(StageName, Task<'_>)> = beside;
     let journaler_stage = Stamped::new(&mut journaler, stamped_at(Point::Journaled), seqno);
     tasks.push((StageName::Journaler, stage_task(journal_poller, journaler_stage, gate_batch_max)));
     let replicator_stage = Stamped::new(&mut replicator, None, seqno);

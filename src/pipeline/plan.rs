@@ -11,6 +11,8 @@ use std::fmt;
 /// A stage of the pipeline, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageName {
+    /// The sockets of the sessions. Only where a venue serves a network.
+    Gateway,
     /// The source of commands and the sequencer.
     Sequencer,
     /// The journaler.
@@ -21,6 +23,17 @@ pub enum StageName {
     Matcher(u32),
     /// The publisher and its subscriber.
     Publisher,
+    /// What sends market data. Only where a venue serves a network.
+    Feed,
+}
+
+/// What has to be put on threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stages {
+    /// So many matchers.
+    pub shards: u32,
+    /// Whether the venue serves a network.
+    pub network: bool,
 }
 
 /// One thread.
@@ -55,16 +68,16 @@ impl ThreadPlan {
     /// Reads a plan: `auto`, `single`, `two`, or the threads as text.
     pub fn parse(
         text: &str,
-        shards: u32,
+        stages: Stages,
         idle: Idle,
         durability: Durability,
         cores: &[usize],
     ) -> Result<Self, String> {
         let groups = match text.trim() {
-            "auto" => groups_for(cores.len(), shards, durability),
-            "single" => groups_for(1, shards, durability),
-            "two" => groups_for(2, shards, durability),
-            text => return Self::parse_threads(text, shards, idle, cores),
+            "auto" => groups_for(cores.len(), stages, durability),
+            "single" => groups_for(1, stages, durability),
+            "two" => groups_for(2, stages, durability),
+            text => return Self::parse_threads(text, stages, idle, cores),
         };
         let pinned = groups.len() <= cores.len();
         let core_of = |thread: usize| if pinned { cores.get(thread).copied() } else { None };
@@ -73,17 +86,22 @@ impl ThreadPlan {
             .enumerate()
             .map(|(thread, stages)| ThreadSpec { stages, core: core_of(thread), idle })
             .collect();
-        ThreadPlan { threads }.checked(shards, cores)
+        ThreadPlan { threads }.checked(stages, cores)
     }
 
-    fn parse_threads(text: &str, shards: u32, idle: Idle, cores: &[usize]) -> Result<Self, String> {
-        let threads = text.split(',').map(|thread| parse_thread(thread, shards, idle));
-        ThreadPlan { threads: threads.collect::<Result<_, _>>()? }.checked(shards, cores)
+    fn parse_threads(
+        text: &str,
+        stages: Stages,
+        idle: Idle,
+        cores: &[usize],
+    ) -> Result<Self, String> {
+        let threads = text.split(',').map(|thread| parse_thread(thread, stages.shards, idle));
+        ThreadPlan { threads: threads.collect::<Result<_, _>>()? }.checked(stages, cores)
     }
 
     /// Every stage once; no core that is not there; no two spinning threads on one core.
-    fn checked(self, shards: u32, cores: &[usize]) -> Result<Self, String> {
-        for stage in all_stages(shards) {
+    fn checked(self, stages: Stages, cores: &[usize]) -> Result<Self, String> {
+        for stage in all_stages(stages) {
             let times =
                 self.threads.iter().flat_map(|t| &t.stages).filter(|&&s| s == stage).count();
             if times != 1 {
@@ -91,8 +109,11 @@ impl ThreadPlan {
             }
         }
         let count: usize = self.threads.iter().map(|thread| thread.stages.len()).sum();
-        if count != all_stages(shards).count() {
-            return Err(format!("the thread plan has a matcher beyond the {shards} shards"));
+        if count != all_stages(stages).count() {
+            let Stages { shards, .. } = stages;
+            return Err(format!(
+                "the thread plan has a matcher beyond the {shards} shards, or a gateway or feed without a network"
+            ));
         }
         let spins = |thread: &&ThreadSpec| matches!(thread.idle, Idle::Spin | Idle::SpinHint);
         for thread in &self.threads {
@@ -112,41 +133,44 @@ impl ThreadPlan {
 }
 
 /// What shares a thread on so many cores.
-fn groups_for(cores: usize, shards: u32, durability: Durability) -> Vec<Vec<StageName>> {
-    use StageName::{Journaler, Publisher, Replicator, Sequencer};
+fn groups_for(cores: usize, stages: Stages, durability: Durability) -> Vec<Vec<StageName>> {
+    use StageName::{Feed, Gateway, Journaler, Publisher, Replicator, Sequencer};
+    let Stages { shards, network } = stages;
     let matchers = |threads: usize| -> Vec<Vec<StageName>> {
         let on = |thread| (0..shards).skip(thread).step_by(threads).map(StageName::Matcher);
         (0..threads).map(|thread| on(thread).collect()).collect()
     };
+    let entry = if network { vec![Gateway, Sequencer] } else { vec![Sequencer] };
+    let exit = if network { vec![Publisher, Feed] } else { vec![Publisher] };
     let storing = vec![Journaler, Replicator];
     match cores {
-        0 | 1 => vec![all_stages(shards).collect()],
+        0 | 1 => vec![all_stages(stages).collect()],
         // A sync takes as long as thousands of commands: it has the second core to itself.
         2 if durability == Durability::Fsync => {
-            let mut rest = vec![Sequencer];
-            rest.extend(matchers(1).concat());
-            rest.push(Publisher);
-            vec![rest, storing]
+            vec![[entry, matchers(1).concat(), exit].concat(), storing]
         }
-        2 => vec![
-            [vec![Sequencer], storing].concat(),
-            [matchers(1).concat(), vec![Publisher]].concat(),
-        ],
-        3 => vec![vec![Sequencer], storing, [matchers(1).concat(), vec![Publisher]].concat()],
+        2 => vec![[entry, storing].concat(), [matchers(1).concat(), exit].concat()],
+        3 => vec![entry, storing, [matchers(1).concat(), exit].concat()],
         _ => {
-            let mut groups = vec![vec![Sequencer], storing];
-            groups.extend(matchers((cores - 3).min(shards as usize)));
-            groups.push(vec![Publisher]);
+            // A gateway of its own is worth a core before a second matcher is.
+            let apart = network && cores > 4;
+            let front = if apart { vec![vec![Gateway], vec![Sequencer]] } else { vec![entry] };
+            let left = cores - front.len() - 2;
+            let mut groups = [front, vec![storing]].concat();
+            groups.extend(matchers(left.min(shards as usize)));
+            groups.push(exit);
             groups
         }
     }
 }
 
-fn all_stages(shards: u32) -> impl Iterator<Item = StageName> {
-    [StageName::Sequencer, StageName::Journaler, StageName::Replicator]
-        .into_iter()
+fn all_stages(Stages { shards, network }: Stages) -> impl Iterator<Item = StageName> {
+    let of_network = |stage| network.then_some(stage).into_iter();
+    of_network(StageName::Gateway)
+        .chain([StageName::Sequencer, StageName::Journaler, StageName::Replicator])
         .chain((0..shards).map(StageName::Matcher))
         .chain([StageName::Publisher])
+        .chain(of_network(StageName::Feed))
 }
 
 fn parse_thread(text: &str, shards: u32, idle: Idle) -> Result<ThreadSpec, String> {
@@ -168,13 +192,15 @@ fn parse_thread(text: &str, shards: u32, idle: Idle) -> Result<ThreadSpec, Strin
             "journaler" => stages.push(StageName::Journaler),
             "replicator" => stages.push(StageName::Replicator),
             "publisher" => stages.push(StageName::Publisher),
+            "gateway" => stages.push(StageName::Gateway),
+            "feed" => stages.push(StageName::Feed),
             "matchers" => stages.extend((0..shards).map(StageName::Matcher)),
             _ => {
                 let shard = word.strip_prefix("matcher.").and_then(|number| number.parse().ok());
                 let unknown = || {
                     format!(
-                        "unknown stage {word:?} in the thread plan, expected sequencer, journaler, \
-                         replicator, matchers, matcher.N or publisher"
+                        "unknown stage {word:?} in the thread plan, expected gateway, sequencer, \
+                         journaler, replicator, matchers, matcher.N, publisher or feed"
                     )
                 };
                 stages.push(StageName::Matcher(shard.ok_or_else(unknown)?));
@@ -187,6 +213,8 @@ fn parse_thread(text: &str, shards: u32, idle: Idle) -> Result<ThreadSpec, Strin
 impl fmt::Display for StageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            StageName::Gateway => f.write_str("gateway"),
+            StageName::Feed => f.write_str("feed"),
             StageName::Sequencer => f.write_str("sequencer"),
             StageName::Journaler => f.write_str("journaler"),
             StageName::Replicator => f.write_str("replicator"),
@@ -216,7 +244,8 @@ mod tests {
     use super::*;
 
     fn plan(text: &str, shards: u32, cores: &[usize]) -> Result<String, String> {
-        ThreadPlan::parse(text, shards, Idle::Spin, Durability::Pagecache, cores)
+        let stages = Stages { shards, network: false };
+        ThreadPlan::parse(text, stages, Idle::Spin, Durability::Pagecache, cores)
             .map(|plan| plan.to_string())
     }
 
@@ -233,9 +262,27 @@ mod tests {
             "sequencer@0:spin, journaler+replicator@1:spin, matcher.0+matcher.2@2:spin, \
              matcher.1@3:spin, publisher@4:spin"
         );
-        let synced = ThreadPlan::parse("auto", 1, Idle::Yield, Durability::Fsync, &[0, 1]);
+        let stages = Stages { shards: 1, network: false };
+        let synced = ThreadPlan::parse("auto", stages, Idle::Yield, Durability::Fsync, &[0, 1]);
         let expected = "sequencer+matcher.0+publisher@0:yield, journaler+replicator@1:yield";
         assert_eq!(synced.unwrap().to_string(), expected);
+    }
+
+    #[test]
+    fn a_venue_on_a_network_has_a_gateway_and_a_feed() {
+        let stages = Stages { shards: 2, network: true };
+        let plan = |cores: &[usize], durability| {
+            ThreadPlan::parse("auto", stages, Idle::Spin, durability, cores).unwrap().to_string()
+        };
+        let two = "gateway+sequencer+journaler+replicator@0:spin, \
+                   matcher.0+matcher.1+publisher+feed@1:spin";
+        assert_eq!(plan(&[0, 1], Durability::Pagecache), two);
+        let synced = "gateway+sequencer+matcher.0+matcher.1+publisher+feed@0:spin, \
+                      journaler+replicator@1:spin";
+        assert_eq!(plan(&[0, 1], Durability::Fsync), synced);
+        let six = "gateway@0:spin, sequencer@1:spin, journaler+replicator@2:spin, matcher.0@3:spin, \
+                   matcher.1@4:spin, publisher+feed@5:spin";
+        assert_eq!(plan(&[0, 1, 2, 3, 4, 5], Durability::Pagecache), six);
     }
 
     #[test]
@@ -253,7 +300,8 @@ mod tests {
             ("sequencer@9,journaler+replicator+matchers+publisher", "core 9 is not one"),
             ("sequencer@0,journaler+replicator+matchers+publisher@0", "starve each other"),
             ("sequencer,journaler,replicator+matchers+publisher", "more spinning threads"),
-            ("sequencer+gateway", "unknown stage \"gateway\""),
+            ("sequencer+socket", "unknown stage \"socket\""),
+            ("gateway+sequencer+journaler+replicator+matchers+publisher", "without a network"),
             ("sequencer@x", "core number"),
             ("sequencer:fast", "unknown idle strategy \"fast\""),
         ];

@@ -30,11 +30,12 @@ impl<'a, U: Subscriber> Publisher<'a, U> {
 
     /// A stage that drives the merge and one subscriber.
     pub fn new(
-        order: ReportOrder,
+        mut order: ReportOrder,
         subscriber: U,
         control: &'a Control,
         probes: Sender<HashProbe>,
     ) -> Self {
+        order.keep_frames_for::<U>();
         Publisher { order, subscriber, control, probes }
     }
 
@@ -87,7 +88,8 @@ impl<U: Subscriber> Consume<Report> for FromShard<'_, '_, U> {
 
     #[inline]
     fn end_batch(&mut self) -> Result<(), Fatal> {
-        let Publisher { order, control, probes, .. } = &mut *self.publisher;
+        let Publisher { order, subscriber, control, probes } = &mut *self.publisher;
+        subscriber.end_batch();
         control.released.store(order.released().0, Ordering::Release);
         while let Some(probe) = order.take_probe() {
             // The sequencer may have ended already; the end of the journal has a probe of its own.

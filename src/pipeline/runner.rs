@@ -44,8 +44,8 @@ impl fmt::Display for Idle {
     }
 }
 
-/// One step of a stage with its rings.
-pub(super) type Task<'a> = Box<dyn FnMut() -> Progress + Send + 'a>;
+/// One step of a stage with its rings, or of what runs beside the pipeline.
+pub type Task<'a> = Box<dyn FnMut() -> Progress + Send + 'a>;
 
 /// Steps the tasks until all have ended.
 pub(super) fn run(mut tasks: Vec<Task<'_>>, idle: Idle) {

@@ -3,7 +3,7 @@
 
 use super::stage::Progress;
 use super::trace::{Point, Trace};
-use crate::command::{Action, Command};
+use crate::command::{Action, ClientFields, Command};
 use crate::domain::{Nanos, SeqNo};
 use crate::durability::Durability;
 use crate::frame::{CommitMark, Frame, FrameKind, HashProbe};
@@ -18,6 +18,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub trait CommandSource {
     /// The next command that is due.
     fn poll(&mut self) -> Polled;
+
+    /// What the client of the command that was polled last must be told again. It stays the same until the
+    /// next poll.
+    fn client_fields(&self) -> Option<&ClientFields> {
+        None
+    }
 }
 
 /// What a source has.
@@ -203,6 +209,9 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         // Made here and not in the slot: the checksum reads what was just written, and the slot's line
         // is still in the cache of whoever read it last.
         command.encode(&mut self.frame);
+        if let Some(fields) = self.source.client_fields() {
+            self.frame.append_line(fields);
+        }
         if let Some(verdict) = self.refuses(command) {
             self.frame.header.verdict = verdict as u8;
         }

@@ -1,10 +1,10 @@
 //! The bytes of a snapshot.
 //!
 //! ```text
-//! ┌────────┬─────────────┬─────────────┬────────┬─────────────┬─────────────┬─────┐
-//! │ header │ definitions │ last prices │ orders │ used blocks │ their mixed │ end │
-//! │        │ (as frames) │             │        │ of ids      │ symbols     │     │
-//! └────────┴─────────────┴─────────────┴────────┴─────────────┴─────────────┴─────┘
+//! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬─────────────┬──────────┬─────┐
+//! │ header │ definitions │ standing    │ last prices │ orders │ used blocks │ their mixed │ streams  │ end │
+//! │        │ (as frames) │ (as frames) │             │        │ of ids      │ symbols     │ sessions │     │
+//! └────────┴─────────────┴─────────────┴─────────────┴────────┴─────────────┴─────────────┴──────────┴─────┘
 //!
 //! header
 //!  0       8        12          16       24        32       40      48     56
@@ -31,12 +31,14 @@ use crate::durability::Durability;
 use crate::engine::{Image, OrderImage};
 use crate::frame::{Frame, HashProbe};
 use crate::journal::{Identity, Place, Position};
+use crate::standing::Standing;
+use crate::streams::{Day, PositionsImage, SessionRow, StreamsImage};
 use crate::used_ids::{BLOCK_IDS, UsedBlock, UsedRows};
 use std::io::Write;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 const MAGIC: [u8; 8] = *b"RINGSNAP";
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -69,11 +71,15 @@ struct SectionHeader {
 
 /// The sections in their order.
 const DEFINITIONS: u32 = 1;
-const LAST_PRICES: u32 = 2;
-const ORDERS: u32 = 3;
-const USED_BLOCKS: u32 = 4;
-const MIXED_SYMBOLS: u32 = 5;
-const END: u32 = 6;
+const STANDING: u32 = 2;
+const LAST_PRICES: u32 = 3;
+const ORDERS: u32 = 4;
+const USED_BLOCKS: u32 = 5;
+const MIXED_SYMBOLS: u32 = 6;
+const STREAMS: u32 = 7;
+const STREAM_ROWS: u32 = 8;
+const SESSION_ROWS: u32 = 9;
+const END: u32 = 10;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -82,27 +88,35 @@ struct LastPrice {
     price: i64,
 }
 
+/// The streams as a whole.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct StreamsHead {
+    next_block: u64,
+    day: Day,
+}
+
 impl Snapshot {
     /// Writes the bytes of its file.
     pub fn write_to(&self, to: &mut impl Write, identity: Identity) -> std::io::Result<()> {
         let mut to = Sections { to, crc: 0 };
         to.write(self.header(identity).as_bytes())?;
-        let mut definitions = vec![];
-        for command in &self.image.definitions {
-            let mut frame = Frame::default();
-            command.encode(&mut frame);
-            definitions.extend_from_slice(frame.bytes());
-        }
         let last_price = |&(symbol, price): &(SymbolId, Price)| LastPrice {
             symbol: symbol.0.into(),
             price: price.0,
         };
         let last_prices: Vec<LastPrice> = self.image.last_prices.iter().map(last_price).collect();
-        to.section(DEFINITIONS, &definitions)?;
+        to.section(DEFINITIONS, &frames(&self.image.definitions))?;
+        to.section(STANDING, &frames(&self.standing.commands()))?;
         to.section(LAST_PRICES, last_prices.as_bytes())?;
         to.section(ORDERS, self.image.orders.as_bytes())?;
         to.section(USED_BLOCKS, self.used_ids.blocks.as_bytes())?;
         to.section(MIXED_SYMBOLS, self.used_ids.symbols.as_bytes())?;
+        let StreamsImage { positions, sessions, day } = &self.streams;
+        let head = StreamsHead { next_block: positions.next_block.into(), day: *day };
+        to.section(STREAMS, head.as_bytes())?;
+        to.section(STREAM_ROWS, positions.rows.as_bytes())?;
+        to.section(SESSION_ROWS, sessions.as_bytes())?;
         to.section(END, &to.crc.to_le_bytes())
     }
 
@@ -113,12 +127,19 @@ impl Snapshot {
             Header::read_from_prefix(bytes).map_err(|_| damaged("shorter than its header"))?;
         let durability = header.check(identity)?;
         let mut take = |kind| take_section(&mut rest, kind);
-        let definitions = read_definitions(take(DEFINITIONS)?)?;
+        let definitions = read_commands(take(DEFINITIONS)?)?;
+        let standing = read_standing(take(STANDING)?)?;
         let last_prices = rows(take(LAST_PRICES)?)?.into_iter().map(last_price);
         let last_prices = last_prices.collect::<Result<_, _>>()?;
         let orders: Vec<OrderImage> = rows(take(ORDERS)?)?;
         let blocks: Vec<UsedBlock> = rows(take(USED_BLOCKS)?)?;
         let symbols: Vec<[u32; BLOCK_IDS]> = rows(take(MIXED_SYMBOLS)?)?;
+        let head = StreamsHead::read_from_bytes(take(STREAMS)?)
+            .map_err(|_| damaged("the streams have no head"))?;
+        let next_block =
+            u32::try_from(head.next_block).map_err(|_| damaged("a block number is too large"))?;
+        let positions = PositionsImage { next_block, rows: rows(take(STREAM_ROWS)?)? };
+        let sessions: Vec<SessionRow> = rows(take(SESSION_ROWS)?)?;
         let before_end = &bytes[..bytes.len() - rest.len()];
         let end = take_section(&mut rest, END)?;
         if end != crc32c::crc32c(before_end).to_le_bytes() || !rest.is_empty() {
@@ -130,7 +151,9 @@ impl Snapshot {
             probe_interval: header.probe_interval,
             probe: header.probe,
             image: Image { definitions, last_prices, orders },
+            standing,
             used_ids: UsedRows { blocks, symbols },
+            streams: StreamsImage { positions, sessions, day: head.day },
         })
     }
 
@@ -237,15 +260,34 @@ fn take_section<'a>(rest: &mut &'a [u8], kind: u32) -> Result<&'a [u8], Fault> {
     Ok(content)
 }
 
-fn read_definitions(mut bytes: &[u8]) -> Result<Vec<Command>, Fault> {
-    let mut definitions = vec![];
+fn frames(commands: &[Command]) -> Vec<u8> {
+    let mut bytes = vec![];
+    for command in commands {
+        let mut frame = Frame::default();
+        command.encode(&mut frame);
+        bytes.extend_from_slice(frame.bytes());
+    }
+    bytes
+}
+
+fn read_commands(mut bytes: &[u8]) -> Result<Vec<Command>, Fault> {
+    let mut commands = vec![];
     while !bytes.is_empty() {
-        let frame = Frame::read(bytes).ok_or_else(|| damaged("a definition is cut off"))?;
+        let frame = Frame::read(bytes).ok_or_else(|| damaged("a command is cut off"))?;
         let command = Command::decode(&frame);
-        definitions.push(command.ok_or_else(|| damaged("a definition cannot be read"))?);
+        commands.push(command.ok_or_else(|| damaged("a command cannot be read"))?);
         bytes = &bytes[frame.bytes().len()..];
     }
-    Ok(definitions)
+    Ok(commands)
+}
+
+fn read_standing(bytes: &[u8]) -> Result<Standing, Fault> {
+    let (commands, mut standing) = (read_commands(bytes)?, Standing::default());
+    commands.iter().for_each(|command| standing.observe(command));
+    if standing.commands() != commands {
+        return Err(damaged("what holds is not said in its one order"));
+    }
+    Ok(standing)
 }
 
 fn last_price(row: LastPrice) -> Result<(SymbolId, Price), Fault> {

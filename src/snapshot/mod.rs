@@ -24,6 +24,8 @@ use crate::engine::{Engine, Image, Shard};
 use crate::frame::{EpochStart, HashProbe};
 use crate::journal::{Identity, Place};
 use crate::planted::{Bug, planted};
+use crate::standing::Standing;
+use crate::streams::StreamsImage;
 use crate::used_ids::{UsedIds, UsedRows};
 use std::fs::File;
 use std::io::BufWriter;
@@ -43,8 +45,12 @@ pub struct Snapshot {
     pub probe: HashProbe,
     /// The books of all shards.
     pub image: Image,
+    /// What holds until it is said otherwise.
+    pub standing: Standing,
     /// The ids that sessions have used.
     pub used_ids: UsedRows,
+    /// Where the numbered streams stand.
+    pub streams: StreamsImage,
 }
 
 /// A venue that goes on from a snapshot.

@@ -54,18 +54,31 @@ impl Audit {
                 }
                 ReportKind::Replaced => {
                     let old = self.find(r.session, OrderId(r.other));
-                    law!(old.is_some() && r.order == number, r);
+                    law!(old.is_some(), r);
                     let old = self.live.swap_remove(old.unwrap());
+                    law!(old.number == r.order, r);
                     law!(old.side == r.side && old.symbol == r.symbol, r);
                     law!(r.quantity.0.checked_sub(old.executed) == Some(r.open.0), r);
                     self.replaced += u128::from(old.open);
-                    self.add(r, old.executed)?;
+                    self.add(&Report { order: number, ..*r }, old.executed)?;
                 }
                 ReportKind::Restated => {
                     let order = self.order_of(r)?;
                     law!(order.price.0 == 0 && order.executed > 0 && r.price.0 > 0, r);
                     law!(order.open == r.open.0 && r.quantity == r.open, r);
                     order.price = r.price;
+                }
+                ReportKind::Modified => {
+                    law!(reports.len() == 1 && r.open.0 > 0, r);
+                    let order = self.live.iter_mut().find(|order| order.number == r.order);
+                    let Some(order) = order else { return Err(format!("not live: {r:?}")) };
+                    law!((order.session, order.id) == (r.session, r.id), r);
+                    law!((order.symbol, order.price) == (r.symbol, r.price), r);
+                    law!(order.side.is_buy() == r.side.is_buy(), r);
+                    law!(order.side != r.side || r.quantity.0 > 0, r);
+                    law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
+                    (order.side, order.open) = (r.side, r.open.0);
+                    self.canceled += u128::from(r.quantity.0);
                 }
                 ReportKind::Canceled => {
                     let order = self.order_of(r)?;
@@ -86,15 +99,28 @@ impl Audit {
                     let is_end = reports_left.as_slice().is_empty();
                     law!(removing.is_last() == is_end, removing);
                 }
-                ReportKind::MassCanceled => {
+                ReportKind::MassCanceled | ReportKind::TradingDay => {
+                    let cause = match (r.kind, command.command.verdict) {
+                        (ReportKind::TradingDay, Reason::None) => Reason::Expired,
+                        (_, Reason::None) => Reason::MassCancel,
+                        (_, verdict) => verdict,
+                    };
                     let rest = reports_left.as_slice();
                     law!(r.quantity.0 == rest.len() as u64, r);
-                    law!(rest.iter().all(|c| c.reason == Reason::MassCancel && c.open.0 == 0), r);
+                    law!(rest.iter().all(|c| c.reason == cause && c.open.0 == 0), r);
+                    law!(rest.is_sorted_by_key(|c| c.symbol), r);
+                }
+                ReportKind::Broken => {
+                    law!(reports.len() == 2 && reports[0].other == reports[1].other, r);
+                    law!(reports.iter().all(|r| r.kind == ReportKind::Broken), r);
                 }
                 ReportKind::Rejected => {
                     law!(reports.len() == 1 && r.reason != Reason::None, r);
                 }
-                ReportKind::Defined | ReportKind::DurabilitySet => law!(reports.len() == 1, r),
+                ReportKind::Defined
+                | ReportKind::DurabilitySet
+                | ReportKind::OrderEntrySet
+                | ReportKind::AccountQueried => law!(reports.len() == 1, r),
                 ReportKind::StateHash => return Err("a state hash among the reports".into()),
             }
         }

@@ -2,10 +2,12 @@
 //! follows along, so that most commands find a live order and the books stay at a wanted size.
 
 use super::naive::{Naive, Order};
-use ringside::command::{Action, Command, DefineSymbol, Enter, MassCancel, Sequenced};
+use ringside::command::{
+    Action, BreakTrade, Command, DefineSymbol, Enter, MassCancel, Sequenced, TradeSide,
+};
 use ringside::domain::{
-    FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SeqNo,
-    SessionId, Side, SymbolId, Tick, TimeInForce,
+    Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderType, PostOnly, Price,
+    Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId, Tick, TimeInForce,
 };
 use ringside::durability::Durability;
 use ringside::reason::Reason;
@@ -20,7 +22,7 @@ pub struct Profile {
     /// Whether one id may be used on several instruments. Only the whole venue notices that; a
     /// shard does not.
     pub ids_cross_symbols: bool,
-    /// Whether a mass cancel may cover all instruments.
+    /// Whether a mass cancel or the end of a day may cover all instruments.
     pub venue_wide: bool,
     /// The number that no command of the stream is below.
     pub seqno_min: u64,
@@ -144,8 +146,14 @@ impl Generator {
         if self.random.below(target * 10) == 0 {
             return self.mass_cancel();
         }
+        if self.random.below(target * 20) == 0 && self.profile.venue_wide {
+            return self.trading_day();
+        }
+        if self.random.in_1000(10) {
+            return self.request();
+        }
         let is_full = venue.orders.len() > self.profile.live;
-        let weights = if is_full { [35, 35, 10, 20] } else { [70, 6, 8, 16] };
+        let weights = if is_full { [35, 35, 8, 7, 15] } else { [70, 6, 6, 4, 14] };
         let mut draw = self.random.below(100);
         let kind = weights.iter().position(|&weight| {
             let is_it = draw < weight;
@@ -160,6 +168,7 @@ impl Generator {
         let action = match kind {
             Some(1) => Action::Cancel { id },
             Some(2) => Action::Reduce { id, quantity: self.reduced(order.as_ref()) },
+            Some(3) => self.modify(id, order.as_ref()),
             _ => self.replace(venue, session, id, symbol, order.as_ref()),
         };
         Command { session, symbol, verdict, action }
@@ -200,6 +209,8 @@ impl Generator {
             tif,
             post_only,
             self_trade: *self.random.pick(SelfTrade::ALL),
+            capacity: *self.random.pick(Capacity::ALL),
+            attributed: self.random.in_1000(300),
         };
         self.recent.push((session, id, symbol));
         if self.recent.len() > 64 {
@@ -231,9 +242,59 @@ impl Generator {
         Action::Replace { id, new_id, quantity, price }
     }
 
+    /// Mostly between the two sell markings, now and then to the other side of the book.
+    fn modify(&mut self, id: OrderId, order: Option<&Order>) -> Action {
+        let sells = order.is_some_and(|order| !order.side.is_buy());
+        let side = match self.random.below(10) {
+            0..4 => None,
+            4 => Some(*self.random.pick(Side::ALL)),
+            _ if sells => Some(*self.random.pick(&Side::ALL[1..])),
+            _ => Some(Side::Buy),
+        };
+        let quantity = self.random.in_1000(600).then(|| self.reduced(order));
+        Action::Modify { id, side, quantity }
+    }
+
+    fn trading_day(&mut self) -> Command {
+        let event = *self.random.pick(DayEvent::ALL);
+        let (session, verdict) = (self.session(), self.verdict());
+        // It is for all instruments, whichever it names.
+        let symbol = *self.random.pick(&[SymbolId::NONE, SymbolId::NONE, SymbolId(1)]);
+        Command { session, symbol, verdict, action: Action::TradingDay(event) }
+    }
+
+    /// What changes no order.
+    fn request(&mut self) -> Command {
+        let (session, verdict) = (self.session(), self.verdict());
+        let id = OrderId(self.random.bits(64));
+        let symbol = self.random.pick(self.profile.symbols).0;
+        let (symbol, action) = match self.random.below(3) {
+            0 => {
+                let enabled = self.random.in_1000(500);
+                (SymbolId::NONE, Action::SetOrderEntry { id, enabled })
+            }
+            1 => (SymbolId::NONE, Action::AccountQuery { next: id }),
+            _ => {
+                let mut side = || TradeSide {
+                    id: OrderId(self.random.bits(64)),
+                    session: SessionId(1 + self.random.below(4) as u32),
+                    text: [b'x'; 14],
+                    zero: [0; 6],
+                };
+                let sides = [side(), side()];
+                let match_number = MatchNumber(self.random.bits(64));
+                (symbol, Action::BreakTrade(BreakTrade { match_number, sides }))
+            }
+        };
+        Command { session, symbol, verdict, action }
+    }
+
     fn mass_cancel(&mut self) -> Command {
         let random = &mut self.random;
-        let mut filter = MassCancel::default();
+        let any = *random.pick(Reason::ALL);
+        let causes = [Reason::Operator, Reason::Disconnect, Reason::NotPermitted, any];
+        let verdict = if random.in_1000(400) { *random.pick(&causes) } else { Reason::None };
+        let mut filter = MassCancel { id: OrderId(random.below(3)), ..MassCancel::default() };
         if random.in_1000(500) {
             filter.session = Some(SessionId(1 + random.below(4) as u32));
         }
@@ -252,7 +313,7 @@ impl Generator {
             symbol = *random.pick(&[wide, wide, SymbolId(9)]);
         }
         let action = Action::MassCancel(filter);
-        Command { session: self.session(), symbol, verdict: Reason::None, action }
+        Command { session: self.session(), symbol, verdict, action }
     }
 
     fn definition(&mut self) -> Command {
@@ -262,7 +323,7 @@ impl Generator {
         let firm = FirmId(random.below(6) as u16);
         let action = match random.below(11) {
             10 => Action::SetDurability(*random.pick(Durability::ALL)),
-            0 => Action::DefineSession { name, firm },
+            0 => Action::DefineSession { name, firm, role: *random.pick(Role::ALL) },
             1 => Action::DefineFirm { name, firm },
             _ => return self.symbol_definition(name, verdict),
         };

@@ -1,10 +1,10 @@
 //! The naive venue: one list of live orders, searched anew for every question. It is written from
 //! the matching rules alone, to be read beside them; speed is no aim of it.
 
-use ringside::command::{Action, Command, DefineSymbol, Enter, MassCancel, Sequenced};
+use ringside::command::{Action, BreakTrade, Command, DefineSymbol, Enter, MassCancel, Sequenced};
 use ringside::domain::{
-    FirmId, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId, Side,
-    SymbolId, Tick, TimeInForce,
+    Capacity, DayEvent, FirmId, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity,
+    SelfTrade, SessionId, Side, SymbolId, Tick, TimeInForce,
 };
 use ringside::engine::{LevelView, OrderView};
 use ringside::reason::Reason;
@@ -41,6 +41,9 @@ pub struct Order {
     group: u16,
     post_only: PostOnly,
     self_trade: SelfTrade,
+    tif: TimeInForce,
+    capacity: Capacity,
+    attributed: bool,
 }
 
 impl Naive {
@@ -55,11 +58,22 @@ impl Naive {
                 self.replace(number, command, id, new_id, quantity.0, price)
             }
             Action::Cancel { id } => self.cancel(command, id),
+            Action::Modify { id, side, quantity } => self.modify(command, id, side, quantity),
             Action::MassCancel(filter) => self.mass_cancel(command, filter),
+            Action::TradingDay(event) => self.trading_day(command, event),
+            Action::SetOrderEntry { id, enabled } => {
+                self.answer(command, ReportKind::OrderEntrySet, id, u64::from(enabled));
+            }
+            Action::AccountQuery { next } => {
+                self.answer(command, ReportKind::AccountQueried, OrderId(0), next.0);
+            }
+            Action::BreakTrade(trade) => self.break_trade(command, &trade),
             Action::DefineSymbol(definition) => self.define_symbol(command, definition),
             Action::DefineSession { firm, .. } => self.define_session(command, firm),
             Action::DefineFirm { firm, .. } => self.define_firm(command, firm),
-            Action::SetDurability(mode) => self.set_durability(command, mode as u64),
+            Action::SetDurability(mode) => {
+                self.answer(command, ReportKind::DurabilitySet, OrderId(0), mode as u64);
+            }
         }
         self.reports.end_command();
         take(&mut self.reports)
@@ -83,6 +97,9 @@ impl Naive {
             group: enter.group,
             post_only: enter.post_only,
             self_trade: enter.self_trade,
+            tif: enter.tif,
+            capacity: enter.capacity,
+            attributed: enter.attributed,
         };
         let bound = if enter.order_type == OrderType::Limit {
             limit
@@ -240,6 +257,9 @@ impl Naive {
         };
         self.cut(resting, old_loses, Reason::SelfTrade);
         self.cut(incoming, new_loses, Reason::SelfTrade);
+        if new_loses > 0 {
+            self.reports.last_mut().unwrap().other = resting.price.0 as u64;
+        }
     }
 
     /// Books or cancels what matching has left of a new order.
@@ -279,6 +299,44 @@ impl Naive {
         }
     }
 
+    fn modify(
+        &mut self,
+        command: &Command,
+        id: OrderId,
+        side: Option<Side>,
+        quantity: Option<Quantity>,
+    ) {
+        let Some(old) = self.find_named(command, id) else {
+            return self.reject_not_live(command, id);
+        };
+        let mut new = old;
+        match (old.side, side) {
+            (Side::Buy, Some(Side::Sell | Side::Short | Side::ShortExempt))
+            | (Side::Sell | Side::Short | Side::ShortExempt, Some(Side::Buy)) => {
+                return self.reject(command, id, Side::Buy, Reason::InvalidSide);
+            }
+            (_, None) => {}
+            (_, Some(side)) => new.side = side,
+        }
+        if let Some(Quantity(total)) = quantity {
+            if total == 0 {
+                return self.reject(command, id, Side::Buy, Reason::InvalidQuantity);
+            }
+            if !total.is_multiple_of(self.symbols[&old.symbol].0.lot.0) {
+                return self.reject(command, id, Side::Buy, Reason::OffLot);
+            }
+            if total <= old.executed {
+                return self.end(old, Reason::User);
+            }
+            new.open = old.open.min(total - old.executed);
+        }
+        if new == old {
+            return self.reject(command, id, Side::Buy, Reason::NotAReduction);
+        }
+        self.say(ReportKind::Modified, &new, old.open - new.open);
+        self.put(new);
+    }
+
     fn cancel(&mut self, command: &Command, id: OrderId) {
         match self.find_named(command, id) {
             Some(order) => self.end(order, Reason::User),
@@ -295,8 +353,16 @@ impl Naive {
         quantity: u64,
         price: Price,
     ) {
-        if command.verdict == Reason::LowSpace {
-            return self.reject(command, new_id, Side::Buy, Reason::LowSpace);
+        match command.verdict {
+            // The venue does not look at the request at all.
+            Reason::LowSpace
+            | Reason::RateLimit
+            | Reason::OrderEntryDisabled
+            | Reason::NotPermitted
+            | Reason::Closed => {
+                return self.reject(command, new_id, Side::Buy, command.verdict);
+            }
+            _ => {}
         }
         let is_used = new_id == id || self.find(command.session, new_id).is_some();
         if command.verdict == Reason::DuplicateId || is_used {
@@ -320,15 +386,26 @@ impl Naive {
         self.put(Order { open: 0, ..old });
         let mut new = Order { number, id: new_id, price, open: quantity - old.executed, ..old };
         self.say(ReportKind::Replaced, &new, quantity);
-        self.reports.last_mut().unwrap().other = id.0;
+        let report = self.reports.last_mut().unwrap();
+        report.order = old.number;
+        report.other = id.0;
+        report.flags = (old.capacity as u8) << Report::CAPACITY_SHIFT;
+        if old.attributed {
+            report.flags |= Report::ATTRIBUTED;
+        }
         self.match_incoming(&mut new, price);
         self.put(new);
     }
 
     fn mass_cancel(&mut self, command: &Command, filter: MassCancel) {
         let symbol = command.symbol;
+        let cause = match command.verdict {
+            Reason::None => Reason::MassCancel,
+            verdict if (verdict as u8) < 32 => verdict,
+            refused => return self.reject(command, filter.id, Side::Buy, refused),
+        };
         if symbol != SymbolId::NONE && !self.symbols.contains_key(&symbol) {
-            return self.reject(command, OrderId(0), Side::Buy, Reason::UnknownSymbol);
+            return self.reject(command, filter.id, Side::Buy, Reason::UnknownSymbol);
         }
         let is_covered = |order: &Order| {
             (symbol == SymbolId::NONE || symbol == order.symbol)
@@ -337,20 +414,44 @@ impl Naive {
                 && filter.group.is_none_or(|group| group == order.group)
                 && filter.buy.is_none_or(|buy| buy == order.side.is_buy())
         };
+        let head = Report { kind: ReportKind::MassCanceled, id: filter.id, ..about(command) };
+        self.end_all(head, is_covered, cause);
+    }
+
+    fn trading_day(&mut self, command: &Command, event: DayEvent) {
+        if command.verdict != Reason::None {
+            return self.reject(command, OrderId(0), Side::Buy, command.verdict);
+        }
+        let expires = |order: &Order| event == DayEvent::End && order.tif != TimeInForce::Gtc;
+        let head = Report { kind: ReportKind::TradingDay, other: event as u64, ..about(command) };
+        self.end_all(head, expires, Reason::Expired);
+    }
+
+    /// Says how many orders end and ends them, by symbol and then by priority.
+    fn end_all(&mut self, head: Report, ends: impl Fn(&Order) -> bool, reason: Reason) {
         let mut going = Vec::new();
         for &symbol in self.symbols.keys() {
-            going.extend(self.side(symbol, true).into_iter().filter(is_covered));
-            going.extend(self.side(symbol, false).into_iter().filter(is_covered));
+            going.extend(self.side(symbol, true).into_iter().filter(&ends));
+            going.extend(self.side(symbol, false).into_iter().filter(&ends));
         }
-        self.reports.push(Report {
-            kind: ReportKind::MassCanceled,
-            session: command.session,
-            symbol,
-            quantity: Quantity(going.len() as u64),
-            ..Report::BLANK
-        });
+        self.reports.push(Report { quantity: Quantity(going.len() as u64), ..head });
         for order in going {
-            self.end(order, Reason::MassCancel);
+            self.end(order, reason);
+        }
+    }
+
+    fn break_trade(&mut self, command: &Command, trade: &BreakTrade) {
+        if command.verdict != Reason::None {
+            return self.reject(command, OrderId(0), Side::Buy, command.verdict);
+        }
+        for side in &trade.sides {
+            self.reports.push(Report {
+                kind: ReportKind::Broken,
+                session: side.session,
+                id: side.id,
+                other: trade.match_number.0,
+                ..about(command)
+            });
         }
     }
 
@@ -384,13 +485,11 @@ impl Naive {
     }
 
     /// Only an answer: what it changes is not the book's.
-    fn set_durability(&mut self, command: &Command, mode: u64) {
+    fn answer(&mut self, command: &Command, kind: ReportKind, id: OrderId, other: u64) {
         if command.verdict != Reason::None {
-            return self.reject(command, OrderId(0), Side::Buy, command.verdict);
+            return self.reject(command, id, Side::Buy, command.verdict);
         }
-        let (session, symbol) = (command.session, command.symbol);
-        let kind = ReportKind::DurabilitySet;
-        self.reports.report(Report { kind, other: mode, session, symbol, ..Report::BLANK });
+        self.reports.report(Report { kind, id, other, ..about(command) });
     }
 
     fn may_define(&mut self, command: &Command, is_valid: bool, is_known: bool) -> bool {
@@ -532,6 +631,11 @@ impl Order {
             executed: Quantity(self.executed),
         }
     }
+}
+
+/// A report that says whose command it answers, and of which instrument.
+fn about(command: &Command) -> Report {
+    Report { session: command.session, symbol: command.symbol, ..Report::BLANK }
 }
 
 /// Whether an order with this bound may trade at the price.

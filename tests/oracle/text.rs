@@ -35,13 +35,26 @@ pub fn report(r: &Report) -> String {
     if r.trade != 0 {
         write!(text, " trade {}", r.trade).unwrap();
     }
-    if r.flags & !Report::LAST != 0 {
-        text += if r.flags & !Report::LAST == Report::REMOVED { " removed" } else { " bad flags" };
-    }
+    text += &flags(r);
     if r.reason != Reason::None {
         write!(text, " {}", r.reason.name()).unwrap();
     }
     text
+}
+
+/// Every flag but [`Report::LAST`].
+fn flags(r: &Report) -> String {
+    let flags = r.flags & !Report::LAST;
+    let on_replace = (r.capacity() as u8) << Report::CAPACITY_SHIFT | Report::ATTRIBUTED;
+    match r.kind {
+        _ if flags == 0 => String::new(),
+        ReportKind::Executed if flags == Report::REMOVED => " removed".into(),
+        ReportKind::Replaced if flags & !on_replace == 0 => {
+            let attributed = if flags & Report::ATTRIBUTED != 0 { " attributed" } else { "" };
+            format!(" {}{attributed}", r.capacity().name())
+        }
+        _ => format!(" bad flags {flags:#x}"),
+    }
 }
 
 /// A command with its number.
@@ -60,6 +73,8 @@ pub fn command(sequenced: &Sequenced) -> String {
                 write!(text, " {}", e.self_trade.name()).unwrap();
             }
             write!(text, " firm {} group {}", e.firm, e.group).unwrap();
+            let attributed = if e.attributed { " attributed" } else { "" };
+            write!(text, " {}{attributed}", e.capacity.name()).unwrap();
         }
         Action::Reduce { id, quantity } => {
             write!(text, "reduce {session}{id} to {quantity}").unwrap();

@@ -129,7 +129,7 @@ impl Subscriber for Audit {
                 self.traded += quantity;
                 self.take(published);
             }
-            ReportKind::Canceled => {
+            ReportKind::Canceled | ReportKind::Modified => {
                 self.cancelled += quantity;
                 self.take(published);
             }
@@ -138,6 +138,10 @@ impl Subscriber for Audit {
             | ReportKind::MassCanceled
             | ReportKind::Defined
             | ReportKind::DurabilitySet
+            | ReportKind::OrderEntrySet
+            | ReportKind::AccountQueried
+            | ReportKind::TradingDay
+            | ReportKind::Broken
             | ReportKind::StateHash => {}
         }
     }

@@ -112,10 +112,12 @@ impl Case<'_> {
         progress::say(&format!("prepared {prepared} journal segments in {seconds:.2} s"));
 
         let layout = self.config.layout(&allowed_cores())?;
-        let venue = Venue::open(options, self.config.shape(), Tally::default(), &mut ())?;
+        let venue = Venue::open(options, self.config.shape(), &mut Tally::default())?;
         let snapshots = self.config.snapshots();
         let say = |what: String| progress::say(&what);
-        let snapshots = snapshots.map(|policy| venue.take_snapshots(policy, say)).transpose();
+        let snapshots = snapshots
+            .map(|policy| venue.take_snapshots(policy, self.config.sizes(), None, say))
+            .transpose();
         let _snapshots = snapshots
             .map_err(|error| CliError::Failure(format!("cannot start a thread: {error}")))?;
         let trace = Trace::new();
@@ -125,7 +127,7 @@ impl Case<'_> {
         let collector = Collector::new(&trace, measured.clone(), self.config.durability()?);
         let control = Control { stop: Arc::clone(stop), ..Control::default() };
         let closed = progress::while_running(&trace, measured, &control, || {
-            venue.run(&layout, source, collector, &control, Some(&trace))
+            venue.run(&layout, source, collector, &control, Some(&trace), vec![])
         })?;
         let (source, collector) = (closed.source, closed.subscriber);
         let sent = source.sent() as u64;

@@ -1,8 +1,8 @@
 //! Curves as SVG: logarithmic latency over percentiles or rates.
 
-use super::case::Outcome;
 use super::figures::duration;
 use crate::cli::CliError;
+use hdrhistogram::Histogram;
 use plotters::prelude::*;
 use std::path::Path;
 
@@ -18,22 +18,24 @@ const SIZE: (u32, u32) = (900, 540);
 const COLOURS: [RGBColor; 4] =
     [RGBColor(27, 94, 168), RGBColor(214, 96, 28), RGBColor(46, 132, 74), RGBColor(120, 60, 140)];
 
-/// Latency by percentile: each step to the right has a tenth of the commands beyond it.
-pub fn percentiles(path: &Path, title: &str, outcome: &Outcome) -> Result<(), CliError> {
-    let curves: Vec<Curve> = [outcome.corrected(), outcome.uncorrected()]
-        .into_iter()
-        .map(|span| {
-            let steps = span.histogram.iter_quantiles(8);
-            let point = |quantile: f64, ns: u64| (1.0 / (1.0 - quantile), ns.max(1) as f64);
-            Curve {
-                name: span.name.to_string(),
-                points: steps
-                    .filter(|step| step.quantile_iterated_to() < 1.0)
-                    .map(|step| point(step.quantile_iterated_to(), step.value_iterated_to()))
-                    .collect(),
-            }
-        })
-        .collect();
+/// Latency by percentile: each step to the right has a tenth of the samples beyond it.
+pub fn percentiles(
+    path: &Path,
+    title: &str,
+    latencies: &[(&str, &Histogram<u64>)],
+) -> Result<(), CliError> {
+    let curve = |&(name, histogram): &(&str, &Histogram<u64>)| {
+        let steps = histogram.iter_quantiles(8);
+        let point = |quantile: f64, ns: u64| (1.0 / (1.0 - quantile), ns.max(1) as f64);
+        Curve {
+            name: name.to_string(),
+            points: steps
+                .filter(|step| step.quantile_iterated_to() < 1.0)
+                .map(|step| point(step.quantile_iterated_to(), step.value_iterated_to()))
+                .collect(),
+        }
+    };
+    let curves: Vec<Curve> = latencies.iter().map(curve).collect();
     let nines = |x: &f64| match x.log10().round() as usize {
         0 => "0".to_string(),
         1 => "90 %".to_string(),

@@ -161,9 +161,13 @@ pub fn summary(
 
 /// A span for scripts.
 pub fn span_json(span: &Span) -> Value {
-    let histogram = &span.histogram;
+    latency_json(span.name, &span.histogram)
+}
+
+/// Percentiles for scripts.
+pub fn latency_json(name: &str, histogram: &Histogram<u64>) -> Value {
     let mut fields = serde_json::Map::new();
-    fields.insert("name".into(), span.name.into());
+    fields.insert("name".into(), name.into());
     for (name, quantile) in PERCENTILES {
         fields.insert(name.into(), histogram.value_at_quantile(quantile).into());
     }
@@ -208,7 +212,8 @@ pub fn distribution(histogram: &Histogram<u64>) -> String {
     text
 }
 
-fn cells(histogram: &Histogram<u64>) -> String {
+/// The percentiles, the maximum and the number of samples as cells of a table.
+pub fn cells(histogram: &Histogram<u64>) -> String {
     let mut cells = String::new();
     for (_, quantile) in PERCENTILES {
         let _ = write!(cells, " {} |", duration(histogram.value_at_quantile(quantile)));
@@ -227,7 +232,8 @@ fn journal_rate(outcome: &Outcome, proof: &Proof) -> f64 {
     outcome.rate() * proof.journal_bytes as f64 / proof.commands.max(1) as f64
 }
 
-fn arrivals_name(arrivals: ArrivalKind) -> String {
+/// The word for it.
+pub fn arrivals_name(arrivals: ArrivalKind) -> String {
     match arrivals {
         ArrivalKind::Even => "even".into(),
         ArrivalKind::Poisson => "poisson".into(),

@@ -2,8 +2,8 @@
 
 use crate::cli::CliError;
 use crate::command::Command;
+use crate::directory::Directory;
 use crate::frame::Frame;
-use crate::gateway::directory::Directory;
 use crate::gateway::file_session::{FileSession, Format};
 use crate::loadgen::arrivals::{ArrivalKind, Arrivals};
 use crate::loadgen::flow::{Event, Flow, FlowSpec, Trades, Workload};

@@ -13,33 +13,42 @@ pub fn say(what: &str) {
     eprintln!("ringside: {what}");
 }
 
-/// Does the work and reports on it from a thread of its own.
+/// Does the work and reports on a pipeline from a thread of its own.
 pub fn while_running<T>(
     trace: &Trace,
     measured: Range<u64>,
     control: &Control,
     work: impl FnOnce() -> T,
 ) -> T {
+    let mut last = 0;
+    let line = move || {
+        let released = control.released.load(Ordering::Acquire);
+        let rate = released - last;
+        let p99 = p99_ns(trace, last.max(measured.start)..released);
+        let p99 = p99.map_or("warming up".into(), |ns| format!("p99 {}", duration(ns)));
+        last = released;
+        format!("{} commands, {}/s, {p99}", thousands(released), thousands(rate))
+    };
+    each_second(line, work)
+}
+
+/// Does the work and says a line each second from a thread of its own.
+pub fn each_second<T>(mut line: impl FnMut() -> String + Send, work: impl FnOnce() -> T) -> T {
     const INTERVAL: Duration = Duration::from_secs(1);
     let (done, ended) = channel::<()>();
     std::thread::scope(|scope| {
         scope.spawn(move || {
             let terminal = std::io::stderr().is_terminal();
-            let (mut last, mut shown) = (0, false);
+            let mut shown = false;
             while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                let released = control.released.load(Ordering::Acquire);
-                let rate = (released - last) as f64 / INTERVAL.as_secs_f64();
-                let p99 = p99_ns(trace, last.max(measured.start)..released);
-                let p99 = p99.map_or("warming up".into(), |ns| format!("p99 {}", duration(ns)));
-                let (commands, rate) = (thousands(released), thousands(rate as u64));
-                let line = format!("ringside: {commands} commands, {rate}/s, {p99}");
+                let line = format!("ringside: {}", line());
                 if terminal {
                     eprint!("\r{line:<76}");
                     let _ = std::io::stderr().flush();
                 } else {
                     eprintln!("{line}");
                 }
-                (last, shown) = (released, true);
+                shown = true;
             }
             if terminal && shown {
                 eprintln!();

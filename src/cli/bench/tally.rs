@@ -66,3 +66,5 @@ impl Subscriber for Tally {
         }
     }
 }
+
+impl crate::venue::Recover for Tally {}

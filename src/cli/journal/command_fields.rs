@@ -1,8 +1,10 @@
 //! A command of the journal in the words of a file session.
 
-use crate::command::{Action, Enter, MassCancel, Sequenced};
-use crate::domain::{FirmId, Name, OrderId, PostOnly, Price, SelfTrade, SessionId, SymbolId};
-use crate::gateway::directory::Directory;
+use crate::command::{Action, BreakTrade, Enter, MassCancel, Sequenced};
+use crate::directory::Directory;
+use crate::domain::{
+    Capacity, FirmId, Name, OrderId, PostOnly, Price, Role, SelfTrade, SessionId, SymbolId,
+};
 use crate::reason::Reason;
 use serde_json::Value;
 
@@ -23,9 +25,22 @@ pub const COMMAND_COLUMNS: &[&str] = &[
     "post_only",
     "stp",
     "stp_group",
+    "capacity",
+    "attributed",
     "firm",
+    "role",
     "of_session",
     "of_firm",
+    "cause",
+    "enabled",
+    "next_id",
+    "match",
+    "resting_session",
+    "resting_id",
+    "resting_text",
+    "incoming_session",
+    "incoming_id",
+    "incoming_text",
     "tick",
     "lot",
     "collar_bps",
@@ -41,9 +56,10 @@ pub type Field = (&'static str, Value);
 /// name that `names` does not know, and a price of an unknown instrument, is left out: the journal has
 /// no word for it.
 ///
-/// The last field is `verdict` if the gateway found something that the rest of the line does not tell.
-/// Of a reduce and a cancel that is the exception: an order with a symbol is `too_late` when it is not
-/// live, one without is unknown.
+/// The last field is `verdict` if the gateway found something that the rest of the line does not tell, or did
+/// not find what the gateway of a file would, as far as `names` knows the ids and what stands.
+/// Of a reduce, a modify and a cancel that is the exception: an order with a symbol is `too_late` when it is
+/// not live, one without is unknown. The cause that a mass cancel gives is a field of its line.
 pub fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
     let command = &at.command;
     let symbol = command.symbol;
@@ -52,7 +68,10 @@ pub fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
     line.number("ts", at.time.0);
     let mut usual = command.verdict == Reason::None;
     match command.action {
-        Action::Enter(enter) => line.enter(command.session, symbol, &enter),
+        Action::Enter(enter) => {
+            line.enter(command.session, symbol, &enter);
+            usual &= names.refuses(command.session, enter.id).is_none();
+        }
         Action::Reduce { id, quantity } => {
             line.change("reduce", command.session, id);
             line.number("qty", quantity.0);
@@ -64,13 +83,20 @@ pub fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
         }
         Action::Replace { id, new_id, quantity, price } => {
             line.change("replace", command.session, id);
+            usual &= names.refuses(command.session, new_id).is_none();
             line.number("new_id", new_id.0);
             line.number("qty", quantity.0);
             // A replace without a price would be no line of a file session.
             let price = line.decimal(symbol, price).unwrap_or_else(|| "0".into());
             line.text("price", price);
         }
-        Action::MassCancel(filter) => line.mass_cancel(command.session, symbol, &filter),
+        Action::MassCancel(filter) => {
+            line.mass_cancel(command.session, symbol, &filter);
+            if command.verdict.is_of_cancel() {
+                line.text("cause", command.verdict.name());
+                usual = true;
+            }
+        }
         Action::DefineSymbol(d) => {
             line.text("op", "symbol");
             line.text("symbol", d.name.as_str());
@@ -81,10 +107,29 @@ pub fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
                 line.text("reference", d.tick.decimal(d.reference));
             }
         }
-        Action::DefineSession { name, firm } => {
+        Action::Modify { id, side, quantity } => {
+            line.change("modify", command.session, id);
+            side.iter().for_each(|side| line.text("side", side.name()));
+            quantity.iter().for_each(|quantity| line.number("qty", quantity.0));
+            usual = is_usual(command.verdict, symbol);
+        }
+        Action::SetOrderEntry { id, enabled } => {
+            line.request("order_entry", command.session, id);
+            line.truth("enabled", enabled);
+        }
+        Action::AccountQuery { next } => {
+            line.request("account_query", command.session, OrderId(0));
+            line.number("next_id", next.0);
+        }
+        Action::TradingDay(event) => line.text("op", event.name()),
+        Action::BreakTrade(trade) => line.break_trade(&trade),
+        Action::DefineSession { name, firm, role } => {
             line.text("op", "session");
             line.text("session", name.as_str());
             line.firm("firm", firm);
+            if role != Role::File {
+                line.text("role", role.name());
+            }
         }
         Action::DefineFirm { name, .. } => {
             line.text("op", "firm");
@@ -131,7 +176,7 @@ impl Line<'_> {
         }
         match enter.post_only {
             PostOnly::Off => {}
-            PostOnly::Reject => self.fields.push(("post_only", true.into())),
+            PostOnly::Reject => self.truth("post_only", true),
             PostOnly::Slide => self.text("post_only", enter.post_only.name()),
         }
         if enter.self_trade != SelfTrade::None {
@@ -140,12 +185,17 @@ impl Line<'_> {
         if enter.group != 0 {
             self.number("stp_group", enter.group.into());
         }
+        if enter.capacity != Capacity::Other {
+            self.text("capacity", enter.capacity.name());
+        }
+        if enter.attributed {
+            self.truth("attributed", true);
+        }
         self.firm("firm", enter.firm);
     }
 
     fn mass_cancel(&mut self, session: SessionId, symbol: SymbolId, filter: &MassCancel) {
-        self.text("op", "mass_cancel");
-        self.session("session", session);
+        self.request("mass_cancel", session, filter.id);
         self.name("symbol", self.names.symbol(symbol).map(|symbol| symbol.name));
         if let Some(buy) = filter.buy {
             self.text("side", if buy { "buy" } else { "sell" });
@@ -158,6 +208,32 @@ impl Line<'_> {
         }
         if let Some(firm) = filter.firm {
             self.firm("of_firm", firm);
+        }
+    }
+
+    fn break_trade(&mut self, trade: &BreakTrade) {
+        self.text("op", "break_trade");
+        self.number("match", trade.match_number.0);
+        let keys = [
+            ["resting_session", "resting_id", "resting_text"],
+            ["incoming_session", "incoming_id", "incoming_text"],
+        ];
+        for (side, [session, id, text]) in trade.sides.iter().zip(keys) {
+            self.session(session, side.session);
+            self.number(id, side.id.0);
+            let padded = String::from_utf8_lossy(&side.text);
+            if !padded.trim_end().is_empty() {
+                self.text(text, padded.trim_end());
+            }
+        }
+    }
+
+    /// What a line about a session begins with. Most requests use up no id.
+    fn request(&mut self, op: &str, session: SessionId, id: OrderId) {
+        self.text("op", op);
+        self.session("session", session);
+        if id.0 != 0 {
+            self.number("id", id.0);
         }
     }
 
@@ -190,6 +266,10 @@ impl Line<'_> {
 
     fn text(&mut self, key: &'static str, text: impl Into<String>) {
         self.fields.push((key, Value::String(text.into())));
+    }
+
+    fn truth(&mut self, key: &'static str, truth: bool) {
+        self.fields.push((key, truth.into()));
     }
 
     fn number(&mut self, key: &'static str, number: u64) {

@@ -4,10 +4,10 @@ use super::dump::frame_json;
 use super::{command_fields, decode, json_line, next_placed};
 use crate::cli::replay::{note_tail, open};
 use crate::cli::{CliError, SCHEMA_VERSION};
-use crate::command::{self, Sequenced};
+use crate::command::{self, ClientFields, Sequenced};
 use crate::config::Config;
+use crate::directory::Directory;
 use crate::frame::{Frame, FrameKind};
-use crate::gateway::directory::Directory;
 use crate::journal::{Position, Reader, Tail};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -120,9 +120,13 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Whether two frames are the same: bit for bit, or as commands with a place and a time.
+/// Whether two frames are the same: bit for bit, or as commands with a place and a time, and with what their
+/// clients must be told again.
 fn is_same(a: &Frame, b: &Frame, bytes: bool) -> Result<bool, CliError> {
-    Ok(if bytes { a.bytes() == b.bytes() } else { decode(a)? == decode(b)? })
+    if bytes {
+        return Ok(a.bytes() == b.bytes());
+    }
+    Ok(decode(a)? == decode(b)? && ClientFields::of(a) == ClientFields::of(b))
 }
 
 /// Up to the first difference a name means the same in both journals.
@@ -248,6 +252,10 @@ impl Findings<'_> {
     /// The fields of a frame that count, those of its body among them.
     fn flat(&self, Found { frame, at }: &Found) -> Map<String, Value> {
         let Value::Object(mut fields) = frame_json(frame, *at) else { return Map::new() };
+        if let Some(Value::Object(client)) = fields.remove("client") {
+            let client = client.into_iter().map(|(key, value)| (format!("client.{key}"), value));
+            fields.extend(client);
+        }
         if let Some(Value::Object(body)) = fields.remove("body") {
             for (key, value) in body {
                 // A probe has a `seq`, too: that of the command that it describes.

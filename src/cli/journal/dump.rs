@@ -3,8 +3,9 @@
 use super::next_placed;
 use crate::cli::replay::{note_tail, open};
 use crate::cli::{CliError, SCHEMA_VERSION, hex};
-use crate::command;
+use crate::command::{self, ClientFields};
 use crate::config::Config;
+use crate::domain::{Price, Side};
 use crate::frame::{CommitMark, EpochStart, Frame, FrameKind, HashProbe};
 use crate::journal::Position;
 use clap::Args;
@@ -56,13 +57,17 @@ fn frame_text(frame: &Frame, at: Position) -> String {
     );
     match (command::Command::decode(frame), bookkeeping(frame)) {
         (Some(command), _) => format!(
-            "{head} session {} symbol {} {:?}{}",
+            "{head} session {} symbol {} {:?}{}{}",
             header.session,
             header.symbol,
             command.action,
             match command.verdict {
                 crate::reason::Reason::None => String::new(),
                 verdict => format!(" verdict {}", verdict.name()),
+            },
+            match ClientFields::of(frame) {
+                None => String::new(),
+                Some(fields) => format!(" client {}", client_json(fields)),
             }
         ),
         (None, Some(body)) => format!("{head} {body}"),
@@ -83,10 +88,24 @@ pub fn frame_json(frame: &Frame, at: Position) -> Value {
         line["symbol"] = header.symbol.into();
         line["verdict"] = command.verdict.name().into();
         line["body"] = action_json(&command.action);
+        if let Some(fields) = ClientFields::of(frame) {
+            line["client"] = client_json(fields);
+        }
     } else if let Some(body) = bookkeeping(frame) {
         line["body"] = body;
     }
     line
+}
+
+/// What a client must be told again: letters as text, tagged values in hex.
+fn client_json(fields: &ClientFields) -> Value {
+    let letters = |bytes: &[u8]| bytes.escape_ascii().to_string();
+    let hex: String = fields.tags().iter().map(|byte| format!("{byte:02x}")).collect();
+    json!({
+        "text": letters(fields.text.trim_ascii_end()), "tif": letters(&[fields.tif]),
+        "display": letters(&[fields.display]), "capacity": letters(&[fields.capacity]),
+        "sweep": letters(&[fields.sweep]), "cross": letters(&[fields.cross]), "tags": hex,
+    })
 }
 
 fn bookkeeping(frame: &Frame) -> Option<Value> {
@@ -120,6 +139,7 @@ fn action_json(action: &command::Action) -> Value {
             "id": e.id.0, "side": e.side.name(), "type": e.order_type.name(), "tif": e.tif.name(),
             "price_ticks": e.price.0, "qty": e.quantity.0, "firm": e.firm.0, "stp_group": e.group,
             "post_only": e.post_only.name(), "stp": e.self_trade.name(),
+            "capacity": e.capacity.name(), "attributed": e.attributed,
         }),
         Action::Reduce { id, quantity } => json!({ "id": id.0, "qty": quantity.0 }),
         Action::Replace { id, new_id, quantity, price } => json!({
@@ -127,14 +147,29 @@ fn action_json(action: &command::Action) -> Value {
         }),
         Action::Cancel { id } => json!({ "id": id.0 }),
         Action::MassCancel(m) => json!({
-            "of_session": m.session.map(|s| s.0), "of_firm": m.firm.map(|f| f.0),
+            "id": m.id.0, "of_session": m.session.map(|s| s.0), "of_firm": m.firm.map(|f| f.0),
             "stp_group": m.group, "buy": m.buy,
         }),
         Action::DefineSymbol(d) => json!({
-            "name": d.name.as_str(), "tick": d.tick.decimal(crate::domain::Price(1)),
+            "name": d.name.as_str(), "tick": d.tick.decimal(Price(1)),
             "lot": d.lot.0, "collar_bps": d.collar_bps, "reference_ticks": d.reference.0,
         }),
-        Action::DefineSession { name, firm } => json!({ "name": name.as_str(), "firm": firm.0 }),
+        Action::Modify { id, side, quantity } => json!({
+            "id": id.0, "side": side.map(Side::name), "qty": quantity.map(|quantity| quantity.0),
+        }),
+        Action::SetOrderEntry { id, enabled } => json!({ "id": id.0, "enabled": enabled }),
+        Action::AccountQuery { next } => json!({ "next_id": next.0 }),
+        Action::TradingDay(event) => json!({ "event": event.name() }),
+        Action::BreakTrade(b) => json!({
+            "match": b.match_number.0,
+            "sides": b.sides.map(|s| json!({
+                "session": s.session.0, "id": s.id.0,
+                "text": s.text.trim_ascii_end().escape_ascii().to_string(),
+            })),
+        }),
+        Action::DefineSession { name, firm, role } => json!({
+            "name": name.as_str(), "firm": firm.0, "role": role.name(),
+        }),
         Action::DefineFirm { firm, name } => json!({ "name": name.as_str(), "firm": firm.0 }),
         Action::SetDurability(mode) => json!({ "mode": mode.name() }),
     }

@@ -4,13 +4,14 @@ use super::command_fields::COMMAND_COLUMNS;
 use super::{Field, command_fields, decode, json_line};
 use crate::cli::CliError;
 use crate::cli::replay::{note_tail, open};
-use crate::command::{self, Command};
+use crate::command::Command;
 use crate::config::Config;
-use crate::gateway::directory::Directory;
-use crate::gateway::report_lines::ReportLines;
+use crate::directory::Directory;
+use crate::frame::FrameKind;
 use crate::journal::Reader;
 use crate::replay::Replay;
 use crate::report::Published;
+use crate::report_lines::ReportLines;
 use crate::report_order::Subscriber;
 use clap::Args;
 use serde_json::{Map, Value};
@@ -60,6 +61,9 @@ const REPORT_COLUMNS: &[&str] = &[
     "liquidity",
     "reason",
     "code",
+    "event",
+    "enabled",
+    "next_id",
     "count",
     "what",
     "name",
@@ -100,15 +104,15 @@ fn commands(
         && reader.seqno().0 < *range.end()
         && let Some(frame) = reader.next_frame()?
     {
-        let Some(kind) = frame.kind().filter(|kind| kind.is_command()) else { continue };
+        if !frame.kind().is_some_and(FrameKind::is_command) {
+            continue;
+        }
         let at = decode(&frame)?;
         if range.contains(&at.seqno.0) {
             out.command(&command_fields(&at, &names));
         }
-        // Ids are no names, and there are too many of them to keep.
-        if command::is_definition(kind) {
-            names.observe(&at.command);
-        }
+        // Also the ids: over the network one may come again, and a file must not use it as if it did not.
+        names.observe(&at.command);
     }
     Ok(())
 }
@@ -148,6 +152,11 @@ impl Subscriber for Reports<'_> {
             self.out.report(published, &self.lines);
         }
     }
+}
+
+/// Whether a cell with this text would be read as another one. Spaces at its start would not count.
+fn needs_quotes(text: &str) -> bool {
+    text.starts_with(' ') || text.contains([',', '"', '\r', '\n'])
 }
 
 /// Standard output until nobody reads it any more.
@@ -217,7 +226,7 @@ impl Out {
             }
             match value(column) {
                 None => {}
-                Some(Value::String(text)) if text.contains([',', '"', '\r', '\n']) => {
+                Some(Value::String(text)) if needs_quotes(text) => {
                     let quoted = format!("\"{}\"", text.replace('"', "\"\""));
                     self.bytes.extend_from_slice(quoted.as_bytes());
                 }

@@ -43,7 +43,10 @@ fields! {
     StpGroup "stp_group", Firm "firm", StopPrice "stop_price", ExpireTs "expire_ts",
     DisplayQty "display_qty", Refresh "refresh", Hidden "hidden", MinQty "min_qty",
     OfSession "of_session", OfFirm "of_firm", Tick "tick", Lot "lot", CollarBps "collar_bps",
-    Reference "reference", Mode "mode",
+    Reference "reference", Mode "mode", Capacity "capacity", Attributed "attributed", Role "role",
+    Enabled "enabled", NextId "next_id", Cause "cause", Match "match",
+    RestingSession "resting_session", RestingId "resting_id", RestingText "resting_text",
+    IncomingSession "incoming_session", IncomingId "incoming_id", IncomingText "incoming_text",
 }
 
 /// A set of fields.

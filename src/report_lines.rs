@@ -1,8 +1,8 @@
 //! Reports as lines of JSON.
 
 use crate::command::{self, Command};
-use crate::domain::{FirmId, Name, Price, SessionId, Side, SymbolId, Tick};
-use crate::gateway::directory::Directory;
+use crate::directory::Directory;
+use crate::domain::{DayEvent, FirmId, Name, Price, SessionId, Side, SymbolId, Tick};
 use crate::report::{Published, Report, ReportKind};
 
 /// Writes one line for each report, with the names and decimals that the definitions taught it.
@@ -65,7 +65,7 @@ impl ReportLines {
                 line.session(report.session);
                 line.number("id", report.id.0);
                 line.number("old_id", report.other);
-                line.number("order", report.order.0);
+                line.number("order", published.seqno.0);
                 line.terms(report);
             }
             ReportKind::Rejected => {
@@ -82,10 +82,36 @@ impl ReportLines {
                 line.number("open", report.open.0);
             }
             ReportKind::MassCanceled => {
-                line.session(report.session);
+                line.request(report);
                 line.number("count", report.quantity.0);
             }
             ReportKind::Defined => line.defined(report),
+            ReportKind::Modified => {
+                line.order(report);
+                line.symbol_and_side(report.symbol, report.side);
+                line.number("qty", report.quantity.0);
+                line.number("open", report.open.0);
+            }
+            ReportKind::OrderEntrySet => {
+                line.request(report);
+                line.key("enabled");
+                line.raw(if report.other == 1 { "true" } else { "false" });
+            }
+            ReportKind::AccountQueried => {
+                line.request(report);
+                line.number("next_id", report.other);
+            }
+            ReportKind::TradingDay => {
+                let event = DayEvent::from_code(report.other as u8);
+                line.word("event", event.map_or("", DayEvent::name));
+                line.number("count", report.quantity.0);
+            }
+            ReportKind::Broken => {
+                line.session(report.session);
+                line.number("id", report.id.0);
+                line.number("match", report.other);
+                line.symbol(report.symbol);
+            }
             ReportKind::DurabilitySet => {}
             ReportKind::StateHash => unreachable!("it has no line"),
         }
@@ -100,6 +126,14 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// Who asked; most requests use up no id.
+    fn request(&mut self, report: &Report) {
+        self.session(report.session);
+        if report.id.0 != 0 {
+            self.number("id", report.id.0);
+        }
+    }
+
     fn order(&mut self, report: &Report) {
         self.session(report.session);
         self.number("id", report.id.0);

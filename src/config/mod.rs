@@ -1,13 +1,17 @@
 //! The configuration: defaults, then a file, then `RINGSIDE__SECTION__KEY` in the environment, then
 //! flags. Every limit of the venue is named here and checked against the others at the start.
 
+mod network;
+
+pub use network::{FeedSection, GatewaySection, InstrumentSection, SessionSection};
+
 use crate::domain::SymbolId;
 use crate::durability::Durability;
 use crate::journal::{Kernel, Options, SEGMENT_BYTES_MIN};
-use crate::pipeline::plan::{ThreadPlan, allowed_cores};
+use crate::pipeline::plan::{Stages, ThreadPlan, allowed_cores};
 use crate::pipeline::{Idle, Layout};
 use crate::replay::Shape;
-use crate::snapshotter::Policy;
+use crate::snapshotter::{Policy, Sizes};
 use crate::venue;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -30,6 +34,14 @@ pub struct Config {
     pub pipeline: PipelineSection,
     /// How the engines are sized.
     pub engine: EngineSection,
+    /// Where sessions connect, and their limits.
+    pub gateway: GatewaySection,
+    /// Where market data goes.
+    pub feed: FeedSection,
+    /// The instruments that a network venue begins with.
+    pub instruments: Vec<InstrumentSection>,
+    /// The sessions that a network venue begins with.
+    pub sessions: Vec<SessionSection>,
 }
 
 /// `[venue]`
@@ -163,7 +175,14 @@ impl Config {
 
     /// The built-in configuration of `bench`: `configs/bench.toml`.
     pub fn for_bench() -> Config {
-        toml::from_str(include_str!("../configs/bench.toml")).expect("the built-in config is valid")
+        toml::from_str(include_str!("../../configs/bench.toml"))
+            .expect("the built-in config is valid")
+    }
+
+    /// The built-in configuration of `serve`: `configs/serve.toml`.
+    pub fn for_serve() -> Config {
+        toml::from_str(include_str!("../../configs/serve.toml"))
+            .expect("the built-in config is valid")
     }
 
     /// Checks every value, alone and against the others.
@@ -211,7 +230,10 @@ impl Config {
         if self.engine.hash_probe_interval == 0 {
             return fail("engine.hash_probe_interval", "must be at least 1".into());
         }
-        self.layout(&allowed_cores()).map(|_| ())
+        network::check(&self.instruments, &self.sessions, &self.gateway)?;
+        // A plan is for a network or for none: one of them must be right.
+        let cores = allowed_cores();
+        self.layout(&cores).or_else(|_| self.network_layout(&cores)).map(|_| ())
     }
 
     /// The durability mode.
@@ -220,13 +242,28 @@ impl Config {
         parsed.map_err(|error| ConfigError(format!("config: journal.durability: {error}")))
     }
 
+    /// What a snapshotter must have room for.
+    pub fn sizes(&self) -> Sizes {
+        Sizes { orders: self.engine.orders, sessions: self.gateway.sessions_max as u32 }
+    }
+
     /// How the pipeline is laid out on these cores.
     pub fn layout(&self, cores: &[usize]) -> Result<Layout, ConfigError> {
+        self.layout_with(cores, false)
+    }
+
+    /// The same with the stages of a network.
+    pub fn network_layout(&self, cores: &[usize]) -> Result<Layout, ConfigError> {
+        self.layout_with(cores, true)
+    }
+
+    fn layout_with(&self, cores: &[usize], network: bool) -> Result<Layout, ConfigError> {
+        let stages = Stages { shards: self.pipeline.shards, network };
         let pipeline = &self.pipeline;
         let idle = pipeline.idle.parse();
         let idle = idle.map_err(|error| ConfigError(format!("config: pipeline.idle: {error}")))?;
         let durability = self.durability()?;
-        let plan = ThreadPlan::parse(&pipeline.plan, pipeline.shards, idle, durability, cores);
+        let plan = ThreadPlan::parse(&pipeline.plan, stages, idle, durability, cores);
         Ok(Layout {
             plan: plan.map_err(|error| ConfigError(format!("config: pipeline.plan: {error}")))?,
             ring_slots: pipeline.ring_slots,

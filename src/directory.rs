@@ -1,8 +1,10 @@
-//! What a gateway must know of the venue: the numbers behind the names, and which ids were used.
+//! What a gateway must know of the venue: the numbers behind the names, which ids were used, and what it must
+//! refuse.
 
 use crate::command::{Action, Command};
-use crate::domain::{FirmId, Name, OrderId, Quantity, SessionId, SymbolId, Tick};
+use crate::domain::{FirmId, Name, OrderId, Quantity, Role, SessionId, SymbolId, Tick};
 use crate::reason::Reason;
+use crate::standing::Standing;
 use crate::used_ids::UsedIds;
 use std::collections::HashMap;
 
@@ -16,6 +18,7 @@ pub struct Directory {
     sessions: Table<Session>,
     firms: Table<Name>,
     ids: UsedIds,
+    standing: Standing,
 }
 
 /// An instrument as a gateway sees it.
@@ -36,6 +39,8 @@ pub struct Session {
     pub name: Name,
     /// The firm of its orders if they name none.
     pub firm: FirmId,
+    /// What it is for.
+    pub role: Role,
 }
 
 impl Directory {
@@ -58,23 +63,30 @@ impl Directory {
     /// Learns from the next command of the venue.
     ///
     /// A definition teaches a name unless it carries a verdict, because then the engine refuses it.
-    /// An enter or a replace uses up an id whatever becomes of it, and the first use of an id stands.
+    /// Which ids a command uses up is for [`UsedIds::observe`] to say.
     pub fn observe(&mut self, command: &Command) {
+        self.ids.observe(command);
+        self.standing.observe(command);
         match command.action {
-            Action::Enter(enter) => self.use_id(command, enter.id),
-            Action::Replace { new_id, .. } => self.use_id(command, new_id),
             _ if command.verdict != Reason::None => {}
             Action::DefineSymbol(d) => {
                 let symbol = Symbol { name: d.name, tick: d.tick, lot: d.lot };
                 self.symbols.insert(command.symbol.0, d.name, symbol);
             }
-            Action::DefineSession { name, firm } => {
-                self.sessions.insert(command.session.0, name, Session { name, firm });
+            Action::DefineSession { name, firm, role } => {
+                self.sessions.insert(command.session.0, name, Session { name, firm, role });
             }
             Action::DefineFirm { firm, name } => self.firms.insert(firm.0.into(), name, name),
-            Action::Reduce { .. }
+            Action::Enter(_)
+            | Action::Reduce { .. }
+            | Action::Replace { .. }
             | Action::Cancel { .. }
             | Action::MassCancel(_)
+            | Action::Modify { .. }
+            | Action::SetOrderEntry { .. }
+            | Action::AccountQuery { .. }
+            | Action::TradingDay(_)
+            | Action::BreakTrade(_)
             | Action::SetDurability(_) => {}
         }
     }
@@ -84,8 +96,20 @@ impl Directory {
         &self.ids
     }
 
-    fn use_id(&mut self, command: &Command, id: OrderId) {
-        self.ids.insert(command.session, id, command.symbol);
+    /// Why no order with this id may come from the session now, whatever its terms.
+    pub fn refuses(&self, session: SessionId, id: OrderId) -> Option<Reason> {
+        if self.order_symbol(session, id).is_some() {
+            Some(Reason::DuplicateId)
+        } else if self.standing.is_closed() {
+            Some(Reason::Closed)
+        } else {
+            self.standing.is_disabled(session).then_some(Reason::OrderEntryDisabled)
+        }
+    }
+
+    /// What holds until it is said otherwise.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
     }
 
     /// The number of a symbol.
@@ -135,7 +159,7 @@ impl Directory {
         self.firms.next().and_then(|number| u16::try_from(number).ok()).map(FirmId)
     }
 
-    /// The symbol of the order to which the session once gave this id, [`SymbolId::NONE`] if the
+    /// The symbol of the order to which the session last gave this id, [`SymbolId::NONE`] if the
     /// order named none that exists; `None` if the id is free.
     #[inline]
     pub fn order_symbol(&self, session: SessionId, id: OrderId) -> Option<SymbolId> {
@@ -189,7 +213,7 @@ impl<T> Table<T> {
 mod tests {
     use super::*;
     use crate::command::{DefineSymbol, Enter};
-    use crate::domain::{OrderType, PostOnly, Price, SelfTrade, Side, TimeInForce};
+    use crate::domain::{Capacity, OrderType, PostOnly, Price, SelfTrade, Side, TimeInForce};
 
     fn command(session: u32, symbol: u32, verdict: Reason, action: Action) -> Command {
         Command { session: SessionId(session), symbol: SymbolId(symbol), verdict, action }
@@ -218,6 +242,8 @@ mod tests {
             tif: TimeInForce::Day,
             post_only: PostOnly::Off,
             self_trade: SelfTrade::None,
+            capacity: Capacity::Other,
+            attributed: false,
         };
         command(session, symbol, verdict, Action::Enter(enter))
     }
@@ -238,7 +264,7 @@ mod tests {
 
         let firm = Action::DefineFirm { firm: FirmId(1), name: name("F") };
         directory.observe(&command(0, 0, Reason::None, firm));
-        let session = Action::DefineSession { name: name("A"), firm: FirmId(1) };
+        let session = Action::DefineSession { name: name("A"), firm: FirmId(1), role: Role::File };
         directory.observe(&command(1, 0, Reason::None, session));
         assert_eq!(directory.firm(FirmId(1)), Some(name("F")));
         assert_eq!(directory.firm_id(name("F")), Some(FirmId(1)));
@@ -261,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_use_of_an_id_stands_even_if_the_order_was_refused() {
+    fn an_id_is_used_up_even_if_the_order_was_refused() {
         let mut directory = Directory::new();
         let order_symbol = |directory: &Directory, session: u32, id: u64| {
             directory.order_symbol(SessionId(session), OrderId(id))
@@ -279,10 +305,38 @@ mod tests {
     }
 
     #[test]
+    fn the_last_use_of_an_id_stands_unless_it_is_known_as_a_duplicate() {
+        let mut directory = Directory::new();
+        let mut ids = UsedIds::default();
+        let replace = |symbol, verdict| {
+            let (id, new_id) = (OrderId(3), OrderId(10));
+            let (quantity, price) = (Quantity(1), Price(1));
+            command(1, symbol, verdict, Action::Replace { id, new_id, quantity, price })
+        };
+        // A replace over the network that comes to nothing leaves its id to the next order.
+        for (next, expected) in [
+            (replace(7, Reason::None), 7),
+            (enter(1, 8, 10, Reason::None), 8),
+            (enter(1, 9, 10, Reason::DuplicateId), 8),
+            (replace(9, Reason::DuplicateId), 8),
+            (replace(9, Reason::OffTick), 9),
+            (enter(1, 0, 10, Reason::UnknownSymbol), 0),
+            (enter(1, 5, 10, Reason::Closed), 5),
+            (command(1, 6, Reason::None, Action::Cancel { id: OrderId(10) }), 5),
+        ] {
+            directory.observe(&next);
+            ids.observe(&next);
+            let (session, id) = (SessionId(1), OrderId(10));
+            assert_eq!(directory.order_symbol(session, id), Some(SymbolId(expected)), "{next:?}");
+            assert_eq!(directory.used_ids(), &ids, "whoever observes");
+        }
+    }
+
+    #[test]
     fn a_restored_directory_is_the_same() {
         let mut directory = Directory::new();
         let firm = Action::DefineFirm { firm: FirmId(1), name: name("F") };
-        let session = Action::DefineSession { name: name("A"), firm: FirmId(1) };
+        let session = Action::DefineSession { name: name("A"), firm: FirmId(1), role: Role::File };
         let definitions = [
             command(0, 0, Reason::None, firm),
             command(1, 0, Reason::None, session),

@@ -1,0 +1,225 @@
+//! `ringside load`: a load generator over the wire.
+//!
+//! `plan.rs` is what is sent, `driver.rs` the loop of a thread over its sessions (`lane.rs`, `wire.rs`),
+//! `ledger.rs` holds each answer against what was asked, `meter.rs` measures, `run.rs` puts the threads
+//! together, `report.rs` says what came of it, `echo.rs` measures the network alone.
+
+mod driver;
+mod echo;
+mod lane;
+mod ledger;
+mod meter;
+mod plan;
+mod poller;
+mod report;
+mod run;
+mod wire;
+
+use super::bench::machine::Machine;
+use super::bench::{parse_arrivals, progress};
+use super::{CliError, stop_on_signals};
+use crate::loadgen::arrivals::{ArrivalKind, Arrivals};
+use crate::loadgen::flow::Workload;
+use clap::Args;
+use driver::Orders;
+use lane::Pace;
+use plan::{MIXES, Plan, Spec};
+use report::Report;
+use run::Venue;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// Where `serve` without a config listens, and what it knows.
+pub(super) const DEV_ADDRESS: &str = "127.0.0.1:26400";
+pub(super) const DEV_PASSWORD: &str = "ringside";
+const DEV_SYMBOLS: &str = "AAPL,MSFT,AMZN,NVDA,GOOG,META,TSLA,AMD";
+
+/// Arguments of `load`.
+#[derive(Args, Clone, Debug)]
+pub struct LoadArgs {
+    /// OUCH port of the venue; several are tried in turn.
+    #[arg(long = "address", value_name = "HOST:PORT", value_delimiter = ',',
+          default_value = DEV_ADDRESS)]
+    addresses: Vec<String>,
+    /// How many sessions send; each logs in as a user of its own.
+    #[arg(long, value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    sessions: u16,
+    /// Users are this and a number: LOAD01, LOAD02 …
+    #[arg(long, value_name = "TEXT", default_value = "LOAD")]
+    user_prefix: String,
+    /// The password of all users.
+    #[arg(long, value_name = "TEXT", default_value = DEV_PASSWORD)]
+    password: String,
+    /// Open loop at so many requests per second in all sessions together [default: 10000].
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u64).range(1..))]
+    rate: Option<u64>,
+    /// As fast as the venue answers.
+    #[arg(long, conflicts_with = "rate")]
+    saturate: bool,
+    /// One request at a time in one session, from its send to its answer; not above --rate, if given.
+    #[arg(long, conflicts_with = "saturate")]
+    ping_pong: bool,
+    /// With --saturate, how many new orders of a session may have no answer.
+    #[arg(long, value_name = "N", default_value_t = 256,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    window: u64,
+    /// How long to measure.
+    #[arg(long, value_name = "S", default_value_t = 10.0)]
+    seconds: f64,
+    /// How long to send before that.
+    #[arg(long, value_name = "S", default_value_t = 1.0)]
+    warmup_seconds: f64,
+    /// How many requests to make ready for --saturate and --ping-pong; the run ends when they are used up
+    /// [default: 500000 or 100000 for each second, at most 8000000].
+    #[arg(long, value_name = "N")]
+    requests: Option<usize>,
+    /// w1, w2, walk, million or deep, as in `bench`; an opening book goes first, as fast as it is taken.
+    #[arg(long, value_name = "NAME", default_value_t = Workload::W1, value_parser = parse_mix)]
+    mix: Workload,
+    /// Instruments of the venue; each gets a flow of its own, w2 has one for each 100.
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',', default_value = DEV_SYMBOLS)]
+    symbols: Vec<String>,
+    /// even, poisson or bursts:N.
+    #[arg(long, value_name = "KIND", default_value = "even", value_parser = parse_arrivals)]
+    arrivals: ArrivalKind,
+    /// The source of chance in the requests and in their times.
+    #[arg(long, default_value_t = 2026)]
+    seed: u64,
+    /// How many threads serve the sessions.
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    threads: u16,
+    /// Never give a core away. Only where each thread has a core that nobody else needs.
+    #[arg(long)]
+    spin: bool,
+    /// With --ping-pong, measure a bare TCP echo on loopback, too, and print how many times as long the venue
+    /// takes.
+    #[arg(long, requires = "ping_pong")]
+    echo: bool,
+    /// What to say of the venue in the report: its durability, its threads.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    note: String,
+    /// Folder of the files.
+    #[arg(long, value_name = "DIR", default_value = "out/load")]
+    out: PathBuf,
+    /// Print the report as JSON instead of the table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `load`.
+pub fn run(args: &LoadArgs) -> Result<(), CliError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signals(&stop)?;
+    let addresses = resolve(&args.addresses)?;
+    let sessions = if args.ping_pong { 1 } else { args.sessions };
+    let venue = Venue {
+        addresses: &addresses,
+        users: users(&args.user_prefix, sessions)?,
+        password: &args.password,
+    };
+    let orders = orders(args)?;
+    let machine = Machine::this();
+    let requests = requests(args);
+    progress::say(&format!("making {requests} requests"));
+    let plan = make_plan(args, sessions, requests)?;
+    let outcome = run::run(plan, &venue, orders, args.threads.into(), &stop)?;
+    let echo =
+        args.echo.then(|| echo::measure(outcome.meter.sent.clamp(1_000, 200_000), args.spin));
+    let echo = echo.transpose().map_err(|error| CliError::Failure(format!("echo: {error}")))?;
+    Report { args, addresses: &addresses, sessions, machine, outcome: &outcome, echo }.write()?;
+    match outcome.failures.first() {
+        Some(first) => {
+            let wrong = outcome.wrong;
+            Err(CliError::Check(format!("{wrong} checks failed; the first: {first}")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The addresses of all names, in their order.
+pub(super) fn resolve(names: &[String]) -> Result<Vec<SocketAddr>, CliError> {
+    let mut addresses = vec![];
+    for name in names {
+        let found = name.to_socket_addrs();
+        addresses.extend(found.map_err(|error| CliError::Failure(format!("{name}: {error}")))?);
+    }
+    Ok(addresses)
+}
+
+/// The sessions' users.
+fn users(prefix: &str, sessions: u16) -> Result<Vec<String>, CliError> {
+    const LENGTH_MAX: usize = 6;
+    let users: Vec<String> = (1..=sessions).map(|n| format!("{prefix}{n:02}")).collect();
+    match users.iter().find(|user| user.len() > LENGTH_MAX) {
+        Some(user) => Err(CliError::Failure(format!("{user:?}: a user has at most 6 characters"))),
+        None => Ok(users),
+    }
+}
+
+fn orders(args: &LoadArgs) -> Result<Orders, CliError> {
+    let seconds = |seconds: f64| {
+        Duration::try_from_secs_f64(seconds)
+            .map_err(|error| CliError::Failure(format!("{seconds} seconds: {error}")))
+    };
+    let (warmup, measured) = (seconds(args.warmup_seconds)?, seconds(args.seconds)?);
+    let pace = match args.saturate {
+        _ if args.ping_pong => Pace::PingPong,
+        true => Pace::Window(args.window),
+        false => Pace::OpenLoop,
+    };
+    // What has a time of its own goes, however late.
+    let until = (pace != Pace::OpenLoop).then_some(warmup + measured);
+    Ok(Orders { pace, window: args.window, warmup, until, spin: args.spin })
+}
+
+/// Requests per second where none are asked for.
+const RATE: u64 = 10_000;
+
+impl LoadArgs {
+    /// Requests per second; `None` if they have no times.
+    fn asked_rate(&self) -> Option<u64> {
+        let free = self.saturate || self.ping_pong;
+        self.rate.or((!free).then_some(RATE))
+    }
+}
+
+/// How many requests to make ready.
+fn requests(args: &LoadArgs) -> usize {
+    const REQUESTS_MAX: f64 = 8e6;
+    let seconds = args.seconds + args.warmup_seconds;
+    let requests = match (args.asked_rate(), args.requests) {
+        (Some(rate), _) => (rate as f64 * seconds).ceil(),
+        (None, Some(requests)) => requests as f64,
+        (None, None) => {
+            let per_second = if args.ping_pong { 1e5 } else { 5e5 };
+            (per_second * seconds).min(REQUESTS_MAX)
+        }
+    };
+    (requests as usize).max(1)
+}
+
+fn make_plan(args: &LoadArgs, sessions: u16, requests: usize) -> Result<Plan, CliError> {
+    let spec = Spec {
+        mix: args.mix,
+        seed: args.seed,
+        requests,
+        symbols: &args.symbols,
+        sessions: sessions.into(),
+    };
+    let arrivals = args.asked_rate().map(|rate| Arrivals::new(args.arrivals, rate, args.seed));
+    match arrivals {
+        Some(mut arrivals) => Plan::make(&spec, || arrivals.next_ns()),
+        None => Plan::make(&spec, || 0),
+    }
+}
+
+fn parse_mix(name: &str) -> Result<Workload, String> {
+    let names = || MIXES.map(Workload::name).join(", ");
+    let found = MIXES.into_iter().find(|mix| mix.name() == name);
+    found.ok_or_else(|| format!("no mix is called {name:?}; there are {}", names()))
+}

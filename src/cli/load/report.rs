@@ -1,0 +1,234 @@
+//! What a load came to, for people, plotters and scripts.
+
+use super::LoadArgs;
+use super::meter::LATE_NS;
+use super::plan::Kind;
+use super::run::Outcome;
+use crate::cli::bench::chart;
+use crate::cli::bench::figures::{
+    PERCENTILES, arrivals_name, cells, distribution, duration, latency_json, thousands,
+};
+use crate::cli::bench::machine::Machine;
+use crate::cli::bench::write;
+use crate::cli::{CliError, SCHEMA_VERSION};
+use hdrhistogram::Histogram;
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+/// Everything that is to be said.
+pub struct Report<'a> {
+    /// What was asked for.
+    pub args: &'a LoadArgs,
+    /// The venue.
+    pub addresses: &'a [SocketAddr],
+    /// How many sessions sent.
+    pub sessions: u16,
+    /// Where it was measured.
+    pub machine: Machine,
+    /// What came of it.
+    pub outcome: &'a Outcome,
+    /// The round trips of a bare echo.
+    pub echo: Option<Histogram<u64>>,
+}
+
+/// A latency under its name.
+type Latency<'a> = (&'a str, Histogram<u64>);
+
+impl Report<'_> {
+    /// Prints it and writes the files.
+    pub fn write(&self) -> Result<(), CliError> {
+        let latencies = self.latencies();
+        let json = format!("{:#}\n", self.json(&latencies));
+        if self.args.json {
+            print!("{json}");
+        } else {
+            print!("{}", self.text(&latencies));
+        }
+        let out = &self.args.out;
+        write(&out.join("report.json"), &json)?;
+        let (_, all) = &latencies[0];
+        write(&out.join("ack.hgrm"), &distribution(all))?;
+        if all.is_empty() {
+            return Ok(());
+        }
+        let rate = thousands(self.outcome.rate() as u64);
+        let title = format!("{}, {rate}/s, {} sessions", self.args.mix, self.sessions);
+        let curves = latencies.iter().filter(|(_, histogram)| !histogram.is_empty());
+        let curves: Vec<_> = curves.take(4).map(|(name, histogram)| (*name, histogram)).collect();
+        chart::percentiles(&out.join("ack.svg"), &title, &curves)
+    }
+
+    fn latencies(&self) -> Vec<Latency<'static>> {
+        let meter = &self.outcome.meter;
+        let mut latencies = vec![
+            ("all answers", meter.all()),
+            ("new order to its answer", meter.of(Kind::Enter).clone()),
+            ("cancel to canceled", meter.of(Kind::Cancel).clone()),
+            ("replace to its answer", meter.of(Kind::Replace).clone()),
+        ];
+        latencies.extend(self.echo.clone().map(|echo| ("bare TCP echo", echo)));
+        latencies
+    }
+
+    fn pace(&self) -> String {
+        let arrivals = arrivals_name(self.args.arrivals);
+        match self.args.asked_rate() {
+            None if self.args.saturate => {
+                format!("saturate, {} new orders of a session in flight", self.args.window)
+            }
+            None => "ping-pong".into(),
+            Some(rate) if self.args.ping_pong => {
+                format!("ping-pong, at most {}/s", thousands(rate))
+            }
+            Some(rate) => format!("open loop, {}/s, {arrivals}", thousands(rate)),
+        }
+    }
+
+    fn text(&self, latencies: &[Latency]) -> String {
+        let Report { args, outcome, machine, sessions, .. } = self;
+        let (counts, meter) = (&outcome.counts, &outcome.meter);
+        let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
+        let mut text = String::new();
+        let mut line = |what: std::fmt::Arguments| {
+            let _ = writeln!(text, "{what}");
+        };
+        line(format_args!("venue       {} {}", addresses.join(", "), args.note));
+        let (mix, seed, threads) = (args.mix, args.seed, args.threads);
+        line(format_args!(
+            "load        {mix}, seed {seed}, {} instruments, {sessions} sessions on {threads} threads",
+            args.symbols.len()
+        ));
+        line(format_args!("pace        {}", self.pace()));
+        line(format_args!("measured    {}", self.meaning()));
+        line(format_args!("machine     {machine}\n"));
+
+        let heads: String = PERCENTILES.iter().map(|(name, _)| format!(" {name} |")).collect();
+        line(format_args!("| rate asked | reached | latency |{heads} max | samples |"));
+        line(format_args!("|---:|---:|---|{}", "---:|".repeat(PERCENTILES.len() + 2)));
+        let asked = args.asked_rate().map_or("–".into(), |rate| format!("{}/s", thousands(rate)));
+        let reached = format!("{}/s", thousands(outcome.rate() as u64));
+        for (name, histogram) in latencies {
+            line(format_args!("| {asked} | {reached} | {name} |{}", cells(histogram)));
+        }
+        if let Some([p50, p99]) = self.ratios() {
+            line(format_args!(
+                "\necho        a new order takes {p50:.2} times as long as a bare TCP \
+                               echo at p50, {p99:.2} times at p99"
+            ));
+        }
+        line(format_args!(
+            "\nsent        {} orders, {} cancels, {} replaces",
+            thousands(counts.entered),
+            thousands(counts.cancels),
+            thousands(counts.replaces),
+        ));
+        line(format_args!(
+            "answers     {} accepted, {} rejected, {} replaced, {} canceled, {} executed ({} shares), \
+             {} ignored, {} other",
+            thousands(counts.accepted),
+            thousands(counts.rejected),
+            thousands(counts.replaced),
+            thousands(counts.canceled),
+            thousands(counts.executed),
+            thousands(counts.executed_shares),
+            thousands(counts.ignored),
+            thousands(counts.other),
+        ));
+        for (reason, n) in &counts.reasons {
+            line(format_args!("            rejected for reason 0x{reason:04X}: {}", thousands(*n)));
+        }
+        line(format_args!(
+            "sent late   {} of {} measured more than {} µs, at most {}",
+            thousands(meter.late),
+            thousands(meter.sent),
+            LATE_NS / 1000,
+            duration(meter.lateness_max_ns),
+        ));
+        line(format_args!(
+            "streams     {} messages, {} lost, {} doubled, {} reconnects",
+            thousands(outcome.messages),
+            outcome.lost,
+            outcome.doubled,
+            outcome.reconnects,
+        ));
+        if outcome.skipped > 0 {
+            let skipped = thousands(outcome.skipped);
+            line(format_args!("left out    {skipped} requests about orders that were no more"));
+        }
+        let stopped = if outcome.stopped { ", stopped by a signal" } else { "" };
+        line(format_args!("time        {:.3} s measured{stopped}", meter.seconds()));
+        match outcome.wrong {
+            0 => line(format_args!("checked     every answer")),
+            wrong => line(format_args!("checked     {wrong} checks FAILED")),
+        }
+        outcome.failures.iter().for_each(|what| line(format_args!("            {what}")));
+        text
+    }
+
+    /// What a latency is from and to.
+    fn meaning(&self) -> &'static str {
+        if self.args.saturate || self.args.ping_pong {
+            "from the send to the arrival of the answer"
+        } else {
+            "from the intended send time to the arrival of the answer; late sends count in full"
+        }
+    }
+
+    /// How many times as long the venue takes as the echo, at p50 and p99.
+    fn ratios(&self) -> Option<[f64; 2]> {
+        let echo = self.echo.as_ref()?;
+        let venue = self.outcome.meter.of(Kind::Enter);
+        Some([0.5, 0.99].map(|quantile| {
+            let [venue, echo] = [venue, echo].map(|h| h.value_at_quantile(quantile) as f64);
+            venue / echo.max(1.0)
+        }))
+    }
+
+    fn json(&self, latencies: &[Latency]) -> Value {
+        let Report { args, outcome, .. } = self;
+        let meter = &outcome.meter;
+        json!({
+            "schema_version": SCHEMA_VERSION,
+            "parameters": {
+                "addresses": self.addresses,
+                "note": args.note,
+                "mix": args.mix.name(),
+                "seed": args.seed,
+                "symbols": args.symbols,
+                "sessions": self.sessions,
+                "threads": args.threads,
+                "spin": args.spin,
+                "pace": self.pace(),
+                "rate": args.asked_rate(),
+                "arrivals": arrivals_name(args.arrivals),
+                "window": args.window,
+                "seconds": args.seconds,
+                "warmup_seconds": args.warmup_seconds,
+            },
+            "machine": self.machine,
+            "measures": self.meaning(),
+            "measured": meter.sent,
+            "seconds": meter.seconds(),
+            "rate_reached": outcome.rate(),
+            "late": meter.late,
+            "lateness_max_ns": meter.lateness_max_ns,
+            "latency_ns": latencies
+                .iter()
+                .map(|(name, histogram)| latency_json(name, histogram))
+                .collect::<Vec<_>>(),
+            "echo_ratio": self.ratios().map(|[p50, p99]| json!({ "p50": p50, "p99": p99 })),
+            "counts": outcome.counts,
+            "streams": {
+                "messages": outcome.messages,
+                "lost": outcome.lost,
+                "doubled": outcome.doubled,
+                "reconnects": outcome.reconnects,
+            },
+            "skipped": outcome.skipped,
+            "stopped": outcome.stopped,
+            "wrong": outcome.wrong,
+            "failures": outcome.failures,
+        })
+    }
+}

@@ -1,0 +1,161 @@
+//! One run: the sessions on their threads, and what they found together.
+
+use super::driver::{Driver, Gate, Orders, Stopped};
+use super::lane::Lane;
+use super::ledger::Counts;
+use super::meter::{Clock, Meter};
+use super::plan::Plan;
+use crate::cli::CliError;
+use crate::cli::bench::figures::thousands;
+use crate::cli::bench::progress;
+use crate::client::session::Session;
+use crate::protocol::soupbintcp::Login;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Where to and as whom.
+pub struct Venue<'a> {
+    /// The addresses of its OUCH port, tried in turn.
+    pub addresses: &'a [SocketAddr],
+    /// A user for each session.
+    pub users: Vec<String>,
+    /// The password of all of them.
+    pub password: &'a str,
+}
+
+/// What the sessions found together.
+pub struct Outcome {
+    /// What came of the requests, with the opening book and the warm-up.
+    pub counts: Counts,
+    /// The latencies.
+    pub meter: Meter,
+    /// Numbered messages.
+    pub messages: u64,
+    /// How often a connection was lost.
+    pub reconnects: u64,
+    /// Messages that never came.
+    pub lost: u64,
+    /// Messages that came again.
+    pub doubled: u64,
+    /// Requests of a ping-pong that were left out.
+    pub skipped: u64,
+    /// How many checks failed.
+    pub wrong: u64,
+    /// What was wrong with the first ones, with the user.
+    pub failures: Vec<String>,
+    /// Whether it was stopped before its end.
+    pub stopped: bool,
+}
+
+/// Sends a plan and takes what comes of it.
+pub fn run(
+    plan: Plan,
+    venue: &Venue,
+    orders: Orders,
+    threads: usize,
+    stop: &Arc<AtomicBool>,
+) -> Result<Outcome, CliError> {
+    let symbols: Arc<[[u8; 8]]> = plan.symbols.into();
+    let threads = threads.clamp(1, plan.sessions.len());
+    let mut shares: Vec<Vec<Lane>> = std::iter::repeat_with(Vec::new).take(threads).collect();
+    for (n, (session, user)) in plan.sessions.into_iter().zip(&venue.users).enumerate() {
+        let login = Login {
+            user: user.clone(),
+            password: venue.password.to_string(),
+            session: String::new(),
+            number: 0,
+            heartbeat_timeout_ms: None,
+        };
+        let connection = Session::new(venue.addresses.to_vec(), login);
+        shares[n % threads].push(Lane::new(user.clone(), connection, session, symbols.clone()));
+    }
+    let gate = Gate::new(threads, Arc::clone(stop));
+    let clock = Clock::start();
+    let drivers = shares.into_iter().map(|lanes| Driver::new(lanes, orders, clock, &gate));
+    let failure = |error| CliError::Failure(format!("cannot wait for sockets: {error}"));
+    let drivers: Vec<Driver> = drivers.collect::<Result<_, _>>().map_err(failure)?;
+    let drivers = progress::each_second(sent_and_come(&gate), || on_threads(drivers))?;
+    Ok(Outcome::of(drivers, stop.load(Ordering::Relaxed)))
+}
+
+fn on_threads(drivers: Vec<Driver>) -> Result<Vec<Driver>, CliError> {
+    let done: Vec<_> = std::thread::scope(|scope| {
+        let mut running = vec![];
+        for mut driver in drivers {
+            running.push(scope.spawn(move || driver.run().map(|()| driver)));
+        }
+        running.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
+    });
+    let cause = done.iter().find_map(|done| match done {
+        Err(Stopped::Failed(what)) => Some(CliError::Failure(what.clone())),
+        _ => None,
+    });
+    match cause {
+        Some(cause) => Err(cause),
+        None => Ok(done.into_iter().flatten().collect()),
+    }
+}
+
+/// The line of progress.
+fn sent_and_come<'a>(gate: &'a Gate) -> impl FnMut() -> String + Send + 'a {
+    let mut last = 0;
+    move || {
+        let sent = gate.sent.load(Ordering::Relaxed);
+        let messages = gate.messages.load(Ordering::Relaxed);
+        let rate = thousands(sent - std::mem::replace(&mut last, sent));
+        format!("{} requests, {rate}/s, {} messages", thousands(sent), thousands(messages))
+    }
+}
+
+impl Outcome {
+    fn of(drivers: Vec<Driver>, stopped: bool) -> Outcome {
+        let mut outcome = Outcome {
+            counts: Counts::default(),
+            meter: Meter::new(),
+            messages: 0,
+            reconnects: 0,
+            lost: 0,
+            doubled: 0,
+            skipped: 0,
+            wrong: 0,
+            failures: vec![],
+            stopped,
+        };
+        for driver in drivers {
+            outcome.meter.add(&driver.meter);
+            driver.lanes.into_iter().for_each(|lane| outcome.add(lane));
+        }
+        outcome
+    }
+
+    fn add(&mut self, mut lane: Lane) {
+        let (lost, doubled) = lane.finish(Instant::now());
+        self.messages += lane.ledger.messages;
+        self.reconnects += lane.reconnects;
+        self.lost += lost;
+        self.doubled += doubled;
+        self.skipped += lane.skipped;
+        let counts = lane.ledger.counts();
+        for (n, what) in [
+            (counts.unanswered, "new orders have no answer"),
+            (lost, "messages never came"),
+            (doubled, "messages came again"),
+        ] {
+            if n > 0 {
+                lane.ledger.fail(format_args!("{n} {what}"));
+            }
+        }
+        self.counts.add(&counts);
+        self.wrong += lane.ledger.wrong;
+        let user = &lane.user;
+        self.failures.extend(lane.ledger.failures.iter().map(|what| format!("{user}: {what}")));
+    }
+
+    /// Measured requests per second.
+    pub fn rate(&self) -> f64 {
+        let seconds = self.meter.seconds();
+        if seconds > 0.0 { self.meter.sent as f64 / seconds } else { 0.0 }
+    }
+}

@@ -1,0 +1,257 @@
+//! `ringside report DATE`: the trades of a day for reconciliation, and totals that are proved.
+//!
+//! The journal is replayed, and its own hash probes say that the replay told the same reports as the venue did. Each
+//! trade must have been told to both of its sides alike. The file is read back, and its lines must add up to what
+//! the incoming sides were told.
+
+use super::replay::{note_tail, open};
+use super::{CliError, SCHEMA_VERSION, hex};
+use crate::command::Command;
+use crate::config::Config;
+use crate::directory::Directory;
+use crate::domain::{Name, Nanos, SessionId, SymbolId};
+use crate::replay;
+use crate::report::{Published, Report, ReportKind};
+use crate::report_order::Subscriber;
+use clap::Args;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Arguments of `report`.
+#[derive(Args)]
+pub struct ReportArgs {
+    /// The day (UTC), as 2026-11-23.
+    date: Date,
+    /// The file of trades (CSV); without it, trades-DATE.csv.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Print the totals as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prices in units of one tick of their instrument would not add up: notional is in ticks here and told in
+/// decimals of the instrument.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Total {
+    trades: u64,
+    quantity: u128,
+    ticks: u128,
+}
+
+const HEADER: &str = "seq,ts,match,symbol,qty,price,resting_session,resting_id,resting_side,\
+                      incoming_session,incoming_id,incoming_side,broken";
+
+pub fn run(args: &ReportArgs, config: &Config) -> Result<(), CliError> {
+    let out = args.out.clone().unwrap_or_else(|| format!("trades-{}.csv", args.date).into());
+    let mut reader = open(config)?;
+    let replayed = replay::replay(&mut reader, config.shape(), Trades::of(args.date)?, None)?;
+    let probe = replayed.probe();
+    let trades = replayed.subscriber;
+    if let Some(what) = &trades.unequal {
+        return Err(CliError::Check(what.clone()));
+    }
+    let failed = |error: std::io::Error| CliError::Failure(format!("{}: {error}", out.display()));
+    std::fs::File::create(&out).and_then(|file| trades.write(file)).map_err(failed)?;
+    let text = std::fs::read_to_string(&out).map_err(failed)?;
+    let read_back = totals_of(&text, &trades.directory);
+    if read_back.as_ref() != Some(&trades.told) {
+        let what = "the file does not add up to what the incoming sides were told";
+        return Err(CliError::Check(format!("{}: {what}", out.display())));
+    }
+    let symbols = trades.told.iter().map(|(symbol, total)| {
+        let (name, notional) = (trades.symbol(*symbol), trades.notional(*symbol, total));
+        (name, total.trades, total.quantity, notional)
+    });
+    if args.json {
+        let row = |(symbol, trades, quantity, notional)| {
+            serde_json::json!({
+                "symbol": symbol, "trades": trades, "qty": u128::to_string(&quantity),
+                "notional": notional,
+            })
+        };
+        let summary = serde_json::json!({
+            "schema_version": SCHEMA_VERSION,
+            "date": args.date.to_string(),
+            "file": out,
+            "seqno": probe.seqno,
+            "output_hash": hex(probe.output),
+            "probes_checked": replayed.probes_checked,
+            "broken": trades.broken.len(),
+            "symbols": symbols.map(row).collect::<Vec<_>>(),
+        });
+        println!("{summary:#}");
+    } else {
+        println!("{:16} {:>12} {:>18} {:>24}", "symbol", "trades", "quantity", "notional");
+        for (symbol, trades, quantity, notional) in symbols {
+            println!("{symbol:16} {trades:>12} {quantity:>18} {notional:>24}");
+        }
+        println!("{} trades taken back are in the totals", trades.broken.len());
+        println!(
+            "proved: both sides of every trade agree, the file adds up, {} hash probes are equal, output \
+             hash {}",
+            replayed.probes_checked,
+            hex(probe.output)
+        );
+    }
+    eprintln!("ringside: {}: {} trades", out.display(), trades.trades.len());
+    note_tail(&reader);
+    Ok(())
+}
+
+/// The trades of a day.
+struct Trades {
+    from: Nanos,
+    to: Nanos,
+    directory: Directory,
+    trades: Vec<Trade>,
+    /// What the resting side of the trade at hand was told.
+    resting: Option<Published>,
+    /// By instrument, what the incoming sides were told.
+    told: BTreeMap<SymbolId, Total>,
+    broken: BTreeSet<u64>,
+    /// The first trade whose sides were told something different.
+    unequal: Option<String>,
+}
+
+struct Trade {
+    resting: Published,
+    incoming: Report,
+}
+
+impl Trades {
+    fn of(date: Date) -> Result<Self, CliError> {
+        let midnight = |date: Date| {
+            let start = date.to_zoned(TimeZone::UTC).ok();
+            start.and_then(|at| u64::try_from(at.timestamp().as_nanosecond()).ok()).map(Nanos)
+        };
+        let day = midnight(date).zip(date.tomorrow().ok().and_then(midnight));
+        let (from, to) = day.ok_or_else(|| CliError::Failure(format!("{date}: out of range")))?;
+        Ok(Trades {
+            from,
+            to,
+            directory: Directory::new(),
+            trades: vec![],
+            resting: None,
+            told: BTreeMap::new(),
+            broken: BTreeSet::new(),
+            unequal: None,
+        })
+    }
+
+    fn executed(&mut self, published: &Published) {
+        let report = &published.report;
+        if report.flags & Report::REMOVED == 0 {
+            self.resting = Some(*published);
+            return;
+        }
+        let total = self.told.entry(report.symbol).or_default();
+        total.trades += 1;
+        total.quantity += u128::from(report.quantity.0);
+        total.ticks += u128::from(report.quantity.0) * u128::from(report.price.0.unsigned_abs());
+        let same = |resting: &Published| {
+            let other = &resting.report;
+            resting.match_number() == published.match_number()
+                && (other.symbol, other.quantity, other.price)
+                    == (report.symbol, report.quantity, report.price)
+                && other.side.is_buy() != report.side.is_buy()
+        };
+        match self.resting.take().filter(same) {
+            Some(resting) => self.trades.push(Trade { resting, incoming: *report }),
+            None => {
+                let (seqno, number) = (published.seqno, published.match_number());
+                let what = format!("seqno {seqno}: the two sides of match {number} do not agree");
+                self.unequal.get_or_insert(what);
+            }
+        }
+    }
+
+    fn write(&self, file: std::fs::File) -> std::io::Result<()> {
+        let mut out = std::io::BufWriter::new(file);
+        writeln!(out, "{HEADER}")?;
+        for Trade { resting, incoming } in &self.trades {
+            let report = &resting.report;
+            let number = resting.match_number();
+            let tick = self.directory.symbol(report.symbol).map(|symbol| symbol.tick);
+            writeln!(
+                out,
+                "{},{},{number},{},{},{},{},{},{},{},{},{},{}",
+                resting.seqno,
+                resting.time,
+                self.symbol(report.symbol),
+                report.quantity,
+                tick.map_or(String::new(), |tick| tick.decimal(report.price)),
+                self.session(report.session),
+                report.id,
+                report.side.name(),
+                self.session(incoming.session),
+                incoming.id,
+                incoming.side.name(),
+                self.broken.contains(&number.0),
+            )?;
+        }
+        out.into_inner()?.sync_all()
+    }
+
+    fn symbol(&self, symbol: SymbolId) -> String {
+        self.directory.symbol(symbol).map_or(String::new(), |s| s.name.as_str().to_string())
+    }
+
+    fn session(&self, session: SessionId) -> String {
+        self.directory.session(session).map_or(String::new(), |s| s.name.as_str().to_string())
+    }
+
+    /// Quantity times price as a decimal.
+    fn notional(&self, symbol: SymbolId, total: &Total) -> String {
+        let Some(tick) = self.directory.symbol(symbol).map(|symbol| symbol.tick) else {
+            return String::new();
+        };
+        let (unit, value) =
+            (10u128.pow(tick.scale.into()), total.ticks * u128::from(tick.mantissa));
+        match usize::from(tick.scale) {
+            0 => value.to_string(),
+            digits => format!("{}.{:0digits$}", value / unit, value % unit),
+        }
+    }
+}
+
+impl Subscriber for Trades {
+    fn definition(&mut self, command: &Command) {
+        self.directory.observe(command);
+    }
+
+    fn report(&mut self, published: &Published) {
+        if !(self.from..self.to).contains(&published.time) {
+            return;
+        }
+        match published.report.kind {
+            ReportKind::Executed => self.executed(published),
+            ReportKind::Broken => _ = self.broken.insert(published.report.other),
+            _ => {}
+        }
+    }
+}
+
+/// What the lines of a file add up to; `None` if one cannot be read.
+fn totals_of(text: &str, directory: &Directory) -> Option<BTreeMap<SymbolId, Total>> {
+    let mut totals = BTreeMap::<SymbolId, Total>::new();
+    let mut lines = text.lines();
+    lines.next().filter(|&header| header == HEADER)?;
+    for line in lines {
+        let fields: Vec<&str> = line.split(',').collect();
+        let &[_, _, _, symbol, quantity, price, ..] = &fields[..] else { return None };
+        let symbol = directory.symbol_id(Name::new(symbol)?)?;
+        let tick = directory.symbol(symbol)?.tick;
+        let total = totals.entry(symbol).or_default();
+        let quantity: u128 = quantity.parse().ok()?;
+        total.trades += 1;
+        total.quantity += quantity;
+        // A decimal with the digits of the tick, without its point, is a number of smallest units.
+        let units: u128 = price.replace('.', "").parse().ok()?;
+        total.ticks += quantity * (units / u128::from(tick.mantissa));
+    }
+    Some(totals)
+}

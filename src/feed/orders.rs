@@ -1,0 +1,201 @@
+//! Resting orders as the feed shows them, and the price levels that they wait on.
+
+use std::collections::{BTreeMap, HashMap};
+
+/// A side of the book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Bids.
+    Buy,
+    /// Offers, sold short or not.
+    Sell,
+}
+
+impl Side {
+    /// The side that a letter in a message stands for.
+    pub fn from_letter(letter: u8) -> Option<Side> {
+        match letter {
+            b'B' => Some(Side::Buy),
+            b'S' | b'T' | b'E' => Some(Side::Sell),
+            _ => None,
+        }
+    }
+}
+
+/// A resting order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The order reference number.
+    pub reference: u64,
+    /// The instrument.
+    pub stock_locate: u16,
+    /// Its side.
+    pub side: Side,
+    /// The letter of its side in the message that added it.
+    pub side_letter: u8,
+    /// What is left of it.
+    pub shares: u32,
+    /// In 1/10000.
+    pub price: u32,
+    /// When it got its place in the queue.
+    pub timestamp: [u8; 6],
+    /// Whose it is, if it says so.
+    pub attribution: Option<[u8; 4]>,
+}
+
+/// A price and what waits there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// In 1/10000.
+    pub price: u32,
+    /// Shares of all its orders.
+    pub shares: u64,
+    /// How many orders.
+    pub orders: u32,
+}
+
+/// No order.
+const NONE: u32 = u32::MAX;
+
+/// All orders, each linked to its neighbours on its level.
+#[derive(Default)]
+pub(super) struct Orders {
+    by_reference: HashMap<u64, u32>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+struct Slot {
+    order: Order,
+    before: u32,
+    behind: u32,
+}
+
+impl Orders {
+    pub(super) fn len(&self) -> usize {
+        self.by_reference.len()
+    }
+
+    pub(super) fn place(&self, reference: u64) -> Option<Place> {
+        self.by_reference.get(&reference).copied().map(Place)
+    }
+
+    pub(super) fn get(&self, place: Place) -> &Order {
+        &self.slots[place.0 as usize].order
+    }
+
+    fn insert(&mut self, order: Order, before: u32) -> u32 {
+        let slot = Slot { order, before, behind: NONE };
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.slots[at as usize] = slot;
+                at
+            }
+            None => {
+                self.slots.push(slot);
+                (self.slots.len() - 1) as u32
+            }
+        };
+        self.by_reference.insert(order.reference, at);
+        at
+    }
+
+    fn slot(&mut self, at: u32) -> Option<&mut Slot> {
+        (at != NONE).then(|| &mut self.slots[at as usize])
+    }
+}
+
+/// Where an order is kept. It is good until the order is removed.
+#[derive(Clone, Copy)]
+pub(super) struct Place(u32);
+
+/// The levels of one side of an instrument.
+#[derive(Default)]
+pub(super) struct Ladder {
+    /// By rank: the best price has the lowest.
+    levels: BTreeMap<u32, Queue>,
+}
+
+/// The orders of a level, first come first.
+struct Queue {
+    first: u32,
+    last: u32,
+    shares: u64,
+    orders: u32,
+}
+
+/// Bids are ranked from the highest price, offers from the lowest.
+fn rank(side: Side, price: u32) -> u32 {
+    match side {
+        Side::Buy => !price,
+        Side::Sell => price,
+    }
+}
+
+impl Ladder {
+    /// Puts an order behind all others of its price.
+    pub(super) fn push(&mut self, orders: &mut Orders, order: Order) {
+        let queue = self.levels.entry(rank(order.side, order.price)).or_insert(Queue {
+            first: NONE,
+            last: NONE,
+            shares: 0,
+            orders: 0,
+        });
+        let at = orders.insert(order, queue.last);
+        match orders.slot(queue.last) {
+            Some(last) => last.behind = at,
+            None => queue.first = at,
+        }
+        queue.last = at;
+        queue.shares += u64::from(order.shares);
+        queue.orders += 1;
+    }
+
+    /// Takes shares from an order, which has as many; it leaves when none are left.
+    pub(super) fn reduce(&mut self, orders: &mut Orders, place: Place, shares: u32) {
+        let order = &mut orders.slots[place.0 as usize].order;
+        order.shares -= shares;
+        let (left, rank) = (order.shares, rank(order.side, order.price));
+        let queue = self.levels.get_mut(&rank).expect("an order rests on a level");
+        queue.shares -= u64::from(shares);
+        if left > 0 {
+            return;
+        }
+        let Slot { order, before, behind } = orders.slots[place.0 as usize];
+        match orders.slot(before) {
+            Some(slot) => slot.behind = behind,
+            None => queue.first = behind,
+        }
+        match orders.slot(behind) {
+            Some(slot) => slot.before = before,
+            None => queue.last = before,
+        }
+        queue.orders -= 1;
+        if queue.orders == 0 {
+            self.levels.remove(&rank);
+        }
+        orders.by_reference.remove(&order.reference);
+        orders.free.push(place.0);
+    }
+
+    /// The levels, best first.
+    pub(super) fn levels(&self, side: Side) -> impl Iterator<Item = Level> + '_ {
+        self.levels.iter().map(move |(&key, queue)| Level {
+            price: rank(side, key),
+            shares: queue.shares,
+            orders: queue.orders,
+        })
+    }
+
+    /// The orders of a price, in their priority.
+    pub(super) fn orders<'a>(
+        &self,
+        side: Side,
+        price: u32,
+        orders: &'a Orders,
+    ) -> impl Iterator<Item = &'a Order> + use<'a> {
+        let first = self.levels.get(&rank(side, price)).map_or(NONE, |queue| queue.first);
+        let slots = move |at: u32| (at != NONE).then(|| &orders.slots[at as usize]);
+        std::iter::successors(slots(first), move |slot| slots(slot.behind)).map(|slot| &slot.order)
+    }
+}

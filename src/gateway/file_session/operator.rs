@@ -1,0 +1,117 @@
+//! Lines about sessions, trades and the venue as a whole.
+
+use super::fields::{Fault, Field, Fields, set};
+use super::operations::{Venue, required_id, required_name};
+use super::words::MODES;
+use crate::command::{Action, BreakTrade, ClientFields, Command, TradeSide};
+use crate::domain::{DayEvent, MatchNumber, Name, Nanos, OrderId, SessionId, SymbolId};
+use crate::reason::Reason;
+
+const ORDER_ENTRY: u64 = set(&[Field::Session, Field::Id, Field::Enabled]);
+const ACCOUNT_QUERY: u64 = set(&[Field::Session, Field::NextId]);
+const TRADING_DAY: u64 = set(&[]);
+const BREAK_TRADE: u64 = set(&[
+    Field::Match,
+    Field::RestingSession,
+    Field::RestingId,
+    Field::RestingText,
+    Field::IncomingSession,
+    Field::IncomingId,
+    Field::IncomingText,
+]);
+const DURABILITY: u64 = set(&[Field::Mode]);
+
+impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
+    pub fn set_order_entry(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("order_entry", ORDER_ENTRY)?;
+        let session = required_name(fields, Field::Session)?;
+        let id = OrderId(fields.integer_to(Field::Id, u64::MAX)?.unwrap_or(0));
+        let enabled = fields.required(Field::Enabled, fields.bool(Field::Enabled)?)?;
+
+        let session = self.session(fields, Field::Session, session)?;
+        let action = Action::SetOrderEntry { id, enabled };
+        self.send(session, SymbolId::NONE, Reason::None, action);
+        Ok(())
+    }
+
+    pub fn query_account(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("account_query", ACCOUNT_QUERY)?;
+        let session = required_name(fields, Field::Session)?;
+        let next = fields.integer_to(Field::NextId, u64::MAX)?.map(OrderId);
+
+        let session = self.session(fields, Field::Session, session)?;
+        let next = next.unwrap_or_else(|| self.directory.used_ids().next(session));
+        self.send(session, SymbolId::NONE, Reason::None, Action::AccountQuery { next });
+        Ok(())
+    }
+
+    pub fn trading_day(&mut self, fields: &Fields, operation: &str) -> Result<(), Fault> {
+        fields.allow(operation, TRADING_DAY)?;
+        let event = DayEvent::ALL.iter().find(|event| event.name() == operation);
+        let event = *event.expect("the operation has the name of the event");
+        self.send(SessionId(0), SymbolId::NONE, Reason::None, Action::TradingDay(event));
+        Ok(())
+    }
+
+    pub fn break_trade(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("break_trade", BREAK_TRADE)?;
+        let number = fields.required(Field::Match, fields.integer_to(Field::Match, u64::MAX)?)?;
+        let fields_of_sides = [
+            (Field::RestingSession, Field::RestingId, Field::RestingText),
+            (Field::IncomingSession, Field::IncomingId, Field::IncomingText),
+        ];
+        let mut sides = [(SymbolId::NONE, NOBODY); 2];
+        for (side, (session, id, text)) in sides.iter_mut().zip(fields_of_sides) {
+            let (name, id) = (required_name(fields, session)?, required_id(fields, id)?);
+            *side = self.trade_side(name, id, client_text(fields, text)?);
+        }
+
+        let [(symbol, resting), (other, incoming)] = sides;
+        // Whether the two did trade is not known here; orders that cannot have are refused.
+        let (symbol, verdict) = if symbol == other && symbol != SymbolId::NONE {
+            (symbol, Reason::None)
+        } else {
+            (SymbolId::NONE, Reason::UnknownOrder)
+        };
+        let trade = BreakTrade { match_number: MatchNumber(number), sides: [resting, incoming] };
+        self.send(SessionId(0), symbol, verdict, Action::BreakTrade(trade));
+        Ok(())
+    }
+
+    /// One side of a trade and the symbol of its order. A name that is new is no reason to define it: a
+    /// session that never was has not traded.
+    fn trade_side(
+        &self,
+        name: Name,
+        id: OrderId,
+        text: [u8; ClientFields::TEXT_BYTES],
+    ) -> (SymbolId, TradeSide) {
+        let session = self.directory.session_id(name);
+        let symbol = session.and_then(|session| self.directory.order_symbol(session, id));
+        let session = session.unwrap_or_default();
+        (symbol.unwrap_or(SymbolId::NONE), TradeSide { id, session, text, ..NOBODY })
+    }
+
+    pub fn set_durability(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("durability", DURABILITY)?;
+        let mode = fields.required(Field::Mode, fields.word(Field::Mode, MODES)?)?;
+        self.send(SessionId(0), SymbolId::NONE, Reason::None, Action::SetDurability(mode));
+        Ok(())
+    }
+}
+
+const NO_TEXT: [u8; ClientFields::TEXT_BYTES] = [b' '; ClientFields::TEXT_BYTES];
+const NOBODY: TradeSide =
+    TradeSide { id: OrderId(0), session: SessionId(0), text: NO_TEXT, zero: [0; 6] };
+
+/// A client's text on an order, padded.
+fn client_text(fields: &Fields, field: Field) -> Result<[u8; ClientFields::TEXT_BYTES], Fault> {
+    let mut padded = NO_TEXT;
+    let Some(text) = fields.text(field)? else { return Ok(padded) };
+    let printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    match padded.get_mut(..text.len()).filter(|_| printable) {
+        Some(start) => start.copy_from_slice(text.as_bytes()),
+        None => return Err(fields.fault(field, "must have at most 14 printable ASCII characters")),
+    }
+    Ok(padded)
+}

@@ -1,0 +1,72 @@
+//! The words of a line and what they stand for.
+
+use crate::domain::{Capacity, OrderType, Role, SelfTrade, Side, TimeInForce};
+use crate::durability::Durability;
+use crate::reason::Reason;
+
+pub const SIDES: &[(&str, Side)] = &[
+    ("buy", Side::Buy),
+    ("sell", Side::Sell),
+    ("short", Side::Short),
+    ("short_exempt", Side::ShortExempt),
+];
+
+/// The order types; `None` is one that is known but not served.
+pub const TYPES: &[(&str, Option<OrderType>)] = &[
+    ("limit", Some(OrderType::Limit)),
+    ("market", Some(OrderType::Market)),
+    ("market_to_limit", Some(OrderType::MarketToLimit)),
+    ("stop", None),
+    ("stop_limit", None),
+    ("peg", None),
+];
+
+/// The times in force; `None` is one that is known but not served.
+pub const TIFS: &[(&str, Option<TimeInForce>)] = &[
+    ("day", Some(TimeInForce::Day)),
+    ("gtc", Some(TimeInForce::Gtc)),
+    ("ioc", Some(TimeInForce::Ioc)),
+    ("fok", Some(TimeInForce::Fok)),
+    ("gtt", None),
+    ("at_open", None),
+    ("at_close", None),
+    ("auction", None),
+];
+
+pub const SELF_TRADES: &[(&str, SelfTrade)] = &[
+    ("none", SelfTrade::None),
+    ("cancel_newest", SelfTrade::CancelNewest),
+    ("cancel_oldest", SelfTrade::CancelOldest),
+    ("cancel_both", SelfTrade::CancelBoth),
+    ("decrement", SelfTrade::Decrement),
+    ("cancel_smallest", SelfTrade::CancelSmallest),
+];
+
+pub const CAPACITIES: &[(&str, Capacity)] = &[
+    ("other", Capacity::Other),
+    ("agency", Capacity::Agency),
+    ("principal", Capacity::Principal),
+    ("riskless", Capacity::Riskless),
+];
+
+/// The sides of the book that a mass cancel can be about: whether it is the one of the bids.
+pub const BOOK_SIDES: &[(&str, bool)] = &[("buy", true), ("sell", false)];
+
+pub const ROLES: &[(&str, Role)] = &[
+    ("file", Role::File),
+    ("order_entry", Role::OrderEntry),
+    ("firm_drop_copy", Role::FirmDropCopy),
+    ("venue_drop_copy", Role::VenueDropCopy),
+];
+
+pub const MODES: &[(&str, Durability)] = &[
+    ("volatile", Durability::Volatile),
+    ("pagecache", Durability::Pagecache),
+    ("fsync", Durability::Fsync),
+];
+
+/// The causes that a mass cancel can give: those of cancels.
+pub fn causes() -> Vec<(&'static str, Reason)> {
+    let causes = Reason::ALL.iter().filter(|reason| reason.is_of_cancel());
+    causes.map(|&reason| (reason.name(), reason)).collect()
+}

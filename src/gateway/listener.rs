@@ -1,0 +1,69 @@
+//! Where clients connect, and how often they may.
+
+use crate::gateway::rate::Rate;
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+
+/// Addresses that are remembered at once. Beyond that, connections of new addresses are refused.
+const ADDRESSES_MAX: usize = 1 << 16;
+
+/// Connections that the kernel keeps until they are accepted.
+const BACKLOG: i32 = 4096;
+
+/// A listening socket.
+pub struct Listener {
+    socket: TcpListener,
+    per_second: u32,
+    rates: HashMap<IpAddr, Rate>,
+}
+
+/// Somebody who connected.
+pub enum Arrival {
+    /// A connection that may log in.
+    Welcome(TcpStream),
+    /// One that came too soon after too many others of its address, or broke at once. It is closed.
+    Refused,
+}
+
+impl Listener {
+    /// Listens for so many connections a second of each address.
+    pub fn bind(address: SocketAddr, per_second: u32) -> io::Result<Listener> {
+        Ok(Listener { socket: bind(address)?, per_second, rates: HashMap::new() })
+    }
+
+    /// The socket.
+    pub fn socket(&self) -> &TcpListener {
+        &self.socket
+    }
+
+    /// The next one who connected, if there is one.
+    pub fn accept(&mut self, now_ns: u64) -> Option<Arrival> {
+        let (socket, address) = self.socket.accept().ok()?;
+        let known = self.rates.len() < ADDRESSES_MAX || self.rates.contains_key(&address.ip());
+        let welcome = known
+            && self.rates.entry(address.ip()).or_default().take(self.per_second, now_ns)
+            && prepare(&socket).is_ok();
+        Some(if welcome { Arrival::Welcome(socket) } else { Arrival::Refused })
+    }
+
+    /// Forgets the addresses that could connect as often as any new one.
+    pub fn forget(&mut self, now_ns: u64) {
+        self.rates.retain(|_, rate| !rate.is_full(now_ns));
+    }
+}
+
+/// Listens without waiting.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpListener::bind(address)?;
+    socket.set_nonblocking(true)?;
+    // So that a crowd that comes at once, as after a restart, finds room.
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket)
+}
+
+/// Nobody waits for a client, and nothing waits in the kernel for more to send.
+pub fn prepare(socket: &TcpStream) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    socket.set_nodelay(true)
+}

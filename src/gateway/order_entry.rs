@@ -1,0 +1,343 @@
+//! OUCH requests turned into commands.
+//!
+//! What is wrong with a request is in its command as the verdict, so that the client is told and a replay finds
+//! the same. Requests that OUCH leaves without an answer become no command: an id that is not above the last
+//! one that was used up (a retransmission), an order that never was.
+//!
+//! | Field | Served |
+//! |---|---|
+//! | symbol | a name of at most 8 bytes, a number of at most 65535, a tick of at most 4 decimals |
+//! | price | 0.0001 to 199,999.9900 on a tick; 200,000.0000 and 214,748.3647 are a market order |
+//! | time in force | `0`, `3`; on a replace only `0` |
+//! | display | `Y`, `A`; a replaced order is shown as it was entered |
+//! | capacity | `A`, `P`, `R`, `O` |
+//! | sweep | `Y` and `N`, without effect: there is no other venue to route to |
+//! | cross type | `N` |
+//! | tags | `tags.rs` |
+
+mod tags;
+mod values;
+
+use crate::command::{Action, ClientFields, Command, Enter, MassCancel};
+use crate::directory::{Directory, Symbol};
+use crate::domain::{
+    Capacity, FirmId, Name, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId,
+    Side, SymbolId, TimeInForce,
+};
+use crate::gateway::queue::Inbound;
+use crate::protocol::ouch::inbound::{self, CancelOrder, EnterOrder, ModifyOrder, ReplaceOrder};
+use crate::protocol::ouch::{PRICE_MARKET, PRICE_MARKET_CROSS, Request, Tags};
+use crate::protocol::unpadded;
+use crate::reason::Reason;
+use std::collections::HashSet;
+use values::{attributed, capacity, check_sweep, limit, quantity, side};
+
+/// Who sends a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender<'a> {
+    /// The session.
+    pub session: SessionId,
+    /// Its firm.
+    pub firm: FirmId,
+    /// The last id that is used up.
+    pub last_id: u32,
+    /// The instruments that it may trade; `None` for all.
+    pub symbols: Option<&'a HashSet<Name>>,
+}
+
+/// Why a request becomes no command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// Its id is not above the last one that is used up.
+    StaleId,
+    /// The session never had the order that it names.
+    UnknownOrder,
+    /// It has a value that is not served, and OUCH has no answer that would say so.
+    Unserved,
+}
+
+/// The command of a request.
+pub fn translate(
+    request: &Request<'_>,
+    sender: &Sender<'_>,
+    directory: &Directory,
+) -> Result<Inbound, Ignored> {
+    let desk = Desk { sender, directory };
+    match *request {
+        Request::Enter(m, tags) => desk.enter(m, tags),
+        Request::Replace(m, tags) => desk.replace(m, tags),
+        Request::Cancel(m, tags) => desk.cancel(m, tags),
+        Request::Modify(m, tags) => desk.modify(m, tags),
+        Request::MassCancel(m, tags) => desk.mass_cancel(m, tags),
+        Request::Disable(m, tags) => {
+            desk.set_order_entry(m.user_ref_num.get(), m.firm, tags, false)
+        }
+        Request::Enable(m, tags) => desk.set_order_entry(m.user_ref_num.get(), m.firm, tags, true),
+        Request::Query(_, tags) => desk.query(tags),
+    }
+}
+
+/// The number of an instrument and the value of its tick in 1/10000; `None` if it is not served over the network.
+pub fn served(directory: &Directory, symbol: SymbolId) -> Option<u64> {
+    let Symbol { name, tick, .. } = directory.symbol(symbol)?;
+    let decimals = 4u32.checked_sub(tick.scale.into())?;
+    let has_place = symbol.0 <= u16::MAX.into() && name.as_str().len() <= 8;
+    tick.mantissa.checked_mul(10u64.pow(decimals)).filter(|_| has_place)
+}
+
+struct Desk<'a> {
+    sender: &'a Sender<'a>,
+    directory: &'a Directory,
+}
+
+impl Desk<'_> {
+    fn enter(&self, m: &EnterOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {
+        let id = self.new_id(m.user_ref_num.get())?;
+        let (symbol, terms) = match self.instrument(&m.symbol) {
+            Some((symbol, tick)) => (symbol, self.terms(m, id, symbol, tick, tags)),
+            None => (SymbolId::NONE, Err(Reason::UnknownSymbol)),
+        };
+        let fields = ClientFields {
+            text: m.cl_ord_id,
+            tif: m.time_in_force,
+            display: m.display,
+            capacity: m.capacity,
+            sweep: m.inter_market_sweep_eligibility,
+            cross: m.cross_type,
+            ..no_fields(tags)
+        };
+        let (verdict, enter) = match terms {
+            Ok(enter) => (Reason::None, enter),
+            Err(reason) => (reason, self.refused(id, m.quantity.get())),
+        };
+        Ok(self.command(symbol, verdict, Action::Enter(enter), Some(fields)))
+    }
+
+    fn terms(
+        &self,
+        m: &EnterOrder,
+        id: OrderId,
+        symbol: SymbolId,
+        tick: u64,
+        tags: Tags<'_>,
+    ) -> Result<Enter, Reason> {
+        self.check_permission(symbol)?;
+        let options = tags::of_enter(tags, |firm| self.own_firm(firm).map(drop))?;
+        let side = side(m.side).ok_or(Reason::InvalidSide)?;
+        let quantity = quantity(m.quantity.get())?;
+        let attributed = attributed(m.display)?;
+        let tif = match m.time_in_force {
+            b'0' => TimeInForce::Day,
+            b'3' => TimeInForce::Ioc,
+            _ => return Err(Reason::UnsupportedField),
+        };
+        let capacity = capacity(m.capacity)?;
+        check_sweep(m.inter_market_sweep_eligibility)?;
+        if m.cross_type != b'N' {
+            return Err(Reason::InvalidCross);
+        }
+        let (order_type, price) = match m.price.get() {
+            PRICE_MARKET | PRICE_MARKET_CROSS => (OrderType::Market, Price(0)),
+            price => (OrderType::Limit, limit(price, tick)?),
+        };
+        let tags::Options { post_only, self_trade } = options;
+        let (firm, group) = (self.sender.firm, 0);
+        Ok(Enter {
+            id,
+            price,
+            quantity,
+            firm,
+            group,
+            side,
+            order_type,
+            tif,
+            post_only,
+            self_trade,
+            capacity,
+            attributed,
+        })
+    }
+
+    /// What the journal holds of an order that is refused: nobody looks at its terms.
+    fn refused(&self, id: OrderId, quantity: u32) -> Enter {
+        Enter {
+            id,
+            price: Price(0),
+            quantity: Quantity(quantity.into()),
+            firm: self.sender.firm,
+            group: 0,
+            side: Side::Buy,
+            order_type: OrderType::Limit,
+            tif: TimeInForce::Day,
+            post_only: PostOnly::Off,
+            self_trade: SelfTrade::None,
+            capacity: Capacity::Other,
+            attributed: false,
+        }
+    }
+
+    /// The order keeps everything but its quantity and its limit.
+    fn replace(&self, m: &ReplaceOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {
+        let new_id = self.new_id(m.user_ref_num.get())?;
+        let (id, symbol) = self.order(m.orig_user_ref_num.get())?;
+        let terms = self.new_terms(m, symbol, tags);
+        let fields = ClientFields {
+            text: m.cl_ord_id,
+            tif: m.time_in_force,
+            display: m.display,
+            sweep: m.inter_market_sweep_eligibility,
+            ..no_fields(tags)
+        };
+        let quantity = Quantity(m.quantity.get().into());
+        let price = terms.unwrap_or_default();
+        let action = Action::Replace { id, new_id, quantity, price };
+        Ok(self.command(symbol, terms.err().unwrap_or(Reason::None), action, Some(fields)))
+    }
+
+    fn new_terms(
+        &self,
+        m: &ReplaceOrder,
+        symbol: SymbolId,
+        tags: Tags<'_>,
+    ) -> Result<Price, Reason> {
+        self.check_permission(symbol)?;
+        tags::of_replace(tags)?;
+        quantity(m.quantity.get())?;
+        attributed(m.display)?;
+        if m.time_in_force != b'0' {
+            return Err(Reason::UnsupportedField);
+        }
+        check_sweep(m.inter_market_sweep_eligibility)?;
+        limit(m.price.get(), served(self.directory, symbol).ok_or(Reason::UnknownSymbol)?)
+    }
+
+    fn cancel(&self, m: &CancelOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {
+        let (id, symbol) = self.order(m.user_ref_num.get())?;
+        tags::of_cancel(tags).map_err(|_| Ignored::Unserved)?;
+        let action = match m.quantity.get() {
+            0 => Action::Cancel { id },
+            total => Action::Reduce { id, quantity: Quantity(total.into()) },
+        };
+        Ok(self.command(symbol, Reason::TooLate, action, None))
+    }
+
+    fn modify(&self, m: &ModifyOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {
+        let (id, symbol) = self.order(m.user_ref_num.get())?;
+        tags::of_modify(tags).map_err(|_| Ignored::Unserved)?;
+        let side = side(m.side).ok_or(Ignored::Unserved)?;
+        let quantity = Some(Quantity(m.quantity.get().into()));
+        let action = Action::Modify { id, side: Some(side), quantity };
+        Ok(self.command(symbol, Reason::TooLate, action, fields_of(tags)))
+    }
+
+    /// A firm or a tag that is not served must not end other orders than those that were meant: such a request
+    /// goes to an instrument that is none, which the engine refuses.
+    fn mass_cancel(&self, m: &inbound::MassCancel, tags: Tags<'_>) -> Result<Inbound, Ignored> {
+        let id = self.new_id(m.user_ref_num.get())?;
+        let named = match m.symbol == [b' '; 8] {
+            true => Some(SymbolId::NONE),
+            false => self.instrument(&m.symbol).map(|(symbol, _)| symbol),
+        };
+        let (firm, covered) = (self.own_firm(&m.firm), tags::of_mass_cancel(tags));
+        let (symbol, firm, tags::Covered { group, buy }) = match (named, firm, covered) {
+            (Some(symbol), Ok(firm), Ok(covered)) => (symbol, firm, covered),
+            _ => (Directory::NOWHERE, None, tags::Covered::default()),
+        };
+        let session = Some(self.sender.session);
+        let action = Action::MassCancel(MassCancel { id, session, firm, group, buy });
+        Ok(self.command(symbol, Reason::None, action, fields_of(tags)))
+    }
+
+    fn set_order_entry(
+        &self,
+        id: u32,
+        firm: [u8; 4],
+        tags: Tags<'_>,
+        enabled: bool,
+    ) -> Result<Inbound, Ignored> {
+        let id = self.new_id(id)?;
+        let refused = self.own_firm(&firm).map(drop).and_then(|()| tags::of_cancel(tags)).err();
+        let action = Action::SetOrderEntry { id, enabled };
+        Ok(self.command(SymbolId::NONE, refused.unwrap_or(Reason::None), action, None))
+    }
+
+    fn query(&self, tags: Tags<'_>) -> Result<Inbound, Ignored> {
+        tags::of_cancel(tags).map_err(|_| Ignored::Unserved)?;
+        let next = OrderId(self.sender.last_id.saturating_add(1).into());
+        Ok(self.command(SymbolId::NONE, Reason::None, Action::AccountQuery { next }, None))
+    }
+
+    fn command(
+        &self,
+        symbol: SymbolId,
+        verdict: Reason,
+        action: Action,
+        fields: Option<ClientFields>,
+    ) -> Inbound {
+        let command = Command { session: self.sender.session, symbol, verdict, action };
+        Inbound { command, fields }
+    }
+
+    fn new_id(&self, id: u32) -> Result<OrderId, Ignored> {
+        if id > self.sender.last_id { Ok(OrderId(id.into())) } else { Err(Ignored::StaleId) }
+    }
+
+    /// An order that the session once had, and its instrument.
+    fn order(&self, id: u32) -> Result<(OrderId, SymbolId), Ignored> {
+        let id = OrderId(id.into());
+        let symbol = self.directory.order_symbol(self.sender.session, id);
+        let symbol = symbol.filter(|&symbol| symbol != SymbolId::NONE);
+        symbol.map(|symbol| (id, symbol)).ok_or(Ignored::UnknownOrder)
+    }
+
+    fn instrument(&self, field: &[u8; 8]) -> Option<(SymbolId, u64)> {
+        let symbol = self.directory.symbol_id(Name::new(unpadded(field)?)?)?;
+        Some((symbol, served(self.directory, symbol)?))
+    }
+
+    fn check_permission(&self, symbol: SymbolId) -> Result<(), Reason> {
+        let Some(permitted) = self.sender.symbols else { return Ok(()) };
+        let name = self.directory.symbol(symbol).map(|symbol| symbol.name);
+        if name.is_some_and(|name| permitted.contains(&name)) {
+            Ok(())
+        } else {
+            Err(Reason::NotPermitted)
+        }
+    }
+
+    /// The session's firm if the field names it, `None` if the field is blank.
+    fn own_firm(&self, field: &[u8]) -> Result<Option<FirmId>, Reason> {
+        let named = unpadded(field).ok_or(Reason::NotPermitted)?;
+        let own = self.directory.firm(self.sender.firm);
+        match named {
+            "" => Ok(None),
+            _ if own.is_some_and(|own| own.as_str() == named) => Ok(Some(self.sender.firm)),
+            _ => Err(Reason::NotPermitted),
+        }
+    }
+}
+
+/// Fields that say nothing but the tags.
+fn no_fields(tags: Tags<'_>) -> ClientFields {
+    let mut fields = ClientFields {
+        text: [b' '; ClientFields::TEXT_BYTES],
+        tif: b' ',
+        display: b' ',
+        capacity: b' ',
+        sweep: b' ',
+        cross: b'N',
+        tag_bytes: 0,
+        tags: [0; ClientFields::TAG_BYTES_MAX],
+    };
+    let bytes = tags.bytes();
+    if let Some(room) = fields.tags.get_mut(..bytes.len()) {
+        room.copy_from_slice(bytes);
+        fields.tag_bytes = bytes.len() as u8;
+    }
+    fields
+}
+
+/// What has no fields but its tags needs none if it has no tags.
+fn fields_of(tags: Tags<'_>) -> Option<ClientFields> {
+    (!tags.bytes().is_empty()).then(|| no_fields(tags))
+}

@@ -1,0 +1,358 @@
+//! A venue on a network: recovery, then the pipeline between a gateway and a feed.
+//!
+//! ```text
+//!  sessions ─► gateway ─► queue ─► sequencer … publisher ─► encoder ─► streams ─┬► gateway ─► sessions
+//!                                                                               └► feed ─► market data
+//! ```
+//!
+//! The streams on the right are stored in numbered blocks, and whoever sends reads them there: a session that
+//! comes back, a listener that has lost something and a venue that starts again all find the same bytes.
+
+mod past;
+mod setup;
+mod source;
+
+use crate::config::{Config, ConfigError};
+use crate::domain::{Nanos, SeqNo};
+use crate::feed::capture::Capture;
+use crate::feed::glimpse::{GlimpseConfig, GlimpseServer};
+use crate::feed::rerequest::{RerequestConfig, RerequestServer};
+use crate::feed::sender::{LineConfig, Sender, SenderConfig};
+use crate::feed::service::{Duties, Service};
+use crate::frame::HashProbe;
+use crate::gateway::accounts::{Accounts, AccountsError, Rules};
+use crate::gateway::queue::{self, Consumer};
+use crate::gateway::server::{Limits, Options as GatewayOptions, Server, ServerError};
+use crate::journal::JournalError;
+use crate::pipeline::plan::allowed_cores;
+use crate::pipeline::{Control, Layout, Progress, StageName, Task};
+use crate::replay::ReplayError;
+use crate::snapshotter::{SnapshotThread, SyncStreams};
+use crate::streams::{self, Encoder, Reader, SessionStates, Store, StoreError, StreamId};
+use crate::venue::{Restart, Venue};
+use past::Past;
+use setup::{Setup, session_name};
+use source::NetworkSource;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A venue that has been recovered and listens; [`Network::run`] makes it trade.
+pub struct Network {
+    venue: Venue,
+    encoder: Encoder<Store>,
+    gateway: Server,
+    sender: Sender,
+    service: Service,
+    source: NetworkSource,
+    states: SessionStates,
+    layout: Layout,
+    _snapshots: Option<SnapshotThread>,
+    /// What the restart found.
+    pub restart: Restart,
+    /// What listens where, or is sent where.
+    pub addresses: Vec<(&'static str, String)>,
+    /// The name of the streams.
+    pub session: String,
+    /// What the operator should know.
+    pub notes: Vec<String>,
+}
+
+/// Why a venue cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The journal, while it was recovered.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The journal, while it was written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The stored streams.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The sockets of the gateway.
+    #[error(transparent)]
+    Gateway(#[from] ServerError),
+    /// The file of passwords.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+    /// A socket, a thread or a file.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Network {
+    /// Recovers the journal of the config, or begins it, and binds every socket. `say` hears what happens later
+    /// beside the pipeline.
+    pub fn open(
+        config: &Config,
+        say: impl FnMut(String) + Clone + Send + 'static,
+    ) -> Result<Network, ServeError> {
+        let layout = config.network_layout(&allowed_cores())?;
+        let dir = &config.journal.dir;
+        std::fs::create_dir_all(dir).map_err(at(format!("cannot make {}", dir.display())))?;
+        let states = SessionStates::new(config.gateway.sessions_max);
+        let store = Store::open(&store_options(config))?;
+        let encoder = Encoder::new(store, states.clone());
+        let mut past = Past { encoder, directory: Default::default() };
+        let mut venue = Venue::open(config.journal_options(dir)?, config.shape(), &mut past)?;
+        states.begin();
+        let Past { encoder, mut directory } = past;
+        let Setup { commands, day_began, notes } =
+            Setup::new(config, encoder.day(), now(), &mut directory)?;
+        let session = session_name(day_began);
+
+        let (producer, queue): (_, Consumer) = queue::bounded(config.gateway.queue_slots);
+        let reader = encoder.sink().reader();
+        let accounts = accounts(config)?;
+        let gateway = Server::open(
+            gateway_options(config, &session),
+            accounts.clone(),
+            directory,
+            reader.clone(),
+            states.clone(),
+            producer,
+        )?;
+        let mut addresses = vec![];
+        let listening = gateway.addresses();
+        addresses.push(("orders (SoupBinTCP, OUCH 5.0-compatible)", listening.clients.to_string()));
+        addresses
+            .extend(listening.admin.map(|admin| ("operator (lines of JSON)", admin.to_string())));
+        let sender = sender(config, &session, reader.clone(), say.clone())?;
+        let service = service(config, &session, &reader, accounts, &mut addresses, say.clone())?;
+        let sync_streams = sync_streams(encoder.sink());
+        let snapshots = config.snapshots();
+        let snapshots = snapshots
+            .map(|policy| venue.take_snapshots(policy, config.sizes(), Some(sync_streams), say))
+            .transpose()
+            .map_err(at("cannot start a thread".into()))?;
+        let restart = std::mem::take(&mut venue.restart);
+        let source = NetworkSource::new(commands, queue);
+        Ok(Network {
+            venue,
+            encoder,
+            gateway,
+            sender,
+            service,
+            source,
+            states,
+            layout,
+            _snapshots: snapshots,
+            restart,
+            addresses,
+            session,
+            notes,
+        })
+    }
+
+    /// Which thread does what.
+    pub fn plan(&self) -> String {
+        self.layout.plan.to_string()
+    }
+
+    /// Where sessions connect.
+    pub fn listens_on(&self) -> SocketAddr {
+        self.gateway.addresses().clients
+    }
+
+    /// Trades until `control.stop` is set, tells everybody what is left to tell, and closes the journal.
+    pub fn run(self, control: &Control) -> Result<HashProbe, ServeError> {
+        const GOODBYE: Duration = Duration::from_secs(2);
+        let Network {
+            venue,
+            encoder,
+            mut gateway,
+            mut sender,
+            service,
+            source,
+            states,
+            layout,
+            ..
+        } = self;
+        let stopping = || control.stop.load(Ordering::Relaxed);
+        let mut day_ended = false;
+        let began = Instant::now();
+        let of_gateway: Task<'_> = Box::new(|| {
+            if states.day_ended() && !std::mem::replace(&mut day_ended, true) {
+                gateway.end_session();
+                service.end_session();
+            }
+            if stopping() {
+                Progress::Ended
+            } else {
+                Progress::Did(gateway.step(monotonic_ns(began)))
+            }
+        });
+        let of_feed: Task<'_> = Box::new(|| {
+            if states.day_ended() {
+                sender.end_session();
+            }
+            if stopping() { Progress::Ended } else { Progress::Did(sender.step(Instant::now())) }
+        });
+        let beside = vec![(StageName::Gateway, of_gateway), (StageName::Feed, of_feed)];
+        let closed = venue.run(&layout, source, encoder, control, None, beside)?;
+        let deadline = Instant::now() + GOODBYE;
+        while Instant::now() < deadline && sender.step(Instant::now()) > 0 {}
+        gateway.finish(GOODBYE);
+        Ok(closed.probe)
+    }
+}
+
+fn at(what: String) -> impl FnOnce(io::Error) -> ServeError {
+    move |source| ServeError::Io { what, source }
+}
+
+fn monotonic_ns(began: Instant) -> u64 {
+    began.elapsed().as_nanos() as u64
+}
+
+/// The time of this machine.
+fn now() -> Nanos {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Nanos(since.as_nanos() as u64)
+}
+
+fn store_options(config: &Config) -> streams::Options {
+    let identity = crate::venue::identity(config.matching_hash());
+    let identity = [identity.semantics.into(), identity.config_hash];
+    let streams_max = config.gateway.sessions_max as u32;
+    streams::Options { streams_max, ..streams::Options::new(&config.journal.dir, identity) }
+}
+
+/// A snapshot counts only when the streams up to it are on the device, too.
+fn sync_streams(store: &Store) -> SyncStreams {
+    let syncer = store.syncer();
+    Box::new(move |seqno: SeqNo| match syncer.sync() {
+        Ok(synced) if synced >= seqno => Ok(()),
+        Ok(synced) => Err(format!("the streams are stored up to seqno {synced} only")),
+        Err(error) => Err(error.to_string()),
+    })
+}
+
+/// Who may log in, with the rules of the config.
+fn accounts(config: &Config) -> Result<Accounts, ServeError> {
+    let users = config.sessions.iter().map(|session| session.user.as_str());
+    let file = &config.gateway.passwords;
+    let mut accounts = if file.as_os_str().is_empty() {
+        Accounts::with_one_password(users, "ringside")?
+    } else {
+        Accounts::read(file)?
+    };
+    for session in &config.sessions {
+        let names = |symbols: &Vec<String>| {
+            symbols.iter().filter_map(|symbol| crate::domain::Name::new(symbol)).collect()
+        };
+        let rules = Rules {
+            symbols: session.symbols.as_ref().map(names),
+            cancel_on_disconnect_ms: session.cancel_on_disconnect_ms,
+            orders_per_second: session.orders_per_second,
+        };
+        accounts.set_rules(&session.user, rules);
+    }
+    Ok(accounts)
+}
+
+fn gateway_options(config: &Config, session: &str) -> GatewayOptions {
+    let gateway = &config.gateway;
+    GatewayOptions {
+        listen: gateway.listen,
+        admin: gateway.admin,
+        session: session.into(),
+        limits: Limits {
+            connections_max: gateway.connections_max,
+            logins_per_second: gateway.logins_per_second,
+            packet_bytes_max: gateway.packet_bytes_max,
+            heartbeat_interval_ms: gateway.heartbeat_interval_ms,
+            client_timeout_ms: gateway.client_timeout_ms,
+            login_timeout_ms: gateway.login_timeout_ms,
+            slow_reader_bytes_max: gateway.slow_reader_bytes_max,
+            slow_reader_ms: gateway.slow_reader_ms,
+        },
+    }
+}
+
+/// The session as the feed has it.
+fn mold_session(session: &str) -> [u8; 10] {
+    crate::protocol::padded(session).expect("a session has 10 letters")
+}
+
+fn sender(
+    config: &Config,
+    session: &str,
+    reader: Reader,
+    say: impl FnMut(String) + Send + 'static,
+) -> Result<Sender, ServeError> {
+    let feed = &config.feed;
+    let line = |destinations: &Vec<SocketAddr>| LineConfig {
+        destinations: destinations.clone(),
+        interface: Some(feed.interface),
+    };
+    let lines = [line(&feed.a), line(&feed.b)];
+    let session = mold_session(session);
+    let sender = SenderConfig { session, lines, multicast_ttl: feed.ttl };
+    // Whatever was told before this start can be asked for again; only what is new is sent.
+    let first = reader.next_number(StreamId::MARKET_DATA);
+    Sender::open(&sender, reader, first, say).map_err(at("cannot open the feed".into()))
+}
+
+/// What is beside the feed: lost messages, the book, the file.
+fn service(
+    config: &Config,
+    session: &str,
+    reader: &Reader,
+    accounts: Accounts,
+    addresses: &mut Vec<(&'static str, String)>,
+    say: impl FnMut(String) + Send + 'static,
+) -> Result<Service, ServeError> {
+    const REQUESTS_PER_SECOND: u32 = 2_000;
+    const SOURCES_MAX: usize = 1_024;
+    const VISITORS_MAX: usize = 16;
+    const VISIT_MAX: Duration = Duration::from_secs(60);
+    let feed = &config.feed;
+    let session = mold_session(session);
+    let mut duties = Duties::default();
+    let list =
+        |line: &[SocketAddr]| line.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" ");
+    addresses.push(("market data, line A (MoldUDP64, ITCH 5.0-compatible)", list(&feed.a)));
+    addresses.push(("market data, line B", list(&feed.b)));
+    if let Some(listen) = feed.rerequest {
+        let requests = RerequestConfig {
+            listen,
+            session,
+            requests_per_second: REQUESTS_PER_SECOND,
+            sources_max: SOURCES_MAX,
+        };
+        let server = RerequestServer::open(&requests, reader.clone());
+        let server = server.map_err(at(format!("cannot listen on {listen}")))?;
+        let address = server.local_address().map_err(at("cannot ask a socket".into()))?;
+        addresses.push(("market data, lost messages (UDP)", address.to_string()));
+        duties.rerequest = Some(server);
+    }
+    if let Some(listen) = feed.glimpse {
+        let visits =
+            GlimpseConfig { listen, session, visitors_max: VISITORS_MAX, visit_max: VISIT_MAX };
+        let authorize = move |user: &str, password: &str| accounts.check(user, password).is_some();
+        let server = GlimpseServer::open(visits, reader.clone(), Box::new(authorize));
+        let server = server.map_err(at(format!("cannot listen on {listen}")))?;
+        let address = server.local_address().map_err(at("cannot ask a socket".into()))?;
+        addresses.push(("market data, the book (SoupBinTCP, GLIMPSE)", address.to_string()));
+        duties.glimpse = Some(server);
+    }
+    if !feed.itch_file.as_os_str().is_empty() {
+        let capture = Capture::open(&feed.itch_file, reader.clone()).map_err(|error| {
+            ServeError::Config(ConfigError(format!("config: feed.itch_file: {error}")))
+        })?;
+        addresses.push(("market data, file", feed.itch_file.display().to_string()));
+        duties.capture = Some(capture);
+    }
+    Service::start(duties, say).map_err(at("cannot start a thread".into()))
+}

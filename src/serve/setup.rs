@@ -1,0 +1,145 @@
+//! What the config asks for and the journal does not have yet: as commands, so that the journal has it then.
+
+use crate::command::{Action, Command};
+use crate::config::{Config, ConfigError, InstrumentSection, SessionSection};
+use crate::directory::Directory;
+use crate::domain::{DayEvent, Name, Nanos, Role, SessionId, SymbolId};
+use crate::gateway::file_session::{FileSession, Format};
+use crate::reason::Reason;
+use crate::streams::Day;
+use serde_json::json;
+use std::collections::VecDeque;
+
+/// What a start adds to the journal.
+#[derive(Default)]
+pub struct Setup {
+    /// The commands, with an official time where it matters.
+    pub commands: VecDeque<(Command, Option<Nanos>)>,
+    /// When the trading day began, or begins with the first command.
+    pub day_began: Nanos,
+    /// What the operator should know: where the config says something else than the journal.
+    pub notes: Vec<String>,
+}
+
+impl Setup {
+    /// Compares the config with what the journal has. `directory` learns what is added.
+    pub fn new(
+        config: &Config,
+        day: Day,
+        now: Nanos,
+        directory: &mut Directory,
+    ) -> Result<Setup, ConfigError> {
+        let mut setup = Setup { day_began: day.began, ..Setup::default() };
+        if day.began == Nanos(0) {
+            // The streams are named after this moment, so it is decided here.
+            let action = Action::TradingDay(DayEvent::Start);
+            let (session, symbol) = (SessionId(0), SymbolId::NONE);
+            let command = Command { session, symbol, verdict: Reason::None, action };
+            setup.commands.push_back((command, Some(now)));
+            setup.day_began = now;
+        }
+        for session in &config.sessions {
+            setup.session(session, directory)?;
+        }
+        for instrument in &config.instruments {
+            setup.instrument(instrument, directory)?;
+        }
+        Ok(setup)
+    }
+
+    fn session(
+        &mut self,
+        wanted: &SessionSection,
+        directory: &mut Directory,
+    ) -> Result<(), ConfigError> {
+        let known = Name::new(&wanted.user).and_then(|name| directory.session_id(name));
+        let Some(known) = known.and_then(|id| directory.session(id)) else {
+            let SessionSection { user, firm, role, .. } = wanted;
+            let line = json!({ "op": "session", "session": user, "firm": firm, "role": role });
+            return self.add("sessions", &line, directory);
+        };
+        let firm = directory.firm(known.firm);
+        if known.role != wanted.role().unwrap_or(Role::File)
+            || firm.is_none_or(|firm| firm.as_str() != wanted.firm)
+        {
+            let (user, role) = (&wanted.user, known.role.name());
+            let firm = firm.map_or(String::new(), |firm| firm.as_str().to_string());
+            self.notes.push(format!(
+                "session {user}: the journal has it with role {role} of firm {firm:?}, and that stays"
+            ));
+        }
+        Ok(())
+    }
+
+    fn instrument(
+        &mut self,
+        wanted: &InstrumentSection,
+        directory: &mut Directory,
+    ) -> Result<(), ConfigError> {
+        let known = Name::new(&wanted.symbol).and_then(|name| directory.symbol_id(name));
+        let Some(known) = known.and_then(|id| directory.symbol(id)) else {
+            let InstrumentSection { symbol, tick, lot, collar_bps, reference } = wanted;
+            let mut line = json!({
+                "op": "symbol", "symbol": symbol, "tick": tick, "lot": lot, "collar_bps": collar_bps,
+            });
+            if let Some(reference) = reference {
+                line["reference"] = json!(reference);
+            }
+            return self.add("instruments", &line, directory);
+        };
+        if Some(known.tick) != crate::domain::Tick::parse(&wanted.tick) || known.lot.0 != wanted.lot
+        {
+            let symbol = &wanted.symbol;
+            self.notes.push(format!(
+                "instrument {symbol}: the journal has it with another tick or lot, and that stays"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Makes commands of a line as a file session would.
+    fn add(
+        &mut self,
+        key: &str,
+        line: &serde_json::Value,
+        directory: &mut Directory,
+    ) -> Result<(), ConfigError> {
+        let refused = |what: String| ConfigError(format!("config: {key}: {line}: {what}"));
+        let mut session = FileSession::new(std::mem::take(directory), Format::Json);
+        let mut verdict = Reason::None;
+        let read = session.line(&line.to_string(), &mut |command, time| {
+            if command.verdict != Reason::None {
+                verdict = command.verdict;
+            }
+            self.commands.push_back((command, time));
+        });
+        *directory = session.into_directory();
+        read.map_err(|error| refused(error.message))?;
+        match verdict {
+            Reason::None => Ok(()),
+            verdict => Err(refused(verdict.text().into())),
+        }
+    }
+}
+
+/// The name of the streams of a trading day: its date (UTC) and two letters.
+pub fn session_name(Nanos(began): Nanos) -> String {
+    let began = jiff::Timestamp::from_nanosecond(began.into());
+    began.expect("64 bits of nanoseconds end in 2554").strftime("%Y%m%dRS").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_named_after_its_date() {
+        let name = |seconds: u64| session_name(Nanos(seconds * 1_000_000_000));
+        assert_eq!(name(0), "19700101RS");
+        assert_eq!(name(951_782_400), "20000229RS");
+        assert_eq!(name(951_868_799), "20000229RS");
+        assert_eq!(name(951_868_800), "20000301RS");
+        assert_eq!(name(1_795_391_999), "20261122RS");
+        assert_eq!(name(1_795_392_000), "20261123RS");
+    }
+}

@@ -1,0 +1,43 @@
+//! Where the commands of a venue on a network come from: first what it sets up, then the gateway.
+
+use crate::command::{ClientFields, Command};
+use crate::domain::Nanos;
+use crate::gateway::queue::Consumer;
+use crate::pipeline::{CommandSource, Polled};
+use std::collections::VecDeque;
+
+/// The source.
+pub struct NetworkSource {
+    /// The venue's own commands, with an official time where it matters.
+    setup: VecDeque<(Command, Option<Nanos>)>,
+    queue: Consumer,
+    fields: Option<ClientFields>,
+}
+
+impl NetworkSource {
+    /// These commands, then those of the queue.
+    pub fn new(setup: VecDeque<(Command, Option<Nanos>)>, queue: Consumer) -> Self {
+        NetworkSource { setup, queue, fields: None }
+    }
+}
+
+impl CommandSource for NetworkSource {
+    #[inline]
+    fn poll(&mut self) -> Polled {
+        if let Some((command, time)) = self.setup.pop_front() {
+            return Polled::Command { command, time, intended_ns: 0 };
+        }
+        match self.queue.pop() {
+            Ok(inbound) => {
+                self.fields = inbound.fields;
+                Polled::Command { command: inbound.command, time: None, intended_ns: 0 }
+            }
+            Err(_) => Polled::Idle,
+        }
+    }
+
+    #[inline]
+    fn client_fields(&self) -> Option<&ClientFields> {
+        self.fields.as_ref()
+    }
+}

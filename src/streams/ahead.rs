@@ -1,0 +1,87 @@
+//! Has the pages in front of the writer present and writable, and the files that they lie in: a thread of its
+//! own waits for the file system in the writer's place. Where it is late the writer does the same itself,
+//! block by block.
+
+use super::blocks::Blocks;
+use super::files::StoreError;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::JoinHandle;
+
+/// How many blocks it runs ahead: 8 MiB. It is never more than a file.
+const LEAD: u32 = 512;
+/// So many are made present at once, and after so many the thread is woken.
+const STEP: u32 = 64;
+
+/// The thread; it ends when this is dropped.
+pub(super) struct Ahead {
+    orders: Arc<Orders>,
+    /// The block at which it is woken next.
+    wake_at: u32,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Orders {
+    stop: AtomicBool,
+    /// The block that was begun last.
+    begun: AtomicU32,
+}
+
+impl Ahead {
+    /// Begins in front of the blocks that are shown.
+    pub fn start(blocks: &Arc<Blocks>, dir: &Path) -> Result<Self, StoreError> {
+        let first = blocks.shown();
+        let orders = Arc::<Orders>::default();
+        orders.begun.store(first, Ordering::Relaxed);
+        let (thread_blocks, thread_orders) = (Arc::clone(blocks), Arc::clone(&orders));
+        let thread = std::thread::Builder::new()
+            .name("streams".into())
+            .spawn(move || run(&thread_blocks, &thread_orders))
+            .map_err(StoreError::io(dir, "start the thread that makes files"))?;
+        Ok(Ahead { orders, wake_at: first + STEP, thread: Some(thread) })
+    }
+
+    /// Says that a block was begun.
+    pub fn follow(&mut self, block: u32) {
+        if block >= self.wake_at {
+            self.wake_at = block + STEP;
+            self.orders.begun.store(block, Ordering::Relaxed);
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.orders.stop.store(true, Ordering::Relaxed);
+        self.wake();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(blocks: &Blocks, orders: &Orders) {
+    let step = STEP.min(blocks.per_file());
+    let lead = LEAD.min(blocks.per_file());
+    let mut next = 0;
+    while !orders.stop.load(Ordering::Relaxed) {
+        let begun = orders.begun.load(Ordering::Relaxed);
+        // Pieces begin at multiples of their length, so that each lies in one file.
+        next = next.max(begun / step * step);
+        // An error is the writer's to find, if it comes so far.
+        if next < begun + lead && blocks.make_present(next, step).is_ok() {
+            next += step;
+        } else {
+            std::thread::park();
+        }
+    }
+}

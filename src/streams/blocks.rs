@@ -1,0 +1,327 @@
+//! The mapped blocks: one thread writes them, many read them. All that this module lets anyone do is sound
+//! by itself; every `unsafe` of the streams is here.
+//!
+//! ```text
+//!  0       4        8       16         24     28     32
+//! ┌───────┬────────┬───────┬──────────┬──────┬──────┬──────────────────────────────────┐
+//! │ magic │ stream │ first │ previous │ next │ used │ messages: u16 length and bytes … │
+//! └───────┴────────┴───────┴──────────┴──────┴──────┴──────────────────────────────────┘
+//!                            u32        u32    u32                             16 KiB in all
+//! ```
+//! `first` is the number of the first message, `next` is 0 until the stream has another block, `used` is how
+//! many bytes of messages are published. All words of a header are atomics. The bytes before `used` never
+//! change: the writer stores only behind them, and `used` only rises while anyone else can look.
+
+use super::StreamId;
+use super::files::{FILES_MAX, Files, StoreError};
+use super::positions::{BLOCK_BYTES, PAYLOAD_BYTES};
+use crossbeam_utils::CachePadded;
+use memmap2::{Advice, MmapRaw};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// The header of a block.
+pub(super) const HEADER_BYTES: u32 = size_of::<Header>() as u32;
+
+const MAGIC: u32 = u32::from_le_bytes(*b"RSB1");
+
+#[repr(C)]
+struct Header {
+    magic: AtomicU32,
+    stream: AtomicU32,
+    first: AtomicU64,
+    previous: AtomicU32,
+    next: AtomicU32,
+    used: AtomicU32,
+    spare: AtomicU32,
+}
+
+/// What a block has been since it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// Its stream.
+    pub stream: StreamId,
+    /// The number of its first message.
+    pub first: u64,
+    /// The block of the stream before it, or `NO_BLOCK`.
+    pub previous: u32,
+}
+
+/// All blocks, as those see them who read.
+pub(super) struct Blocks {
+    files: Files,
+    /// Each is set once, and mapped until all is dropped.
+    mapped: Box<[OnceLock<Mapped>]>,
+    blocks_per_file: u32,
+    /// Held by whoever makes a file.
+    making: Mutex<()>,
+    /// The blocks before this one have begun, and can be looked at.
+    shown: CachePadded<AtomicU32>,
+}
+
+struct Mapped {
+    raw: MmapRaw,
+    /// Whether something may have been stored in it since the last sync began, also by an earlier process.
+    changed: AtomicBool,
+}
+
+impl Blocks {
+    /// What a block is.
+    pub fn origin(&self, block: u32) -> Result<Origin, StoreError> {
+        let header = self.shown_header(block);
+        if header.magic.load(Ordering::Relaxed) != MAGIC {
+            return Err(self.damaged(block, "there is no header"));
+        }
+        Ok(Origin {
+            stream: StreamId(header.stream.load(Ordering::Relaxed)),
+            first: header.first.load(Ordering::Relaxed),
+            previous: header.previous.load(Ordering::Relaxed),
+        })
+    }
+
+    /// The messages that are published in a block.
+    #[inline]
+    pub fn published(&self, block: u32) -> Result<&[u8], StoreError> {
+        let used = self.shown_header(block).used.load(Ordering::Acquire);
+        if used > PAYLOAD_BYTES {
+            return Err(self.damaged(block, "it cannot have so many bytes"));
+        }
+        let payload = self.at(block).wrapping_add(HEADER_BYTES as usize);
+        // SAFETY: the bytes lie in the mapping, which lives as long as `self`, and were stored before `used`
+        // was. They never change while `self` is lent out: `put` stores only at `used` or behind it,
+        // `open` begins only blocks that are not shown yet, `rewind` and `trim` are alone with the blocks.
+        // No other process writes these files: the lock of the journal's folder sees to that.
+        Ok(unsafe { std::slice::from_raw_parts(payload, used as usize) })
+    }
+
+    /// The block of the same stream behind this one. If there is one, all of this one is published.
+    #[inline]
+    pub fn next(&self, block: u32) -> Result<Option<u32>, StoreError> {
+        match self.shown_header(block).next.load(Ordering::Acquire) {
+            0 => Ok(None),
+            next if next > block && next < self.shown() => Ok(Some(next)),
+            _ => Err(self.damaged(block, "the next block cannot be that one")),
+        }
+    }
+
+    /// Writes all files to the device that have changed since the last call.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        for (number, mapped) in self.mapped.iter().enumerate() {
+            let Some(mapped) = mapped.get() else { break };
+            if mapped.changed.swap(false, Ordering::Acquire) {
+                let path = self.files.path(number as u32);
+                mapped.raw.flush().map_err(StoreError::io(&path, "sync"))?;
+            }
+        }
+        self.files.sync_names()
+    }
+
+    /// How many blocks have begun that can be looked at.
+    pub fn shown(&self) -> u32 {
+        self.shown.load(Ordering::Acquire)
+    }
+
+    /// How many blocks a file has.
+    pub fn per_file(&self) -> u32 {
+        self.blocks_per_file
+    }
+
+    /// Has the pages of some blocks of one file present and writable, and before that the file. The bytes
+    /// stay as they are.
+    pub fn make_present(&self, block: u32, count: u32) -> Result<(), StoreError> {
+        let (number, offset) = self.place(block);
+        let Some(file) = self.mapped.get(number as usize) else {
+            return Err(StoreError::Full { path: self.files.path(number) });
+        };
+        if file.get().is_none() {
+            let _making = self.making.lock().expect("nobody panics");
+            if file.get().is_none() {
+                let made = Mapped::new(self.files.open_or_make(number)?, &self.files);
+                let _ = file.set(made);
+            }
+        }
+        let length = count as usize * BLOCK_BYTES as usize;
+        // If that fails, each page comes with the first store to it.
+        let _ = self.file(number).raw.advise_range(Advice::PopulateWrite, offset, length);
+        Ok(())
+    }
+
+    /// A block is not what the writer makes of blocks, and nothing in it can be believed.
+    #[cold]
+    pub fn damaged(&self, block: u32, what: &str) -> StoreError {
+        let (file, offset) = self.place(block);
+        let detail = format!("the block at offset {offset} is damaged: {what}");
+        StoreError::Damaged { path: self.files.path(file), detail }
+    }
+
+    fn shown_header(&self, block: u32) -> &Header {
+        assert!(block < self.shown(), "block {block} is not shown yet");
+        self.header(block)
+    }
+
+    #[inline]
+    fn header(&self, block: u32) -> &Header {
+        // SAFETY: `at` gives the start of a block that lies in a mapping, which lives as long as `self`. It
+        // is aligned, because blocks are cut from whole pages. Every bit pattern is a header, and nobody
+        // touches these bytes but through its atomics.
+        unsafe { &*self.at(block).cast::<Header>() }
+    }
+
+    /// The start of a block, all of which is mapped.
+    #[inline]
+    fn at(&self, block: u32) -> *mut u8 {
+        let (file, offset) = self.place(block);
+        self.file(file).raw.as_mut_ptr().wrapping_add(offset)
+    }
+
+    /// The file of a block, and the byte in it.
+    #[inline]
+    fn place(&self, block: u32) -> (u32, usize) {
+        let shift = self.blocks_per_file.trailing_zeros();
+        (block >> shift, (block & (self.blocks_per_file - 1)) as usize * BLOCK_BYTES as usize)
+    }
+
+    #[inline]
+    fn file(&self, number: u32) -> &Mapped {
+        self.mapped[number as usize].get().expect("a block is used behind its file only")
+    }
+}
+
+/// Who writes the blocks; there is one.
+pub(super) struct BlockWriter {
+    blocks: Arc<Blocks>,
+    /// The next block to begin.
+    next: u32,
+}
+
+impl BlockWriter {
+    /// Begins with block 0. The length of a file is a block or twice another such length.
+    pub fn new(files: Files) -> Self {
+        let blocks_per_file = (files.bytes / u64::from(BLOCK_BYTES)) as u32;
+        assert!(blocks_per_file.is_power_of_two());
+        assert!(files.bytes == u64::from(blocks_per_file) * u64::from(BLOCK_BYTES));
+        let mapped = (0..FILES_MAX).map(|_| OnceLock::new()).collect();
+        let shown = CachePadded::default();
+        let blocks = Blocks { files, mapped, blocks_per_file, making: Mutex::new(()), shown };
+        BlockWriter { blocks: Arc::new(blocks), next: 0 }
+    }
+
+    /// For those who read.
+    pub fn blocks(&self) -> &Arc<Blocks> {
+        &self.blocks
+    }
+
+    /// Begins the next block. It has no bytes and is not shown.
+    #[cold]
+    pub fn open(&mut self, origin: Origin) -> Result<u32, StoreError> {
+        let block = self.next;
+        self.blocks.make_present(block, 1)?;
+        let header = self.blocks.header(block);
+        header.magic.store(MAGIC, Ordering::Relaxed);
+        header.stream.store(origin.stream.0, Ordering::Relaxed);
+        header.first.store(origin.first, Ordering::Relaxed);
+        header.previous.store(origin.previous, Ordering::Relaxed);
+        header.next.store(0, Ordering::Relaxed);
+        header.used.store(0, Ordering::Relaxed);
+        header.spare.store(0, Ordering::Relaxed);
+        self.next += 1;
+        Ok(block)
+    }
+
+    /// Stores bytes behind what is published in a block.
+    #[inline]
+    pub fn put(&mut self, block: u32, offset: u32, bytes: &[u8]) {
+        assert!(
+            block < self.next && offset >= self.blocks.header(block).used.load(Ordering::Relaxed)
+        );
+        assert!(offset <= PAYLOAD_BYTES && bytes.len() <= (PAYLOAD_BYTES - offset) as usize);
+        let target = self.blocks.at(block).wrapping_add((HEADER_BYTES + offset) as usize);
+        // SAFETY: the target lies in the block, which is mapped. `&mut self` is the only one that stores to
+        // it, and nobody reads behind what is published.
+        unsafe { target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// Shows all blocks that have begun.
+    pub fn show(&mut self) {
+        if self.blocks.shown.load(Ordering::Relaxed) != self.next {
+            self.blocks.shown.store(self.next, Ordering::Release);
+        }
+    }
+
+    /// Publishes the bytes before `used` in a block.
+    #[inline]
+    pub fn publish(&mut self, block: u32, used: u32) {
+        let header = self.blocks.header(block);
+        assert!(block < self.next && used <= PAYLOAD_BYTES);
+        assert!(used >= header.used.load(Ordering::Relaxed), "what is published stays so");
+        header.used.store(used, Ordering::Release);
+        let (file, _) = self.blocks.place(block);
+        // A store, and not only if it is not set: whoever clears it in between must see what came before.
+        self.blocks.file(file).changed.store(true, Ordering::Release);
+    }
+
+    /// Says that a stream goes on in another block, which is shown. All of this one is published.
+    pub fn close(&mut self, block: u32, next: u32) {
+        self.blocks.header(block).next.store(next, Ordering::Release);
+    }
+
+    /// Goes back or forward to where `next` is the next block to begin; those before are mapped and shown as
+    /// they lie in the files.
+    ///
+    /// Panics if anybody else has the blocks.
+    pub fn rewind(&mut self, next: u32) -> Result<(), StoreError> {
+        let blocks = Arc::get_mut(&mut self.blocks).expect("nobody reads before the start");
+        for file in 0..next.div_ceil(blocks.blocks_per_file) {
+            let Some(mapped) = blocks.mapped.get_mut(file as usize) else {
+                return Err(StoreError::Full { path: blocks.files.path(file) });
+            };
+            if mapped.get().is_none() {
+                *mapped = OnceLock::from(Mapped::new(blocks.files.open(file)?, &blocks.files));
+            }
+        }
+        *blocks.shown.get_mut() = next;
+        self.next = next;
+        Ok(())
+    }
+
+    /// Takes back what a block has behind `used`.
+    ///
+    /// Panics if anybody else has the blocks.
+    pub fn trim(&mut self, block: u32, used: u32) {
+        let blocks = Arc::get_mut(&mut self.blocks).expect("nobody reads before the start");
+        assert!(block < self.next && used <= PAYLOAD_BYTES);
+        let header = blocks.header(block);
+        header.used.store(used, Ordering::Relaxed);
+        header.next.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Mapped {
+    fn new(raw: MmapRaw, files: &Files) -> Self {
+        assert!(raw.len() as u64 == files.bytes, "blocks are found by the length of the files");
+        Mapped { raw, changed: AtomicBool::new(true) }
+    }
+}
+
+/// A mapped page of words, each an atomic.
+pub(super) struct Words(MmapRaw);
+
+impl Words {
+    /// From a mapping that nobody else uses.
+    pub fn new(raw: MmapRaw) -> Self {
+        Words(raw)
+    }
+
+    /// The words.
+    pub fn get(&self) -> &[AtomicU64] {
+        let words = self.0.len() / size_of::<AtomicU64>();
+        // SAFETY: the words lie in the mapping, which lives as long as `self`; a mapping begins at a page, so
+        // they are aligned. Every bit pattern is a word, and all access goes through these atomics.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), words) }
+    }
+
+    /// Writes them to the device.
+    pub fn sync(&self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}

@@ -1,0 +1,198 @@
+//! The files that the blocks lie in: their names, how they are made, and what can go wrong with them.
+//!
+//! ```text
+//!  DIR/streams-head          what of the others can be trusted
+//!  DIR/streams-000000.dat    the first blocks
+//!  DIR/streams-000001.dat    the next …
+//! ```
+
+use super::positions::ImageError;
+use memmap2::{MmapMut, MmapRaw};
+use rustix::fs::{FallocateFlags, fallocate};
+use std::fs::{File, OpenOptions};
+use std::io::{Error, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// The most files that a store has: 1 TiB of the usual ones. It is also what the table of them takes.
+pub(super) const FILES_MAX: usize = 1 << 14;
+
+/// What can go wrong with the stored streams.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file system said no.
+    #[error(
+        "{path}: cannot {action}: {source}; when that is put right, start again: the streams are made \
+         from the journal"
+    )]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What it said.
+        source: Error,
+    },
+    /// The streams are longer than a store can be.
+    #[error("{path}: the streams are full; begin a new journal")]
+    Full {
+        /// The file that would be the next.
+        path: PathBuf,
+    },
+    /// What is stored is not what the image says.
+    #[error(
+        "{path}: {detail}; without the file streams-head a start makes them all from the journal"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// What is stored may not reach as far as the image.
+    #[error(
+        "{dir}: the stored streams are sure to be whole up to seqno {trusted}, not up to {wanted}; they \
+         must be made again from an older snapshot or the first frame of the journal"
+    )]
+    Untrusted {
+        /// The folder.
+        dir: PathBuf,
+        /// The last command whose messages are there.
+        trusted: u64,
+        /// The command that the image was taken behind.
+        wanted: u64,
+    },
+    /// The image does not fit.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// An error came before, and was told then.
+    #[error("the streams have failed before; nothing more is published")]
+    Stopped,
+}
+
+impl StoreError {
+    pub(super) fn io<E: Into<Error>>(
+        path: &Path,
+        action: &'static str,
+    ) -> impl FnOnce(E) -> Self + use<E> {
+        let path = path.to_path_buf();
+        move |source| StoreError::Io { path, action, source: source.into() }
+    }
+}
+
+/// The folder of the files, or memory that is as good while the process lives.
+#[derive(Clone, Debug)]
+pub(super) struct Files {
+    dir: Option<PathBuf>,
+    /// The length of each file.
+    pub bytes: u64,
+}
+
+impl Files {
+    pub fn new(dir: Option<&Path>, bytes: u64) -> Self {
+        Files { dir: dir.map(Path::to_path_buf), bytes }
+    }
+
+    /// The path of a file, for those who read about it, too.
+    pub fn path(&self, number: u32) -> PathBuf {
+        let dir = self.dir.as_deref().unwrap_or(Path::new("memory"));
+        dir.join(format!("{PREFIX}{number:06}.{EXTENSION}"))
+    }
+
+    /// Maps a file that is there with its whole length.
+    pub fn open(&self, number: u32) -> Result<MmapRaw, StoreError> {
+        let path = self.path(number);
+        let file = open(&path).map_err(StoreError::io(&path, "open"))?;
+        let found = file.metadata().map_err(StoreError::io(&path, "look at"))?.len();
+        if found != self.bytes {
+            let detail = format!("the file has {found} bytes instead of {}", self.bytes);
+            return Err(StoreError::Damaged { path, detail });
+        }
+        map(&file, &path, self.bytes)
+    }
+
+    /// Maps a file, which is made if it is not there as it should be. What is in it means nothing.
+    pub fn open_or_make(&self, number: u32) -> Result<MmapRaw, StoreError> {
+        let path = self.path(number);
+        if self.dir.is_none() {
+            return memory(&path, self.bytes);
+        }
+        if !path.metadata().is_ok_and(|found| found.len() == self.bytes) {
+            make(&path, self.bytes)?;
+        }
+        self.open(number)
+    }
+
+    /// Makes the names of the files durable.
+    pub fn sync_names(&self) -> Result<(), StoreError> {
+        let Some(dir) = &self.dir else { return Ok(()) };
+        let synced = File::open(dir).and_then(|dir| dir.sync_all());
+        synced.map_err(StoreError::io(dir, "sync the folder"))
+    }
+}
+
+const PREFIX: &str = "streams-";
+const EXTENSION: &str = "dat";
+const TEMPORARY: &str = "tmp";
+
+/// Removes all files of blocks from a folder.
+pub(super) fn remove_all(dir: &Path) -> Result<(), StoreError> {
+    for entry in std::fs::read_dir(dir).map_err(StoreError::io(dir, "list the folder"))? {
+        let path = entry.map_err(StoreError::io(dir, "list the folder"))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let stem = name.strip_prefix(PREFIX).and_then(|rest| rest.rsplit_once('.'));
+        let is_ours = stem.is_some_and(|(number, extension)| {
+            number.bytes().all(|byte| byte.is_ascii_digit())
+                && [EXTENSION, TEMPORARY].contains(&extension)
+        });
+        if is_ours {
+            std::fs::remove_file(&path).map_err(StoreError::io(&path, "remove"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a file under a temporary name, so that one of the final name is always whole.
+pub(super) fn make(path: &Path, bytes: u64) -> Result<(), StoreError> {
+    let temporary = path.with_extension(TEMPORARY);
+    let made = File::create(&temporary).map_err(StoreError::io(&temporary, "create")).and_then(
+        // Without the space reserved, a full disk would end the process in the middle of a store.
+        |file| {
+            fallocate(&file, FallocateFlags::empty(), 0, bytes)
+                .map_err(StoreError::io(&temporary, "reserve space for the streams in"))
+        },
+    );
+    let named = made.and_then(|()| {
+        std::fs::rename(&temporary, path).map_err(StoreError::io(path, "name the file"))
+    });
+    named.inspect_err(|_| {
+        let _ = std::fs::remove_file(&temporary);
+    })
+}
+
+/// Maps memory that is in no file; it is called by a path.
+pub(super) fn memory(path: &Path, bytes: u64) -> Result<MmapRaw, StoreError> {
+    Ok(MmapMut::map_anon(bytes as usize).map_err(StoreError::io(path, "map"))?.into())
+}
+
+/// Maps a file of a known length.
+pub(super) fn map(file: &File, path: &Path, bytes: u64) -> Result<MmapRaw, StoreError> {
+    // A copy of the file may have holes.
+    fallocate(file, FallocateFlags::empty(), 0, bytes)
+        .map_err(StoreError::io(path, "reserve space for the streams in"))?;
+    MmapRaw::map_raw(file).map_err(StoreError::io(path, "map"))
+}
+
+/// Opens a file that will be mapped.
+pub(super) fn open(path: &Path) -> Result<File, Error> {
+    OpenOptions::new().read(true).write(true).open(path)
+}
+
+/// Removes a file if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(StoreError::io(path, "remove")(error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,265 @@
+//! Reports as ITCH: what a command did to the displayed book.
+//!
+//! Between two commands nothing has to be remembered. Within one it is the order that came: it is added when all
+//! its reports have been seen, with what is left of it.
+
+use super::wire_names::{Listed, WireNames, saturated};
+use super::{StreamId, StreamSink};
+use crate::domain::{DayEvent, FirmId, Price, SymbolId};
+use crate::protocol::Message;
+use crate::protocol::itch::{
+    AddOrder, AddOrderAttributed, BrokenTrade, Header, OrderCancel, OrderDelete, OrderExecuted,
+    OrderReplace, RegShoRestriction, StockDirectory, StockTradingAction, SystemEvent,
+};
+use crate::report::{Published, Report, ReportKind};
+
+/// The longest message with its length in front.
+const MESSAGE_BYTES_MAX: usize = 64;
+
+/// The encoder.
+#[derive(Default)]
+pub struct MarketData {
+    /// Time of day of the command at hand, in ns since midnight UTC.
+    time_ns: u64,
+    incoming: Option<Incoming>,
+    day: Option<DayEvent>,
+    /// Whether the trade that the command takes back has been told.
+    broken: bool,
+}
+
+/// The order that a command brings.
+struct Incoming {
+    number: u64,
+    /// The order that it replaces and that is still in the book of the listeners.
+    replaces: Option<u64>,
+    symbol: SymbolId,
+    buy: bool,
+    price: Price,
+    open: u64,
+    /// The firm that is shown with it.
+    attribution: Option<FirmId>,
+}
+
+/// Where messages go, with the names that they need.
+pub struct Out<'a, S> {
+    /// The streams.
+    pub sink: &'a mut S,
+    /// The names.
+    pub names: &'a WireNames,
+}
+
+impl<S: StreamSink> Out<'_, S> {
+    #[inline]
+    fn send<M: Message>(&mut self, message: &M) {
+        let mut bytes = [0; MESSAGE_BYTES_MAX];
+        let length = size_of::<M>();
+        bytes[..2].copy_from_slice(&(length as u16).to_be_bytes());
+        bytes[2..2 + length].copy_from_slice(message.as_bytes());
+        self.sink.append(StreamId::MARKET_DATA, &bytes[..2 + length]);
+    }
+}
+
+impl MarketData {
+    /// A command begins, at this time of day.
+    #[inline]
+    pub fn begin(&mut self, time_ns: u64) {
+        (self.time_ns, self.broken) = (time_ns, false);
+    }
+
+    /// The next report of the command. `attribution` is the firm to show with a new order.
+    #[inline]
+    pub fn report<S: StreamSink>(
+        &mut self,
+        published: &Published,
+        attribution: Option<FirmId>,
+        out: &mut Out<'_, S>,
+    ) {
+        let report = &published.report;
+        match report.kind {
+            ReportKind::Accepted | ReportKind::Replaced => {
+                let replaced = report.kind == ReportKind::Replaced;
+                self.incoming = Some(Incoming {
+                    number: published.seqno.0,
+                    replaces: replaced.then_some(report.order.0),
+                    symbol: report.symbol,
+                    buy: report.side.is_buy(),
+                    price: report.price,
+                    open: report.open.0,
+                    attribution,
+                });
+            }
+            ReportKind::Executed if report.flags & Report::REMOVED != 0 => self.left(report),
+            ReportKind::Executed => self.executed(published, out),
+            ReportKind::Canceled if report.order.0 == published.seqno.0 => self.left(report),
+            ReportKind::Canceled => self.reduced(report, out),
+            ReportKind::Modified if report.quantity.0 > 0 => self.reduced(report, out),
+            ReportKind::Restated => {
+                if let Some(incoming) = &mut self.incoming {
+                    incoming.price = report.price;
+                }
+            }
+            ReportKind::Defined => self.listed(report.symbol, out),
+            ReportKind::TradingDay => self.trading_day(report, out),
+            ReportKind::Broken => self.broken(report, out),
+            _ => {}
+        }
+    }
+
+    /// All reports of the command have been seen.
+    #[inline]
+    pub fn end<S: StreamSink>(&mut self, out: &mut Out<'_, S>) {
+        if let Some(incoming) = self.incoming.take() {
+            self.enter_book(&incoming, out);
+        }
+        if self.day.take() == Some(DayEvent::End) {
+            self.events(b"MEC", out);
+        }
+    }
+
+    fn header<M: Message>(&self, listed: &Listed) -> Header {
+        Header::new::<M>(listed.locate, self.time_ns)
+    }
+
+    /// What is left of the incoming order.
+    #[inline]
+    fn left(&mut self, report: &Report) {
+        if let Some(incoming) = &mut self.incoming {
+            incoming.open = report.open.0;
+        }
+    }
+
+    fn enter_book<S: StreamSink>(&mut self, incoming: &Incoming, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(incoming.symbol) else { return };
+        let (shares, price) = (saturated(incoming.open), listed.price4(incoming.price));
+        if let Some(old) = incoming.replaces {
+            if incoming.open == 0 {
+                return self.delete(&listed, old, out);
+            }
+            return out.send(&OrderReplace {
+                header: self.header::<OrderReplace>(&listed),
+                original_order_reference: old.into(),
+                new_order_reference: incoming.number.into(),
+                shares: shares.into(),
+                price: price.into(),
+            });
+        }
+        if incoming.open == 0 {
+            return;
+        }
+        let add = AddOrder {
+            header: self.header::<AddOrder>(&listed),
+            order_reference: incoming.number.into(),
+            side: if incoming.buy { b'B' } else { b'S' },
+            shares: shares.into(),
+            stock: listed.stock,
+            price: price.into(),
+        };
+        let Some(firm) = incoming.attribution else { return out.send(&add) };
+        out.send(&AddOrderAttributed {
+            header: self.header::<AddOrderAttributed>(&listed),
+            order_reference: add.order_reference,
+            side: add.side,
+            shares: add.shares,
+            stock: add.stock,
+            price: add.price,
+            attribution: out.names.firm(firm),
+        });
+    }
+
+    /// An order that is replaced leaves before the one that came trades: no listener sees a crossed book.
+    fn take_out_replaced<S: StreamSink>(&mut self, listed: &Listed, out: &mut Out<'_, S>) {
+        if let Some(old) = self.incoming.as_mut().and_then(|incoming| incoming.replaces.take()) {
+            self.delete(listed, old, out);
+        }
+    }
+
+    fn delete<S: StreamSink>(&self, listed: &Listed, order: u64, out: &mut Out<'_, S>) {
+        let header = self.header::<OrderDelete>(listed);
+        out.send(&OrderDelete { header, order_reference: order.into() });
+    }
+
+    /// A resting order traded.
+    #[inline]
+    fn executed<S: StreamSink>(&mut self, published: &Published, out: &mut Out<'_, S>) {
+        let report = &published.report;
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        self.take_out_replaced(&listed, out);
+        out.send(&OrderExecuted {
+            header: self.header::<OrderExecuted>(&listed),
+            order_reference: report.order.0.into(),
+            executed_shares: saturated(report.quantity.0).into(),
+            match_number: published.match_number().0.into(),
+        });
+    }
+
+    /// A resting order became smaller or ended.
+    fn reduced<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        self.take_out_replaced(&listed, out);
+        if report.open.0 == 0 {
+            return self.delete(&listed, report.order.0, out);
+        }
+        out.send(&OrderCancel {
+            header: self.header::<OrderCancel>(&listed),
+            order_reference: report.order.0.into(),
+            cancelled_shares: saturated(report.quantity.0).into(),
+        });
+    }
+
+    /// An instrument was defined.
+    fn listed<S: StreamSink>(&self, symbol: SymbolId, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(symbol) else { return };
+        out.send(&StockDirectory {
+            header: self.header::<StockDirectory>(&listed),
+            stock: listed.stock,
+            market_category: b' ',
+            financial_status: b' ',
+            round_lot_size: listed.lot.into(),
+            round_lots_only: if listed.lot > 1 { b'Y' } else { b'N' },
+            issue_classification: b'C',
+            issue_sub_type: *b"Z ",
+            authenticity: b'P',
+            short_sale_threshold: b' ',
+            ipo_flag: b' ',
+            luld_tier: b' ',
+            etp_flag: b' ',
+            etp_leverage_factor: 0.into(),
+            inverse_indicator: b'N',
+        });
+        out.send(&StockTradingAction {
+            header: self.header::<StockTradingAction>(&listed),
+            stock: listed.stock,
+            trading_state: b'T',
+            reserved: b' ',
+            reason: *b"    ",
+        });
+        out.send(&RegShoRestriction {
+            header: self.header::<RegShoRestriction>(&listed),
+            stock: listed.stock,
+            reg_sho_action: b'0',
+        });
+    }
+
+    /// The day begins at once; it ends when the orders that expire have left.
+    fn trading_day<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
+        self.day = DayEvent::from_code(report.other as u8);
+        if self.day == Some(DayEvent::Start) {
+            self.events(b"OSQ", out);
+        }
+    }
+
+    fn events<S: StreamSink>(&self, codes: &[u8], out: &mut Out<'_, S>) {
+        for &event_code in codes {
+            let header = Header::new::<SystemEvent>(0, self.time_ns);
+            out.send(&SystemEvent { header, event_code });
+        }
+    }
+
+    /// A trade was taken back: both sides are told, the world once.
+    fn broken<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
+        let told = std::mem::replace(&mut self.broken, true);
+        let Some(listed) = out.names.symbol(report.symbol).filter(|_| !told) else { return };
+        let header = self.header::<BrokenTrade>(listed);
+        out.send(&BrokenTrade { header, match_number: report.other.into() });
+    }
+}

@@ -1,0 +1,180 @@
+//! Market data against the books: a listener who knows nothing but ITCH has the venue's books, order by order, after
+//! random flow of every kind.
+
+#[allow(dead_code)]
+mod wire;
+
+use ringside::command::{Action, Enter, MassCancel};
+use ringside::domain::{
+    DayEvent, FirmId, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId, Side,
+    SymbolId, TimeInForce,
+};
+use ringside::feed::book::Book;
+use ringside::loadgen::rng::Rng;
+use ringside::streams::StreamId;
+use wire::{Streams, enter};
+
+const SESSIONS: u32 = 4;
+const SYMBOLS: u32 = 3;
+
+/// The price of a tick of 0.01 in 1/10000.
+const TICK: i64 = 100;
+
+struct Flow {
+    rng: Rng,
+    /// Every order that was ever entered: session, id, symbol.
+    orders: Vec<(u32, u64, u32)>,
+    next_id: u64,
+}
+
+impl Flow {
+    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.rng.below(of.len() as u64) as usize]
+    }
+
+    fn id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn price(&mut self) -> Price {
+        Price(990 + self.rng.below(21) as i64)
+    }
+
+    fn enter(&mut self, venue: &mut Streams) {
+        let (session, symbol) = (1 + self.rng.below(4) as u32, 1 + self.rng.below(3) as u32);
+        let id = self.id();
+        let order_type = match self.rng.below(20) {
+            0 => OrderType::Market,
+            1 => OrderType::MarketToLimit,
+            _ => OrderType::Limit,
+        };
+        let rests = order_type == OrderType::Limit;
+        let order = Enter {
+            order_type,
+            price: if rests { self.price() } else { Price(0) },
+            tif: match self.rng.below(12) {
+                0 => TimeInForce::Ioc,
+                1 if rests => TimeInForce::Fok,
+                2 => TimeInForce::Gtc,
+                _ => TimeInForce::Day,
+            },
+            self_trade: self.pick(SelfTrade::ALL),
+            firm: FirmId(1 + (session % 2) as u16),
+            attributed: self.rng.below(4) == 0,
+            ..enter(id, Side::Buy, 1 + self.rng.below(500), 1)
+        };
+        let side = self.pick(Side::ALL);
+        let plain = matches!(order.tif, TimeInForce::Day | TimeInForce::Gtc) && rests;
+        let post_only = if plain { self.pick(PostOnly::ALL) } else { PostOnly::Off };
+        venue.apply(session, symbol, Action::Enter(Enter { side, post_only, ..order }));
+        self.orders.push((session, id, symbol));
+    }
+
+    fn change(&mut self, venue: &mut Streams) {
+        if self.orders.is_empty() {
+            return;
+        }
+        // Mostly a young one, which may still live.
+        let back = self.rng.below(self.orders.len().min(200) as u64) as usize;
+        let (session, id, symbol) = self.orders[self.orders.len() - 1 - back];
+        let id = OrderId(id);
+        let quantity = Quantity(1 + self.rng.below(500));
+        let action = match self.rng.below(10) {
+            0..4 => Action::Cancel { id },
+            4..6 => Action::Reduce { id, quantity },
+            6 => {
+                let side = Some(self.pick(Side::ALL));
+                Action::Modify { id, side, quantity: Some(quantity) }
+            }
+            _ => {
+                let new_id = self.id();
+                self.orders.push((session, new_id, symbol));
+                let (new_id, price) = (OrderId(new_id), self.price());
+                Action::Replace { id, new_id, quantity, price }
+            }
+        };
+        venue.apply(session, symbol, action);
+    }
+
+    fn step(&mut self, venue: &mut Streams) {
+        match self.rng.below(1_000) {
+            0 => {
+                let session = Some(SessionId(1 + self.rng.below(SESSIONS.into()) as u32));
+                let filter = MassCancel { session, ..MassCancel::default() };
+                let symbol = self.rng.below(u64::from(SYMBOLS) + 1) as u32;
+                venue.apply(1, symbol, Action::MassCancel(filter));
+            }
+            1..550 => self.enter(venue),
+            _ => self.change(venue),
+        }
+    }
+}
+
+/// Every order of a book as (number, shares, price), in priority order, side by side.
+fn listener(book: &Book, symbol: u32) -> Vec<(u64, u64, i64)> {
+    use ringside::feed::book::Side;
+    let Some(instrument) = book.instrument(symbol as u16) else { return vec![] };
+    let mut orders = vec![];
+    for side in [Side::Buy, Side::Sell] {
+        for level in instrument.levels(side) {
+            let at_level = book.orders(symbol as u16, side, level.price);
+            orders.extend(at_level.map(|o| (o.reference, o.shares.into(), i64::from(o.price))));
+        }
+    }
+    orders
+}
+
+fn venue_itself(venue: &Streams, symbol: u32) -> Vec<(u64, u64, i64)> {
+    let engine = venue.engine(SymbolId(symbol));
+    let mut orders = vec![];
+    for buy in [true, false] {
+        for level in engine.depth(SymbolId(symbol), buy) {
+            let at_level = engine.orders_at(SymbolId(symbol), buy, level.price);
+            orders.extend(at_level.iter().map(|o| (o.number.0, o.open.0, o.price.0 * TICK)));
+        }
+    }
+    orders
+}
+
+#[test]
+fn a_listener_has_the_books_of_the_venue() {
+    for seed in 1..=6 {
+        let mut venue = Streams::new();
+        venue.apply(0, 0, Action::TradingDay(DayEvent::Start));
+        venue.firm(1, "ALFA");
+        venue.firm(2, "BETA");
+        for session in 1..=SESSIONS {
+            venue.session(session, &format!("SESS{session}"), 1 + (session % 2) as u16);
+        }
+        for symbol in 1..=SYMBOLS {
+            venue.symbol(symbol, &format!("SYM{symbol}"), "0.01");
+        }
+        let mut flow = Flow { rng: Rng::new(seed), orders: vec![], next_id: 0 };
+        let mut book = Book::default();
+        let (mut trades, mut heights) = (0, 0);
+        for step in 1..=6_000 {
+            flow.step(&mut venue);
+            for message in venue.take(StreamId::MARKET_DATA) {
+                let applied = book.apply_bytes(&message);
+                let applied = applied.unwrap_or_else(|e| panic!("seed {seed}, step {step}: {e}"));
+                trades += u64::from(applied.is_some());
+            }
+            if step % 50 == 0 {
+                for symbol in 1..=SYMBOLS {
+                    let (listens, is) = (listener(&book, symbol), venue_itself(&venue, symbol));
+                    assert_eq!(listens, is, "seed {seed}, step {step}, symbol {symbol}");
+                    heights += is.len();
+                }
+            }
+        }
+        assert!(trades > 500 && heights > 1_000, "seed {seed}: {trades} trades, {heights} orders");
+        venue.apply(0, 0, Action::TradingDay(DayEvent::End));
+        for message in venue.take(StreamId::MARKET_DATA) {
+            book.apply_bytes(&message).unwrap();
+        }
+        for symbol in 1..=SYMBOLS {
+            assert_eq!(listener(&book, symbol), venue_itself(&venue, symbol), "after the day");
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! What sessions, drop copies and the market are told, message by message: commands in, the streams out.
+
+#[allow(dead_code)]
+mod wire;
+
+use ringside::command::{Action, BreakTrade, ClientFields, Command, MassCancel, TradeSide};
+use ringside::domain::{
+    Capacity, DayEvent, FirmId, MatchNumber, OrderId, OrderType, PostOnly, Price, Quantity,
+    SelfTrade, SessionId, Side, SymbolId, TimeInForce,
+};
+use ringside::reason::Reason;
+use ringside::streams::StreamId;
+use wire::{Streams, enter, fields};
+
+const A: u32 = 1;
+const B: u32 = 2;
+
+/// A venue with two sessions of two firms, a drop copy of each kind, and AAPL; nothing told so far.
+fn venue() -> Streams {
+    let mut venue = Streams::new();
+    venue.apply(0, 0, Action::TradingDay(DayEvent::Start));
+    venue.firm(1, "ALFA");
+    venue.firm(2, "BETA");
+    venue.session(A, "SESSA", 1);
+    venue.session(B, "SESSB", 2);
+    venue.firm_drop_copy(3, "COPYA", 1);
+    venue.venue_drop_copy(4, "COPYV");
+    venue.symbol(1, "AAPL", "0.01");
+    venue.take_all();
+    venue
+}
+
+fn reject_code(reason: Reason) -> String {
+    match reason.ouch().unwrap() {
+        ringside::reason::Ouch::Reject(code) => code.to_string(),
+        ringside::reason::Ouch::Cancel(letter) => letter.to_string(),
+    }
+}
+
+#[test]
+fn a_day_begins_and_instruments_are_listed() {
+    let mut venue = Streams::new();
+    venue.apply(0, 0, Action::TradingDay(DayEvent::Start));
+    venue.firm(1, "ALFA");
+    venue.session(A, "SESSA", 1);
+    venue.symbol(1, "AAPL", "0.01");
+    venue.symbol(2, "NAMETOOLONG", "0.01");
+    venue.symbol(3, "FINE", "0.00001");
+    assert_eq!(venue.market(), ["S O", "S S", "S Q", "R 1 AAPL", "H 1 AAPL T", "Y 1 AAPL 0"]);
+    assert_eq!(venue.ouch(A), ["S S"]);
+    let lines = venue.operator();
+    assert_eq!(lines.len(), 6, "{lines:?}");
+    assert!(lines[0].contains("start_of_day"), "{lines:?}");
+}
+
+#[test]
+fn an_order_rests_trades_and_is_cancelled() {
+    let mut venue = venue();
+    venue.order(A, 1, Side::Sell, 100, 18_705); // seqno 9
+    assert_eq!(venue.ouch(A), ["A 1 S 100 AAPL 1870500 #9 L 'order 1'"]);
+    assert_eq!(venue.market(), ["A #9 S 100 AAPL 1870500"]);
+    venue.order(B, 1, Side::Buy, 30, 18_706); // seqno 10
+    let number = MatchNumber::of(ringside::domain::SeqNo(10), 1);
+    assert_eq!(
+        venue.ouch(B),
+        ["A 1 B 30 AAPL 1870600 #10 L 'order 1'".into(), format!("E 1 30 1870500 R m{number}")]
+    );
+    assert_eq!(venue.ouch(A), [format!("E 1 30 1870500 A m{number}")]);
+    assert_eq!(venue.market(), [format!("E #9 30 m{number}")]);
+    venue.apply(A, 1, Action::Reduce { id: OrderId(1), quantity: Quantity(50) });
+    assert_eq!(venue.ouch(A), ["C 1 50 U"]);
+    assert_eq!(venue.market(), ["X #9 50"]);
+    venue.apply(A, 1, Action::Cancel { id: OrderId(1) });
+    assert_eq!(venue.ouch(A), ["C 1 20 U"]);
+    assert_eq!(venue.market(), ["D #9"]);
+    // A second cancel, a cancel of nothing, a reduce of nothing: silence.
+    venue.apply(A, 1, Action::Cancel { id: OrderId(1) });
+    venue.apply(A, 1, Action::Cancel { id: OrderId(77) });
+    venue.apply(A, 1, Action::Reduce { id: OrderId(1), quantity: Quantity(5) });
+    assert!(venue.ouch(A).is_empty() && venue.market().is_empty());
+}
+
+#[test]
+fn what_is_left_of_an_incoming_order_is_added_after_its_trades() {
+    let mut venue = venue();
+    venue.order(A, 1, Side::Sell, 10, 100);
+    venue.order(A, 2, Side::Sell, 10, 101);
+    venue.market();
+    venue.order(B, 1, Side::Buy, 50, 101);
+    let told = venue.market();
+    let kinds: Vec<&str> = told.iter().map(|message| &message[..1]).collect();
+    assert_eq!(kinds, ["E", "E", "A"]);
+    assert_eq!(told[2], "A #11 B 30 AAPL 10100");
+    // An order that does not rest is never shown.
+    venue.apply(
+        B,
+        1,
+        Action::Enter(ringside::command::Enter {
+            tif: TimeInForce::Ioc,
+            ..enter(2, Side::Buy, 50, 90)
+        }),
+    );
+    assert_eq!(venue.market(), [""; 0]);
+    assert_eq!(venue.ouch(B).last().unwrap(), "C 2 50 I");
+}
+
+#[test]
+fn a_replaced_order_leaves_before_the_new_one_trades() {
+    let mut venue = venue();
+    venue.order(A, 1, Side::Buy, 10, 100); // 9
+    venue.order(B, 1, Side::Sell, 4, 105); // 10
+    venue.ouch(A);
+    venue.market();
+    venue.replace(A, 1, 2, 10, 101); // 11
+    assert_eq!(venue.ouch(A), ["U 1>2 B 10 AAPL 10100 #11 L 'order 2'"]);
+    assert_eq!(venue.market(), ["U #9>#11 10 10100"]);
+    venue.replace(A, 2, 3, 10, 105); // 12
+    let told = venue.market();
+    assert_eq!(told[0], "D #11");
+    assert!(told[1].starts_with("E #10 4"), "{told:?}");
+    assert_eq!(told[2], "A #12 B 6 AAPL 10500");
+    let told = venue.ouch(A);
+    assert_eq!(told[0], "U 2>3 B 10 AAPL 10500 #12 L 'order 3'");
+    assert!(told[1].starts_with("E 3 4 10500 R"), "{told:?}");
+}
+
+#[test]
+fn ids_are_used_up_by_what_is_answered() {
+    let mut venue = venue();
+    let consumed = |venue: &Streams| venue.states().consumed(SessionId(A));
+    assert_eq!(consumed(&venue), 0);
+    venue.order(A, 5, Side::Buy, 10, 100);
+    assert_eq!(consumed(&venue), 5);
+    // The original is unknown: ignored.
+    venue.replace(A, 77, 7, 10, 100);
+    assert_eq!((consumed(&venue), venue.ouch(A).len()), (5, 1));
+    // New terms are invalid: the original goes, the number stays free.
+    venue.replace(A, 5, 8, 10, 0);
+    assert_eq!((consumed(&venue), venue.ouch(A)), (5, vec!["C 5 10 Z".to_string()]));
+    // Refused as it is: the number is gone, the order stays.
+    venue.order(A, 9, Side::Buy, 10, 100);
+    venue.ouch(A);
+    let replace = Action::Replace {
+        id: OrderId(9),
+        new_id: OrderId(10),
+        quantity: Quantity(1),
+        price: Price(1),
+    };
+    venue.apply_with(A, 1, Reason::RateLimit, replace, Some(fields(10)));
+    assert_eq!(consumed(&venue), 10);
+    let rejected = format!("J 10 {} 'order 10'", reject_code(Reason::RateLimit));
+    assert_eq!(venue.ouch(A), [rejected]);
+    assert_eq!(venue.states().answered(SessionId(A)), 5);
+    // A rejected order has used up its number.
+    let order = Action::Enter(enter(12, Side::Buy, 10, 100));
+    venue.apply_with(A, 1, Reason::NotPermitted, order, Some(fields(12)));
+    assert_eq!(consumed(&venue), 12);
+}
+
+#[test]
+fn causes_are_told_in_the_words_of_the_protocol() {
+    let mut venue = venue();
+    for (id, reason) in [(1, Reason::OffTick), (2, Reason::InvalidDisplay), (3, Reason::Closed)] {
+        let order = Action::Enter(enter(id, Side::Buy, 10, 100));
+        venue.apply_with(A, 1, reason, order, Some(fields(id)));
+        assert_eq!(venue.ouch(A), [format!("J {id} {} 'order {id}'", reject_code(reason))]);
+    }
+    venue.order(B, 1, Side::Sell, 10, 100);
+    let post_only =
+        ringside::command::Enter { post_only: PostOnly::Reject, ..enter(4, Side::Buy, 10, 100) };
+    venue.apply(A, 1, Action::Enter(post_only));
+    assert_eq!(venue.ouch(A), ["A 4 B 10 AAPL 10000 #13 D 'order 4'", "C 4 10 G"]);
+    let market =
+        ringside::command::Enter { order_type: OrderType::Market, ..enter(5, Side::Buy, 20, 0) };
+    venue.apply(A, 1, Action::Enter(market));
+    let told = venue.ouch(A);
+    assert_eq!(told[0], "A 5 B 20 AAPL 2000000000 #14 L 'order 5'");
+    assert_eq!(told[2], "C 5 10 I");
+}
+
+#[test]
+fn a_self_trade_is_told_as_such() {
+    let mut venue = venue();
+    venue.order(A, 1, Side::Sell, 10, 100);
+    venue.ouch(A);
+    venue.market();
+    let own = ringside::command::Enter {
+        self_trade: SelfTrade::CancelOldest,
+        ..enter(2, Side::Buy, 5, 100)
+    };
+    venue.apply(A, 1, Action::Enter(own));
+    let told = venue.ouch(A);
+    assert_eq!(told[1], "D 1 10 Q prevented 10 at 10000 A O");
+    assert_eq!(venue.market(), ["D #9", "A #10 B 5 AAPL 10000"]);
+}
+
+#[test]
+fn marking_changes_and_mass_cancels_are_told() {
+    let mut venue = venue();
+    venue.order(A, 1, Side::Sell, 10, 100);
+    venue.order(A, 2, Side::Buy, 10, 90);
+    venue.ouch(A);
+    venue.market();
+    let modify = |quantity| Action::Modify {
+        id: OrderId(1),
+        side: Some(Side::Short),
+        quantity: Some(Quantity(quantity)),
+    };
+    venue.apply(A, 1, modify(10));
+    assert_eq!((venue.ouch(A), venue.market()), (vec!["M 1 T 10".to_string()], vec![]));
+    venue.apply(A, 1, modify(7));
+    assert_eq!(venue.ouch(A), ["M 1 T 7"]);
+    assert_eq!(venue.market(), ["X #9 3"]);
+    let all = MassCancel {
+        id: OrderId(3),
+        session: Some(SessionId(A)),
+        firm: Some(FirmId(1)),
+        ..MassCancel::default()
+    };
+    venue.apply(A, 0, Action::MassCancel(all));
+    assert_eq!(venue.ouch(A), ["X 3 ALFA ", "C 2 10 U", "C 1 7 U"]);
+    assert_eq!(venue.market(), ["D #10", "D #9"]);
+    assert_eq!(venue.states().consumed(SessionId(A)), 3);
+    // The venue cancels for a session that is gone: nobody asked, so nobody is answered.
+    venue.order(A, 4, Side::Buy, 10, 90);
+    venue.ouch(A);
+    let gone = MassCancel { session: Some(SessionId(A)), ..MassCancel::default() };
+    venue.apply_with(A, 0, Reason::Disconnect, Action::MassCancel(gone), None);
+    assert_eq!(venue.ouch(A), ["C 4 10 U"]);
+}
+
+#[test]
+fn order_entry_is_switched_and_accounts_are_queried() {
+    let mut venue = venue();
+    let set = |id, enabled| Action::SetOrderEntry { id: OrderId(id), enabled };
+    venue.apply(A, 0, set(1, false));
+    assert!(venue.states().is_disabled(SessionId(A)));
+    venue.apply(A, 0, set(2, true));
+    assert!(!venue.states().is_disabled(SessionId(A)));
+    venue.apply(A, 0, Action::AccountQuery { next: OrderId(3) });
+    assert_eq!(venue.ouch(A), ["G 1", "K 2", "Q 3"]);
+    assert_eq!(venue.states().consumed(SessionId(A)), 2);
+}
+
+#[test]
+fn drop_copies_say_whose_message_it_was() {
+    let mut venue = venue();
+    venue.order(A, 1, Side::Sell, 100, 100);
+    venue.order(B, 1, Side::Buy, 100, 100);
+    let copy = |session: &str, message: &String| format!("{session:6}{message}");
+    let (a, b) = (venue.ouch(A), venue.ouch(B));
+    let of_a: Vec<String> = a.iter().map(|message| copy("SESSA", message)).collect();
+    assert_eq!(venue.drop_copy(3), of_a);
+    let order =
+        [copy("SESSA", &a[0]), copy("SESSB", &b[0]), copy("SESSA", &a[1]), copy("SESSB", &b[1])];
+    assert_eq!(venue.drop_copy(4), order);
+}
+
+#[test]
+fn a_trade_is_taken_back_once_for_the_world_and_once_for_each_side() {
+    let mut venue = venue();
+    let side = |session, id| TradeSide {
+        id: OrderId(id),
+        session: SessionId(session),
+        text: fields(id).text,
+        zero: [0; 6],
+    };
+    let trade = BreakTrade { match_number: MatchNumber(77), sides: [side(A, 5), side(B, 6)] };
+    venue.apply(0, 1, Action::BreakTrade(trade));
+    assert_eq!(venue.ouch(A), ["B 5 m77 S 'order 5'"]);
+    assert_eq!(venue.ouch(B), ["B 6 m77 S 'order 6'"]);
+    assert_eq!(venue.market(), ["B m77"]);
+}
+
+#[test]
+fn a_day_ends_after_the_orders_that_expire_with_it() {
+    let mut venue = venue();
+    venue.order(A, 1, Side::Sell, 100, 100);
+    venue.ouch(A);
+    venue.market();
+    venue.apply(0, 0, Action::TradingDay(DayEvent::End));
+    assert_eq!(venue.ouch(A), ["C 1 100 T", "S E"]);
+    assert_eq!(venue.ouch(B), ["S E"]);
+    assert_eq!(venue.market(), ["D #9", "S M", "S E", "S C"]);
+    assert!(venue.states().day_ended());
+}
+
+#[test]
+fn attributed_orders_show_their_firm_also_when_replaced() {
+    let mut venue = venue();
+    let attributed = ringside::command::Enter {
+        attributed: true,
+        capacity: Capacity::Principal,
+        firm: FirmId(1),
+        ..enter(1, Side::Buy, 10, 100)
+    };
+    let shown = ClientFields { display: b'A', capacity: b'P', ..fields(1) };
+    venue.apply_with(A, 1, Reason::None, Action::Enter(attributed), Some(shown));
+    assert_eq!(venue.market(), ["F #9 B 10 AAPL 10000 ALFA"]);
+    venue.order(B, 1, Side::Sell, 4, 101);
+    venue.market();
+    venue.replace(A, 1, 2, 10, 101);
+    assert_eq!(venue.market().last().unwrap(), "F #11 B 6 AAPL 10100 ALFA");
+    let replaced = venue.take(StreamId(A)).into_iter().find(|m| m[1] == b'U').unwrap();
+    // Display and capacity are those of the order, whatever the replace says.
+    assert_eq!((replaced[1 + 39], replaced[1 + 48]), (b'A', b'P'));
+}
+
+#[test]
+fn a_symbol_that_is_not_on_the_wire_is_not_in_market_data() {
+    let mut venue = venue();
+    venue.symbol(2, "NAMETOOLONG", "0.01");
+    let order = Action::Enter(enter(1, Side::Buy, 10, 100));
+    venue.apply_with(A, 2, Reason::None, order, None);
+    assert!(venue.market().is_empty());
+    let command = Command {
+        session: SessionId(A),
+        symbol: SymbolId(2),
+        verdict: Reason::None,
+        action: Action::Cancel { id: OrderId(1) },
+    };
+    venue.command(command, None);
+    assert!(venue.market().is_empty());
+}
