@@ -87,8 +87,18 @@ impl Venue {
         shape: Shape,
         told: &mut U,
     ) -> Result<Venue, ReplayError> {
-        let began = Instant::now();
         let lock = Lock::take(&options.dir)?;
+        Self::open_locked(lock, options, shape, told)
+    }
+
+    /// The same for whoever has taken the folder before, because more than the journal is kept there.
+    pub fn open_locked<U: Recover>(
+        lock: Lock,
+        options: Options,
+        shape: Shape,
+        told: &mut U,
+    ) -> Result<Venue, ReplayError> {
+        let began = Instant::now();
         let (durability, dir, identity) =
             (options.durability, options.dir.clone(), options.identity);
         let mut restart = Restart::default();

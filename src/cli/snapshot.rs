@@ -31,6 +31,11 @@ pub fn run(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
 /// Takes a snapshot of a journal, whether a venue is writing it or not.
 fn take(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
     let dir = journal_dir(config)?.to_path_buf();
+    if args.retire_segments && crate::streams::are_in(&dir) {
+        let what = "this venue's streams are made again from the journal if they are lost; only the venue itself, \
+                    with snapshots.retire_segments, knows how much of it they no longer need";
+        return Err(CliError::Config(what.into()));
+    }
     let identity = venue::identity(config.matching_hash());
     let say = |what: String| eprintln!("ringside: {what}");
     let began = Instant::now();

@@ -23,18 +23,19 @@ use crate::frame::HashProbe;
 use crate::gateway::accounts::{Accounts, AccountsError, Rules};
 use crate::gateway::queue::{self, Consumer};
 use crate::gateway::server::{Limits, Options as GatewayOptions, Server, ServerError};
-use crate::journal::JournalError;
+use crate::journal::{self, Identity, JournalError, Lock, Reader};
 use crate::pipeline::plan::allowed_cores;
 use crate::pipeline::{Control, Layout, Progress, StageName, Task};
 use crate::replay::ReplayError;
 use crate::snapshotter::{SnapshotThread, SyncStreams};
-use crate::streams::{self, Encoder, Reader, SessionStates, Store, StoreError, StreamId};
-use crate::venue::{Restart, Venue};
+use crate::streams::{self, Encoder, SessionStates, Store, StoreError, StreamId};
+use crate::venue::{self, Restart, Venue};
 use past::Past;
 use setup::{Setup, session_name};
 use source::NetworkSource;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -99,12 +100,16 @@ impl Network {
     ) -> Result<Network, ServeError> {
         let layout = config.network_layout(&allowed_cores())?;
         let dir = &config.journal.dir;
-        std::fs::create_dir_all(dir).map_err(at(format!("cannot make {}", dir.display())))?;
+        // The streams lie beside the journal: nobody else may write there, and a journal that is not this
+        // venue's keeps its streams.
+        let lock = Lock::take(dir)?;
+        refuse_mismatch(dir, venue::identity(config.matching_hash()))?;
         let states = SessionStates::new(config.gateway.sessions_max);
         let store = Store::open(&store_options(config))?;
         let encoder = Encoder::new(store, states.clone());
         let mut past = Past { encoder, directory: Default::default() };
-        let mut venue = Venue::open(config.journal_options(dir)?, config.shape(), &mut past)?;
+        let options = config.journal_options(dir)?;
+        let mut venue = Venue::open_locked(lock, options, config.shape(), &mut past)?;
         states.begin();
         let Past { encoder, mut directory } = past;
         let Setup { commands, day_began, notes } =
@@ -211,6 +216,15 @@ fn at(what: String) -> impl FnOnce(io::Error) -> ServeError {
     move |source| ServeError::Io { what, source }
 }
 
+/// An error if the journal in a folder is another venue's or another version's.
+fn refuse_mismatch(dir: &Path, identity: Identity) -> Result<(), JournalError> {
+    match journal::exists(dir)?.then(|| Reader::open(dir, identity)) {
+        Some(Err(error @ JournalError::Mismatch { .. })) => Err(error),
+        // Whatever else is wrong with it is for the recovery to say.
+        _ => Ok(()),
+    }
+}
+
 fn monotonic_ns(began: Instant) -> u64 {
     began.elapsed().as_nanos() as u64
 }
@@ -222,7 +236,7 @@ fn now() -> Nanos {
 }
 
 fn store_options(config: &Config) -> streams::Options {
-    let identity = crate::venue::identity(config.matching_hash());
+    let identity = venue::identity(config.matching_hash());
     let identity = [identity.semantics.into(), identity.config_hash];
     let streams_max = config.gateway.sessions_max as u32;
     streams::Options { streams_max, ..streams::Options::new(&config.journal.dir, identity) }
@@ -288,7 +302,7 @@ fn mold_session(session: &str) -> [u8; 10] {
 fn sender(
     config: &Config,
     session: &str,
-    reader: Reader,
+    reader: streams::Reader,
     say: impl FnMut(String) + Send + 'static,
 ) -> Result<Sender, ServeError> {
     let feed = &config.feed;
@@ -308,7 +322,7 @@ fn sender(
 fn service(
     config: &Config,
     session: &str,
-    reader: &Reader,
+    reader: &streams::Reader,
     accounts: Accounts,
     addresses: &mut Vec<(&'static str, String)>,
     say: impl FnMut(String) + Send + 'static,

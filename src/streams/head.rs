@@ -18,6 +18,11 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 const PAGE_BYTES: u64 = 4096;
 const NAME: &str = "streams-head";
+
+/// Whether there is a head in a folder.
+pub fn exists(dir: &Path) -> bool {
+    dir.join(NAME).exists()
+}
 const MAGIC: u64 = u64::from_le_bytes(*b"RSTREAMS");
 const VERSION: u64 = 1;
 

@@ -39,6 +39,11 @@ impl StreamId {
     pub const OPERATOR: StreamId = StreamId(u32::MAX);
 }
 
+/// Whether a folder has stored streams.
+pub fn are_in(dir: &std::path::Path) -> bool {
+    head::exists(dir)
+}
+
 /// What takes the messages of all streams in their order.
 pub trait StreamSink {
     /// Takes the next message of a stream: its u16 length and as many bytes.

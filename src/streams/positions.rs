@@ -215,7 +215,8 @@ impl Slots {
     /// The slot of a stream that a message is for.
     #[inline]
     pub fn expect(self, stream: StreamId) -> usize {
-        self.slot(stream).expect("a stream is defined only if there is room for it")
+        self.slot(stream)
+            .expect("there is room for every session that was defined: raise gateway.sessions_max")
     }
 }
 
