@@ -1,10 +1,12 @@
 //! The command line. Data goes to standard output, everything else to standard error.
 
 pub mod bench;
+mod client;
 mod exec;
 mod explain;
 mod journal;
 mod load;
+mod market_data;
 mod password;
 mod replay;
 mod report;
@@ -73,6 +75,8 @@ enum Command {
     Password(password::PasswordArgs),
     /// Measure the whole pipeline with a load generator in the process.
     Bench(Box<bench::BenchArgs>),
+    /// Trade on a venue from a terminal, or from a pipe.
+    Client(client::ClientArgs),
     /// Send a load to a venue over the network, check every answer, measure.
     Load(Box<load::LoadArgs>),
     /// Rebuild the venue from a journal, compare every hash probe, print state and output hash.
@@ -200,6 +204,7 @@ fn run(mut cli: Cli) -> Result<(), CliError> {
         Command::Password(args) => password::run(&args),
         Command::Serve(args) => serve::run(&args, config(Config::for_serve())?),
         Command::Bench(args) => bench::run(&args, &config(Config::for_bench())?),
+        Command::Client(args) => client::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Replay(args) => replay::run(&args, &config(Config::default())?),
         Command::Journal(command) => journal::run(&command, &config(Config::default())?),

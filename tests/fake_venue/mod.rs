@@ -217,6 +217,14 @@ impl Connection {
                     answers.push(message(b'U', &[&old, &id, &terms]));
                 }
             }
+            Request::Modify(modify, _) => {
+                let (id, shares) = (modify.user_ref_num.get(), modify.quantity.get());
+                if user.open.get(&id).is_some_and(|open| shares < *open) {
+                    user.open.insert(id, shares);
+                    let [id, shares] = [id, shares].map(u32::to_be_bytes);
+                    answers.push(message(b'M', &[&id, &[modify.side], &shares]));
+                }
+            }
             Request::Query(..) => {
                 answers.push(message(b'Q', &[&(user.consumed + 1).to_be_bytes()]));
             }

@@ -69,7 +69,6 @@ pub struct Lane {
     down_ns: Option<u64>,
     /// Whether it is known where its ids begin.
     is_begun: bool,
-    /// How many ids its requests use up.
     ids: u32,
     sent_ns: u64,
     /// New orders whose answers nobody waits for any more.
@@ -133,6 +132,11 @@ impl Lane {
     /// Whether it may send.
     pub fn is_open(&self) -> bool {
         self.link == Link::Open
+    }
+
+    /// How many ids its requests use up.
+    pub fn ids(&self) -> u32 {
+        self.ids
     }
 
     /// Lets out what follows the opening book.

@@ -61,6 +61,8 @@ struct Verdict {
     becomes: State,
     /// Shares accepted.
     quantity: u32,
+    /// The venue's number of the order.
+    reference: u64,
 }
 
 /// The account of one session.
@@ -194,6 +196,7 @@ impl Ledger {
                     asked: State::Entered,
                     becomes: live_or_dead(accepted.order_state, quantity),
                     quantity,
+                    reference: accepted.order_reference_number.get(),
                 };
                 self.order_answered(accepted.user_ref_num.get(), verdict, now_ns, meter);
             }
@@ -205,6 +208,7 @@ impl Ledger {
                     asked: State::Replacing,
                     becomes: live_or_dead(replaced.order_state, quantity),
                     quantity,
+                    reference: replaced.order_reference_number.get(),
                 };
                 self.order_answered(replaced.user_ref_num.get(), verdict, now_ns, meter);
             }
@@ -213,7 +217,8 @@ impl Ledger {
                 *self.counts.reasons.entry(rejected.reason.get()).or_default() += 1;
                 let id = rejected.user_ref_num.get();
                 let asked = if self.is_replacing(id) { State::Replacing } else { State::Entered };
-                let verdict = Verdict { asked, becomes: State::Rejected, quantity: 0 };
+                let verdict =
+                    Verdict { asked, becomes: State::Rejected, quantity: 0, reference: 0 };
                 self.order_answered(id, verdict, now_ns, meter);
             }
             Ok(Response::Executed(executed, _)) => {
@@ -274,7 +279,7 @@ impl Ledger {
     /// The one answer that a new order, or the new one of a replace, gets.
     #[inline]
     fn order_answered(&mut self, wire_id: u32, verdict: Verdict, now_ns: u64, meter: &mut Meter) {
-        let Verdict { asked, becomes, quantity } = verdict;
+        let Verdict { asked, becomes, quantity, reference } = verdict;
         let Some((id, slot)) = self.slot(wire_id, "answers") else { return };
         let before = *slot;
         (slot.state, slot.open) = (becomes, quantity);
@@ -302,6 +307,9 @@ impl Ledger {
         };
         self.answered(kind, id);
         meter.answered(kind, before.intended_ns, now_ns);
+        if becomes == State::Live {
+            meter.rests(reference, before.intended_ns);
+        }
     }
 
     /// The order that a replace has ended.

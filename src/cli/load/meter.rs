@@ -45,7 +45,12 @@ pub struct Meter {
     /// When the last measured answer came.
     pub last_ns: u64,
     spans: [Histogram<u64>; 3],
+    /// Measured orders that rest, with their intended times, as far as there is room.
+    resting: Vec<Arrival>,
 }
+
+/// The venue's number of an order and a time.
+pub type Arrival = (u64, u64);
 
 impl Meter {
     /// A meter that measures nothing yet.
@@ -57,7 +62,13 @@ impl Meter {
             lateness_max_ns: 0,
             last_ns: 0,
             spans: std::array::from_fn(|_| histogram()),
+            resting: vec![],
         }
+    }
+
+    /// Makes room to remember so many resting orders.
+    pub fn remember(&mut self, orders: usize) {
+        self.resting.reserve_exact(orders);
     }
 
     /// A request goes out.
@@ -80,6 +91,14 @@ impl Meter {
         }
     }
 
+    /// An order rests in the book.
+    #[inline]
+    pub fn rests(&mut self, reference: u64, intended_ns: u64) {
+        if intended_ns >= self.from_ns && self.resting.len() < self.resting.capacity() {
+            self.resting.push((reference, intended_ns));
+        }
+    }
+
     /// Takes in what another thread measured.
     pub fn add(&mut self, other: &Meter) {
         self.from_ns = self.from_ns.min(other.from_ns);
@@ -90,6 +109,14 @@ impl Meter {
         for (span, other) in self.spans.iter_mut().zip(&other.spans) {
             span.add(other).expect("they have the same bounds");
         }
+        self.resting.extend_from_slice(&other.resting);
+    }
+
+    /// The measured orders that rest, by the venue's number.
+    pub fn resting(&self) -> Vec<Arrival> {
+        let mut resting = self.resting.clone();
+        resting.sort_unstable();
+        resting
     }
 
     /// The latencies of one kind of request.

@@ -2,12 +2,14 @@
 //!
 //! `plan.rs` is what is sent, `driver.rs` the loop of a thread over its sessions (`lane.rs`, `wire.rs`),
 //! `ledger.rs` holds each answer against what was asked, `meter.rs` measures, `run.rs` puts the threads
-//! together, `report.rs` says what came of it, `echo.rs` measures the network alone.
+//! together, `listener.rs` hears the feed, `report.rs` says what came of it, `echo.rs` measures the
+//! network alone.
 
 mod driver;
 mod echo;
 mod lane;
-mod ledger;
+pub(super) mod ledger;
+mod listener;
 mod meter;
 mod plan;
 mod poller;
@@ -17,14 +19,16 @@ mod wire;
 
 use super::bench::machine::Machine;
 use super::bench::{parse_arrivals, progress};
+use super::market_data::FeedArgs;
 use super::{CliError, stop_on_signals};
 use crate::loadgen::arrivals::{ArrivalKind, Arrivals};
 use crate::loadgen::flow::Workload;
 use clap::Args;
 use driver::Orders;
 use lane::Pace;
+use listener::Listener;
 use plan::{MIXES, Plan, Spec};
-use report::Report;
+use report::{Feed, Report};
 use run::Venue;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -100,6 +104,8 @@ pub struct LoadArgs {
     /// takes.
     #[arg(long, requires = "ping_pong")]
     echo: bool,
+    #[command(flatten)]
+    feed: FeedArgs,
     /// What to say of the venue in the report: its durability, its threads.
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
@@ -127,11 +133,20 @@ pub fn run(args: &LoadArgs) -> Result<(), CliError> {
     let requests = requests(args);
     progress::say(&format!("making {requests} requests"));
     let plan = make_plan(args, sessions, requests)?;
-    let outcome = run::run(plan, &venue, orders, args.threads.into(), &stop)?;
+    let listener = if args.feed.is_given() {
+        let room = room_for(&plan);
+        Some(Listener::join(&args.feed, &venue.users[0], venue.password, room)?)
+    } else {
+        None
+    };
+    let mut outcome = run::run(plan, &venue, orders, args.threads.into(), listener, &stop)?;
     let echo =
         args.echo.then(|| echo::measure(outcome.meter.sent.clamp(1_000, 200_000), args.spin));
     let echo = echo.transpose().map_err(|error| CliError::Failure(format!("echo: {error}")))?;
-    Report { args, addresses: &addresses, sessions, machine, outcome: &outcome, echo }.write()?;
+    let heard = outcome.heard.take();
+    let feed = heard.map(|heard| Feed::of(heard, &outcome.meter.resting()));
+    Report { args, addresses: &addresses, sessions, machine, outcome: &outcome, feed, echo }
+        .write()?;
     match outcome.failures.first() {
         Some(first) => {
             let wrong = outcome.wrong;
@@ -139,6 +154,12 @@ pub fn run(args: &LoadArgs) -> Result<(), CliError> {
         }
         None => Ok(()),
     }
+}
+
+/// How many orders the feed may show: those of the plan and some of others.
+fn room_for(plan: &Plan) -> usize {
+    const OTHERS: usize = 1 << 20;
+    OTHERS + plan.sessions.iter().map(|session| session.ids as usize).sum::<usize>()
 }
 
 /// The addresses of all names, in their order.

@@ -1,7 +1,8 @@
 //! What a load came to, for people, plotters and scripts.
 
 use super::LoadArgs;
-use super::meter::LATE_NS;
+use super::listener::Heard;
+use super::meter::{Arrival, LATE_NS};
 use super::plan::Kind;
 use super::run::Outcome;
 use crate::cli::bench::chart;
@@ -11,6 +12,7 @@ use crate::cli::bench::figures::{
 use crate::cli::bench::machine::Machine;
 use crate::cli::bench::write;
 use crate::cli::{CliError, SCHEMA_VERSION};
+use crate::feed::receiver::Received;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -28,9 +30,31 @@ pub struct Report<'a> {
     pub machine: Machine,
     /// What came of it.
     pub outcome: &'a Outcome,
+    /// What came on the feed.
+    pub feed: Option<Feed>,
     /// The round trips of a bare echo.
     pub echo: Option<Histogram<u64>>,
 }
+
+/// What came on the feed.
+pub struct Feed {
+    latencies: Histogram<u64>,
+    received: Received,
+    lost: u64,
+    compared: Option<usize>,
+}
+
+impl Feed {
+    /// What was heard, held against the measured orders that rest.
+    pub fn of(mut heard: Heard, orders: &[Arrival]) -> Feed {
+        let latencies = heard.latencies(orders);
+        let Heard { received, lost, compared, .. } = heard;
+        Feed { latencies, received, lost, compared }
+    }
+}
+
+/// New orders, cancels, replaces.
+const KINDS: usize = 3;
 
 /// A latency under its name.
 type Latency<'a> = (&'a str, Histogram<u64>);
@@ -49,13 +73,19 @@ impl Report<'_> {
         write(&out.join("report.json"), &json)?;
         let (_, all) = &latencies[0];
         write(&out.join("ack.hgrm"), &distribution(all))?;
+        if let Some(feed) = &self.feed {
+            write(&out.join("feed.hgrm"), &distribution(&feed.latencies))?;
+        }
         if all.is_empty() {
             return Ok(());
         }
         let rate = thousands(self.outcome.rate() as u64);
         let title = format!("{}, {rate}/s, {} sessions", self.args.mix, self.sessions);
-        let curves = latencies.iter().filter(|(_, histogram)| !histogram.is_empty());
-        let curves: Vec<_> = curves.take(4).map(|(name, histogram)| (*name, histogram)).collect();
+        // The kinds of requests differ little; what is beside them is of interest.
+        let (requests, beside) = latencies.split_at(KINDS + 1);
+        let curves =
+            requests[..1].iter().chain(beside).filter(|(_, histogram)| !histogram.is_empty());
+        let curves: Vec<_> = curves.map(|(name, histogram)| (*name, histogram)).collect();
         chart::percentiles(&out.join("ack.svg"), &title, &curves)
     }
 
@@ -67,6 +97,8 @@ impl Report<'_> {
             ("cancel to canceled", meter.of(Kind::Cancel).clone()),
             ("replace to its answer", meter.of(Kind::Replace).clone()),
         ];
+        let feed = self.feed.as_ref().map(|feed| feed.latencies.clone());
+        latencies.extend(feed.map(|feed| ("order to its market data", feed)));
         latencies.extend(self.echo.clone().map(|echo| ("bare TCP echo", echo)));
         latencies
     }
@@ -152,6 +184,26 @@ impl Report<'_> {
             outcome.doubled,
             outcome.reconnects,
         ));
+        if let Some(Feed { received, lost, compared, .. }) = &self.feed {
+            let [a, b] = received.datagrams;
+            line(format_args!(
+                "feed        {} messages in {} and {} datagrams on lines A and B, {} recovered, {lost} lost",
+                thousands(received.messages),
+                thousands(a),
+                thousands(b),
+                thousands(received.recovered),
+            ));
+            let compared = match compared {
+                Some(orders) => {
+                    format!(
+                        "has the venue's {} orders in their priority",
+                        thousands(*orders as u64)
+                    )
+                }
+                None => "was not compared: --glimpse says who has the venue's".to_string(),
+            };
+            line(format_args!("feed book   made from the messages, {compared}"));
+        }
         if outcome.skipped > 0 {
             let skipped = thousands(outcome.skipped);
             line(format_args!("left out    {skipped} requests about orders that were no more"));
@@ -225,6 +277,13 @@ impl Report<'_> {
                 "doubled": outcome.doubled,
                 "reconnects": outcome.reconnects,
             },
+            "feed": self.feed.as_ref().map(|feed| json!({
+                "messages": feed.received.messages,
+                "datagrams": feed.received.datagrams,
+                "recovered": feed.received.recovered,
+                "lost": feed.lost,
+                "orders_compared": feed.compared,
+            })),
             "skipped": outcome.skipped,
             "stopped": outcome.stopped,
             "wrong": outcome.wrong,

@@ -3,6 +3,7 @@
 use super::driver::{Driver, Gate, Orders, Stopped};
 use super::lane::Lane;
 use super::ledger::Counts;
+use super::listener::{Heard, Listener};
 use super::meter::{Clock, Meter};
 use super::plan::Plan;
 use crate::cli::CliError;
@@ -47,6 +48,8 @@ pub struct Outcome {
     pub failures: Vec<String>,
     /// Whether it was stopped before its end.
     pub stopped: bool,
+    /// What came on the feed.
+    pub heard: Option<Heard>,
 }
 
 /// Sends a plan and takes what comes of it.
@@ -55,6 +58,7 @@ pub fn run(
     venue: &Venue,
     orders: Orders,
     threads: usize,
+    listener: Option<Listener>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Outcome, CliError> {
     let symbols: Arc<[[u8; 8]]> = plan.symbols.into();
@@ -75,9 +79,21 @@ pub fn run(
     let clock = Clock::start();
     let drivers = shares.into_iter().map(|lanes| Driver::new(lanes, orders, clock, &gate));
     let failure = |error| CliError::Failure(format!("cannot wait for sockets: {error}"));
-    let drivers: Vec<Driver> = drivers.collect::<Result<_, _>>().map_err(failure)?;
-    let drivers = progress::each_second(sent_and_come(&gate), || on_threads(drivers))?;
-    Ok(Outcome::of(drivers, stop.load(Ordering::Relaxed)))
+    let mut drivers: Vec<Driver> = drivers.collect::<Result<_, _>>().map_err(failure)?;
+    if listener.is_some() {
+        for Driver { lanes, meter, .. } in &mut drivers {
+            meter.remember(lanes.iter().map(|lane| lane.ids() as usize).sum());
+        }
+    }
+    let ended = AtomicBool::new(false);
+    let (drivers, heard) = std::thread::scope(|scope| {
+        let listening =
+            listener.map(|listener| scope.spawn(|| listener.listen(clock, &ended, orders.spin)));
+        let drivers = progress::each_second(sent_and_come(&gate), || on_threads(drivers));
+        ended.store(true, Ordering::Release);
+        (drivers, listening.map(|thread| thread.join().expect("it does not panic")))
+    });
+    Ok(Outcome::of(drivers?, heard.transpose()?, stop.load(Ordering::Relaxed)))
 }
 
 fn on_threads(drivers: Vec<Driver>) -> Result<Vec<Driver>, CliError> {
@@ -110,7 +126,7 @@ fn sent_and_come<'a>(gate: &'a Gate) -> impl FnMut() -> String + Send + 'a {
 }
 
 impl Outcome {
-    fn of(drivers: Vec<Driver>, stopped: bool) -> Outcome {
+    fn of(drivers: Vec<Driver>, heard: Option<Heard>, stopped: bool) -> Outcome {
         let mut outcome = Outcome {
             counts: Counts::default(),
             meter: Meter::new(),
@@ -122,10 +138,15 @@ impl Outcome {
             wrong: 0,
             failures: vec![],
             stopped,
+            heard,
         };
         for driver in drivers {
             outcome.meter.add(&driver.meter);
             driver.lanes.into_iter().for_each(|lane| outcome.add(lane));
+        }
+        if let Some(heard) = &mut outcome.heard {
+            outcome.wrong += heard.wrong.len() as u64;
+            outcome.failures.append(&mut heard.wrong);
         }
         outcome
     }

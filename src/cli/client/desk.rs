@@ -1,0 +1,334 @@
+//! The session behind the screen: what was sent, what the venue says of it, and the books.
+
+use super::ClientArgs;
+use super::orders::{Orders, price};
+use crate::cli::CliError;
+use crate::cli::load::ledger::timestamp;
+use crate::cli::market_data::MarketData;
+use crate::client::session::{Event, Session};
+use crate::client::soup::Broken;
+use crate::feed::book::{Book, Instrument, Level, Side};
+use crate::protocol::Message;
+use crate::protocol::ouch::inbound::AccountQuery;
+use crate::protocol::ouch::{Request, Response, Tags};
+use crate::protocol::soupbintcp::{Login, NOT_AUTHORIZED};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// A session and what it knows.
+pub struct Desk {
+    /// The session's orders.
+    pub orders: Orders,
+    session: Session,
+    addresses: usize,
+    link: Link,
+    /// The first message that is not of the past: answers before it were for somebody who was here before.
+    present: u64,
+    /// The id of the next order; 0 until the venue has said it.
+    next_id: u32,
+    /// What was sent, with the id that it uses up.
+    sent: Vec<(Option<u32>, Vec<u8>)>,
+    unanswered: BTreeSet<u32>,
+    /// Connects that failed since the last login.
+    failures: usize,
+    market_data: Option<MarketData>,
+    book: Book,
+    /// When something came or went.
+    stirred: Instant,
+    leaving: Option<Instant>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Down,
+    Querying,
+    Open,
+    /// Everything is answered, the logout is sent.
+    LoggedOut,
+    Left,
+}
+
+impl Desk {
+    /// Joins the market data if there is any. A session that need not have any goes on without.
+    pub fn open(
+        addresses: Vec<SocketAddr>,
+        args: &ClientArgs,
+        may_lack_feed: bool,
+    ) -> Result<Desk, CliError> {
+        let login = Login {
+            user: args.user.to_ascii_uppercase(),
+            password: args.password.clone(),
+            session: String::new(),
+            number: args.from,
+            heartbeat_timeout_ms: None,
+        };
+        let mut book = Book::default();
+        let mut market_data = None;
+        if args.feed.is_given() {
+            let joined = MarketData::join(&args.feed, &login.user, &login.password, |message| {
+                // The snapshot is of one moment: its orders cannot contradict each other.
+                let _ = book.apply_bytes(message);
+            });
+            match joined {
+                Ok(joined) => market_data = Some(joined),
+                Err(_) if may_lack_feed => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let present = end_of_stream(&addresses, &login)?;
+        Ok(Desk {
+            orders: Orders::default(),
+            addresses: addresses.len(),
+            session: Session::new(addresses, login),
+            link: Link::Down,
+            present,
+            next_id: 0,
+            sent: vec![],
+            unanswered: BTreeSet::new(),
+            failures: 0,
+            market_data,
+            book,
+            stirred: Instant::now(),
+            leaving: None,
+        })
+    }
+
+    /// Takes what has come and says it; rests a moment if that was nothing.
+    pub fn turn(&mut self, say: &mut impl FnMut(&str)) -> Result<(), CliError> {
+        const MOMENT: Duration = Duration::from_millis(2);
+        let now = Instant::now();
+        self.session.write(now);
+        let mut stirred = self.session.read(now);
+        stirred |= self.take_events(now, say)?;
+        if let Some(data) = &mut self.market_data {
+            let book = &mut self.book;
+            stirred |= data.step(|message| {
+                if let Err(error) = book.apply_bytes(message) {
+                    say(&format!("market data: {error}"));
+                }
+            })?;
+        }
+        if self.leaving.is_some_and(|at| now > at) {
+            self.link = Link::Left;
+        }
+        if stirred {
+            self.stirred = now;
+        } else {
+            std::thread::sleep(MOMENT);
+        }
+        Ok(())
+    }
+
+    /// Whether orders can be sent.
+    pub fn is_open(&self) -> bool {
+        self.link == Link::Open && self.session.has_room()
+    }
+
+    /// Whether everything sent seems to be answered: nothing has come for a while, and no order waits, unless
+    /// for so long that it will get no answer.
+    pub fn is_quiet(&self) -> bool {
+        const QUIET: Duration = Duration::from_millis(30);
+        const UNANSWERED: Duration = Duration::from_secs(1);
+        let quiet = if self.unanswered.is_empty() { QUIET } else { UNANSWERED };
+        self.stirred.elapsed() > quiet
+    }
+
+    /// Whether it has logged out.
+    pub fn has_left(&self) -> bool {
+        self.link == Link::Left
+    }
+
+    /// Logs out when everything is answered, or after a while.
+    pub fn leave(&mut self) {
+        const PATIENCE: Duration = Duration::from_secs(2);
+        if self.leaving.is_none() {
+            self.leaving = Some(Instant::now() + PATIENCE);
+            if self.link == Link::Open {
+                self.query();
+            } else {
+                self.link = Link::Left;
+            }
+        }
+    }
+
+    /// The id for the next order.
+    pub fn take_id(&mut self) -> u32 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    /// Sends a request, which uses up an id or none.
+    pub fn send(&mut self, request: &Request, id: Option<u32>) {
+        let mut bytes = [0; 256];
+        let length = request.write(&mut bytes);
+        self.unanswered.extend(id);
+        self.session.send(&bytes[..length]);
+        self.sent.push((id, bytes[..length].to_vec()));
+        self.stirred = Instant::now();
+    }
+
+    /// The best prices of an instrument, in words.
+    pub fn book_of(&self, symbol: &str) -> String {
+        if self.market_data.is_none() {
+            return "there is no market data: see --dev-feed and --feed-a".into();
+        }
+        match self.book.instruments().find(|(_, instrument)| instrument.stock() == symbol) {
+            Some((_, instrument)) => ladder(instrument),
+            None => format!("there is no {symbol}"),
+        }
+    }
+
+    fn take_events(&mut self, now: Instant, say: &mut impl FnMut(&str)) -> Result<bool, CliError> {
+        let mut any = false;
+        while let Some(event) = self.session.next_event(now) {
+            any = true;
+            match event {
+                Event::Connected => {}
+                Event::Text(text) => say(&String::from_utf8_lossy(text)),
+                Event::LoggedIn { .. } => {
+                    self.failures = 0;
+                    self.link = Link::Querying;
+                    self.query();
+                }
+                Event::Message { number, bytes } => match Response::parse(bytes) {
+                    Ok(Response::Query(..)) if number < Some(self.present) => {}
+                    Ok(Response::Query(query, _)) => {
+                        let next = query.next_user_ref_num.get();
+                        self.queried(next, now, say);
+                    }
+                    Ok(response) => {
+                        if let Some(id) = answered(&response) {
+                            self.unanswered.remove(&id);
+                        }
+                        let time = time_of_day(timestamp(bytes).unwrap_or_default());
+                        say(&format!("{time} {}", self.orders.take(&response)));
+                    }
+                    Err(malformed) => say(&format!("the venue sent {malformed}")),
+                },
+                Event::Down(broken) => {
+                    self.went_down(broken, say)?;
+                    break;
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    fn query(&mut self) {
+        let query = AccountQuery { message_type: AccountQuery::TYPE };
+        let mut bytes = [0; 8];
+        let length = Request::Query(&query, Tags::NONE).write(&mut bytes);
+        self.session.send(&bytes[..length]);
+    }
+
+    fn queried(&mut self, next: u32, now: Instant, say: &mut impl FnMut(&str)) {
+        if self.leaving.is_some() {
+            self.session.log_out(now);
+            self.link = Link::LoggedOut;
+            return;
+        }
+        let address = self.session.address();
+        if self.next_id == 0 {
+            say(&format!("logged in at {address}; the next order is #{next}"));
+        } else {
+            let arrived = |(id, _): &(Option<u32>, _)| id.is_some_and(|id| id < next);
+            let from = self.sent.iter().rposition(arrived).map_or(0, |at| at + 1);
+            self.sent[from..].iter().for_each(|(_, bytes)| self.session.send(bytes));
+            let again = self.sent.len() - from;
+            say(&format!("logged in again at {address}; {again} requests are sent again"));
+        }
+        self.next_id = self.next_id.max(next);
+        self.link = Link::Open;
+    }
+
+    fn went_down(&mut self, broken: Broken, say: &mut impl FnMut(&str)) -> Result<(), CliError> {
+        if self.link == Link::LoggedOut {
+            self.link = Link::Left;
+            return Ok(());
+        }
+        self.failures += 1;
+        let never = self.session.logins == 0 && self.failures >= self.addresses;
+        if never || matches!(broken, Broken::Refused(NOT_AUTHORIZED)) {
+            let address = self.session.address();
+            return Err(CliError::Failure(format!("{address}: {broken}")));
+        }
+        if matches!(broken, Broken::Ended) {
+            say("the session has ended");
+            self.link = Link::Left;
+        } else if self.link != Link::Down {
+            say(&format!("the connection is lost: {broken}. Trying again"));
+            self.link = Link::Down;
+        }
+        Ok(())
+    }
+}
+
+/// The number of the message that comes next in a session's stream.
+fn end_of_stream(addresses: &[SocketAddr], login: &Login) -> Result<u64, CliError> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let began = Instant::now();
+    let mut session = Session::new(addresses.to_vec(), Login { number: 0, ..login.clone() });
+    let mut failures = 0;
+    loop {
+        let now = Instant::now();
+        session.write(now);
+        session.read(now);
+        let problem = match session.next_event(now) {
+            // Whoever asks for message 0 is given the latest one; without any, the first one to come.
+            Some(Event::LoggedIn { number }) => return Ok(number + u64::from(number > 1)),
+            Some(Event::Down(broken)) => {
+                failures += 1;
+                let last = matches!(broken, Broken::Refused(NOT_AUTHORIZED));
+                (last || failures >= addresses.len()).then(|| broken.to_string())
+            }
+            _ => (began.elapsed() > PATIENCE).then(|| "no answer to the login".to_string()),
+        };
+        if let Some(problem) = problem {
+            return Err(CliError::Failure(format!("{}: {problem}", session.address())));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The order whose one answer this is.
+fn answered(response: &Response) -> Option<u32> {
+    match response {
+        Response::Accepted(accepted, _) => Some(accepted.user_ref_num.get()),
+        Response::Replaced(replaced, _) => Some(replaced.user_ref_num.get()),
+        Response::Rejected(rejected, _) => Some(rejected.user_ref_num.get()),
+        _ => None,
+    }
+}
+
+fn ladder(instrument: &Instrument) -> String {
+    const LEVELS: usize = 5;
+    let traded = instrument.traded();
+    let mut text = format!("{:<8}", instrument.stock());
+    if traded.trades > 0 {
+        let last = price(traded.last_price.into());
+        text += &format!(" last {last}, {} shares in {} trades", traded.volume, traded.trades);
+    }
+    let cell = |level: Option<Level>| match level {
+        Some(level) => (level.shares.to_string(), price(level.price.into())),
+        None => Default::default(),
+    };
+    let mut bids = instrument.levels(Side::Buy).take(LEVELS);
+    let mut offers = instrument.levels(Side::Sell).take(LEVELS);
+    loop {
+        let (bid, offer) = (bids.next(), offers.next());
+        if bid.is_none() && offer.is_none() {
+            return text;
+        }
+        let ((bid_shares, bid), (offer_shares, offer)) = (cell(bid), cell(offer));
+        text += &format!("\n{bid_shares:>10} {bid:>12} | {offer:<12} {offer_shares}");
+    }
+}
+
+/// A time of day in UTC.
+fn time_of_day(ns_since_midnight: u64) -> String {
+    let us = ns_since_midnight / 1_000;
+    let (seconds, us) = (us / 1_000_000, us % 1_000_000);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{hours:02}:{minutes:02}:{seconds:02}.{us:06}")
+}

@@ -1,0 +1,111 @@
+//! `ringside client`: a session in a terminal. Lines in, reports out; also from a pipe.
+//!
+//! `input.rs` reads what is typed, `orders.rs` says what the venue answers, `screen.rs` is the terminal or the
+//! pipe, `desk.rs` the session and the market data behind it.
+
+mod desk;
+mod input;
+mod orders;
+mod screen;
+
+use super::load::{DEV_ADDRESS, DEV_PASSWORD, resolve};
+use super::market_data::FeedArgs;
+use super::{CliError, stop_on_signals};
+use crate::protocol::ouch::inbound::{EnterOrder, ModifyOrder, ReplaceOrder};
+use crate::protocol::ouch::{Request, Tags};
+use clap::Args;
+use desk::Desk;
+use input::{HELP, Line};
+use screen::{Screen, Typed};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Arguments of `client`.
+#[derive(Args, Clone, Debug)]
+pub struct ClientArgs {
+    /// OUCH port of the venue; several are tried in turn.
+    #[arg(long = "address", value_name = "HOST:PORT", value_delimiter = ',',
+          default_value = DEV_ADDRESS)]
+    addresses: Vec<String>,
+    /// Who logs in.
+    #[arg(long, value_name = "NAME", default_value = "DEMO01")]
+    user: String,
+    /// The user's password.
+    #[arg(long, value_name = "TEXT", default_value = DEV_PASSWORD)]
+    password: String,
+    /// The first message to show: 1 tells all of the day, 0 begins with the latest one.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    from: u64,
+    #[command(flatten)]
+    feed: FeedArgs,
+}
+
+/// Runs `client`.
+pub fn run(args: &ClientArgs) -> Result<(), CliError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signals(&stop)?;
+    let mut args = args.clone();
+    // Who tries the venue on this machine need not know its addresses.
+    let is_dev = args.addresses == [DEV_ADDRESS] && !args.feed.is_given();
+    if is_dev {
+        args.feed = FeedArgs::of_dev();
+    }
+    let addresses = resolve(&args.addresses)?;
+    let failure = |error| CliError::Failure(format!("cannot read the terminal: {error}"));
+    let mut screen = Screen::open().map_err(failure)?;
+    let mut desk = Desk::open(addresses, &args, is_dev)?;
+    while !desk.has_left() {
+        desk.turn(&mut |text| screen.print(text))?;
+        // What is piped in goes line by line, each when the one before is answered.
+        let may_type = desk.is_open() && (screen.is_terminal() || desk.is_quiet());
+        if stop.load(Ordering::Relaxed) {
+            desk.leave();
+        } else if may_type {
+            type_in(&mut screen, &mut desk);
+        }
+    }
+    Ok(())
+}
+
+fn type_in(screen: &mut Screen, desk: &mut Desk) {
+    let line = match screen.typed() {
+        Typed::Line(line) => line,
+        Typed::Nothing => return,
+        Typed::End => return desk.leave(),
+    };
+    if !screen.is_terminal() && !line.trim().is_empty() {
+        screen.print(&format!("> {line}"));
+    }
+    match Line::parse(&line) {
+        Ok(line) => act(line, screen, desk),
+        Err(what) => screen.print(&what),
+    }
+}
+
+fn act(line: Line, screen: &mut Screen, desk: &mut Desk) {
+    match line {
+        Line::Enter(order, tags) => {
+            let id = desk.take_id();
+            let order = EnterOrder { user_ref_num: id.into(), ..order };
+            let tags = Tags::new(&tags).expect("they were made here");
+            desk.send(&Request::Enter(&order, tags), Some(id));
+        }
+        Line::Replace(replace) => {
+            let id = desk.take_id();
+            let replace = ReplaceOrder { user_ref_num: id.into(), ..replace };
+            desk.send(&Request::Replace(&replace, Tags::NONE), Some(id));
+        }
+        Line::Cancel(cancel) => desk.send(&Request::Cancel(&cancel, Tags::NONE), None),
+        Line::Modify(modify) => {
+            let same = desk.orders.side_of(modify.user_ref_num.get()).unwrap_or(b'B');
+            let side = if modify.side == 0 { same } else { modify.side };
+            let modify = ModifyOrder { side, ..modify };
+            desk.send(&Request::Modify(&modify, Tags::NONE), None);
+        }
+        Line::Orders => screen.print(&desk.orders.table()),
+        Line::Book(symbol) => screen.print(&desk.book_of(&symbol)),
+        Line::Help => screen.print(HELP),
+        Line::Quit => desk.leave(),
+        Line::Nothing => {}
+    }
+}
