@@ -79,12 +79,7 @@ impl Venue {
         for n in 0..self.seqno.0 / 3 {
             positions.append(StreamId((n * n % 7) as u32), &[0, 2, b'S', n as u8]);
         }
-        let row = |session: u32| SessionRow {
-            session,
-            consumed: session * 1000,
-            disabled: session % 2,
-            zero: 0,
-        };
+        let row = |session: u32| SessionRow { session, consumed: session * 1000 };
         let sessions = (1..self.seqno.0 as u32 % 5).map(row).collect();
         let day = Day { began: Nanos(77), ended: Nanos(0) };
         StreamsImage { positions: positions.image(), sessions, day }

@@ -234,9 +234,7 @@ fn order_entry_is_switched_and_accounts_are_queried() {
     let mut venue = venue();
     let set = |id, enabled| Action::SetOrderEntry { id: OrderId(id), enabled };
     venue.apply(A, 0, set(1, false));
-    assert!(venue.states().is_disabled(SessionId(A)));
     venue.apply(A, 0, set(2, true));
-    assert!(!venue.states().is_disabled(SessionId(A)));
     venue.apply(A, 0, Action::AccountQuery { next: OrderId(3) });
     assert_eq!(venue.ouch(A), ["G 1", "K 2", "Q 3"]);
     assert_eq!(venue.states().consumed(SessionId(A)), 2);

@@ -194,7 +194,7 @@ impl Intake {
             self.sessions.push(Session {
                 handed_over: 0,
                 last_id: self.states.consumed(session),
-                disabled: self.states.is_disabled(session),
+                disabled: self.directory.standing().is_disabled(session),
                 rate: Rate::default(),
             });
         }

@@ -251,9 +251,6 @@ impl<S: StreamSink> Subscriber for Encoder<S> {
                 Some(DayEvent::End) => current.ended = true,
                 None => {}
             },
-            ReportKind::OrderEntrySet => {
-                self.states.set_disabled(report.session, report.other == 0);
-            }
             ReportKind::Replaced => current.consumed = Some(report.id.0),
             ReportKind::Rejected if report.reason.refuses_service() => {
                 current.consumed = Some(report.id.0);

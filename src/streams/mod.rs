@@ -58,7 +58,7 @@ pub trait StreamSink {
 pub struct StreamsImage {
     /// Where each of them stands.
     pub positions: PositionsImage,
-    /// The sessions that have used up an id or disabled their order entry, by number.
+    /// The sessions that have used up an id, by number.
     pub sessions: Vec<SessionRow>,
     /// The trading day.
     pub day: Day,
@@ -72,10 +72,6 @@ pub struct SessionRow {
     pub session: u32,
     /// The highest id that it has used up.
     pub consumed: u32,
-    /// 1 if it has disabled its order entry, else 0.
-    pub disabled: u32,
-    /// Zero.
-    pub zero: u32,
 }
 
 /// The trading day.

@@ -16,7 +16,6 @@ pub struct SessionStates {
 struct State {
     consumed: AtomicU32,
     answered: AtomicU64,
-    disabled: AtomicU32,
 }
 
 impl SessionStates {
@@ -41,11 +40,6 @@ impl SessionStates {
         self.state(session).map_or(0, |state| state.answered.load(Ordering::Acquire))
     }
 
-    /// Whether the session has disabled its order entry.
-    pub fn is_disabled(&self, session: SessionId) -> bool {
-        self.state(session).is_some_and(|state| state.disabled.load(Ordering::Acquire) != 0)
-    }
-
     /// Whether the trading day has ended and every stream has its last message.
     pub fn day_ended(&self) -> bool {
         self.day_ended.load(Ordering::Acquire)
@@ -58,20 +52,15 @@ impl SessionStates {
 
     /// The sessions of which something is known, as data.
     pub fn rows(&self) -> Vec<SessionRow> {
-        let row = |session: u32| {
-            let (id, zero) = (SessionId(session), 0);
-            let (consumed, disabled) = (self.consumed(id), self.is_disabled(id).into());
-            SessionRow { session, consumed, disabled, zero }
-        };
+        let row = |session| SessionRow { session, consumed: self.consumed(SessionId(session)) };
         let rows = (0..self.sessions.len() as u32).map(row);
-        rows.filter(|row| row.consumed != 0 || row.disabled != 0).collect()
+        rows.filter(|row| row.consumed != 0).collect()
     }
 
     /// Sets what is known of sessions.
     pub fn resume(&self, rows: &[SessionRow]) {
-        for &SessionRow { session, consumed, disabled, .. } in rows {
+        for &SessionRow { session, consumed } in rows {
             self.answer(SessionId(session), Some(consumed));
-            self.set_disabled(SessionId(session), disabled != 0);
         }
     }
 
@@ -87,13 +76,6 @@ impl SessionStates {
     /// Begins to count answers: what a replay of the past has answered does not count.
     pub fn begin(&self) {
         self.sessions.iter().for_each(|state| state.answered.store(0, Ordering::Release));
-    }
-
-    /// Says that the session may or may not enter orders from here on.
-    pub fn set_disabled(&self, session: SessionId, disabled: bool) {
-        if let Some(state) = self.state(session) {
-            state.disabled.store(disabled.into(), Ordering::Release);
-        }
     }
 
     fn state(&self, SessionId(session): SessionId) -> Option<&State> {

@@ -106,9 +106,11 @@ fn the_id_of_a_replace_that_came_to_nothing_is_free_again() {
 fn what_a_process_before_has_used_up_stays_used_up() {
     let states = SessionStates::new(16);
     states.answer(session(0), Some(41));
-    states.set_disabled(session(1), true);
     states.begin();
-    let mut venue = Venue::with(Setup { states, ..Setup::default() });
+    let disable = Action::SetOrderEntry { id: OrderId(3), enabled: false };
+    let (symbol, verdict) = (SymbolId::NONE, Reason::None);
+    let past = vec![Command { session: session(1), symbol, verdict, action: disable }];
+    let mut venue = Venue::with(Setup { states, past, ..Setup::default() });
     let mut client = venue.login("USER00", 1);
     assert_eq!(next_id(&mut venue, &mut client), 42);
     client.request(&enter(41));

@@ -39,13 +39,16 @@ pub struct Setup {
     pub queue: usize,
     pub admin: bool,
     pub states: SessionStates,
+    /// Commands of the time before.
+    pub past: Vec<Command>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let limits = Limits { logins_per_second: 1_000_000, ..Limits::default() };
         let states = SessionStates::new(4096);
-        Setup { users: USERS, limits, rules: Rules::default(), queue: 1024, admin: false, states }
+        let (rules, past) = (Rules::default(), vec![]);
+        Setup { users: USERS, limits, rules, queue: 1024, admin: false, states, past }
     }
 }
 
@@ -55,7 +58,7 @@ impl Venue {
     }
 
     pub fn with(setup: Setup) -> Venue {
-        let Setup { users, limits, rules, queue, admin, states } = setup;
+        let Setup { users, limits, rules, queue, admin, states, past } = setup;
         let names: Vec<String> = (0..users).map(user).chain(["DROP00".to_string()]).collect();
         let mut accounts =
             Accounts::with_one_password(names.iter().map(String::as_str), "PASSWORD").unwrap();
@@ -71,7 +74,8 @@ impl Venue {
         };
         let (store, reader) = Store::in_memory();
         let (producer, queue) = queue::bounded(queue);
-        let directory = directory(users);
+        let mut directory = directory(users);
+        past.iter().for_each(|command| directory.observe(command));
         let server =
             Server::open(options, accounts, directory, reader, states.clone(), producer).unwrap();
         Venue { server: Some(server), store, states, queue, now_ns: 5 * SECOND }

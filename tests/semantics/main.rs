@@ -1,0 +1,209 @@
+//! The matching rules as a table: commands in, exact reports out, and the book that is left. Every
+//! row holds for the naive venue and for the engine.
+//!
+//! Reports are written as [`oracle::text::report`] writes them. Order numbers start at `#11`: the
+//! first command of a row has number 11, the next one 12. Before it, symbol 1 is defined: lot 1, no
+//! collar, no reference price.
+
+mod amend_and_cancel;
+mod bounds;
+mod modify;
+mod priority;
+mod requests;
+mod self_trade;
+mod trading_day;
+mod types_and_times;
+#[path = "../oracle"]
+mod oracle {
+    pub mod naive;
+    pub mod text;
+    pub mod venue;
+}
+
+use oracle::naive::Naive;
+use oracle::text;
+use oracle::venue::{Venue, difference, whole_engine};
+use ringside::command::{
+    Action, BreakTrade, Command, DefineSymbol, Enter, MassCancel, Sequenced, TradeSide,
+};
+use ringside::domain::{
+    Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderType, PostOnly, Price,
+    Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId, Tick, TimeInForce,
+};
+use ringside::reason::Reason;
+use ringside::report::Report;
+
+const MAX: u64 = u64::MAX;
+const TOP: i64 = i64::MAX;
+
+/// One command of a row, of session 1 and for symbol 1 unless it says otherwise.
+#[derive(Clone, Copy)]
+struct Do(Command);
+
+/// Runs a row on both venues. `book` lists what rests as `id:open@price`, in priority order, bids
+/// before the bar and offers behind it.
+fn check(row: &[(Do, &[&str])], book: &str) {
+    let mut naive = Naive::default();
+    let mut engine = whole_engine();
+    check_venue("naive venue", &mut naive, row, book);
+    check_venue("engine", &mut engine, row, book);
+    let ids: Vec<_> = (0..20).chain([MAX]).map(|id| (SessionId(1), OrderId(id))).collect();
+    let found = difference(&naive, &engine, &[SymbolId(1), SymbolId(2)], &ids);
+    assert_eq!(found, None, "the naive venue and the engine differ");
+}
+
+fn check_venue(name: &str, venue: &mut dyn Venue, row: &[(Do, &[&str])], book: &str) {
+    let numbered = |number: u64, command: Do| Sequenced {
+        seqno: SeqNo(number),
+        time: Nanos(number),
+        command: command.0,
+    };
+    venue.apply(&[numbered(1, define(1, plain()))]);
+    for (number, &(command, expected)) in (11..).zip(row) {
+        let command = numbered(number, command);
+        let said = venue.apply(&[command]);
+        let lines: Vec<String> = said.iter().map(text::report).collect();
+        assert_eq!(lines, expected, "\nthe {name} at {}", text::command(&command));
+        let lasts = said.iter().filter(|r| r.is_last()).count();
+        assert!(lasts == 1 && said.last().is_some_and(Report::is_last), "last report, {name}");
+    }
+    let side = |buy| {
+        let levels = venue.depth(SymbolId(1), buy).into_iter();
+        let orders = levels.flat_map(|level| venue.orders_at(SymbolId(1), buy, level.price));
+        let orders: Vec<String> =
+            orders.map(|o| format!("{}:{}@{}", o.id, o.open, o.price)).collect();
+        orders.join(" ")
+    };
+    assert_eq!(format!("{} | {}", side(true), side(false)).trim(), book, "the book of the {name}");
+}
+
+fn act(action: Action) -> Do {
+    Do(Command { session: SessionId(1), symbol: SymbolId(1), verdict: Reason::None, action })
+}
+
+fn buy(id: u64, quantity: u64, price: i64) -> Do {
+    enter(id, Side::Buy, quantity, price)
+}
+
+fn sell(id: u64, quantity: u64, price: i64) -> Do {
+    enter(id, Side::Sell, quantity, price)
+}
+
+fn enter(id: u64, side: Side, quantity: u64, price: i64) -> Do {
+    act(Action::Enter(Enter {
+        id: OrderId(id),
+        price: Price(price),
+        quantity: Quantity(quantity),
+        firm: FirmId(0),
+        group: 0,
+        side,
+        order_type: OrderType::Limit,
+        tif: TimeInForce::Day,
+        post_only: PostOnly::Off,
+        self_trade: SelfTrade::None,
+        capacity: Capacity::Other,
+        attributed: false,
+    }))
+}
+
+fn reduce(id: u64, quantity: u64) -> Do {
+    act(Action::Reduce { id: OrderId(id), quantity: Quantity(quantity) })
+}
+
+fn replace(id: u64, new_id: u64, quantity: u64, price: i64) -> Do {
+    act(Action::Replace {
+        id: OrderId(id),
+        new_id: OrderId(new_id),
+        quantity: Quantity(quantity),
+        price: Price(price),
+    })
+}
+
+fn modify(id: u64, side: Option<Side>, quantity: Option<u64>) -> Do {
+    act(Action::Modify { id: OrderId(id), side, quantity: quantity.map(Quantity) })
+}
+
+fn cancel(id: u64) -> Do {
+    act(Action::Cancel { id: OrderId(id) })
+}
+
+fn mass_cancel(filter: MassCancel) -> Do {
+    act(Action::MassCancel(filter))
+}
+
+fn define(symbol: u32, definition: DefineSymbol) -> Do {
+    act(Action::DefineSymbol(definition)).symbol(symbol)
+}
+
+fn plain() -> DefineSymbol {
+    DefineSymbol {
+        name: Name::new("PLAIN").unwrap(),
+        tick: Tick { mantissa: 1, scale: 2 },
+        lot: Quantity(1),
+        collar_bps: 0,
+        reference: Price(0),
+    }
+}
+
+impl Do {
+    fn session(mut self, session: u32) -> Do {
+        self.0.session = SessionId(session);
+        self
+    }
+
+    fn symbol(mut self, symbol: u32) -> Do {
+        self.0.symbol = SymbolId(symbol);
+        self
+    }
+
+    fn verdict(mut self, verdict: Reason) -> Do {
+        self.0.verdict = verdict;
+        self
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Enter)) -> Do {
+        let Action::Enter(enter) = &mut self.0.action else { panic!("not an enter") };
+        change(enter);
+        self
+    }
+
+    fn market(self) -> Do {
+        self.with(|e| e.order_type = OrderType::Market)
+    }
+
+    fn market_to_limit(self) -> Do {
+        self.with(|e| e.order_type = OrderType::MarketToLimit)
+    }
+
+    fn ioc(self) -> Do {
+        self.with(|e| e.tif = TimeInForce::Ioc)
+    }
+
+    fn gtc(self) -> Do {
+        self.with(|e| e.tif = TimeInForce::Gtc)
+    }
+
+    fn fok(self) -> Do {
+        self.with(|e| e.tif = TimeInForce::Fok)
+    }
+
+    fn post_only(self) -> Do {
+        self.with(|e| e.post_only = PostOnly::Reject)
+    }
+
+    fn slide(self) -> Do {
+        self.with(|e| e.post_only = PostOnly::Slide)
+    }
+
+    fn firm(self, firm: u16) -> Do {
+        self.with(|e| e.firm = FirmId(firm))
+    }
+
+    fn group(self, group: u16) -> Do {
+        self.with(|e| e.group = group)
+    }
+
+    fn mode(self, mode: SelfTrade) -> Do {
+        self.with(|e| e.self_trade = mode)
+    }
+}
