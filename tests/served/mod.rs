@@ -1,0 +1,218 @@
+//! A venue as its users meet it: the program `ringside serve` in a folder of its own, and who connects to it.
+
+#![allow(dead_code, reason = "each test file uses another part")]
+
+pub mod checks;
+pub mod client;
+pub mod journal;
+pub mod life;
+pub mod listener;
+pub mod orders;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Nothing in these tests takes so long by itself.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where a venue lives: a folder, and an address of this machine that is its alone. So it has the same ports at
+/// every start, and nobody takes one of them while it is down.
+pub struct Place {
+    dir: TempDir,
+    host: Ipv4Addr,
+    settings: BTreeMap<String, String>,
+}
+
+impl Place {
+    /// A place where nothing has been yet.
+    pub fn new() -> Place {
+        let dir = tempfile::tempdir().unwrap();
+        let mut place = Place { dir, host: free_host(), settings: BTreeMap::new() };
+        for (key, port) in [
+            ("GATEWAY__LISTEN", ORDERS),
+            ("GATEWAY__ADMIN", OPERATOR),
+            ("FEED__REREQUEST", REREQUEST),
+            ("FEED__GLIMPSE", GLIMPSE),
+        ] {
+            let address = place.at(port).to_string();
+            place.set(key, &address);
+        }
+        // A process that is killed loses nothing of what is synced to a temporary folder on anything.
+        place.set("JOURNAL__ANY_FILESYSTEM", "true");
+        place.set("PIPELINE__IDLE", "backoff");
+        place
+    }
+
+    /// Sets a value of the config, as the environment names it.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.insert(format!("RINGSIDE__{key}"), value.into());
+    }
+
+    /// The folder of the journal.
+    pub fn journal(&self) -> PathBuf {
+        self.dir.path().join("journal")
+    }
+
+    /// A file beside it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// An address of the venue.
+    pub fn at(&self, port: u16) -> SocketAddr {
+        SocketAddr::from((self.host, port))
+    }
+
+    /// The program with its config.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringside"));
+        command.args(words).arg("--journal").arg(self.journal()).envs(&self.settings);
+        command
+    }
+
+    /// What the program says and how it ends.
+    pub fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    /// A venue that is ready.
+    pub fn start(&self) -> Venue {
+        let venue = Venue::spawn(self);
+        assert!(venue.becomes_ready(), "it ended: {}", venue.said());
+        venue
+    }
+
+    /// The files of the streams with their bytes.
+    pub fn streams(&self) -> BTreeMap<String, Vec<u8>> {
+        let files = std::fs::read_dir(self.journal()).unwrap().map(|entry| entry.unwrap().path());
+        let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_string();
+        let streams = files.filter(|path| name(path).starts_with("streams-"));
+        streams.map(|path| (name(&path), std::fs::read(&path).unwrap())).collect()
+    }
+
+    /// The files of the streams are gone, or all but the one that says what they are.
+    pub fn delete_streams(&self, with_the_head: bool) {
+        for name in self.streams().keys().filter(|name| with_the_head || name.ends_with(".dat")) {
+            std::fs::remove_file(self.journal().join(name)).unwrap();
+        }
+    }
+}
+
+/// The port of the sessions.
+pub const ORDERS: u16 = 26400;
+/// The port of the operator.
+pub const OPERATOR: u16 = 26401;
+/// The port that gives lost messages again.
+pub const REREQUEST: u16 = 26412;
+/// The port that gives the book.
+pub const GLIMPSE: u16 = 26413;
+
+/// A number from the environment.
+pub fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name)
+        .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
+}
+
+/// The ports above are none that the kernel hands out, so no client comes from one of them.
+fn free_host() -> Ipv4Addr {
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id() ^ TRIED.fetch_add(1, Ordering::Relaxed) << 16;
+        let [_, b, c, d] = number.wrapping_mul(0x9E37_79B1).to_be_bytes();
+        let host = Ipv4Addr::new(127, b.max(1), c, d.clamp(1, 254));
+        if TcpListener::bind((host, ORDERS)).is_ok() {
+            return host;
+        }
+    }
+}
+
+/// A running venue, which ends with the test.
+pub struct Venue {
+    process: Child,
+    said: Arc<Mutex<String>>,
+    listening: Option<JoinHandle<()>>,
+}
+
+impl Venue {
+    /// A venue that has just been started.
+    pub fn spawn(place: &Place) -> Venue {
+        let mut command = place.command(&["serve"]);
+        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = BufReader::new(process.stderr.take().unwrap());
+        let said = Arc::<Mutex<String>>::default();
+        let writes = Arc::clone(&said);
+        let listening = std::thread::spawn(move || {
+            let mut line = String::new();
+            while stderr.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+                writes.lock().unwrap().push_str(&line);
+                line.clear();
+            }
+        });
+        Venue { process, said, listening: Some(listening) }
+    }
+
+    /// Waits until it is ready; false if it has ended.
+    pub fn becomes_ready(&self) -> bool {
+        let began = Instant::now();
+        while !self.said().contains("ringside: ready\n") {
+            if self.listening.as_ref().is_none_or(JoinHandle::is_finished) {
+                return false;
+            }
+            assert!(began.elapsed() < PATIENCE, "it is not ready: {}", self.said());
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        true
+    }
+
+    /// What it has said so far.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// A load of a moment, whose every answer is checked.
+    pub fn trade(&self, place: &Place) {
+        let out = tempfile::tempdir().unwrap();
+        let mut load = Command::new(env!("CARGO_BIN_EXE_ringside"));
+        let address = place.at(ORDERS).to_string();
+        load.args(["load", "--address", &address, "--rate", "2000", "--seconds", "0.3", "--out"]);
+        let load = load.arg(out.path()).output().unwrap();
+        assert!(load.status.success(), "{}", String::from_utf8_lossy(&load.stderr));
+    }
+
+    /// Ends it with SIGTERM.
+    pub fn stop(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let (status, said) = self.wait();
+        assert!(status.success(), "{said}");
+    }
+
+    /// Ends it with SIGKILL; gives how it ended and all that it said.
+    pub fn kill(mut self) -> (ExitStatus, String) {
+        let _ = self.process.kill();
+        self.wait()
+    }
+
+    fn wait(&mut self) -> (ExitStatus, String) {
+        let status = self.process.wait().unwrap();
+        if let Some(listening) = self.listening.take() {
+            listening.join().unwrap();
+        }
+        (status, self.said())
+    }
+}
+
+impl Drop for Venue {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
