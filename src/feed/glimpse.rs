@@ -43,6 +43,8 @@ pub struct GlimpseServer {
     authorize: Authorize,
     follower: BookFollower,
     visitors: Vec<Visitor>,
+    /// Whether nobody can be accepted just now: there is no descriptor left.
+    deaf: bool,
     made: Option<Instant>,
 }
 
@@ -52,7 +54,8 @@ impl GlimpseServer {
         let listener = TcpListener::bind(config.listen)?;
         listener.set_nonblocking(true)?;
         let follower = BookFollower { reader, book: Book::default(), cursor: None, next: 1 };
-        Ok(GlimpseServer { listener, config, authorize, follower, visitors: vec![], made: None })
+        let (visitors, deaf, made) = (vec![], false, None);
+        Ok(GlimpseServer { listener, config, authorize, follower, visitors, deaf, made })
     }
 
     /// Serves the visitors, a bounded piece of work; true if there is more to do at once. An error means that the
@@ -78,8 +81,9 @@ impl GlimpseServer {
         self.visitors.len()
     }
 
-    pub(super) fn listener(&self) -> &TcpListener {
-        &self.listener
+    /// What to wait for, unless it would say at once that somebody is there who cannot be accepted.
+    pub(super) fn listener(&self) -> Option<&TcpListener> {
+        (!self.deaf).then_some(&self.listener)
     }
 
     /// The visitors' sockets, and whether something waits to be written to them.
@@ -89,9 +93,15 @@ impl GlimpseServer {
 
     fn accept(&mut self, now: Instant) {
         const ACCEPTS: usize = 16;
+        self.deaf = false;
         for _ in 0..ACCEPTS {
-            // Whatever a connection failed of, it is not there any more.
-            let Ok((stream, _)) = self.listener.accept() else { return };
+            let stream = match self.listener.accept() {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    self.deaf = error.kind() != io::ErrorKind::WouldBlock;
+                    return;
+                }
+            };
             if let Ok(mut visitor) = Visitor::new(stream, now) {
                 if self.visitors.len() >= self.config.visitors_max {
                     visitor.refuse_unheard();

@@ -114,7 +114,7 @@ impl Duties {
             waiting.push(PollFd::new(server.socket(), PollFlags::IN));
         }
         if let Some(server) = &self.glimpse {
-            waiting.push(PollFd::new(server.listener(), PollFlags::IN));
+            waiting.extend(server.listener().map(|socket| PollFd::new(socket, PollFlags::IN)));
             for (stream, has_output) in server.sockets() {
                 let output = if has_output { PollFlags::OUT } else { PollFlags::empty() };
                 waiting.push(PollFd::new(stream, PollFlags::IN | output));

@@ -29,8 +29,8 @@ pub struct Connection {
     phase: Phase,
     /// Received, not handled yet.
     pub received: Vec<u8>,
-    /// Whether whole packets are in `received`, for which there was no room.
-    pub waits_for_room: bool,
+    /// Whether it is in one of the server's lines of those that are not read before they had their turn.
+    pub waits: bool,
     /// Unnumbered packets that are not sent yet.
     control: Vec<u8>,
     outgoing: Option<Outgoing>,
@@ -87,7 +87,7 @@ impl Connection {
             socket,
             phase: Phase::Login,
             received: vec![],
-            waits_for_room: false,
+            waits: false,
             control: vec![],
             outgoing: None,
             blocked: false,
@@ -131,7 +131,7 @@ impl Connection {
     /// Ends after what is in the control packets.
     pub fn close_after_control(&mut self, now_ns: u64) {
         (self.phase, self.since_ns) = (Phase::Closing, now_ns);
-        self.waits_for_room = false;
+        self.waits = false;
         self.received.clear();
     }
 

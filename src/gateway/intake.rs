@@ -13,6 +13,9 @@ use crate::protocol::ouch::Request;
 use crate::reason::Reason;
 use crate::streams::SessionStates;
 
+/// So many places in the queue are kept from clients, if it is long enough.
+const KEPT_MAX: usize = 64;
+
 /// Who has logged in.
 #[derive(Clone, Copy, Debug)]
 pub struct Member {
@@ -30,6 +33,8 @@ pub struct Member {
 pub struct Intake {
     directory: Directory,
     queue: Producer,
+    /// Places in the queue that are no client's.
+    kept: usize,
     states: SessionStates,
     sessions: Vec<Session>,
     /// Whether the trading day has ended.
@@ -57,7 +62,8 @@ impl Intake {
     /// here.
     pub fn new(directory: Directory, states: SessionStates, queue: Producer) -> Self {
         let closed = states.day_ended();
-        Intake { directory, queue, states, sessions: vec![], closed, commands: vec![] }
+        let kept = KEPT_MAX.min(queue.buffer().capacity() / 8);
+        Intake { directory, queue, kept, states, sessions: vec![], closed, commands: vec![] }
     }
 
     /// The venue as its commands made it.
@@ -76,9 +82,15 @@ impl Intake {
     }
 
     /// How many commands can be handed over.
-    #[inline]
     pub fn room(&self) -> usize {
         self.queue.slots()
+    }
+
+    /// How many commands of clients can be handed over. However much they send, there is room for what an operator
+    /// says and for the cancels of sessions that are gone.
+    #[inline]
+    pub fn room_for_clients(&self) -> usize {
+        self.queue.slots().saturating_sub(self.kept)
     }
 
     /// Hands over what a client asks, unless it is to be ignored. There must be room.

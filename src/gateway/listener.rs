@@ -1,9 +1,11 @@
 //! Where clients connect, and how often they may.
 
+use crate::gateway::descriptors::first_kept;
 use crate::gateway::rate::Rate;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, RawFd};
 
 /// Addresses that are remembered at once. Beyond that, connections of new addresses are refused.
 const ADDRESSES_MAX: usize = 1 << 16;
@@ -15,6 +17,8 @@ const BACKLOG: i32 = 4096;
 pub struct Listener {
     socket: TcpListener,
     per_second: u32,
+    /// From this descriptor on they are not for clients.
+    first_kept: RawFd,
     rates: HashMap<IpAddr, Rate>,
 }
 
@@ -22,14 +26,16 @@ pub struct Listener {
 pub enum Arrival {
     /// A connection that may log in.
     Welcome(TcpStream),
-    /// One that came too soon after too many others of its address, or broke at once. It is closed.
+    /// One that came too soon after too many others of its address, took a descriptor that others need, or broke at
+    /// once. It is closed.
     Refused,
 }
 
 impl Listener {
     /// Listens for so many connections a second of each address.
     pub fn bind(address: SocketAddr, per_second: u32) -> io::Result<Listener> {
-        Ok(Listener { socket: bind(address)?, per_second, rates: HashMap::new() })
+        let (socket, first_kept) = (bind(address)?, first_kept());
+        Ok(Listener { socket, per_second, first_kept, rates: HashMap::new() })
     }
 
     /// The socket.
@@ -42,6 +48,7 @@ impl Listener {
         let (socket, address) = self.socket.accept().ok()?;
         let known = self.rates.len() < ADDRESSES_MAX || self.rates.contains_key(&address.ip());
         let welcome = known
+            && socket.as_raw_fd() < self.first_kept
             && self.rates.entry(address.ip()).or_default().take(self.per_second, now_ns)
             && prepare(&socket).is_ok();
         Some(if welcome { Arrival::Welcome(socket) } else { Arrival::Refused })

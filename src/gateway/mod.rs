@@ -7,6 +7,7 @@
 pub mod accounts;
 mod admin;
 mod connection;
+mod descriptors;
 pub mod file_session;
 mod intake;
 mod listener;

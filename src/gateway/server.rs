@@ -52,8 +52,10 @@ pub struct Server {
     free: Vec<usize>,
     /// The connections of the sessions.
     live: HashMap<SessionId, usize>,
-    /// Connections with whole packets that have to wait for room in the queue.
+    /// Sessions that wait for room in the queue.
     waiting: VecDeque<usize>,
+    /// Connections whose login waits to be looked at.
+    logins: VecDeque<usize>,
     /// Connections that may have something to send.
     to_send: VecDeque<usize>,
     timers: Timers,
@@ -107,6 +109,7 @@ impl Server {
             free: vec![],
             live: HashMap::new(),
             waiting: VecDeque::new(),
+            logins: VecDeque::new(),
             to_send: VecDeque::new(),
             timers: Timers::default(),
             received: vec![0; READ_BYTES],

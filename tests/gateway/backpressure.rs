@@ -4,6 +4,8 @@ use crate::client::Client;
 use crate::venue::{MS, Setup, Venue, cancel, enter, packet_of, session, user};
 use ringside::gateway::server::Limits;
 use ringside::protocol::soupbintcp::packet;
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::Duration;
 
 #[test]
@@ -37,6 +39,35 @@ fn a_full_queue_stops_reading_and_loses_nothing() {
 }
 
 #[test]
+fn while_the_queue_is_full_everybody_has_a_turn() {
+    const EACH: u32 = 2_000;
+    let mut venue = Venue::with(Setup { queue: 128, admin: true, ..Setup::default() });
+    let mut clients: Vec<Client> = (0..3).map(|number| venue.login(&user(number), 1)).collect();
+    let (modest, greedy) = clients.split_last_mut().unwrap();
+    for id in 1..=EACH {
+        greedy.iter_mut().for_each(|client| client.request(&enter(id)));
+    }
+    venue.settle();
+    modest.request(&enter(1));
+    let mut operator = TcpStream::connect(venue.server().addresses().admin.unwrap()).unwrap();
+    operator.write_all(b"{\"op\":\"firm\",\"firm\":\"NEW\"}\n").unwrap();
+    let mut before = vec![];
+    let mut commands = 0;
+    while commands < 2 * EACH + 2 {
+        let now_ns = venue.now_ns;
+        venue.server().step(now_ns);
+        for inbound in venue.commands() {
+            let is_greedy = (session(0)..=session(1)).contains(&inbound.command.session);
+            if !is_greedy {
+                before.push(commands);
+            }
+            commands += 1;
+        }
+    }
+    assert!(before.len() == 2 && before[1] < EACH, "{before:?}");
+}
+
+#[test]
 fn a_full_queue_does_not_make_clients_silent() {
     let mut venue = Venue::with(Setup { queue: 1, ..Setup::default() });
     let mut client = venue.login("USER00", 1);
@@ -49,6 +80,25 @@ fn a_full_queue_does_not_make_clients_silent() {
         assert_eq!(venue.commands().len(), 1);
         venue.settle();
     }
+}
+
+#[test]
+fn nobody_is_blamed_for_silence_who_waits_for_a_turn() {
+    let users = 40;
+    let mut venue = Venue::with(Setup { users, queue: 4, ..Setup::default() });
+    let mut clients: Vec<Client> = (0..users).map(|number| venue.login(&user(number), 1)).collect();
+    for id in 1..=10 {
+        clients.iter_mut().for_each(|client| client.request(&enter(id)));
+    }
+    venue.settle();
+    for _ in 0..60 {
+        // There is a little room whenever the venue looks, and somebody has it.
+        venue.command().unwrap();
+        venue.now_ns += 500 * MS;
+        let now_ns = venue.now_ns;
+        venue.server().step(now_ns);
+    }
+    assert!(clients.iter_mut().all(|client| !client.has_ended()));
 }
 
 /// Publishes messages of 1000 bytes that begin with their number.

@@ -117,6 +117,11 @@ impl Venue {
         std::iter::from_fn(|| self.queue.pop().ok()).collect()
     }
 
+    /// The next of them.
+    pub fn command(&mut self) -> Option<Inbound> {
+        self.queue.pop().ok()
+    }
+
     /// Appends a message to a session's stream.
     pub fn publish(&mut self, session: SessionId, message: &[u8]) {
         let mut stored = vec![];

@@ -118,26 +118,45 @@ impl Server {
         }
     }
 
-    /// Goes on with the packets that had to wait.
+    /// Goes on with those who had to wait, as far as they come. Who finds no room keeps its place before all who
+    /// have had some since: otherwise those who send the most would always be the first.
     pub(super) fn resume_waiting(&mut self, now_ns: u64) -> usize {
         let mut work = 0;
+        while self.may_check_login
+            && let Some(slot) = self.logins.pop_front()
+        {
+            work += self.resume(slot, now_ns);
+        }
         for _ in 0..self.waiting.len() {
+            if self.intake.room_for_clients() == 0 {
+                break;
+            }
             let Some(slot) = self.waiting.pop_front() else { break };
-            let Some(connection) = &mut self.connections[slot] else { continue };
-            connection.waits_for_room = false;
-            let received = std::mem::take(&mut connection.received);
-            let used = self.handle(slot, &received, now_ns);
-            self.keep(slot, received, used);
-            work += used;
+            work += self.resume(slot, now_ns);
         }
         work
+    }
+
+    /// Handles what a client has sent before it had to wait, and reads on.
+    fn resume(&mut self, slot: usize, now_ns: u64) -> usize {
+        let Some(connection) = &mut self.connections[slot] else { return 0 };
+        connection.waits = false;
+        let received = std::mem::take(&mut connection.received);
+        let used = self.handle(slot, &received, now_ns);
+        self.keep(slot, received, used);
+        used + self.receive(slot, now_ns)
     }
 
     /// Reads what a client sent and does what it asks.
     pub(super) fn receive(&mut self, slot: usize, now_ns: u64) -> usize {
         let Some(connection) = &mut self.connections[slot] else { return 0 };
         let is_open = matches!(connection.phase(), Phase::Open(_));
-        if connection.waits_for_room || (is_open && self.intake.room() == 0) {
+        if connection.waits {
+            return 0;
+        }
+        if is_open && self.intake.room_for_clients() == 0 {
+            connection.waits = true;
+            self.waiting.push_back(slot);
             return 0;
         }
         let bytes_max = if is_open { READ_BYTES } else { LOGIN_READ_BYTES };
@@ -191,13 +210,13 @@ impl Server {
                     return bytes.len();
                 }
             };
-            let has_room = match phase {
-                Phase::Login => self.may_check_login,
-                Phase::Open(_) | Phase::Closing => self.intake.room() > 0,
+            let (may_go_on, line) = match phase {
+                Phase::Login => (self.may_check_login, &mut self.logins),
+                _ => (self.intake.room_for_clients() > 0, &mut self.waiting),
             };
-            if !has_room {
-                connection.waits_for_room = true;
-                self.waiting.push_back(slot);
+            if !may_go_on {
+                connection.waits = true;
+                line.push_back(slot);
                 return used;
             }
             used += length;

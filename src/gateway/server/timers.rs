@@ -70,7 +70,7 @@ impl Server {
             self.timers.has_begun = true;
             self.miss_all(now_ns);
         }
-        let is_full = self.intake.room() == 0;
+        let is_full = self.intake.room_for_clients() == 0;
         self.counters.queue_full += u64::from(is_full);
         if is_full || now_ns.saturating_sub(self.timers.now_ns) >= STALL_NS {
             self.timers.stalled_ns = now_ns;
@@ -114,7 +114,9 @@ impl Server {
             Phase::Login => in_phase_ns >= limits.login_timeout_ms * MS,
             Phase::Closing => in_phase_ns >= LINGER_NS,
             Phase::Open(_) => {
-                let heard_ns = connection.received_ns.max(self.timers.stalled_ns);
+                // One that waits for its turn may have said something that nobody has read.
+                let heard_ns = if connection.waits { now_ns } else { connection.received_ns };
+                let heard_ns = heard_ns.max(self.timers.stalled_ns);
                 now_ns.saturating_sub(heard_ns) >= limits.client_timeout_ms * MS
             }
         };
