@@ -137,7 +137,13 @@ impl Blocks {
             let _making = self.making.lock().expect("nobody panics");
             if file.get().is_none() {
                 let made = Mapped::new(self.files.open_or_make(number)?, &self.files);
+                // Otherwise the first page that is made present brings as many as the device reads ahead, which takes
+                // tens of milliseconds in which the kernel gives the core to nobody else.
+                let _ = made.raw.advise(Advice::Random);
                 let _ = file.set(made);
+                if let Some(before) = number.checked_sub(1) {
+                    let _ = self.file(before).raw.advise(Advice::Normal);
+                }
             }
         }
         let length = count as usize * BLOCK_BYTES as usize;
