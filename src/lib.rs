@@ -27,6 +27,7 @@ pub mod planted;
 pub mod protocol;
 pub mod reason;
 pub mod replay;
+pub mod replication;
 pub mod report;
 pub mod report_lines;
 pub mod report_order;

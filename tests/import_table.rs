@@ -75,6 +75,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("directory", &["domain", "reason", "command", "standing", "used_ids"]),
     ("report_lines", &["domain", "command", "report", "directory"]),
+    ("replication", &["domain", "frame", "journal"]),
     ("protocol", &[]),
     (
         "streams",
@@ -111,6 +112,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "venue",
         &[
+            "replication",
             "command",
             "domain",
             "durability",
@@ -131,6 +133,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "serve",
         &[
+            "replication",
             "command",
             "config",
             "directory",
@@ -159,7 +162,7 @@ const STAGES: &[(&str, &[&str])] = &[
     ("stage", &[]),
     ("sequencer", &["domain", "durability", "command", "frame", "reason"]),
     ("journaler", &["domain", "frame", "journal"]),
-    ("replicator", &["frame"]),
+    ("replicator", &["frame", "journal", "replication"]),
     ("matcher", &["frame", "report", "matching_shard"]),
     ("publisher", &["frame", "report", "report_order"]),
     ("trace", &["domain", "frame"]),
@@ -167,7 +170,16 @@ const STAGES: &[(&str, &[&str])] = &[
     ("runner", &[]),
     (
         "mod",
-        &["domain", "durability", "frame", "journal", "matching_shard", "report", "report_order"],
+        &[
+            "domain",
+            "durability",
+            "frame",
+            "journal",
+            "matching_shard",
+            "replication",
+            "report",
+            "report_order",
+        ],
     ),
 ];
 

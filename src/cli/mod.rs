@@ -12,6 +12,7 @@ mod replay;
 mod report;
 mod serve;
 mod snapshot;
+mod standby;
 
 use crate::config::{Config, ConfigError};
 use crate::journal::JournalError;
@@ -71,6 +72,8 @@ enum Command {
     Exec(exec::ExecArgs),
     /// Run a venue on the network. It recovers by itself; SIGTERM ends it cleanly.
     Serve(serve::ServeArgs),
+    /// Have what a venue has, and take its place on SIGUSR1.
+    Standby(standby::StandbyArgs),
     /// Give a user of a venue a password.
     Password(password::PasswordArgs),
     /// Measure the whole pipeline with a load generator in the process.
@@ -203,6 +206,7 @@ fn run(mut cli: Cli) -> Result<(), CliError> {
         Command::Exec(args) => exec::run(&args, &config(Config::default())?),
         Command::Password(args) => password::run(&args),
         Command::Serve(args) => serve::run(&args, config(Config::for_serve())?),
+        Command::Standby(args) => standby::run(&args, &config(Config::for_serve())?),
         Command::Bench(args) => bench::run(&args, &config(Config::for_bench())?),
         Command::Client(args) => client::run(&args),
         Command::Load(args) => load::run(&args),

@@ -6,6 +6,7 @@ use super::{CliError, hex, stop_on_signals};
 use crate::config::Config;
 use crate::pipeline::Control;
 use crate::serve::{Network, ServeError};
+use crate::venue::StandbyError;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -34,31 +35,44 @@ pub fn run(args: &ServeArgs, mut config: Config) -> Result<(), CliError> {
     config.check()?;
     let control = Control::default();
     stop_on_signals(&control.stop)?;
-    let network = Network::open(&config, |what| eprintln!("ringside: {what}"))?;
-    eprintln!("ringside: journal: {}", config.journal.dir.display());
-    eprintln!("ringside: {}", config.durability()?.banner());
+    let network = Network::open(&config, say)?;
+    lead(&config, network, &control)
+}
+
+fn say(what: String) {
+    eprintln!("ringside: {what}");
+}
+
+/// Says what listens where, and trades until it is stopped.
+pub(super) fn lead(config: &Config, network: Network, control: &Control) -> Result<(), CliError> {
+    say(format!("journal: {}", config.journal.dir.display()));
+    say(config.durability()?.banner().to_string());
     tell_restart(&network.restart);
-    network.notes.iter().for_each(|note| eprintln!("ringside: {note}"));
-    eprintln!("ringside: threads: {}", network.plan());
+    network.notes.iter().for_each(|note| say(note.clone()));
+    say(format!("threads: {}", network.plan()));
     if config.gateway.passwords.as_os_str().is_empty() {
-        eprintln!(
-            "ringside: every user's password is `ringside`; only this machine can connect. For others set \
-             gateway.passwords"
-        );
+        say("every user's password is `ringside`; only this machine can connect. For others set gateway.passwords"
+            .into());
     }
-    eprintln!("ringside: session {}", network.session);
+    say(format!("session {}", network.session));
     for (what, address) in &network.addresses {
-        eprintln!("ringside: {address:22} {what}");
+        say(format!("{address:22} {what}"));
     }
-    eprintln!("ringside: ready");
-    let probe = network.run(&control)?;
-    eprintln!(
-        "ringside: seqno {}, {} reports, state {}, output {}",
+    if config.replication.standbys > 0 {
+        say(format!(
+            "nobody is told of a command before {} standbys have it",
+            config.replication.standbys
+        ));
+    }
+    say("ready".into());
+    let probe = network.run(control)?;
+    say(format!(
+        "seqno {}, {} reports, state {}, output {}",
         probe.seqno,
         probe.reports,
         hex(probe.state),
         hex(probe.output)
-    );
+    ));
     Ok(())
 }
 
@@ -68,10 +82,14 @@ impl From<ServeError> for CliError {
             ServeError::Config(error) => error.into(),
             ServeError::Replay(error) => error.into(),
             ServeError::Journal(error) => error.into(),
+            ServeError::Standby(StandbyError::Journal(error)) => error.into(),
+            ServeError::Standby(StandbyError::Replay(error)) => error.into(),
             ServeError::Accounts(error) => CliError::Config(error.to_string()),
-            ServeError::Gateway(_) | ServeError::Store(_) | ServeError::Io { .. } => {
-                CliError::Failure(error.to_string())
-            }
+            ServeError::Standby(StandbyError::Chain(_))
+            | ServeError::Refused(_)
+            | ServeError::Gateway(_)
+            | ServeError::Store(_)
+            | ServeError::Io { .. } => CliError::Failure(error.to_string()),
         }
     }
 }

@@ -66,6 +66,12 @@ impl Follower {
         }
     }
 
+    /// The next frame that is stored, committed or not: for whoever has a part in committing it. Not to be mixed with
+    /// [`next`](Self::next).
+    pub fn next_stored(&mut self) -> Result<Option<Frame>, JournalError> {
+        self.read()
+    }
+
     /// Writes everything up to [`place`](Self::place) to the device, for whoever is about to rely on it.
     pub fn sync(&self, device: &dyn Device) -> Result<(), JournalError> {
         for number in segment::list(&self.dir)? {

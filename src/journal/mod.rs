@@ -48,6 +48,8 @@ pub use writer::{Lock, Writer};
 
 use crate::domain::{Nanos, SeqNo};
 use crate::durability::Durability;
+use crate::frame::FRAME_BYTES_MIN;
+use segment::PAGE_BYTES;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -81,6 +83,18 @@ pub struct Position {
     pub segment: u64,
     /// The byte in that file.
     pub offset: u64,
+}
+
+impl Position {
+    /// Where a frame of so many bytes ends that is stored behind this: in the same segment, or in the next one if there
+    /// is no room for it and for the end of the segment.
+    #[inline]
+    pub fn behind(self, frame_bytes: u64, segment_bytes: u64) -> Position {
+        let fits = self.offset + frame_bytes + FRAME_BYTES_MIN as u64 <= segment_bytes;
+        let Position { segment, offset } =
+            if fits { self } else { Position { segment: self.segment + 1, offset: PAGE_BYTES } };
+        Position { segment, offset: offset + frame_bytes }
+    }
 }
 
 /// Behind a frame of the journal, with all that is needed to go on there.

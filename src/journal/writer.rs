@@ -120,6 +120,26 @@ impl Writer {
         self.epoch
     }
 
+    /// Appends what another writer wrote in its run: a standby's journal has the epochs of its leader's.
+    pub fn set_epoch(&mut self, epoch: u64) {
+        self.epoch = epoch;
+    }
+
+    /// Behind the last frame.
+    pub fn position(&self) -> Position {
+        Position { segment: self.segment.number, offset: self.offset }
+    }
+
+    /// The length of a segment, in bytes.
+    pub fn segment_bytes(&self) -> u64 {
+        self.segment.len()
+    }
+
+    /// The checksum of the last frame.
+    pub fn crc(&self) -> u32 {
+        self.crc
+    }
+
     /// What an append means.
     pub fn durability(&self) -> Durability {
         self.options.durability

@@ -36,6 +36,7 @@ use crate::frame::Frame;
 use crate::journal::Writer;
 use crate::matching_shard::MatchingShard;
 use crate::planted::{Bug, planted};
+use crate::replication::Replicas;
 use crate::report::Report;
 use crate::report_order::{ReportOrder, Subscriber};
 use disruptor::{
@@ -48,6 +49,7 @@ use publisher::Publisher;
 use replicator::Replicator;
 use sequencer::{FrameSlots, JournalEnd, Sequencer};
 use stage::{Consume, Poll};
+use std::sync::Arc;
 use trace::Stamped;
 
 /// How the pipeline is laid out.
@@ -82,6 +84,8 @@ pub struct Parts<S, C, U> {
     pub subscriber: U,
     /// The last command, its time, and the checksum of the last frame.
     pub last: (SeqNo, Nanos, u32),
+    /// How far standbys have the journal.
+    pub replicas: Option<Arc<Replicas>>,
 }
 
 /// What is left of a venue when its pipeline has drained.
@@ -129,8 +133,13 @@ where
         keeps_fsync: parts.writer.keeps_fsync(),
         low_space: parts.writer.low_space(),
     };
+    let mut replicator = Replicator::new(
+        parts.replicas,
+        parts.writer.position(),
+        parts.writer.segment_bytes(),
+        control,
+    );
     let mut journaler = Journaler::new(parts.writer, control);
-    let mut replicator = Replicator::default();
     let mut sequencer =
         Sequencer::new(parts.source, parts.clock, control, trace, probe_receiver, journal);
     let mut publisher = Publisher::new(parts.order, parts.subscriber, control, probe_sender);
@@ -183,10 +192,12 @@ where
 
     run_threads(&layout.plan, tasks);
     let (order, subscriber) = publisher.into_parts();
+    let writer = journaler.into_writer();
+    assert_eq!(replicator.passed(), writer.position(), "both have the same journal");
     assert_eq!(order.pending(), 0, "every command's reports have left");
     Drained {
         source: sequencer.into_source(),
-        writer: journaler.into_writer(),
+        writer,
         shards: matchers.into_iter().map(Matcher::into_shard).collect(),
         order,
         subscriber,

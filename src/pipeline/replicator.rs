@@ -1,16 +1,78 @@
 //! The replicator: holds a command back until enough standbys have it. It reads the same slots as the
 //! journaler, and the matchers wait for both. With no standby configured it lets everything pass.
 
+use super::sequencer::Control;
 use super::stage::{Consume, Fatal};
 use crate::frame::Frame;
+use crate::journal::Position;
+use crate::replication::Replicas;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 /// The replicator stage.
-#[derive(Default)]
-pub struct Replicator {}
+pub struct Replicator<'a> {
+    replicas: Option<Arc<Replicas>>,
+    /// Where in the journal the last frame ends that was let pass.
+    passed: Position,
+    segment_bytes: u64,
+    control: &'a Control,
+    /// Since when the venue is to stop and a command waits.
+    stuck: Option<Instant>,
+}
 
-impl Consume<Frame> for Replicator {
+impl<'a> Replicator<'a> {
+    /// A venue that is to stop does not wait longer than this for a standby.
+    const GOODBYE: Duration = Duration::from_secs(5);
+
+    /// A stage that goes on behind a place in the journal.
+    pub fn new(
+        replicas: Option<Arc<Replicas>>,
+        passed: Position,
+        segment_bytes: u64,
+        control: &'a Control,
+    ) -> Self {
+        let replicas = replicas.filter(|replicas| replicas.required() > 0);
+        Replicator { replicas, passed, segment_bytes, control, stuck: None }
+    }
+
+    /// Where in the journal the last frame ends that was let pass.
+    pub fn passed(&self) -> Position {
+        self.passed
+    }
+
+    #[cold]
+    fn wait(&mut self) {
+        if !self.control.stop.load(Ordering::Relaxed) {
+            return;
+        }
+        if self.stuck.get_or_insert_with(Instant::now).elapsed() > Self::GOODBYE {
+            let what = "too few standbys are connected: what came last is in the journal, and nobody was told of it";
+            Fatal(what.into()).end_process();
+        }
+    }
+}
+
+impl Consume<Frame> for Replicator<'_> {
     #[inline]
-    fn take(&mut self, _frame: &Frame) {}
+    fn room(&mut self) -> usize {
+        let Some(replicas) = &self.replicas else { return usize::MAX };
+        let held = replicas.replicated();
+        if held <= self.passed {
+            self.wait();
+            return 0;
+        }
+        self.stuck = None;
+        // Both are ends of frames, so that there is one between them, and one more for each length of the longest.
+        let bytes =
+            if held.segment == self.passed.segment { held.offset - self.passed.offset } else { 0 };
+        (bytes as usize / size_of::<Frame>()).max(1)
+    }
+
+    #[inline]
+    fn take(&mut self, frame: &Frame) {
+        self.passed = self.passed.behind(frame.bytes().len() as u64, self.segment_bytes);
+    }
 
     #[inline]
     fn end_batch(&mut self) -> Result<(), Fatal> {

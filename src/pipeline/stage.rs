@@ -52,16 +52,17 @@ macro_rules! impl_poll {
         impl<T> Poll<T> for EventPoller<T, $barrier> {
             #[inline]
             fn poll_into(&mut self, consumer: &mut impl Consume<T>, batch_max: usize) -> Progress {
+                // Without room it is still seen that nothing will come any more.
                 let limit = consumer.room().min(batch_max);
-                if limit == 0 {
-                    return Progress::Did(0);
-                }
                 let mut batch = match self.take(limit as u64) {
                     Ok(batch) => batch,
                     Err(Polling::NoEvents) => return Progress::Did(0),
                     Err(Polling::Shutdown) => return Progress::Ended,
                 };
                 let count = (&mut batch).len();
+                if count == 0 {
+                    return Progress::Did(0);
+                }
                 for item in &mut batch {
                     consumer.take(item);
                 }

@@ -11,6 +11,7 @@
 mod past;
 mod setup;
 mod source;
+pub mod standby;
 
 use crate::config::{Config, ConfigError};
 use crate::domain::{Nanos, SeqNo};
@@ -23,19 +24,20 @@ use crate::frame::HashProbe;
 use crate::gateway::accounts::{Accounts, AccountsError, Rules};
 use crate::gateway::queue::{self, Consumer};
 use crate::gateway::server::{Limits, Options as GatewayOptions, Server, ServerError};
-use crate::journal::{self, Identity, JournalError, Lock, Reader};
+use crate::journal::JournalError;
 use crate::pipeline::plan::allowed_cores;
 use crate::pipeline::{Control, Layout, Progress, StageName, Task};
 use crate::replay::ReplayError;
+use crate::replication::{Leader, Replicas, Terms};
 use crate::snapshotter::{SnapshotThread, SyncStreams};
 use crate::streams::{self, Encoder, SessionStates, Store, StoreError, StreamId};
-use crate::venue::{self, Restart, Venue};
+use crate::venue::{self, Restart, Standby, StandbyError, Venue};
 use past::Past;
 use setup::{Setup, session_name};
 use source::NetworkSource;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -50,6 +52,8 @@ pub struct Network {
     states: SessionStates,
     layout: Layout,
     _snapshots: Option<SnapshotThread>,
+    /// Sends what is left when it is dropped.
+    _leader: Option<Leader>,
     /// What the restart found.
     pub restart: Restart,
     /// What listens where, or is sent where.
@@ -72,6 +76,12 @@ pub enum ServeError {
     /// The journal, while it was written.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A leader's frames, while they were taken.
+    #[error(transparent)]
+    Standby(#[from] StandbyError),
+    /// The leader does not want this standby.
+    #[error("{0}")]
+    Refused(String),
     /// The stored streams.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -98,20 +108,19 @@ impl Network {
         config: &Config,
         say: impl FnMut(String) + Clone + Send + 'static,
     ) -> Result<Network, ServeError> {
+        Network::lead(config, past::recover(config)?, say)
+    }
+
+    /// Leads a venue that has been recovered, and binds every socket.
+    pub fn lead(
+        config: &Config,
+        standby: Standby<Past>,
+        say: impl FnMut(String) + Clone + Send + 'static,
+    ) -> Result<Network, ServeError> {
         let layout = config.network_layout(&allowed_cores())?;
-        let dir = &config.journal.dir;
-        // The streams lie beside the journal: nobody else may write there, and a journal that is not this
-        // venue's keeps its streams.
-        let lock = Lock::take(dir)?;
-        refuse_mismatch(dir, venue::identity(config.matching_hash()))?;
-        let states = SessionStates::new(config.gateway.sessions_max);
-        let store = Store::open(&store_options(config))?;
-        let encoder = Encoder::new(store, states.clone());
-        let mut past = Past { encoder, directory: Default::default() };
-        let options = config.journal_options(dir)?;
-        let mut venue = Venue::open_locked(lock, options, config.shape(), &mut past)?;
+        let (mut venue, Past { encoder, mut directory }) = standby.lead()?;
+        let states = encoder.states().clone();
         states.begin();
-        let Past { encoder, mut directory } = past;
         let Setup { commands, day_began, notes } =
             Setup::new(config, encoder.day(), now(), &mut directory)?;
         let session = session_name(day_began);
@@ -135,6 +144,17 @@ impl Network {
         let sender = sender(config, &session, reader.clone(), say.clone())?;
         let service = service(config, &session, &reader, accounts, &mut addresses, say.clone())?;
         let sync_streams = sync_streams(encoder.sink());
+        let replication = &config.replication;
+        let leader = replication.listen.map(|address| {
+            let replicas =
+                Arc::new(Replicas::new(replication.standbys, config.journal.segment_bytes));
+            venue.wait_for(replicas.clone());
+            Leader::listen(address, terms(config), replicas, say.clone())
+        });
+        let leader = leader.transpose().map_err(at("cannot listen for standbys".into()))?;
+        if let Some(leader) = &leader {
+            addresses.push(("standbys", leader.address().to_string()));
+        }
         let snapshots = config.snapshots();
         let snapshots = snapshots
             .map(|policy| venue.take_snapshots(policy, config.sizes(), Some(sync_streams), say))
@@ -152,6 +172,7 @@ impl Network {
             states,
             layout,
             _snapshots: snapshots,
+            _leader: leader,
             restart,
             addresses,
             session,
@@ -174,6 +195,7 @@ impl Network {
         const GOODBYE: Duration = Duration::from_secs(2);
         let Network {
             venue,
+            _leader,
             encoder,
             mut gateway,
             mut sender,
@@ -216,15 +238,6 @@ fn at(what: String) -> impl FnOnce(io::Error) -> ServeError {
     move |source| ServeError::Io { what, source }
 }
 
-/// An error if the journal in a folder is another venue's or another version's.
-fn refuse_mismatch(dir: &Path, identity: Identity) -> Result<(), JournalError> {
-    match journal::exists(dir)?.then(|| Reader::open(dir, identity)) {
-        Some(Err(error @ JournalError::Mismatch { .. })) => Err(error),
-        // Whatever else is wrong with it is for the recovery to say.
-        _ => Ok(()),
-    }
-}
-
 fn monotonic_ns(began: Instant) -> u64 {
     began.elapsed().as_nanos() as u64
 }
@@ -235,11 +248,13 @@ fn now() -> Nanos {
     Nanos(since.as_nanos() as u64)
 }
 
-fn store_options(config: &Config) -> streams::Options {
-    let identity = venue::identity(config.matching_hash());
-    let identity = [identity.semantics.into(), identity.config_hash];
-    let streams_max = config.gateway.sessions_max as u32;
-    streams::Options { streams_max, ..streams::Options::new(&config.journal.dir, identity) }
+/// What standbys are sent.
+fn terms(config: &Config) -> Terms {
+    Terms {
+        dir: config.journal.dir.clone(),
+        identity: venue::identity(config.matching_hash()),
+        segment_bytes: config.journal.segment_bytes,
+    }
 }
 
 /// A snapshot counts only when the streams up to it are on the device, too.

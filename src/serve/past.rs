@@ -1,14 +1,44 @@
 //! What a venue on a network must know of its past: what its streams have told, and the names and ids that its
 //! gateway has to recognise.
 
+use super::ServeError;
 use crate::command::Command;
+use crate::config::Config;
 use crate::directory::Directory;
 use crate::frame::Frame;
+use crate::journal::{self, Identity, JournalError, Lock, Reader};
 use crate::report::Published;
 use crate::report_order::Subscriber;
 use crate::restart::Checkpoint;
-use crate::streams::{Encoder, Store};
-use crate::venue::Recover;
+use crate::streams::{self, Encoder, SessionStates, Store};
+use crate::venue::{self, Recover, Standby};
+use std::path::Path;
+
+/// Recovers the journal and the streams of the config's folder, or prepares empty ones.
+pub fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
+    let dir = &config.journal.dir;
+    // The streams lie beside the journal: nobody else may write there, and a journal that is not this venue's keeps
+    // its streams.
+    let lock = Lock::take(dir)?;
+    let identity = venue::identity(config.matching_hash());
+    refuse_mismatch(dir, identity)?;
+    let of_streams = [identity.semantics.into(), identity.config_hash];
+    let streams_max = config.gateway.sessions_max as u32;
+    let store =
+        Store::open(&streams::Options { streams_max, ..streams::Options::new(dir, of_streams) })?;
+    let states = SessionStates::new(config.gateway.sessions_max);
+    let past = Past { encoder: Encoder::new(store, states), directory: Directory::default() };
+    Ok(Standby::recover(lock, config.journal_options(dir)?, config.shape(), past)?)
+}
+
+/// An error if the journal in a folder is another venue's or another version's.
+fn refuse_mismatch(dir: &Path, identity: Identity) -> Result<(), JournalError> {
+    match journal::exists(dir)?.then(|| Reader::open(dir, identity)) {
+        Some(Err(error @ JournalError::Mismatch { .. })) => Err(error),
+        // Whatever else is wrong with it is for the recovery to say.
+        _ => Ok(()),
+    }
+}
 
 /// Hears what a restart replays.
 pub struct Past {

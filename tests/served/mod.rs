@@ -9,6 +9,7 @@ pub mod life;
 pub mod listener;
 pub mod orders;
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -110,6 +111,8 @@ impl Place {
 pub const ORDERS: u16 = 26400;
 /// The port of the operator.
 pub const OPERATOR: u16 = 26401;
+/// The port of the standbys.
+pub const STANDBYS: u16 = 26500;
 /// The port that gives lost messages again.
 pub const REREQUEST: u16 = 26412;
 /// The port that gives the book.
@@ -144,7 +147,16 @@ pub struct Venue {
 impl Venue {
     /// A venue that has just been started.
     pub fn spawn(place: &Place) -> Venue {
-        let mut command = place.command(&["serve"]);
+        Venue::spawn_as(place, &["serve"])
+    }
+
+    /// One that stands by, just started.
+    pub fn spawn_standby(place: &Place, leader: SocketAddr) -> Venue {
+        Venue::spawn_as(place, &["standby", "--leader", &leader.to_string()])
+    }
+
+    fn spawn_as(place: &Place, words: &[&str]) -> Venue {
+        let mut command = place.command(words);
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());
         let said = Arc::<Mutex<String>>::default();
@@ -161,12 +173,17 @@ impl Venue {
 
     /// Waits until it is ready; false if it has ended.
     pub fn becomes_ready(&self) -> bool {
+        self.says("ringside: ready\n")
+    }
+
+    /// Waits until it has said something; false if it has ended.
+    pub fn says(&self, what: &str) -> bool {
         let began = Instant::now();
-        while !self.said().contains("ringside: ready\n") {
+        while !self.said().contains(what) {
             if self.listening.as_ref().is_none_or(JoinHandle::is_finished) {
                 return false;
             }
-            assert!(began.elapsed() < PATIENCE, "it is not ready: {}", self.said());
+            assert!(began.elapsed() < PATIENCE, "it does not say {what:?}: {}", self.said());
             std::thread::sleep(Duration::from_micros(200));
         }
         true
@@ -187,12 +204,30 @@ impl Venue {
         assert!(load.status.success(), "{}", String::from_utf8_lossy(&load.stderr));
     }
 
+    /// Tells it to lead.
+    pub fn lead(&self) {
+        self.signal(Signal::USR1);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
     /// Ends it with SIGTERM.
-    pub fn stop(mut self) {
-        let pid = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let (status, said) = self.wait();
+    pub fn stop(self) {
+        let (status, said) = self.stops();
         assert!(status.success(), "{said}");
+    }
+
+    /// Sends it SIGTERM; gives how it ended and all that it said.
+    pub fn stops(mut self) -> (ExitStatus, String) {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits for it to end by itself; gives how it ended and all that it said.
+    pub fn ends(mut self) -> (ExitStatus, String) {
+        self.wait()
     }
 
     /// Ends it with SIGKILL; gives how it ended and all that it said.

@@ -1,0 +1,159 @@
+//! A venue from its journal: opens what the last run left, runs the pipeline, closes. The first start
+//! and the start after a crash are the same.
+//!
+//! `standby.rs` is a venue that is recovered and that nobody leads: it takes the frames of another one, or begins
+//! to lead. This is what leads.
+
+mod standby;
+
+pub use standby::{Recover, Restart, Standby, StandbyError};
+
+use crate::command::{Action, ClientFields, Command};
+use crate::domain::{Nanos, SeqNo, SessionId, SymbolId};
+use crate::durability::Durability;
+use crate::engine;
+use crate::frame::{CommitMark, Frame, FrameKind, HashProbe};
+use crate::journal::{Identity, JournalError, Lock, Options, Writer};
+use crate::matching_shard::MatchingShard;
+use crate::pipeline::{
+    self, Clock, CommandSource, Control, Layout, Parts, Polled, StageName, SystemClock, Task, Trace,
+};
+use crate::reason::Reason;
+use crate::replay::{ReplayError, Shape, state_hash};
+use crate::replication::Replicas;
+use crate::report_order::{ReportOrder, Subscriber, probe};
+use crate::snapshotter::{Policy, Sizes, SnapshotThread, SyncStreams};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A venue whose journal has been recovered, ready to go on.
+pub struct Venue {
+    pub(super) writer: Writer,
+    pub(super) shards: Vec<MatchingShard>,
+    pub(super) order: ReportOrder,
+    pub(super) last: (SeqNo, Nanos, u32),
+    /// The mode that the config asks for.
+    pub(super) durability: Durability,
+    pub(super) identity: Identity,
+    pub(super) dir: PathBuf,
+    pub(super) replicas: Option<Arc<Replicas>>,
+    /// What the restart found.
+    pub restart: Restart,
+}
+
+/// A venue that has been closed.
+pub struct Closed<S, U> {
+    /// Where commands came from.
+    pub source: S,
+    /// Who was told.
+    pub subscriber: U,
+    /// The books, by shard.
+    pub shards: Vec<MatchingShard>,
+    /// The last command and the hashes after it.
+    pub probe: HashProbe,
+}
+
+/// The values that a journal and a program must agree on.
+pub fn identity(config_hash: u64) -> Identity {
+    Identity { semantics: engine::SEMANTICS_VERSION, config_hash }
+}
+
+impl Venue {
+    /// Recovers the journal, or begins it: from the newest snapshot that fits, or from the first frame. `told`
+    /// hears what comes after that.
+    pub fn open<U: Recover>(
+        options: Options,
+        shape: Shape,
+        told: &mut U,
+    ) -> Result<Venue, ReplayError> {
+        let lock = Lock::take(&options.dir)?;
+        Ok(Standby::recover(lock, options, shape, told)?.lead()?.0)
+    }
+
+    /// Starts to take snapshots of the journal that is being written, on a thread of low priority. `say`
+    /// hears of each, and why there will be no more.
+    pub fn take_snapshots(
+        &self,
+        policy: Policy,
+        sizes: Sizes,
+        sync_streams: Option<SyncStreams>,
+        say: impl FnMut(String) + Send + 'static,
+    ) -> std::io::Result<SnapshotThread> {
+        standby::take_snapshots(self.dir.clone(), self.identity, policy, sizes, sync_streams, say)
+    }
+
+    /// Tells nobody of a command before enough standbys have it.
+    pub fn wait_for(&mut self, replicas: Arc<Replicas>) {
+        self.replicas = Some(replicas);
+    }
+
+    /// The last command in the journal.
+    pub fn last_seqno(&self) -> SeqNo {
+        self.last.0
+    }
+
+    /// Runs until the source ends or `control.stop` is set, then puts the final hashes into the
+    /// journal and closes it.
+    pub fn run<S, U>(
+        self,
+        layout: &Layout,
+        source: S,
+        subscriber: U,
+        control: &Control,
+        trace: Option<&Trace>,
+        beside: Vec<(StageName, Task<'_>)>,
+    ) -> Result<Closed<S, U>, JournalError>
+    where
+        S: CommandSource + Send,
+        U: Subscriber + Send,
+    {
+        let Venue { writer, shards, order, last, durability, replicas, .. } = self;
+        let first = (durability != writer.durability()).then_some(Command {
+            session: SessionId(0),
+            symbol: SymbolId::NONE,
+            verdict: Reason::None,
+            action: Action::SetDurability(durability),
+        });
+        let source = After { first, source };
+        let clock = SystemClock;
+        let parts = Parts { source, clock, writer, shards, order, subscriber, last, replicas };
+        let mut drained = pipeline::run(layout, parts, control, trace, beside);
+        let seqno = drained.writer.seqno();
+        // The mark says that all of it is on the device, so that comes first.
+        drained.writer.sync_all()?;
+        let probe = probe(seqno, state_hash(&drained.shards), &drained.order.output());
+        let time = SystemClock.now();
+        let mut frame = Frame::default();
+        frame.write(
+            FrameKind::CommitMark,
+            &CommitMark { committed: seqno.0, synced: drained.writer.synced().0 },
+        );
+        drained.writer.append_bookkeeping(time, frame)?;
+        frame.write(FrameKind::HashProbe, &probe);
+        drained.writer.append_bookkeeping(time, frame)?;
+        drained.writer.close()?;
+        let pipeline::Drained { source, subscriber, shards, .. } = drained;
+        Ok(Closed { source: source.source, subscriber, shards, probe })
+    }
+}
+
+/// A command of the venue's own before those of a source.
+struct After<S> {
+    first: Option<Command>,
+    source: S,
+}
+
+impl<S: CommandSource> CommandSource for After<S> {
+    #[inline]
+    fn poll(&mut self) -> Polled {
+        match self.first.take() {
+            Some(command) => Polled::Command { command, time: None, intended_ns: 0 },
+            None => self.source.poll(),
+        }
+    }
+
+    #[inline]
+    fn client_fields(&self) -> Option<&ClientFields> {
+        self.source.client_fields()
+    }
+}
