@@ -47,8 +47,11 @@ pub enum Line {
 impl Line {
     /// Reads a line; an error says what is wrong.
     pub fn parse(line: &str) -> Result<Line, String> {
-        let line = line.split('#').next().unwrap_or_default().to_ascii_lowercase();
-        let mut words = line.split_whitespace();
+        // A number sign begins a remark, unless it is that of an order.
+        let is_order = |word: &str| word.starts_with('#') && word[1..].parse::<u32>().is_ok();
+        let line = line.to_ascii_lowercase();
+        let mut words =
+            line.split_whitespace().take_while(|word| !word.starts_with('#') || is_order(word));
         let Some(first) = words.next() else { return Ok(Line::Nothing) };
         let mut rest = Words(words.collect());
         rest.0.reverse();
