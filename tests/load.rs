@@ -204,7 +204,7 @@ fn a_stream_that_goes_on_too_late_is_found() {
     let run = rated(&FakeVenue::start(faults));
     // Which check is the first to fail depends on what the messages were.
     run.failed_check();
-    assert_eq!(run.report()["streams"]["lost"], 2);
+    assert!(n(&run.report()["streams"]["lost"]) >= 2);
 }
 
 #[test]
