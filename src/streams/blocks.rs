@@ -137,9 +137,7 @@ impl Blocks {
             let _making = self.making.lock().expect("nobody panics");
             if file.get().is_none() {
                 let made = Mapped::new(self.files.open_or_make(number)?, &self.files);
-                // Otherwise the first page that is made present brings as many as the device reads ahead, which takes
-                // tens of milliseconds in which the kernel gives the core to nobody else.
-                let _ = made.raw.advise(Advice::Random);
+                made.is_written_next();
                 let _ = file.set(made);
                 if let Some(before) = number.checked_sub(1) {
                     let _ = self.file(before).raw.advise(Advice::Normal);
@@ -285,6 +283,10 @@ impl BlockWriter {
                 *mapped = OnceLock::from(Mapped::new(blocks.files.open(file)?, &blocks.files));
             }
         }
+        let (last, _) = blocks.place(next);
+        if let Some(last) = blocks.mapped.get(last as usize).and_then(OnceLock::get) {
+            last.is_written_next();
+        }
         *blocks.shown.get_mut() = next;
         self.next = next;
         Ok(())
@@ -306,6 +308,12 @@ impl Mapped {
     fn new(raw: MmapRaw, files: &Files) -> Self {
         assert!(raw.len() as u64 == files.bytes, "blocks are found by the length of the files");
         Mapped { raw, changed: AtomicBool::new(true) }
+    }
+
+    /// Without this the first page that is made present brings as many as the device reads ahead, which takes tens of
+    /// milliseconds in which the kernel gives the core to nobody else.
+    fn is_written_next(&self) {
+        let _ = self.raw.advise(Advice::Random);
     }
 }
 
