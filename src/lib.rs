@@ -9,6 +9,7 @@
 
 pub mod cli;
 pub mod client;
+pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod directory;
@@ -22,6 +23,7 @@ pub mod hash;
 pub mod journal;
 pub mod loadgen;
 pub mod matching_shard;
+pub mod node;
 pub mod pipeline;
 pub mod planted;
 pub mod protocol;

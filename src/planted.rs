@@ -74,6 +74,26 @@ bugs! {
     SnapshotPlaceLate in "snapshots" by "a_venue_that_goes_on_from_a_snapshot_says_what_one_that_replayed_everything_says",
     /// A snapshot forgets which ids were used.
     UsedIdsForgotten in "snapshots" by "a_venue_that_goes_on_from_a_snapshot_says_what_one_that_replayed_everything_says",
+    /// A node does not store what it promises.
+    PromiseForgotten in "cluster_sim" by "whatever_happens_there_is_one_history_and_it_goes_on",
+    /// A node whose machine has forgotten something counts as before.
+    ForgetfulCounts in "lib" by "cluster::node_file::tests::a_node_remembers_unless_its_machine_may_have_forgotten",
+    /// A leader tells of what one voter too few has.
+    ToldTooEarly in "cluster_sim" by "whatever_happens_there_is_one_history_and_it_goes_on",
+    /// A leader tells what an earlier one left before its own epoch has begun on enough voters.
+    EpochNotAwaited in "cluster_sim" by "whatever_happens_there_is_one_history_and_it_goes_on",
+    /// A node that is started again goes on in the epoch that it led before.
+    LedTwice in "cluster_sim" by "whatever_happens_there_is_one_history_and_it_goes_on",
+    /// A node leads though a voter that promised has more.
+    BestNotChosen in "cluster_sim" by "whatever_happens_there_is_one_history_and_it_goes_on",
+    /// A standby takes frames of a leader whose epoch is over.
+    OldLeaderHeard in "lib" by "cluster::member::tests::who_has_promised_an_epoch_hears_no_leader_of_an_earlier_one",
+    /// New voters count alone before the record has them.
+    VotersNotJoint in "cluster_sim" by "whatever_happens_there_is_one_history_and_it_goes_on",
+    /// A node gives up what it shares with its leader, back to its last commit mark.
+    CutTooFar in "cluster_sim" by "whatever_happens_there_is_one_history_and_it_goes_on",
+    /// A standby stores the leader's word that something is on the device before it is.
+    VouchedBeforeSynced in "cluster_sim" by "whatever_happens_there_is_one_history_and_it_goes_on",
     /// A replay does not mind that it comes to something else than the venue did.
     ProbeIgnored in "promises" by "a_replay_that_comes_to_something_else_says_so",
 }

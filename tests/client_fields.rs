@@ -50,7 +50,7 @@ fn journal(dir: &Path, commands: &[(Command, Option<ClientFields>)]) {
     let venue = Venue::open(options, config.shape(), &mut Nobody).unwrap();
     let layout = config.layout(&allowed_cores()).unwrap();
     let source = Client { commands: commands.iter(), fields: None };
-    venue.run(&layout, source, Nobody, &Control::default(), None, vec![]).unwrap();
+    venue.run(&layout, source, Nobody, &Control::default(), None, vec![]).unwrap().unwrap();
 }
 
 fn fields(text: &[u8; 14], tags: &[u8]) -> ClientFields {

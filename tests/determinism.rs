@@ -133,7 +133,8 @@ fn live(commands: &[Command], config: &Config, dir: &std::path::Path) -> Outcome
     let venue = Venue::open(options, config.shape(), &mut Lines::default()).unwrap();
     let source = Given::after(0, commands);
     let (layout, control) = (config.layout(&cores).unwrap(), Control::default());
-    let closed = venue.run(&layout, source, Lines::default(), &control, None, vec![]).unwrap();
+    let closed =
+        venue.run(&layout, source, Lines::default(), &control, None, vec![]).unwrap().unwrap();
     Outcome { bytes: closed.subscriber.bytes, probe: closed.probe }
 }
 
@@ -343,7 +344,7 @@ fn a_run_that_goes_on_is_the_same_as_one_in_one_go() {
         let already = venue.last_seqno().0;
         let source = Given::after(already, part);
         let (layout, control) = (config.layout(&cores).unwrap(), Control::default());
-        let closed = venue.run(&layout, source, names, &control, None, vec![]).unwrap();
+        let closed = venue.run(&layout, source, names, &control, None, vec![]).unwrap().unwrap();
         names = closed.subscriber;
         bytes.append(&mut names.bytes);
         probe = Some(closed.probe);
@@ -367,7 +368,7 @@ fn a_start_in_another_mode_is_a_command_of_its_own() {
         sent += part.len() as u64;
         let cores = ringside::pipeline::plan::allowed_cores();
         let (layout, control) = (config.layout(&cores).unwrap(), Control::default());
-        let closed = venue.run(&layout, source, names, &control, None, vec![]).unwrap();
+        let closed = venue.run(&layout, source, names, &control, None, vec![]).unwrap().unwrap();
         names = closed.subscriber;
         bytes.append(&mut names.bytes);
     }

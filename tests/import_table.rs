@@ -75,7 +75,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("directory", &["domain", "reason", "command", "standing", "used_ids"]),
     ("report_lines", &["domain", "command", "report", "directory"]),
-    ("replication", &["domain", "frame", "journal"]),
+    ("replication", &["cluster", "domain", "frame", "journal"]),
+    ("cluster", &["journal"]),
     ("protocol", &[]),
     (
         "streams",
@@ -131,8 +132,24 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "node",
+        &[
+            "cluster",
+            "domain",
+            "frame",
+            "journal",
+            "pipeline",
+            "replication",
+            "report_order",
+            "venue",
+        ],
+    ),
+    (
         "serve",
         &[
+            "cluster",
+            "durability",
+            "node",
             "replication",
             "command",
             "config",
@@ -154,14 +171,27 @@ const TABLE: &[(&str, &[&str])] = &[
             "venue",
         ],
     ),
-    ("config", &["domain", "durability", "journal", "pipeline", "replay", "snapshotter", "venue"]),
+    (
+        "config",
+        &[
+            "cluster",
+            "domain",
+            "durability",
+            "journal",
+            "pipeline",
+            "replay",
+            "replication",
+            "snapshotter",
+            "venue",
+        ],
+    ),
 ];
 
 /// The stages know what they drive; only the wiring knows them all, and `disruptor`.
 const STAGES: &[(&str, &[&str])] = &[
     ("stage", &[]),
     ("sequencer", &["domain", "durability", "command", "frame", "reason"]),
-    ("journaler", &["domain", "frame", "journal"]),
+    ("journaler", &["domain", "durability", "frame", "journal", "replication"]),
     ("replicator", &["frame", "journal", "replication"]),
     ("matcher", &["frame", "report", "matching_shard"]),
     ("publisher", &["frame", "report", "report_order"]),

@@ -73,6 +73,7 @@ fn an_open_loop_is_measured_and_every_answer_checked() {
     let report = run.report();
     assert_eq!(report["schema_version"], 1);
     assert_eq!(n(&report["wrong"]), 0);
+    assert!(n(&report["streams"]["longest_outage_ns"]) < 1_000_000_000, "{report:#}");
     assert!(n(&report["measured"]).abs_diff(2_500) <= 1);
     let counts = &report["counts"];
     assert_eq!(counts["accepted"], counts["entered"]);
@@ -145,6 +146,9 @@ fn a_lost_connection_loses_no_message_and_no_order() {
         let report = run.report();
         assert_eq!(n(&report["streams"]["reconnects"]), cut.len() as u64);
         assert_eq!((n(&report["streams"]["lost"]), n(&report["streams"]["doubled"])), (0, 0));
+        // It tries again after 10 ms.
+        let outage = n(&report["streams"]["longest_outage_ns"]);
+        assert!((10_000_000..5_000_000_000).contains(&outage), "{outage}");
         assert_eq!(report["counts"]["accepted"], report["counts"]["entered"]);
     }
 }

@@ -104,7 +104,11 @@ fn run(config: &Config, dir: &Path, source: Cancels, device: &Arc<Slow>) -> List
     let venue = Venue::open(options, config.shape(), &mut Listener::default()).unwrap();
     let layout = config.layout(&ringside::pipeline::plan::allowed_cores()).unwrap();
     let listener = Listener { device: Arc::clone(device), ..Listener::default() };
-    venue.run(&layout, source, listener, &Control::default(), None, vec![]).unwrap().subscriber
+    venue
+        .run(&layout, source, listener, &Control::default(), None, vec![])
+        .unwrap()
+        .unwrap()
+        .subscriber
 }
 
 #[test]

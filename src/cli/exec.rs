@@ -79,6 +79,7 @@ pub fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
     let began = Instant::now();
     let source = Batches { receiver, batch: vec![].into_iter() };
     let closed = venue.run(&layout, source, printer, &control, None, vec![])?;
+    let closed = closed.expect("nobody abandons it");
     let seconds = began.elapsed().as_secs_f64();
 
     let probe = closed.probe;

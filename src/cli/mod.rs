@@ -2,6 +2,7 @@
 
 pub mod bench;
 mod client;
+mod cluster;
 mod exec;
 mod explain;
 mod journal;
@@ -12,7 +13,6 @@ mod replay;
 mod report;
 mod serve;
 mod snapshot;
-mod standby;
 
 use crate::config::{Config, ConfigError};
 use crate::journal::JournalError;
@@ -72,8 +72,11 @@ enum Command {
     Exec(exec::ExecArgs),
     /// Run a venue on the network. It recovers by itself; SIGTERM ends it cleanly.
     Serve(serve::ServeArgs),
-    /// Have what a venue has, and take its place on SIGUSR1.
-    Standby(standby::StandbyArgs),
+    /// Look at the cluster that a venue is one node of, or change it.
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
+    /// Let another node lead, with everything that has been told.
+    Handover(cluster::HandoverArgs),
     /// Give a user of a venue a password.
     Password(password::PasswordArgs),
     /// Measure the whole pipeline with a load generator in the process.
@@ -206,7 +209,8 @@ fn run(mut cli: Cli) -> Result<(), CliError> {
         Command::Exec(args) => exec::run(&args, &config(Config::default())?),
         Command::Password(args) => password::run(&args),
         Command::Serve(args) => serve::run(&args, config(Config::for_serve())?),
-        Command::Standby(args) => standby::run(&args, &config(Config::for_serve())?),
+        Command::Cluster(command) => cluster::run(command, &config(Config::for_serve())?),
+        Command::Handover(args) => cluster::hand_over(&args, &config(Config::for_serve())?),
         Command::Bench(args) => bench::run(&args, &config(Config::for_bench())?),
         Command::Client(args) => client::run(&args),
         Command::Load(args) => load::run(&args),

@@ -4,8 +4,9 @@
 use super::exec::tell_restart;
 use super::{CliError, hex, stop_on_signals};
 use crate::config::Config;
+use crate::node::NodeError;
 use crate::pipeline::Control;
-use crate::serve::{Network, ServeError};
+use crate::serve::{Network, ServeError, node};
 use crate::venue::StandbyError;
 use clap::Args;
 use std::path::PathBuf;
@@ -35,18 +36,35 @@ pub fn run(args: &ServeArgs, mut config: Config) -> Result<(), CliError> {
     config.check()?;
     let control = Control::default();
     stop_on_signals(&control.stop)?;
+    if config.cluster.node().is_some() {
+        let announce = |network: &Network| announce(&config, network);
+        node::run(&config, &control.stop, tell_restart, announce, say)?;
+        return Ok(());
+    }
     let network = Network::open(&config, say)?;
-    lead(&config, network, &control)
+    announce(&config, &network);
+    if let Some((probe, _)) = network.run(&control)? {
+        say(format!(
+            "seqno {}, {} reports, state {}, output {}",
+            probe.seqno,
+            probe.reports,
+            hex(probe.state),
+            hex(probe.output)
+        ));
+    }
+    Ok(())
 }
 
 fn say(what: String) {
     eprintln!("ringside: {what}");
 }
 
-/// Says what listens where, and trades until it is stopped.
-pub(super) fn lead(config: &Config, network: Network, control: &Control) -> Result<(), CliError> {
+/// Says what listens where.
+fn announce(config: &Config, network: &Network) {
     say(format!("journal: {}", config.journal.dir.display()));
-    say(config.durability()?.banner().to_string());
+    if let Ok(durability) = config.durability() {
+        say(durability.banner().to_string());
+    }
     tell_restart(&network.restart);
     network.notes.iter().for_each(|note| say(note.clone()));
     say(format!("threads: {}", network.plan()));
@@ -58,22 +76,7 @@ pub(super) fn lead(config: &Config, network: Network, control: &Control) -> Resu
     for (what, address) in &network.addresses {
         say(format!("{address:22} {what}"));
     }
-    if config.replication.standbys > 0 {
-        say(format!(
-            "nobody is told of a command before {} standbys have it",
-            config.replication.standbys
-        ));
-    }
     say("ready".into());
-    let probe = network.run(control)?;
-    say(format!(
-        "seqno {}, {} reports, state {}, output {}",
-        probe.seqno,
-        probe.reports,
-        hex(probe.state),
-        hex(probe.output)
-    ));
-    Ok(())
 }
 
 impl From<ServeError> for CliError {
@@ -82,11 +85,12 @@ impl From<ServeError> for CliError {
             ServeError::Config(error) => error.into(),
             ServeError::Replay(error) => error.into(),
             ServeError::Journal(error) => error.into(),
-            ServeError::Standby(StandbyError::Journal(error)) => error.into(),
-            ServeError::Standby(StandbyError::Replay(error)) => error.into(),
+            ServeError::Node(NodeError::Journal(error)) => error.into(),
+            ServeError::Node(NodeError::Standby(StandbyError::Journal(error))) => error.into(),
+            ServeError::Node(NodeError::Standby(StandbyError::Replay(error))) => error.into(),
             ServeError::Accounts(error) => CliError::Config(error.to_string()),
-            ServeError::Standby(StandbyError::Chain(_))
-            | ServeError::Refused(_)
+            ServeError::Node(_)
+            | ServeError::Cluster(_)
             | ServeError::Gateway(_)
             | ServeError::Store(_)
             | ServeError::Io { .. } => CliError::Failure(error.to_string()),

@@ -1,11 +1,11 @@
 //! The configuration: defaults, then a file, then `RINGSIDE__SECTION__KEY` in the environment, then
 //! flags. Every limit of the venue is named here and checked against the others at the start.
 
+mod cluster;
 mod network;
 
-pub use network::{
-    FeedSection, GatewaySection, InstrumentSection, ReplicationSection, SessionSection,
-};
+pub use cluster::ClusterSection;
+pub use network::{FeedSection, GatewaySection, InstrumentSection, SessionSection};
 
 use crate::domain::SymbolId;
 use crate::durability::Durability;
@@ -41,7 +41,7 @@ pub struct Config {
     /// Where market data goes.
     pub feed: FeedSection,
     /// Which other machines have the journal, too.
-    pub replication: ReplicationSection,
+    pub cluster: ClusterSection,
     /// The instruments that a network venue begins with.
     pub instruments: Vec<InstrumentSection>,
     /// The sessions that a network venue begins with.
@@ -235,14 +235,7 @@ impl Config {
             return fail("engine.hash_probe_interval", "must be at least 1".into());
         }
         network::check(&self.instruments, &self.sessions, &self.gateway)?;
-        if self.replication.listen.is_none() && self.replication.standbys > 0 {
-            let what = "nobody can connect to a venue that waits for standbys and does not listen for them";
-            return fail("replication.listen", what.into());
-        }
-        if self.replication.standbys > 0 && self.durability()? == Durability::Volatile {
-            let what = "nobody waits for anything under volatile";
-            return fail("replication.standbys", what.into());
-        }
+        self.cluster.check(self.durability()?)?;
         // A plan is for a network or for none: one of them must be right.
         let cores = allowed_cores();
         self.layout(&cores).or_else(|_| self.network_layout(&cores)).map(|_| ())

@@ -101,17 +101,6 @@ pub struct FeedSection {
     pub itch_file: PathBuf,
 }
 
-/// `[replication]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ReplicationSection {
-    /// Where standbys connect; none given: nowhere.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub listen: Option<SocketAddr>,
-    /// How many standbys must have stored a command, in the venue's own durability mode, before anybody is told of it.
-    pub standbys: usize,
-}
-
 fn one() -> u64 {
     1
 }

@@ -6,7 +6,7 @@ use super::JournalError;
 use crate::planted::{Bug, planted};
 use std::fmt::Debug;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// One step.
@@ -54,4 +54,31 @@ pub(super) fn sync_dir(device: &dyn Device, dir: &Path) -> Result<(), JournalErr
     device
         .perform(Step::SyncDir(dir), &mut || File::open(dir)?.sync_all())
         .map_err(JournalError::io(dir, "sync the folder"))
+}
+
+/// Writes a small file under a name so that it is there wholly, or as it was before.
+pub fn replace_file(
+    device: &dyn Device,
+    dir: &Path,
+    name: &str,
+    bytes: &[u8],
+) -> Result<(), JournalError> {
+    let (path, temporary) = (dir.join(name), dir.join(format!("{name}.tmp")));
+    let failed = |error| JournalError::io(&path, "write the file")(error);
+    let mut file = None;
+    device
+        .perform(Step::Create(&temporary), &mut || {
+            file = Some(File::create(&temporary)?);
+            Ok(())
+        })
+        .map_err(failed)?;
+    let mut file = file.expect("a file that was created is open");
+    device
+        .perform(Step::Write(&temporary, bytes.len() as u64), &mut || file.write_all(bytes))
+        .map_err(failed)?;
+    device.perform(Step::SyncFile(&temporary), &mut || file.sync_all()).map_err(failed)?;
+    device
+        .perform(Step::Rename(&temporary, &path), &mut || std::fs::rename(&temporary, &path))
+        .map_err(failed)?;
+    sync_dir(device, dir)
 }

@@ -16,10 +16,11 @@
 //! through `device.rs`; `filesystem.rs` says whether a folder is worth such a step, `low_space.rs` what
 //! a full disk means, `bus_error.rs` what a page that is gone means. `reader.rs` walks and checks,
 //! `read_ahead.rs` does so on a thread of its own, `damage.rs` looks behind the last good frame and
-//! `recovery.rs` decides what is found there; `follow.rs` reads what is being written, `retire.rs` removes
+//! `recovery.rs` decides what is found there, `cut.rs` takes it away; `follow.rs` reads what is being written, `retire.rs` removes
 //! what nobody needs. The journal knows frames; it does not know what a command means.
 
 mod bus_error;
+mod cut;
 mod damage;
 mod device;
 mod filesystem;
@@ -35,12 +36,13 @@ mod segment;
 mod toucher;
 mod writer;
 
-pub use device::{Device, Kernel, Step};
+pub use cut::{Cut, cut_behind};
+pub use device::{Device, Kernel, Step, replace_file};
 pub use follow::Follower;
 pub use preparer::prepare_ahead;
 pub use read_ahead::read_ahead;
 pub use reader::{Reader, Tail};
-pub use recovery::{Cut, Lost, Recovered, recover};
+pub use recovery::{Lost, Recovered, recover};
 pub use retire::retire;
 pub use seal::check_digests;
 pub use segment::{Identity, SEGMENT_BYTES_MIN};
@@ -49,7 +51,7 @@ pub use writer::{Lock, Writer};
 use crate::domain::{Nanos, SeqNo};
 use crate::durability::Durability;
 use crate::frame::FRAME_BYTES_MIN;
-use segment::PAGE_BYTES;
+pub use segment::PAGE_BYTES;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -29,22 +29,16 @@
 //! which a device writes whole or not at all, so a damaged one is no work of a power cut. A segment of no
 //! length counts as missing.
 //!
-//! Only recovery cuts, and it may be interrupted at any step: what it takes away is durable in a file of
-//! its own first, and then goes from the end to the beginning, so that what is left is the same row again,
-//! or a milder one.
+//! Only recovery cuts (`cut.rs`), and it may be interrupted at any step: what is left is the same row again, or a
+//! milder one.
 
-use super::damage::{Behind, Follows};
-use super::device::sync_dir;
-use super::retire::remove;
-use super::segment::{self, WriteSegment};
-use super::{Device, JournalError, Lock, Options, Place, Position, Reader, Step, Tail, read_ahead};
+use super::cut::{Cut, cut, finish_cut};
+use super::damage::Follows;
+use super::{JournalError, Lock, Options, Place, Position, Reader, Tail, read_ahead};
 use crate::domain::{Nanos, SeqNo};
 use crate::durability::Durability;
 use crate::frame::Frame;
 use crate::planted::{Bug, planted};
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
 
 /// Where a journal goes on.
 #[derive(Clone, Debug)]
@@ -70,15 +64,6 @@ pub struct Recovered {
     pub cut: Option<Cut>,
     /// The committed commands among that.
     pub lost: Option<Lost>,
-}
-
-/// What was cut off the end of a journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cut {
-    /// The files that keep it; none if segments were missing and nothing but zeros followed.
-    pub kept: Vec<PathBuf>,
-    /// How many bytes, whole segments included.
-    pub bytes: u64,
 }
 
 /// Committed commands that are gone, as the mode that they were committed in allows.
@@ -172,6 +157,7 @@ pub fn recover<E: From<JournalError>>(
     known_synced: SeqNo,
     mut apply: impl FnMut(&Frame) -> Result<(), E>,
 ) -> Result<Recovered, E> {
+    finish_cut(options)?;
     let mut reader = match from {
         Some((place, mode)) => Reader::open_behind(&options.dir, options.identity, &place, mode)?,
         None => Reader::open(&options.dir, options.identity)?,
@@ -180,7 +166,9 @@ pub fn recover<E: From<JournalError>>(
     read_ahead(&mut reader, |frame| apply(frame).map(|()| true))?;
     let behind = reader.behind().expect("a journal that was read has an end");
     let cut = match reader.tail() {
-        Some(Tail::Torn { .. } | Tail::Lost { .. }) => Some(cut(options, &reader, behind)?),
+        Some(Tail::Torn { .. } | Tail::Lost { .. }) => {
+            Some(cut(options, reader.position(), reader.seqno(), behind)?)
+        }
         Some(Tail::Clean) | None => None,
     };
     let lost = match reader.tail() {
@@ -198,85 +186,5 @@ pub fn recover<E: From<JournalError>>(
         clean: reader.tail() == Some(Tail::Clean) && (reader.is_closed() || !reader.is_begun()),
         cut,
         lost,
-    })
-}
-
-/// Takes away everything behind the last frame and keeps it aside, durably.
-fn cut(options: &Options, reader: &Reader, behind: &Behind) -> Result<Cut, JournalError> {
-    let (device, dir) = (&*options.device, &*options.dir);
-    let mut cut = Cut { kept: vec![], bytes: behind.rest_bytes };
-    let from = reader.position();
-    let to = from.offset + behind.rest_bytes;
-    let mut rest = None;
-    if behind.rest_bytes > 0 {
-        let segment = WriteSegment::open(dir, from.segment)?;
-        let bytes = &segment.bytes()[from.offset as usize..to as usize];
-        cut.kept.push(keep(device, dir, &segment.path, reader.seqno(), bytes)?);
-        rest = Some(segment);
-    }
-    for later in behind.later.iter().rev() {
-        let path = segment::path_of(dir, later.number);
-        if later.blank {
-            remove(device, &path)?;
-        } else {
-            let kept = kept_paths(&path, reader.seqno()).find(|kept| !kept.exists());
-            let kept = kept.expect("one of endless names is free");
-            cut.bytes += std::fs::metadata(&path).map_or(0, |file| file.len());
-            device
-                .perform(Step::Rename(&path, &kept), &mut || std::fs::rename(&path, &kept))
-                .map_err(JournalError::io(&path, "set the segment aside"))?;
-            cut.kept.push(kept);
-        }
-        sync_dir(device, dir)?;
-    }
-    if let Some(mut segment) = rest {
-        if !planted(Bug::TailNotCleared) {
-            segment.clear(from.offset, to);
-        }
-        segment.sync(device, from.offset, to)?;
-    }
-    Ok(cut)
-}
-
-/// Copies bytes of a segment into a file of their own, unless an earlier recovery did so and then was
-/// interrupted. Gives its path.
-fn keep(
-    device: &dyn Device,
-    dir: &Path,
-    path: &Path,
-    seqno: SeqNo,
-    bytes: &[u8],
-) -> Result<PathBuf, JournalError> {
-    let holds_them = |kept: &PathBuf| std::fs::read(kept).is_ok_and(|held| held == bytes);
-    let kept = kept_paths(path, seqno).find(|kept| !kept.exists() || holds_them(kept));
-    let kept = kept.expect("one of endless names is free");
-    if !kept.exists() {
-        let temporary = path.with_extension("tmp");
-        let fail = || JournalError::io(&temporary, "keep what is cut off");
-        let mut file = None;
-        device
-            .perform(Step::Create(&temporary), &mut || {
-                file = Some(File::create(&temporary)?);
-                Ok(())
-            })
-            .map_err(fail())?;
-        let mut file = file.expect("a file that was created is open");
-        device
-            .perform(Step::Write(&temporary, bytes.len() as u64), &mut || file.write_all(bytes))
-            .map_err(fail())?;
-        device.perform(Step::SyncFile(&temporary), &mut || file.sync_all()).map_err(fail())?;
-        device
-            .perform(Step::Rename(&temporary, &kept), &mut || std::fs::rename(&temporary, &kept))
-            .map_err(fail())?;
-    }
-    sync_dir(device, dir)?;
-    Ok(kept)
-}
-
-/// The names under which something of a segment may be kept, the first choice first.
-fn kept_paths(path: &Path, seqno: SeqNo) -> impl Iterator<Item = PathBuf> {
-    (1..).map(move |count| match count {
-        1 => path.with_extension(format!("cut-{seqno}")),
-        more => path.with_extension(format!("cut-{seqno}-{more}")),
     })
 }

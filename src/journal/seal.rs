@@ -8,16 +8,14 @@
 //! A segment that has a digest is wholly on the device. One that has none, because the process was
 //! killed or there was no space, is sealed by the next writer.
 
-use super::device::sync_dir;
+use super::device::replace_file;
 use super::segment::{self, WriteSegment};
-use super::{JournalError, Options, Step};
+use super::{JournalError, Options};
 use crate::planted::{Bug, planted};
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -156,9 +154,17 @@ struct Work<'a> {
     options: &'a Options,
     state: &'a State,
     /// Segments that wait to be written to the device.
-    held: Vec<(WriteSegment, u64)>,
+    held: Vec<Held>,
     /// Segments that are on the device and have no digest yet.
     undigested: VecDeque<u64>,
+}
+
+/// A segment that waits to be written to the device.
+enum Held {
+    /// Of an earlier run.
+    Left(u64),
+    /// Of this one, with its last command.
+    Full(WriteSegment, u64),
 }
 
 impl Work<'_> {
@@ -175,13 +181,13 @@ impl Work<'_> {
             };
             match job {
                 Ok(Job::Left(number)) => {
-                    let mut segment = WriteSegment::open(&self.options.dir, number)?;
-                    // The run that left it may have ended because it could not be synced.
-                    segment.redirty(0, segment.len());
-                    self.sync(&segment)?;
+                    self.held.push(Held::Left(number));
+                    if !hold {
+                        self.sync_held()?;
+                    }
                 }
                 Ok(Job::Full(segment, last)) => {
-                    self.held.push((segment, last));
+                    self.held.push(Held::Full(segment, last));
                     if !hold {
                         self.sync_held()?;
                     }
@@ -201,9 +207,19 @@ impl Work<'_> {
     }
 
     fn sync_held(&mut self) -> Result<(), JournalError> {
-        for (segment, last) in std::mem::take(&mut self.held) {
-            self.sync(&segment)?;
-            self.state.synced.store(last, Ordering::Release);
+        for held in std::mem::take(&mut self.held) {
+            match held {
+                Held::Left(number) => {
+                    let mut segment = WriteSegment::open(&self.options.dir, number)?;
+                    // The run that left it may have ended because it could not be synced.
+                    segment.redirty(0, segment.len());
+                    self.sync(&segment)?;
+                }
+                Held::Full(segment, last) => {
+                    self.sync(&segment)?;
+                    self.state.synced.store(last, Ordering::Release);
+                }
+            }
         }
         Ok(())
     }
@@ -273,30 +289,6 @@ fn write_digest(options: &Options, number: u64, rest: impl Fn()) -> Result<(), J
     let line = line_of(number, segment.bytes(), rest);
     drop(segment);
     let path = segment::digest_path_of(&options.dir, number);
-    replace(options, &path, &line)
-}
-
-/// Writes a small file so that it is there wholly or not at all.
-fn replace(options: &Options, path: &Path, text: &str) -> Result<(), JournalError> {
-    let device = &*options.device;
-    let temporary = path.with_extension("sha256.tmp");
-    let failed = |error| JournalError::io(path, "write the digest")(error);
-    let mut file = None;
-    device
-        .perform(Step::Create(&temporary), &mut || {
-            file = Some(File::create(&temporary)?);
-            Ok(())
-        })
-        .map_err(failed)?;
-    let mut file = file.expect("a file that was created is open");
-    device
-        .perform(Step::Write(&temporary, text.len() as u64), &mut || {
-            file.write_all(text.as_bytes())
-        })
-        .map_err(failed)?;
-    device.perform(Step::SyncFile(&temporary), &mut || file.sync_all()).map_err(failed)?;
-    device
-        .perform(Step::Rename(&temporary, path), &mut || std::fs::rename(&temporary, path))
-        .map_err(failed)?;
-    sync_dir(device, &options.dir)
+    let name = path.file_name().and_then(|name| name.to_str()).expect("it has a name of ours");
+    replace_file(&*options.device, &options.dir, name, line.as_bytes())
 }

@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The header page, in bytes; also what file lengths are multiples of.
-pub(super) const PAGE_BYTES: u64 = 4096;
+pub const PAGE_BYTES: u64 = 4096;
 /// How the name of a segment ends, and that of its digest.
 const SEGMENT: &str = "seg";
 const DIGEST: &str = "sha256";

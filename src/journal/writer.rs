@@ -52,6 +52,8 @@ pub struct Writer {
     /// Everything up to this command is on the device.
     synced_seqno: u64,
     epoch: u64,
+    /// The run of the last frame.
+    begun_epoch: u64,
     seqno: u64,
     crc: u32,
     failed: bool,
@@ -94,6 +96,7 @@ impl Writer {
             synced: 0,
             synced_seqno: 0,
             epoch: found.epoch + u64::from(!planted(Bug::EpochNotRaised)),
+            begun_epoch: found.epoch,
             seqno: found.seqno.0,
             crc: found.crc,
             failed: false,
@@ -106,7 +109,9 @@ impl Writer {
         if is_new {
             writer.begin_segment();
         }
-        if writer.options.durability == Durability::Fsync {
+        // A first segment that could be lost would leave a gap in front of those that are prepared behind it.
+        let is_new = found.durability.is_none() && writer.seqno == 0;
+        if writer.options.durability == Durability::Fsync || is_new {
             writer.sync_all()?;
         }
         if durable {
@@ -120,9 +125,14 @@ impl Writer {
         self.epoch
     }
 
-    /// Appends what another writer wrote in its run: a standby's journal has the epochs of its leader's.
+    /// Which run this is, if it is not the one behind the last in the journal.
     pub fn set_epoch(&mut self, epoch: u64) {
         self.epoch = epoch;
+    }
+
+    /// The frame that begins a run has been appended: segments that begin behind it belong to that.
+    pub fn epoch_has_begun(&mut self, epoch: u64) {
+        (self.epoch, self.begun_epoch) = (epoch, epoch);
     }
 
     /// Behind the last frame.
@@ -291,7 +301,7 @@ impl Writer {
             self.options.identity,
             self.segment.number,
             self.segment.len(),
-            self.epoch,
+            self.begun_epoch,
             self.seqno,
             self.crc,
         );

@@ -4,14 +4,19 @@
 use super::sequencer::Control;
 use super::stage::{Consume, Fatal};
 use crate::domain::SeqNo;
+use crate::durability::Durability;
 use crate::frame::{Frame, FrameKind, SetDurability};
 use crate::journal::{JournalError, Writer};
 use crate::planted::{Bug, planted};
+use crate::replication::Replicas;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// The journaler stage.
 pub struct Journaler<'a> {
     writer: Writer,
+    /// Hears how far the journal goes.
+    replicas: Option<Arc<Replicas>>,
     control: &'a Control,
     /// What `control` was told last.
     synced: SeqNo,
@@ -20,8 +25,8 @@ pub struct Journaler<'a> {
 
 impl<'a> Journaler<'a> {
     /// A stage that appends to a journal.
-    pub fn new(writer: Writer, control: &'a Control) -> Self {
-        Journaler { writer, control, synced: SeqNo(0), failed: None }
+    pub fn new(writer: Writer, replicas: Option<Arc<Replicas>>, control: &'a Control) -> Self {
+        Journaler { writer, replicas, control, synced: SeqNo(0), failed: None }
     }
 
     /// The writer, when all is done.
@@ -72,8 +77,14 @@ impl Consume<Frame> for Journaler<'_> {
         if !planted(Bug::ReleasedBeforeSynced) {
             self.writer.commit().map_err(|error| Fatal(format!("journal: {error}")))?;
         }
+        if let Some(replicas) = &self.replicas {
+            replicas.stores(self.writer.position());
+        }
+        // What a commit mark says of the device must be true of those of all standbys: of segments that are synced at
+        // leisure it says nothing to them.
+        let is_told = self.replicas.is_none() || self.writer.durability() == Durability::Fsync;
         let synced = self.writer.synced();
-        if synced != self.synced {
+        if synced != self.synced && is_told {
             // Only then: the line is shared with stages on other cores.
             self.control.synced.store(synced.0, Ordering::Relaxed);
             self.synced = synced;

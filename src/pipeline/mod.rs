@@ -33,7 +33,7 @@ pub use trace::{Point, Trace};
 use crate::domain::{Nanos, SeqNo};
 use crate::durability::Durability;
 use crate::frame::Frame;
-use crate::journal::Writer;
+use crate::journal::{Position, Writer};
 use crate::matching_shard::MatchingShard;
 use crate::planted::{Bug, planted};
 use crate::replication::Replicas;
@@ -48,8 +48,10 @@ use matcher::{Matcher, ReportSlots};
 use publisher::Publisher;
 use replicator::Replicator;
 use sequencer::{FrameSlots, JournalEnd, Sequencer};
-use stage::{Consume, Poll};
+use stage::Poll;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, channel};
 use trace::Stamped;
 
 /// How the pipeline is laid out.
@@ -103,109 +105,194 @@ pub struct Drained<S, U> {
 }
 
 /// Runs the pipeline until its source ends or `control.stop` is set, and everything that is in has
-/// come out. Blocks the calling thread. What runs `beside` it has its place in the plan and ends by itself.
-pub fn run<S, C, U>(
+/// come out; `None` if it was abandoned before. Blocks the calling thread. What runs `beside` it has its place in the
+/// plan and ends by itself.
+pub fn run<'a, S, C, U>(
     layout: &Layout,
     parts: Parts<S, C, U>,
-    control: &Control,
-    trace: Option<&Trace>,
-    beside: Vec<(StageName, Task<'_>)>,
-) -> Drained<S, U>
+    control: &'a Control,
+    trace: Option<&'a Trace>,
+    beside: Vec<(StageName, Task<'a>)>,
+) -> Option<Drained<S, U>>
 where
-    S: CommandSource + Send,
-    C: Clock + Send,
-    U: Subscriber + Send,
+    S: CommandSource + Send + 'a,
+    C: Clock + Send + 'a,
+    U: Subscriber + Send + 'a,
 {
-    let batch_max = layout.batch_max;
-    // A sync costs nearly the same for one command as for all that wait, and whoever shares its thread
-    // steps once for each: both stages before the gate take all that is there.
-    let gate_batch_max = match layout.durability {
-        Durability::Fsync => layout.ring_slots,
-        Durability::Volatile | Durability::Pagecache => batch_max,
-    };
-    let (seqno, _, _) = parts.last;
-    let stamped_at = |point| trace.map(|trace| (trace, point));
-    let (probe_sender, probe_receiver) = std::sync::mpsc::channel();
-    let volatile = layout.durability == Durability::Volatile || planted(Bug::GateLeftOut);
-    let journal = JournalEnd {
-        last: parts.last,
-        volatile,
-        keeps_fsync: parts.writer.keeps_fsync(),
-        low_space: parts.writer.low_space(),
-    };
-    let mut replicator = Replicator::new(
-        parts.replicas,
-        parts.writer.position(),
-        parts.writer.segment_bytes(),
-        control,
-    );
-    let mut journaler = Journaler::new(parts.writer, control);
-    let mut sequencer =
-        Sequencer::new(parts.source, parts.clock, control, trace, probe_receiver, journal);
-    let mut publisher = Publisher::new(parts.order, parts.subscriber, control, probe_sender);
+    let Stages { mut tasks, left } = Stages::wire(layout, parts, control, trace);
+    tasks.extend(beside);
+    run_threads(&layout.plan, tasks, &control.abandon);
+    left.drained()
+}
 
-    let mut report_pollers = vec![];
-    let mut matchers = vec![];
-    for shard in parts.shards {
-        let ring = build_single_producer(layout.report_slots, || Report::BLANK, BusySpin);
-        let (poller, ring) = ring.new_event_poller();
-        report_pollers.push(poller);
-        matchers.push(Matcher::new(shard, ring.build()));
-    }
+/// The stages of a pipeline, wired and on no thread yet: whoever has them may step them in any order.
+pub struct Stages<'a, S, U> {
+    /// Each stage with a step of it.
+    pub tasks: Vec<(StageName, Task<'a>)>,
+    /// What they leave when they have ended.
+    pub left: Left<S, U>,
+}
 
-    let ring = build_single_producer(layout.ring_slots, Frame::default, BusySpin);
-    let ring = ring.with_multi_consumer();
-    let (journal_poller, ring) = ring.new_event_poller();
-    let (replica_poller, ring) = ring.new_event_poller();
+/// What each stage leaves when it has ended.
+pub struct Left<S, U> {
+    source: Receiver<S>,
+    writer: Receiver<Writer>,
+    passed: Receiver<Position>,
+    shards: Vec<Receiver<MatchingShard>>,
+    told: Receiver<(ReportOrder, U)>,
+}
 
-    let mut tasks: Vec<(StageName, Task<'_>)> = beside;
-    let journaler_stage = Stamped::new(&mut journaler, stamped_at(Point::Journaled), seqno);
-    tasks.push((StageName::Journaler, stage_task(journal_poller, journaler_stage, gate_batch_max)));
-    let replicator_stage = Stamped::new(&mut replicator, None, seqno);
-    tasks.push((
-        StageName::Replicator,
-        stage_task(replica_poller, replicator_stage, gate_batch_max),
-    ));
-    // The two arms differ only in what stands before the matchers and the publisher.
-    macro_rules! behind_the_gate {
-        ($ring:expr) => {{
-            let mut ring = $ring;
-            for (shard, matcher) in matchers.iter_mut().enumerate() {
-                let (poller, next) = ring.new_event_poller();
-                ring = next;
-                let matcher = Stamped::new(matcher, stamped_at(Point::Matched), seqno);
-                let task = matcher_task(poller, matcher, batch_max);
-                tasks.push((StageName::Matcher(shard as u32), task));
-            }
-            let (poller, ring) = ring.new_event_poller();
-            let task = publisher_task(poller, report_pollers, &mut publisher, batch_max);
-            tasks.push((StageName::Publisher, task));
-            let task = sequencer_task(ring.build(), &mut sequencer, batch_max);
-            tasks.push((StageName::Sequencer, task));
-        }};
-    }
-    if volatile {
-        behind_the_gate!(ring);
-    } else {
-        behind_the_gate!(ring.and_then().with_multi_consumer());
-    }
-
-    run_threads(&layout.plan, tasks);
-    let (order, subscriber) = publisher.into_parts();
-    let writer = journaler.into_writer();
-    assert_eq!(replicator.passed(), writer.position(), "both have the same journal");
-    assert_eq!(order.pending(), 0, "every command's reports have left");
-    Drained {
-        source: sequencer.into_source(),
-        writer,
-        shards: matchers.into_iter().map(Matcher::into_shard).collect(),
-        order,
-        subscriber,
+impl<S, U> Left<S, U> {
+    /// What is left of the venue, if all stages have ended.
+    pub fn drained(self) -> Option<Drained<S, U>> {
+        let writer = self.writer.try_recv().ok()?;
+        let passed = self.passed.try_recv().ok()?;
+        let shards = self.shards.iter().map(|shard| shard.try_recv().ok());
+        let shards = shards.collect::<Option<Vec<_>>>()?;
+        let (order, subscriber) = self.told.try_recv().ok()?;
+        assert_eq!(passed, writer.position(), "both have the same journal");
+        assert_eq!(order.pending(), 0, "every command's reports have left");
+        Some(Drained { source: self.source.try_recv().ok()?, writer, shards, order, subscriber })
     }
 }
 
+impl<'a, S, U> Stages<'a, S, U> {
+    /// Wires the rings.
+    pub fn wire<C>(
+        layout: &Layout,
+        parts: Parts<S, C, U>,
+        control: &'a Control,
+        trace: Option<&'a Trace>,
+    ) -> Self
+    where
+        S: CommandSource + Send + 'a,
+        C: Clock + Send + 'a,
+        U: Subscriber + Send + 'a,
+    {
+        let batch_max = layout.batch_max;
+        // A sync costs nearly the same for one command as for all that wait, and whoever shares its thread
+        // steps once for each: both stages before the gate take all that is there.
+        let gate_batch_max = match layout.durability {
+            Durability::Fsync => layout.ring_slots,
+            Durability::Volatile | Durability::Pagecache => batch_max,
+        };
+        let (seqno, _, _) = parts.last;
+        let stamped_at = |point| trace.map(|trace| (trace, point));
+        let (probe_sender, probe_receiver) = channel();
+        let volatile = layout.durability == Durability::Volatile || planted(Bug::GateLeftOut);
+        let journal = JournalEnd {
+            last: parts.last,
+            volatile,
+            keeps_fsync: parts.writer.keeps_fsync(),
+            low_space: parts.writer.low_space(),
+        };
+        let replicator = Replicator::new(
+            parts.replicas.clone(),
+            parts.writer.position(),
+            parts.writer.segment_bytes(),
+            control,
+        );
+        let journaler = Journaler::new(parts.writer, parts.replicas, control);
+        let sequencer =
+            Sequencer::new(parts.source, parts.clock, control, trace, probe_receiver, journal);
+        let publisher = Publisher::new(parts.order, parts.subscriber, control, probe_sender);
+
+        let mut report_pollers = vec![];
+        let mut matchers = vec![];
+        for shard in parts.shards {
+            let ring = build_single_producer(layout.report_slots, || Report::BLANK, BusySpin);
+            let (poller, ring) = ring.new_event_poller();
+            report_pollers.push(poller);
+            matchers.push(Matcher::new(shard, ring.build()));
+        }
+
+        let ring = build_single_producer(layout.ring_slots, Frame::default, BusySpin);
+        let ring = ring.with_multi_consumer();
+        let (journal_poller, ring) = ring.new_event_poller();
+        let (replica_poller, ring) = ring.new_event_poller();
+
+        let stage = (journal_poller, Stamped::new(journaler, stamped_at(Point::Journaled), seqno));
+        let (journaler, writer) = task(
+            stage,
+            move |(poller, stage)| poller.poll_into(stage, gate_batch_max),
+            |(_, stage)| stage.into_stage().into_writer(),
+        );
+        let (replicator, passed) = task(
+            (replica_poller, replicator),
+            move |(poller, stage)| poller.poll_into(stage, gate_batch_max),
+            |(_, stage)| stage.passed(),
+        );
+        let mut tasks: Vec<(StageName, Task<'a>)> =
+            vec![(StageName::Journaler, journaler), (StageName::Replicator, replicator)];
+        let mut shards = vec![];
+        // The two arms differ only in what stands before the matchers and the publisher.
+        macro_rules! behind_the_gate {
+            ($ring:expr) => {{
+                let mut ring = $ring;
+                for (shard, matcher) in (0..).zip(matchers) {
+                    let (poller, next) = ring.new_event_poller();
+                    ring = next;
+                    let stage = Stamped::new(matcher, stamped_at(Point::Matched), seqno);
+                    let (matcher, left) = task(
+                        (poller, stage),
+                        move |(poller, stage)| step_matcher(poller, stage, batch_max),
+                        |(_, stage)| stage.into_stage().into_shard(),
+                    );
+                    tasks.push((StageName::Matcher(shard), matcher));
+                    shards.push(left);
+                }
+                let (poller, ring) = ring.new_event_poller();
+                let (publisher, told) = task(
+                    (poller, report_pollers, publisher),
+                    move |(frames, reports, publisher)| {
+                        step_publisher(frames, reports, publisher, batch_max)
+                    },
+                    |(_, _, publisher)| publisher.into_parts(),
+                );
+                tasks.push((StageName::Publisher, publisher));
+                // With the stage goes the ring's producer, and that tells all others that nothing more will come.
+                let (sequencer, source) = task(
+                    (InputRing(ring.build()), sequencer),
+                    move |(ring, sequencer)| sequencer.step(ring, batch_max),
+                    |(_, sequencer)| sequencer.into_source(),
+                );
+                tasks.push((StageName::Sequencer, sequencer));
+                (told, source)
+            }};
+        }
+        let (told, source) = if volatile {
+            behind_the_gate!(ring)
+        } else {
+            behind_the_gate!(ring.and_then().with_multi_consumer())
+        };
+        Stages { tasks, left: Left { source, writer, passed, shards, told } }
+    }
+}
+
+/// A stage with its step. When it has ended, what it leaves is received.
+fn task<'a, T: Send + 'a, L: Send + 'a>(
+    stage: T,
+    mut step: impl FnMut(&mut T) -> Progress + Send + 'a,
+    leave: impl Fn(T) -> L + Send + 'a,
+) -> (Task<'a>, Receiver<L>) {
+    let (ended, left) = channel();
+    let mut stage = Some(stage);
+    let task = move || {
+        let Some(running) = &mut stage else { return Progress::Ended };
+        let progress = step(running);
+        if progress == Progress::Ended
+            && let Some(stage) = stage.take()
+        {
+            // Nobody may be there who wants it.
+            let _ = ended.send(leave(stage));
+        }
+        progress
+    };
+    (Box::new(task), left)
+}
+
 /// Starts a thread for each of the plan's and waits for all.
-fn run_threads(plan: &ThreadPlan, mut tasks: Vec<(StageName, Task<'_>)>) {
+fn run_threads(plan: &ThreadPlan, mut tasks: Vec<(StageName, Task<'_>)>, abandon: &AtomicBool) {
     std::thread::scope(|scope| {
         for spec in &plan.threads {
             let mut own = vec![];
@@ -216,7 +303,7 @@ fn run_threads(plan: &ThreadPlan, mut tasks: Vec<(StageName, Task<'_>)>) {
             let name = spec.stages[0].to_string();
             let run = move || {
                 spec.core.into_iter().for_each(plan::pin);
-                runner::run(own, spec.idle);
+                runner::run(own, spec.idle, abandon);
             };
             std::thread::Builder::new()
                 .name(name)
@@ -227,68 +314,45 @@ fn run_threads(plan: &ThreadPlan, mut tasks: Vec<(StageName, Task<'_>)>) {
     });
 }
 
-fn stage_task<'a>(
-    mut poller: impl Poll<Frame> + Send + 'a,
-    mut stage: impl Consume<Frame> + Send + 'a,
+#[inline]
+fn step_matcher<R: ReportSlots>(
+    poller: &mut impl Poll<Frame>,
+    matcher: &mut Stamped<'_, Matcher<R>>,
     batch_max: usize,
-) -> Task<'a> {
-    Box::new(move || poller.poll_into(&mut stage, batch_max))
-}
-
-fn matcher_task<'a, R: ReportSlots + Send>(
-    mut poller: impl Poll<Frame> + Send + 'a,
-    mut matcher: Stamped<'a, Matcher<R>>,
-    batch_max: usize,
-) -> Task<'a> {
-    Box::new(move || match poller.poll_into(&mut matcher, batch_max) {
+) -> Progress {
+    match poller.poll_into(matcher, batch_max) {
         Progress::Ended if matcher.stage().hand_over() => {
             matcher.stage().close();
             Progress::Ended
         }
         Progress::Ended => Progress::Did(0),
         progress => progress,
-    })
+    }
 }
 
-fn publisher_task<'a, 'c: 'a, U: Subscriber + Send>(
-    mut frames: impl Poll<Frame> + Send + 'a,
-    mut shards: Vec<impl Poll<Report> + Send + 'a>,
-    publisher: &'a mut Publisher<'c, U>,
+#[inline]
+fn step_publisher<U: Subscriber>(
+    frames: &mut impl Poll<Frame>,
+    shards: &mut [impl Poll<Report>],
+    publisher: &mut Publisher<'_, U>,
     batch_max: usize,
-) -> Task<'a> {
-    Box::new(move || {
-        let mut did = 0;
-        let mut count = |progress| match progress {
-            Progress::Did(count) => {
-                did += count;
-                false
-            }
-            Progress::Ended => true,
-        };
-        let mut ended = count(frames.poll_into(publisher, batch_max));
-        for (shard, reports) in shards.iter_mut().enumerate() {
-            ended &= count(reports.poll_into(&mut publisher.shard(shard as u32), batch_max));
+) -> Progress {
+    let mut did = 0;
+    let mut count = |progress| match progress {
+        Progress::Did(count) => {
+            did += count;
+            false
         }
-        if did == 0 {
-            publisher.pause();
-        }
-        if ended { Progress::Ended } else { Progress::Did(did) }
-    })
-}
-
-fn sequencer_task<'a, 'c: 'a, S, C, P>(
-    ring: P,
-    sequencer: &'a mut Sequencer<'c, S, C>,
-    batch_max: usize,
-) -> Task<'a>
-where
-    S: CommandSource + Send,
-    C: Clock + Send,
-    P: Producer<Frame> + Send + 'a,
-{
-    let mut ring = InputRing(ring);
-    // When the task is dropped at its end, so is the producer, and that tells all others.
-    Box::new(move || sequencer.step(&mut ring, batch_max))
+        Progress::Ended => true,
+    };
+    let mut ended = count(frames.poll_into(publisher, batch_max));
+    for (shard, reports) in (0..).zip(shards) {
+        ended &= count(reports.poll_into(&mut publisher.shard(shard), batch_max));
+    }
+    if did == 0 {
+        publisher.pause();
+    }
+    if ended { Progress::Ended } else { Progress::Did(did) }
 }
 
 struct InputRing<P>(P);

@@ -1,5 +1,5 @@
 //! The replicator: holds a command back until enough standbys have it. It reads the same slots as the
-//! journaler, and the matchers wait for both. With no standby configured it lets everything pass.
+//! journaler, and the matchers wait for both. A venue that is one machine lets everything pass.
 
 use super::sequencer::Control;
 use super::stage::{Consume, Fatal};
@@ -17,12 +17,13 @@ pub struct Replicator<'a> {
     passed: Position,
     segment_bytes: u64,
     control: &'a Control,
-    /// Since when the venue is to stop and a command waits.
+    /// Since when the venue is to stop and nothing more is let pass.
     stuck: Option<Instant>,
 }
 
 impl<'a> Replicator<'a> {
-    /// A venue that is to stop does not wait longer than this for a standby.
+    /// A venue that is to stop does not wait longer than this for a standby, and is abandoned then: what came last is in
+    /// the journal, and nobody was told of it.
     const GOODBYE: Duration = Duration::from_secs(5);
 
     /// A stage that goes on behind a place in the journal.
@@ -32,7 +33,6 @@ impl<'a> Replicator<'a> {
         segment_bytes: u64,
         control: &'a Control,
     ) -> Self {
-        let replicas = replicas.filter(|replicas| replicas.required() > 0);
         Replicator { replicas, passed, segment_bytes, control, stuck: None }
     }
 
@@ -47,8 +47,7 @@ impl<'a> Replicator<'a> {
             return;
         }
         if self.stuck.get_or_insert_with(Instant::now).elapsed() > Self::GOODBYE {
-            let what = "too few standbys are connected: what came last is in the journal, and nobody was told of it";
-            Fatal(what.into()).end_process();
+            self.control.abandon.store(true, Ordering::Relaxed);
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::stage::Progress;
 use crossbeam_utils::Backoff;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What a thread does when none of its stages has work.
@@ -47,11 +48,11 @@ impl fmt::Display for Idle {
 /// One step of a stage with its rings, or of what runs beside the pipeline.
 pub type Task<'a> = Box<dyn FnMut() -> Progress + Send + 'a>;
 
-/// Steps the tasks until all have ended.
-pub(super) fn run(mut tasks: Vec<Task<'_>>, idle: Idle) {
+/// Steps the tasks until all have ended, or until they are abandoned.
+pub(super) fn run(mut tasks: Vec<Task<'_>>, idle: Idle, abandon: &AtomicBool) {
     const SLEEP: Duration = Duration::from_micros(50);
     let backoff = Backoff::new();
-    while !tasks.is_empty() {
+    while !tasks.is_empty() && !abandon.load(Ordering::Relaxed) {
         let mut did = 0;
         tasks.retain_mut(|step| match step() {
             Progress::Did(count) => {

@@ -73,6 +73,8 @@ pub trait FrameSlots {
 pub struct Control {
     /// Set to stop: no further command is taken, those that are in finish.
     pub stop: Arc<AtomicBool>,
+    /// Set to end at once, whatever is on its way: for a venue that may not go on with it.
+    pub abandon: Arc<AtomicBool>,
     /// The last command whose reports have all left: everything up to it is committed.
     pub released: AtomicU64,
     /// The last command that is known to be on the device.

@@ -96,7 +96,7 @@ impl Default for Trace {
 
 /// A stage whose batches are stamped when they end.
 pub(super) struct Stamped<'a, S> {
-    stage: &'a mut S,
+    stage: S,
     trace: Option<(&'a Trace, Point)>,
     stamped: u64,
     seqno: u64,
@@ -104,11 +104,15 @@ pub(super) struct Stamped<'a, S> {
 
 impl<'a, S> Stamped<'a, S> {
     /// Stamps `stage`, if there is a trace, from the command behind `seqno` on.
-    pub fn new(stage: &'a mut S, trace: Option<(&'a Trace, Point)>, seqno: SeqNo) -> Self {
+    pub fn new(stage: S, trace: Option<(&'a Trace, Point)>, seqno: SeqNo) -> Self {
         Stamped { stage, trace, stamped: seqno.0, seqno: seqno.0 }
     }
 
     pub fn stage(&mut self) -> &mut S {
+        &mut self.stage
+    }
+
+    pub fn into_stage(self) -> S {
         self.stage
     }
 }

@@ -1,20 +1,26 @@
-//! The standby's end of the line: connects to the leader and gives its frames.
+//! The standby's end of the line: says where its journal ends and takes the leader's frames. It never waits; what it
+//! reads and writes is a connection that answers at once.
 
-use super::leader::SILENCE_MAX;
-use super::wire::{self, Held, Hello};
+use super::wire::{Held, Hello, Verdict, Who};
+use super::{HEARTBEAT, is_later};
 use crate::frame::{FRAME_BYTES_MAX, FRAME_BYTES_MIN, Frame};
 use crate::journal::{Identity, Place, Position};
-use std::io::{self, ErrorKind, Read};
-use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::Duration;
+use zerocopy::IntoBytes;
 
 /// A connection to a leader.
-pub struct Follower {
-    socket: TcpStream,
+pub struct Follower<S> {
+    connection: S,
+    is_welcome: bool,
     /// Bytes that have come, from `read` on not looked at.
     bytes: Vec<u8>,
     read: usize,
-    heard: Instant,
+    /// What the network has not taken yet.
+    out: Vec<u8>,
+    /// What this node has, and when it said so last.
+    held: Position,
+    spoke: Duration,
 }
 
 /// Why nothing more comes.
@@ -23,9 +29,12 @@ pub enum FollowerError {
     /// The network, or the leader is gone.
     #[error("the connection to the leader: {0}")]
     Network(#[from] io::Error),
-    /// It says nothing.
-    #[error("the leader is silent")]
-    Silent,
+    /// It does not lead, or not any more.
+    #[error("it does not lead")]
+    NotLeading,
+    /// It does not have what this node has.
+    #[error("the leader's journal went another way")]
+    Diverged,
     /// It does not want this standby. Trying again does not help.
     #[error("the leader refuses this standby: {0}")]
     Refused(String),
@@ -34,42 +43,60 @@ pub enum FollowerError {
     Malformed,
 }
 
-impl Follower {
-    /// Connects for what comes behind `place`.
-    pub fn connect(
-        leader: SocketAddr,
+/// What has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// Nothing.
+    Nothing,
+    /// The leader's welcome: its frames may be taken now, if this epoch may be followed.
+    Welcome {
+        /// The epoch that it leads in.
+        epoch: u64,
+    },
+    /// Something that shows that the leader is there, and perhaps frames.
+    Frames,
+}
+
+impl<S: Read + Write> Follower<S> {
+    /// Asks for what comes behind `place`.
+    pub fn new(
+        connection: S,
+        who: &Who,
         identity: Identity,
         segment_bytes: u64,
         place: &Place,
-    ) -> Result<Follower, FollowerError> {
-        const PATIENCE: Duration = Duration::from_secs(5);
-        let socket = TcpStream::connect_timeout(&leader, PATIENCE)?;
-        socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        socket.set_write_timeout(Some(PATIENCE))?;
-        wire::send(&socket, &Hello::new(identity, segment_bytes, place))?;
-        wire::receive_answer(&socket)?.map_err(FollowerError::Refused)?;
-        socket.set_read_timeout(Some(Duration::from_millis(5)))?;
-        Ok(Follower { socket, bytes: vec![], read: 0, heard: Instant::now() })
+        now: Duration,
+    ) -> Self {
+        let hello = Hello::new(who, identity, segment_bytes, place);
+        Follower {
+            connection,
+            is_welcome: false,
+            bytes: vec![],
+            read: 0,
+            out: hello.as_bytes().to_vec(),
+            held: place.position,
+            spoke: now,
+        }
     }
 
-    /// Waits a moment for something to come. Whether anything did.
-    pub fn wait(&mut self) -> Result<bool, FollowerError> {
+    /// Writes what is left and reads what has come.
+    pub fn step(&mut self, now: Duration) -> Result<Came, FollowerError> {
         const PIECE_BYTES: usize = 256 << 10;
+        if self.is_welcome && self.out.is_empty() && now - self.spoke >= HEARTBEAT {
+            self.hold(self.held, now);
+        }
+        self.write()?;
         self.bytes.drain(..self.read);
         self.read = 0;
         let had = self.bytes.len();
         self.bytes.resize(had + PIECE_BYTES, 0);
-        let came = self.socket.read(&mut self.bytes[had..]);
+        let came = self.connection.read(&mut self.bytes[had..]);
         self.bytes.truncate(had + came.as_ref().map_or(0, |count| *count));
         match came {
             Ok(0) => Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
-            Ok(_) => {
-                self.heard = Instant::now();
-                Ok(true)
-            }
-            Err(error) if is_later(&error) && self.heard.elapsed() <= SILENCE_MAX => Ok(false),
-            Err(error) if is_later(&error) => Err(FollowerError::Silent),
+            Ok(_) if self.is_welcome => Ok(Came::Frames),
+            Ok(_) => self.hear_verdict(),
+            Err(error) if is_later(&error) => Ok(Came::Nothing),
             Err(error) => Err(error.into()),
         }
     }
@@ -97,11 +124,37 @@ impl Follower {
     }
 
     /// Tells the leader that everything before `end` is here.
-    pub fn hold(&mut self, end: Position) -> Result<(), FollowerError> {
-        Ok(wire::send(&self.socket, &Held::from(end))?)
+    pub fn hold(&mut self, end: Position, now: Duration) {
+        (self.held, self.spoke) = (end, now);
+        self.out.extend_from_slice(Held::from(end).as_bytes());
     }
-}
 
-fn is_later(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+    /// Writes what the network takes.
+    pub fn write(&mut self) -> Result<(), FollowerError> {
+        while !self.out.is_empty() {
+            match self.connection.write(&self.out) {
+                Ok(0) => return Err(io::Error::from(ErrorKind::WriteZero).into()),
+                Ok(count) => drop(self.out.drain(..count)),
+                Err(error) if is_later(&error) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn hear_verdict(&mut self) -> Result<Came, FollowerError> {
+        let verdict = Verdict::decode(&self.bytes)
+            .map_err(|what| io::Error::new(ErrorKind::InvalidData, what))?;
+        let Some((verdict, length)) = verdict else { return Ok(Came::Nothing) };
+        self.read = length;
+        match verdict {
+            Verdict::Welcome { epoch } => {
+                self.is_welcome = true;
+                Ok(Came::Welcome { epoch })
+            }
+            Verdict::Diverged => Err(FollowerError::Diverged),
+            Verdict::NotLeading => Err(FollowerError::NotLeading),
+            Verdict::Refused(why) => Err(FollowerError::Refused(why)),
+        }
+    }
 }

@@ -1,62 +1,179 @@
-//! How far the standbys have the journal.
+//! How far the voters have the journal.
 
+use crate::cluster::{Following, Incarnation, NodeName, Voters};
 use crate::journal::Position;
+use crate::planted::{Bug, planted};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// What all standbys together have, written by the threads that serve them and read by the replicator.
+/// What all nodes together have: written by the journaler and by the threads that serve standbys, read by the replicator.
 pub struct Replicas {
-    /// How many standbys must have a frame before it may go on.
-    required: usize,
+    me: NodeName,
     segment_bytes: u64,
-    /// The end of what enough of them have.
+    /// The end of what this node has stored.
+    stored: AtomicU64,
+    /// Whether it is enough that this node has something.
+    alone: AtomicBool,
+    /// The end of what enough other nodes have. It never falls.
     replicated: AtomicU64,
-    /// What each of those that are connected has.
-    each: Mutex<Vec<(u64, u64)>>,
+    others: Mutex<Others>,
+}
+
+struct Others {
+    /// Voters that count: enough of each of these sets must have something.
+    rule: Vec<Voters>,
+    held: Vec<Held>,
+}
+
+/// What a standby has that is connected.
+struct Held {
+    connection: u64,
+    node: NodeName,
+    incarnation: Incarnation,
+    end: u64,
 }
 
 impl Replicas {
-    /// No standby is there yet. Of a journal whose segments have so many bytes, `required` standbys must have a
-    /// frame before it may go on.
-    pub fn new(required: usize, segment_bytes: u64) -> Self {
-        Replicas { required, segment_bytes, replicated: AtomicU64::new(0), each: Mutex::default() }
+    /// A standby that lacks no more than this is near.
+    const NEAR_BYTES: u64 = 4 << 20;
+
+    /// Nobody is connected yet. `stored` is where the journal of this node ends, whose segments have so many bytes.
+    pub fn new(me: NodeName, voters: Voters, segment_bytes: u64, stored: Position) -> Self {
+        let others = Others { rule: vec![], held: vec![] };
+        let replicas = Replicas {
+            me,
+            segment_bytes,
+            stored: AtomicU64::new(0),
+            alone: AtomicBool::new(false),
+            replicated: AtomicU64::new(0),
+            others: Mutex::new(others),
+        };
+        replicas.stores(stored);
+        replicas.set_voters(voters, None);
+        replicas
     }
 
-    /// How many standbys must have a frame before it may go on.
-    pub fn required(&self) -> usize {
-        self.required
-    }
-
-    /// The end of what enough standbys have. It never falls.
+    /// The end of what enough voters have, this node among them. It never falls.
     #[inline]
     pub fn replicated(&self) -> Position {
-        let at = self.replicated.load(Ordering::Acquire);
-        Position { segment: at / self.segment_bytes, offset: at % self.segment_bytes }
+        // In this order: who finds that this node is enough does not go beyond what it had stored by then, so that it
+        // can be said afterwards what was let pass in that belief.
+        let stored = self.stored.load(Ordering::SeqCst);
+        let at = match self.alone.load(Ordering::SeqCst) {
+            true => stored,
+            false => self.replicated.load(Ordering::Acquire),
+        };
+        self.position(at)
     }
 
-    /// The standby has everything before a position.
-    pub(super) fn has(&self, standby: u64, position: Position) {
-        // Each segment has an end of its own behind its last frame, so that no frame ends where the file does.
-        let at = position.segment * self.segment_bytes + position.offset;
-        let mut each = self.lock();
-        match each.iter_mut().find(|(id, _)| *id == standby) {
-            Some(known) => known.1 = at,
-            None => each.push((standby, at)),
+    /// The end of what enough voters have just now; while voters change, of those that are to count.
+    pub fn agreed(&self) -> Position {
+        let stored = self.stored.load(Ordering::SeqCst);
+        let others = self.lock();
+        let next = others.rule.last().and_then(|voters| others.agreed_by(voters, &self.me));
+        self.position(next.unwrap_or(stored).min(stored))
+    }
+
+    /// The end of what this node has stored.
+    pub fn stored(&self) -> Position {
+        self.position(self.stored.load(Ordering::SeqCst))
+    }
+
+    /// This node has stored everything before a position.
+    #[inline]
+    pub fn stores(&self, end: Position) {
+        self.stored.store(self.number(end), Ordering::SeqCst);
+    }
+
+    /// From now on these voters count, and the second ones as well.
+    pub fn set_voters(&self, voters: Voters, second: Option<Voters>) {
+        let mut others = self.lock();
+        others.rule = match second {
+            Some(second) if planted(Bug::VotersNotJoint) => vec![second],
+            second => std::iter::once(voters).chain(second).collect(),
+        };
+        self.decide(&others);
+    }
+
+    /// Who is connected.
+    pub fn followers(&self) -> Vec<Following> {
+        let stored = self.stored.load(Ordering::SeqCst);
+        let others = self.lock();
+        let following = |held: &Held| Following {
+            node: held.node.clone(),
+            incarnation: held.incarnation,
+            is_near: held.end + Self::NEAR_BYTES >= stored,
+        };
+        others.held.iter().map(following).collect()
+    }
+
+    /// Whether a node that is connected has everything before a position.
+    pub fn has_all(&self, node: &NodeName, end: Position) -> bool {
+        let end = self.number(end);
+        self.lock().held.iter().any(|held| held.node == *node && held.end >= end)
+    }
+
+    /// A standby has everything before a position, as durable as its mode says.
+    pub fn has(&self, connection: u64, node: &NodeName, incarnation: Incarnation, end: Position) {
+        let end = self.number(end);
+        let mut others = self.lock();
+        match others.held.iter_mut().find(|held| held.connection == connection) {
+            Some(held) => held.end = end,
+            None => others.held.push(Held { connection, node: node.clone(), incarnation, end }),
         }
-        if self.required > 0 && each.len() >= self.required {
-            let mut ends: Vec<u64> = each.iter().map(|(_, at)| *at).collect();
-            ends.sort_unstable_by(|a, b| b.cmp(a));
-            self.replicated.fetch_max(ends[self.required - 1], Ordering::Release);
+        self.decide(&others);
+    }
+
+    /// A standby is not connected any more. What it had it has; nobody counts on it for more.
+    pub fn gone(&self, connection: u64) {
+        let mut others = self.lock();
+        others.held.retain(|held| held.connection != connection);
+        self.decide(&others);
+    }
+
+    fn decide(&self, others: &Others) {
+        match others.agreed(&self.me) {
+            None => self.alone.store(true, Ordering::SeqCst),
+            Some(end) => {
+                self.replicated.fetch_max(end, Ordering::SeqCst);
+                self.alone.store(false, Ordering::SeqCst);
+            }
         }
     }
 
-    /// The standby is not connected any more. What it had it has; nobody counts on it for more.
-    pub(super) fn gone(&self, standby: u64) {
-        self.lock().retain(|(id, _)| *id != standby);
+    /// Positions as numbers. Each segment has an end of its own behind its last frame, so that no frame ends where the
+    /// file does.
+    fn number(&self, Position { segment, offset }: Position) -> u64 {
+        segment * self.segment_bytes + offset
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(u64, u64)>> {
-        self.each.lock().expect("no thread panics with it")
+    fn position(&self, number: u64) -> Position {
+        Position { segment: number / self.segment_bytes, offset: number % self.segment_bytes }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Others> {
+        self.others.lock().expect("no thread panics with it")
+    }
+}
+
+impl Others {
+    /// The end of what enough of the others have in each set of voters; `None` if none of them is needed.
+    fn agreed(&self, me: &NodeName) -> Option<u64> {
+        self.rule.iter().filter_map(|voters| self.agreed_by(voters, me)).min()
+    }
+
+    fn agreed_by(&self, voters: &Voters, me: &NodeName) -> Option<u64> {
+        let required = voters.write_quorum() - usize::from(voters.get(me).is_some());
+        let required = required.saturating_sub(planted(Bug::ToldTooEarly).into());
+        let last = required.checked_sub(1)?;
+        let others = voters.0.iter().filter(|voter| voter.node != *me);
+        let has = |voter: &crate::cluster::Voter| {
+            let counts = |h: &&Held| h.node == voter.node && h.incarnation == voter.incarnation;
+            self.held.iter().filter(counts).map(|held| held.end).max().unwrap_or(0)
+        };
+        let mut ends: Vec<u64> = others.map(has).collect();
+        ends.sort_unstable_by(|a, b| b.cmp(a));
+        Some(ends.get(last).copied().unwrap_or(0))
     }
 }
 
@@ -64,24 +181,91 @@ impl Replicas {
 mod tests {
     use super::*;
 
-    fn at(segment: u64, offset: u64) -> Position {
-        Position { segment, offset }
+    const LIFE: Incarnation = Incarnation(7);
+
+    fn at(offset: u64) -> Position {
+        Position { segment: 1, offset }
+    }
+
+    fn voters(names: &str) -> Voters {
+        let with =
+            |voters: Voters, name: char| voters.with(&name.to_string().as_str().into(), LIFE);
+        names.chars().fold(Voters::default(), with)
+    }
+
+    fn replicas(names: &str) -> Replicas {
+        Replicas::new("a".into(), voters(names), 1 << 20, at(9_999))
+    }
+
+    /// As a standby with the number of its letter.
+    fn has(replicas: &Replicas, node: &str, end: u64) {
+        let connection = u64::from(node.as_bytes()[0]);
+        replicas.has(connection, &node.into(), LIFE, at(end));
     }
 
     #[test]
-    fn enough_standbys_must_have_it_and_what_was_enough_stays_so() {
-        let replicas = Replicas::new(2, 1 << 20);
-        replicas.has(1, at(1, 9_000));
-        assert_eq!(replicas.replicated(), at(0, 0));
-        replicas.has(2, at(1, 5_000));
-        assert_eq!(replicas.replicated(), at(1, 5_000));
-        replicas.has(3, at(2, 4_096));
-        assert_eq!(replicas.replicated(), at(1, 9_000));
-        replicas.gone(3);
-        replicas.gone(1);
-        replicas.has(2, at(1, 9_500));
-        assert_eq!(replicas.replicated(), at(1, 9_000));
-        replicas.has(1, at(1, 9_200));
-        assert_eq!(replicas.replicated(), at(1, 9_200));
+    fn enough_voters_must_have_it_and_what_was_enough_stays_so() {
+        let replicas = replicas("abcde");
+        has(&replicas, "b", 9_000);
+        assert_eq!(replicas.replicated(), Position { segment: 0, offset: 0 });
+        has(&replicas, "c", 5_000);
+        assert_eq!(replicas.replicated(), at(5_000));
+        has(&replicas, "d", 9_500);
+        assert_eq!(replicas.replicated(), at(9_000));
+        replicas.gone(u64::from(b'd'));
+        replicas.gone(u64::from(b'b'));
+        has(&replicas, "c", 9_500);
+        assert_eq!((replicas.replicated(), replicas.agreed().offset), (at(9_000), 0));
+        has(&replicas, "b", 9_200);
+        assert_eq!(replicas.replicated(), at(9_200));
+    }
+
+    #[test]
+    fn a_node_that_is_no_voter_or_has_forgotten_does_not_count() {
+        let replicas = replicas("abc");
+        has(&replicas, "x", 9_000);
+        replicas.has(1, &"b".into(), Incarnation(8), at(9_000));
+        assert_eq!(replicas.replicated().segment, 0);
+        // Two connections of one voter are one voter.
+        let replicas = Replicas::new("a".into(), voters("abcde"), 1 << 20, at(9_999));
+        replicas.has(1, &"b".into(), LIFE, at(9_000));
+        replicas.has(2, &"b".into(), LIFE, at(9_000));
+        assert_eq!(replicas.replicated().segment, 0);
+    }
+
+    #[test]
+    fn alone_a_node_has_what_it_has_stored() {
+        let replicas = replicas("a");
+        assert_eq!(replicas.replicated(), at(9_999));
+        replicas.stores(at(12_000));
+        assert_eq!((replicas.replicated(), replicas.agreed()), (at(12_000), at(12_000)));
+    }
+
+    #[test]
+    fn while_voters_change_both_sets_must_have_it() {
+        let replicas = replicas("abc");
+        has(&replicas, "c", 9_000);
+        replicas.set_voters(voters("abc"), Some(voters("ab")));
+        // What was let pass stays so, but it is not agreed any more: b lacks it.
+        assert_eq!((replicas.replicated(), replicas.agreed().segment), (at(9_000), 0));
+        has(&replicas, "b", 8_000);
+        assert_eq!(replicas.agreed(), at(8_000));
+        has(&replicas, "b", 9_500);
+        assert_eq!((replicas.replicated(), replicas.agreed()), (at(9_500), at(9_500)));
+        // A node that is to count alone has everything that it was ever told of.
+        replicas.gone(u64::from(b'b'));
+        replicas.set_voters(voters("ab"), Some(voters("a")));
+        assert_eq!((replicas.replicated(), replicas.agreed()), (at(9_500), at(9_999)));
+        replicas.set_voters(voters("a"), None);
+        assert_eq!(replicas.agreed(), at(9_999));
+    }
+
+    #[test]
+    fn a_leader_that_is_no_voter_counts_only_the_others() {
+        let replicas = replicas("bcd");
+        has(&replicas, "b", 9_000);
+        assert_eq!(replicas.replicated().segment, 0);
+        has(&replicas, "c", 8_000);
+        assert_eq!(replicas.replicated(), at(8_000));
     }
 }

@@ -1,24 +1,27 @@
 //! What a leader and a standby say to each other.
 //!
 //! ```text
-//!  standby ─► leader   Hello: whose journal, and where it ends here
-//!  leader ─► standby   Answer: welcome, or the length of a text that says why not
+//!  standby ─► leader   Hello: who it is, whose journal it has, and where that ends
+//!  leader ─► standby   Answer: welcome in an epoch, or why not
 //!  leader ─► standby   frames, as in the journal without the ends of segments; 64 zero bytes: a heartbeat
 //!  standby ─► leader   Held, after each batch and with each heartbeat
 //! ```
 //!
 //! All little-endian.
 
+use crate::cluster::{Incarnation, NodeName};
 use crate::domain::{Nanos, SeqNo};
 use crate::journal::{Identity, Place, Position};
-use std::io::{self, Read, Write};
-use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The first 8 bytes of a [`Hello`]; the last two are the version.
-const MAGIC: u64 = u64::from_le_bytes(*b"RSREPL01");
+pub const MAGIC: u64 = u64::from_le_bytes(*b"RSREPL02");
+
+/// The longest name of a node, in bytes.
+pub const NAME_BYTES_MAX: usize = 32;
 
 /// The longest text of a refusal, in bytes.
-const TEXT_BYTES_MAX: u32 = 4096;
+pub const TEXT_BYTES_MAX: u32 = 4096;
 
 /// What a standby says first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -35,11 +38,28 @@ pub struct Hello {
     epoch: u64,
     crc: u32,
     zero: u32,
+    promised: u64,
+    incarnation: u64,
+    node: [u8; NAME_BYTES_MAX],
+}
+
+/// Who stands by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// Its name.
+    pub node: NodeName,
+    /// Its memory.
+    pub incarnation: Incarnation,
+    /// The highest epoch that it has promised.
+    pub promised: u64,
 }
 
 impl Hello {
     /// Of a standby whose journal ends at `place`.
-    pub fn new(identity: Identity, segment_bytes: u64, place: &Place) -> Self {
+    pub fn new(who: &Who, identity: Identity, segment_bytes: u64, place: &Place) -> Self {
+        let mut node = [0; NAME_BYTES_MAX];
+        let name = who.node.0.as_bytes();
+        node[..name.len()].copy_from_slice(name);
         Hello {
             magic: MAGIC,
             semantics: identity.semantics.into(),
@@ -52,6 +72,19 @@ impl Hello {
             epoch: place.epoch,
             crc: place.crc,
             zero: 0,
+            promised: who.promised,
+            incarnation: who.incarnation.0,
+            node,
+        }
+    }
+
+    /// Who says it.
+    pub fn who(&self) -> Who {
+        let name = self.node.split(|byte| *byte == 0).next().unwrap_or_default();
+        Who {
+            node: NodeName(String::from_utf8_lossy(name).into_owned()),
+            incarnation: Incarnation(self.incarnation),
+            promised: self.promised,
         }
     }
 
@@ -67,12 +100,12 @@ impl Hello {
     }
 
     /// Why the two cannot have the same journal, wherever it ends.
-    pub fn differs_from(&self, ours: &Hello) -> Option<String> {
+    pub fn differs_from(&self, identity: Identity, segment_bytes: u64) -> Option<String> {
         let what = [
-            ("the versions of the replication protocol", self.magic, ours.magic),
-            ("the versions of the matching rules", self.semantics, ours.semantics),
-            ("the venues (venue.name)", self.config_hash, ours.config_hash),
-            ("the segments (journal.segment_bytes)", self.segment_bytes, ours.segment_bytes),
+            ("the versions of the replication protocol", self.magic, MAGIC),
+            ("the versions of the matching rules", self.semantics, identity.semantics.into()),
+            ("the venues (venue.name)", self.config_hash, identity.config_hash),
+            ("the segments (journal.segment_bytes)", self.segment_bytes, segment_bytes),
         ];
         let differs = what.into_iter().find(|(_, standby, leader)| standby != leader);
         differs.map(|(what, standby, leader)| {
@@ -81,14 +114,64 @@ impl Hello {
     }
 }
 
-/// The answer to a [`Hello`].
+/// How a leader answers a [`Hello`]; a text follows a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-struct Answer {
+pub struct Answer {
     magic: u64,
-    /// 0: welcome.
+    epoch: u64,
+    code: u32,
     text_bytes: u32,
-    zero: u32,
+}
+
+/// What a leader says to a standby.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its frames follow.
+    Welcome {
+        /// The epoch that it leads in.
+        epoch: u64,
+    },
+    /// The standby's journal has what the leader's does not have: it must cut back to what is committed.
+    Diverged,
+    /// Not now: it does not lead, or not any more.
+    NotLeading,
+    /// Never: it is another venue's, for example.
+    Refused(String),
+}
+
+impl Verdict {
+    /// Its bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let (code, epoch, text) = match self {
+            Verdict::Welcome { epoch } => (0, *epoch, ""),
+            Verdict::Diverged => (1, 0, ""),
+            Verdict::NotLeading => (2, 0, ""),
+            Verdict::Refused(text) => (3, 0, text.as_str()),
+        };
+        let text = &text.as_bytes()[..text.len().min(TEXT_BYTES_MAX as usize)];
+        let text_bytes = text.len() as u32;
+        let mut bytes = Answer { magic: MAGIC, epoch, code, text_bytes }.as_bytes().to_vec();
+        bytes.extend_from_slice(text);
+        bytes
+    }
+
+    /// Takes one from the beginning of these bytes, with its length; `None` if it has not come whole. An error: whoever
+    /// answers is no leader of this version.
+    pub fn decode(bytes: &[u8]) -> Result<Option<(Verdict, usize)>, &'static str> {
+        let Ok((answer, rest)) = Answer::read_from_prefix(bytes) else { return Ok(None) };
+        if answer.magic != MAGIC || answer.text_bytes > TEXT_BYTES_MAX || answer.code > 3 {
+            return Err("what answers is no leader of this version");
+        }
+        let Some(text) = rest.get(..answer.text_bytes as usize) else { return Ok(None) };
+        let verdict = match answer.code {
+            0 => Verdict::Welcome { epoch: answer.epoch },
+            1 => Verdict::Diverged,
+            2 => Verdict::NotLeading,
+            _ => Verdict::Refused(String::from_utf8_lossy(text).into_owned()),
+        };
+        Ok(Some((verdict, size_of::<Answer>() + text.len())))
+    }
 }
 
 /// What a standby has, as durable as its mode says: everything before a byte of a segment.
@@ -109,40 +192,4 @@ impl From<Held> for Position {
     fn from(Held { segment, offset }: Held) -> Self {
         Position { segment, offset }
     }
-}
-
-/// Sends one of these.
-pub fn send<M: IntoBytes + Immutable>(mut to: impl Write, message: &M) -> io::Result<()> {
-    to.write_all(message.as_bytes())
-}
-
-/// Waits for one of these.
-pub fn receive<M: FromBytes + FromZeros + IntoBytes>(mut from: impl Read) -> io::Result<M> {
-    let mut message = M::new_zeroed();
-    from.read_exact(message.as_mut_bytes())?;
-    Ok(message)
-}
-
-/// Answers a [`Hello`]: welcome, or why not.
-pub fn answer(mut to: impl Write, refusal: Option<&str>) -> io::Result<()> {
-    let text = refusal.unwrap_or_default();
-    let text = &text.as_bytes()[..text.len().min(TEXT_BYTES_MAX as usize)];
-    send(&mut to, &Answer { magic: MAGIC, text_bytes: text.len() as u32, zero: 0 })?;
-    to.write_all(text)
-}
-
-/// Waits for the answer to a [`Hello`]; gives why not.
-pub fn receive_answer(mut from: impl Read) -> io::Result<Result<(), String>> {
-    let answer: Answer = receive(&mut from)?;
-    let unknown = answer.magic != MAGIC || answer.text_bytes > TEXT_BYTES_MAX;
-    if unknown {
-        let what = "what answers is no leader of this version";
-        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-    }
-    if answer.text_bytes == 0 {
-        return Ok(Ok(()));
-    }
-    let mut text = vec![0; answer.text_bytes as usize];
-    from.read_exact(&mut text)?;
-    Ok(Err(String::from_utf8_lossy(&text).into_owned()))
 }

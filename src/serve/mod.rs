@@ -8,13 +8,13 @@
 //! The streams on the right are stored in numbered blocks, and whoever sends reads them there: a session that
 //! comes back, a listener that has lost something and a venue that starts again all find the same bytes.
 
+pub mod node;
 mod past;
 mod setup;
 mod source;
-pub mod standby;
 
 use crate::config::{Config, ConfigError};
-use crate::domain::{Nanos, SeqNo};
+use crate::domain::Nanos;
 use crate::feed::capture::Capture;
 use crate::feed::glimpse::{GlimpseConfig, GlimpseServer};
 use crate::feed::rerequest::{RerequestConfig, RerequestServer};
@@ -24,20 +24,19 @@ use crate::frame::HashProbe;
 use crate::gateway::accounts::{Accounts, AccountsError, Rules};
 use crate::gateway::queue::{self, Consumer};
 use crate::gateway::server::{Limits, Options as GatewayOptions, Server, ServerError};
-use crate::journal::JournalError;
+use crate::journal::{JournalError, Position};
+use crate::node::NodeError;
 use crate::pipeline::plan::allowed_cores;
 use crate::pipeline::{Control, Layout, Progress, StageName, Task};
 use crate::replay::ReplayError;
-use crate::replication::{Leader, Replicas, Terms};
-use crate::snapshotter::{SnapshotThread, SyncStreams};
+use crate::snapshotter::SnapshotThread;
 use crate::streams::{self, Encoder, SessionStates, Store, StoreError, StreamId};
-use crate::venue::{self, Restart, Standby, StandbyError, Venue};
+use crate::venue::{Restart, Venue};
 use past::Past;
 use setup::{Setup, session_name};
 use source::NetworkSource;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -52,8 +51,6 @@ pub struct Network {
     states: SessionStates,
     layout: Layout,
     _snapshots: Option<SnapshotThread>,
-    /// Sends what is left when it is dropped.
-    _leader: Option<Leader>,
     /// What the restart found.
     pub restart: Restart,
     /// What listens where, or is sent where.
@@ -76,12 +73,12 @@ pub enum ServeError {
     /// The journal, while it was written.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// A leader's frames, while they were taken.
+    /// A node of a cluster.
     #[error(transparent)]
-    Standby(#[from] StandbyError),
-    /// The leader does not want this standby.
+    Node(#[from] NodeError),
+    /// This node has no place in its cluster.
     #[error("{0}")]
-    Refused(String),
+    Cluster(String),
     /// The stored streams.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -108,17 +105,23 @@ impl Network {
         config: &Config,
         say: impl FnMut(String) + Clone + Send + 'static,
     ) -> Result<Network, ServeError> {
-        Network::lead(config, past::recover(config)?, say)
+        let standby = past::recover(config)?;
+        let snapshots = past::take_snapshots(config, &standby, say.clone())?;
+        let epoch = standby.place().epoch + 1;
+        let (venue, past) = standby.lead(epoch)?;
+        Network::bind(config, venue, past, snapshots, say)
     }
 
-    /// Leads a venue that has been recovered, and binds every socket.
-    pub fn lead(
+    /// Binds every socket of a venue that leads.
+    fn bind(
         config: &Config,
-        standby: Standby<Past>,
+        mut venue: Venue,
+        past: Past,
+        snapshots: Option<SnapshotThread>,
         say: impl FnMut(String) + Clone + Send + 'static,
     ) -> Result<Network, ServeError> {
         let layout = config.network_layout(&allowed_cores())?;
-        let (mut venue, Past { encoder, mut directory }) = standby.lead()?;
+        let Past { encoder, mut directory } = past;
         let states = encoder.states().clone();
         states.begin();
         let Setup { commands, day_began, notes } =
@@ -142,24 +145,7 @@ impl Network {
         addresses
             .extend(listening.admin.map(|admin| ("operator (lines of JSON)", admin.to_string())));
         let sender = sender(config, &session, reader.clone(), say.clone())?;
-        let service = service(config, &session, &reader, accounts, &mut addresses, say.clone())?;
-        let sync_streams = sync_streams(encoder.sink());
-        let replication = &config.replication;
-        let leader = replication.listen.map(|address| {
-            let replicas =
-                Arc::new(Replicas::new(replication.standbys, config.journal.segment_bytes));
-            venue.wait_for(replicas.clone());
-            Leader::listen(address, terms(config), replicas, say.clone())
-        });
-        let leader = leader.transpose().map_err(at("cannot listen for standbys".into()))?;
-        if let Some(leader) = &leader {
-            addresses.push(("standbys", leader.address().to_string()));
-        }
-        let snapshots = config.snapshots();
-        let snapshots = snapshots
-            .map(|policy| venue.take_snapshots(policy, config.sizes(), Some(sync_streams), say))
-            .transpose()
-            .map_err(at("cannot start a thread".into()))?;
+        let service = service(config, &session, &reader, accounts, &mut addresses, say)?;
         let restart = std::mem::take(&mut venue.restart);
         let source = NetworkSource::new(commands, queue);
         Ok(Network {
@@ -172,7 +158,6 @@ impl Network {
             states,
             layout,
             _snapshots: snapshots,
-            _leader: leader,
             restart,
             addresses,
             session,
@@ -191,11 +176,11 @@ impl Network {
     }
 
     /// Trades until `control.stop` is set, tells everybody what is left to tell, and closes the journal.
-    pub fn run(self, control: &Control) -> Result<HashProbe, ServeError> {
+    /// The last hashes and where the journal ends; `None` if it was abandoned before.
+    pub fn run(self, control: &Control) -> Result<Option<(HashProbe, Position)>, ServeError> {
         const GOODBYE: Duration = Duration::from_secs(2);
         let Network {
             venue,
-            _leader,
             encoder,
             mut gateway,
             mut sender,
@@ -226,11 +211,13 @@ impl Network {
             if stopping() { Progress::Ended } else { Progress::Did(sender.step(Instant::now())) }
         });
         let beside = vec![(StageName::Gateway, of_gateway), (StageName::Feed, of_feed)];
-        let closed = venue.run(&layout, source, encoder, control, None, beside)?;
+        let Some(closed) = venue.run(&layout, source, encoder, control, None, beside)? else {
+            return Ok(None);
+        };
         let deadline = Instant::now() + GOODBYE;
         while Instant::now() < deadline && sender.step(Instant::now()) > 0 {}
         gateway.finish(GOODBYE);
-        Ok(closed.probe)
+        Ok(Some((closed.probe, closed.end)))
     }
 }
 
@@ -246,25 +233,6 @@ fn monotonic_ns(began: Instant) -> u64 {
 fn now() -> Nanos {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Nanos(since.as_nanos() as u64)
-}
-
-/// What standbys are sent.
-fn terms(config: &Config) -> Terms {
-    Terms {
-        dir: config.journal.dir.clone(),
-        identity: venue::identity(config.matching_hash()),
-        segment_bytes: config.journal.segment_bytes,
-    }
-}
-
-/// A snapshot counts only when the streams up to it are on the device, too.
-fn sync_streams(store: &Store) -> SyncStreams {
-    let syncer = store.syncer();
-    Box::new(move |seqno: SeqNo| match syncer.sync() {
-        Ok(synced) if synced >= seqno => Ok(()),
-        Ok(synced) => Err(format!("the streams are stored up to seqno {synced} only")),
-        Err(error) => Err(error.to_string()),
-    })
 }
 
 /// Who may log in, with the rules of the config.

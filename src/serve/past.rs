@@ -1,15 +1,17 @@
 //! What a venue on a network must know of its past: what its streams have told, and the names and ids that its
 //! gateway has to recognise.
 
-use super::ServeError;
+use super::{ServeError, at};
 use crate::command::Command;
 use crate::config::Config;
 use crate::directory::Directory;
+use crate::domain::SeqNo;
 use crate::frame::Frame;
-use crate::journal::{self, Identity, JournalError, Lock, Reader};
+use crate::journal::{self, Cut, Identity, JournalError, Lock, Place, Reader};
 use crate::report::Published;
 use crate::report_order::Subscriber;
 use crate::restart::Checkpoint;
+use crate::snapshotter::{SnapshotThread, SyncStreams};
 use crate::streams::{self, Encoder, SessionStates, Store};
 use crate::venue::{self, Recover, Standby};
 use std::path::Path;
@@ -29,6 +31,31 @@ pub fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
     let states = SessionStates::new(config.gateway.sessions_max);
     let past = Past { encoder: Encoder::new(store, states), directory: Directory::default() };
     Ok(Standby::recover(lock, config.journal_options(dir)?, config.shape(), past)?)
+}
+
+/// Cuts the journal of the config's folder behind a place in it. What was cut.
+pub fn cut_behind(config: &Config, place: &Place) -> Result<Option<Cut>, ServeError> {
+    let dir = &config.journal.dir;
+    let (lock, options) = (Lock::take(dir)?, config.journal_options(dir)?);
+    Ok(journal::cut_behind(&options, &lock, place)?)
+}
+
+/// Takes snapshots of the journal of a venue, if the config wants them. `say` hears of each.
+pub fn take_snapshots(
+    config: &Config,
+    standby: &Standby<Past>,
+    say: impl FnMut(String) + Send + 'static,
+) -> Result<Option<SnapshotThread>, ServeError> {
+    let syncer = standby.told().encoder.sink().syncer();
+    // A snapshot counts only when the streams up to it are on the device, too.
+    let sync_streams: SyncStreams = Box::new(move |seqno: SeqNo| match syncer.sync() {
+        Ok(synced) if synced >= seqno => Ok(()),
+        Ok(synced) => Err(format!("the streams are stored up to seqno {synced} only")),
+        Err(error) => Err(error.to_string()),
+    });
+    let take = |policy| standby.take_snapshots(policy, config.sizes(), Some(sync_streams), say);
+    let taken = config.snapshots().map(take).transpose();
+    taken.map_err(at("cannot start a thread".into()))
 }
 
 /// An error if the journal in a folder is another venue's or another version's.

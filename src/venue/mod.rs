@@ -5,6 +5,7 @@
 //! to lead. This is what leads.
 
 mod standby;
+mod uncommitted;
 
 pub use standby::{Recover, Restart, Standby, StandbyError};
 
@@ -13,10 +14,11 @@ use crate::domain::{Nanos, SeqNo, SessionId, SymbolId};
 use crate::durability::Durability;
 use crate::engine;
 use crate::frame::{CommitMark, Frame, FrameKind, HashProbe};
-use crate::journal::{Identity, JournalError, Lock, Options, Writer};
+use crate::journal::{Identity, JournalError, Lock, Options, Position, Writer};
 use crate::matching_shard::MatchingShard;
 use crate::pipeline::{
-    self, Clock, CommandSource, Control, Layout, Parts, Polled, StageName, SystemClock, Task, Trace,
+    self, Clock, CommandSource, Control, Drained, Layout, Parts, Polled, StageName, SystemClock,
+    Task, Trace,
 };
 use crate::reason::Reason;
 use crate::replay::{ReplayError, Shape, state_hash};
@@ -51,6 +53,8 @@ pub struct Closed<S, U> {
     pub shards: Vec<MatchingShard>,
     /// The last command and the hashes after it.
     pub probe: HashProbe,
+    /// Where the journal ends.
+    pub end: Position,
 }
 
 /// The values that a journal and a program must agree on.
@@ -67,7 +71,9 @@ impl Venue {
         told: &mut U,
     ) -> Result<Venue, ReplayError> {
         let lock = Lock::take(&options.dir)?;
-        Ok(Standby::recover(lock, options, shape, told)?.lead()?.0)
+        let standby = Standby::recover(lock, options, shape, told)?;
+        let epoch = standby.place().epoch + 1;
+        Ok(standby.lead(epoch)?.0)
     }
 
     /// Starts to take snapshots of the journal that is being written, on a thread of low priority. `say`
@@ -82,7 +88,12 @@ impl Venue {
         standby::take_snapshots(self.dir.clone(), self.identity, policy, sizes, sync_streams, say)
     }
 
-    /// Tells nobody of a command before enough standbys have it.
+    /// Where the journal ends.
+    pub fn end(&self) -> Position {
+        self.writer.position()
+    }
+
+    /// Tells nobody of a command before enough voters have it.
     pub fn wait_for(&mut self, replicas: Arc<Replicas>) {
         self.replicas = Some(replicas);
     }
@@ -93,20 +104,26 @@ impl Venue {
     }
 
     /// Runs until the source ends or `control.stop` is set, then puts the final hashes into the
-    /// journal and closes it.
-    pub fn run<S, U>(
+    /// journal and closes it. `None` if it was abandoned before.
+    pub fn run<'a, S, U>(
         self,
         layout: &Layout,
         source: S,
         subscriber: U,
-        control: &Control,
-        trace: Option<&Trace>,
-        beside: Vec<(StageName, Task<'_>)>,
-    ) -> Result<Closed<S, U>, JournalError>
+        control: &'a Control,
+        trace: Option<&'a Trace>,
+        beside: Vec<(StageName, Task<'a>)>,
+    ) -> Result<Option<Closed<S, U>>, JournalError>
     where
-        S: CommandSource + Send,
-        U: Subscriber + Send,
+        S: CommandSource + Send + 'a,
+        U: Subscriber + Send + 'a,
     {
+        let parts = self.parts(source, subscriber, SystemClock);
+        pipeline::run(layout, parts, control, trace, beside).map(Closed::close).transpose()
+    }
+
+    /// What a pipeline is made of that goes on behind the journal's last frame.
+    pub fn parts<S, C, U>(self, source: S, subscriber: U, clock: C) -> Parts<After<S>, C, U> {
         let Venue { writer, shards, order, last, durability, replicas, .. } = self;
         let first = (durability != writer.durability()).then_some(Command {
             session: SessionId(0),
@@ -115,9 +132,13 @@ impl Venue {
             action: Action::SetDurability(durability),
         });
         let source = After { first, source };
-        let clock = SystemClock;
-        let parts = Parts { source, clock, writer, shards, order, subscriber, last, replicas };
-        let mut drained = pipeline::run(layout, parts, control, trace, beside);
+        Parts { source, clock, writer, shards, order, subscriber, last, replicas }
+    }
+}
+
+impl<S, U> Closed<S, U> {
+    /// Puts the final hashes into the journal of a venue that has drained, and closes it.
+    pub fn close(mut drained: Drained<After<S>, U>) -> Result<Self, JournalError> {
         let seqno = drained.writer.seqno();
         // The mark says that all of it is on the device, so that comes first.
         drained.writer.sync_all()?;
@@ -131,14 +152,15 @@ impl Venue {
         drained.writer.append_bookkeeping(time, frame)?;
         frame.write(FrameKind::HashProbe, &probe);
         drained.writer.append_bookkeeping(time, frame)?;
+        let end = drained.writer.position();
         drained.writer.close()?;
-        let pipeline::Drained { source, subscriber, shards, .. } = drained;
-        Ok(Closed { source: source.source, subscriber, shards, probe })
+        let Drained { source, subscriber, shards, .. } = drained;
+        Ok(Closed { source: source.source, subscriber, shards, probe, end })
     }
 }
 
 /// A command of the venue's own before those of a source.
-struct After<S> {
+pub struct After<S> {
     first: Option<Command>,
     source: S,
 }

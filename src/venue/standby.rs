@@ -2,9 +2,10 @@
 //! at the same places, applies them, and can begin to lead.
 
 use super::Venue;
+use super::uncommitted::Uncommitted;
 use crate::domain::{Nanos, SeqNo};
 use crate::durability::Durability;
-use crate::frame::{EpochStart, Frame, FrameKind, SetDurability};
+use crate::frame::{CommitMark, EpochStart, Frame, FrameKind, SetDurability};
 use crate::journal::{self, Identity, JournalError, Lock, Options, Place, Position, Writer};
 use crate::pipeline::{Clock, SystemClock};
 use crate::planted::{Bug, planted};
@@ -12,6 +13,7 @@ use crate::replay::{Replay, ReplayError, Shape};
 use crate::report_order::Subscriber;
 use crate::restart::{Checkpoint, Start};
 use crate::snapshotter::{Policy, Sizes, SnapshotThread, Snapshotter, SyncStreams};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -51,6 +53,8 @@ pub struct Restart {
     /// What its operator should know: a tail that was cut, a snapshot that was passed over, a device that is
     /// not what it should be.
     pub notes: Vec<String>,
+    /// Whether committed commands are gone, as the mode allows.
+    pub has_lost: bool,
 }
 
 /// A venue whose journal has been recovered and that nobody leads yet.
@@ -61,10 +65,11 @@ pub struct Standby<U> {
     time: Nanos,
     /// The last run of a writer in the journal.
     epoch: u64,
-    /// Whether the journal has a frame.
+    /// Whether the journal says its mode.
     is_begun: bool,
     /// What is stored and not applied yet.
     stored: Vec<Frame>,
+    uncommitted: Uncommitted,
     /// The mode that the config asks for.
     durability: Durability,
     identity: Identity,
@@ -111,13 +116,19 @@ impl<U: Recover> Standby<U> {
         });
         told.resume(start.checkpoint()).map_err(ReplayError::Told)?;
         let mut replay = start.replay(told);
-        let found = journal::recover(&options, &lock, from, synced, |frame| replay.frame(frame))?;
+        let place = from.map(|(place, _)| place);
+        let mut uncommitted = Uncommitted::behind(place, options.segment_bytes);
+        let found = journal::recover(&options, &lock, from, synced, |frame| {
+            uncommitted.take(frame);
+            replay.frame(frame)
+        })?;
         replay.flush();
         let writer = Writer::open(options, lock, &found)?;
+        restart.has_lost = found.lost.is_some();
         restart.notes.extend(found.notes());
         restart.notes.extend_from_slice(writer.notes());
         (restart.seqno, restart.elapsed) = (found.seqno, began.elapsed());
-        let (time, epoch, is_begun) = (found.time, found.epoch, found.end.is_some());
+        let (time, epoch, is_begun) = (found.time, found.epoch, found.durability.is_some());
         let stored = vec![];
         Ok(Standby {
             writer,
@@ -126,6 +137,7 @@ impl<U: Recover> Standby<U> {
             epoch,
             is_begun,
             stored,
+            uncommitted,
             durability,
             identity,
             dir,
@@ -146,6 +158,11 @@ impl<U: Subscriber> Standby<U> {
         }
     }
 
+    /// Where the journal may have to be cut, in order: the first place is known to be committed, the last one is its end.
+    pub fn uncommitted(&self) -> &VecDeque<Place> {
+        self.uncommitted.places()
+    }
+
     /// Stores the next frame of a leader. It counts after the next [`commit`](Self::commit).
     pub fn store(&mut self, frame: &mut Frame) -> Result<(), StandbyError> {
         let Place { seqno, crc, .. } = self.place();
@@ -153,12 +170,15 @@ impl<U: Subscriber> Standby<U> {
             frame.header.seqno == seqno.0 + u64::from(kind.is_command()) && frame.verify(crc)
         });
         let kind = kind.ok_or(StandbyError::Chain(seqno.0))?;
+        let vouched = self.vouches(kind, frame);
+        if vouched > self.writer.synced() && !planted(Bug::VouchedBeforeSynced) {
+            self.writer.sync_all()?;
+        }
         let mut mode = None;
         match kind {
             FrameKind::EpochStart => {
                 let start: &EpochStart = frame.body().ok_or(StandbyError::Chain(seqno.0))?;
                 self.epoch = start.epoch;
-                self.writer.set_epoch(start.epoch);
                 mode = Some(start.durability);
             }
             FrameKind::SetDurability if frame.header.verdict == 0 => {
@@ -167,15 +187,32 @@ impl<U: Subscriber> Standby<U> {
             _ => {}
         }
         self.writer.append(frame)?;
+        self.writer.epoch_has_begun(self.epoch);
         if let Some(mode) = mode.filter(|mode| *mode != self.writer.durability()) {
             self.writer.set_durability(mode)?;
         }
         if kind.is_command() {
             self.time = self.time.max(frame.time());
         }
-        self.is_begun = true;
+        // If the first page of a journal could be lost, nobody would know its mode.
+        if !std::mem::replace(&mut self.is_begun, true) {
+            self.writer.sync_all()?;
+        }
+        self.uncommitted.take(frame);
         self.stored.push(*frame);
         Ok(())
+    }
+
+    /// The last command that, by the word of a frame, is on the device: a recovery takes damage up to there for damage.
+    /// The leader says so of its own device, so it must be true of this one before the word is stored.
+    fn vouches(&self, kind: FrameKind, frame: &Frame) -> SeqNo {
+        let is_strict = self.writer.durability() == Durability::Fsync;
+        SeqNo(match (kind, frame.body::<CommitMark>()) {
+            (FrameKind::CommitMark, Some(mark)) if is_strict => mark.committed.max(mark.synced),
+            (FrameKind::CommitMark, Some(mark)) => mark.synced,
+            (FrameKind::EpochStart, _) if is_strict => frame.header.seqno,
+            _ => 0,
+        })
     }
 
     /// Makes what is stored as durable as the mode says. Gives its end.
@@ -194,8 +231,9 @@ impl<U: Subscriber> Standby<U> {
         Ok(())
     }
 
-    /// Begins to lead: what is stored is the past, and a new run of a writer begins. Gives who was told the past.
-    pub fn lead(mut self) -> Result<(Venue, U), ReplayError> {
+    /// Begins to lead: what is stored is the past, and a new run of a writer begins, in this epoch. Gives who was told the
+    /// past.
+    pub fn lead(mut self, epoch: u64) -> Result<(Venue, U), ReplayError> {
         for frame in std::mem::take(&mut self.stored) {
             self.replay.frame(&frame)?;
         }
@@ -204,10 +242,11 @@ impl<U: Subscriber> Standby<U> {
             self;
         let seqno = if planted(Bug::SeqNoStartsAgain) { SeqNo(0) } else { writer.seqno() };
         let time = if planted(Bug::TimeFallsBack) { Nanos(0) } else { time };
-        writer.set_epoch(self.epoch + u64::from(!planted(Bug::EpochNotRaised)));
+        writer.set_epoch(if planted(Bug::EpochNotRaised) { self.epoch } else { epoch });
         let mut frame = Frame::default();
         frame.write(FrameKind::EpochStart, &writer.epoch_start());
         let crc = writer.append_bookkeeping(SystemClock.now(), frame)?;
+        writer.epoch_has_begun(epoch);
         // In every mode: if the first page of a journal could be lost, nobody would know its mode.
         if is_begun {
             writer.commit()?
@@ -228,8 +267,8 @@ impl<U: Subscriber> Standby<U> {
     }
 
     /// Who was told.
-    pub fn told(&mut self) -> &mut U {
-        &mut self.replay.subscriber
+    pub fn told(&self) -> &U {
+        &self.replay.subscriber
     }
 
     /// Starts to take snapshots, as [`Venue::take_snapshots`] does.

@@ -85,10 +85,15 @@ impl Orders {
         self.entered.keys().filter(|(by, _)| by == user).count()
     }
 
+    /// An order that is in it more than once.
+    pub fn doubled(&self) -> Option<&(String, u64)> {
+        self.entered.iter().find(|(_, all)| all.len() > 1).map(|(order, _)| order)
+    }
+
     /// No order is in it twice, and every order that the client was told of is in it as it was told. Gives how many
     /// those are.
     pub fn check(&self, client: &Client) -> Result<usize, String> {
-        if let Some(((user, id), _)) = self.entered.iter().find(|(_, all)| all.len() > 1) {
+        if let Some((user, id)) = self.doubled() {
             return Err(format!("order {id} of {user} is in the journal more than once"));
         }
         let user = &client.user;

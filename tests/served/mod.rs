@@ -9,7 +9,7 @@ pub mod life;
 pub mod listener;
 pub mod orders;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -29,14 +29,28 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Place {
     dir: TempDir,
     host: Ipv4Addr,
+    /// The network namespace that has this address, if it is another one.
+    namespace: Option<String>,
     settings: BTreeMap<String, String>,
 }
 
 impl Place {
     /// A place where nothing has been yet.
     pub fn new() -> Place {
+        Place::at_host(free_host(), None)
+    }
+
+    /// A place in a network namespace, which has this address.
+    pub fn in_namespace(namespace: &str, host: Ipv4Addr) -> Place {
+        let mut place = Place::at_host(host, Some(namespace.into()));
+        // The operator has no password.
+        place.set("GATEWAY__ADMIN", &format!("127.0.0.1:{OPERATOR}"));
+        place
+    }
+
+    fn at_host(host: Ipv4Addr, namespace: Option<String>) -> Place {
         let dir = tempfile::tempdir().unwrap();
-        let mut place = Place { dir, host: free_host(), settings: BTreeMap::new() };
+        let mut place = Place { dir, host, namespace, settings: BTreeMap::new() };
         for (key, port) in [
             ("GATEWAY__LISTEN", ORDERS),
             ("GATEWAY__ADMIN", OPERATOR),
@@ -74,7 +88,15 @@ impl Place {
 
     /// The program with its config.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ringside"));
+        let program = env!("CARGO_BIN_EXE_ringside");
+        let mut command = match &self.namespace {
+            None => Command::new(program),
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace, program]);
+                command
+            }
+        };
         command.args(words).arg("--journal").arg(self.journal()).envs(&self.settings);
         command
     }
@@ -111,8 +133,8 @@ impl Place {
 pub const ORDERS: u16 = 26400;
 /// The port of the operator.
 pub const OPERATOR: u16 = 26401;
-/// The port of the standbys.
-pub const STANDBYS: u16 = 26500;
+/// The port of the other nodes.
+pub const NODES: u16 = 26500;
 /// The port that gives lost messages again.
 pub const REREQUEST: u16 = 26412;
 /// The port that gives the book.
@@ -147,16 +169,7 @@ pub struct Venue {
 impl Venue {
     /// A venue that has just been started.
     pub fn spawn(place: &Place) -> Venue {
-        Venue::spawn_as(place, &["serve"])
-    }
-
-    /// One that stands by, just started.
-    pub fn spawn_standby(place: &Place, leader: SocketAddr) -> Venue {
-        Venue::spawn_as(place, &["standby", "--leader", &leader.to_string()])
-    }
-
-    fn spawn_as(place: &Place, words: &[&str]) -> Venue {
-        let mut command = place.command(words);
+        let mut command = place.command(&["serve"]);
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());
         let said = Arc::<Mutex<String>>::default();
@@ -204,9 +217,15 @@ impl Venue {
         assert!(load.status.success(), "{}", String::from_utf8_lossy(&load.stderr));
     }
 
-    /// Tells it to lead.
-    pub fn lead(&self) {
-        self.signal(Signal::USR1);
+    /// Freezes it: it keeps its connections and does nothing.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+        waitpid(Some(Pid::from_child(&self.process)), WaitOptions::UNTRACED).unwrap();
+    }
+
+    /// Lets it go on after [`freeze`](Self::freeze).
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
     }
 
     fn signal(&self, signal: Signal) {
@@ -227,6 +246,11 @@ impl Venue {
 
     /// Waits for it to end by itself; gives how it ended and all that it said.
     pub fn ends(mut self) -> (ExitStatus, String) {
+        let began = Instant::now();
+        while self.process.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < PATIENCE, "it does not end: {}", self.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
         self.wait()
     }
 

@@ -129,6 +129,7 @@ impl Case<'_> {
         let closed = progress::while_running(&trace, measured, &control, || {
             venue.run(&layout, source, collector, &control, Some(&trace), vec![])
         })?;
+        let closed = closed.expect("nobody abandons it");
         let (source, collector) = (closed.source, closed.subscriber);
         let sent = source.sent() as u64;
         Ok(Outcome {

@@ -241,7 +241,8 @@ impl<'a> Driver<'a> {
         for (at, lane) in self.lanes.iter_mut().enumerate() {
             take(lane, at, now, now_ns, &mut self.meter, &mut self.poller)?;
             messages += lane.ledger.messages;
-            let stopped = self.gate.stop.load(Ordering::Relaxed) && !lane.is_open();
+            let is_cut_off = !lane.is_open() && !lane.is_closing();
+            let stopped = self.gate.stop.load(Ordering::Relaxed) && is_cut_off;
             if lane.down_for_ns(now_ns) > GIVE_UP_NS || lane.is_refused() || stopped {
                 let broken = lane.broken.as_ref().map_or("no answer".into(), |why| why.to_string());
                 return Err(Stopped::Failed(format!("{}: {broken}", lane.user)));

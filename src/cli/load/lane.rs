@@ -67,12 +67,36 @@ pub struct Lane {
     close: Close,
     /// Since when it cannot send.
     down_ns: Option<u64>,
+    quiet: Quiet,
     /// Whether it is known where its ids begin.
     is_begun: bool,
     ids: u32,
     sent_ns: u64,
     /// New orders whose answers nobody waits for any more.
     given_up: u64,
+}
+
+/// Times in which the session is told nothing, although new orders wait for an answer or its connection is lost.
+#[derive(Default)]
+struct Quiet {
+    since_ns: Option<u64>,
+    longest_ns: u64,
+}
+
+impl Quiet {
+    /// From now on something is waited for.
+    #[inline]
+    fn begins(&mut self, now_ns: u64) {
+        self.since_ns.get_or_insert(now_ns);
+    }
+
+    /// A message has come. Perhaps others are still waited for.
+    #[inline]
+    fn ends(&mut self, now_ns: u64, waits: bool) {
+        let quiet_ns = self.since_ns.map_or(0, |since| now_ns.saturating_sub(since));
+        self.longest_ns = self.longest_ns.max(quiet_ns);
+        self.since_ns = waits.then_some(now_ns);
+    }
 }
 
 /// How far a connection is.
@@ -122,11 +146,17 @@ impl Lane {
             fence: Fence::None,
             close: Close::No,
             down_ns: Some(0),
+            quiet: Quiet::default(),
             is_begun: false,
             ids: plan.ids,
             sent_ns: 0,
             given_up: 0,
         }
+    }
+
+    /// The longest time for which it was told nothing, although new orders waited for an answer or its connection was lost.
+    pub fn longest_outage_ns(&self) -> u64 {
+        self.quiet.longest_ns
     }
 
     /// Whether it may send.
@@ -180,6 +210,9 @@ impl Lane {
             if !again {
                 let Some(intended_ns) = self.may_go(&request, now_ns, rules) else { break };
                 self.ledger.sent(&request, intended_ns);
+                if self.ledger.unanswered() > 0 {
+                    self.quiet.begins(now_ns);
+                }
                 meter.sent(intended_ns, now_ns);
                 self.fresh += 1;
             }
@@ -223,6 +256,11 @@ impl Lane {
         self.close = Close::Asked { timestamp_ns: self.ledger.timestamp_ns() };
         self.session.log_out(now);
         self.went_down(now_ns);
+    }
+
+    /// Whether it has logged out for that.
+    pub fn is_closing(&self) -> bool {
+        self.close != Close::No
     }
 
     /// Whether that has been seen.
@@ -271,6 +309,7 @@ impl Lane {
                     }
                     if self.is_begun {
                         self.ledger.take(bytes, now_ns, meter);
+                        self.quiet.ends(now_ns, self.ledger.unanswered() > 0);
                     }
                     if let Some(next) = wire::next_id(bytes) {
                         self.queried(next, now_ns);
@@ -331,7 +370,11 @@ impl Lane {
                 .fail(format_args!("{next} is the number of the next message here, not there"));
             self.close = Close::Done;
         }
-        self.reconnects += u64::from(self.link != Link::Down);
+        if self.link != Link::Down {
+            self.reconnects += 1;
+            // A venue that froze has kept the connection for a while, and left orders without an answer.
+            self.quiet.begins(now_ns);
+        }
         self.went_down(now_ns);
         self.broken = Some(broken);
     }

@@ -178,11 +178,12 @@ impl Report<'_> {
             duration(meter.lateness_max_ns),
         ));
         line(format_args!(
-            "streams     {} messages, {} lost, {} doubled, {} reconnects",
+            "streams     {} messages, {} lost, {} doubled, {} reconnects, longest outage {}",
             thousands(outcome.messages),
             outcome.lost,
             outcome.doubled,
             outcome.reconnects,
+            duration(outcome.longest_outage_ns),
         ));
         if let Some(Feed { received, lost, compared, .. }) = &self.feed {
             let [a, b] = received.datagrams;
@@ -276,6 +277,7 @@ impl Report<'_> {
                 "lost": outcome.lost,
                 "doubled": outcome.doubled,
                 "reconnects": outcome.reconnects,
+                "longest_outage_ns": outcome.longest_outage_ns,
             },
             "feed": self.feed.as_ref().map(|feed| json!({
                 "messages": feed.received.messages,

@@ -36,6 +36,8 @@ pub struct Outcome {
     pub messages: u64,
     /// How often a connection was lost.
     pub reconnects: u64,
+    /// The longest time for which a session was told nothing, although it waited for an answer or its connection was lost.
+    pub longest_outage_ns: u64,
     /// Messages that never came.
     pub lost: u64,
     /// Messages that came again.
@@ -132,6 +134,7 @@ impl Outcome {
             meter: Meter::new(),
             messages: 0,
             reconnects: 0,
+            longest_outage_ns: 0,
             lost: 0,
             doubled: 0,
             skipped: 0,
@@ -155,6 +158,7 @@ impl Outcome {
         let (lost, doubled) = lane.finish(Instant::now());
         self.messages += lane.ledger.messages;
         self.reconnects += lane.reconnects;
+        self.longest_outage_ns = self.longest_outage_ns.max(lane.longest_outage_ns());
         self.lost += lost;
         self.doubled += doubled;
         self.skipped += lane.skipped;

@@ -1,0 +1,232 @@
+//! The record in etcd, through the JSON gateway of its version 3 interface (etcd 3.4 and later).
+//!
+//! No TLS and no passwords are spoken: where the network is not trusted, the endpoints are local ends of tunnels.
+
+use super::coordinator::{Coordinator, Revision, Swapped, Unavailable, Versioned};
+use super::record::Record;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+use ureq::{Agent, Timeout};
+
+/// The record under one key of an etcd cluster.
+pub struct Etcd {
+    agent: Agent,
+    endpoints: Vec<String>,
+    /// The endpoint that is asked first: the last one that answered, or the one behind the last one that did not.
+    preferred: usize,
+    /// In base64, as all keys and values are in the gateway's JSON.
+    key: String,
+    timeout: Duration,
+}
+
+/// A record is some hundred bytes. What is larger than this is no answer to us.
+const ANSWER_BYTES_MAX: u64 = 1 << 20;
+
+impl Etcd {
+    /// `endpoints` are members of one etcd cluster, each `http://host:port`; `timeout` is for a whole call, whatever
+    /// the number of endpoints that it tries.
+    ///
+    /// # Panics
+    /// Without an endpoint.
+    pub fn new(endpoints: Vec<String>, key: String, timeout: Duration) -> Etcd {
+        assert!(!endpoints.is_empty(), "etcd is somewhere");
+        let agent = Agent::config_builder()
+            // Each request has a connection of its own. One that was kept could have been closed by the other side a
+            // moment ago, and nobody could say whether the swap on it was read.
+            .max_idle_connections(0)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            // Not what the environment says: a proxy has answers of its own.
+            .proxy(None)
+            .build()
+            .new_agent();
+        Etcd { agent, endpoints, preferred: 0, key: BASE64_STANDARD.encode(key), timeout }
+    }
+}
+
+impl Coordinator for Etcd {
+    /// An endpoint that fails in any way is followed by the next one.
+    fn read(&mut self) -> Result<Option<Versioned>, Unavailable> {
+        // Linearizable, because the request does not ask for less.
+        let range: Range = self.ask("kv/range", &json!({ "key": self.key }), Repeat::Always)?;
+        let found = range.kvs.into_iter().next();
+        Ok(found.map(|found| (Revision(found.mod_revision), found.value)))
+    }
+
+    /// The next endpoint follows only where no connection came about: a swap that may have been read is not sent again.
+    fn swap(
+        &mut self,
+        expected: Option<Revision>,
+        record: &Record,
+    ) -> Result<Swapped, Unavailable> {
+        // A key that there is not has the revision 0.
+        let expected = expected.map_or(0, |Revision(revision)| revision);
+        let value = serde_json::to_vec(record).expect("a record has no maps and no floats");
+        let (key, value) = (&self.key, BASE64_STANDARD.encode(value));
+        let request = json!({
+            "compare": [{
+                "key": key, "target": "MOD", "result": "EQUAL", "mod_revision": expected.to_string(),
+            }],
+            "success": [{ "request_put": { "key": key, "value": value } }],
+        });
+        let done: Transaction = self.ask("kv/txn", &request, Repeat::IfUnsent)?;
+        Ok(match done.succeeded {
+            true => Swapped::Done(Revision(done.header.revision)),
+            false => Swapped::Conflict,
+        })
+    }
+}
+
+/// When a request may be sent to another endpoint.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    Always,
+    IfUnsent,
+}
+
+/// What an endpoint did instead of answering.
+struct Failure {
+    /// Whether it may have read the request.
+    sent: bool,
+    what: String,
+}
+
+impl Etcd {
+    fn ask<A: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        request: &Value,
+        repeat: Repeat,
+    ) -> Result<A, Unavailable> {
+        let deadline = Instant::now() + self.timeout;
+        let mut failures = vec![];
+        for untried in (1..=self.endpoints.len() as u32).rev() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // A silent endpoint leaves time for those behind it; none is behind the one that a swap was sent to.
+            let connect = left / untried;
+            let whole = if repeat == Repeat::Always { connect } else { left };
+            let endpoint = &self.endpoints[self.preferred];
+            let url = format!("{endpoint}/v3/{path}");
+            let Failure { sent, what } = match self.post(&url, request, connect, whole) {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            failures.push(format!("{endpoint}: {what}"));
+            self.preferred = (self.preferred + 1) % self.endpoints.len();
+            if sent && repeat == Repeat::IfUnsent {
+                break;
+            }
+        }
+        Err(Unavailable(failures.join("; ")))
+    }
+
+    fn post<A: DeserializeOwned>(
+        &self,
+        url: &str,
+        request: &Value,
+        connect: Duration,
+        whole: Duration,
+    ) -> Result<A, Failure> {
+        let failure =
+            |error: ureq::Error| Failure { sent: may_be_sent(&error), what: error.to_string() };
+        let request = request.to_string();
+        let post = self.agent.post(url).content_type("application/json");
+        let post = post.config().timeout_resolve(Some(connect)).timeout_connect(Some(connect));
+        let post = post.timeout_global(Some(whole)).build();
+        let mut response = post.send(&request).map_err(failure)?;
+        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+        let body = body.map_err(|error| Failure { sent: true, what: error.to_string() })?;
+        let told = |what: String| Failure { sent: true, what };
+        if !response.status().is_success() {
+            return Err(told(format!("{}: {}", response.status(), message(&body))));
+        }
+        serde_json::from_slice(&body)
+            .map_err(|error| told(format!("no answer to us ({error}): {}", message(&body))))
+    }
+}
+
+/// Whether somebody may have read the request. These errors come only where there was no connection.
+fn may_be_sent(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::HostNotFound => false,
+        ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => false,
+        ureq::Error::Io(error) => error.kind() != ErrorKind::ConnectionRefused,
+        _ => true,
+    }
+}
+
+/// What etcd says is wrong, or the beginning of what somebody else says.
+fn message(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Wrong {
+        message: String,
+    }
+    match serde_json::from_slice(body) {
+        Ok(Wrong { message }) => message,
+        Err(_) => String::from_utf8_lossy(body).chars().take(200).collect(),
+    }
+}
+
+/// It is in every answer of etcd, and is what tells an answer from any other JSON: all else is left out where it is
+/// false or empty.
+#[derive(Deserialize)]
+struct Header {
+    #[serde(deserialize_with = "decimal")]
+    revision: u64,
+}
+
+#[derive(Deserialize)]
+struct Range {
+    #[serde(rename = "header")]
+    _header: Header,
+    #[serde(default)]
+    kvs: Vec<KeyValue>,
+}
+
+#[derive(Deserialize)]
+struct KeyValue {
+    #[serde(deserialize_with = "decimal")]
+    mod_revision: u64,
+    #[serde(deserialize_with = "record")]
+    value: Record,
+}
+
+#[derive(Deserialize)]
+struct Transaction {
+    header: Header,
+    #[serde(default)]
+    succeeded: bool,
+}
+
+/// Numbers of 64 bits are strings in the gateway's JSON.
+fn decimal<'de, D: Deserializer<'de>>(source: D) -> Result<u64, D::Error> {
+    String::deserialize(source)?.parse().map_err(D::Error::custom)
+}
+
+fn record<'de, D: Deserializer<'de>>(source: D) -> Result<Record, D::Error> {
+    let value = BASE64_STANDARD.decode(String::deserialize(source)?).map_err(D::Error::custom)?;
+    serde_json::from_slice(&value).map_err(|error| {
+        let value = String::from_utf8_lossy(&value);
+        D::Error::custom(format!("the value is no record, {error}: {value:.200}"))
+    })
+}
+
+/// An endpoint as [`Etcd::new`] wants it, or what is wrong with a text.
+pub(super) fn endpoint(text: &str) -> Result<String, String> {
+    let wrong = |what: &str| format!("{text:?} is no endpoint of etcd: {what}");
+    if text.starts_with("https://") {
+        return Err(wrong("TLS is not spoken, use a tunnel"));
+    }
+    let uri: ureq::http::Uri = text.parse().map_err(|error| wrong(&format!("{error}")))?;
+    let plain = uri.scheme_str() == Some("http") && uri.port_u16().is_some();
+    match uri.path_and_query().is_none_or(|path| path == "/") {
+        true if plain => Ok(text.trim_end_matches('/').into()),
+        _ => Err(wrong("it must be http://host:port")),
+    }
+}

@@ -1,0 +1,129 @@
+//! The record in a file, for several nodes on one machine.
+//!
+//! `{"revision":7,"record":{…}}` is replaced as a whole, under a lock that readers take as well: a file beside it with
+//! the ending `.lock`, which is never removed, because a lock on a file that is gone keeps nobody out.
+
+use super::coordinator::{Coordinator, Revision, Swapped, Unavailable, Versioned};
+use super::record::Record;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The record in a file. What it gives is on the device.
+pub struct RecordFile {
+    path: PathBuf,
+}
+
+/// Nobody needs the lock for as long; who has it then was stopped while it had it.
+const LOCK_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Between two looks whether the lock is free.
+const LOCK_PAUSE: Duration = Duration::from_millis(1);
+
+/// What is in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    revision: u64,
+    record: Record,
+}
+
+impl RecordFile {
+    /// The record in the file `path`, which need not exist; its folder must.
+    pub fn new(path: impl Into<PathBuf>) -> RecordFile {
+        RecordFile { path: path.into() }
+    }
+}
+
+impl Coordinator for RecordFile {
+    fn read(&mut self) -> Result<Option<Versioned>, Unavailable> {
+        let _lock = self.lock()?;
+        self.kept()
+    }
+
+    fn swap(
+        &mut self,
+        expected: Option<Revision>,
+        record: &Record,
+    ) -> Result<Swapped, Unavailable> {
+        let _lock = self.lock()?;
+        let version = self.kept()?.map(|(revision, _)| revision);
+        if version != expected {
+            return Ok(Swapped::Conflict);
+        }
+        let revision = version.map_or(1, |Revision(revision)| revision + 1);
+        self.replace(&Kept { revision, record: record.clone() })?;
+        Ok(Swapped::Done(Revision(revision)))
+    }
+}
+
+impl RecordFile {
+    /// Waits for the lock, which the kernel frees when the file is closed, however a process ends.
+    fn lock(&self) -> Result<File, Unavailable> {
+        let path = self.beside(".lock");
+        let file = File::create(&path).map_err(at(&path))?;
+        let deadline = Instant::now() + LOCK_TIME_MAX;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(file),
+                Err(Errno::WOULDBLOCK) if Instant::now() < deadline => {
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(Errno::WOULDBLOCK) => {
+                    let held = format!("{}: somebody else keeps the lock", path.display());
+                    return Err(Unavailable(held));
+                }
+                Err(errno) => return Err(at(&path)(errno.into())),
+            }
+        }
+    }
+
+    fn kept(&self) -> Result<Option<Versioned>, Unavailable> {
+        let bytes = match std::fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(at(&self.path)(error)),
+        };
+        let damaged = |error| Unavailable(format!("{}: damaged: {error}", self.path.display()));
+        let kept: Kept = serde_json::from_slice(&bytes).map_err(damaged)?;
+        // Whoever gave the file its name may have ended before the name was on the device.
+        self.sync_folder()?;
+        Ok(Some((Revision(kept.revision), kept.record)))
+    }
+
+    /// Before the file has its name, the one before counts; after this, this one.
+    fn replace(&self, kept: &Kept) -> Result<(), Unavailable> {
+        let temporary = self.beside(".tmp");
+        let write = || -> io::Result<()> {
+            let mut file = File::create(&temporary)?;
+            serde_json::to_writer(&file, kept)?;
+            file.write_all(b"\n")?;
+            file.sync_all()
+        };
+        write().map_err(at(&temporary))?;
+        std::fs::rename(&temporary, &self.path).map_err(at(&self.path))?;
+        self.sync_folder()
+    }
+
+    fn sync_folder(&self) -> Result<(), Unavailable> {
+        let folder = match self.path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
+    }
+
+    fn beside(&self, ending: &str) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(ending);
+        name.into()
+    }
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> Unavailable {
+    move |error| Unavailable(format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,161 @@
+//! The record: who leads, in which epoch, and whose word counts. All nodes agree on it because a [`Coordinator`]
+//! keeps it and changes it only by compare-and-swap.
+//!
+//! [`Coordinator`]: super::Coordinator
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The name of a node, unique in its cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeName(pub String);
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for NodeName {
+    fn from(name: &str) -> Self {
+        NodeName(name.into())
+    }
+}
+
+/// One life of a node's memory: a node that may have forgotten what it acknowledged has another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Incarnation(pub u64);
+
+/// A node whose acknowledgements and promises count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Voter {
+    /// Its name.
+    pub node: NodeName,
+    /// The memory that it must still have.
+    pub incarnation: Incarnation,
+}
+
+/// The voters of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Voters(pub Vec<Voter>);
+
+/// Where a node is found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    /// Its name.
+    pub node: NodeName,
+    /// Where it listens for the other nodes, a host and a port.
+    pub address: String,
+}
+
+/// What all nodes agree on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The epoch. It rises with every change of the leader, also to itself.
+    pub epoch: u64,
+    /// Who may write in this epoch.
+    pub leader: NodeName,
+    /// Whose acknowledgements and promises count.
+    pub voters: Voters,
+    /// Who should be a voter; the leader sees to it, one node at a time.
+    pub nodes: Vec<Address>,
+    /// Who is asked to lead instead.
+    pub handover: Option<NodeName>,
+}
+
+impl Voters {
+    /// So many voters must have a frame before anybody is told of it.
+    pub fn write_quorum(&self) -> usize {
+        self.0.len() / 2 + 1
+    }
+
+    /// So many voters must promise before a node leads: at least one of them has whatever was told.
+    pub fn promise_quorum(&self) -> usize {
+        self.0.len() - self.write_quorum() + 1
+    }
+
+    /// The voter of a name.
+    pub fn get(&self, node: &NodeName) -> Option<&Voter> {
+        self.0.iter().find(|voter| voter.node == *node)
+    }
+
+    /// Whether a node's word counts.
+    pub fn counts(&self, node: &NodeName, incarnation: Incarnation) -> bool {
+        self.get(node).is_some_and(|voter| voter.incarnation == incarnation)
+    }
+
+    /// The same with a node in an incarnation, new or instead of another one.
+    pub fn with(&self, node: &NodeName, incarnation: Incarnation) -> Voters {
+        let mut voters = self.without(node);
+        voters.0.push(Voter { node: node.clone(), incarnation });
+        voters.0.sort_by(|a, b| a.node.cmp(&b.node));
+        voters
+    }
+
+    /// The same without a node.
+    pub fn without(&self, node: &NodeName) -> Voters {
+        Voters(self.0.iter().filter(|voter| voter.node != *node).cloned().collect())
+    }
+}
+
+impl Record {
+    /// The next epoch, with this leader.
+    pub fn led_by(&self, leader: &NodeName) -> Record {
+        Record { epoch: self.epoch + 1, leader: leader.clone(), handover: None, ..self.clone() }
+    }
+
+    /// The same with other voters.
+    pub fn with_voters(&self, voters: Voters) -> Record {
+        Record { voters, ..self.clone() }
+    }
+
+    /// Where a node is found.
+    pub fn address(&self, node: &NodeName) -> Option<&str> {
+        let found = self.nodes.iter().find(|place| place.node == *node);
+        found.map(|place| place.address.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_two_quorums_of_promises_and_of_writes_have_a_voter_in_common() {
+        let quorums: Vec<_> = (1..=7)
+            .map(|count| {
+                let voter =
+                    |n: usize| Voter { node: NodeName(n.to_string()), incarnation: Incarnation(0) };
+                let voters = Voters((0..count).map(voter).collect());
+                (voters.write_quorum(), voters.promise_quorum())
+            })
+            .collect();
+        assert_eq!(quorums, [(1, 1), (2, 1), (2, 2), (3, 2), (3, 3), (4, 3), (4, 4)]);
+        for (count, (write, promise)) in (1..).zip(quorums) {
+            assert_eq!(write + promise, count + 1);
+        }
+    }
+
+    #[test]
+    fn a_record_is_a_line_of_json() {
+        let record = Record {
+            epoch: 3,
+            leader: "a".into(),
+            voters: Voters::default().with(&"b".into(), Incarnation(u64::MAX)),
+            nodes: vec![Address { node: "a".into(), address: "127.0.0.1:26500".into() }],
+            handover: None,
+        };
+        let line = concat!(
+            r#"{"epoch":3,"leader":"a","voters":[{"node":"b","incarnation":18446744073709551615}],"#,
+            r#""nodes":[{"node":"a","address":"127.0.0.1:26500"}],"handover":null}"#
+        );
+        assert_eq!(serde_json::to_string(&record).unwrap(), line);
+        assert_eq!(serde_json::from_str::<Record>(line).unwrap(), record);
+    }
+}

@@ -1,0 +1,266 @@
+//! A node of a cluster on a network: its journal, its sockets and its threads around `crate::node`.
+
+use super::past::{self, Past};
+use super::{Network, ServeError, accounts, at};
+use crate::cluster::coordinator::{self, Coordinator};
+use crate::cluster::node_file::{Machine, NodeFile};
+use crate::cluster::{Arrived, Errands, Message, NodeName, Record, Revision, Voters};
+use crate::config::Config;
+use crate::durability::Durability;
+use crate::journal::{Kernel, Position};
+use crate::node::{Node, NodeError, Options, Ports, Standing, Stood, Term};
+use crate::pipeline::Control;
+use crate::replication::{Doors, Server};
+use crate::snapshotter::SnapshotThread;
+use crate::venue::{self, Restart, Standby};
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// What tells the operator.
+pub trait Say: FnMut(String) + Clone + Send + 'static {}
+
+impl<F: FnMut(String) + Clone + Send + 'static> Say for F {}
+
+/// Who keeps the record of the cluster that a config names.
+pub fn coordinator(config: &Config) -> Result<Box<dyn Coordinator>, ServeError> {
+    let named = coordinator::connect(&config.cluster.coordinator, &config.venue.name, 0);
+    named.map_err(|why| ServeError::Cluster(format!("config: cluster.coordinator: {why}")))
+}
+
+/// Runs a node until `stop` is set. `restarted` hears what the first recovery found, `leads` of each network before it
+/// trades.
+pub fn run(
+    config: &Config,
+    stop: &AtomicBool,
+    restarted: impl FnOnce(&Restart),
+    leads: impl Fn(&Network),
+    say: impl Say,
+) -> Result<(), ServeError> {
+    // What a leader cannot do without is missed now and not when it is to lead.
+    accounts(config)?;
+    let mut recovered = Recovered::new(config, say.clone())?;
+    restarted(&recovered.standby.restart);
+    let has_lost = recovered.standby.restart.has_lost;
+    let mut running = Running::start(config, has_lost, stop, say.clone())?;
+    loop {
+        match running.stand_by(&mut recovered.standby)? {
+            None => return Ok(recovered.standby.close()?),
+            Some(Stood::Leads(epoch, voters)) => {
+                running.lead(recovered, epoch, voters, &leads)?;
+                if running.is_stopped() {
+                    return Ok(());
+                }
+            }
+            Some(Stood::Diverged(place)) => {
+                drop(recovered);
+                let bytes = past::cut_behind(config, &place)?.map_or(0, |cut| cut.bytes);
+                let what = "that the leader does not have, and that nobody was told of";
+                let seqno = place.seqno;
+                running.node.ports.say(format!("cut {bytes} bytes behind seqno {seqno} {what}"));
+            }
+        }
+        recovered = Recovered::new(config, say.clone())?;
+        running.node.stands_by();
+    }
+}
+
+/// A journal that has been recovered, with who takes snapshots of it.
+struct Recovered {
+    standby: Standby<Past>,
+    snapshots: Option<SnapshotThread>,
+}
+
+impl Recovered {
+    fn new(config: &Config, say: impl Say) -> Result<Self, ServeError> {
+        let standby = past::recover(config)?;
+        let snapshots = past::take_snapshots(config, &standby, say)?;
+        Ok(Recovered { standby, snapshots })
+    }
+}
+
+/// A node with its sockets and threads.
+struct Running<'a, F> {
+    config: &'a Config,
+    node: Node<Sockets<F>>,
+    doors: Arc<Doors>,
+    _server: Server,
+    stop: &'a AtomicBool,
+}
+
+impl<'a, F: Say> Running<'a, F> {
+    /// The folder's lock is taken by who has recovered the journal.
+    fn start(
+        config: &'a Config,
+        has_lost: bool,
+        stop: &'a AtomicBool,
+        say: F,
+    ) -> Result<Self, ServeError> {
+        let section = &config.cluster;
+        let me = section.node().expect("this is called for a node of a cluster");
+        let keeps_all = config.durability()? == Durability::Fsync;
+        let machine = || {
+            let here = Machine::here(keeps_all);
+            here.map_err(at("cannot read /proc/sys/kernel/random/boot_id".into()))
+        };
+        let mut file = NodeFile::open(&config.journal.dir, &me, machine()?, Arc::new(Kernel))?;
+        if has_lost {
+            file.forget(machine()?.fresh)?;
+        }
+        let errands = Errands::new(me.clone(), coordinator(config)?);
+        let errands = errands.map_err(at("cannot start a thread".into()))?;
+        let doors = Doors::new(errands.arrivals());
+        let server = Server::listen(section.listen, doors.clone(), say.clone())
+            .map_err(at(format!("cannot listen for other nodes on {}", section.listen)))?;
+        let options = Options {
+            me,
+            founders: section.nodes.clone(),
+            identity: venue::identity(config.matching_hash()),
+            segment_bytes: config.journal.segment_bytes,
+        };
+        let node = Node::new(Sockets { errands, began: Instant::now(), say }, options, file);
+        Ok(Running { config, node, doors, _server: server, stop })
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Stands by until that ends; `None`: the node is to stop.
+    fn stand_by(&mut self, standby: &mut Standby<Past>) -> Result<Option<Stood>, ServeError> {
+        let mut standing = Standing::default();
+        while !self.is_stopped() {
+            if let Some(stood) = standing.step(&mut self.node, standby)? {
+                return Ok(Some(stood));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Leads in an epoch, until the node is to stop or somebody else leads.
+    fn lead(
+        &mut self,
+        recovered: Recovered,
+        epoch: u64,
+        voters: Voters,
+        leads: &impl Fn(&Network),
+    ) -> Result<(), ServeError> {
+        let Recovered { standby, snapshots } = recovered;
+        let seqno = standby.place().seqno;
+        self.node.ports.say(format!("leading in epoch {epoch} behind seqno {seqno}"));
+        let (mut venue, past) = standby.lead(epoch)?;
+        let mut term = Term::new(&self.node, epoch, voters, venue.end());
+        self.doors.open(term.terms(&self.node, &self.config.journal.dir));
+        let closes = Closes(self.doors.clone());
+        while !term.may_tell(&self.node) && !term.is_over() && !self.is_stopped() {
+            term.step(&mut self.node)?;
+        }
+        if term.is_over() || self.is_stopped() {
+            return Ok(());
+        }
+        venue.wait_for(term.replicas.clone());
+        let say = self.node.ports.say.clone();
+        let network = Network::bind(self.config, venue, past, snapshots, say)?;
+        leads(&network);
+        let end = self.trade(network, &mut term)?;
+        if let Some(end) = end {
+            while !term.hand_over(&mut self.node, end)? {}
+        }
+        drop(closes);
+        if end.is_none() && self.is_stopped() {
+            let what =
+                "too few nodes follow: what came last is in the journal, and nobody was told of it";
+            return Err(ServeError::Cluster(what.into()));
+        }
+        Ok(())
+    }
+
+    /// Trades. Where the journal ends then; `None` if it was abandoned.
+    fn trade(&mut self, network: Network, term: &mut Term) -> Result<Option<Position>, ServeError> {
+        let control = Control {
+            stop: term.control.stop.clone(),
+            abandon: term.control.abandon.clone(),
+            ..Control::default()
+        };
+        let has_ended = AtomicBool::new(false);
+        let (ran, presided) = std::thread::scope(|scope| {
+            let beside = scope.spawn(|| {
+                while !has_ended.load(Ordering::Acquire) {
+                    if self.is_stopped() {
+                        term.control.stop.store(true, Ordering::Relaxed);
+                    }
+                    if let Err(error) = term.step(&mut self.node) {
+                        // Who cannot store a promise cannot lead.
+                        term.control.abandon.store(true, Ordering::Relaxed);
+                        return Err(error);
+                    }
+                }
+                Ok::<_, NodeError>(())
+            });
+            let ran = network.run(&control);
+            has_ended.store(true, Ordering::Release);
+            (ran, beside.join().expect("the thread does not panic"))
+        });
+        presided?;
+        Ok(ran?.map(|(_, end)| end))
+    }
+}
+
+/// Nobody reads the journal any more when this is gone.
+struct Closes(Arc<Doors>);
+
+impl Drop for Closes {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// The world of a node: sockets, and threads that ask and write for it.
+struct Sockets<F> {
+    errands: Errands,
+    began: Instant,
+    say: F,
+}
+
+impl<F: Say> Ports for Sockets<F> {
+    type Line = TcpStream;
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn arrived(&mut self, patience: Duration) -> Option<Arrived> {
+        self.errands.next(patience)
+    }
+
+    fn read(&mut self) {
+        self.errands.read();
+    }
+
+    fn swap(&mut self, expected: Option<Revision>, record: Record) {
+        self.errands.swap(expected, record);
+    }
+
+    fn send(&mut self, to: &NodeName, address: &str, message: Message) {
+        self.errands.send(to, address, message);
+    }
+
+    fn connect(&mut self, address: &str) -> io::Result<TcpStream> {
+        /// Who does not take a connection within this time is away.
+        const CONNECT_MAX: Duration = Duration::from_millis(100);
+        /// A leader's frames are waited for so long before other things are looked at.
+        const WAIT: Duration = Duration::from_millis(2);
+        let place = address.to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
+        let line = TcpStream::connect_timeout(&place, CONNECT_MAX)?;
+        line.set_nodelay(true)?;
+        line.set_read_timeout(Some(WAIT))?;
+        line.set_write_timeout(Some(WAIT))?;
+        Ok(line)
+    }
+
+    fn say(&mut self, what: String) {
+        (self.say)(what);
+    }
+}

@@ -1,0 +1,157 @@
+//! A network of its own for each node: namespaces of the kernel, joined by a bridge, with cuts by nftables.
+
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard};
+
+/// Networks, which are gone when this is dropped.
+pub struct Net {
+    /// What the names of everything here begin with.
+    tag: String,
+    subnet: [u8; 3],
+    nodes: usize,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// The networks of a process have the same names.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// What the names of all tests' networks begin with; the number of the process follows.
+const PREFIX: &str = "rs";
+
+impl Net {
+    /// Networks for so many nodes; `None`: this process may not make any, or has nothing to cut them with, and that was
+    /// said.
+    pub fn new(nodes: usize) -> Option<Net> {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("SKIPPED: no networks, because this is not root");
+            return None;
+        }
+        for (program, words) in [("ip", ["netns", "list"]), ("nft", ["list", "ruleset"])] {
+            let tried = Command::new(program).args(words).output();
+            if !tried.is_ok_and(|output| output.status.success()) {
+                eprintln!("SKIPPED: no networks, because `{program}` does not work here");
+                return None;
+            }
+        }
+        let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        sweep();
+        let pid = std::process::id();
+        let [_, _, high, low] = pid.to_be_bytes();
+        let subnet = [10, 200 + high % 50, low];
+        let net = Net { tag: format!("{PREFIX}{pid}"), subnet, nodes, _turn: turn };
+        net.make();
+        Some(net)
+    }
+
+    /// The namespace of a node.
+    pub fn namespace(&self, node: usize) -> String {
+        format!("{}-{node}", self.tag)
+    }
+
+    /// The address of a node.
+    pub fn host(&self, node: usize) -> Ipv4Addr {
+        self.address(node as u8 + 2)
+    }
+
+    /// The address of this process, for all nodes.
+    pub fn here(&self) -> Ipv4Addr {
+        self.address(1)
+    }
+
+    /// An address for an etcd, whom nodes can be kept from alone.
+    pub fn etcd(&self) -> Ipv4Addr {
+        self.address(254)
+    }
+
+    /// From now on a node hears nothing from these addresses, and nothing gets from it to those …
+    pub fn cut(&self, node: usize, from: &[Ipv4Addr], to: &[Ipv4Addr]) {
+        let list = |which: &str, hosts: &[Ipv4Addr]| -> String {
+            hosts.iter().map(|host| format!("ip {which} {host} drop\n")).collect()
+        };
+        let table = format!(
+            "table ip cut {{\n\
+             chain in {{ type filter hook input priority 0;\n{}}}\n\
+             chain out {{ type filter hook output priority 0;\n{}}}\n}}\n",
+            list("saddr", from),
+            list("daddr", to)
+        );
+        let mut nft = Command::new("ip");
+        nft.args(["netns", "exec", &self.namespace(node), "nft", "-f", "-"]);
+        let mut nft = nft.stdin(Stdio::piped()).spawn().unwrap();
+        nft.stdin.take().unwrap().write_all(table.as_bytes()).unwrap();
+        assert!(nft.wait().unwrap().success(), "{table}");
+    }
+
+    /// … until it does again.
+    pub fn heal(&self, node: usize) {
+        ip(&format!("netns exec {} nft delete table ip cut", self.namespace(node)));
+    }
+
+    fn address(&self, last: u8) -> Ipv4Addr {
+        let [a, b, c] = self.subnet;
+        Ipv4Addr::new(a, b, c, last)
+    }
+
+    fn make(&self) {
+        let bridge = &self.tag;
+        ip(&format!("link add {bridge} type bridge"));
+        ip(&format!("addr add {}/24 dev {bridge}", self.here()));
+        ip(&format!("addr add {}/24 dev {bridge}", self.etcd()));
+        ip(&format!("link set {bridge} up"));
+        for node in 0..self.nodes {
+            let (space, host) = (self.namespace(node), self.host(node));
+            ip(&format!("netns add {space}"));
+            ip(&format!("link add {space} type veth peer name eth0 netns {space}"));
+            ip(&format!("link set {space} master {bridge} up"));
+            ip(&format!("-n {space} link set lo up"));
+            ip(&format!("-n {space} addr add {host}/24 dev eth0"));
+            ip(&format!("-n {space} link set eth0 up"));
+        }
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        remove(&self.tag);
+    }
+}
+
+/// `ip` with these words.
+fn ip(words: &str) {
+    let output = Command::new("ip").args(words.split(' ')).output().unwrap();
+    assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Removes the networks of tests that were killed.
+fn sweep() {
+    let links = std::fs::read_dir("/sys/class/net").unwrap();
+    for link in links.filter_map(|link| link.unwrap().file_name().into_string().ok()) {
+        let pid = link.strip_prefix(PREFIX).and_then(|pid| pid.parse::<u32>().ok());
+        if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            remove(&link);
+        }
+    }
+}
+
+/// Removes whatever there is of the networks of a tag, with the processes in them, which nobody else can end.
+fn remove(tag: &str) {
+    let words = |words: &[&str]| Command::new("ip").args(words).output();
+    let list = words(&["netns", "list"]).map(|output| output.stdout).unwrap_or_default();
+    for line in String::from_utf8_lossy(&list).lines() {
+        let space = line.split(' ').next().unwrap_or_default();
+        if !space.starts_with(&format!("{tag}-")) {
+            continue;
+        }
+        let inside = words(&["netns", "pids", space]).map(|output| output.stdout);
+        for pid in String::from_utf8_lossy(&inside.unwrap_or_default()).split_whitespace() {
+            let _ = Command::new("kill").args(["-9", pid]).output();
+        }
+        // The kernel removes what is in a namespace some time later; a link between two of them it removes at once.
+        let _ = words(&["link", "del", space]);
+        let _ = words(&["netns", "del", space]);
+    }
+    let _ = words(&["link", "del", tag]);
+}
