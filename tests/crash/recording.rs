@@ -1,6 +1,6 @@
 //! A device that does what it is told and writes it down.
 
-use super::disk::{Change, Content, Disk, FileId, Image, PAGE_BYTES, Page};
+use super::disk::{Change, Content, Disk, FileId, Image, PAGE_BYTES, Page, Pick};
 use ringside::journal::{Device, Step};
 use std::fmt;
 use std::io;
@@ -57,6 +57,13 @@ impl Recording {
     pub fn take(&self) -> (Vec<Event>, Image) {
         let mut tape = self.tape();
         (std::mem::take(&mut tape.events), tape.disk.newest())
+    }
+
+    /// What is found after a power cut now.
+    #[allow(dead_code, reason = "crash images are built of the events")]
+    pub fn after_power_cut(&self, pick: &mut impl Pick) -> Image {
+        self.look();
+        self.tape().disk.image(pick)
     }
 
     fn tape(&self) -> MutexGuard<'_, Tape> {
