@@ -1,6 +1,7 @@
 //! What a leader does beside leading: it brings the voters to what the record says they should be, one node at a
 //! time, and hands over when it is asked to.
 
+use super::coordinator::Revision;
 use super::member::{Act, View};
 use super::record::{NodeName, Record, Voters};
 use crate::journal::Position;
@@ -32,8 +33,9 @@ struct Change {
     /// change. Known in the first step after they began to count.
     since: Option<Position>,
     began: Duration,
-    /// Whether the record may have been changed: then there is no way back.
-    is_asked: bool,
+    /// In the place of which version of the record it was asked for: as long as that is the last one, it may still come
+    /// to pass, and there is no way back.
+    asked: Option<Revision>,
 }
 
 impl Leading {
@@ -46,6 +48,7 @@ impl Leading {
         &mut self,
         now: Duration,
         me: &NodeName,
+        revision: Revision,
         record: &Record,
         view: &View<'_>,
         acts: &mut Vec<Act>,
@@ -57,10 +60,14 @@ impl Leading {
             } else {
                 let since = *change.since.get_or_insert(view.last.end());
                 if view.agreed >= since {
-                    change.is_asked = true;
+                    change.asked = Some(revision);
                     return Some(record.with_voters(change.voters.clone()));
                 }
-                if !change.is_asked && now - change.began > CHANGE_MAX {
+                if now - change.began > CHANGE_MAX {
+                    if change.asked == Some(revision) {
+                        // The same record again is a later version, in the place of which nothing was asked for.
+                        return Some(record.clone());
+                    }
                     // Whoever was to count has gone again.
                     acts.push(Act::Voters(record.voters.clone(), None));
                     self.change = None;
@@ -83,7 +90,7 @@ impl Leading {
         }
         if let Some(voters) = self.wanted(now, me, record, view) {
             acts.push(Act::Voters(record.voters.clone(), Some(voters.clone())));
-            self.change = Some(Change { voters, since: None, began: now, is_asked: false });
+            self.change = Some(Change { voters, since: None, began: now, asked: None });
         }
         None
     }

@@ -431,7 +431,7 @@ impl Member {
             return;
         }
         let revision = *revision;
-        if let Some(next) = leading.step(now, &self.me, record, view, &mut self.acts) {
+        if let Some(next) = leading.step(now, &self.me, revision, record, view, &mut self.acts) {
             self.swap(Some(revision), next);
         }
     }
