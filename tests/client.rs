@@ -82,6 +82,14 @@ fn a_session_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_login_waits_until_the_venue_has_heard_that_the_last_connection_is_gone() {
+    let venue = FakeVenue::start(Faults { linger_ms: 200, ..Faults::default() });
+    for _ in 0..2 {
+        assert_eq!(said(&client(&venue, &[], "quit\n")).last().unwrap(), "> quit");
+    }
+}
+
+#[test]
 fn a_lost_connection_is_made_again_and_nothing_is_said_twice() {
     // Message 1 answers the query; 3 is the first answer that the client does not see.
     let venue = FakeVenue::start(Faults { cut: vec![3], ..Faults::default() });

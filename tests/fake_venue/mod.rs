@@ -28,6 +28,8 @@ pub struct Faults {
     pub excess: bool,
     /// This message is a second too early.
     pub fall: Option<u64>,
+    /// So long after its end a connection still counts, in ms.
+    pub linger_ms: u64,
     /// Packets leave in pieces of 1 to 7 bytes.
     pub pieces: bool,
 }
@@ -114,6 +116,7 @@ impl Connection {
             input.drain(..taken);
             connection.flush();
         }
+        std::thread::sleep(Duration::from_millis(connection.faults.linger_ms));
         if let Some(user) = connection.users.lock().unwrap().get_mut(&connection.name) {
             user.connected = false;
         }

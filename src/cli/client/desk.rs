@@ -11,7 +11,7 @@ use crate::feed::book::{Book, Instrument, Level, Side};
 use crate::protocol::Message;
 use crate::protocol::ouch::inbound::AccountQuery;
 use crate::protocol::ouch::{Request, Response, Tags};
-use crate::protocol::soupbintcp::{Login, NOT_AUTHORIZED};
+use crate::protocol::soupbintcp::{Login, NOT_AUTHORIZED, SESSION_NOT_AVAILABLE};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -30,6 +30,8 @@ pub struct Desk {
     /// What was sent, with the id that it uses up.
     sent: Vec<(Option<u32>, Vec<u8>)>,
     unanswered: BTreeSet<u32>,
+    /// When it first tried to log in.
+    began: Instant,
     /// Connects that failed since the last login.
     failures: usize,
     market_data: Option<MarketData>,
@@ -86,6 +88,7 @@ impl Desk {
             next_id: 0,
             sent: vec![],
             unanswered: BTreeSet::new(),
+            began: Instant::now(),
             failures: 0,
             market_data,
             book,
@@ -249,7 +252,9 @@ impl Desk {
         }
         self.failures += 1;
         let never = self.session.logins == 0 && self.failures >= self.addresses;
-        if never || matches!(broken, Broken::Refused(NOT_AUTHORIZED)) {
+        if never && !may_be_early(&broken, self.began)
+            || matches!(broken, Broken::Refused(NOT_AUTHORIZED))
+        {
             let address = self.session.address();
             return Err(CliError::Failure(format!("{address}: {broken}")));
         }
@@ -280,7 +285,8 @@ fn end_of_stream(addresses: &[SocketAddr], login: &Login) -> Result<u64, CliErro
             Some(Event::Down(broken)) => {
                 failures += 1;
                 let last = matches!(broken, Broken::Refused(NOT_AUTHORIZED));
-                (last || failures >= addresses.len()).then(|| broken.to_string())
+                let never = failures >= addresses.len() && !may_be_early(&broken, began);
+                (last || never).then(|| broken.to_string())
             }
             _ => (began.elapsed() > PATIENCE).then(|| "no answer to the login".to_string()),
         };
@@ -289,6 +295,12 @@ fn end_of_stream(addresses: &[SocketAddr], login: &Login) -> Result<u64, CliErro
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Whether the login may have come before the venue heard that the session's last connection is gone.
+fn may_be_early(broken: &Broken, began: Instant) -> bool {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    matches!(broken, Broken::Refused(SESSION_NOT_AVAILABLE)) && began.elapsed() < PATIENCE
 }
 
 /// The order whose one answer this is.
