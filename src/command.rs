@@ -11,12 +11,14 @@
 //! What came over the network has a second line, [`ClientFields`].
 
 use crate::domain::{
-    Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderType, PostOnly, Price,
-    Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId, Tick, TimeInForce,
+    Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderType,
+    PartitionId, PostOnly, Price, Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId,
+    Tick, TimeInForce,
 };
 use crate::durability::Durability;
 use crate::frame::{Frame, FrameKind, SetDurability};
 use crate::reason::Reason;
+use crate::report::Moved;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 /// One command, before or after it has its place.
@@ -111,6 +113,10 @@ pub enum Action {
     },
     /// Another durability mode from here on.
     SetDurability(Durability),
+    /// The instrument, `Command::symbol`, comes from another partition, goes there, or is told to be there.
+    MoveSymbol(MoveSymbol),
+    /// An order comes with its instrument.
+    ImportOrder(ImportOrder),
 }
 
 /// A new order.
@@ -226,6 +232,30 @@ pub struct DefineSymbol {
     pub reference: Price,
 }
 
+/// A step of an instrument from one partition to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MoveSymbol {
+    /// The step.
+    pub step: MoveStep,
+    /// The other partition: where the instrument comes from, goes to, or is.
+    pub partition: PartitionId,
+    /// The version of the table of instruments that says so.
+    pub version: u32,
+    /// On a resume: how many orders must have come.
+    pub orders: u64,
+    /// On a resume: how much they must have open, together.
+    pub quantity: Quantity,
+}
+
+/// An order that comes with its instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImportOrder {
+    /// Its terms, with its id here; its quantity is what is open.
+    pub order: Enter,
+    /// Its id where it comes from.
+    pub id_there: OrderId,
+}
+
 /// A command with its place and its official time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sequenced {
@@ -235,6 +265,13 @@ pub struct Sequenced {
     pub time: Nanos,
     /// The command.
     pub command: Command,
+}
+
+impl MoveSymbol {
+    /// What is said of it.
+    pub fn moved(&self) -> Moved {
+        Moved { step: self.step, partition: self.partition, version: self.version }
+    }
 }
 
 impl Action {
@@ -256,6 +293,8 @@ impl Action {
             Action::DefineSession { .. } => FrameKind::DefineSession,
             Action::DefineFirm { .. } => FrameKind::DefineFirm,
             Action::SetDurability(_) => FrameKind::SetDurability,
+            Action::MoveSymbol(_) => FrameKind::MoveSymbol,
+            Action::ImportOrder(_) => FrameKind::ImportOrder,
         }
     }
 }
@@ -285,6 +324,62 @@ struct EnterBody {
     tif: TimeInForce,
     /// Post-only in the low two bits, then self-trade mode (3), capacity (2) and whether it is attributed.
     options: u8,
+}
+
+impl EnterBody {
+    #[inline]
+    fn of(e: &Enter) -> Self {
+        EnterBody {
+            id: e.id.0,
+            price: e.price.0,
+            quantity: e.quantity.0,
+            firm: e.firm.0,
+            group: e.group,
+            side: e.side,
+            order_type: e.order_type,
+            tif: e.tif,
+            options: e.post_only as u8
+                | (e.self_trade as u8) << 2
+                | (e.capacity as u8) << 5
+                | u8::from(e.attributed) << 7,
+        }
+    }
+
+    #[inline]
+    fn enter(&self) -> Option<Enter> {
+        Some(Enter {
+            id: OrderId(self.id),
+            price: Price(self.price),
+            quantity: Quantity(self.quantity),
+            firm: FirmId(self.firm),
+            group: self.group,
+            side: self.side,
+            order_type: self.order_type,
+            tif: self.tif,
+            post_only: PostOnly::from_code(self.options & 3)?,
+            self_trade: SelfTrade::from_code(self.options >> 2 & 7)?,
+            capacity: Capacity::from_code(self.options >> 5 & 3)?,
+            attributed: self.options >> 7 != 0,
+        })
+    }
+}
+
+#[derive(TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct ImportOrderBody {
+    order: EnterBody,
+    id_there: u64,
+}
+
+#[derive(TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct MoveSymbolBody {
+    orders: u64,
+    quantity: u64,
+    version: u32,
+    partition: u16,
+    step: MoveStep,
+    zero: u8,
 }
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -405,23 +500,7 @@ impl Command {
     #[inline]
     pub fn encode(&self, frame: &mut Frame) {
         match self.action {
-            Action::Enter(e) => frame.write(
-                FrameKind::Enter,
-                &EnterBody {
-                    id: e.id.0,
-                    price: e.price.0,
-                    quantity: e.quantity.0,
-                    firm: e.firm.0,
-                    group: e.group,
-                    side: e.side,
-                    order_type: e.order_type,
-                    tif: e.tif,
-                    options: e.post_only as u8
-                        | (e.self_trade as u8) << 2
-                        | (e.capacity as u8) << 5
-                        | u8::from(e.attributed) << 7,
-                },
-            ),
+            Action::Enter(ref e) => frame.write(FrameKind::Enter, &EnterBody::of(e)),
             Action::Reduce { id, quantity } => {
                 frame.write(FrameKind::Reduce, &ReduceBody { id: id.0, quantity: quantity.0 })
             }
@@ -476,6 +555,21 @@ impl Command {
             Action::SetDurability(durability) => {
                 frame.write(FrameKind::SetDurability, &SetDurability { durability })
             }
+            Action::MoveSymbol(m) => frame.write(
+                FrameKind::MoveSymbol,
+                &MoveSymbolBody {
+                    orders: m.orders,
+                    quantity: m.quantity.0,
+                    version: m.version,
+                    partition: m.partition.0,
+                    step: m.step,
+                    zero: 0,
+                },
+            ),
+            Action::ImportOrder(ref i) => frame.write(
+                FrameKind::ImportOrder,
+                &ImportOrderBody { order: EnterBody::of(&i.order), id_there: i.id_there.0 },
+            ),
         }
         frame.header.verdict = self.verdict as u8;
         frame.header.session = self.session.0;
@@ -487,23 +581,7 @@ impl Command {
     #[inline]
     pub fn decode(frame: &Frame) -> Option<Command> {
         let action = match frame.kind()? {
-            FrameKind::Enter => {
-                let b: &EnterBody = frame.body()?;
-                Action::Enter(Enter {
-                    id: OrderId(b.id),
-                    price: Price(b.price),
-                    quantity: Quantity(b.quantity),
-                    firm: FirmId(b.firm),
-                    group: b.group,
-                    side: b.side,
-                    order_type: b.order_type,
-                    tif: b.tif,
-                    post_only: PostOnly::from_code(b.options & 3)?,
-                    self_trade: SelfTrade::from_code(b.options >> 2 & 7)?,
-                    capacity: Capacity::from_code(b.options >> 5 & 3)?,
-                    attributed: b.options >> 7 != 0,
-                })
-            }
+            FrameKind::Enter => Action::Enter(frame.body::<EnterBody>()?.enter()?),
             FrameKind::Reduce => {
                 let b: &ReduceBody = frame.body()?;
                 Action::Reduce { id: OrderId(b.id), quantity: Quantity(b.quantity) }
@@ -566,6 +644,21 @@ impl Command {
             }
             FrameKind::SetDurability => {
                 Action::SetDurability(frame.body::<SetDurability>()?.durability)
+            }
+            FrameKind::MoveSymbol => {
+                let b: &MoveSymbolBody = frame.body()?;
+                Action::MoveSymbol(MoveSymbol {
+                    step: b.step,
+                    partition: PartitionId(b.partition),
+                    version: b.version,
+                    orders: b.orders,
+                    quantity: Quantity(b.quantity),
+                })
+            }
+            FrameKind::ImportOrder => {
+                let b: &ImportOrderBody = frame.body()?;
+                let id_there = OrderId(b.id_there);
+                Action::ImportOrder(ImportOrder { order: b.order.enter()?, id_there })
             }
             FrameKind::EpochStart
             | FrameKind::CommitMark
@@ -678,6 +771,14 @@ mod tests {
             Action::AccountQuery { next: OrderId(9) },
             Action::TradingDay(DayEvent::End),
             Action::BreakTrade(BreakTrade { match_number: MatchNumber(8), sides: [side; 2] }),
+            Action::MoveSymbol(MoveSymbol {
+                step: MoveStep::Resume,
+                partition: PartitionId(u16::MAX),
+                version: u32::MAX,
+                orders: 5,
+                quantity: Quantity(6),
+            }),
+            Action::ImportOrder(ImportOrder { order: enter, id_there: OrderId(u64::MAX) }),
         ]
     }
 

@@ -87,13 +87,36 @@ impl Directory {
             | Action::AccountQuery { .. }
             | Action::TradingDay(_)
             | Action::BreakTrade(_)
-            | Action::SetDurability(_) => {}
+            | Action::SetDurability(_)
+            | Action::MoveSymbol(_)
+            | Action::ImportOrder(_) => {}
         }
     }
 
     /// The ids that were used.
     pub fn used_ids(&self) -> &UsedIds {
         &self.ids
+    }
+
+    /// The id for the next order that comes to the session with its instrument: from [`OrderId::IMPORTED_MIN`] on
+    /// without a gap.
+    pub fn next_imported_id(&self, session: SessionId) -> OrderId {
+        let is_used = |count: u64| {
+            let id = OrderId(OrderId::IMPORTED_MIN.0 + count);
+            self.order_symbol(session, id).is_some()
+        };
+        let (mut used, mut step) = (0, 1);
+        while is_used(used + step - 1) {
+            used += step;
+            step *= 2;
+        }
+        while step > 1 {
+            step /= 2;
+            if is_used(used + step - 1) {
+                used += step;
+            }
+        }
+        OrderId(OrderId::IMPORTED_MIN.0 + used)
     }
 
     /// Why no order with this id may come from the session now, whatever its terms.
@@ -131,6 +154,12 @@ impl Directory {
     #[inline]
     pub fn symbol(&self, id: SymbolId) -> Option<&Symbol> {
         self.symbols.get(id.0)
+    }
+
+    /// All symbols with their numbers.
+    pub fn symbols(&self) -> impl Iterator<Item = (SymbolId, &Symbol)> {
+        let entries = (1..).map(SymbolId).zip(&self.symbols.entries);
+        entries.filter_map(|(id, entry)| Some((id, entry.as_ref()?)))
     }
 
     /// A session by its number.
@@ -330,6 +359,19 @@ mod tests {
             assert_eq!(directory.order_symbol(session, id), Some(SymbolId(expected)), "{next:?}");
             assert_eq!(directory.used_ids(), &ids, "whoever observes");
         }
+    }
+
+    #[test]
+    fn imported_orders_have_ids_of_their_own_without_a_gap() {
+        let mut directory = Directory::new();
+        for count in 0..300 {
+            let next = directory.next_imported_id(SessionId(1));
+            assert_eq!(next.0, OrderId::IMPORTED_MIN.0 + count);
+            directory.observe(&enter(1, 7, next.0, Reason::None));
+            directory.observe(&enter(1, 7, count + 1, Reason::None));
+        }
+        assert_eq!(directory.next_imported_id(SessionId(2)), OrderId::IMPORTED_MIN);
+        assert_eq!(directory.used_ids().next(SessionId(1)), OrderId(301));
     }
 
     #[test]

@@ -64,6 +64,22 @@ newtype! {
     MatchNumber(u64)
 }
 
+newtype! {
+    /// One of the instances that share the instruments of a venue.
+    PartitionId(u16)
+}
+
+impl OrderId {
+    /// From here on up to the end of 32 bits the venue gives the ids itself, to orders that come with their instrument
+    /// from another partition. No client counts that far.
+    pub const IMPORTED_MIN: OrderId = OrderId(4_000_000_000);
+
+    /// Whether the venue gave it.
+    pub fn is_imported(self) -> bool {
+        (Self::IMPORTED_MIN.0..1 << 32).contains(&self.0)
+    }
+}
+
 impl SymbolId {
     /// No instrument: the symbol of commands that concern the whole venue or an unknown name.
     pub const NONE: SymbolId = SymbolId(0);
@@ -117,6 +133,22 @@ macro_rules! byte_enum {
     };
 }
 pub(crate) use byte_enum;
+
+byte_enum! {
+    /// A step on an instrument's way from one partition to another. `engine/moves.rs` says what each does.
+    MoveStep {
+        /// It is not traded any more; its orders wait.
+        Halt = 1 "halt",
+        /// Its orders are told.
+        Export = 2 "export",
+        /// It comes: orders are taken and wait.
+        Import = 3 "import",
+        /// It is traded, here, with the orders that waited.
+        Resume = 4 "resume",
+        /// It is traded somewhere else; its orders are gone.
+        Release = 5 "release",
+    }
+}
 
 byte_enum! {
     /// What an order does, with the sell marking that regulation asks for.

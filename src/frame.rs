@@ -61,6 +61,10 @@ byte_enum! {
         TradingDay = 20 "trading_day",
         /// A trade is taken back.
         BreakTrade = 21 "break_trade",
+        /// A step of an instrument from one partition to another.
+        MoveSymbol = 22 "move_symbol",
+        /// An order that comes with its instrument.
+        ImportOrder = 23 "import_order",
         /// A writer began to append: the first frame of each of its runs.
         EpochStart = 128 "epoch_start",
         /// Everything up to a sequence number was committed when this was written.

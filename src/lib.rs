@@ -24,6 +24,7 @@ pub mod journal;
 pub mod loadgen;
 pub mod matching_shard;
 pub mod node;
+pub mod partition;
 pub mod pipeline;
 pub mod planted;
 pub mod protocol;

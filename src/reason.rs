@@ -82,6 +82,7 @@ reasons! {
     ReplacedInvalid = 13 "replaced_invalid", Cancel('Z'), fix 99, "A replace of it had invalid terms.";
     Operator = 14 "operator", Cancel('S'), fix 0, "The operator of the venue.";
     StopCascade = 15 "stop_cascade", Cancel('Z'), fix 0, "A cascade of stop orders passed its cap.";
+    Moved = 16 "moved", Cancel('S'), fix 0, "It went with its symbol to another partition.";
 
     // Rejects.
     UnknownSymbol = 32 "unknown_symbol", Reject(0x0017), fix 1, "No such symbol.";
@@ -110,6 +111,9 @@ reasons! {
     InvalidMaxFloor = 55 "invalid_max_floor", Reject(0x0004), fix 99, "A displayed quantity that the venue does not serve.";
     InvalidSelfTrade = 56 "invalid_self_trade", Reject(0x0040), fix 99, "A self-trade prevention mode or group that is none.";
     UnsupportedField = 57 "unsupported_field", Reject(0x000F), fix 99, "A field or tag with a value that the venue does not serve.";
+    Moving = 58 "moving", Reject(0x0007), fix 2, "The symbol is on its way to another partition: ask again in a moment.";
+    WrongPartition = 59 "wrong_partition", Reject(0x001C), fix 99, "Another partition has the symbol; the version of the table that says so is told with it.";
+    InvalidMove = 60 "invalid_move", Reject(0x000F), fix 99, "A step that does not follow from where the symbol is, or orders that are not those that were exported.";
 }
 
 impl Reason {
@@ -123,8 +127,19 @@ impl Reason {
     /// leaves the original order alone.
     #[inline]
     pub fn refuses_service(self) -> bool {
-        use Reason::{Closed, LowSpace, NotPermitted, OrderEntryDisabled, RateLimit};
-        matches!(self, LowSpace | RateLimit | OrderEntryDisabled | NotPermitted | Closed)
+        use Reason::{
+            Closed, LowSpace, Moving, NotPermitted, OrderEntryDisabled, RateLimit, WrongPartition,
+        };
+        matches!(
+            self,
+            LowSpace
+                | RateLimit
+                | OrderEntryDisabled
+                | NotPermitted
+                | Closed
+                | Moving
+                | WrongPartition
+        )
     }
 }
 

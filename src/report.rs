@@ -1,8 +1,8 @@
 //! Reports: everything that the engine says, one 64-byte line each.
 
 use crate::domain::{
-    Capacity, MatchNumber, Nanos, OrderId, OrderNumber, Price, Quantity, SeqNo, SessionId, Side,
-    SymbolId, byte_enum,
+    Capacity, FirmId, MatchNumber, MoveStep, Nanos, OrderId, OrderNumber, PartitionId, PostOnly,
+    Price, Quantity, SelfTrade, SeqNo, SessionId, Side, SymbolId, TimeInForce, byte_enum,
 };
 use crate::durability::Durability;
 use crate::reason::Reason;
@@ -40,6 +40,15 @@ byte_enum! {
         TradingDay = 13 "trading_day",
         /// A trade was taken back, once for each side.
         Broken = 14 "broken",
+        /// A step of an instrument from one partition to another: the step, the other partition and the version of the
+        /// table are in `other`, see [`Moved`]; reports of `quantity` orders follow.
+        SymbolMoved = 15 "symbol_moved",
+        /// An order goes with its instrument: `other` has its [`ExportedTerms`].
+        Exported = 16 "exported",
+        /// An order has come with its instrument and waits: `other` is its id where it was.
+        Held = 17 "held",
+        /// An order that came with its instrument rests: `other` is its id where it was, `trade` the partition.
+        Imported = 18 "imported",
         /// Not for the world: the state hash of one shard, in `quantity` and `open`.
         StateHash = 128 "state_hash",
     }
@@ -71,7 +80,7 @@ pub struct Report {
     pub open: Quantity,
     /// Executed: the number of the other order. Replaced: the id of the order that
     /// went. Broken: the match number. Canceled for self-trade on its way in: the price of the trade that it
-    /// did not come to.
+    /// did not come to. Rejected because the instrument is not traded here: a [`Moved`].
     pub other: u64,
     /// The session that is told.
     pub session: SessionId,
@@ -106,7 +115,7 @@ impl Report {
         symbol: SymbolId(0),
     };
 
-    /// On a replace: the capacity that the order keeps.
+    /// On a replace, and of an order that goes or comes with its instrument: the capacity that the order keeps.
     #[inline]
     pub fn capacity(&self) -> Capacity {
         Capacity::from_code(self.flags >> Self::CAPACITY_SHIFT).unwrap_or(Capacity::Other)
@@ -116,6 +125,68 @@ impl Report {
     #[inline]
     pub fn is_last(&self) -> bool {
         self.flags & Self::LAST != 0
+    }
+}
+
+/// Where an instrument is on its way between partitions: a word in a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// The last step.
+    pub step: MoveStep,
+    /// The other partition.
+    pub partition: PartitionId,
+    /// The version of the table of instruments that says so.
+    pub version: u32,
+}
+
+impl Moved {
+    /// As the word.
+    pub fn word(self) -> u64 {
+        u64::from(self.version) << 32 | u64::from(self.partition.0) << 8 | self.step as u64
+    }
+
+    /// From the word; `None` if no step has it.
+    pub fn from_word(word: u64) -> Option<Moved> {
+        let partition = PartitionId((word >> 8) as u16);
+        let step = MoveStep::from_code(word as u8)?;
+        Some(Moved { step, partition, version: (word >> 32) as u32 })
+    }
+}
+
+/// What an exported order has beside the fields of its report: a word in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExportedTerms {
+    /// Its firm.
+    pub firm: FirmId,
+    /// Its self-trade group; zero for none.
+    pub group: u16,
+    /// Its time in force.
+    pub tif: TimeInForce,
+    /// Whether it must not take liquidity.
+    pub post_only: PostOnly,
+    /// What happens when it would trade with its own firm or group.
+    pub self_trade: SelfTrade,
+}
+
+impl ExportedTerms {
+    /// As the word.
+    pub fn word(self) -> u64 {
+        u64::from(self.firm.0)
+            | u64::from(self.group) << 16
+            | (self.tif as u64) << 32
+            | (self.post_only as u64) << 40
+            | (self.self_trade as u64) << 48
+    }
+
+    /// From the word; `None` if no order has it.
+    pub fn from_word(word: u64) -> Option<ExportedTerms> {
+        Some(ExportedTerms {
+            firm: FirmId(word as u16),
+            group: (word >> 16) as u16,
+            tif: TimeInForce::from_code((word >> 32) as u8)?,
+            post_only: PostOnly::from_code((word >> 40) as u8)?,
+            self_trade: SelfTrade::from_code((word >> 48) as u8)?,
+        })
     }
 }
 

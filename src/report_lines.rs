@@ -2,8 +2,11 @@
 
 use crate::command::{self, Command};
 use crate::directory::Directory;
-use crate::domain::{DayEvent, FirmId, Name, Price, SessionId, Side, SymbolId, Tick};
-use crate::report::{Published, Report, ReportKind};
+use crate::domain::{
+    Capacity, DayEvent, FirmId, Name, PostOnly, Price, SelfTrade, SessionId, Side, SymbolId, Tick,
+};
+use crate::reason::Reason;
+use crate::report::{ExportedTerms, Moved, Published, Report, ReportKind};
 
 /// Writes one line for each report, with the names and decimals that the definitions taught it.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +77,9 @@ impl ReportLines {
                 line.symbol(report.symbol);
                 line.word("reason", report.reason.name());
                 line.number("code", report.reason as u64);
+                if matches!(report.reason, Reason::WrongPartition | Reason::InvalidMove) {
+                    line.moved(report);
+                }
             }
             ReportKind::Restated => {
                 line.order(report);
@@ -94,8 +100,7 @@ impl ReportLines {
             }
             ReportKind::OrderEntrySet => {
                 line.request(report);
-                line.key("enabled");
-                line.raw(if report.other == 1 { "true" } else { "false" });
+                line.truth("enabled", report.other == 1);
             }
             ReportKind::AccountQueried => {
                 line.request(report);
@@ -113,6 +118,18 @@ impl ReportLines {
                 line.symbol(report.symbol);
             }
             ReportKind::DurabilitySet => {}
+            ReportKind::SymbolMoved => {
+                line.symbol(report.symbol);
+                line.moved(report);
+                line.number("count", report.quantity.0);
+            }
+            ReportKind::Exported => line.exported(report),
+            ReportKind::Held | ReportKind::Imported => {
+                line.order(report);
+                line.number("id_there", report.other);
+                line.number("partition", report.trade.into());
+                line.terms(report);
+            }
             ReportKind::StateHash => unreachable!("it has no line"),
         }
         line.word("durability", published.durability.name());
@@ -145,6 +162,47 @@ impl Line<'_> {
         self.number("qty", report.quantity.0);
         self.price(report.symbol, report.price);
         self.number("open", report.open.0);
+    }
+
+    /// Where a symbol is on its way between partitions.
+    fn moved(&mut self, report: &Report) {
+        let Some(Moved { step, partition, version }) = Moved::from_word(report.other) else {
+            return;
+        };
+        if report.reason != Reason::WrongPartition {
+            self.word("step", step.name());
+        }
+        self.number("partition", partition.0.into());
+        self.number("version", version.into());
+    }
+
+    /// All that an `import` line needs to make the same order again.
+    fn exported(&mut self, report: &Report) {
+        let Some(terms) = ExportedTerms::from_word(report.other) else { return };
+        let ExportedTerms { firm, group, tif, post_only, self_trade } = terms;
+        self.order(report);
+        self.symbol_and_side(report.symbol, report.side);
+        self.word("tif", tif.name());
+        self.number("qty", report.quantity.0);
+        self.price(report.symbol, report.price);
+        match post_only {
+            PostOnly::Off => {}
+            PostOnly::Reject => self.truth("post_only", true),
+            PostOnly::Slide => self.word("post_only", post_only.name()),
+        }
+        if self_trade != SelfTrade::None {
+            self.word("stp", self_trade.name());
+        }
+        if group != 0 {
+            self.number("stp_group", group.into());
+        }
+        self.name("firm", self.names.firm(firm));
+        if report.capacity() != Capacity::Other {
+            self.word("capacity", report.capacity().name());
+        }
+        if report.flags & Report::ATTRIBUTED != 0 {
+            self.truth("attributed", true);
+        }
     }
 
     fn symbol_and_side(&mut self, symbol: SymbolId, side: Side) {
@@ -197,6 +255,11 @@ impl Line<'_> {
         self.raw("\"");
         self.raw(word);
         self.raw("\"");
+    }
+
+    fn truth(&mut self, key: &str, truth: bool) {
+        self.key(key);
+        self.raw(if truth { "true" } else { "false" });
     }
 
     fn number(&mut self, key: &str, number: u64) {

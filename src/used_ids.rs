@@ -85,6 +85,7 @@ impl UsedIds {
         let id = match command.action {
             Action::Enter(enter) => enter.id,
             Action::Replace { new_id, .. } => new_id,
+            Action::ImportOrder(import) => import.order.id,
             _ => return,
         };
         if command.verdict != Reason::DuplicateId {
@@ -126,9 +127,12 @@ impl UsedIds {
         }
     }
 
-    /// The id above all that the session has used, 1 if it has used none; 0 if there is no higher one.
+    /// The id above all that the session has used, 1 if it has used none; 0 if there is no higher one. Those that came to
+    /// it with an instrument are none that it used.
     pub fn next(&self, session: SessionId) -> OrderId {
+        let counted = |row: &UsedBlock| !OrderId(row.block << BLOCK_BITS).is_imported();
         let own = self.blocks.iter().filter(|block| block.row.session == session.0);
+        let own = own.filter(|block| counted(&block.row));
         let highest = own.map(|Block { row, .. }| {
             (row.block << BLOCK_BITS) + u64::from(u64::BITS - 1 - row.used.leading_zeros())
         });

@@ -7,9 +7,10 @@ mod fake;
 use etcd::EtcdProcess;
 use fake::Fake;
 use ringside::cluster::{
-    Address, Coordinator, Etcd, InMemory, Incarnation, Record, RecordFile, Revision, Swapped,
-    Unavailable, Voters, connect,
+    Address, Coordinator, Etcd, InMemory, Incarnation, Keeper, KeptFile, Record, Revision, Swapped,
+    Unavailable, Voters,
 };
+use ringside::domain::PartitionId;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -111,7 +112,7 @@ fn in_memory() {
 fn a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("record.json");
-    keeps_one_record(|| Box::new(RecordFile::new(&path)));
+    keeps_one_record(|| Box::new(KeptFile::<Record>::new(&path)));
     let names = std::fs::read_dir(folder.path()).unwrap();
     let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
@@ -134,7 +135,7 @@ fn unavailable<T: std::fmt::Debug>(
 fn a_file_in_trouble_is_unavailable_with_its_path() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("record.json");
-    let mut file = RecordFile::new(&path);
+    let mut file = KeptFile::<Record>::new(&path);
     let revision = done(file.swap(None, &record(1, "a")));
 
     let whole = std::fs::read(&path).unwrap();
@@ -154,7 +155,7 @@ fn a_file_in_trouble_is_unavailable_with_its_path() {
     assert_eq!(file.read(), Ok(Some((revision, record(1, "a")))));
 
     let nowhere = folder.path().join("nowhere/record.json");
-    unavailable(|| RecordFile::new(&nowhere).read(), PATIENCE, nowhere.to_str().unwrap());
+    unavailable(|| KeptFile::<Record>::new(&nowhere).read(), PATIENCE, nowhere.to_str().unwrap());
 }
 
 /// What a node that stopped while it wrote leaves behind.
@@ -162,7 +163,7 @@ fn a_file_in_trouble_is_unavailable_with_its_path() {
 fn a_new_record_without_its_name_does_not_count() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("record.json");
-    let mut file = RecordFile::new(&path);
+    let mut file = KeptFile::<Record>::new(&path);
     let revision = done(file.swap(None, &record(1, "a")));
     std::fs::write(folder.path().join("record.json.tmp"), "{\"revision\":2").unwrap();
     assert_eq!(file.read(), Ok(Some((revision, record(1, "a")))));
@@ -310,12 +311,28 @@ fn a_swap_does_not_depend_on_the_connection_of_the_request_before() {
 }
 
 #[test]
+fn a_file_for_the_record_has_others_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("file:{}/table.json", folder.path().display());
+    let keeper = Keeper::parse(&text).unwrap();
+    let mut shared = keeper.shared::<u64>("venue", "exports/A/1");
+    done(shared.swap(None, &7));
+    assert_eq!(keeper.shared::<u64>("venue", "exports/A/1").read().unwrap().unwrap().1, 7);
+    assert_eq!(keeper.shared::<u64>("venue", "exports/A/2").read(), Ok(None));
+    assert!(folder.path().join("table.json.exports.A.1").exists());
+}
+
+fn record_at(text: &str, venue: &str, partition: u16) -> Box<dyn Coordinator> {
+    Keeper::parse(text).unwrap().record(venue, PartitionId(partition))
+}
+
+#[test]
 fn a_text_names_a_coordinator() {
     let folder = tempfile::tempdir().unwrap();
     let text = format!("file:{}/record.json", folder.path().display());
-    let revision = done(connect(&text, "venue", 0).unwrap().swap(None, &record(1, "a")));
+    let revision = done(record_at(&text, "venue", 0).swap(None, &record(1, "a")));
     let kept = Ok(Some((revision, record(1, "a"))));
-    assert_eq!(connect(&text, "venue", 0).unwrap().read(), kept);
+    assert_eq!(record_at(&text, "venue", 0).read(), kept);
 
     for wrong in [
         "",
@@ -331,21 +348,21 @@ fn a_text_names_a_coordinator() {
         "https://host:2379",
         "etcd://host:2379",
     ] {
-        let text = connect(wrong, "venue", 0).err().unwrap_or_else(|| panic!("{wrong:?}"));
+        let text = Keeper::parse(wrong).err().unwrap_or_else(|| panic!("{wrong:?}"));
         assert!(text.contains("must be") || text.contains("TLS") || text.contains("no endpoint"));
     }
-    assert!(connect("http://[::1]:2379/", "venue", 0).is_ok());
+    assert!(Keeper::parse("http://[::1]:2379/").is_ok());
 }
 
 #[test]
 fn each_partition_of_a_venue_has_a_key_of_its_own() {
     let Some(etcd) = EtcdProcess::start() else { return };
     let text = format!(" {0} , {0}/", etcd.endpoint());
-    let revision = done(connect(&text, "venue", 3).unwrap().swap(None, &record(1, "a")));
+    let revision = done(record_at(&text, "venue", 3).swap(None, &record(1, "a")));
     let kept = Ok(Some((revision, record(1, "a"))));
-    assert_eq!(connect(&text, "venue", 3).unwrap().read(), kept);
-    assert_eq!(connect(&text, "venue", 4).unwrap().read(), Ok(None));
-    assert_eq!(connect(&text, "other", 3).unwrap().read(), Ok(None));
+    assert_eq!(record_at(&text, "venue", 3).read(), kept);
+    assert_eq!(record_at(&text, "venue", 4).read(), Ok(None));
+    assert_eq!(record_at(&text, "other", 3).read(), Ok(None));
     let key = "/ringside/venue/3/record".into();
     assert_eq!(Etcd::new(vec![etcd.endpoint()], key, PATIENCE).read(), kept);
 }

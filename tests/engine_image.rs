@@ -48,7 +48,13 @@ fn go_on_from_an_image(profile: Profile, seed: u64, count: u32) {
     let mut whole = Engine::new(ORDERS);
     whole.apply_batch(past, &mut vec![]);
     let image = whole.image();
-    assert_eq!(image.orders.len(), whole.live_orders(), "{what}");
+    let away = image.definitions.iter().filter_map(|command| match command.action {
+        Action::MoveSymbol(_) => Some(command.symbol.0),
+        _ => None,
+    });
+    let away: Vec<u32> = away.collect();
+    let live = image.orders.iter().filter(|order| !away.contains(&order.symbol));
+    assert_eq!(live.count(), whole.live_orders(), "{what}");
     assert!(!image.definitions.is_empty() && !image.orders.is_empty(), "{what}");
     let has = |traits: u64| image.orders.iter().any(|order| order.traits & traits != 0);
     assert!(has(3 << 48) && has(1 << 52), "capacities and attributed orders, {what}");
@@ -132,7 +138,7 @@ fn busy_engine() -> Engine {
         Action::DefineSession { name, firm, role: Role::File },
     );
     engine.apply_batch(&[firm_7, session], &mut vec![]);
-    engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 7, 2_000), &mut vec![]);
+    engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 9, 2_000), &mut vec![]);
     engine
 }
 

@@ -10,7 +10,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("planted", &[]),
     ("durability", &["domain"]),
     ("frame", &["domain", "durability"]),
-    ("command", &["domain", "durability", "reason", "frame"]),
+    ("command", &["domain", "durability", "reason", "report", "frame"]),
     ("report", &["domain", "durability", "reason"]),
     ("hash", &["report"]),
     ("engine", &["domain", "reason", "command", "report", "hash"]),
@@ -74,9 +74,9 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("directory", &["domain", "reason", "command", "standing", "used_ids"]),
-    ("report_lines", &["domain", "command", "report", "directory"]),
+    ("report_lines", &["domain", "reason", "command", "report", "directory"]),
     ("replication", &["cluster", "domain", "frame", "journal"]),
-    ("cluster", &["journal"]),
+    ("cluster", &["domain", "journal"]),
     ("protocol", &[]),
     (
         "streams",
@@ -144,10 +144,12 @@ const TABLE: &[(&str, &[&str])] = &[
             "venue",
         ],
     ),
+    ("partition", &["cluster", "domain", "report"]),
     (
         "serve",
         &[
             "cluster",
+            "partition",
             "durability",
             "node",
             "replication",

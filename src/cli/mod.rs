@@ -8,6 +8,7 @@ mod explain;
 mod journal;
 mod load;
 mod market_data;
+mod partition;
 mod password;
 mod replay;
 mod report;
@@ -77,6 +78,10 @@ enum Command {
     Cluster(cluster::ClusterCommand),
     /// Let another node lead, with everything that has been told.
     Handover(cluster::HandoverArgs),
+    /// Print which partition of the venue has which instrument.
+    Symbols,
+    /// Move an instrument with its orders to another partition of the venue.
+    MoveSymbol(partition::MoveSymbolArgs),
     /// Give a user of a venue a password.
     Password(password::PasswordArgs),
     /// Measure the whole pipeline with a load generator in the process.
@@ -211,6 +216,8 @@ fn run(mut cli: Cli) -> Result<(), CliError> {
         Command::Serve(args) => serve::run(&args, config(Config::for_serve())?),
         Command::Cluster(command) => cluster::run(command, &config(Config::for_serve())?),
         Command::Handover(args) => cluster::hand_over(&args, &config(Config::for_serve())?),
+        Command::Symbols => partition::print(&config(Config::for_serve())?),
+        Command::MoveSymbol(args) => partition::move_symbol(&args, &config(Config::for_serve())?),
         Command::Bench(args) => bench::run(&args, &config(Config::for_bench())?),
         Command::Client(args) => client::run(&args),
         Command::Load(args) => load::run(&args),

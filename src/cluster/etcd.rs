@@ -1,8 +1,8 @@
-//! The record in etcd, through the JSON gateway of its version 3 interface (etcd 3.4 and later).
+//! The record in etcd, or another value that nodes share, through the JSON gateway of its version 3 interface (etcd 3.4 and later).
 //!
 //! No TLS and no passwords are spoken: where the network is not trusted, the endpoints are local ends of tunnels.
 
-use super::coordinator::{Coordinator, Revision, Swapped, Unavailable, Versioned};
+use super::coordinator::{Coordinator, Kept, Revision, Swapped, Unavailable, Versioned};
 use super::record::Record;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -10,11 +10,13 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use std::io::ErrorKind;
+use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 use ureq::{Agent, Timeout};
 
-/// The record under one key of an etcd cluster.
-pub struct Etcd {
+/// A value under one key of an etcd cluster.
+pub struct Etcd<T = Record> {
+    kept: PhantomData<fn() -> T>,
     agent: Agent,
     endpoints: Vec<String>,
     /// The endpoint that is asked first: the last one that answered, or the one behind the last one that did not.
@@ -27,13 +29,13 @@ pub struct Etcd {
 /// A record is some hundred bytes. What is larger than this is no answer to us.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
-impl Etcd {
+impl<T> Etcd<T> {
     /// `endpoints` are members of one etcd cluster, each `http://host:port`; `timeout` is for a whole call, whatever
     /// the number of endpoints that it tries.
     ///
     /// # Panics
     /// Without an endpoint.
-    pub fn new(endpoints: Vec<String>, key: String, timeout: Duration) -> Etcd {
+    pub fn new(endpoints: Vec<String>, key: String, timeout: Duration) -> Self {
         assert!(!endpoints.is_empty(), "etcd is somewhere");
         let agent = Agent::config_builder()
             // Each request has a connection of its own. One that was kept could have been closed by the other side a
@@ -46,28 +48,25 @@ impl Etcd {
             .proxy(None)
             .build()
             .new_agent();
-        Etcd { agent, endpoints, preferred: 0, key: BASE64_STANDARD.encode(key), timeout }
+        let key = BASE64_STANDARD.encode(key);
+        Etcd { kept: PhantomData, agent, endpoints, preferred: 0, key, timeout }
     }
 }
 
-impl Coordinator for Etcd {
+impl<T: Kept> Coordinator<T> for Etcd<T> {
     /// An endpoint that fails in any way is followed by the next one.
-    fn read(&mut self) -> Result<Option<Versioned>, Unavailable> {
+    fn read(&mut self) -> Result<Option<Versioned<T>>, Unavailable> {
         // Linearizable, because the request does not ask for less.
-        let range: Range = self.ask("kv/range", &json!({ "key": self.key }), Repeat::Always)?;
+        let range: Range<T> = self.ask("kv/range", &json!({ "key": self.key }), Repeat::Always)?;
         let found = range.kvs.into_iter().next();
         Ok(found.map(|found| (Revision(found.mod_revision), found.value)))
     }
 
     /// The next endpoint follows only where no connection came about: a swap that may have been read is not sent again.
-    fn swap(
-        &mut self,
-        expected: Option<Revision>,
-        record: &Record,
-    ) -> Result<Swapped, Unavailable> {
+    fn swap(&mut self, expected: Option<Revision>, value: &T) -> Result<Swapped, Unavailable> {
         // A key that there is not has the revision 0.
         let expected = expected.map_or(0, |Revision(revision)| revision);
-        let value = serde_json::to_vec(record).expect("a record has no maps and no floats");
+        let value = serde_json::to_vec(value).expect("what is kept can be written");
         let (key, value) = (&self.key, BASE64_STANDARD.encode(value));
         let request = json!({
             "compare": [{
@@ -97,7 +96,7 @@ struct Failure {
     what: String,
 }
 
-impl Etcd {
+impl<T> Etcd<T> {
     fn ask<A: DeserializeOwned>(
         &mut self,
         path: &str,
@@ -182,19 +181,21 @@ struct Header {
 }
 
 #[derive(Deserialize)]
-struct Range {
+#[serde(bound = "T: DeserializeOwned")]
+struct Range<T> {
     #[serde(rename = "header")]
     _header: Header,
-    #[serde(default)]
-    kvs: Vec<KeyValue>,
+    #[serde(default = "Vec::new")]
+    kvs: Vec<KeyValue<T>>,
 }
 
 #[derive(Deserialize)]
-struct KeyValue {
+#[serde(bound = "T: DeserializeOwned")]
+struct KeyValue<T> {
     #[serde(deserialize_with = "decimal")]
     mod_revision: u64,
-    #[serde(deserialize_with = "record")]
-    value: Record,
+    #[serde(deserialize_with = "value")]
+    value: T,
 }
 
 #[derive(Deserialize)]
@@ -209,7 +210,7 @@ fn decimal<'de, D: Deserializer<'de>>(source: D) -> Result<u64, D::Error> {
     String::deserialize(source)?.parse().map_err(D::Error::custom)
 }
 
-fn record<'de, D: Deserializer<'de>>(source: D) -> Result<Record, D::Error> {
+fn value<'de, T: DeserializeOwned, D: Deserializer<'de>>(source: D) -> Result<T, D::Error> {
     let value = BASE64_STANDARD.decode(String::deserialize(source)?).map_err(D::Error::custom)?;
     serde_json::from_slice(&value).map_err(|error| {
         let value = String::from_utf8_lossy(&value);

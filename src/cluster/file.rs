@@ -1,21 +1,23 @@
-//! The record in a file, for several nodes on one machine.
+//! The record in a file, for several nodes on one machine, or another value that they share.
 //!
 //! `{"revision":7,"record":{…}}` is replaced as a whole, under a lock that readers take as well: a file beside it with
 //! the ending `.lock`, which is never removed, because a lock on a file that is gone keeps nobody out.
 
-use super::coordinator::{Coordinator, Revision, Swapped, Unavailable, Versioned};
+use super::coordinator::{Coordinator, Kept, Revision, Swapped, Unavailable, Versioned};
 use super::record::Record;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The record in a file. What it gives is on the device.
-pub struct RecordFile {
+/// A value in a file. What it gives is on the device.
+pub struct KeptFile<T = Record> {
     path: PathBuf,
+    kept: PhantomData<fn() -> T>,
 }
 
 /// Nobody needs the lock for as long; who has it then was stopped while it had it.
@@ -27,41 +29,37 @@ const LOCK_PAUSE: Duration = Duration::from_millis(1);
 /// What is in the file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct Content<T> {
     revision: u64,
-    record: Record,
+    record: T,
 }
 
-impl RecordFile {
-    /// The record in the file `path`, which need not exist; its folder must.
-    pub fn new(path: impl Into<PathBuf>) -> RecordFile {
-        RecordFile { path: path.into() }
+impl<T> KeptFile<T> {
+    /// The value in the file `path`, which need not exist; its folder must.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        KeptFile { path: path.into(), kept: PhantomData }
     }
 }
 
-impl Coordinator for RecordFile {
-    fn read(&mut self) -> Result<Option<Versioned>, Unavailable> {
+impl<T: Kept> Coordinator<T> for KeptFile<T> {
+    fn read(&mut self) -> Result<Option<Versioned<T>>, Unavailable> {
         let _lock = self.lock()?;
         self.kept()
     }
 
-    fn swap(
-        &mut self,
-        expected: Option<Revision>,
-        record: &Record,
-    ) -> Result<Swapped, Unavailable> {
+    fn swap(&mut self, expected: Option<Revision>, value: &T) -> Result<Swapped, Unavailable> {
         let _lock = self.lock()?;
         let version = self.kept()?.map(|(revision, _)| revision);
         if version != expected {
             return Ok(Swapped::Conflict);
         }
         let revision = version.map_or(1, |Revision(revision)| revision + 1);
-        self.replace(&Kept { revision, record: record.clone() })?;
+        self.replace(&Content { revision, record: value.clone() })?;
         Ok(Swapped::Done(Revision(revision)))
     }
 }
 
-impl RecordFile {
+impl<T: Kept> KeptFile<T> {
     /// Waits for the lock, which the kernel frees when the file is closed, however a process ends.
     fn lock(&self) -> Result<File, Unavailable> {
         let path = self.beside(".lock");
@@ -82,21 +80,21 @@ impl RecordFile {
         }
     }
 
-    fn kept(&self) -> Result<Option<Versioned>, Unavailable> {
+    fn kept(&self) -> Result<Option<Versioned<T>>, Unavailable> {
         let bytes = match std::fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(at(&self.path)(error)),
         };
         let damaged = |error| Unavailable(format!("{}: damaged: {error}", self.path.display()));
-        let kept: Kept = serde_json::from_slice(&bytes).map_err(damaged)?;
+        let kept: Content<T> = serde_json::from_slice(&bytes).map_err(damaged)?;
         // Whoever gave the file its name may have ended before the name was on the device.
         self.sync_folder()?;
         Ok(Some((Revision(kept.revision), kept.record)))
     }
 
     /// Before the file has its name, the one before counts; after this, this one.
-    fn replace(&self, kept: &Kept) -> Result<(), Unavailable> {
+    fn replace(&self, kept: &Content<T>) -> Result<(), Unavailable> {
         let temporary = self.beside(".tmp");
         let write = || -> io::Result<()> {
             let mut file = File::create(&temporary)?;

@@ -16,10 +16,12 @@ pub mod node_file;
 mod poll;
 pub mod record;
 
-pub use coordinator::{Coordinator, InMemory, Revision, Swapped, Unavailable, Versioned, connect};
+pub use coordinator::{
+    Coordinator, InMemory, Keeper, Kept, Revision, Swapped, Unavailable, Versioned,
+};
 pub use errands::{Arrived, Errands, Letter};
 pub use etcd::Etcd;
-pub use file::RecordFile;
+pub use file::KeptFile;
 pub use member::{Act, Following, Member, View};
 pub use message::{Last, Message};
 pub use record::{Address, Incarnation, NodeName, Record, Voter, Voters};

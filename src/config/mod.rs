@@ -3,9 +3,11 @@
 
 mod cluster;
 mod network;
+mod partition;
 
 pub use cluster::ClusterSection;
 pub use network::{FeedSection, GatewaySection, InstrumentSection, SessionSection};
+pub use partition::PartitionSection;
 
 use crate::domain::SymbolId;
 use crate::durability::Durability;
@@ -42,6 +44,8 @@ pub struct Config {
     pub feed: FeedSection,
     /// Which other machines have the journal, too.
     pub cluster: ClusterSection,
+    /// Which part of the venue's instruments is traded here.
+    pub partition: PartitionSection,
     /// The instruments that a network venue begins with.
     pub instruments: Vec<InstrumentSection>,
     /// The sessions that a network venue begins with.
@@ -236,6 +240,7 @@ impl Config {
         }
         network::check(&self.instruments, &self.sessions, &self.gateway)?;
         self.cluster.check(self.durability()?)?;
+        self.partition.check(&self.cluster, self.gateway.admin.is_some())?;
         // A plan is for a network or for none: one of them must be right.
         let cores = allowed_cores();
         self.layout(&cores).or_else(|_| self.network_layout(&cores)).map(|_| ())
@@ -308,7 +313,10 @@ impl Config {
     /// The hash of all that matching depends on but the journal does not hold. Instruments, their
     /// collars and lots are commands; what is left is whose journal it is.
     pub fn matching_hash(&self) -> u64 {
-        let text = format!("venue.name={}\nsymbol.none={}\n", self.venue.name, SymbolId::NONE);
+        let mut text = format!("venue.name={}\nsymbol.none={}\n", self.venue.name, SymbolId::NONE);
+        if self.partition.is_given() {
+            text += &format!("partition.id={}\n", self.partition.id);
+        }
         u64::from(crc32c::crc32c(text.as_bytes()))
     }
 

@@ -4,6 +4,7 @@
 //! venue: equal states are equal images, whatever the number of shards and whatever came before.
 
 use super::book::{key_of, side_index};
+use super::moves::Away;
 use super::orders::{NIL, Order, Slot};
 use super::traits::Traits;
 use super::{Engine, Shard};
@@ -15,11 +16,13 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// The state of the books after a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
-    /// The definitions that were accepted: firms by number, sessions by number, symbols by number.
+    /// The definitions that were accepted, firms by number, sessions by number, symbols by number; then the steps
+    /// that made symbols what they are if they are not traded here, by number.
     pub definitions: Vec<Command>,
     /// The price of the last trade of each instrument that has traded, by symbol.
     pub last_prices: Vec<(SymbolId, Price)>,
-    /// The live orders: by symbol, bids before offers, best price first, oldest first.
+    /// The live orders: by symbol, bids before offers, best price first, oldest first. Those of a symbol that is not
+    /// traded here wait.
     pub orders: Vec<OrderImage>,
 }
 
@@ -35,7 +38,7 @@ pub struct OrderImage {
     pub price: i64,
     /// What is left to trade.
     pub open: u64,
-    /// What has traded, over all its replacements.
+    /// What has traded, over all its replacements. Of an order that came with its symbol and waits: its id where it was.
     pub executed: u64,
     /// The session that owns it.
     pub session: u32,
@@ -84,15 +87,19 @@ impl Engine {
     /// Its state as data.
     pub fn image(&self) -> Image {
         let mut definitions = self.definitions.clone();
+        definitions.extend(self.away.values().map(|away| away.since));
         definitions.sort_by_key(definition_place);
         let mut last_prices = vec![];
         let mut orders = Vec::with_capacity(self.live_orders());
-        let books = (0..).zip(&self.book_of).filter(|&(_, &place)| place != 0);
-        for (symbol, &place) in books {
-            let book = &self.books[place as usize - 1];
+        for symbol in (0..self.book_of.len() as u32).map(SymbolId) {
+            let away = self.away.get(&symbol);
+            let place = away.map_or(self.book_of[symbol.0 as usize], |away| away.place);
+            let Some(book) = self.books.get((place as usize).wrapping_sub(1)) else { continue };
             if book.last() != 0 {
-                last_prices.push((SymbolId(symbol), Price(book.last())));
+                last_prices.push((symbol, Price(book.last())));
             }
+            let waiting = away.into_iter().flat_map(|away| &away.orders);
+            orders.extend(waiting.map(|waiting| image_of(&waiting.order, waiting.price)));
             for level in book.sides.iter().flat_map(|side| side.iter()) {
                 let level = self.levels.get(level);
                 let next = |&slot: &Slot| Some(self.orders.get(slot).next);
@@ -119,10 +126,12 @@ impl Engine {
             return Err(ImageError("the definitions are not in their order".into()));
         }
         for command in definitions {
-            if !is_definition(command.action.kind()) {
-                return Err(ImageError(format!("{command:?} is no definition")));
-            }
-            self.define(command).map_err(|reason| {
+            let taken = match command.action {
+                Action::MoveSymbol(asked) => self.restore_away(command, &asked),
+                _ if is_definition(command.action.kind()) => self.define(command),
+                _ => return Err(ImageError(format!("{command:?} is no definition"))),
+            };
+            taken.map_err(|reason| {
                 ImageError(format!("{command:?} would be refused: {}", reason.name()))
             })?;
         }
@@ -134,7 +143,8 @@ impl Engine {
             return Err(ImageError("the last prices are not in the order of their symbols".into()));
         }
         for &(symbol, Price(price)) in last_prices {
-            let book = self.book_index(symbol).filter(|_| price >= 1).ok_or_else(|| {
+            let book = self.book_index(symbol).or_else(|| self.book_of_away(symbol));
+            let book = book.filter(|_| price >= 1).ok_or_else(|| {
                 ImageError(format!("{price} cannot be the last price of symbol {symbol}"))
             })?;
             let change = self.books[book].set_last(price);
@@ -155,7 +165,14 @@ impl Engine {
             let restored = self.restore_order(row, &mut before);
             restored.map_err(|what| ImageError(format!("order {}: {what}", row.number)))?;
         }
-        Ok(())
+        // What is imported may cross: nobody has said yet that it is all.
+        let crosses = |away: &&Away| !self.is_importing(away.since.symbol) && away.crosses();
+        match self.away.values().find(crosses) {
+            Some(Away { since, .. }) => {
+                Err(ImageError(format!("what waits of symbol {} crosses", since.symbol)))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Books an order behind all that were booked `before`.
@@ -165,7 +182,9 @@ impl Engine {
         before: &mut Option<Place>,
     ) -> Result<(), &'static str> {
         let session = SessionId(row.session);
-        let book = self.book_index(SymbolId(row.symbol)).ok_or("its symbol is not defined")?;
+        let symbol = SymbolId(row.symbol);
+        let book = self.book_index(symbol).or_else(|| self.book_of_away(symbol));
+        let book = book.ok_or("its symbol is not defined")?;
         let traits = Traits::from_word(row.traits).ok_or("it has traits that no order has")?;
         if !matches!(traits.tif(), TimeInForce::Day | TimeInForce::Gtc) {
             return Err("it has a time in force with which no order rests");
@@ -178,10 +197,11 @@ impl Engine {
             return Err("its price is below 1");
         }
         let lots = |quantity| self.books[book].check_quantity(quantity).is_ok();
-        if !lots(row.open) || row.executed != 0 && !lots(row.executed) {
+        let executed = if self.is_importing(symbol) { 0 } else { row.executed };
+        if !lots(row.open) || executed != 0 && !lots(executed) {
             return Err("its quantities are no whole lots, or nothing is open");
         }
-        if row.open.checked_add(row.executed).is_none() {
+        if row.open.checked_add(executed).is_none() {
             return Err("its quantities add up to more than a quantity can be");
         }
         let buy = traits.is_buy();
@@ -194,8 +214,13 @@ impl Engine {
             return Err("it crosses the other side of its book");
         }
         let bucket = self.orders.bucket(session, OrderId(row.id));
-        if self.orders.is_live(bucket, session, OrderId(row.id)) {
+        if self.orders.is_live(bucket, session, OrderId(row.id))
+            || self.waits(session, OrderId(row.id))
+        {
             return Err("its session has another order with its id");
+        }
+        if self.away.contains_key(&symbol) {
+            return self.restore_waiting(symbol, order_of(row, traits), row.price);
         }
         self.rest(book, order_of(row, traits), row.price);
         Ok(())
@@ -210,6 +235,7 @@ fn definition_place(command: &Command) -> (u8, u32) {
     match command.action {
         Action::DefineFirm { firm, .. } => (0, firm.0.into()),
         Action::DefineSession { .. } => (1, command.session.0),
+        Action::MoveSymbol(_) => (3, command.symbol.0),
         _ => (2, command.symbol.0),
     }
 }

@@ -51,13 +51,15 @@
 //!
 //! `mod.rs` takes commands apart, `matching.rs` trades, `book.rs` and `ladder.rs` keep prices in order,
 //! `orders.rs` keeps the orders, `ahead.rs` has the memory fetched in time, `venue.rs` has the rare
-//! commands, `view.rs` the queries, `image.rs` the whole state as data.
+//! commands, `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the whole
+//! state as data.
 
 mod ahead;
 mod book;
 mod image;
 mod ladder;
 mod matching;
+mod moves;
 mod orders;
 mod prefetch;
 mod traits;
@@ -75,8 +77,9 @@ use book::{Book, key_of, side_index, unlink};
 pub use image::{Image, ImageError, OrderImage};
 use ladder::{LevelSlot, Levels};
 use matching::{Incoming, describe};
+use moves::Away;
 use orders::{Bucket, NIL, Order, Orders, Slot};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use traits::Traits;
 pub use view::{LevelView, OrderView};
 
@@ -118,6 +121,10 @@ pub struct Engine {
     firms: BTreeSet<u16>,
     /// The definitions that were accepted, as they came.
     definitions: Vec<Command>,
+    /// The instruments that are not traded here now.
+    away: BTreeMap<SymbolId, Away>,
+    /// Session and id of every order that waits with one of them.
+    waiting_ids: HashSet<(u32, u64)>,
     state_hash: u128,
     /// The orders of the mass cancel under way; kept for its capacity.
     covered: Vec<Slot>,
@@ -134,6 +141,8 @@ impl Engine {
             sessions: BTreeSet::new(),
             firms: BTreeSet::new(),
             definitions: vec![],
+            away: BTreeMap::new(),
+            waiting_ids: HashSet::new(),
             state_hash: 0,
             covered: vec![],
         }
@@ -209,7 +218,8 @@ impl Engine {
             && enter.price.0 >= 1
             && book.check_quantity(enter.quantity.0).is_ok()
             && !book.crosses(buy, key)
-            && !self.orders.is_live(bucket, command.session, enter.id);
+            && !self.orders.is_live(bucket, command.session, enter.id)
+            && self.waiting_ids.is_empty();
         if !rests {
             return self.enter_with_care(at, enter, sink);
         }
@@ -225,6 +235,12 @@ impl Engine {
         let command = &at.command;
         let (book, price) = match self.check(command, enter) {
             Ok(accepted) => accepted,
+            Err(_)
+                if command.verdict == Reason::None && self.book_index(command.symbol).is_none() =>
+            {
+                self.reject_absent(command, enter.id, enter.side, sink);
+                return sink.end_command();
+            }
             Err(reason) => {
                 reject(command, enter.id, enter.side, reason, sink);
                 return sink.end_command();
@@ -247,7 +263,9 @@ impl Engine {
         }
         let book = self.book_index(command.symbol).ok_or(Reason::UnknownSymbol)?;
         let bucket = self.orders.bucket(command.session, enter.id);
-        if self.orders.is_live(bucket, command.session, enter.id) {
+        if self.orders.is_live(bucket, command.session, enter.id)
+            || self.waits(command.session, enter.id)
+        {
             return Err(Reason::DuplicateId);
         }
         self.books[book].check_quantity(enter.quantity.0)?;
@@ -303,7 +321,7 @@ impl Engine {
     fn cancel(&mut self, at: &Sequenced, id: OrderId, bucket: Bucket, sink: &mut impl ReportSink) {
         let slot = self.find(&at.command, id, bucket);
         if slot == NIL {
-            reject_unknown(&at.command, id, sink);
+            self.reject_unknown(&at.command, id, sink);
             return sink.end_command();
         }
         let order = self.orders.get(slot);
@@ -324,7 +342,7 @@ impl Engine {
         let command = &at.command;
         let slot = self.find(command, id, bucket);
         let Some(book) = self.book_index(command.symbol).filter(|_| slot != NIL) else {
-            return reject_unknown(command, id, sink);
+            return self.reject_unknown(command, id, sink);
         };
         let order = self.orders.get(slot);
         let (executed, before) = (order.executed, order.executed + order.open);
@@ -356,13 +374,16 @@ impl Engine {
         }
         let used = command.verdict == Reason::DuplicateId
             || new_id == id
-            || self.orders.is_live(new_bucket, command.session, new_id);
+            || self.orders.is_live(new_bucket, command.session, new_id)
+            || self.waits(command.session, new_id);
         if used {
             return reject(command, new_id, Side::Buy, Reason::DuplicateId, sink);
         }
         let slot = self.find(command, id, bucket);
         let Some(book) = self.book_index(command.symbol).filter(|_| slot != NIL) else {
-            return reject(command, new_id, Side::Buy, Reason::TooLate, sink);
+            let reason =
+                if self.waits(command.session, id) { Reason::Moving } else { Reason::TooLate };
+            return reject(command, new_id, Side::Buy, reason, sink);
         };
         let valid = command.verdict == Reason::None && price >= 1;
         if !valid || self.books[book].check_quantity(total).is_err() {
@@ -411,7 +432,7 @@ impl Engine {
         let command = &at.command;
         let slot = self.find(command, id, bucket);
         let Some(book) = self.book_index(command.symbol).filter(|_| slot != NIL) else {
-            return reject_unknown(command, id, sink);
+            return self.reject_unknown(command, id, sink);
         };
         let order = *self.orders.get(slot);
         let marked = order.traits.side();
@@ -500,6 +521,30 @@ impl Engine {
         if self.orders.get(slot).symbol == command.symbol.0 { slot } else { NIL }
     }
 
+    /// Refuses a command about an order that is not live.
+    #[cold]
+    fn reject_unknown(&self, command: &Command, id: OrderId, sink: &mut impl ReportSink) {
+        let reason = match command.verdict {
+            _ if self.waits(command.session, id) => Reason::Moving,
+            Reason::None => Reason::UnknownOrder,
+            verdict => verdict,
+        };
+        reject(command, id, Side::Buy, reason, sink);
+    }
+
+    /// Refuses a command about an instrument that has no book.
+    #[cold]
+    fn reject_absent(
+        &self,
+        command: &Command,
+        id: OrderId,
+        side: Side,
+        sink: &mut impl ReportSink,
+    ) {
+        let (reason, other) = self.absence(command.symbol);
+        sink.report(Report { other, ..rejected(command, id, side, reason) });
+    }
+
     #[inline(always)]
     fn book_index(&self, symbol: SymbolId) -> Option<usize> {
         match self.book_of.get(symbol.0 as usize) {
@@ -549,22 +594,10 @@ fn canceled(order: &Order, price: i64, quantity: u64, open: u64, reason: Reason)
 
 #[cold]
 fn reject(command: &Command, id: OrderId, side: Side, reason: Reason, sink: &mut impl ReportSink) {
-    sink.report(Report {
-        kind: ReportKind::Rejected,
-        reason,
-        side,
-        id,
-        session: command.session,
-        symbol: command.symbol,
-        ..Report::BLANK
-    });
+    sink.report(rejected(command, id, side, reason));
 }
 
-#[cold]
-fn reject_unknown(command: &Command, id: OrderId, sink: &mut impl ReportSink) {
-    let reason = match command.verdict {
-        Reason::None => Reason::UnknownOrder,
-        verdict => verdict,
-    };
-    reject(command, id, Side::Buy, reason, sink);
+fn rejected(command: &Command, id: OrderId, side: Side, reason: Reason) -> Report {
+    let (session, symbol) = (command.session, command.symbol);
+    Report { kind: ReportKind::Rejected, reason, side, id, session, symbol, ..Report::BLANK }
 }

@@ -29,6 +29,8 @@ impl Engine {
                 return answer(command, ReportKind::AccountQueried, OrderId(0), next.0, sink);
             }
             Action::BreakTrade(trade) => return break_trade(command, trade, sink),
+            Action::MoveSymbol(asked) => return self.move_symbol(command, asked, sink),
+            Action::ImportOrder(import) => return self.import_order(at, import, sink),
             _ => {}
         }
         match self.define(command) {
@@ -80,6 +82,8 @@ impl Engine {
             | Action::AccountQuery { .. }
             | Action::TradingDay(_)
             | Action::BreakTrade(_)
+            | Action::MoveSymbol(_)
+            | Action::ImportOrder(_)
             | Action::MassCancel(_) => unreachable!("only definitions come here"),
         }
         self.definitions.push(*command);
@@ -95,7 +99,7 @@ impl Engine {
         if !valid {
             return Err(Reason::InvalidDefinition);
         }
-        if self.book_index(symbol).is_some() {
+        if self.book_index(symbol).is_some() || self.away.contains_key(&symbol) {
             return Err(Reason::DuplicateName);
         }
         let book = Book::new(symbol, d);
@@ -138,7 +142,7 @@ impl Engine {
         };
         let book = self.book_index(command.symbol);
         if book.is_none() && command.symbol != SymbolId::NONE {
-            return reject(command, filter.id, Side::Buy, Reason::UnknownSymbol, sink);
+            return self.reject_absent(command, filter.id, Side::Buy, sink);
         }
         let mut covered = std::mem::take(&mut self.covered);
         match book {
@@ -186,7 +190,12 @@ impl Engine {
     }
 
     /// Collects the orders of a book that `wanted` is true of, in priority order, bids first.
-    fn cover(&self, book: usize, wanted: impl Fn(&Order) -> bool, covered: &mut Vec<Slot>) {
+    pub(super) fn cover(
+        &self,
+        book: usize,
+        wanted: impl Fn(&Order) -> bool,
+        covered: &mut Vec<Slot>,
+    ) {
         for buy in [true, false] {
             for level in self.books[book].sides[side_index(buy)].iter() {
                 let mut slot = self.levels.get(level).head;

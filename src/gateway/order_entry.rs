@@ -13,6 +13,7 @@
 //! | capacity | `A`, `P`, `R`, `O` |
 //! | sweep | `Y` and `N`, without effect: there is no other venue to route to |
 //! | cross type | `N` |
+//! | number of a new order | 1 to 3,999,999,999: those above are of orders that came with their instrument |
 //! | tags | `tags.rs` |
 
 mod tags;
@@ -279,7 +280,11 @@ impl Desk<'_> {
     }
 
     fn new_id(&self, id: u32) -> Result<OrderId, Ignored> {
-        if id > self.sender.last_id { Ok(OrderId(id.into())) } else { Err(Ignored::StaleId) }
+        match OrderId(id.into()) {
+            _ if id <= self.sender.last_id => Err(Ignored::StaleId),
+            given if given.is_imported() => Err(Ignored::Unserved),
+            own => Ok(own),
+        }
     }
 
     /// An order that the session once had, and its instrument.

@@ -8,11 +8,13 @@
 //! The streams on the right are stored in numbered blocks, and whoever sends reads them there: a session that
 //! comes back, a listener that has lost something and a venue that starts again all find the same bytes.
 
+pub mod moves;
 pub mod node;
 mod past;
 mod setup;
 mod source;
 
+use crate::command::Action;
 use crate::config::{Config, ConfigError};
 use crate::domain::Nanos;
 use crate::feed::capture::Capture;
@@ -29,12 +31,14 @@ use crate::node::NodeError;
 use crate::pipeline::plan::allowed_cores;
 use crate::pipeline::{Control, Layout, Progress, StageName, Task};
 use crate::replay::ReplayError;
+use crate::report::Moved;
 use crate::snapshotter::SnapshotThread;
 use crate::streams::{self, Encoder, SessionStates, Store, StoreError, StreamId};
 use crate::venue::{Restart, Venue};
 use past::Past;
 use setup::{Setup, session_name};
 use source::NetworkSource;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
@@ -57,6 +61,8 @@ pub struct Network {
     pub addresses: Vec<(&'static str, String)>,
     /// The name of the streams.
     pub session: String,
+    /// Each instrument, and where it is if it is not traded here.
+    pub here: BTreeMap<String, Option<Moved>>,
     /// What the operator should know.
     pub notes: Vec<String>,
 }
@@ -121,12 +127,20 @@ impl Network {
         say: impl FnMut(String) + Clone + Send + 'static,
     ) -> Result<Network, ServeError> {
         let layout = config.network_layout(&allowed_cores())?;
-        let Past { encoder, mut directory } = past;
+        let Past { encoder, mut directory, mut away } = past;
         let states = encoder.states().clone();
         states.begin();
         let Setup { commands, day_began, notes } =
             Setup::new(config, encoder.day(), now(), &mut directory)?;
         let session = session_name(day_began);
+        for (command, _) in &commands {
+            if let Action::MoveSymbol(asked) = command.action {
+                away.insert(command.symbol, asked.moved());
+            }
+        }
+        let here = directory.symbols();
+        let here = here.map(|(id, symbol)| (symbol.name.to_string(), away.get(&id).copied()));
+        let here: BTreeMap<_, _> = here.collect();
 
         let (producer, queue): (_, Consumer) = queue::bounded(config.gateway.queue_slots);
         let reader = encoder.sink().reader();
@@ -161,6 +175,7 @@ impl Network {
             restart,
             addresses,
             session,
+            here,
             notes,
         })
     }
@@ -168,6 +183,11 @@ impl Network {
     /// Which thread does what.
     pub fn plan(&self) -> String {
         self.layout.plan.to_string()
+    }
+
+    /// Where operators connect.
+    pub fn operators_port(&self) -> Option<SocketAddr> {
+        self.gateway.addresses().admin
     }
 
     /// Where sessions connect.

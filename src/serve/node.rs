@@ -1,10 +1,12 @@
 //! A node of a cluster on a network: its journal, its sockets and its threads around `crate::node`.
 
+use super::moves::Moves;
 use super::past::{self, Past};
 use super::{Network, ServeError, accounts, at};
-use crate::cluster::coordinator::{self, Coordinator};
 use crate::cluster::node_file::{Machine, NodeFile};
-use crate::cluster::{Arrived, Errands, Message, NodeName, Record, Revision, Voters};
+use crate::cluster::{
+    Arrived, Coordinator, Errands, Keeper, Message, NodeName, Record, Revision, Voters,
+};
 use crate::config::Config;
 use crate::durability::Durability;
 use crate::journal::{Kernel, Position};
@@ -26,8 +28,10 @@ impl<F: FnMut(String) + Clone + Send + 'static> Say for F {}
 
 /// Who keeps the record of the cluster that a config names.
 pub fn coordinator(config: &Config) -> Result<Box<dyn Coordinator>, ServeError> {
-    let named = coordinator::connect(&config.cluster.coordinator, &config.venue.name, 0);
-    named.map_err(|why| ServeError::Cluster(format!("config: cluster.coordinator: {why}")))
+    let keeper = Keeper::parse(&config.cluster.coordinator);
+    let keeper =
+        keeper.map_err(|why| ServeError::Cluster(format!("config: cluster.coordinator: {why}")))?;
+    Ok(keeper.record(&config.venue.name, config.partition.here()))
 }
 
 /// Runs a node until `stop` is set. `restarted` hears what the first recovery found, `leads` of each network before it
@@ -164,7 +168,9 @@ impl<'a, F: Say> Running<'a, F> {
         let say = self.node.ports.say.clone();
         let network = Network::bind(self.config, venue, past, snapshots, say)?;
         leads(&network);
+        let moves = Moves::start(self.config, &network, self.node.ports.say.clone())?;
         let end = self.trade(network, &mut term)?;
+        drop(moves);
         if let Some(end) = end {
             while !term.hand_over(&mut self.node, end)? {}
         }

@@ -2,18 +2,19 @@
 //! gateway has to recognise.
 
 use super::{ServeError, at};
-use crate::command::Command;
+use crate::command::{Action, Command};
 use crate::config::Config;
 use crate::directory::Directory;
-use crate::domain::SeqNo;
+use crate::domain::{MoveStep, SeqNo, SymbolId};
 use crate::frame::Frame;
 use crate::journal::{self, Cut, Identity, JournalError, Lock, Place, Reader};
-use crate::report::Published;
+use crate::report::{Moved, Published, ReportKind};
 use crate::report_order::Subscriber;
 use crate::restart::Checkpoint;
 use crate::snapshotter::{SnapshotThread, SyncStreams};
 use crate::streams::{self, Encoder, SessionStates, Store};
 use crate::venue::{self, Recover, Standby};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Recovers the journal and the streams of the config's folder, or prepares empty ones.
@@ -29,7 +30,11 @@ pub fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
     let store =
         Store::open(&streams::Options { streams_max, ..streams::Options::new(dir, of_streams) })?;
     let states = SessionStates::new(config.gateway.sessions_max);
-    let past = Past { encoder: Encoder::new(store, states), directory: Directory::default() };
+    let past = Past {
+        encoder: Encoder::new(store, states),
+        directory: Directory::default(),
+        away: BTreeMap::new(),
+    };
     Ok(Standby::recover(lock, config.journal_options(dir)?, config.shape(), past)?)
 }
 
@@ -73,6 +78,20 @@ pub struct Past {
     pub encoder: Encoder<Store>,
     /// For the gateway.
     pub directory: Directory,
+    /// The instruments that are not traded here, and what was said last of each.
+    pub away: BTreeMap<SymbolId, Moved>,
+}
+
+impl Past {
+    fn moved(&mut self, symbol: SymbolId, moved: Moved) {
+        match moved.step {
+            MoveStep::Export => {}
+            MoveStep::Resume => _ = self.away.remove(&symbol),
+            MoveStep::Halt | MoveStep::Import | MoveStep::Release => {
+                self.away.insert(symbol, moved);
+            }
+        }
+    }
 }
 
 impl Subscriber for Past {
@@ -86,6 +105,12 @@ impl Subscriber for Past {
     }
 
     fn report(&mut self, published: &Published) {
+        let report = &published.report;
+        if let Some(moved) = Moved::from_word(report.other)
+            && report.kind == ReportKind::SymbolMoved
+        {
+            self.moved(report.symbol, moved);
+        }
         self.encoder.report(published);
     }
 
@@ -110,6 +135,11 @@ impl Recover for Past {
             None => self.encoder.sink_mut().clear().map_err(|error| error.to_string()),
             Some(at) => {
                 self.directory = Directory::restore(&at.definitions, at.used_ids.clone());
+                for command in &at.definitions {
+                    if let Action::MoveSymbol(asked) = command.action {
+                        self.moved(command.symbol, asked.moved());
+                    }
+                }
                 at.standing.commands().iter().for_each(|command| self.directory.observe(command));
                 self.encoder.resume(&at.definitions, &at.streams);
                 Ok(())

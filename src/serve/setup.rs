@@ -42,7 +42,11 @@ impl Setup {
             setup.session(session, directory)?;
         }
         for instrument in &config.instruments {
-            setup.instrument(instrument, directory)?;
+            let is_new = setup.instrument(instrument, directory)?;
+            if is_new && config.partition.is_given() {
+                // Before anybody can send an order: the table of instruments says later whether it is traded here.
+                setup.release(&instrument.symbol, config.partition.id, directory)?;
+            }
         }
         Ok(setup)
     }
@@ -71,11 +75,12 @@ impl Setup {
         Ok(())
     }
 
+    /// Whether the instrument is new.
     fn instrument(
         &mut self,
         wanted: &InstrumentSection,
         directory: &mut Directory,
-    ) -> Result<(), ConfigError> {
+    ) -> Result<bool, ConfigError> {
         let known = Name::new(&wanted.symbol).and_then(|name| directory.symbol_id(name));
         let Some(known) = known.and_then(|id| directory.symbol(id)) else {
             let InstrumentSection { symbol, tick, lot, collar_bps, reference } = wanted;
@@ -85,7 +90,8 @@ impl Setup {
             if let Some(reference) = reference {
                 line["reference"] = json!(reference);
             }
-            return self.add("instruments", &line, directory);
+            self.add("instruments", &line, directory)?;
+            return Ok(true);
         };
         if Some(known.tick) != crate::domain::Tick::parse(&wanted.tick) || known.lot.0 != wanted.lot
         {
@@ -94,7 +100,19 @@ impl Setup {
                 "instrument {symbol}: the journal has it with another tick or lot, and that stays"
             ));
         }
-        Ok(())
+        Ok(false)
+    }
+
+    fn release(
+        &mut self,
+        symbol: &str,
+        here: u16,
+        directory: &mut Directory,
+    ) -> Result<(), ConfigError> {
+        let line = json!({
+            "op": "move", "symbol": symbol, "step": "release", "partition": here, "version": 0,
+        });
+        self.add("instruments", &line, directory)
     }
 
     /// Makes commands of a line as a file session would.

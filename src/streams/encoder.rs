@@ -10,7 +10,7 @@ use super::wire_names::WireNames;
 use super::{Day, Positions, SessionStates, StreamId, StreamSink, StreamsImage};
 use crate::command::{self, Action, ClientFields, Command, Sequenced};
 use crate::directory::Directory;
-use crate::domain::{DayEvent, FirmId, Nanos, Role, SeqNo, SessionId};
+use crate::domain::{DayEvent, FirmId, Nanos, OrderId, Role, SeqNo, SessionId};
 use crate::frame::Frame;
 use crate::report::{Published, Report, ReportKind};
 use crate::report_lines::ReportLines;
@@ -160,11 +160,13 @@ impl<S: StreamSink> Encoder<S> {
 
     /// The operator hears what becomes of commands that are not about single orders of sessions.
     #[cold]
-    fn tell_operator(&mut self, published: &Published) {
+    fn tell_operator(&mut self, published: &Published, command: &Command) {
         let Report { kind, session, .. } = published.report;
         let session = self.directory.session(session);
         let has_stream = session.is_some_and(|session| session.role == Role::OrderEntry);
-        if has_stream && kind != ReportKind::Defined {
+        // Whoever moves an instrument hears of each of its orders.
+        let moves = matches!(command.action, Action::MoveSymbol(_) | Action::ImportOrder(_));
+        if has_stream && kind != ReportKind::Defined && !moves {
             return;
         }
         self.copy.clear();
@@ -262,7 +264,7 @@ impl<S: StreamSink> Subscriber for Encoder<S> {
         let mut out = Out { sink: &mut self.sink, names: &self.names };
         self.market.report(published, attribution, &mut out);
         if !is_about_orders(&current.at.command.action) {
-            self.tell_operator(published);
+            self.tell_operator(published, &current.at.command);
         }
         if report.kind == ReportKind::Defined {
             self.greet(report.session, current.time_ns);
@@ -278,6 +280,8 @@ impl<S: StreamSink> Subscriber for Encoder<S> {
         }
         let sent_by_session = !command::is_definition(at.command.action.kind());
         if sent_by_session && at.command.session != SessionId(0) {
+            // An id that the venue gave to an order that came with its instrument is none that the session used.
+            let consumed = consumed.filter(|&id| !OrderId(id).is_imported());
             let consumed = consumed.and_then(|id| u32::try_from(id).ok());
             self.states.answer(at.command.session, consumed);
         }

@@ -5,13 +5,13 @@
 
 use super::wire_names::{Listed, WireNames, saturated};
 use super::{StreamId, StreamSink};
-use crate::domain::{DayEvent, FirmId, Price, SymbolId};
+use crate::domain::{DayEvent, FirmId, MoveStep, Price, SymbolId};
 use crate::protocol::Message;
 use crate::protocol::itch::{
     AddOrder, AddOrderAttributed, BrokenTrade, Header, OrderCancel, OrderDelete, OrderExecuted,
     OrderReplace, RegShoRestriction, StockDirectory, StockTradingAction, SystemEvent,
 };
-use crate::report::{Published, Report, ReportKind};
+use crate::report::{Moved, Published, Report, ReportKind};
 
 /// The longest message with its length in front.
 const MESSAGE_BYTES_MAX: usize = 64;
@@ -101,6 +101,19 @@ impl MarketData {
             ReportKind::Defined => self.listed(report.symbol, out),
             ReportKind::TradingDay => self.trading_day(report, out),
             ReportKind::Broken => self.broken(report, out),
+            ReportKind::SymbolMoved => self.moved(report, out),
+            ReportKind::Imported => {
+                let incoming = Incoming {
+                    number: report.order.0,
+                    replaces: None,
+                    symbol: report.symbol,
+                    buy: report.side.is_buy(),
+                    price: report.price,
+                    open: report.open.0,
+                    attribution,
+                };
+                self.enter_book(&incoming, out);
+            }
             _ => {}
         }
     }
@@ -237,6 +250,23 @@ impl MarketData {
             header: self.header::<RegShoRestriction>(&listed),
             stock: listed.stock,
             reg_sho_action: b'0',
+        });
+    }
+
+    /// An instrument is traded here from now on, or is not any more.
+    fn moved<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        let trading_state = match Moved::from_word(report.other).map(|moved| moved.step) {
+            Some(MoveStep::Halt | MoveStep::Release) => b'H',
+            Some(MoveStep::Resume) => b'T',
+            Some(MoveStep::Export | MoveStep::Import) | None => return,
+        };
+        out.send(&StockTradingAction {
+            header: self.header::<StockTradingAction>(&listed),
+            stock: listed.stock,
+            trading_state,
+            reserved: b' ',
+            reason: *b"    ",
         });
     }
 

@@ -9,7 +9,7 @@ use crate::protocol::Message;
 use crate::protocol::ouch::{self, Layout, PRICE_MARKET, Tags, outbound, push_tag, tag};
 use crate::protocol::soupbintcp::{self, PREFIX_BYTES, packet};
 use crate::reason::{Ouch, Reason};
-use crate::report::{Published, Report, ReportKind};
+use crate::report::{Moved, Published, Report, ReportKind};
 use zerocopy::big_endian::{U32, U64};
 
 /// Nanoseconds of a day.
@@ -96,10 +96,14 @@ impl Messages {
                 &[],
             ),
             ReportKind::Broken => self.broken(report, cause),
+            ReportKind::Imported => self.imported(report, cause, names),
             ReportKind::Restated
             | ReportKind::Defined
             | ReportKind::DurabilitySet
             | ReportKind::TradingDay
+            | ReportKind::SymbolMoved
+            | ReportKind::Exported
+            | ReportKind::Held
             | ReportKind::StateHash => {}
         }
     }
@@ -144,6 +148,37 @@ impl Messages {
             },
             fields.tags(),
             ACCEPTED_TAGS,
+        );
+    }
+
+    /// An order that came with its instrument: its text says where it was, and its id there.
+    fn imported(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
+        let Some(listed) = names.symbol(report.symbol) else { return };
+        let shown = if report.flags & Report::ATTRIBUTED != 0 { b'A' } else { b'Y' };
+        let fields = plain_fields(shown, report.capacity());
+        let mut cl_ord_id = fields.text;
+        let there = format!("{}-{}", report.trade, report.other);
+        there.bytes().zip(&mut cl_ord_id).for_each(|(from, to)| *to = from);
+        self.push(
+            &outbound::OrderAccepted {
+                message_type: outbound::OrderAccepted::TYPE,
+                timestamp: cause.time_ns.into(),
+                user_ref_num: id(report.id),
+                side: side(report.side),
+                quantity: quantity(report.open.0),
+                symbol: listed.stock,
+                price: price(listed, report.price),
+                time_in_force: fields.tif,
+                display: fields.display,
+                order_reference_number: report.order.0.into(),
+                capacity: fields.capacity,
+                inter_market_sweep_eligibility: fields.sweep,
+                cross_type: fields.cross,
+                order_state: b'L',
+                cl_ord_id,
+            },
+            &[],
+            &[],
         );
     }
 
@@ -250,6 +285,18 @@ impl Messages {
             Action::Replace { .. } => report.reason.refuses_service(),
             _ => false,
         };
+        if !told && report.reason == Reason::Moving {
+            // It may live on: its session must not take it for ended.
+            return self.push(
+                &outbound::CancelReject {
+                    message_type: outbound::CancelReject::TYPE,
+                    timestamp: cause.time_ns.into(),
+                    user_ref_num: id(report.id),
+                },
+                &[],
+                &[],
+            );
+        }
         match report.reason.ouch().filter(|_| told) {
             Some(Ouch::Reject(reason)) => self.push(
                 &outbound::Rejected {
@@ -259,8 +306,8 @@ impl Messages {
                     reason: reason.into(),
                     cl_ord_id: cause.fields.map_or([b' '; 14], |fields| fields.text),
                 },
-                &[],
-                &[],
+                &partition_tag(report),
+                &[tag::PARTITION],
             ),
             // The protocol knows this cause only of an order that was accepted.
             Some(Ouch::Cancel(_)) => {
@@ -377,6 +424,19 @@ fn aiq_strategy(mode: SelfTrade) -> u8 {
         SelfTrade::Decrement => b'D',
         SelfTrade::None | SelfTrade::CancelBoth | SelfTrade::CancelSmallest => b' ',
     }
+}
+
+/// Where the instrument is, if that is why something was refused: its partition and the version of the table.
+fn partition_tag(report: &Report) -> Vec<u8> {
+    let mut tags = vec![];
+    if let Some(moved) = Moved::from_word(report.other)
+        && report.reason == Reason::WrongPartition
+    {
+        let [a, b] = moved.partition.0.to_be_bytes();
+        let [c, d, e, f] = moved.version.to_be_bytes();
+        push_tag(tag::PARTITION, &[a, b, c, d, e, f], &mut tags);
+    }
+    tags
 }
 
 fn plain_fields(display: u8, of: Capacity) -> ClientFields {

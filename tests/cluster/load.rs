@@ -29,12 +29,12 @@ pub struct Report {
 const RATE: &str = "1000";
 
 impl Load {
-    pub fn start(addresses: &[SocketAddr], seconds: f64) -> Load {
+    pub fn start(addresses: &[SocketAddr], symbols: &str, seconds: f64) -> Load {
         let addresses: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
         let out = tempfile::tempdir().unwrap();
         let mut load = Command::new(env!("CARGO_BIN_EXE_ringside"));
         // Of two instruments: each has an opening book of 10,000 orders.
-        load.args(["load", "--address", &addresses.join(","), "--symbols", "AAPL,MSFT", "--json"]);
+        load.args(["load", "--address", &addresses.join(","), "--symbols", symbols, "--json"]);
         load.args([
             "--rate",
             RATE,

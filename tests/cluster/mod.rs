@@ -10,8 +10,9 @@ use crate::served::{NODES, ORDERS, Place, Venue};
 use folder::{differs, written};
 use load::{Load, Report};
 use net::Net;
-use ringside::cluster::{self, Record};
+use ringside::cluster::{Keeper, Record};
 use ringside::config::Config;
+use ringside::domain::PartitionId;
 use ringside::gateway::accounts::set_password;
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -36,7 +37,7 @@ pub struct Cluster {
     /// Orders that all loads together were told are accepted.
     accepted: Cell<u64>,
     _dir: TempDir,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Cluster {
@@ -53,6 +54,11 @@ impl Cluster {
     /// Nodes at these places.
     pub fn at(places: Vec<Place>, etcd: Option<&str>) -> Cluster {
         let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        Cluster { _turn: Some(turn), ..Cluster::beside(places, etcd) }
+    }
+
+    /// Nodes at these places, beside another cluster of the same test.
+    pub fn beside(places: Vec<Place>, etcd: Option<&str>) -> Cluster {
         // In memory, if there is such a folder: every look at the record syncs it, however busy the device is.
         let memory = tempfile::tempdir_in("/dev/shm");
         let dir = memory.unwrap_or_else(|_| tempfile::tempdir().unwrap());
@@ -69,7 +75,7 @@ impl Cluster {
             founders: format!("[{}]", founders.join(",")),
             accepted: Cell::new(0),
             _dir: dir,
-            _turn: turn,
+            _turn: None,
         };
         for place in places {
             cluster.add(place);
@@ -158,7 +164,8 @@ impl Cluster {
 
     fn try_record(&self) -> Option<Record> {
         let venue = Config::for_serve().venue.name;
-        let mut coordinator = cluster::connect(&self.coordinator, &venue, 0).unwrap();
+        let mut coordinator =
+            Keeper::parse(&self.coordinator).unwrap().record(&venue, PartitionId(0));
         coordinator.read().ok().flatten().map(|(_, record)| record)
     }
 
@@ -220,7 +227,7 @@ impl Cluster {
     /// A load over all nodes.
     pub fn load(&self, seconds: f64) -> Load {
         let all: Vec<usize> = (0..self.places.len()).collect();
-        Load::start(&self.addresses(&all), seconds)
+        Load::start(&self.addresses(&all), "AAPL,MSFT", seconds)
     }
 
     /// A load has ended: nothing is lost or doubled, and each order was answered.

@@ -1,6 +1,6 @@
 //! An etcd of one member, on this machine, with a folder of its own.
 
-use ringside::cluster::{Coordinator, Etcd};
+use ringside::cluster::{Coordinator, Etcd, Record};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::fs::File;
 use std::io::ErrorKind;
@@ -85,7 +85,7 @@ impl EtcdProcess {
     fn answers(&mut self) -> bool {
         let deadline = Instant::now() + PATIENCE;
         let second = Duration::from_secs(1);
-        let mut client = Etcd::new(vec![self.endpoint()], "/ready".into(), second);
+        let mut client = Etcd::<Record>::new(vec![self.endpoint()], "/ready".into(), second);
         while client.read().is_err() {
             if self.process.try_wait().unwrap().is_some() || Instant::now() > deadline {
                 return false;

@@ -2,14 +2,16 @@
 //! an order ends once, both sides of a trade agree, priority holds, the book is never crossed.
 
 use ringside::command::Sequenced;
-use ringside::domain::{OrderId, OrderNumber, Price, SessionId, Side, SymbolId};
+use ringside::domain::{MoveStep, OrderId, OrderNumber, Price, SessionId, Side, SymbolId};
 use ringside::reason::Reason;
-use ringside::report::{Report, ReportKind};
+use ringside::report::{Moved, Report, ReportKind};
 
 /// What the reports so far say about the venue.
 #[derive(Debug, Default)]
 pub struct Audit {
     live: Vec<Told>,
+    /// Orders of instruments that are on their way to another partition.
+    waiting: Vec<Told>,
     entered: u128,
     filled: u128,
     canceled: u128,
@@ -110,6 +112,28 @@ impl Audit {
                     law!(rest.iter().all(|c| c.reason == cause && c.open.0 == 0), r);
                     law!(rest.is_sorted_by_key(|c| c.symbol), r);
                 }
+                ReportKind::SymbolMoved => {
+                    self.moved(r)?;
+                    let rest = reports_left.as_slice();
+                    let kind = match Moved::from_word(r.other).map(|moved| moved.step) {
+                        Some(MoveStep::Export) => Some(ReportKind::Exported),
+                        Some(MoveStep::Release) => Some(ReportKind::Canceled),
+                        Some(MoveStep::Resume) => Some(ReportKind::Imported),
+                        _ => None,
+                    };
+                    let count = if kind.is_some() { r.quantity.0 } else { 0 };
+                    law!(count == rest.len() as u64, r);
+                    law!(rest.iter().all(|other| Some(other.kind) == kind), r);
+                }
+                ReportKind::Exported => {
+                    let order = self.waiting.iter().find(|order| order.number == r.order);
+                    law!(order.is_some_and(|o| (o.price, o.open) == (r.price, r.open.0)), r);
+                }
+                ReportKind::Held => law!(reports.len() == 1 && r.order == number, r),
+                ReportKind::Imported => {
+                    law!(r.open == r.quantity && r.open.0 > 0 && r.other > 0, r);
+                    self.add(r, 0)?;
+                }
                 ReportKind::Broken => {
                     law!(reports.len() == 2 && reports[0].other == reports[1].other, r);
                     law!(reports.iter().all(|r| r.kind == ReportKind::Broken), r);
@@ -127,6 +151,18 @@ impl Audit {
         self.check_book(command.command.symbol)
     }
 
+    /// Orders leave the books and come back, or end there.
+    fn moved(&mut self, r: &Report) -> Result<(), String> {
+        let (from, to) = match Moved::from_word(r.other).map(|moved| moved.step) {
+            Some(MoveStep::Halt) => (&mut self.live, &mut self.waiting),
+            Some(MoveStep::Resume | MoveStep::Release) => (&mut self.waiting, &mut self.live),
+            Some(MoveStep::Export | MoveStep::Import) => return Ok(()),
+            None => return Err(format!("no step: {r:?}")),
+        };
+        to.extend(from.extract_if(.., |order| order.symbol == r.symbol));
+        Ok(())
+    }
+
     /// What is open on each side of a symbol; the books must come to the same.
     pub fn open(&self, symbol: SymbolId, buy: bool) -> u128 {
         self.book(symbol, buy).map(|order| u128::from(order.open)).sum()
@@ -134,7 +170,8 @@ impl Audit {
 
     /// What went in is filled, cancelled, replaced, or still open.
     pub fn check_totals(&self) -> Result<(), String> {
-        let open: u128 = self.live.iter().map(|order| u128::from(order.open)).sum();
+        let open: u128 =
+            self.live.iter().chain(&self.waiting).map(|order| u128::from(order.open)).sum();
         law!(self.entered == self.filled + self.canceled + self.replaced + open, self);
         Ok(())
     }

@@ -3,11 +3,13 @@
 
 use super::naive::{Naive, Order};
 use ringside::command::{
-    Action, BreakTrade, Command, DefineSymbol, Enter, MassCancel, Sequenced, TradeSide,
+    Action, BreakTrade, Command, DefineSymbol, Enter, ImportOrder, MassCancel, MoveSymbol,
+    Sequenced, TradeSide,
 };
 use ringside::domain::{
-    Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderType, PostOnly, Price,
-    Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId, Tick, TimeInForce,
+    Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderType,
+    PartitionId, PostOnly, Price, Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId,
+    Tick, TimeInForce,
 };
 use ringside::durability::Durability;
 use ringside::reason::Reason;
@@ -152,6 +154,9 @@ impl Generator {
         if self.random.in_1000(10) {
             return self.request();
         }
+        if !venue.away.is_empty() && self.random.in_1000(150) || self.random.in_1000(4) {
+            return self.move_symbol(venue);
+        }
         let is_full = venue.orders.len() > self.profile.live;
         let weights = if is_full { [35, 35, 8, 7, 15] } else { [70, 6, 6, 4, 14] };
         let mut draw = self.random.below(100);
@@ -287,6 +292,61 @@ impl Generator {
             }
         };
         Command { session, symbol, verdict, action }
+    }
+
+    /// Mostly a step that follows from where an instrument is, so that each comes back to be traded.
+    fn move_symbol(&mut self, venue: &Naive) -> Command {
+        use MoveStep::{Export, Halt, Import, Release, Resume};
+        let any = self.random.pick(self.profile.symbols).0;
+        let away: Vec<_> = venue.away.keys().copied().collect();
+        let some = if away.is_empty() { any } else { *self.random.pick(&away) };
+        let symbol = if self.random.in_1000(900) { some } else { any };
+        let was = venue.away.get(&symbol);
+        if was.is_some_and(|away| away.asked.step == Import) && self.random.in_1000(700) {
+            return self.import_order(venue, symbol);
+        }
+        let likely: &[MoveStep] = match was.map(|away| away.asked.step) {
+            None => &[Halt],
+            Some(Halt) => &[Export, Resume, Release],
+            Some(Release) => &[Import, Import, Resume, Release],
+            Some(_) => &[Resume, Resume, Resume, Release, Import],
+        };
+        let is_likely = self.random.in_1000(930);
+        let step = *self.random.pick(if is_likely { likely } else { MoveStep::ALL });
+        let asked = was.map_or(0, |away| away.asked.version);
+        let version = if self.random.in_1000(900) { asked } else { self.random.below(4) as u32 };
+        let orders = was.map_or(&[][..], |away| &away.orders);
+        let open = orders.iter().fold(0u64, |sum, (order, _)| sum.wrapping_add(order.open));
+        let slip = u64::from(self.random.in_1000(50));
+        let asked = MoveSymbol {
+            step,
+            partition: PartitionId(self.random.below(3) as u16),
+            version,
+            orders: orders.len() as u64 + slip,
+            quantity: Quantity(open),
+        };
+        let (session, verdict) = (SessionId(0), self.verdict());
+        Command { session, symbol, verdict, action: Action::MoveSymbol(asked) }
+    }
+
+    /// On its own side of the price around which the instrument trades, so that few cross.
+    fn import_order(&mut self, venue: &Naive, symbol: SymbolId) -> Command {
+        let mut command = self.enter(venue);
+        let Action::Enter(mut order) = command.action else { unreachable!("it enters") };
+        let is_likely = self.random.in_1000(900);
+        if is_likely {
+            let lot = venue.symbols[&symbol].0.lot.0;
+            order.quantity = Quantity(lot * (1 + self.random.below(20)));
+            let side = if order.side.is_buy() { 1 } else { 3 };
+            let at = self.profile.symbols.iter().position(|(other, _)| *other == symbol);
+            let quarter = self.profile.symbols[at.unwrap()].1.price_max / 4;
+            order.price = Price((quarter * side + self.random.below(5) as i64).max(1));
+            (order.order_type, order.tif) = (OrderType::Limit, TimeInForce::Day);
+        }
+        order.id = self.new_id(venue, command.session, symbol);
+        let id_there = OrderId(self.random.below(100));
+        command.action = Action::ImportOrder(ImportOrder { order, id_there });
+        Command { symbol, ..command }
     }
 
     fn mass_cancel(&mut self) -> Command {

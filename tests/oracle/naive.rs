@@ -1,6 +1,9 @@
 //! The naive venue: one list of live orders, searched anew for every question. It is written from
 //! the matching rules alone, to be read beside them; speed is no aim of it.
 
+mod moves;
+
+use moves::Away;
 use ringside::command::{Action, BreakTrade, Command, DefineSymbol, Enter, MassCancel, Sequenced};
 use ringside::domain::{
     Capacity, DayEvent, FirmId, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity,
@@ -20,6 +23,8 @@ pub struct Naive {
     pub orders: Vec<Order>,
     /// Every instrument, with its last trade price.
     pub symbols: BTreeMap<SymbolId, (DefineSymbol, Option<Price>)>,
+    /// Those of them that are not traded here.
+    pub away: BTreeMap<SymbolId, Away>,
     sessions: BTreeSet<SessionId>,
     firms: BTreeSet<FirmId>,
     reports: Vec<Report>,
@@ -71,6 +76,8 @@ impl Naive {
             Action::DefineSymbol(definition) => self.define_symbol(command, definition),
             Action::DefineSession { firm, .. } => self.define_session(command, firm),
             Action::DefineFirm { firm, .. } => self.define_firm(command, firm),
+            Action::MoveSymbol(asked) => self.move_symbol(command, &asked),
+            Action::ImportOrder(import) => self.import_order(number, command, &import),
             Action::SetDurability(mode) => {
                 self.answer(command, ReportKind::DurabilitySet, OrderId(0), mode as u64);
             }
@@ -82,25 +89,15 @@ impl Naive {
     fn enter(&mut self, number: OrderNumber, command: &Command, enter: &Enter) {
         let limit = match self.check_enter(command, enter) {
             Ok(limit) => limit,
-            Err(reason) => return self.reject(command, enter.id, enter.side, reason),
+            Err(reason) => {
+                self.reject(command, enter.id, enter.side, reason);
+                if command.verdict == Reason::None && self.away.contains_key(&command.symbol) {
+                    self.reports.last_mut().unwrap().other = self.absence(command.symbol).1;
+                }
+                return;
+            }
         };
-        let mut incoming = Order {
-            number,
-            session: command.session,
-            id: enter.id,
-            symbol: command.symbol,
-            side: enter.side,
-            price: limit,
-            open: enter.quantity.0,
-            executed: 0,
-            firm: enter.firm,
-            group: enter.group,
-            post_only: enter.post_only,
-            self_trade: enter.self_trade,
-            tif: enter.tif,
-            capacity: enter.capacity,
-            attributed: enter.attributed,
-        };
+        let mut incoming = Order::new(number, command, enter, limit);
         let bound = if enter.order_type == OrderType::Limit {
             limit
         } else {
@@ -122,10 +119,11 @@ impl Naive {
         if command.verdict != Reason::None {
             return Err(command.verdict);
         }
-        let Some((definition, _)) = self.symbols.get(&command.symbol) else {
-            return Err(Reason::UnknownSymbol);
-        };
-        if self.find(command.session, enter.id).is_some() {
+        if !self.is_traded(command.symbol) {
+            return Err(self.absence(command.symbol).0);
+        }
+        let (definition, _) = &self.symbols[&command.symbol];
+        if self.find(command.session, enter.id).is_some() || self.waits(command.session, enter.id) {
             return Err(Reason::DuplicateId);
         }
         if enter.quantity.0 == 0 {
@@ -359,17 +357,23 @@ impl Naive {
             | Reason::RateLimit
             | Reason::OrderEntryDisabled
             | Reason::NotPermitted
-            | Reason::Closed => {
+            | Reason::Closed
+            | Reason::Moving
+            | Reason::WrongPartition => {
                 return self.reject(command, new_id, Side::Buy, command.verdict);
             }
             _ => {}
         }
-        let is_used = new_id == id || self.find(command.session, new_id).is_some();
+        let is_used = new_id == id
+            || self.find(command.session, new_id).is_some()
+            || self.waits(command.session, new_id);
         if command.verdict == Reason::DuplicateId || is_used {
             return self.reject(command, new_id, Side::Buy, Reason::DuplicateId);
         }
         let Some(old) = self.find_named(command, id) else {
-            return self.reject(command, new_id, Side::Buy, Reason::TooLate);
+            let waits = self.waits(command.session, id);
+            let reason = if waits { Reason::Moving } else { Reason::TooLate };
+            return self.reject(command, new_id, Side::Buy, reason);
         };
         let lot = self.symbols[&old.symbol].0.lot.0;
         let quantity_ok = quantity > 0 && quantity.is_multiple_of(lot);
@@ -404,8 +408,11 @@ impl Naive {
             verdict if (verdict as u8) < 32 => verdict,
             refused => return self.reject(command, filter.id, Side::Buy, refused),
         };
-        if symbol != SymbolId::NONE && !self.symbols.contains_key(&symbol) {
-            return self.reject(command, filter.id, Side::Buy, Reason::UnknownSymbol);
+        if symbol != SymbolId::NONE && !self.is_traded(symbol) {
+            let (reason, other) = self.absence(symbol);
+            self.reject(command, filter.id, Side::Buy, reason);
+            self.reports.last_mut().unwrap().other = other;
+            return;
         }
         let is_covered = |order: &Order| {
             (symbol == SymbolId::NONE || symbol == order.symbol)
@@ -576,6 +583,7 @@ impl Naive {
 
     fn reject_not_live(&mut self, command: &Command, id: OrderId) {
         let reason = match command.verdict {
+            _ if self.waits(command.session, id) => Reason::Moving,
             Reason::None => Reason::UnknownOrder,
             verdict => verdict,
         };
@@ -619,6 +627,26 @@ impl Naive {
 }
 
 impl Order {
+    fn new(number: OrderNumber, command: &Command, enter: &Enter, price: Price) -> Self {
+        Order {
+            number,
+            session: command.session,
+            id: enter.id,
+            symbol: command.symbol,
+            side: enter.side,
+            price,
+            open: enter.quantity.0,
+            executed: 0,
+            firm: enter.firm,
+            group: enter.group,
+            post_only: enter.post_only,
+            self_trade: enter.self_trade,
+            tif: enter.tif,
+            capacity: enter.capacity,
+            attributed: enter.attributed,
+        }
+    }
+
     fn view(&self) -> OrderView {
         OrderView {
             number: self.number,

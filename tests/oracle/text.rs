@@ -49,7 +49,9 @@ fn flags(r: &Report) -> String {
     match r.kind {
         _ if flags == 0 => String::new(),
         ReportKind::Executed if flags == Report::REMOVED => " removed".into(),
-        ReportKind::Replaced if flags & !on_replace == 0 => {
+        ReportKind::Replaced | ReportKind::Exported | ReportKind::Held | ReportKind::Imported
+            if flags & !on_replace == 0 =>
+        {
             let attributed = if flags & Report::ATTRIBUTED != 0 { " attributed" } else { "" };
             format!(" {}{attributed}", r.capacity().name())
         }

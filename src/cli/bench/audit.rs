@@ -142,6 +142,10 @@ impl Subscriber for Audit {
             | ReportKind::AccountQueried
             | ReportKind::TradingDay
             | ReportKind::Broken
+            | ReportKind::SymbolMoved
+            | ReportKind::Exported
+            | ReportKind::Held
+            | ReportKind::Imported
             | ReportKind::StateHash => {}
         }
     }

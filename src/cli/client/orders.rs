@@ -2,8 +2,8 @@
 
 use super::input::WIRE_TICK;
 use crate::domain::Price;
-use crate::protocol::ouch::Response;
 use crate::protocol::ouch::outbound::{OrderAccepted, OrderReplaced};
+use crate::protocol::ouch::{Response, tag};
 use crate::protocol::unpadded;
 use crate::reason::{Ouch, Reason};
 use std::collections::BTreeMap;
@@ -55,9 +55,17 @@ impl Orders {
                     "#{id} canceled: {shares}, kept from trading at {price}; {open} open. {why}"
                 )
             }
-            Response::Rejected(rejected, _) => {
+            Response::Rejected(rejected, tags) => {
                 let (id, code) = (rejected.user_ref_num.get(), rejected.reason.get());
-                format!("#{id} rejected: {} (0x{code:04X})", reject_reason(code))
+                let place = tags.iter().find(|(tag, _)| *tag == tag::PARTITION);
+                match place.and_then(|(_, value)| <[u8; 6]>::try_from(value).ok()) {
+                    Some([a, b, c, d, e, f]) => format!(
+                        "#{id} rejected: partition {} has the symbol, by version {} of the table (0x{code:04X})",
+                        u16::from_be_bytes([a, b]),
+                        u32::from_be_bytes([c, d, e, f])
+                    ),
+                    None => format!("#{id} rejected: {} (0x{code:04X})", reject_reason(code)),
+                }
             }
             Response::Modified(modified, _) => {
                 let (id, shares) = (modified.user_ref_num.get(), modified.quantity.get());
@@ -201,6 +209,9 @@ pub fn price(wire: u64) -> String {
 
 /// Several causes have the same letter; the first one stands for them.
 fn cancel_reason(letter: u8) -> &'static str {
+    if letter == b'S' {
+        return "The venue: a risk limit, its operator, or a move of the symbol to another partition.";
+    }
     let found = Reason::ALL.iter().find(|r| r.ouch() == Some(Ouch::Cancel(char::from(letter))));
     found.map_or("For another reason.", |reason| reason.text())
 }

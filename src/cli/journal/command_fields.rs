@@ -1,9 +1,10 @@
 //! A command of the journal in the words of a file session.
 
-use crate::command::{Action, BreakTrade, Enter, MassCancel, Sequenced};
+use crate::command::{Action, BreakTrade, Enter, MassCancel, MoveSymbol, Sequenced};
 use crate::directory::Directory;
 use crate::domain::{
-    Capacity, FirmId, Name, OrderId, PostOnly, Price, Role, SelfTrade, SessionId, SymbolId,
+    Capacity, FirmId, MoveStep, Name, OrderId, PostOnly, Price, Role, SelfTrade, SessionId,
+    SymbolId,
 };
 use crate::reason::Reason;
 use serde_json::Value;
@@ -139,6 +140,12 @@ pub fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
             line.text("op", "durability");
             line.text("mode", mode.name());
         }
+        Action::MoveSymbol(asked) => line.move_symbol(symbol, &asked),
+        Action::ImportOrder(import) => {
+            line.change("import", command.session, import.order.id);
+            line.number("id_there", import.id_there.0);
+            line.terms(symbol, &import.order);
+        }
     }
     if !usual {
         line.text("verdict", command.verdict.name());
@@ -166,6 +173,23 @@ struct Line<'a> {
 impl Line<'_> {
     fn enter(&mut self, session: SessionId, symbol: SymbolId, enter: &Enter) {
         self.change("enter", session, enter.id);
+        self.terms(symbol, enter);
+    }
+
+    fn move_symbol(&mut self, symbol: SymbolId, asked: &MoveSymbol) {
+        self.text("op", "move");
+        self.name("symbol", self.names.symbol(symbol).map(|symbol| symbol.name));
+        self.text("step", asked.step.name());
+        self.number("partition", asked.partition.0.into());
+        self.number("version", asked.version.into());
+        if asked.step == MoveStep::Resume {
+            self.number("orders", asked.orders);
+            self.number("qty", asked.quantity.0);
+        }
+    }
+
+    /// The terms of a new order.
+    fn terms(&mut self, symbol: SymbolId, enter: &Enter) {
         self.name("symbol", self.names.symbol(symbol).map(|symbol| symbol.name));
         self.text("side", enter.side.name());
         self.text("type", enter.order_type.name());

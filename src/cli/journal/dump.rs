@@ -172,5 +172,14 @@ fn action_json(action: &command::Action) -> Value {
         }),
         Action::DefineFirm { firm, name } => json!({ "name": name.as_str(), "firm": firm.0 }),
         Action::SetDurability(mode) => json!({ "mode": mode.name() }),
+        Action::MoveSymbol(m) => json!({
+            "step": m.step.name(), "partition": m.partition.0, "version": m.version,
+            "orders": m.orders, "qty": m.quantity.0,
+        }),
+        Action::ImportOrder(i) => {
+            let mut order = action_json(&Action::Enter(i.order));
+            order["id_there"] = i.id_there.0.into();
+            order
+        }
     }
 }

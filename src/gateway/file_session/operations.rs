@@ -1,7 +1,7 @@
 //! The operations: from the fields of a line to commands.
 //!
 //! A line is read and checked whole before its first command goes out. `orders.rs` has what concerns orders,
-//! `definitions.rs` what makes names known, `operator.rs` the rest.
+//! `definitions.rs` what makes names known, `moves.rs` what moves instruments between partitions, `operator.rs` the rest.
 
 use super::fields::{Decimal, Fault, Field, Fields};
 use crate::command::{Action, Command};
@@ -33,9 +33,12 @@ pub fn run(
         "start_of_day" | "end_of_day" => venue.trading_day(fields, operation),
         "break_trade" => venue.break_trade(fields),
         "durability" => venue.set_durability(fields),
+        "move" => venue.move_symbol(fields),
+        "import" => venue.import_order(fields),
         _ => {
             let known = "enter, reduce, modify, replace, cancel, mass_cancel, symbol, session, firm, \
-                         order_entry, account_query, start_of_day, end_of_day, break_trade, durability";
+                         order_entry, account_query, start_of_day, end_of_day, break_trade, durability, \
+                         move, import";
             Err(fields.fault(Field::Op, &format!("must be one of {known}")))
         }
     }

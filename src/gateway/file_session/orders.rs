@@ -200,7 +200,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
     }
 }
 
-fn post_only(fields: &Fields) -> Result<PostOnly, Fault> {
+pub(super) fn post_only(fields: &Fields) -> Result<PostOnly, Fault> {
     if fields.is_bool(Field::PostOnly) {
         let post_only = fields.bool(Field::PostOnly)?.unwrap_or(false);
         return Ok(if post_only { PostOnly::Reject } else { PostOnly::Off });
@@ -212,7 +212,7 @@ fn post_only(fields: &Fields) -> Result<PostOnly, Fault> {
     }
 }
 
-fn group(fields: &Fields) -> Result<Option<u16>, Fault> {
+pub(super) fn group(fields: &Fields) -> Result<Option<u16>, Fault> {
     let group = fields.integer_to(Field::StpGroup, u16::MAX.into())?;
     Ok(group.map(|group| group as u16))
 }

@@ -1,6 +1,6 @@
 //! The words of a line and what they stand for.
 
-use crate::domain::{Capacity, OrderType, Role, SelfTrade, Side, TimeInForce};
+use crate::domain::{Capacity, MoveStep, OrderType, Role, SelfTrade, Side, TimeInForce};
 use crate::durability::Durability;
 use crate::reason::Reason;
 
@@ -63,6 +63,14 @@ pub const MODES: &[(&str, Durability)] = &[
     ("volatile", Durability::Volatile),
     ("pagecache", Durability::Pagecache),
     ("fsync", Durability::Fsync),
+];
+
+pub const STEPS: &[(&str, MoveStep)] = &[
+    ("halt", MoveStep::Halt),
+    ("export", MoveStep::Export),
+    ("import", MoveStep::Import),
+    ("resume", MoveStep::Resume),
+    ("release", MoveStep::Release),
 ];
 
 /// The causes that a mass cancel can give: those of cancels.

@@ -54,6 +54,8 @@ pub mod tag {
     pub const AIQ_STRATEGY: u8 = 29;
     /// Self-trade prevention group, 2 bytes of text; `**` for the account's own.
     pub const AIQ_GROUP_ID: u8 = 30;
+    /// Our own: which partition has an instrument, u16, and by which version of the table, u32.
+    pub const PARTITION: u8 = 240;
 }
 
 /// Tagged values: elements of `length u8 (of tag and value) · tag u8 · value`.

@@ -1,0 +1,75 @@
+//! `ringside symbols` and `ringside move-symbol`: which partition has which instrument. They speak with the keeper of the
+//! table and with no node; the partitions do what the table asks for.
+
+use super::CliError;
+use crate::cluster::{Revision, Swapped};
+use crate::config::Config;
+use crate::domain::PartitionId;
+use crate::partition::{Keepers, Table};
+use crate::serve::moves::keepers;
+use clap::Args;
+use std::time::{Duration, Instant};
+
+/// Arguments of `move-symbol`.
+#[derive(Args)]
+pub struct MoveSymbolArgs {
+    /// The instrument.
+    symbol: String,
+    /// The partition that is to trade it; where it is already, a move that is not decided yet is given up.
+    partition: u16,
+    /// How many seconds to wait until it is traded there; it goes on after that.
+    #[arg(long, default_value_t = 30.0, value_name = "S")]
+    timeout_seconds: f64,
+}
+
+/// Prints the table.
+pub fn print(config: &Config) -> Result<(), CliError> {
+    let (_, table) = read(&mut open(config)?)?;
+    println!("{}", serde_json::to_string_pretty(&table).expect("it can be written"));
+    Ok(())
+}
+
+/// Moves an instrument to another partition.
+pub fn move_symbol(args: &MoveSymbolArgs, config: &Config) -> Result<(), CliError> {
+    const LOOK: Duration = Duration::from_millis(50);
+    let mut keepers = open(config)?;
+    let MoveSymbolArgs { symbol, partition, timeout_seconds } = args;
+    loop {
+        let (revision, table) = read(&mut keepers)?;
+        let mut wanted = table.changed();
+        wanted.ask(symbol, PartitionId(*partition)).map_err(CliError::Failure)?;
+        let swapped = keepers.table.swap(Some(revision), &wanted).map_err(|error| {
+            CliError::Failure(format!("{error}: it is not known whether the table has changed"))
+        })?;
+        if let Swapped::Done(_) = swapped {
+            break;
+        }
+    }
+    let began = Instant::now();
+    let patience = Duration::from_secs_f64(timeout_seconds.clamp(0.0, 86_400.0));
+    while began.elapsed() < patience {
+        let (_, table) = read(&mut keepers)?;
+        let place = table.symbols.get(symbol).filter(|place| place.moving.is_none());
+        if let Some(place) = place.filter(|place| place.partition == *partition) {
+            println!("{symbol} is at partition {partition} since version {}", place.version);
+            return Ok(());
+        }
+        std::thread::sleep(LOOK);
+    }
+    Err(CliError::Failure(format!(
+        "{symbol} is still on its way: ringside symbols says how far; the leaders of both partitions say what they wait for"
+    )))
+}
+
+fn open(config: &Config) -> Result<Keepers, CliError> {
+    if !config.partition.is_given() {
+        let what = "config: partition.ids: the venue is one instance, it trades everything";
+        return Err(CliError::Failure(what.into()));
+    }
+    Ok(keepers(config)?)
+}
+
+fn read(keepers: &mut Keepers) -> Result<(Revision, Table), CliError> {
+    let found = keepers.table.read().map_err(|error| CliError::Failure(error.to_string()))?;
+    found.ok_or_else(|| CliError::Failure("there is no table yet: no partition leads".into()))
+}

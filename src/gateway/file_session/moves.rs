@@ -1,0 +1,108 @@
+//! Lines that move instruments between partitions.
+
+use super::fields::{Fault, Field, Fields, set};
+use super::operations::{Venue, required_id, required_name};
+use super::orders::{group, post_only};
+use super::words::{CAPACITIES, SELF_TRADES, SIDES, STEPS, TIFS, TYPES};
+use crate::command::{Action, Command, Enter, ImportOrder, MoveSymbol};
+use crate::domain::{
+    Capacity, Nanos, OrderId, OrderType, PartitionId, Quantity, SelfTrade, SessionId, TimeInForce,
+};
+use crate::reason::Reason;
+
+const MOVE: u64 =
+    set(&[Field::Symbol, Field::Step, Field::Partition, Field::Version, Field::Orders, Field::Qty]);
+const IMPORT: u64 = set(&[
+    Field::Session,
+    Field::Id,
+    Field::IdThere,
+    Field::Symbol,
+    Field::Side,
+    Field::Type,
+    Field::Tif,
+    Field::Qty,
+    Field::Price,
+    Field::PostOnly,
+    Field::Stp,
+    Field::StpGroup,
+    Field::Firm,
+    Field::Capacity,
+    Field::Attributed,
+]);
+
+impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
+    pub fn move_symbol(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("move", MOVE)?;
+        let symbol = required_name(fields, Field::Symbol)?;
+        let step = fields.required(Field::Step, fields.word(Field::Step, STEPS)?)?;
+        let partition = fields.integer_to(Field::Partition, u16::MAX.into())?;
+        let partition = fields.required(Field::Partition, partition)?;
+        let version = fields.integer_to(Field::Version, u32::MAX.into())?;
+        let version = fields.required(Field::Version, version)?;
+        let orders = fields.integer_to(Field::Orders, u64::MAX)?.unwrap_or(0);
+        let quantity = Quantity(fields.integer_to(Field::Qty, u64::MAX)?.unwrap_or(0));
+
+        let (partition, version) = (PartitionId(partition as u16), version as u32);
+        let (symbol, verdict) = match self.directory.symbol_id(symbol) {
+            Some(symbol) => (symbol, Reason::None),
+            None => (Default::default(), Reason::UnknownSymbol),
+        };
+        let asked = MoveSymbol { step, partition, version, orders, quantity };
+        self.send(SessionId(0), symbol, verdict, Action::MoveSymbol(asked));
+        Ok(())
+    }
+
+    /// An order that comes with its instrument. Its session and its firm must be known: who they are is not in the line.
+    pub fn import_order(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("import", IMPORT)?;
+        let session = required_name(fields, Field::Session)?;
+        let id = fields.integer_to(Field::Id, u64::MAX)?.map(OrderId);
+        let id_there = required_id(fields, Field::IdThere)?;
+        let symbol = required_name(fields, Field::Symbol)?;
+        let side = fields.required(Field::Side, fields.word(Field::Side, SIDES)?)?;
+        let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
+        let price = fields.required(Field::Price, fields.decimal(Field::Price)?)?;
+        let order_type = fields.word(Field::Type, TYPES)?.unwrap_or(Some(OrderType::Limit));
+        let tif = fields.word(Field::Tif, TIFS)?.unwrap_or(Some(TimeInForce::Day));
+        let post_only = post_only(fields)?;
+        let self_trade = fields.word(Field::Stp, SELF_TRADES)?.unwrap_or(SelfTrade::None);
+        let group = group(fields)?.unwrap_or(0);
+        let capacity = fields.word(Field::Capacity, CAPACITIES)?.unwrap_or(Capacity::Other);
+        let attributed = fields.bool(Field::Attributed)?.unwrap_or(false);
+        let firm = fields.name(Field::Firm)?;
+
+        let unknown =
+            |field, what: &str| fields.fault(field, &format!("is no {what} of this venue"));
+        let session = self.directory.session_id(session);
+        let session = session.ok_or_else(|| unknown(Field::Session, "session"))?;
+        let firm = firm.map(|firm| self.directory.firm_id(firm).ok_or(firm)).transpose();
+        let firm = firm.map_err(|_| unknown(Field::Firm, "firm"))?.unwrap_or_default();
+        let symbol = self.directory.symbol_id(symbol);
+        let symbol = symbol.ok_or_else(|| unknown(Field::Symbol, "symbol"))?;
+        let price = self.ticks(symbol, price);
+        let id = id.unwrap_or_else(|| self.directory.next_imported_id(session));
+        let used = self.directory.order_symbol(session, id).is_some();
+        let verdict = match price {
+            _ if used => Reason::DuplicateId,
+            Err(reason) => reason,
+            Ok(_) if order_type.is_none() || tif.is_none() => Reason::Unsupported,
+            Ok(_) => Reason::None,
+        };
+        let order = Enter {
+            id,
+            price: price.unwrap_or_default(),
+            quantity,
+            firm,
+            group,
+            side,
+            order_type: order_type.unwrap_or(OrderType::Limit),
+            tif: tif.unwrap_or(TimeInForce::Day),
+            post_only,
+            self_trade,
+            capacity,
+            attributed,
+        };
+        self.send(session, symbol, verdict, Action::ImportOrder(ImportOrder { order, id_there }));
+        Ok(())
+    }
+}
