@@ -94,6 +94,8 @@ bugs! {
     CutTooFar in "cluster_sim" by "whatever_happens_there_is_one_history_and_it_goes_on",
     /// A standby stores the leader's word that something is on the device before it is.
     VouchedBeforeSynced in "cluster_sim" by "whatever_happens_there_is_one_history_and_it_goes_on",
+    /// A standby tells what is not known to be committed.
+    ToldUncommitted in "cluster_sim" by "whatever_happens_there_is_one_history_and_it_goes_on",
     /// A replay does not mind that it comes to something else than the venue did.
     ProbeIgnored in "promises" by "a_replay_that_comes_to_something_else_says_so",
 }

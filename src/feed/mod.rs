@@ -7,6 +7,7 @@
 mod arbiter;
 pub mod book;
 pub mod capture;
+mod copies;
 pub mod glimpse;
 mod orders;
 pub mod receiver;

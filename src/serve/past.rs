@@ -12,9 +12,10 @@ use crate::report::Published;
 use crate::report_order::Subscriber;
 use crate::restart::Checkpoint;
 use crate::snapshotter::{SnapshotThread, SyncStreams};
-use crate::streams::{self, Encoder, SessionStates, Store};
+use crate::streams::{self, Committed, Encoder, MarketEnd, SessionStates, Store};
 use crate::venue::{self, Recover, Standby};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Recovers the journal and the streams of the config's folder, or prepares empty ones.
 pub fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
@@ -29,7 +30,11 @@ pub fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
     let store =
         Store::open(&streams::Options { streams_max, ..streams::Options::new(dir, of_streams) })?;
     let states = SessionStates::new(config.gateway.sessions_max);
-    let past = Past { encoder: Encoder::new(store, states), directory: Directory::default() };
+    let past = Past {
+        encoder: Encoder::new(store, states),
+        directory: Directory::default(),
+        committed: Arc::default(),
+    };
     Ok(Standby::recover(lock, config.journal_options(dir)?, config.shape(), past)?)
 }
 
@@ -73,6 +78,8 @@ pub struct Past {
     pub encoder: Encoder<Store>,
     /// For the gateway.
     pub directory: Directory,
+    /// How far market data may be told while nobody leads here.
+    pub committed: Arc<Committed<MarketEnd>>,
 }
 
 impl Subscriber for Past {
@@ -95,6 +102,7 @@ impl Subscriber for Past {
 
     fn end_batch(&mut self) {
         self.encoder.end_batch();
+        self.encoder.note(&self.committed);
     }
 }
 
