@@ -2,6 +2,7 @@
 //! brought is a gap. The copies that come later are compared with the first. It knows no sockets.
 
 use super::copies::{Compared, Copies, digest};
+use super::received::Received;
 use crate::protocol::moldudp64::{Datagram, END_OF_SESSION, HEARTBEAT};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,52 +11,6 @@ use std::time::{Duration, Instant};
 /// A line that has been silent for longer than this, two heartbeats and a half, is not waited for, and neither is one
 /// that has been behind the others for so long and does not come nearer.
 const SILENCE: Duration = Duration::from_millis(2_500);
-
-/// What has come so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Received {
-    /// Datagrams of the lines A and the lines B, heartbeats among them.
-    pub datagrams: [u64; 2],
-    /// Messages that were delivered.
-    pub messages: u64,
-    /// Messages that had come before. With two lines without loss each message comes twice.
-    pub duplicates: u64,
-    /// Those of them that were compared with the first copy.
-    pub compared: u64,
-    /// Those of them that were not, because what was delivered so long ago is not remembered.
-    pub not_compared: u64,
-    /// Those that differ from the first copy: one of two venues that should be the same is wrong.
-    pub mismatches: u64,
-    /// The lowest number of those.
-    pub first_mismatch: Option<u64>,
-    /// Times that messages were missing on all lines.
-    pub gaps: u64,
-    /// Messages that came from the re-request server before they came from a line.
-    pub recovered: u64,
-    /// Requests that were sent to it.
-    pub requests: u64,
-    /// Datagrams that are none, or of another session.
-    pub foreign: u64,
-    /// Datagrams that came early and found no room to wait.
-    pub dropped: u64,
-}
-
-impl Received {
-    /// A message has come before.
-    fn compare(&mut self, number: u64, copy: Compared) {
-        self.duplicates += 1;
-        match copy {
-            Compared::Unknown => self.not_compared += 1,
-            Compared::Same => self.compared += 1,
-            Compared::Different => {
-                self.compared += 1;
-                self.mismatches += 1;
-                let first = self.first_mismatch.map_or(number, |first| first.min(number));
-                self.first_mismatch = Some(first);
-            }
-        }
-    }
-}
 
 /// Where a datagram came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ pub mod capture;
 mod copies;
 pub mod glimpse;
 mod orders;
+mod received;
 pub mod receiver;
 pub mod rerequest;
 pub mod sender;

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 use zerocopy::IntoBytes;
 
-pub use super::arbiter::Received;
+pub use super::received::Received;
 
 /// What to listen to, and how patiently.
 #[derive(Clone, Debug, PartialEq, Eq)]
