@@ -71,11 +71,11 @@ impl<'a> StandbyFeed<'a> {
     fn has_caught_up(&mut self, standby: &Standby<Past>) -> bool {
         const JUST_NOW: Duration = Duration::from_secs(1);
         let place = standby.place();
-        if place.position != self.stands.0 {
-            self.stands = (place.position, Instant::now());
+        if place.position == self.stands.0 {
+            return self.stands.1.elapsed() >= JUST_NOW;
         }
-        let age = Duration::from_nanos(now().0.saturating_sub(place.time.0));
-        age < JUST_NOW || self.stands.1.elapsed() >= JUST_NOW
+        self.stands = (place.position, Instant::now());
+        Duration::from_nanos(now().0.saturating_sub(place.time.0)) < JUST_NOW
     }
 
     fn open(&self, end: MarketEnd, first: u64, say: &impl Say) -> Result<Lines, ServeError> {
