@@ -9,6 +9,8 @@ mod cluster;
 mod cuts;
 #[allow(dead_code, reason = "these tests do not freeze it")]
 mod etcd;
+#[path = "cluster/feeds.rs"]
+mod feeds;
 mod served;
 
 use cluster::folder::written;

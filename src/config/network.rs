@@ -99,6 +99,9 @@ pub struct FeedSection {
     pub glimpse: Option<SocketAddr>,
     /// A file that takes every message; empty: none.
     pub itch_file: PathBuf,
+    /// Whether a node of a cluster that stands by sends market data to these lines, too, and serves re-requests and
+    /// books: what is committed, as far as it knows.
+    pub from_standbys: bool,
 }
 
 fn one() -> u64 {
@@ -139,6 +142,7 @@ impl Default for FeedSection {
             rerequest: Some(SocketAddr::from(([127, 0, 0, 1], 26412))),
             glimpse: Some(SocketAddr::from(([127, 0, 0, 1], 26413))),
             itch_file: PathBuf::new(),
+            from_standbys: false,
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::domain::{
     TimeInForce,
 };
 use crate::hash;
+use crate::planted::{Bug, planted};
 use crate::reason::Reason;
 use crate::report::{ExportedTerms, Moved, Report, ReportKind, ReportSink};
 
@@ -184,7 +185,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) -> Result<(), Reason> {
         let away = &self.away[&command.symbol];
-        if away.asked().version != asked.version {
+        if away.asked().version != asked.version && !planted(Bug::OldExportTaken) {
             return Err(Reason::InvalidMove);
         }
         announce(command, asked, away.orders.len(), sink);
@@ -245,7 +246,7 @@ impl Engine {
         let away = &self.away[&command.symbol];
         let open = away.orders.iter().map(|waiting| u128::from(waiting.order.open)).sum::<u128>();
         let is_all = away.orders.len() as u64 == asked.orders && open == asked.quantity.0.into();
-        if !is_all || away.crosses() {
+        if !is_all && !planted(Bug::ArrivedTooEarly) || away.crosses() {
             return Err(Reason::InvalidMove);
         }
         let from = away.asked().partition;

@@ -7,8 +7,10 @@
 mod arbiter;
 pub mod book;
 pub mod capture;
+mod copies;
 pub mod glimpse;
 mod orders;
+mod received;
 pub mod receiver;
 pub mod rerequest;
 pub mod sender;

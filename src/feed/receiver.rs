@@ -1,4 +1,4 @@
-//! The listener's side of the feed: two lines in, every message once and in its sequence out.
+//! The listener's side of the feed: lines in, every message once and in its sequence out.
 
 use super::arbiter::{Arbiter, Source};
 use super::snapshot::{self, SnapshotError, SnapshotLogin};
@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 use zerocopy::IntoBytes;
 
-pub use super::arbiter::Received;
+pub use super::received::Received;
 
 /// What to listen to, and how patiently.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +20,12 @@ pub struct ReceiverConfig {
     /// The first message wanted; none given: everything waits for [`Receiver::join`] or
     /// [`Receiver::start_at`].
     pub first: Option<u64>,
-    /// Line A and line B, each a group or an address of this machine.
-    pub lines: [Option<SocketAddr>; 2],
+    /// The lines A and the lines B, each a group or an address of this machine. Of several nodes each may have its own.
+    pub lines: [Vec<SocketAddr>; 2],
     /// The address of the interface on which groups are joined; the kernel chooses without it.
     pub interface: Option<Ipv4Addr>,
-    /// Who has what was lost.
-    pub rerequest: Option<SocketAddr>,
+    /// Who has what was lost; of several the one that answers is asked.
+    pub rerequest: Vec<SocketAddr>,
     /// How long a gap may stay before it is asked for: datagrams overtake each other.
     pub patience: Duration,
     /// How long an answer may take before the request is sent again.
@@ -43,9 +43,9 @@ impl Default for ReceiverConfig {
         ReceiverConfig {
             session: None,
             first: Some(1),
-            lines: [None; 2],
+            lines: [vec![], vec![]],
             interface: None,
-            rerequest: None,
+            rerequest: vec![],
             patience: Duration::from_millis(1),
             retry: Duration::from_millis(100),
             attempts_max: 50,
@@ -58,7 +58,7 @@ impl Default for ReceiverConfig {
 /// Why the sequence ends.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiverError {
-    /// Both lines have lost messages and nobody gives them again. [`Receiver::start_at`] goes on behind them.
+    /// All lines have lost messages and nobody gives them again. [`Receiver::start_at`] goes on behind them.
     #[error("messages {first} to {} of the feed are lost", next - 1)]
     Lost {
         /// The first of them.
@@ -71,11 +71,13 @@ pub enum ReceiverError {
     Io(#[from] io::Error),
 }
 
-/// Listens to both lines.
+/// Listens to all lines.
 pub struct Receiver {
     config: ReceiverConfig,
     lines: Vec<(Source, UdpSocket)>,
-    server: Option<UdpSocket>,
+    servers: Vec<UdpSocket>,
+    /// Which of them is asked.
+    asks: usize,
     arbiter: Arbiter,
     request: Option<Request>,
     buffer: Box<[u8]>,
@@ -96,19 +98,19 @@ impl Receiver {
     /// Binds the sockets and joins the groups.
     pub fn open(config: ReceiverConfig) -> io::Result<Receiver> {
         let mut lines = vec![];
-        for (index, line) in config.lines.iter().enumerate() {
-            if let Some(address) = line {
+        for (kind, addresses) in config.lines.iter().enumerate() {
+            for address in addresses {
                 let bytes = config.socket_buffer_bytes;
                 let socket = sockets::receiving(*address, config.interface, bytes)?;
-                lines.push((Source::Line(index), socket));
+                lines.push((Source::Line(lines.len(), kind), socket));
             }
         }
-        let server = config.rerequest.map(connect).transpose()?;
-        let exist = config.lines.map(|line| line.is_some());
+        let servers = config.rerequest.iter().copied().map(connect);
+        let servers = servers.collect::<io::Result<_>>()?;
         let (first, bytes_max) = (config.first, config.waiting_bytes_max);
-        let arbiter = Arbiter::new(config.session, first, exist, bytes_max, Instant::now());
+        let arbiter = Arbiter::new(config.session, first, lines.len(), bytes_max, Instant::now());
         let buffer = vec![0; 1 << 16].into_boxed_slice();
-        Ok(Receiver { config, lines, server, arbiter, request: None, buffer })
+        Ok(Receiver { config, lines, servers, asks: 0, arbiter, request: None, buffer })
     }
 
     /// Takes what has come, a bounded piece of it, and asks for what is missing. `deliver` gets each message with
@@ -125,7 +127,7 @@ impl Receiver {
 
     /// Waits until something has come or the time is over.
     pub fn wait(&self, timeout: Duration) -> io::Result<()> {
-        let sockets = self.lines.iter().map(|(_, socket)| socket).chain(&self.server);
+        let sockets = self.lines.iter().map(|(_, socket)| socket).chain(&self.servers);
         let mut waiting: Vec<PollFd> =
             sockets.map(|socket| PollFd::new(socket, PollFlags::IN)).collect();
         sockets::wait(&mut waiting, timeout)
@@ -170,17 +172,17 @@ impl Receiver {
         self.arbiter.received
     }
 
-    /// Where line A and line B are bound to: of use where the port was chosen by the kernel.
+    /// Where the lines are bound to, the lines A first: of use where the port was chosen by the kernel.
     pub fn local_addresses(&self) -> io::Result<Vec<SocketAddr>> {
         self.lines.iter().map(|(_, socket)| socket.local_addr()).collect()
     }
 
     fn collect(&mut self, now: Instant, deliver: &mut impl FnMut(u64, &[u8])) -> io::Result<usize> {
         const DATAGRAMS: usize = 64;
-        let Receiver { lines, server, arbiter, buffer, .. } = self;
+        let Receiver { lines, servers, arbiter, buffer, .. } = self;
         let lines = lines.iter().map(|(source, socket)| (*source, socket));
         let mut taken = 0;
-        for (source, socket) in lines.chain(server.iter().map(|socket| (Source::Server, socket))) {
+        for (source, socket) in lines.chain(servers.iter().map(|socket| (Source::Server, socket))) {
             for _ in 0..DATAGRAMS {
                 match socket.recv(buffer) {
                     Ok(bytes) => arbiter.take(source, &buffer[..bytes], now, deliver),
@@ -224,9 +226,12 @@ impl Receiver {
         request.asked = true;
         request.attempts += 1;
         request.ask_at = now + self.config.retry;
-        let Some((server, session)) = self.server.as_ref().zip(self.arbiter.session()) else {
+        // One that does not answer may be gone.
+        self.asks += usize::from(request.attempts > 1);
+        let Some(session) = self.arbiter.session().filter(|_| !self.servers.is_empty()) else {
             return Ok(());
         };
+        let server = &self.servers[self.asks % self.servers.len()];
         self.arbiter.received.requests += 1;
         let count = u16::try_from(next - first).unwrap_or(u16::MAX).min(END_OF_SESSION - 1);
         let request = Header { session, number: first.into(), count: count.into() };

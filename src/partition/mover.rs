@@ -5,6 +5,7 @@ use super::step::{Step, next};
 use super::table::{Export, Lines, Place, Table, propose};
 use crate::cluster::{Coordinator, Keeper, Revision, Swapped, Unavailable};
 use crate::domain::{MoveStep, PartitionId};
+use crate::planted::{Bug, planted};
 use crate::report::Moved;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -110,7 +111,8 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     /// Looks at the table once and takes one step with each instrument that needs one. What was done, for people.
     pub fn turn(&mut self) -> Result<Vec<String>, MoverError> {
         let (revision, table) = self.table()?;
-        if self.desk.is_none() && !self.troubled.is_empty() {
+        let has_asked = self.desk.is_none() && !self.troubled.is_empty();
+        if has_asked && !planted(Bug::LostAnswerIgnored) {
             self.look()?;
         }
         let mut symbols: Vec<String> = self.here.keys().cloned().collect();

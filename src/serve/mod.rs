@@ -8,20 +8,19 @@
 //! The streams on the right are stored in numbered blocks, and whoever sends reads them there: a session that
 //! comes back, a listener that has lost something and a venue that starts again all find the same bytes.
 
+mod feed;
 pub mod moves;
 pub mod node;
 mod past;
 mod setup;
 mod source;
+mod standby_feed;
 
 use crate::command::Action;
 use crate::config::{Config, ConfigError};
 use crate::domain::Nanos;
-use crate::feed::capture::Capture;
-use crate::feed::glimpse::{GlimpseConfig, GlimpseServer};
-use crate::feed::rerequest::{RerequestConfig, RerequestServer};
-use crate::feed::sender::{LineConfig, Sender, SenderConfig};
-use crate::feed::service::{Duties, Service};
+use crate::feed::sender::Sender;
+use crate::feed::service::Service;
 use crate::frame::HashProbe;
 use crate::gateway::accounts::{Accounts, AccountsError, Rules};
 use crate::gateway::queue::{self, Consumer};
@@ -33,7 +32,7 @@ use crate::pipeline::{Control, Layout, Progress, StageName, Task};
 use crate::replay::ReplayError;
 use crate::report::Moved;
 use crate::snapshotter::SnapshotThread;
-use crate::streams::{self, Encoder, SessionStates, Store, StoreError, StreamId};
+use crate::streams::{Encoder, SessionStates, Store, StoreError, StreamId};
 use crate::venue::{Restart, Venue};
 use past::Past;
 use setup::{Setup, session_name};
@@ -115,19 +114,21 @@ impl Network {
         let snapshots = past::take_snapshots(config, &standby, say.clone())?;
         let epoch = standby.place().epoch + 1;
         let (venue, past) = standby.lead(epoch)?;
-        Network::bind(config, venue, past, snapshots, say)
+        Network::bind(config, venue, past, snapshots, None, say)
     }
 
-    /// Binds every socket of a venue that leads.
+    /// Binds every socket of a venue that leads. Whatever was told before can be asked for again: only what is new is
+    /// sent to the lines, or what follows the messages that this node has sent while it stood by.
     fn bind(
         config: &Config,
         mut venue: Venue,
         past: Past,
         snapshots: Option<SnapshotThread>,
+        first: Option<u64>,
         say: impl FnMut(String) + Clone + Send + 'static,
     ) -> Result<Network, ServeError> {
         let layout = config.network_layout(&allowed_cores())?;
-        let Past { encoder, mut directory, mut away } = past;
+        let Past { encoder, mut directory, mut away, .. } = past;
         let states = encoder.states().clone();
         states.begin();
         let Setup { commands, day_began, notes } =
@@ -158,8 +159,9 @@ impl Network {
         addresses.push(("orders (SoupBinTCP, OUCH 5.0-compatible)", listening.clients.to_string()));
         addresses
             .extend(listening.admin.map(|admin| ("operator (lines of JSON)", admin.to_string())));
-        let sender = sender(config, &session, reader.clone(), say.clone())?;
-        let service = service(config, &session, &reader, accounts, &mut addresses, say)?;
+        let first = first.unwrap_or_else(|| reader.next_number(StreamId::MARKET_DATA));
+        let sender = feed::sender(config, &session, reader.clone(), first, say.clone())?;
+        let service = feed::service(config, &session, &reader, accounts, &mut addresses, say)?;
         let restart = std::mem::take(&mut venue.restart);
         let source = NetworkSource::new(commands, queue);
         Ok(Network {
@@ -295,81 +297,4 @@ fn gateway_options(config: &Config, session: &str) -> GatewayOptions {
             slow_reader_ms: gateway.slow_reader_ms,
         },
     }
-}
-
-/// The session as the feed has it.
-fn mold_session(session: &str) -> [u8; 10] {
-    crate::protocol::padded(session).expect("a session has 10 letters")
-}
-
-fn sender(
-    config: &Config,
-    session: &str,
-    reader: streams::Reader,
-    say: impl FnMut(String) + Send + 'static,
-) -> Result<Sender, ServeError> {
-    let feed = &config.feed;
-    let line = |destinations: &Vec<SocketAddr>| LineConfig {
-        destinations: destinations.clone(),
-        interface: Some(feed.interface),
-    };
-    let lines = [line(&feed.a), line(&feed.b)];
-    let session = mold_session(session);
-    let sender = SenderConfig { session, lines, multicast_ttl: feed.ttl };
-    // Whatever was told before this start can be asked for again; only what is new is sent.
-    let first = reader.next_number(StreamId::MARKET_DATA);
-    Sender::open(&sender, reader, first, say).map_err(at("cannot open the feed".into()))
-}
-
-/// What is beside the feed: lost messages, the book, the file.
-fn service(
-    config: &Config,
-    session: &str,
-    reader: &streams::Reader,
-    accounts: Accounts,
-    addresses: &mut Vec<(&'static str, String)>,
-    say: impl FnMut(String) + Send + 'static,
-) -> Result<Service, ServeError> {
-    const REQUESTS_PER_SECOND: u32 = 2_000;
-    const SOURCES_MAX: usize = 1_024;
-    const VISITORS_MAX: usize = 16;
-    const VISIT_MAX: Duration = Duration::from_secs(60);
-    let feed = &config.feed;
-    let session = mold_session(session);
-    let mut duties = Duties::default();
-    let list =
-        |line: &[SocketAddr]| line.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" ");
-    addresses.push(("market data, line A (MoldUDP64, ITCH 5.0-compatible)", list(&feed.a)));
-    addresses.push(("market data, line B", list(&feed.b)));
-    if let Some(listen) = feed.rerequest {
-        let requests = RerequestConfig {
-            listen,
-            session,
-            requests_per_second: REQUESTS_PER_SECOND,
-            sources_max: SOURCES_MAX,
-        };
-        let server = RerequestServer::open(&requests, reader.clone());
-        let server = server.map_err(at(format!("cannot listen on {listen}")))?;
-        let address = server.local_address().map_err(at("cannot ask a socket".into()))?;
-        addresses.push(("market data, lost messages (UDP)", address.to_string()));
-        duties.rerequest = Some(server);
-    }
-    if let Some(listen) = feed.glimpse {
-        let visits =
-            GlimpseConfig { listen, session, visitors_max: VISITORS_MAX, visit_max: VISIT_MAX };
-        let authorize = move |user: &str, password: &str| accounts.check(user, password).is_some();
-        let server = GlimpseServer::open(visits, reader.clone(), Box::new(authorize));
-        let server = server.map_err(at(format!("cannot listen on {listen}")))?;
-        let address = server.local_address().map_err(at("cannot ask a socket".into()))?;
-        addresses.push(("market data, the book (SoupBinTCP, GLIMPSE)", address.to_string()));
-        duties.glimpse = Some(server);
-    }
-    if !feed.itch_file.as_os_str().is_empty() {
-        let capture = Capture::open(&feed.itch_file, reader.clone()).map_err(|error| {
-            ServeError::Config(ConfigError(format!("config: feed.itch_file: {error}")))
-        })?;
-        addresses.push(("market data, file", feed.itch_file.display().to_string()));
-        duties.capture = Some(capture);
-    }
-    Service::start(duties, say).map_err(at("cannot start a thread".into()))
 }

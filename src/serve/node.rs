@@ -2,6 +2,7 @@
 
 use super::moves::Moves;
 use super::past::{self, Past};
+use super::standby_feed::StandbyFeed;
 use super::{Network, ServeError, accounts, at};
 use crate::cluster::node_file::{Machine, NodeFile};
 use crate::cluster::{
@@ -92,6 +93,8 @@ struct Running<'a, F> {
     doors: Arc<Doors>,
     _server: Server,
     stop: &'a AtomicBool,
+    /// The first message that its feed has not sent, if it was a standby's.
+    feed_next: Option<u64>,
 }
 
 impl<'a, F: Say> Running<'a, F> {
@@ -125,7 +128,7 @@ impl<'a, F: Say> Running<'a, F> {
             segment_bytes: config.journal.segment_bytes,
         };
         let node = Node::new(Sockets { errands, began: Instant::now(), say }, options, file);
-        Ok(Running { config, node, doors, _server: server, stop })
+        Ok(Running { config, node, doors, _server: server, stop, feed_next: None })
     }
 
     fn is_stopped(&self) -> bool {
@@ -135,12 +138,16 @@ impl<'a, F: Say> Running<'a, F> {
     /// Stands by until that ends; `None`: the node is to stop.
     fn stand_by(&mut self, standby: &mut Standby<Past>) -> Result<Option<Stood>, ServeError> {
         let mut standing = Standing::default();
-        while !self.is_stopped() {
-            if let Some(stood) = standing.step(&mut self.node, standby)? {
-                return Ok(Some(stood));
+        let mut feed = StandbyFeed::new(self.config, standby, self.feed_next.take());
+        let mut stood = None;
+        while stood.is_none() && !self.is_stopped() {
+            stood = standing.step(&mut self.node, standby)?;
+            if let Some(feed) = &mut feed {
+                feed.step(standby, &self.node.ports.say)?;
             }
         }
-        Ok(None)
+        self.feed_next = feed.and_then(StandbyFeed::end);
+        Ok(stood)
     }
 
     /// Leads in an epoch, until the node is to stop or somebody else leads.
@@ -166,7 +173,8 @@ impl<'a, F: Say> Running<'a, F> {
         }
         venue.wait_for(term.replicas.clone());
         let say = self.node.ports.say.clone();
-        let network = Network::bind(self.config, venue, past, snapshots, say)?;
+        let first = self.feed_next.take();
+        let network = Network::bind(self.config, venue, past, snapshots, first, say)?;
         leads(&network);
         let moves = Moves::start(self.config, &network, self.node.ports.say.clone())?;
         let end = self.trade(network, &mut term)?;

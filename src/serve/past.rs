@@ -12,10 +12,11 @@ use crate::report::{Moved, Published, ReportKind};
 use crate::report_order::Subscriber;
 use crate::restart::Checkpoint;
 use crate::snapshotter::{SnapshotThread, SyncStreams};
-use crate::streams::{self, Encoder, SessionStates, Store};
+use crate::streams::{self, Committed, Encoder, MarketEnd, SessionStates, Store};
 use crate::venue::{self, Recover, Standby};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Recovers the journal and the streams of the config's folder, or prepares empty ones.
 pub fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
@@ -34,6 +35,7 @@ pub fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
         encoder: Encoder::new(store, states),
         directory: Directory::default(),
         away: BTreeMap::new(),
+        committed: Arc::default(),
     };
     Ok(Standby::recover(lock, config.journal_options(dir)?, config.shape(), past)?)
 }
@@ -80,6 +82,8 @@ pub struct Past {
     pub directory: Directory,
     /// The instruments that are not traded here, and what was said last of each.
     pub away: BTreeMap<SymbolId, Moved>,
+    /// How far market data may be told while nobody leads here.
+    pub committed: Arc<Committed<MarketEnd>>,
 }
 
 impl Past {
@@ -120,6 +124,7 @@ impl Subscriber for Past {
 
     fn end_batch(&mut self) {
         self.encoder.end_batch();
+        self.encoder.note(&self.committed);
     }
 }
 

@@ -103,6 +103,11 @@ impl<S: StreamSink> Encoder<S> {
         self.sessions.day
     }
 
+    /// The last command that has been told since it began or was resumed; zero for none.
+    pub fn seqno(&self) -> SeqNo {
+        self.seqno
+    }
+
     /// Goes on behind a snapshot: `definitions` are those in it. The sink must go on there, too.
     pub fn resume(&mut self, definitions: &[Command], image: &StreamsImage) {
         for command in definitions {

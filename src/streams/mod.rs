@@ -6,6 +6,7 @@
 
 mod ahead;
 mod blocks;
+mod committed;
 mod encoder;
 mod ends;
 mod files;
@@ -18,6 +19,7 @@ mod states;
 mod store;
 mod wire_names;
 
+pub use committed::{Committed, MarketEnd};
 pub use encoder::Encoder;
 pub use files::StoreError;
 pub use positions::{Image as PositionsImage, ImageError as PositionsError, Positions, StreamRow};

@@ -2,6 +2,7 @@
 
 use super::StreamId;
 use super::blocks::{Blocks, Origin};
+use super::committed::{Committed, MarketEnd};
 use super::ends::Ends;
 use super::files::StoreError;
 use super::positions::{NO_BLOCK, length_at};
@@ -15,6 +16,8 @@ use std::sync::Arc;
 pub struct Reader {
     blocks: Arc<Blocks>,
     ends: Arc<Ends>,
+    /// Market data is read only as far as it is committed, if this is given.
+    bound: Option<Arc<Committed<MarketEnd>>>,
     /// For each stream that was searched, its blocks from the oldest that was needed on. They lie side by
     /// side in the stream.
     known: HashMap<StreamId, VecDeque<Known>>,
@@ -37,7 +40,12 @@ struct Known {
 
 impl Reader {
     pub(super) fn new(blocks: Arc<Blocks>, ends: Arc<Ends>) -> Self {
-        Reader { blocks, ends, known: HashMap::new() }
+        Reader { blocks, ends, bound: None, known: HashMap::new() }
+    }
+
+    /// One who sees of market data what is committed, and no other stream.
+    pub fn of_committed(&self, bound: Arc<Committed<MarketEnd>>) -> Reader {
+        Reader { bound: Some(bound), ..Reader::new(self.blocks.clone(), self.ends.clone()) }
     }
 
     /// A number that changes whenever something was published in any stream.
@@ -55,13 +63,23 @@ impl Reader {
     /// The number of the next message that will be published in a stream, from 1.
     #[inline]
     pub fn next_number(&self, stream: StreamId) -> u64 {
-        let (_, next) = self.ends.end(stream);
+        let (_, next) = self.end(stream);
         next
+    }
+
+    /// The last block of a stream and the number of its next message, as far as may be read.
+    #[inline]
+    fn end(&self, stream: StreamId) -> (u32, u64) {
+        let Some(bound) = &self.bound else { return self.ends.end(stream) };
+        match bound.end().filter(|_| stream == StreamId::MARKET_DATA) {
+            Some(MarketEnd { next, place: (block, _), .. }) => (block, next),
+            None => (NO_BLOCK, 1),
+        }
     }
 
     /// The place before a message; `None` if the number is 0 or more than the next one.
     pub fn cursor(&mut self, stream: StreamId, number: u64) -> Option<Cursor> {
-        let (last, next) = self.ends.end(stream);
+        let (last, next) = self.end(stream);
         if !(1..=next).contains(&number) {
             return None;
         }
@@ -81,6 +99,7 @@ impl Reader {
                 return &[];
             }
         }
+        let bound = self.bound.as_ref().map(|bound| bound.end().map(|end| end.place));
         // This comes before the bytes: only if there is a next block they are all that there will be.
         let next = believe(self.blocks.next(cursor.block));
         let mut bytes = believe(self.blocks.published(cursor.block));
@@ -88,7 +107,8 @@ impl Reader {
             (cursor.block, cursor.offset) = (next, 0);
             bytes = believe(self.blocks.published(next));
         }
-        &bytes[cursor.offset as usize..]
+        let end = bound.map_or(bytes.len(), |place| end_in(cursor.block, place));
+        bytes.get(cursor.offset as usize..end.min(bytes.len())).unwrap_or_default()
     }
 
     /// The place before a message that is published, or behind the last one, in a stream whose last block is
@@ -112,6 +132,15 @@ impl Cursor {
     /// Moves on by so many of the bytes that [`Reader::bytes`] gave; it may stand inside a message then.
     pub fn advance(&mut self, bytes: usize) {
         self.offset += bytes as u32;
+    }
+}
+
+/// How many bytes of a block may be read of a stream that is committed up to a place: a block and the bytes in it.
+fn end_in(block: u32, place: Option<(u32, u32)>) -> usize {
+    match place {
+        Some((last, _)) if last != NO_BLOCK && block < last => usize::MAX,
+        Some((last, used)) if block == last => used as usize,
+        _ => 0,
     }
 }
 
@@ -160,4 +189,57 @@ fn walk_back(
 #[inline]
 fn believe<T>(found: Result<T, StoreError>) -> T {
     found.unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Day, Store, StreamSink};
+    use super::*;
+    use crate::domain::SeqNo;
+
+    /// Market data over several blocks, among which another stream's lie: at every moment exactly what is committed can
+    /// be read, by who was there from the first message on and by who looks for a number.
+    #[test]
+    fn what_is_not_committed_is_not_read() {
+        let (mut store, all) = Store::in_memory();
+        let bound = Arc::<Committed<MarketEnd>>::default();
+        let mut reader = all.of_committed(bound.clone());
+        let mut cursor = reader.cursor(StreamId::MARKET_DATA, 1).unwrap();
+        bound.commit(SeqNo(0));
+        let (mut made, mut ends, mut read) = (vec![], vec![(0, 1)], vec![]);
+        for seqno in 1..=600 {
+            for message in 0..seqno % 7 {
+                let length = 20 + (seqno * 13 + message) as u16 % 300;
+                let message =
+                    [&length.to_be_bytes()[..], &vec![seqno as u8; length.into()]].concat();
+                store.append(StreamId::MARKET_DATA, &message);
+                store.append(StreamId(5), &message);
+                made.extend(message);
+            }
+            store.publish().unwrap();
+            let (block, used, next) = store.end(StreamId::MARKET_DATA);
+            bound.note(SeqNo(seqno), MarketEnd { next, day: Day::default(), place: (block, used) });
+            ends.push((made.len(), next));
+            let committed = seqno.saturating_sub(40) / 9 * 9;
+            bound.commit(SeqNo(committed));
+            let (bytes, next) = ends[committed as usize];
+            loop {
+                let more = reader.bytes(&mut cursor);
+                let count = more.len();
+                read.extend_from_slice(more);
+                cursor.advance(count);
+                if count == 0 {
+                    break;
+                }
+            }
+            assert!(read == made[..bytes], "{} of {bytes} at {seqno}", read.len());
+            assert_eq!(reader.next_number(StreamId::MARKET_DATA), next);
+            assert_eq!(reader.cursor(StreamId::MARKET_DATA, next + 1), None);
+            assert!(reader.cursor(StreamId::MARKET_DATA, next).is_some());
+            let mut last = reader.cursor(StreamId::MARKET_DATA, 1.max(next - 1)).unwrap();
+            assert!(made[..bytes].ends_with(reader.bytes(&mut last)));
+        }
+        assert!(ends.last().unwrap().0 > 10 * 16_384);
+        assert_eq!(reader.next_number(StreamId(5)), 1);
+    }
 }

@@ -194,6 +194,11 @@ impl Store {
         self.positions.image()
     }
 
+    /// The last block of a stream, the bytes of messages in it and the number of its next message.
+    pub(super) fn end(&self, stream: StreamId) -> (u32, u32, u64) {
+        self.positions.end(self.positions.slots().expect(stream))
+    }
+
     /// Lets the readers see all that was appended. After an error, also one of an append before, nothing more
     /// is published.
     #[inline]

@@ -30,6 +30,11 @@ const RATE: &str = "1000";
 
 impl Load {
     pub fn start(addresses: &[SocketAddr], symbols: &str, seconds: f64) -> Load {
+        Load::listening(addresses, symbols, seconds, &[])
+    }
+
+    /// One that listens to market data, as the arguments say.
+    pub fn listening(addresses: &[SocketAddr], symbols: &str, seconds: f64, feed: &[&str]) -> Load {
         let addresses: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
         let out = tempfile::tempdir().unwrap();
         let mut load = Command::new(env!("CARGO_BIN_EXE_ringside"));
@@ -44,7 +49,7 @@ impl Load {
             &seconds.to_string(),
             "--out",
         ]);
-        load.arg(out.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        load.arg(out.path()).args(feed).stdout(Stdio::piped()).stderr(Stdio::piped());
         Load { process: Some(load.spawn().unwrap()), out }
     }
 

@@ -54,7 +54,9 @@ impl Cluster {
     /// Nodes at these places.
     pub fn at(places: Vec<Place>, etcd: Option<&str>) -> Cluster {
         let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        Cluster { _turn: Some(turn), ..Cluster::beside(places, etcd) }
+        let mut cluster = Cluster::beside(places, etcd);
+        cluster._turn = Some(turn);
+        cluster
     }
 
     /// Nodes at these places, beside another cluster of the same test.

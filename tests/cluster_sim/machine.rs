@@ -287,7 +287,7 @@ impl Machine {
         }
         for _ in 0..1 + rng.below(3) {
             match standing.step(&mut life.node, &mut standby)? {
-                None => {}
+                None => life.told.lock().unwrap().committed.commit(standby.uncommitted()[0].seqno),
                 Some(Stood::Leads(epoch, voters)) => {
                     drop(standing);
                     return self.begin(life, *standby, epoch, voters);
@@ -423,6 +423,12 @@ impl Machine {
 
     pub fn told(&self) -> Option<SharedTold> {
         self.life.as_ref().map(|life| life.told.clone())
+    }
+
+    /// How much of its history it may tell, if it stands by.
+    pub fn tells_standing_by(&self) -> Option<(usize, &SharedTold)> {
+        let Some(Life { role: Role::Standing { .. }, told, .. }) = &self.life else { return None };
+        Some((told.lock().unwrap().committed.end()?, told))
     }
 
     pub fn incarnation(&self) -> Option<Incarnation> {

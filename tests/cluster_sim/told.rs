@@ -2,10 +2,11 @@
 
 use ringside::command::Command;
 use ringside::directory::Directory;
+use ringside::domain::SeqNo;
 use ringside::frame::Frame;
 use ringside::report::Published;
 use ringside::report_order::Subscriber;
-use ringside::streams::{Encoder, SessionStates, StreamId, StreamSink};
+use ringside::streams::{Committed, Encoder, SessionStates, StreamId, StreamSink};
 use ringside::venue::Recover;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -16,6 +17,8 @@ pub struct Told {
     /// The checksum of each command, the first one first: with the chain it stands for everything before.
     pub history: Vec<u32>,
     pub streams: HashMap<StreamId, Vec<Vec<u8>>>,
+    /// How much of the history may be told while it stands by.
+    pub committed: Committed<usize>,
 }
 
 pub type SharedTold = Arc<Mutex<Told>>;
@@ -69,6 +72,8 @@ impl Subscriber for Teller {
 
     fn end_batch(&mut self) {
         self.encoder.end_batch();
+        let told = self.told.lock().unwrap();
+        told.committed.note(SeqNo(told.history.len() as u64), told.history.len());
     }
 }
 

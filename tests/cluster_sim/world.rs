@@ -147,6 +147,7 @@ impl World {
                 return Err(format!("{}: {ended:?}", name(node)));
             }
             self.check(node)?;
+            self.check_standby(node)?;
             self.check_cut(node)?;
             self.be_mean_to_leaders();
         }
@@ -182,6 +183,19 @@ impl World {
             ));
         }
         self.checked[node] = (life, told.history.len());
+        Ok(())
+    }
+
+    /// What a standby tells is the one history, too, also where the leader has not told it yet.
+    fn check_standby(&mut self, node: usize) -> Result<(), String> {
+        let Some((end, told)) = self.machines[node].tells_standing_by() else { return Ok(()) };
+        let history = &told.lock().unwrap().history;
+        let common = end.min(self.history.len());
+        // The last checksum stands for all before it.
+        if common > 0 && history[common - 1] != self.history[common - 1] {
+            return Err(format!("{} tells another seqno {common}, standing by", name(node)));
+        }
+        self.history.extend(&history[common..end]);
         Ok(())
     }
 

@@ -64,8 +64,8 @@ fn late_listeners_have_the_same_book() {
         .map(|_| {
             Receiver::open(ReceiverConfig {
                 first: None,
-                lines: [Some(ANY), None],
-                rerequest: Some(ask),
+                lines: [vec![ANY], vec![]],
+                rerequest: vec![ask],
                 ..ReceiverConfig::default()
             })
             .unwrap()

@@ -201,8 +201,8 @@ fn what_nobody_has_is_lost() {
     let silent = socket();
     let attempts_max = 3;
     let mut receiver = Receiver::open(ReceiverConfig {
-        lines: [Some(ANY), None],
-        rerequest: Some(silent.local_addr().unwrap()),
+        lines: [vec![ANY], vec![]],
+        rerequest: vec![silent.local_addr().unwrap()],
         attempts_max,
         ..ReceiverConfig::default()
     })
@@ -356,7 +356,7 @@ fn groups() {
     let group = |last| SocketAddr::from(([239, 255, 77, last], port));
     let interface = Some(Ipv4Addr::LOCALHOST);
     let config = ReceiverConfig {
-        lines: [Some(group(1)), Some(group(2))],
+        lines: [vec![group(1)], vec![group(2)]],
         interface,
         ..ReceiverConfig::default()
     };

@@ -54,6 +54,7 @@ pub fn received(socket: &UdpSocket) -> Vec<Vec<u8>> {
 
 pub fn listener(lines: [Option<SocketAddr>; 2], rerequest: Option<SocketAddr>) -> Receiver {
     let session = Some(SESSION);
+    let (lines, rerequest) = (lines.map(Vec::from_iter), Vec::from_iter(rerequest));
     Receiver::open(ReceiverConfig { session, lines, rerequest, ..ReceiverConfig::default() })
         .unwrap()
 }

@@ -179,10 +179,10 @@ pub struct Reader {
 
 impl Reader {
     pub fn new(place: &Place) -> Reader {
-        let line = Some(place.at(0));
+        let line = vec![place.at(0)];
         let config = ReceiverConfig {
-            lines: [line, line],
-            rerequest: Some(place.at(REREQUEST)),
+            lines: [line.clone(), line],
+            rerequest: vec![place.at(REREQUEST)],
             attempts_max: u32::MAX,
             ..ReceiverConfig::default()
         };

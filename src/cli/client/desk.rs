@@ -111,6 +111,9 @@ impl Desk {
                     say(&format!("market data: {error}"));
                 }
             })?;
+            if let Some(mismatch) = data.mismatch() {
+                say(&format!("market data: {mismatch}"));
+            }
         }
         if self.leaving.is_some_and(|at| now > at) {
             self.link = Link::Left;

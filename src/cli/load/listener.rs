@@ -65,7 +65,8 @@ impl Listener {
             }
         }
         self.compare_books(clock)?;
-        let Listener { data, mut heard } = self;
+        let Listener { mut data, mut heard } = self;
+        heard.wrong.extend(data.mismatch());
         (heard.lost, heard.received) = (data.lost, data.received());
         if heard.lost > 0 {
             heard.wrong.push(format!("{} messages of the feed are lost", heard.lost));

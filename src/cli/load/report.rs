@@ -194,6 +194,12 @@ impl Report<'_> {
                 thousands(b),
                 thousands(received.recovered),
             ));
+            line(format_args!(
+                "feed copies {} compared, {} of them differ, {} came too late for that",
+                thousands(received.compared),
+                received.mismatches,
+                thousands(received.not_compared),
+            ));
             let compared = match compared {
                 Some(orders) => {
                     format!(
@@ -284,6 +290,11 @@ impl Report<'_> {
                 "datagrams": feed.received.datagrams,
                 "recovered": feed.received.recovered,
                 "lost": feed.lost,
+                "duplicates": feed.received.duplicates,
+                "compared": feed.received.compared,
+                "not_compared": feed.received.not_compared,
+                "mismatches": feed.received.mismatches,
+                "first_mismatch": feed.received.first_mismatch,
                 "orders_compared": feed.compared,
             })),
             "skipped": outcome.skipped,

@@ -1,0 +1,85 @@
+//! What the messages were that were delivered last, to compare later copies with.
+
+/// So many messages are remembered. A standby's copies come when it knows what is committed: thousands of commands
+/// later at most.
+const REMEMBERED: u64 = 1 << 17;
+
+/// The digests of the last messages.
+pub(super) struct Copies(Box<[(u64, u64)]>);
+
+/// What a copy is to the first one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compared {
+    /// The first copy is not remembered.
+    Unknown,
+    /// It has the bytes of the first copy.
+    Same,
+    /// It has others.
+    Different,
+}
+
+impl Default for Copies {
+    fn default() -> Self {
+        // No message has the number 0.
+        Copies(vec![(0, 0); REMEMBERED as usize].into())
+    }
+}
+
+impl Copies {
+    /// Remembers a message in the place of one that came long before.
+    #[inline]
+    pub fn remember(&mut self, number: u64, digest: u64) {
+        self.0[(number % REMEMBERED) as usize] = (number, digest);
+    }
+
+    /// Compares another copy of a message with the first one.
+    #[inline]
+    pub fn compare(&self, number: u64, digest: u64) -> Compared {
+        match self.0[(number % REMEMBERED) as usize] {
+            (known, first) if known == number && first == digest => Compared::Same,
+            (known, _) if known == number => Compared::Different,
+            _ => Compared::Unknown,
+        }
+    }
+}
+
+/// A hash of a message. Messages of one length that differ in eight bytes side by side have different ones.
+#[inline]
+pub(super) fn digest(message: &[u8]) -> u64 {
+    let mut digest = message.len() as u64;
+    for piece in message.chunks(8) {
+        let mut word = [0; 8];
+        word[..piece.len()].copy_from_slice(piece);
+        // Each step can be undone, so what has once made a difference cannot be lost by what is equal behind it.
+        digest = (digest ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        digest ^= digest >> 32;
+    }
+    digest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bit_and_the_length_count() {
+        let message: Vec<u8> = (0..37).collect();
+        for bit in 0..37 * 8 {
+            let mut other = message.clone();
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert_ne!(digest(&message), digest(&other), "bit {bit}");
+        }
+        assert_ne!(digest(&[0; 36]), digest(&[0; 37]));
+    }
+
+    #[test]
+    fn what_was_delivered_long_ago_is_forgotten() {
+        let mut copies = Copies::default();
+        assert_eq!(copies.compare(1, 7), Compared::Unknown);
+        (1..=REMEMBERED).for_each(|number| copies.remember(number, number + 7));
+        assert_eq!([1, REMEMBERED].map(|n| copies.compare(n, n + 7)), [Compared::Same; 2]);
+        assert_eq!(copies.compare(2, 7), Compared::Different);
+        copies.remember(REMEMBERED + 1, 0);
+        assert_eq!([1, 2].map(|n| copies.compare(n, n + 7)), [Compared::Unknown, Compared::Same]);
+    }
+}

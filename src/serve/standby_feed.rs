@@ -1,0 +1,138 @@
+//! Market data of a node that stands by: the same messages under the same numbers as the leader's, as soon as the node
+//! knows that they are committed.
+
+use super::node::Say;
+use super::past::Past;
+use super::setup::session_name;
+use super::{ServeError, accounts, at, feed, now};
+use crate::config::Config;
+use crate::domain::Nanos;
+use crate::feed::sender::Sender;
+use crate::feed::service::Service;
+use crate::journal::Position;
+use crate::streams::{Committed, MarketEnd, Reader};
+use crate::venue::Standby;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// What a standby publishes, once it has caught up.
+pub struct StandbyFeed<'a> {
+    config: &'a Config,
+    committed: Arc<Committed<MarketEnd>>,
+    reader: Reader,
+    /// The first message to send; none given: the first one that is new.
+    first: Option<u64>,
+    /// Where the journal ended when it was looked at, and since when.
+    stands: (Position, Instant),
+    lines: Option<Lines>,
+}
+
+impl<'a> StandbyFeed<'a> {
+    /// The feed of a standby, which may go on behind what this node has sent before; `None` if it is not wanted.
+    pub fn new(config: &'a Config, standby: &Standby<Past>, first: Option<u64>) -> Option<Self> {
+        let past = standby.told();
+        let committed = past.committed.clone();
+        let reader = past.encoder.sink().reader().of_committed(committed.clone());
+        let stands = (standby.place().position, Instant::now());
+        config.feed.from_standbys.then_some(StandbyFeed {
+            config,
+            committed,
+            reader,
+            first,
+            stands,
+            lines: None,
+        })
+    }
+
+    /// Lets go what the standby knows to be committed by now.
+    pub fn step(&mut self, standby: &Standby<Past>, say: &impl Say) -> Result<(), ServeError> {
+        self.committed.commit(standby.uncommitted()[0].seqno);
+        if self.lines.is_some() || !self.has_caught_up(standby) {
+            return Ok(());
+        }
+        let Some(end) = self.committed.end().filter(|end| end.day.began != Nanos(0)) else {
+            return Ok(());
+        };
+        let first = self.first.unwrap_or(end.next);
+        self.lines = Some(self.open(end, first, say)?);
+        (say.clone())(format!("market data is sent while standing by, from message {first} on"));
+        Ok(())
+    }
+
+    /// Ends it. The first message that has not been sent.
+    pub fn end(self) -> Option<u64> {
+        self.lines.map_or(self.first, Lines::end)
+    }
+
+    /// Whether what comes has just happened, or nothing comes. All that a node has missed would come too late for
+    /// everybody who listens.
+    fn has_caught_up(&mut self, standby: &Standby<Past>) -> bool {
+        const JUST_NOW: Duration = Duration::from_secs(1);
+        let place = standby.place();
+        if place.position == self.stands.0 {
+            return self.stands.1.elapsed() >= JUST_NOW;
+        }
+        self.stands = (place.position, Instant::now());
+        Duration::from_nanos(now().0.saturating_sub(place.time.0)) < JUST_NOW
+    }
+
+    fn open(&self, end: MarketEnd, first: u64, say: &impl Say) -> Result<Lines, ServeError> {
+        let (config, reader) = (self.config, &self.reader);
+        let session = session_name(end.day.began);
+        let sender = feed::sender(config, &session, reader.clone(), first, say.clone())?;
+        let answers = feed::answers(config, &session, reader, accounts(config)?, &mut vec![])?;
+        let service = Service::start(answers, say.clone());
+        let service = service.map_err(at("cannot start a thread".into()))?;
+        Lines::start(sender, service, self.committed.clone())
+    }
+}
+
+/// The thread that sends, and who answers listeners beside it.
+struct Lines {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Option<u64>>>,
+    _service: Service,
+}
+
+impl Lines {
+    fn start(
+        mut sender: Sender,
+        service: Service,
+        committed: Arc<Committed<MarketEnd>>,
+    ) -> Result<Lines, ServeError> {
+        /// The stream does not say when it has something.
+        const MOMENT: Duration = Duration::from_millis(1);
+        let stop = Arc::<AtomicBool>::default();
+        let stops = stop.clone();
+        let thread = std::thread::Builder::new().name("standby feed".into()).spawn(move || {
+            while !stops.load(Ordering::Acquire) {
+                if committed.end().is_some_and(|end| end.day.ended != Nanos(0)) {
+                    sender.end_session();
+                }
+                if sender.step(Instant::now()) == 0 {
+                    std::thread::sleep(MOMENT);
+                }
+            }
+            sender.next_number()
+        });
+        let thread = thread.map_err(at("cannot start a thread".into()))?;
+        Ok(Lines { stop, thread: Some(thread), _service: service })
+    }
+
+    fn end(mut self) -> Option<u64> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Option<u64> {
+        self.stop.store(true, Ordering::Release);
+        self.thread.take()?.join().expect("the thread does not panic")
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
