@@ -2,6 +2,7 @@
 
 use super::meter::Meter;
 use super::plan::{Kind, Request};
+use crate::domain::OrderId;
 use crate::protocol::ouch::Response;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -189,6 +190,10 @@ impl Ledger {
             self.fail(format_args!("time falls from {last} to {time}"));
         }
         match Response::parse(bytes) {
+            // It came with its instrument from another partition: nobody here has sent it.
+            Ok(Response::Accepted(accepted, _)) if is_imported(accepted.user_ref_num.get()) => {
+                self.counts.other += 1;
+            }
             Ok(Response::Accepted(accepted, _)) => {
                 self.counts.accepted += 1;
                 let quantity = accepted.quantity.get();
@@ -260,10 +265,11 @@ impl Ledger {
         }
     }
 
-    /// The order of an id on the wire. Orders from before the load began are none of its business.
+    /// The order of an id on the wire. Orders from before the load began are none of its business, nor are those that came
+    /// from another partition.
     #[inline]
     fn slot(&mut self, wire_id: u32, does: &str) -> Option<(u32, &mut Slot)> {
-        let id = wire_id.checked_sub(self.base).filter(|&id| id > 0)?;
+        let id = wire_id.checked_sub(self.base).filter(|&id| id > 0 && !is_imported(wire_id))?;
         if self.slots.get(id as usize).is_none_or(|slot| slot.state == State::Unsent) {
             self.fail(format_args!("the venue {does} order {wire_id}, which was never sent"));
             return None;
@@ -394,4 +400,7 @@ impl Counts {
             *self.reasons.entry(reason).or_default() += n;
         }
     }
+}
+fn is_imported(wire_id: u32) -> bool {
+    OrderId(wire_id.into()).is_imported()
 }
