@@ -22,6 +22,7 @@ pub mod gateway;
 pub mod hash;
 pub mod journal;
 pub mod loadgen;
+pub mod low_priority;
 pub mod matching_shard;
 pub mod node;
 pub mod partition;

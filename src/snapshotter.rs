@@ -8,6 +8,7 @@ use crate::command::Command;
 use crate::domain::SeqNo;
 use crate::engine::Image;
 use crate::journal::{self, Follower, Identity, JournalError, Kernel};
+use crate::low_priority::LowPriority;
 use crate::planted::{Bug, planted};
 use crate::replay::{Replay, ReplayError, Shape};
 use crate::restart::Start;
@@ -18,7 +19,6 @@ use crate::used_ids::UsedIds;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// What snapshots are for and what becomes of old segments.
@@ -245,29 +245,22 @@ impl Snapshotter {
 /// A thread that takes snapshots until this is dropped; a snapshot that is under way is finished.
 pub struct SnapshotThread {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _thread: LowPriority,
 }
 
 impl SnapshotThread {
-    /// Starts the thread, at the lowest priority: it takes what time the others leave.
+    /// Starts the thread, which takes what time the others leave.
     pub fn start(work: impl FnOnce(&AtomicBool) + Send + 'static) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&stop);
-        let thread = std::thread::Builder::new().name("snapshots".into()).spawn(move || {
-            // Without it the snapshots come all the same.
-            let _ = rustix::process::setpriority_process(None, 19);
-            work(&seen);
-        })?;
-        Ok(SnapshotThread { stop, thread: Some(thread) })
+        let thread = LowPriority::start("snapshots", move || work(&seen))?;
+        Ok(SnapshotThread { stop, _thread: thread })
     }
 }
 
 impl Drop for SnapshotThread {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 

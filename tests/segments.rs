@@ -21,16 +21,25 @@ const PER_SEGMENT: u64 = (SEGMENT_BYTES_MIN - 4096) / 64 - 1;
 const NO_SPACE: i32 = 28;
 const IO_ERROR: i32 = 5;
 
-/// The kernel, with a record of every step; steps that begin with a given text fail.
+/// The kernel, with a record of every step; steps that begin with a given text fail, or take their time.
 #[derive(Debug, Default)]
 struct Watched {
     steps: Mutex<Vec<String>>,
     refused: Mutex<Option<(String, i32)>>,
+    held: Mutex<Option<String>>,
 }
 
 impl Watched {
     fn refuse(&self, step: &str, error: i32) {
         *self.refused.lock().unwrap() = Some((step.into(), error));
+    }
+
+    fn hold(&self, step: Option<&str>) {
+        *self.held.lock().unwrap() = step.map(Into::into);
+    }
+
+    fn holds(&self, step: &str) -> bool {
+        self.held.lock().unwrap().as_ref().is_some_and(|held| step.starts_with(held))
     }
 
     fn accept(&self) {
@@ -53,6 +62,9 @@ impl Device for Watched {
         if let Some((_, error)) = refused.filter(|(refused, _)| text.starts_with(refused)) {
             self.steps.lock().unwrap().push(format!("refused {text}"));
             return Err(io::Error::from_raw_os_error(error));
+        }
+        while self.holds(&text) {
+            std::thread::sleep(Duration::from_millis(1));
         }
         act()?;
         self.steps.lock().unwrap().push(text);
@@ -289,6 +301,24 @@ fn nothing_counts_under_fsync_before_all_before_it_is_on_the_device() {
     let used = steps.iter().position(|step| step.starts_with("sync-range 00000004.seg 0"));
     assert!(named < used.unwrap(), "{steps:#?}");
     run.writer.close().unwrap();
+}
+
+#[test]
+fn a_writer_that_is_given_up_leaves_what_is_full_to_the_next_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut run, device) = Run::watched(dir.path(), Durability::Pagecache);
+    device.hold(Some("sync 00000001.seg"));
+    run.append_all(4 * PER_SEGMENT);
+    let ends = std::thread::spawn(move || drop(run));
+    std::thread::sleep(Duration::from_millis(300));
+    device.hold(None);
+    ends.join().unwrap();
+    assert!(device.has("sync 00000001.seg") && !device.has("sync 00000002.seg"));
+    assert_eq!(digests(dir.path()).len(), 0);
+    let (run, device) = Run::watched(dir.path(), Durability::Pagecache);
+    run.writer.close().unwrap();
+    assert!(device.has("sync 00000001.seg") && device.has("sync 00000003.seg"));
+    assert_eq!(digests(dir.path()).len(), 3);
 }
 
 #[test]

@@ -5,11 +5,11 @@ use super::capture::Capture;
 use super::glimpse::GlimpseServer;
 use super::rerequest::RerequestServer;
 use super::sockets::wait;
+use crate::low_priority::LowPriority;
 use rustix::event::{PollFd, PollFlags};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// What the thread does. What fails is said and left out from then on.
@@ -26,7 +26,7 @@ pub struct Duties {
 /// The thread; it ends when this is dropped, and the file has then all that was published before.
 pub struct Service {
     orders: Arc<Orders>,
-    thread: Option<JoinHandle<()>>,
+    _thread: LowPriority,
 }
 
 #[derive(Default)]
@@ -43,9 +43,7 @@ impl Service {
     ) -> io::Result<Service> {
         let orders = Arc::<Orders>::default();
         let seen = Arc::clone(&orders);
-        let thread = std::thread::Builder::new().name("feed".into()).spawn(move || {
-            // Without it the work is done all the same.
-            let _ = rustix::process::setpriority_process(None, 19);
+        let thread = LowPriority::start("feed", move || {
             while !seen.stop.load(Ordering::Acquire) {
                 duties.end_session(seen.end_session.load(Ordering::Acquire));
                 if !duties.step(&mut say) {
@@ -55,7 +53,7 @@ impl Service {
             duties.end_session(seen.end_session.load(Ordering::Acquire));
             while duties.write(&mut say) {}
         })?;
-        Ok(Service { orders, thread: Some(thread) })
+        Ok(Service { orders, _thread: thread })
     }
 
     /// The last message is published: the file ends behind it.
@@ -67,9 +65,6 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         self.orders.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 

@@ -11,35 +11,31 @@
 use super::device::replace_file;
 use super::segment::{self, WriteSegment};
 use super::{JournalError, Options};
+use crate::low_priority::LowPriority;
 use crate::planted::{Bug, planted};
-use rustix::process::setpriority_process;
-use rustix::thread::gettid;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// After this long a digest for which there was no space is tried again.
 const RETRY: Duration = Duration::from_millis(500);
-/// The lowest priority: nobody waits for a digest.
-const NICE: i32 = 19;
-/// Even so the kernel gives it a whole slice, which is milliseconds in which a stage on the same core stands still. So
-/// it works in pieces of so many bytes, which are a tenth of a millisecond, …
+/// Nobody waits for a digest. But even at the lowest priority the kernel gives the thread a whole slice, which is
+/// milliseconds in which a stage on the same core stands still. So it works in pieces of so many bytes, which are a tenth of a millisecond, …
 const PIECE_BYTES: usize = 128 << 10;
 /// … rests between them, …
 const REST: Duration = Duration::from_millis(1);
 /// … unless so many segments have no digest yet.
 const UNDIGESTED_MAX: usize = 4;
 
-/// The thread that seals. What it has begun is finished when this is dropped.
+/// The thread that seals. What it has not begun when this is dropped is left to the next writer.
 pub(super) struct Sealer {
     jobs: Option<Sender<Job>>,
     state: Arc<State>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<LowPriority>,
 }
 
 enum Job {
@@ -55,6 +51,10 @@ enum Job {
 struct State {
     /// Somebody waits for all digests.
     hurry: AtomicBool,
+    /// Somebody waits for what is full to be on the device, and not for digests.
+    settles: AtomicBool,
+    /// Nobody waits for anything any more.
+    stop: AtomicBool,
     /// Everything up to this command is on the device.
     synced: AtomicU64,
     failed: AtomicBool,
@@ -74,22 +74,19 @@ impl Sealer {
         let state = Arc::new(State::default());
         let (options, thread_state) = (options.clone(), Arc::clone(&state));
         let dir = options.dir.clone();
-        let thread = std::thread::Builder::new()
-            .name("sealer".into())
-            .spawn(move || {
-                let _ = setpriority_process(Some(gettid()), NICE);
-                let work = Work {
-                    options: &options,
-                    state: &thread_state,
-                    undigested: VecDeque::new(),
-                    held: vec![],
-                };
-                if let Err(error) = work.run(&receiver) {
-                    *thread_state.error.lock().unwrap_or_else(PoisonError::into_inner) =
-                        Some(error);
-                    thread_state.failed.store(true, Ordering::Release);
-                }
-            })
+        let seal = move || {
+            let work = Work {
+                options: &options,
+                state: &thread_state,
+                undigested: VecDeque::new(),
+                held: vec![],
+            };
+            if let Err(error) = work.run(&receiver) {
+                *thread_state.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                thread_state.failed.store(true, Ordering::Release);
+            }
+        };
+        let thread = LowPriority::start("sealer", seal)
             .map_err(JournalError::io(&dir, "start the sealer thread"))?;
         Ok(Sealer { jobs: Some(jobs), state, thread: Some(thread) })
     }
@@ -120,18 +117,22 @@ impl Sealer {
     /// Waits until all that is full is on the device. Digests may follow later.
     pub fn settle(&mut self) -> Result<(), JournalError> {
         let (answer, answered) = sync_channel(1);
+        self.state.settles.store(true, Ordering::Relaxed);
         self.send(Job::Settle(answer));
+        let settled = match &self.thread {
+            Some(thread) => thread.wait(|| answered.recv()),
+            None => answered.recv(),
+        };
+        self.state.settles.store(false, Ordering::Relaxed);
         // The answer is lost if the thread has failed.
-        answered.recv().or_else(|_| self.finish())
+        settled.or_else(|_| self.finish())
     }
 
     /// Waits until all that is full is sealed.
     pub fn finish(&mut self) -> Result<(), JournalError> {
         self.state.hurry.store(true, Ordering::Relaxed);
         drop(self.jobs.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        drop(self.thread.take());
         if self.has_failed() { Err(self.error()) } else { Ok(()) }
     }
 
@@ -145,6 +146,7 @@ impl Sealer {
 
 impl Drop for Sealer {
     fn drop(&mut self) {
+        self.state.stop.store(true, Ordering::Relaxed);
         let _ = self.finish();
     }
 }
@@ -199,7 +201,10 @@ impl Work<'_> {
                 Err(RecvTimeoutError::Timeout) => pause = self.digest_next()?,
                 Err(RecvTimeoutError::Disconnected) => {
                     self.sync_held()?;
-                    while !self.undigested.is_empty() && self.digest_next()?.is_zero() {}
+                    while !self.state.stop.load(Ordering::Relaxed)
+                        && !self.undigested.is_empty()
+                        && self.digest_next()?.is_zero()
+                    {}
                     return Ok(());
                 }
             }
@@ -208,6 +213,9 @@ impl Work<'_> {
 
     fn sync_held(&mut self) -> Result<(), JournalError> {
         for held in std::mem::take(&mut self.held) {
+            if self.state.stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
             match held {
                 Held::Left(number) => {
                     let mut segment = WriteSegment::open(&self.options.dir, number)?;
@@ -236,15 +244,21 @@ impl Work<'_> {
     fn digest_next(&mut self) -> Result<Duration, JournalError> {
         let Some(&number) = self.undigested.front() else { return Ok(Duration::ZERO) };
         let far_behind = self.undigested.len() > UNDIGESTED_MAX;
-        let rest = || {
-            if !far_behind && !self.state.hurry.load(Ordering::Relaxed) {
+        let state = self.state;
+        let goes_on = || {
+            let hurry = state.hurry.load(Ordering::Relaxed);
+            if !far_behind && !hurry {
                 std::thread::sleep(REST);
             }
+            let settles = state.settles.load(Ordering::Relaxed) && !hurry;
+            !settles && !state.stop.load(Ordering::Relaxed)
         };
-        match write_digest(self.options, number, rest) {
+        match write_digest(self.options, number, goes_on) {
             Err(error) if error.is_out_of_space() => Ok(RETRY),
             Err(error) => Err(error),
-            Ok(()) => {
+            // Somebody could not wait for it: it is made again when there is time.
+            Ok(false) => Ok(Duration::ZERO),
+            Ok(true) => {
                 self.undigested.pop_front();
                 Ok(Duration::ZERO)
             }
@@ -265,7 +279,7 @@ pub fn check_digests(dir: &Path) -> Result<u64, JournalError> {
         let bytes = std::fs::read(&path).map_err(JournalError::io(&path, "read the segment"))?;
         let said = std::fs::read_to_string(&digest)
             .map_err(JournalError::io(&digest, "read the digest"))?;
-        if said != line_of(number, &bytes, || {}) {
+        if Some(said) != line_of(number, &bytes, || true) {
             let detail = "the segment is not the one that its digest was made of".into();
             return Err(JournalError::Corrupt { path, offset: 0, seqno: 0, detail });
         }
@@ -273,22 +287,30 @@ pub fn check_digests(dir: &Path) -> Result<u64, JournalError> {
     Ok(numbers.len() as u64)
 }
 
-/// What is in the side file of a segment. `rest` is called between two pieces of the work.
-fn line_of(number: u64, bytes: &[u8], rest: impl Fn()) -> String {
+/// What is in the side file of a segment. Between two pieces of the work it is asked whether that goes on.
+fn line_of(number: u64, bytes: &[u8], goes_on: impl Fn() -> bool) -> Option<String> {
     let mut hasher = Sha256::new();
     for piece in bytes.chunks(PIECE_BYTES) {
         hasher.update(piece);
-        rest();
+        if !goes_on() {
+            return None;
+        }
     }
     let hex: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{hex}  {number:08}.seg\n")
+    Some(format!("{hex}  {number:08}.seg\n"))
 }
 
-fn write_digest(options: &Options, number: u64, rest: impl Fn()) -> Result<(), JournalError> {
+/// Whether it was made.
+fn write_digest(
+    options: &Options,
+    number: u64,
+    goes_on: impl Fn() -> bool,
+) -> Result<bool, JournalError> {
     let segment = WriteSegment::open(&options.dir, number)?;
-    let line = line_of(number, segment.bytes(), rest);
+    let Some(line) = line_of(number, segment.bytes(), goes_on) else { return Ok(false) };
     drop(segment);
     let path = segment::digest_path_of(&options.dir, number);
     let name = path.file_name().and_then(|name| name.to_str()).expect("it has a name of ours");
-    replace_file(&*options.device, &options.dir, name, line.as_bytes())
+    replace_file(&*options.device, &options.dir, name, line.as_bytes())?;
+    Ok(true)
 }
