@@ -33,7 +33,7 @@ def require(holds, what):
 def main():
     shared = objects((DEPLOY / "kubernetes/shared.yaml").read_text())
     partition = (DEPLOY / "kubernetes/partition-p0.yaml").read_text()
-    first, second = objects(partition), objects(partition.replace("p0", "p1"))
+    first, second = objects(partition), objects(partition.replace("p0", "p1").replace("id = 0 ", "id = 1 ").replace("ids = [0] ", "ids = [0, 1] "))
     for thing in shared + first:
         check_schema(thing)
     if wrong:
@@ -171,7 +171,11 @@ def check_pod_config(stateful, container, ports, settings):
     for key, address in {"orders": config["gateway"]["listen"], "nodes": config["cluster"]["listen"],
                          "rerequest": config["feed"]["rerequest"], "glimpse": config["feed"]["glimpse"]}.items():
         require(address == f"0.0.0.0:{ports[key][0]}", f"{name}: {key}: {address} is not the container's port")
-    require(config["venue"]["name"] == name, f"{name}: two partitions must not have one record")
+    number = int(name.removeprefix("ringside-p"))
+    require(config["partition"]["id"] == number, f"{name}: two partitions must not have one record")
+    port = config["gateway"]["listen"].split(":")[1]
+    require(config["partition"]["addresses"] == [f"{pod}.{domain}:{port}" for pod in pods],
+            f"{name}: partition.addresses are not its pods")
     [claim] = spec["volumeClaimTemplates"]
     require(is_below(config["journal"]["dir"], mounts[claim["metadata"]["name"]]), f"{name}: the journal is not on its volume")
     require(is_below(config["gateway"]["passwords"], mounts["passwords"]) and "secret" in volumes["passwords"],

@@ -5,14 +5,14 @@ use ringside::command::{
 };
 use ringside::directory::Directory;
 use ringside::domain::{
-    Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderNumber, OrderType,
-    PostOnly, Price, Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId, Tick,
-    TimeInForce,
+    Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderNumber,
+    OrderType, PartitionId, PostOnly, Price, Quantity, Role, SelfTrade, SeqNo, SessionId, Side,
+    SymbolId, Tick, TimeInForce,
 };
 use ringside::durability::Durability;
 use ringside::gateway::file_session::{FileSession, Format, LINE_BYTES_MAX, LineError};
 use ringside::reason::Reason;
-use ringside::report::{Published, Report, ReportKind};
+use ringside::report::{Moved, Published, Report, ReportKind};
 use ringside::report_lines::ReportLines;
 
 type Timed = (Command, Option<Nanos>);
@@ -908,6 +908,8 @@ fn the_examples_of_the_manual_are_well_formed() {
         "start_of_day",
         "end_of_day",
         "break_trade",
+        "move",
+        "import",
     ] {
         let start = format!("{{\"op\":\"{operation}\"");
         assert!(examples("jsonl").iter().any(|line| line.starts_with(&start)), "{operation}");
@@ -928,7 +930,9 @@ fn the_report_examples_of_the_manual_have_the_fields_that_are_written() {
         let example =
             examples.iter().find(|line| line.contains(&word)).unwrap_or_else(|| panic!("{word}"));
         let (session, symbol, price) = (SessionId(1), SymbolId(1), Price(1));
-        let report = Report { kind, session, symbol, price, ..Report::BLANK };
+        let moved = Moved { step: MoveStep::Export, partition: PartitionId(1), version: 7 };
+        let other = if kind == ReportKind::SymbolMoved { moved.word() } else { 0 };
+        let report = Report { kind, session, symbol, price, other, ..Report::BLANK };
         assert_eq!(keys(example), keys(written(1, 0, report).trim_end()), "{}", kind.name());
     }
 }

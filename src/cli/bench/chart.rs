@@ -25,15 +25,11 @@ pub fn percentiles(
     latencies: &[(&str, &Histogram<u64>)],
 ) -> Result<(), CliError> {
     let curve = |&(name, histogram): &(&str, &Histogram<u64>)| {
-        let steps = histogram.iter_quantiles(8);
-        let point = |quantile: f64, ns: u64| (1.0 / (1.0 - quantile), ns.max(1) as f64);
-        Curve {
-            name: name.to_string(),
-            points: steps
-                .filter(|step| step.quantile_iterated_to() < 1.0)
-                .map(|step| point(step.quantile_iterated_to(), step.value_iterated_to()))
-                .collect(),
-        }
+        // As far as there are samples, also if the slowest of them were all as slow.
+        let steps = (0..).map(|step| 2f64.powf(f64::from(step) / 8.0));
+        let steps = steps.take_while(|x| *x <= histogram.len() as f64);
+        let point = |x: f64| (x, histogram.value_at_quantile(1.0 - 1.0 / x).max(1) as f64);
+        Curve { name: name.to_string(), points: steps.map(point).collect() }
     };
     let curves: Vec<Curve> = latencies.iter().map(curve).collect();
     let nines = |x: &f64| match x.log10().round() as usize {
