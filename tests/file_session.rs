@@ -536,7 +536,7 @@ fn malformed_lines_say_where_and_why() {
         (r#"{"op":nil}"#, "1:7: a value must be a string, an integer, true or false"),
         (r#"{"op":null}"#, "1:7: leave a field out instead of giving null"),
         (r#"{"op":1}"#, "1:7: `op` must be a string"),
-        (r#"{"op":"buy"}"#, "1:7: `op` must be one of enter, reduce, modify, replace, cancel, mass_cancel, symbol, session, firm, order_entry, account_query, start_of_day, end_of_day, break_trade, durability"),
+        (r#"{"op":"buy"}"#, "1:7: `op` must be one of enter, reduce, modify, replace, cancel, mass_cancel, symbol, session, firm, order_entry, account_query, start_of_day, end_of_day, break_trade, durability, move, import"),
         (r#"{"op":"cancel","id":1,"sesion":"A"}"#, "1:23: unknown field `sesion`"),
         (r#"{"op":"cancel","id":1,"é":"A"}"#, "1:23: unknown field `é`"),
         (r#"{"op":"é","id":1,"x":"A"}"#, "1:18: unknown field `x`"),

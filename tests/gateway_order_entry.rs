@@ -510,6 +510,9 @@ fn an_id_that_is_used_up_is_ignored() {
     for bytes in stale {
         assert_eq!(run_one(&bytes), Err(Ignored::StaleId), "{bytes:?}");
     }
-    let ahead = EnterOrder { user_ref_num: u32::MAX.into(), ..enter() };
-    assert!(run_one(&with_tags(&ahead, &[])).is_ok());
+    let ahead = |id: u32| with_tags(&EnterOrder { user_ref_num: id.into(), ..enter() }, &[]);
+    assert!(run_one(&ahead(3_999_999_999)).is_ok());
+    for of_the_venue in [4_000_000_000, u32::MAX] {
+        assert_eq!(run_one(&ahead(of_the_venue)), Err(Ignored::Unserved));
+    }
 }
