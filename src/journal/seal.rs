@@ -201,10 +201,13 @@ impl Work<'_> {
                 Err(RecvTimeoutError::Timeout) => pause = self.digest_next()?,
                 Err(RecvTimeoutError::Disconnected) => {
                     self.sync_held()?;
-                    while !self.state.stop.load(Ordering::Relaxed)
-                        && !self.undigested.is_empty()
-                        && self.digest_next()?.is_zero()
-                    {}
+                    let mut pause = Duration::ZERO;
+                    while pause.is_zero() && !self.undigested.is_empty() {
+                        if self.state.stop.load(Ordering::Relaxed) {
+                            break;
+                        }
+                        pause = self.digest_next()?;
+                    }
                     return Ok(());
                 }
             }

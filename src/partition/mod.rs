@@ -21,7 +21,7 @@ mod operator;
 mod step;
 mod table;
 
-pub use mover::{Keepers, Mover, MoverError};
+pub use mover::{Keepers, Mover, MoverError, Pieces};
 pub use operator::{Desk, DeskError, Operator};
 pub use step::{Step, next};
 pub use table::{Export, Lines, Moving, Place, Table, propose};

@@ -19,9 +19,12 @@ const IMPORTS_MAX: usize = 256;
 pub struct Keepers {
     /// The table.
     pub table: Box<dyn Coordinator<Table>>,
-    /// A piece of an export, by its name.
-    pub pieces: Box<dyn Fn(&str) -> Box<dyn Coordinator<Lines>> + Send>,
+    /// What lies beside it.
+    pub pieces: Pieces,
 }
+
+/// The pieces of exports, each by its name.
+pub type Pieces = Box<dyn Fn(&str) -> Box<dyn Coordinator<Lines>> + Send>;
 
 impl Keepers {
     /// Those of a venue.
