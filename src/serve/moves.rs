@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// Between two looks at the table.
 const LOOK: Duration = Duration::from_millis(200);
+/// What fails again and again is tried again after this time at most: each attempt may leave commands in the journal.
+const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// Runs as long as it is not dropped, and then no longer than for the step that it is in: nobody waits for it.
 pub struct Moves {
@@ -36,10 +38,13 @@ impl Moves {
         let stop = Arc::new(AtomicBool::new(false));
         let stops = stop.clone();
         let run = move || {
-            let mut said = String::new();
+            let (mut said, mut pause) = (String::new(), LOOK);
             while !stops.load(Ordering::Relaxed) {
                 match mover.turn() {
-                    Ok(done) if done.is_empty() => said.clear(),
+                    Ok(done) if done.is_empty() => {
+                        said.clear();
+                        pause = LOOK;
+                    }
                     Ok(done) => {
                         done.into_iter().for_each(&mut say);
                         continue;
@@ -51,9 +56,10 @@ impl Moves {
                             say(error.clone());
                         }
                         said = error;
+                        pause = RETRY_MAX.min(2 * pause);
                     }
                 }
-                std::thread::sleep(LOOK);
+                std::thread::sleep(pause);
             }
         };
         let thread = std::thread::Builder::new().name("moves".into()).spawn(run);
