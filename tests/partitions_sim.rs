@@ -27,7 +27,7 @@ fn no_order_is_lost_or_doubled_while_symbols_move() {
     };
     let first: u64 = setting("RINGSIDE_MOVES_SEED", 1);
     let mut moves = 0;
-    for seed in first..first + setting("RINGSIDE_MOVES", 150) {
+    for seed in first..first + setting("RINGSIDE_MOVES", 400) {
         let ran = std::panic::catch_unwind(|| World::new(seed).run());
         moves += ran.unwrap_or_else(|_| {
             panic!("RINGSIDE_MOVES_SEED={seed} RINGSIDE_MOVES=1 cargo test --test partitions_sim")
@@ -145,7 +145,7 @@ impl Desk for Port {
     }
 
     fn hear(&mut self) -> Result<Value, DeskError> {
-        let lost = self.random.lock().unwrap().in_1000(8);
+        let lost = self.random.lock().unwrap().in_1000(30);
         let said = self.said.pop_front().filter(|_| !lost);
         said.ok_or_else(|| io::Error::from(ErrorKind::TimedOut).into())
     }
