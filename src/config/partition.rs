@@ -20,6 +20,8 @@ pub struct PartitionSection {
 }
 
 impl PartitionSection {
+    const ID_MAX: u16 = 999;
+
     /// Whether this is one of several.
     pub fn is_given(&self) -> bool {
         !self.ids.is_empty()
@@ -48,6 +50,10 @@ impl PartitionSection {
                 0 => Ok(()),
                 _ => fail("ids", "is missing: name all partitions, this one among them"),
             };
+        }
+        if self.ids.iter().any(|id| *id > Self::ID_MAX) {
+            // With a dash and an order's number it must fit in the 14 letters of a client's text.
+            return fail("ids", &format!("a number is at most {}", Self::ID_MAX));
         }
         if !self.ids.contains(&self.id) {
             return fail("ids", "does not have partition.id");

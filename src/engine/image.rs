@@ -87,7 +87,7 @@ impl Engine {
     /// Its state as data.
     pub fn image(&self) -> Image {
         let mut definitions = self.definitions.clone();
-        definitions.extend(self.away.values().map(|away| away.since));
+        definitions.extend(self.away.values().map(Away::command));
         definitions.sort_by_key(definition_place);
         let mut last_prices = vec![];
         let mut orders = Vec::with_capacity(self.live_orders());
@@ -166,10 +166,10 @@ impl Engine {
             restored.map_err(|what| ImageError(format!("order {}: {what}", row.number)))?;
         }
         // What is imported may cross: nobody has said yet that it is all.
-        let crosses = |away: &&Away| !self.is_importing(away.since.symbol) && away.crosses();
+        let crosses = |away: &&Away| !self.is_importing(away.symbol) && away.crosses();
         match self.away.values().find(crosses) {
-            Some(Away { since, .. }) => {
-                Err(ImageError(format!("what waits of symbol {} crosses", since.symbol)))
+            Some(Away { symbol, .. }) => {
+                Err(ImageError(format!("what waits of symbol {symbol} crosses")))
             }
             None => Ok(()),
         }

@@ -33,8 +33,9 @@ use crate::report::{ExportedTerms, Moved, Report, ReportKind, ReportSink};
 
 /// An instrument without a book.
 pub(super) struct Away {
-    /// The command that made it what it is: a halt, an import or a release.
-    pub since: Command,
+    pub symbol: SymbolId,
+    /// What made it what it is: a halt, an import or a release.
+    pub asked: MoveSymbol,
     /// The place of its book plus one.
     pub place: u32,
     /// What waits, in the order of an image.
@@ -50,12 +51,21 @@ pub(super) struct Waiting {
 }
 
 impl Away {
-    fn asked(&self) -> MoveSymbol {
-        self.since.moved().expect("only such a command makes an instrument so")
+    /// An instrument without orders.
+    fn new(symbol: SymbolId, asked: &MoveSymbol, place: u32) -> Self {
+        // What only a resume looks at is no part of the state.
+        let asked = MoveSymbol { orders: 0, quantity: Quantity(0), ..*asked };
+        Away { symbol, asked, place, orders: vec![] }
+    }
+
+    /// The command from which it is known again.
+    pub fn command(&self) -> Command {
+        let (session, symbol, verdict) = (SessionId(0), self.symbol, Reason::None);
+        Command { session, symbol, verdict, action: Action::MoveSymbol(self.asked) }
     }
 
     fn moved(&self) -> Moved {
-        self.asked().moved()
+        self.asked.moved()
     }
 
     /// Whether the best bid would trade with the best offer.
@@ -69,7 +79,7 @@ impl Away {
 
     /// Its own part of the state hash, without its orders.
     fn hash(&self) -> u128 {
-        hash::of_fields([3, u64::from(self.since.symbol.0), self.moved().word(), 0, 0, u64::MAX])
+        hash::of_fields([3, u64::from(self.symbol.0), self.moved().word(), 0, 0, u64::MAX])
     }
 }
 
@@ -96,7 +106,7 @@ impl Engine {
     pub(super) fn absence(&self, symbol: SymbolId) -> (Reason, u64) {
         match self.away.get(&symbol) {
             None => (Reason::UnknownSymbol, 0),
-            Some(away) if away.asked().step == MoveStep::Release => {
+            Some(away) if away.asked.step == MoveStep::Release => {
                 (Reason::WrongPartition, away.moved().word())
             }
             Some(away) => (Reason::Moving, away.moved().word()),
@@ -110,7 +120,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let taken = match command.verdict {
-            Reason::None => self.take_step(command, asked, sink),
+            Reason::None => self.take_step(command.symbol, asked, sink),
             verdict => Err(verdict),
         };
         if let Err(reason) = taken {
@@ -122,37 +132,35 @@ impl Engine {
 
     fn take_step(
         &mut self,
-        command: &Command,
+        symbol: SymbolId,
         asked: &MoveSymbol,
         sink: &mut impl ReportSink,
     ) -> Result<(), Reason> {
         use MoveStep::{Export, Halt, Import, Release, Resume};
-        let symbol = command.symbol;
-        let before = self.away.get(&symbol).map(|away| away.asked().step);
+        let before = self.away.get(&symbol).map(|away| away.asked.step);
         if before.is_none() && self.book_index(symbol).is_none() {
             return Err(Reason::UnknownSymbol);
         }
         match (before, asked.step) {
-            (None, Halt) => self.leave(command, sink),
-            (Some(Halt), Halt) => self.stay_away(command, sink),
-            (Some(Halt), Export) => self.export(command, asked, sink)?,
-            (Some(Halt), Release) => self.let_go(command, sink),
-            (None, Release) if self.book_is_empty(symbol) => self.leave(command, sink),
-            (Some(Release), Release) => self.stay_away(command, sink),
+            (None, Halt) => self.leave(symbol, asked, sink),
+            (Some(Halt), Halt) => self.stay_away(symbol, asked, sink),
+            (Some(Halt), Export) => self.export(symbol, asked, sink)?,
+            (Some(Halt), Release) => self.let_go(symbol, asked, sink),
+            (None, Release) if self.book_is_empty(symbol) => self.leave(symbol, asked, sink),
+            (Some(Release), Release) => self.stay_away(symbol, asked, sink),
             (Some(Release | Import), Import) | (Some(Import), Release) => {
-                self.forget(command, sink)
+                self.forget(symbol, asked, sink)
             }
-            (None, Resume) => announce(command, asked, 0, sink),
-            (Some(Halt), Resume) => self.come_back(command, asked, sink),
-            (Some(_), Resume) => self.arrive(command, asked, sink)?,
+            (None, Resume) => announce(symbol, asked, 0, sink),
+            (Some(Halt), Resume) => self.come_back(symbol, asked, sink),
+            (Some(_), Resume) => self.arrive(symbol, asked, sink)?,
             _ => return Err(Reason::InvalidMove),
         }
         Ok(())
     }
 
     /// Takes a traded instrument's book away.
-    fn leave(&mut self, command: &Command, sink: &mut impl ReportSink) {
-        let symbol = command.symbol;
+    fn leave(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
         let book = self.book_index(symbol).expect("it is traded");
         let mut slots = vec![];
         self.cover(book, |_| true, &mut slots);
@@ -165,30 +173,28 @@ impl Engine {
         });
         let orders: Vec<_> = waiting.collect();
         let place = std::mem::take(&mut self.book_of[symbol.0 as usize]);
-        self.put_away(Away { since: *command, place, orders });
-        let count = self.away[&symbol].orders.len();
-        announce(command, &command.moved().expect("it is a move"), count, sink);
+        announce(symbol, asked, orders.len(), sink);
+        self.put_away(Away { orders, ..Away::new(symbol, asked, place) });
     }
 
     /// The same step again, for another move or by another version of the table.
-    fn stay_away(&mut self, command: &Command, sink: &mut impl ReportSink) {
-        let away = self.take_away(command.symbol);
-        let count = away.orders.len();
-        self.put_away(Away { since: *command, ..away });
-        announce(command, &command.moved().expect("it is a move"), count, sink);
+    fn stay_away(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
+        let Away { place, orders, .. } = self.take_away(symbol);
+        announce(symbol, asked, orders.len(), sink);
+        self.put_away(Away { orders, ..Away::new(symbol, asked, place) });
     }
 
     fn export(
         &mut self,
-        command: &Command,
+        symbol: SymbolId,
         asked: &MoveSymbol,
         sink: &mut impl ReportSink,
     ) -> Result<(), Reason> {
-        let away = &self.away[&command.symbol];
-        if away.asked().version != asked.version && !planted(Bug::OldExportTaken) {
+        let away = &self.away[&symbol];
+        if away.asked.version != asked.version && !planted(Bug::OldExportTaken) {
             return Err(Reason::InvalidMove);
         }
-        announce(command, asked, away.orders.len(), sink);
+        announce(symbol, asked, away.orders.len(), sink);
         for Waiting { order, price } in &away.orders {
             let traits = order.traits;
             let terms = ExportedTerms {
@@ -213,50 +219,50 @@ impl Engine {
     }
 
     /// The instrument is traded somewhere else, with the orders that waited here.
-    fn let_go(&mut self, command: &Command, sink: &mut impl ReportSink) {
-        let away = self.take_away(command.symbol);
-        announce(command, &command.moved().expect("it is a move"), away.orders.len(), sink);
+    fn let_go(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
+        let away = self.take_away(symbol);
+        announce(symbol, asked, away.orders.len(), sink);
         for Waiting { order, price } in &away.orders {
             sink.report(canceled(order, *price, order.open, 0, Reason::Moved));
         }
-        self.put_away(Away { since: *command, orders: vec![], ..away });
+        self.put_away(Away::new(symbol, asked, away.place));
     }
 
     /// Orders come, from the first one on, or will not come after all: nobody was told of those that have.
-    fn forget(&mut self, command: &Command, sink: &mut impl ReportSink) {
-        let away = self.take_away(command.symbol);
-        self.put_away(Away { since: *command, orders: vec![], ..away });
-        announce(command, &command.moved().expect("it is a move"), 0, sink);
+    fn forget(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
+        let away = self.take_away(symbol);
+        self.put_away(Away::new(symbol, asked, away.place));
+        announce(symbol, asked, 0, sink);
     }
 
     /// The move was given up: the orders are where they were.
-    fn come_back(&mut self, command: &Command, asked: &MoveSymbol, sink: &mut impl ReportSink) {
-        let away = self.take_away(command.symbol);
-        announce(command, asked, 0, sink);
-        self.open(command.symbol, &away);
+    fn come_back(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
+        let away = self.take_away(symbol);
+        announce(symbol, asked, 0, sink);
+        self.open(symbol, &away);
     }
 
     /// All orders have come: they rest, and their sessions are told.
     fn arrive(
         &mut self,
-        command: &Command,
+        symbol: SymbolId,
         asked: &MoveSymbol,
         sink: &mut impl ReportSink,
     ) -> Result<(), Reason> {
-        let away = &self.away[&command.symbol];
+        let away = &self.away[&symbol];
         let open = away.orders.iter().map(|waiting| u128::from(waiting.order.open)).sum::<u128>();
         let is_all = away.orders.len() as u64 == asked.orders && open == asked.quantity.0.into();
         if !is_all && !planted(Bug::ArrivedTooEarly) || away.crosses() {
             return Err(Reason::InvalidMove);
         }
-        let from = away.asked().partition;
-        let mut away = self.take_away(command.symbol);
-        announce(command, asked, away.orders.len(), sink);
+        let from = away.asked.partition;
+        let mut away = self.take_away(symbol);
+        announce(symbol, asked, away.orders.len(), sink);
         for waiting in &mut away.orders {
             sink.report(imported(ReportKind::Imported, waiting, from));
             waiting.order.executed = 0;
         }
-        self.open(command.symbol, &away);
+        self.open(symbol, &away);
         Ok(())
     }
 
@@ -275,7 +281,7 @@ impl Engine {
         let order = Order { executed: id_there.0, ..super::entered(at, enter) };
         let waiting = Waiting { order, price: enter.price.0 };
         self.add_waiting(command.symbol, waiting);
-        let from = self.away[&command.symbol].asked().partition;
+        let from = self.away[&command.symbol].asked.partition;
         sink.report(imported(ReportKind::Held, &waiting, from));
     }
 
@@ -288,7 +294,7 @@ impl Engine {
     }
 
     pub(super) fn is_importing(&self, symbol: SymbolId) -> bool {
-        self.away.get(&symbol).is_some_and(|away| away.asked().step == MoveStep::Import)
+        self.away.get(&symbol).is_some_and(|away| away.asked.step == MoveStep::Import)
     }
 
     /// The place of the book of an instrument that is away.
@@ -308,7 +314,7 @@ impl Engine {
             return Err(Reason::InvalidMove);
         }
         let place = std::mem::take(&mut self.book_of[command.symbol.0 as usize]);
-        self.put_away(Away { since: *command, place, orders: vec![] });
+        self.put_away(Away::new(command.symbol, asked, place));
         Ok(())
     }
 
@@ -319,7 +325,7 @@ impl Engine {
         order: Order,
         price: i64,
     ) -> Result<(), &'static str> {
-        if self.away[&symbol].asked().step == MoveStep::Release {
+        if self.away[&symbol].asked.step == MoveStep::Release {
             return Err("its symbol is traded somewhere else");
         }
         if self.is_importing(symbol) && order.executed == 0 {
@@ -339,7 +345,7 @@ impl Engine {
             return Err(command.verdict);
         }
         let away = self.away.get(&command.symbol).ok_or(Reason::InvalidMove)?;
-        if away.asked().step != MoveStep::Import || id_there == OrderId(0) {
+        if away.asked.step != MoveStep::Import || id_there == OrderId(0) {
             return Err(Reason::InvalidMove);
         }
         let rests = matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc);
@@ -375,16 +381,12 @@ impl Engine {
     }
 
     /// The orders that wait stay a part of the state.
-    fn put_away(&mut self, mut away: Away) {
-        // Who has asked for it, and what only a resume looks at, is no part of it.
-        let asked = MoveSymbol { orders: 0, quantity: Quantity(0), ..away.asked() };
-        let action = Action::MoveSymbol(asked);
-        away.since = Command { session: SessionId(0), action, ..away.since };
+    fn put_away(&mut self, away: Away) {
         let orders = away.orders.iter().map(Waiting::hash);
         let sum = orders.fold(away.hash(), u128::wrapping_add);
         self.state_hash = self.state_hash.wrapping_add(sum);
         self.waiting_ids.extend(away.orders.iter().map(Waiting::id));
-        self.away.insert(away.since.symbol, away);
+        self.away.insert(away.symbol, away);
     }
 
     fn take_away(&mut self, symbol: SymbolId) -> Away {
@@ -412,21 +414,12 @@ fn imported(kind: ReportKind, waiting: &Waiting, PartitionId(from): PartitionId)
 }
 
 /// Says what becomes of the instrument, and how many orders that concerns.
-fn announce(command: &Command, asked: &MoveSymbol, orders: usize, sink: &mut impl ReportSink) {
+fn announce(symbol: SymbolId, asked: &MoveSymbol, orders: usize, sink: &mut impl ReportSink) {
     sink.report(Report {
         kind: ReportKind::SymbolMoved,
         quantity: Quantity(orders as u64),
         other: asked.moved().word(),
-        symbol: command.symbol,
+        symbol,
         ..Report::BLANK
     });
-}
-
-impl Command {
-    fn moved(&self) -> Option<MoveSymbol> {
-        match self.action {
-            Action::MoveSymbol(asked) => Some(asked),
-            _ => None,
-        }
-    }
 }

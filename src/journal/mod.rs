@@ -114,6 +114,17 @@ pub struct Place {
     pub epoch: u64,
 }
 
+impl Place {
+    /// Before the first frame of a journal.
+    pub const BEGINNING: Place = Place {
+        position: Position { segment: 1, offset: PAGE_BYTES },
+        seqno: SeqNo(0),
+        time: Nanos(0),
+        crc: 0,
+        epoch: 0,
+    };
+}
+
 /// What can go wrong with a journal.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {

@@ -67,14 +67,7 @@ impl Reader {
             let (path, seqno) = (segment::path_of(dir, first), header.last_seqno + 1);
             return Err(JournalError::Retired { path, segment: first, seqno });
         }
-        let start = Place {
-            position: Position { segment: 1, offset: PAGE_BYTES },
-            seqno: SeqNo(0),
-            time: Nanos(0),
-            crc: 0,
-            epoch: 0,
-        };
-        let mut reader = Reader::at(dir, identity, &start, None);
+        let mut reader = Reader::at(dir, identity, &Place::BEGINNING, None);
         reader.go_to(1)?;
         Ok(reader)
     }

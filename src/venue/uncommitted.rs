@@ -1,8 +1,8 @@
 //! Where a journal may have to be cut: behind each frame that is not known to be committed.
 
-use crate::domain::{Nanos, SeqNo};
+use crate::domain::SeqNo;
 use crate::frame::{CommitMark, EpochStart, Frame, FrameKind};
-use crate::journal::{PAGE_BYTES, Place, Position};
+use crate::journal::Place;
 use std::collections::VecDeque;
 
 /// The places behind the frames at the end of a journal. A commit mark follows after so many commands at most, so they
@@ -16,14 +16,7 @@ pub(super) struct Uncommitted {
 impl Uncommitted {
     /// Of a journal in which nothing follows a place that is committed; `None`: its beginning.
     pub fn behind(place: Option<Place>, segment_bytes: u64) -> Self {
-        let beginning = Place {
-            position: Position { segment: 1, offset: PAGE_BYTES },
-            seqno: SeqNo(0),
-            time: Nanos(0),
-            crc: 0,
-            epoch: 0,
-        };
-        Uncommitted { segment_bytes, places: VecDeque::from([place.unwrap_or(beginning)]) }
+        Uncommitted { segment_bytes, places: VecDeque::from([place.unwrap_or(Place::BEGINNING)]) }
     }
 
     /// The places, in order; the last one is the end of the journal.
@@ -67,6 +60,7 @@ impl Uncommitted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Nanos;
 
     #[test]
     fn what_a_mark_covers_goes_up_to_the_frame_of_its_command() {

@@ -2,12 +2,10 @@
 
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Venue, required_id, required_name};
-use super::orders::{group, post_only};
-use super::words::{CAPACITIES, SELF_TRADES, SIDES, STEPS, TIFS, TYPES};
+use super::orders::Terms;
+use super::words::STEPS;
 use crate::command::{Action, Command, Enter, ImportOrder, MoveSymbol};
-use crate::domain::{
-    Capacity, Nanos, OrderId, OrderType, PartitionId, Quantity, SelfTrade, SessionId, TimeInForce,
-};
+use crate::domain::{Nanos, OrderId, PartitionId, Quantity, SessionId};
 use crate::reason::Reason;
 
 const MOVE: u64 =
@@ -59,16 +57,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let id = fields.integer_to(Field::Id, u64::MAX)?.map(OrderId);
         let id_there = required_id(fields, Field::IdThere)?;
         let symbol = required_name(fields, Field::Symbol)?;
-        let side = fields.required(Field::Side, fields.word(Field::Side, SIDES)?)?;
-        let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
+        let terms = Terms::read(fields)?;
         let price = fields.required(Field::Price, fields.decimal(Field::Price)?)?;
-        let order_type = fields.word(Field::Type, TYPES)?.unwrap_or(Some(OrderType::Limit));
-        let tif = fields.word(Field::Tif, TIFS)?.unwrap_or(Some(TimeInForce::Day));
-        let post_only = post_only(fields)?;
-        let self_trade = fields.word(Field::Stp, SELF_TRADES)?.unwrap_or(SelfTrade::None);
-        let group = group(fields)?.unwrap_or(0);
-        let capacity = fields.word(Field::Capacity, CAPACITIES)?.unwrap_or(Capacity::Other);
-        let attributed = fields.bool(Field::Attributed)?.unwrap_or(false);
         let firm = fields.name(Field::Firm)?;
 
         let unknown =
@@ -85,23 +75,10 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let verdict = match price {
             _ if used => Reason::DuplicateId,
             Err(reason) => reason,
-            Ok(_) if order_type.is_none() || tif.is_none() => Reason::Unsupported,
+            Ok(_) if !terms.is_served => Reason::Unsupported,
             Ok(_) => Reason::None,
         };
-        let order = Enter {
-            id,
-            price: price.unwrap_or_default(),
-            quantity,
-            firm,
-            group,
-            side,
-            order_type: order_type.unwrap_or(OrderType::Limit),
-            tif: tif.unwrap_or(TimeInForce::Day),
-            post_only,
-            self_trade,
-            capacity,
-            attributed,
-        };
+        let order = Enter { id, firm, price: price.unwrap_or_default(), ..terms.order };
         self.send(session, symbol, verdict, Action::ImportOrder(ImportOrder { order, id_there }));
         Ok(())
     }

@@ -6,7 +6,8 @@ use super::words::{BOOK_SIDES, CAPACITIES, SELF_TRADES, SIDES, TIFS, TYPES, caus
 use crate::command::{Action, Command, Enter, MassCancel};
 use crate::directory::Directory;
 use crate::domain::{
-    Capacity, Name, Nanos, OrderId, OrderType, PostOnly, Price, SelfTrade, SymbolId, TimeInForce,
+    Capacity, FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, SelfTrade, SymbolId,
+    TimeInForce,
 };
 use crate::reason::Reason;
 
@@ -47,24 +48,48 @@ const MASS_CANCEL: u64 = set(&[
 const UNSERVED_OPTIONS: u64 =
     set(&[Field::StopPrice, Field::ExpireTs, Field::DisplayQty, Field::Refresh, Field::MinQty]);
 
+/// What a line says of a new order, but for whose it is, its symbol and its price.
+pub(super) struct Terms {
+    /// With the usual in the place of what is not served.
+    pub order: Enter,
+    /// Whether its type and its time in force are.
+    pub is_served: bool,
+}
+
+impl Terms {
+    pub fn read(fields: &Fields) -> Result<Terms, Fault> {
+        let side = fields.required(Field::Side, fields.word(Field::Side, SIDES)?)?;
+        let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
+        let order_type = fields.word(Field::Type, TYPES)?.unwrap_or(Some(OrderType::Limit));
+        let tif = fields.word(Field::Tif, TIFS)?.unwrap_or(Some(TimeInForce::Day));
+        let order = Enter {
+            id: OrderId(0),
+            price: Price(0),
+            quantity,
+            firm: FirmId(0),
+            group: group(fields)?.unwrap_or(0),
+            side,
+            order_type: order_type.unwrap_or(OrderType::Limit),
+            tif: tif.unwrap_or(TimeInForce::Day),
+            post_only: post_only(fields)?,
+            self_trade: fields.word(Field::Stp, SELF_TRADES)?.unwrap_or(SelfTrade::None),
+            capacity: fields.word(Field::Capacity, CAPACITIES)?.unwrap_or(Capacity::Other),
+            attributed: fields.bool(Field::Attributed)?.unwrap_or(false),
+        };
+        Ok(Terms { order, is_served: order_type.is_some() && tif.is_some() })
+    }
+}
+
 impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
     pub fn enter(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("enter", ENTER)?;
         let session = required_name(fields, Field::Session)?;
         let id = required_id(fields, Field::Id)?;
         let symbol = required_name(fields, Field::Symbol)?;
-        let side = fields.required(Field::Side, fields.word(Field::Side, SIDES)?)?;
-        let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
+        let terms = Terms::read(fields)?;
         let price = fields.decimal(Field::Price)?;
-        let order_type = fields.word(Field::Type, TYPES)?.unwrap_or(Some(OrderType::Limit));
-        let tif = fields.word(Field::Tif, TIFS)?.unwrap_or(Some(TimeInForce::Day));
-        let post_only = post_only(fields)?;
-        let self_trade = fields.word(Field::Stp, SELF_TRADES)?.unwrap_or(SelfTrade::None);
-        let group = group(fields)?.unwrap_or(0);
-        let capacity = fields.word(Field::Capacity, CAPACITIES)?.unwrap_or(Capacity::Other);
-        let attributed = fields.bool(Field::Attributed)?.unwrap_or(false);
         let firm = fields.name(Field::Firm)?;
-        let served = !wants_unserved_options(fields)? && order_type.is_some() && tif.is_some();
+        let served = !wants_unserved_options(fields)? && terms.is_served;
 
         let firm = firm.map(|name| self.firm(fields, Field::Firm, name)).transpose()?;
         let session = self.session(fields, Field::Session, session)?;
@@ -75,7 +100,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
             reason
         } else if symbol == SymbolId::NONE {
             Reason::UnknownSymbol
-        } else if quantity.0 == 0 {
+        } else if terms.order.quantity.0 == 0 {
             Reason::InvalidQuantity
         } else if let Err(reason) = price {
             reason
@@ -84,20 +109,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         } else {
             Reason::None
         };
-        let enter = Enter {
-            id,
-            price: price.unwrap_or_default(),
-            quantity,
-            firm,
-            group,
-            side,
-            order_type: order_type.unwrap_or(OrderType::Limit),
-            tif: tif.unwrap_or(TimeInForce::Day),
-            post_only,
-            self_trade,
-            capacity,
-            attributed,
-        };
+        let enter = Enter { id, firm, price: price.unwrap_or_default(), ..terms.order };
         self.send(session, symbol, verdict, Action::Enter(enter));
         Ok(())
     }
@@ -200,7 +212,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
     }
 }
 
-pub(super) fn post_only(fields: &Fields) -> Result<PostOnly, Fault> {
+fn post_only(fields: &Fields) -> Result<PostOnly, Fault> {
     if fields.is_bool(Field::PostOnly) {
         let post_only = fields.bool(Field::PostOnly)?.unwrap_or(false);
         return Ok(if post_only { PostOnly::Reject } else { PostOnly::Off });
@@ -212,7 +224,7 @@ pub(super) fn post_only(fields: &Fields) -> Result<PostOnly, Fault> {
     }
 }
 
-pub(super) fn group(fields: &Fields) -> Result<Option<u16>, Fault> {
+fn group(fields: &Fields) -> Result<Option<u16>, Fault> {
     let group = fields.integer_to(Field::StpGroup, u16::MAX.into())?;
     Ok(group.map(|group| group as u16))
 }
