@@ -5,9 +5,10 @@
 
 use super::damage::{Behind, End};
 use super::device::{replace_file, sync_dir};
+use super::recovery::Recovered;
 use super::retire::remove;
-use super::segment::{self, ReadSegment, WriteSegment};
-use super::{Device, JournalError, Lock, Options, Place, Position, Step};
+use super::segment::{self, PAGE_BYTES, ReadSegment, WriteSegment};
+use super::{Device, JournalError, Lock, Options, Place, Position, Reader, Step};
 use crate::domain::SeqNo;
 use crate::planted::{Bug, planted};
 use std::path::{Path, PathBuf};
@@ -34,6 +35,33 @@ pub fn cut_behind(
     let note = format!("{} {} {}\n", at.segment, at.offset, seqno);
     replace_file(&*options.device, &options.dir, NOTE, note.as_bytes())?;
     finish_cut(options)
+}
+
+/// Opens a segment again that was ended and behind which there is no frame. Whether the next frame fits in it is for that
+/// frame to decide: so it lies at the same place in the journals of all nodes. `last` is the place behind the last frame.
+pub fn open_end_again(
+    options: &Options,
+    lock: &Lock,
+    found: &mut Recovered,
+    last: &Place,
+) -> Result<(), JournalError> {
+    let begins_segment = |end: Position| end.segment > 1 && end.offset == PAGE_BYTES;
+    if !found.segment_ended && !found.end.is_some_and(begins_segment) {
+        return Ok(());
+    }
+    match Reader::open_behind(&options.dir, options.identity, last, found.durability) {
+        // It is not where it would be by the length of the frames before: nothing is changed that is not understood.
+        Err(JournalError::NoSuchPlace { .. }) => return Ok(()),
+        Err(error) => return Err(error),
+        Ok(mut reader) => {
+            if reader.next_frame()?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+    cut_behind(options, lock, last)?;
+    (found.end, found.segment_ended, found.clean) = (Some(last.position), false, false);
+    Ok(())
 }
 
 /// Goes on with a cut that was begun.

@@ -36,7 +36,7 @@ mod segment;
 mod toucher;
 mod writer;
 
-pub use cut::{Cut, cut_behind};
+pub use cut::{Cut, cut_behind, open_end_again};
 pub use device::{Device, Kernel, Step, replace_file};
 pub use follow::Follower;
 pub use preparer::prepare_ahead;

@@ -118,11 +118,13 @@ impl<U: Recover> Standby<U> {
         let mut replay = start.replay(told);
         let place = from.map(|(place, _)| place);
         let mut uncommitted = Uncommitted::behind(place, options.segment_bytes);
-        let found = journal::recover(&options, &lock, from, synced, |frame| {
+        let mut found = journal::recover(&options, &lock, from, synced, |frame| {
             uncommitted.take(frame);
             replay.frame(frame)
         })?;
         replay.flush();
+        let last = uncommitted.places().back().expect("there is always a place");
+        journal::open_end_again(&options, &lock, &mut found, last)?;
         let writer = Writer::open(options, lock, &found)?;
         restart.has_lost = found.lost.is_some();
         restart.notes.extend(found.notes());
