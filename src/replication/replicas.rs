@@ -119,7 +119,7 @@ impl Replicas {
         let mut others = self.lock();
         match others.held.iter_mut().find(|held| held.connection == connection) {
             Some(held) => held.end = end,
-            None => others.held.push(Held { connection, node: node.clone(), incarnation, end }),
+            None => others.comes(Held { connection, node: node.clone(), incarnation, end }),
         }
         self.decide(&others);
     }
@@ -157,6 +157,17 @@ impl Replicas {
 }
 
 impl Others {
+    /// A standby has connected. A node has one memory: whoever had another one under its name before is not there any
+    /// more, even if nobody has noticed the end of that connection yet.
+    fn comes(&mut self, new: Held) {
+        let is_other = |held: &Held| held.node == new.node && held.incarnation != new.incarnation;
+        if self.held.iter().any(|held| is_other(held) && held.connection > new.connection) {
+            return;
+        }
+        self.held.retain(|held| !is_other(held));
+        self.held.push(new);
+    }
+
     /// The end of what enough of the others have in each set of voters; `None` if none of them is needed.
     fn agreed(&self, me: &NodeName) -> Option<u64> {
         self.rule.iter().filter_map(|voters| self.agreed_by(voters, me)).min()
@@ -201,6 +212,22 @@ mod tests {
     fn has(replicas: &Replicas, node: &str, end: u64) {
         let connection = u64::from(node.as_bytes()[0]);
         replicas.has(connection, &node.into(), LIFE, at(end));
+    }
+
+    #[test]
+    fn of_a_node_that_has_forgotten_the_last_memory_follows() {
+        let replicas = replicas("abc");
+        let follows = || replicas.followers().iter().map(|f| f.incarnation.0).collect::<Vec<_>>();
+        let has =
+            |connection, life| replicas.has(connection, &"b".into(), Incarnation(life), at(1));
+        has(1, 7);
+        has(2, 8);
+        assert_eq!(follows(), [8]);
+        // The end of the first connection has not been noticed yet.
+        has(1, 7);
+        assert_eq!(follows(), [8]);
+        has(3, 8);
+        assert_eq!(follows(), [8, 8]);
     }
 
     #[test]
