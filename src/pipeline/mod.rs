@@ -27,7 +27,7 @@ mod trace;
 pub use plan::{StageName, ThreadPlan};
 pub use runner::{Idle, Task};
 pub use sequencer::{Clock, CommandSource, Control, Polled, SystemClock};
-pub use stage::Progress;
+pub use stage::{Fatal, Progress, let_end_by};
 pub use trace::{Point, Trace};
 
 use crate::domain::{Nanos, SeqNo};

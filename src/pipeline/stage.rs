@@ -1,6 +1,7 @@
 //! What a stage is, and the one loop that polls a ring, hands over a batch and releases it.
 
 use disruptor::{EventPoller, MultiConsumerBarrier, Polling, SingleProducerBarrier};
+use std::cell::Cell;
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +36,23 @@ pub struct Fatal(pub String);
 impl Fatal {
     /// Says why and ends the process. Whatever was acknowledged is in the journal.
     pub fn end_process(self) -> ! {
-        eprintln!("ringside: stopped: {}", self.0);
-        std::process::exit(1);
+        END.get()(self)
     }
+}
+
+thread_local! {
+    static END: Cell<fn(Fatal) -> !> = const {
+        Cell::new(|Fatal(why)| {
+            eprintln!("ringside: stopped: {why}");
+            std::process::exit(1);
+        })
+    };
+}
+
+/// Lets what runs on this thread end in another way: for who has several processes in one, and steps no stage of this one
+/// any more.
+pub fn let_end_by(end: fn(Fatal) -> !) {
+    END.set(end);
 }
 
 /// A ring that items can be taken from.

@@ -24,8 +24,8 @@ pub struct Client {
     open: BTreeMap<u64, Command>,
     /// Everything that it was told.
     pub heard: Vec<Vec<u8>>,
-    /// With which life of which machine it speaks.
-    with: Option<(usize, u64)>,
+    /// The leader of which epoch it speaks with.
+    with: Option<u64>,
 }
 
 fn name(text: &str) -> Name {
@@ -36,11 +36,8 @@ fn command(session: u32, symbol: u32, action: Action) -> Command {
     Command { session: SessionId(session), symbol: SymbolId(symbol), verdict: Reason::None, action }
 }
 
-/// Defines what a new venue lacks.
+/// Defines what a venue lacks: a new one everything, and one whose first leader was gone soon some of it.
 pub fn define(trading: &mut Trading) {
-    if trading.directory.session(SessionId(1)).is_some() {
-        return;
-    }
     let symbol = |number| {
         let definition = DefineSymbol {
             name: name(&format!("SYM{number}")),
@@ -55,10 +52,17 @@ pub fn define(trading: &mut Trading) {
         let name = name(&format!("S{number}"));
         command(number, 0, Action::DefineSession { name, firm: FirmId(1), role: Role::OrderEntry })
     };
-    let firm = Action::DefineFirm { firm: FirmId(1), name: name("FIRM") };
-    let begin = [command(0, 0, Action::TradingDay(DayEvent::Start)), command(0, 0, firm)];
-    let all = begin.into_iter().chain((1..=SESSIONS).map(session)).chain((1..=SYMBOLS).map(symbol));
-    all.for_each(|command| take(trading, command, None));
+    let known = &trading.directory;
+    let mut lacks = vec![];
+    if known.firm(FirmId(1)).is_none() {
+        let firm = Action::DefineFirm { firm: FirmId(1), name: name("FIRM") };
+        lacks = vec![command(0, 0, Action::TradingDay(DayEvent::Start)), command(0, 0, firm)];
+    }
+    let unknown = |number: &u32| known.session(SessionId(*number)).is_none();
+    lacks.extend((1..=SESSIONS).filter(unknown).map(session));
+    let unknown = |number: &u32| known.symbol(SymbolId(*number)).is_none();
+    lacks.extend((1..=SYMBOLS).filter(unknown).map(symbol));
+    lacks.into_iter().for_each(|command| take(trading, command, None));
 }
 
 /// The gateway's part: it knows what is on its way, too.
@@ -87,22 +91,18 @@ impl Client {
         Client { session: SessionId(session), next_id: 1, open, heard, with: None }
     }
 
-    pub fn with(&self) -> Option<(usize, u64)> {
+    pub fn with(&self) -> Option<u64> {
         self.with
     }
 
-    pub fn is_answered(&self) -> bool {
-        self.open.is_empty()
+    /// Its orders that have no answer.
+    pub fn unanswered(&self) -> impl Iterator<Item = u64> {
+        self.open.keys().copied()
     }
 
     /// Logs in: nothing that it was told is different or gone.
-    pub fn connect(
-        &mut self,
-        with: (usize, u64),
-        trading: &mut Trading,
-        told: &SharedTold,
-    ) -> Result<(), String> {
-        self.with = Some(with);
+    pub fn connect(&mut self, trading: &mut Trading, told: &SharedTold) -> Result<(), String> {
+        self.with = Some(trading.epoch);
         let told = told.lock().unwrap();
         let theirs = told.streams.get(&self.stream()).map_or(&[][..], Vec::as_slice);
         if let Some(place) = self.heard.iter().zip(theirs).position(|(ours, theirs)| ours != theirs)

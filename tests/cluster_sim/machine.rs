@@ -3,6 +3,7 @@
 use crate::crash::disk::{Chance, Disk, Image};
 use crate::crash::folder::Folder;
 use crate::crash::recording::Recording;
+use crate::failing::FailingDisk;
 use crate::net::{End, Shared, World, address, name};
 use crate::told::{SharedTold, Teller};
 use ringside::cluster::node_file::{Machine as Host, NodeFile};
@@ -17,7 +18,8 @@ use ringside::journal::{
 use ringside::loadgen::rng::Rng;
 use ringside::node::{Node, NodeError, Standing, Stood, Term};
 use ringside::pipeline::{
-    Clock, CommandSource, Control, Layout, Left, Polled, Progress, StageName, Stages, Task,
+    self, Clock, CommandSource, Control, Fatal, Layout, Left, Polled, Progress, StageName, Stages,
+    Task,
 };
 use ringside::replay::{ReplayError, Shape};
 use ringside::replication::wire::Verdict;
@@ -25,6 +27,7 @@ use ringside::replication::{Sender, Terms};
 use ringside::venue::{After, Closed, Standby, Venue};
 use std::collections::VecDeque;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 
 /// Commands on their way to the sequencer, each with what its client must be told again.
@@ -38,6 +41,8 @@ pub struct Machine {
     net: Shared,
     folder: Folder,
     device: Arc<Recording>,
+    /// The same for the process.
+    pub disk: Arc<FailingDisk>,
     durability: Durability,
     founders: Vec<Address>,
     /// How often it was started.
@@ -89,6 +94,8 @@ enum Phase {
 
 /// A venue that trades.
 pub struct Trading {
+    /// In which epoch: no two have the same.
+    pub epoch: u64,
     tasks: Vec<(StageName, Task<'static>)>,
     left: Left<After<Commands>, Teller>,
     pub queue: Queue,
@@ -131,6 +138,8 @@ impl Clock for ClockOf {
 pub enum Ended {
     Node(NodeError),
     Replay(ReplayError),
+    /// A stage has ended the process.
+    Fatal(Fatal),
     /// Somebody has led in this epoch before.
     LedTwice(u64),
 }
@@ -156,6 +165,7 @@ impl Machine {
             number,
             net: net.clone(),
             folder,
+            disk: FailingDisk::new(&device),
             device,
             durability,
             founders: (0..founders).map(node).collect(),
@@ -178,7 +188,7 @@ impl Machine {
             segments_last: 0,
             any_filesystem: true,
             identity: Identity { semantics: 1, config_hash: 7 },
-            device: Arc::clone(&self.device) as Arc<dyn Device>,
+            device: Arc::clone(&self.disk) as Arc<dyn Device>,
         }
     }
 
@@ -192,6 +202,7 @@ impl Machine {
     /// Starts the process.
     pub fn start(&mut self) -> Result<(), Ended> {
         self.lives += 1;
+        self.disk = FailingDisk::new(&self.device);
         let fresh = {
             let mut net = self.net.borrow_mut();
             net.begin_life(self.number, self.lives);
@@ -203,7 +214,7 @@ impl Machine {
         let (standby, told) = self.recover()?;
         let keeps_all = self.durability == Durability::Fsync;
         let host = Host { boot: self.boots.to_string(), keeps_all, fresh };
-        let device = Arc::clone(&self.device) as Arc<dyn Device>;
+        let device = Arc::clone(&self.disk) as Arc<dyn Device>;
         let me = name(self.number);
         let mut file =
             NodeFile::open(self.folder.path(), &me, host, device).map_err(ReplayError::from)?;
@@ -237,6 +248,16 @@ impl Machine {
         self.be_gone(image);
     }
 
+    /// The process has ended because its disk failed: what was to be synced then may be gone.
+    pub fn give_up(&mut self, rng: &mut Rng) {
+        self.kill();
+        self.device.look();
+        let before = self.device.take().1;
+        let image = self.disk.after_failure(rng);
+        self.folder.shows(before);
+        self.folder.show(&image);
+    }
+
     /// Takes everything away.
     pub fn wipe(&mut self) {
         self.be_gone(Image::default());
@@ -250,6 +271,7 @@ impl Machine {
         }
         self.life = None;
         self.boots += 1;
+        self.folder.shows(self.device.take().1);
         self.folder.show(&image);
         self.device = Recording::new(self.folder.path(), Disk::holding(&image));
     }
@@ -365,11 +387,15 @@ impl Machine {
         }
         leading.phase = match leading.phase {
             Phase::Waiting(venue, teller) if leading.term.may_tell(&life.node) => {
-                Phase::Trading(self.trade(&leading.term, *venue, *teller))
+                Phase::Trading(self.trade(&leading.terms, &leading.term, *venue, *teller))
             }
             Phase::Waiting(venue, teller) => Phase::Waiting(venue, teller),
             Phase::Trading(mut trading) => {
-                trading.steps(rng);
+                let steps = catch_unwind(AssertUnwindSafe(|| trading.steps(rng)));
+                steps.map_err(|why| match why.downcast() {
+                    Ok(fatal) => Ended::Fatal(*fatal),
+                    Err(panic) => resume_unwind(panic),
+                })?;
                 match trading.tasks.is_empty() {
                     false => Phase::Trading(trading),
                     true => {
@@ -390,7 +416,7 @@ impl Machine {
         Ok(Role::Leading(leading))
     }
 
-    fn trade(&self, term: &Term, mut venue: Venue, teller: Teller) -> Trading {
+    fn trade(&self, terms: &Terms, term: &Term, mut venue: Venue, teller: Teller) -> Trading {
         venue.wait_for(term.replicas.clone());
         let directory = teller.directory.clone();
         let queue = Queue::default();
@@ -401,7 +427,7 @@ impl Machine {
             report_slots: 64,
             batch_max: 16,
             durability: self.durability,
-            plan: ringside::pipeline::ThreadPlan { threads: vec![] },
+            plan: pipeline::ThreadPlan { threads: vec![] },
         };
         // A few words each time, for as long as the test runs.
         let control: &'static Control = Box::leak(Box::new(Control {
@@ -410,7 +436,8 @@ impl Machine {
             ..Control::default()
         }));
         let Stages { tasks, left } = Stages::wire(&layout, parts, control, None);
-        Trading { tasks, left, queue, directory }
+        pipeline::let_end_by(|fatal| resume_unwind(Box::new(fatal)));
+        Trading { epoch: terms.epoch, tasks, left, queue, directory }
     }
 
     /// What the node's clients meet, while it trades.
@@ -433,11 +460,6 @@ impl Machine {
 
     pub fn incarnation(&self) -> Option<Incarnation> {
         self.life.as_ref().map(|life| life.incarnation)
-    }
-
-    /// Which life it is.
-    pub fn life_number(&self) -> u64 {
-        self.life.as_ref().map_or(0, |life| life.number)
     }
 
     /// The bytes of its segments up to the last one that is not zero.

@@ -1,7 +1,7 @@
 //! Deterministic simulation of a cluster: every stage, journal, sender and member of all nodes on one thread, a step at a
 //! time, in an order that follows from a seed. Processes and machines stop, sleep and forget, disks lose what was not
-//! synced, connections and messages come late or not at all, clocks jump, the coordinator is away or answers too late,
-//! operators hand over and change the membership.
+//! synced, or fail, connections and messages come late or not at all, clocks jump, the coordinator is away or answers too
+//! late, operators hand over and change the membership.
 //!
 //! After every step: there is one history of what was told; whoever begins to tell has all of it; no stream says anything
 //! else than it said; a node leads an epoch once. In the end all is healed, and then all nodes must have the same
@@ -11,6 +11,7 @@
 
 mod client;
 mod crash;
+mod failing;
 mod machine;
 mod net;
 mod told;
@@ -22,7 +23,7 @@ use world::{Counts, World};
 fn whatever_happens_there_is_one_history_and_it_goes_on() {
     let number = |name, default| std::env::var(name).map_or(default, |n| n.parse().unwrap());
     let first: u64 = number("RINGSIDE_SIMULATION_SEED", 1);
-    let count: u64 = number("RINGSIDE_SIMULATIONS", 200);
+    let count: u64 = number("RINGSIDE_SIMULATIONS", 400);
     let mut counts = Counts::default();
     for seed in first..first + count {
         let mut world = World::new(seed);

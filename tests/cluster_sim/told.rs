@@ -21,6 +21,13 @@ pub struct Told {
     pub committed: Committed<usize>,
 }
 
+impl Told {
+    /// How many commands and how many messages.
+    pub fn lengths(&self) -> (usize, usize) {
+        (self.history.len(), self.streams.values().map(Vec::len).sum())
+    }
+}
+
 pub type SharedTold = Arc<Mutex<Told>>;
 
 /// Keeps the messages of streams.

@@ -22,6 +22,7 @@ pub struct Counts {
     pub kills: u64,
     pub power_cuts: u64,
     pub wiped: u64,
+    pub failed_disks: u64,
     pub pauses: u64,
     pub cuts: u64,
     pub coordinator_down: u64,
@@ -105,9 +106,9 @@ impl World {
         }
         self.heal()?;
         let end = self.now() + HEALING;
-        while !self.is_well() {
+        while let Err(missing) = self.is_well() {
             if self.now() >= end {
-                return Err("it does not become well again".into());
+                return Err(format!("it does not become well again: {missing}"));
             }
             self.step(false, counts)?;
         }
@@ -144,7 +145,8 @@ impl World {
         let node = self.rng.below(self.machines.len() as u64) as usize;
         if !self.asleep[node] {
             if let Err(ended) = self.machines[node].turn(&mut self.rng) {
-                return Err(format!("{}: {ended:?}", name(node)));
+                self.ended(node, &format!("{ended:?}"))?;
+                counts.failed_disks += 1;
             }
             self.check(node)?;
             self.check_standby(node)?;
@@ -235,21 +237,21 @@ impl World {
         let client = &mut self.clients[client];
         let asleep = &self.asleep;
         let trades = |(node, machine): (usize, &mut Machine)| {
-            let life = machine.life_number();
-            (!asleep[node] && machine.trading().is_some()).then_some((node, life))
+            let (trading, _) = machine.trading().filter(|_| !asleep[node])?;
+            Some((node, trading.epoch))
         };
         let open: Vec<_> = self.machines.iter_mut().enumerate().filter_map(trades).collect();
         if open.is_empty() {
             return Ok(());
         }
-        let with = client.with().filter(|with| open.contains(with));
-        let (node, life) = match with {
-            Some(with) => with,
+        let with = open.iter().find(|(_, epoch)| client.with() == Some(*epoch));
+        let (node, _) = match with {
+            Some(with) => *with,
             None => open[self.rng.below(open.len() as u64) as usize],
         };
         let (trading, told) = self.machines[node].trading().expect("it was asked");
         if with.is_none() || self.rng.chance(1, 500) {
-            client.connect((node, life), trading, told)?;
+            client.connect(trading, told)?;
         }
         client.turn(trading, told, sends, &mut self.rng);
         Ok(())
@@ -258,7 +260,47 @@ impl World {
     fn start(&mut self, node: usize) -> Result<(), String> {
         self.asleep[node] = false;
         let started = self.machines[node].start();
-        started.map_err(|ended| format!("{} cannot start: {ended:?}", name(node)))
+        started.or_else(|ended| self.ended(node, &format!("at its start: {ended:?}")))
+    }
+
+    /// A process has ended by itself: because its disk has failed, or for no good reason.
+    fn ended(&mut self, node: usize, why: &str) -> Result<(), String> {
+        if !self.machines[node].disk.has_failed() {
+            return Err(format!("{}: {why}", name(node)));
+        }
+        self.note(format!("the disk of {} fails: {why}", name(node)));
+        self.machines[node].give_up(&mut self.rng);
+        let now = self.now();
+        let mut ms = |from: u64, to: u64| Duration::from_millis(from + self.rng.below(to - from));
+        let (soon, down, long) = (ms(0, 10), ms(3, 60), ms(1_500, 3_000));
+        self.troubles.push((now + down, Trouble::Down(node)));
+        // Whoever could give it again what it has lost may be gone before that.
+        let leader = self.net.borrow().led.values().last().copied();
+        if let Some(leader) = leader.filter(|leader| *leader != node && now < self.trouble_ends)
+            && self.rng.chance(7, 8)
+        {
+            self.troubles.push((now + soon, Trouble::Kill(leader, long)));
+        }
+        Ok(())
+    }
+
+    /// Soon a step of a process comes back with an error.
+    fn let_disk_fail(&mut self, node: usize) {
+        if self.may_forget(node, false) {
+            self.note(format!("the disk of {} is to fail", name(node)));
+            self.machines[node].disk.fail_after(self.rng.below(6));
+        }
+    }
+
+    /// The disk of a standby fails while the other one is not there.
+    fn let_standby_fail(&mut self, leader: usize) {
+        let count = self.machines.len();
+        let standby = (leader + 1 + self.rng.below(count as u64 - 1) as usize) % count;
+        let lag = Duration::from_millis(40 + self.rng.below(160));
+        for other in (0..count).filter(|other| ![leader, standby].contains(other)) {
+            self.kill(other, lag);
+        }
+        self.let_disk_fail(standby);
     }
 
     fn make_trouble(&mut self, counts: &mut Counts) -> Result<(), String> {
@@ -268,7 +310,7 @@ impl World {
         let mut ms = |from: u64, to: u64| Duration::from_millis(from + self.rng.below(to - from));
         let (short, long) = (ms(5, 400), ms(100, 2_500));
         let now = self.now();
-        match self.rng.below(20) {
+        match self.rng.below(23) {
             0..=2 if runs => {
                 counts.kills += 1;
                 self.kill(node, short);
@@ -311,6 +353,9 @@ impl World {
             11 => {
                 counts.handovers += 1;
                 self.change_record(|record| record.handover = Some(name(node)));
+                let other = (node + 1) % self.machines.len();
+                let at = now + Duration::from_millis(self.rng.below(60));
+                self.troubles.push((at, Trouble::PowerCut(other, short)));
             }
             12 if count == 3 => {
                 counts.memberships += 1;
@@ -336,13 +381,15 @@ impl World {
                 counts.conspiracies += 1;
                 let trades = |machine: &mut Machine| machine.trading().is_some();
                 if let Some(leader) = self.machines.iter_mut().position(trades) {
-                    match self.rng.below(3) {
+                    match self.rng.below(5) {
                         0 => self.leave_alone(leader),
+                        3..=4 => self.let_standby_fail(leader),
                         1 => self.let_wake_unaware(leader),
                         _ => self.isolate(leader),
                     }
                 }
             }
+            20..=22 if runs => self.let_disk_fail(node),
             _ => {}
         }
         Ok(())
@@ -471,6 +518,7 @@ impl World {
 
     fn heal(&mut self) -> Result<(), String> {
         self.note("all is healed".into());
+        self.machines.iter().for_each(|machine| machine.disk.never_fail());
         let begins = |trouble: &Trouble| {
             matches!(trouble, Trouble::Kill(..) | Trouble::PowerCut(..) | Trouble::Sleep(..))
         };
@@ -488,26 +536,35 @@ impl World {
         self.undo()
     }
 
-    /// One node trades, all others have all of it and count, and every order has its answer.
-    fn is_well(&mut self) -> bool {
-        let Ok(Some((_, record))) = self.net.borrow_mut().coordinator.read() else { return false };
+    /// One node trades, all others have all of it and count, and every order has its answer. Otherwise what is missing.
+    fn is_well(&mut self) -> Result<(), String> {
+        let Ok(Some((_, record))) = self.net.borrow_mut().coordinator.read() else {
+            return Err("there is no record".into());
+        };
         let all_count = self.machines.iter().all(|machine| {
             machine.incarnation().is_some_and(|i| record.voters.counts(&name(machine.number), i))
         });
+        if !all_count {
+            return Err(format!("not all count: {record:?}"));
+        }
         let leads = self.machines.iter().find_map(Machine::leads_to);
-        let stand = self.machines.iter().filter_map(Machine::stands_at);
-        let count = stand.clone().count();
+        let Some(end) = leads else { return Err("nobody trades".into()) };
+        let places: Vec<_> = self.machines.iter().filter_map(Machine::stands_at).collect();
+        let has_all = |place: &Place| place.position == end && place.epoch == record.epoch;
+        if places.len() + 1 != self.machines.len() || !places.iter().all(has_all) {
+            return Err(format!("the leader is at {end:?}, and who stands by is at {places:?}"));
+        }
         let told = self.machines.iter().filter_map(Machine::told);
-        let mut lengths: Vec<_> = told.map(|told| told.lock().unwrap().history.len()).collect();
+        let mut lengths: Vec<_> = told.map(|told| told.lock().unwrap().lengths()).collect();
         lengths.dedup();
-        all_count
-            && lengths.len() == 1
-            && count + 1 == self.machines.len()
-            && self.clients.iter().all(Client::is_answered)
-            && leads.is_some_and(|end| {
-                let has_all = |place: Place| place.position == end && place.epoch == record.epoch;
-                stand.clone().all(has_all)
-            })
+        if lengths.len() != 1 {
+            return Err(format!("not all have told as much: {lengths:?}"));
+        }
+        let unanswered: Vec<_> = self.clients.iter().flat_map(Client::unanswered).collect();
+        match unanswered[..] {
+            [] => Ok(()),
+            _ => Err(format!("orders wait for an answer: {unanswered:?}")),
+        }
     }
 
     /// All have the same.

@@ -130,6 +130,19 @@ impl Disk {
         }
     }
 
+    /// Some of the pages from one offset of a file to another are gone from the cache, and are read from the device again,
+    /// which has them as they were at their last sync.
+    #[allow(dead_code, reason = "crash images know no failed sync")]
+    pub fn lose(&mut self, id: FileId, from: u64, to: u64, pick: &mut impl Pick) {
+        let pages = &mut self.files[id].pages;
+        let to = (to as usize).div_ceil(PAGE_BYTES).min(pages.len());
+        for versions in &mut pages[from as usize / PAGE_BYTES..to] {
+            if pick.name() {
+                versions.truncate(1);
+            }
+        }
+    }
+
     /// The number of the next file.
     pub fn next_id(&self) -> FileId {
         self.files.len()

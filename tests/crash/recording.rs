@@ -66,6 +66,14 @@ impl Recording {
         self.tape().disk.image(pick)
     }
 
+    /// Some of the pages from one offset of a file to another are again what they were at their last sync.
+    #[allow(dead_code, reason = "crash images are built of the events")]
+    pub fn lose(&self, path: &Path, from: u64, to: u64, pick: &mut impl Pick) {
+        let mut tape = self.tape();
+        let (_, id) = tape.file(path);
+        tape.disk.lose(id, from, to, pick);
+    }
+
     fn tape(&self) -> MutexGuard<'_, Tape> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
