@@ -102,6 +102,8 @@ bugs! {
     LostAnswerIgnored in "partitions_sim" by "no_order_is_lost_or_doubled_while_symbols_move",
     /// Orders go with another move than the one that they were exported for.
     OldExportTaken in "engine_oracle" by "tiny",
+    /// A standby begins to lead without what it has stored and not applied yet.
+    UnappliedForgotten in "standby" by "what_is_stored_is_applied_before_a_standby_leads",
     /// A standby says that it has something though it could not sync it.
     AcknowledgedUnsynced in "cluster_sim" by "whatever_happens_there_is_one_history_and_it_goes_on",
     /// A replay does not mind that it comes to something else than the venue did.

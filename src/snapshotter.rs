@@ -54,6 +54,9 @@ pub enum SnapshotterError {
     /// The stored streams cannot be put on the device.
     #[error("{0}")]
     SyncStreams(String),
+    /// The stored streams have not come so far as the snapshot.
+    #[error("the streams are stored up to seqno {0} only")]
+    StreamsBehind(SeqNo),
 }
 
 impl From<JournalError> for SnapshotterError {
@@ -78,9 +81,9 @@ pub struct Snapshotter {
     sync_streams: SyncStreams,
 }
 
-/// Puts the stored streams up to a command on the device, if there are any. What a snapshot says of them must be
-/// there as long as the snapshot is.
-pub type SyncStreams = Box<dyn FnMut(SeqNo) -> Result<(), String> + Send>;
+/// Puts the stored streams on the device, if there are any, and says up to which command. What a snapshot says of them
+/// must be there as long as the snapshot is.
+pub type SyncStreams = Box<dyn FnMut() -> Result<SeqNo, String> + Send>;
 
 impl Snapshotter {
     /// Begins at the newest snapshot, or at the first frame. `say` hears what was passed over.
@@ -109,7 +112,7 @@ impl Snapshotter {
             }
         };
         let replay = start.replay(encoder);
-        let sync_streams: SyncStreams = Box::new(|_| Ok(()));
+        let sync_streams: SyncStreams = Box::new(|| Ok(SeqNo(u64::MAX)));
         Ok(Snapshotter {
             dir,
             identity,
@@ -170,7 +173,10 @@ impl Snapshotter {
             return Ok(None);
         }
         self.follower.sync(&Kernel)?;
-        (self.sync_streams)(place.seqno).map_err(SnapshotterError::SyncStreams)?;
+        let streams = (self.sync_streams)().map_err(SnapshotterError::SyncStreams)?;
+        if streams < place.seqno {
+            return Err(SnapshotterError::StreamsBehind(streams));
+        }
         if planted(Bug::SnapshotPlaceLate) {
             place.position.offset += 64;
         }
@@ -214,8 +220,14 @@ impl Snapshotter {
         const FRAMES: usize = 1024;
         const PAUSE: Duration = Duration::from_millis(20);
         const RETRY: Duration = Duration::from_secs(30);
-        let mut not_before = Instant::now();
+        /// A standby that has missed much applies it later than it stores it.
+        const STREAMS_RETRY: Duration = Duration::from_secs(1);
+        let (mut not_before, mut waits_until) = (Instant::now(), Instant::now());
         while !stop.load(Ordering::Relaxed) {
+            if Instant::now() < waits_until {
+                std::thread::sleep(PAUSE);
+                continue;
+            }
             match self.follow(FRAMES)? {
                 0 => std::thread::sleep(PAUSE),
                 _ => std::thread::yield_now(),
@@ -230,6 +242,9 @@ impl Snapshotter {
                     if policy.retire_segments {
                         self.retire_segments()?;
                     }
+                }
+                Err(SnapshotterError::StreamsBehind(_)) => {
+                    waits_until = Instant::now() + STREAMS_RETRY;
                 }
                 Err(error @ SnapshotterError::Replay(_)) => return Err(error),
                 Err(error) => {

@@ -139,12 +139,22 @@ fn leaders_fail_one_after_the_other_and_nothing_is_lost_or_doubled() {
 
 #[test]
 fn a_leader_that_was_frozen_past_all_time_outs_comes_back_as_a_standby() {
-    const FROZEN_MS: u64 = 3_000;
     let cluster = Cluster::of_three();
+    // It may notice that its time is over before it has stored what came while it was frozen; then it has nothing to cut.
+    let has_cut = (0..5).any(|_| has_cut_after_it_was_frozen(&cluster));
+    assert!(has_cut, "no leader had anything that the next one did not have");
+    cluster.ends_alike();
+}
+
+/// Freezes the leader while orders come, until another node leads. Whether it cut something of its journal afterwards.
+fn has_cut_after_it_was_frozen(cluster: &Cluster) -> bool {
+    const FROZEN_MS: u64 = 3_000;
     let leader = cluster.leader();
+    let said = || cluster.node(leader).said();
+    let before = said().len();
     let load = cluster.load(5.5);
     sleep(900);
-    // What is stored in the leader's journal now reaches nobody until the leader is not the leader any more.
+    // Nobody is told of what comes now until there is another leader.
     let standbys = cluster.others(leader);
     standbys.iter().for_each(|standby| cluster.node(*standby).freeze());
     sleep(100);
@@ -157,12 +167,9 @@ fn a_leader_that_was_frozen_past_all_time_outs_comes_back_as_a_standby() {
     let report = cluster.end_load(load);
     assert!(report.longest_outage >= Duration::from_millis(FROZEN_MS), "{}", report.text);
     assert_eq!(cluster.settles("abc"), next);
-    let said = cluster.node(leader).said();
-    assert!(
-        said.contains("another node leads") && said.contains("that the leader does not have"),
-        "{said}"
-    );
-    cluster.ends_alike();
+    let said = said().split_off(before);
+    assert!(said.contains("another node leads"), "{said}");
+    said.contains("that the leader does not have")
 }
 
 #[test]

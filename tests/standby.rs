@@ -11,6 +11,7 @@ use ringside::report::Published;
 use ringside::report_order::Subscriber;
 use ringside::venue::{self, Recover, Standby, StandbyError};
 use served::Place;
+use tempfile::TempDir;
 
 /// Hears nothing.
 struct Nobody;
@@ -21,8 +22,8 @@ impl Subscriber for Nobody {
 
 impl Recover for Nobody {}
 
-#[test]
-fn a_standby_whose_books_are_not_the_leaders_stops() {
+/// The config of a venue that has traded, and the frames of its journal.
+fn traded() -> (Config, Vec<Frame>) {
     let mut place = Place::new();
     place.set("JOURNAL__SEGMENT_BYTES", "262144");
     place.set("ENGINE__HASH_PROBE_INTERVAL", "1000");
@@ -33,53 +34,88 @@ fn a_standby_whose_books_are_not_the_leaders_stops() {
     config.journal.any_filesystem = true;
     config.engine.hash_probe_interval = 1000;
     let identity = venue::identity(config.matching_hash());
-    let mut frames = vec![];
     let mut reader = Reader::open(&place.journal(), identity).unwrap();
-    frames.extend(std::iter::from_fn(|| reader.next_frame().unwrap()));
-    let probes = frames.iter().filter(|frame| frame.kind() == Some(FrameKind::HashProbe)).count();
-    assert!(probes > 2);
+    let frames: Vec<_> = std::iter::from_fn(|| reader.next_frame().unwrap()).collect();
+    assert!(frames.iter().filter(|frame| is_probe(frame)).count() > 2);
+    (config, frames)
+}
 
-    let follow = |change: Option<usize>| {
+fn is_probe(frame: &Frame) -> bool {
+    frame.kind() == Some(FrameKind::HashProbe)
+}
+
+/// The same frames, but this probe says something else.
+fn with_another_probe(frames: &[Frame], number: usize) -> Vec<Frame> {
+    let mut frames = frames.to_vec();
+    let frame = frames.iter_mut().filter(|frame| is_probe(frame)).nth(number).unwrap();
+    let (header, mut body) = (frame.header, *frame.body::<HashProbe>().unwrap());
+    body.state[0] ^= 1;
+    frame.write(FrameKind::HashProbe, &body);
+    frame.header = header;
+    let mut crc = 0;
+    for frame in &mut frames {
+        crc = frame.seal(frame.seqno(), frame.time(), crc);
+    }
+    frames
+}
+
+/// A standby in a new folder.
+fn standby(config: &Config, dir: &TempDir) -> Standby<Nobody> {
+    let options = config.journal_options(dir.path()).unwrap();
+    let lock = Lock::take(dir.path()).unwrap();
+    Standby::recover(lock, options, config.shape(), Nobody).unwrap()
+}
+
+fn is_state(error: &ReplayError) -> bool {
+    matches!(error, ReplayError::Diverged { what: "state hash", .. })
+}
+
+#[test]
+fn a_standby_whose_books_are_not_the_leaders_stops() {
+    let (config, frames) = traded();
+    let follow = |frames: &[Frame]| {
         let dir = tempfile::tempdir().unwrap();
-        let options = config.journal_options(dir.path()).unwrap();
-        let lock = Lock::take(dir.path()).unwrap();
-        let mut standby = Standby::recover(lock, options, config.shape(), Nobody).unwrap();
-        let (mut crc, mut probe) = (0, 0);
-        for frame in &frames {
-            let mut frame = *frame;
-            let (seqno, time) = (frame.seqno(), frame.time());
-            if let (Some(FrameKind::HashProbe), Some(body)) =
-                (frame.kind(), frame.body::<HashProbe>())
-            {
-                let mut body = *body;
-                body.state[0] ^= u64::from(change == Some(probe));
-                probe += 1;
-                frame.write(FrameKind::HashProbe, &body);
-            }
-            crc = frame.seal(seqno, time, crc);
-            standby.store(&mut frame)?;
-            standby.apply()?;
+        let mut standby = standby(&config, &dir);
+        for frame in frames {
+            standby.store(&mut frame.clone())?;
+            standby.apply(1)?;
         }
         standby.commit()?;
         let seqno = standby.place().seqno;
         standby.close()?;
         Ok::<SeqNo, StandbyError>(seqno)
     };
-    assert_eq!(follow(None).unwrap(), frames.last().unwrap().seqno());
-    let diverged = follow(Some(1)).unwrap_err();
-    assert!(
-        matches!(&diverged, StandbyError::Replay(ReplayError::Diverged { what, .. }) if *what == "state hash"),
-        "{diverged}"
-    );
+    assert_eq!(follow(&frames).unwrap(), frames.last().unwrap().seqno());
+    let diverged = follow(&with_another_probe(&frames, 1)).unwrap_err();
+    assert!(matches!(&diverged, StandbyError::Replay(error) if is_state(error)), "{diverged}");
+}
+
+#[test]
+fn what_is_stored_is_applied_before_a_standby_leads() {
+    let (config, frames) = traded();
+    let lead = |frames: &[Frame]| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut standby = standby(&config, &dir);
+        for frame in frames {
+            standby.store(&mut frame.clone()).unwrap();
+        }
+        standby.commit().unwrap();
+        let half = frames.len() as u64 / 2;
+        standby.apply(half).unwrap();
+        assert_eq!(standby.unapplied(), frames.len() as u64 - half);
+        standby.lead(2).map(drop)
+    };
+    lead(&frames).unwrap();
+    let last = frames.iter().filter(|frame| is_probe(frame)).count() - 1;
+    let diverged = lead(&with_another_probe(&frames, last)).unwrap_err();
+    assert!(is_state(&diverged), "{diverged}");
 }
 
 #[test]
 fn a_frame_that_does_not_continue_the_journal_is_not_stored() {
     let config = Config::for_serve();
     let dir = tempfile::tempdir().unwrap();
-    let options = config.journal_options(dir.path()).unwrap();
-    let lock = Lock::take(dir.path()).unwrap();
-    let mut standby = Standby::recover(lock, options, config.shape(), Nobody).unwrap();
+    let mut standby = standby(&config, &dir);
     let before = standby.place();
     let mut frame = Frame::default();
     frame.write(FrameKind::Cancel, &[0u8; 8]);

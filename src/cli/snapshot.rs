@@ -89,10 +89,7 @@ impl From<SnapshotterError> for CliError {
     fn from(error: SnapshotterError) -> Self {
         match error {
             SnapshotterError::Replay(error) => error.into(),
-            SnapshotterError::Snapshot(error) => CliError::Failure(error.to_string()),
-            error @ (SnapshotterError::Streams(_) | SnapshotterError::SyncStreams(_)) => {
-                CliError::Failure(error.to_string())
-            }
+            error => CliError::Failure(error.to_string()),
         }
     }
 }

@@ -72,6 +72,16 @@ impl Follower {
         self.read()
     }
 
+    /// The next frame, which is known to be stored, committed or not: for whoever has stored it. Not to be mixed with
+    /// [`next`](Self::next).
+    pub fn next_known(&mut self) -> Result<Frame, JournalError> {
+        let mut frame = Frame::default();
+        match self.reader.advance(&mut frame)? {
+            true => Ok(frame),
+            false => Err(self.reader.corrupt_here("a frame that was stored is not there any more")),
+        }
+    }
+
     /// Writes everything up to [`place`](Self::place) to the device, for whoever is about to rely on it.
     pub fn sync(&self, device: &dyn Device) -> Result<(), JournalError> {
         for number in segment::list(&self.dir)? {

@@ -307,8 +307,8 @@ impl Reader {
         if let Some(ended) = &self.segment {
             let end = self.position.offset as usize + FRAME_BYTES_MIN;
             if segment::last_set(&ended.bytes()[end..]).is_some() {
-                let detail = "there are bytes behind the end of the segment".into();
-                return Err(self.corrupt_at(self.position, detail));
+                let detail = "there are bytes behind the end of the segment";
+                return Err(self.corrupt_here(detail));
             }
         }
         self.position = Position { segment: number, offset: PAGE_BYTES };
@@ -342,6 +342,11 @@ impl Reader {
             }
         };
         Ok((tail, behind))
+    }
+
+    /// An error at the place where the next frame should be.
+    pub(super) fn corrupt_here(&self, detail: &str) -> JournalError {
+        self.corrupt_at(self.position, detail.into())
     }
 
     fn corrupt_at(&self, at: Position, detail: String) -> JournalError {

@@ -3,10 +3,10 @@
 use super::{Node, NodeError, Ports, standing_view};
 use crate::cluster::{Act, Last, NodeName, Voters};
 use crate::frame::Frame;
-use crate::journal::Place;
+use crate::journal::{Place, Position};
 use crate::planted::{Bug, planted};
 use crate::replication::wire::Who;
-use crate::replication::{Came, Follower, FollowerError};
+use crate::replication::{Came, Follower, FollowerError, PIECE_FRAMES_MAX};
 use crate::report_order::Subscriber;
 use crate::venue::{Standby, StandbyError};
 use std::io;
@@ -16,6 +16,10 @@ use std::time::Duration;
 const RETRY: Duration = Duration::from_millis(20);
 /// What arrives is waited for so long while nobody is followed.
 const WAIT: Duration = Duration::from_millis(2);
+
+/// Frames that a node whose books were up to date may put off: it must not take long to lead. The leader waits for a
+/// node that cannot apply as fast as that.
+const PUT_OFF_MAX: u64 = 1 << 16;
 
 /// A time of standing by.
 pub struct Standing<L> {
@@ -36,6 +40,10 @@ struct Line<L> {
     leader: NodeName,
     follower: Option<Follower<L>>,
     retry_at: Duration,
+    /// Where its journal ended when it was asked.
+    end: Position,
+    /// Whether the books have come about so far since then.
+    has_caught_up: bool,
     /// What was said last of why there is no connection.
     why_not: String,
     /// Where the two journals part, while that is being found out.
@@ -100,6 +108,8 @@ impl<L: io::Read + io::Write> Standing<L> {
                         leader,
                         follower: None,
                         retry_at,
+                        end: Place::BEGINNING.position,
+                        has_caught_up: false,
                         why_not,
                         parting: None,
                     });
@@ -138,9 +148,10 @@ impl<L: io::Read + io::Write> Line<L> {
             }
             return Ok(());
         };
-        match follower.step(now)? {
+        let came = follower.step(now)?;
+        match came {
             Came::Nothing => {}
-            Came::Welcome { epoch } => {
+            Came::Welcome { epoch, end } => {
                 let Some(acts) = node.member.welcomed(now, epoch) else {
                     return Err(FollowerError::NotLeading.into());
                 };
@@ -154,11 +165,12 @@ impl<L: io::Read + io::Write> Line<L> {
                 }
                 let place = standby.place();
                 follower.hold(place.position, now);
+                (self.end, self.has_caught_up) = (end, false);
                 self.why_not.clear();
                 let (leader, seqno) = (&self.leader, place.seqno);
                 node.ports.say(format!("following {leader} in epoch {epoch} behind seqno {seqno}"));
             }
-            Came::Frames => {
+            Came::Frames { .. } => {
                 node.member.heard(now);
                 let mut frame = Frame::default();
                 while follower.next_frame(&mut frame)? {
@@ -167,8 +179,17 @@ impl<L: io::Read + io::Write> Line<L> {
                 // The leader waits for this word; the books can wait for a moment.
                 follower.hold(standby.commit()?, now);
                 follower.write()?;
-                standby.apply()?;
             }
+        }
+        let is_near = standby.unapplied() <= PUT_OFF_MAX;
+        if !self.has_caught_up && is_near && standby.place().position >= self.end {
+            self.has_caught_up = true;
+            let (leader, seqno) = (&self.leader, standby.place().seqno);
+            node.ports.say(format!("caught up with {leader} at seqno {seqno}"));
+        }
+        let storing_comes_first = is_near || !self.has_caught_up;
+        if came != (Came::Frames { more: true }) || !storing_comes_first {
+            standby.apply(PIECE_FRAMES_MAX)?;
         }
         Ok(())
     }

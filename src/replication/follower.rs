@@ -9,6 +9,13 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 use zerocopy::IntoBytes;
 
+/// What is taken at once, in bytes.
+const PIECE_BYTES: usize = 256 << 10;
+/// When so much comes at once, the leader has more.
+const MUCH_BYTES: usize = 16 << 10;
+/// So many frames may come at once.
+pub const PIECE_FRAMES_MAX: u64 = (PIECE_BYTES / FRAME_BYTES_MIN) as u64 + 1;
+
 /// A connection to a leader.
 pub struct Follower<S> {
     connection: S,
@@ -52,9 +59,14 @@ pub enum Came {
     Welcome {
         /// The epoch that it leads in.
         epoch: u64,
+        /// Where its journal ends.
+        end: Position,
     },
     /// Something that shows that the leader is there, and perhaps frames.
-    Frames,
+    Frames {
+        /// Whether it is so much that the leader has more, by all appearances.
+        more: bool,
+    },
 }
 
 impl<S: Read + Write> Follower<S> {
@@ -81,7 +93,6 @@ impl<S: Read + Write> Follower<S> {
 
     /// Writes what is left and reads what has come.
     pub fn step(&mut self, now: Duration) -> Result<Came, FollowerError> {
-        const PIECE_BYTES: usize = 256 << 10;
         if self.is_welcome && self.out.is_empty() && now - self.spoke >= HEARTBEAT {
             self.hold(self.held, now);
         }
@@ -94,7 +105,7 @@ impl<S: Read + Write> Follower<S> {
         self.bytes.truncate(had + came.as_ref().map_or(0, |count| *count));
         match came {
             Ok(0) => Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
-            Ok(_) if self.is_welcome => Ok(Came::Frames),
+            Ok(count) if self.is_welcome => Ok(Came::Frames { more: count >= MUCH_BYTES }),
             Ok(_) => self.hear_verdict(),
             Err(error) if is_later(&error) => Ok(Came::Nothing),
             Err(error) => Err(error.into()),
@@ -148,9 +159,9 @@ impl<S: Read + Write> Follower<S> {
         let Some((verdict, length)) = verdict else { return Ok(Came::Nothing) };
         self.read = length;
         match verdict {
-            Verdict::Welcome { epoch } => {
+            Verdict::Welcome { epoch, end } => {
                 self.is_welcome = true;
-                Ok(Came::Welcome { epoch })
+                Ok(Came::Welcome { epoch, end })
             }
             Verdict::Diverged => Err(FollowerError::Diverged),
             Verdict::NotLeading => Err(FollowerError::NotLeading),

@@ -20,7 +20,7 @@ mod sender;
 mod server;
 pub mod wire;
 
-pub use follower::{Came, Follower, FollowerError};
+pub use follower::{Came, Follower, FollowerError, PIECE_FRAMES_MAX};
 pub use replicas::Replicas;
 pub use sender::{Gone, Sender, Sent, Terms};
 pub use server::{Doors, Server};

@@ -133,7 +133,7 @@ impl<S: Read + Write> Sender<S> {
                 match journal::Follower::open_behind(&terms.dir, terms.identity, &place, None) {
                     Ok(follower) => {
                         self.standby = Some((who.clone(), follower));
-                        Verdict::Welcome { epoch: terms.epoch }
+                        Verdict::Welcome { epoch: terms.epoch, end: terms.replicas.stored() }
                     }
                     Err(JournalError::NoSuchPlace { .. }) => Verdict::Diverged,
                     Err(error) => return Err(error.into()),

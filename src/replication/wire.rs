@@ -15,7 +15,7 @@ use crate::journal::{Identity, Place, Position};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The first 8 bytes of a [`Hello`]; the last two are the version.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"RSREPL02");
+pub const MAGIC: u64 = u64::from_le_bytes(*b"RSREPL03");
 
 /// The longest name of a node, in bytes.
 pub const NAME_BYTES_MAX: usize = 32;
@@ -120,6 +120,7 @@ impl Hello {
 pub struct Answer {
     magic: u64,
     epoch: u64,
+    end: Held,
     code: u32,
     text_bytes: u32,
 }
@@ -131,6 +132,8 @@ pub enum Verdict {
     Welcome {
         /// The epoch that it leads in.
         epoch: u64,
+        /// Where its journal ends.
+        end: Position,
     },
     /// The standby's journal has what the leader's does not have: it must cut back to what is committed.
     Diverged,
@@ -143,15 +146,17 @@ pub enum Verdict {
 impl Verdict {
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let (code, epoch, text) = match self {
-            Verdict::Welcome { epoch } => (0, *epoch, ""),
-            Verdict::Diverged => (1, 0, ""),
-            Verdict::NotLeading => (2, 0, ""),
-            Verdict::Refused(text) => (3, 0, text.as_str()),
+        let nowhere = Place::BEGINNING.position;
+        let (code, epoch, end, text) = match self {
+            Verdict::Welcome { epoch, end } => (0, *epoch, *end, ""),
+            Verdict::Diverged => (1, 0, nowhere, ""),
+            Verdict::NotLeading => (2, 0, nowhere, ""),
+            Verdict::Refused(text) => (3, 0, nowhere, text.as_str()),
         };
         let text = &text.as_bytes()[..text.len().min(TEXT_BYTES_MAX as usize)];
         let text_bytes = text.len() as u32;
-        let mut bytes = Answer { magic: MAGIC, epoch, code, text_bytes }.as_bytes().to_vec();
+        let answer = Answer { magic: MAGIC, epoch, end: end.into(), code, text_bytes };
+        let mut bytes = answer.as_bytes().to_vec();
         bytes.extend_from_slice(text);
         bytes
     }
@@ -165,7 +170,7 @@ impl Verdict {
         }
         let Some(text) = rest.get(..answer.text_bytes as usize) else { return Ok(None) };
         let verdict = match answer.code {
-            0 => Verdict::Welcome { epoch: answer.epoch },
+            0 => Verdict::Welcome { epoch: answer.epoch, end: answer.end.into() },
             1 => Verdict::Diverged,
             2 => Verdict::NotLeading,
             _ => Verdict::Refused(String::from_utf8_lossy(text).into_owned()),

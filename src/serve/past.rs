@@ -5,7 +5,7 @@ use super::{ServeError, at};
 use crate::command::{Action, Command};
 use crate::config::Config;
 use crate::directory::Directory;
-use crate::domain::{MoveStep, SeqNo, SymbolId};
+use crate::domain::{MoveStep, SymbolId};
 use crate::frame::Frame;
 use crate::journal::{self, Cut, Identity, JournalError, Lock, Place, Reader};
 use crate::report::{Moved, Published, ReportKind};
@@ -55,11 +55,8 @@ pub fn take_snapshots(
 ) -> Result<Option<SnapshotThread>, ServeError> {
     let syncer = standby.told().encoder.sink().syncer();
     // A snapshot counts only when the streams up to it are on the device, too.
-    let sync_streams: SyncStreams = Box::new(move |seqno: SeqNo| match syncer.sync() {
-        Ok(synced) if synced >= seqno => Ok(()),
-        Ok(synced) => Err(format!("the streams are stored up to seqno {synced} only")),
-        Err(error) => Err(error.to_string()),
-    });
+    let sync_streams: SyncStreams =
+        Box::new(move || syncer.sync().map_err(|error| error.to_string()));
     let take = |policy| standby.take_snapshots(policy, config.sizes(), Some(sync_streams), say);
     let taken = config.snapshots().map(take).transpose();
     taken.map_err(at("cannot start a thread".into()))

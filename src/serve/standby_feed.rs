@@ -72,10 +72,10 @@ impl<'a> StandbyFeed<'a> {
         const JUST_NOW: Duration = Duration::from_secs(1);
         let place = standby.place();
         if place.position == self.stands.0 {
-            return self.stands.1.elapsed() >= JUST_NOW;
+            return self.stands.1.elapsed() >= JUST_NOW && standby.unapplied() == 0;
         }
         self.stands = (place.position, Instant::now());
-        Duration::from_nanos(now().0.saturating_sub(place.time.0)) < JUST_NOW
+        Duration::from_nanos(now().0.saturating_sub(standby.applied_time().0)) < JUST_NOW
     }
 
     fn open(&self, end: MarketEnd, first: u64, say: &impl Say) -> Result<Lines, ServeError> {

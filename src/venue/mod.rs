@@ -4,6 +4,7 @@
 //! `standby.rs` is a venue that is recovered and that nobody leads: it takes the frames of another one, or begins
 //! to lead. This is what leads.
 
+mod applier;
 mod standby;
 mod uncommitted;
 

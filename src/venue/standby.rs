@@ -2,6 +2,7 @@
 //! at the same places, applies them, and can begin to lead.
 
 use super::Venue;
+use super::applier::Applier;
 use super::uncommitted::Uncommitted;
 use crate::domain::{Nanos, SeqNo};
 use crate::durability::Durability;
@@ -60,15 +61,13 @@ pub struct Restart {
 /// A venue whose journal has been recovered and that nobody leads yet.
 pub struct Standby<U> {
     writer: Writer,
-    replay: Replay<U>,
+    applier: Applier<U>,
     /// The latest official time.
     time: Nanos,
     /// The last run of a writer in the journal.
     epoch: u64,
     /// Whether the journal says its mode.
     is_begun: bool,
-    /// What is stored and not applied yet.
-    stored: Vec<Frame>,
     uncommitted: Uncommitted,
     /// The mode that the config asks for.
     durability: Durability,
@@ -123,22 +122,27 @@ impl<U: Recover> Standby<U> {
             replay.frame(frame)
         })?;
         replay.flush();
-        let last = uncommitted.places().back().expect("there is always a place");
-        journal::open_end_again(&options, &lock, &mut found, last)?;
+        let last = *uncommitted.places().back().expect("there is always a place");
+        journal::open_end_again(&options, &lock, &mut found, &last)?;
         let writer = Writer::open(options, lock, &found)?;
         restart.has_lost = found.lost.is_some();
         restart.notes.extend(found.notes());
         restart.notes.extend_from_slice(writer.notes());
         (restart.seqno, restart.elapsed) = (found.seqno, began.elapsed());
         let (time, epoch, is_begun) = (found.time, found.epoch, found.durability.is_some());
-        let stored = vec![];
+        let stored = match found.end {
+            None => journal::Follower::open(&dir, identity)?,
+            Some(_) => {
+                let place = place_behind(&writer, time, epoch);
+                journal::Follower::open_behind(&dir, identity, &place, None)?
+            }
+        };
         Ok(Standby {
             writer,
-            replay,
+            applier: Applier::new(replay, stored, time),
             time,
             epoch,
             is_begun,
-            stored,
             uncommitted,
             durability,
             identity,
@@ -151,13 +155,7 @@ impl<U: Recover> Standby<U> {
 impl<U: Subscriber> Standby<U> {
     /// Behind the last frame that is stored.
     pub fn place(&self) -> Place {
-        Place {
-            position: self.writer.position(),
-            seqno: self.writer.seqno(),
-            time: self.time,
-            crc: self.writer.crc(),
-            epoch: self.epoch,
-        }
+        place_behind(&self.writer, self.time, self.epoch)
     }
 
     /// Where the journal may have to be cut, in order: the first place is known to be committed, the last one is its end.
@@ -201,7 +199,7 @@ impl<U: Subscriber> Standby<U> {
             self.writer.sync_all()?;
         }
         self.uncommitted.take(frame);
-        self.stored.push(*frame);
+        self.applier.waiting += 1;
         Ok(())
     }
 
@@ -226,25 +224,27 @@ impl<U: Subscriber> Standby<U> {
         Ok(self.writer.position())
     }
 
-    /// Applies what is stored, and compares each hash probe in it.
-    pub fn apply(&mut self) -> Result<(), StandbyError> {
-        for frame in &self.stored {
-            self.replay.frame(frame)?;
-        }
-        self.stored.clear();
-        self.replay.flush();
-        Ok(())
+    /// Applies what is stored, up to so many frames, and compares each hash probe in it.
+    pub fn apply(&mut self, limit: u64) -> Result<(), StandbyError> {
+        Ok(self.applier.apply(limit)?)
+    }
+
+    /// Frames that are stored and not applied yet.
+    pub fn unapplied(&self) -> u64 {
+        self.applier.waiting
+    }
+
+    /// The latest official time that is applied.
+    pub fn applied_time(&self) -> Nanos {
+        self.applier.time
     }
 
     /// Begins to lead: what is stored is the past, and a new run of a writer begins, in this epoch. Gives who was told the
     /// past.
     pub fn lead(mut self, epoch: u64) -> Result<(Venue, U), ReplayError> {
-        for frame in std::mem::take(&mut self.stored) {
-            self.replay.frame(&frame)?;
-        }
-        self.replay.flush();
-        let Standby { mut writer, mut replay, time, is_begun, durability, identity, dir, .. } =
-            self;
+        self.applier.apply(if planted(Bug::UnappliedForgotten) { 0 } else { u64::MAX })?;
+        let Standby { mut writer, applier, time, is_begun, durability, identity, dir, .. } = self;
+        let mut replay = applier.replay;
         let seqno = if planted(Bug::SeqNoStartsAgain) { SeqNo(0) } else { writer.seqno() };
         let time = if planted(Bug::TimeFallsBack) { Nanos(0) } else { time };
         writer.set_epoch(if planted(Bug::EpochNotRaised) { self.epoch } else { epoch });
@@ -273,7 +273,7 @@ impl<U: Subscriber> Standby<U> {
 
     /// Who was told.
     pub fn told(&self) -> &U {
-        &self.replay.subscriber
+        &self.applier.replay.subscriber
     }
 
     /// Starts to take snapshots, as [`Venue::take_snapshots`] does.
@@ -288,6 +288,12 @@ impl<U: Subscriber> Standby<U> {
     }
 }
 
+/// Behind what a writer has stored.
+fn place_behind(writer: &Writer, time: Nanos, epoch: u64) -> Place {
+    let (position, seqno, crc) = (writer.position(), writer.seqno(), writer.crc());
+    Place { position, seqno, time, crc, epoch }
+}
+
 /// Takes snapshots of a journal that is being written.
 pub(super) fn take_snapshots(
     dir: PathBuf,
@@ -299,8 +305,11 @@ pub(super) fn take_snapshots(
 ) -> std::io::Result<SnapshotThread> {
     SnapshotThread::start(move |stop| {
         let taken = Snapshotter::open(dir, identity, sizes, |_| {}).and_then(|snapshotter| {
-            let sync_streams = sync_streams.unwrap_or_else(|| Box::new(|_| Ok(())));
-            snapshotter.with_streams(sync_streams).run(policy, stop, &mut say)
+            let snapshotter = match sync_streams {
+                Some(sync_streams) => snapshotter.with_streams(sync_streams),
+                None => snapshotter,
+            };
+            snapshotter.run(policy, stop, &mut say)
         });
         if let Err(error) = taken {
             say(format!("no more snapshots: {error}"));
