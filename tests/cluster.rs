@@ -273,6 +273,41 @@ fn nodes_go_and_come_while_orders_do() {
 }
 
 #[test]
+fn where_segments_retire_a_new_node_begins_with_a_copy() {
+    let mut cluster = Cluster::new(1);
+    cluster.start(0);
+    cluster.end_load(cluster.load(1.0));
+    // As the snapshotter would, when there are two that are newer.
+    cluster.tell(&["snapshot"]);
+    let first = cluster.places[0].journal().join("00000001.seg");
+    std::fs::remove_file(first.with_extension("sha256")).unwrap();
+    std::fs::remove_file(first).unwrap();
+    let node = cluster.add(place());
+    cluster.start(node);
+    let (code, said) = cluster.ends(node);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("snapshots.retire_segments"), "{said}");
+    assert!(said.contains("begin with a copy"), "{said}");
+
+    cluster.stop(0);
+    let copy = cluster.places[node].journal();
+    std::fs::remove_dir_all(&copy).unwrap();
+    std::fs::create_dir(&copy).unwrap();
+    for file in std::fs::read_dir(cluster.places[0].journal()).unwrap().map(Result::unwrap) {
+        if file.file_name() != "NODE" {
+            std::fs::copy(file.path(), copy.join(file.file_name())).unwrap();
+        }
+    }
+    cluster.start_all();
+    cluster.settles("a");
+    let address = cluster.places[node].at(NODES).to_string();
+    cluster.tell(&["cluster", "add", name(node), &address]);
+    cluster.settles("ab");
+    let report = cluster.end_load(cluster.load(0.5));
+    assert!(report.accepted > 0, "{}", report.text);
+}
+
+#[test]
 fn a_node_that_cannot_have_the_same_journal_is_refused_and_changes_nothing() {
     // It has a past of its own, in which everything was committed.
     let past = place();

@@ -220,6 +220,11 @@ pub fn exists(dir: &Path) -> Result<bool, JournalError> {
     Ok(!segment::list(dir)?.is_empty())
 }
 
+/// The first segment that is still there; `None` if none was made yet.
+pub fn first_segment(dir: &Path) -> Result<Option<u64>, JournalError> {
+    Ok(segment::list(dir)?.first().copied())
+}
+
 impl JournalError {
     fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> JournalError {
         let path = path.to_path_buf();

@@ -3,7 +3,7 @@
 use super::wire::{Held, Hello, Verdict, Who};
 use super::{HEARTBEAT, Replicas, is_later};
 use crate::frame::{FRAME_BYTES_MIN, Frame};
-use crate::journal::{self, Identity, JournalError};
+use crate::journal::{self, Identity, JournalError, Place};
 use crate::planted::{Bug, planted};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::PathBuf;
@@ -135,7 +135,7 @@ impl<S: Read + Write> Sender<S> {
                         self.standby = Some((who.clone(), follower));
                         Verdict::Welcome { epoch: terms.epoch, end: terms.replicas.stored() }
                     }
-                    Err(JournalError::NoSuchPlace { .. }) => Verdict::Diverged,
+                    Err(JournalError::NoSuchPlace { .. }) => lacks(terms, &place)?,
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -198,6 +198,18 @@ impl<S: Read + Write> Sender<S> {
         }
         Ok(true)
     }
+}
+
+/// The leader does not have a place of the standby's: not any more, or it never had it.
+fn lacks(terms: &Terms, place: &Place) -> Result<Verdict, JournalError> {
+    let first = journal::first_segment(&terms.dir)?.unwrap_or(1);
+    if place.position.segment >= first {
+        return Ok(Verdict::Diverged);
+    }
+    let what =
+        "does not have the journal any more that follows the standby's (snapshots.retire_segments)";
+    let remedy = "begin with a copy of the folder of a node that is stopped, without its NODE file";
+    Ok(Verdict::Refused(format!("it {what}: {remedy}")))
 }
 
 impl<S> Drop for Sender<S> {
