@@ -13,7 +13,7 @@
 use crate::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderType,
     PartitionId, PostOnly, Price, Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId,
-    Tick, TimeInForce,
+    SymbolState, Tick, TimeInForce,
 };
 use crate::durability::Durability;
 use crate::frame::{Frame, FrameKind, SetDurability};
@@ -117,6 +117,8 @@ pub enum Action {
     MoveSymbol(MoveSymbol),
     /// An order comes with its instrument.
     ImportOrder(ImportOrder),
+    /// Another state of the instrument, `Command::symbol`; where a call ends, its auction trades first.
+    SetState(SymbolState),
 }
 
 /// A new order.
@@ -295,6 +297,7 @@ impl Action {
             Action::SetDurability(_) => FrameKind::SetDurability,
             Action::MoveSymbol(_) => FrameKind::MoveSymbol,
             Action::ImportOrder(_) => FrameKind::ImportOrder,
+            Action::SetState(_) => FrameKind::SetState,
         }
     }
 }
@@ -445,6 +448,12 @@ struct TradingDayBody {
     event: DayEvent,
 }
 
+#[derive(TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct SetStateBody {
+    state: SymbolState,
+}
+
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 struct BreakTradeBody {
@@ -529,6 +538,7 @@ impl Command {
             Action::TradingDay(event) => {
                 frame.write(FrameKind::TradingDay, &TradingDayBody { event })
             }
+            Action::SetState(state) => frame.write(FrameKind::SetState, &SetStateBody { state }),
             Action::BreakTrade(b) => frame.write(
                 FrameKind::BreakTrade,
                 &BreakTradeBody { match_number: b.match_number.0, sides: b.sides },
@@ -617,6 +627,7 @@ impl Command {
                 Action::AccountQuery { next: OrderId(frame.body::<AccountQueryBody>()?.next) }
             }
             FrameKind::TradingDay => Action::TradingDay(frame.body::<TradingDayBody>()?.event),
+            FrameKind::SetState => Action::SetState(frame.body::<SetStateBody>()?.state),
             FrameKind::BreakTrade => {
                 let b: &BreakTradeBody = frame.body()?;
                 let match_number = MatchNumber(b.match_number);
@@ -770,6 +781,7 @@ mod tests {
             Action::SetOrderEntry { id: OrderId(5), enabled: true },
             Action::AccountQuery { next: OrderId(9) },
             Action::TradingDay(DayEvent::End),
+            Action::SetState(SymbolState::ClosingCall),
             Action::BreakTrade(BreakTrade { match_number: MatchNumber(8), sides: [side; 2] }),
             Action::MoveSymbol(MoveSymbol {
                 step: MoveStep::Resume,

@@ -86,6 +86,7 @@ impl Directory {
             | Action::SetOrderEntry { .. }
             | Action::AccountQuery { .. }
             | Action::TradingDay(_)
+            | Action::SetState(_)
             | Action::BreakTrade(_)
             | Action::SetDurability(_)
             | Action::MoveSymbol(_)

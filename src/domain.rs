@@ -267,6 +267,53 @@ byte_enum! {
     }
 }
 
+byte_enum! {
+    /// What may be done with an instrument just now.
+    SymbolState {
+        /// Nothing can be entered.
+        Closed = 1 "closed",
+        /// The call before the opening auction: orders are collected, nothing trades.
+        PreOpen = 2 "pre_open",
+        /// Continuous trading.
+        Open = 3 "open",
+        /// Trading is suspended: orders can leave, none can enter.
+        Halted = 4 "halted",
+        /// The call of the auction that ends a halt.
+        ReopeningCall = 5 "reopening_call",
+        /// The call of the closing auction.
+        ClosingCall = 6 "closing_call",
+        /// Orders can leave, none can enter.
+        CancelOnly = 7 "cancel_only",
+    }
+}
+
+impl SymbolState {
+    /// The auction that this state collects orders for; none if it is no call.
+    pub fn auction(self) -> Option<Auction> {
+        match self {
+            SymbolState::PreOpen => Some(Auction::Opening),
+            SymbolState::ReopeningCall => Some(Auction::Reopening),
+            SymbolState::ClosingCall => Some(Auction::Closing),
+            SymbolState::Closed
+            | SymbolState::Open
+            | SymbolState::Halted
+            | SymbolState::CancelOnly => None,
+        }
+    }
+}
+
+byte_enum! {
+    /// An auction: all orders that were collected trade at one price.
+    Auction {
+        /// It begins continuous trading.
+        Opening = 1 "opening",
+        /// It ends the trading of the day.
+        Closing = 2 "closing",
+        /// It ends a halt.
+        Reopening = 3 "reopening",
+    }
+}
+
 /// A short ASCII name (of a symbol, session or firm), padded with zeros.
 #[derive(
     Clone,

@@ -65,6 +65,8 @@ byte_enum! {
         MoveSymbol = 22 "move_symbol",
         /// An order that comes with its instrument.
         ImportOrder = 23 "import_order",
+        /// Another state of an instrument.
+        SetState = 24 "set_state",
         /// A writer began to append: the first frame of each of its runs.
         EpochStart = 128 "epoch_start",
         /// Everything up to a sequence number was committed when this was written.

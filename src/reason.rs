@@ -114,6 +114,9 @@ reasons! {
     Moving = 58 "moving", Reject(0x0007), fix 2, "The symbol is on its way to another partition: ask again in a moment.";
     WrongPartition = 59 "wrong_partition", Reject(0x001C), fix 99, "Another partition has the symbol; the version of the table that says so is told with it.";
     InvalidMove = 60 "invalid_move", Reject(0x000F), fix 99, "A step that does not follow from where the symbol is, or orders that are not those that were exported.";
+    Halted = 61 "halted", Reject(0x0007), fix 2, "The symbol is halted: orders can be cancelled, not entered.";
+    CancelOnly = 62 "cancel_only", Reject(0x0010), fix 2, "The symbol is cancel-only: orders can be cancelled, not entered.";
+    NotInCall = 63 "not_in_call", Reject(0x0014), fix 11, "An order that can only trade at once, or not at all, while orders are collected for an auction.";
 }
 
 impl Reason {
@@ -128,7 +131,8 @@ impl Reason {
     #[inline]
     pub fn refuses_service(self) -> bool {
         use Reason::{
-            Closed, LowSpace, Moving, NotPermitted, OrderEntryDisabled, RateLimit, WrongPartition,
+            CancelOnly, Closed, Halted, LowSpace, Moving, NotPermitted, OrderEntryDisabled,
+            RateLimit, WrongPartition,
         };
         matches!(
             self,
@@ -137,6 +141,8 @@ impl Reason {
                 | OrderEntryDisabled
                 | NotPermitted
                 | Closed
+                | Halted
+                | CancelOnly
                 | Moving
                 | WrongPartition
         )

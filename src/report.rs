@@ -1,8 +1,8 @@
 //! Reports: everything that the engine says, one 64-byte line each.
 
 use crate::domain::{
-    Capacity, FirmId, MatchNumber, MoveStep, Nanos, OrderId, OrderNumber, PartitionId, PostOnly,
-    Price, Quantity, SelfTrade, SeqNo, SessionId, Side, SymbolId, TimeInForce, byte_enum,
+    Auction, Capacity, FirmId, MatchNumber, MoveStep, Nanos, OrderId, OrderNumber, PartitionId,
+    PostOnly, Price, Quantity, SelfTrade, SeqNo, SessionId, Side, SymbolId, TimeInForce, byte_enum,
 };
 use crate::durability::Durability;
 use crate::reason::Reason;
@@ -49,6 +49,13 @@ byte_enum! {
         Held = 17 "held",
         /// An order that came with its instrument rests: `other` is its id where it was, `trade` the partition.
         Imported = 18 "imported",
+        /// An instrument has another state, by the code in `other`.
+        StateChanged = 19 "state_changed",
+        /// An auction, by the code in `other`, traded `quantity` at `price`, both zero if nothing could trade; its `executed`
+        /// reports follow.
+        Crossed = 20 "crossed",
+        /// What an auction, by the code in `other`, would be now: `quantity` at `price`, and `open` would be left on `side`.
+        Indicative = 21 "indicative",
         /// Not for the world: the state hash of one shard, in `quantity` and `open`.
         StateHash = 128 "state_hash",
     }
@@ -64,7 +71,8 @@ pub struct Report {
     pub reason: Reason,
     /// The side of the order.
     pub side: Side,
-    /// [`Report::LAST`], [`Report::REMOVED`], [`Report::ATTRIBUTED`], and a [`Capacity`] on a replace.
+    /// [`Report::LAST`], [`Report::REMOVED`], [`Report::ATTRIBUTED`], a [`Capacity`] on a replace, and an [`Auction`]
+    /// on its executions.
     pub flags: u8,
     /// On an execution: the number of the trade within its command, from 1.
     pub trade: u32,
@@ -91,11 +99,11 @@ pub struct Report {
 impl Report {
     /// Flag: no further report of this command comes from this shard.
     pub const LAST: u8 = 1;
-    /// Flag on an execution: this side removed liquidity.
+    /// Flag on an execution: this side removed liquidity. In an auction, where none does, it is the younger order's.
     pub const REMOVED: u8 = 2;
     /// Flag on a replace: the order is shown with the name of its firm.
     pub const ATTRIBUTED: u8 = 4;
-    /// Where the capacity of a replaced order begins in its flags.
+    /// Where the capacity of a replaced order begins in its flags, and the auction of an execution.
     pub const CAPACITY_SHIFT: u32 = 4;
 
     /// A report that says nothing yet.
@@ -119,6 +127,12 @@ impl Report {
     #[inline]
     pub fn capacity(&self) -> Capacity {
         Capacity::from_code(self.flags >> Self::CAPACITY_SHIFT).unwrap_or(Capacity::Other)
+    }
+
+    /// On an execution: the auction that it was part of, if any.
+    #[inline]
+    pub fn auction(&self) -> Option<Auction> {
+        Auction::from_code(self.flags >> Self::CAPACITY_SHIFT)
     }
 
     /// Whether it is the last one of its command (from its shard).

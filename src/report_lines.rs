@@ -3,7 +3,8 @@
 use crate::command::{self, Command};
 use crate::directory::Directory;
 use crate::domain::{
-    Capacity, DayEvent, FirmId, Name, PostOnly, Price, SelfTrade, SessionId, Side, SymbolId, Tick,
+    Auction, Capacity, DayEvent, FirmId, Name, PostOnly, Price, SelfTrade, SessionId, Side,
+    SymbolId, SymbolState, Tick,
 };
 use crate::reason::Reason;
 use crate::report::{ExportedTerms, Moved, Published, Report, ReportKind};
@@ -56,7 +57,10 @@ impl ReportLines {
                 line.price(report.symbol, report.price);
                 line.number("open", report.open.0);
                 let removed = report.flags & Report::REMOVED != 0;
-                line.word("liquidity", if removed { "removed" } else { "added" });
+                match report.auction() {
+                    Some(auction) => line.word("liquidity", auction.name()),
+                    None => line.word("liquidity", if removed { "removed" } else { "added" }),
+                }
             }
             ReportKind::Canceled => {
                 line.order(report);
@@ -111,6 +115,17 @@ impl ReportLines {
                 line.word("event", event.map_or("", DayEvent::name));
                 line.number("count", report.quantity.0);
             }
+            ReportKind::StateChanged => {
+                line.symbol(report.symbol);
+                let state = SymbolState::from_code(report.other as u8);
+                line.word("state", state.map_or("", SymbolState::name));
+            }
+            ReportKind::Crossed => line.auction(report),
+            ReportKind::Indicative => {
+                line.auction(report);
+                line.word("imbalance_side", if report.side.is_buy() { "buy" } else { "sell" });
+                line.number("imbalance", report.open.0);
+            }
             ReportKind::Broken => {
                 line.session(report.session);
                 line.number("id", report.id.0);
@@ -162,6 +177,15 @@ impl Line<'_> {
         self.number("qty", report.quantity.0);
         self.price(report.symbol, report.price);
         self.number("open", report.open.0);
+    }
+
+    /// What an auction trades, or would.
+    fn auction(&mut self, report: &Report) {
+        self.symbol(report.symbol);
+        let auction = Auction::from_code(report.other as u8);
+        self.word("auction", auction.map_or("", Auction::name));
+        self.number("qty", report.quantity.0);
+        self.price(report.symbol, report.price);
     }
 
     /// Where a symbol is on its way between partitions.

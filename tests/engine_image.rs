@@ -10,9 +10,9 @@ mod oracle {
 use oracle::commands::{DEEP, HUGE_VALUES, MIXED, Profile, Random, TINY, WIDE_PRICES, stream};
 use ringside::command::{Action, Command, Sequenced, is_venue_wide};
 use ringside::domain::{
-    FirmId, Name, Nanos, OrderId, Price, Role, SeqNo, SessionId, Side, SymbolId,
+    FirmId, Name, Nanos, OrderId, Price, Role, SeqNo, SessionId, Side, SymbolId, SymbolState,
 };
-use ringside::engine::{Engine, Image, OrderImage, Shard};
+use ringside::engine::{Engine, Image, OrderImage, SYMBOL_MAX, Shard};
 use ringside::reason::Reason;
 use ringside::report::{Report, ReportKind};
 
@@ -139,6 +139,10 @@ fn busy_engine() -> Engine {
     );
     engine.apply_batch(&[firm_7, session], &mut vec![]);
     engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 9, 2_000), &mut vec![]);
+    for (seqno, &(symbol, _)) in (9_000_000..).zip(MIXED.symbols) {
+        let open = command(seqno, SessionId(0), symbol, Action::SetState(SymbolState::Open));
+        engine.apply_batch(&[open], &mut vec![]);
+    }
     engine
 }
 
@@ -184,6 +188,16 @@ fn an_image_that_cannot_be_is_refused() {
         ("not in their order", |i| i.definitions.insert(0, i.definitions[0])),
         ("is no definition", |i| {
             i.definitions.last_mut().unwrap().action = Action::Cancel { id: OrderId(1) };
+        }),
+        ("would be refused", |i| {
+            let defined = *i.definitions.last().unwrap();
+            let action = Action::SetState(SymbolState::Open);
+            i.definitions.push(Command { action, verdict: Reason::None, ..defined });
+        }),
+        ("would be refused", |i| {
+            let defined = *i.definitions.last().unwrap();
+            let (action, symbol) = (Action::SetState(SymbolState::Halted), SymbolId(SYMBOL_MAX));
+            i.definitions.push(Command { action, symbol, verdict: Reason::None, ..defined });
         }),
         ("would be refused", |i| i.definitions[0].verdict = Reason::OffTick),
         ("would be refused", |i| {

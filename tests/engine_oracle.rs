@@ -22,8 +22,8 @@ use ringside::command::{
     Action, Command, DefineSymbol, Enter, MassCancel, Sequenced, is_venue_wide,
 };
 use ringside::domain::{
-    Capacity, FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SeqNo,
-    SessionId, Side, SymbolId, Tick, TimeInForce,
+    Auction, Capacity, FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity,
+    SelfTrade, SeqNo, SessionId, Side, SymbolId, Tick, TimeInForce,
 };
 use ringside::engine::{Engine, LevelView, OrderView};
 use ringside::reason::Reason;
@@ -418,7 +418,7 @@ fn merged(mut said: Vec<Vec<Report>>) -> Vec<Report> {
 #[test]
 fn equal_hashes_are_equal_states() {
     for seed in 31..35 {
-        let commands = stream(Profile { live: 6, ..TINY }, seed, 2_000);
+        let commands = stream(Profile { live: 6, ..TINY }, seed, 2_500);
         let (mut naive, mut engine) = (Naive::default(), whole_engine());
         let (mut hash_of, mut state_of) = (HashMap::new(), HashMap::new());
         let mut met_again = 0;
@@ -474,7 +474,7 @@ fn the_hash_of_a_state_forgets_how_it_came_about() {
 
 #[test]
 fn the_streams_reach_every_outcome() {
-    let mut seen = HashSet::new();
+    let (mut seen, mut auctions, mut surplus) = (HashSet::new(), HashSet::new(), HashSet::new());
     for (profile, seed) in [(TINY, 1), (WIDE_PRICES, 2), (HUGE_VALUES, 3), (MIXED, 4)] {
         let mut venue = Naive::default();
         let (mut live, mut trades) = (0, 0);
@@ -483,6 +483,9 @@ fn the_streams_reach_every_outcome() {
             for report in venue.apply_one(command) {
                 seen.insert((report.kind, report.reason));
                 trades += usize::from(report.flags & Report::REMOVED != 0);
+                let in_auction = report.kind == ReportKind::Executed;
+                auctions.extend(report.auction().filter(|_| in_auction));
+                surplus.extend((report.kind == ReportKind::Indicative).then_some(report.side));
             }
             live += venue.orders.len();
         }
@@ -491,10 +494,10 @@ fn the_streams_reach_every_outcome() {
         assert!(trades > commands.len() / 20, "{trades} trades, {profile:?}");
     }
     use Reason::{
-        Closed, Collar, DuplicateId, DuplicateName, Expired, FokNotFillable, InvalidDefinition,
-        InvalidPrice, InvalidQuantity, InvalidSide, IocRemainder, MassCancel, NoLiquidity,
-        NotAReduction, OffLot, PostOnlyWouldCross, ReplacedInvalid, TooLate, UnknownOrder,
-        UnknownSymbol, Unsupported, User,
+        CancelOnly, Closed, Collar, DuplicateId, DuplicateName, Expired, FokNotFillable, Halted,
+        InvalidDefinition, InvalidPrice, InvalidQuantity, InvalidSide, IocRemainder, MassCancel,
+        NoLiquidity, NotAReduction, NotInCall, OffLot, PostOnlyWouldCross, ReplacedInvalid,
+        TooLate, UnknownOrder, UnknownSymbol, Unsupported, User,
     };
     use ReportKind::{Canceled, Rejected};
     let cancels = [User, IocRemainder, FokNotFillable, NoLiquidity, Collar, Reason::SelfTrade];
@@ -504,10 +507,13 @@ fn the_streams_reach_every_outcome() {
     }
     let rejects = [UnknownSymbol, UnknownOrder, TooLate, DuplicateId, InvalidPrice, OffLot];
     let more_rejects = [InvalidQuantity, NotAReduction, PostOnlyWouldCross, Unsupported];
-    let definitions = [DuplicateName, InvalidDefinition, InvalidSide, Closed];
+    let definitions =
+        [DuplicateName, InvalidDefinition, InvalidSide, Closed, Halted, CancelOnly, NotInCall];
     for reason in rejects.into_iter().chain(more_rejects).chain(definitions) {
         assert!(seen.contains(&(Rejected, reason)), "rejected {reason:?}");
     }
+    assert_eq!(auctions.len(), Auction::ALL.len(), "trades in every auction");
+    assert_eq!(surplus.len(), 2, "both sides were left over");
     for kind in ReportKind::ALL.iter().filter(|&&kind| kind != ReportKind::StateHash) {
         assert!(seen.iter().any(|(seen, _)| seen == kind), "{kind:?}");
     }

@@ -536,7 +536,7 @@ fn malformed_lines_say_where_and_why() {
         (r#"{"op":nil}"#, "1:7: a value must be a string, an integer, true or false"),
         (r#"{"op":null}"#, "1:7: leave a field out instead of giving null"),
         (r#"{"op":1}"#, "1:7: `op` must be a string"),
-        (r#"{"op":"buy"}"#, "1:7: `op` must be one of enter, reduce, modify, replace, cancel, mass_cancel, symbol, session, firm, order_entry, account_query, start_of_day, end_of_day, break_trade, durability, move, import"),
+        (r#"{"op":"buy"}"#, "1:7: `op` must be one of enter, reduce, modify, replace, cancel, mass_cancel, symbol, session, firm, order_entry, account_query, start_of_day, end_of_day, state, break_trade, durability, move, import"),
         (r#"{"op":"cancel","id":1,"sesion":"A"}"#, "1:23: unknown field `sesion`"),
         (r#"{"op":"cancel","id":1,"é":"A"}"#, "1:23: unknown field `é`"),
         (r#"{"op":"é","id":1,"x":"A"}"#, "1:18: unknown field `x`"),
@@ -648,6 +648,7 @@ fn json_and_csv_say_the_same() {
         r#"{"op":"break_trade","match":9,"resting_session":"A","resting_id":1,"incoming_session":"B","incoming_id":6,"incoming_text":" a,b"}"#,
         r#"{"op":"end_of_day"}"#,
         r#"{"op":"start_of_day"}"#,
+        r#"{"op":"state","symbol":"AAPL","state":"halted"}"#,
     ];
     let csv = [
         "# the same as CSV",
@@ -665,18 +666,19 @@ fn json_and_csv_say_the_same() {
         "mass_cancel,A,,,AAPL,,,,,,,,,",
     ];
     let more_csv = [
-        "session,B,,,,,,,order_entry,,,,,,,,",
-        "enter,B,6,AAPL,sell,7,1.00,,,agency,true,,,,,,",
-        "modify,B,6,,short,5,,,,,,,,,,,",
-        "modify,B,6,,,4,,,,,,,,,,,",
-        "order_entry,B,,,,,,false,,,,,,,,,",
-        "account_query,B,,,,,,,,,,,,,,,",
-        "break_trade,,,,,,,,,,,9,A,1,B,6,\" a,b\"",
-        "end_of_day,,,,,,,,,,,,,,,,",
-        "start_of_day,,,,,,,,,,,,,,,,",
+        "session,B,,,,,,,order_entry,,,,,,,,,",
+        "enter,B,6,AAPL,sell,7,1.00,,,agency,true,,,,,,,",
+        "modify,B,6,,short,5,,,,,,,,,,,,",
+        "modify,B,6,,,4,,,,,,,,,,,,",
+        "order_entry,B,,,,,,false,,,,,,,,,,",
+        "account_query,B,,,,,,,,,,,,,,,,",
+        "break_trade,,,,,,,,,,,9,A,1,B,6,\" a,b\",",
+        "end_of_day,,,,,,,,,,,,,,,,,",
+        "start_of_day,,,,,,,,,,,,,,,,,",
+        "state,,,AAPL,,,,,,,,,,,,,,halted",
     ];
     let header = "op,session,id,symbol,side,qty,price,enabled,role,capacity,attributed,match,\
-                  resting_session,resting_id,incoming_session,incoming_id,incoming_text";
+                  resting_session,resting_id,incoming_session,incoming_id,incoming_text,state";
     let (from_json, errors) = run(Format::Json, &json);
     assert_eq!(errors, []);
     assert_eq!(from_json.len(), json.len() + 1, "the firm is defined on the way");
@@ -801,6 +803,16 @@ fn every_report_has_its_line() {
         let quantity = Quantity(3);
         Report { kind: ReportKind::TradingDay, other, quantity, ..Report::BLANK }
     };
+    let of_symbol = Report { symbol: SymbolId(1), other: 3, ..Report::BLANK };
+    let indicative = Report {
+        kind: ReportKind::Indicative,
+        side: Side::Sell,
+        price: Price(9),
+        quantity: Quantity(5),
+        open: Quantity(6),
+        ..of_symbol
+    };
+    let crossing = Report { flags: 2 << 4 | Report::REMOVED, ..removed };
     let broken = Report { kind: ReportKind::Broken, other: 77, ..base };
     let hash = Report { kind: ReportKind::StateHash, ..Report::BLANK };
     for (report, expected) in [
@@ -822,6 +834,10 @@ fn every_report_has_its_line() {
         (queried, r#""report":"account_queried","session":"A","next_id":8,"durability":"fsync"}"#),
         (event(1), r#""report":"trading_day","event":"start_of_day","count":3,"durability":"fsync"}"#),
         (event(2), r#""report":"trading_day","event":"end_of_day","count":3,"durability":"fsync"}"#),
+        (Report { kind: ReportKind::StateChanged, other: 7, ..of_symbol }, r#""report":"state_changed","symbol":"AAPL","state":"cancel_only","durability":"fsync"}"#),
+        (Report { kind: ReportKind::Crossed, ..of_symbol }, r#""report":"crossed","symbol":"AAPL","auction":"reopening","qty":0,"durability":"fsync"}"#),
+        (indicative, r#""report":"indicative","symbol":"AAPL","auction":"reopening","qty":5,"price":"0.09","imbalance_side":"sell","imbalance":6,"durability":"fsync"}"#),
+        (crossing, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"closing","durability":"fsync"}"#),
         (broken, r#""report":"broken","session":"A","id":1,"match":77,"symbol":"AAPL","durability":"fsync"}"#),
         (symbol, r#""report":"defined","what":"symbol","name":"AAPL","durability":"fsync"}"#),
         (session, r#""report":"defined","what":"session","name":"A","durability":"fsync"}"#),
@@ -907,6 +923,7 @@ fn the_examples_of_the_manual_are_well_formed() {
         "account_query",
         "start_of_day",
         "end_of_day",
+        "state",
         "break_trade",
         "move",
         "import",

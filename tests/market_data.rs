@@ -7,7 +7,7 @@ mod wire;
 use ringside::command::{Action, Enter, MassCancel};
 use ringside::domain::{
     DayEvent, FirmId, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId, Side,
-    SymbolId, TimeInForce,
+    SymbolId, SymbolState, TimeInForce,
 };
 use ringside::feed::book::Book;
 use ringside::loadgen::rng::Rng;
@@ -105,7 +105,13 @@ impl Flow {
                 let symbol = self.rng.below(u64::from(SYMBOLS) + 1) as u32;
                 venue.apply(1, symbol, Action::MassCancel(filter));
             }
-            1..550 => self.enter(venue),
+            1..10 => {
+                use SymbolState::{ClosingCall, Halted, Open, PreOpen, ReopeningCall};
+                let state =
+                    self.pick(&[Open, Open, Open, Halted, PreOpen, ClosingCall, ReopeningCall]);
+                venue.apply(0, 1 + self.rng.below(SYMBOLS.into()) as u32, Action::SetState(state));
+            }
+            10..550 => self.enter(venue),
             _ => self.change(venue),
         }
     }

@@ -6,7 +6,7 @@ mod wire;
 use ringside::command::{Action, BreakTrade, ClientFields, Command, MassCancel, TradeSide};
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, OrderId, OrderType, PostOnly, Price, Quantity,
-    SelfTrade, SessionId, Side, SymbolId, TimeInForce,
+    SelfTrade, SessionId, Side, SymbolId, SymbolState, TimeInForce,
 };
 use ringside::reason::Reason;
 use ringside::streams::StreamId;
@@ -78,6 +78,46 @@ fn an_order_rests_trades_and_is_cancelled() {
     venue.apply(A, 1, Action::Cancel { id: OrderId(77) });
     venue.apply(A, 1, Action::Reduce { id: OrderId(1), quantity: Quantity(5) });
     assert!(venue.ouch(A).is_empty() && venue.market().is_empty());
+}
+
+#[test]
+fn an_auction_is_told_to_both_sides_and_to_the_market() {
+    let mut venue = venue();
+    let mut state = |venue: &mut Streams, state| {
+        venue.apply(0, 1, Action::SetState(state));
+        venue.market()
+    };
+    assert_eq!(state(&mut venue, SymbolState::PreOpen), ["H 1 AAPL Q"]);
+    venue.order(A, 1, Side::Sell, 100, 18_700); // seqno 10
+    venue.order(B, 1, Side::Buy, 300, 18_702);
+    let told = venue.market();
+    let orders = ["A #10 S 100 AAPL 1870000", "A #11 B 300 AAPL 1870200"];
+    assert_eq!(told, [orders[0], "I O AAPL 100 1870200 B 200L", orders[1]]);
+    venue.ouch(A);
+    venue.ouch(B);
+    let number = |trade| MatchNumber::of(ringside::domain::SeqNo(12), trade);
+    assert_eq!(
+        state(&mut venue, SymbolState::Open),
+        [
+            "H 1 AAPL T".into(),
+            format!("Q O AAPL 100 1870200 m{}", number(0)),
+            format!("C #10 100 1870200 m{} N", number(1)),
+            format!("C #11 100 1870200 m{} N", number(1)),
+        ]
+    );
+    assert_eq!(venue.ouch(A), [format!("E 1 100 1870200 O m{}", number(1))]);
+    assert_eq!(venue.ouch(B), [format!("E 1 100 1870200 O m{}", number(1))]);
+    assert_eq!(state(&mut venue, SymbolState::Halted), ["H 1 AAPL H"]);
+    venue.order(A, 2, Side::Sell, 1, 18_700);
+    assert_eq!(venue.ouch(A), [format!("J 2 {} 'order 2'", reject_code(Reason::Halted))]);
+    // What stood over trades at the close, with a letter of its own.
+    state(&mut venue, SymbolState::ClosingCall);
+    venue.order(A, 3, Side::Sell, 500, 18_702); // seqno 15
+    assert_eq!(venue.market()[0], "I C AAPL 200 1870200 S 300L");
+    venue.ouch(A);
+    state(&mut venue, SymbolState::Closed);
+    let third = venue.ouch(A);
+    assert!(third[0].starts_with("E 3 200 1870200 C"), "{third:?}");
 }
 
 #[test]

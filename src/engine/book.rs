@@ -2,14 +2,19 @@
 
 use super::ladder::{Ladder, LevelSlot, Levels};
 use super::orders::{Bucket, NIL, Order, Orders, Slot};
+use super::states::refusal;
 use crate::command::DefineSymbol;
-use crate::domain::SymbolId;
+use crate::domain::{SymbolId, SymbolState};
 use crate::hash;
 use crate::reason::Reason;
 
 /// One instrument.
 pub(super) struct Book {
+    symbol: SymbolId,
     lot: u64,
+    /// The lot while orders may enter, zero while none may.
+    lot_to_enter: u64,
+    state: SymbolState,
     collar_bps: u32,
     reference: i64,
     /// The price of the last trade, zero before the first.
@@ -46,7 +51,10 @@ impl Book {
         let terms = [u64::from(collar_bps), reference as u64];
         let name_word = low ^ high.rotate_left(19);
         Book {
+            symbol,
             lot,
+            lot_to_enter: lot,
+            state: SymbolState::Open,
             collar_bps,
             reference,
             last: 0,
@@ -60,6 +68,28 @@ impl Book {
         let low = self.identity as u64;
         let last = hash::of_order([[low, 0], [0, 0]], 0, [0, self.last as u64]);
         self.identity.wrapping_add(last)
+    }
+
+    /// Its instrument.
+    pub fn symbol(&self) -> SymbolId {
+        self.symbol
+    }
+
+    /// What may be done with it.
+    #[inline]
+    pub fn state(&self) -> SymbolState {
+        self.state
+    }
+
+    /// Another state.
+    pub fn set_state(&mut self, state: SymbolState) {
+        self.state = state;
+        self.lot_to_enter = if refusal(state).is_ok() { self.lot } else { 0 };
+    }
+
+    /// The last price or, before the first trade, the prior close; zero without either.
+    pub fn reference(&self) -> i64 {
+        if self.last != 0 { self.last } else { self.reference }
     }
 
     /// The price of the last trade, zero before the first.
@@ -80,7 +110,7 @@ impl Book {
 
     /// The worst price at which a market order may trade.
     pub fn collar(&self, buy: bool) -> i64 {
-        let reference = if self.last != 0 { self.last } else { self.reference };
+        let reference = self.reference();
         let open_end = if buy { i64::MAX } else { 1 };
         if reference == 0 || self.collar_bps == 0 {
             return open_end;
@@ -88,6 +118,12 @@ impl Book {
         let delta = i128::from(reference) * i128::from(self.collar_bps) / 10_000;
         let bound = if buy { i128::from(reference) + delta } else { i128::from(reference) - delta };
         bound.clamp(1, i128::from(i64::MAX)) as i64
+    }
+
+    /// Whether an order of this quantity may enter now. No quantity is a multiple of zero lots.
+    #[inline(always)]
+    pub fn is_plain(&self, quantity: u64) -> bool {
+        quantity != 0 && (self.lot_to_enter == 1 || quantity.is_multiple_of(self.lot_to_enter))
     }
 
     /// Whether a quantity is one that an order of this instrument can have.

@@ -17,7 +17,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
     /// The definitions that were accepted, firms by number, sessions by number, symbols by number; then the steps
-    /// that made symbols what they are if they are not traded here, by number.
+    /// that made symbols what they are if they are not traded here, by number; then the states of those that are not
+    /// open, by number.
     pub definitions: Vec<Command>,
     /// The price of the last trade of each instrument that has traded, by symbol.
     pub last_prices: Vec<(SymbolId, Price)>,
@@ -88,6 +89,7 @@ impl Engine {
     pub fn image(&self) -> Image {
         let mut definitions = self.definitions.clone();
         definitions.extend(self.away.values().map(Away::command));
+        definitions.extend(self.states());
         definitions.sort_by_key(definition_place);
         let mut last_prices = vec![];
         let mut orders = Vec::with_capacity(self.live_orders());
@@ -118,6 +120,7 @@ impl Engine {
         engine.restore_definitions(&image.definitions)?;
         engine.restore_last_prices(&image.last_prices)?;
         engine.restore_orders(&image.orders)?;
+        engine.restore_indications();
         Ok(engine)
     }
 
@@ -128,6 +131,7 @@ impl Engine {
         for command in definitions {
             let taken = match command.action {
                 Action::MoveSymbol(asked) => self.restore_away(command, &asked),
+                Action::SetState(_) => self.restore_state(command),
                 _ if is_definition(command.action.kind()) => self.define(command),
                 _ => return Err(ImageError(format!("{command:?} is no definition"))),
             };
@@ -210,7 +214,7 @@ impl Engine {
         if before.replace(place).is_some_and(|before| before >= place) {
             return Err("it does not belong behind the one before it");
         }
-        if self.books[book].crosses(buy, key) {
+        if self.would_trade(book, buy, row.price) {
             return Err("it crosses the other side of its book");
         }
         let bucket = self.orders.bucket(session, OrderId(row.id));
@@ -236,6 +240,7 @@ fn definition_place(command: &Command) -> (u8, u32) {
         Action::DefineFirm { firm, .. } => (0, firm.0.into()),
         Action::DefineSession { .. } => (1, command.session.0),
         Action::MoveSymbol(_) => (3, command.symbol.0),
+        Action::SetState(_) => (4, command.symbol.0),
         _ => (2, command.symbol.0),
     }
 }

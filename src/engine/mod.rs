@@ -51,10 +51,11 @@
 //!
 //! `mod.rs` takes commands apart, `matching.rs` trades, `book.rs` and `ladder.rs` keep prices in order,
 //! `orders.rs` keeps the orders, `ahead.rs` has the memory fetched in time, `venue.rs` has the rare
-//! commands, `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the whole
-//! state as data.
+//! commands, `states.rs` and `auction.rs` the session states and the auctions between them, `moves.rs` instruments on
+//! their way between partitions, `view.rs` the queries, `image.rs` the whole state as data.
 
 mod ahead;
+mod auction;
 mod book;
 mod image;
 mod ladder;
@@ -62,17 +63,20 @@ mod matching;
 mod moves;
 mod orders;
 mod prefetch;
+mod states;
 mod traits;
 mod venue;
 mod view;
 
 use crate::command::{Action, Command, Enter, Sequenced};
 use crate::domain::{
-    OrderId, OrderNumber, OrderType, PostOnly, Quantity, SessionId, Side, SymbolId, TimeInForce,
+    OrderId, OrderNumber, OrderType, PostOnly, Quantity, SessionId, Side, SymbolId, SymbolState,
+    TimeInForce,
 };
 use crate::reason::Reason;
 use crate::report::{Report, ReportKind, ReportSink};
 use ahead::AHEAD_MAX;
+use auction::Clearing;
 use book::{Book, key_of, side_index, unlink};
 pub use image::{Image, ImageError, OrderImage};
 use ladder::{LevelSlot, Levels};
@@ -85,7 +89,7 @@ pub use view::{LevelView, OrderView};
 
 /// The version of the matching rules. A journal names the version that wrote it, because the same
 /// commands under other rules are another history.
-pub const SEMANTICS_VERSION: u32 = 2;
+pub const SEMANTICS_VERSION: u32 = 3;
 
 /// The highest symbol number: instruments are numbered densely.
 pub const SYMBOL_MAX: u32 = 1 << 24;
@@ -125,6 +129,8 @@ pub struct Engine {
     away: BTreeMap<SymbolId, Away>,
     /// Session and id of every order that waits with one of them.
     waiting_ids: HashSet<(u32, u64)>,
+    /// The instruments in a call, with what was last told of their auction: it always is what they would trade now.
+    in_call: BTreeMap<SymbolId, Clearing>,
     state_hash: u128,
     /// The orders of the mass cancel under way; kept for its capacity.
     covered: Vec<Slot>,
@@ -143,6 +149,7 @@ impl Engine {
             definitions: vec![],
             away: BTreeMap::new(),
             waiting_ids: HashSet::new(),
+            in_call: BTreeMap::new(),
             state_hash: 0,
             covered: vec![],
         }
@@ -182,16 +189,16 @@ impl Engine {
             Action::Cancel { id } => self.cancel(at, *id, bucket, sink),
             Action::Reduce { id, quantity } => {
                 self.reduce(at, *id, bucket, quantity.0, sink);
-                sink.end_command();
+                self.end_command(at, sink);
             }
             Action::Replace { id, new_id, quantity, price } => {
                 let terms = NewTerms { id: *new_id, total: quantity.0, price: price.0 };
                 self.replace(at, *id, bucket, terms, sink);
-                sink.end_command();
+                self.end_command(at, sink);
             }
             Action::Modify { id, side, quantity } => {
                 self.modify(at, *id, bucket, (*side, *quantity), sink);
-                sink.end_command();
+                self.end_command(at, sink);
             }
             rare => {
                 self.apply_rare(at, rare, sink);
@@ -200,8 +207,17 @@ impl Engine {
         }
     }
 
+    /// All that a command did has been told but for what it changed of an auction.
+    #[inline(always)]
+    fn end_command(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
+        if !self.in_call.is_empty() {
+            self.indicate(at.command.symbol, sink);
+        }
+        sink.end_command();
+    }
+
     /// A new order. A plain limit order that nothing is wrong with and that does not trade, as nearly
-    /// all are, takes the short way.
+    /// all are, takes the short way; in a call, too, where it has no part in the auction.
     #[inline(always)]
     fn enter(&mut self, at: &Sequenced, enter: &Enter, bucket: Bucket, sink: &mut impl ReportSink) {
         let command = &at.command;
@@ -216,7 +232,7 @@ impl Engine {
             && matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc)
             && enter.post_only == PostOnly::Off
             && enter.price.0 >= 1
-            && book.check_quantity(enter.quantity.0).is_ok()
+            && book.is_plain(enter.quantity.0)
             && !book.crosses(buy, key)
             && !self.orders.is_live(bucket, command.session, enter.id)
             && self.waiting_ids.is_empty();
@@ -248,12 +264,14 @@ impl Engine {
         };
         let mut incoming = Incoming { order: entered(at, enter), price, last: 0 };
         sink.report(accepted(&incoming.order, price));
-        if enter.order_type == OrderType::Limit && enter.tif != TimeInForce::Fok {
+        if self.books[book].state() != SymbolState::Open {
+            self.rest(book, incoming.order, price);
+        } else if enter.order_type == OrderType::Limit && enter.tif != TimeInForce::Fok {
             self.match_limit(book, &mut incoming, sink);
         } else {
             self.match_special(book, enter.order_type, &mut incoming, sink);
         }
-        sink.end_command();
+        self.end_command(at, sink);
     }
 
     /// All that can be wrong with a new order; gives its book and its limit after a slide.
@@ -268,6 +286,7 @@ impl Engine {
         {
             return Err(Reason::DuplicateId);
         }
+        states::refusal(self.books[book].state())?;
         self.books[book].check_quantity(enter.quantity.0)?;
         let priced = enter.order_type == OrderType::Limit;
         if priced != (enter.price.0 >= 1) || enter.price.0 < 0 {
@@ -275,6 +294,9 @@ impl Engine {
         }
         if enter.post_only != PostOnly::Off || !priced {
             self.check_options(enter)?;
+        }
+        if self.books[book].state() != SymbolState::Open && !states::waits_in_call(enter) {
+            return Err(Reason::NotInCall);
         }
         let price = self.passive_price(book, enter.side, enter.post_only, enter.price.0)?;
         Ok((book, price))
@@ -306,7 +328,7 @@ impl Engine {
             return Ok(price);
         }
         let buy = side.is_buy();
-        if !self.books[book].crosses(buy, key_of(buy, price)) {
+        if !self.would_trade(book, buy, price) {
             return Ok(price);
         }
         let touch = self.books[book].sides[side_index(!buy)].best_key();
@@ -323,6 +345,10 @@ impl Engine {
         if slot == NIL {
             self.reject_unknown(&at.command, id, sink);
             return sink.end_command();
+        }
+        if !self.in_call.is_empty() {
+            self.cancel_resting(slot, Reason::User, sink);
+            return self.end_command(at, sink);
         }
         let order = self.orders.get(slot);
         let price = self.levels.get(order.level).price();
@@ -385,6 +411,9 @@ impl Engine {
                 if self.waits(command.session, id) { Reason::Moving } else { Reason::TooLate };
             return reject(command, new_id, Side::Buy, reason, sink);
         };
+        if let Err(reason) = states::refusal(self.books[book].state()) {
+            return reject(command, new_id, Side::Buy, reason, sink);
+        }
         let valid = command.verdict == Reason::None && price >= 1;
         if !valid || self.books[book].check_quantity(total).is_err() {
             return self.cancel_resting(slot, Reason::ReplacedInvalid, sink);
@@ -412,7 +441,7 @@ impl Engine {
             ..describe(&order, price)
         });
         let buy = order.traits.is_buy();
-        if self.books[book].crosses(buy, key_of(buy, price)) {
+        if self.would_trade(book, buy, price) {
             self.match_limit(book, &mut Incoming { order, price, last: 0 }, sink);
         } else {
             self.rest(book, order, price);

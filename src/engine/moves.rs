@@ -24,7 +24,7 @@ use super::{Engine, canceled, reject, rejected};
 use crate::command::{Action, Command, Enter, ImportOrder, MoveSymbol, Sequenced};
 use crate::domain::{
     FirmId, MoveStep, OrderId, OrderType, PartitionId, Quantity, SessionId, Side, SymbolId,
-    TimeInForce,
+    SymbolState, TimeInForce,
 };
 use crate::hash;
 use crate::planted::{Bug, planted};
@@ -140,6 +140,11 @@ impl Engine {
         let before = self.away.get(&symbol).map(|away| away.asked.step);
         if before.is_none() && self.book_index(symbol).is_none() {
             return Err(Reason::UnknownSymbol);
+        }
+        // Only what is open can be moved: its state does not travel with it.
+        let state = self.book_index(symbol).map(|book| self.books[book].state());
+        if state.is_some_and(|state| state != SymbolState::Open) {
+            return Err(Reason::InvalidMove);
         }
         match (before, asked.step) {
             (None, Halt) => self.leave(symbol, asked, sink),

@@ -28,6 +28,7 @@ impl Engine {
             Action::AccountQuery { next } => {
                 return answer(command, ReportKind::AccountQueried, OrderId(0), next.0, sink);
             }
+            Action::SetState(state) => return self.set_state(command, *state, sink),
             Action::BreakTrade(trade) => return break_trade(command, trade, sink),
             Action::MoveSymbol(asked) => return self.move_symbol(command, asked, sink),
             Action::ImportOrder(import) => return self.import_order(at, import, sink),
@@ -81,6 +82,7 @@ impl Engine {
             | Action::SetOrderEntry { .. }
             | Action::AccountQuery { .. }
             | Action::TradingDay(_)
+            | Action::SetState(_)
             | Action::BreakTrade(_)
             | Action::MoveSymbol(_)
             | Action::ImportOrder(_)
@@ -175,8 +177,13 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         sink.report(Report { quantity: Quantity(covered.len() as u64), ..head });
-        for &slot in &covered {
+        for (i, &slot) in covered.iter().enumerate() {
+            let symbol = SymbolId(self.orders.get(slot).symbol);
             self.cancel_resting(slot, cause, sink);
+            let next = covered.get(i + 1).map(|&next| SymbolId(self.orders.get(next).symbol));
+            if !self.in_call.is_empty() && next != Some(symbol) {
+                self.indicate(symbol, sink);
+            }
         }
         covered.clear();
         self.covered = covered;

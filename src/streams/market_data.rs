@@ -5,11 +5,14 @@
 
 use super::wire_names::{Listed, WireNames, saturated};
 use super::{StreamId, StreamSink};
-use crate::domain::{DayEvent, FirmId, MoveStep, Price, SymbolId};
+use crate::domain::{
+    Auction, DayEvent, FirmId, MatchNumber, MoveStep, Price, SymbolId, SymbolState,
+};
 use crate::protocol::Message;
 use crate::protocol::itch::{
-    AddOrder, AddOrderAttributed, BrokenTrade, Header, OrderCancel, OrderDelete, OrderExecuted,
-    OrderReplace, RegShoRestriction, StockDirectory, StockTradingAction, SystemEvent,
+    AddOrder, AddOrderAttributed, BrokenTrade, CrossTrade, Header, NetOrderImbalance, OrderCancel,
+    OrderDelete, OrderExecuted, OrderExecutedWithPrice, OrderReplace, RegShoRestriction,
+    StockDirectory, StockTradingAction, SystemEvent,
 };
 use crate::report::{Moved, Published, Report, ReportKind};
 
@@ -88,6 +91,7 @@ impl MarketData {
                     attribution,
                 });
             }
+            ReportKind::Executed if report.auction().is_some() => self.crossed(published, out),
             ReportKind::Executed if report.flags & Report::REMOVED != 0 => self.left(report),
             ReportKind::Executed => self.executed(published, out),
             ReportKind::Canceled if report.order.0 == published.seqno.0 => self.left(report),
@@ -102,6 +106,9 @@ impl MarketData {
             ReportKind::TradingDay => self.trading_day(report, out),
             ReportKind::Broken => self.broken(report, out),
             ReportKind::SymbolMoved => self.moved(report, out),
+            ReportKind::StateChanged => self.state_changed(report, out),
+            ReportKind::Crossed => self.cross_trade(published, out),
+            ReportKind::Indicative => self.imbalance(report, out),
             ReportKind::Imported => {
                 let incoming = Incoming {
                     number: report.order.0,
@@ -239,13 +246,7 @@ impl MarketData {
             etp_leverage_factor: 0.into(),
             inverse_indicator: b'N',
         });
-        out.send(&StockTradingAction {
-            header: self.header::<StockTradingAction>(&listed),
-            stock: listed.stock,
-            trading_state: b'T',
-            reserved: b' ',
-            reason: *b"    ",
-        });
+        self.trading_action(&listed, b'T', out);
         out.send(&RegShoRestriction {
             header: self.header::<RegShoRestriction>(&listed),
             stock: listed.stock,
@@ -261,12 +262,86 @@ impl MarketData {
             Some(MoveStep::Resume) => b'T',
             Some(MoveStep::Export | MoveStep::Import) | None => return,
         };
+        self.trading_action(&listed, trading_state, out);
+    }
+
+    fn trading_action<S: StreamSink>(
+        &self,
+        listed: &Listed,
+        trading_state: u8,
+        out: &mut Out<'_, S>,
+    ) {
         out.send(&StockTradingAction {
-            header: self.header::<StockTradingAction>(&listed),
+            header: self.header::<StockTradingAction>(listed),
             stock: listed.stock,
             trading_state,
             reserved: b' ',
             reason: *b"    ",
+        });
+    }
+
+    /// An instrument has another state. ITCH has a letter for trading, halted, paused and quoting only: a call collects
+    /// quotes, and whatever lets nothing in is a halt.
+    fn state_changed<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        let Some(state) = SymbolState::from_code(report.other as u8) else { return };
+        let trading_state = match state {
+            SymbolState::Open => b'T',
+            _ if state.auction().is_some() => b'Q',
+            _ => b'H',
+        };
+        self.trading_action(&listed, trading_state, out);
+    }
+
+    /// A resting order traded in an auction, whose volume is told once for all of them.
+    fn crossed<S: StreamSink>(&mut self, published: &Published, out: &mut Out<'_, S>) {
+        let report = &published.report;
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        out.send(&OrderExecutedWithPrice {
+            header: self.header::<OrderExecutedWithPrice>(&listed),
+            order_reference: report.order.0.into(),
+            executed_shares: saturated(report.quantity.0).into(),
+            match_number: published.match_number().0.into(),
+            printable: b'N',
+            execution_price: listed.price4(report.price).into(),
+        });
+    }
+
+    /// The result of an auction. Its number is the first of the command, which no trade has.
+    fn cross_trade<S: StreamSink>(&self, published: &Published, out: &mut Out<'_, S>) {
+        let report = &published.report;
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        out.send(&CrossTrade {
+            header: self.header::<CrossTrade>(&listed),
+            shares: report.quantity.0.into(),
+            stock: listed.stock,
+            cross_price: listed.price4(report.price).into(),
+            match_number: MatchNumber::of(published.seqno, 0).0.into(),
+            cross_type: cross_type(report),
+        });
+    }
+
+    /// What an auction would be. All orders that can be in one can trade outside it, too: near and far are one price.
+    fn imbalance<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        let price = listed.price4(report.price);
+        let imbalance_direction = match (report.quantity.0, report.open.0) {
+            (0, _) => b'O',
+            (_, 0) => b'N',
+            _ if report.side.is_buy() => b'B',
+            _ => b'S',
+        };
+        out.send(&NetOrderImbalance {
+            header: self.header::<NetOrderImbalance>(&listed),
+            paired_shares: report.quantity.0.into(),
+            imbalance_shares: report.open.0.into(),
+            imbalance_direction,
+            stock: listed.stock,
+            far_price: price.into(),
+            near_price: price.into(),
+            current_reference_price: price.into(),
+            cross_type: cross_type(report),
+            price_variation: if report.quantity.0 == 0 { b' ' } else { b'L' },
         });
     }
 
@@ -291,5 +366,14 @@ impl MarketData {
         let Some(listed) = out.names.symbol(report.symbol).filter(|_| !told) else { return };
         let header = self.header::<BrokenTrade>(listed);
         out.send(&BrokenTrade { header, match_number: report.other.into() });
+    }
+}
+
+/// The auction of a report as ITCH names it.
+fn cross_type(report: &Report) -> u8 {
+    match Auction::from_code(report.other as u8) {
+        Some(Auction::Opening) => b'O',
+        Some(Auction::Closing) => b'C',
+        Some(Auction::Reopening) | None => b'H',
     }
 }

@@ -3,7 +3,8 @@
 use super::wire_names::{Listed, WireNames, saturated};
 use crate::command::{Action, ClientFields, Command};
 use crate::domain::{
-    Capacity, DayEvent, Nanos, OrderId, Price, SelfTrade, SeqNo, Side, SymbolId, TimeInForce,
+    Auction, Capacity, DayEvent, Nanos, OrderId, Price, SelfTrade, SeqNo, Side, SymbolId,
+    TimeInForce,
 };
 use crate::protocol::Message;
 use crate::protocol::ouch::{self, Layout, PRICE_MARKET, Tags, outbound, push_tag, tag};
@@ -101,6 +102,9 @@ impl Messages {
             | ReportKind::Defined
             | ReportKind::DurabilitySet
             | ReportKind::TradingDay
+            | ReportKind::StateChanged
+            | ReportKind::Crossed
+            | ReportKind::Indicative
             | ReportKind::SymbolMoved
             | ReportKind::Exported
             | ReportKind::Held
@@ -221,7 +225,7 @@ impl Messages {
                 user_ref_num: id(report.id),
                 quantity: quantity(report.quantity.0),
                 price: listed.price(report.price).into(),
-                liquidity_flag: if report.flags & Report::REMOVED != 0 { b'R' } else { b'A' },
+                liquidity_flag: liquidity_flag(report),
                 match_number: published.match_number().0.into(),
             },
             &[],
@@ -463,4 +467,14 @@ fn quantity(quantity: u64) -> U32 {
 /// A limit, or the price that stands for none.
 fn price(listed: &Listed, price: Price) -> U64 {
     if price.0 == 0 { PRICE_MARKET.into() } else { listed.price(price).into() }
+}
+
+fn liquidity_flag(report: &Report) -> u8 {
+    match report.auction() {
+        Some(Auction::Opening) => b'O',
+        Some(Auction::Closing) => b'C',
+        Some(Auction::Reopening) => b'H',
+        None if report.flags & Report::REMOVED != 0 => b'R',
+        None => b'A',
+    }
 }

@@ -2,14 +2,21 @@
 //! an order ends once, both sides of a trade agree, priority holds, the book is never crossed.
 
 use ringside::command::Sequenced;
-use ringside::domain::{MoveStep, OrderId, OrderNumber, Price, SessionId, Side, SymbolId};
+use ringside::domain::{
+    MoveStep, OrderId, OrderNumber, Price, SessionId, Side, SymbolId, SymbolState,
+};
 use ringside::reason::Reason;
 use ringside::report::{Moved, Report, ReportKind};
+use std::collections::HashMap;
 
 /// What the reports so far say about the venue.
 #[derive(Debug, Default)]
 pub struct Audit {
     live: Vec<Told>,
+    /// The states that instruments were said to have.
+    states: HashMap<SymbolId, SymbolState>,
+    /// What is left of an auction that was announced.
+    auction: Option<(Report, u128)>,
     /// Orders of instruments that are on their way to another partition.
     waiting: Vec<Told>,
     entered: u128,
@@ -46,6 +53,7 @@ impl Audit {
     pub fn command(&mut self, command: &Sequenced, reports: &[Report]) -> Result<(), String> {
         let number = OrderNumber(command.seqno.0);
         let mut trades = 0;
+        self.auction = None;
         let mut reports_left = reports.iter();
         while let Some(r) = reports_left.next() {
             law!(r.is_last() == reports_left.as_slice().is_empty(), r);
@@ -71,7 +79,8 @@ impl Audit {
                     order.price = r.price;
                 }
                 ReportKind::Modified => {
-                    law!(reports.len() == 1 && r.open.0 > 0, r);
+                    law!(r.open.0 > 0, r);
+                    law!(reports[1..].iter().all(|r| r.kind == ReportKind::Indicative), r);
                     let order = self.live.iter_mut().find(|order| order.number == r.order);
                     let Some(order) = order else { return Err(format!("not live: {r:?}")) };
                     law!((order.session, order.id) == (r.session, r.id), r);
@@ -96,10 +105,34 @@ impl Audit {
                         return Err(format!("half a trade: {r:?}"));
                     };
                     trades += 1;
-                    law!(r.trade == trades && removing.order == number, r);
+                    law!(r.trade == trades && r.auction() == removing.auction(), r);
+                    if let Some(auction) = r.auction() {
+                        let Some((head, left)) = &mut self.auction else {
+                            return Err(format!("no auction: {r:?}"));
+                        };
+                        law!((head.other, head.price) == (auction as u64, r.price), r);
+                        law!(head.symbol == r.symbol && r.order < removing.order, r);
+                        *left += u128::from(r.quantity.0);
+                    } else {
+                        law!(removing.order == number && self.is_open(r.symbol), r);
+                    }
                     self.trade(r, removing)?;
                     let is_end = reports_left.as_slice().is_empty();
                     law!(removing.is_last() == is_end, removing);
+                }
+                ReportKind::StateChanged => {
+                    let state = SymbolState::from_code(r.other as u8);
+                    let Some(state) = state else { return Err(format!("no state: {r:?}")) };
+                    self.states.insert(r.symbol, state);
+                }
+                ReportKind::Crossed => {
+                    law!(reports[0].kind == ReportKind::StateChanged, r);
+                    law!((r.price.0 == 0) == (r.quantity.0 == 0), r);
+                    self.auction = Some((*r, 0));
+                }
+                ReportKind::Indicative => {
+                    law!(!self.is_open(r.symbol) && (r.quantity.0 > 0) == (r.price.0 > 0), r);
+                    law!(r.quantity.0 > 0 || r.open.0 == 0, r);
                 }
                 ReportKind::MassCanceled | ReportKind::TradingDay => {
                     let cause = match (r.kind, command.command.verdict) {
@@ -108,8 +141,9 @@ impl Audit {
                         (_, verdict) => verdict,
                     };
                     let rest = reports_left.as_slice();
-                    law!(r.quantity.0 == rest.len() as u64, r);
-                    law!(rest.iter().all(|c| c.reason == cause && c.open.0 == 0), r);
+                    let ends = || rest.iter().filter(|c| c.kind != ReportKind::Indicative);
+                    law!(r.quantity.0 == ends().count() as u64, r);
+                    law!(ends().all(|c| c.reason == cause && c.open.0 == 0), r);
                     law!(rest.is_sorted_by_key(|c| c.symbol), r);
                 }
                 ReportKind::SymbolMoved => {
@@ -148,7 +182,14 @@ impl Audit {
                 ReportKind::StateHash => return Err("a state hash among the reports".into()),
             }
         }
+        if let Some((head, traded)) = self.auction {
+            law!(u64::try_from(traded).unwrap_or(u64::MAX) == head.quantity.0, head);
+        }
         self.check_book(command.command.symbol)
+    }
+
+    fn is_open(&self, symbol: SymbolId) -> bool {
+        self.states.get(&symbol).is_none_or(|&state| state == SymbolState::Open)
     }
 
     /// Orders leave the books and come back, or end there.
@@ -193,19 +234,25 @@ impl Audit {
     }
 
     fn trade(&mut self, resting: &Report, removing: &Report) -> Result<(), String> {
-        law!((resting.flags, removing.flags & Report::REMOVED) == (0, Report::REMOVED), resting);
+        law!(resting.flags & 0xF == 0 && removing.flags & Report::REMOVED != 0, resting);
         law!(resting.trade == removing.trade && resting.symbol == removing.symbol, resting);
         law!(resting.price == removing.price && resting.quantity == removing.quantity, resting);
         law!(resting.other == removing.order.0 && removing.other == resting.order.0, resting);
         law!(resting.side.is_buy() != removing.side.is_buy(), resting);
         law!(resting.quantity.0 > 0, resting);
-        let buy = resting.side.is_buy();
-        let first = self.book(resting.symbol, buy).min_by_key(|o| (rank(buy, o.price), o.number));
-        law!(first.is_some_and(|o| o.number == resting.order && o.price == resting.price), resting);
+        let in_auction = resting.auction().is_some();
+        for r in [resting, removing] {
+            let buy = r.side.is_buy();
+            let first = self.book(r.symbol, buy).min_by_key(|o| (rank(buy, o.price), o.number));
+            law!(r == removing && !in_auction || first.is_some_and(|o| o.number == r.order), r);
+            let at_limit = first.is_some_and(|o| o.price == r.price);
+            law!(r == removing || in_auction || at_limit, r);
+        }
         for r in [resting, removing] {
             let order = self.order_of(r)?;
             let is_market = order.price.0 == 0;
-            law!(is_market || rank(!buy, order.price) <= rank(!buy, r.price) || r == resting, r);
+            let buy = r.side.is_buy();
+            law!(is_market || rank(buy, order.price) <= rank(buy, r.price), r);
             law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
             order.open = r.open.0;
             order.executed += r.quantity.0;
@@ -220,7 +267,8 @@ impl Audit {
         law!(unpriced.is_none(), unpriced);
         let bid = self.book(symbol, true).map(|order| order.price).max();
         let offer = self.book(symbol, false).map(|order| order.price).min();
-        law!(bid.is_none() || offer.is_none() || bid < offer, (symbol, bid, offer));
+        let is_crossed = bid.is_some() && offer.is_some() && bid >= offer;
+        law!(!is_crossed || !self.is_open(symbol), (symbol, bid, offer));
         Ok(())
     }
 

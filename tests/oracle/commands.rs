@@ -9,7 +9,7 @@ use ringside::command::{
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderType,
     PartitionId, PostOnly, Price, Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId,
-    Tick, TimeInForce,
+    SymbolState, Tick, TimeInForce,
 };
 use ringside::durability::Durability;
 use ringside::reason::Reason;
@@ -154,6 +154,9 @@ impl Generator {
         if self.random.in_1000(10) {
             return self.request();
         }
+        if let Some(command) = self.state_change(venue) {
+            return command;
+        }
         if !venue.away.is_empty() && self.random.in_1000(150) || self.random.in_1000(4) {
             return self.move_symbol(venue);
         }
@@ -266,6 +269,26 @@ impl Generator {
         // It is for all instruments, whichever it names.
         let symbol = *self.random.pick(&[SymbolId::NONE, SymbolId::NONE, SymbolId(1)]);
         Command { session, symbol, verdict, action: Action::TradingDay(event) }
+    }
+
+    /// Mostly the next state of an instrument that is not open, so that each comes back to be traded.
+    fn state_change(&mut self, venue: &Naive) -> Option<Command> {
+        use SymbolState::{CancelOnly, Closed, ClosingCall, Halted, Open, PreOpen, ReopeningCall};
+        if !self.random.in_1000(12) {
+            return None;
+        }
+        let symbol = self.symbol(venue);
+        let likely: &[SymbolState] = match venue.state(symbol) {
+            Open => &[Halted, ClosingCall, PreOpen, ReopeningCall, CancelOnly, Open],
+            Closed => &[PreOpen, Open],
+            PreOpen | ReopeningCall => &[Open, Open, Open, Halted],
+            ClosingCall => &[Closed, Closed, Open],
+            Halted | CancelOnly => &[ReopeningCall, Open],
+        };
+        let is_likely = self.random.in_1000(930);
+        let state = *self.random.pick(if is_likely { likely } else { SymbolState::ALL });
+        let (session, verdict) = (SessionId(0), self.verdict());
+        Some(Command { session, symbol, verdict, action: Action::SetState(state) })
     }
 
     /// What changes no order.

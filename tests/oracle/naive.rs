@@ -2,16 +2,18 @@
 //! the matching rules alone, to be read beside them; speed is no aim of it.
 
 mod moves;
+mod states;
 
 use moves::Away;
 use ringside::command::{Action, BreakTrade, Command, DefineSymbol, Enter, MassCancel, Sequenced};
 use ringside::domain::{
     Capacity, DayEvent, FirmId, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity,
-    SelfTrade, SessionId, Side, SymbolId, Tick, TimeInForce,
+    SelfTrade, SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
 };
 use ringside::engine::{LevelView, OrderView};
 use ringside::reason::Reason;
 use ringside::report::{Report, ReportKind, ReportSink};
+use states::Indication;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -25,6 +27,10 @@ pub struct Naive {
     pub symbols: BTreeMap<SymbolId, (DefineSymbol, Option<Price>)>,
     /// Those of them that are not traded here.
     pub away: BTreeMap<SymbolId, Away>,
+    /// The states of those that are not simply open.
+    states: BTreeMap<SymbolId, SymbolState>,
+    /// What was last said of the auction of those in a call.
+    told: BTreeMap<SymbolId, Indication>,
     sessions: BTreeSet<SessionId>,
     firms: BTreeSet<FirmId>,
     reports: Vec<Report>,
@@ -65,6 +71,7 @@ impl Naive {
             Action::Cancel { id } => self.cancel(command, id),
             Action::Modify { id, side, quantity } => self.modify(command, id, side, quantity),
             Action::MassCancel(filter) => self.mass_cancel(command, filter),
+            Action::SetState(state) => self.set_state(command, state),
             Action::TradingDay(event) => self.trading_day(command, event),
             Action::SetOrderEntry { id, enabled } => {
                 self.answer(command, ReportKind::OrderEntrySet, id, u64::from(enabled));
@@ -82,6 +89,7 @@ impl Naive {
                 self.answer(command, ReportKind::DurabilitySet, OrderId(0), mode as u64);
             }
         }
+        self.indicate(command.symbol);
         self.reports.end_command();
         take(&mut self.reports)
     }
@@ -104,6 +112,9 @@ impl Naive {
             self.collar(command.symbol, enter.side.is_buy())
         };
         self.say(ReportKind::Accepted, &incoming, incoming.open);
+        if self.state(command.symbol) != SymbolState::Open {
+            return self.put(incoming);
+        }
 
         if enter.tif == TimeInForce::Fok && !self.is_fillable(&incoming, bound) {
             return self.cut(&mut incoming, enter.quantity.0, Reason::FokNotFillable);
@@ -126,6 +137,9 @@ impl Naive {
         if self.find(command.session, enter.id).is_some() || self.waits(command.session, enter.id) {
             return Err(Reason::DuplicateId);
         }
+        if let Some(reason) = self.closed_to(command.symbol) {
+            return Err(reason);
+        }
         if enter.quantity.0 == 0 {
             return Err(Reason::InvalidQuantity);
         }
@@ -144,6 +158,9 @@ impl Naive {
         if enter.order_type == OrderType::MarketToLimit && enter.tif == TimeInForce::Fok {
             return Err(Reason::Unsupported);
         }
+        if !self.may_wait(command.symbol, enter) {
+            return Err(Reason::NotInCall);
+        }
         self.passive_price(command.symbol, enter.side.is_buy(), enter.price, enter.post_only)
             .ok_or(Reason::PostOnlyWouldCross)
     }
@@ -158,6 +175,8 @@ impl Naive {
     ) -> Option<Price> {
         let touch = self.side(symbol, !buy).first().map(|best| best.price);
         match touch {
+            // Nothing takes liquidity during a call.
+            _ if self.state(symbol) != SymbolState::Open => Some(limit),
             Some(touch) if post_only != PostOnly::Off && reaches(buy, limit, touch) => {
                 let passive = if buy { touch.0 - 1 } else { touch.0.checked_add(1)? };
                 (post_only == PostOnly::Slide && passive >= 1).then_some(Price(passive))
@@ -358,6 +377,8 @@ impl Naive {
             | Reason::OrderEntryDisabled
             | Reason::NotPermitted
             | Reason::Closed
+            | Reason::Halted
+            | Reason::CancelOnly
             | Reason::Moving
             | Reason::WrongPartition => {
                 return self.reject(command, new_id, Side::Buy, command.verdict);
@@ -375,6 +396,9 @@ impl Naive {
             let reason = if waits { Reason::Moving } else { Reason::TooLate };
             return self.reject(command, new_id, Side::Buy, reason);
         };
+        if let Some(reason) = self.closed_to(old.symbol) {
+            return self.reject(command, new_id, Side::Buy, reason);
+        }
         let lot = self.symbols[&old.symbol].0.lot.0;
         let quantity_ok = quantity > 0 && quantity.is_multiple_of(lot);
         if command.verdict != Reason::None || !quantity_ok || price.0 < 1 {
@@ -397,7 +421,9 @@ impl Naive {
         if old.attributed {
             report.flags |= Report::ATTRIBUTED;
         }
-        self.match_incoming(&mut new, price);
+        if self.state(old.symbol) == SymbolState::Open {
+            self.match_incoming(&mut new, price);
+        }
         self.put(new);
     }
 
@@ -442,8 +468,11 @@ impl Naive {
             going.extend(self.side(symbol, false).into_iter().filter(&ends));
         }
         self.reports.push(Report { quantity: Quantity(going.len() as u64), ..head });
-        for order in going {
-            self.end(order, reason);
+        for of_symbol in going.chunk_by(|a, b| a.symbol == b.symbol) {
+            for &order in of_symbol {
+                self.end(order, reason);
+            }
+            self.indicate(of_symbol[0].symbol);
         }
     }
 

@@ -49,6 +49,10 @@ fn flags(r: &Report) -> String {
     match r.kind {
         _ if flags == 0 => String::new(),
         ReportKind::Executed if flags == Report::REMOVED => " removed".into(),
+        ReportKind::Executed if flags & 0xF & !Report::REMOVED == 0 && r.auction().is_some() => {
+            let younger = if flags & Report::REMOVED != 0 { " younger" } else { "" };
+            format!(" {}{younger}", r.auction().map_or("", |auction| auction.name()))
+        }
         ReportKind::Replaced | ReportKind::Exported | ReportKind::Held | ReportKind::Imported
             if flags & !on_replace == 0 =>
         {

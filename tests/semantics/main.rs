@@ -6,11 +6,13 @@
 //! collar, no reference price.
 
 mod amend_and_cancel;
+mod auctions;
 mod bounds;
 mod modify;
 mod priority;
 mod requests;
 mod self_trade;
+mod session_states;
 mod trading_day;
 mod types_and_times;
 #[path = "../oracle"]
@@ -28,7 +30,7 @@ use ringside::command::{
 };
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderType, PostOnly, Price,
-    Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId, Tick, TimeInForce,
+    Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
 };
 use ringside::reason::Reason;
 use ringside::report::Report;
@@ -129,6 +131,10 @@ fn cancel(id: u64) -> Do {
 
 fn mass_cancel(filter: MassCancel) -> Do {
     act(Action::MassCancel(filter))
+}
+
+fn state(state: SymbolState) -> Do {
+    act(Action::SetState(state)).session(0)
 }
 
 fn define(symbol: u32, definition: DefineSymbol) -> Do {

@@ -304,6 +304,36 @@ pub fn itch(message: &[u8]) -> String {
             "U #{}>#{} {} {}",
             m.original_order_reference, m.new_order_reference, m.shares, m.price
         ),
+        Itch::OrderExecutedWithPrice(m) => format!(
+            "C #{} {} {} m{} {}",
+            m.order_reference,
+            m.executed_shares,
+            m.execution_price,
+            m.match_number,
+            c(m.printable)
+        ),
+        Itch::CrossTrade(m) => format!(
+            "Q {} {} {} {} m{}",
+            c(m.cross_type),
+            trimmed(&m.stock),
+            m.shares,
+            m.cross_price,
+            m.match_number
+        ),
+        Itch::NetOrderImbalance(m) => {
+            let prices = [m.far_price, m.near_price, m.current_reference_price];
+            assert!(prices.iter().all(|price| *price == m.near_price), "{m:?}");
+            format!(
+                "I {} {} {} {} {} {}{}",
+                c(m.cross_type),
+                trimmed(&m.stock),
+                m.paired_shares,
+                m.near_price,
+                c(m.imbalance_direction),
+                m.imbalance_shares,
+                c(m.price_variation)
+            )
+        }
         Itch::BrokenTrade(m) => format!("B m{}", m.match_number),
         other => format!("{other:?}"),
     }

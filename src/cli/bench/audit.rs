@@ -141,6 +141,9 @@ impl Subscriber for Audit {
             | ReportKind::OrderEntrySet
             | ReportKind::AccountQueried
             | ReportKind::TradingDay
+            | ReportKind::StateChanged
+            | ReportKind::Crossed
+            | ReportKind::Indicative
             | ReportKind::Broken
             | ReportKind::SymbolMoved
             | ReportKind::Exported

@@ -36,7 +36,11 @@ impl Orders {
                 if let Some(order) = self.0.get_mut(&id) {
                     order.executed += shares;
                 }
-                let how = if executed.liquidity_flag == b'A' { "resting" } else { "taking" };
+                let how = match executed.liquidity_flag {
+                    b'A' => "resting",
+                    b'R' => "taking",
+                    _ => "in an auction",
+                };
                 let (price, number) = (price(executed.price.get()), executed.match_number.get());
                 format!("#{id} executed: {shares} at {price}, {how}, trade {number}; {open} open")
             }

@@ -123,6 +123,11 @@ pub fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
             line.number("next_id", next.0);
         }
         Action::TradingDay(event) => line.text("op", event.name()),
+        Action::SetState(state) => {
+            line.text("op", "state");
+            line.name("symbol", line.names.symbol(symbol).map(|symbol| symbol.name));
+            line.text("state", state.name());
+        }
         Action::BreakTrade(trade) => line.break_trade(&trade),
         Action::DefineSession { name, firm, role } => {
             line.text("op", "session");

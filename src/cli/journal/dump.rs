@@ -160,6 +160,7 @@ fn action_json(action: &command::Action) -> Value {
         Action::SetOrderEntry { id, enabled } => json!({ "id": id.0, "enabled": enabled }),
         Action::AccountQuery { next } => json!({ "next_id": next.0 }),
         Action::TradingDay(event) => json!({ "event": event.name() }),
+        Action::SetState(state) => json!({ "state": state.name() }),
         Action::BreakTrade(b) => json!({
             "match": b.match_number.0,
             "sides": b.sides.map(|s| json!({

@@ -47,7 +47,7 @@ fields! {
     Enabled "enabled", NextId "next_id", Cause "cause", Match "match",
     RestingSession "resting_session", RestingId "resting_id", RestingText "resting_text",
     IncomingSession "incoming_session", IncomingId "incoming_id", IncomingText "incoming_text",
-    Step "step", Partition "partition", Version "version", Orders "orders", IdThere "id_there",
+    Step "step", Partition "partition", Version "version", Orders "orders", IdThere "id_there", State "state",
 }
 
 /// A set of fields.

@@ -31,14 +31,15 @@ pub fn run(
         "order_entry" => venue.set_order_entry(fields),
         "account_query" => venue.query_account(fields),
         "start_of_day" | "end_of_day" => venue.trading_day(fields, operation),
+        "state" => venue.set_state(fields),
         "break_trade" => venue.break_trade(fields),
         "durability" => venue.set_durability(fields),
         "move" => venue.move_symbol(fields),
         "import" => venue.import_order(fields),
         _ => {
             let known = "enter, reduce, modify, replace, cancel, mass_cancel, symbol, session, firm, \
-                         order_entry, account_query, start_of_day, end_of_day, break_trade, durability, \
-                         move, import";
+                         order_entry, account_query, start_of_day, end_of_day, state, break_trade, \
+                         durability, move, import";
             Err(fields.fault(Field::Op, &format!("must be one of {known}")))
         }
     }

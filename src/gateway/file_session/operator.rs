@@ -2,7 +2,7 @@
 
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Venue, required_id, required_name};
-use super::words::MODES;
+use super::words::{MODES, STATES};
 use crate::command::{Action, BreakTrade, ClientFields, Command, TradeSide};
 use crate::domain::{DayEvent, MatchNumber, Name, Nanos, OrderId, SessionId, SymbolId};
 use crate::reason::Reason;
@@ -10,6 +10,7 @@ use crate::reason::Reason;
 const ORDER_ENTRY: u64 = set(&[Field::Session, Field::Id, Field::Enabled]);
 const ACCOUNT_QUERY: u64 = set(&[Field::Session, Field::NextId]);
 const TRADING_DAY: u64 = set(&[]);
+const STATE: u64 = set(&[Field::Symbol, Field::State]);
 const BREAK_TRADE: u64 = set(&[
     Field::Match,
     Field::RestingSession,
@@ -50,6 +51,19 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let event = DayEvent::ALL.iter().find(|event| event.name() == operation);
         let event = *event.expect("the operation has the name of the event");
         self.send(SessionId(0), SymbolId::NONE, Reason::None, Action::TradingDay(event));
+        Ok(())
+    }
+
+    pub fn set_state(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("state", STATE)?;
+        let symbol = required_name(fields, Field::Symbol)?;
+        let state = fields.required(Field::State, fields.word(Field::State, STATES)?)?;
+
+        let (symbol, verdict) = match self.directory.symbol_id(symbol) {
+            Some(symbol) => (symbol, Reason::None),
+            None => (SymbolId::NONE, Reason::UnknownSymbol),
+        };
+        self.send(SessionId(0), symbol, verdict, Action::SetState(state));
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! The words of a line and what they stand for.
 
-use crate::domain::{Capacity, MoveStep, OrderType, Role, SelfTrade, Side, TimeInForce};
+use crate::domain::{
+    Capacity, MoveStep, OrderType, Role, SelfTrade, Side, SymbolState, TimeInForce,
+};
 use crate::durability::Durability;
 use crate::reason::Reason;
 
@@ -51,6 +53,16 @@ pub const CAPACITIES: &[(&str, Capacity)] = &[
 
 /// The sides of the book that a mass cancel can be about: whether it is the one of the bids.
 pub const BOOK_SIDES: &[(&str, bool)] = &[("buy", true), ("sell", false)];
+
+pub const STATES: &[(&str, SymbolState)] = &[
+    ("closed", SymbolState::Closed),
+    ("pre_open", SymbolState::PreOpen),
+    ("open", SymbolState::Open),
+    ("halted", SymbolState::Halted),
+    ("reopening_call", SymbolState::ReopeningCall),
+    ("closing_call", SymbolState::ClosingCall),
+    ("cancel_only", SymbolState::CancelOnly),
+];
 
 pub const ROLES: &[(&str, Role)] = &[
     ("file", Role::File),

@@ -3,7 +3,8 @@
 use super::{Naive, Order};
 use ringside::command::{Command, Enter, ImportOrder, MoveSymbol};
 use ringside::domain::{
-    MoveStep, OrderId, OrderNumber, OrderType, Quantity, SessionId, Side, SymbolId, TimeInForce,
+    MoveStep, OrderId, OrderNumber, OrderType, Quantity, SessionId, Side, SymbolId, SymbolState,
+    TimeInForce,
 };
 use ringside::reason::Reason;
 use ringside::report::{ExportedTerms, Moved, Report, ReportKind};
@@ -56,6 +57,9 @@ impl Naive {
         let kept = MoveSymbol { orders: 0, quantity: Quantity(0), ..*asked };
         if !self.symbols.contains_key(&symbol) {
             return Err(Reason::UnknownSymbol);
+        }
+        if self.is_traded(symbol) && self.state(symbol) != SymbolState::Open {
+            return Err(Reason::InvalidMove);
         }
         let is_empty = !self.orders.iter().any(|order| order.symbol == symbol);
         let was = self.away.get(&symbol).cloned();

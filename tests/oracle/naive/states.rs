@@ -1,0 +1,184 @@
+//! Session states and auctions of the naive venue.
+
+use super::{Naive, Order, about};
+use ringside::command::{Command, Enter};
+use ringside::domain::{
+    Auction, OrderId, OrderType, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
+};
+use ringside::reason::Reason;
+use ringside::report::{Report, ReportKind};
+use std::collections::BTreeSet;
+
+/// What an auction would trade: the price, how much, and bids less offers at that price.
+pub type Indication = Option<(Price, u128, i128)>;
+
+impl Naive {
+    pub fn state(&self, symbol: SymbolId) -> SymbolState {
+        self.states.get(&symbol).copied().unwrap_or(SymbolState::Open)
+    }
+
+    /// Why an order cannot enter in the state of its symbol.
+    pub(super) fn closed_to(&self, symbol: SymbolId) -> Option<Reason> {
+        match self.state(symbol) {
+            SymbolState::Closed => Some(Reason::Closed),
+            SymbolState::Halted => Some(Reason::Halted),
+            SymbolState::CancelOnly => Some(Reason::CancelOnly),
+            _ => None,
+        }
+    }
+
+    /// Whether the order has a place in the state of its symbol: during a call only what can wait has.
+    pub(super) fn may_wait(&self, symbol: SymbolId, enter: &Enter) -> bool {
+        self.state(symbol) == SymbolState::Open
+            || enter.order_type == OrderType::Limit
+                && enter.tif != TimeInForce::Ioc
+                && enter.tif != TimeInForce::Fok
+    }
+
+    pub(super) fn set_state(&mut self, command: &Command, state: SymbolState) {
+        if command.verdict != Reason::None {
+            return self.reject(command, OrderId(0), Side::Buy, command.verdict);
+        }
+        let symbol = command.symbol;
+        if !self.is_traded(symbol) {
+            let (reason, other) = self.absence(symbol);
+            self.reject(command, OrderId(0), Side::Buy, reason);
+            self.reports.last_mut().unwrap().other = other;
+            return;
+        }
+        let before = self.state(symbol);
+        self.states.insert(symbol, state);
+        if state == SymbolState::Open {
+            self.states.remove(&symbol);
+        }
+        if before != state {
+            self.told.remove(&symbol);
+        }
+        self.reports.push(Report {
+            kind: ReportKind::StateChanged,
+            other: state as u64,
+            session: Default::default(),
+            ..about(command)
+        });
+        let call = auction_of(before);
+        let ends = match state {
+            SymbolState::Open => call.is_some() || self.indication(symbol).is_some(),
+            SymbolState::Closed => before == SymbolState::ClosingCall,
+            _ => false,
+        };
+        if ends {
+            self.uncross(symbol, call.unwrap_or(Auction::Reopening));
+        }
+    }
+
+    /// Every order that counts trades at the one price, the best limits first and then the oldest.
+    fn uncross(&mut self, symbol: SymbolId, auction: Auction) {
+        let indication = self.indication(symbol);
+        let (price, matched, _) = indication.unwrap_or((Price(0), 0, 0));
+        self.reports.push(Report {
+            kind: ReportKind::Crossed,
+            other: auction as u64,
+            symbol,
+            price,
+            quantity: Quantity(matched.try_into().unwrap_or(u64::MAX)),
+            ..Report::BLANK
+        });
+        let mut left = matched;
+        let mut trade = 0;
+        while left > 0 {
+            trade += 1;
+            let mut pair = [self.side(symbol, true)[0], self.side(symbol, false)[0]];
+            pair.sort_by_key(|order| order.number);
+            let quantity = pair[0].open.min(pair[1].open);
+            left -= u128::from(quantity);
+            for i in [0, 1] {
+                let mut order = pair[i];
+                order.open -= quantity;
+                order.executed += quantity;
+                self.say(ReportKind::Executed, &Order { price, ..order }, quantity);
+                let report = self.reports.last_mut().unwrap();
+                report.trade = trade;
+                report.other = pair[1 - i].number.0;
+                report.flags = (auction as u8) << 4 | if i == 1 { Report::REMOVED } else { 0 };
+                self.put(order);
+            }
+            self.symbols.get_mut(&symbol).unwrap().1 = Some(price);
+        }
+    }
+
+    /// Says what the auction of a symbol in a call would be, if that has changed.
+    pub(super) fn indicate(&mut self, symbol: SymbolId) {
+        let Some(auction) = auction_of(self.state(symbol)) else { return };
+        let now = self.indication(symbol);
+        let told = self.told.get(&symbol).copied().unwrap_or(None);
+        if now == told {
+            return;
+        }
+        self.told.insert(symbol, now);
+        if now.is_none() {
+            self.told.remove(&symbol);
+        }
+        let (price, matched, surplus) = now.unwrap_or((Price(0), 0, 0));
+        let saturated = |quantity: u128| Quantity(quantity.try_into().unwrap_or(u64::MAX));
+        self.reports.push(Report {
+            kind: ReportKind::Indicative,
+            symbol,
+            other: auction as u64,
+            side: if surplus < 0 { Side::Sell } else { Side::Buy },
+            price,
+            quantity: saturated(matched),
+            open: saturated(surplus.unsigned_abs()),
+            ..Report::BLANK
+        });
+    }
+
+    /// The rules of the uncross price, tick by tick. Between two limits all ticks are alike, so of those only the outer
+    /// ones and the reference are tried.
+    pub fn indication(&self, symbol: SymbolId) -> Indication {
+        let (bids, offers) = (self.side(symbol, true), self.side(symbol, false));
+        let limits: Vec<i64> = bids.iter().chain(&offers).map(|order| order.price.0).collect();
+        let (first, last) = (*limits.iter().min()?, *limits.iter().max()?);
+        let (definition, last_trade) = &self.symbols[&symbol];
+        let reference = last_trade.unwrap_or(definition.reference).0;
+        let near = limits.iter().flat_map(|p| [p - 1, *p, p.saturating_add(1)]);
+        let ticks: BTreeSet<i64> =
+            near.chain([reference]).filter(|p| (first..=last).contains(p)).collect();
+        let sum = |orders: &[Order], counts: &dyn Fn(i64) -> bool| -> i128 {
+            let counted = orders.iter().filter(|order| counts(order.price.0));
+            counted.map(|order| i128::from(order.open)).sum()
+        };
+        let at = |p: i64| {
+            let demand = sum(&bids, &|limit| limit >= p);
+            let supply = sum(&offers, &|limit| limit <= p);
+            (demand.min(supply), demand - supply)
+        };
+        let most = ticks.iter().map(|&p| at(p).0).max()?;
+        if most == 0 {
+            return None;
+        }
+        let ticks = ticks.into_iter().filter(|&p| at(p).0 == most);
+        let ticks: Vec<i64> = ticks.collect();
+        let least = ticks.iter().map(|&p| at(p).1.abs()).min()?;
+        let ticks: Vec<i64> = ticks.into_iter().filter(|&p| at(p).1.abs() == least).collect();
+        let (lowest, highest) = (ticks[0], ticks[ticks.len() - 1]);
+        let price = if ticks.iter().all(|&p| at(p).1 > 0) {
+            highest
+        } else if ticks.iter().all(|&p| at(p).1 < 0) {
+            lowest
+        } else if reference == 0 {
+            lowest + (highest - lowest) / 2
+        } else {
+            reference.max(lowest).min(highest)
+        };
+        Some((Price(price), most as u128, at(price).1))
+    }
+}
+
+fn auction_of(state: SymbolState) -> Option<Auction> {
+    match state {
+        SymbolState::PreOpen => Some(Auction::Opening),
+        SymbolState::ReopeningCall => Some(Auction::Reopening),
+        SymbolState::ClosingCall => Some(Auction::Closing),
+        _ => None,
+    }
+}
