@@ -83,7 +83,7 @@ fn an_order_rests_trades_and_is_cancelled() {
 #[test]
 fn an_auction_is_told_to_both_sides_and_to_the_market() {
     let mut venue = venue();
-    let mut state = |venue: &mut Streams, state| {
+    let state = |venue: &mut Streams, state| {
         venue.apply(0, 1, Action::SetState(state));
         venue.market()
     };
