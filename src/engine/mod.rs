@@ -347,8 +347,7 @@ impl Engine {
             return sink.end_command();
         }
         if !self.in_call.is_empty() {
-            self.cancel_resting(slot, Reason::User, sink);
-            return self.end_command(at, sink);
+            return self.cancel_in_call(at, slot, sink);
         }
         let order = self.orders.get(slot);
         let price = self.levels.get(order.level).price();

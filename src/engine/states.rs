@@ -6,7 +6,7 @@ use super::ladder::LevelSlot;
 use super::matching::describe;
 use super::orders::{NIL, Slot};
 use super::{Engine, reject};
-use crate::command::{Action, Command, Enter};
+use crate::command::{Action, Command, Enter, Sequenced};
 use crate::domain::{
     Auction, OrderId, OrderType, Price, Quantity, SessionId, Side, SymbolId, SymbolState,
     TimeInForce,
@@ -120,6 +120,7 @@ impl Engine {
 
     /// Says what the auction of an instrument would be, if it is in a call and that has changed.
     #[cold]
+    #[inline(never)]
     pub(super) fn indicate(&mut self, symbol: SymbolId, sink: &mut impl ReportSink) {
         let Some(&told) = self.in_call.get(&symbol) else { return };
         let Some(book) = self.book_index(symbol) else { return };
@@ -140,6 +141,19 @@ impl Engine {
             symbol,
             ..Report::BLANK
         });
+    }
+
+    /// A cancel while some instrument is in a call.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn cancel_in_call(
+        &mut self,
+        at: &Sequenced,
+        slot: Slot,
+        sink: &mut impl ReportSink,
+    ) {
+        self.cancel_resting(slot, Reason::User, sink);
+        self.end_command(at, sink);
     }
 
     pub(super) fn is_crossed(&self, book: usize) -> bool {
