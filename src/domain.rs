@@ -195,6 +195,30 @@ byte_enum! {
         Ioc = 2 "ioc",
         /// Fill or kill.
         Fok = 3 "fok",
+        /// For the auction that opens trading only.
+        AtOpen = 4 "at_open",
+        /// For the closing auction only.
+        AtClose = 5 "at_close",
+        /// For the next auction only.
+        Auction = 6 "auction",
+    }
+}
+
+impl TimeInForce {
+    /// Whether an order waits beside the book for an auction, and only trades there.
+    #[inline]
+    pub fn is_for_auction(self) -> bool {
+        matches!(self, TimeInForce::AtOpen | TimeInForce::AtClose | TimeInForce::Auction)
+    }
+
+    /// Whether it waits for such an auction.
+    pub fn takes_part_in(self, auction: Auction) -> bool {
+        match self {
+            TimeInForce::AtOpen => auction != Auction::Closing,
+            TimeInForce::AtClose => auction == Auction::Closing,
+            TimeInForce::Auction => true,
+            TimeInForce::Day | TimeInForce::Gtc | TimeInForce::Ioc | TimeInForce::Fok => false,
+        }
     }
 }
 

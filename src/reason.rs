@@ -117,6 +117,7 @@ reasons! {
     Halted = 61 "halted", Reject(0x0007), fix 2, "The symbol is halted: orders can be cancelled, not entered.";
     CancelOnly = 62 "cancel_only", Reject(0x0010), fix 2, "The symbol is cancel-only: orders can be cancelled, not entered.";
     NotInCall = 63 "not_in_call", Reject(0x0014), fix 11, "An order that can only trade at once, or not at all, while orders are collected for an auction.";
+    AuctionOver = 64 "auction_over", Reject(0x0014), fix 4, "The auction that the order is for is over.";
 }
 
 impl Reason {

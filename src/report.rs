@@ -71,7 +71,7 @@ pub struct Report {
     pub reason: Reason,
     /// The side of the order.
     pub side: Side,
-    /// [`Report::LAST`], [`Report::REMOVED`], [`Report::ATTRIBUTED`], a [`Capacity`] on a replace, and an [`Auction`]
+    /// [`Report::LAST`], [`Report::REMOVED`], [`Report::ATTRIBUTED`], [`Report::HIDDEN`], a [`Capacity`] on a replace, and an [`Auction`]
     /// on its executions.
     pub flags: u8,
     /// On an execution: the number of the trade within its command, from 1.
@@ -103,6 +103,8 @@ impl Report {
     pub const REMOVED: u8 = 2;
     /// Flag on a replace: the order is shown with the name of its firm.
     pub const ATTRIBUTED: u8 = 4;
+    /// Flag: the order is not shown to the market.
+    pub const HIDDEN: u8 = 8;
     /// Where the capacity of a replaced order begins in its flags, and the auction of an execution.
     pub const CAPACITY_SHIFT: u32 = 4;
 

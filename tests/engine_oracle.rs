@@ -408,9 +408,9 @@ fn merged(mut said: Vec<Vec<Report>>) -> Vec<Report> {
         first.extend_from_slice(&reports[1..]);
     }
     if matches!(first[0].kind, ReportKind::MassCanceled | ReportKind::TradingDay) {
-        first.iter_mut().for_each(|r| r.flags = 0);
+        first.iter_mut().for_each(|r| r.flags &= !Report::LAST);
         first[1..].sort_by_key(|r| r.symbol);
-        first.last_mut().unwrap().flags = Report::LAST;
+        first.last_mut().unwrap().flags |= Report::LAST;
     }
     first
 }
@@ -494,21 +494,37 @@ fn the_streams_reach_every_outcome() {
         assert!(trades > commands.len() / 20, "{trades} trades, {profile:?}");
     }
     use Reason::{
-        CancelOnly, Closed, Collar, DuplicateId, DuplicateName, Expired, FokNotFillable, Halted,
-        InvalidDefinition, InvalidPrice, InvalidQuantity, InvalidSide, IocRemainder, MassCancel,
-        NoLiquidity, NotAReduction, NotInCall, OffLot, PostOnlyWouldCross, ReplacedInvalid,
-        TooLate, UnknownOrder, UnknownSymbol, Unsupported, User,
+        AuctionOver, CancelOnly, Closed, Collar, DuplicateId, DuplicateName, Expired,
+        FokNotFillable, Halted, InvalidDefinition, InvalidPrice, InvalidQuantity, InvalidSide,
+        IocRemainder, MassCancel, NoLiquidity, NotAReduction, NotInCall, OffLot,
+        PostOnlyWouldCross, ReplacedInvalid, TooLate, UnknownOrder, UnknownSymbol, Unsupported,
+        User,
     };
     use ReportKind::{Canceled, Rejected};
     let cancels = [User, IocRemainder, FokNotFillable, NoLiquidity, Collar, Reason::SelfTrade];
-    let more_cancels = [MassCancel, ReplacedInvalid, PostOnlyWouldCross, Expired, Reason::Operator];
+    let more_cancels = [
+        Reason::AuctionLeftover,
+        MassCancel,
+        ReplacedInvalid,
+        PostOnlyWouldCross,
+        Expired,
+        Reason::Operator,
+    ];
     for reason in cancels.into_iter().chain(more_cancels) {
         assert!(seen.contains(&(Canceled, reason)), "canceled {reason:?}");
     }
     let rejects = [UnknownSymbol, UnknownOrder, TooLate, DuplicateId, InvalidPrice, OffLot];
     let more_rejects = [InvalidQuantity, NotAReduction, PostOnlyWouldCross, Unsupported];
-    let definitions =
-        [DuplicateName, InvalidDefinition, InvalidSide, Closed, Halted, CancelOnly, NotInCall];
+    let definitions = [
+        DuplicateName,
+        InvalidDefinition,
+        InvalidSide,
+        Closed,
+        Halted,
+        CancelOnly,
+        NotInCall,
+        AuctionOver,
+    ];
     for reason in rejects.into_iter().chain(more_rejects).chain(definitions) {
         assert!(seen.contains(&(Rejected, reason)), "rejected {reason:?}");
     }

@@ -168,6 +168,9 @@ fn fields_of_an_order_are_translated() {
     type Expect = fn(&mut Enter);
     let cases: &[(Alter, Expect)] = &[
         (|m| m.side = b'S', |e| e.side = Side::Sell),
+        (|m| m.cross_type = b'O', |e| e.tif = TimeInForce::AtOpen),
+        (|m| m.cross_type = b'C', |e| e.tif = TimeInForce::AtClose),
+        (|m| m.cross_type = b'H', |e| e.tif = TimeInForce::Auction),
         (|m| m.side = b'T', |e| e.side = Side::Short),
         (|m| m.side = b'E', |e| e.side = Side::ShortExempt),
         (|m| m.quantity = 999_999.into(), |e| e.quantity = Quantity(999_999)),
@@ -227,7 +230,8 @@ fn what_is_wrong_with_an_order_is_its_verdict() {
         (UnsupportedField, |m| m.time_in_force = b'E'),
         (UnsupportedField, |m| m.capacity = b' '),
         (UnsupportedField, |m| m.inter_market_sweep_eligibility = b' '),
-        (InvalidCross, |m| m.cross_type = b'O'),
+        (InvalidCross, |m| m.cross_type = b'S'),
+        (InvalidCross, |m| (m.cross_type, m.time_in_force) = (b'O', b'3')),
         (InvalidPrice, |m| m.price = 0.into()),
         (InvalidPrice, |m| m.price = 1_999_999_901.into()),
         (InvalidPrice, |m| m.price = u64::MAX.into()),

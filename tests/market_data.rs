@@ -57,6 +57,9 @@ impl Flow {
                 0 => TimeInForce::Ioc,
                 1 if rests => TimeInForce::Fok,
                 2 => TimeInForce::Gtc,
+                3 if order_type != OrderType::MarketToLimit => {
+                    self.pick(&[TimeInForce::AtOpen, TimeInForce::AtClose, TimeInForce::Auction])
+                }
                 _ => TimeInForce::Day,
             },
             self_trade: self.pick(SelfTrade::ALL),

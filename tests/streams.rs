@@ -3,7 +3,7 @@
 #[allow(dead_code)]
 mod wire;
 
-use ringside::command::{Action, BreakTrade, ClientFields, Command, MassCancel, TradeSide};
+use ringside::command::{Action, BreakTrade, ClientFields, Command, Enter, MassCancel, TradeSide};
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, OrderId, OrderType, PostOnly, Price, Quantity,
     SelfTrade, SessionId, Side, SymbolId, SymbolState, TimeInForce,
@@ -121,6 +121,27 @@ fn an_auction_is_told_to_both_sides_and_to_the_market() {
 }
 
 #[test]
+fn the_market_hears_nothing_of_an_order_for_an_auction_only() {
+    let mut venue = venue();
+    let waits = Enter { tif: TimeInForce::AtClose, ..enter(1, Side::Sell, 100, 18_700) };
+    venue.apply(A, 1, Action::Enter(waits)); // seqno 9
+    assert_eq!(venue.ouch(A), ["A 1 S 100 AAPL 1870000 #9 L 'order 1'"]);
+    venue.apply(A, 1, Action::Reduce { id: OrderId(1), quantity: Quantity(60) });
+    assert_eq!(venue.ouch(A), ["C 1 40 U"]);
+    assert_eq!(venue.market(), [""; 0]);
+    venue.order(B, 1, Side::Buy, 50, 18_700); // seqno 11
+    venue.market();
+    venue.apply(0, 1, Action::SetState(SymbolState::ClosingCall));
+    assert_eq!(venue.market(), ["H 1 AAPL Q", "I C AAPL 50 1870000 S 10L"]);
+    venue.apply(0, 1, Action::SetState(SymbolState::Closed));
+    let number = |trade| MatchNumber::of(ringside::domain::SeqNo(13), trade);
+    let cross = format!("Q C AAPL 50 1870000 m{}", number(0));
+    let shown = format!("C #11 50 1870000 m{} N", number(1));
+    assert_eq!(venue.market(), ["H 1 AAPL H".into(), cross, shown]);
+    assert_eq!(venue.ouch(A), [format!("E 1 50 1870000 C m{}", number(1)), "C 1 10 C".into()]);
+}
+
+#[test]
 fn what_is_left_of_an_incoming_order_is_added_after_its_trades() {
     let mut venue = venue();
     venue.order(A, 1, Side::Sell, 10, 100);
@@ -135,10 +156,7 @@ fn what_is_left_of_an_incoming_order_is_added_after_its_trades() {
     venue.apply(
         B,
         1,
-        Action::Enter(ringside::command::Enter {
-            tif: TimeInForce::Ioc,
-            ..enter(2, Side::Buy, 50, 90)
-        }),
+        Action::Enter(Enter { tif: TimeInForce::Ioc, ..enter(2, Side::Buy, 50, 90) }),
     );
     assert_eq!(venue.market(), [""; 0]);
     assert_eq!(venue.ouch(B).last().unwrap(), "C 2 50 I");
@@ -206,12 +224,10 @@ fn causes_are_told_in_the_words_of_the_protocol() {
         assert_eq!(venue.ouch(A), [format!("J {id} {} 'order {id}'", reject_code(reason))]);
     }
     venue.order(B, 1, Side::Sell, 10, 100);
-    let post_only =
-        ringside::command::Enter { post_only: PostOnly::Reject, ..enter(4, Side::Buy, 10, 100) };
+    let post_only = Enter { post_only: PostOnly::Reject, ..enter(4, Side::Buy, 10, 100) };
     venue.apply(A, 1, Action::Enter(post_only));
     assert_eq!(venue.ouch(A), ["A 4 B 10 AAPL 10000 #13 D 'order 4'", "C 4 10 G"]);
-    let market =
-        ringside::command::Enter { order_type: OrderType::Market, ..enter(5, Side::Buy, 20, 0) };
+    let market = Enter { order_type: OrderType::Market, ..enter(5, Side::Buy, 20, 0) };
     venue.apply(A, 1, Action::Enter(market));
     let told = venue.ouch(A);
     assert_eq!(told[0], "A 5 B 20 AAPL 2000000000 #14 L 'order 5'");
@@ -224,10 +240,7 @@ fn a_self_trade_is_told_as_such() {
     venue.order(A, 1, Side::Sell, 10, 100);
     venue.ouch(A);
     venue.market();
-    let own = ringside::command::Enter {
-        self_trade: SelfTrade::CancelOldest,
-        ..enter(2, Side::Buy, 5, 100)
-    };
+    let own = Enter { self_trade: SelfTrade::CancelOldest, ..enter(2, Side::Buy, 5, 100) };
     venue.apply(A, 1, Action::Enter(own));
     let told = venue.ouch(A);
     assert_eq!(told[1], "D 1 10 Q prevented 10 at 10000 A O");
@@ -326,7 +339,7 @@ fn a_day_ends_after_the_orders_that_expire_with_it() {
 #[test]
 fn attributed_orders_show_their_firm_also_when_replaced() {
     let mut venue = venue();
-    let attributed = ringside::command::Enter {
+    let attributed = Enter {
         attributed: true,
         capacity: Capacity::Principal,
         firm: FirmId(1),

@@ -6,6 +6,15 @@
 /// The orders of one side at one limit.
 pub(super) type Interest = (i64, u128);
 
+/// What takes part of one side, or is left of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Side {
+    /// Orders with a limit, by rising limit.
+    pub limits: Vec<Interest>,
+    /// All that has none: it counts at every price.
+    pub market: u128,
+}
+
 /// What an auction trades.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Clearing {
@@ -30,23 +39,22 @@ struct Candidates {
     all_offers: bool,
 }
 
-/// The result of an auction between bids and offers, both sorted by rising limit. Of the prices at which most trades,
-/// those at which least is left over; of these the highest if bids are left at all of them, the lowest if offers are,
-/// otherwise the one nearest to the reference, and the middle one without a reference (zero).
-pub(super) fn clear(bids: &[Interest], offers: &[Interest], reference: i64) -> Clearing {
-    let mut demand: u128 = bids.iter().map(|&(_, quantity)| quantity).sum();
-    let mut supply = 0;
+/// The result of an auction. Of the prices between the lowest and the highest limit at which most trades, those at which
+/// least is left over; of these the highest if bids are left at all of them, the lowest if offers are, otherwise the one
+/// nearest to the reference, and the middle one without a reference (zero). Without any limit the reference is the price.
+pub(super) fn clear(bids: &Side, offers: &Side, reference: i64) -> Clearing {
+    let mut demand = bids.market + bids.limits.iter().map(|&(_, quantity)| quantity).sum::<u128>();
+    let mut supply = offers.market;
     let mut best = Candidates::none();
-    let (mut bids_left, mut offers_left) = (bids, offers);
-    let next = |bids: &[Interest], offers: &[Interest]| {
-        let limit = |side: &[Interest]| side.first().map(|&(limit, _)| limit);
-        limit(bids).into_iter().chain(limit(offers)).min()
-    };
-    while let Some(limit) = next(bids_left, offers_left) {
+    let (mut bids_left, mut offers_left) = (&bids.limits[..], &offers.limits[..]);
+    if bids_left.is_empty() && offers_left.is_empty() && reference != 0 {
+        best.consider(reference, reference, demand, supply);
+    }
+    while let Some(limit) = lowest(bids_left, offers_left) {
         supply += take(&mut offers_left, limit);
         best.consider(limit, limit, demand, supply);
         demand -= take(&mut bids_left, limit);
-        if let Some(above) = next(bids_left, offers_left).filter(|&above| above - limit > 1) {
+        if let Some(above) = lowest(bids_left, offers_left).filter(|&above| above - limit > 1) {
             best.consider(limit + 1, above - 1, demand, supply);
         }
     }
@@ -54,8 +62,9 @@ pub(super) fn clear(bids: &[Interest], offers: &[Interest], reference: i64) -> C
         return Clearing::default();
     }
     let price = best.price(reference);
-    let total = |side: &[Interest], counts: &dyn Fn(i64) -> bool| -> u128 {
-        side.iter().filter(|&&(limit, _)| counts(limit)).map(|&(_, quantity)| quantity).sum()
+    let total = |side: &Side, counts: &dyn Fn(i64) -> bool| -> u128 {
+        let counted = side.limits.iter().filter(|&&(limit, _)| counts(limit));
+        side.market + counted.map(|&(_, quantity)| quantity).sum::<u128>()
     };
     Clearing {
         price,
@@ -65,15 +74,22 @@ pub(super) fn clear(bids: &[Interest], offers: &[Interest], reference: i64) -> C
     }
 }
 
+/// The lowest limit of both sides.
+fn lowest(bids: &[Interest], offers: &[Interest]) -> Option<i64> {
+    let limits = [bids.first(), offers.first()].into_iter().flatten();
+    limits.map(|&(limit, _)| limit).min()
+}
+
 /// Takes what has this limit off the front.
 fn take(side: &mut &[Interest], limit: i64) -> u128 {
-    match side.split_first() {
-        Some((&(first, quantity), rest)) if first == limit => {
-            *side = rest;
-            quantity
-        }
-        _ => 0,
+    let mut taken = 0;
+    while let Some((&(_, quantity), rest)) =
+        side.split_first().filter(|(first, _)| first.0 == limit)
+    {
+        taken += quantity;
+        *side = rest;
     }
+    taken
 }
 
 impl Candidates {
@@ -114,15 +130,19 @@ impl Candidates {
 mod tests {
     use super::*;
 
+    fn side(limits: &[Interest], market: u128) -> Side {
+        Side { limits: limits.to_vec(), market }
+    }
+
     #[test]
     fn prices_and_quantities_at_the_edge_of_the_domain() {
         let much = u128::from(u64::MAX) * 10;
-        let clearing = clear(&[(i64::MAX, much)], &[(1, much)], 0);
-        assert_eq!(
-            clearing,
-            Clearing { price: i64::MAX / 2 + 1, matched: much, ..Default::default() }
-        );
-        assert_eq!(clear(&[(i64::MAX, much)], &[], 5), Clearing::default());
-        assert_eq!(clear(&[(4, 1)], &[(5, 1)], 5), Clearing::default());
+        let clearing = clear(&side(&[(i64::MAX, much)], 0), &side(&[(1, much)], 0), 0);
+        let middle = i64::MAX / 2 + 1;
+        assert_eq!(clearing, Clearing { price: middle, matched: much, ..Clearing::default() });
+        let (none, one) = (Clearing::default(), side(&[(5, 1)], 0));
+        assert_eq!(clear(&side(&[(i64::MAX, much)], 0), &Side::default(), 5), none);
+        assert_eq!(clear(&side(&[(4, 1)], 0), &one, 5), none);
+        assert_eq!(clear(&side(&[], 1), &side(&[], 1), 0), none);
     }
 }

@@ -2,7 +2,6 @@
 
 use super::ladder::{Ladder, LevelSlot, Levels};
 use super::orders::{Bucket, NIL, Order, Orders, Slot};
-use super::states::refusal;
 use crate::command::DefineSymbol;
 use crate::domain::{SymbolId, SymbolState};
 use crate::hash;
@@ -12,7 +11,7 @@ use crate::reason::Reason;
 pub(super) struct Book {
     symbol: SymbolId,
     lot: u64,
-    /// The lot while orders may enter, zero while none may.
+    /// The lot while it is open, otherwise zero.
     lot_to_enter: u64,
     state: SymbolState,
     collar_bps: u32,
@@ -84,7 +83,7 @@ impl Book {
     /// Another state.
     pub fn set_state(&mut self, state: SymbolState) {
         self.state = state;
-        self.lot_to_enter = if refusal(state).is_ok() { self.lot } else { 0 };
+        self.lot_to_enter = if state == SymbolState::Open { self.lot } else { 0 };
     }
 
     /// The last price or, before the first trade, the prior close; zero without either.
@@ -120,7 +119,7 @@ impl Book {
         bound.clamp(1, i128::from(i64::MAX)) as i64
     }
 
-    /// Whether an order of this quantity may enter now. No quantity is a multiple of zero lots.
+    /// Whether it is open, and an order can have this quantity. No quantity is a multiple of zero lots.
     #[inline(always)]
     pub fn is_plain(&self, quantity: u64) -> bool {
         quantity != 0 && (self.lot_to_enter == 1 || quantity.is_multiple_of(self.lot_to_enter))
@@ -155,16 +154,29 @@ impl Book {
         orders: &mut Orders,
         levels: &mut Levels,
     ) {
-        let side = &mut self.sides[side_index(order.traits.is_buy())];
-        let slot_of_level = side.find_or_insert(key, levels);
-        let level = levels.get_mut(slot_of_level);
-        let tail = level.tail;
-        let open = order.open;
-        let order = Order { level: slot_of_level, prev: tail, next: NIL, ..order };
-        let slot = orders.insert(order, bucket);
-        orders.get_mut(tail).next = slot;
-        level.append(slot, open);
+        link(&mut self.sides, order, key, bucket, orders, levels);
     }
+}
+
+/// Puts an order at the end of its key on its side, and into the index.
+#[inline(always)]
+pub(super) fn link(
+    sides: &mut [Ladder; 2],
+    order: Order,
+    key: i64,
+    bucket: Bucket,
+    orders: &mut Orders,
+    levels: &mut Levels,
+) {
+    let side = &mut sides[side_index(order.traits.is_buy())];
+    let slot_of_level = side.find_or_insert(key, levels);
+    let level = levels.get_mut(slot_of_level);
+    let tail = level.tail;
+    let open = order.open;
+    let order = Order { level: slot_of_level, prev: tail, next: NIL, ..order };
+    let slot = orders.insert(order, bucket);
+    orders.get_mut(tail).next = slot;
+    level.append(slot, open);
 }
 
 /// Takes an order of an index bucket out of its level, the level's total, and the index. Gives the

@@ -6,6 +6,7 @@
 use super::book::{key_of, side_index};
 use super::moves::Away;
 use super::orders::{NIL, Order, Slot};
+use super::pools::pool_rank;
 use super::traits::Traits;
 use super::{Engine, Shard};
 use crate::command::{Action, Command, is_definition};
@@ -22,8 +23,9 @@ pub struct Image {
     pub definitions: Vec<Command>,
     /// The price of the last trade of each instrument that has traded, by symbol.
     pub last_prices: Vec<(SymbolId, Price)>,
-    /// The live orders: by symbol, bids before offers, best price first, oldest first. Those of a symbol that is not
-    /// traded here wait.
+    /// The live orders: by symbol, bids before offers, best price first, oldest first, and behind the book those that
+    /// wait for an auction: by time in force, those without a limit first. Those of a symbol that is not traded here
+    /// wait.
     pub orders: Vec<OrderImage>,
 }
 
@@ -102,7 +104,9 @@ impl Engine {
             }
             let waiting = away.into_iter().flat_map(|away| &away.orders);
             orders.extend(waiting.map(|waiting| image_of(&waiting.order, waiting.price)));
-            for level in book.sides.iter().flat_map(|side| side.iter()) {
+            let pools = self.pools_of(symbol).map(|(_, sides)| sides);
+            let sides = std::iter::once(&book.sides).chain(pools).flatten();
+            for level in sides.flat_map(|side| side.iter()) {
                 let level = self.levels.get(level);
                 let next = |&slot: &Slot| Some(self.orders.get(slot).next);
                 let queue = std::iter::successors(Some(level.head), next);
@@ -190,14 +194,15 @@ impl Engine {
         let book = self.book_index(symbol).or_else(|| self.book_of_away(symbol));
         let book = book.ok_or("its symbol is not defined")?;
         let traits = Traits::from_word(row.traits).ok_or("it has traits that no order has")?;
-        if !matches!(traits.tif(), TimeInForce::Day | TimeInForce::Gtc) {
+        let tif = traits.tif();
+        if matches!(tif, TimeInForce::Ioc | TimeInForce::Fok) {
             return Err("it has a time in force with which no order rests");
         }
         if row.number == 0 {
             // A slot of the slab without a number is free.
             return Err("zero is no number of an order");
         }
-        if row.price < 1 {
+        if row.price < 0 || row.price == 0 && !tif.is_for_auction() {
             return Err("its price is below 1");
         }
         let lots = |quantity| self.books[book].check_quantity(quantity).is_ok();
@@ -210,11 +215,11 @@ impl Engine {
         }
         let buy = traits.is_buy();
         let key = key_of(buy, row.price);
-        let place = (row.symbol, side_index(buy), key, row.number);
+        let place = (row.symbol, pool_rank(tif, row.price), side_index(buy), key, row.number);
         if before.replace(place).is_some_and(|before| before >= place) {
             return Err("it does not belong behind the one before it");
         }
-        if self.would_trade(book, buy, row.price) {
+        if !tif.is_for_auction() && self.would_trade(book, buy, row.price) {
             return Err("it crosses the other side of its book");
         }
         let bucket = self.orders.bucket(session, OrderId(row.id));
@@ -224,15 +229,23 @@ impl Engine {
             return Err("its session has another order with its id");
         }
         if self.away.contains_key(&symbol) {
+            if tif.is_for_auction() {
+                return Err("it waits for an auction of a symbol that is not traded here");
+            }
             return self.restore_waiting(symbol, order_of(row, traits), row.price);
         }
-        self.rest(book, order_of(row, traits), row.price);
+        let order = order_of(row, traits);
+        if tif.is_for_auction() {
+            self.wait_for_auction(order, row.price);
+        } else {
+            self.rest(book, order, row.price);
+        }
         Ok(())
     }
 }
 
-/// The place of an order among all of an image: symbol, side, price, time.
-type Place = (u32, usize, i64, u64);
+/// The place of an order among all of an image: symbol, in the book or in a pool beside it, side, price, time.
+type Place = (u32, u8, usize, i64, u64);
 
 /// The place of a definition among all of an image.
 fn definition_place(command: &Command) -> (u8, u32) {

@@ -43,6 +43,7 @@ impl Incoming {
 pub(super) fn describe(order: &Order, price: i64) -> Report {
     Report {
         side: order.traits.side(),
+        flags: order.traits.hidden_flag(),
         order: OrderNumber(order.number),
         id: OrderId(order.id),
         price: Price(price),

@@ -51,8 +51,9 @@
 //!
 //! `mod.rs` takes commands apart, `matching.rs` trades, `book.rs` and `ladder.rs` keep prices in order,
 //! `orders.rs` keeps the orders, `ahead.rs` has the memory fetched in time, `venue.rs` has the rare
-//! commands, `states.rs` and `auction.rs` the session states and the auctions between them, `moves.rs` instruments on
-//! their way between partitions, `view.rs` the queries, `image.rs` the whole state as data.
+//! commands, `states.rs` and `auction.rs` the session states and the auctions between them, `pools.rs` the orders that
+//! only wait for these, `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
+//! whole state as data.
 
 mod ahead;
 mod auction;
@@ -62,6 +63,7 @@ mod ladder;
 mod matching;
 mod moves;
 mod orders;
+mod pools;
 mod prefetch;
 mod states;
 mod traits;
@@ -83,6 +85,7 @@ use ladder::{LevelSlot, Levels};
 use matching::{Incoming, describe};
 use moves::Away;
 use orders::{Bucket, NIL, Order, Orders, Slot};
+use pools::Pools;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use traits::Traits;
 pub use view::{LevelView, OrderView};
@@ -131,6 +134,8 @@ pub struct Engine {
     waiting_ids: HashSet<(u32, u64)>,
     /// The instruments in a call, with what was last told of their auction: it always is what they would trade now.
     in_call: BTreeMap<SymbolId, Clearing>,
+    /// The orders that wait for an auction beside the books.
+    pools: Pools,
     state_hash: u128,
     /// The orders of the mass cancel under way; kept for its capacity.
     covered: Vec<Slot>,
@@ -150,6 +155,7 @@ impl Engine {
             away: BTreeMap::new(),
             waiting_ids: HashSet::new(),
             in_call: BTreeMap::new(),
+            pools: Pools::new(),
             state_hash: 0,
             covered: vec![],
         }
@@ -217,7 +223,7 @@ impl Engine {
     }
 
     /// A new order. A plain limit order that nothing is wrong with and that does not trade, as nearly
-    /// all are, takes the short way; in a call, too, where it has no part in the auction.
+    /// all are, takes the short way.
     #[inline(always)]
     fn enter(&mut self, at: &Sequenced, enter: &Enter, bucket: Bucket, sink: &mut impl ReportSink) {
         let command = &at.command;
@@ -264,7 +270,9 @@ impl Engine {
         };
         let mut incoming = Incoming { order: entered(at, enter), price, last: 0 };
         sink.report(accepted(&incoming.order, price));
-        if self.books[book].state() != SymbolState::Open {
+        if enter.tif.is_for_auction() {
+            self.wait_for_auction(incoming.order, price);
+        } else if self.books[book].state() != SymbolState::Open {
             self.rest(book, incoming.order, price);
         } else if enter.order_type == OrderType::Limit && enter.tif != TimeInForce::Fok {
             self.match_limit(book, &mut incoming, sink);
@@ -295,9 +303,7 @@ impl Engine {
         if enter.post_only != PostOnly::Off || !priced {
             self.check_options(enter)?;
         }
-        if self.books[book].state() != SymbolState::Open && !states::waits_in_call(enter) {
-            return Err(Reason::NotInCall);
-        }
+        states::admission(self.books[book].state(), enter.order_type, enter.tif)?;
         let price = self.passive_price(book, enter.side, enter.post_only, enter.price.0)?;
         Ok((book, price))
     }
@@ -309,7 +315,9 @@ impl Engine {
             OrderType::Limit => rests || enter.post_only == PostOnly::Off,
             OrderType::Market => enter.post_only == PostOnly::Off,
             OrderType::MarketToLimit => {
-                enter.post_only == PostOnly::Off && enter.tif != TimeInForce::Fok
+                enter.post_only == PostOnly::Off
+                    && enter.tif != TimeInForce::Fok
+                    && !enter.tif.is_for_auction()
             }
         };
         if served { Ok(()) } else { Err(Reason::Unsupported) }
@@ -410,14 +418,17 @@ impl Engine {
                 if self.waits(command.session, id) { Reason::Moving } else { Reason::TooLate };
             return reject(command, new_id, Side::Buy, reason, sink);
         };
-        if let Err(reason) = states::refusal(self.books[book].state()) {
+        let order = *self.orders.get(slot);
+        let (state, tif) = (self.books[book].state(), order.traits.tif());
+        let refused = states::refusal(state).and(states::admission(state, OrderType::Limit, tif));
+        if let Err(reason) = refused {
             return reject(command, new_id, Side::Buy, reason, sink);
         }
-        let valid = command.verdict == Reason::None && price >= 1;
+        let priced = price >= 1 || price == 0 && tif.is_for_auction();
+        let valid = command.verdict == Reason::None && priced;
         if !valid || self.books[book].check_quantity(total).is_err() {
             return self.cancel_resting(slot, Reason::ReplacedInvalid, sink);
         }
-        let order = *self.orders.get(slot);
         if total <= order.executed {
             return self.cancel_resting(slot, Reason::User, sink);
         }
@@ -440,7 +451,9 @@ impl Engine {
             ..describe(&order, price)
         });
         let buy = order.traits.is_buy();
-        if self.would_trade(book, buy, price) {
+        if tif.is_for_auction() {
+            self.wait_for_auction(order, price);
+        } else if self.would_trade(book, buy, price) {
             self.match_limit(book, &mut Incoming { order, price, last: 0 }, sink);
         } else {
             self.rest(book, order, price);
@@ -529,15 +542,19 @@ impl Engine {
     #[inline(always)]
     fn remove_resting(&mut self, slot: Slot, bucket: Bucket, price: i64) {
         let order = self.orders.get(slot);
-        let (symbol, buy) = (SymbolId(order.symbol), order.traits.is_buy());
+        let (symbol, traits) = (SymbolId(order.symbol), order.traits);
         self.state_hash = self.state_hash.wrapping_sub(order.hash(price));
         if let Some(empty) = unlink(slot, bucket, &mut self.orders, &mut self.levels) {
-            self.remove_level(symbol, buy, empty);
+            self.remove_level(symbol, traits, empty);
         }
     }
 
     #[inline(never)]
-    fn remove_level(&mut self, symbol: SymbolId, buy: bool, level: LevelSlot) {
+    fn remove_level(&mut self, symbol: SymbolId, traits: Traits, level: LevelSlot) {
+        let (buy, tif) = (traits.is_buy(), traits.tif());
+        if tif.is_for_auction() {
+            return self.remove_level_of_pool(symbol, tif, buy, level);
+        }
         let book = self.book_index(symbol).expect("a resting order has a book");
         self.books[book].sides[side_index(buy)].remove(level, &mut self.levels);
     }

@@ -141,9 +141,10 @@ impl Engine {
         if before.is_none() && self.book_index(symbol).is_none() {
             return Err(Reason::UnknownSymbol);
         }
-        // Only what is open can be moved: its state does not travel with it.
+        // Only what is open can be moved: neither its state nor orders that wait for an auction travel with it.
         let state = self.book_index(symbol).map(|book| self.books[book].state());
-        if state.is_some_and(|state| state != SymbolState::Open) {
+        let has_pools = self.pools_of(symbol).next().is_some();
+        if state.is_some_and(|state| state != SymbolState::Open || has_pools) {
             return Err(Reason::InvalidMove);
         }
         match (before, asked.step) {

@@ -1,12 +1,11 @@
 //! Session states: what may enter, and the auctions that end a call.
 
-use super::auction::{Clearing, Interest, clear};
-use super::book::{key_of, side_index, unlink};
-use super::ladder::LevelSlot;
+use super::auction::{self, Clearing, clear};
+use super::book::{key_of, unlink};
 use super::matching::describe;
 use super::orders::{NIL, Slot};
 use super::{Engine, reject};
-use crate::command::{Action, Command, Enter, Sequenced};
+use crate::command::{Action, Command, Sequenced};
 use crate::domain::{
     Auction, OrderId, OrderType, Price, Quantity, SessionId, Side, SymbolId, SymbolState,
     TimeInForce,
@@ -28,9 +27,19 @@ pub(super) fn refusal(state: SymbolState) -> Result<(), Reason> {
     }
 }
 
-/// Whether an order can wait for an auction.
-pub(super) fn waits_in_call(enter: &Enter) -> bool {
-    enter.order_type == OrderType::Limit && matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc)
+/// Whether an order has a place in this state, which lets orders in.
+pub(super) fn admission(
+    state: SymbolState,
+    order_type: OrderType,
+    tif: TimeInForce,
+) -> Result<(), Reason> {
+    match tif {
+        TimeInForce::AtOpen if state != SymbolState::PreOpen => Err(Reason::AuctionOver),
+        TimeInForce::AtOpen | TimeInForce::AtClose | TimeInForce::Auction => Ok(()),
+        _ if state == SymbolState::Open => Ok(()),
+        TimeInForce::Day | TimeInForce::Gtc if order_type == OrderType::Limit => Ok(()),
+        _ => Err(Reason::NotInCall),
+    }
 }
 
 /// The part of a state in the state hash.
@@ -71,6 +80,7 @@ impl Engine {
         if let Some(auction) = auction {
             self.uncross(book, symbol, auction, sink);
         }
+        self.cancel_leftovers(book, auction, state, sink);
         self.indicate(symbol, sink);
     }
 
@@ -91,7 +101,7 @@ impl Engine {
         let symbols: Vec<SymbolId> = self.in_call.keys().copied().collect();
         for symbol in symbols {
             let book = self.book_index(symbol).expect("what is in a call has a book");
-            let clearing = self.clearing(book);
+            let clearing = self.clearing_of_call(book);
             self.in_call.insert(symbol, clearing);
         }
     }
@@ -124,7 +134,7 @@ impl Engine {
     pub(super) fn indicate(&mut self, symbol: SymbolId, sink: &mut impl ReportSink) {
         let Some(&told) = self.in_call.get(&symbol) else { return };
         let Some(book) = self.book_index(symbol) else { return };
-        let clearing = self.clearing(book);
+        let clearing = self.clearing_of_call(book);
         if clearing == told {
             return;
         }
@@ -161,20 +171,62 @@ impl Engine {
         bids.best() != NIL && offers.best() != NIL && -bids.best_key() >= offers.best_key()
     }
 
-    /// What an auction would trade: orders beyond the best of the other side have no part in it.
-    fn clearing(&self, book: usize) -> Clearing {
-        if !self.is_crossed(book) {
-            return Clearing::default();
+    /// What the auction of the call that an instrument is in would trade now.
+    fn clearing_of_call(&self, book: usize) -> Clearing {
+        let auction = self.books[book].state().auction();
+        auction.map_or(Clearing::default(), |auction| self.clearing(book, auction))
+    }
+
+    /// What an auction of this kind would trade now.
+    fn clearing(&self, book: usize, auction: Auction) -> Clearing {
+        let symbol = self.books[book].symbol();
+        let mut sides = [auction::Side::default(), auction::Side::default()];
+        for sides_of_pool in self.pools_in(symbol, auction, false) {
+            for (side, ladder) in sides.iter_mut().zip(sides_of_pool) {
+                side.market +=
+                    ladder.iter().map(|level| self.levels.get(level).total()).sum::<u128>();
+            }
         }
-        let book = &self.books[book];
-        let [bids, offers] = [true, false].map(|buy| {
-            let worst = -book.sides[side_index(!buy)].best_key();
-            let levels = book.sides[side_index(buy)].iter().map(|level| self.levels.get(level));
-            let levels = levels.take_while(|level| level.key <= worst);
-            levels.map(|level| (level.price(), level.total())).collect::<Vec<Interest>>()
-        });
-        let rising: Vec<Interest> = bids.into_iter().rev().collect();
-        clear(&rising, &offers, book.reference())
+        let with_limit =
+            || std::iter::once(&self.books[book].sides).chain(self.pools_in(symbol, auction, true));
+        let best_keys = [0, 1].map(|i| with_limit().map(|sides| sides[i].best_key()).min());
+        let best_keys = best_keys.map(|key| key.unwrap_or(i64::MAX));
+        for ladders in with_limit() {
+            for i in [0, 1] {
+                // Orders beyond the best of the other side have no part in it, unless something there has no limit.
+                let bounded = sides[1 - i].market == 0;
+                let worst = if bounded { best_keys[1 - i].wrapping_neg() } else { i64::MAX };
+                let levels = ladders[i].iter().map(|level| self.levels.get(level));
+                let levels = levels.take_while(|level| level.key <= worst);
+                sides[i].limits.extend(levels.map(|level| (level.price(), level.total())));
+            }
+        }
+        let [bids, offers] = &mut sides;
+        bids.limits.sort_unstable();
+        offers.limits.sort_unstable();
+        clear(bids, offers, self.books[book].reference())
+    }
+
+    /// What an auction leaves over of the orders that were for it, and what was for an opening that has come.
+    fn cancel_leftovers(
+        &mut self,
+        book: usize,
+        auction: Option<Auction>,
+        state: SymbolState,
+        sink: &mut impl ReportSink,
+    ) {
+        if self.pools.is_empty() {
+            return;
+        }
+        let is_over = |tif: TimeInForce| {
+            auction.is_some_and(|auction| tif.takes_part_in(auction))
+                || tif == TimeInForce::AtOpen && state == SymbolState::Open
+        };
+        let mut over = vec![];
+        self.cover(book, |order| is_over(order.traits.tif()), &mut over);
+        for slot in over {
+            self.cancel_resting(slot, Reason::AuctionLeftover, sink);
+        }
     }
 
     /// Trades what can be traded at one price: better limits first, then older orders.
@@ -185,7 +237,7 @@ impl Engine {
         auction: Auction,
         sink: &mut impl ReportSink,
     ) {
-        let clearing = self.clearing(book);
+        let clearing = self.clearing(book, auction);
         let price = clearing.price;
         sink.report(Report {
             kind: ReportKind::Crossed,
@@ -198,13 +250,13 @@ impl Engine {
         let mut left = clearing.matched;
         let mut trade = 0;
         while left > 0 {
-            let best = |buy: bool| self.books[book].sides[side_index(buy)].best();
-            let heads = [best(true), best(false)].map(|level| self.levels.get(level).head);
+            let first = |buy| self.first_in_auction(book, symbol, auction, buy);
+            let heads = [true, false].map(|buy| first(buy).expect("there is more to trade"));
             let quantity = heads.map(|slot| self.orders.get(slot).open).into_iter().min();
             let quantity = quantity.expect("there are two sides");
             left -= u128::from(quantity);
             trade += 1;
-            self.cross(book, heads, (quantity, price), (auction, trade), sink);
+            self.cross(heads, (quantity, price), (auction, trade), sink);
         }
         if trade > 0 {
             let change = self.books[book].set_last(price);
@@ -215,7 +267,6 @@ impl Engine {
     /// One trade of an auction; the older order is told first.
     fn cross(
         &mut self,
-        book: usize,
         mut pair: [Slot; 2],
         (quantity, price): (u64, i64),
         (auction, trade): (Auction, u32),
@@ -227,6 +278,7 @@ impl Engine {
         for (i, slot) in pair.into_iter().enumerate() {
             let order = self.orders.get(slot);
             let flags = (auction as u8) << Report::CAPACITY_SHIFT
+                | order.traits.hidden_flag()
                 | if i == 0 { 0 } else { Report::REMOVED };
             sink.report(Report {
                 kind: ReportKind::Executed,
@@ -237,14 +289,14 @@ impl Engine {
                 other: contra[i],
                 ..describe(order, price)
             });
-            self.take_from(book, slot, quantity);
+            self.take_from(slot, quantity);
         }
     }
 
     /// A resting order has traded so much.
-    fn take_from(&mut self, book: usize, slot: Slot, quantity: u64) {
+    fn take_from(&mut self, slot: Slot, quantity: u64) {
         let order = self.orders.get_mut(slot);
-        let (buy, level): (bool, LevelSlot) = (order.traits.is_buy(), order.level);
+        let (symbol, traits, level) = (SymbolId(order.symbol), order.traits, order.level);
         let limit = self.levels.get(level).price();
         self.state_hash = self.state_hash.wrapping_sub(order.hash(limit));
         order.open -= quantity;
@@ -257,7 +309,7 @@ impl Engine {
         let (session, id) = (SessionId(order.session), OrderId(order.id));
         let bucket = self.orders.bucket(session, id);
         if unlink(slot, bucket, &mut self.orders, &mut self.levels).is_some() {
-            self.books[book].sides[side_index(buy)].remove(level, &mut self.levels);
+            self.remove_level(symbol, traits, level);
         }
     }
 

@@ -64,6 +64,12 @@ impl Traits {
         TimeInForce::from_code((self.0 >> 36) as u8 & 15).unwrap_or(TimeInForce::Day)
     }
 
+    /// [`Report::HIDDEN`] if the order waits for an auction: the codes of those times in force share a bit.
+    #[inline(always)]
+    pub fn hidden_flag(self) -> u8 {
+        ((self.0 >> 38) as u8 & 1) * Report::HIDDEN
+    }
+
     #[inline]
     pub fn post_only(self) -> PostOnly {
         PostOnly::from_code((self.0 >> 40) as u8 & 15).unwrap_or(PostOnly::Off)
@@ -78,7 +84,7 @@ impl Traits {
     pub fn report_flags(self) -> u8 {
         let capacity = (self.0 >> 48) as u8 & 15;
         let attributed = if self.0 >> 52 & 1 == 1 { Report::ATTRIBUTED } else { 0 };
-        capacity << Report::CAPACITY_SHIFT | attributed
+        capacity << Report::CAPACITY_SHIFT | attributed | self.hidden_flag()
     }
 
     pub fn self_trade(self) -> SelfTrade {
@@ -112,7 +118,9 @@ mod tests {
                             attributed: true,
                         });
                         let flags = (Capacity::Riskless as u8) << Report::CAPACITY_SHIFT;
-                        assert_eq!(traits.report_flags(), flags | Report::ATTRIBUTED);
+                        let hidden = if tif.is_for_auction() { Report::HIDDEN } else { 0 };
+                        assert_eq!(traits.hidden_flag(), hidden);
+                        assert_eq!(traits.report_flags(), flags | Report::ATTRIBUTED | hidden);
                         assert_eq!(traits.with_side(Side::Short).side(), Side::Short);
                         assert_eq!((traits.firm(), traits.group()), (0xFEDC, 0xBA98));
                         assert_eq!((traits.side(), traits.tif()), (side, tif));
@@ -129,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_word_with_a_code_that_no_order_has_is_none() {
-        for word in [4 << 32, 4 << 36, 3 << 40, 6 << 44, 4 << 48, 1 << 53, 1 << 63, u64::MAX] {
+        for word in [4 << 32, 7 << 36, 3 << 40, 6 << 44, 4 << 48, 1 << 53, 1 << 63, u64::MAX] {
             assert!(Traits::from_word(word).is_none(), "{word:#x}");
         }
     }

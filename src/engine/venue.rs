@@ -1,6 +1,6 @@
 //! The rare commands: definitions, the ends of many orders, and what changes no order.
 
-use super::book::{Book, side_index};
+use super::book::Book;
 use super::orders::{NIL, Order, Slot};
 use super::{Engine, SYMBOL_MAX, reject};
 use crate::command::{Action, BreakTrade, Command, DefineSymbol, MassCancel, Sequenced, TradeSide};
@@ -162,7 +162,7 @@ impl Engine {
         }
         let mut covered = std::mem::take(&mut self.covered);
         if event == DayEvent::End {
-            self.cover_all(|order| order.traits.tif() == TimeInForce::Day, &mut covered);
+            self.cover_all(|order| order.traits.tif() != TimeInForce::Gtc, &mut covered);
         }
         let head = Report { kind: ReportKind::TradingDay, other: event as u64, ..about(command) };
         self.cancel_covered(head, covered, Reason::Expired, sink);
@@ -196,15 +196,18 @@ impl Engine {
         }
     }
 
-    /// Collects the orders of a book that `wanted` is true of, in priority order, bids first.
+    /// Collects the orders of a book that `wanted` is true of, in priority order, bids first, then those that wait
+    /// beside it.
     pub(super) fn cover(
         &self,
         book: usize,
         wanted: impl Fn(&Order) -> bool,
         covered: &mut Vec<Slot>,
     ) {
-        for buy in [true, false] {
-            for level in self.books[book].sides[side_index(buy)].iter() {
+        let book = &self.books[book];
+        let pools = self.pools_of(book.symbol()).map(|(_, sides)| sides);
+        for sides in std::iter::once(&book.sides).chain(pools) {
+            for level in sides.iter().flat_map(|side| side.iter()) {
                 let mut slot = self.levels.get(level).head;
                 while slot != NIL {
                     let order = self.orders.get(slot);

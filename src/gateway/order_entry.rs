@@ -12,7 +12,7 @@
 //! | display | `Y`, `A`; a replaced order is shown as it was entered |
 //! | capacity | `A`, `P`, `R`, `O` |
 //! | sweep | `Y` and `N`, without effect: there is no other venue to route to |
-//! | cross type | `N` |
+//! | cross type | `N`; with time in force `0` also `O`, `C` and `H`: for the opening, the closing, the next auction only |
 //! | number of a new order | 1 to 3,999,999,999: those above are of orders that came with their instrument |
 //! | tags | `tags.rs` |
 
@@ -127,16 +127,17 @@ impl Desk<'_> {
         let side = side(m.side).ok_or(Reason::InvalidSide)?;
         let quantity = quantity(m.quantity.get())?;
         let attributed = attributed(m.display)?;
-        let tif = match m.time_in_force {
-            b'0' => TimeInForce::Day,
-            b'3' => TimeInForce::Ioc,
+        let tif = match (m.time_in_force, m.cross_type) {
+            (b'0', b'N') => TimeInForce::Day,
+            (b'3', b'N') => TimeInForce::Ioc,
+            (b'0', b'O') => TimeInForce::AtOpen,
+            (b'0', b'C') => TimeInForce::AtClose,
+            (b'0', b'H') => TimeInForce::Auction,
+            (b'0' | b'3', _) => return Err(Reason::InvalidCross),
             _ => return Err(Reason::UnsupportedField),
         };
         let capacity = capacity(m.capacity)?;
         check_sweep(m.inter_market_sweep_eligibility)?;
-        if m.cross_type != b'N' {
-            return Err(Reason::InvalidCross);
-        }
         let (order_type, price) = match m.price.get() {
             PRICE_MARKET | PRICE_MARKET_CROSS => (OrderType::Market, Price(0)),
             price => (OrderType::Limit, limit(price, tick)?),

@@ -78,6 +78,9 @@ impl MarketData {
         out: &mut Out<'_, S>,
     ) {
         let report = &published.report;
+        if report.flags & Report::HIDDEN != 0 {
+            return;
+        }
         match report.kind {
             ReportKind::Accepted | ReportKind::Replaced => {
                 let replaced = report.kind == ReportKind::Replaced;

@@ -130,6 +130,12 @@ impl Messages {
         let shown = if enter.attributed { b'A' } else { b'Y' };
         let fields = cause.fields.copied().unwrap_or(ClientFields {
             tif: if enter.tif == TimeInForce::Ioc { b'3' } else { b'0' },
+            cross: match enter.tif {
+                TimeInForce::AtOpen => b'O',
+                TimeInForce::AtClose => b'C',
+                TimeInForce::Auction => b'H',
+                _ => b'N',
+            },
             ..plain_fields(shown, enter.capacity)
         });
         self.push(

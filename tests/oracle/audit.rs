@@ -33,8 +33,10 @@ struct Told {
     id: OrderId,
     symbol: SymbolId,
     side: Side,
-    /// Zero until a market-to-limit order books.
+    /// Zero until a market-to-limit order books, and on an order for an auction that has no limit.
     price: Price,
+    /// It waits for an auction beside the book.
+    hidden: bool,
     open: u64,
     executed: u64,
 }
@@ -227,6 +229,7 @@ impl Audit {
             symbol: r.symbol,
             side: r.side,
             price: r.price,
+            hidden: r.flags & Report::HIDDEN != 0,
             open: r.open.0,
             executed,
         });
@@ -234,7 +237,7 @@ impl Audit {
     }
 
     fn trade(&mut self, resting: &Report, removing: &Report) -> Result<(), String> {
-        law!(resting.flags & 0xF == 0 && removing.flags & Report::REMOVED != 0, resting);
+        law!(resting.flags & 0x7 == 0 && removing.flags & Report::REMOVED != 0, resting);
         law!(resting.trade == removing.trade && resting.symbol == removing.symbol, resting);
         law!(resting.price == removing.price && resting.quantity == removing.quantity, resting);
         law!(resting.other == removing.order.0 && removing.other == resting.order.0, resting);
@@ -243,7 +246,9 @@ impl Audit {
         let in_auction = resting.auction().is_some();
         for r in [resting, removing] {
             let buy = r.side.is_buy();
-            let first = self.book(r.symbol, buy).min_by_key(|o| (rank(buy, o.price), o.number));
+            let hidden = self.live.iter().find(|o| o.number == r.order && o.hidden);
+            let first = self.book(r.symbol, buy).chain(hidden);
+            let first = first.min_by_key(|o| (o.price.0 != 0, rank(buy, o.price), o.number));
             law!(r == removing && !in_auction || first.is_some_and(|o| o.number == r.order), r);
             let at_limit = first.is_some_and(|o| o.price == r.price);
             law!(r == removing || in_auction || at_limit, r);
@@ -263,7 +268,7 @@ impl Audit {
     }
 
     fn check_book(&self, symbol: SymbolId) -> Result<(), String> {
-        let unpriced = self.live.iter().find(|order| order.price.0 == 0);
+        let unpriced = self.live.iter().find(|order| order.price.0 == 0 && !order.hidden);
         law!(unpriced.is_none(), unpriced);
         let bid = self.book(symbol, true).map(|order| order.price).max();
         let offer = self.book(symbol, false).map(|order| order.price).min();
@@ -273,7 +278,7 @@ impl Audit {
     }
 
     fn book(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = &Told> {
-        self.live.iter().filter(move |o| o.symbol == symbol && o.side.is_buy() == buy)
+        self.live.iter().filter(move |o| o.symbol == symbol && o.side.is_buy() == buy && !o.hidden)
     }
 
     fn find(&self, session: SessionId, id: OrderId) -> Option<usize> {

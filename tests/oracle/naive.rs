@@ -112,7 +112,7 @@ impl Naive {
             self.collar(command.symbol, enter.side.is_buy())
         };
         self.say(ReportKind::Accepted, &incoming, incoming.open);
-        if self.state(command.symbol) != SymbolState::Open {
+        if self.state(command.symbol) != SymbolState::Open || incoming.is_for_auction() {
             return self.put(incoming);
         }
 
@@ -152,15 +152,15 @@ impl Naive {
             return Err(Reason::InvalidPrice);
         }
         let may_rest = matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc);
+        let for_auction = !may_rest && !matches!(enter.tif, TimeInForce::Ioc | TimeInForce::Fok);
         if enter.post_only != PostOnly::Off && !(is_limit && may_rest) {
             return Err(Reason::Unsupported);
         }
-        if enter.order_type == OrderType::MarketToLimit && enter.tif == TimeInForce::Fok {
+        let is_market_to_limit = enter.order_type == OrderType::MarketToLimit;
+        if is_market_to_limit && (enter.tif == TimeInForce::Fok || for_auction) {
             return Err(Reason::Unsupported);
         }
-        if !self.may_wait(command.symbol, enter) {
-            return Err(Reason::NotInCall);
-        }
+        self.admit(command.symbol, enter.order_type, enter.tif)?;
         self.passive_price(command.symbol, enter.side.is_buy(), enter.price, enter.post_only)
             .ok_or(Reason::PostOnlyWouldCross)
     }
@@ -396,12 +396,14 @@ impl Naive {
             let reason = if waits { Reason::Moving } else { Reason::TooLate };
             return self.reject(command, new_id, Side::Buy, reason);
         };
-        if let Some(reason) = self.closed_to(old.symbol) {
+        let admitted = self.admit(old.symbol, OrderType::Limit, old.tif);
+        if let Some(reason) = self.closed_to(old.symbol).or(admitted.err()) {
             return self.reject(command, new_id, Side::Buy, reason);
         }
+        let lowest = if old.is_for_auction() { 0 } else { 1 };
         let lot = self.symbols[&old.symbol].0.lot.0;
         let quantity_ok = quantity > 0 && quantity.is_multiple_of(lot);
-        if command.verdict != Reason::None || !quantity_ok || price.0 < 1 {
+        if command.verdict != Reason::None || !quantity_ok || price.0 < lowest {
             return self.end(old, Reason::ReplacedInvalid);
         }
         if quantity <= old.executed {
@@ -417,11 +419,11 @@ impl Naive {
         let report = self.reports.last_mut().unwrap();
         report.order = old.number;
         report.other = id.0;
-        report.flags = (old.capacity as u8) << Report::CAPACITY_SHIFT;
+        report.flags |= (old.capacity as u8) << Report::CAPACITY_SHIFT;
         if old.attributed {
             report.flags |= Report::ATTRIBUTED;
         }
-        if self.state(old.symbol) == SymbolState::Open {
+        if self.state(old.symbol) == SymbolState::Open && !old.is_for_auction() {
             self.match_incoming(&mut new, price);
         }
         self.put(new);
@@ -466,6 +468,7 @@ impl Naive {
         for &symbol in self.symbols.keys() {
             going.extend(self.side(symbol, true).into_iter().filter(&ends));
             going.extend(self.side(symbol, false).into_iter().filter(&ends));
+            going.extend(self.beside(symbol).into_iter().filter(&ends));
         }
         self.reports.push(Report { quantity: Quantity(going.len() as u64), ..head });
         for of_symbol in going.chunk_by(|a, b| a.symbol == b.symbol) {
@@ -540,9 +543,10 @@ impl Naive {
         reason == Reason::None
     }
 
-    /// One side of one book in priority order.
+    /// One side of one book in priority order, without what only waits for an auction.
     fn side(&self, symbol: SymbolId, buy: bool) -> Vec<Order> {
-        let is_there = |o: &&Order| o.symbol == symbol && o.side.is_buy() == buy;
+        let is_there =
+            |o: &&Order| o.symbol == symbol && o.side.is_buy() == buy && !o.is_for_auction();
         let mut side: Vec<Order> = self.orders.iter().filter(is_there).copied().collect();
         if buy {
             side.sort_by_key(|order| (Reverse(order.price), order.number));
@@ -596,6 +600,7 @@ impl Naive {
             price: order.price,
             quantity: Quantity(quantity),
             open: Quantity(order.open),
+            flags: if order.is_for_auction() { Report::HIDDEN } else { 0 },
             ..Report::BLANK
         });
     }
@@ -674,6 +679,10 @@ impl Order {
             capacity: enter.capacity,
             attributed: enter.attributed,
         }
+    }
+
+    fn is_for_auction(&self) -> bool {
+        matches!(self.tif, TimeInForce::AtOpen | TimeInForce::AtClose | TimeInForce::Auction)
     }
 
     fn view(&self) -> OrderView {

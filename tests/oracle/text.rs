@@ -44,7 +44,10 @@ pub fn report(r: &Report) -> String {
 
 /// Every flag but [`Report::LAST`].
 fn flags(r: &Report) -> String {
-    let flags = r.flags & !Report::LAST;
+    let (hidden, flags) = (r.flags & Report::HIDDEN, r.flags & !Report::LAST & !Report::HIDDEN);
+    if hidden != 0 {
+        return format!(" hidden{}", self::flags(&Report { flags, ..*r }));
+    }
     let on_replace = (r.capacity() as u8) << Report::CAPACITY_SHIFT | Report::ATTRIBUTED;
     match r.kind {
         _ if flags == 0 => String::new(),

@@ -243,3 +243,110 @@ fn an_auction_that_is_halted_does_not_trade_until_it_reopens() {
         "|",
     );
 }
+
+fn market(id: u64, side: Side, quantity: u64) -> Do {
+    enter(id, side, quantity, 0).market().tif(TimeInForce::Auction)
+}
+
+#[test]
+fn orders_without_a_limit_count_at_every_price_and_trade_first() {
+    let orders = [sell(1, 5, 99), sell(2, 5, 100), market(3, Side::Buy, 4), buy(4, 3, 100)];
+    assert_eq!(
+        opened(90, &orders),
+        "crossed buy 7@100 other 1, \
+         executed 1#3 sell 4@100 open 1 with #5 trade 1 opening, \
+         executed 3#5 buy 4@100 with #3 trade 1 hidden opening younger, \
+         executed 1#3 sell 1@100 with #6 trade 2 opening, \
+         executed 4#6 buy 1@100 open 2 with #3 trade 2 opening younger, \
+         executed 2#4 sell 2@100 open 3 with #6 trade 3 opening, \
+         executed 4#6 buy 2@100 with #4 trade 3 opening younger"
+    );
+}
+
+#[test]
+fn without_any_limit_the_reference_is_the_price() {
+    let orders = [market(1, Side::Buy, 4), market(2, Side::Sell, 9)];
+    assert_eq!(
+        opened(90, &orders),
+        "crossed buy 4@90 other 1, \
+         executed 1#3 buy 4@90 with #4 trade 1 hidden opening, \
+         executed 2#4 sell 4@90 open 5 with #3 trade 1 hidden opening younger, \
+         canceled 2#4 sell 5@0 hidden auction_leftover"
+    );
+    let nothing = "crossed buy other 1, canceled 1#3 buy 4@0 hidden auction_leftover, \
+                   canceled 2#4 sell 9@0 hidden auction_leftover";
+    assert_eq!(opened(0, &orders), nothing);
+}
+
+#[test]
+fn an_order_for_the_open_enters_before_it_only() {
+    let at_open = |id| buy(id, 1, 10).tif(TimeInForce::AtOpen);
+    check(
+        &[
+            (at_open(1), &["rejected 1 buy auction_over"]),
+            (state(PreOpen), &["state_changed 0/0 buy other 2"]),
+            (at_open(2), &["accepted 2#13 buy 1@10 open 1 hidden"]),
+            (replace(2, 3, 1, 11), &["replaced 3#13 buy 1@11 open 1 other 2 hidden"]),
+            (state(ReopeningCall), &["state_changed 0/0 buy other 5"]),
+            (replace(3, 4, 1, 12), &["rejected 4 buy auction_over"]),
+            (
+                state(Open),
+                &[
+                    "state_changed 0/0 buy other 3",
+                    "crossed 0/0 buy other 3",
+                    "canceled 3#14 buy 1@11 hidden auction_leftover",
+                ],
+            ),
+        ],
+        "|",
+    );
+}
+
+#[test]
+fn an_order_for_the_close_waits_beside_the_book() {
+    let at_close = |order: Do| order.tif(TimeInForce::AtClose);
+    check(
+        &[
+            (at_close(buy(1, 5, 12)), &["accepted 1#11 buy 5@12 open 5 hidden"]),
+            (sell(2, 1, 10), &["accepted 2#12 sell 1@10 open 1"]),
+            (reduce(1, 4), &["canceled 1#11 buy 1@12 open 4 hidden user"]),
+            (modify(1, None, Some(3)), &["modified 1#11 buy 1@12 open 3 hidden"]),
+            (
+                state(ClosingCall),
+                &["state_changed 0/0 buy other 6", "indicative 0/0 buy 1@12 open 2 other 2"],
+            ),
+            (
+                state(Closed),
+                &[
+                    "state_changed 0/0 buy other 1",
+                    "crossed 0/0 buy 1@12 other 2",
+                    "executed 1#11 buy 1@12 open 2 with #12 trade 1 hidden closing",
+                    "executed 2#12 sell 1@12 with #11 trade 1 closing younger",
+                    "canceled 1#11 buy 2@12 hidden auction_leftover",
+                ],
+            ),
+        ],
+        "|",
+    );
+}
+
+#[test]
+fn an_order_for_the_next_auction_can_lose_its_limit_and_be_cancelled() {
+    let auction = |order: Do| order.tif(TimeInForce::Auction);
+    check(
+        &[
+            (auction(buy(1, 5, 12)), &["accepted 1#11 buy 5@12 open 5 hidden"]),
+            (replace(1, 2, 5, 0), &["replaced 2#11 buy 5@0 open 5 other 1 hidden"]),
+            (replace(2, 3, 5, 7), &["replaced 3#12 buy 5@7 open 5 other 2 hidden"]),
+            (cancel(3), &["canceled 3#13 buy 5@7 hidden user"]),
+            (auction(enter(4, Side::Buy, 1, 0).market_to_limit()), &["rejected 4 buy unsupported"]),
+            (auction(buy(5, 1, 9)).post_only(), &["rejected 5 buy unsupported"]),
+            (auction(buy(6, 1, 9)), &["accepted 6#17 buy 1@9 open 1 hidden"]),
+            (
+                mass_cancel(MassCancel::default()),
+                &["mass_canceled buy 1@0", "canceled 6#17 buy 1@9 hidden mass_cancel"],
+            ),
+        ],
+        "|",
+    );
+}

@@ -189,6 +189,10 @@ impl Do {
         self.with(|e| e.tif = TimeInForce::Gtc)
     }
 
+    fn tif(self, tif: TimeInForce) -> Do {
+        self.with(|e| e.tif = tif)
+    }
+
     fn fok(self) -> Do {
         self.with(|e| e.tif = TimeInForce::Fok)
     }

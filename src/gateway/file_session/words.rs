@@ -30,9 +30,9 @@ pub const TIFS: &[(&str, Option<TimeInForce>)] = &[
     ("ioc", Some(TimeInForce::Ioc)),
     ("fok", Some(TimeInForce::Fok)),
     ("gtt", None),
-    ("at_open", None),
-    ("at_close", None),
-    ("auction", None),
+    ("at_open", Some(TimeInForce::AtOpen)),
+    ("at_close", Some(TimeInForce::AtClose)),
+    ("auction", Some(TimeInForce::Auction)),
 ];
 
 pub const SELF_TRADES: &[(&str, SelfTrade)] = &[

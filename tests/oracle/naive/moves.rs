@@ -58,7 +58,8 @@ impl Naive {
         if !self.symbols.contains_key(&symbol) {
             return Err(Reason::UnknownSymbol);
         }
-        if self.is_traded(symbol) && self.state(symbol) != SymbolState::Open {
+        let is_plain = self.state(symbol) == SymbolState::Open && self.beside(symbol).is_empty();
+        if self.is_traded(symbol) && !is_plain {
             return Err(Reason::InvalidMove);
         }
         let is_empty = !self.orders.iter().any(|order| order.symbol == symbol);

@@ -1,7 +1,7 @@
 //! Session states and auctions of the naive venue.
 
 use super::{Naive, Order, about};
-use ringside::command::{Command, Enter};
+use ringside::command::Command;
 use ringside::domain::{
     Auction, OrderId, OrderType, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
 };
@@ -27,12 +27,51 @@ impl Naive {
         }
     }
 
-    /// Whether the order has a place in the state of its symbol: during a call only what can wait has.
-    pub(super) fn may_wait(&self, symbol: SymbolId, enter: &Enter) -> bool {
-        self.state(symbol) == SymbolState::Open
-            || enter.order_type == OrderType::Limit
-                && enter.tif != TimeInForce::Ioc
-                && enter.tif != TimeInForce::Fok
+    /// Whether an order has a place in the state of its symbol: during a call only what can wait has.
+    pub(super) fn admit(
+        &self,
+        symbol: SymbolId,
+        order_type: OrderType,
+        tif: TimeInForce,
+    ) -> Result<(), Reason> {
+        let state = self.state(symbol);
+        let can_wait = match tif {
+            TimeInForce::AtOpen if state != SymbolState::PreOpen => {
+                return Err(Reason::AuctionOver);
+            }
+            TimeInForce::AtOpen | TimeInForce::AtClose | TimeInForce::Auction => true,
+            TimeInForce::Day | TimeInForce::Gtc => order_type == OrderType::Limit,
+            TimeInForce::Ioc | TimeInForce::Fok => false,
+        };
+        if can_wait || state == SymbolState::Open { Ok(()) } else { Err(Reason::NotInCall) }
+    }
+
+    /// What waits for an auction beside a book: by time in force, without a limit first, then bids first, then by
+    /// priority.
+    pub(super) fn beside(&self, symbol: SymbolId) -> Vec<Order> {
+        let waits = |order: &&Order| order.symbol == symbol && order.is_for_auction();
+        let mut waiting: Vec<Order> = self.orders.iter().filter(waits).copied().collect();
+        waiting.sort_by_key(|order| {
+            let sells = !order.side.is_buy();
+            let rank = if sells { order.price.0 } else { -order.price.0 };
+            (order.tif as u8, order.price.0 != 0, sells, rank, order.number)
+        });
+        waiting
+    }
+
+    /// One side of an auction, in the order in which it trades.
+    fn side_in(&self, symbol: SymbolId, auction: Auction, buy: bool) -> Vec<Order> {
+        let mut side = self.side(symbol, buy);
+        side.extend(
+            self.beside(symbol)
+                .into_iter()
+                .filter(|order| order.side.is_buy() == buy && takes_part(order.tif, auction)),
+        );
+        side.sort_by_key(|order| {
+            let rank = if buy { -order.price.0 } else { order.price.0 };
+            (order.price.0 != 0, rank, order.number)
+        });
+        side
     }
 
     pub(super) fn set_state(&mut self, command: &Command, state: SymbolState) {
@@ -62,18 +101,31 @@ impl Naive {
         });
         let call = auction_of(before);
         let ends = match state {
-            SymbolState::Open => call.is_some() || self.indication(symbol).is_some(),
+            SymbolState::Open => call.is_some() || self.is_crossed(symbol),
             SymbolState::Closed => before == SymbolState::ClosingCall,
             _ => false,
         };
-        if ends {
-            self.uncross(symbol, call.unwrap_or(Auction::Reopening));
+        let auction = ends.then(|| call.unwrap_or(Auction::Reopening));
+        if let Some(auction) = auction {
+            self.uncross(symbol, auction);
         }
+        for order in self.beside(symbol) {
+            let had_its_auction = auction.is_some_and(|auction| takes_part(order.tif, auction));
+            let missed_it = order.tif == TimeInForce::AtOpen && state == SymbolState::Open;
+            if had_its_auction || missed_it {
+                self.end(order, Reason::AuctionLeftover);
+            }
+        }
+    }
+
+    fn is_crossed(&self, symbol: SymbolId) -> bool {
+        let best = |buy| self.side(symbol, buy).first().map(|order| order.price);
+        best(true).zip(best(false)).is_some_and(|(bid, offer)| bid >= offer)
     }
 
     /// Every order that counts trades at the one price, the best limits first and then the oldest.
     fn uncross(&mut self, symbol: SymbolId, auction: Auction) {
-        let indication = self.indication(symbol);
+        let indication = self.indication(symbol, auction);
         let (price, matched, _) = indication.unwrap_or((Price(0), 0, 0));
         self.reports.push(Report {
             kind: ReportKind::Crossed,
@@ -87,7 +139,7 @@ impl Naive {
         let mut trade = 0;
         while left > 0 {
             trade += 1;
-            let mut pair = [self.side(symbol, true)[0], self.side(symbol, false)[0]];
+            let mut pair = [true, false].map(|buy| self.side_in(symbol, auction, buy)[0]);
             pair.sort_by_key(|order| order.number);
             let quantity = pair[0].open.min(pair[1].open);
             left -= u128::from(quantity);
@@ -99,7 +151,7 @@ impl Naive {
                 let report = self.reports.last_mut().unwrap();
                 report.trade = trade;
                 report.other = pair[1 - i].number.0;
-                report.flags = (auction as u8) << 4 | if i == 1 { Report::REMOVED } else { 0 };
+                report.flags |= (auction as u8) << 4 | if i == 1 { Report::REMOVED } else { 0 };
                 self.put(order);
             }
             self.symbols.get_mut(&symbol).unwrap().1 = Some(price);
@@ -109,7 +161,7 @@ impl Naive {
     /// Says what the auction of a symbol in a call would be, if that has changed.
     pub(super) fn indicate(&mut self, symbol: SymbolId) {
         let Some(auction) = auction_of(self.state(symbol)) else { return };
-        let now = self.indication(symbol);
+        let now = self.indication(symbol, auction);
         let told = self.told.get(&symbol).copied().unwrap_or(None);
         if now == told {
             return;
@@ -134,17 +186,21 @@ impl Naive {
 
     /// The rules of the uncross price, tick by tick. Between two limits all ticks are alike, so of those only the outer
     /// ones and the reference are tried.
-    pub fn indication(&self, symbol: SymbolId) -> Indication {
-        let (bids, offers) = (self.side(symbol, true), self.side(symbol, false));
-        let limits: Vec<i64> = bids.iter().chain(&offers).map(|order| order.price.0).collect();
-        let (first, last) = (*limits.iter().min()?, *limits.iter().max()?);
+    pub fn indication(&self, symbol: SymbolId, auction: Auction) -> Indication {
+        let [bids, offers] = [true, false].map(|buy| self.side_in(symbol, auction, buy));
         let (definition, last_trade) = &self.symbols[&symbol];
         let reference = last_trade.unwrap_or(definition.reference).0;
+        let limits = bids.iter().chain(&offers).map(|order| order.price.0);
+        let mut limits: Vec<i64> = limits.filter(|&limit| limit != 0).collect();
+        if limits.is_empty() && reference != 0 {
+            limits.push(reference);
+        }
+        let (first, last) = (*limits.iter().min()?, *limits.iter().max()?);
         let near = limits.iter().flat_map(|p| [p - 1, *p, p.saturating_add(1)]);
         let ticks: BTreeSet<i64> =
             near.chain([reference]).filter(|p| (first..=last).contains(p)).collect();
         let sum = |orders: &[Order], counts: &dyn Fn(i64) -> bool| -> i128 {
-            let counted = orders.iter().filter(|order| counts(order.price.0));
+            let counted = orders.iter().filter(|o| o.price.0 == 0 || counts(o.price.0));
             counted.map(|order| i128::from(order.open)).sum()
         };
         let at = |p: i64| {
@@ -171,6 +227,14 @@ impl Naive {
             reference.max(lowest).min(highest)
         };
         Some((Price(price), most as u128, at(price).1))
+    }
+}
+
+fn takes_part(tif: TimeInForce, auction: Auction) -> bool {
+    match tif {
+        TimeInForce::AtOpen => matches!(auction, Auction::Opening | Auction::Reopening),
+        TimeInForce::AtClose => auction == Auction::Closing,
+        tif => tif == TimeInForce::Auction,
     }
 }
 
