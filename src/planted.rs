@@ -102,6 +102,14 @@ bugs! {
     LostAnswerIgnored in "partitions_sim" by "no_order_is_lost_or_doubled_while_symbols_move",
     /// Orders go with another move than the one that they were exported for.
     OldExportTaken in "engine_oracle" by "tiny",
+    /// An auction does not mind on which side something is left over.
+    PressureIgnored in "semantics" by "auctions::v2_pressure_of_buyers_takes_the_highest_price",
+    /// What is left of orders for an auction that is over stays.
+    LeftoversKept in "engine_oracle" by "tiny",
+    /// An order that a closed book should refuse takes the short way into it.
+    ShortWayLeftOpen in "engine_oracle" by "tiny",
+    /// A snapshot forgets which instruments are not open.
+    StatesForgotten in "engine_image" by "a_restored_engine_goes_on_as_if_it_had_never_stopped",
     /// A standby begins to lead without what it has stored and not applied yet.
     UnappliedForgotten in "standby" by "what_is_stored_is_applied_before_a_standby_leads",
     /// A standby says that it has something though it could not sync it.

@@ -3,6 +3,8 @@
 //! Between two neighbouring limits demand and supply do not change, so the limits and the gaps between them are all
 //! that has to be looked at, whatever the prices are.
 
+use crate::planted::{Bug, planted};
+
 /// The orders of one side at one limit.
 pub(super) type Interest = (i64, u128);
 
@@ -114,7 +116,7 @@ impl Candidates {
     }
 
     fn price(&self, reference: i64) -> i64 {
-        if self.all_bids {
+        if self.all_bids && !planted(Bug::PressureIgnored) {
             self.highest
         } else if self.all_offers {
             self.lowest

@@ -5,6 +5,7 @@ use super::orders::{Bucket, NIL, Order, Orders, Slot};
 use crate::command::DefineSymbol;
 use crate::domain::{SymbolId, SymbolState};
 use crate::hash;
+use crate::planted::{Bug, planted};
 use crate::reason::Reason;
 
 /// One instrument.
@@ -83,7 +84,8 @@ impl Book {
     /// Another state.
     pub fn set_state(&mut self, state: SymbolState) {
         self.state = state;
-        self.lot_to_enter = if state == SymbolState::Open { self.lot } else { 0 };
+        let is_open = state == SymbolState::Open || planted(Bug::ShortWayLeftOpen);
+        self.lot_to_enter = if is_open { self.lot } else { 0 };
     }
 
     /// The last price or, before the first trade, the prior close; zero without either.
