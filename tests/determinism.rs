@@ -263,7 +263,20 @@ fn sweeps_mass_cancels_and_ends_of_days_pass_through_small_rings() {
         commands.push(command(1 + id as u32 % symbols, enter(id, Side::Sell, price, 1)));
     }
     commands.push(command(1, enter(200_000, Side::Buy, 1000, 15_000)));
+    // Two calls, on two shards, of which a mass cancel takes the orders.
+    for symbol in [1, 2] {
+        commands.push(command(symbol, Action::SetState(SymbolState::PreOpen)));
+        commands.push(command(symbol, enter(200_010 + u64::from(symbol), Side::Buy, 1000, 500)));
+    }
     commands.push(command(0, Action::MassCancel(MassCancel::default())));
+    // An auction of thousands of orders.
+    for id in 400_000..404_000 {
+        let side = if id % 2 == 0 { Side::Buy } else { Side::Sell };
+        commands.push(command(1, enter(id, side, 1000, 3)));
+    }
+    for symbol in [2, 1] {
+        commands.push(command(symbol, Action::SetState(SymbolState::Open)));
+    }
     commands.push(command(2, enter(200_001, Side::Buy, 1000, 1)));
     for id in 300_000..330_000 {
         commands.push(command(1 + id as u32 % symbols, enter(id, Side::Sell, 2_000, 1)));
