@@ -633,6 +633,27 @@ fn a_wrong_hash_probe_and_a_broken_chain_have_codes_of_their_own() {
 }
 
 #[test]
+fn explain_says_that_an_order_traded_in_an_auction() {
+    let place = Place::new();
+    let state = |state| format!(r#"{{"op":"state","symbol":"AAPL","state":"{state}"}}"#);
+    let session = lines(&[
+        SYMBOL,
+        &state("pre_open"),
+        &enter("A", 1, "buy", 100, "1.00"),
+        &enter("B", 1, "sell", 10, "1.00"),
+        &state("open"),
+    ]);
+    // 4: A's order, 6: B's.
+    place.exec("journal", &session, &[]);
+    for (order, other) in [("4", "6 of B"), ("6", "4 of A")] {
+        let printed = succeeded(&place.ask("journal", &["explain", order]));
+        let cause =
+            format!("seqno 7 (set_state): traded in the opening auction with order {other}, id 1");
+        assert!(printed.contains(&cause), "{printed}");
+    }
+}
+
+#[test]
 fn explain_names_sender_contra_and_chain() {
     let place = Place::new();
     let session = lines(&[

@@ -136,10 +136,12 @@ impl Event {
                     }
                     None => report.other.to_string(),
                 };
-                if seqno.0 == order.0 {
-                    format!("traded on entry with order {whose}")
-                } else {
-                    format!("traded with the incoming order {whose}")
+                match report.auction() {
+                    Some(auction) => {
+                        format!("traded in the {} auction with order {whose}", auction.name())
+                    }
+                    None if seqno.0 == order.0 => format!("traded on entry with order {whose}"),
+                    None => format!("traded with the incoming order {whose}"),
                 }
             }
             ReportKind::Replaced if self.order == order => {
@@ -238,7 +240,8 @@ impl Subscriber for Recorder {
 
     fn report(&mut self, published: &Published) {
         let report = &published.report;
-        // A trade is told twice in a row: to the resting order and then to the incoming one.
+        // A trade is told twice in a row: to the resting order and then to the incoming one, in an auction to the older
+        // order first.
         let removes = report.kind == ReportKind::Executed && report.flags & Report::REMOVED != 0;
         if removes
             && let Some(resting) = self.story.events.last_mut()
