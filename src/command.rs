@@ -6,6 +6,7 @@
 //! replace    │ id             │ price          │ quantity       │ new id                           │
 //! reduce     │ id             │ quantity       │
 //! cancel     │ id             │
+//! enter_stop │ as enter, and behind it the stop price
 //! ```
 //!
 //! What came over the network has a second line, [`ClientFields`].
@@ -43,6 +44,8 @@ pub struct Command {
 pub enum Action {
     /// A new order.
     Enter(Enter),
+    /// A new order that waits for a trade at its stop price.
+    EnterStop(EnterStop),
     /// A lower total quantity; the order keeps its priority.
     Reduce {
         /// The order.
@@ -148,6 +151,15 @@ pub struct Enter {
     pub capacity: Capacity,
     /// Whether market data shows the firm's name with it.
     pub attributed: bool,
+}
+
+/// A new stop order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnterStop {
+    /// The order that it becomes when it is elected, a market or a limit order.
+    pub order: Enter,
+    /// A trade at this price or beyond it elects it: above for buys, below for sells.
+    pub stop: Price,
 }
 
 /// Which orders a mass cancel ends: those for which every given field matches. The instrument is
@@ -269,6 +281,16 @@ pub struct Sequenced {
     pub command: Command,
 }
 
+impl EnterStop {
+    /// The word for its type in files.
+    pub fn type_name(&self) -> &'static str {
+        match self.order.order_type {
+            OrderType::Market => "stop",
+            OrderType::Limit | OrderType::MarketToLimit => "stop_limit",
+        }
+    }
+}
+
 impl MoveSymbol {
     /// What is said of it.
     pub fn moved(&self) -> Moved {
@@ -277,11 +299,22 @@ impl MoveSymbol {
 }
 
 impl Action {
+    /// The order that it brings, whether that waits as a stop or not.
+    #[inline]
+    pub fn entered(&self) -> Option<&Enter> {
+        match self {
+            Action::Enter(enter) => Some(enter),
+            Action::EnterStop(stop) => Some(&stop.order),
+            _ => None,
+        }
+    }
+
     /// Its kind of frame.
     #[inline]
     pub fn kind(&self) -> FrameKind {
         match self {
             Action::Enter(_) => FrameKind::Enter,
+            Action::EnterStop(_) => FrameKind::EnterStop,
             Action::Reduce { .. } => FrameKind::Reduce,
             Action::Replace { .. } => FrameKind::Replace,
             Action::Cancel { .. } => FrameKind::Cancel,
@@ -365,6 +398,13 @@ impl EnterBody {
             attributed: self.options >> 7 != 0,
         })
     }
+}
+
+#[derive(TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct EnterStopBody {
+    order: EnterBody,
+    stop: i64,
 }
 
 #[derive(TryFromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -510,6 +550,10 @@ impl Command {
     pub fn encode(&self, frame: &mut Frame) {
         match self.action {
             Action::Enter(ref e) => frame.write(FrameKind::Enter, &EnterBody::of(e)),
+            Action::EnterStop(ref e) => frame.write(
+                FrameKind::EnterStop,
+                &EnterStopBody { order: EnterBody::of(&e.order), stop: e.stop.0 },
+            ),
             Action::Reduce { id, quantity } => {
                 frame.write(FrameKind::Reduce, &ReduceBody { id: id.0, quantity: quantity.0 })
             }
@@ -592,6 +636,10 @@ impl Command {
     pub fn decode(frame: &Frame) -> Option<Command> {
         let action = match frame.kind()? {
             FrameKind::Enter => Action::Enter(frame.body::<EnterBody>()?.enter()?),
+            FrameKind::EnterStop => {
+                let b: &EnterStopBody = frame.body()?;
+                Action::EnterStop(EnterStop { order: b.order.enter()?, stop: Price(b.stop) })
+            }
             FrameKind::Reduce => {
                 let b: &ReduceBody = frame.body()?;
                 Action::Reduce { id: OrderId(b.id), quantity: Quantity(b.quantity) }
@@ -791,6 +839,7 @@ mod tests {
                 quantity: Quantity(6),
             }),
             Action::ImportOrder(ImportOrder { order: enter, id_there: OrderId(u64::MAX) }),
+            Action::EnterStop(EnterStop { order: enter, stop: Price(i64::MAX) }),
         ]
     }
 

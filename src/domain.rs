@@ -56,7 +56,7 @@ newtype! {
     OrderId(u64)
 }
 newtype! {
-    /// The venue's number of an order: the [`SeqNo`] of the command that gave it its place.
+    /// The venue's number of an order: the [`SeqNo`] of the command that gave it its place. See [`OrderNumber::elected`].
     OrderNumber(u64)
 }
 newtype! {
@@ -89,6 +89,26 @@ impl SymbolId {
     pub fn shard(self, shards: u32) -> u32 {
         let spread = self.0.wrapping_mul(0x9E37_79B1);
         ((u64::from(spread) * u64::from(shards)) >> 32) as u32
+    }
+}
+
+impl OrderNumber {
+    const SEQNO_BITS: u32 = 44;
+
+    /// The number of the stop that the command at `seqno` elected as its `index`th, from 1. The index stands above the
+    /// bits of every sequence number, so that no two orders have the same.
+    pub fn elected(seqno: SeqNo, index: u32) -> Self {
+        OrderNumber(u64::from(index) << Self::SEQNO_BITS | seqno.0)
+    }
+
+    /// The command that gave it its place.
+    pub fn seqno(self) -> SeqNo {
+        SeqNo(self.0 & ((1 << Self::SEQNO_BITS) - 1))
+    }
+
+    /// What grows with the time at which orders got their places.
+    pub fn age(self) -> u64 {
+        self.0.rotate_left(u64::BITS - Self::SEQNO_BITS)
     }
 }
 

@@ -49,6 +49,8 @@ byte_enum! {
         SetOrderEntry = 7 "set_order_entry",
         /// A session asks which id it may use next.
         AccountQuery = 8 "account_query",
+        /// A new order that waits for a trade at its stop price.
+        EnterStop = 9 "enter_stop",
         /// A new instrument.
         DefineSymbol = 16 "define_symbol",
         /// A new session.

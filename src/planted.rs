@@ -106,6 +106,8 @@ bugs! {
     PressureIgnored in "semantics" by "auctions::v2_pressure_of_buyers_takes_the_highest_price",
     /// What is left of orders for an auction that is over stays.
     LeftoversKept in "engine_oracle" by "tiny",
+    /// Trades do not elect the stops that they reach.
+    StopsNotElected in "engine_oracle" by "tiny",
     /// An order that a closed book should refuse takes the short way into it.
     ShortWayLeftOpen in "engine_oracle" by "tiny",
     /// A snapshot forgets which instruments are not open.

@@ -56,6 +56,9 @@ byte_enum! {
         Crossed = 20 "crossed",
         /// What an auction, by the code in `other`, would be now: `quantity` at `price`, and `open` would be left on `side`.
         Indicative = 21 "indicative",
+        /// A stop was elected and enters the book as a new order: `order` is its number from here on, `other` the one that it
+        /// had, `price` its limit.
+        Triggered = 22 "triggered",
         /// Not for the world: the state hash of one shard, in `quantity` and `open`.
         StateHash = 128 "state_hash",
     }
@@ -101,6 +104,8 @@ impl Report {
     pub const LAST: u8 = 1;
     /// Flag on an execution: this side removed liquidity. In an auction, where none does, it is the younger order's.
     pub const REMOVED: u8 = 2;
+    /// Flag on an acceptance: the order is a stop; `price` is its stop price and `other` the limit that it will have, zero for none.
+    pub const STOP: u8 = 2;
     /// Flag on a replace: the order is shown with the name of its firm.
     pub const ATTRIBUTED: u8 = 4;
     /// Flag: the order is not shown to the market.

@@ -44,6 +44,15 @@ impl ReportLines {
         match report.kind {
             ReportKind::Accepted => {
                 line.order(report);
+                if report.flags & Report::STOP != 0 {
+                    line.stop(report)
+                } else {
+                    line.terms(report)
+                }
+            }
+            ReportKind::Triggered => {
+                line.order(report);
+                line.number("old_order", report.other);
                 line.terms(report);
             }
             ReportKind::Executed => {
@@ -119,6 +128,9 @@ impl ReportLines {
                 line.symbol(report.symbol);
                 let state = SymbolState::from_code(report.other as u8);
                 line.word("state", state.map_or("", SymbolState::name));
+                if report.reason != Reason::None {
+                    line.word("reason", report.reason.name());
+                }
             }
             ReportKind::Crossed => line.auction(report),
             ReportKind::Indicative => {
@@ -176,6 +188,14 @@ impl Line<'_> {
         self.symbol_and_side(report.symbol, report.side);
         self.number("qty", report.quantity.0);
         self.price(report.symbol, report.price);
+        self.number("open", report.open.0);
+    }
+
+    fn stop(&mut self, report: &Report) {
+        self.symbol_and_side(report.symbol, report.side);
+        self.number("qty", report.quantity.0);
+        self.price_of("stop_price", report.symbol, report.price);
+        self.price(report.symbol, Price(report.other as i64));
         self.number("open", report.open.0);
     }
 
@@ -293,8 +313,12 @@ impl Line<'_> {
 
     /// The price with all digits of its tick, unless there is none.
     fn price(&mut self, symbol: SymbolId, price: Price) {
+        self.price_of("price", symbol, price);
+    }
+
+    fn price_of(&mut self, key: &str, symbol: SymbolId, price: Price) {
         let Some(symbol) = self.names.symbol(symbol).filter(|_| price.0 != 0) else { return };
-        self.key("price");
+        self.key(key);
         self.raw("\"");
         self.decimal(symbol.tick, price);
         self.raw("\"");

@@ -84,6 +84,7 @@ impl UsedIds {
     pub fn observe(&mut self, command: &Command) {
         let id = match command.action {
             Action::Enter(enter) => enter.id,
+            Action::EnterStop(stop) => stop.order.id,
             Action::Replace { new_id, .. } => new_id,
             Action::ImportOrder(import) => import.order.id,
             _ => return,

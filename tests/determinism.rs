@@ -48,7 +48,7 @@ fn fields(number: u64, kind: FrameKind) -> Option<ClientFields> {
     let [tif, display, capacity, sweep, cross] = *b"0YANN";
     let (tag_bytes, tags) = (3, [number as u8; ClientFields::TAG_BYTES_MAX]);
     let fields = ClientFields { text, tif, display, capacity, sweep, cross, tag_bytes, tags };
-    (sent_by_client && number.is_multiple_of(3)).then_some(fields)
+    (sent_by_client && kind != FrameKind::EnterStop && number.is_multiple_of(3)).then_some(fields)
 }
 
 impl CommandSource for Given<'_> {

@@ -170,8 +170,7 @@ fn every_word_of_a_served_option_is_the_one_of_the_domain() {
 #[test]
 fn words_that_are_not_served_are_known_and_unsupported() {
     for option in [
-        r#""type":"stop","stop_price":"1.5""#,
-        r#""type":"stop_limit","stop_price":"1.5""#,
+        r#""stop_price":"1.5""#,
         r#""type":"peg""#,
         r#""tif":"gtt","expire_ts":5"#,
         r#""display_qty":10"#,

@@ -226,7 +226,7 @@ fn commands_are_exported_as_the_journal_has_them_and_the_verdict_says_what_was_l
         &enter("A", 1, "buy", 100, "1.05"),
         &enter("A", 2, "buy", 7, "1.055"),
         r#"{"op":"enter","session":"A","id":3,"symbol":"MSFT","side":"sell","qty":7,"price":"9"}"#,
-        r#"{"op":"enter","session":"A","id":4,"symbol":"AAPL","side":"sell","qty":7,"type":"stop","stop_price":"9"}"#,
+        r#"{"op":"enter","session":"A","id":4,"symbol":"AAPL","side":"sell","qty":7,"type":"peg"}"#,
         r#"{"op":"replace","session":"A","id":1,"new_id":5,"qty":7,"price":"1.001"}"#,
         r#"{"op":"mass_cancel","session":"A","symbol":"MSFT"}"#,
         r#"{"op":"symbol","symbol":"AAPL","tick":"0.5","lot":3}"#,

@@ -84,7 +84,11 @@ fn in_words(report: &Value) -> Option<String> {
     let at = report.get("price").map_or(String::new(), |_| format!(" at {}", of("price")));
     Some(match of("report").as_str() {
         "defined" => return None,
-        "accepted" => format!("{} accepted: {}{at}", order(), of("qty")),
+        "accepted" => {
+            let stop = report["stop_price"].as_str().map(|price| format!(", stop at {price}"));
+            format!("{} accepted: {}{at}{}", order(), of("qty"), stop.unwrap_or_default())
+        }
+        "triggered" => format!("{} triggered: {}{at}", order(), of("qty")),
         "executed" => format!("{} executed: {}{at}, {} open", order(), of("qty"), of("open")),
         "canceled" => {
             format!("{} canceled: {}, {} open, {}", order(), of("qty"), of("open"), of("reason"))

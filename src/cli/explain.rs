@@ -140,7 +140,9 @@ impl Event {
                     Some(auction) => {
                         format!("traded in the {} auction with order {whose}", auction.name())
                     }
-                    None if seqno.0 == order.0 => format!("traded on entry with order {whose}"),
+                    None if *seqno == order.seqno() => {
+                        format!("traded on entry with order {whose}")
+                    }
                     None => format!("traded with the incoming order {whose}"),
                 }
             }
@@ -153,6 +155,9 @@ impl Event {
             ReportKind::Modified => {
                 let (side, open) = (report.side.name(), report.open);
                 format!("modified to {side}, {open} open, {} less than before", report.quantity)
+            }
+            ReportKind::Triggered => {
+                format!("elected by a trade: it enters as order {}", report.order)
             }
             ReportKind::Broken => format!("its trade {} was taken back", report.other),
             kind => kind.name().into(),
@@ -189,6 +194,7 @@ impl Chains {
             ReportKind::Executed
             | ReportKind::Canceled
             | ReportKind::Restated
+            | ReportKind::Triggered
             | ReportKind::Modified => self.0.get(&key).copied(),
             _ => None,
         }
@@ -257,7 +263,10 @@ impl Subscriber for Recorder {
             }
         } else if self.chains.first(report) == Some(self.first) {
             let order = order_of(published);
-            if matches!(report.kind, ReportKind::Accepted | ReportKind::Replaced) {
+            if matches!(
+                report.kind,
+                ReportKind::Accepted | ReportKind::Replaced | ReportKind::Triggered
+            ) {
                 self.story.chain.push(order);
             }
             self.tell(published, order, removes.then_some(before));

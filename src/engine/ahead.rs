@@ -139,6 +139,7 @@ impl Engine {
 fn named(command: &Command) -> OrderId {
     match &command.action {
         Action::Enter(enter) => enter.id,
+        Action::EnterStop(stop) => stop.order.id,
         Action::Reduce { id, .. }
         | Action::Replace { id, .. }
         | Action::Cancel { id }

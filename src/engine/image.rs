@@ -6,12 +6,14 @@
 use super::book::{key_of, side_index};
 use super::moves::Away;
 use super::orders::{NIL, Order, Slot};
-use super::pools::pool_rank;
+use super::pools::rank_beside;
+use super::stops::stop_key;
 use super::traits::Traits;
 use super::{Engine, Shard};
 use crate::command::{Action, Command, is_definition};
-use crate::domain::{OrderId, Price, SessionId, SymbolId, TimeInForce};
+use crate::domain::{OrderId, OrderNumber, Price, SessionId, SymbolId, SymbolState, TimeInForce};
 use crate::planted::{Bug, planted};
+use std::collections::BTreeMap;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The state of the books after a command.
@@ -25,8 +27,22 @@ pub struct Image {
     pub last_prices: Vec<(SymbolId, Price)>,
     /// The live orders: by symbol, bids before offers, best price first, oldest first, and behind the book those that
     /// wait for an auction: by time in force, those without a limit first. Those of a symbol that is not traded here
-    /// wait.
+    /// wait. Last come the stops, those that a move of the price reaches first before the others.
     pub orders: Vec<OrderImage>,
+    /// The limits of the stops that have one, by symbol and number.
+    pub stop_limits: Vec<StopLimit>,
+}
+
+/// The limit that a stop will have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct StopLimit {
+    /// Its instrument.
+    pub symbol: u64,
+    /// The venue's number of it.
+    pub number: u64,
+    /// The limit in ticks.
+    pub limit: i64,
 }
 
 /// A live order.
@@ -37,7 +53,7 @@ pub struct OrderImage {
     pub number: u64,
     /// The session's id of it.
     pub id: u64,
-    /// Its limit in ticks.
+    /// Its limit in ticks, of a stop its stop price.
     pub price: i64,
     /// What is left to trade.
     pub open: u64,
@@ -47,8 +63,9 @@ pub struct OrderImage {
     pub session: u32,
     /// Its instrument.
     pub symbol: u32,
-    /// From the lowest bit on: firm (16 bits) and group (16), then the codes of side, time in force,
-    /// post-only, self-trade mode and capacity (4 each), and a bit that says that it is attributed.
+    /// From the lowest bit on: firm (16 bits) and group (16), then the codes of side (4), time in force (3),
+    /// a bit that says that it is a stop, the codes of post-only, self-trade mode and capacity (4 each), and a bit that says
+    /// that it is attributed.
     pub traits: u64,
 }
 
@@ -65,11 +82,13 @@ impl Image {
             venue.definitions.append(&mut shard.definitions);
             venue.last_prices.append(&mut shard.last_prices);
             venue.orders.append(&mut shard.orders);
+            venue.stop_limits.append(&mut shard.stop_limits);
         }
         // An instrument has one shard, in which its orders are in their order already.
         venue.definitions.sort_by_key(definition_place);
         venue.last_prices.sort_by_key(|&(symbol, _)| symbol);
         venue.orders.sort_by_key(|order| order.symbol);
+        venue.stop_limits.sort_by_key(|stop| stop.symbol);
         venue
     }
 
@@ -77,11 +96,15 @@ impl Image {
     pub fn part(&self, shard: Shard) -> Image {
         let owns = |symbol| shard.concerns(symbol, false);
         let (definitions, last_prices) = (self.definitions.iter(), self.last_prices.iter());
-        let orders = self.orders.iter();
+        let (orders, stop_limits) = (self.orders.iter(), self.stop_limits.iter());
         Image {
             definitions: definitions.filter(|command| owns(command.symbol)).copied().collect(),
             last_prices: last_prices.filter(|(symbol, _)| owns(*symbol)).copied().collect(),
             orders: orders.filter(|order| owns(SymbolId(order.symbol))).copied().collect(),
+            stop_limits: stop_limits
+                .filter(|stop| owns(SymbolId(stop.symbol as u32)))
+                .copied()
+                .collect(),
         }
     }
 }
@@ -104,8 +127,7 @@ impl Engine {
             }
             let waiting = away.into_iter().flat_map(|away| &away.orders);
             orders.extend(waiting.map(|waiting| image_of(&waiting.order, waiting.price)));
-            let pools = self.pools_of(symbol).map(|(_, sides)| sides);
-            let sides = std::iter::once(&book.sides).chain(pools).flatten();
+            let sides = std::iter::once(&book.sides).chain(self.beside(symbol)).flatten();
             for level in sides.flat_map(|side| side.iter()) {
                 let level = self.levels.get(level);
                 let next = |&slot: &Slot| Some(self.orders.get(slot).next);
@@ -114,7 +136,13 @@ impl Engine {
                 orders.extend(queue.map(|slot| image_of(self.orders.get(slot), level.price())));
             }
         }
-        Image { definitions, last_prices, orders }
+        let stop_limit = |(symbol, number, limit): (SymbolId, u64, Price)| StopLimit {
+            symbol: symbol.0.into(),
+            number,
+            limit: limit.0,
+        };
+        let stop_limits = self.stops.limits().map(stop_limit).collect();
+        Image { definitions, last_prices, orders, stop_limits }
     }
 
     /// An engine in the state of an image, with room for `orders` live orders, or all of the image's,
@@ -123,7 +151,7 @@ impl Engine {
         let mut engine = Engine::new(orders.max(image.orders.len()));
         engine.restore_definitions(&image.definitions)?;
         engine.restore_last_prices(&image.last_prices)?;
-        engine.restore_orders(&image.orders)?;
+        engine.restore_orders(image)?;
         engine.restore_indications();
         Ok(engine)
     }
@@ -161,7 +189,14 @@ impl Engine {
         Ok(())
     }
 
-    fn restore_orders(&mut self, orders: &[OrderImage]) -> Result<(), ImageError> {
+    fn restore_orders(&mut self, image: &Image) -> Result<(), ImageError> {
+        let Image { orders, stop_limits, .. } = image;
+        let place = |stop: &StopLimit| (stop.symbol, stop.number);
+        if !stop_limits.is_sorted_by(|a, b| place(a) < place(b)) {
+            return Err(ImageError("the limits of stops are not in their order".into()));
+        }
+        let mut limits: BTreeMap<(u64, u64), i64> =
+            stop_limits.iter().map(|stop| (place(stop), stop.limit)).collect();
         let mut numbers: Vec<u64> = orders.iter().map(|order| order.number).collect();
         numbers.sort_unstable();
         if let Some(pair) = numbers.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -170,8 +205,12 @@ impl Engine {
         self.orders.make_room(orders.len());
         let mut before = None;
         for row in orders {
-            let restored = self.restore_order(row, &mut before);
+            let limit = limits.remove(&(row.symbol.into(), row.number)).unwrap_or(0);
+            let restored = self.restore_order(row, limit, &mut before);
             restored.map_err(|what| ImageError(format!("order {}: {what}", row.number)))?;
+        }
+        if let Some((_, number)) = limits.keys().next() {
+            return Err(ImageError(format!("there is no stop {number}, but it has a limit")));
         }
         // What is imported may cross: nobody has said yet that it is all.
         let crosses = |away: &&Away| !self.is_importing(away.symbol) && away.crosses();
@@ -183,10 +222,11 @@ impl Engine {
         }
     }
 
-    /// Books an order behind all that were booked `before`.
+    /// Books an order behind all that were booked `before`. A `limit` that is not zero is that of a stop.
     fn restore_order(
         &mut self,
         row: &OrderImage,
+        limit: i64,
         before: &mut Option<Place>,
     ) -> Result<(), &'static str> {
         let session = SessionId(row.session);
@@ -214,12 +254,14 @@ impl Engine {
             return Err("its quantities add up to more than a quantity can be");
         }
         let buy = traits.is_buy();
-        let key = key_of(buy, row.price);
-        let place = (row.symbol, pool_rank(tif, row.price), side_index(buy), key, row.number);
+        let stop = traits.is_stop();
+        let key = if stop { stop_key(buy, row.price) } else { key_of(buy, row.price) };
+        let age = OrderNumber(row.number).age();
+        let place = (row.symbol, rank_beside(traits, row.price), side_index(buy), key, age);
         if before.replace(place).is_some_and(|before| before >= place) {
             return Err("it does not belong behind the one before it");
         }
-        if !tif.is_for_auction() && self.would_trade(book, buy, row.price) {
+        if !tif.is_for_auction() && !stop && self.would_trade(book, buy, row.price) {
             return Err("it crosses the other side of its book");
         }
         let bucket = self.orders.bucket(session, OrderId(row.id));
@@ -232,7 +274,16 @@ impl Engine {
             if tif.is_for_auction() {
                 return Err("it waits for an auction of a symbol that is not traded here");
             }
+            if stop {
+                return Err("it is a stop of a symbol that is not traded here");
+            }
             return self.restore_waiting(symbol, order_of(row, traits), row.price);
+        }
+        if stop {
+            return self.restore_stop(book, order_of(row, traits), row.price, limit);
+        }
+        if limit != 0 {
+            return Err("it has the limit of a stop, but is none");
         }
         let order = order_of(row, traits);
         if tif.is_for_auction() {
@@ -242,9 +293,29 @@ impl Engine {
         }
         Ok(())
     }
+
+    fn restore_stop(
+        &mut self,
+        book: usize,
+        order: Order,
+        stop: i64,
+        limit: i64,
+    ) -> Result<(), &'static str> {
+        if order.traits.tif().is_for_auction() || order.executed != 0 || stop < 1 || limit < 0 {
+            return Err("it has terms that no stop has");
+        }
+        let (last, is_open) =
+            (self.books[book].last(), self.books[book].state() == SymbolState::Open);
+        let symbol = SymbolId(order.symbol);
+        self.wait_for_trade(order, stop, limit);
+        if is_open && last != 0 && self.first_reached(symbol, (last, last)).is_some() {
+            return Err("it is a stop that the last trade has reached");
+        }
+        Ok(())
+    }
 }
 
-/// The place of an order among all of an image: symbol, in the book or in a pool beside it, side, price, time.
+/// The place of an order among all of an image: symbol, in the book or beside it, side, price, time.
 type Place = (u32, u8, usize, i64, u64);
 
 /// The place of a definition among all of an image.

@@ -3,7 +3,9 @@
 use super::book::{key_of, side_index, unlink};
 use super::ladder::LevelSlot;
 use super::orders::{NIL, Order, Slot};
+use super::stops::Traded;
 use super::{Engine, canceled};
+use crate::command::Sequenced;
 use crate::domain::{OrderId, OrderNumber, OrderType, Price, Quantity, SelfTrade, SessionId};
 use crate::domain::{SymbolId, TimeInForce};
 use crate::reason::Reason;
@@ -16,9 +18,17 @@ pub(super) struct Incoming {
     pub price: i64,
     /// The price of its last trade, zero before the first.
     pub last: i64,
+    /// What its command has traded so far.
+    pub traded: Traded,
 }
 
 impl Incoming {
+    /// An order that has not traded yet; a `price` of zero is none.
+    #[inline]
+    pub fn new(order: Order, price: i64) -> Self {
+        Incoming { order, price, last: 0, traded: Traded::default() }
+    }
+
     /// What every report about it says.
     pub fn describe(&self) -> Report {
         Report { open: Quantity(self.order.open), ..describe(&self.order, self.price) }
@@ -54,6 +64,36 @@ pub(super) fn describe(order: &Order, price: i64) -> Report {
 }
 
 impl Engine {
+    /// Trades an order, and does with the rest what its type and its time in force say.
+    pub(super) fn match_incoming(
+        &mut self,
+        book: usize,
+        order_type: OrderType,
+        incoming: &mut Incoming,
+        sink: &mut impl ReportSink,
+    ) {
+        let is_fok = incoming.order.traits.tif() == TimeInForce::Fok;
+        if order_type == OrderType::Limit && !is_fok {
+            self.match_limit(book, incoming, sink);
+        } else {
+            self.match_special(book, order_type, incoming, sink);
+        }
+    }
+
+    /// The stops that an order's trades have reached follow it.
+    #[inline]
+    pub(super) fn elect_after(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        incoming: &Incoming,
+        sink: &mut impl ReportSink,
+    ) {
+        if !self.stops.is_empty() {
+            self.elect(at, book, incoming.traded, sink);
+        }
+    }
+
     /// Trades a limit order and books the rest, or cancels it if it may not rest.
     pub(super) fn match_limit(
         &mut self,
@@ -121,7 +161,8 @@ impl Engine {
     ) {
         let buy = incoming.order.traits.is_buy();
         let limit = key_of(!buy, limit);
-        let mut trades = 0;
+        let mut trades = incoming.traded.count;
+        let mut first = 0;
         while incoming.order.open > 0 {
             let side = &self.books[book].sides[side_index(!buy)];
             let best = side.best();
@@ -135,8 +176,11 @@ impl Engine {
             }
             trades += 1;
             self.fill(book, best, slot, incoming, trades, sink);
+            first = if first == 0 { incoming.last } else { first };
         }
-        if trades > 0 {
+        if first != 0 {
+            incoming.traded.count = trades;
+            incoming.traded.add(first, incoming.last);
             let change = self.books[book].set_last(incoming.last);
             self.state_hash = self.state_hash.wrapping_add(change);
         }

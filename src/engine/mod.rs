@@ -52,7 +52,7 @@
 //! `mod.rs` takes commands apart, `matching.rs` trades, `book.rs` and `ladder.rs` keep prices in order,
 //! `orders.rs` keeps the orders, `ahead.rs` has the memory fetched in time, `venue.rs` has the rare
 //! commands, `states.rs` and `auction.rs` the session states and the auctions between them, `pools.rs` the orders that
-//! only wait for these, `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
+//! only wait for these, `stops.rs` those that wait for a trade, `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
 //! whole state as data.
 
 mod ahead;
@@ -66,6 +66,7 @@ mod orders;
 mod pools;
 mod prefetch;
 mod states;
+mod stops;
 mod traits;
 mod venue;
 mod view;
@@ -80,19 +81,21 @@ use crate::report::{Report, ReportKind, ReportSink};
 use ahead::AHEAD_MAX;
 use auction::Clearing;
 use book::{Book, key_of, side_index, unlink};
-pub use image::{Image, ImageError, OrderImage};
+pub use image::{Image, ImageError, OrderImage, StopLimit};
 use ladder::{LevelSlot, Levels};
 use matching::{Incoming, describe};
 use moves::Away;
 use orders::{Bucket, NIL, Order, Orders, Slot};
 use pools::Pools;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+pub use stops::ELECTED_MAX;
+use stops::Stops;
 use traits::Traits;
 pub use view::{LevelView, OrderView};
 
 /// The version of the matching rules. A journal names the version that wrote it, because the same
 /// commands under other rules are another history.
-pub const SEMANTICS_VERSION: u32 = 3;
+pub const SEMANTICS_VERSION: u32 = 4;
 
 /// The highest symbol number: instruments are numbered densely.
 pub const SYMBOL_MAX: u32 = 1 << 24;
@@ -136,6 +139,8 @@ pub struct Engine {
     in_call: BTreeMap<SymbolId, Clearing>,
     /// The orders that wait for an auction beside the books.
     pools: Pools,
+    /// The orders that wait for a trade beside the books.
+    stops: Stops,
     state_hash: u128,
     /// The orders of the mass cancel under way; kept for its capacity.
     covered: Vec<Slot>,
@@ -156,6 +161,7 @@ impl Engine {
             waiting_ids: HashSet::new(),
             in_call: BTreeMap::new(),
             pools: Pools::new(),
+            stops: Stops::default(),
             state_hash: 0,
             covered: vec![],
         }
@@ -200,6 +206,10 @@ impl Engine {
             Action::Replace { id, new_id, quantity, price } => {
                 let terms = NewTerms { id: *new_id, total: quantity.0, price: price.0 };
                 self.replace(at, *id, bucket, terms, sink);
+                self.end_command(at, sink);
+            }
+            Action::EnterStop(stop) => {
+                self.enter_stop(at, stop, sink);
                 self.end_command(at, sink);
             }
             Action::Modify { id, side, quantity } => {
@@ -268,16 +278,15 @@ impl Engine {
                 return sink.end_command();
             }
         };
-        let mut incoming = Incoming { order: entered(at, enter), price, last: 0 };
+        let mut incoming = Incoming::new(entered(at, enter), price);
         sink.report(accepted(&incoming.order, price));
         if enter.tif.is_for_auction() {
             self.wait_for_auction(incoming.order, price);
         } else if self.books[book].state() != SymbolState::Open {
             self.rest(book, incoming.order, price);
-        } else if enter.order_type == OrderType::Limit && enter.tif != TimeInForce::Fok {
-            self.match_limit(book, &mut incoming, sink);
         } else {
-            self.match_special(book, enter.order_type, &mut incoming, sink);
+            self.match_incoming(book, enter.order_type, &mut incoming, sink);
+            self.elect_after(at, book, &incoming, sink);
         }
         self.end_command(at, sink);
     }
@@ -354,8 +363,8 @@ impl Engine {
             self.reject_unknown(&at.command, id, sink);
             return sink.end_command();
         }
-        if !self.in_call.is_empty() {
-            return self.cancel_in_call(at, slot, sink);
+        if !(self.in_call.is_empty() && self.stops.is_empty()) {
+            return self.cancel_with_care(at, slot, sink);
         }
         let order = self.orders.get(slot);
         let price = self.levels.get(order.level).price();
@@ -419,6 +428,9 @@ impl Engine {
             return reject(command, new_id, Side::Buy, reason, sink);
         };
         let order = *self.orders.get(slot);
+        if order.traits.is_stop() {
+            return reject(command, new_id, Side::Buy, Reason::Unsupported, sink);
+        }
         let (state, tif) = (self.books[book].state(), order.traits.tif());
         let refused = states::refusal(state).and(states::admission(state, OrderType::Limit, tif));
         if let Err(reason) = refused {
@@ -454,7 +466,9 @@ impl Engine {
         if tif.is_for_auction() {
             self.wait_for_auction(order, price);
         } else if self.would_trade(book, buy, price) {
-            self.match_limit(book, &mut Incoming { order, price, last: 0 }, sink);
+            let mut incoming = Incoming::new(order, price);
+            self.match_limit(book, &mut incoming, sink);
+            self.elect_after(at, book, &incoming, sink);
         } else {
             self.rest(book, order, price);
         }
@@ -513,11 +527,14 @@ impl Engine {
     /// Cancels what a resting order has open; the order ends.
     #[inline(never)]
     fn cancel_resting(&mut self, slot: Slot, reason: Reason, sink: &mut impl ReportSink) {
-        let order = self.orders.get(slot);
+        let order = *self.orders.get(slot);
         let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
         let price = self.levels.get(order.level).price();
-        sink.report(canceled(order, price, order.open, 0, reason));
+        sink.report(canceled(&order, price, order.open, 0, reason));
         self.remove_resting(slot, bucket, price);
+        if order.traits.is_stop() {
+            self.forget_limit(&order);
+        }
     }
 
     /// Cancels a part of a resting order, which keeps its priority.
@@ -552,6 +569,9 @@ impl Engine {
     #[inline(never)]
     fn remove_level(&mut self, symbol: SymbolId, traits: Traits, level: LevelSlot) {
         let (buy, tif) = (traits.is_buy(), traits.tif());
+        if traits.is_stop() {
+            return self.remove_level_of_stops(symbol, buy, level);
+        }
         if tif.is_for_auction() {
             return self.remove_level_of_pool(symbol, tif, buy, level);
         }

@@ -143,8 +143,8 @@ impl Engine {
         }
         // Only what is open can be moved: neither its state nor orders that wait for an auction travel with it.
         let state = self.book_index(symbol).map(|book| self.books[book].state());
-        let has_pools = self.pools_of(symbol).next().is_some();
-        if state.is_some_and(|state| state != SymbolState::Open || has_pools) {
+        let has_more = self.beside(symbol).next().is_some();
+        if state.is_some_and(|state| state != SymbolState::Open || has_more) {
             return Err(Reason::InvalidMove);
         }
         match (before, asked.step) {

@@ -7,7 +7,8 @@ use super::Engine;
 use super::book::{key_of, link, side_index};
 use super::ladder::{Ladder, LevelSlot};
 use super::orders::{NIL, Order, Slot};
-use crate::domain::{Auction, OrderId, SessionId, SymbolId, TimeInForce};
+use super::traits::Traits;
+use crate::domain::{Auction, OrderId, OrderNumber, SessionId, SymbolId, TimeInForce};
 use std::collections::BTreeMap;
 
 /// Instrument, code of the time in force, whether its orders have a limit.
@@ -16,9 +17,13 @@ type PoolKey = (SymbolId, u8, bool);
 /// The pools that have orders, each with its bids and offers. Orders without a limit have one level, of key zero.
 pub(super) type Pools = BTreeMap<PoolKey, [Ladder; 2]>;
 
-/// The place of an order's pool in an image: zero is the book itself.
-pub(super) fn pool_rank(tif: TimeInForce, price: i64) -> u8 {
-    if tif.is_for_auction() { tif as u8 * 2 + u8::from(price != 0) } else { 0 }
+/// The place of an order's ladders in an image: zero is the book itself, the stops are the last.
+pub(super) fn rank_beside(traits: Traits, price: i64) -> u8 {
+    match traits.tif() {
+        _ if traits.is_stop() => u8::MAX,
+        tif if tif.is_for_auction() => tif as u8 * 2 + u8::from(price != 0),
+        _ => 0,
+    }
 }
 
 impl Engine {
@@ -28,6 +33,11 @@ impl Engine {
         symbol: SymbolId,
     ) -> impl Iterator<Item = (&PoolKey, &[Ladder; 2])> {
         self.pools.range((symbol, 0, false)..=(symbol, u8::MAX, true))
+    }
+
+    /// All that waits beside the book of an instrument: its pools, then its stops.
+    pub(super) fn beside(&self, symbol: SymbolId) -> impl Iterator<Item = &[Ladder; 2]> {
+        self.pools_of(symbol).map(|(_, sides)| sides).chain(self.stops.of(symbol))
     }
 
     /// Those that take part in an auction; with a limit or without.
@@ -86,7 +96,8 @@ impl Engine {
         let first = |sides: &[Ladder; 2]| {
             let best = sides[side_index(buy)].best();
             let level = (best != NIL).then(|| self.levels.get(best))?;
-            Some((level.key, self.orders.get(level.head).number, level.head))
+            let age = OrderNumber(self.orders.get(level.head).number).age();
+            Some((level.key, age, level.head))
         };
         let without_limit = self.pools_in(symbol, auction, false).filter_map(first).min();
         let with_limit = || {

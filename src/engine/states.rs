@@ -7,8 +7,8 @@ use super::orders::{NIL, Slot};
 use super::{Engine, reject};
 use crate::command::{Action, Command, Sequenced};
 use crate::domain::{
-    Auction, OrderId, OrderType, Price, Quantity, SessionId, Side, SymbolId, SymbolState,
-    TimeInForce,
+    Auction, OrderId, OrderNumber, OrderType, Price, Quantity, SessionId, Side, SymbolId,
+    SymbolState, TimeInForce,
 };
 use crate::hash;
 use crate::planted::{Bug, planted};
@@ -55,10 +55,11 @@ impl Engine {
     /// Another state of an instrument. A call that ends in trading, or closes the day, trades first.
     pub(super) fn set_state(
         &mut self,
-        command: &Command,
+        at: &Sequenced,
         state: SymbolState,
         sink: &mut impl ReportSink,
     ) {
+        let command = &at.command;
         if command.verdict != Reason::None {
             return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
         }
@@ -78,10 +79,11 @@ impl Engine {
             (SymbolState::ClosingCall, SymbolState::Closed) => Some(Auction::Closing),
             _ => None,
         };
-        if let Some(auction) = auction {
-            self.uncross(book, symbol, auction, sink);
-        }
+        let trades = auction.map_or(0, |auction| self.uncross(book, symbol, auction, sink));
         self.cancel_leftovers(book, auction, state, sink);
+        if !self.stops.is_empty() {
+            self.elect_by_last(at, book, trades, sink);
+        }
         self.indicate(symbol, sink);
     }
 
@@ -119,7 +121,7 @@ impl Engine {
         })
     }
 
-    fn change_state(&mut self, book: usize, symbol: SymbolId, state: SymbolState) {
+    pub(super) fn change_state(&mut self, book: usize, symbol: SymbolId, state: SymbolState) {
         let before = self.books[book].state();
         let (before_hash, hash) = (hash_of(symbol, before), hash_of(symbol, state));
         self.state_hash = self.state_hash.wrapping_sub(before_hash).wrapping_add(hash);
@@ -156,10 +158,10 @@ impl Engine {
         });
     }
 
-    /// A cancel while some instrument is in a call.
+    /// A cancel while some instrument is in a call, or has stops.
     #[cold]
     #[inline(never)]
-    pub(super) fn cancel_in_call(
+    pub(super) fn cancel_with_care(
         &mut self,
         at: &Sequenced,
         slot: Slot,
@@ -232,14 +234,14 @@ impl Engine {
         }
     }
 
-    /// Trades what can be traded at one price: better limits first, then older orders.
+    /// Trades what can be traded at one price: better limits first, then older orders. Gives the number of trades.
     fn uncross(
         &mut self,
         book: usize,
         symbol: SymbolId,
         auction: Auction,
         sink: &mut impl ReportSink,
-    ) {
+    ) -> u32 {
         let clearing = self.clearing(book, auction);
         let price = clearing.price;
         sink.report(Report {
@@ -265,6 +267,7 @@ impl Engine {
             let change = self.books[book].set_last(price);
             self.state_hash = self.state_hash.wrapping_add(change);
         }
+        trade
     }
 
     /// One trade of an auction; the older order is told first.
@@ -275,7 +278,7 @@ impl Engine {
         (auction, trade): (Auction, u32),
         sink: &mut impl ReportSink,
     ) {
-        pair.sort_by_key(|&slot| self.orders.get(slot).number);
+        pair.sort_by_key(|&slot| OrderNumber(self.orders.get(slot).number).age());
         let [older, younger] = pair.map(|slot| self.orders.get(slot).number);
         let contra = [younger, older];
         for (i, slot) in pair.into_iter().enumerate() {

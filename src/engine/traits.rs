@@ -8,14 +8,16 @@ use crate::report::Report;
 /// word, because every new order copies all of them and every hash of an order reads all of them.
 ///
 /// ```text
-/// bit 0      16      32     36    40          44                48         52
-///   firm   │ group │ side │ tif │ post-only │ self-trade mode │ capacity │ attributed
+/// bit 0      16      32     36    39     40          44                48         52
+///   firm   │ group │ side │ tif │ stop │ post-only │ self-trade mode │ capacity │ attributed
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Traits(pub u64);
 
 impl Traits {
     pub const NONE: Traits = Traits(0);
+    /// Set while the order waits as a stop.
+    pub const STOP: u64 = 1 << 39;
 
     #[inline(always)]
     pub fn of(enter: &Enter) -> Self {
@@ -35,7 +37,7 @@ impl Traits {
     pub fn from_word(word: u64) -> Option<Self> {
         let code = |shift: u32| (word >> shift) as u8 & 15;
         Side::from_code(code(32))?;
-        TimeInForce::from_code(code(36))?;
+        TimeInForce::from_code(code(36) & 7)?;
         PostOnly::from_code(code(40))?;
         SelfTrade::from_code(code(44))?;
         Capacity::from_code(code(48))?;
@@ -61,13 +63,19 @@ impl Traits {
     }
 
     pub fn tif(self) -> TimeInForce {
-        TimeInForce::from_code((self.0 >> 36) as u8 & 15).unwrap_or(TimeInForce::Day)
+        TimeInForce::from_code((self.0 >> 36) as u8 & 7).unwrap_or(TimeInForce::Day)
     }
 
-    /// [`Report::HIDDEN`] if the order waits for an auction: the codes of those times in force share a bit.
+    /// Whether the order waits as a stop.
+    #[inline(always)]
+    pub fn is_stop(self) -> bool {
+        self.0 & Self::STOP != 0
+    }
+
+    /// [`Report::HIDDEN`] if the order waits for an auction or as a stop: the codes of those times in force share a bit.
     #[inline(always)]
     pub fn hidden_flag(self) -> u8 {
-        ((self.0 >> 38) as u8 & 1) * Report::HIDDEN
+        ((self.0 >> 38 | self.0 >> 39) as u8 & 1) * Report::HIDDEN
     }
 
     #[inline]

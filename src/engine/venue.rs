@@ -28,7 +28,7 @@ impl Engine {
             Action::AccountQuery { next } => {
                 return answer(command, ReportKind::AccountQueried, OrderId(0), next.0, sink);
             }
-            Action::SetState(state) => return self.set_state(command, *state, sink),
+            Action::SetState(state) => return self.set_state(at, *state, sink),
             Action::BreakTrade(trade) => return break_trade(command, trade, sink),
             Action::MoveSymbol(asked) => return self.move_symbol(command, asked, sink),
             Action::ImportOrder(import) => return self.import_order(at, import, sink),
@@ -75,6 +75,7 @@ impl Engine {
             // It is not the books' to carry out.
             Action::SetDurability(_) => return Ok(()),
             Action::Enter(_)
+            | Action::EnterStop(_)
             | Action::Cancel { .. }
             | Action::Reduce { .. }
             | Action::Replace { .. }
@@ -197,7 +198,7 @@ impl Engine {
     }
 
     /// Collects the orders of a book that `wanted` is true of, in priority order, bids first, then those that wait
-    /// beside it.
+    /// beside it: for an auction, then as stops.
     pub(super) fn cover(
         &self,
         book: usize,
@@ -205,8 +206,7 @@ impl Engine {
         covered: &mut Vec<Slot>,
     ) {
         let book = &self.books[book];
-        let pools = self.pools_of(book.symbol()).map(|(_, sides)| sides);
-        for sides in std::iter::once(&book.sides).chain(pools) {
+        for sides in std::iter::once(&book.sides).chain(self.beside(book.symbol())) {
             for level in sides.iter().flat_map(|side| side.iter()) {
                 let mut slot = self.levels.get(level).head;
                 while slot != NIL {

@@ -146,6 +146,7 @@ impl Intake {
         state.handed_over += u64::from(!is_definition(action.kind()));
         let id = match action {
             Action::Enter(enter) => enter.id.0,
+            Action::EnterStop(stop) => stop.order.id.0,
             Action::Replace { new_id, .. } => new_id.0,
             Action::MassCancel(filter) => filter.id.0,
             Action::SetOrderEntry { id, enabled } => {

@@ -221,10 +221,10 @@ impl<S: StreamSink> Encoder<S> {
     /// The firm that market data shows with a new order.
     #[inline]
     fn attribution(&self, report: &Report, command: &Command) -> Option<FirmId> {
-        match command.action {
-            Action::Enter(enter) => enter.attributed.then_some(enter.firm),
-            _ if report.flags & Report::ATTRIBUTED == 0 => None,
-            _ => self.directory.session(report.session).map(|session| session.firm),
+        match command.action.entered() {
+            Some(enter) => enter.attributed.then_some(enter.firm),
+            None if report.flags & Report::ATTRIBUTED == 0 => None,
+            None => self.directory.session(report.session).map(|session| session.firm),
         }
     }
 }
@@ -237,6 +237,7 @@ impl<S: StreamSink> Subscriber for Encoder<S> {
         let time_ns = time_of_day(at.time);
         let consumed = match at.command.action {
             Action::Enter(enter) => Some(enter.id.0),
+            Action::EnterStop(stop) => Some(stop.order.id.0),
             Action::MassCancel(filter) => Some(filter.id.0),
             Action::SetOrderEntry { id, .. } => Some(id.0),
             _ => None,
@@ -305,6 +306,7 @@ fn is_about_orders(action: &Action) -> bool {
     matches!(
         action,
         Action::Enter(_)
+            | Action::EnterStop(_)
             | Action::Reduce { .. }
             | Action::Replace { .. }
             | Action::Cancel { .. }

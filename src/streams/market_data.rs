@@ -94,10 +94,23 @@ impl MarketData {
                     attribution,
                 });
             }
+            ReportKind::Triggered => {
+                // What came before it is done; it trades, and rests, as an order of its own.
+                self.end_incoming(out);
+                self.incoming = Some(Incoming {
+                    number: report.order.0,
+                    replaces: None,
+                    symbol: report.symbol,
+                    buy: report.side.is_buy(),
+                    price: report.price,
+                    open: report.open.0,
+                    attribution: None,
+                });
+            }
             ReportKind::Executed if report.auction().is_some() => self.crossed(published, out),
             ReportKind::Executed if report.flags & Report::REMOVED != 0 => self.left(report),
             ReportKind::Executed => self.executed(published, out),
-            ReportKind::Canceled if report.order.0 == published.seqno.0 => self.left(report),
+            ReportKind::Canceled if self.is_incoming(report) => self.left(report),
             ReportKind::Canceled => self.reduced(report, out),
             ReportKind::Modified if report.quantity.0 > 0 => self.reduced(report, out),
             ReportKind::Restated => {
@@ -131,9 +144,7 @@ impl MarketData {
     /// All reports of the command have been seen.
     #[inline]
     pub fn end<S: StreamSink>(&mut self, out: &mut Out<'_, S>) {
-        if let Some(incoming) = self.incoming.take() {
-            self.enter_book(&incoming, out);
-        }
+        self.end_incoming(out);
         if self.day.take() == Some(DayEvent::End) {
             self.events(b"MEC", out);
         }
@@ -141,6 +152,18 @@ impl MarketData {
 
     fn header<M: Message>(&self, listed: &Listed) -> Header {
         Header::new::<M>(listed.locate, self.time_ns)
+    }
+
+    /// What is left of the incoming order rests.
+    #[inline]
+    fn end_incoming<S: StreamSink>(&mut self, out: &mut Out<'_, S>) {
+        if let Some(incoming) = self.incoming.take() {
+            self.enter_book(&incoming, out);
+        }
+    }
+
+    fn is_incoming(&self, report: &Report) -> bool {
+        self.incoming.as_ref().is_some_and(|incoming| incoming.number == report.order.0)
     }
 
     /// What is left of the incoming order.

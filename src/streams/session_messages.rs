@@ -103,6 +103,7 @@ impl Messages {
             | ReportKind::DurabilitySet
             | ReportKind::TradingDay
             | ReportKind::StateChanged
+            | ReportKind::Triggered
             | ReportKind::Crossed
             | ReportKind::Indicative
             | ReportKind::SymbolMoved
@@ -125,7 +126,7 @@ impl Messages {
     }
 
     fn accepted(&mut self, report: &Report, state: u8, cause: &Cause<'_>, names: &WireNames) {
-        let Action::Enter(enter) = &cause.command.action else { return };
+        let Some(enter) = cause.command.action.entered() else { return };
         let Some(listed) = names.symbol(report.symbol) else { return };
         let shown = if enter.attributed { b'A' } else { b'Y' };
         let fields = cause.fields.copied().unwrap_or(ClientFields {
@@ -261,7 +262,7 @@ impl Messages {
     fn self_trade(&mut self, published: &Published, cause: &Cause<'_>, names: &WireNames) {
         let report = &published.report;
         let Some(listed) = names.symbol(report.symbol) else { return };
-        let incoming = report.order.0 == published.seqno.0;
+        let incoming = report.order.seqno() == published.seqno;
         // Where the other order rested, if this is the one that came.
         let price = if incoming { Price(report.other as i64) } else { report.price };
         let strategy = match cause.command.action {
@@ -288,6 +289,7 @@ impl Messages {
     fn rejected(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
         let told = match cause.command.action {
             Action::Enter(_)
+            | Action::EnterStop(_)
             | Action::MassCancel(_)
             | Action::SetOrderEntry { .. }
             | Action::AccountQuery { .. } => true,
@@ -321,7 +323,7 @@ impl Messages {
             ),
             // The protocol knows this cause only of an order that was accepted.
             Some(Ouch::Cancel(_)) => {
-                let Action::Enter(enter) = &cause.command.action else { return };
+                let Some(enter) = cause.command.action.entered() else { return };
                 let all = Report { price: enter.price, quantity: enter.quantity, ..*report };
                 self.accepted(&all, b'D', cause, names);
                 self.canceled(&all, cause);

@@ -17,6 +17,11 @@ pub struct Audit {
     states: HashMap<SymbolId, SymbolState>,
     /// What is left of an auction that was announced.
     auction: Option<(Report, u128)>,
+    /// The order that may take liquidity now.
+    incoming: OrderNumber,
+    /// The price of the last trade before this command and those of its trades; the last one of each instrument.
+    traded_at: Vec<Price>,
+    last: HashMap<SymbolId, Price>,
     /// Orders of instruments that are on their way to another partition.
     waiting: Vec<Told>,
     entered: u128,
@@ -35,8 +40,10 @@ struct Told {
     side: Side,
     /// Zero until a market-to-limit order books, and on an order for an auction that has no limit.
     price: Price,
-    /// It waits for an auction beside the book.
+    /// It waits beside the book.
     hidden: bool,
+    /// It waits as a stop, at `price`, and will have this limit; zero for none.
+    stop: Option<Price>,
     open: u64,
     executed: u64,
 }
@@ -56,6 +63,9 @@ impl Audit {
         let number = OrderNumber(command.seqno.0);
         let mut trades = 0;
         self.auction = None;
+        self.incoming = number;
+        self.traded_at.clear();
+        self.traded_at.extend(self.last.get(&command.command.symbol));
         let mut reports_left = reports.iter();
         while let Some(r) = reports_left.next() {
             law!(r.is_last() == reports_left.as_slice().is_empty(), r);
@@ -73,6 +83,19 @@ impl Audit {
                     law!(r.quantity.0.checked_sub(old.executed) == Some(r.open.0), r);
                     self.replaced += u128::from(old.open);
                     self.add(&Report { order: number, ..*r }, old.executed)?;
+                }
+                ReportKind::Triggered => {
+                    let stop = self.live.iter().find(|order| order.number.0 == r.other);
+                    let Some(&stop) = stop else { return Err(format!("no such stop: {r:?}")) };
+                    law!(stop.stop == Some(r.price) && stop.open == r.open.0, r);
+                    law!((stop.session, stop.id) == (r.session, r.id), r);
+                    law!(self.is_open(r.symbol) && self.is_reached(&stop), r);
+                    law!(self.live.iter().all(|order| order.number != r.order), r);
+                    law!(r.order.seqno().0 == number.0 && r.order != number, r);
+                    let order = self.live.iter_mut().find(|order| order.number == stop.number);
+                    let elected = Told { number: r.order, price: r.price, ..stop };
+                    *order.unwrap() = Told { hidden: false, stop: None, ..elected };
+                    self.incoming = r.order;
                 }
                 ReportKind::Restated => {
                     let order = self.order_of(r)?;
@@ -113,11 +136,13 @@ impl Audit {
                             return Err(format!("no auction: {r:?}"));
                         };
                         law!((head.other, head.price) == (auction as u64, r.price), r);
-                        law!(head.symbol == r.symbol && r.order < removing.order, r);
+                        law!(head.symbol == r.symbol && r.order.age() < removing.order.age(), r);
                         *left += u128::from(r.quantity.0);
                     } else {
-                        law!(removing.order == number && self.is_open(r.symbol), r);
+                        law!(removing.order == self.incoming && self.is_open(r.symbol), r);
                     }
+                    self.traded_at.push(r.price);
+                    self.last.insert(r.symbol, r.price);
                     self.trade(r, removing)?;
                     let is_end = reports_left.as_slice().is_empty();
                     law!(removing.is_last() == is_end, removing);
@@ -222,6 +247,7 @@ impl Audit {
     fn add(&mut self, r: &Report, executed: u64) -> Result<(), String> {
         law!(self.find(r.session, r.id).is_none(), r);
         self.entered += u128::from(r.open.0);
+        let is_stop = r.kind == ReportKind::Accepted && r.flags & Report::STOP != 0;
         self.live.push(Told {
             number: r.order,
             session: r.session,
@@ -230,6 +256,7 @@ impl Audit {
             side: r.side,
             price: r.price,
             hidden: r.flags & Report::HIDDEN != 0,
+            stop: is_stop.then_some(Price(r.other as i64)),
             open: r.open.0,
             executed,
         });
@@ -246,9 +273,10 @@ impl Audit {
         let in_auction = resting.auction().is_some();
         for r in [resting, removing] {
             let buy = r.side.is_buy();
-            let hidden = self.live.iter().find(|o| o.number == r.order && o.hidden);
+            let hidden =
+                self.live.iter().find(|o| o.number == r.order && o.hidden && o.stop.is_none());
             let first = self.book(r.symbol, buy).chain(hidden);
-            let first = first.min_by_key(|o| (o.price.0 != 0, rank(buy, o.price), o.number));
+            let first = first.min_by_key(|o| (o.price.0 != 0, rank(buy, o.price), o.number.age()));
             law!(r == removing && !in_auction || first.is_some_and(|o| o.number == r.order), r);
             let at_limit = first.is_some_and(|o| o.price == r.price);
             law!(r == removing || in_auction || at_limit, r);
@@ -274,7 +302,17 @@ impl Audit {
         let offer = self.book(symbol, false).map(|order| order.price).min();
         let is_crossed = bid.is_some() && offer.is_some() && bid >= offer;
         law!(!is_crossed || !self.is_open(symbol), (symbol, bid, offer));
+        let stops = self.live.iter().filter(|order| order.symbol == symbol && order.stop.is_some());
+        let is_overdue =
+            |stop: &&Told| self.last.get(&symbol).is_some_and(|&last| reaches(last, stop));
+        let overdue = stops.into_iter().find(is_overdue);
+        law!(overdue.is_none() || !self.is_open(symbol), overdue);
         Ok(())
+    }
+
+    /// Whether a trade of this command, or the last one before it, has reached a stop.
+    fn is_reached(&self, stop: &Told) -> bool {
+        self.traded_at.iter().any(|&price| reaches(price, stop))
     }
 
     fn book(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = &Told> {
@@ -295,6 +333,11 @@ impl Audit {
         law!(told == (r.session, r.id, r.symbol, r.side), r);
         Ok(order)
     }
+}
+
+/// Whether a trade at this price elects a stop.
+fn reaches(price: Price, stop: &Told) -> bool {
+    if stop.side.is_buy() { price >= stop.price } else { price <= stop.price }
 }
 
 /// Lower is better.

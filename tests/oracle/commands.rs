@@ -3,8 +3,8 @@
 
 use super::naive::{Naive, Order};
 use ringside::command::{
-    Action, BreakTrade, Command, DefineSymbol, Enter, ImportOrder, MassCancel, MoveSymbol,
-    Sequenced, TradeSide,
+    Action, BreakTrade, Command, DefineSymbol, Enter, EnterStop, ImportOrder, MassCancel,
+    MoveSymbol, Sequenced, TradeSide,
 };
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderType,
@@ -157,7 +157,7 @@ impl Generator {
         if let Some(command) = self.state_change(venue) {
             return command;
         }
-        if !venue.away.is_empty() && self.random.in_1000(150) || self.random.in_1000(4) {
+        if !venue.away.is_empty() && self.random.in_1000(150) || self.random.in_1000(6) {
             return self.move_symbol(venue);
         }
         let is_full = venue.orders.len() > self.profile.live;
@@ -224,7 +224,27 @@ impl Generator {
         if self.recent.len() > 64 {
             self.recent.remove(0);
         }
-        Command { session, symbol, verdict: self.verdict(), action: Action::Enter(enter) }
+        let (verdict, stops) = (self.verdict(), self.random.in_1000(60));
+        // An instrument with stops cannot move: only every other one has some.
+        let action = if stops && symbol.0.is_multiple_of(2) {
+            self.stop(symbol, enter)
+        } else {
+            Action::Enter(enter)
+        };
+        Command { session, symbol, verdict, action }
+    }
+
+    /// The order as a stop, mostly one that can be.
+    fn stop(&mut self, symbol: SymbolId, mut order: Enter) -> Action {
+        if self.random.in_1000(950) {
+            order.post_only = PostOnly::Off;
+            order.tif = *self.random.pick(&[TimeInForce::Day, TimeInForce::Gtc]);
+            let is_limit = order.price.0 > 0;
+            order.order_type = if is_limit { OrderType::Limit } else { OrderType::Market };
+        }
+        // A stop stands where the other side's limits do.
+        let stop = self.price(symbol, !order.side.is_buy());
+        Action::EnterStop(EnterStop { order, stop })
     }
 
     fn replace(
@@ -355,7 +375,7 @@ impl Generator {
     /// On its own side of the price around which the instrument trades, so that few cross.
     fn import_order(&mut self, venue: &Naive, symbol: SymbolId) -> Command {
         let mut command = self.enter(venue);
-        let Action::Enter(mut order) = command.action else { unreachable!("it enters") };
+        let Some(&(mut order)) = command.action.entered() else { unreachable!("it enters") };
         let is_likely = self.random.in_1000(900);
         if is_likely {
             let lot = venue.symbols[&symbol].0.lot.0;

@@ -3,6 +3,7 @@
 
 mod moves;
 mod states;
+mod stops;
 
 use moves::Away;
 use ringside::command::{Action, BreakTrade, Command, DefineSymbol, Enter, MassCancel, Sequenced};
@@ -31,6 +32,10 @@ pub struct Naive {
     states: BTreeMap<SymbolId, SymbolState>,
     /// What was last said of the auction of those in a call.
     told: BTreeMap<SymbolId, Indication>,
+    /// The prices of this command's trades that have elected no stops yet.
+    traded_at: Vec<Price>,
+    /// How many trades this command has made.
+    trades: u32,
     sessions: BTreeSet<SessionId>,
     firms: BTreeSet<FirmId>,
     reports: Vec<Report>,
@@ -44,7 +49,7 @@ pub struct Order {
     pub id: OrderId,
     pub symbol: SymbolId,
     pub side: Side,
-    /// The limit; zero on a market or market-to-limit order that has not booked.
+    /// The limit, of a stop that waits the stop price; zero on a market or market-to-limit order that has not booked.
     pub price: Price,
     pub open: u64,
     pub executed: u64,
@@ -55,6 +60,8 @@ pub struct Order {
     tif: TimeInForce,
     capacity: Capacity,
     attributed: bool,
+    /// It waits as a stop, and will have this limit.
+    stop: Option<Option<Price>>,
 }
 
 impl Naive {
@@ -64,6 +71,7 @@ impl Naive {
         let command = &sequenced.command;
         match command.action {
             Action::Enter(enter) => self.enter(number, command, &enter),
+            Action::EnterStop(stop) => self.enter_stop(number, command, &stop),
             Action::Reduce { id, quantity } => self.reduce(command, id, quantity.0),
             Action::Replace { id, new_id, quantity, price } => {
                 self.replace(number, command, id, new_id, quantity.0, price)
@@ -71,7 +79,7 @@ impl Naive {
             Action::Cancel { id } => self.cancel(command, id),
             Action::Modify { id, side, quantity } => self.modify(command, id, side, quantity),
             Action::MassCancel(filter) => self.mass_cancel(command, filter),
-            Action::SetState(state) => self.set_state(command, state),
+            Action::SetState(state) => self.set_state(number, command, state),
             Action::TradingDay(event) => self.trading_day(command, event),
             Action::SetOrderEntry { id, enabled } => {
                 self.answer(command, ReportKind::OrderEntrySet, id, u64::from(enabled));
@@ -90,6 +98,7 @@ impl Naive {
             }
         }
         self.indicate(command.symbol);
+        self.trades = 0;
         self.reports.end_command();
         take(&mut self.reports)
     }
@@ -123,6 +132,7 @@ impl Naive {
         if incoming.open > 0 {
             self.settle_rest(incoming, enter, last_fill);
         }
+        self.elect(command.symbol, number);
     }
 
     /// The limit of a new order as it would book, or why it is refused.
@@ -224,7 +234,7 @@ impl Naive {
     /// Trades until nothing is open or nothing within the bound is left; returns the last price.
     fn match_incoming(&mut self, incoming: &mut Order, bound: Price) -> Option<Price> {
         let buy = incoming.side.is_buy();
-        let (mut trade, mut last_fill) = (0, None);
+        let mut last_fill = None;
         while incoming.open > 0 {
             let best = self.side(incoming.symbol, !buy).first().copied();
             let Some(mut resting) = best.filter(|best| reaches(buy, bound, best.price)) else {
@@ -233,16 +243,17 @@ impl Naive {
             if must_not_trade(incoming, &resting) {
                 self.prevent_self_trade(&mut resting, incoming);
             } else {
-                trade += 1;
                 last_fill = Some(resting.price);
-                self.trade(&mut resting, incoming, trade);
+                self.trade(&mut resting, incoming);
             }
             self.put(resting);
         }
         last_fill
     }
 
-    fn trade(&mut self, resting: &mut Order, incoming: &mut Order, trade: u32) {
+    fn trade(&mut self, resting: &mut Order, incoming: &mut Order) {
+        self.trades += 1;
+        self.traded_at.push(resting.price);
         let quantity = resting.open.min(incoming.open);
         let contra = [incoming.number, resting.number];
         for (order, contra) in [&mut *resting, &mut *incoming].into_iter().zip(contra) {
@@ -251,7 +262,7 @@ impl Naive {
             self.say(ReportKind::Executed, order, quantity);
             let report = self.reports.last_mut().unwrap();
             report.other = contra.0;
-            report.trade = trade;
+            report.trade = self.trades;
         }
         let removed = self.reports.last_mut().unwrap();
         removed.flags = Report::REMOVED;
@@ -396,6 +407,9 @@ impl Naive {
             let reason = if waits { Reason::Moving } else { Reason::TooLate };
             return self.reject(command, new_id, Side::Buy, reason);
         };
+        if old.stop.is_some() {
+            return self.reject(command, new_id, Side::Buy, Reason::Unsupported);
+        }
         let admitted = self.admit(old.symbol, OrderType::Limit, old.tif);
         if let Some(reason) = self.closed_to(old.symbol).or(admitted.err()) {
             return self.reject(command, new_id, Side::Buy, reason);
@@ -427,6 +441,7 @@ impl Naive {
             self.match_incoming(&mut new, price);
         }
         self.put(new);
+        self.elect(old.symbol, number);
     }
 
     fn mass_cancel(&mut self, command: &Command, filter: MassCancel) {
@@ -469,6 +484,7 @@ impl Naive {
             going.extend(self.side(symbol, true).into_iter().filter(&ends));
             going.extend(self.side(symbol, false).into_iter().filter(&ends));
             going.extend(self.beside(symbol).into_iter().filter(&ends));
+            going.extend(self.stops(symbol).into_iter().filter(&ends));
         }
         self.reports.push(Report { quantity: Quantity(going.len() as u64), ..head });
         for of_symbol in going.chunk_by(|a, b| a.symbol == b.symbol) {
@@ -543,15 +559,14 @@ impl Naive {
         reason == Reason::None
     }
 
-    /// One side of one book in priority order, without what only waits for an auction.
+    /// One side of one book in priority order, without what waits beside it.
     fn side(&self, symbol: SymbolId, buy: bool) -> Vec<Order> {
-        let is_there =
-            |o: &&Order| o.symbol == symbol && o.side.is_buy() == buy && !o.is_for_auction();
+        let is_there = |o: &&Order| o.symbol == symbol && o.side.is_buy() == buy && !o.is_hidden();
         let mut side: Vec<Order> = self.orders.iter().filter(is_there).copied().collect();
         if buy {
-            side.sort_by_key(|order| (Reverse(order.price), order.number));
+            side.sort_by_key(|order| (Reverse(order.price), order.time()));
         } else {
-            side.sort_by_key(|order| (order.price, order.number));
+            side.sort_by_key(|order| (order.price, order.time()));
         }
         side
     }
@@ -600,7 +615,7 @@ impl Naive {
             price: order.price,
             quantity: Quantity(quantity),
             open: Quantity(order.open),
-            flags: if order.is_for_auction() { Report::HIDDEN } else { 0 },
+            flags: if order.is_hidden() { Report::HIDDEN } else { 0 },
             ..Report::BLANK
         });
     }
@@ -678,7 +693,17 @@ impl Order {
             tif: enter.tif,
             capacity: enter.capacity,
             attributed: enter.attributed,
+            stop: None,
         }
+    }
+
+    /// When it got its place: by which command, and as which of those that the command elected.
+    fn time(&self) -> (u64, u64) {
+        (self.number.0 % (1 << 44), self.number.0 >> 44)
+    }
+
+    fn is_hidden(&self) -> bool {
+        self.is_for_auction() || self.stop.is_some()
     }
 
     fn is_for_auction(&self) -> bool {

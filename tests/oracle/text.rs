@@ -17,7 +17,7 @@ pub fn report(r: &Report) -> String {
         (session, id) => write!(text, " {session}/{id}").unwrap(),
     }
     if r.order.0 != 0 {
-        write!(text, "#{}", r.order).unwrap();
+        write!(text, "#{}", number(r.order.0)).unwrap();
     }
     text += &of_symbol(r.symbol);
     write!(text, " {}", r.side.name()).unwrap();
@@ -29,7 +29,8 @@ pub fn report(r: &Report) -> String {
     }
     match (r.kind, r.other) {
         (_, 0) => {}
-        (ReportKind::Executed, other) => write!(text, " with #{other}").unwrap(),
+        (ReportKind::Executed, other) => write!(text, " with #{}", number(other)).unwrap(),
+        (ReportKind::Triggered, other) => write!(text, " was #{}", number(other)).unwrap(),
         (_, other) => write!(text, " other {other}").unwrap(),
     }
     if r.trade != 0 {
@@ -51,6 +52,7 @@ fn flags(r: &Report) -> String {
     let on_replace = (r.capacity() as u8) << Report::CAPACITY_SHIFT | Report::ATTRIBUTED;
     match r.kind {
         _ if flags == 0 => String::new(),
+        ReportKind::Accepted if flags == Report::STOP => " stop".into(),
         ReportKind::Executed if flags == Report::REMOVED => " removed".into(),
         ReportKind::Executed if flags & 0xF & !Report::REMOVED == 0 && r.auction().is_some() => {
             let younger = if flags & Report::REMOVED != 0 { " younger" } else { "" };
@@ -63,6 +65,14 @@ fn flags(r: &Report) -> String {
             format!(" {}{attributed}", r.capacity().name())
         }
         _ => format!(" bad flags {flags:#x}"),
+    }
+}
+
+/// The number of an order; that of a stop that was elected as the number of the command and which of its stops it was.
+fn number(order: u64) -> String {
+    match (order >> 44, order % (1 << 44)) {
+        (0, seqno) => seqno.to_string(),
+        (index, seqno) => format!("{seqno}.{index}"),
     }
 }
 

@@ -13,6 +13,7 @@ mod priority;
 mod requests;
 mod self_trade;
 mod session_states;
+mod stops;
 mod trading_day;
 mod types_and_times;
 #[path = "../oracle"]

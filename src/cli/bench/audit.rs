@@ -142,6 +142,7 @@ impl Subscriber for Audit {
             | ReportKind::AccountQueried
             | ReportKind::TradingDay
             | ReportKind::StateChanged
+            | ReportKind::Triggered
             | ReportKind::Crossed
             | ReportKind::Indicative
             | ReportKind::Broken

@@ -70,8 +70,14 @@ pub fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
     let mut usual = command.verdict == Reason::None;
     match command.action {
         Action::Enter(enter) => {
-            line.enter(command.session, symbol, &enter);
+            line.enter(command.session, symbol, &enter, enter.order_type.name());
             usual &= names.refuses(command.session, enter.id).is_none();
+        }
+        Action::EnterStop(stop) => {
+            line.enter(command.session, symbol, &stop.order, stop.type_name());
+            let price = line.decimal(symbol, stop.stop).unwrap_or_else(|| "0".into());
+            line.text("stop_price", price);
+            usual &= names.refuses(command.session, stop.order.id).is_none();
         }
         Action::Reduce { id, quantity } => {
             line.change("reduce", command.session, id);
@@ -149,7 +155,7 @@ pub fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
         Action::ImportOrder(import) => {
             line.change("import", command.session, import.order.id);
             line.number("id_there", import.id_there.0);
-            line.terms(symbol, &import.order);
+            line.terms(symbol, &import.order, import.order.order_type.name());
         }
     }
     if !usual {
@@ -176,9 +182,9 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn enter(&mut self, session: SessionId, symbol: SymbolId, enter: &Enter) {
+    fn enter(&mut self, session: SessionId, symbol: SymbolId, enter: &Enter, type_name: &str) {
         self.change("enter", session, enter.id);
-        self.terms(symbol, enter);
+        self.terms(symbol, enter, type_name);
     }
 
     fn move_symbol(&mut self, symbol: SymbolId, asked: &MoveSymbol) {
@@ -194,10 +200,10 @@ impl Line<'_> {
     }
 
     /// The terms of a new order.
-    fn terms(&mut self, symbol: SymbolId, enter: &Enter) {
+    fn terms(&mut self, symbol: SymbolId, enter: &Enter, type_name: &str) {
         self.name("symbol", self.names.symbol(symbol).map(|symbol| symbol.name));
         self.text("side", enter.side.name());
-        self.text("type", enter.order_type.name());
+        self.text("type", type_name);
         self.text("tif", enter.tif.name());
         self.number("qty", enter.quantity.0);
         if let Some(price) = self.decimal(symbol, enter.price) {

@@ -141,6 +141,12 @@ fn action_json(action: &command::Action) -> Value {
             "post_only": e.post_only.name(), "stp": e.self_trade.name(),
             "capacity": e.capacity.name(), "attributed": e.attributed,
         }),
+        Action::EnterStop(stop) => {
+            let mut order = action_json(&Action::Enter(stop.order));
+            order["type"] = stop.type_name().into();
+            order["stop_price_ticks"] = stop.stop.0.into();
+            order
+        }
         Action::Reduce { id, quantity } => json!({ "id": id.0, "qty": quantity.0 }),
         Action::Replace { id, new_id, quantity, price } => json!({
             "id": id.0, "new_id": new_id.0, "qty": quantity.0, "price_ticks": price.0,

@@ -75,7 +75,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let verdict = match price {
             _ if used => Reason::DuplicateId,
             Err(reason) => reason,
-            Ok(_) if !terms.is_served => Reason::Unsupported,
+            Ok(_) if !terms.is_served || terms.is_stop => Reason::Unsupported,
             Ok(_) => Reason::None,
         };
         let order = Enter { id, firm, price: price.unwrap_or_default(), ..terms.order };

@@ -3,7 +3,7 @@
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Venue, required_id, required_name};
 use super::words::{BOOK_SIDES, CAPACITIES, SELF_TRADES, SIDES, TIFS, TYPES, causes};
-use crate::command::{Action, Command, Enter, MassCancel};
+use crate::command::{Action, Command, Enter, EnterStop, MassCancel};
 use crate::directory::Directory;
 use crate::domain::{
     Capacity, FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, SelfTrade, SymbolId,
@@ -21,6 +21,7 @@ const ENTER: u64 = UNSERVED_OPTIONS
         Field::Tif,
         Field::Qty,
         Field::Price,
+        Field::StopPrice,
         Field::PostOnly,
         Field::Stp,
         Field::StpGroup,
@@ -46,7 +47,7 @@ const MASS_CANCEL: u64 = set(&[
 
 /// Options of the format that this venue answers with `unsupported`; and so is `hidden` when true.
 const UNSERVED_OPTIONS: u64 =
-    set(&[Field::StopPrice, Field::ExpireTs, Field::DisplayQty, Field::Refresh, Field::MinQty]);
+    set(&[Field::ExpireTs, Field::DisplayQty, Field::Refresh, Field::MinQty]);
 
 /// What a line says of a new order, but for whose it is, its symbol and its price.
 pub(super) struct Terms {
@@ -54,13 +55,16 @@ pub(super) struct Terms {
     pub order: Enter,
     /// Whether its type and its time in force are.
     pub is_served: bool,
+    /// Whether it is a stop.
+    pub is_stop: bool,
 }
 
 impl Terms {
     pub fn read(fields: &Fields) -> Result<Terms, Fault> {
         let side = fields.required(Field::Side, fields.word(Field::Side, SIDES)?)?;
         let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
-        let order_type = fields.word(Field::Type, TYPES)?.unwrap_or(Some(OrderType::Limit));
+        let order_type =
+            fields.word(Field::Type, TYPES)?.unwrap_or(Some((OrderType::Limit, false)));
         let tif = fields.word(Field::Tif, TIFS)?.unwrap_or(Some(TimeInForce::Day));
         let order = Enter {
             id: OrderId(0),
@@ -69,14 +73,15 @@ impl Terms {
             firm: FirmId(0),
             group: group(fields)?.unwrap_or(0),
             side,
-            order_type: order_type.unwrap_or(OrderType::Limit),
+            order_type: order_type.map_or(OrderType::Limit, |(order_type, _)| order_type),
             tif: tif.unwrap_or(TimeInForce::Day),
             post_only: post_only(fields)?,
             self_trade: fields.word(Field::Stp, SELF_TRADES)?.unwrap_or(SelfTrade::None),
             capacity: fields.word(Field::Capacity, CAPACITIES)?.unwrap_or(Capacity::Other),
             attributed: fields.bool(Field::Attributed)?.unwrap_or(false),
         };
-        Ok(Terms { order, is_served: order_type.is_some() && tif.is_some() })
+        let is_stop = order_type.is_some_and(|(_, is_stop)| is_stop);
+        Ok(Terms { order, is_served: order_type.is_some() && tif.is_some(), is_stop })
     }
 }
 
@@ -88,21 +93,24 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let symbol = required_name(fields, Field::Symbol)?;
         let terms = Terms::read(fields)?;
         let price = fields.decimal(Field::Price)?;
+        let stop = fields.decimal(Field::StopPrice)?;
         let firm = fields.name(Field::Firm)?;
         let served = !wants_unserved_options(fields)? && terms.is_served;
+        let served = served && (terms.is_stop || stop.is_none());
 
         let firm = firm.map(|name| self.firm(fields, Field::Firm, name)).transpose()?;
         let session = self.session(fields, Field::Session, session)?;
         let firm = firm.or_else(|| Some(self.directory.session(session)?.firm)).unwrap_or_default();
         let symbol = self.directory.symbol_id(symbol).unwrap_or(SymbolId::NONE);
         let price = price.map_or(Ok(Price(0)), |price| self.ticks(symbol, price));
+        let stop = stop.map_or(Ok(Price(0)), |stop| self.ticks(symbol, stop));
         let verdict = if let Some(reason) = self.directory.refuses(session, id) {
             reason
         } else if symbol == SymbolId::NONE {
             Reason::UnknownSymbol
         } else if terms.order.quantity.0 == 0 {
             Reason::InvalidQuantity
-        } else if let Err(reason) = price {
+        } else if let Err(reason) = price.and(stop) {
             reason
         } else if !served {
             Reason::Unsupported
@@ -110,7 +118,11 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
             Reason::None
         };
         let enter = Enter { id, firm, price: price.unwrap_or_default(), ..terms.order };
-        self.send(session, symbol, verdict, Action::Enter(enter));
+        let action = match terms.is_stop {
+            false => Action::Enter(enter),
+            true => Action::EnterStop(EnterStop { order: enter, stop: stop.unwrap_or_default() }),
+        };
+        self.send(session, symbol, verdict, action);
         Ok(())
     }
 
@@ -231,7 +243,6 @@ fn group(fields: &Fields) -> Result<Option<u16>, Fault> {
 
 /// Whether the line has an option that is not served, after a look at the form of all of them.
 fn wants_unserved_options(fields: &Fields) -> Result<bool, Fault> {
-    fields.decimal(Field::StopPrice)?;
     fields.integer_to(Field::ExpireTs, u64::MAX)?;
     fields.integer(Field::DisplayQty)?;
     fields.integer(Field::MinQty)?;

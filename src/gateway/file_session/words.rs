@@ -13,13 +13,13 @@ pub const SIDES: &[(&str, Side)] = &[
     ("short_exempt", Side::ShortExempt),
 ];
 
-/// The order types; `None` is one that is known but not served.
-pub const TYPES: &[(&str, Option<OrderType>)] = &[
-    ("limit", Some(OrderType::Limit)),
-    ("market", Some(OrderType::Market)),
-    ("market_to_limit", Some(OrderType::MarketToLimit)),
-    ("stop", None),
-    ("stop_limit", None),
+/// The order types, and whether the order waits as a stop before it is one; `None` is one that is known but not served.
+pub const TYPES: &[(&str, Option<(OrderType, bool)>)] = &[
+    ("limit", Some((OrderType::Limit, false))),
+    ("market", Some((OrderType::Market, false))),
+    ("market_to_limit", Some((OrderType::MarketToLimit, false))),
+    ("stop", Some((OrderType::Market, true))),
+    ("stop_limit", Some((OrderType::Limit, true))),
     ("peg", None),
 ];
 

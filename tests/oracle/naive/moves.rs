@@ -58,7 +58,9 @@ impl Naive {
         if !self.symbols.contains_key(&symbol) {
             return Err(Reason::UnknownSymbol);
         }
-        let is_plain = self.state(symbol) == SymbolState::Open && self.beside(symbol).is_empty();
+        let is_plain = self.state(symbol) == SymbolState::Open
+            && self.beside(symbol).is_empty()
+            && self.stops(symbol).is_empty();
         if self.is_traded(symbol) && !is_plain {
             return Err(Reason::InvalidMove);
         }
@@ -218,7 +220,7 @@ impl Naive {
 fn in_priority(mut orders: Vec<(Order, OrderId)>) -> Vec<(Order, OrderId)> {
     orders.sort_by_key(|(order, _)| {
         let buy = order.side.is_buy();
-        (!buy, if buy { -order.price.0 } else { order.price.0 }, order.number)
+        (!buy, if buy { -order.price.0 } else { order.price.0 }, order.time())
     });
     orders
 }

@@ -3,7 +3,8 @@
 use super::{Naive, Order, about};
 use ringside::command::Command;
 use ringside::domain::{
-    Auction, OrderId, OrderType, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
+    Auction, OrderId, OrderNumber, OrderType, Price, Quantity, Side, SymbolId, SymbolState,
+    TimeInForce,
 };
 use ringside::reason::Reason;
 use ringside::report::{Report, ReportKind};
@@ -54,7 +55,7 @@ impl Naive {
         waiting.sort_by_key(|order| {
             let sells = !order.side.is_buy();
             let rank = if sells { order.price.0 } else { -order.price.0 };
-            (order.tif as u8, order.price.0 != 0, sells, rank, order.number)
+            (order.tif as u8, order.price.0 != 0, sells, rank, order.time())
         });
         waiting
     }
@@ -69,12 +70,12 @@ impl Naive {
         );
         side.sort_by_key(|order| {
             let rank = if buy { -order.price.0 } else { order.price.0 };
-            (order.price.0 != 0, rank, order.number)
+            (order.price.0 != 0, rank, order.time())
         });
         side
     }
 
-    pub(super) fn set_state(&mut self, command: &Command, state: SymbolState) {
+    pub(super) fn set_state(&mut self, number: OrderNumber, command: &Command, state: SymbolState) {
         if command.verdict != Reason::None {
             return self.reject(command, OrderId(0), Side::Buy, command.verdict);
         }
@@ -116,6 +117,9 @@ impl Naive {
                 self.end(order, Reason::AuctionLeftover);
             }
         }
+        // What opens without a trade is where its last trade left it.
+        self.traded_at.extend(self.symbols[&symbol].1);
+        self.elect(symbol, number);
     }
 
     fn is_crossed(&self, symbol: SymbolId) -> bool {
@@ -136,11 +140,10 @@ impl Naive {
             ..Report::BLANK
         });
         let mut left = matched;
-        let mut trade = 0;
         while left > 0 {
-            trade += 1;
+            self.trades += 1;
             let mut pair = [true, false].map(|buy| self.side_in(symbol, auction, buy)[0]);
-            pair.sort_by_key(|order| order.number);
+            pair.sort_by_key(Order::time);
             let quantity = pair[0].open.min(pair[1].open);
             left -= u128::from(quantity);
             for i in [0, 1] {
@@ -149,7 +152,7 @@ impl Naive {
                 order.executed += quantity;
                 self.say(ReportKind::Executed, &Order { price, ..order }, quantity);
                 let report = self.reports.last_mut().unwrap();
-                report.trade = trade;
+                report.trade = self.trades;
                 report.other = pair[1 - i].number.0;
                 report.flags |= (auction as u8) << 4 | if i == 1 { Report::REMOVED } else { 0 };
                 self.put(order);
