@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Holds the reports of a journal against the laws of a market, with books and accounts of its own.
+
+    ringside journal export --reports | scripts/soak_audit.py
+
+Prints what it has counted as JSON, or the first report that breaks a law and which one. Exit: 0 all hold, 1 one is broken.
+"""
+
+import heapq
+import json
+import sys
+from collections import Counter
+from types import SimpleNamespace
+
+TRADES_IN_CALLS = ("opening", "reopening", "closing")
+ENTERS_IN = ("open", "pre_open", "reopening_call", "closing_call")
+
+
+class Broken(Exception):
+    pass
+
+
+def law(holds, what):
+    if not holds:
+        raise Broken(what)
+
+
+class Audit:
+    def __init__(self):
+        self.orders, self.by_id = {}, {}
+        self.states, self.books = {}, {}
+        self.place, self.time = (0, 0), 0
+        self.touched, self.first, self.auction = None, None, None
+        self.counts = Counter()
+
+    def take(self, report):
+        """One report. What a command leaves is looked at when the next one begins."""
+        if report["seq"] != self.place[0]:
+            self.end_command()
+        place = (report["seq"], report["ix"])
+        law(place > self.place and report["ts"] >= self.time, "reports and their times go forward")
+        self.place, self.time = place, report["ts"]
+        kind = report["report"]
+        self.counts[kind] += 1
+        law(self.first is None or kind == "executed", "the second report of a trade follows the first")
+        if take := getattr(self, kind, None):
+            take(report)
+
+    def end_command(self):
+        law(self.first is None, "each trade has two reports")
+        law(self.auction is None or self.auction["left"] == 0, "an auction trades what it says")
+        self.auction = None
+        if self.touched and self.states[self.touched] == "open":
+            bid, ask = (self.best(self.touched, is_buy) for is_buy in (True, False))
+            law(not bid or not ask or bid.price < ask.price, f"the open book of {self.touched} is not crossed")
+        self.touched = None
+
+    def best(self, symbol, is_buy):
+        """The live order that is first in its book."""
+        book = self.books[symbol, is_buy]
+        while book and book[0][1] not in self.orders:
+            heapq.heappop(book)
+        return self.orders[book[0][1]] if book else None
+
+    def defined(self, report):
+        if report["what"] == "symbol":
+            self.states[report["name"]] = "open"
+            self.books |= {(report["name"], is_buy): [] for is_buy in (True, False)}
+
+    def state_changed(self, report):
+        self.states[report["symbol"]] = report["state"]
+        self.touched = report["symbol"]
+        self.counts["state " + report["state"]] += 1
+
+    def crossed(self, report):
+        law(self.touched == report["symbol"], "an auction comes with a change of state")
+        self.auction = report | {"left": report["qty"]}
+        self.counts["auctions with trades"] += report["qty"] > 0
+
+    def accepted(self, report):
+        self.enter(report, 0)
+
+    def replaced(self, report):
+        old = self.orders.get(self.by_id.get((report["session"], report["old_id"])))
+        law(old, "only a live order is replaced")
+        law(old.symbol == report["symbol"] and old.side == report["side"], "a replace keeps symbol and side")
+        self.end(old)
+        self.enter(report, old.filled)
+
+    def enter(self, report, filled):
+        number, symbol, is_buy = report["order"], report["symbol"], report["side"] == "buy"
+        law(number == report["seq"], "an order has the number of its command")
+        law(self.states[symbol] in ENTERS_IN, f"nothing enters while {symbol} is {self.states[symbol]}")
+        order = SimpleNamespace(number=number, key=(report["session"], report["id"]), symbol=symbol, side=report["side"],
+                                is_buy=is_buy, price=price(report), quantity=report["qty"], filled=filled, gone=0)
+        self.orders[number] = order
+        self.by_id[order.key] = number
+        self.counts["quantity in"] += report["open"]
+        self.rest(order)
+        self.balance(order, report)
+
+    def rest(self, order):
+        if order.price is not None:
+            heapq.heappush(self.books[order.symbol, order.is_buy], (-order.price if order.is_buy else order.price, order.number))
+        self.touched = order.symbol
+
+    def restated(self, report):
+        order = self.live(report)
+        order.price = price(report)
+        self.rest(order)
+        self.balance(order, report)
+
+    def executed(self, report):
+        order, at = self.live(report), price(report)
+        if report["liquidity"] in TRADES_IN_CALLS:
+            law(self.auction and self.auction["auction"] == report["liquidity"], "an auction is told before its trades")
+            law(self.auction["symbol"] == order.symbol and price(self.auction) == at, "an auction has one price")
+            self.auction["left"] -= report["qty"] if self.first else 0
+        else:
+            law(self.states[order.symbol] == "open", f"nothing trades while {order.symbol} is {self.states[order.symbol]}")
+            if report["liquidity"] == "added":
+                law(self.best(order.symbol, order.is_buy) is order, "the order that is first in its book trades first")
+        if order.price is not None:
+            law(at <= order.price if order.is_buy else at >= order.price, "no order trades beyond its limit")
+        self.pair(order, report)
+        order.filled += report["qty"]
+        self.balance(order, report)
+
+    def pair(self, order, report):
+        """Both reports of a trade are of one trade."""
+        if self.first is None:
+            self.first = (order, report)
+            return
+        (other, first), self.first = self.first, None
+        same = all(first[key] == report[key] for key in ("match", "qty", "price", "seq"))
+        law(same and other.symbol == order.symbol and other.is_buy != order.is_buy, "both sides of a trade agree")
+        law((int(first["contra"]), int(report["contra"])) == (order.number, other.number), "both sides name each other")
+        self.counts["trades"] += 1
+
+    def canceled(self, report):
+        order = self.live(report)
+        order.gone += report["qty"]
+        self.balance(order, report)
+        self.counts["canceled " + report["reason"]] += 1
+
+    def modified(self, report):
+        order = self.live(report)
+        order.gone += report["qty"]
+        order.side = report.get("side", order.side)
+        self.balance(order, report)
+
+    def live(self, report):
+        law(report["order"] in self.orders, "an order that has ended, or never was, is told of nothing")
+        return self.orders[report["order"]]
+
+    def balance(self, order, report):
+        """The law of quantity. An order that has nothing open has had its last report."""
+        is_open = order.quantity - order.filled - order.gone
+        law(is_open == report["open"] >= 0, f"quantity = filled + canceled + open, which is {is_open} here")
+        if is_open == 0:
+            self.end(order)
+
+    def end(self, order):
+        del self.orders[order.number]
+        del self.by_id[order.key]
+
+
+def price(report):
+    """In ticks or parts of them: all prices of a symbol have the same number of digits."""
+    return int(report["price"].replace(".", "")) if "price" in report else None
+
+
+def main():
+    audit, line = Audit(), ""
+    try:
+        for line in sys.stdin:
+            audit.take(json.loads(line))
+        line = "the end of the reports"
+        audit.end_command()
+        law(audit.counts["executed"] == 2 * audit.counts["trades"], "each trade has two reports")
+    except Broken as broken:
+        sys.exit(f"broken: {broken}\n{line}")
+    print(json.dumps(audit.counts | {"live": len(audit.orders)}))
+
+
+if __name__ == "__main__":
+    main()
