@@ -97,11 +97,11 @@ bugs! {
     /// A standby tells what is not known to be committed.
     ToldUncommitted in "cluster_sim" by "whatever_happens_there_is_one_history_and_it_goes_on",
     /// An instrument is traded before all of its orders have come.
-    ArrivedTooEarly in "engine_oracle" by "tiny",
+    ArrivedTooEarly in "engine_oracle" by "moving",
     /// A partition asks for the next step of a move though what it asked last may have come to pass.
     LostAnswerIgnored in "partitions_sim" by "no_order_is_lost_or_doubled_while_symbols_move",
     /// Orders go with another move than the one that they were exported for.
-    OldExportTaken in "engine_oracle" by "tiny",
+    OldExportTaken in "engine_oracle" by "moving",
     /// An auction does not mind on which side something is left over.
     PressureIgnored in "semantics" by "auctions::v2_pressure_of_buyers_takes_the_highest_price",
     /// What is left of orders for an auction that is over stays.

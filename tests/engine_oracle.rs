@@ -13,7 +13,9 @@ mod oracle {
 }
 
 use oracle::audit::Audit;
-use oracle::commands::{DEEP, HUGE_VALUES, MIXED, Profile, Random, TINY, WIDE_PRICES, stream};
+use oracle::commands::{
+    DEEP, HUGE_VALUES, MIXED, MOVING, Profile, Random, TINY, WIDE_PRICES, stream,
+};
 use oracle::naive::Naive;
 use oracle::shrink::shrink;
 use oracle::text;
@@ -41,6 +43,11 @@ const STREAM_COMMANDS: usize = 5_000;
 #[test]
 fn tiny() {
     check("tiny", TINY, 50_000);
+}
+
+#[test]
+fn moving() {
+    check("moving", MOVING, 50_000);
 }
 
 #[test]

@@ -26,6 +26,10 @@ pub struct Profile {
     pub ids_cross_symbols: bool,
     /// Whether a mass cancel or the end of a day may cover all instruments.
     pub venue_wide: bool,
+    /// How many orders in a thousand are stops. An instrument with stops cannot move.
+    pub stops: u64,
+    /// How often, in a thousand, an instrument begins to move.
+    pub moves: u64,
     /// The number that no command of the stream is below.
     pub seqno_min: u64,
 }
@@ -55,14 +59,20 @@ pub const TINY: Profile = Profile {
     live: 60,
     ids_cross_symbols: true,
     venue_wide: true,
+    stops: 30,
+    moves: 6,
     seqno_min: 1,
 };
+/// Few prices and no stops: instruments that move between partitions again and again.
+pub const MOVING: Profile = Profile { stops: 0, moves: 20, ..TINY };
 /// Prices that walk and jump over eleven decimal places.
 pub const WIDE_PRICES: Profile = Profile {
     symbols: &[(SymbolId(1), WIDE), (SymbolId(5), WIDE), (SymbolId(6), WIDE)],
     live: 100,
     ids_cross_symbols: true,
     venue_wide: true,
+    stops: 30,
+    moves: 6,
     seqno_min: 1,
 };
 /// Prices and quantities up to the edges of their types.
@@ -71,6 +81,8 @@ pub const HUGE_VALUES: Profile = Profile {
     live: 60,
     ids_cross_symbols: true,
     venue_wide: true,
+    stops: 30,
+    moves: 6,
     seqno_min: 1,
 };
 /// Instruments of every kind with numbers from all over.
@@ -87,6 +99,8 @@ pub const MIXED: Profile = Profile {
     live: 120,
     ids_cross_symbols: true,
     venue_wide: true,
+    stops: 30,
+    moves: 6,
     seqno_min: 1,
 };
 /// Thousands of live orders.
@@ -95,6 +109,8 @@ pub const DEEP: Profile = Profile {
     live: 3_000,
     ids_cross_symbols: true,
     venue_wide: true,
+    stops: 30,
+    moves: 6,
     seqno_min: 1,
 };
 
@@ -157,7 +173,9 @@ impl Generator {
         if let Some(command) = self.state_change(venue) {
             return command;
         }
-        if !venue.away.is_empty() && self.random.in_1000(150) || self.random.in_1000(6) {
+        if !venue.away.is_empty() && self.random.in_1000(150)
+            || self.random.in_1000(self.profile.moves)
+        {
             return self.move_symbol(venue);
         }
         let is_full = venue.orders.len() > self.profile.live;
@@ -224,13 +242,8 @@ impl Generator {
         if self.recent.len() > 64 {
             self.recent.remove(0);
         }
-        let (verdict, stops) = (self.verdict(), self.random.in_1000(60));
-        // An instrument with stops cannot move: only every other one has some.
-        let action = if stops && symbol.0.is_multiple_of(2) {
-            self.stop(symbol, enter)
-        } else {
-            Action::Enter(enter)
-        };
+        let (verdict, is_stop) = (self.verdict(), self.random.in_1000(self.profile.stops));
+        let action = if is_stop { self.stop(symbol, enter) } else { Action::Enter(enter) };
         Command { session, symbol, verdict, action }
     }
 
