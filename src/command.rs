@@ -7,6 +7,7 @@
 //! reduce     │ id             │ quantity       │
 //! cancel     │ id             │
 //! enter_stop │ as enter, and behind it the stop price
+//! enter_iceberg │ as enter, and behind it what it shows first, the least and the most that it shows later, the seed
 //! ```
 //!
 //! What came over the network has a second line, [`ClientFields`].
@@ -46,6 +47,8 @@ pub enum Action {
     Enter(Enter),
     /// A new order that waits for a trade at its stop price.
     EnterStop(EnterStop),
+    /// A new order that shows a part of itself at a time.
+    EnterIceberg(EnterIceberg),
     /// A lower total quantity; the order keeps its priority.
     Reduce {
         /// The order.
@@ -160,6 +163,29 @@ pub struct EnterStop {
     pub order: Enter,
     /// A trade at this price or beyond it elects it: above for buys, below for sells.
     pub stop: Price,
+}
+
+/// A new iceberg order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnterIceberg {
+    /// The whole of it, a limit order.
+    pub order: Enter,
+    /// How it is shown.
+    pub display: Display,
+}
+
+/// What of an order is shown while it rests, a slice at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Display {
+    /// The next slice: on a new order the first one.
+    pub next: u64,
+    /// The least that a later slice has, and …
+    pub least: u64,
+    /// … the most: each is drawn from between the two, in lots, all as likely.
+    pub most: u64,
+    /// What they are drawn with, so that every replay draws the same.
+    pub seed: u64,
 }
 
 /// Which orders a mass cancel ends: those for which every given field matches. The instrument is
@@ -299,12 +325,13 @@ impl MoveSymbol {
 }
 
 impl Action {
-    /// The order that it brings, whether that waits as a stop or not.
+    /// The order that it brings, of whatever kind.
     #[inline]
     pub fn entered(&self) -> Option<&Enter> {
         match self {
             Action::Enter(enter) => Some(enter),
             Action::EnterStop(stop) => Some(&stop.order),
+            Action::EnterIceberg(iceberg) => Some(&iceberg.order),
             _ => None,
         }
     }
@@ -315,6 +342,7 @@ impl Action {
         match self {
             Action::Enter(_) => FrameKind::Enter,
             Action::EnterStop(_) => FrameKind::EnterStop,
+            Action::EnterIceberg(_) => FrameKind::EnterIceberg,
             Action::Reduce { .. } => FrameKind::Reduce,
             Action::Replace { .. } => FrameKind::Replace,
             Action::Cancel { .. } => FrameKind::Cancel,
@@ -405,6 +433,13 @@ impl EnterBody {
 struct EnterStopBody {
     order: EnterBody,
     stop: i64,
+}
+
+#[derive(TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct EnterIcebergBody {
+    order: EnterBody,
+    display: Display,
 }
 
 #[derive(TryFromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -554,6 +589,10 @@ impl Command {
                 FrameKind::EnterStop,
                 &EnterStopBody { order: EnterBody::of(&e.order), stop: e.stop.0 },
             ),
+            Action::EnterIceberg(ref e) => frame.write(
+                FrameKind::EnterIceberg,
+                &EnterIcebergBody { order: EnterBody::of(&e.order), display: e.display },
+            ),
             Action::Reduce { id, quantity } => {
                 frame.write(FrameKind::Reduce, &ReduceBody { id: id.0, quantity: quantity.0 })
             }
@@ -639,6 +678,10 @@ impl Command {
             FrameKind::EnterStop => {
                 let b: &EnterStopBody = frame.body()?;
                 Action::EnterStop(EnterStop { order: b.order.enter()?, stop: Price(b.stop) })
+            }
+            FrameKind::EnterIceberg => {
+                let b: &EnterIcebergBody = frame.body()?;
+                Action::EnterIceberg(EnterIceberg { order: b.order.enter()?, display: b.display })
             }
             FrameKind::Reduce => {
                 let b: &ReduceBody = frame.body()?;
@@ -840,6 +883,10 @@ mod tests {
             }),
             Action::ImportOrder(ImportOrder { order: enter, id_there: OrderId(u64::MAX) }),
             Action::EnterStop(EnterStop { order: enter, stop: Price(i64::MAX) }),
+            Action::EnterIceberg(EnterIceberg {
+                order: enter,
+                display: Display { next: 1, least: 2, most: 3, seed: u64::MAX },
+            }),
         ]
     }
 

@@ -79,6 +79,7 @@ impl Directory {
             Action::DefineFirm { firm, name } => self.firms.insert(firm.0.into(), name, name),
             Action::Enter(_)
             | Action::EnterStop(_)
+            | Action::EnterIceberg(_)
             | Action::Reduce { .. }
             | Action::Replace { .. }
             | Action::Cancel { .. }

@@ -56,7 +56,7 @@ newtype! {
     OrderId(u64)
 }
 newtype! {
-    /// The venue's number of an order: the [`SeqNo`] of the command that gave it its place. See [`OrderNumber::elected`].
+    /// The venue's number of an order: the [`SeqNo`] of the command that gave it its place. See [`OrderNumber::within`].
     OrderNumber(u64)
 }
 newtype! {
@@ -95,9 +95,10 @@ impl SymbolId {
 impl OrderNumber {
     const SEQNO_BITS: u32 = 44;
 
-    /// The number of the stop that the command at `seqno` elected as its `index`th, from 1. The index stands above the
+    /// The number of the order that the command at `seqno` gave a new place as its `index`th, from 1: an elected stop or
+    /// the next slice of an iceberg. The index stands above the
     /// bits of every sequence number, so that no two orders have the same.
-    pub fn elected(seqno: SeqNo, index: u32) -> Self {
+    pub fn within(seqno: SeqNo, index: u32) -> Self {
         OrderNumber(u64::from(index) << Self::SEQNO_BITS | seqno.0)
     }
 

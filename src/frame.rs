@@ -51,6 +51,8 @@ byte_enum! {
         AccountQuery = 8 "account_query",
         /// A new order that waits for a trade at its stop price.
         EnterStop = 9 "enter_stop",
+        /// A new order that shows a part of itself at a time.
+        EnterIceberg = 10 "enter_iceberg",
         /// A new instrument.
         DefineSymbol = 16 "define_symbol",
         /// A new session.

@@ -108,6 +108,8 @@ bugs! {
     LeftoversKept in "engine_oracle" by "tiny",
     /// Trades do not elect the stops that they reach.
     StopsNotElected in "engine_oracle" by "tiny",
+    /// What an iceberg does not show is gone when its slice has traded.
+    ReserveForgotten in "engine_oracle" by "tiny",
     /// An order that a closed book should refuse takes the short way into it.
     ShortWayLeftOpen in "engine_oracle" by "tiny",
     /// A snapshot forgets which instruments are not open.

@@ -59,6 +59,8 @@ byte_enum! {
         /// A stop was elected and enters the book as a new order: `order` is its number from here on, `other` the one that it
         /// had, `price` its limit.
         Triggered = 22 "triggered",
+        /// A slice of an iceberg, `quantity`, is shown: `order` is its number, `other` that of the slice before, or its own.
+        Displayed = 23 "displayed",
         /// Not for the world: the state hash of one shard, in `quantity` and `open`.
         StateHash = 128 "state_hash",
     }
@@ -106,6 +108,9 @@ impl Report {
     pub const REMOVED: u8 = 2;
     /// Flag on an acceptance: the order is a stop; `price` is its stop price and `other` the limit that it will have, zero for none.
     pub const STOP: u8 = 2;
+    /// Flag on a cancel and a modification that leave something: the order has a part that is not shown, and what is shown
+    /// became smaller by `other`.
+    pub const RESERVE: u8 = 2;
     /// Flag on a replace: the order is shown with the name of its firm.
     pub const ATTRIBUTED: u8 = 4;
     /// Flag: the order is not shown to the market.

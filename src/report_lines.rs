@@ -55,6 +55,11 @@ impl ReportLines {
                 line.number("old_order", report.other);
                 line.terms(report);
             }
+            ReportKind::Displayed => {
+                line.order(report);
+                line.number("old_order", report.other);
+                line.terms(report);
+            }
             ReportKind::Executed => {
                 line.order(report);
                 line.key("contra");

@@ -85,6 +85,7 @@ impl UsedIds {
         let id = match command.action {
             Action::Enter(enter) => enter.id,
             Action::EnterStop(stop) => stop.order.id,
+            Action::EnterIceberg(iceberg) => iceberg.order.id,
             Action::Replace { new_id, .. } => new_id,
             Action::ImportOrder(import) => import.order.id,
             _ => return,

@@ -12,7 +12,7 @@ use ringside::command::{Action, Command, Sequenced, is_venue_wide};
 use ringside::domain::{
     FirmId, Name, Nanos, OrderId, Price, Role, SeqNo, SessionId, Side, SymbolId, SymbolState,
 };
-use ringside::engine::{Engine, Image, OrderImage, SYMBOL_MAX, Shard};
+use ringside::engine::{Engine, Image, OrderImage, ReserveImage, SYMBOL_MAX, Shard, StopLimit};
 use ringside::reason::Reason;
 use ringside::report::{Report, ReportKind};
 
@@ -164,7 +164,7 @@ fn an_image_that_cannot_be_is_refused() {
         ("two orders have the number", |i| i.orders[0].number = i.orders[9].number),
         ("traits that no order has", |i| i.orders[0].traits |= 7 << 44),
         ("traits that no order has", |i| i.orders[0].traits |= 4 << 48),
-        ("traits that no order has", |i| i.orders[0].traits |= 1 << 53),
+        ("traits that no order has", |i| i.orders[0].traits |= 1 << 54),
         ("traits that no order has", |i| i.orders[0].traits |= 1 << 63),
         ("no order rests", |i| i.orders[0].traits |= 2 << 36),
         ("not belong behind", |i| i.orders.swap(0, 1)),
@@ -205,9 +205,24 @@ fn an_image_that_cannot_be_is_refused() {
             let sessions = |d: &&mut Command| matches!(d.action, Action::DefineSession { .. });
             i.definitions.iter_mut().find(sessions).unwrap().session = SessionId(0);
         }),
+        ("is an iceberg, but has no reserve", |i| i.reserves.clear()),
+        ("has a reserve, but is no iceberg", |i| iceberg(i).traits &= !(1 << 53)),
+        ("there is no iceberg", |i| {
+            let last = *i.reserves.last().unwrap();
+            i.reserves.push(ReserveImage { number: u64::MAX, ..last });
+        }),
+        ("reserves are not in their order", |i| i.reserves.push(i.reserves[0])),
+        ("shows what no iceberg does", |i| i.reserves[0].display.least = 0),
+        ("add up to more", |i| i.reserves[0].left = u64::MAX),
+        ("there is no stop", |i| {
+            let last = *i.stop_limits.last().unwrap();
+            i.stop_limits.push(StopLimit { number: u64::MAX, ..last });
+        }),
+        ("limits of stops are not in their order", |i| i.stop_limits.push(i.stop_limits[0])),
     ];
     let image = busy_engine().image();
     assert!(image.last_prices.len() > 1 && image.orders.len() > 20);
+    assert!(!image.reserves.is_empty() && !image.stop_limits.is_empty());
     Engine::restore(0, &image).expect("it can be before it is altered");
     for (expected, alter) in cases {
         let mut altered = image.clone();
@@ -215,6 +230,12 @@ fn an_image_that_cannot_be_is_refused() {
         let error = Engine::restore(0, &altered).err().expect(expected).to_string();
         assert!(error.contains(expected), "{expected}: {error}");
     }
+}
+
+/// The order of an image that has its first reserve.
+fn iceberg(image: &mut Image) -> &mut OrderImage {
+    let number = image.reserves[0].number;
+    image.orders.iter_mut().find(|order| order.number == number).expect("it has an order")
 }
 
 /// The last order of an image with an odd quantity: its instrument trades single units.

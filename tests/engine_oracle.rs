@@ -21,7 +21,8 @@ use oracle::shrink::shrink;
 use oracle::text;
 use oracle::venue::{Venue, difference, whole_engine};
 use ringside::command::{
-    Action, Command, DefineSymbol, Enter, EnterStop, MassCancel, Sequenced, is_venue_wide,
+    Action, Command, DefineSymbol, Enter, EnterIceberg, EnterStop, MassCancel, Sequenced,
+    is_venue_wide,
 };
 use ringside::domain::{
     Auction, Capacity, FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity,
@@ -192,6 +193,7 @@ fn book_difference(
         symbols.push(command.symbol);
         match command.action {
             Action::Enter(Enter { id, .. })
+            | Action::EnterIceberg(EnterIceberg { order: Enter { id, .. }, .. })
             | Action::EnterStop(EnterStop { order: Enter { id, .. }, .. })
             | Action::Cancel { id }
             | Action::Reduce { id, .. }
@@ -352,7 +354,7 @@ fn faulty_venue() -> Altered<Naive> {
 
 #[test]
 fn a_fault_is_found_and_its_cause_made_short() {
-    let commands = stream(TINY, 1, 5_000);
+    let commands = stream(Profile { specials: 0, ..TINY }, 1, 5_000);
     assert!(first_difference(&commands, 1, &|| Box::<Naive>::default()).is_none());
     let (shortest, found) =
         first_difference(&commands, 1, &|| Box::new(faulty_venue())).expect("the fault shows");
@@ -484,7 +486,8 @@ fn the_hash_of_a_state_forgets_how_it_came_about() {
 #[test]
 fn the_streams_reach_every_outcome() {
     let (mut seen, mut auctions, mut surplus) = (HashSet::new(), HashSet::new(), HashSet::new());
-    for (profile, seed) in [(TINY, 1), (WIDE_PRICES, 2), (HUGE_VALUES, 3), (MIXED, 4)] {
+    for (profile, seed) in [(TINY, 1), (WIDE_PRICES, 2), (HUGE_VALUES, 3), (MIXED, 4), (MOVING, 5)]
+    {
         let mut venue = Naive::default();
         let (mut live, mut trades) = (0, 0);
         let commands = stream(profile, seed, STREAM_COMMANDS);
@@ -533,6 +536,7 @@ fn the_streams_reach_every_outcome() {
         CancelOnly,
         NotInCall,
         AuctionOver,
+        Reason::InvalidMaxFloor,
     ];
     for reason in rejects.into_iter().chain(more_rejects).chain(definitions) {
         assert!(seen.contains(&(Rejected, reason)), "rejected {reason:?}");

@@ -1,7 +1,7 @@
 //! Lines in, commands out; reports in, lines out.
 
 use ringside::command::{
-    Action, BreakTrade, Command, DefineSymbol, Enter, MassCancel, TradeSide, is_venue_wide,
+    Action, BreakTrade, Command, DefineSymbol, Display, Enter, MassCancel, TradeSide, is_venue_wide,
 };
 use ringside::directory::Directory;
 use ringside::domain::{
@@ -173,9 +173,9 @@ fn words_that_are_not_served_are_known_and_unsupported() {
         r#""stop_price":"1.5""#,
         r#""type":"peg""#,
         r#""tif":"gtt","expire_ts":5"#,
-        r#""display_qty":10"#,
-        r#""display_qty":10,"refresh":"fixed""#,
-        r#""display_qty":10,"refresh":"10-30""#,
+        r#""refresh":"fixed""#,
+        r#""refresh":"10-30""#,
+        r#""seed":3"#,
         r#""hidden":true"#,
         r#""min_qty":10"#,
     ] {
@@ -186,6 +186,24 @@ fn words_that_are_not_served_are_known_and_unsupported() {
     }
     let visible = r#"{"op":"enter","session":"A","id":2,"symbol":"AAPL","side":"buy","qty":1,"price":"1","hidden":false}"#;
     assert_eq!(after_order(visible).verdict, Reason::None);
+}
+
+#[test]
+fn an_iceberg_says_what_it_shows() {
+    let display = |options: &str| {
+        let order = r#""session":"A","id":2,"symbol":"AAPL","side":"buy","qty":90,"price":"1""#;
+        let command = after_order(&format!(r#"{{"op":"enter",{order},{options}}}"#));
+        let Action::EnterIceberg(iceberg) = command.action else { panic!("{command:?}") };
+        assert_eq!(command.verdict, Reason::None);
+        let Display { next, least, most, seed } = iceberg.display;
+        [next, least, most, seed]
+    };
+    assert_eq!(display(r#""display_qty":10"#), [10, 10, 10, 2]);
+    assert_eq!(display(r#""display_qty":10,"refresh":"fixed","seed":7"#), [10, 10, 10, 7]);
+    assert_eq!(display(r#""display_qty":10,"refresh":"20-30""#), [10, 20, 30, 2]);
+    assert_eq!(display(r#""display_qty":10,"refresh":"20-99999999999999999999""#)[2], u64::MAX);
+    let stop = r#"{"op":"enter","session":"A","id":2,"symbol":"AAPL","side":"buy","qty":90,"type":"stop","stop_price":"1","display_qty":10}"#;
+    assert_eq!(after_order(stop).verdict, Reason::Unsupported);
 }
 
 #[test]

@@ -89,6 +89,7 @@ fn in_words(report: &Value) -> Option<String> {
             format!("{} accepted: {}{at}{}", order(), of("qty"), stop.unwrap_or_default())
         }
         "triggered" => format!("{} triggered: {}{at}", order(), of("qty")),
+        "displayed" => format!("{} displayed: {} of {}", order(), of("qty"), of("open")),
         "executed" => format!("{} executed: {}{at}, {} open", order(), of("qty"), of("open")),
         "canceled" => {
             format!("{} canceled: {}, {} open, {}", order(), of("qty"), of("open"), of("reason"))

@@ -159,6 +159,9 @@ impl Event {
             ReportKind::Triggered => {
                 format!("elected by a trade: it enters as order {}", report.order)
             }
+            ReportKind::Displayed => {
+                format!("{} of {} shown, as order {}", report.quantity, report.open, report.order)
+            }
             ReportKind::Broken => format!("its trade {} was taken back", report.other),
             kind => kind.name().into(),
         };
@@ -195,6 +198,7 @@ impl Chains {
             | ReportKind::Canceled
             | ReportKind::Restated
             | ReportKind::Triggered
+            | ReportKind::Displayed
             | ReportKind::Modified => self.0.get(&key).copied(),
             _ => None,
         }
@@ -263,10 +267,16 @@ impl Subscriber for Recorder {
             }
         } else if self.chains.first(report) == Some(self.first) {
             let order = order_of(published);
-            if matches!(
-                report.kind,
-                ReportKind::Accepted | ReportKind::Replaced | ReportKind::Triggered
-            ) {
+            let is_new = self.story.chain.last() != Some(&order);
+            if is_new
+                && matches!(
+                    report.kind,
+                    ReportKind::Accepted
+                        | ReportKind::Replaced
+                        | ReportKind::Triggered
+                        | ReportKind::Displayed
+                )
+            {
                 self.story.chain.push(order);
             }
             self.tell(published, order, removes.then_some(before));

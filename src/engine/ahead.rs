@@ -140,6 +140,7 @@ fn named(command: &Command) -> OrderId {
     match &command.action {
         Action::Enter(enter) => enter.id,
         Action::EnterStop(stop) => stop.order.id,
+        Action::EnterIceberg(iceberg) => iceberg.order.id,
         Action::Reduce { id, .. }
         | Action::Replace { id, .. }
         | Action::Cancel { id }

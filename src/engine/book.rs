@@ -75,6 +75,11 @@ impl Book {
         self.symbol
     }
 
+    /// What quantities are multiples of.
+    pub fn lot(&self) -> u64 {
+        self.lot
+    }
+
     /// What may be done with it.
     #[inline]
     pub fn state(&self) -> SymbolState {

@@ -4,13 +4,14 @@
 //! venue: equal states are equal images, whatever the number of shards and whatever came before.
 
 use super::book::{key_of, side_index};
+use super::icebergs::Reserve;
 use super::moves::Away;
 use super::orders::{NIL, Order, Slot};
 use super::pools::rank_beside;
 use super::stops::stop_key;
 use super::traits::Traits;
 use super::{Engine, Shard};
-use crate::command::{Action, Command, is_definition};
+use crate::command::{Action, Command, Display, is_definition};
 use crate::domain::{OrderId, OrderNumber, Price, SessionId, SymbolId, SymbolState, TimeInForce};
 use crate::planted::{Bug, planted};
 use std::collections::BTreeMap;
@@ -31,6 +32,22 @@ pub struct Image {
     pub orders: Vec<OrderImage>,
     /// The limits of the stops that have one, by symbol and number.
     pub stop_limits: Vec<StopLimit>,
+    /// What icebergs do not show, by symbol and number.
+    pub reserves: Vec<ReserveImage>,
+}
+
+/// What an iceberg does not show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ReserveImage {
+    /// Its instrument.
+    pub symbol: u64,
+    /// The venue's number of its slice.
+    pub number: u64,
+    /// The quantity that is not shown.
+    pub left: u64,
+    /// The slices to come.
+    pub display: Display,
 }
 
 /// The limit that a stop will have.
@@ -55,7 +72,7 @@ pub struct OrderImage {
     pub id: u64,
     /// Its limit in ticks, of a stop its stop price.
     pub price: i64,
-    /// What is left to trade.
+    /// What is left to trade; of an iceberg, of its slice.
     pub open: u64,
     /// What has traded, over all its replacements. Of an order that came with its symbol and waits: its id where it was.
     pub executed: u64,
@@ -64,8 +81,8 @@ pub struct OrderImage {
     /// Its instrument.
     pub symbol: u32,
     /// From the lowest bit on: firm (16 bits) and group (16), then the codes of side (4), time in force (3),
-    /// a bit that says that it is a stop, the codes of post-only, self-trade mode and capacity (4 each), and a bit that says
-    /// that it is attributed.
+    /// a bit that says that it is a stop, the codes of post-only, self-trade mode and capacity (4 each), and bits that say
+    /// that it is attributed and that it is an iceberg.
     pub traits: u64,
 }
 
@@ -83,12 +100,14 @@ impl Image {
             venue.last_prices.append(&mut shard.last_prices);
             venue.orders.append(&mut shard.orders);
             venue.stop_limits.append(&mut shard.stop_limits);
+            venue.reserves.append(&mut shard.reserves);
         }
         // An instrument has one shard, in which its orders are in their order already.
         venue.definitions.sort_by_key(definition_place);
         venue.last_prices.sort_by_key(|&(symbol, _)| symbol);
         venue.orders.sort_by_key(|order| order.symbol);
         venue.stop_limits.sort_by_key(|stop| stop.symbol);
+        venue.reserves.sort_by_key(|reserve| reserve.symbol);
         venue
     }
 
@@ -103,6 +122,12 @@ impl Image {
             orders: orders.filter(|order| owns(SymbolId(order.symbol))).copied().collect(),
             stop_limits: stop_limits
                 .filter(|stop| owns(SymbolId(stop.symbol as u32)))
+                .copied()
+                .collect(),
+            reserves: self
+                .reserves
+                .iter()
+                .filter(|reserve| owns(SymbolId(reserve.symbol as u32)))
                 .copied()
                 .collect(),
         }
@@ -142,7 +167,14 @@ impl Engine {
             limit: limit.0,
         };
         let stop_limits = self.stops.limits().map(stop_limit).collect();
-        Image { definitions, last_prices, orders, stop_limits }
+        let reserve = |(&(symbol, number), reserve): (&(SymbolId, u64), &Reserve)| ReserveImage {
+            symbol: symbol.0.into(),
+            number,
+            left: reserve.left,
+            display: reserve.display,
+        };
+        let reserves = self.reserves.iter().map(reserve).collect();
+        Image { definitions, last_prices, orders, stop_limits, reserves }
     }
 
     /// An engine in the state of an image, with room for `orders` live orders, or all of the image's,
@@ -190,13 +222,19 @@ impl Engine {
     }
 
     fn restore_orders(&mut self, image: &Image) -> Result<(), ImageError> {
-        let Image { orders, stop_limits, .. } = image;
+        let Image { orders, stop_limits, reserves, .. } = image;
         let place = |stop: &StopLimit| (stop.symbol, stop.number);
         if !stop_limits.is_sorted_by(|a, b| place(a) < place(b)) {
             return Err(ImageError("the limits of stops are not in their order".into()));
         }
         let mut limits: BTreeMap<(u64, u64), i64> =
             stop_limits.iter().map(|stop| (place(stop), stop.limit)).collect();
+        let reserve_place = |reserve: &ReserveImage| (reserve.symbol, reserve.number);
+        if !reserves.is_sorted_by(|a, b| reserve_place(a) < reserve_place(b)) {
+            return Err(ImageError("the reserves are not in their order".into()));
+        }
+        let mut reserves: BTreeMap<(u64, u64), &ReserveImage> =
+            reserves.iter().map(|reserve| (reserve_place(reserve), reserve)).collect();
         let mut numbers: Vec<u64> = orders.iter().map(|order| order.number).collect();
         numbers.sort_unstable();
         if let Some(pair) = numbers.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -208,9 +246,15 @@ impl Engine {
             let limit = limits.remove(&(row.symbol.into(), row.number)).unwrap_or(0);
             let restored = self.restore_order(row, limit, &mut before);
             restored.map_err(|what| ImageError(format!("order {}: {what}", row.number)))?;
+            let reserve = reserves.remove(&(row.symbol.into(), row.number));
+            let restored = self.restore_iceberg(row, reserve);
+            restored.map_err(|what| ImageError(format!("order {}: {what}", row.number)))?;
         }
         if let Some((_, number)) = limits.keys().next() {
             return Err(ImageError(format!("there is no stop {number}, but it has a limit")));
+        }
+        if let Some((_, number)) = reserves.keys().next() {
+            return Err(ImageError(format!("there is no iceberg {number}, but it has a reserve")));
         }
         // What is imported may cross: nobody has said yet that it is all.
         let crosses = |away: &&Away| !self.is_importing(away.symbol) && away.crosses();
@@ -289,8 +333,35 @@ impl Engine {
         if tif.is_for_auction() {
             self.wait_for_auction(order, row.price);
         } else {
-            self.rest(book, order, row.price);
+            self.place(book, order, row.price);
         }
+        Ok(())
+    }
+
+    /// An order that rests already gets its reserve, if it is an iceberg.
+    fn restore_iceberg(
+        &mut self,
+        row: &OrderImage,
+        reserve: Option<&ReserveImage>,
+    ) -> Result<(), &'static str> {
+        let traits = Traits::from_word(row.traits).ok_or("it has traits that no order has")?;
+        let Some(reserve) = reserve else {
+            let is_whole = !traits.has_reserve();
+            return if is_whole { Ok(()) } else { Err("it is an iceberg, but has no reserve") };
+        };
+        if !traits.has_reserve() || traits.is_stop() || traits.tif().is_for_auction() {
+            return Err("it has a reserve, but is no iceberg");
+        }
+        let book = self.book_index(SymbolId(row.symbol)).ok_or("it is an iceberg that moves")?;
+        let ReserveImage { left, display, .. } = *reserve;
+        let lot = self.books[book].lot();
+        let open = row.open.checked_add(left);
+        let open = open.filter(|open| open.checked_add(row.executed).is_some());
+        let open = open.ok_or("its quantities add up to more than a quantity can be")?;
+        if !left.is_multiple_of(lot) || !display.fits(open, lot) {
+            return Err("it shows what no iceberg does");
+        }
+        self.restore_reserve(&order_of(row, traits), row.price, left, display);
         Ok(())
     }
 

@@ -108,7 +108,7 @@ impl Engine {
         if incoming.order.traits.tif() == TimeInForce::Ioc {
             return cancel_rest(incoming, Reason::IocRemainder, sink);
         }
-        self.rest(book, incoming.order, incoming.price);
+        self.rest(book, incoming.order, incoming.price, sink);
     }
 
     /// Fill-or-kill, market and market-to-limit orders.
@@ -148,7 +148,7 @@ impl Engine {
             quantity: Quantity(incoming.order.open),
             ..incoming.describe()
         });
-        self.rest(book, incoming.order, incoming.price);
+        self.rest(book, incoming.order, incoming.price, sink);
     }
 
     /// The matching loop: takes the best resting orders, oldest first, while they are within `limit`.
@@ -175,7 +175,11 @@ impl Engine {
                 continue;
             }
             trades += 1;
-            self.fill(book, best, slot, incoming, trades, sink);
+            if self.orders.get(slot).traits.has_reserve() {
+                self.fill_slice(book, best, slot, incoming, trades, sink);
+            } else {
+                self.fill(book, (best, slot), 0, incoming, trades, sink);
+            }
             first = if first == 0 { incoming.last } else { first };
         }
         if first != 0 {
@@ -186,13 +190,36 @@ impl Engine {
         }
     }
 
-    /// One trade between the incoming order and the oldest order of the best level.
-    #[inline]
-    fn fill(
+    /// One trade with a slice of an iceberg, behind which the next one comes to the end of the level.
+    #[cold]
+    #[inline(never)]
+    fn fill_slice(
         &mut self,
         book: usize,
         best: LevelSlot,
         slot: Slot,
+        incoming: &mut Incoming,
+        trade: u32,
+        sink: &mut impl ReportSink,
+    ) {
+        let slice = *self.orders.get(slot);
+        let is_spent = slice.open <= incoming.order.open;
+        let behind = self.behind(&slice);
+        self.fill(book, (best, slot), behind, incoming, trade, sink);
+        if is_spent {
+            let spent = Order { executed: slice.executed + slice.open, ..slice };
+            let seqno = OrderNumber(incoming.order.number).seqno();
+            self.refresh(book, spent, incoming.last, (seqno, &mut incoming.traded), sink);
+        }
+    }
+
+    /// One trade between the incoming order and the oldest order of the best level, which has so much `behind` it.
+    #[inline]
+    fn fill(
+        &mut self,
+        book: usize,
+        (best, slot): (LevelSlot, Slot),
+        behind: u64,
         incoming: &mut Incoming,
         trade: u32,
         sink: &mut impl ReportSink,
@@ -207,17 +234,17 @@ impl Engine {
         incoming.order.open -= quantity;
         incoming.order.executed += quantity;
         incoming.last = price;
-        let executed = |order: &Order, other: u64, flags: u8| Report {
+        let executed = |order: &Order, behind: u64, other: u64, flags: u8| Report {
             kind: ReportKind::Executed,
             flags,
             trade,
             quantity: Quantity(quantity),
-            open: Quantity(order.open),
+            open: Quantity(order.open + behind),
             other,
             ..describe(order, price)
         };
-        sink.report(executed(resting, incoming.order.number, 0));
-        sink.report(executed(&incoming.order, resting.number, Report::REMOVED));
+        sink.report(executed(resting, behind, incoming.order.number, 0));
+        sink.report(executed(&incoming.order, 0, resting.number, Report::REMOVED));
         self.state_hash = self.state_hash.wrapping_sub(before);
         level.subtract(quantity);
         if resting.open > 0 {
@@ -232,9 +259,24 @@ impl Engine {
         }
     }
 
-    /// Books what is left of an order, behind all others at its price.
+    /// Books what is left of an order, of an iceberg a slice of that.
     #[inline(always)]
-    pub(super) fn rest(&mut self, book: usize, order: Order, price: i64) {
+    pub(super) fn rest(
+        &mut self,
+        book: usize,
+        order: Order,
+        price: i64,
+        sink: &mut impl ReportSink,
+    ) {
+        if order.traits.has_reserve() {
+            return self.show(book, order, price, order.number, sink);
+        }
+        self.place(book, order, price);
+    }
+
+    /// Books an order behind all others at its price.
+    #[inline(always)]
+    pub(super) fn place(&mut self, book: usize, order: Order, price: i64) {
         self.state_hash = self.state_hash.wrapping_add(order.hash(price));
         let key = key_of(order.traits.is_buy(), price);
         let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
@@ -250,7 +292,8 @@ impl Engine {
         incoming: &mut Incoming,
         sink: &mut impl ReportSink,
     ) {
-        let (resting, coming) = (self.orders.get(slot).open, incoming.order.open);
+        let order = self.orders.get(slot);
+        let (resting, coming) = (order.open + self.behind(order), incoming.order.open);
         let (resting_gives, incoming_gives) = match incoming.order.traits.self_trade() {
             SelfTrade::None => unreachable!("without a mode no order owns another"),
             SelfTrade::CancelNewest => (0, coming),
@@ -290,9 +333,10 @@ impl Engine {
             let mut slot = self.levels.get(level).head;
             while slot != NIL {
                 let resting = self.orders.get(slot);
+                let open = resting.open + self.behind(resting);
                 if !incoming.owns(resting) {
-                    need = need.saturating_sub(resting.open);
-                } else if !gives_way(incoming.order.traits.self_trade(), resting.open, need) {
+                    need = need.saturating_sub(open);
+                } else if !gives_way(incoming.order.traits.self_trade(), open, need) {
                     return false;
                 }
                 if need == 0 {

@@ -52,12 +52,13 @@
 //! `mod.rs` takes commands apart, `matching.rs` trades, `book.rs` and `ladder.rs` keep prices in order,
 //! `orders.rs` keeps the orders, `ahead.rs` has the memory fetched in time, `venue.rs` has the rare
 //! commands, `states.rs` and `auction.rs` the session states and the auctions between them, `pools.rs` the orders that
-//! only wait for these, `stops.rs` those that wait for a trade, `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
+//! only wait for these, `stops.rs` those that wait for a trade, `icebergs.rs` those that show a slice of themselves, `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
 //! whole state as data.
 
 mod ahead;
 mod auction;
 mod book;
+mod icebergs;
 mod image;
 mod ladder;
 mod matching;
@@ -81,7 +82,9 @@ use crate::report::{Report, ReportKind, ReportSink};
 use ahead::AHEAD_MAX;
 use auction::Clearing;
 use book::{Book, key_of, side_index, unlink};
-pub use image::{Image, ImageError, OrderImage, StopLimit};
+use icebergs::Reserves;
+pub use icebergs::SLICES_MAX;
+pub use image::{Image, ImageError, OrderImage, ReserveImage, StopLimit};
 use ladder::{LevelSlot, Levels};
 use matching::{Incoming, describe};
 use moves::Away;
@@ -95,7 +98,7 @@ pub use view::{LevelView, OrderView};
 
 /// The version of the matching rules. A journal names the version that wrote it, because the same
 /// commands under other rules are another history.
-pub const SEMANTICS_VERSION: u32 = 4;
+pub const SEMANTICS_VERSION: u32 = 5;
 
 /// The highest symbol number: instruments are numbered densely.
 pub const SYMBOL_MAX: u32 = 1 << 24;
@@ -141,6 +144,8 @@ pub struct Engine {
     pools: Pools,
     /// The orders that wait for a trade beside the books.
     stops: Stops,
+    /// What the icebergs in the books do not show.
+    reserves: Reserves,
     state_hash: u128,
     /// The orders of the mass cancel under way; kept for its capacity.
     covered: Vec<Slot>,
@@ -162,6 +167,7 @@ impl Engine {
             in_call: BTreeMap::new(),
             pools: Pools::new(),
             stops: Stops::default(),
+            reserves: Reserves::new(),
             state_hash: 0,
             covered: vec![],
         }
@@ -210,6 +216,10 @@ impl Engine {
             }
             Action::EnterStop(stop) => {
                 self.enter_stop(at, stop, sink);
+                self.end_command(at, sink);
+            }
+            Action::EnterIceberg(iceberg) => {
+                self.enter_iceberg(at, iceberg, sink);
                 self.end_command(at, sink);
             }
             Action::Modify { id, side, quantity } => {
@@ -283,7 +293,7 @@ impl Engine {
         if enter.tif.is_for_auction() {
             self.wait_for_auction(incoming.order, price);
         } else if self.books[book].state() != SymbolState::Open {
-            self.rest(book, incoming.order, price);
+            self.place(book, incoming.order, price);
         } else {
             self.match_incoming(book, enter.order_type, &mut incoming, sink);
             self.elect_after(at, book, &incoming, sink);
@@ -363,7 +373,7 @@ impl Engine {
             self.reject_unknown(&at.command, id, sink);
             return sink.end_command();
         }
-        if !(self.in_call.is_empty() && self.stops.is_empty()) {
+        if !(self.in_call.is_empty() && self.stops.is_empty() && self.reserves.is_empty()) {
             return self.cancel_with_care(at, slot, sink);
         }
         let order = self.orders.get(slot);
@@ -387,7 +397,8 @@ impl Engine {
             return self.reject_unknown(command, id, sink);
         };
         let order = self.orders.get(slot);
-        let (executed, before) = (order.executed, order.executed + order.open);
+        let executed = order.executed;
+        let before = executed + order.open + self.behind(order);
         if let Err(reason) = self.books[book].check_quantity(total) {
             return reject(command, id, Side::Buy, reason, sink);
         }
@@ -437,7 +448,9 @@ impl Engine {
             return reject(command, new_id, Side::Buy, reason, sink);
         }
         let priced = price >= 1 || price == 0 && tif.is_for_auction();
-        let valid = command.verdict == Reason::None && priced;
+        let valid = command.verdict == Reason::None
+            && priced
+            && self.can_show(&order, total.saturating_sub(order.executed));
         if !valid || self.books[book].check_quantity(total).is_err() {
             return self.cancel_resting(slot, Reason::ReplacedInvalid, sink);
         }
@@ -450,6 +463,8 @@ impl Engine {
                 Err(reason) => return self.cancel_resting(slot, reason, sink),
             };
         self.remove_resting(slot, bucket, self.levels.get(order.level).price());
+        let is_iceberg = order.traits.has_reserve();
+        let display = is_iceberg.then(|| self.take_reserve(&order).1);
         let open = total - order.executed;
         let went = OrderNumber(order.number);
         let order = Order { number: at.seqno.0, id: new_id.0, open, ..order };
@@ -462,15 +477,22 @@ impl Engine {
             flags: order.traits.report_flags(),
             ..describe(&order, price)
         });
+        if let Some(display) = display {
+            self.begin_reserve(&order, display);
+        }
         let buy = order.traits.is_buy();
         if tif.is_for_auction() {
             self.wait_for_auction(order, price);
         } else if self.would_trade(book, buy, price) {
             let mut incoming = Incoming::new(order, price);
-            self.match_limit(book, &mut incoming, sink);
+            if is_iceberg {
+                self.match_iceberg(book, &mut incoming, sink);
+            } else {
+                self.match_limit(book, &mut incoming, sink);
+            }
             self.elect_after(at, book, &incoming, sink);
         } else {
-            self.rest(book, order, price);
+            self.rest(book, order, price, sink);
         }
     }
 
@@ -503,24 +525,26 @@ impl Engine {
             if total <= order.executed {
                 return self.cancel_resting(slot, Reason::User, sink);
             }
-            removed = order.open.saturating_sub(total - order.executed);
+            let open = order.open + self.behind(&order);
+            removed = open.saturating_sub(total - order.executed);
         }
         if removed == 0 && side == marked {
             return reject(command, id, Side::Buy, Reason::NotAReduction, sink);
         }
+        let (shown, behind) = self.take_from_reserve(slot, removed);
         let level = self.levels.get_mut(order.level);
         let price = level.price();
-        level.subtract(removed);
+        level.subtract(shown);
         let traits = order.traits.with_side(side);
-        let modified = Order { open: order.open - removed, traits, ..order };
+        let modified = Order { open: order.open - shown, traits, ..order };
         *self.orders.get_mut(slot) = modified;
         let (before, after) = (order.hash(price), modified.hash(price));
         self.state_hash = self.state_hash.wrapping_sub(before).wrapping_add(after);
         sink.report(Report {
             kind: ReportKind::Modified,
             quantity: Quantity(removed),
-            open: Quantity(modified.open),
-            ..describe(&modified, price)
+            open: Quantity(modified.open + behind),
+            ..shown_less(&modified, shown, describe(&modified, price))
         });
     }
 
@@ -530,10 +554,13 @@ impl Engine {
         let order = *self.orders.get(slot);
         let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
         let price = self.levels.get(order.level).price();
-        sink.report(canceled(&order, price, order.open, 0, reason));
+        let open = order.open + self.behind(&order);
+        sink.report(canceled(&order, price, open, 0, reason));
         self.remove_resting(slot, bucket, price);
         if order.traits.is_stop() {
             self.forget_limit(&order);
+        } else if order.traits.has_reserve() {
+            self.take_reserve(&order);
         }
     }
 
@@ -545,14 +572,23 @@ impl Engine {
         reason: Reason,
         sink: &mut impl ReportSink,
     ) {
+        let (shown, behind) = self.take_from_reserve(slot, quantity);
         let order = self.orders.get_mut(slot);
         let level = self.levels.get_mut(order.level);
         let price = level.price();
         let before = order.hash(price);
-        order.open -= quantity;
-        level.subtract(quantity);
+        order.open -= shown;
+        level.subtract(shown);
         self.state_hash = self.state_hash.wrapping_sub(before).wrapping_add(order.hash(price));
-        sink.report(canceled(order, price, quantity, order.open, reason));
+        let told = canceled(order, price, quantity, order.open + behind, reason);
+        sink.report(shown_less(order, shown, told));
+    }
+
+    /// Whether a replaced order, if it is an iceberg, can show so much.
+    fn can_show(&self, order: &Order, open: u64) -> bool {
+        let reserve = self.reserves.get(&(SymbolId(order.symbol), order.number));
+        let Some(book) = self.book_index(SymbolId(order.symbol)) else { return false };
+        reserve.is_none_or(|reserve| reserve.display.fits(open, self.books[book].lot()))
     }
 
     /// Takes an order out of book, index and state hash.
@@ -655,6 +691,14 @@ fn canceled(order: &Order, price: i64, quantity: u64, open: u64, reason: Reason)
         open: Quantity(open),
         ..describe(order, price)
     }
+}
+
+/// A report about an order that became smaller; of an iceberg that says how much less of it is shown.
+fn shown_less(order: &Order, shown: u64, told: Report) -> Report {
+    if order.traits.has_reserve() {
+        return Report { flags: told.flags | Report::RESERVE, other: shown, ..told };
+    }
+    told
 }
 
 #[cold]

@@ -143,7 +143,8 @@ impl Engine {
         }
         // Only what is open can be moved: neither its state nor orders that wait for an auction travel with it.
         let state = self.book_index(symbol).map(|book| self.books[book].state());
-        let has_more = self.beside(symbol).next().is_some();
+        let has_more =
+            self.beside(symbol).next().is_some() || self.reserves_of(symbol).next().is_some();
         if state.is_some_and(|state| state != SymbolState::Open || has_more) {
             return Err(Reason::InvalidMove);
         }
@@ -382,7 +383,7 @@ impl Engine {
         let book = away.place as usize - 1;
         self.orders.make_room(away.orders.len());
         for Waiting { order, price } in &away.orders {
-            self.rest(book, *order, *price);
+            self.place(book, *order, *price);
         }
     }
 

@@ -1,9 +1,10 @@
 //! Session states: what may enter, and the auctions that end a call.
 
 use super::auction::{self, Clearing, clear};
-use super::book::{Book, key_of, unlink};
+use super::book::{Book, key_of, side_index, unlink};
 use super::matching::describe;
-use super::orders::{NIL, Slot};
+use super::orders::{NIL, Order, Slot};
+use super::stops::Traded;
 use super::{Engine, reject};
 use crate::command::{Action, Command, Sequenced};
 use crate::domain::{
@@ -79,10 +80,11 @@ impl Engine {
             (SymbolState::ClosingCall, SymbolState::Closed) => Some(Auction::Closing),
             _ => None,
         };
-        let trades = auction.map_or(0, |auction| self.uncross(book, symbol, auction, sink));
+        let traded =
+            auction.map_or(Traded::default(), |auction| self.uncross(at, book, auction, sink));
         self.cancel_leftovers(book, auction, state, sink);
         if !self.stops.is_empty() {
-            self.elect_by_last(at, book, trades, sink);
+            self.elect_by_last(at, book, traded, sink);
         }
         self.indicate(symbol, sink);
     }
@@ -158,7 +160,7 @@ impl Engine {
         });
     }
 
-    /// A cancel while some instrument is in a call, or has stops.
+    /// A cancel while some instrument is in a call, or has stops or icebergs.
     #[cold]
     #[inline(never)]
     pub(super) fn cancel_with_care(
@@ -206,6 +208,11 @@ impl Engine {
                 sides[i].limits.extend(levels.map(|level| (level.price(), level.total())));
             }
         }
+        for reserve in self.reserves_of(symbol) {
+            // The slice before it has a part, or has none, just so.
+            let limit = (reserve.price, u128::from(reserve.left));
+            sides[side_index(reserve.buy)].limits.push(limit);
+        }
         let [bids, offers] = &mut sides;
         bids.limits.sort_unstable();
         offers.limits.sort_unstable();
@@ -234,14 +241,16 @@ impl Engine {
         }
     }
 
-    /// Trades what can be traded at one price: better limits first, then older orders. Gives the number of trades.
+    /// Trades what can be traded at one price: better limits first, then older orders. An iceberg trades slice by
+    /// slice, as in trading. Gives what it traded.
     fn uncross(
         &mut self,
+        at: &Sequenced,
         book: usize,
-        symbol: SymbolId,
         auction: Auction,
         sink: &mut impl ReportSink,
-    ) -> u32 {
+    ) -> Traded {
+        let symbol = self.books[book].symbol();
         let clearing = self.clearing(book, auction);
         let price = clearing.price;
         sink.report(Report {
@@ -253,34 +262,38 @@ impl Engine {
             ..Report::BLANK
         });
         let mut left = clearing.matched;
-        let mut trade = 0;
+        let mut traded = Traded::default();
         while left > 0 {
             let first = |buy| self.first_in_auction(book, symbol, auction, buy);
             let heads = [true, false].map(|buy| first(buy).expect("there is more to trade"));
             let quantity = heads.map(|slot| self.orders.get(slot).open).into_iter().min();
             let quantity = quantity.expect("there are two sides");
             left -= u128::from(quantity);
-            trade += 1;
-            self.cross(heads, (quantity, price), (auction, trade), sink);
+            traded.count += 1;
+            let spent = self.cross(heads, (quantity, price), (auction, traded.count), sink);
+            for (order, limit) in spent.into_iter().flatten() {
+                self.refresh(book, order, limit, (at.seqno, &mut traded), sink);
+            }
         }
-        if trade > 0 {
+        if traded.count > 0 {
             let change = self.books[book].set_last(price);
             self.state_hash = self.state_hash.wrapping_add(change);
         }
-        trade
+        traded
     }
 
-    /// One trade of an auction; the older order is told first.
+    /// One trade of an auction; the older order is told first. Gives the icebergs whose slice it was, with their limits.
     fn cross(
         &mut self,
         mut pair: [Slot; 2],
         (quantity, price): (u64, i64),
         (auction, trade): (Auction, u32),
         sink: &mut impl ReportSink,
-    ) {
+    ) -> [Option<(Order, i64)>; 2] {
         pair.sort_by_key(|&slot| OrderNumber(self.orders.get(slot).number).age());
         let [older, younger] = pair.map(|slot| self.orders.get(slot).number);
         let contra = [younger, older];
+        let mut spent = [None; 2];
         for (i, slot) in pair.into_iter().enumerate() {
             let order = self.orders.get(slot);
             let flags = (auction as u8) << Report::CAPACITY_SHIFT
@@ -291,16 +304,17 @@ impl Engine {
                 flags,
                 trade,
                 quantity: Quantity(quantity),
-                open: Quantity(order.open - quantity),
+                open: Quantity(order.open - quantity + self.behind(order)),
                 other: contra[i],
                 ..describe(order, price)
             });
-            self.take_from(slot, quantity);
+            spent[i] = self.take_from(slot, quantity);
         }
+        spent
     }
 
-    /// A resting order has traded so much.
-    fn take_from(&mut self, slot: Slot, quantity: u64) {
+    /// A resting order has traded so much. Gives an iceberg whose slice that was, with its limit.
+    fn take_from(&mut self, slot: Slot, quantity: u64) -> Option<(Order, i64)> {
         let order = self.orders.get_mut(slot);
         let (symbol, traits, level) = (SymbolId(order.symbol), order.traits, order.level);
         let limit = self.levels.get(level).price();
@@ -310,13 +324,15 @@ impl Engine {
         self.levels.get_mut(level).subtract(quantity);
         if order.open > 0 {
             self.state_hash = self.state_hash.wrapping_add(order.hash(limit));
-            return;
+            return None;
         }
+        let spent = *order;
         let (session, id) = (SessionId(order.session), OrderId(order.id));
         let bucket = self.orders.bucket(session, id);
         if unlink(slot, bucket, &mut self.orders, &mut self.levels).is_some() {
             self.remove_level(symbol, traits, level);
         }
+        traits.has_reserve().then_some((spent, limit))
     }
 
     /// Whether an order of this side and limit would trade on entry.

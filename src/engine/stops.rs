@@ -11,8 +11,8 @@ use super::traits::Traits;
 use super::{Engine, accepted, entered, reject};
 use crate::command::{Command, Enter, EnterStop, Sequenced};
 use crate::domain::{
-    OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity, SessionId, SymbolId, SymbolState,
-    TimeInForce,
+    OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity, SeqNo, SessionId, SymbolId,
+    SymbolState, TimeInForce,
 };
 use crate::hash;
 use crate::planted::{Bug, planted};
@@ -37,11 +37,19 @@ pub(super) struct Stops {
 pub(super) struct Traded {
     /// How many trades.
     pub count: u32,
-    /// The lowest and the highest price of them.
+    /// How many orders have got a new place since: elected stops and refreshed icebergs.
+    pub placed: u32,
+    /// The lowest and the highest price of the trades.
     pub span: Option<(i64, i64)>,
 }
 
 impl Traded {
+    /// The number of the next order that the command at `seqno` gives a new place.
+    pub fn next_number(&mut self, seqno: SeqNo) -> OrderNumber {
+        self.placed += 1;
+        OrderNumber::within(seqno, self.placed)
+    }
+
     /// Takes note of trades at prices from `first` to `last`, in either direction.
     pub fn add(&mut self, first: i64, last: i64) {
         let (lowest, highest) = self.span.unwrap_or((first, first));
@@ -109,7 +117,7 @@ impl Engine {
             ..told
         });
         self.wait_for_trade(order, stop.0, enter.price.0);
-        self.elect_by_last(at, book, 0, sink);
+        self.elect_by_last(at, book, Traded::default(), sink);
     }
 
     /// All that can be wrong with a new stop; gives its book.
@@ -165,12 +173,12 @@ impl Engine {
         &mut self,
         at: &Sequenced,
         book: usize,
-        trades: u32,
+        traded: Traded,
         sink: &mut impl ReportSink,
     ) {
         let last = self.books[book].last();
         let span = (last != 0).then_some((last, last));
-        self.elect(at, book, Traded { count: trades, span }, sink);
+        self.elect(at, book, Traded { span, ..traded }, sink);
     }
 
     /// Elects the stops that a command's trades have reached, then those that the trades of these reach, and so on. Of
@@ -185,7 +193,8 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let symbol = self.books[book].symbol();
-        let Traded { count: mut trades, mut span } = traded;
+        let mut span = traded.span;
+        let mut before = traded;
         let mut elected = 0;
         if self.books[book].state() != SymbolState::Open || planted(Bug::StopsNotElected) {
             return;
@@ -197,11 +206,11 @@ impl Engine {
                     return self.halt_cascade(book, symbol, sink);
                 }
                 elected += 1;
-                let number = OrderNumber::elected(at.seqno, elected);
+                let number = before.next_number(at.seqno);
                 let (order_type, mut incoming) = self.trigger(slot, number, sink);
-                incoming.traded.count = trades;
+                incoming.traded = Traded { span: None, ..before };
                 self.match_incoming(book, order_type, &mut incoming, sink);
-                trades = incoming.traded.count;
+                before = incoming.traded;
                 if let Some((lowest, highest)) = incoming.traded.span {
                     next.add(lowest, highest);
                 }

@@ -8,8 +8,8 @@ use crate::report::Report;
 /// word, because every new order copies all of them and every hash of an order reads all of them.
 ///
 /// ```text
-/// bit 0      16      32     36    39     40          44                48         52
-///   firm   │ group │ side │ tif │ stop │ post-only │ self-trade mode │ capacity │ attributed
+/// bit 0      16      32     36    39     40          44                48         52           53
+///   firm   │ group │ side │ tif │ stop │ post-only │ self-trade mode │ capacity │ attributed │ iceberg
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Traits(pub u64);
@@ -18,6 +18,8 @@ impl Traits {
     pub const NONE: Traits = Traits(0);
     /// Set while the order waits as a stop.
     pub const STOP: u64 = 1 << 39;
+    /// Set on an iceberg.
+    const RESERVE: u64 = 1 << 53;
 
     #[inline(always)]
     pub fn of(enter: &Enter) -> Self {
@@ -41,7 +43,7 @@ impl Traits {
         PostOnly::from_code(code(40))?;
         SelfTrade::from_code(code(44))?;
         Capacity::from_code(code(48))?;
-        (word >> 53 == 0).then_some(Traits(word))
+        (word >> 54 == 0).then_some(Traits(word))
     }
 
     pub fn firm(self) -> u16 {
@@ -70,6 +72,17 @@ impl Traits {
     #[inline(always)]
     pub fn is_stop(self) -> bool {
         self.0 & Self::STOP != 0
+    }
+
+    /// Whether it is an iceberg.
+    #[inline(always)]
+    pub fn has_reserve(self) -> bool {
+        self.0 & Self::RESERVE != 0
+    }
+
+    /// The same of an iceberg.
+    pub fn with_reserve(self) -> Self {
+        Traits(self.0 | Self::RESERVE)
     }
 
     /// [`Report::HIDDEN`] if the order waits for an auction or as a stop: the codes of those times in force share a bit.
@@ -145,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_word_with_a_code_that_no_order_has_is_none() {
-        for word in [4 << 32, 7 << 36, 3 << 40, 6 << 44, 4 << 48, 1 << 53, 1 << 63, u64::MAX] {
+        for word in [4 << 32, 7 << 36, 3 << 40, 6 << 44, 4 << 48, 1 << 54, 1 << 63, u64::MAX] {
             assert!(Traits::from_word(word).is_none(), "{word:#x}");
         }
     }

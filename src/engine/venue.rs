@@ -76,6 +76,7 @@ impl Engine {
             Action::SetDurability(_) => return Ok(()),
             Action::Enter(_)
             | Action::EnterStop(_)
+            | Action::EnterIceberg(_)
             | Action::Cancel { .. }
             | Action::Reduce { .. }
             | Action::Replace { .. }

@@ -87,7 +87,7 @@ impl Engine {
             symbol: SymbolId(order.symbol),
             side: order.traits.side(),
             price: Price(self.levels.get(order.level).price()),
-            open: Quantity(order.open),
+            open: Quantity(order.open + self.behind(order)),
             executed: Quantity(order.executed),
         }
     }

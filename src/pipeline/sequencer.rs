@@ -229,7 +229,10 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
     #[inline]
     fn refuses(&self, command: &Command) -> Option<Reason> {
         let refused = match command.action {
-            Action::Enter(_) | Action::EnterStop(_) | Action::Replace { .. } => {
+            Action::Enter(_)
+            | Action::EnterStop(_)
+            | Action::EnterIceberg(_)
+            | Action::Replace { .. } => {
                 self.low_space.load(Ordering::Relaxed).then_some(Reason::LowSpace)
             }
             // Who waits for whom was decided when the rings were wired.

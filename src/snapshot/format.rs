@@ -1,10 +1,10 @@
 //! The bytes of a snapshot.
 //!
 //! ```text
-//! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬─────────────┬─────────────┬──────────┬─────┐
-//! │ header │ definitions │ standing    │ last prices │ orders │ stop limits │ used blocks │ their mixed │ streams  │ end │
-//! │        │ (as frames) │ (as frames) │             │        │             │ of ids      │ symbols     │ sessions │     │
-//! └────────┴─────────────┴─────────────┴─────────────┴────────┴─────────────┴─────────────┴─────────────┴──────────┴─────┘
+//! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬──────────┬─────────────┬─────────────┬──────────┬─────┐
+//! │ header │ definitions │ standing    │ last prices │ orders │ stop limits │ reserves │ used blocks │ their mixed │ streams  │ end │
+//! │        │ (as frames) │ (as frames) │             │        │             │          │ of ids      │ symbols     │ sessions │     │
+//! └────────┴─────────────┴─────────────┴─────────────┴────────┴─────────────┴──────────┴─────────────┴─────────────┴──────────┴─────┘
 //!
 //! header
 //!  0       8        12          16       24        32       40      48     56
@@ -28,7 +28,7 @@ use super::{Fault, Snapshot};
 use crate::command::Command;
 use crate::domain::{Nanos, Price, SeqNo, SymbolId};
 use crate::durability::Durability;
-use crate::engine::{Image, OrderImage, StopLimit};
+use crate::engine::{Image, OrderImage, ReserveImage, StopLimit};
 use crate::frame::{Frame, HashProbe};
 use crate::journal::{Identity, Place, Position};
 use crate::standing::Standing;
@@ -38,7 +38,7 @@ use std::io::Write;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 const MAGIC: [u8; 8] = *b"RINGSNAP";
-const FORMAT_VERSION: u32 = 3;
+const FORMAT_VERSION: u32 = 4;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -75,12 +75,13 @@ const STANDING: u32 = 2;
 const LAST_PRICES: u32 = 3;
 const ORDERS: u32 = 4;
 const STOP_LIMITS: u32 = 5;
-const USED_BLOCKS: u32 = 6;
-const MIXED_SYMBOLS: u32 = 7;
-const STREAMS: u32 = 8;
-const STREAM_ROWS: u32 = 9;
-const SESSION_ROWS: u32 = 10;
-const END: u32 = 11;
+const RESERVES: u32 = 6;
+const USED_BLOCKS: u32 = 7;
+const MIXED_SYMBOLS: u32 = 8;
+const STREAMS: u32 = 9;
+const STREAM_ROWS: u32 = 10;
+const SESSION_ROWS: u32 = 11;
+const END: u32 = 12;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -112,6 +113,7 @@ impl Snapshot {
         to.section(LAST_PRICES, last_prices.as_bytes())?;
         to.section(ORDERS, self.image.orders.as_bytes())?;
         to.section(STOP_LIMITS, self.image.stop_limits.as_bytes())?;
+        to.section(RESERVES, self.image.reserves.as_bytes())?;
         to.section(USED_BLOCKS, self.used_ids.blocks.as_bytes())?;
         to.section(MIXED_SYMBOLS, self.used_ids.symbols.as_bytes())?;
         let StreamsImage { positions, sessions, day } = &self.streams;
@@ -135,6 +137,7 @@ impl Snapshot {
         let last_prices = last_prices.collect::<Result<_, _>>()?;
         let orders: Vec<OrderImage> = rows(take(ORDERS)?)?;
         let stop_limits: Vec<StopLimit> = rows(take(STOP_LIMITS)?)?;
+        let reserves: Vec<ReserveImage> = rows(take(RESERVES)?)?;
         let blocks: Vec<UsedBlock> = rows(take(USED_BLOCKS)?)?;
         let symbols: Vec<[u32; BLOCK_IDS]> = rows(take(MIXED_SYMBOLS)?)?;
         let head = StreamsHead::read_from_bytes(take(STREAMS)?)
@@ -153,7 +156,7 @@ impl Snapshot {
             durability,
             probe_interval: header.probe_interval,
             probe: header.probe,
-            image: Image { definitions, last_prices, orders, stop_limits },
+            image: Image { definitions, last_prices, orders, stop_limits, reserves },
             standing,
             used_ids: UsedRows { blocks, symbols },
             streams: StreamsImage { positions, sessions, day: head.day },

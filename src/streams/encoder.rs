@@ -236,11 +236,9 @@ impl<S: StreamSink> Subscriber for Encoder<S> {
         let Some(at) = Sequenced::decode(frame) else { return };
         let time_ns = time_of_day(at.time);
         let consumed = match at.command.action {
-            Action::Enter(enter) => Some(enter.id.0),
-            Action::EnterStop(stop) => Some(stop.order.id.0),
             Action::MassCancel(filter) => Some(filter.id.0),
             Action::SetOrderEntry { id, .. } => Some(id.0),
-            _ => None,
+            action => action.entered().map(|enter| enter.id.0),
         };
         let fields = ClientFields::of(frame).copied();
         self.cause = Some(Current { at, fields, time_ns, consumed, ended: false });
@@ -307,6 +305,7 @@ fn is_about_orders(action: &Action) -> bool {
         action,
         Action::Enter(_)
             | Action::EnterStop(_)
+            | Action::EnterIceberg(_)
             | Action::Reduce { .. }
             | Action::Replace { .. }
             | Action::Cancel { .. }

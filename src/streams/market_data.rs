@@ -43,6 +43,21 @@ struct Incoming {
     attribution: Option<FirmId>,
 }
 
+impl Incoming {
+    /// The order of a report that has its number; it replaces none.
+    fn alone(report: &Report, attribution: Option<FirmId>) -> Self {
+        Incoming {
+            number: report.order.0,
+            replaces: None,
+            symbol: report.symbol,
+            buy: report.side.is_buy(),
+            price: report.price,
+            open: report.open.0,
+            attribution,
+        }
+    }
+}
+
 /// Where messages go, with the names that they need.
 pub struct Out<'a, S> {
     /// The streams.
@@ -97,15 +112,17 @@ impl MarketData {
             ReportKind::Triggered => {
                 // What came before it is done; it trades, and rests, as an order of its own.
                 self.end_incoming(out);
-                self.incoming = Some(Incoming {
-                    number: report.order.0,
-                    replaces: None,
-                    symbol: report.symbol,
-                    buy: report.side.is_buy(),
-                    price: report.price,
-                    open: report.open.0,
-                    attribution: None,
-                });
+                self.incoming = Some(Incoming::alone(report, None));
+            }
+            ReportKind::Displayed if self.is_incoming(report) => {
+                // Of what is left of it only that much is shown.
+                if let Some(incoming) = &mut self.incoming {
+                    incoming.open = report.quantity.0;
+                }
+            }
+            ReportKind::Displayed => {
+                let slice = Report { open: report.quantity, ..*report };
+                self.enter_book(&Incoming::alone(&slice, None), out);
             }
             ReportKind::Executed if report.auction().is_some() => self.crossed(published, out),
             ReportKind::Executed if report.flags & Report::REMOVED != 0 => self.left(report),
@@ -126,16 +143,7 @@ impl MarketData {
             ReportKind::Crossed => self.cross_trade(published, out),
             ReportKind::Indicative => self.imbalance(report, out),
             ReportKind::Imported => {
-                let incoming = Incoming {
-                    number: report.order.0,
-                    replaces: None,
-                    symbol: report.symbol,
-                    buy: report.side.is_buy(),
-                    price: report.price,
-                    open: report.open.0,
-                    attribution,
-                };
-                self.enter_book(&incoming, out);
+                self.enter_book(&Incoming::alone(report, attribution), out);
             }
             _ => {}
         }
@@ -245,10 +253,15 @@ impl MarketData {
         if report.open.0 == 0 {
             return self.delete(&listed, report.order.0, out);
         }
+        let has_reserve = report.flags & Report::RESERVE != 0;
+        let cancelled = if has_reserve { report.other } else { report.quantity.0 };
+        if cancelled == 0 {
+            return;
+        }
         out.send(&OrderCancel {
             header: self.header::<OrderCancel>(&listed),
             order_reference: report.order.0.into(),
-            cancelled_shares: saturated(report.quantity.0).into(),
+            cancelled_shares: saturated(cancelled).into(),
         });
     }
 

@@ -104,6 +104,7 @@ impl Messages {
             | ReportKind::TradingDay
             | ReportKind::StateChanged
             | ReportKind::Triggered
+            | ReportKind::Displayed
             | ReportKind::Crossed
             | ReportKind::Indicative
             | ReportKind::SymbolMoved
@@ -290,6 +291,7 @@ impl Messages {
         let told = match cause.command.action {
             Action::Enter(_)
             | Action::EnterStop(_)
+            | Action::EnterIceberg(_)
             | Action::MassCancel(_)
             | Action::SetOrderEntry { .. }
             | Action::AccountQuery { .. } => true,

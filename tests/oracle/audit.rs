@@ -45,6 +45,8 @@ struct Told {
     /// It waits as a stop, at `price`, and will have this limit; zero for none.
     stop: Option<Price>,
     open: u64,
+    /// What of that is shown, if it is an iceberg that rests.
+    shown: Option<u64>,
     executed: u64,
 }
 
@@ -97,6 +99,17 @@ impl Audit {
                     *order.unwrap() = Told { hidden: false, stop: None, ..elected };
                     self.incoming = r.order;
                 }
+                ReportKind::Displayed => {
+                    let order = self.live.iter_mut().find(|order| order.number.0 == r.other);
+                    let Some(order) = order else { return Err(format!("no such order: {r:?}")) };
+                    let told = (order.session, order.id, order.side, order.price, order.open);
+                    law!(told == (r.session, r.id, r.side, r.price, r.open.0), r);
+                    law!((1..=r.open.0).contains(&r.quantity.0), r);
+                    let is_first = r.order.0 == r.other;
+                    law!(order.shown == if is_first { None } else { Some(0) }, r);
+                    law!(is_first || r.order.seqno().0 == number.0 && r.order != number, r);
+                    (order.number, order.shown) = (r.order, Some(r.quantity.0));
+                }
                 ReportKind::Restated => {
                     let order = self.order_of(r)?;
                     law!(order.price.0 == 0 && order.executed > 0 && r.price.0 > 0, r);
@@ -114,6 +127,7 @@ impl Audit {
                     law!(order.side != r.side || r.quantity.0 > 0, r);
                     law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
                     (order.side, order.open) = (r.side, r.open.0);
+                    order.show_less(r)?;
                     self.canceled += u128::from(r.quantity.0);
                 }
                 ReportKind::Canceled => {
@@ -122,6 +136,7 @@ impl Audit {
                     law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
                     law!(r.quantity.0 > 0, r);
                     order.open = r.open.0;
+                    order.show_less(r)?;
                     self.canceled += u128::from(r.quantity.0);
                     self.live.retain(|order| order.open > 0);
                 }
@@ -233,7 +248,7 @@ impl Audit {
 
     /// What is open on each side of a symbol; the books must come to the same.
     pub fn open(&self, symbol: SymbolId, buy: bool) -> u128 {
-        self.book(symbol, buy).map(|order| u128::from(order.open)).sum()
+        self.book(symbol, buy).map(|order| u128::from(order.shown.unwrap_or(order.open))).sum()
     }
 
     /// What went in is filled, cancelled, replaced, or still open.
@@ -258,6 +273,7 @@ impl Audit {
             hidden: r.flags & Report::HIDDEN != 0,
             stop: is_stop.then_some(Price(r.other as i64)),
             open: r.open.0,
+            shown: None,
             executed,
         });
         Ok(())
@@ -289,6 +305,10 @@ impl Audit {
             law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
             order.open = r.open.0;
             order.executed += r.quantity.0;
+            if let Some(shown) = &mut order.shown {
+                law!(r.quantity.0 <= *shown, r);
+                *shown -= r.quantity.0;
+            }
             self.filled += u128::from(r.quantity.0);
         }
         self.live.retain(|order| order.open > 0);
@@ -298,6 +318,8 @@ impl Audit {
     fn check_book(&self, symbol: SymbolId) -> Result<(), String> {
         let unpriced = self.live.iter().find(|order| order.price.0 == 0 && !order.hidden);
         law!(unpriced.is_none(), unpriced);
+        let spent = self.live.iter().find(|order| order.shown == Some(0));
+        law!(spent.is_none(), spent);
         let bid = self.book(symbol, true).map(|order| order.price).max();
         let offer = self.book(symbol, false).map(|order| order.price).min();
         let is_crossed = bid.is_some() && offer.is_some() && bid >= offer;
@@ -332,6 +354,20 @@ impl Audit {
         let told = (order.session, order.id, order.symbol, order.side);
         law!(told == (r.session, r.id, r.symbol, r.side), r);
         Ok(order)
+    }
+}
+
+impl Told {
+    /// A smaller order shows as much less as the report says; what is not shown goes first.
+    fn show_less(&mut self, r: &Report) -> Result<(), String> {
+        let says = r.flags & Report::RESERVE != 0;
+        law!(says == (self.shown.is_some() && r.open.0 > 0), r);
+        if let Some(shown) = self.shown.as_mut().filter(|_| says) {
+            law!(r.other < *shown, r);
+            *shown -= r.other;
+            law!(r.other == 0 || *shown == r.open.0, r);
+        }
+        Ok(())
     }
 }
 

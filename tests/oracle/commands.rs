@@ -3,8 +3,8 @@
 
 use super::naive::{Naive, Order};
 use ringside::command::{
-    Action, BreakTrade, Command, DefineSymbol, Enter, EnterStop, ImportOrder, MassCancel,
-    MoveSymbol, Sequenced, TradeSide,
+    Action, BreakTrade, Command, DefineSymbol, Display, Enter, EnterIceberg, EnterStop,
+    ImportOrder, MassCancel, MoveSymbol, Sequenced, TradeSide,
 };
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderType,
@@ -26,8 +26,8 @@ pub struct Profile {
     pub ids_cross_symbols: bool,
     /// Whether a mass cancel or the end of a day may cover all instruments.
     pub venue_wide: bool,
-    /// How many orders in a thousand are stops. An instrument with stops cannot move.
-    pub stops: u64,
+    /// How many orders in a thousand are stops, and how many are icebergs. An instrument that has some cannot move.
+    pub specials: u64,
     /// How often, in a thousand, an instrument begins to move.
     pub moves: u64,
     /// The number that no command of the stream is below.
@@ -59,19 +59,19 @@ pub const TINY: Profile = Profile {
     live: 60,
     ids_cross_symbols: true,
     venue_wide: true,
-    stops: 30,
+    specials: 30,
     moves: 6,
     seqno_min: 1,
 };
-/// Few prices and no stops: instruments that move between partitions again and again.
-pub const MOVING: Profile = Profile { stops: 0, moves: 20, ..TINY };
+/// Few prices and plain orders: instruments that move between partitions again and again.
+pub const MOVING: Profile = Profile { specials: 0, moves: 20, ..TINY };
 /// Prices that walk and jump over eleven decimal places.
 pub const WIDE_PRICES: Profile = Profile {
     symbols: &[(SymbolId(1), WIDE), (SymbolId(5), WIDE), (SymbolId(6), WIDE)],
     live: 100,
     ids_cross_symbols: true,
     venue_wide: true,
-    stops: 30,
+    specials: 30,
     moves: 6,
     seqno_min: 1,
 };
@@ -81,7 +81,7 @@ pub const HUGE_VALUES: Profile = Profile {
     live: 60,
     ids_cross_symbols: true,
     venue_wide: true,
-    stops: 30,
+    specials: 30,
     moves: 6,
     seqno_min: 1,
 };
@@ -99,7 +99,7 @@ pub const MIXED: Profile = Profile {
     live: 120,
     ids_cross_symbols: true,
     venue_wide: true,
-    stops: 30,
+    specials: 30,
     moves: 6,
     seqno_min: 1,
 };
@@ -109,7 +109,7 @@ pub const DEEP: Profile = Profile {
     live: 3_000,
     ids_cross_symbols: true,
     venue_wide: true,
-    stops: 30,
+    specials: 30,
     moves: 6,
     seqno_min: 1,
 };
@@ -242,8 +242,14 @@ impl Generator {
         if self.recent.len() > 64 {
             self.recent.remove(0);
         }
-        let (verdict, is_stop) = (self.verdict(), self.random.in_1000(self.profile.stops));
-        let action = if is_stop { self.stop(symbol, enter) } else { Action::Enter(enter) };
+        let (verdict, chance) = (self.verdict(), self.profile.specials);
+        let action = if self.random.in_1000(chance) {
+            self.stop(symbol, enter)
+        } else if self.random.in_1000(chance) {
+            self.iceberg(venue, symbol, enter)
+        } else {
+            Action::Enter(enter)
+        };
         Command { session, symbol, verdict, action }
     }
 
@@ -258,6 +264,26 @@ impl Generator {
         // A stop stands where the other side's limits do.
         let stop = self.price(symbol, !order.side.is_buy());
         Action::EnterStop(EnterStop { order, stop })
+    }
+
+    /// The order as an iceberg of a few slices, mostly one that can be.
+    fn iceberg(&mut self, venue: &Naive, symbol: SymbolId, mut order: Enter) -> Action {
+        if self.random.in_1000(950) {
+            order.tif = *self.random.pick(&[TimeInForce::Day, TimeInForce::Gtc]);
+            order.order_type = OrderType::Limit;
+            order.price.0 = order.price.0.max(1);
+        }
+        let lot = venue.symbols.get(&symbol).map_or(1, |(definition, _)| definition.lot.0);
+        let mut size = || {
+            let part = order.quantity.0 / lot.max(1) / (1 + self.random.below(6));
+            if self.random.in_1000(20) { self.random.bits(64) } else { lot * part.max(1) }
+        };
+        let (next, least) = (size(), size());
+        let most = least.max(size());
+        let is_fixed = self.random.in_1000(600);
+        let (least, most) = if is_fixed { (next, next) } else { (least, most) };
+        let display = Display { next, least, most, seed: self.random.next() };
+        Action::EnterIceberg(EnterIceberg { order, display })
     }
 
     fn replace(

@@ -1,10 +1,12 @@
 //! The naive venue: one list of live orders, searched anew for every question. It is written from
 //! the matching rules alone, to be read beside them; speed is no aim of it.
 
+mod icebergs;
 mod moves;
 mod states;
 mod stops;
 
+use icebergs::{Iceberg, of_smaller};
 use moves::Away;
 use ringside::command::{Action, BreakTrade, Command, DefineSymbol, Enter, MassCancel, Sequenced};
 use ringside::domain::{
@@ -34,8 +36,10 @@ pub struct Naive {
     told: BTreeMap<SymbolId, Indication>,
     /// The prices of this command's trades that have elected no stops yet.
     traded_at: Vec<Price>,
-    /// How many trades this command has made.
+    /// The command's number, how many trades it has made, and how many orders have got a new place by them.
+    at: OrderNumber,
     trades: u32,
+    placed: u64,
     sessions: BTreeSet<SessionId>,
     firms: BTreeSet<FirmId>,
     reports: Vec<Report>,
@@ -62,6 +66,8 @@ pub struct Order {
     attributed: bool,
     /// It waits as a stop, and will have this limit.
     stop: Option<Option<Price>>,
+    /// It shows a slice of itself.
+    iceberg: Option<Iceberg>,
 }
 
 impl Naive {
@@ -69,9 +75,11 @@ impl Naive {
     pub fn apply_one(&mut self, sequenced: &Sequenced) -> Vec<Report> {
         let number = OrderNumber(sequenced.seqno.0);
         let command = &sequenced.command;
+        self.at = number;
         match command.action {
             Action::Enter(enter) => self.enter(number, command, &enter),
             Action::EnterStop(stop) => self.enter_stop(number, command, &stop),
+            Action::EnterIceberg(iceberg) => self.enter_iceberg(number, command, &iceberg),
             Action::Reduce { id, quantity } => self.reduce(command, id, quantity.0),
             Action::Replace { id, new_id, quantity, price } => {
                 self.replace(number, command, id, new_id, quantity.0, price)
@@ -79,7 +87,7 @@ impl Naive {
             Action::Cancel { id } => self.cancel(command, id),
             Action::Modify { id, side, quantity } => self.modify(command, id, side, quantity),
             Action::MassCancel(filter) => self.mass_cancel(command, filter),
-            Action::SetState(state) => self.set_state(number, command, state),
+            Action::SetState(state) => self.set_state(command, state),
             Action::TradingDay(event) => self.trading_day(command, event),
             Action::SetOrderEntry { id, enabled } => {
                 self.answer(command, ReportKind::OrderEntrySet, id, u64::from(enabled));
@@ -98,7 +106,7 @@ impl Naive {
             }
         }
         self.indicate(command.symbol);
-        self.trades = 0;
+        (self.at, self.trades, self.placed) = (OrderNumber(0), 0, 0);
         self.reports.end_command();
         take(&mut self.reports)
     }
@@ -106,13 +114,7 @@ impl Naive {
     fn enter(&mut self, number: OrderNumber, command: &Command, enter: &Enter) {
         let limit = match self.check_enter(command, enter) {
             Ok(limit) => limit,
-            Err(reason) => {
-                self.reject(command, enter.id, enter.side, reason);
-                if command.verdict == Reason::None && self.away.contains_key(&command.symbol) {
-                    self.reports.last_mut().unwrap().other = self.absence(command.symbol).1;
-                }
-                return;
-            }
+            Err(reason) => return self.reject_enter(command, enter, reason),
         };
         let mut incoming = Order::new(number, command, enter, limit);
         let bound = if enter.order_type == OrderType::Limit {
@@ -132,7 +134,7 @@ impl Naive {
         if incoming.open > 0 {
             self.settle_rest(incoming, enter, last_fill);
         }
-        self.elect(command.symbol, number);
+        self.elect(command.symbol);
     }
 
     /// The limit of a new order as it would book, or why it is refused.
@@ -247,6 +249,7 @@ impl Naive {
                 self.trade(&mut resting, incoming);
             }
             self.put(resting);
+            self.refresh(resting);
         }
         last_fill
     }
@@ -254,11 +257,10 @@ impl Naive {
     fn trade(&mut self, resting: &mut Order, incoming: &mut Order) {
         self.trades += 1;
         self.traded_at.push(resting.price);
-        let quantity = resting.open.min(incoming.open);
+        let quantity = resting.shown().min(incoming.open);
         let contra = [incoming.number, resting.number];
         for (order, contra) in [&mut *resting, &mut *incoming].into_iter().zip(contra) {
-            order.open -= quantity;
-            order.executed += quantity;
+            order.fill(quantity);
             self.say(ReportKind::Executed, order, quantity);
             let report = self.reports.last_mut().unwrap();
             report.other = contra.0;
@@ -337,7 +339,7 @@ impl Naive {
         let Some(old) = self.find_named(command, id) else {
             return self.reject_not_live(command, id);
         };
-        let mut new = old;
+        let (mut new, mut seen) = (old, 0);
         match (old.side, side) {
             (Side::Buy, Some(Side::Sell | Side::Short | Side::ShortExempt))
             | (Side::Sell | Side::Short | Side::ShortExempt, Some(Side::Buy)) => {
@@ -356,12 +358,13 @@ impl Naive {
             if total <= old.executed {
                 return self.end(old, Reason::User);
             }
-            new.open = old.open.min(total - old.executed);
+            seen = new.shrink(old.open - old.open.min(total - old.executed));
         }
         if new == old {
             return self.reject(command, id, Side::Buy, Reason::NotAReduction);
         }
         self.say(ReportKind::Modified, &new, old.open - new.open);
+        of_smaller(self.reports.last_mut().unwrap(), &new, seen);
         self.put(new);
     }
 
@@ -417,7 +420,10 @@ impl Naive {
         let lowest = if old.is_for_auction() { 0 } else { 1 };
         let lot = self.symbols[&old.symbol].0.lot.0;
         let quantity_ok = quantity > 0 && quantity.is_multiple_of(lot);
-        if command.verdict != Reason::None || !quantity_ok || price.0 < lowest {
+        let open = quantity.saturating_sub(old.executed);
+        let can_show =
+            old.iceberg.is_none_or(|iceberg| self.can_show(old.symbol, &iceberg.display, open));
+        if command.verdict != Reason::None || !quantity_ok || price.0 < lowest || !can_show {
             return self.end(old, Reason::ReplacedInvalid);
         }
         if quantity <= old.executed {
@@ -428,7 +434,8 @@ impl Naive {
             return self.end(old, Reason::PostOnlyWouldCross);
         };
         self.put(Order { open: 0, ..old });
-        let mut new = Order { number, id: new_id, price, open: quantity - old.executed, ..old };
+        let mut new = Order { number, id: new_id, price, open, ..old };
+        new.iceberg = old.iceberg.map(|iceberg| Iceberg { shown: 0, ..iceberg });
         self.say(ReportKind::Replaced, &new, quantity);
         let report = self.reports.last_mut().unwrap();
         report.order = old.number;
@@ -440,8 +447,8 @@ impl Naive {
         if self.state(old.symbol) == SymbolState::Open && !old.is_for_auction() {
             self.match_incoming(&mut new, price);
         }
-        self.put(new);
-        self.elect(old.symbol, number);
+        self.rest(new);
+        self.elect(old.symbol);
     }
 
     fn mass_cancel(&mut self, command: &Command, filter: MassCancel) {
@@ -598,9 +605,14 @@ impl Naive {
     /// Cancels a part of an order and says so; a part of zero says nothing.
     fn cut(&mut self, order: &mut Order, quantity: u64, reason: Reason) {
         if quantity > 0 {
-            order.open -= quantity;
+            let rests = order.iceberg.is_some_and(|iceberg| iceberg.shown > 0);
+            let seen = order.shrink(quantity);
             self.say(ReportKind::Canceled, order, quantity);
-            self.reports.last_mut().unwrap().reason = reason;
+            let told = self.reports.last_mut().unwrap();
+            told.reason = reason;
+            if rests && order.open > 0 {
+                of_smaller(told, order, seen);
+            }
         }
     }
 
@@ -639,6 +651,20 @@ impl Naive {
         self.reject(command, id, Side::Buy, reason);
     }
 
+    /// Refuses a new order, whatever its kind.
+    fn reject_enter(&mut self, command: &Command, enter: &Enter, reason: Reason) {
+        self.reject(command, enter.id, enter.side, reason);
+        if command.verdict == Reason::None && self.away.contains_key(&command.symbol) {
+            self.reports.last_mut().unwrap().other = self.absence(command.symbol).1;
+        }
+    }
+
+    /// The number of the next order that this command gives a new place.
+    fn next_place(&mut self) -> OrderNumber {
+        self.placed += 1;
+        OrderNumber(self.at.0 + (self.placed << 44))
+    }
+
     fn reject(&mut self, command: &Command, id: OrderId, side: Side, reason: Reason) {
         self.reports.push(Report {
             kind: ReportKind::Rejected,
@@ -657,7 +683,7 @@ impl Naive {
             .chunk_by(|a, b| a.price == b.price)
             .map(|level| LevelView {
                 price: level[0].price,
-                quantity: level.iter().map(|order| u128::from(order.open)).sum(),
+                quantity: level.iter().map(|order| u128::from(order.shown())).sum(),
                 orders: level.len() as u32,
             })
             .collect()
@@ -694,10 +720,19 @@ impl Order {
             capacity: enter.capacity,
             attributed: enter.attributed,
             stop: None,
+            iceberg: None,
         }
     }
 
-    /// When it got its place: by which command, and as which of those that the command elected.
+    fn fill(&mut self, quantity: u64) {
+        self.open -= quantity;
+        self.executed += quantity;
+        if let Some(iceberg) = &mut self.iceberg {
+            iceberg.shown = iceberg.shown.saturating_sub(quantity);
+        }
+    }
+
+    /// When it got its place: by which command, and as which of those that it gave a new one.
     fn time(&self) -> (u64, u64) {
         (self.number.0 % (1 << 44), self.number.0 >> 44)
     }

@@ -30,7 +30,9 @@ pub fn report(r: &Report) -> String {
     match (r.kind, r.other) {
         (_, 0) => {}
         (ReportKind::Executed, other) => write!(text, " with #{}", number(other)).unwrap(),
-        (ReportKind::Triggered, other) => write!(text, " was #{}", number(other)).unwrap(),
+        (ReportKind::Triggered | ReportKind::Displayed, other) => {
+            write!(text, " was #{}", number(other)).unwrap()
+        }
         (_, other) => write!(text, " other {other}").unwrap(),
     }
     if r.trade != 0 {
@@ -53,6 +55,9 @@ fn flags(r: &Report) -> String {
     match r.kind {
         _ if flags == 0 => String::new(),
         ReportKind::Accepted if flags == Report::STOP => " stop".into(),
+        ReportKind::Canceled | ReportKind::Modified if flags == Report::RESERVE => {
+            " reserve".into()
+        }
         ReportKind::Executed if flags == Report::REMOVED => " removed".into(),
         ReportKind::Executed if flags & 0xF & !Report::REMOVED == 0 && r.auction().is_some() => {
             let younger = if flags & Report::REMOVED != 0 { " younger" } else { "" };
@@ -68,7 +73,8 @@ fn flags(r: &Report) -> String {
     }
 }
 
-/// The number of an order; that of a stop that was elected as the number of the command and which of its stops it was.
+/// The number of an order; that of an elected stop or of a later slice of an iceberg as the number of the command
+/// and as which of the orders that it gave a new place it has it.
 fn number(order: u64) -> String {
     match (order >> 44, order % (1 << 44)) {
         (0, seqno) => seqno.to_string(),

@@ -8,6 +8,7 @@
 mod amend_and_cancel;
 mod auctions;
 mod bounds;
+mod icebergs;
 mod modify;
 mod priority;
 mod requests;

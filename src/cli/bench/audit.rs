@@ -143,6 +143,7 @@ impl Subscriber for Audit {
             | ReportKind::TradingDay
             | ReportKind::StateChanged
             | ReportKind::Triggered
+            | ReportKind::Displayed
             | ReportKind::Crossed
             | ReportKind::Indicative
             | ReportKind::Broken

@@ -1,6 +1,6 @@
 //! A command of the journal in the words of a file session.
 
-use crate::command::{Action, BreakTrade, Enter, MassCancel, MoveSymbol, Sequenced};
+use crate::command::{Action, BreakTrade, Display, Enter, MassCancel, MoveSymbol, Sequenced};
 use crate::directory::Directory;
 use crate::domain::{
     Capacity, FirmId, MoveStep, Name, OrderId, PostOnly, Price, Role, SelfTrade, SessionId,
@@ -78,6 +78,16 @@ pub fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
             let price = line.decimal(symbol, stop.stop).unwrap_or_else(|| "0".into());
             line.text("stop_price", price);
             usual &= names.refuses(command.session, stop.order.id).is_none();
+        }
+        Action::EnterIceberg(iceberg) => {
+            line.enter(command.session, symbol, &iceberg.order, iceberg.order.order_type.name());
+            let Display { next, least, most, seed } = iceberg.display;
+            line.number("display_qty", next);
+            if (least, most) != (next, next) {
+                line.text("refresh", format!("{least}-{most}"));
+            }
+            line.number("seed", seed);
+            usual &= names.refuses(command.session, iceberg.order.id).is_none();
         }
         Action::Reduce { id, quantity } => {
             line.change("reduce", command.session, id);

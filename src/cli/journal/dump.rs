@@ -3,7 +3,7 @@
 use super::next_placed;
 use crate::cli::replay::{note_tail, open};
 use crate::cli::{CliError, SCHEMA_VERSION, hex};
-use crate::command::{self, ClientFields};
+use crate::command::{self, ClientFields, Display};
 use crate::config::Config;
 use crate::domain::{Price, Side};
 use crate::frame::{CommitMark, EpochStart, Frame, FrameKind, HashProbe};
@@ -145,6 +145,14 @@ fn action_json(action: &command::Action) -> Value {
             let mut order = action_json(&Action::Enter(stop.order));
             order["type"] = stop.type_name().into();
             order["stop_price_ticks"] = stop.stop.0.into();
+            order
+        }
+        Action::EnterIceberg(iceberg) => {
+            let mut order = action_json(&Action::Enter(iceberg.order));
+            let Display { next, least, most, seed } = iceberg.display;
+            order["display_qty"] = next.into();
+            order["refresh"] = format!("{least}-{most}").into();
+            order["seed"] = seed.into();
             order
         }
         Action::Reduce { id, quantity } => json!({ "id": id.0, "qty": quantity.0 }),

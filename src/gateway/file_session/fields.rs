@@ -41,7 +41,7 @@ fields! {
     Op "op", Ts "ts", Session "session", Id "id", NewId "new_id", Symbol "symbol", Side "side",
     Type "type", Tif "tif", Qty "qty", Price "price", PostOnly "post_only", Stp "stp",
     StpGroup "stp_group", Firm "firm", StopPrice "stop_price", ExpireTs "expire_ts",
-    DisplayQty "display_qty", Refresh "refresh", Hidden "hidden", MinQty "min_qty",
+    DisplayQty "display_qty", Refresh "refresh", Seed "seed", Hidden "hidden", MinQty "min_qty",
     OfSession "of_session", OfFirm "of_firm", Tick "tick", Lot "lot", CollarBps "collar_bps",
     Reference "reference", Mode "mode", Capacity "capacity", Attributed "attributed", Role "role",
     Enabled "enabled", NextId "next_id", Cause "cause", Match "match",

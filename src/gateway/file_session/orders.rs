@@ -3,7 +3,7 @@
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Venue, required_id, required_name};
 use super::words::{BOOK_SIDES, CAPACITIES, SELF_TRADES, SIDES, TIFS, TYPES, causes};
-use crate::command::{Action, Command, Enter, EnterStop, MassCancel};
+use crate::command::{Action, Command, Display, Enter, EnterIceberg, EnterStop, MassCancel};
 use crate::directory::Directory;
 use crate::domain::{
     Capacity, FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, SelfTrade, SymbolId,
@@ -26,6 +26,9 @@ const ENTER: u64 = UNSERVED_OPTIONS
         Field::Stp,
         Field::StpGroup,
         Field::Firm,
+        Field::DisplayQty,
+        Field::Refresh,
+        Field::Seed,
         Field::Hidden,
         Field::Capacity,
         Field::Attributed,
@@ -46,8 +49,7 @@ const MASS_CANCEL: u64 = set(&[
 ]);
 
 /// Options of the format that this venue answers with `unsupported`; and so is `hidden` when true.
-const UNSERVED_OPTIONS: u64 =
-    set(&[Field::ExpireTs, Field::DisplayQty, Field::Refresh, Field::MinQty]);
+const UNSERVED_OPTIONS: u64 = set(&[Field::ExpireTs, Field::MinQty]);
 
 /// What a line says of a new order, but for whose it is, its symbol and its price.
 pub(super) struct Terms {
@@ -94,9 +96,12 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let terms = Terms::read(fields)?;
         let price = fields.decimal(Field::Price)?;
         let stop = fields.decimal(Field::StopPrice)?;
+        let display = display(fields, id)?;
         let firm = fields.name(Field::Firm)?;
         let served = !wants_unserved_options(fields)? && terms.is_served;
         let served = served && (terms.is_stop || stop.is_none());
+        let shows_all = display.is_none() && !fields.has(set(&[Field::Refresh, Field::Seed]));
+        let served = served && (shows_all || display.is_some() && !terms.is_stop);
 
         let firm = firm.map(|name| self.firm(fields, Field::Firm, name)).transpose()?;
         let session = self.session(fields, Field::Session, session)?;
@@ -118,9 +123,12 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
             Reason::None
         };
         let enter = Enter { id, firm, price: price.unwrap_or_default(), ..terms.order };
-        let action = match terms.is_stop {
-            false => Action::Enter(enter),
-            true => Action::EnterStop(EnterStop { order: enter, stop: stop.unwrap_or_default() }),
+        let action = match display {
+            _ if terms.is_stop => {
+                Action::EnterStop(EnterStop { order: enter, stop: stop.unwrap_or_default() })
+            }
+            Some(display) => Action::EnterIceberg(EnterIceberg { order: enter, display }),
+            None => Action::Enter(enter),
         };
         self.send(session, symbol, verdict, action);
         Ok(())
@@ -244,18 +252,33 @@ fn group(fields: &Fields) -> Result<Option<u16>, Fault> {
 /// Whether the line has an option that is not served, after a look at the form of all of them.
 fn wants_unserved_options(fields: &Fields) -> Result<bool, Fault> {
     fields.integer_to(Field::ExpireTs, u64::MAX)?;
-    fields.integer(Field::DisplayQty)?;
     fields.integer(Field::MinQty)?;
-    if fields.text(Field::Refresh)?.is_some_and(|text| !is_refresh(text)) {
-        return Err(
-            fields.fault(Field::Refresh, "must be \"fixed\" or a range such as \"100-300\"")
-        );
-    }
     let hidden = fields.bool(Field::Hidden)?.unwrap_or(false);
     Ok(hidden || fields.has(UNSERVED_OPTIONS))
 }
 
-fn is_refresh(text: &str) -> bool {
-    let is_number = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
-    text == "fixed" || text.split_once('-').is_some_and(|(a, b)| is_number(a) && is_number(b))
+/// What of an order is to be shown, if that is not all. Without a seed its id is the seed.
+fn display(fields: &Fields, id: OrderId) -> Result<Option<Display>, Fault> {
+    let shown = fields.quantity(Field::DisplayQty)?.map(|quantity| quantity.0);
+    let seed = fields.integer_to(Field::Seed, u64::MAX)?.unwrap_or(id.0);
+    let range = match fields.text(Field::Refresh)? {
+        None | Some("fixed") => None,
+        Some(text) => Some(range(text).ok_or_else(|| {
+            fields.fault(Field::Refresh, "must be \"fixed\" or a range such as \"100-300\"")
+        })?),
+    };
+    Ok(shown.map(|next| {
+        let (least, most) = range.unwrap_or((next, next));
+        Display { next, least, most, seed }
+    }))
+}
+
+/// Two whole numbers. One that is too large to be a quantity is as large as one can be: no order shows so much.
+fn range(text: &str) -> Option<(u64, u64)> {
+    let number = |text: &str| {
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| text.parse().unwrap_or(u64::MAX))
+    };
+    let (least, most) = text.split_once('-')?;
+    Some((number(least)?, number(most)?))
 }

@@ -3,8 +3,7 @@
 use super::{Naive, Order, about};
 use ringside::command::Command;
 use ringside::domain::{
-    Auction, OrderId, OrderNumber, OrderType, Price, Quantity, Side, SymbolId, SymbolState,
-    TimeInForce,
+    Auction, OrderId, OrderType, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
 };
 use ringside::reason::Reason;
 use ringside::report::{Report, ReportKind};
@@ -75,7 +74,7 @@ impl Naive {
         side
     }
 
-    pub(super) fn set_state(&mut self, number: OrderNumber, command: &Command, state: SymbolState) {
+    pub(super) fn set_state(&mut self, command: &Command, state: SymbolState) {
         if command.verdict != Reason::None {
             return self.reject(command, OrderId(0), Side::Buy, command.verdict);
         }
@@ -119,7 +118,7 @@ impl Naive {
         }
         // What opens without a trade is where its last trade left it.
         self.traded_at.extend(self.symbols[&symbol].1);
-        self.elect(symbol, number);
+        self.elect(symbol);
     }
 
     fn is_crossed(&self, symbol: SymbolId) -> bool {
@@ -144,19 +143,20 @@ impl Naive {
             self.trades += 1;
             let mut pair = [true, false].map(|buy| self.side_in(symbol, auction, buy)[0]);
             pair.sort_by_key(Order::time);
-            let quantity = pair[0].open.min(pair[1].open);
+            let quantity = pair[0].shown().min(pair[1].shown());
             left -= u128::from(quantity);
             for i in [0, 1] {
                 let mut order = pair[i];
-                order.open -= quantity;
-                order.executed += quantity;
+                order.fill(quantity);
                 self.say(ReportKind::Executed, &Order { price, ..order }, quantity);
                 let report = self.reports.last_mut().unwrap();
                 report.trade = self.trades;
                 report.other = pair[1 - i].number.0;
                 report.flags |= (auction as u8) << 4 | if i == 1 { Report::REMOVED } else { 0 };
                 self.put(order);
+                pair[i] = order;
             }
+            pair.into_iter().for_each(|order| self.refresh(order));
             self.symbols.get_mut(&symbol).unwrap().1 = Some(price);
         }
     }

@@ -27,11 +27,7 @@ impl Naive {
             Ok(_) => None,
         };
         if let Some(reason) = refused {
-            self.reject(command, enter.id, enter.side, reason);
-            if command.verdict == Reason::None && self.away.contains_key(&command.symbol) {
-                self.reports.last_mut().unwrap().other = self.absence(command.symbol).1;
-            }
-            return;
+            return self.reject_enter(command, enter, reason);
         }
         let limit = is_limit.then_some(enter.price);
         let order = Order { stop: Some(limit), ..Order::new(number, command, enter, *stop) };
@@ -42,7 +38,7 @@ impl Naive {
         self.put(order);
         // One that is reached already is elected at once.
         self.traded_at.extend(self.symbols[&command.symbol].1);
-        self.elect(command.symbol, number);
+        self.elect(command.symbol);
     }
 
     /// The stops of a symbol: bids, then offers, each as a move of the price reaches them, then the oldest.
@@ -57,7 +53,7 @@ impl Naive {
     }
 
     /// Elects what the trades so far have reached, then what the trades of these reach, and so on.
-    pub(super) fn elect(&mut self, symbol: SymbolId, command: OrderNumber) {
+    pub(super) fn elect(&mut self, symbol: SymbolId) {
         let mut elected = 0;
         while self.state(symbol) == SymbolState::Open && !self.traded_at.is_empty() {
             let prices = take(&mut self.traded_at);
@@ -71,7 +67,7 @@ impl Naive {
                     return self.halt_for_cascade(symbol);
                 }
                 elected += 1;
-                let number = OrderNumber(command.0 + (u64::from(elected) << 44));
+                let number = self.next_place();
                 self.trigger(stop, number);
             }
         }
