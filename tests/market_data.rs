@@ -4,7 +4,7 @@
 #[allow(dead_code)]
 mod wire;
 
-use ringside::command::{Action, Enter, MassCancel};
+use ringside::command::{Action, Display, Enter, EnterIceberg, EnterStop, MassCancel};
 use ringside::domain::{
     DayEvent, FirmId, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId, Side,
     SymbolId, SymbolState, TimeInForce,
@@ -70,7 +70,20 @@ impl Flow {
         let side = self.pick(Side::ALL);
         let plain = matches!(order.tif, TimeInForce::Day | TimeInForce::Gtc) && rests;
         let post_only = if plain { self.pick(PostOnly::ALL) } else { PostOnly::Off };
-        venue.apply(session, symbol, Action::Enter(Enter { side, post_only, ..order }));
+        let order = Enter { side, post_only, ..order };
+        let action = match self.rng.below(20) {
+            0 if plain && post_only == PostOnly::Off => {
+                Action::EnterStop(EnterStop { order, stop: self.price() })
+            }
+            1 | 2 if plain => {
+                let [next, least] = [(); 2].map(|()| 1 + self.rng.below(order.quantity.0));
+                let most = least + self.rng.below(50);
+                let display = Display { next, least, most, seed: id };
+                Action::EnterIceberg(EnterIceberg { order, display })
+            }
+            _ => Action::Enter(order),
+        };
+        venue.apply(session, symbol, action);
         self.orders.push((session, id, symbol));
     }
 
@@ -140,7 +153,7 @@ fn venue_itself(venue: &Streams, symbol: u32) -> Vec<(u64, u64, i64)> {
     for buy in [true, false] {
         for level in engine.depth(SymbolId(symbol), buy) {
             let at_level = engine.orders_at(SymbolId(symbol), buy, level.price);
-            orders.extend(at_level.iter().map(|o| (o.number.0, o.open.0, o.price.0 * TICK)));
+            orders.extend(at_level.iter().map(|o| (o.number.0, o.shown.0, o.price.0 * TICK)));
         }
     }
     orders

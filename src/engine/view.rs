@@ -11,7 +11,7 @@ use crate::domain::{OrderId, OrderNumber, Price, Quantity, SessionId, Side, Symb
 pub struct LevelView {
     /// The price.
     pub price: Price,
-    /// The open quantity of its orders.
+    /// What the market sees of its orders.
     pub quantity: u128,
     /// How many orders rest there.
     pub orders: u32,
@@ -34,6 +34,8 @@ pub struct OrderView {
     pub price: Price,
     /// What is left to trade.
     pub open: Quantity,
+    /// What of that the market sees: all of it, or of an iceberg a slice.
+    pub shown: Quantity,
     /// What has traded, over all its replacements.
     pub executed: Quantity,
 }
@@ -88,6 +90,7 @@ impl Engine {
             side: order.traits.side(),
             price: Price(self.levels.get(order.level).price()),
             open: Quantity(order.open + self.behind(order)),
+            shown: Quantity(order.open),
             executed: Quantity(order.executed),
         }
     }

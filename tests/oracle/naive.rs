@@ -754,6 +754,7 @@ impl Order {
             side: self.side,
             price: self.price,
             open: Quantity(self.open),
+            shown: Quantity(self.shown()),
             executed: Quantity(self.executed),
         }
     }
