@@ -7,10 +7,11 @@
 //! reduce     │ id             │ quantity       │
 //! cancel     │ id             │
 //! enter_stop │ as enter, and behind it the stop price
-//! enter_iceberg │ as enter, and behind it what it shows first, the least and the most that it shows later, the seed
+//! enter_iceberg │ as enter, and behind it what it shows first, the least and the most that it shows later, the seed,
+//!                 and what its client must be told again
 //! ```
 //!
-//! What came over the network has a second line, [`ClientFields`].
+//! What came over the network has a second line, [`ClientFields`]; an iceberg has them in what its body leaves.
 
 use crate::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderType,
@@ -440,6 +441,21 @@ struct EnterStopBody {
 struct EnterIcebergBody {
     order: EnterBody,
     display: Display,
+    client: IcebergFields,
+}
+
+/// The same as [`ClientFields`], with less room for tagged values. All zero for none: no cross type is.
+#[derive(Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct IcebergFields {
+    text: [u8; ClientFields::TEXT_BYTES],
+    tif: u8,
+    display: u8,
+    capacity: u8,
+    sweep: u8,
+    cross: u8,
+    tag_bytes: u8,
+    tags: [u8; ClientFields::ICEBERG_TAG_BYTES_MAX],
 }
 
 #[derive(TryFromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -564,18 +580,50 @@ impl ClientFields {
     pub const TEXT_BYTES: usize = 14;
     /// Room for tagged values.
     pub const TAG_BYTES_MAX: usize = 44;
+    /// Room for those of an iceberg.
+    pub const ICEBERG_TAG_BYTES_MAX: usize = 12;
 
-    /// Those of a command; `None` if it has none. A long body has its bytes in the same place: only the kinds
-    /// that clients send can have a second line.
-    pub fn of(frame: &Frame) -> Option<&ClientFields> {
-        let sent_by_clients = (frame.kind()? as u8) < FrameKind::DefineSymbol as u8;
-        frame.line().filter(|_| sent_by_clients)
+    /// Those of a command; `None` if it has none. A long body has its bytes in the place of a second line: only the
+    /// kinds that clients send and that are short can have one.
+    pub fn of(frame: &Frame) -> Option<ClientFields> {
+        match frame.kind()? {
+            FrameKind::EnterIceberg => frame.body::<EnterIcebergBody>()?.client.fields(),
+            kind if (kind as u8) < FrameKind::EnterStop as u8 => frame.line().copied(),
+            _ => None,
+        }
+    }
+
+    /// Puts them into the frame of a command that a client sent; [`Frame::seal`] completes it. Of an iceberg's tagged
+    /// values there are at most [`ICEBERG_TAG_BYTES_MAX`](Self::ICEBERG_TAG_BYTES_MAX) bytes.
+    pub fn append_to(&self, frame: &mut Frame) {
+        match frame.kind() {
+            Some(FrameKind::EnterIceberg) => frame.set_tail(&IcebergFields::of(self)),
+            _ => frame.append_line(self),
+        }
     }
 
     /// The tagged values as they came.
     #[inline]
     pub fn tags(&self) -> &[u8] {
         &self.tags[..usize::from(self.tag_bytes).min(Self::TAG_BYTES_MAX)]
+    }
+}
+
+impl IcebergFields {
+    fn of(fields: &ClientFields) -> Self {
+        let mut tags = [0; ClientFields::ICEBERG_TAG_BYTES_MAX];
+        tags[..fields.tags().len()].copy_from_slice(fields.tags());
+        let ClientFields { text, tif, display, capacity, sweep, cross, tag_bytes, .. } = *fields;
+        IcebergFields { text, tif, display, capacity, sweep, cross, tag_bytes, tags }
+    }
+
+    fn fields(&self) -> Option<ClientFields> {
+        let mut all_tags = [0; ClientFields::TAG_BYTES_MAX];
+        all_tags[..self.tags.len()].copy_from_slice(&self.tags);
+        let IcebergFields { text, tif, display, capacity, sweep, cross, tag_bytes, .. } = *self;
+        let tags = all_tags;
+        let fields = ClientFields { text, tif, display, capacity, sweep, cross, tag_bytes, tags };
+        (cross != 0).then_some(fields)
     }
 }
 
@@ -591,7 +639,11 @@ impl Command {
             ),
             Action::EnterIceberg(ref e) => frame.write(
                 FrameKind::EnterIceberg,
-                &EnterIcebergBody { order: EnterBody::of(&e.order), display: e.display },
+                &EnterIcebergBody {
+                    order: EnterBody::of(&e.order),
+                    display: e.display,
+                    client: IcebergFields::default(),
+                },
             ),
             Action::Reduce { id, quantity } => {
                 frame.write(FrameKind::Reduce, &ReduceBody { id: id.0, quantity: quantity.0 })
@@ -906,6 +958,7 @@ mod tests {
             let frame = Frame::read(frame.bytes()).unwrap();
             let expected = Sequenced { seqno: SeqNo(13), time: Nanos(14), command };
             assert_eq!(Sequenced::decode(&frame), Some(expected));
+            assert_eq!(ClientFields::of(&frame), None, "{action:?}");
         }
     }
 
@@ -937,13 +990,33 @@ mod tests {
             let mut frame = Frame::default();
             command.encode(&mut frame);
             assert_eq!(frame.line::<ClientFields>(), None);
-            frame.append_line(&fields);
+            fields.append_to(&mut frame);
             frame.seal(SeqNo(1), Nanos(2), 3);
             let frame = Frame::read(frame.bytes()).unwrap();
             assert_eq!(Command::decode(&frame), Some(command));
-            assert_eq!(ClientFields::of(&frame), Some(&fields));
+            assert_eq!(ClientFields::of(&frame), Some(fields));
             assert_eq!(fields.tags(), [7; 3]);
         }
+    }
+
+    #[test]
+    fn what_a_client_said_with_an_iceberg_leaves_it_as_it_is() {
+        let action = *samples().last().unwrap();
+        let (session, symbol) = (SessionId(1), SymbolId(1));
+        let command = Command { session, symbol, verdict: Reason::None, action };
+        let mut tags = [0; ClientFields::TAG_BYTES_MAX];
+        tags[..ClientFields::ICEBERG_TAG_BYTES_MAX].fill(9);
+        let tag_bytes = ClientFields::ICEBERG_TAG_BYTES_MAX as u8;
+        let (text, [tif, display, capacity, sweep, cross]) = (*b"order 7       ", *b"0YANN");
+        let fields = ClientFields { text, tif, display, capacity, sweep, cross, tag_bytes, tags };
+        let mut frame = Frame::default();
+        command.encode(&mut frame);
+        assert_eq!(ClientFields::of(&frame), None);
+        fields.append_to(&mut frame);
+        frame.seal(SeqNo(1), Nanos(2), 3);
+        let frame = Frame::read(frame.bytes()).unwrap();
+        assert_eq!(Command::decode(&frame), Some(command));
+        assert_eq!(ClientFields::of(&frame), Some(fields));
     }
 
     #[test]

@@ -181,6 +181,12 @@ impl Frame {
         self.body[FRAME_BYTES_MIN - HEADER_BYTES..].copy_from_slice(line.as_bytes());
     }
 
+    /// Overwrites the last 32 bytes of a body that takes all the room there is. [`Frame::seal`] comes after it.
+    pub fn set_tail<T: IntoBytes + Immutable>(&mut self, tail: &T) {
+        const { assert!(size_of::<T>() == 32) };
+        self.body[BODY_BYTES_MAX - 32..].copy_from_slice(tail.as_bytes());
+    }
+
     /// The second line, read as `L`; `None` if there is none, or its bytes are no such line.
     #[inline]
     pub fn line<L: TryFromBytes + KnownLayout + Immutable>(&self) -> Option<&L> {

@@ -47,9 +47,8 @@ fn fields(number: u64, kind: FrameKind) -> Option<ClientFields> {
     let text = *number.to_be_bytes().repeat(2).first_chunk()?;
     let [tif, display, capacity, sweep, cross] = *b"0YANN";
     let (tag_bytes, tags) = (3, [number as u8; ClientFields::TAG_BYTES_MAX]);
-    let is_long = matches!(kind, FrameKind::EnterStop | FrameKind::EnterIceberg);
     let fields = ClientFields { text, tif, display, capacity, sweep, cross, tag_bytes, tags };
-    (sent_by_client && !is_long && number.is_multiple_of(3)).then_some(fields)
+    (sent_by_client && kind != FrameKind::EnterStop && number.is_multiple_of(3)).then_some(fields)
 }
 
 impl CommandSource for Given<'_> {

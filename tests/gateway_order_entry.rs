@@ -1,6 +1,6 @@
 //! OUCH requests and the commands that they become.
 
-use ringside::command::{Action, Command, DefineSymbol, Enter, MassCancel};
+use ringside::command::{Action, Command, DefineSymbol, Display, Enter, EnterIceberg, MassCancel};
 use ringside::directory::Directory;
 use ringside::domain::{
     Capacity, FirmId, Name, OrderId, OrderType, PostOnly, Price, Quantity, Role, SelfTrade,
@@ -249,8 +249,7 @@ fn what_is_wrong_with_an_order_is_its_verdict() {
 #[test]
 fn tags_of_an_order_are_served_or_refused() {
     use Reason::{
-        InvalidMaxFloor, InvalidMinQuantity, InvalidPeg, InvalidSelfTrade, None, NotPermitted,
-        UnsupportedField,
+        InvalidMinQuantity, InvalidPeg, InvalidSelfTrade, None, NotPermitted, UnsupportedField,
     };
     let plain = as_entered();
     let with = |self_trade| Enter { self_trade, ..plain };
@@ -287,7 +286,6 @@ fn tags_of_an_order_are_served_or_refused() {
         (InvalidMinQuantity, 3, &[0, 0, 0, 1]),
         (UnsupportedField, 3, &[0]),
         (UnsupportedField, 4, b"R"),
-        (InvalidMaxFloor, 5, &[0, 0, 0, 1]),
         (InvalidPeg, 6, b"M"),
         (UnsupportedField, 7, &[0; 4]),
         (UnsupportedField, 9, &[0; 8]),
@@ -308,6 +306,15 @@ fn tags_of_an_order_are_served_or_refused() {
         let (verdict, symbol, _) = entered(&with_tags(&enter(), &[(*tag, value)]));
         assert_eq!((verdict, symbol), (*expected, AAPL), "tag {tag} {value:?}");
     }
+    let shown: &[(u8, &[u8])] = &[(12, b"P"), (5, &[0, 0, 1, 2]), (2, b"FRM1"), (4, b"N")];
+    let Inbound { command, fields } = run_one(&with_tags(&enter(), shown)).unwrap();
+    let display = Display { next: 258, least: 258, most: 258, seed: 0 };
+    let order = Enter { post_only: PostOnly::Reject, ..plain };
+    assert_eq!(command.action, Action::EnterIceberg(EnterIceberg { order, display }));
+    assert_eq!(command.verdict, None);
+    assert_eq!(fields.unwrap().tags(), b"\x02\x0cP\x05\x02FRM1\x02\x04N");
+    let too_many = [shown, &[(16, b"N")]].concat();
+    assert_eq!(entered(&with_tags(&enter(), &too_many)).0, UnsupportedField);
     let twice: &[(u8, &[u8])] = &[(12, b"P"), (12, b"N")];
     assert_eq!(entered(&with_tags(&enter(), twice)).0, UnsupportedField);
     let too_long: &[(u8, &[u8])] = &[

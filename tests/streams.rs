@@ -3,7 +3,9 @@
 #[allow(dead_code)]
 mod wire;
 
-use ringside::command::{Action, BreakTrade, ClientFields, Command, Enter, MassCancel, TradeSide};
+use ringside::command::{
+    Action, BreakTrade, ClientFields, Command, Display, Enter, EnterIceberg, MassCancel, TradeSide,
+};
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, OrderId, OrderType, PostOnly, Price, Quantity,
     SelfTrade, SessionId, Side, SymbolId, SymbolState, TimeInForce,
@@ -78,6 +80,42 @@ fn an_order_rests_trades_and_is_cancelled() {
     venue.apply(A, 1, Action::Cancel { id: OrderId(77) });
     venue.apply(A, 1, Action::Reduce { id: OrderId(1), quantity: Quantity(5) });
     assert!(venue.ouch(A).is_empty() && venue.market().is_empty());
+}
+
+#[test]
+fn an_iceberg_is_told_whole_to_its_owner_and_slice_by_slice_to_the_market() {
+    let mut venue = venue();
+    let order = enter(1, Side::Sell, 100, 18_705);
+    let display = Display { next: 40, least: 40, most: 40, seed: 0 };
+    let iceberg = Action::EnterIceberg(EnterIceberg { order, display });
+    venue.apply_with(A, 1, Reason::None, iceberg, Some(fields(1))); // seqno 9
+    let accepted = venue.take(StreamId(A));
+    assert_eq!(wire::ouch(&accepted[0][1..]), "A 1 S 100 AAPL 1870500 #9 L 'order 1'");
+    let max_floor = [5, 5, 0, 0, 0, 40];
+    assert!(accepted[0].ends_with(&max_floor), "{accepted:?}");
+    assert_eq!(venue.market(), ["A #9 S 40 AAPL 1870500"]);
+    venue.order(B, 1, Side::Buy, 50, 18_705); // seqno 10
+    let [one, two] = [1, 2].map(|trade| MatchNumber::of(ringside::domain::SeqNo(10), trade));
+    let told = [format!("E 1 40 1870500 A m{one}"), format!("E 1 10 1870500 A m{two}")];
+    assert_eq!(venue.ouch(A), told);
+    let second = (1u64 << 44) + 10;
+    assert_eq!(
+        venue.market(),
+        [
+            format!("E #9 40 m{one}"),
+            format!("A #{second} S 40 AAPL 1870500"),
+            format!("E #{second} 10 m{two}")
+        ]
+    );
+    // What nobody sees goes first, and the market hears nothing of it.
+    venue.apply(A, 1, Action::Reduce { id: OrderId(1), quantity: Quantity(85) });
+    assert_eq!((venue.ouch(A), venue.market()), (vec!["C 1 15 U".into()], vec![]));
+    venue.apply(A, 1, Action::Reduce { id: OrderId(1), quantity: Quantity(75) });
+    assert_eq!(venue.ouch(A), ["C 1 10 U"]);
+    assert_eq!(venue.market(), [format!("X #{second} 5")]);
+    venue.apply(A, 1, Action::Cancel { id: OrderId(1) });
+    assert_eq!(venue.ouch(A), ["C 1 25 U"]);
+    assert_eq!(venue.market(), [format!("D #{second}")]);
 }
 
 #[test]

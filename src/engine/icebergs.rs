@@ -2,12 +2,10 @@
 //! behind it is the order's reserve. When the slice has traded the next one goes to the back of its price, with a number
 //! of its own.
 
-use super::Engine;
-use super::accepted;
 use super::matching::{Incoming, describe};
 use super::orders::{Order, Slot};
 use super::stops::Traded;
-use super::{entered, reject};
+use super::{Engine, accepted, entered, reject};
 use crate::command::{Command, Display, Enter, EnterIceberg, Sequenced};
 use crate::domain::{OrderType, Quantity, SeqNo, SymbolId, SymbolState, TimeInForce};
 use crate::hash;

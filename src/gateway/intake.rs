@@ -110,7 +110,8 @@ impl Intake {
             Ok(inbound) => inbound,
             Err(ignored) => return Ok(Err(ignored)),
         };
-        if matches!(inbound.command.action, Action::Enter(_) | Action::Replace { .. })
+        let action = &inbound.command.action;
+        if (action.entered().is_some() || matches!(action, Action::Replace { .. }))
             && let Some(refusal) = self.refusal(session, rules, now_ns)
         {
             inbound.command.verdict = refusal;

@@ -19,7 +19,7 @@
 mod tags;
 mod values;
 
-use crate::command::{Action, ClientFields, Command, Enter, MassCancel};
+use crate::command::{Action, ClientFields, Command, Display, Enter, EnterIceberg, MassCancel};
 use crate::directory::{Directory, Symbol};
 use crate::domain::{
     Capacity, FirmId, Name, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId,
@@ -107,13 +107,25 @@ impl Desk<'_> {
             cross: m.cross_type,
             ..no_fields(tags)
         };
-        let (verdict, enter) = match terms {
-            Ok(enter) => (Reason::None, enter),
-            Err(reason) => (reason, self.refused(id, m.quantity.get())),
-        };
-        Ok(self.command(symbol, verdict, Action::Enter(enter), Some(fields)))
+        Ok(match terms {
+            Ok((order, None)) => {
+                self.command(symbol, Reason::None, Action::Enter(order), Some(fields))
+            }
+            Ok((order, Some(shown))) => {
+                let display = Display { next: shown, least: shown, most: shown, seed: 0 };
+                let others = tags::without_max_floor(tags);
+                let fields = with_tags(fields, &others);
+                let action = Action::EnterIceberg(EnterIceberg { order, display });
+                self.command(symbol, Reason::None, action, Some(fields))
+            }
+            Err(reason) => {
+                let order = self.refused(id, m.quantity.get());
+                self.command(symbol, reason, Action::Enter(order), Some(fields))
+            }
+        })
     }
 
+    /// The terms of a new order, and how much of it is to be shown at a time if that is not all.
     fn terms(
         &self,
         m: &EnterOrder,
@@ -121,7 +133,7 @@ impl Desk<'_> {
         symbol: SymbolId,
         tick: u64,
         tags: Tags<'_>,
-    ) -> Result<Enter, Reason> {
+    ) -> Result<(Enter, Option<u64>), Reason> {
         self.check_permission(symbol)?;
         let options = tags::of_enter(tags, |firm| self.own_firm(firm).map(drop))?;
         let side = side(m.side).ok_or(Reason::InvalidSide)?;
@@ -142,9 +154,9 @@ impl Desk<'_> {
             PRICE_MARKET | PRICE_MARKET_CROSS => (OrderType::Market, Price(0)),
             price => (OrderType::Limit, limit(price, tick)?),
         };
-        let tags::Options { post_only, self_trade } = options;
+        let tags::Options { post_only, self_trade, displayed } = options;
         let (firm, group) = (self.sender.firm, 0);
-        Ok(Enter {
+        let order = Enter {
             id,
             price,
             quantity,
@@ -157,7 +169,8 @@ impl Desk<'_> {
             self_trade,
             capacity,
             attributed,
-        })
+        };
+        Ok((order, displayed.map(u64::from)))
     }
 
     /// What the journal holds of an order that is refused: nobody looks at its terms.
@@ -325,7 +338,7 @@ impl Desk<'_> {
 
 /// Fields that say nothing but the tags.
 fn no_fields(tags: Tags<'_>) -> ClientFields {
-    let mut fields = ClientFields {
+    let fields = ClientFields {
         text: [b' '; ClientFields::TEXT_BYTES],
         tif: b' ',
         display: b' ',
@@ -335,12 +348,17 @@ fn no_fields(tags: Tags<'_>) -> ClientFields {
         tag_bytes: 0,
         tags: [0; ClientFields::TAG_BYTES_MAX],
     };
-    let bytes = tags.bytes();
-    if let Some(room) = fields.tags.get_mut(..bytes.len()) {
+    with_tags(fields, tags.bytes())
+}
+
+/// The same fields with these tags, or with none if there is no room for them.
+fn with_tags(fields: ClientFields, bytes: &[u8]) -> ClientFields {
+    let (mut tags, mut tag_bytes) = ([0; ClientFields::TAG_BYTES_MAX], 0);
+    if let Some(room) = tags.get_mut(..bytes.len()) {
         room.copy_from_slice(bytes);
-        fields.tag_bytes = bytes.len() as u8;
+        tag_bytes = bytes.len() as u8;
     }
-    fields
+    ClientFields { tags, tag_bytes, ..fields }
 }
 
 /// What has no fields but its tags needs none if it has no tags.

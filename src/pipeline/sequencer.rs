@@ -212,7 +212,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         // is still in the cache of whoever read it last.
         command.encode(&mut self.frame);
         if let Some(fields) = self.source.client_fields() {
-            self.frame.append_line(fields);
+            fields.append_to(&mut self.frame);
         }
         if let Some(verdict) = self.refuses(command) {
             self.frame.header.verdict = verdict as u8;

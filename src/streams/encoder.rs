@@ -240,7 +240,7 @@ impl<S: StreamSink> Subscriber for Encoder<S> {
             Action::SetOrderEntry { id, .. } => Some(id.0),
             action => action.entered().map(|enter| enter.id.0),
         };
-        let fields = ClientFields::of(frame).copied();
+        let fields = ClientFields::of(frame);
         self.cause = Some(Current { at, fields, time_ns, consumed, ended: false });
         self.market.begin(time_ns);
     }

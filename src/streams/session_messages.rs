@@ -140,6 +140,10 @@ impl Messages {
             },
             ..plain_fields(shown, enter.capacity)
         });
+        let fields = match cause.command.action {
+            Action::EnterIceberg(iceberg) => with_max_floor(fields, iceberg.display.next),
+            _ => fields,
+        };
         self.push(
             &outbound::OrderAccepted {
                 message_type: outbound::OrderAccepted::TYPE,
@@ -468,6 +472,16 @@ fn plain_fields(display: u8, of: Capacity) -> ClientFields {
 
 fn id(OrderId(id): OrderId) -> U32 {
     saturated(id).into()
+}
+
+/// The fields of an iceberg with how much of it is shown, which is a term of it and not among its tags. There is room: what
+/// comes over the network has few others.
+fn with_max_floor(mut fields: ClientFields, shown: u64) -> ClientFields {
+    let [a, b, c, d] = saturated(shown).to_be_bytes();
+    let used = usize::from(fields.tag_bytes);
+    fields.tags[used..used + 6].copy_from_slice(&[5, tag::MAX_FLOOR, a, b, c, d]);
+    fields.tag_bytes += 6;
+    fields
 }
 
 fn quantity(quantity: u64) -> U32 {

@@ -44,7 +44,7 @@ impl Streams {
         let mut frame = Frame::default();
         command.encode(&mut frame);
         if let Some(fields) = fields {
-            frame.append_line(&fields);
+            fields.append_to(&mut frame);
         }
         frame.seal(SeqNo(self.seqno), Nanos(1_000 * self.seqno), 0);
         self.replay.frame(&frame).unwrap();

@@ -67,7 +67,7 @@ fn frame_text(frame: &Frame, at: Position) -> String {
             },
             match ClientFields::of(frame) {
                 None => String::new(),
-                Some(fields) => format!(" client {}", client_json(fields)),
+                Some(fields) => format!(" client {}", client_json(&fields)),
             }
         ),
         (None, Some(body)) => format!("{head} {body}"),
@@ -89,7 +89,7 @@ pub fn frame_json(frame: &Frame, at: Position) -> Value {
         line["verdict"] = command.verdict.name().into();
         line["body"] = action_json(&command.action);
         if let Some(fields) = ClientFields::of(frame) {
-            line["client"] = client_json(fields);
+            line["client"] = client_json(&fields);
         }
     } else if let Some(body) = bookkeeping(frame) {
         line["body"] = body;

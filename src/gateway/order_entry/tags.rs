@@ -4,7 +4,8 @@
 //! | Tag | Served values |
 //! |---|---|
 //! | firm | the session's firm, or blank |
-//! | minimum quantity, displayed quantity | 0 |
+//! | minimum quantity | 0 |
+//! | displayed quantity | any on a new order, with at most 12 bytes of other tags; on a replace only 0, since the order keeps its own |
 //! | price type | `L` |
 //! | post-only | `P`, `N`; on a replace only `N`, since the order keeps its own |
 //! | customer type | `N`, space |
@@ -17,14 +18,19 @@
 
 use crate::command::ClientFields;
 use crate::domain::{PostOnly, SelfTrade};
-use crate::protocol::ouch::{Tags, tag};
+use crate::protocol::ouch::{Tags, push_tag, tag};
 use crate::reason::Reason;
+
+/// The bytes of a displayed quantity: length, tag, value.
+const MAX_FLOOR_BYTES: usize = 6;
 
 /// What the tags of a new order say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     pub post_only: PostOnly,
     pub self_trade: SelfTrade,
+    /// What is shown of it at a time; `None` for all.
+    pub displayed: Option<u32>,
 }
 
 /// What the tags of a mass cancel say.
@@ -39,18 +45,36 @@ pub fn of_enter(
     tags: Tags<'_>,
     check_firm: impl Fn(&[u8]) -> Result<(), Reason>,
 ) -> Result<Options, Reason> {
-    let mut options = Options { post_only: PostOnly::Off, self_trade: SelfTrade::None };
+    let mut options =
+        Options { post_only: PostOnly::Off, self_trade: SelfTrade::None, displayed: None };
     each_once(tags, |number, value| {
         match (number, value) {
             (tag::FIRM, firm @ [_, _, _, _]) => check_firm(firm)?,
             (tag::CUSTOMER_TYPE, [b'N' | b' ']) => {}
+            (tag::MAX_FLOOR, &[a, b, c, d]) => {
+                options.displayed =
+                    Some(u32::from_be_bytes([a, b, c, d])).filter(|&shown| shown > 0);
+            }
             (tag::POST_ONLY, [b'P']) => options.post_only = PostOnly::Reject,
             (tag::AIQ_STRATEGY, [letter]) => options.self_trade = self_trade(*letter)?,
             _ => neutral(number, value)?,
         }
         Ok(())
     })?;
+    let others = tags.bytes().len().saturating_sub(MAX_FLOOR_BYTES);
+    if options.displayed.is_some() && others > ClientFields::ICEBERG_TAG_BYTES_MAX {
+        return Err(Reason::UnsupportedField);
+    }
     Ok(options)
+}
+
+/// The tags of an iceberg without its displayed quantity, which the order has as a term.
+pub fn without_max_floor(tags: Tags<'_>) -> Vec<u8> {
+    let mut others = vec![];
+    for (number, value) in tags.iter().filter(|&(number, _)| number != tag::MAX_FLOOR) {
+        push_tag(number, value, &mut others);
+    }
+    others
 }
 
 /// Checks the tags of a replace.
