@@ -58,9 +58,9 @@ class Audit:
     def best(self, symbol, is_buy):
         """The live order that is first in its book."""
         book = self.books[symbol, is_buy]
-        while book and book[0][1] not in self.orders:
+        while book and book[0][-1] not in self.orders:
             heapq.heappop(book)
-        return self.orders[book[0][1]] if book else None
+        return self.orders[book[0][-1]] if book else None
 
     def defined(self, report):
         if report["what"] == "symbol":
@@ -92,16 +92,44 @@ class Audit:
         law(number == report["seq"], "an order has the number of its command")
         law(self.states[symbol] in ENTERS_IN, f"nothing enters while {symbol} is {self.states[symbol]}")
         order = SimpleNamespace(number=number, key=(report["session"], report["id"]), symbol=symbol, side=report["side"],
-                                is_buy=is_buy, price=price(report), quantity=report["qty"], filled=filled, gone=0)
+                                is_buy=is_buy, price=price(report), quantity=report["qty"], filled=filled, gone=0, shown=None)
         self.orders[number] = order
         self.by_id[order.key] = number
         self.counts["quantity in"] += report["open"]
+        if "stop_price" not in report:
+            self.rest(order)
+        self.balance(order, report)
+
+    def triggered(self, report):
+        order = self.renumber(report)
+        law(self.states[order.symbol] == "open", f"no stop is elected while {order.symbol} is {self.states[order.symbol]}")
+        order.price = price(report)
         self.rest(order)
         self.balance(order, report)
 
+    def displayed(self, report):
+        is_first = report["order"] == report["old_order"]
+        order = self.live(report) if is_first else self.renumber(report)
+        law(order.shown == (None if is_first else 0), "a slice follows one that has traded whole")
+        law(0 < report["qty"] <= report["open"], "a slice is a part of what is open")
+        order.shown = report["qty"]
+        if not is_first:
+            self.rest(order)
+        self.balance(order, report)
+
+    def renumber(self, report):
+        """An order gets a new place, with a number that says which command gave it that."""
+        law(age(report["order"])[0] == report["seq"] != report["order"], "a new place is given by the command at hand")
+        law(report["old_order"] in self.orders, "only a live order gets a new place")
+        order = self.orders.pop(report["old_order"])
+        order.number = report["order"]
+        self.orders[order.number] = order
+        self.by_id[order.key] = order.number
+        return order
+
     def rest(self, order):
         if order.price is not None:
-            heapq.heappush(self.books[order.symbol, order.is_buy], (-order.price if order.is_buy else order.price, order.number))
+            heapq.heappush(self.books[order.symbol, order.is_buy], (-order.price if order.is_buy else order.price, age(order.number), order.number))
         self.touched = order.symbol
 
     def restated(self, report):
@@ -124,6 +152,9 @@ class Audit:
             law(at <= order.price if order.is_buy else at >= order.price, "no order trades beyond its limit")
         self.pair(order, report)
         order.filled += report["qty"]
+        if order.shown is not None:
+            law(report["qty"] <= order.shown, "no more of a slice trades than is shown")
+            order.shown -= report["qty"]
         self.balance(order, report)
 
     def pair(self, order, report):
@@ -163,6 +194,11 @@ class Audit:
     def end(self, order):
         del self.orders[order.number]
         del self.by_id[order.key]
+
+
+def age(number):
+    """When an order got its place: by which command, and as which of those that it gave one to."""
+    return number % (1 << 44), number >> 44
 
 
 def price(report):

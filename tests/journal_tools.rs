@@ -654,6 +654,25 @@ fn explain_says_that_an_order_traded_in_an_auction() {
 }
 
 #[test]
+fn explain_tells_a_slice_that_came_to_rest_in_the_command_at_hand_from_an_order_on_entry() {
+    let place = Place::new();
+    let session = [
+        r#"{"op":"symbol","symbol":"X","tick":"0.01"}"#,
+        r#"{"op":"enter","session":"A","id":1,"symbol":"X","side":"sell","qty":6,"price":"1.00","display_qty":3}"#,
+        r#"{"op":"enter","session":"B","id":1,"symbol":"X","side":"buy","qty":4,"price":"1.00"}"#,
+    ];
+    place.exec("journal", &lines(&session), &[]);
+    let printed = succeeded(&place.ask("journal", &["explain", "3", "--chain"]));
+    let said: Vec<&str> = printed.lines().filter(|line| line.starts_with("seqno 5")).collect();
+    let expected = [
+        "seqno 5 (enter): traded with the incoming order 5 of B, id 1",
+        "seqno 5 (enter): 3 of 3 shown, as order 17592186044421",
+        "seqno 5 (enter): traded with the incoming order 5 of B, id 1",
+    ];
+    assert_eq!(said, expected, "{printed}");
+}
+
+#[test]
 fn explain_names_sender_contra_and_chain() {
     let place = Place::new();
     let session = lines(&[

@@ -140,7 +140,7 @@ impl Event {
                     Some(auction) => {
                         format!("traded in the {} auction with order {whose}", auction.name())
                     }
-                    None if *seqno == order.seqno() => {
+                    None if report.flags & Report::REMOVED != 0 => {
                         format!("traded on entry with order {whose}")
                     }
                     None => format!("traded with the incoming order {whose}"),
