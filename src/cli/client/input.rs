@@ -14,6 +14,7 @@ buy 100 AAPL 187.05       a limit order for the day; also sell, short, short-exe
 buy 100 AAPL market       a market order
 ioc buy 100 AAPL 187.05   what does not trade at once is canceled
 buy 100 AAPL 187.05 post  what never takes: it is refused if it would trade at once
+buy 100 AAPL 187.05 show 20  an iceberg: 20 of what rests are shown at a time
 cancel 3                  take order 3 back; cancel 3 50 leaves it a size of 50, executed shares included
 replace 3 50 187.04       new size and price for order 3, as a new order
 modify 3 50               reduce order 3 to a size of 50, it keeps its place; modify 3 50 short
@@ -124,6 +125,7 @@ fn enter(side: &str, time_in_force: u8, words: &mut Words) -> Result<Line, Strin
         match word {
             "ioc" => time_in_force = b'3',
             "day" => time_in_force = b'0',
+            "show" => push_tag(tag::MAX_FLOOR, &words.quantity()?.to_be_bytes(), &mut tags),
             "post" => push_tag(tag::POST_ONLY, b"P", &mut tags),
             other => return Err(format!("what is {other:?} for?")),
         }
@@ -209,6 +211,8 @@ mod tests {
         assert_eq!(order("ioc sell 7 AAPL market"), (b'S', 7, PRICE_MARKET, b'3', vec![]));
         let (.., tags) = order("buy 100 AAPL 187 post # why not");
         assert_eq!(tags, [2, 12, b'P']);
+        let (.., tags) = order("buy 1,000 AAPL 187 show 258");
+        assert_eq!(tags, [5, 5, 0, 0, 1, 2]);
     }
 
     #[test]
@@ -239,6 +243,7 @@ mod tests {
             ("buy 1 AAPL 200000", "beyond"),
             ("buy 1 AAPL x", "no price"),
             ("buy 1 AAPL 1 gtc", "what is"),
+            ("buy 1 AAPL 1 show", "a quantity is missing"),
             ("cancel", "is missing"),
             ("cancel x", "no order number"),
             ("cancel 1 2 3", "what is"),
