@@ -9,14 +9,16 @@
 //! enter_stop │ as enter, and behind it the stop price
 //! enter_iceberg │ as enter, and behind it what it shows first, the least and the most that it shows later, the seed,
 //!                 and what its client must be told again
+//! enter_rich │ as enter, and behind it its terms and what its client must be told again
 //! ```
 //!
-//! What came over the network has a second line, [`ClientFields`]; an iceberg has them in what its body leaves.
+//! What came over the network has a second line, [`ClientFields`]; icebergs and rich orders have them in what their
+//! bodies leave.
 
 use crate::domain::{
-    Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderType,
-    PartitionId, PostOnly, Price, Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId,
-    SymbolState, Tick, TimeInForce,
+    AtBand, AtShortTest, Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId,
+    OrderType, PartitionId, Peg, PostOnly, Price, Quantity, RiskScope, Role, SelfTrade, SeqNo,
+    SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
 };
 use crate::durability::Durability;
 use crate::frame::{Frame, FrameKind, SetDurability};
@@ -50,6 +52,8 @@ pub enum Action {
     EnterStop(EnterStop),
     /// A new order that shows a part of itself at a time.
     EnterIceberg(EnterIceberg),
+    /// A new order with terms that few orders have.
+    EnterRich(EnterRich),
     /// A lower total quantity; the order keeps its priority.
     Reduce {
         /// The order.
@@ -126,6 +130,30 @@ pub enum Action {
     ImportOrder(ImportOrder),
     /// Another state of the instrument, `Command::symbol`; where a call ends, its auction trades first.
     SetState(SymbolState),
+    /// The state that the instrument, `Command::symbol`, has next, and when.
+    PlanState(PlanState),
+    /// Time has passed: what was due for the instrument, `Command::symbol`, happens.
+    Tick,
+    /// Other price bands of the instrument, `Command::symbol`.
+    SetBands(SetBands),
+    /// Another reference quote of the instrument, `Command::symbol`.
+    SetQuote {
+        /// The best bid of the market.
+        bid: Price,
+        /// The best offer of the market.
+        offer: Price,
+    },
+    /// Whether short sales of the instrument, `Command::symbol`, are restricted.
+    SetShortSale {
+        /// Whether they are from here on.
+        restricted: bool,
+        /// Whether they will be when a trade is ten percent or more below the prior close.
+        automatic: bool,
+    },
+    /// Other risk limits. No book knows them: gateways refuse by them.
+    SetRisk(SetRisk),
+    /// A trade had other terms than was told.
+    CorrectTrade(CorrectTrade),
 }
 
 /// A new order.
@@ -173,6 +201,103 @@ pub struct EnterIceberg {
     pub order: Enter,
     /// How it is shown.
     pub display: Display,
+}
+
+/// A new order with terms that few orders have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnterRich {
+    /// The order; of a peg the limit bounds what it follows, zero for no bound.
+    pub order: Enter,
+    /// The terms.
+    pub terms: RichTerms,
+}
+
+/// Terms that few orders have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RichTerms {
+    /// The official time from which on it is over; zero for none.
+    pub expire: Nanos,
+    /// The least that it trades with one order; zero for any.
+    pub min_quantity: Quantity,
+    /// How many ticks a peg's limit is away from what it follows, towards its own side of the book.
+    pub peg_offset: u32,
+    /// What its limit follows.
+    pub peg: Peg,
+    /// Whether it is not shown while it rests.
+    pub hidden: bool,
+    /// What happens at a price band.
+    pub at_band: AtBand,
+    /// What happens at the short sale price test.
+    pub at_short_test: AtShortTest,
+}
+
+/// The state that an instrument has next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct PlanState {
+    /// The official time at which it has it at the earliest; zero for no plan.
+    pub due: Nanos,
+    /// It has it so much later at most, in ns.
+    pub random_ns: u64,
+    /// What decides how much later, so that every replay decides the same.
+    pub seed: u64,
+    /// The state.
+    pub state: SymbolState,
+    /// Zero.
+    pub zero: [u8; 7],
+}
+
+/// The price bands of an instrument.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SetBands {
+    /// No trade is below; zero for no such bound.
+    pub low: Price,
+    /// No trade is above; zero for no such bound.
+    pub high: Price,
+    /// No trade is so much below or above the reference, in basis points; zero for no such bounds.
+    pub bps: u32,
+    /// The reference.
+    pub reference: Price,
+}
+
+/// Other risk limits of a session, `Command::session`, a firm, or an instrument, `Command::symbol`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetRisk {
+    /// Whom they are for.
+    pub scope: RiskScope,
+    /// The firm, if it is for one.
+    pub firm: FirmId,
+    /// The limits.
+    pub limits: RiskLimits,
+}
+
+/// Risk limits; zero is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RiskLimits {
+    /// No order has a larger quantity.
+    pub quantity_max: u64,
+    /// No order has a larger value, in whole units of the currency.
+    pub notional_max: u64,
+    /// So many orders are open at most.
+    pub open_orders_max: u64,
+    /// What was traded on the day, together, has no larger value, in whole units of the currency.
+    pub gross_notional_max: u64,
+    /// So many orders a second enter at most.
+    pub orders_per_second_max: u32,
+    /// Nothing enters at all.
+    pub killed: bool,
+}
+
+/// A trade whose terms were told wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CorrectTrade {
+    /// The trade.
+    pub trade: BreakTrade,
+    /// The price that it had.
+    pub price: Price,
+    /// The quantity that it had.
+    pub quantity: Quantity,
 }
 
 /// What of an order is shown while it rests, a slice at a time.
@@ -318,6 +443,19 @@ impl EnterStop {
     }
 }
 
+impl RichTerms {
+    /// Those of an order that has none.
+    pub const NONE: RichTerms = RichTerms {
+        expire: Nanos(0),
+        min_quantity: Quantity(0),
+        peg_offset: 0,
+        peg: Peg::None,
+        hidden: false,
+        at_band: AtBand::Reprice,
+        at_short_test: AtShortTest::Reject,
+    };
+}
+
 impl MoveSymbol {
     /// What is said of it.
     pub fn moved(&self) -> Moved {
@@ -333,6 +471,7 @@ impl Action {
             Action::Enter(enter) => Some(enter),
             Action::EnterStop(stop) => Some(&stop.order),
             Action::EnterIceberg(iceberg) => Some(&iceberg.order),
+            Action::EnterRich(rich) => Some(&rich.order),
             _ => None,
         }
     }
@@ -344,6 +483,7 @@ impl Action {
             Action::Enter(_) => FrameKind::Enter,
             Action::EnterStop(_) => FrameKind::EnterStop,
             Action::EnterIceberg(_) => FrameKind::EnterIceberg,
+            Action::EnterRich(_) => FrameKind::EnterRich,
             Action::Reduce { .. } => FrameKind::Reduce,
             Action::Replace { .. } => FrameKind::Replace,
             Action::Cancel { .. } => FrameKind::Cancel,
@@ -360,6 +500,13 @@ impl Action {
             Action::MoveSymbol(_) => FrameKind::MoveSymbol,
             Action::ImportOrder(_) => FrameKind::ImportOrder,
             Action::SetState(_) => FrameKind::SetState,
+            Action::PlanState(_) => FrameKind::PlanState,
+            Action::Tick => FrameKind::Tick,
+            Action::SetBands(_) => FrameKind::SetBands,
+            Action::SetQuote { .. } => FrameKind::SetQuote,
+            Action::SetShortSale { .. } => FrameKind::SetShortSale,
+            Action::SetRisk(_) => FrameKind::SetRisk,
+            Action::CorrectTrade(_) => FrameKind::CorrectTrade,
         }
     }
 }
@@ -441,13 +588,22 @@ struct EnterStopBody {
 struct EnterIcebergBody {
     order: EnterBody,
     display: Display,
-    client: IcebergFields,
+    client: TailFields,
+}
+
+#[derive(TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct EnterRichBody {
+    order: EnterBody,
+    terms: RichTerms,
+    zero: u64,
+    client: TailFields,
 }
 
 /// The same as [`ClientFields`], with less room for tagged values. All zero for none: no cross type is.
 #[derive(Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-struct IcebergFields {
+struct TailFields {
     text: [u8; ClientFields::TEXT_BYTES],
     tif: u8,
     display: u8,
@@ -455,7 +611,7 @@ struct IcebergFields {
     sweep: u8,
     cross: u8,
     tag_bytes: u8,
-    tags: [u8; ClientFields::ICEBERG_TAG_BYTES_MAX],
+    tags: [u8; ClientFields::TAIL_TAG_BYTES_MAX],
 }
 
 #[derive(TryFromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -547,6 +703,58 @@ struct SetStateBody {
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
+struct TickBody {
+    zero: u64,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct SetBandsBody {
+    low: i64,
+    high: i64,
+    reference: i64,
+    bps: u32,
+    zero: u32,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct SetQuoteBody {
+    bid: i64,
+    offer: i64,
+}
+
+#[derive(TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct SetShortSaleBody {
+    restricted: bool,
+    automatic: bool,
+}
+
+#[derive(TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct SetRiskBody {
+    quantity_max: u64,
+    notional_max: u64,
+    open_orders_max: u64,
+    gross_notional_max: u64,
+    orders_per_second_max: u32,
+    firm: u16,
+    scope: RiskScope,
+    killed: bool,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct CorrectTradeBody {
+    match_number: u64,
+    sides: [TradeSide; 2],
+    price: i64,
+    quantity: u64,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
 struct BreakTradeBody {
     match_number: u64,
     sides: [TradeSide; 2],
@@ -580,24 +788,27 @@ impl ClientFields {
     pub const TEXT_BYTES: usize = 14;
     /// Room for tagged values.
     pub const TAG_BYTES_MAX: usize = 44;
-    /// Room for those of an iceberg.
-    pub const ICEBERG_TAG_BYTES_MAX: usize = 12;
+    /// Room for those of an iceberg or a rich order.
+    pub const TAIL_TAG_BYTES_MAX: usize = 12;
 
     /// Those of a command; `None` if it has none. A long body has its bytes in the place of a second line: only the
     /// kinds that clients send and that are short can have one.
     pub fn of(frame: &Frame) -> Option<ClientFields> {
         match frame.kind()? {
             FrameKind::EnterIceberg => frame.body::<EnterIcebergBody>()?.client.fields(),
+            FrameKind::EnterRich => frame.body::<EnterRichBody>()?.client.fields(),
             kind if (kind as u8) < FrameKind::EnterStop as u8 => frame.line().copied(),
             _ => None,
         }
     }
 
-    /// Puts them into the frame of a command that a client sent; [`Frame::seal`] completes it. Of an iceberg's tagged
-    /// values there are at most [`ICEBERG_TAG_BYTES_MAX`](Self::ICEBERG_TAG_BYTES_MAX) bytes.
+    /// Puts them into the frame of a command that a client sent; [`Frame::seal`] completes it. Of the tagged
+    /// values of an iceberg or a rich order there are at most [`TAIL_TAG_BYTES_MAX`](Self::TAIL_TAG_BYTES_MAX) bytes.
     pub fn append_to(&self, frame: &mut Frame) {
         match frame.kind() {
-            Some(FrameKind::EnterIceberg) => frame.set_tail(&IcebergFields::of(self)),
+            Some(FrameKind::EnterIceberg | FrameKind::EnterRich) => {
+                frame.set_tail(&TailFields::of(self))
+            }
             _ => frame.append_line(self),
         }
     }
@@ -609,18 +820,18 @@ impl ClientFields {
     }
 }
 
-impl IcebergFields {
+impl TailFields {
     fn of(fields: &ClientFields) -> Self {
-        let mut tags = [0; ClientFields::ICEBERG_TAG_BYTES_MAX];
+        let mut tags = [0; ClientFields::TAIL_TAG_BYTES_MAX];
         tags[..fields.tags().len()].copy_from_slice(fields.tags());
         let ClientFields { text, tif, display, capacity, sweep, cross, tag_bytes, .. } = *fields;
-        IcebergFields { text, tif, display, capacity, sweep, cross, tag_bytes, tags }
+        TailFields { text, tif, display, capacity, sweep, cross, tag_bytes, tags }
     }
 
     fn fields(&self) -> Option<ClientFields> {
         let mut all_tags = [0; ClientFields::TAG_BYTES_MAX];
         all_tags[..self.tags.len()].copy_from_slice(&self.tags);
-        let IcebergFields { text, tif, display, capacity, sweep, cross, tag_bytes, .. } = *self;
+        let TailFields { text, tif, display, capacity, sweep, cross, tag_bytes, .. } = *self;
         let tags = all_tags;
         let fields = ClientFields { text, tif, display, capacity, sweep, cross, tag_bytes, tags };
         (cross != 0).then_some(fields)
@@ -642,7 +853,16 @@ impl Command {
                 &EnterIcebergBody {
                     order: EnterBody::of(&e.order),
                     display: e.display,
-                    client: IcebergFields::default(),
+                    client: TailFields::default(),
+                },
+            ),
+            Action::EnterRich(ref e) => frame.write(
+                FrameKind::EnterRich,
+                &EnterRichBody {
+                    order: EnterBody::of(&e.order),
+                    terms: e.terms,
+                    zero: 0,
+                    client: TailFields::default(),
                 },
             ),
             Action::Reduce { id, quantity } => {
@@ -674,6 +894,34 @@ impl Command {
                 frame.write(FrameKind::TradingDay, &TradingDayBody { event })
             }
             Action::SetState(state) => frame.write(FrameKind::SetState, &SetStateBody { state }),
+            Action::PlanState(plan) => frame.write(FrameKind::PlanState, &plan),
+            Action::Tick => frame.write(FrameKind::Tick, &TickBody { zero: 0 }),
+            Action::SetBands(b) => frame.write(
+                FrameKind::SetBands,
+                &SetBandsBody {
+                    low: b.low.0,
+                    high: b.high.0,
+                    reference: b.reference.0,
+                    bps: b.bps,
+                    zero: 0,
+                },
+            ),
+            Action::SetQuote { bid, offer } => {
+                frame.write(FrameKind::SetQuote, &SetQuoteBody { bid: bid.0, offer: offer.0 })
+            }
+            Action::SetShortSale { restricted, automatic } => {
+                frame.write(FrameKind::SetShortSale, &SetShortSaleBody { restricted, automatic })
+            }
+            Action::SetRisk(ref r) => frame.write(FrameKind::SetRisk, &set_risk_body(r)),
+            Action::CorrectTrade(c) => frame.write(
+                FrameKind::CorrectTrade,
+                &CorrectTradeBody {
+                    match_number: c.trade.match_number.0,
+                    sides: c.trade.sides,
+                    price: c.price.0,
+                    quantity: c.quantity.0,
+                },
+            ),
             Action::BreakTrade(b) => frame.write(
                 FrameKind::BreakTrade,
                 &BreakTradeBody { match_number: b.match_number.0, sides: b.sides },
@@ -735,6 +983,10 @@ impl Command {
                 let b: &EnterIcebergBody = frame.body()?;
                 Action::EnterIceberg(EnterIceberg { order: b.order.enter()?, display: b.display })
             }
+            FrameKind::EnterRich => {
+                let b: &EnterRichBody = frame.body()?;
+                Action::EnterRich(EnterRich { order: b.order.enter()?, terms: b.terms })
+            }
             FrameKind::Reduce => {
                 let b: &ReduceBody = frame.body()?;
                 Action::Reduce { id: OrderId(b.id), quantity: Quantity(b.quantity) }
@@ -771,6 +1023,30 @@ impl Command {
             }
             FrameKind::TradingDay => Action::TradingDay(frame.body::<TradingDayBody>()?.event),
             FrameKind::SetState => Action::SetState(frame.body::<SetStateBody>()?.state),
+            FrameKind::PlanState => Action::PlanState(*frame.body::<PlanState>()?),
+            FrameKind::Tick => Action::Tick,
+            FrameKind::SetBands => {
+                let b: &SetBandsBody = frame.body()?;
+                let (low, high, reference) = (Price(b.low), Price(b.high), Price(b.reference));
+                Action::SetBands(SetBands { low, high, bps: b.bps, reference })
+            }
+            FrameKind::SetQuote => {
+                let b: &SetQuoteBody = frame.body()?;
+                Action::SetQuote { bid: Price(b.bid), offer: Price(b.offer) }
+            }
+            FrameKind::SetShortSale => {
+                let b: &SetShortSaleBody = frame.body()?;
+                let SetShortSaleBody { restricted, automatic } = *b;
+                Action::SetShortSale { restricted, automatic }
+            }
+            FrameKind::SetRisk => Action::SetRisk(set_risk(frame.body()?)),
+            FrameKind::CorrectTrade => {
+                let b: &CorrectTradeBody = frame.body()?;
+                let match_number = MatchNumber(b.match_number);
+                let trade = BreakTrade { match_number, sides: b.sides };
+                let (price, quantity) = (Price(b.price), Quantity(b.quantity));
+                Action::CorrectTrade(CorrectTrade { trade, price, quantity })
+            }
             FrameKind::BreakTrade => {
                 let b: &BreakTradeBody = frame.body()?;
                 let match_number = MatchNumber(b.match_number);
@@ -864,6 +1140,36 @@ fn mass_cancel(b: &MassCancelBody) -> MassCancel {
     }
 }
 
+fn set_risk_body(r: &SetRisk) -> SetRiskBody {
+    let RiskLimits { quantity_max, notional_max, open_orders_max, .. } = r.limits;
+    let RiskLimits { gross_notional_max, orders_per_second_max, killed, .. } = r.limits;
+    SetRiskBody {
+        quantity_max,
+        notional_max,
+        open_orders_max,
+        gross_notional_max,
+        orders_per_second_max,
+        firm: r.firm.0,
+        scope: r.scope,
+        killed,
+    }
+}
+
+fn set_risk(b: &SetRiskBody) -> SetRisk {
+    SetRisk {
+        scope: b.scope,
+        firm: FirmId(b.firm),
+        limits: RiskLimits {
+            quantity_max: b.quantity_max,
+            notional_max: b.notional_max,
+            open_orders_max: b.open_orders_max,
+            gross_notional_max: b.gross_notional_max,
+            orders_per_second_max: b.orders_per_second_max,
+            killed: b.killed,
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -934,10 +1240,55 @@ mod tests {
                 quantity: Quantity(6),
             }),
             Action::ImportOrder(ImportOrder { order: enter, id_there: OrderId(u64::MAX) }),
+            Action::PlanState(PlanState {
+                due: Nanos(1),
+                random_ns: 2,
+                seed: u64::MAX,
+                state: SymbolState::Open,
+                zero: [0; 7],
+            }),
+            Action::Tick,
+            Action::SetBands(SetBands {
+                low: Price(1),
+                high: Price(i64::MAX),
+                bps: 500,
+                reference: Price(3),
+            }),
+            Action::SetQuote { bid: Price(4), offer: Price(i64::MAX) },
+            Action::SetShortSale { restricted: true, automatic: false },
+            Action::SetRisk(SetRisk {
+                scope: RiskScope::Firm,
+                firm: FirmId(7),
+                limits: RiskLimits {
+                    quantity_max: 1,
+                    notional_max: 2,
+                    open_orders_max: 3,
+                    gross_notional_max: u64::MAX,
+                    orders_per_second_max: 5,
+                    killed: true,
+                },
+            }),
+            Action::CorrectTrade(CorrectTrade {
+                trade: BreakTrade { match_number: MatchNumber(8), sides: [side; 2] },
+                price: Price(9),
+                quantity: Quantity(10),
+            }),
             Action::EnterStop(EnterStop { order: enter, stop: Price(i64::MAX) }),
             Action::EnterIceberg(EnterIceberg {
                 order: enter,
                 display: Display { next: 1, least: 2, most: 3, seed: u64::MAX },
+            }),
+            Action::EnterRich(EnterRich {
+                order: enter,
+                terms: RichTerms {
+                    expire: Nanos(u64::MAX),
+                    min_quantity: Quantity(5),
+                    peg_offset: u32::MAX,
+                    peg: Peg::Midpoint,
+                    hidden: true,
+                    at_band: AtBand::Cancel,
+                    at_short_test: AtShortTest::Slide,
+                },
             }),
         ]
     }
@@ -1000,23 +1351,25 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_said_with_an_iceberg_leaves_it_as_it_is() {
-        let action = *samples().last().unwrap();
-        let (session, symbol) = (SessionId(1), SymbolId(1));
-        let command = Command { session, symbol, verdict: Reason::None, action };
-        let mut tags = [0; ClientFields::TAG_BYTES_MAX];
-        tags[..ClientFields::ICEBERG_TAG_BYTES_MAX].fill(9);
-        let tag_bytes = ClientFields::ICEBERG_TAG_BYTES_MAX as u8;
-        let (text, [tif, display, capacity, sweep, cross]) = (*b"order 7       ", *b"0YANN");
-        let fields = ClientFields { text, tif, display, capacity, sweep, cross, tag_bytes, tags };
-        let mut frame = Frame::default();
-        command.encode(&mut frame);
-        assert_eq!(ClientFields::of(&frame), None);
-        fields.append_to(&mut frame);
-        frame.seal(SeqNo(1), Nanos(2), 3);
-        let frame = Frame::read(frame.bytes()).unwrap();
-        assert_eq!(Command::decode(&frame), Some(command));
-        assert_eq!(ClientFields::of(&frame), Some(fields));
+    fn what_a_client_said_with_a_long_order_leaves_it_as_it_is() {
+        for &action in samples().iter().rev().take(2) {
+            let (session, symbol) = (SessionId(1), SymbolId(1));
+            let command = Command { session, symbol, verdict: Reason::None, action };
+            let mut tags = [0; ClientFields::TAG_BYTES_MAX];
+            tags[..ClientFields::TAIL_TAG_BYTES_MAX].fill(9);
+            let tag_bytes = ClientFields::TAIL_TAG_BYTES_MAX as u8;
+            let (text, [tif, display, capacity, sweep, cross]) = (*b"order 7       ", *b"0YANN");
+            let fields =
+                ClientFields { text, tif, display, capacity, sweep, cross, tag_bytes, tags };
+            let mut frame = Frame::default();
+            command.encode(&mut frame);
+            assert_eq!(ClientFields::of(&frame), None);
+            fields.append_to(&mut frame);
+            frame.seal(SeqNo(1), Nanos(2), 3);
+            let frame = Frame::read(frame.bytes()).unwrap();
+            assert_eq!(Command::decode(&frame), Some(command));
+            assert_eq!(ClientFields::of(&frame), Some(fields));
+        }
     }
 
     #[test]

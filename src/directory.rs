@@ -80,6 +80,7 @@ impl Directory {
             Action::Enter(_)
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
+            | Action::EnterRich(_)
             | Action::Reduce { .. }
             | Action::Replace { .. }
             | Action::Cancel { .. }
@@ -89,6 +90,13 @@ impl Directory {
             | Action::AccountQuery { .. }
             | Action::TradingDay(_)
             | Action::SetState(_)
+            | Action::PlanState(_)
+            | Action::Tick
+            | Action::SetBands(_)
+            | Action::SetQuote { .. }
+            | Action::SetShortSale { .. }
+            | Action::SetRisk(_)
+            | Action::CorrectTrade(_)
             | Action::BreakTrade(_)
             | Action::SetDurability(_)
             | Action::MoveSymbol(_)

@@ -275,6 +275,50 @@ byte_enum! {
 }
 
 byte_enum! {
+    /// What the limit of an order follows.
+    Peg {
+        /// Nothing.
+        None = 0 "none",
+        /// The best price of its own side in the reference quote.
+        Primary = 1 "primary",
+        /// The middle of the reference quote.
+        Midpoint = 2 "midpoint",
+    }
+}
+
+byte_enum! {
+    /// What happens to an order whose limit is beyond a price band.
+    AtBand {
+        /// Its limit becomes that of the band.
+        Reprice = 0 "reprice",
+        /// It is cancelled.
+        Cancel = 1 "cancel",
+    }
+}
+
+byte_enum! {
+    /// What happens to a short sale that the short sale price test does not let in.
+    AtShortTest {
+        /// It is rejected.
+        Reject = 0 "reject",
+        /// It is re-priced one tick above the best bid.
+        Slide = 1 "slide",
+    }
+}
+
+byte_enum! {
+    /// Whom a risk limit is for.
+    RiskScope {
+        /// A session.
+        Session = 1 "session",
+        /// All sessions of a firm.
+        Firm = 2 "firm",
+        /// All orders of an instrument.
+        Symbol = 3 "symbol",
+    }
+}
+
+byte_enum! {
     /// In what capacity a firm trades.
     Capacity {
         /// Not said, or none of the others.

@@ -53,6 +53,8 @@ byte_enum! {
         EnterStop = 9 "enter_stop",
         /// A new order that shows a part of itself at a time.
         EnterIceberg = 10 "enter_iceberg",
+        /// A new order with terms that few orders have.
+        EnterRich = 11 "enter_rich",
         /// A new instrument.
         DefineSymbol = 16 "define_symbol",
         /// A new session.
@@ -71,6 +73,20 @@ byte_enum! {
         ImportOrder = 23 "import_order",
         /// Another state of an instrument.
         SetState = 24 "set_state",
+        /// The state that an instrument has next, and when.
+        PlanState = 25 "plan_state",
+        /// Time has passed for an instrument.
+        Tick = 26 "tick",
+        /// Other price bands of an instrument.
+        SetBands = 27 "set_bands",
+        /// Another reference quote of an instrument.
+        SetQuote = 28 "set_quote",
+        /// Whether short sales of an instrument are restricted.
+        SetShortSale = 29 "set_short_sale",
+        /// Other risk limits of a session, a firm or an instrument.
+        SetRisk = 30 "set_risk",
+        /// A trade had other terms than was told.
+        CorrectTrade = 31 "correct_trade",
         /// A writer began to append: the first frame of each of its runs.
         EpochStart = 128 "epoch_start",
         /// Everything up to a sequence number was committed when this was written.

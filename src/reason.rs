@@ -84,6 +84,9 @@ reasons! {
     StopCascade = 15 "stop_cascade", Cancel('Z'), fix 0, "A cascade of stop orders passed its cap.";
     Moved = 16 "moved", Cancel('S'), fix 0, "It went with its symbol to another partition.";
 
+    PriceBand = 17 "price_band", Cancel('K'), fix 0, "Its limit is beyond a price band, and it asked to be cancelled there.";
+    LimitState = 18 "limit_state", Cancel('H'), fix 0, "A quote stood at a price band for too long: the symbol is paused.";
+
     // Rejects.
     UnknownSymbol = 32 "unknown_symbol", Reject(0x0017), fix 1, "No such symbol.";
     UnknownOrder = 33 "unknown_order", Reject(0x000A), fix 1, "The session never had an order of this id.";
@@ -118,6 +121,15 @@ reasons! {
     CancelOnly = 62 "cancel_only", Reject(0x0010), fix 2, "The symbol is cancel-only: orders can be cancelled, not entered.";
     NotInCall = 63 "not_in_call", Reject(0x0014), fix 11, "An order that can only trade at once, or not at all, while orders are collected for an auction.";
     AuctionOver = 64 "auction_over", Reject(0x0014), fix 4, "The auction that the order is for is over.";
+    NoQuote = 65 "no_quote", Reject(0x0001), fix 99, "A peg has nothing to follow: the symbol has no reference quote.";
+    ShortRestricted = 66 "short_restricted", Reject(0x0023), fix 99, "A short sale at or below the best bid while short sales are restricted.";
+    InvalidExpiry = 67 "invalid_expiry", Reject(0x000F), fix 99, "An order that would expire at once.";
+    RiskQuantity = 68 "risk_quantity", Reject(0x0031), fix 3, "The quantity is above a risk limit.";
+    RiskNotional = 69 "risk_notional", Reject(0x0030), fix 3, "The value of the order is above a risk limit.";
+    RiskOpenOrders = 70 "risk_open_orders", Reject(0x001E), fix 3, "As many orders are open as a risk limit lets.";
+    RiskGross = 71 "risk_gross", Reject(0x0020), fix 3, "With the order the value traded on the day could be above a risk limit.";
+    RiskRate = 72 "risk_rate", Reject(0x0028), fix 99, "More orders a second than a risk limit lets.";
+    Killed = 73 "killed", Reject(0x0022), fix 3, "A kill switch lets no order in.";
 }
 
 impl Reason {
@@ -132,8 +144,8 @@ impl Reason {
     #[inline]
     pub fn refuses_service(self) -> bool {
         use Reason::{
-            CancelOnly, Closed, Halted, LowSpace, Moving, NotPermitted, OrderEntryDisabled,
-            RateLimit, WrongPartition,
+            CancelOnly, Closed, Halted, Killed, LowSpace, Moving, NotPermitted, OrderEntryDisabled,
+            RateLimit, RiskGross, RiskNotional, RiskQuantity, RiskRate, WrongPartition,
         };
         matches!(
             self,
@@ -144,6 +156,11 @@ impl Reason {
                 | Closed
                 | Halted
                 | CancelOnly
+                | Killed
+                | RiskQuantity
+                | RiskNotional
+                | RiskGross
+                | RiskRate
                 | Moving
                 | WrongPartition
         )

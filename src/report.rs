@@ -61,6 +61,29 @@ byte_enum! {
         Triggered = 22 "triggered",
         /// A slice of an iceberg, `quantity`, is shown: `order` is its number, `other` that of the slice before, or its own.
         Displayed = 23 "displayed",
+        /// Time has passed for an instrument; what was due follows, among it the `canceled` reports of `quantity` orders that
+        /// expired.
+        Ticked = 24 "ticked",
+        /// The state that an instrument has next, by the code in `other`, and the official time at which it will have it, in
+        /// `quantity`; both zero if none is planned any more.
+        StatePlanned = 25 "state_planned",
+        /// The price bands of an instrument: no trade is below `price` or above `other`, zero for no bound; `quantity` is the
+        /// reference.
+        BandsSet = 26 "bands_set",
+        /// A quote stands at a price band, or does not any more: `side` has it, `price` is the band, `other` is 1 or 0, and the
+        /// instrument is paused at the official time in `quantity` if it stays.
+        LimitState = 27 "limit_state",
+        /// The reference quote of an instrument: `price` is the bid, `other` the offer.
+        Quoted = 28 "quoted",
+        /// An order has another limit and a new place, and trades or rests as a new one: `order` is its number from here on,
+        /// `other` the one that it had, `open` what is left of it.
+        Repriced = 29 "repriced",
+        /// Whether short sales of an instrument are restricted: bit 0 of `other`; bit 1: whether a fall will restrict them.
+        ShortSaleSet = 30 "short_sale_set",
+        /// Other risk limits are in force; `other` is the firm if it is for one.
+        RiskSet = 31 "risk_set",
+        /// A trade, whose number is in `other`, had other terms: `quantity` at `price`, once for each side.
+        Corrected = 32 "corrected",
         /// Not for the world: the state hash of one shard, in `quantity` and `open`.
         StateHash = 128 "state_hash",
     }

@@ -149,6 +149,60 @@ impl ReportLines {
                 line.number("match", report.other);
                 line.symbol(report.symbol);
             }
+            ReportKind::Corrected => {
+                line.session(report.session);
+                line.number("id", report.id.0);
+                line.number("match", report.other);
+                line.symbol(report.symbol);
+                line.number("qty", report.quantity.0);
+                line.price(report.symbol, report.price);
+            }
+            ReportKind::Repriced => {
+                line.order(report);
+                line.number("old_order", report.other);
+                line.terms(report);
+            }
+            ReportKind::Ticked => {
+                line.symbol(report.symbol);
+                line.number("count", report.quantity.0);
+            }
+            ReportKind::StatePlanned => {
+                line.symbol(report.symbol);
+                if let Some(state) = SymbolState::from_code(report.other as u8) {
+                    line.word("state", state.name());
+                    line.number("at", report.quantity.0);
+                }
+            }
+            ReportKind::BandsSet => {
+                line.symbol(report.symbol);
+                line.price_of("low", report.symbol, report.price);
+                line.price_of("high", report.symbol, Price(report.other as i64));
+                line.price_of("reference", report.symbol, Price(report.quantity.0 as i64));
+            }
+            ReportKind::LimitState => {
+                line.symbol(report.symbol);
+                line.word("side", if report.side.is_buy() { "buy" } else { "sell" });
+                line.price(report.symbol, report.price);
+                line.truth("stands", report.other == 1);
+                if report.other == 1 {
+                    line.number("pause_at", report.quantity.0);
+                }
+            }
+            ReportKind::Quoted => {
+                line.symbol(report.symbol);
+                line.price_of("bid", report.symbol, report.price);
+                line.price_of("offer", report.symbol, Price(report.other as i64));
+            }
+            ReportKind::ShortSaleSet => {
+                line.symbol(report.symbol);
+                line.truth("restricted", report.other & 1 == 1);
+                line.truth("automatic", report.other & 2 == 2);
+            }
+            ReportKind::RiskSet => {
+                line.session(report.session);
+                line.symbol(report.symbol);
+                line.name("firm", line.names.firm(FirmId(report.other as u16)));
+            }
             ReportKind::DurabilitySet => {}
             ReportKind::SymbolMoved => {
                 line.symbol(report.symbol);

@@ -86,6 +86,7 @@ impl UsedIds {
             Action::Enter(enter) => enter.id,
             Action::EnterStop(stop) => stop.order.id,
             Action::EnterIceberg(iceberg) => iceberg.order.id,
+            Action::EnterRich(rich) => rich.order.id,
             Action::Replace { new_id, .. } => new_id,
             Action::ImportOrder(import) => import.order.id,
             _ => return,

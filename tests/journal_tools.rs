@@ -226,7 +226,7 @@ fn commands_are_exported_as_the_journal_has_them_and_the_verdict_says_what_was_l
         &enter("A", 1, "buy", 100, "1.05"),
         &enter("A", 2, "buy", 7, "1.055"),
         r#"{"op":"enter","session":"A","id":3,"symbol":"MSFT","side":"sell","qty":7,"price":"9"}"#,
-        r#"{"op":"enter","session":"A","id":4,"symbol":"AAPL","side":"sell","qty":7,"type":"peg"}"#,
+        r#"{"op":"enter","session":"A","id":4,"symbol":"AAPL","side":"sell","qty":7,"stop_price":"9"}"#,
         r#"{"op":"replace","session":"A","id":1,"new_id":5,"qty":7,"price":"1.001"}"#,
         r#"{"op":"mass_cancel","session":"A","symbol":"MSFT"}"#,
         r#"{"op":"symbol","symbol":"AAPL","tick":"0.5","lot":3}"#,
@@ -286,8 +286,11 @@ fn commands_are_exported_as_the_journal_has_them_and_the_verdict_says_what_was_l
         "seq,ts,op,session,id,new_id,symbol,side,type,tif,qty,price,post_only,stp,stp_group,capacity,\
          attributed,firm,role,of_session,of_firm,cause,enabled,next_id,match,resting_session,\
          resting_id,resting_text,incoming_session,incoming_id,incoming_text,tick,lot,collar_bps,\
-         reference,mode,verdict\n\
-         4,1001,enter,A,1,,AAPL,buy,limit,day,100,1.05,,,,,,,,,,,,,,,,,,,,,,,,,duplicate_id\n"
+         reference,mode,stop_price,display_qty,refresh,seed,state,step,partition,version,orders,id_there,\
+         peg,peg_offset,hidden,min_qty,expire_ts,at_band,at_short_test,at,random_ms,low,high,band_bps,bid,offer,\
+         restricted,automatic,qty_max,notional_max,open_orders_max,gross_notional_max,\
+         orders_per_second_max,killed,verdict\n\
+         4,1001,enter,A,1,,AAPL,buy,limit,day,100,1.05,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,duplicate_id\n"
     );
 }
 

@@ -162,6 +162,13 @@ impl Event {
             ReportKind::Displayed => {
                 format!("{} of {} shown, as order {}", report.quantity, report.open, report.order)
             }
+            ReportKind::Repriced => {
+                format!("got another limit and a new place, as order {}", report.order)
+            }
+            ReportKind::Corrected => {
+                let (quantity, number) = (report.quantity, report.other);
+                format!("its trade {number} was corrected: {quantity} at another price")
+            }
             ReportKind::Broken => format!("its trade {} was taken back", report.other),
             kind => kind.name().into(),
         };
@@ -199,6 +206,7 @@ impl Chains {
             | ReportKind::Restated
             | ReportKind::Triggered
             | ReportKind::Displayed
+            | ReportKind::Repriced
             | ReportKind::Modified => self.0.get(&key).copied(),
             _ => None,
         }
@@ -261,7 +269,7 @@ impl Subscriber for Recorder {
             resting.contra = Some(key(report));
         }
         let before = std::mem::replace(&mut self.before, key(report));
-        if report.kind == ReportKind::Broken {
+        if matches!(report.kind, ReportKind::Broken | ReportKind::Corrected) {
             if let Some(order) = self.traded(report) {
                 self.tell(published, order, None);
             }
@@ -275,6 +283,7 @@ impl Subscriber for Recorder {
                         | ReportKind::Replaced
                         | ReportKind::Triggered
                         | ReportKind::Displayed
+                        | ReportKind::Repriced
                 )
             {
                 self.story.chain.push(order);

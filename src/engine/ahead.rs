@@ -141,6 +141,7 @@ fn named(command: &Command) -> OrderId {
         Action::Enter(enter) => enter.id,
         Action::EnterStop(stop) => stop.order.id,
         Action::EnterIceberg(iceberg) => iceberg.order.id,
+        Action::EnterRich(rich) => rich.order.id,
         Action::Reduce { id, .. }
         | Action::Replace { id, .. }
         | Action::Cancel { id }

@@ -98,7 +98,7 @@ pub use view::{LevelView, OrderView};
 
 /// The version of the matching rules. A journal names the version that wrote it, because the same
 /// commands under other rules are another history.
-pub const SEMANTICS_VERSION: u32 = 5;
+pub const SEMANTICS_VERSION: u32 = 6;
 
 /// The highest symbol number: instruments are numbered densely.
 pub const SYMBOL_MAX: u32 = 1 << 24;

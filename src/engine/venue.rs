@@ -3,7 +3,10 @@
 use super::book::Book;
 use super::orders::{NIL, Order, Slot};
 use super::{Engine, SYMBOL_MAX, reject};
-use crate::command::{Action, BreakTrade, Command, DefineSymbol, MassCancel, Sequenced, TradeSide};
+use crate::command::{
+    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Enter, MassCancel, Sequenced,
+    TradeSide,
+};
 use crate::domain::{DayEvent, OrderId, Price, Quantity, Side, SymbolId, Tick, TimeInForce};
 use crate::hash;
 use crate::reason::Reason;
@@ -29,7 +32,20 @@ impl Engine {
                 return answer(command, ReportKind::AccountQueried, OrderId(0), next.0, sink);
             }
             Action::SetState(state) => return self.set_state(at, *state, sink),
+            Action::EnterRich(rich) => {
+                let Enter { id, side, .. } = rich.order;
+                return reject(command, id, side, Reason::Unsupported, sink);
+            }
+            Action::PlanState(_)
+            | Action::Tick
+            | Action::SetBands(_)
+            | Action::SetQuote { .. }
+            | Action::SetShortSale { .. }
+            | Action::SetRisk(_) => {
+                return reject(command, OrderId(0), Side::Buy, Reason::Unsupported, sink);
+            }
             Action::BreakTrade(trade) => return break_trade(command, trade, sink),
+            Action::CorrectTrade(correction) => return correct_trade(command, correction, sink),
             Action::MoveSymbol(asked) => return self.move_symbol(command, asked, sink),
             Action::ImportOrder(import) => return self.import_order(at, import, sink),
             _ => {}
@@ -77,6 +93,14 @@ impl Engine {
             Action::Enter(_)
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
+            | Action::EnterRich(_)
+            | Action::PlanState(_)
+            | Action::Tick
+            | Action::SetBands(_)
+            | Action::SetQuote { .. }
+            | Action::SetShortSale { .. }
+            | Action::SetRisk(_)
+            | Action::CorrectTrade(_)
             | Action::Cancel { .. }
             | Action::Reduce { .. }
             | Action::Replace { .. }
@@ -249,6 +273,19 @@ fn break_trade(command: &Command, trade: &BreakTrade, sink: &mut impl ReportSink
         let TradeSide { id, session, .. } = *side;
         let (kind, other) = (ReportKind::Broken, trade.match_number.0);
         sink.report(Report { kind, id, session, other, ..about(command) });
+    }
+}
+
+/// Tells both sides of a trade what its terms were.
+fn correct_trade(command: &Command, correction: &CorrectTrade, sink: &mut impl ReportSink) {
+    if command.verdict != Reason::None {
+        return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
+    }
+    let CorrectTrade { trade, price, quantity } = *correction;
+    for side in &trade.sides {
+        let TradeSide { id, session, .. } = *side;
+        let (kind, other) = (ReportKind::Corrected, trade.match_number.0);
+        sink.report(Report { kind, id, session, other, price, quantity, ..about(command) });
     }
 }
 

@@ -10,6 +10,7 @@ mod csv;
 mod definitions;
 mod fields;
 mod json;
+mod market;
 mod moves;
 mod operations;
 mod operator;

@@ -149,6 +149,7 @@ impl Intake {
             Action::Enter(enter) => enter.id.0,
             Action::EnterStop(stop) => stop.order.id.0,
             Action::EnterIceberg(iceberg) => iceberg.order.id.0,
+            Action::EnterRich(rich) => rich.order.id.0,
             Action::Replace { new_id, .. } => new_id.0,
             Action::MassCancel(filter) => filter.id.0,
             Action::SetOrderEntry { id, enabled } => {

@@ -232,6 +232,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
             Action::Enter(_)
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
+            | Action::EnterRich(_)
             | Action::Replace { .. } => {
                 self.low_space.load(Ordering::Relaxed).then_some(Reason::LowSpace)
             }

@@ -306,6 +306,7 @@ fn is_about_orders(action: &Action) -> bool {
         Action::Enter(_)
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
+            | Action::EnterRich(_)
             | Action::Reduce { .. }
             | Action::Replace { .. }
             | Action::Cancel { .. }

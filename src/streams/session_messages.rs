@@ -107,6 +107,15 @@ impl Messages {
             | ReportKind::Displayed
             | ReportKind::Crossed
             | ReportKind::Indicative
+            | ReportKind::Ticked
+            | ReportKind::StatePlanned
+            | ReportKind::BandsSet
+            | ReportKind::LimitState
+            | ReportKind::Quoted
+            | ReportKind::Repriced
+            | ReportKind::ShortSaleSet
+            | ReportKind::RiskSet
+            | ReportKind::Corrected
             | ReportKind::SymbolMoved
             | ReportKind::Exported
             | ReportKind::Held
@@ -296,6 +305,7 @@ impl Messages {
             Action::Enter(_)
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
+            | Action::EnterRich(_)
             | Action::MassCancel(_)
             | Action::SetOrderEntry { .. }
             | Action::AccountQuery { .. } => true,

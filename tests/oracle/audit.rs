@@ -214,6 +214,20 @@ impl Audit {
                     law!(reports.len() == 2 && reports[0].other == reports[1].other, r);
                     law!(reports.iter().all(|r| r.kind == ReportKind::Broken), r);
                 }
+                ReportKind::Corrected => {
+                    law!(reports.len() == 2 && reports[0].other == reports[1].other, r);
+                    law!(reports.iter().all(|r| r.kind == ReportKind::Corrected), r);
+                    law!(reports[0].price == reports[1].price, r);
+                    law!(reports[0].quantity == reports[1].quantity, r);
+                }
+                ReportKind::Ticked
+                | ReportKind::StatePlanned
+                | ReportKind::BandsSet
+                | ReportKind::LimitState
+                | ReportKind::Quoted
+                | ReportKind::Repriced
+                | ReportKind::ShortSaleSet
+                | ReportKind::RiskSet => return Err(format!("not served: {r:?}")),
                 ReportKind::Rejected => {
                     law!(reports.len() == 1 && r.reason != Reason::None, r);
                 }

@@ -3,8 +3,8 @@
 
 use super::naive::{Naive, Order};
 use ringside::command::{
-    Action, BreakTrade, Command, DefineSymbol, Display, Enter, EnterIceberg, EnterStop,
-    ImportOrder, MassCancel, MoveSymbol, Sequenced, TradeSide,
+    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Display, Enter, EnterIceberg,
+    EnterStop, ImportOrder, MassCancel, MoveSymbol, Sequenced, TradeSide,
 };
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderType,
@@ -370,7 +370,13 @@ impl Generator {
                 };
                 let sides = [side(), side()];
                 let match_number = MatchNumber(self.random.bits(64));
-                (symbol, Action::BreakTrade(BreakTrade { match_number, sides }))
+                let trade = BreakTrade { match_number, sides };
+                let (price, quantity) =
+                    (Price(self.random.bits(62) as i64), Quantity(match_number.0));
+                let correction = CorrectTrade { trade, price, quantity };
+                let is_broken = self.random.in_1000(500);
+                let correct = Action::CorrectTrade(correction);
+                (symbol, if is_broken { Action::BreakTrade(trade) } else { correct })
             }
         };
         Command { session, symbol, verdict, action }

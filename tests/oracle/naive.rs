@@ -8,7 +8,9 @@ mod stops;
 
 use icebergs::{Iceberg, of_smaller};
 use moves::Away;
-use ringside::command::{Action, BreakTrade, Command, DefineSymbol, Enter, MassCancel, Sequenced};
+use ringside::command::{
+    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Enter, MassCancel, Sequenced,
+};
 use ringside::domain::{
     Capacity, DayEvent, FirmId, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity,
     SelfTrade, SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
@@ -95,7 +97,19 @@ impl Naive {
             Action::AccountQuery { next } => {
                 self.answer(command, ReportKind::AccountQueried, OrderId(0), next.0);
             }
+            Action::EnterRich(rich) => {
+                self.reject_enter(command, &rich.order, Reason::Unsupported);
+            }
+            Action::PlanState(_)
+            | Action::Tick
+            | Action::SetBands(_)
+            | Action::SetQuote { .. }
+            | Action::SetShortSale { .. }
+            | Action::SetRisk(_) => {
+                self.reject(command, OrderId(0), Side::Buy, Reason::Unsupported);
+            }
             Action::BreakTrade(trade) => self.break_trade(command, &trade),
+            Action::CorrectTrade(correction) => self.correct_trade(command, &correction),
             Action::DefineSymbol(definition) => self.define_symbol(command, definition),
             Action::DefineSession { firm, .. } => self.define_session(command, firm),
             Action::DefineFirm { firm, .. } => self.define_firm(command, firm),
@@ -393,6 +407,11 @@ impl Naive {
             | Reason::Closed
             | Reason::Halted
             | Reason::CancelOnly
+            | Reason::Killed
+            | Reason::RiskQuantity
+            | Reason::RiskNotional
+            | Reason::RiskGross
+            | Reason::RiskRate
             | Reason::Moving
             | Reason::WrongPartition => {
                 return self.reject(command, new_id, Side::Buy, command.verdict);
@@ -512,6 +531,23 @@ impl Naive {
                 session: side.session,
                 id: side.id,
                 other: trade.match_number.0,
+                ..about(command)
+            });
+        }
+    }
+
+    fn correct_trade(&mut self, command: &Command, correction: &CorrectTrade) {
+        if command.verdict != Reason::None {
+            return self.reject(command, OrderId(0), Side::Buy, command.verdict);
+        }
+        for side in &correction.trade.sides {
+            self.reports.push(Report {
+                kind: ReportKind::Corrected,
+                session: side.session,
+                id: side.id,
+                other: correction.trade.match_number.0,
+                price: correction.price,
+                quantity: correction.quantity,
                 ..about(command)
             });
         }

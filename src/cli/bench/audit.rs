@@ -146,6 +146,15 @@ impl Subscriber for Audit {
             | ReportKind::Displayed
             | ReportKind::Crossed
             | ReportKind::Indicative
+            | ReportKind::Ticked
+            | ReportKind::StatePlanned
+            | ReportKind::BandsSet
+            | ReportKind::LimitState
+            | ReportKind::Quoted
+            | ReportKind::Repriced
+            | ReportKind::ShortSaleSet
+            | ReportKind::RiskSet
+            | ReportKind::Corrected
             | ReportKind::Broken
             | ReportKind::SymbolMoved
             | ReportKind::Exported

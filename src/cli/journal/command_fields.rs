@@ -1,10 +1,13 @@
 //! A command of the journal in the words of a file session.
 
-use crate::command::{Action, BreakTrade, Display, Enter, MassCancel, MoveSymbol, Sequenced};
+use crate::command::{
+    Action, BreakTrade, Command, Display, Enter, MassCancel, MoveSymbol, RichTerms, Sequenced,
+    SetRisk,
+};
 use crate::directory::Directory;
 use crate::domain::{
-    Capacity, FirmId, MoveStep, Name, OrderId, PostOnly, Price, Role, SelfTrade, SessionId,
-    SymbolId,
+    AtBand, AtShortTest, Capacity, FirmId, MoveStep, Name, OrderId, Peg, PostOnly, Price,
+    RiskScope, Role, SelfTrade, SessionId, SymbolId,
 };
 use crate::reason::Reason;
 use serde_json::Value;
@@ -47,6 +50,38 @@ pub const COMMAND_COLUMNS: &[&str] = &[
     "collar_bps",
     "reference",
     "mode",
+    "stop_price",
+    "display_qty",
+    "refresh",
+    "seed",
+    "state",
+    "step",
+    "partition",
+    "version",
+    "orders",
+    "id_there",
+    "peg",
+    "peg_offset",
+    "hidden",
+    "min_qty",
+    "expire_ts",
+    "at_band",
+    "at_short_test",
+    "at",
+    "random_ms",
+    "low",
+    "high",
+    "band_bps",
+    "bid",
+    "offer",
+    "restricted",
+    "automatic",
+    "qty_max",
+    "notional_max",
+    "open_orders_max",
+    "gross_notional_max",
+    "orders_per_second_max",
+    "killed",
     "verdict",
 ];
 
@@ -88,6 +123,13 @@ pub fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
             }
             line.number("seed", seed);
             usual &= names.refuses(command.session, iceberg.order.id).is_none();
+        }
+        Action::EnterRich(rich) => {
+            let is_peg = rich.terms.peg != Peg::None;
+            let type_name = if is_peg { "peg" } else { rich.order.order_type.name() };
+            line.enter(command.session, symbol, &rich.order, type_name);
+            line.rich_terms(symbol, &rich.terms);
+            usual &= names.refuses(command.session, rich.order.id).is_none();
         }
         Action::Reduce { id, quantity } => {
             line.change("reduce", command.session, id);
@@ -140,11 +182,46 @@ pub fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
         }
         Action::TradingDay(event) => line.text("op", event.name()),
         Action::SetState(state) => {
-            line.text("op", "state");
-            line.name("symbol", line.names.symbol(symbol).map(|symbol| symbol.name));
+            line.about("state", symbol);
             line.text("state", state.name());
         }
-        Action::BreakTrade(trade) => line.break_trade(&trade),
+        Action::PlanState(plan) => {
+            line.about("plan", symbol);
+            if plan.due.0 != 0 {
+                line.text("state", plan.state.name());
+                line.number("at", plan.due.0);
+                line.number("random_ms", plan.random_ns / 1_000_000);
+                line.number("seed", plan.seed);
+            }
+        }
+        Action::Tick => line.about("tick", symbol),
+        Action::SetBands(bands) => {
+            line.about("bands", symbol);
+            line.price("low", symbol, bands.low);
+            line.price("high", symbol, bands.high);
+            line.price("reference", symbol, bands.reference);
+            line.number("band_bps", bands.bps.into());
+        }
+        Action::SetQuote { bid, offer } => {
+            line.about("quote", symbol);
+            for (key, price) in [("bid", bid), ("offer", offer)] {
+                let price = line.decimal(symbol, price).unwrap_or_else(|| "0".into());
+                line.text(key, price);
+            }
+        }
+        Action::SetShortSale { restricted, automatic } => {
+            line.about("short_sale", symbol);
+            line.truth("restricted", restricted);
+            line.truth("automatic", automatic);
+        }
+        Action::SetRisk(risk) => line.risk(command, &risk),
+        Action::BreakTrade(trade) => line.trade("break_trade", &trade),
+        Action::CorrectTrade(correction) => {
+            line.trade("correct_trade", &correction.trade);
+            let price = line.decimal(symbol, correction.price).unwrap_or_else(|| "0".into());
+            line.text("price", price);
+            line.number("qty", correction.quantity.0);
+        }
         Action::DefineSession { name, firm, role } => {
             line.text("op", "session");
             line.text("session", name.as_str());
@@ -256,8 +333,76 @@ impl Line<'_> {
         }
     }
 
-    fn break_trade(&mut self, trade: &BreakTrade) {
-        self.text("op", "break_trade");
+    /// The terms that few orders have. The time that it names makes a `gtc` order a `gtt` one.
+    fn rich_terms(&mut self, symbol: SymbolId, terms: &RichTerms) {
+        let RichTerms { expire, min_quantity, peg_offset, peg, hidden, at_band, at_short_test } =
+            *terms;
+        if expire.0 != 0 {
+            self.number("expire_ts", expire.0);
+            let tif = self.fields.iter_mut().find(|(name, _)| *name == "tif");
+            if let Some((_, tif)) = tif {
+                *tif = "gtt".into();
+            }
+        }
+        if min_quantity.0 != 0 {
+            self.number("min_qty", min_quantity.0);
+        }
+        if peg != Peg::None {
+            self.text("peg", peg.name());
+            self.price("peg_offset", symbol, Price(peg_offset.into()));
+        }
+        if hidden {
+            self.truth("hidden", true);
+        }
+        if at_band != AtBand::Reprice {
+            self.text("at_band", at_band.name());
+        }
+        if at_short_test != AtShortTest::Reject {
+            self.text("at_short_test", at_short_test.name());
+        }
+    }
+
+    fn risk(&mut self, command: &Command, risk: &SetRisk) {
+        self.text("op", "risk");
+        match risk.scope {
+            RiskScope::Session => self.session("session", command.session),
+            RiskScope::Firm => self.firm("firm", risk.firm),
+            RiskScope::Symbol => {
+                let symbol = self.names.symbol(command.symbol);
+                self.name("symbol", symbol.map(|symbol| symbol.name));
+            }
+        }
+        let limits = &risk.limits;
+        let numbers = [
+            ("qty_max", limits.quantity_max),
+            ("notional_max", limits.notional_max),
+            ("open_orders_max", limits.open_orders_max),
+            ("gross_notional_max", limits.gross_notional_max),
+            ("orders_per_second_max", limits.orders_per_second_max.into()),
+        ];
+        for (key, limit) in numbers.into_iter().filter(|(_, limit)| *limit != 0) {
+            self.number(key, limit);
+        }
+        if limits.killed {
+            self.truth("killed", true);
+        }
+    }
+
+    /// What a line about an instrument begins with.
+    fn about(&mut self, op: &str, symbol: SymbolId) {
+        self.text("op", op);
+        self.name("symbol", self.names.symbol(symbol).map(|symbol| symbol.name));
+    }
+
+    /// A price, if there is one.
+    fn price(&mut self, key: &'static str, symbol: SymbolId, price: Price) {
+        if let Some(price) = self.decimal(symbol, price) {
+            self.text(key, price);
+        }
+    }
+
+    fn trade(&mut self, op: &str, trade: &BreakTrade) {
+        self.text("op", op);
         self.number("match", trade.match_number.0);
         let keys = [
             ["resting_session", "resting_id", "resting_text"],

@@ -155,6 +155,18 @@ fn action_json(action: &command::Action) -> Value {
             order["seed"] = seed.into();
             order
         }
+        Action::EnterRich(rich) => {
+            let mut order = action_json(&Action::Enter(rich.order));
+            let terms = rich.terms;
+            order["expire_ts"] = terms.expire.0.into();
+            order["min_qty"] = terms.min_quantity.0.into();
+            order["peg"] = terms.peg.name().into();
+            order["peg_offset_ticks"] = terms.peg_offset.into();
+            order["hidden"] = terms.hidden.into();
+            order["at_band"] = terms.at_band.name().into();
+            order["at_short_test"] = terms.at_short_test.name().into();
+            order
+        }
         Action::Reduce { id, quantity } => json!({ "id": id.0, "qty": quantity.0 }),
         Action::Replace { id, new_id, quantity, price } => json!({
             "id": id.0, "new_id": new_id.0, "qty": quantity.0, "price_ticks": price.0,
@@ -175,6 +187,33 @@ fn action_json(action: &command::Action) -> Value {
         Action::AccountQuery { next } => json!({ "next_id": next.0 }),
         Action::TradingDay(event) => json!({ "event": event.name() }),
         Action::SetState(state) => json!({ "state": state.name() }),
+        Action::PlanState(plan) => json!({
+            "state": plan.state.name(), "at": plan.due.0, "random_ns": plan.random_ns,
+            "seed": plan.seed,
+        }),
+        Action::Tick => json!({}),
+        Action::SetBands(b) => json!({
+            "low_ticks": b.low.0, "high_ticks": b.high.0, "band_bps": b.bps,
+            "reference_ticks": b.reference.0,
+        }),
+        Action::SetQuote { bid, offer } => json!({
+            "bid_ticks": bid.0, "offer_ticks": offer.0,
+        }),
+        Action::SetShortSale { restricted, automatic } => json!({
+            "restricted": restricted, "automatic": automatic,
+        }),
+        Action::SetRisk(r) => json!({
+            "scope": r.scope.name(), "firm": r.firm.0, "qty_max": r.limits.quantity_max,
+            "notional_max": r.limits.notional_max, "open_orders_max": r.limits.open_orders_max,
+            "gross_notional_max": r.limits.gross_notional_max,
+            "orders_per_second_max": r.limits.orders_per_second_max, "killed": r.limits.killed,
+        }),
+        Action::CorrectTrade(c) => {
+            let mut trade = action_json(&Action::BreakTrade(c.trade));
+            trade["price_ticks"] = c.price.0.into();
+            trade["qty"] = c.quantity.0.into();
+            trade
+        }
         Action::BreakTrade(b) => json!({
             "match": b.match_number.0,
             "sides": b.sides.map(|s| json!({

@@ -7,10 +7,10 @@ use crate::command::{Action, Command, DefineSymbol};
 use crate::domain::{Nanos, Price, Quantity, Role, SessionId, SymbolId, Tick};
 use crate::reason::Reason;
 
-const SYMBOL: u64 =
+const SYMBOL: u128 =
     set(&[Field::Symbol, Field::Tick, Field::Lot, Field::CollarBps, Field::Reference]);
-const SESSION: u64 = set(&[Field::Session, Field::Firm, Field::Role]);
-const FIRM: u64 = set(&[Field::Firm]);
+const SESSION: u128 = set(&[Field::Session, Field::Firm, Field::Role]);
+const FIRM: u128 = set(&[Field::Firm]);
 
 impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
     pub fn define_symbol(&mut self, fields: &Fields) -> Result<(), Fault> {

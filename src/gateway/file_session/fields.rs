@@ -48,13 +48,18 @@ fields! {
     RestingSession "resting_session", RestingId "resting_id", RestingText "resting_text",
     IncomingSession "incoming_session", IncomingId "incoming_id", IncomingText "incoming_text",
     Step "step", Partition "partition", Version "version", Orders "orders", IdThere "id_there", State "state",
+    Peg "peg", PegOffset "peg_offset", AtBand "at_band", AtShortTest "at_short_test", At "at", RandomMs "random_ms",
+    Low "low", High "high", BandBps "band_bps", Bid "bid", Offer "offer", Restricted "restricted",
+    Automatic "automatic", QtyMax "qty_max", NotionalMax "notional_max", OpenOrdersMax "open_orders_max",
+    GrossNotionalMax "gross_notional_max", OrdersPerSecondMax "orders_per_second_max", Killed "killed",
+
 }
 
 /// A set of fields.
-pub const fn set(fields: &[Field]) -> u64 {
+pub const fn set(fields: &[Field]) -> u128 {
     let (mut bits, mut i) = (0, 0);
     while i < fields.len() {
-        bits |= 1 << fields[i] as u64;
+        bits |= 1 << fields[i] as u32;
         i += 1;
     }
     bits
@@ -84,7 +89,7 @@ pub struct Token<'a> {
 /// The fields of a line.
 pub struct Fields<'a> {
     tokens: [Option<Token<'a>>; Field::ALL.len()],
-    given: u64,
+    given: u128,
     /// Where the line ends, and with it the search for a missing field.
     pub end: usize,
 }
@@ -106,12 +111,12 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether any of the fields is given.
-    pub fn has(&self, fields: u64) -> bool {
+    pub fn has(&self, fields: u128) -> bool {
         self.given & fields != 0
     }
 
     /// Refuses fields that the operation does not have.
-    pub fn allow(&self, operation: &str, allowed: u64) -> Result<(), Fault> {
+    pub fn allow(&self, operation: &str, allowed: u128) -> Result<(), Fault> {
         let strange = self.given & !(allowed | set(&[Field::Op, Field::Ts]));
         if strange == 0 {
             return Ok(());
@@ -238,6 +243,10 @@ impl<'a> Decimal<'a> {
         self.0
     }
 
+    pub fn is_zero(self) -> bool {
+        self.0.bytes().all(|byte| matches!(byte, b'0' | b'.'))
+    }
+
     /// The price in ticks, or the reason why it is none.
     pub fn ticks(self, tick: Tick) -> Result<Price, Reason> {
         tick.ticks(self.0).map_err(|e| match e {
@@ -279,6 +288,6 @@ mod tests {
         for &field in Field::ALL {
             assert_eq!(Field::from_name(field.name()), Some(field));
         }
-        assert!(Field::ALL.len() <= 64, "a set of fields is 64 bits");
+        assert!(Field::ALL.len() <= 128, "a set of fields is 128 bits");
     }
 }

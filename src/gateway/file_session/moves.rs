@@ -2,15 +2,15 @@
 
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Venue, required_id, required_name};
-use super::orders::Terms;
-use super::words::STEPS;
+use super::orders::Said;
+use super::words::{Form, STEPS};
 use crate::command::{Action, Command, Enter, ImportOrder, MoveSymbol};
 use crate::domain::{Nanos, OrderId, PartitionId, Quantity, SessionId};
 use crate::reason::Reason;
 
-const MOVE: u64 =
+const MOVE: u128 =
     set(&[Field::Symbol, Field::Step, Field::Partition, Field::Version, Field::Orders, Field::Qty]);
-const IMPORT: u64 = set(&[
+const IMPORT: u128 = set(&[
     Field::Session,
     Field::Id,
     Field::IdThere,
@@ -57,7 +57,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let id = fields.integer_to(Field::Id, u64::MAX)?.map(OrderId);
         let id_there = required_id(fields, Field::IdThere)?;
         let symbol = required_name(fields, Field::Symbol)?;
-        let terms = Terms::read(fields)?;
+        let said = Said::read(fields)?;
         let price = fields.required(Field::Price, fields.decimal(Field::Price)?)?;
         let firm = fields.name(Field::Firm)?;
 
@@ -75,10 +75,10 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let verdict = match price {
             _ if used => Reason::DuplicateId,
             Err(reason) => reason,
-            Ok(_) if !terms.is_served || terms.is_stop => Reason::Unsupported,
+            Ok(_) if said.is_timed || said.form != Form::Plain => Reason::Unsupported,
             Ok(_) => Reason::None,
         };
-        let order = Enter { id, firm, price: price.unwrap_or_default(), ..terms.order };
+        let order = Enter { id, firm, price: price.unwrap_or_default(), ..said.order };
         self.send(session, symbol, verdict, Action::ImportOrder(ImportOrder { order, id_there }));
         Ok(())
     }

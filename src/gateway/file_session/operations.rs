@@ -1,7 +1,8 @@
 //! The operations: from the fields of a line to commands.
 //!
 //! A line is read and checked whole before its first command goes out. `orders.rs` has what concerns orders,
-//! `definitions.rs` what makes names known, `moves.rs` what moves instruments between partitions, `operator.rs` the rest.
+//! `definitions.rs` what makes names known, `moves.rs` what moves instruments between partitions, `market.rs` what
+//! protects the market of an instrument, `operator.rs` the rest.
 
 use super::fields::{Decimal, Fault, Field, Fields};
 use crate::command::{Action, Command};
@@ -32,14 +33,21 @@ pub fn run(
         "account_query" => venue.query_account(fields),
         "start_of_day" | "end_of_day" => venue.trading_day(fields, operation),
         "state" => venue.set_state(fields),
+        "plan" => venue.plan_state(fields),
+        "tick" => venue.tick(fields),
+        "bands" => venue.set_bands(fields),
+        "quote" => venue.set_quote(fields),
+        "short_sale" => venue.set_short_sale(fields),
+        "risk" => venue.set_risk(fields),
         "break_trade" => venue.break_trade(fields),
+        "correct_trade" => venue.correct_trade(fields),
         "durability" => venue.set_durability(fields),
         "move" => venue.move_symbol(fields),
         "import" => venue.import_order(fields),
         _ => {
             let known = "enter, reduce, modify, replace, cancel, mass_cancel, symbol, session, firm, \
-                         order_entry, account_query, start_of_day, end_of_day, state, break_trade, \
-                         durability, move, import";
+                         order_entry, account_query, start_of_day, end_of_day, state, plan, tick, bands, \
+                         quote, short_sale, risk, break_trade, correct_trade, durability, move, import";
             Err(fields.fault(Field::Op, &format!("must be one of {known}")))
         }
     }

@@ -2,16 +2,15 @@
 
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Venue, required_id, required_name};
-use super::words::{MODES, STATES};
-use crate::command::{Action, BreakTrade, ClientFields, Command, TradeSide};
+use super::words::MODES;
+use crate::command::{Action, BreakTrade, ClientFields, Command, CorrectTrade, TradeSide};
 use crate::domain::{DayEvent, MatchNumber, Name, Nanos, OrderId, SessionId, SymbolId};
 use crate::reason::Reason;
 
-const ORDER_ENTRY: u64 = set(&[Field::Session, Field::Id, Field::Enabled]);
-const ACCOUNT_QUERY: u64 = set(&[Field::Session, Field::NextId]);
-const TRADING_DAY: u64 = set(&[]);
-const STATE: u64 = set(&[Field::Symbol, Field::State]);
-const BREAK_TRADE: u64 = set(&[
+const ORDER_ENTRY: u128 = set(&[Field::Session, Field::Id, Field::Enabled]);
+const ACCOUNT_QUERY: u128 = set(&[Field::Session, Field::NextId]);
+const TRADING_DAY: u128 = set(&[]);
+const BREAK_TRADE: u128 = set(&[
     Field::Match,
     Field::RestingSession,
     Field::RestingId,
@@ -20,7 +19,8 @@ const BREAK_TRADE: u64 = set(&[
     Field::IncomingId,
     Field::IncomingText,
 ]);
-const DURABILITY: u64 = set(&[Field::Mode]);
+const CORRECT_TRADE: u128 = BREAK_TRADE | set(&[Field::Price, Field::Qty]);
+const DURABILITY: u128 = set(&[Field::Mode]);
 
 impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
     pub fn set_order_entry(&mut self, fields: &Fields) -> Result<(), Fault> {
@@ -54,21 +54,34 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    pub fn set_state(&mut self, fields: &Fields) -> Result<(), Fault> {
-        fields.allow("state", STATE)?;
-        let symbol = required_name(fields, Field::Symbol)?;
-        let state = fields.required(Field::State, fields.word(Field::State, STATES)?)?;
-
-        let (symbol, verdict) = match self.directory.symbol_id(symbol) {
-            Some(symbol) => (symbol, Reason::None),
-            None => (SymbolId::NONE, Reason::UnknownSymbol),
-        };
-        self.send(SessionId(0), symbol, verdict, Action::SetState(state));
+    pub fn break_trade(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("break_trade", BREAK_TRADE)?;
+        let (symbol, trade) = self.trade(fields)?;
+        let verdict = verdict_on(symbol);
+        self.send(SessionId(0), symbol, verdict, Action::BreakTrade(trade));
         Ok(())
     }
 
-    pub fn break_trade(&mut self, fields: &Fields) -> Result<(), Fault> {
-        fields.allow("break_trade", BREAK_TRADE)?;
+    pub fn correct_trade(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("correct_trade", CORRECT_TRADE)?;
+        let price = fields.required(Field::Price, fields.decimal(Field::Price)?)?;
+        let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
+        let (symbol, trade) = self.trade(fields)?;
+        let price = self.ticks(symbol, price);
+        let verdict = match (verdict_on(symbol), price) {
+            (Reason::None, Err(reason)) => reason,
+            (Reason::None, Ok(_)) if quantity.0 == 0 => Reason::InvalidQuantity,
+            (verdict, _) => verdict,
+        };
+        let price = price.unwrap_or_default();
+        let correction = CorrectTrade { trade, price, quantity };
+        self.send(SessionId(0), symbol, verdict, Action::CorrectTrade(correction));
+        Ok(())
+    }
+
+    /// The trade that a line names, and its instrument; none if its orders cannot have traded with each other. Whether they
+    /// did is not known here.
+    fn trade(&self, fields: &Fields) -> Result<(SymbolId, BreakTrade), Fault> {
         let number = fields.required(Field::Match, fields.integer_to(Field::Match, u64::MAX)?)?;
         let fields_of_sides = [
             (Field::RestingSession, Field::RestingId, Field::RestingText),
@@ -79,17 +92,10 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
             let (name, id) = (required_name(fields, session)?, required_id(fields, id)?);
             *side = self.trade_side(name, id, client_text(fields, text)?);
         }
-
         let [(symbol, resting), (other, incoming)] = sides;
-        // Whether the two did trade is not known here; orders that cannot have are refused.
-        let (symbol, verdict) = if symbol == other && symbol != SymbolId::NONE {
-            (symbol, Reason::None)
-        } else {
-            (SymbolId::NONE, Reason::UnknownOrder)
-        };
-        let trade = BreakTrade { match_number: MatchNumber(number), sides: [resting, incoming] };
-        self.send(SessionId(0), symbol, verdict, Action::BreakTrade(trade));
-        Ok(())
+        let symbol = if symbol == other { symbol } else { SymbolId::NONE };
+        let match_number = MatchNumber(number);
+        Ok((symbol, BreakTrade { match_number, sides: [resting, incoming] }))
     }
 
     /// One side of a trade and the symbol of its order. A name that is new is no reason to define it: a
@@ -112,6 +118,10 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         self.send(SessionId(0), SymbolId::NONE, Reason::None, Action::SetDurability(mode));
         Ok(())
     }
+}
+
+fn verdict_on(symbol: SymbolId) -> Reason {
+    if symbol == SymbolId::NONE { Reason::UnknownOrder } else { Reason::None }
 }
 
 const NO_TEXT: [u8; ClientFields::TEXT_BYTES] = [b' '; ClientFields::TEXT_BYTES];

@@ -2,42 +2,50 @@
 
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Venue, required_id, required_name};
-use super::words::{BOOK_SIDES, CAPACITIES, SELF_TRADES, SIDES, TIFS, TYPES, causes};
-use crate::command::{Action, Command, Display, Enter, EnterIceberg, EnterStop, MassCancel};
+use super::words::{AT_BAND, AT_SHORT_TEST, BOOK_SIDES, CAPACITIES, Form, PEGS, SELF_TRADES};
+use super::words::{SIDES, TIFS, TYPES, causes};
+use crate::command::{
+    Action, Command, Display, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel, RichTerms,
+};
 use crate::directory::Directory;
 use crate::domain::{
-    Capacity, FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, SelfTrade, SymbolId,
-    TimeInForce,
+    AtBand, AtShortTest, Capacity, FirmId, Name, Nanos, OrderId, OrderType, Peg, PostOnly, Price,
+    Quantity, SelfTrade, SymbolId, TimeInForce,
 };
 use crate::reason::Reason;
 
-const ENTER: u64 = UNSERVED_OPTIONS
-    | set(&[
-        Field::Session,
-        Field::Id,
-        Field::Symbol,
-        Field::Side,
-        Field::Type,
-        Field::Tif,
-        Field::Qty,
-        Field::Price,
-        Field::StopPrice,
-        Field::PostOnly,
-        Field::Stp,
-        Field::StpGroup,
-        Field::Firm,
-        Field::DisplayQty,
-        Field::Refresh,
-        Field::Seed,
-        Field::Hidden,
-        Field::Capacity,
-        Field::Attributed,
-    ]);
-const REDUCE: u64 = set(&[Field::Session, Field::Id, Field::Qty]);
-const MODIFY: u64 = set(&[Field::Session, Field::Id, Field::Side, Field::Qty]);
-const REPLACE: u64 = set(&[Field::Session, Field::Id, Field::NewId, Field::Qty, Field::Price]);
-const CANCEL: u64 = set(&[Field::Session, Field::Id]);
-const MASS_CANCEL: u64 = set(&[
+const ENTER: u128 = set(&[
+    Field::Session,
+    Field::Id,
+    Field::Symbol,
+    Field::Side,
+    Field::Type,
+    Field::Tif,
+    Field::Qty,
+    Field::Price,
+    Field::StopPrice,
+    Field::PostOnly,
+    Field::Stp,
+    Field::StpGroup,
+    Field::Firm,
+    Field::DisplayQty,
+    Field::Refresh,
+    Field::Seed,
+    Field::ExpireTs,
+    Field::Hidden,
+    Field::MinQty,
+    Field::Peg,
+    Field::PegOffset,
+    Field::AtBand,
+    Field::AtShortTest,
+    Field::Capacity,
+    Field::Attributed,
+]);
+const REDUCE: u128 = set(&[Field::Session, Field::Id, Field::Qty]);
+const MODIFY: u128 = set(&[Field::Session, Field::Id, Field::Side, Field::Qty]);
+const REPLACE: u128 = set(&[Field::Session, Field::Id, Field::NewId, Field::Qty, Field::Price]);
+const CANCEL: u128 = set(&[Field::Session, Field::Id]);
+const MASS_CANCEL: u128 = set(&[
     Field::Session,
     Field::Id,
     Field::Symbol,
@@ -48,26 +56,23 @@ const MASS_CANCEL: u64 = set(&[
     Field::Cause,
 ]);
 
-/// Options of the format that this venue answers with `unsupported`; and so is `hidden` when true.
-const UNSERVED_OPTIONS: u64 = set(&[Field::ExpireTs, Field::MinQty]);
-
-/// What a line says of a new order, but for whose it is, its symbol and its price.
-pub(super) struct Terms {
-    /// With the usual in the place of what is not served.
+/// What a line says of a new order, but for whose it is, its symbol and its prices.
+pub(super) struct Said {
     pub order: Enter,
-    /// Whether its type and its time in force are.
-    pub is_served: bool,
-    /// Whether it is a stop.
-    pub is_stop: bool,
+    /// What it is beside its type.
+    pub form: Form,
+    /// Whether it is over at a time that it names.
+    pub is_timed: bool,
 }
 
-impl Terms {
-    pub fn read(fields: &Fields) -> Result<Terms, Fault> {
+impl Said {
+    pub fn read(fields: &Fields) -> Result<Said, Fault> {
         let side = fields.required(Field::Side, fields.word(Field::Side, SIDES)?)?;
         let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
-        let order_type =
-            fields.word(Field::Type, TYPES)?.unwrap_or(Some((OrderType::Limit, false)));
-        let tif = fields.word(Field::Tif, TIFS)?.unwrap_or(Some(TimeInForce::Day));
+        let order_type = fields.word(Field::Type, TYPES)?;
+        let (order_type, form) = order_type.unwrap_or((OrderType::Limit, Form::Plain));
+        let tif = fields.word(Field::Tif, TIFS)?;
+        let (tif, is_timed) = tif.unwrap_or((TimeInForce::Day, false));
         let order = Enter {
             id: OrderId(0),
             price: Price(0),
@@ -75,15 +80,14 @@ impl Terms {
             firm: FirmId(0),
             group: group(fields)?.unwrap_or(0),
             side,
-            order_type: order_type.map_or(OrderType::Limit, |(order_type, _)| order_type),
-            tif: tif.unwrap_or(TimeInForce::Day),
+            order_type,
+            tif,
             post_only: post_only(fields)?,
             self_trade: fields.word(Field::Stp, SELF_TRADES)?.unwrap_or(SelfTrade::None),
             capacity: fields.word(Field::Capacity, CAPACITIES)?.unwrap_or(Capacity::Other),
             attributed: fields.bool(Field::Attributed)?.unwrap_or(false),
         };
-        let is_stop = order_type.is_some_and(|(_, is_stop)| is_stop);
-        Ok(Terms { order, is_served: order_type.is_some() && tif.is_some(), is_stop })
+        Ok(Said { order, form, is_timed })
     }
 }
 
@@ -93,15 +97,22 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let session = required_name(fields, Field::Session)?;
         let id = required_id(fields, Field::Id)?;
         let symbol = required_name(fields, Field::Symbol)?;
-        let terms = Terms::read(fields)?;
+        let said = Said::read(fields)?;
         let price = fields.decimal(Field::Price)?;
         let stop = fields.decimal(Field::StopPrice)?;
         let display = display(fields, id)?;
+        let offset = fields.decimal(Field::PegOffset)?;
+        let terms = terms(fields, &said)?;
         let firm = fields.name(Field::Firm)?;
-        let served = !wants_unserved_options(fields)? && terms.is_served;
-        let served = served && (terms.is_stop || stop.is_none());
-        let shows_all = display.is_none() && !fields.has(set(&[Field::Refresh, Field::Seed]));
-        let served = served && (shows_all || display.is_some() && !terms.is_stop);
+        let is_stop = said.form == Form::Stop;
+        let is_rich = terms != RichTerms::NONE || offset.is_some();
+        let is_iceberg = display.is_some() || fields.has(set(&[Field::Refresh, Field::Seed]));
+        let served = (is_stop || stop.is_none())
+            && (!is_iceberg || display.is_some())
+            && u8::from(is_stop) + u8::from(is_iceberg) + u8::from(is_rich) <= 1
+            && said.is_timed == (terms.expire.0 != 0)
+            && (said.form == Form::Peg) == (terms.peg != Peg::None)
+            && (offset.is_none() || said.form == Form::Peg);
 
         let firm = firm.map(|name| self.firm(fields, Field::Firm, name)).transpose()?;
         let session = self.session(fields, Field::Session, session)?;
@@ -109,23 +120,30 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let symbol = self.directory.symbol_id(symbol).unwrap_or(SymbolId::NONE);
         let price = price.map_or(Ok(Price(0)), |price| self.ticks(symbol, price));
         let stop = stop.map_or(Ok(Price(0)), |stop| self.ticks(symbol, stop));
+        let offset = offset.map_or(Ok(Price(0)), |offset| self.ticks(symbol, offset));
+        let offset =
+            offset.and_then(|Price(ticks)| u32::try_from(ticks).map_err(|_| Reason::InvalidPrice));
         let verdict = if let Some(reason) = self.directory.refuses(session, id) {
             reason
         } else if symbol == SymbolId::NONE {
             Reason::UnknownSymbol
-        } else if terms.order.quantity.0 == 0 {
+        } else if said.order.quantity.0 == 0 {
             Reason::InvalidQuantity
-        } else if let Err(reason) = price.and(stop) {
+        } else if let Err(reason) = price.and(stop).and(offset.map(|_| Price(0))) {
             reason
         } else if !served {
             Reason::Unsupported
         } else {
             Reason::None
         };
-        let enter = Enter { id, firm, price: price.unwrap_or_default(), ..terms.order };
+        let enter = Enter { id, firm, price: price.unwrap_or_default(), ..said.order };
         let action = match display {
-            _ if terms.is_stop => {
+            _ if is_stop => {
                 Action::EnterStop(EnterStop { order: enter, stop: stop.unwrap_or_default() })
+            }
+            _ if is_rich => {
+                let terms = RichTerms { peg_offset: offset.unwrap_or_default(), ..terms };
+                Action::EnterRich(EnterRich { order: enter, terms })
             }
             Some(display) => Action::EnterIceberg(EnterIceberg { order: enter, display }),
             None => Action::Enter(enter),
@@ -249,12 +267,24 @@ fn group(fields: &Fields) -> Result<Option<u16>, Fault> {
     Ok(group.map(|group| group as u16))
 }
 
-/// Whether the line has an option that is not served, after a look at the form of all of them.
-fn wants_unserved_options(fields: &Fields) -> Result<bool, Fault> {
-    fields.integer_to(Field::ExpireTs, u64::MAX)?;
-    fields.integer(Field::MinQty)?;
-    let hidden = fields.bool(Field::Hidden)?.unwrap_or(false);
-    Ok(hidden || fields.has(UNSERVED_OPTIONS))
+/// The terms that few orders have, but for a peg's offset.
+fn terms(fields: &Fields, said: &Said) -> Result<RichTerms, Fault> {
+    let peg = fields.word(Field::Peg, PEGS)?;
+    // One that is too large to be a quantity is as large as one can be.
+    let min_quantity = fields.integer(Field::MinQty)?;
+    let min_quantity = min_quantity.map(|quantity| Quantity(quantity.unwrap_or(u64::MAX)));
+    let of_peg = if said.form == Form::Peg { Peg::Primary } else { Peg::None };
+    Ok(RichTerms {
+        expire: Nanos(fields.integer_to(Field::ExpireTs, u64::MAX)?.unwrap_or(0)),
+        min_quantity: min_quantity.unwrap_or_default(),
+        peg_offset: 0,
+        peg: peg.unwrap_or(of_peg),
+        hidden: fields.bool(Field::Hidden)?.unwrap_or(false),
+        at_band: fields.word(Field::AtBand, AT_BAND)?.unwrap_or(AtBand::Reprice),
+        at_short_test: fields
+            .word(Field::AtShortTest, AT_SHORT_TEST)?
+            .unwrap_or(AtShortTest::Reject),
+    })
 }
 
 /// What of an order is to be shown, if that is not all. Without a seed its id is the seed.

@@ -1,7 +1,8 @@
 //! The words of a line and what they stand for.
 
 use crate::domain::{
-    Capacity, MoveStep, OrderType, Role, SelfTrade, Side, SymbolState, TimeInForce,
+    AtBand, AtShortTest, Capacity, MoveStep, OrderType, Peg, Role, SelfTrade, Side, SymbolState,
+    TimeInForce,
 };
 use crate::durability::Durability;
 use crate::reason::Reason;
@@ -13,27 +14,45 @@ pub const SIDES: &[(&str, Side)] = &[
     ("short_exempt", Side::ShortExempt),
 ];
 
-/// The order types, and whether the order waits as a stop before it is one; `None` is one that is known but not served.
-pub const TYPES: &[(&str, Option<(OrderType, bool)>)] = &[
-    ("limit", Some((OrderType::Limit, false))),
-    ("market", Some((OrderType::Market, false))),
-    ("market_to_limit", Some((OrderType::MarketToLimit, false))),
-    ("stop", Some((OrderType::Market, true))),
-    ("stop_limit", Some((OrderType::Limit, true))),
-    ("peg", None),
+/// What an order is beside its type.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Nothing else.
+    Plain,
+    /// It waits for a trade before it enters.
+    Stop,
+    /// Its limit follows the reference quote.
+    Peg,
+}
+
+/// The order types.
+pub const TYPES: &[(&str, (OrderType, Form))] = &[
+    ("limit", (OrderType::Limit, Form::Plain)),
+    ("market", (OrderType::Market, Form::Plain)),
+    ("market_to_limit", (OrderType::MarketToLimit, Form::Plain)),
+    ("stop", (OrderType::Market, Form::Stop)),
+    ("stop_limit", (OrderType::Limit, Form::Stop)),
+    ("peg", (OrderType::Limit, Form::Peg)),
 ];
 
-/// The times in force; `None` is one that is known but not served.
-pub const TIFS: &[(&str, Option<TimeInForce>)] = &[
-    ("day", Some(TimeInForce::Day)),
-    ("gtc", Some(TimeInForce::Gtc)),
-    ("ioc", Some(TimeInForce::Ioc)),
-    ("fok", Some(TimeInForce::Fok)),
-    ("gtt", None),
-    ("at_open", Some(TimeInForce::AtOpen)),
-    ("at_close", Some(TimeInForce::AtClose)),
-    ("auction", Some(TimeInForce::Auction)),
+/// The times in force, and whether the order is over at a time that it names.
+pub const TIFS: &[(&str, (TimeInForce, bool))] = &[
+    ("day", (TimeInForce::Day, false)),
+    ("gtc", (TimeInForce::Gtc, false)),
+    ("ioc", (TimeInForce::Ioc, false)),
+    ("fok", (TimeInForce::Fok, false)),
+    ("gtt", (TimeInForce::Gtc, true)),
+    ("at_open", (TimeInForce::AtOpen, false)),
+    ("at_close", (TimeInForce::AtClose, false)),
+    ("auction", (TimeInForce::Auction, false)),
 ];
+
+pub const PEGS: &[(&str, Peg)] = &[("primary", Peg::Primary), ("midpoint", Peg::Midpoint)];
+
+pub const AT_BAND: &[(&str, AtBand)] = &[("reprice", AtBand::Reprice), ("cancel", AtBand::Cancel)];
+
+pub const AT_SHORT_TEST: &[(&str, AtShortTest)] =
+    &[("reject", AtShortTest::Reject), ("slide", AtShortTest::Slide)];
 
 pub const SELF_TRADES: &[(&str, SelfTrade)] = &[
     ("none", SelfTrade::None),

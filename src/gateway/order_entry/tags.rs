@@ -62,7 +62,7 @@ pub fn of_enter(
         Ok(())
     })?;
     let others = tags.bytes().len().saturating_sub(MAX_FLOOR_BYTES);
-    if options.displayed.is_some() && others > ClientFields::ICEBERG_TAG_BYTES_MAX {
+    if options.displayed.is_some() && others > ClientFields::TAIL_TAG_BYTES_MAX {
         return Err(Reason::UnsupportedField);
     }
     Ok(options)
