@@ -20,6 +20,7 @@ use crate::domain::{
     OrderType, PartitionId, Peg, PostOnly, Price, Quantity, RiskScope, Role, SelfTrade, SeqNo,
     SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
 };
+use crate::draw;
 use crate::durability::Durability;
 use crate::frame::{Frame, FrameKind, SetDurability};
 use crate::reason::Reason;
@@ -454,6 +455,23 @@ impl RichTerms {
         at_band: AtBand::Reprice,
         at_short_test: AtShortTest::Reject,
     };
+}
+
+impl PlanState {
+    /// Whether anything is planned.
+    pub fn is_one(&self) -> bool {
+        self.due.0 != 0
+    }
+
+    /// The official time from which on the instrument has the state: all delays are as likely.
+    pub fn time(&self) -> Nanos {
+        let mut seed = self.seed;
+        let delay = match self.random_ns.checked_add(1) {
+            Some(delays) => draw::next(&mut seed) % delays,
+            None => draw::next(&mut seed),
+        };
+        Nanos(self.due.0.saturating_add(delay))
+    }
 }
 
 impl MoveSymbol {

@@ -14,6 +14,7 @@ pub mod command;
 pub mod config;
 pub mod directory;
 pub mod domain;
+pub mod draw;
 pub mod durability;
 pub mod engine;
 pub mod feed;

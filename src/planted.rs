@@ -114,6 +114,8 @@ bugs! {
     ShortWayLeftOpen in "engine_oracle" by "tiny",
     /// A snapshot forgets which instruments are not open.
     StatesForgotten in "engine_image" by "a_restored_engine_goes_on_as_if_it_had_never_stopped",
+    /// A state that was planned does not come.
+    PlanNotCarriedOut in "engine_oracle" by "tiny",
     /// A standby begins to lead without what it has stored and not applied yet.
     UnappliedForgotten in "standby" by "what_is_stored_is_applied_before_a_standby_leads",
     /// A standby says that it has something though it could not sync it.

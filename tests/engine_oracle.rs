@@ -543,9 +543,8 @@ fn the_streams_reach_every_outcome() {
     }
     assert_eq!(auctions.len(), Auction::ALL.len(), "trades in every auction");
     assert_eq!(surplus.len(), 2, "both sides were left over");
-    use ReportKind::{BandsSet, LimitState, Quoted, Repriced, RiskSet, ShortSaleSet, StatePlanned};
-    let unserved =
-        [ReportKind::Ticked, StatePlanned, BandsSet, LimitState, Quoted, Repriced, ShortSaleSet];
+    use ReportKind::{BandsSet, LimitState, Quoted, Repriced, RiskSet, ShortSaleSet};
+    let unserved = [BandsSet, LimitState, Quoted, Repriced, ShortSaleSet];
     let not_told = |kind: &ReportKind| {
         matches!(kind, ReportKind::StateHash | RiskSet) || unserved.contains(kind)
     };

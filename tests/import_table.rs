@@ -6,15 +6,16 @@ use std::path::Path;
 /// A module and the modules of ours that it may name. Each may name itself.
 const TABLE: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("draw", &[]),
     ("reason", &[]),
     ("planted", &[]),
     ("low_priority", &[]),
     ("durability", &["domain"]),
     ("frame", &["domain", "durability"]),
-    ("command", &["domain", "durability", "reason", "report", "frame"]),
+    ("command", &["domain", "draw", "durability", "reason", "report", "frame"]),
     ("report", &["domain", "durability", "reason"]),
     ("hash", &["report"]),
-    ("engine", &["domain", "reason", "command", "report", "hash"]),
+    ("engine", &["domain", "draw", "reason", "command", "report", "hash"]),
     ("journal", &["domain", "durability", "frame", "low_priority"]),
     ("report_order", &["domain", "durability", "frame", "command", "report", "hash"]),
     ("matching_shard", &["frame", "command", "report", "report_order", "engine"]),

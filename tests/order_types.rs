@@ -110,6 +110,8 @@ fn in_words(report: &Value) -> Option<String> {
             of("imbalance_side")
         ),
         "trading_day" => format!("{}: {} expire", of("event"), of("count")),
+        "ticked" => format!("{} ticked: {} expire", of("symbol"), of("count")),
+        "state_planned" => format!("{} will be {} at {}", of("symbol"), of("state"), of("at")),
         other => panic!("no words for {other}"),
     })
 }

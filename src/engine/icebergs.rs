@@ -8,6 +8,7 @@ use super::stops::Traded;
 use super::{Engine, accepted, entered, reject};
 use crate::command::{Command, Display, Enter, EnterIceberg, Sequenced};
 use crate::domain::{OrderType, Quantity, SeqNo, SymbolId, SymbolState, TimeInForce};
+use crate::draw;
 use crate::hash;
 use crate::planted::{Bug, planted};
 use crate::reason::Reason;
@@ -40,17 +41,12 @@ impl Display {
         are_lots && least <= most && quantity / least.min(next) <= SLICES_MAX
     }
 
-    /// Draws the next slice: the seed is that of a SplitMix64, of whose number the remainder counts lots.
+    /// Draws the next slice: the remainder of the number counts lots.
     fn draw(&mut self, lot: u64) {
         self.next = self.least;
         if self.least < self.most {
-            self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-            let mut number = self.seed;
-            number = (number ^ number >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            number = (number ^ number >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-            number ^= number >> 31;
             let sizes = (self.most - self.least) / lot + 1;
-            self.next += lot * (number % sizes);
+            self.next += lot * (draw::next(&mut self.seed) % sizes);
         }
     }
 }

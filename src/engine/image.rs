@@ -22,7 +22,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 pub struct Image {
     /// The definitions that were accepted, firms by number, sessions by number, symbols by number; then the steps
     /// that made symbols what they are if they are not traded here, by number; then the states of those that are not
-    /// open, by number.
+    /// open, by number; then the states that they have next, by number.
     pub definitions: Vec<Command>,
     /// The price of the last trade of each instrument that has traded, by symbol.
     pub last_prices: Vec<(SymbolId, Price)>,
@@ -140,6 +140,7 @@ impl Engine {
         let mut definitions = self.definitions.clone();
         definitions.extend(self.away.values().map(Away::command));
         definitions.extend(self.states());
+        definitions.extend(self.planned());
         definitions.sort_by_key(definition_place);
         let mut last_prices = vec![];
         let mut orders = Vec::with_capacity(self.live_orders());
@@ -196,6 +197,7 @@ impl Engine {
             let taken = match command.action {
                 Action::MoveSymbol(asked) => self.restore_away(command, &asked),
                 Action::SetState(_) => self.restore_state(command),
+                Action::PlanState(plan) => self.restore_plan(command, &plan),
                 _ if is_definition(command.action.kind()) => self.define(command),
                 _ => return Err(ImageError(format!("{command:?} is no definition"))),
             };
@@ -396,6 +398,7 @@ fn definition_place(command: &Command) -> (u8, u32) {
         Action::DefineSession { .. } => (1, command.session.0),
         Action::MoveSymbol(_) => (3, command.symbol.0),
         Action::SetState(_) => (4, command.symbol.0),
+        Action::PlanState(_) => (5, command.symbol.0),
         _ => (2, command.symbol.0),
     }
 }

@@ -52,12 +52,13 @@
 //! `mod.rs` takes commands apart, `matching.rs` trades, `book.rs` and `ladder.rs` keep prices in order,
 //! `orders.rs` keeps the orders, `ahead.rs` has the memory fetched in time, `venue.rs` has the rare
 //! commands, `states.rs` and `auction.rs` the session states and the auctions between them, `pools.rs` the orders that
-//! only wait for these, `stops.rs` those that wait for a trade, `icebergs.rs` those that show a slice of themselves, `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
+//! only wait for these, `clock.rs` has what time brings, `stops.rs` the orders that wait for a trade, `icebergs.rs` those that show a slice of themselves, `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
 //! whole state as data.
 
 mod ahead;
 mod auction;
 mod book;
+mod clock;
 mod icebergs;
 mod image;
 mod ladder;
@@ -82,6 +83,7 @@ use crate::report::{Report, ReportKind, ReportSink};
 use ahead::AHEAD_MAX;
 use auction::Clearing;
 use book::{Book, key_of, side_index, unlink};
+use clock::Plans;
 use icebergs::Reserves;
 pub use icebergs::SLICES_MAX;
 pub use image::{Image, ImageError, OrderImage, ReserveImage, StopLimit};
@@ -146,6 +148,8 @@ pub struct Engine {
     stops: Stops,
     /// What the icebergs in the books do not show.
     reserves: Reserves,
+    /// The states that instruments have next.
+    plans: Plans,
     state_hash: u128,
     /// The orders of the mass cancel under way; kept for its capacity.
     covered: Vec<Slot>,
@@ -168,6 +172,7 @@ impl Engine {
             pools: Pools::new(),
             stops: Stops::default(),
             reserves: Reserves::new(),
+            plans: Plans::new(),
             state_hash: 0,
             covered: vec![],
         }

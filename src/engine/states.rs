@@ -53,7 +53,7 @@ fn hash_of(symbol: SymbolId, state: SymbolState) -> u128 {
 }
 
 impl Engine {
-    /// Another state of an instrument. A call that ends in trading, or closes the day, trades first.
+    /// Another state of an instrument, whatever was planned. A call that ends in trading, or closes the day, trades first.
     pub(super) fn set_state(
         &mut self,
         at: &Sequenced,
@@ -64,10 +64,22 @@ impl Engine {
         if command.verdict != Reason::None {
             return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
         }
-        let symbol = command.symbol;
-        let Some(book) = self.book_index(symbol) else {
+        if self.book_index(command.symbol).is_none() {
             return self.reject_absent(command, OrderId(0), Side::Buy, sink);
-        };
+        }
+        self.take_plan_back(command.symbol);
+        self.enter_state(at, state, sink);
+    }
+
+    /// The instrument of the command, which is traded here, has another state.
+    pub(super) fn enter_state(
+        &mut self,
+        at: &Sequenced,
+        state: SymbolState,
+        sink: &mut impl ReportSink,
+    ) {
+        let symbol = at.command.symbol;
+        let book = self.book_index(symbol).expect("it is traded here");
         let before = self.books[book].state();
         self.change_state(book, symbol, state);
         let other = state as u64;

@@ -36,9 +36,9 @@ impl Engine {
                 let Enter { id, side, .. } = rich.order;
                 return reject(command, id, side, Reason::Unsupported, sink);
             }
-            Action::PlanState(_)
-            | Action::Tick
-            | Action::SetBands(_)
+            Action::PlanState(plan) => return self.plan_state(command, plan, sink),
+            Action::Tick => return self.tick(at, sink),
+            Action::SetBands(_)
             | Action::SetQuote { .. }
             | Action::SetShortSale { .. }
             | Action::SetRisk(_) => {

@@ -1,7 +1,7 @@
 //! The laws that every report stream keeps, checked from the reports alone: quantity is conserved,
 //! an order ends once, both sides of a trade agree, priority holds, the book is never crossed.
 
-use ringside::command::Sequenced;
+use ringside::command::{Action, Sequenced};
 use ringside::domain::{
     MoveStep, OrderId, OrderNumber, Price, SessionId, Side, SymbolId, SymbolState,
 };
@@ -168,7 +168,8 @@ impl Audit {
                     self.states.insert(r.symbol, state);
                 }
                 ReportKind::Crossed => {
-                    law!(reports[0].kind == ReportKind::StateChanged, r);
+                    let before = reports.iter().take_while(|other| *other != r);
+                    law!(before.last().is_some_and(|r| r.kind == ReportKind::StateChanged), r);
                     law!((r.price.0 == 0) == (r.quantity.0 == 0), r);
                     self.auction = Some((*r, 0));
                 }
@@ -220,9 +221,13 @@ impl Audit {
                     law!(reports[0].price == reports[1].price, r);
                     law!(reports[0].quantity == reports[1].quantity, r);
                 }
-                ReportKind::Ticked
-                | ReportKind::StatePlanned
-                | ReportKind::BandsSet
+                ReportKind::Ticked => {
+                    law!(command.command.action == Action::Tick && r == &reports[0], r);
+                }
+                ReportKind::StatePlanned => {
+                    law!(reports.len() == 1 && (r.other == 0) == (r.quantity.0 == 0), r);
+                }
+                ReportKind::BandsSet
                 | ReportKind::LimitState
                 | ReportKind::Quoted
                 | ReportKind::Repriced

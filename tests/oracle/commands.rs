@@ -4,7 +4,7 @@
 use super::naive::{Naive, Order};
 use ringside::command::{
     Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Display, Enter, EnterIceberg,
-    EnterStop, ImportOrder, MassCancel, MoveSymbol, Sequenced, TradeSide,
+    EnterStop, ImportOrder, MassCancel, MoveSymbol, PlanState, Sequenced, TradeSide,
 };
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderType,
@@ -172,6 +172,9 @@ impl Generator {
         }
         if let Some(command) = self.state_change(venue) {
             return command;
+        }
+        if self.random.in_1000(8) || !venue.plans.is_empty() && self.random.in_1000(30) {
+            return self.clock(venue);
         }
         if !venue.away.is_empty() && self.random.in_1000(150)
             || self.random.in_1000(self.profile.moves)
@@ -348,6 +351,27 @@ impl Generator {
         let state = *self.random.pick(if is_likely { likely } else { SymbolState::ALL });
         let (session, verdict) = (SessionId(0), self.verdict());
         Some(Command { session, symbol, verdict, action: Action::SetState(state) })
+    }
+
+    /// Time passes for an instrument, or a state is planned for a little later.
+    fn clock(&mut self, venue: &Naive) -> Command {
+        let planned: Vec<_> = venue.plans.keys().copied().collect();
+        let any = self.symbol(venue);
+        let has_plan = !planned.is_empty() && self.random.in_1000(800);
+        let symbol = if has_plan { *self.random.pick(&planned) } else { any };
+        let plan = PlanState {
+            due: Nanos(self.time + self.random.below(20_000)),
+            random_ns: *self.random.pick(&[0, 0, 1, 5_000, u64::MAX]),
+            seed: self.random.next(),
+            state: *self.random.pick(SymbolState::ALL),
+            zero: [0; 7],
+        };
+        let due = if self.random.in_1000(100) { Nanos(0) } else { plan.due };
+        let is_tick = has_plan || self.random.in_1000(300);
+        let plan = Action::PlanState(PlanState { due, ..plan });
+        let action = if is_tick { Action::Tick } else { plan };
+        let (session, verdict) = (SessionId(0), self.verdict());
+        Command { session, symbol, verdict, action }
     }
 
     /// What changes no order.

@@ -1,6 +1,7 @@
 //! The naive venue: one list of live orders, searched anew for every question. It is written from
 //! the matching rules alone, to be read beside them; speed is no aim of it.
 
+mod clock;
 mod icebergs;
 mod moves;
 mod states;
@@ -12,7 +13,7 @@ use ringside::command::{
     Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Enter, MassCancel, Sequenced,
 };
 use ringside::domain::{
-    Capacity, DayEvent, FirmId, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity,
+    Capacity, DayEvent, FirmId, Nanos, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity,
     SelfTrade, SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
 };
 use ringside::engine::{LevelView, OrderView};
@@ -36,6 +37,10 @@ pub struct Naive {
     states: BTreeMap<SymbolId, SymbolState>,
     /// What was last said of the auction of those in a call.
     told: BTreeMap<SymbolId, Indication>,
+    /// When instruments have another state, and which.
+    pub plans: BTreeMap<SymbolId, (Nanos, SymbolState)>,
+    /// How late it is.
+    now: Nanos,
     /// The prices of this command's trades that have elected no stops yet.
     traded_at: Vec<Price>,
     /// The command's number, how many trades it has made, and how many orders have got a new place by them.
@@ -77,7 +82,7 @@ impl Naive {
     pub fn apply_one(&mut self, sequenced: &Sequenced) -> Vec<Report> {
         let number = OrderNumber(sequenced.seqno.0);
         let command = &sequenced.command;
-        self.at = number;
+        (self.at, self.now) = (number, sequenced.time);
         match command.action {
             Action::Enter(enter) => self.enter(number, command, &enter),
             Action::EnterStop(stop) => self.enter_stop(number, command, &stop),
@@ -100,9 +105,9 @@ impl Naive {
             Action::EnterRich(rich) => {
                 self.reject_enter(command, &rich.order, Reason::Unsupported);
             }
-            Action::PlanState(_)
-            | Action::Tick
-            | Action::SetBands(_)
+            Action::PlanState(plan) => self.plan_state(command, &plan),
+            Action::Tick => self.tick(command),
+            Action::SetBands(_)
             | Action::SetQuote { .. }
             | Action::SetShortSale { .. }
             | Action::SetRisk(_) => {
@@ -120,7 +125,8 @@ impl Naive {
             }
         }
         self.indicate(command.symbol);
-        (self.at, self.trades, self.placed) = (OrderNumber(0), 0, 0);
+        (self.at, self.now) = (OrderNumber(0), Nanos(0));
+        (self.trades, self.placed) = (0, 0);
         self.reports.end_command();
         take(&mut self.reports)
     }

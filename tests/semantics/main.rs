@@ -10,6 +10,7 @@ mod auctions;
 mod bounds;
 mod icebergs;
 mod modify;
+mod planned_states;
 mod priority;
 mod requests;
 mod self_trade;
@@ -40,9 +41,10 @@ use ringside::report::Report;
 const MAX: u64 = u64::MAX;
 const TOP: i64 = i64::MAX;
 
-/// One command of a row, of session 1 and for symbol 1 unless it says otherwise.
+/// One command of a row, of session 1 and for symbol 1 unless it says otherwise, and the official time at which it comes if
+/// that is not its number.
 #[derive(Clone, Copy)]
-struct Do(Command);
+struct Do(Command, Option<Nanos>);
 
 /// Runs a row on both venues. `book` lists what rests as `id:open@price`, in priority order, bids
 /// before the bar and offers behind it.
@@ -59,7 +61,7 @@ fn check(row: &[(Do, &[&str])], book: &str) {
 fn check_venue(name: &str, venue: &mut dyn Venue, row: &[(Do, &[&str])], book: &str) {
     let numbered = |number: u64, command: Do| Sequenced {
         seqno: SeqNo(number),
-        time: Nanos(number),
+        time: command.1.unwrap_or(Nanos(number)),
         command: command.0,
     };
     venue.apply(&[numbered(1, define(1, plain()))]);
@@ -82,7 +84,8 @@ fn check_venue(name: &str, venue: &mut dyn Venue, row: &[(Do, &[&str])], book: &
 }
 
 fn act(action: Action) -> Do {
-    Do(Command { session: SessionId(1), symbol: SymbolId(1), verdict: Reason::None, action })
+    let (session, symbol) = (SessionId(1), SymbolId(1));
+    Do(Command { session, symbol, verdict: Reason::None, action }, None)
 }
 
 fn buy(id: u64, quantity: u64, price: i64) -> Do {
@@ -154,6 +157,11 @@ fn plain() -> DefineSymbol {
 }
 
 impl Do {
+    fn at(mut self, time: u64) -> Do {
+        self.1 = Some(Nanos(time));
+        self
+    }
+
     fn session(mut self, session: u32) -> Do {
         self.0.session = SessionId(session);
         self

@@ -59,6 +59,7 @@ impl Naive {
             return Err(Reason::UnknownSymbol);
         }
         let is_plain = self.state(symbol) == SymbolState::Open
+            && !self.plans.contains_key(&symbol)
             && self.beside(symbol).is_empty()
             && self.stops(symbol).is_empty()
             && !self.orders.iter().any(|order| order.symbol == symbol && order.iceberg.is_some());

@@ -3,7 +3,7 @@
 use super::{Naive, Order, about};
 use ringside::command::Command;
 use ringside::domain::{
-    Auction, OrderId, OrderType, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
+    Auction, OrderType, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
 };
 use ringside::reason::Reason;
 use ringside::report::{Report, ReportKind};
@@ -75,16 +75,14 @@ impl Naive {
     }
 
     pub(super) fn set_state(&mut self, command: &Command, state: SymbolState) {
-        if command.verdict != Reason::None {
-            return self.reject(command, OrderId(0), Side::Buy, command.verdict);
+        if !self.refuses_operator(command) {
+            self.plans.remove(&command.symbol);
+            self.enter_state(command, state);
         }
+    }
+
+    pub(super) fn enter_state(&mut self, command: &Command, state: SymbolState) {
         let symbol = command.symbol;
-        if !self.is_traded(symbol) {
-            let (reason, other) = self.absence(symbol);
-            self.reject(command, OrderId(0), Side::Buy, reason);
-            self.reports.last_mut().unwrap().other = other;
-            return;
-        }
         let before = self.state(symbol);
         self.states.insert(symbol, state);
         if state == SymbolState::Open {

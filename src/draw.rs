@@ -1,0 +1,10 @@
+//! Numbers drawn from a seed that a command brings: every replay draws the same, and so does everybody who has the journal.
+
+/// The next number of a SplitMix64 that stands at `seed`.
+pub fn next(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut number = *seed;
+    number = (number ^ number >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    number = (number ^ number >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    number ^ number >> 31
+}

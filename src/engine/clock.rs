@@ -1,0 +1,100 @@
+//! What happens because time passes. The engine has no clock: a command says how late it is.
+
+use super::{Engine, reject};
+use crate::command::{Action, Command, PlanState, Sequenced};
+use crate::domain::{OrderId, Quantity, Side, SymbolId};
+use crate::hash;
+use crate::planted::{Bug, planted};
+use crate::reason::Reason;
+use crate::report::{Report, ReportKind, ReportSink};
+use std::collections::BTreeMap;
+
+/// The instruments that will have another state, and when.
+pub(super) type Plans = BTreeMap<SymbolId, PlanState>;
+
+/// The part of a plan in the state hash.
+fn hash_of(symbol: SymbolId, plan: &PlanState) -> u128 {
+    let PlanState { due, random_ns, seed, state, .. } = *plan;
+    hash::of_fields([7 << 32 | u64::from(symbol.0), due.0, random_ns, seed, state as u64, u64::MAX])
+}
+
+impl Engine {
+    /// Time has passed for an instrument.
+    pub(super) fn tick(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
+        let command = &at.command;
+        let symbol = command.symbol;
+        if command.verdict != Reason::None {
+            return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
+        }
+        if self.book_index(symbol).is_none() {
+            return self.reject_absent(command, OrderId(0), Side::Buy, sink);
+        }
+        sink.report(Report { kind: ReportKind::Ticked, symbol, ..Report::BLANK });
+        if let Some(plan) = self.plans.get(&symbol).copied()
+            && plan.time() <= at.time
+            && !planted(Bug::PlanNotCarriedOut)
+        {
+            self.take_plan_back(symbol);
+            self.enter_state(at, plan.state, sink);
+        }
+    }
+
+    /// The state that an instrument has next, in the place of what was planned before.
+    pub(super) fn plan_state(
+        &mut self,
+        command: &Command,
+        plan: &PlanState,
+        sink: &mut impl ReportSink,
+    ) {
+        let symbol = command.symbol;
+        if command.verdict != Reason::None {
+            return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
+        }
+        if self.book_index(symbol).is_none() {
+            return self.reject_absent(command, OrderId(0), Side::Buy, sink);
+        }
+        self.take_plan_back(symbol);
+        let mut told = Report { kind: ReportKind::StatePlanned, symbol, ..Report::BLANK };
+        if plan.is_one() {
+            self.keep_plan(symbol, plan);
+            (told.other, told.quantity) = (plan.state as u64, Quantity(plan.time().0));
+        }
+        sink.report(told);
+    }
+
+    /// Nothing is planned for the instrument any more.
+    pub(super) fn take_plan_back(&mut self, symbol: SymbolId) {
+        if let Some(plan) = self.plans.remove(&symbol) {
+            self.state_hash = self.state_hash.wrapping_sub(hash_of(symbol, &plan));
+        }
+    }
+
+    /// The plan of an instrument in an image.
+    pub(super) fn restore_plan(
+        &mut self,
+        command: &Command,
+        plan: &PlanState,
+    ) -> Result<(), Reason> {
+        let is_traded = self.book_index(command.symbol).is_some();
+        if command.verdict != Reason::None || !is_traded || !plan.is_one() {
+            return Err(Reason::InvalidDefinition);
+        }
+        self.keep_plan(command.symbol, plan);
+        Ok(())
+    }
+
+    /// What is planned, as the commands that did.
+    pub(super) fn planned(&self) -> impl Iterator<Item = Command> {
+        self.plans.iter().map(|(&symbol, &plan)| Command {
+            session: Default::default(),
+            symbol,
+            verdict: Reason::None,
+            action: Action::PlanState(plan),
+        })
+    }
+
+    fn keep_plan(&mut self, symbol: SymbolId, plan: &PlanState) {
+        self.state_hash = self.state_hash.wrapping_add(hash_of(symbol, plan));
+        self.plans.insert(symbol, *plan);
+    }
+}

@@ -1,0 +1,62 @@
+//! Time in the naive venue.
+
+use super::{Naive, about};
+use ringside::command::{Command, PlanState};
+use ringside::domain::{Nanos, OrderId, Quantity, Side};
+use ringside::report::{Report, ReportKind};
+
+impl Naive {
+    pub(super) fn tick(&mut self, command: &Command) {
+        if self.refuses_operator(command) {
+            return;
+        }
+        let session = Default::default();
+        self.reports.push(Report { kind: ReportKind::Ticked, session, ..about(command) });
+        if let Some(&(time, state)) = self.plans.get(&command.symbol)
+            && time <= self.now
+        {
+            self.plans.remove(&command.symbol);
+            self.enter_state(command, state);
+        }
+    }
+
+    pub(super) fn plan_state(&mut self, command: &Command, plan: &PlanState) {
+        if self.refuses_operator(command) {
+            return;
+        }
+        self.plans.remove(&command.symbol);
+        let session = Default::default();
+        let mut told = Report { kind: ReportKind::StatePlanned, session, ..about(command) };
+        if plan.due != Nanos(0) {
+            let time = time_of(plan);
+            self.plans.insert(command.symbol, (time, plan.state));
+            (told.other, told.quantity) = (plan.state as u64, Quantity(time.0));
+        }
+        self.reports.push(told);
+    }
+
+    /// Refuses what an operator says of an instrument that is not traded here, or with a verdict.
+    pub(super) fn refuses_operator(&mut self, command: &Command) -> bool {
+        let is_refused = command.verdict != ringside::reason::Reason::None;
+        if is_refused {
+            self.reject(command, OrderId(0), Side::Buy, command.verdict);
+        } else if !self.is_traded(command.symbol) {
+            let (reason, other) = self.absence(command.symbol);
+            self.reject(command, OrderId(0), Side::Buy, reason);
+            self.reports.last_mut().unwrap().other = other;
+            return true;
+        }
+        is_refused
+    }
+}
+
+/// The due time and as many nanoseconds more as the first number of a SplitMix64 leaves when it is divided by how many
+/// delays there can be.
+fn time_of(plan: &PlanState) -> Nanos {
+    let z = plan.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    let z = u128::from(z ^ (z >> 31));
+    let time = u128::from(plan.due.0) + z % (u128::from(plan.random_ns) + 1);
+    Nanos(time.min(u128::from(u64::MAX)) as u64)
+}
