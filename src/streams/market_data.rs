@@ -363,7 +363,7 @@ impl MarketData {
         self.trading_action(&listed, trading_state, out);
     }
 
-    /// The bands of an instrument that is paused: its reopening auction does not have to be within the dynamic ones, but that is what its collar is about.
+    /// The bands of an instrument that is paused, as the collar of its reopening auction.
     fn auction_collar<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
         out.send(&LuldAuctionCollar {

@@ -61,6 +61,7 @@ impl Naive {
         let is_plain = self.state(symbol) == SymbolState::Open
             && self.beside(symbol).is_empty()
             && self.stops(symbol).is_empty()
+            && !self.is_guarded(symbol)
             && !self.orders.iter().any(|order| order.symbol == symbol && order.iceberg.is_some());
         if self.is_traded(symbol) && !is_plain {
             return Err(Reason::InvalidMove);
