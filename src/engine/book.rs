@@ -12,9 +12,11 @@ use crate::reason::Reason;
 pub(super) struct Book {
     symbol: SymbolId,
     lot: u64,
-    /// The lot while it is open, otherwise zero.
+    /// The lot while it is open and not guarded, otherwise zero.
     lot_to_enter: u64,
     state: SymbolState,
+    /// Whether some of its orders have terms that few have.
+    guarded: bool,
     collar_bps: u32,
     reference: i64,
     /// The price of the last trade, zero before the first.
@@ -55,6 +57,7 @@ impl Book {
             lot,
             lot_to_enter: lot,
             state: SymbolState::Open,
+            guarded: false,
             collar_bps,
             reference,
             last: 0,
@@ -89,8 +92,24 @@ impl Book {
     /// Another state.
     pub fn set_state(&mut self, state: SymbolState) {
         self.state = state;
-        let is_open = state == SymbolState::Open || planted(Bug::ShortWayLeftOpen);
-        self.lot_to_enter = if is_open { self.lot } else { 0 };
+        self.choose_way();
+    }
+
+    /// Whether some of its orders have terms that few have: what comes then has to look at these.
+    #[inline]
+    pub fn is_guarded(&self) -> bool {
+        self.guarded
+    }
+
+    /// It has such orders from here on, or has none any more.
+    pub fn set_guarded(&mut self, guarded: bool) {
+        self.guarded = guarded;
+        self.choose_way();
+    }
+
+    fn choose_way(&mut self) {
+        let is_open = self.state == SymbolState::Open || planted(Bug::ShortWayLeftOpen);
+        self.lot_to_enter = if is_open && !self.guarded { self.lot } else { 0 };
     }
 
     /// The last price or, before the first trade, the prior close; zero without either.
@@ -126,7 +145,7 @@ impl Book {
         bound.clamp(1, i128::from(i64::MAX)) as i64
     }
 
-    /// Whether it is open, and an order can have this quantity. No quantity is a multiple of zero lots.
+    /// Whether it is open and not guarded, and an order can have this quantity. No quantity is a multiple of zero lots.
     #[inline(always)]
     pub fn is_plain(&self, quantity: u64) -> bool {
         quantity != 0 && (self.lot_to_enter == 1 || quantity.is_multiple_of(self.lot_to_enter))

@@ -52,12 +52,16 @@
 //! `mod.rs` takes commands apart, `matching.rs` trades, `book.rs` and `ladder.rs` keep prices in order,
 //! `orders.rs` keeps the orders, `ahead.rs` has the memory fetched in time, `venue.rs` has the rare
 //! commands, `states.rs` and `auction.rs` the session states and the auctions between them, `pools.rs` the orders that
-//! only wait for these, `stops.rs` those that wait for a trade, `icebergs.rs` those that show a slice of themselves, `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
+//! only wait for these, `stops.rs` those that wait for a trade, `icebergs.rs` those that show a slice of themselves,
+//! `rich.rs` those with terms that few have, `hidden.rs` those of them that are not shown, `clock.rs` what happens because
+//! time has passed, `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
 //! whole state as data.
 
 mod ahead;
 mod auction;
 mod book;
+mod clock;
+mod hidden;
 mod icebergs;
 mod image;
 mod ladder;
@@ -66,6 +70,7 @@ mod moves;
 mod orders;
 mod pools;
 mod prefetch;
+mod rich;
 mod states;
 mod stops;
 mod traits;
@@ -82,14 +87,16 @@ use crate::report::{Report, ReportKind, ReportSink};
 use ahead::AHEAD_MAX;
 use auction::Clearing;
 use book::{Book, key_of, side_index, unlink};
+use hidden::Hidden;
 use icebergs::Reserves;
 pub use icebergs::SLICES_MAX;
-pub use image::{Image, ImageError, OrderImage, ReserveImage, StopLimit};
+pub use image::{Image, ImageError, OrderImage, ReserveImage, StopLimit, TermsImage};
 use ladder::{LevelSlot, Levels};
 use matching::{Incoming, describe};
 use moves::Away;
 use orders::{Bucket, NIL, Order, Orders, Slot};
 use pools::Pools;
+use rich::Terms;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 pub use stops::ELECTED_MAX;
 use stops::Stops;
@@ -146,6 +153,10 @@ pub struct Engine {
     stops: Stops,
     /// What the icebergs in the books do not show.
     reserves: Reserves,
+    /// The terms that few orders have, of the orders that have them.
+    terms: Terms,
+    /// The orders that nobody sees, and that trade like those in the books.
+    hidden: Hidden,
     state_hash: u128,
     /// The orders of the mass cancel under way; kept for its capacity.
     covered: Vec<Slot>,
@@ -168,6 +179,8 @@ impl Engine {
             pools: Pools::new(),
             stops: Stops::default(),
             reserves: Reserves::new(),
+            terms: Terms::default(),
+            hidden: Hidden::new(),
             state_hash: 0,
             covered: vec![],
         }
@@ -220,6 +233,10 @@ impl Engine {
             }
             Action::EnterIceberg(iceberg) => {
                 self.enter_iceberg(at, iceberg, sink);
+                self.end_command(at, sink);
+            }
+            Action::EnterRich(rich) => {
+                self.enter_rich(at, rich, sink);
                 self.end_command(at, sink);
             }
             Action::Modify { id, side, quantity } => {
@@ -275,6 +292,7 @@ impl Engine {
     #[inline(never)]
     fn enter_with_care(&mut self, at: &Sequenced, enter: &Enter, sink: &mut impl ReportSink) {
         let command = &at.command;
+        self.catch_up(at, sink);
         let (book, price) = match self.check(command, enter) {
             Ok(accepted) => accepted,
             Err(_)
@@ -285,7 +303,7 @@ impl Engine {
             }
             Err(reason) => {
                 reject(command, enter.id, enter.side, reason, sink);
-                return sink.end_command();
+                return self.end_command(at, sink);
             }
         };
         let mut incoming = Incoming::new(entered(at, enter), price);
@@ -369,12 +387,12 @@ impl Engine {
     #[inline(always)]
     fn cancel(&mut self, at: &Sequenced, id: OrderId, bucket: Bucket, sink: &mut impl ReportSink) {
         let slot = self.find(&at.command, id, bucket);
-        if slot == NIL {
-            self.reject_unknown(&at.command, id, sink);
-            return sink.end_command();
-        }
-        if !(self.in_call.is_empty() && self.stops.is_empty() && self.reserves.is_empty()) {
-            return self.cancel_with_care(at, slot, sink);
+        let is_plain = self.in_call.is_empty()
+            && self.stops.is_empty()
+            && self.reserves.is_empty()
+            && self.terms.is_empty();
+        if slot == NIL || !is_plain {
+            return self.cancel_with_care(at, id, bucket, sink);
         }
         let order = self.orders.get(slot);
         let price = self.levels.get(order.level).price();
@@ -392,6 +410,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let command = &at.command;
+        self.catch_up(at, sink);
         let slot = self.find(command, id, bucket);
         let Some(book) = self.book_index(command.symbol).filter(|_| slot != NIL) else {
             return self.reject_unknown(command, id, sink);
@@ -421,6 +440,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let command = &at.command;
+        self.catch_up(at, sink);
         let new_bucket = self.orders.bucket(command.session, new_id);
         if command.verdict.refuses_service() {
             return reject(command, new_id, Side::Buy, command.verdict, sink);
@@ -465,6 +485,7 @@ impl Engine {
         self.remove_resting(slot, bucket, self.levels.get(order.level).price());
         let is_iceberg = order.traits.has_reserve();
         let display = is_iceberg.then(|| self.take_reserve(&order).1);
+        let terms = order.traits.is_rich().then(|| self.forget_terms(&order));
         let open = total - order.executed;
         let went = OrderNumber(order.number);
         let order = Order { number: at.seqno.0, id: new_id.0, open, ..order };
@@ -483,15 +504,18 @@ impl Engine {
         let buy = order.traits.is_buy();
         if tif.is_for_auction() {
             self.wait_for_auction(order, price);
-        } else if self.would_trade(book, buy, price) {
+        } else if self.may_trade(book, buy, price) {
             let mut incoming = Incoming::new(order, price);
-            if is_iceberg {
+            if let Some(terms) = terms {
+                self.match_rich(book, OrderType::Limit, &mut incoming, terms, sink);
+            } else if is_iceberg {
                 self.match_iceberg(book, &mut incoming, sink);
             } else {
                 self.match_limit(book, &mut incoming, sink);
             }
             self.elect_after(at, book, &incoming, sink);
         } else {
+            self.begin_terms(&order, terms);
             self.rest(book, order, price, sink);
         }
     }
@@ -507,6 +531,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let command = &at.command;
+        self.catch_up(at, sink);
         let slot = self.find(command, id, bucket);
         let Some(book) = self.book_index(command.symbol).filter(|_| slot != NIL) else {
             return self.reject_unknown(command, id, sink);
@@ -561,6 +586,8 @@ impl Engine {
             self.forget_limit(&order);
         } else if order.traits.has_reserve() {
             self.take_reserve(&order);
+        } else if order.traits.is_rich() {
+            self.forget_terms(&order);
         }
     }
 
@@ -610,6 +637,9 @@ impl Engine {
         }
         if tif.is_for_auction() {
             return self.remove_level_of_pool(symbol, tif, buy, level);
+        }
+        if traits.is_non_displayed() {
+            return self.remove_level_of_hidden(symbol, traits, level);
         }
         let book = self.book_index(symbol).expect("a resting order has a book");
         self.books[book].sides[side_index(buy)].remove(level, &mut self.levels);

@@ -99,6 +99,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let command = &at.command;
+        self.catch_up(at, sink);
         let book = match self.check_stop(command, enter, stop.0) {
             Ok(book) => book,
             Err(_)

@@ -4,8 +4,7 @@ use super::book::Book;
 use super::orders::{NIL, Order, Slot};
 use super::{Engine, SYMBOL_MAX, reject};
 use crate::command::{
-    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Enter, MassCancel, Sequenced,
-    TradeSide,
+    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, MassCancel, Sequenced, TradeSide,
 };
 use crate::domain::{DayEvent, OrderId, Price, Quantity, Side, SymbolId, Tick, TimeInForce};
 use crate::hash;
@@ -32,12 +31,8 @@ impl Engine {
                 return answer(command, ReportKind::AccountQueried, OrderId(0), next.0, sink);
             }
             Action::SetState(state) => return self.set_state(at, *state, sink),
-            Action::EnterRich(rich) => {
-                let Enter { id, side, .. } = rich.order;
-                return reject(command, id, side, Reason::Unsupported, sink);
-            }
+            Action::Tick => return self.tick(at, sink),
             Action::PlanState(_)
-            | Action::Tick
             | Action::SetBands(_)
             | Action::SetQuote { .. }
             | Action::SetShortSale { .. }
@@ -222,8 +217,8 @@ impl Engine {
         }
     }
 
-    /// Collects the orders of a book that `wanted` is true of, in priority order, bids first, then those that wait
-    /// beside it: for an auction, then as stops.
+    /// Collects the orders of a book that `wanted` is true of, in priority order, bids first, then those beside
+    /// it: what is not displayed, those that wait for an auction, then the stops.
     pub(super) fn cover(
         &self,
         book: usize,

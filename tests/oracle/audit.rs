@@ -1,9 +1,9 @@
 //! The laws that every report stream keeps, checked from the reports alone: quantity is conserved,
 //! an order ends once, both sides of a trade agree, priority holds, the book is never crossed.
 
-use ringside::command::Sequenced;
+use ringside::command::{Action, RichTerms, Sequenced};
 use ringside::domain::{
-    MoveStep, OrderId, OrderNumber, Price, SessionId, Side, SymbolId, SymbolState,
+    MoveStep, Nanos, OrderId, OrderNumber, Price, SessionId, Side, SymbolId, SymbolState,
 };
 use ringside::reason::Reason;
 use ringside::report::{Moved, Report, ReportKind};
@@ -17,6 +17,8 @@ pub struct Audit {
     states: HashMap<SymbolId, SymbolState>,
     /// What is left of an auction that was announced.
     auction: Option<(Report, u128)>,
+    /// The official time of the command.
+    now: Nanos,
     /// The order that may take liquidity now.
     incoming: OrderNumber,
     /// The price of the last trade before this command and those of its trades; the last one of each instrument.
@@ -48,6 +50,8 @@ struct Told {
     /// What of that is shown, if it is an iceberg that rests.
     shown: Option<u64>,
     executed: u64,
+    /// The terms that few have.
+    terms: RichTerms,
 }
 
 /// Fails with the text of the law that does not hold.
@@ -66,15 +70,25 @@ impl Audit {
         let mut trades = 0;
         self.auction = None;
         self.incoming = number;
+        self.now = command.time;
         self.traded_at.clear();
         self.traded_at.extend(self.last.get(&command.command.symbol));
+        // What had expired by then ends before the command does anything.
+        let has_expired =
+            |r: &&Report| r.kind == ReportKind::Canceled && r.reason == Reason::Expired;
+        let reports_of_command = &reports[reports.iter().take_while(has_expired).count()..];
         let mut reports_left = reports.iter();
         while let Some(r) = reports_left.next() {
             law!(r.is_last() == reports_left.as_slice().is_empty(), r);
             match r.kind {
                 ReportKind::Accepted => {
                     law!(r.order == number && r.open == r.quantity && r.open.0 > 0, r);
-                    self.add(r, 0)?;
+                    let terms = match command.command.action {
+                        Action::EnterRich(rich) => rich.terms,
+                        _ => RichTerms::NONE,
+                    };
+                    law!(terms.expire.0 == 0 || terms.expire > self.now, r);
+                    self.add(r, 0, terms)?;
                 }
                 ReportKind::Replaced => {
                     let old = self.find(r.session, OrderId(r.other));
@@ -84,7 +98,7 @@ impl Audit {
                     law!(old.side == r.side && old.symbol == r.symbol, r);
                     law!(r.quantity.0.checked_sub(old.executed) == Some(r.open.0), r);
                     self.replaced += u128::from(old.open);
-                    self.add(&Report { order: number, ..*r }, old.executed)?;
+                    self.add(&Report { order: number, ..*r }, old.executed, old.terms)?;
                 }
                 ReportKind::Triggered => {
                     let stop = self.live.iter().find(|order| order.number.0 == r.other);
@@ -118,7 +132,10 @@ impl Audit {
                 }
                 ReportKind::Modified => {
                     law!(r.open.0 > 0, r);
-                    law!(reports[1..].iter().all(|r| r.kind == ReportKind::Indicative), r);
+                    law!(
+                        reports_of_command[1..].iter().all(|r| r.kind == ReportKind::Indicative),
+                        r
+                    );
                     let order = self.live.iter_mut().find(|order| order.number == r.order);
                     let Some(order) = order else { return Err(format!("not live: {r:?}")) };
                     law!((order.session, order.id) == (r.session, r.id), r);
@@ -137,7 +154,11 @@ impl Audit {
                     law!(r.quantity.0 > 0, r);
                     order.open = r.open.0;
                     order.show_less(r)?;
+                    let terms = order.terms;
                     self.canceled += u128::from(r.quantity.0);
+                    let is_over = terms.expire.0 != 0 && terms.expire <= self.now;
+                    let day_ends = matches!(command.command.action, Action::TradingDay(_));
+                    law!(r.reason != Reason::Expired || is_over || day_ends, r);
                     self.live.retain(|order| order.open > 0);
                 }
                 ReportKind::Executed => {
@@ -168,7 +189,7 @@ impl Audit {
                     self.states.insert(r.symbol, state);
                 }
                 ReportKind::Crossed => {
-                    law!(reports[0].kind == ReportKind::StateChanged, r);
+                    law!(reports_of_command[0].kind == ReportKind::StateChanged, r);
                     law!((r.price.0 == 0) == (r.quantity.0 == 0), r);
                     self.auction = Some((*r, 0));
                 }
@@ -208,7 +229,7 @@ impl Audit {
                 ReportKind::Held => law!(reports.len() == 1 && r.order == number, r),
                 ReportKind::Imported => {
                     law!(r.open == r.quantity && r.open.0 > 0 && r.other > 0, r);
-                    self.add(r, 0)?;
+                    self.add(r, 0, RichTerms::NONE)?;
                 }
                 ReportKind::Broken => {
                     law!(reports.len() == 2 && reports[0].other == reports[1].other, r);
@@ -220,8 +241,14 @@ impl Audit {
                     law!(reports[0].price == reports[1].price, r);
                     law!(reports[0].quantity == reports[1].quantity, r);
                 }
-                ReportKind::Ticked
-                | ReportKind::StatePlanned
+                ReportKind::Ticked => {
+                    law!(reports[0] == *r, r);
+                    let rest = reports_left.as_slice();
+                    let ends = || rest.iter().filter(|c| c.kind != ReportKind::Indicative);
+                    law!(r.quantity.0 == ends().count() as u64, r);
+                    law!(ends().all(|c| c.reason == Reason::Expired && c.open.0 == 0), r);
+                }
+                ReportKind::StatePlanned
                 | ReportKind::BandsSet
                 | ReportKind::LimitState
                 | ReportKind::Quoted
@@ -229,7 +256,9 @@ impl Audit {
                 | ReportKind::ShortSaleSet
                 | ReportKind::RiskSet => return Err(format!("not served: {r:?}")),
                 ReportKind::Rejected => {
-                    law!(reports.len() == 1 && r.reason != Reason::None, r);
+                    law!(reports_of_command[0] == *r && r.reason != Reason::None, r);
+                    let rest = &reports_of_command[1..];
+                    law!(rest.iter().all(|r| r.kind == ReportKind::Indicative), r);
                 }
                 ReportKind::Defined
                 | ReportKind::DurabilitySet
@@ -273,7 +302,7 @@ impl Audit {
         Ok(())
     }
 
-    fn add(&mut self, r: &Report, executed: u64) -> Result<(), String> {
+    fn add(&mut self, r: &Report, executed: u64, terms: RichTerms) -> Result<(), String> {
         law!(self.find(r.session, r.id).is_none(), r);
         self.entered += u128::from(r.open.0);
         let is_stop = r.kind == ReportKind::Accepted && r.flags & Report::STOP != 0;
@@ -289,6 +318,7 @@ impl Audit {
             open: r.open.0,
             shown: None,
             executed,
+            terms,
         });
         Ok(())
     }
@@ -303,16 +333,21 @@ impl Audit {
         let in_auction = resting.auction().is_some();
         for r in [resting, removing] {
             let buy = r.side.is_buy();
-            let hidden =
-                self.live.iter().find(|o| o.number == r.order && o.hidden && o.stop.is_none());
-            let first = self.book(r.symbol, buy).chain(hidden);
-            let first = first.min_by_key(|o| (o.price.0 != 0, rank(buy, o.price), o.number.age()));
+            let waits = self.live.iter().filter(|o| o.number == r.order && o.stop.is_none());
+            let first = self.book(r.symbol, buy).chain(self.hidden(r.symbol, buy)).chain(waits);
+            let first = first.min_by_key(|o| {
+                (o.price.0 != 0, rank(buy, o.price), o.terms.hidden, o.number.age())
+            });
             law!(r == removing && !in_auction || first.is_some_and(|o| o.number == r.order), r);
             let at_limit = first.is_some_and(|o| o.price == r.price);
             law!(r == removing || in_auction || at_limit, r);
         }
+        let now = self.now;
         for r in [resting, removing] {
             let order = self.order_of(r)?;
+            law!(order.terms.expire.0 == 0 || order.terms.expire > now, r);
+            let least = order.terms.min_quantity.0.min(order.open);
+            law!(if in_auction { least == 0 } else { r == removing || least <= r.quantity.0 }, r);
             let is_market = order.price.0 == 0;
             let buy = r.side.is_buy();
             law!(is_market || rank(buy, order.price) <= rank(buy, r.price), r);
@@ -334,8 +369,9 @@ impl Audit {
         law!(unpriced.is_none(), unpriced);
         let spent = self.live.iter().find(|order| order.shown == Some(0));
         law!(spent.is_none(), spent);
-        let bid = self.book(symbol, true).map(|order| order.price).max();
-        let offer = self.book(symbol, false).map(|order| order.price).min();
+        let side = |buy| self.book(symbol, buy).chain(self.hidden(symbol, buy));
+        let bid = side(true).map(|order| order.price).max();
+        let offer = side(false).map(|order| order.price).min();
         let is_crossed = bid.is_some() && offer.is_some() && bid >= offer;
         law!(!is_crossed || !self.is_open(symbol), (symbol, bid, offer));
         let stops = self.live.iter().filter(|order| order.symbol == symbol && order.stop.is_some());
@@ -353,6 +389,14 @@ impl Audit {
 
     fn book(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = &Told> {
         self.live.iter().filter(move |o| o.symbol == symbol && o.side.is_buy() == buy && !o.hidden)
+    }
+
+    /// The hidden orders that any incoming one has enough for.
+    fn hidden(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = &Told> {
+        self.live.iter().filter(move |o| {
+            let can_trade = o.terms.hidden && o.terms.min_quantity.0 == 0;
+            o.symbol == symbol && o.side.is_buy() == buy && can_trade
+        })
     }
 
     fn find(&self, session: SessionId, id: OrderId) -> Option<usize> {

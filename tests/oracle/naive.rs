@@ -3,16 +3,18 @@
 
 mod icebergs;
 mod moves;
+mod rich;
 mod states;
 mod stops;
 
 use icebergs::{Iceberg, of_smaller};
 use moves::Away;
 use ringside::command::{
-    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Enter, MassCancel, Sequenced,
+    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Enter, MassCancel, RichTerms,
+    Sequenced,
 };
 use ringside::domain::{
-    Capacity, DayEvent, FirmId, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity,
+    Capacity, DayEvent, FirmId, Nanos, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity,
     SelfTrade, SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
 };
 use ringside::engine::{LevelView, OrderView};
@@ -40,6 +42,8 @@ pub struct Naive {
     traded_at: Vec<Price>,
     /// The command's number, how many trades it has made, and how many orders have got a new place by them.
     at: OrderNumber,
+    /// Its official time.
+    now: Nanos,
     trades: u32,
     placed: u64,
     sessions: BTreeSet<SessionId>,
@@ -70,6 +74,8 @@ pub struct Order {
     stop: Option<Option<Price>>,
     /// It shows a slice of itself.
     iceberg: Option<Iceberg>,
+    /// It has terms that few have.
+    rich: Option<RichTerms>,
 }
 
 impl Naive {
@@ -77,7 +83,8 @@ impl Naive {
     pub fn apply_one(&mut self, sequenced: &Sequenced) -> Vec<Report> {
         let number = OrderNumber(sequenced.seqno.0);
         let command = &sequenced.command;
-        self.at = number;
+        (self.at, self.now) = (number, sequenced.time);
+        self.pass_time(command);
         match command.action {
             Action::Enter(enter) => self.enter(number, command, &enter),
             Action::EnterStop(stop) => self.enter_stop(number, command, &stop),
@@ -97,11 +104,9 @@ impl Naive {
             Action::AccountQuery { next } => {
                 self.answer(command, ReportKind::AccountQueried, OrderId(0), next.0);
             }
-            Action::EnterRich(rich) => {
-                self.reject_enter(command, &rich.order, Reason::Unsupported);
-            }
+            Action::EnterRich(rich) => self.enter_rich(number, command, &rich),
+            Action::Tick => self.tick(command),
             Action::PlanState(_)
-            | Action::Tick
             | Action::SetBands(_)
             | Action::SetQuote { .. }
             | Action::SetShortSale { .. }
@@ -120,7 +125,7 @@ impl Naive {
             }
         }
         self.indicate(command.symbol);
-        (self.at, self.trades, self.placed) = (OrderNumber(0), 0, 0);
+        (self.at, self.now, self.trades, self.placed) = (OrderNumber(0), Nanos(0), 0, 0);
         self.reports.end_command();
         take(&mut self.reports)
     }
@@ -130,14 +135,19 @@ impl Naive {
             Ok(limit) => limit,
             Err(reason) => return self.reject_enter(command, enter, reason),
         };
-        let mut incoming = Order::new(number, command, enter, limit);
+        self.begin(Order::new(number, command, enter, limit), enter);
+    }
+
+    /// A new order is in: it waits, or trades and books what is left.
+    fn begin(&mut self, mut incoming: Order, enter: &Enter) {
+        let (symbol, limit) = (incoming.symbol, incoming.price);
         let bound = if enter.order_type == OrderType::Limit {
             limit
         } else {
-            self.collar(command.symbol, enter.side.is_buy())
+            self.collar(symbol, enter.side.is_buy())
         };
         self.say(ReportKind::Accepted, &incoming, incoming.open);
-        if self.state(command.symbol) != SymbolState::Open || incoming.is_for_auction() {
+        if self.state(symbol) != SymbolState::Open || incoming.is_for_auction() {
             return self.put(incoming);
         }
 
@@ -146,9 +156,9 @@ impl Naive {
         }
         let last_fill = self.match_incoming(&mut incoming, bound);
         if incoming.open > 0 {
-            self.settle_rest(incoming, enter, last_fill);
+            self.settle_rest(incoming, enter, last_fill, bound);
         }
-        self.elect(command.symbol);
+        self.elect(symbol);
     }
 
     /// The limit of a new order as it would book, or why it is refused.
@@ -227,32 +237,41 @@ impl Naive {
 
     /// Whether a fill-or-kill order would be filled whole.
     fn is_fillable(&self, incoming: &Order, bound: Price) -> bool {
+        self.tradable(incoming, bound) == incoming.open
+    }
+
+    /// How much an order would trade at once, without what self-trade prevention would take away, and up to what would end
+    /// it.
+    fn tradable(&self, incoming: &Order, bound: Price) -> u64 {
         let mut need = incoming.open;
-        for resting in self.side(incoming.symbol, !incoming.side.is_buy()) {
-            if !reaches(incoming.side.is_buy(), bound, resting.price) {
-                return false;
+        for resting in self.whole_side(incoming.symbol, !incoming.side.is_buy()) {
+            if need == 0 || !reaches(incoming.side.is_buy(), bound, resting.price) {
+                break;
+            }
+            if need < resting.least() {
+                continue;
             }
             if must_not_trade(incoming, &resting) {
                 match incoming.self_trade {
                     SelfTrade::CancelOldest => continue,
                     SelfTrade::CancelSmallest if resting.open < need => continue,
-                    _ => return false,
+                    _ => break,
                 }
             }
             need -= need.min(resting.open);
-            if need == 0 {
-                return true;
-            }
         }
-        false
+        incoming.open - need
     }
 
     /// Trades until nothing is open or nothing within the bound is left; returns the last price.
     fn match_incoming(&mut self, incoming: &mut Order, bound: Price) -> Option<Price> {
         let buy = incoming.side.is_buy();
         let mut last_fill = None;
+        if self.tradable(incoming, bound) < incoming.least() {
+            return None;
+        }
         while incoming.open > 0 {
-            let best = self.side(incoming.symbol, !buy).first().copied();
+            let best = self.first_for(incoming);
             let Some(mut resting) = best.filter(|best| reaches(buy, bound, best.price)) else {
                 break;
             };
@@ -281,7 +300,7 @@ impl Naive {
             report.trade = self.trades;
         }
         let removed = self.reports.last_mut().unwrap();
-        removed.flags = Report::REMOVED;
+        removed.flags |= Report::REMOVED;
         removed.price = resting.price;
         self.symbols.get_mut(&resting.symbol).unwrap().1 = Some(resting.price);
     }
@@ -307,7 +326,13 @@ impl Naive {
     }
 
     /// Books or cancels what matching has left of a new order.
-    fn settle_rest(&mut self, mut rest: Order, enter: &Enter, last_fill: Option<Price>) {
+    fn settle_rest(
+        &mut self,
+        mut rest: Order,
+        enter: &Enter,
+        last_fill: Option<Price>,
+        bound: Price,
+    ) {
         let is_ioc = enter.tif == TimeInForce::Ioc;
         let reason = match (enter.order_type, last_fill) {
             (OrderType::Limit, _) if !is_ioc => return self.put(rest),
@@ -317,9 +342,7 @@ impl Naive {
                 return self.put(rest);
             }
             (OrderType::Limit, _) | (OrderType::MarketToLimit, Some(_)) => Reason::IocRemainder,
-            // Whatever still stands on the other side is beyond the bound.
-            _ if self.side(rest.symbol, !rest.side.is_buy()).is_empty() => Reason::NoLiquidity,
-            _ => Reason::Collar,
+            _ => self.why_no_more(&rest, bound),
         };
         let open = rest.open;
         self.cut(&mut rest, open, reason);
@@ -507,10 +530,7 @@ impl Naive {
     fn end_all(&mut self, head: Report, ends: impl Fn(&Order) -> bool, reason: Reason) {
         let mut going = Vec::new();
         for &symbol in self.symbols.keys() {
-            going.extend(self.side(symbol, true).into_iter().filter(&ends));
-            going.extend(self.side(symbol, false).into_iter().filter(&ends));
-            going.extend(self.beside(symbol).into_iter().filter(&ends));
-            going.extend(self.stops(symbol).into_iter().filter(&ends));
+            going.extend(self.all_of(symbol).into_iter().filter(&ends));
         }
         self.reports.push(Report { quantity: Quantity(going.len() as u64), ..head });
         for of_symbol in going.chunk_by(|a, b| a.symbol == b.symbol) {
@@ -757,6 +777,7 @@ impl Order {
             attributed: enter.attributed,
             stop: None,
             iceberg: None,
+            rich: None,
         }
     }
 
@@ -774,7 +795,7 @@ impl Order {
     }
 
     fn is_hidden(&self) -> bool {
-        self.is_for_auction() || self.stop.is_some()
+        self.is_for_auction() || self.stop.is_some() || self.is_non_displayed()
     }
 
     fn is_for_auction(&self) -> bool {
@@ -790,7 +811,7 @@ impl Order {
             side: self.side,
             price: self.price,
             open: Quantity(self.open),
-            shown: Quantity(self.shown()),
+            shown: Quantity(if self.is_non_displayed() { 0 } else { self.shown() }),
             executed: Quantity(self.executed),
         }
     }

@@ -61,7 +61,9 @@ impl Naive {
         let is_plain = self.state(symbol) == SymbolState::Open
             && self.beside(symbol).is_empty()
             && self.stops(symbol).is_empty()
-            && !self.orders.iter().any(|order| order.symbol == symbol && order.iceberg.is_some());
+            && !self.orders.iter().any(|order| {
+                order.symbol == symbol && (order.iceberg.is_some() || order.rich.is_some())
+            });
         if self.is_traded(symbol) && !is_plain {
             return Err(Reason::InvalidMove);
         }
