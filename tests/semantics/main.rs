@@ -12,6 +12,7 @@ mod icebergs;
 mod modify;
 mod priority;
 mod requests;
+mod rich;
 mod self_trade;
 mod session_states;
 mod stops;
