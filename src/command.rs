@@ -207,7 +207,7 @@ pub struct EnterIceberg {
 /// A new order with terms that few orders have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnterRich {
-    /// The order; of a peg the limit bounds what it follows, zero for no bound.
+    /// The order; of a peg without a limit.
     pub order: Enter,
     /// The terms.
     pub terms: RichTerms,
@@ -221,6 +221,8 @@ pub struct RichTerms {
     pub expire: Nanos,
     /// The least that it trades with one order; zero for any.
     pub min_quantity: Quantity,
+    /// What bounds the limit of a peg; zero for nothing.
+    pub peg_limit: Price,
     /// How many ticks a peg's limit is away from what it follows, towards its own side of the book.
     pub peg_offset: u32,
     /// What its limit follows.
@@ -449,6 +451,7 @@ impl RichTerms {
     pub const NONE: RichTerms = RichTerms {
         expire: Nanos(0),
         min_quantity: Quantity(0),
+        peg_limit: Price(0),
         peg_offset: 0,
         peg: Peg::None,
         hidden: false,
@@ -614,7 +617,6 @@ struct EnterIcebergBody {
 struct EnterRichBody {
     order: EnterBody,
     terms: RichTerms,
-    zero: u64,
     client: TailFields,
 }
 
@@ -879,7 +881,6 @@ impl Command {
                 &EnterRichBody {
                     order: EnterBody::of(&e.order),
                     terms: e.terms,
-                    zero: 0,
                     client: TailFields::default(),
                 },
             ),
@@ -1301,6 +1302,7 @@ mod tests {
                 terms: RichTerms {
                     expire: Nanos(u64::MAX),
                     min_quantity: Quantity(5),
+                    peg_limit: Price(i64::MAX),
                     peg_offset: u32::MAX,
                     peg: Peg::Midpoint,
                     hidden: true,

@@ -110,6 +110,10 @@ bugs! {
     StopsNotElected in "engine_oracle" by "tiny",
     /// What an iceberg does not show is gone when its slice has traded.
     ReserveForgotten in "engine_oracle" by "tiny",
+    /// An order whose time is over can trade until somebody says what time it is.
+    ExpiryWaitsForATick in "semantics" by "rich::no_order_trades_after_its_expiry_whether_a_tick_came_or_not",
+    /// A hidden order trades by its time with those that are displayed at its price.
+    HiddenNotLast in "semantics" by "rich::a_hidden_order_trades_after_all_that_is_displayed_at_its_price",
     /// An order that a closed book should refuse takes the short way into it.
     ShortWayLeftOpen in "engine_oracle" by "tiny",
     /// An order beyond a price band keeps its limit.
@@ -118,6 +122,8 @@ bugs! {
     ShortSaleUntested in "semantics" by "short_sale::a_short_sale_at_or_below_the_best_bid_is_rejected",
     /// A snapshot forgets which instruments are not open.
     StatesForgotten in "engine_image" by "a_restored_engine_goes_on_as_if_it_had_never_stopped",
+    /// Pegs stay where they are when the quote moves.
+    PegsStay in "engine_oracle" by "tiny",
     /// A state that was planned does not come.
     PlanNotCarriedOut in "engine_oracle" by "tiny",
     /// A standby begins to lead without what it has stored and not applied yet.

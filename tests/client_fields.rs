@@ -1,7 +1,7 @@
 //! What a client must be told again lies in the journal behind its command: the tools show it, and no replay
 //! needs it.
 
-use ringside::command::{Action, ClientFields, Command, DefineSymbol, Enter};
+use ringside::command::{Action, ClientFields, Command, DefineSymbol, Enter, EnterRich, RichTerms};
 use ringside::config::Config;
 use ringside::domain::*;
 use ringside::pipeline::plan::allowed_cores;
@@ -116,6 +116,25 @@ fn commands(text: &[u8; 14]) -> Vec<(Command, Option<ClientFields>)> {
     ]
 }
 
+/// One more order with terms that few have, and as many bytes of other tags as there is room for.
+fn with_hidden_order(
+    mut commands: Vec<(Command, Option<ClientFields>)>,
+) -> Vec<(Command, Option<ClientFields>)> {
+    let Action::Enter(order) = commands[2].0.action else { panic!("{:?}", commands[2]) };
+    let (id, tif) = (OrderId(3), TimeInForce::Gtc);
+    let order = Enter { id, tif, attributed: false, ..order };
+    let terms = RichTerms {
+        expire: Nanos(u64::MAX),
+        min_quantity: Quantity(5),
+        hidden: true,
+        ..RichTerms::NONE
+    };
+    let action = Action::EnterRich(EnterRich { order, terms });
+    let fields = fields(b"order 3       ", b"\x02\x04N\x02\x0cN\x05\x1aABCD");
+    commands.push((Command { action, ..commands[2].0 }, Some(fields)));
+    commands
+}
+
 fn ringside(args: &[&str]) -> (Option<i32>, String) {
     let output = Process::new(env!("CARGO_BIN_EXE_ringside")).args(args).output().unwrap();
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
@@ -150,6 +169,19 @@ fn a_dump_shows_them_as_text_and_hex() {
     assert!(enter.contains(r#" client {"#) && enter.contains(r#""text":"order 7""#), "{enter}");
     let cancel = dumped.lines().find(|line| line.contains(" cancel ")).unwrap();
     assert!(!cancel.contains(" client "), "{cancel}");
+}
+
+#[test]
+fn an_order_with_terms_keeps_them_in_the_tail_of_its_frame() {
+    let dir = tempfile::tempdir().unwrap();
+    journal(dir.path(), &with_hidden_order(commands(b"order 7       ")));
+    let at = dir.path().to_str().unwrap();
+    let (_, dumped) = ringside(&["journal", "dump", "--json", "--journal", at]);
+    let lines = dumped.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let orders: Vec<Value> = lines.filter(|line| line["kind"] == "enter_rich").collect();
+    assert_eq!(orders.len(), 1, "{dumped}");
+    assert_eq!(orders[0]["client"]["text"], "order 3");
+    assert_eq!(orders[0]["client"]["tags"], "02044e020c4e051a41424344");
 }
 
 #[test]
@@ -196,10 +228,11 @@ fn an_export_leaves_them_out_and_runs_again_to_the_same_hashes() {
     let path = |name: &str| place.path().join(name).to_str().unwrap().to_string();
     let original = place.path().join("original");
     std::fs::create_dir(&original).unwrap();
-    journal(&original, &commands(b"order 7       "));
+    journal(&original, &with_hidden_order(commands(b"order 7       ")));
     let (code, exported) = ringside(&["journal", "export", "--journal", &path("original")]);
     assert_eq!(code, Some(0));
     assert!(exported.contains(r#""capacity":"principal","attributed":true"#), "{exported}");
+    assert!(exported.contains(r#""hidden":true"#), "{exported}");
     let again: String =
         exported.lines().map(|line| format!("{{{}\n", line.split_once(',').unwrap().1)).collect();
     std::fs::write(path("again.jsonl"), again).unwrap();

@@ -10,9 +10,11 @@ mod oracle {
 use oracle::commands::{DEEP, HUGE_VALUES, MIXED, Profile, Random, TINY, WIDE_PRICES, stream};
 use ringside::command::{Action, Command, Sequenced, is_venue_wide};
 use ringside::domain::{
-    FirmId, Name, Nanos, OrderId, Price, Role, SeqNo, SessionId, Side, SymbolId, SymbolState,
+    FirmId, Name, Nanos, OrderId, Peg, Price, Role, SeqNo, SessionId, Side, SymbolId, SymbolState,
 };
-use ringside::engine::{Engine, Image, OrderImage, ReserveImage, SYMBOL_MAX, Shard, StopLimit};
+use ringside::engine::{
+    Engine, Image, OrderImage, ReserveImage, SYMBOL_MAX, Shard, StopLimit, TermsImage,
+};
 use ringside::reason::Reason;
 use ringside::report::{Report, ReportKind};
 
@@ -164,7 +166,8 @@ fn an_image_that_cannot_be_is_refused() {
         ("two orders have the number", |i| i.orders[0].number = i.orders[9].number),
         ("traits that no order has", |i| i.orders[0].traits |= 7 << 44),
         ("traits that no order has", |i| i.orders[0].traits |= 4 << 48),
-        ("traits that no order has", |i| i.orders[0].traits |= 1 << 54),
+        ("traits that no order has", |i| plain(i).traits |= 1 << 55),
+        ("traits that no order has", |i| i.orders[0].traits |= 1 << 57),
         ("traits that no order has", |i| i.orders[0].traits |= 1 << 63),
         ("no order rests", |i| i.orders[0].traits |= 2 << 36),
         ("not belong behind", |i| i.orders.swap(0, 1)),
@@ -214,6 +217,25 @@ fn an_image_that_cannot_be_is_refused() {
         ("reserves are not in their order", |i| i.reserves.push(i.reserves[0])),
         ("shows what no iceberg does", |i| i.reserves[0].display.least = 0),
         ("add up to more", |i| i.reserves[0].left = u64::MAX),
+        ("should have terms, but has none", |i| plain(i).traits |= 1 << 54),
+        ("should have terms, but has none", |i| i.terms.clear()),
+        ("has terms, but is no order that has some", |i| {
+            let number = u64::MAX - 1;
+            let order = plain(i);
+            let symbol = order.symbol.into();
+            order.number = number;
+            let before = i.terms.partition_point(|terms| terms.symbol <= symbol);
+            let terms = i.terms[0].terms;
+            i.terms.insert(before, TermsImage { symbol, number, terms });
+        }),
+        ("terms that no order of its kind has", |i| i.terms[0].terms.hidden ^= true),
+        ("terms that no order of its kind has", |i| i.terms[0].terms.peg_offset = 1),
+        ("terms that no order of its kind has", |i| i.terms[0].terms.peg = Peg::Primary),
+        ("there is no order", |i| {
+            let last = *i.terms.last().unwrap();
+            i.terms.push(TermsImage { number: u64::MAX, ..last });
+        }),
+        ("terms of orders are not in their order", |i| i.terms.push(i.terms[0])),
         ("there is no stop", |i| {
             let last = *i.stop_limits.last().unwrap();
             i.stop_limits.push(StopLimit { number: u64::MAX, ..last });
@@ -223,6 +245,7 @@ fn an_image_that_cannot_be_is_refused() {
     let image = busy_engine().image();
     assert!(image.last_prices.len() > 1 && image.orders.len() > 20);
     assert!(!image.reserves.is_empty() && !image.stop_limits.is_empty());
+    assert!(!image.terms.is_empty());
     Engine::restore(0, &image).expect("it can be before it is altered");
     for (expected, alter) in cases {
         let mut altered = image.clone();
@@ -236,6 +259,12 @@ fn an_image_that_cannot_be_is_refused() {
 fn iceberg(image: &mut Image) -> &mut OrderImage {
     let number = image.reserves[0].number;
     image.orders.iter_mut().find(|order| order.number == number).expect("it has an order")
+}
+
+/// The last order of an image that is shown whole and has no terms.
+fn plain(image: &mut Image) -> &mut OrderImage {
+    let rare = 1 << 38 | 1 << 39 | 7 << 53;
+    image.orders.iter_mut().rfind(|order| order.traits & rare == 0).expect("a plain order")
 }
 
 /// The last order of an image with an odd quantity: its instrument trades single units.

@@ -21,8 +21,8 @@ use oracle::shrink::shrink;
 use oracle::text;
 use oracle::venue::{Venue, difference, whole_engine};
 use ringside::command::{
-    Action, Command, DefineSymbol, Enter, EnterIceberg, EnterStop, MassCancel, Sequenced,
-    is_venue_wide,
+    Action, Command, DefineSymbol, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel,
+    Sequenced, is_venue_wide,
 };
 use ringside::domain::{
     Auction, Capacity, FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity,
@@ -194,6 +194,7 @@ fn book_difference(
         match command.action {
             Action::Enter(Enter { id, .. })
             | Action::EnterIceberg(EnterIceberg { order: Enter { id, .. }, .. })
+            | Action::EnterRich(EnterRich { order: Enter { id, .. }, .. })
             | Action::EnterStop(EnterStop { order: Enter { id, .. }, .. })
             | Action::Cancel { id }
             | Action::Reduce { id, .. }
@@ -539,6 +540,9 @@ fn the_streams_reach_every_outcome() {
         AuctionOver,
         Reason::InvalidMaxFloor,
         Reason::ShortRestricted,
+        Reason::InvalidMinQuantity,
+        Reason::InvalidExpiry,
+        Reason::InvalidPeg,
     ];
     for reason in rejects.into_iter().chain(more_rejects).chain(definitions) {
         assert!(seen.contains(&(Rejected, reason)), "rejected {reason:?}");

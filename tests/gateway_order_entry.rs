@@ -1,9 +1,11 @@
 //! OUCH requests and the commands that they become.
 
-use ringside::command::{Action, Command, DefineSymbol, Display, Enter, EnterIceberg, MassCancel};
+use ringside::command::{
+    Action, Command, DefineSymbol, Display, Enter, EnterIceberg, EnterRich, MassCancel, RichTerms,
+};
 use ringside::directory::Directory;
 use ringside::domain::{
-    Capacity, FirmId, Name, OrderId, OrderType, PostOnly, Price, Quantity, Role, SelfTrade,
+    Capacity, FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, Role, SelfTrade,
     SessionId, Side, SymbolId, Tick, TimeInForce,
 };
 use ringside::gateway::order_entry::{Ignored, Sender, translate};
@@ -21,6 +23,9 @@ use zerocopy::IntoBytes;
 const SESSION: SessionId = SessionId(1);
 const AAPL: SymbolId = SymbolId(1);
 const FINE: SymbolId = SymbolId(4);
+/// Midnight of a day, and its noon.
+const MIDNIGHT_NS: u64 = 20_000 * 86_400_000_000_000;
+const NOON: Nanos = Nanos(MIDNIGHT_NS + 43_200_000_000_000);
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -55,7 +60,7 @@ fn directory() -> Directory {
 }
 
 fn sender() -> Sender<'static> {
-    Sender { session: SESSION, firm: FirmId(1), last_id: 10, symbols: None }
+    Sender { session: SESSION, firm: FirmId(1), last_id: 10, symbols: None, now: NOON }
 }
 
 fn enter() -> EnterOrder {
@@ -209,6 +214,53 @@ fn fields_of_an_order_are_translated() {
 }
 
 #[test]
+fn terms_that_few_orders_have_are_translated_and_leave_the_tags() {
+    type Alter = fn(&mut EnterOrder);
+    let rich = |alter: Alter, tags: &[(u8, &[u8])]| {
+        let mut message = enter();
+        alter(&mut message);
+        let Inbound { command, fields } = run_one(&with_tags(&message, tags)).unwrap();
+        let order = match command.action {
+            Action::EnterRich(rich) => Some(rich),
+            _ => None,
+        };
+        (command.verdict, order, fields.unwrap().tags().to_vec())
+    };
+    let plain = as_entered();
+    let second: &[u8] = &50_000u32.to_be_bytes();
+    let terms = RichTerms {
+        expire: Nanos(MIDNIGHT_NS + 50_000_000_000_000),
+        min_quantity: Quantity(40),
+        hidden: true,
+        ..RichTerms::NONE
+    };
+    let gtt: Alter = |m| (m.time_in_force, m.display) = (b'6', b'N');
+    let tags: &[(u8, &[u8])] = &[(4, b"N"), (15, second), (2, b"FRM1"), (3, &[0, 0, 0, 40])];
+    let order = EnterRich { order: Enter { tif: TimeInForce::Gtc, ..plain }, terms };
+    assert_eq!(rich(gtt, tags), (Reason::None, Some(order), b"\x02\x04N\x05\x02FRM1".to_vec()));
+
+    let hidden = RichTerms { hidden: true, ..RichTerms::NONE };
+    let order = EnterRich { order: plain, terms: hidden };
+    assert_eq!(rich(|m| m.display = b'N', &[]), (Reason::None, Some(order), vec![]));
+    let minimum = RichTerms { min_quantity: Quantity(7), ..RichTerms::NONE };
+    let ioc = EnterRich { order: Enter { tif: TimeInForce::Ioc, ..plain }, terms: minimum };
+    let tags: &[(u8, &[u8])] = &[(3, &[0, 0, 0, 7])];
+    assert_eq!(rich(|m| m.time_in_force = b'3', tags), (Reason::None, Some(ioc), vec![]));
+
+    let late: &[u8] = &86_400u32.to_be_bytes();
+    let refused: &[(Alter, &[(u8, &[u8])])] = &[
+        (|m| m.time_in_force = b'6', &[]),
+        (|m| m.time_in_force = b'6', &[(15, late)]),
+        (|_| {}, &[(15, second)]),
+        (|m| m.display = b'N', &[(5, &[0, 0, 0, 1])]),
+        (|m| m.display = b'N', &[(2, b"FRM1"), (26, b"ABCD"), (12, b"N")]),
+    ];
+    for (case, (alter, tags)) in refused.iter().enumerate() {
+        assert_eq!(rich(*alter, tags).0, Reason::UnsupportedField, "case {case}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_an_order_is_its_verdict() {
     use Reason::*;
     type Alter = fn(&mut EnterOrder);
@@ -223,8 +275,8 @@ fn what_is_wrong_with_an_order_is_its_verdict() {
         (InvalidSide, |m| m.side = b'X'),
         (InvalidQuantity, |m| m.quantity = 0.into()),
         (InvalidQuantity, |m| m.quantity = 1_000_000.into()),
-        (InvalidDisplay, |m| m.display = b'N'),
         (InvalidDisplay, |m| m.display = b'Z'),
+        (InvalidCross, |m| (m.cross_type, m.time_in_force) = (b'O', b'6')),
         (UnsupportedField, |m| m.time_in_force = b'5'),
         (UnsupportedField, |m| m.time_in_force = b'6'),
         (UnsupportedField, |m| m.time_in_force = b'E'),
@@ -248,9 +300,7 @@ fn what_is_wrong_with_an_order_is_its_verdict() {
 
 #[test]
 fn tags_of_an_order_are_served_or_refused() {
-    use Reason::{
-        InvalidMinQuantity, InvalidPeg, InvalidSelfTrade, None, NotPermitted, UnsupportedField,
-    };
+    use Reason::{InvalidPeg, InvalidSelfTrade, None, NotPermitted, UnsupportedField};
     let plain = as_entered();
     let with = |self_trade| Enter { self_trade, ..plain };
     let served: &[(u8, &[u8], Enter)] = &[
@@ -283,7 +333,6 @@ fn tags_of_an_order_are_served_or_refused() {
         (NotPermitted, 2, b"FRM2"),
         (NotPermitted, 2, b"NONE"),
         (UnsupportedField, 2, b"FRM"),
-        (InvalidMinQuantity, 3, &[0, 0, 0, 1]),
         (UnsupportedField, 3, &[0]),
         (UnsupportedField, 4, b"R"),
         (InvalidPeg, 6, b"M"),
@@ -361,7 +410,7 @@ fn a_replace_gives_new_terms_or_says_what_is_wrong_with_them() {
 
     let wrong: &[(Reason, Alter)] = &[
         (InvalidQuantity, |m| m.quantity = 0.into()),
-        (InvalidDisplay, |m| m.display = b'N'),
+        (InvalidDisplay, |m| m.display = b'Z'),
         (UnsupportedField, |m| m.time_in_force = b'3'),
         (UnsupportedField, |m| m.inter_market_sweep_eligibility = b'?'),
         (InvalidPrice, |m| m.price = 2_000_000_000.into()),

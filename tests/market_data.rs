@@ -4,15 +4,18 @@
 #[allow(dead_code)]
 mod wire;
 
-use ringside::command::{Action, Display, Enter, EnterIceberg, EnterStop, MassCancel};
+use ringside::command::{
+    Action, Display, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel, RichTerms,
+};
 use ringside::domain::{
-    DayEvent, FirmId, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId, Side,
-    SymbolId, SymbolState, TimeInForce,
+    DayEvent, FirmId, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId,
+    Side, SymbolId, SymbolState, TimeInForce,
 };
 use ringside::feed::book::Book;
 use ringside::loadgen::rng::Rng;
+use ringside::protocol::itch::Itch;
 use ringside::streams::StreamId;
-use wire::{Streams, enter};
+use wire::{COMMAND_NS, Streams, enter};
 
 const SESSIONS: u32 = 4;
 const SYMBOLS: u32 = 3;
@@ -72,6 +75,7 @@ impl Flow {
         let post_only = if plain { self.pick(PostOnly::ALL) } else { PostOnly::Off };
         let order = Enter { side, post_only, ..order };
         let action = match self.rng.below(20) {
+            3..5 if plain => self.rich(venue, order),
             0 if plain && post_only == PostOnly::Off => {
                 Action::EnterStop(EnterStop { order, stop: self.price() })
             }
@@ -85,6 +89,19 @@ impl Flow {
         };
         venue.apply(session, symbol, action);
         self.orders.push((session, id, symbol));
+    }
+
+    /// The order hidden, with an end, or both; some hidden ones with a minimum.
+    fn rich(&mut self, venue: &Streams, order: Enter) -> Action {
+        let mut terms = RichTerms { hidden: self.rng.below(3) > 0, ..RichTerms::NONE };
+        if terms.hidden && self.rng.below(2) == 0 {
+            terms.min_quantity = Quantity(1 + self.rng.below(order.quantity.0));
+        }
+        if order.tif == TimeInForce::Gtc {
+            terms.expire = Nanos(venue.time() + 1 + self.rng.below(200) * COMMAND_NS);
+        }
+        let attributed = order.attributed && !terms.hidden;
+        Action::EnterRich(EnterRich { order: Enter { attributed, ..order }, terms })
     }
 
     fn change(&mut self, venue: &mut Streams) {
@@ -127,7 +144,8 @@ impl Flow {
                     self.pick(&[Open, Open, Open, Halted, PreOpen, ClosingCall, ReopeningCall]);
                 venue.apply(0, 1 + self.rng.below(SYMBOLS.into()) as u32, Action::SetState(state));
             }
-            10..550 => self.enter(venue),
+            10..20 => venue.apply(0, 1 + self.rng.below(SYMBOLS.into()) as u32, Action::Tick),
+            20..550 => self.enter(venue),
             _ => self.change(venue),
         }
     }
@@ -174,13 +192,14 @@ fn a_listener_has_the_books_of_the_venue() {
         }
         let mut flow = Flow { rng: Rng::new(seed), orders: vec![], next_id: 0 };
         let mut book = Book::default();
-        let (mut trades, mut heights) = (0, 0);
+        let (mut trades, mut unseen, mut heights) = (0, 0, 0);
         for step in 1..=6_000 {
             flow.step(&mut venue);
             for message in venue.take(StreamId::MARKET_DATA) {
                 let applied = book.apply_bytes(&message);
                 let applied = applied.unwrap_or_else(|e| panic!("seed {seed}, step {step}: {e}"));
                 trades += u64::from(applied.is_some());
+                unseen += u64::from(matches!(Itch::parse(&message), Ok(Itch::Trade(_))));
             }
             if step % 50 == 0 {
                 for symbol in 1..=SYMBOLS {
@@ -191,6 +210,7 @@ fn a_listener_has_the_books_of_the_venue() {
             }
         }
         assert!(trades > 500 && heights > 1_000, "seed {seed}: {trades} trades, {heights} orders");
+        assert!(unseen > 20, "seed {seed}: {unseen} trades with hidden orders");
         venue.apply(0, 0, Action::TradingDay(DayEvent::End));
         for message in venue.take(StreamId::MARKET_DATA) {
             book.apply_bytes(&message).unwrap();

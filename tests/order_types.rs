@@ -109,6 +109,7 @@ fn in_words(report: &Value) -> Option<String> {
             of("imbalance"),
             of("imbalance_side")
         ),
+        "ticked" => format!("{} ticked: {} expire", of("symbol"), of("count")),
         "trading_day" => format!("{}: {} expire", of("event"), of("count")),
         "ticked" => format!("{} ticked: {} expire", of("symbol"), of("count")),
         "state_planned" => format!("{} will be {} at {}", of("symbol"), of("state"), of("at")),

@@ -4,10 +4,11 @@
 mod wire;
 
 use ringside::command::{
-    Action, BreakTrade, ClientFields, Command, Display, Enter, EnterIceberg, MassCancel, TradeSide,
+    Action, BreakTrade, ClientFields, Command, Display, Enter, EnterIceberg, EnterRich, MassCancel,
+    RichTerms, TradeSide,
 };
 use ringside::domain::{
-    Capacity, DayEvent, FirmId, MatchNumber, OrderId, OrderType, PostOnly, Price, Quantity,
+    Capacity, DayEvent, FirmId, MatchNumber, Nanos, OrderId, OrderType, PostOnly, Price, Quantity,
     SelfTrade, SessionId, Side, SymbolId, SymbolState, TimeInForce,
 };
 use ringside::reason::Reason;
@@ -116,6 +117,54 @@ fn an_iceberg_is_told_whole_to_its_owner_and_slice_by_slice_to_the_market() {
     venue.apply(A, 1, Action::Cancel { id: OrderId(1) });
     assert_eq!(venue.ouch(A), ["C 1 25 U"]);
     assert_eq!(venue.market(), [format!("D #{second}")]);
+}
+
+#[test]
+fn a_hidden_order_is_told_to_its_owner_and_its_trades_to_the_market() {
+    let mut venue = venue();
+    let order = Enter { tif: TimeInForce::Gtc, ..enter(1, Side::Sell, 100, 18_705) };
+    let terms = RichTerms {
+        expire: Nanos(40_000_000_000_000),
+        min_quantity: Quantity(30),
+        hidden: true,
+        ..RichTerms::NONE
+    };
+    let of_client = ClientFields { tif: b'6', display: b'N', ..fields(1) };
+    let rich = Action::EnterRich(EnterRich { order, terms });
+    venue.apply_with(A, 1, Reason::None, rich, Some(of_client)); // seqno 9
+    let accepted = venue.take(StreamId(A));
+    assert_eq!(wire::ouch(&accepted[0][1..]), "A 1 S 100 AAPL 1870500 #9 L 'order 1'");
+    let [_, _, b, c] = 40_000u32.to_be_bytes();
+    let tags = [5, 3, 0, 0, 0, 30, 5, 15, 0, 0, b, c];
+    assert!(accepted[0].ends_with(&tags), "{accepted:?}");
+    assert!(accepted[0].windows(2).any(|letters| letters == b"6N"), "{accepted:?}");
+    venue.order(B, 1, Side::Buy, 50, 18_705); // seqno 10
+    let number = MatchNumber::of(ringside::domain::SeqNo(10), 1);
+    assert_eq!(venue.ouch(A), [format!("E 1 50 1870500 J m{number}")]);
+    let accepted = "A 1 B 50 AAPL 1870500 #10 L 'order 1'".to_string();
+    assert_eq!(venue.ouch(B), [accepted, format!("E 1 50 1870500 R m{number}")]);
+    assert_eq!(venue.market(), [format!("P #0 B 50 AAPL 1870500 m{number}")]);
+    venue.order(B, 2, Side::Buy, 29, 18_705); // seqno 11: too little for it
+    assert_eq!(venue.market(), ["A #11 B 29 AAPL 1870500"]);
+    venue.replace(A, 1, 2, 100, 18_706);
+    let replaced = venue.take(StreamId(A));
+    assert!(replaced[0].windows(2).any(|letters| letters == b"0N"), "{replaced:?}");
+    assert_eq!(venue.market(), [String::new(); 0]);
+    venue.apply(A, 1, Action::Cancel { id: OrderId(2) });
+    assert_eq!((venue.ouch(A), venue.market()), (vec!["C 2 50 U".into()], vec![]));
+}
+
+#[test]
+fn an_order_whose_time_is_over_leaves_before_the_command_that_finds_it() {
+    let mut venue = venue();
+    let order = Enter { tif: TimeInForce::Gtc, ..enter(1, Side::Sell, 100, 18_705) };
+    let terms = RichTerms { expire: Nanos(venue.time() + 2_000), ..RichTerms::NONE };
+    venue.apply(A, 1, Action::EnterRich(EnterRich { order, terms })); // seqno 9
+    assert_eq!(venue.market(), ["A #9 S 100 AAPL 1870500"]);
+    venue.ouch(A);
+    venue.order(B, 1, Side::Buy, 50, 18_705); // seqno 10
+    assert_eq!(venue.ouch(A), ["C 1 100 T"]);
+    assert_eq!(venue.market(), ["D #9", "A #10 B 50 AAPL 1870500"]);
 }
 
 #[test]

@@ -5,13 +5,10 @@ use super::Engine;
 use super::book::{key_of, side_index};
 use super::image::ImageError;
 use super::market::LimitTerms;
-use super::matching::describe;
-use super::orders::{NIL, Order, Slot};
+use super::orders::{NIL, Slot};
 use super::stops::Traded;
 use crate::command::{Action, Sequenced, SetBands};
-use crate::domain::{
-    AtBand, Nanos, OrderId, OrderNumber, Price, Quantity, SessionId, Side, SymbolId, SymbolState,
-};
+use crate::domain::{AtBand, Nanos, OrderId, Price, Quantity, Side, SymbolId, SymbolState};
 use crate::planted::{Bug, planted};
 use crate::reason::Reason;
 use crate::report::{Report, ReportKind, ReportSink};
@@ -138,7 +135,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let command = &at.command;
-        let Some(book) = self.book_to_change(command, sink) else { return };
+        let Some(book) = self.book_to_change(at, sink) else { return };
         let bands = match Bands::of(asked, self.books[book].reference()) {
             Ok(bands) => bands,
             Err(reason) => return super::reject(command, OrderId(0), Side::Buy, reason, sink),
@@ -146,7 +143,6 @@ impl Engine {
         self.change_market(book, |market| market.bands = bands);
         self.tell_bands(book, sink);
         self.reprice_beyond(at, book, &mut Traded::default(), sink);
-        self.look_after(command.symbol, at.time, sink);
     }
 
     fn tell_bands(&self, book: usize, sink: &mut impl ReportSink) {
@@ -214,8 +210,8 @@ impl Engine {
         self.reprice_beyond(at, book, traded, sink);
     }
 
-    /// Re-prices what rests with a limit beyond the bands to the band: bids first, then offers, by priority. It moves away
-    /// from the other side, so that it cannot trade.
+    /// Re-prices what rests with a limit beyond the bands to the band, or cancels it if it wants that: bids first, then
+    /// offers, by priority. It moves away from the other side, so that it cannot trade.
     fn reprice_beyond(
         &mut self,
         at: &Sequenced,
@@ -223,52 +219,28 @@ impl Engine {
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) {
-        let bands = self.market(self.books[book].symbol()).bands;
-        let (low, high) = bands.in_force(self.books[book].state());
+        let symbol = self.books[book].symbol();
+        let (low, high) = self.market(symbol).bands.in_force(self.books[book].state());
         for (buy, band) in [(true, high), (false, low)] {
-            let levels = self.books[book].sides[side_index(buy)].iter();
-            let levels = levels.map(|level| self.levels.get(level));
             let mut beyond = vec![];
-            for level in levels.take_while(|level| level.key < key_of(buy, band)) {
-                let mut slot = level.head;
-                while slot != NIL {
-                    beyond.push(slot);
-                    slot = self.orders.get(slot).next;
+            for sides in std::iter::once(&self.books[book].sides).chain(self.hidden_of(symbol)) {
+                let levels = sides[side_index(buy)].iter().map(|level| self.levels.get(level));
+                for level in levels.take_while(|level| level.key < key_of(buy, band)) {
+                    let next = |&slot: &Slot| Some(self.orders.get(slot).next);
+                    let queue = std::iter::successors(Some(level.head), next);
+                    beyond.extend(queue.take_while(|&slot| slot != NIL));
                 }
             }
+            self.by_priority(&mut beyond);
             for slot in beyond {
-                self.reprice(book, slot, band, traded.next_number(at.seqno), sink);
+                let terms = self.terms_of(self.orders.get(slot));
+                if terms.is_some_and(|terms| terms.at_band == AtBand::Cancel) {
+                    self.cancel_resting(slot, Reason::PriceBand, sink);
+                } else {
+                    self.reprice(at, book, (slot, band), traded, sink);
+                }
             }
         }
-    }
-
-    /// A resting order gets another limit, and with it a new place. Of an iceberg the slice goes as it is.
-    fn reprice(
-        &mut self,
-        book: usize,
-        slot: Slot,
-        price: i64,
-        number: OrderNumber,
-        sink: &mut impl ReportSink,
-    ) {
-        let old = *self.orders.get(slot);
-        let bucket = self.orders.bucket(SessionId(old.session), OrderId(old.id));
-        let behind = self.behind(&old);
-        self.remove_resting(slot, bucket, self.levels.get(old.level).price());
-        let order = Order { number: number.0, ..old };
-        if old.traits.has_reserve() {
-            let (left, display) = self.take_reserve(&old);
-            self.restore_reserve(&order, price, left, display);
-        }
-        sink.report(Report {
-            kind: ReportKind::Repriced,
-            quantity: Quantity(order.open),
-            open: Quantity(order.open + behind),
-            other: old.number,
-            ..describe(&order, price)
-        });
-        self.orders.make_room(1);
-        self.place(book, order, price);
     }
 
     /// Says whether a quote stands at a dynamic band, if that has changed.
@@ -350,7 +322,6 @@ impl Engine {
             ..Report::BLANK
         });
         self.tell_bands(book, sink);
-        self.look_after(symbol, at.time, sink);
     }
 
     /// What is due, by instrument.

@@ -12,11 +12,13 @@ use crate::reason::Reason;
 pub(super) struct Book {
     symbol: SymbolId,
     lot: u64,
-    /// The lot while it is open and not guarded, otherwise zero.
+    /// The lot while it is open and has nothing that few books have, otherwise zero.
     lot_to_enter: u64,
     state: SymbolState,
     /// Whether there is more to it than its state and its orders, see [`super::market`].
     is_guarded: bool,
+    /// Whether some of its orders have terms that few have.
+    has_terms: bool,
     collar_bps: u32,
     reference: i64,
     /// The price of the last trade, zero before the first.
@@ -58,6 +60,7 @@ impl Book {
             lot_to_enter: lot,
             state: SymbolState::Open,
             is_guarded: false,
+            has_terms: false,
             collar_bps,
             reference,
             last: 0,
@@ -92,7 +95,7 @@ impl Book {
     /// Another state.
     pub fn set_state(&mut self, state: SymbolState) {
         self.state = state;
-        self.open_short_way();
+        self.choose_way();
     }
 
     /// Whether bands, a quote or the short sale price test have to be looked at.
@@ -104,12 +107,25 @@ impl Book {
     /// Says whether they have to be.
     pub fn set_guarded(&mut self, is_guarded: bool) {
         self.is_guarded = is_guarded;
-        self.open_short_way();
+        self.choose_way();
     }
 
-    fn open_short_way(&mut self) {
+    /// Whether some of its orders have terms that few have: what comes then has to look at these.
+    #[inline]
+    pub fn has_terms(&self) -> bool {
+        self.has_terms
+    }
+
+    /// It has such orders from here on, or has none any more.
+    pub fn set_has_terms(&mut self, has_terms: bool) {
+        self.has_terms = has_terms;
+        self.choose_way();
+    }
+
+    fn choose_way(&mut self) {
         let is_open = self.state == SymbolState::Open || planted(Bug::ShortWayLeftOpen);
-        self.lot_to_enter = if is_open && !self.is_guarded { self.lot } else { 0 };
+        let is_plain = is_open && !self.is_guarded && !self.has_terms;
+        self.lot_to_enter = if is_plain { self.lot } else { 0 };
     }
 
     /// The last price or, before the first trade, the prior close; zero without either.
@@ -150,7 +166,7 @@ impl Book {
         bound.clamp(1, i128::from(i64::MAX)) as i64
     }
 
-    /// Whether it is open and not guarded, and an order can have this quantity. No quantity is a multiple of zero lots.
+    /// Whether it is open and has nothing that few books have, and an order can have this quantity. No quantity is a multiple of zero lots.
     #[inline(always)]
     pub fn is_plain(&self, quantity: u64) -> bool {
         quantity != 0 && (self.lot_to_enter == 1 || quantity.is_multiple_of(self.lot_to_enter))

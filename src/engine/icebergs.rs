@@ -73,6 +73,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let command = &at.command;
+        self.catch_up(at, sink);
         let (book, price) = match self.check_iceberg(command, enter, display) {
             Ok(accepted) => accepted,
             Err(_)

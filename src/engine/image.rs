@@ -12,11 +12,11 @@ use super::pools::rank_beside;
 use super::stops::stop_key;
 use super::traits::Traits;
 use super::{Engine, Shard};
-use crate::command::{Action, Command, Display, is_definition};
+use crate::command::{Action, Command, Display, RichTerms, is_definition};
 use crate::domain::{OrderId, OrderNumber, Price, SessionId, SymbolId, SymbolState, TimeInForce};
 use crate::planted::{Bug, planted};
 use std::collections::BTreeMap;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 /// The state of the books after a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub struct Image {
     pub definitions: Vec<Command>,
     /// The price of the last trade of each instrument that has traded, by symbol.
     pub last_prices: Vec<(SymbolId, Price)>,
-    /// The live orders: by symbol, bids before offers, best price first, oldest first, and behind the book those that
-    /// wait for an auction: by time in force, those without a limit first. Those of a symbol that is not traded here
+    /// The live orders: by symbol, bids before offers, best price first, oldest first, behind the book those that
+    /// are not displayed, the ones with a minimum last, and then those that wait for an auction: by time in force, those without a limit first. Those of a symbol that is not traded here
     /// wait. Last come the stops, those that a move of the price reaches first before the others.
     pub orders: Vec<OrderImage>,
     /// The limits of the stops that have one, by symbol and number.
@@ -38,6 +38,20 @@ pub struct Image {
     pub reserves: Vec<ReserveImage>,
     /// What is due because of price bands, by symbol.
     pub band_timers: Vec<BandTimer>,
+    /// The terms that few orders have, by symbol and number.
+    pub terms: Vec<TermsImage>,
+}
+
+/// The terms of an order that has some that few have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct TermsImage {
+    /// Its instrument.
+    pub symbol: u64,
+    /// The venue's number of it.
+    pub number: u64,
+    /// The terms.
+    pub terms: RichTerms,
 }
 
 /// What an iceberg does not show.
@@ -86,7 +100,8 @@ pub struct OrderImage {
     pub symbol: u32,
     /// From the lowest bit on: firm (16 bits) and group (16), then the codes of side (4), time in force (3),
     /// a bit that says that it is a stop, the codes of post-only, self-trade mode and capacity (4 each), and bits that say
-    /// that it is attributed and that it is an iceberg.
+    /// that it is attributed, that it is an iceberg, that it has terms that few have, that it is not displayed, and that of
+    /// these it is one with a minimum.
     pub traits: u64,
 }
 
@@ -106,6 +121,7 @@ impl Image {
             venue.stop_limits.append(&mut shard.stop_limits);
             venue.reserves.append(&mut shard.reserves);
             venue.band_timers.append(&mut shard.band_timers);
+            venue.terms.append(&mut shard.terms);
         }
         // An instrument has one shard, in which its orders are in their order already.
         venue.definitions.sort_by_key(definition_place);
@@ -114,6 +130,7 @@ impl Image {
         venue.stop_limits.sort_by_key(|stop| stop.symbol);
         venue.reserves.sort_by_key(|reserve| reserve.symbol);
         venue.band_timers.sort_by_key(|timer| timer.symbol);
+        venue.terms.sort_by_key(|terms| terms.symbol);
         venue
     }
 
@@ -140,6 +157,12 @@ impl Image {
                 .band_timers
                 .iter()
                 .filter(|timer| owns(SymbolId(timer.symbol as u32)))
+                .copied()
+                .collect(),
+            terms: self
+                .terms
+                .iter()
+                .filter(|terms| owns(SymbolId(terms.symbol as u32)))
                 .copied()
                 .collect(),
         }
@@ -189,7 +212,13 @@ impl Engine {
         };
         let reserves = self.reserves.iter().map(reserve).collect();
         let band_timers = self.band_timers();
-        Image { definitions, last_prices, orders, stop_limits, reserves, band_timers }
+        let terms = self.terms.iter().map(|(symbol, number, &terms)| TermsImage {
+            symbol: symbol.0.into(),
+            number,
+            terms,
+        });
+        let terms = terms.collect();
+        Image { definitions, last_prices, orders, stop_limits, reserves, terms, band_timers }
     }
 
     /// An engine in the state of an image, with room for `orders` live orders, or all of the image's,
@@ -242,7 +271,7 @@ impl Engine {
     }
 
     fn restore_orders(&mut self, image: &Image) -> Result<(), ImageError> {
-        let Image { orders, stop_limits, reserves, .. } = image;
+        let Image { orders, stop_limits, reserves, terms, .. } = image;
         let place = |stop: &StopLimit| (stop.symbol, stop.number);
         if !stop_limits.is_sorted_by(|a, b| place(a) < place(b)) {
             return Err(ImageError("the limits of stops are not in their order".into()));
@@ -255,6 +284,12 @@ impl Engine {
         }
         let mut reserves: BTreeMap<(u64, u64), &ReserveImage> =
             reserves.iter().map(|reserve| (reserve_place(reserve), reserve)).collect();
+        let terms_place = |terms: &TermsImage| (terms.symbol, terms.number);
+        if !terms.is_sorted_by(|a, b| terms_place(a) < terms_place(b)) {
+            return Err(ImageError("the terms of orders are not in their order".into()));
+        }
+        let mut terms: BTreeMap<(u64, u64), RichTerms> =
+            terms.iter().map(|row| (terms_place(row), row.terms)).collect();
         let mut numbers: Vec<u64> = orders.iter().map(|order| order.number).collect();
         numbers.sort_unstable();
         if let Some(pair) = numbers.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -263,10 +298,12 @@ impl Engine {
         self.orders.make_room(orders.len());
         let mut before = None;
         for row in orders {
-            let limit = limits.remove(&(row.symbol.into(), row.number)).unwrap_or(0);
-            let restored = self.restore_order(row, limit, &mut before);
+            let place = (row.symbol.into(), row.number);
+            let beside =
+                Beside { limit: limits.remove(&place).unwrap_or(0), terms: terms.remove(&place) };
+            let restored = self.restore_order(row, beside, &mut before);
             restored.map_err(|what| ImageError(format!("order {}: {what}", row.number)))?;
-            let reserve = reserves.remove(&(row.symbol.into(), row.number));
+            let reserve = reserves.remove(&place);
             let restored = self.restore_iceberg(row, reserve);
             restored.map_err(|what| ImageError(format!("order {}: {what}", row.number)))?;
         }
@@ -275,6 +312,9 @@ impl Engine {
         }
         if let Some((_, number)) = reserves.keys().next() {
             return Err(ImageError(format!("there is no iceberg {number}, but it has a reserve")));
+        }
+        if let Some((_, number)) = terms.keys().next() {
+            return Err(ImageError(format!("there is no order {number}, but it has terms")));
         }
         // What is imported may cross: nobody has said yet that it is all.
         let crosses = |away: &&Away| !self.is_importing(away.symbol) && away.crosses();
@@ -286,11 +326,11 @@ impl Engine {
         }
     }
 
-    /// Books an order behind all that were booked `before`. A `limit` that is not zero is that of a stop.
+    /// Books an order behind all that were booked `before`.
     fn restore_order(
         &mut self,
         row: &OrderImage,
-        limit: i64,
+        Beside { limit, terms }: Beside,
         before: &mut Option<Place>,
     ) -> Result<(), &'static str> {
         let session = SessionId(row.session);
@@ -325,7 +365,8 @@ impl Engine {
         if before.replace(place).is_some_and(|before| before >= place) {
             return Err("it does not belong behind the one before it");
         }
-        if !tif.is_for_auction() && !stop && self.would_trade(book, buy, row.price) {
+        let may_cross = tif.is_for_auction() || stop || traits.has_minimum();
+        if !may_cross && self.crosses(book, traits, row.price) {
             return Err("it crosses the other side of its book");
         }
         let bucket = self.orders.bucket(session, OrderId(row.id));
@@ -341,7 +382,16 @@ impl Engine {
             if stop {
                 return Err("it is a stop of a symbol that is not traded here");
             }
+            if traits.is_rich() {
+                return Err("it has terms that no order of a symbol has that is not traded here");
+            }
             return self.restore_waiting(symbol, order_of(row, traits), row.price);
+        }
+        if !traits.is_rich() && terms.is_some() {
+            return Err("it has terms, but is no order that has some");
+        }
+        if stop && traits.is_rich() {
+            return Err("it is a stop that has terms");
         }
         if stop {
             return self.restore_stop(book, order_of(row, traits), row.price, limit);
@@ -350,6 +400,9 @@ impl Engine {
             return Err("it has the limit of a stop, but is none");
         }
         let order = order_of(row, traits);
+        if traits.is_rich() {
+            return self.restore_rich(book, order, row.price, terms);
+        }
         if tif.is_for_auction() {
             self.wait_for_auction(order, row.price);
         } else {
@@ -404,6 +457,12 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// What an image has beside an order: the limit of a stop, zero for none, and terms that few have.
+struct Beside {
+    limit: i64,
+    terms: Option<RichTerms>,
 }
 
 /// The place of an order among all of an image: symbol, in the book or beside it, side, price, time.

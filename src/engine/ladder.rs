@@ -18,6 +18,7 @@
 use super::orders::{NIL, Slot};
 use super::prefetch::prefetch;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// Where a level lies in [`Levels`]. Zero is no level.
 pub(super) type LevelSlot = u32;
@@ -175,6 +176,25 @@ impl Ladder {
     #[inline]
     pub fn best_key(&self) -> i64 {
         self.best_key
+    }
+
+    /// The best level behind this key, [`NIL`] if there is none.
+    pub fn after(&self, key: i64) -> LevelSlot {
+        if key < self.best_key {
+            return self.best;
+        }
+        let next = self.index(key).saturating_add(1);
+        if next < self.ticks.len() {
+            let (word, bit) = (next / 64, next % 64);
+            let first = self.words[word] >> bit << bit;
+            let words = std::iter::once(first).chain(self.words[word + 1..].iter().copied());
+            let found = (word..).zip(words).find(|&(_, bits)| bits != 0);
+            if let Some((word, bits)) = found {
+                return self.ticks[word * 64 + bits.trailing_zeros() as usize];
+            }
+        }
+        let beyond = (Bound::Excluded(key), Bound::Unbounded);
+        self.far.range(beyond).next().map_or(NIL, |(_, &slot)| slot)
     }
 
     /// The level with this key, [`NIL`] if there is none.

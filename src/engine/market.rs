@@ -3,8 +3,10 @@
 
 use super::Engine;
 use super::bands::{Bands, LimitState};
+use super::orders::Order;
 use super::short_sale::ShortSale;
-use crate::command::{Action, Command};
+use super::stops::Traded;
+use crate::command::{Action, Command, RichTerms, Sequenced};
 use crate::domain::{
     AtBand, AtShortTest, Nanos, OrderId, PostOnly, Price, SessionId, Side, SymbolId, TimeInForce,
 };
@@ -44,8 +46,19 @@ pub(super) struct LimitTerms {
 impl LimitTerms {
     /// Those of an order without rich terms.
     pub fn plain(side: Side, tif: TimeInForce, post_only: PostOnly) -> Self {
-        let (at_band, at_short_test) = (AtBand::Reprice, AtShortTest::Reject);
+        LimitTerms::of(side, tif, post_only, &RichTerms::NONE)
+    }
+
+    /// Those of an order with rich terms.
+    pub fn of(side: Side, tif: TimeInForce, post_only: PostOnly, terms: &RichTerms) -> Self {
+        let RichTerms { at_band, at_short_test, .. } = *terms;
         LimitTerms { side, tif, post_only, at_band, at_short_test }
+    }
+
+    /// Those of an order that rests, or has just left.
+    pub fn of_order(order: &Order, terms: Option<&RichTerms>) -> Self {
+        let (side, tif) = (order.traits.side(), order.traits.tif());
+        LimitTerms::of(side, tif, order.traits.post_only(), terms.unwrap_or(&RichTerms::NONE))
     }
 }
 
@@ -101,11 +114,12 @@ impl Engine {
     /// Another reference quote.
     pub(super) fn set_quote(
         &mut self,
-        command: &Command,
+        at: &Sequenced,
         (bid, offer): (Price, Price),
         sink: &mut impl ReportSink,
     ) {
-        let Some(book) = self.book_to_change(command, sink) else { return };
+        let command = &at.command;
+        let Some(book) = self.book_to_change(at, sink) else { return };
         if bid.0 < 0 || offer.0 < 0 {
             return super::reject(command, OrderId(0), Side::Buy, Reason::InvalidPrice, sink);
         }
@@ -119,10 +133,25 @@ impl Engine {
             symbol: command.symbol,
             ..Report::BLANK
         });
+        let mut traded = Traded::default();
+        self.follow_quote(at, book, &mut traded, sink);
+        if !self.stops.is_empty() {
+            self.elect(at, book, traded, sink);
+        }
     }
 
-    /// The book that an operator's command about an instrument is for; without one it is refused.
+    /// The book that an operator's command is about to change, after what was due for it; without one it is refused.
     pub(super) fn book_to_change(
+        &mut self,
+        at: &Sequenced,
+        sink: &mut impl ReportSink,
+    ) -> Option<usize> {
+        self.catch_up(at, sink);
+        self.book_of(&at.command, sink)
+    }
+
+    /// The book that an operator's command is for; without one it is refused.
+    pub(super) fn book_of(
         &mut self,
         command: &Command,
         sink: &mut impl ReportSink,

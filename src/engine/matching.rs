@@ -18,6 +18,10 @@ pub(super) struct Incoming {
     pub price: i64,
     /// The price of its last trade, zero before the first.
     pub last: i64,
+    /// The least that it trades; zero for any.
+    pub minimum: u64,
+    /// Whether it is not shown itself.
+    pub is_hidden: bool,
     /// What its command has traded so far.
     pub traded: Traded,
 }
@@ -26,7 +30,7 @@ impl Incoming {
     /// An order that has not traded yet; a `price` of zero is none.
     #[inline]
     pub fn new(order: Order, price: i64) -> Self {
-        Incoming { order, price, last: 0, traded: Traded::default() }
+        Incoming { order, price, last: 0, minimum: 0, is_hidden: false, traded: Traded::default() }
     }
 
     /// What every report about it says.
@@ -36,7 +40,7 @@ impl Incoming {
 
     /// Whether `resting` is of the same group or, without a group, of the same firm.
     #[inline]
-    fn owns(&self, resting: &Order) -> bool {
+    pub fn owns(&self, resting: &Order) -> bool {
         let (own, other) = (self.order.traits, resting.traits);
         if own.self_trade() == SelfTrade::None {
             false
@@ -125,8 +129,8 @@ impl Engine {
             OrderType::Limit => incoming.price,
             OrderType::Market | OrderType::MarketToLimit => self.bound(book, buy),
         };
-        if incoming.order.traits.tif() == TimeInForce::Fok && !self.fillable(book, incoming, limit)
-        {
+        let is_fok = incoming.order.traits.tif() == TimeInForce::Fok;
+        if is_fok && !self.can_trade(book, incoming, limit, incoming.order.open) {
             return cancel_rest(incoming, Reason::FokNotFillable, sink);
         }
         self.trade(book, incoming, limit, sink);
@@ -138,8 +142,8 @@ impl Engine {
             return cancel_rest(incoming, Reason::IocRemainder, sink);
         }
         if !to_limit {
-            let more = self.books[book].sides[side_index(!buy)].best() != NIL;
-            let reason = if more { Reason::Collar } else { Reason::NoLiquidity };
+            let is_bounded = self.stands_beyond(book, !buy, limit);
+            let reason = if is_bounded { Reason::Collar } else { Reason::NoLiquidity };
             return cancel_rest(incoming, reason, sink);
         }
         incoming.price = incoming.last;
@@ -159,6 +163,9 @@ impl Engine {
         limit: i64,
         sink: &mut impl ReportSink,
     ) {
+        if self.books[book].has_terms() || incoming.is_hidden || incoming.minimum != 0 {
+            return self.trade_with_care(book, incoming, limit, sink);
+        }
         let buy = incoming.order.traits.is_buy();
         let limit = key_of(!buy, limit);
         let mut trades = incoming.traded.count;
@@ -177,11 +184,22 @@ impl Engine {
             trades += 1;
             if self.orders.get(slot).traits.has_reserve() {
                 self.fill_slice(book, best, slot, incoming, trades, sink);
-            } else {
-                self.fill(book, (best, slot), 0, incoming, trades, sink);
+            } else if let Some(empty) = self.fill((best, slot), 0, [0; 2], incoming, trades, sink) {
+                self.books[book].sides[side_index(!buy)].remove(empty, &mut self.levels);
             }
             first = if first == 0 { incoming.last } else { first };
         }
+        self.note_trades(book, incoming, (trades, first));
+    }
+
+    /// Takes note of an order's trades, if it made some: how many the command has made by now, and the price of the first.
+    #[inline]
+    pub(super) fn note_trades(
+        &mut self,
+        book: usize,
+        incoming: &mut Incoming,
+        (trades, first): (u32, i64),
+    ) {
         if first != 0 {
             incoming.traded.count = trades;
             incoming.traded.add(first, incoming.last);
@@ -196,7 +214,7 @@ impl Engine {
     /// One trade with a slice of an iceberg, behind which the next one comes to the end of the level.
     #[cold]
     #[inline(never)]
-    fn fill_slice(
+    pub(super) fn fill_slice(
         &mut self,
         book: usize,
         best: LevelSlot,
@@ -207,8 +225,10 @@ impl Engine {
     ) {
         let slice = *self.orders.get(slot);
         let is_spent = slice.open <= incoming.order.open;
-        let behind = self.behind(&slice);
-        self.fill(book, (best, slot), behind, incoming, trade, sink);
+        let (behind, unseen) = (self.behind(&slice), [0, incoming.order.traits.hidden_flag()]);
+        if let Some(empty) = self.fill((best, slot), behind, unseen, incoming, trade, sink) {
+            self.remove_level(SymbolId(slice.symbol), slice.traits, empty);
+        }
         if is_spent {
             let spent = Order { executed: slice.executed + slice.open, ..slice };
             let seqno = OrderNumber(incoming.order.number).seqno();
@@ -216,18 +236,19 @@ impl Engine {
         }
     }
 
-    /// One trade between the incoming order and the oldest order of the best level, which has so much `behind` it.
+    /// One trade between the incoming order and a resting one, which has so much `behind` it; `unseen` are their flags if
+    /// they are hidden. Gives the level if it is empty now and has to leave its ladder.
     #[inline]
-    fn fill(
+    pub(super) fn fill(
         &mut self,
-        book: usize,
-        (best, slot): (LevelSlot, Slot),
+        (level, slot): (LevelSlot, Slot),
         behind: u64,
+        unseen: [u8; 2],
         incoming: &mut Incoming,
         trade: u32,
         sink: &mut impl ReportSink,
-    ) {
-        let level = self.levels.get_mut(best);
+    ) -> Option<LevelSlot> {
+        let level = self.levels.get_mut(level);
         let resting = self.orders.get_mut(slot);
         let price = level.price();
         let quantity = resting.open.min(incoming.order.open);
@@ -246,23 +267,21 @@ impl Engine {
             other,
             ..describe(order, price)
         };
-        sink.report(executed(resting, behind, incoming.order.number, 0));
-        sink.report(executed(&incoming.order, 0, resting.number, Report::REMOVED));
+        sink.report(executed(resting, behind, incoming.order.number, unseen[0]));
+        let removed = unseen[1] | Report::REMOVED;
+        sink.report(executed(&incoming.order, 0, resting.number, removed));
         self.state_hash = self.state_hash.wrapping_sub(before);
         level.subtract(quantity);
         if resting.open > 0 {
             self.state_hash = self.state_hash.wrapping_add(resting.hash(price));
-            return;
+            return None;
         }
         let (session, id) = (SessionId(resting.session), OrderId(resting.id));
         let bucket = self.orders.bucket(session, id);
-        if unlink(slot, bucket, &mut self.orders, &mut self.levels).is_some() {
-            let buy = incoming.order.traits.is_buy();
-            self.books[book].sides[side_index(!buy)].remove(best, &mut self.levels);
-        }
+        unlink(slot, bucket, &mut self.orders, &mut self.levels)
     }
 
-    /// Books what is left of an order, of an iceberg a slice of that.
+    /// Books what is left of an order, of an iceberg a slice of that, of one that is hidden beside the book.
     #[inline(always)]
     pub(super) fn rest(
         &mut self,
@@ -271,8 +290,8 @@ impl Engine {
         price: i64,
         sink: &mut impl ReportSink,
     ) {
-        if order.traits.has_reserve() {
-            return self.show(book, order, price, order.number, sink);
+        if order.traits.needs_care() {
+            return self.rest_with_care(book, order, price, sink);
         }
         self.place(book, order, price);
     }
@@ -286,10 +305,26 @@ impl Engine {
         self.books[book].rest(order, key, bucket, &mut self.orders, &mut self.levels);
     }
 
+    #[cold]
+    #[inline(never)]
+    fn rest_with_care(
+        &mut self,
+        book: usize,
+        order: Order,
+        price: i64,
+        sink: &mut impl ReportSink,
+    ) {
+        if order.traits.has_reserve() {
+            self.show(book, order, price, order.number, sink);
+        } else {
+            self.rest_rich(book, order, price);
+        }
+    }
+
     /// Two orders of one owner met: the incoming order's mode says which one gives way. Each mode
     /// ends one of them or makes both smaller, so the loop goes on to an end.
     #[cold]
-    fn prevent_self_trade(
+    pub(super) fn prevent_self_trade(
         &mut self,
         slot: Slot,
         incoming: &mut Incoming,
@@ -322,38 +357,10 @@ impl Engine {
             });
         }
     }
-
-    /// Whether a fill-or-kill order would be filled whole, with every order that self-trade
-    /// prevention would remove left out, and nothing behind one that would end it.
-    fn fillable(&self, book: usize, incoming: &Incoming, limit: i64) -> bool {
-        let buy = incoming.order.traits.is_buy();
-        let limit = key_of(!buy, limit);
-        let mut need = incoming.order.open;
-        for level in self.books[book].sides[side_index(!buy)].iter() {
-            if self.levels.get(level).key > limit {
-                return false;
-            }
-            let mut slot = self.levels.get(level).head;
-            while slot != NIL {
-                let resting = self.orders.get(slot);
-                let open = resting.open + self.behind(resting);
-                if !incoming.owns(resting) {
-                    need = need.saturating_sub(open);
-                } else if !gives_way(incoming.order.traits.self_trade(), open, need) {
-                    return false;
-                }
-                if need == 0 {
-                    return true;
-                }
-                slot = resting.next;
-            }
-        }
-        false
-    }
 }
 
 /// Whether self-trade prevention would take away the resting order alone.
-fn gives_way(mode: SelfTrade, resting: u64, incoming: u64) -> bool {
+pub(super) fn gives_way(mode: SelfTrade, resting: u64, incoming: u64) -> bool {
     match mode {
         SelfTrade::CancelOldest => true,
         SelfTrade::CancelSmallest => resting < incoming,

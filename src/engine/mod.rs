@@ -52,9 +52,11 @@
 //! `mod.rs` takes commands apart, `matching.rs` trades, `book.rs` and `ladder.rs` keep prices in order,
 //! `orders.rs` keeps the orders, `ahead.rs` has the memory fetched in time, `venue.rs` has the rare
 //! commands, `states.rs` and `auction.rs` the session states and the auctions between them, `pools.rs` the orders that
-//! only wait for these, `stops.rs` those that wait for a trade, `icebergs.rs` those that show a slice of themselves, `market.rs` what
-//! few instruments have beside their books: `bands.rs` price bands, `short_sale.rs` the short sale price test; `clock.rs`
-//! what time brings, `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
+//! only wait for these, `stops.rs` those that wait for a trade, `icebergs.rs` those that show a slice of themselves,
+//! `rich.rs` those with terms that few have, `hidden.rs` those of them that are not shown, `pegs.rs` those that
+//! follow a quote, `reprice.rs` those that get another limit while they rest, `market.rs` what few instruments
+//! have beside their books: `bands.rs` price bands, `short_sale.rs` the short sale price test; `clock.rs` what time brings,
+//! `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
 //! whole state as data.
 
 mod ahead;
@@ -62,6 +64,7 @@ mod auction;
 mod bands;
 mod book;
 mod clock;
+mod hidden;
 mod icebergs;
 mod image;
 mod ladder;
@@ -69,8 +72,11 @@ mod market;
 mod matching;
 mod moves;
 mod orders;
+mod pegs;
 mod pools;
 mod prefetch;
+mod reprice;
+mod rich;
 mod short_sale;
 mod states;
 mod stops;
@@ -80,8 +86,8 @@ mod view;
 
 use crate::command::{Action, Command, Enter, Sequenced};
 use crate::domain::{
-    OrderId, OrderNumber, OrderType, PostOnly, Quantity, SessionId, Side, SymbolId, SymbolState,
-    TimeInForce,
+    OrderId, OrderNumber, OrderType, Peg, PostOnly, Quantity, SessionId, Side, SymbolId,
+    SymbolState, TimeInForce,
 };
 use crate::reason::Reason;
 use crate::report::{Report, ReportKind, ReportSink};
@@ -90,15 +96,17 @@ use auction::Clearing;
 pub use bands::{BandTimer, LIMIT_STATE_NS, PAUSE_NS};
 use book::{Book, key_of, side_index, unlink};
 use clock::Plans;
+use hidden::Hidden;
 use icebergs::Reserves;
 pub use icebergs::SLICES_MAX;
-pub use image::{Image, ImageError, OrderImage, ReserveImage, StopLimit};
+pub use image::{Image, ImageError, OrderImage, ReserveImage, StopLimit, TermsImage};
 use ladder::{LevelSlot, Levels};
 use market::{LimitTerms, Market};
 use matching::{Incoming, describe};
 use moves::Away;
 use orders::{Bucket, NIL, Order, Orders, Slot};
 use pools::Pools;
+use rich::Terms;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 pub use stops::ELECTED_MAX;
 use stops::Stops;
@@ -163,6 +171,10 @@ pub struct Engine {
     reserves: Reserves,
     /// The states that instruments have next.
     plans: Plans,
+    /// The terms that few orders have, of the orders that have them.
+    terms: Terms,
+    /// The orders that nobody sees, and that trade like those in the books.
+    hidden: Hidden,
     state_hash: u128,
     /// The orders of the mass cancel under way; kept for its capacity.
     covered: Vec<Slot>,
@@ -189,6 +201,8 @@ impl Engine {
             stops: Stops::default(),
             reserves: Reserves::new(),
             plans: Plans::new(),
+            terms: Terms::default(),
+            hidden: Hidden::new(),
             state_hash: 0,
             covered: vec![],
         }
@@ -243,13 +257,17 @@ impl Engine {
                 self.enter_iceberg(at, iceberg, sink);
                 self.end_command(at, sink);
             }
+            Action::EnterRich(rich) => {
+                self.enter_rich(at, rich, sink);
+                self.end_command(at, sink);
+            }
             Action::Modify { id, side, quantity } => {
                 self.modify(at, *id, bucket, (*side, *quantity), sink);
                 self.end_command(at, sink);
             }
             rare => {
                 self.apply_rare(at, rare, sink);
-                sink.end_command();
+                self.end_command(at, sink);
             }
         }
     }
@@ -296,6 +314,7 @@ impl Engine {
     #[inline(never)]
     fn enter_with_care(&mut self, at: &Sequenced, enter: &Enter, sink: &mut impl ReportSink) {
         let command = &at.command;
+        self.catch_up(at, sink);
         let (book, price) = match self.check(command, enter) {
             Ok(accepted) => accepted,
             Err(_)
@@ -306,7 +325,7 @@ impl Engine {
             }
             Err(reason) => {
                 reject(command, enter.id, enter.side, reason, sink);
-                return sink.end_command();
+                return self.end_command(at, sink);
             }
         };
         let mut incoming = Incoming::new(entered(at, enter), price);
@@ -406,12 +425,9 @@ impl Engine {
     #[inline(always)]
     fn cancel(&mut self, at: &Sequenced, id: OrderId, bucket: Bucket, sink: &mut impl ReportSink) {
         let slot = self.find(&at.command, id, bucket);
-        if slot == NIL {
-            self.reject_unknown(&at.command, id, sink);
-            return sink.end_command();
-        }
-        if !(self.watched.is_empty() && self.stops.is_empty() && self.reserves.is_empty()) {
-            return self.cancel_with_care(at, slot, sink);
+        let is_plain = self.watched.is_empty() && !self.terms.expire();
+        if slot == NIL || !is_plain || self.orders.get(slot).traits.needs_care() {
+            return self.cancel_with_care(at, id, bucket, sink);
         }
         let order = self.orders.get(slot);
         let price = self.levels.get(order.level).price();
@@ -429,6 +445,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let command = &at.command;
+        self.catch_up(at, sink);
         let slot = self.find(command, id, bucket);
         let Some(book) = self.book_index(command.symbol).filter(|_| slot != NIL) else {
             return self.reject_unknown(command, id, sink);
@@ -458,6 +475,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let command = &at.command;
+        self.catch_up(at, sink);
         let new_bucket = self.orders.bucket(command.session, new_id);
         if command.verdict.refuses_service() {
             return reject(command, new_id, Side::Buy, command.verdict, sink);
@@ -476,7 +494,8 @@ impl Engine {
             return reject(command, new_id, Side::Buy, reason, sink);
         };
         let order = *self.orders.get(slot);
-        if order.traits.is_stop() {
+        let is_peg = self.terms_of(&order).is_some_and(|terms| terms.peg != Peg::None);
+        if order.traits.is_stop() || is_peg {
             return reject(command, new_id, Side::Buy, Reason::Unsupported, sink);
         }
         let (state, tif) = (self.books[book].state(), order.traits.tif());
@@ -494,14 +513,15 @@ impl Engine {
         if total <= order.executed {
             return self.cancel_resting(slot, Reason::User, sink);
         }
-        let terms = LimitTerms::plain(order.traits.side(), tif, order.traits.post_only());
-        let price = match self.entry_price(book, terms, price) {
+        let limit_terms = LimitTerms::of_order(&order, self.terms_of(&order));
+        let price = match self.entry_price(book, limit_terms, price) {
             Ok(price) => price,
             Err(reason) => return self.cancel_resting(slot, reason, sink),
         };
         self.remove_resting(slot, bucket, self.levels.get(order.level).price());
         let is_iceberg = order.traits.has_reserve();
         let display = is_iceberg.then(|| self.take_reserve(&order).1);
+        let terms = order.traits.is_rich().then(|| self.forget_terms(&order));
         let open = total - order.executed;
         let went = OrderNumber(order.number);
         let order = Order { number: at.seqno.0, id: new_id.0, open, ..order };
@@ -520,15 +540,18 @@ impl Engine {
         let buy = order.traits.is_buy();
         if tif.is_for_auction() {
             self.wait_for_auction(order, price);
-        } else if self.would_trade(book, buy, price) {
+        } else if self.may_trade(book, buy, price) {
             let mut incoming = Incoming::new(order, price);
-            if is_iceberg {
+            if let Some(terms) = terms {
+                self.match_rich(book, OrderType::Limit, &mut incoming, terms, sink);
+            } else if is_iceberg {
                 self.match_iceberg(book, &mut incoming, sink);
             } else {
                 self.match_limit(book, &mut incoming, sink);
             }
             self.elect_after(at, book, &incoming, sink);
         } else {
+            self.begin_terms(&order, terms);
             self.rest(book, order, price, sink);
         }
     }
@@ -544,6 +567,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let command = &at.command;
+        self.catch_up(at, sink);
         let slot = self.find(command, id, bucket);
         let Some(book) = self.book_index(command.symbol).filter(|_| slot != NIL) else {
             return self.reject_unknown(command, id, sink);
@@ -604,6 +628,8 @@ impl Engine {
             self.forget_limit(&order);
         } else if order.traits.has_reserve() {
             self.take_reserve(&order);
+        } else if order.traits.is_rich() {
+            self.forget_terms(&order);
         }
     }
 
@@ -653,6 +679,9 @@ impl Engine {
         }
         if tif.is_for_auction() {
             return self.remove_level_of_pool(symbol, tif, buy, level);
+        }
+        if traits.is_non_displayed() {
+            return self.remove_level_of_hidden(symbol, traits, level);
         }
         let book = self.book_index(symbol).expect("a resting order has a book");
         self.books[book].sides[side_index(buy)].remove(level, &mut self.levels);

@@ -17,10 +17,12 @@ type PoolKey = (SymbolId, u8, bool);
 /// The pools that have orders, each with its bids and offers. Orders without a limit have one level, of key zero.
 pub(super) type Pools = BTreeMap<PoolKey, [Ladder; 2]>;
 
-/// The place of an order's ladders in an image: zero is the book itself, the stops are the last.
+/// The place of an order's ladders in an image: zero is the book itself, then come those that are not displayed, and the
+/// stops are the last.
 pub(super) fn rank_beside(traits: Traits, price: i64) -> u8 {
     match traits.tif() {
         _ if traits.is_stop() => u8::MAX,
+        _ if traits.is_non_displayed() => 1 + u8::from(traits.has_minimum()),
         tif if tif.is_for_auction() => tif as u8 * 2 + u8::from(price != 0),
         _ => 0,
     }
@@ -35,9 +37,10 @@ impl Engine {
         self.pools.range((symbol, 0, false)..=(symbol, u8::MAX, true))
     }
 
-    /// All that waits beside the book of an instrument: its pools, then its stops.
+    /// All that is beside the book of an instrument: what is not displayed, then its pools, then its stops.
     pub(super) fn beside(&self, symbol: SymbolId) -> impl Iterator<Item = &[Ladder; 2]> {
-        self.pools_of(symbol).map(|(_, sides)| sides).chain(self.stops.of(symbol))
+        let pools = self.pools_of(symbol).map(|(_, sides)| sides);
+        self.hidden_of(symbol).chain(pools).chain(self.stops.of(symbol))
     }
 
     /// Those that take part in an auction; with a limit or without.
@@ -85,7 +88,7 @@ impl Engine {
     }
 
     /// The first order of a side to trade in an auction: without a limit before those with one, then the best limit,
-    /// then the oldest.
+    /// then those that are not hidden, then the oldest.
     pub(super) fn first_in_auction(
         &self,
         book: usize,
@@ -97,13 +100,14 @@ impl Engine {
             let best = sides[side_index(buy)].best();
             let level = (best != NIL).then(|| self.levels.get(best))?;
             let age = OrderNumber(self.orders.get(level.head).number).age();
-            Some((level.key, age, level.head))
+            let is_hidden = self.orders.get(level.head).traits.is_non_displayed();
+            Some((level.key, is_hidden, age, level.head))
         };
         let without_limit = self.pools_in(symbol, auction, false).filter_map(first).min();
         let with_limit = || {
-            let sides = std::iter::once(&self.books[book].sides);
-            sides.chain(self.pools_in(symbol, auction, true)).filter_map(first).min()
+            let pools = self.pools_in(symbol, auction, true);
+            self.in_every_auction(book).chain(pools).filter_map(first).min()
         };
-        without_limit.or_else(with_limit).map(|(_, _, slot)| slot)
+        without_limit.or_else(with_limit).map(|(_, _, _, slot)| slot)
     }
 }

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::book::side_index;
 use super::orders::{NIL, Order};
-use crate::command::Command;
+use crate::command::Sequenced;
 use crate::domain::{AtShortTest, Side};
 use crate::planted::{Bug, planted};
 use crate::reason::Reason;
@@ -28,11 +28,11 @@ impl Engine {
     /// Restricts short sales, or does not any more.
     pub(super) fn set_short_sale(
         &mut self,
-        command: &Command,
+        at: &Sequenced,
         short_sale: ShortSale,
         sink: &mut impl ReportSink,
     ) {
-        if let Some(book) = self.book_to_change(command, sink) {
+        if let Some(book) = self.book_to_change(at, sink) {
             self.restrict(book, short_sale, sink);
         }
     }

@@ -1,12 +1,13 @@
 //! Session states: what may enter, and the auctions that end a call.
 
+use super::Engine;
 use super::auction::{self, Clearing, clear};
 use super::bands::counted;
 use super::book::{Book, key_of, side_index, unlink};
+use super::ladder::Ladder;
 use super::matching::describe;
-use super::orders::{NIL, Order, Slot};
+use super::orders::{Bucket, NIL, Order, Slot};
 use super::stops::Traded;
-use super::{Engine, reject};
 use crate::command::{Action, Command, Sequenced};
 use crate::domain::{
     Auction, OrderId, OrderNumber, OrderType, Price, Quantity, SessionId, Side, SymbolId,
@@ -61,14 +62,8 @@ impl Engine {
         state: SymbolState,
         sink: &mut impl ReportSink,
     ) {
-        let command = &at.command;
-        if command.verdict != Reason::None {
-            return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
-        }
-        let Some(book) = self.book_index(command.symbol) else {
-            return self.reject_absent(command, OrderId(0), Side::Buy, sink);
-        };
-        self.take_plan_back(command.symbol);
+        let Some(book) = self.book_to_change(at, sink) else { return };
+        self.take_plan_back(at.command.symbol);
         self.enter_state(at, book, state, sink);
     }
 
@@ -102,10 +97,10 @@ impl Engine {
         if state == SymbolState::Open && self.books[book].is_guarded() {
             self.open_within_bands(at, book, &mut traded, sink);
         }
+        self.follow_quote(at, book, &mut traded, sink);
         if !self.stops.is_empty() {
             self.elect_by_last(at, book, traded, sink);
         }
-        self.look_after(symbol, at.time, sink);
     }
 
     /// The state of an instrument in an image.
@@ -180,22 +175,39 @@ impl Engine {
         });
     }
 
-    /// A cancel while some instrument is watched, or has stops or icebergs.
+    /// A cancel of an order that is not live or needs care, or while some instrument is watched or has orders that end by
+    /// themselves.
     #[cold]
     #[inline(never)]
     pub(super) fn cancel_with_care(
         &mut self,
         at: &Sequenced,
-        slot: Slot,
+        id: OrderId,
+        bucket: Bucket,
         sink: &mut impl ReportSink,
     ) {
-        self.cancel_resting(slot, Reason::User, sink);
+        self.catch_up(at, sink);
+        match self.find(&at.command, id, bucket) {
+            NIL => self.reject_unknown(&at.command, id, sink),
+            slot => self.cancel_resting(slot, Reason::User, sink),
+        }
         self.end_command(at, sink);
     }
 
+    /// Whether there is something to trade in an auction, as far as prices go.
     pub(super) fn is_crossed(&self, book: usize) -> bool {
-        let [bids, offers] = &self.books[book].sides;
-        bids.best() != NIL && offers.best() != NIL && -bids.best_key() >= offers.best_key()
+        let [bid, offer] = [0, 1].map(|side| {
+            let ladders = self.in_every_auction(book).map(|sides| &sides[side]);
+            ladders.filter(|ladder| ladder.best() != NIL).map(|ladder| ladder.best_key()).min()
+        });
+        bid.zip(offer).is_some_and(|(bid, offer)| -bid >= offer)
+    }
+
+    /// The orders that take part in any auction: those in the book, and of those that are not displayed the ones without a
+    /// minimum.
+    pub(super) fn in_every_auction(&self, book: usize) -> impl Iterator<Item = &[Ladder; 2]> {
+        let book = &self.books[book];
+        std::iter::once(&book.sides).chain(self.hidden_without_minimum(book.symbol()))
     }
 
     /// What the auction of the call that an instrument is in would trade now.
@@ -215,8 +227,7 @@ impl Engine {
                     ladder.iter().map(|level| self.levels.get(level).total()).sum::<u128>();
             }
         }
-        let with_limit =
-            || std::iter::once(&self.books[book].sides).chain(self.pools_in(symbol, auction, true));
+        let with_limit = || self.in_every_auction(book).chain(self.pools_in(symbol, auction, true));
         let best_keys = [0, 1].map(|i| with_limit().map(|sides| sides[i].best_key()).min());
         let best_keys = best_keys.map(|key| key.unwrap_or(i64::MAX));
         for ladders in with_limit() {
@@ -363,6 +374,9 @@ impl Engine {
         let bucket = self.orders.bucket(session, id);
         if unlink(slot, bucket, &mut self.orders, &mut self.levels).is_some() {
             self.remove_level(symbol, traits, level);
+        }
+        if traits.is_rich() {
+            self.forget_terms(&spent);
         }
         traits.has_reserve().then_some((spent, limit))
     }

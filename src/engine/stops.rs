@@ -100,6 +100,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let command = &at.command;
+        self.catch_up(at, sink);
         let book = match self.check_stop(command, enter, stop.0) {
             Ok(book) => book,
             Err(_)
@@ -177,9 +178,11 @@ impl Engine {
         traded: Traded,
         sink: &mut impl ReportSink,
     ) {
-        let last = self.books[book].last();
-        let span = (last != 0).then_some((last, last));
-        self.elect(at, book, Traded { span, ..traded }, sink);
+        let (last, mut traded) = (self.books[book].last(), traded);
+        if last != 0 {
+            traded.add(last, last);
+        }
+        self.elect(at, book, traded, sink);
     }
 
     /// Elects the stops that a command's trades have reached, then those that the trades of these reach, and so on. Of

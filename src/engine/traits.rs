@@ -1,15 +1,18 @@
 //! What an order keeps from its first to its last day.
 
-use crate::command::Enter;
+use crate::command::{Enter, RichTerms};
 use crate::domain::{Capacity, PostOnly, SelfTrade, Side, TimeInForce};
 use crate::report::Report;
 
-/// Firm, group, side, time in force, post-only, self-trade mode, capacity and whether it is attributed: one
-/// word, because every new order copies all of them and every hash of an order reads all of them.
+/// Firm, group, side, time in force, post-only, self-trade mode, capacity, whether it is attributed and what is rare about
+/// it: one word, because every new order copies all of them and every hash of an order reads all of them.
 ///
 /// ```text
-/// bit 0      16      32     36    39     40          44                48         52           53
-///   firm   │ group │ side │ tif │ stop │ post-only │ self-trade mode │ capacity │ attributed │ iceberg
+/// bit 0      16      32     36    39     40          44                48         52
+///   firm   │ group │ side │ tif │ stop │ post-only │ self-trade mode │ capacity │ attributed
+///
+/// bit 53        54          55              56
+///   iceberg   │ has terms │ not displayed │ of these: has a minimum
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Traits(pub u64);
@@ -20,6 +23,14 @@ impl Traits {
     pub const STOP: u64 = 1 << 39;
     /// Set on an iceberg.
     const RESERVE: u64 = 1 << 53;
+    /// Set on an order that rests with terms that few have.
+    const RICH: u64 = 1 << 54;
+    /// Set on one that is not shown.
+    const NON_DISPLAYED: u64 = 1 << 55;
+    /// Set on one that is not shown and has a minimum quantity.
+    const MINIMUM: u64 = 1 << 56;
+    /// Some of these are set on an order that nobody sees. The codes of the times in force for an auction share a bit.
+    const UNSEEN: u64 = 1 << 38 | Self::STOP | Self::NON_DISPLAYED;
 
     #[inline(always)]
     pub fn of(enter: &Enter) -> Self {
@@ -43,7 +54,10 @@ impl Traits {
         PostOnly::from_code(code(40))?;
         SelfTrade::from_code(code(44))?;
         Capacity::from_code(code(48))?;
-        (word >> 54 == 0).then_some(Traits(word))
+        let traits = Traits(word);
+        let is_ordered = (!traits.is_non_displayed() || traits.is_rich())
+            && (!traits.has_minimum() || traits.is_non_displayed());
+        (word >> 57 == 0 && is_ordered).then_some(traits)
     }
 
     pub fn firm(self) -> u16 {
@@ -85,10 +99,42 @@ impl Traits {
         Traits(self.0 | Self::RESERVE)
     }
 
-    /// [`Report::HIDDEN`] if the order waits for an auction or as a stop: the codes of those times in force share a bit.
+    /// Whether it has terms that few have.
+    #[inline(always)]
+    pub fn is_rich(self) -> bool {
+        self.0 & Self::RICH != 0
+    }
+
+    /// Whether more than the order is kept while it rests: it is a stop, an iceberg, or has terms.
+    #[inline(always)]
+    pub fn needs_care(self) -> bool {
+        self.0 & (Self::STOP | Self::RESERVE | Self::RICH) != 0
+    }
+
+    /// Whether it rests unseen beside the book, and trades like those in it.
+    #[inline(always)]
+    pub fn is_non_displayed(self) -> bool {
+        self.0 & Self::NON_DISPLAYED != 0
+    }
+
+    /// Whether an incoming order may have too little for it.
+    #[inline(always)]
+    pub fn has_minimum(self) -> bool {
+        self.0 & Self::MINIMUM != 0
+    }
+
+    /// The same of an order with these terms.
+    pub fn with_terms(self, terms: &RichTerms) -> Self {
+        let hidden = if terms.hidden { Self::NON_DISPLAYED } else { 0 };
+        let has_minimum = terms.hidden && terms.min_quantity.0 > 0;
+        let minimum = if has_minimum { Self::MINIMUM } else { 0 };
+        Traits(self.0 | Self::RICH | hidden | minimum)
+    }
+
+    /// [`Report::HIDDEN`] if the order is not shown, or waits for an auction or as a stop.
     #[inline(always)]
     pub fn hidden_flag(self) -> u8 {
-        ((self.0 >> 38 | self.0 >> 39) as u8 & 1) * Report::HIDDEN
+        u8::from(self.0 & Self::UNSEEN != 0) * Report::HIDDEN
     }
 
     #[inline]
@@ -104,8 +150,13 @@ impl Traits {
     /// Capacity and attribution as the flags of a report.
     pub fn report_flags(self) -> u8 {
         let capacity = (self.0 >> 48) as u8 & 15;
-        let attributed = if self.0 >> 52 & 1 == 1 { Report::ATTRIBUTED } else { 0 };
+        let attributed = if self.is_attributed() { Report::ATTRIBUTED } else { 0 };
         capacity << Report::CAPACITY_SHIFT | attributed | self.hidden_flag()
+    }
+
+    /// Whether it is shown with the name of its firm.
+    pub fn is_attributed(self) -> bool {
+        self.0 >> 52 & 1 == 1
     }
 
     pub fn self_trade(self) -> SelfTrade {
@@ -158,7 +209,18 @@ mod tests {
 
     #[test]
     fn a_word_with_a_code_that_no_order_has_is_none() {
-        for word in [4 << 32, 7 << 36, 3 << 40, 6 << 44, 4 << 48, 1 << 54, 1 << 63, u64::MAX] {
+        for word in [
+            4 << 32,
+            7 << 36,
+            3 << 40,
+            6 << 44,
+            4 << 48,
+            1 << 55,
+            5 << 54,
+            1 << 57,
+            1 << 63,
+            u64::MAX,
+        ] {
             assert!(Traits::from_word(word).is_none(), "{word:#x}");
         }
     }

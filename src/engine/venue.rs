@@ -5,8 +5,7 @@ use super::orders::{NIL, Order, Slot};
 use super::short_sale::ShortSale;
 use super::{Engine, SYMBOL_MAX, reject};
 use crate::command::{
-    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Enter, MassCancel, Sequenced,
-    TradeSide,
+    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, MassCancel, Sequenced, TradeSide,
 };
 use crate::domain::{DayEvent, Nanos, OrderId, Price, Quantity, Side, SymbolId, Tick, TimeInForce};
 use crate::hash;
@@ -33,20 +32,16 @@ impl Engine {
                 return answer(command, ReportKind::AccountQueried, OrderId(0), next.0, sink);
             }
             Action::SetState(state) => return self.set_state(at, *state, sink),
-            Action::EnterRich(rich) => {
-                let Enter { id, side, .. } = rich.order;
-                return reject(command, id, side, Reason::Unsupported, sink);
-            }
-            Action::PlanState(plan) => return self.plan_state(command, plan, sink),
+            Action::PlanState(plan) => return self.plan_state(at, plan, sink),
             Action::Tick => return self.tick(at, sink),
             Action::SetBands(bands) => return self.set_bands(at, bands, sink),
             Action::SetQuote { bid, offer } => {
-                return self.set_quote(command, (*bid, *offer), sink);
+                return self.set_quote(at, (*bid, *offer), sink);
             }
             Action::SetShortSale { restricted, automatic } => {
                 let (restricted, automatic) = (*restricted, *automatic);
                 let short_sale = ShortSale { restricted, automatic };
-                return self.set_short_sale(command, short_sale, sink);
+                return self.set_short_sale(at, short_sale, sink);
             }
             Action::SetRisk(_) => {
                 return reject(command, OrderId(0), Side::Buy, Reason::Unsupported, sink);
@@ -231,8 +226,8 @@ impl Engine {
         }
     }
 
-    /// Collects the orders of a book that `wanted` is true of, in priority order, bids first, then those that wait
-    /// beside it: for an auction, then as stops.
+    /// Collects the orders of a book that `wanted` is true of, in priority order, bids first, then those beside
+    /// it: what is not displayed, those that wait for an auction, then the stops.
     pub(super) fn cover(
         &self,
         book: usize,

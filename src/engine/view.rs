@@ -34,7 +34,7 @@ pub struct OrderView {
     pub price: Price,
     /// What is left to trade.
     pub open: Quantity,
-    /// What of that the market sees: all of it, or of an iceberg a slice.
+    /// What of that the market sees: all of it, of an iceberg a slice, of a hidden order nothing.
     pub shown: Quantity,
     /// What has traded, over all its replacements.
     pub executed: Quantity,
@@ -90,7 +90,7 @@ impl Engine {
             side: order.traits.side(),
             price: Price(self.levels.get(order.level).price()),
             open: Quantity(order.open + self.behind(order)),
-            shown: Quantity(order.open),
+            shown: Quantity(if order.traits.is_non_displayed() { 0 } else { order.open }),
             executed: Quantity(order.executed),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::command::{Action, Command, is_definition};
 use crate::directory::Directory;
-use crate::domain::{DayEvent, FirmId, Role, SessionId};
+use crate::domain::{DayEvent, FirmId, Nanos, Role, SessionId};
 use crate::gateway::accounts::{AccountId, Rules};
 use crate::gateway::file_session::{FileSession, Format, LineError};
 use crate::gateway::order_entry::{self, Ignored, Sender};
@@ -12,6 +12,7 @@ use crate::protocol::Malformed;
 use crate::protocol::ouch::Request;
 use crate::reason::Reason;
 use crate::streams::SessionStates;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// So many places in the queue are kept from clients, if it is long enough.
 const KEPT_MAX: usize = 64;
@@ -105,7 +106,8 @@ impl Intake {
         let request = Request::parse(message)?;
         let Member { session, firm, .. } = *member;
         let last_id = self.last_id(session);
-        let sender = Sender { session, firm, last_id, symbols: rules.symbols.as_ref() };
+        let now = time_for(&request);
+        let sender = Sender { session, firm, last_id, symbols: rules.symbols.as_ref(), now };
         let mut inbound = match order_entry::translate(&request, &sender, &self.directory) {
             Ok(inbound) => inbound,
             Err(ignored) => return Ok(Err(ignored)),
@@ -215,4 +217,12 @@ impl Intake {
             });
         }
     }
+}
+
+/// The time of this machine if the request names a time of the day; others need none.
+fn time_for(request: &Request<'_>) -> Nanos {
+    let names_time = matches!(request, Request::Enter(m, _) if m.time_in_force == b'6');
+    let since =
+        names_time.then(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+    Nanos(since.map_or(0, |since| since.as_nanos() as u64))
 }

@@ -8,8 +8,8 @@
 //! |---|---|
 //! | symbol | a name of at most 8 bytes, a number of at most 65535, a tick of at most 4 decimals |
 //! | price | 0.0001 to 199,999.9900 on a tick; 200,000.0000 and 214,748.3647 are a market order |
-//! | time in force | `0`, `3`; on a replace only `0` |
-//! | display | `Y`, `A`; a replaced order is shown as it was entered |
+//! | time in force | `0`, `3`, and `6` with an expiry, a time of the official day; on a replace only `0`, since the order keeps its own |
+//! | display | `Y`, `A`, `N`; a replaced order is shown as it was entered |
 //! | capacity | `A`, `P`, `R`, `O` |
 //! | sweep | `Y` and `N`, without effect: there is no other venue to route to |
 //! | cross type | `N`; with time in force `0` also `O`, `C` and `H`: for the opening, the closing, the next auction only |
@@ -19,11 +19,13 @@
 mod tags;
 mod values;
 
-use crate::command::{Action, ClientFields, Command, Display, Enter, EnterIceberg, MassCancel};
+use crate::command::{
+    Action, ClientFields, Command, Display, Enter, EnterIceberg, EnterRich, MassCancel, RichTerms,
+};
 use crate::directory::{Directory, Symbol};
 use crate::domain::{
-    Capacity, FirmId, Name, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId,
-    Side, SymbolId, TimeInForce,
+    Capacity, FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade,
+    SessionId, Side, SymbolId, TimeInForce,
 };
 use crate::gateway::queue::Inbound;
 use crate::protocol::ouch::inbound::{self, CancelOrder, EnterOrder, ModifyOrder, ReplaceOrder};
@@ -31,7 +33,11 @@ use crate::protocol::ouch::{PRICE_MARKET, PRICE_MARKET_CROSS, Request, Tags};
 use crate::protocol::unpadded;
 use crate::reason::Reason;
 use std::collections::HashSet;
-use values::{attributed, capacity, check_sweep, limit, quantity, side};
+use values::{capacity, check_sweep, display, limit, quantity, side};
+
+/// Nanoseconds of a second and of a day.
+const SECOND_NS: u64 = 1_000_000_000;
+const DAY_NS: u64 = 86_400 * SECOND_NS;
 
 /// Who sends a request.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +50,8 @@ pub struct Sender<'a> {
     pub last_id: u32,
     /// The instruments that it may trade; `None` for all.
     pub symbols: Option<&'a HashSet<Name>>,
+    /// The time, which says what day it is: a client names the second of it at which an order expires.
+    pub now: Nanos,
 }
 
 /// Why a request becomes no command.
@@ -107,17 +115,12 @@ impl Desk<'_> {
             cross: m.cross_type,
             ..no_fields(tags)
         };
-        Ok(match terms {
-            Ok((order, None)) => {
-                self.command(symbol, Reason::None, Action::Enter(order), Some(fields))
-            }
-            Ok((order, Some(shown))) => {
-                let display = Display { next: shown, least: shown, most: shown, seed: 0 };
-                let others = tags::without_max_floor(tags);
-                let fields = with_tags(fields, &others);
-                let action = Action::EnterIceberg(EnterIceberg { order, display });
-                self.command(symbol, Reason::None, action, Some(fields))
-            }
+        let action = terms.and_then(|action| match action {
+            Action::Enter(_) => Ok((action, fields)),
+            _ => Ok((action, with_tags(fields, &tags::without_terms(tags)?))),
+        });
+        Ok(match action {
+            Ok((action, fields)) => self.command(symbol, Reason::None, action, Some(fields)),
             Err(reason) => {
                 let order = self.refused(id, m.quantity.get());
                 self.command(symbol, reason, Action::Enter(order), Some(fields))
@@ -125,7 +128,7 @@ impl Desk<'_> {
         })
     }
 
-    /// The terms of a new order, and how much of it is to be shown at a time if that is not all.
+    /// What a new order is.
     fn terms(
         &self,
         m: &EnterOrder,
@@ -133,19 +136,20 @@ impl Desk<'_> {
         symbol: SymbolId,
         tick: u64,
         tags: Tags<'_>,
-    ) -> Result<(Enter, Option<u64>), Reason> {
+    ) -> Result<Action, Reason> {
         self.check_permission(symbol)?;
         let options = tags::of_enter(tags, |firm| self.own_firm(firm).map(drop))?;
         let side = side(m.side).ok_or(Reason::InvalidSide)?;
         let quantity = quantity(m.quantity.get())?;
-        let attributed = attributed(m.display)?;
+        let (attributed, hidden) = display(m.display)?;
         let tif = match (m.time_in_force, m.cross_type) {
             (b'0', b'N') => TimeInForce::Day,
             (b'3', b'N') => TimeInForce::Ioc,
+            (b'6', b'N') => TimeInForce::Gtc,
             (b'0', b'O') => TimeInForce::AtOpen,
             (b'0', b'C') => TimeInForce::AtClose,
             (b'0', b'H') => TimeInForce::Auction,
-            (b'0' | b'3', _) => return Err(Reason::InvalidCross),
+            (b'0' | b'3' | b'6', _) => return Err(Reason::InvalidCross),
             _ => return Err(Reason::UnsupportedField),
         };
         let capacity = capacity(m.capacity)?;
@@ -154,7 +158,10 @@ impl Desk<'_> {
             PRICE_MARKET | PRICE_MARKET_CROSS => (OrderType::Market, Price(0)),
             price => (OrderType::Limit, limit(price, tick)?),
         };
-        let tags::Options { post_only, self_trade, displayed } = options;
+        let tags::Options { post_only, self_trade, displayed, minimum, expires } = options;
+        if expires.is_some() != (tif == TimeInForce::Gtc) {
+            return Err(Reason::UnsupportedField);
+        }
         let (firm, group) = (self.sender.firm, 0);
         let order = Enter {
             id,
@@ -170,7 +177,27 @@ impl Desk<'_> {
             capacity,
             attributed,
         };
-        Ok((order, displayed.map(u64::from)))
+        let terms = RichTerms {
+            expire: Nanos(expires.map_or(0, |second| self.on_this_day(second))),
+            min_quantity: Quantity(minimum.into()),
+            hidden,
+            ..RichTerms::NONE
+        };
+        match displayed.map(u64::from) {
+            None if terms == RichTerms::NONE => Ok(Action::Enter(order)),
+            None => Ok(Action::EnterRich(EnterRich { order, terms })),
+            Some(_) if terms != RichTerms::NONE => Err(Reason::UnsupportedField),
+            Some(shown) => {
+                let display = Display { next: shown, least: shown, most: shown, seed: 0 };
+                Ok(Action::EnterIceberg(EnterIceberg { order, display }))
+            }
+        }
+    }
+
+    /// The time of a second of the day. The first of the epoch is over like any other that has passed, and no time itself.
+    fn on_this_day(&self, second: u32) -> u64 {
+        let Nanos(now) = self.sender.now;
+        (now - now % DAY_NS + u64::from(second) * SECOND_NS).max(1)
     }
 
     /// What the journal holds of an order that is refused: nobody looks at its terms.
@@ -218,7 +245,7 @@ impl Desk<'_> {
         self.check_permission(symbol)?;
         tags::of_replace(tags)?;
         quantity(m.quantity.get())?;
-        attributed(m.display)?;
+        display(m.display)?;
         if m.time_in_force != b'0' {
             return Err(Reason::UnsupportedField);
         }

@@ -1,10 +1,10 @@
 //! The bytes of a snapshot.
 //!
 //! ```text
-//! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬──────────┬────────┬─────────────┬─────────────┬──────────┬─────┐
-//! │ header │ definitions │ standing    │ last prices │ orders │ stop limits │ reserves │ band   │ used blocks │ their mixed │ streams  │ end │
-//! │        │ (as frames) │ (as frames) │             │        │             │          │ timers │ of ids      │ symbols     │ sessions │     │
-//! └────────┴─────────────┴─────────────┴─────────────┴────────┴─────────────┴──────────┴────────┴─────────────┴─────────────┴──────────┴─────┘
+//! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬──────────┬───────┬────────┬─────────────┬─────────────┬──────────┬─────┐
+//! │ header │ definitions │ standing    │ last prices │ orders │ stop limits │ reserves │ terms │ band   │ used blocks │ their mixed │ streams  │ end │
+//! │        │ (as frames) │ (as frames) │             │        │             │          │       │ timers │ of ids      │ symbols     │ sessions │     │
+//! └────────┴─────────────┴─────────────┴─────────────┴────────┴─────────────┴──────────┴───────┴────────┴─────────────┴─────────────┴──────────┴─────┘
 //!
 //! header
 //!  0       8        12          16       24        32       40      48     56
@@ -28,14 +28,14 @@ use super::{Fault, Snapshot};
 use crate::command::Command;
 use crate::domain::{Nanos, Price, SeqNo, SymbolId};
 use crate::durability::Durability;
-use crate::engine::{BandTimer, Image, OrderImage, ReserveImage, StopLimit};
+use crate::engine::{BandTimer, Image, OrderImage, ReserveImage, StopLimit, TermsImage};
 use crate::frame::{Frame, HashProbe};
 use crate::journal::{Identity, Place, Position};
 use crate::standing::Standing;
 use crate::streams::{Day, PositionsImage, SessionRow, StreamsImage};
 use crate::used_ids::{BLOCK_IDS, UsedBlock, UsedRows};
 use std::io::Write;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 const MAGIC: [u8; 8] = *b"RINGSNAP";
 const FORMAT_VERSION: u32 = 5;
@@ -76,13 +76,14 @@ const LAST_PRICES: u32 = 3;
 const ORDERS: u32 = 4;
 const STOP_LIMITS: u32 = 5;
 const RESERVES: u32 = 6;
-const BAND_TIMERS: u32 = 7;
-const USED_BLOCKS: u32 = 8;
-const MIXED_SYMBOLS: u32 = 9;
-const STREAMS: u32 = 10;
-const STREAM_ROWS: u32 = 11;
-const SESSION_ROWS: u32 = 12;
-const END: u32 = 13;
+const TERMS: u32 = 7;
+const BAND_TIMERS: u32 = 8;
+const USED_BLOCKS: u32 = 9;
+const MIXED_SYMBOLS: u32 = 10;
+const STREAMS: u32 = 11;
+const STREAM_ROWS: u32 = 12;
+const SESSION_ROWS: u32 = 13;
+const END: u32 = 14;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -115,6 +116,7 @@ impl Snapshot {
         to.section(ORDERS, self.image.orders.as_bytes())?;
         to.section(STOP_LIMITS, self.image.stop_limits.as_bytes())?;
         to.section(RESERVES, self.image.reserves.as_bytes())?;
+        to.section(TERMS, self.image.terms.as_bytes())?;
         to.section(BAND_TIMERS, self.image.band_timers.as_bytes())?;
         to.section(USED_BLOCKS, self.used_ids.blocks.as_bytes())?;
         to.section(MIXED_SYMBOLS, self.used_ids.symbols.as_bytes())?;
@@ -140,6 +142,7 @@ impl Snapshot {
         let orders: Vec<OrderImage> = rows(take(ORDERS)?)?;
         let stop_limits: Vec<StopLimit> = rows(take(STOP_LIMITS)?)?;
         let reserves: Vec<ReserveImage> = rows(take(RESERVES)?)?;
+        let terms: Vec<TermsImage> = rows(take(TERMS)?)?;
         let band_timers: Vec<BandTimer> = rows(take(BAND_TIMERS)?)?;
         let blocks: Vec<UsedBlock> = rows(take(USED_BLOCKS)?)?;
         let symbols: Vec<[u32; BLOCK_IDS]> = rows(take(MIXED_SYMBOLS)?)?;
@@ -159,7 +162,15 @@ impl Snapshot {
             durability,
             probe_interval: header.probe_interval,
             probe: header.probe,
-            image: Image { definitions, last_prices, orders, stop_limits, reserves, band_timers },
+            image: Image {
+                definitions,
+                last_prices,
+                orders,
+                stop_limits,
+                reserves,
+                terms,
+                band_timers,
+            },
             standing,
             used_ids: UsedRows { blocks, symbols },
             streams: StreamsImage { positions, sessions, day: head.day },
@@ -304,11 +315,13 @@ fn last_price(row: LastPrice) -> Result<(SymbolId, Price), Fault> {
     Ok((SymbolId(symbol), Price(row.price)))
 }
 
-fn rows<T: FromBytes>(bytes: &[u8]) -> Result<Vec<T>, Fault> {
+fn rows<T: TryFromBytes>(bytes: &[u8]) -> Result<Vec<T>, Fault> {
     let rows = bytes.chunks_exact(size_of::<T>());
-    let whole = rows.remainder().is_empty();
-    let rows: Result<Vec<T>, _> = rows.map(T::read_from_bytes).collect();
-    rows.ok().filter(|_| whole).ok_or_else(|| damaged("a section is no whole number of rows"))
+    if !rows.remainder().is_empty() {
+        return Err(damaged("a section is no whole number of rows"));
+    }
+    let rows: Result<Vec<T>, _> = rows.map(T::try_read_from_bytes).collect();
+    rows.map_err(|_| damaged("a row has a value that no row has"))
 }
 
 fn damaged(detail: impl Into<String>) -> Fault {

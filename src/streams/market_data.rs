@@ -12,7 +12,7 @@ use crate::protocol::Message;
 use crate::protocol::itch::{
     AddOrder, AddOrderAttributed, BrokenTrade, CrossTrade, Header, LuldAuctionCollar,
     NetOrderImbalance, OrderCancel, OrderDelete, OrderExecuted, OrderExecutedWithPrice,
-    OrderReplace, RegShoRestriction, StockDirectory, StockTradingAction, SystemEvent,
+    OrderReplace, RegShoRestriction, StockDirectory, StockTradingAction, SystemEvent, Trade,
 };
 use crate::reason::Reason;
 use crate::report::{Moved, Published, Report, ReportKind};
@@ -97,7 +97,11 @@ impl MarketData {
     ) {
         let report = &published.report;
         if report.flags & Report::HIDDEN != 0 {
-            return;
+            if report.kind == ReportKind::Repriced {
+                // What came before it is done, and may rest by now.
+                self.end_incoming(out);
+            }
+            return self.unseen(published, out);
         }
         match report.kind {
             ReportKind::Accepted | ReportKind::Replaced => {
@@ -253,6 +257,27 @@ impl MarketData {
             header: self.header::<OrderExecuted>(&listed),
             order_reference: report.order.0.into(),
             executed_shares: saturated(report.quantity.0).into(),
+            match_number: published.match_number().0.into(),
+        });
+    }
+
+    /// A report about an order that nobody sees: that it traded is seen, unless it was in an auction, whose volume is told
+    /// once for all.
+    #[cold]
+    fn unseen<S: StreamSink>(&self, published: &Published, out: &mut Out<'_, S>) {
+        let report = &published.report;
+        let rested = report.flags & Report::REMOVED == 0 && report.auction().is_none();
+        if report.kind != ReportKind::Executed || !rested {
+            return;
+        }
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        out.send(&Trade {
+            header: self.header::<Trade>(&listed),
+            order_reference: 0.into(),
+            side: b'B',
+            shares: saturated(report.quantity.0).into(),
+            stock: listed.stock,
+            price: listed.price4(report.price).into(),
             match_number: published.match_number().0.into(),
         });
     }

@@ -1,7 +1,7 @@
 //! Reports as OUCH: what the session of an order is told.
 
 use super::wire_names::{Listed, WireNames, saturated};
-use crate::command::{Action, ClientFields, Command};
+use crate::command::{Action, ClientFields, Command, Enter, EnterRich, RichTerms};
 use crate::domain::{
     Auction, Capacity, DayEvent, Nanos, OrderId, Price, SelfTrade, SeqNo, Side, SymbolId,
     TimeInForce,
@@ -138,9 +138,21 @@ impl Messages {
     fn accepted(&mut self, report: &Report, state: u8, cause: &Cause<'_>, names: &WireNames) {
         let Some(enter) = cause.command.action.entered() else { return };
         let Some(listed) = names.symbol(report.symbol) else { return };
-        let shown = if enter.attributed { b'A' } else { b'Y' };
+        let terms = match cause.command.action {
+            Action::EnterRich(rich) => rich.terms,
+            _ => RichTerms::NONE,
+        };
+        let shown = match enter.attributed {
+            _ if terms.hidden => b'N',
+            true => b'A',
+            false => b'Y',
+        };
         let fields = cause.fields.copied().unwrap_or(ClientFields {
-            tif: if enter.tif == TimeInForce::Ioc { b'3' } else { b'0' },
+            tif: match enter.tif {
+                TimeInForce::Ioc => b'3',
+                _ if terms.expire != Nanos(0) => b'6',
+                _ => b'0',
+            },
             cross: match enter.tif {
                 TimeInForce::AtOpen => b'O',
                 TimeInForce::AtClose => b'C',
@@ -150,8 +162,10 @@ impl Messages {
             ..plain_fields(shown, enter.capacity)
         });
         let fields = match cause.command.action {
-            Action::EnterIceberg(iceberg) => with_max_floor(fields, iceberg.display.next),
-            _ => fields,
+            Action::EnterIceberg(iceberg) => {
+                with_term(fields, tag::MAX_FLOOR, saturated(iceberg.display.next))
+            }
+            _ => with_terms(fields, &terms),
         };
         self.push(
             &outbound::OrderAccepted {
@@ -209,7 +223,11 @@ impl Messages {
 
     fn replaced(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
         let Some(listed) = names.symbol(report.symbol) else { return };
-        let shown = if report.flags & Report::ATTRIBUTED != 0 { b'A' } else { b'Y' };
+        let shown = match report.flags {
+            flags if flags & Report::ATTRIBUTED != 0 => b'A',
+            flags if flags & Report::HIDDEN != 0 => b'N',
+            _ => b'Y',
+        };
         let plain = plain_fields(shown, report.capacity());
         let fields = cause.fields.copied().unwrap_or(plain);
         self.push(
@@ -298,7 +316,10 @@ impl Messages {
         // Where the other order rested, if this is the one that came.
         let price = if incoming { Price(report.other as i64) } else { report.price };
         let strategy = match cause.command.action {
-            Action::Enter(enter) => aiq_strategy(enter.self_trade),
+            Action::Enter(Enter { self_trade, .. })
+            | Action::EnterRich(EnterRich { order: Enter { self_trade, .. }, .. }) => {
+                aiq_strategy(self_trade)
+            }
             _ => b' ',
         };
         self.push(
@@ -502,13 +523,25 @@ fn id(OrderId(id): OrderId) -> U32 {
     saturated(id).into()
 }
 
-/// The fields of an iceberg with how much of it is shown, which is a term of it and not among its tags. There is room: what
-/// comes over the network has few others.
-fn with_max_floor(mut fields: ClientFields, shown: u64) -> ClientFields {
-    let [a, b, c, d] = saturated(shown).to_be_bytes();
+/// The fields of an order with a tag for one of its terms, which is not among its tags. There is room: what comes over the
+/// network with such a term has few others.
+fn with_term(mut fields: ClientFields, tag: u8, value: u32) -> ClientFields {
+    let [a, b, c, d] = value.to_be_bytes();
     let used = usize::from(fields.tag_bytes);
-    fields.tags[used..used + 6].copy_from_slice(&[5, tag::MAX_FLOOR, a, b, c, d]);
+    fields.tags[used..used + 6].copy_from_slice(&[5, tag, a, b, c, d]);
     fields.tag_bytes += 6;
+    fields
+}
+
+/// The same with those of the terms that few orders have and the protocol has a tag for.
+fn with_terms(mut fields: ClientFields, terms: &RichTerms) -> ClientFields {
+    if terms.min_quantity.0 > 0 {
+        fields = with_term(fields, tag::MIN_QTY, saturated(terms.min_quantity.0));
+    }
+    if terms.expire != Nanos(0) {
+        let seconds = time_of_day(terms.expire) / 1_000_000_000;
+        fields = with_term(fields, tag::EXPIRE_TIME, saturated(seconds));
+    }
     fields
 }
 
@@ -527,6 +560,7 @@ fn liquidity_flag(report: &Report) -> u8 {
         Some(Auction::Closing) => b'C',
         Some(Auction::Reopening) => b'H',
         None if report.flags & Report::REMOVED != 0 => b'R',
+        None if report.flags & Report::HIDDEN != 0 => b'J',
         None => b'A',
     }
 }

@@ -1,9 +1,9 @@
 //! The laws that every report stream keeps, checked from the reports alone: quantity is conserved,
 //! an order ends once, both sides of a trade agree, priority holds, the book is never crossed.
 
-use ringside::command::{Action, Sequenced};
+use ringside::command::{Action, RichTerms, Sequenced};
 use ringside::domain::{
-    MoveStep, OrderId, OrderNumber, Price, SessionId, Side, SymbolId, SymbolState,
+    MoveStep, Nanos, OrderId, OrderNumber, Peg, Price, SessionId, Side, SymbolId, SymbolState,
 };
 use ringside::reason::Reason;
 use ringside::report::{Moved, Report, ReportKind};
@@ -17,6 +17,8 @@ pub struct Audit {
     states: HashMap<SymbolId, SymbolState>,
     /// What is left of an auction that was announced.
     auction: Option<(Report, u128)>,
+    /// The official time of the command.
+    now: Nanos,
     /// The order that may take liquidity now.
     incoming: OrderNumber,
     /// The price of the last trade before this command and those of its trades; the last one of each instrument.
@@ -58,6 +60,8 @@ struct Told {
     /// What of that is shown, if it is an iceberg that rests.
     shown: Option<u64>,
     executed: u64,
+    /// The terms that few have.
+    terms: RichTerms,
 }
 
 /// Fails with the text of the law that does not hold.
@@ -80,15 +84,25 @@ impl Audit {
         let is_restricted = self.restricted.get(&symbol) == Some(&true);
         let bid = self.quoted.get(&symbol).copied().unwrap_or(Price(0));
         self.short_above = is_restricted.then_some(if bid.0 > 0 { bid } else { Price(i64::MAX) });
+        self.now = command.time;
         self.traded_at.clear();
         self.traded_at.extend(self.last.get(&command.command.symbol));
+        // What had expired by then ends before the command does anything.
+        let has_expired =
+            |r: &&Report| r.kind == ReportKind::Canceled && r.reason == Reason::Expired;
+        let reports_of_command = &reports[reports.iter().take_while(has_expired).count()..];
         let mut reports_left = reports.iter();
         while let Some(r) = reports_left.next() {
             law!(r.is_last() == reports_left.as_slice().is_empty(), r);
             match r.kind {
                 ReportKind::Accepted => {
                     law!(r.order == number && r.open == r.quantity && r.open.0 > 0, r);
-                    self.add(r, 0)?;
+                    let terms = match command.command.action {
+                        Action::EnterRich(rich) => rich.terms,
+                        _ => RichTerms::NONE,
+                    };
+                    law!(terms.expire.0 == 0 || terms.expire > self.now, r);
+                    self.add(r, 0, terms)?;
                 }
                 ReportKind::Replaced => {
                     let old = self.find(r.session, OrderId(r.other));
@@ -98,7 +112,7 @@ impl Audit {
                     law!(old.side == r.side && old.symbol == r.symbol, r);
                     law!(r.quantity.0.checked_sub(old.executed) == Some(r.open.0), r);
                     self.replaced += u128::from(old.open);
-                    self.add(&Report { order: number, ..*r }, old.executed)?;
+                    self.add(&Report { order: number, ..*r }, old.executed, old.terms)?;
                 }
                 ReportKind::Triggered => {
                     let stop = self.live.iter().find(|order| order.number.0 == r.other);
@@ -134,7 +148,10 @@ impl Audit {
                 }
                 ReportKind::Modified => {
                     law!(r.open.0 > 0, r);
-                    law!(reports[1..].iter().all(|r| r.kind == ReportKind::Indicative), r);
+                    law!(
+                        reports_of_command[1..].iter().all(|r| r.kind == ReportKind::Indicative),
+                        r
+                    );
                     let order = self.live.iter_mut().find(|order| order.number == r.order);
                     let Some(order) = order else { return Err(format!("not live: {r:?}")) };
                     law!((order.session, order.id) == (r.session, r.id), r);
@@ -153,7 +170,11 @@ impl Audit {
                     law!(r.quantity.0 > 0, r);
                     order.open = r.open.0;
                     order.show_less(r)?;
+                    let terms = order.terms;
                     self.canceled += u128::from(r.quantity.0);
+                    let is_over = terms.expire.0 != 0 && terms.expire <= self.now;
+                    let day_ends = matches!(command.command.action, Action::TradingDay(_));
+                    law!(r.reason != Reason::Expired || is_over || day_ends, r);
                     self.live.retain(|order| order.open > 0);
                 }
                 ReportKind::Executed => {
@@ -238,7 +259,7 @@ impl Audit {
                 ReportKind::Held => law!(reports.len() == 1 && r.order == number, r),
                 ReportKind::Imported => {
                     law!(r.open == r.quantity && r.open.0 > 0 && r.other > 0, r);
-                    self.add(r, 0)?;
+                    self.add(r, 0, RichTerms::NONE)?;
                 }
                 ReportKind::Broken => {
                     law!(reports.len() == 2 && reports[0].other == reports[1].other, r);
@@ -252,6 +273,9 @@ impl Audit {
                 }
                 ReportKind::Ticked => {
                     law!(command.command.action == Action::Tick && r == &reports[0], r);
+                    let rest = reports_left.as_slice().iter();
+                    let ends = rest.filter(|c| c.reason == Reason::Expired && c.open.0 == 0);
+                    law!(r.quantity.0 == ends.count() as u64, r);
                 }
                 ReportKind::StatePlanned => {
                     law!(reports.len() == 1 && (r.other == 0) == (r.quantity.0 == 0), r);
@@ -282,10 +306,12 @@ impl Audit {
                     let told = (order.session, order.id, order.side, order.open);
                     law!(told == (r.session, r.id, r.side, r.open.0), r);
                     law!(order.shown.unwrap_or(order.open) == r.quantity.0, r);
-                    law!(self.is_banded(r, order.price) && !order.hidden, r);
+                    let is_peg = order.terms.peg != Peg::None;
+                    law!(is_peg || self.is_banded(r, order.price), r);
                     law!(r.order.seqno().0 == number.0 && r.order != number, r);
                     let live = self.live.iter_mut().find(|live| live.number == order.number);
                     *live.unwrap() = Told { number: r.order, price: r.price, ..order };
+                    self.incoming = r.order;
                 }
                 ReportKind::ShortSaleSet => {
                     self.restricted.insert(r.symbol, r.other & 1 == 1);
@@ -294,7 +320,9 @@ impl Audit {
                     return Err(format!("not served: {r:?}"));
                 }
                 ReportKind::Rejected => {
-                    law!(reports.len() == 1 && r.reason != Reason::None, r);
+                    law!(reports_of_command[0] == *r && r.reason != Reason::None, r);
+                    let rest = &reports_of_command[1..];
+                    law!(rest.iter().all(|r| r.kind == ReportKind::Indicative), r);
                 }
                 ReportKind::Defined
                 | ReportKind::DurabilitySet
@@ -346,7 +374,7 @@ impl Audit {
         Ok(())
     }
 
-    fn add(&mut self, r: &Report, executed: u64) -> Result<(), String> {
+    fn add(&mut self, r: &Report, executed: u64, terms: RichTerms) -> Result<(), String> {
         law!(self.find(r.session, r.id).is_none(), r);
         self.entered += u128::from(r.open.0);
         let is_stop = r.kind == ReportKind::Accepted && r.flags & Report::STOP != 0;
@@ -362,6 +390,7 @@ impl Audit {
             open: r.open.0,
             shown: None,
             executed,
+            terms,
         });
         Ok(())
     }
@@ -376,16 +405,21 @@ impl Audit {
         let in_auction = resting.auction().is_some();
         for r in [resting, removing] {
             let buy = r.side.is_buy();
-            let hidden =
-                self.live.iter().find(|o| o.number == r.order && o.hidden && o.stop.is_none());
-            let first = self.book(r.symbol, buy).chain(hidden);
-            let first = first.min_by_key(|o| (o.price.0 != 0, rank(buy, o.price), o.number.age()));
+            let waits = self.live.iter().filter(|o| o.number == r.order && o.stop.is_none());
+            let first = self.book(r.symbol, buy).chain(self.hidden(r.symbol, buy)).chain(waits);
+            let first = first.min_by_key(|o| {
+                (o.price.0 != 0, rank(buy, o.price), o.terms.hidden, o.number.age())
+            });
             law!(r == removing && !in_auction || first.is_some_and(|o| o.number == r.order), r);
             let at_limit = first.is_some_and(|o| o.price == r.price);
             law!(r == removing || in_auction || at_limit, r);
         }
+        let now = self.now;
         for r in [resting, removing] {
             let order = self.order_of(r)?;
+            law!(order.terms.expire.0 == 0 || order.terms.expire > now, r);
+            let least = order.terms.min_quantity.0.min(order.open);
+            law!(if in_auction { least == 0 } else { r == removing || least <= r.quantity.0 }, r);
             let is_market = order.price.0 == 0;
             let buy = r.side.is_buy();
             law!(is_market || rank(buy, order.price) <= rank(buy, r.price), r);
@@ -407,8 +441,9 @@ impl Audit {
         law!(unpriced.is_none(), unpriced);
         let spent = self.live.iter().find(|order| order.shown == Some(0));
         law!(spent.is_none(), spent);
-        let bid = self.book(symbol, true).map(|order| order.price).max();
-        let offer = self.book(symbol, false).map(|order| order.price).min();
+        let side = |buy| self.book(symbol, buy).chain(self.hidden(symbol, buy));
+        let bid = side(true).map(|order| order.price).max();
+        let offer = side(false).map(|order| order.price).min();
         let is_crossed = bid.is_some() && offer.is_some() && bid >= offer;
         law!(!is_crossed || !self.is_open(symbol), (symbol, bid, offer));
         let stops = self.live.iter().filter(|order| order.symbol == symbol && order.stop.is_some());
@@ -426,6 +461,14 @@ impl Audit {
 
     fn book(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = &Told> {
         self.live.iter().filter(move |o| o.symbol == symbol && o.side.is_buy() == buy && !o.hidden)
+    }
+
+    /// The hidden orders that any incoming one has enough for.
+    fn hidden(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = &Told> {
+        self.live.iter().filter(move |o| {
+            let can_trade = o.terms.hidden && o.terms.min_quantity.0 == 0;
+            o.symbol == symbol && o.side.is_buy() == buy && can_trade
+        })
     }
 
     fn find(&self, session: SessionId, id: OrderId) -> Option<usize> {

@@ -4,12 +4,13 @@
 use super::naive::{Naive, Order};
 use ringside::command::{
     Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Display, Enter, EnterIceberg,
-    EnterStop, ImportOrder, MassCancel, MoveSymbol, PlanState, Sequenced, SetBands, TradeSide,
+    EnterRich, EnterStop, ImportOrder, MassCancel, MoveSymbol, PlanState, RichTerms, Sequenced,
+    SetBands, TradeSide,
 };
 use ringside::domain::{
-    Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderType,
-    PartitionId, PostOnly, Price, Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId,
-    SymbolState, Tick, TimeInForce,
+    AtBand, AtShortTest, Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId,
+    OrderType, PartitionId, Peg, PostOnly, Price, Quantity, Role, SelfTrade, SeqNo, SessionId,
+    Side, SymbolId, SymbolState, Tick, TimeInForce,
 };
 use ringside::durability::Durability;
 use ringside::reason::Reason;
@@ -26,7 +27,8 @@ pub struct Profile {
     pub ids_cross_symbols: bool,
     /// Whether a mass cancel or the end of a day may cover all instruments.
     pub venue_wide: bool,
-    /// How many orders in a thousand are stops, and how many are icebergs. An instrument that has some cannot move.
+    /// How many orders in a thousand are stops, how many are icebergs, and how many have terms that few have; these only on
+    /// instruments with even numbers. An instrument that has some cannot move.
     pub specials: u64,
     /// How often, in a thousand, an instrument begins to move.
     pub moves: u64,
@@ -253,6 +255,8 @@ impl Generator {
             self.stop(symbol, enter)
         } else if self.random.in_1000(chance) {
             self.iceberg(venue, symbol, enter)
+        } else if symbol.0.is_multiple_of(2) && self.random.in_1000(2 * chance) {
+            self.rich(venue, symbol, enter)
         } else {
             Action::Enter(enter)
         };
@@ -290,6 +294,59 @@ impl Generator {
         let (least, most) = if is_fixed { (next, next) } else { (least, most) };
         let display = Display { next, least, most, seed: self.random.next() };
         Action::EnterIceberg(EnterIceberg { order, display })
+    }
+
+    /// The order with terms that few have, mostly those that it can have.
+    fn rich(&mut self, venue: &Naive, symbol: SymbolId, mut order: Enter) -> Action {
+        let lot = venue.symbols.get(&symbol).map_or(1, |(definition, _)| definition.lot.0);
+        let lots = order.quantity.0 / lot.max(1);
+        let some = lot.wrapping_mul(1 + self.random.below(lots));
+        let kind = self.random.below(16);
+        let mut terms = RichTerms {
+            at_band: *self.random.pick(AtBand::ALL),
+            at_short_test: *self.random.pick(AtShortTest::ALL),
+            ..RichTerms::NONE
+        };
+        if kind < 8 {
+            order.order_type = OrderType::Limit;
+            order.price.0 = order.price.0.max(1);
+            order.tif = *self.random.pick(&[TimeInForce::Day, TimeInForce::Gtc]);
+        }
+        match kind {
+            0..6 => {
+                (terms.hidden, order.attributed) = (true, false);
+                terms.min_quantity = Quantity(if self.random.in_1000(500) { some } else { 0 });
+            }
+            6..8 => order.tif = TimeInForce::Gtc,
+            8..10 => {
+                order.tif = TimeInForce::Ioc;
+                terms.min_quantity = Quantity(some);
+            }
+            10..14 => {
+                order.order_type = OrderType::Limit;
+                order.tif = *self.random.pick(&[TimeInForce::Day, TimeInForce::Gtc]);
+                order.post_only = PostOnly::Off;
+                terms.peg = *self.random.pick(&[Peg::Primary, Peg::Primary, Peg::Midpoint]);
+                terms.hidden = terms.peg == Peg::Midpoint || self.random.in_1000(200);
+                order.attributed &= !terms.hidden;
+                terms.peg_limit = *self.random.pick(&[Price(0), order.price]);
+                if terms.peg == Peg::Primary {
+                    terms.peg_offset = *self.random.pick(&[0, 0, 1, 3, u32::MAX]);
+                }
+                order.price = Price(i64::from(self.random.in_1000(10)));
+            }
+            _ => {
+                terms.hidden = self.random.in_1000(500);
+                terms.min_quantity = Quantity(*self.random.pick(&[0, lot, some, u64::MAX]));
+                terms.peg = *self.random.pick(&[Peg::None, Peg::None, Peg::Primary]);
+                terms.expire = Nanos(*self.random.pick(&[0, 1, self.time, u64::MAX]));
+            }
+        }
+        if kind < 8 && order.tif == TimeInForce::Gtc {
+            let soon = self.time + self.random.below(60_000);
+            terms.expire = Nanos(if self.random.in_1000(20) { self.time } else { soon });
+        }
+        Action::EnterRich(EnterRich { order, terms })
     }
 
     fn replace(

@@ -5,6 +5,8 @@ mod bands;
 mod clock;
 mod icebergs;
 mod moves;
+mod pegs;
+mod rich;
 mod short_sale;
 mod states;
 mod stops;
@@ -13,11 +15,13 @@ use bands::LimitState;
 use icebergs::{Iceberg, of_smaller};
 use moves::Away;
 use ringside::command::{
-    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Enter, MassCancel, Sequenced, SetBands,
+    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Enter, MassCancel, RichTerms,
+    Sequenced, SetBands,
 };
 use ringside::domain::{
-    Capacity, DayEvent, FirmId, Nanos, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity,
-    SelfTrade, SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
+    AtBand, AtShortTest, Capacity, DayEvent, FirmId, Nanos, OrderId, OrderNumber, OrderType, Peg,
+    PostOnly, Price, Quantity, SelfTrade, SessionId, Side, SymbolId, SymbolState, Tick,
+    TimeInForce,
 };
 use ringside::engine::{LevelView, OrderView};
 use ringside::reason::Reason;
@@ -51,13 +55,14 @@ pub struct Naive {
     /// The quotes that stand at a dynamic band, and when the pauses that came of it end.
     pub limit_states: BTreeMap<SymbolId, LimitState>,
     pub reopenings: BTreeMap<SymbolId, u64>,
-    /// The official time of the command at hand, and the lowest price that it has traded at.
-    now: u64,
+    /// The lowest price that the command at hand has traded at.
     lowest: Option<Price>,
     /// The prices of this command's trades that have elected no stops yet.
     traded_at: Vec<Price>,
     /// The command's number, how many trades it has made, and how many orders have got a new place by them.
     at: OrderNumber,
+    /// Its official time.
+    now: Nanos,
     trades: u32,
     placed: u64,
     sessions: BTreeSet<SessionId>,
@@ -88,6 +93,8 @@ pub struct Order {
     stop: Option<Option<Price>>,
     /// It shows a slice of itself.
     iceberg: Option<Iceberg>,
+    /// It has terms that few have.
+    rich: Option<RichTerms>,
 }
 
 impl Naive {
@@ -95,8 +102,8 @@ impl Naive {
     pub fn apply_one(&mut self, sequenced: &Sequenced) -> Vec<Report> {
         let number = OrderNumber(sequenced.seqno.0);
         let command = &sequenced.command;
-        self.at = number;
-        self.now = sequenced.time.0;
+        (self.at, self.now) = (number, sequenced.time);
+        self.pass_time(command);
         match command.action {
             Action::Enter(enter) => self.enter(number, command, &enter),
             Action::EnterStop(stop) => self.enter_stop(number, command, &stop),
@@ -116,9 +123,7 @@ impl Naive {
             Action::AccountQuery { next } => {
                 self.answer(command, ReportKind::AccountQueried, OrderId(0), next.0);
             }
-            Action::EnterRich(rich) => {
-                self.reject_enter(command, &rich.order, Reason::Unsupported);
-            }
+            Action::EnterRich(rich) => self.enter_rich(number, command, &rich),
             Action::PlanState(plan) => self.plan_state(command, &plan),
             Action::Tick => self.tick(command),
             Action::SetBands(bands) => self.set_bands(command, &bands),
@@ -141,8 +146,8 @@ impl Naive {
             }
         }
         self.look_after(command.symbol);
-        (self.at, self.trades, self.placed) = (OrderNumber(0), 0, 0);
-        (self.now, self.lowest) = (0, None);
+        (self.at, self.now, self.lowest) = (OrderNumber(0), Nanos(0), None);
+        (self.trades, self.placed) = (0, 0);
         self.reports.end_command();
         take(&mut self.reports)
     }
@@ -159,14 +164,19 @@ impl Naive {
             Ok(limit) => limit,
             Err(reason) => return self.reject_enter(command, enter, reason),
         };
-        let mut incoming = Order::new(number, command, enter, limit);
+        self.begin(Order::new(number, command, enter, limit), enter);
+    }
+
+    /// A new order is in: it waits, or trades and books what is left.
+    fn begin(&mut self, mut incoming: Order, enter: &Enter) {
+        let (symbol, limit) = (incoming.symbol, incoming.price);
         let bound = if enter.order_type == OrderType::Limit {
             limit
         } else {
-            self.collar(command.symbol, enter.side.is_buy())
+            self.collar(symbol, enter.side.is_buy())
         };
         self.say(ReportKind::Accepted, &incoming, incoming.open);
-        if self.state(command.symbol) != SymbolState::Open || incoming.is_for_auction() {
+        if self.state(symbol) != SymbolState::Open || incoming.is_for_auction() {
             return self.put(incoming);
         }
 
@@ -175,16 +185,16 @@ impl Naive {
         }
         let last_fill = self.match_incoming(&mut incoming, bound);
         if incoming.open > 0 {
-            self.settle_rest(incoming, enter, last_fill);
+            self.settle_rest(incoming, enter, last_fill, bound);
         }
-        self.elect(command.symbol);
+        self.elect(symbol);
     }
 
     /// The limit of a new order as it would book, or why it is refused.
     fn check_enter(&self, command: &Command, enter: &Enter) -> Result<Price, Reason> {
         self.check_terms(command, enter)?;
-        let (side, tif) = (enter.side, enter.tif);
-        self.entry_limit(command.symbol, (side, tif), enter.price, enter.post_only)
+        let whose = (enter.side, enter.tif, None);
+        self.entry_limit(command.symbol, whose, enter.price, enter.post_only)
     }
 
     /// The limit with which an order comes in: the bands bound it, then it must not take liquidity if it says so, and
@@ -192,16 +202,25 @@ impl Naive {
     fn entry_limit(
         &self,
         symbol: SymbolId,
-        (side, tif): (Side, TimeInForce),
+        (side, tif, terms): (Side, TimeInForce, Option<RichTerms>),
         limit: Price,
         post_only: PostOnly,
     ) -> Result<Price, Reason> {
-        let buy = side.is_buy();
+        let (buy, wanted) = (side.is_buy(), limit);
         let limit = self.banded(symbol, buy, tif, limit);
+        if limit != wanted && terms.is_some_and(|terms| terms.at_band == AtBand::Cancel) {
+            return Err(Reason::PriceBand);
+        }
         let passive = self.passive_price(symbol, buy, limit, post_only);
         let limit = passive.ok_or(Reason::PostOnlyWouldCross)?;
-        let passes = self.passes_short_test(symbol, side, limit);
-        if passes { Ok(limit) } else { Err(Reason::ShortRestricted) }
+        if self.passes_short_test(symbol, side, limit) {
+            return Ok(limit);
+        }
+        let slides = terms.is_some_and(|terms| terms.at_short_test == AtShortTest::Slide);
+        match self.tested_bid(symbol) {
+            Some(Price(bid)) if slides && limit.0 != 0 && bid < i64::MAX => Ok(Price(bid + 1)),
+            _ => Err(Reason::ShortRestricted),
+        }
     }
 
     /// Why a new order is refused, whatever else rests.
@@ -279,32 +298,41 @@ impl Naive {
 
     /// Whether a fill-or-kill order would be filled whole.
     fn is_fillable(&self, incoming: &Order, bound: Price) -> bool {
+        self.tradable(incoming, bound) == incoming.open
+    }
+
+    /// How much an order would trade at once, without what self-trade prevention would take away, and up to what would end
+    /// it.
+    fn tradable(&self, incoming: &Order, bound: Price) -> u64 {
         let mut need = incoming.open;
-        for resting in self.side(incoming.symbol, !incoming.side.is_buy()) {
-            if !reaches(incoming.side.is_buy(), bound, resting.price) {
-                return false;
+        for resting in self.whole_side(incoming.symbol, !incoming.side.is_buy()) {
+            if need == 0 || !reaches(incoming.side.is_buy(), bound, resting.price) {
+                break;
+            }
+            if need < resting.least() {
+                continue;
             }
             if must_not_trade(incoming, &resting) {
                 match incoming.self_trade {
                     SelfTrade::CancelOldest => continue,
                     SelfTrade::CancelSmallest if resting.open < need => continue,
-                    _ => return false,
+                    _ => break,
                 }
             }
             need -= need.min(resting.open);
-            if need == 0 {
-                return true;
-            }
         }
-        false
+        incoming.open - need
     }
 
     /// Trades until nothing is open or nothing within the bound is left; returns the last price.
     fn match_incoming(&mut self, incoming: &mut Order, bound: Price) -> Option<Price> {
         let buy = incoming.side.is_buy();
         let mut last_fill = None;
+        if self.tradable(incoming, bound) < incoming.least() {
+            return None;
+        }
         while incoming.open > 0 {
-            let best = self.side(incoming.symbol, !buy).first().copied();
+            let best = self.first_for(incoming);
             let Some(mut resting) = best.filter(|best| reaches(buy, bound, best.price)) else {
                 break;
             };
@@ -334,7 +362,7 @@ impl Naive {
             report.trade = self.trades;
         }
         let removed = self.reports.last_mut().unwrap();
-        removed.flags = Report::REMOVED;
+        removed.flags |= Report::REMOVED;
         removed.price = resting.price;
         self.symbols.get_mut(&resting.symbol).unwrap().1 = Some(resting.price);
     }
@@ -360,7 +388,13 @@ impl Naive {
     }
 
     /// Books or cancels what matching has left of a new order.
-    fn settle_rest(&mut self, mut rest: Order, enter: &Enter, last_fill: Option<Price>) {
+    fn settle_rest(
+        &mut self,
+        mut rest: Order,
+        enter: &Enter,
+        last_fill: Option<Price>,
+        bound: Price,
+    ) {
         let is_ioc = enter.tif == TimeInForce::Ioc;
         let reason = match (enter.order_type, last_fill) {
             (OrderType::Limit, _) if !is_ioc => return self.put(rest),
@@ -370,9 +404,7 @@ impl Naive {
                 return self.put(rest);
             }
             (OrderType::Limit, _) | (OrderType::MarketToLimit, Some(_)) => Reason::IocRemainder,
-            // Whatever still stands on the other side is beyond the bound.
-            _ if self.side(rest.symbol, !rest.side.is_buy()).is_empty() => Reason::NoLiquidity,
-            _ => Reason::Collar,
+            _ => self.why_no_more(&rest, bound),
         };
         let open = rest.open;
         self.cut(&mut rest, open, reason);
@@ -486,7 +518,8 @@ impl Naive {
             let reason = if waits { Reason::Moving } else { Reason::TooLate };
             return self.reject(command, new_id, Side::Buy, reason);
         };
-        if old.stop.is_some() {
+        let is_peg = old.rich.is_some_and(|terms| terms.peg != Peg::None);
+        if old.stop.is_some() || is_peg {
             return self.reject(command, new_id, Side::Buy, Reason::Unsupported);
         }
         let admitted = self.admit(old.symbol, OrderType::Limit, old.tif);
@@ -505,7 +538,8 @@ impl Naive {
         if quantity <= old.executed {
             return self.end(old, Reason::User);
         }
-        let booked = self.entry_limit(old.symbol, (old.side, old.tif), price, old.post_only);
+        let whose = (old.side, old.tif, old.rich);
+        let booked = self.entry_limit(old.symbol, whose, price, old.post_only);
         let price = match booked {
             Ok(price) => price,
             Err(reason) => return self.end(old, reason),
@@ -565,10 +599,7 @@ impl Naive {
     fn end_all(&mut self, head: Report, ends: impl Fn(&Order) -> bool, reason: Reason) {
         let mut going = Vec::new();
         for &symbol in self.symbols.keys() {
-            going.extend(self.side(symbol, true).into_iter().filter(&ends));
-            going.extend(self.side(symbol, false).into_iter().filter(&ends));
-            going.extend(self.beside(symbol).into_iter().filter(&ends));
-            going.extend(self.stops(symbol).into_iter().filter(&ends));
+            going.extend(self.all_of(symbol).into_iter().filter(&ends));
         }
         self.reports.push(Report { quantity: Quantity(going.len() as u64), ..head });
         for of_symbol in going.chunk_by(|a, b| a.symbol == b.symbol) {
@@ -815,6 +846,7 @@ impl Order {
             attributed: enter.attributed,
             stop: None,
             iceberg: None,
+            rich: None,
         }
     }
 
@@ -832,7 +864,7 @@ impl Order {
     }
 
     fn is_hidden(&self) -> bool {
-        self.is_for_auction() || self.stop.is_some()
+        self.is_for_auction() || self.stop.is_some() || self.is_non_displayed()
     }
 
     fn is_for_auction(&self) -> bool {
@@ -848,7 +880,7 @@ impl Order {
             side: self.side,
             price: self.price,
             open: Quantity(self.open),
-            shown: Quantity(self.shown()),
+            shown: Quantity(if self.is_non_displayed() { 0 } else { self.shown() }),
             executed: Quantity(self.executed),
         }
     }

@@ -13,6 +13,7 @@ mod modify;
 mod planned_states;
 mod priority;
 mod requests;
+mod rich;
 mod self_trade;
 mod session_states;
 mod stops;

@@ -26,6 +26,9 @@ impl StreamSink for Kept {
     }
 }
 
+/// So much official time is between two commands.
+pub const COMMAND_NS: u64 = 1_000;
+
 /// A venue and what it has told since the last question.
 pub struct Streams {
     replay: Replay<Encoder<Kept>>,
@@ -46,7 +49,7 @@ impl Streams {
         if let Some(fields) = fields {
             fields.append_to(&mut frame);
         }
-        frame.seal(SeqNo(self.seqno), Nanos(1_000 * self.seqno), 0);
+        frame.seal(SeqNo(self.seqno), Nanos(self.time()), 0);
         self.replay.frame(&frame).unwrap();
         self.replay.flush();
     }
@@ -61,6 +64,11 @@ impl Streams {
     ) {
         let (session, symbol) = (SessionId(session), SymbolId(symbol));
         self.command(Command { session, symbol, verdict, action }, fields);
+    }
+
+    /// The official time of the last command.
+    pub fn time(&self) -> u64 {
+        COMMAND_NS * self.seqno
     }
 
     /// A command with the usual client fields.
@@ -311,6 +319,15 @@ pub fn itch(message: &[u8]) -> String {
             m.execution_price,
             m.match_number,
             c(m.printable)
+        ),
+        Itch::Trade(m) => format!(
+            "P #{} {} {} {} {} m{}",
+            m.order_reference,
+            c(m.side),
+            m.shares,
+            trimmed(&m.stock),
+            m.price,
+            m.match_number
         ),
         Itch::CrossTrade(m) => format!(
             "Q {} {} {} {} m{}",

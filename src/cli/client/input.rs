@@ -15,6 +15,8 @@ buy 100 AAPL market       a market order
 ioc buy 100 AAPL 187.05   what does not trade at once is canceled
 buy 100 AAPL 187.05 post  what never takes: it is refused if it would trade at once
 buy 100 AAPL 187.05 show 20  an iceberg: 20 of what rests are shown at a time
+buy 100 AAPL 187.05 hide min 50  what is not shown, and trades 50 with an order at least
+buy 100 AAPL 187.05 until 15:30  what is over at that time of the day, in UTC; also 15:30:59
 cancel 3                  take order 3 back; cancel 3 50 leaves it a size of 50, executed shares included
 replace 3 50 187.04       new size and price for order 3, as a new order
 modify 3 50               reduce order 3 to a size of 50, it keeps its place; modify 3 50 short
@@ -99,6 +101,18 @@ impl Words<'_> {
             .ok_or_else(|| format!("{word:?} is no quantity from 1 to {QUANTITY_MAX}"))
     }
 
+    /// The second of the day of a time such as 15:30.
+    fn second(&mut self) -> Result<u32, String> {
+        let word = self.next("a time")?;
+        let wrong = || format!("{word:?} is no time such as 15:30 or 15:30:59");
+        let parts: Result<Vec<u32>, _> = word.split(':').map(str::parse).collect();
+        match parts.map_err(|_| wrong())?[..] {
+            [hour @ ..24, minute @ ..60] => Ok((hour * 60 + minute) * 60),
+            [hour @ ..24, minute @ ..60, second @ ..60] => Ok((hour * 60 + minute) * 60 + second),
+            _ => Err(wrong()),
+        }
+    }
+
     fn price(&mut self) -> Result<u64, String> {
         let word = self.next("a price")?;
         if word == "market" {
@@ -120,11 +134,17 @@ fn enter(side: &str, time_in_force: u8, words: &mut Words) -> Result<Line, Strin
     let symbol =
         padded(&symbol).ok_or_else(|| format!("{symbol}: a symbol has 8 letters at most"))?;
     let price = words.price()?;
-    let (mut time_in_force, mut tags) = (time_in_force, vec![]);
+    let (mut time_in_force, mut display, mut tags) = (time_in_force, b'Y', vec![]);
     while let Some(word) = words.0.pop() {
         match word {
             "ioc" => time_in_force = b'3',
             "day" => time_in_force = b'0',
+            "hide" => display = b'N',
+            "min" => push_tag(tag::MIN_QTY, &words.quantity()?.to_be_bytes(), &mut tags),
+            "until" => {
+                time_in_force = b'6';
+                push_tag(tag::EXPIRE_TIME, &words.second()?.to_be_bytes(), &mut tags);
+            }
             "show" => push_tag(tag::MAX_FLOOR, &words.quantity()?.to_be_bytes(), &mut tags),
             "post" => push_tag(tag::POST_ONLY, b"P", &mut tags),
             other => return Err(format!("what is {other:?} for?")),
@@ -138,7 +158,7 @@ fn enter(side: &str, time_in_force: u8, words: &mut Words) -> Result<Line, Strin
         symbol,
         price: price.into(),
         time_in_force,
-        display: b'Y',
+        display,
         capacity: b'O',
         inter_market_sweep_eligibility: b'N',
         cross_type: b'N',
@@ -213,6 +233,11 @@ mod tests {
         assert_eq!(tags, [2, 12, b'P']);
         let (.., tags) = order("buy 1,000 AAPL 187 show 258");
         assert_eq!(tags, [5, 5, 0, 0, 1, 2]);
+        let (.., tif, tags) = order("buy 9 AAPL 187 min 5 until 15:30:01");
+        let [_, a, b, c] = 55_801u32.to_be_bytes();
+        assert_eq!((tif, tags), (b'6', vec![5, 3, 0, 0, 0, 5, 5, 15, 0, a, b, c]));
+        let Ok(Line::Enter(hidden, _)) = Line::parse("sell 9 AAPL 187 hide") else { panic!() };
+        assert_eq!(hidden.display, b'N');
     }
 
     #[test]
@@ -244,6 +269,8 @@ mod tests {
             ("buy 1 AAPL x", "no price"),
             ("buy 1 AAPL 1 gtc", "what is"),
             ("buy 1 AAPL 1 show", "a quantity is missing"),
+            ("buy 1 AAPL 1 until 24:00", "no time"),
+            ("buy 1 AAPL 1 until noon", "no time"),
             ("cancel", "is missing"),
             ("cancel x", "no order number"),
             ("cancel 1 2 3", "what is"),

@@ -38,6 +38,7 @@ impl Orders {
                 }
                 let how = match executed.liquidity_flag {
                     b'A' => "resting",
+                    b'J' => "resting unseen",
                     b'R' => "taking",
                     _ => "in an auction",
                 };

@@ -335,8 +335,8 @@ impl Line<'_> {
 
     /// The terms that few orders have. The time that it names makes a `gtc` order a `gtt` one.
     fn rich_terms(&mut self, symbol: SymbolId, terms: &RichTerms) {
-        let RichTerms { expire, min_quantity, peg_offset, peg, hidden, at_band, at_short_test } =
-            *terms;
+        let RichTerms { expire, min_quantity, peg_limit, peg_offset, peg, .. } = *terms;
+        let RichTerms { hidden, at_band, at_short_test, .. } = *terms;
         if expire.0 != 0 {
             self.number("expire_ts", expire.0);
             let tif = self.fields.iter_mut().find(|(name, _)| *name == "tif");
@@ -349,6 +349,7 @@ impl Line<'_> {
         }
         if peg != Peg::None {
             self.text("peg", peg.name());
+            self.price("price", symbol, peg_limit);
             self.price("peg_offset", symbol, Price(peg_offset.into()));
         }
         if hidden {

@@ -161,6 +161,7 @@ fn action_json(action: &command::Action) -> Value {
             order["expire_ts"] = terms.expire.0.into();
             order["min_qty"] = terms.min_quantity.0.into();
             order["peg"] = terms.peg.name().into();
+            order["peg_limit_ticks"] = terms.peg_limit.0.into();
             order["peg_offset_ticks"] = terms.peg_offset.into();
             order["hidden"] = terms.hidden.into();
             order["at_band"] = terms.at_band.name().into();

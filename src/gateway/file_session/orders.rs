@@ -120,6 +120,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let symbol = self.directory.symbol_id(symbol).unwrap_or(SymbolId::NONE);
         let price = price.map_or(Ok(Price(0)), |price| self.ticks(symbol, price));
         let stop = stop.map_or(Ok(Price(0)), |stop| self.ticks(symbol, stop));
+        let offset = offset.filter(|offset| !offset.is_zero());
         let offset = offset.map_or(Ok(Price(0)), |offset| self.ticks(symbol, offset));
         let offset =
             offset.and_then(|Price(ticks)| u32::try_from(ticks).map_err(|_| Reason::InvalidPrice));
@@ -142,8 +143,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
                 Action::EnterStop(EnterStop { order: enter, stop: stop.unwrap_or_default() })
             }
             _ if is_rich => {
-                let terms = RichTerms { peg_offset: offset.unwrap_or_default(), ..terms };
-                Action::EnterRich(EnterRich { order: enter, terms })
+                let peg_offset = offset.unwrap_or_default();
+                Action::EnterRich(rich(enter, RichTerms { peg_offset, ..terms }))
             }
             Some(display) => Action::EnterIceberg(EnterIceberg { order: enter, display }),
             None => Action::Enter(enter),
@@ -267,7 +268,16 @@ fn group(fields: &Fields) -> Result<Option<u16>, Fault> {
     Ok(group.map(|group| group as u16))
 }
 
-/// The terms that few orders have, but for a peg's offset.
+/// The order with its terms; what is the limit of others bounds that of a peg.
+fn rich(order: Enter, terms: RichTerms) -> EnterRich {
+    if terms.peg == Peg::None {
+        return EnterRich { order, terms };
+    }
+    let terms = RichTerms { peg_limit: order.price, ..terms };
+    EnterRich { order: Enter { price: Price(0), ..order }, terms }
+}
+
+/// The terms that few orders have, but for a peg's limit and offset.
 fn terms(fields: &Fields, said: &Said) -> Result<RichTerms, Fault> {
     let peg = fields.word(Field::Peg, PEGS)?;
     // One that is too large to be a quantity is as large as one can be.
@@ -277,9 +287,10 @@ fn terms(fields: &Fields, said: &Said) -> Result<RichTerms, Fault> {
     Ok(RichTerms {
         expire: Nanos(fields.integer_to(Field::ExpireTs, u64::MAX)?.unwrap_or(0)),
         min_quantity: min_quantity.unwrap_or_default(),
+        peg_limit: Price(0),
         peg_offset: 0,
         peg: peg.unwrap_or(of_peg),
-        hidden: fields.bool(Field::Hidden)?.unwrap_or(false),
+        hidden: fields.bool(Field::Hidden)?.unwrap_or(false) || peg == Some(Peg::Midpoint),
         at_band: fields.word(Field::AtBand, AT_BAND)?.unwrap_or(AtBand::Reprice),
         at_short_test: fields
             .word(Field::AtShortTest, AT_SHORT_TEST)?

@@ -4,8 +4,9 @@
 //! | Tag | Served values |
 //! |---|---|
 //! | firm | the session's firm, or blank |
-//! | minimum quantity | 0 |
-//! | displayed quantity | any on a new order, with at most 12 bytes of other tags; on a replace only 0, since the order keeps its own |
+//! | minimum quantity | any on a new order; on a replace only 0, since the order keeps its own |
+//! | displayed quantity | any on a new order without a minimum; on a replace only 0, since the order keeps its own |
+//! | expiry | below 86,400, with the time in force `6` alone |
 //! | price type | `L` |
 //! | post-only | `P`, `N`; on a replace only `N`, since the order keeps its own |
 //! | customer type | `N`, space |
@@ -15,14 +16,20 @@
 //! | self-trade prevention | of the firm: `N` and `*` none, `D` and `Y` decrement, `O` cancel oldest, `W` cancel newest; on a replace only `*`, since the order keeps its own |
 //! | self-trade group | `**`: groups have no owner, so that a firm could reach another one's orders |
 //! | group, side | on a mass cancel |
+//!
+//! An order with a minimum quantity, a displayed quantity or an expiry, or one that is hidden, has at most 12 bytes of other
+//! tags.
 
 use crate::command::ClientFields;
 use crate::domain::{PostOnly, SelfTrade};
 use crate::protocol::ouch::{Tags, push_tag, tag};
 use crate::reason::Reason;
 
-/// The bytes of a displayed quantity: length, tag, value.
-const MAX_FLOOR_BYTES: usize = 6;
+/// The tags that are terms of an order.
+const TERMS: [u8; 3] = [tag::MIN_QTY, tag::MAX_FLOOR, tag::EXPIRE_TIME];
+
+/// Seconds of a day.
+const DAY_SECONDS: u32 = 86_400;
 
 /// What the tags of a new order say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +38,10 @@ pub struct Options {
     pub self_trade: SelfTrade,
     /// What is shown of it at a time; `None` for all.
     pub displayed: Option<u32>,
+    /// The least that it trades with one order; zero for any.
+    pub minimum: u32,
+    /// The second of the day at which it expires.
+    pub expires: Option<u32>,
 }
 
 /// What the tags of a mass cancel say.
@@ -45,8 +56,13 @@ pub fn of_enter(
     tags: Tags<'_>,
     check_firm: impl Fn(&[u8]) -> Result<(), Reason>,
 ) -> Result<Options, Reason> {
-    let mut options =
-        Options { post_only: PostOnly::Off, self_trade: SelfTrade::None, displayed: None };
+    let mut options = Options {
+        post_only: PostOnly::Off,
+        self_trade: SelfTrade::None,
+        displayed: None,
+        minimum: 0,
+        expires: None,
+    };
     each_once(tags, |number, value| {
         match (number, value) {
             (tag::FIRM, firm @ [_, _, _, _]) => check_firm(firm)?,
@@ -55,26 +71,29 @@ pub fn of_enter(
                 options.displayed =
                     Some(u32::from_be_bytes([a, b, c, d])).filter(|&shown| shown > 0);
             }
+            (tag::MIN_QTY, &[a, b, c, d]) => options.minimum = u32::from_be_bytes([a, b, c, d]),
+            (tag::EXPIRE_TIME, &[a, b, c, d]) => {
+                let second = Some(u32::from_be_bytes([a, b, c, d]));
+                let second = second.filter(|&second| second < DAY_SECONDS);
+                options.expires = Some(second.ok_or(Reason::UnsupportedField)?);
+            }
             (tag::POST_ONLY, [b'P']) => options.post_only = PostOnly::Reject,
             (tag::AIQ_STRATEGY, [letter]) => options.self_trade = self_trade(*letter)?,
             _ => neutral(number, value)?,
         }
         Ok(())
     })?;
-    let others = tags.bytes().len().saturating_sub(MAX_FLOOR_BYTES);
-    if options.displayed.is_some() && others > ClientFields::TAIL_TAG_BYTES_MAX {
-        return Err(Reason::UnsupportedField);
-    }
     Ok(options)
 }
 
-/// The tags of an iceberg without its displayed quantity, which the order has as a term.
-pub fn without_max_floor(tags: Tags<'_>) -> Vec<u8> {
+/// The tags of an order that has some of them as terms, without these; an error if there is no room for so many.
+pub fn without_terms(tags: Tags<'_>) -> Result<Vec<u8>, Reason> {
     let mut others = vec![];
-    for (number, value) in tags.iter().filter(|&(number, _)| number != tag::MAX_FLOOR) {
+    for (number, value) in tags.iter().filter(|(number, _)| !TERMS.contains(number)) {
         push_tag(number, value, &mut others);
     }
-    others
+    let fits = others.len() <= ClientFields::TAIL_TAG_BYTES_MAX;
+    if fits { Ok(others) } else { Err(Reason::UnsupportedField) }
 }
 
 /// Checks the tags of a replace.

@@ -21,11 +21,12 @@ pub fn quantity(quantity: u32) -> Result<Quantity, Reason> {
     if valid { Ok(Quantity(quantity.into())) } else { Err(Reason::InvalidQuantity) }
 }
 
-/// Whether a display letter asks for the firm's name on market data.
-pub fn attributed(display: u8) -> Result<bool, Reason> {
-    match display {
-        b'Y' => Ok(false),
-        b'A' => Ok(true),
+/// What a display letter asks for: the firm's name on market data, and not to be shown there at all.
+pub fn display(letter: u8) -> Result<(bool, bool), Reason> {
+    match letter {
+        b'Y' => Ok((false, false)),
+        b'A' => Ok((true, false)),
+        b'N' => Ok((false, true)),
         _ => Err(Reason::InvalidDisplay),
     }
 }

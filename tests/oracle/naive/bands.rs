@@ -2,7 +2,9 @@
 
 use super::{Naive, Order};
 use ringside::command::{Command, SetBands};
-use ringside::domain::{OrderId, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce};
+use ringside::domain::{
+    AtBand, OrderId, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
+};
 use ringside::reason::Reason;
 use ringside::report::{Report, ReportKind};
 
@@ -146,14 +148,19 @@ impl Naive {
     /// What rests beyond the bands gets the band as its limit, bids first, each by priority.
     pub(super) fn reprice(&mut self, symbol: SymbolId) {
         for buy in [true, false] {
-            for order in self.side(symbol, buy) {
+            for order in self.whole_side(symbol, buy) {
                 let price = self.banded(symbol, buy, TimeInForce::Day, order.price);
                 if price == order.price {
                     continue;
                 }
+                if order.rich.is_some_and(|terms| terms.at_band == AtBand::Cancel) {
+                    self.end(order, Reason::PriceBand);
+                    continue;
+                }
                 self.put(Order { open: 0, ..order });
                 let new = Order { number: self.next_place(), price, ..order };
-                self.say(ReportKind::Repriced, &new, new.shown());
+                let quantity = new.iceberg.map_or(new.open, |iceberg| iceberg.shown);
+                self.say(ReportKind::Repriced, &new, quantity);
                 self.reports.last_mut().unwrap().other = order.number.0;
                 self.put(new);
             }
@@ -179,7 +186,7 @@ impl Naive {
             self.reports.push(about(buy, band));
         }
         if let Some((buy, band)) = stands {
-            let due = self.now + 15 * SECOND;
+            let due = self.now.0 + 15 * SECOND;
             self.limit_states.insert(symbol, (buy, band, due));
             self.reports.push(Report { other: 1, quantity: Quantity(due), ..about(buy, band) });
         }
@@ -202,7 +209,7 @@ impl Naive {
 
     /// What is due because of the bands.
     pub(super) fn do_what_bands_want(&mut self, symbol: SymbolId) {
-        let now = self.now;
+        let now = self.now.0;
         if self.reopenings.get(&symbol).is_some_and(|due| *due <= now) {
             return self.enter_state(symbol, SymbolState::Open);
         }

@@ -3,6 +3,7 @@
 use super::{Naive, about};
 use ringside::command::{Command, PlanState};
 use ringside::domain::{Nanos, Quantity};
+use ringside::reason::Reason;
 use ringside::report::{Report, ReportKind};
 
 impl Naive {
@@ -11,11 +12,15 @@ impl Naive {
             return;
         }
         let (session, symbol) = (Default::default(), command.symbol);
-        self.reports.push(Report { kind: ReportKind::Ticked, session, ..about(command) });
+        let overdue = self.overdue(symbol);
+        let quantity = Quantity(overdue.len() as u64);
+        self.reports.push(Report { kind: ReportKind::Ticked, session, quantity, ..about(command) });
+        for order in overdue {
+            self.end(order, Reason::Expired);
+        }
         self.do_what_bands_want(symbol);
-        self.look_after(symbol);
         if let Some(&(time, state)) = self.plans.get(&symbol)
-            && time.0 <= self.now
+            && time <= self.now
         {
             self.plans.remove(&symbol);
             self.enter_state(symbol, state);

@@ -63,7 +63,9 @@ impl Naive {
             && self.beside(symbol).is_empty()
             && self.stops(symbol).is_empty()
             && !self.is_guarded(symbol)
-            && !self.orders.iter().any(|order| order.symbol == symbol && order.iceberg.is_some());
+            && !self.orders.iter().any(|order| {
+                order.symbol == symbol && (order.iceberg.is_some() || order.rich.is_some())
+            });
         if self.is_traded(symbol) && !is_plain {
             return Err(Reason::InvalidMove);
         }

@@ -40,6 +40,8 @@ impl Naive {
             session: Default::default(),
             ..about(command)
         });
+        self.follow_quote(command.symbol);
+        self.elect(command.symbol);
     }
 
     pub(super) fn set_short_sale(&mut self, command: &Command, restricted: bool, automatic: bool) {
@@ -68,9 +70,14 @@ impl Naive {
         if side != Side::Short || !is_restricted {
             return true;
         }
+        self.tested_bid(symbol).is_none_or(|bid| limit > bid)
+    }
+
+    /// The best bid that anybody knows of.
+    pub(super) fn tested_bid(&self, symbol: SymbolId) -> Option<Price> {
         let quoted = self.quotes.get(&symbol).map(|(bid, _)| *bid).filter(|bid| bid.0 > 0);
         let ours = self.side(symbol, true).first().map(|order| order.price);
-        quoted.or(ours).is_none_or(|bid| limit > bid)
+        quoted.or(ours)
     }
 
     /// A trade ten percent or more below the prior close restricts short sales where that was asked for.

@@ -61,7 +61,7 @@ impl Naive {
 
     /// One side of an auction, in the order in which it trades.
     fn side_in(&self, symbol: SymbolId, auction: Auction, buy: bool) -> Vec<Order> {
-        let mut side = self.side(symbol, buy);
+        let mut side = self.in_every_auction(symbol, buy);
         side.extend(
             self.beside(symbol)
                 .into_iter()
@@ -69,7 +69,7 @@ impl Naive {
         );
         side.sort_by_key(|order| {
             let rank = if buy { -order.price.0 } else { order.price.0 };
-            (order.price.0 != 0, rank, order.time())
+            (order.price.0 != 0, rank, order.is_non_displayed(), order.time())
         });
         side
     }
@@ -121,6 +121,7 @@ impl Naive {
                 self.follow_auction(symbol, price);
             }
             self.reprice(symbol);
+            self.follow_quote(symbol);
         }
         // What opens without a trade is where its last trade left it.
         self.traded_at.extend(self.symbols[&symbol].1);
@@ -128,7 +129,7 @@ impl Naive {
     }
 
     fn is_crossed(&self, symbol: SymbolId) -> bool {
-        let best = |buy| self.side(symbol, buy).first().map(|order| order.price);
+        let best = |buy| self.in_every_auction(symbol, buy).first().map(|order| order.price);
         best(true).zip(best(false)).is_some_and(|(bid, offer)| bid >= offer)
     }
 

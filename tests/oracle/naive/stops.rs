@@ -92,9 +92,8 @@ impl Naive {
         if limit.is_some() {
             return self.put(order);
         }
-        let is_dry = self.side(order.symbol, !order.side.is_buy()).is_empty();
-        let open = order.open;
-        self.cut(&mut order, open, if is_dry { Reason::NoLiquidity } else { Reason::Collar });
+        let (open, reason) = (order.open, self.why_no_more(&order, bound));
+        self.cut(&mut order, open, reason);
     }
 
     fn halt_for_cascade(&mut self, symbol: SymbolId) {

@@ -1,0 +1,68 @@
+//! Orders that rest and get another limit without anybody asking for it: a band has moved, or the quote that they follow. They
+//! get a new place as if they had just come.
+
+use super::Engine;
+use super::matching::{Incoming, describe};
+use super::orders::{Order, Slot};
+use super::stops::Traded;
+use crate::command::Sequenced;
+use crate::domain::{OrderId, OrderNumber, OrderType, Quantity, SessionId, SymbolState};
+use crate::report::{Report, ReportKind, ReportSink};
+
+impl Engine {
+    /// A resting order gets another limit, and trades if that crosses the other side. Of an iceberg, which only a band moves
+    /// and so away from the other side, the slice goes as it is.
+    pub(super) fn reprice(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        (slot, price): (Slot, i64),
+        traded: &mut Traded,
+        sink: &mut impl ReportSink,
+    ) {
+        let old = *self.orders.get(slot);
+        let bucket = self.orders.bucket(SessionId(old.session), OrderId(old.id));
+        let behind = self.behind(&old);
+        self.remove_resting(slot, bucket, self.levels.get(old.level).price());
+        let number = traded.next_number(at.seqno);
+        let order = Order { number: number.0, ..old };
+        sink.report(Report {
+            kind: ReportKind::Repriced,
+            quantity: Quantity(order.open),
+            open: Quantity(order.open + behind),
+            other: old.number,
+            ..describe(&order, price)
+        });
+        self.orders.make_room(1);
+        if old.traits.has_reserve() {
+            let (left, display) = self.take_reserve(&old);
+            self.restore_reserve(&order, price, left, display);
+            return self.place(book, order, price);
+        }
+        if !old.traits.is_rich() {
+            return self.place(book, order, price);
+        }
+        let terms = self.forget_terms(&old);
+        if self.books[book].state() != SymbolState::Open {
+            self.begin_terms(&order, Some(terms));
+            return self.rest(book, order, price, sink);
+        }
+        let mut incoming = Incoming::new(order, price);
+        incoming.traded = Traded { span: None, ..*traded };
+        self.match_rich(book, OrderType::Limit, &mut incoming, terms, sink);
+        let before = traded.span;
+        *traded = incoming.traded;
+        if let Some((lowest, highest)) = before {
+            traded.add(lowest, highest);
+        }
+    }
+
+    /// Orders in the order in which their side trades, whether they are in the book or hidden beside it.
+    pub(super) fn by_priority(&self, slots: &mut [Slot]) {
+        slots.sort_by_key(|&slot| {
+            let order = self.orders.get(slot);
+            let key = self.levels.get(order.level).key;
+            (key, order.traits.is_non_displayed(), OrderNumber(order.number).age())
+        });
+    }
+}
