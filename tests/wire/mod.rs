@@ -30,13 +30,15 @@ impl StreamSink for Kept {
 pub struct Streams {
     replay: Replay<Encoder<Kept>>,
     seqno: u64,
+    /// The time that has passed beside the commands, in ns.
+    waited: u64,
 }
 
 impl Streams {
     pub fn new() -> Self {
         let encoder = Encoder::new(Kept::default(), SessionStates::new(64));
         let shape = Shape { shards: 2, orders: 100 };
-        Streams { replay: Replay::new(shape, encoder), seqno: 0 }
+        Streams { replay: Replay::new(shape, encoder), seqno: 0, waited: 0 }
     }
 
     pub fn command(&mut self, command: Command, fields: Option<ClientFields>) {
@@ -46,9 +48,14 @@ impl Streams {
         if let Some(fields) = fields {
             fields.append_to(&mut frame);
         }
-        frame.seal(SeqNo(self.seqno), Nanos(1_000 * self.seqno), 0);
+        frame.seal(SeqNo(self.seqno), Nanos(1_000 * self.seqno + self.waited), 0);
         self.replay.frame(&frame).unwrap();
         self.replay.flush();
+    }
+
+    /// So many seconds pass before the next command.
+    pub fn wait(&mut self, seconds: u64) {
+        self.waited += seconds * 1_000_000_000;
     }
 
     pub fn apply_with(
@@ -258,6 +265,13 @@ pub fn ouch(message: &[u8]) -> String {
         }
         Response::Disable(m, _) => format!("G {}", m.user_ref_num),
         Response::Enable(m, _) => format!("K {}", m.user_ref_num),
+        Response::PriorityUpdate(m, _) => format!(
+            "T {} {} {} #{}",
+            m.user_ref_num,
+            m.price,
+            c(m.display),
+            m.order_reference_number
+        ),
         Response::Query(m, _) => format!("Q {}", m.next_user_ref_num),
         other => format!("{other:?}"),
     }
@@ -334,6 +348,14 @@ pub fn itch(message: &[u8]) -> String {
                 c(m.price_variation)
             )
         }
+        Itch::LuldAuctionCollar(m) => format!(
+            "J {} {} {} {} {}",
+            trimmed(&m.stock),
+            m.reference_price,
+            m.lower_price,
+            m.upper_price,
+            m.extension
+        ),
         Itch::BrokenTrade(m) => format!("B m{}", m.match_number),
         other => format!("{other:?}"),
     }
