@@ -250,7 +250,9 @@ fn an_image_that_cannot_be_is_refused() {
         ("a quote stands at a band, but nothing is due", |i| i.band_timers.clear()),
         ("what is due for it cannot be", |i| i.band_timers[0].what = BandTimer::REOPENING),
         ("what is due for it cannot be", |i| i.band_timers[0].what = 4),
-        ("something is due for it, but it is not defined", |i| i.band_timers[0].symbol = 1 << 32),
+        ("something is due for it, but it is not defined", |i| {
+            i.band_timers.last_mut().unwrap().symbol = 1 << 32;
+        }),
         ("times of bands are not in their order", |i| i.band_timers.push(i.band_timers[0])),
         ("there is no stop", |i| {
             let last = *i.stop_limits.last().unwrap();

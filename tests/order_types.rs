@@ -109,6 +109,16 @@ fn in_words(report: &Value) -> Option<String> {
             of("imbalance"),
             of("imbalance_side")
         ),
+        "repriced" => format!("{} repriced: {}{at}", order(), of("open")),
+        "ticked" => format!("{} ticked", of("symbol")),
+        "bands_set" => format!("{} from {} to {}", of("symbol"), of("low"), of("high")),
+        "limit_state" => {
+            format!("{} {} stands{at}: {}", of("symbol"), of("side"), of("stands"))
+        }
+        "quoted" => format!("{} quoted", of("symbol")),
+        "short_sale_set" => {
+            format!("{} short sales restricted: {}", of("symbol"), of("restricted"))
+        }
         "trading_day" => format!("{}: {} expire", of("event"), of("count")),
         other => panic!("no words for {other}"),
     })

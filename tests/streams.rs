@@ -4,12 +4,12 @@
 mod wire;
 
 use ringside::command::{
-    Action, BreakTrade, ClientFields, Command, Display, Enter, EnterIceberg, MassCancel, SetBands,
-    TradeSide,
+    Action, BreakTrade, ClientFields, Command, DefineSymbol, Display, Enter, EnterIceberg,
+    MassCancel, SetBands, TradeSide,
 };
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, OrderId, OrderType, PostOnly, Price, Quantity,
-    SelfTrade, SessionId, Side, SymbolId, SymbolState, TimeInForce,
+    SelfTrade, SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
 };
 use ringside::reason::Reason;
 use ringside::streams::StreamId;
@@ -199,16 +199,21 @@ fn a_pause_is_told_with_the_collar_of_the_auction_that_ends_it() {
 #[test]
 fn a_short_sale_restriction_says_whether_a_fall_has_brought_it() {
     let mut venue = venue();
+    let name = wire::name("FALL");
+    let (tick, lot) = (Tick { mantissa: 1, scale: 2 }, Quantity(1));
+    let definition = DefineSymbol { name, tick, lot, collar_bps: 0, reference: Price(10_000) };
+    venue.apply(0, 2, Action::DefineSymbol(definition));
+    venue.take_all();
     let set = |venue: &mut Streams, restricted, automatic| {
-        venue.apply(0, 1, Action::SetShortSale { restricted, automatic });
+        venue.apply(0, 2, Action::SetShortSale { restricted, automatic });
         venue.market()
     };
-    assert_eq!(set(&mut venue, true, false), ["Y 1 AAPL 2"]);
-    assert_eq!(set(&mut venue, false, true), ["Y 1 AAPL 0"]);
-    venue.order(A, 1, Side::Buy, 100, 9_000); // seqno 11
-    venue.order(B, 1, Side::Sell, 100, 9_000);
+    assert_eq!(set(&mut venue, true, false), ["Y 2 FALL 2"]);
+    assert_eq!(set(&mut venue, false, true), ["Y 2 FALL 0"]);
+    venue.apply(A, 2, Action::Enter(enter(1, Side::Buy, 100, 9_000)));
+    venue.apply(B, 2, Action::Enter(enter(1, Side::Sell, 100, 9_000)));
     let told = venue.market();
-    assert_eq!(told.last().map(String::as_str), Some("Y 1 AAPL 1"), "{told:?}");
+    assert_eq!(told.last().map(String::as_str), Some("Y 2 FALL 1"), "{told:?}");
 }
 
 #[test]
