@@ -117,6 +117,12 @@ class Audit:
             self.rest(order)
         self.balance(order, report)
 
+    def repriced(self, report):
+        order = self.renumber(report)
+        order.price = price(report)
+        self.rest(order)
+        self.balance(order, report)
+
     def renumber(self, report):
         """An order gets a new place, with a number that says which command gave it that."""
         law(age(report["order"])[0] == report["seq"] != report["order"], "a new place is given by the command at hand")

@@ -49,7 +49,8 @@ byte_enum! {
         Held = 17 "held",
         /// An order that came with its instrument rests: `other` is its id where it was, `trade` the partition.
         Imported = 18 "imported",
-        /// An instrument has another state, by the code in `other`.
+        /// An instrument has another state, by the code in `other`. If a limit state paused it, `quantity` is the official time
+        /// of its reopening.
         StateChanged = 19 "state_changed",
         /// An auction, by the code in `other`, traded `quantity` at `price`, both zero if nothing could trade; its `executed`
         /// reports follow.
@@ -67,8 +68,8 @@ byte_enum! {
         /// The state that an instrument has next, by the code in `other`, and the official time at which it will have it, in
         /// `quantity`; both zero if none is planned any more.
         StatePlanned = 25 "state_planned",
-        /// The price bands of an instrument: no trade is below `price` or above `other`, zero for no bound; `quantity` is the
-        /// reference.
+        /// The price bands of an instrument, the static and the dynamic ones together: while it is open no trade is below
+        /// `price` or above `other`, zero for no bound; `quantity` is the reference. A pause tells them once more.
         BandsSet = 26 "bands_set",
         /// A quote stands at a price band, or does not any more: `side` has it, `price` is the band, `other` is 1 or 0, and the
         /// instrument is paused at the official time in `quantity` if it stays.
@@ -76,7 +77,7 @@ byte_enum! {
         /// The reference quote of an instrument: `price` is the bid, `other` the offer.
         Quoted = 28 "quoted",
         /// An order has another limit and a new place, and trades or rests as a new one: `order` is its number from here on,
-        /// `other` the one that it had, `open` what is left of it.
+        /// `other` the one that it had, `open` what is left of it, and `quantity` what of that is shown.
         Repriced = 29 "repriced",
         /// Whether short sales of an instrument are restricted: bit 0 of `other`; bit 1: whether a fall will restrict them.
         ShortSaleSet = 30 "short_sale_set",

@@ -136,6 +136,9 @@ impl ReportLines {
                 if report.reason != Reason::None {
                     line.word("reason", report.reason.name());
                 }
+                if report.reason == Reason::LimitState {
+                    line.number("reopens_at", report.quantity.0);
+                }
             }
             ReportKind::Crossed => line.auction(report),
             ReportKind::Indicative => {

@@ -61,12 +61,17 @@ impl CommandSource for Given<'_> {
         self.commands = rest;
         self.sent += 1;
         self.fields = fields(self.sent, command.action.kind());
-        Polled::Command { command, time: Some(Nanos(u64::MAX / 2 + self.sent)), intended_ns: 0 }
+        Polled::Command { command, time: Some(time_of(self.sent)), intended_ns: 0 }
     }
 
     fn client_fields(&self) -> Option<&ClientFields> {
         self.fields.as_ref()
     }
+}
+
+/// Each command is a second after the one before, so that time brings something, too.
+fn time_of(sent: u64) -> Nanos {
+    Nanos(u64::MAX / 2 + sent * 1_000_000_000)
 }
 
 #[derive(Default)]
@@ -103,7 +108,7 @@ fn reference_in(mut durability: Durability, commands: &[Command]) -> Outcome {
     let (mut engine, mut lines, mut output) =
         (Engine::new(1), Lines::default(), OutputHash::default());
     for (i, command) in commands.iter().enumerate() {
-        let (seqno, time) = (SeqNo(i as u64 + 1), Nanos(u64::MAX / 2 + i as u64 + 1));
+        let (seqno, time) = (SeqNo(i as u64 + 1), time_of(i as u64 + 1));
         let mut reports: Vec<Report> = vec![];
         let mut command = *command;
         match command.action {

@@ -8,12 +8,12 @@ mod oracle {
 }
 
 use oracle::commands::{DEEP, HUGE_VALUES, MIXED, Profile, Random, TINY, WIDE_PRICES, stream};
-use ringside::command::{Action, Command, Sequenced, is_venue_wide};
+use ringside::command::{Action, Command, Sequenced, SetBands, is_venue_wide};
 use ringside::domain::{
     FirmId, Name, Nanos, OrderId, Peg, Price, Role, SeqNo, SessionId, Side, SymbolId, SymbolState,
 };
 use ringside::engine::{
-    Engine, Image, OrderImage, ReserveImage, SYMBOL_MAX, Shard, StopLimit, TermsImage,
+    BandTimer, Engine, Image, OrderImage, ReserveImage, SYMBOL_MAX, Shard, StopLimit, TermsImage,
 };
 use ringside::reason::Reason;
 use ringside::report::{Report, ReportKind};
@@ -146,7 +146,22 @@ fn busy_engine() -> Engine {
         let open = command(seqno, SessionId(0), symbol, Action::SetState(SymbolState::Open));
         engine.apply_batch(&[open], &mut vec![]);
     }
+    guard(&mut engine);
     engine
+}
+
+/// Gives the last instrument a bid that stands at its upper dynamic band, and a quote.
+fn guard(engine: &mut Engine) {
+    let symbol = MIXED.symbols.last().expect("there are some").0;
+    let act = |seqno, action| command(seqno, SessionId(0), symbol, action);
+    let quote = Action::SetQuote { bid: Price(1), offer: Price(2) };
+    let none = Action::SetBands(SetBands::default());
+    engine.apply_batch(&[act(9_000_100, quote), act(9_000_101, none)], &mut vec![]);
+    let (bid, offer) = engine.top_of_book(symbol);
+    let bid = bid.expect("it has a bid").price;
+    assert!(offer.is_some() && bid > Price(1));
+    let bands = SetBands { bps: 1, reference: Price(bid.0 - 1), ..SetBands::default() };
+    engine.apply_batch(&[act(9_000_102, Action::SetBands(bands))], &mut vec![]);
 }
 
 #[test]
@@ -191,17 +206,16 @@ fn an_image_that_cannot_be_is_refused() {
         ("not in their order", |i| i.definitions.reverse()),
         ("not in their order", |i| i.definitions.insert(0, i.definitions[0])),
         ("is no definition", |i| {
-            i.definitions.last_mut().unwrap().action = Action::Cancel { id: OrderId(1) };
+            let defined = |d: &&mut Command| matches!(d.action, Action::DefineSymbol(_));
+            let last = i.definitions.iter_mut().rfind(defined).unwrap();
+            last.action = Action::Cancel { id: OrderId(1) };
         }),
         ("would be refused", |i| {
-            let defined = *i.definitions.last().unwrap();
-            let action = Action::SetState(SymbolState::Open);
-            i.definitions.push(Command { action, verdict: Reason::None, ..defined });
+            let symbol = i.definitions.last().unwrap().symbol;
+            insert_state(i, symbol, SymbolState::Open);
         }),
         ("would be refused", |i| {
-            let defined = *i.definitions.last().unwrap();
-            let (action, symbol) = (Action::SetState(SymbolState::Halted), SymbolId(SYMBOL_MAX));
-            i.definitions.push(Command { action, symbol, verdict: Reason::None, ..defined });
+            insert_state(i, SymbolId(SYMBOL_MAX), SymbolState::Halted);
         }),
         ("would be refused", |i| i.definitions[0].verdict = Reason::OffTick),
         ("would be refused", |i| {
@@ -236,6 +250,30 @@ fn an_image_that_cannot_be_is_refused() {
             i.terms.push(TermsImage { number: u64::MAX, ..last });
         }),
         ("terms of orders are not in their order", |i| i.terms.push(i.terms[0])),
+        ("would be refused", |i| protection(i, false).session = SessionId(1)),
+        ("would be refused", |i| protection(i, true).symbol = SymbolId(SYMBOL_MAX)),
+        ("would be refused", |i| {
+            protection(i, true).action = Action::SetBands(SetBands::default());
+        }),
+        ("would be refused", |i| {
+            // The reference of dynamic bands is said.
+            protection(i, true).action =
+                Action::SetBands(SetBands { bps: 1, ..SetBands::default() });
+        }),
+        ("an order is beyond a band", |i| {
+            let (low, high) = (Price(1), Price(1));
+            let symbol = u64::from(protection(i, true).symbol.0);
+            i.band_timers.retain(|timer| timer.symbol != symbol);
+            protection(i, true).action =
+                Action::SetBands(SetBands { low, high, ..SetBands::default() });
+        }),
+        ("a quote stands at a band, but nothing is due", |i| i.band_timers.clear()),
+        ("what is due for it cannot be", |i| i.band_timers[0].what = BandTimer::REOPENING),
+        ("what is due for it cannot be", |i| i.band_timers[0].what = 4),
+        ("something is due for it, but it is not defined", |i| {
+            i.band_timers.last_mut().unwrap().symbol = 1 << 32;
+        }),
+        ("times of bands are not in their order", |i| i.band_timers.push(i.band_timers[0])),
         ("there is no stop", |i| {
             let last = *i.stop_limits.last().unwrap();
             i.stop_limits.push(StopLimit { number: u64::MAX, ..last });
@@ -246,6 +284,7 @@ fn an_image_that_cannot_be_is_refused() {
     assert!(image.last_prices.len() > 1 && image.orders.len() > 20);
     assert!(!image.reserves.is_empty() && !image.stop_limits.is_empty());
     assert!(!image.terms.is_empty());
+    assert!(!image.band_timers.is_empty());
     Engine::restore(0, &image).expect("it can be before it is altered");
     for (expected, alter) in cases {
         let mut altered = image.clone();
@@ -253,6 +292,29 @@ fn an_image_that_cannot_be_is_refused() {
         let error = Engine::restore(0, &altered).err().expect(expected).to_string();
         assert!(error.contains(expected), "{expected}: {error}");
     }
+}
+
+/// Says in its place that an instrument has a state.
+fn insert_state(image: &mut Image, symbol: SymbolId, state: SymbolState) {
+    let is_behind = |command: &Command| {
+        matches!(
+            command.action,
+            Action::SetBands(_) | Action::SetQuote { .. } | Action::SetShortSale { .. }
+        )
+    };
+    let at = image.definitions.iter().position(is_behind).unwrap_or(image.definitions.len());
+    let (session, verdict, action) = (SessionId(0), Reason::None, Action::SetState(state));
+    image.definitions.insert(at, Command { session, symbol, verdict, action });
+}
+
+/// The last price bands of an image, or its last reference quote.
+fn protection(image: &mut Image, bands: bool) -> &mut Command {
+    let is_it = |command: &&mut Command| match command.action {
+        Action::SetBands(_) => bands,
+        Action::SetQuote { .. } => !bands,
+        _ => false,
+    };
+    image.definitions.iter_mut().rfind(is_it).expect("an instrument has it")
 }
 
 /// The order of an image that has its first reserve.

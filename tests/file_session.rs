@@ -846,6 +846,7 @@ fn every_report_has_its_line() {
         (event(1), r#""report":"trading_day","event":"start_of_day","count":3,"durability":"fsync"}"#),
         (event(2), r#""report":"trading_day","event":"end_of_day","count":3,"durability":"fsync"}"#),
         (Report { kind: ReportKind::StateChanged, other: 7, ..of_symbol }, r#""report":"state_changed","symbol":"AAPL","state":"cancel_only","durability":"fsync"}"#),
+        (Report { kind: ReportKind::StateChanged, other: 5, reason: Reason::LimitState, quantity: Quantity(9), ..of_symbol }, r#""report":"state_changed","symbol":"AAPL","state":"reopening_call","reason":"limit_state","reopens_at":9,"durability":"fsync"}"#),
         (Report { kind: ReportKind::Crossed, ..of_symbol }, r#""report":"crossed","symbol":"AAPL","auction":"reopening","qty":0,"durability":"fsync"}"#),
         (indicative, r#""report":"indicative","symbol":"AAPL","auction":"reopening","qty":5,"price":"0.09","imbalance_side":"sell","imbalance":6,"durability":"fsync"}"#),
         (crossing, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"closing","durability":"fsync"}"#),

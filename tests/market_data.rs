@@ -5,7 +5,7 @@
 mod wire;
 
 use ringside::command::{
-    Action, Display, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel, RichTerms,
+    Action, Display, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel, RichTerms, SetBands,
 };
 use ringside::domain::{
     DayEvent, FirmId, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId,
@@ -130,6 +130,28 @@ impl Flow {
         venue.apply(session, symbol, action);
     }
 
+    /// Bands close to the prices, short sale restrictions, and time that passes.
+    fn protect(&mut self, venue: &mut Streams) {
+        let action = match self.rng.below(6) {
+            0 | 1 => {
+                let (low, high) =
+                    (985 + self.rng.below(10) as i64, 1_005 + self.rng.below(10) as i64);
+                let (bps, reference) = (self.pick(&[0, 0, 40, 80]), self.price());
+                Action::SetBands(SetBands { low: Price(low), high: Price(high), bps, reference })
+            }
+            2 => Action::SetBands(SetBands::default()),
+            3 => {
+                let restricted = self.rng.below(3) == 0;
+                Action::SetShortSale { restricted, automatic: false }
+            }
+            _ => {
+                venue.wait(self.pick(&[1, 20, 400]));
+                Action::Tick
+            }
+        };
+        venue.apply(0, 1 + self.rng.below(SYMBOLS.into()) as u32, action);
+    }
+
     fn step(&mut self, venue: &mut Streams) {
         match self.rng.below(1_000) {
             0 => {
@@ -144,7 +166,8 @@ impl Flow {
                     self.pick(&[Open, Open, Open, Halted, PreOpen, ClosingCall, ReopeningCall]);
                 venue.apply(0, 1 + self.rng.below(SYMBOLS.into()) as u32, Action::SetState(state));
             }
-            10..20 => venue.apply(0, 1 + self.rng.below(SYMBOLS.into()) as u32, Action::Tick),
+            10..15 => venue.apply(0, 1 + self.rng.below(SYMBOLS.into()) as u32, Action::Tick),
+            15..20 => self.protect(venue),
             20..550 => self.enter(venue),
             _ => self.change(venue),
         }

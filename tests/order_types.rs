@@ -109,7 +109,15 @@ fn in_words(report: &Value) -> Option<String> {
             of("imbalance"),
             of("imbalance_side")
         ),
-        "ticked" => format!("{} ticked: {} expire", of("symbol"), of("count")),
+        "repriced" => format!("{} repriced: {}{at}", order(), of("open")),
+        "bands_set" => format!("{} from {} to {}", of("symbol"), of("low"), of("high")),
+        "limit_state" => {
+            format!("{} {} stands{at}: {}", of("symbol"), of("side"), of("stands"))
+        }
+        "quoted" => format!("{} quoted", of("symbol")),
+        "short_sale_set" => {
+            format!("{} short sales restricted: {}", of("symbol"), of("restricted"))
+        }
         "trading_day" => format!("{}: {} expire", of("event"), of("count")),
         "ticked" => format!("{} ticked: {} expire", of("symbol"), of("count")),
         "state_planned" => format!("{} will be {} at {}", of("symbol"), of("state"), of("at")),

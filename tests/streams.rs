@@ -4,12 +4,12 @@
 mod wire;
 
 use ringside::command::{
-    Action, BreakTrade, ClientFields, Command, Display, Enter, EnterIceberg, EnterRich, MassCancel,
-    RichTerms, TradeSide,
+    Action, BreakTrade, ClientFields, Command, DefineSymbol, Display, Enter, EnterIceberg,
+    EnterRich, MassCancel, RichTerms, SetBands, TradeSide,
 };
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, Nanos, OrderId, OrderType, PostOnly, Price, Quantity,
-    SelfTrade, SessionId, Side, SymbolId, SymbolState, TimeInForce,
+    SelfTrade, SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
 };
 use ringside::reason::Reason;
 use ringside::streams::StreamId;
@@ -205,6 +205,63 @@ fn an_auction_is_told_to_both_sides_and_to_the_market() {
     state(&mut venue, SymbolState::Closed);
     let third = venue.ouch(A);
     assert!(third[0].starts_with("E 3 200 1870200 C"), "{third:?}");
+}
+
+fn bands(high: i64, bps: u32, reference: i64) -> Action {
+    let (high, reference) = (Price(high), Price(reference));
+    Action::SetBands(SetBands { low: Price(0), high, bps, reference })
+}
+
+#[test]
+fn an_order_that_a_band_moves_keeps_its_id_and_gets_another_number() {
+    let mut venue = venue();
+    venue.order(A, 1, Side::Buy, 100, 18_705); // seqno 9
+    let order = enter(1, Side::Buy, 90, 18_704);
+    let display = Display { next: 40, least: 40, most: 40, seed: 0 };
+    venue.apply(B, 1, Action::EnterIceberg(EnterIceberg { order, display })); // seqno 10
+    venue.take_all();
+    venue.apply(0, 1, bands(18_700, 0, 0)); // seqno 11
+    let [first, second] = [1, 2].map(|place| (place << 44) + 11u64);
+    assert_eq!(venue.ouch(A), [format!("T 1 1870000 Y #{first}")]);
+    assert_eq!(venue.ouch(B), [format!("T 1 1870000 Y #{second}")]);
+    let moved = [format!("U #9>#{first} 100 1870000"), format!("U #10>#{second} 40 1870000")];
+    assert_eq!(venue.market(), moved);
+    venue.apply(A, 1, Action::Cancel { id: OrderId(1) });
+    assert_eq!(venue.market(), [format!("D #{first}")]);
+}
+
+#[test]
+fn a_pause_is_told_with_the_collar_of_the_auction_that_ends_it() {
+    let mut venue = venue();
+    venue.apply(0, 1, bands(0, 1_000, 10_000));
+    venue.order(A, 1, Side::Sell, 100, 9_000);
+    assert_eq!(venue.market(), ["A #10 S 100 AAPL 900000"]);
+    venue.wait(15);
+    venue.apply(0, 1, Action::Tick);
+    assert_eq!(venue.market(), ["H 1 AAPL P", "J AAPL 1000000 900000 1100000 0"]);
+    venue.wait(300);
+    venue.apply(0, 1, Action::Tick);
+    assert_eq!(venue.market()[0], "H 1 AAPL T");
+}
+
+#[test]
+fn a_short_sale_restriction_says_whether_a_fall_has_brought_it() {
+    let mut venue = venue();
+    let name = wire::name("FALL");
+    let (tick, lot) = (Tick { mantissa: 1, scale: 2 }, Quantity(1));
+    let definition = DefineSymbol { name, tick, lot, collar_bps: 0, reference: Price(10_000) };
+    venue.apply(0, 2, Action::DefineSymbol(definition));
+    venue.take_all();
+    let set = |venue: &mut Streams, restricted, automatic| {
+        venue.apply(0, 2, Action::SetShortSale { restricted, automatic });
+        venue.market()
+    };
+    assert_eq!(set(&mut venue, true, false), ["Y 2 FALL 2"]);
+    assert_eq!(set(&mut venue, false, true), ["Y 2 FALL 0"]);
+    venue.apply(A, 2, Action::Enter(enter(1, Side::Buy, 100, 9_000)));
+    venue.apply(B, 2, Action::Enter(enter(1, Side::Sell, 100, 9_000)));
+    let told = venue.market();
+    assert_eq!(told.last().map(String::as_str), Some("Y 2 FALL 1"), "{told:?}");
 }
 
 #[test]

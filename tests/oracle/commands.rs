@@ -435,15 +435,19 @@ impl Generator {
     }
 
     /// Bands close to where the instrument trades, quotes, short sale restrictions, and time that passes: mostly where
-    /// something will be due. Only in streams with special orders, because such an instrument cannot move.
+    /// something will be due. Only in streams with special orders and on instruments with an odd number, because what has
+    /// any of it cannot move.
     fn protection(&mut self, venue: &Naive) -> Option<Command> {
         let due: Vec<SymbolId> =
             venue.limit_states.keys().chain(venue.reopenings.keys()).copied().collect();
-        let chance = if due.is_empty() { 12 } else { 30 };
+        let chance = if due.is_empty() { 24 } else { 40 };
         if self.profile.specials == 0 || !self.random.in_1000(chance) {
             return None;
         }
         let (session, mut symbol, verdict) = (SessionId(0), self.symbol(venue), self.verdict());
+        if symbol.0.is_multiple_of(2) {
+            return None;
+        }
         let action = match self.random.below(if due.is_empty() { 12 } else { 24 }) {
             0..4 => Action::SetBands(self.bands(symbol)),
             4..7 => {

@@ -12,7 +12,7 @@ fn opened(reference: i64, orders: &[Do]) -> String {
         let begin = [define(2, definition), state(PreOpen).symbol(2)];
         let orders = orders.iter().map(|order| order.symbol(2));
         let commands = begin.into_iter().chain(orders).chain([state(Open).symbol(2)]);
-        for (number, Do(command, _)) in (1..).zip(commands) {
+        for (number, Do(command, ..)) in (1..).zip(commands) {
             let time = Nanos(number);
             last = venue.apply(&[Sequenced { seqno: SeqNo(number), time, command }]);
         }

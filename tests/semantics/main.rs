@@ -7,6 +7,7 @@
 
 mod amend_and_cancel;
 mod auctions;
+mod bands;
 mod bounds;
 mod icebergs;
 mod modify;
@@ -16,6 +17,7 @@ mod requests;
 mod rich;
 mod self_trade;
 mod session_states;
+mod short_sale;
 mod stops;
 mod trading_day;
 mod types_and_times;
@@ -30,7 +32,8 @@ use oracle::naive::Naive;
 use oracle::text;
 use oracle::venue::{Venue, difference, whole_engine};
 use ringside::command::{
-    Action, BreakTrade, Command, DefineSymbol, Enter, MassCancel, Sequenced, TradeSide,
+    Action, BreakTrade, Command, DefineSymbol, Display, Enter, EnterIceberg, EnterStop, MassCancel,
+    Sequenced, SetBands, TradeSide,
 };
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderType, PostOnly, Price,
@@ -42,10 +45,10 @@ use ringside::report::Report;
 const MAX: u64 = u64::MAX;
 const TOP: i64 = i64::MAX;
 
-/// One command of a row, of session 1 and for symbol 1 unless it says otherwise, and the official time at which it comes if
-/// that is not its number.
+/// One command of a row, of session 1 and for symbol 1 unless it says otherwise; the official time at which it comes if that
+/// is not its number, and the seconds that pass before it.
 #[derive(Clone, Copy)]
-struct Do(Command, Option<Nanos>);
+struct Do(Command, Option<Nanos>, u64);
 
 /// Runs a row on both venues. `book` lists what rests as `id:open@price`, in priority order, bids
 /// before the bar and offers behind it.
@@ -60,14 +63,16 @@ fn check(row: &[(Do, &[&str])], book: &str) {
 }
 
 fn check_venue(name: &str, venue: &mut dyn Venue, row: &[(Do, &[&str])], book: &str) {
-    let numbered = |number: u64, command: Do| Sequenced {
+    let numbered = |number: u64, seconds: u64, command: Do| Sequenced {
         seqno: SeqNo(number),
-        time: command.1.unwrap_or(Nanos(number)),
+        time: command.1.unwrap_or(Nanos(number + seconds * 1_000_000_000)),
         command: command.0,
     };
-    venue.apply(&[numbered(1, define(1, plain()))]);
+    let mut seconds = 0;
+    venue.apply(&[numbered(1, seconds, define(1, plain()))]);
     for (number, &(command, expected)) in (11..).zip(row) {
-        let command = numbered(number, command);
+        seconds += command.2;
+        let command = numbered(number, seconds, command);
         let said = venue.apply(&[command]);
         let lines: Vec<String> = said.iter().map(text::report).collect();
         assert_eq!(lines, expected, "\nthe {name} at {}", text::command(&command));
@@ -86,7 +91,7 @@ fn check_venue(name: &str, venue: &mut dyn Venue, row: &[(Do, &[&str])], book: &
 
 fn act(action: Action) -> Do {
     let (session, symbol) = (SessionId(1), SymbolId(1));
-    Do(Command { session, symbol, verdict: Reason::None, action }, None)
+    Do(Command { session, symbol, verdict: Reason::None, action }, None, 0)
 }
 
 fn buy(id: u64, quantity: u64, price: i64) -> Do {
@@ -141,6 +146,37 @@ fn mass_cancel(filter: MassCancel) -> Do {
 
 fn state(state: SymbolState) -> Do {
     act(Action::SetState(state)).session(0)
+}
+
+/// Time passes until so many seconds after the command before.
+fn tick_after(seconds: u64) -> Do {
+    Do(act(Action::Tick).session(0).0, None, seconds)
+}
+
+/// Static bands, and dynamic ones so many basis points around a reference.
+fn bands(low: i64, high: i64, bps: u32, reference: i64) -> Do {
+    let [low, high, reference] = [low, high, reference].map(Price);
+    act(Action::SetBands(SetBands { low, high, bps, reference })).session(0)
+}
+
+fn quote(bid: i64, offer: i64) -> Do {
+    act(Action::SetQuote { bid: Price(bid), offer: Price(offer) }).session(0)
+}
+
+fn short_sale(restricted: bool, automatic: bool) -> Do {
+    act(Action::SetShortSale { restricted, automatic }).session(0)
+}
+
+fn stop_order(order: Do, stop: i64) -> Do {
+    let Action::Enter(order) = order.0.action else { panic!("not an enter") };
+    act(Action::EnterStop(EnterStop { order, stop: Price(stop) }))
+}
+
+/// The order as an iceberg with slices of this size.
+fn iceberg_of(order: Do, size: u64) -> Do {
+    let Action::Enter(order) = order.0.action else { panic!("not an enter") };
+    let display = Display { next: size, least: size, most: size, seed: 1 };
+    act(Action::EnterIceberg(EnterIceberg { order, display }))
 }
 
 fn define(symbol: u32, definition: DefineSymbol) -> Do {

@@ -33,13 +33,15 @@ pub const COMMAND_NS: u64 = 1_000;
 pub struct Streams {
     replay: Replay<Encoder<Kept>>,
     seqno: u64,
+    /// The time that has passed beside the commands, in ns.
+    waited: u64,
 }
 
 impl Streams {
     pub fn new() -> Self {
         let encoder = Encoder::new(Kept::default(), SessionStates::new(64));
         let shape = Shape { shards: 2, orders: 100 };
-        Streams { replay: Replay::new(shape, encoder), seqno: 0 }
+        Streams { replay: Replay::new(shape, encoder), seqno: 0, waited: 0 }
     }
 
     pub fn command(&mut self, command: Command, fields: Option<ClientFields>) {
@@ -52,6 +54,11 @@ impl Streams {
         frame.seal(SeqNo(self.seqno), Nanos(self.time()), 0);
         self.replay.frame(&frame).unwrap();
         self.replay.flush();
+    }
+
+    /// So many seconds pass before the next command.
+    pub fn wait(&mut self, seconds: u64) {
+        self.waited += seconds * 1_000_000_000;
     }
 
     pub fn apply_with(
@@ -68,7 +75,7 @@ impl Streams {
 
     /// The official time of the last command.
     pub fn time(&self) -> u64 {
-        COMMAND_NS * self.seqno
+        COMMAND_NS * self.seqno + self.waited
     }
 
     /// A command with the usual client fields.
@@ -266,6 +273,13 @@ pub fn ouch(message: &[u8]) -> String {
         }
         Response::Disable(m, _) => format!("G {}", m.user_ref_num),
         Response::Enable(m, _) => format!("K {}", m.user_ref_num),
+        Response::PriorityUpdate(m, _) => format!(
+            "T {} {} {} #{}",
+            m.user_ref_num,
+            m.price,
+            c(m.display),
+            m.order_reference_number
+        ),
         Response::Query(m, _) => format!("Q {}", m.next_user_ref_num),
         other => format!("{other:?}"),
     }
@@ -351,6 +365,14 @@ pub fn itch(message: &[u8]) -> String {
                 c(m.price_variation)
             )
         }
+        Itch::LuldAuctionCollar(m) => format!(
+            "J {} {} {} {} {}",
+            trimmed(&m.stock),
+            m.reference_price,
+            m.lower_price,
+            m.upper_price,
+            m.extension
+        ),
         Itch::BrokenTrade(m) => format!("B m{}", m.match_number),
         other => format!("{other:?}"),
     }
