@@ -4,7 +4,8 @@
 mod wire;
 
 use ringside::command::{
-    Action, BreakTrade, ClientFields, Command, Display, Enter, EnterIceberg, MassCancel, TradeSide,
+    Action, BreakTrade, ClientFields, Command, CorrectTrade, Display, Enter, EnterIceberg,
+    MassCancel, TradeSide,
 };
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, OrderId, OrderType, PostOnly, Price, Quantity,
@@ -359,6 +360,27 @@ fn a_trade_is_taken_back_once_for_the_world_and_once_for_each_side() {
     assert_eq!(venue.ouch(A), ["B 5 m77 S 'order 5'"]);
     assert_eq!(venue.ouch(B), ["B 6 m77 S 'order 6'"]);
     assert_eq!(venue.market(), ["B m77"]);
+}
+
+#[test]
+fn a_corrected_trade_is_taken_back_and_told_again() {
+    let mut venue = venue();
+    let side = |session, id| TradeSide {
+        id: OrderId(id),
+        session: SessionId(session),
+        text: fields(id).text,
+        zero: [0; 6],
+    };
+    let trade = BreakTrade { match_number: MatchNumber(77), sides: [side(A, 5), side(B, 6)] };
+    let correction = CorrectTrade { trade, price: Price(101), quantity: Quantity(30) };
+    venue.apply(0, 1, Action::CorrectTrade(correction));
+    let (a, b) = (venue.ouch(A), venue.ouch(B));
+    assert_eq!(a, ["B 5 m77 S 'order 5'", "E 5 30 10100 A m77"]);
+    assert_eq!(b, ["B 6 m77 S 'order 6'", "E 6 30 10100 R m77"]);
+    assert_eq!(venue.market(), ["B m77", "P #0 30 AAPL 10100 m77"]);
+    let copies = a.iter().map(|message| format!("SESSA {message}"));
+    let copies = copies.chain(b.iter().map(|message| format!("SESSB {message}")));
+    assert_eq!(venue.drop_copy(4), copies.collect::<Vec<_>>());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::protocol::Message;
 use crate::protocol::itch::{
     AddOrder, AddOrderAttributed, BrokenTrade, CrossTrade, Header, NetOrderImbalance, OrderCancel,
     OrderDelete, OrderExecuted, OrderExecutedWithPrice, OrderReplace, RegShoRestriction,
-    StockDirectory, StockTradingAction, SystemEvent,
+    StockDirectory, StockTradingAction, SystemEvent, Trade,
 };
 use crate::report::{Moved, Published, Report, ReportKind};
 
@@ -26,7 +26,7 @@ pub struct MarketData {
     time_ns: u64,
     incoming: Option<Incoming>,
     day: Option<DayEvent>,
-    /// Whether the trade that the command takes back has been told.
+    /// Whether the trade that the command takes back or corrects has been told.
     broken: bool,
 }
 
@@ -138,6 +138,7 @@ impl MarketData {
             ReportKind::Defined => self.listed(report.symbol, out),
             ReportKind::TradingDay => self.trading_day(report, out),
             ReportKind::Broken => self.broken(report, out),
+            ReportKind::Corrected => self.corrected(report, out),
             ReportKind::SymbolMoved => self.moved(report, out),
             ReportKind::StateChanged => self.state_changed(report, out),
             ReportKind::Crossed => self.cross_trade(published, out),
@@ -402,7 +403,27 @@ impl MarketData {
     /// A trade was taken back: both sides are told, the world once.
     fn broken<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
         let told = std::mem::replace(&mut self.broken, true);
-        let Some(listed) = out.names.symbol(report.symbol).filter(|_| !told) else { return };
+        let Some(&listed) = out.names.symbol(report.symbol).filter(|_| !told) else { return };
+        self.taken_back(report, &listed, out);
+    }
+
+    /// A trade had other terms: it is taken back, and told again as one that changes no order of the book.
+    fn corrected<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
+        let told = std::mem::replace(&mut self.broken, true);
+        let Some(&listed) = out.names.symbol(report.symbol).filter(|_| !told) else { return };
+        self.taken_back(report, &listed, out);
+        out.send(&Trade {
+            header: self.header::<Trade>(&listed),
+            order_reference: 0.into(),
+            side: b'B',
+            shares: saturated(report.quantity.0).into(),
+            stock: listed.stock,
+            price: listed.price4(report.price).into(),
+            match_number: report.other.into(),
+        });
+    }
+
+    fn taken_back<S: StreamSink>(&self, report: &Report, listed: &Listed, out: &mut Out<'_, S>) {
         let header = self.header::<BrokenTrade>(listed);
         out.send(&BrokenTrade { header, match_number: report.other.into() });
     }
