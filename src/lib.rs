@@ -16,6 +16,7 @@ pub mod directory;
 pub mod domain;
 pub mod durability;
 pub mod engine;
+pub mod exposure;
 pub mod feed;
 pub mod frame;
 pub mod gateway;

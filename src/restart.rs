@@ -5,6 +5,7 @@ use crate::command::Command;
 use crate::domain::SeqNo;
 use crate::durability::Durability;
 use crate::engine::Shard;
+use crate::exposure::Exposure;
 use crate::frame::{EpochStart, HashProbe};
 use crate::journal::{Identity, JournalError, Place, Reader};
 use crate::matching_shard::MatchingShard;
@@ -37,6 +38,8 @@ pub struct Checkpoint {
     pub standing: Standing,
     /// Where the numbered streams stood.
     pub streams: StreamsImage,
+    /// What was open there and had traded on the day.
+    pub exposure: Exposure,
     epoch: EpochStart,
     probe: HashProbe,
     shards: Vec<MatchingShard>,
@@ -115,6 +118,7 @@ impl Checkpoint {
     fn load(entry: &Entry, identity: Identity, shape: Shape) -> Result<Checkpoint, String> {
         let snapshot = entry.read(identity).map_err(|error| error.to_string())?;
         let restored = snapshot.restore(shape.shards, shape.orders).map_err(|e| e.to_string())?;
+        let exposure = snapshot.exposure();
         let shard =
             |(index, engine)| MatchingShard::new(Shard { index, count: shape.shards }, engine);
         Ok(Checkpoint {
@@ -126,6 +130,7 @@ impl Checkpoint {
             used_ids: restored.used_ids,
             standing: snapshot.standing,
             streams: snapshot.streams,
+            exposure,
             shards: (0..).zip(restored.engines).map(shard).collect(),
         })
     }

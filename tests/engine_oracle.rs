@@ -543,12 +543,10 @@ fn the_streams_reach_every_outcome() {
     }
     assert_eq!(auctions.len(), Auction::ALL.len(), "trades in every auction");
     assert_eq!(surplus.len(), 2, "both sides were left over");
-    use ReportKind::{BandsSet, LimitState, Quoted, Repriced, RiskSet, ShortSaleSet, StatePlanned};
+    use ReportKind::{BandsSet, LimitState, Quoted, Repriced, ShortSaleSet, StatePlanned};
     let unserved =
         [ReportKind::Ticked, StatePlanned, BandsSet, LimitState, Quoted, Repriced, ShortSaleSet];
-    let not_told = |kind: &ReportKind| {
-        matches!(kind, ReportKind::StateHash | RiskSet) || unserved.contains(kind)
-    };
+    let not_told = |kind: &ReportKind| *kind == ReportKind::StateHash || unserved.contains(kind);
     for kind in ReportKind::ALL.iter().filter(|&kind| !not_told(kind)) {
         assert!(seen.iter().any(|(seen, _)| seen == kind), "{kind:?}");
     }

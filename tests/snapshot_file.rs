@@ -14,6 +14,7 @@ use ringside::directory::Directory;
 use ringside::domain::{Nanos, SeqNo};
 use ringside::durability::Durability;
 use ringside::engine::{Engine, Image};
+use ringside::exposure::TradedRow;
 use ringside::frame::HashProbe;
 use ringside::journal::{Identity, Place, Position};
 use ringside::snapshot::{Entry, Fault, Snapshot, SnapshotError, list};
@@ -70,7 +71,19 @@ impl Venue {
             standing: self.directory.standing().clone(),
             used_ids: self.directory.used_ids().rows(),
             streams: self.streams(),
+            traded: self.traded(),
         }
+    }
+
+    /// What could have been traded.
+    fn traded(&self) -> Vec<TradedRow> {
+        let row = |number: u32| TradedRow {
+            scope: 1 + number / 3,
+            number,
+            low: self.seqno.0,
+            high: number.into(),
+        };
+        (1..(1 + self.seqno.0 as u32 % 9)).map(row).collect()
     }
 
     /// Where the streams would stand if every third command had told something to one of them.
@@ -186,7 +199,7 @@ fn header_bytes(bytes: &[u8]) -> std::collections::HashSet<usize> {
         sections += 1;
     }
     found.extend(bytes.len() - 4..bytes.len());
-    assert_eq!((at, sections), (bytes.len(), 12));
+    assert_eq!((at, sections), (bytes.len(), 13));
     found
 }
 

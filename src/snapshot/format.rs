@@ -1,10 +1,10 @@
 //! The bytes of a snapshot.
 //!
 //! ```text
-//! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬──────────┬─────────────┬─────────────┬──────────┬─────┐
-//! │ header │ definitions │ standing    │ last prices │ orders │ stop limits │ reserves │ used blocks │ their mixed │ streams  │ end │
-//! │        │ (as frames) │ (as frames) │             │        │             │          │ of ids      │ symbols     │ sessions │     │
-//! └────────┴─────────────┴─────────────┴─────────────┴────────┴─────────────┴──────────┴─────────────┴─────────────┴──────────┴─────┘
+//! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬──────────┬─────────────┬─────────────┬──────────┬─────────┬─────┐
+//! │ header │ definitions │ standing    │ last prices │ orders │ stop limits │ reserves │ used blocks │ their mixed │ streams  │ traded  │ end │
+//! │        │ (as frames) │ (as frames) │             │        │             │          │ of ids      │ symbols     │ sessions │ values  │     │
+//! └────────┴─────────────┴─────────────┴─────────────┴────────┴─────────────┴──────────┴─────────────┴─────────────┴──────────┴─────────┴─────┘
 //!
 //! header
 //!  0       8        12          16       24        32       40      48     56
@@ -29,6 +29,7 @@ use crate::command::Command;
 use crate::domain::{Nanos, Price, SeqNo, SymbolId};
 use crate::durability::Durability;
 use crate::engine::{Image, OrderImage, ReserveImage, StopLimit};
+use crate::exposure::{Exposure, TradedRow};
 use crate::frame::{Frame, HashProbe};
 use crate::journal::{Identity, Place, Position};
 use crate::standing::Standing;
@@ -38,7 +39,7 @@ use std::io::Write;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 const MAGIC: [u8; 8] = *b"RINGSNAP";
-const FORMAT_VERSION: u32 = 4;
+const FORMAT_VERSION: u32 = 5;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -81,7 +82,8 @@ const MIXED_SYMBOLS: u32 = 8;
 const STREAMS: u32 = 9;
 const STREAM_ROWS: u32 = 10;
 const SESSION_ROWS: u32 = 11;
-const END: u32 = 12;
+const TRADED: u32 = 12;
+const END: u32 = 13;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -121,6 +123,7 @@ impl Snapshot {
         to.section(STREAMS, head.as_bytes())?;
         to.section(STREAM_ROWS, positions.rows.as_bytes())?;
         to.section(SESSION_ROWS, sessions.as_bytes())?;
+        to.section(TRADED, self.traded.as_bytes())?;
         to.section(END, &to.crc.to_le_bytes())
     }
 
@@ -146,6 +149,7 @@ impl Snapshot {
             u32::try_from(head.next_block).map_err(|_| damaged("a block number is too large"))?;
         let positions = PositionsImage { next_block, rows: rows(take(STREAM_ROWS)?)? };
         let sessions: Vec<SessionRow> = rows(take(SESSION_ROWS)?)?;
+        let traded = read_traded(take(TRADED)?)?;
         let before_end = &bytes[..bytes.len() - rest.len()];
         let end = take_section(&mut rest, END)?;
         if end != crc32c::crc32c(before_end).to_le_bytes() || !rest.is_empty() {
@@ -160,6 +164,7 @@ impl Snapshot {
             standing,
             used_ids: UsedRows { blocks, symbols },
             streams: StreamsImage { positions, sessions, day: head.day },
+            traded,
         })
     }
 
@@ -294,6 +299,14 @@ fn read_standing(bytes: &[u8]) -> Result<Standing, Fault> {
         return Err(damaged("what holds is not said in its one order"));
     }
     Ok(standing)
+}
+
+fn read_traded(bytes: &[u8]) -> Result<Vec<TradedRow>, Fault> {
+    let rows: Vec<TradedRow> = rows(bytes)?;
+    match Exposure::default().set_traded(&rows) {
+        Some(()) => Ok(rows),
+        None => Err(damaged("what was traded is not said in its one order")),
+    }
 }
 
 fn last_price(row: LastPrice) -> Result<(SymbolId, Price), Fault> {

@@ -18,9 +18,10 @@ mod manifest;
 
 pub use manifest::{Entry, Listing, list};
 
-use crate::domain::SeqNo;
+use crate::domain::{OrderId, SeqNo, SessionId, SymbolId};
 use crate::durability::Durability;
 use crate::engine::{Engine, Image, Shard};
+use crate::exposure::{Exposure, TradedRow};
 use crate::frame::{EpochStart, HashProbe};
 use crate::journal::{Identity, Place};
 use crate::planted::{Bug, planted};
@@ -51,6 +52,8 @@ pub struct Snapshot {
     pub used_ids: UsedRows,
     /// Where the numbered streams stand.
     pub streams: StreamsImage,
+    /// What was traded on the day, by whom and in what.
+    pub traded: Vec<TradedRow>,
 }
 
 /// A venue that goes on from a snapshot.
@@ -177,6 +180,22 @@ impl Snapshot {
         let used_ids = UsedIds::from_rows(&self.used_ids);
         let used_ids = used_ids.map_err(|error| Fault::Damaged(error.to_string()))?;
         Ok(Restored { engines, used_ids })
+    }
+
+    /// What is open in it and was traded on the day.
+    pub fn exposure(&self) -> Exposure {
+        let (mut exposure, image) = (Exposure::default(), &self.image);
+        image.definitions.iter().for_each(|command| exposure.definition(command));
+        for (order, firm, is_told) in image.told_orders() {
+            let (session, id) = (SessionId(order.session), OrderId(order.id));
+            match is_told {
+                true => exposure.add_order(session, id, SymbolId(order.symbol), firm),
+                false => exposure.hold_order(session, id, firm),
+            }
+        }
+        image.last_prices.iter().for_each(|&(symbol, price)| exposure.set_price(symbol, price));
+        exposure.set_traded(&self.traded).expect("whoever read it has looked");
+        exposure
     }
 
     /// What the start of the run said that was under way, with the mode now in force.

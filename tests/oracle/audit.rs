@@ -226,14 +226,14 @@ impl Audit {
                 | ReportKind::LimitState
                 | ReportKind::Quoted
                 | ReportKind::Repriced
-                | ReportKind::ShortSaleSet
-                | ReportKind::RiskSet => return Err(format!("not served: {r:?}")),
+                | ReportKind::ShortSaleSet => return Err(format!("not served: {r:?}")),
                 ReportKind::Rejected => {
                     law!(reports.len() == 1 && r.reason != Reason::None, r);
                 }
                 ReportKind::Defined
                 | ReportKind::DurabilitySet
                 | ReportKind::OrderEntrySet
+                | ReportKind::RiskSet
                 | ReportKind::AccountQueried => law!(reports.len() == 1, r),
                 ReportKind::StateHash => return Err("a state hash among the reports".into()),
             }

@@ -104,9 +104,11 @@ impl Naive {
             | Action::Tick
             | Action::SetBands(_)
             | Action::SetQuote { .. }
-            | Action::SetShortSale { .. }
-            | Action::SetRisk(_) => {
+            | Action::SetShortSale { .. } => {
                 self.reject(command, OrderId(0), Side::Buy, Reason::Unsupported);
+            }
+            Action::SetRisk(risk) => {
+                self.answer(command, ReportKind::RiskSet, OrderId(0), risk.firm.0.into());
             }
             Action::BreakTrade(trade) => self.break_trade(command, &trade),
             Action::CorrectTrade(correction) => self.correct_trade(command, &correction),
