@@ -358,3 +358,181 @@ fn set<T: Clone + Default>(table: &mut Vec<T>, number: u32, value: T) {
     }
     table[number] = value;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{DefineSymbol, Enter, ImportOrder};
+    use crate::domain::{
+        Capacity, Name, OrderType, PostOnly, Quantity, Role, SelfTrade, Side, Tick, TimeInForce,
+    };
+    use crate::reason::Reason;
+
+    const SYMBOL: SymbolId = SymbolId(1);
+
+    fn command(session: u32, action: Action) -> Command {
+        let (session, symbol) = (SessionId(session), SYMBOL);
+        Command { session, symbol, verdict: Reason::None, action }
+    }
+
+    /// Counts for the sessions 1 and 2 of firm 1, and a symbol with a prior close.
+    fn exposure() -> Exposure {
+        let mut exposure = Exposure::default();
+        let (name, role) = (Name::new("N").unwrap(), Role::File);
+        for session in [1, 2] {
+            let firm = FirmId(1);
+            exposure.definition(&command(session, Action::DefineSession { name, firm, role }));
+        }
+        let (tick, lot) = (Tick::parse("0.01").unwrap(), Quantity(1));
+        let definition = DefineSymbol { name, tick, lot, collar_bps: 0, reference: Price(77) };
+        exposure.definition(&command(0, Action::DefineSymbol(definition)));
+        exposure
+    }
+
+    fn order(id: u64, firm: u16) -> Enter {
+        Enter {
+            id: OrderId(id),
+            price: Price(100),
+            quantity: Quantity(10),
+            firm: FirmId(firm),
+            group: 0,
+            side: Side::Buy,
+            order_type: OrderType::Limit,
+            tif: TimeInForce::Day,
+            post_only: PostOnly::Off,
+            self_trade: SelfTrade::None,
+            capacity: Capacity::Other,
+            attributed: false,
+        }
+    }
+
+    fn say(exposure: &mut Exposure, kind: ReportKind, session: u32, id: u64, open: u64) {
+        let report = report(kind, session, id, open);
+        exposure.report(&report, &command(session, Action::Enter(order(id, 1))));
+    }
+
+    fn report(kind: ReportKind, session: u32, id: u64, open: u64) -> Report {
+        Report {
+            kind,
+            id: OrderId(id),
+            price: Price(101),
+            quantity: Quantity(10),
+            open: Quantity(open),
+            session: SessionId(session),
+            symbol: SYMBOL,
+            ..Report::BLANK
+        }
+    }
+
+    /// What is open for sessions 1 and 2, firms 1 and 2, and the symbol.
+    fn open(exposure: &Exposure) -> [u64; 5] {
+        use RiskScope::{Firm, Session, Symbol};
+        [(Session, 1), (Session, 2), (Firm, 1), (Firm, 2), (Symbol, 1)]
+            .map(|(scope, number)| exposure.exposures().open(scope, number))
+    }
+
+    #[test]
+    fn an_order_is_open_until_a_report_leaves_nothing_of_it() {
+        let mut exposure = exposure();
+        say(&mut exposure, ReportKind::Accepted, 1, 1, 10);
+        say(&mut exposure, ReportKind::Accepted, 2, 1, 10);
+        assert_eq!(open(&exposure), [1, 1, 2, 0, 2]);
+        say(&mut exposure, ReportKind::Canceled, 1, 1, 4);
+        say(&mut exposure, ReportKind::Executed, 1, 1, 3);
+        say(&mut exposure, ReportKind::Rejected, 1, 1, 0);
+        assert_eq!(open(&exposure), [1, 1, 2, 0, 2]);
+        say(&mut exposure, ReportKind::Executed, 1, 1, 0);
+        assert_eq!(open(&exposure), [0, 1, 1, 0, 1]);
+        say(&mut exposure, ReportKind::Canceled, 2, 1, 0);
+        assert_eq!(open(&exposure), [0; 5]);
+    }
+
+    #[test]
+    fn an_order_of_another_firm_than_its_session_counts_there() {
+        let mut exposure = exposure();
+        let accepted = report(ReportKind::Accepted, 1, 1, 10);
+        exposure.report(&accepted, &command(1, Action::Enter(order(1, 2))));
+        assert_eq!(open(&exposure), [1, 0, 0, 1, 1]);
+        let replaced = Report { other: 1, ..report(ReportKind::Replaced, 1, 5, 10) };
+        exposure.report(&replaced, &command(1, Action::Tick));
+        let exposures = exposure.exposures();
+        assert_eq!(exposures.firm_of(SessionId(1), OrderId(1)), None);
+        assert_eq!(exposures.firm_of(SessionId(1), OrderId(5)), Some(FirmId(2)));
+        say(&mut exposure, ReportKind::Executed, 1, 5, 0);
+        assert_eq!(open(&exposure), [0; 5]);
+        let exposures = exposure.exposures();
+        assert_eq!(
+            exposures.traded(RiskScope::Firm, 2),
+            Value::whole(10).plus(Value(10u128.pow(11)))
+        );
+        assert_eq!(exposures.traded(RiskScope::Firm, 1), Value::default());
+        assert_eq!(exposures.firm_of(SessionId(1), OrderId(5)), None);
+    }
+
+    #[test]
+    fn an_order_that_comes_with_its_instrument_is_open_when_all_have_come() {
+        let mut exposure = exposure();
+        let import = ImportOrder { order: order(1, 2), id_there: OrderId(3) };
+        let held = report(ReportKind::Held, 1, 1, 10);
+        exposure.report(&held, &command(1, Action::ImportOrder(import)));
+        assert_eq!(open(&exposure), [0; 5]);
+        say(&mut exposure, ReportKind::Imported, 1, 1, 10);
+        assert_eq!(open(&exposure), [1, 0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn what_was_traded_goes_on_from_its_rows_until_a_day_begins() {
+        let mut one = exposure();
+        assert_eq!(one.exposures().last_price(SYMBOL), Price(77), "the prior close");
+        say(&mut one, ReportKind::Accepted, 1, 1, 10);
+        say(&mut one, ReportKind::Executed, 1, 1, 5);
+        let removed = report(ReportKind::Executed, 2, 2, 5);
+        let removed = Report { flags: Report::REMOVED, price: Price(101), ..removed };
+        one.report(&removed, &command(2, Action::Enter(order(2, 1))));
+        let ten = Value::whole(1010).0 / 100;
+        let traded = |e: &Exposure, scope, number| e.exposures().traded(scope, number).0;
+        assert_eq!(traded(&one, RiskScope::Session, 1), ten);
+        assert_eq!(traded(&one, RiskScope::Firm, 1), 2 * ten, "both sides are the firm's");
+        assert_eq!(traded(&one, RiskScope::Symbol, 1), ten, "it is one trade");
+        assert_eq!(one.exposures().last_price(SYMBOL), Price(101));
+
+        let mut other = exposure();
+        let rows = one.traded_rows();
+        assert_eq!(other.set_traded(&rows), Some(()));
+        assert_eq!(other.traded_rows(), rows);
+        let mut wrong = rows.clone();
+        wrong.swap(0, 1);
+        assert_eq!(other.set_traded(&wrong), None);
+        let nothing = TradedRow { scope: 1, number: 9, low: 0, high: 0 };
+        assert_eq!(other.set_traded(&[nothing]), None);
+        assert_eq!(other.set_traded(&[TradedRow { scope: 4, low: 1, ..nothing }]), None);
+
+        let begins = Report { kind: ReportKind::TradingDay, ..Report::BLANK };
+        let begins = Report { other: DayEvent::Start as u64, ..begins };
+        other.report(&begins, &command(0, Action::TradingDay(DayEvent::Start)));
+        assert_eq!(other.traded_rows(), []);
+    }
+
+    #[test]
+    fn a_reader_never_finds_less_than_was_traded() {
+        let exposure = exposure();
+        let counts = exposure.exposures.shared.sessions.make(1);
+        let reader = exposure.exposures().clone();
+        let step = Value(u128::from(u64::MAX) / 3);
+        let steps = 200_000;
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..steps).for_each(|_| counts.trade(step)));
+            let mut before = Value::default();
+            while before.0 < step.0 * steps {
+                let high_low = reader.traded(RiskScope::Session, 1);
+                // A moment's surplus comes of a high half that is written first, at most one unit of it.
+                assert!(high_low.0 + (1 << 64) >= before.0, "{high_low:?} {before:?}");
+                before = before.max(Value(high_low.0.saturating_sub(1 << 64)));
+                if high_low.0 == step.0 * steps {
+                    break;
+                }
+            }
+        });
+        assert_eq!(reader.traded(RiskScope::Session, 1).0, step.0 * steps);
+    }
+}

@@ -245,7 +245,7 @@ fn equal_states_are_equal_files() {
 #[test]
 fn a_lie_with_correct_checksums_is_refused() {
     type Alter = fn(&mut Snapshot);
-    let lies: [Alter; 7] = [
+    let lies: [Alter; 10] = [
         |s| s.image.orders[4].open += 100,
         |s| s.image.orders[4].id ^= 1 << 40,
         |s| _ = s.image.orders.remove(4),
@@ -253,6 +253,9 @@ fn a_lie_with_correct_checksums_is_refused() {
         |s| _ = s.image.definitions.remove(0),
         |s| s.image.orders.swap(0, 1),
         |s| s.used_ids.blocks[0].used = 0,
+        |s| s.traded.swap(0, 1),
+        |s| (s.traded[1].low, s.traded[1].high) = (0, 0),
+        |s| s.traded[1].scope = 4,
     ];
     let honest = Venue::after(&commands(2_500)).snapshot();
     let dir = folder();

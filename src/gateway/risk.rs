@@ -232,3 +232,153 @@ impl Asked {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{DefineSymbol, Enter, EnterStop, SetRisk};
+    use crate::domain::{
+        Capacity, Name, OrderType, PostOnly, Price, SelfTrade, Side, Tick, TimeInForce,
+    };
+    use crate::exposure::Exposure;
+
+    const SYMBOL: SymbolId = SymbolId(1);
+
+    fn command(action: Action) -> Command {
+        Command { session: SessionId(1), symbol: SYMBOL, verdict: Reason::None, action }
+    }
+
+    fn order(quantity: u64, price: i64) -> Enter {
+        let order_type = if price == 0 { OrderType::Market } else { OrderType::Limit };
+        Enter {
+            id: OrderId(1),
+            price: Price(price),
+            quantity: Quantity(quantity),
+            firm: FirmId(2),
+            group: 0,
+            side: Side::Buy,
+            order_type,
+            tif: TimeInForce::Day,
+            post_only: PostOnly::Off,
+            self_trade: SelfTrade::None,
+            capacity: Capacity::Other,
+            attributed: false,
+        }
+    }
+
+    /// A symbol with such a tick, and these limits.
+    fn directory(tick: &str, limits: &[(RiskScope, RiskLimits)]) -> Directory {
+        let mut directory = Directory::new();
+        let (name, tick) = (Name::new("X").unwrap(), Tick::parse(tick).unwrap());
+        let (lot, reference) = (Quantity(1), Price(0));
+        let definition = DefineSymbol { name, tick, lot, collar_bps: 0, reference };
+        directory.observe(&command(Action::DefineSymbol(definition)));
+        for &(scope, limits) in limits {
+            directory.observe(&command(Action::SetRisk(SetRisk {
+                scope,
+                firm: FirmId(2),
+                limits,
+            })));
+        }
+        directory
+    }
+
+    fn ask(desk: &mut RiskDesk, directory: &Directory, action: Action, now_ns: u64) -> Reason {
+        let asked = desk.asked(&command(action), directory).expect("it asks");
+        desk.verdict(&asked, directory, Some(now_ns))
+    }
+
+    fn reasons(directory: &Directory, orders: &[(u64, i64)]) -> Vec<Reason> {
+        let mut desk = RiskDesk::new(Exposure::default().exposures().clone());
+        let order = |&(quantity, price): &(u64, i64)| {
+            ask(&mut desk, directory, Action::Enter(order(quantity, price)), 0)
+        };
+        orders.iter().map(order).collect()
+    }
+
+    #[test]
+    fn the_largest_order_there_can_be_breaks_a_limit_and_nothing_else() {
+        let largest = RiskLimits { notional_max: u64::MAX, ..RiskLimits::default() };
+        for tick in ["1000000000", "0.000000000001"] {
+            let directory = directory(tick, &[(RiskScope::Firm, largest)]);
+            let orders = [(u64::MAX, i64::MAX), (1, 1), (u64::MAX, 0)];
+            let expected = Reason::RiskNotional;
+            assert_eq!(
+                reasons(&directory, &orders),
+                [expected, Reason::None, Reason::None],
+                "{tick}"
+            );
+        }
+        let gross = RiskLimits { gross_notional_max: u64::MAX, ..RiskLimits::default() };
+        let directory = directory("1000000000", &[(RiskScope::Symbol, gross)]);
+        assert_eq!(reasons(&directory, &[(u64::MAX, i64::MAX)]), [Reason::RiskGross]);
+    }
+
+    #[test]
+    fn a_limit_itself_may_be_reached() {
+        let limits = RiskLimits { quantity_max: 10, notional_max: 5, ..RiskLimits::default() };
+        let directory = directory("0.01", &[(RiskScope::Session, limits)]);
+        let orders = [(10, 50), (11, 1), (10, 51), (5, 100), (5, 101)];
+        let (fits, notional) = (Reason::None, Reason::RiskNotional);
+        let expected = [fits, Reason::RiskQuantity, notional, fits, notional];
+        assert_eq!(reasons(&directory, &orders), expected);
+    }
+
+    #[test]
+    fn a_stop_is_worth_its_limit_or_else_its_stop_price() {
+        let limits = RiskLimits { notional_max: 5, ..RiskLimits::default() };
+        let directory = directory("0.01", &[(RiskScope::Symbol, limits)]);
+        let mut desk = RiskDesk::new(Exposure::default().exposures().clone());
+        for (limit, stop, expected) in [
+            (0, 50, Reason::None),
+            (0, 51, Reason::RiskNotional),
+            (50, 99, Reason::None),
+            (51, 1, Reason::RiskNotional),
+        ] {
+            let stop = EnterStop { order: order(10, limit), stop: Price(stop) };
+            assert_eq!(ask(&mut desk, &directory, Action::EnterStop(stop), 0), expected);
+        }
+    }
+
+    #[test]
+    fn an_order_that_one_rate_does_not_let_in_takes_nothing_from_the_others() {
+        let rate =
+            |orders_per_second_max| RiskLimits { orders_per_second_max, ..RiskLimits::default() };
+        let limits = [(RiskScope::Session, rate(10)), (RiskScope::Symbol, rate(2))];
+        let mut desk = RiskDesk::new(Exposure::default().exposures().clone());
+        let both = directory("0.01", &limits);
+        let count = |desk: &mut RiskDesk, directory: &Directory| {
+            let asks = (0..100).map(|_| ask(desk, directory, Action::Enter(order(1, 1)), 5));
+            asks.filter(|reason| *reason == Reason::None).count()
+        };
+        assert_eq!(count(&mut desk, &both), 2);
+        // What is left of the session's own.
+        assert_eq!(count(&mut desk, &directory("0.01", &limits[..1])), 8);
+    }
+
+    #[test]
+    fn answers_are_waited_for_only_where_a_verdict_depends_on_them() {
+        let none = RiskLimits::default();
+        let desk = RiskDesk::new(Exposure::default().exposures().clone());
+        let needs = |limits: &[(RiskScope, RiskLimits)], action| {
+            desk.needs_answers(&command(action), &directory("0.01", limits))
+        };
+        let (id, new_id, quantity) = (OrderId(1), OrderId(2), Quantity(1));
+        let replace = Action::Replace { id, new_id, quantity, price: Price(1) };
+        let limit = Action::Enter(order(1, 1));
+        let market = Action::Enter(order(1, 0));
+        let session = RiskScope::Session;
+        let quantity = [(session, RiskLimits { quantity_max: 1, killed: true, ..none })];
+        assert!([limit, market, replace].iter().all(|action| !needs(&quantity, *action)));
+        let notional = [(session, RiskLimits { notional_max: 1, ..none })];
+        assert_eq!([limit, market, replace].map(|a| needs(&notional, a)), [false, true, false]);
+        let open = [(session, RiskLimits { open_orders_max: 1, ..none })];
+        assert_eq!([limit, market, replace].map(|a| needs(&open, a)), [true, true, false]);
+        let gross = [(session, RiskLimits { gross_notional_max: 1, ..none })];
+        assert_eq!([limit, market, replace].map(|a| needs(&gross, a)), [true; 3]);
+        // Whose firm a replaced order is of is known when it has been told.
+        let firm = [(RiskScope::Firm, RiskLimits { quantity_max: 1, ..none })];
+        assert_eq!([limit, market, replace].map(|a| needs(&firm, a)), [false, false, true]);
+        assert!(!needs(&gross, Action::Cancel { id }));
+    }
+}

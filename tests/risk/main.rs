@@ -411,6 +411,33 @@ fn a_kill_switch_ends_all_orders_of_its_scope_and_lets_none_in() {
 }
 
 #[test]
+fn an_exported_session_with_limits_runs_again_to_the_same_hashes() {
+    let (place, again) = (Place::new(1), Place::new(2));
+    let lines = SYMBOLS.to_string()
+        + &limit("session A", "open_orders_max", 1)
+        + &enter("A 1 buy 1 X 1.00")
+        + &enter("A 2 buy 1 X 1.00")
+        + &enter("B 1 buy 1 Y 1.00 G")
+        + &kill("firm F", true)
+        + &kill("symbol Y", true)
+        + &enter("C 1 sell 1 X 1.00");
+    let (reports, summary) = place.run(&lines);
+    let exported = place.ask(&["journal", "export"]);
+    let exported = String::from_utf8(exported.stdout).unwrap();
+    let without_seq = |line: &str| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        let fields = line.as_object_mut().unwrap();
+        fields.remove("seq");
+        fields.remove("verdict");
+        format!("{line}\n")
+    };
+    let (reports_again, summary_again) =
+        again.run(&exported.lines().map(without_seq).collect::<String>());
+    assert_eq!(reports_again, reports);
+    assert_eq!(summary_again["output_hash"], summary["output_hash"]);
+}
+
+#[test]
 fn an_order_is_of_the_firm_that_it_names() {
     let place = Place::set_up();
     let lines = limit("firm G", "open_orders_max", 1)
