@@ -156,7 +156,7 @@ impl Exposure {
         rows
     }
 
-    /// Goes on from what was traded. `None` if no venue has such rows.
+    /// Goes on from what was traded. `None` if no venue with the definitions so far has such rows.
     pub fn set_traded(&mut self, rows: &[TradedRow]) -> Option<()> {
         let place = |row: &TradedRow| (row.scope, row.number);
         if !rows.is_sorted_by(|a, b| place(a) < place(b)) {
@@ -165,12 +165,22 @@ impl Exposure {
         for row in rows {
             let scope = u8::try_from(row.scope).ok().and_then(RiskScope::from_code)?;
             let value = Value(u128::from(row.high) << 64 | u128::from(row.low));
-            if value == Value::default() {
+            if value == Value::default() || !self.is_known(scope, row.number) {
                 return None;
             }
             self.exposures.table(scope).make(row.number).set_traded(value);
         }
         Some(())
+    }
+
+    fn is_known(&self, scope: RiskScope, number: u32) -> bool {
+        match scope {
+            RiskScope::Session => self.is_session(SessionId(number)),
+            RiskScope::Firm => (1..=u16::MAX.into()).contains(&number),
+            RiskScope::Symbol => {
+                self.ticks.get(number as usize).is_some_and(|tick| *tick != Value::default())
+            }
+        }
     }
 
     fn executed(&mut self, report: &Report) {
@@ -505,7 +515,9 @@ mod tests {
         assert_eq!(other.set_traded(&wrong), None);
         let nothing = TradedRow { scope: 1, number: 9, low: 0, high: 0 };
         assert_eq!(other.set_traded(&[nothing]), None);
-        assert_eq!(other.set_traded(&[TradedRow { scope: 4, low: 1, ..nothing }]), None);
+        for (scope, number) in [(4, 1), (1, 9), (2, 0), (2, 70_000), (3, 2), (3, u32::MAX)] {
+            assert_eq!(other.set_traded(&[TradedRow { scope, number, low: 1, high: 0 }]), None);
+        }
 
         let begins = Report { kind: ReportKind::TradingDay, ..Report::BLANK };
         let begins = Report { other: DayEvent::Start as u64, ..begins };

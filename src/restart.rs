@@ -118,7 +118,6 @@ impl Checkpoint {
     fn load(entry: &Entry, identity: Identity, shape: Shape) -> Result<Checkpoint, String> {
         let snapshot = entry.read(identity).map_err(|error| error.to_string())?;
         let restored = snapshot.restore(shape.shards, shape.orders).map_err(|e| e.to_string())?;
-        let exposure = snapshot.exposure();
         let shard =
             |(index, engine)| MatchingShard::new(Shard { index, count: shape.shards }, engine);
         Ok(Checkpoint {
@@ -130,7 +129,7 @@ impl Checkpoint {
             used_ids: restored.used_ids,
             standing: snapshot.standing,
             streams: snapshot.streams,
-            exposure,
+            exposure: restored.exposure,
             shards: (0..).zip(restored.engines).map(shard).collect(),
         })
     }

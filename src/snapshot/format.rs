@@ -29,7 +29,7 @@ use crate::command::Command;
 use crate::domain::{Nanos, Price, SeqNo, SymbolId};
 use crate::durability::Durability;
 use crate::engine::{Image, OrderImage, ReserveImage, StopLimit};
-use crate::exposure::{Exposure, TradedRow};
+use crate::exposure::TradedRow;
 use crate::frame::{Frame, HashProbe};
 use crate::journal::{Identity, Place, Position};
 use crate::standing::Standing;
@@ -149,7 +149,7 @@ impl Snapshot {
             u32::try_from(head.next_block).map_err(|_| damaged("a block number is too large"))?;
         let positions = PositionsImage { next_block, rows: rows(take(STREAM_ROWS)?)? };
         let sessions: Vec<SessionRow> = rows(take(SESSION_ROWS)?)?;
-        let traded = read_traded(take(TRADED)?)?;
+        let traded: Vec<TradedRow> = rows(take(TRADED)?)?;
         let before_end = &bytes[..bytes.len() - rest.len()];
         let end = take_section(&mut rest, END)?;
         if end != crc32c::crc32c(before_end).to_le_bytes() || !rest.is_empty() {
@@ -299,14 +299,6 @@ fn read_standing(bytes: &[u8]) -> Result<Standing, Fault> {
         return Err(damaged("what holds is not said in its one order"));
     }
     Ok(standing)
-}
-
-fn read_traded(bytes: &[u8]) -> Result<Vec<TradedRow>, Fault> {
-    let rows: Vec<TradedRow> = rows(bytes)?;
-    match Exposure::default().set_traded(&rows) {
-        Some(()) => Ok(rows),
-        None => Err(damaged("what was traded is not said in its one order")),
-    }
 }
 
 fn last_price(row: LastPrice) -> Result<(SymbolId, Price), Fault> {

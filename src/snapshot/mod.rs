@@ -62,6 +62,8 @@ pub struct Restored {
     pub engines: Vec<Engine>,
     /// The ids that sessions have used.
     pub used_ids: UsedIds,
+    /// What is open and was traded on the day.
+    pub exposure: Exposure,
 }
 
 /// A snapshot that was stored and counts.
@@ -179,11 +181,14 @@ impl Snapshot {
         }
         let used_ids = UsedIds::from_rows(&self.used_ids);
         let used_ids = used_ids.map_err(|error| Fault::Damaged(error.to_string()))?;
-        Ok(Restored { engines, used_ids })
+        let exposure = self.exposure();
+        let exposure =
+            exposure.ok_or_else(|| Fault::Damaged("nobody can have traded so".into()))?;
+        Ok(Restored { engines, used_ids, exposure })
     }
 
-    /// What is open in it and was traded on the day.
-    pub fn exposure(&self) -> Exposure {
+    /// What is open in it and was traded on the day; `None` if that cannot be.
+    fn exposure(&self) -> Option<Exposure> {
         let (mut exposure, image) = (Exposure::default(), &self.image);
         image.definitions.iter().for_each(|command| exposure.definition(command));
         for (order, firm, is_told) in image.told_orders() {
@@ -194,8 +199,8 @@ impl Snapshot {
             }
         }
         image.last_prices.iter().for_each(|&(symbol, price)| exposure.set_price(symbol, price));
-        exposure.set_traded(&self.traded).expect("whoever read it has looked");
-        exposure
+        exposure.set_traded(&self.traded)?;
+        Some(exposure)
     }
 
     /// What the start of the run said that was under way, with the mode now in force.
