@@ -143,36 +143,32 @@ impl RiskDesk {
     ) -> Reason {
         let rules = directory.standing().risk();
         let limits = asked.scopes().map(|(scope, number)| (scope, number, rules.of(scope, number)));
-        let breaks: [(Reason, &dyn Fn(RiskScope, u32, &RiskLimits) -> bool); 5] = [
-            (Reason::Killed, &|_, _, limits| limits.killed),
-            (Reason::RiskQuantity, &|_, _, limits| {
-                limits.quantity_max > 0 && asked.quantity.0 > limits.quantity_max
-            }),
-            (Reason::RiskNotional, &|_, _, limits| {
-                limits.notional_max > 0 && asked.value > Value::whole(limits.notional_max)
-            }),
-            (Reason::RiskOpenOrders, &|scope, number, limits| {
-                let may_be_open = || {
-                    let under_way = self.reserved(scope, number).orders;
-                    self.exposures.open(scope, number) + under_way
-                };
-                asked.is_new
-                    && limits.open_orders_max > 0
-                    && may_be_open() >= limits.open_orders_max
-            }),
-            (Reason::RiskGross, &|scope, number, limits| {
-                let may_be_traded = || {
-                    let under_way = self.reserved(scope, number).value;
-                    self.exposures.traded(scope, number).plus(under_way).plus(asked.value)
-                };
-                limits.gross_notional_max > 0
-                    && may_be_traded() > Value::whole(limits.gross_notional_max)
-            }),
-        ];
-        for (reason, is_broken) in breaks {
-            if limits.iter().any(|(scope, number, limits)| is_broken(*scope, *number, limits)) {
-                return reason;
-            }
+        let any = |is_broken: &dyn Fn(RiskScope, u32, &RiskLimits) -> bool| {
+            limits.iter().any(|(scope, number, limits)| is_broken(*scope, *number, limits))
+        };
+        if any(&|_, _, limits| limits.killed) {
+            return Reason::Killed;
+        }
+        if any(&|_, _, limits| limits.quantity_max > 0 && asked.quantity.0 > limits.quantity_max) {
+            return Reason::RiskQuantity;
+        }
+        if any(&|_, _, limits| {
+            limits.notional_max > 0 && asked.value > Value::whole(limits.notional_max)
+        }) {
+            return Reason::RiskNotional;
+        }
+        if any(&|scope, number, limits| {
+            let most = limits.open_orders_max;
+            asked.is_new && most > 0 && self.may_be_open(scope, number) >= most
+        }) {
+            return Reason::RiskOpenOrders;
+        }
+        if any(&|scope, number, limits| {
+            let most = limits.gross_notional_max;
+            let with_it = || self.may_be_traded(scope, number).plus(asked.value);
+            most > 0 && with_it() > Value::whole(most)
+        }) {
+            return Reason::RiskGross;
         }
         if now_ns.is_some_and(|now_ns| !self.take_rates(&limits, now_ns)) {
             return Reason::RiskRate;
@@ -201,6 +197,14 @@ impl RiskDesk {
     fn firm_of(&self, session: SessionId, id: OrderId, directory: &Directory) -> FirmId {
         let of_session = || directory.session(session).map(|session| session.firm);
         self.exposures.firm_of(session, id).or_else(of_session).unwrap_or_default()
+    }
+
+    fn may_be_open(&self, scope: RiskScope, number: u32) -> u64 {
+        self.exposures.open(scope, number) + self.reserved(scope, number).orders
+    }
+
+    fn may_be_traded(&self, scope: RiskScope, number: u32) -> Value {
+        self.exposures.traded(scope, number).plus(self.reserved(scope, number).value)
     }
 
     fn reserved(&self, scope: RiskScope, number: u32) -> Reserved {
