@@ -477,6 +477,35 @@ impl PlanState {
     }
 }
 
+impl Command {
+    /// Whether it brings an order, or other terms for one.
+    #[inline]
+    pub fn enters(&self) -> bool {
+        self.action.entered().is_some() || matches!(self.action, Action::Replace { .. })
+    }
+
+    /// What follows if it pulls a kill switch: all orders that are open are cancelled.
+    pub fn kills(&self) -> Option<Command> {
+        let Action::SetRisk(SetRisk { scope, firm, limits }) = self.action else { return None };
+        if !limits.killed || self.verdict != Reason::None {
+            return None;
+        }
+        let filter = match scope {
+            RiskScope::Session => {
+                MassCancel { session: Some(self.session), ..MassCancel::default() }
+            }
+            RiskScope::Firm => MassCancel { firm: Some(firm), ..MassCancel::default() },
+            RiskScope::Symbol => MassCancel::default(),
+        };
+        Some(Command {
+            session: SessionId(0),
+            symbol: self.symbol,
+            verdict: Reason::Risk,
+            action: Action::MassCancel(filter),
+        })
+    }
+}
+
 impl MoveSymbol {
     /// What is said of it.
     pub fn moved(&self) -> Moved {

@@ -17,6 +17,7 @@ pub mod domain;
 pub mod draw;
 pub mod durability;
 pub mod engine;
+pub mod exposure;
 pub mod feed;
 pub mod frame;
 pub mod gateway;

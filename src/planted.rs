@@ -126,6 +126,10 @@ bugs! {
     PegsStay in "engine_oracle" by "tiny",
     /// A state that was planned does not come.
     PlanNotCarriedOut in "engine_oracle" by "tiny",
+    /// Orders that are under way count for no risk limit.
+    UnderWayForgotten in "gateway" by "risk::orders_under_way_count_as_open_until_they_are_answered",
+    /// A snapshot forgets what was traded on the day.
+    TradedForgotten in "risk" by "limits_and_counts_outlive_a_restart_from_a_snapshot",
     /// A standby begins to lead without what it has stored and not applied yet.
     UnappliedForgotten in "standby" by "what_is_stored_is_applied_before_a_standby_leads",
     /// A standby says that it has something though it could not sync it.

@@ -5,6 +5,7 @@ use crate::command::Command;
 use crate::domain::SeqNo;
 use crate::durability::Durability;
 use crate::engine::Shard;
+use crate::exposure::Exposure;
 use crate::frame::{EpochStart, HashProbe};
 use crate::journal::{Identity, JournalError, Place, Reader};
 use crate::matching_shard::MatchingShard;
@@ -37,6 +38,8 @@ pub struct Checkpoint {
     pub standing: Standing,
     /// Where the numbered streams stood.
     pub streams: StreamsImage,
+    /// What was open there and had traded on the day.
+    pub exposure: Exposure,
     epoch: EpochStart,
     probe: HashProbe,
     shards: Vec<MatchingShard>,
@@ -126,6 +129,7 @@ impl Checkpoint {
             used_ids: restored.used_ids,
             standing: snapshot.standing,
             streams: snapshot.streams,
+            exposure: restored.exposure,
             shards: (0..).zip(restored.engines).map(shard).collect(),
         })
     }

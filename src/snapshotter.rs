@@ -107,7 +107,7 @@ impl Snapshotter {
                 (taken, pace.load) = (at.place.seqno, began.elapsed());
                 (used_ids, standing) = (at.used_ids.clone(), at.standing.clone());
                 *encoder.sink_mut() = Positions::from_image(&at.streams.positions, sessions)?;
-                encoder.resume(&at.definitions, &at.streams);
+                encoder.resume(&at.definitions, &at.streams, &at.exposure);
                 Follower::open_behind(&dir, identity, &at.place, Some(at.durability))?
             }
         };
@@ -185,6 +185,10 @@ impl Snapshotter {
         if planted(Bug::UsedIdsForgotten) {
             used_ids = UsedIds::default().rows();
         }
+        let mut traded = self.replay.subscriber.exposure().traded_rows();
+        if planted(Bug::TradedForgotten) {
+            traded.clear();
+        }
         let snapshot = Snapshot {
             place,
             durability: order.durability(),
@@ -194,6 +198,7 @@ impl Snapshotter {
             standing: self.standing.clone(),
             used_ids,
             streams: self.replay.subscriber.image(),
+            traded,
         };
         let stored = snapshot.store(&self.dir, self.identity)?;
         (self.taken, self.pace.load) = (place.seqno, stored.load);

@@ -1,16 +1,72 @@
 //! What holds in the venue until it is said otherwise, and no engine keeps: whether the trading day has
-//! ended, and which sessions may not enter orders. Gateways refuse by it.
+//! ended, which sessions may not enter orders, and the risk limits. Gateways refuse by it.
 
-use crate::command::{Action, Command};
-use crate::domain::{DayEvent, OrderId, SessionId, SymbolId};
+use crate::command::{Action, Command, RiskLimits, SetRisk};
+use crate::domain::{DayEvent, FirmId, OrderId, RiskScope, SessionId, SymbolId};
 use crate::reason::Reason;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What holds after some commands of the venue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     day: Option<DayEvent>,
     disabled: BTreeSet<SessionId>,
+    risk: RiskRules,
+}
+
+/// The risk limits of sessions, firms and instruments that have any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RiskRules {
+    /// By the code of the scope and the number within it.
+    limits: BTreeMap<(u8, u32), RiskLimits>,
+}
+
+impl RiskRules {
+    /// Whether nobody has any.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.limits.is_empty()
+    }
+
+    /// Whether a firm has any.
+    pub fn has_firms(&self) -> bool {
+        let firm = RiskScope::Firm as u8;
+        self.limits.range((firm, 0)..(firm + 1, 0)).next().is_some()
+    }
+
+    /// The limits of a session, a firm or an instrument.
+    pub fn of(&self, scope: RiskScope, number: u32) -> RiskLimits {
+        self.limits.get(&(scope as u8, number)).copied().unwrap_or_default()
+    }
+
+    fn set(&mut self, command: &Command, risk: &SetRisk) {
+        let number = match risk.scope {
+            RiskScope::Session => command.session.0,
+            RiskScope::Firm => risk.firm.0.into(),
+            RiskScope::Symbol => command.symbol.0,
+        };
+        let place = (risk.scope as u8, number);
+        if risk.limits == RiskLimits::default() {
+            self.limits.remove(&place);
+        } else {
+            self.limits.insert(place, risk.limits);
+        }
+    }
+
+    /// The commands that set them.
+    fn commands(&self) -> impl Iterator<Item = Command> {
+        self.limits.iter().filter_map(|(&(scope, number), &limits)| {
+            let scope = RiskScope::from_code(scope)?;
+            let (mut session, mut firm, mut symbol) = (SessionId(0), FirmId(0), SymbolId::NONE);
+            match scope {
+                RiskScope::Session => session = SessionId(number),
+                RiskScope::Firm => firm = FirmId(number as u16),
+                RiskScope::Symbol => symbol = SymbolId(number),
+            }
+            let action = Action::SetRisk(SetRisk { scope, firm, limits });
+            Some(Command { session, symbol, verdict: Reason::None, action })
+        })
+    }
 }
 
 impl Standing {
@@ -25,6 +81,7 @@ impl Standing {
             Action::SetOrderEntry { enabled: false, .. } => {
                 _ = self.disabled.insert(command.session)
             }
+            Action::SetRisk(risk) => self.risk.set(command, &risk),
             _ => {}
         }
     }
@@ -40,6 +97,12 @@ impl Standing {
         self.disabled.contains(&session)
     }
 
+    /// The risk limits.
+    #[inline]
+    pub fn risk(&self) -> &RiskRules {
+        &self.risk
+    }
+
     /// Commands from which the same can be learned again, as few as there can be, in one order only.
     pub fn commands(&self) -> Vec<Command> {
         let command = |session, action| Command {
@@ -51,7 +114,7 @@ impl Standing {
         let day = self.day.map(|event| command(SessionId(0), Action::TradingDay(event)));
         let disable = Action::SetOrderEntry { id: OrderId(0), enabled: false };
         let disabled = self.disabled.iter().map(|&session| command(session, disable));
-        day.into_iter().chain(disabled).collect()
+        day.into_iter().chain(disabled).chain(self.risk.commands()).collect()
     }
 }
 
@@ -92,6 +155,28 @@ mod tests {
         assert!(!is_disabled(&standing(&[(1, Reason::NotPermitted, set(false))])));
     }
 
+    fn risk(scope: RiskScope, firm: u16, quantity_max: u64) -> Action {
+        let limits = RiskLimits { quantity_max, ..RiskLimits::default() };
+        Action::SetRisk(SetRisk { scope, firm: FirmId(firm), limits })
+    }
+
+    #[test]
+    fn risk_limits_hold_until_others_are_set() {
+        let (none, session) = (Reason::None, RiskScope::Session);
+        let of = |s: &Standing| s.risk().of(RiskScope::Session, 1).quantity_max;
+        assert_eq!(of(&standing(&[(1, none, risk(session, 0, 5))])), 5);
+        assert_eq!(of(&standing(&[(2, none, risk(session, 0, 5))])), 0);
+        assert_eq!(of(&standing(&[(1, Reason::UnknownSymbol, risk(session, 0, 5))])), 0);
+        assert_eq!(of(&standing(&[(1, none, risk(RiskScope::Firm, 1, 5))])), 0);
+        let off = standing(&[(1, none, risk(session, 0, 5)), (1, none, risk(session, 0, 0))]);
+        assert!(off.risk().is_empty() && off == Standing::default());
+        let firm = standing(&[(0, none, risk(RiskScope::Firm, 7, 5))]);
+        assert!(firm.risk().has_firms());
+        assert_eq!(firm.risk().of(RiskScope::Firm, 7).quantity_max, 5);
+        let symbol = standing(&[(0, none, risk(RiskScope::Symbol, 0, 5))]);
+        assert!(!symbol.risk().has_firms() && !symbol.risk().is_empty());
+    }
+
     #[test]
     fn its_commands_say_all_of_it() {
         let end = Action::TradingDay(DayEvent::End);
@@ -103,10 +188,15 @@ mod tests {
                 (b, none, off),
                 (2, none, off),
                 (2, none, set(true)),
+                (a, none, risk(RiskScope::Session, 0, 4)),
+                (0, none, risk(RiskScope::Firm, a as u16, 4)),
+                (0, none, risk(RiskScope::Symbol, 0, 6)),
+                (b, none, risk(RiskScope::Session, 0, 4)),
+                (0, none, risk(RiskScope::Firm, b as u16, 4)),
             ])
         });
         assert_eq!(one.commands(), other.commands());
-        assert_eq!(one.commands().len(), 3);
+        assert_eq!(one.commands().len(), 8);
         let mut again = Standing::default();
         one.commands().iter().for_each(|command| again.observe(command));
         assert_eq!(again, one);

@@ -11,7 +11,7 @@ use ringside::domain::{
 };
 use ringside::durability::Durability;
 use ringside::gateway::file_session::{FileSession, Format, LINE_BYTES_MAX, LineError};
-use ringside::reason::Reason;
+use ringside::reason::{Ouch, Reason};
 use ringside::report::{Moved, Published, Report, ReportKind};
 use ringside::report_lines::ReportLines;
 
@@ -899,6 +899,30 @@ fn the_manual_has_every_reason_and_no_other() {
         .map(|&reason| format!("| {} | `{}` | {} |", reason as u8, reason.name(), reason.text()))
         .collect();
     assert_eq!(rows, expected);
+}
+
+/// A reason as the page of all codes has it.
+fn code_row(reason: Reason) -> String {
+    let ends = if reason.is_of_cancel() { "cancel" } else { "reject" };
+    let ouch = match reason.ouch().expect("every reason has a code") {
+        Ouch::Cancel(letter) => format!("`{letter}`"),
+        Ouch::Reject(number) => format!("0x{number:04X}"),
+    };
+    let (code, name, fix, text) = (reason as u8, reason.name(), reason.fix(), reason.text());
+    format!("| {code} | `{name}` | {ends} | {ouch} | {fix} | {text} |")
+}
+
+#[test]
+fn the_page_of_codes_has_every_reason_and_no_other() {
+    let page = include_str!("../docs/codes.md");
+    let rows: Vec<&str> = page
+        .lines()
+        .skip_while(|line| *line != "| number | name | what it ends | OUCH | FIX | meaning |")
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    let expected: Vec<String> = Reason::ALL.iter().map(|&reason| code_row(reason)).collect();
+    assert_eq!(rows, expected, "\n{}", expected.join("\n"));
 }
 
 /// The lines of all code blocks of the manual in this language.

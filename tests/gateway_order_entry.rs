@@ -10,11 +10,11 @@ use ringside::domain::{
 };
 use ringside::gateway::order_entry::{Ignored, Sender, translate};
 use ringside::gateway::queue::Inbound;
-use ringside::protocol::ouch::Request;
 use ringside::protocol::ouch::inbound::{
     self, AccountQuery, CancelOrder, DisableOrderEntry, EnableOrderEntry, EnterOrder, ModifyOrder,
     ReplaceOrder,
 };
+use ringside::protocol::ouch::{PRICE_MARKET, PRICE_MARKET_CROSS, Request};
 use ringside::protocol::{Message, padded};
 use ringside::reason::Reason;
 use std::collections::HashSet;
@@ -413,9 +413,17 @@ fn a_replace_gives_new_terms_or_says_what_is_wrong_with_them() {
         (InvalidDisplay, |m| m.display = b'Z'),
         (UnsupportedField, |m| m.time_in_force = b'3'),
         (UnsupportedField, |m| m.inter_market_sweep_eligibility = b'?'),
-        (InvalidPrice, |m| m.price = 2_000_000_000.into()),
+        (InvalidPrice, |m| m.price = 1_999_999_901.into()),
+        (InvalidPrice, |m| m.price = 0.into()),
         (OffTick, |m| m.price = 1.into()),
     ];
+    for price in [PRICE_MARKET, PRICE_MARKET_CROSS] {
+        // Only an order for an auction can be without a limit, as the engine knows.
+        let message = ReplaceOrder { price: price.into(), ..replace() };
+        let command = run_one(&with_tags(&message, &[])).unwrap().command;
+        let action = Action::Replace { id, new_id, quantity, price: Price(0) };
+        assert_eq!(command, Command { session: SESSION, symbol: AAPL, verdict: None, action });
+    }
     for (case, (expected, alter)) in wrong.iter().enumerate() {
         let mut message = replace();
         alter(&mut message);

@@ -11,9 +11,10 @@ mod oracle {
 use oracle::commands::{DEEP, MIXED, Profile, stream};
 use ringside::command::Sequenced;
 use ringside::directory::Directory;
-use ringside::domain::{Nanos, SeqNo};
+use ringside::domain::{Nanos, RiskScope, SeqNo};
 use ringside::durability::Durability;
 use ringside::engine::{Engine, Image};
+use ringside::exposure::TradedRow;
 use ringside::frame::HashProbe;
 use ringside::journal::{Identity, Place, Position};
 use ringside::snapshot::{Entry, Fault, Snapshot, SnapshotError, list};
@@ -70,7 +71,19 @@ impl Venue {
             standing: self.directory.standing().clone(),
             used_ids: self.directory.used_ids().rows(),
             streams: self.streams(),
+            traded: self.traded(),
         }
+    }
+
+    /// What could have been traded.
+    fn traded(&self) -> Vec<TradedRow> {
+        let row = |number: u32| TradedRow {
+            scope: RiskScope::Firm as u32,
+            number,
+            low: self.seqno.0,
+            high: number.into(),
+        };
+        (1..(3 + self.seqno.0 as u32 % 9)).map(row).collect()
     }
 
     /// Where the streams would stand if every third command had told something to one of them.
@@ -232,7 +245,7 @@ fn equal_states_are_equal_files() {
 #[test]
 fn a_lie_with_correct_checksums_is_refused() {
     type Alter = fn(&mut Snapshot);
-    let lies: [Alter; 7] = [
+    let lies: [Alter; 11] = [
         |s| s.image.orders[4].open += 100,
         |s| s.image.orders[4].id ^= 1 << 40,
         |s| _ = s.image.orders.remove(4),
@@ -240,6 +253,10 @@ fn a_lie_with_correct_checksums_is_refused() {
         |s| _ = s.image.definitions.remove(0),
         |s| s.image.orders.swap(0, 1),
         |s| s.used_ids.blocks[0].used = 0,
+        |s| s.traded.swap(0, 1),
+        |s| (s.traded[1].low, s.traded[1].high) = (0, 0),
+        |s| s.traded[1].scope = 4,
+        |s| s.traded[1].number = 70_000,
     ];
     let honest = Venue::after(&commands(2_500)).snapshot();
     let dir = folder();

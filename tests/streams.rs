@@ -4,12 +4,12 @@
 mod wire;
 
 use ringside::command::{
-    Action, BreakTrade, ClientFields, Command, DefineSymbol, Display, Enter, EnterIceberg,
-    EnterRich, MassCancel, RichTerms, SetBands, TradeSide,
+    Action, BreakTrade, ClientFields, Command, CorrectTrade, DefineSymbol, Display, Enter,
+    EnterIceberg, EnterRich, MassCancel, RichTerms, RiskLimits, SetBands, SetRisk, TradeSide,
 };
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, Nanos, OrderId, OrderType, PostOnly, Price, Quantity,
-    SelfTrade, SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
+    RiskScope, SelfTrade, SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
 };
 use ringside::reason::Reason;
 use ringside::streams::StreamId;
@@ -379,6 +379,60 @@ fn causes_are_told_in_the_words_of_the_protocol() {
 }
 
 #[test]
+fn what_a_risk_limit_does_not_let_in_is_rejected_with_its_code() {
+    let mut venue = venue();
+    venue.order(A, 9, Side::Buy, 10, 100);
+    venue.ouch(A);
+    for (id, reason, code) in [
+        (11, Reason::RiskQuantity, 0x31),
+        (21, Reason::RiskNotional, 0x30),
+        (31, Reason::RiskOpenOrders, 0x1E),
+        (41, Reason::RiskGross, 0x20),
+        (51, Reason::RiskRate, 0x28),
+        (61, Reason::Killed, 0x22),
+    ] {
+        let order = Action::Enter(enter(id, Side::Buy, 10, 100));
+        venue.apply_with(A, 1, reason, order, Some(fields(id)));
+        assert_eq!(venue.ouch(A), [format!("J {id} {code} 'order {id}'")]);
+        if reason != Reason::RiskOpenOrders {
+            // A replace is refused, too: its order stays.
+            let (old, new_id) = (OrderId(9), OrderId(id + 1));
+            let (quantity, price) = (Quantity(10), Price(100));
+            let replace = Action::Replace { id: old, new_id, quantity, price };
+            venue.apply_with(A, 1, reason, replace, Some(fields(id + 1)));
+            assert_eq!(venue.ouch(A), [format!("J {} {code} 'order {}'", id + 1, id + 1)]);
+        }
+    }
+    venue.apply(A, 1, Action::Cancel { id: OrderId(9) });
+    assert_eq!(venue.ouch(A), ["C 9 10 U"]);
+}
+
+#[test]
+fn the_operator_hears_of_limits_and_the_sessions_of_their_orders() {
+    let mut venue = venue();
+    venue.order(A, 1, Side::Buy, 10, 100);
+    venue.ouch(A);
+    venue.operator();
+    let limits = RiskLimits { killed: true, ..RiskLimits::default() };
+    let scope = RiskScope::Session;
+    let set = Action::SetRisk(SetRisk { scope, firm: FirmId(0), limits });
+    venue.apply(A, 0, set);
+    let command = Command {
+        session: SessionId(A),
+        symbol: SymbolId::NONE,
+        verdict: Reason::None,
+        action: set,
+    };
+    venue.command(command.kills().expect("a kill switch"), None);
+    assert_eq!(venue.ouch(A), ["C 1 10 S"]);
+    let lines = venue.operator();
+    assert!(lines[0].contains(r#""report":"risk_set","session":"SESSA""#), "{lines:?}");
+    assert!(lines[1].contains(r#""report":"mass_canceled","count":1"#), "{lines:?}");
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(venue.states().answered(SessionId(A)), 2, "the session's own commands only");
+}
+
+#[test]
 fn a_self_trade_is_told_as_such() {
     let mut venue = venue();
     venue.order(A, 1, Side::Sell, 10, 100);
@@ -465,6 +519,27 @@ fn a_trade_is_taken_back_once_for_the_world_and_once_for_each_side() {
     assert_eq!(venue.ouch(A), ["B 5 m77 S 'order 5'"]);
     assert_eq!(venue.ouch(B), ["B 6 m77 S 'order 6'"]);
     assert_eq!(venue.market(), ["B m77"]);
+}
+
+#[test]
+fn a_corrected_trade_is_taken_back_and_told_again() {
+    let mut venue = venue();
+    let side = |session, id| TradeSide {
+        id: OrderId(id),
+        session: SessionId(session),
+        text: fields(id).text,
+        zero: [0; 6],
+    };
+    let trade = BreakTrade { match_number: MatchNumber(77), sides: [side(A, 5), side(B, 6)] };
+    let correction = CorrectTrade { trade, price: Price(101), quantity: Quantity(30) };
+    venue.apply(0, 1, Action::CorrectTrade(correction));
+    let (a, b) = (venue.ouch(A), venue.ouch(B));
+    assert_eq!(a, ["B 5 m77 S 'order 5'", "E 5 30 10100 A m77"]);
+    assert_eq!(b, ["B 6 m77 S 'order 6'", "E 6 30 10100 R m77"]);
+    assert_eq!(venue.market(), ["B m77", "P #0 30 AAPL 10100 m77"]);
+    let copies = a.iter().map(|message| format!("SESSA {message}"));
+    let copies = copies.chain(b.iter().map(|message| format!("SESSB {message}")));
+    assert_eq!(venue.drop_copy(4), copies.collect::<Vec<_>>());
 }
 
 #[test]

@@ -5,9 +5,11 @@ use super::{CliError, SCHEMA_VERSION, hex, stop_on_signals};
 use crate::command::Command;
 use crate::config::Config;
 use crate::directory::Directory;
-use crate::domain::Nanos;
+use crate::domain::{Nanos, SeqNo};
+use crate::exposure::{Exposure, Exposures};
 use crate::frame::Frame;
 use crate::gateway::file_session::{FileSession, Format};
+use crate::gateway::risk::RiskDesk;
 use crate::pipeline::plan::allowed_cores;
 use crate::pipeline::{CommandSource, Control, Polled};
 use crate::report::{Published, ReportKind};
@@ -16,12 +18,14 @@ use crate::report_order::Subscriber;
 use crate::restart::Checkpoint;
 use crate::venue::{Recover, Restart, Venue};
 use clap::Args;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Arguments of `exec`.
 #[derive(Args)]
@@ -55,7 +59,9 @@ pub fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
 
     let mut directory = Directory::new();
     let mut printer = Printer::new(args.quiet);
-    let mut past = Past { directory: &mut directory, names: NamesOnly(&mut printer.lines) };
+    let mut count = Count::default();
+    let names = NamesOnly(&mut printer.lines);
+    let mut past = Past { directory: &mut directory, names, count: &mut count };
     let mut venue = Venue::open(config.journal_options(dir)?, config.shape(), &mut past)?;
     let kept = if temporary.is_some() { " (temporary)" } else { "" };
     eprintln!("ringside: threads: {}", layout.plan);
@@ -74,11 +80,15 @@ pub fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
     let control = Control::default();
     stop_on_signals(&control.stop)?;
     let (sender, receiver) = sync_channel(16);
-    let session = FileSession::new(directory, format);
-    let reading = std::thread::spawn(move || read_session(input, session, sender));
+    count.exposure.end_command(venue.last_seqno().0);
+    let exposures = count.exposure.exposures().clone();
+    let handing = Handing { batch: vec![], sender, last: SeqNo(venue.first_seqno().0 - 1) };
+    let reading =
+        std::thread::spawn(move || read_session(input, directory, format, exposures, handing));
     let began = Instant::now();
     let source = Batches { receiver, batch: vec![].into_iter() };
-    let closed = venue.run(&layout, source, printer, &control, None, vec![])?;
+    let told = Told { printer, count };
+    let closed = venue.run(&layout, source, told, &control, None, vec![])?;
     let closed = closed.expect("nobody abandons it");
     let seconds = began.elapsed().as_secs_f64();
 
@@ -98,8 +108,8 @@ pub fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
             "seconds": restart.elapsed.as_secs_f64(),
         },
         "seconds": seconds,
-        "counts": closed.subscriber.counts,
-        "reasons": closed.subscriber.reasons,
+        "counts": closed.subscriber.printer.counts,
+        "reasons": closed.subscriber.printer.reasons,
     });
     if let Some(path) = &args.json_summary {
         std::fs::write(path, format!("{summary:#}\n"))
@@ -138,6 +148,7 @@ pub(super) fn tell_restart(restart: &Restart) {
 struct Past<'a> {
     directory: &'a mut Directory,
     names: NamesOnly<'a>,
+    count: &'a mut Count,
 }
 
 impl Subscriber for Past<'_> {
@@ -147,13 +158,20 @@ impl Subscriber for Past<'_> {
         if let Some(command) = Command::decode(frame) {
             self.directory.observe(&command);
         }
+        self.count.command(frame);
     }
 
     fn definition(&mut self, command: &Command) {
         self.names.definition(command);
     }
 
-    fn report(&mut self, _published: &Published) {}
+    fn report(&mut self, published: &Published) {
+        self.count.report(published);
+    }
+
+    fn end_command(&mut self) {
+        self.count.end_command();
+    }
 }
 
 impl Recover for Past<'_> {
@@ -161,6 +179,7 @@ impl Recover for Past<'_> {
         if let Some(at) = at {
             *self.directory = Directory::restore(&at.definitions, at.used_ids.clone());
             at.standing.commands().iter().for_each(|command| self.directory.observe(command));
+            self.count.exposure = at.exposure.clone();
         }
         Ok(())
     }
@@ -190,11 +209,17 @@ fn format_of(args: &ExecArgs) -> Result<Format, CliError> {
 /// Everything before a malformed line goes in; the line ends the session.
 fn read_session(
     mut input: Input,
-    mut session: FileSession,
-    sender: SyncSender<Batch>,
+    directory: Directory,
+    format: Format,
+    exposures: Exposures,
+    handing: Handing,
 ) -> Result<(), String> {
     const BATCH_COMMANDS: usize = 1024;
-    let mut batch = Batch::new();
+    let handing = Rc::new(RefCell::new(handing));
+    let desk = RiskDesk::new(exposures.clone());
+    let waiting = handing.clone();
+    let wait = move || waiting.borrow_mut().wait(&exposures);
+    let mut session = FileSession::new(directory, format).with_limits(desk, wait);
     let mut line = vec![];
     let outcome = loop {
         line.clear();
@@ -203,18 +228,44 @@ fn read_session(
             Ok(_) => {}
             Err(error) => break Err(format!(" {error}")),
         }
-        let mut out = |command, time| batch.push((command, time));
+        let mut out = |command, time| handing.borrow_mut().batch.push((command, time));
         if let Err(error) = session.line_bytes(&line, &mut out) {
             break Err(error.to_string());
         }
+        let mut handing = handing.borrow_mut();
         // Whoever types must not wait for a batch to fill.
-        let due = batch.len() >= BATCH_COMMANDS || input.buffer().is_empty();
-        if due && sender.send(std::mem::take(&mut batch)).is_err() {
+        let due = handing.batch.len() >= BATCH_COMMANDS || input.buffer().is_empty();
+        if due && !handing.send() {
             return Ok(());
         }
     };
-    let _ = sender.send(batch);
+    handing.borrow_mut().send();
     outcome
+}
+
+/// What goes from the reading thread to the sequencer.
+struct Handing {
+    batch: Batch,
+    sender: SyncSender<Batch>,
+    /// The last command that has gone.
+    last: SeqNo,
+}
+
+impl Handing {
+    /// Whether there is still somebody who takes it.
+    fn send(&mut self) -> bool {
+        self.last.0 += self.batch.len() as u64;
+        self.sender.send(std::mem::take(&mut self.batch)).is_ok()
+    }
+
+    /// Waits until all has been answered.
+    fn wait(&mut self, exposures: &Exposures) {
+        const PAUSE: Duration = Duration::from_micros(50);
+        let taken = self.send();
+        while taken && exposures.told() < self.last.0 {
+            std::thread::sleep(PAUSE);
+        }
+    }
 }
 
 /// The commands that the reading thread has parsed.
@@ -236,6 +287,64 @@ impl CommandSource for Batches {
                 Err(TryRecvError::Disconnected) => return Polled::Ended,
             }
         }
+    }
+}
+
+/// Counts what is open and has traded.
+#[derive(Default)]
+struct Count {
+    exposure: Exposure,
+    command: Option<(SeqNo, Command)>,
+}
+
+impl Subscriber for Count {
+    const COMMANDS: bool = true;
+
+    fn command(&mut self, frame: &Frame) {
+        self.command = Command::decode(frame).map(|command| (frame.seqno(), command));
+    }
+
+    fn report(&mut self, published: &Published) {
+        if let Some((_, command)) = &self.command {
+            self.exposure.report(&published.report, command);
+        }
+    }
+
+    fn end_command(&mut self) {
+        if let Some((seqno, _)) = self.command {
+            self.exposure.end_command(seqno.0);
+        }
+    }
+}
+
+/// Everybody who is told.
+struct Told {
+    printer: Printer,
+    count: Count,
+}
+
+impl Subscriber for Told {
+    const COMMANDS: bool = true;
+
+    fn command(&mut self, frame: &Frame) {
+        self.count.command(frame);
+    }
+
+    fn definition(&mut self, command: &Command) {
+        self.printer.definition(command);
+    }
+
+    fn report(&mut self, published: &Published) {
+        self.count.report(published);
+        self.printer.report(published);
+    }
+
+    fn end_command(&mut self) {
+        self.count.end_command();
+    }
+
+    fn pause(&mut self) {
+        self.printer.pause();
     }
 }
 

@@ -13,9 +13,11 @@ use super::stops::stop_key;
 use super::traits::Traits;
 use super::{Engine, Shard};
 use crate::command::{Action, Command, Display, RichTerms, is_definition};
-use crate::domain::{OrderId, OrderNumber, Price, SessionId, SymbolId, SymbolState, TimeInForce};
+use crate::domain::{
+    FirmId, MoveStep, OrderId, OrderNumber, Price, SessionId, SymbolId, SymbolState, TimeInForce,
+};
 use crate::planted::{Bug, planted};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 /// The state of the books after a command.
@@ -132,6 +134,21 @@ impl Image {
         venue.band_timers.sort_by_key(|timer| timer.symbol);
         venue.terms.sort_by_key(|terms| terms.symbol);
         venue
+    }
+
+    /// The orders with their firms, and whether their sessions have been told of them: not of those that wait for the rest
+    /// of the orders of their instrument to come.
+    pub fn told_orders(&self) -> impl Iterator<Item = (&OrderImage, FirmId, bool)> {
+        let is_import = |command: &&Command| match command.action {
+            Action::MoveSymbol(asked) => asked.step == MoveStep::Import,
+            _ => false,
+        };
+        let imports: BTreeSet<u32> =
+            self.definitions.iter().filter(is_import).map(|command| command.symbol.0).collect();
+        self.orders.iter().map(move |order| {
+            let is_told = !imports.contains(&order.symbol);
+            (order, FirmId(Traits(order.traits).firm()), is_told)
+        })
     }
 
     /// What of it a shard owns.

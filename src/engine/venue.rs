@@ -43,8 +43,10 @@ impl Engine {
                 let short_sale = ShortSale { restricted, automatic };
                 return self.set_short_sale(at, short_sale, sink);
             }
-            Action::SetRisk(_) => {
-                return reject(command, OrderId(0), Side::Buy, Reason::Unsupported, sink);
+            // No book knows limits: whoever gives verdicts has to.
+            Action::SetRisk(risk) => {
+                let (kind, firm) = (ReportKind::RiskSet, u64::from(risk.firm.0));
+                return answer(command, kind, OrderId(0), firm, sink);
             }
             Action::BreakTrade(trade) => return break_trade(command, trade, sink),
             Action::CorrectTrade(correction) => return correct_trade(command, correction, sink),

@@ -20,6 +20,8 @@ mod words;
 use crate::command::Command;
 use crate::directory::Directory;
 use crate::domain::Nanos;
+use crate::gateway::risk::RiskDesk;
+use crate::reason::Reason;
 use fields::{Fault, Field, Fields};
 
 /// The longest line, in bytes, without its end.
@@ -41,6 +43,13 @@ pub struct FileSession {
     /// The columns of a CSV file, once its header was read.
     columns: Option<Vec<Field>>,
     lines: u64,
+    limits: Option<Limits>,
+}
+
+/// Holds what lines let in against the risk limits.
+struct Limits {
+    desk: RiskDesk,
+    wait: Box<dyn FnMut()>,
 }
 
 /// Why a line is malformed, and where.
@@ -62,10 +71,30 @@ impl std::fmt::Display for LineError {
 
 impl std::error::Error for LineError {}
 
+impl Limits {
+    /// Why a command may not be let in. Of rates only those count that the lines give a time for.
+    fn verdict(&mut self, command: &Command, directory: &Directory, time: Option<Nanos>) -> Reason {
+        if directory.standing().risk().is_empty() || !command.enters() {
+            return Reason::None;
+        }
+        if self.desk.needs_answers(command, directory) {
+            (self.wait)();
+        }
+        let Some(asked) = self.desk.asked(command, directory) else { return Reason::None };
+        self.desk.verdict(&asked, directory, time.map(|Nanos(time)| time))
+    }
+}
+
 impl FileSession {
     /// A session on a venue of which `directory` knows all commands so far.
     pub fn new(directory: Directory, format: Format) -> Self {
-        FileSession { directory, format, columns: None, lines: 0 }
+        FileSession { directory, format, columns: None, lines: 0, limits: None }
+    }
+
+    /// The same with risk limits. `wait` returns when all commands that were given out have been answered: where a verdict
+    /// depends on that, it must not depend on how fast the answers come.
+    pub fn with_limits(self, desk: RiskDesk, wait: impl FnMut() + 'static) -> Self {
+        FileSession { limits: Some(Limits { desk, wait: Box::new(wait) }), ..self }
     }
 
     /// What the session knows of the venue now.
@@ -135,7 +164,7 @@ impl FileSession {
                 return Ok(());
             }
         }
-        operations::run(&fields, &mut self.directory, out)
+        operations::run(&fields, &mut self.directory, self.limits.as_mut(), out)
     }
 
     fn error(&self, characters_before: usize, message: impl Into<String>) -> LineError {

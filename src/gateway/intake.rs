@@ -3,11 +3,13 @@
 use crate::command::{Action, Command, is_definition};
 use crate::directory::Directory;
 use crate::domain::{DayEvent, FirmId, Nanos, Role, SessionId};
+use crate::exposure::Exposures;
 use crate::gateway::accounts::{AccountId, Rules};
 use crate::gateway::file_session::{FileSession, Format, LineError};
 use crate::gateway::order_entry::{self, Ignored, Sender};
 use crate::gateway::queue::{Inbound, Producer};
 use crate::gateway::rate::Rate;
+use crate::gateway::risk::RiskDesk;
 use crate::protocol::Malformed;
 use crate::protocol::ouch::Request;
 use crate::reason::Reason;
@@ -37,6 +39,7 @@ pub struct Intake {
     /// Places in the queue that are no client's.
     kept: usize,
     states: SessionStates,
+    desk: RiskDesk,
     sessions: Vec<Session>,
     /// Whether the trading day has ended.
     closed: bool,
@@ -61,10 +64,16 @@ impl Intake {
 
     /// An intake of a venue of which `directory` knows all commands so far. All commands after those come through
     /// here.
-    pub fn new(directory: Directory, states: SessionStates, queue: Producer) -> Self {
+    pub fn new(
+        directory: Directory,
+        states: SessionStates,
+        exposures: Exposures,
+        queue: Producer,
+    ) -> Self {
         let closed = states.day_ended();
         let kept = KEPT_MAX.min(queue.buffer().capacity() / 8);
-        Intake { directory, queue, kept, states, sessions: vec![], closed, commands: vec![] }
+        let desk = RiskDesk::new(exposures);
+        Intake { directory, queue, kept, states, desk, sessions: vec![], closed, commands: vec![] }
     }
 
     /// The venue as its commands made it.
@@ -112,14 +121,34 @@ impl Intake {
             Ok(inbound) => inbound,
             Err(ignored) => return Ok(Err(ignored)),
         };
-        let action = &inbound.command.action;
-        if (action.entered().is_some() || matches!(action, Action::Replace { .. }))
+        if inbound.command.enters()
             && let Some(refusal) = self.refusal(session, rules, now_ns)
         {
             inbound.command.verdict = refusal;
         }
-        self.hand_over(inbound);
+        match inbound.command.verdict {
+            Reason::None => self.let_in(inbound, now_ns),
+            _ => self.hand_over(inbound),
+        }
         Ok(Ok(()))
+    }
+
+    /// Hands over what nothing is wrong with, unless a risk limit is.
+    #[inline]
+    fn let_in(&mut self, mut inbound: Inbound, now_ns: u64) {
+        let asked = self.desk.asked(&inbound.command, &self.directory);
+        if let Some(asked) = &asked {
+            let states = &self.states;
+            // Before the counts are read: what is answered is in them.
+            self.desk.settle(|session, ordinal| states.answered(session) >= ordinal);
+            inbound.command.verdict = self.desk.verdict(asked, &self.directory, Some(now_ns));
+        }
+        let Command { session, verdict, .. } = inbound.command;
+        self.hand_over(inbound);
+        if let (Some(asked), Reason::None) = (asked, verdict) {
+            let ordinal = self.session(session).handed_over;
+            self.desk.reserve(asked, ordinal);
+        }
     }
 
     /// Reads a line of an operator and hands its commands over. There must be room for

@@ -16,4 +16,5 @@ pub mod order_entry;
 mod poll;
 pub mod queue;
 mod rate;
+pub mod risk;
 pub mod server;

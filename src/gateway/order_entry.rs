@@ -7,7 +7,7 @@
 //! | Field | Served |
 //! |---|---|
 //! | symbol | a name of at most 8 bytes, a number of at most 65535, a tick of at most 4 decimals |
-//! | price | 0.0001 to 199,999.9900 on a tick; 200,000.0000 and 214,748.3647 are a market order |
+//! | price | 0.0001 to 199,999.9900 on a tick; 200,000.0000 and 214,748.3647 are a market order, on a replace only of an order for an auction |
 //! | time in force | `0`, `3`, and `6` with an expiry, a time of the official day; on a replace only `0`, since the order keeps its own |
 //! | display | `Y`, `A`, `N`; a replaced order is shown as it was entered |
 //! | capacity | `A`, `P`, `R`, `O` |
@@ -250,7 +250,12 @@ impl Desk<'_> {
             return Err(Reason::UnsupportedField);
         }
         check_sweep(m.inter_market_sweep_eligibility)?;
-        limit(m.price.get(), served(self.directory, symbol).ok_or(Reason::UnknownSymbol)?)
+        let tick = served(self.directory, symbol).ok_or(Reason::UnknownSymbol)?;
+        match m.price.get() {
+            // Whether the order is for an auction is for the engine to know.
+            PRICE_MARKET | PRICE_MARKET_CROSS => Ok(Price(0)),
+            price => limit(price, tick),
+        }
     }
 
     fn cancel(&self, m: &CancelOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {

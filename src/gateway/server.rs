@@ -19,6 +19,7 @@ pub use options::{Addresses, Counters, Limits, Options, ServerError};
 use crate::command::Command;
 use crate::directory::Directory;
 use crate::domain::SessionId;
+use crate::exposure::Exposures;
 use crate::gateway::accounts::Accounts;
 use crate::gateway::admin::AdminPort;
 use crate::gateway::connection::{Connection, Phase};
@@ -76,6 +77,7 @@ impl Server {
         directory: Directory,
         reader: Reader,
         states: SessionStates,
+        exposures: Exposures,
         queue: Producer,
     ) -> Result<Server, ServerError> {
         let Options { listen, admin, ref session, limits } = options;
@@ -99,7 +101,7 @@ impl Server {
             options,
             addresses,
             accounts,
-            intake: Intake::new(directory, states, queue),
+            intake: Intake::new(directory, states, exposures, queue),
             published: 0,
             reader,
             poll,

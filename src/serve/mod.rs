@@ -152,6 +152,7 @@ impl Network {
             directory,
             reader.clone(),
             states.clone(),
+            encoder.exposure().exposures().clone(),
             producer,
         )?;
         let mut addresses = vec![];

@@ -143,7 +143,7 @@ impl Recover for Past {
                     }
                 }
                 at.standing.commands().iter().for_each(|command| self.directory.observe(command));
-                self.encoder.resume(&at.definitions, &at.streams);
+                self.encoder.resume(&at.definitions, &at.streams, &at.exposure);
                 Ok(())
             }
         }

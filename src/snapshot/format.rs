@@ -1,10 +1,10 @@
 //! The bytes of a snapshot.
 //!
 //! ```text
-//! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬──────────┬───────┬────────┬─────────────┬─────────────┬──────────┬─────┐
-//! │ header │ definitions │ standing    │ last prices │ orders │ stop limits │ reserves │ terms │ band   │ used blocks │ their mixed │ streams  │ end │
-//! │        │ (as frames) │ (as frames) │             │        │             │          │       │ timers │ of ids      │ symbols     │ sessions │     │
-//! └────────┴─────────────┴─────────────┴─────────────┴────────┴─────────────┴──────────┴───────┴────────┴─────────────┴─────────────┴──────────┴─────┘
+//! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬──────────┬───────┬────────┬─────────────┬─────────────┬──────────┬─────────┬─────┐
+//! │ header │ definitions │ standing    │ last prices │ orders │ stop limits │ reserves │ terms │ band   │ used blocks │ their mixed │ streams  │ traded  │ end │
+//! │        │ (as frames) │ (as frames) │             │        │             │          │       │ timers │ of ids      │ symbols     │ sessions │ values  │     │
+//! └────────┴─────────────┴─────────────┴─────────────┴────────┴─────────────┴──────────┴───────┴────────┴─────────────┴─────────────┴──────────┴─────────┴─────┘
 //!
 //! header
 //!  0       8        12          16       24        32       40      48     56
@@ -29,6 +29,7 @@ use crate::command::Command;
 use crate::domain::{Nanos, Price, SeqNo, SymbolId};
 use crate::durability::Durability;
 use crate::engine::{BandTimer, Image, OrderImage, ReserveImage, StopLimit, TermsImage};
+use crate::exposure::TradedRow;
 use crate::frame::{Frame, HashProbe};
 use crate::journal::{Identity, Place, Position};
 use crate::standing::Standing;
@@ -83,7 +84,8 @@ const MIXED_SYMBOLS: u32 = 10;
 const STREAMS: u32 = 11;
 const STREAM_ROWS: u32 = 12;
 const SESSION_ROWS: u32 = 13;
-const END: u32 = 14;
+const TRADED: u32 = 14;
+const END: u32 = 15;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -125,6 +127,7 @@ impl Snapshot {
         to.section(STREAMS, head.as_bytes())?;
         to.section(STREAM_ROWS, positions.rows.as_bytes())?;
         to.section(SESSION_ROWS, sessions.as_bytes())?;
+        to.section(TRADED, self.traded.as_bytes())?;
         to.section(END, &to.crc.to_le_bytes())
     }
 
@@ -152,6 +155,7 @@ impl Snapshot {
             u32::try_from(head.next_block).map_err(|_| damaged("a block number is too large"))?;
         let positions = PositionsImage { next_block, rows: rows(take(STREAM_ROWS)?)? };
         let sessions: Vec<SessionRow> = rows(take(SESSION_ROWS)?)?;
+        let traded: Vec<TradedRow> = rows(take(TRADED)?)?;
         let before_end = &bytes[..bytes.len() - rest.len()];
         let end = take_section(&mut rest, END)?;
         if end != crc32c::crc32c(before_end).to_le_bytes() || !rest.is_empty() {
@@ -174,6 +178,7 @@ impl Snapshot {
             standing,
             used_ids: UsedRows { blocks, symbols },
             streams: StreamsImage { positions, sessions, day: head.day },
+            traded,
         })
     }
 

@@ -18,9 +18,10 @@ mod manifest;
 
 pub use manifest::{Entry, Listing, list};
 
-use crate::domain::SeqNo;
+use crate::domain::{OrderId, SeqNo, SessionId, SymbolId};
 use crate::durability::Durability;
 use crate::engine::{Engine, Image, Shard};
+use crate::exposure::{Exposure, TradedRow};
 use crate::frame::{EpochStart, HashProbe};
 use crate::journal::{Identity, Place};
 use crate::planted::{Bug, planted};
@@ -51,6 +52,8 @@ pub struct Snapshot {
     pub used_ids: UsedRows,
     /// Where the numbered streams stand.
     pub streams: StreamsImage,
+    /// What was traded on the day, by whom and in what.
+    pub traded: Vec<TradedRow>,
 }
 
 /// A venue that goes on from a snapshot.
@@ -59,6 +62,8 @@ pub struct Restored {
     pub engines: Vec<Engine>,
     /// The ids that sessions have used.
     pub used_ids: UsedIds,
+    /// What is open and was traded on the day.
+    pub exposure: Exposure,
 }
 
 /// A snapshot that was stored and counts.
@@ -176,7 +181,26 @@ impl Snapshot {
         }
         let used_ids = UsedIds::from_rows(&self.used_ids);
         let used_ids = used_ids.map_err(|error| Fault::Damaged(error.to_string()))?;
-        Ok(Restored { engines, used_ids })
+        let exposure = self.exposure();
+        let exposure =
+            exposure.ok_or_else(|| Fault::Damaged("nobody can have traded so".into()))?;
+        Ok(Restored { engines, used_ids, exposure })
+    }
+
+    /// What is open in it and was traded on the day; `None` if that cannot be.
+    fn exposure(&self) -> Option<Exposure> {
+        let (mut exposure, image) = (Exposure::default(), &self.image);
+        image.definitions.iter().for_each(|command| exposure.definition(command));
+        for (order, firm, is_told) in image.told_orders() {
+            let (session, id) = (SessionId(order.session), OrderId(order.id));
+            match is_told {
+                true => exposure.add_order(session, id, SymbolId(order.symbol), firm),
+                false => exposure.hold_order(session, id, firm),
+            }
+        }
+        image.last_prices.iter().for_each(|&(symbol, price)| exposure.set_price(symbol, price));
+        exposure.set_traded(&self.traded)?;
+        Some(exposure)
     }
 
     /// What the start of the run said that was under way, with the mode now in force.

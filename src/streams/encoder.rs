@@ -11,6 +11,7 @@ use super::{Day, Positions, SessionStates, StreamId, StreamSink, StreamsImage};
 use crate::command::{self, Action, ClientFields, Command, Sequenced};
 use crate::directory::Directory;
 use crate::domain::{DayEvent, FirmId, Nanos, OrderId, Role, SeqNo, SessionId};
+use crate::exposure::Exposure;
 use crate::frame::Frame;
 use crate::report::{Published, Report, ReportKind};
 use crate::report_lines::ReportLines;
@@ -23,6 +24,7 @@ pub struct Encoder<S> {
     lines: ReportLines,
     names: WireNames,
     states: SessionStates,
+    exposure: Exposure,
     sessions: Sessions,
     market: MarketData,
     messages: Messages,
@@ -74,6 +76,7 @@ impl<S: StreamSink> Encoder<S> {
             lines: ReportLines::new(),
             names: WireNames::default(),
             states,
+            exposure: Exposure::default(),
             sessions: Sessions::default(),
             market: MarketData::default(),
             messages: Messages::default(),
@@ -98,6 +101,11 @@ impl<S: StreamSink> Encoder<S> {
         &self.states
     }
 
+    /// What is open and has traded, as far as it has been told.
+    pub fn exposure(&self) -> &Exposure {
+        &self.exposure
+    }
+
     /// The trading day.
     pub fn day(&self) -> Day {
         self.sessions.day
@@ -108,11 +116,13 @@ impl<S: StreamSink> Encoder<S> {
         self.seqno
     }
 
-    /// Goes on behind a snapshot: `definitions` are those in it. The sink must go on there, too.
-    pub fn resume(&mut self, definitions: &[Command], image: &StreamsImage) {
+    /// Goes on behind a snapshot: `definitions` are those in it, `exposure` what was open and had traded there. The sink
+    /// must go on there, too.
+    pub fn resume(&mut self, definitions: &[Command], image: &StreamsImage, exposure: &Exposure) {
         for command in definitions {
             self.learn(command);
         }
+        self.exposure = exposure.clone();
         self.states.resume(&image.sessions);
         self.sessions.day = image.day;
         if image.day.ended != Nanos(0) {
@@ -169,9 +179,12 @@ impl<S: StreamSink> Encoder<S> {
         let Report { kind, session, .. } = published.report;
         let session = self.directory.session(session);
         let has_stream = session.is_some_and(|session| session.role == Role::OrderEntry);
-        // Whoever moves an instrument hears of each of its orders.
-        let moves = matches!(command.action, Action::MoveSymbol(_) | Action::ImportOrder(_));
-        if has_stream && kind != ReportKind::Defined && !moves {
+        // Whoever moves an instrument hears of each of its orders, and limits are no session's business.
+        let is_told = matches!(
+            command.action,
+            Action::MoveSymbol(_) | Action::ImportOrder(_) | Action::SetRisk(_)
+        );
+        if has_stream && kind != ReportKind::Defined && !is_told {
             return;
         }
         self.copy.clear();
@@ -263,6 +276,7 @@ impl<S: StreamSink> Subscriber for Encoder<S> {
             }
             _ => {}
         }
+        self.exposure.report(report, &current.at.command);
         self.tell_session(published, &current);
         let attribution = self.attribution(report, &current.at.command);
         let mut out = Out { sink: &mut self.sink, names: &self.names };
@@ -289,6 +303,7 @@ impl<S: StreamSink> Subscriber for Encoder<S> {
             let consumed = consumed.and_then(|id| u32::try_from(id).ok());
             self.states.answer(at.command.session, consumed);
         }
+        self.exposure.end_command(at.seqno.0);
         self.seqno = at.seqno;
     }
 

@@ -27,7 +27,7 @@ pub struct MarketData {
     time_ns: u64,
     incoming: Option<Incoming>,
     day: Option<DayEvent>,
-    /// Whether the trade that the command takes back has been told.
+    /// Whether the trade that the command takes back or corrects has been told.
     broken: bool,
     /// Whether the command pauses an instrument.
     pauses: bool,
@@ -151,6 +151,7 @@ impl MarketData {
             ReportKind::Defined => self.listed(report.symbol, out),
             ReportKind::TradingDay => self.trading_day(report, out),
             ReportKind::Broken => self.broken(report, out),
+            ReportKind::Corrected => self.corrected(report, out),
             ReportKind::SymbolMoved => self.moved(report, out),
             ReportKind::StateChanged => self.state_changed(report, out),
             ReportKind::BandsSet if self.pauses => self.auction_collar(report, out),
@@ -471,7 +472,27 @@ impl MarketData {
     /// A trade was taken back: both sides are told, the world once.
     fn broken<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
         let told = std::mem::replace(&mut self.broken, true);
-        let Some(listed) = out.names.symbol(report.symbol).filter(|_| !told) else { return };
+        let Some(&listed) = out.names.symbol(report.symbol).filter(|_| !told) else { return };
+        self.taken_back(report, &listed, out);
+    }
+
+    /// A trade had other terms: it is taken back, and told again as one that changes no order of the book.
+    fn corrected<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
+        let told = std::mem::replace(&mut self.broken, true);
+        let Some(&listed) = out.names.symbol(report.symbol).filter(|_| !told) else { return };
+        self.taken_back(report, &listed, out);
+        out.send(&Trade {
+            header: self.header::<Trade>(&listed),
+            order_reference: 0.into(),
+            side: b'B',
+            shares: saturated(report.quantity.0).into(),
+            stock: listed.stock,
+            price: listed.price4(report.price).into(),
+            match_number: report.other.into(),
+        });
+    }
+
+    fn taken_back<S: StreamSink>(&self, report: &Report, listed: &Listed, out: &mut Out<'_, S>) {
         let header = self.header::<BrokenTrade>(listed);
         out.send(&BrokenTrade { header, match_number: report.other.into() });
     }

@@ -98,6 +98,11 @@ impl Messages {
             ),
             ReportKind::Broken => self.broken(report, cause),
             ReportKind::Repriced => self.repriced(report, cause, names),
+            ReportKind::Corrected => {
+                // The protocol knows no correction: the trade is taken back and told again.
+                self.broken(report, cause);
+                self.corrected(published, cause, names);
+            }
             ReportKind::Imported => self.imported(report, cause, names),
             ReportKind::Restated
             | ReportKind::Defined
@@ -115,7 +120,6 @@ impl Messages {
             | ReportKind::Quoted
             | ReportKind::ShortSaleSet
             | ReportKind::RiskSet
-            | ReportKind::Corrected
             | ReportKind::SymbolMoved
             | ReportKind::Exported
             | ReportKind::Held
@@ -428,7 +432,11 @@ impl Messages {
     }
 
     fn broken(&mut self, report: &Report, cause: &Cause<'_>) {
-        let Action::BreakTrade(trade) = &cause.command.action else { return };
+        let trade = match &cause.command.action {
+            Action::BreakTrade(trade) => trade,
+            Action::CorrectTrade(correction) => &correction.trade,
+            _ => return,
+        };
         let is_told = |side: &&crate::command::TradeSide| {
             side.session == report.session && side.id == report.id
         };
@@ -440,6 +448,25 @@ impl Messages {
                 match_number: report.other.into(),
                 reason: b'S',
                 cl_ord_id: trade.sides.iter().find(is_told).map_or([b' '; 14], |side| side.text),
+            },
+            &[],
+            &[],
+        );
+    }
+
+    /// A trade as it was. The side that rested is told first.
+    fn corrected(&mut self, published: &Published, cause: &Cause<'_>, names: &WireNames) {
+        let report = &published.report;
+        let Some(listed) = names.symbol(report.symbol) else { return };
+        self.push(
+            &outbound::OrderExecuted {
+                message_type: outbound::OrderExecuted::TYPE,
+                timestamp: cause.time_ns.into(),
+                user_ref_num: id(report.id),
+                quantity: quantity(report.quantity.0),
+                price: listed.price(report.price).into(),
+                liquidity_flag: if published.index == 0 { b'A' } else { b'R' },
+                match_number: report.other.into(),
             },
             &[],
             &[],

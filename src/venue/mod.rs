@@ -104,6 +104,16 @@ impl Venue {
         self.last.0
     }
 
+    /// The number that the first command of a source will have.
+    pub fn first_seqno(&self) -> SeqNo {
+        SeqNo(self.last.0.0 + 1 + u64::from(self.changes_mode()))
+    }
+
+    /// Whether the venue has to say its mode before anything else.
+    fn changes_mode(&self) -> bool {
+        self.durability != self.writer.durability()
+    }
+
     /// Runs until the source ends or `control.stop` is set, then puts the final hashes into the
     /// journal and closes it. `None` if it was abandoned before.
     pub fn run<'a, S, U>(
@@ -125,8 +135,9 @@ impl Venue {
 
     /// What a pipeline is made of that goes on behind the journal's last frame.
     pub fn parts<S, C, U>(self, source: S, subscriber: U, clock: C) -> Parts<After<S>, C, U> {
+        let changes_mode = self.changes_mode();
         let Venue { writer, shards, order, last, durability, replicas, .. } = self;
-        let first = (durability != writer.durability()).then_some(Command {
+        let first = changes_mode.then_some(Command {
             session: SessionId(0),
             symbol: SymbolId::NONE,
             verdict: Reason::None,

@@ -5,5 +5,6 @@ mod client;
 mod logins;
 mod operators;
 mod orders;
+mod risk;
 mod timers;
 mod venue;

@@ -1,7 +1,7 @@
 //! The operators' port.
 
 use crate::venue::{Setup, Venue, enter, session};
-use ringside::command::Action;
+use ringside::command::{Action, Command, MassCancel};
 use ringside::domain::{DayEvent, SessionId, SymbolId};
 use ringside::gateway::queue::Inbound;
 use ringside::reason::Reason;
@@ -196,6 +196,31 @@ fn a_session_without_a_place_is_not_defined() {
     operator.say(&mut venue, r#"{"op":"session","session":"NEW"}"#);
     let [Inbound { command, .. }] = venue.commands()[..] else { panic!() };
     assert_eq!(command.session, SessionId(6));
+}
+
+#[test]
+fn a_kill_switch_is_two_commands_and_lets_nothing_in_from_then_on() {
+    let mut venue = venue();
+    let mut operator = Operator::connect(&mut venue);
+    let mut client = venue.login("USER00", 1);
+    operator.say(&mut venue, r#"{"op":"risk","session":"USER00","killed":true}"#);
+    assert_eq!(operator.heard(&mut venue), [""; 0]);
+    client.request(&enter(1));
+    venue.settle();
+    let commands: Vec<Command> = venue.commands().iter().map(|inbound| inbound.command).collect();
+    let [set, cancel, order] = commands[..] else { panic!("{commands:?}") };
+    assert!(matches!(set.action, Action::SetRisk(_)) && set.session == session(0));
+    let all_of_it = MassCancel { session: Some(session(0)), ..MassCancel::default() };
+    assert_eq!((cancel.verdict, cancel.action), (Reason::Risk, Action::MassCancel(all_of_it)));
+    assert_eq!(order.verdict, Reason::Killed);
+    // Others go on, and so does the session when the switch is off.
+    venue.login("USER01", 1).request(&enter(1));
+    operator.say(&mut venue, r#"{"op":"risk","session":"USER00"}"#);
+    client.request(&enter(2));
+    venue.settle();
+    let verdicts: Vec<Reason> =
+        venue.commands().iter().map(|inbound| inbound.command.verdict).collect();
+    assert_eq!(verdicts, [Reason::None; 3]);
 }
 
 #[test]

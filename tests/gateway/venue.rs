@@ -4,6 +4,7 @@ use crate::client::Client;
 use ringside::command::{Action, Command, DefineSymbol};
 use ringside::directory::Directory;
 use ringside::domain::{DayEvent, FirmId, Name, Price, Quantity, Role, SessionId, SymbolId, Tick};
+use ringside::exposure::Exposure;
 use ringside::gateway::accounts::{Accounts, Rules};
 use ringside::gateway::queue::{self, Consumer, Inbound};
 use ringside::gateway::server::{Counters, Limits, Options, Server};
@@ -28,6 +29,7 @@ pub struct Venue {
     pub server: Option<Server>,
     pub store: Store,
     pub states: SessionStates,
+    pub exposure: Exposure,
     queue: Consumer,
     pub now_ns: u64,
 }
@@ -76,9 +78,13 @@ impl Venue {
         let (producer, queue) = queue::bounded(queue);
         let mut directory = directory(users);
         past.iter().for_each(|command| directory.observe(command));
+        let exposure = Exposure::default();
+        let exposures = exposure.exposures().clone();
+        let (told, for_server) = (states.clone(), states);
         let server =
-            Server::open(options, accounts, directory, reader, states.clone(), producer).unwrap();
-        Venue { server: Some(server), store, states, queue, now_ns: 5 * SECOND }
+            Server::open(options, accounts, directory, reader, for_server, exposures, producer);
+        let server = Some(server.unwrap());
+        Venue { server, store, states: told, exposure, queue, now_ns: 5 * SECOND }
     }
 
     pub fn server(&mut self) -> &mut Server {

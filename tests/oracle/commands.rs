@@ -4,13 +4,13 @@
 use super::naive::{Naive, Order};
 use ringside::command::{
     Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Display, Enter, EnterIceberg,
-    EnterRich, EnterStop, ImportOrder, MassCancel, MoveSymbol, PlanState, RichTerms, Sequenced,
-    SetBands, TradeSide,
+    EnterRich, EnterStop, ImportOrder, MassCancel, MoveSymbol, PlanState, RichTerms, RiskLimits,
+    Sequenced, SetBands, SetRisk, TradeSide,
 };
 use ringside::domain::{
     AtBand, AtShortTest, Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId,
-    OrderType, PartitionId, Peg, PostOnly, Price, Quantity, Role, SelfTrade, SeqNo, SessionId,
-    Side, SymbolId, SymbolState, Tick, TimeInForce,
+    OrderType, PartitionId, Peg, PostOnly, Price, Quantity, RiskScope, Role, SelfTrade, SeqNo,
+    SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
 };
 use ringside::durability::Durability;
 use ringside::reason::Reason;
@@ -503,12 +503,13 @@ impl Generator {
         let (session, verdict) = (self.session(), self.verdict());
         let id = OrderId(self.random.bits(64));
         let symbol = self.random.pick(self.profile.symbols).0;
-        let (symbol, action) = match self.random.below(3) {
+        let (symbol, action) = match self.random.below(4) {
             0 => {
                 let enabled = self.random.in_1000(500);
                 (SymbolId::NONE, Action::SetOrderEntry { id, enabled })
             }
             1 => (SymbolId::NONE, Action::AccountQuery { next: id }),
+            2 => self.set_risk(symbol),
             _ => {
                 let mut side = || TradeSide {
                     id: OrderId(self.random.bits(64)),
@@ -528,6 +529,20 @@ impl Generator {
             }
         };
         Command { session, symbol, verdict, action }
+    }
+
+    /// Limits that no book has to mind.
+    fn set_risk(&mut self, symbol: SymbolId) -> (SymbolId, Action) {
+        let scope = *self.random.pick(RiskScope::ALL);
+        let of_firm = scope == RiskScope::Firm;
+        let firm = FirmId(if of_firm { 1 + self.random.below(3) as u16 } else { 0 });
+        let limits = RiskLimits {
+            quantity_max: self.random.bits(64),
+            killed: self.random.in_1000(300),
+            ..RiskLimits::default()
+        };
+        let symbol = if scope == RiskScope::Symbol { symbol } else { SymbolId::NONE };
+        (symbol, Action::SetRisk(SetRisk { scope, firm, limits }))
     }
 
     /// Mostly a step that follows from where an instrument is, so that each comes back to be traded.

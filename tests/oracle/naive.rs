@@ -131,8 +131,8 @@ impl Naive {
             Action::SetShortSale { restricted, automatic } => {
                 self.set_short_sale(command, restricted, automatic);
             }
-            Action::SetRisk(_) => {
-                self.reject(command, OrderId(0), Side::Buy, Reason::Unsupported);
+            Action::SetRisk(risk) => {
+                self.answer(command, ReportKind::RiskSet, OrderId(0), risk.firm.0.into());
             }
             Action::BreakTrade(trade) => self.break_trade(command, &trade),
             Action::CorrectTrade(correction) => self.correct_trade(command, &correction),

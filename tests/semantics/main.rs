@@ -32,12 +32,13 @@ use oracle::naive::Naive;
 use oracle::text;
 use oracle::venue::{Venue, difference, whole_engine};
 use ringside::command::{
-    Action, BreakTrade, Command, DefineSymbol, Display, Enter, EnterIceberg, EnterStop, MassCancel,
-    Sequenced, SetBands, TradeSide,
+    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Display, Enter, EnterIceberg,
+    EnterStop, MassCancel, RiskLimits, Sequenced, SetBands, SetRisk, TradeSide,
 };
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderType, PostOnly, Price,
-    Quantity, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
+    Quantity, RiskScope, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId, SymbolState, Tick,
+    TimeInForce,
 };
 use ringside::reason::Reason;
 use ringside::report::Report;

@@ -8,7 +8,8 @@ fn rich(order: Do, change: impl FnOnce(&mut RichTerms)) -> Do {
     let Action::Enter(enter) = order.0.action else { panic!("not an enter") };
     let mut terms = RichTerms::NONE;
     change(&mut terms);
-    Do(Command { action: Action::EnterRich(EnterRich { order: enter, terms }), ..order.0 })
+    let action = Action::EnterRich(EnterRich { order: enter, terms });
+    Do(Command { action, ..order.0 }, order.1, order.2)
 }
 
 fn hidden(order: Do) -> Do {

@@ -22,7 +22,11 @@ struct Order {
 
 /// All orders that the session was told of.
 #[derive(Default)]
-pub struct Orders(BTreeMap<u32, Order>);
+pub struct Orders {
+    orders: BTreeMap<u32, Order>,
+    /// The trade that was taken back last, with its order: if it comes again, it was corrected.
+    taken_back: Option<(u32, u64)>,
+}
 
 impl Orders {
     /// Takes a message of the venue; gives it in words.
@@ -32,8 +36,13 @@ impl Orders {
             Response::Replaced(replaced, _) => self.replaced(replaced),
             Response::Executed(executed, _) => {
                 let (id, shares) = (executed.user_ref_num.get(), executed.quantity.get());
+                let number = executed.match_number.get();
+                if self.taken_back.take() == Some((id, number)) {
+                    let price = price(executed.price.get());
+                    return format!("#{id} trade {number} is corrected: {shares} at {price}");
+                }
                 let open = self.reduce(id, shares, "executed");
-                if let Some(order) = self.0.get_mut(&id) {
+                if let Some(order) = self.orders.get_mut(&id) {
                     order.executed += shares;
                 }
                 let how = match executed.liquidity_flag {
@@ -42,7 +51,7 @@ impl Orders {
                     b'R' => "taking",
                     _ => "in an auction",
                 };
-                let (price, number) = (price(executed.price.get()), executed.match_number.get());
+                let price = price(executed.price.get());
                 format!("#{id} executed: {shares} at {price}, {how}, trade {number}; {open} open")
             }
             Response::Canceled(canceled, _) => {
@@ -74,14 +83,14 @@ impl Orders {
             }
             Response::Modified(modified, _) => {
                 let (id, shares) = (modified.user_ref_num.get(), modified.quantity.get());
-                if let Some(order) = self.0.get_mut(&id) {
+                if let Some(order) = self.orders.get_mut(&id) {
                     (order.side, order.open) = (modified.side, shares);
                 }
                 format!("#{id} modified: {} {shares}", side(modified.side))
             }
             Response::PriorityUpdate(update, _) => {
                 let (id, wire) = (update.user_ref_num.get(), update.price.get());
-                if let Some(order) = self.0.get_mut(&id) {
+                if let Some(order) = self.orders.get_mut(&id) {
                     order.price = wire;
                 }
                 let number = update.order_reference_number.get();
@@ -96,6 +105,7 @@ impl Orders {
             }
             Response::BrokenTrade(broken, _) => {
                 let (id, number) = (broken.user_ref_num.get(), broken.match_number.get());
+                self.taken_back = Some((id, number));
                 format!("#{id} trade {number} is taken back")
             }
             Response::CancelPending(pending, _) => {
@@ -120,19 +130,19 @@ impl Orders {
 
     /// The side of an order, as on the wire.
     pub fn side_of(&self, id: u32) -> Option<u8> {
-        self.0.get(&id).map(|order| order.side)
+        self.orders.get(&id).map(|order| order.side)
     }
 
     /// All orders as a table.
     pub fn table(&self) -> String {
-        if self.0.is_empty() {
+        if self.orders.is_empty() {
             return "no orders".into();
         }
         let mut text = format!(
             "{:>6}  {:<12} {:<8} {:>12} {:>8} {:>8}  state",
             "#", "side", "symbol", "price", "open", "executed"
         );
-        for (id, order) in &self.0 {
+        for (id, order) in &self.orders {
             let Order { symbol, open, executed, state, .. } = order;
             let (side, price) = (side(order.side), price(order.price));
             let _ = write!(
@@ -158,13 +168,13 @@ impl Orders {
         let symbol = &order.symbol;
         let text =
             format!("#{id} accepted: {side} {shares} {symbol} at {price}, order {number}{dead}");
-        self.0.insert(id, order);
+        self.orders.insert(id, order);
         text
     }
 
     fn replaced(&mut self, m: &OrderReplaced) -> String {
         let (old, id, shares) = (m.orig_user_ref_num.get(), m.user_ref_num.get(), m.quantity.get());
-        if let Some(order) = self.0.get_mut(&old) {
+        if let Some(order) = self.orders.get_mut(&old) {
             (order.open, order.state) = (0, "replaced");
         }
         let order = Order {
@@ -179,13 +189,13 @@ impl Orders {
         let symbol = &order.symbol;
         let text =
             format!("#{id} replaces #{old}: {side} {shares} {symbol} at {price}, order {number}");
-        self.0.insert(id, order);
+        self.orders.insert(id, order);
         text
     }
 
     /// Takes shares from an order; gives what is left.
     fn reduce(&mut self, id: u32, shares: u32, state: &'static str) -> u32 {
-        let Some(order) = self.0.get_mut(&id) else { return 0 };
+        let Some(order) = self.orders.get_mut(&id) else { return 0 };
         order.open = order.open.saturating_sub(shares);
         if order.open == 0 {
             order.state = state;

@@ -100,6 +100,7 @@ fn commands(
     out: &mut Out,
 ) -> Result<(), CliError> {
     let mut names = Directory::new();
+    let mut brought = None;
     while out.is_read()
         && reader.seqno().0 < *range.end()
         && let Some(frame) = reader.next_frame()?
@@ -109,7 +110,11 @@ fn commands(
         }
         let at = decode(&frame)?;
         if range.contains(&at.seqno.0) {
-            out.command(&command_fields(&at, &names));
+            // What a line brings with it has no line of its own, or it would come twice.
+            if brought != Some(at.command) {
+                out.command(&command_fields(&at, &names));
+            }
+            brought = at.command.kills();
         }
         // Also the ids: over the network one may come again, and a file must not use it as if it did not.
         names.observe(&at.command);

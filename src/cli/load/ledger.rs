@@ -79,6 +79,8 @@ pub struct Ledger {
     counts: Counts,
     /// The request that the next one waits for, if it waits for each answer.
     awaited: Option<(Kind, u32)>,
+    /// The trade that was taken back last, with its order: if it comes again, it was corrected.
+    taken_back: Option<(u32, u64)>,
     /// How many numbered messages came.
     pub messages: u64,
     /// How many answers were wrong.
@@ -104,6 +106,7 @@ impl Ledger {
             replaces_answered: 0,
             counts: Counts::default(),
             awaited: None,
+            taken_back: None,
             messages: 0,
             wrong: 0,
             failures: vec![],
@@ -226,6 +229,13 @@ impl Ledger {
                     Verdict { asked, becomes: State::Rejected, quantity: 0, reference: 0 };
                 self.order_answered(id, verdict, now_ns, meter);
             }
+            // A trade of before that had other terms.
+            Ok(Response::Executed(executed, _))
+                if self.taken_back.take()
+                    == Some((executed.user_ref_num.get(), executed.match_number.get())) =>
+            {
+                self.counts.other += 1;
+            }
             Ok(Response::Executed(executed, _)) => {
                 let shares = executed.quantity.get();
                 self.counts.executed += 1;
@@ -242,6 +252,11 @@ impl Ledger {
                 self.counts.canceled += 1;
                 let id = canceled.user_ref_num.get();
                 self.reduce(id, canceled.decrement_shares.get(), "cancels");
+            }
+            Ok(Response::BrokenTrade(broken, _)) => {
+                let (id, number) = (broken.user_ref_num.get(), broken.match_number.get());
+                self.taken_back = Some((id, number));
+                self.counts.other += 1;
             }
             Ok(Response::Query(..)) => {}
             Ok(_) => self.counts.other += 1,

@@ -143,6 +143,10 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         };
         let action = Action::SetRisk(SetRisk { scope, firm: of_firm, limits });
         self.send(of_session, of_symbol, verdict, action);
+        let set = Command { session: of_session, symbol: of_symbol, verdict, action };
+        if let Some(Command { session, symbol, verdict, action }) = set.kills() {
+            self.send(session, symbol, verdict, action);
+        }
         Ok(())
     }
 

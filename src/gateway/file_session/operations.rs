@@ -4,6 +4,7 @@
 //! `definitions.rs` what makes names known, `moves.rs` what moves instruments between partitions, `market.rs` what
 //! protects the market of an instrument, `operator.rs` the rest.
 
+use super::Limits;
 use super::fields::{Decimal, Fault, Field, Fields};
 use crate::command::{Action, Command};
 use crate::directory::Directory;
@@ -14,11 +15,12 @@ use crate::reason::Reason;
 pub fn run(
     fields: &Fields,
     directory: &mut Directory,
+    limits: Option<&mut Limits>,
     out: &mut impl FnMut(Command, Option<Nanos>),
 ) -> Result<(), Fault> {
     let operation = fields.required(Field::Op, fields.text(Field::Op)?)?;
     let time = fields.integer_to(Field::Ts, u64::MAX)?.map(Nanos);
-    let mut venue = Venue { directory, time, out };
+    let mut venue = Venue { directory, limits, time, out };
     match operation {
         "enter" => venue.enter(fields),
         "cancel" => venue.cancel(fields),
@@ -56,6 +58,7 @@ pub fn run(
 /// The venue as a line sees it: what is known of it, and where commands go.
 pub(super) struct Venue<'a, F> {
     pub directory: &'a mut Directory,
+    limits: Option<&'a mut Limits>,
     time: Option<Nanos>,
     out: &'a mut F,
 }
@@ -105,7 +108,10 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
     }
 
     pub fn send(&mut self, session: SessionId, symbol: SymbolId, verdict: Reason, action: Action) {
-        let command = Command { session, symbol, verdict, action };
+        let mut command = Command { session, symbol, verdict, action };
+        if let (Some(limits), Reason::None) = (&mut self.limits, verdict) {
+            command.verdict = limits.verdict(&command, self.directory, self.time);
+        }
         self.directory.observe(&command);
         (self.out)(command, self.time);
     }

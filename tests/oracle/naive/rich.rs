@@ -3,10 +3,9 @@
 use super::{Naive, Order, reaches};
 use ringside::command::{Action, Command, Enter, EnterRich, RichTerms};
 use ringside::domain::{
-    Nanos, OrderId, OrderNumber, OrderType, Peg, Price, Quantity, Side, SymbolId, TimeInForce,
+    Nanos, OrderNumber, OrderType, Price, Quantity, SymbolId, TimeInForce,
 };
 use ringside::reason::Reason;
-use ringside::report::{Report, ReportKind};
 use std::cmp::Reverse;
 
 impl Naive {

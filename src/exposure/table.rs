@@ -1,0 +1,73 @@
+//! A table by number that grows while others read it.
+
+use std::sync::OnceLock;
+
+/// Places in the first chunk; each further one has twice as many as the one before.
+const FIRST: u64 = 64;
+/// As many chunks as 32 bits of number need.
+const CHUNKS: usize = 27;
+
+/// One writer, any number of readers. A place never moves, so nobody has to wait.
+pub struct Table<T> {
+    chunks: [OnceLock<Box<[T]>>; CHUNKS],
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Table { chunks: [const { OnceLock::new() }; CHUNKS] }
+    }
+}
+
+impl<T: Default> Table<T> {
+    /// The place of a number, if it or one beside it was made.
+    #[inline]
+    pub fn get(&self, number: u32) -> Option<&T> {
+        let (chunk, place) = place_of(number);
+        self.chunks[chunk].get()?.get(place)
+    }
+
+    /// The place of a number.
+    #[inline]
+    pub fn make(&self, number: u32) -> &T {
+        let (chunk, place) = place_of(number);
+        let new = || (0..FIRST << chunk).map(|_| T::default()).collect();
+        &self.chunks[chunk].get_or_init(new)[place]
+    }
+
+    /// All places that there are, by number.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        let chunks = self.chunks.iter().enumerate();
+        chunks.flat_map(|(chunk, places)| {
+            let first = (FIRST << chunk) - FIRST;
+            (first as u32..).zip(places.get().into_iter().flatten())
+        })
+    }
+}
+
+#[inline]
+fn place_of(number: u32) -> (usize, usize) {
+    let behind = u64::from(number) + FIRST;
+    let chunk = behind.ilog2() - FIRST.ilog2();
+    (chunk as usize, (behind - (FIRST << chunk)) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn every_number_has_a_place_of_its_own() {
+        let table: Table<Cell<u32>> = Table::default();
+        assert!(table.get(0).is_none());
+        for number in 0..10_000 {
+            assert_eq!(table.make(number).get(), 0);
+            table.make(number).set(number + 1);
+        }
+        for (number, place) in table.iter().take(10_000) {
+            assert_eq!((place.get(), table.get(number).unwrap().get()), (number + 1, number + 1));
+        }
+        assert!(table.get(u32::MAX).is_none());
+        assert_eq!(place_of(u32::MAX).0, CHUNKS - 1);
+    }
+}
