@@ -20,6 +20,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("report_order", &["domain", "durability", "frame", "command", "report", "hash"]),
     ("matching_shard", &["frame", "command", "report", "report_order", "engine"]),
     ("used_ids", &["domain", "reason", "command"]),
+    ("calendar", &["domain"]),
+    ("due", &["domain", "reason", "command", "frame", "report", "report_order"]),
     ("standing", &["domain", "reason", "command"]),
     (
         "snapshot",
@@ -158,8 +160,10 @@ const TABLE: &[(&str, &[&str])] = &[
             "replication",
             "command",
             "config",
+            "calendar",
             "directory",
             "domain",
+            "due",
             "feed",
             "frame",
             "gateway",
@@ -179,6 +183,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "config",
         &[
+            "calendar",
             "cluster",
             "domain",
             "durability",

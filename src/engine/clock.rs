@@ -2,7 +2,7 @@
 
 use super::{Engine, reject};
 use crate::command::{Action, Command, PlanState, Sequenced};
-use crate::domain::{OrderId, Quantity, Side, SymbolId};
+use crate::domain::{Nanos, OrderId, Quantity, Side, SymbolId};
 use crate::hash;
 use crate::planted::{Bug, planted};
 use crate::reason::Reason;
@@ -81,6 +81,16 @@ impl Engine {
         }
         self.keep_plan(command.symbol, plan);
         Ok(())
+    }
+
+    /// When an instrument has its next state, if one is planned.
+    pub fn planned_time(&self, symbol: SymbolId) -> Option<Nanos> {
+        self.plans.get(&symbol).map(PlanState::time)
+    }
+
+    /// When instruments have their next states.
+    pub(super) fn planned_times(&self) -> impl Iterator<Item = (SymbolId, Nanos)> {
+        self.plans.iter().map(|(&symbol, plan)| (symbol, plan.time()))
     }
 
     /// What is planned, as the commands that did.

@@ -5,5 +5,6 @@ mod client;
 mod logins;
 mod operators;
 mod orders;
+mod ticks;
 mod timers;
 mod venue;
