@@ -152,6 +152,7 @@ fn a_day_goes_by_its_schedule_through_kills_and_halts() {
     assert!(before < open, "this machine is too slow for this test");
     sleep_until(after(open, 2));
     let venue = place.start();
+    until("accepted", || trade(&place, "DEMO01", "ioc buy 1 MSFT 1.00\n"));
     let mut operator = Operator::of(&place);
     // What an operator does stays through the next restart.
     operator.say(r#"{"op":"state","symbol":"MSFT","state":"halted"}"#);
@@ -190,6 +191,7 @@ fn a_venue_that_was_down_for_hours_has_the_last_state_of_its_schedule_only() {
     let hours_ago = |hours: i64| after(Timestamp::now(), -hours * 3_600);
     place.set("SCHEDULE", &schedule(&[(hours_ago(2), "closed", 0)]));
     let venue = place.start();
+    until("rejected", || trade(&place, "DEMO01", "buy 1 MSFT 1.00\n"));
     let mut operator = Operator::of(&place);
     operator.say(r#"{"op":"state","symbol":"AAPL","state":"halted"}"#);
     operator.hears("AAPL", "halted");
