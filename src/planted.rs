@@ -112,6 +112,10 @@ bugs! {
     ReserveForgotten in "engine_oracle" by "tiny",
     /// An order that a closed book should refuse takes the short way into it.
     ShortWayLeftOpen in "engine_oracle" by "tiny",
+    /// An order beyond a price band keeps its limit.
+    BandsIgnored in "semantics" by "bands::an_order_beyond_a_band_gets_the_band_as_its_limit",
+    /// A short sale at the best bid is let in while short sales are restricted.
+    ShortSaleUntested in "semantics" by "short_sale::a_short_sale_at_or_below_the_best_bid_is_rejected",
     /// A snapshot forgets which instruments are not open.
     StatesForgotten in "engine_image" by "a_restored_engine_goes_on_as_if_it_had_never_stopped",
     /// A state that was planned does not come.

@@ -486,7 +486,7 @@ fn the_hash_of_a_state_forgets_how_it_came_about() {
 #[test]
 fn the_streams_reach_every_outcome() {
     let (mut seen, mut auctions, mut surplus) = (HashSet::new(), HashSet::new(), HashSet::new());
-    for (profile, seed) in [(TINY, 1), (WIDE_PRICES, 2), (HUGE_VALUES, 3), (MIXED, 4), (MOVING, 5)]
+    for (profile, seed) in [(TINY, 1), (WIDE_PRICES, 2), (HUGE_VALUES, 3), (MIXED, 4), (MOVING, 6)]
     {
         let mut venue = Naive::default();
         let (mut live, mut trades) = (0, 0);
@@ -521,6 +521,7 @@ fn the_streams_reach_every_outcome() {
         PostOnlyWouldCross,
         Expired,
         Reason::Operator,
+        Reason::ShortRestricted,
     ];
     for reason in cancels.into_iter().chain(more_cancels) {
         assert!(seen.contains(&(Canceled, reason)), "canceled {reason:?}");
@@ -537,17 +538,16 @@ fn the_streams_reach_every_outcome() {
         NotInCall,
         AuctionOver,
         Reason::InvalidMaxFloor,
+        Reason::ShortRestricted,
     ];
     for reason in rejects.into_iter().chain(more_rejects).chain(definitions) {
         assert!(seen.contains(&(Rejected, reason)), "rejected {reason:?}");
     }
     assert_eq!(auctions.len(), Auction::ALL.len(), "trades in every auction");
     assert_eq!(surplus.len(), 2, "both sides were left over");
-    use ReportKind::{BandsSet, LimitState, Quoted, Repriced, RiskSet, ShortSaleSet};
-    let unserved = [BandsSet, LimitState, Quoted, Repriced, ShortSaleSet];
-    let not_told = |kind: &ReportKind| {
-        matches!(kind, ReportKind::StateHash | RiskSet) || unserved.contains(kind)
-    };
+    let pause = (ReportKind::StateChanged, Reason::LimitState);
+    assert!(seen.contains(&pause), "a pause");
+    let not_told = |kind: &ReportKind| matches!(kind, ReportKind::StateHash | ReportKind::RiskSet);
     for kind in ReportKind::ALL.iter().filter(|&kind| !not_told(kind)) {
         assert!(seen.iter().any(|(seen, _)| seen == kind), "{kind:?}");
     }

@@ -12,9 +12,11 @@ use crate::reason::Reason;
 pub(super) struct Book {
     symbol: SymbolId,
     lot: u64,
-    /// The lot while it is open, otherwise zero.
+    /// The lot while it is open and not guarded, otherwise zero.
     lot_to_enter: u64,
     state: SymbolState,
+    /// Whether there is more to it than its state and its orders, see [`super::market`].
+    is_guarded: bool,
     collar_bps: u32,
     reference: i64,
     /// The price of the last trade, zero before the first.
@@ -55,6 +57,7 @@ impl Book {
             lot,
             lot_to_enter: lot,
             state: SymbolState::Open,
+            is_guarded: false,
             collar_bps,
             reference,
             last: 0,
@@ -89,13 +92,34 @@ impl Book {
     /// Another state.
     pub fn set_state(&mut self, state: SymbolState) {
         self.state = state;
-        let is_open = state == SymbolState::Open || planted(Bug::ShortWayLeftOpen);
-        self.lot_to_enter = if is_open { self.lot } else { 0 };
+        self.open_short_way();
+    }
+
+    /// Whether bands, a quote or the short sale price test have to be looked at.
+    #[inline]
+    pub fn is_guarded(&self) -> bool {
+        self.is_guarded
+    }
+
+    /// Says whether they have to be.
+    pub fn set_guarded(&mut self, is_guarded: bool) {
+        self.is_guarded = is_guarded;
+        self.open_short_way();
+    }
+
+    fn open_short_way(&mut self) {
+        let is_open = self.state == SymbolState::Open || planted(Bug::ShortWayLeftOpen);
+        self.lot_to_enter = if is_open && !self.is_guarded { self.lot } else { 0 };
     }
 
     /// The last price or, before the first trade, the prior close; zero without either.
     pub fn reference(&self) -> i64 {
         if self.last != 0 { self.last } else { self.reference }
+    }
+
+    /// The prior close, zero for none.
+    pub fn prior_close(&self) -> i64 {
+        self.reference
     }
 
     /// The price of the last trade, zero before the first.
@@ -126,7 +150,7 @@ impl Book {
         bound.clamp(1, i128::from(i64::MAX)) as i64
     }
 
-    /// Whether it is open, and an order can have this quantity. No quantity is a multiple of zero lots.
+    /// Whether it is open and not guarded, and an order can have this quantity. No quantity is a multiple of zero lots.
     #[inline(always)]
     pub fn is_plain(&self, quantity: u64) -> bool {
         quantity != 0 && (self.lot_to_enter == 1 || quantity.is_multiple_of(self.lot_to_enter))

@@ -1,8 +1,8 @@
 //! What happens because time passes. The engine has no clock: a command says how late it is.
 
-use super::{Engine, reject};
+use super::Engine;
 use crate::command::{Action, Command, PlanState, Sequenced};
-use crate::domain::{Nanos, OrderId, Quantity, Side, SymbolId};
+use crate::domain::{Nanos, Quantity, SymbolId};
 use crate::hash;
 use crate::planted::{Bug, planted};
 use crate::reason::Reason;
@@ -21,21 +21,16 @@ fn hash_of(symbol: SymbolId, plan: &PlanState) -> u128 {
 impl Engine {
     /// Time has passed for an instrument.
     pub(super) fn tick(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
-        let command = &at.command;
-        let symbol = command.symbol;
-        if command.verdict != Reason::None {
-            return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
-        }
-        if self.book_index(symbol).is_none() {
-            return self.reject_absent(command, OrderId(0), Side::Buy, sink);
-        }
+        let Some(book) = self.book_to_change(&at.command, sink) else { return };
+        let symbol = at.command.symbol;
         sink.report(Report { kind: ReportKind::Ticked, symbol, ..Report::BLANK });
+        self.bands_due(at, book, sink);
         if let Some(plan) = self.plans.get(&symbol).copied()
             && plan.time() <= at.time
             && !planted(Bug::PlanNotCarriedOut)
         {
             self.take_plan_back(symbol);
-            self.enter_state(at, plan.state, sink);
+            self.enter_state(at, book, plan.state, sink);
         }
     }
 
@@ -46,13 +41,10 @@ impl Engine {
         plan: &PlanState,
         sink: &mut impl ReportSink,
     ) {
+        if self.book_to_change(command, sink).is_none() {
+            return;
+        }
         let symbol = command.symbol;
-        if command.verdict != Reason::None {
-            return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
-        }
-        if self.book_index(symbol).is_none() {
-            return self.reject_absent(command, OrderId(0), Side::Buy, sink);
-        }
         self.take_plan_back(symbol);
         let mut told = Report { kind: ReportKind::StatePlanned, symbol, ..Report::BLANK };
         if plan.is_one() {

@@ -3,6 +3,7 @@
 //! Everything in an image has one order only, and the images of all shards merge into the image of the
 //! venue: equal states are equal images, whatever the number of shards and whatever came before.
 
+use super::bands::BandTimer;
 use super::book::{key_of, side_index};
 use super::icebergs::Reserve;
 use super::moves::Away;
@@ -22,7 +23,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 pub struct Image {
     /// The definitions that were accepted, firms by number, sessions by number, symbols by number; then the steps
     /// that made symbols what they are if they are not traded here, by number; then the states of those that are not
-    /// open, by number; then the states that they have next, by number.
+    /// open, by number; then the states that they have next, their price bands, their reference quotes and their short sale
+    /// restrictions, each by number.
     pub definitions: Vec<Command>,
     /// The price of the last trade of each instrument that has traded, by symbol.
     pub last_prices: Vec<(SymbolId, Price)>,
@@ -34,6 +36,8 @@ pub struct Image {
     pub stop_limits: Vec<StopLimit>,
     /// What icebergs do not show, by symbol and number.
     pub reserves: Vec<ReserveImage>,
+    /// What is due because of price bands, by symbol.
+    pub band_timers: Vec<BandTimer>,
 }
 
 /// What an iceberg does not show.
@@ -89,7 +93,7 @@ pub struct OrderImage {
 /// What is impossible in an image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct ImageError(String);
+pub struct ImageError(pub(super) String);
 
 impl Image {
     /// The image of a venue from those of its shards.
@@ -101,6 +105,7 @@ impl Image {
             venue.orders.append(&mut shard.orders);
             venue.stop_limits.append(&mut shard.stop_limits);
             venue.reserves.append(&mut shard.reserves);
+            venue.band_timers.append(&mut shard.band_timers);
         }
         // An instrument has one shard, in which its orders are in their order already.
         venue.definitions.sort_by_key(definition_place);
@@ -108,6 +113,7 @@ impl Image {
         venue.orders.sort_by_key(|order| order.symbol);
         venue.stop_limits.sort_by_key(|stop| stop.symbol);
         venue.reserves.sort_by_key(|reserve| reserve.symbol);
+        venue.band_timers.sort_by_key(|timer| timer.symbol);
         venue
     }
 
@@ -130,6 +136,12 @@ impl Image {
                 .filter(|reserve| owns(SymbolId(reserve.symbol as u32)))
                 .copied()
                 .collect(),
+            band_timers: self
+                .band_timers
+                .iter()
+                .filter(|timer| owns(SymbolId(timer.symbol as u32)))
+                .copied()
+                .collect(),
         }
     }
 }
@@ -141,6 +153,7 @@ impl Engine {
         definitions.extend(self.away.values().map(Away::command));
         definitions.extend(self.states());
         definitions.extend(self.planned());
+        definitions.extend(self.market_commands());
         definitions.sort_by_key(definition_place);
         let mut last_prices = vec![];
         let mut orders = Vec::with_capacity(self.live_orders());
@@ -175,7 +188,8 @@ impl Engine {
             display: reserve.display,
         };
         let reserves = self.reserves.iter().map(reserve).collect();
-        Image { definitions, last_prices, orders, stop_limits, reserves }
+        let band_timers = self.band_timers();
+        Image { definitions, last_prices, orders, stop_limits, reserves, band_timers }
     }
 
     /// An engine in the state of an image, with room for `orders` live orders, or all of the image's,
@@ -185,6 +199,7 @@ impl Engine {
         engine.restore_definitions(&image.definitions)?;
         engine.restore_last_prices(&image.last_prices)?;
         engine.restore_orders(image)?;
+        engine.restore_band_timers(&image.band_timers)?;
         engine.restore_indications();
         Ok(engine)
     }
@@ -198,6 +213,9 @@ impl Engine {
                 Action::MoveSymbol(asked) => self.restore_away(command, &asked),
                 Action::SetState(_) => self.restore_state(command),
                 Action::PlanState(plan) => self.restore_plan(command, &plan),
+                Action::SetBands(_) | Action::SetQuote { .. } | Action::SetShortSale { .. } => {
+                    self.restore_market(command)
+                }
                 _ if is_definition(command.action.kind()) => self.define(command),
                 _ => return Err(ImageError(format!("{command:?} is no definition"))),
             };
@@ -399,6 +417,9 @@ fn definition_place(command: &Command) -> (u8, u32) {
         Action::MoveSymbol(_) => (3, command.symbol.0),
         Action::SetState(_) => (4, command.symbol.0),
         Action::PlanState(_) => (5, command.symbol.0),
+        Action::SetBands(_) => (6, command.symbol.0),
+        Action::SetQuote { .. } => (7, command.symbol.0),
+        Action::SetShortSale { .. } => (8, command.symbol.0),
         _ => (2, command.symbol.0),
     }
 }

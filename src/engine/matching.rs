@@ -123,7 +123,7 @@ impl Engine {
         let buy = incoming.order.traits.is_buy();
         let limit = match order_type {
             OrderType::Limit => incoming.price,
-            OrderType::Market | OrderType::MarketToLimit => self.books[book].collar(buy),
+            OrderType::Market | OrderType::MarketToLimit => self.bound(book, buy),
         };
         if incoming.order.traits.tif() == TimeInForce::Fok && !self.fillable(book, incoming, limit)
         {
@@ -187,6 +187,9 @@ impl Engine {
             incoming.traded.add(first, incoming.last);
             let change = self.books[book].set_last(incoming.last);
             self.state_hash = self.state_hash.wrapping_add(change);
+            if self.books[book].is_guarded() {
+                self.note_low(book, first.min(incoming.last));
+            }
         }
     }
 
@@ -359,7 +362,7 @@ fn gives_way(mode: SelfTrade, resting: u64, incoming: u64) -> bool {
 }
 
 /// The end of an incoming order that may not rest.
-fn cancel_rest(incoming: &mut Incoming, reason: Reason, sink: &mut impl ReportSink) {
+pub(super) fn cancel_rest(incoming: &mut Incoming, reason: Reason, sink: &mut impl ReportSink) {
     let open = std::mem::take(&mut incoming.order.open);
     sink.report(canceled(&incoming.order, incoming.price, open, 0, reason));
 }

@@ -52,21 +52,26 @@
 //! `mod.rs` takes commands apart, `matching.rs` trades, `book.rs` and `ladder.rs` keep prices in order,
 //! `orders.rs` keeps the orders, `ahead.rs` has the memory fetched in time, `venue.rs` has the rare
 //! commands, `states.rs` and `auction.rs` the session states and the auctions between them, `pools.rs` the orders that
-//! only wait for these, `clock.rs` has what time brings, `stops.rs` the orders that wait for a trade, `icebergs.rs` those that show a slice of themselves, `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
+//! only wait for these, `stops.rs` those that wait for a trade, `icebergs.rs` those that show a slice of themselves, `market.rs` what
+//! few instruments have beside their books: `bands.rs` price bands, `short_sale.rs` the short sale price test; `clock.rs`
+//! what time brings, `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
 //! whole state as data.
 
 mod ahead;
 mod auction;
+mod bands;
 mod book;
 mod clock;
 mod icebergs;
 mod image;
 mod ladder;
+mod market;
 mod matching;
 mod moves;
 mod orders;
 mod pools;
 mod prefetch;
+mod short_sale;
 mod states;
 mod stops;
 mod traits;
@@ -82,12 +87,14 @@ use crate::reason::Reason;
 use crate::report::{Report, ReportKind, ReportSink};
 use ahead::AHEAD_MAX;
 use auction::Clearing;
+pub use bands::{BandTimer, LIMIT_STATE_NS, PAUSE_NS};
 use book::{Book, key_of, side_index, unlink};
 use clock::Plans;
 use icebergs::Reserves;
 pub use icebergs::SLICES_MAX;
 pub use image::{Image, ImageError, OrderImage, ReserveImage, StopLimit};
 use ladder::{LevelSlot, Levels};
+use market::{LimitTerms, Market};
 use matching::{Incoming, describe};
 use moves::Away;
 use orders::{Bucket, NIL, Order, Orders, Slot};
@@ -142,6 +149,12 @@ pub struct Engine {
     waiting_ids: HashSet<(u32, u64)>,
     /// The instruments in a call, with what was last told of their auction: it always is what they would trade now.
     in_call: BTreeMap<SymbolId, Clearing>,
+    /// What few instruments have beside their books.
+    markets: BTreeMap<SymbolId, Market>,
+    /// The instruments that are looked at after each of their commands.
+    watched: BTreeSet<SymbolId>,
+    /// Whether the command at hand has traded low enough to restrict short sales.
+    has_fallen: bool,
     /// The orders that wait for an auction beside the books.
     pools: Pools,
     /// The orders that wait for a trade beside the books.
@@ -169,6 +182,9 @@ impl Engine {
             away: BTreeMap::new(),
             waiting_ids: HashSet::new(),
             in_call: BTreeMap::new(),
+            markets: BTreeMap::new(),
+            watched: BTreeSet::new(),
+            has_fallen: false,
             pools: Pools::new(),
             stops: Stops::default(),
             reserves: Reserves::new(),
@@ -238,11 +254,11 @@ impl Engine {
         }
     }
 
-    /// All that a command did has been told but for what it changed of an auction.
+    /// All that a command did has been told but for what it changed beside its orders.
     #[inline(always)]
     fn end_command(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
-        if !self.in_call.is_empty() {
-            self.indicate(at.command.symbol, sink);
+        if !self.watched.is_empty() {
+            self.look_after(at.command.symbol, at.time, sink);
         }
         sink.end_command();
     }
@@ -306,8 +322,16 @@ impl Engine {
         self.end_command(at, sink);
     }
 
-    /// All that can be wrong with a new order; gives its book and its limit after a slide.
+    /// All that can be wrong with a new order; gives its book and the limit with which it enters.
     fn check(&self, command: &Command, enter: &Enter) -> Result<(usize, i64), Reason> {
+        let book = self.check_terms(command, enter)?;
+        let terms = LimitTerms::plain(enter.side, enter.tif, enter.post_only);
+        let price = self.entry_price(book, terms, enter.price.0)?;
+        Ok((book, price))
+    }
+
+    /// All that can be wrong with it but for its limit where others rest; gives its book.
+    fn check_terms(&self, command: &Command, enter: &Enter) -> Result<usize, Reason> {
         if command.verdict != Reason::None {
             return Err(command.verdict);
         }
@@ -328,8 +352,7 @@ impl Engine {
             self.check_options(enter)?;
         }
         states::admission(self.books[book].state(), enter.order_type, enter.tif)?;
-        let price = self.passive_price(book, enter.side, enter.post_only, enter.price.0)?;
-        Ok((book, price))
+        Ok(book)
     }
 
     #[cold]
@@ -345,6 +368,15 @@ impl Engine {
             }
         };
         if served { Ok(()) } else { Err(Reason::Unsupported) }
+    }
+
+    /// The limit with which an order enters, or why it does not.
+    #[inline]
+    fn entry_price(&self, book: usize, terms: LimitTerms, price: i64) -> Result<i64, Reason> {
+        if self.books[book].is_guarded() {
+            return self.guarded_price(book, terms, price);
+        }
+        self.passive_price(book, terms.side, terms.post_only, price)
     }
 
     /// The limit of an order that must not take liquidity: as given, one tick passive, or refused.
@@ -378,7 +410,7 @@ impl Engine {
             self.reject_unknown(&at.command, id, sink);
             return sink.end_command();
         }
-        if !(self.in_call.is_empty() && self.stops.is_empty() && self.reserves.is_empty()) {
+        if !(self.watched.is_empty() && self.stops.is_empty() && self.reserves.is_empty()) {
             return self.cancel_with_care(at, slot, sink);
         }
         let order = self.orders.get(slot);
@@ -462,11 +494,11 @@ impl Engine {
         if total <= order.executed {
             return self.cancel_resting(slot, Reason::User, sink);
         }
-        let price =
-            match self.passive_price(book, order.traits.side(), order.traits.post_only(), price) {
-                Ok(price) => price,
-                Err(reason) => return self.cancel_resting(slot, reason, sink),
-            };
+        let terms = LimitTerms::plain(order.traits.side(), tif, order.traits.post_only());
+        let price = match self.entry_price(book, terms, price) {
+            Ok(price) => price,
+            Err(reason) => return self.cancel_resting(slot, reason, sink),
+        };
         self.remove_resting(slot, bucket, self.levels.get(order.level).price());
         let is_iceberg = order.traits.has_reserve();
         let display = is_iceberg.then(|| self.take_reserve(&order).1);
@@ -521,6 +553,12 @@ impl Engine {
         let side = side.unwrap_or(marked);
         if side.is_buy() != marked.is_buy() {
             return reject(command, id, Side::Buy, Reason::InvalidSide, sink);
+        }
+        if side != marked && self.books[book].is_guarded() {
+            let price = self.levels.get(order.level).price();
+            if let Err(reason) = self.check_marking(book, &order, side, price) {
+                return reject(command, id, Side::Buy, reason, sink);
+            }
         }
         let mut removed = 0;
         if let Some(Quantity(total)) = total {

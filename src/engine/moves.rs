@@ -141,11 +141,13 @@ impl Engine {
         if before.is_none() && self.book_index(symbol).is_none() {
             return Err(Reason::UnknownSymbol);
         }
-        // Only what is open can be moved: neither its state nor its plan nor orders that wait for an auction travel with it.
+        // Only what is open can be moved: neither its state, its plan, its bands and its quote nor orders that wait travel
+        // with it.
         let state = self.book_index(symbol).map(|book| self.books[book].state());
-        let has_more =
-            self.beside(symbol).next().is_some() || self.reserves_of(symbol).next().is_some();
-        let has_more = has_more || self.plans.contains_key(&symbol);
+        let has_more = self.beside(symbol).next().is_some()
+            || self.reserves_of(symbol).next().is_some()
+            || self.plans.contains_key(&symbol)
+            || self.markets.contains_key(&symbol);
         if state.is_some_and(|state| state != SymbolState::Open || has_more) {
             return Err(Reason::InvalidMove);
         }

@@ -1,6 +1,7 @@
 //! Session states: what may enter, and the auctions that end a call.
 
 use super::auction::{self, Clearing, clear};
+use super::bands::counted;
 use super::book::{Book, key_of, side_index, unlink};
 use super::matching::describe;
 use super::orders::{NIL, Order, Slot};
@@ -64,24 +65,27 @@ impl Engine {
         if command.verdict != Reason::None {
             return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
         }
-        if self.book_index(command.symbol).is_none() {
+        let Some(book) = self.book_index(command.symbol) else {
             return self.reject_absent(command, OrderId(0), Side::Buy, sink);
-        }
+        };
         self.take_plan_back(command.symbol);
-        self.enter_state(at, state, sink);
+        self.enter_state(at, book, state, sink);
     }
 
-    /// The instrument of the command, which is traded here, has another state.
+    /// The same of an instrument that is traded here, whoever asks for it. Whatever was due for it before is not any more.
     pub(super) fn enter_state(
         &mut self,
         at: &Sequenced,
+        book: usize,
         state: SymbolState,
         sink: &mut impl ReportSink,
     ) {
-        let symbol = at.command.symbol;
-        let book = self.book_index(symbol).expect("it is traded here");
+        let symbol = self.books[book].symbol();
         let before = self.books[book].state();
         self.change_state(book, symbol, state);
+        if self.books[book].is_guarded() {
+            self.change_market(book, |market| market.reopening = None);
+        }
         let other = state as u64;
         sink.report(Report { kind: ReportKind::StateChanged, other, symbol, ..Report::BLANK });
         let auction = match (before, state) {
@@ -92,13 +96,16 @@ impl Engine {
             (SymbolState::ClosingCall, SymbolState::Closed) => Some(Auction::Closing),
             _ => None,
         };
-        let traded =
+        let mut traded =
             auction.map_or(Traded::default(), |auction| self.uncross(at, book, auction, sink));
         self.cancel_leftovers(book, auction, state, sink);
+        if state == SymbolState::Open && self.books[book].is_guarded() {
+            self.open_within_bands(at, book, &mut traded, sink);
+        }
         if !self.stops.is_empty() {
             self.elect_by_last(at, book, traded, sink);
         }
-        self.indicate(symbol, sink);
+        self.look_after(symbol, at.time, sink);
     }
 
     /// The state of an instrument in an image.
@@ -145,6 +152,7 @@ impl Engine {
         } else if state != before {
             self.in_call.insert(symbol, Clearing::default());
         }
+        self.watch(symbol);
     }
 
     /// Says what the auction of an instrument would be, if it is in a call and that has changed.
@@ -172,7 +180,7 @@ impl Engine {
         });
     }
 
-    /// A cancel while some instrument is in a call, or has stops or icebergs.
+    /// A cancel while some instrument is watched, or has stops or icebergs.
     #[cold]
     #[inline(never)]
     pub(super) fn cancel_with_care(
@@ -199,6 +207,7 @@ impl Engine {
     /// What an auction of this kind would trade now.
     fn clearing(&self, book: usize, auction: Auction) -> Clearing {
         let symbol = self.books[book].symbol();
+        let bands = self.market(symbol).bands.fixed();
         let mut sides = [auction::Side::default(), auction::Side::default()];
         for sides_of_pool in self.pools_in(symbol, auction, false) {
             for (side, ladder) in sides.iter_mut().zip(sides_of_pool) {
@@ -217,18 +226,26 @@ impl Engine {
                 let worst = if bounded { best_keys[1 - i].wrapping_neg() } else { i64::MAX };
                 let levels = ladders[i].iter().map(|level| self.levels.get(level));
                 let levels = levels.take_while(|level| level.key <= worst);
-                sides[i].limits.extend(levels.map(|level| (level.price(), level.total())));
+                let interest = levels.filter_map(|level| {
+                    Some((counted(i == 0, level.price(), bands)?, level.total()))
+                });
+                sides[i].limits.extend(interest);
             }
         }
         for reserve in self.reserves_of(symbol) {
             // The slice before it has a part, or has none, just so.
-            let limit = (reserve.price, u128::from(reserve.left));
-            sides[side_index(reserve.buy)].limits.push(limit);
+            let limit = counted(reserve.buy, reserve.price, bands);
+            let interest = limit.map(|limit| (limit, u128::from(reserve.left)));
+            sides[side_index(reserve.buy)].limits.extend(interest);
         }
         let [bids, offers] = &mut sides;
         bids.limits.sort_unstable();
         offers.limits.sort_unstable();
-        clear(bids, offers, self.books[book].reference())
+        let reference = match self.books[book].reference() {
+            0 => 0,
+            reference => reference.clamp(bands.0, bands.1),
+        };
+        clear(bids, offers, reference)
     }
 
     /// What an auction leaves over of the orders that were for it, and what was for an opening that has come.
@@ -290,6 +307,9 @@ impl Engine {
         if traded.count > 0 {
             let change = self.books[book].set_last(price);
             self.state_hash = self.state_hash.wrapping_add(change);
+            if self.books[book].is_guarded() {
+                self.note_low(book, price);
+            }
         }
         traded
     }

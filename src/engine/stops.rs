@@ -5,14 +5,15 @@
 
 use super::book::{key_of, link, side_index};
 use super::ladder::{Ladder, LevelSlot};
-use super::matching::{Incoming, describe};
+use super::market::LimitTerms;
+use super::matching::{Incoming, cancel_rest, describe};
 use super::orders::{NIL, Order, Slot};
 use super::traits::Traits;
 use super::{Engine, accepted, entered, reject};
 use crate::command::{Command, Enter, EnterStop, Sequenced};
 use crate::domain::{
-    OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity, SeqNo, SessionId, SymbolId,
-    SymbolState, TimeInForce,
+    AtShortTest, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity, SeqNo, SessionId,
+    SymbolId, SymbolState, TimeInForce,
 };
 use crate::hash;
 use crate::planted::{Bug, planted};
@@ -124,7 +125,7 @@ impl Engine {
     fn check_stop(&self, command: &Command, enter: &Enter, stop: i64) -> Result<usize, Reason> {
         // It waits as a limit order would, at its stop price.
         let waiting = Enter { order_type: OrderType::Limit, price: Price(stop), ..*enter };
-        let (book, _) = self.check(command, &waiting)?;
+        let book = self.check_terms(command, &waiting)?;
         if (enter.order_type == OrderType::Limit) != (enter.price.0 >= 1) || enter.price.0 < 0 {
             return Err(Reason::InvalidPrice);
         }
@@ -207,8 +208,11 @@ impl Engine {
                 }
                 elected += 1;
                 let number = before.next_number(at.seqno);
-                let (order_type, mut incoming) = self.trigger(slot, number, sink);
+                let (order_type, mut incoming) = self.trigger(book, slot, number, sink);
                 incoming.traded = Traded { span: None, ..before };
+                if self.books[book].is_guarded() && self.keep_out(book, &mut incoming, sink) {
+                    continue;
+                }
                 self.match_incoming(book, order_type, &mut incoming, sink);
                 before = incoming.traded;
                 if let Some((lowest, highest)) = incoming.traded.span {
@@ -235,13 +239,14 @@ impl Engine {
     /// A stop becomes a new order.
     fn trigger(
         &mut self,
+        book: usize,
         slot: Slot,
         number: OrderNumber,
         sink: &mut impl ReportSink,
     ) -> (OrderType, Incoming) {
         let waiting = *self.orders.get(slot);
         let stop = self.levels.get(waiting.level).price();
-        let limit = self.stops.limit(&waiting);
+        let limit = self.elected_limit(book, &waiting);
         let bucket = self.orders.bucket(SessionId(waiting.session), OrderId(waiting.id));
         self.remove_resting(slot, bucket, stop);
         self.forget_limit(&waiting);
@@ -256,6 +261,33 @@ impl Engine {
         });
         let order_type = if limit == 0 { OrderType::Market } else { OrderType::Limit };
         (order_type, Incoming::new(order, limit))
+    }
+
+    /// The limit that a stop gets when it is elected: the bands bound it.
+    fn elected_limit(&self, book: usize, waiting: &Order) -> i64 {
+        let limit = self.stops.limit(waiting);
+        if !self.books[book].is_guarded() {
+            return limit;
+        }
+        let (side, tif) = (waiting.traits.side(), waiting.traits.tif());
+        let terms = LimitTerms::plain(side, tif, PostOnly::Off);
+        self.within_bands(book, &terms, limit).unwrap_or(limit)
+    }
+
+    /// An elected order that the short sale price test does not let in ends.
+    #[cold]
+    fn keep_out(
+        &mut self,
+        book: usize,
+        incoming: &mut Incoming,
+        sink: &mut impl ReportSink,
+    ) -> bool {
+        let (side, price) = (incoming.order.traits.side(), incoming.price);
+        let tested = self.short_price(book, side, price, AtShortTest::Reject);
+        if let Err(reason) = tested {
+            cancel_rest(incoming, reason, sink);
+        }
+        tested.is_err()
     }
 
     /// Too many stops were reached at once: the others wait, and so does everybody.

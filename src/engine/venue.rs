@@ -2,12 +2,13 @@
 
 use super::book::Book;
 use super::orders::{NIL, Order, Slot};
+use super::short_sale::ShortSale;
 use super::{Engine, SYMBOL_MAX, reject};
 use crate::command::{
     Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Enter, MassCancel, Sequenced,
     TradeSide,
 };
-use crate::domain::{DayEvent, OrderId, Price, Quantity, Side, SymbolId, Tick, TimeInForce};
+use crate::domain::{DayEvent, Nanos, OrderId, Price, Quantity, Side, SymbolId, Tick, TimeInForce};
 use crate::hash;
 use crate::reason::Reason;
 use crate::report::{Report, ReportKind, ReportSink};
@@ -22,8 +23,8 @@ impl Engine {
     ) {
         let command = &at.command;
         match action {
-            Action::MassCancel(filter) => return self.mass_cancel(command, filter, sink),
-            Action::TradingDay(event) => return self.trading_day(command, *event, sink),
+            Action::MassCancel(filter) => return self.mass_cancel(at, filter, sink),
+            Action::TradingDay(event) => return self.trading_day(at, *event, sink),
             Action::SetOrderEntry { id, enabled } => {
                 let (kind, other) = (ReportKind::OrderEntrySet, u64::from(*enabled));
                 return answer(command, kind, *id, other, sink);
@@ -38,10 +39,16 @@ impl Engine {
             }
             Action::PlanState(plan) => return self.plan_state(command, plan, sink),
             Action::Tick => return self.tick(at, sink),
-            Action::SetBands(_)
-            | Action::SetQuote { .. }
-            | Action::SetShortSale { .. }
-            | Action::SetRisk(_) => {
+            Action::SetBands(bands) => return self.set_bands(at, bands, sink),
+            Action::SetQuote { bid, offer } => {
+                return self.set_quote(command, (*bid, *offer), sink);
+            }
+            Action::SetShortSale { restricted, automatic } => {
+                let (restricted, automatic) = (*restricted, *automatic);
+                let short_sale = ShortSale { restricted, automatic };
+                return self.set_short_sale(command, short_sale, sink);
+            }
+            Action::SetRisk(_) => {
                 return reject(command, OrderId(0), Side::Buy, Reason::Unsupported, sink);
             }
             Action::BreakTrade(trade) => return break_trade(command, trade, sink),
@@ -162,7 +169,8 @@ impl Engine {
         Ok(())
     }
 
-    fn mass_cancel(&mut self, command: &Command, filter: &MassCancel, sink: &mut impl ReportSink) {
+    fn mass_cancel(&mut self, at: &Sequenced, filter: &MassCancel, sink: &mut impl ReportSink) {
+        let command = &at.command;
         let cause = match command.verdict {
             Reason::None => Reason::MassCancel,
             cause if cause.is_of_cancel() => cause,
@@ -178,11 +186,12 @@ impl Engine {
             None => self.cover_all(|order| covers(filter, order), &mut covered),
         }
         let head = Report { kind: ReportKind::MassCanceled, id: filter.id, ..about(command) };
-        self.cancel_covered(head, covered, cause, sink);
+        self.cancel_covered(head, covered, (cause, at.time), sink);
     }
 
     /// The trading day begins, or ends: then day orders expire.
-    fn trading_day(&mut self, command: &Command, event: DayEvent, sink: &mut impl ReportSink) {
+    fn trading_day(&mut self, at: &Sequenced, event: DayEvent, sink: &mut impl ReportSink) {
+        let command = &at.command;
         if command.verdict != Reason::None {
             return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
         }
@@ -191,7 +200,7 @@ impl Engine {
             self.cover_all(|order| order.traits.tif() != TimeInForce::Gtc, &mut covered);
         }
         let head = Report { kind: ReportKind::TradingDay, other: event as u64, ..about(command) };
-        self.cancel_covered(head, covered, Reason::Expired, sink);
+        self.cancel_covered(head, covered, (Reason::Expired, at.time), sink);
     }
 
     /// Says how many orders end, then ends them.
@@ -199,7 +208,7 @@ impl Engine {
         &mut self,
         head: Report,
         mut covered: Vec<Slot>,
-        cause: Reason,
+        (cause, time): (Reason, Nanos),
         sink: &mut impl ReportSink,
     ) {
         sink.report(Report { quantity: Quantity(covered.len() as u64), ..head });
@@ -207,8 +216,8 @@ impl Engine {
             let symbol = SymbolId(self.orders.get(slot).symbol);
             self.cancel_resting(slot, cause, sink);
             let next = covered.get(i + 1).map(|&next| SymbolId(self.orders.get(next).symbol));
-            if !self.in_call.is_empty() && next != Some(symbol) {
-                self.indicate(symbol, sink);
+            if !self.watched.is_empty() && next != Some(symbol) {
+                self.look_after(symbol, time, sink);
             }
         }
         covered.clear();

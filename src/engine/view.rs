@@ -72,7 +72,9 @@ impl Engine {
 
     /// When something is due for which instrument: the first tick that is not earlier brings it.
     pub fn due_times(&self) -> Vec<(SymbolId, Nanos)> {
-        self.planned_times().collect()
+        let of_bands = self.band_timers().into_iter();
+        let of_bands = of_bands.map(|timer| (SymbolId(timer.symbol as u32), Nanos(timer.due)));
+        self.planned_times().chain(of_bands).collect()
     }
 
     /// A live order by the id that its session gave it.

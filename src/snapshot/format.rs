@@ -1,10 +1,10 @@
 //! The bytes of a snapshot.
 //!
 //! ```text
-//! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬──────────┬─────────────┬─────────────┬──────────┬─────┐
-//! │ header │ definitions │ standing    │ last prices │ orders │ stop limits │ reserves │ used blocks │ their mixed │ streams  │ end │
-//! │        │ (as frames) │ (as frames) │             │        │             │          │ of ids      │ symbols     │ sessions │     │
-//! └────────┴─────────────┴─────────────┴─────────────┴────────┴─────────────┴──────────┴─────────────┴─────────────┴──────────┴─────┘
+//! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬──────────┬────────┬─────────────┬─────────────┬──────────┬─────┐
+//! │ header │ definitions │ standing    │ last prices │ orders │ stop limits │ reserves │ band   │ used blocks │ their mixed │ streams  │ end │
+//! │        │ (as frames) │ (as frames) │             │        │             │          │ timers │ of ids      │ symbols     │ sessions │     │
+//! └────────┴─────────────┴─────────────┴─────────────┴────────┴─────────────┴──────────┴────────┴─────────────┴─────────────┴──────────┴─────┘
 //!
 //! header
 //!  0       8        12          16       24        32       40      48     56
@@ -28,7 +28,7 @@ use super::{Fault, Snapshot};
 use crate::command::Command;
 use crate::domain::{Nanos, Price, SeqNo, SymbolId};
 use crate::durability::Durability;
-use crate::engine::{Image, OrderImage, ReserveImage, StopLimit};
+use crate::engine::{BandTimer, Image, OrderImage, ReserveImage, StopLimit};
 use crate::frame::{Frame, HashProbe};
 use crate::journal::{Identity, Place, Position};
 use crate::standing::Standing;
@@ -38,7 +38,7 @@ use std::io::Write;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 const MAGIC: [u8; 8] = *b"RINGSNAP";
-const FORMAT_VERSION: u32 = 4;
+const FORMAT_VERSION: u32 = 5;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -76,12 +76,13 @@ const LAST_PRICES: u32 = 3;
 const ORDERS: u32 = 4;
 const STOP_LIMITS: u32 = 5;
 const RESERVES: u32 = 6;
-const USED_BLOCKS: u32 = 7;
-const MIXED_SYMBOLS: u32 = 8;
-const STREAMS: u32 = 9;
-const STREAM_ROWS: u32 = 10;
-const SESSION_ROWS: u32 = 11;
-const END: u32 = 12;
+const BAND_TIMERS: u32 = 7;
+const USED_BLOCKS: u32 = 8;
+const MIXED_SYMBOLS: u32 = 9;
+const STREAMS: u32 = 10;
+const STREAM_ROWS: u32 = 11;
+const SESSION_ROWS: u32 = 12;
+const END: u32 = 13;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -114,6 +115,7 @@ impl Snapshot {
         to.section(ORDERS, self.image.orders.as_bytes())?;
         to.section(STOP_LIMITS, self.image.stop_limits.as_bytes())?;
         to.section(RESERVES, self.image.reserves.as_bytes())?;
+        to.section(BAND_TIMERS, self.image.band_timers.as_bytes())?;
         to.section(USED_BLOCKS, self.used_ids.blocks.as_bytes())?;
         to.section(MIXED_SYMBOLS, self.used_ids.symbols.as_bytes())?;
         let StreamsImage { positions, sessions, day } = &self.streams;
@@ -138,6 +140,7 @@ impl Snapshot {
         let orders: Vec<OrderImage> = rows(take(ORDERS)?)?;
         let stop_limits: Vec<StopLimit> = rows(take(STOP_LIMITS)?)?;
         let reserves: Vec<ReserveImage> = rows(take(RESERVES)?)?;
+        let band_timers: Vec<BandTimer> = rows(take(BAND_TIMERS)?)?;
         let blocks: Vec<UsedBlock> = rows(take(USED_BLOCKS)?)?;
         let symbols: Vec<[u32; BLOCK_IDS]> = rows(take(MIXED_SYMBOLS)?)?;
         let head = StreamsHead::read_from_bytes(take(STREAMS)?)
@@ -156,7 +159,7 @@ impl Snapshot {
             durability,
             probe_interval: header.probe_interval,
             probe: header.probe,
-            image: Image { definitions, last_prices, orders, stop_limits, reserves },
+            image: Image { definitions, last_prices, orders, stop_limits, reserves, band_timers },
             standing,
             used_ids: UsedRows { blocks, symbols },
             streams: StreamsImage { positions, sessions, day: head.day },

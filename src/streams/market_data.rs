@@ -10,10 +10,11 @@ use crate::domain::{
 };
 use crate::protocol::Message;
 use crate::protocol::itch::{
-    AddOrder, AddOrderAttributed, BrokenTrade, CrossTrade, Header, NetOrderImbalance, OrderCancel,
-    OrderDelete, OrderExecuted, OrderExecutedWithPrice, OrderReplace, RegShoRestriction,
-    StockDirectory, StockTradingAction, SystemEvent,
+    AddOrder, AddOrderAttributed, BrokenTrade, CrossTrade, Header, LuldAuctionCollar,
+    NetOrderImbalance, OrderCancel, OrderDelete, OrderExecuted, OrderExecutedWithPrice,
+    OrderReplace, RegShoRestriction, StockDirectory, StockTradingAction, SystemEvent,
 };
+use crate::reason::Reason;
 use crate::report::{Moved, Published, Report, ReportKind};
 
 /// The longest message with its length in front.
@@ -28,6 +29,8 @@ pub struct MarketData {
     day: Option<DayEvent>,
     /// Whether the trade that the command takes back has been told.
     broken: bool,
+    /// Whether the command pauses an instrument.
+    pauses: bool,
 }
 
 /// The order that a command brings.
@@ -81,7 +84,7 @@ impl MarketData {
     /// A command begins, at this time of day.
     #[inline]
     pub fn begin(&mut self, time_ns: u64) {
-        (self.time_ns, self.broken) = (time_ns, false);
+        (self.time_ns, self.broken, self.pauses) = (time_ns, false, false);
     }
 
     /// The next report of the command. `attribution` is the firm to show with a new order.
@@ -114,6 +117,12 @@ impl MarketData {
                 self.end_incoming(out);
                 self.incoming = Some(Incoming::alone(report, None));
             }
+            ReportKind::Repriced => {
+                self.end_incoming(out);
+                let shown = Report { open: report.quantity, ..*report };
+                let incoming = Incoming::alone(&shown, None);
+                self.incoming = Some(Incoming { replaces: Some(report.other), ..incoming });
+            }
             ReportKind::Displayed if self.is_incoming(report) => {
                 // Of what is left of it only that much is shown.
                 if let Some(incoming) = &mut self.incoming {
@@ -140,6 +149,8 @@ impl MarketData {
             ReportKind::Broken => self.broken(report, out),
             ReportKind::SymbolMoved => self.moved(report, out),
             ReportKind::StateChanged => self.state_changed(report, out),
+            ReportKind::BandsSet if self.pauses => self.auction_collar(report, out),
+            ReportKind::ShortSaleSet => self.short_sale_set(published, out),
             ReportKind::Crossed => self.cross_trade(published, out),
             ReportKind::Indicative => self.imbalance(report, out),
             ReportKind::Imported => {
@@ -286,11 +297,29 @@ impl MarketData {
             inverse_indicator: b'N',
         });
         self.trading_action(&listed, b'T', out);
-        out.send(&RegShoRestriction {
-            header: self.header::<RegShoRestriction>(&listed),
-            stock: listed.stock,
-            reg_sho_action: b'0',
-        });
+        self.short_sale_restriction(&listed, b'0', out);
+    }
+
+    /// Short sales are restricted, or are not any more. Where it is not the first that is told of a command, trades have
+    /// restricted them.
+    fn short_sale_set<S: StreamSink>(&self, published: &Published, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(published.report.symbol) else { return };
+        let action = match (published.report.other & 1, published.index) {
+            (0, _) => b'0',
+            (_, 0) => b'2',
+            _ => b'1',
+        };
+        self.short_sale_restriction(&listed, action, out);
+    }
+
+    fn short_sale_restriction<S: StreamSink>(
+        &self,
+        listed: &Listed,
+        reg_sho_action: u8,
+        out: &mut Out<'_, S>,
+    ) {
+        let (header, stock) = (self.header::<RegShoRestriction>(listed), listed.stock);
+        out.send(&RegShoRestriction { header, stock, reg_sho_action });
     }
 
     /// An instrument is traded here from now on, or is not any more.
@@ -321,15 +350,30 @@ impl MarketData {
 
     /// An instrument has another state. ITCH has a letter for trading, halted, paused and quoting only: a call collects
     /// quotes, and whatever lets nothing in is a halt.
-    fn state_changed<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
+    fn state_changed<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
+        self.pauses = report.reason == Reason::LimitState;
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
         let Some(state) = SymbolState::from_code(report.other as u8) else { return };
         let trading_state = match state {
             SymbolState::Open => b'T',
+            _ if self.pauses => b'P',
             _ if state.auction().is_some() => b'Q',
             _ => b'H',
         };
         self.trading_action(&listed, trading_state, out);
+    }
+
+    /// The bands of an instrument that is paused, as the collar of its reopening auction.
+    fn auction_collar<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        out.send(&LuldAuctionCollar {
+            header: self.header::<LuldAuctionCollar>(&listed),
+            stock: listed.stock,
+            reference_price: listed.price4(Price(report.quantity.0 as i64)).into(),
+            upper_price: listed.price4(Price(report.other as i64)).into(),
+            lower_price: listed.price4(report.price).into(),
+            extension: 0.into(),
+        });
     }
 
     /// A resting order traded in an auction, whose volume is told once for all of them.

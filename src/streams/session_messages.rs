@@ -97,6 +97,7 @@ impl Messages {
                 &[],
             ),
             ReportKind::Broken => self.broken(report, cause),
+            ReportKind::Repriced => self.repriced(report, cause, names),
             ReportKind::Imported => self.imported(report, cause, names),
             ReportKind::Restated
             | ReportKind::Defined
@@ -112,7 +113,6 @@ impl Messages {
             | ReportKind::BandsSet
             | ReportKind::LimitState
             | ReportKind::Quoted
-            | ReportKind::Repriced
             | ReportKind::ShortSaleSet
             | ReportKind::RiskSet
             | ReportKind::Corrected
@@ -233,6 +233,24 @@ impl Messages {
             },
             fields.tags(),
             REPLACED_TAGS,
+        );
+    }
+
+    /// An order has another limit and a new place.
+    fn repriced(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
+        let Some(listed) = names.symbol(report.symbol) else { return };
+        let hidden = report.flags & Report::HIDDEN != 0;
+        self.push(
+            &outbound::OrderPriorityUpdate {
+                message_type: outbound::OrderPriorityUpdate::TYPE,
+                timestamp: cause.time_ns.into(),
+                user_ref_num: id(report.id),
+                price: price(listed, report.price),
+                display: if hidden { b'N' } else { b'Y' },
+                order_reference_number: report.order.0.into(),
+            },
+            &[],
+            &[],
         );
     }
 

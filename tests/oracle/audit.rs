@@ -22,6 +22,16 @@ pub struct Audit {
     /// The price of the last trade before this command and those of its trades; the last one of each instrument.
     traded_at: Vec<Price>,
     last: HashMap<SymbolId, Price>,
+    /// The bands that were told last, and the static ones among them; zero for no bound.
+    bands: HashMap<SymbolId, [Price; 2]>,
+    static_bands: HashMap<SymbolId, [Price; 2]>,
+    /// The bids of the reference quotes, the instruments whose short sales are restricted, and the bid that a short sale
+    /// of this command has to be above, zero where any trade of one is too low.
+    quoted: HashMap<SymbolId, Price>,
+    restricted: HashMap<SymbolId, bool>,
+    short_above: Option<Price>,
+    /// Since when quotes stand at a band.
+    stands_since: HashMap<SymbolId, u64>,
     /// Orders of instruments that are on their way to another partition.
     waiting: Vec<Told>,
     entered: u128,
@@ -66,6 +76,10 @@ impl Audit {
         let mut trades = 0;
         self.auction = None;
         self.incoming = number;
+        let symbol = command.command.symbol;
+        let is_restricted = self.restricted.get(&symbol) == Some(&true);
+        let bid = self.quoted.get(&symbol).copied().unwrap_or(Price(0));
+        self.short_above = is_restricted.then_some(if bid.0 > 0 { bid } else { Price(i64::MAX) });
         self.traded_at.clear();
         self.traded_at.extend(self.last.get(&command.command.symbol));
         let mut reports_left = reports.iter();
@@ -89,7 +103,9 @@ impl Audit {
                 ReportKind::Triggered => {
                     let stop = self.live.iter().find(|order| order.number.0 == r.other);
                     let Some(&stop) = stop else { return Err(format!("no such stop: {r:?}")) };
-                    law!(stop.stop == Some(r.price) && stop.open == r.open.0, r);
+                    let is_band = stop.stop.is_some_and(|limit| self.is_banded(r, limit));
+                    law!(stop.stop == Some(r.price) || is_band, r);
+                    law!(stop.open == r.open.0, r);
                     law!((stop.session, stop.id) == (r.session, r.id), r);
                     law!(self.is_open(r.symbol) && self.is_reached(&stop), r);
                     law!(self.live.iter().all(|order| order.number != r.order), r);
@@ -155,7 +171,11 @@ impl Audit {
                         *left += u128::from(r.quantity.0);
                     } else {
                         law!(removing.order == self.incoming && self.is_open(r.symbol), r);
+                        law!(is_within(self.bands.get(&r.symbol), r.price), r);
+                        let is_short = removing.side == Side::Short;
+                        law!(!is_short || self.short_above.is_none_or(|bid| r.price > bid), r);
                     }
+                    law!(is_within(self.static_bands.get(&r.symbol), r.price), r);
                     self.traded_at.push(r.price);
                     self.last.insert(r.symbol, r.price);
                     self.trade(r, removing)?;
@@ -165,6 +185,13 @@ impl Audit {
                 ReportKind::StateChanged => {
                     let state = SymbolState::from_code(r.other as u8);
                     let Some(state) = state else { return Err(format!("no state: {r:?}")) };
+                    if r.reason == Reason::LimitState {
+                        law!(state == SymbolState::ReopeningCall && self.is_open(r.symbol), r);
+                        let since = self.stands_since.get(&r.symbol);
+                        let waited = since.and_then(|since| command.time.0.checked_sub(*since));
+                        law!(waited >= Some(15_000_000_000), r);
+                        law!(r.quantity.0 == command.time.0 + 300_000_000_000, r);
+                    }
                     self.states.insert(r.symbol, state);
                 }
                 ReportKind::Crossed => {
@@ -184,7 +211,9 @@ impl Audit {
                         (_, verdict) => verdict,
                     };
                     let rest = reports_left.as_slice();
-                    let ends = || rest.iter().filter(|c| c.kind != ReportKind::Indicative);
+                    let is_beside =
+                        |kind| matches!(kind, ReportKind::Indicative | ReportKind::LimitState);
+                    let ends = || rest.iter().filter(|c| !is_beside(c.kind));
                     law!(r.quantity.0 == ends().count() as u64, r);
                     law!(ends().all(|c| c.reason == cause && c.open.0 == 0), r);
                     law!(rest.is_sorted_by_key(|c| c.symbol), r);
@@ -227,12 +256,43 @@ impl Audit {
                 ReportKind::StatePlanned => {
                     law!(reports.len() == 1 && (r.other == 0) == (r.quantity.0 == 0), r);
                 }
-                ReportKind::BandsSet
-                | ReportKind::LimitState
-                | ReportKind::Quoted
-                | ReportKind::Repriced
-                | ReportKind::ShortSaleSet
-                | ReportKind::RiskSet => return Err(format!("not served: {r:?}")),
+                ReportKind::BandsSet => {
+                    if let Action::SetBands(asked) = command.command.action {
+                        self.static_bands.insert(r.symbol, [asked.low, asked.high]);
+                    }
+                    self.bands.insert(r.symbol, [r.price, Price(r.other as i64)]);
+                }
+                ReportKind::LimitState => {
+                    let stood = self.stands_since.remove(&r.symbol).is_some();
+                    law!(stood == (r.other == 0), r);
+                    if r.other == 1 {
+                        let first = self.book(r.symbol, r.side.is_buy());
+                        let best = first.map(|order| rank(r.side.is_buy(), order.price)).min();
+                        law!(best == Some(rank(r.side.is_buy(), r.price)), r);
+                        law!(r.quantity.0 == command.time.0 + 15_000_000_000, r);
+                        self.stands_since.insert(r.symbol, command.time.0);
+                    }
+                }
+                ReportKind::Quoted => {
+                    self.quoted.insert(r.symbol, r.price);
+                }
+                ReportKind::Repriced => {
+                    let order = self.live.iter().find(|order| order.number.0 == r.other);
+                    let Some(&order) = order else { return Err(format!("no such order: {r:?}")) };
+                    let told = (order.session, order.id, order.side, order.open);
+                    law!(told == (r.session, r.id, r.side, r.open.0), r);
+                    law!(order.shown.unwrap_or(order.open) == r.quantity.0, r);
+                    law!(self.is_banded(r, order.price) && !order.hidden, r);
+                    law!(r.order.seqno().0 == number.0 && r.order != number, r);
+                    let live = self.live.iter_mut().find(|live| live.number == order.number);
+                    *live.unwrap() = Told { number: r.order, price: r.price, ..order };
+                }
+                ReportKind::ShortSaleSet => {
+                    self.restricted.insert(r.symbol, r.other & 1 == 1);
+                }
+                ReportKind::RiskSet => {
+                    return Err(format!("not served: {r:?}"));
+                }
                 ReportKind::Rejected => {
                     law!(reports.len() == 1 && r.reason != Reason::None, r);
                 }
@@ -247,6 +307,14 @@ impl Audit {
             law!(u64::try_from(traded).unwrap_or(u64::MAX) == head.quantity.0, head);
         }
         self.check_book(command.command.symbol)
+    }
+
+    /// Whether the limit that a report tells is that of a band, beyond which `limit` is.
+    fn is_banded(&self, r: &Report, limit: Price) -> bool {
+        let bands = [&self.bands, &self.static_bands];
+        let mut bounds = bands.into_iter().filter_map(|bands| bands.get(&r.symbol)).flatten();
+        let is_beyond = rank(r.side.is_buy(), limit) < rank(r.side.is_buy(), r.price);
+        is_beyond && bounds.any(|bound| *bound == r.price)
     }
 
     fn is_open(&self, symbol: SymbolId) -> bool {
@@ -393,6 +461,11 @@ impl Told {
 /// Whether a trade at this price elects a stop.
 fn reaches(price: Price, stop: &Told) -> bool {
     if stop.side.is_buy() { price >= stop.price } else { price <= stop.price }
+}
+
+/// Whether a price is within bands, of which zero is none.
+fn is_within(bands: Option<&[Price; 2]>, price: Price) -> bool {
+    bands.is_none_or(|[low, high]| *low <= price && (high.0 == 0 || price <= *high))
 }
 
 /// Lower is better.

@@ -4,7 +4,7 @@
 use super::naive::{Naive, Order};
 use ringside::command::{
     Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Display, Enter, EnterIceberg,
-    EnterStop, ImportOrder, MassCancel, MoveSymbol, PlanState, Sequenced, TradeSide,
+    EnterStop, ImportOrder, MassCancel, MoveSymbol, PlanState, Sequenced, SetBands, TradeSide,
 };
 use ringside::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderType,
@@ -175,6 +175,9 @@ impl Generator {
         }
         if self.random.in_1000(8) || !venue.plans.is_empty() && self.random.in_1000(30) {
             return self.clock(venue);
+        }
+        if let Some(command) = self.protection(venue) {
+            return command;
         }
         if !venue.away.is_empty() && self.random.in_1000(150)
             || self.random.in_1000(self.profile.moves)
@@ -372,6 +375,66 @@ impl Generator {
         let action = if is_tick { Action::Tick } else { plan };
         let (session, verdict) = (SessionId(0), self.verdict());
         Command { session, symbol, verdict, action }
+    }
+
+    /// Bands close to where the instrument trades, quotes, short sale restrictions, and time that passes: mostly where
+    /// something will be due. Only in streams with special orders, because such an instrument cannot move.
+    fn protection(&mut self, venue: &Naive) -> Option<Command> {
+        let due: Vec<SymbolId> =
+            venue.limit_states.keys().chain(venue.reopenings.keys()).copied().collect();
+        let chance = if due.is_empty() { 12 } else { 30 };
+        if self.profile.specials == 0 || !self.random.in_1000(chance) {
+            return None;
+        }
+        let (session, mut symbol, verdict) = (SessionId(0), self.symbol(venue), self.verdict());
+        let action = match self.random.below(if due.is_empty() { 12 } else { 24 }) {
+            0..4 => Action::SetBands(self.bands(symbol)),
+            4..7 => {
+                let is_none = self.random.in_1000(300);
+                let mut price = |buy| if is_none { Price(0) } else { self.price(symbol, buy) };
+                Action::SetQuote { bid: price(true), offer: price(false) }
+            }
+            7..10 => {
+                let (restricted, automatic) = (self.random.in_1000(400), self.random.in_1000(500));
+                Action::SetShortSale { restricted, automatic }
+            }
+            _ => {
+                if !due.is_empty() && self.random.in_1000(950) {
+                    symbol = *self.random.pick(&due);
+                }
+                // Seconds and minutes: mostly enough for what is due.
+                self.time += *self.random.pick(&[0, 1, 14, 15, 16, 60, 300, 301]) * 1_000_000_000;
+                Action::Tick
+            }
+        };
+        Some(Command { session, symbol, verdict, action })
+    }
+
+    fn bands(&mut self, symbol: SymbolId) -> SetBands {
+        let at = self.flow(symbol).unwrap_or(0);
+        let (center, flow) = (self.centers[at], self.profile.symbols[at].1);
+        let random = &mut self.random;
+        let (is_static, is_dynamic) = (random.in_1000(400), random.in_1000(600));
+        let mut bands = SetBands::default();
+        if is_static {
+            let offset = |random: &mut Random| random.bits(flow.spread_bits + 1) as i64;
+            let low = center.saturating_sub(offset(random)).max(1);
+            bands.low = Price(if random.in_1000(200) { 0 } else { low });
+            let high = center.saturating_add(offset(random));
+            bands.high = Price(if random.in_1000(200) { 0 } else { high });
+        }
+        if is_dynamic {
+            bands.bps = *random.pick(&[1, 500, 1_000, 2_000, 5_000, 10_000]);
+            bands.reference = Price(if random.in_1000(500) { 0 } else { center });
+        }
+        match random.below(60) {
+            0 => bands.bps = 10_001,
+            1 => bands.low = Price(-1),
+            2 => (bands.low, bands.high) = (Price(center), Price(1)),
+            3 => bands.reference = Price(i64::MAX),
+            _ => {}
+        }
+        bands
     }
 
     /// What changes no order.

@@ -1,16 +1,19 @@
 //! The naive venue: one list of live orders, searched anew for every question. It is written from
 //! the matching rules alone, to be read beside them; speed is no aim of it.
 
+mod bands;
 mod clock;
 mod icebergs;
 mod moves;
+mod short_sale;
 mod states;
 mod stops;
 
+use bands::LimitState;
 use icebergs::{Iceberg, of_smaller};
 use moves::Away;
 use ringside::command::{
-    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Enter, MassCancel, Sequenced,
+    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Enter, MassCancel, Sequenced, SetBands,
 };
 use ringside::domain::{
     Capacity, DayEvent, FirmId, Nanos, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity,
@@ -39,8 +42,18 @@ pub struct Naive {
     told: BTreeMap<SymbolId, Indication>,
     /// When instruments have another state, and which.
     pub plans: BTreeMap<SymbolId, (Nanos, SymbolState)>,
-    /// How late it is.
-    now: Nanos,
+    /// The price bands of those that have some, with the reference that dynamic ones are around.
+    bands: BTreeMap<SymbolId, SetBands>,
+    /// The best prices of the whole market; zero for none.
+    quotes: BTreeMap<SymbolId, (Price, Price)>,
+    /// Whether short sales are restricted, and whether a fall restricts them.
+    short_sales: BTreeMap<SymbolId, (bool, bool)>,
+    /// The quotes that stand at a dynamic band, and when the pauses that came of it end.
+    pub limit_states: BTreeMap<SymbolId, LimitState>,
+    pub reopenings: BTreeMap<SymbolId, u64>,
+    /// The official time of the command at hand, and the lowest price that it has traded at.
+    now: u64,
+    lowest: Option<Price>,
     /// The prices of this command's trades that have elected no stops yet.
     traded_at: Vec<Price>,
     /// The command's number, how many trades it has made, and how many orders have got a new place by them.
@@ -82,7 +95,8 @@ impl Naive {
     pub fn apply_one(&mut self, sequenced: &Sequenced) -> Vec<Report> {
         let number = OrderNumber(sequenced.seqno.0);
         let command = &sequenced.command;
-        (self.at, self.now) = (number, sequenced.time);
+        self.at = number;
+        self.now = sequenced.time.0;
         match command.action {
             Action::Enter(enter) => self.enter(number, command, &enter),
             Action::EnterStop(stop) => self.enter_stop(number, command, &stop),
@@ -107,10 +121,12 @@ impl Naive {
             }
             Action::PlanState(plan) => self.plan_state(command, &plan),
             Action::Tick => self.tick(command),
-            Action::SetBands(_)
-            | Action::SetQuote { .. }
-            | Action::SetShortSale { .. }
-            | Action::SetRisk(_) => {
+            Action::SetBands(bands) => self.set_bands(command, &bands),
+            Action::SetQuote { bid, offer } => self.set_quote(command, bid, offer),
+            Action::SetShortSale { restricted, automatic } => {
+                self.set_short_sale(command, restricted, automatic);
+            }
+            Action::SetRisk(_) => {
                 self.reject(command, OrderId(0), Side::Buy, Reason::Unsupported);
             }
             Action::BreakTrade(trade) => self.break_trade(command, &trade),
@@ -124,11 +140,18 @@ impl Naive {
                 self.answer(command, ReportKind::DurabilitySet, OrderId(0), mode as u64);
             }
         }
-        self.indicate(command.symbol);
-        (self.at, self.now) = (OrderNumber(0), Nanos(0));
-        (self.trades, self.placed) = (0, 0);
+        self.look_after(command.symbol);
+        (self.at, self.trades, self.placed) = (OrderNumber(0), 0, 0);
+        (self.now, self.lowest) = (0, None);
         self.reports.end_command();
         take(&mut self.reports)
+    }
+
+    /// Says what has changed of a symbol beside its orders.
+    fn look_after(&mut self, symbol: SymbolId) {
+        self.restrict_after_fall(symbol);
+        self.indicate(symbol);
+        self.look_at_quotes(symbol);
     }
 
     fn enter(&mut self, number: OrderNumber, command: &Command, enter: &Enter) {
@@ -159,6 +182,30 @@ impl Naive {
 
     /// The limit of a new order as it would book, or why it is refused.
     fn check_enter(&self, command: &Command, enter: &Enter) -> Result<Price, Reason> {
+        self.check_terms(command, enter)?;
+        let (side, tif) = (enter.side, enter.tif);
+        self.entry_limit(command.symbol, (side, tif), enter.price, enter.post_only)
+    }
+
+    /// The limit with which an order comes in: the bands bound it, then it must not take liquidity if it says so, and
+    /// what comes of that is tested as a short sale.
+    fn entry_limit(
+        &self,
+        symbol: SymbolId,
+        (side, tif): (Side, TimeInForce),
+        limit: Price,
+        post_only: PostOnly,
+    ) -> Result<Price, Reason> {
+        let buy = side.is_buy();
+        let limit = self.banded(symbol, buy, tif, limit);
+        let passive = self.passive_price(symbol, buy, limit, post_only);
+        let limit = passive.ok_or(Reason::PostOnlyWouldCross)?;
+        let passes = self.passes_short_test(symbol, side, limit);
+        if passes { Ok(limit) } else { Err(Reason::ShortRestricted) }
+    }
+
+    /// Why a new order is refused, whatever else rests.
+    fn check_terms(&self, command: &Command, enter: &Enter) -> Result<(), Reason> {
         if command.verdict != Reason::None {
             return Err(command.verdict);
         }
@@ -192,9 +239,7 @@ impl Naive {
         if is_market_to_limit && (enter.tif == TimeInForce::Fok || for_auction) {
             return Err(Reason::Unsupported);
         }
-        self.admit(command.symbol, enter.order_type, enter.tif)?;
-        self.passive_price(command.symbol, enter.side.is_buy(), enter.price, enter.post_only)
-            .ok_or(Reason::PostOnlyWouldCross)
+        self.admit(command.symbol, enter.order_type, enter.tif)
     }
 
     /// The limit with which an order books under its post-only option; `None` if it cannot.
@@ -223,12 +268,13 @@ impl Naive {
         let reference = i128::from(last.unwrap_or(definition.reference).0);
         let delta = reference * i128::from(definition.collar_bps) / 10_000;
         let unbounded = reference == 0 || definition.collar_bps == 0;
-        Price(match (buy, unbounded) {
+        let collar = Price(match (buy, unbounded) {
             (true, true) => i64::MAX,
             (false, true) => 1,
             (true, false) => i64::try_from(reference + delta).unwrap_or(i64::MAX),
             (false, false) => (reference - delta).max(1) as i64,
-        })
+        });
+        self.banded(symbol, buy, TimeInForce::Ioc, collar)
     }
 
     /// Whether a fill-or-kill order would be filled whole.
@@ -277,6 +323,7 @@ impl Naive {
     fn trade(&mut self, resting: &mut Order, incoming: &mut Order) {
         self.trades += 1;
         self.traded_at.push(resting.price);
+        self.lowest = Some(self.lowest.unwrap_or(resting.price).min(resting.price));
         let quantity = resting.shown().min(incoming.open);
         let contra = [incoming.number, resting.number];
         for (order, contra) in [&mut *resting, &mut *incoming].into_iter().zip(contra) {
@@ -368,6 +415,10 @@ impl Naive {
             (_, None) => {}
             (_, Some(side)) => new.side = side,
         }
+        let is_tested = old.stop.is_none() && new.side != old.side;
+        if is_tested && !self.passes_short_test(old.symbol, new.side, old.price) {
+            return self.reject(command, id, Side::Buy, Reason::ShortRestricted);
+        }
         if let Some(Quantity(total)) = quantity {
             if total == 0 {
                 return self.reject(command, id, Side::Buy, Reason::InvalidQuantity);
@@ -454,9 +505,10 @@ impl Naive {
         if quantity <= old.executed {
             return self.end(old, Reason::User);
         }
-        let booked = self.passive_price(old.symbol, old.side.is_buy(), price, old.post_only);
-        let Some(price) = booked else {
-            return self.end(old, Reason::PostOnlyWouldCross);
+        let booked = self.entry_limit(old.symbol, (old.side, old.tif), price, old.post_only);
+        let price = match booked {
+            Ok(price) => price,
+            Err(reason) => return self.end(old, reason),
         };
         self.put(Order { open: 0, ..old });
         let mut new = Order { number, id: new_id, price, open, ..old };
@@ -523,7 +575,7 @@ impl Naive {
             for &order in of_symbol {
                 self.end(order, reason);
             }
-            self.indicate(of_symbol[0].symbol);
+            self.look_after(of_symbol[0].symbol);
         }
     }
 

@@ -30,7 +30,7 @@ pub fn report(r: &Report) -> String {
     match (r.kind, r.other) {
         (_, 0) => {}
         (ReportKind::Executed, other) => write!(text, " with #{}", number(other)).unwrap(),
-        (ReportKind::Triggered | ReportKind::Displayed, other) => {
+        (ReportKind::Triggered | ReportKind::Displayed | ReportKind::Repriced, other) => {
             write!(text, " was #{}", number(other)).unwrap()
         }
         (_, other) => write!(text, " other {other}").unwrap(),

@@ -2,26 +2,28 @@
 
 use super::{Naive, about};
 use ringside::command::{Command, PlanState};
-use ringside::domain::{Nanos, OrderId, Quantity, Side};
+use ringside::domain::{Nanos, Quantity};
 use ringside::report::{Report, ReportKind};
 
 impl Naive {
     pub(super) fn tick(&mut self, command: &Command) {
-        if self.refuses_operator(command) {
+        if !self.may_change(command) {
             return;
         }
-        let session = Default::default();
+        let (session, symbol) = (Default::default(), command.symbol);
         self.reports.push(Report { kind: ReportKind::Ticked, session, ..about(command) });
-        if let Some(&(time, state)) = self.plans.get(&command.symbol)
-            && time <= self.now
+        self.do_what_bands_want(symbol);
+        self.look_after(symbol);
+        if let Some(&(time, state)) = self.plans.get(&symbol)
+            && time.0 <= self.now
         {
-            self.plans.remove(&command.symbol);
-            self.enter_state(command, state);
+            self.plans.remove(&symbol);
+            self.enter_state(symbol, state);
         }
     }
 
     pub(super) fn plan_state(&mut self, command: &Command, plan: &PlanState) {
-        if self.refuses_operator(command) {
+        if !self.may_change(command) {
             return;
         }
         self.plans.remove(&command.symbol);
@@ -33,20 +35,6 @@ impl Naive {
             (told.other, told.quantity) = (plan.state as u64, Quantity(time.0));
         }
         self.reports.push(told);
-    }
-
-    /// Refuses what an operator says of an instrument that is not traded here, or with a verdict.
-    pub(super) fn refuses_operator(&mut self, command: &Command) -> bool {
-        let is_refused = command.verdict != ringside::reason::Reason::None;
-        if is_refused {
-            self.reject(command, OrderId(0), Side::Buy, command.verdict);
-        } else if !self.is_traded(command.symbol) {
-            let (reason, other) = self.absence(command.symbol);
-            self.reject(command, OrderId(0), Side::Buy, reason);
-            self.reports.last_mut().unwrap().other = other;
-            return true;
-        }
-        is_refused
     }
 }
 

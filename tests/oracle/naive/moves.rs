@@ -62,6 +62,7 @@ impl Naive {
             && !self.plans.contains_key(&symbol)
             && self.beside(symbol).is_empty()
             && self.stops(symbol).is_empty()
+            && !self.is_guarded(symbol)
             && !self.orders.iter().any(|order| order.symbol == symbol && order.iceberg.is_some());
         if self.is_traded(symbol) && !is_plain {
             return Err(Reason::InvalidMove);

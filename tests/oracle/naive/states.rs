@@ -1,6 +1,6 @@
 //! Session states and auctions of the naive venue.
 
-use super::{Naive, Order, about};
+use super::{Naive, Order};
 use ringside::command::Command;
 use ringside::domain::{
     Auction, OrderType, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
@@ -75,14 +75,15 @@ impl Naive {
     }
 
     pub(super) fn set_state(&mut self, command: &Command, state: SymbolState) {
-        if !self.refuses_operator(command) {
+        if self.may_change(command) {
             self.plans.remove(&command.symbol);
-            self.enter_state(command, state);
+            self.enter_state(command.symbol, state);
         }
     }
 
-    pub(super) fn enter_state(&mut self, command: &Command, state: SymbolState) {
-        let symbol = command.symbol;
+    /// The symbol has another state; nothing is due any more because of the one before.
+    pub(super) fn enter_state(&mut self, symbol: SymbolId, state: SymbolState) {
+        self.reopenings.remove(&symbol);
         let before = self.state(symbol);
         self.states.insert(symbol, state);
         if state == SymbolState::Open {
@@ -94,8 +95,8 @@ impl Naive {
         self.reports.push(Report {
             kind: ReportKind::StateChanged,
             other: state as u64,
-            session: Default::default(),
-            ..about(command)
+            symbol,
+            ..Report::BLANK
         });
         let call = auction_of(before);
         let ends = match state {
@@ -113,6 +114,13 @@ impl Naive {
             if had_its_auction || missed_it {
                 self.end(order, Reason::AuctionLeftover);
             }
+        }
+        if state == SymbolState::Open {
+            if auction.is_some() && self.trades > 0 {
+                let price = self.symbols[&symbol].1.unwrap();
+                self.follow_auction(symbol, price);
+            }
+            self.reprice(symbol);
         }
         // What opens without a trade is where its last trade left it.
         self.traded_at.extend(self.symbols[&symbol].1);
@@ -156,6 +164,7 @@ impl Naive {
             }
             pair.into_iter().for_each(|order| self.refresh(order));
             self.symbols.get_mut(&symbol).unwrap().1 = Some(price);
+            self.lowest = Some(price);
         }
     }
 
@@ -188,9 +197,14 @@ impl Naive {
     /// The rules of the uncross price, tick by tick. Between two limits all ticks are alike, so of those only the outer
     /// ones and the reference are tried.
     pub fn indication(&self, symbol: SymbolId, auction: Auction) -> Indication {
-        let [bids, offers] = [true, false].map(|buy| self.side_in(symbol, auction, buy));
+        let [bids, offers] =
+            [true, false].map(|buy| self.within_reach(self.side_in(symbol, auction, buy)));
         let (definition, last_trade) = &self.symbols[&symbol];
-        let reference = last_trade.unwrap_or(definition.reference).0;
+        let (low, high) = self.static_bands(symbol);
+        let reference = match last_trade.unwrap_or(definition.reference).0 {
+            0 => 0,
+            reference => reference.max(low).min(high),
+        };
         let limits = bids.iter().chain(&offers).map(|order| order.price.0);
         let mut limits: Vec<i64> = limits.filter(|&limit| limit != 0).collect();
         if limits.is_empty() && reference != 0 {

@@ -20,7 +20,7 @@ impl Naive {
         let is_served = matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc)
             && enter.post_only == PostOnly::Off
             && enter.order_type != OrderType::MarketToLimit;
-        let refused = match self.check_enter(command, &as_limit) {
+        let refused = match self.check_terms(command, &as_limit) {
             Err(reason) => Some(reason),
             Ok(_) if !limit_ok => Some(Reason::InvalidPrice),
             Ok(_) if !is_served => Some(Reason::Unsupported),
@@ -77,11 +77,17 @@ impl Naive {
     fn trigger(&mut self, waiting: Order, number: OrderNumber) {
         self.put(Order { open: 0, ..waiting });
         let limit = waiting.stop.unwrap();
+        let (symbol, side) = (waiting.symbol, waiting.side);
         let price = limit.unwrap_or(Price(0));
+        let price = self.banded(symbol, side.is_buy(), waiting.tif, price);
         let mut order = Order { number, price, stop: None, ..waiting };
         self.say(ReportKind::Triggered, &order, order.open);
         self.reports.last_mut().unwrap().other = waiting.number.0;
-        let bound = limit.unwrap_or_else(|| self.collar(order.symbol, order.side.is_buy()));
+        if !self.passes_short_test(symbol, side, price) {
+            let open = order.open;
+            return self.cut(&mut order, open, Reason::ShortRestricted);
+        }
+        let bound = if limit.is_some() { price } else { self.collar(symbol, side.is_buy()) };
         self.match_incoming(&mut order, bound);
         if limit.is_some() {
             return self.put(order);
