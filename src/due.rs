@@ -79,9 +79,11 @@ pub enum Asked {
     Refused,
 }
 
-/// What a schedule must know of an instrument.
+/// What is ahead of an instrument.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outlook {
+    /// When something is due for it, whatever it is.
+    pub next: Option<Nanos>,
     /// When it has its next state, if one is planned.
     pub planned: Option<Nanos>,
     /// What has become of the latest plan.
@@ -148,15 +150,14 @@ impl DueTimes {
         self.change(symbol, |instrument| instrument.asked = Asked::Refused);
     }
 
-    /// What a schedule must know of an instrument.
+    /// What is ahead of an instrument.
     pub fn outlook(&self, symbol: SymbolId) -> Outlook {
         let times = self.times();
-        let known = times.of.get(&symbol);
-        known.map_or(Outlook::default(), |&Instrument { planned, asked, is_away, .. }| Outlook {
-            planned,
-            asked,
-            is_away,
-        })
+        let outlook = |instrument: &Instrument| {
+            let Instrument { planned, asked, is_away, .. } = *instrument;
+            Outlook { next: instrument.next(), planned, asked, is_away }
+        };
+        times.of.get(&symbol).map_or(Outlook::default(), outlook)
     }
 
     /// The next instrument for which something is due by now. There is no other for it until the tick has come back,

@@ -126,7 +126,7 @@ impl Schedule {
         directory: &Directory,
     ) -> (Option<Nanos>, Option<Command>) {
         let later = |ns: u64| Some(Nanos(now.0.saturating_add(ns)));
-        let Outlook { planned, asked, is_away } = self.due.outlook(symbol);
+        let Outlook { planned, asked, is_away, .. } = self.due.outlook(symbol);
         if is_away {
             self.away.insert(symbol);
             return (later(PAUSE_NS), None);
