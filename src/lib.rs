@@ -7,6 +7,7 @@
 //!
 //! A program that only wants an order book uses [`engine`] directly.
 
+pub mod calendar;
 pub mod cli;
 pub mod client;
 pub mod cluster;
@@ -15,6 +16,7 @@ pub mod config;
 pub mod directory;
 pub mod domain;
 pub mod draw;
+pub mod due;
 pub mod durability;
 pub mod engine;
 pub mod exposure;

@@ -130,6 +130,10 @@ bugs! {
     UnderWayForgotten in "gateway" by "risk::orders_under_way_count_as_open_until_they_are_answered",
     /// A snapshot forgets what was traded on the day.
     TradedForgotten in "risk" by "limits_and_counts_outlive_a_restart_from_a_snapshot",
+    /// What is due is ticked again before the tick before has come back.
+    TickRepeated in "lib" by "due::tests::what_is_due_is_given_once_by_time_and_then_by_symbol",
+    /// A schedule forgets at a restart which boundaries there were.
+    BoundariesForgotten in "lib" by "standing::tests::the_last_boundary_is_the_last_plan_that_the_schedule_sent_or_passed_over",
     /// A standby begins to lead without what it has stored and not applied yet.
     UnappliedForgotten in "standby" by "what_is_stored_is_applied_before_a_standby_leads",
     /// A standby says that it has something though it could not sync it.

@@ -1,8 +1,11 @@
 //! What holds in the venue until it is said otherwise, and no engine keeps: whether the trading day has
-//! ended, which sessions may not enter orders, and the risk limits. Gateways refuse by it.
+//! ended, which sessions may not enter orders, the risk limits, and how far the schedule has come. Gateways go by it.
 
-use crate::command::{Action, Command, RiskLimits, SetRisk};
-use crate::domain::{DayEvent, FirmId, OrderId, RiskScope, SessionId, SymbolId};
+use crate::command::{Action, Command, PlanState, RiskLimits, SetRisk};
+use crate::domain::{
+    DayEvent, FirmId, Nanos, OrderId, RiskScope, SessionId, SymbolId, SymbolState,
+};
+use crate::planted::{Bug, planted};
 use crate::reason::Reason;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +15,8 @@ pub struct Standing {
     day: Option<DayEvent>,
     disabled: BTreeSet<SessionId>,
     risk: RiskRules,
+    /// The last boundary of the schedule that each instrument has had, and the schedule's session.
+    scheduled: BTreeMap<SymbolId, (SessionId, Nanos)>,
 }
 
 /// The risk limits of sessions, firms and instruments that have any.
@@ -73,6 +78,11 @@ impl Standing {
     /// Learns from the next command of the venue.
     pub fn observe(&mut self, command: &Command) {
         match command.action {
+            // Operators have no session, so a plan that has one is the schedule's. It counts also if it comes with a
+            // verdict: then the schedule has passed the boundary over.
+            Action::PlanState(plan) if command.session != SessionId(0) => {
+                _ = self.scheduled.insert(command.symbol, (command.session, plan.due))
+            }
             _ if command.verdict != Reason::None => {}
             Action::TradingDay(event) => self.day = Some(event),
             Action::SetOrderEntry { enabled: true, .. } => {
@@ -103,6 +113,11 @@ impl Standing {
         &self.risk
     }
 
+    /// The last boundary of the schedule that the instrument has had; zero for none.
+    pub fn scheduled(&self, symbol: SymbolId) -> Nanos {
+        self.scheduled.get(&symbol).map_or(Nanos(0), |(_, at)| *at)
+    }
+
     /// Commands from which the same can be learned again, as few as there can be, in one order only.
     pub fn commands(&self) -> Vec<Command> {
         let command = |session, action| Command {
@@ -114,7 +129,13 @@ impl Standing {
         let day = self.day.map(|event| command(SessionId(0), Action::TradingDay(event)));
         let disable = Action::SetOrderEntry { id: OrderId(0), enabled: false };
         let disabled = self.disabled.iter().map(|&session| command(session, disable));
-        day.into_iter().chain(disabled).chain(self.risk.commands()).collect()
+        let scheduled = self.scheduled.iter().filter(|_| !planted(Bug::BoundariesForgotten));
+        let scheduled = scheduled.map(|(&symbol, &(session, due))| {
+            let state = SymbolState::Open;
+            let plan = PlanState { due, random_ns: 0, seed: 0, state, zero: [0; 7] };
+            Command { symbol, ..command(session, Action::PlanState(plan)) }
+        });
+        day.into_iter().chain(disabled).chain(self.risk.commands()).chain(scheduled).collect()
     }
 }
 
@@ -175,6 +196,29 @@ mod tests {
         assert_eq!(firm.risk().of(RiskScope::Firm, 7).quantity_max, 5);
         let symbol = standing(&[(0, none, risk(RiskScope::Symbol, 0, 5))]);
         assert!(!symbol.risk().has_firms() && !symbol.risk().is_empty());
+    }
+
+    fn plan(session: u32, symbol: u32, verdict: Reason, due: u64) -> Command {
+        let state = SymbolState::Closed;
+        let plan = PlanState { due: Nanos(due), random_ns: 5, seed: 6, state, zero: [0; 7] };
+        let (session, symbol) = (SessionId(session), SymbolId(symbol));
+        Command { session, symbol, verdict, action: Action::PlanState(plan) }
+    }
+
+    #[test]
+    fn the_last_boundary_is_the_last_plan_that_the_schedule_sent_or_passed_over() {
+        let mut standing = Standing::default();
+        assert_eq!(standing.scheduled(SymbolId(1)), Nanos(0));
+        standing.observe(&plan(9, 1, Reason::None, 100));
+        standing.observe(&plan(0, 1, Reason::None, 150));
+        assert_eq!(standing.scheduled(SymbolId(1)), Nanos(100), "the other was an operator's");
+        standing.observe(&plan(9, 2, Reason::Operator, 200));
+        let both = [1, 2].map(|symbol| standing.scheduled(SymbolId(symbol)));
+        assert_eq!(both, [Nanos(100), Nanos(200)]);
+        let mut again = Standing::default();
+        standing.commands().iter().for_each(|command| again.observe(command));
+        assert_eq!(again, standing);
+        assert_eq!(again.commands(), standing.commands());
     }
 
     #[test]

@@ -70,6 +70,11 @@ fn wrong_usage_and_wrong_config_have_their_codes() {
         ("[pipeline]\nidle = \"fast\"\n", "unknown idle strategy"),
         ("[pipeline]\nplan = \"sequencer\"\n", "pipeline.plan"),
         ("[journal]\ndurability = \"disk\"\n", "unknown durability"),
+        (
+            "[[schedule]]\nzone = \"Mars\"\nevents = [{ at = \"09:00\", state = \"open\" }]\n",
+            "Mars",
+        ),
+        ("[[schedule]]\nevents = [{ at = \"09:00\", state = \"opened\" }]\n", "pre_open, open,"),
         ("[journal\n", "config.toml"),
     ];
     for (text, word) in cases {

@@ -21,6 +21,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("matching_shard", &["frame", "command", "report", "report_order", "engine"]),
     ("used_ids", &["domain", "reason", "command"]),
     ("exposure", &["domain", "command", "report"]),
+    ("calendar", &["domain"]),
+    ("due", &["domain", "reason", "command", "frame", "report", "report_order"]),
     ("standing", &["domain", "reason", "command"]),
     (
         "snapshot",
@@ -163,8 +165,10 @@ const TABLE: &[(&str, &[&str])] = &[
             "replication",
             "command",
             "config",
+            "calendar",
             "directory",
             "domain",
+            "due",
             "feed",
             "frame",
             "gateway",
@@ -184,6 +188,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "config",
         &[
+            "calendar",
             "cluster",
             "domain",
             "durability",

@@ -4,10 +4,12 @@
 mod cluster;
 mod network;
 mod partition;
+mod schedule;
 
 pub use cluster::ClusterSection;
 pub use network::{FeedSection, GatewaySection, InstrumentSection, SessionSection};
 pub use partition::PartitionSection;
+pub use schedule::{EventSection, ScheduleSection};
 
 use crate::domain::SymbolId;
 use crate::durability::Durability;
@@ -50,6 +52,8 @@ pub struct Config {
     pub instruments: Vec<InstrumentSection>,
     /// The sessions that a network venue begins with.
     pub sessions: Vec<SessionSection>,
+    /// Which state the instruments of a network venue have when.
+    pub schedule: Vec<ScheduleSection>,
 }
 
 /// `[venue]`
@@ -239,6 +243,7 @@ impl Config {
             return fail("engine.hash_probe_interval", "must be at least 1".into());
         }
         network::check(&self.instruments, &self.sessions, &self.gateway)?;
+        schedule::check(&self.schedule)?;
         self.cluster.check(self.durability()?)?;
         self.partition.check(&self.cluster, self.gateway.admin.is_some())?;
         // A plan is for a network or for none: one of them must be right.

@@ -94,6 +94,16 @@ impl Engine {
         Ok(())
     }
 
+    /// When an instrument has its next state, if one is planned.
+    pub fn planned_time(&self, symbol: SymbolId) -> Option<Nanos> {
+        self.plans.get(&symbol).map(PlanState::time)
+    }
+
+    /// When instruments have their next states.
+    pub(super) fn planned_times(&self) -> impl Iterator<Item = (SymbolId, Nanos)> {
+        self.plans.iter().map(|(&symbol, plan)| (symbol, plan.time()))
+    }
+
     /// What is planned, as the commands that did.
     pub(super) fn planned(&self) -> impl Iterator<Item = Command> {
         self.plans.iter().map(|(&symbol, &plan)| Command {

@@ -4,7 +4,7 @@ use super::Engine;
 use super::book::{key_of, side_index};
 use super::ladder::LevelSlot;
 use super::orders::{NIL, Order, Slot};
-use crate::domain::{OrderId, OrderNumber, Price, Quantity, SessionId, Side, SymbolId};
+use crate::domain::{Nanos, OrderId, OrderNumber, Price, Quantity, SessionId, Side, SymbolId};
 
 /// One price of a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,13 @@ impl Engine {
         std::iter::successors(Some(self.levels.get(level).head), next)
             .map(|slot| self.view_order(self.orders.get(slot)))
             .collect()
+    }
+
+    /// When something is due for which instrument: the first tick that is not earlier brings it.
+    pub fn due_times(&self) -> Vec<(SymbolId, Nanos)> {
+        let of_bands = self.band_timers().into_iter();
+        let of_bands = of_bands.map(|timer| (SymbolId(timer.symbol as u32), Nanos(timer.due)));
+        self.planned_times().chain(of_bands).collect()
     }
 
     /// A live order by the id that its session gave it.

@@ -141,9 +141,14 @@ impl Server {
         self.intake.directory()
     }
 
+    /// Whether a command that is not a client's can be handed over.
+    pub fn has_room(&self) -> bool {
+        self.intake.room() > 0
+    }
+
     /// Hands over a command that is not a client's; `false` if the queue is full.
     pub fn hand_over(&mut self, command: Command) -> bool {
-        let room = self.intake.room() > 0;
+        let room = self.has_room();
         if room {
             self.intake.hand_over(Inbound { command, fields: None });
         }

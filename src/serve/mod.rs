@@ -8,17 +8,20 @@
 //! The streams on the right are stored in numbered blocks, and whoever sends reads them there: a session that
 //! comes back, a listener that has lost something and a venue that starts again all find the same bytes.
 
+pub mod clock;
 mod feed;
 pub mod moves;
 pub mod node;
 mod past;
+pub mod schedule;
 mod setup;
 mod source;
 mod standby_feed;
 
 use crate::command::Action;
 use crate::config::{Config, ConfigError};
-use crate::domain::Nanos;
+use crate::domain::{Nanos, SymbolId};
+use crate::due::{DueTimes, Watch};
 use crate::feed::sender::Sender;
 use crate::feed::service::Service;
 use crate::frame::HashProbe;
@@ -34,7 +37,9 @@ use crate::report::Moved;
 use crate::snapshotter::SnapshotThread;
 use crate::streams::{Encoder, SessionStates, Store, StoreError, StreamId};
 use crate::venue::{Restart, Venue};
+use clock::Clock;
 use past::Past;
+use schedule::Schedule;
 use setup::{Setup, session_name};
 use source::NetworkSource;
 use std::collections::BTreeMap;
@@ -52,6 +57,8 @@ pub struct Network {
     service: Service,
     source: NetworkSource,
     states: SessionStates,
+    due: DueTimes,
+    clock: Clock,
     layout: Layout,
     _snapshots: Option<SnapshotThread>,
     /// What the restart found.
@@ -131,7 +138,7 @@ impl Network {
         let Past { encoder, mut directory, mut away, .. } = past;
         let states = encoder.states().clone();
         states.begin();
-        let Setup { commands, day_began, notes } =
+        let Setup { commands, day_began, schedule, mut notes } =
             Setup::new(config, encoder.day(), now(), &mut directory)?;
         let session = session_name(day_began);
         for (command, _) in &commands {
@@ -139,6 +146,10 @@ impl Network {
                 away.insert(command.symbol, asked.moved());
             }
         }
+        let due = due_times(&venue, away.keys().copied());
+        let schedule = Schedule::new(&config.schedule, schedule, due.clone())?;
+        notes.extend(schedule.notes(now(), &directory));
+        let clock = Clock::new(due.clone(), schedule, venue.time());
         let here = directory.symbols();
         let here = here.map(|(id, symbol)| (symbol.name.to_string(), away.get(&id).copied()));
         let here: BTreeMap<_, _> = here.collect();
@@ -173,6 +184,8 @@ impl Network {
             service,
             source,
             states,
+            due,
+            clock,
             layout,
             _snapshots: snapshots,
             restart,
@@ -210,6 +223,8 @@ impl Network {
             service,
             source,
             states,
+            due,
+            mut clock,
             layout,
             ..
         } = self;
@@ -224,7 +239,8 @@ impl Network {
             if stopping() {
                 Progress::Ended
             } else {
-                Progress::Did(gateway.step(monotonic_ns(began)))
+                let done = gateway.step(monotonic_ns(began));
+                Progress::Did(done + clock.step(&mut gateway, now()))
             }
         });
         let of_feed: Task<'_> = Box::new(|| {
@@ -234,7 +250,8 @@ impl Network {
             if stopping() { Progress::Ended } else { Progress::Did(sender.step(Instant::now())) }
         });
         let beside = vec![(StageName::Gateway, of_gateway), (StageName::Feed, of_feed)];
-        let Some(closed) = venue.run(&layout, source, encoder, control, None, beside)? else {
+        let told = Watch::new(encoder, due);
+        let Some(closed) = venue.run(&layout, source, told, control, None, beside)? else {
             return Ok(None);
         };
         let deadline = Instant::now() + GOODBYE;
@@ -256,6 +273,19 @@ fn monotonic_ns(began: Instant) -> u64 {
 fn now() -> Nanos {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Nanos(since.as_nanos() as u64)
+}
+
+/// What a venue that has been recovered waits for; `away` are the instruments that are not traded here.
+fn due_times(venue: &Venue, away: impl Iterator<Item = SymbolId>) -> DueTimes {
+    let due = DueTimes::new();
+    for engine in venue.engines() {
+        for (symbol, at) in engine.due_times() {
+            due.add(symbol, at);
+            due.plan(symbol, engine.planned_time(symbol));
+        }
+    }
+    away.for_each(|symbol| due.leave(symbol));
+    due
 }
 
 /// Who may log in, with the rules of the config.

@@ -1,5 +1,6 @@
 //! What the config asks for and the journal does not have yet: as commands, so that the journal has it then.
 
+use super::schedule;
 use crate::command::{Action, Command};
 use crate::config::{Config, ConfigError, InstrumentSection, SessionSection};
 use crate::directory::Directory;
@@ -17,6 +18,8 @@ pub struct Setup {
     pub commands: VecDeque<(Command, Option<Nanos>)>,
     /// When the trading day began, or begins with the first command.
     pub day_began: Nanos,
+    /// The session that the schedule's commands have, if the config has a schedule.
+    pub schedule: SessionId,
     /// What the operator should know: where the config says something else than the journal.
     pub notes: Vec<String>,
 }
@@ -40,6 +43,9 @@ impl Setup {
         }
         for session in &config.sessions {
             setup.session(session, directory)?;
+        }
+        if !config.schedule.is_empty() {
+            setup.schedule = setup.session_of_schedule(directory)?;
         }
         for instrument in &config.instruments {
             let is_new = setup.instrument(instrument, directory)?;
@@ -73,6 +79,16 @@ impl Setup {
             ));
         }
         Ok(())
+    }
+
+    fn session_of_schedule(&mut self, directory: &mut Directory) -> Result<SessionId, ConfigError> {
+        let name = Name::new(schedule::SESSION).expect("it is a name");
+        if let Some(known) = directory.session_id(name) {
+            return Ok(known);
+        }
+        let line = json!({ "op": "session", "session": schedule::SESSION });
+        self.add("schedule", &line, directory)?;
+        Ok(directory.session_id(name).expect("it was defined just now"))
     }
 
     /// Whether the instrument is new.

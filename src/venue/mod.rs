@@ -99,6 +99,16 @@ impl Venue {
         self.replicas = Some(replicas);
     }
 
+    /// The latest official time.
+    pub fn time(&self) -> Nanos {
+        self.last.1
+    }
+
+    /// The books.
+    pub fn engines(&self) -> impl Iterator<Item = &engine::Engine> {
+        self.shards.iter().map(MatchingShard::engine)
+    }
+
     /// The last command in the journal.
     pub fn last_seqno(&self) -> SeqNo {
         self.last.0

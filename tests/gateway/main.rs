@@ -6,5 +6,6 @@ mod logins;
 mod operators;
 mod orders;
 mod risk;
+mod ticks;
 mod timers;
 mod venue;

@@ -2,9 +2,7 @@
 
 use super::{Naive, Order, reaches};
 use ringside::command::{Action, Command, Enter, EnterRich, RichTerms};
-use ringside::domain::{
-    Nanos, OrderNumber, OrderType, Price, Quantity, SymbolId, TimeInForce,
-};
+use ringside::domain::{Nanos, OrderNumber, OrderType, Price, Quantity, SymbolId, TimeInForce};
 use ringside::reason::Reason;
 use std::cmp::Reverse;
 
