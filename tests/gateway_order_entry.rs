@@ -216,6 +216,7 @@ fn fields_of_an_order_are_translated() {
 #[test]
 fn terms_that_few_orders_have_are_translated_and_leave_the_tags() {
     type Alter = fn(&mut EnterOrder);
+    type TagList = &'static [(u8, &'static [u8])];
     let rich = |alter: Alter, tags: &[(u8, &[u8])]| {
         let mut message = enter();
         alter(&mut message);
@@ -247,11 +248,12 @@ fn terms_that_few_orders_have_are_translated_and_leave_the_tags() {
     let tags: &[(u8, &[u8])] = &[(3, &[0, 0, 0, 7])];
     assert_eq!(rich(|m| m.time_in_force = b'3', tags), (Reason::None, Some(ioc), vec![]));
 
-    let late: &[u8] = &86_400u32.to_be_bytes();
-    let refused: &[(Alter, &[(u8, &[u8])])] = &[
+    const SECOND: &[u8] = &50_000u32.to_be_bytes();
+    const LATE: &[u8] = &86_400u32.to_be_bytes();
+    let refused: &[(Alter, TagList)] = &[
         (|m| m.time_in_force = b'6', &[]),
-        (|m| m.time_in_force = b'6', &[(15, late)]),
-        (|_| {}, &[(15, second)]),
+        (|m| m.time_in_force = b'6', &[(15, LATE)]),
+        (|_| {}, &[(15, SECOND)]),
         (|m| m.display = b'N', &[(5, &[0, 0, 0, 1])]),
         (|m| m.display = b'N', &[(2, b"FRM1"), (26, b"ABCD"), (12, b"N")]),
     ];

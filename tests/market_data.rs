@@ -75,7 +75,7 @@ impl Flow {
         let post_only = if plain { self.pick(PostOnly::ALL) } else { PostOnly::Off };
         let order = Enter { side, post_only, ..order };
         let action = match self.rng.below(20) {
-            3..5 if plain => self.rich(venue, order),
+            3..9 if plain => self.rich(venue, order),
             0 if plain && post_only == PostOnly::Off => {
                 Action::EnterStop(EnterStop { order, stop: self.price() })
             }
@@ -94,7 +94,7 @@ impl Flow {
     /// The order hidden, with an end, or both; some hidden ones with a minimum.
     fn rich(&mut self, venue: &Streams, order: Enter) -> Action {
         let mut terms = RichTerms { hidden: self.rng.below(3) > 0, ..RichTerms::NONE };
-        if terms.hidden && self.rng.below(2) == 0 {
+        if terms.hidden && self.rng.below(4) == 0 {
             terms.min_quantity = Quantity(1 + self.rng.below(order.quantity.0));
         }
         if order.tif == TimeInForce::Gtc {

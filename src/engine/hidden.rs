@@ -239,10 +239,10 @@ impl Engine {
     /// itself with what is hidden and has none.
     pub(super) fn crosses(&self, book: usize, traits: Traits, price: i64) -> bool {
         let buy = traits.is_buy();
-        let best = |sides: &[Ladder; 2]| sides[side_index(!buy)].best_key();
-        let best = self.in_every_auction(book).map(best).min();
         let reach = key_of(!buy, price);
-        self.books[book].state() == SymbolState::Open && best.is_some_and(|best| best <= reach)
+        let is_reached = |side: &Ladder| side.best() != NIL && side.best_key() <= reach;
+        self.books[book].state() == SymbolState::Open
+            && self.in_every_auction(book).any(|sides| is_reached(&sides[side_index(!buy)]))
     }
 
     /// Whether an order of this side and limit may trade on entry: there could be a hidden one for it.

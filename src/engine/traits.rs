@@ -128,7 +128,8 @@ impl Traits {
         let hidden = if terms.hidden { Self::NON_DISPLAYED } else { 0 };
         let has_minimum = terms.hidden && terms.min_quantity.0 > 0;
         let minimum = if has_minimum { Self::MINIMUM } else { 0 };
-        Traits(self.0 | Self::RICH | hidden | minimum)
+        let others = self.0 & !(Self::NON_DISPLAYED | Self::MINIMUM);
+        Traits(others | Self::RICH | hidden | minimum)
     }
 
     /// [`Report::HIDDEN`] if the order is not shown, or waits for an auction or as a stop.
@@ -205,6 +206,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn terms_are_marked_and_what_is_unseen_says_so() {
+        let with = |hidden, least| {
+            let min_quantity = Quantity(least);
+            Traits::NONE.with_terms(&RichTerms { hidden, min_quantity, ..RichTerms::NONE })
+        };
+        let marks =
+            |traits: Traits| (traits.is_rich(), traits.is_non_displayed(), traits.has_minimum());
+        assert_eq!(marks(with(false, 0)), (true, false, false));
+        assert_eq!(marks(with(true, 0)), (true, true, false));
+        assert_eq!(marks(with(true, 5)), (true, true, true));
+        assert_eq!(marks(with(true, 5).with_terms(&RichTerms::NONE)), (true, false, false));
+        assert_eq!([with(false, 0), with(true, 5)].map(Traits::hidden_flag), [0, Report::HIDDEN]);
+        assert_eq!(Traits::from_word(with(true, 5).0).map(|same| same.0), Some(with(true, 5).0));
     }
 
     #[test]

@@ -40,11 +40,11 @@ fn a_tick_says_how_many_orders_end_and_ends_them_by_priority() {
             (until(15, sell(1, 4, 101)), &["accepted 1#11 sell 4@101 open 4"]),
             (until(15, sell(2, 5, 100)), &["accepted 2#12 sell 5@100 open 5"]),
             (until(16, sell(3, 6, 100)), &["accepted 3#13 sell 6@100 open 6"]),
-            (tick(), &["ticked buy"]),
+            (tick(), &["ticked 0/0 buy"]),
             (
                 tick(),
                 &[
-                    "ticked buy 2@0",
+                    "ticked 0/0 buy 2@0",
                     "canceled 2#12 sell 5@100 expired",
                     "canceled 1#11 sell 4@101 expired",
                 ],
@@ -91,7 +91,7 @@ fn what_asks_for_an_order_that_has_just_expired_is_too_late() {
     row(cancel(1), "rejected 1 buy unknown_order");
     row(reduce(1, 2), "rejected 1 buy unknown_order");
     row(modify(1, Some(Side::Short), None), "rejected 1 buy unknown_order");
-    row(state(SymbolState::Halted), "state_changed buy other 5");
+    row(state(SymbolState::Halted), "state_changed 0/0 buy other 4");
 }
 
 #[test]
@@ -315,23 +315,23 @@ fn a_minimum_is_looked_at_before_self_trade_prevention() {
 fn an_auction_takes_hidden_orders_in_unless_they_have_a_minimum() {
     check(
         &[
-            (state(SymbolState::PreOpen), &["state_changed buy other 2"]),
+            (state(SymbolState::PreOpen), &["state_changed 0/0 buy other 2"]),
             (hidden(sell(1, 4, 100)), &["accepted 1#12 sell 4@100 open 4 hidden"]),
             (at_least(1, sell(2, 4, 99)), &["accepted 2#13 sell 4@99 open 4 hidden"]),
             (sell(3, 4, 100), &["accepted 3#14 sell 4@100 open 4"]),
             (
                 buy(4, 6, 100),
-                &["accepted 4#15 buy 6@100 open 6", "indicative sell 6@100 open 2 other 1"],
+                &["accepted 4#15 buy 6@100 open 6", "indicative 0/0 sell 6@100 open 2 other 1"],
             ),
             (
                 state(SymbolState::Open),
                 &[
-                    "state_changed buy other 1",
-                    "crossed buy 6@100 other 1",
-                    "executed 3#14 sell 4@100 with #15 trade 1 capacity 1",
-                    "executed 4#15 buy 4@100 open 2 with #14 trade 1 capacity 1 removed",
-                    "executed 1#12 sell 2@100 open 2 with #15 trade 2 capacity 1 hidden",
-                    "executed 4#15 buy 2@100 with #12 trade 2 capacity 1 removed",
+                    "state_changed 0/0 buy other 3",
+                    "crossed 0/0 buy 6@100 other 1",
+                    "executed 3#14 sell 4@100 with #15 trade 1 opening",
+                    "executed 4#15 buy 4@100 open 2 with #14 trade 1 opening younger",
+                    "executed 1#12 sell 2@100 open 2 with #15 trade 2 hidden opening",
+                    "executed 4#15 buy 2@100 with #12 trade 2 opening younger",
                 ],
             ),
         ],

@@ -130,8 +130,8 @@ impl Naive {
 
     /// The first order of the other side that an incoming one has enough for.
     pub(super) fn first_for(&self, incoming: &Order) -> Option<Order> {
-        let side = self.whole_side(incoming.symbol, !incoming.side.is_buy()).into_iter();
-        side.filter(|resting| incoming.open >= resting.least()).next()
+        let mut side = self.whole_side(incoming.symbol, !incoming.side.is_buy()).into_iter();
+        side.find(|resting| incoming.open >= resting.least())
     }
 
     /// Why an order without a limit of its own trades no more.
