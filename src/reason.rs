@@ -84,8 +84,7 @@ reasons! {
     StopCascade = 15 "stop_cascade", Cancel('Z'), fix 0, "A cascade of stop orders passed its cap.";
     Moved = 16 "moved", Cancel('S'), fix 0, "It went with its symbol to another partition.";
 
-    PriceBand = 17 "price_band", Cancel('K'), fix 0, "Its limit is beyond a price band, and it asked to be cancelled there.";
-    LimitState = 18 "limit_state", Cancel('H'), fix 0, "A quote stood at a price band for too long: the symbol is paused.";
+    LimitState = 17 "limit_state", Cancel('H'), fix 0, "A quote stood at a price band for too long: the symbol is paused.";
 
     // Rejects.
     UnknownSymbol = 32 "unknown_symbol", Reject(0x0017), fix 1, "No such symbol.";
@@ -130,6 +129,7 @@ reasons! {
     RiskGross = 71 "risk_gross", Reject(0x0020), fix 3, "With the order the value traded on the day could be above a risk limit.";
     RiskRate = 72 "risk_rate", Reject(0x0028), fix 99, "More orders a second than a risk limit lets.";
     Killed = 73 "killed", Reject(0x0022), fix 3, "A kill switch lets no order in.";
+    PriceBand = 74 "price_band", Cancel('K'), fix 0, "Its limit is beyond a price band, and it asked not to be re-priced.";
 }
 
 impl Reason {

@@ -181,7 +181,7 @@ fn check(commands: &[Command], config: &Config, expected: &Outcome) {
 /// Random commands of every kind over many symbols. Ids belong to a symbol each: which ids a session
 /// has used on other symbols is for its gateway to know.
 fn mixed_commands(count: usize) -> Vec<Command> {
-    let profile = Profile { ids_cross_symbols: false, ..MIXED };
+    let profile = Profile { ids_cross_symbols: false, moves: 20, ..MIXED };
     stream(profile, 7, count).iter().map(|sequenced| sequenced.command).collect()
 }
 

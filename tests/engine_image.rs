@@ -8,7 +8,7 @@ mod oracle {
 }
 
 use oracle::commands::{DEEP, HUGE_VALUES, MIXED, Profile, Random, TINY, WIDE_PRICES, stream};
-use ringside::command::{Action, Command, Sequenced, SetBands, is_venue_wide};
+use ringside::command::{Action, Command, RichTerms, Sequenced, SetBands, is_venue_wide};
 use ringside::domain::{
     FirmId, Name, Nanos, OrderId, Peg, Price, Role, SeqNo, SessionId, Side, SymbolId, SymbolState,
 };
@@ -141,7 +141,7 @@ fn busy_engine() -> Engine {
         Action::DefineSession { name, firm, role: Role::File },
     );
     engine.apply_batch(&[firm_7, session], &mut vec![]);
-    engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 9, 2_000), &mut vec![]);
+    engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 1, 4_000), &mut vec![]);
     for (seqno, &(symbol, _)) in (9_000_000..).zip(MIXED.symbols) {
         let open = command(seqno, SessionId(0), symbol, Action::SetState(SymbolState::Open));
         engine.apply_batch(&[open], &mut vec![]);
@@ -242,9 +242,9 @@ fn an_image_that_cannot_be_is_refused() {
             let terms = i.terms[0].terms;
             i.terms.insert(before, TermsImage { symbol, number, terms });
         }),
-        ("terms that no order of its kind has", |i| i.terms[0].terms.hidden ^= true),
-        ("terms that no order of its kind has", |i| i.terms[0].terms.peg_offset = 1),
-        ("terms that no order of its kind has", |i| i.terms[0].terms.peg = Peg::Primary),
+        ("terms that no order of its kind has", |i| without_peg(i).hidden ^= true),
+        ("terms that no order of its kind has", |i| without_peg(i).peg_offset = 1),
+        ("terms that no order of its kind has", |i| without_peg(i).peg_limit = Price(1)),
         ("there is no order", |i| {
             let last = *i.terms.last().unwrap();
             i.terms.push(TermsImage { number: u64::MAX, ..last });
@@ -317,6 +317,12 @@ fn protection(image: &mut Image, bands: bool) -> &mut Command {
     image.definitions.iter_mut().rfind(is_it).expect("an instrument has it")
 }
 
+/// The first terms of an image that are those of no peg.
+fn without_peg(image: &mut Image) -> &mut RichTerms {
+    let mut terms = image.terms.iter_mut().map(|row| &mut row.terms);
+    terms.find(|terms| terms.peg == Peg::None).expect("there are some")
+}
+
 /// The order of an image that has its first reserve.
 fn iceberg(image: &mut Image) -> &mut OrderImage {
     let number = image.reserves[0].number;
@@ -372,13 +378,13 @@ fn an_altered_order_is_refused_or_seen_in_the_hash() {
 #[test]
 fn equal_states_are_equal_images_whatever_came_before() {
     let mut engine = busy_engine();
-    let image = engine.image();
-    let order = image.orders[3];
+    let mut image = engine.image();
+    let order = *plain(&mut image);
     let cancel = Action::Cancel { id: OrderId(order.id) };
     let (session, symbol) = (SessionId(order.session), SymbolId(order.symbol));
     engine.apply_batch(&[command(20_000_000, session, symbol, cancel)], &mut vec![]);
     let mut without = image.clone();
-    without.orders.remove(3);
+    without.orders.retain(|other| *other != order);
     assert_eq!(engine.image(), without);
     let again = Engine::restore(0, &without).unwrap();
     assert_eq!((again.state_hash(), again.image()), (engine.state_hash(), without));

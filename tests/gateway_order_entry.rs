@@ -5,8 +5,8 @@ use ringside::command::{
 };
 use ringside::directory::Directory;
 use ringside::domain::{
-    Capacity, FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, Role, SelfTrade,
-    SessionId, Side, SymbolId, Tick, TimeInForce,
+    Capacity, FirmId, Name, Nanos, OrderId, OrderType, Peg, PostOnly, Price, Quantity, Role,
+    SelfTrade, SessionId, Side, SymbolId, Tick, TimeInForce,
 };
 use ringside::gateway::order_entry::{Ignored, Sender, translate};
 use ringside::gateway::queue::Inbound;
@@ -248,6 +248,27 @@ fn terms_that_few_orders_have_are_translated_and_leave_the_tags() {
     let tags: &[(u8, &[u8])] = &[(3, &[0, 0, 0, 7])];
     assert_eq!(rich(|m| m.time_in_force = b'3', tags), (Reason::None, Some(ioc), vec![]));
 
+    let pegged = |peg, peg_limit, peg_offset| RichTerms {
+        hidden: peg == Peg::Midpoint,
+        peg,
+        peg_limit: Price(peg_limit),
+        peg_offset,
+        ..RichTerms::NONE
+    };
+    let follows = Enter { price: Price(0), ..plain };
+    let order = EnterRich { order: follows, terms: pegged(Peg::Primary, 18_705, 3) };
+    let tags: &[(u8, &[u8])] = &[(6, b"R"), (7, &300i32.to_be_bytes())];
+    assert_eq!(rich(|_| {}, tags), (Reason::None, Some(order), vec![]));
+    let order = EnterRich { order: follows, terms: pegged(Peg::Midpoint, 0, 0) };
+    let market: Alter = |m| m.price = PRICE_MARKET.into();
+    assert_eq!(rich(market, &[(6, b"M")]), (Reason::None, Some(order), vec![]));
+    let off_tick: &[(u8, &[u8])] = &[(6, b"R"), (7, &301i32.to_be_bytes())];
+    assert_eq!(rich(|_| {}, off_tick).0, Reason::OffTick);
+    for offset in [300i32, -100] {
+        let tags: &[(u8, &[u8])] = &[(7, &offset.to_be_bytes())];
+        assert_eq!(rich(|_| {}, tags).0, Reason::InvalidPeg);
+    }
+
     const SECOND: &[u8] = &50_000u32.to_be_bytes();
     const LATE: &[u8] = &86_400u32.to_be_bytes();
     let refused: &[(Alter, TagList)] = &[
@@ -337,8 +358,8 @@ fn tags_of_an_order_are_served_or_refused() {
         (UnsupportedField, 2, b"FRM"),
         (UnsupportedField, 3, &[0]),
         (UnsupportedField, 4, b"R"),
-        (InvalidPeg, 6, b"M"),
-        (UnsupportedField, 7, &[0; 4]),
+        (InvalidPeg, 6, b"P"),
+        (InvalidPeg, 7, &[0, 0, 0, 1]),
         (UnsupportedField, 9, &[0; 8]),
         (UnsupportedField, 12, b"X"),
         (UnsupportedField, 15, &[0; 4]),

@@ -536,7 +536,7 @@ fn a_corrected_trade_is_taken_back_and_told_again() {
     let (a, b) = (venue.ouch(A), venue.ouch(B));
     assert_eq!(a, ["B 5 m77 S 'order 5'", "E 5 30 10100 A m77"]);
     assert_eq!(b, ["B 6 m77 S 'order 6'", "E 6 30 10100 R m77"]);
-    assert_eq!(venue.market(), ["B m77", "P #0 30 AAPL 10100 m77"]);
+    assert_eq!(venue.market(), ["B m77", "P #0 B 30 AAPL 10100 m77"]);
     let copies = a.iter().map(|message| format!("SESSA {message}"));
     let copies = copies.chain(b.iter().map(|message| format!("SESSB {message}")));
     assert_eq!(venue.drop_copy(4), copies.collect::<Vec<_>>());

@@ -237,7 +237,7 @@ impl Engine {
                 if terms.is_some_and(|terms| terms.at_band == AtBand::Cancel) {
                     self.cancel_resting(slot, Reason::PriceBand, sink);
                 } else {
-                    self.reprice(at, book, (slot, band), traded, sink);
+                    self.move_away(book, (slot, band), traded.next_number(at.seqno), sink);
                 }
             }
         }

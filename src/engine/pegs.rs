@@ -129,7 +129,7 @@ impl Engine {
         match self.guarded_price(book, limit_terms, price) {
             Err(reason) => self.cancel_resting(slot, reason, sink),
             Ok(price) if price == self.levels.get(order.level).price() => {}
-            Ok(price) => self.reprice(at, book, (slot, price), traded, sink),
+            Ok(price) => self.enter_again(at, book, (slot, price), traded, sink),
         }
     }
 }

@@ -5,14 +5,30 @@ use super::Engine;
 use super::matching::{Incoming, describe};
 use super::orders::{Order, Slot};
 use super::stops::Traded;
-use crate::command::Sequenced;
-use crate::domain::{OrderId, OrderNumber, OrderType, Quantity, SessionId, SymbolState};
+use crate::command::{RichTerms, Sequenced};
+use crate::domain::{OrderId, OrderNumber, OrderType, Quantity, SessionId};
 use crate::report::{Report, ReportKind, ReportSink};
 
 impl Engine {
-    /// A resting order gets another limit, and trades if that crosses the other side. Of an iceberg, which only a band moves
-    /// and so away from the other side, the slice goes as it is.
-    pub(super) fn reprice(
+    /// A resting order gets another limit, farther away from the other side: it rests there. Of an iceberg the slice goes as
+    /// it is.
+    pub(super) fn move_away(
+        &mut self,
+        book: usize,
+        (slot, price): (Slot, i64),
+        number: OrderNumber,
+        sink: &mut impl ReportSink,
+    ) {
+        let (order, terms) = self.take_along((slot, price), number, sink);
+        if order.traits.has_reserve() {
+            return self.place(book, order, price);
+        }
+        self.begin_terms(&order, terms);
+        self.rest(book, order, price, sink);
+    }
+
+    /// A resting order with terms gets another limit, and trades if that crosses the other side.
+    pub(super) fn enter_again(
         &mut self,
         at: &Sequenced,
         book: usize,
@@ -20,11 +36,30 @@ impl Engine {
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) {
+        let number = traded.next_number(at.seqno);
+        let (order, terms) = self.take_along((slot, price), number, sink);
+        let mut incoming = Incoming::new(order, price);
+        incoming.traded = Traded { span: None, ..*traded };
+        let terms = terms.expect("only such orders enter again");
+        self.match_rich(book, OrderType::Limit, &mut incoming, terms, sink);
+        let before = traded.span;
+        *traded = incoming.traded;
+        if let Some((lowest, highest)) = before {
+            traded.add(lowest, highest);
+        }
+    }
+
+    /// Takes a resting order out, with all that is kept of it, and says what its limit and its number are from here on.
+    fn take_along(
+        &mut self,
+        (slot, price): (Slot, i64),
+        number: OrderNumber,
+        sink: &mut impl ReportSink,
+    ) -> (Order, Option<RichTerms>) {
         let old = *self.orders.get(slot);
         let bucket = self.orders.bucket(SessionId(old.session), OrderId(old.id));
         let behind = self.behind(&old);
         self.remove_resting(slot, bucket, self.levels.get(old.level).price());
-        let number = traded.next_number(at.seqno);
         let order = Order { number: number.0, ..old };
         sink.report(Report {
             kind: ReportKind::Repriced,
@@ -37,24 +72,8 @@ impl Engine {
         if old.traits.has_reserve() {
             let (left, display) = self.take_reserve(&old);
             self.restore_reserve(&order, price, left, display);
-            return self.place(book, order, price);
         }
-        if !old.traits.is_rich() {
-            return self.place(book, order, price);
-        }
-        let terms = self.forget_terms(&old);
-        if self.books[book].state() != SymbolState::Open {
-            self.begin_terms(&order, Some(terms));
-            return self.rest(book, order, price, sink);
-        }
-        let mut incoming = Incoming::new(order, price);
-        incoming.traded = Traded { span: None, ..*traded };
-        self.match_rich(book, OrderType::Limit, &mut incoming, terms, sink);
-        let before = traded.span;
-        *traded = incoming.traded;
-        if let Some((lowest, highest)) = before {
-            traded.add(lowest, highest);
-        }
+        (order, old.traits.is_rich().then(|| self.forget_terms(&old)))
     }
 
     /// Orders in the order in which their side trades, whether they are in the book or hidden beside it.

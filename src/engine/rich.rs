@@ -34,6 +34,11 @@ impl Terms {
         !self.ends.is_empty()
     }
 
+    /// When orders end, by instrument.
+    pub fn ends(&self) -> impl Iterator<Item = (SymbolId, Nanos)> {
+        self.ends.keys().map(|&(symbol, end, _)| (symbol, end))
+    }
+
     /// All of them, by instrument and number.
     pub fn iter(&self) -> impl Iterator<Item = (SymbolId, u64, &RichTerms)> {
         self.terms.iter().map(|(&(symbol, number), terms)| (symbol, number, terms))

@@ -7,7 +7,7 @@
 //! | Field | Served |
 //! |---|---|
 //! | symbol | a name of at most 8 bytes, a number of at most 65535, a tick of at most 4 decimals |
-//! | price | 0.0001 to 199,999.9900 on a tick; 200,000.0000 and 214,748.3647 are a market order, on a replace only of an order for an auction |
+//! | price | 0.0001 to 199,999.9900 on a tick; 200,000.0000 and 214,748.3647 are a market order, of a peg no bound, on a replace only of an order for an auction |
 //! | time in force | `0`, `3`, and `6` with an expiry, a time of the official day; on a replace only `0`, since the order keeps its own |
 //! | display | `Y`, `A`, `N`; a replaced order is shown as it was entered |
 //! | capacity | `A`, `P`, `R`, `O` |
@@ -24,7 +24,7 @@ use crate::command::{
 };
 use crate::directory::{Directory, Symbol};
 use crate::domain::{
-    Capacity, FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade,
+    Capacity, FirmId, Name, Nanos, OrderId, OrderType, Peg, PostOnly, Price, Quantity, SelfTrade,
     SessionId, Side, SymbolId, TimeInForce,
 };
 use crate::gateway::queue::Inbound;
@@ -158,19 +158,19 @@ impl Desk<'_> {
             PRICE_MARKET | PRICE_MARKET_CROSS => (OrderType::Market, Price(0)),
             price => (OrderType::Limit, limit(price, tick)?),
         };
-        let tags::Options { post_only, self_trade, displayed, minimum, expires } = options;
+        let tags::Options { post_only, self_trade, displayed, minimum, expires, .. } = options;
         if expires.is_some() != (tif == TimeInForce::Gtc) {
             return Err(Reason::UnsupportedField);
         }
         let (firm, group) = (self.sender.firm, 0);
         let order = Enter {
             id,
-            price,
+            price: if options.peg == Peg::None { price } else { Price(0) },
             quantity,
             firm,
             group,
             side,
-            order_type,
+            order_type: if options.peg == Peg::None { order_type } else { OrderType::Limit },
             tif,
             post_only,
             self_trade,
@@ -180,8 +180,8 @@ impl Desk<'_> {
         let terms = RichTerms {
             expire: Nanos(expires.map_or(0, |second| self.on_this_day(second))),
             min_quantity: Quantity(minimum.into()),
-            hidden,
-            ..RichTerms::NONE
+            hidden: hidden || options.peg == Peg::Midpoint,
+            ..pegged(&options, price, tick)?
         };
         match displayed.map(u64::from) {
             None if terms == RichTerms::NONE => Ok(Action::Enter(order)),
@@ -366,6 +366,20 @@ impl Desk<'_> {
             _ => Err(Reason::NotPermitted),
         }
     }
+}
+
+/// The terms of a peg, whose limit bounds what it follows.
+fn pegged(options: &tags::Options, limit: Price, tick: u64) -> Result<RichTerms, Reason> {
+    let tags::Options { peg, peg_offset, .. } = *options;
+    if peg == Peg::None {
+        return if peg_offset == 0 { Ok(RichTerms::NONE) } else { Err(Reason::InvalidPeg) };
+    }
+    let offset = u64::from(peg_offset);
+    if !offset.is_multiple_of(tick) {
+        return Err(Reason::OffTick);
+    }
+    let peg_offset = (offset / tick) as u32;
+    Ok(RichTerms { peg, peg_offset, peg_limit: limit, ..RichTerms::NONE })
 }
 
 /// Fields that say nothing but the tags.

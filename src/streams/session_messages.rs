@@ -3,7 +3,7 @@
 use super::wire_names::{Listed, WireNames, saturated};
 use crate::command::{Action, ClientFields, Command, Enter, EnterRich, RichTerms};
 use crate::domain::{
-    Auction, Capacity, DayEvent, Nanos, OrderId, Price, SelfTrade, SeqNo, Side, SymbolId,
+    Auction, Capacity, DayEvent, Nanos, OrderId, Peg, Price, SelfTrade, SeqNo, Side, SymbolId,
     TimeInForce,
 };
 use crate::protocol::Message;
@@ -167,9 +167,9 @@ impl Messages {
         });
         let fields = match cause.command.action {
             Action::EnterIceberg(iceberg) => {
-                with_term(fields, tag::MAX_FLOOR, saturated(iceberg.display.next))
+                with_term(fields, tag::MAX_FLOOR, &saturated(iceberg.display.next).to_be_bytes())
             }
-            _ => with_terms(fields, &terms),
+            _ => with_terms(fields, &terms, listed),
         };
         self.push(
             &outbound::OrderAccepted {
@@ -552,24 +552,33 @@ fn id(OrderId(id): OrderId) -> U32 {
 
 /// The fields of an order with a tag for one of its terms, which is not among its tags. There is room: what comes over the
 /// network with such a term has few others.
-fn with_term(mut fields: ClientFields, tag: u8, value: u32) -> ClientFields {
-    let [a, b, c, d] = value.to_be_bytes();
-    let used = usize::from(fields.tag_bytes);
-    fields.tags[used..used + 6].copy_from_slice(&[5, tag, a, b, c, d]);
-    fields.tag_bytes += 6;
+fn with_term(mut fields: ClientFields, tag: u8, value: &[u8]) -> ClientFields {
+    let mut tags = fields.tags().to_vec();
+    push_tag(tag, value, &mut tags);
+    fields.tags[..tags.len()].copy_from_slice(&tags);
+    fields.tag_bytes = tags.len() as u8;
     fields
 }
 
 /// The same with those of the terms that few orders have and the protocol has a tag for.
-fn with_terms(mut fields: ClientFields, terms: &RichTerms) -> ClientFields {
+fn with_terms(mut fields: ClientFields, terms: &RichTerms, listed: &Listed) -> ClientFields {
     if terms.min_quantity.0 > 0 {
-        fields = with_term(fields, tag::MIN_QTY, saturated(terms.min_quantity.0));
+        let minimum = saturated(terms.min_quantity.0);
+        fields = with_term(fields, tag::MIN_QTY, &minimum.to_be_bytes());
     }
     if terms.expire != Nanos(0) {
         let seconds = time_of_day(terms.expire) / 1_000_000_000;
-        fields = with_term(fields, tag::EXPIRE_TIME, saturated(seconds));
+        fields = with_term(fields, tag::EXPIRE_TIME, &saturated(seconds).to_be_bytes());
     }
-    fields
+    if terms.peg_offset > 0 {
+        let offset = saturated(listed.price(Price(terms.peg_offset.into())));
+        fields = with_term(fields, tag::PEG_OFFSET, &offset.to_be_bytes());
+    }
+    match terms.peg {
+        Peg::None => fields,
+        Peg::Primary => with_term(fields, tag::PRICE_TYPE, b"R"),
+        Peg::Midpoint => with_term(fields, tag::PRICE_TYPE, b"M"),
+    }
 }
 
 fn quantity(quantity: u64) -> U32 {

@@ -435,8 +435,8 @@ impl Generator {
     }
 
     /// Bands close to where the instrument trades, quotes, short sale restrictions, and time that passes: mostly where
-    /// something will be due. Only in streams with special orders and on instruments with an odd number, because what has
-    /// any of it cannot move.
+    /// something will be due. Only in streams with special orders, and not on all instruments, because
+    /// what has any of it cannot move.
     fn protection(&mut self, venue: &Naive) -> Option<Command> {
         let due: Vec<SymbolId> =
             venue.limit_states.keys().chain(venue.reopenings.keys()).copied().collect();
@@ -445,7 +445,7 @@ impl Generator {
             return None;
         }
         let (session, mut symbol, verdict) = (SessionId(0), self.symbol(venue), self.verdict());
-        if symbol.0.is_multiple_of(2) {
+        if symbol.0.is_multiple_of(3) {
             return None;
         }
         let action = match self.random.below(if due.is_empty() { 12 } else { 24 }) {

@@ -374,14 +374,6 @@ pub fn itch(message: &[u8]) -> String {
             m.extension
         ),
         Itch::BrokenTrade(m) => format!("B m{}", m.match_number),
-        Itch::Trade(m) => format!(
-            "P #{} {} {} {} m{}",
-            m.order_reference,
-            m.shares,
-            trimmed(&m.stock),
-            m.price,
-            m.match_number
-        ),
         other => format!("{other:?}"),
     }
 }

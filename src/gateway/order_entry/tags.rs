@@ -7,7 +7,8 @@
 //! | minimum quantity | any on a new order; on a replace only 0, since the order keeps its own |
 //! | displayed quantity | any on a new order without a minimum; on a replace only 0, since the order keeps its own |
 //! | expiry | below 86,400, with the time in force `6` alone |
-//! | price type | `L` |
+//! | price type | `L`, and on a new order `R` (primary peg) and `M` (midpoint peg); on a replace only `L` |
+//! | peg offset | with the price type `R`: how far it stays away from its own side of the quote, on a tick |
 //! | post-only | `P`, `N`; on a replace only `N`, since the order keeps its own |
 //! | customer type | `N`, space |
 //! | trade now | `N`, space |
@@ -21,12 +22,13 @@
 //! tags.
 
 use crate::command::ClientFields;
-use crate::domain::{PostOnly, SelfTrade};
+use crate::domain::{Peg, PostOnly, SelfTrade};
 use crate::protocol::ouch::{Tags, push_tag, tag};
 use crate::reason::Reason;
 
 /// The tags that are terms of an order.
-const TERMS: [u8; 3] = [tag::MIN_QTY, tag::MAX_FLOOR, tag::EXPIRE_TIME];
+const TERMS: [u8; 5] =
+    [tag::MIN_QTY, tag::MAX_FLOOR, tag::EXPIRE_TIME, tag::PRICE_TYPE, tag::PEG_OFFSET];
 
 /// Seconds of a day.
 const DAY_SECONDS: u32 = 86_400;
@@ -42,6 +44,10 @@ pub struct Options {
     pub minimum: u32,
     /// The second of the day at which it expires.
     pub expires: Option<u32>,
+    /// What its limit follows.
+    pub peg: Peg,
+    /// How far its limit stays away from that, in 1/10000.
+    pub peg_offset: u32,
 }
 
 /// What the tags of a mass cancel say.
@@ -62,6 +68,8 @@ pub fn of_enter(
         displayed: None,
         minimum: 0,
         expires: None,
+        peg: Peg::None,
+        peg_offset: 0,
     };
     each_once(tags, |number, value| {
         match (number, value) {
@@ -76,6 +84,12 @@ pub fn of_enter(
                 let second = Some(u32::from_be_bytes([a, b, c, d]));
                 let second = second.filter(|&second| second < DAY_SECONDS);
                 options.expires = Some(second.ok_or(Reason::UnsupportedField)?);
+            }
+            (tag::PRICE_TYPE, [b'R']) => options.peg = Peg::Primary,
+            (tag::PRICE_TYPE, [b'M']) => options.peg = Peg::Midpoint,
+            (tag::PEG_OFFSET, &[a, b, c, d]) => {
+                let offset = i32::from_be_bytes([a, b, c, d]);
+                options.peg_offset = u32::try_from(offset).map_err(|_| Reason::InvalidPeg)?;
             }
             (tag::POST_ONLY, [b'P']) => options.post_only = PostOnly::Reject,
             (tag::AIQ_STRATEGY, [letter]) => options.self_trade = self_trade(*letter)?,
