@@ -13,6 +13,7 @@ from collections import Counter
 from types import SimpleNamespace
 
 TRADES_IN_CALLS = ("opening", "reopening", "closing")
+HIDDEN, CHOOSY = 1, 2
 ENTERS_IN = ("open", "pre_open", "reopening_call", "closing_call")
 
 
@@ -28,7 +29,7 @@ def law(holds, what):
 class Audit:
     def __init__(self):
         self.orders, self.by_id = {}, {}
-        self.states, self.books = {}, {}
+        self.states, self.books, self.hidden = {}, {}, {}
         self.place, self.time = (0, 0), 0
         self.touched, self.first, self.auction = None, None, None
         self.counts = Counter()
@@ -66,6 +67,7 @@ class Audit:
         if report["what"] == "symbol":
             self.states[report["name"]] = "open"
             self.books |= {(report["name"], is_buy): [] for is_buy in (True, False)}
+            self.hidden |= {(report["name"], is_buy): {} for is_buy in (True, False)}
 
     def state_changed(self, report):
         self.states[report["symbol"]] = report["state"]
@@ -92,7 +94,7 @@ class Audit:
         law(number == report["seq"], "an order has the number of its command")
         law(self.states[symbol] in ENTERS_IN, f"nothing enters while {symbol} is {self.states[symbol]}")
         order = SimpleNamespace(number=number, key=(report["session"], report["id"]), symbol=symbol, side=report["side"],
-                                is_buy=is_buy, price=price(report), quantity=report["qty"], filled=filled, gone=0, shown=None)
+                                is_buy=is_buy, price=price(report), quantity=report["qty"], filled=filled, gone=0, shown=None, unseen=unseen(report))
         self.orders[number] = order
         self.by_id[order.key] = number
         self.counts["quantity in"] += report["open"]
@@ -128,13 +130,16 @@ class Audit:
         law(age(report["order"])[0] == report["seq"] != report["order"], "a new place is given by the command at hand")
         law(report["old_order"] in self.orders, "only a live order gets a new place")
         order = self.orders.pop(report["old_order"])
+        self.hidden[order.symbol, order.is_buy].pop(order.number, None)
         order.number = report["order"]
         self.orders[order.number] = order
         self.by_id[order.key] = order.number
         return order
 
     def rest(self, order):
-        if order.price is not None:
+        if order.unseen:
+            self.hidden[order.symbol, order.is_buy][order.number] = order
+        elif order.price is not None:
             heapq.heappush(self.books[order.symbol, order.is_buy], (-order.price if order.is_buy else order.price, age(order.number), order.number))
         self.touched = order.symbol
 
@@ -153,7 +158,7 @@ class Audit:
         else:
             law(self.states[order.symbol] == "open", f"nothing trades while {order.symbol} is {self.states[order.symbol]}")
             if report["liquidity"] == "added":
-                law(self.best(order.symbol, order.is_buy) is order, "the order that is first in its book trades first")
+                self.comes_first(order)
         if order.price is not None:
             law(at <= order.price if order.is_buy else at >= order.price, "no order trades beyond its limit")
         self.pair(order, report)
@@ -162,6 +167,18 @@ class Audit:
             law(report["qty"] <= order.shown, "no more of a slice trades than is shown")
             order.shown -= report["qty"]
         self.balance(order, report)
+
+    def comes_first(self, order):
+        """All that is shown at a price trades before what is hidden there; what asks for a least quantity may be stepped over."""
+        best, rank = self.best(order.symbol, order.is_buy), lambda order: -order.price if order.is_buy else order.price
+        if order.unseen:
+            law(best is None or rank(best) > rank(order), "what is shown trades before what is hidden at its price")
+        else:
+            law(best is order, "the order that is first in its book trades first")
+        willing = [other for other in self.hidden[order.symbol, order.is_buy].values() if other.unseen == HIDDEN and other is not order]
+        place = lambda order: (rank(order), bool(order.unseen), age(order.number))
+        if order.unseen != CHOOSY:
+            law(all(place(other) > place(order) for other in willing), "no hidden order is passed over")
 
     def pair(self, order, report):
         """Both reports of a trade are of one trade."""
@@ -198,6 +215,7 @@ class Audit:
             self.end(order)
 
     def end(self, order):
+        self.hidden[order.symbol, order.is_buy].pop(order.number, None)
         del self.orders[order.number]
         del self.by_id[order.key]
 
@@ -205,6 +223,12 @@ class Audit:
 def age(number):
     """When an order got its place: by which command, and as which of those that it gave one to."""
     return number % (1 << 44), number >> 44
+
+
+def unseen(report):
+    """The desk's ids say which of its orders are hidden, and which of these ask for a least quantity."""
+    kind = report["id"] % 10 if report["session"] == "DESK" else 0
+    return kind if kind in (HIDDEN, CHOOSY) else None
 
 
 def price(report):
