@@ -8,8 +8,9 @@ use ringside::command::{
     EnterIceberg, EnterRich, MassCancel, RichTerms, RiskLimits, SetBands, SetRisk, TradeSide,
 };
 use ringside::domain::{
-    Capacity, DayEvent, FirmId, MatchNumber, Nanos, OrderId, OrderType, PostOnly, Price, Quantity,
-    RiskScope, SelfTrade, SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
+    Capacity, DayEvent, FirmId, MatchNumber, Nanos, OrderId, OrderNumber, OrderType, Peg, PostOnly,
+    Price, Quantity, RiskScope, SelfTrade, SeqNo, SessionId, Side, SymbolId, SymbolState, Tick,
+    TimeInForce,
 };
 use ringside::reason::Reason;
 use ringside::streams::StreamId;
@@ -63,7 +64,7 @@ fn an_order_rests_trades_and_is_cancelled() {
     assert_eq!(venue.ouch(A), ["A 1 S 100 AAPL 1870500 #9 L 'order 1'"]);
     assert_eq!(venue.market(), ["A #9 S 100 AAPL 1870500"]);
     venue.order(B, 1, Side::Buy, 30, 18_706); // seqno 10
-    let number = MatchNumber::of(ringside::domain::SeqNo(10), 1);
+    let number = MatchNumber::of(SeqNo(10), 1);
     assert_eq!(
         venue.ouch(B),
         ["A 1 B 30 AAPL 1870600 #10 L 'order 1'".into(), format!("E 1 30 1870500 R m{number}")]
@@ -96,7 +97,7 @@ fn an_iceberg_is_told_whole_to_its_owner_and_slice_by_slice_to_the_market() {
     assert!(accepted[0].ends_with(&max_floor), "{accepted:?}");
     assert_eq!(venue.market(), ["A #9 S 40 AAPL 1870500"]);
     venue.order(B, 1, Side::Buy, 50, 18_705); // seqno 10
-    let [one, two] = [1, 2].map(|trade| MatchNumber::of(ringside::domain::SeqNo(10), trade));
+    let [one, two] = [1, 2].map(|trade| MatchNumber::of(SeqNo(10), trade));
     let told = [format!("E 1 40 1870500 A m{one}"), format!("E 1 10 1870500 A m{two}")];
     assert_eq!(venue.ouch(A), told);
     let second = (1u64 << 44) + 10;
@@ -120,6 +121,25 @@ fn an_iceberg_is_told_whole_to_its_owner_and_slice_by_slice_to_the_market() {
 }
 
 #[test]
+fn a_peg_is_told_with_its_tags_and_whenever_it_moves() {
+    let mut venue = venue();
+    let quote = |bid| Action::SetQuote { bid: Price(bid), offer: Price(18_710) };
+    venue.apply(0, 1, quote(18_705)); // seqno 9
+    let order = enter(1, Side::Buy, 100, 0);
+    let terms = RichTerms { peg: Peg::Primary, peg_offset: 3, ..RichTerms::NONE };
+    let rich = Action::EnterRich(EnterRich { order, terms });
+    venue.apply_with(A, 1, Reason::None, rich, Some(fields(1))); // seqno 10
+    let accepted = venue.take(StreamId(A));
+    assert_eq!(wire::ouch(&accepted[0][1..]), "A 1 B 100 AAPL 1870200 #10 L 'order 1'");
+    assert!(accepted[0].ends_with(&[5, 7, 0, 0, 1, 44, 2, 6, b'R']), "{accepted:?}");
+    assert_eq!(venue.market(), ["A #10 B 100 AAPL 1870200"]);
+    venue.apply(0, 1, quote(18_706)); // seqno 11
+    let moved = OrderNumber::within(SeqNo(11), 1);
+    assert_eq!(venue.ouch(A), [format!("T 1 1870300 Y #{moved}")]);
+    assert_eq!(venue.market(), [format!("U #10>#{moved} 100 1870300")]);
+}
+
+#[test]
 fn a_hidden_order_is_told_to_its_owner_and_its_trades_to_the_market() {
     let mut venue = venue();
     let order = Enter { tif: TimeInForce::Gtc, ..enter(1, Side::Sell, 100, 18_705) };
@@ -139,7 +159,7 @@ fn a_hidden_order_is_told_to_its_owner_and_its_trades_to_the_market() {
     assert!(accepted[0].ends_with(&tags), "{accepted:?}");
     assert!(accepted[0].windows(2).any(|letters| letters == b"6N"), "{accepted:?}");
     venue.order(B, 1, Side::Buy, 50, 18_705); // seqno 10
-    let number = MatchNumber::of(ringside::domain::SeqNo(10), 1);
+    let number = MatchNumber::of(SeqNo(10), 1);
     assert_eq!(venue.ouch(A), [format!("E 1 50 1870500 J m{number}")]);
     let accepted = "A 1 B 50 AAPL 1870500 #10 L 'order 1'".to_string();
     assert_eq!(venue.ouch(B), [accepted, format!("E 1 50 1870500 R m{number}")]);
@@ -182,7 +202,7 @@ fn an_auction_is_told_to_both_sides_and_to_the_market() {
     assert_eq!(told, [orders[0], "I O AAPL 100 1870200 B 200L", orders[1]]);
     venue.ouch(A);
     venue.ouch(B);
-    let number = |trade| MatchNumber::of(ringside::domain::SeqNo(12), trade);
+    let number = |trade| MatchNumber::of(SeqNo(12), trade);
     assert_eq!(
         state(&mut venue, SymbolState::Open),
         [
@@ -278,7 +298,7 @@ fn the_market_hears_nothing_of_an_order_for_an_auction_only() {
     venue.apply(0, 1, Action::SetState(SymbolState::ClosingCall));
     assert_eq!(venue.market(), ["H 1 AAPL Q", "I C AAPL 50 1870000 S 10L"]);
     venue.apply(0, 1, Action::SetState(SymbolState::Closed));
-    let number = |trade| MatchNumber::of(ringside::domain::SeqNo(13), trade);
+    let number = |trade| MatchNumber::of(SeqNo(13), trade);
     let cross = format!("Q C AAPL 50 1870000 m{}", number(0));
     let shown = format!("C #11 50 1870000 m{} N", number(1));
     assert_eq!(venue.market(), ["H 1 AAPL H".into(), cross, shown]);

@@ -102,8 +102,11 @@ pub fn of_enter(
 
 /// The tags of an order that has some of them as terms, without these; an error if there is no room for so many.
 pub fn without_terms(tags: Tags<'_>) -> Result<Vec<u8>, Reason> {
+    let is_other = |&(number, value): &(u8, &[u8])| {
+        !TERMS.contains(&number) || (number, value) == (tag::PRICE_TYPE, b"L")
+    };
     let mut others = vec![];
-    for (number, value) in tags.iter().filter(|(number, _)| !TERMS.contains(number)) {
+    for (number, value) in tags.iter().filter(is_other) {
         push_tag(number, value, &mut others);
     }
     let fits = others.len() <= ClientFields::TAIL_TAG_BYTES_MAX;
