@@ -44,17 +44,11 @@ pub struct Command {
     pub action: Action,
 }
 
-/// What a command does.
+/// What a command does. Those that name an order come first, so that looking ahead finds out with one comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// A new order.
     Enter(Enter),
-    /// A new order that waits for a trade at its stop price.
-    EnterStop(EnterStop),
-    /// A new order that shows a part of itself at a time.
-    EnterIceberg(EnterIceberg),
-    /// A new order with terms that few orders have.
-    EnterRich(EnterRich),
     /// A lower total quantity; the order keeps its priority.
     Reduce {
         /// The order.
@@ -78,8 +72,6 @@ pub enum Action {
         /// The order.
         id: OrderId,
     },
-    /// The end of every order that matches.
-    MassCancel(MassCancel),
     /// Another sell marking, a lower total quantity, or both; the order keeps its priority.
     Modify {
         /// The order.
@@ -89,6 +81,14 @@ pub enum Action {
         /// The new total (executed and open), if that changes; one that is no reduction changes nothing.
         quantity: Option<Quantity>,
     },
+    /// A new order that waits for a trade at its stop price.
+    EnterStop(EnterStop),
+    /// A new order that shows a part of itself at a time.
+    EnterIceberg(EnterIceberg),
+    /// A new order with terms that few orders have.
+    EnterRich(EnterRich),
+    /// The end of every order that matches.
+    MassCancel(MassCancel),
     /// Whether a session may enter orders.
     SetOrderEntry {
         /// The id that the request used up.
@@ -434,6 +434,16 @@ pub struct Sequenced {
     pub time: Nanos,
     /// The command.
     pub command: Command,
+}
+
+impl Enter {
+    /// Whether it is a limit order that may rest and may take liquidity, as nearly all are. The codes of all of that are 0,
+    /// but for the two times in force.
+    #[inline(always)]
+    pub fn is_plain(&self) -> bool {
+        let tif = self.tif as u8 & !(TimeInForce::Day as u8 | TimeInForce::Gtc as u8);
+        tif | self.order_type as u8 | self.post_only as u8 == 0
+    }
 }
 
 impl EnterStop {
@@ -1359,6 +1369,22 @@ mod tests {
             let expected = Sequenced { seqno: SeqNo(13), time: Nanos(14), command };
             assert_eq!(Sequenced::decode(&frame), Some(expected));
             assert_eq!(ClientFields::of(&frame), None, "{action:?}");
+        }
+    }
+
+    #[test]
+    fn a_plain_order_is_a_limit_order_that_may_rest_and_take_liquidity() {
+        let Action::Enter(enter) = samples()[0] else { panic!("the first one enters") };
+        for &order_type in OrderType::ALL {
+            for &tif in TimeInForce::ALL {
+                for &post_only in PostOnly::ALL {
+                    let may_rest = matches!(tif, TimeInForce::Day | TimeInForce::Gtc);
+                    let is_plain =
+                        may_rest && order_type == OrderType::Limit && post_only == PostOnly::Off;
+                    let order = Enter { order_type, tif, post_only, ..enter };
+                    assert_eq!(order.is_plain(), is_plain, "{order:?}");
+                }
+            }
         }
     }
 

@@ -134,14 +134,11 @@ impl Engine {
     }
 }
 
-/// The order that a command adds or names first.
+/// The order that an everyday command adds or names first. The others find the buckets that they need themselves.
 #[inline(always)]
 fn named(command: &Command) -> OrderId {
     match &command.action {
         Action::Enter(enter) => enter.id,
-        Action::EnterStop(stop) => stop.order.id,
-        Action::EnterIceberg(iceberg) => iceberg.order.id,
-        Action::EnterRich(rich) => rich.order.id,
         Action::Reduce { id, .. }
         | Action::Replace { id, .. }
         | Action::Cancel { id }

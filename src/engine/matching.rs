@@ -238,7 +238,7 @@ impl Engine {
 
     /// One trade between the incoming order and a resting one, which has so much `behind` it; `unseen` are their flags if
     /// they are hidden. Gives the level if it is empty now and has to leave its ladder.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fill(
         &mut self,
         (level, slot): (LevelSlot, Slot),

@@ -240,36 +240,34 @@ impl Engine {
         match &at.command.action {
             Action::Enter(enter) => self.enter(at, enter, bucket, sink),
             Action::Cancel { id } => self.cancel(at, *id, bucket, sink),
-            Action::Reduce { id, quantity } => {
-                self.reduce(at, *id, bucket, quantity.0, sink);
-                self.end_command(at, sink);
-            }
+            other => self.apply_other(at, other, bucket, sink),
+        }
+    }
+
+    /// The commands that are not nearly all of them.
+    #[inline(never)]
+    fn apply_other(
+        &mut self,
+        at: &Sequenced,
+        action: &Action,
+        bucket: Bucket,
+        sink: &mut impl ReportSink,
+    ) {
+        match action {
             Action::Replace { id, new_id, quantity, price } => {
                 let terms = NewTerms { id: *new_id, total: quantity.0, price: price.0 };
                 self.replace(at, *id, bucket, terms, sink);
-                self.end_command(at, sink);
             }
-            Action::EnterStop(stop) => {
-                self.enter_stop(at, stop, sink);
-                self.end_command(at, sink);
-            }
-            Action::EnterIceberg(iceberg) => {
-                self.enter_iceberg(at, iceberg, sink);
-                self.end_command(at, sink);
-            }
-            Action::EnterRich(rich) => {
-                self.enter_rich(at, rich, sink);
-                self.end_command(at, sink);
-            }
+            Action::Reduce { id, quantity } => self.reduce(at, *id, bucket, quantity.0, sink),
             Action::Modify { id, side, quantity } => {
                 self.modify(at, *id, bucket, (*side, *quantity), sink);
-                self.end_command(at, sink);
             }
-            rare => {
-                self.apply_rare(at, rare, sink);
-                self.end_command(at, sink);
-            }
+            Action::EnterStop(stop) => self.enter_stop(at, stop, sink),
+            Action::EnterIceberg(iceberg) => self.enter_iceberg(at, iceberg, sink),
+            Action::EnterRich(rich) => self.enter_rich(at, rich, sink),
+            rare => self.apply_rare(at, rare, sink),
         }
+        self.end_command(at, sink);
     }
 
     /// All that a command did has been told but for what it changed beside its orders.
@@ -293,9 +291,7 @@ impl Engine {
         let buy = enter.side.is_buy();
         let key = key_of(buy, enter.price.0);
         let rests = command.verdict == Reason::None
-            && enter.order_type == OrderType::Limit
-            && matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc)
-            && enter.post_only == PostOnly::Off
+            && enter.is_plain()
             && enter.price.0 >= 1
             && book.is_plain(enter.quantity.0)
             && !book.crosses(buy, key)
@@ -305,7 +301,7 @@ impl Engine {
             return self.enter_with_care(at, enter, sink);
         }
         let order = entered(at, enter);
-        sink.only(accepted(&order, enter.price.0));
+        sink.only(Report { flags: 0, ..accepted(&order, enter.price.0) });
         self.state_hash = self.state_hash.wrapping_add(order.hash(enter.price.0));
         book.rest(order, key, bucket, &mut self.orders, &mut self.levels);
     }
@@ -350,6 +346,7 @@ impl Engine {
     }
 
     /// All that can be wrong with it but for its limit where others rest; gives its book.
+    #[inline(always)]
     fn check_terms(&self, command: &Command, enter: &Enter) -> Result<usize, Reason> {
         if command.verdict != Reason::None {
             return Err(command.verdict);
@@ -361,7 +358,11 @@ impl Engine {
         {
             return Err(Reason::DuplicateId);
         }
-        states::refusal(self.books[book].state())?;
+        let state = self.books[book].state();
+        let is_simple = state == SymbolState::Open && !enter.tif.is_for_auction();
+        if !is_simple {
+            states::refusal(state)?;
+        }
         self.books[book].check_quantity(enter.quantity.0)?;
         let priced = enter.order_type == OrderType::Limit;
         if priced != (enter.price.0 >= 1) || enter.price.0 < 0 {
@@ -370,7 +371,9 @@ impl Engine {
         if enter.post_only != PostOnly::Off || !priced {
             self.check_options(enter)?;
         }
-        states::admission(self.books[book].state(), enter.order_type, enter.tif)?;
+        if !is_simple {
+            states::admission(state, enter.order_type, enter.tif)?;
+        }
         Ok(book)
     }
 
@@ -425,13 +428,13 @@ impl Engine {
     #[inline(always)]
     fn cancel(&mut self, at: &Sequenced, id: OrderId, bucket: Bucket, sink: &mut impl ReportSink) {
         let slot = self.find(&at.command, id, bucket);
-        let is_plain = self.watched.is_empty() && !self.terms.expire();
-        if slot == NIL || !is_plain || self.orders.get(slot).traits.needs_care() {
+        let order = self.orders.get(slot);
+        let is_quiet = self.watched.is_empty() && !self.terms.expire();
+        if !is_quiet || !order.traits.is_plain() {
             return self.cancel_with_care(at, id, bucket, sink);
         }
-        let order = self.orders.get(slot);
         let price = self.levels.get(order.level).price();
-        sink.only(canceled(order, price, order.open, 0, Reason::User));
+        sink.only(Report { flags: 0, ..canceled(order, price, order.open, 0, Reason::User) });
         self.remove_resting(slot, bucket, price);
     }
 
@@ -494,66 +497,94 @@ impl Engine {
             return reject(command, new_id, Side::Buy, reason, sink);
         };
         let order = *self.orders.get(slot);
-        let is_peg = self.terms_of(&order).is_some_and(|terms| terms.peg != Peg::None);
-        if order.traits.is_stop() || is_peg {
+        let is_served = !order.traits.needs_care() || self.can_be_replaced(&order);
+        if !is_served {
             return reject(command, new_id, Side::Buy, Reason::Unsupported, sink);
         }
         let (state, tif) = (self.books[book].state(), order.traits.tif());
-        let refused = states::refusal(state).and(states::admission(state, OrderType::Limit, tif));
-        if let Err(reason) = refused {
-            return reject(command, new_id, Side::Buy, reason, sink);
+        if state != SymbolState::Open || tif.is_for_auction() {
+            let admitted = states::admission(state, OrderType::Limit, tif);
+            if let Err(reason) = states::refusal(state).and(admitted) {
+                return reject(command, new_id, Side::Buy, reason, sink);
+            }
         }
+        let is_special = order.traits.needs_care();
         let priced = price >= 1 || price == 0 && tif.is_for_auction();
         let valid = command.verdict == Reason::None
             && priced
-            && self.can_show(&order, total.saturating_sub(order.executed));
+            && (!is_special || self.can_show(&order, total.saturating_sub(order.executed)));
         if !valid || self.books[book].check_quantity(total).is_err() {
             return self.cancel_resting(slot, Reason::ReplacedInvalid, sink);
         }
         if total <= order.executed {
             return self.cancel_resting(slot, Reason::User, sink);
         }
-        let limit_terms = LimitTerms::of_order(&order, self.terms_of(&order));
-        let price = match self.entry_price(book, limit_terms, price) {
+        let price = match self.new_limit(book, &order, price) {
             Ok(price) => price,
             Err(reason) => return self.cancel_resting(slot, reason, sink),
         };
         self.remove_resting(slot, bucket, self.levels.get(order.level).price());
-        let is_iceberg = order.traits.has_reserve();
-        let display = is_iceberg.then(|| self.take_reserve(&order).1);
-        let terms = order.traits.is_rich().then(|| self.forget_terms(&order));
         let open = total - order.executed;
-        let went = OrderNumber(order.number);
+        let old = order;
         let order = Order { number: at.seqno.0, id: new_id.0, open, ..order };
         sink.report(Report {
             kind: ReportKind::Replaced,
             quantity: Quantity(total),
             open: Quantity(open),
-            order: went,
+            order: OrderNumber(old.number),
             other: id.0,
             flags: order.traits.report_flags(),
             ..describe(&order, price)
         });
+        if tif.is_for_auction() {
+            self.wait_for_auction(order, price);
+        } else if is_special {
+            self.replace_special(at, book, (&old, order), price, sink);
+        } else if self.may_trade(book, order.traits.is_buy(), price) {
+            let mut incoming = Incoming::new(order, price);
+            self.match_limit(book, &mut incoming, sink);
+            self.elect_after(at, book, &incoming, sink);
+        } else {
+            self.place(book, order, price);
+        }
+    }
+
+    /// An iceberg or an order with terms has taken the place of another one, with all that is kept of that.
+    #[cold]
+    #[inline(never)]
+    fn replace_special(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        (old, order): (&Order, Order),
+        price: i64,
+        sink: &mut impl ReportSink,
+    ) {
+        let terms = old.traits.is_rich().then(|| self.forget_terms(old));
+        let display = old.traits.has_reserve().then(|| self.take_reserve(old).1);
         if let Some(display) = display {
             self.begin_reserve(&order, display);
         }
-        let buy = order.traits.is_buy();
-        if tif.is_for_auction() {
-            self.wait_for_auction(order, price);
-        } else if self.may_trade(book, buy, price) {
-            let mut incoming = Incoming::new(order, price);
-            if let Some(terms) = terms {
-                self.match_rich(book, OrderType::Limit, &mut incoming, terms, sink);
-            } else if is_iceberg {
-                self.match_iceberg(book, &mut incoming, sink);
-            } else {
-                self.match_limit(book, &mut incoming, sink);
-            }
-            self.elect_after(at, book, &incoming, sink);
-        } else {
+        if !self.may_trade(book, order.traits.is_buy(), price) {
             self.begin_terms(&order, terms);
-            self.rest(book, order, price, sink);
+            return self.rest(book, order, price, sink);
         }
+        let mut incoming = Incoming::new(order, price);
+        match terms {
+            Some(terms) => self.match_rich(book, OrderType::Limit, &mut incoming, terms, sink),
+            None => self.match_iceberg(book, &mut incoming, sink),
+        }
+        self.elect_after(at, book, &incoming, sink);
+    }
+
+    /// The limit with which a replaced order enters, or why it does not.
+    #[inline]
+    fn new_limit(&self, book: usize, order: &Order, price: i64) -> Result<i64, Reason> {
+        if self.books[book].is_guarded() {
+            let terms = LimitTerms::of_order(order, self.terms_of(order));
+            return self.guarded_price(book, terms, price);
+        }
+        self.passive_price(book, order.traits.side(), order.traits.post_only(), price)
     }
 
     /// Another sell marking, a lower total quantity, or both.
@@ -651,6 +682,13 @@ impl Engine {
         self.state_hash = self.state_hash.wrapping_sub(before).wrapping_add(order.hash(price));
         let told = canceled(order, price, quantity, order.open + behind, reason);
         sink.report(shown_less(order, shown, told));
+    }
+
+    /// Whether an order of which more is kept can be replaced: neither stops nor pegs can.
+    #[cold]
+    fn can_be_replaced(&self, order: &Order) -> bool {
+        let is_peg = self.terms_of(order).is_some_and(|terms| terms.peg != Peg::None);
+        !order.traits.is_stop() && !is_peg
     }
 
     /// Whether a replaced order, if it is an iceberg, can show so much.

@@ -97,7 +97,7 @@ impl Orders {
     pub fn with_capacity(capacity: usize) -> Self {
         let capacity = capacity.max(1024);
         let mut slab = Vec::with_capacity(capacity + 1);
-        slab.push(Order::NONE);
+        slab.push(Order { traits: Traits::OF_NO_ORDER, ..Order::NONE });
         let buckets = vec![NIL; (capacity * BUCKETS_PER_ORDER).next_power_of_two()];
         let shift = 64 - buckets.len().ilog2();
         Orders { slab, free: NIL, live: 0, buckets, shift, highest: vec![] }

@@ -19,6 +19,8 @@ pub(super) struct Traits(pub u64);
 
 impl Traits {
     pub const NONE: Traits = Traits(0);
+    /// Those of the slot that is no order, so that it is not taken for a plain one.
+    pub const OF_NO_ORDER: Traits = Traits(Self::NON_DISPLAYED);
     /// Set while the order waits as a stop.
     pub const STOP: u64 = 1 << 39;
     /// Set on an iceberg.
@@ -109,6 +111,12 @@ impl Traits {
     #[inline(always)]
     pub fn needs_care(self) -> bool {
         self.0 & (Self::STOP | Self::RESERVE | Self::RICH) != 0
+    }
+
+    /// Whether it rests in the book, seen whole, and no more is kept of it.
+    #[inline(always)]
+    pub fn is_plain(self) -> bool {
+        self.0 & (Self::UNSEEN | Self::RESERVE | Self::RICH) == 0
     }
 
     /// Whether it rests unseen beside the book, and trades like those in it.
