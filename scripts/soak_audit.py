@@ -13,7 +13,6 @@ from collections import Counter
 from types import SimpleNamespace
 
 TRADES_IN_CALLS = ("opening", "reopening", "closing")
-HIDDEN, CHOOSY = 1, 2
 ENTERS_IN = ("open", "pre_open", "reopening_call", "closing_call")
 
 
@@ -94,7 +93,7 @@ class Audit:
         law(number == report["seq"], "an order has the number of its command")
         law(self.states[symbol] in ENTERS_IN, f"nothing enters while {symbol} is {self.states[symbol]}")
         order = SimpleNamespace(number=number, key=(report["session"], report["id"]), symbol=symbol, side=report["side"],
-                                is_buy=is_buy, price=price(report), quantity=report["qty"], filled=filled, gone=0, shown=None, unseen=unseen(report))
+                                is_buy=is_buy, price=price(report), quantity=report["qty"], filled=filled, gone=0, shown=None, unseen=report.get("hidden", False))
         self.orders[number] = order
         self.by_id[order.key] = number
         self.counts["quantity in"] += report["open"]
@@ -169,16 +168,15 @@ class Audit:
         self.balance(order, report)
 
     def comes_first(self, order):
-        """All that is shown at a price trades before what is hidden there; what asks for a least quantity may be stepped over."""
+        """All that is shown at a price trades before what is hidden there."""
         best, rank = self.best(order.symbol, order.is_buy), lambda order: -order.price if order.is_buy else order.price
         if order.unseen:
             law(best is None or rank(best) > rank(order), "what is shown trades before what is hidden at its price")
         else:
             law(best is order, "the order that is first in its book trades first")
-        willing = [other for other in self.hidden[order.symbol, order.is_buy].values() if other.unseen == HIDDEN and other is not order]
-        place = lambda order: (rank(order), bool(order.unseen), age(order.number))
-        if order.unseen != CHOOSY:
-            law(all(place(other) > place(order) for other in willing), "no hidden order is passed over")
+        hidden = self.hidden[order.symbol, order.is_buy].values()
+        place = lambda order: (rank(order), order.unseen, age(order.number))
+        law(all(place(other) > place(order) for other in hidden if other is not order), "no hidden order is passed over")
 
     def pair(self, order, report):
         """Both reports of a trade are of one trade."""
@@ -223,12 +221,6 @@ class Audit:
 def age(number):
     """When an order got its place: by which command, and as which of those that it gave one to."""
     return number % (1 << 44), number >> 44
-
-
-def unseen(report):
-    """The desk's ids say which of its orders are hidden, and which of these ask for a least quantity."""
-    kind = report["id"] % 10 if report["session"] == "DESK" else 0
-    return kind if kind in (HIDDEN, CHOOSY) else None
 
 
 def price(report):

@@ -251,6 +251,9 @@ impl Line<'_> {
         self.number("qty", report.quantity.0);
         self.price(report.symbol, report.price);
         self.number("open", report.open.0);
+        if report.flags & Report::HIDDEN != 0 {
+            self.truth("hidden", true);
+        }
     }
 
     fn stop(&mut self, report: &Report) {
