@@ -173,7 +173,11 @@ impl Audit {
                     let terms = order.terms;
                     self.canceled += u128::from(r.quantity.0);
                     let is_over = terms.expire.0 != 0 && terms.expire <= self.now;
-                    let day_ends = matches!(command.command.action, Action::TradingDay(_));
+                    let day_ends = match command.command.action {
+                        Action::TradingDay(_) => true,
+                        Action::MassCancel(_) => command.command.verdict == Reason::Expired,
+                        _ => false,
+                    };
                     law!(r.reason != Reason::Expired || is_over || day_ends, r);
                     self.live.retain(|order| order.open > 0);
                 }
@@ -194,7 +198,11 @@ impl Audit {
                         law!(removing.order == self.incoming && self.is_open(r.symbol), r);
                         law!(is_within(self.bands.get(&r.symbol), r.price), r);
                         let is_short = removing.side == Side::Short;
-                        law!(!is_short || self.short_above.is_none_or(|bid| r.price > bid), r);
+                        // Without a quote the bid is the best one displayed, and what is hidden may lie above it.
+                        let may_be_short = self.short_above.is_none_or(|bid| {
+                            r.price > bid || bid.0 == i64::MAX && r.flags & Report::HIDDEN != 0
+                        });
+                        law!(!is_short || may_be_short, r);
                     }
                     law!(is_within(self.static_bands.get(&r.symbol), r.price), r);
                     self.traded_at.push(r.price);
