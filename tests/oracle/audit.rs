@@ -27,11 +27,9 @@ pub struct Audit {
     /// The bands that were told last, and the static ones among them; zero for no bound.
     bands: HashMap<SymbolId, [Price; 2]>,
     static_bands: HashMap<SymbolId, [Price; 2]>,
-    /// The bids of the reference quotes, the instruments whose short sales are restricted, and the bid that a short sale
-    /// of this command has to be above, zero where any trade of one is too low.
+    /// The bids of the reference quotes, and the instruments whose short sales are restricted.
     quoted: HashMap<SymbolId, Price>,
     restricted: HashMap<SymbolId, bool>,
-    short_above: Option<Price>,
     /// Since when quotes stand at a band.
     stands_since: HashMap<SymbolId, u64>,
     /// Orders of instruments that are on their way to another partition.
@@ -74,16 +72,19 @@ macro_rules! law {
 }
 
 impl Audit {
+    /// What a short sale has to be above; the highest price where no quote says it.
+    fn short_above(&self, symbol: SymbolId) -> Option<Price> {
+        let is_restricted = self.restricted.get(&symbol) == Some(&true);
+        let bid = self.quoted.get(&symbol).filter(|bid| bid.0 > 0);
+        is_restricted.then_some(bid.copied().unwrap_or(Price(i64::MAX)))
+    }
+
     /// Takes all reports of one command.
     pub fn command(&mut self, command: &Sequenced, reports: &[Report]) -> Result<(), String> {
         let number = OrderNumber(command.seqno.0);
         let mut trades = 0;
         self.auction = None;
         self.incoming = number;
-        let symbol = command.command.symbol;
-        let is_restricted = self.restricted.get(&symbol) == Some(&true);
-        let bid = self.quoted.get(&symbol).copied().unwrap_or(Price(0));
-        self.short_above = is_restricted.then_some(if bid.0 > 0 { bid } else { Price(i64::MAX) });
         self.now = command.time;
         self.traded_at.clear();
         self.traded_at.extend(self.last.get(&command.command.symbol));
@@ -199,7 +200,7 @@ impl Audit {
                         law!(is_within(self.bands.get(&r.symbol), r.price), r);
                         let is_short = removing.side == Side::Short;
                         // Without a quote the bid is the best one displayed, and what is hidden may lie above it.
-                        let may_be_short = self.short_above.is_none_or(|bid| {
+                        let may_be_short = self.short_above(r.symbol).is_none_or(|bid| {
                             r.price > bid || bid.0 == i64::MAX && r.flags & Report::HIDDEN != 0
                         });
                         law!(!is_short || may_be_short, r);
