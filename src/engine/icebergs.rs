@@ -5,7 +5,7 @@
 use super::matching::{Incoming, describe};
 use super::orders::{Order, Slot};
 use super::stops::Traded;
-use super::{Engine, accepted, entered, reject};
+use super::{Engine, accepted, entered};
 use crate::command::{Command, Display, Enter, EnterIceberg, Sequenced};
 use crate::domain::{OrderType, Quantity, SeqNo, SymbolId, SymbolState, TimeInForce};
 use crate::draw;
@@ -76,12 +76,7 @@ impl Engine {
         self.catch_up(at, sink);
         let (book, price) = match self.check_iceberg(command, enter, display) {
             Ok(accepted) => accepted,
-            Err(_)
-                if command.verdict == Reason::None && self.book_index(command.symbol).is_none() =>
-            {
-                return self.reject_absent(command, enter.id, enter.side, sink);
-            }
-            Err(reason) => return reject(command, enter.id, enter.side, reason, sink),
+            Err(reason) => return self.reject_order(command, enter, reason, sink),
         };
         let order = entered(at, enter);
         let order = Order { traits: order.traits.with_reserve(), ..order };

@@ -313,14 +313,8 @@ impl Engine {
         self.catch_up(at, sink);
         let (book, price) = match self.check(command, enter) {
             Ok(accepted) => accepted,
-            Err(_)
-                if command.verdict == Reason::None && self.book_index(command.symbol).is_none() =>
-            {
-                self.reject_absent(command, enter.id, enter.side, sink);
-                return sink.end_command();
-            }
             Err(reason) => {
-                reject(command, enter.id, enter.side, reason, sink);
+                self.reject_order(command, enter, reason, sink);
                 return self.end_command(at, sink);
             }
         };
@@ -741,6 +735,21 @@ impl Engine {
             verdict => verdict,
         };
         reject(command, id, Side::Buy, reason, sink);
+    }
+
+    /// Refuses a new order, for this reason if its instrument has a book.
+    #[cold]
+    fn reject_order(
+        &self,
+        command: &Command,
+        enter: &Enter,
+        reason: Reason,
+        sink: &mut impl ReportSink,
+    ) {
+        if command.verdict == Reason::None && self.book_index(command.symbol).is_none() {
+            return self.reject_absent(command, enter.id, enter.side, sink);
+        }
+        reject(command, enter.id, enter.side, reason, sink);
     }
 
     /// Refuses a command about an instrument that has no book.

@@ -7,7 +7,7 @@
 use super::market::LimitTerms;
 use super::matching::Incoming;
 use super::orders::Order;
-use super::{Engine, accepted, entered, reject};
+use super::{Engine, accepted, entered};
 use crate::command::{Enter, EnterRich, RichTerms, Sequenced};
 use crate::domain::{
     Nanos, OrderId, OrderType, Peg, PostOnly, SessionId, SymbolId, SymbolState, TimeInForce,
@@ -98,12 +98,7 @@ impl Engine {
         self.catch_up(at, sink);
         let (book, price) = match self.check_rich(at, enter, terms) {
             Ok(accepted) => accepted,
-            Err(_)
-                if command.verdict == Reason::None && self.book_index(command.symbol).is_none() =>
-            {
-                return self.reject_absent(command, enter.id, enter.side, sink);
-            }
-            Err(reason) => return reject(command, enter.id, enter.side, reason, sink),
+            Err(reason) => return self.reject_order(command, enter, reason, sink),
         };
         let order = entered(at, enter);
         let can_rest = matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc);

@@ -9,7 +9,7 @@ use super::market::LimitTerms;
 use super::matching::{Incoming, cancel_rest, describe};
 use super::orders::{NIL, Order, Slot};
 use super::traits::Traits;
-use super::{Engine, accepted, entered, reject};
+use super::{Engine, accepted, entered};
 use crate::command::{Command, Enter, EnterStop, Sequenced};
 use crate::domain::{
     AtShortTest, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity, SeqNo, SessionId,
@@ -103,12 +103,7 @@ impl Engine {
         self.catch_up(at, sink);
         let book = match self.check_stop(command, enter, stop.0) {
             Ok(book) => book,
-            Err(_)
-                if command.verdict == Reason::None && self.book_index(command.symbol).is_none() =>
-            {
-                return self.reject_absent(command, enter.id, enter.side, sink);
-            }
-            Err(reason) => return reject(command, enter.id, enter.side, reason, sink),
+            Err(reason) => return self.reject_order(command, enter, reason, sink),
         };
         let order = entered(at, enter);
         let order = Order { traits: order.traits.with_stop(true), ..order };

@@ -68,7 +68,10 @@ impl Messages {
         match report.kind {
             ReportKind::Accepted => self.accepted(report, b'L', cause, names),
             ReportKind::Replaced => self.replaced(report, cause, names),
-            ReportKind::Executed => self.executed(published, cause, names),
+            ReportKind::Executed => {
+                let terms = (liquidity_flag(report), published.match_number().0);
+                self.executed(report, terms, cause, names);
+            }
             ReportKind::Canceled if report.reason == Reason::SelfTrade => {
                 self.self_trade(published, cause, names);
             }
@@ -99,9 +102,10 @@ impl Messages {
             ReportKind::Broken => self.broken(report, cause),
             ReportKind::Repriced => self.repriced(report, cause, names),
             ReportKind::Corrected => {
-                // The protocol knows no correction: the trade is taken back and told again.
+                // The protocol knows no correction: the trade is taken back and told again. Who rested is told first.
                 self.broken(report, cause);
-                self.corrected(published, cause, names);
+                let liquidity_flag = if published.index == 0 { b'A' } else { b'R' };
+                self.executed(report, (liquidity_flag, report.other), cause, names);
             }
             ReportKind::Imported => self.imported(report, cause, names),
             ReportKind::Restated
@@ -276,8 +280,14 @@ impl Messages {
         );
     }
 
-    fn executed(&mut self, published: &Published, cause: &Cause<'_>, names: &WireNames) {
-        let report = &published.report;
+    /// A trade, or what it is after a correction.
+    fn executed(
+        &mut self,
+        report: &Report,
+        (liquidity_flag, match_number): (u8, u64),
+        cause: &Cause<'_>,
+        names: &WireNames,
+    ) {
         let Some(listed) = names.symbol(report.symbol) else { return };
         self.push(
             &outbound::OrderExecuted {
@@ -286,8 +296,8 @@ impl Messages {
                 user_ref_num: id(report.id),
                 quantity: quantity(report.quantity.0),
                 price: listed.price(report.price).into(),
-                liquidity_flag: liquidity_flag(report),
-                match_number: published.match_number().0.into(),
+                liquidity_flag,
+                match_number: match_number.into(),
             },
             &[],
             &[],
@@ -448,25 +458,6 @@ impl Messages {
                 match_number: report.other.into(),
                 reason: b'S',
                 cl_ord_id: trade.sides.iter().find(is_told).map_or([b' '; 14], |side| side.text),
-            },
-            &[],
-            &[],
-        );
-    }
-
-    /// A trade as it was. The side that rested is told first.
-    fn corrected(&mut self, published: &Published, cause: &Cause<'_>, names: &WireNames) {
-        let report = &published.report;
-        let Some(listed) = names.symbol(report.symbol) else { return };
-        self.push(
-            &outbound::OrderExecuted {
-                message_type: outbound::OrderExecuted::TYPE,
-                timestamp: cause.time_ns.into(),
-                user_ref_num: id(report.id),
-                quantity: quantity(report.quantity.0),
-                price: listed.price(report.price).into(),
-                liquidity_flag: if published.index == 0 { b'A' } else { b'R' },
-                match_number: report.other.into(),
             },
             &[],
             &[],
