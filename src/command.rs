@@ -1,4 +1,4 @@
-//! Commands: everything that may change the venue, and their bodies in a [`Frame`].
+//! Commands: everything that may change the venue, and their bodies in a [`Frame`](crate::frame::Frame).
 //!
 //! What a command is lies here, how it lies in its frame in `bodies.rs`.
 
