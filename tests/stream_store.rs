@@ -7,10 +7,11 @@ mod stored {
 use ringside::loadgen::rng::Rng;
 use ringside::streams::{Positions, Reader, Store, StreamId, StreamSink};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::time::{Duration, Instant};
-use stored::flow::{Flow, SEED, STREAMS_MAX, all_streams, message, opened, rest};
+use stored::flow::{FILE_BYTES, Flow, SEED, STREAMS_MAX, all_streams, message, opened, rest};
 
 /// After this long a message does not come any more.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -100,6 +101,45 @@ fn readers_follow_the_writer() {
         }
         scope.spawn(move || Flow::new().write_to(&mut store, BATCHES));
     });
+}
+
+/// However long the day, the memory that it takes is that of the newest files, and of what was read just now.
+#[test]
+fn a_long_day_does_not_stay_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = opened(dir.path());
+    store.clear().unwrap();
+    let (mut flow, mut reader) = (Flow::new(), store.reader());
+    // The last block of a stream may lie anywhere, and a page that is looked at brings its neighbours.
+    let most = (3 + u64::from(STREAMS_MAX)) * FILE_BYTES;
+    for batches in [4000, 4200] {
+        flow.write_to(&mut store, batches);
+        let (mapped, resident) = mapped_and_resident(dir.path());
+        assert!(mapped > 5 * most, "{mapped} bytes are too few");
+        assert!(resident < most, "{resident} bytes of {mapped}");
+        flow.check(&mut reader);
+        let (_, resident) = mapped_and_resident(dir.path());
+        assert!(resident > 2 * most, "{resident} bytes of {mapped}, and all of them were read");
+    }
+}
+
+/// How many bytes of the files in a folder are mapped, and how many of them are in memory.
+fn mapped_and_resident(dir: &Path) -> (u64, u64) {
+    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let is_ours = |line: &str| line.contains(dir.to_str().unwrap()) && line.ends_with(".dat");
+    let (mut sums, mut counts) = ([0, 0], false);
+    for line in maps.lines() {
+        let mut words = line.split_ascii_whitespace();
+        let (key, value) = (words.next().unwrap(), words.next().unwrap());
+        match key {
+            "Size:" if counts => sums[0] += value.parse::<u64>().unwrap() << 10,
+            "Rss:" if counts => sums[1] += value.parse::<u64>().unwrap() << 10,
+            // The line of a mapping begins with its addresses.
+            _ if !key.ends_with(':') => counts = is_ours(line),
+            _ => {}
+        }
+    }
+    sums.into()
 }
 
 #[test]

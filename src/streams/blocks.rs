@@ -16,7 +16,7 @@ use super::StreamId;
 use super::files::{FILES_MAX, Files, StoreError};
 use super::positions::{BLOCK_BYTES, PAYLOAD_BYTES};
 use crossbeam_utils::CachePadded;
-use memmap2::{Advice, MmapRaw};
+use memmap2::{Advice, MmapRaw, UncheckedAdvice};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -139,15 +139,23 @@ impl Blocks {
                 let made = Mapped::new(self.files.open_or_make(number)?, &self.files);
                 made.is_written_next();
                 let _ = file.set(made);
-                if let Some(before) = number.checked_sub(1) {
-                    let _ = self.file(before).raw.advise(Advice::Normal);
-                }
+                self.put_away(number);
             }
         }
         let length = count as usize * BLOCK_BYTES as usize;
         // If that fails, each page comes with the first store to it.
         let _ = self.file(number).raw.advise_range(Advice::PopulateWrite, offset, length);
         Ok(())
+    }
+
+    /// Lets go of the pages of older files than the one before `number`, which the writer may still be in. Whoever
+    /// reads them has them back, until the next file is made: so a long day does not stay in memory.
+    fn put_away(&self, number: u32) {
+        let Some(before) = number.checked_sub(1) else { return };
+        let _ = self.file(before).raw.advise(Advice::Normal);
+        if self.files.are_in_a_folder() {
+            (0..before).for_each(|older| self.file(older).let_go());
+        }
     }
 
     /// A block is not what the writer makes of blocks, and nothing in it can be believed.
@@ -308,6 +316,13 @@ impl Mapped {
     fn new(raw: MmapRaw, files: &Files) -> Self {
         assert!(raw.len() as u64 == files.bytes, "blocks are found by the length of the files");
         Mapped { raw, changed: AtomicBool::new(true) }
+    }
+
+    /// Takes its pages out of this process; they stay in its file, changed ones too.
+    fn let_go(&self) {
+        // SAFETY: this is a shared mapping of a file: whoever looks at a byte or stores one, now or later, has the
+        // page of the file again, with all that was ever stored in it. If it fails, the pages stay.
+        let _ = unsafe { self.raw.unchecked_advise(UncheckedAdvice::DontNeed) };
     }
 
     /// Without this the first page that is made present brings as many as the device reads ahead, which takes tens of

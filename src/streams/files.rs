@@ -98,6 +98,11 @@ impl Files {
         dir.join(format!("{PREFIX}{number:06}.{EXTENSION}"))
     }
 
+    /// Whether what is stored lies in files, and not only in the memory that is mapped.
+    pub fn are_in_a_folder(&self) -> bool {
+        self.dir.is_some()
+    }
+
     /// Maps a file that is there with its whole length.
     pub fn open(&self, number: u32) -> Result<MmapRaw, StoreError> {
         let path = self.path(number);

@@ -317,3 +317,25 @@ fn check(blocks: &Blocks, row: &StreamRow) -> Result<(), StoreError> {
         bytes.len() >= row.used as usize && offset == row.used && first + count == row.next;
     if is_whole { Ok(()) } else { Err(blocks.damaged(row.block, "messages are missing")) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Memory that is in no file is all that there is of it: it stays when more is made.
+    #[test]
+    fn in_memory_the_first_message_stays() {
+        const STREAM: StreamId = StreamId(1);
+        let head = Head::in_memory().unwrap();
+        let mut store = Store::new(Files::new(None, 64 << 10), head, SeqNo(0), 4);
+        store.has_begun = true;
+        let mut reader = store.reader();
+        for number in 0..1000u64 {
+            store.append(STREAM, &[&1000u16.to_be_bytes()[..], &[number as u8; 1000]].concat());
+        }
+        store.publish().unwrap();
+        assert!(store.image().next_block > 40, "these are too few files");
+        let mut cursor = reader.cursor(STREAM, 100).unwrap();
+        assert_eq!(reader.bytes(&mut cursor)[..4], [3, 0xE8, 99, 99]);
+    }
+}

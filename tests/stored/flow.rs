@@ -7,16 +7,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub const BLOCK_BYTES: usize = 16 << 10;
+/// So small that a test has many of them.
+pub const FILE_BYTES: u64 = 4 * BLOCK_BYTES as u64;
 pub const STREAMS_MAX: u32 = 20;
 pub const SEED: u64 = 1;
 
-/// Small files, so that a test has many of them.
 pub fn options(dir: &Path) -> Options {
-    Options {
-        streams_max: STREAMS_MAX,
-        file_bytes: 4 * BLOCK_BYTES as u64,
-        ..Options::new(dir, [17, 4])
-    }
+    Options { streams_max: STREAMS_MAX, file_bytes: FILE_BYTES, ..Options::new(dir, [17, 4]) }
 }
 
 pub fn opened(dir: &Path) -> Store {
