@@ -91,7 +91,13 @@ impl Audit {
         // What had expired by then ends before the command does anything.
         let has_expired =
             |r: &&Report| r.kind == ReportKind::Canceled && r.reason == Reason::Expired;
-        let reports_of_command = &reports[reports.iter().take_while(has_expired).count()..];
+        let (expired, reports_of_command) =
+            reports.split_at(reports.iter().take_while(has_expired).count());
+        // A command that changes no book can be followed only by what the expired orders leave behind.
+        let is_beside = |r: &Report| match r.kind {
+            ReportKind::LimitState => !expired.is_empty(),
+            kind => kind == ReportKind::Indicative,
+        };
         let mut reports_left = reports.iter();
         while let Some(r) = reports_left.next() {
             law!(r.is_last() == reports_left.as_slice().is_empty(), r);
@@ -149,10 +155,7 @@ impl Audit {
                 }
                 ReportKind::Modified => {
                     law!(r.open.0 > 0, r);
-                    law!(
-                        reports_of_command[1..].iter().all(|r| r.kind == ReportKind::Indicative),
-                        r
-                    );
+                    law!(reports_of_command[1..].iter().all(is_beside), r);
                     let order = self.live.iter_mut().find(|order| order.number == r.order);
                     let Some(order) = order else { return Err(format!("not live: {r:?}")) };
                     law!((order.session, order.id) == (r.session, r.id), r);
@@ -241,9 +244,9 @@ impl Audit {
                         (_, verdict) => verdict,
                     };
                     let rest = reports_left.as_slice();
-                    let is_beside =
+                    let is_no_cancel =
                         |kind| matches!(kind, ReportKind::Indicative | ReportKind::LimitState);
-                    let ends = || rest.iter().filter(|c| !is_beside(c.kind));
+                    let ends = || rest.iter().filter(|c| !is_no_cancel(c.kind));
                     law!(r.quantity.0 == ends().count() as u64, r);
                     law!(ends().all(|c| c.reason == cause && c.open.0 == 0), r);
                     law!(rest.is_sorted_by_key(|c| c.symbol), r);
@@ -327,8 +330,7 @@ impl Audit {
                 }
                 ReportKind::Rejected => {
                     law!(reports_of_command[0] == *r && r.reason != Reason::None, r);
-                    let rest = &reports_of_command[1..];
-                    law!(rest.iter().all(|r| r.kind == ReportKind::Indicative), r);
+                    law!(reports_of_command[1..].iter().all(is_beside), r);
                 }
                 ReportKind::Defined
                 | ReportKind::DurabilitySet
