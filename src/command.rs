@@ -175,6 +175,26 @@ pub struct Enter {
     pub attributed: bool,
 }
 
+impl Enter {
+    /// A limit order for the day that has no other condition, of firm 0; others are made from it.
+    pub const fn limit(id: OrderId, side: Side, quantity: Quantity, price: Price) -> Self {
+        Enter {
+            id,
+            price,
+            quantity,
+            firm: FirmId(0),
+            group: 0,
+            side,
+            order_type: OrderType::Limit,
+            tif: TimeInForce::Day,
+            post_only: PostOnly::Off,
+            self_trade: SelfTrade::None,
+            capacity: Capacity::Other,
+            attributed: false,
+        }
+    }
+}
+
 /// A new stop order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnterStop {

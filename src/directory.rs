@@ -253,7 +253,7 @@ impl<T> Table<T> {
 mod tests {
     use super::*;
     use crate::command::{DefineSymbol, Enter};
-    use crate::domain::{Capacity, OrderType, PostOnly, Price, SelfTrade, Side, TimeInForce};
+    use crate::domain::{Price, Side};
 
     fn command(session: u32, symbol: u32, verdict: Reason, action: Action) -> Command {
         Command { session: SessionId(session), symbol: SymbolId(symbol), verdict, action }
@@ -271,20 +271,7 @@ mod tests {
     }
 
     fn enter(session: u32, symbol: u32, id: u64, verdict: Reason) -> Command {
-        let enter = Enter {
-            id: OrderId(id),
-            price: Price(1),
-            quantity: Quantity(1),
-            firm: FirmId(0),
-            group: 0,
-            side: Side::Buy,
-            order_type: OrderType::Limit,
-            tif: TimeInForce::Day,
-            post_only: PostOnly::Off,
-            self_trade: SelfTrade::None,
-            capacity: Capacity::Other,
-            attributed: false,
-        };
+        let enter = Enter::limit(OrderId(id), Side::Buy, Quantity(1), Price(1));
         command(session, symbol, verdict, Action::Enter(enter))
     }
 

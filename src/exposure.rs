@@ -373,9 +373,7 @@ fn set<T: Clone + Default>(table: &mut Vec<T>, number: u32, value: T) {
 mod tests {
     use super::*;
     use crate::command::{DefineSymbol, Enter, ImportOrder};
-    use crate::domain::{
-        Capacity, Name, OrderType, PostOnly, Quantity, Role, SelfTrade, Side, Tick, TimeInForce,
-    };
+    use crate::domain::{Name, Quantity, Role, Side, Tick};
     use crate::reason::Reason;
 
     const SYMBOL: SymbolId = SymbolId(1);
@@ -401,18 +399,8 @@ mod tests {
 
     fn order(id: u64, firm: u16) -> Enter {
         Enter {
-            id: OrderId(id),
-            price: Price(100),
-            quantity: Quantity(10),
             firm: FirmId(firm),
-            group: 0,
-            side: Side::Buy,
-            order_type: OrderType::Limit,
-            tif: TimeInForce::Day,
-            post_only: PostOnly::Off,
-            self_trade: SelfTrade::None,
-            capacity: Capacity::Other,
-            attributed: false,
+            ..Enter::limit(OrderId(id), Side::Buy, Quantity(10), Price(100))
         }
     }
 

@@ -51,20 +51,7 @@ impl Venue {
     ) -> Vec<Report> {
         self.apply(
             symbol,
-            Action::Enter(Enter {
-                id: OrderId(id),
-                price: Price(price),
-                quantity: Quantity(quantity),
-                firm: FirmId(0),
-                group: 0,
-                side,
-                order_type: OrderType::Limit,
-                tif: TimeInForce::Day,
-                post_only: PostOnly::Off,
-                self_trade: SelfTrade::None,
-                capacity: Capacity::Other,
-                attributed: false,
-            }),
+            Action::Enter(Enter::limit(OrderId(id), side, Quantity(quantity), Price(price))),
         )
     }
 }

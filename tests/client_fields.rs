@@ -85,18 +85,9 @@ fn commands(text: &[u8; 14]) -> Vec<(Command, Option<ClientFields>)> {
         reference: Price(0),
     };
     let enter = Enter {
-        id: OrderId(1),
-        price: Price(100),
-        quantity: Quantity(10),
-        firm: FirmId(0),
-        group: 0,
-        side: Side::Sell,
-        order_type: OrderType::Limit,
-        tif: TimeInForce::Day,
-        post_only: PostOnly::Off,
-        self_trade: SelfTrade::None,
         capacity: Capacity::Principal,
         attributed: true,
+        ..Enter::limit(OrderId(1), Side::Sell, Quantity(10), Price(100))
     };
     let session =
         Action::DefineSession { name: name("N"), firm: FirmId(0), role: Role::OrderEntry };

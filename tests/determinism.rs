@@ -248,20 +248,7 @@ fn sweeps_mass_cancels_and_ends_of_days_pass_through_small_rings() {
         action,
     };
     let enter = |id, side, price, quantity| {
-        Action::Enter(Enter {
-            id: OrderId(id),
-            price: Price(price),
-            quantity: Quantity(quantity),
-            firm: FirmId(0),
-            group: 0,
-            side,
-            order_type: OrderType::Limit,
-            tif: TimeInForce::Day,
-            post_only: PostOnly::Off,
-            self_trade: SelfTrade::None,
-            capacity: Capacity::Other,
-            attributed: false,
-        })
+        Action::Enter(Enter::limit(OrderId(id), side, Quantity(quantity), Price(price)))
     };
     for id in 1..=100_000 {
         let price = 100 + (id % 7) as i64;

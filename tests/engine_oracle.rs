@@ -25,8 +25,7 @@ use ringside::command::{
     Sequenced, is_venue_wide,
 };
 use ringside::domain::{
-    Auction, Capacity, FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity,
-    SelfTrade, SeqNo, SessionId, Side, SymbolId, Tick, TimeInForce,
+    Auction, FirmId, Name, Nanos, OrderId, Price, Quantity, SeqNo, SessionId, Side, SymbolId, Tick,
 };
 use ringside::engine::{Engine, LevelView, OrderView};
 use ringside::reason::Reason;
@@ -292,20 +291,7 @@ fn definition() -> DefineSymbol {
 }
 
 fn limit(id: u64, side: Side, price: i64) -> Enter {
-    Enter {
-        id: OrderId(id),
-        price: Price(price),
-        quantity: Quantity(10),
-        firm: FirmId(1),
-        group: 0,
-        side,
-        order_type: OrderType::Limit,
-        tif: TimeInForce::Day,
-        post_only: PostOnly::Off,
-        self_trade: SelfTrade::None,
-        capacity: Capacity::Other,
-        attributed: false,
-    }
+    Enter { firm: FirmId(1), ..Enter::limit(OrderId(id), side, Quantity(10), Price(price)) }
 }
 
 /// A venue that hides some of its orders from the count, and alters what another one says.

@@ -60,20 +60,7 @@ fn command(session: u32, symbol: u32, verdict: Reason, action: Action) -> Comman
 }
 
 fn order_1() -> Enter {
-    Enter {
-        id: OrderId(1),
-        price: Price(18705),
-        quantity: Quantity(100),
-        firm: FirmId(0),
-        group: 0,
-        side: Side::Buy,
-        order_type: OrderType::Limit,
-        tif: TimeInForce::Day,
-        post_only: PostOnly::Off,
-        self_trade: SelfTrade::None,
-        capacity: Capacity::Other,
-        attributed: false,
-    }
+    Enter::limit(OrderId(1), Side::Buy, Quantity(100), Price(18705))
 }
 
 #[test]

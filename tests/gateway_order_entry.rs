@@ -127,18 +127,9 @@ fn with_order() -> Directory {
 
 fn as_entered() -> Enter {
     Enter {
-        id: OrderId(11),
-        price: Price(18_705),
-        quantity: Quantity(100),
         firm: FirmId(1),
-        group: 0,
-        side: Side::Buy,
-        order_type: OrderType::Limit,
-        tif: TimeInForce::Day,
-        post_only: PostOnly::Off,
-        self_trade: SelfTrade::None,
         capacity: Capacity::Agency,
-        attributed: false,
+        ..Enter::limit(OrderId(11), Side::Buy, Quantity(100), Price(18_705))
     }
 }
 

@@ -21,20 +21,7 @@
 //!     reports
 //! };
 //! let order = |id, side, price| {
-//!     Action::Enter(Enter {
-//!         id: OrderId(id),
-//!         side,
-//!         price: Price(price),
-//!         quantity: Quantity(10),
-//!         firm: FirmId(0),
-//!         group: 0,
-//!         order_type: OrderType::Limit,
-//!         tif: TimeInForce::Day,
-//!         post_only: PostOnly::Off,
-//!         self_trade: SelfTrade::None,
-//!         capacity: Capacity::Other,
-//!         attributed: false,
-//!     })
+//!     Action::Enter(Enter::limit(OrderId(id), side, Quantity(10), Price(price)))
 //! };
 //! apply(Action::DefineSymbol(DefineSymbol {
 //!     name: Name::new("AAPL").unwrap(),

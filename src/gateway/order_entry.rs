@@ -24,8 +24,8 @@ use crate::command::{
 };
 use crate::directory::{Directory, Symbol};
 use crate::domain::{
-    Capacity, FirmId, Name, Nanos, OrderId, OrderType, Peg, PostOnly, Price, Quantity, SelfTrade,
-    SessionId, Side, SymbolId, TimeInForce,
+    FirmId, Name, Nanos, OrderId, OrderType, Peg, Price, Quantity, SessionId, Side, SymbolId,
+    TimeInForce,
 };
 use crate::gateway::queue::Inbound;
 use crate::protocol::ouch::inbound::{self, CancelOrder, EnterOrder, ModifyOrder, ReplaceOrder};
@@ -203,18 +203,8 @@ impl Desk<'_> {
     /// What the journal holds of an order that is refused: nobody looks at its terms.
     fn refused(&self, id: OrderId, quantity: u32) -> Enter {
         Enter {
-            id,
-            price: Price(0),
-            quantity: Quantity(quantity.into()),
             firm: self.sender.firm,
-            group: 0,
-            side: Side::Buy,
-            order_type: OrderType::Limit,
-            tif: TimeInForce::Day,
-            post_only: PostOnly::Off,
-            self_trade: SelfTrade::None,
-            capacity: Capacity::Other,
-            attributed: false,
+            ..Enter::limit(id, Side::Buy, Quantity(quantity.into()), Price(0))
         }
     }
 

@@ -241,9 +241,7 @@ impl Asked {
 mod tests {
     use super::*;
     use crate::command::{DefineSymbol, Enter, EnterStop, SetRisk};
-    use crate::domain::{
-        Capacity, Name, OrderType, PostOnly, Price, SelfTrade, Side, Tick, TimeInForce,
-    };
+    use crate::domain::{Name, OrderType, Price, Side, Tick};
     use crate::exposure::Exposure;
 
     const SYMBOL: SymbolId = SymbolId(1);
@@ -255,18 +253,9 @@ mod tests {
     fn order(quantity: u64, price: i64) -> Enter {
         let order_type = if price == 0 { OrderType::Market } else { OrderType::Limit };
         Enter {
-            id: OrderId(1),
-            price: Price(price),
-            quantity: Quantity(quantity),
             firm: FirmId(2),
-            group: 0,
-            side: Side::Buy,
             order_type,
-            tif: TimeInForce::Day,
-            post_only: PostOnly::Off,
-            self_trade: SelfTrade::None,
-            capacity: Capacity::Other,
-            attributed: false,
+            ..Enter::limit(OrderId(1), Side::Buy, Quantity(quantity), Price(price))
         }
     }
 

@@ -8,8 +8,7 @@ use super::model::{Model, Order};
 use super::rng::{EXPONENTIAL_ONE, Rng};
 use crate::command::{Action, Command, DefineSymbol, Enter};
 use crate::domain::{
-    Capacity, FirmId, Name, OrderId, OrderType, PostOnly, Price, Quantity, Role, SelfTrade,
-    SessionId, Side, SymbolId, Tick, TimeInForce,
+    FirmId, Name, OrderId, Price, Quantity, Role, SessionId, Side, SymbolId, Tick,
 };
 use crate::reason::Reason;
 
@@ -185,18 +184,8 @@ impl Event {
         let quantity = Quantity(self.quantity.into());
         let action = match self.kind {
             EventKind::Passive | EventKind::Crossing => Action::Enter(Enter {
-                id,
-                price: self.price,
-                quantity,
                 firm: FirmId(self.session),
-                group: 0,
-                side: self.side,
-                order_type: OrderType::Limit,
-                tif: TimeInForce::Day,
-                post_only: PostOnly::Off,
-                self_trade: SelfTrade::None,
-                capacity: Capacity::Other,
-                attributed: false,
+                ..Enter::limit(id, self.side, quantity, self.price)
             }),
             EventKind::Cancel => Action::Cancel { id },
             EventKind::Replace => Action::Replace {

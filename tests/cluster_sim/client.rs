@@ -4,8 +4,7 @@ use crate::machine::Trading;
 use crate::told::{SharedTold, Told};
 use ringside::command::{Action, ClientFields, Command, DefineSymbol, Enter};
 use ringside::domain::{
-    Capacity, DayEvent, FirmId, Name, OrderId, OrderType, PostOnly, Price, Quantity, Role,
-    SelfTrade, SessionId, Side, SymbolId, Tick, TimeInForce,
+    DayEvent, FirmId, Name, OrderId, Price, Quantity, Role, SessionId, Side, SymbolId, Tick,
 };
 use ringside::loadgen::rng::Rng;
 use ringside::protocol::ouch::Response;
@@ -156,20 +155,10 @@ impl Client {
     fn enter(&mut self, rng: &mut Rng) -> Command {
         let id = self.next_id;
         self.next_id += 1;
-        let enter = Enter {
-            id: OrderId(id),
-            price: Price(100 + rng.below(10) as i64),
-            quantity: Quantity(1 + rng.below(20)),
-            firm: FirmId(1),
-            group: 0,
-            side: if rng.chance(1, 2) { Side::Buy } else { Side::Sell },
-            order_type: OrderType::Limit,
-            tif: TimeInForce::Day,
-            post_only: PostOnly::Off,
-            self_trade: SelfTrade::None,
-            capacity: Capacity::Other,
-            attributed: false,
-        };
+        let price = Price(100 + rng.below(10) as i64);
+        let quantity = Quantity(1 + rng.below(20));
+        let side = if rng.chance(1, 2) { Side::Buy } else { Side::Sell };
+        let enter = Enter { firm: FirmId(1), ..Enter::limit(OrderId(id), side, quantity, price) };
         let command = command(self.session.0, symbol_of(id), Action::Enter(enter));
         self.open.insert(id, command);
         command

@@ -105,20 +105,7 @@ fn sell(id: u64, quantity: u64, price: i64) -> Do {
 }
 
 fn enter(id: u64, side: Side, quantity: u64, price: i64) -> Do {
-    act(Action::Enter(Enter {
-        id: OrderId(id),
-        price: Price(price),
-        quantity: Quantity(quantity),
-        firm: FirmId(0),
-        group: 0,
-        side,
-        order_type: OrderType::Limit,
-        tif: TimeInForce::Day,
-        post_only: PostOnly::Off,
-        self_trade: SelfTrade::None,
-        capacity: Capacity::Other,
-        attributed: false,
-    }))
+    act(Action::Enter(Enter::limit(OrderId(id), side, Quantity(quantity), Price(price))))
 }
 
 fn reduce(id: u64, quantity: u64) -> Do {

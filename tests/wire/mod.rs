@@ -2,8 +2,7 @@
 
 use ringside::command::{Action, ClientFields, Command, DefineSymbol, Enter};
 use ringside::domain::{
-    Capacity, FirmId, Name, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, Role, SelfTrade,
-    SeqNo, SessionId, Side, SymbolId, Tick, TimeInForce,
+    FirmId, Name, Nanos, OrderId, Price, Quantity, Role, SeqNo, SessionId, Side, SymbolId, Tick,
 };
 use ringside::engine::Engine;
 use ringside::frame::Frame;
@@ -179,20 +178,7 @@ pub fn name(text: &str) -> Name {
 }
 
 pub fn enter(id: u64, side: Side, quantity: u64, price: i64) -> Enter {
-    Enter {
-        id: OrderId(id),
-        price: Price(price),
-        quantity: Quantity(quantity),
-        firm: FirmId(1),
-        group: 0,
-        side,
-        order_type: OrderType::Limit,
-        tif: TimeInForce::Day,
-        post_only: PostOnly::Off,
-        self_trade: SelfTrade::None,
-        capacity: Capacity::Other,
-        attributed: false,
-    }
+    Enter { firm: FirmId(1), ..Enter::limit(OrderId(id), side, Quantity(quantity), Price(price)) }
 }
 
 pub fn fields(id: u64) -> ClientFields {
