@@ -813,3 +813,41 @@ fn explain_tells_of_modifications_broken_trades_and_the_end_of_the_day() {
         (&"break_trade".into(), &6291457.into())
     );
 }
+
+#[test]
+fn the_report_of_a_day_says_what_became_of_its_trades_later() {
+    const NEXT_DAY: u64 = 86_400_000_000_000;
+    let place = Place::new();
+    let amend = |op: &str, number: &Value, buy: u64, more: &str| {
+        format!(
+            r#"{{"op":"{op}","match":{number},"resting_session":"A","resting_id":{buy},"incoming_session":"B","incoming_id":{buy}{more},"ts":{NEXT_DAY}}}"#
+        )
+    };
+    let orders: Vec<String> = (1..=3)
+        .flat_map(|id| [enter("A", id, "buy", 10, "1.05"), enter("B", id, "sell", 10, "1.05")])
+        .collect();
+    let orders: Vec<&str> = orders.iter().map(String::as_str).collect();
+    let (reports, _) = place.exec("days", &lines(&[&[SYMBOL], &orders[..]].concat()), &[]);
+    let executed = reports.lines().map(json).filter(|report| report["report"] == "executed");
+    let matches: Vec<Value> = executed.step_by(2).map(|report| report["match"].clone()).collect();
+    let amended = [
+        amend("break_trade", &matches[0], 1, ""),
+        amend("correct_trade", &matches[1], 2, r#","qty":7,"price":"1.00""#),
+        amend("correct_trade", &matches[1], 2, r#","qty":8,"price":"1.02""#),
+    ];
+    let amended: Vec<&str> = amended.iter().map(String::as_str).collect();
+    place.exec("days", &lines(&amended), &[]);
+
+    let (file, sums) = (place.dir("trades.csv"), ["broken", "corrected", "symbols"]);
+    let report = |date| {
+        let said = succeeded(&place.ask("days", &["report", date, "--json", "--out", &file]));
+        sums.map(|key| json(&said)[key].clone())
+    };
+    let total = serde_json::json!([{"symbol":"AAPL","trades":3,"qty":"30","notional":"31.50"}]);
+    assert_eq!(report("1970-01-01"), [1.into(), 1.into(), total]);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let ends: Vec<&str> = text.lines().map(|line| line.splitn(13, ',').last().unwrap()).collect();
+    assert_eq!(ends, ["broken,corrected_qty,corrected_price", "true,,", "false,8,1.02", "false,,"]);
+    // They are no trades of the day on which they were amended.
+    assert_eq!(report("1970-01-02"), [0.into(), 0.into(), serde_json::json!([])]);
+}

@@ -9,7 +9,7 @@ use super::{CliError, SCHEMA_VERSION, hex};
 use crate::command::Command;
 use crate::config::Config;
 use crate::directory::Directory;
-use crate::domain::{Name, Nanos, SessionId, SymbolId};
+use crate::domain::{Name, Nanos, Price, Quantity, SessionId, SymbolId};
 use crate::replay;
 use crate::report::{Published, Report, ReportKind};
 use crate::report_order::Subscriber;
@@ -43,7 +43,7 @@ struct Total {
 }
 
 const HEADER: &str = "seq,ts,match,symbol,qty,price,resting_session,resting_id,resting_side,\
-                      incoming_session,incoming_id,incoming_side,broken";
+                      incoming_session,incoming_id,incoming_side,broken,corrected_qty,corrected_price";
 
 pub fn run(args: &ReportArgs, config: &Config) -> Result<(), CliError> {
     let out = args.out.clone().unwrap_or_else(|| format!("trades-{}.csv", args.date).into());
@@ -80,7 +80,8 @@ pub fn run(args: &ReportArgs, config: &Config) -> Result<(), CliError> {
             "seqno": probe.seqno,
             "output_hash": hex(probe.output),
             "probes_checked": replayed.probes_checked,
-            "broken": trades.broken.len(),
+            "broken": trades.amended()[0],
+            "corrected": trades.amended()[1],
             "symbols": symbols.map(row).collect::<Vec<_>>(),
         });
         println!("{summary:#}");
@@ -89,7 +90,10 @@ pub fn run(args: &ReportArgs, config: &Config) -> Result<(), CliError> {
         for (symbol, trades, quantity, notional) in symbols {
             println!("{symbol:16} {trades:>12} {quantity:>18} {notional:>24}");
         }
-        println!("{} trades taken back are in the totals", trades.broken.len());
+        let [broken, corrected] = trades.amended();
+        println!(
+            "{broken} trades taken back are in the totals, and {corrected} with the terms before a correction"
+        );
         println!(
             "proved: both sides of every trade agree, the file adds up, {} hash probes are equal, output \
              hash {}",
@@ -112,7 +116,10 @@ struct Trades {
     resting: Option<Published>,
     /// By instrument, what the incoming sides were told.
     told: BTreeMap<SymbolId, Total>,
+    /// The matches that were taken back, on whatever day.
     broken: BTreeSet<u64>,
+    /// What those had that were corrected, on whatever day.
+    corrected: BTreeMap<u64, (Quantity, Price)>,
     /// The first trade whose sides were told something different.
     unequal: Option<String>,
 }
@@ -138,6 +145,7 @@ impl Trades {
             resting: None,
             told: BTreeMap::new(),
             broken: BTreeSet::new(),
+            corrected: BTreeMap::new(),
             unequal: None,
         })
     }
@@ -175,15 +183,20 @@ impl Trades {
         for Trade { resting, incoming } in &self.trades {
             let report = &resting.report;
             let number = resting.match_number();
-            let tick = self.directory.symbol(report.symbol).map(|symbol| symbol.tick);
+            let (corrected_quantity, corrected_price) = match self.corrected.get(&number.0) {
+                Some((quantity, price)) => {
+                    (quantity.to_string(), self.price(report.symbol, *price))
+                }
+                None => Default::default(),
+            };
             writeln!(
                 out,
-                "{},{},{number},{},{},{},{},{},{},{},{},{},{}",
+                "{},{},{number},{},{},{},{},{},{},{},{},{},{},{corrected_quantity},{corrected_price}",
                 resting.seqno,
                 resting.time,
                 self.symbol(report.symbol),
                 report.quantity,
-                tick.map_or(String::new(), |tick| tick.decimal(report.price)),
+                self.price(report.symbol, report.price),
                 self.session(report.session),
                 report.id,
                 report.side.name(),
@@ -194,6 +207,19 @@ impl Trades {
             )?;
         }
         out.into_inner()?.sync_all()
+    }
+
+    /// How many of the trades were taken back, and how many corrected.
+    fn amended(&self) -> [usize; 2] {
+        let numbers = || self.trades.iter().map(|trade| trade.resting.match_number().0);
+        [
+            numbers().filter(|number| self.broken.contains(number)).count(),
+            numbers().filter(|number| self.corrected.contains_key(number)).count(),
+        ]
+    }
+
+    fn price(&self, symbol: SymbolId, price: Price) -> String {
+        self.directory.symbol(symbol).map_or(String::new(), |s| s.tick.decimal(price))
     }
 
     fn symbol(&self, symbol: SymbolId) -> String {
@@ -224,12 +250,14 @@ impl Subscriber for Trades {
     }
 
     fn report(&mut self, published: &Published) {
-        if !(self.from..self.to).contains(&published.time) {
-            return;
-        }
-        match published.report.kind {
-            ReportKind::Executed => self.executed(published),
-            ReportKind::Broken => _ = self.broken.insert(published.report.other),
+        let report = &published.report;
+        let is_of_the_day = (self.from..self.to).contains(&published.time);
+        match report.kind {
+            ReportKind::Executed if is_of_the_day => self.executed(published),
+            ReportKind::Broken => _ = self.broken.insert(report.other),
+            ReportKind::Corrected => {
+                self.corrected.insert(report.other, (report.quantity, report.price));
+            }
             _ => {}
         }
     }
