@@ -5,11 +5,9 @@ mod served;
 
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
-use served::{OPERATOR, ORDERS, PATIENCE, Place};
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use served::Place;
+use served::operator::{Operator, is, reports, trade, until};
+use std::time::Duration;
 
 /// A moment so many seconds later.
 fn after(moment: Timestamp, seconds: i64) -> Timestamp {
@@ -40,74 +38,6 @@ fn schedule(events: &[(Timestamp, &str, u64)]) -> String {
 fn sleep_until(moment: Timestamp) {
     let left = moment.duration_since(Timestamp::now());
     std::thread::sleep(Duration::try_from(left).unwrap_or_default());
-}
-
-/// An operator who hears all lines.
-struct Operator(BufReader<TcpStream>);
-
-impl Operator {
-    fn of(place: &Place) -> Operator {
-        let socket = TcpStream::connect(place.at(OPERATOR)).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        Operator(BufReader::new(socket))
-    }
-
-    fn say(&mut self, line: &str) {
-        self.0.get_mut().write_all(format!("{line}\n").as_bytes()).unwrap();
-    }
-
-    /// Waits until an instrument has a state.
-    fn hears(&mut self, symbol: &str, state: &str) {
-        let began = Instant::now();
-        loop {
-            let mut line = String::new();
-            assert!(self.0.read_line(&mut line).unwrap() > 0, "the venue has ended");
-            let heard: Value = serde_json::from_str(&line).unwrap();
-            if is(&heard, "state_changed", symbol) && heard["state"] == state {
-                return;
-            }
-            assert!(began.elapsed() < PATIENCE, "{symbol} is never {state}");
-        }
-    }
-}
-
-fn is(report: &Value, kind: &str, symbol: &str) -> bool {
-    report["report"] == kind && report["symbol"] == symbol
-}
-
-/// A session that says this and has its answers.
-fn trade(place: &Place, user: &str, lines: &str) -> String {
-    let mut client = Command::new(env!("CARGO_BIN_EXE_ringside"))
-        .args(["client", "--address", &place.at(ORDERS).to_string(), "--user", user])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    client.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    let output = client.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Waits until somebody hears that.
-fn until(what: &str, mut says: impl FnMut() -> String) {
-    let began = Instant::now();
-    loop {
-        let said = says();
-        if said.contains(what) {
-            return;
-        }
-        assert!(began.elapsed() < PATIENCE, "not {what}: {said}");
-    }
-}
-
-/// All reports of a venue that has stopped, from its journal: it is replayed, and has the same hashes.
-fn reports(place: &Place) -> Vec<Value> {
-    let replay = place.run(&["replay", "--reports"]);
-    assert!(replay.status.success(), "{}", String::from_utf8_lossy(&replay.stderr));
-    let text = String::from_utf8(replay.stdout).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// The states that an instrument has had, with their times.

@@ -528,30 +528,17 @@ fn drop_copies_say_whose_message_it_was() {
 #[test]
 fn a_trade_is_taken_back_once_for_the_world_and_once_for_each_side() {
     let mut venue = venue();
-    let side = |session, id| TradeSide {
-        id: OrderId(id),
-        session: SessionId(session),
-        text: fields(id).text,
-        zero: [0; 6],
-    };
-    let trade = BreakTrade { match_number: MatchNumber(77), sides: [side(A, 5), side(B, 6)] };
-    venue.apply(0, 1, Action::BreakTrade(trade));
+    venue.apply(0, 1, Action::BreakTrade(trade_77()));
     assert_eq!(venue.ouch(A), ["B 5 m77 S 'order 5'"]);
     assert_eq!(venue.ouch(B), ["B 6 m77 S 'order 6'"]);
     assert_eq!(venue.market(), ["B m77"]);
+    assert_eq!(kinds(&venue.operator()), ["broken", "broken"]);
 }
 
 #[test]
 fn a_corrected_trade_is_taken_back_and_told_again() {
     let mut venue = venue();
-    let side = |session, id| TradeSide {
-        id: OrderId(id),
-        session: SessionId(session),
-        text: fields(id).text,
-        zero: [0; 6],
-    };
-    let trade = BreakTrade { match_number: MatchNumber(77), sides: [side(A, 5), side(B, 6)] };
-    let correction = CorrectTrade { trade, price: Price(101), quantity: Quantity(30) };
+    let correction = CorrectTrade { trade: trade_77(), price: Price(101), quantity: Quantity(30) };
     venue.apply(0, 1, Action::CorrectTrade(correction));
     let (a, b) = (venue.ouch(A), venue.ouch(B));
     assert_eq!(a, ["B 5 m77 S 'order 5'", "E 5 30 10100 A m77"]);
@@ -560,6 +547,40 @@ fn a_corrected_trade_is_taken_back_and_told_again() {
     let copies = a.iter().map(|message| format!("SESSA {message}"));
     let copies = copies.chain(b.iter().map(|message| format!("SESSB {message}")));
     assert_eq!(venue.drop_copy(4), copies.collect::<Vec<_>>());
+    assert_eq!(kinds(&venue.operator()), ["corrected", "corrected"]);
+}
+
+/// A trade that A and B are said to have made.
+fn trade_77() -> BreakTrade {
+    let side = |session, id| TradeSide {
+        id: OrderId(id),
+        session: SessionId(session),
+        text: fields(id).text,
+        zero: [0; 6],
+    };
+    BreakTrade { match_number: MatchNumber(77), sides: [side(A, 5), side(B, 6)] }
+}
+
+/// What the lines of an operator tell.
+fn kinds(lines: &[String]) -> Vec<String> {
+    let kind = |line: &String| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["report"].as_str().unwrap().to_string()
+    };
+    lines.iter().map(kind).collect()
+}
+
+#[test]
+fn a_session_that_may_not_enter_orders_is_told_and_so_is_the_operator() {
+    let mut venue = venue();
+    venue.operator();
+    for enabled in [false, true] {
+        venue.apply(A, 0, Action::SetOrderEntry { id: OrderId(1), enabled });
+        assert_eq!(venue.ouch(A).len(), 1);
+        let lines = venue.operator();
+        assert_eq!(kinds(&lines), ["order_entry_set"]);
+        assert!(lines[0].contains(&format!("\"enabled\":{enabled}")), "{lines:?}");
+    }
 }
 
 #[test]

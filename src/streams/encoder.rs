@@ -179,10 +179,15 @@ impl<S: StreamSink> Encoder<S> {
         let Report { kind, session, .. } = published.report;
         let session = self.directory.session(session);
         let has_stream = session.is_some_and(|session| session.role == Role::OrderEntry);
-        // Whoever moves an instrument hears of each of its orders, and limits are no session's business.
+        // Not only the sessions hear of these: whoever moves an instrument hears of each of its orders.
         let is_told = matches!(
             command.action,
-            Action::MoveSymbol(_) | Action::ImportOrder(_) | Action::SetRisk(_)
+            Action::MoveSymbol(_)
+                | Action::ImportOrder(_)
+                | Action::SetRisk(_)
+                | Action::SetOrderEntry { .. }
+                | Action::BreakTrade(_)
+                | Action::CorrectTrade(_)
         );
         if has_stream && kind != ReportKind::Defined && !is_told {
             return;

@@ -7,6 +7,7 @@ pub mod client;
 pub mod journal;
 pub mod life;
 pub mod listener;
+pub mod operator;
 pub mod orders;
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};

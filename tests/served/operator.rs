@@ -1,0 +1,85 @@
+//! Who works on a venue by hand: an operator, and sessions that say a few lines and leave.
+
+use super::{OPERATOR, ORDERS, PATIENCE, Place};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// An operator who hears all lines.
+pub struct Operator(BufReader<TcpStream>);
+
+impl Operator {
+    /// One who has just connected.
+    pub fn of(place: &Place) -> Operator {
+        let socket = TcpStream::connect(place.at(OPERATOR)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Operator(BufReader::new(socket))
+    }
+
+    /// Says a line.
+    pub fn say(&mut self, line: &str) {
+        self.0.get_mut().write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    /// Waits until an instrument has a state.
+    pub fn hears(&mut self, symbol: &str, state: &str) {
+        self.until(&format!("{symbol} is {state}"), |heard| {
+            is(heard, "state_changed", symbol) && heard["state"] == state
+        });
+    }
+
+    /// Waits for a line of which that is true.
+    pub fn until(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) {
+        let began = Instant::now();
+        loop {
+            let mut line = String::new();
+            assert!(self.0.read_line(&mut line).unwrap() > 0, "the venue has ended");
+            if is_it(&serde_json::from_str(&line).unwrap()) {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "not {what}");
+        }
+    }
+}
+
+/// Whether a report is of a kind and an instrument.
+pub fn is(report: &Value, kind: &str, symbol: &str) -> bool {
+    report["report"] == kind && report["symbol"] == symbol
+}
+
+/// A session that says this and has its answers.
+pub fn trade(place: &Place, user: &str, lines: &str) -> String {
+    let mut client = Command::new(env!("CARGO_BIN_EXE_ringside"))
+        .args(["client", "--address", &place.at(ORDERS).to_string(), "--user", user])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    client.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = client.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Waits until somebody hears that.
+pub fn until(what: &str, mut says: impl FnMut() -> String) {
+    let began = Instant::now();
+    loop {
+        let said = says();
+        if said.contains(what) {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "not {what}: {said}");
+    }
+}
+
+/// All reports of a venue that has stopped, from its journal: it is replayed, and has the same hashes.
+pub fn reports(place: &Place) -> Vec<Value> {
+    let replay = place.run(&["replay", "--reports"]);
+    assert!(replay.status.success(), "{}", String::from_utf8_lossy(&replay.stderr));
+    let text = String::from_utf8(replay.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
