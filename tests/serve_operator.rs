@@ -48,7 +48,7 @@ fn a_trade_is_corrected_and_taken_back_by_its_line_in_the_report_of_the_day() {
     assert_eq!((&*line["qty"], &*line["price"]), ("60", "187.05"));
     let mut operator = Operator::of(&place);
     let is_about = |report: &Value, kind: &str| {
-        report["report"] == kind && report["match"].to_string() == line["match"]
+        report["report"] == kind && report["match"].as_u64() == line["match"].parse().ok()
     };
 
     operator.say(&about(&line, "correct_trade", r#","qty":50,"price":"187.01""#));
