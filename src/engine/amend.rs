@@ -7,7 +7,7 @@ use super::market::LimitTerms;
 use super::matching::{Incoming, describe};
 use super::orders::{Bucket, NIL, Order, Slot};
 use super::{Engine, canceled, reject, states};
-use crate::command::{Command, Sequenced};
+use crate::command::Sequenced;
 use crate::domain::{OrderId, OrderNumber, OrderType, Peg, Quantity, Side, SymbolId, SymbolState};
 use crate::reason::Reason;
 use crate::report::{Report, ReportKind, ReportSink};
