@@ -4,6 +4,7 @@ mod stored {
     pub mod flow;
 }
 
+use ringside::domain::SeqNo;
 use ringside::loadgen::rng::Rng;
 use ringside::streams::{Positions, Reader, Store, StreamId, StreamSink};
 use std::collections::BTreeMap;
@@ -121,6 +122,29 @@ fn a_long_day_does_not_stay_in_memory() {
         let (_, resident) = mapped_and_resident(dir.path());
         assert!(resident > 2 * most, "{resident} bytes of {mapped}, and all of them were read");
     }
+}
+
+/// Who begins with the first message of a long day need not look at all of the day.
+#[test]
+fn the_first_message_is_found_without_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = opened(dir.path());
+    store.clear().unwrap();
+    let mut flow = Flow::new();
+    flow.write_to(&mut store, 4000);
+    let image = store.image();
+    drop(store);
+    let mut store = opened(dir.path());
+    store.resume(&image, SeqNo(4000)).unwrap();
+    let mut reader = store.reader();
+    let (mapped, before) = mapped_and_resident(dir.path());
+    for stream in [StreamId::MARKET_DATA, StreamId::OPERATOR] {
+        let mut cursor = reader.cursor(stream, 1).unwrap();
+        assert!(reader.bytes(&mut cursor).starts_with(&message(stream, 1)));
+    }
+    let (_, after) = mapped_and_resident(dir.path());
+    assert!(after - before < mapped / 10, "{before} to {after} of {mapped} bytes");
+    flow.check(&mut reader);
 }
 
 /// How many bytes of the files in a folder are mapped, and how many of them are in memory.

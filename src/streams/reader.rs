@@ -86,7 +86,10 @@ impl Reader {
         if next == 1 {
             return Some(Cursor { stream, block: NO_BLOCK, offset: 0 });
         }
-        Some(believe(self.find(stream, last, number)))
+        Some(believe(match number {
+            1 => self.find_first(stream, last),
+            _ => self.find(stream, last, number),
+        }))
     }
 
     /// What can be read at a place, as far as it lies together; empty if there is nothing new. It ends with a
@@ -109,6 +112,27 @@ impl Reader {
         }
         let end = bound.map_or(bytes.len(), |place| end_in(cursor.block, place));
         bytes.get(cursor.offset as usize..end.min(bytes.len())).unwrap_or_default()
+    }
+
+    /// The place before the first message of a stream whose last block is known. A stream that began with the day has
+    /// its first block among the first of all, one that has little to tell has few blocks: so it is looked for from
+    /// both ends. To walk back through a long day would touch all of it.
+    fn find_first(&self, stream: StreamId, last: u32) -> Result<Cursor, StoreError> {
+        let mut back = last;
+        for front in 0..=last {
+            let (_, previous) = look(&self.blocks, stream, back)?;
+            let found = self.blocks.origin(front)?;
+            let block = match previous {
+                _ if (found.stream, found.first) == (stream, 1) => front,
+                NO_BLOCK => back,
+                _ => {
+                    back = previous;
+                    continue;
+                }
+            };
+            return Ok(Cursor { stream, block, offset: 0 });
+        }
+        Err(broken(&self.blocks, last))
     }
 
     /// The place before a message that is published, or behind the last one, in a stream whose last block is
@@ -152,21 +176,11 @@ fn walk_back(
     last: u32,
     number: u64,
 ) -> Result<(), StoreError> {
-    let broken = |block| blocks.damaged(block, "the chain of its stream is broken");
-    let look = |block| {
-        let Origin { stream: found, first, previous } = blocks.origin(block)?;
-        let follows = if previous == NO_BLOCK { first == 1 } else { previous < block };
-        if found == stream && follows {
-            Ok((Known { first, block }, previous))
-        } else {
-            Err(broken(block))
-        }
-    };
     let newest = known.back().map(|known| known.block);
     let mut newer = vec![];
     let mut block = last;
     while newest.is_none_or(|newest| block != newest) {
-        let (found, previous) = look(block)?;
+        let (found, previous) = look(blocks, stream, block)?;
         newer.push(found);
         if newest.is_none() {
             break;
@@ -175,14 +189,30 @@ fn walk_back(
     }
     known.extend(newer.into_iter().rev());
     while let Some(&Known { first, block }) = known.front().filter(|known| known.first > number) {
-        let (_, previous) = look(block)?;
-        let (found, _) = look(previous)?;
+        let (_, previous) = look(blocks, stream, block)?;
+        let (found, _) = look(blocks, stream, previous)?;
         if found.first >= first {
-            return Err(broken(block));
+            return Err(broken(blocks, block));
         }
         known.push_front(found);
     }
     Ok(())
+}
+
+/// A block of a stream, and the one before it.
+fn look(blocks: &Blocks, stream: StreamId, block: u32) -> Result<(Known, u32), StoreError> {
+    let Origin { stream: found, first, previous } = blocks.origin(block)?;
+    let follows = if previous == NO_BLOCK { first == 1 } else { previous < block };
+    if found == stream && follows {
+        Ok((Known { first, block }, previous))
+    } else {
+        Err(broken(blocks, block))
+    }
+}
+
+#[cold]
+fn broken(blocks: &Blocks, block: u32) -> StoreError {
+    blocks.damaged(block, "the chain of its stream is broken")
 }
 
 /// What was stored and trusted must be right: there is nothing else to send.
