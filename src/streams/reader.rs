@@ -118,19 +118,18 @@ impl Reader {
     /// its first block among the first of all, one that has little to tell has few blocks: so it is looked for from
     /// both ends. To walk back through a long day would touch all of it.
     fn find_first(&self, stream: StreamId, last: u32) -> Result<Cursor, StoreError> {
+        let at = |block| Ok(Cursor { stream, block, offset: 0 });
         let mut back = last;
         for front in 0..=last {
+            let Origin { stream: found, first, .. } = self.blocks.origin(front)?;
+            if (found, first) == (stream, 1) {
+                return at(front);
+            }
             let (_, previous) = look(&self.blocks, stream, back)?;
-            let found = self.blocks.origin(front)?;
-            let block = match previous {
-                _ if (found.stream, found.first) == (stream, 1) => front,
-                NO_BLOCK => back,
-                _ => {
-                    back = previous;
-                    continue;
-                }
-            };
-            return Ok(Cursor { stream, block, offset: 0 });
+            if previous == NO_BLOCK {
+                return at(back);
+            }
+            back = previous;
         }
         Err(broken(&self.blocks, last))
     }
