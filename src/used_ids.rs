@@ -2,7 +2,8 @@
 //!
 //! Most sessions count up, and many stay with one instrument for a while. So 64 neighbouring ids of a
 //! session are a block: a bit for each id that was used, and one symbol for all of them, or 64 if they
-//! are not the same. A hundred million ids that were counted up take 100 to 200 MB instead of several GB.
+//! are not the same, each of as many bytes as the largest needs. A hundred million ids that were counted up
+//! take 100 to 400 MB instead of several GB.
 
 use crate::command::{Action, Command};
 use crate::domain::{OrderId, SessionId, SymbolId};
@@ -16,8 +17,8 @@ pub struct UsedIds {
     blocks: Vec<Block>,
     /// The place in `blocks` by session and block number.
     places: HashMap<(u32, u64), usize>,
-    /// The symbols of blocks that are or were mixed, zero where an id is free.
-    symbols: Vec<[u32; BLOCK_IDS]>,
+    /// The symbols of blocks that are or were mixed.
+    symbols: Planes,
     /// The place that a session used last, by the low bits of its number: most often it goes on there.
     recent: [usize; RECENT],
 }
@@ -62,12 +63,47 @@ const RECENT: usize = 64;
 #[derive(Clone, Debug)]
 struct Block {
     row: UsedBlock,
-    /// The place of its symbols if they are or were mixed, or [`Block::NO_SYMBOLS`].
-    symbols: usize,
+    /// Where its symbols are if they are or were mixed.
+    planes: BlockPlanes,
 }
 
-impl Block {
-    const NO_SYMBOLS: usize = usize::MAX;
+/// The symbols of many blocks by their bytes: a plane holds one byte of each symbol of one block, zero where an id
+/// is free. Planes that would be all zero are none.
+#[derive(Clone, Debug)]
+struct Planes(Vec<[u8; BLOCK_IDS]>);
+
+/// The planes of one block, that of the lowest bytes first. Zero is the plane of zeros.
+type BlockPlanes = [u32; size_of::<u32>()];
+
+impl Planes {
+    #[inline]
+    fn get(&self, planes: BlockPlanes, within: usize) -> u32 {
+        u32::from_le_bytes(planes.map(|plane| self.0[plane as usize][within]))
+    }
+
+    #[inline]
+    fn set(&mut self, planes: &mut BlockPlanes, within: usize, symbol: u32) {
+        for (plane, byte) in planes.iter_mut().zip(symbol.to_le_bytes()) {
+            if *plane == 0 {
+                if byte == 0 {
+                    continue;
+                }
+                *plane = u32::try_from(self.0.len()).expect("2^32 planes are 256 GiB");
+                self.0.push([0; BLOCK_IDS]);
+            }
+            self.0[*plane as usize][within] = byte;
+        }
+    }
+
+    fn all(&self, planes: BlockPlanes) -> [u32; BLOCK_IDS] {
+        std::array::from_fn(|within| self.get(planes, within))
+    }
+}
+
+impl Default for Planes {
+    fn default() -> Self {
+        Planes(vec![[0; BLOCK_IDS]])
+    }
 }
 
 impl UsedBlock {
@@ -107,25 +143,22 @@ impl UsedIds {
             }
         };
         self.recent[session.0 as usize % RECENT] = place;
-        let Block { row, symbols } = &mut self.blocks[place];
+        let Block { row, planes } = &mut self.blocks[place];
         if row.symbol == symbol.0 && row.symbol != UsedBlock::MIXED {
             row.used |= 1 << within;
             return;
         }
         if row.symbol != UsedBlock::MIXED {
-            if *symbols == Block::NO_SYMBOLS {
-                *symbols = self.symbols.len();
-                self.symbols.push([0; BLOCK_IDS]);
+            for used in (0..BLOCK_IDS).filter(|i| row.used & 1 << i != 0) {
+                self.symbols.set(planes, used, row.symbol);
             }
-            self.symbols[*symbols] = spread(row);
             row.symbol = UsedBlock::MIXED;
         }
         let again = row.used & 1 << within != 0;
         row.used |= 1 << within;
-        let own = &mut self.symbols[*symbols];
-        own[within] = symbol.0;
+        self.symbols.set(planes, within, symbol.0);
         // Only a use that takes the place of another can make them all the same.
-        if again && !is_mixed(row, own) {
+        if again && !is_mixed(row, &self.symbols.all(*planes)) {
             row.symbol = symbol.0;
         }
     }
@@ -146,12 +179,12 @@ impl UsedIds {
     #[inline]
     pub fn get(&self, session: SessionId, id: OrderId) -> Option<SymbolId> {
         let (number, within) = split(id);
-        let Block { row, symbols } = &self.blocks[self.place(session.0, number)?];
+        let &Block { row, planes } = &self.blocks[self.place(session.0, number)?];
         if row.used & 1 << within == 0 {
             return None;
         }
         let mixed = row.symbol == UsedBlock::MIXED;
-        Some(SymbolId(if mixed { self.symbols[*symbols][within] } else { row.symbol }))
+        Some(SymbolId(if mixed { self.symbols.get(planes, within) } else { row.symbol }))
     }
 
     /// All of them as data.
@@ -160,7 +193,7 @@ impl UsedIds {
         blocks.sort_unstable_by_key(|block| (block.row.session, block.row.block));
         let mixed = blocks.iter().filter(|block| block.row.symbol == UsedBlock::MIXED);
         UsedRows {
-            symbols: mixed.map(|block| self.symbols[block.symbols]).collect(),
+            symbols: mixed.map(|block| self.symbols.all(block.planes)).collect(),
             blocks: blocks.iter().map(|block| block.row).collect(),
         }
     }
@@ -179,17 +212,18 @@ impl UsedIds {
             if row.used == 0 || block > u64::MAX >> BLOCK_BITS {
                 return wrong("no such block can be");
             }
+            let mut planes = BlockPlanes::default();
             if row.symbol == UsedBlock::MIXED {
                 let Some(own) = symbols.next() else { return wrong("its symbols are missing") };
                 if !is_mixed(&row, own) {
                     return wrong("its symbols are not mixed, or a free id has one");
                 }
-                ids.symbols.push(*own);
+                for (within, &symbol) in own.iter().enumerate() {
+                    ids.symbols.set(&mut planes, within, symbol);
+                }
             }
             ids.places.insert((session, block), ids.blocks.len());
-            let mixed = row.symbol == UsedBlock::MIXED;
-            let symbols = if mixed { ids.symbols.len() - 1 } else { Block::NO_SYMBOLS };
-            ids.blocks.push(Block { row, symbols });
+            ids.blocks.push(Block { row, planes });
         }
         match symbols.next() {
             Some(_) => Err(UsedRowsError { session: 0, block: 0, what: "symbols of no block" }),
@@ -210,13 +244,8 @@ impl UsedIds {
 
     #[inline(never)]
     fn add(&mut self, row: UsedBlock) -> usize {
-        let mut symbols = Block::NO_SYMBOLS;
-        if row.symbol == UsedBlock::MIXED {
-            symbols = self.symbols.len();
-            self.symbols.push([0; BLOCK_IDS]);
-        }
         let place = self.blocks.len();
-        self.blocks.push(Block { row, symbols });
+        self.blocks.push(Block { row, planes: BlockPlanes::default() });
         self.places.insert((row.session, row.block), place);
         place
     }
@@ -224,7 +253,7 @@ impl UsedIds {
 
 impl Default for UsedIds {
     fn default() -> Self {
-        let (blocks, symbols) = (vec![], vec![]);
+        let (blocks, symbols) = (vec![], Planes::default());
         UsedIds { blocks, places: HashMap::new(), symbols, recent: [0; RECENT] }
     }
 }
@@ -336,13 +365,20 @@ mod tests {
             ids.insert(SessionId(1), OrderId(id), SymbolId(symbol));
             let mixed = ids.blocks[0].row.symbol == UsedBlock::MIXED;
             assert_eq!(UsedIds::from_rows(&ids.rows()).as_ref(), Ok(&ids));
-            (mixed, ids.symbols.len())
+            (mixed, ids.symbols.0.len() - 1)
         };
         assert_eq!(insert(1, 7), (false, 0));
         assert_eq!(insert(1, 8), (false, 1), "the only id of the block is of another symbol now");
         for _ in 0..3 {
             assert_eq!(insert(2, 7), (true, 1));
             assert_eq!(insert(2, 8), (false, 1));
+        }
+        assert_eq!(insert(3, 255), (true, 1));
+        assert_eq!(insert(3, 256), (true, 2), "a symbol of two bytes");
+        assert_eq!(insert(3, 1 << 24), (true, 3), "the third byte is zero");
+        for _ in 0..3 {
+            assert_eq!(insert(3, 8), (false, 3));
+            assert_eq!(insert(3, u32::from(u16::MAX)), (true, 3));
         }
     }
 

@@ -143,7 +143,8 @@ fn the_first_message_is_found_without_the_others() {
         assert!(reader.bytes(&mut cursor).starts_with(&message(stream, 1)));
     }
     let (_, after) = mapped_and_resident(dir.path());
-    assert!(after - before < mapped / 10, "{before} to {after} of {mapped} bytes");
+    // The system may take pages of its own accord, so there can be fewer than before.
+    assert!(after < before + mapped / 10, "{before} to {after} of {mapped} bytes");
     flow.check(&mut reader);
 }
 

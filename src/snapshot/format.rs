@@ -321,12 +321,16 @@ fn last_price(row: LastPrice) -> Result<(SymbolId, Price), Fault> {
 }
 
 fn rows<T: TryFromBytes>(bytes: &[u8]) -> Result<Vec<T>, Fault> {
-    let rows = bytes.chunks_exact(size_of::<T>());
-    if !rows.remainder().is_empty() {
+    let chunks = bytes.chunks_exact(size_of::<T>());
+    if !chunks.remainder().is_empty() {
         return Err(damaged("a section is no whole number of rows"));
     }
-    let rows: Result<Vec<T>, _> = rows.map(T::try_read_from_bytes).collect();
-    rows.map_err(|_| damaged("a row has a value that no row has"))
+    // A section can be most of the memory there is: no room is asked for that it will not fill.
+    let mut rows = Vec::with_capacity(chunks.len());
+    for row in chunks.map(T::try_read_from_bytes) {
+        rows.push(row.map_err(|_| damaged("a row has a value that no row has"))?);
+    }
+    Ok(rows)
 }
 
 fn damaged(detail: impl Into<String>) -> Fault {
