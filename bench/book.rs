@@ -11,9 +11,9 @@ mod contest;
 mod sketch;
 
 use contest::{RingSink, Sequencer, Times, ns_per_event, run, run_engine};
-use ringside::command::Action;
-use ringside::engine::Engine;
-use ringside::loadgen::flow::{EventKind, Flow, FlowSpec, Trades, Workload};
+use ringside_engine::Engine;
+use ringside_load::flow::{EventKind, Flow, FlowSpec, Trades, Workload};
+use ringside_model::command::Action;
 use sketch::{Dense, Hashed, Ids, Range, Sketch};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

@@ -1,11 +1,11 @@
 //! What every contest over order books needs: the same commands under the same clock, and an engine
 //! that runs as it does in the pipeline.
 
-use ringside::command::{Command, Sequenced};
-use ringside::domain::{Nanos, SeqNo};
-use ringside::engine::Engine;
-use ringside::loadgen::flow::{Event, Flow, Trades};
-use ringside::report::{Report, ReportKind, ReportSink};
+use ringside_engine::Engine;
+use ringside_load::flow::{Event, Flow, Trades};
+use ringside_model::command::{Command, Sequenced};
+use ringside_model::domain::{Nanos, SeqNo};
+use ringside_model::report::{Report, ReportKind, ReportSink};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -5,16 +5,16 @@
 
 use hdrhistogram::Histogram;
 use memmap2::MmapRaw;
-use ringside::command::{Action, Command};
 use ringside::config::Config;
-use ringside::domain::{Nanos, OrderId, SeqNo, SessionId, SymbolId};
-use ringside::durability::Durability;
-use ringside::frame::{CommitMark, Frame, FrameKind};
-use ringside::journal::{self, JournalError, Lock, Options, Reader, Writer};
-use ringside::reason::Reason;
-use ringside::replay::{Replay, replay};
-use ringside::report::Published;
-use ringside::report_order::Subscriber;
+use ringside_core::recovery::replay::{Replay, replay};
+use ringside_core::report_order::Subscriber;
+use ringside_journal::{JournalError, Lock, Options, Reader, Writer};
+use ringside_model::command::{Action, Command};
+use ringside_model::domain::{Nanos, OrderId, SeqNo, SessionId, SymbolId};
+use ringside_model::durability::Durability;
+use ringside_model::frame::{CommitMark, Frame, FrameKind};
+use ringside_model::reason::Reason;
+use ringside_model::report::Published;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -124,7 +124,8 @@ fn run(frames: &[Frame]) -> [Duration; 4] {
 
     let clock = Instant::now();
     let lock = Lock::take(dir.path()).expect("nobody else writes");
-    let found = journal::recover(&options, &lock, None, SeqNo(0), |_| Ok::<_, JournalError>(()));
+    let found =
+        ringside_journal::recover(&options, &lock, None, SeqNo(0), |_| Ok::<_, JournalError>(()));
     assert_eq!(found.expect("it recovers").seqno.0 as usize, frames.len());
     let recover_time = clock.elapsed();
 
@@ -138,7 +139,8 @@ fn run(frames: &[Frame]) -> [Duration; 4] {
 
 fn append(options: &Options, frames: &[Frame]) -> Duration {
     let mut options = options.clone();
-    journal::prepare_ahead(&mut options, frames.len() as u64 * 64 + 4096).expect("there is space");
+    ringside_journal::prepare_ahead(&mut options, frames.len() as u64 * 64 + 4096)
+        .expect("there is space");
     let mut writer = open(&options, &options.dir);
     let mut time = Duration::ZERO;
     for batch in frames.chunks(BATCH) {
@@ -180,7 +182,7 @@ fn beside_syncs(frames: usize) -> (Histogram<u64>, u64) {
     config.journal.durability = "fsync".into();
     config.journal.any_filesystem = true;
     let mut options = config.journal_options(dir.path()).expect("the config is valid");
-    journal::prepare_ahead(&mut options, frames as u64 * 128).expect("there is space");
+    ringside_journal::prepare_ahead(&mut options, frames as u64 * 128).expect("there is space");
     options.durability = Durability::Pagecache;
     let mut writer = open(&options, dir.path());
     let file =
@@ -223,6 +225,7 @@ fn beside_syncs(frames: usize) -> (Histogram<u64>, u64) {
 
 fn open(options: &Options, dir: &Path) -> Writer {
     let lock = Lock::take(dir).expect("nobody else writes");
-    let found = journal::recover(options, &lock, None, SeqNo(0), |_| Ok::<_, JournalError>(()));
+    let found =
+        ringside_journal::recover(options, &lock, None, SeqNo(0), |_| Ok::<_, JournalError>(()));
     Writer::open(options.clone(), lock, &found.expect("it is empty")).expect("the journal opens")
 }

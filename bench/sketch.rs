@@ -5,8 +5,8 @@
 //! checks nothing, and knows limit orders only. What it does, it does in the same order as the
 //! engine, so its trades are the same.
 
-use ringside::command::{Action, Sequenced};
-use ringside::loadgen::flow::{SESSIONS, Trades};
+use ringside_load::flow::{SESSIONS, Trades};
+use ringside_model::command::{Action, Sequenced};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 

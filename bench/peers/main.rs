@@ -8,7 +8,7 @@
 mod contest;
 
 use contest::{CHUNK, Times, ns_per_event, run_engine};
-use ringside::loadgen::flow::{Event, EventKind, Flow, FlowSpec, Trades, Workload};
+use ringside_load::flow::{Event, EventKind, Flow, FlowSpec, Trades, Workload};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 

@@ -18,12 +18,12 @@ pub mod tally;
 
 use super::{CliError, stop_on_signals};
 use crate::config::Config;
-use crate::loadgen::arrivals::ArrivalKind;
-use crate::loadgen::flow::Workload;
 use case::Case;
 use clap::{Args, Subcommand};
 use load::{Load, Pace};
 use machine::Machine;
+use ringside_load::arrivals::ArrivalKind;
+use ringside_load::flow::Workload;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

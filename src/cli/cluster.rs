@@ -2,10 +2,10 @@
 //! and with no node; whoever leads does what the record asks for.
 
 use super::CliError;
-use crate::cluster::{Address, Coordinator, NodeName, Record, Swapped};
 use crate::config::Config;
 use crate::serve::node::coordinator;
 use clap::{Args, Subcommand};
+use ringside_cluster::membership::{Address, Coordinator, NodeName, Record, Swapped};
 use std::time::{Duration, Instant};
 
 #[derive(Subcommand)]
@@ -108,7 +108,7 @@ fn change(
     coordinator: &mut dyn Coordinator,
     mut change: impl FnMut(&mut Record) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    let failed = |error: crate::cluster::Unavailable| {
+    let failed = |error: ringside_cluster::membership::Unavailable| {
         CliError::Failure(format!("{error}: it is not known whether the record has changed"))
     };
     loop {

@@ -2,22 +2,22 @@
 //! everyone else.
 
 use super::{CliError, SCHEMA_VERSION, hex, stop_on_signals};
-use crate::command::Command;
 use crate::config::Config;
-use crate::directory::Directory;
-use crate::domain::{Nanos, SeqNo};
-use crate::exposure::{Exposure, Exposures};
-use crate::frame::Frame;
-use crate::gateway::file_session::{FileSession, Format};
-use crate::gateway::risk::RiskDesk;
-use crate::pipeline::plan::allowed_cores;
-use crate::pipeline::{CommandSource, Control, Polled};
-use crate::report::{Published, ReportKind};
-use crate::report_lines::ReportLines;
-use crate::report_order::Subscriber;
-use crate::restart::Checkpoint;
-use crate::venue::{Recover, Restart, Venue};
 use clap::Args;
+use ringside_core::pipeline::plan::allowed_cores;
+use ringside_core::pipeline::{CommandSource, Control, Polled};
+use ringside_core::recovery::restart::Checkpoint;
+use ringside_core::registry::directory::Directory;
+use ringside_core::registry::exposure::{Exposure, Exposures};
+use ringside_core::report_lines::ReportLines;
+use ringside_core::report_order::Subscriber;
+use ringside_core::venue::{Recover, Restart, Venue};
+use ringside_edge::gateway::file_session::{FileSession, Format};
+use ringside_edge::gateway::risk::RiskDesk;
+use ringside_model::command::Command;
+use ringside_model::domain::{Nanos, SeqNo};
+use ringside_model::frame::Frame;
+use ringside_model::report::{Published, ReportKind};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -3,16 +3,16 @@
 use super::journal::{Field, command_fields, decode, json_line};
 use super::replay::open;
 use super::{CliError, SCHEMA_VERSION};
-use crate::command::{self, Command};
 use crate::config::Config;
-use crate::directory::Directory;
-use crate::domain::{OrderId, OrderNumber, SeqNo, SessionId};
-use crate::frame::FrameKind;
-use crate::replay::replay;
-use crate::report::{Published, Report, ReportKind};
-use crate::report_lines::ReportLines;
-use crate::report_order::Subscriber;
 use clap::Args;
+use ringside_core::recovery::replay::replay;
+use ringside_core::registry::directory::Directory;
+use ringside_core::report_lines::ReportLines;
+use ringside_core::report_order::Subscriber;
+use ringside_model::command::{self, Command};
+use ringside_model::domain::{OrderId, OrderNumber, SeqNo, SessionId};
+use ringside_model::frame::FrameKind;
+use ringside_model::report::{Published, Report, ReportKind};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -2,9 +2,9 @@
 //! beginning from the snapshot server.
 
 use super::CliError;
-use crate::feed::receiver::{Received, Receiver, ReceiverConfig, ReceiverError};
-use crate::feed::snapshot::{self, SnapshotError, SnapshotLogin};
 use clap::Args;
+use ringside_wire::feed::receiver::{Received, Receiver, ReceiverConfig, ReceiverError};
+use ringside_wire::feed::snapshot::{self, SnapshotError, SnapshotLogin};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 

@@ -16,9 +16,9 @@ mod serve;
 mod snapshot;
 
 use crate::config::{Config, ConfigError};
-use crate::journal::JournalError;
-use crate::replay::ReplayError;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use ringside_core::recovery::replay::ReplayError;
+use ringside_journal::JournalError;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -258,7 +258,7 @@ fn load(common: &Common, base: Config) -> Result<Config, CliError> {
 }
 
 fn check(config: &Config) -> Result<(), CliError> {
-    let cores = crate::pipeline::plan::allowed_cores();
+    let cores = ringside_core::pipeline::plan::allowed_cores();
     let layout = config.layout(&cores)?;
     println!("ok");
     println!("cores that may be used: {cores:?}");
@@ -273,7 +273,7 @@ fn journal_dir(config: &Config) -> Result<&std::path::Path, CliError> {
         let what = "which journal? Give --journal DIR or set journal.dir in the config";
         return Err(CliError::Config(what.into()));
     }
-    if !crate::journal::exists(dir)? {
+    if !ringside_journal::exists(dir)? {
         return Err(JournalError::Missing { dir: dir.to_path_buf() }.into());
     }
     Ok(dir)

@@ -2,12 +2,12 @@
 //! table and with no node; the partitions do what the table asks for.
 
 use super::CliError;
-use crate::cluster::{Revision, Swapped};
 use crate::config::Config;
-use crate::domain::PartitionId;
-use crate::partition::{Keepers, Table};
 use crate::serve::moves::keepers;
 use clap::Args;
+use ringside_cluster::membership::{Revision, Swapped};
+use ringside_cluster::partition::{Keepers, Table};
+use ringside_model::domain::PartitionId;
 use std::time::{Duration, Instant};
 
 /// Arguments of `move-symbol`.

@@ -1,8 +1,8 @@
 //! `ringside password`: a line in a venue's file of passwords.
 
 use super::CliError;
-use crate::gateway::accounts::set_password;
 use clap::Args;
+use ringside_edge::gateway::accounts::set_password;
 use std::path::PathBuf;
 
 /// Arguments of `password`.

@@ -2,18 +2,18 @@
 
 use super::exec::Printer;
 use super::{CliError, SCHEMA_VERSION, hex, journal_dir};
-use crate::command::Command;
 use crate::config::Config;
-use crate::directory::Directory;
-use crate::domain::{Name, Price, SeqNo, SymbolId, Tick};
-use crate::engine::LevelView;
-use crate::journal::{Identity, Position, Reader, Tail};
-use crate::replay::Replay;
-use crate::report::Published;
-use crate::report_order::Subscriber;
-use crate::restart::Start;
-use crate::venue;
 use clap::Args;
+use ringside_core::recovery::replay::Replay;
+use ringside_core::recovery::restart::Start;
+use ringside_core::registry::directory::Directory;
+use ringside_core::report_order::Subscriber;
+use ringside_core::venue;
+use ringside_engine::LevelView;
+use ringside_journal::{Identity, Position, Reader, Tail};
+use ringside_model::command::Command;
+use ringside_model::domain::{Name, Price, SeqNo, SymbolId, Tick};
+use ringside_model::report::Published;
 use std::time::Instant;
 
 /// Arguments of `replay`.

@@ -6,16 +6,16 @@
 
 use super::replay::{note_tail, open};
 use super::{CliError, SCHEMA_VERSION, hex};
-use crate::command::Command;
 use crate::config::Config;
-use crate::directory::Directory;
-use crate::domain::{Name, Nanos, Price, Quantity, SessionId, SymbolId};
-use crate::replay;
-use crate::report::{Published, Report, ReportKind};
-use crate::report_order::Subscriber;
 use clap::Args;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use ringside_core::recovery::replay;
+use ringside_core::registry::directory::Directory;
+use ringside_core::report_order::Subscriber;
+use ringside_model::command::Command;
+use ringside_model::domain::{Name, Nanos, Price, Quantity, SessionId, SymbolId};
+use ringside_model::report::{Published, Report, ReportKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;

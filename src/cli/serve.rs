@@ -4,11 +4,11 @@
 use super::exec::tell_restart;
 use super::{CliError, hex, stop_on_signals};
 use crate::config::Config;
-use crate::node::NodeError;
-use crate::pipeline::Control;
 use crate::serve::{Network, ServeError, node};
-use crate::venue::StandbyError;
 use clap::Args;
+use ringside_cluster::node::NodeError;
+use ringside_core::pipeline::Control;
+use ringside_core::venue::StandbyError;
 use std::path::PathBuf;
 
 /// Arguments of `serve`.

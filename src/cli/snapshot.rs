@@ -2,10 +2,10 @@
 
 use super::{CliError, SCHEMA_VERSION, journal_dir};
 use crate::config::Config;
-use crate::snapshot;
-use crate::snapshotter::{Snapshotter, SnapshotterError};
-use crate::venue;
 use clap::Args;
+use ringside_core::recovery::snapshot;
+use ringside_core::recovery::snapshotter::{Snapshotter, SnapshotterError};
+use ringside_core::venue;
 use serde_json::json;
 use std::time::Instant;
 
@@ -31,7 +31,7 @@ pub fn run(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
 /// Takes a snapshot of a journal, whether a venue is writing it or not.
 fn take(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
     let dir = journal_dir(config)?.to_path_buf();
-    if args.retire_segments && crate::streams::are_in(&dir) {
+    if args.retire_segments && ringside_core::streams::are_in(&dir) {
         let what = "this venue's streams are made again from the journal if they are lost; only the venue itself, \
                     with snapshots.retire_segments, knows how much of it they no longer need";
         return Err(CliError::Config(what.into()));

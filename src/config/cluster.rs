@@ -1,9 +1,9 @@
 //! A node of a cluster.
 
 use super::ConfigError;
-use crate::cluster::{Address, NodeName};
-use crate::durability::Durability;
-use crate::replication::wire::NAME_BYTES_MAX;
+use ringside_cluster::membership::{Address, NodeName};
+use ringside_cluster::replication::wire::NAME_BYTES_MAX;
+use ringside_model::durability::Durability;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 

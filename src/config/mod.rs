@@ -11,16 +11,17 @@ pub use network::{FeedSection, GatewaySection, InstrumentSection, SessionSection
 pub use partition::PartitionSection;
 pub use schedule::{EventSection, ScheduleSection};
 
-use crate::domain::SymbolId;
-use crate::durability::Durability;
-use crate::journal::{Kernel, Options, SEGMENT_BYTES_MIN};
-use crate::pipeline::plan::{Stages, ThreadPlan, allowed_cores};
-use crate::pipeline::{Idle, Layout};
-use crate::replay::Shape;
-use crate::snapshotter::{Policy, Sizes};
-use crate::venue;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use ringside_core::pipeline::plan::{Stages, ThreadPlan, allowed_cores};
+use ringside_core::pipeline::{Idle, Layout};
+use ringside_core::recovery::replay::Shape;
+use ringside_core::recovery::snapshotter::{Policy, Sizes};
+use ringside_core::venue;
+use ringside_edge::schedule::Part;
+use ringside_journal::{Kernel, Options, SEGMENT_BYTES_MIN};
+use ringside_model::domain::SymbolId;
+use ringside_model::durability::Durability;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -255,6 +256,11 @@ impl Config {
     pub fn durability(&self) -> Result<Durability, ConfigError> {
         let parsed = self.journal.durability.parse();
         parsed.map_err(|error| ConfigError(format!("config: journal.durability: {error}")))
+    }
+
+    /// The schedules, ready to run.
+    pub fn schedule_parts(&self) -> Result<Vec<Part>, ConfigError> {
+        schedule::parts(&self.schedule)
     }
 
     /// What a snapshotter must have room for.

@@ -1,7 +1,7 @@
 //! What a venue serves over the network: instruments, firms and sessions, where it listens, and its limits.
 
 use super::ConfigError;
-use crate::domain::{Name, Role, Tick};
+use ringside_model::domain::{Name, Role, Tick};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

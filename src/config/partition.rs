@@ -1,7 +1,7 @@
 //! One of the instances that share the instruments of a venue.
 
 use super::{ClusterSection, ConfigError};
-use crate::domain::PartitionId;
+use ringside_model::domain::PartitionId;
 use serde::{Deserialize, Serialize};
 
 /// `[partition]`

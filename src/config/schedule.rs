@@ -1,10 +1,11 @@
 //! The schedule of a venue: which state its instruments have when.
 
 use super::ConfigError;
-use crate::calendar::{Event, Timetable};
-use crate::domain::{Name, SymbolState};
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
+use ringside_edge::calendar::{Event, Timetable};
+use ringside_edge::schedule::Part;
+use ringside_model::domain::{Name, SymbolState};
 use serde::{Deserialize, Serialize};
 
 /// `[[schedule]]`
@@ -135,6 +136,13 @@ fn check_order(events: &[Event]) -> Result<(), String> {
 fn ms_of_day(time: Time) -> u64 {
     let seconds = time.hour() as u64 * 3600 + time.minute() as u64 * 60 + time.second() as u64;
     seconds * 1000 + time.millisecond() as u64
+}
+
+/// All schedules, ready to run.
+pub(super) fn parts(schedules: &[ScheduleSection]) -> Result<Vec<Part>, ConfigError> {
+    let part = |section: &ScheduleSection| Ok(Part::new(section.names(), section.timetable()?));
+    let parts: Result<_, String> = schedules.iter().map(part).collect();
+    parts.map_err(|what| ConfigError(format!("config: schedule: {what}")))
 }
 
 /// Checks all schedules.

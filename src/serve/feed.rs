@@ -2,13 +2,13 @@
 
 use super::{ServeError, at};
 use crate::config::{Config, ConfigError};
-use crate::feed::capture::Capture;
-use crate::feed::glimpse::{GlimpseConfig, GlimpseServer};
-use crate::feed::rerequest::{RerequestConfig, RerequestServer};
-use crate::feed::sender::{LineConfig, Sender, SenderConfig};
-use crate::feed::service::{Duties, Service};
-use crate::gateway::accounts::Accounts;
-use crate::streams::Reader;
+use ringside_core::streams::Reader;
+use ringside_edge::feed::capture::Capture;
+use ringside_edge::feed::glimpse::{GlimpseConfig, GlimpseServer};
+use ringside_edge::feed::rerequest::{RerequestConfig, RerequestServer};
+use ringside_edge::feed::sender::{LineConfig, Sender, SenderConfig};
+use ringside_edge::feed::service::{Duties, Service};
+use ringside_edge::gateway::accounts::Accounts;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -99,5 +99,5 @@ pub fn answers(
 
 /// The session as the feed has it.
 fn mold_session(session: &str) -> [u8; 10] {
-    crate::protocol::padded(session).expect("a session has 10 letters")
+    ringside_wire::padded(session).expect("a session has 10 letters")
 }

@@ -8,38 +8,36 @@
 //! The streams on the right are stored in numbered blocks, and whoever sends reads them there: a session that
 //! comes back, a listener that has lost something and a venue that starts again all find the same bytes.
 
-pub mod clock;
 mod feed;
 pub mod moves;
 pub mod node;
 mod past;
-pub mod schedule;
 mod setup;
 mod source;
 mod standby_feed;
 
-use crate::command::Action;
 use crate::config::{Config, ConfigError};
-use crate::domain::{Nanos, SymbolId};
-use crate::due::{DueTimes, Watch};
-use crate::feed::sender::Sender;
-use crate::feed::service::Service;
-use crate::frame::HashProbe;
-use crate::gateway::accounts::{Accounts, AccountsError, Rules};
-use crate::gateway::queue::{self, Consumer};
-use crate::gateway::server::{Limits, Options as GatewayOptions, Server, ServerError};
-use crate::journal::{JournalError, Position};
-use crate::node::NodeError;
-use crate::pipeline::plan::allowed_cores;
-use crate::pipeline::{Control, Layout, Progress, StageName, Task};
-use crate::replay::ReplayError;
-use crate::report::Moved;
-use crate::snapshotter::SnapshotThread;
-use crate::streams::{Encoder, SessionStates, Store, StoreError, StreamId};
-use crate::venue::{Restart, Venue};
-use clock::Clock;
 use past::Past;
-use schedule::Schedule;
+use ringside_cluster::node::NodeError;
+use ringside_core::pipeline::plan::allowed_cores;
+use ringside_core::pipeline::{Control, Layout, Progress, StageName, Task};
+use ringside_core::recovery::replay::ReplayError;
+use ringside_core::recovery::snapshotter::SnapshotThread;
+use ringside_core::streams::{Encoder, SessionStates, Store, StoreError, StreamId};
+use ringside_core::venue::{Restart, Venue};
+use ringside_edge::clock::Clock;
+use ringside_edge::due::{DueTimes, Watch};
+use ringside_edge::feed::sender::Sender;
+use ringside_edge::feed::service::Service;
+use ringside_edge::gateway::accounts::{Accounts, AccountsError, Rules};
+use ringside_edge::gateway::queue::{self, Consumer};
+use ringside_edge::gateway::server::{Limits, Options as GatewayOptions, Server, ServerError};
+use ringside_edge::schedule::Schedule;
+use ringside_journal::{JournalError, Position};
+use ringside_model::command::Action;
+use ringside_model::domain::{Nanos, SymbolId};
+use ringside_model::frame::HashProbe;
+use ringside_model::report::Moved;
 use setup::{Setup, session_name};
 use source::NetworkSource;
 use std::collections::BTreeMap;
@@ -147,7 +145,7 @@ impl Network {
             }
         }
         let due = due_times(&venue, away.keys().copied());
-        let schedule = Schedule::new(&config.schedule, schedule, due.clone())?;
+        let schedule = Schedule::new(config.schedule_parts()?, schedule, due.clone());
         notes.extend(schedule.notes(now(), &directory));
         let clock = Clock::new(due.clone(), schedule, venue.time());
         let here = directory.symbols();
@@ -299,7 +297,7 @@ fn accounts(config: &Config) -> Result<Accounts, ServeError> {
     };
     for session in &config.sessions {
         let names = |symbols: &Vec<String>| {
-            symbols.iter().filter_map(|symbol| crate::domain::Name::new(symbol)).collect()
+            symbols.iter().filter_map(|symbol| ringside_model::domain::Name::new(symbol)).collect()
         };
         let rules = Rules {
             symbols: session.symbols.as_ref().map(names),

@@ -2,9 +2,9 @@
 
 use super::node::Say;
 use super::{Network, ServeError, at};
-use crate::cluster::Keeper;
 use crate::config::Config;
-use crate::partition::{Keepers, Mover, Operator};
+use ringside_cluster::membership::Keeper;
+use ringside_cluster::partition::{Keepers, Mover, Operator};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

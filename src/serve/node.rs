@@ -1,21 +1,21 @@
-//! A node of a cluster on a network: its journal, its sockets and its threads around `crate::node`.
+//! A node of a cluster on a network: its journal, its sockets and its threads around `ringside_cluster::node`.
 
 use super::moves::Moves;
 use super::past::{self, Past};
 use super::standby_feed::StandbyFeed;
 use super::{Network, ServeError, accounts, at};
-use crate::cluster::node_file::{Machine, NodeFile};
-use crate::cluster::{
+use crate::config::Config;
+use ringside_cluster::membership::node_file::{Machine, NodeFile};
+use ringside_cluster::membership::{
     Arrived, Coordinator, Errands, Keeper, Message, NodeName, Record, Revision, Voters,
 };
-use crate::config::Config;
-use crate::durability::Durability;
-use crate::journal::{Kernel, Position};
-use crate::node::{Node, NodeError, Options, Ports, Standing, Stood, Term};
-use crate::pipeline::Control;
-use crate::replication::{Doors, Server};
-use crate::snapshotter::SnapshotThread;
-use crate::venue::{self, Restart, Standby};
+use ringside_cluster::node::{Node, NodeError, Options, Ports, Standing, Stood, Term};
+use ringside_cluster::replication::{Doors, Server};
+use ringside_core::pipeline::Control;
+use ringside_core::recovery::snapshotter::SnapshotThread;
+use ringside_core::venue::{self, Restart, Standby};
+use ringside_journal::{Kernel, Position};
+use ringside_model::durability::Durability;
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -171,7 +171,7 @@ impl<'a, F: Say> Running<'a, F> {
         if term.is_over() || self.is_stopped() {
             return Ok(());
         }
-        venue.wait_for(term.replicas.clone());
+        venue.wait_for(term.replicas.commit_point().clone());
         let say = self.node.ports.say.clone();
         let first = self.feed_next.take();
         let network = Network::bind(self.config, venue, past, snapshots, first, say)?;

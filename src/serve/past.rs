@@ -2,18 +2,18 @@
 //! gateway has to recognise.
 
 use super::{ServeError, at};
-use crate::command::{Action, Command};
 use crate::config::Config;
-use crate::directory::Directory;
-use crate::domain::{MoveStep, SymbolId};
-use crate::frame::Frame;
-use crate::journal::{self, Cut, Identity, JournalError, Lock, Place, Reader};
-use crate::report::{Moved, Published, ReportKind};
-use crate::report_order::Subscriber;
-use crate::restart::Checkpoint;
-use crate::snapshotter::{SnapshotThread, SyncStreams};
-use crate::streams::{self, Committed, Encoder, MarketEnd, SessionStates, Store};
-use crate::venue::{self, Recover, Standby};
+use ringside_core::recovery::restart::Checkpoint;
+use ringside_core::recovery::snapshotter::{SnapshotThread, SyncStreams};
+use ringside_core::registry::directory::Directory;
+use ringside_core::report_order::Subscriber;
+use ringside_core::streams::{self, Committed, Encoder, MarketEnd, SessionStates, Store};
+use ringside_core::venue::{self, Recover, Standby};
+use ringside_journal::{Cut, Identity, JournalError, Lock, Place, Reader};
+use ringside_model::command::{Action, Command};
+use ringside_model::domain::{MoveStep, SymbolId};
+use ringside_model::frame::Frame;
+use ringside_model::report::{Moved, Published, ReportKind};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
 pub fn cut_behind(config: &Config, place: &Place) -> Result<Option<Cut>, ServeError> {
     let dir = &config.journal.dir;
     let (lock, options) = (Lock::take(dir)?, config.journal_options(dir)?);
-    Ok(journal::cut_behind(&options, &lock, place)?)
+    Ok(ringside_journal::cut_behind(&options, &lock, place)?)
 }
 
 /// Takes snapshots of the journal of a venue, if the config wants them. `say` hears of each.
@@ -64,7 +64,7 @@ pub fn take_snapshots(
 
 /// An error if the journal in a folder is another venue's or another version's.
 fn refuse_mismatch(dir: &Path, identity: Identity) -> Result<(), JournalError> {
-    match journal::exists(dir)?.then(|| Reader::open(dir, identity)) {
+    match ringside_journal::exists(dir)?.then(|| Reader::open(dir, identity)) {
         Some(Err(error @ JournalError::Mismatch { .. })) => Err(error),
         // Whatever else is wrong with it is for the recovery to say.
         _ => Ok(()),

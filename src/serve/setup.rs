@@ -1,13 +1,13 @@
 //! What the config asks for and the journal does not have yet: as commands, so that the journal has it then.
 
-use super::schedule;
-use crate::command::{Action, Command};
 use crate::config::{Config, ConfigError, InstrumentSection, SessionSection};
-use crate::directory::Directory;
-use crate::domain::{DayEvent, Name, Nanos, Role, SessionId, SymbolId};
-use crate::gateway::file_session::{FileSession, Format};
-use crate::reason::Reason;
-use crate::streams::Day;
+use ringside_core::registry::directory::Directory;
+use ringside_core::streams::Day;
+use ringside_edge::gateway::file_session::{FileSession, Format};
+use ringside_edge::schedule;
+use ringside_model::command::{Action, Command};
+use ringside_model::domain::{DayEvent, Name, Nanos, Role, SessionId, SymbolId};
+use ringside_model::reason::Reason;
 use serde_json::json;
 use std::collections::VecDeque;
 
@@ -109,7 +109,8 @@ impl Setup {
             self.add("instruments", &line, directory)?;
             return Ok(true);
         };
-        if Some(known.tick) != crate::domain::Tick::parse(&wanted.tick) || known.lot.0 != wanted.lot
+        if Some(known.tick) != ringside_model::domain::Tick::parse(&wanted.tick)
+            || known.lot.0 != wanted.lot
         {
             let symbol = &wanted.symbol;
             self.notes.push(format!(

@@ -1,9 +1,9 @@
 //! Where the commands of a venue on a network come from: first what it sets up, then the gateway.
 
-use crate::command::{ClientFields, Command};
-use crate::domain::Nanos;
-use crate::gateway::queue::Consumer;
-use crate::pipeline::{CommandSource, Polled};
+use ringside_core::pipeline::{CommandSource, Polled};
+use ringside_edge::gateway::queue::Consumer;
+use ringside_model::command::{ClientFields, Command};
+use ringside_model::domain::Nanos;
 use std::collections::VecDeque;
 
 /// The source.

@@ -1,12 +1,12 @@
 //! Holds a report stream against the law that no quantity is lost or made.
 
 use crate::cli::CliError;
-use crate::command::{Action, Command};
-use crate::domain::{OrderId, SessionId, SymbolId};
-use crate::frame::{Frame, FrameKind};
-use crate::matching_shard::MatchingShard;
-use crate::report::{Published, ReportKind};
-use crate::report_order::Subscriber;
+use ringside_core::matching_shard::MatchingShard;
+use ringside_core::report_order::Subscriber;
+use ringside_model::command::{Action, Command};
+use ringside_model::domain::{OrderId, SessionId, SymbolId};
+use ringside_model::frame::{Frame, FrameKind};
+use ringside_model::report::{Published, ReportKind};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// What every live order has open, from the reports alone.

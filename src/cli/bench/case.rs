@@ -9,12 +9,12 @@ use super::source::FlowSource;
 use super::tally::Tally;
 use crate::cli::CliError;
 use crate::config::Config;
-use crate::frame::HashProbe;
-use crate::journal::{self, Reader};
-use crate::pipeline::plan::allowed_cores;
-use crate::pipeline::{Control, Trace};
-use crate::replay::{Replay, replay};
-use crate::venue::Venue;
+use ringside_core::pipeline::plan::allowed_cores;
+use ringside_core::pipeline::{Control, Trace};
+use ringside_core::recovery::replay::{Replay, replay};
+use ringside_core::venue::Venue;
+use ringside_journal::Reader;
+use ringside_model::frame::HashProbe;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,7 +107,7 @@ impl Case<'_> {
         self.refuse_commands(dir)?;
         let mut options = self.config.journal_options(dir)?;
         let began = Instant::now();
-        let prepared = journal::prepare_ahead(&mut options, self.load.journal_bytes())?;
+        let prepared = ringside_journal::prepare_ahead(&mut options, self.load.journal_bytes())?;
         let seconds = began.elapsed().as_secs_f64();
         progress::say(&format!("prepared {prepared} journal segments in {seconds:.2} s"));
 

@@ -1,11 +1,11 @@
 //! The last point of the pipeline: counts what is told, and when.
 
 use super::tally::Tally;
-use crate::durability::Durability;
-use crate::pipeline::{Point, Trace};
-use crate::report::Published;
-use crate::report_order::Subscriber;
 use hdrhistogram::Histogram;
+use ringside_core::pipeline::{Point, Trace};
+use ringside_core::report_order::Subscriber;
+use ringside_model::durability::Durability;
+use ringside_model::report::Published;
 use std::ops::Range;
 
 /// The time between two points, over all sampled commands.

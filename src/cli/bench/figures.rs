@@ -5,10 +5,10 @@ use super::collector::Span;
 use super::load::Pace;
 use super::machine::Machine;
 use crate::cli::{CliError, SCHEMA_VERSION, hex};
-use crate::loadgen::arrivals::ArrivalKind;
-use crate::pipeline::Trace;
-use crate::pipeline::plan::allowed_cores;
 use hdrhistogram::Histogram;
+use ringside_core::pipeline::Trace;
+use ringside_core::pipeline::plan::allowed_cores;
+use ringside_load::arrivals::ArrivalKind;
 use serde_json::{Value, json};
 use std::fmt::Write;
 

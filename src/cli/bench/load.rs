@@ -1,12 +1,12 @@
 //! What is sent, and when: made before the clock starts.
 
 use crate::cli::CliError;
-use crate::command::Command;
-use crate::directory::Directory;
-use crate::frame::Frame;
-use crate::gateway::file_session::{FileSession, Format};
-use crate::loadgen::arrivals::{ArrivalKind, Arrivals};
-use crate::loadgen::flow::{Event, Flow, FlowSpec, Trades, Workload};
+use ringside_core::registry::directory::Directory;
+use ringside_edge::gateway::file_session::{FileSession, Format};
+use ringside_load::arrivals::{ArrivalKind, Arrivals};
+use ringside_load::flow::{Event, Flow, FlowSpec, Trades, Workload};
+use ringside_model::command::Command;
+use ringside_model::frame::Frame;
 use std::io::BufRead;
 use std::path::Path;
 

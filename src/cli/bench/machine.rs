@@ -1,7 +1,7 @@
 //! What the machine says of itself: no figure means anything without it.
 
 use super::figures::duration;
-use crate::pipeline::plan::{allowed_cores, pin};
+use ringside_core::pipeline::plan::{allowed_cores, pin};
 use serde::Serialize;
 use std::fs::read_to_string;
 use std::time::{Duration, Instant};

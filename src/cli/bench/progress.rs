@@ -1,7 +1,7 @@
 //! A line each second on standard error while a run is under way.
 
 use super::figures::{duration, thousands};
-use crate::pipeline::{Control, Point, Trace};
+use ringside_core::pipeline::{Control, Point, Trace};
 use std::io::{IsTerminal, Write};
 use std::ops::Range;
 use std::sync::atomic::Ordering;

@@ -1,7 +1,7 @@
 //! The client side of the measurement: a source that hands a load over at its intended times.
 
 use super::load::{Load, Pace};
-use crate::pipeline::{CommandSource, Polled, Trace};
+use ringside_core::pipeline::{CommandSource, Polled, Trace};
 
 /// From this lateness on, a send counts as late.
 pub const LATE_NS: u64 = 10_000;

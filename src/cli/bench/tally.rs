@@ -1,9 +1,9 @@
 //! Counts of what a venue said: two runs that say the same come to the same tally.
 
-use crate::loadgen::flow::Trades;
-use crate::reason::Reason;
-use crate::report::{Published, Report, ReportKind};
-use crate::report_order::Subscriber;
+use ringside_core::report_order::Subscriber;
+use ringside_load::flow::Trades;
+use ringside_model::reason::Reason;
+use ringside_model::report::{Published, Report, ReportKind};
 use std::collections::BTreeMap;
 
 /// Reports and quantities by kind, reports by reason, and the trades.
@@ -67,4 +67,4 @@ impl Subscriber for Tally {
     }
 }
 
-impl crate::venue::Recover for Tally {}
+impl ringside_core::venue::Recover for Tally {}

@@ -1,9 +1,9 @@
 //! What a person types, one line at a time.
 
-use crate::domain::{DecimalError, Tick};
-use crate::protocol::ouch::inbound::{CancelOrder, EnterOrder, ModifyOrder, ReplaceOrder};
-use crate::protocol::ouch::{PRICE_MARKET, PRICE_MAX, QUANTITY_MAX, push_tag, tag};
-use crate::protocol::{Message, padded};
+use ringside_model::domain::{DecimalError, Tick};
+use ringside_wire::ouch::inbound::{CancelOrder, EnterOrder, ModifyOrder, ReplaceOrder};
+use ringside_wire::ouch::{PRICE_MARKET, PRICE_MAX, QUANTITY_MAX, push_tag, tag};
+use ringside_wire::{Message, padded};
 
 /// Prices on the wire.
 pub const WIRE_TICK: Tick = Tick { mantissa: 1, scale: 4 };

@@ -1,11 +1,11 @@
 //! The session's orders, from what the venue says of them, and what that is in words.
 
 use super::input::WIRE_TICK;
-use crate::domain::Price;
-use crate::protocol::ouch::outbound::{OrderAccepted, OrderReplaced};
-use crate::protocol::ouch::{Response, tag};
-use crate::protocol::unpadded;
-use crate::reason::{Ouch, Reason};
+use ringside_model::domain::Price;
+use ringside_model::reason::{Ouch, Reason};
+use ringside_wire::ouch::outbound::{OrderAccepted, OrderReplaced};
+use ringside_wire::ouch::{Response, tag};
+use ringside_wire::unpadded;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

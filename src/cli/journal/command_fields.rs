@@ -1,15 +1,15 @@
 //! A command of the journal in the words of a file session.
 
-use crate::command::{
+use ringside_core::registry::directory::Directory;
+use ringside_model::command::{
     Action, BreakTrade, Command, Display, Enter, MassCancel, MoveSymbol, RichTerms, Sequenced,
     SetRisk,
 };
-use crate::directory::Directory;
-use crate::domain::{
+use ringside_model::domain::{
     AtBand, AtShortTest, Capacity, FirmId, MoveStep, Name, OrderId, Peg, PostOnly, Price,
     RiskScope, Role, SelfTrade, SessionId, SymbolId,
 };
-use crate::reason::Reason;
+use ringside_model::reason::Reason;
 use serde_json::Value;
 
 /// The fields that a command may have, in the order in which they are printed.

@@ -4,12 +4,12 @@ use super::dump::frame_json;
 use super::{command_fields, decode, json_line, next_placed};
 use crate::cli::replay::{note_tail, open};
 use crate::cli::{CliError, SCHEMA_VERSION};
-use crate::command::{self, ClientFields, Sequenced};
 use crate::config::Config;
-use crate::directory::Directory;
-use crate::frame::{Frame, FrameKind};
-use crate::journal::{Position, Reader, Tail};
 use clap::Args;
+use ringside_core::registry::directory::Directory;
+use ringside_journal::{Position, Reader, Tail};
+use ringside_model::command::{self, ClientFields, Sequenced};
+use ringside_model::frame::{Frame, FrameKind};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 

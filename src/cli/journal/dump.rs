@@ -3,12 +3,12 @@
 use super::next_placed;
 use crate::cli::replay::{note_tail, open};
 use crate::cli::{CliError, SCHEMA_VERSION, hex};
-use crate::command::{self, ClientFields, Display};
 use crate::config::Config;
-use crate::domain::{Price, Side};
-use crate::frame::{CommitMark, EpochStart, Frame, FrameKind, HashProbe};
-use crate::journal::Position;
 use clap::Args;
+use ringside_journal::Position;
+use ringside_model::command::{self, ClientFields, Display};
+use ringside_model::domain::{Price, Side};
+use ringside_model::frame::{CommitMark, EpochStart, Frame, FrameKind, HashProbe};
 use serde_json::{Value, json};
 use std::io::Write;
 
@@ -62,7 +62,7 @@ fn frame_text(frame: &Frame, at: Position) -> String {
             header.symbol,
             command.action,
             match command.verdict {
-                crate::reason::Reason::None => String::new(),
+                ringside_model::reason::Reason::None => String::new(),
                 verdict => format!(" verdict {}", verdict.name()),
             },
             match ClientFields::of(frame) {

@@ -4,8 +4,8 @@ use super::OutputArgs;
 use crate::cli::replay::{note_tail, open};
 use crate::cli::{CliError, SCHEMA_VERSION, journal_dir};
 use crate::config::Config;
-use crate::frame::{CommitMark, Frame, FrameKind};
-use crate::journal::{Reader, Tail};
+use ringside_journal::{Reader, Tail};
+use ringside_model::frame::{CommitMark, Frame, FrameKind};
 use serde_json::json;
 use std::collections::BTreeMap;
 

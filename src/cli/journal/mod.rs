@@ -10,13 +10,13 @@ mod verify;
 pub(super) use command_fields::{Field, command_fields, json_line};
 
 use super::CliError;
-use crate::command::Sequenced;
 use crate::config::Config;
-use crate::frame::Frame;
-use crate::journal::{JournalError, Position, Reader};
-use crate::matching_shard::UnreadableCommand;
-use crate::replay::ReplayError;
 use clap::{Args, Subcommand};
+use ringside_core::matching_shard::UnreadableCommand;
+use ringside_core::recovery::replay::ReplayError;
+use ringside_journal::{JournalError, Position, Reader};
+use ringside_model::command::Sequenced;
+use ringside_model::frame::Frame;
 
 /// What to do with a journal.
 #[derive(Subcommand)]

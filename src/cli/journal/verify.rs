@@ -4,11 +4,11 @@ use crate::cli::bench::figures::thousands;
 use crate::cli::replay::{Names, note_tail, open};
 use crate::cli::{CliError, SCHEMA_VERSION, journal_dir};
 use crate::config::Config;
-use crate::journal::{self, Reader};
-use crate::replay::Replay;
-use crate::snapshot;
-use crate::venue;
 use clap::Args;
+use ringside_core::recovery::replay::Replay;
+use ringside_core::recovery::snapshot;
+use ringside_core::venue;
+use ringside_journal::Reader;
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -98,7 +98,7 @@ fn check_chain(config: &Config) -> Result<Passed, CliError> {
 
 /// That each full segment is the one that its digest was made of.
 fn check_digests(config: &Config) -> Result<Passed, CliError> {
-    let count = journal::check_digests(journal_dir(config)?)?;
+    let count = ringside_journal::check_digests(journal_dir(config)?)?;
     Ok(Passed { count, what: "of full segments agree".into() })
 }
 

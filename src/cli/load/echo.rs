@@ -3,10 +3,10 @@
 
 use super::meter::histogram;
 use super::poller::Poller;
-use crate::protocol::ouch::inbound::EnterOrder;
-use crate::protocol::ouch::outbound::OrderAccepted;
-use crate::protocol::soupbintcp::PREFIX_BYTES;
 use hdrhistogram::Histogram;
+use ringside_wire::ouch::inbound::EnterOrder;
+use ringside_wire::ouch::outbound::OrderAccepted;
+use ringside_wire::soupbintcp::PREFIX_BYTES;
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;

@@ -2,8 +2,8 @@
 
 use super::meter::Meter;
 use super::plan::{Kind, Request};
-use crate::domain::OrderId;
-use crate::protocol::ouch::Response;
+use ringside_model::domain::OrderId;
+use ringside_wire::ouch::Response;
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -4,10 +4,10 @@
 use super::meter::{Arrival, Clock, histogram};
 use crate::cli::CliError;
 use crate::cli::market_data::{FeedArgs, MarketData};
-use crate::feed::book::{Book, Side};
-use crate::feed::receiver::Received;
-use crate::protocol::itch::Itch;
 use hdrhistogram::Histogram;
+use ringside_wire::feed::book::{Book, Side};
+use ringside_wire::feed::receiver::Received;
+use ringside_wire::itch::Itch;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 

@@ -5,8 +5,8 @@
 //! by 1 in each session, whatever the number of sessions.
 
 use crate::cli::CliError;
-use crate::loadgen::flow::{Event, EventKind, Flow, FlowSpec, SESSIONS, Workload};
-use crate::protocol::padded;
+use ringside_load::flow::{Event, EventKind, Flow, FlowSpec, SESSIONS, Workload};
+use ringside_wire::padded;
 
 /// The mixes that fit the wire: prices within what OUCH can say, ids that rise.
 pub const MIXES: [Workload; 5] =

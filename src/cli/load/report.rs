@@ -12,8 +12,8 @@ use crate::cli::bench::figures::{
 use crate::cli::bench::machine::Machine;
 use crate::cli::bench::write;
 use crate::cli::{CliError, SCHEMA_VERSION};
-use crate::feed::receiver::Received;
 use hdrhistogram::Histogram;
+use ringside_wire::feed::receiver::Received;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::net::SocketAddr;

@@ -1,10 +1,10 @@
 //! Requests as they are on the wire.
 
 use super::plan::{Kind, Request};
-use crate::client::session::Session;
-use crate::protocol::Message;
-use crate::protocol::ouch::inbound::{AccountQuery, CancelOrder, EnterOrder, ReplaceOrder};
-use crate::protocol::ouch::{self, Layout, Response, Tags};
+use ringside_wire::Message;
+use ringside_wire::client::session::Session;
+use ringside_wire::ouch::inbound::{AccountQuery, CancelOrder, EnterOrder, ReplaceOrder};
+use ringside_wire::ouch::{self, Layout, Response, Tags};
 use zerocopy::big_endian::{U32, U64};
 
 /// Puts a request into the output of a session whose ids begin behind `base`.

@@ -1,0 +1,10 @@
+//! Several nodes that are one venue, and several venues that share symbols.
+//!
+//! [`membership`] decides who leads and whose acknowledgements count. [`replication`] carries the frames of
+//! the leader's journal to its standbys. [`node`] is a node a step at a time, standing by or leading.
+//! [`partition`] moves a symbol from one venue to another.
+
+pub mod membership;
+pub mod node;
+pub mod partition;
+pub mod replication;

@@ -1,0 +1,604 @@
+//! A node's part in deciding who leads. It is told what happens and says what is to be done; it has no clock, socket or
+//! file, so that a simulation runs the same code as a venue.
+//!
+//! What it rests on: a node writes only in an epoch that the record gave to it and that it has never written in before;
+//! a voter that has promised an epoch takes no frame of an earlier one; and of the voters that promise, at least one has
+//! whatever was ever told to anybody.
+
+use super::coordinator::{Revision, Swapped, Unavailable, Versioned};
+use super::leading::Leading;
+use super::message::{Last, Message};
+use super::poll::Poll;
+use super::record::{Address, Incarnation, NodeName, Record, Voters};
+use ringside_journal::Position;
+use ringside_planted::{Bug, planted};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A leader of which nothing is heard for so long is suspected.
+pub const SILENCE_MAX: Duration = Duration::from_millis(250);
+/// A node that was named has so long to begin.
+const GRACE: Duration = Duration::from_secs(1);
+/// The record is read again after this time while the leader is heard …
+const READ_RARELY: Duration = Duration::from_secs(1);
+/// … and after this otherwise.
+const READ_OFTEN: Duration = Duration::from_millis(250);
+/// Promises are asked for again after this time.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What is to be done, in the order in which it is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Store durably that this epoch is promised, before anything that follows.
+    Promise(u64),
+    /// Read the record, and tell with [`Member::read`].
+    Read,
+    /// Swap the record, and tell with [`Member::swapped`].
+    Swap(Option<Revision>, Record),
+    /// Send this to a node.
+    Send(NodeName, Message),
+    /// Follow this leader in this epoch and nobody else; `None`: take no frame from anybody.
+    Follow(Option<(NodeName, u64)>),
+    /// Lead in this epoch: write its first frame, and serve these voters.
+    Lead(u64, Voters),
+    /// While leading: from now on these voters count, and the second ones as well.
+    Voters(Voters, Option<Voters>),
+    /// End to lead at once, recover the log as after a crash, and tell with [`Member::stands_by`].
+    StepDown,
+    /// Take no more commands, wait until everything has been told and this node has all of it; then end to lead and tell
+    /// with [`Member::drained`] and [`Member::stands_by`].
+    HandOver(NodeName),
+}
+
+/// What a node has and sees just now.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// How far its log goes.
+    pub last: Last,
+    /// While leading: before this enough voters have everything; while voters change, enough of those that are to count.
+    pub agreed: Position,
+    /// While leading: who follows.
+    pub followers: &'a [Following],
+}
+
+/// A node that follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Following {
+    /// Its name.
+    pub node: NodeName,
+    /// Its memory.
+    pub incarnation: Incarnation,
+    /// Whether it has nearly everything.
+    pub is_near: bool,
+}
+
+/// A node's part.
+#[derive(Debug)]
+pub struct Member {
+    me: NodeName,
+    incarnation: Incarnation,
+    /// The highest epoch that this node has promised.
+    promised: u64,
+    /// All nodes, as far as the config knows: for who finds no record.
+    founders: Vec<Address>,
+    record: Option<Versioned>,
+    /// Whether the coordinator has not answered yet.
+    is_asking: bool,
+    read_at: Duration,
+    role: Role,
+    acts: Vec<Act>,
+}
+
+#[derive(Debug)]
+enum Role {
+    Standing(Standing),
+    Gathering(Gathering),
+    Leading(Leading),
+    /// It has been told to end to lead; who is to lead next.
+    Ending(Option<NodeName>),
+}
+
+#[derive(Debug)]
+struct Standing {
+    /// Whom it has been told to follow.
+    follows: Option<(NodeName, u64)>,
+    /// Whether that one has said anything.
+    heard: bool,
+    /// When the leader is suspected.
+    suspect_at: Duration,
+    poll: Option<Poll>,
+}
+
+#[derive(Debug)]
+struct Gathering {
+    epoch: u64,
+    promises: BTreeMap<NodeName, Last>,
+    ask_at: Duration,
+}
+
+impl Standing {
+    fn since(now: Duration) -> Role {
+        Role::Standing(Standing {
+            follows: None,
+            heard: false,
+            suspect_at: now + GRACE,
+            poll: None,
+        })
+    }
+}
+
+impl Member {
+    /// A node that has just started, with what it has stored of itself.
+    pub fn new(
+        me: NodeName,
+        incarnation: Incarnation,
+        promised: u64,
+        founders: Vec<Address>,
+        now: Duration,
+    ) -> Self {
+        Member {
+            me,
+            incarnation,
+            promised,
+            founders,
+            record: None,
+            is_asking: false,
+            read_at: now,
+            role: Standing::since(now),
+            acts: vec![],
+        }
+    }
+
+    /// The record as it was read last.
+    pub fn record(&self) -> Option<&Record> {
+        self.record.as_ref().map(|(_, record)| record)
+    }
+
+    /// The highest epoch that this node has promised.
+    pub fn promised(&self) -> u64 {
+        self.promised
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Duration, view: &View<'_>) -> Vec<Act> {
+        if now >= self.read_at {
+            self.look(now);
+        }
+        match &self.role {
+            Role::Standing(_) => self.stand(now, view),
+            Role::Gathering(_) => self.gather(now, view),
+            Role::Leading(_) => self.lead(now, view),
+            Role::Ending(next) => {
+                if let (Some(next), Some((revision, record))) = (next, &self.record)
+                    && record.leader == self.me
+                {
+                    let (revision, record) = (*revision, record.led_by(next));
+                    self.swap(Some(revision), record);
+                }
+            }
+        }
+        std::mem::take(&mut self.acts)
+    }
+
+    /// The coordinator has answered a reading.
+    pub fn read(
+        &mut self,
+        now: Duration,
+        found: Result<Option<Versioned>, Unavailable>,
+        view: &View<'_>,
+    ) -> Vec<Act> {
+        self.is_asking = false;
+        match found {
+            Ok(Some(versioned)) => self.learn(now, versioned),
+            Ok(None) => self.found(now, view.last),
+            Err(_) => {}
+        }
+        self.tick(now, view)
+    }
+
+    /// The coordinator has answered a swap.
+    pub fn swapped(
+        &mut self,
+        now: Duration,
+        wanted: Record,
+        ended: Result<Swapped, Unavailable>,
+        view: &View<'_>,
+    ) -> Vec<Act> {
+        self.is_asking = false;
+        if let Ok(Swapped::Done(revision)) = ended {
+            if wanted.leader != self.me {
+                let epoch = wanted.epoch;
+                self.acts.push(Act::Send(wanted.leader.clone(), Message::Look { epoch }));
+            }
+            self.learn(now, (revision, wanted));
+        } else {
+            self.read_at = now;
+        }
+        self.tick(now, view)
+    }
+
+    /// Another node has said something.
+    pub fn message(
+        &mut self,
+        now: Duration,
+        from: &NodeName,
+        message: &Message,
+        view: &View<'_>,
+    ) -> Vec<Act> {
+        match *message {
+            Message::Look { epoch } => self.look_for(now, epoch),
+            Message::Ask { epoch, binding, incarnation } => {
+                if incarnation != self.incarnation {
+                    // Who is meant is not here any more.
+                } else if binding {
+                    self.promise(now, from, epoch, view.last);
+                } else {
+                    self.answer_poll(now, from, epoch, view.last);
+                }
+            }
+            Message::Answer { epoch, binding, incarnation, last, hears_leader } => {
+                let counts = |(_, record): &Versioned| record.voters.counts(from, incarnation);
+                if !self.record.as_ref().is_some_and(counts) {
+                    // A voter that has forgotten something, or none at all.
+                } else if binding {
+                    self.was_promised(from, epoch, last);
+                } else {
+                    self.was_polled(now, from, epoch, last, hears_leader);
+                }
+            }
+        }
+        self.tick(now, view)
+    }
+
+    /// A node does not take messages.
+    pub fn unreachable(&mut self, node: &NodeName) {
+        if let Role::Standing(Standing { poll: Some(poll), .. }) = &mut self.role {
+            poll.unreachable(node);
+        }
+    }
+
+    /// The leader whom this node follows has said something.
+    pub fn heard(&mut self, now: Duration) {
+        if let Role::Standing(standing) = &mut self.role {
+            standing.heard = true;
+            standing.suspect_at = now + SILENCE_MAX;
+            standing.poll = None;
+        }
+    }
+
+    /// The connection to the leader has ended.
+    pub fn line_lost(&mut self, now: Duration) {
+        if let Role::Standing(standing) = &mut self.role
+            && std::mem::take(&mut standing.heard)
+        {
+            standing.suspect_at = now;
+        }
+        self.read_at = self.read_at.min(now);
+    }
+
+    /// A leader of this epoch welcomes this node. Whether its frames may be taken: what is to be done before that, or
+    /// `None` if a later epoch is promised.
+    pub fn welcomed(&mut self, now: Duration, epoch: u64) -> Option<Vec<Act>> {
+        if epoch < self.promised && !planted(Bug::OldLeaderHeard) {
+            self.read_at = now;
+            return None;
+        }
+        if epoch > self.promised {
+            self.promised = epoch;
+            self.acts.push(Act::Promise(epoch));
+        }
+        self.heard(now);
+        Some(std::mem::take(&mut self.acts))
+    }
+
+    /// A node that wants to follow has promised this epoch: somebody else may lead by now.
+    pub fn follower_promised(&mut self, now: Duration, epoch: u64) {
+        self.look_for(now, epoch);
+    }
+
+    /// The log has been recovered after this node led.
+    pub fn stands_by(&mut self, now: Duration) {
+        self.role = Standing::since(now);
+        self.read_at = now;
+    }
+
+    /// Everything has been told, and the node to hand over to has all of it.
+    pub fn drained(&mut self, now: Duration, to: &NodeName, view: &View<'_>) -> Vec<Act> {
+        self.role = Role::Ending(Some(to.clone()));
+        self.tick(now, view)
+    }
+
+    /// No record: the cluster begins with this node, if it is one of those that it is made of.
+    fn found(&mut self, now: Duration, last: Last) {
+        let is_founder = self.founders.iter().any(|place| place.node == self.me);
+        let Role::Standing(standing) = &self.role else { return };
+        // A node with a past goes before the others.
+        let waits = last == Last::EMPTY && now < standing.suspect_at;
+        // Where there was a record once, an operator must say which journal is the right one.
+        if is_founder && !waits && self.promised == 0 {
+            let record = Record {
+                epoch: last.epoch + 1,
+                leader: self.me.clone(),
+                voters: Voters::default().with(&self.me, self.incarnation),
+                nodes: self.founders.clone(),
+                handover: None,
+            };
+            self.swap(None, record);
+        }
+    }
+
+    fn learn(&mut self, now: Duration, (revision, record): Versioned) {
+        if self.record.as_ref().is_some_and(|(known, _)| revision < *known) {
+            return;
+        }
+        let is_new = self.record().is_none_or(|known| record.epoch > known.epoch);
+        let epoch = record.epoch;
+        self.record = Some((revision, record));
+        match &mut self.role {
+            Role::Standing(standing) if is_new => {
+                standing.heard = false;
+                standing.poll = None;
+                standing.suspect_at = now + GRACE;
+            }
+            Role::Gathering(gathering) if epoch > gathering.epoch => {
+                self.role = Standing::since(now);
+            }
+            Role::Leading(leading) if epoch > leading.epoch => self.step_down(),
+            _ => {}
+        }
+    }
+
+    fn stand(&mut self, now: Duration, view: &View<'_>) {
+        let Some((revision, record)) = self.record.clone() else { return };
+        let is_voter = record.voters.counts(&self.me, self.incarnation);
+        let is_named = record.leader == self.me;
+        let is_fresh = record.epoch > self.promised || planted(Bug::LedTwice);
+        if is_named && is_voter && is_fresh {
+            return self.begin_to_gather(now, record.epoch, view);
+        }
+        let Role::Standing(standing) = &mut self.role else { return };
+        let leader = (record.leader.clone(), record.epoch);
+        let is_over = record.epoch < self.promised && !planted(Bug::OldLeaderHeard);
+        let follows = (!is_named && !is_over).then_some(leader);
+        if standing.follows != follows {
+            standing.follows.clone_from(&follows);
+            standing.heard = false;
+            self.acts.push(Act::Follow(follows));
+        }
+        // It has written in this epoch already, or may have: nobody leads.
+        let is_suspected = now >= standing.suspect_at || is_named;
+        if !is_voter || !is_suspected || self.is_asking {
+            return;
+        }
+        let poll = standing.poll.get_or_insert_with(|| Poll::new(now));
+        if poll.asks(now) {
+            for voter in record.voters.0.iter().filter(|voter| voter.node != self.me) {
+                let (epoch, incarnation) = (record.epoch, voter.incarnation);
+                let ask = Message::Ask { epoch, binding: false, incarnation };
+                self.acts.push(Act::Send(voter.node.clone(), ask));
+            }
+        }
+        if let Some(choice) = poll.choice(now, &record.voters, &self.me, view.last) {
+            standing.poll = None;
+            self.swap(Some(revision), record.led_by(&choice));
+        }
+    }
+
+    fn begin_to_gather(&mut self, now: Duration, epoch: u64, view: &View<'_>) {
+        self.promised = epoch;
+        self.acts.push(Act::Follow(None));
+        self.acts.push(Act::Promise(epoch));
+        let promises = BTreeMap::from([(self.me.clone(), view.last)]);
+        self.role = Role::Gathering(Gathering { epoch, promises, ask_at: now });
+        self.gather(now, view);
+    }
+
+    fn gather(&mut self, now: Duration, view: &View<'_>) {
+        let Some((revision, record)) = self.record.clone() else { return };
+        let Role::Gathering(gathering) = &mut self.role else { return };
+        let epoch = gathering.epoch;
+        if gathering.promises.len() >= record.voters.promise_quorum() {
+            let best = gathering.promises.iter().max_by_key(|(_, last)| **last);
+            match best.filter(|(_, last)| **last > view.last && !planted(Bug::BestNotChosen)) {
+                Some((node, _)) if !self.is_asking => {
+                    let next = record.led_by(&node.clone());
+                    self.swap(Some(revision), next);
+                }
+                Some(_) => {}
+                None => {
+                    self.role = Role::Leading(Leading::new(epoch));
+                    self.acts.push(Act::Lead(epoch, record.voters));
+                }
+            }
+            return;
+        }
+        if now >= gathering.ask_at {
+            gathering.ask_at = now + ASK_AGAIN;
+            for voter in &record.voters.0 {
+                if !gathering.promises.contains_key(&voter.node) {
+                    let incarnation = voter.incarnation;
+                    let ask = Message::Ask { epoch, binding: true, incarnation };
+                    self.acts.push(Act::Send(voter.node.clone(), ask));
+                }
+            }
+        }
+    }
+
+    fn lead(&mut self, now: Duration, view: &View<'_>) {
+        let (Some((revision, record)), false) = (&self.record, self.is_asking) else { return };
+        let Role::Leading(leading) = &mut self.role else { return };
+        if record.epoch != leading.epoch {
+            return;
+        }
+        let revision = *revision;
+        if let Some(next) = leading.step(now, &self.me, revision, record, view, &mut self.acts) {
+            self.swap(Some(revision), next);
+        }
+    }
+
+    fn promise(&mut self, now: Duration, to: &NodeName, epoch: u64, last: Last) {
+        if epoch < self.promised {
+            let epoch = self.promised;
+            return self.acts.push(Act::Send(to.clone(), Message::Look { epoch }));
+        }
+        match &self.role {
+            // It is asked again, and answers when it writes no more.
+            Role::Leading(leading) if epoch > leading.epoch => return self.step_down(),
+            Role::Leading(_) | Role::Ending(_) => return,
+            Role::Gathering(gathering) if epoch == gathering.epoch => return,
+            Role::Gathering(_) | Role::Standing(_) => {}
+        }
+        if epoch > self.promised || !matches!(self.role, Role::Standing(_)) {
+            self.role = Standing::since(now);
+            self.acts.push(Act::Follow(None));
+        }
+        if epoch > self.promised {
+            self.promised = epoch;
+            self.acts.push(Act::Promise(epoch));
+        }
+        let (incarnation, binding, hears_leader) = (self.incarnation, true, false);
+        let answer = Message::Answer { epoch, binding, incarnation, last, hears_leader };
+        self.acts.push(Act::Send(to.clone(), answer));
+        self.look_for(now, epoch);
+    }
+
+    fn answer_poll(&mut self, now: Duration, to: &NodeName, epoch: u64, last: Last) {
+        let known = self.record().map_or(0, |record| record.epoch).max(self.promised);
+        if known > epoch {
+            return self.acts.push(Act::Send(to.clone(), Message::Look { epoch: known }));
+        }
+        self.look_for(now, epoch);
+        let hears_leader = match &self.role {
+            Role::Standing(standing) => standing.heard && now < standing.suspect_at,
+            Role::Gathering(_) => false,
+            Role::Leading(_) | Role::Ending(_) => true,
+        };
+        let (incarnation, binding) = (self.incarnation, false);
+        let answer = Message::Answer { epoch, binding, incarnation, last, hears_leader };
+        self.acts.push(Act::Send(to.clone(), answer));
+    }
+
+    fn was_promised(&mut self, by: &NodeName, epoch: u64, last: Last) {
+        if let Role::Gathering(gathering) = &mut self.role
+            && gathering.epoch == epoch
+        {
+            gathering.promises.insert(by.clone(), last);
+        }
+    }
+
+    fn was_polled(
+        &mut self,
+        now: Duration,
+        from: &NodeName,
+        epoch: u64,
+        last: Last,
+        hears_leader: bool,
+    ) {
+        let Some((_, record)) = &self.record else { return };
+        let (is_leader, is_current) = (record.leader == *from, record.epoch == epoch);
+        if let Role::Standing(Standing { poll: Some(poll), suspect_at, .. }) = &mut self.role
+            && is_current
+        {
+            poll.answered(from, last, hears_leader);
+            if is_leader && hears_leader {
+                *suspect_at = now + SILENCE_MAX;
+            }
+        }
+    }
+
+    fn step_down(&mut self) {
+        self.role = Role::Ending(None);
+        self.acts.push(Act::StepDown);
+    }
+
+    /// Looks at the record if it should have a later epoch.
+    fn look_for(&mut self, now: Duration, epoch: u64) {
+        if self.record().is_none_or(|record| record.epoch < epoch) {
+            self.look(now);
+        }
+    }
+
+    fn look(&mut self, now: Duration) {
+        let is_calm = match &self.role {
+            Role::Standing(standing) => standing.heard && now < standing.suspect_at,
+            Role::Gathering(_) | Role::Leading(_) | Role::Ending(_) => false,
+        };
+        self.read_at = now + if is_calm { READ_RARELY } else { READ_OFTEN };
+        if !self.is_asking {
+            self.is_asking = true;
+            self.acts.push(Act::Read);
+        }
+    }
+
+    fn swap(&mut self, expected: Option<Revision>, record: Record) {
+        // A reading that is under way would only find the record as it was.
+        if !self.is_asking {
+            self.is_asking = true;
+            self.acts.push(Act::Swap(expected, record));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(10);
+    const VIEW: View<'static> =
+        View { last: Last::EMPTY, agreed: Position { segment: 0, offset: 0 }, followers: &[] };
+
+    /// A voter of three that has read a record in which a leads in epoch 5.
+    fn voter() -> Member {
+        let mut member = Member::new("b".into(), Incarnation(2), 5, vec![], NOW);
+        member.read(NOW, Ok(Some((Revision(1), record()))), &VIEW);
+        member
+    }
+
+    fn record() -> Record {
+        let nodes = [("a", 1), ("b", 2), ("c", 3)];
+        let with = |voters: Voters, (node, life): (&str, u64)| {
+            voters.with(&node.into(), Incarnation(life))
+        };
+        let voters = nodes.into_iter().fold(Voters::default(), with);
+        Record { epoch: 5, leader: "a".into(), voters, nodes: vec![], handover: None }
+    }
+
+    fn ask(epoch: u64, incarnation: u64) -> Message {
+        Message::Ask { epoch, binding: true, incarnation: Incarnation(incarnation) }
+    }
+
+    #[test]
+    fn who_has_promised_an_epoch_hears_no_leader_of_an_earlier_one() {
+        let mut member = voter();
+        assert_eq!(member.welcomed(NOW, 5), Some(vec![]));
+        let acts = member.message(NOW, &"c".into(), &ask(6, 2), &VIEW);
+        let promised = acts.iter().position(|act| *act == Act::Promise(6));
+        let answered = acts.iter().position(|act| matches!(act, Act::Send(..)));
+        let let_go = acts.iter().position(|act| *act == Act::Follow(None));
+        assert!(let_go < answered && promised < answered && answered.is_some(), "{acts:?}");
+        assert_eq!(member.welcomed(NOW, 5), None);
+        assert_eq!(member.welcomed(NOW, 7), Some(vec![Act::Promise(7)]));
+    }
+
+    #[test]
+    fn who_has_forgotten_promises_nothing() {
+        let acts = voter().message(NOW, &"c".into(), &ask(6, 1), &VIEW);
+        assert!(!acts.iter().any(|act| matches!(act, Act::Send(..) | Act::Promise(_))), "{acts:?}");
+    }
+
+    #[test]
+    fn a_leader_promises_only_when_it_leads_no_more() {
+        let mut member = Member::new("a".into(), Incarnation(1), 4, vec![], NOW);
+        let alone =
+            Record { voters: Voters::default().with(&"a".into(), Incarnation(1)), ..record() };
+        let acts = member.read(NOW, Ok(Some((Revision(1), alone.clone()))), &VIEW);
+        assert!(acts.contains(&Act::Lead(5, alone.voters)), "{acts:?}");
+        let acts = member.message(NOW, &"c".into(), &ask(6, 1), &VIEW);
+        assert!(acts.contains(&Act::StepDown), "{acts:?}");
+        let acts = member.message(NOW, &"c".into(), &ask(6, 1), &VIEW);
+        assert!(!acts.iter().any(|act| matches!(act, Act::Send(..) | Act::Promise(_))), "{acts:?}");
+        member.stands_by(NOW);
+        let acts = member.message(NOW, &"c".into(), &ask(6, 1), &VIEW);
+        assert!(acts.contains(&Act::Promise(6)), "{acts:?}");
+    }
+}

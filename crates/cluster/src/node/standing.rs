@@ -1,0 +1,255 @@
+//! Standing by: takes the leader's frames, stores them at the same places, and applies them.
+
+use super::{Node, NodeError, Ports, standing_view};
+use crate::membership::{Act, Last, NodeName, Voters};
+use crate::replication::wire::Who;
+use crate::replication::{Came, Follower, FollowerError, PIECE_FRAMES_MAX};
+use ringside_core::report_order::Subscriber;
+use ringside_core::venue::{Standby, StandbyError};
+use ringside_journal::{Place, Position};
+use ringside_model::frame::Frame;
+use ringside_planted::{Bug, planted};
+use std::io;
+use std::time::Duration;
+
+/// A connection that was lost is tried again after this time.
+const RETRY: Duration = Duration::from_millis(20);
+/// What arrives is waited for so long while nobody is followed.
+const WAIT: Duration = Duration::from_millis(2);
+
+/// Frames that a node whose books were up to date may put off: it must not take long to lead. The leader waits for a
+/// node that cannot apply as fast as that.
+const PUT_OFF_MAX: u64 = 1 << 16;
+
+/// A time of standing by.
+pub struct Standing<L> {
+    line: Option<Line<L>>,
+}
+
+/// How a time of standing by ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stood {
+    /// The journal has what the leader's has not: behind this place.
+    Diverged(Place),
+    /// The node leads in this epoch, and these voters count.
+    Leads(u64, Voters),
+}
+
+/// Whom a node follows, and how far that is.
+struct Line<L> {
+    leader: NodeName,
+    follower: Option<Follower<L>>,
+    retry_at: Duration,
+    /// Where its journal ended when it was asked.
+    end: Position,
+    /// Whether the books have come about so far since then.
+    has_caught_up: bool,
+    /// What was said last of why there is no connection.
+    why_not: String,
+    /// Where the two journals part, while that is being found out.
+    parting: Option<Parting>,
+}
+
+/// A search for the last place that the leader has, too: of those of this node behind which it may have to cut, whether
+/// the leader has a place is asked by asking to follow it from there.
+struct Parting {
+    /// The leader has those before this one …
+    has: usize,
+    /// … and not from this one on.
+    lacks: usize,
+}
+
+impl Parting {
+    fn asks(&self) -> usize {
+        self.has + (self.lacks - self.has) / 2
+    }
+}
+
+/// Why no frames are taken just now.
+enum Trouble {
+    Line(FollowerError),
+    Node(NodeError),
+}
+
+impl From<FollowerError> for Trouble {
+    fn from(error: FollowerError) -> Self {
+        Trouble::Line(error)
+    }
+}
+
+impl<E: Into<NodeError>> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        Trouble::Node(error.into())
+    }
+}
+
+impl<L> Default for Standing<L> {
+    fn default() -> Self {
+        Standing { line: None }
+    }
+}
+
+impl<L: io::Read + io::Write> Standing<L> {
+    /// Follows whoever leads, a step. How it ended, if this was the last one.
+    pub fn step<P: Ports<Line = L>, U: Subscriber>(
+        &mut self,
+        node: &mut Node<P>,
+        standby: &mut Standby<U>,
+    ) -> Result<Option<Stood>, NodeError> {
+        let view = standing_view(Last::from(&standby.place()));
+        let is_connected = self.line.as_ref().is_some_and(|line| line.follower.is_some());
+        let patience = if is_connected { Duration::ZERO } else { WAIT };
+        for act in node.decide(patience, &view) {
+            match node.act(act)? {
+                Some(Act::Follow(leader)) => {
+                    let retry_at = node.ports.now();
+                    let why_not = String::new();
+                    self.line = leader.map(|(leader, _)| Line {
+                        leader,
+                        follower: None,
+                        retry_at,
+                        end: Place::BEGINNING.position,
+                        has_caught_up: false,
+                        why_not,
+                        parting: None,
+                    });
+                }
+                Some(Act::Lead(epoch, voters)) => return Ok(Some(Stood::Leads(epoch, voters))),
+                _ => {}
+            }
+        }
+        let Some(line) = &mut self.line else { return Ok(None) };
+        match line.take_frames(node, standby) {
+            Ok(()) => line.parted(standby),
+            Err(
+                Trouble::Line(FollowerError::Diverged)
+                | Trouble::Node(NodeError::Standby(StandbyError::Chain(_))),
+            ) => line.lacks(standby),
+            Err(Trouble::Line(FollowerError::Refused(why))) => Err(NodeError::Refused(why)),
+            Err(Trouble::Line(error)) => {
+                line.lost(node, &error);
+                Ok(None)
+            }
+            Err(Trouble::Node(error)) => Err(error),
+        }
+    }
+}
+
+impl<L: io::Read + io::Write> Line<L> {
+    fn take_frames<P: Ports<Line = L>, U: Subscriber>(
+        &mut self,
+        node: &mut Node<P>,
+        standby: &mut Standby<U>,
+    ) -> Result<(), Trouble> {
+        let now = node.ports.now();
+        let Some(follower) = &mut self.follower else {
+            if now >= self.retry_at {
+                self.follower = Some(self.connect(node, standby)?);
+            }
+            return Ok(());
+        };
+        let came = follower.step(now)?;
+        match came {
+            Came::Nothing => {}
+            Came::Welcome { epoch, end } => {
+                let Some(acts) = node.member.welcomed(now, epoch) else {
+                    return Err(FollowerError::NotLeading.into());
+                };
+                for act in acts {
+                    node.act(act)?;
+                }
+                if let Some(parting) = &mut self.parting {
+                    parting.has = parting.asks() + 1;
+                    self.follower = None;
+                    return Ok(());
+                }
+                let place = standby.place();
+                follower.hold(place.position, now);
+                (self.end, self.has_caught_up) = (end, false);
+                self.why_not.clear();
+                let (leader, seqno) = (&self.leader, place.seqno);
+                node.ports.say(format!("following {leader} in epoch {epoch} behind seqno {seqno}"));
+            }
+            Came::Frames { .. } => {
+                node.member.heard(now);
+                let mut frame = Frame::default();
+                while follower.next_frame(&mut frame)? {
+                    standby.store(&mut frame)?;
+                }
+                // The leader waits for this word; the books can wait for a moment.
+                follower.hold(standby.commit()?, now);
+                follower.write()?;
+            }
+        }
+        let is_near = standby.unapplied() <= PUT_OFF_MAX;
+        if !self.has_caught_up && is_near && standby.place().position >= self.end {
+            self.has_caught_up = true;
+            let (leader, seqno) = (&self.leader, standby.place().seqno);
+            node.ports.say(format!("caught up with {leader} at seqno {seqno}"));
+        }
+        let storing_comes_first = is_near || !self.has_caught_up;
+        if came != (Came::Frames { more: true }) || !storing_comes_first {
+            standby.apply(PIECE_FRAMES_MAX)?;
+        }
+        Ok(())
+    }
+
+    fn connect<P: Ports<Line = L>, U: Subscriber>(
+        &self,
+        node: &mut Node<P>,
+        standby: &Standby<U>,
+    ) -> Result<Follower<L>, FollowerError> {
+        let address = node.member.record().and_then(|record| record.address(&self.leader));
+        let address = address.ok_or(io::Error::from(io::ErrorKind::NotFound))?;
+        let connection = node.ports.connect(address)?;
+        let who = Who {
+            node: node.options.me.clone(),
+            incarnation: node.file.incarnation(),
+            promised: node.member.promised(),
+        };
+        let super::Options { identity, segment_bytes, .. } = node.options;
+        let now = node.ports.now();
+        let place = match &self.parting {
+            None => standby.place(),
+            Some(parting) => standby.uncommitted()[parting.asks()],
+        };
+        Ok(Follower::new(connection, &who, identity, segment_bytes, &place, now))
+    }
+
+    /// The leader does not have a place that this node has.
+    fn lacks<U: Subscriber>(&mut self, standby: &Standby<U>) -> Result<Option<Stood>, NodeError> {
+        self.follower = None;
+        let end = standby.uncommitted().len() - 1;
+        match &mut self.parting {
+            None => self.parting = Some(Parting { has: 0, lacks: end }),
+            Some(parting) => parting.lacks = parting.asks(),
+        }
+        self.parted(standby)
+    }
+
+    /// How the search has ended, if it has.
+    fn parted<U: Subscriber>(&self, standby: &Standby<U>) -> Result<Option<Stood>, NodeError> {
+        let places = standby.uncommitted();
+        match self.parting {
+            Some(Parting { has: 0, lacks: 0 }) => Err(NodeError::AnotherHistory(places[0].seqno)),
+            Some(Parting { has, lacks }) if has == lacks => {
+                let common = if planted(Bug::CutTooFar) { 0 } else { has - 1 };
+                Ok(Some(Stood::Diverged(places[common])))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn lost<P: Ports<Line = L>>(&mut self, node: &mut Node<P>, error: &FollowerError) {
+        let now = node.ports.now();
+        self.follower = None;
+        self.retry_at = now + RETRY;
+        node.member.line_lost(now);
+        // A leader that is away is said once.
+        let why_not = error.to_string();
+        if why_not != self.why_not && !matches!(error, FollowerError::NotLeading) {
+            node.ports.say(format!("{}: {why_not}; trying again", self.leader));
+            self.why_not = why_not;
+        }
+    }
+}

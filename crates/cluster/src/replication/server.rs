@@ -1,0 +1,210 @@
+//! Where a node listens for the others: for standbys while it leads, and for what nodes say to each other at any time.
+
+use super::sender::{Gone, Sender, Sent, Terms};
+use super::wire::Verdict;
+use crate::membership::{Arrived, Letter};
+use crossbeam_utils::Backoff;
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// The first words of a connection must come within this time.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
+
+/// What a node has for whoever connects just now.
+pub struct Doors {
+    leading: Mutex<Option<(Terms, Arc<AtomicBool>)>>,
+    /// How many standbys are being served.
+    serving: AtomicUsize,
+    connections: AtomicU64,
+    letters: Mutex<mpsc::Sender<Arrived>>,
+    began: Instant,
+}
+
+impl Doors {
+    /// A node that does not lead. What others say to it is put into `letters`.
+    pub fn new(letters: mpsc::Sender<Arrived>) -> Arc<Self> {
+        Arc::new(Doors {
+            leading: Mutex::default(),
+            serving: AtomicUsize::new(0),
+            connections: AtomicU64::new(0),
+            letters: Mutex::new(letters),
+            began: Instant::now(),
+        })
+    }
+
+    /// From now on standbys are served.
+    pub fn open(&self, terms: Terms) {
+        *self.leading.lock().expect("no thread panics with it") = Some((terms, Arc::default()));
+    }
+
+    /// From now on none is, and when this returns nobody reads the journal any more.
+    pub fn close(&self) {
+        let leading = self.leading.lock().expect("no thread panics with it").take();
+        if let Some((_, closed)) = leading {
+            closed.store(true, Ordering::SeqCst);
+        }
+        while self.serving.load(Ordering::SeqCst) > 0 {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+
+    /// Enters one who is served, unless nobody is.
+    fn enter(&self) -> Option<(Terms, Arc<AtomicBool>)> {
+        let leading = self.leading.lock().expect("no thread panics with it");
+        let (terms, closed) = leading.as_ref()?;
+        self.serving.fetch_add(1, Ordering::SeqCst);
+        Some((terms.clone(), closed.clone()))
+    }
+}
+
+/// Listens for other nodes until it is dropped.
+pub struct Server {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Begins to listen. `say` hears who comes and goes.
+    pub fn listen(
+        address: SocketAddr,
+        doors: Arc<Doors>,
+        say: impl FnMut(String) + Clone + Send + 'static,
+    ) -> io::Result<Server> {
+        let listener = TcpListener::bind(address)?;
+        let address = listener.local_addr()?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopping = stop.clone();
+        let accept = move || accept(&listener, &doors, &stopping, &say);
+        let thread = std::thread::Builder::new().name("nodes".into()).spawn(accept)?;
+        Ok(Server { address, stop, thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        // It waits for a node to connect: this is one.
+        let _ = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("the thread does not panic");
+        }
+    }
+}
+
+fn accept(
+    listener: &TcpListener,
+    doors: &Arc<Doors>,
+    stop: &Arc<AtomicBool>,
+    say: &(impl FnMut(String) + Clone + Send + 'static),
+) {
+    for connection in listener.incoming() {
+        if stop.load(Ordering::Acquire) {
+            break;
+        }
+        // Nothing is wrong with the listener if a connection was gone before it was taken.
+        let Ok(connection) = connection else { continue };
+        let (doors, stop, say) = (doors.clone(), stop.clone(), say.clone());
+        let serve = move || receive(connection, &doors, &stop, say);
+        // Without room for a thread there is none for this connection.
+        let _ = std::thread::Builder::new().name("node".into()).spawn(serve);
+    }
+}
+
+/// A letter begins with a brace, and a standby's first words do not.
+fn receive(connection: TcpStream, doors: &Doors, stop: &AtomicBool, mut say: impl FnMut(String)) {
+    let mut first = [0];
+    let begins = connection
+        .set_nodelay(true)
+        .and_then(|()| connection.set_read_timeout(Some(HANDSHAKE_MAX)))
+        .and_then(|()| connection.peek(&mut first));
+    match begins {
+        Ok(1) if first == *b"{" => take_letters(connection, doors, stop),
+        Ok(1) => {
+            let from = connection.peer_addr().map_or("?".into(), |address| address.to_string());
+            if let Err(why) = serve(connection, doors, &mut say) {
+                say(format!("the standby at {from} is gone: {why}"));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn take_letters(connection: TcpStream, doors: &Doors, stop: &AtomicBool) {
+    const LINE_BYTES_MAX: usize = 4096;
+    const LOOK: Duration = Duration::from_millis(250);
+    if connection.set_read_timeout(Some(LOOK)).is_err() {
+        return;
+    }
+    let (mut reader, mut line) = (BufReader::new(connection), vec![]);
+    while !stop.load(Ordering::Acquire) && line.len() < LINE_BYTES_MAX {
+        match reader.read_until(b'\n', &mut line) {
+            Ok(0) => return,
+            Ok(_) => {
+                let Ok(Letter { from, message }) = serde_json::from_slice(&line) else { return };
+                line.clear();
+                let letters = doors.letters.lock().expect("no thread panics with it");
+                if letters.send(Arrived::Message(from, message)).is_err() {
+                    return;
+                }
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn serve(
+    mut connection: TcpStream,
+    doors: &Doors,
+    say: &mut impl FnMut(String),
+) -> Result<(), Gone> {
+    let Some((terms, closed)) = doors.enter() else {
+        return Ok(connection.write_all(&Verdict::NotLeading.encode())?);
+    };
+    let leaves = Leaves(doors);
+    connection.set_nonblocking(true)?;
+    let number = doors.connections.fetch_add(1, Ordering::Relaxed);
+    let mut sender = Sender::new(connection, terms, number, doors.began.elapsed());
+    let served = send(&mut sender, doors, &closed, say);
+    drop(sender);
+    drop(leaves);
+    served
+}
+
+fn send(
+    sender: &mut Sender<TcpStream>,
+    doors: &Doors,
+    closed: &AtomicBool,
+    say: &mut impl FnMut(String),
+) -> Result<(), Gone> {
+    const REST: Duration = Duration::from_micros(50);
+    let backoff = Backoff::new();
+    while !closed.load(Ordering::SeqCst) {
+        match sender.step(doors.began.elapsed())? {
+            Sent::Welcomed(who) => say(format!("{} follows", who.node)),
+            Sent::Some => backoff.reset(),
+            Sent::Nothing | Sent::Later if backoff.is_completed() => std::thread::sleep(REST),
+            Sent::Nothing | Sent::Later => backoff.snooze(),
+        }
+    }
+    Ok(())
+}
+
+/// Says that one is served less, however that ends.
+struct Leaves<'a>(&'a Doors);
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.serving.fetch_sub(1, Ordering::SeqCst);
+    }
+}

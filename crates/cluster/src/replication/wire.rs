@@ -1,0 +1,200 @@
+//! What a leader and a standby say to each other.
+//!
+//! ```text
+//!  standby ─► leader   Hello: who it is, whose journal it has, and where that ends
+//!  leader ─► standby   Answer: welcome in an epoch, or why not
+//!  leader ─► standby   frames, as in the journal without the ends of segments; 64 zero bytes: a heartbeat
+//!  standby ─► leader   Held, after each batch and with each heartbeat
+//! ```
+//!
+//! All little-endian.
+
+use crate::membership::{Incarnation, NodeName};
+use ringside_journal::{Identity, Place, Position};
+use ringside_model::domain::{Nanos, SeqNo};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// The first 8 bytes of a [`Hello`]; the last two are the version.
+pub const MAGIC: u64 = u64::from_le_bytes(*b"RSREPL03");
+
+/// The longest name of a node, in bytes.
+pub const NAME_BYTES_MAX: usize = 32;
+
+/// The longest text of a refusal, in bytes.
+pub const TEXT_BYTES_MAX: u32 = 4096;
+
+/// What a standby says first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Hello {
+    magic: u64,
+    semantics: u64,
+    config_hash: u64,
+    segment_bytes: u64,
+    segment: u64,
+    offset: u64,
+    seqno: u64,
+    time: u64,
+    epoch: u64,
+    crc: u32,
+    zero: u32,
+    promised: u64,
+    incarnation: u64,
+    node: [u8; NAME_BYTES_MAX],
+}
+
+/// Who stands by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// Its name.
+    pub node: NodeName,
+    /// Its memory.
+    pub incarnation: Incarnation,
+    /// The highest epoch that it has promised.
+    pub promised: u64,
+}
+
+impl Hello {
+    /// Of a standby whose journal ends at `place`.
+    pub fn new(who: &Who, identity: Identity, segment_bytes: u64, place: &Place) -> Self {
+        let mut node = [0; NAME_BYTES_MAX];
+        let name = who.node.0.as_bytes();
+        node[..name.len()].copy_from_slice(name);
+        Hello {
+            magic: MAGIC,
+            semantics: identity.semantics.into(),
+            config_hash: identity.config_hash,
+            segment_bytes,
+            segment: place.position.segment,
+            offset: place.position.offset,
+            seqno: place.seqno.0,
+            time: place.time.0,
+            epoch: place.epoch,
+            crc: place.crc,
+            zero: 0,
+            promised: who.promised,
+            incarnation: who.incarnation.0,
+            node,
+        }
+    }
+
+    /// Who says it.
+    pub fn who(&self) -> Who {
+        let name = self.node.split(|byte| *byte == 0).next().unwrap_or_default();
+        Who {
+            node: NodeName(String::from_utf8_lossy(name).into_owned()),
+            incarnation: Incarnation(self.incarnation),
+            promised: self.promised,
+        }
+    }
+
+    /// Where the standby's journal ends.
+    pub fn place(&self) -> Place {
+        Place {
+            position: Position { segment: self.segment, offset: self.offset },
+            seqno: SeqNo(self.seqno),
+            time: Nanos(self.time),
+            crc: self.crc,
+            epoch: self.epoch,
+        }
+    }
+
+    /// Why the two cannot have the same journal, wherever it ends.
+    pub fn differs_from(&self, identity: Identity, segment_bytes: u64) -> Option<String> {
+        let what = [
+            ("the versions of the replication protocol", self.magic, MAGIC),
+            ("the versions of the matching rules", self.semantics, identity.semantics.into()),
+            ("the venues (venue.name)", self.config_hash, identity.config_hash),
+            ("the segments (journal.segment_bytes)", self.segment_bytes, segment_bytes),
+        ];
+        let differs = what.into_iter().find(|(_, standby, leader)| standby != leader);
+        differs.map(|(what, standby, leader)| {
+            format!("{what} differ: the standby has {standby}, the leader {leader}")
+        })
+    }
+}
+
+/// How a leader answers a [`Hello`]; a text follows a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Answer {
+    magic: u64,
+    epoch: u64,
+    end: Held,
+    code: u32,
+    text_bytes: u32,
+}
+
+/// What a leader says to a standby.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its frames follow.
+    Welcome {
+        /// The epoch that it leads in.
+        epoch: u64,
+        /// Where its journal ends.
+        end: Position,
+    },
+    /// The standby's journal has what the leader's does not have: it must cut back to what is committed.
+    Diverged,
+    /// Not now: it does not lead, or not any more.
+    NotLeading,
+    /// Never: it is another venue's, for example.
+    Refused(String),
+}
+
+impl Verdict {
+    /// Its bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let nowhere = Place::BEGINNING.position;
+        let (code, epoch, end, text) = match self {
+            Verdict::Welcome { epoch, end } => (0, *epoch, *end, ""),
+            Verdict::Diverged => (1, 0, nowhere, ""),
+            Verdict::NotLeading => (2, 0, nowhere, ""),
+            Verdict::Refused(text) => (3, 0, nowhere, text.as_str()),
+        };
+        let text = &text.as_bytes()[..text.len().min(TEXT_BYTES_MAX as usize)];
+        let text_bytes = text.len() as u32;
+        let answer = Answer { magic: MAGIC, epoch, end: end.into(), code, text_bytes };
+        let mut bytes = answer.as_bytes().to_vec();
+        bytes.extend_from_slice(text);
+        bytes
+    }
+
+    /// Takes one from the beginning of these bytes, with its length; `None` if it has not come whole. An error: whoever
+    /// answers is no leader of this version.
+    pub fn decode(bytes: &[u8]) -> Result<Option<(Verdict, usize)>, &'static str> {
+        let Ok((answer, rest)) = Answer::read_from_prefix(bytes) else { return Ok(None) };
+        if answer.magic != MAGIC || answer.text_bytes > TEXT_BYTES_MAX || answer.code > 3 {
+            return Err("what answers is no leader of this version");
+        }
+        let Some(text) = rest.get(..answer.text_bytes as usize) else { return Ok(None) };
+        let verdict = match answer.code {
+            0 => Verdict::Welcome { epoch: answer.epoch, end: answer.end.into() },
+            1 => Verdict::Diverged,
+            2 => Verdict::NotLeading,
+            _ => Verdict::Refused(String::from_utf8_lossy(text).into_owned()),
+        };
+        Ok(Some((verdict, size_of::<Answer>() + text.len())))
+    }
+}
+
+/// What a standby has, as durable as its mode says: everything before a byte of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Held {
+    segment: u64,
+    offset: u64,
+}
+
+impl From<Position> for Held {
+    fn from(Position { segment, offset }: Position) -> Self {
+        Held { segment, offset }
+    }
+}
+
+impl From<Held> for Position {
+    fn from(Held { segment, offset }: Held) -> Self {
+        Position { segment, offset }
+    }
+}

@@ -1,0 +1,179 @@
+//! A client: sends orders to whoever trades, comes back with what is unanswered, and forgets nothing that it was told.
+
+use crate::cluster_sim::machine::Trading;
+use crate::cluster_sim::told::{SharedTold, Told};
+use ringside_core::streams::StreamId;
+use ringside_load::rng::Rng;
+use ringside_model::command::{Action, ClientFields, Command, DefineSymbol, Enter};
+use ringside_model::domain::{
+    DayEvent, FirmId, Name, OrderId, Price, Quantity, Role, SessionId, Side, SymbolId, Tick,
+};
+use ringside_model::reason::Reason;
+use ringside_wire::ouch::Response;
+use std::collections::BTreeMap;
+
+/// How many sessions trade.
+pub const SESSIONS: u32 = 3;
+const SYMBOLS: u32 = 3;
+
+pub struct Client {
+    session: SessionId,
+    next_id: u64,
+    /// New orders without an answer.
+    open: BTreeMap<u64, Command>,
+    /// Everything that it was told.
+    pub heard: Vec<Vec<u8>>,
+    /// The leader of which epoch it speaks with.
+    with: Option<u64>,
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+fn command(session: u32, symbol: u32, action: Action) -> Command {
+    Command { session: SessionId(session), symbol: SymbolId(symbol), verdict: Reason::None, action }
+}
+
+/// Defines what a venue lacks: a new one everything, and one whose first leader was gone soon some of it.
+pub fn define(trading: &mut Trading) {
+    let symbol = |number| {
+        let definition = DefineSymbol {
+            name: name(&format!("SYM{number}")),
+            tick: Tick::parse("0.01").unwrap(),
+            lot: Quantity(1),
+            collar_bps: 0,
+            reference: Price(0),
+        };
+        command(0, number, Action::DefineSymbol(definition))
+    };
+    let session = |number| {
+        let name = name(&format!("S{number}"));
+        command(number, 0, Action::DefineSession { name, firm: FirmId(1), role: Role::OrderEntry })
+    };
+    let known = &trading.directory;
+    let mut lacks = vec![];
+    if known.firm(FirmId(1)).is_none() {
+        let firm = Action::DefineFirm { firm: FirmId(1), name: name("FIRM") };
+        lacks = vec![command(0, 0, Action::TradingDay(DayEvent::Start)), command(0, 0, firm)];
+    }
+    let unknown = |number: &u32| known.session(SessionId(*number)).is_none();
+    lacks.extend((1..=SESSIONS).filter(unknown).map(session));
+    let unknown = |number: &u32| known.symbol(SymbolId(*number)).is_none();
+    lacks.extend((1..=SYMBOLS).filter(unknown).map(symbol));
+    lacks.into_iter().for_each(|command| take(trading, command, None));
+}
+
+/// The gateway's part: it knows what is on its way, too.
+fn take(trading: &mut Trading, command: Command, fields: Option<ClientFields>) {
+    trading.directory.observe(&command);
+    trading.queue.lock().unwrap().push_back((command, fields));
+}
+
+fn fields() -> ClientFields {
+    let (tif, display, capacity, sweep, cross) = (b'0', b'Y', b'O', b'N', b'N');
+    ClientFields {
+        text: [b' '; 14],
+        tif,
+        display,
+        capacity,
+        sweep,
+        cross,
+        tag_bytes: 0,
+        tags: [0; 44],
+    }
+}
+
+impl Client {
+    pub fn new(session: u32) -> Self {
+        let (open, heard) = (BTreeMap::new(), vec![]);
+        Client { session: SessionId(session), next_id: 1, open, heard, with: None }
+    }
+
+    pub fn with(&self) -> Option<u64> {
+        self.with
+    }
+
+    /// Its orders that have no answer.
+    pub fn unanswered(&self) -> impl Iterator<Item = u64> {
+        self.open.keys().copied()
+    }
+
+    /// Logs in: nothing that it was told is different or gone.
+    pub fn connect(&mut self, trading: &mut Trading, told: &SharedTold) -> Result<(), String> {
+        self.with = Some(trading.epoch);
+        let told = told.lock().unwrap();
+        let theirs = told.streams.get(&self.stream()).map_or(&[][..], Vec::as_slice);
+        if let Some(place) = self.heard.iter().zip(theirs).position(|(ours, theirs)| ours != theirs)
+        {
+            return Err(format!("message {} of {:?} has changed", place + 1, self.session));
+        }
+        drop(told);
+        define(trading);
+        let unknown =
+            |id: &u64| trading.directory.order_symbol(self.session, OrderId(*id)).is_none();
+        let again: Vec<Command> =
+            self.open.iter().filter(|(id, _)| unknown(id)).map(|(_, command)| *command).collect();
+        again.into_iter().for_each(|command| take(trading, command, Some(fields())));
+        Ok(())
+    }
+
+    /// Hears what it was told, and perhaps sends something.
+    pub fn turn(&mut self, trading: &mut Trading, told: &SharedTold, sends: bool, rng: &mut Rng) {
+        let told = told.lock().unwrap();
+        if let Some(theirs) = told.streams.get(&self.stream()) {
+            for message in theirs.iter().skip(self.heard.len()) {
+                if let Some(packet) = message.strip_prefix(b"S")
+                    && let Ok(Response::Accepted(accepted, _)) = Response::parse(packet)
+                {
+                    self.open.remove(&u64::from(accepted.user_ref_num.get()));
+                }
+                self.heard.push(message.clone());
+            }
+        }
+        drop(told);
+        // Orders go out one behind the other, so that an id that is used says that all before it are.
+        if sends && self.open.len() < 20 && rng.chance(1, 3) {
+            let command = match rng.chance(1, 4) && self.next_id > 2 {
+                true => self.cancel(rng),
+                false => self.enter(rng),
+            };
+            let fields = matches!(command.action, Action::Enter(_)).then(fields);
+            take(trading, command, fields);
+        }
+    }
+
+    /// What it was told is what a node has, which may have more by now.
+    pub fn compare(&self, told: &Told) -> Result<(), String> {
+        let theirs = told.streams.get(&self.stream()).map_or(&[][..], Vec::as_slice);
+        match theirs.starts_with(&self.heard) {
+            true => Ok(()),
+            false => Err(format!("the stream of {:?} is another one", self.session)),
+        }
+    }
+
+    fn enter(&mut self, rng: &mut Rng) -> Command {
+        let id = self.next_id;
+        self.next_id += 1;
+        let price = Price(100 + rng.below(10) as i64);
+        let quantity = Quantity(1 + rng.below(20));
+        let side = if rng.chance(1, 2) { Side::Buy } else { Side::Sell };
+        let enter = Enter { firm: FirmId(1), ..Enter::limit(OrderId(id), side, quantity, price) };
+        let command = command(self.session.0, symbol_of(id), Action::Enter(enter));
+        self.open.insert(id, command);
+        command
+    }
+
+    fn cancel(&self, rng: &mut Rng) -> Command {
+        let id = 1 + rng.below(self.next_id - 1);
+        command(self.session.0, symbol_of(id), Action::Cancel { id: OrderId(id) })
+    }
+
+    fn stream(&self) -> StreamId {
+        StreamId(self.session.0)
+    }
+}
+
+fn symbol_of(id: u64) -> u32 {
+    1 + id as u32 % SYMBOLS
+}

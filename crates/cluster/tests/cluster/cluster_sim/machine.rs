@@ -1,0 +1,513 @@
+//! A machine: its disk, and the life of a node on it, which goes through the real code a step at a time.
+
+use crate::cluster_sim::failing::FailingDisk;
+use crate::cluster_sim::net::{End, Shared, World, address, name};
+use crate::cluster_sim::told::{SharedTold, Teller};
+use ringside_cluster::membership::node_file::{Machine as Host, NodeFile};
+use ringside_cluster::membership::{Address, Incarnation, Voters};
+use ringside_cluster::node::{Node, NodeError, Standing, Stood, Term};
+use ringside_cluster::replication::wire::Verdict;
+use ringside_cluster::replication::{Sender, Terms};
+use ringside_core::pipeline::{
+    self, Clock, CommandSource, Control, Fatal, Layout, Left, Polled, Progress, StageName, Stages,
+    Task,
+};
+use ringside_core::recovery::replay::{ReplayError, Shape};
+use ringside_core::registry::directory::Directory;
+use ringside_core::venue::{After, Closed, Standby, Venue};
+use ringside_journal::{Device, Identity, Lock, Options, Place, Position, SEGMENT_BYTES_MIN};
+use ringside_load::rng::Rng;
+use ringside_model::command::{ClientFields, Command};
+use ringside_model::domain::Nanos;
+use ringside_model::durability::Durability;
+use ringside_testing::crash::disk::{Chance, Disk, Image};
+use ringside_testing::crash::folder::Folder;
+use ringside_testing::crash::recording::Recording;
+use std::collections::VecDeque;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Mutex};
+
+/// Commands on their way to the sequencer, each with what its client must be told again.
+pub type Queue = Arc<Mutex<VecDeque<(Command, Option<ClientFields>)>>>;
+
+/// A machine of the cluster.
+pub struct Machine {
+    /// It ends before its folder goes.
+    pub life: Option<Life>,
+    pub number: usize,
+    net: Shared,
+    folder: Folder,
+    device: Arc<Recording>,
+    /// The same for the process.
+    pub disk: Arc<FailingDisk>,
+    durability: Durability,
+    founders: Vec<Address>,
+    /// How often it was started.
+    boots: u64,
+    lives: u64,
+    /// How far its clock is off.
+    pub clock_ahead: i64,
+    /// Behind which command its journal was cut, and what it had told or would have told before.
+    pub was_cut: Option<(u64, Vec<u32>)>,
+    clock: Arc<Mutex<i64>>,
+}
+
+/// A process.
+pub struct Life {
+    pub node: Node<World>,
+    pub told: SharedTold,
+    pub incarnation: Incarnation,
+    role: Role,
+    number: u64,
+}
+
+#[expect(clippy::large_enum_variant, reason = "each node has one")]
+enum Role {
+    Standing {
+        standby: Box<Standby<Teller>>,
+        standing: Standing<End>,
+    },
+    Leading(Box<Leading>),
+    /// Between two roles.
+    Nothing,
+}
+
+struct Leading {
+    term: Term,
+    terms: Terms,
+    senders: Vec<Sender<End>>,
+    callers: u64,
+    phase: Phase,
+}
+
+#[expect(clippy::large_enum_variant, reason = "each node has one")]
+enum Phase {
+    /// Nothing may be told yet.
+    Waiting(Box<Venue>, Box<Teller>),
+    Trading(Trading),
+    /// Everything is told, and the journal is closed.
+    Ended(Position),
+}
+
+/// A venue that trades.
+pub struct Trading {
+    /// In which epoch: no two have the same.
+    pub epoch: u64,
+    tasks: Vec<(StageName, Task<'static>)>,
+    left: Left<After<Commands>, Teller>,
+    pub queue: Queue,
+    /// What the gateway knows of names and ids.
+    pub directory: Directory,
+}
+
+/// Where commands come from.
+pub struct Commands {
+    queue: Queue,
+    fields: Option<ClientFields>,
+}
+
+impl CommandSource for Commands {
+    fn poll(&mut self) -> Polled {
+        let Some((command, fields)) = self.queue.lock().unwrap().pop_front() else {
+            return Polled::Idle;
+        };
+        self.fields = fields;
+        Polled::Command { command, time: None, intended_ns: 0 }
+    }
+
+    fn client_fields(&self) -> Option<&ClientFields> {
+        self.fields.as_ref()
+    }
+}
+
+/// The clock of a machine: it may be wrong, and jump.
+struct ClockOf(Arc<Mutex<i64>>);
+
+impl Clock for ClockOf {
+    fn now(&mut self) -> Nanos {
+        Nanos(*self.0.lock().unwrap() as u64)
+    }
+}
+
+/// Why a process has ended by itself.
+#[derive(Debug)]
+#[expect(dead_code, reason = "it is printed")]
+pub enum Ended {
+    Node(NodeError),
+    Replay(ReplayError),
+    /// A stage has ended the process.
+    Fatal(Fatal),
+    /// Somebody has led in this epoch before.
+    LedTwice(u64),
+}
+
+impl From<NodeError> for Ended {
+    fn from(error: NodeError) -> Self {
+        Ended::Node(error)
+    }
+}
+
+impl From<ReplayError> for Ended {
+    fn from(error: ReplayError) -> Self {
+        Ended::Replay(error)
+    }
+}
+
+impl Machine {
+    pub fn new(number: usize, net: &Shared, durability: Durability, founders: usize) -> Self {
+        let folder = Folder::new();
+        let device = Recording::new(folder.path(), Disk::default());
+        let node = |node| Address { node: name(node), address: address(node) };
+        Machine {
+            number,
+            net: net.clone(),
+            folder,
+            disk: FailingDisk::new(&device),
+            device,
+            durability,
+            founders: (0..founders).map(node).collect(),
+            boots: 1,
+            lives: 0,
+            clock_ahead: 0,
+            was_cut: None,
+            clock: Arc::default(),
+            life: None,
+        }
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            dir: self.folder.path().to_path_buf(),
+            durability: self.durability,
+            probe_interval: 40,
+            segment_bytes: SEGMENT_BYTES_MIN,
+            segments_ready: 1,
+            segments_last: 0,
+            any_filesystem: true,
+            identity: Identity { semantics: 1, config_hash: 7 },
+            device: Arc::clone(&self.disk) as Arc<dyn Device>,
+        }
+    }
+
+    fn recover(&self) -> Result<(Standby<Teller>, SharedTold), ReplayError> {
+        let (teller, told) = Teller::new();
+        let lock = Lock::take(self.folder.path())?;
+        let shape = Shape { shards: 2, orders: 64 };
+        Ok((Standby::recover(lock, self.options(), shape, teller)?, told))
+    }
+
+    /// Starts the process.
+    pub fn start(&mut self) -> Result<(), Ended> {
+        self.lives += 1;
+        self.disk = FailingDisk::new(&self.device);
+        let fresh = {
+            let mut net = self.net.borrow_mut();
+            net.begin_life(self.number, self.lives);
+            net.is_silent[self.number] = false;
+            let node = name(self.number);
+            net.note(format!("{node}: starts"));
+            net.rng.next_u64()
+        };
+        let (standby, told) = self.recover()?;
+        let keeps_all = self.durability == Durability::Fsync;
+        let host = Host { boot: self.boots.to_string(), keeps_all, fresh };
+        let device = Arc::clone(&self.disk) as Arc<dyn Device>;
+        let me = name(self.number);
+        let mut file =
+            NodeFile::open(self.folder.path(), &me, host, device).map_err(ReplayError::from)?;
+        if standby.restart.has_lost {
+            file.forget(fresh ^ 1).map_err(ReplayError::from)?;
+        }
+        let incarnation = file.incarnation();
+        let options = ringside_cluster::node::Options {
+            me,
+            founders: self.founders.clone(),
+            identity: self.options().identity,
+            segment_bytes: SEGMENT_BYTES_MIN,
+        };
+        let world = World { net: self.net.clone(), node: self.number };
+        let node = Node::new(world, options, file);
+        let role = Role::Standing { standby: Box::new(standby), standing: Standing::default() };
+        self.life = Some(Life { node, told, incarnation, role, number: self.lives });
+        Ok(())
+    }
+
+    /// Kills the process; what it has stored stays.
+    pub fn kill(&mut self) {
+        self.net.borrow_mut().begin_life(self.number, 0);
+        self.life = None;
+        self.device.take();
+    }
+
+    /// Takes the power away: of what was not on the device anything may be gone.
+    pub fn cut_power(&mut self, rng: &mut Rng) {
+        let image = self.device.after_power_cut(&mut Chance::new(rng));
+        self.be_gone(image);
+    }
+
+    /// The process has ended because its disk failed: what was to be synced then may be gone.
+    pub fn give_up(&mut self, rng: &mut Rng) {
+        self.kill();
+        self.device.look();
+        let before = self.device.take().1;
+        let image = self.disk.after_failure(rng);
+        self.folder.shows(before);
+        self.folder.show(&image);
+    }
+
+    /// Takes everything away.
+    pub fn wipe(&mut self) {
+        self.be_gone(Image::default());
+    }
+
+    fn be_gone(&mut self, image: Image) {
+        {
+            let mut net = self.net.borrow_mut();
+            net.is_silent[self.number] = true;
+            net.begin_life(self.number, 0);
+        }
+        self.life = None;
+        self.boots += 1;
+        self.folder.shows(self.device.take().1);
+        self.folder.show(&image);
+        self.device = Recording::new(self.folder.path(), Disk::holding(&image));
+    }
+
+    pub fn keep(&mut self) -> std::path::PathBuf {
+        self.folder.keep()
+    }
+
+    /// A turn of the process.
+    pub fn turn(&mut self, rng: &mut Rng) -> Result<(), Ended> {
+        let Some(mut life) = self.life.take() else { return Ok(()) };
+        let now = self.net.borrow().now.as_nanos() as i64;
+        *self.clock.lock().unwrap() = 1_800_000_000_000_000_000 + now + self.clock_ahead;
+        let role = std::mem::replace(&mut life.role, Role::Nothing);
+        life.role = match role {
+            Role::Standing { standby, standing } => {
+                self.stand(&mut life, standby, standing, rng)?
+            }
+            Role::Leading(leading) => self.lead(&mut life, leading, rng)?,
+            Role::Nothing => unreachable!("a role ends with another one"),
+        };
+        self.life = Some(life);
+        Ok(())
+    }
+
+    fn stand(
+        &mut self,
+        life: &mut Life,
+        mut standby: Box<Standby<Teller>>,
+        mut standing: Standing<End>,
+        rng: &mut Rng,
+    ) -> Result<Role, Ended> {
+        while let Some(mut caller) = self.call() {
+            let _ = caller.write(&Verdict::NotLeading.encode());
+        }
+        for _ in 0..1 + rng.below(3) {
+            match standing.step(&mut life.node, &mut standby)? {
+                None => life.told.lock().unwrap().committed.commit(standby.uncommitted()[0].seqno),
+                Some(Stood::Leads(epoch, voters)) => {
+                    drop(standing);
+                    return self.begin(life, *standby, epoch, voters);
+                }
+                Some(Stood::Diverged(place)) => {
+                    drop((standby, standing));
+                    return self.cut(life, &place);
+                }
+            }
+        }
+        Ok(Role::Standing { standby, standing })
+    }
+
+    fn cut(&mut self, life: &mut Life, place: &Place) -> Result<Role, Ended> {
+        let (lock, options) = (Lock::take(self.folder.path()), self.options());
+        let lock = lock.map_err(ReplayError::from)?;
+        let cut = ringside_journal::cut_behind(&options, &lock, place).map_err(ReplayError::from)?;
+        drop(lock);
+        let history = std::mem::take(&mut life.told.lock().unwrap().history);
+        self.was_cut = Some((place.seqno.0, history));
+        let (node, bytes) = (name(self.number), cut.map_or(0, |cut| cut.bytes));
+        let seqno = place.seqno;
+        self.net.borrow_mut().note(format!("{node}: cut {bytes} bytes behind seqno {seqno}"));
+        self.stand_again(life)
+    }
+
+    fn stand_again(&self, life: &mut Life) -> Result<Role, Ended> {
+        let (standby, told) = self.recover()?;
+        life.told = told;
+        life.node.stands_by();
+        Ok(Role::Standing { standby: Box::new(standby), standing: Standing::default() })
+    }
+
+    fn begin(
+        &self,
+        life: &mut Life,
+        standby: Standby<Teller>,
+        epoch: u64,
+        voters: Voters,
+    ) -> Result<Role, Ended> {
+        let node = name(self.number);
+        let mut net = self.net.borrow_mut();
+        net.note(format!("{node}: leads in epoch {epoch}"));
+        if net.led.insert(epoch, self.number).is_some() {
+            return Err(Ended::LedTwice(epoch));
+        }
+        drop(net);
+        let (venue, teller) = standby.lead(epoch)?;
+        let term = Term::new(&life.node, epoch, voters, venue.end());
+        let terms = term.terms(&life.node, self.folder.path());
+        let phase = Phase::Waiting(Box::new(venue), Box::new(teller));
+        let callers = life.number << 32;
+        Ok(Role::Leading(Box::new(Leading { term, terms, senders: vec![], callers, phase })))
+    }
+
+    fn lead(
+        &self,
+        life: &mut Life,
+        mut leading: Box<Leading>,
+        rng: &mut Rng,
+    ) -> Result<Role, Ended> {
+        let now = self.net.borrow().now;
+        while let Some(caller) = self.call() {
+            leading.callers += 1;
+            let (terms, number) = (leading.terms.clone(), leading.callers);
+            leading.senders.push(Sender::new(caller, terms, number, now));
+        }
+        leading.senders.retain_mut(|sender| rng.chance(1, 3) || sender.step(now).is_ok());
+        if rng.chance(1, 2) {
+            leading.term.step(&mut life.node)?;
+        }
+        if leading.term.is_over() {
+            drop(leading);
+            return self.stand_again(life);
+        }
+        leading.phase = match leading.phase {
+            Phase::Waiting(venue, teller) if leading.term.may_tell(&life.node) => {
+                Phase::Trading(self.trade(&leading.terms, &leading.term, *venue, *teller))
+            }
+            Phase::Waiting(venue, teller) => Phase::Waiting(venue, teller),
+            Phase::Trading(mut trading) => {
+                let steps = catch_unwind(AssertUnwindSafe(|| trading.steps(rng)));
+                steps.map_err(|why| match why.downcast() {
+                    Ok(fatal) => Ended::Fatal(*fatal),
+                    Err(panic) => resume_unwind(panic),
+                })?;
+                match trading.tasks.is_empty() {
+                    false => Phase::Trading(trading),
+                    true => {
+                        let drained = trading.left.drained().expect("all stages have ended");
+                        let closed = Closed::close(drained).map_err(ReplayError::from)?;
+                        Phase::Ended(closed.end)
+                    }
+                }
+            }
+            Phase::Ended(end) => {
+                if leading.term.hand_over(&mut life.node, end)? {
+                    drop((leading.senders, leading.terms, leading.term));
+                    return self.stand_again(life);
+                }
+                Phase::Ended(end)
+            }
+        };
+        Ok(Role::Leading(leading))
+    }
+
+    fn trade(&self, terms: &Terms, term: &Term, mut venue: Venue, teller: Teller) -> Trading {
+        venue.wait_for(term.replicas.commit_point().clone());
+        let directory = teller.directory.clone();
+        let queue = Queue::default();
+        let source = Commands { queue: queue.clone(), fields: None };
+        let parts = venue.parts(source, teller, ClockOf(self.clock.clone()));
+        let layout = Layout {
+            ring_slots: 64,
+            report_slots: 64,
+            batch_max: 16,
+            durability: self.durability,
+            plan: pipeline::ThreadPlan { threads: vec![] },
+        };
+        // A few words each time, for as long as the test runs.
+        let control: &'static Control = Box::leak(Box::new(Control {
+            stop: term.control.stop.clone(),
+            abandon: term.control.abandon.clone(),
+            ..Control::default()
+        }));
+        let Stages { tasks, left } = Stages::wire(&layout, parts, control, None);
+        pipeline::let_end_by(|fatal| resume_unwind(Box::new(fatal)));
+        Trading { epoch: terms.epoch, tasks, left, queue, directory }
+    }
+
+    /// What the node's clients meet, while it trades.
+    pub fn trading(&mut self) -> Option<(&mut Trading, &SharedTold)> {
+        let life = self.life.as_mut()?;
+        let Role::Leading(leading) = &mut life.role else { return None };
+        let Phase::Trading(trading) = &mut leading.phase else { return None };
+        Some((trading, &life.told))
+    }
+
+    pub fn told(&self) -> Option<SharedTold> {
+        self.life.as_ref().map(|life| life.told.clone())
+    }
+
+    /// How much of its history it may tell, if it stands by.
+    pub fn tells_standing_by(&self) -> Option<(usize, &SharedTold)> {
+        let Some(Life { role: Role::Standing { .. }, told, .. }) = &self.life else { return None };
+        Some((told.lock().unwrap().committed.end()?, told))
+    }
+
+    pub fn incarnation(&self) -> Option<Incarnation> {
+        self.life.as_ref().map(|life| life.incarnation)
+    }
+
+    /// The bytes of its segments up to the last one that is not zero.
+    pub fn journal(&self) -> Vec<(String, Vec<u8>)> {
+        let files =
+            std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let segments = files.filter(|path| path.extension().is_some_and(|end| end == "seg"));
+        let mut written: Vec<_> = segments
+            .map(|path| {
+                let mut bytes = std::fs::read(&path).unwrap();
+                bytes
+                    .truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
+                (path.file_name().unwrap().to_string_lossy().into_owned(), bytes)
+            })
+            .filter(|(_, bytes)| !bytes.is_empty())
+            .collect();
+        written.sort();
+        written
+    }
+
+    /// Where its journal ends, if it stands by.
+    pub fn stands_at(&self) -> Option<Place> {
+        let Some(Life { role: Role::Standing { standby, .. }, .. }) = &self.life else {
+            return None;
+        };
+        Some(standby.place())
+    }
+
+    /// Where the journal of a node that leads ends, as far as it is known outside the pipeline.
+    pub fn leads_to(&self) -> Option<Position> {
+        let Some(Life { role: Role::Leading(leading), .. }) = &self.life else { return None };
+        Some(leading.term.replicas.commit_point().stored())
+    }
+
+    fn call(&self) -> Option<End> {
+        self.net.borrow_mut().call(self.number)
+    }
+}
+
+impl Trading {
+    /// Steps stages, in any order.
+    fn steps(&mut self, rng: &mut Rng) {
+        for _ in 0..2 + rng.below(12) {
+            if self.tasks.is_empty() {
+                return;
+            }
+            let task = rng.below(self.tasks.len() as u64) as usize;
+            if self.tasks[task].1() == Progress::Ended {
+                drop(self.tasks.swap_remove(task));
+            }
+        }
+    }
+}

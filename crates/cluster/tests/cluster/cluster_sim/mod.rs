@@ -1,0 +1,39 @@
+//! Deterministic simulation of a cluster: every stage, journal, sender and member of all nodes on one thread, a step at a
+//! time, in an order that follows from a seed. Processes and machines stop, sleep and forget, disks lose what was not
+//! synced, or fail, connections and messages come late or not at all, clocks jump, the coordinator is away or answers too
+//! late, operators hand over and change the membership.
+//!
+//! After every step: there is one history of what was told; whoever begins to tell has all of it; no stream says anything
+//! else than it said; a node leads an epoch once. In the end all is healed, and then all nodes must have the same
+//! journal, and every client an answer to every order.
+//!
+//! `RINGSIDE_SIMULATIONS=N` runs so many seeds from `RINGSIDE_SIMULATION_SEED` on. A seed reproduces its run.
+
+mod client;
+mod failing;
+mod machine;
+mod net;
+mod told;
+mod world;
+
+use world::{Counts, World};
+
+#[test]
+fn whatever_happens_there_is_one_history_and_it_goes_on() {
+    let number = |name, default| std::env::var(name).map_or(default, |n| n.parse().unwrap());
+    let first: u64 = number("RINGSIDE_SIMULATION_SEED", 1);
+    let count: u64 = number("RINGSIDE_SIMULATIONS", 400);
+    let mut counts = Counts::default();
+    for seed in first..first + count {
+        let mut world = World::new(seed);
+        if let Err(why) = world.run(&mut counts) {
+            let kept = world.keep();
+            panic!(
+                "seed {seed}: {why}\n{}\nthe folders are {kept:?}\nRINGSIDE_SIMULATION_SEED={seed} \
+                 RINGSIDE_SIMULATIONS=1 cargo test --test cluster_sim",
+                world.log()
+            );
+        }
+    }
+    println!("seeds {first} to {}: {counts:?}", first + count - 1);
+}

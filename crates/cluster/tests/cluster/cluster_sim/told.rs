@@ -1,0 +1,87 @@
+//! What a node makes of its journal: the history of commands and the streams, as its venue would tell them.
+
+use ringside_core::registry::directory::Directory;
+use ringside_core::report_order::Subscriber;
+use ringside_core::streams::{Committed, Encoder, SessionStates, StreamId, StreamSink};
+use ringside_core::venue::Recover;
+use ringside_model::command::Command;
+use ringside_model::domain::SeqNo;
+use ringside_model::frame::Frame;
+use ringside_model::report::Published;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+/// What a node has told, or would tell.
+#[derive(Default)]
+pub struct Told {
+    /// The checksum of each command, the first one first: with the chain it stands for everything before.
+    pub history: Vec<u32>,
+    pub streams: HashMap<StreamId, Vec<Vec<u8>>>,
+    /// How much of the history may be told while it stands by.
+    pub committed: Committed<usize>,
+}
+
+impl Told {
+    /// How many commands and how many messages.
+    pub fn lengths(&self) -> (usize, usize) {
+        (self.history.len(), self.streams.values().map(Vec::len).sum())
+    }
+}
+
+pub type SharedTold = Arc<Mutex<Told>>;
+
+/// Keeps the messages of streams.
+pub struct Kept(SharedTold);
+
+impl StreamSink for Kept {
+    fn append(&mut self, stream: StreamId, message: &[u8]) {
+        let mut told = self.0.lock().unwrap();
+        told.streams.entry(stream).or_default().push(message[2..].to_vec());
+    }
+}
+
+/// Hears everything that a node's engines do.
+pub struct Teller {
+    pub encoder: Encoder<Kept>,
+    pub directory: Directory,
+    told: SharedTold,
+}
+
+impl Teller {
+    pub fn new() -> (Self, SharedTold) {
+        let told = SharedTold::default();
+        let encoder = Encoder::new(Kept(told.clone()), SessionStates::new(16));
+        (Teller { encoder, directory: Directory::default(), told: told.clone() }, told)
+    }
+}
+
+impl Subscriber for Teller {
+    const COMMANDS: bool = true;
+
+    fn command(&mut self, frame: &Frame) {
+        if let Some(command) = Command::decode(frame) {
+            self.directory.observe(&command);
+        }
+        let mut told = self.told.lock().unwrap();
+        told.history.push(frame.header.crc);
+        assert_eq!(told.history.len() as u64, frame.header.seqno, "each command is told once");
+        drop(told);
+        self.encoder.command(frame);
+    }
+
+    fn report(&mut self, published: &Published) {
+        self.encoder.report(published);
+    }
+
+    fn end_command(&mut self) {
+        self.encoder.end_command();
+    }
+
+    fn end_batch(&mut self) {
+        self.encoder.end_batch();
+        let told = self.told.lock().unwrap();
+        told.committed.note(SeqNo(told.history.len() as u64), told.history.len());
+    }
+}
+
+impl Recover for Teller {}

@@ -1,0 +1,6 @@
+//! Nodes that are one venue: model, simulation, coordinators, moves.
+
+mod cluster_model;
+mod cluster_sim;
+mod coordinators;
+mod partitions_sim;

@@ -1,0 +1,400 @@
+//! Instruments that move between partitions while connections break, leaders change, moves are given up and changes of
+//! the table come late: each is traded by one partition at most, and no order is lost, doubled or overtaken.
+//!
+//! `RINGSIDE_MOVES` sets how many seeds, `RINGSIDE_MOVES_SEED` the first one.
+
+use ringside_cluster::membership::{
+    Coordinator, InMemory, Revision, Swapped, Unavailable, Versioned,
+};
+use ringside_cluster::partition::{Desk, DeskError, Keepers, Lines, Mover, Step, Table, next};
+use ringside_core::registry::directory::Directory;
+use ringside_core::report_lines::ReportLines;
+use ringside_edge::gateway::file_session::{FileSession, Format};
+use ringside_engine::Engine;
+use ringside_model::command::{Action, Sequenced};
+use ringside_model::domain::{Name, Nanos, OrderId, PartitionId, SeqNo, SymbolId};
+use ringside_model::report::{Moved, Published, Report, ReportKind};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io::{self, ErrorKind};
+use std::sync::{Arc, Mutex};
+
+const SYMBOLS: [&str; 3] = ["A", "B", "C"];
+const PARTITIONS: [u16; 3] = [0, 1, 2];
+
+#[test]
+fn no_order_is_lost_or_doubled_while_symbols_move() {
+    let setting = |name: &str, default| {
+        std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+    };
+    let first: u64 = setting("RINGSIDE_MOVES_SEED", 1);
+    let mut moves = 0;
+    for seed in first..first + setting("RINGSIDE_MOVES", 400) {
+        let ran = std::panic::catch_unwind(|| World::new(seed).run());
+        moves += ran.unwrap_or_else(|_| {
+            panic!("RINGSIDE_MOVES_SEED={seed} RINGSIDE_MOVES=1 cargo test --test partitions_sim")
+        });
+    }
+    assert!(moves > 100, "only {moves} moves were decided: nothing was proved");
+}
+
+/// A partition: what its journal made of it. It has one leader at a time.
+struct Node {
+    directory: Directory,
+    engine: Engine,
+    lines: ReportLines,
+    seqno: u64,
+    /// What its journal says of each symbol.
+    here: BTreeMap<String, Option<Moved>>,
+    /// Which of its leaders leads.
+    term: u64,
+}
+
+type Shared<T> = Arc<Mutex<T>>;
+
+impl Node {
+    fn new(partition: u16) -> Self {
+        let (directory, lines) = (Directory::new(), ReportLines::new());
+        let here = SYMBOLS.map(|symbol| (symbol.to_string(), None)).into();
+        let mut node = Node { directory, engine: Engine::new(0), lines, seqno: 0, here, term: 0 };
+        node.line(&json!({ "op": "session", "session": "S", "firm": "F" }).to_string());
+        for symbol in SYMBOLS {
+            node.line(&json!({ "op": "symbol", "symbol": symbol, "tick": "1" }).to_string());
+            let release = json!({
+                "op": "move", "symbol": symbol, "step": "release", "partition": partition,
+                "version": 0,
+            });
+            node.line(&release.to_string());
+        }
+        node
+    }
+
+    /// Makes commands of a line, applies them, and gives what the venue says.
+    fn line(&mut self, line: &str) -> Vec<Value> {
+        let mut session = FileSession::new(std::mem::take(&mut self.directory), Format::Json);
+        let mut commands = vec![];
+        let read = session.line(line, &mut |command, _| commands.push(command));
+        self.directory = session.into_directory();
+        if let Err(error) = read {
+            return vec![json!({ "error": error.message })];
+        }
+        let mut said = vec![];
+        for command in commands {
+            self.seqno += 1;
+            let (seqno, time) = (SeqNo(self.seqno), Nanos(0));
+            let mut reports = vec![];
+            self.engine.apply_batch(&[Sequenced { seqno, time, command }], &mut reports);
+            if reports[0].kind == ReportKind::Defined {
+                self.lines.definition(&command);
+            }
+            if let (Action::MoveSymbol(asked), ReportKind::SymbolMoved) =
+                (command.action, reports[0].kind)
+            {
+                self.takes_note(command.symbol, asked.moved());
+            }
+            said.extend((0..).zip(reports).map(|(index, report)| self.say(index, report)));
+        }
+        said
+    }
+
+    fn takes_note(&mut self, symbol: SymbolId, moved: Moved) {
+        use ringside_model::domain::MoveStep::{Export, Resume};
+        let name = self.directory.symbol(symbol).unwrap().name.to_string();
+        match moved.step {
+            Export => {}
+            Resume => _ = self.here.insert(name, None),
+            _ => _ = self.here.insert(name, Some(moved)),
+        }
+    }
+
+    fn say(&self, index: u32, report: Report) -> Value {
+        let durability = ringside_model::durability::Durability::Pagecache;
+        let (seqno, time) = (SeqNo(self.seqno), Nanos(0));
+        let mut line = vec![];
+        self.lines.write(&Published { seqno, index, time, durability, report }, &mut line);
+        serde_json::from_slice(&line).unwrap()
+    }
+
+    /// The live orders of a symbol by their quantity, which no two orders share, in priority order.
+    fn book(&self, symbol: &str) -> Vec<u64> {
+        let symbol = self.directory.symbol_id(Name::new(symbol).unwrap()).unwrap();
+        let side = |buy| {
+            let levels = self.engine.depth(symbol, buy);
+            levels.into_iter().flat_map(move |l| self.engine.orders_at(symbol, buy, l.price))
+        };
+        side(true).chain(side(false)).map(|order| order.open.0).collect()
+    }
+}
+
+/// A leader's operator port. It may break at any line, and it is deaf when another node leads.
+struct Port {
+    node: Shared<Node>,
+    term: u64,
+    random: Shared<Random>,
+    said: VecDeque<Value>,
+}
+
+impl Desk for Port {
+    fn send(&mut self, lines: &str) -> Result<(), DeskError> {
+        for line in lines.lines() {
+            let mut node = self.node.lock().unwrap();
+            if node.term != self.term || self.random.lock().unwrap().in_1000(12) {
+                return Err(io::Error::from(ErrorKind::ConnectionReset).into());
+            }
+            self.said.extend(node.line(line));
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self) -> Result<Value, DeskError> {
+        let lost = self.random.lock().unwrap().in_1000(30);
+        let said = self.said.pop_front().filter(|_| !lost);
+        said.ok_or_else(|| io::Error::from(ErrorKind::TimedOut).into())
+    }
+}
+
+/// The table as a leader sees it: a swap may come to pass after its sender gave up, or never.
+struct Slow {
+    table: InMemory<Table>,
+    random: Shared<Random>,
+    late: Shared<Vec<(Option<Revision>, Table)>>,
+}
+
+impl Coordinator<Table> for Slow {
+    fn read(&mut self) -> Result<Option<Versioned<Table>>, Unavailable> {
+        match self.random.lock().unwrap().in_1000(20) {
+            true => Err(Unavailable("it does not answer".into())),
+            false => self.table.read(),
+        }
+    }
+
+    fn swap(&mut self, expected: Option<Revision>, table: &Table) -> Result<Swapped, Unavailable> {
+        if self.random.lock().unwrap().in_1000(120) {
+            self.late.lock().unwrap().push((expected, table.clone()));
+            return Err(Unavailable("nobody knows".into()));
+        }
+        self.table.swap(expected, table)
+    }
+}
+
+type Connect = Box<dyn FnMut() -> Result<Port, DeskError>>;
+
+struct World {
+    random: Shared<Random>,
+    nodes: Vec<Shared<Node>>,
+    movers: Vec<Mover<Port, Connect>>,
+    table: InMemory<Table>,
+    pieces: Shared<HashMap<String, InMemory<Lines>>>,
+    late: Shared<Vec<(Option<Revision>, Table)>>,
+    /// The orders that should live, by symbol, in the order in which they came.
+    orders: BTreeMap<&'static str, Vec<Order>>,
+    entered: u64,
+}
+
+struct Order {
+    buy: bool,
+    price: u64,
+    quantity: u64,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let random = Arc::new(Mutex::new(Random(seed)));
+        let nodes = PARTITIONS.map(|partition| Arc::new(Mutex::new(Node::new(partition))));
+        let mut world = World {
+            random,
+            nodes: nodes.into(),
+            movers: vec![],
+            table: InMemory::default(),
+            pieces: Arc::default(),
+            late: Arc::default(),
+            orders: SYMBOLS.map(|symbol| (symbol, vec![])).into(),
+            entered: 0,
+        };
+        for partition in PARTITIONS {
+            let mover = world.leads(partition);
+            world.movers.push(mover);
+        }
+        world
+    }
+
+    /// Another node of a partition leads.
+    fn leads(&self, partition: u16) -> Mover<Port, Connect> {
+        let node = self.nodes[usize::from(partition)].clone();
+        let random = self.random.clone();
+        let (term, here) = {
+            let mut node = node.lock().unwrap();
+            node.term += 1;
+            (node.term, node.here.clone())
+        };
+        let port = random.clone();
+        let connect: Connect = Box::new(move || {
+            let (node, random) = (node.clone(), port.clone());
+            Ok(Port { node, term, random, said: VecDeque::new() })
+        });
+        let (table, late) = (self.table.clone(), self.late.clone());
+        let pieces = self.pieces.clone();
+        let keepers = Keepers {
+            table: Box::new(Slow { table, random, late }),
+            pieces: Box::new(move |name| {
+                Box::new(pieces.lock().unwrap().entry(name.into()).or_default().clone())
+            }),
+        };
+        Mover::new(PartitionId(partition), &PARTITIONS, &[], here, keepers, connect)
+    }
+
+    fn below(&self, end: u64) -> u64 {
+        self.random.lock().unwrap().below(end)
+    }
+
+    /// How many moves were decided.
+    fn run(&mut self) -> usize {
+        for _ in 0..600 {
+            self.something_happens();
+            self.check();
+        }
+        // From now on nothing fails.
+        self.late.lock().unwrap().clear();
+        self.random.lock().unwrap().0 = 0;
+        let mut troubles = vec![];
+        for _ in 0..200 {
+            troubles.clear();
+            troubles.extend(self.movers.iter_mut().filter_map(|mover| mover.turn().err()));
+            self.check();
+        }
+        assert!(troubles.is_empty(), "{troubles:?}");
+        let table = self.table.read().unwrap().unwrap().1;
+        let mut moves = 0;
+        for symbol in SYMBOLS {
+            let place = &table.symbols[symbol];
+            assert_eq!(place.moving, None, "{symbol}");
+            moves += usize::from(place.version > 1);
+            for partition in PARTITIONS {
+                let node = self.nodes[usize::from(partition)].lock().unwrap();
+                let step = next(PartitionId(partition), node.here[symbol], place);
+                assert_eq!(step, Step::Wait, "{symbol} at {partition}");
+                let expected =
+                    if partition == place.partition { self.priority(symbol) } else { vec![] };
+                assert_eq!(node.book(symbol), expected, "{symbol} at {partition}");
+            }
+        }
+        moves
+    }
+
+    fn something_happens(&mut self) {
+        let partition = self.below(3) as u16;
+        let index = usize::from(partition);
+        match self.below(100) {
+            0..55 => _ = self.movers[index].turn(),
+            55..60 => {
+                // The one that led before goes on for a moment, and does not know.
+                let new = self.leads(partition);
+                let mut old = std::mem::replace(&mut self.movers[index], new);
+                _ = old.turn();
+            }
+            60..65 => {
+                if let Some((expected, table)) = self.late.lock().unwrap().pop() {
+                    self.table.swap(expected, &table).unwrap();
+                }
+            }
+            65..72 => {
+                let symbol = SYMBOLS[self.below(3) as usize];
+                if let Some((revision, table)) = self.table.read().unwrap() {
+                    let mut wanted = table.changed();
+                    if wanted.ask(symbol, PartitionId(partition)).is_ok() {
+                        self.table.swap(Some(revision), &wanted).unwrap();
+                    }
+                }
+            }
+            72..92 => self.enter(index),
+            _ => self.cancel(index),
+        }
+    }
+
+    /// Bids and offers that never meet.
+    fn enter(&mut self, index: usize) {
+        let symbol = SYMBOLS[self.below(3) as usize];
+        let (buy, price) = (self.below(2) == 0, 100 + self.below(4));
+        let price = if buy { price } else { price + 100 };
+        self.entered += 1;
+        let quantity = self.entered;
+        let line = json!({
+            "op": "enter", "session": "S", "id": quantity, "symbol": symbol,
+            "side": if buy { "buy" } else { "sell" }, "qty": quantity, "price": price.to_string(),
+            "tif": "gtc",
+        });
+        let said = self.nodes[index].lock().unwrap().line(&line.to_string());
+        match said[0]["report"].as_str().unwrap() {
+            "accepted" => self.orders.get_mut(symbol).unwrap().push(Order { buy, price, quantity }),
+            _ => assert!(
+                ["wrong_partition", "moving"].contains(&said[0]["reason"].as_str().unwrap()),
+                "{said:?}"
+            ),
+        }
+    }
+
+    /// An order of a partition's books ends, wherever it was entered.
+    fn cancel(&mut self, index: usize) {
+        let symbol = SYMBOLS[self.below(3) as usize];
+        let mut node = self.nodes[index].lock().unwrap();
+        let id = node.directory.symbol_id(Name::new(symbol).unwrap()).unwrap();
+        let level = node.engine.depth(id, true).first().copied();
+        let Some(level) = level else { return };
+        let order = node.engine.orders_at(id, true, level.price)[0];
+        let line = json!({ "op": "cancel", "session": "S", "id": order.id.0 });
+        let said = node.line(&line.to_string());
+        assert_eq!(said[0]["report"], "canceled", "{said:?}");
+        let gone = |other: &Order| other.quantity == order.open.0;
+        self.orders.get_mut(symbol).unwrap().retain(|other| !gone(other));
+    }
+
+    /// Each symbol is traded once at most, with all orders that should live and no other.
+    fn check(&self) {
+        for symbol in SYMBOLS {
+            let nodes: Vec<_> = self.nodes.iter().map(|node| node.lock().unwrap()).collect();
+            let traded: Vec<_> = nodes.iter().filter(|node| node.here[symbol].is_none()).collect();
+            assert!(traded.len() <= 1, "{symbol} is traded by {} partitions", traded.len());
+            for node in &nodes {
+                let expected = match node.here[symbol] {
+                    None => self.priority(symbol),
+                    Some(_) => vec![],
+                };
+                assert_eq!(node.book(symbol), expected, "{symbol}");
+            }
+        }
+    }
+
+    /// Bids, then offers, best price first, oldest first.
+    fn priority(&self, symbol: &str) -> Vec<u64> {
+        let mut orders: Vec<&Order> = self.orders[symbol].iter().collect();
+        orders.sort_by_key(|order| {
+            (!order.buy, if order.buy { u64::MAX - order.price } else { order.price })
+        });
+        orders.iter().map(|order| order.quantity).collect()
+    }
+}
+
+/// Chance; none at all once it is zero.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        if self.0 == 0 {
+            return 0;
+        }
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ mixed >> 31) % end
+    }
+
+    fn in_1000(&mut self, count: u64) -> bool {
+        self.0 != 0 && self.below(1_000) < count
+    }
+}
+
+#[test]
+fn ids_of_orders_that_came_are_the_venues() {
+    assert!(OrderId::IMPORTED_MIN.is_imported() && !OrderId(3_999_999_999).is_imported());
+    assert!(!OrderId(1 << 32).is_imported());
+}

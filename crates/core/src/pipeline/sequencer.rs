@@ -1,0 +1,425 @@
+//! The sequencer: gives every command one place and one official time, and writes the finished frame
+//! into the ring. It is the only producer of the input ring, and that is what makes one order.
+
+use super::stage::Progress;
+use super::trace::{Point, Trace};
+use ringside_model::command::{Action, ClientFields, Command};
+use ringside_model::domain::{Nanos, SeqNo};
+use ringside_model::durability::Durability;
+use ringside_model::frame::{CommitMark, Frame, FrameKind, HashProbe};
+use ringside_model::reason::Reason;
+use ringside_planted::{Bug, planted};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Where commands come from: a gateway, a file, a load generator.
+pub trait CommandSource {
+    /// The next command that is due.
+    fn poll(&mut self) -> Polled;
+
+    /// What the client of the command that was polled last must be told again. It stays the same until the
+    /// next poll.
+    fn client_fields(&self) -> Option<&ClientFields> {
+        None
+    }
+}
+
+/// What a source has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Polled {
+    /// A command, with its official time if the source sets it (recorded flow), and the moment at
+    /// which its client meant to send it, in the nanoseconds of a [`Trace`].
+    Command {
+        /// The command.
+        command: Command,
+        /// The official time of recorded flow.
+        time: Option<Nanos>,
+        /// The intended send time of generated flow.
+        intended_ns: u64,
+    },
+    /// Nothing just now.
+    Idle,
+    /// Nothing ever again.
+    Ended,
+}
+
+/// Time of day.
+pub trait Clock {
+    /// Nanoseconds since the Unix epoch.
+    fn now(&mut self) -> Nanos;
+}
+
+/// The clock of the machine.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[inline]
+    fn now(&mut self) -> Nanos {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Nanos(since.as_nanos() as u64)
+    }
+}
+
+/// Where finished frames go: the input ring.
+pub trait FrameSlots {
+    /// Publishes a copy of the frame; `false` if the ring is full.
+    fn try_publish(&mut self, frame: &Frame) -> bool;
+}
+
+/// What the sequencer and the stages behind it tell each other.
+#[derive(Default)]
+pub struct Control {
+    /// Set to stop: no further command is taken, those that are in finish.
+    pub stop: Arc<AtomicBool>,
+    /// Set to end at once, whatever is on its way: for a venue that may not go on with it.
+    pub abandon: Arc<AtomicBool>,
+    /// The last command whose reports have all left: everything up to it is committed.
+    pub released: AtomicU64,
+    /// The last command that is known to be on the device.
+    pub synced: AtomicU64,
+    /// How often the ring was full.
+    pub ring_full: AtomicU64,
+}
+
+/// Within a step the clock is read once for so many commands: they came together, and a reading costs
+/// as much as the rest of the sequencer's work.
+const COMMANDS_PER_CLOCK: usize = 16;
+
+/// A commit mark follows after so many commands at most …
+const MARK_INTERVAL_COMMANDS: u64 = 4096;
+/// … and after this time when nothing comes.
+const MARK_IDLE: Nanos = Nanos(5_000_000);
+
+/// What the sequencer must know of the journal.
+pub struct JournalEnd {
+    /// The last command, its time, and the checksum of the last frame.
+    pub last: (SeqNo, Nanos, u32),
+    /// Whether nobody waits for it.
+    pub volatile: bool,
+    /// Whether it is where a sync means something.
+    pub keeps_fsync: bool,
+    /// Set while it is short of space.
+    pub low_space: Arc<AtomicBool>,
+}
+
+/// The sequencer stage.
+pub struct Sequencer<'a, S, C> {
+    source: S,
+    clock: C,
+    control: &'a Control,
+    trace: Option<&'a Trace>,
+    probes: Receiver<HashProbe>,
+    /// Whether nobody waits for the journal.
+    volatile: bool,
+    keeps_fsync: bool,
+    /// Set while the journal is short of space: new orders are refused, cancels go on.
+    low_space: Arc<AtomicBool>,
+    /// The frame being made.
+    frame: Frame,
+    /// A command that found the ring full.
+    held: Option<Polled>,
+    /// The latest reading of the clock, while it is fresh.
+    now: Option<Nanos>,
+    seqno: u64,
+    time: Nanos,
+    crc: u32,
+    marked: u64,
+    /// When the last command came that is not marked yet.
+    idle_since: Option<Nanos>,
+}
+
+impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
+    /// A sequencer that goes on where the journal ends.
+    pub fn new(
+        source: S,
+        clock: C,
+        control: &'a Control,
+        trace: Option<&'a Trace>,
+        probes: Receiver<HashProbe>,
+        journal: JournalEnd,
+    ) -> Self {
+        let JournalEnd { last: (seqno, time, crc), volatile, keeps_fsync, low_space } = journal;
+        Sequencer {
+            source,
+            clock,
+            control,
+            trace,
+            probes,
+            volatile,
+            keeps_fsync,
+            low_space,
+            frame: Frame::default(),
+            held: None,
+            now: None,
+            seqno: seqno.0,
+            time,
+            crc,
+            marked: seqno.0,
+            idle_since: None,
+        }
+    }
+
+    /// The source, when all is done.
+    pub fn into_source(self) -> S {
+        self.source
+    }
+
+    /// Sequences at most `limit` commands. A full ring is the one place where the venue pushes back:
+    /// the command is held, nothing more is taken from the source, nothing is dropped.
+    #[inline]
+    pub fn step(&mut self, ring: &mut impl FrameSlots, limit: usize) -> Progress {
+        for done in 0..limit {
+            if self.held.is_none() && self.control.stop.load(Ordering::Relaxed) {
+                return Progress::Ended;
+            }
+            if done.is_multiple_of(COMMANDS_PER_CLOCK) {
+                self.now = None;
+            }
+            match self.held.take().unwrap_or_else(|| self.source.poll()) {
+                Polled::Idle => {
+                    self.mark_when_idle(ring);
+                    return Progress::Did(done);
+                }
+                Polled::Ended => return Progress::Ended,
+                polled @ Polled::Command { .. } => {
+                    if !self.sequence(&polled, ring) {
+                        self.held = Some(polled).filter(|_| !planted(Bug::HeldCommandDropped));
+                        self.control.ring_full.fetch_add(1, Ordering::Relaxed);
+                        return Progress::Did(done);
+                    }
+                }
+            }
+            if self.seqno - self.marked >= MARK_INTERVAL_COMMANDS {
+                self.mark(ring);
+            }
+        }
+        Progress::Did(limit)
+    }
+
+    #[inline]
+    fn sequence(&mut self, polled: &Polled, ring: &mut impl FrameSlots) -> bool {
+        let Polled::Command { command, time, intended_ns } = polled else { return true };
+        let now = time.unwrap_or_else(|| *self.now.get_or_insert_with(|| self.clock.now()));
+        let now = now.max(self.time);
+        let (seqno, crc) = (SeqNo(self.seqno + 1), self.crc);
+        if let Some(trace) = self.trace.filter(|_| Trace::samples(seqno.0)) {
+            trace.set(Point::Intended, seqno.0, *intended_ns);
+            trace.set(Point::Sequenced, seqno.0, trace.now_ns());
+        }
+        // Made here and not in the slot: the checksum reads what was just written, and the slot's line
+        // is still in the cache of whoever read it last.
+        command.encode(&mut self.frame);
+        if let Some(fields) = self.source.client_fields() {
+            fields.append_to(&mut self.frame);
+        }
+        if let Some(verdict) = self.refuses(command) {
+            self.frame.header.verdict = verdict as u8;
+        }
+        let sealed = self.frame.seal(seqno, now, crc);
+        let published = ring.try_publish(&self.frame);
+        if published {
+            (self.seqno, self.time, self.crc) = (seqno.0, now, sealed);
+        }
+        published
+    }
+
+    /// What the venue as a whole refuses, whoever asks.
+    #[inline]
+    fn refuses(&self, command: &Command) -> Option<Reason> {
+        let refused = match command.action {
+            Action::Enter(_)
+            | Action::EnterStop(_)
+            | Action::EnterIceberg(_)
+            | Action::EnterRich(_)
+            | Action::Replace { .. } => {
+                self.low_space.load(Ordering::Relaxed).then_some(Reason::LowSpace)
+            }
+            // Who waits for whom was decided when the rings were wired.
+            Action::SetDurability(mode) => {
+                let served = match mode {
+                    Durability::Volatile => self.volatile,
+                    Durability::Pagecache => !self.volatile,
+                    Durability::Fsync => !self.volatile && self.keeps_fsync,
+                };
+                (!served).then_some(Reason::Unsupported)
+            }
+            _ => None,
+        };
+        refused.filter(|_| command.verdict == Reason::None)
+    }
+
+    /// Puts down how far the venue is committed, and the hash probes that have become complete.
+    #[cold]
+    fn mark(&mut self, ring: &mut impl FrameSlots) {
+        let released = self.control.released.load(Ordering::Acquire);
+        let committed = if planted(Bug::MarkAhead) { self.seqno } else { released };
+        let synced = self.control.synced.load(Ordering::Relaxed);
+        if self.bookkeep(ring, FrameKind::CommitMark, &CommitMark { committed, synced }) {
+            self.marked = self.seqno;
+        }
+        while let Ok(probe) = self.probes.try_recv() {
+            // A probe that finds the ring full is left out: the next one covers it.
+            self.bookkeep(ring, FrameKind::HashProbe, &probe);
+        }
+    }
+
+    /// So that what was acknowledged last is covered by a mark soon, also when nothing follows it.
+    #[inline]
+    fn mark_when_idle(&mut self, ring: &mut impl FrameSlots) {
+        if self.marked < self.seqno {
+            self.mark_unless_recent(ring);
+        }
+    }
+
+    #[cold]
+    fn mark_unless_recent(&mut self, ring: &mut impl FrameSlots) {
+        let now = self.clock.now();
+        let since = *self.idle_since.get_or_insert(now);
+        let all_released = self.control.released.load(Ordering::Acquire) == self.seqno;
+        if all_released && now.0.saturating_sub(since.0) >= MARK_IDLE.0 {
+            self.mark(ring);
+            self.idle_since = None;
+        }
+    }
+
+    fn bookkeep<B>(&mut self, ring: &mut impl FrameSlots, kind: FrameKind, body: &B) -> bool
+    where
+        B: zerocopy::IntoBytes + zerocopy::Immutable,
+    {
+        let (seqno, time, crc) = (SeqNo(self.seqno), self.time, self.crc);
+        self.frame.write(kind, body);
+        let sealed = self.frame.seal(seqno, time, crc);
+        let published = ring.try_publish(&self.frame);
+        if published {
+            self.crc = sealed;
+        }
+        published
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringside_model::domain::{OrderId, SessionId, SymbolId};
+    use std::cell::Cell;
+    use std::sync::mpsc::channel;
+
+    /// Cancels with rising ids, so many and then nothing.
+    struct Cancels(u64);
+
+    impl CommandSource for Cancels {
+        fn poll(&mut self) -> Polled {
+            if self.0 == 0 {
+                return Polled::Idle;
+            }
+            self.0 -= 1;
+            let (session, symbol) = (SessionId(1), SymbolId(1));
+            let action = Action::Cancel { id: OrderId(self.0) };
+            let command = Command { session, symbol, verdict: Reason::None, action };
+            Polled::Command { command, time: None, intended_ns: 0 }
+        }
+    }
+
+    /// A clock that is set by hand.
+    struct ByHand<'a>(&'a Cell<u64>);
+
+    impl Clock for ByHand<'_> {
+        fn now(&mut self) -> Nanos {
+            Nanos(self.0.get())
+        }
+    }
+
+    /// A ring of so many slots that nobody reads.
+    struct Slots(Vec<Frame>, usize);
+
+    impl FrameSlots for Slots {
+        fn try_publish(&mut self, frame: &Frame) -> bool {
+            let room = self.0.len() < self.1;
+            if room {
+                self.0.push(*frame);
+            }
+            room
+        }
+    }
+
+    fn sequencer<'a>(
+        commands: u64,
+        now: &'a Cell<u64>,
+        control: &'a Control,
+    ) -> Sequencer<'a, Cancels, ByHand<'a>> {
+        let last = (SeqNo(7), Nanos(1_000), 99);
+        let (source, clock, probes) = (Cancels(commands), ByHand(now), channel().1);
+        let (volatile, keeps_fsync, low_space) = (false, true, Arc::default());
+        let journal = JournalEnd { last, volatile, keeps_fsync, low_space };
+        Sequencer::new(source, clock, control, None, probes, journal)
+    }
+
+    fn kinds(frames: &[Frame]) -> Vec<FrameKind> {
+        frames.iter().map(|frame| frame.kind().unwrap()).collect()
+    }
+
+    #[test]
+    fn numbers_rise_by_one_time_never_falls_and_every_frame_continues_the_chain() {
+        let (now, control) = (Cell::new(0), Control::default());
+        let mut sequencer = sequencer(100, &now, &control);
+        let mut ring = Slots(vec![], 1000);
+        for time in [2_000, 1_500, 900, 3_000] {
+            now.set(time);
+            assert_eq!(sequencer.step(&mut ring, 25), Progress::Did(25));
+        }
+        let times: Vec<u64> = ring.0.iter().map(|frame| frame.header.time).collect();
+        assert_eq!((times[0], times[99]), (2_000, 3_000));
+        assert!(times.is_sorted());
+        let mut crc = 99;
+        for (frame, seqno) in ring.0.iter().zip(8..) {
+            assert_eq!((frame.header.seqno, frame.header.crc), (seqno, frame.checksum(crc)));
+            crc = frame.header.crc;
+        }
+    }
+
+    #[test]
+    fn a_full_ring_holds_a_command_back_and_loses_none() {
+        let (now, control) = (Cell::new(5_000), Control::default());
+        let mut sequencer = sequencer(10, &now, &control);
+        let mut ring = Slots(vec![], 4);
+        assert_eq!(sequencer.step(&mut ring, 100), Progress::Did(4));
+        assert_eq!(sequencer.step(&mut ring, 100), Progress::Did(0));
+        assert_eq!(control.ring_full.load(Ordering::Relaxed), 2);
+        // A stop ends the source, not the command that is held.
+        control.stop.store(true, Ordering::Relaxed);
+        ring.1 = 100;
+        assert_eq!(sequencer.step(&mut ring, 100), Progress::Ended);
+        let seqnos: Vec<u64> = ring.0.iter().map(|frame| frame.header.seqno).collect();
+        assert_eq!(seqnos, [8, 9, 10, 11, 12]);
+    }
+
+    #[test]
+    fn commit_marks_come_after_many_commands_and_after_a_pause() {
+        let (now, control) = (Cell::new(5_000), Control::default());
+        let mut sequencer = sequencer(MARK_INTERVAL_COMMANDS + 1, &now, &control);
+        let mut ring = Slots(vec![], 10_000);
+        sequencer.step(&mut ring, 10_000);
+        let mark = ring.0.iter().position(|f| f.kind() == Some(FrameKind::CommitMark)).unwrap();
+        assert_eq!(mark as u64, MARK_INTERVAL_COMMANDS);
+        assert_eq!(
+            ring.0[mark].body::<CommitMark>(),
+            Some(&CommitMark { committed: 0, synced: 0 })
+        );
+        // The last command is marked when it has been released and nothing follows it for a while.
+        let last = ring.0.last().unwrap().header.seqno;
+        for (released, time, marked) in
+            [(last - 1, 9_000_000, false), (last, 9_000_000, true), (last, 99_000_000, true)]
+        {
+            control.released.store(released, Ordering::Relaxed);
+            now.set(time);
+            sequencer.step(&mut ring, 10);
+            let end = kinds(&ring.0[mark + 1..]);
+            let expected = [FrameKind::Cancel, FrameKind::CommitMark];
+            assert_eq!(end, expected[..1 + usize::from(marked)]);
+        }
+        let mark = ring.0.last().unwrap().body::<CommitMark>().unwrap();
+        assert_eq!(mark.committed, last);
+    }
+}

@@ -1,0 +1,200 @@
+//! The manifest: which snapshots count.
+//!
+//! ```text
+//!  snapshot-000000001234.snap 1234 STATE-HASH FILE-CRC32C
+//!  snapshot-000000000987.snap 987 …
+//!  checksum CRC32C-OF-THE-LINES-ABOVE
+//! ```
+//! Newest first. A manifest that is damaged or gone is replaced by what the files themselves say, each
+//! of them restored as a proof.
+
+use super::{Fault, Snapshot, SnapshotError, at, io, name, read_file, write_synced};
+use ringside_journal::Identity;
+use ringside_model::domain::SeqNo;
+use rustix::fs::{FlockOperation, flock};
+use std::cmp::Reverse;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// How many snapshots are kept.
+const KEPT: usize = 3;
+
+/// A snapshot that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its file.
+    pub path: PathBuf,
+    /// The last command in it.
+    pub seqno: SeqNo,
+    /// The state hash after that command.
+    pub state: u128,
+    /// The CRC-32C of the whole file.
+    pub crc: u32,
+}
+
+/// The snapshots of a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Those that count, newest first.
+    pub entries: Vec<Entry>,
+    /// What is wrong with the manifest or with files that it names, a sentence each.
+    pub damage: Vec<String>,
+}
+
+/// Lists the snapshots of a folder. The files that the manifest names are not opened here:
+/// [`Entry::read`] finds out whether one is what it was.
+pub fn list(dir: &Path, identity: Identity) -> Listing {
+    let path = dir.join(MANIFEST);
+    let parsed = match std::fs::read(&path) {
+        Ok(text) => parse(dir, &text).ok_or("damaged: it does not match its checksum".to_string()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if files(dir, ".snap").is_empty() {
+                return Listing::default();
+            }
+            Err("missing, but there are snapshots".to_string())
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    match parsed {
+        Ok(entries) => drop_missing(entries),
+        Err(what) => scan(dir, identity, format!("{}: {what}", path.display())),
+    }
+}
+
+impl Entry {
+    /// Reads its file, checks every byte, and that it is the file that was once verified.
+    pub fn read(&self, identity: Identity) -> Result<Snapshot, SnapshotError> {
+        let read = || -> Result<Snapshot, Fault> {
+            let bytes = read_file(&self.path)?;
+            let snapshot = Snapshot::from_bytes(&bytes, identity)?;
+            let found = (crc32c::crc32c(&bytes), snapshot.place.seqno, snapshot.state_hash());
+            if found != (self.crc, self.seqno, self.state) {
+                return Err(Fault::Damaged("it is not the file that the manifest names".into()));
+            }
+            Ok(snapshot)
+        };
+        read().map_err(at(&self.path))
+    }
+}
+
+const MANIFEST: &str = "SNAPSHOTS";
+
+/// Waits until no other process takes a snapshot in this folder. The kernel frees the lock when the file
+/// is closed, however a process ends.
+pub(super) fn lock(dir: &Path) -> Result<File, SnapshotError> {
+    let path = dir.join("SNAPSHOTS.lock");
+    let file = File::create(&path).map_err(io("open the lock file")).map_err(at(&path))?;
+    let locked = rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive));
+    locked.map_err(|errno| io("lock")(errno.into())).map_err(at(&path))?;
+    Ok(file)
+}
+
+/// The path of the snapshot after a command.
+pub(super) fn path_of(dir: &Path, seqno: SeqNo) -> PathBuf {
+    dir.join(format!("snapshot-{:012}.snap", seqno.0))
+}
+
+/// Names a snapshot that was verified beside those that count already, and removes the files that count
+/// no longer. The caller has the lock.
+pub(super) fn commit(dir: &Path, listing: Listing, new: Entry) -> Result<(), SnapshotError> {
+    let Listing { mut entries, damage } = listing;
+    entries.retain(|entry| entry.seqno != new.seqno);
+    entries.truncate(KEPT - 1);
+    entries.push(new);
+    entries.sort_by_key(|entry| Reverse(entry.seqno));
+
+    let path = dir.join(MANIFEST);
+    let temporary = path.with_extension("tmp");
+    write_synced(&temporary, |file| file.write_all(text_of(&entries).as_bytes()))?;
+    name(&temporary, &path)?;
+    if damage.is_empty() {
+        remove_older(dir, &entries);
+    }
+    Ok(())
+}
+
+/// Removes what is older than the newest snapshot and has no name in the manifest: dropped ones, and
+/// what a process left behind that was stopped. A file that stays costs space and nothing else.
+fn remove_older(dir: &Path, entries: &[Entry]) {
+    let files = [".snap", ".tmp"].map(|ending| files(dir, ending));
+    for (seqno, path) in files.into_iter().flatten() {
+        let is_named = entries.iter().any(|entry| entry.path == path);
+        if !is_named && entries.first().is_some_and(|newest| seqno < newest.seqno) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn text_of(entries: &[Entry]) -> String {
+    let line = |Entry { path, seqno, state, crc }: &Entry| {
+        let name = path.file_name().unwrap_or_default().display();
+        format!("{name} {seqno} {state:032x} {crc:08x}\n")
+    };
+    let lines: String = entries.iter().map(line).collect();
+    let checksum = crc32c::crc32c(lines.as_bytes());
+    format!("{lines}checksum {checksum:08x}\n")
+}
+
+/// The entries of a manifest; `None` if it is not one, to the last byte.
+fn parse(dir: &Path, text: &[u8]) -> Option<Vec<Entry>> {
+    let (lines, _) = std::str::from_utf8(text).ok()?.rsplit_once("checksum ")?;
+    let entry = |line: &str| {
+        let mut words = line.split(' ').skip(1);
+        let seqno = SeqNo(words.next()?.parse().ok()?);
+        let state = u128::from_str_radix(words.next()?, 16).ok()?;
+        let crc = u32::from_str_radix(words.next()?, 16).ok()?;
+        Some(Entry { path: path_of(dir, seqno), seqno, state, crc })
+    };
+    let entries: Vec<Entry> = lines.lines().map(entry).collect::<Option<_>>()?;
+    let is_sorted = entries.is_sorted_by(|newer, older| newer.seqno > older.seqno);
+    (is_sorted && text == text_of(&entries).as_bytes()).then_some(entries)
+}
+
+fn drop_missing(mut entries: Vec<Entry>) -> Listing {
+    let mut damage = vec![];
+    entries.retain(|entry| {
+        let is_there = entry.path.is_file();
+        if !is_there {
+            damage.push(format!("{}: named in the manifest, but missing", entry.path.display()));
+        }
+        is_there
+    });
+    Listing { entries, damage }
+}
+
+/// Without a manifest: the files that a venue can be restored from.
+fn scan(dir: &Path, identity: Identity, damage: String) -> Listing {
+    let mut listing = Listing { entries: vec![], damage: vec![damage] };
+    for (seqno, path) in files(dir, ".snap") {
+        match verify(&path, seqno, identity).map_err(at(&path)) {
+            Ok(entry) => listing.entries.push(entry),
+            Err(error) => listing.damage.push(error.to_string()),
+        }
+    }
+    listing.entries.sort_by_key(|entry| Reverse(entry.seqno));
+    listing
+}
+
+/// What the manifest would say of a file, if a venue can be restored from it.
+fn verify(path: &Path, seqno: SeqNo, identity: Identity) -> Result<Entry, Fault> {
+    let bytes = read_file(path)?;
+    let snapshot = Snapshot::from_bytes(&bytes, identity)?;
+    if snapshot.place.seqno != seqno {
+        return Err(Fault::Damaged("its name says another seqno than its header".into()));
+    }
+    snapshot.restore(1, 0)?;
+    let (state, crc) = (snapshot.state_hash(), crc32c::crc32c(&bytes));
+    Ok(Entry { path: path.to_path_buf(), seqno, state, crc })
+}
+
+/// The snapshots in a folder, or what would have become some, with the command in their name.
+fn files(dir: &Path, ending: &str) -> Vec<(SeqNo, PathBuf)> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return vec![] };
+    let file = |path: PathBuf| {
+        let name = path.file_name()?.to_str()?;
+        let seqno = SeqNo(name.strip_prefix("snapshot-")?.strip_suffix(ending)?.parse().ok()?);
+        (path == path_of(dir, seqno).with_extension(&ending[1..])).then_some((seqno, path))
+    };
+    entries.filter_map(|entry| file(entry.ok()?.path())).collect()
+}

@@ -1,0 +1,395 @@
+//! What a gateway must know of the venue: the numbers behind the names, which ids were used, and what it must
+//! refuse.
+
+use crate::registry::standing::Standing;
+use crate::registry::used_ids::UsedIds;
+use ringside_model::command::{Action, Command};
+use ringside_model::domain::{FirmId, Name, OrderId, Quantity, Role, SessionId, SymbolId, Tick};
+use ringside_model::reason::Reason;
+use std::collections::HashMap;
+
+/// The names of the venue and the order ids of its sessions.
+///
+/// It holds nothing that the journal does not: [`Directory::observe`] with every command in order
+/// rebuilds it. Numbers are dense, 1, 2, 3 …, so that they index arrays here and in the engine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Directory {
+    symbols: Table<Symbol>,
+    sessions: Table<Session>,
+    firms: Table<Name>,
+    ids: UsedIds,
+    standing: Standing,
+}
+
+/// An instrument as a gateway sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// Its name.
+    pub name: Name,
+    /// The value of one tick.
+    pub tick: Tick,
+    /// Quantities are multiples of this.
+    pub lot: Quantity,
+}
+
+/// A session as a gateway sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its name.
+    pub name: Name,
+    /// The firm of its orders if they name none.
+    pub firm: FirmId,
+    /// What it is for.
+    pub role: Role,
+}
+
+impl Directory {
+    /// An instrument that no definition ever gets. A mass cancel of an unknown name carries it,
+    /// since [`SymbolId::NONE`] would mean all instruments there.
+    pub const NOWHERE: SymbolId = SymbolId(u32::MAX);
+
+    /// A directory that knows nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The directory of a venue with these definitions, all accepted, and these ids used.
+    pub fn restore(definitions: &[Command], ids: UsedIds) -> Self {
+        let mut directory = Directory { ids, ..Self::default() };
+        definitions.iter().for_each(|command| directory.observe(command));
+        directory
+    }
+
+    /// Learns from the next command of the venue.
+    ///
+    /// A definition teaches a name unless it carries a verdict, because then the engine refuses it.
+    /// Which ids a command uses up is for [`UsedIds::observe`] to say.
+    pub fn observe(&mut self, command: &Command) {
+        self.ids.observe(command);
+        self.standing.observe(command);
+        match command.action {
+            _ if command.verdict != Reason::None => {}
+            Action::DefineSymbol(d) => {
+                let symbol = Symbol { name: d.name, tick: d.tick, lot: d.lot };
+                self.symbols.insert(command.symbol.0, d.name, symbol);
+            }
+            Action::DefineSession { name, firm, role } => {
+                self.sessions.insert(command.session.0, name, Session { name, firm, role });
+            }
+            Action::DefineFirm { firm, name } => self.firms.insert(firm.0.into(), name, name),
+            Action::Enter(_)
+            | Action::EnterStop(_)
+            | Action::EnterIceberg(_)
+            | Action::EnterRich(_)
+            | Action::Reduce { .. }
+            | Action::Replace { .. }
+            | Action::Cancel { .. }
+            | Action::MassCancel(_)
+            | Action::Modify { .. }
+            | Action::SetOrderEntry { .. }
+            | Action::AccountQuery { .. }
+            | Action::TradingDay(_)
+            | Action::SetState(_)
+            | Action::PlanState(_)
+            | Action::Tick
+            | Action::SetBands(_)
+            | Action::SetQuote { .. }
+            | Action::SetShortSale { .. }
+            | Action::SetRisk(_)
+            | Action::CorrectTrade(_)
+            | Action::BreakTrade(_)
+            | Action::SetDurability(_)
+            | Action::MoveSymbol(_)
+            | Action::ImportOrder(_) => {}
+        }
+    }
+
+    /// The ids that were used.
+    pub fn used_ids(&self) -> &UsedIds {
+        &self.ids
+    }
+
+    /// The id for the next order that comes to the session with its instrument: from [`OrderId::IMPORTED_MIN`] on
+    /// without a gap.
+    pub fn next_imported_id(&self, session: SessionId) -> OrderId {
+        let is_used = |count: u64| {
+            let id = OrderId(OrderId::IMPORTED_MIN.0 + count);
+            self.order_symbol(session, id).is_some()
+        };
+        let (mut used, mut step) = (0, 1);
+        while is_used(used + step - 1) {
+            used += step;
+            step *= 2;
+        }
+        while step > 1 {
+            step /= 2;
+            if is_used(used + step - 1) {
+                used += step;
+            }
+        }
+        OrderId(OrderId::IMPORTED_MIN.0 + used)
+    }
+
+    /// Why no order with this id may come from the session now, whatever its terms.
+    pub fn refuses(&self, session: SessionId, id: OrderId) -> Option<Reason> {
+        if self.order_symbol(session, id).is_some() {
+            Some(Reason::DuplicateId)
+        } else if self.standing.is_closed() {
+            Some(Reason::Closed)
+        } else {
+            self.standing.is_disabled(session).then_some(Reason::OrderEntryDisabled)
+        }
+    }
+
+    /// What holds until it is said otherwise.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// The number of a symbol.
+    pub fn symbol_id(&self, name: Name) -> Option<SymbolId> {
+        self.symbols.number(name).map(SymbolId)
+    }
+
+    /// The number of a session.
+    pub fn session_id(&self, name: Name) -> Option<SessionId> {
+        self.sessions.number(name).map(SessionId)
+    }
+
+    /// The number of a firm.
+    pub fn firm_id(&self, name: Name) -> Option<FirmId> {
+        self.firms.number(name).and_then(|number| u16::try_from(number).ok()).map(FirmId)
+    }
+
+    /// A symbol by its number.
+    #[inline]
+    pub fn symbol(&self, id: SymbolId) -> Option<&Symbol> {
+        self.symbols.get(id.0)
+    }
+
+    /// All symbols with their numbers.
+    pub fn symbols(&self) -> impl Iterator<Item = (SymbolId, &Symbol)> {
+        let entries = (1..).map(SymbolId).zip(&self.symbols.entries);
+        entries.filter_map(|(id, entry)| Some((id, entry.as_ref()?)))
+    }
+
+    /// A session by its number.
+    #[inline]
+    pub fn session(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(id.0)
+    }
+
+    /// The name of a firm.
+    pub fn firm(&self, id: FirmId) -> Option<Name> {
+        self.firms.get(id.0.into()).copied()
+    }
+
+    /// The number that the next new symbol gets; `None` if there are no more.
+    pub fn next_symbol(&self) -> Option<SymbolId> {
+        self.symbols.next().map(SymbolId).filter(|&id| id != Self::NOWHERE)
+    }
+
+    /// The number that the next new session gets; `None` if there are no more.
+    pub fn next_session(&self) -> Option<SessionId> {
+        self.sessions.next().map(SessionId)
+    }
+
+    /// The number that the next new firm gets; `None` if there are no more.
+    pub fn next_firm(&self) -> Option<FirmId> {
+        self.firms.next().and_then(|number| u16::try_from(number).ok()).map(FirmId)
+    }
+
+    /// The symbol of the order to which the session last gave this id, [`SymbolId::NONE`] if the
+    /// order named none that exists; `None` if the id is free.
+    #[inline]
+    pub fn order_symbol(&self, session: SessionId, id: OrderId) -> Option<SymbolId> {
+        self.ids.get(session, id)
+    }
+}
+
+/// Things with a name and a number.
+#[derive(Clone, Debug, PartialEq)]
+struct Table<T> {
+    /// Entry `n - 1` has number `n`.
+    entries: Vec<Option<T>>,
+    numbers: HashMap<Name, u32>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Table { entries: Vec::new(), numbers: HashMap::new() }
+    }
+}
+
+impl<T> Table<T> {
+    /// The first thing with a number stands, and so does the first with a name, as in the engine.
+    fn insert(&mut self, number: u32, name: Name, thing: T) {
+        let Some(index) = number.checked_sub(1) else { return };
+        let index = index as usize;
+        if index >= self.entries.len() {
+            self.entries.resize_with(index + 1, || None);
+        }
+        if self.entries[index].is_none() {
+            self.entries[index] = Some(thing);
+            self.numbers.entry(name).or_insert(number);
+        }
+    }
+
+    #[inline]
+    fn get(&self, number: u32) -> Option<&T> {
+        self.entries.get((number as usize).wrapping_sub(1))?.as_ref()
+    }
+
+    fn number(&self, name: Name) -> Option<u32> {
+        self.numbers.get(&name).copied()
+    }
+
+    fn next(&self) -> Option<u32> {
+        u32::try_from(self.entries.len()).ok()?.checked_add(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringside_model::command::{DefineSymbol, Enter};
+    use ringside_model::domain::{Price, Side};
+
+    fn command(session: u32, symbol: u32, verdict: Reason, action: Action) -> Command {
+        Command { session: SessionId(session), symbol: SymbolId(symbol), verdict, action }
+    }
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    fn define(symbol: u32, text: &str, verdict: Reason) -> Command {
+        let tick = Tick::parse("0.01").unwrap();
+        let (lot, reference) = (Quantity(1), Price(0));
+        let definition = DefineSymbol { name: name(text), tick, lot, collar_bps: 0, reference };
+        command(0, symbol, verdict, Action::DefineSymbol(definition))
+    }
+
+    fn enter(session: u32, symbol: u32, id: u64, verdict: Reason) -> Command {
+        let enter = Enter::limit(OrderId(id), Side::Buy, Quantity(1), Price(1));
+        command(session, symbol, verdict, Action::Enter(enter))
+    }
+
+    #[test]
+    fn definitions_teach_names_unless_they_are_refused() {
+        let mut directory = Directory::new();
+        assert_eq!(directory.next_symbol(), Some(SymbolId(1)));
+        directory.observe(&define(1, "AAPL", Reason::None));
+        directory.observe(&define(1, "AAPL", Reason::DuplicateName));
+        directory.observe(&define(0, "MSFT", Reason::InvalidDefinition));
+        assert_eq!(directory.symbol_id(name("AAPL")), Some(SymbolId(1)));
+        assert_eq!(directory.symbol_id(name("MSFT")), None);
+        assert_eq!(directory.symbol(SymbolId(1)).unwrap().name, name("AAPL"));
+        assert_eq!(directory.symbol(SymbolId::NONE), None);
+        assert_eq!(directory.symbol(Directory::NOWHERE), None);
+        assert_eq!(directory.next_symbol(), Some(SymbolId(2)));
+
+        let firm = Action::DefineFirm { firm: FirmId(1), name: name("F") };
+        directory.observe(&command(0, 0, Reason::None, firm));
+        let session = Action::DefineSession { name: name("A"), firm: FirmId(1), role: Role::File };
+        directory.observe(&command(1, 0, Reason::None, session));
+        assert_eq!(directory.firm(FirmId(1)), Some(name("F")));
+        assert_eq!(directory.firm_id(name("F")), Some(FirmId(1)));
+        assert_eq!(directory.next_firm(), Some(FirmId(2)));
+        assert_eq!(directory.session_id(name("A")), Some(SessionId(1)));
+        assert_eq!(directory.session(SessionId(1)).unwrap().firm, FirmId(1));
+        assert_eq!(directory.next_session(), Some(SessionId(2)));
+    }
+
+    #[test]
+    fn there_are_65535_firms() {
+        let mut directory = Directory::new();
+        for number in 1..=u16::MAX {
+            let firm = FirmId(number);
+            assert_eq!(directory.next_firm(), Some(firm));
+            let action = Action::DefineFirm { firm, name: name(&format!("F{number}")) };
+            directory.observe(&command(0, 0, Reason::None, action));
+        }
+        assert_eq!(directory.next_firm(), None);
+    }
+
+    #[test]
+    fn an_id_is_used_up_even_if_the_order_was_refused() {
+        let mut directory = Directory::new();
+        let order_symbol = |directory: &Directory, session: u32, id: u64| {
+            directory.order_symbol(SessionId(session), OrderId(id))
+        };
+        directory.observe(&enter(1, 7, 10, Reason::OffTick));
+        directory.observe(&enter(1, 8, 10, Reason::DuplicateId));
+        directory.observe(&enter(2, 0, 10, Reason::UnknownSymbol));
+        assert_eq!(order_symbol(&directory, 1, 10), Some(SymbolId(7)));
+        assert_eq!(order_symbol(&directory, 2, 10), Some(SymbolId::NONE));
+        assert_eq!(order_symbol(&directory, 1, 11), None);
+        let (quantity, price) = (Quantity(1), Price(1));
+        let replace = Action::Replace { id: OrderId(10), new_id: OrderId(11), quantity, price };
+        directory.observe(&command(1, 7, Reason::None, replace));
+        assert_eq!(order_symbol(&directory, 1, 11), Some(SymbolId(7)));
+    }
+
+    #[test]
+    fn the_last_use_of_an_id_stands_unless_it_is_known_as_a_duplicate() {
+        let mut directory = Directory::new();
+        let mut ids = UsedIds::default();
+        let replace = |symbol, verdict| {
+            let (id, new_id) = (OrderId(3), OrderId(10));
+            let (quantity, price) = (Quantity(1), Price(1));
+            command(1, symbol, verdict, Action::Replace { id, new_id, quantity, price })
+        };
+        // A replace over the network that comes to nothing leaves its id to the next order.
+        for (next, expected) in [
+            (replace(7, Reason::None), 7),
+            (enter(1, 8, 10, Reason::None), 8),
+            (enter(1, 9, 10, Reason::DuplicateId), 8),
+            (replace(9, Reason::DuplicateId), 8),
+            (replace(9, Reason::OffTick), 9),
+            (enter(1, 0, 10, Reason::UnknownSymbol), 0),
+            (enter(1, 5, 10, Reason::Closed), 5),
+            (command(1, 6, Reason::None, Action::Cancel { id: OrderId(10) }), 5),
+        ] {
+            directory.observe(&next);
+            ids.observe(&next);
+            let (session, id) = (SessionId(1), OrderId(10));
+            assert_eq!(directory.order_symbol(session, id), Some(SymbolId(expected)), "{next:?}");
+            assert_eq!(directory.used_ids(), &ids, "whoever observes");
+        }
+    }
+
+    #[test]
+    fn imported_orders_have_ids_of_their_own_without_a_gap() {
+        let mut directory = Directory::new();
+        for count in 0..300 {
+            let next = directory.next_imported_id(SessionId(1));
+            assert_eq!(next.0, OrderId::IMPORTED_MIN.0 + count);
+            directory.observe(&enter(1, 7, next.0, Reason::None));
+            directory.observe(&enter(1, 7, count + 1, Reason::None));
+        }
+        assert_eq!(directory.next_imported_id(SessionId(2)), OrderId::IMPORTED_MIN);
+        assert_eq!(directory.used_ids().next(SessionId(1)), OrderId(301));
+    }
+
+    #[test]
+    fn a_restored_directory_is_the_same() {
+        let mut directory = Directory::new();
+        let firm = Action::DefineFirm { firm: FirmId(1), name: name("F") };
+        let session = Action::DefineSession { name: name("A"), firm: FirmId(1), role: Role::File };
+        let definitions = [
+            command(0, 0, Reason::None, firm),
+            command(1, 0, Reason::None, session),
+            define(1, "AAPL", Reason::None),
+            define(2, "MSFT", Reason::None),
+        ];
+        definitions.iter().for_each(|command| directory.observe(command));
+        for id in 1..200 {
+            directory.observe(&enter(1, 1 + id as u32 / 100, id, Reason::None));
+        }
+        let ids = UsedIds::from_rows(&directory.used_ids().rows()).unwrap();
+        assert_eq!(Directory::restore(&definitions, ids.clone()), directory);
+        assert_ne!(Directory::restore(&definitions[..3], ids), directory);
+        assert_ne!(Directory::restore(&definitions, UsedIds::default()), directory);
+    }
+}

@@ -1,0 +1,538 @@
+//! What sessions, firms and instruments have open and have traded on the day, as far as it has been told: risk limits are
+//! held against it.
+//!
+//! [`Exposure`] counts, in the order of the reports; [`Exposures`] is what others read of it meanwhile. A reader may find an
+//! order that has ended among those that are open for a moment, but never misses one that was told.
+
+mod table;
+mod value;
+
+pub use value::Value;
+
+use ringside_model::command::{Action, Command};
+use ringside_model::domain::{DayEvent, FirmId, OrderId, Price, RiskScope, SessionId, SymbolId};
+use ringside_model::report::{Report, ReportKind};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use table::Table;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Counts what the reports say. Clones count together.
+#[derive(Clone, Default)]
+pub struct Exposure {
+    exposures: Exposures,
+    /// By session: the firm of its orders if they name none; `None` if there is no such session.
+    firms: Vec<Option<FirmId>>,
+    /// By symbol: the value of a tick.
+    ticks: Vec<Value>,
+    /// How many live orders are of another firm than their session.
+    foreign: usize,
+}
+
+/// What was counted.
+#[derive(Clone, Default)]
+pub struct Exposures {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    sessions: Table<Counts>,
+    firms: Table<Counts>,
+    symbols: Table<Counts>,
+    /// By symbol: the price of the last trade, else the prior close; zero for none.
+    prices: Table<AtomicI64>,
+    /// The firm of each live order that is of another one than its session.
+    foreign: Mutex<HashMap<(SessionId, OrderId), FirmId>>,
+    /// The last command whose reports have all been counted.
+    told: AtomicU64,
+}
+
+/// The counts of one session, firm or instrument.
+#[derive(Default)]
+struct Counts {
+    /// Live orders.
+    open: AtomicU64,
+    /// The value traded on the day, in two halves.
+    high: AtomicU64,
+    low: AtomicU64,
+}
+
+/// What one session, firm or instrument has traded on the day, as data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct TradedRow {
+    /// The code of its [`RiskScope`].
+    pub scope: u32,
+    /// Its number.
+    pub number: u32,
+    /// The low half of the value.
+    pub low: u64,
+    /// The high half of it.
+    pub high: u64,
+}
+
+impl Exposure {
+    /// What others read.
+    pub fn exposures(&self) -> &Exposures {
+        &self.exposures
+    }
+
+    /// Learns from a definition that was accepted; other commands teach nothing.
+    pub fn definition(&mut self, command: &Command) {
+        match command.action {
+            Action::DefineSession { firm, .. } => {
+                set(&mut self.firms, command.session.0, Some(firm));
+            }
+            Action::DefineSymbol(definition) => {
+                set(&mut self.ticks, command.symbol.0, Value::of_tick(definition.tick));
+                self.set_price(command.symbol, definition.reference);
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts a report of a command.
+    #[inline]
+    pub fn report(&mut self, report: &Report, command: &Command) {
+        let Report { session, id, symbol, .. } = *report;
+        match report.kind {
+            ReportKind::Accepted => {
+                let firm = command.action.entered().map(|enter| enter.firm);
+                self.add_order(session, id, symbol, firm.unwrap_or_default());
+            }
+            ReportKind::Executed => self.executed(report),
+            ReportKind::Canceled if report.open.0 == 0 => self.end_order(report),
+            ReportKind::Replaced => self.rename(session, OrderId(report.other), id),
+            ReportKind::Defined => self.definition(command),
+            ReportKind::Held => {
+                if let Action::ImportOrder(import) = command.action {
+                    self.hold_order(session, id, import.order.firm);
+                }
+            }
+            ReportKind::Imported => {
+                let firm = self.firm_of(session, id);
+                self.count_open(session, firm, symbol, |open| open + 1);
+            }
+            ReportKind::TradingDay if report.other == DayEvent::Start as u64 => self.begin_day(),
+            _ => {}
+        }
+    }
+
+    /// All reports up to this command have been counted.
+    #[inline]
+    pub fn end_command(&mut self, seqno: u64) {
+        self.exposures.shared.told.store(seqno, Ordering::Release);
+    }
+
+    /// Counts an order that is live.
+    pub fn add_order(&mut self, session: SessionId, id: OrderId, symbol: SymbolId, firm: FirmId) {
+        self.know_firm(session, id, firm);
+        self.count_open(session, firm, symbol, |open| open + 1);
+    }
+
+    /// Takes note of an order that is on its way here.
+    pub fn hold_order(&mut self, session: SessionId, id: OrderId, firm: FirmId) {
+        self.know_firm(session, id, firm);
+    }
+
+    /// Takes note of the price of the last trade of an instrument.
+    pub fn set_price(&mut self, SymbolId(symbol): SymbolId, Price(price): Price) {
+        self.exposures.shared.prices.make(symbol).store(price, Ordering::Release);
+    }
+
+    /// What was traded on the day, by whom and in what, in one order only.
+    pub fn traded_rows(&self) -> Vec<TradedRow> {
+        let mut rows = vec![];
+        for &scope in RiskScope::ALL {
+            for (number, counts) in self.exposures.table(scope).iter() {
+                let [low, high] = halves(counts.traded());
+                if (low, high) != (0, 0) {
+                    rows.push(TradedRow { scope: scope as u32, number, low, high });
+                }
+            }
+        }
+        rows
+    }
+
+    /// Goes on from what was traded. `None` if no venue with the definitions so far has such rows.
+    pub fn set_traded(&mut self, rows: &[TradedRow]) -> Option<()> {
+        let place = |row: &TradedRow| (row.scope, row.number);
+        if !rows.is_sorted_by(|a, b| place(a) < place(b)) {
+            return None;
+        }
+        for row in rows {
+            let scope = u8::try_from(row.scope).ok().and_then(RiskScope::from_code)?;
+            let value = Value(u128::from(row.high) << 64 | u128::from(row.low));
+            if value == Value::default() || !self.is_known(scope, row.number) {
+                return None;
+            }
+            self.exposures.table(scope).make(row.number).set_traded(value);
+        }
+        Some(())
+    }
+
+    fn is_known(&self, scope: RiskScope, number: u32) -> bool {
+        match scope {
+            RiskScope::Session => self.is_session(SessionId(number)),
+            RiskScope::Firm => (1..=u16::MAX.into()).contains(&number),
+            RiskScope::Symbol => {
+                self.ticks.get(number as usize).is_some_and(|tick| *tick != Value::default())
+            }
+        }
+    }
+
+    fn executed(&mut self, report: &Report) {
+        let Report { session, id, symbol, price, quantity, .. } = *report;
+        let tick = self.ticks.get(symbol.0 as usize).copied().unwrap_or_default();
+        let value = tick.traded(price, quantity);
+        let firm = self.firm_of(session, id);
+        let shared = &self.exposures.shared;
+        if self.is_session(session) {
+            shared.sessions.make(session.0).trade(value);
+        }
+        if firm != FirmId(0) {
+            shared.firms.make(firm.0.into()).trade(value);
+        }
+        // A trade is told once for each side, and is one trade of the instrument.
+        if report.flags & Report::REMOVED == 0 {
+            shared.symbols.make(symbol.0).trade(value);
+            shared.prices.make(symbol.0).store(price.0, Ordering::Release);
+        }
+        if report.open.0 == 0 {
+            self.end_order(report);
+        }
+    }
+
+    fn end_order(&mut self, report: &Report) {
+        let Report { session, id, symbol, .. } = *report;
+        let firm = self.firm_of(session, id);
+        self.count_open(session, firm, symbol, |open| open.saturating_sub(1));
+        if self.foreign > 0 && self.exposures.foreign().remove(&(session, id)).is_some() {
+            self.foreign -= 1;
+        }
+    }
+
+    fn count_open(
+        &self,
+        session: SessionId,
+        firm: FirmId,
+        symbol: SymbolId,
+        change: impl Fn(u64) -> u64,
+    ) {
+        let shared = &self.exposures.shared;
+        if self.is_session(session) {
+            shared.sessions.make(session.0).count(&change);
+        }
+        if firm != FirmId(0) {
+            shared.firms.make(firm.0.into()).count(&change);
+        }
+        shared.symbols.make(symbol.0).count(&change);
+    }
+
+    /// An order goes on under another id.
+    fn rename(&mut self, session: SessionId, old: OrderId, new: OrderId) {
+        if self.foreign == 0 {
+            return;
+        }
+        let mut foreign = self.exposures.foreign();
+        if let Some(firm) = foreign.remove(&(session, old)) {
+            foreign.insert((session, new), firm);
+        }
+    }
+
+    /// Takes note of the firm of an order, if it is not its session's.
+    fn know_firm(&mut self, session: SessionId, id: OrderId, firm: FirmId) {
+        if firm != self.firm_of_session(session)
+            && self.exposures.foreign().insert((session, id), firm).is_none()
+        {
+            self.foreign += 1;
+        }
+    }
+
+    #[inline]
+    fn firm_of(&self, session: SessionId, id: OrderId) -> FirmId {
+        let named = match self.foreign {
+            0 => None,
+            _ => self.exposures.foreign().get(&(session, id)).copied(),
+        };
+        named.unwrap_or_else(|| self.firm_of_session(session))
+    }
+
+    fn firm_of_session(&self, SessionId(session): SessionId) -> FirmId {
+        self.firms.get(session as usize).copied().flatten().unwrap_or_default()
+    }
+
+    fn is_session(&self, SessionId(session): SessionId) -> bool {
+        self.firms.get(session as usize).is_some_and(Option::is_some)
+    }
+
+    #[cold]
+    fn begin_day(&mut self) {
+        for &scope in RiskScope::ALL {
+            for (_, counts) in self.exposures.table(scope).iter() {
+                counts.set_traded(Value::default());
+            }
+        }
+    }
+}
+
+impl Exposures {
+    /// How many orders are open.
+    pub fn open(&self, scope: RiskScope, number: u32) -> u64 {
+        self.table(scope).get(number).map_or(0, |counts| counts.open.load(Ordering::Acquire))
+    }
+
+    /// What was traded on the day.
+    pub fn traded(&self, scope: RiskScope, number: u32) -> Value {
+        self.table(scope).get(number).map(Counts::traded).unwrap_or_default()
+    }
+
+    /// The price of the last trade of an instrument, else its prior close; zero for none.
+    pub fn last_price(&self, SymbolId(symbol): SymbolId) -> Price {
+        let price = self.shared.prices.get(symbol);
+        Price(price.map_or(0, |price| price.load(Ordering::Acquire)))
+    }
+
+    /// The firm of a live order, if it is not its session's.
+    pub fn firm_of(&self, session: SessionId, id: OrderId) -> Option<FirmId> {
+        self.foreign().get(&(session, id)).copied()
+    }
+
+    /// The last command whose reports have all been counted.
+    pub fn told(&self) -> u64 {
+        self.shared.told.load(Ordering::Acquire)
+    }
+
+    fn table(&self, scope: RiskScope) -> &Table<Counts> {
+        match scope {
+            RiskScope::Session => &self.shared.sessions,
+            RiskScope::Firm => &self.shared.firms,
+            RiskScope::Symbol => &self.shared.symbols,
+        }
+    }
+
+    fn foreign(&self) -> MutexGuard<'_, HashMap<(SessionId, OrderId), FirmId>> {
+        self.shared.foreign.lock().expect("nobody panics with it")
+    }
+}
+
+impl Counts {
+    /// There is one writer: it need not look for another's change.
+    #[inline]
+    fn count(&self, change: impl Fn(u64) -> u64) {
+        let open = self.open.load(Ordering::Relaxed);
+        self.open.store(change(open), Ordering::Release);
+    }
+
+    #[inline]
+    fn trade(&self, value: Value) {
+        self.set_traded(self.traded().plus(value));
+    }
+
+    /// Who reads meanwhile must not find less than there was or will be, so the half that says more is written first.
+    #[inline]
+    fn set_traded(&self, value: Value) {
+        let [low, high] = halves(value);
+        if high >= self.high.load(Ordering::Relaxed) {
+            self.high.store(high, Ordering::Release);
+            self.low.store(low, Ordering::Release);
+        } else {
+            self.low.store(low, Ordering::Release);
+            self.high.store(high, Ordering::Release);
+        }
+    }
+
+    /// The high half is read twice: a low half that belongs to a later one must not be taken for an earlier one's.
+    #[inline]
+    fn traded(&self) -> Value {
+        loop {
+            let high = self.high.load(Ordering::Acquire);
+            let low = self.low.load(Ordering::Acquire);
+            if self.high.load(Ordering::Acquire) == high {
+                return Value(u128::from(high) << 64 | u128::from(low));
+            }
+        }
+    }
+}
+
+fn halves(Value(value): Value) -> [u64; 2] {
+    [value as u64, (value >> 64) as u64]
+}
+
+fn set<T: Clone + Default>(table: &mut Vec<T>, number: u32, value: T) {
+    let number = number as usize;
+    if table.len() <= number {
+        table.resize(number + 1, T::default());
+    }
+    table[number] = value;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringside_model::command::{DefineSymbol, Enter, ImportOrder};
+    use ringside_model::domain::{Name, Quantity, Role, Side, Tick};
+    use ringside_model::reason::Reason;
+
+    const SYMBOL: SymbolId = SymbolId(1);
+
+    fn command(session: u32, action: Action) -> Command {
+        let (session, symbol) = (SessionId(session), SYMBOL);
+        Command { session, symbol, verdict: Reason::None, action }
+    }
+
+    /// Counts for the sessions 1 and 2 of firm 1, and a symbol with a prior close.
+    fn exposure() -> Exposure {
+        let mut exposure = Exposure::default();
+        let (name, role) = (Name::new("N").unwrap(), Role::File);
+        for session in [1, 2] {
+            let firm = FirmId(1);
+            exposure.definition(&command(session, Action::DefineSession { name, firm, role }));
+        }
+        let (tick, lot) = (Tick::parse("0.01").unwrap(), Quantity(1));
+        let definition = DefineSymbol { name, tick, lot, collar_bps: 0, reference: Price(77) };
+        exposure.definition(&command(0, Action::DefineSymbol(definition)));
+        exposure
+    }
+
+    fn order(id: u64, firm: u16) -> Enter {
+        Enter {
+            firm: FirmId(firm),
+            ..Enter::limit(OrderId(id), Side::Buy, Quantity(10), Price(100))
+        }
+    }
+
+    fn say(exposure: &mut Exposure, kind: ReportKind, session: u32, id: u64, open: u64) {
+        let report = report(kind, session, id, open);
+        exposure.report(&report, &command(session, Action::Enter(order(id, 1))));
+    }
+
+    fn report(kind: ReportKind, session: u32, id: u64, open: u64) -> Report {
+        Report {
+            kind,
+            id: OrderId(id),
+            price: Price(101),
+            quantity: Quantity(10),
+            open: Quantity(open),
+            session: SessionId(session),
+            symbol: SYMBOL,
+            ..Report::BLANK
+        }
+    }
+
+    /// What is open for sessions 1 and 2, firms 1 and 2, and the symbol.
+    fn open(exposure: &Exposure) -> [u64; 5] {
+        use RiskScope::{Firm, Session, Symbol};
+        [(Session, 1), (Session, 2), (Firm, 1), (Firm, 2), (Symbol, 1)]
+            .map(|(scope, number)| exposure.exposures().open(scope, number))
+    }
+
+    #[test]
+    fn an_order_is_open_until_a_report_leaves_nothing_of_it() {
+        let mut exposure = exposure();
+        say(&mut exposure, ReportKind::Accepted, 1, 1, 10);
+        say(&mut exposure, ReportKind::Accepted, 2, 1, 10);
+        assert_eq!(open(&exposure), [1, 1, 2, 0, 2]);
+        say(&mut exposure, ReportKind::Canceled, 1, 1, 4);
+        say(&mut exposure, ReportKind::Executed, 1, 1, 3);
+        say(&mut exposure, ReportKind::Rejected, 1, 1, 0);
+        assert_eq!(open(&exposure), [1, 1, 2, 0, 2]);
+        say(&mut exposure, ReportKind::Executed, 1, 1, 0);
+        assert_eq!(open(&exposure), [0, 1, 1, 0, 1]);
+        say(&mut exposure, ReportKind::Canceled, 2, 1, 0);
+        assert_eq!(open(&exposure), [0; 5]);
+    }
+
+    #[test]
+    fn an_order_of_another_firm_than_its_session_counts_there() {
+        let mut exposure = exposure();
+        let accepted = report(ReportKind::Accepted, 1, 1, 10);
+        exposure.report(&accepted, &command(1, Action::Enter(order(1, 2))));
+        assert_eq!(open(&exposure), [1, 0, 0, 1, 1]);
+        let replaced = Report { other: 1, ..report(ReportKind::Replaced, 1, 5, 10) };
+        exposure.report(&replaced, &command(1, Action::Tick));
+        let exposures = exposure.exposures();
+        assert_eq!(exposures.firm_of(SessionId(1), OrderId(1)), None);
+        assert_eq!(exposures.firm_of(SessionId(1), OrderId(5)), Some(FirmId(2)));
+        say(&mut exposure, ReportKind::Executed, 1, 5, 0);
+        assert_eq!(open(&exposure), [0; 5]);
+        let exposures = exposure.exposures();
+        assert_eq!(
+            exposures.traded(RiskScope::Firm, 2),
+            Value::whole(10).plus(Value(10u128.pow(11)))
+        );
+        assert_eq!(exposures.traded(RiskScope::Firm, 1), Value::default());
+        assert_eq!(exposures.firm_of(SessionId(1), OrderId(5)), None);
+    }
+
+    #[test]
+    fn an_order_that_comes_with_its_instrument_is_open_when_all_have_come() {
+        let mut exposure = exposure();
+        let import = ImportOrder { order: order(1, 2), id_there: OrderId(3) };
+        let held = report(ReportKind::Held, 1, 1, 10);
+        exposure.report(&held, &command(1, Action::ImportOrder(import)));
+        assert_eq!(open(&exposure), [0; 5]);
+        say(&mut exposure, ReportKind::Imported, 1, 1, 10);
+        assert_eq!(open(&exposure), [1, 0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn what_was_traded_goes_on_from_its_rows_until_a_day_begins() {
+        let mut one = exposure();
+        assert_eq!(one.exposures().last_price(SYMBOL), Price(77), "the prior close");
+        say(&mut one, ReportKind::Accepted, 1, 1, 10);
+        say(&mut one, ReportKind::Executed, 1, 1, 5);
+        let removed = report(ReportKind::Executed, 2, 2, 5);
+        let removed = Report { flags: Report::REMOVED, price: Price(101), ..removed };
+        one.report(&removed, &command(2, Action::Enter(order(2, 1))));
+        let ten = Value::whole(1010).0 / 100;
+        let traded = |e: &Exposure, scope, number| e.exposures().traded(scope, number).0;
+        assert_eq!(traded(&one, RiskScope::Session, 1), ten);
+        assert_eq!(traded(&one, RiskScope::Firm, 1), 2 * ten, "both sides are the firm's");
+        assert_eq!(traded(&one, RiskScope::Symbol, 1), ten, "it is one trade");
+        assert_eq!(one.exposures().last_price(SYMBOL), Price(101));
+
+        let mut other = exposure();
+        let rows = one.traded_rows();
+        assert_eq!(other.set_traded(&rows), Some(()));
+        assert_eq!(other.traded_rows(), rows);
+        let mut wrong = rows.clone();
+        wrong.swap(0, 1);
+        assert_eq!(other.set_traded(&wrong), None);
+        let nothing = TradedRow { scope: 1, number: 9, low: 0, high: 0 };
+        assert_eq!(other.set_traded(&[nothing]), None);
+        for (scope, number) in [(4, 1), (1, 9), (2, 0), (2, 70_000), (3, 2), (3, u32::MAX)] {
+            assert_eq!(other.set_traded(&[TradedRow { scope, number, low: 1, high: 0 }]), None);
+        }
+
+        let begins = Report { kind: ReportKind::TradingDay, ..Report::BLANK };
+        let begins = Report { other: DayEvent::Start as u64, ..begins };
+        other.report(&begins, &command(0, Action::TradingDay(DayEvent::Start)));
+        assert_eq!(other.traded_rows(), []);
+    }
+
+    #[test]
+    fn a_reader_never_finds_less_than_was_traded() {
+        let exposure = exposure();
+        let counts = exposure.exposures.shared.sessions.make(1);
+        let reader = exposure.exposures().clone();
+        let step = Value(u128::from(u64::MAX) / 3);
+        let steps = 200_000;
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..steps).for_each(|_| counts.trade(step)));
+            let mut before = Value::default();
+            while before.0 < step.0 * steps {
+                let high_low = reader.traded(RiskScope::Session, 1);
+                // A moment's surplus comes of a high half that is written first, at most one unit of it.
+                assert!(high_low.0 + (1 << 64) >= before.0, "{high_low:?} {before:?}");
+                before = before.max(Value(high_low.0.saturating_sub(1 << 64)));
+                if high_low.0 == step.0 * steps {
+                    break;
+                }
+            }
+        });
+        assert_eq!(reader.traded(RiskScope::Session, 1).0, step.0 * steps);
+    }
+}

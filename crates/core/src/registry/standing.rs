@@ -1,0 +1,248 @@
+//! What holds in the venue until it is said otherwise, and no engine keeps: whether the trading day has
+//! ended, which sessions may not enter orders, the risk limits, and how far the schedule has come. Gateways go by it.
+
+use ringside_model::command::{Action, Command, PlanState, RiskLimits, SetRisk};
+use ringside_model::domain::{
+    DayEvent, FirmId, Nanos, OrderId, RiskScope, SessionId, SymbolId, SymbolState,
+};
+use ringside_model::reason::Reason;
+use ringside_planted::{Bug, planted};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What holds after some commands of the venue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    day: Option<DayEvent>,
+    disabled: BTreeSet<SessionId>,
+    risk: RiskRules,
+    /// The last boundary of the schedule that each instrument has had, and the schedule's session.
+    scheduled: BTreeMap<SymbolId, (SessionId, Nanos)>,
+}
+
+/// The risk limits of sessions, firms and instruments that have any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RiskRules {
+    /// By the code of the scope and the number within it.
+    limits: BTreeMap<(u8, u32), RiskLimits>,
+}
+
+impl RiskRules {
+    /// Whether nobody has any.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.limits.is_empty()
+    }
+
+    /// Whether a firm has any.
+    pub fn has_firms(&self) -> bool {
+        let firm = RiskScope::Firm as u8;
+        self.limits.range((firm, 0)..(firm + 1, 0)).next().is_some()
+    }
+
+    /// The limits of a session, a firm or an instrument.
+    pub fn of(&self, scope: RiskScope, number: u32) -> RiskLimits {
+        self.limits.get(&(scope as u8, number)).copied().unwrap_or_default()
+    }
+
+    fn set(&mut self, command: &Command, risk: &SetRisk) {
+        let number = match risk.scope {
+            RiskScope::Session => command.session.0,
+            RiskScope::Firm => risk.firm.0.into(),
+            RiskScope::Symbol => command.symbol.0,
+        };
+        let place = (risk.scope as u8, number);
+        if risk.limits == RiskLimits::default() {
+            self.limits.remove(&place);
+        } else {
+            self.limits.insert(place, risk.limits);
+        }
+    }
+
+    /// The commands that set them.
+    fn commands(&self) -> impl Iterator<Item = Command> {
+        self.limits.iter().filter_map(|(&(scope, number), &limits)| {
+            let scope = RiskScope::from_code(scope)?;
+            let (mut session, mut firm, mut symbol) = (SessionId(0), FirmId(0), SymbolId::NONE);
+            match scope {
+                RiskScope::Session => session = SessionId(number),
+                RiskScope::Firm => firm = FirmId(number as u16),
+                RiskScope::Symbol => symbol = SymbolId(number),
+            }
+            let action = Action::SetRisk(SetRisk { scope, firm, limits });
+            Some(Command { session, symbol, verdict: Reason::None, action })
+        })
+    }
+}
+
+impl Standing {
+    /// Learns from the next command of the venue.
+    pub fn observe(&mut self, command: &Command) {
+        match command.action {
+            // Operators have no session, so a plan that has one is the schedule's. It counts also if it comes with a
+            // verdict: then the schedule has passed the boundary over.
+            Action::PlanState(plan) if command.session != SessionId(0) => {
+                _ = self.scheduled.insert(command.symbol, (command.session, plan.due))
+            }
+            _ if command.verdict != Reason::None => {}
+            Action::TradingDay(event) => self.day = Some(event),
+            Action::SetOrderEntry { enabled: true, .. } => {
+                _ = self.disabled.remove(&command.session)
+            }
+            Action::SetOrderEntry { enabled: false, .. } => {
+                _ = self.disabled.insert(command.session)
+            }
+            Action::SetRisk(risk) => self.risk.set(command, &risk),
+            _ => {}
+        }
+    }
+
+    /// Whether the trading day has ended and none has begun since. A venue that was never told of a day is
+    /// open.
+    pub fn is_closed(&self) -> bool {
+        self.day == Some(DayEvent::End)
+    }
+
+    /// Whether the session's order entry is disabled.
+    pub fn is_disabled(&self, session: SessionId) -> bool {
+        self.disabled.contains(&session)
+    }
+
+    /// The risk limits.
+    #[inline]
+    pub fn risk(&self) -> &RiskRules {
+        &self.risk
+    }
+
+    /// The last boundary of the schedule that the instrument has had; zero for none.
+    pub fn scheduled(&self, symbol: SymbolId) -> Nanos {
+        self.scheduled.get(&symbol).map_or(Nanos(0), |(_, at)| *at)
+    }
+
+    /// Commands from which the same can be learned again, as few as there can be, in one order only.
+    pub fn commands(&self) -> Vec<Command> {
+        let command = |session, action| Command {
+            session,
+            symbol: SymbolId::NONE,
+            verdict: Reason::None,
+            action,
+        };
+        let day = self.day.map(|event| command(SessionId(0), Action::TradingDay(event)));
+        let disable = Action::SetOrderEntry { id: OrderId(0), enabled: false };
+        let disabled = self.disabled.iter().map(|&session| command(session, disable));
+        let scheduled = self.scheduled.iter().filter(|_| !planted(Bug::BoundariesForgotten));
+        let scheduled = scheduled.map(|(&symbol, &(session, due))| {
+            let state = SymbolState::Open;
+            let plan = PlanState { due, random_ns: 0, seed: 0, state, zero: [0; 7] };
+            Command { symbol, ..command(session, Action::PlanState(plan)) }
+        });
+        day.into_iter().chain(disabled).chain(self.risk.commands()).chain(scheduled).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(commands: &[(u32, Reason, Action)]) -> Standing {
+        let mut standing = Standing::default();
+        for &(session, verdict, action) in commands {
+            let (session, symbol) = (SessionId(session), SymbolId::NONE);
+            standing.observe(&Command { session, symbol, verdict, action });
+        }
+        standing
+    }
+
+    fn set(enabled: bool) -> Action {
+        Action::SetOrderEntry { id: OrderId(9), enabled }
+    }
+
+    #[test]
+    fn a_venue_is_closed_from_the_end_of_a_day_to_the_start_of_the_next() {
+        let [start, end] = [DayEvent::Start, DayEvent::End].map(Action::TradingDay);
+        let none = Reason::None;
+        assert!(!standing(&[]).is_closed());
+        assert!(!standing(&[(0, none, start)]).is_closed());
+        assert!(standing(&[(0, none, start), (0, none, end)]).is_closed());
+        assert!(!standing(&[(0, none, end), (0, none, start)]).is_closed());
+        assert!(!standing(&[(0, Reason::NotPermitted, end)]).is_closed(), "it was refused");
+    }
+
+    #[test]
+    fn a_session_is_disabled_until_it_is_enabled() {
+        let (none, is_disabled) = (Reason::None, |s: &Standing| s.is_disabled(SessionId(1)));
+        assert!(is_disabled(&standing(&[(1, none, set(false))])));
+        assert!(!is_disabled(&standing(&[(2, none, set(false))])));
+        assert!(!is_disabled(&standing(&[(1, none, set(false)), (1, none, set(true))])));
+        assert!(!is_disabled(&standing(&[(1, Reason::NotPermitted, set(false))])));
+    }
+
+    fn risk(scope: RiskScope, firm: u16, quantity_max: u64) -> Action {
+        let limits = RiskLimits { quantity_max, ..RiskLimits::default() };
+        Action::SetRisk(SetRisk { scope, firm: FirmId(firm), limits })
+    }
+
+    #[test]
+    fn risk_limits_hold_until_others_are_set() {
+        let (none, session) = (Reason::None, RiskScope::Session);
+        let of = |s: &Standing| s.risk().of(RiskScope::Session, 1).quantity_max;
+        assert_eq!(of(&standing(&[(1, none, risk(session, 0, 5))])), 5);
+        assert_eq!(of(&standing(&[(2, none, risk(session, 0, 5))])), 0);
+        assert_eq!(of(&standing(&[(1, Reason::UnknownSymbol, risk(session, 0, 5))])), 0);
+        assert_eq!(of(&standing(&[(1, none, risk(RiskScope::Firm, 1, 5))])), 0);
+        let off = standing(&[(1, none, risk(session, 0, 5)), (1, none, risk(session, 0, 0))]);
+        assert!(off.risk().is_empty() && off == Standing::default());
+        let firm = standing(&[(0, none, risk(RiskScope::Firm, 7, 5))]);
+        assert!(firm.risk().has_firms());
+        assert_eq!(firm.risk().of(RiskScope::Firm, 7).quantity_max, 5);
+        let symbol = standing(&[(0, none, risk(RiskScope::Symbol, 0, 5))]);
+        assert!(!symbol.risk().has_firms() && !symbol.risk().is_empty());
+    }
+
+    fn plan(session: u32, symbol: u32, verdict: Reason, due: u64) -> Command {
+        let state = SymbolState::Closed;
+        let plan = PlanState { due: Nanos(due), random_ns: 5, seed: 6, state, zero: [0; 7] };
+        let (session, symbol) = (SessionId(session), SymbolId(symbol));
+        Command { session, symbol, verdict, action: Action::PlanState(plan) }
+    }
+
+    #[test]
+    fn the_last_boundary_is_the_last_plan_that_the_schedule_sent_or_passed_over() {
+        let mut standing = Standing::default();
+        assert_eq!(standing.scheduled(SymbolId(1)), Nanos(0));
+        standing.observe(&plan(9, 1, Reason::None, 100));
+        standing.observe(&plan(0, 1, Reason::None, 150));
+        assert_eq!(standing.scheduled(SymbolId(1)), Nanos(100), "the other was an operator's");
+        standing.observe(&plan(9, 2, Reason::Operator, 200));
+        let both = [1, 2].map(|symbol| standing.scheduled(SymbolId(symbol)));
+        assert_eq!(both, [Nanos(100), Nanos(200)]);
+        let mut again = Standing::default();
+        standing.commands().iter().for_each(|command| again.observe(command));
+        assert_eq!(again, standing);
+        assert_eq!(again.commands(), standing.commands());
+    }
+
+    #[test]
+    fn its_commands_say_all_of_it() {
+        let end = Action::TradingDay(DayEvent::End);
+        let (none, off) = (Reason::None, set(false));
+        let [one, other] = [[3, 1], [1, 3]].map(|[a, b]| {
+            standing(&[
+                (0, none, end),
+                (a, none, off),
+                (b, none, off),
+                (2, none, off),
+                (2, none, set(true)),
+                (a, none, risk(RiskScope::Session, 0, 4)),
+                (0, none, risk(RiskScope::Firm, a as u16, 4)),
+                (0, none, risk(RiskScope::Symbol, 0, 6)),
+                (b, none, risk(RiskScope::Session, 0, 4)),
+                (0, none, risk(RiskScope::Firm, b as u16, 4)),
+            ])
+        });
+        assert_eq!(one.commands(), other.commands());
+        assert_eq!(one.commands().len(), 8);
+        let mut again = Standing::default();
+        one.commands().iter().for_each(|command| again.observe(command));
+        assert_eq!(again, one);
+    }
+}

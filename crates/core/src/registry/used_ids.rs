@@ -1,0 +1,433 @@
+//! The ids that sessions have used, and the instrument of the order that each was given to.
+//!
+//! Most sessions count up, and many stay with one instrument for a while. So 64 neighbouring ids of a
+//! session are a block: a bit for each id that was used, and one symbol for all of them, or 64 if they
+//! are not the same, each of as many bytes as the largest needs. A hundred million ids that were counted up
+//! take 100 to 600 MB instead of several GB.
+
+use ringside_model::command::{Action, Command};
+use ringside_model::domain::{OrderId, SessionId, SymbolId};
+use ringside_model::reason::Reason;
+use std::collections::HashMap;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Every id that was ever used. An id is never free again, but may be used again.
+#[derive(Clone, Debug)]
+pub struct UsedIds {
+    blocks: Vec<Block>,
+    /// The place in `blocks` by session and block number.
+    places: HashMap<(u32, u64), usize>,
+    /// The symbols of blocks that are or were mixed.
+    symbols: Planes,
+    /// The place that a session used last, by the low bits of its number: most often it goes on there.
+    recent: [usize; RECENT],
+}
+
+/// All used ids as data: equal sets are equal rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UsedRows {
+    /// The blocks, by session and number.
+    pub blocks: Vec<UsedBlock>,
+    /// The symbols of the mixed blocks in the same order, zero where an id is free.
+    pub symbols: Vec<[u32; BLOCK_IDS]>,
+}
+
+/// 64 neighbouring ids of a session, some of them used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct UsedBlock {
+    /// The session.
+    pub session: u32,
+    /// The symbol of all its used ids, or [`UsedBlock::MIXED`].
+    pub symbol: u32,
+    /// The ids divided by 64.
+    pub block: u64,
+    /// A bit for each id that was used, the lowest id in the lowest bit.
+    pub used: u64,
+}
+
+/// Rows that no set of ids has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("used ids of session {session}, block {block}: {what}")]
+pub struct UsedRowsError {
+    session: u32,
+    block: u64,
+    what: &'static str,
+}
+
+/// How many ids are a block.
+pub const BLOCK_IDS: usize = 64;
+const BLOCK_BITS: u32 = BLOCK_IDS.ilog2();
+const RECENT: usize = 64;
+
+#[derive(Clone, Debug)]
+struct Block {
+    row: UsedBlock,
+    /// Where its symbols are if they are or were mixed.
+    planes: BlockPlanes,
+}
+
+/// The symbols of many blocks by their bytes: a plane holds one byte of each symbol of one block, zero where an id
+/// is free. Planes that would be all zero are none.
+#[derive(Clone, Debug)]
+struct Planes(Vec<[u8; BLOCK_IDS]>);
+
+/// The planes of one block, that of the lowest bytes first. Zero is the plane of zeros.
+type BlockPlanes = [u32; size_of::<u32>()];
+
+impl Planes {
+    #[inline]
+    fn get(&self, planes: BlockPlanes, within: usize) -> u32 {
+        u32::from_le_bytes(planes.map(|plane| self.0[plane as usize][within]))
+    }
+
+    #[inline]
+    fn set(&mut self, planes: &mut BlockPlanes, within: usize, symbol: u32) {
+        for (plane, byte) in planes.iter_mut().zip(symbol.to_le_bytes()) {
+            if *plane == 0 {
+                if byte == 0 {
+                    continue;
+                }
+                *plane = u32::try_from(self.0.len()).expect("2^32 planes are 256 GiB");
+                self.0.push([0; BLOCK_IDS]);
+            }
+            self.0[*plane as usize][within] = byte;
+        }
+    }
+
+    fn set_all(&mut self, planes: &mut BlockPlanes, symbols: &[u32; BLOCK_IDS]) {
+        for (within, &symbol) in symbols.iter().enumerate() {
+            self.set(planes, within, symbol);
+        }
+    }
+
+    fn all(&self, planes: BlockPlanes) -> [u32; BLOCK_IDS] {
+        std::array::from_fn(|within| self.get(planes, within))
+    }
+}
+
+impl Default for Planes {
+    fn default() -> Self {
+        Planes(vec![[0; BLOCK_IDS]])
+    }
+}
+
+impl UsedBlock {
+    /// Instead of a symbol: each id has its own. An order may well name this symbol, too; its block is
+    /// then mixed from the start.
+    pub const MIXED: u32 = u32::MAX - 1;
+}
+
+impl UsedIds {
+    /// Takes note of the id that a new order or a replace brings, whatever becomes of it, unless the gateway
+    /// knows that it was used before. Over the network a replace that comes to nothing leaves its id free: then
+    /// the same id comes again, and its last use stands.
+    #[inline]
+    pub fn observe(&mut self, command: &Command) {
+        let id = match command.action {
+            Action::Enter(enter) => enter.id,
+            Action::EnterStop(stop) => stop.order.id,
+            Action::EnterIceberg(iceberg) => iceberg.order.id,
+            Action::EnterRich(rich) => rich.order.id,
+            Action::Replace { new_id, .. } => new_id,
+            Action::ImportOrder(import) => import.order.id,
+            _ => return,
+        };
+        if command.verdict != Reason::DuplicateId {
+            self.insert(command.session, id, command.symbol);
+        }
+    }
+
+    /// Takes note of an id and its instrument; the last use of an id stands.
+    #[inline]
+    pub fn insert(&mut self, session: SessionId, id: OrderId, symbol: SymbolId) {
+        let (number, within) = split(id);
+        let place = match self.place(session.0, number) {
+            Some(place) => place,
+            None => {
+                self.add(UsedBlock { session: session.0, symbol: symbol.0, block: number, used: 0 })
+            }
+        };
+        self.recent[session.0 as usize % RECENT] = place;
+        let Block { row, planes } = &mut self.blocks[place];
+        if row.symbol == symbol.0 && row.symbol != UsedBlock::MIXED {
+            row.used |= 1 << within;
+            return;
+        }
+        if row.symbol != UsedBlock::MIXED {
+            self.symbols.set_all(planes, &spread(row));
+            row.symbol = UsedBlock::MIXED;
+        }
+        let again = row.used & 1 << within != 0;
+        row.used |= 1 << within;
+        self.symbols.set(planes, within, symbol.0);
+        // Only a use that takes the place of another can make them all the same.
+        if again && !is_mixed(row, &self.symbols.all(*planes)) {
+            row.symbol = symbol.0;
+        }
+    }
+
+    /// The id above all that the session has used, 1 if it has used none; 0 if there is no higher one. Those that came to
+    /// it with an instrument are none that it used.
+    pub fn next(&self, session: SessionId) -> OrderId {
+        let counted = |row: &UsedBlock| !OrderId(row.block << BLOCK_BITS).is_imported();
+        let own = self.blocks.iter().filter(|block| block.row.session == session.0);
+        let own = own.filter(|block| counted(&block.row));
+        let highest = own.map(|Block { row, .. }| {
+            (row.block << BLOCK_BITS) + u64::from(u64::BITS - 1 - row.used.leading_zeros())
+        });
+        OrderId(highest.max().unwrap_or(0).wrapping_add(1))
+    }
+
+    /// The instrument of the order that the id was last given to, `None` if the id is free.
+    #[inline]
+    pub fn get(&self, session: SessionId, id: OrderId) -> Option<SymbolId> {
+        let (number, within) = split(id);
+        let &Block { row, planes } = &self.blocks[self.place(session.0, number)?];
+        if row.used & 1 << within == 0 {
+            return None;
+        }
+        let mixed = row.symbol == UsedBlock::MIXED;
+        Some(SymbolId(if mixed { self.symbols.get(planes, within) } else { row.symbol }))
+    }
+
+    /// All of them as data.
+    pub fn rows(&self) -> UsedRows {
+        let mut blocks: Vec<&Block> = self.blocks.iter().collect();
+        blocks.sort_unstable_by_key(|block| (block.row.session, block.row.block));
+        let mixed = blocks.iter().filter(|block| block.row.symbol == UsedBlock::MIXED);
+        UsedRows {
+            symbols: mixed.map(|block| self.symbols.all(block.planes)).collect(),
+            blocks: blocks.iter().map(|block| block.row).collect(),
+        }
+    }
+
+    /// The ids that these rows hold. An error if they are not what [`rows`](Self::rows) would give.
+    pub fn from_rows(rows: &UsedRows) -> Result<UsedIds, UsedRowsError> {
+        let mut ids = UsedIds::default();
+        let mut symbols = rows.symbols.iter();
+        let mut before = None;
+        for &row in &rows.blocks {
+            let UsedBlock { session, block, .. } = row;
+            let wrong = |what| Err(UsedRowsError { session, block, what });
+            if before.replace((session, block)).is_some_and(|before| before >= (session, block)) {
+                return wrong("not behind the one before it");
+            }
+            if row.used == 0 || block > u64::MAX >> BLOCK_BITS {
+                return wrong("no such block can be");
+            }
+            let mut planes = BlockPlanes::default();
+            if row.symbol == UsedBlock::MIXED {
+                let Some(own) = symbols.next() else { return wrong("its symbols are missing") };
+                if !is_mixed(&row, own) {
+                    return wrong("its symbols are not mixed, or a free id has one");
+                }
+                ids.symbols.set_all(&mut planes, own);
+            }
+            ids.places.insert((session, block), ids.blocks.len());
+            ids.blocks.push(Block { row, planes });
+        }
+        match symbols.next() {
+            Some(_) => Err(UsedRowsError { session: 0, block: 0, what: "symbols of no block" }),
+            None => Ok(ids),
+        }
+    }
+
+    #[inline]
+    fn place(&self, session: u32, number: u64) -> Option<usize> {
+        let recent = self.recent[session as usize % RECENT];
+        match self.blocks.get(recent) {
+            Some(Block { row, .. }) if (row.session, row.block) == (session, number) => {
+                Some(recent)
+            }
+            _ => self.places.get(&(session, number)).copied(),
+        }
+    }
+
+    #[inline(never)]
+    fn add(&mut self, row: UsedBlock) -> usize {
+        let place = self.blocks.len();
+        self.blocks.push(Block { row, planes: BlockPlanes::default() });
+        self.places.insert((row.session, row.block), place);
+        place
+    }
+}
+
+impl Default for UsedIds {
+    fn default() -> Self {
+        let (blocks, symbols) = (vec![], Planes::default());
+        UsedIds { blocks, places: HashMap::new(), symbols, recent: [0; RECENT] }
+    }
+}
+
+/// Two are equal if they hold the same, in whatever order it came.
+impl PartialEq for UsedIds {
+    fn eq(&self, other: &Self) -> bool {
+        self.blocks.len() == other.blocks.len() && self.rows() == other.rows()
+    }
+}
+
+/// The number of an id's block and its place within.
+#[inline]
+fn split(OrderId(id): OrderId) -> (u64, usize) {
+    (id >> BLOCK_BITS, id as usize % BLOCK_IDS)
+}
+
+/// The symbols of a block that has only one, each for itself.
+fn spread(row: &UsedBlock) -> [u32; BLOCK_IDS] {
+    std::array::from_fn(|i| if row.used & 1 << i != 0 { row.symbol } else { 0 })
+}
+
+/// Whether these are the symbols of the used ids, and could not be told as one.
+fn is_mixed(row: &UsedBlock, symbols: &[u32; BLOCK_IDS]) -> bool {
+    let first = symbols[row.used.trailing_zeros() as usize];
+    let one = UsedBlock { symbol: first, ..*row };
+    let free_are_zero = (0..BLOCK_IDS).all(|i| row.used & 1 << i != 0 || symbols[i] == 0);
+    free_are_zero && (*symbols != spread(&one) || first == UsedBlock::MIXED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, end: u64) -> u64 {
+            self.0 = self.0.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+            ((u128::from(self.0) * u128::from(end)) >> 64) as u64
+        }
+    }
+
+    const SYMBOLS: [u32; 6] = [0, 1, 2, 1 << 24, UsedBlock::MIXED, u32::MAX];
+
+    /// Random ids, of `symbols` different instruments, beside a map of every single one.
+    fn used(seed: u64, symbols: u64) -> (UsedIds, HashMap<(u32, u64), u32>) {
+        let mut random = Random(seed);
+        let (mut ids, mut model) = (UsedIds::default(), HashMap::new());
+        let mut next = [1u64; 4];
+        for step in 0..20_000 {
+            let session = [1, 2, 66, u32::MAX][random.below(4) as usize];
+            let counter = &mut next[session as usize % 4];
+            *counter += random.below(3);
+            let id = match random.below(10) {
+                0 => u64::MAX - random.below(100),
+                1 => random.below(u64::MAX),
+                2 => random.below(1_000),
+                _ => *counter,
+            };
+            let symbol = SYMBOLS[(random.below(symbols) + seed) as usize % SYMBOLS.len()];
+            let expected = model.get(&(session, id)).copied();
+            assert_eq!(get(&ids, session, id), expected, "step {step}, seed {seed}");
+            ids.insert(SessionId(session), OrderId(id), SymbolId(symbol));
+            model.insert((session, id), symbol);
+        }
+        ids.insert(SessionId(1), OrderId(u64::MAX), SymbolId(3));
+        model.insert((1, u64::MAX), 3);
+        (ids, model)
+    }
+
+    fn get(ids: &UsedIds, session: u32, id: u64) -> Option<u32> {
+        ids.get(SessionId(session), OrderId(id)).map(|symbol| symbol.0)
+    }
+
+    #[test]
+    fn every_id_has_the_symbol_of_its_last_use() {
+        for seed in 0..24 {
+            let (ids, model) = used(seed, 1 + seed % 4);
+            let again = UsedIds::from_rows(&ids.rows()).unwrap();
+            for (&(session, id), &symbol) in &model {
+                for ids in [&ids, &again] {
+                    assert_eq!(get(ids, session, id), Some(symbol), "{session}/{id}");
+                    let neighbour = (session, id.wrapping_add(1));
+                    let expected = model.get(&neighbour).copied();
+                    assert_eq!(get(ids, neighbour.0, neighbour.1), expected);
+                }
+            }
+            let bits: u32 = ids.rows().blocks.iter().map(|row| row.used.count_ones()).sum();
+            assert_eq!(bits as usize, model.len());
+        }
+    }
+
+    #[test]
+    fn the_next_id_is_above_all_of_the_session() {
+        let mut ids = UsedIds::default();
+        let next = |ids: &UsedIds, session| ids.next(SessionId(session)).0;
+        assert_eq!(next(&ids, 1), 1);
+        for (id, expected) in [(5, 6), (3, 6), (63, 64), (64, 65), (700, 701), (u64::MAX, 0)] {
+            ids.insert(SessionId(1), OrderId(id), SymbolId(1));
+            assert_eq!((next(&ids, 1), next(&ids, 2)), (expected, 1), "after {id}");
+        }
+    }
+
+    #[test]
+    fn blocks_that_are_mixed_for_a_while_take_no_more_room_each_time() {
+        let mut ids = UsedIds::default();
+        let mut insert = |id, symbol| {
+            ids.insert(SessionId(1), OrderId(id), SymbolId(symbol));
+            let mixed = ids.blocks[0].row.symbol == UsedBlock::MIXED;
+            assert_eq!(UsedIds::from_rows(&ids.rows()).as_ref(), Ok(&ids));
+            (mixed, ids.symbols.0.len() - 1)
+        };
+        assert_eq!(insert(1, 7), (false, 0));
+        assert_eq!(insert(1, 8), (false, 1), "the only id of the block is of another symbol now");
+        for _ in 0..3 {
+            assert_eq!(insert(2, 7), (true, 1));
+            assert_eq!(insert(2, 8), (false, 1));
+        }
+        assert_eq!(insert(3, 255), (true, 1));
+        assert_eq!(insert(3, 256), (true, 2), "a symbol of two bytes");
+        assert_eq!(insert(3, 1 << 24), (true, 3), "the third byte is zero");
+        for _ in 0..3 {
+            assert_eq!(insert(3, 8), (false, 3));
+            assert_eq!(insert(3, u32::from(u16::MAX)), (true, 3));
+        }
+    }
+
+    #[test]
+    fn equal_ids_are_equal_rows_in_whatever_order_they_came() {
+        let (ids, model) = used(5, 3);
+        let mut sorted: Vec<_> = model.into_iter().collect();
+        sorted.sort_unstable();
+        let mut again = UsedIds::default();
+        for &((session, id), symbol) in sorted.iter().rev() {
+            again.insert(SessionId(session), OrderId(id), SymbolId(symbol));
+        }
+        assert_eq!(again.rows(), ids.rows());
+        assert_eq!(again, ids);
+        assert_eq!(UsedIds::from_rows(&ids.rows()).unwrap(), ids);
+        again.insert(SessionId(77), OrderId(1), SymbolId(1));
+        assert_ne!(again, ids);
+    }
+
+    #[test]
+    fn rows_that_no_ids_have_are_refused() {
+        type Alter = fn(&mut UsedRows, usize);
+        let cases: [(&str, Alter); 9] = [
+            ("not behind", |rows, _| rows.blocks[1].session = 0),
+            ("not behind", |rows, _| rows.blocks.insert(0, rows.blocks[0])),
+            ("no such block", |rows, _| rows.blocks[0].used = 0),
+            ("no such block", |rows, _| rows.blocks.last_mut().unwrap().block = 1 << 58),
+            ("missing", |rows, _| _ = rows.symbols.pop()),
+            ("of no block", |rows, _| rows.symbols.push([0; 64])),
+            ("not mixed", |rows, mixed| {
+                rows.symbols[0] = spread(&UsedBlock { symbol: 5, ..rows.blocks[mixed] });
+            }),
+            ("a free id", |rows, mixed| {
+                let free = rows.blocks[mixed].used.trailing_ones();
+                rows.symbols[0][free as usize] = 1;
+            }),
+            ("not mixed", |rows, mixed| rows.blocks[mixed].symbol = 1),
+        ];
+        let rows = used(6, 2).0.rows();
+        let full = |row: &UsedBlock| row.symbol == UsedBlock::MIXED && row.used != u64::MAX;
+        let mixed = rows.blocks.iter().position(full).unwrap();
+        assert!(rows.blocks[..mixed].iter().all(|row| row.symbol != UsedBlock::MIXED));
+        for (expected, alter) in cases {
+            let mut altered = rows.clone();
+            alter(&mut altered, mixed);
+            let error = UsedIds::from_rows(&altered).expect_err(expected).to_string();
+            assert!(error.contains(expected), "{expected}: {error}");
+        }
+    }
+}

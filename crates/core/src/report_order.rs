@@ -1,0 +1,382 @@
+//! Puts the reports of all shards into the venue's one order: by command, then by index.
+//!
+//! It is told each command in the order of its number, takes the command's reports from the shard that
+//! owns it, and passes them on when all before them have been. A command that concerns the whole venue
+//! has a part from every shard; these are merged by symbol, so that the order does not depend on the
+//! number of shards.
+
+use ringside_model::command::{self, Command};
+use ringside_model::domain::{Nanos, Quantity, SeqNo};
+use ringside_model::durability::Durability;
+use ringside_model::frame::{EpochStart, Frame, FrameKind, HashProbe, SetDurability};
+use ringside_model::hash::OutputHash;
+use ringside_model::report::{Published, Report, ReportKind};
+use std::collections::VecDeque;
+
+/// Who is told everything that leaves the venue, in order.
+pub trait Subscriber {
+    /// Whether it is told the commands, too.
+    const COMMANDS: bool = false;
+
+    /// The next command; its reports follow.
+    fn command(&mut self, _frame: &Frame) {}
+
+    /// A definition; its report follows. It teaches names.
+    fn definition(&mut self, _command: &Command) {}
+
+    /// The next report.
+    fn report(&mut self, published: &Published);
+
+    /// All reports of the command have been told.
+    fn end_command(&mut self) {}
+
+    /// The end of a batch: what was told can be passed on.
+    fn end_batch(&mut self) {}
+
+    /// Nothing more is at hand just now.
+    fn pause(&mut self) {}
+}
+
+impl<U: Subscriber> Subscriber for &mut U {
+    const COMMANDS: bool = U::COMMANDS;
+
+    fn command(&mut self, frame: &Frame) {
+        (**self).command(frame);
+    }
+
+    fn definition(&mut self, command: &Command) {
+        (**self).definition(command);
+    }
+
+    #[inline]
+    fn report(&mut self, published: &Published) {
+        (**self).report(published);
+    }
+
+    fn end_command(&mut self) {
+        (**self).end_command();
+    }
+
+    fn end_batch(&mut self) {
+        (**self).end_batch();
+    }
+
+    fn pause(&mut self) {
+        (**self).pause();
+    }
+}
+
+/// What is due next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// The reports of a command from the shard that owns it.
+    Owned(u32),
+    /// A part of a command from every shard.
+    Wide,
+    /// A state hash from every shard.
+    Probe,
+}
+
+struct Pending {
+    seqno: SeqNo,
+    time: Nanos,
+    due: Due,
+    durability: Durability,
+    definition: Option<Box<Command>>,
+}
+
+/// What a shard has said too early.
+#[derive(Default)]
+struct Early {
+    reports: VecDeque<Report>,
+    /// How many of them are the last of their command.
+    complete: usize,
+}
+
+/// The merge.
+pub struct ReportOrder {
+    shards: u32,
+    probe_interval: u64,
+    /// No probe is due before this command.
+    probe_from: u64,
+    /// The mode that the commands come under.
+    durability: Durability,
+    pending: VecDeque<Pending>,
+    /// The pending commands themselves, if the subscriber is told them.
+    frames: VecDeque<Frame>,
+    keeps_frames: bool,
+    early: Vec<Early>,
+    /// How many reports are early.
+    early_reports: usize,
+    /// The index of the next report of the first pending command.
+    index: u32,
+    output: OutputHash,
+    released: SeqNo,
+    probes: VecDeque<HashProbe>,
+}
+
+impl ReportOrder {
+    /// For so many shards. The first frame says the rest: an epoch start.
+    pub fn new(shards: u32) -> Self {
+        ReportOrder {
+            shards,
+            probe_interval: u64::MAX,
+            probe_from: 0,
+            durability: Durability::Volatile,
+            pending: VecDeque::with_capacity(1024),
+            frames: VecDeque::new(),
+            keeps_frames: false,
+            early: (0..shards).map(|_| Early::default()).collect(),
+            early_reports: 0,
+            index: 0,
+            output: OutputHash::default(),
+            released: SeqNo(0),
+            probes: VecDeque::new(),
+        }
+    }
+
+    /// Goes on behind a command after which the hashes were these.
+    pub fn resume(shards: u32, after: &HashProbe) -> Self {
+        ReportOrder {
+            output: OutputHash::resume(after.output, after.reports),
+            released: SeqNo(after.seqno),
+            ..Self::new(shards)
+        }
+    }
+
+    /// Keeps the commands for a subscriber that wants to be told them. To be said before the first command.
+    pub fn keep_frames_for<U: Subscriber>(&mut self) {
+        self.keeps_frames = U::COMMANDS;
+    }
+
+    /// How many commands have reports to come.
+    #[inline]
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Whether more reports of a shard should be brought: not while many of them are early and the
+    /// next command waits for others.
+    #[inline]
+    pub fn wants(&self, shard: u32) -> bool {
+        const EARLY_REPORTS_MAX: usize = 64 * 1024;
+        let waits = self.pending.front().is_some_and(|first| match first.due {
+            Due::Owned(owner) => owner == shard,
+            Due::Wide | Due::Probe => self.early[shard as usize].complete == 0,
+        });
+        waits || self.early[shard as usize].reports.len() < EARLY_REPORTS_MAX
+    }
+
+    /// The last command whose reports have all been passed on.
+    #[inline]
+    pub fn released(&self) -> SeqNo {
+        self.released
+    }
+
+    /// The mode that the next command comes under.
+    pub fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// A hash probe describes each command whose number is a multiple of this.
+    pub fn probe_interval(&self) -> u64 {
+        self.probe_interval
+    }
+
+    /// The hash of everything that was passed on.
+    pub fn output(&self) -> OutputHash {
+        self.output
+    }
+
+    /// The next hash probe that is complete.
+    #[inline]
+    pub fn take_probe(&mut self) -> Option<HashProbe> {
+        self.probes.pop_front()
+    }
+
+    /// Takes note of the next command. Bookkeeping has no reports, but may say what holds from here on.
+    #[inline]
+    pub fn expect(&mut self, frame: &Frame) {
+        let Some(kind) = frame.kind() else { return };
+        if kind == FrameKind::SetDurability || !kind.is_command() {
+            self.learn(frame, kind);
+        }
+        if !kind.is_command() {
+            return;
+        }
+        let wide = self.shards > 1 && command::is_venue_wide(kind, frame.symbol());
+        let due = if wide { Due::Wide } else { Due::Owned(frame.symbol().shard(self.shards)) };
+        let definition =
+            command::is_definition(kind).then(|| Command::decode(frame).map(Box::new)).flatten();
+        let (seqno, time) = (frame.seqno(), frame.time());
+        let durability = self.durability;
+        self.pending.push_back(Pending { seqno, time, due, durability, definition });
+        if self.keeps_frames {
+            self.frames.push_back(*frame);
+        }
+        if seqno.0 >= self.probe_from {
+            self.expect_probe_if_due(seqno, time);
+        }
+    }
+
+    /// Takes note of the mode and the probe interval of a run.
+    pub fn begin_epoch(&mut self, start: &EpochStart) {
+        self.durability = start.durability;
+        (self.probe_interval, self.probe_from) = (start.probe_interval.max(1), 0);
+    }
+
+    #[cold]
+    fn learn(&mut self, frame: &Frame, kind: FrameKind) {
+        match kind {
+            FrameKind::EpochStart => {
+                frame.body().into_iter().for_each(|start| self.begin_epoch(start));
+            }
+            FrameKind::SetDurability if frame.header.verdict == 0 => {
+                if let Some(SetDurability { durability }) = frame.body() {
+                    self.durability = *durability;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[cold]
+    fn expect_probe_if_due(&mut self, seqno: SeqNo, time: Nanos) {
+        if seqno.0.is_multiple_of(self.probe_interval) {
+            let (due, durability) = (Due::Probe, self.durability);
+            self.pending.push_back(Pending { seqno, time, due, durability, definition: None });
+        }
+        self.probe_from = (seqno.0 + 1).next_multiple_of(self.probe_interval);
+    }
+
+    /// Takes the next report of a shard and passes on what is due.
+    #[inline]
+    pub fn report(&mut self, shard: u32, report: &Report, subscriber: &mut impl Subscriber) {
+        let due = self.pending.front().map(|first| first.due);
+        let early = &mut self.early[shard as usize];
+        if due == Some(Due::Owned(shard)) && early.reports.is_empty() {
+            self.pass_on(report, subscriber);
+            if report.is_last() {
+                self.finish(subscriber);
+                if self.early_reports > 0 {
+                    self.catch_up(subscriber);
+                }
+            }
+            return;
+        }
+        early.reports.push_back(*report);
+        early.complete += usize::from(report.is_last());
+        self.early_reports += 1;
+        self.catch_up(subscriber);
+    }
+
+    /// Passes on what was early and is due now.
+    fn catch_up(&mut self, subscriber: &mut impl Subscriber) {
+        while let Some(first) = self.pending.front() {
+            match first.due {
+                Due::Owned(owner) => {
+                    let Some(report) = self.take_early(owner) else { return };
+                    self.pass_on(&report, subscriber);
+                    if !report.is_last() {
+                        continue;
+                    }
+                }
+                _ if self.early.iter().any(|early| early.complete == 0) => return,
+                Due::Wide => self.pass_on_merged(subscriber),
+                Due::Probe => self.complete_probe(),
+            }
+            self.finish(subscriber);
+        }
+    }
+
+    /// Merges the parts of all shards: one head with the sum of their counts, then by symbol.
+    fn pass_on_merged(&mut self, subscriber: &mut impl Subscriber) {
+        let heads: Vec<Report> =
+            (0..self.shards).map(|s| self.take_early(s).expect("every part is here")).collect();
+        let quantity = Quantity(heads.iter().map(|head| head.quantity.0).sum());
+        self.pass_on(&Report { quantity, ..heads[0] }, subscriber);
+        let mut open: Vec<bool> = heads.iter().map(|head| !head.is_last()).collect();
+        let symbol_of = |early: &Early| early.reports.front().map(|report| report.symbol);
+        while let Some(shard) = (0..self.shards as usize)
+            .filter(|&s| open[s])
+            .min_by_key(|&s| symbol_of(&self.early[s]))
+        {
+            let report = self.take_early(shard as u32).expect("every part is here");
+            self.pass_on(&report, subscriber);
+            open[shard] = !report.is_last();
+        }
+    }
+
+    /// Adds the state hashes of all shards up.
+    fn complete_probe(&mut self) {
+        let seqno = self.pending.front().expect("a probe is due").seqno;
+        let mut state = 0u128;
+        for shard in 0..self.shards {
+            let report = self.take_early(shard).expect("every part is here");
+            assert_eq!(report.kind, ReportKind::StateHash, "shard {shard} at seqno {seqno}");
+            state = state.wrapping_add(state_hash_in(&report));
+        }
+        self.probes.push_back(probe(seqno, state, &self.output));
+    }
+
+    #[inline]
+    fn pass_on<U: Subscriber>(&mut self, report: &Report, subscriber: &mut U) {
+        let first = self.pending.front_mut().expect("a command is pending");
+        if U::COMMANDS && self.index == 0 {
+            subscriber.command(&self.frames.pop_front().expect("commands are kept"));
+        }
+        if let Some(definition) = first.definition.take() {
+            subscriber.definition(&definition);
+        }
+        let report = Report { flags: report.flags & !Report::LAST, ..*report };
+        let Pending { seqno, time, durability, .. } = *first;
+        let published = Published { seqno, index: self.index, time, durability, report };
+        self.index += 1;
+        self.output.add(&published);
+        subscriber.report(&published);
+    }
+
+    #[inline]
+    fn finish<U: Subscriber>(&mut self, subscriber: &mut U) {
+        let done = self.pending.pop_front().expect("a command is pending");
+        if U::COMMANDS && done.due != Due::Probe {
+            subscriber.end_command();
+        }
+        self.released = done.seqno;
+        self.index = 0;
+    }
+
+    fn take_early(&mut self, shard: u32) -> Option<Report> {
+        let early = &mut self.early[shard as usize];
+        let report = early.reports.pop_front()?;
+        early.complete -= usize::from(report.is_last());
+        self.early_reports -= 1;
+        Some(report)
+    }
+}
+
+/// The report in which a shard hands over its state hash.
+pub fn state_hash_report(hash: u128) -> Report {
+    Report {
+        kind: ReportKind::StateHash,
+        flags: Report::LAST,
+        quantity: Quantity(hash as u64),
+        open: Quantity((hash >> 64) as u64),
+        ..Report::BLANK
+    }
+}
+
+fn state_hash_in(report: &Report) -> u128 {
+    u128::from(report.open.0) << 64 | u128::from(report.quantity.0)
+}
+
+/// The hash probe after a command.
+pub fn probe(seqno: SeqNo, state: u128, output: &OutputHash) -> HashProbe {
+    let halves = |hash: u128| [hash as u64, (hash >> 64) as u64];
+    HashProbe {
+        seqno: seqno.0,
+        reports: output.reports,
+        state: halves(state),
+        output: halves(output.value()),
+    }
+}

@@ -1,0 +1,113 @@
+//! How far a node that only stands by may tell: it makes the streams of whatever it is sent, and some of that may never
+//! be committed and is cut then.
+//!
+//! Whoever makes the streams notes where they end behind a command; whoever hears commit marks says what is committed.
+//! The last note that this covers counts.
+
+use super::{Day, Encoder, Store, StreamId};
+use ringside_model::domain::SeqNo;
+use ringside_planted::{Bug, planted};
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard};
+
+/// What is noted, and how much of it is committed; for any thread.
+pub struct Committed<T>(Mutex<Notes<T>>);
+
+/// The end of market data behind a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarketEnd {
+    /// The number of the next message.
+    pub next: u64,
+    /// The trading day.
+    pub day: Day,
+    /// The block of the last message, and the bytes of messages in it.
+    pub(super) place: (u32, u32),
+}
+
+struct Notes<T> {
+    /// What may not be committed yet, in the order of the commands.
+    open: VecDeque<(SeqNo, T)>,
+    /// The last command that is known to be committed; `None` before anybody has said so.
+    committed: Option<SeqNo>,
+    end: Option<T>,
+}
+
+impl<T> Default for Committed<T> {
+    fn default() -> Self {
+        Committed(Mutex::new(Notes { open: VecDeque::new(), committed: None, end: None }))
+    }
+}
+
+impl<T: Copy> Committed<T> {
+    /// Everything up to a command was made, and ends here.
+    pub fn note(&self, seqno: SeqNo, end: T) {
+        let mut notes = self.notes();
+        if notes.committed.is_none() {
+            // While a journal is recovered only its end is of use.
+            notes.open.clear();
+        }
+        notes.open.push_back((seqno, end));
+        notes.settle();
+    }
+
+    /// Everything up to a command is committed.
+    pub fn commit(&self, seqno: SeqNo) {
+        let mut notes = self.notes();
+        notes.committed = notes.committed.max(Some(seqno));
+        notes.settle();
+    }
+
+    /// The end of what is committed; `None` while that is not known.
+    pub fn end(&self) -> Option<T> {
+        self.notes().end
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes<T>> {
+        self.0.lock().expect("nobody panics")
+    }
+}
+
+impl<T: Copy> Notes<T> {
+    fn settle(&mut self) {
+        let Some(committed) = self.committed else { return };
+        let is_covered = |seqno| seqno <= committed || planted(Bug::ToldUncommitted);
+        while let Some((_, end)) = self.open.pop_front_if(|(seqno, _)| is_covered(*seqno)) {
+            self.end = Some(end);
+        }
+    }
+}
+
+impl Encoder<Store> {
+    /// Notes how far market data has come with the last command.
+    pub fn note(&self, committed: &Committed<MarketEnd>) {
+        let (block, used, next) = self.sink().end(StreamId::MARKET_DATA);
+        committed.note(self.seqno(), MarketEnd { next, day: self.day(), place: (block, used) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_counts_is_the_last_note_that_is_committed() {
+        let committed = Committed::default();
+        committed.note(SeqNo(5), 50);
+        committed.note(SeqNo(8), 80);
+        assert_eq!(committed.end(), None);
+        committed.commit(SeqNo(7));
+        assert_eq!(committed.end(), None, "nobody can say what was before the end of the recovery");
+        committed.note(SeqNo(9), 90);
+        committed.note(SeqNo(9), 91);
+        committed.note(SeqNo(12), 120);
+        for (seqno, end) in [(8, 80), (11, 91), (9, 91), (12, 120), (20, 120)] {
+            committed.commit(SeqNo(seqno));
+            assert_eq!(committed.end(), Some(end), "behind {seqno}");
+        }
+        // What is applied late may be committed already.
+        for (seqno, end) in [(20, 200), (21, 200)] {
+            committed.note(SeqNo(seqno), seqno * 10);
+            assert_eq!(committed.end(), Some(end), "behind {seqno}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What of the stored streams can be trusted when they are opened again: one small file beside them.
+//!
+//! ```text
+//!  0       8         16             32          40      48             64            72          80
+//! ┌───────┬─────────┬──────────────┬───────────┬───────┬──────────────┬─────────────┬───────────┬────────┐
+//! │ magic │ version │ identity × 2 │ file bytes│ check │ boot id × 2  │ complete to │ synced to │ failed │
+//! └───────┴─────────┴──────────────┴───────────┴───────┴──────────────┴─────────────┴───────────┴────────┘
+//! ```
+//! A killed process loses nothing of what it stored in a mapped file: as long as the kernel is the same
+//! (the same boot id), all up to `complete to` is there. After that only what was synced is.
+
+use super::blocks::Words;
+use super::files::{self, StoreError};
+use ringside_model::domain::SeqNo;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+const PAGE_BYTES: u64 = 4096;
+const NAME: &str = "streams-head";
+
+/// Whether there is a head in a folder.
+pub fn exists(dir: &Path) -> bool {
+    dir.join(NAME).exists()
+}
+const MAGIC: u64 = u64::from_le_bytes(*b"RSTREAMS");
+const VERSION: u64 = 1;
+
+const IDENTITY: usize = 2;
+const FILE_BYTES: usize = 4;
+const CHECK: usize = 5;
+const BOOT: usize = 6;
+const COMPLETE_TO: usize = 8;
+const SYNCED_TO: usize = 9;
+const FAILED: usize = 10;
+
+/// The mapped head.
+pub(super) struct Head {
+    path: PathBuf,
+    words: Words,
+    syncing: Mutex<()>,
+}
+
+impl Head {
+    /// The head of a store in memory.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let path = PathBuf::from(NAME);
+        let words = Words::new(files::memory(&path, PAGE_BYTES)?);
+        Ok(Head { path, words, syncing: Mutex::new(()) })
+    }
+
+    /// Opens the head of a folder; `None` if it has none, or none of this identity that is whole.
+    pub fn open(dir: &Path, identity: [u64; 2]) -> Result<Option<Self>, StoreError> {
+        let path = dir.join(NAME);
+        let Ok(file) = files::open(&path) else { return Ok(None) };
+        if file.metadata().map_err(StoreError::io(&path, "look at"))?.len() != PAGE_BYTES {
+            return Ok(None);
+        }
+        let words = Words::new(files::map(&file, &path, PAGE_BYTES)?);
+        let head = Head { path, words, syncing: Mutex::new(()) };
+        Ok(head.is_whole(identity).then_some(head))
+    }
+
+    /// Makes the head of a folder, which trusts nothing yet.
+    pub fn create(dir: &Path, identity: [u64; 2], file_bytes: u64) -> Result<Self, StoreError> {
+        let path = dir.join(NAME);
+        files::make(&path, PAGE_BYTES)?;
+        let file = files::open(&path).map_err(StoreError::io(&path, "open"))?;
+        let words = Words::new(files::map(&file, &path, PAGE_BYTES)?);
+        let head = Head { path, words, syncing: Mutex::new(()) };
+        let fixed = [MAGIC, VERSION, identity[0], identity[1], file_bytes];
+        for (word, value) in head.words.get().iter().zip(fixed) {
+            word.store(value, Relaxed);
+        }
+        head.words.get()[CHECK].store(head.checksum(), Release);
+        Ok(head)
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).to_path_buf()
+    }
+
+    /// The length of the files of blocks beside it.
+    pub fn file_bytes(&self) -> u64 {
+        self.words.get()[FILE_BYTES].load(Relaxed)
+    }
+
+    /// The last command up to which everything is in the files.
+    pub fn trusted_to(&self) -> SeqNo {
+        let words = self.words.get();
+        let boot = boot_id();
+        let is_same_boot = boot != [0; 2] && [0, 1].map(|i| words[BOOT + i].load(Relaxed)) == boot;
+        SeqNo(words[if is_same_boot { COMPLETE_TO } else { SYNCED_TO }].load(Relaxed))
+    }
+
+    /// Says that the files are written from behind a command on, and only trusted up to there.
+    pub fn begin(&self, SeqNo(seqno): SeqNo) -> Result<(), StoreError> {
+        let words = self.words.get();
+        words[COMPLETE_TO].store(seqno, Release);
+        for (word, id) in words[BOOT..].iter().zip(boot_id()) {
+            word.store(id, Release);
+        }
+        if words[SYNCED_TO].load(Relaxed) > seqno {
+            words[SYNCED_TO].store(seqno, Release);
+            // What is stored over the synced bytes could reach the device first.
+            self.words.sync().map_err(StoreError::io(&self.path, "sync"))?;
+        }
+        Ok(())
+    }
+
+    /// Says that everything up to a command was published.
+    #[inline]
+    pub fn complete(&self, SeqNo(seqno): SeqNo) {
+        self.words.get()[COMPLETE_TO].store(seqno, Release);
+    }
+
+    /// Has `write` put everything on the device and remembers how far that goes. After an error nothing is
+    /// trusted any more: the kernel takes the pages for clean that it could not write.
+    pub fn sync(
+        &self,
+        write: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<SeqNo, StoreError> {
+        let _one_at_a_time = self.syncing.lock().expect("nobody panics");
+        let words = self.words.get();
+        let complete_to = words[COMPLETE_TO].load(Acquire);
+        let synced = write().and_then(|()| {
+            words[SYNCED_TO].store(complete_to, Release);
+            self.words.sync().map_err(StoreError::io(&self.path, "sync"))
+        });
+        synced.map(|()| SeqNo(complete_to)).inspect_err(|_| words[FAILED].store(1, Release))
+    }
+
+    fn is_whole(&self, identity: [u64; 2]) -> bool {
+        let words = self.words.get();
+        let value = |word: usize| words[word].load(Relaxed);
+        [value(0), value(1), value(IDENTITY), value(IDENTITY + 1)]
+            == [MAGIC, VERSION, identity[0], identity[1]]
+            && value(CHECK) == self.checksum()
+            && value(SYNCED_TO) <= value(COMPLETE_TO)
+            && value(FAILED) == 0
+    }
+
+    fn checksum(&self) -> u64 {
+        let fixed = &self.words.get()[..CHECK];
+        fixed
+            .iter()
+            .fold(0, |crc, word| crc32c::crc32c_append(crc, &word.load(Relaxed).to_le_bytes()))
+            .into()
+    }
+}
+
+/// Removes the head of a folder.
+pub(super) fn remove(dir: &Path) -> Result<(), StoreError> {
+    files::remove(&dir.join(NAME))
+}
+
+/// What the kernel calls this boot of the machine; zeros if it does not say.
+fn boot_id() -> [u64; 2] {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    let id = u128::from_str_radix(&digits, 16).unwrap_or(0);
+    [(id >> 64) as u64, id as u64]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failed_sync_nothing_is_trusted() {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = [1, 2];
+        let head = Head::create(dir.path(), identity, 1 << 20).unwrap();
+        head.begin(SeqNo(0)).unwrap();
+        head.complete(SeqNo(9));
+        assert_eq!(head.sync(|| Ok(())).unwrap(), SeqNo(9));
+        let again = || Head::open(dir.path(), identity).unwrap().map(|head| head.trusted_to());
+        assert_eq!(again(), Some(SeqNo(9)));
+        let path = dir.path().join("streams-000000.dat");
+        head.sync(|| Err(StoreError::Full { path })).unwrap_err();
+        assert_eq!(again(), None);
+    }
+}

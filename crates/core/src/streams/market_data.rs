@@ -1,0 +1,508 @@
+//! Reports as ITCH: what a command did to the displayed book.
+//!
+//! Between two commands nothing has to be remembered. Within one it is the order that came: it is added when all
+//! its reports have been seen, with what is left of it.
+
+use super::wire_names::{Listed, WireNames, saturated};
+use super::{StreamId, StreamSink};
+use ringside_model::domain::{
+    Auction, DayEvent, FirmId, MatchNumber, MoveStep, Price, SymbolId, SymbolState,
+};
+use ringside_model::reason::Reason;
+use ringside_model::report::{Moved, Published, Report, ReportKind};
+use ringside_wire::Message;
+use ringside_wire::itch::{
+    AddOrder, AddOrderAttributed, BrokenTrade, CrossTrade, Header, LuldAuctionCollar,
+    NetOrderImbalance, OrderCancel, OrderDelete, OrderExecuted, OrderExecutedWithPrice,
+    OrderReplace, RegShoRestriction, StockDirectory, StockTradingAction, SystemEvent, Trade,
+};
+
+/// The longest message with its length in front.
+const MESSAGE_BYTES_MAX: usize = 64;
+
+/// The encoder.
+#[derive(Default)]
+pub struct MarketData {
+    /// Time of day of the command at hand, in ns since midnight UTC.
+    time_ns: u64,
+    incoming: Option<Incoming>,
+    day: Option<DayEvent>,
+    /// Whether the trade that the command takes back or corrects has been told.
+    broken: bool,
+    /// Whether the command pauses an instrument.
+    pauses: bool,
+}
+
+/// The order that a command brings.
+struct Incoming {
+    number: u64,
+    /// The order that it replaces and that is still in the book of the listeners.
+    replaces: Option<u64>,
+    symbol: SymbolId,
+    buy: bool,
+    price: Price,
+    open: u64,
+    /// The firm that is shown with it.
+    attribution: Option<FirmId>,
+}
+
+impl Incoming {
+    /// The order of a report that has its number; it replaces none.
+    fn alone(report: &Report, attribution: Option<FirmId>) -> Self {
+        Incoming {
+            number: report.order.0,
+            replaces: None,
+            symbol: report.symbol,
+            buy: report.side.is_buy(),
+            price: report.price,
+            open: report.open.0,
+            attribution,
+        }
+    }
+}
+
+/// Where messages go, with the names that they need.
+pub struct Out<'a, S> {
+    /// The streams.
+    pub sink: &'a mut S,
+    /// The names.
+    pub names: &'a WireNames,
+}
+
+impl<S: StreamSink> Out<'_, S> {
+    #[inline]
+    fn send<M: Message>(&mut self, message: &M) {
+        let mut bytes = [0; MESSAGE_BYTES_MAX];
+        let length = size_of::<M>();
+        bytes[..2].copy_from_slice(&(length as u16).to_be_bytes());
+        bytes[2..2 + length].copy_from_slice(message.as_bytes());
+        self.sink.append(StreamId::MARKET_DATA, &bytes[..2 + length]);
+    }
+}
+
+impl MarketData {
+    /// A command begins, at this time of day.
+    #[inline]
+    pub fn begin(&mut self, time_ns: u64) {
+        (self.time_ns, self.broken, self.pauses) = (time_ns, false, false);
+    }
+
+    /// The next report of the command. `attribution` is the firm to show with a new order.
+    #[inline]
+    pub fn report<S: StreamSink>(
+        &mut self,
+        published: &Published,
+        attribution: Option<FirmId>,
+        out: &mut Out<'_, S>,
+    ) {
+        let report = &published.report;
+        if report.flags & Report::HIDDEN != 0 {
+            if report.kind == ReportKind::Repriced {
+                // What came before it is done, and may rest by now.
+                self.end_incoming(out);
+            }
+            return self.unseen(published, out);
+        }
+        match report.kind {
+            ReportKind::Accepted | ReportKind::Replaced => {
+                let replaced = report.kind == ReportKind::Replaced;
+                self.incoming = Some(Incoming {
+                    number: published.seqno.0,
+                    replaces: replaced.then_some(report.order.0),
+                    symbol: report.symbol,
+                    buy: report.side.is_buy(),
+                    price: report.price,
+                    open: report.open.0,
+                    attribution,
+                });
+            }
+            ReportKind::Triggered => {
+                // What came before it is done; it trades, and rests, as an order of its own.
+                self.end_incoming(out);
+                self.incoming = Some(Incoming::alone(report, None));
+            }
+            ReportKind::Repriced => {
+                self.end_incoming(out);
+                let shown = Report { open: report.quantity, ..*report };
+                let incoming = Incoming::alone(&shown, None);
+                self.incoming = Some(Incoming { replaces: Some(report.other), ..incoming });
+            }
+            ReportKind::Displayed if self.is_incoming(report) => {
+                // Of what is left of it only that much is shown.
+                if let Some(incoming) = &mut self.incoming {
+                    incoming.open = report.quantity.0;
+                }
+            }
+            ReportKind::Displayed => {
+                let slice = Report { open: report.quantity, ..*report };
+                self.enter_book(&Incoming::alone(&slice, None), out);
+            }
+            ReportKind::Executed if report.auction().is_some() => self.crossed(published, out),
+            ReportKind::Executed if report.flags & Report::REMOVED != 0 => self.left(report),
+            ReportKind::Executed => self.executed(published, out),
+            ReportKind::Canceled if self.is_incoming(report) => self.left(report),
+            ReportKind::Canceled => self.reduced(report, out),
+            ReportKind::Modified if report.quantity.0 > 0 => self.reduced(report, out),
+            ReportKind::Restated => {
+                if let Some(incoming) = &mut self.incoming {
+                    incoming.price = report.price;
+                }
+            }
+            ReportKind::Defined => self.listed(report.symbol, out),
+            ReportKind::TradingDay => self.trading_day(report, out),
+            ReportKind::Broken => self.broken(report, out),
+            ReportKind::Corrected => self.corrected(report, out),
+            ReportKind::SymbolMoved => self.moved(report, out),
+            ReportKind::StateChanged => self.state_changed(report, out),
+            ReportKind::BandsSet if self.pauses => self.auction_collar(report, out),
+            ReportKind::ShortSaleSet => self.short_sale_set(published, out),
+            ReportKind::Crossed => self.cross_trade(published, out),
+            ReportKind::Indicative => self.imbalance(report, out),
+            ReportKind::Imported => {
+                self.enter_book(&Incoming::alone(report, attribution), out);
+            }
+            _ => {}
+        }
+    }
+
+    /// All reports of the command have been seen.
+    #[inline]
+    pub fn end<S: StreamSink>(&mut self, out: &mut Out<'_, S>) {
+        self.end_incoming(out);
+        if self.day.take() == Some(DayEvent::End) {
+            self.events(b"MEC", out);
+        }
+    }
+
+    fn header<M: Message>(&self, listed: &Listed) -> Header {
+        Header::new::<M>(listed.locate, self.time_ns)
+    }
+
+    /// What is left of the incoming order rests.
+    #[inline]
+    fn end_incoming<S: StreamSink>(&mut self, out: &mut Out<'_, S>) {
+        if let Some(incoming) = self.incoming.take() {
+            self.enter_book(&incoming, out);
+        }
+    }
+
+    fn is_incoming(&self, report: &Report) -> bool {
+        self.incoming.as_ref().is_some_and(|incoming| incoming.number == report.order.0)
+    }
+
+    /// What is left of the incoming order.
+    #[inline]
+    fn left(&mut self, report: &Report) {
+        if let Some(incoming) = &mut self.incoming {
+            incoming.open = report.open.0;
+        }
+    }
+
+    fn enter_book<S: StreamSink>(&mut self, incoming: &Incoming, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(incoming.symbol) else { return };
+        let (shares, price) = (saturated(incoming.open), listed.price4(incoming.price));
+        if let Some(old) = incoming.replaces {
+            if incoming.open == 0 {
+                return self.delete(&listed, old, out);
+            }
+            return out.send(&OrderReplace {
+                header: self.header::<OrderReplace>(&listed),
+                original_order_reference: old.into(),
+                new_order_reference: incoming.number.into(),
+                shares: shares.into(),
+                price: price.into(),
+            });
+        }
+        if incoming.open == 0 {
+            return;
+        }
+        let add = AddOrder {
+            header: self.header::<AddOrder>(&listed),
+            order_reference: incoming.number.into(),
+            side: if incoming.buy { b'B' } else { b'S' },
+            shares: shares.into(),
+            stock: listed.stock,
+            price: price.into(),
+        };
+        let Some(firm) = incoming.attribution else { return out.send(&add) };
+        out.send(&AddOrderAttributed {
+            header: self.header::<AddOrderAttributed>(&listed),
+            order_reference: add.order_reference,
+            side: add.side,
+            shares: add.shares,
+            stock: add.stock,
+            price: add.price,
+            attribution: out.names.firm(firm),
+        });
+    }
+
+    /// An order that is replaced leaves before the one that came trades: no listener sees a crossed book.
+    fn take_out_replaced<S: StreamSink>(&mut self, listed: &Listed, out: &mut Out<'_, S>) {
+        if let Some(old) = self.incoming.as_mut().and_then(|incoming| incoming.replaces.take()) {
+            self.delete(listed, old, out);
+        }
+    }
+
+    fn delete<S: StreamSink>(&self, listed: &Listed, order: u64, out: &mut Out<'_, S>) {
+        let header = self.header::<OrderDelete>(listed);
+        out.send(&OrderDelete { header, order_reference: order.into() });
+    }
+
+    /// A resting order traded.
+    #[inline]
+    fn executed<S: StreamSink>(&mut self, published: &Published, out: &mut Out<'_, S>) {
+        let report = &published.report;
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        self.take_out_replaced(&listed, out);
+        out.send(&OrderExecuted {
+            header: self.header::<OrderExecuted>(&listed),
+            order_reference: report.order.0.into(),
+            executed_shares: saturated(report.quantity.0).into(),
+            match_number: published.match_number().0.into(),
+        });
+    }
+
+    /// A report about an order that nobody sees: that it traded is seen, unless it was in an auction, whose volume is told
+    /// once for all.
+    #[cold]
+    fn unseen<S: StreamSink>(&self, published: &Published, out: &mut Out<'_, S>) {
+        let report = &published.report;
+        let rested = report.flags & Report::REMOVED == 0 && report.auction().is_none();
+        if report.kind != ReportKind::Executed || !rested {
+            return;
+        }
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        out.send(&Trade {
+            header: self.header::<Trade>(&listed),
+            order_reference: 0.into(),
+            side: b'B',
+            shares: saturated(report.quantity.0).into(),
+            stock: listed.stock,
+            price: listed.price4(report.price).into(),
+            match_number: published.match_number().0.into(),
+        });
+    }
+
+    /// A resting order became smaller or ended.
+    fn reduced<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        self.take_out_replaced(&listed, out);
+        if report.open.0 == 0 {
+            return self.delete(&listed, report.order.0, out);
+        }
+        let has_reserve = report.flags & Report::RESERVE != 0;
+        let cancelled = if has_reserve { report.other } else { report.quantity.0 };
+        if cancelled == 0 {
+            return;
+        }
+        out.send(&OrderCancel {
+            header: self.header::<OrderCancel>(&listed),
+            order_reference: report.order.0.into(),
+            cancelled_shares: saturated(cancelled).into(),
+        });
+    }
+
+    /// An instrument was defined.
+    fn listed<S: StreamSink>(&self, symbol: SymbolId, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(symbol) else { return };
+        out.send(&StockDirectory {
+            header: self.header::<StockDirectory>(&listed),
+            stock: listed.stock,
+            market_category: b' ',
+            financial_status: b' ',
+            round_lot_size: listed.lot.into(),
+            round_lots_only: if listed.lot > 1 { b'Y' } else { b'N' },
+            issue_classification: b'C',
+            issue_sub_type: *b"Z ",
+            authenticity: b'P',
+            short_sale_threshold: b' ',
+            ipo_flag: b' ',
+            luld_tier: b' ',
+            etp_flag: b' ',
+            etp_leverage_factor: 0.into(),
+            inverse_indicator: b'N',
+        });
+        self.trading_action(&listed, b'T', out);
+        self.short_sale_restriction(&listed, b'0', out);
+    }
+
+    /// Short sales are restricted, or are not any more. Where it is not the first that is told of a command, trades have
+    /// restricted them.
+    fn short_sale_set<S: StreamSink>(&self, published: &Published, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(published.report.symbol) else { return };
+        let action = match (published.report.other & 1, published.index) {
+            (0, _) => b'0',
+            (_, 0) => b'2',
+            _ => b'1',
+        };
+        self.short_sale_restriction(&listed, action, out);
+    }
+
+    fn short_sale_restriction<S: StreamSink>(
+        &self,
+        listed: &Listed,
+        reg_sho_action: u8,
+        out: &mut Out<'_, S>,
+    ) {
+        let (header, stock) = (self.header::<RegShoRestriction>(listed), listed.stock);
+        out.send(&RegShoRestriction { header, stock, reg_sho_action });
+    }
+
+    /// An instrument is traded here from now on, or is not any more.
+    fn moved<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        let trading_state = match Moved::from_word(report.other).map(|moved| moved.step) {
+            Some(MoveStep::Halt | MoveStep::Release) => b'H',
+            Some(MoveStep::Resume) => b'T',
+            Some(MoveStep::Export | MoveStep::Import) | None => return,
+        };
+        self.trading_action(&listed, trading_state, out);
+    }
+
+    fn trading_action<S: StreamSink>(
+        &self,
+        listed: &Listed,
+        trading_state: u8,
+        out: &mut Out<'_, S>,
+    ) {
+        out.send(&StockTradingAction {
+            header: self.header::<StockTradingAction>(listed),
+            stock: listed.stock,
+            trading_state,
+            reserved: b' ',
+            reason: *b"    ",
+        });
+    }
+
+    /// An instrument has another state. ITCH has a letter for trading, halted, paused and quoting only: a call collects
+    /// quotes, and whatever lets nothing in is a halt.
+    fn state_changed<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
+        self.pauses = report.reason == Reason::LimitState;
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        let Some(state) = SymbolState::from_code(report.other as u8) else { return };
+        let trading_state = match state {
+            SymbolState::Open => b'T',
+            _ if self.pauses => b'P',
+            _ if state.auction().is_some() => b'Q',
+            _ => b'H',
+        };
+        self.trading_action(&listed, trading_state, out);
+    }
+
+    /// The bands of an instrument that is paused, as the collar of its reopening auction.
+    fn auction_collar<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        out.send(&LuldAuctionCollar {
+            header: self.header::<LuldAuctionCollar>(&listed),
+            stock: listed.stock,
+            reference_price: listed.price4(Price(report.quantity.0 as i64)).into(),
+            upper_price: listed.price4(Price(report.other as i64)).into(),
+            lower_price: listed.price4(report.price).into(),
+            extension: 0.into(),
+        });
+    }
+
+    /// A resting order traded in an auction, whose volume is told once for all of them.
+    fn crossed<S: StreamSink>(&mut self, published: &Published, out: &mut Out<'_, S>) {
+        let report = &published.report;
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        out.send(&OrderExecutedWithPrice {
+            header: self.header::<OrderExecutedWithPrice>(&listed),
+            order_reference: report.order.0.into(),
+            executed_shares: saturated(report.quantity.0).into(),
+            match_number: published.match_number().0.into(),
+            printable: b'N',
+            execution_price: listed.price4(report.price).into(),
+        });
+    }
+
+    /// The result of an auction. Its number is the first of the command, which no trade has.
+    fn cross_trade<S: StreamSink>(&self, published: &Published, out: &mut Out<'_, S>) {
+        let report = &published.report;
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        out.send(&CrossTrade {
+            header: self.header::<CrossTrade>(&listed),
+            shares: report.quantity.0.into(),
+            stock: listed.stock,
+            cross_price: listed.price4(report.price).into(),
+            match_number: MatchNumber::of(published.seqno, 0).0.into(),
+            cross_type: cross_type(report),
+        });
+    }
+
+    /// What an auction would be. All orders that can be in one can trade outside it, too: near and far are one price.
+    fn imbalance<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        let price = listed.price4(report.price);
+        let imbalance_direction = match (report.quantity.0, report.open.0) {
+            (0, _) => b'O',
+            (_, 0) => b'N',
+            _ if report.side.is_buy() => b'B',
+            _ => b'S',
+        };
+        out.send(&NetOrderImbalance {
+            header: self.header::<NetOrderImbalance>(&listed),
+            paired_shares: report.quantity.0.into(),
+            imbalance_shares: report.open.0.into(),
+            imbalance_direction,
+            stock: listed.stock,
+            far_price: price.into(),
+            near_price: price.into(),
+            current_reference_price: price.into(),
+            cross_type: cross_type(report),
+            price_variation: if report.quantity.0 == 0 { b' ' } else { b'L' },
+        });
+    }
+
+    /// The day begins at once; it ends when the orders that expire have left.
+    fn trading_day<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
+        self.day = DayEvent::from_code(report.other as u8);
+        if self.day == Some(DayEvent::Start) {
+            self.events(b"OSQ", out);
+        }
+    }
+
+    fn events<S: StreamSink>(&self, codes: &[u8], out: &mut Out<'_, S>) {
+        for &event_code in codes {
+            let header = Header::new::<SystemEvent>(0, self.time_ns);
+            out.send(&SystemEvent { header, event_code });
+        }
+    }
+
+    /// A trade was taken back: both sides are told, the world once.
+    fn broken<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
+        let told = std::mem::replace(&mut self.broken, true);
+        let Some(&listed) = out.names.symbol(report.symbol).filter(|_| !told) else { return };
+        self.taken_back(report, &listed, out);
+    }
+
+    /// A trade had other terms: it is taken back, and told again as one that changes no order of the book.
+    fn corrected<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
+        let told = std::mem::replace(&mut self.broken, true);
+        let Some(&listed) = out.names.symbol(report.symbol).filter(|_| !told) else { return };
+        self.taken_back(report, &listed, out);
+        out.send(&Trade {
+            header: self.header::<Trade>(&listed),
+            order_reference: 0.into(),
+            side: b'B',
+            shares: saturated(report.quantity.0).into(),
+            stock: listed.stock,
+            price: listed.price4(report.price).into(),
+            match_number: report.other.into(),
+        });
+    }
+
+    fn taken_back<S: StreamSink>(&self, report: &Report, listed: &Listed, out: &mut Out<'_, S>) {
+        let header = self.header::<BrokenTrade>(listed);
+        out.send(&BrokenTrade { header, match_number: report.other.into() });
+    }
+}
+
+/// The auction of a report as ITCH names it.
+fn cross_type(report: &Report) -> u8 {
+    match Auction::from_code(report.other as u8) {
+        Some(Auction::Opening) => b'O',
+        Some(Auction::Closing) => b'C',
+        Some(Auction::Reopening) | None => b'H',
+    }
+}

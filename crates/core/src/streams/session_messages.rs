@@ -1,0 +1,593 @@
+//! Reports as OUCH: what the session of an order is told.
+
+use super::wire_names::{Listed, WireNames, saturated};
+use ringside_model::command::{Action, ClientFields, Command, Enter, EnterRich, RichTerms};
+use ringside_model::domain::{
+    Auction, Capacity, DayEvent, Nanos, OrderId, Peg, Price, SelfTrade, SeqNo, Side, SymbolId,
+    TimeInForce,
+};
+use ringside_model::reason::{Ouch, Reason};
+use ringside_model::report::{Moved, Published, Report, ReportKind};
+use ringside_wire::Message;
+use ringside_wire::ouch::{self, Layout, PRICE_MARKET, Tags, outbound, push_tag, tag};
+use ringside_wire::soupbintcp::{self, PREFIX_BYTES, packet};
+use zerocopy::big_endian::{U32, U64};
+
+/// Nanoseconds of a day.
+const DAY_NS: u64 = 86_400_000_000_000;
+
+/// The longest message with all of a client's tags.
+const MESSAGE_BYTES_MAX: usize = 160;
+
+/// Tags that an accepted order and a replaced one say again.
+const ACCEPTED_TAGS: &[u8] = &[2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 17, 24, 25, 28, 29, 30];
+const REPLACED_TAGS: &[u8] = &[2, 3, 5, 6, 12, 15, 16, 17, 28, 29, 30];
+
+/// Time of day in ns since midnight UTC.
+#[inline]
+pub fn time_of_day(Nanos(time): Nanos) -> u64 {
+    time % DAY_NS
+}
+
+/// One message on its way into a stream: its u16 length, the packet type `S`, the message. A command that is
+/// accepted and cancelled at once makes two.
+#[derive(Default)]
+pub struct Messages {
+    bytes: Vec<u8>,
+    tags: Vec<u8>,
+}
+
+/// The command that the reports are about.
+pub struct Cause<'a> {
+    /// Its place.
+    pub seqno: SeqNo,
+    /// What it asked for.
+    pub command: &'a Command,
+    /// What its client must be told again.
+    pub fields: Option<&'a ClientFields>,
+    /// Time of day, in ns since midnight UTC.
+    pub time_ns: u64,
+}
+
+impl Messages {
+    /// The messages, one behind the other.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = &self.bytes[..];
+        std::iter::from_fn(move || {
+            let (length, _) = rest.split_first_chunk::<2>()?;
+            let (message, behind) = rest.split_at(2 + usize::from(u16::from_be_bytes(*length)));
+            rest = behind;
+            Some(message)
+        })
+    }
+
+    /// Makes the messages of a report, in the place of those before; none if its session is not told.
+    pub fn encode(&mut self, published: &Published, cause: &Cause<'_>, names: &WireNames) {
+        self.bytes.clear();
+        let report = &published.report;
+        match report.kind {
+            ReportKind::Accepted => self.accepted(report, b'L', cause, names),
+            ReportKind::Replaced => self.replaced(report, cause, names),
+            ReportKind::Executed => {
+                let terms = (liquidity_flag(report), published.match_number().0);
+                self.executed(report, terms, cause, names);
+            }
+            ReportKind::Canceled if report.reason == Reason::SelfTrade => {
+                self.self_trade(published, cause, names);
+            }
+            ReportKind::Canceled => self.canceled(report, cause),
+            ReportKind::Rejected => self.rejected(report, cause, names),
+            ReportKind::MassCanceled => self.mass_canceled(report, cause, names),
+            ReportKind::Modified => self.push(
+                &outbound::OrderModified {
+                    message_type: outbound::OrderModified::TYPE,
+                    timestamp: cause.time_ns.into(),
+                    user_ref_num: id(report.id),
+                    side: side(report.side),
+                    quantity: quantity(report.open.0),
+                },
+                &[],
+                &[],
+            ),
+            ReportKind::OrderEntrySet => self.order_entry_set(report, cause),
+            ReportKind::AccountQueried => self.push(
+                &outbound::AccountQueryResponse {
+                    message_type: outbound::AccountQueryResponse::TYPE,
+                    timestamp: cause.time_ns.into(),
+                    next_user_ref_num: id(OrderId(report.other)),
+                },
+                &[],
+                &[],
+            ),
+            ReportKind::Broken => self.broken(report, cause),
+            ReportKind::Repriced => self.repriced(report, cause, names),
+            ReportKind::Corrected => {
+                // The protocol knows no correction: the trade is taken back and told again. Who rested is told first.
+                self.broken(report, cause);
+                let liquidity_flag = if published.index == 0 { b'A' } else { b'R' };
+                self.executed(report, (liquidity_flag, report.other), cause, names);
+            }
+            ReportKind::Imported => self.imported(report, cause, names),
+            ReportKind::Restated
+            | ReportKind::Defined
+            | ReportKind::DurabilitySet
+            | ReportKind::TradingDay
+            | ReportKind::StateChanged
+            | ReportKind::Triggered
+            | ReportKind::Displayed
+            | ReportKind::Crossed
+            | ReportKind::Indicative
+            | ReportKind::Ticked
+            | ReportKind::StatePlanned
+            | ReportKind::BandsSet
+            | ReportKind::LimitState
+            | ReportKind::Quoted
+            | ReportKind::ShortSaleSet
+            | ReportKind::RiskSet
+            | ReportKind::SymbolMoved
+            | ReportKind::Exported
+            | ReportKind::Held
+            | ReportKind::StateHash => {}
+        }
+    }
+
+    /// Makes the message that the trading day begins or ends.
+    pub fn encode_day(&mut self, event: DayEvent, time_ns: u64) {
+        self.bytes.clear();
+        let event_code = match event {
+            DayEvent::Start => b'S',
+            DayEvent::End => b'E',
+        };
+        let message_type = outbound::SystemEvent::TYPE;
+        let timestamp = time_ns.into();
+        self.push(&outbound::SystemEvent { message_type, timestamp, event_code }, &[], &[]);
+    }
+
+    fn accepted(&mut self, report: &Report, state: u8, cause: &Cause<'_>, names: &WireNames) {
+        let Some(enter) = cause.command.action.entered() else { return };
+        let Some(listed) = names.symbol(report.symbol) else { return };
+        let terms = match cause.command.action {
+            Action::EnterRich(rich) => rich.terms,
+            _ => RichTerms::NONE,
+        };
+        let shown = match enter.attributed {
+            _ if terms.hidden => b'N',
+            true => b'A',
+            false => b'Y',
+        };
+        let fields = cause.fields.copied().unwrap_or(ClientFields {
+            tif: match enter.tif {
+                TimeInForce::Ioc => b'3',
+                _ if terms.expire != Nanos(0) => b'6',
+                _ => b'0',
+            },
+            cross: match enter.tif {
+                TimeInForce::AtOpen => b'O',
+                TimeInForce::AtClose => b'C',
+                TimeInForce::Auction => b'H',
+                _ => b'N',
+            },
+            ..plain_fields(shown, enter.capacity)
+        });
+        let fields = match cause.command.action {
+            Action::EnterIceberg(iceberg) => {
+                with_term(fields, tag::MAX_FLOOR, &saturated(iceberg.display.next).to_be_bytes())
+            }
+            _ => with_terms(fields, &terms, listed),
+        };
+        self.push(
+            &outbound::OrderAccepted {
+                message_type: outbound::OrderAccepted::TYPE,
+                timestamp: cause.time_ns.into(),
+                user_ref_num: id(report.id),
+                side: side(enter.side),
+                quantity: quantity(enter.quantity.0),
+                symbol: listed.stock,
+                price: price(listed, report.price),
+                time_in_force: fields.tif,
+                display: fields.display,
+                order_reference_number: cause.seqno.0.into(),
+                capacity: fields.capacity,
+                inter_market_sweep_eligibility: fields.sweep,
+                cross_type: fields.cross,
+                order_state: state,
+                cl_ord_id: fields.text,
+            },
+            fields.tags(),
+            ACCEPTED_TAGS,
+        );
+    }
+
+    /// An order that came with its instrument: its text says where it was, and its id there.
+    fn imported(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
+        let Some(listed) = names.symbol(report.symbol) else { return };
+        let shown = if report.flags & Report::ATTRIBUTED != 0 { b'A' } else { b'Y' };
+        let fields = plain_fields(shown, report.capacity());
+        let mut cl_ord_id = fields.text;
+        let there = format!("{}-{}", report.trade, report.other);
+        there.bytes().zip(&mut cl_ord_id).for_each(|(from, to)| *to = from);
+        self.push(
+            &outbound::OrderAccepted {
+                message_type: outbound::OrderAccepted::TYPE,
+                timestamp: cause.time_ns.into(),
+                user_ref_num: id(report.id),
+                side: side(report.side),
+                quantity: quantity(report.open.0),
+                symbol: listed.stock,
+                price: price(listed, report.price),
+                time_in_force: fields.tif,
+                display: fields.display,
+                order_reference_number: report.order.0.into(),
+                capacity: fields.capacity,
+                inter_market_sweep_eligibility: fields.sweep,
+                cross_type: fields.cross,
+                order_state: b'L',
+                cl_ord_id,
+            },
+            &[],
+            &[],
+        );
+    }
+
+    fn replaced(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
+        let Some(listed) = names.symbol(report.symbol) else { return };
+        let shown = match report.flags {
+            flags if flags & Report::ATTRIBUTED != 0 => b'A',
+            flags if flags & Report::HIDDEN != 0 => b'N',
+            _ => b'Y',
+        };
+        let plain = plain_fields(shown, report.capacity());
+        let fields = cause.fields.copied().unwrap_or(plain);
+        self.push(
+            &outbound::OrderReplaced {
+                message_type: outbound::OrderReplaced::TYPE,
+                timestamp: cause.time_ns.into(),
+                orig_user_ref_num: id(OrderId(report.other)),
+                user_ref_num: id(report.id),
+                side: side(report.side),
+                quantity: quantity(report.open.0),
+                symbol: listed.stock,
+                price: price(listed, report.price),
+                time_in_force: fields.tif,
+                display: plain.display,
+                order_reference_number: cause.seqno.0.into(),
+                capacity: plain.capacity,
+                inter_market_sweep_eligibility: fields.sweep,
+                cross_type: b'N',
+                order_state: b'L',
+                cl_ord_id: fields.text,
+            },
+            fields.tags(),
+            REPLACED_TAGS,
+        );
+    }
+
+    /// An order has another limit and a new place.
+    fn repriced(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
+        let Some(listed) = names.symbol(report.symbol) else { return };
+        let hidden = report.flags & Report::HIDDEN != 0;
+        self.push(
+            &outbound::OrderPriorityUpdate {
+                message_type: outbound::OrderPriorityUpdate::TYPE,
+                timestamp: cause.time_ns.into(),
+                user_ref_num: id(report.id),
+                price: price(listed, report.price),
+                display: if hidden { b'N' } else { b'Y' },
+                order_reference_number: report.order.0.into(),
+            },
+            &[],
+            &[],
+        );
+    }
+
+    /// A trade, or what it is after a correction.
+    fn executed(
+        &mut self,
+        report: &Report,
+        (liquidity_flag, match_number): (u8, u64),
+        cause: &Cause<'_>,
+        names: &WireNames,
+    ) {
+        let Some(listed) = names.symbol(report.symbol) else { return };
+        self.push(
+            &outbound::OrderExecuted {
+                message_type: outbound::OrderExecuted::TYPE,
+                timestamp: cause.time_ns.into(),
+                user_ref_num: id(report.id),
+                quantity: quantity(report.quantity.0),
+                price: listed.price(report.price).into(),
+                liquidity_flag,
+                match_number: match_number.into(),
+            },
+            &[],
+            &[],
+        );
+    }
+
+    fn canceled(&mut self, report: &Report, cause: &Cause<'_>) {
+        let reason = match report.reason.ouch() {
+            Some(Ouch::Cancel(letter)) => letter as u8,
+            _ => b'Z',
+        };
+        self.push(
+            &outbound::OrderCanceled {
+                message_type: outbound::OrderCanceled::TYPE,
+                timestamp: cause.time_ns.into(),
+                user_ref_num: id(report.id),
+                quantity: quantity(report.quantity.0),
+                reason,
+            },
+            &[],
+            &[],
+        );
+    }
+
+    /// A cancel that kept an order from trading with its own firm.
+    fn self_trade(&mut self, published: &Published, cause: &Cause<'_>, names: &WireNames) {
+        let report = &published.report;
+        let Some(listed) = names.symbol(report.symbol) else { return };
+        let incoming = report.order.seqno() == published.seqno;
+        // Where the other order rested, if this is the one that came.
+        let price = if incoming { Price(report.other as i64) } else { report.price };
+        let strategy = match cause.command.action {
+            Action::Enter(Enter { self_trade, .. })
+            | Action::EnterRich(EnterRich { order: Enter { self_trade, .. }, .. }) => {
+                aiq_strategy(self_trade)
+            }
+            _ => b' ',
+        };
+        self.push(
+            &outbound::AiqCanceled {
+                message_type: outbound::AiqCanceled::TYPE,
+                timestamp: cause.time_ns.into(),
+                user_ref_num: id(report.id),
+                decrement_shares: quantity(report.quantity.0),
+                reason: b'Q',
+                quantity_prevented_from_trading: quantity(report.quantity.0),
+                execution_price: listed.price(price).into(),
+                liquidity_flag: if incoming { b'R' } else { b'A' },
+                aiq_strategy: strategy,
+            },
+            &[],
+            &[],
+        );
+    }
+
+    fn rejected(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
+        let told = match cause.command.action {
+            Action::Enter(_)
+            | Action::EnterStop(_)
+            | Action::EnterIceberg(_)
+            | Action::EnterRich(_)
+            | Action::MassCancel(_)
+            | Action::SetOrderEntry { .. }
+            | Action::AccountQuery { .. } => true,
+            // What cannot be replaced any more is silently ignored.
+            Action::Replace { .. } => report.reason.refuses_service(),
+            _ => false,
+        };
+        if !told && report.reason == Reason::Moving {
+            // It may live on: its session must not take it for ended.
+            return self.push(
+                &outbound::CancelReject {
+                    message_type: outbound::CancelReject::TYPE,
+                    timestamp: cause.time_ns.into(),
+                    user_ref_num: id(report.id),
+                },
+                &[],
+                &[],
+            );
+        }
+        match report.reason.ouch().filter(|_| told) {
+            Some(Ouch::Reject(reason)) => self.push(
+                &outbound::Rejected {
+                    message_type: outbound::Rejected::TYPE,
+                    timestamp: cause.time_ns.into(),
+                    user_ref_num: id(report.id),
+                    reason: reason.into(),
+                    cl_ord_id: cause.fields.map_or([b' '; 14], |fields| fields.text),
+                },
+                &partition_tag(report),
+                &[tag::PARTITION],
+            ),
+            // The protocol knows this cause only of an order that was accepted.
+            Some(Ouch::Cancel(_)) => {
+                let Some(enter) = cause.command.action.entered() else { return };
+                let all = Report { price: enter.price, quantity: enter.quantity, ..*report };
+                self.accepted(&all, b'D', cause, names);
+                self.canceled(&all, cause);
+            }
+            None => {}
+        }
+    }
+
+    fn mass_canceled(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
+        let Action::MassCancel(filter) = &cause.command.action else { return };
+        if filter.id == OrderId(0) {
+            return;
+        }
+        let symbol = match report.symbol {
+            SymbolId::NONE => None,
+            symbol => names.symbol(symbol),
+        };
+        self.push(
+            &outbound::MassCancelResponse {
+                message_type: outbound::MassCancelResponse::TYPE,
+                timestamp: cause.time_ns.into(),
+                user_ref_num: id(filter.id),
+                firm: filter.firm.map_or([b' '; 4], |firm| names.firm(firm)),
+                symbol: symbol.map_or([b' '; 8], |listed| listed.stock),
+            },
+            cause.fields.map_or(&[], ClientFields::tags),
+            &[tag::GROUP_ID, tag::SIDE, tag::USER_REF_IDX],
+        );
+    }
+
+    fn order_entry_set(&mut self, report: &Report, cause: &Cause<'_>) {
+        let (timestamp, user_ref_num) = (U64::new(cause.time_ns), id(report.id));
+        // The firm as it was asked for: the first four letters of the client's text.
+        let mut firm = [b' '; 4];
+        firm.copy_from_slice(&cause.fields.map_or([b' '; 14], |fields| fields.text)[..4]);
+        if report.other == 1 {
+            let message_type = outbound::EnableOrderEntryResponse::TYPE;
+            let response =
+                outbound::EnableOrderEntryResponse { message_type, timestamp, user_ref_num, firm };
+            self.push(&response, &[], &[]);
+        } else {
+            let message_type = outbound::DisableOrderEntryResponse::TYPE;
+            let response =
+                outbound::DisableOrderEntryResponse { message_type, timestamp, user_ref_num, firm };
+            self.push(&response, &[], &[]);
+        }
+    }
+
+    fn broken(&mut self, report: &Report, cause: &Cause<'_>) {
+        let trade = match &cause.command.action {
+            Action::BreakTrade(trade) => trade,
+            Action::CorrectTrade(correction) => &correction.trade,
+            _ => return,
+        };
+        let is_told = |side: &&ringside_model::command::TradeSide| {
+            side.session == report.session && side.id == report.id
+        };
+        self.push(
+            &outbound::BrokenTrade {
+                message_type: outbound::BrokenTrade::TYPE,
+                timestamp: cause.time_ns.into(),
+                user_ref_num: id(report.id),
+                match_number: report.other.into(),
+                reason: b'S',
+                cl_ord_id: trade.sides.iter().find(is_told).map_or([b' '; 14], |side| side.text),
+            },
+            &[],
+            &[],
+        );
+    }
+
+    /// Appends a message with those of the client's tags that it says again.
+    fn push<M: Layout>(&mut self, message: &M, tags: &[u8], again: &[u8]) {
+        self.tags.clear();
+        for (tag, value) in Tags::new(tags).unwrap_or_default().iter() {
+            if again.contains(&tag) {
+                push_tag(tag, value, &mut self.tags);
+            }
+        }
+        let start = self.bytes.len();
+        self.bytes.resize(start + MESSAGE_BYTES_MAX, 0);
+        let (prefix, room) = self.bytes[start..].split_at_mut(PREFIX_BYTES);
+        let length = ouch::write(message, Tags::new(&self.tags).unwrap_or_default(), room);
+        prefix.copy_from_slice(&soupbintcp::prefix(packet::SEQUENCED, length));
+        self.bytes.truncate(start + PREFIX_BYTES + length);
+    }
+}
+
+/// The letter of a side.
+pub fn side(side: Side) -> u8 {
+    match side {
+        Side::Buy => b'B',
+        Side::Sell => b'S',
+        Side::Short => b'T',
+        Side::ShortExempt => b'E',
+    }
+}
+
+/// The letter of a capacity.
+fn capacity(capacity: Capacity) -> u8 {
+    match capacity {
+        Capacity::Agency => b'A',
+        Capacity::Principal => b'P',
+        Capacity::Riskless => b'R',
+        Capacity::Other => b'O',
+    }
+}
+
+/// The letter of a self-trade prevention mode; a space for those that only files have.
+fn aiq_strategy(mode: SelfTrade) -> u8 {
+    match mode {
+        SelfTrade::CancelNewest => b'W',
+        SelfTrade::CancelOldest => b'O',
+        SelfTrade::Decrement => b'D',
+        SelfTrade::None | SelfTrade::CancelBoth | SelfTrade::CancelSmallest => b' ',
+    }
+}
+
+/// Where the instrument is, if that is why something was refused: its partition and the version of the table.
+fn partition_tag(report: &Report) -> Vec<u8> {
+    let mut tags = vec![];
+    if let Some(moved) = Moved::from_word(report.other)
+        && report.reason == Reason::WrongPartition
+    {
+        let [a, b] = moved.partition.0.to_be_bytes();
+        let [c, d, e, f] = moved.version.to_be_bytes();
+        push_tag(tag::PARTITION, &[a, b, c, d, e, f], &mut tags);
+    }
+    tags
+}
+
+fn plain_fields(display: u8, of: Capacity) -> ClientFields {
+    ClientFields {
+        text: [b' '; ClientFields::TEXT_BYTES],
+        tif: b'0',
+        display,
+        capacity: capacity(of),
+        sweep: b'N',
+        cross: b'N',
+        tag_bytes: 0,
+        tags: [0; ClientFields::TAG_BYTES_MAX],
+    }
+}
+
+fn id(OrderId(id): OrderId) -> U32 {
+    saturated(id).into()
+}
+
+/// The fields of an order with a tag for one of its terms, which is not among its tags. There is room: what comes over the
+/// network with such a term has few others.
+fn with_term(mut fields: ClientFields, tag: u8, value: &[u8]) -> ClientFields {
+    let mut tags = fields.tags().to_vec();
+    push_tag(tag, value, &mut tags);
+    fields.tags[..tags.len()].copy_from_slice(&tags);
+    fields.tag_bytes = tags.len() as u8;
+    fields
+}
+
+/// The same with those of the terms that few orders have and the protocol has a tag for.
+fn with_terms(mut fields: ClientFields, terms: &RichTerms, listed: &Listed) -> ClientFields {
+    if terms.min_quantity.0 > 0 {
+        let minimum = saturated(terms.min_quantity.0);
+        fields = with_term(fields, tag::MIN_QTY, &minimum.to_be_bytes());
+    }
+    if terms.expire != Nanos(0) {
+        let seconds = time_of_day(terms.expire) / 1_000_000_000;
+        fields = with_term(fields, tag::EXPIRE_TIME, &saturated(seconds).to_be_bytes());
+    }
+    if terms.peg_offset > 0 {
+        let offset = saturated(listed.price(Price(terms.peg_offset.into())));
+        fields = with_term(fields, tag::PEG_OFFSET, &offset.to_be_bytes());
+    }
+    match terms.peg {
+        Peg::None => fields,
+        Peg::Primary => with_term(fields, tag::PRICE_TYPE, b"R"),
+        Peg::Midpoint => with_term(fields, tag::PRICE_TYPE, b"M"),
+    }
+}
+
+fn quantity(quantity: u64) -> U32 {
+    saturated(quantity).into()
+}
+
+/// A limit, or the price that stands for none.
+fn price(listed: &Listed, price: Price) -> U64 {
+    if price.0 == 0 { PRICE_MARKET.into() } else { listed.price(price).into() }
+}
+
+fn liquidity_flag(report: &Report) -> u8 {
+    match report.auction() {
+        Some(Auction::Opening) => b'O',
+        Some(Auction::Closing) => b'C',
+        Some(Auction::Reopening) => b'H',
+        None if report.flags & Report::REMOVED != 0 => b'R',
+        None if report.flags & Report::HIDDEN != 0 => b'J',
+        None => b'A',
+    }
+}

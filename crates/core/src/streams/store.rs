@@ -1,0 +1,341 @@
+//! The numbered streams as they are stored: blocks of messages in mapped files, each block of one stream.
+//!
+//! `positions.rs` decides where a message goes, `blocks.rs` has the bytes, `ends.rs` tells the readers how far
+//! they can look, and `reader.rs` is one of them. `files.rs` makes the files, `ahead.rs` has them and their
+//! pages ready before they are needed, and `head.rs` says what of them can be trusted later. Only one
+//! process may write them: whoever opens them holds the lock of the journal in the same folder.
+
+use super::ahead::Ahead;
+use super::blocks::{BlockWriter, Blocks, Origin};
+use super::ends::Ends;
+use super::files::{self, Files, StoreError};
+use super::head::{self, Head};
+use super::positions::{Image, NO_BLOCK, Opened, Positions, StreamRow, length_at, length_of};
+use super::reader::Reader;
+use super::{StreamId, StreamSink};
+use ringside_model::domain::SeqNo;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// How streams are stored.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder of the files, made if it does not exist.
+    pub dir: PathBuf,
+    /// There can be streams from 0 to one less than this, and the operator's.
+    pub streams_max: u32,
+    /// The length of each file in bytes: a block of 16 KiB, or twice another such length. Files that are
+    /// there keep theirs.
+    pub file_bytes: u64,
+    /// Whose streams they are. Those of others are removed.
+    pub identity: [u64; 2],
+}
+
+/// The one who writes. Behind [`Store::open`] comes either [`Store::resume`] or [`Store::clear`].
+pub struct Store {
+    positions: Positions,
+    writer: BlockWriter,
+    ends: Arc<Ends>,
+    head: Arc<Head>,
+    trusted_to: SeqNo,
+    has_begun: bool,
+    ahead: Option<Ahead>,
+    /// The slots in which something was appended since the last publish; `is_touched` says the same.
+    touched: Vec<u32>,
+    is_touched: Box<[bool]>,
+    /// The blocks that were full since then.
+    closed: Vec<Closed>,
+    trouble: Option<StoreError>,
+    has_failed: bool,
+}
+
+/// Puts what is stored on the device, on any thread.
+#[derive(Clone)]
+pub struct Syncer {
+    blocks: Arc<Blocks>,
+    head: Arc<Head>,
+}
+
+struct Closed {
+    block: u32,
+    used: u32,
+    next: u32,
+}
+
+impl Options {
+    /// The usual sizes.
+    pub fn new(dir: impl Into<PathBuf>, identity: [u64; 2]) -> Self {
+        Options { dir: dir.into(), streams_max: 8192, file_bytes: 64 << 20, identity }
+    }
+}
+
+impl Store {
+    /// Opens what is stored in a folder; what is not whole or not of this identity is removed.
+    pub fn open(options: &Options) -> Result<Self, StoreError> {
+        let dir = &options.dir;
+        std::fs::create_dir_all(dir).map_err(StoreError::io(dir, "make the folder"))?;
+        let found = Head::open(dir, options.identity)?;
+        let trusted_to = found.as_ref().map_or(SeqNo(0), Head::trusted_to);
+        let head = match found {
+            Some(head) => head,
+            None => {
+                // Without its head a file means nothing, also if this is cut short.
+                head::remove(dir)?;
+                files::remove_all(dir)?;
+                Head::create(dir, options.identity, options.file_bytes)?
+            }
+        };
+        let files = Files::new(Some(dir), head.file_bytes());
+        Ok(Self::new(files, head, trusted_to, options.streams_max))
+    }
+
+    /// An empty store in memory and one who reads it.
+    pub fn in_memory() -> (Store, Reader) {
+        let Options { streams_max, file_bytes, .. } = Options::new("", [0; 2]);
+        let head = Head::in_memory().expect("a page of memory");
+        let mut store = Self::new(Files::new(None, file_bytes), head, SeqNo(0), streams_max);
+        store.has_begun = true;
+        let reader = store.reader();
+        (store, reader)
+    }
+
+    fn new(files: Files, head: Head, trusted_to: SeqNo, streams_max: u32) -> Self {
+        let positions = Positions::new(streams_max);
+        let slots = positions.slots();
+        Store {
+            positions,
+            writer: BlockWriter::new(files),
+            ends: Arc::new(Ends::new(slots)),
+            head: Arc::new(head),
+            trusted_to,
+            has_begun: false,
+            ahead: None,
+            touched: Vec::with_capacity(slots.count()),
+            is_touched: vec![false; slots.count()].into(),
+            closed: Vec::with_capacity(1024),
+            trouble: None,
+            has_failed: false,
+        }
+    }
+
+    /// The last command up to which everything is stored, as far as the head says. 0: nothing can be
+    /// trusted.
+    pub fn trusted_to(&self) -> SeqNo {
+        self.trusted_to
+    }
+
+    /// Goes on where an image was taken, behind the command `seqno`. What lies behind is written again. After
+    /// an error only an older image can be tried, or [`Store::clear`].
+    ///
+    /// Panics if there is a reader or a syncer.
+    pub fn resume(&mut self, image: &Image, seqno: SeqNo) -> Result<(), StoreError> {
+        self.stop();
+        if seqno > self.trusted_to {
+            let (SeqNo(trusted), SeqNo(wanted)) = (self.trusted_to, seqno);
+            return Err(StoreError::Untrusted { dir: self.head.dir(), trusted, wanted });
+        }
+        let slots = self.positions.slots();
+        self.positions = Positions::from_image(image, slots.streams_max())?;
+        self.writer.rewind(image.next_block)?;
+        image.rows.iter().try_for_each(|row| check(self.writer.blocks(), row))?;
+        self.head.begin(seqno)?;
+        self.ends = Arc::new(Ends::new(slots));
+        for row in &image.rows {
+            self.writer.trim(row.block, row.used);
+            self.ends.set(slots.expect(StreamId(row.stream)), row.block, row.next);
+        }
+        self.ends.count();
+        self.begin(seqno)
+    }
+
+    /// Begins with nothing: the commands from the first on will be applied again.
+    ///
+    /// Panics if there is a reader or a syncer.
+    pub fn clear(&mut self) -> Result<(), StoreError> {
+        self.stop();
+        self.positions = Positions::new(self.positions.slots().streams_max());
+        self.writer.rewind(0)?;
+        self.head.begin(SeqNo(0))?;
+        self.ends = Arc::new(Ends::new(self.positions.slots()));
+        self.begin(SeqNo(0))
+    }
+
+    fn stop(&mut self) {
+        self.has_begun = false;
+        self.ahead = None;
+    }
+
+    fn begin(&mut self, seqno: SeqNo) -> Result<(), StoreError> {
+        self.ahead = Some(Ahead::start(self.writer.blocks(), &self.head.dir())?);
+        self.trusted_to = seqno;
+        self.has_begun = true;
+        Ok(())
+    }
+
+    /// One who reads.
+    pub fn reader(&self) -> Reader {
+        assert!(self.has_begun, "a store is resumed or cleared before it is read");
+        Reader::new(Arc::clone(self.writer.blocks()), Arc::clone(&self.ends))
+    }
+
+    /// What puts the files on the device.
+    pub fn syncer(&self) -> Syncer {
+        assert!(self.has_begun, "a store is resumed or cleared before it is synced");
+        Syncer { blocks: Arc::clone(self.writer.blocks()), head: Arc::clone(&self.head) }
+    }
+
+    /// Whether a stream can be appended to. One that cannot must not be defined.
+    pub fn has_room_for(&self, stream: StreamId) -> bool {
+        self.positions.slots().slot(stream).is_some()
+    }
+
+    /// The places behind all that was appended.
+    pub fn image(&self) -> Image {
+        self.positions.image()
+    }
+
+    /// The last block of a stream, the bytes of messages in it and the number of its next message.
+    pub(super) fn end(&self, stream: StreamId) -> (u32, u32, u64) {
+        self.positions.end(self.positions.slots().expect(stream))
+    }
+
+    /// Lets the readers see all that was appended. After an error, also one of an append before, nothing more
+    /// is published.
+    #[inline]
+    pub fn publish(&mut self) -> Result<(), StoreError> {
+        if self.has_failed {
+            return Err(self.trouble.take().unwrap_or(StoreError::Stopped));
+        }
+        if self.touched.is_empty() {
+            return Ok(());
+        }
+        self.writer.show();
+        for Closed { block, used, next } in self.closed.drain(..) {
+            self.writer.publish(block, used);
+            self.writer.close(block, next);
+        }
+        for slot in self.touched.drain(..) {
+            let slot = slot as usize;
+            let (block, used, next) = self.positions.end(slot);
+            self.writer.publish(block, used);
+            self.ends.set(slot, block, next);
+            self.is_touched[slot] = false;
+        }
+        self.ends.count();
+        Ok(())
+    }
+
+    /// Says that everything up to a command was appended and published. A process that is killed after that
+    /// has lost none of it.
+    #[inline]
+    pub fn complete(&mut self, seqno: SeqNo) {
+        if !self.has_failed {
+            debug_assert!(self.touched.is_empty(), "what is complete is published");
+            self.head.complete(seqno);
+        }
+    }
+
+    #[cold]
+    fn open_block(
+        &mut self,
+        stream: StreamId,
+        block: u32,
+        opened: Opened,
+    ) -> Result<(), StoreError> {
+        assert!(self.has_begun, "a store is resumed or cleared before it is written");
+        let Opened { first, previous, previous_used } = opened;
+        let begun = self.writer.open(Origin { stream, first, previous })?;
+        assert!(begun == block, "blocks begin in the order of their numbers");
+        if let Some(ahead) = &mut self.ahead {
+            ahead.follow(block);
+        }
+        if previous != NO_BLOCK {
+            self.closed.push(Closed { block: previous, used: previous_used, next: block });
+        }
+        Ok(())
+    }
+}
+
+impl StreamSink for Store {
+    /// An error is told by the next [`Store::publish`].
+    #[inline]
+    fn append(&mut self, stream: StreamId, message: &[u8]) {
+        if self.has_failed {
+            return;
+        }
+        let slot = self.positions.slots().expect(stream);
+        let place = self.positions.place(slot, length_of(message));
+        if let Some(opened) = place.opened
+            && let Err(error) = self.open_block(stream, place.block, opened)
+        {
+            (self.trouble, self.has_failed) = (Some(error), true);
+            return;
+        }
+        self.writer.put(place.block, place.offset, message);
+        if !self.is_touched[slot] {
+            self.is_touched[slot] = true;
+            self.touched.push(slot as u32);
+        }
+    }
+
+    /// What cannot be stored ends the process: the commands are in the journal, and a restart tells the rest.
+    #[inline]
+    fn end_batch(&mut self, seqno: SeqNo) {
+        match self.publish() {
+            Ok(()) => self.complete(seqno),
+            Err(error) => {
+                eprintln!("ringside: stopped: {error}");
+                std::process::exit(1);
+            }
+        }
+    }
+}
+
+impl Syncer {
+    /// Writes everything to the device that is complete, and waits for it. Gives the last command that it
+    /// covers: a snapshot up to there can rely on it. After an error nothing that is stored is trusted by
+    /// the next [`Store::open`].
+    pub fn sync(&self) -> Result<SeqNo, StoreError> {
+        self.head.sync(|| self.blocks.sync())
+    }
+}
+
+/// Whether the last block of a stream is there as an image says.
+fn check(blocks: &Blocks, row: &StreamRow) -> Result<(), StoreError> {
+    let StreamRow { first, previous, .. } = *row;
+    let wanted = Origin { stream: StreamId(row.stream), first, previous };
+    if blocks.origin(row.block)? != wanted {
+        return Err(blocks.damaged(row.block, "it is not the block that the snapshot knows"));
+    }
+    let bytes = blocks.published(row.block)?;
+    let mut offset = 0;
+    let mut count = 0;
+    while let Some(length) = length_at(bytes, offset).filter(|length| offset + length <= row.used) {
+        (offset, count) = (offset + length, count + 1);
+    }
+    let is_whole =
+        bytes.len() >= row.used as usize && offset == row.used && first + count == row.next;
+    if is_whole { Ok(()) } else { Err(blocks.damaged(row.block, "messages are missing")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Memory that is in no file is all that there is of it: it stays when more is made.
+    #[test]
+    fn in_memory_the_first_message_stays() {
+        const STREAM: StreamId = StreamId(1);
+        let head = Head::in_memory().unwrap();
+        let mut store = Store::new(Files::new(None, 64 << 10), head, SeqNo(0), 4);
+        store.has_begun = true;
+        let mut reader = store.reader();
+        for number in 0..1000u64 {
+            store.append(STREAM, &[&1000u16.to_be_bytes()[..], &[number as u8; 1000]].concat());
+        }
+        store.publish().unwrap();
+        assert!(store.image().next_block > 40, "these are too few files");
+        let mut cursor = reader.cursor(STREAM, 100).unwrap();
+        assert_eq!(reader.bytes(&mut cursor)[..4], [3, 0xE8, 99, 99]);
+    }
+}

@@ -1,0 +1,95 @@
+//! Names and prices as the wire has them.
+
+use ringside_model::command::{Action, Command};
+use ringside_model::domain::{FirmId, Name, Price, SymbolId, Tick};
+
+/// The instruments that can be told on the wire, and the names of firms.
+#[derive(Default)]
+pub struct WireNames {
+    /// By symbol number.
+    symbols: Vec<Option<Listed>>,
+    /// By firm number.
+    firms: Vec<[u8; 4]>,
+}
+
+/// An instrument on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its number, the ITCH stock locate.
+    pub locate: u16,
+    /// Its name, padded with spaces.
+    pub stock: [u8; 8],
+    /// Its round lot.
+    pub lot: u32,
+    /// One tick in 1/10000.
+    pub tick: u64,
+}
+
+impl Listed {
+    /// An instrument as the wire has it; `None` if it cannot: a name of more than 8 bytes, a number or a lot that
+    /// is too large, a tick that is no multiple of 1/10000.
+    pub fn new(symbol: SymbolId, name: Name, tick: Tick, lot: u64) -> Option<Listed> {
+        let stock = ringside_wire::padded(name.as_str())?;
+        let zeros = 4u32.checked_sub(tick.scale.into())?;
+        Some(Listed {
+            locate: u16::try_from(symbol.0).ok()?,
+            stock,
+            lot: u32::try_from(lot).ok()?,
+            tick: tick.mantissa.checked_mul(10u64.pow(zeros))?,
+        })
+    }
+
+    /// A price in 1/10000; the highest number if it is higher than that.
+    #[inline]
+    pub fn price(&self, price: Price) -> u64 {
+        u64::try_from(price.0).map_or(0, |ticks| ticks.saturating_mul(self.tick))
+    }
+
+    /// The same in 32 bits.
+    #[inline]
+    pub fn price4(&self, price: Price) -> u32 {
+        saturated(self.price(price))
+    }
+}
+
+/// A number in 32 bits; the highest one if it is higher than that.
+#[inline]
+pub fn saturated(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+impl WireNames {
+    /// Learns from a definition that was accepted.
+    pub fn observe(&mut self, command: &Command) {
+        match command.action {
+            Action::DefineSymbol(d) => {
+                let listed = Listed::new(command.symbol, d.name, d.tick, d.lot.0);
+                put(&mut self.symbols, command.symbol.0 as usize, None, listed);
+            }
+            Action::DefineFirm { firm, name } => {
+                let mut short = [b' '; 4];
+                name.as_str().bytes().zip(&mut short).for_each(|(from, to)| *to = from);
+                put(&mut self.firms, firm.0.into(), [b' '; 4], short);
+            }
+            _ => {}
+        }
+    }
+
+    /// An instrument, if it is on the wire.
+    #[inline]
+    pub fn symbol(&self, symbol: SymbolId) -> Option<&Listed> {
+        self.symbols.get(symbol.0 as usize)?.as_ref()
+    }
+
+    /// The first four letters of a firm's name; spaces for none.
+    pub fn firm(&self, firm: FirmId) -> [u8; 4] {
+        self.firms.get(usize::from(firm.0)).copied().unwrap_or([b' '; 4])
+    }
+}
+
+fn put<T: Clone>(table: &mut Vec<T>, at: usize, empty: T, value: T) {
+    if table.len() <= at {
+        table.resize(at + 1, empty);
+    }
+    table[at] = value;
+}

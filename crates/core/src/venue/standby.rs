@@ -1,0 +1,318 @@
+//! A venue that has been recovered and does not lead: it takes the frames that another one has sequenced, stores them
+//! at the same places, applies them, and can begin to lead.
+
+use super::Venue;
+use super::applier::Applier;
+use super::uncommitted::Uncommitted;
+use crate::pipeline::{Clock, SystemClock};
+use crate::recovery::replay::{Replay, ReplayError, Shape};
+use crate::recovery::restart::{Checkpoint, Start};
+use crate::recovery::snapshotter::{Policy, Sizes, SnapshotThread, Snapshotter, SyncStreams};
+use crate::report_order::Subscriber;
+use ringside_journal::{Identity, JournalError, Lock, Options, Place, Position, Writer};
+use ringside_model::domain::{Nanos, SeqNo};
+use ringside_model::durability::Durability;
+use ringside_model::frame::{CommitMark, EpochStart, Frame, FrameKind, SetDurability};
+use ringside_planted::{Bug, planted};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Who is told the past: the reports of what a restart replays, and what a snapshot has instead of the rest.
+pub trait Recover: Subscriber {
+    /// Whether it can go on from a snapshot, or why not: then an older one is tried, or the first frame.
+    fn accepts(&mut self, _at: &Checkpoint) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Goes on from a snapshot, instead of the commands up to there, or begins before the first command. The
+    /// definitions of a snapshot are told as well.
+    fn resume(&mut self, _at: Option<&Checkpoint>) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl<U: Recover> Recover for &mut U {
+    fn accepts(&mut self, at: &Checkpoint) -> Result<(), String> {
+        (**self).accepts(at)
+    }
+
+    fn resume(&mut self, at: Option<&Checkpoint>) -> Result<(), String> {
+        (**self).resume(at)
+    }
+}
+
+/// What a restart found and did.
+#[derive(Debug, Default)]
+pub struct Restart {
+    /// The command of the snapshot that it began at; zero for none.
+    pub snapshot: SeqNo,
+    /// The last command in the journal.
+    pub seqno: SeqNo,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// What its operator should know: a tail that was cut, a snapshot that was passed over, a device that is
+    /// not what it should be.
+    pub notes: Vec<String>,
+    /// Whether committed commands are gone, as the mode allows.
+    pub has_lost: bool,
+}
+
+/// A venue whose journal has been recovered and that nobody leads yet.
+pub struct Standby<U> {
+    writer: Writer,
+    applier: Applier<U>,
+    /// The latest official time.
+    time: Nanos,
+    /// The last run of a writer in the journal.
+    epoch: u64,
+    /// Whether the journal says its mode.
+    is_begun: bool,
+    uncommitted: Uncommitted,
+    /// The mode that the config asks for.
+    durability: Durability,
+    identity: Identity,
+    dir: PathBuf,
+    /// What the restart found.
+    pub restart: Restart,
+}
+
+/// Why a standby cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum StandbyError {
+    /// A frame does not continue the journal.
+    #[error("the leader's frame behind seqno {0} does not continue the journal")]
+    Chain(u64),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The engines came to something else than the leader's.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+}
+
+impl<U: Recover> Standby<U> {
+    /// Recovers the journal, or prepares an empty one: from the newest snapshot that fits, or from the first frame.
+    /// `told` hears what comes after that. The lock is taken before because more than the journal is kept there.
+    pub fn recover(
+        lock: Lock,
+        options: Options,
+        shape: Shape,
+        mut told: U,
+    ) -> Result<Self, ReplayError> {
+        let began = Instant::now();
+        let (durability, dir, identity) =
+            (options.durability, options.dir.clone(), options.identity);
+        let mut restart = Restart::default();
+        let say = |what| restart.notes.push(what);
+        let accepts = |at: &Checkpoint| told.accepts(at);
+        let start = Start::at_newest_snapshot(&dir, identity, shape, None, accepts, say);
+        // A snapshot is named only after the journal up to it was synced, whether it is used or not.
+        let synced = start.newest_named();
+        let from = start.checkpoint().map(|at| {
+            restart.snapshot = at.place.seqno;
+            (at.place, Some(at.durability))
+        });
+        told.resume(start.checkpoint()).map_err(ReplayError::Told)?;
+        let mut replay = start.replay(told);
+        let place = from.map(|(place, _)| place);
+        let mut uncommitted = Uncommitted::behind(place, options.segment_bytes);
+        let mut found = ringside_journal::recover(&options, &lock, from, synced, |frame| {
+            uncommitted.take(frame);
+            replay.frame(frame)
+        })?;
+        replay.flush();
+        let last = *uncommitted.places().back().expect("there is always a place");
+        ringside_journal::open_end_again(&options, &lock, &mut found, &last)?;
+        let writer = Writer::open(options, lock, &found)?;
+        restart.has_lost = found.lost.is_some();
+        restart.notes.extend(found.notes());
+        restart.notes.extend_from_slice(writer.notes());
+        (restart.seqno, restart.elapsed) = (found.seqno, began.elapsed());
+        let (time, epoch, is_begun) = (found.time, found.epoch, found.durability.is_some());
+        let stored = match found.end {
+            None => ringside_journal::Follower::open(&dir, identity)?,
+            Some(_) => {
+                let place = place_behind(&writer, time, epoch);
+                ringside_journal::Follower::open_behind(&dir, identity, &place, None)?
+            }
+        };
+        Ok(Standby {
+            writer,
+            applier: Applier::new(replay, stored, time),
+            time,
+            epoch,
+            is_begun,
+            uncommitted,
+            durability,
+            identity,
+            dir,
+            restart,
+        })
+    }
+}
+
+impl<U: Subscriber> Standby<U> {
+    /// Behind the last frame that is stored.
+    pub fn place(&self) -> Place {
+        place_behind(&self.writer, self.time, self.epoch)
+    }
+
+    /// Where the journal may have to be cut, in order: the first place is known to be committed, the last one is its end.
+    pub fn uncommitted(&self) -> &VecDeque<Place> {
+        self.uncommitted.places()
+    }
+
+    /// Stores the next frame of a leader. It counts after the next [`commit`](Self::commit).
+    pub fn store(&mut self, frame: &mut Frame) -> Result<(), StandbyError> {
+        let Place { seqno, crc, .. } = self.place();
+        let kind = frame.kind().filter(|kind| {
+            frame.header.seqno == seqno.0 + u64::from(kind.is_command()) && frame.verify(crc)
+        });
+        let kind = kind.ok_or(StandbyError::Chain(seqno.0))?;
+        let vouched = self.vouches(kind, frame);
+        if vouched > self.writer.synced() && !planted(Bug::VouchedBeforeSynced) {
+            self.writer.sync_all()?;
+        }
+        let mut mode = None;
+        match kind {
+            FrameKind::EpochStart => {
+                let start: &EpochStart = frame.body().ok_or(StandbyError::Chain(seqno.0))?;
+                self.epoch = start.epoch;
+                mode = Some(start.durability);
+            }
+            FrameKind::SetDurability if frame.header.verdict == 0 => {
+                mode = frame.body::<SetDurability>().map(|body| body.durability);
+            }
+            _ => {}
+        }
+        self.writer.append(frame)?;
+        self.writer.epoch_has_begun(self.epoch);
+        if let Some(mode) = mode.filter(|mode| *mode != self.writer.durability()) {
+            self.writer.set_durability(mode)?;
+        }
+        if kind.is_command() {
+            self.time = self.time.max(frame.time());
+        }
+        // If the first page of a journal could be lost, nobody would know its mode.
+        if !std::mem::replace(&mut self.is_begun, true) {
+            self.writer.sync_all()?;
+        }
+        self.uncommitted.take(frame);
+        self.applier.waiting += 1;
+        Ok(())
+    }
+
+    /// The last command that, by the word of a frame, is on the device: a recovery takes damage up to there for damage.
+    /// The leader says so of its own device, so it must be true of this one before the word is stored.
+    fn vouches(&self, kind: FrameKind, frame: &Frame) -> SeqNo {
+        let is_strict = self.writer.durability() == Durability::Fsync;
+        SeqNo(match (kind, frame.body::<CommitMark>()) {
+            (FrameKind::CommitMark, Some(mark)) if is_strict => mark.committed.max(mark.synced),
+            (FrameKind::CommitMark, Some(mark)) => mark.synced,
+            (FrameKind::EpochStart, _) if is_strict => frame.header.seqno,
+            _ => 0,
+        })
+    }
+
+    /// Makes what is stored as durable as the mode says. Gives its end.
+    pub fn commit(&mut self) -> Result<Position, StandbyError> {
+        match self.writer.commit() {
+            Err(_) if planted(Bug::AcknowledgedUnsynced) => {}
+            committed => committed?,
+        }
+        Ok(self.writer.position())
+    }
+
+    /// Applies what is stored, up to so many frames, and compares each hash probe in it.
+    pub fn apply(&mut self, limit: u64) -> Result<(), StandbyError> {
+        Ok(self.applier.apply(limit)?)
+    }
+
+    /// Frames that are stored and not applied yet.
+    pub fn unapplied(&self) -> u64 {
+        self.applier.waiting
+    }
+
+    /// The latest official time that is applied.
+    pub fn applied_time(&self) -> Nanos {
+        self.applier.time
+    }
+
+    /// Begins to lead: what is stored is the past, and a new run of a writer begins, in this epoch. Gives who was told the
+    /// past.
+    pub fn lead(mut self, epoch: u64) -> Result<(Venue, U), ReplayError> {
+        self.applier.apply(if planted(Bug::UnappliedForgotten) { 0 } else { u64::MAX })?;
+        let Standby { mut writer, applier, time, is_begun, durability, identity, dir, .. } = self;
+        let mut replay = applier.replay;
+        let seqno = if planted(Bug::SeqNoStartsAgain) { SeqNo(0) } else { writer.seqno() };
+        let time = if planted(Bug::TimeFallsBack) { Nanos(0) } else { time };
+        writer.set_epoch(if planted(Bug::EpochNotRaised) { self.epoch } else { epoch });
+        let mut frame = Frame::default();
+        frame.write(FrameKind::EpochStart, &writer.epoch_start());
+        let crc = writer.append_bookkeeping(SystemClock.now(), frame)?;
+        writer.epoch_has_begun(epoch);
+        // In every mode: if the first page of a journal could be lost, nobody would know its mode.
+        if is_begun {
+            writer.commit()?
+        } else {
+            writer.sync_all()?
+        }
+        replay.frame(&frame)?;
+        let Replay { shards, order, subscriber, .. } = replay;
+        let (last, restart, commit_point) = ((seqno, time, crc), self.restart, None);
+        let venue =
+            Venue { writer, shards, order, last, durability, identity, dir, commit_point, restart };
+        Ok((venue, subscriber))
+    }
+
+    /// Writes everything to the device and closes the journal.
+    pub fn close(self) -> Result<(), JournalError> {
+        self.writer.close()
+    }
+
+    /// Who was told.
+    pub fn told(&self) -> &U {
+        &self.applier.replay.subscriber
+    }
+
+    /// Starts to take snapshots, as [`Venue::take_snapshots`] does.
+    pub fn take_snapshots(
+        &self,
+        policy: Policy,
+        sizes: Sizes,
+        sync_streams: Option<SyncStreams>,
+        say: impl FnMut(String) + Send + 'static,
+    ) -> std::io::Result<SnapshotThread> {
+        take_snapshots(self.dir.clone(), self.identity, policy, sizes, sync_streams, say)
+    }
+}
+
+/// Behind what a writer has stored.
+fn place_behind(writer: &Writer, time: Nanos, epoch: u64) -> Place {
+    let (position, seqno, crc) = (writer.position(), writer.seqno(), writer.crc());
+    Place { position, seqno, time, crc, epoch }
+}
+
+/// Takes snapshots of a journal that is being written.
+pub(super) fn take_snapshots(
+    dir: PathBuf,
+    identity: Identity,
+    policy: Policy,
+    sizes: Sizes,
+    sync_streams: Option<SyncStreams>,
+    mut say: impl FnMut(String) + Send + 'static,
+) -> std::io::Result<SnapshotThread> {
+    SnapshotThread::start(move |stop| {
+        let taken = Snapshotter::open(dir, identity, sizes, |_| {}).and_then(|snapshotter| {
+            let snapshotter = match sync_streams {
+                Some(sync_streams) => snapshotter.with_streams(sync_streams),
+                None => snapshotter,
+            };
+            snapshotter.run(policy, stop, &mut say)
+        });
+        if let Err(error) = taken {
+            say(format!("no more snapshots: {error}"));
+        }
+    })
+}

@@ -1,0 +1,3 @@
+//! Streams in a store, and a flow of messages into them.
+
+pub mod flow;

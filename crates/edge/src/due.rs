@@ -1,0 +1,581 @@
+//! When something is due for which instrument: a planned state, the end of a pause, the end of an order's time.
+//!
+//! ```text
+//!  publisher ─► commands and reports ─► [times] ─► gateway ─► one tick for each instrument ─► sequencer
+//! ```
+//!
+//! No engine looks at a clock, so whoever does must know what there is to wait for. A tick in vain does no harm and a
+//! missing one does: where it is not certain that something is over, its time stays until a tick has come after it.
+
+use ringside_core::report_order::Subscriber;
+use ringside_model::command::{Action, Command};
+use ringside_model::domain::{MoveStep, Nanos, SessionId, SymbolId};
+use ringside_model::frame::{Frame, FrameKind};
+use ringside_model::reason::Reason;
+use ringside_model::report::{Moved, Published, ReportKind};
+use ringside_planted::{Bug, planted};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// So many times of one instrument are known one by one.
+const TIMES_MAX: usize = 4096;
+/// Times that are not known one by one are looked at so often.
+const COARSE: Nanos = Nanos(20_000_000);
+/// An instrument whose tick was refused has the next one so much later.
+const RETRY: Nanos = Nanos(1_000_000_000);
+
+/// Shared by who hears the reports and who sends the ticks.
+#[derive(Clone, Default)]
+pub struct DueTimes(Arc<Shared>);
+
+struct Shared {
+    /// The first time in `times`, so that nobody has to lock it to see that nothing is due.
+    earliest: AtomicU64,
+    times: Mutex<Times>,
+}
+
+#[derive(Default)]
+struct Times {
+    of: BTreeMap<SymbolId, Instrument>,
+    /// The instruments that have something to wait for, and no tick on its way.
+    waiting: BTreeSet<(Nanos, SymbolId)>,
+}
+
+/// What is known of an instrument.
+#[derive(Default)]
+struct Instrument {
+    planned: Option<Nanos>,
+    /// When it is traded again behind a pause.
+    reopens: Option<Nanos>,
+    /// When it is paused because of a quote at a price band, by side.
+    pauses: [Option<Nanos>; 2],
+    /// The ends of orders, and whatever else an engine said.
+    ends: Ends,
+    /// Its time in [`Times::waiting`].
+    waits: Option<Nanos>,
+    /// What has become of the schedule's latest plan for it.
+    asked: Asked,
+    is_away: bool,
+}
+
+/// Times, most of them one by one.
+#[derive(Default)]
+struct Ends {
+    first: BTreeSet<Nanos>,
+    /// From when to when there are more of them than are known.
+    beyond: Option<(Nanos, Nanos)>,
+}
+
+/// What has become of a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Asked {
+    /// It has been answered, or there was none.
+    #[default]
+    Answered,
+    /// It is on its way.
+    Waits,
+    /// The engine did not take it.
+    Refused,
+}
+
+/// What is ahead of an instrument.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// When something is due for it, whatever it is.
+    pub next: Option<Nanos>,
+    /// When it has its next state, if one is planned.
+    pub planned: Option<Nanos>,
+    /// What has become of the latest plan.
+    pub asked: Asked,
+    /// Whether it is not traded here.
+    pub is_away: bool,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Shared { earliest: AtomicU64::new(u64::MAX), times: Mutex::default() }
+    }
+}
+
+impl DueTimes {
+    /// Nothing is due.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Something is due then, whatever it is.
+    pub fn add(&self, symbol: SymbolId, at: Nanos) {
+        self.change(symbol, |instrument| instrument.ends.add(at));
+    }
+
+    /// The instrument has its next state then.
+    pub fn plan(&self, symbol: SymbolId, at: Option<Nanos>) {
+        self.change(symbol, |instrument| instrument.planned = at);
+    }
+
+    /// The instrument is not traded here.
+    pub fn leave(&self, symbol: SymbolId) {
+        self.change(symbol, |instrument| {
+            *instrument = Instrument {
+                waits: instrument.waits,
+                is_away: true,
+                asked: instrument.asked,
+                ..Instrument::default()
+            }
+        });
+    }
+
+    /// A plan of the schedule is handed over.
+    pub fn ask(&self, symbol: SymbolId) {
+        self.change(symbol, |instrument| instrument.asked = Asked::Waits);
+    }
+
+    /// It is traded here.
+    pub fn come(&self, symbol: SymbolId) {
+        self.change(symbol, |instrument| instrument.is_away = false);
+    }
+
+    /// The schedule's plan has been answered, or was answered before.
+    pub fn answer(&self, symbol: SymbolId) {
+        self.change(symbol, |instrument| {
+            if instrument.asked == Asked::Waits {
+                instrument.asked = Asked::Answered;
+            }
+        });
+    }
+
+    /// The engine did not take the schedule's plan.
+    pub fn refuse(&self, symbol: SymbolId) {
+        self.change(symbol, |instrument| instrument.asked = Asked::Refused);
+    }
+
+    /// What is ahead of an instrument.
+    pub fn outlook(&self, symbol: SymbolId) -> Outlook {
+        let times = self.times();
+        let outlook = |instrument: &Instrument| {
+            let Instrument { planned, asked, is_away, .. } = *instrument;
+            Outlook { next: instrument.next(), planned, asked, is_away }
+        };
+        times.of.get(&symbol).map_or(Outlook::default(), outlook)
+    }
+
+    /// The next instrument for which something is due by now. There is no other for it until the tick has come back,
+    /// or something else is due earlier or later than before.
+    pub fn take(&self, now: Nanos) -> Option<SymbolId> {
+        if now.0 < self.0.earliest.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut times = self.times();
+        let (at, symbol) = *times.waiting.first().filter(|(at, _)| *at <= now)?;
+        if !planted(Bug::TickRepeated) {
+            times.waiting.remove(&(at, symbol));
+            times.of.get_mut(&symbol).expect("what waits is known").waits = None;
+        }
+        self.say_earliest(&times);
+        Some(symbol)
+    }
+
+    /// A tick has come at that time: what was due by then is over, or is told again.
+    fn ticked(&self, symbol: SymbolId, at: Nanos) {
+        self.change_and_wait(symbol, |instrument| {
+            let Instrument { planned, reopens, pauses, ends, .. } = instrument;
+            for time in [planned, reopens].into_iter().chain(pauses) {
+                time.take_if(|time| *time <= at);
+            }
+            ends.pass(at);
+            instrument.next()
+        });
+    }
+
+    /// A tick was refused, as while the instrument is being moved.
+    fn refused(&self, symbol: SymbolId, at: Nanos) {
+        let later = Nanos(at.0.saturating_add(RETRY.0));
+        self.change_and_wait(symbol, |instrument| instrument.next().map(|next| next.max(later)));
+    }
+
+    /// Changes what is known of an instrument. If something else is due then than before, it waits for that.
+    fn change(&self, symbol: SymbolId, change: impl FnOnce(&mut Instrument)) {
+        self.change_and_wait(symbol, |instrument| {
+            let before = instrument.next();
+            change(instrument);
+            let next = instrument.next();
+            if next == before { instrument.waits } else { next }
+        });
+    }
+
+    /// Changes what is known of an instrument, which then waits for the time that `change` gives.
+    fn change_and_wait(
+        &self,
+        symbol: SymbolId,
+        change: impl FnOnce(&mut Instrument) -> Option<Nanos>,
+    ) {
+        let mut times = self.times();
+        let Times { of, waiting } = &mut *times;
+        let instrument = of.entry(symbol).or_default();
+        let until = change(instrument);
+        if let Some(before) = instrument.waits {
+            waiting.remove(&(before, symbol));
+        }
+        instrument.waits = until;
+        waiting.extend(until.map(|until| (until, symbol)));
+        self.say_earliest(&times);
+    }
+
+    fn say_earliest(&self, times: &Times) {
+        let earliest = times.waiting.first().map_or(u64::MAX, |(at, _)| at.0);
+        self.0.earliest.store(earliest, Ordering::Release);
+    }
+
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.0.times.lock().expect("nobody panics while it is locked")
+    }
+}
+
+impl Instrument {
+    fn next(&self) -> Option<Nanos> {
+        let Instrument { planned, reopens, pauses, ends, .. } = self;
+        let times = [*planned, *reopens, ends.next()];
+        times.into_iter().chain(*pauses).flatten().min()
+    }
+}
+
+impl Ends {
+    /// Of too many times the last ones are not kept: instead there is something to look at in short intervals.
+    fn add(&mut self, at: Nanos) {
+        self.first.insert(at);
+        if self.first.len() > TIMES_MAX {
+            let last = self.first.pop_last().expect("there are many");
+            let (from, to) = self.beyond.unwrap_or((last, last));
+            self.beyond = Some((from.min(last), to.max(last)));
+        }
+    }
+
+    fn next(&self) -> Option<Nanos> {
+        let beyond = self.beyond.map(|(from, _)| from);
+        self.first.first().copied().into_iter().chain(beyond).min()
+    }
+
+    /// It is later than this.
+    fn pass(&mut self, now: Nanos) {
+        self.first = self.first.split_off(&Nanos(now.0.saturating_add(1)));
+        if let Some((from, to)) = self.beyond.filter(|(from, _)| *from <= now) {
+            let next = Nanos(now.0.max(from.0).saturating_add(COARSE.0)).min(to);
+            self.beyond = (now < to).then_some((next, to));
+        }
+    }
+}
+
+/// Learns the times on the way to another subscriber.
+pub struct Watch<U> {
+    subscriber: U,
+    due: DueTimes,
+    /// The command at hand, if its reports are of interest.
+    cause: Option<Cause>,
+}
+
+#[derive(Clone, Copy)]
+struct Cause {
+    kind: FrameKind,
+    session: SessionId,
+    symbol: SymbolId,
+    /// Whether the gateway asked for a refusal.
+    has_verdict: bool,
+}
+
+impl<U> Watch<U> {
+    /// Passes all on to the subscriber.
+    pub fn new(subscriber: U, due: DueTimes) -> Self {
+        Watch { subscriber, due, cause: None }
+    }
+
+    #[cold]
+    fn cause(&mut self, kind: FrameKind, frame: &Frame) {
+        let Some(Command { session, symbol, verdict, action }) = Command::decode(frame) else {
+            return;
+        };
+        if let Action::EnterRich(rich) = action {
+            // Whether it is taken is not waited for: it may also come as the replacement of another.
+            let end = Some(rich.terms.expire).filter(|end| *end > frame.time());
+            end.into_iter().for_each(|end| self.due.add(symbol, end));
+        } else {
+            let has_verdict = verdict != Reason::None;
+            self.cause = Some(Cause { kind, session, symbol, has_verdict });
+        }
+    }
+
+    #[cold]
+    fn learn(&self, published: &Published) {
+        let report = &published.report;
+        let (symbol, time) = (report.symbol, Some(Nanos(report.quantity.0)));
+        let time = time.filter(|time| *time != Nanos(0));
+        let kind = self.cause.map(|cause| cause.kind);
+        match report.kind {
+            ReportKind::Ticked => self.due.ticked(symbol, published.time),
+            ReportKind::StatePlanned => self.due.plan(symbol, time),
+            ReportKind::StateChanged => self.due.change(symbol, |instrument| {
+                instrument.reopens = time;
+                // Who sets a state takes back what was planned.
+                if kind == Some(FrameKind::SetState) {
+                    instrument.planned = None;
+                }
+            }),
+            ReportKind::LimitState => self.due.change(symbol, |instrument| {
+                let is_there = report.other == 1;
+                instrument.pauses[usize::from(report.side.is_buy())] = time.filter(|_| is_there);
+            }),
+            ReportKind::SymbolMoved => self.moved(symbol, Moved::from_word(report.other)),
+            ReportKind::Rejected => self.rejected(published.time),
+            _ => {}
+        }
+    }
+
+    fn rejected(&self, time: Nanos) {
+        let Some(Cause { kind, session, symbol, has_verdict }) = self.cause else { return };
+        match kind {
+            FrameKind::Tick => self.due.refused(symbol, time),
+            FrameKind::PlanState if session != SessionId(0) && !has_verdict => {
+                self.due.refuse(symbol);
+            }
+            _ => {}
+        }
+    }
+
+    fn moved(&self, symbol: SymbolId, moved: Option<Moved>) {
+        match moved.map(|moved| moved.step) {
+            Some(MoveStep::Release) => self.due.leave(symbol),
+            Some(MoveStep::Halt | MoveStep::Import) => {
+                self.due.change(symbol, |instrument| instrument.is_away = true);
+            }
+            Some(MoveStep::Resume) => self.due.come(symbol),
+            Some(MoveStep::Export) | None => {}
+        }
+    }
+}
+
+impl<U: Subscriber> Subscriber for Watch<U> {
+    const COMMANDS: bool = true;
+
+    #[inline]
+    fn command(&mut self, frame: &Frame) {
+        use FrameKind::{EnterRich, PlanState, SetState, Tick};
+        if let Some(kind @ (EnterRich | PlanState | SetState | Tick)) = frame.kind() {
+            self.cause(kind, frame);
+        }
+        self.subscriber.command(frame);
+    }
+
+    fn definition(&mut self, command: &Command) {
+        self.subscriber.definition(command);
+    }
+
+    #[inline]
+    fn report(&mut self, published: &Published) {
+        use ReportKind::{LimitState, Rejected, StateChanged, StatePlanned, SymbolMoved, Ticked};
+        if let Ticked | StatePlanned | StateChanged | LimitState | SymbolMoved | Rejected =
+            published.report.kind
+        {
+            self.learn(published);
+        }
+        self.subscriber.report(published);
+    }
+
+    #[inline]
+    fn end_command(&mut self) {
+        if let Some(Cause { kind: FrameKind::PlanState, session, symbol, .. }) = self.cause.take()
+            && session != SessionId(0)
+        {
+            self.due.answer(symbol);
+        }
+        self.subscriber.end_command();
+    }
+
+    fn end_batch(&mut self) {
+        self.subscriber.end_batch();
+    }
+
+    fn pause(&mut self) {
+        self.subscriber.pause();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringside_model::command::PlanState;
+    use ringside_model::domain::{Quantity, SeqNo, Side, SymbolState};
+    use ringside_model::durability::Durability;
+    use ringside_model::report::Report;
+
+    struct Nobody;
+
+    impl Subscriber for Nobody {
+        fn report(&mut self, _: &Published) {}
+    }
+
+    /// Who hears commands with their reports at given times.
+    struct Heard(Watch<Nobody>);
+
+    impl Heard {
+        fn new() -> (Heard, DueTimes) {
+            let due = DueTimes::new();
+            (Heard(Watch::new(Nobody, due.clone())), due)
+        }
+
+        fn command(&mut self, time: u64, command: &Command, reports: &[Report]) {
+            let mut frame = Frame::default();
+            command.encode(&mut frame);
+            frame.seal(SeqNo(1), Nanos(time), 0);
+            self.0.command(&frame);
+            for (index, &report) in (0..).zip(reports) {
+                let (seqno, time) = (SeqNo(1), Nanos(time));
+                let durability = Durability::Volatile;
+                self.0.report(&Published { seqno, index, time, durability, report });
+            }
+            self.0.end_command();
+        }
+
+        fn ticks(&mut self, time: u64, symbol: u32, reports: &[Report]) {
+            self.command(time, &of(symbol, 0, Reason::None, Action::Tick), reports);
+        }
+    }
+
+    fn of(symbol: u32, session: u32, verdict: Reason, action: Action) -> Command {
+        let (session, symbol) = (SessionId(session), SymbolId(symbol));
+        Command { session, symbol, verdict, action }
+    }
+
+    fn plan(symbol: u32, session: u32, verdict: Reason) -> Command {
+        let (due, state) = (Nanos(100), SymbolState::Open);
+        let plan = PlanState { due, random_ns: 0, seed: 0, state, zero: [0; 7] };
+        of(symbol, session, verdict, Action::PlanState(plan))
+    }
+
+    fn says(kind: ReportKind, symbol: u32, other: u64, time: u64) -> Report {
+        let (symbol, quantity) = (SymbolId(symbol), Quantity(time));
+        Report { kind, symbol, other, quantity, ..Report::BLANK }
+    }
+
+    fn due(due: &DueTimes, now: u64) -> Vec<u32> {
+        std::iter::from_fn(|| due.take(Nanos(now)).map(|symbol| symbol.0)).take(9).collect()
+    }
+
+    #[test]
+    fn what_is_due_is_given_once_by_time_and_then_by_symbol() {
+        let times = DueTimes::new();
+        for (symbol, at) in [(3, 10), (1, 20), (2, 20), (4, 30)] {
+            times.plan(SymbolId(symbol), Some(Nanos(at)));
+        }
+        assert_eq!(due(&times, 9), [0; 0]);
+        assert_eq!(due(&times, 20), [3, 1, 2]);
+        assert_eq!(due(&times, 29), [0; 0]);
+        times.plan(SymbolId(1), Some(Nanos(25)));
+        assert_eq!(due(&times, 29), [1], "its time has changed");
+    }
+
+    #[test]
+    fn what_a_tick_came_too_early_for_is_due_again_when_it_has_come_back() {
+        let (mut heard, times) = Heard::new();
+        heard.command(1, &plan(1, 0, Reason::None), &[says(ReportKind::StatePlanned, 1, 3, 100)]);
+        assert_eq!(due(&times, 100), [1]);
+        assert_eq!(due(&times, 200), [0; 0], "a tick is on its way");
+        heard.ticks(99, 1, &[says(ReportKind::Ticked, 1, 0, 0)]);
+        assert_eq!(due(&times, 200), [1]);
+        let (ticked, open) =
+            (says(ReportKind::Ticked, 1, 0, 0), says(ReportKind::StateChanged, 1, 3, 0));
+        heard.ticks(101, 1, &[ticked, open]);
+        assert_eq!(due(&times, u64::MAX), [0; 0]);
+        assert_eq!(times.outlook(SymbolId(1)), Outlook::default());
+    }
+
+    #[test]
+    fn a_pause_and_a_quote_at_a_band_are_waited_for() {
+        let (mut heard, times) = Heard::new();
+        let at_band = |other, time| Report {
+            side: Side::Buy,
+            ..says(ReportKind::LimitState, 1, other, time)
+        };
+        let cancel =
+            of(1, 7, Reason::None, Action::Cancel { id: ringside_model::domain::OrderId(1) });
+        heard.command(1, &cancel, &[at_band(1, 50)]);
+        heard.command(2, &cancel, &[at_band(0, 0)]);
+        assert_eq!(due(&times, 60), [0; 0], "it does not stand there any more");
+        heard.command(3, &cancel, &[at_band(1, 50)]);
+        assert_eq!(due(&times, 50), [1]);
+        let ticked = says(ReportKind::Ticked, 1, 0, 0);
+        heard.ticks(50, 1, &[ticked, says(ReportKind::StateChanged, 1, 5, 90)]);
+        assert_eq!(due(&times, 89), [0; 0]);
+        assert_eq!(due(&times, 90), [1]);
+        let set = of(1, 0, Reason::None, Action::SetState(SymbolState::Open));
+        heard.command(91, &set, &[says(ReportKind::StateChanged, 1, 3, 0)]);
+        heard.ticks(92, 1, &[ticked]);
+        assert_eq!(due(&times, u64::MAX), [0; 0]);
+    }
+
+    #[test]
+    fn who_sets_a_state_takes_the_plan_back() {
+        let (mut heard, times) = Heard::new();
+        heard.command(1, &plan(1, 0, Reason::None), &[says(ReportKind::StatePlanned, 1, 3, 100)]);
+        assert_eq!(times.outlook(SymbolId(1)).planned, Some(Nanos(100)));
+        let set = of(1, 0, Reason::None, Action::SetState(SymbolState::Halted));
+        heard.command(2, &set, &[says(ReportKind::StateChanged, 1, 4, 0)]);
+        assert_eq!(times.outlook(SymbolId(1)).planned, None);
+        assert_eq!(due(&times, u64::MAX), [0; 0]);
+    }
+
+    #[test]
+    fn a_refused_tick_is_tried_again_later_and_an_instrument_that_has_gone_is_forgotten() {
+        let (mut heard, times) = Heard::new();
+        times.add(SymbolId(1), Nanos(10));
+        assert_eq!(due(&times, 10), [1]);
+        heard.ticks(10, 1, &[says(ReportKind::Rejected, 1, 0, 0)]);
+        assert_eq!(due(&times, RETRY.0), [0; 0]);
+        assert_eq!(due(&times, RETRY.0 + 10), [1]);
+        let partition = ringside_model::domain::PartitionId(2);
+        let gone = Moved { step: MoveStep::Release, partition, version: 1 };
+        let gone = says(ReportKind::SymbolMoved, 1, gone.word(), 0);
+        heard.ticks(RETRY.0 + 10, 1, &[gone]);
+        assert_eq!(due(&times, u64::MAX), [0; 0]);
+        assert!(times.outlook(SymbolId(1)).is_away);
+    }
+
+    #[test]
+    fn the_schedule_hears_what_became_of_its_plan() {
+        let (mut heard, times) = Heard::new();
+        let asked = || times.outlook(SymbolId(1)).asked;
+        let planned = says(ReportKind::StatePlanned, 1, 3, 100);
+        let refused = says(ReportKind::Rejected, 1, 0, 0);
+        times.ask(SymbolId(1));
+        heard.command(1, &plan(1, 0, Reason::None), &[planned]);
+        assert_eq!(asked(), Asked::Waits, "that was an operator's");
+        heard.command(2, &plan(1, 9, Reason::None), &[planned]);
+        assert_eq!(asked(), Asked::Answered);
+        times.ask(SymbolId(1));
+        heard.command(3, &plan(1, 9, Reason::Operator), &[refused]);
+        assert_eq!(asked(), Asked::Answered, "it was to be refused");
+        times.ask(SymbolId(1));
+        heard.command(4, &plan(1, 9, Reason::None), &[refused]);
+        assert_eq!(asked(), Asked::Refused);
+    }
+
+    #[test]
+    fn more_times_than_there_is_room_for_are_looked_at_in_short_intervals() {
+        let times = DueTimes::new();
+        let at = |count: usize| count as u64 * 1_000_000_000;
+        (1..=TIMES_MAX + 3).rev().for_each(|count| times.add(SymbolId(1), Nanos(at(count))));
+        let mut now = 0;
+        let mut ticks = vec![];
+        let first = || times.times().waiting.first().map(|(at, _)| *at);
+        while let Some(next) = first() {
+            now = now.max(next.0);
+            assert_eq!(times.take(Nanos(now)), Some(SymbolId(1)));
+            times.ticked(SymbolId(1), Nanos(now));
+            ticks.push(now);
+        }
+        for count in 1..=TIMES_MAX + 3 {
+            let late = ticks[ticks.partition_point(|tick| *tick < at(count))] - at(count);
+            assert!(late <= COARSE.0, "{count}: {late}");
+        }
+        assert!(ticks.len() < TIMES_MAX + 3 * 60, "{}", ticks.len());
+    }
+}

@@ -1,0 +1,244 @@
+//! Writes the feed into a file, as files of this format have it: each message behind its length, in the end a
+//! zero length.
+//!
+//! The file is the stream from its first message, also after any restart: what is there is compared with the
+//! stream first, and nothing is changed before all of it has been.
+//!
+//! ```text
+//! in the file                              what becomes of it
+//! whole messages as the stream has         they stay
+//! a piece of a message, with zeros behind  cut, and written again
+//! a zero length                            cut, and written again
+//! another message than the stream has      refused; the file stays as it is
+//! ```
+
+use ringside_core::streams::{Cursor, Reader, StreamId};
+use ringside_wire::split_block;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// Why the file does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// Another process writes it.
+    #[error("{}: another process writes this file", .0.display())]
+    InUse(PathBuf),
+    /// It holds another feed, or none.
+    #[error(
+        "{}: message {number} (byte {offset}) is not that of the feed: this is another feed's file, and it \
+         is left as it is",
+        path.display()
+    )]
+    OtherFeed {
+        /// The file.
+        path: PathBuf,
+        /// The first message that differs.
+        number: u64,
+        /// Where it begins.
+        offset: u64,
+    },
+    /// It cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+/// Follows the stream into a file.
+pub struct Capture {
+    path: PathBuf,
+    file: File,
+    reader: Reader,
+    cursor: Cursor,
+    state: State,
+    /// While comparing: the first message that has not been compared.
+    next: u64,
+    /// The bytes of the file that are as the stream has them.
+    offset: u64,
+    ending: bool,
+    buffer: Box<[u8]>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// What is in the file is held against the stream.
+    Comparing,
+    Following,
+    /// The zero length is written.
+    Ended,
+}
+
+impl Capture {
+    /// Opens the file, or makes it, and compares its beginning with what the stream has by now; the rest is
+    /// compared in steps.
+    pub fn open(path: &Path, mut reader: Reader) -> Result<Capture, CaptureError> {
+        let failed = |error| CaptureError::Io { path: path.into(), error };
+        let mut options = OpenOptions::new();
+        let file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed)?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => CaptureError::InUse(path.into()),
+            TryLockError::Error(error) => failed(error),
+        })?;
+        let cursor = reader.cursor(StreamId::MARKET_DATA, 1).expect("every stream has a beginning");
+        let mut capture = Capture {
+            path: path.into(),
+            file,
+            reader,
+            cursor,
+            state: State::Comparing,
+            next: 1,
+            offset: 0,
+            ending: false,
+            buffer: vec![0; BLOCK_BYTES_MAX].into(),
+        };
+        capture.step()?;
+        Ok(capture)
+    }
+
+    /// Takes a bounded piece of the stream; true if there may be more.
+    pub fn step(&mut self) -> Result<bool, CaptureError> {
+        const PIECES: usize = 64;
+        for _ in 0..PIECES {
+            let done = match self.state {
+                State::Comparing => self.compare(),
+                State::Following => self.follow(),
+                State::Ended => Ok(true),
+            };
+            match done {
+                Ok(true) => return Ok(false),
+                Ok(false) => {}
+                Err(Trouble::Differs) => {
+                    let (path, number, offset) = (self.path.clone(), self.next, self.offset);
+                    return Err(CaptureError::OtherFeed { path, number, offset });
+                }
+                Err(Trouble::Io(error)) => {
+                    return Err(CaptureError::Io { path: self.path.clone(), error });
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// The last message is published: behind it the file ends.
+    pub fn end_session(&mut self) {
+        self.ending = true;
+    }
+
+    /// Whether the file is complete and on the device.
+    pub fn is_ended(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    /// Compares the next piece; true if there is nothing to do for now.
+    fn compare(&mut self) -> Result<bool, Trouble> {
+        let expected = self.reader.bytes(&mut self.cursor);
+        let found = read_at(&self.file, self.offset, &mut self.buffer)?;
+        let mut equal = 0;
+        while let Some((message, _)) = split_block(&expected[equal..]) {
+            let end = equal + 2 + message.len();
+            if found.get(equal..end) != Some(&expected[equal..end]) {
+                break;
+            }
+            (equal, self.next) = (end, self.next + 1);
+        }
+        self.offset += equal as u64;
+        let verdict = match equal {
+            0 => judge(found, self.file.metadata()?.len(), self.next, expected),
+            _ => Verdict::Same,
+        };
+        self.cursor.advance(equal);
+        match verdict {
+            Verdict::Same => return Ok(false),
+            Verdict::StreamIsBehind if self.ending => return Err(Trouble::Differs),
+            Verdict::StreamIsBehind => return Ok(true),
+            Verdict::Differs => return Err(Trouble::Differs),
+            Verdict::Ends => {}
+        }
+        self.file.set_len(self.offset)?;
+        self.state = State::Following;
+        Ok(false)
+    }
+
+    /// Writes the next piece; true if there is nothing to do for now.
+    fn follow(&mut self) -> Result<bool, Trouble> {
+        let bytes = self.reader.bytes(&mut self.cursor);
+        if !bytes.is_empty() {
+            self.file.write_all_at(bytes, self.offset)?;
+            let written = bytes.len();
+            self.cursor.advance(written);
+            self.offset += written as u64;
+            return Ok(false);
+        }
+        if self.ending {
+            self.file.write_all_at(&[0, 0], self.offset)?;
+            self.file.sync_all()?;
+            self.state = State::Ended;
+        }
+        Ok(true)
+    }
+}
+
+/// The longest message with its length.
+const BLOCK_BYTES_MAX: usize = 2 + 0xFFFF;
+
+/// What the file has where the stream has a message.
+#[derive(Clone, Copy)]
+enum Verdict {
+    Same,
+    /// Nothing, or something that was cut off.
+    Ends,
+    /// Something, but the stream has nothing yet.
+    StreamIsBehind,
+    Differs,
+}
+
+/// Judges what was found in the file where the stream goes on with `expected`, if that is not the same.
+fn judge(found: &[u8], file_bytes: u64, number: u64, expected: &[u8]) -> Verdict {
+    let whole = split_block(found).is_some_and(|(message, _)| !message.is_empty());
+    let zeros = found.iter().rev().take_while(|&&byte| byte == 0).count();
+    let piece = expected.starts_with(&found[..found.len() - zeros]);
+    match (found, expected) {
+        ([], _) => Verdict::Ends,
+        (_, []) if whole || number == 1 => Verdict::StreamIsBehind,
+        // Nothing has shown yet that this is a file of the feed: what might be anything is not cut.
+        _ if number == 1 && !(piece && file_bytes == found.len() as u64) => Verdict::Differs,
+        _ if whole && !piece => Verdict::Differs,
+        _ => Verdict::Ends,
+    }
+}
+
+/// Reads as much as is there.
+fn read_at<'a>(file: &File, offset: u64, into: &'a mut [u8]) -> io::Result<&'a [u8]> {
+    let mut length = 0;
+    while length < into.len() {
+        match file.read_at(&mut into[length..], offset + length as u64) {
+            Ok(0) => break,
+            Ok(bytes) => length += bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(&into[..length])
+}
+
+enum Trouble {
+    Differs,
+    Io(io::Error),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Trouble::Io(error)
+    }
+}

@@ -1,0 +1,315 @@
+//! Sends the feed: what the stream has, in datagrams, on two lines that know nothing of each other.
+
+use super::sockets;
+use ringside_core::streams::{Cursor, Reader, StreamId};
+use ringside_wire::moldudp64::{
+    DATAGRAM_BYTES_MAX, END_OF_SESSION, HEADER_BYTES, HEARTBEAT, Header,
+};
+use ringside_wire::split_block;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+use zerocopy::IntoBytes;
+
+/// How long a line may be silent.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// So many datagrams leave a line in one step at most.
+pub const DATAGRAMS_PER_STEP: usize = 16;
+
+/// Where the feed goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SenderConfig {
+    /// The MoldUDP64 session.
+    pub session: [u8; 10],
+    /// Line A and line B; one without destinations is not sent.
+    pub lines: [LineConfig; 2],
+    /// How many routers a datagram to a group may pass, plus one.
+    pub multicast_ttl: u32,
+}
+
+/// One of the two lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LineConfig {
+    /// Groups, or the addresses of listeners where there is no multicast.
+    pub destinations: Vec<SocketAddr>,
+    /// The address of the interface on which datagrams to a group leave; the kernel chooses without it.
+    pub interface: Option<Ipv4Addr>,
+}
+
+/// What a line has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Messages that left to all destinations.
+    pub messages: u64,
+    /// Datagrams, heartbeats among them, each counted once whatever the number of destinations.
+    pub datagrams: u64,
+    /// Datagrams that a destination did not get because the kernel refused to send them.
+    pub failed: u64,
+}
+
+/// Follows the stream and sends it.
+pub struct Sender {
+    reader: Reader,
+    lines: Vec<Line>,
+    ending: bool,
+    say: Box<dyn FnMut(String) + Send>,
+}
+
+impl Sender {
+    /// Begins with a message, which may be one that is not published yet. `say` hears of a line's first failure.
+    pub fn open(
+        config: &SenderConfig,
+        reader: Reader,
+        first: u64,
+        say: impl FnMut(String) + Send + 'static,
+    ) -> io::Result<Sender> {
+        let mut lines = vec![];
+        for (name, line) in ['A', 'B'].into_iter().zip(&config.lines) {
+            if !line.destinations.is_empty() {
+                lines.push(Line::open(name, line, config, first)?);
+            }
+        }
+        Ok(Sender { reader, lines, ending: false, say: Box::new(say) })
+    }
+
+    /// Sends what is there, a bounded piece of it, and the heartbeats that are due. Gives the number of messages
+    /// that were taken from the stream; 0 if there is nothing new or the sockets are full.
+    pub fn step(&mut self, now: Instant) -> usize {
+        let mut taken = 0;
+        for line in &mut self.lines {
+            taken += line.step(&mut self.reader, now, self.ending, &mut self.say);
+        }
+        taken
+    }
+
+    /// The last message is published: behind it the lines say that the session has ended, and say it again
+    /// instead of heartbeats for as long as there are steps.
+    pub fn end_session(&mut self) {
+        self.ending = true;
+    }
+
+    /// How often every line has said that the session has ended.
+    pub fn ends_said(&self) -> u32 {
+        self.lines.iter().map(|line| line.ends_said).min().unwrap_or(u32::MAX)
+    }
+
+    /// The first message that has not left on every line: where another sender would go on.
+    pub fn next_number(&self) -> Option<u64> {
+        self.lines.iter().map(|line| line.datagram.first).min()
+    }
+
+    /// What the lines have done, with their names.
+    pub fn sent(&self) -> impl Iterator<Item = (char, Sent)> {
+        self.lines.iter().map(|line| (line.name, line.sent))
+    }
+}
+
+struct Line {
+    name: char,
+    socket: UdpSocket,
+    destinations: Vec<SocketAddr>,
+    /// None before the stream has reached the first message.
+    cursor: Option<Cursor>,
+    datagram: Datagram,
+    /// The destinations that have the datagram, if it is on its way.
+    on_its_way: Option<usize>,
+    last_sent: Option<Instant>,
+    ends_said: u32,
+    sent: Sent,
+}
+
+impl Line {
+    fn open(name: char, line: &LineConfig, config: &SenderConfig, first: u64) -> io::Result<Line> {
+        Ok(Line {
+            name,
+            socket: sockets::sending(&line.destinations, line.interface, config.multicast_ttl)?,
+            destinations: line.destinations.clone(),
+            cursor: None,
+            datagram: Datagram::new(config.session, first),
+            on_its_way: None,
+            last_sent: None,
+            ends_said: 0,
+            sent: Sent::default(),
+        })
+    }
+
+    fn step(
+        &mut self,
+        reader: &mut Reader,
+        now: Instant,
+        ending: bool,
+        say: &mut dyn FnMut(String),
+    ) -> usize {
+        let mut taken = 0;
+        for _ in 0..DATAGRAMS_PER_STEP {
+            if self.on_its_way.is_none() {
+                let messages = self.fill(reader);
+                if messages == 0 && !self.say_where_we_are(now, ending) {
+                    break;
+                }
+                taken += messages;
+                self.on_its_way = Some(0);
+            }
+            if !self.send(now, say) {
+                break;
+            }
+        }
+        taken
+    }
+
+    /// Takes as many messages as are there and fit.
+    fn fill(&mut self, reader: &mut Reader) -> usize {
+        if self.cursor.is_none() {
+            self.cursor = reader.cursor(StreamId::MARKET_DATA, self.datagram.first);
+        }
+        let Some(cursor) = &mut self.cursor else { return 0 };
+        loop {
+            let bytes = reader.bytes(cursor);
+            let taken = self.datagram.put(bytes);
+            let full = taken < bytes.len();
+            cursor.advance(taken);
+            if taken == 0 || full {
+                return self.datagram.count.into();
+            }
+        }
+    }
+
+    /// Where there are no messages: the datagram that says how far the line is, if one is due.
+    fn say_where_we_are(&mut self, now: Instant, ending: bool) -> bool {
+        let silent = self.last_sent.is_none_or(|last| now - last >= HEARTBEAT_INTERVAL);
+        let due = silent || (ending && self.ends_said == 0);
+        if due && ending {
+            self.datagram.count = END_OF_SESSION;
+        }
+        due
+    }
+
+    /// Sends the datagram to who does not have it yet; false if the socket is full.
+    fn send(&mut self, now: Instant, say: &mut dyn FnMut(String)) -> bool {
+        let Line { name, socket, destinations, datagram, sent, .. } = self;
+        let done = self.on_its_way.take().unwrap_or(0);
+        let datagram = datagram.seal();
+        let send_to = |destination| socket.send_to(datagram, destination);
+        self.on_its_way = send_to_rest(destinations, done, send_to, |destination, error| {
+            // Who listens asks for what is missing; the other line and the other listeners go on.
+            if sent.failed == 0 {
+                say(format!("line {name} of the feed: sending to {destination}: {error}"));
+            }
+            sent.failed += 1;
+        });
+        if self.on_its_way.is_some() {
+            return false;
+        }
+        self.last_sent = Some(now);
+        self.sent.datagrams += 1;
+        match self.datagram.count {
+            END_OF_SESSION => self.ends_said += 1,
+            messages => self.sent.messages += u64::from(messages),
+        }
+        self.datagram.begin_next();
+        true
+    }
+}
+
+/// Sends to the destinations behind the first `done`; gives where the socket is full.
+fn send_to_rest(
+    destinations: &[SocketAddr],
+    done: usize,
+    mut send_to: impl FnMut(SocketAddr) -> io::Result<usize>,
+    mut failed: impl FnMut(SocketAddr, io::Error),
+) -> Option<usize> {
+    for (index, &destination) in destinations.iter().enumerate().skip(done) {
+        match send_to(destination) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(index),
+            Err(error) => failed(destination, error),
+        }
+    }
+    None
+}
+
+/// A datagram that is being filled.
+struct Datagram {
+    bytes: [u8; DATAGRAM_BYTES_MAX],
+    length: usize,
+    session: [u8; 10],
+    first: u64,
+    /// An empty one is a heartbeat.
+    count: u16,
+}
+
+impl Datagram {
+    fn new(session: [u8; 10], first: u64) -> Self {
+        let bytes = [0; DATAGRAM_BYTES_MAX];
+        Datagram { bytes, length: HEADER_BYTES, session, first, count: HEARTBEAT }
+    }
+
+    /// Puts as many whole blocks in as fit; gives their bytes.
+    fn put(&mut self, blocks: &[u8]) -> usize {
+        let mut taken = 0;
+        while let Some((message, _)) = split_block(&blocks[taken..]) {
+            let block = &blocks[taken..][..2 + message.len()];
+            let Some(room) = self.bytes.get_mut(self.length..self.length + block.len()) else {
+                assert!(self.count > 0, "a message of market data fits into a datagram");
+                break;
+            };
+            room.copy_from_slice(block);
+            (self.length, self.count) = (self.length + block.len(), self.count + 1);
+            taken += block.len();
+        }
+        taken
+    }
+
+    /// Writes the header; gives the whole datagram.
+    fn seal(&mut self) -> &[u8] {
+        let (session, number, count) = (self.session, self.first.into(), self.count.into());
+        let header = Header { session, number, count };
+        self.bytes[..HEADER_BYTES].copy_from_slice(header.as_bytes());
+        &self.bytes[..self.length]
+    }
+
+    fn begin_next(&mut self) {
+        if self.count != END_OF_SESSION {
+            self.first += u64::from(self.count);
+        }
+        (self.length, self.count) = (HEADER_BYTES, HEARTBEAT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A socket that is full, or fails, at each destination in turn: each gets the datagram once, and one that fails
+    /// stops nobody.
+    #[test]
+    fn a_full_socket_is_tried_again_where_it_was() {
+        let destinations: Vec<SocketAddr> =
+            (1..=4).map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect();
+        for full_at in 0..4 {
+            for fails_at in 0..4 {
+                let (mut got, mut failed, mut full) = (vec![], vec![], true);
+                let mut done = Some(0);
+                while let Some(from) = done {
+                    let send_to = |destination: SocketAddr| {
+                        if destination == destinations[full_at] && full {
+                            full = false;
+                            return Err(io::ErrorKind::WouldBlock.into());
+                        }
+                        if destination == destinations[fails_at] {
+                            return Err(io::ErrorKind::NetworkUnreachable.into());
+                        }
+                        got.push(destination);
+                        Ok(1)
+                    };
+                    let fails = |destination, _| failed.push(destination);
+                    done = send_to_rest(&destinations, from, send_to, fails);
+                    assert!(done.is_none_or(|at| at == full_at));
+                }
+                let mut others = destinations.clone();
+                assert_eq!(failed, [others.remove(fails_at)]);
+                assert_eq!(got, others);
+            }
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Who may log in over the network, and what they may do then.
+//!
+//! The password file has one line for each user, `USER salt hash`, both in hexadecimal; lines that are empty or
+//! begin with `#` say nothing. The hash is PBKDF2 with HMAC-SHA-256. A check takes [`ROUNDS`] of it, a few
+//! hundred microseconds, because it happens on the thread that serves all clients. A SoupBinTCP password has 10
+//! bytes at most, no case, and travels as it is: whoever can read the file or the wire must be trusted anyway.
+
+use ctutils::CtEq;
+use ringside_model::domain::Name;
+use sha2::Sha256;
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// How often the hash is applied to itself.
+pub const ROUNDS: u32 = 1_000;
+
+/// All users.
+#[derive(Clone, Debug, Default)]
+pub struct Accounts {
+    accounts: Vec<Account>,
+    places: HashMap<Name, AccountId>,
+}
+
+/// A user among the [`Accounts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AccountId(usize);
+
+/// One user.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its name, in capitals: that of its session, too.
+    pub user: Name,
+    /// What it may do.
+    pub rules: Rules,
+    credential: Credential,
+}
+
+/// What a user may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// The instruments that it may trade; `None` for all.
+    pub symbols: Option<HashSet<Name>>,
+    /// After how many milliseconds without a connection its orders are cancelled; `None` for never.
+    pub cancel_on_disconnect_ms: Option<u64>,
+    /// How many new orders and replaces it may send in a second; `None` for any number.
+    pub orders_per_second: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Credential {
+    salt: [u8; 16],
+    hash: [u8; 32],
+}
+
+/// What is wrong with a password file or a password.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountsError {
+    /// A line is none of the file's form.
+    #[error("{}:{line}: {what}", .file.display())]
+    Line {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The file cannot be read or written.
+    #[error("{}: {source}", .file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A user or a password that no login could name.
+    #[error("{0}")]
+    Unusable(&'static str),
+}
+
+const USER_FORM: &str = "a user is 1 to 6 letters and digits";
+const PASSWORD_FORM: &str = "a password is 1 to 10 printable characters without spaces";
+
+impl Accounts {
+    /// Reads a password file.
+    pub fn read(file: &Path) -> Result<Accounts, AccountsError> {
+        let text = fs::read_to_string(file)
+            .map_err(|source| AccountsError::File { file: file.to_path_buf(), source })?;
+        Self::parse(file, &text)
+    }
+
+    /// Reads the text of a password file.
+    pub fn parse(file: &Path, text: &str) -> Result<Accounts, AccountsError> {
+        let mut accounts = Accounts::default();
+        for (number, line) in text.lines().enumerate() {
+            let wrong =
+                |what| AccountsError::Line { file: file.to_path_buf(), line: number + 1, what };
+            let Some((user, credential)) = parse_line(line).map_err(wrong)? else { continue };
+            if !accounts.add(user, credential) {
+                return Err(wrong("the user has a line already"));
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// These users, all with one password.
+    pub fn with_one_password<'a>(
+        users: impl IntoIterator<Item = &'a str>,
+        password: &str,
+    ) -> Result<Accounts, AccountsError> {
+        let salt = [0; 16];
+        let credential = Credential { salt, hash: hash(password, &salt) };
+        let mut accounts = Accounts::default();
+        for user in users {
+            let user = user_name(user).ok_or(AccountsError::Unusable(USER_FORM))?;
+            accounts.add(user, credential);
+        }
+        Ok(accounts)
+    }
+
+    /// Says what a user may do; `false` if there is no such user.
+    pub fn set_rules(&mut self, user: &str, rules: Rules) -> bool {
+        let Some(&AccountId(place)) = user_name(user).and_then(|name| self.places.get(&name))
+        else {
+            return false;
+        };
+        self.accounts[place].rules = rules;
+        true
+    }
+
+    /// The user of this name if the password is right. It takes as long for a user that does not exist.
+    pub fn check(&self, user: &str, password: &str) -> Option<AccountId> {
+        let known = user_name(user).and_then(|name| self.places.get(&name).copied());
+        let credential = match known {
+            Some(AccountId(place)) => self.accounts[place].credential,
+            None => Credential { salt: [0; 16], hash: [0; 32] },
+        };
+        let right = credential.hash.ct_eq(&hash(password, &credential.salt)).to_bool();
+        known.filter(|_| right)
+    }
+
+    /// A user.
+    pub fn get(&self, AccountId(place): AccountId) -> &Account {
+        &self.accounts[place]
+    }
+
+    /// All users.
+    pub fn iter(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.iter()
+    }
+
+    /// `false` if the user is there already.
+    fn add(&mut self, user: Name, credential: Credential) -> bool {
+        let new = self.places.insert(user, AccountId(self.accounts.len())).is_none();
+        self.accounts.push(Account { user, credential, rules: Rules::default() });
+        new
+    }
+}
+
+/// Gives a user a password in a password file, which is made if there is none. The file is replaced as a whole and
+/// only its owner may read it.
+pub fn set_password(file: &Path, user: &str, password: &str) -> Result<(), AccountsError> {
+    let mut salt = [0; 16];
+    let failed = |source| AccountsError::File { file: file.to_path_buf(), source };
+    rustix::rand::getrandom(&mut salt, rustix::rand::GetRandomFlags::empty())
+        .map_err(|e| failed(e.into()))?;
+    let new = password_line(user, password, salt)?;
+    let text = match fs::read_to_string(file) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
+        text => text.map_err(failed)?,
+    };
+    Accounts::parse(file, &text)?;
+    let name = user_name(user);
+    let is_other = |line: &&str| {
+        let of = line.split_ascii_whitespace().next();
+        line.starts_with('#') || of.is_none() || of.and_then(user_name) != name
+    };
+    let lines = text.lines().filter(is_other).chain([new.as_str()]);
+    let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    replace_file(file, &text).map_err(failed)
+}
+
+/// The line of a user in a password file, without its end.
+pub fn password_line(user: &str, password: &str, salt: [u8; 16]) -> Result<String, AccountsError> {
+    let user = user_name(user).ok_or(AccountsError::Unusable(USER_FORM))?;
+    let usable = (1..=10).contains(&password.len());
+    if !usable || !password.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(AccountsError::Unusable(PASSWORD_FORM));
+    }
+    Ok(format!("{user} {} {}", hex(&salt), hex(&hash(password, &salt))))
+}
+
+/// The temporary file is made by the owner of the target, in the same folder, for rename to be one step.
+fn replace_file(file: &Path, text: &str) -> io::Result<()> {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    new.write_all(text.as_bytes())?;
+    new.as_file().sync_all()?;
+    new.persist(file)?;
+    fs::File::open(folder)?.sync_all()
+}
+
+fn parse_line(line: &str) -> Result<Option<(Name, Credential)>, &'static str> {
+    if line.trim().is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let mut words = line.split_ascii_whitespace();
+    let (Some(user), Some(salt), Some(hash), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err("a line is `USER salt hash`");
+    };
+    let user = user_name(user).ok_or(USER_FORM)?;
+    let salt = unhex(salt).ok_or("a salt is 32 hexadecimal digits")?;
+    let hash = unhex(hash).ok_or("a hash is 64 hexadecimal digits")?;
+    Ok(Some((user, Credential { salt, hash })))
+}
+
+fn user_name(user: &str) -> Option<Name> {
+    let usable = user.len() <= 6 && user.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    Name::new(&user.to_ascii_uppercase()).filter(|_| usable)
+}
+
+fn hash(password: &str, salt: &[u8; 16]) -> [u8; 32] {
+    let password = password.to_ascii_uppercase();
+    pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(password.as_bytes(), salt, ROUNDS)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.len() != 2 * N || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "passwords";
+
+    fn user(accounts: &Accounts, id: Option<AccountId>) -> Option<&str> {
+        id.map(|id| accounts.get(id).user.as_str())
+    }
+
+    #[test]
+    fn a_password_is_right_or_wrong() {
+        let line = password_line("firm1", "SECRET", [7; 16]).unwrap();
+        let text = format!("# users\n\n{line}\n");
+        let accounts = Accounts::parse(Path::new(FILE), &text).unwrap();
+        assert_eq!(user(&accounts, accounts.check("FIRM1", "SECRET")), Some("FIRM1"));
+        assert_eq!(user(&accounts, accounts.check("FIRM1", "secret")), Some("FIRM1"));
+        for (name, password) in [("FIRM1", "SECRET1"), ("FIRM1", ""), ("FIRM2", "SECRET"), ("", "")]
+        {
+            assert_eq!(accounts.check(name, password), None, "{name} {password}");
+        }
+    }
+
+    #[test]
+    fn users_may_share_a_password() {
+        let accounts = Accounts::with_one_password(["A", "B"], "x").unwrap();
+        assert_eq!(user(&accounts, accounts.check("B", "X")), Some("B"));
+        assert_eq!(accounts.check("C", "X"), None);
+        assert!(Accounts::with_one_password(["A B"], "x").is_err());
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_standard() {
+        // Computed with Python's hashlib.pbkdf2_hmac("sha256", b"SECRET", bytes(16), 1000).
+        let line = password_line("A", "SECRET", [0; 16]).unwrap();
+        assert_eq!(line, format!("A {} {}", "00".repeat(16), EXPECTED));
+    }
+
+    const EXPECTED: &str = "2922aa768df17db5ac22cb424bf7e17a4e81f1d76bf7da5c915d2d10537de309";
+
+    #[test]
+    fn errors_say_where() {
+        let good = password_line("A", "x", [1; 16]).unwrap();
+        let cases = [
+            ("A".to_string(), "a line is"),
+            (format!("{good} more"), "a line is"),
+            (good.replacen('A', "A-B", 1), "a user is"),
+            (good.replacen('A', "SEVENTH", 1), "a user is"),
+            (good.replacen("01", "0", 1), "a salt is"),
+            (good.replacen("01", "+1", 1), "a salt is"),
+            (good[..good.len() - 1].to_string(), "a hash is"),
+            (format!("a{}", &good[1..]), "has a line already"),
+        ];
+        for (line, expected) in cases {
+            let other = password_line("A", "y", [2; 16]).unwrap();
+            let text = format!("{other}\n{line}\n");
+            let error = Accounts::parse(Path::new(FILE), &text).unwrap_err().to_string();
+            assert!(error.starts_with("passwords:2: ") && error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_new_password_takes_the_place_of_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        set_password(&file, "abc", "one").unwrap();
+        set_password(&file, "def", "two").unwrap();
+        set_password(&file, "ABC", "three").unwrap();
+        let accounts = Accounts::read(&file).unwrap();
+        assert_eq!(accounts.iter().count(), 2);
+        assert_eq!(accounts.check("ABC", "one"), None);
+        assert_eq!(user(&accounts, accounts.check("abc", "three")), Some("ABC"));
+        assert_eq!(user(&accounts, accounts.check("DEF", "two")), Some("DEF"));
+        let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&file).unwrap());
+        assert_eq!(mode & 0o777, 0o600);
+        for (user, password) in
+            [("", "x"), ("A B", "x"), ("A", ""), ("A", "12345678901"), ("A", "é")]
+        {
+            assert!(set_password(&file, user, password).is_err(), "{user} {password}");
+        }
+    }
+}

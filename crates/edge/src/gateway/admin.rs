@@ -1,0 +1,237 @@
+//! The operators' port: lines of JSON as in a file session, on this machine only.
+//!
+//! Whatever changes orders of its own is refused there: an operator has no session. A malformed line is answered
+//! with `{"error":"…","column":…}`; what becomes of the others is told in the operators' stream, which every
+//! connection hears from the moment on that it was made. A `ts` of a line means nothing: the venue has a clock.
+
+use crate::gateway::intake::Intake;
+use crate::gateway::listener::{bind, prepare};
+use crate::gateway::poll::{Poll, Token};
+use ringside_core::streams::{Cursor, Reader, StreamId};
+use serde::Deserialize;
+use serde_json::json;
+use std::borrow::Cow;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+/// Operators at the same time.
+const OPERATORS_MAX: usize = 8;
+/// The longest line, with its end.
+const LINE_BYTES_MAX: usize = 64 << 10;
+/// So much of the stream is made ready for an operator at a time.
+const SEND_BYTES_MAX: usize = 64 << 10;
+/// An operator who says nothing more is sent answers for so long.
+const LINGER_NS: u64 = 1_000_000_000;
+/// So many lines of an operator are read in one step.
+const LINES_PER_STEP: usize = 16;
+
+/// The port with its connections.
+pub struct AdminPort {
+    listener: TcpListener,
+    operators: [Option<Operator>; OPERATORS_MAX],
+}
+
+struct Operator {
+    socket: TcpStream,
+    /// Received, not handled yet.
+    received: Vec<u8>,
+    /// Not sent yet.
+    out: Vec<u8>,
+    cursor: Cursor,
+    looks_for_writable: bool,
+    /// Whether nothing more will be received.
+    ended: bool,
+    /// When that was noticed.
+    ended_ns: Option<u64>,
+}
+
+impl AdminPort {
+    /// Listens.
+    pub fn open(address: SocketAddr, poll: &Poll) -> io::Result<AdminPort> {
+        let listener = bind(address)?;
+        poll.add(&listener, Token::AdminListener)?;
+        Ok(AdminPort { listener, operators: Default::default() })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.local_addr().expect("a listening socket has an address")
+    }
+
+    /// Whether an operator has not taken yet what it was to be sent.
+    pub fn has_to_send(&self) -> bool {
+        self.operators.iter().flatten().any(|operator| !operator.out.is_empty())
+    }
+
+    /// Accepts who connects and reads what there is; returns how much that was.
+    pub fn ready(&mut self, token: Token, poll: &Poll, reader: &mut Reader) -> usize {
+        match token {
+            Token::AdminListener => self.accept(poll, reader),
+            Token::Operator(slot) => match &mut self.operators[slot] {
+                Some(operator) => match operator.receive() {
+                    Ok(bytes) => bytes,
+                    Err(_) => {
+                        self.operators[slot] = None;
+                        1
+                    }
+                },
+                None => 0,
+            },
+            Token::Listener | Token::Client(_) => 0,
+        }
+    }
+
+    /// Handles lines as far as there is room for their commands.
+    pub fn handle_lines(&mut self, intake: &mut Intake) -> usize {
+        self.operators.iter_mut().flatten().map(|operator| operator.handle_lines(intake)).sum()
+    }
+
+    /// Sends what there is. Who has nothing more to say is heard of for a while, because the answers come later.
+    pub fn send(&mut self, poll: &Poll, reader: &mut Reader, now_ns: u64) -> usize {
+        let mut work = 0;
+        for (slot, place) in self.operators.iter_mut().enumerate() {
+            let Some(operator) = place else { continue };
+            let sent = operator.send(reader);
+            work += *sent.as_ref().unwrap_or(&1);
+            let watched = sent.and_then(|_| operator.watch(poll, Token::Operator(slot)));
+            if watched.is_err() || operator.is_over(now_ns) {
+                *place = None;
+            }
+        }
+        work
+    }
+
+    fn accept(&mut self, poll: &Poll, reader: &mut Reader) -> usize {
+        let Ok((socket, _)) = self.listener.accept() else { return 0 };
+        let free = self.operators.iter().position(Option::is_none);
+        let next = reader.next_number(StreamId::OPERATOR);
+        if let Some(slot) = free
+            && prepare(&socket).is_ok()
+            && poll.add(&socket, Token::Operator(slot)).is_ok()
+            && let Some(cursor) = reader.cursor(StreamId::OPERATOR, next)
+        {
+            self.operators[slot] = Some(Operator {
+                socket,
+                received: vec![],
+                out: vec![],
+                cursor,
+                looks_for_writable: false,
+                ended: false,
+                ended_ns: None,
+            });
+        }
+        1
+    }
+}
+
+impl Operator {
+    fn receive(&mut self) -> io::Result<usize> {
+        // A line that does not end is answered before more is read.
+        if self.ended || self.received.len() > LINE_BYTES_MAX {
+            return Ok(0);
+        }
+        let mut buffer = [0; 4096];
+        match self.socket.read(&mut buffer) {
+            Ok(0) => {
+                self.ended = true;
+                Ok(1)
+            }
+            Ok(bytes) => {
+                self.received.extend_from_slice(&buffer[..bytes]);
+                Ok(bytes)
+            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(0),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn handle_lines(&mut self, intake: &mut Intake) -> usize {
+        for lines in 0..LINES_PER_STEP {
+            let takes_answers = self.out.len() < SEND_BYTES_MAX;
+            let Some(end) = self.line_end().filter(|_| takes_answers) else { return lines };
+            if intake.room() < Intake::LINE_COMMANDS_MAX {
+                return lines;
+            }
+            if let Err((message, column)) = run(&self.received[..end], intake) {
+                let answer = format!("{{\"error\":{},\"column\":{column}}}\n", json!(message));
+                self.out.extend_from_slice(answer.as_bytes());
+            }
+            self.received.drain(..(end + 1).min(self.received.len()));
+        }
+        LINES_PER_STEP
+    }
+
+    /// Where the next line ends; one that is too long or is the last one ends without an end.
+    fn line_end(&self) -> Option<usize> {
+        let end = self.received.iter().position(|&byte| byte == b'\n');
+        let cut = self.received.len() > LINE_BYTES_MAX || (self.ended && !self.received.is_empty());
+        end.or(cut.then_some(self.received.len()))
+    }
+
+    fn send(&mut self, reader: &mut Reader) -> io::Result<usize> {
+        while self.out.len() < SEND_BYTES_MAX {
+            let bytes = reader.bytes(&mut self.cursor);
+            let Some((length, rest)) = bytes.split_first_chunk::<2>() else { break };
+            let line = &rest[..usize::from(u16::from_be_bytes(*length))];
+            self.out.extend_from_slice(line);
+            self.cursor.advance(2 + line.len());
+        }
+        if self.out.is_empty() {
+            return Ok(0);
+        }
+        match self.socket.write(&self.out) {
+            Ok(bytes) => {
+                self.out.drain(..bytes);
+                Ok(bytes)
+            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(0),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Hears of when the socket takes bytes again, if there are any left.
+    fn watch(&mut self, poll: &Poll, token: Token) -> io::Result<()> {
+        let blocked = !self.out.is_empty();
+        if blocked == self.looks_for_writable {
+            return Ok(());
+        }
+        self.looks_for_writable = blocked;
+        poll.look_for_writable(&self.socket, token, blocked)
+    }
+
+    fn is_over(&mut self, now_ns: u64) -> bool {
+        if !self.ended || !self.out.is_empty() || self.line_end().is_some() {
+            return false;
+        }
+        now_ns.saturating_sub(*self.ended_ns.get_or_insert(now_ns)) >= LINGER_NS
+    }
+}
+
+/// The operations that a session must ask for itself, because it counts its own ids.
+const OF_SESSIONS: [&str; 5] = ["enter", "reduce", "replace", "modify", "cancel"];
+
+/// Runs a line, or says what is wrong with it in which column.
+fn run(line: &[u8], intake: &mut Intake) -> Result<(), (String, usize)> {
+    #[derive(Deserialize)]
+    struct Operation<'a> {
+        #[serde(borrow)]
+        op: Cow<'a, str>,
+    }
+    let content = line.trim_ascii();
+    if content.is_empty() || content[0] == b'#' {
+        return Ok(());
+    }
+    // What this cannot read must not be run: it might be one of those operations.
+    let Operation { op } = serde_json::from_slice(line).map_err(|e| {
+        let text = e.to_string();
+        let what = text.split(" at line ").next().unwrap_or_default();
+        (what.to_string(), e.column().max(1))
+    })?;
+    if OF_SESSIONS.contains(&&*op) {
+        return Err((format!("`{op}` is for the session that owns the order"), 1));
+    }
+    if op == "session" && !intake.has_room_for_session() {
+        return Err(("the venue has no place for another session".into(), 1));
+    }
+    intake.line(line).map_err(|e| (e.message, e.column))
+}

@@ -1,0 +1,79 @@
+//! Lines that define instruments, sessions and firms.
+
+use super::fields::{Fault, Field, Fields, set};
+use super::operations::{Venue, no_room, required_name};
+use super::words::ROLES;
+use ringside_model::command::{Action, Command, DefineSymbol};
+use ringside_model::domain::{Nanos, Price, Quantity, Role, SessionId, SymbolId, Tick};
+use ringside_model::reason::Reason;
+
+const SYMBOL: u128 =
+    set(&[Field::Symbol, Field::Tick, Field::Lot, Field::CollarBps, Field::Reference]);
+const SESSION: u128 = set(&[Field::Session, Field::Firm, Field::Role]);
+const FIRM: u128 = set(&[Field::Firm]);
+
+impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
+    pub fn define_symbol(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("symbol", SYMBOL)?;
+        let name = required_name(fields, Field::Symbol)?;
+        let tick = fields.required(Field::Tick, fields.decimal(Field::Tick)?)?;
+        let lot = fields.quantity(Field::Lot)?.unwrap_or(Quantity(1));
+        let collar = fields.integer(Field::CollarBps)?.unwrap_or(Some(0));
+        let reference = fields.decimal(Field::Reference)?;
+
+        let tick = Tick::parse(tick.text());
+        let collar_bps = collar.and_then(|bps| u32::try_from(bps).ok());
+        let reference = match (tick, reference) {
+            (Some(tick), Some(reference)) => reference.ticks(tick).ok(),
+            _ => Some(Price(0)),
+        };
+        let valid = lot.0 > 0 && tick.is_some() && collar_bps.is_some() && reference.is_some();
+        let (symbol, verdict) = match self.directory.symbol_id(name) {
+            Some(known) => (known, Reason::DuplicateName),
+            None if !valid => (SymbolId::NONE, Reason::InvalidDefinition),
+            None => {
+                let next = self.directory.next_symbol();
+                (next.ok_or_else(|| no_room(fields, Field::Symbol))?, Reason::None)
+            }
+        };
+        let definition = DefineSymbol {
+            name,
+            tick: tick.unwrap_or(Tick { mantissa: 0, scale: 0 }),
+            lot,
+            collar_bps: collar_bps.unwrap_or_default(),
+            reference: reference.unwrap_or_default(),
+        };
+        self.send(SessionId(0), symbol, verdict, Action::DefineSymbol(definition));
+        Ok(())
+    }
+
+    pub fn define_session(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("session", SESSION)?;
+        let name = required_name(fields, Field::Session)?;
+        let firm = fields.name(Field::Firm)?;
+        let role = fields.word(Field::Role, ROLES)?.unwrap_or(Role::File);
+        let firm = firm.map(|name| self.firm(fields, Field::Firm, name)).transpose()?;
+        let firm = firm.unwrap_or_default();
+        match self.directory.session_id(name) {
+            None => self.new_session(fields, Field::Session, name, (firm, role)).map(drop),
+            Some(known) => {
+                let action = Action::DefineSession { name, firm, role };
+                self.send(known, SymbolId::NONE, Reason::DuplicateName, action);
+                Ok(())
+            }
+        }
+    }
+
+    pub fn define_firm(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("firm", FIRM)?;
+        let name = required_name(fields, Field::Firm)?;
+        match self.directory.firm_id(name) {
+            None => self.firm(fields, Field::Firm, name).map(drop),
+            Some(firm) => {
+                let action = Action::DefineFirm { firm, name };
+                self.send(SessionId(0), SymbolId::NONE, Reason::DuplicateName, action);
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The fields of one line, whichever way it was written, and their types.
+
+use ringside_model::domain::{DecimalError, Name, Price, Quantity, Tick};
+use ringside_model::reason::Reason;
+use std::borrow::Cow;
+
+/// What is wrong with a line, at which byte of it.
+pub struct Fault {
+    pub at: usize,
+    pub message: String,
+}
+
+impl Fault {
+    #[cold]
+    pub fn new(at: usize, message: impl Into<String>) -> Self {
+        Fault { at, message: message.into() }
+    }
+}
+
+macro_rules! fields {
+    ($($variant:ident $name:literal),* $(,)?) => {
+        /// The name of a field.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Field { $($variant),* }
+
+        impl Field {
+            const ALL: &[Field] = &[$(Field::$variant),*];
+
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Field::$variant),)* _ => None }
+            }
+
+            pub fn name(self) -> &'static str {
+                match self { $(Field::$variant => $name),* }
+            }
+        }
+    };
+}
+
+fields! {
+    Op "op", Ts "ts", Session "session", Id "id", NewId "new_id", Symbol "symbol", Side "side",
+    Type "type", Tif "tif", Qty "qty", Price "price", PostOnly "post_only", Stp "stp",
+    StpGroup "stp_group", Firm "firm", StopPrice "stop_price", ExpireTs "expire_ts",
+    DisplayQty "display_qty", Refresh "refresh", Seed "seed", Hidden "hidden", MinQty "min_qty",
+    OfSession "of_session", OfFirm "of_firm", Tick "tick", Lot "lot", CollarBps "collar_bps",
+    Reference "reference", Mode "mode", Capacity "capacity", Attributed "attributed", Role "role",
+    Enabled "enabled", NextId "next_id", Cause "cause", Match "match",
+    RestingSession "resting_session", RestingId "resting_id", RestingText "resting_text",
+    IncomingSession "incoming_session", IncomingId "incoming_id", IncomingText "incoming_text",
+    Step "step", Partition "partition", Version "version", Orders "orders", IdThere "id_there", State "state",
+    Peg "peg", PegOffset "peg_offset", AtBand "at_band", AtShortTest "at_short_test", At "at", RandomMs "random_ms",
+    Low "low", High "high", BandBps "band_bps", Bid "bid", Offer "offer", Restricted "restricted",
+    Automatic "automatic", QtyMax "qty_max", NotionalMax "notional_max", OpenOrdersMax "open_orders_max",
+    GrossNotionalMax "gross_notional_max", OrdersPerSecondMax "orders_per_second_max", Killed "killed",
+
+}
+
+/// A set of fields.
+pub const fn set(fields: &[Field]) -> u128 {
+    let (mut bits, mut i) = (0, 0);
+    while i < fields.len() {
+        bits |= 1 << fields[i] as u32;
+        i += 1;
+    }
+    bits
+}
+
+/// How a value was written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A JSON string.
+    Text,
+    /// A JSON number.
+    Number,
+    /// A JSON `true` or `false`.
+    Bool,
+    /// A CSV cell, which may be any of them.
+    Cell,
+}
+
+/// One value and where it stands.
+pub struct Token<'a> {
+    pub key_at: usize,
+    pub at: usize,
+    pub kind: Kind,
+    pub text: Cow<'a, str>,
+}
+
+/// The fields of a line.
+pub struct Fields<'a> {
+    tokens: [Option<Token<'a>>; Field::ALL.len()],
+    given: u128,
+    /// Where the line ends, and with it the search for a missing field.
+    pub end: usize,
+}
+
+impl Default for Fields<'_> {
+    fn default() -> Self {
+        Fields { tokens: [const { None }; Field::ALL.len()], given: 0, end: 0 }
+    }
+}
+
+impl<'a> Fields<'a> {
+    pub fn add(&mut self, field: Field, token: Token<'a>) -> Result<(), Fault> {
+        if self.has(set(&[field])) {
+            return Err(Fault::new(token.key_at, format!("`{}` is given twice", field.name())));
+        }
+        self.given |= set(&[field]);
+        self.tokens[field as usize] = Some(token);
+        Ok(())
+    }
+
+    /// Whether any of the fields is given.
+    pub fn has(&self, fields: u128) -> bool {
+        self.given & fields != 0
+    }
+
+    /// Refuses fields that the operation does not have.
+    pub fn allow(&self, operation: &str, allowed: u128) -> Result<(), Fault> {
+        let strange = self.given & !(allowed | set(&[Field::Op, Field::Ts]));
+        if strange == 0 {
+            return Ok(());
+        }
+        let strange = Field::ALL.iter().filter(|&&field| strange & set(&[field]) != 0);
+        let first =
+            strange.filter_map(|&field| Some((self.get(field)?.key_at, field))).min_by_key(|f| f.0);
+        let (at, field) = first.expect("a given field has a token");
+        Err(Fault::new(at, format!("`{operation}` has no field `{}`", field.name())))
+    }
+
+    /// Fails unless the field is given.
+    pub fn required<T>(&self, field: Field, value: Option<T>) -> Result<T, Fault> {
+        let missing = || Fault::new(self.end, format!("the field `{}` is missing", field.name()));
+        value.ok_or_else(missing)
+    }
+
+    /// A string.
+    pub fn text(&self, field: Field) -> Result<Option<&str>, Fault> {
+        let Some(token) = self.get(field) else { return Ok(None) };
+        match token.kind {
+            Kind::Text | Kind::Cell => Ok(Some(&token.text)),
+            Kind::Number | Kind::Bool => Err(self.fault(field, "must be a string")),
+        }
+    }
+
+    /// A string that is one of the words: the entry beside it.
+    pub fn word<T: Copy>(&self, field: Field, words: &[(&str, T)]) -> Result<Option<T>, Fault> {
+        let Some(text) = self.text(field)? else { return Ok(None) };
+        match words.iter().find(|(word, _)| *word == text) {
+            Some((_, value)) => Ok(Some(*value)),
+            None => {
+                let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+                Err(self.fault(field, &format!("must be one of {}", known.join(", "))))
+            }
+        }
+    }
+
+    /// The name of a symbol, a session or a firm.
+    pub fn name(&self, field: Field) -> Result<Option<Name>, Fault> {
+        let Some(text) = self.text(field)? else { return Ok(None) };
+        let bad = || self.fault(field, "must have 1 to 16 printable ASCII characters, no space");
+        Name::new(text).map(Some).ok_or_else(bad)
+    }
+
+    /// `true` or `false`.
+    pub fn bool(&self, field: Field) -> Result<Option<bool>, Fault> {
+        let Some(token) = self.get(field) else { return Ok(None) };
+        match (token.kind, &*token.text) {
+            (Kind::Bool | Kind::Cell, "true") => Ok(Some(true)),
+            (Kind::Bool | Kind::Cell, "false") => Ok(Some(false)),
+            _ => Err(self.fault(field, "must be true or false")),
+        }
+    }
+
+    /// Whether the value is a truth value rather than a word.
+    pub fn is_bool(&self, field: Field) -> bool {
+        self.get(field)
+            .is_some_and(|t| t.kind != Kind::Text && matches!(&*t.text, "true" | "false"))
+    }
+
+    /// An integer: the inner `None` is one that is negative or larger than any `u64`.
+    pub fn integer(&self, field: Field) -> Result<Option<Option<u64>>, Fault> {
+        let Some(token) = self.get(field) else { return Ok(None) };
+        let digits = token.text.strip_prefix('-').unwrap_or(&token.text);
+        let is_integer = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        match token.kind {
+            Kind::Number | Kind::Cell if is_integer => Ok(Some(token.text.parse().ok())),
+            _ => Err(self.fault(field, "must be an integer")),
+        }
+    }
+
+    /// An integer that fits; others are malformed.
+    pub fn integer_to(&self, field: Field, max: u64) -> Result<Option<u64>, Fault> {
+        match self.integer(field)? {
+            None => Ok(None),
+            Some(Some(value)) if value <= max => Ok(Some(value)),
+            Some(_) => Err(self.fault(field, &format!("must be between 0 and {max}"))),
+        }
+    }
+
+    /// A quantity; zero stands for one that is out of range.
+    pub fn quantity(&self, field: Field) -> Result<Option<Quantity>, Fault> {
+        let quantity = |value: Option<u64>| Quantity(value.unwrap_or(0));
+        Ok(self.integer(field)?.map(quantity))
+    }
+
+    /// A decimal.
+    pub fn decimal(&self, field: Field) -> Result<Option<Decimal<'_>>, Fault> {
+        if self.get(field).is_some_and(|token| token.kind == Kind::Number) {
+            let message = "must be a decimal string such as \"187.05\": a JSON number is a float";
+            return Err(self.fault(field, message));
+        }
+        let Some(text) = self.text(field)? else { return Ok(None) };
+        let bad = || self.fault(field, "must be a decimal such as \"187.05\"");
+        Decimal::new(text).map(Some).ok_or_else(bad)
+    }
+
+    /// A fault of the value of a field.
+    #[cold]
+    pub fn fault(&self, field: Field, what: &str) -> Fault {
+        let at = self.get(field).map_or(self.end, |token| token.at);
+        Fault::new(at, format!("`{}` {what}", field.name()))
+    }
+
+    fn get(&self, field: Field) -> Option<&Token<'a>> {
+        self.tokens[field as usize].as_ref()
+    }
+}
+
+/// A text of the form `[-]digits[.digits]`, of any length.
+#[derive(Clone, Copy)]
+pub struct Decimal<'a>(&'a str);
+
+impl<'a> Decimal<'a> {
+    fn new(text: &'a str) -> Option<Self> {
+        let magnitude = text.strip_prefix('-').unwrap_or(text);
+        let (whole, part) = magnitude.split_once('.').unwrap_or((magnitude, "0"));
+        let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+        (digits(whole) && digits(part)).then_some(Decimal(text))
+    }
+
+    pub fn text(self) -> &'a str {
+        self.0
+    }
+
+    pub fn is_zero(self) -> bool {
+        self.0.bytes().all(|byte| matches!(byte, b'0' | b'.'))
+    }
+
+    /// The price in ticks, or the reason why it is none.
+    pub fn ticks(self, tick: Tick) -> Result<Price, Reason> {
+        tick.ticks(self.0).map_err(|e| match e {
+            DecimalError::OutOfRange => Reason::InvalidPrice,
+            DecimalError::OffTick => Reason::OffTick,
+            DecimalError::Malformed => self.excess(),
+        })
+    }
+
+    /// The reason for a decimal with more digits than a price can have. No tick is as small as what
+    /// the digits beyond the eighteenth decimal say.
+    fn excess(self) -> Reason {
+        let part = self.0.split_once('.').map_or("", |(_, part)| part.trim_end_matches('0'));
+        let too_fine = part.len() > 18 && !self.0.starts_with('-');
+        if too_fine { Reason::OffTick } else { Reason::InvalidPrice }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_beyond_every_price_still_have_a_reason() {
+        let tick = Tick::parse("0.01").unwrap();
+        let ticks = |text: &str| Decimal::new(text).map(|decimal| decimal.ticks(tick));
+        assert_eq!(ticks("187.05"), Some(Ok(Price(18705))));
+        assert_eq!(ticks(&format!("1{}", "0".repeat(40))), Some(Err(Reason::InvalidPrice)));
+        assert_eq!(ticks(&format!("0.{}1", "0".repeat(40))), Some(Err(Reason::OffTick)));
+        assert_eq!(ticks(&format!("-0.{}1", "0".repeat(40))), Some(Err(Reason::InvalidPrice)));
+        assert_eq!(ticks(&format!("2.{}", "0".repeat(40))), Some(Ok(Price(200))));
+        for malformed in ["", "-", ".5", "5.", "1e3", "+1", "0x1", "1.2.3", "--1", " 1", "NaN"] {
+            assert_eq!(ticks(malformed), None, "{malformed}");
+        }
+    }
+
+    #[test]
+    fn every_field_is_found_by_its_name() {
+        for &field in Field::ALL {
+            assert_eq!(Field::from_name(field.name()), Some(field));
+        }
+        assert!(Field::ALL.len() <= 128, "a set of fields is 128 bits");
+    }
+}

@@ -1,0 +1,85 @@
+//! Lines that move instruments between partitions.
+
+use super::fields::{Fault, Field, Fields, set};
+use super::operations::{Venue, required_id, required_name};
+use super::orders::Said;
+use super::words::{Form, STEPS};
+use ringside_model::command::{Action, Command, Enter, ImportOrder, MoveSymbol};
+use ringside_model::domain::{Nanos, OrderId, PartitionId, Quantity, SessionId};
+use ringside_model::reason::Reason;
+
+const MOVE: u128 =
+    set(&[Field::Symbol, Field::Step, Field::Partition, Field::Version, Field::Orders, Field::Qty]);
+const IMPORT: u128 = set(&[
+    Field::Session,
+    Field::Id,
+    Field::IdThere,
+    Field::Symbol,
+    Field::Side,
+    Field::Type,
+    Field::Tif,
+    Field::Qty,
+    Field::Price,
+    Field::PostOnly,
+    Field::Stp,
+    Field::StpGroup,
+    Field::Firm,
+    Field::Capacity,
+    Field::Attributed,
+]);
+
+impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
+    pub fn move_symbol(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("move", MOVE)?;
+        let symbol = required_name(fields, Field::Symbol)?;
+        let step = fields.required(Field::Step, fields.word(Field::Step, STEPS)?)?;
+        let partition = fields.integer_to(Field::Partition, u16::MAX.into())?;
+        let partition = fields.required(Field::Partition, partition)?;
+        let version = fields.integer_to(Field::Version, u32::MAX.into())?;
+        let version = fields.required(Field::Version, version)?;
+        let orders = fields.integer_to(Field::Orders, u64::MAX)?.unwrap_or(0);
+        let quantity = Quantity(fields.integer_to(Field::Qty, u64::MAX)?.unwrap_or(0));
+
+        let (partition, version) = (PartitionId(partition as u16), version as u32);
+        let (symbol, verdict) = match self.directory.symbol_id(symbol) {
+            Some(symbol) => (symbol, Reason::None),
+            None => (Default::default(), Reason::UnknownSymbol),
+        };
+        let asked = MoveSymbol { step, partition, version, orders, quantity };
+        self.send(SessionId(0), symbol, verdict, Action::MoveSymbol(asked));
+        Ok(())
+    }
+
+    /// An order that comes with its instrument. Its session and its firm must be known: who they are is not in the line.
+    pub fn import_order(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("import", IMPORT)?;
+        let session = required_name(fields, Field::Session)?;
+        let id = fields.integer_to(Field::Id, u64::MAX)?.map(OrderId);
+        let id_there = required_id(fields, Field::IdThere)?;
+        let symbol = required_name(fields, Field::Symbol)?;
+        let said = Said::read(fields)?;
+        let price = fields.required(Field::Price, fields.decimal(Field::Price)?)?;
+        let firm = fields.name(Field::Firm)?;
+
+        let unknown =
+            |field, what: &str| fields.fault(field, &format!("is no {what} of this venue"));
+        let session = self.directory.session_id(session);
+        let session = session.ok_or_else(|| unknown(Field::Session, "session"))?;
+        let firm = firm.map(|firm| self.directory.firm_id(firm).ok_or(firm)).transpose();
+        let firm = firm.map_err(|_| unknown(Field::Firm, "firm"))?.unwrap_or_default();
+        let symbol = self.directory.symbol_id(symbol);
+        let symbol = symbol.ok_or_else(|| unknown(Field::Symbol, "symbol"))?;
+        let price = self.ticks(symbol, price);
+        let id = id.unwrap_or_else(|| self.directory.next_imported_id(session));
+        let used = self.directory.order_symbol(session, id).is_some();
+        let verdict = match price {
+            _ if used => Reason::DuplicateId,
+            Err(reason) => reason,
+            Ok(_) if said.is_timed || said.form != Form::Plain => Reason::Unsupported,
+            Ok(_) => Reason::None,
+        };
+        let order = Enter { id, firm, price: price.unwrap_or_default(), ..said.order };
+        self.send(session, symbol, verdict, Action::ImportOrder(ImportOrder { order, id_there }));
+        Ok(())
+    }
+}

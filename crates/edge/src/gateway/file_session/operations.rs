@@ -1,0 +1,130 @@
+//! The operations: from the fields of a line to commands.
+//!
+//! A line is read and checked whole before its first command goes out. `orders.rs` has what concerns orders,
+//! `definitions.rs` what makes names known, `moves.rs` what moves instruments between partitions, `market.rs` what
+//! protects the market of an instrument, `operator.rs` the rest.
+
+use super::Limits;
+use super::fields::{Decimal, Fault, Field, Fields};
+use ringside_core::registry::directory::Directory;
+use ringside_model::command::{Action, Command};
+use ringside_model::domain::{FirmId, Name, Nanos, OrderId, Price, Role, SessionId, SymbolId};
+use ringside_model::reason::Reason;
+
+/// Runs the operation of a line.
+pub fn run(
+    fields: &Fields,
+    directory: &mut Directory,
+    limits: Option<&mut Limits>,
+    out: &mut impl FnMut(Command, Option<Nanos>),
+) -> Result<(), Fault> {
+    let operation = fields.required(Field::Op, fields.text(Field::Op)?)?;
+    let time = fields.integer_to(Field::Ts, u64::MAX)?.map(Nanos);
+    let mut venue = Venue { directory, limits, time, out };
+    match operation {
+        "enter" => venue.enter(fields),
+        "cancel" => venue.cancel(fields),
+        "replace" => venue.replace(fields),
+        "reduce" => venue.reduce(fields),
+        "modify" => venue.modify(fields),
+        "mass_cancel" => venue.mass_cancel(fields),
+        "symbol" => venue.define_symbol(fields),
+        "session" => venue.define_session(fields),
+        "firm" => venue.define_firm(fields),
+        "order_entry" => venue.set_order_entry(fields),
+        "account_query" => venue.query_account(fields),
+        "start_of_day" | "end_of_day" => venue.trading_day(fields, operation),
+        "state" => venue.set_state(fields),
+        "plan" => venue.plan_state(fields),
+        "tick" => venue.tick(fields),
+        "bands" => venue.set_bands(fields),
+        "quote" => venue.set_quote(fields),
+        "short_sale" => venue.set_short_sale(fields),
+        "risk" => venue.set_risk(fields),
+        "break_trade" => venue.break_trade(fields),
+        "correct_trade" => venue.correct_trade(fields),
+        "durability" => venue.set_durability(fields),
+        "move" => venue.move_symbol(fields),
+        "import" => venue.import_order(fields),
+        _ => {
+            let known = "enter, reduce, modify, replace, cancel, mass_cancel, symbol, session, firm, \
+                         order_entry, account_query, start_of_day, end_of_day, state, plan, tick, bands, \
+                         quote, short_sale, risk, break_trade, correct_trade, durability, move, import";
+            Err(fields.fault(Field::Op, &format!("must be one of {known}")))
+        }
+    }
+}
+
+/// The venue as a line sees it: what is known of it, and where commands go.
+pub(super) struct Venue<'a, F> {
+    pub directory: &'a mut Directory,
+    limits: Option<&'a mut Limits>,
+    time: Option<Nanos>,
+    out: &'a mut F,
+}
+
+impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
+    /// The session of this name, which is defined first if it is new.
+    pub fn session(
+        &mut self,
+        fields: &Fields,
+        field: Field,
+        name: Name,
+    ) -> Result<SessionId, Fault> {
+        match self.directory.session_id(name) {
+            Some(session) => Ok(session),
+            None => self.new_session(fields, field, name, (FirmId(0), Role::File)),
+        }
+    }
+
+    pub fn new_session(
+        &mut self,
+        fields: &Fields,
+        field: Field,
+        name: Name,
+        (firm, role): (FirmId, Role),
+    ) -> Result<SessionId, Fault> {
+        let session = self.directory.next_session().ok_or_else(|| no_room(fields, field))?;
+        let action = Action::DefineSession { name, firm, role };
+        self.send(session, SymbolId::NONE, Reason::None, action);
+        Ok(session)
+    }
+
+    /// The firm of this name, which is defined first if it is new. Firms run out before anything
+    /// else does, so a line asks for its firm first and nothing of it has gone out when that fails.
+    pub fn firm(&mut self, fields: &Fields, field: Field, name: Name) -> Result<FirmId, Fault> {
+        if let Some(firm) = self.directory.firm_id(name) {
+            return Ok(firm);
+        }
+        let firm = self.directory.next_firm().ok_or_else(|| no_room(fields, field))?;
+        self.send(SessionId(0), SymbolId::NONE, Reason::None, Action::DefineFirm { firm, name });
+        Ok(firm)
+    }
+
+    /// The price in ticks of the symbol; none if there is no such symbol.
+    pub fn ticks(&self, symbol: SymbolId, price: Decimal) -> Result<Price, Reason> {
+        let symbol = self.directory.symbol(symbol);
+        symbol.map_or(Ok(Price(0)), |symbol| price.ticks(symbol.tick))
+    }
+
+    pub fn send(&mut self, session: SessionId, symbol: SymbolId, verdict: Reason, action: Action) {
+        let mut command = Command { session, symbol, verdict, action };
+        if let (Some(limits), Reason::None) = (&mut self.limits, verdict) {
+            command.verdict = limits.verdict(&command, self.directory, self.time);
+        }
+        self.directory.observe(&command);
+        (self.out)(command, self.time);
+    }
+}
+
+pub(super) fn required_name(fields: &Fields, field: Field) -> Result<Name, Fault> {
+    fields.required(field, fields.name(field)?)
+}
+
+pub(super) fn required_id(fields: &Fields, field: Field) -> Result<OrderId, Fault> {
+    fields.required(field, fields.integer_to(field, u64::MAX)?).map(OrderId)
+}
+
+pub(super) fn no_room(fields: &Fields, field: Field) -> Fault {
+    fields.fault(field, "is new, but the venue has no number left for it")
+}

@@ -1,0 +1,325 @@
+//! Lines about orders.
+
+use super::fields::{Fault, Field, Fields, set};
+use super::operations::{Venue, required_id, required_name};
+use super::words::{AT_BAND, AT_SHORT_TEST, BOOK_SIDES, CAPACITIES, Form, PEGS, SELF_TRADES};
+use super::words::{SIDES, TIFS, TYPES, causes};
+use ringside_core::registry::directory::Directory;
+use ringside_model::command::{
+    Action, Command, Display, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel, RichTerms,
+};
+use ringside_model::domain::{
+    AtBand, AtShortTest, Capacity, FirmId, Name, Nanos, OrderId, OrderType, Peg, PostOnly, Price,
+    Quantity, SelfTrade, SymbolId, TimeInForce,
+};
+use ringside_model::reason::Reason;
+
+const ENTER: u128 = set(&[
+    Field::Session,
+    Field::Id,
+    Field::Symbol,
+    Field::Side,
+    Field::Type,
+    Field::Tif,
+    Field::Qty,
+    Field::Price,
+    Field::StopPrice,
+    Field::PostOnly,
+    Field::Stp,
+    Field::StpGroup,
+    Field::Firm,
+    Field::DisplayQty,
+    Field::Refresh,
+    Field::Seed,
+    Field::ExpireTs,
+    Field::Hidden,
+    Field::MinQty,
+    Field::Peg,
+    Field::PegOffset,
+    Field::AtBand,
+    Field::AtShortTest,
+    Field::Capacity,
+    Field::Attributed,
+]);
+const REDUCE: u128 = set(&[Field::Session, Field::Id, Field::Qty]);
+const MODIFY: u128 = set(&[Field::Session, Field::Id, Field::Side, Field::Qty]);
+const REPLACE: u128 = set(&[Field::Session, Field::Id, Field::NewId, Field::Qty, Field::Price]);
+const CANCEL: u128 = set(&[Field::Session, Field::Id]);
+const MASS_CANCEL: u128 = set(&[
+    Field::Session,
+    Field::Id,
+    Field::Symbol,
+    Field::OfSession,
+    Field::OfFirm,
+    Field::StpGroup,
+    Field::Side,
+    Field::Cause,
+]);
+
+/// What a line says of a new order, but for whose it is, its symbol and its prices.
+pub(super) struct Said {
+    pub order: Enter,
+    /// What it is beside its type.
+    pub form: Form,
+    /// Whether it is over at a time that it names.
+    pub is_timed: bool,
+}
+
+impl Said {
+    pub fn read(fields: &Fields) -> Result<Said, Fault> {
+        let side = fields.required(Field::Side, fields.word(Field::Side, SIDES)?)?;
+        let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
+        let order_type = fields.word(Field::Type, TYPES)?;
+        let (order_type, form) = order_type.unwrap_or((OrderType::Limit, Form::Plain));
+        let tif = fields.word(Field::Tif, TIFS)?;
+        let (tif, is_timed) = tif.unwrap_or((TimeInForce::Day, false));
+        let order = Enter {
+            id: OrderId(0),
+            price: Price(0),
+            quantity,
+            firm: FirmId(0),
+            group: group(fields)?.unwrap_or(0),
+            side,
+            order_type,
+            tif,
+            post_only: post_only(fields)?,
+            self_trade: fields.word(Field::Stp, SELF_TRADES)?.unwrap_or(SelfTrade::None),
+            capacity: fields.word(Field::Capacity, CAPACITIES)?.unwrap_or(Capacity::Other),
+            attributed: fields.bool(Field::Attributed)?.unwrap_or(false),
+        };
+        Ok(Said { order, form, is_timed })
+    }
+}
+
+impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
+    pub fn enter(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("enter", ENTER)?;
+        let session = required_name(fields, Field::Session)?;
+        let id = required_id(fields, Field::Id)?;
+        let symbol = required_name(fields, Field::Symbol)?;
+        let said = Said::read(fields)?;
+        let price = fields.decimal(Field::Price)?;
+        let stop = fields.decimal(Field::StopPrice)?;
+        let display = display(fields, id)?;
+        let offset = fields.decimal(Field::PegOffset)?;
+        let terms = terms(fields, &said)?;
+        let firm = fields.name(Field::Firm)?;
+        let is_stop = said.form == Form::Stop;
+        let is_rich = terms != RichTerms::NONE || offset.is_some();
+        let is_iceberg = display.is_some() || fields.has(set(&[Field::Refresh, Field::Seed]));
+        let served = (is_stop || stop.is_none())
+            && (!is_iceberg || display.is_some())
+            && u8::from(is_stop) + u8::from(is_iceberg) + u8::from(is_rich) <= 1
+            && said.is_timed == (terms.expire.0 != 0)
+            && (said.form == Form::Peg) == (terms.peg != Peg::None)
+            && (offset.is_none() || said.form == Form::Peg);
+
+        let firm = firm.map(|name| self.firm(fields, Field::Firm, name)).transpose()?;
+        let session = self.session(fields, Field::Session, session)?;
+        let firm = firm.or_else(|| Some(self.directory.session(session)?.firm)).unwrap_or_default();
+        let symbol = self.directory.symbol_id(symbol).unwrap_or(SymbolId::NONE);
+        let price = price.map_or(Ok(Price(0)), |price| self.ticks(symbol, price));
+        let stop = stop.map_or(Ok(Price(0)), |stop| self.ticks(symbol, stop));
+        let offset = offset.filter(|offset| !offset.is_zero());
+        let offset = offset.map_or(Ok(Price(0)), |offset| self.ticks(symbol, offset));
+        let offset =
+            offset.and_then(|Price(ticks)| u32::try_from(ticks).map_err(|_| Reason::InvalidPrice));
+        let verdict = if let Some(reason) = self.directory.refuses(session, id) {
+            reason
+        } else if symbol == SymbolId::NONE {
+            Reason::UnknownSymbol
+        } else if said.order.quantity.0 == 0 {
+            Reason::InvalidQuantity
+        } else if let Err(reason) = price.and(stop).and(offset.map(|_| Price(0))) {
+            reason
+        } else if !served {
+            Reason::Unsupported
+        } else {
+            Reason::None
+        };
+        let enter = Enter { id, firm, price: price.unwrap_or_default(), ..said.order };
+        let action = match display {
+            _ if is_stop => {
+                Action::EnterStop(EnterStop { order: enter, stop: stop.unwrap_or_default() })
+            }
+            _ if is_rich => {
+                let peg_offset = offset.unwrap_or_default();
+                Action::EnterRich(rich(enter, RichTerms { peg_offset, ..terms }))
+            }
+            Some(display) => Action::EnterIceberg(EnterIceberg { order: enter, display }),
+            None => Action::Enter(enter),
+        };
+        self.send(session, symbol, verdict, action);
+        Ok(())
+    }
+
+    pub fn reduce(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("reduce", REDUCE)?;
+        let session = required_name(fields, Field::Session)?;
+        let id = required_id(fields, Field::Id)?;
+        let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
+        self.change(fields, session, id, Action::Reduce { id, quantity })
+    }
+
+    pub fn modify(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("modify", MODIFY)?;
+        let session = required_name(fields, Field::Session)?;
+        let id = required_id(fields, Field::Id)?;
+        let side = fields.word(Field::Side, SIDES)?;
+        let quantity = fields.quantity(Field::Qty)?;
+        if side.is_none() && quantity.is_none() {
+            let missing = "`modify` needs the field `side`, the field `qty`, or both";
+            return Err(Fault::new(fields.end, missing));
+        }
+        self.change(fields, session, id, Action::Modify { id, side, quantity })
+    }
+
+    pub fn cancel(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("cancel", CANCEL)?;
+        let session = required_name(fields, Field::Session)?;
+        let id = required_id(fields, Field::Id)?;
+        self.change(fields, session, id, Action::Cancel { id })
+    }
+
+    /// Sends a reduce, a modify or a cancel. Whether the order is live is for the engine to know; the
+    /// verdict says what it is otherwise, a finished order or none that ever was.
+    fn change(
+        &mut self,
+        fields: &Fields,
+        session: Name,
+        id: OrderId,
+        action: Action,
+    ) -> Result<(), Fault> {
+        let session = self.session(fields, Field::Session, session)?;
+        let (symbol, verdict) = match self.directory.order_symbol(session, id) {
+            Some(symbol) => (symbol, Reason::TooLate),
+            None => (SymbolId::NONE, Reason::None),
+        };
+        self.send(session, symbol, verdict, action);
+        Ok(())
+    }
+
+    pub fn replace(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("replace", REPLACE)?;
+        let session = required_name(fields, Field::Session)?;
+        let id = required_id(fields, Field::Id)?;
+        let new_id = required_id(fields, Field::NewId)?;
+        let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
+        let price = fields.required(Field::Price, fields.decimal(Field::Price)?)?;
+
+        let session = self.session(fields, Field::Session, session)?;
+        let symbol = self.directory.order_symbol(session, id).unwrap_or(SymbolId::NONE);
+        let price = self.ticks(symbol, price);
+        let verdict = if let Some(reason) = self.directory.refuses(session, new_id) {
+            reason
+        } else if symbol == SymbolId::NONE {
+            Reason::None
+        } else if quantity.0 == 0 {
+            Reason::InvalidQuantity
+        } else {
+            price.err().unwrap_or(Reason::None)
+        };
+        let price = price.unwrap_or_default();
+        self.send(session, symbol, verdict, Action::Replace { id, new_id, quantity, price });
+        Ok(())
+    }
+
+    pub fn mass_cancel(&mut self, fields: &Fields) -> Result<(), Fault> {
+        fields.allow("mass_cancel", MASS_CANCEL)?;
+        let asks = required_name(fields, Field::Session)?;
+        let id = OrderId(fields.integer_to(Field::Id, u64::MAX)?.unwrap_or(0));
+        let symbol = fields.name(Field::Symbol)?;
+        let of_session = fields.name(Field::OfSession)?;
+        let of_firm = fields.name(Field::OfFirm)?;
+        let group = group(fields)?;
+        let buy = fields.word(Field::Side, BOOK_SIDES)?;
+        let cause = fields.word(Field::Cause, &causes())?.unwrap_or(Reason::None);
+
+        let firm = of_firm.map(|name| self.firm(fields, Field::OfFirm, name)).transpose()?;
+        let asks = self.session(fields, Field::Session, asks)?;
+        let of_session = of_session.map(|name| self.session(fields, Field::OfSession, name));
+        let whose_is_said = of_session.is_some() || firm.is_some() || group.is_some();
+        let session = of_session.transpose()?.or_else(|| (!whose_is_said).then_some(asks));
+        let (symbol, verdict) = match symbol.map(|name| self.directory.symbol_id(name)) {
+            None => (SymbolId::NONE, cause),
+            Some(Some(symbol)) => (symbol, cause),
+            Some(None) => (Directory::NOWHERE, Reason::UnknownSymbol),
+        };
+        let action = Action::MassCancel(MassCancel { id, session, firm, group, buy });
+        self.send(asks, symbol, verdict, action);
+        Ok(())
+    }
+}
+
+fn post_only(fields: &Fields) -> Result<PostOnly, Fault> {
+    if fields.is_bool(Field::PostOnly) {
+        let post_only = fields.bool(Field::PostOnly)?.unwrap_or(false);
+        return Ok(if post_only { PostOnly::Reject } else { PostOnly::Off });
+    }
+    match fields.text(Field::PostOnly) {
+        Ok(None) => Ok(PostOnly::Off),
+        Ok(Some("slide")) => Ok(PostOnly::Slide),
+        _ => Err(fields.fault(Field::PostOnly, "must be true, false or \"slide\"")),
+    }
+}
+
+fn group(fields: &Fields) -> Result<Option<u16>, Fault> {
+    let group = fields.integer_to(Field::StpGroup, u16::MAX.into())?;
+    Ok(group.map(|group| group as u16))
+}
+
+/// The order with its terms; what is the limit of others bounds that of a peg.
+fn rich(order: Enter, terms: RichTerms) -> EnterRich {
+    if terms.peg == Peg::None {
+        return EnterRich { order, terms };
+    }
+    let terms = RichTerms { peg_limit: order.price, ..terms };
+    EnterRich { order: Enter { price: Price(0), ..order }, terms }
+}
+
+/// The terms that few orders have, but for a peg's limit and offset.
+fn terms(fields: &Fields, said: &Said) -> Result<RichTerms, Fault> {
+    let peg = fields.word(Field::Peg, PEGS)?;
+    // One that is too large to be a quantity is as large as one can be.
+    let min_quantity = fields.integer(Field::MinQty)?;
+    let min_quantity = min_quantity.map(|quantity| Quantity(quantity.unwrap_or(u64::MAX)));
+    let of_peg = if said.form == Form::Peg { Peg::Primary } else { Peg::None };
+    Ok(RichTerms {
+        expire: Nanos(fields.integer_to(Field::ExpireTs, u64::MAX)?.unwrap_or(0)),
+        min_quantity: min_quantity.unwrap_or_default(),
+        peg_limit: Price(0),
+        peg_offset: 0,
+        peg: peg.unwrap_or(of_peg),
+        hidden: fields.bool(Field::Hidden)?.unwrap_or(false) || peg == Some(Peg::Midpoint),
+        at_band: fields.word(Field::AtBand, AT_BAND)?.unwrap_or(AtBand::Reprice),
+        at_short_test: fields
+            .word(Field::AtShortTest, AT_SHORT_TEST)?
+            .unwrap_or(AtShortTest::Reject),
+    })
+}
+
+/// What of an order is to be shown, if that is not all. Without a seed its id is the seed.
+fn display(fields: &Fields, id: OrderId) -> Result<Option<Display>, Fault> {
+    let shown = fields.quantity(Field::DisplayQty)?.map(|quantity| quantity.0);
+    let seed = fields.integer_to(Field::Seed, u64::MAX)?.unwrap_or(id.0);
+    let range = match fields.text(Field::Refresh)? {
+        None | Some("fixed") => None,
+        Some(text) => Some(range(text).ok_or_else(|| {
+            fields.fault(Field::Refresh, "must be \"fixed\" or a range such as \"100-300\"")
+        })?),
+    };
+    Ok(shown.map(|next| {
+        let (least, most) = range.unwrap_or((next, next));
+        Display { next, least, most, seed }
+    }))
+}
+
+/// Two whole numbers. One that is too large to be a quantity is as large as one can be: no order shows so much.
+fn range(text: &str) -> Option<(u64, u64)> {
+    let number = |text: &str| {
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| text.parse().unwrap_or(u64::MAX))
+    };
+    let (least, most) = text.split_once('-')?;
+    Some((number(least)?, number(most)?))
+}

@@ -1,0 +1,111 @@
+//! The words of a line and what they stand for.
+
+use ringside_model::domain::{
+    AtBand, AtShortTest, Capacity, MoveStep, OrderType, Peg, Role, SelfTrade, Side, SymbolState,
+    TimeInForce,
+};
+use ringside_model::durability::Durability;
+use ringside_model::reason::Reason;
+
+pub const SIDES: &[(&str, Side)] = &[
+    ("buy", Side::Buy),
+    ("sell", Side::Sell),
+    ("short", Side::Short),
+    ("short_exempt", Side::ShortExempt),
+];
+
+/// What an order is beside its type.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Nothing else.
+    Plain,
+    /// It waits for a trade before it enters.
+    Stop,
+    /// Its limit follows the reference quote.
+    Peg,
+}
+
+/// The order types.
+pub const TYPES: &[(&str, (OrderType, Form))] = &[
+    ("limit", (OrderType::Limit, Form::Plain)),
+    ("market", (OrderType::Market, Form::Plain)),
+    ("market_to_limit", (OrderType::MarketToLimit, Form::Plain)),
+    ("stop", (OrderType::Market, Form::Stop)),
+    ("stop_limit", (OrderType::Limit, Form::Stop)),
+    ("peg", (OrderType::Limit, Form::Peg)),
+];
+
+/// The times in force, and whether the order is over at a time that it names.
+pub const TIFS: &[(&str, (TimeInForce, bool))] = &[
+    ("day", (TimeInForce::Day, false)),
+    ("gtc", (TimeInForce::Gtc, false)),
+    ("ioc", (TimeInForce::Ioc, false)),
+    ("fok", (TimeInForce::Fok, false)),
+    ("gtt", (TimeInForce::Gtc, true)),
+    ("at_open", (TimeInForce::AtOpen, false)),
+    ("at_close", (TimeInForce::AtClose, false)),
+    ("auction", (TimeInForce::Auction, false)),
+];
+
+pub const PEGS: &[(&str, Peg)] = &[("primary", Peg::Primary), ("midpoint", Peg::Midpoint)];
+
+pub const AT_BAND: &[(&str, AtBand)] = &[("reprice", AtBand::Reprice), ("cancel", AtBand::Cancel)];
+
+pub const AT_SHORT_TEST: &[(&str, AtShortTest)] =
+    &[("reject", AtShortTest::Reject), ("slide", AtShortTest::Slide)];
+
+pub const SELF_TRADES: &[(&str, SelfTrade)] = &[
+    ("none", SelfTrade::None),
+    ("cancel_newest", SelfTrade::CancelNewest),
+    ("cancel_oldest", SelfTrade::CancelOldest),
+    ("cancel_both", SelfTrade::CancelBoth),
+    ("decrement", SelfTrade::Decrement),
+    ("cancel_smallest", SelfTrade::CancelSmallest),
+];
+
+pub const CAPACITIES: &[(&str, Capacity)] = &[
+    ("other", Capacity::Other),
+    ("agency", Capacity::Agency),
+    ("principal", Capacity::Principal),
+    ("riskless", Capacity::Riskless),
+];
+
+/// The sides of the book that a mass cancel can be about: whether it is the one of the bids.
+pub const BOOK_SIDES: &[(&str, bool)] = &[("buy", true), ("sell", false)];
+
+pub const STATES: &[(&str, SymbolState)] = &[
+    ("closed", SymbolState::Closed),
+    ("pre_open", SymbolState::PreOpen),
+    ("open", SymbolState::Open),
+    ("halted", SymbolState::Halted),
+    ("reopening_call", SymbolState::ReopeningCall),
+    ("closing_call", SymbolState::ClosingCall),
+    ("cancel_only", SymbolState::CancelOnly),
+];
+
+pub const ROLES: &[(&str, Role)] = &[
+    ("file", Role::File),
+    ("order_entry", Role::OrderEntry),
+    ("firm_drop_copy", Role::FirmDropCopy),
+    ("venue_drop_copy", Role::VenueDropCopy),
+];
+
+pub const MODES: &[(&str, Durability)] = &[
+    ("volatile", Durability::Volatile),
+    ("pagecache", Durability::Pagecache),
+    ("fsync", Durability::Fsync),
+];
+
+pub const STEPS: &[(&str, MoveStep)] = &[
+    ("halt", MoveStep::Halt),
+    ("export", MoveStep::Export),
+    ("import", MoveStep::Import),
+    ("resume", MoveStep::Resume),
+    ("release", MoveStep::Release),
+];
+
+/// The causes that a mass cancel can give: those of cancels.
+pub fn causes() -> Vec<(&'static str, Reason)> {
+    let causes = Reason::ALL.iter().filter(|reason| reason.is_of_cancel());
+    causes.map(|&reason| (reason.name(), reason)).collect()
+}

@@ -1,0 +1,257 @@
+//! What all connections share on the way in: the directory, the ids that sessions have used up, the queue.
+
+use crate::gateway::accounts::{AccountId, Rules};
+use crate::gateway::file_session::{FileSession, Format, LineError};
+use crate::gateway::order_entry::{self, Ignored, Sender};
+use crate::gateway::queue::{Inbound, Producer};
+use crate::gateway::rate::Rate;
+use crate::gateway::risk::RiskDesk;
+use ringside_core::registry::directory::Directory;
+use ringside_core::registry::exposure::Exposures;
+use ringside_core::streams::SessionStates;
+use ringside_model::command::{Action, Command, is_definition};
+use ringside_model::domain::{DayEvent, FirmId, Nanos, Role, SessionId};
+use ringside_model::reason::Reason;
+use ringside_wire::Malformed;
+use ringside_wire::ouch::Request;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// So many places in the queue are kept from clients, if it is long enough.
+const KEPT_MAX: usize = 64;
+
+/// Who has logged in.
+#[derive(Clone, Copy, Debug)]
+pub struct Member {
+    /// The session.
+    pub session: SessionId,
+    /// Its firm.
+    pub firm: FirmId,
+    /// What it is for.
+    pub role: Role,
+    /// Its account.
+    pub account: AccountId,
+}
+
+/// Hands commands over, and observes each of them.
+pub struct Intake {
+    directory: Directory,
+    queue: Producer,
+    /// Places in the queue that are no client's.
+    kept: usize,
+    states: SessionStates,
+    desk: RiskDesk,
+    sessions: Vec<Session>,
+    /// Whether the trading day has ended.
+    closed: bool,
+    /// The commands of a line; kept for its capacity.
+    commands: Vec<Command>,
+}
+
+/// A session on the way in.
+struct Session {
+    /// How many commands of it went into the queue, definitions aside.
+    handed_over: u64,
+    /// The highest id that is used up, or that a command without an answer may use up.
+    last_id: u32,
+    /// Whether it has disabled its order entry.
+    disabled: bool,
+    rate: Rate,
+}
+
+impl Intake {
+    /// As many commands as one line of an operator may become.
+    pub const LINE_COMMANDS_MAX: usize = 8;
+
+    /// An intake of a venue of which `directory` knows all commands so far. All commands after those come through
+    /// here.
+    pub fn new(
+        directory: Directory,
+        states: SessionStates,
+        exposures: Exposures,
+        queue: Producer,
+    ) -> Self {
+        let closed = states.day_ended();
+        let kept = KEPT_MAX.min(queue.buffer().capacity() / 8);
+        let desk = RiskDesk::new(exposures);
+        Intake { directory, queue, kept, states, desk, sessions: vec![], closed, commands: vec![] }
+    }
+
+    /// The venue as its commands made it.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Whether there is a place for what is known of a session.
+    pub fn has_state(&self, session: SessionId) -> bool {
+        (session.0 as usize) < self.states.sessions()
+    }
+
+    /// Whether one more session can be defined: each needs a place.
+    pub fn has_room_for_session(&self) -> bool {
+        self.directory.next_session().is_some_and(|next| self.has_state(next))
+    }
+
+    /// How many commands can be handed over.
+    pub fn room(&self) -> usize {
+        self.queue.slots()
+    }
+
+    /// How many commands of clients can be handed over. However much they send, there is room for what an operator
+    /// says and for the cancels of sessions that are gone.
+    #[inline]
+    pub fn room_for_clients(&self) -> usize {
+        self.queue.slots().saturating_sub(self.kept)
+    }
+
+    /// Hands over what a client asks, unless it is to be ignored. There must be room.
+    #[inline]
+    pub fn request(
+        &mut self,
+        message: &[u8],
+        member: &Member,
+        rules: &Rules,
+        now_ns: u64,
+    ) -> Result<Result<(), Ignored>, Malformed> {
+        let request = Request::parse(message)?;
+        let Member { session, firm, .. } = *member;
+        let last_id = self.last_id(session);
+        let now = time_for(&request);
+        let sender = Sender { session, firm, last_id, symbols: rules.symbols.as_ref(), now };
+        let mut inbound = match order_entry::translate(&request, &sender, &self.directory) {
+            Ok(inbound) => inbound,
+            Err(ignored) => return Ok(Err(ignored)),
+        };
+        if inbound.command.enters()
+            && let Some(refusal) = self.refusal(session, rules, now_ns)
+        {
+            inbound.command.verdict = refusal;
+        }
+        match inbound.command.verdict {
+            Reason::None => self.let_in(inbound, now_ns),
+            _ => self.hand_over(inbound),
+        }
+        Ok(Ok(()))
+    }
+
+    /// Hands over what nothing is wrong with, unless a risk limit is.
+    #[inline]
+    fn let_in(&mut self, mut inbound: Inbound, now_ns: u64) {
+        let asked = self.desk.asked(&inbound.command, &self.directory);
+        if let Some(asked) = &asked {
+            let states = &self.states;
+            // Before the counts are read: what is answered is in them.
+            self.desk.settle(|session, ordinal| states.answered(session) >= ordinal);
+            inbound.command.verdict = self.desk.verdict(asked, &self.directory, Some(now_ns));
+        }
+        let Command { session, verdict, .. } = inbound.command;
+        self.hand_over(inbound);
+        if let (Some(asked), Reason::None) = (asked, verdict) {
+            let ordinal = self.session(session).handed_over;
+            self.desk.reserve(asked, ordinal);
+        }
+    }
+
+    /// Reads a line of an operator and hands its commands over. There must be room for
+    /// [`Intake::LINE_COMMANDS_MAX`].
+    pub fn line(&mut self, line: &[u8]) -> Result<(), LineError> {
+        let mut reader = FileSession::new(std::mem::take(&mut self.directory), Format::Json);
+        let mut commands = std::mem::take(&mut self.commands);
+        let read = reader.line_bytes(line, &mut |command, _| commands.push(command));
+        self.directory = reader.into_directory();
+        for command in commands.drain(..) {
+            self.pass_on(Inbound { command, fields: None });
+        }
+        self.commands = commands;
+        read
+    }
+
+    /// Hands a command over. There must be room.
+    #[inline]
+    pub fn hand_over(&mut self, inbound: Inbound) {
+        self.directory.observe(&inbound.command);
+        self.pass_on(inbound);
+    }
+
+    fn pass_on(&mut self, inbound: Inbound) {
+        let Command { session, verdict, action, .. } = inbound.command;
+        let state = self.session(session);
+        state.handed_over += u64::from(!is_definition(action.kind()));
+        let id = match action {
+            Action::Enter(enter) => enter.id.0,
+            Action::EnterStop(stop) => stop.order.id.0,
+            Action::EnterIceberg(iceberg) => iceberg.order.id.0,
+            Action::EnterRich(rich) => rich.order.id.0,
+            Action::Replace { new_id, .. } => new_id.0,
+            Action::MassCancel(filter) => filter.id.0,
+            Action::SetOrderEntry { id, enabled } => {
+                if verdict == Reason::None {
+                    state.disabled = !enabled;
+                }
+                id.0
+            }
+            _ => 0,
+        };
+        // No client counts beyond 32 bits; what an operator names there is nobody's.
+        state.last_id = state.last_id.max(u32::try_from(id).unwrap_or(0));
+        if let (Action::TradingDay(event), Reason::None) = (action, verdict) {
+            self.closed = event == DayEvent::End;
+        }
+        self.queue.push(inbound).expect("whoever hands over has looked for room");
+    }
+
+    /// The last id that is used up, as far as answers are there. Until then it is the highest one under way: one
+    /// that turns out not to be used up is free again when nothing of the session is under way.
+    #[inline]
+    fn last_id(&mut self, session: SessionId) -> u32 {
+        let answered = self.states.answered(session);
+        // Read after `answered`: an answer counts only when its id has been taken note of.
+        let consumed = self.states.consumed(session);
+        let state = self.session(session);
+        if answered >= state.handed_over {
+            state.last_id = consumed;
+        }
+        state.last_id
+    }
+
+    /// Why a session may not enter orders now.
+    fn refusal(&mut self, session: SessionId, rules: &Rules, now_ns: u64) -> Option<Reason> {
+        if self.closed {
+            return Some(Reason::Closed);
+        }
+        let state = self.session(session);
+        if state.disabled {
+            return Some(Reason::OrderEntryDisabled);
+        }
+        let per_second = rules.orders_per_second?;
+        (!state.rate.take(per_second, now_ns)).then_some(Reason::RateLimit)
+    }
+
+    #[inline]
+    fn session(&mut self, session: SessionId) -> &mut Session {
+        if session.0 as usize >= self.sessions.len() {
+            self.add_sessions(session);
+        }
+        &mut self.sessions[session.0 as usize]
+    }
+
+    #[cold]
+    fn add_sessions(&mut self, SessionId(last): SessionId) {
+        for session in self.sessions.len() as u32..=last {
+            let session = SessionId(session);
+            self.sessions.push(Session {
+                handed_over: 0,
+                last_id: self.states.consumed(session),
+                disabled: self.directory.standing().is_disabled(session),
+                rate: Rate::default(),
+            });
+        }
+    }
+}
+
+/// The time of this machine if the request names a time of the day; others need none.
+fn time_for(request: &Request<'_>) -> Nanos {
+    let names_time = matches!(request, Request::Enter(m, _) if m.time_in_force == b'6');
+    let since =
+        names_time.then(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+    Nanos(since.map_or(0, |since| since.as_nanos() as u64))
+}

@@ -1,0 +1,403 @@
+//! OUCH requests turned into commands.
+//!
+//! What is wrong with a request is in its command as the verdict, so that the client is told and a replay finds
+//! the same. Requests that OUCH leaves without an answer become no command: an id that is not above the last
+//! one that was used up (a retransmission), an order that never was.
+//!
+//! | Field | Served |
+//! |---|---|
+//! | symbol | a name of at most 8 bytes, a number of at most 65535, a tick of at most 4 decimals |
+//! | price | 0.0001 to 199,999.9900 on a tick; 200,000.0000 and 214,748.3647 are a market order, of a peg no bound, on a replace only of an order for an auction |
+//! | time in force | `0`, `3`, and `6` with an expiry, a time of the official day; on a replace only `0`, since the order keeps its own |
+//! | display | `Y`, `A`, `N`; a replaced order is shown as it was entered |
+//! | capacity | `A`, `P`, `R`, `O` |
+//! | sweep | `Y` and `N`, without effect: there is no other venue to route to |
+//! | cross type | `N`; with time in force `0` also `O`, `C` and `H`: for the opening, the closing, the next auction only |
+//! | number of a new order | 1 to 3,999,999,999: those above are of orders that came with their instrument |
+//! | tags | `tags.rs` |
+
+mod tags;
+mod values;
+
+use crate::gateway::queue::Inbound;
+use ringside_core::registry::directory::{Directory, Symbol};
+use ringside_model::command::{
+    Action, ClientFields, Command, Display, Enter, EnterIceberg, EnterRich, MassCancel, RichTerms,
+};
+use ringside_model::domain::{
+    FirmId, Name, Nanos, OrderId, OrderType, Peg, Price, Quantity, SessionId, Side, SymbolId,
+    TimeInForce,
+};
+use ringside_model::reason::Reason;
+use ringside_wire::ouch::inbound::{self, CancelOrder, EnterOrder, ModifyOrder, ReplaceOrder};
+use ringside_wire::ouch::{PRICE_MARKET, PRICE_MARKET_CROSS, Request, Tags};
+use ringside_wire::unpadded;
+use std::collections::HashSet;
+use values::{capacity, check_sweep, display, limit, quantity, side};
+
+/// Nanoseconds of a second and of a day.
+const SECOND_NS: u64 = 1_000_000_000;
+const DAY_NS: u64 = 86_400 * SECOND_NS;
+
+/// Who sends a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender<'a> {
+    /// The session.
+    pub session: SessionId,
+    /// Its firm.
+    pub firm: FirmId,
+    /// The last id that is used up.
+    pub last_id: u32,
+    /// The instruments that it may trade; `None` for all.
+    pub symbols: Option<&'a HashSet<Name>>,
+    /// The time, which says what day it is: a client names the second of it at which an order expires.
+    pub now: Nanos,
+}
+
+/// Why a request becomes no command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// Its id is not above the last one that is used up.
+    StaleId,
+    /// The session never had the order that it names.
+    UnknownOrder,
+    /// It has a value that is not served, and OUCH has no answer that would say so.
+    Unserved,
+}
+
+/// The command of a request.
+pub fn translate(
+    request: &Request<'_>,
+    sender: &Sender<'_>,
+    directory: &Directory,
+) -> Result<Inbound, Ignored> {
+    let desk = Desk { sender, directory };
+    match *request {
+        Request::Enter(m, tags) => desk.enter(m, tags),
+        Request::Replace(m, tags) => desk.replace(m, tags),
+        Request::Cancel(m, tags) => desk.cancel(m, tags),
+        Request::Modify(m, tags) => desk.modify(m, tags),
+        Request::MassCancel(m, tags) => desk.mass_cancel(m, tags),
+        Request::Disable(m, tags) => {
+            desk.set_order_entry(m.user_ref_num.get(), m.firm, tags, false)
+        }
+        Request::Enable(m, tags) => desk.set_order_entry(m.user_ref_num.get(), m.firm, tags, true),
+        Request::Query(_, tags) => desk.query(tags),
+    }
+}
+
+/// The number of an instrument and the value of its tick in 1/10000; `None` if it is not served over the network.
+pub fn served(directory: &Directory, symbol: SymbolId) -> Option<u64> {
+    let Symbol { name, tick, .. } = directory.symbol(symbol)?;
+    let decimals = 4u32.checked_sub(tick.scale.into())?;
+    let has_place = symbol.0 <= u16::MAX.into() && name.as_str().len() <= 8;
+    tick.mantissa.checked_mul(10u64.pow(decimals)).filter(|_| has_place)
+}
+
+struct Desk<'a> {
+    sender: &'a Sender<'a>,
+    directory: &'a Directory,
+}
+
+impl Desk<'_> {
+    fn enter(&self, m: &EnterOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {
+        let id = self.new_id(m.user_ref_num.get())?;
+        let (symbol, terms) = match self.instrument(&m.symbol) {
+            Some((symbol, tick)) => (symbol, self.terms(m, id, symbol, tick, tags)),
+            None => (SymbolId::NONE, Err(Reason::UnknownSymbol)),
+        };
+        let fields = ClientFields {
+            text: m.cl_ord_id,
+            tif: m.time_in_force,
+            display: m.display,
+            capacity: m.capacity,
+            sweep: m.inter_market_sweep_eligibility,
+            cross: m.cross_type,
+            ..no_fields(tags)
+        };
+        let action = terms.and_then(|action| match action {
+            Action::Enter(_) => Ok((action, fields)),
+            _ => Ok((action, with_tags(fields, &tags::without_terms(tags)?))),
+        });
+        Ok(match action {
+            Ok((action, fields)) => self.command(symbol, Reason::None, action, Some(fields)),
+            Err(reason) => {
+                let order = self.refused(id, m.quantity.get());
+                self.command(symbol, reason, Action::Enter(order), Some(fields))
+            }
+        })
+    }
+
+    /// What a new order is.
+    fn terms(
+        &self,
+        m: &EnterOrder,
+        id: OrderId,
+        symbol: SymbolId,
+        tick: u64,
+        tags: Tags<'_>,
+    ) -> Result<Action, Reason> {
+        self.check_permission(symbol)?;
+        let options = tags::of_enter(tags, |firm| self.own_firm(firm).map(drop))?;
+        let side = side(m.side).ok_or(Reason::InvalidSide)?;
+        let quantity = quantity(m.quantity.get())?;
+        let (attributed, hidden) = display(m.display)?;
+        let tif = match (m.time_in_force, m.cross_type) {
+            (b'0', b'N') => TimeInForce::Day,
+            (b'3', b'N') => TimeInForce::Ioc,
+            (b'6', b'N') => TimeInForce::Gtc,
+            (b'0', b'O') => TimeInForce::AtOpen,
+            (b'0', b'C') => TimeInForce::AtClose,
+            (b'0', b'H') => TimeInForce::Auction,
+            (b'0' | b'3' | b'6', _) => return Err(Reason::InvalidCross),
+            _ => return Err(Reason::UnsupportedField),
+        };
+        let capacity = capacity(m.capacity)?;
+        check_sweep(m.inter_market_sweep_eligibility)?;
+        let (order_type, price) = match m.price.get() {
+            PRICE_MARKET | PRICE_MARKET_CROSS => (OrderType::Market, Price(0)),
+            price => (OrderType::Limit, limit(price, tick)?),
+        };
+        let tags::Options { post_only, self_trade, displayed, minimum, expires, .. } = options;
+        if expires.is_some() != (tif == TimeInForce::Gtc) {
+            return Err(Reason::UnsupportedField);
+        }
+        let (firm, group) = (self.sender.firm, 0);
+        let order = Enter {
+            id,
+            price: if options.peg == Peg::None { price } else { Price(0) },
+            quantity,
+            firm,
+            group,
+            side,
+            order_type: if options.peg == Peg::None { order_type } else { OrderType::Limit },
+            tif,
+            post_only,
+            self_trade,
+            capacity,
+            attributed,
+        };
+        let terms = RichTerms {
+            expire: Nanos(expires.map_or(0, |second| self.on_this_day(second))),
+            min_quantity: Quantity(minimum.into()),
+            hidden: hidden || options.peg == Peg::Midpoint,
+            ..pegged(&options, price, tick)?
+        };
+        match displayed.map(u64::from) {
+            None if terms == RichTerms::NONE => Ok(Action::Enter(order)),
+            None => Ok(Action::EnterRich(EnterRich { order, terms })),
+            Some(_) if terms != RichTerms::NONE => Err(Reason::UnsupportedField),
+            Some(shown) => {
+                let display = Display { next: shown, least: shown, most: shown, seed: 0 };
+                Ok(Action::EnterIceberg(EnterIceberg { order, display }))
+            }
+        }
+    }
+
+    /// The time of a second of the day. The first of the epoch is over like any other that has passed, and no time itself.
+    fn on_this_day(&self, second: u32) -> u64 {
+        let Nanos(now) = self.sender.now;
+        (now - now % DAY_NS + u64::from(second) * SECOND_NS).max(1)
+    }
+
+    /// What the journal holds of an order that is refused: nobody looks at its terms.
+    fn refused(&self, id: OrderId, quantity: u32) -> Enter {
+        Enter {
+            firm: self.sender.firm,
+            ..Enter::limit(id, Side::Buy, Quantity(quantity.into()), Price(0))
+        }
+    }
+
+    /// The order keeps everything but its quantity and its limit.
+    fn replace(&self, m: &ReplaceOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {
+        let new_id = self.new_id(m.user_ref_num.get())?;
+        let (id, symbol) = self.order(m.orig_user_ref_num.get())?;
+        let terms = self.new_terms(m, symbol, tags);
+        let fields = ClientFields {
+            text: m.cl_ord_id,
+            tif: m.time_in_force,
+            display: m.display,
+            sweep: m.inter_market_sweep_eligibility,
+            ..no_fields(tags)
+        };
+        let quantity = Quantity(m.quantity.get().into());
+        let price = terms.unwrap_or_default();
+        let action = Action::Replace { id, new_id, quantity, price };
+        Ok(self.command(symbol, terms.err().unwrap_or(Reason::None), action, Some(fields)))
+    }
+
+    fn new_terms(
+        &self,
+        m: &ReplaceOrder,
+        symbol: SymbolId,
+        tags: Tags<'_>,
+    ) -> Result<Price, Reason> {
+        self.check_permission(symbol)?;
+        tags::of_replace(tags)?;
+        quantity(m.quantity.get())?;
+        display(m.display)?;
+        if m.time_in_force != b'0' {
+            return Err(Reason::UnsupportedField);
+        }
+        check_sweep(m.inter_market_sweep_eligibility)?;
+        let tick = served(self.directory, symbol).ok_or(Reason::UnknownSymbol)?;
+        match m.price.get() {
+            // Whether the order is for an auction is for the engine to know.
+            PRICE_MARKET | PRICE_MARKET_CROSS => Ok(Price(0)),
+            price => limit(price, tick),
+        }
+    }
+
+    fn cancel(&self, m: &CancelOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {
+        let (id, symbol) = self.order(m.user_ref_num.get())?;
+        tags::of_cancel(tags).map_err(|_| Ignored::Unserved)?;
+        let action = match m.quantity.get() {
+            0 => Action::Cancel { id },
+            total => Action::Reduce { id, quantity: Quantity(total.into()) },
+        };
+        Ok(self.command(symbol, Reason::TooLate, action, None))
+    }
+
+    fn modify(&self, m: &ModifyOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {
+        let (id, symbol) = self.order(m.user_ref_num.get())?;
+        tags::of_modify(tags).map_err(|_| Ignored::Unserved)?;
+        let side = side(m.side).ok_or(Ignored::Unserved)?;
+        let quantity = Some(Quantity(m.quantity.get().into()));
+        let action = Action::Modify { id, side: Some(side), quantity };
+        Ok(self.command(symbol, Reason::TooLate, action, fields_of(tags)))
+    }
+
+    /// A firm or a tag that is not served must not end other orders than those that were meant: such a request
+    /// goes to an instrument that is none, which the engine refuses.
+    fn mass_cancel(&self, m: &inbound::MassCancel, tags: Tags<'_>) -> Result<Inbound, Ignored> {
+        let id = self.new_id(m.user_ref_num.get())?;
+        let named = match m.symbol == [b' '; 8] {
+            true => Some(SymbolId::NONE),
+            false => self.instrument(&m.symbol).map(|(symbol, _)| symbol),
+        };
+        let (firm, covered) = (self.own_firm(&m.firm), tags::of_mass_cancel(tags));
+        let (symbol, firm, tags::Covered { group, buy }) = match (named, firm, covered) {
+            (Some(symbol), Ok(firm), Ok(covered)) => (symbol, firm, covered),
+            _ => (Directory::NOWHERE, None, tags::Covered::default()),
+        };
+        let session = Some(self.sender.session);
+        let action = Action::MassCancel(MassCancel { id, session, firm, group, buy });
+        Ok(self.command(symbol, Reason::None, action, fields_of(tags)))
+    }
+
+    fn set_order_entry(
+        &self,
+        id: u32,
+        firm: [u8; 4],
+        tags: Tags<'_>,
+        enabled: bool,
+    ) -> Result<Inbound, Ignored> {
+        let id = self.new_id(id)?;
+        let refused = self.own_firm(&firm).map(drop).and_then(|()| tags::of_cancel(tags)).err();
+        let action = Action::SetOrderEntry { id, enabled };
+        Ok(self.command(SymbolId::NONE, refused.unwrap_or(Reason::None), action, None))
+    }
+
+    fn query(&self, tags: Tags<'_>) -> Result<Inbound, Ignored> {
+        tags::of_cancel(tags).map_err(|_| Ignored::Unserved)?;
+        let next = OrderId(self.sender.last_id.saturating_add(1).into());
+        Ok(self.command(SymbolId::NONE, Reason::None, Action::AccountQuery { next }, None))
+    }
+
+    fn command(
+        &self,
+        symbol: SymbolId,
+        verdict: Reason,
+        action: Action,
+        fields: Option<ClientFields>,
+    ) -> Inbound {
+        let command = Command { session: self.sender.session, symbol, verdict, action };
+        Inbound { command, fields }
+    }
+
+    fn new_id(&self, id: u32) -> Result<OrderId, Ignored> {
+        match OrderId(id.into()) {
+            _ if id <= self.sender.last_id => Err(Ignored::StaleId),
+            given if given.is_imported() => Err(Ignored::Unserved),
+            own => Ok(own),
+        }
+    }
+
+    /// An order that the session once had, and its instrument.
+    fn order(&self, id: u32) -> Result<(OrderId, SymbolId), Ignored> {
+        let id = OrderId(id.into());
+        let symbol = self.directory.order_symbol(self.sender.session, id);
+        let symbol = symbol.filter(|&symbol| symbol != SymbolId::NONE);
+        symbol.map(|symbol| (id, symbol)).ok_or(Ignored::UnknownOrder)
+    }
+
+    fn instrument(&self, field: &[u8; 8]) -> Option<(SymbolId, u64)> {
+        let symbol = self.directory.symbol_id(Name::new(unpadded(field)?)?)?;
+        Some((symbol, served(self.directory, symbol)?))
+    }
+
+    fn check_permission(&self, symbol: SymbolId) -> Result<(), Reason> {
+        let Some(permitted) = self.sender.symbols else { return Ok(()) };
+        let name = self.directory.symbol(symbol).map(|symbol| symbol.name);
+        if name.is_some_and(|name| permitted.contains(&name)) {
+            Ok(())
+        } else {
+            Err(Reason::NotPermitted)
+        }
+    }
+
+    /// The session's firm if the field names it, `None` if the field is blank.
+    fn own_firm(&self, field: &[u8]) -> Result<Option<FirmId>, Reason> {
+        let named = unpadded(field).ok_or(Reason::NotPermitted)?;
+        let own = self.directory.firm(self.sender.firm);
+        match named {
+            "" => Ok(None),
+            _ if own.is_some_and(|own| own.as_str() == named) => Ok(Some(self.sender.firm)),
+            _ => Err(Reason::NotPermitted),
+        }
+    }
+}
+
+/// The terms of a peg, whose limit bounds what it follows.
+fn pegged(options: &tags::Options, limit: Price, tick: u64) -> Result<RichTerms, Reason> {
+    let tags::Options { peg, peg_offset, .. } = *options;
+    if peg == Peg::None {
+        return if peg_offset == 0 { Ok(RichTerms::NONE) } else { Err(Reason::InvalidPeg) };
+    }
+    let offset = u64::from(peg_offset);
+    if !offset.is_multiple_of(tick) {
+        return Err(Reason::OffTick);
+    }
+    let peg_offset = (offset / tick) as u32;
+    Ok(RichTerms { peg, peg_offset, peg_limit: limit, ..RichTerms::NONE })
+}
+
+/// Fields that say nothing but the tags.
+fn no_fields(tags: Tags<'_>) -> ClientFields {
+    let fields = ClientFields {
+        text: [b' '; ClientFields::TEXT_BYTES],
+        tif: b' ',
+        display: b' ',
+        capacity: b' ',
+        sweep: b' ',
+        cross: b'N',
+        tag_bytes: 0,
+        tags: [0; ClientFields::TAG_BYTES_MAX],
+    };
+    with_tags(fields, tags.bytes())
+}
+
+/// The same fields with these tags, or with none if there is no room for them.
+fn with_tags(fields: ClientFields, bytes: &[u8]) -> ClientFields {
+    let (mut tags, mut tag_bytes) = ([0; ClientFields::TAG_BYTES_MAX], 0);
+    if let Some(room) = tags.get_mut(..bytes.len()) {
+        room.copy_from_slice(bytes);
+        tag_bytes = bytes.len() as u8;
+    }
+    ClientFields { tags, tag_bytes, ..fields }
+}
+
+/// What has no fields but its tags needs none if it has no tags.
+fn fields_of(tags: Tags<'_>) -> Option<ClientFields> {
+    (!tags.bytes().is_empty()).then(|| no_fields(tags))
+}

@@ -1,0 +1,205 @@
+//! The tagged values of requests, read strictly: a tag that a request does not have, one that comes twice, or a
+//! value that is not served is an error, because it may have been meant to change what the order does.
+//!
+//! | Tag | Served values |
+//! |---|---|
+//! | firm | the session's firm, or blank |
+//! | minimum quantity | any on a new order; on a replace only 0, since the order keeps its own |
+//! | displayed quantity | any on a new order without a minimum; on a replace only 0, since the order keeps its own |
+//! | expiry | below 86,400, with the time in force `6` alone |
+//! | price type | `L`, and on a new order `R` (primary peg) and `M` (midpoint peg); on a replace only `L` |
+//! | peg offset | with the price type `R`: how far it stays away from its own side of the quote, on a tick |
+//! | post-only | `P`, `N`; on a replace only `N`, since the order keeps its own |
+//! | customer type | `N`, space |
+//! | trade now | `N`, space |
+//! | shares located, locate broker | `Y` or `N`, any text: told again, without effect |
+//! | channel of the ids | 0 |
+//! | self-trade prevention | of the firm: `N` and `*` none, `D` and `Y` decrement, `O` cancel oldest, `W` cancel newest; on a replace only `*`, since the order keeps its own |
+//! | self-trade group | `**`: groups have no owner, so that a firm could reach another one's orders |
+//! | group, side | on a mass cancel |
+//!
+//! An order with a minimum quantity, a displayed quantity or an expiry, or one that is hidden, has at most 12 bytes of other
+//! tags.
+
+use ringside_model::command::ClientFields;
+use ringside_model::domain::{Peg, PostOnly, SelfTrade};
+use ringside_model::reason::Reason;
+use ringside_wire::ouch::{Tags, push_tag, tag};
+
+/// The tags that are terms of an order.
+const TERMS: [u8; 5] =
+    [tag::MIN_QTY, tag::MAX_FLOOR, tag::EXPIRE_TIME, tag::PRICE_TYPE, tag::PEG_OFFSET];
+
+/// Seconds of a day.
+const DAY_SECONDS: u32 = 86_400;
+
+/// What the tags of a new order say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    pub post_only: PostOnly,
+    pub self_trade: SelfTrade,
+    /// What is shown of it at a time; `None` for all.
+    pub displayed: Option<u32>,
+    /// The least that it trades with one order; zero for any.
+    pub minimum: u32,
+    /// The second of the day at which it expires.
+    pub expires: Option<u32>,
+    /// What its limit follows.
+    pub peg: Peg,
+    /// How far its limit stays away from that, in 1/10000.
+    pub peg_offset: u32,
+}
+
+/// What the tags of a mass cancel say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Covered {
+    pub group: Option<u16>,
+    pub buy: Option<bool>,
+}
+
+/// Reads the tags of a new order; `check_firm` says whether it may be for a firm.
+pub fn of_enter(
+    tags: Tags<'_>,
+    check_firm: impl Fn(&[u8]) -> Result<(), Reason>,
+) -> Result<Options, Reason> {
+    let mut options = Options {
+        post_only: PostOnly::Off,
+        self_trade: SelfTrade::None,
+        displayed: None,
+        minimum: 0,
+        expires: None,
+        peg: Peg::None,
+        peg_offset: 0,
+    };
+    each_once(tags, |number, value| {
+        match (number, value) {
+            (tag::FIRM, firm @ [_, _, _, _]) => check_firm(firm)?,
+            (tag::CUSTOMER_TYPE, [b'N' | b' ']) => {}
+            (tag::MAX_FLOOR, &[a, b, c, d]) => {
+                options.displayed =
+                    Some(u32::from_be_bytes([a, b, c, d])).filter(|&shown| shown > 0);
+            }
+            (tag::MIN_QTY, &[a, b, c, d]) => options.minimum = u32::from_be_bytes([a, b, c, d]),
+            (tag::EXPIRE_TIME, &[a, b, c, d]) => {
+                let second = Some(u32::from_be_bytes([a, b, c, d]));
+                let second = second.filter(|&second| second < DAY_SECONDS);
+                options.expires = Some(second.ok_or(Reason::UnsupportedField)?);
+            }
+            (tag::PRICE_TYPE, [b'R']) => options.peg = Peg::Primary,
+            (tag::PRICE_TYPE, [b'M']) => options.peg = Peg::Midpoint,
+            (tag::PEG_OFFSET, &[a, b, c, d]) => {
+                let offset = i32::from_be_bytes([a, b, c, d]);
+                options.peg_offset = u32::try_from(offset).map_err(|_| Reason::InvalidPeg)?;
+            }
+            (tag::POST_ONLY, [b'P']) => options.post_only = PostOnly::Reject,
+            (tag::AIQ_STRATEGY, [letter]) => options.self_trade = self_trade(*letter)?,
+            _ => neutral(number, value)?,
+        }
+        Ok(())
+    })?;
+    Ok(options)
+}
+
+/// The tags of an order that has some of them as terms, without these; an error if there is no room for so many.
+pub fn without_terms(tags: Tags<'_>) -> Result<Vec<u8>, Reason> {
+    let is_other = |&(number, value): &(u8, &[u8])| {
+        !TERMS.contains(&number) || (number, value) == (tag::PRICE_TYPE, b"L")
+    };
+    let mut others = vec![];
+    for (number, value) in tags.iter().filter(is_other) {
+        push_tag(number, value, &mut others);
+    }
+    let fits = others.len() <= ClientFields::TAIL_TAG_BYTES_MAX;
+    if fits { Ok(others) } else { Err(Reason::UnsupportedField) }
+}
+
+/// Checks the tags of a replace.
+pub fn of_replace(tags: Tags<'_>) -> Result<(), Reason> {
+    each_once(tags, neutral)
+}
+
+/// Reads the tags of a mass cancel.
+pub fn of_mass_cancel(tags: Tags<'_>) -> Result<Covered, Reason> {
+    let mut covered = Covered::default();
+    each_once(tags, |number, value| {
+        match (number, value) {
+            (tag::GROUP_ID, &[high, low]) => {
+                covered.group = Some(u16::from_be_bytes([high, low])).filter(|&group| group != 0);
+            }
+            (tag::SIDE, [b'B']) => covered.buy = Some(true),
+            (tag::SIDE, [b'S' | b'T' | b'E']) => covered.buy = Some(false),
+            _ => channel(number, value)?,
+        }
+        Ok(())
+    })?;
+    Ok(covered)
+}
+
+/// Checks the tags of a modify.
+pub fn of_modify(tags: Tags<'_>) -> Result<(), Reason> {
+    each_once(tags, |number, value| match number {
+        tag::SHARES_LOCATED | tag::LOCATE_BROKER => neutral(number, value),
+        _ => channel(number, value),
+    })
+}
+
+/// Checks the tags of a request that has only the channel of its ids.
+pub fn of_cancel(tags: Tags<'_>) -> Result<(), Reason> {
+    each_once(tags, channel)
+}
+
+/// A tag that orders have, with a value that asks for nothing.
+fn neutral(number: u8, value: &[u8]) -> Result<(), Reason> {
+    match (number, value) {
+        (tag::MIN_QTY | tag::MAX_FLOOR, [0, 0, 0, 0]) => Ok(()),
+        (tag::MIN_QTY, [_, _, _, _]) => Err(Reason::InvalidMinQuantity),
+        (tag::MAX_FLOOR, [_, _, _, _]) => Err(Reason::InvalidMaxFloor),
+        (tag::PRICE_TYPE, [b'L']) => Ok(()),
+        (tag::PRICE_TYPE, [_]) => Err(Reason::InvalidPeg),
+        (tag::POST_ONLY, [b'N']) => Ok(()),
+        (tag::TRADE_NOW, [b'N' | b' ']) => Ok(()),
+        (tag::SHARES_LOCATED, [b'Y' | b'N']) => Ok(()),
+        (tag::LOCATE_BROKER, [_, _, _, _]) => Ok(()),
+        (tag::AIQ_STRATEGY, [b'*']) => Ok(()),
+        (tag::AIQ_GROUP_ID, [b'*', b'*']) => Ok(()),
+        (tag::AIQ_STRATEGY | tag::AIQ_GROUP_ID, _) => Err(Reason::InvalidSelfTrade),
+        _ => channel(number, value),
+    }
+}
+
+fn channel(number: u8, value: &[u8]) -> Result<(), Reason> {
+    match (number, value) {
+        (tag::USER_REF_IDX, [0]) => Ok(()),
+        _ => Err(Reason::UnsupportedField),
+    }
+}
+
+fn self_trade(letter: u8) -> Result<SelfTrade, Reason> {
+    match letter {
+        b'*' | b'N' => Ok(SelfTrade::None),
+        b'D' | b'Y' => Ok(SelfTrade::Decrement),
+        b'O' => Ok(SelfTrade::CancelOldest),
+        b'W' => Ok(SelfTrade::CancelNewest),
+        _ => Err(Reason::InvalidSelfTrade),
+    }
+}
+
+/// Shows every tag to `read`; an error if one comes twice, or if there are more bytes than can be told again.
+fn each_once(
+    tags: Tags<'_>,
+    mut read: impl FnMut(u8, &[u8]) -> Result<(), Reason>,
+) -> Result<(), Reason> {
+    if tags.bytes().len() > ClientFields::TAG_BYTES_MAX {
+        return Err(Reason::UnsupportedField);
+    }
+    let mut seen = 0u32;
+    for (number, value) in tags.iter() {
+        read(number, value)?;
+        let bit = 1u32.checked_shl(number.into()).ok_or(Reason::UnsupportedField)?;
+        if seen & bit != 0 {
+            return Err(Reason::UnsupportedField);
+        }
+        seen |= bit;
+    }
+    Ok(())
+}

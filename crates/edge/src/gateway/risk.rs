@@ -1,0 +1,377 @@
+//! Risk limits: why an order may not enter though nothing is wrong with it.
+//!
+//! Limits are for a session, a firm or an instrument, and an order must keep those of all three. They span instruments
+//! and so the shards of the matching: they are looked at here, before a command has its place, and what was found goes
+//! into the journal with it.
+//!
+//! The value of an order is its quantity times its limit, of a stop without a limit times its stop price, of all others
+//! without a limit times the last price or the prior close. Where no price is known an order has no value.
+
+use crate::gateway::rate::Rate;
+use ringside_core::registry::directory::Directory;
+use ringside_core::registry::exposure::{Exposures, Value};
+use ringside_model::command::{Action, Command, RiskLimits};
+use ringside_model::domain::{FirmId, OrderId, Quantity, RiskScope, SessionId, SymbolId};
+use ringside_model::reason::Reason;
+use ringside_planted::{Bug, planted};
+use std::collections::{HashMap, VecDeque};
+
+/// Gives the verdicts.
+pub struct RiskDesk {
+    exposures: Exposures,
+    rates: HashMap<(RiskScope, u32), Rate>,
+    /// What was let in and has no answer yet, in order: it may be open and may have traded.
+    under_way: VecDeque<(Asked, u64)>,
+    /// What that comes to, by the three scopes and the number within them.
+    reserved: [Vec<Reserved>; 3],
+}
+
+/// What somebody asks to be let in.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    session: SessionId,
+    firm: FirmId,
+    symbol: SymbolId,
+    quantity: Quantity,
+    value: Value,
+    /// Whether it comes on top of what is open: what replaces an order does not.
+    is_new: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Reserved {
+    orders: u64,
+    value: Value,
+}
+
+impl RiskDesk {
+    /// A desk that hears through `exposures` what became of orders.
+    pub fn new(exposures: Exposures) -> Self {
+        let (under_way, reserved) = (VecDeque::new(), Default::default());
+        RiskDesk { exposures, rates: HashMap::new(), under_way, reserved }
+    }
+
+    /// What a command asks to be let in, if it does.
+    #[inline]
+    pub fn asked(&self, command: &Command, directory: &Directory) -> Option<Asked> {
+        let Command { session, symbol, action, .. } = *command;
+        let (firm, quantity, limit) = match action {
+            Action::Replace { id, quantity, price, .. } => {
+                (self.firm_of(session, id, directory), quantity, price)
+            }
+            _ => {
+                let enter = action.entered()?;
+                (enter.firm, enter.quantity, enter.price)
+            }
+        };
+        let price = match action {
+            _ if limit.0 > 0 => limit,
+            Action::EnterStop(stop) => stop.stop,
+            _ => self.exposures.last_price(symbol),
+        };
+        let tick = directory.symbol(symbol).map(|symbol| Value::of_tick(symbol.tick));
+        let value = tick.unwrap_or_default().traded(price, quantity);
+        let is_new = !matches!(action, Action::Replace { .. });
+        Some(Asked { session, firm, symbol, quantity, value, is_new })
+    }
+
+    /// Whether the verdict depends on what became of earlier orders.
+    pub fn needs_answers(&self, command: &Command, directory: &Directory) -> bool {
+        let rules = directory.standing().risk();
+        if rules.is_empty() || !command.enters() {
+            return false;
+        }
+        let is_replace = matches!(command.action, Action::Replace { .. });
+        if is_replace && rules.has_firms() {
+            return true;
+        }
+        let Some(asked) = self.asked(command, directory) else { return false };
+        let has_limit = match command.action {
+            Action::EnterStop(_) => true,
+            Action::Replace { price, .. } => price.0 > 0,
+            action => action.entered().is_some_and(|enter| enter.price.0 > 0),
+        };
+        asked.scopes().iter().any(|&(scope, number)| {
+            let limits = rules.of(scope, number);
+            limits.open_orders_max > 0 && asked.is_new
+                || limits.gross_notional_max > 0
+                || limits.notional_max > 0 && !has_limit
+        })
+    }
+
+    /// Why it may not be let in; [`Reason::None`] if it may. `now_ns` is not given where there is no clock: then no rate
+    /// counts.
+    #[inline]
+    pub fn verdict(&mut self, asked: &Asked, directory: &Directory, now_ns: Option<u64>) -> Reason {
+        if directory.standing().risk().is_empty() {
+            return Reason::None;
+        }
+        self.verdict_by_limits(asked, directory, now_ns)
+    }
+
+    /// Counts what was let in until it is answered. `ordinal` is its place among the commands of its session.
+    #[inline]
+    pub fn reserve(&mut self, asked: Asked, ordinal: u64) {
+        self.change_reserved(&asked, |reserved, orders| {
+            reserved.orders += orders;
+            reserved.value = reserved.value.plus(asked.value);
+        });
+        self.under_way.push_back((asked, ordinal));
+    }
+
+    /// Forgets what has been answered: it is in the counts now. Commands are answered in the order in which they were let
+    /// in.
+    #[inline]
+    pub fn settle(&mut self, is_answered: impl Fn(SessionId, u64) -> bool) {
+        while let Some(&(asked, ordinal)) = self.under_way.front()
+            && is_answered(asked.session, ordinal)
+        {
+            self.under_way.pop_front();
+            self.change_reserved(&asked, |reserved, orders| {
+                reserved.orders -= orders;
+                reserved.value = reserved.value.minus(asked.value);
+            });
+        }
+    }
+
+    #[inline(never)]
+    fn verdict_by_limits(
+        &mut self,
+        asked: &Asked,
+        directory: &Directory,
+        now_ns: Option<u64>,
+    ) -> Reason {
+        let rules = directory.standing().risk();
+        let limits = asked.scopes().map(|(scope, number)| (scope, number, rules.of(scope, number)));
+        let any = |is_broken: &dyn Fn(RiskScope, u32, &RiskLimits) -> bool| {
+            limits.iter().any(|(scope, number, limits)| is_broken(*scope, *number, limits))
+        };
+        if any(&|_, _, limits| limits.killed) {
+            return Reason::Killed;
+        }
+        if any(&|_, _, limits| limits.quantity_max > 0 && asked.quantity.0 > limits.quantity_max) {
+            return Reason::RiskQuantity;
+        }
+        if any(&|_, _, limits| {
+            limits.notional_max > 0 && asked.value > Value::whole(limits.notional_max)
+        }) {
+            return Reason::RiskNotional;
+        }
+        if any(&|scope, number, limits| {
+            let most = limits.open_orders_max;
+            asked.is_new && most > 0 && self.may_be_open(scope, number) >= most
+        }) {
+            return Reason::RiskOpenOrders;
+        }
+        if any(&|scope, number, limits| {
+            let most = limits.gross_notional_max;
+            let with_it = || self.may_be_traded(scope, number).plus(asked.value);
+            most > 0 && with_it() > Value::whole(most)
+        }) {
+            return Reason::RiskGross;
+        }
+        if now_ns.is_some_and(|now_ns| !self.take_rates(&limits, now_ns)) {
+            return Reason::RiskRate;
+        }
+        Reason::None
+    }
+
+    /// Takes a permission of each rate, or none at all.
+    fn take_rates(&mut self, limits: &[(RiskScope, u32, RiskLimits); 3], now_ns: u64) -> bool {
+        let limited = limits.iter().filter(|(_, _, limits)| limits.orders_per_second_max > 0);
+        let mut taken = [(RiskScope::Session, 0, Rate::default()); 3];
+        let mut count = 0;
+        for &(scope, number, RiskLimits { orders_per_second_max, .. }) in limited {
+            let mut rate = self.rates.get(&(scope, number)).copied().unwrap_or_default();
+            if !rate.take(orders_per_second_max, now_ns) {
+                return false;
+            }
+            taken[count] = (scope, number, rate);
+            count += 1;
+        }
+        self.rates
+            .extend(taken[..count].iter().map(|&(scope, number, rate)| ((scope, number), rate)));
+        true
+    }
+
+    fn firm_of(&self, session: SessionId, id: OrderId, directory: &Directory) -> FirmId {
+        let of_session = || directory.session(session).map(|session| session.firm);
+        self.exposures.firm_of(session, id).or_else(of_session).unwrap_or_default()
+    }
+
+    fn may_be_open(&self, scope: RiskScope, number: u32) -> u64 {
+        self.exposures.open(scope, number) + self.reserved(scope, number).orders
+    }
+
+    fn may_be_traded(&self, scope: RiskScope, number: u32) -> Value {
+        self.exposures.traded(scope, number).plus(self.reserved(scope, number).value)
+    }
+
+    fn reserved(&self, scope: RiskScope, number: u32) -> Reserved {
+        if planted(Bug::UnderWayForgotten) {
+            return Reserved::default();
+        }
+        let of_scope = &self.reserved[scope as usize - 1];
+        of_scope.get(number as usize).copied().unwrap_or_default()
+    }
+
+    #[inline]
+    fn change_reserved(&mut self, asked: &Asked, change: impl Fn(&mut Reserved, u64)) {
+        for (scope, number) in asked.scopes() {
+            let (of_scope, number) = (&mut self.reserved[scope as usize - 1], number as usize);
+            if of_scope.len() <= number {
+                of_scope.resize(number + 1, Reserved::default());
+            }
+            change(&mut of_scope[number], asked.is_new.into());
+        }
+    }
+}
+
+impl Asked {
+    fn scopes(&self) -> [(RiskScope, u32); 3] {
+        [
+            (RiskScope::Session, self.session.0),
+            (RiskScope::Firm, self.firm.0.into()),
+            (RiskScope::Symbol, self.symbol.0),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringside_core::registry::exposure::Exposure;
+    use ringside_model::command::{DefineSymbol, Enter, EnterStop, SetRisk};
+    use ringside_model::domain::{Name, OrderType, Price, Side, Tick};
+
+    const SYMBOL: SymbolId = SymbolId(1);
+
+    fn command(action: Action) -> Command {
+        Command { session: SessionId(1), symbol: SYMBOL, verdict: Reason::None, action }
+    }
+
+    fn order(quantity: u64, price: i64) -> Enter {
+        let order_type = if price == 0 { OrderType::Market } else { OrderType::Limit };
+        Enter {
+            firm: FirmId(2),
+            order_type,
+            ..Enter::limit(OrderId(1), Side::Buy, Quantity(quantity), Price(price))
+        }
+    }
+
+    /// A symbol with such a tick, and these limits.
+    fn directory(tick: &str, limits: &[(RiskScope, RiskLimits)]) -> Directory {
+        let mut directory = Directory::new();
+        let (name, tick) = (Name::new("X").unwrap(), Tick::parse(tick).unwrap());
+        let (lot, reference) = (Quantity(1), Price(0));
+        let definition = DefineSymbol { name, tick, lot, collar_bps: 0, reference };
+        directory.observe(&command(Action::DefineSymbol(definition)));
+        for &(scope, limits) in limits {
+            directory.observe(&command(Action::SetRisk(SetRisk {
+                scope,
+                firm: FirmId(2),
+                limits,
+            })));
+        }
+        directory
+    }
+
+    fn ask(desk: &mut RiskDesk, directory: &Directory, action: Action, now_ns: u64) -> Reason {
+        let asked = desk.asked(&command(action), directory).expect("it asks");
+        desk.verdict(&asked, directory, Some(now_ns))
+    }
+
+    fn reasons(directory: &Directory, orders: &[(u64, i64)]) -> Vec<Reason> {
+        let mut desk = RiskDesk::new(Exposure::default().exposures().clone());
+        let order = |&(quantity, price): &(u64, i64)| {
+            ask(&mut desk, directory, Action::Enter(order(quantity, price)), 0)
+        };
+        orders.iter().map(order).collect()
+    }
+
+    #[test]
+    fn the_largest_order_there_can_be_breaks_a_limit_and_nothing_else() {
+        let largest = RiskLimits { notional_max: u64::MAX, ..RiskLimits::default() };
+        for tick in ["1000000000", "0.000000000001"] {
+            let directory = directory(tick, &[(RiskScope::Firm, largest)]);
+            let orders = [(u64::MAX, i64::MAX), (1, 1), (u64::MAX, 0)];
+            let expected = Reason::RiskNotional;
+            assert_eq!(
+                reasons(&directory, &orders),
+                [expected, Reason::None, Reason::None],
+                "{tick}"
+            );
+        }
+        let gross = RiskLimits { gross_notional_max: u64::MAX, ..RiskLimits::default() };
+        let directory = directory("1000000000", &[(RiskScope::Symbol, gross)]);
+        assert_eq!(reasons(&directory, &[(u64::MAX, i64::MAX)]), [Reason::RiskGross]);
+    }
+
+    #[test]
+    fn a_limit_itself_may_be_reached() {
+        let limits = RiskLimits { quantity_max: 10, notional_max: 5, ..RiskLimits::default() };
+        let directory = directory("0.01", &[(RiskScope::Session, limits)]);
+        let orders = [(10, 50), (11, 1), (10, 51), (5, 100), (5, 101)];
+        let (fits, notional) = (Reason::None, Reason::RiskNotional);
+        let expected = [fits, Reason::RiskQuantity, notional, fits, notional];
+        assert_eq!(reasons(&directory, &orders), expected);
+    }
+
+    #[test]
+    fn a_stop_is_worth_its_limit_or_else_its_stop_price() {
+        let limits = RiskLimits { notional_max: 5, ..RiskLimits::default() };
+        let directory = directory("0.01", &[(RiskScope::Symbol, limits)]);
+        let mut desk = RiskDesk::new(Exposure::default().exposures().clone());
+        for (limit, stop, expected) in [
+            (0, 50, Reason::None),
+            (0, 51, Reason::RiskNotional),
+            (50, 99, Reason::None),
+            (51, 1, Reason::RiskNotional),
+        ] {
+            let stop = EnterStop { order: order(10, limit), stop: Price(stop) };
+            assert_eq!(ask(&mut desk, &directory, Action::EnterStop(stop), 0), expected);
+        }
+    }
+
+    #[test]
+    fn an_order_that_one_rate_does_not_let_in_takes_nothing_from_the_others() {
+        let rate =
+            |orders_per_second_max| RiskLimits { orders_per_second_max, ..RiskLimits::default() };
+        let limits = [(RiskScope::Session, rate(10)), (RiskScope::Symbol, rate(2))];
+        let mut desk = RiskDesk::new(Exposure::default().exposures().clone());
+        let both = directory("0.01", &limits);
+        let count = |desk: &mut RiskDesk, directory: &Directory| {
+            let asks = (0..100).map(|_| ask(desk, directory, Action::Enter(order(1, 1)), 5));
+            asks.filter(|reason| *reason == Reason::None).count()
+        };
+        assert_eq!(count(&mut desk, &both), 2);
+        // What is left of the session's own.
+        assert_eq!(count(&mut desk, &directory("0.01", &limits[..1])), 8);
+    }
+
+    #[test]
+    fn answers_are_waited_for_only_where_a_verdict_depends_on_them() {
+        let none = RiskLimits::default();
+        let desk = RiskDesk::new(Exposure::default().exposures().clone());
+        let needs = |limits: &[(RiskScope, RiskLimits)], action| {
+            desk.needs_answers(&command(action), &directory("0.01", limits))
+        };
+        let (id, new_id, quantity) = (OrderId(1), OrderId(2), Quantity(1));
+        let replace = Action::Replace { id, new_id, quantity, price: Price(1) };
+        let limit = Action::Enter(order(1, 1));
+        let market = Action::Enter(order(1, 0));
+        let session = RiskScope::Session;
+        let quantity = [(session, RiskLimits { quantity_max: 1, killed: true, ..none })];
+        assert!([limit, market, replace].iter().all(|action| !needs(&quantity, *action)));
+        let notional = [(session, RiskLimits { notional_max: 1, ..none })];
+        assert_eq!([limit, market, replace].map(|a| needs(&notional, a)), [false, true, false]);
+        let open = [(session, RiskLimits { open_orders_max: 1, ..none })];
+        assert_eq!([limit, market, replace].map(|a| needs(&open, a)), [true, true, false]);
+        let gross = [(session, RiskLimits { gross_notional_max: 1, ..none })];
+        assert_eq!([limit, market, replace].map(|a| needs(&gross, a)), [true; 3]);
+        // Whose firm a replaced order is of is known when it has been told.
+        let firm = [(RiskScope::Firm, RiskLimits { quantity_max: 1, ..none })];
+        assert_eq!([limit, market, replace].map(|a| needs(&firm, a)), [false, false, true]);
+        assert!(!needs(&gross, Action::Cancel { id }));
+    }
+}

@@ -1,0 +1,310 @@
+//! What clients do: connect, log in, send requests, read.
+
+use super::{READ_BYTES, Server, queue};
+use crate::gateway::connection::{Connection, Phase};
+use crate::gateway::intake::Member;
+use crate::gateway::listener::Arrival;
+use crate::gateway::login::{self, Entry, Refusal};
+use crate::gateway::order_entry::Ignored;
+use crate::gateway::poll::Token;
+use ringside_model::domain::{Role, SessionId};
+use ringside_wire::soupbintcp::{
+    Login, LoginAccepted, NOT_AUTHORIZED, Packet, SESSION_NOT_AVAILABLE, packet, split_packet,
+};
+use std::net::TcpStream;
+
+/// So many connections are accepted in one step.
+const ARRIVALS_PER_STEP: usize = 16;
+/// Before its login a client has nothing to say but the login.
+const LOGIN_READ_BYTES: usize = 256;
+
+impl Server {
+    pub(super) fn accept(&mut self, now_ns: u64) -> usize {
+        for arrivals in 0..ARRIVALS_PER_STEP {
+            match self.listener.accept(now_ns) {
+                None => return arrivals,
+                Some(Arrival::Welcome(socket))
+                    if self.connections() < self.options.limits.connections_max =>
+                {
+                    self.add(socket, now_ns);
+                }
+                Some(Arrival::Welcome(_) | Arrival::Refused) => {
+                    self.counters.connections_refused += 1;
+                }
+            }
+        }
+        ARRIVALS_PER_STEP
+    }
+
+    fn add(&mut self, socket: TcpStream, now_ns: u64) {
+        let slot = self.free.pop().unwrap_or(self.connections.len());
+        let known = self.poll.add(&socket, Token::Client(slot)).is_ok();
+        let connection = known.then(|| Box::new(Connection::new(socket, now_ns)));
+        if connection.is_none() {
+            self.counters.connections_refused += 1;
+            self.free.push(slot);
+        }
+        match self.connections.get_mut(slot) {
+            Some(place) => *place = connection,
+            None => self.connections.push(connection),
+        }
+    }
+
+    /// Ends a connection at once.
+    pub(super) fn close(&mut self, slot: usize, now_ns: u64) {
+        let Some(connection) = self.connections[slot].take() else { return };
+        self.free.push(slot);
+        if let Some(member) = connection.member() {
+            self.leave(&member, now_ns);
+        }
+    }
+
+    /// The session has no connection any more.
+    fn leave(&mut self, member: &Member, now_ns: u64) {
+        self.live.remove(&member.session);
+        self.timers.leave(member, self.accounts.get(member.account), now_ns);
+    }
+
+    /// Tells a client why its connection ends, then ends it.
+    fn violation(&mut self, slot: usize, what: &str, now_ns: u64) {
+        let Some(connection) = &mut self.connections[slot] else { return };
+        self.counters.violations += 1;
+        connection.tell(packet::DEBUG, what.as_bytes());
+        self.close_politely(slot, now_ns);
+    }
+
+    /// Ends a connection behind what it is told last.
+    pub(super) fn close_politely(&mut self, slot: usize, now_ns: u64) {
+        let Some(connection) = &mut self.connections[slot] else { return };
+        let member = connection.member();
+        connection.close_after_control(now_ns);
+        queue(&mut self.connections, &mut self.to_send, slot);
+        if let Some(member) = member {
+            self.leave(&member, now_ns);
+        }
+    }
+
+    /// Sends a client what there is.
+    pub(super) fn send(&mut self, slot: usize, now_ns: u64) -> usize {
+        let Some(connection) = &mut self.connections[slot] else { return 0 };
+        let Ok(sent) = connection.flush(&mut self.reader, now_ns) else {
+            self.close(slot, now_ns);
+            return 1;
+        };
+        let blocked = connection.is_blocked();
+        if blocked != connection.looks_for_writable {
+            connection.looks_for_writable = blocked;
+            let token = Token::Client(slot);
+            if self.poll.look_for_writable(connection.socket(), token, blocked).is_err() {
+                self.close(slot, now_ns);
+                return 1;
+            }
+        }
+        if !blocked && sent > 0 {
+            // There may be more than one turn allows.
+            queue(&mut self.connections, &mut self.to_send, slot);
+        } else if !blocked && self.ended {
+            self.end(slot, now_ns);
+        }
+        sent
+    }
+
+    /// The session has ended and this client has everything.
+    fn end(&mut self, slot: usize, now_ns: u64) {
+        let Some(connection) = &mut self.connections[slot] else { return };
+        if connection.member().is_some() && connection.has_sent_all(&mut self.reader) {
+            connection.tell(packet::END_OF_SESSION, &[]);
+            self.close_politely(slot, now_ns);
+        }
+    }
+
+    /// Goes on with those who had to wait, as far as they come. Who finds no room keeps its place before all who
+    /// have had some since: otherwise those who send the most would always be the first.
+    pub(super) fn resume_waiting(&mut self, now_ns: u64) -> usize {
+        let mut work = 0;
+        while self.may_check_login
+            && let Some(slot) = self.logins.pop_front()
+        {
+            work += self.resume(slot, now_ns);
+        }
+        for _ in 0..self.waiting.len() {
+            if self.intake.room_for_clients() == 0 {
+                break;
+            }
+            let Some(slot) = self.waiting.pop_front() else { break };
+            work += self.resume(slot, now_ns);
+        }
+        work
+    }
+
+    /// Handles what a client has sent before it had to wait, and reads on.
+    fn resume(&mut self, slot: usize, now_ns: u64) -> usize {
+        let Some(connection) = &mut self.connections[slot] else { return 0 };
+        connection.waits = false;
+        let received = std::mem::take(&mut connection.received);
+        let used = self.handle(slot, &received, now_ns);
+        self.keep(slot, received, used);
+        used + self.receive(slot, now_ns)
+    }
+
+    /// Reads what a client sent and does what it asks.
+    pub(super) fn receive(&mut self, slot: usize, now_ns: u64) -> usize {
+        let Some(connection) = &mut self.connections[slot] else { return 0 };
+        let is_open = matches!(connection.phase(), Phase::Open(_));
+        if connection.waits {
+            return 0;
+        }
+        if is_open && self.intake.room_for_clients() == 0 {
+            connection.waits = true;
+            self.waiting.push_back(slot);
+            return 0;
+        }
+        let bytes_max = if is_open { READ_BYTES } else { LOGIN_READ_BYTES };
+        let bytes = match connection.read(&mut self.received[..bytes_max]) {
+            Ok(None) => return 0,
+            Ok(Some(bytes)) if bytes > 0 => bytes,
+            Ok(Some(_)) | Err(_) => {
+                self.close(slot, now_ns);
+                return 1;
+            }
+        };
+        connection.received_ns = now_ns;
+        let mut received = std::mem::take(&mut connection.received);
+        if received.is_empty() {
+            let buffer = std::mem::take(&mut self.received);
+            let used = self.handle(slot, &buffer[..bytes], now_ns);
+            received.extend_from_slice(&buffer[used..bytes]);
+            self.received = buffer;
+            self.keep(slot, received, 0);
+        } else {
+            received.extend_from_slice(&self.received[..bytes]);
+            let used = self.handle(slot, &received, now_ns);
+            self.keep(slot, received, used);
+        }
+        bytes
+    }
+
+    /// Keeps what was received and not handled.
+    fn keep(&mut self, slot: usize, mut received: Vec<u8>, used: usize) {
+        if let Some(connection) = &mut self.connections[slot] {
+            received.drain(..used);
+            connection.received = received;
+        }
+    }
+
+    /// Handles the whole packets in `bytes`, as far as there is room for what becomes of them, and says how many
+    /// bytes that were.
+    fn handle(&mut self, slot: usize, bytes: &[u8], now_ns: u64) -> usize {
+        let mut used = 0;
+        while let Some(connection) = &mut self.connections[slot] {
+            let phase = connection.phase();
+            if matches!(phase, Phase::Closing) {
+                return bytes.len();
+            }
+            let bytes_max = self.options.limits.packet_bytes_max;
+            let (packet, length) = match split_packet(&bytes[used..], bytes_max) {
+                Ok(Some(found)) => found,
+                Ok(None) => return used,
+                Err(malformed) => {
+                    self.violation(slot, &malformed.to_string(), now_ns);
+                    return bytes.len();
+                }
+            };
+            let (may_go_on, line) = match phase {
+                Phase::Login => (self.may_check_login, &mut self.logins),
+                _ => (self.intake.room_for_clients() > 0, &mut self.waiting),
+            };
+            if !may_go_on {
+                connection.waits = true;
+                line.push_back(slot);
+                return used;
+            }
+            used += length;
+            self.packet(slot, phase, &packet, now_ns);
+        }
+        bytes.len()
+    }
+
+    fn packet(&mut self, slot: usize, phase: Phase, packet: &Packet<'_>, now_ns: u64) {
+        match (phase, packet.packet_type) {
+            (Phase::Open(member), packet::UNSEQUENCED) if member.role == Role::OrderEntry => {
+                self.request(slot, &member, packet.payload, now_ns);
+            }
+            (Phase::Open(_), packet::CLIENT_HEARTBEAT) | (_, packet::DEBUG) => {}
+            (Phase::Login, packet::LOGIN_REQUEST) => self.login(slot, packet.payload, now_ns),
+            (_, packet::LOGOUT) => self.close(slot, now_ns),
+            (Phase::Open(_), packet::UNSEQUENCED) => {
+                self.violation(slot, "a drop copy is only read", now_ns);
+            }
+            (_, other) => {
+                let what = format!("a packet of type {:?} has no place here", char::from(other));
+                self.violation(slot, &what, now_ns);
+            }
+        }
+    }
+
+    #[inline]
+    fn request(&mut self, slot: usize, member: &Member, message: &[u8], now_ns: u64) {
+        let rules = &self.accounts.get(member.account).rules;
+        match self.intake.request(message, member, rules, now_ns) {
+            Ok(Ok(())) => self.counters.requests += 1,
+            Ok(Err(Ignored::StaleId)) => self.counters.stale_ids += 1,
+            Ok(Err(Ignored::UnknownOrder)) => self.counters.unknown_orders += 1,
+            Ok(Err(Ignored::Unserved)) => self.counters.unserved += 1,
+            Err(malformed) => {
+                self.counters.malformed += 1;
+                if let Some(connection) = &mut self.connections[slot] {
+                    connection.tell(packet::DEBUG, malformed.to_string().as_bytes());
+                    queue(&mut self.connections, &mut self.to_send, slot);
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn login(&mut self, slot: usize, payload: &[u8], now_ns: u64) {
+        self.may_check_login = false;
+        let login = match Login::parse(payload) {
+            Ok(login) => login,
+            Err(malformed) => return self.violation(slot, &malformed.to_string(), now_ns),
+        };
+        let Server { options, accounts, intake, reader, live, .. } = self;
+        let is_live = |session: SessionId| live.contains_key(&session);
+        match login::decide(&login, &options.session, accounts, intake, reader, is_live) {
+            Ok(entry) => self.enter(slot, &login, entry, now_ns),
+            Err(refusal) => self.refuse(slot, refusal, now_ns),
+        }
+    }
+
+    fn enter(&mut self, slot: usize, login: &Login, entry: Entry, now_ns: u64) {
+        let Some(connection) = &mut self.connections[slot] else { return };
+        let Entry { member, number, cursor } = entry;
+        self.counters.logins += 1;
+        let accepted = LoginAccepted { session: self.options.session.clone(), number };
+        connection.tell(packet::LOGIN_ACCEPTED, &accepted.payload());
+        let usual_ms = self.options.limits.heartbeat_interval_ms;
+        // A client that waits for less long than others hears a heartbeat twice as often as it needs one.
+        let wanted_ms = login.heartbeat_timeout_ms.filter(|&ms| ms > 0).map(|ms| u64::from(ms) / 2);
+        let heartbeat_ms = wanted_ms.map_or(usual_ms, |ms| ms.clamp(1, usual_ms));
+        connection.open(member, cursor, heartbeat_ms * 1_000_000, now_ns);
+        self.live.insert(member.session, slot);
+        self.timers.come_back(member.session);
+        queue(&mut self.connections, &mut self.to_send, slot);
+    }
+
+    fn refuse(&mut self, slot: usize, refusal: Refusal, now_ns: u64) {
+        let Some(connection) = &mut self.connections[slot] else { return };
+        self.counters.logins_refused += 1;
+        let reason = match refusal {
+            Refusal::NotAuthorized => NOT_AUTHORIZED,
+            Refusal::NotAvailable => SESSION_NOT_AVAILABLE,
+            Refusal::Ahead { next } => {
+                let text = format!("the next message of this session has number {next}");
+                connection.tell(packet::DEBUG, text.as_bytes());
+                SESSION_NOT_AVAILABLE
+            }
+        };
+        connection.tell(packet::LOGIN_REJECTED, &[reason]);
+        self.close_politely(slot, now_ns);
+    }
+}

@@ -1,0 +1,151 @@
+//! What stands between the parts of a feed in tests: a store that is filled, and a way that loses datagrams.
+
+use super::market::Market;
+use ringside_core::streams::{Reader, Store, StreamId, StreamSink};
+use ringside_edge::feed::sender::{LineConfig, Sender, SenderConfig};
+use ringside_load::rng::Rng;
+use ringside_wire::feed::receiver::{Receiver, ReceiverConfig};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex};
+
+pub const SESSION: [u8; 10] = *b"20260102  ";
+/// A port of this machine that the kernel chooses.
+pub const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Messages as a stream has them.
+pub fn blocks(seed: u64, messages: usize) -> Vec<Vec<u8>> {
+    let mut market = Market::new(seed);
+    (0..messages).map(|_| block(&market.message())).collect()
+}
+
+pub fn block(message: &[u8]) -> Vec<u8> {
+    [&(message.len() as u16).to_be_bytes(), message].concat()
+}
+
+pub fn publish(store: &mut Store, blocks: &[Vec<u8>]) {
+    for block in blocks {
+        store.append(StreamId::MARKET_DATA, block);
+    }
+    store.publish().unwrap();
+}
+
+pub fn filled(blocks: &[Vec<u8>]) -> (Store, Reader) {
+    let (mut store, reader) = Store::in_memory();
+    publish(&mut store, blocks);
+    (store, reader)
+}
+
+/// A socket that waits for nothing.
+pub fn socket() -> UdpSocket {
+    let socket = UdpSocket::bind(ANY).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    socket
+}
+
+/// What a socket has got, in its order.
+pub fn received(socket: &UdpSocket) -> Vec<Vec<u8>> {
+    let mut buffer = [0; 2048];
+    let mut datagrams = vec![];
+    while let Ok(bytes) = socket.recv(&mut buffer) {
+        datagrams.push(buffer[..bytes].to_vec());
+    }
+    datagrams
+}
+
+pub fn listener(lines: [Option<SocketAddr>; 2], rerequest: Option<SocketAddr>) -> Receiver {
+    let session = Some(SESSION);
+    let (lines, rerequest) = (lines.map(Vec::from_iter), Vec::from_iter(rerequest));
+    Receiver::open(ReceiverConfig { session, lines, rerequest, ..ReceiverConfig::default() })
+        .unwrap()
+}
+
+pub type Said = Arc<Mutex<Vec<String>>>;
+
+/// A sender with one destination or none on each line.
+pub fn sender(lines: [&[SocketAddr]; 2], reader: Reader, first: u64) -> (Sender, Said) {
+    let line = |destinations: &[SocketAddr]| LineConfig {
+        destinations: destinations.to_vec(),
+        interface: None,
+    };
+    let config = SenderConfig { session: SESSION, lines: lines.map(line), multicast_ttl: 1 };
+    let said = Said::default();
+    let hears = said.clone();
+    let say = move |text| hears.lock().unwrap().push(text);
+    (Sender::open(&config, reader, first, say).unwrap(), said)
+}
+
+/// A way that loses, doubles and delays datagrams.
+pub struct Way {
+    socket: UdpSocket,
+    to: SocketAddr,
+    rng: Rng,
+    loss_percent: u64,
+    late: Vec<Vec<u8>>,
+}
+
+impl Way {
+    pub fn new(to: SocketAddr, seed: u64, loss_percent: u64) -> Way {
+        Way { socket: socket(), to, rng: Rng::new(seed), loss_percent, late: vec![] }
+    }
+
+    pub fn entry(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap()
+    }
+
+    pub fn step(&mut self) {
+        for datagram in received(&self.socket) {
+            if self.rng.chance(self.loss_percent, 100) {
+                continue;
+            }
+            if self.rng.chance(1, 10) {
+                self.late.push(datagram);
+                continue;
+            }
+            let times = if self.rng.chance(1, 10) { 2 } else { 1 };
+            for _ in 0..times {
+                self.socket.send_to(&datagram, self.to).unwrap();
+            }
+            if self.rng.chance(1, 2) {
+                for late in self.late.drain(..) {
+                    self.socket.send_to(&late, self.to).unwrap();
+                }
+            }
+        }
+    }
+}
+
+/// A way to the re-request server and back that loses datagrams.
+pub struct RequestWay {
+    entry: UdpSocket,
+    exit: UdpSocket,
+    server: SocketAddr,
+    client: SocketAddr,
+    rng: Rng,
+    loss_percent: u64,
+}
+
+impl RequestWay {
+    pub fn new(server: SocketAddr, seed: u64, loss_percent: u64) -> RequestWay {
+        let rng = Rng::new(seed);
+        RequestWay { entry: socket(), exit: socket(), server, client: ANY, rng, loss_percent }
+    }
+
+    pub fn entry(&self) -> SocketAddr {
+        self.entry.local_addr().unwrap()
+    }
+
+    pub fn step(&mut self) {
+        let mut buffer = [0; 2048];
+        while let Ok((bytes, client)) = self.entry.recv_from(&mut buffer) {
+            self.client = client;
+            if !self.rng.chance(self.loss_percent, 100) {
+                self.exit.send_to(&buffer[..bytes], self.server).unwrap();
+            }
+        }
+        for datagram in received(&self.exit) {
+            if !self.rng.chance(self.loss_percent, 100) {
+                self.entry.send_to(&datagram, self.client).unwrap();
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Risk limits of sessions on the network: what is under way counts, too.
+
+use crate::gateway::client::Client;
+use crate::gateway::venue::{SECOND, Setup, USERS, Venue, cancel, enter, session};
+use ringside_model::command::{Action, Command, DefineSymbol, RiskLimits, SetRisk};
+use ringside_model::domain::{
+    FirmId, Name, OrderId, OrderNumber, Price, Quantity, RiskScope, Role, SessionId, SymbolId, Tick,
+};
+use ringside_model::reason::Reason;
+use ringside_model::report::{Report, ReportKind};
+use ringside_wire::Message;
+use ringside_wire::ouch::inbound::{EnterOrder, ReplaceOrder};
+
+const NONE: RiskLimits = RiskLimits {
+    quantity_max: 0,
+    notional_max: 0,
+    open_orders_max: 0,
+    gross_notional_max: 0,
+    orders_per_second_max: 0,
+    killed: false,
+};
+
+/// A limit as a command.
+fn set(scope: RiskScope, limits: RiskLimits) -> Command {
+    let (mut of_session, mut firm, mut symbol) = (SessionId(0), FirmId(0), SymbolId::NONE);
+    match scope {
+        RiskScope::Session => of_session = session(0),
+        RiskScope::Firm => firm = FirmId(1),
+        RiskScope::Symbol => symbol = SymbolId(1),
+    }
+    let action = Action::SetRisk(SetRisk { scope, firm, limits });
+    Command { session: of_session, symbol, verdict: Reason::None, action }
+}
+
+/// A venue on which these limits hold, and whose counts know its names.
+fn venue(limits: &[Command]) -> Venue {
+    let mut venue = Venue::with(Setup { past: limits.to_vec(), ..Setup::default() });
+    let mut define = |session, symbol, action| {
+        let verdict = Reason::None;
+        venue.exposure.definition(&Command { session, symbol, verdict, action });
+    };
+    for number in 0..USERS {
+        let (name, firm, role) = (Name::new("U").unwrap(), FirmId(1), Role::OrderEntry);
+        let action = Action::DefineSession { name, firm, role };
+        define(session(number), SymbolId::NONE, action);
+    }
+    let definition = DefineSymbol {
+        name: Name::new("AAPL").unwrap(),
+        tick: Tick::parse("0.01").unwrap(),
+        lot: Quantity(1),
+        collar_bps: 0,
+        reference: Price(0),
+    };
+    define(SessionId(0), SymbolId(1), Action::DefineSymbol(definition));
+    venue
+}
+
+/// The verdicts on what has come, each with the id of the order.
+fn verdicts(venue: &mut Venue) -> Vec<(Reason, u64, Command)> {
+    venue.settle();
+    let commands = venue.commands().into_iter().map(|inbound| inbound.command);
+    let id = |command: &Command| match command.action {
+        Action::Replace { new_id, .. } => new_id.0,
+        action => action.entered().map_or(0, |enter| enter.id.0),
+    };
+    commands.map(|command| (command.verdict, id(&command), command)).collect()
+}
+
+/// What the client's requests are answered with; the commands count as answered only when the test says so.
+fn ask(venue: &mut Venue, client: &mut Client, orders: &[EnterOrder]) -> Vec<(Reason, Command)> {
+    orders.iter().for_each(|order| client.request(order));
+    verdicts(venue).into_iter().map(|(verdict, _, command)| (verdict, command)).collect()
+}
+
+/// The venue tells what became of a command.
+fn tell(venue: &mut Venue, command: &Command, kind: ReportKind, open: u64) {
+    let order = command.action.entered().expect("an order");
+    let report = Report {
+        kind,
+        order: OrderNumber(7),
+        id: order.id,
+        price: order.price,
+        quantity: order.quantity,
+        open: Quantity(open),
+        session: command.session,
+        symbol: command.symbol,
+        ..Report::BLANK
+    };
+    venue.exposure.report(&report, command);
+}
+
+/// Everything about a command has been told.
+fn answer(venue: &mut Venue, command: &Command) {
+    let id = command.action.entered().map(|order| order.id.0 as u32);
+    venue.states.answer(command.session, id);
+}
+
+fn reasons(asked: &[(Reason, Command)]) -> Vec<Reason> {
+    asked.iter().map(|(reason, _)| *reason).collect()
+}
+
+#[test]
+fn orders_under_way_count_as_open_until_they_are_answered() {
+    for scope in RiskScope::ALL {
+        let limits = RiskLimits { open_orders_max: 3, ..NONE };
+        let mut venue = venue(&[set(*scope, limits)]);
+        let mut client = venue.login("USER00", 1);
+        let asked = ask(&mut venue, &mut client, &[1, 2, 3, 4].map(enter));
+        let full = Reason::RiskOpenOrders;
+        assert_eq!(reasons(&asked), [Reason::None, Reason::None, Reason::None, full], "{scope:?}");
+        // The first one rests, the second one was refused by the engine, the third one traded away.
+        let [first, second, third, fourth] = [0, 1, 2, 3].map(|place: usize| asked[place].1);
+        tell(&mut venue, &first, ReportKind::Accepted, 100);
+        answer(&mut venue, &first);
+        assert_eq!(reasons(&ask(&mut venue, &mut client, &[enter(5)])), [full]);
+        answer(&mut venue, &second);
+        let asked = ask(&mut venue, &mut client, &[6, 7].map(enter));
+        assert_eq!(reasons(&asked), [Reason::None, full]);
+        tell(&mut venue, &third, ReportKind::Accepted, 100);
+        tell(&mut venue, &third, ReportKind::Executed, 0);
+        // It still counts as under way, though it has ended.
+        assert_eq!(reasons(&ask(&mut venue, &mut client, &[enter(8)])), [full]);
+        answer(&mut venue, &third);
+        let asked = ask(&mut venue, &mut client, &[9, 10].map(enter));
+        assert_eq!(reasons(&asked), [Reason::None, full]);
+        assert_eq!(fourth.verdict, full);
+    }
+}
+
+#[test]
+fn the_value_under_way_counts_as_traded_until_it_is_answered() {
+    // Each order is worth 10,000.
+    for scope in RiskScope::ALL {
+        let limits = RiskLimits { gross_notional_max: 20_000, ..NONE };
+        let mut venue = venue(&[set(*scope, limits)]);
+        let mut client = venue.login("USER00", 1);
+        let asked = ask(&mut venue, &mut client, &[1, 2, 3].map(enter));
+        assert_eq!(reasons(&asked), [Reason::None, Reason::None, Reason::RiskGross], "{scope:?}");
+        let [first, second] = [0, 1].map(|place: usize| asked[place].1);
+        // The first one rests and has traded nothing; the second one trades.
+        tell(&mut venue, &first, ReportKind::Accepted, 100);
+        answer(&mut venue, &first);
+        tell(&mut venue, &second, ReportKind::Accepted, 100);
+        tell(&mut venue, &second, ReportKind::Executed, 0);
+        answer(&mut venue, &second);
+        let asked = ask(&mut venue, &mut client, &[4, 5].map(enter));
+        assert_eq!(reasons(&asked), [Reason::None, Reason::RiskGross], "{scope:?}");
+    }
+}
+
+#[test]
+fn quantity_value_and_rate_are_those_of_each_order() {
+    let session = RiskLimits { quantity_max: 100, ..NONE };
+    let firm = RiskLimits { notional_max: 10_000, ..NONE };
+    let symbol = RiskLimits { orders_per_second_max: 3, ..NONE };
+    let limits = [
+        set(RiskScope::Session, session),
+        set(RiskScope::Firm, firm),
+        set(RiskScope::Symbol, symbol),
+    ];
+    let mut venue = venue(&limits);
+    let mut client = venue.login("USER00", 1);
+    let orders = [
+        enter(1),
+        EnterOrder { quantity: 101.into(), ..enter(2) },
+        EnterOrder { price: 1_000_100.into(), ..enter(3) },
+        EnterOrder { price: 999_900.into(), ..enter(4) },
+    ];
+    let asked = ask(&mut venue, &mut client, &orders);
+    let expected = [Reason::None, Reason::RiskQuantity, Reason::RiskNotional, Reason::None];
+    assert_eq!(reasons(&asked), expected);
+    let replace = |id: u32, quantity: u32| ReplaceOrder {
+        message_type: ReplaceOrder::TYPE,
+        orig_user_ref_num: 1.into(),
+        user_ref_num: id.into(),
+        quantity: quantity.into(),
+        price: 1_000_000.into(),
+        time_in_force: b'0',
+        display: b'Y',
+        inter_market_sweep_eligibility: b'N',
+        cl_ord_id: [b' '; 14],
+    };
+    client.request(&replace(5, 101));
+    client.request(&replace(6, 99));
+    client.request(&enter(7));
+    client.request(&cancel(1));
+    let told: Vec<_> =
+        verdicts(&mut venue).into_iter().map(|(reason, id, _)| (reason, id)).collect();
+    let expected =
+        [(Reason::RiskQuantity, 5), (Reason::None, 6), (Reason::RiskRate, 7), (Reason::TooLate, 0)];
+    assert_eq!(told, expected, "a cancel is no business of limits");
+    // Other sessions trade the symbol, too; their quantities are their own business.
+    let mut other = venue.login("USER01", 1);
+    assert_eq!(reasons(&ask(&mut venue, &mut other, &[enter(1)])), [Reason::RiskRate]);
+    venue.now_ns += SECOND;
+    let large = EnterOrder { quantity: 200.into(), price: 500_000.into(), ..enter(2) };
+    assert_eq!(reasons(&ask(&mut venue, &mut other, &[large])), [Reason::None]);
+}
+
+#[test]
+fn a_market_order_is_worth_the_last_price_if_there_is_one() {
+    let limits = RiskLimits { notional_max: 10_000, ..NONE };
+    let mut venue = venue(&[set(RiskScope::Symbol, limits)]);
+    let mut client = venue.login("USER00", 1);
+    let market = |id| EnterOrder { price: 2_000_000_000.into(), ..enter(id) };
+    let asked = ask(&mut venue, &mut client, &[market(1)]);
+    assert_eq!(reasons(&asked), [Reason::None], "no price is known");
+    venue.exposure.set_price(SymbolId(1), Price(10_001));
+    assert_eq!(reasons(&ask(&mut venue, &mut client, &[market(2)])), [Reason::RiskNotional]);
+    venue.exposure.set_price(SymbolId(1), Price(10_000));
+    assert_eq!(reasons(&ask(&mut venue, &mut client, &[market(3)])), [Reason::None]);
+}
+
+#[test]
+fn a_retransmission_reserves_nothing() {
+    let limits = RiskLimits { open_orders_max: 2, ..NONE };
+    let mut venue = venue(&[set(RiskScope::Session, limits)]);
+    let mut client = venue.login("USER00", 1);
+    let asked = ask(&mut venue, &mut client, &[1, 1, 1, 2, 3].map(enter));
+    assert_eq!(reasons(&asked), [Reason::None, Reason::None, Reason::RiskOpenOrders]);
+    let ids: Vec<OrderId> =
+        asked.iter().map(|(_, command)| command.action.entered().unwrap().id).collect();
+    assert_eq!(ids, [1, 2, 3].map(OrderId));
+}

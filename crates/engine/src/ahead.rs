@@ -1,0 +1,148 @@
+//! Looking ahead: what the commands of a batch will touch is asked for before it is needed.
+//!
+//! A cancel is a chain of cache misses: index, order, then neighbours and level. The commands of a
+//! batch lie side by side, so the processor can wait for many of them at once; no other order book
+//! can see its own future. Each step is a short loop, where it can be without a branch on the kind of
+//! the command: a wrong guess would cost more than the step saves. To ask in vain does no harm.
+
+use super::Engine;
+use super::book::{key_of, side_index};
+use super::ladder::LevelSlot;
+use super::orders::{Bucket, NIL, Slot};
+use ringside_model::command::{Action, Command, Sequenced};
+use ringside_model::domain::OrderId;
+use ringside_model::report::ReportSink;
+use std::ops::Range;
+
+/// The most commands that are looked at ahead: all that they touch fits the first-level cache.
+pub(super) const AHEAD_MAX: usize = 64;
+
+/// From this many live orders on, levels and neighbours no longer lie in the second-level cache.
+const DEEP_ORDERS: usize = 32 * 1024;
+
+/// Deep books: so many commands take each step together.
+const GROUP: usize = 16;
+
+/// What is known of the new orders of a batch, by the place of their command.
+struct Entering {
+    /// The level that the order will join.
+    joined: [LevelSlot; AHEAD_MAX],
+    /// A resting order that it will trade with.
+    hit: [Slot; AHEAD_MAX],
+}
+
+impl Engine {
+    /// Makes room for what the commands will add, and finds the index buckets of the orders that they
+    /// name first.
+    #[inline(always)]
+    pub(super) fn look_ahead(&mut self, commands: &[Sequenced]) -> [Bucket; AHEAD_MAX] {
+        self.orders.make_room(commands.len());
+        let mut buckets = [Bucket::default(); AHEAD_MAX];
+        for (bucket, Sequenced { command, .. }) in buckets.iter_mut().zip(commands) {
+            *bucket = self.orders.bucket(command.session, named(command));
+            self.orders.prefetch_bucket(*bucket);
+        }
+        buckets
+    }
+
+    /// The orders that are the newest of these buckets.
+    #[inline(always)]
+    pub(super) fn look_at_orders(&self, buckets: &[Bucket]) {
+        for &bucket in buckets {
+            self.orders.prefetch_in(bucket);
+        }
+    }
+
+    /// Whether there is more to look at than the orders.
+    #[inline(always)]
+    pub(super) fn is_deep(&self) -> bool {
+        self.orders.live() >= DEEP_ORDERS
+    }
+
+    /// Applies commands while what the ones behind them touch is on its way, a step ahead for each
+    /// group of them.
+    #[inline(never)]
+    pub(super) fn apply_deep(
+        &mut self,
+        commands: &[Sequenced],
+        buckets: &[Bucket; AHEAD_MAX],
+        sink: &mut impl ReportSink,
+    ) {
+        let count = commands.len();
+        let group = |start: usize, steps: usize| match start.checked_sub(steps * GROUP) {
+            Some(from) => from.min(count)..(from + GROUP).min(count),
+            None => 0..0,
+        };
+        let mut entering = Entering { joined: [NIL; AHEAD_MAX], hit: [NIL; AHEAD_MAX] };
+        for start in (0..count + 3 * GROUP).step_by(GROUP) {
+            self.look_at_orders(&buckets[group(start, 0)]);
+            self.look_at_levels(commands, group(start, 0), &mut entering);
+            self.look_at_neighbours(buckets, group(start, 1), &mut entering);
+            self.look_at_next_hits(group(start, 2), &mut entering);
+            for i in group(start, 3) {
+                self.apply(&commands[i], buckets[i], sink);
+            }
+        }
+    }
+
+    /// The levels that new orders join and the first orders that they hit.
+    #[inline(never)]
+    fn look_at_levels(&self, commands: &[Sequenced], group: Range<usize>, entering: &mut Entering) {
+        let mut enters = [0; GROUP];
+        let mut count = 0;
+        for i in group {
+            enters[count] = i;
+            count += usize::from(matches!(commands[i].command.action, Action::Enter(_)));
+        }
+        for &i in &enters[..count] {
+            let command = &commands[i].command;
+            let Action::Enter(enter) = &command.action else { continue };
+            let Some(book) = self.book_index(command.symbol) else { continue };
+            let (book, buy) = (&self.books[book], enter.side.is_buy());
+            let key = key_of(buy, enter.price.0);
+            entering.joined[i] = book.sides[side_index(buy)].near(key);
+            self.levels.prefetch(entering.joined[i]);
+            if book.crosses(buy, key) {
+                let best = book.sides[side_index(!buy)].best();
+                entering.hit[i] = self.levels.get(best).head;
+                self.orders.prefetch(entering.hit[i]);
+            }
+        }
+    }
+
+    /// The neighbours and levels of named orders, and those that new orders join or hit.
+    #[inline(never)]
+    fn look_at_neighbours(
+        &self,
+        buckets: &[Bucket; AHEAD_MAX],
+        group: Range<usize>,
+        entering: &mut Entering,
+    ) {
+        for i in group.clone() {
+            self.levels.prefetch(self.orders.prefetch_neighbours_in(buckets[i]));
+            self.orders.prefetch(self.levels.get(entering.joined[i]).tail);
+        }
+        self.look_at_next_hits(group, entering);
+    }
+
+    /// The orders behind those that new orders hit.
+    #[inline(always)]
+    fn look_at_next_hits(&self, group: Range<usize>, entering: &mut Entering) {
+        for hit in entering.hit[group].iter_mut().filter(|hit| **hit != NIL) {
+            *hit = self.orders.prefetch_next(*hit);
+        }
+    }
+}
+
+/// The order that an everyday command adds or names first. The others find the buckets that they need themselves.
+#[inline(always)]
+fn named(command: &Command) -> OrderId {
+    match &command.action {
+        Action::Enter(enter) => enter.id,
+        Action::Reduce { id, .. }
+        | Action::Replace { id, .. }
+        | Action::Cancel { id }
+        | Action::Modify { id, .. } => *id,
+        _ => OrderId(0),
+    }
+}

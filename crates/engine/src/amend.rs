@@ -1,0 +1,276 @@
+//! What sessions make of their orders that are live: less, another limit, another sell marking.
+//!
+//! A reduce and a modify leave an order where it is. A replace takes it out and enters it anew, behind all others of
+//! its price, if it may be replaced at all; one that asks for what cannot be ends the order.
+
+use super::icebergs;
+use super::market::LimitTerms;
+use super::matching::{Incoming, describe};
+use super::orders::{Bucket, NIL, Order, Slot};
+use super::{Engine, canceled, reject, states};
+use ringside_model::command::Sequenced;
+use ringside_model::domain::{
+    OrderId, OrderNumber, OrderType, Peg, Quantity, Side, SymbolId, SymbolState,
+};
+use ringside_model::reason::Reason;
+use ringside_model::report::{Report, ReportKind, ReportSink};
+
+/// What a replace makes of an order.
+pub(super) struct NewTerms {
+    pub id: OrderId,
+    pub total: u64,
+    pub price: i64,
+}
+
+impl Engine {
+    /// A lower total quantity; the order keeps its priority.
+    #[inline(never)]
+    pub(super) fn reduce(
+        &mut self,
+        at: &Sequenced,
+        id: OrderId,
+        bucket: Bucket,
+        total: u64,
+        sink: &mut impl ReportSink,
+    ) {
+        let command = &at.command;
+        self.catch_up(at, sink);
+        let slot = self.find(command, id, bucket);
+        let Some(book) = self.book_index(command.symbol).filter(|_| slot != NIL) else {
+            return self.reject_unknown(command, id, sink);
+        };
+        let order = self.orders.get(slot);
+        let executed = order.executed;
+        let before = executed + order.open + self.behind(order);
+        if let Err(reason) = self.books[book].check_quantity(total) {
+            return reject(command, id, Side::Buy, reason, sink);
+        }
+        if total >= before {
+            return reject(command, id, Side::Buy, Reason::NotAReduction, sink);
+        }
+        if total <= executed {
+            return self.cancel_resting(slot, Reason::User, sink);
+        }
+        self.decrease_resting(slot, before - total, Reason::User, sink);
+    }
+
+    /// Another id, total quantity and limit, with a new priority.
+    #[inline(never)]
+    pub(super) fn replace(
+        &mut self,
+        at: &Sequenced,
+        id: OrderId,
+        bucket: Bucket,
+        NewTerms { id: new_id, total, price }: NewTerms,
+        sink: &mut impl ReportSink,
+    ) {
+        let command = &at.command;
+        self.catch_up(at, sink);
+        let new_bucket = self.orders.bucket(command.session, new_id);
+        if command.verdict.refuses_service() {
+            return reject(command, new_id, Side::Buy, command.verdict, sink);
+        }
+        let used = command.verdict == Reason::DuplicateId
+            || new_id == id
+            || self.orders.is_live(new_bucket, command.session, new_id)
+            || self.waits(command.session, new_id);
+        if used {
+            return reject(command, new_id, Side::Buy, Reason::DuplicateId, sink);
+        }
+        let slot = self.find(command, id, bucket);
+        let Some(book) = self.book_index(command.symbol).filter(|_| slot != NIL) else {
+            let reason =
+                if self.waits(command.session, id) { Reason::Moving } else { Reason::TooLate };
+            return reject(command, new_id, Side::Buy, reason, sink);
+        };
+        let order = *self.orders.get(slot);
+        let is_special = order.traits.needs_care();
+        if is_special && !self.can_be_replaced(&order) {
+            return reject(command, new_id, Side::Buy, Reason::Unsupported, sink);
+        }
+        let (state, tif) = (self.books[book].state(), order.traits.tif());
+        if state != SymbolState::Open || tif.is_for_auction() {
+            let admitted = states::admission(state, OrderType::Limit, tif);
+            if let Err(reason) = states::refusal(state).and(admitted) {
+                return reject(command, new_id, Side::Buy, reason, sink);
+            }
+        }
+        let priced = price >= 1 || price == 0 && tif.is_for_auction();
+        let valid = command.verdict == Reason::None
+            && priced
+            && (!is_special || self.can_show(&order, total.saturating_sub(order.executed)));
+        if !valid || self.books[book].check_quantity(total).is_err() {
+            return self.cancel_resting(slot, Reason::ReplacedInvalid, sink);
+        }
+        if total <= order.executed {
+            return self.cancel_resting(slot, Reason::User, sink);
+        }
+        let price = match self.new_limit(book, &order, price) {
+            Ok(price) => price,
+            Err(reason) => return self.cancel_resting(slot, reason, sink),
+        };
+        self.remove_resting(slot, bucket, self.levels.get(order.level).price());
+        let open = total - order.executed;
+        let old = order;
+        let order = Order { number: at.seqno.0, id: new_id.0, open, ..order };
+        sink.report(Report {
+            kind: ReportKind::Replaced,
+            quantity: Quantity(total),
+            open: Quantity(open),
+            order: OrderNumber(old.number),
+            other: id.0,
+            flags: order.traits.report_flags(),
+            ..describe(&order, price)
+        });
+        if tif.is_for_auction() {
+            self.wait_for_auction(order, price);
+        } else if is_special {
+            self.replace_special(at, book, (&old, order), price, sink);
+        } else if self.may_trade(book, order.traits.is_buy(), price) {
+            let mut incoming = Incoming::new(order, price);
+            self.match_limit(book, &mut incoming, sink);
+            self.elect_after(at, book, &incoming, sink);
+        } else {
+            self.place(book, order, price);
+        }
+    }
+
+    /// An iceberg or an order with terms has taken the place of another one, with all that is kept of that.
+    #[cold]
+    #[inline(never)]
+    fn replace_special(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        (old, order): (&Order, Order),
+        price: i64,
+        sink: &mut impl ReportSink,
+    ) {
+        let terms = old.traits.is_rich().then(|| self.forget_terms(old));
+        let display = old.traits.has_reserve().then(|| self.take_reserve(old).1);
+        if let Some(display) = display {
+            self.begin_reserve(&order, display);
+        }
+        if !self.may_trade(book, order.traits.is_buy(), price) {
+            self.begin_terms(&order, terms);
+            return self.rest(book, order, price, sink);
+        }
+        let mut incoming = Incoming::new(order, price);
+        match terms {
+            Some(terms) => self.match_rich(book, OrderType::Limit, &mut incoming, terms, sink),
+            None => self.match_iceberg(book, &mut incoming, sink),
+        }
+        self.elect_after(at, book, &incoming, sink);
+    }
+
+    /// The limit with which a replaced order enters, or why it does not.
+    #[inline]
+    fn new_limit(&self, book: usize, order: &Order, price: i64) -> Result<i64, Reason> {
+        if self.books[book].is_guarded() {
+            let terms = LimitTerms::of_order(order, self.terms_of(order));
+            return self.guarded_price(book, terms, price);
+        }
+        self.passive_price(book, order.traits.side(), order.traits.post_only(), price)
+    }
+
+    /// Another sell marking, a lower total quantity, or both.
+    #[inline(never)]
+    pub(super) fn modify(
+        &mut self,
+        at: &Sequenced,
+        id: OrderId,
+        bucket: Bucket,
+        (side, total): (Option<Side>, Option<Quantity>),
+        sink: &mut impl ReportSink,
+    ) {
+        let command = &at.command;
+        self.catch_up(at, sink);
+        let slot = self.find(command, id, bucket);
+        let Some(book) = self.book_index(command.symbol).filter(|_| slot != NIL) else {
+            return self.reject_unknown(command, id, sink);
+        };
+        let order = *self.orders.get(slot);
+        let marked = order.traits.side();
+        let side = side.unwrap_or(marked);
+        if side.is_buy() != marked.is_buy() {
+            return reject(command, id, Side::Buy, Reason::InvalidSide, sink);
+        }
+        if side != marked && self.books[book].is_guarded() {
+            let price = self.levels.get(order.level).price();
+            if let Err(reason) = self.check_marking(book, &order, side, price) {
+                return reject(command, id, Side::Buy, reason, sink);
+            }
+        }
+        let mut removed = 0;
+        if let Some(Quantity(total)) = total {
+            if let Err(reason) = self.books[book].check_quantity(total) {
+                return reject(command, id, Side::Buy, reason, sink);
+            }
+            if total <= order.executed {
+                return self.cancel_resting(slot, Reason::User, sink);
+            }
+            let open = order.open + self.behind(&order);
+            removed = open.saturating_sub(total - order.executed);
+        }
+        if removed == 0 && side == marked {
+            return reject(command, id, Side::Buy, Reason::NotAReduction, sink);
+        }
+        let (shown, behind) = self.take_from_reserve(slot, removed);
+        let level = self.levels.get_mut(order.level);
+        let price = level.price();
+        level.subtract(shown);
+        let traits = order.traits.with_side(side);
+        let modified = Order { open: order.open - shown, traits, ..order };
+        *self.orders.get_mut(slot) = modified;
+        let (before, after) = (order.hash(price), modified.hash(price));
+        self.state_hash = self.state_hash.wrapping_sub(before).wrapping_add(after);
+        sink.report(Report {
+            kind: ReportKind::Modified,
+            quantity: Quantity(removed),
+            open: Quantity(modified.open + behind),
+            ..shown_less(&modified, shown, describe(&modified, price))
+        });
+    }
+
+    /// Cancels a part of a resting order, which keeps its priority.
+    pub(super) fn decrease_resting(
+        &mut self,
+        slot: Slot,
+        quantity: u64,
+        reason: Reason,
+        sink: &mut impl ReportSink,
+    ) {
+        let (shown, behind) = self.take_from_reserve(slot, quantity);
+        let order = self.orders.get_mut(slot);
+        let level = self.levels.get_mut(order.level);
+        let price = level.price();
+        let before = order.hash(price);
+        order.open -= shown;
+        level.subtract(shown);
+        self.state_hash = self.state_hash.wrapping_sub(before).wrapping_add(order.hash(price));
+        let told = canceled(order, price, quantity, order.open + behind, reason);
+        sink.report(shown_less(order, shown, told));
+    }
+
+    /// Whether an order of which more is kept can be replaced: neither stops nor pegs can.
+    #[cold]
+    fn can_be_replaced(&self, order: &Order) -> bool {
+        let is_peg = self.terms_of(order).is_some_and(|terms| terms.peg != Peg::None);
+        !order.traits.is_stop() && !is_peg
+    }
+
+    /// Whether a replaced order, if it is an iceberg, can show so much.
+    fn can_show(&self, order: &Order, open: u64) -> bool {
+        let reserve = self.reserves.get(&(SymbolId(order.symbol), order.number));
+        let Some(book) = self.book_index(SymbolId(order.symbol)) else { return false };
+        reserve.is_none_or(|reserve| icebergs::fits(&reserve.display, open, self.books[book].lot()))
+    }
+}
+
+/// A report about an order that became smaller; of an iceberg that says how much less of it is shown.
+fn shown_less(order: &Order, shown: u64, told: Report) -> Report {
+    if order.traits.has_reserve() {
+        return Report { flags: told.flags | Report::RESERVE, other: shown, ..told };
+    }
+    told
+}

@@ -1,0 +1,245 @@
+//! The book of one instrument: its two ladders and what the matching rules need to know of it.
+
+use super::ladder::{Ladder, LevelSlot, Levels};
+use super::orders::{Bucket, NIL, Order, Orders, Slot};
+use ringside_model::command::DefineSymbol;
+use ringside_model::domain::{SymbolId, SymbolState};
+use ringside_model::hash;
+use ringside_model::reason::Reason;
+use ringside_planted::{Bug, planted};
+
+/// One instrument.
+pub(super) struct Book {
+    symbol: SymbolId,
+    lot: u64,
+    /// The lot while it is open and has nothing that few books have, otherwise zero.
+    lot_to_enter: u64,
+    state: SymbolState,
+    /// Whether there is more to it than its state and its orders, see [`super::market`].
+    is_guarded: bool,
+    /// Whether some of its orders have terms that few have.
+    has_terms: bool,
+    collar_bps: u32,
+    reference: i64,
+    /// The price of the last trade, zero before the first.
+    last: i64,
+    /// The symbol and its definition as hashed.
+    identity: u128,
+    /// Bids, offers.
+    pub sides: [Ladder; 2],
+}
+
+/// The index of a side in [`Book::sides`].
+#[inline]
+pub(super) fn side_index(buy: bool) -> usize {
+    usize::from(!buy)
+}
+
+/// The ladder key of a price, see [`super::ladder`]. Looking ahead and the views ask for prices that no
+/// order can have, too.
+#[inline]
+pub(super) fn key_of(buy: bool, price: i64) -> i64 {
+    if buy { price.wrapping_neg() } else { price }
+}
+
+impl Book {
+    pub fn new(symbol: SymbolId, definition: &DefineSymbol) -> Self {
+        let mut name = [0; 16];
+        let text = definition.name.as_str().as_bytes();
+        name[..text.len()].copy_from_slice(text);
+        let [low, high] = [0, 8].map(|at| u64::from_le_bytes(name[at..at + 8].try_into().unwrap()));
+        let tick = definition.tick.mantissa.rotate_left(32) ^ u64::from(definition.tick.scale);
+        let lot = definition.lot.0;
+        let (collar_bps, reference) = (definition.collar_bps, definition.reference.0);
+        let symbol_word = u64::MAX - u64::from(symbol.0);
+        let terms = [u64::from(collar_bps), reference as u64];
+        let name_word = low ^ high.rotate_left(19);
+        Book {
+            symbol,
+            lot,
+            lot_to_enter: lot,
+            state: SymbolState::Open,
+            is_guarded: false,
+            has_terms: false,
+            collar_bps,
+            reference,
+            last: 0,
+            identity: hash::of_fields([symbol_word, lot, terms[0], terms[1], name_word, tick]),
+            sides: [Ladder::new(), Ladder::new()],
+        }
+    }
+
+    /// Its own part of the state hash, without its orders.
+    pub fn hash(&self) -> u128 {
+        let low = self.identity as u64;
+        let last = hash::of_order([[low, 0], [0, 0]], 0, [0, self.last as u64]);
+        self.identity.wrapping_add(last)
+    }
+
+    /// Its instrument.
+    pub fn symbol(&self) -> SymbolId {
+        self.symbol
+    }
+
+    /// What quantities are multiples of.
+    pub fn lot(&self) -> u64 {
+        self.lot
+    }
+
+    /// What may be done with it.
+    #[inline]
+    pub fn state(&self) -> SymbolState {
+        self.state
+    }
+
+    /// Another state.
+    pub fn set_state(&mut self, state: SymbolState) {
+        self.state = state;
+        self.choose_way();
+    }
+
+    /// Whether bands, a quote or the short sale price test have to be looked at.
+    #[inline]
+    pub fn is_guarded(&self) -> bool {
+        self.is_guarded
+    }
+
+    /// Says whether they have to be.
+    pub fn set_guarded(&mut self, is_guarded: bool) {
+        self.is_guarded = is_guarded;
+        self.choose_way();
+    }
+
+    /// Whether some of its orders have terms that few have: what comes then has to look at these.
+    #[inline]
+    pub fn has_terms(&self) -> bool {
+        self.has_terms
+    }
+
+    /// It has such orders from here on, or has none any more.
+    pub fn set_has_terms(&mut self, has_terms: bool) {
+        self.has_terms = has_terms;
+        self.choose_way();
+    }
+
+    fn choose_way(&mut self) {
+        let is_open = self.state == SymbolState::Open || planted(Bug::ShortWayLeftOpen);
+        let is_plain = is_open && !self.is_guarded && !self.has_terms;
+        self.lot_to_enter = if is_plain { self.lot } else { 0 };
+    }
+
+    /// The last price or, before the first trade, the prior close; zero without either.
+    pub fn reference(&self) -> i64 {
+        if self.last != 0 { self.last } else { self.reference }
+    }
+
+    /// The prior close, zero for none.
+    pub fn prior_close(&self) -> i64 {
+        self.reference
+    }
+
+    /// The price of the last trade, zero before the first.
+    pub fn last(&self) -> i64 {
+        self.last
+    }
+
+    /// Takes note of a trade's price; gives the change of the state hash.
+    #[inline(always)]
+    pub fn set_last(&mut self, price: i64) -> u128 {
+        if price == self.last {
+            return 0;
+        }
+        let before = self.hash();
+        self.last = price;
+        self.hash().wrapping_sub(before)
+    }
+
+    /// The worst price at which a market order may trade.
+    pub fn collar(&self, buy: bool) -> i64 {
+        let reference = self.reference();
+        let open_end = if buy { i64::MAX } else { 1 };
+        if reference == 0 || self.collar_bps == 0 {
+            return open_end;
+        }
+        let delta = i128::from(reference) * i128::from(self.collar_bps) / 10_000;
+        let bound = if buy { i128::from(reference) + delta } else { i128::from(reference) - delta };
+        bound.clamp(1, i128::from(i64::MAX)) as i64
+    }
+
+    /// Whether it is open and has nothing that few books have, and an order can have this quantity. No quantity is a multiple of zero lots.
+    #[inline(always)]
+    pub fn is_plain(&self, quantity: u64) -> bool {
+        quantity != 0 && (self.lot_to_enter == 1 || quantity.is_multiple_of(self.lot_to_enter))
+    }
+
+    /// Whether a quantity is one that an order of this instrument can have.
+    #[inline(always)]
+    pub fn check_quantity(&self, quantity: u64) -> Result<(), Reason> {
+        if quantity == 0 {
+            Err(Reason::InvalidQuantity)
+        } else if self.lot != 1 && !quantity.is_multiple_of(self.lot) {
+            Err(Reason::OffLot)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether an order of this side and key would trade at once, as far as prices go.
+    #[inline(always)]
+    pub fn crosses(&self, buy: bool, key: i64) -> bool {
+        let other = &self.sides[side_index(!buy)];
+        other.best_key() <= key.wrapping_neg() && other.best() != NIL
+    }
+
+    /// Puts an order at the end of its price.
+    #[inline(always)]
+    pub fn rest(
+        &mut self,
+        order: Order,
+        key: i64,
+        bucket: Bucket,
+        orders: &mut Orders,
+        levels: &mut Levels,
+    ) {
+        link(&mut self.sides, order, key, bucket, orders, levels);
+    }
+}
+
+/// Puts an order at the end of its key on its side, and into the index.
+#[inline(always)]
+pub(super) fn link(
+    sides: &mut [Ladder; 2],
+    order: Order,
+    key: i64,
+    bucket: Bucket,
+    orders: &mut Orders,
+    levels: &mut Levels,
+) {
+    let side = &mut sides[side_index(order.traits.is_buy())];
+    let slot_of_level = side.find_or_insert(key, levels);
+    let level = levels.get_mut(slot_of_level);
+    let tail = level.tail;
+    let open = order.open;
+    let order = Order { level: slot_of_level, prev: tail, next: NIL, ..order };
+    let slot = orders.insert(order, bucket);
+    orders.get_mut(tail).next = slot;
+    level.append(slot, open);
+}
+
+/// Takes an order of an index bucket out of its level, the level's total, and the index. Gives the
+/// level if it is empty now and has to leave its ladder.
+#[inline(always)]
+pub(super) fn unlink(
+    slot: Slot,
+    bucket: Bucket,
+    orders: &mut Orders,
+    levels: &mut Levels,
+) -> Option<LevelSlot> {
+    let Order { prev, next, level: slot_of_level, open, .. } = *orders.get(slot);
+    orders.get_mut(prev).next = next;
+    orders.get_mut(next).prev = prev;
+    orders.remove(slot, bucket);
+    let level = levels.get_mut(slot_of_level);
+    level.take_out(prev, next, open);
+    (level.count == 0).then_some(slot_of_level)
+}

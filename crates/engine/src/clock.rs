@@ -1,0 +1,143 @@
+//! What happens because time passes.
+//!
+//! Nothing in an engine moves by itself: time comes with the commands. An order whose time is over ends before a command does
+//! anything to its instrument, so that it makes no difference whether somebody said in time that time has passed. What trades,
+//! or changes a state, waits for a tick.
+
+use super::Engine;
+use super::book::{key_of, side_index};
+use super::orders::Slot;
+use super::pools::rank_beside;
+use ringside_model::command::{Action, Command, PlanState, Sequenced};
+use ringside_model::domain::{Nanos, OrderNumber, Quantity, SymbolId};
+use ringside_model::hash;
+use ringside_model::reason::Reason;
+use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_planted::{Bug, planted};
+use std::collections::BTreeMap;
+
+/// The instruments that will have another state, and when.
+pub(super) type Plans = BTreeMap<SymbolId, PlanState>;
+
+/// The part of a plan in the state hash.
+fn hash_of(symbol: SymbolId, plan: &PlanState) -> u128 {
+    let PlanState { due, random_ns, seed, state, .. } = *plan;
+    hash::of_fields([8 << 32 | u64::from(symbol.0), due.0, random_ns, seed, state as u64, u64::MAX])
+}
+
+impl Engine {
+    /// Ends the orders of the instrument of a command whose time is over.
+    #[inline]
+    pub(super) fn catch_up(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
+        if self.terms.expire() && !planted(Bug::ExpiryWaitsForATick) {
+            let due = self.expired(at.command.symbol, at.time);
+            self.expire_due(due, sink);
+        }
+    }
+
+    /// Time has passed for an instrument.
+    pub(super) fn tick(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
+        let Some(book) = self.book_of(&at.command, sink) else { return };
+        let symbol = at.command.symbol;
+        let due = self.expired(symbol, at.time);
+        let quantity = Quantity(due.len() as u64);
+        sink.report(Report { kind: ReportKind::Ticked, quantity, symbol, ..Report::BLANK });
+        self.expire_due(due, sink);
+        self.bands_due(at, book, sink);
+        if let Some(plan) = self.plans.get(&symbol).copied()
+            && plan.time() <= at.time
+            && !planted(Bug::PlanNotCarriedOut)
+        {
+            self.take_plan_back(symbol);
+            self.enter_state(at, book, plan.state, sink);
+        }
+    }
+
+    /// The state that an instrument has next, in the place of what was planned before.
+    pub(super) fn plan_state(
+        &mut self,
+        at: &Sequenced,
+        plan: &PlanState,
+        sink: &mut impl ReportSink,
+    ) {
+        if self.book_to_change(at, sink).is_none() {
+            return;
+        }
+        let symbol = at.command.symbol;
+        self.take_plan_back(symbol);
+        let mut told = Report { kind: ReportKind::StatePlanned, symbol, ..Report::BLANK };
+        if plan.is_one() {
+            self.keep_plan(symbol, plan);
+            (told.other, told.quantity) = (plan.state as u64, Quantity(plan.time().0));
+        }
+        sink.report(told);
+    }
+
+    /// Nothing is planned for the instrument any more.
+    pub(super) fn take_plan_back(&mut self, symbol: SymbolId) {
+        if let Some(plan) = self.plans.remove(&symbol) {
+            self.state_hash = self.state_hash.wrapping_sub(hash_of(symbol, &plan));
+        }
+    }
+
+    /// The plan of an instrument in an image.
+    pub(super) fn restore_plan(
+        &mut self,
+        command: &Command,
+        plan: &PlanState,
+    ) -> Result<(), Reason> {
+        let is_traded = self.book_index(command.symbol).is_some();
+        if command.verdict != Reason::None || !is_traded || !plan.is_one() {
+            return Err(Reason::InvalidDefinition);
+        }
+        self.keep_plan(command.symbol, plan);
+        Ok(())
+    }
+
+    /// When an instrument has its next state, if one is planned.
+    pub fn planned_time(&self, symbol: SymbolId) -> Option<Nanos> {
+        self.plans.get(&symbol).map(PlanState::time)
+    }
+
+    /// When instruments have their next states.
+    pub(super) fn planned_times(&self) -> impl Iterator<Item = (SymbolId, Nanos)> {
+        self.plans.iter().map(|(&symbol, plan)| (symbol, plan.time()))
+    }
+
+    /// What is planned, as the commands that did.
+    pub(super) fn planned(&self) -> impl Iterator<Item = Command> {
+        self.plans.iter().map(|(&symbol, &plan)| Command {
+            session: Default::default(),
+            symbol,
+            verdict: Reason::None,
+            action: Action::PlanState(plan),
+        })
+    }
+
+    fn keep_plan(&mut self, symbol: SymbolId, plan: &PlanState) {
+        self.state_hash = self.state_hash.wrapping_add(hash_of(symbol, plan));
+        self.plans.insert(symbol, *plan);
+    }
+
+    /// Ends orders whose time is over.
+    fn expire_due(&mut self, due: Vec<Slot>, sink: &mut impl ReportSink) {
+        for slot in due {
+            self.cancel_resting(slot, Reason::Expired, sink);
+        }
+    }
+
+    /// The orders of an instrument whose time is over, in the order in which all of its orders are collected.
+    fn expired(&self, symbol: SymbolId, now: Nanos) -> Vec<Slot> {
+        let slot_of =
+            |(session, id)| self.orders.find(self.orders.bucket(session, id), session, id);
+        let mut due: Vec<Slot> = self.terms.due(symbol, now).map(slot_of).collect();
+        due.sort_by_key(|&slot| {
+            let order = self.orders.get(slot);
+            let (buy, price) = (order.traits.is_buy(), self.levels.get(order.level).price());
+            let rank = rank_beside(order.traits, price);
+            let age = OrderNumber(order.number).age();
+            (rank, side_index(buy), key_of(buy, price), age)
+        });
+        due
+    }
+}

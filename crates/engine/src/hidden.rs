@@ -1,0 +1,253 @@
+//! Orders that nobody sees. They rest beside the book of their instrument and trade like those in it, at each price after
+//! all that is displayed there.
+//!
+//! Those with a minimum quantity have ladders of their own: an incoming order that has too little for one steps over it, and
+//! no auction takes them in.
+
+use super::Engine;
+use super::book::{key_of, link, side_index};
+use super::ladder::{Ladder, LevelSlot};
+use super::matching::{Incoming, gives_way};
+use super::orders::{NIL, Order, Slot};
+use super::traits::Traits;
+use ringside_model::domain::{OrderId, OrderNumber, SessionId, SymbolId, SymbolState};
+use ringside_model::report::ReportSink;
+use ringside_planted::{Bug, planted};
+use std::collections::BTreeMap;
+use std::iter::{from_fn, successors};
+
+/// The bids and offers of each instrument that has some, without and with a minimum quantity.
+pub(super) type Hidden = BTreeMap<(SymbolId, bool), [Ladder; 2]>;
+
+/// The place of an order in the way in which those of its side trade: key, whether it is hidden, age.
+type Turn = (i64, bool, u64);
+
+impl Engine {
+    /// The hidden orders of an instrument, first those without a minimum.
+    pub(super) fn hidden_of(&self, symbol: SymbolId) -> impl Iterator<Item = &[Ladder; 2]> {
+        self.hidden.range((symbol, false)..=(symbol, true)).map(|(_, sides)| sides)
+    }
+
+    /// Those without a minimum.
+    pub(super) fn hidden_without_minimum(&self, symbol: SymbolId) -> Option<&[Ladder; 2]> {
+        self.hidden.get(&(symbol, false))
+    }
+
+    /// Puts an order behind all other hidden ones at its price.
+    pub(super) fn hide(&mut self, order: Order, price: i64) {
+        self.state_hash = self.state_hash.wrapping_add(order.hash(price));
+        self.orders.make_room(1);
+        let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
+        let place = (SymbolId(order.symbol), order.traits.has_minimum());
+        let sides = self.hidden.entry(place).or_insert_with(|| [Ladder::new(), Ladder::new()]);
+        let key = key_of(order.traits.is_buy(), price);
+        link(sides, order, key, bucket, &mut self.orders, &mut self.levels);
+    }
+
+    /// Takes an empty level out of the hidden orders of its kind, and these away with their last level.
+    #[cold]
+    pub(super) fn remove_level_of_hidden(
+        &mut self,
+        symbol: SymbolId,
+        traits: Traits,
+        level: LevelSlot,
+    ) {
+        let place = (symbol, traits.has_minimum());
+        let sides = self.hidden.get_mut(&place).expect("a hidden order has a ladder");
+        sides[side_index(traits.is_buy())].remove(level, &mut self.levels);
+        if sides.iter().all(|side| side.best() == NIL) {
+            self.hidden.remove(&place);
+        }
+    }
+
+    /// The matching loop where some orders have terms or the incoming one has a minimum: if all that it would trade is less
+    /// than that, it trades nothing.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn trade_with_care(
+        &mut self,
+        book: usize,
+        incoming: &mut Incoming,
+        limit: i64,
+        sink: &mut impl ReportSink,
+    ) {
+        let minimum = incoming.minimum.min(incoming.order.open);
+        if minimum > 0 && !self.can_trade(book, incoming, limit, minimum) {
+            return;
+        }
+        let symbol = SymbolId(incoming.order.symbol);
+        let buy = !incoming.order.traits.is_buy();
+        let limit = key_of(buy, limit);
+        let mut trades = incoming.traded.count;
+        let (mut first, mut passed) = (0, NIL);
+        while incoming.order.open > 0 {
+            let open = incoming.order.open;
+            let Some(slot) = self.next_to_trade(book, buy, limit, open, &mut passed) else { break };
+            let resting = *self.orders.get(slot);
+            if incoming.owns(&resting) {
+                self.prevent_self_trade(slot, incoming, sink);
+                continue;
+            }
+            trades += 1;
+            if resting.traits.has_reserve() {
+                self.fill_slice(book, resting.level, slot, incoming, trades, sink);
+            } else {
+                let place = (resting.level, slot);
+                let unseen = [resting, incoming.order].map(|order| order.traits.hidden_flag());
+                if let Some(empty) = self.fill(place, 0, unseen, incoming, trades, sink) {
+                    self.remove_level(symbol, resting.traits, empty);
+                }
+                if resting.traits.is_rich() && resting.open <= open {
+                    self.forget_terms(&resting);
+                }
+            }
+            first = if first == 0 { incoming.last } else { first };
+        }
+        self.note_trades(book, incoming, (trades, first));
+    }
+
+    /// The next order of a side to trade with an incoming one that has so much open. Orders with a minimum are stepped over
+    /// up to the one that is `passed`: what the incoming order has only becomes less.
+    fn next_to_trade(
+        &self,
+        book: usize,
+        buy: bool,
+        limit: i64,
+        open: u64,
+        passed: &mut Slot,
+    ) -> Option<Slot> {
+        let symbol = self.books[book].symbol();
+        let side = side_index(buy);
+        let head = |sides: &[Ladder; 2]| self.first_of(&sides[side]);
+        let displayed = head(&self.books[book].sides);
+        let hidden = self.hidden_without_minimum(symbol).and_then(head);
+        let with_minimum = self.hidden.get(&(symbol, true)).and_then(|sides| {
+            let ladder = &sides[side];
+            let mut next = self.behind_in(ladder, *passed);
+            while let Some(((key, ..), slot)) = next
+                && key <= limit
+                && open < self.least(self.orders.get(slot))
+            {
+                *passed = slot;
+                next = self.behind_in(ladder, slot);
+            }
+            next
+        });
+        let next = [displayed, hidden, with_minimum].into_iter().flatten().min()?;
+        let ((key, ..), slot) = next;
+        (key <= limit).then_some(slot)
+    }
+
+    /// The first order of a ladder, and its turn.
+    fn first_of(&self, ladder: &Ladder) -> Option<(Turn, Slot)> {
+        self.behind_in(ladder, NIL)
+    }
+
+    /// The order of a ladder that is behind another one, [`NIL`] for the first of all, and its turn.
+    fn behind_in(&self, ladder: &Ladder, slot: Slot) -> Option<(Turn, Slot)> {
+        let before = self.orders.get(slot);
+        let next = match slot {
+            NIL => self.levels.get(ladder.best()).head,
+            _ if before.next != NIL => before.next,
+            _ => self.levels.get(ladder.after(self.levels.get(before.level).key)).head,
+        };
+        (next != NIL).then(|| (self.turn(next), next))
+    }
+
+    fn turn(&self, slot: Slot) -> Turn {
+        let order = self.orders.get(slot);
+        let is_hidden = order.traits.is_non_displayed() && !planted(Bug::HiddenNotLast);
+        (self.levels.get(order.level).key, is_hidden, OrderNumber(order.number).age())
+    }
+
+    /// How much an incoming order must have for a resting one.
+    fn least(&self, order: &Order) -> u64 {
+        if !order.traits.has_minimum() {
+            return 0;
+        }
+        self.terms.get(order).min_quantity.0.min(order.open)
+    }
+
+    /// Whether an incoming order would trade so much, with every order that self-trade prevention would remove left out,
+    /// and nothing behind one that would end it.
+    pub(super) fn can_trade(
+        &self,
+        book: usize,
+        incoming: &Incoming,
+        limit: i64,
+        wanted: u64,
+    ) -> bool {
+        let buy = !incoming.order.traits.is_buy();
+        let limit = key_of(buy, limit);
+        let (mut open, mut wanted) = (incoming.order.open, wanted);
+        for ((key, ..), slot) in self.interest(book, buy) {
+            if key > limit {
+                return false;
+            }
+            let resting = self.orders.get(slot);
+            if open < self.least(resting) {
+                continue;
+            }
+            let there = resting.open + self.behind(resting);
+            if incoming.owns(resting) {
+                if !gives_way(incoming.order.traits.self_trade(), there, open) {
+                    return false;
+                }
+                continue;
+            }
+            open = open.saturating_sub(there);
+            wanted = wanted.saturating_sub(there);
+            if wanted == 0 {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The orders of a side in the order in which they trade.
+    fn interest(&self, book: usize, buy: bool) -> impl Iterator<Item = (Turn, Slot)> {
+        let book = &self.books[book];
+        let hidden = [false, true].map(|minimum| self.hidden.get(&(book.symbol(), minimum)));
+        let ladders = [Some(&book.sides), hidden[0], hidden[1]];
+        let mut queues = ladders.map(|sides| {
+            let side = sides.map(|sides| &sides[side_index(buy)]).into_iter();
+            let levels = side.flat_map(|side| side.iter());
+            let orders = levels.flat_map(|level| self.queue(level));
+            orders.map(|slot| (self.turn(slot), slot)).peekable()
+        });
+        from_fn(move || {
+            let turns = queues.each_mut().map(|queue| queue.peek().map(|&(turn, _)| turn));
+            let (first, _) = (0..).zip(turns).filter(|(_, t)| t.is_some()).min_by_key(|p| p.1)?;
+            queues[first as usize].next()
+        })
+    }
+
+    fn queue(&self, level: LevelSlot) -> impl Iterator<Item = Slot> {
+        let next = |&slot: &Slot| Some(self.orders.get(slot).next).filter(|&slot| slot != NIL);
+        successors(Some(self.levels.get(level).head), next)
+    }
+
+    /// Whether an order of a side stands beyond the price.
+    pub(super) fn stands_beyond(&self, book: usize, buy: bool, price: i64) -> bool {
+        let book = &self.books[book];
+        let all = std::iter::once(&book.sides).chain(self.hidden_of(book.symbol()));
+        let key = key_of(buy, price);
+        all.map(|sides| &sides[side_index(buy)]).any(|side| side.after(key) != NIL)
+    }
+
+    /// Whether an order that is restored would have traded with what rests: with what is displayed, and if it has no minimum
+    /// itself with what is hidden and has none.
+    pub(super) fn crosses(&self, book: usize, traits: Traits, price: i64) -> bool {
+        let buy = traits.is_buy();
+        let reach = key_of(!buy, price);
+        let is_reached = |side: &Ladder| side.best() != NIL && side.best_key() <= reach;
+        self.books[book].state() == SymbolState::Open
+            && self.in_every_auction(book).any(|sides| is_reached(&sides[side_index(!buy)]))
+    }
+
+    /// Whether an order of this side and limit may trade on entry: there could be a hidden one for it.
+    pub(super) fn may_trade(&self, book: usize, buy: bool, price: i64) -> bool {
+        self.would_trade(book, buy, price)
+            || self.books[book].has_terms() && self.books[book].state() == SymbolState::Open
+    }
+}

@@ -1,0 +1,274 @@
+//! What few instruments have beside their books: price bands, a reference quote, a short sale restriction, and what is due
+//! because of them. An instrument that has any of it is guarded: its orders take no short way.
+
+use super::Engine;
+use super::bands::{Bands, LimitState};
+use super::orders::Order;
+use super::short_sale::ShortSale;
+use super::stops::Traded;
+use ringside_model::command::{Action, Command, RichTerms, Sequenced};
+use ringside_model::domain::{
+    AtBand, AtShortTest, Nanos, OrderId, PostOnly, Price, SessionId, Side, SymbolId, TimeInForce,
+};
+use ringside_model::hash;
+use ringside_model::reason::Reason;
+use ringside_model::report::{Report, ReportKind, ReportSink};
+
+/// What one instrument has of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Market {
+    pub bands: Bands,
+    pub quote: Quote,
+    pub short_sale: ShortSale,
+    /// A quote stands at a dynamic band.
+    pub limit_state: Option<LimitState>,
+    /// When the pause after a limit state is over.
+    pub reopening: Option<Nanos>,
+}
+
+/// The best prices of the whole market; zero for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Quote {
+    pub bid: i64,
+    pub offer: i64,
+}
+
+/// What an order says about the limit with which it enters.
+#[derive(Clone, Copy)]
+pub(super) struct LimitTerms {
+    pub side: Side,
+    pub tif: TimeInForce,
+    pub post_only: PostOnly,
+    pub at_band: AtBand,
+    pub at_short_test: AtShortTest,
+}
+
+impl LimitTerms {
+    /// Those of an order without rich terms.
+    pub fn plain(side: Side, tif: TimeInForce, post_only: PostOnly) -> Self {
+        LimitTerms::of(side, tif, post_only, &RichTerms::NONE)
+    }
+
+    /// Those of an order with rich terms.
+    pub fn of(side: Side, tif: TimeInForce, post_only: PostOnly, terms: &RichTerms) -> Self {
+        let RichTerms { at_band, at_short_test, .. } = *terms;
+        LimitTerms { side, tif, post_only, at_band, at_short_test }
+    }
+
+    /// Those of an order that rests, or has just left.
+    pub fn of_order(order: &Order, terms: Option<&RichTerms>) -> Self {
+        let (side, tif) = (order.traits.side(), order.traits.tif());
+        LimitTerms::of(side, tif, order.traits.post_only(), terms.unwrap_or(&RichTerms::NONE))
+    }
+}
+
+impl Market {
+    /// The commands that make it what it is, but for what is due.
+    fn actions(&self) -> impl Iterator<Item = Action> {
+        let Quote { bid, offer } = self.quote;
+        let ShortSale { restricted, automatic } = self.short_sale;
+        let quote = Action::SetQuote { bid: Price(bid), offer: Price(offer) };
+        let bands = (self.bands != Bands::default()).then(|| self.bands.action());
+        let quote = (self.quote != Quote::default()).then_some(quote);
+        let short_sale = Action::SetShortSale { restricted, automatic };
+        let short_sale = (self.short_sale != ShortSale::default()).then_some(short_sale);
+        bands.into_iter().chain(quote).chain(short_sale)
+    }
+
+    /// Its part of the state hash.
+    fn hash(&self, symbol: SymbolId) -> u128 {
+        const BANDS: u64 = 16 << 32;
+        const QUOTE: u64 = 17 << 32;
+        const SHORT_SALE: u64 = 18 << 32;
+        const LIMIT_STATE: u64 = 19 << 32;
+        const REOPENING: u64 = 20 << 32;
+        let of = |what: u64, [a, b, c, d]: [u64; 4]| {
+            hash::of_fields([what | u64::from(symbol.0), a, b, c, d, u64::MAX])
+        };
+        let Bands { low, high, bps, reference } = self.bands;
+        let ShortSale { restricted, automatic } = self.short_sale;
+        let mut sum = 0u128;
+        if self.bands != Bands::default() {
+            let fields = [low as u64, high as u64, bps.into(), reference as u64];
+            sum = sum.wrapping_add(of(BANDS, fields));
+        }
+        if self.quote != Quote::default() {
+            let fields = [self.quote.bid as u64, self.quote.offer as u64, 0, 0];
+            sum = sum.wrapping_add(of(QUOTE, fields));
+        }
+        if self.short_sale != ShortSale::default() {
+            let fields = [restricted.into(), automatic.into(), 0, 0];
+            sum = sum.wrapping_add(of(SHORT_SALE, fields));
+        }
+        if let Some(LimitState { buy, price, due }) = self.limit_state {
+            sum = sum.wrapping_add(of(LIMIT_STATE, [buy.into(), price as u64, due.0, 0]));
+        }
+        if let Some(due) = self.reopening {
+            sum = sum.wrapping_add(of(REOPENING, [due.0, 0, 0, 0]));
+        }
+        sum
+    }
+}
+
+impl Engine {
+    /// Another reference quote.
+    pub(super) fn set_quote(
+        &mut self,
+        at: &Sequenced,
+        (bid, offer): (Price, Price),
+        sink: &mut impl ReportSink,
+    ) {
+        let command = &at.command;
+        let Some(book) = self.book_to_change(at, sink) else { return };
+        if bid.0 < 0 || offer.0 < 0 {
+            return super::reject(command, OrderId(0), Side::Buy, Reason::InvalidPrice, sink);
+        }
+        self.change_market(book, |market| {
+            market.quote = Quote { bid: bid.0, offer: offer.0 };
+        });
+        sink.report(Report {
+            kind: ReportKind::Quoted,
+            price: bid,
+            other: offer.0 as u64,
+            symbol: command.symbol,
+            ..Report::BLANK
+        });
+        let mut traded = Traded::default();
+        self.follow_quote(at, book, &mut traded, sink);
+        if !self.stops.is_empty() {
+            self.elect(at, book, traded, sink);
+        }
+    }
+
+    /// The book that an operator's command is about to change, after what was due for it; without one it is refused.
+    pub(super) fn book_to_change(
+        &mut self,
+        at: &Sequenced,
+        sink: &mut impl ReportSink,
+    ) -> Option<usize> {
+        self.catch_up(at, sink);
+        self.book_of(&at.command, sink)
+    }
+
+    /// The book that an operator's command is for; without one it is refused.
+    pub(super) fn book_of(
+        &mut self,
+        command: &Command,
+        sink: &mut impl ReportSink,
+    ) -> Option<usize> {
+        if command.verdict != Reason::None {
+            super::reject(command, OrderId(0), Side::Buy, command.verdict, sink);
+            return None;
+        }
+        let book = self.book_index(command.symbol);
+        if book.is_none() {
+            self.reject_absent(command, OrderId(0), Side::Buy, sink);
+        }
+        book
+    }
+
+    /// The limit with which an order enters a guarded book, or why it does not: the bands bound it first, then it must not
+    /// take liquidity if it says so, and what comes of that has to pass the short sale price test.
+    #[cold]
+    pub(super) fn guarded_price(
+        &self,
+        book: usize,
+        terms: LimitTerms,
+        price: i64,
+    ) -> Result<i64, Reason> {
+        let price = self.within_bands(book, &terms, price)?;
+        let price = self.passive_price(book, terms.side, terms.post_only, price)?;
+        self.short_price(book, terms.side, price, terms.at_short_test)
+    }
+
+    /// What an instrument has of it: nothing, mostly.
+    pub(super) fn market(&self, symbol: SymbolId) -> Market {
+        self.markets.get(&symbol).copied().unwrap_or_default()
+    }
+
+    /// Changes what an instrument has. One that has nothing any more is as if it had never had anything.
+    pub(super) fn change_market(&mut self, book: usize, change: impl FnOnce(&mut Market)) {
+        let symbol = self.books[book].symbol();
+        let before = self.market(symbol);
+        let mut market = before;
+        change(&mut market);
+        let (old, new) = (before.hash(symbol), market.hash(symbol));
+        self.state_hash = self.state_hash.wrapping_sub(old).wrapping_add(new);
+        let is_guarded = market != Market::default();
+        if is_guarded {
+            self.markets.insert(symbol, market);
+        } else {
+            self.markets.remove(&symbol);
+        }
+        self.books[book].set_guarded(is_guarded);
+        self.watch(symbol);
+    }
+
+    /// An instrument is looked at after each of its commands while that may have changed something beside its orders.
+    pub(super) fn watch(&mut self, symbol: SymbolId) {
+        let market = self.market(symbol);
+        let is_watched = self.in_call.contains_key(&symbol)
+            || market.bands.bps != 0
+            || market.limit_state.is_some()
+            || market.short_sale.can_fall();
+        if is_watched {
+            self.watched.insert(symbol);
+        } else {
+            self.watched.remove(&symbol);
+        }
+    }
+
+    /// Tells what a command about an instrument has changed beside its orders.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn look_after(&mut self, symbol: SymbolId, time: Nanos, sink: &mut impl ReportSink) {
+        let Some(book) = self.book_index(symbol) else { return };
+        if !self.watched.contains(&symbol) {
+            return;
+        }
+        self.restrict_after_fall(book, sink);
+        self.indicate(symbol, sink);
+        self.look_at_bands(book, time, sink);
+    }
+
+    /// What instruments have, as the commands that made it so.
+    pub(super) fn market_commands(&self) -> impl Iterator<Item = Command> {
+        self.markets.iter().flat_map(|(&symbol, market)| {
+            market.actions().map(move |action| Command {
+                session: SessionId(0),
+                symbol,
+                verdict: Reason::None,
+                action,
+            })
+        })
+    }
+
+    /// What an instrument has in an image.
+    pub(super) fn restore_market(&mut self, command: &Command) -> Result<(), Reason> {
+        let book = self.book_index(command.symbol).ok_or(Reason::UnknownSymbol)?;
+        let mut market = self.market(command.symbol);
+        let mut wanted = Market::default();
+        match command.action {
+            Action::SetBands(asked) => {
+                wanted.bands = Bands::of(&asked, 0)?;
+                market.bands = wanted.bands;
+            }
+            Action::SetQuote { bid, offer } if bid.0 >= 0 && offer.0 >= 0 => {
+                wanted.quote = Quote { bid: bid.0, offer: offer.0 };
+                market.quote = wanted.quote;
+            }
+            Action::SetShortSale { restricted, automatic } => {
+                wanted.short_sale = ShortSale { restricted, automatic };
+                market.short_sale = wanted.short_sale;
+            }
+            _ => return Err(Reason::InvalidDefinition),
+        }
+        // It is said in one way only, and nothing is not said.
+        let is_said = wanted.actions().eq([command.action]);
+        if !is_said || command.session != SessionId(0) || command.verdict != Reason::None {
+            return Err(Reason::InvalidDefinition);
+        }
+        self.change_market(book, |changed| *changed = market);
+        Ok(())
+    }
+}

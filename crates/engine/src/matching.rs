@@ -1,0 +1,377 @@
+//! The matching loop, and the order types that need more than it.
+
+use super::book::{key_of, side_index, unlink};
+use super::ladder::LevelSlot;
+use super::orders::{NIL, Order, Slot};
+use super::stops::Traded;
+use super::{Engine, canceled};
+use ringside_model::command::Sequenced;
+use ringside_model::domain::{
+    OrderId, OrderNumber, OrderType, Price, Quantity, SelfTrade, SessionId,
+};
+use ringside_model::domain::{SymbolId, TimeInForce};
+use ringside_model::reason::Reason;
+use ringside_model::report::{Report, ReportKind, ReportSink};
+
+/// An order on its way through the other side of the book.
+pub(super) struct Incoming {
+    pub order: Order,
+    /// Its limit; zero for none.
+    pub price: i64,
+    /// The price of its last trade, zero before the first.
+    pub last: i64,
+    /// The least that it trades; zero for any.
+    pub minimum: u64,
+    /// Whether it is not shown itself.
+    pub is_hidden: bool,
+    /// What its command has traded so far.
+    pub traded: Traded,
+}
+
+impl Incoming {
+    /// An order that has not traded yet; a `price` of zero is none.
+    #[inline]
+    pub fn new(order: Order, price: i64) -> Self {
+        Incoming { order, price, last: 0, minimum: 0, is_hidden: false, traded: Traded::default() }
+    }
+
+    /// What every report about it says.
+    pub fn describe(&self) -> Report {
+        Report { open: Quantity(self.order.open), ..describe(&self.order, self.price) }
+    }
+
+    /// Whether `resting` is of the same group or, without a group, of the same firm.
+    #[inline]
+    pub fn owns(&self, resting: &Order) -> bool {
+        let (own, other) = (self.order.traits, resting.traits);
+        if own.self_trade() == SelfTrade::None {
+            false
+        } else if own.group() != 0 {
+            other.group() == own.group()
+        } else {
+            own.firm() != 0 && other.group() == 0 && other.firm() == own.firm()
+        }
+    }
+}
+
+/// What every report about an order says.
+#[inline(always)]
+pub(super) fn describe(order: &Order, price: i64) -> Report {
+    Report {
+        side: order.traits.side(),
+        flags: order.traits.hidden_flag(),
+        order: OrderNumber(order.number),
+        id: OrderId(order.id),
+        price: Price(price),
+        session: SessionId(order.session),
+        symbol: SymbolId(order.symbol),
+        ..Report::BLANK
+    }
+}
+
+impl Engine {
+    /// Trades an order, and does with the rest what its type and its time in force say.
+    pub(super) fn match_incoming(
+        &mut self,
+        book: usize,
+        order_type: OrderType,
+        incoming: &mut Incoming,
+        sink: &mut impl ReportSink,
+    ) {
+        let is_fok = incoming.order.traits.tif() == TimeInForce::Fok;
+        if order_type == OrderType::Limit && !is_fok {
+            self.match_limit(book, incoming, sink);
+        } else {
+            self.match_special(book, order_type, incoming, sink);
+        }
+    }
+
+    /// The stops that an order's trades have reached follow it.
+    #[inline]
+    pub(super) fn elect_after(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        incoming: &Incoming,
+        sink: &mut impl ReportSink,
+    ) {
+        if !self.stops.is_empty() {
+            self.elect(at, book, incoming.traded, sink);
+        }
+    }
+
+    /// Trades a limit order and books the rest, or cancels it if it may not rest.
+    pub(super) fn match_limit(
+        &mut self,
+        book: usize,
+        incoming: &mut Incoming,
+        sink: &mut impl ReportSink,
+    ) {
+        self.trade(book, incoming, incoming.price, sink);
+        if incoming.order.open == 0 {
+            return;
+        }
+        if incoming.order.traits.tif() == TimeInForce::Ioc {
+            return cancel_rest(incoming, Reason::IocRemainder, sink);
+        }
+        self.rest(book, incoming.order, incoming.price, sink);
+    }
+
+    /// Fill-or-kill, market and market-to-limit orders.
+    #[cold]
+    pub(super) fn match_special(
+        &mut self,
+        book: usize,
+        order_type: OrderType,
+        incoming: &mut Incoming,
+        sink: &mut impl ReportSink,
+    ) {
+        let buy = incoming.order.traits.is_buy();
+        let limit = match order_type {
+            OrderType::Limit => incoming.price,
+            OrderType::Market | OrderType::MarketToLimit => self.bound(book, buy),
+        };
+        let is_fok = incoming.order.traits.tif() == TimeInForce::Fok;
+        if is_fok && !self.can_trade(book, incoming, limit, incoming.order.open) {
+            return cancel_rest(incoming, Reason::FokNotFillable, sink);
+        }
+        self.trade(book, incoming, limit, sink);
+        if incoming.order.open == 0 {
+            return;
+        }
+        let to_limit = order_type == OrderType::MarketToLimit && incoming.last != 0;
+        if to_limit && incoming.order.traits.tif() == TimeInForce::Ioc {
+            return cancel_rest(incoming, Reason::IocRemainder, sink);
+        }
+        if !to_limit {
+            let is_bounded = self.stands_beyond(book, !buy, limit);
+            let reason = if is_bounded { Reason::Collar } else { Reason::NoLiquidity };
+            return cancel_rest(incoming, reason, sink);
+        }
+        incoming.price = incoming.last;
+        sink.report(Report {
+            kind: ReportKind::Restated,
+            quantity: Quantity(incoming.order.open),
+            ..incoming.describe()
+        });
+        self.rest(book, incoming.order, incoming.price, sink);
+    }
+
+    /// The matching loop: takes the best resting orders, oldest first, while they are within `limit`.
+    fn trade(
+        &mut self,
+        book: usize,
+        incoming: &mut Incoming,
+        limit: i64,
+        sink: &mut impl ReportSink,
+    ) {
+        if self.books[book].has_terms() || incoming.is_hidden || incoming.minimum != 0 {
+            return self.trade_with_care(book, incoming, limit, sink);
+        }
+        let buy = incoming.order.traits.is_buy();
+        let limit = key_of(!buy, limit);
+        let mut trades = incoming.traded.count;
+        let mut first = 0;
+        while incoming.order.open > 0 {
+            let side = &self.books[book].sides[side_index(!buy)];
+            let best = side.best();
+            if best == NIL || side.best_key() > limit {
+                break;
+            }
+            let slot = self.levels.get(best).head;
+            if incoming.owns(self.orders.get(slot)) {
+                self.prevent_self_trade(slot, incoming, sink);
+                continue;
+            }
+            trades += 1;
+            if self.orders.get(slot).traits.has_reserve() {
+                self.fill_slice(book, best, slot, incoming, trades, sink);
+            } else if let Some(empty) = self.fill((best, slot), 0, [0; 2], incoming, trades, sink) {
+                self.books[book].sides[side_index(!buy)].remove(empty, &mut self.levels);
+            }
+            first = if first == 0 { incoming.last } else { first };
+        }
+        self.note_trades(book, incoming, (trades, first));
+    }
+
+    /// Takes note of an order's trades, if it made some: how many the command has made by now, and the price of the first.
+    #[inline]
+    pub(super) fn note_trades(
+        &mut self,
+        book: usize,
+        incoming: &mut Incoming,
+        (trades, first): (u32, i64),
+    ) {
+        if first != 0 {
+            incoming.traded.count = trades;
+            incoming.traded.add(first, incoming.last);
+            let change = self.books[book].set_last(incoming.last);
+            self.state_hash = self.state_hash.wrapping_add(change);
+            if self.books[book].is_guarded() {
+                self.note_low(book, first.min(incoming.last));
+            }
+        }
+    }
+
+    /// One trade with a slice of an iceberg, behind which the next one comes to the end of the level.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn fill_slice(
+        &mut self,
+        book: usize,
+        best: LevelSlot,
+        slot: Slot,
+        incoming: &mut Incoming,
+        trade: u32,
+        sink: &mut impl ReportSink,
+    ) {
+        let slice = *self.orders.get(slot);
+        let is_spent = slice.open <= incoming.order.open;
+        let (behind, unseen) = (self.behind(&slice), [0, incoming.order.traits.hidden_flag()]);
+        if let Some(empty) = self.fill((best, slot), behind, unseen, incoming, trade, sink) {
+            self.remove_level(SymbolId(slice.symbol), slice.traits, empty);
+        }
+        if is_spent {
+            let spent = Order { executed: slice.executed + slice.open, ..slice };
+            let seqno = OrderNumber(incoming.order.number).seqno();
+            self.refresh(book, spent, incoming.last, (seqno, &mut incoming.traded), sink);
+        }
+    }
+
+    /// One trade between the incoming order and a resting one, which has so much `behind` it; `unseen` are their flags if
+    /// they are hidden. Gives the level if it is empty now and has to leave its ladder.
+    #[inline(always)]
+    pub(super) fn fill(
+        &mut self,
+        (level, slot): (LevelSlot, Slot),
+        behind: u64,
+        unseen: [u8; 2],
+        incoming: &mut Incoming,
+        trade: u32,
+        sink: &mut impl ReportSink,
+    ) -> Option<LevelSlot> {
+        let level = self.levels.get_mut(level);
+        let resting = self.orders.get_mut(slot);
+        let price = level.price();
+        let quantity = resting.open.min(incoming.order.open);
+        let before = resting.hash(price);
+        resting.open -= quantity;
+        resting.executed += quantity;
+        incoming.order.open -= quantity;
+        incoming.order.executed += quantity;
+        incoming.last = price;
+        let executed = |order: &Order, behind: u64, other: u64, flags: u8| Report {
+            kind: ReportKind::Executed,
+            flags,
+            trade,
+            quantity: Quantity(quantity),
+            open: Quantity(order.open + behind),
+            other,
+            ..describe(order, price)
+        };
+        sink.report(executed(resting, behind, incoming.order.number, unseen[0]));
+        let removed = unseen[1] | Report::REMOVED;
+        sink.report(executed(&incoming.order, 0, resting.number, removed));
+        self.state_hash = self.state_hash.wrapping_sub(before);
+        level.subtract(quantity);
+        if resting.open > 0 {
+            self.state_hash = self.state_hash.wrapping_add(resting.hash(price));
+            return None;
+        }
+        let (session, id) = (SessionId(resting.session), OrderId(resting.id));
+        let bucket = self.orders.bucket(session, id);
+        unlink(slot, bucket, &mut self.orders, &mut self.levels)
+    }
+
+    /// Books what is left of an order, of an iceberg a slice of that, of one that is hidden beside the book.
+    #[inline(always)]
+    pub(super) fn rest(
+        &mut self,
+        book: usize,
+        order: Order,
+        price: i64,
+        sink: &mut impl ReportSink,
+    ) {
+        if order.traits.needs_care() {
+            return self.rest_with_care(book, order, price, sink);
+        }
+        self.place(book, order, price);
+    }
+
+    /// Books an order behind all others at its price.
+    #[inline(always)]
+    pub(super) fn place(&mut self, book: usize, order: Order, price: i64) {
+        self.state_hash = self.state_hash.wrapping_add(order.hash(price));
+        let key = key_of(order.traits.is_buy(), price);
+        let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
+        self.books[book].rest(order, key, bucket, &mut self.orders, &mut self.levels);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn rest_with_care(
+        &mut self,
+        book: usize,
+        order: Order,
+        price: i64,
+        sink: &mut impl ReportSink,
+    ) {
+        if order.traits.has_reserve() {
+            self.show(book, order, price, order.number, sink);
+        } else {
+            self.rest_rich(book, order, price);
+        }
+    }
+
+    /// Two orders of one owner met: the incoming order's mode says which one gives way. Each mode
+    /// ends one of them or makes both smaller, so the loop goes on to an end.
+    #[cold]
+    pub(super) fn prevent_self_trade(
+        &mut self,
+        slot: Slot,
+        incoming: &mut Incoming,
+        sink: &mut impl ReportSink,
+    ) {
+        let order = self.orders.get(slot);
+        let (resting, coming) = (order.open + self.behind(order), incoming.order.open);
+        let (resting_gives, incoming_gives) = match incoming.order.traits.self_trade() {
+            SelfTrade::None => unreachable!("without a mode no order owns another"),
+            SelfTrade::CancelNewest => (0, coming),
+            SelfTrade::CancelOldest => (resting, 0),
+            SelfTrade::CancelBoth => (resting, coming),
+            SelfTrade::Decrement => (resting.min(coming), resting.min(coming)),
+            SelfTrade::CancelSmallest if resting < coming => (resting, 0),
+            SelfTrade::CancelSmallest if resting > coming => (0, coming),
+            SelfTrade::CancelSmallest => (resting, coming),
+        };
+        let price = self.levels.get(self.orders.get(slot).level).price();
+        if resting_gives == resting {
+            self.cancel_resting(slot, Reason::SelfTrade, sink);
+        } else if resting_gives > 0 {
+            self.decrease_resting(slot, resting_gives, Reason::SelfTrade, sink);
+        }
+        if incoming_gives > 0 {
+            incoming.order.open -= incoming_gives;
+            let (order, open) = (&incoming.order, incoming.order.open);
+            sink.report(Report {
+                other: price as u64,
+                ..canceled(order, incoming.price, incoming_gives, open, Reason::SelfTrade)
+            });
+        }
+    }
+}
+
+/// Whether self-trade prevention would take away the resting order alone.
+pub(super) fn gives_way(mode: SelfTrade, resting: u64, incoming: u64) -> bool {
+    match mode {
+        SelfTrade::CancelOldest => true,
+        SelfTrade::CancelSmallest => resting < incoming,
+        _ => false,
+    }
+}
+
+/// The end of an incoming order that may not rest.
+pub(super) fn cancel_rest(incoming: &mut Incoming, reason: Reason, sink: &mut impl ReportSink) {
+    let open = std::mem::take(&mut incoming.order.open);
+    sink.report(canceled(&incoming.order, incoming.price, open, 0, reason));
+}

@@ -1,0 +1,436 @@
+//! Instruments on their way between partitions.
+//!
+//! An instrument that is not traded here is **away**: it has no book, so that the hot path refuses its orders as it
+//! refuses those of an unknown one, and what remains of it lies here.
+//!
+//! ```text
+//!            halt                    release
+//!  traded ─────────► halted ───────────────────────► released
+//!    ▲                 │  ▲                           │   ▲
+//!    │     resume      │  └ export                    │   │ release
+//!    ├─────────────────┘                    import    ▼   │
+//!    └──────────────────────────────────────────── importing ◄─ import order
+//!                        resume
+//! ```
+//!
+//! While it is halted its orders wait and nothing happens to them: they are not cancelled, not even by a mass cancel
+//! or the end of the day, because another partition may have them already. Orders that are imported wait as well, and
+//! nobody is told of them before the instrument is resumed: the move may still be given up.
+
+use super::book::{key_of, side_index};
+use super::matching::describe;
+use super::orders::{NIL, Order};
+use super::{Engine, canceled, reject, rejected};
+use ringside_model::command::{Action, Command, Enter, ImportOrder, MoveSymbol, Sequenced};
+use ringside_model::domain::{
+    FirmId, MoveStep, OrderId, OrderType, PartitionId, Quantity, SessionId, Side, SymbolId,
+    SymbolState, TimeInForce,
+};
+use ringside_model::hash;
+use ringside_model::reason::Reason;
+use ringside_model::report::{ExportedTerms, Moved, Report, ReportKind, ReportSink};
+use ringside_planted::{Bug, planted};
+
+/// An instrument without a book.
+pub(super) struct Away {
+    pub symbol: SymbolId,
+    /// What made it what it is: a halt, an import or a release.
+    pub asked: MoveSymbol,
+    /// The place of its book plus one.
+    pub place: u32,
+    /// What waits, in the order of an image.
+    pub orders: Vec<Waiting>,
+}
+
+/// An order without a book.
+#[derive(Clone, Copy)]
+pub(super) struct Waiting {
+    /// What it has executed is told in its reports where it was. If it is imported its id there is in that place.
+    pub order: Order,
+    pub price: i64,
+}
+
+impl Away {
+    /// An instrument without orders.
+    fn new(symbol: SymbolId, asked: &MoveSymbol, place: u32) -> Self {
+        // What only a resume looks at is no part of the state.
+        let asked = MoveSymbol { orders: 0, quantity: Quantity(0), ..*asked };
+        Away { symbol, asked, place, orders: vec![] }
+    }
+
+    /// The command from which it is known again.
+    pub fn command(&self) -> Command {
+        let (session, symbol, verdict) = (SessionId(0), self.symbol, Reason::None);
+        Command { session, symbol, verdict, action: Action::MoveSymbol(self.asked) }
+    }
+
+    fn moved(&self) -> Moved {
+        self.asked.moved()
+    }
+
+    /// Whether the best bid would trade with the best offer.
+    pub fn crosses(&self) -> bool {
+        let offers = self.orders.partition_point(|waiting| waiting.order.traits.is_buy());
+        match (self.orders[..offers].first(), self.orders.get(offers)) {
+            (Some(bid), Some(offer)) => bid.price >= offer.price,
+            _ => false,
+        }
+    }
+
+    /// Its own part of the state hash, without its orders.
+    fn hash(&self) -> u128 {
+        hash::of_fields([3, u64::from(self.symbol.0), self.moved().word(), 0, 0, u64::MAX])
+    }
+}
+
+impl Waiting {
+    /// Its part of the state hash.
+    fn hash(&self) -> u128 {
+        self.order.hash(self.price)
+    }
+
+    fn id(&self) -> (u32, u64) {
+        (self.order.session, self.order.id)
+    }
+
+    /// Its place among the orders of its instrument: side, price, time.
+    fn place(&self) -> (usize, i64, u64) {
+        let buy = self.order.traits.is_buy();
+        (side_index(buy), key_of(buy, self.price), self.order.number)
+    }
+}
+
+impl Engine {
+    /// Why nothing can be done with an instrument that has no book, and what a report says of that.
+    #[cold]
+    pub(super) fn absence(&self, symbol: SymbolId) -> (Reason, u64) {
+        match self.away.get(&symbol) {
+            None => (Reason::UnknownSymbol, 0),
+            Some(away) if away.asked.step == MoveStep::Release => {
+                (Reason::WrongPartition, away.moved().word())
+            }
+            Some(away) => (Reason::Moving, away.moved().word()),
+        }
+    }
+
+    pub(super) fn move_symbol(
+        &mut self,
+        command: &Command,
+        asked: &MoveSymbol,
+        sink: &mut impl ReportSink,
+    ) {
+        let taken = match command.verdict {
+            Reason::None => self.take_step(command.symbol, asked, sink),
+            verdict => Err(verdict),
+        };
+        if let Err(reason) = taken {
+            // Whoever asks for a step that does not follow is told where the instrument is.
+            let other = self.away.get(&command.symbol).map_or(0, |away| away.moved().word());
+            sink.report(Report { other, ..rejected(command, OrderId(0), Side::Buy, reason) });
+        }
+    }
+
+    fn take_step(
+        &mut self,
+        symbol: SymbolId,
+        asked: &MoveSymbol,
+        sink: &mut impl ReportSink,
+    ) -> Result<(), Reason> {
+        use MoveStep::{Export, Halt, Import, Release, Resume};
+        let before = self.away.get(&symbol).map(|away| away.asked.step);
+        if before.is_none() && self.book_index(symbol).is_none() {
+            return Err(Reason::UnknownSymbol);
+        }
+        // Only what is open can be moved: neither its state, its plan, its bands and its quote nor what is rare about an order
+        // travels with it.
+        let state = self.book_index(symbol).map(|book| self.books[book].state());
+        let has_more = self.beside(symbol).next().is_some()
+            || self.reserves_of(symbol).next().is_some()
+            || self.has_terms(symbol)
+            || self.plans.contains_key(&symbol)
+            || self.markets.contains_key(&symbol);
+        if state.is_some_and(|state| state != SymbolState::Open || has_more) {
+            return Err(Reason::InvalidMove);
+        }
+        match (before, asked.step) {
+            (None, Halt) => self.leave(symbol, asked, sink),
+            (Some(Halt), Halt) => self.stay_away(symbol, asked, sink),
+            (Some(Halt), Export) => self.export(symbol, asked, sink)?,
+            (Some(Halt), Release) => self.let_go(symbol, asked, sink),
+            (None, Release) if self.book_is_empty(symbol) => self.leave(symbol, asked, sink),
+            (Some(Release), Release) => self.stay_away(symbol, asked, sink),
+            (Some(Release | Import), Import) | (Some(Import), Release) => {
+                self.forget(symbol, asked, sink)
+            }
+            (None, Resume) => announce(symbol, asked, 0, sink),
+            (Some(Halt), Resume) => self.come_back(symbol, asked, sink),
+            (Some(_), Resume) => self.arrive(symbol, asked, sink)?,
+            _ => return Err(Reason::InvalidMove),
+        }
+        Ok(())
+    }
+
+    /// Takes a traded instrument's book away.
+    fn leave(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
+        let book = self.book_index(symbol).expect("it is traded");
+        let mut slots = vec![];
+        self.cover(book, |_| true, &mut slots);
+        let waiting = slots.into_iter().map(|slot| {
+            let order = *self.orders.get(slot);
+            let price = self.levels.get(order.level).price();
+            let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
+            self.remove_resting(slot, bucket, price);
+            Waiting { order, price }
+        });
+        let orders: Vec<_> = waiting.collect();
+        let place = std::mem::take(&mut self.book_of[symbol.0 as usize]);
+        announce(symbol, asked, orders.len(), sink);
+        self.put_away(Away { orders, ..Away::new(symbol, asked, place) });
+    }
+
+    /// The same step again, for another move or by another version of the table.
+    fn stay_away(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
+        let Away { place, orders, .. } = self.take_away(symbol);
+        announce(symbol, asked, orders.len(), sink);
+        self.put_away(Away { orders, ..Away::new(symbol, asked, place) });
+    }
+
+    fn export(
+        &mut self,
+        symbol: SymbolId,
+        asked: &MoveSymbol,
+        sink: &mut impl ReportSink,
+    ) -> Result<(), Reason> {
+        let away = &self.away[&symbol];
+        if away.asked.version != asked.version && !planted(Bug::OldExportTaken) {
+            return Err(Reason::InvalidMove);
+        }
+        announce(symbol, asked, away.orders.len(), sink);
+        for Waiting { order, price } in &away.orders {
+            let traits = order.traits;
+            let terms = ExportedTerms {
+                firm: FirmId(traits.firm()),
+                group: traits.group(),
+                tif: traits.tif(),
+                post_only: traits.post_only(),
+                self_trade: traits.self_trade(),
+            };
+            let open = Quantity(order.open);
+            let (kind, flags, other) = (ReportKind::Exported, traits.report_flags(), terms.word());
+            sink.report(Report {
+                kind,
+                flags,
+                other,
+                quantity: open,
+                open,
+                ..describe(order, *price)
+            });
+        }
+        Ok(())
+    }
+
+    /// The instrument is traded somewhere else, with the orders that waited here.
+    fn let_go(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
+        let away = self.take_away(symbol);
+        announce(symbol, asked, away.orders.len(), sink);
+        for Waiting { order, price } in &away.orders {
+            sink.report(canceled(order, *price, order.open, 0, Reason::Moved));
+        }
+        self.put_away(Away::new(symbol, asked, away.place));
+    }
+
+    /// Orders come, from the first one on, or will not come after all: nobody was told of those that have.
+    fn forget(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
+        let away = self.take_away(symbol);
+        self.put_away(Away::new(symbol, asked, away.place));
+        announce(symbol, asked, 0, sink);
+    }
+
+    /// The move was given up: the orders are where they were.
+    fn come_back(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
+        let away = self.take_away(symbol);
+        announce(symbol, asked, 0, sink);
+        self.open(symbol, &away);
+    }
+
+    /// All orders have come: they rest, and their sessions are told.
+    fn arrive(
+        &mut self,
+        symbol: SymbolId,
+        asked: &MoveSymbol,
+        sink: &mut impl ReportSink,
+    ) -> Result<(), Reason> {
+        let away = &self.away[&symbol];
+        let open = away.orders.iter().map(|waiting| u128::from(waiting.order.open)).sum::<u128>();
+        let is_all = away.orders.len() as u64 == asked.orders && open == asked.quantity.0.into();
+        if !is_all && !planted(Bug::ArrivedTooEarly) || away.crosses() {
+            return Err(Reason::InvalidMove);
+        }
+        let from = away.asked.partition;
+        let mut away = self.take_away(symbol);
+        announce(symbol, asked, away.orders.len(), sink);
+        for waiting in &mut away.orders {
+            sink.report(imported(ReportKind::Imported, waiting, from));
+            waiting.order.executed = 0;
+        }
+        self.open(symbol, &away);
+        Ok(())
+    }
+
+    /// An order that came with its instrument. It waits; its session is told when the instrument is resumed.
+    pub(super) fn import_order(
+        &mut self,
+        at: &Sequenced,
+        import: &ImportOrder,
+        sink: &mut impl ReportSink,
+    ) {
+        let command = &at.command;
+        let ImportOrder { order: enter, id_there } = import;
+        if let Err(reason) = self.check_import(command, enter, *id_there) {
+            return reject(command, enter.id, enter.side, reason, sink);
+        }
+        let order = Order { executed: id_there.0, ..super::entered(at, enter) };
+        let waiting = Waiting { order, price: enter.price.0 };
+        self.add_waiting(command.symbol, waiting);
+        let from = self.away[&command.symbol].asked.partition;
+        sink.report(imported(ReportKind::Held, &waiting, from));
+    }
+
+    fn add_waiting(&mut self, symbol: SymbolId, waiting: Waiting) {
+        self.state_hash = self.state_hash.wrapping_add(waiting.hash());
+        self.waiting_ids.insert(waiting.id());
+        let away = self.away.get_mut(&symbol).expect("only with such an instrument it waits");
+        let place = away.orders.partition_point(|other| other.place() < waiting.place());
+        away.orders.insert(place, waiting);
+    }
+
+    pub(super) fn is_importing(&self, symbol: SymbolId) -> bool {
+        self.away.get(&symbol).is_some_and(|away| away.asked.step == MoveStep::Import)
+    }
+
+    /// The place of the book of an instrument that is away.
+    pub(super) fn book_of_away(&self, symbol: SymbolId) -> Option<usize> {
+        self.away.get(&symbol).map(|away| away.place as usize - 1)
+    }
+
+    /// An instrument of an image is away, for now without its orders.
+    pub(super) fn restore_away(
+        &mut self,
+        command: &Command,
+        asked: &MoveSymbol,
+    ) -> Result<(), Reason> {
+        let lasts = matches!(asked.step, MoveStep::Halt | MoveStep::Import | MoveStep::Release);
+        let is_traded = self.book_index(command.symbol).is_some();
+        if command.verdict != Reason::None || !lasts || !is_traded {
+            return Err(Reason::InvalidMove);
+        }
+        let place = std::mem::take(&mut self.book_of[command.symbol.0 as usize]);
+        self.put_away(Away::new(command.symbol, asked, place));
+        Ok(())
+    }
+
+    /// An order of an image waits.
+    pub(super) fn restore_waiting(
+        &mut self,
+        symbol: SymbolId,
+        order: Order,
+        price: i64,
+    ) -> Result<(), &'static str> {
+        if self.away[&symbol].asked.step == MoveStep::Release {
+            return Err("its symbol is traded somewhere else");
+        }
+        if self.is_importing(symbol) && order.executed == 0 {
+            return Err("it came with its symbol and had no id where it was");
+        }
+        self.add_waiting(symbol, Waiting { order, price });
+        Ok(())
+    }
+
+    fn check_import(
+        &self,
+        command: &Command,
+        enter: &Enter,
+        id_there: OrderId,
+    ) -> Result<(), Reason> {
+        if command.verdict != Reason::None {
+            return Err(command.verdict);
+        }
+        let away = self.away.get(&command.symbol).ok_or(Reason::InvalidMove)?;
+        if away.asked.step != MoveStep::Import || id_there == OrderId(0) {
+            return Err(Reason::InvalidMove);
+        }
+        let rests = matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc);
+        if enter.order_type != OrderType::Limit || !rests {
+            return Err(Reason::Unsupported);
+        }
+        if enter.price.0 < 1 {
+            return Err(Reason::InvalidPrice);
+        }
+        self.books[away.place as usize - 1].check_quantity(enter.quantity.0)?;
+        let bucket = self.orders.bucket(command.session, enter.id);
+        if self.waits(command.session, enter.id)
+            || self.orders.is_live(bucket, command.session, enter.id)
+        {
+            return Err(Reason::DuplicateId);
+        }
+        Ok(())
+    }
+
+    /// Whether an order of this id waits with an instrument that is away.
+    pub(super) fn waits(&self, session: SessionId, id: OrderId) -> bool {
+        self.waiting_ids.contains(&(session.0, id.0))
+    }
+
+    /// Gives an instrument its book back, with the orders that waited.
+    fn open(&mut self, symbol: SymbolId, away: &Away) {
+        self.book_of[symbol.0 as usize] = away.place;
+        let book = away.place as usize - 1;
+        self.orders.make_room(away.orders.len());
+        for Waiting { order, price } in &away.orders {
+            self.place(book, *order, *price);
+        }
+    }
+
+    /// The orders that wait stay a part of the state.
+    fn put_away(&mut self, away: Away) {
+        let orders = away.orders.iter().map(Waiting::hash);
+        let sum = orders.fold(away.hash(), u128::wrapping_add);
+        self.state_hash = self.state_hash.wrapping_add(sum);
+        self.waiting_ids.extend(away.orders.iter().map(Waiting::id));
+        self.away.insert(away.symbol, away);
+    }
+
+    fn take_away(&mut self, symbol: SymbolId) -> Away {
+        let away = self.away.remove(&symbol).expect("it is away");
+        let orders = away.orders.iter().map(Waiting::hash);
+        let sum = orders.fold(away.hash(), u128::wrapping_add);
+        self.state_hash = self.state_hash.wrapping_sub(sum);
+        for waiting in &away.orders {
+            self.waiting_ids.remove(&waiting.id());
+        }
+        away
+    }
+
+    fn book_is_empty(&self, symbol: SymbolId) -> bool {
+        let is_empty = |book: usize| self.books[book].sides.iter().all(|side| side.best() == NIL);
+        self.book_index(symbol).is_some_and(is_empty)
+    }
+}
+
+fn imported(kind: ReportKind, waiting: &Waiting, PartitionId(from): PartitionId) -> Report {
+    let Waiting { order, price } = waiting;
+    let open = Quantity(order.open);
+    let (flags, other, trade) = (order.traits.report_flags(), order.executed, from.into());
+    Report { kind, flags, other, trade, quantity: open, open, ..describe(order, *price) }
+}
+
+/// Says what becomes of the instrument, and how many orders that concerns.
+fn announce(symbol: SymbolId, asked: &MoveSymbol, orders: usize, sink: &mut impl ReportSink) {
+    sink.report(Report {
+        kind: ReportKind::SymbolMoved,
+        quantity: Quantity(orders as u64),
+        other: asked.moved().word(),
+        symbol,
+        ..Report::BLANK
+    });
+}

@@ -1,0 +1,347 @@
+//! The live orders of a shard: a slab of one cache line each, and the index that finds one by the id
+//! its session gave it.
+//!
+//! The index holds live orders only. A bucket is the head of a chain through the orders themselves,
+//! so that nothing has to be read to add one, and the newest order comes first. Ids that a session
+//! counts up fall into neighbouring buckets; ids that arrive in any other way are spread by a
+//! multiplication. A command's bucket is found once, when it is first looked at.
+
+use super::prefetch::prefetch;
+use super::traits::Traits;
+use ringside_model::domain::{OrderId, SessionId};
+use ringside_model::hash;
+
+/// Where an order lies in the slab. Zero is no order.
+pub(super) type Slot = u32;
+pub(super) const NIL: Slot = 0;
+
+/// One order.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(super) struct Order {
+    pub number: u64,
+    pub id: u64,
+    pub open: u64,
+    /// Traded so far, over all its replacements.
+    pub executed: u64,
+    pub session: u32,
+    pub symbol: u32,
+    /// Its price level, [`super::ladder::Levels`].
+    pub level: u32,
+    /// The order before it in time at its level.
+    pub prev: Slot,
+    /// The order after it in time at its level.
+    pub next: Slot,
+    /// The next order of its index bucket.
+    pub chain: Slot,
+    pub traits: Traits,
+}
+
+const _: () = assert!(size_of::<Order>() == 64);
+
+impl Order {
+    pub const NONE: Order = Order {
+        number: 0,
+        id: 0,
+        open: 0,
+        executed: 0,
+        session: 0,
+        symbol: 0,
+        level: 0,
+        prev: NIL,
+        next: NIL,
+        chain: NIL,
+        traits: Traits::NONE,
+    };
+
+    /// Its part of the state hash while it rests at `price`.
+    #[inline(always)]
+    pub fn hash(&self, price: i64) -> u128 {
+        let place = u64::from(self.symbol) << 32 | u64::from(self.session);
+        let pairs = [[self.number, self.id], [price as u64, place]];
+        hash::of_order(pairs, self.traits.0, [self.open, self.executed])
+    }
+}
+
+/// The slab and its index.
+pub(super) struct Orders {
+    /// Slot 0 is no order. It takes the links that would go to a neighbour that there is not.
+    slab: Vec<Order>,
+    /// Head of the list of free slots, linked by `next`.
+    free: Slot,
+    live: usize,
+    /// Heads of the chains; a power of two of them.
+    buckets: Vec<Slot>,
+    /// What a 64-bit hash is shifted by to give a bucket.
+    shift: u32,
+    /// The highest id so far of each session with a small number.
+    highest: Vec<u64>,
+}
+
+/// A place of the index.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Bucket(u32);
+
+/// Orders that the slab grows by, at least.
+const GROW_ORDERS_MIN: usize = 256;
+/// Buckets per order, at least. Where the newest order of a bucket is not the one that is named, looking
+/// ahead has fetched the wrong line; the four bytes of a bucket are cheaper.
+const BUCKETS_PER_ORDER: usize = 8;
+/// Ids that share these low bits less the block lie side by side.
+const BLOCK_BITS: u32 = 6;
+/// Sessions below this number have a place in `highest`.
+const HIGHEST_MAX: u32 = 1 << 16;
+
+impl Orders {
+    /// Room for `capacity` live orders before anything has to grow.
+    pub fn with_capacity(capacity: usize) -> Self {
+        let capacity = capacity.max(1024);
+        let mut slab = Vec::with_capacity(capacity + 1);
+        slab.push(Order { traits: Traits::OF_NO_ORDER, ..Order::NONE });
+        let buckets = vec![NIL; (capacity * BUCKETS_PER_ORDER).next_power_of_two()];
+        let shift = 64 - buckets.len().ilog2();
+        Orders { slab, free: NIL, live: 0, buckets, shift, highest: vec![] }
+    }
+
+    pub fn live(&self) -> usize {
+        self.live
+    }
+
+    #[inline(always)]
+    pub fn get(&self, slot: Slot) -> &Order {
+        debug_assert!((slot as usize) < self.slab.len());
+        // SAFETY: a slot is 0 or comes from `insert`, and the slab has a slot 0 and never shrinks.
+        unsafe { self.slab.get_unchecked(slot as usize) }
+    }
+
+    #[inline(always)]
+    pub fn get_mut(&mut self, slot: Slot) -> &mut Order {
+        debug_assert!((slot as usize) < self.slab.len());
+        // SAFETY: as above.
+        unsafe { self.slab.get_unchecked_mut(slot as usize) }
+    }
+
+    /// Makes room for so many more orders. While they are inserted nothing grows, and every bucket
+    /// stays what it is.
+    #[inline(always)]
+    pub fn make_room(&mut self, orders: usize) {
+        if self.slab.len() <= self.live + orders {
+            self.grow(orders);
+        }
+    }
+
+    /// Puts an order into the slab and, at the bucket of its id, into the index. Reads no other order.
+    #[inline(always)]
+    pub fn insert(&mut self, order: Order, bucket: Bucket) -> Slot {
+        match self.highest.get_mut(order.session as usize) {
+            Some(highest) => *highest = order.id.max(*highest),
+            None => self.grow_highest(order.session, order.id),
+        }
+        let slot = self.free;
+        debug_assert!(slot != NIL, "the caller has made room");
+        let chain = std::mem::replace(self.head_mut(bucket), slot);
+        self.free = self.get(slot).next;
+        *self.get_mut(slot) = Order { chain, ..order };
+        self.live += 1;
+        slot
+    }
+
+    /// Takes an order out of the slab and the index. Its neighbours in the level are not touched.
+    #[inline(always)]
+    pub fn remove(&mut self, slot: Slot, bucket: Bucket) {
+        let free = std::mem::replace(&mut self.free, slot);
+        let order = self.get_mut(slot);
+        let chain = order.chain;
+        order.number = 0;
+        order.next = free;
+        let head = self.head_mut(bucket);
+        if *head == slot {
+            *head = chain;
+        } else {
+            let head = *head;
+            self.unchain(head, slot);
+        }
+        self.live -= 1;
+    }
+
+    /// Takes an order out of a chain whose head is another one.
+    #[inline(never)]
+    fn unchain(&mut self, head: Slot, slot: Slot) {
+        let mut before = head;
+        while self.get(before).chain != slot {
+            before = self.get(before).chain;
+        }
+        self.get_mut(before).chain = self.get(slot).chain;
+    }
+
+    /// Finds a live order by its id and the bucket of that, [`NIL`] if there is none.
+    #[inline(always)]
+    pub fn find(&self, bucket: Bucket, session: SessionId, id: OrderId) -> Slot {
+        let slot = *self.head(bucket);
+        let order = self.get(slot);
+        if order.id == id.0 && order.session == session.0 {
+            return slot;
+        }
+        self.find_in_chain(order.chain, session, id)
+    }
+
+    #[inline(never)]
+    fn find_in_chain(&self, mut slot: Slot, session: SessionId, id: OrderId) -> Slot {
+        while slot != NIL {
+            let order = self.get(slot);
+            if order.id == id.0 && order.session == session.0 {
+                break;
+            }
+            slot = order.chain;
+        }
+        slot
+    }
+
+    /// Whether an order with this id is live. Most sessions count up: an id above all that they
+    /// used before needs no search.
+    #[inline(always)]
+    pub fn is_live(&self, bucket: Bucket, session: SessionId, id: OrderId) -> bool {
+        let rises = self.highest.get(session.0 as usize).is_some_and(|&highest| id.0 > highest);
+        !rises && self.find(bucket, session, id) != NIL
+    }
+
+    /// Starts to load a bucket.
+    #[inline(always)]
+    pub fn prefetch_bucket(&self, bucket: Bucket) {
+        prefetch(self.head(bucket));
+    }
+
+    /// Starts to load the newest order of a bucket.
+    #[inline(always)]
+    pub fn prefetch_in(&self, bucket: Bucket) {
+        self.prefetch(*self.head(bucket));
+    }
+
+    /// Starts to load its neighbours, in the level and in the bucket; gives its level.
+    #[inline(always)]
+    pub fn prefetch_neighbours_in(&self, bucket: Bucket) -> u32 {
+        let order = self.get(*self.head(bucket));
+        self.prefetch(order.prev);
+        self.prefetch(order.next);
+        self.prefetch(order.chain);
+        order.level
+    }
+
+    /// Starts to load what takes this order out and the one after it in its level; gives that one.
+    #[inline(always)]
+    pub fn prefetch_next(&self, slot: Slot) -> Slot {
+        let order = self.get(slot);
+        self.prefetch_bucket(self.bucket(SessionId(order.session), OrderId(order.id)));
+        self.prefetch(order.next);
+        order.next
+    }
+
+    #[inline(always)]
+    pub fn prefetch(&self, slot: Slot) {
+        prefetch(self.get(slot));
+    }
+
+    /// The bucket of an id.
+    #[inline(always)]
+    pub fn bucket(&self, session: SessionId, id: OrderId) -> Bucket {
+        const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+        let block = (id.0 >> BLOCK_BITS) ^ u64::from(session.0) << 40;
+        let within = id.0 & ((1 << BLOCK_BITS) - 1);
+        Bucket((block.wrapping_mul(SPREAD) >> self.shift ^ within) as u32)
+    }
+
+    #[inline(always)]
+    fn head(&self, Bucket(bucket): Bucket) -> &Slot {
+        &self.buckets[bucket as usize]
+    }
+
+    #[inline(always)]
+    fn head_mut(&mut self, Bucket(bucket): Bucket) -> &mut Slot {
+        &mut self.buckets[bucket as usize]
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, orders: usize) {
+        let first = self.slab.len();
+        let last = first + orders.max(GROW_ORDERS_MIN) - 1;
+        let linked = |slot| Order { next: slot as Slot + 1, ..Order::NONE };
+        self.slab.extend((first..last).map(linked));
+        self.slab.push(Order { next: self.free, ..Order::NONE });
+        self.free = first as Slot;
+        while self.slab.len() * BUCKETS_PER_ORDER > self.buckets.len() {
+            self.grow_index();
+        }
+    }
+
+    #[cold]
+    fn grow_highest(&mut self, session: u32, id: u64) {
+        if session < HIGHEST_MAX {
+            self.highest.resize(session as usize + 1, 0);
+            self.highest[session as usize] = id;
+        }
+    }
+
+    #[cold]
+    fn grow_index(&mut self) {
+        self.buckets = vec![NIL; self.buckets.len() * 2];
+        self.shift -= 1;
+        for slot in 1..self.slab.len() {
+            let order = self.slab[slot];
+            if order.number != 0 {
+                let bucket = self.bucket(SessionId(order.session), OrderId(order.id));
+                self.slab[slot].chain = std::mem::replace(self.head_mut(bucket), slot as Slot);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(session: u32, id: u64) -> Order {
+        Order { number: 1, session, id, ..Order::NONE }
+    }
+
+    #[test]
+    fn the_index_finds_live_orders_only_whatever_their_ids() {
+        let mut orders = Orders::with_capacity(0);
+        let session = SessionId(3);
+        let insert = |orders: &mut Orders, id| {
+            orders.make_room(1);
+            orders.insert(order(3, id), orders.bucket(session, OrderId(id)))
+        };
+        let find = |orders: &Orders, session, id| {
+            let bucket = orders.bucket(SessionId(session), OrderId(id));
+            let slot = orders.find(bucket, SessionId(session), OrderId(id));
+            assert_eq!(orders.is_live(bucket, SessionId(session), OrderId(id)), slot != NIL);
+            slot
+        };
+        let ids = |i: u64| [i, i << 6, i << 12, i << 50, u64::MAX - i];
+        let mut slots = vec![];
+        for i in 1..3000 {
+            for id in ids(i) {
+                if find(&orders, 3, id) == NIL {
+                    slots.push((id, insert(&mut orders, id)));
+                }
+            }
+        }
+        assert!(orders.live() > 10_000);
+        for &(id, slot) in &slots {
+            assert_eq!(find(&orders, 3, id), slot);
+            assert_eq!(find(&orders, 4, id), NIL);
+        }
+        for &(id, slot) in slots.iter().step_by(2) {
+            orders.remove(slot, orders.bucket(session, OrderId(id)));
+            assert_eq!(find(&orders, 3, id), NIL);
+        }
+        for (i, &(id, slot)) in slots.iter().enumerate() {
+            let expected = if i % 2 == 0 { NIL } else { slot };
+            assert_eq!(find(&orders, 3, id), expected);
+        }
+        let before = orders.slab.len();
+        slots.iter().step_by(2).for_each(|&(id, _)| _ = insert(&mut orders, id));
+        assert_eq!(orders.slab.len(), before, "free slots are used again");
+    }
+}

@@ -1,0 +1,139 @@
+//! Pegs: orders whose limit follows the reference quote. They rest, displayed or hidden, like all others; when the quote
+//! moves, those whose limit that changes get a new place.
+
+use super::Engine;
+use super::book::key_of;
+use super::market::{LimitTerms, Quote};
+use super::orders::{NIL, Slot};
+use super::states;
+use super::stops::Traded;
+use ringside_model::command::{Enter, RichTerms, Sequenced};
+use ringside_model::domain::{
+    OrderId, OrderNumber, OrderType, Peg, PostOnly, Price, SessionId, SymbolId, SymbolState,
+    TimeInForce,
+};
+use ringside_model::reason::Reason;
+use ringside_model::report::ReportSink;
+use ringside_planted::{Bug, planted};
+
+/// True if the limit of an order of this type and time in force may follow the quote as `terms` say.
+pub(super) fn can_follow(terms: &RichTerms, order_type: OrderType, tif: TimeInForce) -> bool {
+    let has_bound = terms.peg_offset != 0 || terms.peg_limit.0 != 0;
+    let can_rest = matches!(tif, TimeInForce::Day | TimeInForce::Gtc);
+    match terms.peg {
+        Peg::None => !has_bound,
+        _ if order_type != OrderType::Limit || !can_rest || terms.peg_limit.0 < 0 => false,
+        Peg::Primary => true,
+        Peg::Midpoint => terms.hidden && terms.peg_offset == 0,
+    }
+}
+
+impl Engine {
+    /// What a new order with terms asks for with its limit: as given, or what a peg has to follow now.
+    pub(super) fn wanted_price(
+        &self,
+        symbol: SymbolId,
+        enter: &Enter,
+        terms: &RichTerms,
+    ) -> Result<Price, Reason> {
+        if terms.peg == Peg::None {
+            return Ok(enter.price);
+        }
+        let Some(book) = self.book_index(symbol) else { return Ok(Price(1)) };
+        if enter.price.0 != 0 {
+            return Err(Reason::InvalidPrice);
+        }
+        if enter.post_only != PostOnly::Off {
+            return Err(Reason::Unsupported);
+        }
+        states::refusal(self.books[book].state())?;
+        if self.books[book].state() != SymbolState::Open {
+            return Err(Reason::NotInCall);
+        }
+        self.followed_price(book, enter.side.is_buy(), terms).map(Price)
+    }
+
+    /// The limit of a peg under the present quote.
+    fn followed_price(&self, book: usize, buy: bool, terms: &RichTerms) -> Result<i64, Reason> {
+        let Quote { bid, offer } = self.market(self.books[book].symbol()).quote;
+        let own = if buy { bid } else { offer };
+        let followed = match terms.peg {
+            Peg::Midpoint if bid != 0 && offer != 0 => midpoint(bid, offer, buy),
+            Peg::Primary if own != 0 => own,
+            _ => return Err(Reason::NoQuote),
+        };
+        let offset = i64::from(terms.peg_offset);
+        let price = if buy { followed - offset } else { followed.saturating_add(offset) };
+        let bounded = match terms.peg_limit.0 {
+            0 => price,
+            limit if buy => price.min(limit),
+            limit => price.max(limit),
+        };
+        if bounded < 1 { Err(Reason::InvalidPrice) } else { Ok(bounded) }
+    }
+
+    /// Lets the pegs of an instrument follow its quote: first those that move away from the other side, so that none trades
+    /// with one that is about to leave, then those that move towards it; the oldest first. A peg that has nothing to follow
+    /// stays where it is.
+    pub(super) fn follow_quote(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        traded: &mut Traded,
+        sink: &mut impl ReportSink,
+    ) {
+        if self.books[book].state() != SymbolState::Open || planted(Bug::PegsStay) {
+            return;
+        }
+        let symbol = self.books[book].symbol();
+        let mut moves = vec![];
+        for (number, (session, id)) in self.pegs_of(symbol) {
+            let slot = self.orders.find(self.orders.bucket(session, id), session, id);
+            let order = self.orders.get(slot);
+            let (buy, terms) = (order.traits.is_buy(), self.terms_of(order));
+            let price = terms.and_then(|terms| self.followed_price(book, buy, terms).ok());
+            let key = self.levels.get(order.level).key;
+            if let Some(price) = price.filter(|&price| key_of(buy, price) != key) {
+                let comes_closer = key_of(buy, price) < key;
+                moves.push((comes_closer, OrderNumber(number).age(), (session, id), price));
+            }
+        }
+        moves.sort_unstable_by_key(|&(comes_closer, age, ..)| (comes_closer, age));
+        for (_, age, peg, price) in moves {
+            if let Some(slot) = self.peg_of_age(peg, age) {
+                self.move_peg(at, book, (slot, price), traded, sink);
+            }
+        }
+    }
+
+    /// A peg that has not traded away meanwhile.
+    fn peg_of_age(&self, (session, id): (SessionId, OrderId), age: u64) -> Option<Slot> {
+        let slot = self.orders.find(self.orders.bucket(session, id), session, id);
+        let order = self.orders.get(slot);
+        (slot != NIL && OrderNumber(order.number).age() == age).then_some(slot)
+    }
+
+    /// One peg gets the limit that it wants, as far as bands and the short sale price test let it.
+    fn move_peg(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        (slot, price): (Slot, i64),
+        traded: &mut Traded,
+        sink: &mut impl ReportSink,
+    ) {
+        let order = *self.orders.get(slot);
+        let limit_terms = LimitTerms::of_order(&order, self.terms_of(&order));
+        match self.guarded_price(book, limit_terms, price) {
+            Err(reason) => self.cancel_resting(slot, reason, sink),
+            Ok(price) if price == self.levels.get(order.level).price() => {}
+            Ok(price) => self.enter_again(at, book, (slot, price), traded, sink),
+        }
+    }
+}
+
+/// The middle of a quote in whole ticks, on the side of the order.
+fn midpoint(bid: i64, offer: i64, buy: bool) -> i64 {
+    let sum = i128::from(bid) + i128::from(offer);
+    (if buy { sum / 2 } else { (sum + 1) / 2 }) as i64
+}

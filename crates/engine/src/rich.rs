@@ -1,0 +1,261 @@
+//! Orders with terms that few orders have: an end of their own, no display, a minimum quantity, and what happens to them at
+//! a price band and at the short sale price test.
+//!
+//! The terms lie beside the orders. In the book of an instrument that has such orders nothing takes a
+//! short way past them.
+
+use super::market::LimitTerms;
+use super::matching::Incoming;
+use super::orders::Order;
+use super::pegs;
+use super::{Engine, accepted, entered};
+use ringside_model::command::{Enter, EnterRich, RichTerms, Sequenced};
+use ringside_model::domain::{
+    Nanos, OrderId, OrderType, Peg, PostOnly, SessionId, SymbolId, SymbolState, TimeInForce,
+};
+use ringside_model::hash;
+use ringside_model::reason::Reason;
+use ringside_model::report::ReportSink;
+use std::collections::BTreeMap;
+
+/// The terms of the orders of a shard.
+#[derive(Default)]
+pub(super) struct Terms {
+    /// By instrument and number.
+    terms: BTreeMap<(SymbolId, u64), RichTerms>,
+    /// Session and id of those that have an end, by instrument, time and number.
+    ends: BTreeMap<(SymbolId, Nanos, u64), (SessionId, OrderId)>,
+    /// Session and id of those that follow a quote, by instrument and number.
+    pegs: BTreeMap<(SymbolId, u64), (SessionId, OrderId)>,
+}
+
+impl Terms {
+    /// Whether there are orders that have an end.
+    pub fn expire(&self) -> bool {
+        !self.ends.is_empty()
+    }
+
+    /// When orders end, by instrument.
+    pub fn ends(&self) -> impl Iterator<Item = (SymbolId, Nanos)> {
+        self.ends.keys().map(|&(symbol, end, _)| (symbol, end))
+    }
+
+    /// All of them, by instrument and number.
+    pub fn iter(&self) -> impl Iterator<Item = (SymbolId, u64, &RichTerms)> {
+        self.terms.iter().map(|(&(symbol, number), terms)| (symbol, number, terms))
+    }
+
+    /// Those of an order that has some.
+    pub fn get(&self, order: &Order) -> &RichTerms {
+        &self.terms[&key(order)]
+    }
+
+    /// The orders of an instrument whose time is over, the first to end first.
+    pub fn due(&self, symbol: SymbolId, now: Nanos) -> impl Iterator<Item = (SessionId, OrderId)> {
+        self.ends.range((symbol, Nanos(0), 0)..=(symbol, now, u64::MAX)).map(|(_, &order)| order)
+    }
+}
+
+fn key(order: &Order) -> (SymbolId, u64) {
+    (SymbolId(order.symbol), order.number)
+}
+
+/// The terms' part of the state hash.
+fn hash_of(order: &Order, terms: &RichTerms) -> u128 {
+    let RichTerms { expire, min_quantity, peg_limit, peg_offset, peg, .. } = *terms;
+    let RichTerms { hidden, at_band, at_short_test, .. } = *terms;
+    let what = 7 << 32 | u64::from(order.symbol);
+    let choices = u64::from(hidden) | (at_band as u64) << 8 | (at_short_test as u64) << 16;
+    let peg = u64::from(peg_offset) | (peg as u64) << 32 | choices << 40;
+    hash::of_fields([what, order.number, expire.0, min_quantity.0, peg_limit.0 as u64, peg])
+}
+
+/// Checks that an order of this type and time in force may have `terms` at some time.
+fn fit(terms: &RichTerms, order_type: OrderType, tif: TimeInForce) -> Result<(), Reason> {
+    let can_rest = matches!(tif, TimeInForce::Day | TimeInForce::Gtc);
+    let ends_early = terms.expire.0 != 0 && tif != TimeInForce::Gtc;
+    let cannot_hide = terms.hidden && !(can_rest && order_type == OrderType::Limit);
+    if tif.is_for_auction() || ends_early || cannot_hide {
+        return Err(Reason::Unsupported);
+    }
+    if terms.min_quantity.0 > 0 && !terms.hidden && tif != TimeInForce::Ioc {
+        return Err(Reason::InvalidMinQuantity);
+    }
+    Ok(())
+}
+
+impl Engine {
+    /// A new order with such terms.
+    #[cold]
+    pub(super) fn enter_rich(
+        &mut self,
+        at: &Sequenced,
+        EnterRich { order: enter, terms }: &EnterRich,
+        sink: &mut impl ReportSink,
+    ) {
+        let command = &at.command;
+        self.catch_up(at, sink);
+        let (book, price) = match self.check_rich(at, enter, terms) {
+            Ok(accepted) => accepted,
+            Err(reason) => return self.reject_order(command, enter, reason, sink),
+        };
+        let order = entered(at, enter);
+        let can_rest = matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc);
+        let traits = if can_rest { order.traits.with_terms(terms) } else { order.traits };
+        let order = Order { traits, ..order };
+        sink.report(accepted(&order, price));
+        if self.books[book].state() != SymbolState::Open {
+            self.begin_terms(&order, Some(*terms));
+            return self.rest(book, order, price, sink);
+        }
+        let mut incoming = Incoming::new(order, price);
+        self.match_rich(book, enter.order_type, &mut incoming, *terms, sink);
+        self.elect_after(at, book, &incoming, sink);
+    }
+
+    /// All that can be wrong with such an order; gives its book and its limit after a slide.
+    fn check_rich(
+        &self,
+        at: &Sequenced,
+        enter: &Enter,
+        terms: &RichTerms,
+    ) -> Result<(usize, i64), Reason> {
+        let command = &at.command;
+        if command.verdict == Reason::None && !pegs::can_follow(terms, enter.order_type, enter.tif)
+        {
+            return Err(Reason::InvalidPeg);
+        }
+        let price = match command.verdict {
+            Reason::None => self.wanted_price(command.symbol, enter, terms)?,
+            _ => enter.price,
+        };
+        let enter = &Enter { price, ..*enter };
+        let book = self.check_terms(command, enter)?;
+        let limit_terms = LimitTerms::of(enter.side, enter.tif, enter.post_only, terms);
+        let price = self.entry_price(book, limit_terms, enter.price.0)?;
+        if terms.hidden && enter.attributed {
+            return Err(Reason::Unsupported);
+        }
+        fit(terms, enter.order_type, enter.tif)?;
+        if terms.expire.0 != 0 && terms.expire <= at.time {
+            return Err(Reason::InvalidExpiry);
+        }
+        let minimum = terms.min_quantity.0;
+        if minimum > enter.quantity.0 || !minimum.is_multiple_of(self.books[book].lot()) {
+            return Err(Reason::InvalidMinQuantity);
+        }
+        Ok((book, price))
+    }
+
+    /// Trades such an order, and does with the rest what its type and its time in force say.
+    pub(super) fn match_rich(
+        &mut self,
+        book: usize,
+        order_type: OrderType,
+        incoming: &mut Incoming,
+        terms: RichTerms,
+        sink: &mut impl ReportSink,
+    ) {
+        (incoming.minimum, incoming.is_hidden) = (terms.min_quantity.0, terms.hidden);
+        self.begin_terms(&incoming.order, Some(terms));
+        self.match_incoming(book, order_type, incoming, sink);
+        if incoming.order.open == 0 && incoming.order.traits.is_rich() {
+            self.terms.terms.remove(&key(&incoming.order));
+            self.guard(SymbolId(incoming.order.symbol));
+        }
+    }
+
+    /// Keeps the terms of an order that does not rest yet, if it may come to rest with some. That is no state: by the end of
+    /// its command the order rests or has ended.
+    pub(super) fn begin_terms(&mut self, order: &Order, terms: Option<RichTerms>) {
+        if let Some(terms) = terms.filter(|_| order.traits.is_rich()) {
+            self.terms.terms.insert(key(order), terms);
+        }
+    }
+
+    /// Books an order that has its terms.
+    pub(super) fn rest_rich(&mut self, book: usize, order: Order, price: i64) {
+        let terms = *self.terms.get(&order);
+        self.state_hash = self.state_hash.wrapping_add(hash_of(&order, &terms));
+        let owner = (SessionId(order.session), OrderId(order.id));
+        if terms.peg != Peg::None {
+            self.terms.pegs.insert((SymbolId(order.symbol), order.number), owner);
+        }
+        if terms.expire.0 != 0 {
+            let end = (SymbolId(order.symbol), terms.expire, order.number);
+            self.terms.ends.insert(end, owner);
+        }
+        self.books[book].set_has_terms(true);
+        if order.traits.is_non_displayed() {
+            self.hide(order, price);
+        } else {
+            self.orders.make_room(1);
+            self.place(book, order, price);
+        }
+    }
+
+    /// The terms of an order that leaves are forgotten.
+    #[cold]
+    pub(super) fn forget_terms(&mut self, order: &Order) -> RichTerms {
+        let terms = self.terms.terms.remove(&key(order)).expect("such an order has terms");
+        self.terms.pegs.remove(&key(order));
+        self.terms.ends.remove(&(SymbolId(order.symbol), terms.expire, order.number));
+        self.state_hash = self.state_hash.wrapping_sub(hash_of(order, &terms));
+        self.guard(SymbolId(order.symbol));
+        terms
+    }
+
+    /// The terms of an order that rests, if it has some.
+    pub(super) fn terms_of(&self, order: &Order) -> Option<&RichTerms> {
+        order.traits.is_rich().then(|| self.terms.get(order))
+    }
+
+    /// The pegs of an instrument, by number.
+    pub(super) fn pegs_of(
+        &self,
+        symbol: SymbolId,
+    ) -> impl Iterator<Item = (u64, (SessionId, OrderId))> {
+        let pegs = self.terms.pegs.range((symbol, 0)..=(symbol, u64::MAX));
+        pegs.map(|(&(_, number), &owner)| (number, owner))
+    }
+
+    /// Whether some order of an instrument has terms.
+    pub(super) fn has_terms(&self, symbol: SymbolId) -> bool {
+        self.terms.terms.range((symbol, 0)..=(symbol, u64::MAX)).next().is_some()
+    }
+
+    /// A book that has lost its last order with terms can take the short ways again.
+    fn guard(&mut self, symbol: SymbolId) {
+        let has_terms = self.has_terms(symbol);
+        let book = self.book_index(symbol).expect("what has terms has a book");
+        self.books[book].set_has_terms(has_terms);
+    }
+
+    /// An order of an image comes to rest with these terms.
+    pub(super) fn restore_rich(
+        &mut self,
+        book: usize,
+        order: Order,
+        price: i64,
+        terms: Option<RichTerms>,
+    ) -> Result<(), &'static str> {
+        let traits = order.traits;
+        let terms = terms.ok_or("it should have terms, but has none")?;
+        let fit = fit(&terms, OrderType::Limit, traits.tif()).is_ok()
+            && pegs::can_follow(&terms, OrderType::Limit, traits.tif())
+            && (terms.peg == Peg::None || traits.post_only() == PostOnly::Off);
+        let is_same = traits.with_terms(&terms).0 == traits.0;
+        if !fit || !is_same {
+            return Err("it has terms that no order of its kind has");
+        }
+        if !terms.min_quantity.0.is_multiple_of(self.books[book].lot()) {
+            return Err("its minimum is no whole lots");
+        }
+        if terms.hidden && traits.is_attributed() || traits.has_reserve() || traits.is_stop() {
+            return Err("it has terms beside what no order with terms is");
+        }
+        self.begin_terms(&order, Some(terms));
+        self.rest_rich(book, order, price);
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! The short sale price test: while an instrument is restricted, no short sale comes in at or below the best bid.
+
+use super::Engine;
+use super::book::side_index;
+use super::orders::{NIL, Order};
+use ringside_model::command::Sequenced;
+use ringside_model::domain::{AtShortTest, Side};
+use ringside_model::reason::Reason;
+use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_planted::{Bug, planted};
+
+/// Whether short sales of an instrument are restricted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ShortSale {
+    pub restricted: bool,
+    /// A trade ten percent or more below the prior close restricts them.
+    pub automatic: bool,
+}
+
+impl ShortSale {
+    /// Whether a trade may restrict them.
+    pub fn can_fall(self) -> bool {
+        self.automatic && !self.restricted
+    }
+}
+
+impl Engine {
+    /// Restricts short sales, or does not any more.
+    pub(super) fn set_short_sale(
+        &mut self,
+        at: &Sequenced,
+        short_sale: ShortSale,
+        sink: &mut impl ReportSink,
+    ) {
+        if let Some(book) = self.book_to_change(at, sink) {
+            self.restrict(book, short_sale, sink);
+        }
+    }
+
+    fn restrict(&mut self, book: usize, short_sale: ShortSale, sink: &mut impl ReportSink) {
+        self.change_market(book, |market| market.short_sale = short_sale);
+        let ShortSale { restricted, automatic } = short_sale;
+        sink.report(Report {
+            kind: ReportKind::ShortSaleSet,
+            other: u64::from(restricted) | u64::from(automatic) << 1,
+            symbol: self.books[book].symbol(),
+            ..Report::BLANK
+        });
+    }
+
+    /// The limit of an order that the test lets in: as given, or one tick above the best bid; or refused. A short sale
+    /// without a limit is below any bid.
+    pub(super) fn short_price(
+        &self,
+        book: usize,
+        side: Side,
+        price: i64,
+        at_short_test: AtShortTest,
+    ) -> Result<i64, Reason> {
+        let bid = self.tested_bid(book);
+        if side != Side::Short || price > bid || bid == 0 || planted(Bug::ShortSaleUntested) {
+            return Ok(price);
+        }
+        match at_short_test {
+            AtShortTest::Slide if price != 0 => bid.checked_add(1).ok_or(Reason::ShortRestricted),
+            AtShortTest::Slide | AtShortTest::Reject => Err(Reason::ShortRestricted),
+        }
+    }
+
+    /// Whether a resting order may become one of this side. A stop is tested when it is elected.
+    #[cold]
+    pub(super) fn check_marking(
+        &self,
+        book: usize,
+        order: &Order,
+        side: Side,
+        price: i64,
+    ) -> Result<(), Reason> {
+        if order.traits.is_stop() {
+            return Ok(());
+        }
+        self.short_price(book, side, price, AtShortTest::Reject).map(|_| ())
+    }
+
+    /// The best bid of the market or, if nobody has said one, of the book; zero if there is nothing to test.
+    fn tested_bid(&self, book: usize) -> i64 {
+        let market = self.market(self.books[book].symbol());
+        if !market.short_sale.restricted {
+            return 0;
+        }
+        if market.quote.bid != 0 {
+            return market.quote.bid;
+        }
+        let best = self.books[book].sides[side_index(true)].best();
+        if best == NIL { 0 } else { self.levels.get(best).price() }
+    }
+
+    /// Takes note of trades in a guarded book, of which this price is the lowest. What it restricts is restricted from
+    /// the next command on.
+    #[cold]
+    pub(super) fn note_low(&mut self, book: usize, price: i64) {
+        let close = i128::from(self.books[book].prior_close());
+        let has_fallen = close > 0 && i128::from(price) * 10 <= close * 9;
+        let short_sale = self.market(self.books[book].symbol()).short_sale;
+        self.has_fallen |= has_fallen && short_sale.can_fall();
+    }
+
+    /// The trades of the command were low enough to restrict short sales.
+    pub(super) fn restrict_after_fall(&mut self, book: usize, sink: &mut impl ReportSink) {
+        if !std::mem::take(&mut self.has_fallen) {
+            return;
+        }
+        let short_sale = self.market(self.books[book].symbol()).short_sale;
+        self.restrict(book, ShortSale { restricted: true, ..short_sale }, sink);
+    }
+}

@@ -1,0 +1,394 @@
+//! Session states: what may enter, and the auctions that end a call.
+
+use super::Engine;
+use super::auction::{self, Clearing, clear};
+use super::bands::counted;
+use super::book::{Book, key_of, side_index, unlink};
+use super::ladder::Ladder;
+use super::matching::describe;
+use super::orders::{Bucket, NIL, Order, Slot};
+use super::stops::Traded;
+use ringside_model::command::{Action, Command, Sequenced};
+use ringside_model::domain::{
+    Auction, OrderId, OrderNumber, OrderType, Price, Quantity, SessionId, Side, SymbolId,
+    SymbolState, TimeInForce,
+};
+use ringside_model::hash;
+use ringside_model::reason::Reason;
+use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_planted::{Bug, planted};
+
+/// Why nothing can enter the book of an instrument in this state.
+pub(super) fn refusal(state: SymbolState) -> Result<(), Reason> {
+    match state {
+        SymbolState::Closed => Err(Reason::Closed),
+        SymbolState::Halted => Err(Reason::Halted),
+        SymbolState::CancelOnly => Err(Reason::CancelOnly),
+        SymbolState::Open
+        | SymbolState::PreOpen
+        | SymbolState::ReopeningCall
+        | SymbolState::ClosingCall => Ok(()),
+    }
+}
+
+/// Whether an order has a place in this state, which lets orders in.
+pub(super) fn admission(
+    state: SymbolState,
+    order_type: OrderType,
+    tif: TimeInForce,
+) -> Result<(), Reason> {
+    match tif {
+        TimeInForce::AtOpen if state != SymbolState::PreOpen => Err(Reason::AuctionOver),
+        TimeInForce::AtOpen | TimeInForce::AtClose | TimeInForce::Auction => Ok(()),
+        _ if state == SymbolState::Open => Ok(()),
+        TimeInForce::Day | TimeInForce::Gtc if order_type == OrderType::Limit => Ok(()),
+        _ => Err(Reason::NotInCall),
+    }
+}
+
+/// The part of a state in the state hash.
+fn hash_of(symbol: SymbolId, state: SymbolState) -> u128 {
+    match state {
+        SymbolState::Open => 0,
+        _ => hash::of_fields([4, u64::from(symbol.0), state as u64, 0, 0, u64::MAX]),
+    }
+}
+
+impl Engine {
+    /// Another state of an instrument, whatever was planned. A call that ends in trading, or closes the day, trades first.
+    pub(super) fn set_state(
+        &mut self,
+        at: &Sequenced,
+        state: SymbolState,
+        sink: &mut impl ReportSink,
+    ) {
+        let Some(book) = self.book_to_change(at, sink) else { return };
+        self.take_plan_back(at.command.symbol);
+        self.enter_state(at, book, state, sink);
+    }
+
+    /// The same of an instrument that is traded here, whoever asks for it. Whatever was due for it before is not any more.
+    pub(super) fn enter_state(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        state: SymbolState,
+        sink: &mut impl ReportSink,
+    ) {
+        let symbol = self.books[book].symbol();
+        let before = self.books[book].state();
+        self.change_state(book, symbol, state);
+        if self.books[book].is_guarded() {
+            self.change_market(book, |market| market.reopening = None);
+        }
+        let other = state as u64;
+        sink.report(Report { kind: ReportKind::StateChanged, other, symbol, ..Report::BLANK });
+        let auction = match (before, state) {
+            (before, SymbolState::Open) if self.is_crossed(book) => {
+                Some(before.auction().unwrap_or(Auction::Reopening))
+            }
+            (before, SymbolState::Open) => before.auction(),
+            (SymbolState::ClosingCall, SymbolState::Closed) => Some(Auction::Closing),
+            _ => None,
+        };
+        let mut traded =
+            auction.map_or(Traded::default(), |auction| self.uncross(at, book, auction, sink));
+        self.cancel_leftovers(book, auction, state, sink);
+        if state == SymbolState::Open && self.books[book].is_guarded() {
+            self.open_within_bands(at, book, &mut traded, sink);
+        }
+        self.follow_quote(at, book, &mut traded, sink);
+        if !self.stops.is_empty() {
+            self.elect_by_last(at, book, traded, sink);
+        }
+    }
+
+    /// The state of an instrument in an image.
+    pub(super) fn restore_state(&mut self, command: &Command) -> Result<(), Reason> {
+        let book = self.book_index(command.symbol).ok_or(Reason::UnknownSymbol)?;
+        match command.action {
+            Action::SetState(state) if state != SymbolState::Open => {
+                self.change_state(book, command.symbol, state);
+                Ok(())
+            }
+            _ => Err(Reason::InvalidDefinition),
+        }
+    }
+
+    /// All that was restored has been told before.
+    pub(super) fn restore_indications(&mut self) {
+        let symbols: Vec<SymbolId> = self.in_call.keys().copied().collect();
+        for symbol in symbols {
+            let book = self.book_index(symbol).expect("what is in a call has a book");
+            let clearing = self.clearing_of_call(book);
+            self.in_call.insert(symbol, clearing);
+        }
+    }
+
+    /// The instruments that are not simply open, as the commands that made them so.
+    pub(super) fn states(&self) -> impl Iterator<Item = Command> {
+        let is_open =
+            |book: &Book| book.state() == SymbolState::Open || planted(Bug::StatesForgotten);
+        self.books.iter().filter(move |book| !is_open(book)).map(|book| Command {
+            session: SessionId(0),
+            symbol: book.symbol(),
+            verdict: Reason::None,
+            action: Action::SetState(book.state()),
+        })
+    }
+
+    pub(super) fn change_state(&mut self, book: usize, symbol: SymbolId, state: SymbolState) {
+        let before = self.books[book].state();
+        let (before_hash, hash) = (hash_of(symbol, before), hash_of(symbol, state));
+        self.state_hash = self.state_hash.wrapping_sub(before_hash).wrapping_add(hash);
+        self.books[book].set_state(state);
+        if state.auction().is_none() {
+            self.in_call.remove(&symbol);
+        } else if state != before {
+            self.in_call.insert(symbol, Clearing::default());
+        }
+        self.watch(symbol);
+    }
+
+    /// Says what the auction of an instrument would be, if it is in a call and that has changed.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn indicate(&mut self, symbol: SymbolId, sink: &mut impl ReportSink) {
+        let Some(&told) = self.in_call.get(&symbol) else { return };
+        let Some(book) = self.book_index(symbol) else { return };
+        let clearing = self.clearing_of_call(book);
+        if clearing == told {
+            return;
+        }
+        self.in_call.insert(symbol, clearing);
+        let side = if clearing.offers_left > 0 { Side::Sell } else { Side::Buy };
+        let auction = self.books[book].state().auction();
+        sink.report(Report {
+            kind: ReportKind::Indicative,
+            side,
+            price: Price(clearing.price),
+            quantity: saturated(clearing.matched),
+            open: saturated(clearing.bids_left + clearing.offers_left),
+            other: auction.map_or(0, |auction| auction as u64),
+            symbol,
+            ..Report::BLANK
+        });
+    }
+
+    /// A cancel of an order that is not live or needs care, or while some instrument is watched or has orders that end by
+    /// themselves.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn cancel_with_care(
+        &mut self,
+        at: &Sequenced,
+        id: OrderId,
+        bucket: Bucket,
+        sink: &mut impl ReportSink,
+    ) {
+        self.catch_up(at, sink);
+        match self.find(&at.command, id, bucket) {
+            NIL => self.reject_unknown(&at.command, id, sink),
+            slot => self.cancel_resting(slot, Reason::User, sink),
+        }
+        self.end_command(at, sink);
+    }
+
+    /// Whether there is something to trade in an auction, as far as prices go.
+    pub(super) fn is_crossed(&self, book: usize) -> bool {
+        let [bid, offer] = [0, 1].map(|side| {
+            let ladders = self.in_every_auction(book).map(|sides| &sides[side]);
+            ladders.filter(|ladder| ladder.best() != NIL).map(|ladder| ladder.best_key()).min()
+        });
+        bid.zip(offer).is_some_and(|(bid, offer)| -bid >= offer)
+    }
+
+    /// The orders that take part in any auction: those in the book, and of those that are not displayed the ones without a
+    /// minimum.
+    pub(super) fn in_every_auction(&self, book: usize) -> impl Iterator<Item = &[Ladder; 2]> {
+        let book = &self.books[book];
+        std::iter::once(&book.sides).chain(self.hidden_without_minimum(book.symbol()))
+    }
+
+    /// What the auction of the call that an instrument is in would trade now.
+    fn clearing_of_call(&self, book: usize) -> Clearing {
+        let auction = self.books[book].state().auction();
+        auction.map_or(Clearing::default(), |auction| self.clearing(book, auction))
+    }
+
+    /// What an auction of this kind would trade now.
+    fn clearing(&self, book: usize, auction: Auction) -> Clearing {
+        let symbol = self.books[book].symbol();
+        let bands = self.market(symbol).bands.fixed();
+        let mut sides = [auction::Side::default(), auction::Side::default()];
+        for sides_of_pool in self.pools_in(symbol, auction, false) {
+            for (side, ladder) in sides.iter_mut().zip(sides_of_pool) {
+                side.market +=
+                    ladder.iter().map(|level| self.levels.get(level).total()).sum::<u128>();
+            }
+        }
+        let with_limit = || self.in_every_auction(book).chain(self.pools_in(symbol, auction, true));
+        let best_keys = [0, 1].map(|i| with_limit().map(|sides| sides[i].best_key()).min());
+        let best_keys = best_keys.map(|key| key.unwrap_or(i64::MAX));
+        for ladders in with_limit() {
+            for i in [0, 1] {
+                // Orders beyond the best of the other side have no part in it, unless something there has no limit.
+                let bounded = sides[1 - i].market == 0;
+                let worst = if bounded { best_keys[1 - i].wrapping_neg() } else { i64::MAX };
+                let levels = ladders[i].iter().map(|level| self.levels.get(level));
+                let levels = levels.take_while(|level| level.key <= worst);
+                let interest = levels.filter_map(|level| {
+                    Some((counted(i == 0, level.price(), bands)?, level.total()))
+                });
+                sides[i].limits.extend(interest);
+            }
+        }
+        for reserve in self.reserves_of(symbol) {
+            // The slice before it has a part, or has none, just so.
+            let limit = counted(reserve.buy, reserve.price, bands);
+            let interest = limit.map(|limit| (limit, u128::from(reserve.left)));
+            sides[side_index(reserve.buy)].limits.extend(interest);
+        }
+        let [bids, offers] = &mut sides;
+        bids.limits.sort_unstable();
+        offers.limits.sort_unstable();
+        let reference = match self.books[book].reference() {
+            0 => 0,
+            reference => reference.clamp(bands.0, bands.1),
+        };
+        clear(bids, offers, reference)
+    }
+
+    /// What an auction leaves over of the orders that were for it, and what was for an opening that has come.
+    fn cancel_leftovers(
+        &mut self,
+        book: usize,
+        auction: Option<Auction>,
+        state: SymbolState,
+        sink: &mut impl ReportSink,
+    ) {
+        if self.pools.is_empty() || planted(Bug::LeftoversKept) {
+            return;
+        }
+        let is_over = |tif: TimeInForce| {
+            auction.is_some_and(|auction| tif.takes_part_in(auction))
+                || tif == TimeInForce::AtOpen && state == SymbolState::Open
+        };
+        let mut over = vec![];
+        self.cover(book, |order| is_over(order.traits.tif()), &mut over);
+        for slot in over {
+            self.cancel_resting(slot, Reason::AuctionLeftover, sink);
+        }
+    }
+
+    /// Trades what can be traded at one price: better limits first, then older orders. An iceberg trades slice by
+    /// slice, as in trading. Gives what it traded.
+    fn uncross(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        auction: Auction,
+        sink: &mut impl ReportSink,
+    ) -> Traded {
+        let symbol = self.books[book].symbol();
+        let clearing = self.clearing(book, auction);
+        let price = clearing.price;
+        sink.report(Report {
+            kind: ReportKind::Crossed,
+            price: Price(price),
+            quantity: saturated(clearing.matched),
+            other: auction as u64,
+            symbol,
+            ..Report::BLANK
+        });
+        let mut left = clearing.matched;
+        let mut traded = Traded::default();
+        while left > 0 {
+            let first = |buy| self.first_in_auction(book, symbol, auction, buy);
+            let heads = [true, false].map(|buy| first(buy).expect("there is more to trade"));
+            let quantity = heads.map(|slot| self.orders.get(slot).open).into_iter().min();
+            let quantity = quantity.expect("there are two sides");
+            left -= u128::from(quantity);
+            traded.count += 1;
+            let spent = self.cross(heads, (quantity, price), (auction, traded.count), sink);
+            for (order, limit) in spent.into_iter().flatten() {
+                self.refresh(book, order, limit, (at.seqno, &mut traded), sink);
+            }
+        }
+        if traded.count > 0 {
+            let change = self.books[book].set_last(price);
+            self.state_hash = self.state_hash.wrapping_add(change);
+            if self.books[book].is_guarded() {
+                self.note_low(book, price);
+            }
+        }
+        traded
+    }
+
+    /// One trade of an auction; the older order is told first. Gives the icebergs whose slice it was, with their limits.
+    fn cross(
+        &mut self,
+        mut pair: [Slot; 2],
+        (quantity, price): (u64, i64),
+        (auction, trade): (Auction, u32),
+        sink: &mut impl ReportSink,
+    ) -> [Option<(Order, i64)>; 2] {
+        pair.sort_by_key(|&slot| OrderNumber(self.orders.get(slot).number).age());
+        let [older, younger] = pair.map(|slot| self.orders.get(slot).number);
+        let contra = [younger, older];
+        let mut spent = [None; 2];
+        for (i, slot) in pair.into_iter().enumerate() {
+            let order = self.orders.get(slot);
+            let flags = (auction as u8) << Report::CAPACITY_SHIFT
+                | order.traits.hidden_flag()
+                | if i == 0 { 0 } else { Report::REMOVED };
+            sink.report(Report {
+                kind: ReportKind::Executed,
+                flags,
+                trade,
+                quantity: Quantity(quantity),
+                open: Quantity(order.open - quantity + self.behind(order)),
+                other: contra[i],
+                ..describe(order, price)
+            });
+            spent[i] = self.take_from(slot, quantity);
+        }
+        spent
+    }
+
+    /// A resting order has traded so much. Gives an iceberg whose slice that was, with its limit.
+    fn take_from(&mut self, slot: Slot, quantity: u64) -> Option<(Order, i64)> {
+        let order = self.orders.get_mut(slot);
+        let (symbol, traits, level) = (SymbolId(order.symbol), order.traits, order.level);
+        let limit = self.levels.get(level).price();
+        self.state_hash = self.state_hash.wrapping_sub(order.hash(limit));
+        order.open -= quantity;
+        order.executed += quantity;
+        self.levels.get_mut(level).subtract(quantity);
+        if order.open > 0 {
+            self.state_hash = self.state_hash.wrapping_add(order.hash(limit));
+            return None;
+        }
+        let spent = *order;
+        let (session, id) = (SessionId(order.session), OrderId(order.id));
+        let bucket = self.orders.bucket(session, id);
+        if unlink(slot, bucket, &mut self.orders, &mut self.levels).is_some() {
+            self.remove_level(symbol, traits, level);
+        }
+        if traits.is_rich() {
+            self.forget_terms(&spent);
+        }
+        traits.has_reserve().then_some((spent, limit))
+    }
+
+    /// Whether an order of this side and limit would trade on entry.
+    pub(super) fn would_trade(&self, book: usize, buy: bool, price: i64) -> bool {
+        let book = &self.books[book];
+        book.state() == SymbolState::Open && book.crosses(buy, key_of(buy, price))
+    }
+}
+
+/// A quantity in a report; what many orders add up to may be more than it can say.
+fn saturated(quantity: u128) -> Quantity {
+    Quantity(u64::try_from(quantity).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,309 @@
+//! Stops: orders that wait beside the book until a trade reaches their price, and then enter it as new orders.
+//!
+//! While an instrument is open, no stop that a trade has reached waits: every command that trades elects them before it
+//! ends, those that the trades of elected orders reach as well, until nothing more is reached.
+
+use super::book::{key_of, link, side_index};
+use super::ladder::{Ladder, LevelSlot};
+use super::market::LimitTerms;
+use super::matching::{Incoming, cancel_rest, describe};
+use super::orders::{NIL, Order, Slot};
+use super::traits::Traits;
+use super::{Engine, accepted, entered};
+use ringside_model::command::{Command, Enter, EnterStop, Sequenced};
+use ringside_model::domain::{
+    AtShortTest, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity, SeqNo, SessionId,
+    SymbolId, SymbolState, TimeInForce,
+};
+use ringside_model::hash;
+use ringside_model::reason::Reason;
+use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_planted::{Bug, planted};
+use std::collections::BTreeMap;
+
+/// One command elects so many stops at most; if more are reached the instrument is halted.
+pub const ELECTED_MAX: u32 = 1_000;
+
+/// The stops of a shard.
+#[derive(Default)]
+pub(super) struct Stops {
+    /// Bids and offers of each instrument that has stops, by stop price: what a move of the price reaches first is the best.
+    ladders: BTreeMap<SymbolId, [Ladder; 2]>,
+    /// The limits of those that have one, by instrument and number.
+    limits: BTreeMap<(SymbolId, u64), i64>,
+}
+
+/// What a command has traded so far.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Traded {
+    /// How many trades.
+    pub count: u32,
+    /// How many orders have got a new place since: elected stops and refreshed icebergs.
+    pub placed: u32,
+    /// The lowest and the highest price of the trades.
+    pub span: Option<(i64, i64)>,
+}
+
+impl Traded {
+    /// The number of the next order that the command at `seqno` gives a new place.
+    pub fn next_number(&mut self, seqno: SeqNo) -> OrderNumber {
+        self.placed += 1;
+        OrderNumber::within(seqno, self.placed)
+    }
+
+    /// Takes note of trades at prices from `first` to `last`, in either direction.
+    pub fn add(&mut self, first: i64, last: i64) {
+        let (lowest, highest) = self.span.unwrap_or((first, first));
+        self.span = Some((lowest.min(first).min(last), highest.max(first).max(last)));
+    }
+}
+
+impl Stops {
+    pub fn is_empty(&self) -> bool {
+        self.ladders.is_empty()
+    }
+
+    /// The bids and offers of an instrument.
+    pub fn of(&self, symbol: SymbolId) -> Option<&[Ladder; 2]> {
+        self.ladders.get(&symbol)
+    }
+
+    /// The limits of those that have one, by instrument and number.
+    pub fn limits(&self) -> impl Iterator<Item = (SymbolId, u64, Price)> {
+        self.limits.iter().map(|(&(symbol, number), &limit)| (symbol, number, Price(limit)))
+    }
+
+    /// The limit of a stop; zero for none.
+    fn limit(&self, order: &Order) -> i64 {
+        self.limits.get(&(SymbolId(order.symbol), order.number)).copied().unwrap_or(0)
+    }
+}
+
+/// The ladder key of a stop price: a rising price reaches the lowest buy stop first.
+pub(super) fn stop_key(buy: bool, stop: i64) -> i64 {
+    key_of(!buy, stop)
+}
+
+/// The limit's part of the state hash.
+fn hash_of(order: &Order, limit: i64) -> u128 {
+    let symbol = u64::from(order.symbol);
+    hash::of_fields([5, symbol, order.number, limit as u64, 0, u64::MAX])
+}
+
+impl Engine {
+    /// A new stop. One that the last trade has reached already is elected at once.
+    #[cold]
+    pub(super) fn enter_stop(
+        &mut self,
+        at: &Sequenced,
+        EnterStop { order: enter, stop }: &EnterStop,
+        sink: &mut impl ReportSink,
+    ) {
+        let command = &at.command;
+        self.catch_up(at, sink);
+        let book = match self.check_stop(command, enter, stop.0) {
+            Ok(book) => book,
+            Err(reason) => return self.reject_order(command, enter, reason, sink),
+        };
+        let order = entered(at, enter);
+        let order = Order { traits: order.traits.with_stop(true), ..order };
+        let told = accepted(&order, stop.0);
+        sink.report(Report {
+            flags: told.flags | Report::STOP,
+            other: enter.price.0 as u64,
+            ..told
+        });
+        self.wait_for_trade(order, stop.0, enter.price.0);
+        self.elect_by_last(at, book, Traded::default(), sink);
+    }
+
+    /// All that can be wrong with a new stop; gives its book.
+    fn check_stop(&self, command: &Command, enter: &Enter, stop: i64) -> Result<usize, Reason> {
+        // It waits as a limit order would, at its stop price.
+        let waiting = Enter { order_type: OrderType::Limit, price: Price(stop), ..*enter };
+        let book = self.check_terms(command, &waiting)?;
+        if (enter.order_type == OrderType::Limit) != (enter.price.0 >= 1) || enter.price.0 < 0 {
+            return Err(Reason::InvalidPrice);
+        }
+        let can_wait = matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc);
+        let plain =
+            enter.post_only == PostOnly::Off && enter.order_type != OrderType::MarketToLimit;
+        if can_wait && plain { Ok(book) } else { Err(Reason::Unsupported) }
+    }
+
+    /// Puts a stop beside the book; a `limit` of zero is none.
+    pub(super) fn wait_for_trade(&mut self, order: Order, stop: i64, limit: i64) {
+        self.state_hash = self.state_hash.wrapping_add(order.hash(stop));
+        let symbol = SymbolId(order.symbol);
+        if limit != 0 {
+            self.stops.limits.insert((symbol, order.number), limit);
+            self.state_hash = self.state_hash.wrapping_add(hash_of(&order, limit));
+        }
+        self.orders.make_room(1);
+        let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
+        let new = || [Ladder::new(), Ladder::new()];
+        let sides = self.stops.ladders.entry(symbol).or_insert_with(new);
+        let key = stop_key(order.traits.is_buy(), stop);
+        link(sides, order, key, bucket, &mut self.orders, &mut self.levels);
+    }
+
+    /// Takes an empty level out of the stops of its instrument, and these away with their last level.
+    pub(super) fn remove_level_of_stops(&mut self, symbol: SymbolId, buy: bool, level: LevelSlot) {
+        let sides = self.stops.ladders.get_mut(&symbol).expect("a stop has a ladder");
+        sides[side_index(buy)].remove(level, &mut self.levels);
+        if sides.iter().all(|side| side.best() == NIL) {
+            self.stops.ladders.remove(&symbol);
+        }
+    }
+
+    /// The limit of a stop is forgotten when it leaves.
+    #[cold]
+    pub(super) fn forget_limit(&mut self, order: &Order) {
+        let limit = self.stops.limits.remove(&(SymbolId(order.symbol), order.number));
+        if let Some(limit) = limit {
+            self.state_hash = self.state_hash.wrapping_sub(hash_of(order, limit));
+        }
+    }
+
+    /// Elects what the price of the last trade has reached, for an instrument that opens or a stop that enters.
+    pub(super) fn elect_by_last(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        traded: Traded,
+        sink: &mut impl ReportSink,
+    ) {
+        let (last, mut traded) = (self.books[book].last(), traded);
+        if last != 0 {
+            traded.add(last, last);
+        }
+        self.elect(at, book, traded, sink);
+    }
+
+    /// Elects the stops that a command's trades have reached, then those that the trades of these reach, and so on. Of
+    /// those that are reached at the same time, bids come before offers, then the best stop price, then the oldest.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn elect(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        traded: Traded,
+        sink: &mut impl ReportSink,
+    ) {
+        let symbol = self.books[book].symbol();
+        let mut span = traded.span;
+        let mut before = traded;
+        let mut elected = 0;
+        if self.books[book].state() != SymbolState::Open || planted(Bug::StopsNotElected) {
+            return;
+        }
+        while let Some(reached) = span.take() {
+            let mut next = Traded::default();
+            while let Some(slot) = self.first_reached(symbol, reached) {
+                if elected == ELECTED_MAX {
+                    return self.halt_cascade(book, symbol, sink);
+                }
+                elected += 1;
+                let number = before.next_number(at.seqno);
+                let (order_type, mut incoming) = self.trigger(book, slot, number, sink);
+                incoming.traded = Traded { span: None, ..before };
+                if self.books[book].is_guarded() && self.keep_out(book, &mut incoming, sink) {
+                    continue;
+                }
+                self.match_incoming(book, order_type, &mut incoming, sink);
+                before = incoming.traded;
+                if let Some((lowest, highest)) = incoming.traded.span {
+                    next.add(lowest, highest);
+                }
+            }
+            span = next.span;
+        }
+    }
+
+    /// The stop that trades at these prices reach first.
+    pub(super) fn first_reached(
+        &self,
+        symbol: SymbolId,
+        (lowest, highest): (i64, i64),
+    ) -> Option<Slot> {
+        let [bids, offers] = self.stops.of(symbol)?;
+        let reached = [(bids, highest), (offers, -lowest)]
+            .into_iter()
+            .find(|(side, reach)| side.best() != NIL && side.best_key() <= *reach);
+        reached.map(|(side, _)| self.levels.get(side.best()).head)
+    }
+
+    /// A stop becomes a new order.
+    fn trigger(
+        &mut self,
+        book: usize,
+        slot: Slot,
+        number: OrderNumber,
+        sink: &mut impl ReportSink,
+    ) -> (OrderType, Incoming) {
+        let waiting = *self.orders.get(slot);
+        let stop = self.levels.get(waiting.level).price();
+        let limit = self.elected_limit(book, &waiting);
+        let bucket = self.orders.bucket(SessionId(waiting.session), OrderId(waiting.id));
+        self.remove_resting(slot, bucket, stop);
+        self.forget_limit(&waiting);
+        let traits = waiting.traits.with_stop(false);
+        let order = Order { number: number.0, traits, ..waiting };
+        sink.report(Report {
+            kind: ReportKind::Triggered,
+            quantity: Quantity(order.open),
+            open: Quantity(order.open),
+            other: waiting.number,
+            ..describe(&order, limit)
+        });
+        let order_type = if limit == 0 { OrderType::Market } else { OrderType::Limit };
+        (order_type, Incoming::new(order, limit))
+    }
+
+    /// The limit that a stop gets when it is elected: the bands bound it.
+    fn elected_limit(&self, book: usize, waiting: &Order) -> i64 {
+        let limit = self.stops.limit(waiting);
+        if !self.books[book].is_guarded() {
+            return limit;
+        }
+        let (side, tif) = (waiting.traits.side(), waiting.traits.tif());
+        let terms = LimitTerms::plain(side, tif, PostOnly::Off);
+        self.within_bands(book, &terms, limit).unwrap_or(limit)
+    }
+
+    /// An elected order that the short sale price test does not let in ends.
+    #[cold]
+    fn keep_out(
+        &mut self,
+        book: usize,
+        incoming: &mut Incoming,
+        sink: &mut impl ReportSink,
+    ) -> bool {
+        let (side, price) = (incoming.order.traits.side(), incoming.price);
+        let tested = self.short_price(book, side, price, AtShortTest::Reject);
+        if let Err(reason) = tested {
+            cancel_rest(incoming, reason, sink);
+        }
+        tested.is_err()
+    }
+
+    /// Too many stops were reached at once: the others wait, and so does everybody.
+    fn halt_cascade(&mut self, book: usize, symbol: SymbolId, sink: &mut impl ReportSink) {
+        self.change_state(book, symbol, SymbolState::Halted);
+        sink.report(Report {
+            kind: ReportKind::StateChanged,
+            reason: Reason::StopCascade,
+            other: SymbolState::Halted as u64,
+            symbol,
+            ..Report::BLANK
+        });
+    }
+}
+
+impl Traits {
+    /// The same for an order that waits as a stop, or does not any more.
+    fn with_stop(self, stop: bool) -> Self {
+        Traits(self.0 & !Self::STOP | if stop { Self::STOP } else { 0 })
+    }
+}

@@ -1,0 +1,252 @@
+//! What an order keeps from its first to its last day.
+
+use ringside_model::command::{Enter, RichTerms};
+use ringside_model::domain::{Capacity, PostOnly, SelfTrade, Side, TimeInForce};
+use ringside_model::report::Report;
+
+/// Firm, group, side, time in force, post-only, self-trade mode, capacity, whether it is attributed and what is rare about
+/// it: one word, because every new order copies all of them and every hash of an order reads all of them.
+///
+/// ```text
+/// bit 0      16      32     36    39     40          44                48         52
+///   firm   │ group │ side │ tif │ stop │ post-only │ self-trade mode │ capacity │ attributed
+///
+/// bit 53        54          55              56
+///   iceberg   │ has terms │ not displayed │ of these: has a minimum
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Traits(pub u64);
+
+impl Traits {
+    pub const NONE: Traits = Traits(0);
+    /// Those of the slot that is no order, so that it is not taken for a plain one.
+    pub const OF_NO_ORDER: Traits = Traits(Self::NON_DISPLAYED);
+    /// Set while the order waits as a stop.
+    pub const STOP: u64 = 1 << 39;
+    /// Set on an iceberg.
+    const RESERVE: u64 = 1 << 53;
+    /// Set on an order that rests with terms that few have.
+    const RICH: u64 = 1 << 54;
+    /// Set on one that is not shown.
+    const NON_DISPLAYED: u64 = 1 << 55;
+    /// Set on one that is not shown and has a minimum quantity.
+    const MINIMUM: u64 = 1 << 56;
+    /// Some of these are set on an order that nobody sees. The codes of the times in force for an auction share a bit.
+    const UNSEEN: u64 = 1 << 38 | Self::STOP | Self::NON_DISPLAYED;
+
+    #[inline(always)]
+    pub fn of(enter: &Enter) -> Self {
+        Traits(
+            u64::from(enter.firm.0)
+                | u64::from(enter.group) << 16
+                | (enter.side as u64) << 32
+                | (enter.tif as u64) << 36
+                | (enter.post_only as u64) << 40
+                | (enter.self_trade as u64) << 44
+                | (enter.capacity as u64) << 48
+                | u64::from(enter.attributed) << 52,
+        )
+    }
+
+    /// The traits from a word that was stored; `None` if no order has such a word.
+    pub fn from_word(word: u64) -> Option<Self> {
+        let code = |shift: u32| (word >> shift) as u8 & 15;
+        Side::from_code(code(32))?;
+        TimeInForce::from_code(code(36) & 7)?;
+        PostOnly::from_code(code(40))?;
+        SelfTrade::from_code(code(44))?;
+        Capacity::from_code(code(48))?;
+        let traits = Traits(word);
+        let is_ordered = (!traits.is_non_displayed() || traits.is_rich())
+            && (!traits.has_minimum() || traits.is_non_displayed());
+        (word >> 57 == 0 && is_ordered).then_some(traits)
+    }
+
+    pub fn firm(self) -> u16 {
+        self.0 as u16
+    }
+
+    pub fn group(self) -> u16 {
+        (self.0 >> 16) as u16
+    }
+
+    #[inline(always)]
+    pub fn side(self) -> Side {
+        Side::from_code((self.0 >> 32) as u8 & 3).unwrap_or(Side::Buy)
+    }
+
+    #[inline(always)]
+    pub fn is_buy(self) -> bool {
+        self.side().is_buy()
+    }
+
+    pub fn tif(self) -> TimeInForce {
+        TimeInForce::from_code((self.0 >> 36) as u8 & 7).unwrap_or(TimeInForce::Day)
+    }
+
+    /// Whether the order waits as a stop.
+    #[inline(always)]
+    pub fn is_stop(self) -> bool {
+        self.0 & Self::STOP != 0
+    }
+
+    /// Whether it is an iceberg.
+    #[inline(always)]
+    pub fn has_reserve(self) -> bool {
+        self.0 & Self::RESERVE != 0
+    }
+
+    /// The same of an iceberg.
+    pub fn with_reserve(self) -> Self {
+        Traits(self.0 | Self::RESERVE)
+    }
+
+    /// Whether it has terms that few have.
+    #[inline(always)]
+    pub fn is_rich(self) -> bool {
+        self.0 & Self::RICH != 0
+    }
+
+    /// Whether more than the order is kept while it rests: it is a stop, an iceberg, or has terms.
+    #[inline(always)]
+    pub fn needs_care(self) -> bool {
+        self.0 & (Self::STOP | Self::RESERVE | Self::RICH) != 0
+    }
+
+    /// Whether it rests in the book, seen whole, and no more is kept of it.
+    #[inline(always)]
+    pub fn is_plain(self) -> bool {
+        self.0 & (Self::UNSEEN | Self::RESERVE | Self::RICH) == 0
+    }
+
+    /// Whether it rests unseen beside the book, and trades like those in it.
+    #[inline(always)]
+    pub fn is_non_displayed(self) -> bool {
+        self.0 & Self::NON_DISPLAYED != 0
+    }
+
+    /// Whether an incoming order may have too little for it.
+    #[inline(always)]
+    pub fn has_minimum(self) -> bool {
+        self.0 & Self::MINIMUM != 0
+    }
+
+    /// The same of an order with these terms.
+    pub fn with_terms(self, terms: &RichTerms) -> Self {
+        let hidden = if terms.hidden { Self::NON_DISPLAYED } else { 0 };
+        let has_minimum = terms.hidden && terms.min_quantity.0 > 0;
+        let minimum = if has_minimum { Self::MINIMUM } else { 0 };
+        let others = self.0 & !(Self::NON_DISPLAYED | Self::MINIMUM);
+        Traits(others | Self::RICH | hidden | minimum)
+    }
+
+    /// [`Report::HIDDEN`] if the order is not shown, or waits for an auction or as a stop.
+    #[inline(always)]
+    pub fn hidden_flag(self) -> u8 {
+        u8::from(self.0 & Self::UNSEEN != 0) * Report::HIDDEN
+    }
+
+    #[inline]
+    pub fn post_only(self) -> PostOnly {
+        PostOnly::from_code((self.0 >> 40) as u8 & 15).unwrap_or(PostOnly::Off)
+    }
+
+    /// The same with another sell marking.
+    pub fn with_side(self, side: Side) -> Self {
+        Traits(self.0 & !(15 << 32) | (side as u64) << 32)
+    }
+
+    /// Capacity and attribution as the flags of a report.
+    pub fn report_flags(self) -> u8 {
+        let capacity = (self.0 >> 48) as u8 & 15;
+        let attributed = if self.is_attributed() { Report::ATTRIBUTED } else { 0 };
+        capacity << Report::CAPACITY_SHIFT | attributed | self.hidden_flag()
+    }
+
+    /// Whether it is shown with the name of its firm.
+    pub fn is_attributed(self) -> bool {
+        self.0 >> 52 & 1 == 1
+    }
+
+    pub fn self_trade(self) -> SelfTrade {
+        SelfTrade::from_code((self.0 >> 44) as u8 & 15).unwrap_or(SelfTrade::None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringside_model::domain::{FirmId, OrderId, OrderType, Price, Quantity};
+
+    #[test]
+    fn every_trait_reads_back() {
+        for &side in Side::ALL {
+            for &tif in TimeInForce::ALL {
+                for &post_only in PostOnly::ALL {
+                    for &self_trade in SelfTrade::ALL {
+                        let traits = Traits::of(&Enter {
+                            id: OrderId(u64::MAX),
+                            price: Price(i64::MAX),
+                            quantity: Quantity(u64::MAX),
+                            firm: FirmId(0xFEDC),
+                            group: 0xBA98,
+                            side,
+                            order_type: OrderType::MarketToLimit,
+                            tif,
+                            post_only,
+                            self_trade,
+                            capacity: Capacity::Riskless,
+                            attributed: true,
+                        });
+                        let flags = (Capacity::Riskless as u8) << Report::CAPACITY_SHIFT;
+                        let hidden = if tif.is_for_auction() { Report::HIDDEN } else { 0 };
+                        assert_eq!(traits.hidden_flag(), hidden);
+                        assert_eq!(traits.report_flags(), flags | Report::ATTRIBUTED | hidden);
+                        assert_eq!(traits.with_side(Side::Short).side(), Side::Short);
+                        assert_eq!((traits.firm(), traits.group()), (0xFEDC, 0xBA98));
+                        assert_eq!((traits.side(), traits.tif()), (side, tif));
+                        assert_eq!(
+                            (traits.post_only(), traits.self_trade()),
+                            (post_only, self_trade)
+                        );
+                        assert_eq!(Traits::from_word(traits.0).map(|same| same.0), Some(traits.0));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn terms_are_marked_and_what_is_unseen_says_so() {
+        let with = |hidden, least| {
+            let min_quantity = Quantity(least);
+            Traits::NONE.with_terms(&RichTerms { hidden, min_quantity, ..RichTerms::NONE })
+        };
+        let marks =
+            |traits: Traits| (traits.is_rich(), traits.is_non_displayed(), traits.has_minimum());
+        assert_eq!(marks(with(false, 0)), (true, false, false));
+        assert_eq!(marks(with(true, 0)), (true, true, false));
+        assert_eq!(marks(with(true, 5)), (true, true, true));
+        assert_eq!(marks(with(true, 5).with_terms(&RichTerms::NONE)), (true, false, false));
+        assert_eq!([with(false, 0), with(true, 5)].map(Traits::hidden_flag), [0, Report::HIDDEN]);
+        assert_eq!(Traits::from_word(with(true, 5).0).map(|same| same.0), Some(with(true, 5).0));
+    }
+
+    #[test]
+    fn a_word_with_a_code_that_no_order_has_is_none() {
+        for word in [
+            4 << 32,
+            7 << 36,
+            3 << 40,
+            6 << 44,
+            4 << 48,
+            1 << 55,
+            5 << 54,
+            1 << 57,
+            1 << 63,
+            u64::MAX,
+        ] {
+            assert!(Traits::from_word(word).is_none(), "{word:#x}");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The rare commands: definitions, the ends of many orders, and what changes no order.
+
+use super::book::Book;
+use super::orders::{NIL, Order, Slot};
+use super::short_sale::ShortSale;
+use super::{Engine, SYMBOL_MAX, reject};
+use ringside_model::command::{
+    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, MassCancel, Sequenced, TradeSide,
+};
+use ringside_model::domain::{
+    DayEvent, Nanos, OrderId, Price, Quantity, Side, SymbolId, Tick, TimeInForce,
+};
+use ringside_model::hash;
+use ringside_model::reason::Reason;
+use ringside_model::report::{Report, ReportKind, ReportSink};
+
+impl Engine {
+    #[cold]
+    pub(super) fn apply_rare(
+        &mut self,
+        at: &Sequenced,
+        action: &Action,
+        sink: &mut impl ReportSink,
+    ) {
+        let command = &at.command;
+        match action {
+            Action::MassCancel(filter) => return self.mass_cancel(at, filter, sink),
+            Action::TradingDay(event) => return self.trading_day(at, *event, sink),
+            Action::SetOrderEntry { id, enabled } => {
+                let (kind, other) = (ReportKind::OrderEntrySet, u64::from(*enabled));
+                return answer(command, kind, *id, other, sink);
+            }
+            Action::AccountQuery { next } => {
+                return answer(command, ReportKind::AccountQueried, OrderId(0), next.0, sink);
+            }
+            Action::SetState(state) => return self.set_state(at, *state, sink),
+            Action::PlanState(plan) => return self.plan_state(at, plan, sink),
+            Action::Tick => return self.tick(at, sink),
+            Action::SetBands(bands) => return self.set_bands(at, bands, sink),
+            Action::SetQuote { bid, offer } => {
+                return self.set_quote(at, (*bid, *offer), sink);
+            }
+            Action::SetShortSale { restricted, automatic } => {
+                let (restricted, automatic) = (*restricted, *automatic);
+                let short_sale = ShortSale { restricted, automatic };
+                return self.set_short_sale(at, short_sale, sink);
+            }
+            // No book knows limits: whoever gives verdicts has to.
+            Action::SetRisk(risk) => {
+                let (kind, firm) = (ReportKind::RiskSet, u64::from(risk.firm.0));
+                return answer(command, kind, OrderId(0), firm, sink);
+            }
+            Action::BreakTrade(trade) => return break_trade(command, trade, sink),
+            Action::CorrectTrade(correction) => return correct_trade(command, correction, sink),
+            Action::MoveSymbol(asked) => return self.move_symbol(command, asked, sink),
+            Action::ImportOrder(import) => return self.import_order(at, import, sink),
+            _ => {}
+        }
+        match self.define(command) {
+            Err(reason) => reject(command, OrderId(0), Side::Buy, reason, sink),
+            Ok(()) => sink.report(Report {
+                kind: match action {
+                    Action::SetDurability(_) => ReportKind::DurabilitySet,
+                    _ => ReportKind::Defined,
+                },
+                other: match action {
+                    Action::SetDurability(mode) => *mode as u64,
+                    Action::DefineSession { firm, .. } | Action::DefineFirm { firm, .. } => {
+                        u64::from(firm.0)
+                    }
+                    _ => 0,
+                },
+                session: command.session,
+                symbol: command.symbol,
+                ..Report::BLANK
+            }),
+        }
+    }
+
+    /// Takes a definition in, or says why not.
+    pub(super) fn define(&mut self, command: &Command) -> Result<(), Reason> {
+        if command.verdict != Reason::None {
+            return Err(command.verdict);
+        }
+        match &command.action {
+            Action::DefineSymbol(definition) => self.define_symbol(command.symbol, definition)?,
+            Action::DefineSession { name, firm, role } => {
+                let new = self.sessions.insert(command.session.0);
+                let fields =
+                    [1, u64::from(command.session.0), u64::from(firm.0) | (*role as u64) << 16];
+                self.define_name(command.session.0 != 0, new, fields, name.as_str())?;
+            }
+            Action::DefineFirm { firm, name } => {
+                let new = self.firms.insert(firm.0);
+                self.define_name(firm.0 != 0, new, [2, u64::from(firm.0), 0], name.as_str())?;
+            }
+            // It is not the books' to carry out.
+            Action::SetDurability(_) => return Ok(()),
+            Action::Enter(_)
+            | Action::EnterStop(_)
+            | Action::EnterIceberg(_)
+            | Action::EnterRich(_)
+            | Action::PlanState(_)
+            | Action::Tick
+            | Action::SetBands(_)
+            | Action::SetQuote { .. }
+            | Action::SetShortSale { .. }
+            | Action::SetRisk(_)
+            | Action::CorrectTrade(_)
+            | Action::Cancel { .. }
+            | Action::Reduce { .. }
+            | Action::Replace { .. }
+            | Action::Modify { .. }
+            | Action::SetOrderEntry { .. }
+            | Action::AccountQuery { .. }
+            | Action::TradingDay(_)
+            | Action::SetState(_)
+            | Action::BreakTrade(_)
+            | Action::MoveSymbol(_)
+            | Action::ImportOrder(_)
+            | Action::MassCancel(_) => unreachable!("only definitions come here"),
+        }
+        self.definitions.push(*command);
+        Ok(())
+    }
+
+    fn define_symbol(&mut self, symbol: SymbolId, d: &DefineSymbol) -> Result<(), Reason> {
+        let valid = (1..=SYMBOL_MAX).contains(&symbol.0)
+            && d.lot.0 > 0
+            && d.tick.mantissa > 0
+            && d.tick.scale <= Tick::SCALE_MAX
+            && d.reference >= Price(0);
+        if !valid {
+            return Err(Reason::InvalidDefinition);
+        }
+        if self.book_index(symbol).is_some() || self.away.contains_key(&symbol) {
+            return Err(Reason::DuplicateName);
+        }
+        let book = Book::new(symbol, d);
+        self.state_hash = self.state_hash.wrapping_add(book.hash());
+        self.books.push(book);
+        let place = symbol.0 as usize;
+        if self.book_of.len() <= place {
+            self.book_of.resize(place + 1, 0);
+        }
+        self.book_of[place] = self.books.len() as u32;
+        Ok(())
+    }
+
+    /// Takes note of a session or firm; `new` says that its number was free until now.
+    fn define_name(
+        &mut self,
+        valid: bool,
+        new: bool,
+        fields: [u64; 3],
+        name: &str,
+    ) -> Result<(), Reason> {
+        if !valid {
+            return Err(Reason::InvalidDefinition);
+        }
+        if !new {
+            return Err(Reason::DuplicateName);
+        }
+        let letters = name.bytes().fold(0u128, |sum, byte| sum << 8 | u128::from(byte));
+        let [what, number, firm] = fields;
+        let fields = [what, number, firm, letters as u64, (letters >> 64) as u64, u64::MAX];
+        self.state_hash = self.state_hash.wrapping_add(hash::of_fields(fields));
+        Ok(())
+    }
+
+    fn mass_cancel(&mut self, at: &Sequenced, filter: &MassCancel, sink: &mut impl ReportSink) {
+        let command = &at.command;
+        let cause = match command.verdict {
+            Reason::None => Reason::MassCancel,
+            cause if cause.is_of_cancel() => cause,
+            refused => return reject(command, filter.id, Side::Buy, refused, sink),
+        };
+        let book = self.book_index(command.symbol);
+        if book.is_none() && command.symbol != SymbolId::NONE {
+            return self.reject_absent(command, filter.id, Side::Buy, sink);
+        }
+        let mut covered = std::mem::take(&mut self.covered);
+        match book {
+            Some(book) => self.cover(book, |order| covers(filter, order), &mut covered),
+            None => self.cover_all(|order| covers(filter, order), &mut covered),
+        }
+        let head = Report { kind: ReportKind::MassCanceled, id: filter.id, ..about(command) };
+        self.cancel_covered(head, covered, (cause, at.time), sink);
+    }
+
+    /// The trading day begins, or ends: then day orders expire.
+    fn trading_day(&mut self, at: &Sequenced, event: DayEvent, sink: &mut impl ReportSink) {
+        let command = &at.command;
+        if command.verdict != Reason::None {
+            return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
+        }
+        let mut covered = std::mem::take(&mut self.covered);
+        if event == DayEvent::End {
+            self.cover_all(|order| order.traits.tif() != TimeInForce::Gtc, &mut covered);
+        }
+        let head = Report { kind: ReportKind::TradingDay, other: event as u64, ..about(command) };
+        self.cancel_covered(head, covered, (Reason::Expired, at.time), sink);
+    }
+
+    /// Says how many orders end, then ends them.
+    fn cancel_covered(
+        &mut self,
+        head: Report,
+        mut covered: Vec<Slot>,
+        (cause, time): (Reason, Nanos),
+        sink: &mut impl ReportSink,
+    ) {
+        sink.report(Report { quantity: Quantity(covered.len() as u64), ..head });
+        for (i, &slot) in covered.iter().enumerate() {
+            let symbol = SymbolId(self.orders.get(slot).symbol);
+            self.cancel_resting(slot, cause, sink);
+            let next = covered.get(i + 1).map(|&next| SymbolId(self.orders.get(next).symbol));
+            if !self.watched.is_empty() && next != Some(symbol) {
+                self.look_after(symbol, time, sink);
+            }
+        }
+        covered.clear();
+        self.covered = covered;
+    }
+
+    /// Collects the orders of all books that `wanted` is true of, by symbol.
+    fn cover_all(&self, wanted: impl Fn(&Order) -> bool, covered: &mut Vec<Slot>) {
+        for book in self.book_of.iter().filter(|&&place| place != 0) {
+            self.cover(*book as usize - 1, &wanted, covered);
+        }
+    }
+
+    /// Collects the orders of a book that `wanted` is true of, in priority order, bids first, then those beside
+    /// it: what is not displayed, those that wait for an auction, then the stops.
+    pub(super) fn cover(
+        &self,
+        book: usize,
+        wanted: impl Fn(&Order) -> bool,
+        covered: &mut Vec<Slot>,
+    ) {
+        let book = &self.books[book];
+        for sides in std::iter::once(&book.sides).chain(self.beside(book.symbol())) {
+            for level in sides.iter().flat_map(|side| side.iter()) {
+                let mut slot = self.levels.get(level).head;
+                while slot != NIL {
+                    let order = self.orders.get(slot);
+                    if wanted(order) {
+                        covered.push(slot);
+                    }
+                    slot = order.next;
+                }
+            }
+        }
+    }
+}
+
+/// A report that says what the command does: who sent it and which instrument it concerns.
+fn about(command: &Command) -> Report {
+    Report { session: command.session, symbol: command.symbol, ..Report::BLANK }
+}
+
+fn answer(
+    command: &Command,
+    kind: ReportKind,
+    id: OrderId,
+    other: u64,
+    sink: &mut impl ReportSink,
+) {
+    match command.verdict {
+        Reason::None => sink.report(Report { kind, id, other, ..about(command) }),
+        verdict => reject(command, id, Side::Buy, verdict, sink),
+    }
+}
+
+/// Tells both sides of a trade that it was taken back. Their orders stay as they are.
+fn break_trade(command: &Command, trade: &BreakTrade, sink: &mut impl ReportSink) {
+    if command.verdict != Reason::None {
+        return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
+    }
+    for side in &trade.sides {
+        let TradeSide { id, session, .. } = *side;
+        let (kind, other) = (ReportKind::Broken, trade.match_number.0);
+        sink.report(Report { kind, id, session, other, ..about(command) });
+    }
+}
+
+/// Tells both sides of a trade what its terms were.
+fn correct_trade(command: &Command, correction: &CorrectTrade, sink: &mut impl ReportSink) {
+    if command.verdict != Reason::None {
+        return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
+    }
+    let CorrectTrade { trade, price, quantity } = *correction;
+    for side in &trade.sides {
+        let TradeSide { id, session, .. } = *side;
+        let (kind, other) = (ReportKind::Corrected, trade.match_number.0);
+        sink.report(Report { kind, id, session, other, price, quantity, ..about(command) });
+    }
+}
+
+fn covers(filter: &MassCancel, order: &Order) -> bool {
+    filter.buy.is_none_or(|buy| buy == order.traits.is_buy())
+        && filter.session.is_none_or(|session| session.0 == order.session)
+        && filter.firm.is_none_or(|firm| firm.0 == order.traits.firm())
+        && filter.group.is_none_or(|group| group == order.traits.group())
+}

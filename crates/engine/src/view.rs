@@ -1,0 +1,106 @@
+//! Questions to the books. They change nothing and cost the live path nothing.
+
+use super::Engine;
+use super::book::{key_of, side_index};
+use super::ladder::LevelSlot;
+use super::orders::{NIL, Order, Slot};
+use ringside_model::domain::{
+    Nanos, OrderId, OrderNumber, Price, Quantity, SessionId, Side, SymbolId,
+};
+
+/// One price of a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LevelView {
+    /// The price.
+    pub price: Price,
+    /// What the market sees of its orders.
+    pub quantity: u128,
+    /// How many orders rest there.
+    pub orders: u32,
+}
+
+/// A live order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderView {
+    /// The venue's number of it.
+    pub number: OrderNumber,
+    /// The session that owns it.
+    pub session: SessionId,
+    /// The session's id of it.
+    pub id: OrderId,
+    /// Its instrument.
+    pub symbol: SymbolId,
+    /// Its side.
+    pub side: Side,
+    /// Its limit.
+    pub price: Price,
+    /// What is left to trade.
+    pub open: Quantity,
+    /// What of that the market sees: all of it, of an iceberg a slice, of a hidden order nothing.
+    pub shown: Quantity,
+    /// What has traded, over all its replacements.
+    pub executed: Quantity,
+}
+
+impl Engine {
+    /// The best bid and the best offer.
+    pub fn top_of_book(&self, symbol: SymbolId) -> (Option<LevelView>, Option<LevelView>) {
+        let Some(book) = self.book_index(symbol) else { return (None, None) };
+        let [bid, offer] = [true, false].map(|buy| {
+            let best = self.books[book].sides[side_index(buy)].best();
+            (best != NIL).then(|| self.view_level(best))
+        });
+        (bid, offer)
+    }
+
+    /// The levels of one side, best first.
+    pub fn depth(&self, symbol: SymbolId, buy: bool) -> Vec<LevelView> {
+        let Some(book) = self.book_index(symbol) else { return vec![] };
+        self.books[book].sides[side_index(buy)].iter().map(|slot| self.view_level(slot)).collect()
+    }
+
+    /// The orders of one level in priority order.
+    pub fn orders_at(&self, symbol: SymbolId, buy: bool, price: Price) -> Vec<OrderView> {
+        let Some(book) = self.book_index(symbol) else { return vec![] };
+        let level = self.books[book].sides[side_index(buy)].find(key_of(buy, price.0));
+        if level == NIL {
+            return vec![];
+        }
+        let next = |&slot: &Slot| Some(self.orders.get(slot).next).filter(|&slot| slot != NIL);
+        std::iter::successors(Some(self.levels.get(level).head), next)
+            .map(|slot| self.view_order(self.orders.get(slot)))
+            .collect()
+    }
+
+    /// When something is due for which instrument: the first tick that is not earlier brings it.
+    pub fn due_times(&self) -> Vec<(SymbolId, Nanos)> {
+        let of_bands = self.band_timers().into_iter();
+        let of_bands = of_bands.map(|timer| (SymbolId(timer.symbol as u32), Nanos(timer.due)));
+        self.planned_times().chain(self.terms.ends()).chain(of_bands).collect()
+    }
+
+    /// A live order by the id that its session gave it.
+    pub fn order(&self, session: SessionId, id: OrderId) -> Option<OrderView> {
+        let slot = self.orders.find(self.orders.bucket(session, id), session, id);
+        (slot != NIL).then(|| self.view_order(self.orders.get(slot)))
+    }
+
+    fn view_level(&self, slot: LevelSlot) -> LevelView {
+        let level = self.levels.get(slot);
+        LevelView { price: Price(level.price()), quantity: level.total(), orders: level.count }
+    }
+
+    fn view_order(&self, order: &Order) -> OrderView {
+        OrderView {
+            number: OrderNumber(order.number),
+            session: SessionId(order.session),
+            id: OrderId(order.id),
+            symbol: SymbolId(order.symbol),
+            side: order.traits.side(),
+            price: Price(self.levels.get(order.level).price()),
+            open: Quantity(order.open + self.behind(order)),
+            shown: Quantity(if order.traits.is_non_displayed() { 0 } else { order.open }),
+            executed: Quantity(order.executed),
+        }
+    }
+}

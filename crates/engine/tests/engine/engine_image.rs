@@ -1,0 +1,387 @@
+//! An engine that goes on from an image is the engine that never stopped, on any number of shards; and
+//! an image that cannot be is refused.
+
+use ringside_engine::{
+    BandTimer, Engine, Image, OrderImage, ReserveImage, SYMBOL_MAX, Shard, StopLimit, TermsImage,
+};
+use ringside_model::command::{Action, Command, RichTerms, Sequenced, SetBands, is_venue_wide};
+use ringside_model::domain::{
+    FirmId, Name, Nanos, OrderId, Peg, Price, Role, SeqNo, SessionId, Side, SymbolId, SymbolState,
+};
+use ringside_model::reason::Reason;
+use ringside_model::report::{Report, ReportKind};
+use ringside_testing::oracle::commands::{
+    DEEP, HUGE_VALUES, MIXED, Profile, Random, TINY, WIDE_PRICES, stream,
+};
+
+/// Room for so few orders that a restored engine has to make more.
+const ORDERS: usize = 4;
+
+#[test]
+fn a_restored_engine_goes_on_as_if_it_had_never_stopped() {
+    for profile in [TINY, WIDE_PRICES, HUGE_VALUES, MIXED, DEEP] {
+        for seed in 1..=4 {
+            go_on_from_an_image(profile, seed, 1);
+        }
+    }
+}
+
+#[test]
+fn any_number_of_shards_goes_on_from_the_image_of_a_venue() {
+    for profile in [TINY, WIDE_PRICES, HUGE_VALUES, MIXED] {
+        for (seed, count) in [(11, 2), (12, 3), (13, 8), (14, 2), (15, 3), (16, 8)] {
+            // An id that is live on two instruments is seen by the whole venue alone.
+            go_on_from_an_image(Profile { ids_cross_symbols: false, ..profile }, seed, count);
+        }
+    }
+}
+
+/// Runs a stream up to a random command, restores its image into so many shards, and compares them with
+/// the engine that was not restored up to the end of the stream.
+fn go_on_from_an_image(profile: Profile, seed: u64, count: u32) {
+    let what = format!("seed {seed}, {count} shards, {profile:?}");
+    let commands = stream(profile, seed, 3_000);
+    let mut random = Random(seed);
+    let (past, future) = commands.split_at(500 + random.below(2_000) as usize);
+    let mut whole = Engine::new(ORDERS);
+    whole.apply_batch(past, &mut vec![]);
+    let image = whole.image();
+    let away = image.definitions.iter().filter_map(|command| match command.action {
+        Action::MoveSymbol(_) => Some(command.symbol.0),
+        _ => None,
+    });
+    let away: Vec<u32> = away.collect();
+    let live = image.orders.iter().filter(|order| !away.contains(&order.symbol));
+    assert_eq!(live.count(), whole.live_orders(), "{what}");
+    assert!(!image.definitions.is_empty() && !image.orders.is_empty(), "{what}");
+    let has = |traits: u64| image.orders.iter().any(|order| order.traits & traits != 0);
+    let shows = image.orders.len() < 10 || has(3 << 48) && has(1 << 52);
+    assert!(shows, "capacities and attributed orders, {what}");
+
+    let parts = (0..count).map(|index| image.part(Shard { index, count }));
+    let restore = |part: Image| Engine::restore(ORDERS, &part).expect("an image of an engine");
+    let mut shards: Vec<Engine> = parts.map(restore).collect();
+    assert_same_state(&whole, &shards, profile, &what);
+    for command in future {
+        let mut expected = vec![];
+        whole.apply_batch(std::slice::from_ref(command), &mut expected);
+        assert_eq!(apply(&mut shards, command), expected, "{command:?}, {what}");
+    }
+    assert_same_state(&whole, &shards, profile, &what);
+}
+
+fn assert_same_state(whole: &Engine, shards: &[Engine], profile: Profile, what: &str) {
+    let hash = shards.iter().fold(0, |sum: u128, shard| sum.wrapping_add(shard.state_hash()));
+    assert_eq!(hash, whole.state_hash(), "{what}");
+    assert_eq!(Image::merge(shards.iter().map(Engine::image)), whole.image(), "{what}");
+    for &(symbol, _) in profile.symbols {
+        let owner = &shards[symbol.shard(shards.len() as u32) as usize];
+        assert_eq!(owner.top_of_book(symbol), whole.top_of_book(symbol), "{what}");
+        for buy in [true, false] {
+            let levels = whole.depth(symbol, buy);
+            assert_eq!(owner.depth(symbol, buy), levels, "{what}");
+            for level in levels {
+                let queue = whole.orders_at(symbol, buy, level.price);
+                assert_eq!(owner.orders_at(symbol, buy, level.price), queue, "{what}");
+                for order in queue {
+                    assert_eq!(owner.order(order.session, order.id), Some(order), "{what}");
+                }
+            }
+        }
+    }
+}
+
+/// What the whole venue says where its shards say their parts.
+fn apply(shards: &mut [Engine], command: &Sequenced) -> Vec<Report> {
+    let Command { symbol, action, .. } = command.command;
+    let wide = is_venue_wide(action.kind(), symbol);
+    let (mut heads, mut rest) = (vec![], vec![]);
+    let count = shards.len() as u32;
+    for (index, shard) in (0..).zip(shards) {
+        if (Shard { index, count }).concerns(symbol, wide) {
+            let mut said = vec![];
+            shard.apply_batch(std::slice::from_ref(command), &mut said);
+            heads.push(said.remove(0));
+            rest.extend(said);
+        }
+    }
+    let mut said = vec![heads[0]];
+    if heads.len() > 1 {
+        use ReportKind::{MassCanceled, Rejected, TradingDay};
+        assert!(heads.iter().all(|head| head.kind == heads[0].kind));
+        assert!(matches!(heads[0].kind, MassCanceled | TradingDay | Rejected));
+        said[0].quantity.0 = heads.iter().map(|head| head.quantity.0).sum();
+        rest.sort_by_key(|report| report.symbol);
+    }
+    said.extend(rest);
+    let last = said.len() - 1;
+    said.iter_mut().for_each(|report| report.flags &= !Report::LAST);
+    said[last].flags |= Report::LAST;
+    said
+}
+
+fn command(seqno: u64, session: SessionId, symbol: SymbolId, action: Action) -> Sequenced {
+    let command = Command { session, symbol, verdict: Reason::None, action };
+    Sequenced { seqno: SeqNo(seqno), time: Nanos(0), command }
+}
+
+/// An engine with books on both sides, last prices, sessions and firms.
+fn busy_engine() -> Engine {
+    let mut engine = Engine::new(ORDERS);
+    let (name, firm) = (Name::new("N").unwrap(), FirmId(7));
+    let firm_7 = command(1, SessionId(0), SymbolId::NONE, Action::DefineFirm { firm, name });
+    let session = command(
+        2,
+        SessionId(7),
+        SymbolId::NONE,
+        Action::DefineSession { name, firm, role: Role::File },
+    );
+    engine.apply_batch(&[firm_7, session], &mut vec![]);
+    engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 1, 4_000), &mut vec![]);
+    for (seqno, &(symbol, _)) in (9_000_000..).zip(MIXED.symbols) {
+        let open = command(seqno, SessionId(0), symbol, Action::SetState(SymbolState::Open));
+        engine.apply_batch(&[open], &mut vec![]);
+    }
+    guard(&mut engine);
+    engine
+}
+
+/// Gives the last instrument a bid that stands at its upper dynamic band, and a quote.
+fn guard(engine: &mut Engine) {
+    let symbol = MIXED.symbols.last().expect("there are some").0;
+    let act = |seqno, action| command(seqno, SessionId(0), symbol, action);
+    let quote = Action::SetQuote { bid: Price(1), offer: Price(2) };
+    let none = Action::SetBands(SetBands::default());
+    engine.apply_batch(&[act(9_000_100, quote), act(9_000_101, none)], &mut vec![]);
+    let (bid, offer) = engine.top_of_book(symbol);
+    let bid = bid.expect("it has a bid").price;
+    assert!(offer.is_some() && bid > Price(1));
+    let bands = SetBands { bps: 1, reference: Price(bid.0 - 1), ..SetBands::default() };
+    engine.apply_batch(&[act(9_000_102, Action::SetBands(bands))], &mut vec![]);
+}
+
+#[test]
+fn an_image_that_cannot_be_is_refused() {
+    type Alter = fn(&mut Image);
+    let cases: &[(&str, Alter)] = &[
+        ("symbol is not defined", |i| i.orders.last_mut().unwrap().symbol = 9_999_999),
+        ("symbol is not defined", |i| i.orders[0].symbol = 0),
+        ("price is below 1", |i| i.orders[0].price = 0),
+        ("price is below 1", |i| i.orders[0].price = i64::MIN),
+        ("nothing is open", |i| i.orders[0].open = 0),
+        ("add up to more", |i| {
+            let order = last_of_lot_one(i);
+            (order.open, order.executed) = (u64::MAX, 1);
+        }),
+        ("zero is no number", |i| i.orders[0].number = 0),
+        ("two orders have the number", |i| i.orders[0].number = i.orders[9].number),
+        ("traits that no order has", |i| i.orders[0].traits |= 7 << 44),
+        ("traits that no order has", |i| i.orders[0].traits |= 4 << 48),
+        ("traits that no order has", |i| plain(i).traits |= 1 << 55),
+        ("traits that no order has", |i| i.orders[0].traits |= 1 << 57),
+        ("traits that no order has", |i| i.orders[0].traits |= 1 << 63),
+        ("no order rests", |i| i.orders[0].traits |= 2 << 36),
+        ("not belong behind", |i| i.orders.swap(0, 1)),
+        ("not belong behind", |i| i.orders.reverse()),
+        ("another order with its id", |i| {
+            let first = i.orders[0];
+            (i.orders[1].session, i.orders[1].id) = (first.session, first.id);
+        }),
+        ("crosses", |i| {
+            let sell = |order: &OrderImage| order.traits >> 32 & 15 != Side::Buy as u64;
+            let at = i.orders.windows(2).position(|pair| {
+                pair[0].symbol == pair[1].symbol && !sell(&pair[0]) && sell(&pair[1])
+            });
+            let at = at.expect("a book with two sides");
+            let best = i.orders.iter().find(|order| order.symbol == i.orders[at].symbol);
+            i.orders[at + 1].price = best.unwrap().price;
+        }),
+        ("last price", |i| i.last_prices[0].1 = Price(0)),
+        ("last price", |i| i.last_prices.push((SymbolId(u32::MAX), Price(1)))),
+        ("order of their symbols", |i| i.last_prices.swap(0, 1)),
+        ("not in their order", |i| i.definitions.reverse()),
+        ("not in their order", |i| i.definitions.insert(0, i.definitions[0])),
+        ("is no definition", |i| {
+            let defined = |d: &&mut Command| matches!(d.action, Action::DefineSymbol(_));
+            let last = i.definitions.iter_mut().rfind(defined).unwrap();
+            last.action = Action::Cancel { id: OrderId(1) };
+        }),
+        ("would be refused", |i| {
+            let symbol = i.definitions.last().unwrap().symbol;
+            insert_state(i, symbol, SymbolState::Open);
+        }),
+        ("would be refused", |i| {
+            insert_state(i, SymbolId(SYMBOL_MAX), SymbolState::Halted);
+        }),
+        ("would be refused", |i| i.definitions[0].verdict = Reason::OffTick),
+        ("would be refused", |i| {
+            let sessions = |d: &&mut Command| matches!(d.action, Action::DefineSession { .. });
+            i.definitions.iter_mut().find(sessions).unwrap().session = SessionId(0);
+        }),
+        ("is an iceberg, but has no reserve", |i| i.reserves.clear()),
+        ("has a reserve, but is no iceberg", |i| iceberg(i).traits &= !(1 << 53)),
+        ("there is no iceberg", |i| {
+            let last = *i.reserves.last().unwrap();
+            i.reserves.push(ReserveImage { number: u64::MAX, ..last });
+        }),
+        ("reserves are not in their order", |i| i.reserves.push(i.reserves[0])),
+        ("shows what no iceberg does", |i| i.reserves[0].display.least = 0),
+        ("add up to more", |i| i.reserves[0].left = u64::MAX),
+        ("should have terms, but has none", |i| plain(i).traits |= 1 << 54),
+        ("should have terms, but has none", |i| i.terms.clear()),
+        ("has terms, but is no order that has some", |i| {
+            let number = u64::MAX - 1;
+            let order = plain(i);
+            let symbol = order.symbol.into();
+            order.number = number;
+            let before = i.terms.partition_point(|terms| terms.symbol <= symbol);
+            let terms = i.terms[0].terms;
+            i.terms.insert(before, TermsImage { symbol, number, terms });
+        }),
+        ("terms that no order of its kind has", |i| without_peg(i).hidden ^= true),
+        ("terms that no order of its kind has", |i| without_peg(i).peg_offset = 1),
+        ("terms that no order of its kind has", |i| without_peg(i).peg_limit = Price(1)),
+        ("there is no order", |i| {
+            let last = *i.terms.last().unwrap();
+            i.terms.push(TermsImage { number: u64::MAX, ..last });
+        }),
+        ("terms of orders are not in their order", |i| i.terms.push(i.terms[0])),
+        ("would be refused", |i| protection(i, false).session = SessionId(1)),
+        ("would be refused", |i| protection(i, true).symbol = SymbolId(SYMBOL_MAX)),
+        ("would be refused", |i| {
+            protection(i, true).action = Action::SetBands(SetBands::default());
+        }),
+        ("would be refused", |i| {
+            // The reference of dynamic bands is said.
+            protection(i, true).action =
+                Action::SetBands(SetBands { bps: 1, ..SetBands::default() });
+        }),
+        ("an order is beyond a band", |i| {
+            let (low, high) = (Price(1), Price(1));
+            let symbol = u64::from(protection(i, true).symbol.0);
+            i.band_timers.retain(|timer| timer.symbol != symbol);
+            protection(i, true).action =
+                Action::SetBands(SetBands { low, high, ..SetBands::default() });
+        }),
+        ("a quote stands at a band, but nothing is due", |i| i.band_timers.clear()),
+        ("what is due for it cannot be", |i| i.band_timers[0].what = BandTimer::REOPENING),
+        ("what is due for it cannot be", |i| i.band_timers[0].what = 4),
+        ("something is due for it, but it is not defined", |i| {
+            i.band_timers.last_mut().unwrap().symbol = 1 << 32;
+        }),
+        ("times of bands are not in their order", |i| i.band_timers.push(i.band_timers[0])),
+        ("there is no stop", |i| {
+            let last = *i.stop_limits.last().unwrap();
+            i.stop_limits.push(StopLimit { number: u64::MAX, ..last });
+        }),
+        ("limits of stops are not in their order", |i| i.stop_limits.push(i.stop_limits[0])),
+    ];
+    let image = busy_engine().image();
+    assert!(image.last_prices.len() > 1 && image.orders.len() > 20);
+    assert!(!image.reserves.is_empty() && !image.stop_limits.is_empty());
+    assert!(!image.terms.is_empty());
+    assert!(!image.band_timers.is_empty());
+    Engine::restore(0, &image).expect("it can be before it is altered");
+    for (expected, alter) in cases {
+        let mut altered = image.clone();
+        alter(&mut altered);
+        let error = Engine::restore(0, &altered).err().expect(expected).to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+}
+
+/// Says in its place that an instrument has a state.
+fn insert_state(image: &mut Image, symbol: SymbolId, state: SymbolState) {
+    let is_behind = |command: &Command| {
+        matches!(
+            command.action,
+            Action::SetBands(_) | Action::SetQuote { .. } | Action::SetShortSale { .. }
+        )
+    };
+    let at = image.definitions.iter().position(is_behind).unwrap_or(image.definitions.len());
+    let (session, verdict, action) = (SessionId(0), Reason::None, Action::SetState(state));
+    image.definitions.insert(at, Command { session, symbol, verdict, action });
+}
+
+/// The last price bands of an image, or its last reference quote.
+fn protection(image: &mut Image, bands: bool) -> &mut Command {
+    let is_it = |command: &&mut Command| match command.action {
+        Action::SetBands(_) => bands,
+        Action::SetQuote { .. } => !bands,
+        _ => false,
+    };
+    image.definitions.iter_mut().rfind(is_it).expect("an instrument has it")
+}
+
+/// The first terms of an image that are those of no peg.
+fn without_peg(image: &mut Image) -> &mut RichTerms {
+    let mut terms = image.terms.iter_mut().map(|row| &mut row.terms);
+    terms.find(|terms| terms.peg == Peg::None).expect("there are some")
+}
+
+/// The order of an image that has its first reserve.
+fn iceberg(image: &mut Image) -> &mut OrderImage {
+    let number = image.reserves[0].number;
+    image.orders.iter_mut().find(|order| order.number == number).expect("it has an order")
+}
+
+/// The last order of an image that is shown whole and has no terms.
+fn plain(image: &mut Image) -> &mut OrderImage {
+    let rare = 1 << 38 | 1 << 39 | 7 << 53;
+    image.orders.iter_mut().rfind(|order| order.traits & rare == 0).expect("a plain order")
+}
+
+/// The last order of an image with an odd quantity: its instrument trades single units.
+fn last_of_lot_one(image: &mut Image) -> &mut OrderImage {
+    image.orders.iter_mut().rfind(|order| order.open % 5 != 0).expect("an odd quantity")
+}
+
+#[test]
+fn an_altered_order_is_refused_or_seen_in_the_hash() {
+    let engine = busy_engine();
+    let (image, hash) = (engine.image(), engine.state_hash());
+    let more = stream(Profile { seqno_min: 10_000_000, ..MIXED }, 8, 200);
+    let (mut refused, mut seen) = (0, 0);
+    let mut random = Random(1);
+    for _ in 0..3_000 {
+        let mut altered = image.clone();
+        let row = random.below(image.orders.len() as u64) as usize;
+        let row = &mut altered.orders[row];
+        let edges = [0, 1, u64::MAX, i64::MAX as u64, 1 << random.below(64), random.bits(64)];
+        let value = *random.pick(&edges);
+        match random.below(8) {
+            0 => row.number ^= value,
+            1 => row.id ^= value,
+            2 => row.price ^= value as i64,
+            3 => row.open ^= value,
+            4 => row.executed ^= value,
+            5 => row.session ^= value as u32,
+            6 => row.symbol ^= value as u32,
+            _ => row.traits ^= value,
+        }
+        let Ok(mut restored) = Engine::restore(0, &altered) else {
+            refused += 1;
+            continue;
+        };
+        assert_eq!(restored.state_hash() == hash, altered == image);
+        assert_eq!(restored.image(), altered);
+        restored.apply_batch(&more, &mut vec![]);
+        seen += 1;
+    }
+    assert!(refused > 500 && seen > 500, "{refused} refused, {seen} seen");
+}
+
+#[test]
+fn equal_states_are_equal_images_whatever_came_before() {
+    let mut engine = busy_engine();
+    let mut image = engine.image();
+    let order = *plain(&mut image);
+    let cancel = Action::Cancel { id: OrderId(order.id) };
+    let (session, symbol) = (SessionId(order.session), SymbolId(order.symbol));
+    engine.apply_batch(&[command(20_000_000, session, symbol, cancel)], &mut vec![]);
+    let mut without = image.clone();
+    without.orders.retain(|other| *other != order);
+    assert_eq!(engine.image(), without);
+    let again = Engine::restore(0, &without).unwrap();
+    assert_eq!((again.state_hash(), again.image()), (engine.state_hash(), without));
+}

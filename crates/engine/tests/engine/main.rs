@@ -1,0 +1,6 @@
+//! The engine against exact answers and against the oracle.
+
+mod bounds;
+mod engine_image;
+mod engine_oracle;
+mod semantics;

@@ -1,0 +1,129 @@
+//! Follows a journal while another thread or process writes it.
+//!
+//! A follower gives what is committed and nothing else: a frame waits until a commit mark that was read
+//! covers it. It never judges what it finds, and never writes: whether the next frame is not there yet,
+//! its segment not begun, or its bytes damaged, there is just nothing more.
+
+use super::device::sync_dir;
+use super::segment::{self, Identity};
+use super::{Device, JournalError, Place, Position, Reader, Step};
+use ringside_model::durability::Durability;
+use ringside_model::frame::Frame;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Reads the committed part of a journal that grows.
+pub struct Follower {
+    dir: PathBuf,
+    reader: Reader,
+    /// Frames that no mark covers yet.
+    waiting: VecDeque<Waiting>,
+    given: Place,
+    durability: Option<Durability>,
+}
+
+struct Waiting {
+    frame: Frame,
+    place: Place,
+    durability: Option<Durability>,
+}
+
+impl Follower {
+    /// Follows a journal from its first frame. The folder may be empty still.
+    pub fn open(dir: &Path, identity: Identity) -> Result<Self, JournalError> {
+        Ok(Follower::new(dir, Reader::open(dir, identity)?))
+    }
+
+    /// Follows a journal from a place on; see [`Reader::open_behind`]. What is before it counts as
+    /// committed.
+    pub fn open_behind(
+        dir: &Path,
+        identity: Identity,
+        place: &Place,
+        durability: Option<Durability>,
+    ) -> Result<Self, JournalError> {
+        Ok(Follower::new(dir, Reader::open_behind(dir, identity, place, durability)?))
+    }
+
+    fn new(dir: &Path, reader: Reader) -> Self {
+        let (given, durability) = (reader.place(), reader.durability());
+        Follower { dir: dir.to_path_buf(), reader, waiting: VecDeque::new(), given, durability }
+    }
+
+    /// The next committed frame, or bookkeeping between two of them; `None` if there is nothing more
+    /// just now, which costs next to nothing to find out.
+    #[expect(clippy::should_implement_trait, reason = "an iterator that ends would be over")]
+    pub fn next(&mut self) -> Result<Option<Frame>, JournalError> {
+        loop {
+            let committed = self.reader.committed();
+            if self.waiting.front().is_some_and(|next| next.frame.seqno() <= committed) {
+                return Ok(self.waiting.pop_front().map(|next| self.give(next)));
+            }
+            let Some(frame) = self.read()? else { return Ok(None) };
+            let (place, durability) = (self.reader.place(), self.reader.durability());
+            self.waiting.push_back(Waiting { frame, place, durability });
+        }
+    }
+
+    /// The next frame that is stored, committed or not: for whoever has a part in committing it. Not to be mixed with
+    /// [`next`](Self::next).
+    pub fn next_stored(&mut self) -> Result<Option<Frame>, JournalError> {
+        self.read()
+    }
+
+    /// The next frame, which is known to be stored, committed or not: for whoever has stored it. Not to be mixed with
+    /// [`next`](Self::next).
+    pub fn next_known(&mut self) -> Result<Frame, JournalError> {
+        let mut frame = Frame::default();
+        match self.reader.advance(&mut frame)? {
+            true => Ok(frame),
+            false => Err(self.reader.corrupt_here("a frame that was stored is not there any more")),
+        }
+    }
+
+    /// Writes everything up to [`place`](Self::place) to the device, for whoever is about to rely on it.
+    pub fn sync(&self, device: &dyn Device) -> Result<(), JournalError> {
+        for number in segment::list(&self.dir)? {
+            // A segment has a digest only after it was synced whole.
+            let is_synced = segment::digest_path_of(&self.dir, number).exists();
+            if number <= self.given.position.segment && !is_synced {
+                let path = segment::path_of(&self.dir, number);
+                device
+                    .perform(Step::SyncFile(&path), &mut || File::open(&path)?.sync_data())
+                    .map_err(JournalError::io(&path, "sync"))?;
+            }
+        }
+        sync_dir(device, &self.dir)
+    }
+
+    /// Behind the last frame that was given.
+    pub fn place(&self) -> Place {
+        self.given
+    }
+
+    /// The mode in force behind the last frame that was given; `None` before the first.
+    pub fn durability(&self) -> Option<Durability> {
+        self.durability
+    }
+
+    /// Where the next frame is expected.
+    pub fn waiting_at(&self) -> Position {
+        self.reader.position()
+    }
+
+    fn give(&mut self, next: Waiting) -> Frame {
+        self.given = next.place;
+        self.durability = next.durability;
+        next.frame
+    }
+
+    fn read(&mut self) -> Result<Option<Frame>, JournalError> {
+        let mut frame = Frame::default();
+        match self.reader.advance(&mut frame) {
+            // A header that is being written this moment looks like a damaged one.
+            Err(JournalError::Corrupt { .. } | JournalError::Mismatch { .. }) => Ok(None),
+            found => Ok(found?.then_some(frame)),
+        }
+    }
+}

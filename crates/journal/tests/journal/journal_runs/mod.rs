@@ -1,0 +1,158 @@
+//! Journals for tests: frames are sealed one behind the other as a sequencer does, and stored by the
+//! real writer in one run after the other.
+#![allow(dead_code, reason = "each test file uses another part")]
+
+use ringside_journal::{
+    Identity, JournalError, Kernel, Lock, Options, Reader, Recovered, SEGMENT_BYTES_MIN, Tail,
+    Writer, recover,
+};
+use ringside_model::domain::{Nanos, SeqNo};
+use ringside_model::durability::Durability;
+use ringside_model::frame::{CommitMark, Frame, FrameKind, HashProbe, SetDurability};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub const IDENTITY: Identity = Identity { semantics: 1, config_hash: 7 };
+
+/// Nothing is prepared ahead, so that no thread makes files while a test looks at them.
+pub fn options(dir: &Path, durability: Durability) -> Options {
+    Options {
+        dir: dir.to_path_buf(),
+        durability,
+        probe_interval: 1 << 20,
+        segment_bytes: SEGMENT_BYTES_MIN,
+        segments_ready: 1,
+        segments_last: 0,
+        any_filesystem: true,
+        identity: IDENTITY,
+        device: Arc::new(Kernel),
+    }
+}
+
+pub fn segment(dir: &Path, number: u64) -> PathBuf {
+    dir.join(format!("{number:08}.seg"))
+}
+
+/// A segment that was prepared and not begun.
+pub fn prepare_blank(dir: &Path, number: u64) {
+    std::fs::write(segment(dir, number), vec![0; SEGMENT_BYTES_MIN as usize]).unwrap();
+}
+
+pub fn recover_all(options: &Options) -> Result<(Recovered, Vec<Vec<u8>>, Lock), JournalError> {
+    let lock = Lock::take(&options.dir)?;
+    let mut frames = vec![];
+    let found = recover(options, &lock, None, SeqNo(0), |frame| {
+        frames.push(frame.bytes().to_vec());
+        Ok::<_, JournalError>(())
+    })?;
+    Ok((found, frames, lock))
+}
+
+pub fn read(dir: &Path) -> Result<(Vec<Vec<u8>>, Tail, Reader), JournalError> {
+    let mut reader = Reader::open(dir, IDENTITY)?;
+    let mut frames = vec![];
+    while let Some(frame) = reader.next_frame()? {
+        frames.push(frame.bytes().to_vec());
+    }
+    Ok((frames, reader.tail().unwrap(), reader))
+}
+
+/// Takes the digests away: a power cut may come before a segment is sealed, and where one is there nothing
+/// of its segment may be missing.
+fn unseal(dir: &Path) {
+    for file in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.extension().is_some_and(|ending| ending == "sha256") {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+}
+
+/// A run of a writer.
+pub struct Run {
+    dir: PathBuf,
+    pub writer: Writer,
+    pub seqno: u64,
+    crc: u32,
+    /// The bytes of the frames of this run.
+    pub written: Vec<Vec<u8>>,
+}
+
+impl Run {
+    /// Recovers and begins a run with the start of its epoch.
+    pub fn start(options: Options) -> Run {
+        let (found, _, lock) = recover_all(&options).unwrap();
+        Run::start_from(options, &found, lock)
+    }
+
+    pub fn start_from(options: Options, found: &Recovered, lock: Lock) -> Run {
+        let dir = options.dir.clone();
+        let writer = Writer::open(options, lock, found).unwrap();
+        let (seqno, crc) = (found.seqno.0, found.crc);
+        let mut run = Run { dir, writer, seqno, crc, written: vec![] };
+        let start = run.writer.epoch_start();
+        run.bookkeeping(FrameKind::EpochStart, &start);
+        run
+    }
+
+    pub fn commands(&mut self, count: u64) -> &mut Self {
+        for _ in 0..count {
+            self.seqno += 1;
+            let mut frame = Frame::default();
+            // Every seventh is a long one.
+            match self.seqno % 7 {
+                0 => frame.write(FrameKind::Enter, &[self.seqno; 8]),
+                _ => frame.write(FrameKind::Cancel, &[self.seqno * 3]),
+            }
+            self.append(frame);
+        }
+        self
+    }
+
+    pub fn set_durability(&mut self, durability: Durability) -> &mut Self {
+        self.seqno += 1;
+        let mut frame = Frame::default();
+        frame.write(FrameKind::SetDurability, &SetDurability { durability });
+        self.append(frame);
+        self
+    }
+
+    pub fn mark(&mut self, committed: u64, synced: u64) -> &mut Self {
+        self.bookkeeping(FrameKind::CommitMark, &CommitMark { committed, synced })
+    }
+
+    pub fn probe(&mut self) -> &mut Self {
+        let probe = HashProbe { seqno: self.seqno, reports: 0, state: [1, 2], output: [3, 4] };
+        self.bookkeeping(FrameKind::HashProbe, &probe)
+    }
+
+    /// As a venue closes: a mark that says that all is synced, and a probe. Gives the frames of the run.
+    pub fn close(mut self) -> Vec<Vec<u8>> {
+        self.mark(self.seqno, self.seqno).probe();
+        self.writer.close().unwrap();
+        unseal(&self.dir);
+        self.written
+    }
+
+    /// Ends as a process that is killed. Gives the frames of the run.
+    pub fn kill(self) -> Vec<Vec<u8>> {
+        drop(self.writer);
+        unseal(&self.dir);
+        self.written
+    }
+
+    fn bookkeeping<B>(&mut self, kind: FrameKind, body: &B) -> &mut Self
+    where
+        B: zerocopy::IntoBytes + zerocopy::Immutable,
+    {
+        let mut frame = Frame::default();
+        frame.write(kind, body);
+        self.append(frame)
+    }
+
+    fn append(&mut self, mut frame: Frame) -> &mut Self {
+        self.crc = frame.seal(SeqNo(self.seqno), Nanos(self.seqno * 10), self.crc);
+        self.writer.append(&frame).unwrap();
+        self.written.push(frame.bytes().to_vec());
+        self
+    }
+}

@@ -1,0 +1,9 @@
+//! The journal: its files, its recovery, and disks that lose or fail.
+
+mod crash_images;
+mod damage;
+mod journal;
+mod journal_runs;
+mod life;
+mod recovery_table;
+mod segments;

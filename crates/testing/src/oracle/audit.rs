@@ -1,0 +1,526 @@
+//! The laws that every report stream keeps, checked from the reports alone: quantity is conserved,
+//! an order ends once, both sides of a trade agree, priority holds, the book is never crossed.
+
+use ringside_model::command::{Action, RichTerms, Sequenced};
+use ringside_model::domain::{
+    MoveStep, Nanos, OrderId, OrderNumber, Peg, Price, SessionId, Side, SymbolId, SymbolState,
+};
+use ringside_model::reason::Reason;
+use ringside_model::report::{Moved, Report, ReportKind};
+use std::collections::HashMap;
+
+/// What the reports so far say about the venue.
+#[derive(Debug, Default)]
+pub struct Audit {
+    live: Vec<Told>,
+    /// The states that instruments were said to have.
+    states: HashMap<SymbolId, SymbolState>,
+    /// What is left of an auction that was announced.
+    auction: Option<(Report, u128)>,
+    /// The official time of the command.
+    now: Nanos,
+    /// The order that may take liquidity now.
+    incoming: OrderNumber,
+    /// The price of the last trade before this command and those of its trades; the last one of each instrument.
+    traded_at: Vec<Price>,
+    last: HashMap<SymbolId, Price>,
+    /// The bands that were told last, and the static ones among them; zero for no bound.
+    bands: HashMap<SymbolId, [Price; 2]>,
+    static_bands: HashMap<SymbolId, [Price; 2]>,
+    /// The bids of the reference quotes, and the instruments whose short sales are restricted.
+    quoted: HashMap<SymbolId, Price>,
+    restricted: HashMap<SymbolId, bool>,
+    /// Since when quotes stand at a band.
+    stands_since: HashMap<SymbolId, u64>,
+    /// Orders of instruments that are on their way to another partition.
+    waiting: Vec<Told>,
+    entered: u128,
+    filled: u128,
+    canceled: u128,
+    /// What orders that were replaced had open.
+    replaced: u128,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    number: OrderNumber,
+    session: SessionId,
+    id: OrderId,
+    symbol: SymbolId,
+    side: Side,
+    /// Zero until a market-to-limit order books, and on an order for an auction that has no limit.
+    price: Price,
+    /// It waits beside the book.
+    hidden: bool,
+    /// It waits as a stop, at `price`, and will have this limit; zero for none.
+    stop: Option<Price>,
+    open: u64,
+    /// What of that is shown, if it is an iceberg that rests.
+    shown: Option<u64>,
+    executed: u64,
+    /// The terms that few have.
+    terms: RichTerms,
+}
+
+/// Fails with the text of the law that does not hold.
+macro_rules! law {
+    ($holds:expr, $report:expr) => {
+        if !$holds {
+            return Err(format!("{} fails at {:?}", stringify!($holds), $report));
+        }
+    };
+}
+
+impl Audit {
+    /// What a short sale has to be above; the highest price where no quote says it.
+    fn short_above(&self, symbol: SymbolId) -> Option<Price> {
+        let is_restricted = self.restricted.get(&symbol) == Some(&true);
+        let bid = self.quoted.get(&symbol).filter(|bid| bid.0 > 0);
+        is_restricted.then_some(bid.copied().unwrap_or(Price(i64::MAX)))
+    }
+
+    /// Takes all reports of one command.
+    pub fn command(&mut self, command: &Sequenced, reports: &[Report]) -> Result<(), String> {
+        let number = OrderNumber(command.seqno.0);
+        let mut trades = 0;
+        self.auction = None;
+        self.incoming = number;
+        self.now = command.time;
+        self.traded_at.clear();
+        self.traded_at.extend(self.last.get(&command.command.symbol));
+        // What had expired by then ends before the command does anything.
+        let has_expired =
+            |r: &&Report| r.kind == ReportKind::Canceled && r.reason == Reason::Expired;
+        let (expired, reports_of_command) =
+            reports.split_at(reports.iter().take_while(has_expired).count());
+        // A command that changes no book can be followed only by what the expired orders leave behind.
+        let is_beside = |r: &Report| match r.kind {
+            ReportKind::LimitState => !expired.is_empty(),
+            kind => kind == ReportKind::Indicative,
+        };
+        let mut reports_left = reports.iter();
+        while let Some(r) = reports_left.next() {
+            law!(r.is_last() == reports_left.as_slice().is_empty(), r);
+            match r.kind {
+                ReportKind::Accepted => {
+                    law!(r.order == number && r.open == r.quantity && r.open.0 > 0, r);
+                    let terms = match command.command.action {
+                        Action::EnterRich(rich) => rich.terms,
+                        _ => RichTerms::NONE,
+                    };
+                    law!(terms.expire.0 == 0 || terms.expire > self.now, r);
+                    self.add(r, 0, terms)?;
+                }
+                ReportKind::Replaced => {
+                    let old = self.find(r.session, OrderId(r.other));
+                    law!(old.is_some(), r);
+                    let old = self.live.swap_remove(old.unwrap());
+                    law!(old.number == r.order, r);
+                    law!(old.side == r.side && old.symbol == r.symbol, r);
+                    law!(r.quantity.0.checked_sub(old.executed) == Some(r.open.0), r);
+                    self.replaced += u128::from(old.open);
+                    self.add(&Report { order: number, ..*r }, old.executed, old.terms)?;
+                }
+                ReportKind::Triggered => {
+                    let stop = self.live.iter().find(|order| order.number.0 == r.other);
+                    let Some(&stop) = stop else { return Err(format!("no such stop: {r:?}")) };
+                    let is_band = stop.stop.is_some_and(|limit| self.is_banded(r, limit));
+                    law!(stop.stop == Some(r.price) || is_band, r);
+                    law!(stop.open == r.open.0, r);
+                    law!((stop.session, stop.id) == (r.session, r.id), r);
+                    law!(self.is_open(r.symbol) && self.is_reached(&stop), r);
+                    law!(self.live.iter().all(|order| order.number != r.order), r);
+                    law!(r.order.seqno().0 == number.0 && r.order != number, r);
+                    let order = self.live.iter_mut().find(|order| order.number == stop.number);
+                    let elected = Told { number: r.order, price: r.price, ..stop };
+                    *order.unwrap() = Told { hidden: false, stop: None, ..elected };
+                    self.incoming = r.order;
+                }
+                ReportKind::Displayed => {
+                    let order = self.live.iter_mut().find(|order| order.number.0 == r.other);
+                    let Some(order) = order else { return Err(format!("no such order: {r:?}")) };
+                    let told = (order.session, order.id, order.side, order.price, order.open);
+                    law!(told == (r.session, r.id, r.side, r.price, r.open.0), r);
+                    law!((1..=r.open.0).contains(&r.quantity.0), r);
+                    let is_first = r.order.0 == r.other;
+                    law!(order.shown == if is_first { None } else { Some(0) }, r);
+                    law!(is_first || r.order.seqno().0 == number.0 && r.order != number, r);
+                    (order.number, order.shown) = (r.order, Some(r.quantity.0));
+                }
+                ReportKind::Restated => {
+                    let order = self.order_of(r)?;
+                    law!(order.price.0 == 0 && order.executed > 0 && r.price.0 > 0, r);
+                    law!(order.open == r.open.0 && r.quantity == r.open, r);
+                    order.price = r.price;
+                }
+                ReportKind::Modified => {
+                    law!(r.open.0 > 0, r);
+                    law!(reports_of_command[1..].iter().all(is_beside), r);
+                    let order = self.live.iter_mut().find(|order| order.number == r.order);
+                    let Some(order) = order else { return Err(format!("not live: {r:?}")) };
+                    law!((order.session, order.id) == (r.session, r.id), r);
+                    law!((order.symbol, order.price) == (r.symbol, r.price), r);
+                    law!(order.side.is_buy() == r.side.is_buy(), r);
+                    law!(order.side != r.side || r.quantity.0 > 0, r);
+                    law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
+                    (order.side, order.open) = (r.side, r.open.0);
+                    order.show_less(r)?;
+                    self.canceled += u128::from(r.quantity.0);
+                }
+                ReportKind::Canceled => {
+                    let order = self.order_of(r)?;
+                    law!(order.price == r.price && r.reason != Reason::None, r);
+                    law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
+                    law!(r.quantity.0 > 0, r);
+                    order.open = r.open.0;
+                    order.show_less(r)?;
+                    let terms = order.terms;
+                    self.canceled += u128::from(r.quantity.0);
+                    let is_over = terms.expire.0 != 0 && terms.expire <= self.now;
+                    let day_ends = match command.command.action {
+                        Action::TradingDay(_) => true,
+                        Action::MassCancel(_) => command.command.verdict == Reason::Expired,
+                        _ => false,
+                    };
+                    law!(r.reason != Reason::Expired || is_over || day_ends, r);
+                    self.live.retain(|order| order.open > 0);
+                }
+                ReportKind::Executed => {
+                    let Some(removing) = reports_left.next() else {
+                        return Err(format!("half a trade: {r:?}"));
+                    };
+                    trades += 1;
+                    law!(r.trade == trades && r.auction() == removing.auction(), r);
+                    if let Some(auction) = r.auction() {
+                        let Some((head, left)) = &mut self.auction else {
+                            return Err(format!("no auction: {r:?}"));
+                        };
+                        law!((head.other, head.price) == (auction as u64, r.price), r);
+                        law!(head.symbol == r.symbol && r.order.age() < removing.order.age(), r);
+                        *left += u128::from(r.quantity.0);
+                    } else {
+                        law!(removing.order == self.incoming && self.is_open(r.symbol), r);
+                        law!(is_within(self.bands.get(&r.symbol), r.price), r);
+                        let is_short = removing.side == Side::Short;
+                        // Without a quote the bid is the best one displayed, and what is hidden may lie above it.
+                        let may_be_short = self.short_above(r.symbol).is_none_or(|bid| {
+                            r.price > bid || bid.0 == i64::MAX && r.flags & Report::HIDDEN != 0
+                        });
+                        law!(!is_short || may_be_short, r);
+                    }
+                    law!(is_within(self.static_bands.get(&r.symbol), r.price), r);
+                    self.traded_at.push(r.price);
+                    self.last.insert(r.symbol, r.price);
+                    self.trade(r, removing)?;
+                    let is_end = reports_left.as_slice().is_empty();
+                    law!(removing.is_last() == is_end, removing);
+                }
+                ReportKind::StateChanged => {
+                    let state = SymbolState::from_code(r.other as u8);
+                    let Some(state) = state else { return Err(format!("no state: {r:?}")) };
+                    if r.reason == Reason::LimitState {
+                        law!(state == SymbolState::ReopeningCall && self.is_open(r.symbol), r);
+                        let since = self.stands_since.get(&r.symbol);
+                        let waited = since.and_then(|since| command.time.0.checked_sub(*since));
+                        law!(waited >= Some(15_000_000_000), r);
+                        law!(r.quantity.0 == command.time.0 + 300_000_000_000, r);
+                    }
+                    self.states.insert(r.symbol, state);
+                }
+                ReportKind::Crossed => {
+                    let before = reports.iter().take_while(|other| *other != r);
+                    law!(before.last().is_some_and(|r| r.kind == ReportKind::StateChanged), r);
+                    law!((r.price.0 == 0) == (r.quantity.0 == 0), r);
+                    self.auction = Some((*r, 0));
+                }
+                ReportKind::Indicative => {
+                    law!(!self.is_open(r.symbol) && (r.quantity.0 > 0) == (r.price.0 > 0), r);
+                    law!(r.quantity.0 > 0 || r.open.0 == 0, r);
+                }
+                ReportKind::MassCanceled | ReportKind::TradingDay => {
+                    let cause = match (r.kind, command.command.verdict) {
+                        (ReportKind::TradingDay, Reason::None) => Reason::Expired,
+                        (_, Reason::None) => Reason::MassCancel,
+                        (_, verdict) => verdict,
+                    };
+                    let rest = reports_left.as_slice();
+                    let is_no_cancel =
+                        |kind| matches!(kind, ReportKind::Indicative | ReportKind::LimitState);
+                    let ends = || rest.iter().filter(|c| !is_no_cancel(c.kind));
+                    law!(r.quantity.0 == ends().count() as u64, r);
+                    law!(ends().all(|c| c.reason == cause && c.open.0 == 0), r);
+                    law!(rest.is_sorted_by_key(|c| c.symbol), r);
+                }
+                ReportKind::SymbolMoved => {
+                    self.moved(r)?;
+                    let rest = reports_left.as_slice();
+                    let kind = match Moved::from_word(r.other).map(|moved| moved.step) {
+                        Some(MoveStep::Export) => Some(ReportKind::Exported),
+                        Some(MoveStep::Release) => Some(ReportKind::Canceled),
+                        Some(MoveStep::Resume) => Some(ReportKind::Imported),
+                        _ => None,
+                    };
+                    let count = if kind.is_some() { r.quantity.0 } else { 0 };
+                    law!(count == rest.len() as u64, r);
+                    law!(rest.iter().all(|other| Some(other.kind) == kind), r);
+                }
+                ReportKind::Exported => {
+                    let order = self.waiting.iter().find(|order| order.number == r.order);
+                    law!(order.is_some_and(|o| (o.price, o.open) == (r.price, r.open.0)), r);
+                }
+                ReportKind::Held => law!(reports.len() == 1 && r.order == number, r),
+                ReportKind::Imported => {
+                    law!(r.open == r.quantity && r.open.0 > 0 && r.other > 0, r);
+                    self.add(r, 0, RichTerms::NONE)?;
+                }
+                ReportKind::Broken => {
+                    law!(reports.len() == 2 && reports[0].other == reports[1].other, r);
+                    law!(reports.iter().all(|r| r.kind == ReportKind::Broken), r);
+                }
+                ReportKind::Corrected => {
+                    law!(reports.len() == 2 && reports[0].other == reports[1].other, r);
+                    law!(reports.iter().all(|r| r.kind == ReportKind::Corrected), r);
+                    law!(reports[0].price == reports[1].price, r);
+                    law!(reports[0].quantity == reports[1].quantity, r);
+                }
+                ReportKind::Ticked => {
+                    law!(command.command.action == Action::Tick && r == &reports[0], r);
+                    let rest = reports_left.as_slice().iter();
+                    let ends = rest.filter(|c| c.reason == Reason::Expired && c.open.0 == 0);
+                    law!(r.quantity.0 == ends.count() as u64, r);
+                }
+                ReportKind::StatePlanned => {
+                    law!((r.other == 0) == (r.quantity.0 == 0), r);
+                }
+                ReportKind::BandsSet => {
+                    if let Action::SetBands(asked) = command.command.action {
+                        self.static_bands.insert(r.symbol, [asked.low, asked.high]);
+                    }
+                    self.bands.insert(r.symbol, [r.price, Price(r.other as i64)]);
+                }
+                ReportKind::LimitState => {
+                    let stood = self.stands_since.remove(&r.symbol).is_some();
+                    law!(stood == (r.other == 0), r);
+                    if r.other == 1 {
+                        let first = self.book(r.symbol, r.side.is_buy());
+                        let best = first.map(|order| rank(r.side.is_buy(), order.price)).min();
+                        law!(best == Some(rank(r.side.is_buy(), r.price)), r);
+                        law!(r.quantity.0 == command.time.0 + 15_000_000_000, r);
+                        self.stands_since.insert(r.symbol, command.time.0);
+                    }
+                }
+                ReportKind::Quoted => {
+                    self.quoted.insert(r.symbol, r.price);
+                }
+                ReportKind::Repriced => {
+                    let order = self.live.iter().find(|order| order.number.0 == r.other);
+                    let Some(&order) = order else { return Err(format!("no such order: {r:?}")) };
+                    let told = (order.session, order.id, order.side, order.open);
+                    law!(told == (r.session, r.id, r.side, r.open.0), r);
+                    law!(order.shown.unwrap_or(order.open) == r.quantity.0, r);
+                    let is_peg = order.terms.peg != Peg::None;
+                    law!(is_peg || self.is_banded(r, order.price), r);
+                    law!(r.order.seqno().0 == number.0 && r.order != number, r);
+                    let live = self.live.iter_mut().find(|live| live.number == order.number);
+                    *live.unwrap() = Told { number: r.order, price: r.price, ..order };
+                    self.incoming = r.order;
+                }
+                ReportKind::ShortSaleSet => {
+                    self.restricted.insert(r.symbol, r.other & 1 == 1);
+                }
+                ReportKind::Rejected => {
+                    law!(reports_of_command[0] == *r && r.reason != Reason::None, r);
+                    law!(reports_of_command[1..].iter().all(is_beside), r);
+                }
+                ReportKind::Defined
+                | ReportKind::DurabilitySet
+                | ReportKind::OrderEntrySet
+                | ReportKind::RiskSet
+                | ReportKind::AccountQueried => law!(reports.len() == 1, r),
+                ReportKind::StateHash => return Err("a state hash among the reports".into()),
+            }
+        }
+        if let Some((head, traded)) = self.auction {
+            law!(u64::try_from(traded).unwrap_or(u64::MAX) == head.quantity.0, head);
+        }
+        self.check_book(command.command.symbol)
+    }
+
+    /// Whether the limit that a report tells is that of a band, beyond which `limit` is.
+    fn is_banded(&self, r: &Report, limit: Price) -> bool {
+        let bands = [&self.bands, &self.static_bands];
+        let mut bounds = bands.into_iter().filter_map(|bands| bands.get(&r.symbol)).flatten();
+        let is_beyond = rank(r.side.is_buy(), limit) < rank(r.side.is_buy(), r.price);
+        is_beyond && bounds.any(|bound| *bound == r.price)
+    }
+
+    fn is_open(&self, symbol: SymbolId) -> bool {
+        self.states.get(&symbol).is_none_or(|&state| state == SymbolState::Open)
+    }
+
+    /// Orders leave the books and come back, or end there.
+    fn moved(&mut self, r: &Report) -> Result<(), String> {
+        let (from, to) = match Moved::from_word(r.other).map(|moved| moved.step) {
+            Some(MoveStep::Halt) => (&mut self.live, &mut self.waiting),
+            Some(MoveStep::Resume | MoveStep::Release) => (&mut self.waiting, &mut self.live),
+            Some(MoveStep::Export | MoveStep::Import) => return Ok(()),
+            None => return Err(format!("no step: {r:?}")),
+        };
+        to.extend(from.extract_if(.., |order| order.symbol == r.symbol));
+        Ok(())
+    }
+
+    /// What is open on each side of a symbol; the books must come to the same.
+    pub fn open(&self, symbol: SymbolId, buy: bool) -> u128 {
+        self.book(symbol, buy).map(|order| u128::from(order.shown.unwrap_or(order.open))).sum()
+    }
+
+    /// What went in is filled, cancelled, replaced, or still open.
+    pub fn check_totals(&self) -> Result<(), String> {
+        let open: u128 =
+            self.live.iter().chain(&self.waiting).map(|order| u128::from(order.open)).sum();
+        law!(self.entered == self.filled + self.canceled + self.replaced + open, self);
+        Ok(())
+    }
+
+    fn add(&mut self, r: &Report, executed: u64, terms: RichTerms) -> Result<(), String> {
+        law!(self.find(r.session, r.id).is_none(), r);
+        self.entered += u128::from(r.open.0);
+        let is_stop = r.kind == ReportKind::Accepted && r.flags & Report::STOP != 0;
+        self.live.push(Told {
+            number: r.order,
+            session: r.session,
+            id: r.id,
+            symbol: r.symbol,
+            side: r.side,
+            price: r.price,
+            hidden: r.flags & Report::HIDDEN != 0,
+            stop: is_stop.then_some(Price(r.other as i64)),
+            open: r.open.0,
+            shown: None,
+            executed,
+            terms,
+        });
+        Ok(())
+    }
+
+    fn trade(&mut self, resting: &Report, removing: &Report) -> Result<(), String> {
+        law!(resting.flags & 0x7 == 0 && removing.flags & Report::REMOVED != 0, resting);
+        law!(resting.trade == removing.trade && resting.symbol == removing.symbol, resting);
+        law!(resting.price == removing.price && resting.quantity == removing.quantity, resting);
+        law!(resting.other == removing.order.0 && removing.other == resting.order.0, resting);
+        law!(resting.side.is_buy() != removing.side.is_buy(), resting);
+        law!(resting.quantity.0 > 0, resting);
+        let in_auction = resting.auction().is_some();
+        for r in [resting, removing] {
+            let buy = r.side.is_buy();
+            let waits = self.live.iter().filter(|o| o.number == r.order && o.stop.is_none());
+            let first = self.book(r.symbol, buy).chain(self.hidden(r.symbol, buy)).chain(waits);
+            let first = first.min_by_key(|o| {
+                (o.price.0 != 0, rank(buy, o.price), o.terms.hidden, o.number.age())
+            });
+            law!(r == removing && !in_auction || first.is_some_and(|o| o.number == r.order), r);
+            let at_limit = first.is_some_and(|o| o.price == r.price);
+            law!(r == removing || in_auction || at_limit, r);
+        }
+        let now = self.now;
+        for r in [resting, removing] {
+            let order = self.order_of(r)?;
+            law!(order.terms.expire.0 == 0 || order.terms.expire > now, r);
+            let least = order.terms.min_quantity.0.min(order.open);
+            law!(if in_auction { least == 0 } else { r == removing || least <= r.quantity.0 }, r);
+            let is_market = order.price.0 == 0;
+            let buy = r.side.is_buy();
+            law!(is_market || rank(buy, order.price) <= rank(buy, r.price), r);
+            law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
+            order.open = r.open.0;
+            order.executed += r.quantity.0;
+            if let Some(shown) = &mut order.shown {
+                law!(r.quantity.0 <= *shown, r);
+                *shown -= r.quantity.0;
+            }
+            self.filled += u128::from(r.quantity.0);
+        }
+        self.live.retain(|order| order.open > 0);
+        Ok(())
+    }
+
+    fn check_book(&self, symbol: SymbolId) -> Result<(), String> {
+        let unpriced = self.live.iter().find(|order| order.price.0 == 0 && !order.hidden);
+        law!(unpriced.is_none(), unpriced);
+        let spent = self.live.iter().find(|order| order.shown == Some(0));
+        law!(spent.is_none(), spent);
+        let side = |buy| self.book(symbol, buy).chain(self.hidden(symbol, buy));
+        let bid = side(true).map(|order| order.price).max();
+        let offer = side(false).map(|order| order.price).min();
+        let is_crossed = bid.is_some() && offer.is_some() && bid >= offer;
+        law!(!is_crossed || !self.is_open(symbol), (symbol, bid, offer));
+        let stops = self.live.iter().filter(|order| order.symbol == symbol && order.stop.is_some());
+        let is_overdue =
+            |stop: &&Told| self.last.get(&symbol).is_some_and(|&last| reaches(last, stop));
+        let overdue = stops.into_iter().find(is_overdue);
+        law!(overdue.is_none() || !self.is_open(symbol), overdue);
+        Ok(())
+    }
+
+    /// Whether a trade of this command, or the last one before it, has reached a stop.
+    fn is_reached(&self, stop: &Told) -> bool {
+        self.traded_at.iter().any(|&price| reaches(price, stop))
+    }
+
+    fn book(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = &Told> {
+        self.live.iter().filter(move |o| o.symbol == symbol && o.side.is_buy() == buy && !o.hidden)
+    }
+
+    /// The hidden orders that any incoming one has enough for.
+    fn hidden(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = &Told> {
+        self.live.iter().filter(move |o| {
+            let can_trade = o.terms.hidden && o.terms.min_quantity.0 == 0;
+            o.symbol == symbol && o.side.is_buy() == buy && can_trade
+        })
+    }
+
+    fn find(&self, session: SessionId, id: OrderId) -> Option<usize> {
+        self.live.iter().position(|order| order.session == session && order.id == id)
+    }
+
+    /// The order that a report tells of, which must be live and be named as it was before.
+    fn order_of(&mut self, r: &Report) -> Result<&mut Told, String> {
+        let order = self.live.iter_mut().find(|order| order.number == r.order);
+        let Some(order) = order else {
+            return Err(format!("no such order is live: {r:?}"));
+        };
+        let told = (order.session, order.id, order.symbol, order.side);
+        law!(told == (r.session, r.id, r.symbol, r.side), r);
+        Ok(order)
+    }
+}
+
+impl Told {
+    /// A smaller order shows as much less as the report says; what is not shown goes first.
+    fn show_less(&mut self, r: &Report) -> Result<(), String> {
+        let says = r.flags & Report::RESERVE != 0;
+        law!(says == (self.shown.is_some() && r.open.0 > 0), r);
+        if let Some(shown) = self.shown.as_mut().filter(|_| says) {
+            law!(r.other < *shown, r);
+            *shown -= r.other;
+            law!(r.other == 0 || *shown == r.open.0, r);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a trade at this price elects a stop.
+fn reaches(price: Price, stop: &Told) -> bool {
+    if stop.side.is_buy() { price >= stop.price } else { price <= stop.price }
+}
+
+/// Whether a price is within bands, of which zero is none.
+fn is_within(bands: Option<&[Price; 2]>, price: Price) -> bool {
+    bands.is_none_or(|[low, high]| *low <= price && (high.0 == 0 || price <= *high))
+}
+
+/// Lower is better.
+fn rank(buy: bool, price: Price) -> i64 {
+    if buy { -price.0 } else { price.0 }
+}

@@ -1,0 +1,907 @@
+//! The naive venue: one list of live orders, searched anew for every question. It is written from
+//! the matching rules alone, to be read beside them; speed is no aim of it.
+
+mod bands;
+mod clock;
+mod icebergs;
+mod moves;
+mod pegs;
+mod rich;
+mod short_sale;
+mod states;
+mod stops;
+
+use bands::LimitState;
+use icebergs::{Iceberg, of_smaller};
+use moves::Away;
+use ringside_engine::{LevelView, OrderView};
+use ringside_model::command::{
+    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Enter, MassCancel, RichTerms,
+    Sequenced, SetBands,
+};
+use ringside_model::domain::{
+    AtBand, AtShortTest, Capacity, DayEvent, FirmId, Nanos, OrderId, OrderNumber, OrderType, Peg,
+    PostOnly, Price, Quantity, SelfTrade, SessionId, Side, SymbolId, SymbolState, Tick,
+    TimeInForce,
+};
+use ringside_model::reason::Reason;
+use ringside_model::report::{Report, ReportKind, ReportSink};
+use states::Indication;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
+
+/// The whole state of a venue.
+#[derive(Clone, Debug, Default)]
+pub struct Naive {
+    /// Every live order, in no order that means anything.
+    pub orders: Vec<Order>,
+    /// Every instrument, with its last trade price.
+    pub symbols: BTreeMap<SymbolId, (DefineSymbol, Option<Price>)>,
+    /// Those of them that are not traded here.
+    pub away: BTreeMap<SymbolId, Away>,
+    /// The states of those that are not simply open.
+    states: BTreeMap<SymbolId, SymbolState>,
+    /// What was last said of the auction of those in a call.
+    told: BTreeMap<SymbolId, Indication>,
+    /// When instruments have another state, and which.
+    pub plans: BTreeMap<SymbolId, (Nanos, SymbolState)>,
+    /// The price bands of those that have some, with the reference that dynamic ones are around.
+    bands: BTreeMap<SymbolId, SetBands>,
+    /// The best prices of the whole market; zero for none.
+    quotes: BTreeMap<SymbolId, (Price, Price)>,
+    /// Whether short sales are restricted, and whether a fall restricts them.
+    short_sales: BTreeMap<SymbolId, (bool, bool)>,
+    /// The quotes that stand at a dynamic band, and when the pauses that came of it end.
+    pub limit_states: BTreeMap<SymbolId, LimitState>,
+    pub reopenings: BTreeMap<SymbolId, u64>,
+    /// The lowest price that the command at hand has traded at.
+    lowest: Option<Price>,
+    /// The prices of this command's trades that have elected no stops yet.
+    traded_at: Vec<Price>,
+    /// The command's number, how many trades it has made, and how many orders have got a new place by them.
+    at: OrderNumber,
+    /// Its official time.
+    now: Nanos,
+    trades: u32,
+    placed: u64,
+    sessions: BTreeSet<SessionId>,
+    firms: BTreeSet<FirmId>,
+    reports: Vec<Report>,
+}
+
+/// A live order, or the incoming one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    pub number: OrderNumber,
+    pub session: SessionId,
+    pub id: OrderId,
+    pub symbol: SymbolId,
+    pub side: Side,
+    /// The limit, of a stop that waits the stop price; zero on a market or market-to-limit order that has not booked.
+    pub price: Price,
+    pub open: u64,
+    pub executed: u64,
+    firm: FirmId,
+    group: u16,
+    post_only: PostOnly,
+    self_trade: SelfTrade,
+    tif: TimeInForce,
+    capacity: Capacity,
+    attributed: bool,
+    /// It waits as a stop, and will have this limit.
+    stop: Option<Option<Price>>,
+    /// It shows a slice of itself.
+    iceberg: Option<Iceberg>,
+    /// It has terms that few have.
+    rich: Option<RichTerms>,
+}
+
+impl Naive {
+    /// Applies one command and returns what the venue says to it.
+    pub fn apply_one(&mut self, sequenced: &Sequenced) -> Vec<Report> {
+        let number = OrderNumber(sequenced.seqno.0);
+        let command = &sequenced.command;
+        (self.at, self.now) = (number, sequenced.time);
+        self.pass_time(command);
+        match command.action {
+            Action::Enter(enter) => self.enter(number, command, &enter),
+            Action::EnterStop(stop) => self.enter_stop(number, command, &stop),
+            Action::EnterIceberg(iceberg) => self.enter_iceberg(number, command, &iceberg),
+            Action::Reduce { id, quantity } => self.reduce(command, id, quantity.0),
+            Action::Replace { id, new_id, quantity, price } => {
+                self.replace(number, command, id, new_id, quantity.0, price)
+            }
+            Action::Cancel { id } => self.cancel(command, id),
+            Action::Modify { id, side, quantity } => self.modify(command, id, side, quantity),
+            Action::MassCancel(filter) => self.mass_cancel(command, filter),
+            Action::SetState(state) => self.set_state(command, state),
+            Action::TradingDay(event) => self.trading_day(command, event),
+            Action::SetOrderEntry { id, enabled } => {
+                self.answer(command, ReportKind::OrderEntrySet, id, u64::from(enabled));
+            }
+            Action::AccountQuery { next } => {
+                self.answer(command, ReportKind::AccountQueried, OrderId(0), next.0);
+            }
+            Action::EnterRich(rich) => self.enter_rich(number, command, &rich),
+            Action::PlanState(plan) => self.plan_state(command, &plan),
+            Action::Tick => self.tick(command),
+            Action::SetBands(bands) => self.set_bands(command, &bands),
+            Action::SetQuote { bid, offer } => self.set_quote(command, bid, offer),
+            Action::SetShortSale { restricted, automatic } => {
+                self.set_short_sale(command, restricted, automatic);
+            }
+            Action::SetRisk(risk) => {
+                self.answer(command, ReportKind::RiskSet, OrderId(0), risk.firm.0.into());
+            }
+            Action::BreakTrade(trade) => self.break_trade(command, &trade),
+            Action::CorrectTrade(correction) => self.correct_trade(command, &correction),
+            Action::DefineSymbol(definition) => self.define_symbol(command, definition),
+            Action::DefineSession { firm, .. } => self.define_session(command, firm),
+            Action::DefineFirm { firm, .. } => self.define_firm(command, firm),
+            Action::MoveSymbol(asked) => self.move_symbol(command, &asked),
+            Action::ImportOrder(import) => self.import_order(number, command, &import),
+            Action::SetDurability(mode) => {
+                self.answer(command, ReportKind::DurabilitySet, OrderId(0), mode as u64);
+            }
+        }
+        self.look_after(command.symbol);
+        (self.at, self.now, self.lowest) = (OrderNumber(0), Nanos(0), None);
+        (self.trades, self.placed) = (0, 0);
+        self.reports.end_command();
+        take(&mut self.reports)
+    }
+
+    /// Says what has changed of a symbol beside its orders.
+    fn look_after(&mut self, symbol: SymbolId) {
+        self.restrict_after_fall(symbol);
+        self.indicate(symbol);
+        self.look_at_quotes(symbol);
+    }
+
+    fn enter(&mut self, number: OrderNumber, command: &Command, enter: &Enter) {
+        let limit = match self.check_enter(command, enter) {
+            Ok(limit) => limit,
+            Err(reason) => return self.reject_enter(command, enter, reason),
+        };
+        self.begin(Order::new(number, command, enter, limit), enter);
+    }
+
+    /// A new order is in: it waits, or trades and books what is left.
+    fn begin(&mut self, mut incoming: Order, enter: &Enter) {
+        let (symbol, limit) = (incoming.symbol, incoming.price);
+        let bound = if enter.order_type == OrderType::Limit {
+            limit
+        } else {
+            self.collar(symbol, enter.side.is_buy())
+        };
+        self.say(ReportKind::Accepted, &incoming, incoming.open);
+        if self.state(symbol) != SymbolState::Open || incoming.is_for_auction() {
+            return self.put(incoming);
+        }
+
+        if enter.tif == TimeInForce::Fok && !self.is_fillable(&incoming, bound) {
+            return self.cut(&mut incoming, enter.quantity.0, Reason::FokNotFillable);
+        }
+        let last_fill = self.match_incoming(&mut incoming, bound);
+        if incoming.open > 0 {
+            self.settle_rest(incoming, enter, last_fill, bound);
+        }
+        self.elect(symbol);
+    }
+
+    /// The limit of a new order as it would book, or why it is refused.
+    fn check_enter(&self, command: &Command, enter: &Enter) -> Result<Price, Reason> {
+        self.check_terms(command, enter)?;
+        let whose = (enter.side, enter.tif, None);
+        self.entry_limit(command.symbol, whose, enter.price, enter.post_only)
+    }
+
+    /// The limit with which an order comes in: the bands bound it, then it must not take liquidity if it says so, and
+    /// what comes of that is tested as a short sale.
+    fn entry_limit(
+        &self,
+        symbol: SymbolId,
+        (side, tif, terms): (Side, TimeInForce, Option<RichTerms>),
+        limit: Price,
+        post_only: PostOnly,
+    ) -> Result<Price, Reason> {
+        let (buy, wanted) = (side.is_buy(), limit);
+        let limit = self.banded(symbol, buy, tif, limit);
+        if limit != wanted && terms.is_some_and(|terms| terms.at_band == AtBand::Cancel) {
+            return Err(Reason::PriceBand);
+        }
+        let passive = self.passive_price(symbol, buy, limit, post_only);
+        let limit = passive.ok_or(Reason::PostOnlyWouldCross)?;
+        if self.passes_short_test(symbol, side, limit) {
+            return Ok(limit);
+        }
+        let slides = terms.is_some_and(|terms| terms.at_short_test == AtShortTest::Slide);
+        match self.tested_bid(symbol) {
+            Some(Price(bid)) if slides && limit.0 != 0 && bid < i64::MAX => Ok(Price(bid + 1)),
+            _ => Err(Reason::ShortRestricted),
+        }
+    }
+
+    /// Why a new order is refused, whatever else rests.
+    fn check_terms(&self, command: &Command, enter: &Enter) -> Result<(), Reason> {
+        if command.verdict != Reason::None {
+            return Err(command.verdict);
+        }
+        if !self.is_traded(command.symbol) {
+            return Err(self.absence(command.symbol).0);
+        }
+        let (definition, _) = &self.symbols[&command.symbol];
+        if self.find(command.session, enter.id).is_some() || self.waits(command.session, enter.id) {
+            return Err(Reason::DuplicateId);
+        }
+        if let Some(reason) = self.closed_to(command.symbol) {
+            return Err(reason);
+        }
+        if enter.quantity.0 == 0 {
+            return Err(Reason::InvalidQuantity);
+        }
+        if !enter.quantity.0.is_multiple_of(definition.lot.0) {
+            return Err(Reason::OffLot);
+        }
+        let is_limit = enter.order_type == OrderType::Limit;
+        let price_ok = if is_limit { enter.price.0 >= 1 } else { enter.price.0 == 0 };
+        if !price_ok {
+            return Err(Reason::InvalidPrice);
+        }
+        let may_rest = matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc);
+        let for_auction = !may_rest && !matches!(enter.tif, TimeInForce::Ioc | TimeInForce::Fok);
+        if enter.post_only != PostOnly::Off && !(is_limit && may_rest) {
+            return Err(Reason::Unsupported);
+        }
+        let is_market_to_limit = enter.order_type == OrderType::MarketToLimit;
+        if is_market_to_limit && (enter.tif == TimeInForce::Fok || for_auction) {
+            return Err(Reason::Unsupported);
+        }
+        self.admit(command.symbol, enter.order_type, enter.tif)
+    }
+
+    /// The limit with which an order books under its post-only option; `None` if it cannot.
+    fn passive_price(
+        &self,
+        symbol: SymbolId,
+        buy: bool,
+        limit: Price,
+        post_only: PostOnly,
+    ) -> Option<Price> {
+        let touch = self.side(symbol, !buy).first().map(|best| best.price);
+        match touch {
+            // Nothing takes liquidity during a call.
+            _ if self.state(symbol) != SymbolState::Open => Some(limit),
+            Some(touch) if post_only != PostOnly::Off && reaches(buy, limit, touch) => {
+                let passive = if buy { touch.0 - 1 } else { touch.0.checked_add(1)? };
+                (post_only == PostOnly::Slide && passive >= 1).then_some(Price(passive))
+            }
+            _ => Some(limit),
+        }
+    }
+
+    /// The worst price at which a market order may trade.
+    fn collar(&self, symbol: SymbolId, buy: bool) -> Price {
+        let (definition, last) = &self.symbols[&symbol];
+        let reference = i128::from(last.unwrap_or(definition.reference).0);
+        let delta = reference * i128::from(definition.collar_bps) / 10_000;
+        let unbounded = reference == 0 || definition.collar_bps == 0;
+        let collar = Price(match (buy, unbounded) {
+            (true, true) => i64::MAX,
+            (false, true) => 1,
+            (true, false) => i64::try_from(reference + delta).unwrap_or(i64::MAX),
+            (false, false) => (reference - delta).max(1) as i64,
+        });
+        self.banded(symbol, buy, TimeInForce::Ioc, collar)
+    }
+
+    /// Whether a fill-or-kill order would be filled whole.
+    fn is_fillable(&self, incoming: &Order, bound: Price) -> bool {
+        self.tradable(incoming, bound) == incoming.open
+    }
+
+    /// How much an order would trade at once, without what self-trade prevention would take away, and up to what would end
+    /// it.
+    fn tradable(&self, incoming: &Order, bound: Price) -> u64 {
+        let mut need = incoming.open;
+        for resting in self.whole_side(incoming.symbol, !incoming.side.is_buy()) {
+            if need == 0 || !reaches(incoming.side.is_buy(), bound, resting.price) {
+                break;
+            }
+            if need < resting.least() {
+                continue;
+            }
+            if must_not_trade(incoming, &resting) {
+                match incoming.self_trade {
+                    SelfTrade::CancelOldest => continue,
+                    SelfTrade::CancelSmallest if resting.open < need => continue,
+                    _ => break,
+                }
+            }
+            need -= need.min(resting.open);
+        }
+        incoming.open - need
+    }
+
+    /// Trades until nothing is open or nothing within the bound is left; returns the last price.
+    fn match_incoming(&mut self, incoming: &mut Order, bound: Price) -> Option<Price> {
+        let buy = incoming.side.is_buy();
+        let mut last_fill = None;
+        if self.tradable(incoming, bound) < incoming.least() {
+            return None;
+        }
+        while incoming.open > 0 {
+            let best = self.first_for(incoming);
+            let Some(mut resting) = best.filter(|best| reaches(buy, bound, best.price)) else {
+                break;
+            };
+            if must_not_trade(incoming, &resting) {
+                self.prevent_self_trade(&mut resting, incoming);
+            } else {
+                last_fill = Some(resting.price);
+                self.trade(&mut resting, incoming);
+            }
+            self.put(resting);
+            self.refresh(resting);
+        }
+        last_fill
+    }
+
+    fn trade(&mut self, resting: &mut Order, incoming: &mut Order) {
+        self.trades += 1;
+        self.traded_at.push(resting.price);
+        self.lowest = Some(self.lowest.unwrap_or(resting.price).min(resting.price));
+        let quantity = resting.shown().min(incoming.open);
+        let contra = [incoming.number, resting.number];
+        for (order, contra) in [&mut *resting, &mut *incoming].into_iter().zip(contra) {
+            order.fill(quantity);
+            self.say(ReportKind::Executed, order, quantity);
+            let report = self.reports.last_mut().unwrap();
+            report.other = contra.0;
+            report.trade = self.trades;
+        }
+        let removed = self.reports.last_mut().unwrap();
+        removed.flags |= Report::REMOVED;
+        removed.price = resting.price;
+        self.symbols.get_mut(&resting.symbol).unwrap().1 = Some(resting.price);
+    }
+
+    fn prevent_self_trade(&mut self, resting: &mut Order, incoming: &mut Order) {
+        let (old, new) = (resting.open, incoming.open);
+        let smaller = old.min(new);
+        let (old_loses, new_loses) = match incoming.self_trade {
+            SelfTrade::None => unreachable!("such orders trade"),
+            SelfTrade::CancelNewest => (0, new),
+            SelfTrade::CancelOldest => (old, 0),
+            SelfTrade::CancelBoth => (old, new),
+            SelfTrade::Decrement => (smaller, smaller),
+            SelfTrade::CancelSmallest if old < new => (old, 0),
+            SelfTrade::CancelSmallest if old > new => (0, new),
+            SelfTrade::CancelSmallest => (old, new),
+        };
+        self.cut(resting, old_loses, Reason::SelfTrade);
+        self.cut(incoming, new_loses, Reason::SelfTrade);
+        if new_loses > 0 {
+            self.reports.last_mut().unwrap().other = resting.price.0 as u64;
+        }
+    }
+
+    /// Books or cancels what matching has left of a new order.
+    fn settle_rest(
+        &mut self,
+        mut rest: Order,
+        enter: &Enter,
+        last_fill: Option<Price>,
+        bound: Price,
+    ) {
+        let is_ioc = enter.tif == TimeInForce::Ioc;
+        let reason = match (enter.order_type, last_fill) {
+            (OrderType::Limit, _) if !is_ioc => return self.put(rest),
+            (OrderType::MarketToLimit, Some(price)) if !is_ioc => {
+                rest.price = price;
+                self.say(ReportKind::Restated, &rest, rest.open);
+                return self.put(rest);
+            }
+            (OrderType::Limit, _) | (OrderType::MarketToLimit, Some(_)) => Reason::IocRemainder,
+            _ => self.why_no_more(&rest, bound),
+        };
+        let open = rest.open;
+        self.cut(&mut rest, open, reason);
+    }
+
+    fn reduce(&mut self, command: &Command, id: OrderId, quantity: u64) {
+        let Some(mut order) = self.find_named(command, id) else {
+            return self.reject_not_live(command, id);
+        };
+        let lot = self.symbols[&order.symbol].0.lot.0;
+        if quantity == 0 {
+            self.reject(command, id, Side::Buy, Reason::InvalidQuantity);
+        } else if !quantity.is_multiple_of(lot) {
+            self.reject(command, id, Side::Buy, Reason::OffLot);
+        } else if quantity >= order.executed + order.open {
+            self.reject(command, id, Side::Buy, Reason::NotAReduction);
+        } else {
+            let cut = order.open - quantity.saturating_sub(order.executed);
+            self.cut(&mut order, cut, Reason::User);
+            self.put(order);
+        }
+    }
+
+    fn modify(
+        &mut self,
+        command: &Command,
+        id: OrderId,
+        side: Option<Side>,
+        quantity: Option<Quantity>,
+    ) {
+        let Some(old) = self.find_named(command, id) else {
+            return self.reject_not_live(command, id);
+        };
+        let (mut new, mut seen) = (old, 0);
+        match (old.side, side) {
+            (Side::Buy, Some(Side::Sell | Side::Short | Side::ShortExempt))
+            | (Side::Sell | Side::Short | Side::ShortExempt, Some(Side::Buy)) => {
+                return self.reject(command, id, Side::Buy, Reason::InvalidSide);
+            }
+            (_, None) => {}
+            (_, Some(side)) => new.side = side,
+        }
+        let is_tested = old.stop.is_none() && new.side != old.side;
+        if is_tested && !self.passes_short_test(old.symbol, new.side, old.price) {
+            return self.reject(command, id, Side::Buy, Reason::ShortRestricted);
+        }
+        if let Some(Quantity(total)) = quantity {
+            if total == 0 {
+                return self.reject(command, id, Side::Buy, Reason::InvalidQuantity);
+            }
+            if !total.is_multiple_of(self.symbols[&old.symbol].0.lot.0) {
+                return self.reject(command, id, Side::Buy, Reason::OffLot);
+            }
+            if total <= old.executed {
+                return self.end(old, Reason::User);
+            }
+            seen = new.shrink(old.open - old.open.min(total - old.executed));
+        }
+        if new == old {
+            return self.reject(command, id, Side::Buy, Reason::NotAReduction);
+        }
+        self.say(ReportKind::Modified, &new, old.open - new.open);
+        of_smaller(self.reports.last_mut().unwrap(), &new, seen);
+        self.put(new);
+    }
+
+    fn cancel(&mut self, command: &Command, id: OrderId) {
+        match self.find_named(command, id) {
+            Some(order) => self.end(order, Reason::User),
+            None => self.reject_not_live(command, id),
+        }
+    }
+
+    fn replace(
+        &mut self,
+        number: OrderNumber,
+        command: &Command,
+        id: OrderId,
+        new_id: OrderId,
+        quantity: u64,
+        price: Price,
+    ) {
+        match command.verdict {
+            // The venue does not look at the request at all.
+            Reason::LowSpace
+            | Reason::RateLimit
+            | Reason::OrderEntryDisabled
+            | Reason::NotPermitted
+            | Reason::Closed
+            | Reason::Halted
+            | Reason::CancelOnly
+            | Reason::Killed
+            | Reason::RiskQuantity
+            | Reason::RiskNotional
+            | Reason::RiskGross
+            | Reason::RiskRate
+            | Reason::Moving
+            | Reason::WrongPartition => {
+                return self.reject(command, new_id, Side::Buy, command.verdict);
+            }
+            _ => {}
+        }
+        let is_used = new_id == id
+            || self.find(command.session, new_id).is_some()
+            || self.waits(command.session, new_id);
+        if command.verdict == Reason::DuplicateId || is_used {
+            return self.reject(command, new_id, Side::Buy, Reason::DuplicateId);
+        }
+        let Some(old) = self.find_named(command, id) else {
+            let waits = self.waits(command.session, id);
+            let reason = if waits { Reason::Moving } else { Reason::TooLate };
+            return self.reject(command, new_id, Side::Buy, reason);
+        };
+        let is_peg = old.rich.is_some_and(|terms| terms.peg != Peg::None);
+        if old.stop.is_some() || is_peg {
+            return self.reject(command, new_id, Side::Buy, Reason::Unsupported);
+        }
+        let admitted = self.admit(old.symbol, OrderType::Limit, old.tif);
+        if let Some(reason) = self.closed_to(old.symbol).or(admitted.err()) {
+            return self.reject(command, new_id, Side::Buy, reason);
+        }
+        let lowest = if old.is_for_auction() { 0 } else { 1 };
+        let lot = self.symbols[&old.symbol].0.lot.0;
+        let quantity_ok = quantity > 0 && quantity.is_multiple_of(lot);
+        let open = quantity.saturating_sub(old.executed);
+        let can_show =
+            old.iceberg.is_none_or(|iceberg| self.can_show(old.symbol, &iceberg.display, open));
+        if command.verdict != Reason::None || !quantity_ok || price.0 < lowest || !can_show {
+            return self.end(old, Reason::ReplacedInvalid);
+        }
+        if quantity <= old.executed {
+            return self.end(old, Reason::User);
+        }
+        let whose = (old.side, old.tif, old.rich);
+        let booked = self.entry_limit(old.symbol, whose, price, old.post_only);
+        let price = match booked {
+            Ok(price) => price,
+            Err(reason) => return self.end(old, reason),
+        };
+        self.put(Order { open: 0, ..old });
+        let mut new = Order { number, id: new_id, price, open, ..old };
+        new.iceberg = old.iceberg.map(|iceberg| Iceberg { shown: 0, ..iceberg });
+        self.say(ReportKind::Replaced, &new, quantity);
+        let report = self.reports.last_mut().unwrap();
+        report.order = old.number;
+        report.other = id.0;
+        report.flags |= (old.capacity as u8) << Report::CAPACITY_SHIFT;
+        if old.attributed {
+            report.flags |= Report::ATTRIBUTED;
+        }
+        if self.state(old.symbol) == SymbolState::Open && !old.is_for_auction() {
+            self.match_incoming(&mut new, price);
+        }
+        self.rest(new);
+        self.elect(old.symbol);
+    }
+
+    fn mass_cancel(&mut self, command: &Command, filter: MassCancel) {
+        let symbol = command.symbol;
+        let cause = match command.verdict {
+            Reason::None => Reason::MassCancel,
+            verdict if (verdict as u8) < 32 => verdict,
+            refused => return self.reject(command, filter.id, Side::Buy, refused),
+        };
+        if symbol != SymbolId::NONE && !self.is_traded(symbol) {
+            let (reason, other) = self.absence(symbol);
+            self.reject(command, filter.id, Side::Buy, reason);
+            self.reports.last_mut().unwrap().other = other;
+            return;
+        }
+        let is_covered = |order: &Order| {
+            (symbol == SymbolId::NONE || symbol == order.symbol)
+                && filter.session.is_none_or(|session| session == order.session)
+                && filter.firm.is_none_or(|firm| firm == order.firm)
+                && filter.group.is_none_or(|group| group == order.group)
+                && filter.buy.is_none_or(|buy| buy == order.side.is_buy())
+        };
+        let head = Report { kind: ReportKind::MassCanceled, id: filter.id, ..about(command) };
+        self.end_all(head, is_covered, cause);
+    }
+
+    fn trading_day(&mut self, command: &Command, event: DayEvent) {
+        if command.verdict != Reason::None {
+            return self.reject(command, OrderId(0), Side::Buy, command.verdict);
+        }
+        let expires = |order: &Order| event == DayEvent::End && order.tif != TimeInForce::Gtc;
+        let head = Report { kind: ReportKind::TradingDay, other: event as u64, ..about(command) };
+        self.end_all(head, expires, Reason::Expired);
+    }
+
+    /// Says how many orders end and ends them, by symbol and then by priority.
+    fn end_all(&mut self, head: Report, ends: impl Fn(&Order) -> bool, reason: Reason) {
+        let mut going = Vec::new();
+        for &symbol in self.symbols.keys() {
+            going.extend(self.all_of(symbol).into_iter().filter(&ends));
+        }
+        self.reports.push(Report { quantity: Quantity(going.len() as u64), ..head });
+        for of_symbol in going.chunk_by(|a, b| a.symbol == b.symbol) {
+            for &order in of_symbol {
+                self.end(order, reason);
+            }
+            self.look_after(of_symbol[0].symbol);
+        }
+    }
+
+    fn break_trade(&mut self, command: &Command, trade: &BreakTrade) {
+        if command.verdict != Reason::None {
+            return self.reject(command, OrderId(0), Side::Buy, command.verdict);
+        }
+        for side in &trade.sides {
+            self.reports.push(Report {
+                kind: ReportKind::Broken,
+                session: side.session,
+                id: side.id,
+                other: trade.match_number.0,
+                ..about(command)
+            });
+        }
+    }
+
+    fn correct_trade(&mut self, command: &Command, correction: &CorrectTrade) {
+        if command.verdict != Reason::None {
+            return self.reject(command, OrderId(0), Side::Buy, command.verdict);
+        }
+        for side in &correction.trade.sides {
+            self.reports.push(Report {
+                kind: ReportKind::Corrected,
+                session: side.session,
+                id: side.id,
+                other: correction.trade.match_number.0,
+                price: correction.price,
+                quantity: correction.quantity,
+                ..about(command)
+            });
+        }
+    }
+
+    fn define_symbol(&mut self, command: &Command, definition: DefineSymbol) {
+        let is_valid = command.symbol != SymbolId::NONE
+            && definition.lot.0 > 0
+            && definition.tick.mantissa > 0
+            && definition.tick.scale <= Tick::SCALE_MAX
+            && definition.reference.0 >= 0;
+        let is_known = self.symbols.contains_key(&command.symbol);
+        if self.may_define(command, is_valid, is_known) {
+            self.symbols.insert(command.symbol, (definition, None));
+            self.say_defined(command, FirmId(0));
+        }
+    }
+
+    fn define_session(&mut self, command: &Command, firm: FirmId) {
+        let is_known = self.sessions.contains(&command.session);
+        if self.may_define(command, command.session.0 != 0, is_known) {
+            self.sessions.insert(command.session);
+            self.say_defined(command, firm);
+        }
+    }
+
+    fn define_firm(&mut self, command: &Command, firm: FirmId) {
+        let is_known = self.firms.contains(&firm);
+        if self.may_define(command, firm.0 != 0, is_known) {
+            self.firms.insert(firm);
+            self.say_defined(command, firm);
+        }
+    }
+
+    /// Only an answer: what it changes is not the book's.
+    fn answer(&mut self, command: &Command, kind: ReportKind, id: OrderId, other: u64) {
+        if command.verdict != Reason::None {
+            return self.reject(command, id, Side::Buy, command.verdict);
+        }
+        self.reports.report(Report { kind, id, other, ..about(command) });
+    }
+
+    fn may_define(&mut self, command: &Command, is_valid: bool, is_known: bool) -> bool {
+        let reason = match command.verdict {
+            Reason::None if !is_valid => Reason::InvalidDefinition,
+            Reason::None if is_known => Reason::DuplicateName,
+            verdict => verdict,
+        };
+        if reason != Reason::None {
+            self.reject(command, OrderId(0), Side::Buy, reason);
+        }
+        reason == Reason::None
+    }
+
+    /// One side of one book in priority order, without what waits beside it.
+    fn side(&self, symbol: SymbolId, buy: bool) -> Vec<Order> {
+        let is_there = |o: &&Order| o.symbol == symbol && o.side.is_buy() == buy && !o.is_hidden();
+        let mut side: Vec<Order> = self.orders.iter().filter(is_there).copied().collect();
+        if buy {
+            side.sort_by_key(|order| (Reverse(order.price), order.time()));
+        } else {
+            side.sort_by_key(|order| (order.price, order.time()));
+        }
+        side
+    }
+
+    fn find(&self, session: SessionId, id: OrderId) -> Option<Order> {
+        self.orders.iter().find(|order| order.session == session && order.id == id).copied()
+    }
+
+    /// The live order that a command names: of its session, on its symbol.
+    fn find_named(&self, command: &Command, id: OrderId) -> Option<Order> {
+        self.find(command.session, id).filter(|order| order.symbol == command.symbol)
+    }
+
+    /// Stores an order as it is now: takes it out of the list if nothing is open.
+    fn put(&mut self, order: Order) {
+        self.orders.retain(|other| other.number != order.number);
+        if order.open > 0 {
+            self.orders.push(order);
+        }
+    }
+
+    /// Cancels all that is open of a live order.
+    fn end(&mut self, mut order: Order, reason: Reason) {
+        let open = order.open;
+        self.cut(&mut order, open, reason);
+        self.put(order);
+    }
+
+    /// Cancels a part of an order and says so; a part of zero says nothing.
+    fn cut(&mut self, order: &mut Order, quantity: u64, reason: Reason) {
+        if quantity > 0 {
+            let rests = order.iceberg.is_some_and(|iceberg| iceberg.shown > 0);
+            let seen = order.shrink(quantity);
+            self.say(ReportKind::Canceled, order, quantity);
+            let told = self.reports.last_mut().unwrap();
+            told.reason = reason;
+            if rests && order.open > 0 {
+                of_smaller(told, order, seen);
+            }
+        }
+    }
+
+    fn say(&mut self, kind: ReportKind, order: &Order, quantity: u64) {
+        self.reports.push(Report {
+            kind,
+            session: order.session,
+            id: order.id,
+            order: order.number,
+            symbol: order.symbol,
+            side: order.side,
+            price: order.price,
+            quantity: Quantity(quantity),
+            open: Quantity(order.open),
+            flags: if order.is_hidden() { Report::HIDDEN } else { 0 },
+            ..Report::BLANK
+        });
+    }
+
+    fn say_defined(&mut self, command: &Command, firm: FirmId) {
+        self.reports.push(Report {
+            kind: ReportKind::Defined,
+            session: command.session,
+            symbol: command.symbol,
+            other: u64::from(firm.0),
+            ..Report::BLANK
+        });
+    }
+
+    fn reject_not_live(&mut self, command: &Command, id: OrderId) {
+        let reason = match command.verdict {
+            _ if self.waits(command.session, id) => Reason::Moving,
+            Reason::None => Reason::UnknownOrder,
+            verdict => verdict,
+        };
+        self.reject(command, id, Side::Buy, reason);
+    }
+
+    /// Refuses a new order, whatever its kind.
+    fn reject_enter(&mut self, command: &Command, enter: &Enter, reason: Reason) {
+        self.reject(command, enter.id, enter.side, reason);
+        if command.verdict == Reason::None && self.away.contains_key(&command.symbol) {
+            self.reports.last_mut().unwrap().other = self.absence(command.symbol).1;
+        }
+    }
+
+    /// The number of the next order that this command gives a new place.
+    fn next_place(&mut self) -> OrderNumber {
+        self.placed += 1;
+        OrderNumber(self.at.0 + (self.placed << 44))
+    }
+
+    fn reject(&mut self, command: &Command, id: OrderId, side: Side, reason: Reason) {
+        self.reports.push(Report {
+            kind: ReportKind::Rejected,
+            reason,
+            session: command.session,
+            id,
+            symbol: command.symbol,
+            side,
+            ..Report::BLANK
+        });
+    }
+
+    /// The levels of one side, best first.
+    pub fn levels(&self, symbol: SymbolId, buy: bool) -> Vec<LevelView> {
+        self.side(symbol, buy)
+            .chunk_by(|a, b| a.price == b.price)
+            .map(|level| LevelView {
+                price: level[0].price,
+                quantity: level.iter().map(|order| u128::from(order.shown())).sum(),
+                orders: level.len() as u32,
+            })
+            .collect()
+    }
+
+    /// The orders of one level in priority order.
+    pub fn level(&self, symbol: SymbolId, buy: bool, price: Price) -> Vec<OrderView> {
+        let side = self.side(symbol, buy);
+        side.iter().filter(|order| order.price == price).map(Order::view).collect()
+    }
+
+    /// A live order.
+    pub fn live(&self, session: SessionId, id: OrderId) -> Option<OrderView> {
+        self.find(session, id).as_ref().map(Order::view)
+    }
+}
+
+impl Order {
+    fn new(number: OrderNumber, command: &Command, enter: &Enter, price: Price) -> Self {
+        Order {
+            number,
+            session: command.session,
+            id: enter.id,
+            symbol: command.symbol,
+            side: enter.side,
+            price,
+            open: enter.quantity.0,
+            executed: 0,
+            firm: enter.firm,
+            group: enter.group,
+            post_only: enter.post_only,
+            self_trade: enter.self_trade,
+            tif: enter.tif,
+            capacity: enter.capacity,
+            attributed: enter.attributed,
+            stop: None,
+            iceberg: None,
+            rich: None,
+        }
+    }
+
+    fn fill(&mut self, quantity: u64) {
+        self.open -= quantity;
+        self.executed += quantity;
+        if let Some(iceberg) = &mut self.iceberg {
+            iceberg.shown = iceberg.shown.saturating_sub(quantity);
+        }
+    }
+
+    /// When it got its place: by which command, and as which of those that it gave a new one.
+    fn time(&self) -> (u64, u64) {
+        (self.number.0 % (1 << 44), self.number.0 >> 44)
+    }
+
+    fn is_hidden(&self) -> bool {
+        self.is_for_auction() || self.stop.is_some() || self.is_non_displayed()
+    }
+
+    fn is_for_auction(&self) -> bool {
+        matches!(self.tif, TimeInForce::AtOpen | TimeInForce::AtClose | TimeInForce::Auction)
+    }
+
+    fn view(&self) -> OrderView {
+        OrderView {
+            number: self.number,
+            session: self.session,
+            id: self.id,
+            symbol: self.symbol,
+            side: self.side,
+            price: self.price,
+            open: Quantity(self.open),
+            shown: Quantity(if self.is_non_displayed() { 0 } else { self.shown() }),
+            executed: Quantity(self.executed),
+        }
+    }
+}
+
+/// A report that says whose command it answers, and of which instrument.
+fn about(command: &Command) -> Report {
+    Report { session: command.session, symbol: command.symbol, ..Report::BLANK }
+}
+
+/// Whether an order with this bound may trade at the price.
+fn reaches(buy: bool, bound: Price, price: Price) -> bool {
+    if buy { price <= bound } else { price >= bound }
+}
+
+/// Whether self-trade prevention keeps the two apart.
+fn must_not_trade(incoming: &Order, resting: &Order) -> bool {
+    let is_own = if incoming.group != 0 {
+        resting.group == incoming.group
+    } else {
+        incoming.firm.0 != 0 && resting.group == 0 && resting.firm == incoming.firm
+    };
+    is_own && incoming.self_trade != SelfTrade::None
+}

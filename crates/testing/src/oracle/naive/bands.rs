@@ -1,0 +1,231 @@
+//! Price bands of the naive venue.
+
+use super::{Naive, Order};
+use ringside_model::command::{Command, SetBands};
+use ringside_model::domain::{
+    AtBand, OrderId, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
+};
+use ringside_model::reason::Reason;
+use ringside_model::report::{Report, ReportKind};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// A quote that stands at a dynamic band: whether it is the bid, the band, and when it pauses the symbol.
+pub type LimitState = (bool, Price, u64);
+
+impl Naive {
+    pub(super) fn set_bands(&mut self, command: &Command, asked: &SetBands) {
+        let symbol = command.symbol;
+        if !self.may_change(command) {
+            return;
+        }
+        let (definition, last) = &self.symbols[&symbol];
+        let known = last.unwrap_or(definition.reference);
+        let reference = if asked.reference == Price(0) { known } else { asked.reference };
+        let prices = [asked.low, asked.high, asked.reference];
+        let is_crossed = asked.high != Price(0) && asked.low > asked.high;
+        let has_nothing_around = asked.bps > 0 && reference == Price(0);
+        let is_negative = prices.iter().any(|price| price.0 < 0);
+        if is_crossed || has_nothing_around || is_negative || asked.bps > 10_000 {
+            return self.reject(command, OrderId(0), Side::Buy, Reason::InvalidDefinition);
+        }
+        let reference = if asked.bps == 0 { Price(0) } else { reference };
+        let bands = SetBands { reference, ..*asked };
+        self.bands.insert(symbol, bands);
+        if bands == SetBands::default() {
+            self.bands.remove(&symbol);
+        }
+        self.say_bands(symbol);
+        self.reprice(symbol);
+    }
+
+    fn say_bands(&mut self, symbol: SymbolId) {
+        let SetBands { low, high, bps, reference } = self.bands_of(symbol);
+        let (mut low, mut high) = (low.0, high.0);
+        if bps > 0 {
+            (low, high) = self.all_bands(symbol);
+        }
+        self.reports.push(Report {
+            kind: ReportKind::BandsSet,
+            symbol,
+            price: Price(low),
+            other: high as u64,
+            quantity: Quantity(reference.0 as u64),
+            ..Report::BLANK
+        });
+    }
+
+    /// Whether a symbol has more than its state and its orders: what does not travel with it.
+    pub(super) fn is_guarded(&self, symbol: SymbolId) -> bool {
+        self.bands.contains_key(&symbol)
+            || self.quotes.contains_key(&symbol)
+            || self.short_sales.contains_key(&symbol)
+            || self.reopenings.contains_key(&symbol)
+    }
+
+    fn bands_of(&self, symbol: SymbolId) -> SetBands {
+        self.bands.get(&symbol).copied().unwrap_or_default()
+    }
+
+    /// The lowest and the highest price that the static bands allow.
+    pub(super) fn static_bands(&self, symbol: SymbolId) -> (i64, i64) {
+        let bands = self.bands_of(symbol);
+        let high = if bands.high.0 > 0 { bands.high.0 } else { i64::MAX };
+        (bands.low.0.max(1), high)
+    }
+
+    /// The dynamic bands: so many basis points around the reference, a tick at least, and no price that cannot be.
+    fn dynamic_bands(&self, symbol: SymbolId) -> Option<(i64, i64)> {
+        let SetBands { bps, reference, .. } = self.bands_of(symbol);
+        if bps == 0 {
+            return None;
+        }
+        let (reference, bps) = (i128::from(reference.0), i128::from(bps));
+        let away = std::cmp::max(1, reference * bps / 10_000);
+        let low = std::cmp::max(1, reference - away);
+        let high = std::cmp::min(i128::from(i64::MAX), reference + away);
+        Some((low as i64, high as i64))
+    }
+
+    /// Both together; a dynamic band cannot lie outside the static ones.
+    fn all_bands(&self, symbol: SymbolId) -> (i64, i64) {
+        let (low, high) = self.static_bands(symbol);
+        match self.dynamic_bands(symbol) {
+            None => (low, high),
+            Some((lower, upper)) => (lower.max(low).min(high), upper.max(low).min(high)),
+        }
+    }
+
+    /// Those that hold now.
+    pub(super) fn bands_now(&self, symbol: SymbolId) -> (i64, i64) {
+        let is_open = self.state(symbol) == SymbolState::Open;
+        if is_open { self.all_bands(symbol) } else { self.static_bands(symbol) }
+    }
+
+    /// The limit that the bands leave to an order. One that waits for an auction will only ever meet the static ones.
+    pub(super) fn banded(
+        &self,
+        symbol: SymbolId,
+        buy: bool,
+        tif: TimeInForce,
+        limit: Price,
+    ) -> Price {
+        use TimeInForce::{AtClose, AtOpen, Auction};
+        let waits = matches!(tif, AtOpen | AtClose | Auction);
+        let (low, high) = if waits { self.static_bands(symbol) } else { self.bands_now(symbol) };
+        match limit.0 {
+            0 => limit,
+            limit if buy && limit > high => Price(high),
+            limit if !buy && limit < low => Price(low),
+            _ => limit,
+        }
+    }
+
+    /// What has a part in an auction within the static bands, with the limit that counts there.
+    pub(super) fn within_reach(&self, orders: Vec<Order>) -> Vec<Order> {
+        let counted = |mut order: Order| {
+            let (low, high) = self.static_bands(order.symbol);
+            let limit = order.price.0;
+            if limit == 0 {
+                return Some(order);
+            }
+            let is_out = if order.side.is_buy() { limit < low } else { limit > high };
+            order.price = Price(limit.max(low).min(high));
+            (!is_out).then_some(order)
+        };
+        orders.into_iter().filter_map(counted).collect()
+    }
+
+    /// The price of an auction that opens a symbol is what its dynamic bands are around from then on.
+    pub(super) fn follow_auction(&mut self, symbol: SymbolId, price: Price) {
+        let Some(bands) = self.bands.get_mut(&symbol) else { return };
+        if bands.bps > 0 && bands.reference != price {
+            bands.reference = price;
+            self.say_bands(symbol);
+        }
+    }
+
+    /// What rests beyond the bands gets the band as its limit, bids first, each by priority.
+    pub(super) fn reprice(&mut self, symbol: SymbolId) {
+        for buy in [true, false] {
+            for order in self.whole_side(symbol, buy) {
+                let price = self.banded(symbol, buy, TimeInForce::Day, order.price);
+                if price == order.price {
+                    continue;
+                }
+                if order.rich.is_some_and(|terms| terms.at_band == AtBand::Cancel) {
+                    self.end(order, Reason::PriceBand);
+                    continue;
+                }
+                self.put(Order { open: 0, ..order });
+                let new = Order { number: self.next_place(), price, ..order };
+                let quantity = new.iceberg.map_or(new.open, |iceberg| iceberg.shown);
+                self.say(ReportKind::Repriced, &new, quantity);
+                self.reports.last_mut().unwrap().other = order.number.0;
+                self.put(new);
+            }
+        }
+    }
+
+    /// Says when a quote begins to stand at a dynamic band, and when it does not any more.
+    pub(super) fn look_at_quotes(&mut self, symbol: SymbolId) {
+        let was = self.limit_states.get(&symbol).copied();
+        let stands = self.stands(symbol);
+        if was.map(|(buy, band, _)| (buy, band)) == stands {
+            return;
+        }
+        self.limit_states.remove(&symbol);
+        let about = |buy: bool, band: Price| Report {
+            kind: ReportKind::LimitState,
+            symbol,
+            side: if buy { Side::Buy } else { Side::Sell },
+            price: band,
+            ..Report::BLANK
+        };
+        if let Some((buy, band, _)) = was {
+            self.reports.push(about(buy, band));
+        }
+        if let Some((buy, band)) = stands {
+            let due = self.now.0 + 15 * SECOND;
+            self.limit_states.insert(symbol, (buy, band, due));
+            self.reports.push(Report { other: 1, quantity: Quantity(due), ..about(buy, band) });
+        }
+    }
+
+    fn stands(&self, symbol: SymbolId) -> Option<(bool, Price)> {
+        let (lower, upper) = self.dynamic_bands(symbol)?;
+        if self.state(symbol) != SymbolState::Open {
+            return None;
+        }
+        let (low, high) = self.all_bands(symbol);
+        let is_best = |buy: bool, band: i64| {
+            self.side(symbol, buy).first().is_some_and(|order| order.price.0 == band)
+        };
+        if upper == high && is_best(true, upper) {
+            return Some((true, Price(upper)));
+        }
+        (lower == low && is_best(false, lower)).then_some((false, Price(lower)))
+    }
+
+    /// What is due because of the bands.
+    pub(super) fn do_what_bands_want(&mut self, symbol: SymbolId) {
+        let now = self.now.0;
+        if self.reopenings.get(&symbol).is_some_and(|due| *due <= now) {
+            return self.enter_state(symbol, SymbolState::Open);
+        }
+        if self.limit_states.get(&symbol).is_some_and(|(_, _, due)| *due <= now) {
+            let reopens = now + 5 * 60 * SECOND;
+            self.states.insert(symbol, SymbolState::ReopeningCall);
+            self.reopenings.insert(symbol, reopens);
+            self.reports.push(Report {
+                kind: ReportKind::StateChanged,
+                reason: Reason::LimitState,
+                symbol,
+                other: SymbolState::ReopeningCall as u64,
+                quantity: Quantity(reopens),
+                ..Report::BLANK
+            });
+            self.say_bands(symbol);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Instruments on their way between partitions, as the naive venue has them.
+
+use super::{Naive, Order};
+use ringside_model::command::{Command, Enter, ImportOrder, MoveSymbol};
+use ringside_model::domain::{
+    MoveStep, OrderId, OrderNumber, OrderType, Quantity, SessionId, Side, SymbolId, SymbolState,
+    TimeInForce,
+};
+use ringside_model::reason::Reason;
+use ringside_model::report::{ExportedTerms, Moved, Report, ReportKind};
+
+/// An instrument that is not traded here.
+#[derive(Clone, Debug)]
+pub struct Away {
+    /// The last halt, import or release.
+    pub asked: MoveSymbol,
+    /// Its orders, in no order that means anything; those that came have their id there.
+    pub orders: Vec<(Order, OrderId)>,
+}
+
+impl Naive {
+    /// Why a command about an instrument fails that cannot be traded here.
+    pub(super) fn absence(&self, symbol: SymbolId) -> (Reason, u64) {
+        match self.away.get(&symbol) {
+            None => (Reason::UnknownSymbol, 0),
+            Some(away) => {
+                let is_elsewhere = away.asked.step == MoveStep::Release;
+                let reason = if is_elsewhere { Reason::WrongPartition } else { Reason::Moving };
+                (reason, moved(&away.asked))
+            }
+        }
+    }
+
+    pub(super) fn is_traded(&self, symbol: SymbolId) -> bool {
+        self.symbols.contains_key(&symbol) && !self.away.contains_key(&symbol)
+    }
+
+    pub(super) fn waits(&self, session: SessionId, id: OrderId) -> bool {
+        let mut waiting = self.away.values().flat_map(|away| &away.orders);
+        waiting.any(|(order, _)| order.session == session && order.id == id)
+    }
+
+    pub(super) fn move_symbol(&mut self, command: &Command, asked: &MoveSymbol) {
+        let reason = match command.verdict {
+            Reason::None => self.step(command.symbol, asked).err(),
+            verdict => Some(verdict),
+        };
+        if let Some(reason) = reason {
+            self.reject(command, OrderId(0), Side::Buy, reason);
+            let place = self.away.get(&command.symbol).map_or(0, |away| moved(&away.asked));
+            self.reports.last_mut().unwrap().other = place;
+        }
+    }
+
+    fn step(&mut self, symbol: SymbolId, asked: &MoveSymbol) -> Result<(), Reason> {
+        use MoveStep::{Export, Halt, Import, Release, Resume};
+        let kept = MoveSymbol { orders: 0, quantity: Quantity(0), ..*asked };
+        if !self.symbols.contains_key(&symbol) {
+            return Err(Reason::UnknownSymbol);
+        }
+        let is_plain = self.state(symbol) == SymbolState::Open
+            && !self.plans.contains_key(&symbol)
+            && self.beside(symbol).is_empty()
+            && self.stops(symbol).is_empty()
+            && !self.is_guarded(symbol)
+            && !self.orders.iter().any(|order| {
+                order.symbol == symbol && (order.iceberg.is_some() || order.rich.is_some())
+            });
+        if self.is_traded(symbol) && !is_plain {
+            return Err(Reason::InvalidMove);
+        }
+        let is_empty = !self.orders.iter().any(|order| order.symbol == symbol);
+        let was = self.away.get(&symbol).cloned();
+        let before = was.as_ref().map(|away| away.asked);
+        let step = before.map(|asked| asked.step);
+        let orders = was.map_or(vec![], |away| away.orders);
+        match (asked.step, step) {
+            (Halt, None) => {
+                let (go, stay) = self.orders.iter().partition(|order| order.symbol == symbol);
+                self.orders = stay;
+                let go: Vec<Order> = go;
+                let orders: Vec<_> = go.into_iter().map(|order| (order, OrderId(0))).collect();
+                self.say_move(symbol, asked, orders.len());
+                self.away.insert(symbol, Away { asked: kept, orders });
+            }
+            (Halt, Some(Halt)) => {
+                self.say_move(symbol, asked, orders.len());
+                self.away.insert(symbol, Away { asked: kept, orders });
+            }
+            (Export, Some(Halt))
+                if before.is_some_and(|before| before.version == asked.version) =>
+            {
+                self.say_move(symbol, asked, orders.len());
+                for (order, _) in in_priority(orders) {
+                    self.say(ReportKind::Exported, &order, order.open);
+                    let terms = ExportedTerms {
+                        firm: order.firm,
+                        group: order.group,
+                        tif: order.tif,
+                        post_only: order.post_only,
+                        self_trade: order.self_trade,
+                    };
+                    self.mark(&order, terms.word(), 0);
+                }
+            }
+            (Release, Some(Halt)) => {
+                self.say_move(symbol, asked, orders.len());
+                for (order, _) in in_priority(orders) {
+                    let told = Order { open: 0, ..order };
+                    self.say(ReportKind::Canceled, &told, order.open);
+                    self.reports.last_mut().unwrap().reason = Reason::Moved;
+                }
+                self.away.insert(symbol, Away { asked: kept, orders: vec![] });
+            }
+            (Release, None) if !is_empty => return Err(Reason::InvalidMove),
+            (Release, _) | (Import, Some(Release | Import)) => {
+                self.say_move(symbol, asked, 0);
+                self.away.insert(symbol, Away { asked: kept, orders: vec![] });
+            }
+            (Resume, None) => self.say_move(symbol, asked, 0),
+            (Resume, Some(Halt)) => {
+                self.say_move(symbol, asked, 0);
+                self.orders.extend(orders.into_iter().map(|(order, _)| order));
+                self.away.remove(&symbol);
+            }
+            (Resume, Some(Import | Release)) => {
+                let open: u128 = orders.iter().map(|(order, _)| u128::from(order.open)).sum();
+                let (bids, offers): (Vec<_>, Vec<_>) =
+                    orders.iter().partition(|(order, _)| order.side.is_buy());
+                let bid = bids.iter().map(|(order, _)| order.price).max();
+                let offer = offers.iter().map(|(order, _)| order.price).min();
+                let crosses = bid.zip(offer).is_some_and(|(bid, offer)| bid >= offer);
+                let count = orders.len() as u64;
+                if crosses || (count, open) != (asked.orders, u128::from(asked.quantity.0)) {
+                    return Err(Reason::InvalidMove);
+                }
+                self.say_move(symbol, asked, orders.len());
+                let from = before.unwrap().partition.0;
+                for (order, there) in in_priority(orders) {
+                    self.say(ReportKind::Imported, &order, order.open);
+                    self.mark(&order, there.0, from.into());
+                    self.orders.push(order);
+                }
+                self.away.remove(&symbol);
+            }
+            _ => return Err(Reason::InvalidMove),
+        }
+        Ok(())
+    }
+
+    pub(super) fn import_order(
+        &mut self,
+        number: OrderNumber,
+        command: &Command,
+        import: &ImportOrder,
+    ) {
+        let ImportOrder { order: enter, id_there } = import;
+        if let Err(reason) = self.check_import(command, enter, *id_there) {
+            return self.reject(command, enter.id, enter.side, reason);
+        }
+        let order = Order::new(number, command, enter, enter.price);
+        let away = self.away.get_mut(&command.symbol).unwrap();
+        away.orders.push((order, *id_there));
+        let from = away.asked.partition.0;
+        self.say(ReportKind::Held, &order, order.open);
+        self.mark(&order, id_there.0, from.into());
+    }
+
+    fn check_import(
+        &self,
+        command: &Command,
+        enter: &Enter,
+        id_there: OrderId,
+    ) -> Result<(), Reason> {
+        if command.verdict != Reason::None {
+            return Err(command.verdict);
+        }
+        let away = self.away.get(&command.symbol);
+        let takes_orders = away.is_some_and(|away| away.asked.step == MoveStep::Import);
+        if !takes_orders || id_there.0 == 0 {
+            return Err(Reason::InvalidMove);
+        }
+        let rests = matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc);
+        if enter.order_type != OrderType::Limit || !rests {
+            return Err(Reason::Unsupported);
+        }
+        if enter.price.0 < 1 {
+            return Err(Reason::InvalidPrice);
+        }
+        if enter.quantity.0 == 0 {
+            return Err(Reason::InvalidQuantity);
+        }
+        if !enter.quantity.0.is_multiple_of(self.symbols[&command.symbol].0.lot.0) {
+            return Err(Reason::OffLot);
+        }
+        let (session, id) = (command.session, enter.id);
+        if self.find(session, id).is_some() || self.waits(session, id) {
+            return Err(Reason::DuplicateId);
+        }
+        Ok(())
+    }
+
+    fn say_move(&mut self, symbol: SymbolId, asked: &MoveSymbol, orders: usize) {
+        self.reports.push(Report {
+            kind: ReportKind::SymbolMoved,
+            symbol,
+            quantity: Quantity(orders as u64),
+            other: moved(asked),
+            ..Report::BLANK
+        });
+    }
+
+    /// What the last report says of an order beside its terms.
+    fn mark(&mut self, order: &Order, other: u64, trade: u32) {
+        let report = self.reports.last_mut().unwrap();
+        (report.other, report.trade) = (other, trade);
+        report.flags = (order.capacity as u8) << Report::CAPACITY_SHIFT;
+        if order.attributed {
+            report.flags |= Report::ATTRIBUTED;
+        }
+    }
+}
+
+/// Bids before offers, best price first, oldest first.
+fn in_priority(mut orders: Vec<(Order, OrderId)>) -> Vec<(Order, OrderId)> {
+    orders.sort_by_key(|(order, _)| {
+        let buy = order.side.is_buy();
+        (!buy, if buy { -order.price.0 } else { order.price.0 }, order.time())
+    });
+    orders
+}
+
+fn moved(asked: &MoveSymbol) -> u64 {
+    let MoveSymbol { step, partition, version, .. } = *asked;
+    Moved { step, partition, version }.word()
+}

@@ -1,0 +1,160 @@
+//! Orders of the naive venue with terms that few orders have.
+
+use super::{Naive, Order, reaches};
+use ringside_model::command::{Action, Command, Enter, EnterRich, RichTerms};
+use ringside_model::domain::{
+    Nanos, OrderNumber, OrderType, Price, Quantity, SymbolId, TimeInForce,
+};
+use ringside_model::reason::Reason;
+use std::cmp::Reverse;
+
+impl Naive {
+    pub(super) fn enter_rich(&mut self, number: OrderNumber, command: &Command, asked: &EnterRich) {
+        let EnterRich { order: enter, terms } = asked;
+        match self.check_rich(command, enter, terms) {
+            Ok(limit) => {
+                let order = Order::new(number, command, enter, limit);
+                self.begin(Order { rich: Some(*terms), ..order }, enter);
+            }
+            Err(reason) => self.reject_enter(command, enter, reason),
+        }
+    }
+
+    fn check_rich(
+        &self,
+        command: &Command,
+        enter: &Enter,
+        terms: &RichTerms,
+    ) -> Result<Price, Reason> {
+        let enter = &self.with_its_limit(command, enter, terms)?;
+        self.check_terms(command, enter)?;
+        let whose = (enter.side, enter.tif, Some(*terms));
+        let limit = self.entry_limit(command.symbol, whose, enter.price, enter.post_only)?;
+        let is_timed = terms.expire != Nanos(0);
+        let is_served = match enter.tif {
+            TimeInForce::Gtc => true,
+            TimeInForce::Day | TimeInForce::Ioc | TimeInForce::Fok => !is_timed,
+            TimeInForce::AtOpen | TimeInForce::AtClose | TimeInForce::Auction => false,
+        };
+        let can_hide = enter.order_type == OrderType::Limit
+            && !enter.attributed
+            && matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc);
+        let Quantity(least) = terms.min_quantity;
+        let can_wait_for_more = terms.hidden || enter.tif == TimeInForce::Ioc;
+        if !is_served || terms.hidden && !can_hide {
+            return Err(Reason::Unsupported);
+        }
+        if least > 0 && !can_wait_for_more {
+            return Err(Reason::InvalidMinQuantity);
+        }
+        if is_timed && terms.expire <= self.now {
+            return Err(Reason::InvalidExpiry);
+        }
+        let lot = self.symbols[&command.symbol].0.lot.0;
+        if least > enter.quantity.0 || !least.is_multiple_of(lot) {
+            return Err(Reason::InvalidMinQuantity);
+        }
+        Ok(limit)
+    }
+
+    /// Before a command does anything to a symbol, the orders whose time is over end.
+    pub(super) fn pass_time(&mut self, command: &Command) {
+        let looks = match command.action {
+            Action::Enter(_)
+            | Action::EnterStop(_)
+            | Action::EnterIceberg(_)
+            | Action::EnterRich(_)
+            | Action::Cancel { .. }
+            | Action::Reduce { .. }
+            | Action::Modify { .. }
+            | Action::Replace { .. }
+            | Action::SetState(_)
+            | Action::PlanState(_)
+            | Action::SetBands(_)
+            | Action::SetQuote { .. }
+            | Action::SetShortSale { .. } => true,
+            // A tick says first how many these are.
+            _ => false,
+        };
+        if looks {
+            for order in self.overdue(command.symbol) {
+                self.end(order, Reason::Expired);
+            }
+        }
+    }
+
+    /// The orders of a symbol whose time is over.
+    pub(super) fn overdue(&self, symbol: SymbolId) -> Vec<Order> {
+        let is_over = |order: &Order| {
+            order.rich.is_some_and(|terms| terms.expire > Nanos(0) && terms.expire <= self.now)
+        };
+        self.all_of(symbol).into_iter().filter(is_over).collect()
+    }
+
+    /// All orders of a symbol: those in the book, the hidden ones without and with a minimum, those that wait for an
+    /// auction, the stops.
+    pub(super) fn all_of(&self, symbol: SymbolId) -> Vec<Order> {
+        let mut all = self.side(symbol, true);
+        all.extend(self.side(symbol, false));
+        for has_minimum in [false, true] {
+            for buy in [true, false] {
+                let side = self.whole_side(symbol, buy).into_iter();
+                all.extend(side.filter(|order| {
+                    order.is_non_displayed() && (order.least() > 0) == has_minimum
+                }));
+            }
+        }
+        all.extend(self.beside(symbol));
+        all.extend(self.stops(symbol));
+        all
+    }
+
+    /// All of one side that an order can trade with, in the order in which it does: what is hidden comes after all that is
+    /// displayed at its price.
+    pub(super) fn whole_side(&self, symbol: SymbolId, buy: bool) -> Vec<Order> {
+        let mut side = self.side(symbol, buy);
+        side.extend(self.orders.iter().filter(|order| {
+            order.symbol == symbol && order.side.is_buy() == buy && order.is_non_displayed()
+        }));
+        if buy {
+            side.sort_by_key(|o| (Reverse(o.price), o.is_non_displayed(), o.time()));
+        } else {
+            side.sort_by_key(|o| (o.price, o.is_non_displayed(), o.time()));
+        }
+        side
+    }
+
+    /// Those of them that any auction takes in.
+    pub(super) fn in_every_auction(&self, symbol: SymbolId, buy: bool) -> Vec<Order> {
+        let side = self.whole_side(symbol, buy).into_iter();
+        side.filter(|order| order.least() == 0).collect()
+    }
+
+    /// The first order of the other side that an incoming one has enough for.
+    pub(super) fn first_for(&self, incoming: &Order) -> Option<Order> {
+        let mut side = self.whole_side(incoming.symbol, !incoming.side.is_buy()).into_iter();
+        side.find(|resting| incoming.open >= resting.least())
+    }
+
+    /// Why an order without a limit of its own trades no more.
+    pub(super) fn why_no_more(&self, order: &Order, bound: Price) -> Reason {
+        let buy = order.side.is_buy();
+        let stands_beyond = |other: &Order| !reaches(buy, bound, other.price);
+        if self.whole_side(order.symbol, !buy).iter().any(stands_beyond) {
+            Reason::Collar
+        } else {
+            Reason::NoLiquidity
+        }
+    }
+}
+
+impl Order {
+    pub(super) fn is_non_displayed(&self) -> bool {
+        self.rich.is_some_and(|terms| terms.hidden)
+    }
+
+    /// The least that it trades with an order; if it has less itself, that.
+    pub(super) fn least(&self) -> u64 {
+        self.rich.map_or(0, |terms| terms.min_quantity.0.min(self.open))
+    }
+}

@@ -1,0 +1,92 @@
+//! The short sale price test of the naive venue, and the quote that it looks at.
+
+use super::{Naive, about};
+use ringside_model::command::Command;
+use ringside_model::domain::{OrderId, Price, Side, SymbolId};
+use ringside_model::reason::Reason;
+use ringside_model::report::{Report, ReportKind};
+
+impl Naive {
+    /// Whether an operator's command about a symbol can be carried out; if not, it is refused.
+    pub(super) fn may_change(&mut self, command: &Command) -> bool {
+        if command.verdict != Reason::None {
+            self.reject(command, OrderId(0), Side::Buy, command.verdict);
+            return false;
+        }
+        if !self.is_traded(command.symbol) {
+            let (reason, other) = self.absence(command.symbol);
+            self.reject(command, OrderId(0), Side::Buy, reason);
+            self.reports.last_mut().unwrap().other = other;
+            return false;
+        }
+        true
+    }
+
+    pub(super) fn set_quote(&mut self, command: &Command, bid: Price, offer: Price) {
+        if !self.may_change(command) {
+            return;
+        }
+        if bid < Price(0) || offer < Price(0) {
+            return self.reject(command, OrderId(0), Side::Buy, Reason::InvalidPrice);
+        }
+        self.quotes.insert(command.symbol, (bid, offer));
+        if (bid, offer) == (Price(0), Price(0)) {
+            self.quotes.remove(&command.symbol);
+        }
+        self.reports.push(Report {
+            kind: ReportKind::Quoted,
+            price: bid,
+            other: offer.0 as u64,
+            session: Default::default(),
+            ..about(command)
+        });
+        self.follow_quote(command.symbol);
+        self.elect(command.symbol);
+    }
+
+    pub(super) fn set_short_sale(&mut self, command: &Command, restricted: bool, automatic: bool) {
+        if self.may_change(command) {
+            self.restrict(command.symbol, restricted, automatic);
+        }
+    }
+
+    fn restrict(&mut self, symbol: SymbolId, restricted: bool, automatic: bool) {
+        self.short_sales.insert(symbol, (restricted, automatic));
+        if !restricted && !automatic {
+            self.short_sales.remove(&symbol);
+        }
+        self.reports.push(Report {
+            kind: ReportKind::ShortSaleSet,
+            symbol,
+            other: u64::from(restricted) + 2 * u64::from(automatic),
+            ..Report::BLANK
+        });
+    }
+
+    /// Whether an order may come in with this limit, zero for none.
+    pub(super) fn passes_short_test(&self, symbol: SymbolId, side: Side, limit: Price) -> bool {
+        let is_restricted =
+            self.short_sales.get(&symbol).is_some_and(|(restricted, _)| *restricted);
+        if side != Side::Short || !is_restricted {
+            return true;
+        }
+        self.tested_bid(symbol).is_none_or(|bid| limit > bid)
+    }
+
+    /// The best bid that anybody knows of.
+    pub(super) fn tested_bid(&self, symbol: SymbolId) -> Option<Price> {
+        let quoted = self.quotes.get(&symbol).map(|(bid, _)| *bid).filter(|bid| bid.0 > 0);
+        let ours = self.side(symbol, true).first().map(|order| order.price);
+        quoted.or(ours)
+    }
+
+    /// A trade ten percent or more below the prior close restricts short sales where that was asked for.
+    pub(super) fn restrict_after_fall(&mut self, symbol: SymbolId) {
+        let Some(lowest) = self.lowest.take() else { return };
+        let close = i128::from(self.symbols[&symbol].0.reference.0);
+        let is_low = close > 0 && i128::from(lowest.0) * 10 <= close * 9;
+        if is_low && self.short_sales.get(&symbol) == Some(&(false, true)) {
+            self.restrict(symbol, true, true);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Session states and auctions of the naive venue.
+
+use super::{Naive, Order};
+use ringside_model::command::Command;
+use ringside_model::domain::{
+    Auction, OrderType, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
+};
+use ringside_model::reason::Reason;
+use ringside_model::report::{Report, ReportKind};
+use std::collections::BTreeSet;
+
+/// What an auction would trade: the price, how much, and bids less offers at that price.
+pub type Indication = Option<(Price, u128, i128)>;
+
+impl Naive {
+    pub fn state(&self, symbol: SymbolId) -> SymbolState {
+        self.states.get(&symbol).copied().unwrap_or(SymbolState::Open)
+    }
+
+    /// Why an order cannot enter in the state of its symbol.
+    pub(super) fn closed_to(&self, symbol: SymbolId) -> Option<Reason> {
+        match self.state(symbol) {
+            SymbolState::Closed => Some(Reason::Closed),
+            SymbolState::Halted => Some(Reason::Halted),
+            SymbolState::CancelOnly => Some(Reason::CancelOnly),
+            _ => None,
+        }
+    }
+
+    /// Whether an order has a place in the state of its symbol: during a call only what can wait has.
+    pub(super) fn admit(
+        &self,
+        symbol: SymbolId,
+        order_type: OrderType,
+        tif: TimeInForce,
+    ) -> Result<(), Reason> {
+        let state = self.state(symbol);
+        let can_wait = match tif {
+            TimeInForce::AtOpen if state != SymbolState::PreOpen => {
+                return Err(Reason::AuctionOver);
+            }
+            TimeInForce::AtOpen | TimeInForce::AtClose | TimeInForce::Auction => true,
+            TimeInForce::Day | TimeInForce::Gtc => order_type == OrderType::Limit,
+            TimeInForce::Ioc | TimeInForce::Fok => false,
+        };
+        if can_wait || state == SymbolState::Open { Ok(()) } else { Err(Reason::NotInCall) }
+    }
+
+    /// What waits for an auction beside a book: by time in force, without a limit first, then bids first, then by
+    /// priority.
+    pub(super) fn beside(&self, symbol: SymbolId) -> Vec<Order> {
+        let waits = |order: &&Order| order.symbol == symbol && order.is_for_auction();
+        let mut waiting: Vec<Order> = self.orders.iter().filter(waits).copied().collect();
+        waiting.sort_by_key(|order| {
+            let sells = !order.side.is_buy();
+            let rank = if sells { order.price.0 } else { -order.price.0 };
+            (order.tif as u8, order.price.0 != 0, sells, rank, order.time())
+        });
+        waiting
+    }
+
+    /// One side of an auction, in the order in which it trades.
+    fn side_in(&self, symbol: SymbolId, auction: Auction, buy: bool) -> Vec<Order> {
+        let mut side = self.in_every_auction(symbol, buy);
+        side.extend(
+            self.beside(symbol)
+                .into_iter()
+                .filter(|order| order.side.is_buy() == buy && takes_part(order.tif, auction)),
+        );
+        side.sort_by_key(|order| {
+            let rank = if buy { -order.price.0 } else { order.price.0 };
+            (order.price.0 != 0, rank, order.is_non_displayed(), order.time())
+        });
+        side
+    }
+
+    pub(super) fn set_state(&mut self, command: &Command, state: SymbolState) {
+        if self.may_change(command) {
+            self.plans.remove(&command.symbol);
+            self.enter_state(command.symbol, state);
+        }
+    }
+
+    /// The symbol has another state; nothing is due any more because of the one before.
+    pub(super) fn enter_state(&mut self, symbol: SymbolId, state: SymbolState) {
+        self.reopenings.remove(&symbol);
+        let before = self.state(symbol);
+        self.states.insert(symbol, state);
+        if state == SymbolState::Open {
+            self.states.remove(&symbol);
+        }
+        if before != state {
+            self.told.remove(&symbol);
+        }
+        self.reports.push(Report {
+            kind: ReportKind::StateChanged,
+            other: state as u64,
+            symbol,
+            ..Report::BLANK
+        });
+        let call = auction_of(before);
+        let ends = match state {
+            SymbolState::Open => call.is_some() || self.is_crossed(symbol),
+            SymbolState::Closed => before == SymbolState::ClosingCall,
+            _ => false,
+        };
+        let auction = ends.then(|| call.unwrap_or(Auction::Reopening));
+        if let Some(auction) = auction {
+            self.uncross(symbol, auction);
+        }
+        for order in self.beside(symbol) {
+            let had_its_auction = auction.is_some_and(|auction| takes_part(order.tif, auction));
+            let missed_it = order.tif == TimeInForce::AtOpen && state == SymbolState::Open;
+            if had_its_auction || missed_it {
+                self.end(order, Reason::AuctionLeftover);
+            }
+        }
+        if state == SymbolState::Open {
+            if auction.is_some() && self.trades > 0 {
+                let price = self.symbols[&symbol].1.unwrap();
+                self.follow_auction(symbol, price);
+            }
+            self.reprice(symbol);
+            self.follow_quote(symbol);
+        }
+        // What opens without a trade is where its last trade left it.
+        self.traded_at.extend(self.symbols[&symbol].1);
+        self.elect(symbol);
+    }
+
+    fn is_crossed(&self, symbol: SymbolId) -> bool {
+        let best = |buy| self.in_every_auction(symbol, buy).first().map(|order| order.price);
+        best(true).zip(best(false)).is_some_and(|(bid, offer)| bid >= offer)
+    }
+
+    /// Every order that counts trades at the one price, the best limits first and then the oldest.
+    fn uncross(&mut self, symbol: SymbolId, auction: Auction) {
+        let indication = self.indication(symbol, auction);
+        let (price, matched, _) = indication.unwrap_or((Price(0), 0, 0));
+        self.reports.push(Report {
+            kind: ReportKind::Crossed,
+            other: auction as u64,
+            symbol,
+            price,
+            quantity: Quantity(matched.try_into().unwrap_or(u64::MAX)),
+            ..Report::BLANK
+        });
+        let mut left = matched;
+        while left > 0 {
+            self.trades += 1;
+            let mut pair = [true, false].map(|buy| self.side_in(symbol, auction, buy)[0]);
+            pair.sort_by_key(Order::time);
+            let quantity = pair[0].shown().min(pair[1].shown());
+            left -= u128::from(quantity);
+            for i in [0, 1] {
+                let mut order = pair[i];
+                order.fill(quantity);
+                self.say(ReportKind::Executed, &Order { price, ..order }, quantity);
+                let report = self.reports.last_mut().unwrap();
+                report.trade = self.trades;
+                report.other = pair[1 - i].number.0;
+                report.flags |= (auction as u8) << 4 | if i == 1 { Report::REMOVED } else { 0 };
+                self.put(order);
+                pair[i] = order;
+            }
+            pair.into_iter().for_each(|order| self.refresh(order));
+            self.symbols.get_mut(&symbol).unwrap().1 = Some(price);
+            self.lowest = Some(price);
+        }
+    }
+
+    /// Says what the auction of a symbol in a call would be, if that has changed.
+    pub(super) fn indicate(&mut self, symbol: SymbolId) {
+        let Some(auction) = auction_of(self.state(symbol)) else { return };
+        let now = self.indication(symbol, auction);
+        let told = self.told.get(&symbol).copied().unwrap_or(None);
+        if now == told {
+            return;
+        }
+        self.told.insert(symbol, now);
+        if now.is_none() {
+            self.told.remove(&symbol);
+        }
+        let (price, matched, surplus) = now.unwrap_or((Price(0), 0, 0));
+        let saturated = |quantity: u128| Quantity(quantity.try_into().unwrap_or(u64::MAX));
+        self.reports.push(Report {
+            kind: ReportKind::Indicative,
+            symbol,
+            other: auction as u64,
+            side: if surplus < 0 { Side::Sell } else { Side::Buy },
+            price,
+            quantity: saturated(matched),
+            open: saturated(surplus.unsigned_abs()),
+            ..Report::BLANK
+        });
+    }
+
+    /// The rules of the uncross price, tick by tick. Between two limits all ticks are alike, so of those only the outer
+    /// ones and the reference are tried.
+    pub fn indication(&self, symbol: SymbolId, auction: Auction) -> Indication {
+        let [bids, offers] =
+            [true, false].map(|buy| self.within_reach(self.side_in(symbol, auction, buy)));
+        let (definition, last_trade) = &self.symbols[&symbol];
+        let (low, high) = self.static_bands(symbol);
+        let reference = match last_trade.unwrap_or(definition.reference).0 {
+            0 => 0,
+            reference => reference.max(low).min(high),
+        };
+        let limits = bids.iter().chain(&offers).map(|order| order.price.0);
+        let mut limits: Vec<i64> = limits.filter(|&limit| limit != 0).collect();
+        if limits.is_empty() && reference != 0 {
+            limits.push(reference);
+        }
+        let (first, last) = (*limits.iter().min()?, *limits.iter().max()?);
+        let near = limits.iter().flat_map(|p| [p - 1, *p, p.saturating_add(1)]);
+        let ticks: BTreeSet<i64> =
+            near.chain([reference]).filter(|p| (first..=last).contains(p)).collect();
+        let sum = |orders: &[Order], counts: &dyn Fn(i64) -> bool| -> i128 {
+            let counted = orders.iter().filter(|o| o.price.0 == 0 || counts(o.price.0));
+            counted.map(|order| i128::from(order.open)).sum()
+        };
+        let at = |p: i64| {
+            let demand = sum(&bids, &|limit| limit >= p);
+            let supply = sum(&offers, &|limit| limit <= p);
+            (demand.min(supply), demand - supply)
+        };
+        let most = ticks.iter().map(|&p| at(p).0).max()?;
+        if most == 0 {
+            return None;
+        }
+        let ticks = ticks.into_iter().filter(|&p| at(p).0 == most);
+        let ticks: Vec<i64> = ticks.collect();
+        let least = ticks.iter().map(|&p| at(p).1.abs()).min()?;
+        let ticks: Vec<i64> = ticks.into_iter().filter(|&p| at(p).1.abs() == least).collect();
+        let (lowest, highest) = (ticks[0], ticks[ticks.len() - 1]);
+        let price = if ticks.iter().all(|&p| at(p).1 > 0) {
+            highest
+        } else if ticks.iter().all(|&p| at(p).1 < 0) {
+            lowest
+        } else if reference == 0 {
+            lowest + (highest - lowest) / 2
+        } else {
+            reference.max(lowest).min(highest)
+        };
+        Some((Price(price), most as u128, at(price).1))
+    }
+}
+
+fn takes_part(tif: TimeInForce, auction: Auction) -> bool {
+    match tif {
+        TimeInForce::AtOpen => matches!(auction, Auction::Opening | Auction::Reopening),
+        TimeInForce::AtClose => auction == Auction::Closing,
+        tif => tif == TimeInForce::Auction,
+    }
+}
+
+fn auction_of(state: SymbolState) -> Option<Auction> {
+    match state {
+        SymbolState::PreOpen => Some(Auction::Opening),
+        SymbolState::ReopeningCall => Some(Auction::Reopening),
+        SymbolState::ClosingCall => Some(Auction::Closing),
+        _ => None,
+    }
+}

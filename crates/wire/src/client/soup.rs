@@ -1,0 +1,366 @@
+//! One SoupBinTCP connection from the client's side. It never waits: the owner reads and writes when it can.
+
+use crate::Malformed;
+use crate::soupbintcp::{Login, LoginAccepted, PREFIX_BYTES, Packet, packet, prefix, split_packet};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// After so long without a word the client says that it is there.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// After so long without a word from the venue the connection counts as lost.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
+/// How long a connect may take.
+const CONNECT: Duration = Duration::from_secs(1);
+/// The input buffer; a packet has at most 64 KiB and 1 byte.
+const INPUT_BYTES: usize = 256 << 10;
+/// From so many unwritten bytes on, the connection has no room for more.
+const OUTPUT_BYTES: usize = 64 << 10;
+
+/// A connection.
+pub struct Connection {
+    socket: TcpStream,
+    input: Box<[u8]>,
+    /// What has been read and not been taken is `input[taken..filled]`.
+    taken: usize,
+    filled: usize,
+    output: Vec<u8>,
+    /// How much of the output is written.
+    written: usize,
+    /// The number of the next sequenced packet, once the login is accepted.
+    next_number: Option<u64>,
+    spoke: Instant,
+    heard: Instant,
+    /// What broke the connection. It shows once all that came before has been taken.
+    broken: Option<Broken>,
+}
+
+/// What came in. The bytes of a message lie in the connection until it reads again, see [`Connection::bytes`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// The login is accepted.
+    LoggedIn(LoginAccepted),
+    /// A numbered message.
+    Message {
+        /// Its number in the session's stream.
+        number: u64,
+        /// Where it lies.
+        at: Range<usize>,
+    },
+    /// A message without a number.
+    Unnumbered(Range<usize>),
+    /// Text for people.
+    Text(Range<usize>),
+}
+
+/// Why a connection is no more.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The network failed.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// The venue closed it.
+    #[error("the venue closed the connection")]
+    Closed,
+    /// The venue refused the login.
+    #[error("the venue refused the login: {}", match .0 {
+        b'A' => "not authorised".to_string(),
+        b'S' => "no such session, or it has not come to that number".to_string(),
+        other => format!("reason {:?}", char::from(*other)),
+    })]
+    Refused(u8),
+    /// The session has ended.
+    #[error("the session has ended")]
+    Ended,
+    /// Nothing came for a long time.
+    #[error("nothing came from the venue for {} s", SILENCE_MAX.as_secs())]
+    Silent,
+    /// What came is no SoupBinTCP.
+    #[error("the venue sent {0}")]
+    Malformed(#[from] Malformed),
+}
+
+impl Connection {
+    /// Connects and asks to log in. The answer comes as [`Received::LoggedIn`] or [`Broken::Refused`].
+    pub fn open(address: SocketAddr, login: &Login) -> Result<Connection, Broken> {
+        let socket = TcpStream::connect_timeout(&address, CONNECT)?;
+        socket.set_nodelay(true)?;
+        socket.set_nonblocking(true)?;
+        let now = Instant::now();
+        let mut connection = Connection {
+            socket,
+            input: vec![0; INPUT_BYTES].into(),
+            taken: 0,
+            filled: 0,
+            output: Vec::with_capacity(2 * OUTPUT_BYTES),
+            written: 0,
+            next_number: None,
+            spoke: now,
+            heard: now,
+            broken: None,
+        };
+        let payload = login.payload().ok_or_else(|| {
+            let what = "a user has at most 6 characters, a password and a session at most 10";
+            std::io::Error::new(ErrorKind::InvalidInput, what)
+        })?;
+        connection.push(packet::LOGIN_REQUEST, &payload);
+        connection.write(now);
+        Ok(connection)
+    }
+
+    /// Whether another message may be sent now.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.next_number.is_some() && self.output.len() < OUTPUT_BYTES
+    }
+
+    /// Puts a message into the output.
+    #[inline]
+    pub fn send(&mut self, message: &[u8]) {
+        self.push(packet::UNSEQUENCED, message);
+    }
+
+    /// Puts the logout into the output.
+    pub fn log_out(&mut self) {
+        self.push(packet::LOGOUT, b"");
+    }
+
+    /// Writes as much of the output as the network takes, and a heartbeat when there has been nothing to say.
+    #[inline]
+    pub fn write(&mut self, now: Instant) {
+        if self.written == self.output.len() {
+            if now < self.spoke + HEARTBEAT {
+                return;
+            }
+            self.push(packet::CLIENT_HEARTBEAT, b"");
+        }
+        while self.written < self.output.len() {
+            match self.socket.write(&self.output[self.written..]) {
+                Ok(bytes) => self.written += bytes,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => return self.break_off(Broken::Io(error)),
+            }
+        }
+        self.output.clear();
+        self.written = 0;
+        self.spoke = now;
+    }
+
+    /// Whether there is output that the network has not taken.
+    pub fn has_output(&self) -> bool {
+        self.written < self.output.len()
+    }
+
+    /// Reads what is there, as far as it fits. Whether anything came.
+    #[inline]
+    pub fn read(&mut self, now: Instant) -> bool {
+        if self.taken > 0 {
+            self.input.copy_within(self.taken..self.filled, 0);
+            self.filled -= self.taken;
+            self.taken = 0;
+        }
+        if self.broken.is_some() || self.filled == self.input.len() {
+            return false;
+        }
+        match self.socket.read(&mut self.input[self.filled..]) {
+            Ok(0) => self.break_off(Broken::Closed),
+            Ok(bytes) => {
+                self.filled += bytes;
+                self.heard = now;
+                return true;
+            }
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                if now > self.heard + SILENCE_MAX {
+                    self.break_off(Broken::Silent);
+                }
+            }
+            Err(error) => self.break_off(Broken::Io(error)),
+        }
+        false
+    }
+
+    /// The next of what was read; `Ok(None)` if there is no whole packet.
+    #[inline]
+    pub fn take(&mut self) -> Result<Option<Received>, Broken> {
+        loop {
+            let unread = &self.input[self.taken..self.filled];
+            let Some((Packet { packet_type, .. }, length)) = split_packet(unread, usize::MAX)?
+            else {
+                return self.broken.take().map_or(Ok(None), Err);
+            };
+            let payload = self.taken + PREFIX_BYTES..self.taken + length;
+            self.taken += length;
+            if packet_type != packet::SERVER_HEARTBEAT {
+                return self.received(packet_type, payload).map(Some);
+            }
+        }
+    }
+
+    /// The bytes of what was taken last.
+    #[inline]
+    pub fn bytes(&self, at: Range<usize>) -> &[u8] {
+        &self.input[at]
+    }
+
+    /// For the owner to wait on.
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    fn break_off(&mut self, why: Broken) {
+        self.broken.get_or_insert(why);
+    }
+
+    #[inline]
+    fn received(&mut self, packet_type: u8, payload: Range<usize>) -> Result<Received, Broken> {
+        Ok(match (packet_type, &mut self.next_number) {
+            (packet::SEQUENCED, Some(next)) => {
+                *next += 1;
+                Received::Message { number: *next - 1, at: payload }
+            }
+            (packet::LOGIN_ACCEPTED, None) => {
+                let accepted = LoginAccepted::parse(&self.input[payload])?;
+                self.next_number = Some(accepted.number);
+                Received::LoggedIn(accepted)
+            }
+            (packet::LOGIN_REJECTED, None) => {
+                return Err(Broken::Refused(self.input[payload].first().copied().unwrap_or(b' ')));
+            }
+            (packet::UNSEQUENCED, Some(_)) => Received::Unnumbered(payload),
+            (packet::DEBUG, _) => Received::Text(payload),
+            (packet::END_OF_SESSION, _) => return Err(Broken::Ended),
+            (unexpected, _) => return Err(Malformed::UnknownType(unexpected).into()),
+        })
+    }
+
+    #[inline]
+    fn push(&mut self, packet_type: u8, payload: &[u8]) {
+        self.output.extend_from_slice(&prefix(packet_type, payload.len()));
+        self.output.extend_from_slice(payload);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::soupbintcp::write_packet;
+    use std::net::TcpListener;
+
+    fn login() -> Login {
+        Login {
+            user: "TEST".into(),
+            password: "PW".into(),
+            session: String::new(),
+            number: 1,
+            heartbeat_timeout_ms: None,
+        }
+    }
+
+    /// A connection and the socket at its other end, which has read the login.
+    fn pair() -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let connection = Connection::open(listener.local_addr().unwrap(), &login()).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        let mut request = [0; 49];
+        peer.read_exact(&mut request).unwrap();
+        assert_eq!(Login::parse(&request[3..]).unwrap(), login());
+        (connection, peer)
+    }
+
+    /// What was taken, as a number and bytes.
+    fn shown(connection: &Connection, received: Received) -> (u64, Vec<u8>) {
+        match received {
+            Received::LoggedIn(accepted) => (accepted.number, accepted.session.into()),
+            Received::Message { number, at } => (number, connection.bytes(at).to_vec()),
+            Received::Unnumbered(at) | Received::Text(at) => (0, connection.bytes(at).to_vec()),
+        }
+    }
+
+    /// Reads until something is whole.
+    fn take(connection: &mut Connection) -> Result<(u64, Vec<u8>), Broken> {
+        loop {
+            if let Some(received) = connection.take()? {
+                return Ok(shown(connection, received));
+            }
+            connection.read(Instant::now());
+        }
+    }
+
+    fn answer() -> Vec<u8> {
+        let accepted = LoginAccepted { session: "S1".into(), number: 7 };
+        let mut bytes = vec![];
+        write_packet(packet::LOGIN_ACCEPTED, &accepted.payload(), &mut bytes);
+        write_packet(packet::SEQUENCED, b"one", &mut bytes);
+        write_packet(packet::SERVER_HEARTBEAT, b"", &mut bytes);
+        write_packet(packet::UNSEQUENCED, b"aside", &mut bytes);
+        write_packet(packet::DEBUG, b"text", &mut bytes);
+        write_packet(packet::SEQUENCED, b"two", &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn packets_are_read_wherever_the_network_cuts_them() {
+        let whole = answer();
+        for cut in 0..whole.len() {
+            let (mut connection, mut peer) = pair();
+            peer.set_nodelay(true).unwrap();
+            peer.write_all(&whole[..cut]).unwrap();
+            connection.read(Instant::now());
+            let mut seen = vec![];
+            while let Some(received) = connection.take().unwrap() {
+                seen.push(shown(&connection, received));
+            }
+            peer.write_all(&whole[cut..]).unwrap();
+            while seen.len() < 5 {
+                seen.push(take(&mut connection).unwrap());
+            }
+            let expected: [(u64, &[u8]); 5] =
+                [(7, b"S1"), (7, b"one"), (0, b"aside"), (0, b"text"), (8, b"two")];
+            assert_eq!(seen, expected.map(|(n, bytes)| (n, bytes.to_vec())), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn what_came_before_the_end_is_taken_first() {
+        let (mut connection, mut peer) = pair();
+        peer.write_all(&answer()).unwrap();
+        drop(peer);
+        (0..5).for_each(|_| drop(take(&mut connection).unwrap()));
+        assert!(matches!(take(&mut connection), Err(Broken::Closed)));
+
+        let (mut connection, mut peer) = pair();
+        peer.write_all(b"\0\x02JA").unwrap();
+        assert!(matches!(take(&mut connection), Err(Broken::Refused(b'A'))));
+
+        let (mut connection, mut peer) = pair();
+        peer.write_all(b"\0\x02S?").unwrap();
+        assert!(matches!(take(&mut connection), Err(Broken::Malformed(_))));
+    }
+
+    #[test]
+    fn messages_and_heartbeats_go_out() {
+        let (mut connection, mut peer) = pair();
+        assert!(!connection.has_room());
+        peer.write_all(&answer()).unwrap();
+        (0..5).for_each(|_| drop(take(&mut connection).unwrap()));
+        assert!(connection.has_room());
+        connection.send(b"message");
+        let now = Instant::now();
+        connection.write(now);
+        let mut bytes = [0; 10];
+        peer.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"\0\x08Umessage");
+        connection.write(now + HEARTBEAT / 2);
+        connection.write(now + HEARTBEAT);
+        let mut bytes = [0; 3];
+        peer.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"\0\x01R");
+        assert!(!connection.read(now + SILENCE_MAX + HEARTBEAT));
+        assert!(matches!(take(&mut connection), Err(Broken::Silent)));
+    }
+}

@@ -1,0 +1,344 @@
+//! Makes one sequence of many lines: the first copy of a message wins, what comes early waits, and what no line has
+//! brought is a gap. The copies that come later are compared with the first. It knows no sockets.
+
+use super::copies::{Compared, Copies, digest};
+use super::received::Received;
+use crate::moldudp64::{Datagram, END_OF_SESSION, HEARTBEAT};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+/// A line that has been silent for longer than this, two heartbeats and a half, is not waited for, and neither is one
+/// that has been behind the others for so long and does not come nearer.
+const SILENCE: Duration = Duration::from_millis(2_500);
+
+/// Where a datagram came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A line, and whether it is an A (0) or a B (1).
+    Line(usize, usize),
+    /// The re-request server.
+    Server,
+}
+
+/// The state between lines and listener.
+pub(super) struct Arbiter {
+    session: Option<[u8; 10]>,
+    /// The next message to deliver; `None` before it is known: everything waits.
+    expected: Option<u64>,
+    lines: Vec<Line>,
+    copies: Copies,
+    /// Datagrams that came early, by the number of their first message.
+    waiting: BTreeMap<u64, Box<[u8]>>,
+    waiting_bytes: usize,
+    waiting_bytes_max: usize,
+    /// The number of the message that never comes.
+    end: Option<u64>,
+    pub(super) received: Received,
+}
+
+/// What a line has told.
+#[derive(Clone, Copy)]
+struct Line {
+    /// The highest number that it has named as its next.
+    next: u64,
+    heard: Instant,
+    /// When it last told of more, or another one told more than it.
+    moved: Instant,
+}
+
+impl Arbiter {
+    /// Of so many lines.
+    pub(super) fn new(
+        session: Option<[u8; 10]>,
+        first: Option<u64>,
+        lines: usize,
+        waiting_bytes_max: usize,
+        now: Instant,
+    ) -> Self {
+        Arbiter {
+            session,
+            expected: first,
+            lines: vec![Line { next: 0, heard: now, moved: now }; lines],
+            copies: Copies::default(),
+            waiting: BTreeMap::new(),
+            waiting_bytes: 0,
+            waiting_bytes_max,
+            end: None,
+            received: Received::default(),
+        }
+    }
+
+    /// The next message to deliver.
+    pub(super) fn expected(&self) -> Option<u64> {
+        self.expected
+    }
+
+    /// The session, once it is known.
+    pub(super) fn session(&self) -> Option<[u8; 10]> {
+        self.session
+    }
+
+    /// Whether the last message of the session has been delivered.
+    pub(super) fn is_ended(&self) -> bool {
+        self.expected.is_some() && self.expected == self.end
+    }
+
+    /// Takes a datagram and delivers what is in sequence now; gives the number of messages delivered.
+    pub(super) fn take(
+        &mut self,
+        source: Source,
+        bytes: &[u8],
+        now: Instant,
+        deliver: &mut impl FnMut(u64, &[u8]),
+    ) -> usize {
+        let Some((datagram, end)) = self.read(bytes) else {
+            self.received.foreign += 1;
+            return 0;
+        };
+        if let Source::Line(line, kind) = source {
+            self.received.datagrams[kind] += 1;
+            self.hear(line, end, now);
+            if datagram.header.count.get() == END_OF_SESSION {
+                self.end = Some(end);
+            }
+        }
+        let first = datagram.header.number.get();
+        if first == end {
+            return 0;
+        }
+        if self.expected.is_none_or(|expected| first > expected) {
+            self.hold(first, bytes, &datagram);
+            return 0;
+        }
+        let delivered = self.deliver(&datagram, deliver);
+        if source == Source::Server {
+            self.received.recovered += delivered as u64;
+        }
+        delivered + self.deliver_waiting(deliver)
+    }
+
+    /// Says which message is the next; everything before it is forgotten.
+    pub(super) fn start_at(&mut self, number: u64, deliver: &mut impl FnMut(u64, &[u8])) -> usize {
+        self.expected = Some(number);
+        self.deliver_waiting(deliver)
+    }
+
+    /// The messages that are missing next: all lines that are waited for have passed them.
+    pub(super) fn gap(&self, now: Instant) -> Option<Range<u64>> {
+        let expected = self.expected?;
+        let waited_for = |line: &&Line| now - line.heard.min(line.moved) <= SILENCE;
+        let passed = match self.lines.iter().filter(waited_for).map(|line| line.next).min() {
+            Some(passed) => passed,
+            // Where no line is waited for any more, what they told last still holds.
+            None => self.told()?,
+        };
+        let next_held = self.waiting.keys().next().copied().unwrap_or(u64::MAX);
+        let gap = expected..passed.min(next_held);
+        (!gap.is_empty()).then_some(gap)
+    }
+
+    /// The highest number that any line has named as its next.
+    fn told(&self) -> Option<u64> {
+        self.lines.iter().map(|line| line.next).max()
+    }
+
+    /// A line has named its next number.
+    fn hear(&mut self, line: usize, next: u64, now: Instant) {
+        let told = self.told();
+        self.lines[line].heard = now;
+        if next <= self.lines[line].next {
+            return;
+        }
+        self.lines[line] = Line { next, heard: now, moved: now };
+        if told < Some(next) {
+            let overtaken = self.lines.iter_mut().filter(|line| Some(line.next) == told);
+            overtaken.for_each(|line| line.moved = now);
+        }
+    }
+
+    /// The datagram and the number behind its last message.
+    fn read<'a>(&mut self, bytes: &'a [u8]) -> Option<(Datagram<'a>, u64)> {
+        let datagram = Datagram::parse(bytes).ok()?;
+        let header = datagram.header;
+        if *self.session.get_or_insert(header.session) != header.session {
+            return None;
+        }
+        let messages = match header.count.get() {
+            HEARTBEAT | END_OF_SESSION => 0,
+            count => count,
+        };
+        let first = header.number.get();
+        let end = first.checked_add(messages.into()).filter(|_| first > 0)?;
+        Some((datagram, end))
+    }
+
+    fn deliver(&mut self, datagram: &Datagram, deliver: &mut impl FnMut(u64, &[u8])) -> usize {
+        let mut delivered = 0;
+        for (number, message) in datagram.messages() {
+            if self.expected.is_some_and(|expected| number < expected) {
+                self.received.compare(number, self.copies.compare(number, digest(message)));
+                continue;
+            }
+            deliver(number, message);
+            self.copies.remember(number, digest(message));
+            self.expected = Some(number + 1);
+            delivered += 1;
+        }
+        self.received.messages += delivered as u64;
+        delivered
+    }
+
+    fn hold(&mut self, first: u64, bytes: &[u8], datagram: &Datagram) {
+        let mut held_bytes = 0;
+        if let Some(held) = self.waiting.get(&first) {
+            held_bytes = held.len();
+            let held = Datagram::parse(held).expect("what waits has been read");
+            for ((number, ours), (_, theirs)) in held.messages().zip(datagram.messages()) {
+                let copy = if ours == theirs { Compared::Same } else { Compared::Different };
+                self.received.compare(number, copy);
+            }
+        }
+        if bytes.len() <= held_bytes {
+            return;
+        }
+        if self.waiting_bytes - held_bytes + bytes.len() > self.waiting_bytes_max {
+            self.received.dropped += 1;
+        } else {
+            self.waiting_bytes += bytes.len() - held_bytes;
+            self.waiting.insert(first, bytes.into());
+        }
+    }
+
+    fn deliver_waiting(&mut self, deliver: &mut impl FnMut(u64, &[u8])) -> usize {
+        let mut delivered = 0;
+        while let Some(entry) = self.waiting.first_entry()
+            && self.expected.is_some_and(|expected| *entry.key() <= expected)
+        {
+            let bytes = entry.remove();
+            self.waiting_bytes -= bytes.len();
+            let datagram = Datagram::parse(&bytes).expect("what waits has been read");
+            delivered += self.deliver(&datagram, deliver);
+        }
+        delivered
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zerocopy::IntoBytes;
+
+    const A: Source = Source::Line(0, 0);
+    const B: Source = Source::Line(1, 1);
+    /// The line A of another node.
+    const OTHER_A: Source = Source::Line(2, 0);
+
+    /// Messages from `first` on, each with a text.
+    fn datagram(first: u64, texts: &[&str]) -> Vec<u8> {
+        let (number, count) = (first.into(), (texts.len() as u16).into());
+        let header = crate::moldudp64::Header { session: *b"SESSION   ", number, count };
+        let mut bytes = header.as_bytes().to_vec();
+        for text in texts {
+            bytes.extend((text.len() as u16).to_be_bytes());
+            bytes.extend(text.bytes());
+        }
+        bytes
+    }
+
+    struct Listens {
+        arbiter: Arbiter,
+        began: Instant,
+        heard: String,
+    }
+
+    impl Listens {
+        fn new() -> Self {
+            let began = Instant::now();
+            let arbiter = Arbiter::new(None, Some(1), 3, 1000, began);
+            Listens { arbiter, began, heard: String::new() }
+        }
+
+        fn take(&mut self, ms: u64, from: Source, first: u64, texts: &[&str]) {
+            let (now, heard) = (self.began + Duration::from_millis(ms), &mut self.heard);
+            let mut deliver = |_, message: &[u8]| heard.push_str(str::from_utf8(message).unwrap());
+            self.arbiter.take(from, &datagram(first, texts), now, &mut deliver);
+        }
+
+        fn gap(&self, ms: u64) -> Option<Range<u64>> {
+            self.arbiter.gap(self.began + Duration::from_millis(ms))
+        }
+    }
+
+    #[test]
+    fn of_many_copies_the_first_counts_and_the_others_are_compared() {
+        let mut listens = Listens::new();
+        listens.take(0, A, 1, &["a", "b"]);
+        listens.take(0, OTHER_A, 1, &["a", "b", "c"]);
+        listens.take(0, B, 2, &["b", "c", "d"]);
+        let Received { messages, duplicates, compared, datagrams, .. } = listens.arbiter.received;
+        assert_eq!((messages, duplicates, compared, datagrams), (4, 4, 4, [2, 1]));
+        assert_eq!((listens.arbiter.received.mismatches, &listens.heard[..]), (0, "abcd"));
+        listens.take(0, OTHER_A, 3, &["c", "x", "e"]);
+        listens.take(0, Source::Server, 2, &["y", "c"]);
+        let Received { mismatches, first_mismatch, compared, .. } = listens.arbiter.received;
+        assert_eq!((mismatches, first_mismatch, compared), (2, Some(2), 8));
+        assert_eq!(listens.heard, "abcde");
+    }
+
+    #[test]
+    fn copies_that_wait_are_compared_too() {
+        let mut listens = Listens::new();
+        listens.take(0, A, 2, &["b"]);
+        listens.take(0, B, 2, &["x", "c"]);
+        let Received { mismatches, first_mismatch, .. } = listens.arbiter.received;
+        assert_eq!((mismatches, first_mismatch), (1, Some(2)));
+        // They begin at different messages, so they are compared when they are delivered.
+        listens.take(0, OTHER_A, 3, &["y"]);
+        listens.take(0, A, 1, &["a"]);
+        let Received { mismatches, first_mismatch, compared, .. } = listens.arbiter.received;
+        assert_eq!((mismatches, first_mismatch, compared), (2, Some(2), 2));
+    }
+
+    #[test]
+    fn a_copy_of_what_was_never_delivered_here_is_not_compared() {
+        let mut listens = Listens::new();
+        listens.arbiter.start_at(10, &mut |_, _| {});
+        listens.take(0, A, 8, &["h", "i", "j"]);
+        listens.take(0, B, 8, &["h", "i", "j"]);
+        let Received { duplicates, compared, not_compared, .. } = listens.arbiter.received;
+        assert_eq!((duplicates, compared, not_compared), (5, 1, 4));
+    }
+
+    #[test]
+    fn a_line_that_speaks_and_does_not_move_is_waited_for_only_so_long() {
+        let mut listens = Listens::new();
+        for line in [A, B, OTHER_A] {
+            listens.take(0, line, 1, &["a"]);
+        }
+        // All is well for a while, but for one whose node is cut off from the others and says so again and again.
+        for ms in [5_000, 6_000] {
+            [A, B, OTHER_A].into_iter().for_each(|line| listens.take(ms, line, 2, &[]));
+        }
+        listens.take(7_000, A, 3, &["c"]);
+        listens.take(7_000, B, 3, &["c"]);
+        assert_eq!(listens.gap(7_001), None, "the third line may bring it");
+        for ms in [8_000, 9_000] {
+            for (line, next) in [(A, 4), (B, 4), (OTHER_A, 2)] {
+                listens.take(ms, line, next, &[]);
+            }
+        }
+        assert_eq!(listens.gap(9_499), None, "as long as a line that is silent");
+        assert_eq!(listens.gap(9_600), Some(2..3));
+        listens.take(9_700, Source::Server, 2, &["b"]);
+        // It is not waited for again before it has come nearer …
+        listens.take(9_800, A, 5, &["e"]);
+        listens.take(9_800, B, 5, &["e"]);
+        assert_eq!(listens.gap(9_801), Some(4..5));
+        // … which it does.
+        listens.take(9_900, OTHER_A, 2, &["b"]);
+        assert_eq!(listens.gap(9_901), None);
+        listens.take(9_902, OTHER_A, 3, &["c", "d"]);
+        assert_eq!((listens.gap(9_903), &listens.heard[..]), (None, "abcde"));
+    }
+}

@@ -1,0 +1,338 @@
+//! The order book that anybody builds who listens to the feed: every resting order in its place, from the
+//! messages alone.
+
+pub use super::orders::{Level, Order, Side};
+
+use super::orders::{Ladder, Orders, Place};
+use crate::itch::{
+    AddOrder, AddOrderAttributed, Header, Itch, OrderReplace, RegShoRestriction, StockDirectory,
+    StockTradingAction, SystemEvent,
+};
+use crate::{Malformed, unpadded};
+
+/// The books of all instruments.
+#[derive(Default)]
+pub struct Book {
+    /// By StockLocate, which is dense.
+    instruments: Vec<Instrument>,
+    orders: Orders,
+    system_event: Option<SystemEvent>,
+}
+
+/// What a listener knows of an instrument beside its orders.
+#[derive(Default)]
+pub struct Instrument {
+    stock: [u8; 8],
+    directory: Option<StockDirectory>,
+    trading_action: Option<StockTradingAction>,
+    reg_sho: Option<RegShoRestriction>,
+    sides: [Ladder; 2],
+    traded: Traded,
+}
+
+/// The trades of an instrument since the listener began. A Broken Trade message takes nothing back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traded {
+    /// How many there were.
+    pub trades: u64,
+    /// Shares.
+    pub volume: u64,
+    /// The price of the last one, in 1/10000; 0 before the first.
+    pub last_price: u32,
+}
+
+/// A trade that a message reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Print {
+    /// The instrument.
+    pub stock_locate: u16,
+    /// In 1/10000.
+    pub price: u32,
+    /// How many.
+    pub shares: u64,
+    /// The number of the trade.
+    pub match_number: u64,
+    /// The side of the order that rested; `None` for trades of orders that nobody saw, and for crosses.
+    pub resting: Option<Side>,
+    /// Whether it counts among the trades; if not, its shares are in the print of a cross.
+    pub printable: bool,
+}
+
+/// A message that does not fit what came before it. The book is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BookError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// It names an order that is not in the book.
+    #[error("order {0} is not in the book")]
+    UnknownOrder(u64),
+    /// It adds an order that is in the book.
+    #[error("order {0} is in the book already")]
+    KnownOrder(u64),
+    /// It adds an order without shares.
+    #[error("order {0} has no shares")]
+    NoShares(u64),
+    /// It takes more from an order than is left of it.
+    #[error("{taken} shares are taken from order {reference}, which has {left}")]
+    TooManyShares {
+        /// The order.
+        reference: u64,
+        /// How many the message takes.
+        taken: u32,
+        /// How many there are.
+        left: u32,
+    },
+    /// It names an order of another instrument.
+    #[error("order {0} belongs to another instrument")]
+    OtherInstrument(u64),
+}
+
+impl Book {
+    /// Reads a message and applies it.
+    pub fn apply_bytes(&mut self, message: &[u8]) -> Result<Option<Print>, BookError> {
+        self.apply(&Itch::parse(message)?)
+    }
+
+    /// Applies a message; gives the trade if it reports one. Messages that change no book and no state of an
+    /// instrument are passed over.
+    pub fn apply(&mut self, message: &Itch) -> Result<Option<Print>, BookError> {
+        match message {
+            Itch::SystemEvent(event) => self.system_event = Some(**event),
+            Itch::StockDirectory(m) => {
+                self.instrument_mut(&m.header, m.stock).directory = Some(**m);
+            }
+            Itch::StockTradingAction(m) => {
+                self.instrument_mut(&m.header, m.stock).trading_action = Some(**m);
+            }
+            Itch::RegShoRestriction(m) => {
+                self.instrument_mut(&m.header, m.stock).reg_sho = Some(**m);
+            }
+            Itch::AddOrder(m) => self.add(m, None)?,
+            Itch::AddOrderAttributed(m) => {
+                let (add, attribution) = without_attribution(m);
+                self.add(&add, Some(attribution))?;
+            }
+            Itch::OrderCancel(m) => {
+                self.reduce(&m.header, m.order_reference.get(), m.cancelled_shares.get())?;
+            }
+            Itch::OrderDelete(m) => {
+                let (place, order) = self.find(&m.header, m.order_reference.get())?;
+                self.take(place, order.shares);
+            }
+            Itch::OrderReplace(m) => self.replace(m)?,
+            _ => return self.trade(message),
+        }
+        Ok(None)
+    }
+
+    fn trade(&mut self, message: &Itch) -> Result<Option<Print>, BookError> {
+        let stock_locate = message.header().stock_locate.get();
+        let (shares, price, match_number, resting, printable) = match message {
+            Itch::OrderExecuted(m) => {
+                let shares = m.executed_shares.get();
+                let order = self.reduce(&m.header, m.order_reference.get(), shares)?;
+                (shares.into(), order.price, m.match_number, Some(order.side), true)
+            }
+            Itch::OrderExecutedWithPrice(m) => {
+                let shares = m.executed_shares.get();
+                let order = self.reduce(&m.header, m.order_reference.get(), shares)?;
+                let price = m.execution_price.get();
+                (shares.into(), price, m.match_number, Some(order.side), m.printable != b'N')
+            }
+            Itch::Trade(m) => (m.shares.get().into(), m.price.get(), m.match_number, None, true),
+            // A cross in which nothing traded is printed too.
+            Itch::CrossTrade(m) if m.shares.get() == 0 => return Ok(None),
+            Itch::CrossTrade(m) => {
+                (m.shares.get(), m.cross_price.get(), m.match_number, None, true)
+            }
+            _ => return Ok(None),
+        };
+        if printable && let Some(instrument) = self.instruments.get_mut(usize::from(stock_locate)) {
+            let traded = &mut instrument.traded;
+            traded.trades += 1;
+            traded.volume = traded.volume.saturating_add(shares);
+            traded.last_price = price;
+        }
+        let match_number = match_number.get();
+        Ok(Some(Print { stock_locate, price, shares, match_number, resting, printable }))
+    }
+
+    fn add(&mut self, add: &AddOrder, attribution: Option<[u8; 4]>) -> Result<(), BookError> {
+        let order = Order {
+            reference: add.order_reference.get(),
+            stock_locate: add.header.stock_locate.get(),
+            side: Side::from_letter(add.side).ok_or(Malformed::Field(add.header.message_type))?,
+            side_letter: add.side,
+            shares: add.shares.get(),
+            price: add.price.get(),
+            timestamp: add.header.timestamp,
+            attribution,
+        };
+        self.check_new(&order)?;
+        self.instrument_mut(&add.header, add.stock);
+        self.push(order);
+        Ok(())
+    }
+
+    fn replace(&mut self, replace: &OrderReplace) -> Result<(), BookError> {
+        let original = replace.original_order_reference.get();
+        let (place, old) = self.find(&replace.header, original)?;
+        let order = Order {
+            reference: replace.new_order_reference.get(),
+            shares: replace.shares.get(),
+            price: replace.price.get(),
+            timestamp: replace.header.timestamp,
+            ..old
+        };
+        self.check_new(&order)?;
+        self.take(place, old.shares);
+        self.push(order);
+        Ok(())
+    }
+
+    fn check_new(&self, order: &Order) -> Result<(), BookError> {
+        match self.orders.place(order.reference) {
+            Some(_) => Err(BookError::KnownOrder(order.reference)),
+            None if order.shares == 0 => Err(BookError::NoShares(order.reference)),
+            None => Ok(()),
+        }
+    }
+
+    fn reduce(&mut self, header: &Header, reference: u64, taken: u32) -> Result<Order, BookError> {
+        let (place, order) = self.find(header, reference)?;
+        let left = order.shares;
+        if taken > left {
+            return Err(BookError::TooManyShares { reference, taken, left });
+        }
+        self.take(place, taken);
+        Ok(order)
+    }
+
+    fn find(&self, header: &Header, reference: u64) -> Result<(Place, Order), BookError> {
+        let place = self.orders.place(reference).ok_or(BookError::UnknownOrder(reference))?;
+        let order = *self.orders.get(place);
+        if order.stock_locate != header.stock_locate.get() {
+            return Err(BookError::OtherInstrument(reference));
+        }
+        Ok((place, order))
+    }
+
+    fn take(&mut self, place: Place, shares: u32) {
+        let order = self.orders.get(place);
+        let instrument = &mut self.instruments[usize::from(order.stock_locate)];
+        instrument.sides[order.side as usize].reduce(&mut self.orders, place, shares);
+    }
+
+    fn push(&mut self, order: Order) {
+        let instrument = &mut self.instruments[usize::from(order.stock_locate)];
+        instrument.sides[order.side as usize].push(&mut self.orders, order);
+    }
+
+    fn instrument_mut(&mut self, header: &Header, stock: [u8; 8]) -> &mut Instrument {
+        let locate = usize::from(header.stock_locate.get());
+        if locate >= self.instruments.len() {
+            self.instruments.resize_with(locate + 1, Instrument::default);
+        }
+        let instrument = &mut self.instruments[locate];
+        if !instrument.is_known() {
+            instrument.stock = stock;
+        }
+        instrument
+    }
+}
+
+impl Book {
+    /// The instruments that were named, with their StockLocate.
+    pub fn instruments(&self) -> impl Iterator<Item = (u16, &Instrument)> {
+        (0..=u16::MAX).zip(&self.instruments).filter(|(_, instrument)| instrument.is_known())
+    }
+
+    /// An instrument by its StockLocate.
+    pub fn instrument(&self, stock_locate: u16) -> Option<&Instrument> {
+        self.instruments.get(usize::from(stock_locate)).filter(|instrument| instrument.is_known())
+    }
+
+    /// A resting order by its reference number.
+    pub fn order(&self, reference: u64) -> Option<&Order> {
+        self.orders.place(reference).map(|place| self.orders.get(place))
+    }
+
+    /// How many orders rest.
+    pub fn order_count(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// The orders of a price level, in their priority.
+    pub fn orders(
+        &self,
+        stock_locate: u16,
+        side: Side,
+        price: u32,
+    ) -> impl Iterator<Item = &Order> {
+        let ladder = self.instrument(stock_locate).map(|instrument| instrument.ladder(side));
+        ladder.into_iter().flat_map(move |ladder| ladder.orders(side, price, &self.orders))
+    }
+
+    /// The last system event.
+    pub fn system_event(&self) -> Option<&SystemEvent> {
+        self.system_event.as_ref()
+    }
+}
+
+impl Instrument {
+    /// Its name; empty if it cannot be read.
+    pub fn stock(&self) -> &str {
+        unpadded(&self.stock).unwrap_or_default()
+    }
+
+    /// Its name as messages have it.
+    pub(super) fn stock_field(&self) -> [u8; 8] {
+        self.stock
+    }
+
+    /// Its entry in the directory.
+    pub fn directory(&self) -> Option<&StockDirectory> {
+        self.directory.as_ref()
+    }
+
+    /// Its last trading action.
+    pub fn trading_action(&self) -> Option<&StockTradingAction> {
+        self.trading_action.as_ref()
+    }
+
+    /// Its last short sale restriction.
+    pub fn reg_sho(&self) -> Option<&RegShoRestriction> {
+        self.reg_sho.as_ref()
+    }
+
+    /// The top of a side.
+    pub fn best(&self, side: Side) -> Option<Level> {
+        self.levels(side).next()
+    }
+
+    /// The levels of a side, best first.
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
+        self.ladder(side).levels(side)
+    }
+
+    /// Its trades.
+    pub fn traded(&self) -> Traded {
+        self.traded
+    }
+
+    fn ladder(&self, side: Side) -> &Ladder {
+        &self.sides[side as usize]
+    }
+
+    fn is_known(&self) -> bool {
+        self.stock != [0; 8]
+    }
+}
+
+/// An attributed order as one without attribution, and the attribution.
+fn without_attribution(m: &AddOrderAttributed) -> (AddOrder, [u8; 4]) {
+    let &AddOrderAttributed { header, order_reference, side, shares, stock, price, attribution } =
+        m;
+    (AddOrder { header, order_reference, side, shares, stock, price }, attribution)
+}

@@ -1,0 +1,127 @@
+//! The client of the snapshot server: the book as it is now, and where the feed goes on from there.
+
+use crate::soupbintcp::{Login, packet, split_packet, write_packet};
+use crate::{Malformed, unpadded};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// The type letter of the message that ends a snapshot: 20 digits follow, the number of the first message of the
+/// feed that is not in it.
+pub const END_OF_SNAPSHOT: u8 = b'G';
+
+/// How to log in to the snapshot server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotLogin {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Who asks.
+    pub user: String,
+    /// Their password.
+    pub password: String,
+    /// The session; empty for the current one.
+    pub session: String,
+    /// After so much silence the server is taken for dead.
+    pub timeout: Duration,
+}
+
+/// Why there is no snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The login is refused, with the letter of the protocol.
+    #[error("the snapshot server refuses the login: {}", char::from(*.0))]
+    Rejected(u8),
+    /// The connection has ended before the snapshot.
+    #[error("the snapshot ends too early")]
+    Incomplete,
+    /// The server says nothing.
+    #[error("the snapshot server is silent")]
+    Silent,
+    /// User, password or session are too long.
+    #[error("a user has up to 6 letters, a password and a session up to 10")]
+    Login,
+    /// The server says what cannot be read.
+    #[error("the snapshot cannot be read: {0}")]
+    Malformed(#[from] Malformed),
+    /// The network fails.
+    #[error("the snapshot server cannot be reached: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Takes a snapshot: `deliver` gets its messages, which build the book. Gives the number of the first message of
+/// the feed that is to be applied behind it. `idle` is called again and again while the snapshot comes.
+pub fn take(
+    login: &SnapshotLogin,
+    mut deliver: impl FnMut(&[u8]),
+    mut idle: impl FnMut() -> io::Result<()>,
+) -> Result<u64, SnapshotError> {
+    let mut stream = connect(login)?;
+    let mut bytes = vec![];
+    let mut piece = vec![0; 64 << 10];
+    let (mut heard, mut spoke) = (Instant::now(), Instant::now());
+    loop {
+        idle()?;
+        match stream.read(&mut piece) {
+            Ok(0) => return Err(SnapshotError::Incomplete),
+            Ok(length) => {
+                bytes.extend_from_slice(&piece[..length]);
+                heard = Instant::now();
+            }
+            Err(error) if is_later(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut read = 0;
+        while let Some((packet, length)) = split_packet(&bytes[read..], usize::MAX)? {
+            read += length;
+            match (packet.packet_type, packet.payload) {
+                (packet::SEQUENCED, [END_OF_SNAPSHOT, number @ ..]) => return next_number(number),
+                (packet::SEQUENCED, message) => deliver(message),
+                (packet::LOGIN_REJECTED, reason) => {
+                    return Err(SnapshotError::Rejected(reason.first().copied().unwrap_or(b'?')));
+                }
+                (packet::END_OF_SESSION, _) => return Err(SnapshotError::Incomplete),
+                _ => {}
+            }
+        }
+        bytes.drain(..read);
+        if heard.elapsed() > login.timeout {
+            return Err(SnapshotError::Silent);
+        }
+        if spoke.elapsed() >= Duration::from_secs(1) {
+            spoke = Instant::now();
+            stream.write_all(&[0, 1, packet::CLIENT_HEARTBEAT])?;
+        }
+    }
+}
+
+fn connect(login: &SnapshotLogin) -> Result<TcpStream, SnapshotError> {
+    let request = Login {
+        user: login.user.clone(),
+        password: login.password.clone(),
+        session: login.session.clone(),
+        number: 1,
+        heartbeat_timeout_ms: None,
+    };
+    let payload = request.payload().ok_or(SnapshotError::Login)?;
+    let mut stream = TcpStream::connect_timeout(&login.address, login.timeout)?;
+    stream.set_nodelay(true)?;
+    // Short, because whoever waits here has the feed to look after.
+    stream.set_read_timeout(Some(Duration::from_millis(2)))?;
+    stream.set_write_timeout(Some(login.timeout))?;
+    let mut packet = vec![];
+    write_packet(packet::LOGIN_REQUEST, &payload, &mut packet);
+    stream.write_all(&packet)?;
+    Ok(stream)
+}
+
+fn is_later(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+    )
+}
+
+fn next_number(field: &[u8]) -> Result<u64, SnapshotError> {
+    let number = unpadded(field).and_then(|text| text.trim().parse().ok());
+    Ok(number.ok_or(Malformed::Field(END_OF_SNAPSHOT))?)
+}

@@ -1,0 +1,81 @@
+//! A book as the messages that build it again: the one form in which a book is sent and compared.
+
+use super::book::{Book, Instrument};
+use super::orders::{Order, Side};
+use crate::Message;
+use crate::itch::{AddOrder, AddOrderAttributed, Header};
+use zerocopy::IntoBytes;
+
+impl Book {
+    /// Gives the last system event, then directory, trading action and short sale restriction of each instrument
+    /// as they came last, then an add for each resting order: instruments by StockLocate, bids before offers,
+    /// levels from the best, orders in their priority. Whoever applies these to an empty book has this one,
+    /// but for the trades.
+    pub fn messages(&self, mut each: impl FnMut(&[u8])) {
+        if let Some(event) = self.system_event() {
+            each(event.as_bytes());
+        }
+        for (_, instrument) in self.instruments() {
+            let states = [
+                instrument.directory().map(IntoBytes::as_bytes),
+                instrument.trading_action().map(IntoBytes::as_bytes),
+                instrument.reg_sho().map(IntoBytes::as_bytes),
+            ];
+            states.into_iter().flatten().for_each(&mut each);
+        }
+        for (locate, instrument) in self.instruments() {
+            for side in [Side::Buy, Side::Sell] {
+                for level in instrument.levels(side) {
+                    for order in self.orders(locate, side, level.price) {
+                        add(order, instrument, &mut each);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A hash of [`messages`](Self::messages): equal books have equal digests. Trades are not in it.
+    pub fn digest(&self) -> u64 {
+        let mut digest = 0xcbf2_9ce4_8422_2325;
+        self.messages(|message| {
+            for byte in message {
+                digest = (digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        });
+        digest
+    }
+}
+
+fn add(order: &Order, instrument: &Instrument, each: &mut impl FnMut(&[u8])) {
+    let header = |message_type| Header {
+        message_type,
+        stock_locate: order.stock_locate.into(),
+        tracking_number: 0.into(),
+        timestamp: order.timestamp,
+    };
+    let add = AddOrder {
+        header: header(AddOrder::TYPE),
+        order_reference: order.reference.into(),
+        side: order.side_letter,
+        shares: order.shares.into(),
+        stock: instrument.stock_field(),
+        price: order.price.into(),
+    };
+    match order.attribution {
+        None => each(add.as_bytes()),
+        Some(attribution) => {
+            let AddOrder { order_reference, side, shares, stock, price, .. } = add;
+            let header = header(AddOrderAttributed::TYPE);
+            let add = AddOrderAttributed {
+                header,
+                order_reference,
+                side,
+                shares,
+                stock,
+                price,
+                attribution,
+            };
+            each(add.as_bytes());
+        }
+    }
+}

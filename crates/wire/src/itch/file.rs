@@ -1,0 +1,40 @@
+//! Messages in a file: each has a u16 length in front, and a length of zero ends the file.
+
+use crate::{Malformed, split_block};
+
+/// What stands behind the last message.
+pub const END: [u8; 2] = [0, 0];
+
+/// The messages of a file, up to its end: a length of zero, or the last byte if the file does without. If the
+/// last message is cut off, that is an error and the last item.
+pub fn messages(bytes: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || match split_block(rest) {
+        Some(([], _)) => None,
+        Some((message, behind)) => {
+            rest = behind;
+            Some(Ok(message))
+        }
+        None if rest.is_empty() => None,
+        None => {
+            let cut = Malformed::Length {
+                message_type: rest.get(2).copied().unwrap_or(b'?'),
+                bytes: rest.len().saturating_sub(2),
+            };
+            rest = &[];
+            Some(Err(cut))
+        }
+    })
+}
+
+/// Appends a message.
+///
+/// # Panics
+///
+/// If it is empty, which would end the file, or has 64 KiB or more.
+pub fn write(message: &[u8], out: &mut Vec<u8>) {
+    assert!(!message.is_empty(), "an empty message would end the file");
+    let length = u16::try_from(message.len()).expect("a message has less than 64 KiB");
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(message);
+}

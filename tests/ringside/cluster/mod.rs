@@ -1,0 +1,319 @@
+//! A cluster as its operator and its users meet it: a process for each node, with a folder and addresses of its own.
+
+pub mod folder;
+pub mod load;
+pub mod net;
+pub mod probe;
+
+use crate::served::journal::Orders;
+use crate::served::{NODES, ORDERS, Place, Venue};
+use folder::{differs, written};
+use load::{Load, Report};
+use net::Net;
+use ringside::config::Config;
+use ringside_cluster::membership::{Keeper, Record};
+use ringside_edge::gateway::accounts::set_password;
+use ringside_model::domain::PartitionId;
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Nothing in these tests takes so long by itself.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One cluster at a time: nodes that wait for each other's turns on a core are taken for dead.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A cluster. All its processes end with it.
+pub struct Cluster {
+    venues: Vec<Option<Venue>>,
+    pub places: Vec<Place>,
+    /// What runs of nodes said that are over.
+    past: Vec<String>,
+    coordinator: String,
+    founders: String,
+    /// Orders that all loads together were told are accepted.
+    accepted: Cell<u64>,
+    _dir: TempDir,
+    _turn: Option<MutexGuard<'static, ()>>,
+}
+
+impl Cluster {
+    /// So many nodes that agree by a file. None has been started.
+    pub fn new(nodes: usize) -> Cluster {
+        Cluster::at(std::iter::repeat_with(place).take(nodes).collect(), None)
+    }
+
+    /// So many nodes with an etcd.
+    pub fn with_etcd(nodes: usize, endpoint: &str) -> Cluster {
+        Cluster::at(std::iter::repeat_with(place).take(nodes).collect(), Some(endpoint))
+    }
+
+    /// Nodes at these places.
+    pub fn at(places: Vec<Place>, etcd: Option<&str>) -> Cluster {
+        let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut cluster = Cluster::beside(places, etcd);
+        cluster._turn = Some(turn);
+        cluster
+    }
+
+    /// Nodes at these places, beside another cluster of the same test.
+    pub fn beside(places: Vec<Place>, etcd: Option<&str>) -> Cluster {
+        // In memory, if there is such a folder: every look at the record syncs it, however busy the device is.
+        let memory = tempfile::tempdir_in("/dev/shm");
+        let dir = memory.unwrap_or_else(|_| tempfile::tempdir().unwrap());
+        let file = format!("file:{}", dir.path().join("record.json").display());
+        let founder = |(n, place): (usize, &Place)| {
+            format!("{{node={:?},address=\"{}\"}}", name(n), place.at(NODES))
+        };
+        let founders: Vec<_> = places.iter().enumerate().map(founder).collect();
+        let mut cluster = Cluster {
+            venues: vec![],
+            places: vec![],
+            past: vec![],
+            coordinator: etcd.map_or(file, Into::into),
+            founders: format!("[{}]", founders.join(",")),
+            accepted: Cell::new(0),
+            _dir: dir,
+            _turn: None,
+        };
+        for place in places {
+            cluster.add(place);
+        }
+        cluster
+    }
+
+    /// Three nodes that have begun to trade.
+    pub fn of_three() -> Cluster {
+        let mut cluster = Cluster::new(3);
+        cluster.start_all();
+        cluster.settles("abc");
+        cluster
+    }
+
+    /// Makes a place that of the next node. Nobody else is told of it.
+    pub fn add(&mut self, mut place: Place) -> usize {
+        let node = self.places.len();
+        place.set("CLUSTER__NODE", name(node));
+        place.set("CLUSTER__LISTEN", &place.at(NODES).to_string());
+        place.set("CLUSTER__COORDINATOR", &self.coordinator);
+        place.set("CLUSTER__NODES", &self.founders);
+        self.places.push(place);
+        self.venues.push(None);
+        self.past.push(String::new());
+        node
+    }
+
+    pub fn start_all(&mut self) {
+        (0..self.places.len()).for_each(|node| self.start(node));
+    }
+
+    /// Starts a node that does not run.
+    pub fn start(&mut self, node: usize) {
+        assert!(self.venues[node].is_none(), "{} runs", name(node));
+        self.venues[node] = Some(Venue::spawn(&self.places[node]));
+    }
+
+    /// Ends a node as a crash does.
+    pub fn kill(&mut self, node: usize) {
+        let (_, said) = self.take(node).kill();
+        self.past[node].push_str(&said);
+    }
+
+    /// Ends a node with SIGTERM.
+    pub fn stop(&mut self, node: usize) {
+        let (status, said) = self.take(node).stops();
+        self.past[node].push_str(&said);
+        assert!(status.success(), "{} ended with {status}", name(node));
+    }
+
+    /// Waits for a node to end by itself: its exit code, and what it said.
+    pub fn ends(&mut self, node: usize) -> (Option<i32>, String) {
+        let (status, said) = self.take(node).ends();
+        (status.code(), said)
+    }
+
+    fn take(&mut self, node: usize) -> Venue {
+        self.venues[node].take().unwrap_or_else(|| panic!("{} does not run", name(node)))
+    }
+
+    /// A node that runs.
+    pub fn node(&self, node: usize) -> &Venue {
+        self.venues[node].as_ref().unwrap_or_else(|| panic!("{} does not run", name(node)))
+    }
+
+    /// The nodes that run.
+    pub fn running(&self) -> Vec<usize> {
+        (0..self.venues.len()).filter(|node| self.venues[*node].is_some()).collect()
+    }
+
+    /// Those of them that are not this one.
+    pub fn others(&self, node: usize) -> Vec<usize> {
+        self.running().into_iter().filter(|other| *other != node).collect()
+    }
+
+    /// Where sessions find these nodes, if they lead.
+    pub fn addresses(&self, nodes: &[usize]) -> Vec<SocketAddr> {
+        nodes.iter().map(|node| self.places[*node].at(ORDERS)).collect()
+    }
+
+    /// What all nodes agree on.
+    pub fn record(&self) -> Record {
+        self.try_record().expect("there is a record")
+    }
+
+    fn try_record(&self) -> Option<Record> {
+        let venue = Config::for_serve().venue.name;
+        let mut coordinator =
+            Keeper::parse(&self.coordinator).unwrap().record(&venue, PartitionId(0));
+        coordinator.read().ok().flatten().map(|(_, record)| record)
+    }
+
+    /// Waits until something is so.
+    pub fn wait(&self, what: &str, is_so: impl Fn(&Cluster) -> bool) {
+        let began = Instant::now();
+        while !is_so(self) {
+            assert!(began.elapsed() < PATIENCE, "it does not come to this: {what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until the record says something.
+    pub fn wait_for_record(&self, what: &str, is_so: impl Fn(&Record) -> bool) {
+        self.wait(what, |cluster| cluster.try_record().is_some_and(|record| is_so(&record)));
+    }
+
+    /// The node that leads and trades, after waiting for one.
+    pub fn leader(&self) -> usize {
+        let found = Cell::new(None);
+        self.wait("a node leads", |cluster| {
+            found.set(cluster.try_record().and_then(|record| cluster.trades(&record)));
+            found.get().is_some()
+        });
+        found.get().unwrap()
+    }
+
+    /// The record's leader, if it trades in the record's epoch.
+    fn trades(&self, record: &Record) -> Option<usize> {
+        let leader = self.running().into_iter().find(|node| name(*node) == record.leader.0)?;
+        let said = self.node(leader).said();
+        let (_, since) = said.rsplit_once(&format!("leading in epoch {} ", record.epoch))?;
+        since.contains("ringside: ready").then_some(leader)
+    }
+
+    /// Waits until these nodes are the voters, one of them trades, and the others follow; gives the one that trades.
+    pub fn settles(&self, voters: &str) -> usize {
+        let follows = |node: usize, record: &Record| {
+            let line = format!("following {} in epoch {} ", record.leader, record.epoch);
+            self.node(node).said().contains(&line)
+        };
+        self.wait(&format!("{voters} are voters, trade and follow"), |cluster| {
+            let Some(record) = cluster.try_record() else { return false };
+            let Some(leader) = cluster.trades(&record) else { return false };
+            let mut others = voters.chars().map(number).filter(|node| *node != leader);
+            names(&record) == voters && others.all(|node| follows(node, &record))
+        });
+        self.leader()
+    }
+
+    /// What `ringside` says to a command about this cluster.
+    pub fn tell(&self, words: &[&str]) -> String {
+        let told = self.places[0].run(words);
+        let error = String::from_utf8_lossy(&told.stderr);
+        assert!(told.status.success(), "{words:?}: {error}");
+        String::from_utf8(told.stdout).unwrap()
+    }
+
+    /// A load over all nodes.
+    pub fn load(&self, seconds: f64) -> Load {
+        let all: Vec<usize> = (0..self.places.len()).collect();
+        Load::start(&self.addresses(&all), "AAPL,MSFT", seconds)
+    }
+
+    /// A load has ended: nothing is lost or doubled, and each order was answered.
+    pub fn end_load(&self, load: Load) -> Report {
+        self.takes(load.report())
+    }
+
+    /// What a load found must be right, and counts for [`ends_alike`](Self::ends_alike).
+    pub fn takes(&self, report: Report) -> Report {
+        assert_eq!((report.lost, report.doubled), (0, 0), "{}", report.text);
+        assert_eq!(report.accepted, report.entered, "{}", report.text);
+        self.accepted.set(self.accepted.get() + report.accepted);
+        report
+    }
+
+    /// Waits until all nodes that run have the same journal and the same streams at the same places, and finds in
+    /// them every order that the loads were told of, each of them once.
+    pub fn ends_alike(&self) {
+        let running = self.running();
+        let folder = |node: &usize| written(&self.places[*node].journal());
+        let began = Instant::now();
+        loop {
+            let difference = differs(&running.iter().map(folder).collect::<Vec<_>>());
+            if difference.is_empty() {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "{difference}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        for node in running {
+            let orders = Orders::read(&self.places[node].journal()).unwrap();
+            assert_eq!(orders.doubled(), None);
+            let entered: usize = (1..=4).map(|n| orders.entered_by(&format!("LOAD0{n}"))).sum();
+            assert_eq!(entered as u64, self.accepted.get(), "{}: each of them once", name(node));
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for (node, past) in self.past.iter().enumerate() {
+            let now = self.venues[node].as_ref().map(Venue::said).unwrap_or_default();
+            eprintln!("---- {}\n{past}{now}", name(node));
+        }
+        eprintln!("---- {:?}", self.try_record());
+    }
+}
+
+/// Where a node may live.
+pub fn place() -> Place {
+    with_short_segments(Place::new())
+}
+
+/// Where a node of a network may live.
+pub fn place_in(net: &Net, node: usize) -> Place {
+    let mut place = Place::in_namespace(&net.namespace(node), net.host(node));
+    let passwords = place.file("passwords");
+    for user in ["LOAD01", "LOAD02", "LOAD03", "LOAD04", "DEMO01"] {
+        set_password(&passwords, user, "ringside").unwrap();
+    }
+    place.set("GATEWAY__PASSWORDS", passwords.to_str().unwrap());
+    with_short_segments(place)
+}
+
+/// A load of a second fills several segments, and is compared with other nodes several times.
+fn with_short_segments(mut place: Place) -> Place {
+    place.set("JOURNAL__SEGMENT_BYTES", "262144");
+    place.set("ENGINE__HASH_PROBE_INTERVAL", "1000");
+    place
+}
+
+/// The name of a node.
+pub fn name(node: usize) -> &'static str {
+    ["a", "b", "c", "d", "e"][node]
+}
+
+fn number(name: char) -> usize {
+    name as usize - 'a' as usize
+}
+
+/// The names of the voters.
+pub fn names(record: &Record) -> String {
+    record.voters.0.iter().map(|voter| voter.node.0.as_str()).collect()
+}

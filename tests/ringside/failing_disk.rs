@@ -1,0 +1,282 @@
+//! Disks that fail: write errors of a device, and no space left. No report may leave for a command
+//! that is not in the journal, and the venue says what happened. Needs root and loop devices.
+
+use crate::disk::venue::{Ended, Flow, Proof, ringside, setting, start, starts_and_ends};
+use ringside_load::rng::Rng;
+use ringside_testing::volume::{Mount, Volume, run};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The device runs out of room under a file system that does not know: while a segment is made, or
+/// in the log of the file system.
+#[test]
+fn a_device_that_fails_ends_the_venue_and_nothing_told_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut thin = match ThinDevice::make(dir.path()) {
+        Ok(thin) => thin,
+        Err(why) => return eprintln!("SKIPPED: write errors: {why}"),
+    };
+    let journal = thin.volume.root().join("journal");
+    let mut proof = Proof::new(&journal);
+    let venue = start(&journal, "fsync", Flow::new(setting("RINGSIDE_SEED", 1)));
+    let ended = venue.kill_after(Duration::from_secs(30));
+    assert_stopped_by_the_device(&ended, &journal);
+    proof.told(&ended.printed);
+    assert!(proof.acknowledged_reports() > 0);
+    thin.repair();
+    proof.check().unwrap();
+    proof.keep_recovered();
+    starts_and_ends(&journal, "fsync");
+    proof.check().unwrap();
+}
+
+/// The sync of a batch itself fails. The page cache then holds frames, as clean, that are not on the
+/// device: a venue that starts again on them must not build on what a power cut will take away.
+#[test]
+fn a_failed_sync_is_not_built_upon_after_a_restart() {
+    let seed = setting("RINGSIDE_SEED", 1);
+    let mut rng = Rng::new(seed);
+    let mut went_on = 0;
+    let rounds = setting("RINGSIDE_FAILED_SYNCS", 6);
+    // Whether the file system goes on after an error is chance: only then there is something to prove.
+    for round in 0..20 * rounds {
+        if round >= rounds && went_on > 0 {
+            break;
+        }
+        let place = format!("RINGSIDE_SEED={seed}, round {round}");
+        let dir = tempfile::tempdir().unwrap();
+        let mut thin = match ThinDevice::make(dir.path()) {
+            Ok(thin) => thin,
+            Err(why) => return eprintln!("SKIPPED: failed syncs: {why}"),
+        };
+        let journal = thin.volume.root().join("journal");
+        let mut proof = Proof::new(&journal);
+        let mut venue = start(&journal, "fsync", Flow::new(seed + round));
+        venue.wait_for_print();
+        let ended = venue.kill_after(Duration::from_micros(rng.below(50_000)));
+        proof.told(&ended.printed);
+        proof.check().unwrap_or_else(|error| panic!("{place}: {error}"));
+
+        thin.leave(32_768 + rng.below(200_000));
+        let ended = start(&journal, "fsync", ended.flow).kill_after(Duration::from_secs(30));
+        assert_stopped_by_the_device(&ended, &journal);
+        proof.told(&ended.printed);
+        // Read from the page cache, where more is than on the device.
+        let readable = proof.check();
+        thin.grow();
+        let mut venue = start(&journal, "fsync", ended.flow);
+        venue.wait_for_print();
+        let ended = venue.kill_after(Duration::from_micros(rng.below(20_000)));
+        if ended.printed.is_empty() {
+            // The file system has given up writing until it is repaired.
+            assert_eq!(ended.status.code(), Some(1), "{place}: {}", ended.said);
+        } else {
+            readable.unwrap_or_else(|error| panic!("{place}: {error}"));
+            proof.told(&ended.printed);
+            went_on += 1;
+        }
+        thin.volume.cut_power();
+        thin.repair();
+        proof.check().unwrap_or_else(|error| panic!("{place}: {error}"));
+        starts_and_ends(&journal, "fsync");
+    }
+    println!("tried failed syncs until {went_on} venues went on after one");
+    assert!(went_on > 0, "no venue went on after a failed sync: nothing was proved");
+}
+
+#[test]
+fn a_full_disk_is_said_and_nothing_acknowledged_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    match Volume::make(dir.path(), &["mkfs.ext4", "-q", "-b", "4096", "-m", "0"], 32 << 20) {
+        Ok(volume) => full_disk(volume.root(), "fsync"),
+        Err(why) => eprintln!("SKIPPED: a full ext4: {why}"),
+    }
+    match Mount::new(&["-t", "tmpfs", "-o", "size=16m", "tmpfs"], &dir.path().join("memory")) {
+        Ok(memory) => full_disk(memory.root(), "pagecache"),
+        Err(why) => eprintln!("SKIPPED: a full tmpfs: {why}"),
+    }
+}
+
+fn full_disk(root: &Path, durability: &str) {
+    let ballast = root.join("ballast");
+    fill(root, &ballast, 1_500_000);
+    let journal = root.join("journal");
+    let session = tempfile::NamedTempFile::new().unwrap();
+    let mut flow = Flow::new(setting("RINGSIDE_SEED", 1));
+    std::fs::write(session.path(), flow.session(40_000)).unwrap();
+    let exec = |session: &Path| {
+        let mut command = ringside(&["exec", session.to_str().unwrap(), "--journal"], &journal);
+        command.env("RINGSIDE__JOURNAL__DURABILITY", durability).output().unwrap()
+    };
+    let mut proof = Proof::new(&journal);
+    let output = exec(session.path());
+    proof.told(&output.stdout);
+    proof.check().unwrap_or_else(|error| panic!("{durability}: {error}"));
+    assert!(!output.stdout.is_empty());
+    assert_answered_or_said(&output, flow.last_id);
+
+    // The same command goes on as soon as there is room.
+    std::fs::remove_file(&ballast).unwrap();
+    std::fs::write(session.path(), flow.session(1000)).unwrap();
+    let output = exec(session.path());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    proof.told(&output.stdout);
+    proof.check().unwrap_or_else(|error| panic!("{durability}: {error}"));
+}
+
+/// A venue may refuse orders while it still has room to do so; if it cannot go on it says why.
+/// While there is no room for another segment, orders are refused and cancels served; when there is room
+/// again, orders are taken again.
+#[test]
+fn new_orders_are_refused_before_the_space_ends_and_cancels_are_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = ["-t", "tmpfs", "-o", "size=1200k", "tmpfs"];
+    let mount = match Mount::new(&small, &dir.path().join("root")) {
+        Ok(mount) => mount,
+        Err(why) => return eprintln!("SKIPPED: low space: {why}"),
+    };
+    let journal = mount.root().join("journal");
+    let mut venue = ringside(&["exec", "-", "--durability", "pagecache", "--journal"], &journal)
+        .env("RINGSIDE__JOURNAL__SEGMENT_BYTES", "262144")
+        .env("RINGSIDE__SNAPSHOTS__MAX_RESTART_SECONDS", "0")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(venue.stdout.take().unwrap()).lines();
+    let mut input = venue.stdin.take().unwrap();
+    writeln!(input, r#"{{"op":"symbol","symbol":"X","tick":"1"}}"#).unwrap();
+    let mut ask = |line: String| {
+        writeln!(input, "{line}").unwrap();
+        // The symbol and the session are told of, too.
+        let mut reports = said.by_ref().map(Result::unwrap);
+        reports.find(|report| !report.contains("\"defined\"")).unwrap()
+    };
+    let enter = |id: u64| {
+        format!(
+            r#"{{"op":"enter","session":"A","id":{id},"symbol":"X","side":"buy","qty":1,"price":"1"}}"#
+        )
+    };
+    let mut id = 0;
+    let refused = loop {
+        id += 1;
+        let report = ask(enter(id));
+        if report.contains("low_space") {
+            break report;
+        }
+        assert!(report.contains("accepted"), "{report}");
+        assert!(id < 50_000, "the space never ran low");
+    };
+    assert!(refused.contains("\"rejected\"") && refused.contains("\"code\":45"), "{refused}");
+    for cancelled in 1..=100 {
+        let report = ask(format!(r#"{{"op":"cancel","session":"A","id":{cancelled}}}"#));
+        assert!(report.contains("\"canceled\""), "{report}");
+    }
+    let replace = r#"{"op":"replace","session":"A","id":101,"new_id":900000,"qty":2,"price":"1"}"#;
+    assert!(ask(replace.into()).contains("low_space"), "a replace is a new order, too");
+    assert!(ask(r#"{"op":"cancel","session":"A","id":101}"#.into()).contains("\"canceled\""));
+    run(&["mount", "-o", "remount,size=4m", mount.root().to_str().unwrap()]).unwrap();
+    let began = Instant::now();
+    loop {
+        id += 1;
+        let report = ask(enter(id));
+        if report.contains("accepted") {
+            break;
+        }
+        assert!(report.contains("low_space"), "{report}");
+        assert!(began.elapsed() < Duration::from_secs(20), "orders are never taken again");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    drop(input);
+    assert!(venue.wait().unwrap().success());
+}
+
+fn assert_answered_or_said(output: &Output, last_id: u64) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("No space left"), "{said}");
+        return;
+    }
+    let report = |line: &[u8]| serde_json::from_slice::<serde_json::Value>(line).unwrap();
+    let lines = output.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    let answered: BTreeSet<u64> = lines.filter_map(|line| report(line)["id"].as_u64()).collect();
+    let silent = (1..=last_id).find(|id| !answered.contains(id));
+    assert_eq!(silent, None, "an order without an answer, but the run ended well: {said}");
+}
+
+/// Not killed, and not by a broken invariant: stopped, with the file that could not be written.
+fn assert_stopped_by_the_device(ended: &Ended, journal: &Path) {
+    let Ended { status, said, .. } = ended;
+    assert_eq!(status.code(), Some(1), "signal {:?}: {said}", status.signal());
+    let last = said.lines().last().unwrap_or_default();
+    let named = last.contains(journal.to_str().unwrap()) && last.contains("cannot");
+    assert!(named, "{said}");
+}
+
+/// A file system on a device that has less room than it says: its writes fail when that is used up.
+struct ThinDevice {
+    volume: Volume,
+    memory: Mount,
+}
+
+impl ThinDevice {
+    fn make(folder: &Path) -> Result<Self, String> {
+        let memory =
+            Mount::new(&["-t", "tmpfs", "-o", "size=32m", "tmpfs"], &folder.join("memory"))?;
+        let mkfs = ["mkfs.ext4", "-q", "-b", "4096", "-J", "size=4"];
+        let volume = Volume::make(memory.root(), &mkfs, 256 << 20)?;
+        let thin = ThinDevice { volume, memory };
+        thin.split_writes();
+        Ok(thin)
+    }
+
+    /// Loop devices call a write good of which only the first pages found room. One page at a time is
+    /// written or refused, as by an honest device.
+    fn split_writes(&self) {
+        let table = std::fs::read_to_string("/proc/mounts").unwrap();
+        let here = |line: &&str| line.split(' ').nth(1) == self.volume.root().to_str();
+        let device = table.lines().find(here).and_then(|line| line.split(' ').next()).unwrap();
+        let name = Path::new(device).file_name().unwrap();
+        let queue = Path::new("/sys/block").join(name).join("queue");
+        std::fs::write(queue.join("max_sectors_kb"), "4").unwrap();
+    }
+
+    /// Leaves the device room for so many bytes, and takes the room of all blocks of zeros back: also
+    /// a segment that was prepared must now find room for what is written into it.
+    fn leave(&mut self, bytes: u64) {
+        self.volume.unmount();
+        run(&["fallocate", "--dig-holes", self.volume.image.to_str().unwrap()]).unwrap();
+        self.volume.mount();
+        self.split_writes();
+        fill(self.memory.root(), &self.memory.root().join("ballast"), bytes);
+    }
+
+    /// Gives the device all the room that it says it has.
+    fn grow(&self) {
+        run(&["mount", "-o", "remount,size=512m", self.memory.root().to_str().unwrap()]).unwrap();
+    }
+
+    /// What the operator does: room, a check of the file system, and a new mount.
+    fn repair(&mut self) {
+        self.grow();
+        self.volume.unmount();
+        // It fails to say that it has repaired something.
+        let _ = run(&["e2fsck", "-fy", self.volume.image.to_str().unwrap()]);
+        self.volume.mount();
+    }
+}
+
+/// Leaves a file system so many bytes.
+fn fill(root: &Path, ballast: &Path, leave: u64) {
+    let stat = rustix::fs::statvfs(root).unwrap();
+    let bytes = (stat.f_bavail * stat.f_frsize).checked_sub(leave).unwrap();
+    let file = File::create(ballast).unwrap();
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes).unwrap();
+}

@@ -1,0 +1,104 @@
+//! Nodes that do not hear each other, or etcd, for a while, and who trades then.
+
+use super::sleep;
+use crate::cluster::net::Net;
+use crate::cluster::{Cluster, name, place_in, probe};
+use ringside_cluster::membership::Record;
+use ringside_testing::etcd::EtcdProcess;
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+/// A cluster in networks of its own, with an etcd. What comes first here ends first.
+struct Parted {
+    cluster: Cluster,
+    _etcd: EtcdProcess,
+    net: Net,
+}
+
+impl Parted {
+    /// So many nodes that trade; `None`: they cannot be made here, and that was said.
+    fn new(nodes: usize) -> Option<Parted> {
+        let net = Net::new(nodes)?;
+        let etcd = EtcdProcess::start_at(net.etcd())?;
+        let places = (0..nodes).map(|node| place_in(&net, node)).collect();
+        let mut cluster = Cluster::at(places, Some(&etcd.endpoint()));
+        cluster.start_all();
+        Some(Parted { cluster, _etcd: etcd, net })
+    }
+
+    /// The addresses of the nodes that are not this one.
+    fn others(&self, node: usize) -> Vec<Ipv4Addr> {
+        self.cluster.others(node).into_iter().map(|other| self.net.host(other)).collect()
+    }
+}
+
+#[test]
+fn whoever_is_cut_off_in_any_way_nobody_loses_a_message() {
+    let Some(parted) = Parted::new(3) else { return };
+    let Parted { cluster, net, .. } = &parted;
+    cluster.settles("abc");
+    let load = cluster.load(60.0);
+    sleep(700);
+    let mut rows = String::new();
+    for what in ["to the standbys", "from the standbys", "from everybody"] {
+        let leader = cluster.settles("abc");
+        let standbys = parted.others(leader);
+        let all = [&standbys[..], &[net.etcd(), net.here()]].concat();
+        let began = Instant::now();
+        match what {
+            "to the standbys" => net.cut(leader, &[], &standbys),
+            "from the standbys" => net.cut(leader, &standbys, &[]),
+            _ => net.cut(leader, &all, &all),
+        }
+        let is_led = |record: &Record| record.leader.0 != name(leader);
+        cluster.wait_for_record("another node leads", is_led);
+        cluster.leader();
+        let _ = writeln!(rows, "| the leader is cut off {what} | {:.0?} |", began.elapsed());
+        sleep(1_000);
+        net.heal(leader);
+    }
+    // Neither of these is a reason for anybody to lead instead.
+    let leader = cluster.settles("abc");
+    let epoch = cluster.record().epoch;
+    net.cut(leader, &[net.etcd()], &[net.etcd()]);
+    sleep(2_000);
+    net.heal(leader);
+    let standby = cluster.others(leader)[0];
+    let nodes = parted.others(standby);
+    net.cut(standby, &nodes, &nodes);
+    sleep(1_500);
+    net.heal(standby);
+    assert_eq!(cluster.settles("abc"), leader);
+    assert_eq!(cluster.record().epoch, epoch);
+    sleep(1_000);
+    load.end_early();
+    let report = cluster.end_load(load);
+    assert!(report.reconnects >= 12, "{}", report.text);
+    cluster.ends_alike();
+    let outage = report.longest_outage;
+    println!(
+        "\n| until another node trades | |\n|---|---:|\n{rows}| longest outage of a session | {outage:.0?} |"
+    );
+}
+
+#[test]
+fn of_two_nodes_that_do_not_hear_each_other_one_trades() {
+    let Some(parted) = Parted::new(2) else { return };
+    let Parted { cluster, net, .. } = &parted;
+    let leader = cluster.settles("ab");
+    let load = cluster.load(60.0);
+    sleep(700);
+    let other = parted.others(leader);
+    net.cut(leader, &other, &other);
+    sleep(200);
+    let both = cluster.addresses(&[0, 1]);
+    assert!(probe::first_answer(&both, Duration::from_secs(8)).is_some(), "nobody trades");
+    sleep(500);
+    net.heal(leader);
+    cluster.settles("ab");
+    sleep(1_000);
+    load.end_early();
+    cluster.end_load(load);
+    cluster.ends_alike();
+}

@@ -1,0 +1,97 @@
+//! Market data of all nodes: whoever listens to several of them misses nothing when one is gone, and hears the same of all.
+
+use super::sleep;
+use crate::cluster::load::Load;
+use crate::cluster::{Cluster, name, place};
+use crate::served::{GLIMPSE, REREQUEST};
+use serde_json::Value;
+
+/// Where each node sends its line A, at its own address.
+const LINE: u16 = 26410;
+
+/// Three nodes, all of which publish.
+fn cluster() -> Cluster {
+    let places = std::iter::repeat_with(|| {
+        let mut place = place();
+        place.set("FEED__A", &format!("[\"{}\"]", place.at(LINE)));
+        place.set("FEED__B", "[]");
+        place.set("FEED__FROM_STANDBYS", "true");
+        place
+    });
+    let mut cluster = Cluster::at(places.take(3).collect(), None);
+    cluster.start_all();
+    cluster.settles("abc");
+    cluster
+}
+
+/// A load that listens to all nodes, too.
+fn listening_load(cluster: &Cluster, seconds: f64) -> Load {
+    let all = |port| {
+        let addresses = cluster.places.iter().map(|place| place.at(port).to_string());
+        addresses.collect::<Vec<_>>().join(",")
+    };
+    let [lines, rerequest, glimpse] = [LINE, REREQUEST, GLIMPSE].map(all);
+    let feed = ["--feed-a", &lines, "--rerequest", &rerequest, "--glimpse", &glimpse];
+    Load::listening(&cluster.addresses(&[0, 1, 2]), "AAPL,MSFT", seconds, &feed)
+}
+
+/// Waits until a node publishes while it stands by.
+fn publishes(cluster: &Cluster, node: usize) {
+    let is_said = |cluster: &Cluster| {
+        let said = cluster.node(node).said();
+        let (_, since) = said.rsplit_once("following").unwrap_or_default();
+        since.contains("market data is sent while standing by")
+    };
+    cluster.wait("a standby publishes", is_said);
+}
+
+/// A load has ended, and whoever listened beside it has missed nothing and heard no two versions of anything.
+fn end(cluster: &Cluster, load: Load) {
+    let report = cluster.end_load(load);
+    let report: Value = serde_json::from_str(&report.text).unwrap();
+    let heard = |what: &str| report["feed"][what].as_u64().unwrap_or_else(|| panic!("{report:#}"));
+    assert_eq!((heard("lost"), heard("mismatches")), (0, 0), "{report:#}");
+    // Three nodes send each message, and two of them while the third one is away.
+    assert!(heard("compared") > heard("messages"), "{report:#}");
+    assert!(heard("orders_compared") > 10_000, "{report:#}");
+    cluster.settles("abc");
+    cluster.ends_alike();
+}
+
+#[test]
+fn who_listens_to_all_nodes_misses_nothing_when_the_leader_is_killed() {
+    let mut cluster = cluster();
+    let leader = cluster.leader();
+    cluster.others(leader).into_iter().for_each(|node| publishes(&cluster, node));
+    let load = listening_load(&cluster, 5.0);
+    sleep(2_500);
+    cluster.kill(leader);
+    assert_ne!(cluster.leader(), leader);
+    cluster.start(leader);
+    publishes(&cluster, leader);
+    end(&cluster, load);
+}
+
+#[test]
+fn who_listens_to_all_nodes_misses_nothing_when_the_lead_goes_and_comes_back() {
+    let cluster = cluster();
+    let leader = cluster.leader();
+    let standbys = cluster.others(leader);
+    standbys.iter().for_each(|node| publishes(&cluster, *node));
+    let load = listening_load(&cluster, 6.0);
+    sleep(900);
+    // What is stored in the leader's journal now may be what no other node has, and is cut then.
+    standbys.iter().for_each(|standby| cluster.node(*standby).freeze());
+    sleep(100);
+    cluster.node(leader).freeze();
+    standbys.iter().for_each(|standby| cluster.node(*standby).thaw());
+    cluster.wait_for_record("another one leads", |record| record.leader.0 != name(leader));
+    let next = cluster.leader();
+    cluster.node(leader).thaw();
+    publishes(&cluster, leader);
+    // It was the standby of the one that leads now, and leads again.
+    cluster.tell(&["handover", name(leader)]);
+    cluster.wait_for_record("it leads again", |record| record.leader.0 == name(leader));
+    publishes(&cluster, next);
+    end(&cluster, load);
+}

@@ -1,0 +1,337 @@
+//! Nodes that are one venue, each a process: they have the same bytes, one of them leads, and whatever happens to it,
+//! nothing that anybody was told is lost or told twice.
+//!
+//! `RINGSIDE_FAILOVERS` sets how many leaders are killed or frozen, one after the other.
+
+mod cuts;
+mod feeds;
+
+use crate::cluster::folder::written;
+use crate::cluster::{Cluster, name, names, place, probe};
+use crate::served::{NODES, Place, setting};
+use ringside_testing::etcd::EtcdProcess;
+use std::time::{Duration, Instant};
+
+fn sleep(ms: u64) {
+    std::thread::sleep(Duration::from_millis(ms));
+}
+
+#[test]
+fn standbys_have_the_same_bytes_also_one_that_is_late_and_one_that_was_killed() {
+    let mut cluster = Cluster::new(3);
+    cluster.start(0);
+    cluster.start(1);
+    cluster.leader();
+    let load = cluster.load(3.0);
+    sleep(700);
+    cluster.start(2);
+    let leader = cluster.settles("abc");
+    sleep(300);
+    let standby = cluster.others(leader)[0];
+    cluster.kill(standby);
+    sleep(500);
+    cluster.start(standby);
+    let report = cluster.end_load(load);
+    assert_eq!(report.reconnects, 0, "{}", report.text);
+    cluster.settles("abc");
+    cluster.ends_alike();
+}
+
+#[test]
+fn nobody_is_told_of_a_command_before_another_voter_has_it() {
+    let cluster = Cluster::of_three();
+    let leader = cluster.leader();
+    let standbys = cluster.others(leader);
+    let mut connection = probe::connect(cluster.addresses(&[leader])[0]).unwrap();
+    let patience = Duration::from_secs(10);
+    assert!(probe::is_answered(&mut connection, patience).unwrap());
+    standbys.iter().for_each(|standby| cluster.node(*standby).freeze());
+    assert!(!probe::is_answered(&mut connection, Duration::from_millis(700)).unwrap());
+    cluster.node(standbys[0]).thaw();
+    assert!(probe::is_answered(&mut connection, patience).unwrap());
+    cluster.node(standbys[1]).thaw();
+    cluster.ends_alike();
+    assert_eq!(cluster.leader(), leader, "nobody had a reason to lead instead");
+}
+
+#[test]
+fn of_two_nodes_either_goes_on_alone_and_takes_the_other_back() {
+    let mut cluster = Cluster::new(2);
+    cluster.start_all();
+    let leader = cluster.settles("ab");
+    let standby = 1 - leader;
+    let load = cluster.load(3.5);
+    sleep(800);
+    let killed = Instant::now();
+    cluster.kill(standby);
+    cluster.wait_for_record("the leader is the only voter", |r| names(r) == name(leader));
+    assert!(killed.elapsed() < Duration::from_secs(3), "{:?}", killed.elapsed());
+    sleep(200);
+    cluster.start(standby);
+    cluster.settles("ab");
+    let report = cluster.end_load(load);
+    assert_eq!(report.reconnects, 0, "{}", report.text);
+    cluster.ends_alike();
+
+    let load = cluster.load(3.0);
+    sleep(800);
+    cluster.kill(leader);
+    assert_eq!(cluster.leader(), standby);
+    cluster.start(leader);
+    cluster.end_load(load);
+    cluster.settles("ab");
+    cluster.ends_alike();
+}
+
+#[test]
+fn leaders_fail_one_after_the_other_and_nothing_is_lost_or_doubled() {
+    let failovers = setting("RINGSIDE_FAILOVERS", 3);
+    let mut cluster = Cluster::of_three();
+    let load = cluster.load(10.0 * failovers as f64 + 10.0);
+    sleep(700);
+    let [mut killed, mut frozen] = [vec![], vec![]];
+    for round in 0..failovers {
+        let leader = cluster.settles("abc");
+        sleep(200 + 37 * (round % 8));
+        let others = cluster.addresses(&cluster.others(leader));
+        let began = Instant::now();
+        let freezes = round % 2 == 1;
+        match freezes {
+            true => cluster.node(leader).freeze(),
+            false => cluster.kill(leader),
+        }
+        let answered = probe::first_answer(&others, Duration::from_secs(9));
+        let took = answered.expect("another node leads") - began;
+        if freezes {
+            sleep(200);
+            cluster.node(leader).thaw();
+            frozen.push(took);
+        } else {
+            cluster.start(leader);
+            killed.push(took);
+        }
+    }
+    cluster.settles("abc");
+    load.end_early();
+    let report = cluster.end_load(load);
+    assert!(report.reconnects >= 4 * failovers, "{}", report.text);
+    cluster.ends_alike();
+    println!(
+        "\n| to the first answer after | times | p50 | p99 | max |\n|---|---:|---:|---:|---:|"
+    );
+    for (what, mut times) in [("kill -9", killed), ("SIGSTOP", frozen)] {
+        times.sort();
+        let at = |percent: usize| times.get((times.len() * percent / 100).min(times.len() - 1));
+        if let (Some(p50), Some(p99), Some(max)) = (at(50), at(99), times.last()) {
+            println!("| {what} | {} | {p50:.0?} | {p99:.0?} | {max:.0?} |", times.len());
+        }
+    }
+    let outage = report.longest_outage;
+    println!("| longest outage of a session | | | | {outage:.0?} |");
+}
+
+#[test]
+fn a_leader_that_was_frozen_past_all_time_outs_comes_back_as_a_standby() {
+    let cluster = Cluster::of_three();
+    // It may notice that its time is over before it has stored what came while it was frozen; then it has nothing to cut.
+    let has_cut = (0..5).any(|_| has_cut_after_it_was_frozen(&cluster));
+    assert!(has_cut, "no leader had anything that the next one did not have");
+    cluster.ends_alike();
+}
+
+/// Freezes the leader while orders come, until another node leads. Whether it cut something of its journal afterwards.
+fn has_cut_after_it_was_frozen(cluster: &Cluster) -> bool {
+    const FROZEN_MS: u64 = 3_000;
+    let leader = cluster.leader();
+    let said = || cluster.node(leader).said();
+    let before = said().len();
+    let load = cluster.load(5.5);
+    sleep(900);
+    // Nobody is told of what comes now until there is another leader.
+    let standbys = cluster.others(leader);
+    standbys.iter().for_each(|standby| cluster.node(*standby).freeze());
+    sleep(100);
+    cluster.node(leader).freeze();
+    standbys.iter().for_each(|standby| cluster.node(*standby).thaw());
+    sleep(FROZEN_MS);
+    let next = cluster.leader();
+    assert_ne!(next, leader);
+    cluster.node(leader).thaw();
+    let report = cluster.end_load(load);
+    assert!(report.longest_outage >= Duration::from_millis(FROZEN_MS), "{}", report.text);
+    assert_eq!(cluster.settles("abc"), next);
+    let said = said().split_off(before);
+    assert!(said.contains("another node leads"), "{said}");
+    said.contains("that the leader does not have")
+}
+
+#[test]
+fn a_leader_that_is_killed_and_started_again_at_once_has_lost_nothing() {
+    let mut cluster = Cluster::of_three();
+    let leader = cluster.leader();
+    let load = cluster.load(3.5);
+    sleep(900);
+    cluster.kill(leader);
+    cluster.start(leader);
+    let report = cluster.end_load(load);
+    assert!(report.reconnects >= 4, "{}", report.text);
+    cluster.settles("abc");
+    cluster.ends_alike();
+}
+
+#[test]
+fn trading_needs_no_etcd_but_another_leader_does() {
+    let Some(mut etcd) = EtcdProcess::start() else { return };
+    let mut cluster = Cluster::with_etcd(3, &etcd.endpoint());
+    cluster.start_all();
+    let leader = cluster.settles("abc");
+    let load = cluster.load(3.0);
+    sleep(700);
+    etcd.kill();
+    let report = cluster.end_load(load);
+    assert_eq!(report.reconnects, 0, "{}", report.text);
+    cluster.ends_alike();
+
+    let load = cluster.load(6.0);
+    sleep(800);
+    let others = cluster.addresses(&cluster.others(leader));
+    cluster.kill(leader);
+    assert_eq!(probe::first_answer(&others, Duration::from_millis(1_500)), None, "nobody leads");
+    etcd.restart();
+    assert!(probe::first_answer(&others, Duration::from_secs(8)).is_some());
+    cluster.start(leader);
+    let report = cluster.end_load(load);
+    assert!(report.longest_outage >= Duration::from_millis(1_500), "{}", report.text);
+    cluster.settles("abc");
+    cluster.ends_alike();
+}
+
+#[test]
+fn the_lead_is_handed_over_when_asked_for_and_when_the_leader_is_stopped() {
+    let mut cluster = Cluster::of_three();
+    let leader = cluster.leader();
+    let load = cluster.load(5.0);
+    sleep(800);
+    let next = cluster.others(leader)[1];
+    let told = cluster.tell(&["handover", name(next)]);
+    assert!(told.contains(&format!("{} leads in epoch", name(next))), "{told}");
+    assert_eq!(cluster.settles("abc"), next);
+    sleep(300);
+    cluster.stop(next);
+    let last = cluster.leader();
+    assert_ne!(last, next);
+    cluster.start(next);
+    let report = cluster.end_load(load);
+    assert_eq!(report.reconnects, 8, "{}", report.text);
+    assert_eq!(cluster.settles("abc"), last);
+    cluster.ends_alike();
+}
+
+#[test]
+fn nodes_go_and_come_while_orders_do() {
+    let mut cluster = Cluster::of_three();
+    let leader = cluster.leader();
+    let [goes, stays] = cluster.others(leader)[..] else { panic!("there are three") };
+    let status = |cluster: &Cluster| -> serde_json::Value {
+        serde_json::from_str(&cluster.tell(&["cluster", "status"])).unwrap()
+    };
+    let load = cluster.load(6.0);
+    sleep(700);
+    cluster.tell(&["cluster", "remove", name(goes)]);
+    cluster.wait_for_record("it is none of the voters", |r| !names(r).contains(name(goes)));
+    cluster.stop(goes);
+    assert_eq!(status(&cluster)["voters"].as_array().unwrap().len(), 2);
+
+    let comes = cluster.add(place());
+    let address = cluster.places[comes].at(NODES).to_string();
+    cluster.tell(&["cluster", "add", name(comes), &address]);
+    cluster.start(comes);
+    let voters: String = (0..4).filter(|node| *node != goes).map(name).collect();
+    assert_eq!(cluster.settles(&voters), leader);
+
+    // One that has forgotten everything is another one.
+    let life = |cluster: &Cluster| {
+        cluster.record().voters.get(&name(stays).into()).map(|voter| voter.incarnation)
+    };
+    let before = life(&cluster);
+    cluster.kill(stays);
+    std::fs::remove_dir_all(cluster.places[stays].journal()).unwrap();
+    cluster.start(stays);
+    cluster.wait("it is a voter again", |cluster| life(cluster) != before);
+    assert_eq!(cluster.settles(&voters), leader);
+    let report = cluster.end_load(load);
+    assert_eq!(report.reconnects, 0, "{}", report.text);
+    assert_eq!(status(&cluster)["leader"], name(leader));
+    cluster.ends_alike();
+}
+
+#[test]
+fn where_segments_retire_a_new_node_begins_with_a_copy() {
+    let mut cluster = Cluster::new(1);
+    cluster.start(0);
+    cluster.end_load(cluster.load(1.0));
+    // As the snapshotter would, when there are two that are newer.
+    cluster.tell(&["snapshot"]);
+    let first = cluster.places[0].journal().join("00000001.seg");
+    std::fs::remove_file(first.with_extension("sha256")).unwrap();
+    std::fs::remove_file(first).unwrap();
+    let node = cluster.add(place());
+    cluster.start(node);
+    let (code, said) = cluster.ends(node);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("snapshots.retire_segments"), "{said}");
+    assert!(said.contains("begin with a copy"), "{said}");
+
+    cluster.stop(0);
+    let copy = cluster.places[node].journal();
+    std::fs::remove_dir_all(&copy).unwrap();
+    std::fs::create_dir(&copy).unwrap();
+    for file in std::fs::read_dir(cluster.places[0].journal()).unwrap().map(Result::unwrap) {
+        if file.file_name() != "NODE" {
+            std::fs::copy(file.path(), copy.join(file.file_name())).unwrap();
+        }
+    }
+    cluster.start_all();
+    cluster.settles("a");
+    let address = cluster.places[node].at(NODES).to_string();
+    cluster.tell(&["cluster", "add", name(node), &address]);
+    cluster.settles("ab");
+    let report = cluster.end_load(cluster.load(0.5));
+    assert!(report.accepted > 0, "{}", report.text);
+}
+
+#[test]
+fn a_node_that_cannot_have_the_same_journal_is_refused_and_changes_nothing() {
+    // It has a past of its own, in which everything was committed.
+    let past = place();
+    let venue = past.start();
+    venue.trade(&past);
+    venue.stop();
+
+    let mut cluster = Cluster::new(1);
+    cluster.start(0);
+    cluster.end_load(cluster.load(0.3));
+    let mut is_refused = |place: Place, why: &str| {
+        let before = place.journal().exists().then(|| written(&place.journal()));
+        let node = cluster.add(place);
+        cluster.start(node);
+        let (code, said) = cluster.ends(node);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(why), "{said}");
+        if let Some(before) = before {
+            assert!(before == written(&cluster.places[node].journal()), "{said}");
+        }
+        node
+    };
+    is_refused(past, "knows to be committed");
+    let mut other = place();
+    other.set("VENUE__NAME", "other");
+    is_refused(other, "the leader refuses this standby: the venues (venue.name) differ");
+    let mut other = place();
+    other.set("JOURNAL__SEGMENT_BYTES", "524288");
+    is_refused(
+        other,
+        "the leader refuses this standby: the segments (journal.segment_bytes) differ",
+    );
+    cluster.ends_alike();
+}

@@ -1,0 +1,169 @@
+//! What is no protocol, or only the beginning of one.
+
+use crate::hostile::client::{
+    Client, Heard, PATIENCE, cancel, enter, login, noise, packet_of, request, seconds,
+};
+use crate::hostile::venue::{Setup, Venue, users};
+use ringside_load::rng::Rng;
+use ringside_wire::ouch::inbound::{MassCancel, ModifyOrder, ReplaceOrder};
+use ringside_wire::soupbintcp::packet;
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use zerocopy::FromZeros;
+
+#[test]
+fn garbage_at_the_order_port_ends_its_connection_and_nothing_else() {
+    let venue = Venue::start(Setup { sessions: users(1), ..Setup::default() });
+    let address = venue.orders();
+    let mut rng = Rng::new(1);
+    venue.endures(4, || {
+        say_each(address, &no_logins(&mut rng));
+        let whole = login("U00000", "ringside", 1);
+        for cut in 1..whole.len() {
+            Client::connect(address).send(&whole[..cut]).unwrap();
+        }
+        for _ in 0..100 {
+            let mut client = Client::login(address, "U00000", 0);
+            let _ = client.send(&[&[0xFF][..], &noise(&mut rng, 2_000)].concat());
+            assert!(client.is_ended(PATIENCE));
+        }
+    });
+    venue.stop();
+}
+
+#[test]
+fn messages_cut_anywhere_are_dropped_and_their_session_goes_on() {
+    let venue = Venue::start(Setup { sessions: users(1), ..Setup::default() });
+    // Behind the message that the day has begun.
+    let mut client = Client::login(venue.orders(), "U00000", 2);
+    let zeros = |bytes: &[u8]| bytes[3..].to_vec();
+    let whole = [
+        zeros(&request(&enter(1))),
+        zeros(&request(&cancel(1))),
+        zeros(&request(&ReplaceOrder { message_type: b'U', ..ReplaceOrder::new_zeroed() })),
+        zeros(&request(&ModifyOrder { message_type: b'M', ..ModifyOrder::new_zeroed() })),
+        zeros(&request(&MassCancel { message_type: b'C', ..MassCancel::new_zeroed() })),
+    ];
+    let mut rng = Rng::new(2);
+    venue.endures(4, || {
+        let mut malformed = 0;
+        for message in &whole {
+            for cut in 0..message.len() {
+                client.send(&packet_of(packet::UNSEQUENCED, &message[..cut])).unwrap();
+                let heard = client.hear(PATIENCE);
+                assert!(matches!(heard, Heard::Packet(packet::DEBUG, _)), "{heard:?}");
+                malformed += 1;
+            }
+        }
+        assert!(malformed > 100);
+        // Messages that are whole, with fields that are not.
+        for _ in 0..20_000 {
+            let mut message = whole[rng.below(whole.len() as u64) as usize].clone();
+            for _ in 0..1 + rng.below(4) {
+                let at = rng.below(message.len() as u64) as usize;
+                message[at] = rng.next_u64() as u8;
+            }
+            message.extend(noise(&mut rng, 8 * usize::from(message[1] & 1)));
+            client.send(&packet_of(packet::UNSEQUENCED, &message)).unwrap();
+        }
+    });
+    // Whatever it has used up, it is still there.
+    client.send(&packet_of(packet::LOGOUT, &[])).unwrap();
+    assert!(client.is_ended(PATIENCE));
+    venue.stop();
+}
+
+#[test]
+fn garbage_at_the_book_port_ends_its_connection_and_nothing_else() {
+    let venue = Venue::start(Setup { sessions: users(1), ..Setup::default() });
+    let mut rng = Rng::new(3);
+    venue.endures(4, || {
+        say_each(venue.glimpse(), &no_logins(&mut rng));
+        let mut client = Client::login(venue.glimpse(), "U00000", 1);
+        let _ = client.send(&packet_of(packet::UNSEQUENCED, &request(&enter(1))));
+        assert!(client.is_ended(PATIENCE));
+    });
+    // Who asks as it should gets the book.
+    let mut visitor = Client::login(venue.glimpse(), "U00000", 1);
+    let mut last = vec![];
+    while let Heard::Packet(packet_type, message) = visitor.hear(PATIENCE) {
+        if packet_type == packet::SEQUENCED {
+            last = message;
+        }
+    }
+    assert_eq!(last.first(), Some(&b'G'));
+    venue.stop();
+}
+
+#[test]
+fn garbage_at_the_operators_port_is_answered_and_changes_nothing() {
+    let venue = Venue::start(Setup::default());
+    let mut rng = Rng::new(4);
+    let nested = |open: &str| format!("{{\"op\":\"firm\",\"x\":{}\n", open.repeat(30_000));
+    let said = [
+        vec![b'x'; 16 << 20],
+        b"{\"op\":\n".repeat(10_000),
+        [noise(&mut rng, 300_000), b"\n".to_vec()].concat(),
+        "[".repeat(60_000).into_bytes(),
+        nested("[").into_bytes(),
+        nested("{\"x\":").into_bytes(),
+        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+    ];
+    venue.endures(4, || {
+        std::thread::scope(|scope| {
+            for bytes in &said {
+                let venue = &venue;
+                scope.spawn(move || {
+                    let text = venue.operate(bytes);
+                    assert!(text.starts_with("{\"error\""), "{text:.100}");
+                    assert!(text.lines().all(|line| line.contains("error")), "{text:.100}");
+                });
+            }
+        });
+        // The same from operators who do not read what they are told.
+        let deaf = said.iter().map(|bytes| {
+            let mut socket = TcpStream::connect(venue.operator()).unwrap();
+            socket.set_write_timeout(Some(seconds(0.1))).unwrap();
+            let _ = socket.write_all(bytes);
+            socket
+        });
+        drop(deaf.collect::<Vec<_>>());
+    });
+    // Operators who are gone leave their places to others.
+    let answer = venue.operate(br#"{"op":"firm","firm":"NEW"}"#);
+    assert!(answer.contains("NEW"), "{answer}");
+    venue.stop();
+}
+
+/// Each is said on a connection of its own, which the venue ends.
+fn say_each(address: SocketAddr, said: &[Vec<u8>]) {
+    for bytes in said {
+        let mut client = Client::connect(address);
+        // The venue may have closed before it was told everything.
+        let _ = client.send(bytes);
+        let begin = &bytes[..bytes.len().min(12)];
+        // At once, not when the time for a login is over.
+        assert!(client.is_ended(seconds(3.0)), "it still listens after {begin:?}");
+    }
+}
+
+/// What no SoupBinTCP client says first.
+fn no_logins(rng: &mut Rng) -> Vec<Vec<u8>> {
+    let login = login("U00000", "ringside", 1);
+    let mut said = vec![
+        vec![0, 0],
+        [&[0xFF, 0xFF][..], &[b'L'; 65535]].concat(),
+        b"GET / HTTP/1.1\r\nHost: ringside\r\n\r\n".to_vec(),
+        b"POST / HTTP/1.0\r\nContent-Length: 9999999\r\n\r\n".to_vec(),
+        packet_of(packet::LOGIN_REQUEST, &[b'9'; 46]),
+        packet_of(packet::LOGIN_REQUEST, &[0xFF; 51]),
+        packet_of(packet::LOGIN_REQUEST, &login[3..login.len() - 1]),
+        packet_of(packet::UNSEQUENCED, &request(&enter(1))),
+    ];
+    let known = [packet::LOGIN_REQUEST, packet::DEBUG, packet::CLIENT_HEARTBEAT];
+    let unknown = (0..=255).filter(|letter| !known.contains(letter));
+    said.extend(unknown.map(|letter| packet_of(letter, b"payload")));
+    // A length that begins with zeros would be the beginning of a packet that is still to come.
+    said.extend((0..100).map(|_| [&[0xFF][..], &noise(rng, 300)].concat()));
+    said
+}

@@ -1,0 +1,154 @@
+//! `kill -9` at any moment: whoever was told something finds it in the journal, and the same command
+//! starts the venue again.
+//!
+//! `RINGSIDE_KILLS` sets how many kills there are, `RINGSIDE_SEED` what they are like.
+
+use crate::disk::venue::{Flow, Proof, ringside, setting, start, starts_and_ends};
+use ringside_load::rng::Rng;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// A journal is killed, started and killed again; then comes a run to its end, and a new journal.
+#[test]
+fn killed_at_any_moment_nothing_acknowledged_is_lost() {
+    let (kills, seed) = (setting("RINGSIDE_KILLS", 50), setting("RINGSIDE_SEED", 1));
+    let mut rng = Rng::new(seed);
+    let mut flow = Flow::new(seed);
+    let mut had_printed = 0;
+    let mut done = 0;
+    let dir = tempfile::tempdir().unwrap();
+    for chain in 0.. {
+        let journal = dir.path().join(format!("journal{chain}"));
+        let durability = ["pagecache", "fsync"][chain % 2];
+        let mut proof = Proof::new(&journal);
+        for link in 0..5 + rng.below(6) {
+            let place = format!("RINGSIDE_SEED={seed}, chain {chain} ({durability}), kill {link}");
+            let mut venue = start(&journal, durability, flow);
+            let delay_us = match rng.below(10) {
+                0..2 => rng.below(10_000),
+                2..4 => rng.below(100_000),
+                _ => {
+                    venue.wait_for_print();
+                    rng.below(40_000)
+                }
+            };
+            let ended = venue.kill_after(Duration::from_micros(delay_us));
+            assert_eq!(ended.status.signal(), Some(9), "{place}: {}", ended.said);
+            had_printed += u64::from(!ended.printed.is_empty());
+            proof.told(&ended.printed);
+            proof.check().unwrap_or_else(|error| panic!("{place}: {error}"));
+            proof.keep_recovered();
+            flow = ended.flow;
+            done += 1;
+        }
+        starts_and_ends(&journal, durability);
+        proof.check().unwrap_or_else(|error| panic!("RINGSIDE_SEED={seed}, {chain}: {error}"));
+        std::fs::remove_dir_all(&journal).unwrap();
+        if done >= kills {
+            break;
+        }
+    }
+    println!("tried {done} kills, {had_printed} of them after a report");
+    assert!(had_printed * 2 >= done, "only {had_printed} of {done} kills came after a report");
+}
+
+/// Recovery reads, cuts and begins an epoch; wherever it is killed, the next one finds the same.
+#[test]
+fn killed_while_it_recovers_it_recovers_again() {
+    let (kills, seed) = (setting("RINGSIDE_KILLS", 50) / 5, setting("RINGSIDE_SEED", 1));
+    let mut rng = Rng::new(seed);
+    let dir = tempfile::tempdir().unwrap();
+    let journal = dir.path().join("journal");
+    let mut proof = Proof::new(&journal);
+    let mut venue = start(&journal, "pagecache", Flow::new(seed));
+    venue.wait_for_print();
+    proof.told(&venue.kill_after(Duration::from_millis(700)).printed);
+    proof.check().unwrap();
+    proof.keep_recovered();
+    starts_and_ends(&journal, "pagecache");
+    let start_us = recovery_time(&journal).as_micros() as u64;
+    let mut in_recovery = 0;
+    for kill in 0..kills {
+        let mut child = ringside(&["exec", "-", "--journal"], &journal)
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_micros(rng.below(start_us)));
+        child.kill().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(9), "RINGSIDE_SEED={seed}, kill {kill}: {said}");
+        in_recovery += u64::from(!said.contains("recovered up to"));
+        proof.check().unwrap_or_else(|error| panic!("RINGSIDE_SEED={seed}, kill {kill}: {error}"));
+        proof.keep_recovered();
+    }
+    starts_and_ends(&journal, "pagecache");
+    proof.check().unwrap();
+    assert!(
+        in_recovery * 3 >= kills,
+        "only {in_recovery} of {kills} kills came while it recovered"
+    );
+}
+
+/// From the start of the program until it says that it has recovered.
+fn recovery_time(journal: &Path) -> Duration {
+    let began = Instant::now();
+    let mut child = ringside(&["exec", "-", "--journal"], journal)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("recovered up to")));
+    let time = began.elapsed();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    time
+}
+
+/// Full speed, long batches, no acknowledgements: the journal must still be whole.
+#[test]
+fn killed_at_full_speed_the_journal_replays_and_goes_on() {
+    let (kills, seed) = (setting("RINGSIDE_KILLS", 50).div_ceil(10), setting("RINGSIDE_SEED", 1));
+    let mut rng = Rng::new(seed);
+    let mut under_load = 0;
+    for kill in 0..kills {
+        let place = format!("RINGSIDE_SEED={seed}, kill {kill}");
+        let dir = tempfile::tempdir().unwrap();
+        let journal = dir.path().join("journal");
+        let mut child = ringside(
+            &["bench", "--saturate", "--commands", "2000000", "--warmup", "0", "--journal"],
+            &journal,
+        )
+        .env("RINGSIDE__JOURNAL__DURABILITY", ["pagecache", "fsync"][kill as usize % 2])
+        .env("RINGSIDE__JOURNAL__SEGMENT_BYTES", "16777216")
+        .current_dir(dir.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+        // It makes its load and all segments first; the venue itself starts with the last thread.
+        let began = Instant::now();
+        while threads_of(child.id()) < 4 && began.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        std::thread::sleep(Duration::from_micros(rng.below(300_000)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let mut proof = Proof::new(&journal);
+        proof.check().unwrap_or_else(|error| panic!("{place}: {error}"));
+        proof.keep_recovered();
+        under_load += u64::from(proof.acknowledged_reports() > 0);
+        starts_and_ends(&journal, "pagecache");
+        proof.check().unwrap_or_else(|error| panic!("{place}: {error}"));
+    }
+    assert!(under_load * 2 >= kills, "only {under_load} of {kills} journals had begun");
+}
+
+fn threads_of(process: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{process}/task")).map_or(0, Iterator::count)
+}

@@ -1,0 +1,30 @@
+//! The program, mostly as processes.
+
+mod bench_command;
+mod cli;
+mod client;
+mod client_fields;
+mod cluster;
+mod determinism;
+mod disk;
+mod failing_disk;
+mod failover;
+mod fake_venue;
+mod hostile;
+mod journal_tools;
+mod kill;
+mod load;
+mod load_venue;
+mod order_types;
+mod partitions;
+mod power_cut;
+mod promises;
+mod risk;
+mod serve;
+mod serve_kill;
+mod serve_operator;
+mod serve_schedule;
+mod serve_streams;
+mod served;
+mod snapshots;
+mod standby;

@@ -1,0 +1,125 @@
+//! A standby that is fed with frames: it stores what continues its journal, and stops if its books are not the leader's.
+
+use crate::served::Place;
+use ringside::config::Config;
+use ringside_core::recovery::replay::ReplayError;
+use ringside_core::report_order::Subscriber;
+use ringside_core::venue::{self, Recover, Standby, StandbyError};
+use ringside_journal::{Lock, Reader};
+use ringside_model::domain::{Nanos, SeqNo};
+use ringside_model::frame::{Frame, FrameKind, HashProbe};
+use ringside_model::report::Published;
+use tempfile::TempDir;
+
+/// Hears nothing.
+struct Nobody;
+
+impl Subscriber for Nobody {
+    fn report(&mut self, _published: &Published) {}
+}
+
+impl Recover for Nobody {}
+
+/// The config of a venue that has traded, and the frames of its journal.
+fn traded() -> (Config, Vec<Frame>) {
+    let mut place = Place::new();
+    place.set("JOURNAL__SEGMENT_BYTES", "262144");
+    place.set("ENGINE__HASH_PROBE_INTERVAL", "1000");
+    let venue = place.start();
+    venue.trade(&place);
+    venue.stop();
+    let mut config = Config::for_serve();
+    config.journal.any_filesystem = true;
+    config.engine.hash_probe_interval = 1000;
+    let identity = venue::identity(config.matching_hash());
+    let mut reader = Reader::open(&place.journal(), identity).unwrap();
+    let frames: Vec<_> = std::iter::from_fn(|| reader.next_frame().unwrap()).collect();
+    assert!(frames.iter().filter(|frame| is_probe(frame)).count() > 2);
+    (config, frames)
+}
+
+fn is_probe(frame: &Frame) -> bool {
+    frame.kind() == Some(FrameKind::HashProbe)
+}
+
+/// The same frames, but this probe says something else.
+fn with_another_probe(frames: &[Frame], number: usize) -> Vec<Frame> {
+    let mut frames = frames.to_vec();
+    let frame = frames.iter_mut().filter(|frame| is_probe(frame)).nth(number).unwrap();
+    let (header, mut body) = (frame.header, *frame.body::<HashProbe>().unwrap());
+    body.state[0] ^= 1;
+    frame.write(FrameKind::HashProbe, &body);
+    frame.header = header;
+    let mut crc = 0;
+    for frame in &mut frames {
+        crc = frame.seal(frame.seqno(), frame.time(), crc);
+    }
+    frames
+}
+
+/// A standby in a new folder.
+fn standby(config: &Config, dir: &TempDir) -> Standby<Nobody> {
+    let options = config.journal_options(dir.path()).unwrap();
+    let lock = Lock::take(dir.path()).unwrap();
+    Standby::recover(lock, options, config.shape(), Nobody).unwrap()
+}
+
+fn is_state(error: &ReplayError) -> bool {
+    matches!(error, ReplayError::Diverged { what: "state hash", .. })
+}
+
+#[test]
+fn a_standby_whose_books_are_not_the_leaders_stops() {
+    let (config, frames) = traded();
+    let follow = |frames: &[Frame]| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut standby = standby(&config, &dir);
+        for frame in frames {
+            standby.store(&mut frame.clone())?;
+            standby.apply(1)?;
+        }
+        standby.commit()?;
+        let seqno = standby.place().seqno;
+        standby.close()?;
+        Ok::<SeqNo, StandbyError>(seqno)
+    };
+    assert_eq!(follow(&frames).unwrap(), frames.last().unwrap().seqno());
+    let diverged = follow(&with_another_probe(&frames, 1)).unwrap_err();
+    assert!(matches!(&diverged, StandbyError::Replay(error) if is_state(error)), "{diverged}");
+}
+
+#[test]
+fn what_is_stored_is_applied_before_a_standby_leads() {
+    let (config, frames) = traded();
+    let lead = |frames: &[Frame]| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut standby = standby(&config, &dir);
+        for frame in frames {
+            standby.store(&mut frame.clone()).unwrap();
+        }
+        standby.commit().unwrap();
+        let half = frames.len() as u64 / 2;
+        standby.apply(half).unwrap();
+        assert_eq!(standby.unapplied(), frames.len() as u64 - half);
+        standby.lead(2).map(drop)
+    };
+    lead(&frames).unwrap();
+    let last = frames.iter().filter(|frame| is_probe(frame)).count() - 1;
+    let diverged = lead(&with_another_probe(&frames, last)).unwrap_err();
+    assert!(is_state(&diverged), "{diverged}");
+}
+
+#[test]
+fn a_frame_that_does_not_continue_the_journal_is_not_stored() {
+    let config = Config::for_serve();
+    let dir = tempfile::tempdir().unwrap();
+    let mut standby = standby(&config, &dir);
+    let before = standby.place();
+    let mut frame = Frame::default();
+    frame.write(FrameKind::Cancel, &[0u8; 8]);
+    frame.seal(SeqNo(2), Nanos(0), 0);
+    assert!(matches!(standby.store(&mut frame), Err(StandbyError::Chain(0))));
+    frame.seal(SeqNo(1), Nanos(0), 7);
+    assert!(matches!(standby.store(&mut frame), Err(StandbyError::Chain(0))));
+    assert_eq!(standby.place(), before);
+}
