@@ -7,9 +7,11 @@
 //! * [`flow`] makes the orders: a workload, its opening book, its events and the trades that must
 //!   come of them;
 //! * [`arrivals`] makes the intended send times of an open loop;
-//! * [`rng`] is the generator of chance under both.
+//! * [`session`] sends them over the wire and checks every answer;
+//! * [`rng`] is the generator of chance under all of them.
 
 pub mod arrivals;
 pub mod flow;
 mod model;
 pub mod rng;
+pub mod session;

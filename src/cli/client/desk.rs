@@ -3,8 +3,8 @@
 use super::ClientArgs;
 use super::orders::{Orders, price};
 use crate::cli::CliError;
-use crate::cli::load::ledger::timestamp;
 use crate::cli::market_data::MarketData;
+use ringside_load::session::ledger::timestamp;
 use ringside_wire::Message;
 use ringside_wire::client::session::{Event, Session};
 use ringside_wire::client::soup::Broken;

@@ -1,10 +1,10 @@
 //! The listener of a load: when each order shows on the feed, and whether the book that the feed makes is the
 //! venue's.
 
-use super::meter::{Arrival, Clock, histogram};
 use crate::cli::CliError;
 use crate::cli::market_data::{FeedArgs, MarketData};
 use hdrhistogram::Histogram;
+use ringside_load::session::meter::{Arrival, Clock, histogram};
 use ringside_wire::feed::book::{Book, Side};
 use ringside_wire::feed::receiver::Received;
 use ringside_wire::itch::Itch;

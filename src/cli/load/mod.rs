@@ -1,34 +1,25 @@
 //! `ringside load`: a load generator over the wire.
 //!
-//! `plan.rs` is what is sent, `driver.rs` the loop of a thread over its sessions (`lane.rs`, `wire.rs`),
-//! `ledger.rs` holds each answer against what was asked, `meter.rs` measures, `run.rs` puts the threads
-//! together, `listener.rs` hears the feed, `report.rs` says what came of it, `echo.rs` measures the
-//! network alone.
+//! The sessions are in [`ringside_load::session`]. `run.rs` puts them on threads, `listener.rs` hears the feed,
+//! `report.rs` prints the outcome.
 
-mod driver;
-mod echo;
-mod lane;
-pub(super) mod ledger;
 mod listener;
-mod meter;
-mod plan;
-mod poller;
 mod report;
 mod run;
-mod wire;
 
 use super::bench::machine::Machine;
 use super::bench::{parse_arrivals, progress};
 use super::market_data::FeedArgs;
 use super::{CliError, stop_on_signals};
 use clap::Args;
-use driver::Orders;
-use lane::Pace;
 use listener::Listener;
-use plan::{MIXES, Plan, Spec};
 use report::{Feed, Report};
 use ringside_load::arrivals::{ArrivalKind, Arrivals};
 use ringside_load::flow::Workload;
+use ringside_load::session::driver::Orders;
+use ringside_load::session::echo;
+use ringside_load::session::lane::Pace;
+use ringside_load::session::plan::{MIXES, Plan, Spec};
 use run::Venue;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -237,6 +228,7 @@ fn make_plan(args: &LoadArgs, sessions: u16, requests: usize) -> Result<Plan, Cl
         Some(mut arrivals) => Plan::make(&spec, || arrivals.next_ns()),
         None => Plan::make(&spec, || 0),
     }
+    .map_err(CliError::Failure)
 }
 
 fn parse_mix(name: &str) -> Result<Workload, String> {

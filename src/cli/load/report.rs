@@ -2,8 +2,6 @@
 
 use super::LoadArgs;
 use super::listener::Heard;
-use super::meter::{Arrival, LATE_NS};
-use super::plan::Kind;
 use super::run::Outcome;
 use crate::cli::bench::chart;
 use crate::cli::bench::figures::{
@@ -13,6 +11,8 @@ use crate::cli::bench::machine::Machine;
 use crate::cli::bench::write;
 use crate::cli::{CliError, SCHEMA_VERSION};
 use hdrhistogram::Histogram;
+use ringside_load::session::meter::{Arrival, LATE_NS};
+use ringside_load::session::plan::Kind;
 use ringside_wire::feed::receiver::Received;
 use serde_json::{Value, json};
 use std::fmt::Write;

@@ -1,14 +1,14 @@
 //! One run: the sessions on their threads, and what they found together.
 
-use super::driver::{Driver, Gate, Orders, Stopped};
-use super::lane::Lane;
-use super::ledger::Counts;
 use super::listener::{Heard, Listener};
-use super::meter::{Clock, Meter};
-use super::plan::Plan;
 use crate::cli::CliError;
 use crate::cli::bench::figures::thousands;
 use crate::cli::bench::progress;
+use ringside_load::session::driver::{Driver, Gate, Orders, Stopped};
+use ringside_load::session::lane::Lane;
+use ringside_load::session::ledger::Counts;
+use ringside_load::session::meter::{Clock, Meter};
+use ringside_load::session::plan::Plan;
 use ringside_wire::client::session::Session;
 use ringside_wire::soupbintcp::Login;
 use std::net::SocketAddr;

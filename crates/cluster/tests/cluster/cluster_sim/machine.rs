@@ -324,7 +324,8 @@ impl Machine {
     fn cut(&mut self, life: &mut Life, place: &Place) -> Result<Role, Ended> {
         let (lock, options) = (Lock::take(self.folder.path()), self.options());
         let lock = lock.map_err(ReplayError::from)?;
-        let cut = ringside_journal::cut_behind(&options, &lock, place).map_err(ReplayError::from)?;
+        let cut =
+            ringside_journal::cut_behind(&options, &lock, place).map_err(ReplayError::from)?;
         drop(lock);
         let history = std::mem::take(&mut life.told.lock().unwrap().history);
         self.was_cut = Some((place.seqno.0, history));

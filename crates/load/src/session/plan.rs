@@ -4,8 +4,7 @@
 //! the next session, and what a flow later does to an order comes from the session that entered it. So ids rise
 //! by 1 in each session, whatever the number of sessions.
 
-use crate::cli::CliError;
-use ringside_load::flow::{Event, EventKind, Flow, FlowSpec, SESSIONS, Workload};
+use crate::flow::{Event, EventKind, Flow, FlowSpec, SESSIONS, Workload};
 use ringside_wire::padded;
 
 /// The mixes that fit the wire: prices within what OUCH can say, ids that rise.
@@ -93,20 +92,19 @@ impl Request {
 
 impl Plan {
     /// Makes the flow and deals it out; `due_ns` gives each request behind the opening book its time.
-    pub fn make(spec: &Spec, mut due_ns: impl FnMut() -> u64) -> Result<Plan, CliError> {
-        let failure = |what: String| Err(CliError::Failure(what));
+    pub fn make(spec: &Spec, mut due_ns: impl FnMut() -> u64) -> Result<Plan, String> {
         let mut symbols = vec![];
         for name in spec.symbols {
             match padded(name) {
                 Some(padded) if !name.is_empty() => symbols.push(padded),
-                _ => return failure(format!("{name:?} is no symbol: it has 1 to 8 characters")),
+                _ => return Err(format!("{name:?} is no symbol: it has 1 to 8 characters")),
             }
         }
         let books = books(spec.mix);
         let flows = symbols.len() / books;
         if flows == 0 || symbols.len() > usize::from(u16::MAX) {
             let given = symbols.len();
-            return failure(format!("{} needs {books} --symbols, there are {given}", spec.mix));
+            return Err(format!("{} needs {books} --symbols, there are {given}", spec.mix));
         }
         let share = spec.requests.div_ceil(flows);
         let mut dealers: Vec<Dealer> = (0..flows)
@@ -213,7 +211,7 @@ mod tests {
     use super::*;
     use std::collections::HashMap;
 
-    fn plan(mix: Workload, symbols: usize, sessions: usize) -> Result<Plan, CliError> {
+    fn plan(mix: Workload, symbols: usize, sessions: usize) -> Result<Plan, String> {
         let symbols: Vec<String> = (1..=symbols).map(|n| format!("S{n}")).collect();
         let spec = Spec { mix, seed: 5, requests: 20_000, symbols: &symbols, sessions };
         let mut at = 0;
