@@ -1,5 +1,18 @@
 //! The `ringside` program.
 
-fn main() -> std::process::ExitCode {
+use std::process::{ExitCode, abort};
+
+fn main() -> ExitCode {
+    abort_on_panic();
     ringside::cli::main()
+}
+
+/// A panic of any thread ends the process, also where a build unwinds: a ring guard that is dropped while unwinding
+/// would release commands that were never journaled.
+fn abort_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        report(info);
+        abort();
+    }));
 }

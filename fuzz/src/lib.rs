@@ -4,7 +4,7 @@
 //! cargo +nightly fuzz run ouch_inbound -- -max_len=256 -max_total_time=60
 //! ```
 
-#[path = "../../tests/protocol_fuzz/decoders.rs"]
+#[path = "../../crates/wire/tests/wire/decoders.rs"]
 mod decoders;
 
 pub use decoders::*;

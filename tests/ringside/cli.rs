@@ -1,6 +1,7 @@
 //! The program as its user meets it: what it prints, how it exits.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -224,6 +225,16 @@ fn sigterm_drains_and_exits_with_zero() {
         (&info["last_seqno"], &info["committed"], &info["tail"]),
         (&3.into(), &3.into(), &"clean".into())
     );
+}
+
+#[test]
+fn a_panic_on_any_thread_ends_the_process_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = session_file(dir.path(), &[SYMBOL.into(), enter(1, "buy", "9.00")]);
+    // A build with debug assertions panics when it shall have a bug that nobody knows.
+    let output = ringside(&["exec", &file]).env("RINGSIDE_PLANT", "unknown").output().unwrap();
+    assert_eq!(output.status.signal(), Some(6), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no such bug"));
 }
 
 fn interactive(args: &[&str]) -> Child {

@@ -7,7 +7,7 @@ pub mod with_itch5;
 pub mod with_itchy;
 
 use orders::{Change, Orders};
-use ringside::protocol::itch::{Itch, file};
+use ringside_wire::itch::{Itch, file};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 

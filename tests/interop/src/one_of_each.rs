@@ -1,7 +1,7 @@
 //! One message of each type as Ringside writes it, with fields that cannot be taken for each other.
 
-use ringside::protocol::Message;
-use ringside::protocol::itch::{self, Header};
+use ringside_wire::Message;
+use ringside_wire::itch::{self, Header};
 use zerocopy::IntoBytes;
 use zerocopy::big_endian::{U32, U64};
 

@@ -1,6 +1,6 @@
 //! The resting orders of a feed, in the simplest way.
 
-use ringside::protocol::itch::Itch;
+use ringside_wire::itch::Itch;
 use std::collections::HashMap;
 
 /// What a message does to the resting orders. Orders are named by their reference.

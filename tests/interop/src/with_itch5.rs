@@ -3,7 +3,7 @@
 use crate::orders::{Change, Order};
 use itch5::messages::*;
 use itch5::{MessageHandler, Parser};
-use ringside::protocol::itch::Itch;
+use ringside_wire::itch::Itch;
 use std::mem::discriminant;
 use std::ops::ControlFlow;
 use zerocopy::big_endian::{U16, U32, U64};

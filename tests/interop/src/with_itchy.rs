@@ -2,7 +2,7 @@
 
 use crate::orders::{Change, Order};
 use itchy::*;
-use ringside::protocol::itch::Itch;
+use ringside_wire::itch::Itch;
 use zerocopy::big_endian::{U32, U64};
 
 /// Reads a message with its length in front, compares every field with ours, and says what it does to the

@@ -1,9 +1,9 @@
 //! Market data of a real day, and one message of each type as we write it, read by us and by others.
 
 use flate2::read::GzDecoder;
-use ringside::protocol::itch::file;
 use ringside_interop::one_of_each::one_of_each;
 use ringside_interop::{Compared, compare};
+use ringside_wire::itch::file;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! One venue without a network: snapshots and streams.
 
 mod snapshot_file;
+mod stages;
 mod stored;
 mod stream_recovery;
 mod stream_store;
