@@ -65,7 +65,11 @@ fn a_killed_writer_loses_nothing_that_was_complete() {
     for kill_at in [1, 7, 150, 1500] {
         let dir = tempfile::tempdir().unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "a_killed_writer_loses_nothing_that_was_complete", "--nocapture"])
+            .args([
+                "--exact",
+                "stream_recovery::a_killed_writer_loses_nothing_that_was_complete",
+                "--nocapture",
+            ])
             .env(CHILD, dir.path())
             .stdout(Stdio::piped())
             .spawn()

@@ -477,7 +477,11 @@ const CHILD: &str = "RINGSIDE_SEGMENTS_CHILD";
 /// Runs a test of this file in a process of its own, which then finds the folder in its environment.
 fn in_child(test: &str, dir: &Path) -> Output {
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args([test, "--exact", "--nocapture"]).env(CHILD, dir).output().unwrap()
+    child
+        .args([&format!("segments::{test}"), "--exact", "--nocapture"])
+        .env(CHILD, dir)
+        .output()
+        .unwrap()
 }
 
 #[test]
