@@ -9,7 +9,7 @@ use ringside_cluster::membership::{Address, Coordinator, NodeName, Record, Swapp
 use std::time::{Duration, Instant};
 
 #[derive(Subcommand)]
-pub enum ClusterCommand {
+pub(super) enum ClusterCommand {
     /// Print the record: epoch, leader, voters, nodes.
     Status,
     /// Make a node one of the cluster, or say that it is found somewhere else now. It counts when it has everything.
@@ -28,7 +28,7 @@ pub enum ClusterCommand {
 
 /// Arguments of `handover`.
 #[derive(Args)]
-pub struct HandoverArgs {
+pub(super) struct HandoverArgs {
     /// The node that is to lead.
     node: String,
     /// How many seconds to wait for it; after that the leader is not asked any more.
@@ -36,7 +36,7 @@ pub struct HandoverArgs {
     timeout_seconds: f64,
 }
 
-pub fn run(command: ClusterCommand, config: &Config) -> Result<(), CliError> {
+pub(super) fn run(command: ClusterCommand, config: &Config) -> Result<(), CliError> {
     let mut coordinator = coordinator(config)?;
     match command {
         ClusterCommand::Status => {
@@ -60,7 +60,7 @@ pub fn run(command: ClusterCommand, config: &Config) -> Result<(), CliError> {
     }
 }
 
-pub fn hand_over(args: &HandoverArgs, config: &Config) -> Result<(), CliError> {
+pub(super) fn hand_over(args: &HandoverArgs, config: &Config) -> Result<(), CliError> {
     const LOOK: Duration = Duration::from_millis(50);
     let mut coordinator = coordinator(config)?;
     let to = NodeName(args.node.clone());

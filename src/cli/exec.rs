@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 
 /// Arguments of `exec`.
 #[derive(Args)]
-pub struct ExecArgs {
+pub(super) struct ExecArgs {
     /// The session: newline-delimited JSON, or CSV if the name ends in .csv; `-` for standard input.
     file: PathBuf,
     /// json or csv, whatever the name says.
@@ -48,7 +48,7 @@ type Input = BufReader<Box<dyn Read + Send>>;
 /// Commands and their given times, as the reading thread hands them over.
 type Batch = Vec<(Command, Option<Nanos>)>;
 
-pub fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
+pub(super) fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
     let input = open(&args.file)?;
     let format = format_of(args)?;
     let temporary = config.journal.dir.as_os_str().is_empty().then(tempfile::tempdir).transpose();
@@ -371,12 +371,12 @@ pub(super) struct Printer {
 impl Printer {
     const OUT_BYTES: usize = 1 << 16;
 
-    pub fn new(quiet: bool) -> Self {
+    pub(super) fn new(quiet: bool) -> Self {
         let (counts, reasons) = (BTreeMap::new(), BTreeMap::new());
         Printer { lines: ReportLines::new(), quiet, out: vec![], counts, reasons }
     }
 
-    pub fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         let written = std::io::stdout().lock().write_all(&self.out);
         // Nobody reads any more, as in `| head`: the session still goes on to its end.
         self.quiet |= written.is_err();

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Arguments of `explain`.
 #[derive(Args)]
-pub struct ExplainArgs {
+pub(super) struct ExplainArgs {
     /// The venue's number of the order (`order` in its reports).
     order: u64,
     /// Print also what happened to the orders that it replaced and that replaced it.
@@ -29,7 +29,7 @@ pub struct ExplainArgs {
     json: bool,
 }
 
-pub fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
+pub(super) fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
     let order = OrderNumber(args.order);
     let mut story = Story::read(order, config)?;
     if !args.chain {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// Where market data comes from.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-pub struct FeedArgs {
+pub(super) struct FeedArgs {
     /// Line A of market data (MoldUDP64): a multicast group, or an address of this machine; several with commas between
     /// where nodes of a cluster have lines of their own.
     #[arg(long, value_name = "ADDRESS,…", value_delimiter = ',')]
@@ -34,12 +34,12 @@ pub struct FeedArgs {
 
 impl FeedArgs {
     /// Whether there is a feed to listen to.
-    pub fn is_given(&self) -> bool {
+    pub(super) fn is_given(&self) -> bool {
         self.dev_feed || !self.feed_a.is_empty() || !self.feed_b.is_empty()
     }
 
     /// The feed of `serve` without a config.
-    pub fn of_dev() -> FeedArgs {
+    pub(super) fn of_dev() -> FeedArgs {
         let here = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         FeedArgs {
             feed_a: vec![(Ipv4Addr::new(239, 255, 64, 1), 26410).into()],
@@ -53,7 +53,7 @@ impl FeedArgs {
 }
 
 /// Market data from where it was joined on.
-pub struct MarketData {
+pub(super) struct MarketData {
     receiver: Receiver,
     /// Who may have the book as it is.
     glimpse: Vec<SnapshotLogin>,
@@ -65,7 +65,7 @@ pub struct MarketData {
 
 impl MarketData {
     /// Listens and takes the book as it is now. `deliver` gets its messages, which have no numbers.
-    pub fn join(
+    pub(super) fn join(
         args: &FeedArgs,
         user: &str,
         password: &str,
@@ -97,7 +97,7 @@ impl MarketData {
     }
 
     /// Takes what has come, in its order. Whether anything came.
-    pub fn step(&mut self, mut deliver: impl FnMut(&[u8])) -> Result<bool, CliError> {
+    pub(super) fn step(&mut self, mut deliver: impl FnMut(&[u8])) -> Result<bool, CliError> {
         match self.receiver.step(Instant::now(), |_, message| deliver(message)) {
             Ok(datagrams) => Ok(datagrams > 0),
             Err(ReceiverError::Lost { first, next }) => {
@@ -110,20 +110,23 @@ impl MarketData {
     }
 
     /// Waits a moment for something to come.
-    pub fn wait(&self) -> Result<(), CliError> {
+    pub(super) fn wait(&self) -> Result<(), CliError> {
         self.receiver.wait(Duration::from_millis(1)).map_err(failure)
     }
 
     /// Takes the book as it is now once more, whose messages `deliver` gets, without going on from there. Gives the
     /// number of the first message behind it; `None` if nobody has the book.
-    pub fn take_book(&self, mut deliver: impl FnMut(&[u8])) -> Result<Option<u64>, CliError> {
+    pub(super) fn take_book(
+        &self,
+        mut deliver: impl FnMut(&[u8]),
+    ) -> Result<Option<u64>, CliError> {
         from_any(&self.glimpse, &mut deliver, |login, deliver| {
             snapshot::take(login, deliver, || Ok(()))
         })
     }
 
     /// What is to be said of copies of messages that differ and that were not told of before.
-    pub fn mismatch(&mut self) -> Option<String> {
+    pub(super) fn mismatch(&mut self) -> Option<String> {
         let Received { mismatches, first_mismatch, .. } = self.received();
         let more = mismatches - std::mem::replace(&mut self.mismatches, mismatches);
         let first = first_mismatch.filter(|_| more > 0)?;
@@ -131,12 +134,12 @@ impl MarketData {
     }
 
     /// The number of the next message; `None` if that is not known yet.
-    pub fn next_number(&self) -> Option<u64> {
+    pub(super) fn next_number(&self) -> Option<u64> {
         self.receiver.next_number()
     }
 
     /// What has come so far.
-    pub fn received(&self) -> Received {
+    pub(super) fn received(&self) -> Received {
         self.receiver.received()
     }
 }

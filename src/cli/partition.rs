@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// Arguments of `move-symbol`.
 #[derive(Args)]
-pub struct MoveSymbolArgs {
+pub(super) struct MoveSymbolArgs {
     /// The instrument.
     symbol: String,
     /// The partition that is to trade it; where it is already, a move that is not decided yet is given up.
@@ -23,14 +23,14 @@ pub struct MoveSymbolArgs {
 }
 
 /// Prints the table.
-pub fn print(config: &Config) -> Result<(), CliError> {
+pub(super) fn print(config: &Config) -> Result<(), CliError> {
     let (_, table) = read(&mut open(config)?)?;
     println!("{}", serde_json::to_string_pretty(&table).expect("it can be written"));
     Ok(())
 }
 
 /// Moves an instrument to another partition.
-pub fn move_symbol(args: &MoveSymbolArgs, config: &Config) -> Result<(), CliError> {
+pub(super) fn move_symbol(args: &MoveSymbolArgs, config: &Config) -> Result<(), CliError> {
     const LOOK: Duration = Duration::from_millis(50);
     let mut keepers = open(config)?;
     let MoveSymbolArgs { symbol, partition, timeout_seconds } = args;

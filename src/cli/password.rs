@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// Arguments of `password`.
 #[derive(Args)]
-pub struct PasswordArgs {
+pub(super) struct PasswordArgs {
     /// The file, `gateway.passwords` of the config; made if there is none.
     file: PathBuf,
     /// The user: 1 to 6 capitals and digits.
@@ -15,7 +15,7 @@ pub struct PasswordArgs {
 }
 
 /// Reads the password from standard input, so that no shell remembers it.
-pub fn run(args: &PasswordArgs) -> Result<(), CliError> {
+pub(super) fn run(args: &PasswordArgs) -> Result<(), CliError> {
     let mut password = String::new();
     eprint!("password for {}: ", args.user);
     std::io::stdin()

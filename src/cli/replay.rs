@@ -18,7 +18,7 @@ use std::time::Instant;
 
 /// Arguments of `replay`.
 #[derive(Args)]
-pub struct ReplayArgs {
+pub(super) struct ReplayArgs {
     /// Stop after this command.
     #[arg(long, value_name = "SEQNO")]
     until: Option<u64>,
@@ -35,7 +35,7 @@ pub struct ReplayArgs {
 
 /// Arguments of `book`.
 #[derive(Args)]
-pub struct BookArgs {
+pub(super) struct BookArgs {
     /// The name of the symbol.
     symbol: String,
     /// The command after which the book is shown; the end of the journal if it is left out.
@@ -49,7 +49,7 @@ pub struct BookArgs {
     json: bool,
 }
 
-pub fn run(args: &ReplayArgs, config: &Config) -> Result<(), CliError> {
+pub(super) fn run(args: &ReplayArgs, config: &Config) -> Result<(), CliError> {
     let began = Instant::now();
     let until = args.until.map(SeqNo);
     let start = match args.from_snapshot {
@@ -98,7 +98,7 @@ pub fn run(args: &ReplayArgs, config: &Config) -> Result<(), CliError> {
     Ok(())
 }
 
-pub fn book(args: &BookArgs, config: &Config) -> Result<(), CliError> {
+pub(super) fn book(args: &BookArgs, config: &Config) -> Result<(), CliError> {
     let at = args.at.map(SeqNo);
     let start = newest_snapshot(config, at)?;
     let mut reader = start.reader(journal_dir(config)?, identity(config))?;

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 
 /// Arguments of `report`.
 #[derive(Args)]
-pub struct ReportArgs {
+pub(super) struct ReportArgs {
     /// The day (UTC), as 2026-11-23.
     date: Date,
     /// The file of trades (CSV); without it, trades-DATE.csv.
@@ -45,7 +45,7 @@ struct Total {
 const HEADER: &str = "seq,ts,match,symbol,qty,price,resting_session,resting_id,resting_side,\
                       incoming_session,incoming_id,incoming_side,broken,corrected_qty,corrected_price";
 
-pub fn run(args: &ReportArgs, config: &Config) -> Result<(), CliError> {
+pub(super) fn run(args: &ReportArgs, config: &Config) -> Result<(), CliError> {
     let out = args.out.clone().unwrap_or_else(|| format!("trades-{}.csv", args.date).into());
     let mut reader = open(config)?;
     let replayed = replay::replay(&mut reader, config.shape(), Trades::of(args.date)?, None)?;

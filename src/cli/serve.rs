@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 /// Arguments of `serve`.
 #[derive(Args)]
-pub struct ServeArgs {
+pub(super) struct ServeArgs {
     /// Where sessions connect [gateway.listen].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<std::net::SocketAddr>,
@@ -22,7 +22,7 @@ pub struct ServeArgs {
     itch_file: Option<PathBuf>,
 }
 
-pub fn run(args: &ServeArgs, mut config: Config) -> Result<(), CliError> {
+pub(super) fn run(args: &ServeArgs, mut config: Config) -> Result<(), CliError> {
     if let Some(listen) = args.listen {
         config.gateway.listen = listen;
     }

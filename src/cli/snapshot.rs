@@ -11,7 +11,7 @@ use std::time::Instant;
 
 /// Arguments of `snapshot`.
 #[derive(Args)]
-pub struct SnapshotArgs {
+pub(super) struct SnapshotArgs {
     /// Only list the snapshots that there are, newest first.
     #[arg(long)]
     list: bool,
@@ -24,7 +24,7 @@ pub struct SnapshotArgs {
     json: bool,
 }
 
-pub fn run(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
+pub(super) fn run(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
     if args.list { list(args, config) } else { take(args, config) }
 }
 

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The sender of a session's messages from number `first` on.
-pub fn sender(
+pub(super) fn sender(
     config: &Config,
     session: &str,
     reader: Reader,
@@ -32,7 +32,7 @@ pub fn sender(
 }
 
 /// What is beside the feed: lost messages, the book, the file.
-pub fn service(
+pub(super) fn service(
     config: &Config,
     session: &str,
     reader: &Reader,
@@ -57,7 +57,7 @@ pub fn service(
 }
 
 /// Who answers listeners: lost messages, the book.
-pub fn answers(
+pub(super) fn answers(
     config: &Config,
     session: &str,
     reader: &Reader,

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Recovers the journal and the streams of the config's folder, or prepares empty ones.
-pub fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
+pub(super) fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
     let dir = &config.journal.dir;
     // The streams lie beside the journal: nobody else may write there, and a journal that is not this venue's keeps
     // its streams.
@@ -41,14 +41,14 @@ pub fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
 }
 
 /// Cuts the journal of the config's folder behind a place in it. What was cut.
-pub fn cut_behind(config: &Config, place: &Place) -> Result<Option<Cut>, ServeError> {
+pub(super) fn cut_behind(config: &Config, place: &Place) -> Result<Option<Cut>, ServeError> {
     let dir = &config.journal.dir;
     let (lock, options) = (Lock::take(dir)?, config.journal_options(dir)?);
     Ok(ringside_journal::cut_behind(&options, &lock, place)?)
 }
 
 /// Takes snapshots of the journal of a venue, if the config wants them. `say` hears of each.
-pub fn take_snapshots(
+pub(super) fn take_snapshots(
     config: &Config,
     standby: &Standby<Past>,
     say: impl FnMut(String) + Send + 'static,
@@ -72,7 +72,7 @@ fn refuse_mismatch(dir: &Path, identity: Identity) -> Result<(), JournalError> {
 }
 
 /// Hears what a restart replays.
-pub struct Past {
+pub(super) struct Past {
     /// Makes the streams, and goes on with that when the past is over.
     pub encoder: Encoder<Store>,
     /// For the gateway.

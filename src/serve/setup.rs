@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 /// What a start adds to the journal.
 #[derive(Default)]
-pub struct Setup {
+pub(super) struct Setup {
     /// The commands, with an official time where it matters.
     pub commands: VecDeque<(Command, Option<Nanos>)>,
     /// When the trading day began, or begins with the first command.
@@ -26,7 +26,7 @@ pub struct Setup {
 
 impl Setup {
     /// Compares the config with what the journal has. `directory` learns what is added.
-    pub fn new(
+    pub(super) fn new(
         config: &Config,
         day: Day,
         now: Nanos,
@@ -158,7 +158,7 @@ impl Setup {
 }
 
 /// The name of the streams of a trading day: its date (UTC) and two letters.
-pub fn session_name(Nanos(began): Nanos) -> String {
+pub(super) fn session_name(Nanos(began): Nanos) -> String {
     let began = jiff::Timestamp::from_nanosecond(began.into());
     began.expect("64 bits of nanoseconds end in 2554").strftime("%Y%m%dRS").to_string()
 }

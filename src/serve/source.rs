@@ -7,7 +7,7 @@ use ringside_model::domain::Nanos;
 use std::collections::VecDeque;
 
 /// The source.
-pub struct NetworkSource {
+pub(super) struct NetworkSource {
     /// The venue's own commands, with an official time where it matters.
     setup: VecDeque<(Command, Option<Nanos>)>,
     queue: Consumer,
@@ -16,7 +16,7 @@ pub struct NetworkSource {
 
 impl NetworkSource {
     /// These commands, then those of the queue.
-    pub fn new(setup: VecDeque<(Command, Option<Nanos>)>, queue: Consumer) -> Self {
+    pub(super) fn new(setup: VecDeque<(Command, Option<Nanos>)>, queue: Consumer) -> Self {
         NetworkSource { setup, queue, fields: None }
     }
 }

@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// What a standby publishes, once it has caught up.
-pub struct StandbyFeed<'a> {
+pub(super) struct StandbyFeed<'a> {
     config: &'a Config,
     committed: Arc<Committed<MarketEnd>>,
     reader: Reader,
@@ -31,7 +31,11 @@ pub struct StandbyFeed<'a> {
 
 impl<'a> StandbyFeed<'a> {
     /// The feed of a standby, which may go on behind what this node has sent before; `None` if it is not wanted.
-    pub fn new(config: &'a Config, standby: &Standby<Past>, first: Option<u64>) -> Option<Self> {
+    pub(super) fn new(
+        config: &'a Config,
+        standby: &Standby<Past>,
+        first: Option<u64>,
+    ) -> Option<Self> {
         let past = standby.told();
         let committed = past.committed.clone();
         let reader = past.encoder.sink().reader().of_committed(committed.clone());
@@ -47,7 +51,11 @@ impl<'a> StandbyFeed<'a> {
     }
 
     /// Lets go what the standby knows to be committed by now.
-    pub fn step(&mut self, standby: &Standby<Past>, say: &impl Say) -> Result<(), ServeError> {
+    pub(super) fn step(
+        &mut self,
+        standby: &Standby<Past>,
+        say: &impl Say,
+    ) -> Result<(), ServeError> {
         self.committed.commit(standby.uncommitted()[0].seqno);
         if self.lines.is_some() || !self.has_caught_up(standby) {
             return Ok(());
@@ -62,7 +70,7 @@ impl<'a> StandbyFeed<'a> {
     }
 
     /// Ends it. The first message that has not been sent.
-    pub fn end(self) -> Option<u64> {
+    pub(super) fn end(self) -> Option<u64> {
         self.lines.map_or(self.first, Lines::end)
     }
 

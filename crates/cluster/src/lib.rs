@@ -4,6 +4,8 @@
 //! the leader's journal to its standbys. [`node`] is a node a step at a time, standing by or leading.
 //! [`partition`] moves a symbol from one venue to another.
 
+#![warn(unreachable_pub)]
+
 pub mod membership;
 pub mod node;
 pub mod partition;

@@ -12,6 +12,8 @@
 //! [`registry`] keeps names, used ids, venue-wide rules and exposures. [`streams`] turns reports into the
 //! numbered messages of each session and of the market. [`recovery`] rebuilds all of it from the journal.
 
+#![warn(unreachable_pub)]
+
 pub mod commit_point;
 pub mod matching_shard;
 pub mod pipeline;

@@ -31,7 +31,7 @@ pub struct UnreadableCommand {
 impl MatchingShard {
     /// The most commands that are applied in one go: enough to look ahead, few enough that the first
     /// does not wait long for the last.
-    pub const BATCH_COMMANDS_MAX: usize = 64;
+    pub(crate) const BATCH_COMMANDS_MAX: usize = 64;
 
     /// A shard at work. Each epoch start that it sees says after which commands it gives its state hash.
     pub fn new(shard: Shard, engine: Engine) -> Self {
@@ -81,7 +81,7 @@ impl MatchingShard {
 
     /// Takes note of the probe interval of a run.
     #[cold]
-    pub fn begin_epoch(&mut self, start: &EpochStart) {
+    pub(crate) fn begin_epoch(&mut self, start: &EpochStart) {
         (self.probe_interval, self.probe_from) = (start.probe_interval.max(1), 0);
     }
 

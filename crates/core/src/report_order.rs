@@ -145,7 +145,7 @@ impl ReportOrder {
     }
 
     /// Keeps the commands for a subscriber that wants to be told them. To be said before the first command.
-    pub fn keep_frames_for<U: Subscriber>(&mut self) {
+    pub(crate) fn keep_frames_for<U: Subscriber>(&mut self) {
         self.keeps_frames = U::COMMANDS;
     }
 
@@ -190,7 +190,7 @@ impl ReportOrder {
 
     /// The next hash probe that is complete.
     #[inline]
-    pub fn take_probe(&mut self) -> Option<HashProbe> {
+    pub(crate) fn take_probe(&mut self) -> Option<HashProbe> {
         self.probes.pop_front()
     }
 
@@ -220,7 +220,7 @@ impl ReportOrder {
     }
 
     /// Takes note of the mode and the probe interval of a run.
-    pub fn begin_epoch(&mut self, start: &EpochStart) {
+    pub(crate) fn begin_epoch(&mut self, start: &EpochStart) {
         self.durability = start.durability;
         (self.probe_interval, self.probe_from) = (start.probe_interval.max(1), 0);
     }
@@ -356,7 +356,7 @@ impl ReportOrder {
 }
 
 /// The report in which a shard hands over its state hash.
-pub fn state_hash_report(hash: u128) -> Report {
+pub(crate) fn state_hash_report(hash: u128) -> Report {
     Report {
         kind: ReportKind::StateHash,
         flags: Report::LAST,

@@ -62,7 +62,7 @@ impl Timetable {
     }
 
     /// The last one that has come by then.
-    pub fn last_until(&self, now: Nanos) -> Option<Boundary> {
+    pub(crate) fn last_until(&self, now: Nanos) -> Option<Boundary> {
         // A day that has begun there may have more boundaries behind the one that is looked for.
         let dates = self.date(now, 1)?.series(jiff::Span::new().days(-1)).take(DAYS_MAX);
         let past = dates.filter_map(|date| {
@@ -73,7 +73,7 @@ impl Timetable {
     }
 
     /// The first one that has not come then.
-    pub fn next_after(&self, now: Nanos) -> Option<Boundary> {
+    pub(crate) fn next_after(&self, now: Nanos) -> Option<Boundary> {
         let dates = self.date(now, -1)?.series(jiff::Span::new().days(1)).take(DAYS_MAX);
         let coming = dates.filter_map(|date| {
             let of_date = self.of_date(date);

@@ -4,6 +4,8 @@
 //! stream. [`feed`] sends market data and answers who lost some. [`clock`] hands over what [`due`] and
 //! [`schedule`] say that the time has brought; [`calendar`] knows the boundaries of a trading day.
 
+#![warn(unreachable_pub)]
+
 pub mod calendar;
 pub mod clock;
 pub mod due;

@@ -61,16 +61,16 @@ pub struct BandTimer {
 
 impl BandTimer {
     /// A bid that stands at the upper band pauses the instrument.
-    pub const BID: u64 = 1;
+    pub(crate) const BID: u64 = 1;
     /// An offer that stands at the lower band does.
-    pub const OFFER: u64 = 2;
+    pub(crate) const OFFER: u64 = 2;
     /// The pause is over.
     pub const REOPENING: u64 = 3;
 }
 
 impl Bands {
     /// The bands that are asked for, or why there are none such. A price that is not zero is that of the instrument.
-    pub fn of(asked: &SetBands, price: i64) -> Result<Self, Reason> {
+    pub(crate) fn of(asked: &SetBands, price: i64) -> Result<Self, Reason> {
         let (low, high, bps) = (asked.low.0, asked.high.0, asked.bps);
         let reference = if asked.reference.0 != 0 { asked.reference.0 } else { price };
         let is_valid = low >= 0
@@ -87,13 +87,13 @@ impl Bands {
     }
 
     /// The command that sets them.
-    pub fn action(&self) -> Action {
+    pub(crate) fn action(&self) -> Action {
         let [low, high, reference] = [self.low, self.high, self.reference].map(Price);
         Action::SetBands(SetBands { low, high, bps: self.bps, reference })
     }
 
     /// The lowest and the highest price within the static bands.
-    pub fn fixed(&self) -> (i64, i64) {
+    pub(crate) fn fixed(&self) -> (i64, i64) {
         (self.low.max(1), if self.high == 0 { i64::MAX } else { self.high })
     }
 

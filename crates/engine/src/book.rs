@@ -43,7 +43,7 @@ pub(super) fn key_of(buy: bool, price: i64) -> i64 {
 }
 
 impl Book {
-    pub fn new(symbol: SymbolId, definition: &DefineSymbol) -> Self {
+    pub(crate) fn new(symbol: SymbolId, definition: &DefineSymbol) -> Self {
         let mut name = [0; 16];
         let text = definition.name.as_str().as_bytes();
         name[..text.len()].copy_from_slice(text);
@@ -70,54 +70,54 @@ impl Book {
     }
 
     /// Its own part of the state hash, without its orders.
-    pub fn hash(&self) -> u128 {
+    pub(crate) fn hash(&self) -> u128 {
         let low = self.identity as u64;
         let last = hash::of_order([[low, 0], [0, 0]], 0, [0, self.last as u64]);
         self.identity.wrapping_add(last)
     }
 
     /// Its instrument.
-    pub fn symbol(&self) -> SymbolId {
+    pub(crate) fn symbol(&self) -> SymbolId {
         self.symbol
     }
 
     /// What quantities are multiples of.
-    pub fn lot(&self) -> u64 {
+    pub(crate) fn lot(&self) -> u64 {
         self.lot
     }
 
     /// What may be done with it.
     #[inline]
-    pub fn state(&self) -> SymbolState {
+    pub(crate) fn state(&self) -> SymbolState {
         self.state
     }
 
     /// Another state.
-    pub fn set_state(&mut self, state: SymbolState) {
+    pub(crate) fn set_state(&mut self, state: SymbolState) {
         self.state = state;
         self.choose_way();
     }
 
     /// Whether bands, a quote or the short sale price test have to be looked at.
     #[inline]
-    pub fn is_guarded(&self) -> bool {
+    pub(crate) fn is_guarded(&self) -> bool {
         self.is_guarded
     }
 
     /// Says whether they have to be.
-    pub fn set_guarded(&mut self, is_guarded: bool) {
+    pub(crate) fn set_guarded(&mut self, is_guarded: bool) {
         self.is_guarded = is_guarded;
         self.choose_way();
     }
 
     /// Whether some of its orders have terms that few have: what comes then has to look at these.
     #[inline]
-    pub fn has_terms(&self) -> bool {
+    pub(crate) fn has_terms(&self) -> bool {
         self.has_terms
     }
 
     /// It has such orders from here on, or has none any more.
-    pub fn set_has_terms(&mut self, has_terms: bool) {
+    pub(crate) fn set_has_terms(&mut self, has_terms: bool) {
         self.has_terms = has_terms;
         self.choose_way();
     }
@@ -129,23 +129,23 @@ impl Book {
     }
 
     /// The last price or, before the first trade, the prior close; zero without either.
-    pub fn reference(&self) -> i64 {
+    pub(crate) fn reference(&self) -> i64 {
         if self.last != 0 { self.last } else { self.reference }
     }
 
     /// The prior close, zero for none.
-    pub fn prior_close(&self) -> i64 {
+    pub(crate) fn prior_close(&self) -> i64 {
         self.reference
     }
 
     /// The price of the last trade, zero before the first.
-    pub fn last(&self) -> i64 {
+    pub(crate) fn last(&self) -> i64 {
         self.last
     }
 
     /// Takes note of a trade's price; gives the change of the state hash.
     #[inline(always)]
-    pub fn set_last(&mut self, price: i64) -> u128 {
+    pub(crate) fn set_last(&mut self, price: i64) -> u128 {
         if price == self.last {
             return 0;
         }
@@ -155,7 +155,7 @@ impl Book {
     }
 
     /// The worst price at which a market order may trade.
-    pub fn collar(&self, buy: bool) -> i64 {
+    pub(crate) fn collar(&self, buy: bool) -> i64 {
         let reference = self.reference();
         let open_end = if buy { i64::MAX } else { 1 };
         if reference == 0 || self.collar_bps == 0 {
@@ -168,13 +168,13 @@ impl Book {
 
     /// Whether it is open and has nothing that few books have, and an order can have this quantity. No quantity is a multiple of zero lots.
     #[inline(always)]
-    pub fn is_plain(&self, quantity: u64) -> bool {
+    pub(crate) fn is_plain(&self, quantity: u64) -> bool {
         quantity != 0 && (self.lot_to_enter == 1 || quantity.is_multiple_of(self.lot_to_enter))
     }
 
     /// Whether a quantity is one that an order of this instrument can have.
     #[inline(always)]
-    pub fn check_quantity(&self, quantity: u64) -> Result<(), Reason> {
+    pub(crate) fn check_quantity(&self, quantity: u64) -> Result<(), Reason> {
         if quantity == 0 {
             Err(Reason::InvalidQuantity)
         } else if self.lot != 1 && !quantity.is_multiple_of(self.lot) {
@@ -186,14 +186,14 @@ impl Book {
 
     /// Whether an order of this side and key would trade at once, as far as prices go.
     #[inline(always)]
-    pub fn crosses(&self, buy: bool, key: i64) -> bool {
+    pub(crate) fn crosses(&self, buy: bool, key: i64) -> bool {
         let other = &self.sides[side_index(!buy)];
         other.best_key() <= key.wrapping_neg() && other.best() != NIL
     }
 
     /// Puts an order at the end of its price.
     #[inline(always)]
-    pub fn rest(
+    pub(crate) fn rest(
         &mut self,
         order: Order,
         key: i64,

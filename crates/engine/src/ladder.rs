@@ -38,17 +38,17 @@ pub(super) struct Level {
 
 impl Level {
     #[inline]
-    pub fn price(&self) -> i64 {
+    pub(crate) fn price(&self) -> i64 {
         self.key.abs()
     }
 
-    pub fn total(&self) -> u128 {
+    pub(crate) fn total(&self) -> u128 {
         u128::from(self.total_high) << 64 | u128::from(self.total_low)
     }
 
     /// Adds an order at the end.
     #[inline(always)]
-    pub fn append(&mut self, slot: Slot, open: u64) {
+    pub(crate) fn append(&mut self, slot: Slot, open: u64) {
         self.head = if self.tail == NIL { slot } else { self.head };
         self.tail = slot;
         self.count += 1;
@@ -59,7 +59,7 @@ impl Level {
 
     /// Takes the order between these two out.
     #[inline(always)]
-    pub fn take_out(&mut self, prev: Slot, next: Slot, open: u64) {
+    pub(crate) fn take_out(&mut self, prev: Slot, next: Slot, open: u64) {
         self.head = if prev == NIL { next } else { self.head };
         self.tail = if next == NIL { prev } else { self.tail };
         self.count -= 1;
@@ -67,7 +67,7 @@ impl Level {
     }
 
     #[inline]
-    pub fn subtract(&mut self, quantity: u64) {
+    pub(crate) fn subtract(&mut self, quantity: u64) {
         let (low, borrow) = self.total_low.overflowing_sub(quantity);
         self.total_low = low;
         self.total_high -= u32::from(borrow);
@@ -83,28 +83,28 @@ pub(super) struct Levels {
 }
 
 impl Levels {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut slab = Vec::with_capacity(4096);
         slab.push(Level::default());
         Levels { slab, free: NIL }
     }
 
     #[inline(always)]
-    pub fn get(&self, slot: LevelSlot) -> &Level {
+    pub(crate) fn get(&self, slot: LevelSlot) -> &Level {
         debug_assert!((slot as usize) < self.slab.len());
         // SAFETY: a slot is 0 or comes from `insert`, and the slab has a slot 0 and never shrinks.
         unsafe { self.slab.get_unchecked(slot as usize) }
     }
 
     #[inline(always)]
-    pub fn get_mut(&mut self, slot: LevelSlot) -> &mut Level {
+    pub(crate) fn get_mut(&mut self, slot: LevelSlot) -> &mut Level {
         debug_assert!((slot as usize) < self.slab.len());
         // SAFETY: as above.
         unsafe { self.slab.get_unchecked_mut(slot as usize) }
     }
 
     #[inline]
-    pub fn prefetch(&self, slot: LevelSlot) {
+    pub(crate) fn prefetch(&self, slot: LevelSlot) {
         prefetch(self.get(slot));
     }
 
@@ -151,7 +151,7 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Ladder {
             base: 0,
             ticks: vec![],
@@ -168,18 +168,18 @@ impl Ladder {
 
     /// The level with the smallest key, [`NIL`] if there is none.
     #[inline]
-    pub fn best(&self) -> LevelSlot {
+    pub(crate) fn best(&self) -> LevelSlot {
         self.best
     }
 
     /// The smallest key; if there is no level, the highest that a key can be.
     #[inline]
-    pub fn best_key(&self) -> i64 {
+    pub(crate) fn best_key(&self) -> i64 {
         self.best_key
     }
 
     /// The best level behind this key, [`NIL`] if there is none.
-    pub fn after(&self, key: i64) -> LevelSlot {
+    pub(crate) fn after(&self, key: i64) -> LevelSlot {
         if key < self.best_key {
             return self.best;
         }
@@ -199,7 +199,7 @@ impl Ladder {
 
     /// The level with this key, [`NIL`] if there is none.
     #[inline]
-    pub fn find(&self, key: i64) -> LevelSlot {
+    pub(crate) fn find(&self, key: i64) -> LevelSlot {
         match self.ticks.get(self.index(key)) {
             Some(&slot) => slot,
             None => self.find_far(key),
@@ -208,7 +208,7 @@ impl Ladder {
 
     /// The level with this key, made if there is none.
     #[inline(always)]
-    pub fn find_or_insert(&mut self, key: i64, levels: &mut Levels) -> LevelSlot {
+    pub(crate) fn find_or_insert(&mut self, key: i64, levels: &mut Levels) -> LevelSlot {
         match self.ticks.get(self.index(key)) {
             Some(&slot) if slot != NIL => slot,
             _ => self.insert(key, levels),
@@ -217,7 +217,7 @@ impl Ladder {
 
     /// Takes out a level that has no order left.
     #[inline(never)]
-    pub fn remove(&mut self, slot: LevelSlot, levels: &mut Levels) {
+    pub(crate) fn remove(&mut self, slot: LevelSlot, levels: &mut Levels) {
         let key = levels.get(slot).key;
         let index = self.index(key);
         levels.remove(slot);
@@ -234,12 +234,12 @@ impl Ladder {
 
     /// The level of a key if it is in the window.
     #[inline]
-    pub fn near(&self, key: i64) -> LevelSlot {
+    pub(crate) fn near(&self, key: i64) -> LevelSlot {
         self.ticks.get(self.index(key)).copied().unwrap_or(NIL)
     }
 
     /// All levels, best first.
-    pub fn iter(&self) -> impl Iterator<Item = LevelSlot> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = LevelSlot> {
         let near = self
             .words
             .iter()

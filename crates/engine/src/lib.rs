@@ -46,6 +46,8 @@
 //! `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
 //! whole state as data.
 
+#![warn(unreachable_pub)]
+
 mod ahead;
 mod amend;
 mod auction;
@@ -118,9 +120,6 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// The only shard of a venue that has one.
-    pub const WHOLE: Shard = Shard { index: 0, count: 1 };
-
     /// Whether it has a part in a command.
     #[inline]
     pub fn concerns(self, symbol: SymbolId, venue_wide: bool) -> bool {

@@ -45,18 +45,18 @@ pub(super) struct LimitTerms {
 
 impl LimitTerms {
     /// Those of an order without rich terms.
-    pub fn plain(side: Side, tif: TimeInForce, post_only: PostOnly) -> Self {
+    pub(crate) fn plain(side: Side, tif: TimeInForce, post_only: PostOnly) -> Self {
         LimitTerms::of(side, tif, post_only, &RichTerms::NONE)
     }
 
     /// Those of an order with rich terms.
-    pub fn of(side: Side, tif: TimeInForce, post_only: PostOnly, terms: &RichTerms) -> Self {
+    pub(crate) fn of(side: Side, tif: TimeInForce, post_only: PostOnly, terms: &RichTerms) -> Self {
         let RichTerms { at_band, at_short_test, .. } = *terms;
         LimitTerms { side, tif, post_only, at_band, at_short_test }
     }
 
     /// Those of an order that rests, or has just left.
-    pub fn of_order(order: &Order, terms: Option<&RichTerms>) -> Self {
+    pub(crate) fn of_order(order: &Order, terms: Option<&RichTerms>) -> Self {
         let (side, tif) = (order.traits.side(), order.traits.tif());
         LimitTerms::of(side, tif, order.traits.post_only(), terms.unwrap_or(&RichTerms::NONE))
     }

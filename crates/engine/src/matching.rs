@@ -31,18 +31,18 @@ pub(super) struct Incoming {
 impl Incoming {
     /// An order that has not traded yet; a `price` of zero is none.
     #[inline]
-    pub fn new(order: Order, price: i64) -> Self {
+    pub(crate) fn new(order: Order, price: i64) -> Self {
         Incoming { order, price, last: 0, minimum: 0, is_hidden: false, traded: Traded::default() }
     }
 
     /// What every report about it says.
-    pub fn describe(&self) -> Report {
+    pub(crate) fn describe(&self) -> Report {
         Report { open: Quantity(self.order.open), ..describe(&self.order, self.price) }
     }
 
     /// Whether `resting` is of the same group or, without a group, of the same firm.
     #[inline]
-    pub fn owns(&self, resting: &Order) -> bool {
+    pub(crate) fn owns(&self, resting: &Order) -> bool {
         let (own, other) = (self.order.traits, resting.traits);
         if own.self_trade() == SelfTrade::None {
             false

@@ -59,7 +59,7 @@ impl Away {
     }
 
     /// The command from which it is known again.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let (session, symbol, verdict) = (SessionId(0), self.symbol, Reason::None);
         Command { session, symbol, verdict, action: Action::MoveSymbol(self.asked) }
     }
@@ -69,7 +69,7 @@ impl Away {
     }
 
     /// Whether the best bid would trade with the best offer.
-    pub fn crosses(&self) -> bool {
+    pub(crate) fn crosses(&self) -> bool {
         let offers = self.orders.partition_point(|waiting| waiting.order.traits.is_buy());
         match (self.orders[..offers].first(), self.orders.get(offers)) {
             (Some(bid), Some(offer)) => bid.price >= offer.price,

@@ -40,7 +40,7 @@ pub(super) struct Order {
 const _: () = assert!(size_of::<Order>() == 64);
 
 impl Order {
-    pub const NONE: Order = Order {
+    pub(crate) const NONE: Order = Order {
         number: 0,
         id: 0,
         open: 0,
@@ -56,7 +56,7 @@ impl Order {
 
     /// Its part of the state hash while it rests at `price`.
     #[inline(always)]
-    pub fn hash(&self, price: i64) -> u128 {
+    pub(crate) fn hash(&self, price: i64) -> u128 {
         let place = u64::from(self.symbol) << 32 | u64::from(self.session);
         let pairs = [[self.number, self.id], [price as u64, place]];
         hash::of_order(pairs, self.traits.0, [self.open, self.executed])
@@ -94,7 +94,7 @@ const HIGHEST_MAX: u32 = 1 << 16;
 
 impl Orders {
     /// Room for `capacity` live orders before anything has to grow.
-    pub fn with_capacity(capacity: usize) -> Self {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
         let capacity = capacity.max(1024);
         let mut slab = Vec::with_capacity(capacity + 1);
         slab.push(Order { traits: Traits::OF_NO_ORDER, ..Order::NONE });
@@ -103,19 +103,19 @@ impl Orders {
         Orders { slab, free: NIL, live: 0, buckets, shift, highest: vec![] }
     }
 
-    pub fn live(&self) -> usize {
+    pub(crate) fn live(&self) -> usize {
         self.live
     }
 
     #[inline(always)]
-    pub fn get(&self, slot: Slot) -> &Order {
+    pub(crate) fn get(&self, slot: Slot) -> &Order {
         debug_assert!((slot as usize) < self.slab.len());
         // SAFETY: a slot is 0 or comes from `insert`, and the slab has a slot 0 and never shrinks.
         unsafe { self.slab.get_unchecked(slot as usize) }
     }
 
     #[inline(always)]
-    pub fn get_mut(&mut self, slot: Slot) -> &mut Order {
+    pub(crate) fn get_mut(&mut self, slot: Slot) -> &mut Order {
         debug_assert!((slot as usize) < self.slab.len());
         // SAFETY: as above.
         unsafe { self.slab.get_unchecked_mut(slot as usize) }
@@ -124,7 +124,7 @@ impl Orders {
     /// Makes room for so many more orders. While they are inserted nothing grows, and every bucket
     /// stays what it is.
     #[inline(always)]
-    pub fn make_room(&mut self, orders: usize) {
+    pub(crate) fn make_room(&mut self, orders: usize) {
         if self.slab.len() <= self.live + orders {
             self.grow(orders);
         }
@@ -132,7 +132,7 @@ impl Orders {
 
     /// Puts an order into the slab and, at the bucket of its id, into the index. Reads no other order.
     #[inline(always)]
-    pub fn insert(&mut self, order: Order, bucket: Bucket) -> Slot {
+    pub(crate) fn insert(&mut self, order: Order, bucket: Bucket) -> Slot {
         match self.highest.get_mut(order.session as usize) {
             Some(highest) => *highest = order.id.max(*highest),
             None => self.grow_highest(order.session, order.id),
@@ -148,7 +148,7 @@ impl Orders {
 
     /// Takes an order out of the slab and the index. Its neighbours in the level are not touched.
     #[inline(always)]
-    pub fn remove(&mut self, slot: Slot, bucket: Bucket) {
+    pub(crate) fn remove(&mut self, slot: Slot, bucket: Bucket) {
         let free = std::mem::replace(&mut self.free, slot);
         let order = self.get_mut(slot);
         let chain = order.chain;
@@ -176,7 +176,7 @@ impl Orders {
 
     /// Finds a live order by its id and the bucket of that, [`NIL`] if there is none.
     #[inline(always)]
-    pub fn find(&self, bucket: Bucket, session: SessionId, id: OrderId) -> Slot {
+    pub(crate) fn find(&self, bucket: Bucket, session: SessionId, id: OrderId) -> Slot {
         let slot = *self.head(bucket);
         let order = self.get(slot);
         if order.id == id.0 && order.session == session.0 {
@@ -200,26 +200,26 @@ impl Orders {
     /// Whether an order with this id is live. Most sessions count up: an id above all that they
     /// used before needs no search.
     #[inline(always)]
-    pub fn is_live(&self, bucket: Bucket, session: SessionId, id: OrderId) -> bool {
+    pub(crate) fn is_live(&self, bucket: Bucket, session: SessionId, id: OrderId) -> bool {
         let rises = self.highest.get(session.0 as usize).is_some_and(|&highest| id.0 > highest);
         !rises && self.find(bucket, session, id) != NIL
     }
 
     /// Starts to load a bucket.
     #[inline(always)]
-    pub fn prefetch_bucket(&self, bucket: Bucket) {
+    pub(crate) fn prefetch_bucket(&self, bucket: Bucket) {
         prefetch(self.head(bucket));
     }
 
     /// Starts to load the newest order of a bucket.
     #[inline(always)]
-    pub fn prefetch_in(&self, bucket: Bucket) {
+    pub(crate) fn prefetch_in(&self, bucket: Bucket) {
         self.prefetch(*self.head(bucket));
     }
 
     /// Starts to load its neighbours, in the level and in the bucket; gives its level.
     #[inline(always)]
-    pub fn prefetch_neighbours_in(&self, bucket: Bucket) -> u32 {
+    pub(crate) fn prefetch_neighbours_in(&self, bucket: Bucket) -> u32 {
         let order = self.get(*self.head(bucket));
         self.prefetch(order.prev);
         self.prefetch(order.next);
@@ -229,7 +229,7 @@ impl Orders {
 
     /// Starts to load what takes this order out and the one after it in its level; gives that one.
     #[inline(always)]
-    pub fn prefetch_next(&self, slot: Slot) -> Slot {
+    pub(crate) fn prefetch_next(&self, slot: Slot) -> Slot {
         let order = self.get(slot);
         self.prefetch_bucket(self.bucket(SessionId(order.session), OrderId(order.id)));
         self.prefetch(order.next);
@@ -237,13 +237,13 @@ impl Orders {
     }
 
     #[inline(always)]
-    pub fn prefetch(&self, slot: Slot) {
+    pub(crate) fn prefetch(&self, slot: Slot) {
         prefetch(self.get(slot));
     }
 
     /// The bucket of an id.
     #[inline(always)]
-    pub fn bucket(&self, session: SessionId, id: OrderId) -> Bucket {
+    pub(crate) fn bucket(&self, session: SessionId, id: OrderId) -> Bucket {
         const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
         let block = (id.0 >> BLOCK_BITS) ^ u64::from(session.0) << 40;
         let within = id.0 & ((1 << BLOCK_BITS) - 1);

@@ -31,27 +31,31 @@ pub(super) struct Terms {
 
 impl Terms {
     /// Whether there are orders that have an end.
-    pub fn expire(&self) -> bool {
+    pub(crate) fn expire(&self) -> bool {
         !self.ends.is_empty()
     }
 
     /// When orders end, by instrument.
-    pub fn ends(&self) -> impl Iterator<Item = (SymbolId, Nanos)> {
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (SymbolId, Nanos)> {
         self.ends.keys().map(|&(symbol, end, _)| (symbol, end))
     }
 
     /// All of them, by instrument and number.
-    pub fn iter(&self) -> impl Iterator<Item = (SymbolId, u64, &RichTerms)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (SymbolId, u64, &RichTerms)> {
         self.terms.iter().map(|(&(symbol, number), terms)| (symbol, number, terms))
     }
 
     /// Those of an order that has some.
-    pub fn get(&self, order: &Order) -> &RichTerms {
+    pub(crate) fn get(&self, order: &Order) -> &RichTerms {
         &self.terms[&key(order)]
     }
 
     /// The orders of an instrument whose time is over, the first to end first.
-    pub fn due(&self, symbol: SymbolId, now: Nanos) -> impl Iterator<Item = (SessionId, OrderId)> {
+    pub(crate) fn due(
+        &self,
+        symbol: SymbolId,
+        now: Nanos,
+    ) -> impl Iterator<Item = (SessionId, OrderId)> {
         self.ends.range((symbol, Nanos(0), 0)..=(symbol, now, u64::MAX)).map(|(_, &order)| order)
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct ShortSale {
 
 impl ShortSale {
     /// Whether a trade may restrict them.
-    pub fn can_fall(self) -> bool {
+    pub(crate) fn can_fall(self) -> bool {
         self.automatic && !self.restricted
     }
 }

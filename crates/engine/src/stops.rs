@@ -46,30 +46,30 @@ pub(super) struct Traded {
 
 impl Traded {
     /// The number of the next order that the command at `seqno` gives a new place.
-    pub fn next_number(&mut self, seqno: SeqNo) -> OrderNumber {
+    pub(crate) fn next_number(&mut self, seqno: SeqNo) -> OrderNumber {
         self.placed += 1;
         OrderNumber::within(seqno, self.placed)
     }
 
     /// Takes note of trades at prices from `first` to `last`, in either direction.
-    pub fn add(&mut self, first: i64, last: i64) {
+    pub(crate) fn add(&mut self, first: i64, last: i64) {
         let (lowest, highest) = self.span.unwrap_or((first, first));
         self.span = Some((lowest.min(first).min(last), highest.max(first).max(last)));
     }
 }
 
 impl Stops {
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.ladders.is_empty()
     }
 
     /// The bids and offers of an instrument.
-    pub fn of(&self, symbol: SymbolId) -> Option<&[Ladder; 2]> {
+    pub(crate) fn of(&self, symbol: SymbolId) -> Option<&[Ladder; 2]> {
         self.ladders.get(&symbol)
     }
 
     /// The limits of those that have one, by instrument and number.
-    pub fn limits(&self) -> impl Iterator<Item = (SymbolId, u64, Price)> {
+    pub(crate) fn limits(&self) -> impl Iterator<Item = (SymbolId, u64, Price)> {
         self.limits.iter().map(|(&(symbol, number), &limit)| (symbol, number, Price(limit)))
     }
 

@@ -18,11 +18,11 @@ use ringside_model::report::Report;
 pub(super) struct Traits(pub u64);
 
 impl Traits {
-    pub const NONE: Traits = Traits(0);
+    pub(crate) const NONE: Traits = Traits(0);
     /// Those of the slot that is no order, so that it is not taken for a plain one.
-    pub const OF_NO_ORDER: Traits = Traits(Self::NON_DISPLAYED);
+    pub(crate) const OF_NO_ORDER: Traits = Traits(Self::NON_DISPLAYED);
     /// Set while the order waits as a stop.
-    pub const STOP: u64 = 1 << 39;
+    pub(crate) const STOP: u64 = 1 << 39;
     /// Set on an iceberg.
     const RESERVE: u64 = 1 << 53;
     /// Set on an order that rests with terms that few have.
@@ -35,7 +35,7 @@ impl Traits {
     const UNSEEN: u64 = 1 << 38 | Self::STOP | Self::NON_DISPLAYED;
 
     #[inline(always)]
-    pub fn of(enter: &Enter) -> Self {
+    pub(crate) fn of(enter: &Enter) -> Self {
         Traits(
             u64::from(enter.firm.0)
                 | u64::from(enter.group) << 16
@@ -49,7 +49,7 @@ impl Traits {
     }
 
     /// The traits from a word that was stored; `None` if no order has such a word.
-    pub fn from_word(word: u64) -> Option<Self> {
+    pub(crate) fn from_word(word: u64) -> Option<Self> {
         let code = |shift: u32| (word >> shift) as u8 & 15;
         Side::from_code(code(32))?;
         TimeInForce::from_code(code(36) & 7)?;
@@ -62,77 +62,77 @@ impl Traits {
         (word >> 57 == 0 && is_ordered).then_some(traits)
     }
 
-    pub fn firm(self) -> u16 {
+    pub(crate) fn firm(self) -> u16 {
         self.0 as u16
     }
 
-    pub fn group(self) -> u16 {
+    pub(crate) fn group(self) -> u16 {
         (self.0 >> 16) as u16
     }
 
     #[inline(always)]
-    pub fn side(self) -> Side {
+    pub(crate) fn side(self) -> Side {
         Side::from_code((self.0 >> 32) as u8 & 3).unwrap_or(Side::Buy)
     }
 
     #[inline(always)]
-    pub fn is_buy(self) -> bool {
+    pub(crate) fn is_buy(self) -> bool {
         self.side().is_buy()
     }
 
-    pub fn tif(self) -> TimeInForce {
+    pub(crate) fn tif(self) -> TimeInForce {
         TimeInForce::from_code((self.0 >> 36) as u8 & 7).unwrap_or(TimeInForce::Day)
     }
 
     /// Whether the order waits as a stop.
     #[inline(always)]
-    pub fn is_stop(self) -> bool {
+    pub(crate) fn is_stop(self) -> bool {
         self.0 & Self::STOP != 0
     }
 
     /// Whether it is an iceberg.
     #[inline(always)]
-    pub fn has_reserve(self) -> bool {
+    pub(crate) fn has_reserve(self) -> bool {
         self.0 & Self::RESERVE != 0
     }
 
     /// The same of an iceberg.
-    pub fn with_reserve(self) -> Self {
+    pub(crate) fn with_reserve(self) -> Self {
         Traits(self.0 | Self::RESERVE)
     }
 
     /// Whether it has terms that few have.
     #[inline(always)]
-    pub fn is_rich(self) -> bool {
+    pub(crate) fn is_rich(self) -> bool {
         self.0 & Self::RICH != 0
     }
 
     /// Whether more than the order is kept while it rests: it is a stop, an iceberg, or has terms.
     #[inline(always)]
-    pub fn needs_care(self) -> bool {
+    pub(crate) fn needs_care(self) -> bool {
         self.0 & (Self::STOP | Self::RESERVE | Self::RICH) != 0
     }
 
     /// Whether it rests in the book, seen whole, and no more is kept of it.
     #[inline(always)]
-    pub fn is_plain(self) -> bool {
+    pub(crate) fn is_plain(self) -> bool {
         self.0 & (Self::UNSEEN | Self::RESERVE | Self::RICH) == 0
     }
 
     /// Whether it rests unseen beside the book, and trades like those in it.
     #[inline(always)]
-    pub fn is_non_displayed(self) -> bool {
+    pub(crate) fn is_non_displayed(self) -> bool {
         self.0 & Self::NON_DISPLAYED != 0
     }
 
     /// Whether an incoming order may have too little for it.
     #[inline(always)]
-    pub fn has_minimum(self) -> bool {
+    pub(crate) fn has_minimum(self) -> bool {
         self.0 & Self::MINIMUM != 0
     }
 
     /// The same of an order with these terms.
-    pub fn with_terms(self, terms: &RichTerms) -> Self {
+    pub(crate) fn with_terms(self, terms: &RichTerms) -> Self {
         let hidden = if terms.hidden { Self::NON_DISPLAYED } else { 0 };
         let has_minimum = terms.hidden && terms.min_quantity.0 > 0;
         let minimum = if has_minimum { Self::MINIMUM } else { 0 };
@@ -142,33 +142,33 @@ impl Traits {
 
     /// [`Report::HIDDEN`] if the order is not shown, or waits for an auction or as a stop.
     #[inline(always)]
-    pub fn hidden_flag(self) -> u8 {
+    pub(crate) fn hidden_flag(self) -> u8 {
         u8::from(self.0 & Self::UNSEEN != 0) * Report::HIDDEN
     }
 
     #[inline]
-    pub fn post_only(self) -> PostOnly {
+    pub(crate) fn post_only(self) -> PostOnly {
         PostOnly::from_code((self.0 >> 40) as u8 & 15).unwrap_or(PostOnly::Off)
     }
 
     /// The same with another sell marking.
-    pub fn with_side(self, side: Side) -> Self {
+    pub(crate) fn with_side(self, side: Side) -> Self {
         Traits(self.0 & !(15 << 32) | (side as u64) << 32)
     }
 
     /// Capacity and attribution as the flags of a report.
-    pub fn report_flags(self) -> u8 {
+    pub(crate) fn report_flags(self) -> u8 {
         let capacity = (self.0 >> 48) as u8 & 15;
         let attributed = if self.is_attributed() { Report::ATTRIBUTED } else { 0 };
         capacity << Report::CAPACITY_SHIFT | attributed | self.hidden_flag()
     }
 
     /// Whether it is shown with the name of its firm.
-    pub fn is_attributed(self) -> bool {
+    pub(crate) fn is_attributed(self) -> bool {
         self.0 >> 52 & 1 == 1
     }
 
-    pub fn self_trade(self) -> SelfTrade {
+    pub(crate) fn self_trade(self) -> SelfTrade {
         SelfTrade::from_code((self.0 >> 44) as u8 & 15).unwrap_or(SelfTrade::None)
     }
 }

@@ -57,7 +57,11 @@ pub(super) struct Behind {
 
 impl Behind {
     /// Looks at everything behind the end, in all segments.
-    pub fn look(dir: &Path, identity: Identity, end: &End<'_>) -> Result<Behind, JournalError> {
+    pub(crate) fn look(
+        dir: &Path,
+        identity: Identity,
+        end: &End<'_>,
+    ) -> Result<Behind, JournalError> {
         let mut behind = Behind {
             follows: Follows::Zeros,
             to: None,

@@ -19,6 +19,8 @@
 //! `recovery.rs` decides what is found there, `cut.rs` takes it away; `follow.rs` reads what is being written, `retire.rs` removes
 //! what nobody needs. The journal knows frames; it does not know what a command means.
 
+#![warn(unreachable_pub)]
+
 mod bus_error;
 mod cut;
 mod damage;

@@ -54,7 +54,7 @@ impl Preparer {
     /// Starts to prepare the segments behind the number `current`, `options.segments_ready` of them
     /// ahead, and to touch the pages of `mapping`, which is written, and then of those. If `durable`,
     /// they are good for `fsync`.
-    pub fn start(
+    pub(crate) fn start(
         options: &Options,
         current: u64,
         mapping: Option<&Arc<Mapping>>,
@@ -90,7 +90,7 @@ impl Preparer {
     }
 
     /// The next segment, which is `number`. Waits if it is not ready yet.
-    pub fn next(&self, options: &Options, number: u64) -> Prepared {
+    pub(crate) fn next(&self, options: &Options, number: u64) -> Prepared {
         self.orders.current.store(number - 1, Ordering::Relaxed);
         let ready = match self.ready.try_recv() {
             Ok(prepared) => Ok(prepared),
@@ -109,12 +109,12 @@ impl Preparer {
     }
 
     /// From now on new segments must be good for `fsync`, or need not be.
-    pub fn set_durability(&self, durability: Durability) {
+    pub(crate) fn set_durability(&self, durability: Durability) {
         self.orders.durable.store(durability == Durability::Fsync, Ordering::Relaxed);
     }
 
     /// Set while the space for segments runs out.
-    pub fn low_space(&self) -> Arc<AtomicBool> {
+    pub(crate) fn low_space(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.orders.low_space)
     }
 

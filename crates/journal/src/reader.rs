@@ -126,7 +126,7 @@ impl Reader {
 
     /// The same, into a frame; `false` at the end.
     #[inline]
-    pub fn read_next(&mut self, frame: &mut Frame) -> Result<bool, JournalError> {
+    pub(crate) fn read_next(&mut self, frame: &mut Frame) -> Result<bool, JournalError> {
         if self.end.is_some() {
             return Ok(false);
         }

@@ -63,7 +63,7 @@ struct State {
 
 impl Sealer {
     /// Starts to seal what earlier runs left among the segments up to `last`.
-    pub fn start(options: &Options, last: u64) -> Result<Self, JournalError> {
+    pub(crate) fn start(options: &Options, last: u64) -> Result<Self, JournalError> {
         let (jobs, receiver) = channel();
         let left = segment::list(&options.dir)?;
         for number in left.into_iter().filter(|&number| number <= last) {
@@ -92,30 +92,30 @@ impl Sealer {
     }
 
     /// Takes a segment that is full, with its last command.
-    pub fn seal(&self, segment: WriteSegment, last: u64) {
+    pub(crate) fn seal(&self, segment: WriteSegment, last: u64) {
         self.send(Job::Full(segment, last));
     }
 
     /// Everything up to this command is on the device.
     #[inline]
-    pub fn synced(&self) -> u64 {
+    pub(crate) fn synced(&self) -> u64 {
         self.state.synced.load(Ordering::Relaxed)
     }
 
     /// Whether a segment could not be sealed: nothing may be acknowledged after that.
     #[inline]
-    pub fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.state.failed.load(Ordering::Acquire)
     }
 
     /// Why a segment could not be sealed; it is told once.
-    pub fn error(&self) -> JournalError {
+    pub(crate) fn error(&self) -> JournalError {
         let error = self.state.error.lock().unwrap_or_else(PoisonError::into_inner).take();
         error.unwrap_or(JournalError::Stopped)
     }
 
     /// Waits until all that is full is on the device. Digests may follow later.
-    pub fn settle(&mut self) -> Result<(), JournalError> {
+    pub(crate) fn settle(&mut self) -> Result<(), JournalError> {
         let (answer, answered) = sync_channel(1);
         self.state.settles.store(true, Ordering::Relaxed);
         self.send(Job::Settle(answer));
@@ -129,7 +129,7 @@ impl Sealer {
     }
 
     /// Waits until all that is full is sealed.
-    pub fn finish(&mut self) -> Result<(), JournalError> {
+    pub(crate) fn finish(&mut self) -> Result<(), JournalError> {
         self.state.hurry.store(true, Ordering::Relaxed);
         drop(self.jobs.take());
         drop(self.thread.take());

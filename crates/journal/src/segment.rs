@@ -65,7 +65,7 @@ pub(super) struct SegmentHeader {
 }
 
 impl SegmentHeader {
-    pub fn new(
+    pub(crate) fn new(
         identity: Identity,
         number: u64,
         length: u64,
@@ -221,7 +221,11 @@ pub(super) struct ReadSegment {
 impl ReadSegment {
     /// Opens a segment; `None` if it does not exist. A header that is just being written does not match
     /// its checksum.
-    pub fn open(dir: &Path, number: u64, expected: Identity) -> Result<Option<Self>, JournalError> {
+    pub(crate) fn open(
+        dir: &Path,
+        number: u64,
+        expected: Identity,
+    ) -> Result<Option<Self>, JournalError> {
         let path = path_of(dir, number);
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -245,23 +249,23 @@ impl ReadSegment {
         Ok(Some(ReadSegment { header, _listed: listed, map }))
     }
 
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.map.len() as u64
     }
 
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.map
     }
 
     /// The frame at an offset if one is published there and its length is sane.
-    pub fn frame(&self, offset: u64) -> Option<Frame> {
+    pub(crate) fn frame(&self, offset: u64) -> Option<Frame> {
         let mut frame = Frame::default();
         self.read(offset, &mut frame).then_some(frame)
     }
 
     /// The same, into a frame; `false` if there is none.
     #[inline]
-    pub fn read(&self, offset: u64, frame: &mut Frame) -> bool {
+    pub(crate) fn read(&self, offset: u64, frame: &mut Frame) -> bool {
         let bytes = self.map.get(offset as usize..).filter(|b| b.len() >= FRAME_BYTES_MIN);
         let Some(bytes) = bytes else { return false };
         debug_assert!(bytes.as_ptr().addr().is_multiple_of(align_of::<AtomicU32>()));
@@ -271,7 +275,7 @@ impl ReadSegment {
     }
 
     /// The checksum that the frame at an offset carries, whether it is a frame or not.
-    pub fn stored_crc(&self, offset: u64) -> u32 {
+    pub(crate) fn stored_crc(&self, offset: u64) -> u32 {
         let at = offset as usize + 4;
         u32::from_le_bytes(self.map[at..at + 4].try_into().expect("four bytes"))
     }
@@ -290,7 +294,7 @@ pub(super) struct WriteSegment {
 
 impl WriteSegment {
     /// Opens a segment that exists.
-    pub fn open(dir: &Path, number: u64) -> Result<Self, JournalError> {
+    pub(crate) fn open(dir: &Path, number: u64) -> Result<Self, JournalError> {
         let path = path_of(dir, number);
         let file = OpenOptions::new()
             .read(true)
@@ -304,11 +308,11 @@ impl WriteSegment {
     }
 
     /// The mapping, for whoever makes its pages present.
-    pub fn mapping(&self) -> &Arc<Mapping> {
+    pub(crate) fn mapping(&self) -> &Arc<Mapping> {
         &self.mapping
     }
 
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.mapping.len()
     }
 
@@ -316,19 +320,19 @@ impl WriteSegment {
     /// written first. To make a page writable is to make it dirty, and the kernel writes dirty pages back
     /// after half a minute: a synced segment of zeros would go to the device once more, all at once, in
     /// the way of the syncs.
-    pub fn make_present(&self, from: u64, durable: bool) {
+    pub(crate) fn make_present(&self, from: u64, durable: bool) {
         let to = if durable { self.len().min(from + LEAD_BYTES) } else { self.len() };
         self.mapping.populate(from / PAGE_BYTES * PAGE_BYTES, to);
     }
 
     /// Begins the segment; like a frame, its header counts when its first four bytes are there.
-    pub fn write_header(&mut self, header: &SegmentHeader) {
+    pub(crate) fn write_header(&mut self, header: &SegmentHeader) {
         self.store(0, header.as_bytes());
     }
 
     /// Stores a frame at an offset, its first four bytes last.
     #[inline]
-    pub fn store(&mut self, offset: u64, frame: &[u8]) {
+    pub(crate) fn store(&mut self, offset: u64, frame: &[u8]) {
         let (first, rest) = frame.split_at(4);
         if frame.len() == FRAME_BYTES_MIN {
             // The everyday length as a constant: a few vector stores instead of a call.
@@ -345,12 +349,12 @@ impl WriteSegment {
 
     /// Says how far the segment is written, for whoever makes its pages present.
     #[inline]
-    pub fn set_written(&self, offset: u64) {
+    pub(crate) fn set_written(&self, offset: u64) {
         self.mapping.written.store(offset, Ordering::Relaxed);
     }
 
     /// Sets a range to zero.
-    pub fn clear(&mut self, from: u64, to: u64) {
+    pub(crate) fn clear(&mut self, from: u64, to: u64) {
         assert!(from <= to && to <= self.len());
         // SAFETY: the range lies in the mapping, and `&mut self` is the only one that stores there.
         unsafe { self.at(from).write_bytes(0, (to - from) as usize) };
@@ -358,7 +362,7 @@ impl WriteSegment {
 
     /// Stores a byte of each page of a range again. After a failed sync the kernel takes its pages for
     /// clean though they are not on the device, and the next sync would leave them out.
-    pub fn redirty(&mut self, from: u64, to: u64) {
+    pub(crate) fn redirty(&mut self, from: u64, to: u64) {
         assert!(from <= to && to <= self.len());
         let first_page = from - from % PAGE_BYTES;
         for offset in (first_page..to).step_by(PAGE_BYTES as usize) {
@@ -369,7 +373,7 @@ impl WriteSegment {
         }
     }
 
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         let raw = &self.mapping.raw;
         // SAFETY: the mapping lives as long as `self`, and nobody stores to it while `&self` lends it
         // out: the only stores are those of `&mut self`.
@@ -377,7 +381,7 @@ impl WriteSegment {
     }
 
     /// Writes a range to the device and waits for it. The durability point.
-    pub fn sync(&self, device: &dyn Device, from: u64, to: u64) -> Result<(), JournalError> {
+    pub(crate) fn sync(&self, device: &dyn Device, from: u64, to: u64) -> Result<(), JournalError> {
         let short = if planted(Bug::SyncedOnePageShort) { PAGE_BYTES } else { 0 };
         let to = to.saturating_sub(short).max(from);
         device
@@ -388,14 +392,14 @@ impl WriteSegment {
     }
 
     /// Writes the whole file to the device, with its length, and waits for it.
-    pub fn sync_file(&self, device: &dyn Device) -> Result<(), JournalError> {
+    pub(crate) fn sync_file(&self, device: &dyn Device) -> Result<(), JournalError> {
         device
             .perform(Step::SyncFile(&self.path), &mut || self.file.sync_data())
             .map_err(JournalError::io(&self.path, "sync"))
     }
 
     /// Writes the whole file and its name to the device.
-    pub fn make_durable(&self, device: &dyn Device, dir: &Path) -> Result<(), JournalError> {
+    pub(crate) fn make_durable(&self, device: &dyn Device, dir: &Path) -> Result<(), JournalError> {
         self.sync_file(device)?;
         if self.named { Ok(()) } else { sync_dir(device, dir) }
     }
@@ -423,18 +427,18 @@ pub(super) struct Mapping {
 }
 
 impl Mapping {
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.raw.len() as u64
     }
 
     /// How far the segment is written, as the writer said last.
-    pub fn written(&self) -> u64 {
+    pub(crate) fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 
     /// Makes the pages of a range present and writable, so that no store has to wait for one. If that
     /// fails, the store waits; if the device has failed, the store finds out.
-    pub fn populate(&self, from: u64, to: u64) {
+    pub(crate) fn populate(&self, from: u64, to: u64) {
         let _ = self.raw.advise_range(Advice::PopulateWrite, from as usize, (to - from) as usize);
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Toucher {
 
 impl Toucher {
     /// Starts the thread. It gets the segments in their order from whoever opens them.
-    pub fn start(dir: &Path) -> Result<Self, JournalError> {
+    pub(crate) fn start(dir: &Path) -> Result<Self, JournalError> {
         let (sender, receiver) = channel();
         let thread = std::thread::Builder::new()
             .name("toucher".into())
@@ -39,7 +39,7 @@ impl Toucher {
     }
 
     /// Where the next segments go, in their order.
-    pub fn segments(&self) -> Sender<Arc<Mapping>> {
+    pub(crate) fn segments(&self) -> Sender<Arc<Mapping>> {
         self.segments.clone().expect("the thread runs until the toucher is dropped")
     }
 }

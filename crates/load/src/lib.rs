@@ -10,6 +10,8 @@
 //! * [`session`] sends them over the wire and checks every answer;
 //! * [`rng`] is the generator of chance under all of them.
 
+#![warn(unreachable_pub)]
+
 pub mod arrivals;
 pub mod flow;
 mod model;

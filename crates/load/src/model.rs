@@ -51,7 +51,14 @@ fn rank(buy: bool, price: i64) -> i64 {
 }
 
 impl Order {
-    pub fn new(book: usize, session: u32, id: u32, buy: bool, price: i64, open: u32) -> Self {
+    pub(crate) fn new(
+        book: usize,
+        session: u32,
+        id: u32,
+        buy: bool,
+        price: i64,
+        open: u32,
+    ) -> Self {
         let book = book as u32;
         let (place, previous, next) = (0, NONE, NONE);
         let partly_executed = false;
@@ -60,7 +67,7 @@ impl Order {
 }
 
 impl Model {
-    pub fn new(books: usize) -> Self {
+    pub(crate) fn new(books: usize) -> Self {
         Model {
             orders: Vec::new(),
             free: Vec::new(),
@@ -69,12 +76,12 @@ impl Model {
     }
 
     /// How many orders are live in a book.
-    pub fn live(&self, book: usize) -> usize {
+    pub(crate) fn live(&self, book: usize) -> usize {
         self.books[book].live.len()
     }
 
     /// A live order, each as likely as any other.
-    pub fn draw(&self, book: usize, rng: &mut Rng) -> Option<u32> {
+    pub(crate) fn draw(&self, book: usize, rng: &mut Rng) -> Option<u32> {
         let live = &self.books[book].live;
         (!live.is_empty()).then(|| live[rng.below(live.len() as u64) as usize])
     }
@@ -85,23 +92,23 @@ impl Model {
         self.books[book].sides.iter().map(BTreeMap::len).sum()
     }
 
-    pub fn order(&self, slot: u32) -> &Order {
+    pub(crate) fn order(&self, slot: u32) -> &Order {
         &self.orders[slot as usize]
     }
 
     /// The price of level `n` of a side, the best one being 0.
-    pub fn price_of_level(&self, book: usize, buy: bool, n: usize) -> Option<i64> {
+    pub(crate) fn price_of_level(&self, book: usize, buy: bool, n: usize) -> Option<i64> {
         self.books[book].sides[usize::from(buy)].keys().nth(n).map(|&key| rank(buy, key))
     }
 
     /// The order that is first in priority on a side.
-    pub fn first(&self, book: usize, buy: bool) -> Option<u32> {
+    pub(crate) fn first(&self, book: usize, buy: bool) -> Option<u32> {
         let (_, level) = self.books[book].sides[usize::from(buy)].first_key_value()?;
         Some(level.first)
     }
 
     /// Matches a limit order and books its rest.
-    pub fn enter(&mut self, mut incoming: Order, trades: &mut Trades) {
+    pub(crate) fn enter(&mut self, mut incoming: Order, trades: &mut Trades) {
         let (book, buy) = (incoming.book as usize, incoming.buy);
         while incoming.open > 0 {
             let Some(slot) = self.first(book, !buy) else { break };
@@ -125,7 +132,7 @@ impl Model {
     }
 
     /// Takes an order out.
-    pub fn remove(&mut self, slot: u32) {
+    pub(crate) fn remove(&mut self, slot: u32) {
         let Order { book, buy, price, place, previous, next, .. } = *self.order(slot);
         let book = &mut self.books[book as usize];
         if previous != NONE {

@@ -46,7 +46,7 @@ impl Rng {
     /// Without floats, whose logarithm differs between platforms: the whole multiples of ln 2 are a
     /// run of coin flips, and the rest is −ln(1 − x) for x uniform below ½, as the series of
     /// 2 artanh(x / (2 − x)).
-    pub fn exponential(&mut self) -> u64 {
+    pub(crate) fn exponential(&mut self) -> u64 {
         let halvings = u64::from(self.next_u64().leading_zeros());
         let x = self.next_u64() >> 33;
         let y = (x << 32) / ((2 << 32) - x);
@@ -65,7 +65,7 @@ impl Rng {
 }
 
 /// What [`Rng::exponential`] calls 1.
-pub const EXPONENTIAL_ONE: u64 = 1 << 32;
+pub(crate) const EXPONENTIAL_ONE: u64 = 1 << 32;
 
 /// ln 2 in units of [`EXPONENTIAL_ONE`].
 const LN_2: u64 = 2_977_044_472;

@@ -422,7 +422,7 @@ pub struct Name([u8; Name::LEN_MAX]);
 
 impl Name {
     /// The longest name, in bytes.
-    pub const LEN_MAX: usize = 16;
+    pub(crate) const LEN_MAX: usize = 16;
 
     /// `None` if the text is empty, too long, or not printable ASCII.
     pub fn new(text: &str) -> Option<Self> {

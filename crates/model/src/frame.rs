@@ -28,7 +28,7 @@ pub const FRAME_BYTES_MAX: usize = 128;
 /// The header, in bytes.
 pub const HEADER_BYTES: usize = 32;
 /// The longest body, in bytes.
-pub const BODY_BYTES_MAX: usize = FRAME_BYTES_MAX - HEADER_BYTES;
+pub(crate) const BODY_BYTES_MAX: usize = FRAME_BYTES_MAX - HEADER_BYTES;
 
 byte_enum! {
     /// What a frame holds. From 128 on it is bookkeeping.
@@ -186,7 +186,7 @@ impl Frame {
     /// Puts a second line behind a body that fits the first: what a client must be told again and no matcher
     /// needs. [`Frame::seal`] comes after it.
     #[inline]
-    pub fn append_line<L: IntoBytes + Immutable>(&mut self, line: &L) {
+    pub(crate) fn append_line<L: IntoBytes + Immutable>(&mut self, line: &L) {
         const { assert!(size_of::<L>() == FRAME_BYTES_MIN) };
         assert_eq!(
             usize::from(self.header.length),
@@ -198,7 +198,7 @@ impl Frame {
     }
 
     /// Overwrites the last 32 bytes of a body that takes all the room there is. [`Frame::seal`] comes after it.
-    pub fn set_tail<T: IntoBytes + Immutable>(&mut self, tail: &T) {
+    pub(crate) fn set_tail<T: IntoBytes + Immutable>(&mut self, tail: &T) {
         const { assert!(size_of::<T>() == 32) };
         self.body[BODY_BYTES_MAX - 32..].copy_from_slice(tail.as_bytes());
     }

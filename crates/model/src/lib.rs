@@ -4,6 +4,8 @@
 //! the command is told in [`report`]s; a [`reason`] says why something was refused or cancelled. [`hash`] has
 //! the two running hashes by which venues are compared.
 
+#![warn(unreachable_pub)]
+
 pub mod command;
 pub mod domain;
 pub mod draw;

@@ -3,6 +3,8 @@
 //! All integers are unsigned and big-endian, text is ASCII padded with spaces. Every table gives the offset of
 //! a field before its name, and a layout that does not agree with its table does not compile.
 
+#![warn(unreachable_pub)]
+
 pub mod client;
 pub mod feed;
 pub mod itch;

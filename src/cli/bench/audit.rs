@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// What every live order has open, from the reports alone.
 #[derive(Default)]
-pub struct Audit {
+pub(super) struct Audit {
     open: HashMap<(SessionId, OrderId), u64>,
     symbols: BTreeSet<SymbolId>,
     /// The numbers of new orders that have not been answered.
@@ -30,7 +30,7 @@ pub struct Audit {
 
 impl Audit {
     /// Takes note of a command before its reports come.
-    pub fn expect(&mut self, frame: &Frame) {
+    pub(super) fn expect(&mut self, frame: &Frame) {
         if frame.header.kind == FrameKind::Enter as u8 {
             self.orders += 1;
             self.unanswered.push_back(frame.header.seqno);
@@ -38,7 +38,7 @@ impl Audit {
     }
 
     /// Holds the sums against each other and against the books.
-    pub fn check(&self, shards: &[MatchingShard]) -> Result<(), CliError> {
+    pub(super) fn check(&self, shards: &[MatchingShard]) -> Result<(), CliError> {
         let fail = |what: String| Err(CliError::Check(what));
         if let Some(broken) = &self.broken {
             return fail(broken.clone());

@@ -4,10 +4,10 @@ use super::load::{Load, Pace};
 use ringside_core::pipeline::{CommandSource, Polled, Trace};
 
 /// From this lateness on, a send counts as late.
-pub const LATE_NS: u64 = 10_000;
+pub(super) const LATE_NS: u64 = 10_000;
 
 /// Sends a load into a fresh venue, where the first command gets number 1.
-pub struct FlowSource<'a> {
+pub(super) struct FlowSource<'a> {
     load: &'a Load,
     trace: &'a Trace,
     sent: usize,
@@ -30,7 +30,13 @@ pub struct FlowSource<'a> {
 
 impl<'a> FlowSource<'a> {
     /// A source whose first `warmup` commands behind the opening are not measured.
-    pub fn new(load: &'a Load, warmup: usize, pace: Pace, seed: u64, trace: &'a Trace) -> Self {
+    pub(super) fn new(
+        load: &'a Load,
+        warmup: usize,
+        pace: Pace,
+        seed: u64,
+        trace: &'a Trace,
+    ) -> Self {
         let opening = load.opening.len();
         FlowSource {
             load,
@@ -48,7 +54,7 @@ impl<'a> FlowSource<'a> {
     }
 
     /// How many commands were sent.
-    pub fn sent(&self) -> usize {
+    pub(super) fn sent(&self) -> usize {
         self.sent
     }
 

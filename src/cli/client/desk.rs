@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// A session and what it knows.
-pub struct Desk {
+pub(super) struct Desk {
     /// The session's orders.
     pub orders: Orders,
     session: Session,
@@ -53,7 +53,7 @@ enum Link {
 
 impl Desk {
     /// Joins the market data if there is any. A session that need not have any goes on without.
-    pub fn open(
+    pub(super) fn open(
         addresses: Vec<SocketAddr>,
         args: &ClientArgs,
         may_lack_feed: bool,
@@ -98,7 +98,7 @@ impl Desk {
     }
 
     /// Takes what has come and says it; rests a moment if that was nothing.
-    pub fn turn(&mut self, say: &mut impl FnMut(&str)) -> Result<(), CliError> {
+    pub(super) fn turn(&mut self, say: &mut impl FnMut(&str)) -> Result<(), CliError> {
         const MOMENT: Duration = Duration::from_millis(2);
         let now = Instant::now();
         self.session.write(now);
@@ -127,13 +127,13 @@ impl Desk {
     }
 
     /// Whether orders can be sent.
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.link == Link::Open && self.session.has_room()
     }
 
     /// Whether everything sent seems to be answered: nothing has come for a while, and no order waits, unless
     /// for so long that it will get no answer.
-    pub fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&self) -> bool {
         const QUIET: Duration = Duration::from_millis(30);
         const UNANSWERED: Duration = Duration::from_secs(1);
         let quiet = if self.unanswered.is_empty() { QUIET } else { UNANSWERED };
@@ -141,12 +141,12 @@ impl Desk {
     }
 
     /// Whether it has logged out.
-    pub fn has_left(&self) -> bool {
+    pub(super) fn has_left(&self) -> bool {
         self.link == Link::Left
     }
 
     /// Logs out when everything is answered, or after a while.
-    pub fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         const PATIENCE: Duration = Duration::from_secs(2);
         if self.leaving.is_none() {
             self.leaving = Some(Instant::now() + PATIENCE);
@@ -159,13 +159,13 @@ impl Desk {
     }
 
     /// The id for the next order.
-    pub fn take_id(&mut self) -> u32 {
+    pub(super) fn take_id(&mut self) -> u32 {
         self.next_id += 1;
         self.next_id - 1
     }
 
     /// Sends a request, which uses up an id or none.
-    pub fn send(&mut self, request: &Request, id: Option<u32>) {
+    pub(super) fn send(&mut self, request: &Request, id: Option<u32>) {
         let mut bytes = [0; 256];
         let length = request.write(&mut bytes);
         self.unanswered.extend(id);
@@ -175,7 +175,7 @@ impl Desk {
     }
 
     /// The best prices of an instrument, in words.
-    pub fn book_of(&self, symbol: &str) -> String {
+    pub(super) fn book_of(&self, symbol: &str) -> String {
         if self.market_data.is_none() {
             return "there is no market data: see --dev-feed and --feed-a".into();
         }

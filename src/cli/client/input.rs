@@ -6,10 +6,10 @@ use ringside_wire::ouch::{PRICE_MARKET, PRICE_MAX, QUANTITY_MAX, push_tag, tag};
 use ringside_wire::{Message, padded};
 
 /// Prices on the wire.
-pub const WIRE_TICK: Tick = Tick { mantissa: 1, scale: 4 };
+pub(super) const WIRE_TICK: Tick = Tick { mantissa: 1, scale: 4 };
 
 /// What can be typed.
-pub const HELP: &str = "\
+pub(super) const HELP: &str = "\
 buy 100 AAPL 187.05       a limit order for the day; also sell, short, short-exempt
 buy 100 AAPL market       a market order
 ioc buy 100 AAPL 187.05   what does not trade at once is canceled
@@ -26,7 +26,7 @@ help, quit";
 
 /// A line that makes sense.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Line {
+pub(super) enum Line {
     /// A new order without its id, and its tagged values.
     Enter(EnterOrder, Vec<u8>),
     /// A cancel.
@@ -49,7 +49,7 @@ pub enum Line {
 
 impl Line {
     /// Reads a line; an error says what is wrong.
-    pub fn parse(line: &str) -> Result<Line, String> {
+    pub(super) fn parse(line: &str) -> Result<Line, String> {
         // A number sign begins a remark, unless it is that of an order.
         let is_order = |word: &str| word.starts_with('#') && word[1..].parse::<u32>().is_ok();
         let line = line.to_ascii_lowercase();

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Arguments of `client`.
 #[derive(Args, Clone, Debug)]
-pub struct ClientArgs {
+pub(super) struct ClientArgs {
     /// OUCH port of the venue; several are tried in turn.
     #[arg(long = "address", value_name = "HOST:PORT", value_delimiter = ',',
           default_value = DEV_ADDRESS)]
@@ -41,7 +41,7 @@ pub struct ClientArgs {
 }
 
 /// Runs `client`.
-pub fn run(args: &ClientArgs) -> Result<(), CliError> {
+pub(super) fn run(args: &ClientArgs) -> Result<(), CliError> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
     let mut args = args.clone();

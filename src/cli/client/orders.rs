@@ -22,7 +22,7 @@ struct Order {
 
 /// All orders that the session was told of.
 #[derive(Default)]
-pub struct Orders {
+pub(super) struct Orders {
     orders: BTreeMap<u32, Order>,
     /// The trade that was taken back last, with its order: if it comes again, it was corrected.
     taken_back: Option<(u32, u64)>,
@@ -30,7 +30,7 @@ pub struct Orders {
 
 impl Orders {
     /// Takes a message of the venue; gives it in words.
-    pub fn take(&mut self, response: &Response) -> String {
+    pub(super) fn take(&mut self, response: &Response) -> String {
         match response {
             Response::Accepted(accepted, _) => self.accepted(accepted),
             Response::Replaced(replaced, _) => self.replaced(replaced),
@@ -129,12 +129,12 @@ impl Orders {
     }
 
     /// The side of an order, as on the wire.
-    pub fn side_of(&self, id: u32) -> Option<u8> {
+    pub(super) fn side_of(&self, id: u32) -> Option<u8> {
         self.orders.get(&id).map(|order| order.side)
     }
 
     /// All orders as a table.
-    pub fn table(&self) -> String {
+    pub(super) fn table(&self) -> String {
         if self.orders.is_empty() {
             return "no orders".into();
         }
@@ -205,7 +205,7 @@ impl Orders {
 }
 
 /// The word for a side on the wire.
-pub fn side(letter: u8) -> &'static str {
+pub(super) fn side(letter: u8) -> &'static str {
     match letter {
         b'B' => "buy",
         b'S' => "sell",
@@ -216,7 +216,7 @@ pub fn side(letter: u8) -> &'static str {
 }
 
 /// A price in 1/10000 as a decimal with as many digits as it needs, at least two.
-pub fn price(wire: u64) -> String {
+pub(super) fn price(wire: u64) -> String {
     let text = WIRE_TICK.decimal(Price(wire as i64));
     let cut = text.trim_end_matches('0').len().max(text.len() - 2);
     text[..cut].to_string()

@@ -7,7 +7,7 @@ use std::io::{BufRead, IsTerminal, stdin};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 /// A terminal or a pipe.
-pub struct Screen {
+pub(super) struct Screen {
     lines: Receiver<String>,
     printer: Option<Box<dyn ExternalPrinter + Send>>,
     /// How the terminal was: whoever reads a line changes it, and may be reading at the end.
@@ -16,7 +16,7 @@ pub struct Screen {
 
 /// What was typed.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Typed {
+pub(super) enum Typed {
     /// A line.
     Line(String),
     /// Nothing yet.
@@ -27,7 +27,7 @@ pub enum Typed {
 
 impl Screen {
     /// Reads standard input on a thread of its own.
-    pub fn open() -> Result<Screen, ReadlineError> {
+    pub(super) fn open() -> Result<Screen, ReadlineError> {
         let (typed, lines) = channel();
         if !(stdin().is_terminal() && std::io::stdout().is_terminal()) {
             std::thread::spawn(move || {
@@ -51,7 +51,7 @@ impl Screen {
     }
 
     /// The next line.
-    pub fn typed(&self) -> Typed {
+    pub(super) fn typed(&self) -> Typed {
         match self.lines.try_recv() {
             Ok(line) => Typed::Line(line),
             Err(TryRecvError::Empty) => Typed::Nothing,
@@ -60,12 +60,12 @@ impl Screen {
     }
 
     /// Whether somebody sits in front of it.
-    pub fn is_terminal(&self) -> bool {
+    pub(super) fn is_terminal(&self) -> bool {
         self.printer.is_some()
     }
 
     /// Prints, above what is being typed.
-    pub fn print(&mut self, text: &str) {
+    pub(super) fn print(&mut self, text: &str) {
         match &mut self.printer {
             Some(printer) => {
                 if printer.print(format!("{text}\n")).is_err() {

@@ -13,7 +13,7 @@ use ringside_model::reason::Reason;
 use serde_json::Value;
 
 /// The fields that a command may have, in the order in which they are printed.
-pub const COMMAND_COLUMNS: &[&str] = &[
+pub(super) const COMMAND_COLUMNS: &[&str] = &[
     "seq",
     "ts",
     "op",
@@ -86,7 +86,7 @@ pub const COMMAND_COLUMNS: &[&str] = &[
 ];
 
 /// A name from [`COMMAND_COLUMNS`] and its value.
-pub type Field = (&'static str, Value);
+pub(crate) type Field = (&'static str, Value);
 
 /// The fields of a command as a line of a file session has them, after its place and official time. A
 /// name that `names` does not know, and a price of an unknown instrument, is left out: the journal has
@@ -96,7 +96,7 @@ pub type Field = (&'static str, Value);
 /// not find what the gateway of a file would, as far as `names` knows the ids and what stands.
 /// Of a reduce, a modify and a cancel that is the exception: an order with a symbol is `too_late` when it is
 /// not live, one without is unknown. The cause that a mass cancel gives is a field of its line.
-pub fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
+pub(crate) fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
     let command = &at.command;
     let symbol = command.symbol;
     let mut line = Line { names, fields: Vec::with_capacity(16) };
@@ -252,7 +252,7 @@ pub fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
 }
 
 /// The fields as one JSON object, in their order, without the end of the line.
-pub fn json_line(fields: &[Field]) -> String {
+pub(crate) fn json_line(fields: &[Field]) -> String {
     let members: Vec<String> =
         fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
     format!("{{{}}}", members.join(","))

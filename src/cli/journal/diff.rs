@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 /// Arguments of `journal diff`.
 #[derive(Args)]
-pub struct DiffArgs {
+pub(crate) struct DiffArgs {
     /// The folder of one journal.
     a: PathBuf,
     /// The folder of the other.
@@ -28,7 +28,7 @@ pub struct DiffArgs {
     json: bool,
 }
 
-pub fn run(args: &DiffArgs, config: &Config) -> Result<(), CliError> {
+pub(super) fn run(args: &DiffArgs, config: &Config) -> Result<(), CliError> {
     let side = |letter, dir| Side::open(letter, dir, config, args.bytes);
     let mut sides = [side('A', &args.a)?, side('B', &args.b)?];
     let mut names = Directory::new();

@@ -14,7 +14,7 @@ use std::io::Write;
 
 /// Arguments of `journal dump`.
 #[derive(Args)]
-pub struct DumpArgs {
+pub(crate) struct DumpArgs {
     /// The first command.
     #[arg(long, default_value_t = 0, value_name = "SEQNO")]
     from: u64,
@@ -26,7 +26,7 @@ pub struct DumpArgs {
     json: bool,
 }
 
-pub fn run(args: &DumpArgs, config: &Config) -> Result<(), CliError> {
+pub(super) fn run(args: &DumpArgs, config: &Config) -> Result<(), CliError> {
     let mut reader = open(config)?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     while let Some((frame, from)) = next_placed(&mut reader)? {
@@ -76,7 +76,7 @@ fn frame_text(frame: &Frame, at: Position) -> String {
 }
 
 /// A frame as JSON, each of its fields in it.
-pub fn frame_json(frame: &Frame, at: Position) -> Value {
+pub(super) fn frame_json(frame: &Frame, at: Position) -> Value {
     let header = &frame.header;
     let mut line = json!({
         "schema_version": SCHEMA_VERSION, "segment": at.segment, "offset": at.offset,

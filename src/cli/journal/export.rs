@@ -20,7 +20,7 @@ use std::ops::RangeInclusive;
 
 /// Arguments of `journal export`.
 #[derive(Args)]
-pub struct ExportArgs {
+pub(crate) struct ExportArgs {
     /// A header and comma-separated values.
     #[arg(long, conflicts_with = "ndjson")]
     csv: bool,
@@ -70,7 +70,7 @@ const REPORT_COLUMNS: &[&str] = &[
     "durability",
 ];
 
-pub fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
+pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
     let range = args.from.unwrap_or(0)..=args.to.unwrap_or(u64::MAX);
     if range.is_empty() {
         let (from, to) = range.into_inner();

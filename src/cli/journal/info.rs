@@ -9,7 +9,7 @@ use ringside_model::frame::{CommitMark, Frame, FrameKind};
 use serde_json::json;
 use std::collections::BTreeMap;
 
-pub fn run(args: &OutputArgs, config: &Config) -> Result<(), CliError> {
+pub(super) fn run(args: &OutputArgs, config: &Config) -> Result<(), CliError> {
     let mut reader = open(config)?;
     let mut content = Content::default();
     while let Some(frame) = reader.next_frame()? {

@@ -20,7 +20,7 @@ use ringside_model::frame::Frame;
 
 /// What to do with a journal.
 #[derive(Subcommand)]
-pub enum JournalCommand {
+pub(super) enum JournalCommand {
     /// Say what is in it.
     Info(OutputArgs),
     /// Check all of it: every frame, the chain, and every hash probe against a replay.
@@ -35,13 +35,13 @@ pub enum JournalCommand {
 
 /// How to print.
 #[derive(Args)]
-pub struct OutputArgs {
+pub(super) struct OutputArgs {
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
-pub fn run(command: &JournalCommand, config: &Config) -> Result<(), CliError> {
+pub(super) fn run(command: &JournalCommand, config: &Config) -> Result<(), CliError> {
     match command {
         JournalCommand::Info(args) => info::run(args, config),
         JournalCommand::Verify(args) => verify::run(args, config),

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 /// Arguments of `journal verify`.
 #[derive(Args)]
-pub struct VerifyArgs {
+pub(crate) struct VerifyArgs {
     /// Leave out what needs a replay of every command.
     #[arg(long)]
     no_replay: bool,
@@ -46,7 +46,7 @@ const CHECKS: &[Check] = &[
     Check { name: "hash probes", replays: true, run: check_hash_probes },
 ];
 
-pub fn run(args: &VerifyArgs, config: &Config) -> Result<(), CliError> {
+pub(super) fn run(args: &VerifyArgs, config: &Config) -> Result<(), CliError> {
     let dir = journal_dir(config)?;
     let mut outcome = Ok(());
     let mut results = vec![];

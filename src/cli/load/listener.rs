@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Notes when orders show on the feed, and keeps the book.
-pub struct Listener {
+pub(super) struct Listener {
     data: MarketData,
     heard: Heard,
 }
 
 /// What a listener heard.
 #[derive(Default)]
-pub struct Heard {
+pub(super) struct Heard {
     /// Orders that were added to the book, and when; as far as there was room.
     arrivals: Vec<Arrival>,
     book: Book,
@@ -35,7 +35,7 @@ pub struct Heard {
 
 impl Listener {
     /// Joins the feed; there is room for so many orders.
-    pub fn join(
+    pub(super) fn join(
         args: &FeedArgs,
         user: &str,
         password: &str,
@@ -48,7 +48,7 @@ impl Listener {
     }
 
     /// Listens until it is told to stop and nothing comes any more.
-    pub fn listen(
+    pub(super) fn listen(
         mut self,
         clock: Clock,
         stop: &AtomicBool,
@@ -136,7 +136,7 @@ impl Heard {
     }
 
     /// From the intended times of orders, by the venue's number, to their arrival here.
-    pub fn latencies(&mut self, orders: &[Arrival]) -> Histogram<u64> {
+    pub(super) fn latencies(&mut self, orders: &[Arrival]) -> Histogram<u64> {
         self.arrivals.sort_unstable();
         let mut latencies = histogram();
         let mut arrivals = self.arrivals.iter().peekable();

@@ -34,7 +34,7 @@ const DEV_SYMBOLS: &str = "AAPL,MSFT,AMZN,NVDA,GOOG,META,TSLA,AMD";
 
 /// Arguments of `load`.
 #[derive(Args, Clone, Debug)]
-pub struct LoadArgs {
+pub(super) struct LoadArgs {
     /// OUCH port of the venue; several are tried in turn.
     #[arg(long = "address", value_name = "HOST:PORT", value_delimiter = ',',
           default_value = DEV_ADDRESS)]
@@ -109,7 +109,7 @@ pub struct LoadArgs {
 }
 
 /// Runs `load`.
-pub fn run(args: &LoadArgs) -> Result<(), CliError> {
+pub(super) fn run(args: &LoadArgs) -> Result<(), CliError> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
     let addresses = resolve(&args.addresses)?;

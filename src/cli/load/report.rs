@@ -19,7 +19,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 /// Everything that is to be said.
-pub struct Report<'a> {
+pub(super) struct Report<'a> {
     /// What was asked for.
     pub args: &'a LoadArgs,
     /// The venue.
@@ -37,7 +37,7 @@ pub struct Report<'a> {
 }
 
 /// What came on the feed.
-pub struct Feed {
+pub(super) struct Feed {
     latencies: Histogram<u64>,
     received: Received,
     lost: u64,
@@ -46,7 +46,7 @@ pub struct Feed {
 
 impl Feed {
     /// What was heard, held against the measured orders that rest.
-    pub fn of(mut heard: Heard, orders: &[Arrival]) -> Feed {
+    pub(super) fn of(mut heard: Heard, orders: &[Arrival]) -> Feed {
         let latencies = heard.latencies(orders);
         let Heard { received, lost, compared, .. } = heard;
         Feed { latencies, received, lost, compared }
@@ -61,7 +61,7 @@ type Latency<'a> = (&'a str, Histogram<u64>);
 
 impl Report<'_> {
     /// Prints it and writes the files.
-    pub fn write(&self) -> Result<(), CliError> {
+    pub(super) fn write(&self) -> Result<(), CliError> {
         let latencies = self.latencies();
         let json = format!("{:#}\n", self.json(&latencies));
         if self.args.json {

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Where to and as whom.
-pub struct Venue<'a> {
+pub(super) struct Venue<'a> {
     /// The addresses of its OUCH port, tried in turn.
     pub addresses: &'a [SocketAddr],
     /// A user for each session.
@@ -27,7 +27,7 @@ pub struct Venue<'a> {
 }
 
 /// What the sessions found together.
-pub struct Outcome {
+pub(super) struct Outcome {
     /// What came of the requests, with the opening book and the warm-up.
     pub counts: Counts,
     /// The latencies.
@@ -55,7 +55,7 @@ pub struct Outcome {
 }
 
 /// Sends a plan and takes what comes of it.
-pub fn run(
+pub(super) fn run(
     plan: Plan,
     venue: &Venue,
     orders: Orders,
@@ -179,7 +179,7 @@ impl Outcome {
     }
 
     /// Measured requests per second.
-    pub fn rate(&self) -> f64 {
+    pub(super) fn rate(&self) -> f64 {
         let seconds = self.meter.seconds();
         if seconds > 0.0 { self.meter.sent as f64 / seconds } else { 0.0 }
     }

@@ -39,12 +39,12 @@ struct Change {
 }
 
 impl Leading {
-    pub fn new(epoch: u64) -> Self {
+    pub(super) fn new(epoch: u64) -> Self {
         Leading { epoch, change: None, away_since: None, hands_over: false }
     }
 
     /// What is to be done, and what the record should become.
-    pub fn step(
+    pub(super) fn step(
         &mut self,
         now: Duration,
         me: &NodeName,

@@ -267,7 +267,7 @@ impl Member {
     }
 
     /// The connection to the leader has ended.
-    pub fn line_lost(&mut self, now: Duration) {
+    pub(crate) fn line_lost(&mut self, now: Duration) {
         if let Role::Standing(standing) = &mut self.role
             && std::mem::take(&mut standing.heard)
         {
@@ -278,7 +278,7 @@ impl Member {
 
     /// A leader of this epoch welcomes this node. Whether its frames may be taken: what is to be done before that, or
     /// `None` if a later epoch is promised.
-    pub fn welcomed(&mut self, now: Duration, epoch: u64) -> Option<Vec<Act>> {
+    pub(crate) fn welcomed(&mut self, now: Duration, epoch: u64) -> Option<Vec<Act>> {
         if epoch < self.promised && !planted(Bug::OldLeaderHeard) {
             self.read_at = now;
             return None;
@@ -292,7 +292,7 @@ impl Member {
     }
 
     /// A node that wants to follow has promised this epoch: somebody else may lead by now.
-    pub fn follower_promised(&mut self, now: Duration, epoch: u64) {
+    pub(crate) fn follower_promised(&mut self, now: Duration, epoch: u64) {
         self.look_for(now, epoch);
     }
 

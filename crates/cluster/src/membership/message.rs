@@ -17,7 +17,7 @@ pub struct Last {
 
 impl Last {
     /// Of a log without a frame.
-    pub const EMPTY: Last = Last { epoch: 0, segment: 1, offset: PAGE_BYTES };
+    pub(crate) const EMPTY: Last = Last { epoch: 0, segment: 1, offset: PAGE_BYTES };
 
     /// Where it ends.
     pub fn end(&self) -> Position {

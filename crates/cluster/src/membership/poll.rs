@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// What a voter that misses the leader has heard of the others.
 #[derive(Debug)]
-pub struct Poll {
+pub(super) struct Poll {
     began: Duration,
     ask_at: Duration,
     /// Who misses the leader, and how far its log goes.
@@ -28,7 +28,7 @@ impl Poll {
     const FRESH: Duration = Duration::from_millis(400);
 
     /// A poll of which nothing has been heard.
-    pub fn new(now: Duration) -> Self {
+    pub(super) fn new(now: Duration) -> Self {
         Poll {
             began: now,
             ask_at: now,
@@ -39,7 +39,7 @@ impl Poll {
     }
 
     /// Whether the others are to be asked now.
-    pub fn asks(&mut self, now: Duration) -> bool {
+    pub(super) fn asks(&mut self, now: Duration) -> bool {
         if now - self.began > Self::FRESH {
             *self = Poll::new(now);
         }
@@ -51,7 +51,7 @@ impl Poll {
     }
 
     /// A voter has answered.
-    pub fn answered(&mut self, node: &NodeName, last: Last, hears_leader: bool) {
+    pub(super) fn answered(&mut self, node: &NodeName, last: Last, hears_leader: bool) {
         self.away.remove(node);
         if hears_leader {
             self.hears.insert(node.clone());
@@ -61,13 +61,13 @@ impl Poll {
     }
 
     /// A voter cannot be reached.
-    pub fn unreachable(&mut self, node: &NodeName) {
+    pub(super) fn unreachable(&mut self, node: &NodeName) {
         self.away.insert(node.clone());
     }
 
     /// Who should lead, once enough voters miss the leader that they could promise: who has the most of these and of
     /// `me`, who is preferred among equals.
-    pub fn choice(
+    pub(super) fn choice(
         &self,
         now: Duration,
         voters: &Voters,

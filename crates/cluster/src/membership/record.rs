@@ -71,7 +71,7 @@ pub struct Record {
 
 impl Voters {
     /// So many voters must have a frame before anybody is told of it.
-    pub fn write_quorum(&self) -> usize {
+    pub(crate) fn write_quorum(&self) -> usize {
         self.0.len() / 2 + 1
     }
 
@@ -111,7 +111,7 @@ impl Record {
     }
 
     /// The same with other voters.
-    pub fn with_voters(&self, voters: Voters) -> Record {
+    pub(crate) fn with_voters(&self, voters: Voters) -> Record {
         Record { voters, ..self.clone() }
     }
 

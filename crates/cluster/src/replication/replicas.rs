@@ -54,7 +54,7 @@ impl Replicas {
     }
 
     /// From now on these voters count, and the second ones as well.
-    pub fn set_voters(&self, voters: Voters, second: Option<Voters>) {
+    pub(crate) fn set_voters(&self, voters: Voters, second: Option<Voters>) {
         let mut others = self.lock();
         others.rule = match second {
             Some(second) if planted(Bug::VotersNotJoint) => vec![second],

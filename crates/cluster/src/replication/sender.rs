@@ -13,7 +13,7 @@ use std::time::Duration;
 use zerocopy::FromBytes;
 
 /// Who says nothing for so long is gone.
-pub const SILENCE_MAX: Duration = Duration::from_secs(2);
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(2);
 /// Frames that wait for the network, in bytes: a standby that is late costs no more.
 const WAITING_BYTES_MAX: usize = 256 << 10;
 

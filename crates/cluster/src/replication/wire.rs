@@ -21,12 +21,12 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"RSREPL03");
 pub const NAME_BYTES_MAX: usize = 32;
 
 /// The longest text of a refusal, in bytes.
-pub const TEXT_BYTES_MAX: u32 = 4096;
+pub(crate) const TEXT_BYTES_MAX: u32 = 4096;
 
 /// What a standby says first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub struct Hello {
+pub(crate) struct Hello {
     magic: u64,
     semantics: u64,
     config_hash: u64,
@@ -56,7 +56,7 @@ pub struct Who {
 
 impl Hello {
     /// Of a standby whose journal ends at `place`.
-    pub fn new(who: &Who, identity: Identity, segment_bytes: u64, place: &Place) -> Self {
+    pub(crate) fn new(who: &Who, identity: Identity, segment_bytes: u64, place: &Place) -> Self {
         let mut node = [0; NAME_BYTES_MAX];
         let name = who.node.0.as_bytes();
         node[..name.len()].copy_from_slice(name);
@@ -79,7 +79,7 @@ impl Hello {
     }
 
     /// Who says it.
-    pub fn who(&self) -> Who {
+    pub(crate) fn who(&self) -> Who {
         let name = self.node.split(|byte| *byte == 0).next().unwrap_or_default();
         Who {
             node: NodeName(String::from_utf8_lossy(name).into_owned()),
@@ -89,7 +89,7 @@ impl Hello {
     }
 
     /// Where the standby's journal ends.
-    pub fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         Place {
             position: Position { segment: self.segment, offset: self.offset },
             seqno: SeqNo(self.seqno),
@@ -100,7 +100,7 @@ impl Hello {
     }
 
     /// Why the two cannot have the same journal, wherever it ends.
-    pub fn differs_from(&self, identity: Identity, segment_bytes: u64) -> Option<String> {
+    pub(crate) fn differs_from(&self, identity: Identity, segment_bytes: u64) -> Option<String> {
         let what = [
             ("the versions of the replication protocol", self.magic, MAGIC),
             ("the versions of the matching rules", self.semantics, identity.semantics.into()),
@@ -117,7 +117,7 @@ impl Hello {
 /// How a leader answers a [`Hello`]; a text follows a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub struct Answer {
+pub(crate) struct Answer {
     magic: u64,
     epoch: u64,
     end: Held,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// The journaler stage.
-pub struct Journaler<'a> {
+pub(crate) struct Journaler<'a> {
     writer: Writer,
     /// Hears how far the journal goes.
     commit_point: Option<Arc<CommitPoint>>,
@@ -25,7 +25,7 @@ pub struct Journaler<'a> {
 
 impl<'a> Journaler<'a> {
     /// A stage that appends to a journal.
-    pub fn new(
+    pub(super) fn new(
         writer: Writer,
         commit_point: Option<Arc<CommitPoint>>,
         control: &'a Control,
@@ -34,7 +34,7 @@ impl<'a> Journaler<'a> {
     }
 
     /// The writer, when all is done.
-    pub fn into_writer(self) -> Writer {
+    pub(crate) fn into_writer(self) -> Writer {
         self.writer
     }
 

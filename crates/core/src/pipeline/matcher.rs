@@ -6,13 +6,13 @@ use ringside_model::frame::Frame;
 use ringside_model::report::Report;
 
 /// Where the reports of a matcher go: its report ring.
-pub trait ReportSlots {
+pub(crate) trait ReportSlots {
     /// Publishes as many of these as there is room for; gives their number.
     fn try_publish(&mut self, reports: &[Report]) -> usize;
 }
 
 /// The matcher stage.
-pub struct Matcher<R> {
+pub(crate) struct Matcher<R> {
     shard: MatchingShard,
     /// `None` when all is done.
     out: Option<R>,
@@ -22,18 +22,18 @@ pub struct Matcher<R> {
 
 impl<R: ReportSlots> Matcher<R> {
     /// A stage that drives a shard.
-    pub fn new(shard: MatchingShard, out: R) -> Self {
+    pub(super) fn new(shard: MatchingShard, out: R) -> Self {
         Matcher { shard, out: Some(out), handed: 0 }
     }
 
     /// The shard, when all is done.
-    pub fn into_shard(self) -> MatchingShard {
+    pub(crate) fn into_shard(self) -> MatchingShard {
         self.shard
     }
 
     /// Hands over what there is room for; `true` if nothing is left.
     #[inline]
-    pub fn hand_over(&mut self) -> bool {
+    pub(super) fn hand_over(&mut self) -> bool {
         let reports = self.shard.reports();
         if let Some(out) = self.out.as_mut().filter(|_| self.handed < reports.len()) {
             self.handed += out.try_publish(&reports[self.handed..]);
@@ -47,7 +47,7 @@ impl<R: ReportSlots> Matcher<R> {
     }
 
     /// Says that no further report will come.
-    pub fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.out = None;
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 
 /// The publisher stage.
-pub struct Publisher<'a, U> {
+pub(crate) struct Publisher<'a, U> {
     order: ReportOrder,
     subscriber: U,
     control: &'a Control,
@@ -18,7 +18,7 @@ pub struct Publisher<'a, U> {
 }
 
 /// The reports of one shard on their way through the publisher.
-pub struct FromShard<'p, 'a, U> {
+pub(crate) struct FromShard<'p, 'a, U> {
     publisher: &'p mut Publisher<'a, U>,
     shard: u32,
 }
@@ -29,7 +29,7 @@ impl<'a, U: Subscriber> Publisher<'a, U> {
     const PENDING_COMMANDS_MAX: usize = 1 << 16;
 
     /// A stage that drives the merge and one subscriber.
-    pub fn new(
+    pub(super) fn new(
         mut order: ReportOrder,
         subscriber: U,
         control: &'a Control,
@@ -41,18 +41,18 @@ impl<'a, U: Subscriber> Publisher<'a, U> {
 
     /// The consumer of a shard's reports.
     #[inline]
-    pub fn shard(&mut self, shard: u32) -> FromShard<'_, 'a, U> {
+    pub(super) fn shard(&mut self, shard: u32) -> FromShard<'_, 'a, U> {
         FromShard { publisher: self, shard }
     }
 
     /// Says that nothing is at hand just now.
     #[inline]
-    pub fn pause(&mut self) {
+    pub(super) fn pause(&mut self) {
         self.subscriber.pause();
     }
 
     /// The merge and the subscriber, when all is done.
-    pub fn into_parts(self) -> (ReportOrder, U) {
+    pub(crate) fn into_parts(self) -> (ReportOrder, U) {
         (self.order, self.subscriber)
     }
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// The replicator stage.
-pub struct Replicator<'a> {
+pub(crate) struct Replicator<'a> {
     commit_point: Option<Arc<CommitPoint>>,
     /// Where in the journal the last frame ends that was let pass.
     passed: Position,
@@ -27,7 +27,7 @@ impl<'a> Replicator<'a> {
     const GOODBYE: Duration = Duration::from_secs(5);
 
     /// A stage that goes on behind a place in the journal.
-    pub fn new(
+    pub(super) fn new(
         commit_point: Option<Arc<CommitPoint>>,
         passed: Position,
         segment_bytes: u64,
@@ -37,7 +37,7 @@ impl<'a> Replicator<'a> {
     }
 
     /// Where in the journal the last frame ends that was let pass.
-    pub fn passed(&self) -> Position {
+    pub(super) fn passed(&self) -> Position {
         self.passed
     }
 

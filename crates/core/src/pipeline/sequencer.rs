@@ -63,7 +63,7 @@ impl Clock for SystemClock {
 }
 
 /// Where finished frames go: the input ring.
-pub trait FrameSlots {
+pub(crate) trait FrameSlots {
     /// Publishes a copy of the frame; `false` if the ring is full.
     fn try_publish(&mut self, frame: &Frame) -> bool;
 }
@@ -93,7 +93,7 @@ const MARK_INTERVAL_COMMANDS: u64 = 4096;
 const MARK_IDLE: Nanos = Nanos(5_000_000);
 
 /// What the sequencer must know of the journal.
-pub struct JournalEnd {
+pub(crate) struct JournalEnd {
     /// The last command, its time, and the checksum of the last frame.
     pub last: (SeqNo, Nanos, u32),
     /// Whether nobody waits for it.
@@ -105,7 +105,7 @@ pub struct JournalEnd {
 }
 
 /// The sequencer stage.
-pub struct Sequencer<'a, S, C> {
+pub(super) struct Sequencer<'a, S, C> {
     source: S,
     clock: C,
     control: &'a Control,
@@ -132,7 +132,7 @@ pub struct Sequencer<'a, S, C> {
 
 impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
     /// A sequencer that goes on where the journal ends.
-    pub fn new(
+    pub(super) fn new(
         source: S,
         clock: C,
         control: &'a Control,
@@ -162,14 +162,14 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
     }
 
     /// The source, when all is done.
-    pub fn into_source(self) -> S {
+    pub(crate) fn into_source(self) -> S {
         self.source
     }
 
     /// Sequences at most `limit` commands. A full ring is the one place where the venue pushes back:
     /// the command is held, nothing more is taken from the source, nothing is dropped.
     #[inline]
-    pub fn step(&mut self, ring: &mut impl FrameSlots, limit: usize) -> Progress {
+    pub(super) fn step(&mut self, ring: &mut impl FrameSlots, limit: usize) -> Progress {
         for done in 0..limit {
             if self.held.is_none() && self.control.stop.load(Ordering::Relaxed) {
                 return Progress::Ended;

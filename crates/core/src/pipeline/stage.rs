@@ -14,7 +14,7 @@ pub enum Progress {
 
 /// What takes the items of a ring, a batch at a time. It knows neither its thread, nor the ring, nor
 /// another stage, and never blocks inside a step but for its own purpose.
-pub trait Consume<T> {
+pub(crate) trait Consume<T> {
     /// How many items it can take now: none while it holds what it could not hand over.
     fn room(&mut self) -> usize {
         usize::MAX
@@ -35,7 +35,7 @@ pub struct Fatal(pub String);
 
 impl Fatal {
     /// Says why and ends the process. Whatever was acknowledged is in the journal.
-    pub fn end_process(self) -> ! {
+    pub(crate) fn end_process(self) -> ! {
         END.get()(self)
     }
 }

@@ -104,15 +104,15 @@ pub(super) struct Stamped<'a, S> {
 
 impl<'a, S> Stamped<'a, S> {
     /// Stamps `stage`, if there is a trace, from the command behind `seqno` on.
-    pub fn new(stage: S, trace: Option<(&'a Trace, Point)>, seqno: SeqNo) -> Self {
+    pub(super) fn new(stage: S, trace: Option<(&'a Trace, Point)>, seqno: SeqNo) -> Self {
         Stamped { stage, trace, stamped: seqno.0, seqno: seqno.0 }
     }
 
-    pub fn stage(&mut self) -> &mut S {
+    pub(super) fn stage(&mut self) -> &mut S {
         &mut self.stage
     }
 
-    pub fn into_stage(self) -> S {
+    pub(crate) fn into_stage(self) -> S {
         self.stage
     }
 }

@@ -86,7 +86,7 @@ impl Start {
     }
 
     /// The command of the newest snapshot that the folder names, whether it could be used or not; zero for none.
-    pub fn newest_named(&self) -> SeqNo {
+    pub(crate) fn newest_named(&self) -> SeqNo {
         self.newest_named
     }
 

@@ -127,7 +127,7 @@ impl Snapshotter {
     }
 
     /// The same for a venue that stores its streams.
-    pub fn with_streams(self, sync_streams: SyncStreams) -> Self {
+    pub(crate) fn with_streams(self, sync_streams: SyncStreams) -> Self {
         Snapshotter { sync_streams, ..self }
     }
 

@@ -127,13 +127,19 @@ impl Exposure {
     }
 
     /// Counts an order that is live.
-    pub fn add_order(&mut self, session: SessionId, id: OrderId, symbol: SymbolId, firm: FirmId) {
+    pub(crate) fn add_order(
+        &mut self,
+        session: SessionId,
+        id: OrderId,
+        symbol: SymbolId,
+        firm: FirmId,
+    ) {
         self.know_firm(session, id, firm);
         self.count_open(session, firm, symbol, |open| open + 1);
     }
 
     /// Takes note of an order that is on its way here.
-    pub fn hold_order(&mut self, session: SessionId, id: OrderId, firm: FirmId) {
+    pub(crate) fn hold_order(&mut self, session: SessionId, id: OrderId, firm: FirmId) {
         self.know_firm(session, id, firm);
     }
 
@@ -143,7 +149,7 @@ impl Exposure {
     }
 
     /// What was traded on the day, by whom and in what, in one order only.
-    pub fn traded_rows(&self) -> Vec<TradedRow> {
+    pub(crate) fn traded_rows(&self) -> Vec<TradedRow> {
         let mut rows = vec![];
         for &scope in RiskScope::ALL {
             for (number, counts) in self.exposures.table(scope).iter() {
@@ -157,7 +163,7 @@ impl Exposure {
     }
 
     /// Goes on from what was traded. `None` if no venue with the definitions so far has such rows.
-    pub fn set_traded(&mut self, rows: &[TradedRow]) -> Option<()> {
+    pub(crate) fn set_traded(&mut self, rows: &[TradedRow]) -> Option<()> {
         let place = |row: &TradedRow| (row.scope, row.number);
         if !rows.is_sorted_by(|a, b| place(a) < place(b)) {
             return None;

@@ -49,14 +49,14 @@ pub struct UsedBlock {
 /// Rows that no set of ids has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("used ids of session {session}, block {block}: {what}")]
-pub struct UsedRowsError {
+pub(crate) struct UsedRowsError {
     session: u32,
     block: u64,
     what: &'static str,
 }
 
 /// How many ids are a block.
-pub const BLOCK_IDS: usize = 64;
+pub(crate) const BLOCK_IDS: usize = 64;
 const BLOCK_BITS: u32 = BLOCK_IDS.ilog2();
 const RECENT: usize = 64;
 
@@ -203,7 +203,7 @@ impl UsedIds {
     }
 
     /// The ids that these rows hold. An error if they are not what [`rows`](Self::rows) would give.
-    pub fn from_rows(rows: &UsedRows) -> Result<UsedIds, UsedRowsError> {
+    pub(crate) fn from_rows(rows: &UsedRows) -> Result<UsedIds, UsedRowsError> {
         let mut ids = UsedIds::default();
         let mut symbols = rows.symbols.iter();
         let mut before = None;

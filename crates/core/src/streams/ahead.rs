@@ -32,7 +32,7 @@ struct Orders {
 
 impl Ahead {
     /// Begins in front of the blocks that are shown.
-    pub fn start(blocks: &Arc<Blocks>, dir: &Path) -> Result<Self, StoreError> {
+    pub(super) fn start(blocks: &Arc<Blocks>, dir: &Path) -> Result<Self, StoreError> {
         let first = blocks.shown();
         let orders = Arc::<Orders>::default();
         orders.begun.store(first, Ordering::Relaxed);
@@ -45,7 +45,7 @@ impl Ahead {
     }
 
     /// Says that a block was begun.
-    pub fn follow(&mut self, block: u32) {
+    pub(super) fn follow(&mut self, block: u32) {
         if block >= self.wake_at {
             self.wake_at = block + STEP;
             self.orders.begun.store(block, Ordering::Relaxed);

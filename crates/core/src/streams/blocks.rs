@@ -67,7 +67,7 @@ struct Mapped {
 
 impl Blocks {
     /// What a block is.
-    pub fn origin(&self, block: u32) -> Result<Origin, StoreError> {
+    pub(crate) fn origin(&self, block: u32) -> Result<Origin, StoreError> {
         let header = self.shown_header(block);
         if header.magic.load(Ordering::Relaxed) != MAGIC {
             return Err(self.damaged(block, "there is no header"));
@@ -81,7 +81,7 @@ impl Blocks {
 
     /// The messages that are published in a block.
     #[inline]
-    pub fn published(&self, block: u32) -> Result<&[u8], StoreError> {
+    pub(super) fn published(&self, block: u32) -> Result<&[u8], StoreError> {
         let used = self.shown_header(block).used.load(Ordering::Acquire);
         if used > PAYLOAD_BYTES {
             return Err(self.damaged(block, "it cannot have so many bytes"));
@@ -96,7 +96,7 @@ impl Blocks {
 
     /// The block of the same stream behind this one. If there is one, all of this one is published.
     #[inline]
-    pub fn next(&self, block: u32) -> Result<Option<u32>, StoreError> {
+    pub(super) fn next(&self, block: u32) -> Result<Option<u32>, StoreError> {
         match self.shown_header(block).next.load(Ordering::Acquire) {
             0 => Ok(None),
             next if next > block && next < self.shown() => Ok(Some(next)),
@@ -105,7 +105,7 @@ impl Blocks {
     }
 
     /// Writes all files to the device that have changed since the last call.
-    pub fn sync(&self) -> Result<(), StoreError> {
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
         for (number, mapped) in self.mapped.iter().enumerate() {
             let Some(mapped) = mapped.get() else { break };
             if mapped.changed.swap(false, Ordering::Acquire) {
@@ -117,18 +117,18 @@ impl Blocks {
     }
 
     /// How many blocks have begun that can be looked at.
-    pub fn shown(&self) -> u32 {
+    pub(super) fn shown(&self) -> u32 {
         self.shown.load(Ordering::Acquire)
     }
 
     /// How many blocks a file has.
-    pub fn per_file(&self) -> u32 {
+    pub(crate) fn per_file(&self) -> u32 {
         self.blocks_per_file
     }
 
     /// Has the pages of some blocks of one file present and writable, and before that the file. The bytes
     /// stay as they are.
-    pub fn make_present(&self, block: u32, count: u32) -> Result<(), StoreError> {
+    pub(super) fn make_present(&self, block: u32, count: u32) -> Result<(), StoreError> {
         let (number, offset) = self.place(block);
         let Some(file) = self.mapped.get(number as usize) else {
             return Err(StoreError::Full { path: self.files.path(number) });
@@ -160,7 +160,7 @@ impl Blocks {
 
     /// A block is not what the writer makes of blocks, and nothing in it can be believed.
     #[cold]
-    pub fn damaged(&self, block: u32, what: &str) -> StoreError {
+    pub(super) fn damaged(&self, block: u32, what: &str) -> StoreError {
         let (file, offset) = self.place(block);
         let detail = format!("the block at offset {offset} is damaged: {what}");
         StoreError::Damaged { path: self.files.path(file), detail }
@@ -208,7 +208,7 @@ pub(super) struct BlockWriter {
 
 impl BlockWriter {
     /// Begins with block 0. The length of a file is a block or twice another such length.
-    pub fn new(files: Files) -> Self {
+    pub(super) fn new(files: Files) -> Self {
         let blocks_per_file = (files.bytes / u64::from(BLOCK_BYTES)) as u32;
         assert!(blocks_per_file.is_power_of_two());
         assert!(files.bytes == u64::from(blocks_per_file) * u64::from(BLOCK_BYTES));
@@ -219,13 +219,13 @@ impl BlockWriter {
     }
 
     /// For those who read.
-    pub fn blocks(&self) -> &Arc<Blocks> {
+    pub(super) fn blocks(&self) -> &Arc<Blocks> {
         &self.blocks
     }
 
     /// Begins the next block. It has no bytes and is not shown.
     #[cold]
-    pub fn open(&mut self, origin: Origin) -> Result<u32, StoreError> {
+    pub(super) fn open(&mut self, origin: Origin) -> Result<u32, StoreError> {
         let block = self.next;
         self.blocks.make_present(block, 1)?;
         let header = self.blocks.header(block);
@@ -242,7 +242,7 @@ impl BlockWriter {
 
     /// Stores bytes behind what is published in a block.
     #[inline]
-    pub fn put(&mut self, block: u32, offset: u32, bytes: &[u8]) {
+    pub(super) fn put(&mut self, block: u32, offset: u32, bytes: &[u8]) {
         assert!(
             block < self.next && offset >= self.blocks.header(block).used.load(Ordering::Relaxed)
         );
@@ -254,7 +254,7 @@ impl BlockWriter {
     }
 
     /// Shows all blocks that have begun.
-    pub fn show(&mut self) {
+    pub(super) fn show(&mut self) {
         if self.blocks.shown.load(Ordering::Relaxed) != self.next {
             self.blocks.shown.store(self.next, Ordering::Release);
         }
@@ -262,7 +262,7 @@ impl BlockWriter {
 
     /// Publishes the bytes before `used` in a block.
     #[inline]
-    pub fn publish(&mut self, block: u32, used: u32) {
+    pub(super) fn publish(&mut self, block: u32, used: u32) {
         let header = self.blocks.header(block);
         assert!(block < self.next && used <= PAYLOAD_BYTES);
         assert!(used >= header.used.load(Ordering::Relaxed), "what is published stays so");
@@ -273,7 +273,7 @@ impl BlockWriter {
     }
 
     /// Says that a stream goes on in another block, which is shown. All of this one is published.
-    pub fn close(&mut self, block: u32, next: u32) {
+    pub(super) fn close(&mut self, block: u32, next: u32) {
         self.blocks.header(block).next.store(next, Ordering::Release);
     }
 
@@ -281,7 +281,7 @@ impl BlockWriter {
     /// they lie in the files.
     ///
     /// Panics if anybody else has the blocks.
-    pub fn rewind(&mut self, next: u32) -> Result<(), StoreError> {
+    pub(crate) fn rewind(&mut self, next: u32) -> Result<(), StoreError> {
         let blocks = Arc::get_mut(&mut self.blocks).expect("nobody reads before the start");
         for file in 0..next.div_ceil(blocks.blocks_per_file) {
             let Some(mapped) = blocks.mapped.get_mut(file as usize) else {
@@ -303,7 +303,7 @@ impl BlockWriter {
     /// Takes back what a block has behind `used`.
     ///
     /// Panics if anybody else has the blocks.
-    pub fn trim(&mut self, block: u32, used: u32) {
+    pub(super) fn trim(&mut self, block: u32, used: u32) {
         let blocks = Arc::get_mut(&mut self.blocks).expect("nobody reads before the start");
         assert!(block < self.next && used <= PAYLOAD_BYTES);
         let header = blocks.header(block);
@@ -337,12 +337,12 @@ pub(super) struct Words(MmapRaw);
 
 impl Words {
     /// From a mapping that nobody else uses.
-    pub fn new(raw: MmapRaw) -> Self {
+    pub(super) fn new(raw: MmapRaw) -> Self {
         Words(raw)
     }
 
     /// The words.
-    pub fn get(&self) -> &[AtomicU64] {
+    pub(super) fn get(&self) -> &[AtomicU64] {
         let words = self.0.len() / size_of::<AtomicU64>();
         // SAFETY: the words lie in the mapping, which lives as long as `self`; a mapping begins at a page, so
         // they are aligned. Every bit pattern is a word, and all access goes through these atomics.
@@ -350,7 +350,7 @@ impl Words {
     }
 
     /// Writes them to the device.
-    pub fn sync(&self) -> std::io::Result<()> {
+    pub(super) fn sync(&self) -> std::io::Result<()> {
         self.0.flush()
     }
 }

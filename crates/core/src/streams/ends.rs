@@ -21,7 +21,7 @@ struct End {
 
 impl Ends {
     /// No messages yet.
-    pub fn new(slots: Slots) -> Self {
+    pub(super) fn new(slots: Slots) -> Self {
         let end = |_| End { block: AtomicU32::new(NO_BLOCK), next: AtomicU64::new(1) };
         let moved = (0..slots.count().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         let ends = (0..slots.count()).map(end).collect();
@@ -30,7 +30,7 @@ impl Ends {
 
     /// The last block of a stream and the number of its next message. The block may be newer than the number.
     #[inline]
-    pub fn end(&self, stream: StreamId) -> (u32, u64) {
+    pub(super) fn end(&self, stream: StreamId) -> (u32, u64) {
         let Some(slot) = self.slots.slot(stream) else { return (NO_BLOCK, 1) };
         let end = &self.ends[slot];
         let next = end.next.load(Ordering::Acquire);
@@ -39,12 +39,12 @@ impl Ends {
 
     /// Changes whenever something was published.
     #[inline]
-    pub fn published(&self) -> u64 {
+    pub(super) fn published(&self) -> u64 {
         self.published.load(Ordering::Acquire)
     }
 
     /// Takes the streams that have moved since the last call.
-    pub fn take_moved(&self, mut take: impl FnMut(StreamId)) {
+    pub(crate) fn take_moved(&self, mut take: impl FnMut(StreamId)) {
         for (number, word) in self.moved.iter().enumerate() {
             if word.load(Ordering::Relaxed) == 0 {
                 continue;
@@ -59,7 +59,7 @@ impl Ends {
 
     /// Says where the stream in a slot ends now. The number comes last: whoever sees it finds the messages.
     #[inline]
-    pub fn set(&self, slot: usize, block: u32, next: u64) {
+    pub(super) fn set(&self, slot: usize, block: u32, next: u64) {
         self.ends[slot].block.store(block, Ordering::Release);
         self.ends[slot].next.store(next, Ordering::Release);
         // The bit comes after the end, and is set also if it was: whoever has just taken it may not have
@@ -69,7 +69,7 @@ impl Ends {
 
     /// Says that something was published, after all of it was.
     #[inline]
-    pub fn count(&self) {
+    pub(super) fn count(&self) {
         let count = self.published.load(Ordering::Relaxed);
         self.published.store(count + 1, Ordering::Release);
     }

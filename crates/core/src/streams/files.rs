@@ -88,23 +88,23 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub fn new(dir: Option<&Path>, bytes: u64) -> Self {
+    pub(super) fn new(dir: Option<&Path>, bytes: u64) -> Self {
         Files { dir: dir.map(Path::to_path_buf), bytes }
     }
 
     /// The path of a file, for those who read about it, too.
-    pub fn path(&self, number: u32) -> PathBuf {
+    pub(super) fn path(&self, number: u32) -> PathBuf {
         let dir = self.dir.as_deref().unwrap_or(Path::new("memory"));
         dir.join(format!("{PREFIX}{number:06}.{EXTENSION}"))
     }
 
     /// Whether what is stored lies in files, and not only in the memory that is mapped.
-    pub fn are_in_a_folder(&self) -> bool {
+    pub(crate) fn are_in_a_folder(&self) -> bool {
         self.dir.is_some()
     }
 
     /// Maps a file that is there with its whole length.
-    pub fn open(&self, number: u32) -> Result<MmapRaw, StoreError> {
+    pub(super) fn open(&self, number: u32) -> Result<MmapRaw, StoreError> {
         let path = self.path(number);
         let file = open(&path).map_err(StoreError::io(&path, "open"))?;
         let found = file.metadata().map_err(StoreError::io(&path, "look at"))?.len();
@@ -116,7 +116,7 @@ impl Files {
     }
 
     /// Maps a file, which is made if it is not there as it should be. What is in it means nothing.
-    pub fn open_or_make(&self, number: u32) -> Result<MmapRaw, StoreError> {
+    pub(crate) fn open_or_make(&self, number: u32) -> Result<MmapRaw, StoreError> {
         let path = self.path(number);
         if self.dir.is_none() {
             return memory(&path, self.bytes);
@@ -128,7 +128,7 @@ impl Files {
     }
 
     /// Makes the names of the files durable.
-    pub fn sync_names(&self) -> Result<(), StoreError> {
+    pub(crate) fn sync_names(&self) -> Result<(), StoreError> {
         let Some(dir) = &self.dir else { return Ok(()) };
         let synced = File::open(dir).and_then(|dir| dir.sync_all());
         synced.map_err(StoreError::io(dir, "sync the folder"))

@@ -20,7 +20,7 @@ const PAGE_BYTES: u64 = 4096;
 const NAME: &str = "streams-head";
 
 /// Whether there is a head in a folder.
-pub fn exists(dir: &Path) -> bool {
+pub(super) fn exists(dir: &Path) -> bool {
     dir.join(NAME).exists()
 }
 const MAGIC: u64 = u64::from_le_bytes(*b"RSTREAMS");
@@ -43,14 +43,14 @@ pub(super) struct Head {
 
 impl Head {
     /// The head of a store in memory.
-    pub fn in_memory() -> Result<Self, StoreError> {
+    pub(super) fn in_memory() -> Result<Self, StoreError> {
         let path = PathBuf::from(NAME);
         let words = Words::new(files::memory(&path, PAGE_BYTES)?);
         Ok(Head { path, words, syncing: Mutex::new(()) })
     }
 
     /// Opens the head of a folder; `None` if it has none, or none of this identity that is whole.
-    pub fn open(dir: &Path, identity: [u64; 2]) -> Result<Option<Self>, StoreError> {
+    pub(super) fn open(dir: &Path, identity: [u64; 2]) -> Result<Option<Self>, StoreError> {
         let path = dir.join(NAME);
         let Ok(file) = files::open(&path) else { return Ok(None) };
         if file.metadata().map_err(StoreError::io(&path, "look at"))?.len() != PAGE_BYTES {
@@ -62,7 +62,11 @@ impl Head {
     }
 
     /// Makes the head of a folder, which trusts nothing yet.
-    pub fn create(dir: &Path, identity: [u64; 2], file_bytes: u64) -> Result<Self, StoreError> {
+    pub(super) fn create(
+        dir: &Path,
+        identity: [u64; 2],
+        file_bytes: u64,
+    ) -> Result<Self, StoreError> {
         let path = dir.join(NAME);
         files::make(&path, PAGE_BYTES)?;
         let file = files::open(&path).map_err(StoreError::io(&path, "open"))?;
@@ -77,17 +81,17 @@ impl Head {
     }
 
     /// Its folder.
-    pub fn dir(&self) -> PathBuf {
+    pub(super) fn dir(&self) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).to_path_buf()
     }
 
     /// The length of the files of blocks beside it.
-    pub fn file_bytes(&self) -> u64 {
+    pub(super) fn file_bytes(&self) -> u64 {
         self.words.get()[FILE_BYTES].load(Relaxed)
     }
 
     /// The last command up to which everything is in the files.
-    pub fn trusted_to(&self) -> SeqNo {
+    pub(super) fn trusted_to(&self) -> SeqNo {
         let words = self.words.get();
         let boot = boot_id();
         let is_same_boot = boot != [0; 2] && [0, 1].map(|i| words[BOOT + i].load(Relaxed)) == boot;
@@ -95,7 +99,7 @@ impl Head {
     }
 
     /// Says that the files are written from behind a command on, and only trusted up to there.
-    pub fn begin(&self, SeqNo(seqno): SeqNo) -> Result<(), StoreError> {
+    pub(super) fn begin(&self, SeqNo(seqno): SeqNo) -> Result<(), StoreError> {
         let words = self.words.get();
         words[COMPLETE_TO].store(seqno, Release);
         for (word, id) in words[BOOT..].iter().zip(boot_id()) {
@@ -111,13 +115,13 @@ impl Head {
 
     /// Says that everything up to a command was published.
     #[inline]
-    pub fn complete(&self, SeqNo(seqno): SeqNo) {
+    pub(super) fn complete(&self, SeqNo(seqno): SeqNo) {
         self.words.get()[COMPLETE_TO].store(seqno, Release);
     }
 
     /// Has `write` put everything on the device and remembers how far that goes. After an error nothing is
     /// trusted any more: the kernel takes the pages for clean that it could not write.
-    pub fn sync(
+    pub(super) fn sync(
         &self,
         write: impl FnOnce() -> Result<(), StoreError>,
     ) -> Result<SeqNo, StoreError> {

@@ -22,7 +22,7 @@ const MESSAGE_BYTES_MAX: usize = 64;
 
 /// The encoder.
 #[derive(Default)]
-pub struct MarketData {
+pub(super) struct MarketData {
     /// Time of day of the command at hand, in ns since midnight UTC.
     time_ns: u64,
     incoming: Option<Incoming>,
@@ -62,7 +62,7 @@ impl Incoming {
 }
 
 /// Where messages go, with the names that they need.
-pub struct Out<'a, S> {
+pub(super) struct Out<'a, S> {
     /// The streams.
     pub sink: &'a mut S,
     /// The names.
@@ -83,13 +83,13 @@ impl<S: StreamSink> Out<'_, S> {
 impl MarketData {
     /// A command begins, at this time of day.
     #[inline]
-    pub fn begin(&mut self, time_ns: u64) {
+    pub(super) fn begin(&mut self, time_ns: u64) {
         (self.time_ns, self.broken, self.pauses) = (time_ns, false, false);
     }
 
     /// The next report of the command. `attribution` is the firm to show with a new order.
     #[inline]
-    pub fn report<S: StreamSink>(
+    pub(super) fn report<S: StreamSink>(
         &mut self,
         published: &Published,
         attribution: Option<FirmId>,
@@ -167,7 +167,7 @@ impl MarketData {
 
     /// All reports of the command have been seen.
     #[inline]
-    pub fn end<S: StreamSink>(&mut self, out: &mut Out<'_, S>) {
+    pub(super) fn end<S: StreamSink>(&mut self, out: &mut Out<'_, S>) {
         self.end_incoming(out);
         if self.day.take() == Some(DayEvent::End) {
             self.events(b"MEC", out);

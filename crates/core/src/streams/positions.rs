@@ -192,29 +192,29 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    pub fn streams_max(self) -> u32 {
+    pub(super) fn streams_max(self) -> u32 {
         self.streams_max
     }
 
-    pub fn count(self) -> usize {
+    pub(super) fn count(self) -> usize {
         self.streams_max as usize + 1
     }
 
     #[inline]
-    pub fn slot(self, stream: StreamId) -> Option<usize> {
+    pub(super) fn slot(self, stream: StreamId) -> Option<usize> {
         if stream.0 < self.streams_max {
             return Some(stream.0 as usize);
         }
         (stream == StreamId::OPERATOR).then_some(self.streams_max as usize)
     }
 
-    pub fn stream(self, slot: usize) -> StreamId {
+    pub(super) fn stream(self, slot: usize) -> StreamId {
         if slot < self.streams_max as usize { StreamId(slot as u32) } else { StreamId::OPERATOR }
     }
 
     /// The slot of a stream that a message is for.
     #[inline]
-    pub fn expect(self, stream: StreamId) -> usize {
+    pub(super) fn expect(self, stream: StreamId) -> usize {
         self.slot(stream)
             .expect("there is room for every session that was defined: raise gateway.sessions_max")
     }

@@ -25,20 +25,20 @@ const REPLACED_TAGS: &[u8] = &[2, 3, 5, 6, 12, 15, 16, 17, 28, 29, 30];
 
 /// Time of day in ns since midnight UTC.
 #[inline]
-pub fn time_of_day(Nanos(time): Nanos) -> u64 {
+pub(super) fn time_of_day(Nanos(time): Nanos) -> u64 {
     time % DAY_NS
 }
 
 /// One message on its way into a stream: its u16 length, the packet type `S`, the message. A command that is
 /// accepted and cancelled at once makes two.
 #[derive(Default)]
-pub struct Messages {
+pub(super) struct Messages {
     bytes: Vec<u8>,
     tags: Vec<u8>,
 }
 
 /// The command that the reports are about.
-pub struct Cause<'a> {
+pub(super) struct Cause<'a> {
     /// Its place.
     pub seqno: SeqNo,
     /// What it asked for.
@@ -51,7 +51,7 @@ pub struct Cause<'a> {
 
 impl Messages {
     /// The messages, one behind the other.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = &self.bytes[..];
         std::iter::from_fn(move || {
             let (length, _) = rest.split_first_chunk::<2>()?;
@@ -62,7 +62,7 @@ impl Messages {
     }
 
     /// Makes the messages of a report, in the place of those before; none if its session is not told.
-    pub fn encode(&mut self, published: &Published, cause: &Cause<'_>, names: &WireNames) {
+    pub(super) fn encode(&mut self, published: &Published, cause: &Cause<'_>, names: &WireNames) {
         self.bytes.clear();
         let report = &published.report;
         match report.kind {
@@ -132,7 +132,7 @@ impl Messages {
     }
 
     /// Makes the message that the trading day begins or ends.
-    pub fn encode_day(&mut self, event: DayEvent, time_ns: u64) {
+    pub(crate) fn encode_day(&mut self, event: DayEvent, time_ns: u64) {
         self.bytes.clear();
         let event_code = match event {
             DayEvent::Start => b'S',
@@ -482,7 +482,7 @@ impl Messages {
 }
 
 /// The letter of a side.
-pub fn side(side: Side) -> u8 {
+pub(super) fn side(side: Side) -> u8 {
     match side {
         Side::Buy => b'B',
         Side::Sell => b'S',

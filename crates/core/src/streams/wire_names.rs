@@ -5,7 +5,7 @@ use ringside_model::domain::{FirmId, Name, Price, SymbolId, Tick};
 
 /// The instruments that can be told on the wire, and the names of firms.
 #[derive(Default)]
-pub struct WireNames {
+pub(crate) struct WireNames {
     /// By symbol number.
     symbols: Vec<Option<Listed>>,
     /// By firm number.
@@ -14,7 +14,7 @@ pub struct WireNames {
 
 /// An instrument on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub(super) struct Listed {
     /// Its number, the ITCH stock locate.
     pub locate: u16,
     /// Its name, padded with spaces.
@@ -28,7 +28,7 @@ pub struct Listed {
 impl Listed {
     /// An instrument as the wire has it; `None` if it cannot: a name of more than 8 bytes, a number or a lot that
     /// is too large, a tick that is no multiple of 1/10000.
-    pub fn new(symbol: SymbolId, name: Name, tick: Tick, lot: u64) -> Option<Listed> {
+    pub(super) fn new(symbol: SymbolId, name: Name, tick: Tick, lot: u64) -> Option<Listed> {
         let stock = ringside_wire::padded(name.as_str())?;
         let zeros = 4u32.checked_sub(tick.scale.into())?;
         Some(Listed {
@@ -41,26 +41,26 @@ impl Listed {
 
     /// A price in 1/10000; the highest number if it is higher than that.
     #[inline]
-    pub fn price(&self, price: Price) -> u64 {
+    pub(super) fn price(&self, price: Price) -> u64 {
         u64::try_from(price.0).map_or(0, |ticks| ticks.saturating_mul(self.tick))
     }
 
     /// The same in 32 bits.
     #[inline]
-    pub fn price4(&self, price: Price) -> u32 {
+    pub(crate) fn price4(&self, price: Price) -> u32 {
         saturated(self.price(price))
     }
 }
 
 /// A number in 32 bits; the highest one if it is higher than that.
 #[inline]
-pub fn saturated(number: u64) -> u32 {
+pub(super) fn saturated(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 impl WireNames {
     /// Learns from a definition that was accepted.
-    pub fn observe(&mut self, command: &Command) {
+    pub(super) fn observe(&mut self, command: &Command) {
         match command.action {
             Action::DefineSymbol(d) => {
                 let listed = Listed::new(command.symbol, d.name, d.tick, d.lot.0);
@@ -77,12 +77,12 @@ impl WireNames {
 
     /// An instrument, if it is on the wire.
     #[inline]
-    pub fn symbol(&self, symbol: SymbolId) -> Option<&Listed> {
+    pub(super) fn symbol(&self, symbol: SymbolId) -> Option<&Listed> {
         self.symbols.get(symbol.0 as usize)?.as_ref()
     }
 
     /// The first four letters of a firm's name; spaces for none.
-    pub fn firm(&self, firm: FirmId) -> [u8; 4] {
+    pub(super) fn firm(&self, firm: FirmId) -> [u8; 4] {
         self.firms.get(usize::from(firm.0)).copied().unwrap_or([b' '; 4])
     }
 }

@@ -20,12 +20,12 @@ pub(super) struct Applier<U> {
 
 impl<U: Subscriber> Applier<U> {
     /// Goes on behind what a restart has replayed up to that time; `stored` gives what follows.
-    pub fn new(replay: Replay<U>, stored: Follower, time: Nanos) -> Self {
+    pub(super) fn new(replay: Replay<U>, stored: Follower, time: Nanos) -> Self {
         Applier { replay, stored, waiting: 0, time }
     }
 
     /// Applies so many frames, if so many wait.
-    pub fn apply(&mut self, limit: u64) -> Result<(), ReplayError> {
+    pub(super) fn apply(&mut self, limit: u64) -> Result<(), ReplayError> {
         for _ in 0..limit.min(self.waiting) {
             let frame = self.stored.next_known()?;
             self.replay.frame(&frame)?;

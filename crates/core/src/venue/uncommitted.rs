@@ -15,17 +15,17 @@ pub(super) struct Uncommitted {
 
 impl Uncommitted {
     /// Of a journal in which nothing follows a place that is committed; `None`: its beginning.
-    pub fn behind(place: Option<Place>, segment_bytes: u64) -> Self {
+    pub(super) fn behind(place: Option<Place>, segment_bytes: u64) -> Self {
         Uncommitted { segment_bytes, places: VecDeque::from([place.unwrap_or(Place::BEGINNING)]) }
     }
 
     /// The places, in order; the last one is the end of the journal.
-    pub fn places(&self) -> &VecDeque<Place> {
+    pub(super) fn places(&self) -> &VecDeque<Place> {
         &self.places
     }
 
     /// The next frame of the journal.
-    pub fn take(&mut self, frame: &Frame) {
+    pub(super) fn take(&mut self, frame: &Frame) {
         let mut place = self.last();
         let kind = frame.kind();
         place.position = place.position.behind(frame.bytes().len() as u64, self.segment_bytes);

@@ -28,13 +28,13 @@ pub struct GlimpseConfig {
 }
 
 /// Snapshots are made no more often than this; who comes meanwhile waits and shares the next.
-pub const SPIN_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const SPIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Who waits hears that the server is there.
 pub(super) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Whether somebody may log in with this user and password.
-pub type Authorize = Box<dyn Fn(&str, &str) -> bool + Send>;
+pub(crate) type Authorize = Box<dyn Fn(&str, &str) -> bool + Send>;
 
 /// The server.
 pub struct GlimpseServer {

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use zerocopy::IntoBytes;
 
 /// How long a line may be silent.
-pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// So many datagrams leave a line in one step at most.
-pub const DATAGRAMS_PER_STEP: usize = 16;
+pub(crate) const DATAGRAMS_PER_STEP: usize = 16;
 
 /// Where the feed goes.
 #[derive(Clone, Debug, PartialEq, Eq)]

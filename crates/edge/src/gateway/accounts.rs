@@ -183,7 +183,11 @@ pub fn set_password(file: &Path, user: &str, password: &str) -> Result<(), Accou
 }
 
 /// The line of a user in a password file, without its end.
-pub fn password_line(user: &str, password: &str, salt: [u8; 16]) -> Result<String, AccountsError> {
+pub(crate) fn password_line(
+    user: &str,
+    password: &str,
+    salt: [u8; 16],
+) -> Result<String, AccountsError> {
     let user = user_name(user).ok_or(AccountsError::Unusable(USER_FORM))?;
     let usable = (1..=10).contains(&password.len());
     if !usable || !password.bytes().all(|byte| byte.is_ascii_graphic()) {

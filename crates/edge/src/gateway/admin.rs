@@ -26,7 +26,7 @@ const LINGER_NS: u64 = 1_000_000_000;
 const LINES_PER_STEP: usize = 16;
 
 /// The port with its connections.
-pub struct AdminPort {
+pub(crate) struct AdminPort {
     listener: TcpListener,
     operators: [Option<Operator>; OPERATORS_MAX],
 }
@@ -47,24 +47,24 @@ struct Operator {
 
 impl AdminPort {
     /// Listens.
-    pub fn open(address: SocketAddr, poll: &Poll) -> io::Result<AdminPort> {
+    pub(super) fn open(address: SocketAddr, poll: &Poll) -> io::Result<AdminPort> {
         let listener = bind(address)?;
         poll.add(&listener, Token::AdminListener)?;
         Ok(AdminPort { listener, operators: Default::default() })
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.listener.local_addr().expect("a listening socket has an address")
     }
 
     /// Whether an operator has not taken yet what it was to be sent.
-    pub fn has_to_send(&self) -> bool {
+    pub(crate) fn has_to_send(&self) -> bool {
         self.operators.iter().flatten().any(|operator| !operator.out.is_empty())
     }
 
     /// Accepts who connects and reads what there is; returns how much that was.
-    pub fn ready(&mut self, token: Token, poll: &Poll, reader: &mut Reader) -> usize {
+    pub(super) fn ready(&mut self, token: Token, poll: &Poll, reader: &mut Reader) -> usize {
         match token {
             Token::AdminListener => self.accept(poll, reader),
             Token::Operator(slot) => match &mut self.operators[slot] {
@@ -82,12 +82,12 @@ impl AdminPort {
     }
 
     /// Handles lines as far as there is room for their commands.
-    pub fn handle_lines(&mut self, intake: &mut Intake) -> usize {
+    pub(crate) fn handle_lines(&mut self, intake: &mut Intake) -> usize {
         self.operators.iter_mut().flatten().map(|operator| operator.handle_lines(intake)).sum()
     }
 
     /// Sends what there is. Who has nothing more to say is heard of for a while, because the answers come later.
-    pub fn send(&mut self, poll: &Poll, reader: &mut Reader, now_ns: u64) -> usize {
+    pub(super) fn send(&mut self, poll: &Poll, reader: &mut Reader, now_ns: u64) -> usize {
         let mut work = 0;
         for (slot, place) in self.operators.iter_mut().enumerate() {
             let Some(operator) = place else { continue };

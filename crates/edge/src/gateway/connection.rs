@@ -14,7 +14,7 @@ const CONTROL_BYTES_MAX: usize = 1 << 10;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug)]
-pub enum Phase {
+pub(super) enum Phase {
     /// It has not logged in yet.
     Login,
     /// It has logged in.
@@ -24,7 +24,7 @@ pub enum Phase {
 }
 
 /// A client's connection.
-pub struct Connection {
+pub(super) struct Connection {
     socket: TcpStream,
     phase: Phase,
     /// Received, not handled yet.
@@ -82,7 +82,7 @@ enum Sent {
 
 impl Connection {
     /// A connection that has to log in.
-    pub fn new(socket: TcpStream, now_ns: u64) -> Connection {
+    pub(super) fn new(socket: TcpStream, now_ns: u64) -> Connection {
         Connection {
             socket,
             phase: Phase::Login,
@@ -102,18 +102,18 @@ impl Connection {
     }
 
     /// The socket.
-    pub fn socket(&self) -> &TcpStream {
+    pub(super) fn socket(&self) -> &TcpStream {
         &self.socket
     }
 
     /// What it is for now.
     #[inline]
-    pub fn phase(&self) -> Phase {
+    pub(super) fn phase(&self) -> Phase {
         self.phase
     }
 
     /// Who has logged in.
-    pub fn member(&self) -> Option<Member> {
+    pub(super) fn member(&self) -> Option<Member> {
         match self.phase {
             Phase::Open(member) => Some(member),
             Phase::Login | Phase::Closing => None,
@@ -121,7 +121,7 @@ impl Connection {
     }
 
     /// Logs in: the stream goes out from `cursor` on.
-    pub fn open(&mut self, member: Member, cursor: Cursor, heartbeat_ns: u64, now_ns: u64) {
+    pub(super) fn open(&mut self, member: Member, cursor: Cursor, heartbeat_ns: u64, now_ns: u64) {
         (self.phase, self.since_ns, self.heartbeat_ns) =
             (Phase::Open(member), now_ns, heartbeat_ns);
         let lag = Lag { since_ns: None, sent: 0, known_to: cursor, known: 0 };
@@ -129,21 +129,21 @@ impl Connection {
     }
 
     /// Ends after what is in the control packets.
-    pub fn close_after_control(&mut self, now_ns: u64) {
+    pub(crate) fn close_after_control(&mut self, now_ns: u64) {
         (self.phase, self.since_ns) = (Phase::Closing, now_ns);
         self.waits = false;
         self.received.clear();
     }
 
     /// Adds an unnumbered packet.
-    pub fn tell(&mut self, packet_type: u8, payload: &[u8]) {
+    pub(super) fn tell(&mut self, packet_type: u8, payload: &[u8]) {
         if self.control.len() < CONTROL_BYTES_MAX {
             write_packet(packet_type, payload, &mut self.control);
         }
     }
 
     /// Whether a heartbeat is due.
-    pub fn is_silent(&self, now_ns: u64) -> bool {
+    pub(super) fn is_silent(&self, now_ns: u64) -> bool {
         now_ns.saturating_sub(self.sent_ns) >= self.heartbeat_ns
             && !self.blocked
             && self.control.is_empty()
@@ -151,12 +151,12 @@ impl Connection {
 
     /// Whether the socket took no more when it was tried last.
     #[inline]
-    pub fn is_blocked(&self) -> bool {
+    pub(crate) fn is_blocked(&self) -> bool {
         self.blocked
     }
 
     /// Reads what there is, as far as it fits. `Ok(None)` if there is nothing, `Ok(Some(0))` at the end.
-    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match self.socket.read(buffer) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(e) if is_temporary(&e) => Ok(None),
@@ -165,7 +165,7 @@ impl Connection {
     }
 
     /// Sends what there is, as far as the socket takes it, and says how many bytes that were.
-    pub fn flush(&mut self, reader: &mut Reader, now_ns: u64) -> io::Result<usize> {
+    pub(super) fn flush(&mut self, reader: &mut Reader, now_ns: u64) -> io::Result<usize> {
         let mut total = 0;
         self.blocked = false;
         while total < SEND_BYTES_MAX {
@@ -191,14 +191,20 @@ impl Connection {
     }
 
     /// Whether everything has been sent, as of the last [`Connection::flush`].
-    pub fn has_sent_all(&self, reader: &mut Reader) -> bool {
+    pub(crate) fn has_sent_all(&self, reader: &mut Reader) -> bool {
         let Some(outgoing) = &self.outgoing else { return self.control.is_empty() };
         self.control.is_empty() && reader.bytes(&mut { outgoing.cursor }).is_empty()
     }
 
     /// Whether more than `bytes_max` of its stream have been waiting for the client for `ns`. One that is still
     /// being sent what there was when it logged in is not slow as long as it takes any of it.
-    pub fn is_slow(&mut self, reader: &mut Reader, bytes_max: u64, ns: u64, now_ns: u64) -> bool {
+    pub(crate) fn is_slow(
+        &mut self,
+        reader: &mut Reader,
+        bytes_max: u64,
+        ns: u64,
+        now_ns: u64,
+    ) -> bool {
         let Some(outgoing) = self.outgoing.as_mut().filter(|_| self.blocked) else { return false };
         let moved = std::mem::replace(&mut outgoing.lag.sent, outgoing.sent) != outgoing.sent;
         if outgoing.catching_up && moved || !outgoing.is_behind(reader, bytes_max) {

@@ -11,7 +11,7 @@ const KEPT: RawFd = 256;
 
 /// Raises the limit of the process as far as that is allowed, and gives the first descriptor that is no client's.
 /// The kernel gives out the lowest that is free: while clients have lower ones only, those above are for the others.
-pub fn first_kept() -> RawFd {
+pub(crate) fn first_kept() -> RawFd {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let limit = if raised.is_ok() { maximum } else { current };

@@ -21,7 +21,7 @@ const KEPT_MAX: usize = 64;
 
 /// Who has logged in.
 #[derive(Clone, Copy, Debug)]
-pub struct Member {
+pub(super) struct Member {
     /// The session.
     pub session: SessionId,
     /// Its firm.
@@ -33,7 +33,7 @@ pub struct Member {
 }
 
 /// Hands commands over, and observes each of them.
-pub struct Intake {
+pub(crate) struct Intake {
     directory: Directory,
     queue: Producer,
     /// Places in the queue that are no client's.
@@ -60,11 +60,11 @@ struct Session {
 
 impl Intake {
     /// As many commands as one line of an operator may become.
-    pub const LINE_COMMANDS_MAX: usize = 8;
+    pub(crate) const LINE_COMMANDS_MAX: usize = 8;
 
     /// An intake of a venue of which `directory` knows all commands so far. All commands after those come through
     /// here.
-    pub fn new(
+    pub(super) fn new(
         directory: Directory,
         states: SessionStates,
         exposures: Exposures,
@@ -77,35 +77,35 @@ impl Intake {
     }
 
     /// The venue as its commands made it.
-    pub fn directory(&self) -> &Directory {
+    pub(super) fn directory(&self) -> &Directory {
         &self.directory
     }
 
     /// Whether there is a place for what is known of a session.
-    pub fn has_state(&self, session: SessionId) -> bool {
+    pub(crate) fn has_state(&self, session: SessionId) -> bool {
         (session.0 as usize) < self.states.sessions()
     }
 
     /// Whether one more session can be defined: each needs a place.
-    pub fn has_room_for_session(&self) -> bool {
+    pub(crate) fn has_room_for_session(&self) -> bool {
         self.directory.next_session().is_some_and(|next| self.has_state(next))
     }
 
     /// How many commands can be handed over.
-    pub fn room(&self) -> usize {
+    pub(super) fn room(&self) -> usize {
         self.queue.slots()
     }
 
     /// How many commands of clients can be handed over. However much they send, there is room for what an operator
     /// says and for the cancels of sessions that are gone.
     #[inline]
-    pub fn room_for_clients(&self) -> usize {
+    pub(crate) fn room_for_clients(&self) -> usize {
         self.queue.slots().saturating_sub(self.kept)
     }
 
     /// Hands over what a client asks, unless it is to be ignored. There must be room.
     #[inline]
-    pub fn request(
+    pub(super) fn request(
         &mut self,
         message: &[u8],
         member: &Member,
@@ -153,7 +153,7 @@ impl Intake {
 
     /// Reads a line of an operator and hands its commands over. There must be room for
     /// [`Intake::LINE_COMMANDS_MAX`].
-    pub fn line(&mut self, line: &[u8]) -> Result<(), LineError> {
+    pub(super) fn line(&mut self, line: &[u8]) -> Result<(), LineError> {
         let mut reader = FileSession::new(std::mem::take(&mut self.directory), Format::Json);
         let mut commands = std::mem::take(&mut self.commands);
         let read = reader.line_bytes(line, &mut |command, _| commands.push(command));
@@ -167,7 +167,7 @@ impl Intake {
 
     /// Hands a command over. There must be room.
     #[inline]
-    pub fn hand_over(&mut self, inbound: Inbound) {
+    pub(super) fn hand_over(&mut self, inbound: Inbound) {
         self.directory.observe(&inbound.command);
         self.pass_on(inbound);
     }

@@ -14,7 +14,7 @@ const ADDRESSES_MAX: usize = 1 << 16;
 const BACKLOG: i32 = 4096;
 
 /// A listening socket.
-pub struct Listener {
+pub(super) struct Listener {
     socket: TcpListener,
     per_second: u32,
     /// From this descriptor on they are not for clients.
@@ -23,7 +23,7 @@ pub struct Listener {
 }
 
 /// Somebody who connected.
-pub enum Arrival {
+pub(super) enum Arrival {
     /// A connection that may log in.
     Welcome(TcpStream),
     /// One that came too soon after too many others of its address, took a descriptor that others need, or broke at
@@ -33,18 +33,18 @@ pub enum Arrival {
 
 impl Listener {
     /// Listens for so many connections a second of each address.
-    pub fn bind(address: SocketAddr, per_second: u32) -> io::Result<Listener> {
+    pub(super) fn bind(address: SocketAddr, per_second: u32) -> io::Result<Listener> {
         let (socket, first_kept) = (bind(address)?, first_kept());
         Ok(Listener { socket, per_second, first_kept, rates: HashMap::new() })
     }
 
     /// The socket.
-    pub fn socket(&self) -> &TcpListener {
+    pub(super) fn socket(&self) -> &TcpListener {
         &self.socket
     }
 
     /// The next one who connected, if there is one.
-    pub fn accept(&mut self, now_ns: u64) -> Option<Arrival> {
+    pub(super) fn accept(&mut self, now_ns: u64) -> Option<Arrival> {
         let (socket, address) = self.socket.accept().ok()?;
         let known = self.rates.len() < ADDRESSES_MAX || self.rates.contains_key(&address.ip());
         let welcome = known
@@ -55,13 +55,13 @@ impl Listener {
     }
 
     /// Forgets the addresses that could connect as often as any new one.
-    pub fn forget(&mut self, now_ns: u64) {
+    pub(super) fn forget(&mut self, now_ns: u64) {
         self.rates.retain(|_, rate| !rate.is_full(now_ns));
     }
 }
 
 /// Listens without waiting.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = TcpListener::bind(address)?;
     socket.set_nonblocking(true)?;
     // So that a crowd that comes at once, as after a restart, finds room.
@@ -70,7 +70,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Nobody waits for a client, and nothing waits in the kernel for more to send.
-pub fn prepare(socket: &TcpStream) -> io::Result<()> {
+pub(super) fn prepare(socket: &TcpStream) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     socket.set_nodelay(true)
 }

@@ -7,7 +7,7 @@ use ringside_model::domain::{FirmId, Name, Role, SessionId};
 use ringside_wire::soupbintcp::Login;
 
 /// A login that succeeds.
-pub struct Entry {
+pub(super) struct Entry {
     /// Who it is.
     pub member: Member,
     /// The number of the first message that it is sent …
@@ -18,7 +18,7 @@ pub struct Entry {
 
 /// Why a login fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// No such user, or another password.
     NotAuthorized,
     /// The session is another one, is not there, or has a connection already.
@@ -32,7 +32,7 @@ pub enum Refusal {
 
 /// Looks at a login. `session` is the name of the venue's streams, `is_live` says whether a session has a
 /// connection.
-pub fn decide(
+pub(super) fn decide(
     login: &Login,
     session: &str,
     accounts: &Accounts,

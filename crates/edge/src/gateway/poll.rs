@@ -10,7 +10,7 @@ const EVENTS_MAX: usize = 256;
 
 /// What a socket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Token {
+pub(crate) enum Token {
     /// Where clients connect.
     Listener,
     /// Where operators connect.
@@ -23,7 +23,7 @@ pub enum Token {
 
 /// A socket that has something to do.
 #[derive(Clone, Copy, Debug)]
-pub struct Ready {
+pub(super) struct Ready {
     /// Which one.
     pub token: Token,
     /// It can be read, or has failed or ended, which reading tells.
@@ -33,25 +33,25 @@ pub struct Ready {
 }
 
 /// The sockets that are looked at. One that is closed is forgotten by itself.
-pub struct Poll {
+pub(super) struct Poll {
     epoll: OwnedFd,
     ready: Vec<Ready>,
 }
 
 impl Poll {
     /// Looks at nothing yet.
-    pub fn new() -> io::Result<Poll> {
+    pub(super) fn new() -> io::Result<Poll> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         Ok(Poll { epoll, ready: Vec::with_capacity(EVENTS_MAX) })
     }
 
     /// Looks for what can be read from a socket.
-    pub fn add(&self, socket: impl AsFd, token: Token) -> io::Result<()> {
+    pub(super) fn add(&self, socket: impl AsFd, token: Token) -> io::Result<()> {
         Ok(epoll::add(&self.epoll, socket, token.data(), epoll::EventFlags::IN)?)
     }
 
     /// Looks also for when the socket takes bytes again, or no more for that.
-    pub fn look_for_writable(
+    pub(crate) fn look_for_writable(
         &self,
         socket: impl AsFd,
         token: Token,
@@ -63,7 +63,7 @@ impl Poll {
     }
 
     /// Looks which sockets have something to do now, and how many: see [`Poll::ready`].
-    pub fn look(&mut self) -> usize {
+    pub(super) fn look(&mut self) -> usize {
         const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
         let mut events = [MaybeUninit::uninit(); EVENTS_MAX];
         self.ready.clear();
@@ -77,7 +77,7 @@ impl Poll {
 
     /// One of those that have something to do.
     #[inline]
-    pub fn ready(&self, index: usize) -> Ready {
+    pub(super) fn ready(&self, index: usize) -> Ready {
         self.ready[index]
     }
 }

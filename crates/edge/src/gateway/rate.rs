@@ -5,7 +5,7 @@ const SECOND_NS: u64 = 1_000_000_000;
 
 /// A bucket of permissions that fills up within a second. It holds as many as may be used in a second.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Rate {
+pub(super) struct Rate {
     /// When it will be full again.
     full_at_ns: u64,
 }
@@ -13,7 +13,7 @@ pub struct Rate {
 impl Rate {
     /// Takes a permission out; `false` if there is none left.
     #[inline]
-    pub fn take(&mut self, per_second: u32, now_ns: u64) -> bool {
+    pub(super) fn take(&mut self, per_second: u32, now_ns: u64) -> bool {
         let Some(interval_ns) = SECOND_NS.checked_div(per_second.into()) else { return false };
         let full_at_ns = self.full_at_ns.max(now_ns) + interval_ns;
         let left = full_at_ns <= now_ns + SECOND_NS;
@@ -24,7 +24,7 @@ impl Rate {
     }
 
     /// Whether nothing is missing.
-    pub fn is_full(self, now_ns: u64) -> bool {
+    pub(super) fn is_full(self, now_ns: u64) -> bool {
         self.full_at_ns <= now_ns
     }
 }

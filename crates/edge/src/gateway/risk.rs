@@ -76,7 +76,7 @@ impl RiskDesk {
     }
 
     /// Whether the verdict depends on what became of earlier orders.
-    pub fn needs_answers(&self, command: &Command, directory: &Directory) -> bool {
+    pub(crate) fn needs_answers(&self, command: &Command, directory: &Directory) -> bool {
         let rules = directory.standing().risk();
         if rules.is_empty() || !command.enters() {
             return false;

@@ -170,13 +170,13 @@ impl Lane {
     }
 
     /// Lets out what follows the opening book.
-    pub fn begin_flow(&mut self) {
+    pub(crate) fn begin_flow(&mut self) {
         self.limit = self.requests.len();
         self.fence = Fence::None;
     }
 
     /// Ends with what has been sent.
-    pub fn end_flow(&mut self) {
+    pub(crate) fn end_flow(&mut self) {
         self.limit = self.fresh;
     }
 
@@ -186,7 +186,7 @@ impl Lane {
     }
 
     /// When the next request is meant to go, if it waits for a time.
-    pub fn next_due_ns(&self, now_ns: u64, rules: &Rules) -> Option<u64> {
+    pub(crate) fn next_due_ns(&self, now_ns: u64, rules: &Rules) -> Option<u64> {
         let request = self.requests[..self.limit].get(self.next)?;
         let due_ns = rules.start_ns + request.due_ns;
         match rules.pace {
@@ -224,7 +224,7 @@ impl Lane {
     }
 
     /// Asks for an answer behind everything that was sent. Whether all of it has been answered.
-    pub fn is_drained(&mut self, now_ns: u64) -> bool {
+    pub(crate) fn is_drained(&mut self, now_ns: u64) -> bool {
         if self.link != Link::Open || !self.is_spent() {
             return false;
         }
@@ -252,14 +252,14 @@ impl Lane {
     }
 
     /// Logs out and in again, to see whether the venue goes on at the number that comes next here.
-    pub fn begin_close(&mut self, now: Instant, now_ns: u64) {
+    pub(crate) fn begin_close(&mut self, now: Instant, now_ns: u64) {
         self.close = Close::Asked { timestamp_ns: self.ledger.timestamp_ns() };
         self.session.log_out(now);
         self.went_down(now_ns);
     }
 
     /// Whether it has logged out for that.
-    pub fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         self.close != Close::No
     }
 
@@ -285,7 +285,7 @@ impl Lane {
     }
 
     /// For how long there has been no connection.
-    pub fn down_for_ns(&self, now_ns: u64) -> u64 {
+    pub(crate) fn down_for_ns(&self, now_ns: u64) -> u64 {
         self.down_ns.map_or(0, |since| now_ns.saturating_sub(since))
     }
 

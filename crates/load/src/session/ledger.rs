@@ -114,7 +114,7 @@ impl Ledger {
     }
 
     /// Lets the ids begin behind those that the session has used up before.
-    pub fn begin_behind(&mut self, base: u32) {
+    pub(crate) fn begin_behind(&mut self, base: u32) {
         self.base = base;
     }
 
@@ -125,17 +125,17 @@ impl Ledger {
     }
 
     /// The id here of the number that the venue will take next.
-    pub fn id_of_next(&self, next_user_ref_num: u32) -> u32 {
+    pub(crate) fn id_of_next(&self, next_user_ref_num: u32) -> u32 {
         next_user_ref_num.saturating_sub(self.base)
     }
 
     /// The highest id that the venue has answered.
-    pub fn answered_id(&self) -> u32 {
+    pub(crate) fn answered_id(&self) -> u32 {
         self.answered_id
     }
 
     /// The official time of the last message.
-    pub fn timestamp_ns(&self) -> u64 {
+    pub(crate) fn timestamp_ns(&self) -> u64 {
         self.timestamp_ns
     }
 
@@ -152,7 +152,7 @@ impl Ledger {
     }
 
     /// Waits no longer for the answer to the last request.
-    pub fn give_up_waiting(&mut self) {
+    pub(crate) fn give_up_waiting(&mut self) {
         self.awaited = None;
     }
 

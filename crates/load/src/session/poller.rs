@@ -10,27 +10,27 @@ use std::time::Duration;
 const EVENTS_MAX: usize = 64;
 
 /// The sockets of a thread, each with a number.
-pub struct Poller {
+pub(crate) struct Poller {
     epoll: OwnedFd,
     ready: Vec<usize>,
 }
 
 impl Poller {
     /// For so many sockets.
-    pub fn new(sockets: usize) -> std::io::Result<Poller> {
+    pub(super) fn new(sockets: usize) -> std::io::Result<Poller> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         Ok(Poller { epoll, ready: Vec::with_capacity(sockets.max(1)) })
     }
 
     /// Takes in a socket. It leaves when it is closed.
-    pub fn add(&mut self, number: usize, socket: BorrowedFd) -> std::io::Result<()> {
+    pub(super) fn add(&mut self, number: usize, socket: BorrowedFd) -> std::io::Result<()> {
         let data = EventData::new_u64(number as u64);
         Ok(epoll::add(&self.epoll, socket, data, EventFlags::IN)?)
     }
 
     /// The numbers of the sockets on which something has come, after at most so long.
     #[inline]
-    pub fn wait(&mut self, timeout: Duration) -> &[usize] {
+    pub(super) fn wait(&mut self, timeout: Duration) -> &[usize] {
         let timeout =
             Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
         let mut events = [const { MaybeUninit::<Event>::uninit() }; EVENTS_MAX];

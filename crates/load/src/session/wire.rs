@@ -9,7 +9,7 @@ use zerocopy::big_endian::{U32, U64};
 
 /// Puts a request into the output of a session whose ids begin behind `base`.
 #[inline]
-pub fn send(session: &mut Session, request: &Request, symbols: &[[u8; 8]], base: u32) {
+pub(super) fn send(session: &mut Session, request: &Request, symbols: &[[u8; 8]], base: u32) {
     let id = U32::new(base + request.id);
     let (quantity, price) = (request.quantity.into(), u64::from(request.price).into());
     match request.kind {
@@ -31,7 +31,7 @@ pub fn send(session: &mut Session, request: &Request, symbols: &[[u8; 8]], base:
 }
 
 /// Asks which id comes next.
-pub fn query(session: &mut Session) {
+pub(super) fn query(session: &mut Session) {
     put(session, &AccountQuery { message_type: AccountQuery::TYPE });
 }
 
@@ -44,7 +44,7 @@ fn put<M: Layout>(session: &mut Session, message: &M) {
 
 /// The next id, if a message says it.
 #[inline]
-pub fn next_id(message: &[u8]) -> Option<u32> {
+pub(super) fn next_id(message: &[u8]) -> Option<u32> {
     if message.first() != Some(&b'Q') {
         return None;
     }

@@ -275,7 +275,7 @@ impl Book {
     }
 
     /// The last system event.
-    pub fn system_event(&self) -> Option<&SystemEvent> {
+    pub(crate) fn system_event(&self) -> Option<&SystemEvent> {
         self.system_event.as_ref()
     }
 }

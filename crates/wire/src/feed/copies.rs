@@ -28,13 +28,13 @@ impl Default for Copies {
 impl Copies {
     /// Remembers a message in the place of one that came long before.
     #[inline]
-    pub fn remember(&mut self, number: u64, digest: u64) {
+    pub(super) fn remember(&mut self, number: u64, digest: u64) {
         self.0[(number % REMEMBERED) as usize] = (number, digest);
     }
 
     /// Compares another copy of a message with the first one.
     #[inline]
-    pub fn compare(&self, number: u64, digest: u64) -> Compared {
+    pub(super) fn compare(&self, number: u64, digest: u64) -> Compared {
         match self.0[(number % REMEMBERED) as usize] {
             (known, first) if known == number && first == digest => Compared::Same,
             (known, _) if known == number => Compared::Different,

@@ -13,7 +13,7 @@ pub enum Side {
 
 impl Side {
     /// The side that a letter in a message stands for.
-    pub fn from_letter(letter: u8) -> Option<Side> {
+    pub(crate) fn from_letter(letter: u8) -> Option<Side> {
         match letter {
             b'B' => Some(Side::Buy),
             b'S' | b'T' | b'E' => Some(Side::Sell),

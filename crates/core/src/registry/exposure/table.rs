@@ -8,7 +8,7 @@ const FIRST: u64 = 64;
 const CHUNKS: usize = 27;
 
 /// One writer, any number of readers. A place never moves, so nobody has to wait.
-pub struct Table<T> {
+pub(super) struct Table<T> {
     chunks: [OnceLock<Box<[T]>>; CHUNKS],
 }
 
@@ -21,21 +21,21 @@ impl<T> Default for Table<T> {
 impl<T: Default> Table<T> {
     /// The place of a number, if it or one beside it was made.
     #[inline]
-    pub fn get(&self, number: u32) -> Option<&T> {
+    pub(super) fn get(&self, number: u32) -> Option<&T> {
         let (chunk, place) = place_of(number);
         self.chunks[chunk].get()?.get(place)
     }
 
     /// The place of a number.
     #[inline]
-    pub fn make(&self, number: u32) -> &T {
+    pub(super) fn make(&self, number: u32) -> &T {
         let (chunk, place) = place_of(number);
         let new = || (0..FIRST << chunk).map(|_| T::default()).collect();
         &self.chunks[chunk].get_or_init(new)[place]
     }
 
     /// All places that there are, by number.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         let chunks = self.chunks.iter().enumerate();
         chunks.flat_map(|(chunk, places)| {
             let first = (FIRST << chunk) - FIRST;

@@ -7,7 +7,7 @@ use super::fields::{Fault, Field, Fields, Kind, Token};
 use std::borrow::Cow;
 
 /// Reads the header: which column is which field.
-pub fn header(text: &str) -> Result<Vec<Field>, Fault> {
+pub(super) fn header(text: &str) -> Result<Vec<Field>, Fault> {
     let mut columns = Vec::new();
     let mut cells = Cells::new(text);
     while let Some((at, name)) = cells.next()? {
@@ -22,7 +22,11 @@ pub fn header(text: &str) -> Result<Vec<Field>, Fault> {
 }
 
 /// Reads a record. An empty cell is a field that is not given.
-pub fn read<'a>(text: &'a str, columns: &[Field], fields: &mut Fields<'a>) -> Result<(), Fault> {
+pub(super) fn read<'a>(
+    text: &'a str,
+    columns: &[Field],
+    fields: &mut Fields<'a>,
+) -> Result<(), Fault> {
     fields.end = text.len();
     let mut cells = Cells::new(text);
     let mut count = 0;

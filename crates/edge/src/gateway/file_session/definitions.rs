@@ -13,7 +13,7 @@ const SESSION: u128 = set(&[Field::Session, Field::Firm, Field::Role]);
 const FIRM: u128 = set(&[Field::Firm]);
 
 impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
-    pub fn define_symbol(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn define_symbol(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("symbol", SYMBOL)?;
         let name = required_name(fields, Field::Symbol)?;
         let tick = fields.required(Field::Tick, fields.decimal(Field::Tick)?)?;
@@ -47,7 +47,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    pub fn define_session(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn define_session(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("session", SESSION)?;
         let name = required_name(fields, Field::Session)?;
         let firm = fields.name(Field::Firm)?;
@@ -64,7 +64,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         }
     }
 
-    pub fn define_firm(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn define_firm(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("firm", FIRM)?;
         let name = required_name(fields, Field::Firm)?;
         match self.directory.firm_id(name) {

@@ -5,14 +5,14 @@ use ringside_model::reason::Reason;
 use std::borrow::Cow;
 
 /// What is wrong with a line, at which byte of it.
-pub struct Fault {
+pub(super) struct Fault {
     pub at: usize,
     pub message: String,
 }
 
 impl Fault {
     #[cold]
-    pub fn new(at: usize, message: impl Into<String>) -> Self {
+    pub(super) fn new(at: usize, message: impl Into<String>) -> Self {
         Fault { at, message: message.into() }
     }
 }
@@ -21,16 +21,16 @@ macro_rules! fields {
     ($($variant:ident $name:literal),* $(,)?) => {
         /// The name of a field.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Field { $($variant),* }
+        pub(crate) enum Field { $($variant),* }
 
         impl Field {
             const ALL: &[Field] = &[$(Field::$variant),*];
 
-            pub fn from_name(name: &str) -> Option<Self> {
+            pub(crate) fn from_name(name: &str) -> Option<Self> {
                 match name { $($name => Some(Field::$variant),)* _ => None }
             }
 
-            pub fn name(self) -> &'static str {
+            pub(crate) fn name(self) -> &'static str {
                 match self { $(Field::$variant => $name),* }
             }
         }
@@ -56,7 +56,7 @@ fields! {
 }
 
 /// A set of fields.
-pub const fn set(fields: &[Field]) -> u128 {
+pub(super) const fn set(fields: &[Field]) -> u128 {
     let (mut bits, mut i) = (0, 0);
     while i < fields.len() {
         bits |= 1 << fields[i] as u32;
@@ -67,7 +67,7 @@ pub const fn set(fields: &[Field]) -> u128 {
 
 /// How a value was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A JSON string.
     Text,
     /// A JSON number.
@@ -79,7 +79,7 @@ pub enum Kind {
 }
 
 /// One value and where it stands.
-pub struct Token<'a> {
+pub(crate) struct Token<'a> {
     pub key_at: usize,
     pub at: usize,
     pub kind: Kind,
@@ -87,7 +87,7 @@ pub struct Token<'a> {
 }
 
 /// The fields of a line.
-pub struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     tokens: [Option<Token<'a>>; Field::ALL.len()],
     given: u128,
     /// Where the line ends, and with it the search for a missing field.
@@ -101,7 +101,7 @@ impl Default for Fields<'_> {
 }
 
 impl<'a> Fields<'a> {
-    pub fn add(&mut self, field: Field, token: Token<'a>) -> Result<(), Fault> {
+    pub(super) fn add(&mut self, field: Field, token: Token<'a>) -> Result<(), Fault> {
         if self.has(set(&[field])) {
             return Err(Fault::new(token.key_at, format!("`{}` is given twice", field.name())));
         }
@@ -111,12 +111,12 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether any of the fields is given.
-    pub fn has(&self, fields: u128) -> bool {
+    pub(super) fn has(&self, fields: u128) -> bool {
         self.given & fields != 0
     }
 
     /// Refuses fields that the operation does not have.
-    pub fn allow(&self, operation: &str, allowed: u128) -> Result<(), Fault> {
+    pub(super) fn allow(&self, operation: &str, allowed: u128) -> Result<(), Fault> {
         let strange = self.given & !(allowed | set(&[Field::Op, Field::Ts]));
         if strange == 0 {
             return Ok(());
@@ -129,13 +129,13 @@ impl<'a> Fields<'a> {
     }
 
     /// Fails unless the field is given.
-    pub fn required<T>(&self, field: Field, value: Option<T>) -> Result<T, Fault> {
+    pub(super) fn required<T>(&self, field: Field, value: Option<T>) -> Result<T, Fault> {
         let missing = || Fault::new(self.end, format!("the field `{}` is missing", field.name()));
         value.ok_or_else(missing)
     }
 
     /// A string.
-    pub fn text(&self, field: Field) -> Result<Option<&str>, Fault> {
+    pub(super) fn text(&self, field: Field) -> Result<Option<&str>, Fault> {
         let Some(token) = self.get(field) else { return Ok(None) };
         match token.kind {
             Kind::Text | Kind::Cell => Ok(Some(&token.text)),
@@ -144,7 +144,11 @@ impl<'a> Fields<'a> {
     }
 
     /// A string that is one of the words: the entry beside it.
-    pub fn word<T: Copy>(&self, field: Field, words: &[(&str, T)]) -> Result<Option<T>, Fault> {
+    pub(super) fn word<T: Copy>(
+        &self,
+        field: Field,
+        words: &[(&str, T)],
+    ) -> Result<Option<T>, Fault> {
         let Some(text) = self.text(field)? else { return Ok(None) };
         match words.iter().find(|(word, _)| *word == text) {
             Some((_, value)) => Ok(Some(*value)),
@@ -156,14 +160,14 @@ impl<'a> Fields<'a> {
     }
 
     /// The name of a symbol, a session or a firm.
-    pub fn name(&self, field: Field) -> Result<Option<Name>, Fault> {
+    pub(super) fn name(&self, field: Field) -> Result<Option<Name>, Fault> {
         let Some(text) = self.text(field)? else { return Ok(None) };
         let bad = || self.fault(field, "must have 1 to 16 printable ASCII characters, no space");
         Name::new(text).map(Some).ok_or_else(bad)
     }
 
     /// `true` or `false`.
-    pub fn bool(&self, field: Field) -> Result<Option<bool>, Fault> {
+    pub(super) fn bool(&self, field: Field) -> Result<Option<bool>, Fault> {
         let Some(token) = self.get(field) else { return Ok(None) };
         match (token.kind, &*token.text) {
             (Kind::Bool | Kind::Cell, "true") => Ok(Some(true)),
@@ -173,13 +177,13 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether the value is a truth value rather than a word.
-    pub fn is_bool(&self, field: Field) -> bool {
+    pub(crate) fn is_bool(&self, field: Field) -> bool {
         self.get(field)
             .is_some_and(|t| t.kind != Kind::Text && matches!(&*t.text, "true" | "false"))
     }
 
     /// An integer: the inner `None` is one that is negative or larger than any `u64`.
-    pub fn integer(&self, field: Field) -> Result<Option<Option<u64>>, Fault> {
+    pub(super) fn integer(&self, field: Field) -> Result<Option<Option<u64>>, Fault> {
         let Some(token) = self.get(field) else { return Ok(None) };
         let digits = token.text.strip_prefix('-').unwrap_or(&token.text);
         let is_integer = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
@@ -190,7 +194,7 @@ impl<'a> Fields<'a> {
     }
 
     /// An integer that fits; others are malformed.
-    pub fn integer_to(&self, field: Field, max: u64) -> Result<Option<u64>, Fault> {
+    pub(crate) fn integer_to(&self, field: Field, max: u64) -> Result<Option<u64>, Fault> {
         match self.integer(field)? {
             None => Ok(None),
             Some(Some(value)) if value <= max => Ok(Some(value)),
@@ -199,13 +203,13 @@ impl<'a> Fields<'a> {
     }
 
     /// A quantity; zero stands for one that is out of range.
-    pub fn quantity(&self, field: Field) -> Result<Option<Quantity>, Fault> {
+    pub(super) fn quantity(&self, field: Field) -> Result<Option<Quantity>, Fault> {
         let quantity = |value: Option<u64>| Quantity(value.unwrap_or(0));
         Ok(self.integer(field)?.map(quantity))
     }
 
     /// A decimal.
-    pub fn decimal(&self, field: Field) -> Result<Option<Decimal<'_>>, Fault> {
+    pub(super) fn decimal(&self, field: Field) -> Result<Option<Decimal<'_>>, Fault> {
         if self.get(field).is_some_and(|token| token.kind == Kind::Number) {
             let message = "must be a decimal string such as \"187.05\": a JSON number is a float";
             return Err(self.fault(field, message));
@@ -217,7 +221,7 @@ impl<'a> Fields<'a> {
 
     /// A fault of the value of a field.
     #[cold]
-    pub fn fault(&self, field: Field, what: &str) -> Fault {
+    pub(super) fn fault(&self, field: Field, what: &str) -> Fault {
         let at = self.get(field).map_or(self.end, |token| token.at);
         Fault::new(at, format!("`{}` {what}", field.name()))
     }
@@ -229,7 +233,7 @@ impl<'a> Fields<'a> {
 
 /// A text of the form `[-]digits[.digits]`, of any length.
 #[derive(Clone, Copy)]
-pub struct Decimal<'a>(&'a str);
+pub(crate) struct Decimal<'a>(&'a str);
 
 impl<'a> Decimal<'a> {
     fn new(text: &'a str) -> Option<Self> {
@@ -239,16 +243,16 @@ impl<'a> Decimal<'a> {
         (digits(whole) && digits(part)).then_some(Decimal(text))
     }
 
-    pub fn text(self) -> &'a str {
+    pub(super) fn text(self) -> &'a str {
         self.0
     }
 
-    pub fn is_zero(self) -> bool {
+    pub(super) fn is_zero(self) -> bool {
         self.0.bytes().all(|byte| matches!(byte, b'0' | b'.'))
     }
 
     /// The price in ticks, or the reason why it is none.
-    pub fn ticks(self, tick: Tick) -> Result<Price, Reason> {
+    pub(super) fn ticks(self, tick: Tick) -> Result<Price, Reason> {
         tick.ticks(self.0).map_err(|e| match e {
             DecimalError::OutOfRange => Reason::InvalidPrice,
             DecimalError::OffTick => Reason::OffTick,

@@ -7,7 +7,7 @@ use super::fields::{Fault, Field, Fields, Kind, Token};
 use std::borrow::Cow;
 
 /// Reads the object of a line.
-pub fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Result<(), Fault> {
+pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Result<(), Fault> {
     let mut scan = Scan { text, at: 0 };
     scan.expect(b'{', "a line must be a JSON object: expected `{`")?;
     if scan.peek() == Some(b'}') {

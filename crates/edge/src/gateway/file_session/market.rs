@@ -31,7 +31,7 @@ const RISK: u128 = set(&[
 const RANDOM_MS_MAX: u64 = 24 * 3_600_000;
 
 impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
-    pub fn set_state(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn set_state(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("state", STATE)?;
         let symbol = self.named_symbol(fields)?;
         let state = fields.required(Field::State, fields.word(Field::State, STATES)?)?;
@@ -39,7 +39,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    pub fn plan_state(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn plan_state(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("plan", PLAN)?;
         let symbol = self.named_symbol(fields)?;
         let state = fields.word(Field::State, STATES)?;
@@ -56,14 +56,14 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    pub fn tick(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn tick(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("tick", TICK)?;
         let symbol = self.named_symbol(fields)?;
         self.say_of(symbol, Ok(Action::Tick));
         Ok(())
     }
 
-    pub fn set_bands(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn set_bands(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("bands", BANDS)?;
         let symbol = self.named_symbol(fields)?;
         let bps = fields.integer_to(Field::BandBps, 10_000)?.unwrap_or(0) as u32;
@@ -80,7 +80,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    pub fn set_quote(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn set_quote(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("quote", QUOTE)?;
         let symbol = self.named_symbol(fields)?;
         let bid = fields.required(Field::Bid, fields.decimal(Field::Bid)?)?;
@@ -91,7 +91,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    pub fn set_short_sale(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn set_short_sale(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("short_sale", SHORT_SALE)?;
         let symbol = self.named_symbol(fields)?;
         let restricted = fields.bool(Field::Restricted)?;
@@ -102,7 +102,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
     }
 
     /// The limits of exactly one session, firm or instrument.
-    pub fn set_risk(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn set_risk(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("risk", RISK)?;
         let session = fields.name(Field::Session)?;
         let firm = fields.name(Field::Firm)?;

@@ -29,7 +29,7 @@ const IMPORT: u128 = set(&[
 ]);
 
 impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
-    pub fn move_symbol(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn move_symbol(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("move", MOVE)?;
         let symbol = required_name(fields, Field::Symbol)?;
         let step = fields.required(Field::Step, fields.word(Field::Step, STEPS)?)?;
@@ -51,7 +51,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
     }
 
     /// An order that comes with its instrument. Its session and its firm must be known: who they are is not in the line.
-    pub fn import_order(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn import_order(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("import", IMPORT)?;
         let session = required_name(fields, Field::Session)?;
         let id = fields.integer_to(Field::Id, u64::MAX)?.map(OrderId);

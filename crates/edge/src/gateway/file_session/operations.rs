@@ -12,7 +12,7 @@ use ringside_model::domain::{FirmId, Name, Nanos, OrderId, Price, Role, SessionI
 use ringside_model::reason::Reason;
 
 /// Runs the operation of a line.
-pub fn run(
+pub(super) fn run(
     fields: &Fields,
     directory: &mut Directory,
     limits: Option<&mut Limits>,
@@ -65,7 +65,7 @@ pub(super) struct Venue<'a, F> {
 
 impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
     /// The session of this name, which is defined first if it is new.
-    pub fn session(
+    pub(super) fn session(
         &mut self,
         fields: &Fields,
         field: Field,
@@ -77,7 +77,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         }
     }
 
-    pub fn new_session(
+    pub(crate) fn new_session(
         &mut self,
         fields: &Fields,
         field: Field,
@@ -92,7 +92,12 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
 
     /// The firm of this name, which is defined first if it is new. Firms run out before anything
     /// else does, so a line asks for its firm first and nothing of it has gone out when that fails.
-    pub fn firm(&mut self, fields: &Fields, field: Field, name: Name) -> Result<FirmId, Fault> {
+    pub(super) fn firm(
+        &mut self,
+        fields: &Fields,
+        field: Field,
+        name: Name,
+    ) -> Result<FirmId, Fault> {
         if let Some(firm) = self.directory.firm_id(name) {
             return Ok(firm);
         }
@@ -102,12 +107,18 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
     }
 
     /// The price in ticks of the symbol; none if there is no such symbol.
-    pub fn ticks(&self, symbol: SymbolId, price: Decimal) -> Result<Price, Reason> {
+    pub(super) fn ticks(&self, symbol: SymbolId, price: Decimal) -> Result<Price, Reason> {
         let symbol = self.directory.symbol(symbol);
         symbol.map_or(Ok(Price(0)), |symbol| price.ticks(symbol.tick))
     }
 
-    pub fn send(&mut self, session: SessionId, symbol: SymbolId, verdict: Reason, action: Action) {
+    pub(super) fn send(
+        &mut self,
+        session: SessionId,
+        symbol: SymbolId,
+        verdict: Reason,
+        action: Action,
+    ) {
         let mut command = Command { session, symbol, verdict, action };
         if let (Some(limits), Reason::None) = (&mut self.limits, verdict) {
             command.verdict = limits.verdict(&command, self.directory, self.time);

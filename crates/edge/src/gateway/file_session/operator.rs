@@ -23,7 +23,7 @@ const CORRECT_TRADE: u128 = BREAK_TRADE | set(&[Field::Price, Field::Qty]);
 const DURABILITY: u128 = set(&[Field::Mode]);
 
 impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
-    pub fn set_order_entry(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn set_order_entry(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("order_entry", ORDER_ENTRY)?;
         let session = required_name(fields, Field::Session)?;
         let id = OrderId(fields.integer_to(Field::Id, u64::MAX)?.unwrap_or(0));
@@ -35,7 +35,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    pub fn query_account(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(crate) fn query_account(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("account_query", ACCOUNT_QUERY)?;
         let session = required_name(fields, Field::Session)?;
         let next = fields.integer_to(Field::NextId, u64::MAX)?.map(OrderId);
@@ -46,7 +46,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    pub fn trading_day(&mut self, fields: &Fields, operation: &str) -> Result<(), Fault> {
+    pub(super) fn trading_day(&mut self, fields: &Fields, operation: &str) -> Result<(), Fault> {
         fields.allow(operation, TRADING_DAY)?;
         let event = DayEvent::ALL.iter().find(|event| event.name() == operation);
         let event = *event.expect("the operation has the name of the event");
@@ -54,7 +54,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    pub fn break_trade(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn break_trade(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("break_trade", BREAK_TRADE)?;
         let (symbol, trade) = self.trade(fields)?;
         let verdict = verdict_on(symbol);
@@ -62,7 +62,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    pub fn correct_trade(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn correct_trade(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("correct_trade", CORRECT_TRADE)?;
         let price = fields.required(Field::Price, fields.decimal(Field::Price)?)?;
         let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
@@ -112,7 +112,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         (symbol.unwrap_or(SymbolId::NONE), TradeSide { id, session, text, ..NOBODY })
     }
 
-    pub fn set_durability(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn set_durability(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("durability", DURABILITY)?;
         let mode = fields.required(Field::Mode, fields.word(Field::Mode, MODES)?)?;
         self.send(SessionId(0), SymbolId::NONE, Reason::None, Action::SetDurability(mode));

@@ -66,7 +66,7 @@ pub(super) struct Said {
 }
 
 impl Said {
-    pub fn read(fields: &Fields) -> Result<Said, Fault> {
+    pub(super) fn read(fields: &Fields) -> Result<Said, Fault> {
         let side = fields.required(Field::Side, fields.word(Field::Side, SIDES)?)?;
         let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
         let order_type = fields.word(Field::Type, TYPES)?;
@@ -92,7 +92,7 @@ impl Said {
 }
 
 impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
-    pub fn enter(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn enter(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("enter", ENTER)?;
         let session = required_name(fields, Field::Session)?;
         let id = required_id(fields, Field::Id)?;
@@ -153,7 +153,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    pub fn reduce(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn reduce(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("reduce", REDUCE)?;
         let session = required_name(fields, Field::Session)?;
         let id = required_id(fields, Field::Id)?;
@@ -161,7 +161,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         self.change(fields, session, id, Action::Reduce { id, quantity })
     }
 
-    pub fn modify(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn modify(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("modify", MODIFY)?;
         let session = required_name(fields, Field::Session)?;
         let id = required_id(fields, Field::Id)?;
@@ -174,7 +174,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         self.change(fields, session, id, Action::Modify { id, side, quantity })
     }
 
-    pub fn cancel(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn cancel(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("cancel", CANCEL)?;
         let session = required_name(fields, Field::Session)?;
         let id = required_id(fields, Field::Id)?;
@@ -199,7 +199,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    pub fn replace(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn replace(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("replace", REPLACE)?;
         let session = required_name(fields, Field::Session)?;
         let id = required_id(fields, Field::Id)?;
@@ -224,7 +224,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    pub fn mass_cancel(&mut self, fields: &Fields) -> Result<(), Fault> {
+    pub(super) fn mass_cancel(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("mass_cancel", MASS_CANCEL)?;
         let asks = required_name(fields, Field::Session)?;
         let id = OrderId(fields.integer_to(Field::Id, u64::MAX)?.unwrap_or(0));

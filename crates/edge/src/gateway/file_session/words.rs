@@ -7,7 +7,7 @@ use ringside_model::domain::{
 use ringside_model::durability::Durability;
 use ringside_model::reason::Reason;
 
-pub const SIDES: &[(&str, Side)] = &[
+pub(crate) const SIDES: &[(&str, Side)] = &[
     ("buy", Side::Buy),
     ("sell", Side::Sell),
     ("short", Side::Short),
@@ -16,7 +16,7 @@ pub const SIDES: &[(&str, Side)] = &[
 
 /// What an order is beside its type.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// Nothing else.
     Plain,
     /// It waits for a trade before it enters.
@@ -26,7 +26,7 @@ pub enum Form {
 }
 
 /// The order types.
-pub const TYPES: &[(&str, (OrderType, Form))] = &[
+pub(super) const TYPES: &[(&str, (OrderType, Form))] = &[
     ("limit", (OrderType::Limit, Form::Plain)),
     ("market", (OrderType::Market, Form::Plain)),
     ("market_to_limit", (OrderType::MarketToLimit, Form::Plain)),
@@ -36,7 +36,7 @@ pub const TYPES: &[(&str, (OrderType, Form))] = &[
 ];
 
 /// The times in force, and whether the order is over at a time that it names.
-pub const TIFS: &[(&str, (TimeInForce, bool))] = &[
+pub(crate) const TIFS: &[(&str, (TimeInForce, bool))] = &[
     ("day", (TimeInForce::Day, false)),
     ("gtc", (TimeInForce::Gtc, false)),
     ("ioc", (TimeInForce::Ioc, false)),
@@ -47,14 +47,15 @@ pub const TIFS: &[(&str, (TimeInForce, bool))] = &[
     ("auction", (TimeInForce::Auction, false)),
 ];
 
-pub const PEGS: &[(&str, Peg)] = &[("primary", Peg::Primary), ("midpoint", Peg::Midpoint)];
+pub(crate) const PEGS: &[(&str, Peg)] = &[("primary", Peg::Primary), ("midpoint", Peg::Midpoint)];
 
-pub const AT_BAND: &[(&str, AtBand)] = &[("reprice", AtBand::Reprice), ("cancel", AtBand::Cancel)];
+pub(crate) const AT_BAND: &[(&str, AtBand)] =
+    &[("reprice", AtBand::Reprice), ("cancel", AtBand::Cancel)];
 
-pub const AT_SHORT_TEST: &[(&str, AtShortTest)] =
+pub(crate) const AT_SHORT_TEST: &[(&str, AtShortTest)] =
     &[("reject", AtShortTest::Reject), ("slide", AtShortTest::Slide)];
 
-pub const SELF_TRADES: &[(&str, SelfTrade)] = &[
+pub(crate) const SELF_TRADES: &[(&str, SelfTrade)] = &[
     ("none", SelfTrade::None),
     ("cancel_newest", SelfTrade::CancelNewest),
     ("cancel_oldest", SelfTrade::CancelOldest),
@@ -63,7 +64,7 @@ pub const SELF_TRADES: &[(&str, SelfTrade)] = &[
     ("cancel_smallest", SelfTrade::CancelSmallest),
 ];
 
-pub const CAPACITIES: &[(&str, Capacity)] = &[
+pub(crate) const CAPACITIES: &[(&str, Capacity)] = &[
     ("other", Capacity::Other),
     ("agency", Capacity::Agency),
     ("principal", Capacity::Principal),
@@ -71,9 +72,9 @@ pub const CAPACITIES: &[(&str, Capacity)] = &[
 ];
 
 /// The sides of the book that a mass cancel can be about: whether it is the one of the bids.
-pub const BOOK_SIDES: &[(&str, bool)] = &[("buy", true), ("sell", false)];
+pub(crate) const BOOK_SIDES: &[(&str, bool)] = &[("buy", true), ("sell", false)];
 
-pub const STATES: &[(&str, SymbolState)] = &[
+pub(crate) const STATES: &[(&str, SymbolState)] = &[
     ("closed", SymbolState::Closed),
     ("pre_open", SymbolState::PreOpen),
     ("open", SymbolState::Open),
@@ -83,20 +84,20 @@ pub const STATES: &[(&str, SymbolState)] = &[
     ("cancel_only", SymbolState::CancelOnly),
 ];
 
-pub const ROLES: &[(&str, Role)] = &[
+pub(crate) const ROLES: &[(&str, Role)] = &[
     ("file", Role::File),
     ("order_entry", Role::OrderEntry),
     ("firm_drop_copy", Role::FirmDropCopy),
     ("venue_drop_copy", Role::VenueDropCopy),
 ];
 
-pub const MODES: &[(&str, Durability)] = &[
+pub(super) const MODES: &[(&str, Durability)] = &[
     ("volatile", Durability::Volatile),
     ("pagecache", Durability::Pagecache),
     ("fsync", Durability::Fsync),
 ];
 
-pub const STEPS: &[(&str, MoveStep)] = &[
+pub(crate) const STEPS: &[(&str, MoveStep)] = &[
     ("halt", MoveStep::Halt),
     ("export", MoveStep::Export),
     ("import", MoveStep::Import),
@@ -105,7 +106,7 @@ pub const STEPS: &[(&str, MoveStep)] = &[
 ];
 
 /// The causes that a mass cancel can give: those of cancels.
-pub fn causes() -> Vec<(&'static str, Reason)> {
+pub(super) fn causes() -> Vec<(&'static str, Reason)> {
     let causes = Reason::ALL.iter().filter(|reason| reason.is_of_cancel());
     causes.map(|&reason| (reason.name(), reason)).collect()
 }

@@ -35,7 +35,7 @@ const DAY_SECONDS: u32 = 86_400;
 
 /// What the tags of a new order say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
+pub(super) struct Options {
     pub post_only: PostOnly,
     pub self_trade: SelfTrade,
     /// What is shown of it at a time; `None` for all.
@@ -52,13 +52,13 @@ pub struct Options {
 
 /// What the tags of a mass cancel say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Covered {
+pub(crate) struct Covered {
     pub group: Option<u16>,
     pub buy: Option<bool>,
 }
 
 /// Reads the tags of a new order; `check_firm` says whether it may be for a firm.
-pub fn of_enter(
+pub(crate) fn of_enter(
     tags: Tags<'_>,
     check_firm: impl Fn(&[u8]) -> Result<(), Reason>,
 ) -> Result<Options, Reason> {
@@ -101,7 +101,7 @@ pub fn of_enter(
 }
 
 /// The tags of an order that has some of them as terms, without these; an error if there is no room for so many.
-pub fn without_terms(tags: Tags<'_>) -> Result<Vec<u8>, Reason> {
+pub(crate) fn without_terms(tags: Tags<'_>) -> Result<Vec<u8>, Reason> {
     let is_other = |&(number, value): &(u8, &[u8])| {
         !TERMS.contains(&number) || (number, value) == (tag::PRICE_TYPE, b"L")
     };
@@ -114,12 +114,12 @@ pub fn without_terms(tags: Tags<'_>) -> Result<Vec<u8>, Reason> {
 }
 
 /// Checks the tags of a replace.
-pub fn of_replace(tags: Tags<'_>) -> Result<(), Reason> {
+pub(crate) fn of_replace(tags: Tags<'_>) -> Result<(), Reason> {
     each_once(tags, neutral)
 }
 
 /// Reads the tags of a mass cancel.
-pub fn of_mass_cancel(tags: Tags<'_>) -> Result<Covered, Reason> {
+pub(crate) fn of_mass_cancel(tags: Tags<'_>) -> Result<Covered, Reason> {
     let mut covered = Covered::default();
     each_once(tags, |number, value| {
         match (number, value) {
@@ -136,7 +136,7 @@ pub fn of_mass_cancel(tags: Tags<'_>) -> Result<Covered, Reason> {
 }
 
 /// Checks the tags of a modify.
-pub fn of_modify(tags: Tags<'_>) -> Result<(), Reason> {
+pub(crate) fn of_modify(tags: Tags<'_>) -> Result<(), Reason> {
     each_once(tags, |number, value| match number {
         tag::SHARES_LOCATED | tag::LOCATE_BROKER => neutral(number, value),
         _ => channel(number, value),
@@ -144,7 +144,7 @@ pub fn of_modify(tags: Tags<'_>) -> Result<(), Reason> {
 }
 
 /// Checks the tags of a request that has only the channel of its ids.
-pub fn of_cancel(tags: Tags<'_>) -> Result<(), Reason> {
+pub(crate) fn of_cancel(tags: Tags<'_>) -> Result<(), Reason> {
     each_once(tags, channel)
 }
 

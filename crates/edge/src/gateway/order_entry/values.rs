@@ -5,7 +5,7 @@ use ringside_model::reason::Reason;
 use ringside_wire::ouch::{PRICE_MAX, QUANTITY_MAX};
 
 /// A side letter.
-pub fn side(letter: u8) -> Option<Side> {
+pub(super) fn side(letter: u8) -> Option<Side> {
     match letter {
         b'B' => Some(Side::Buy),
         b'S' => Some(Side::Sell),
@@ -16,13 +16,13 @@ pub fn side(letter: u8) -> Option<Side> {
 }
 
 /// The quantity of an order.
-pub fn quantity(quantity: u32) -> Result<Quantity, Reason> {
+pub(super) fn quantity(quantity: u32) -> Result<Quantity, Reason> {
     let valid = (1..=QUANTITY_MAX).contains(&quantity);
     if valid { Ok(Quantity(quantity.into())) } else { Err(Reason::InvalidQuantity) }
 }
 
 /// What a display letter asks for: the firm's name on market data, and not to be shown there at all.
-pub fn display(letter: u8) -> Result<(bool, bool), Reason> {
+pub(super) fn display(letter: u8) -> Result<(bool, bool), Reason> {
     match letter {
         b'Y' => Ok((false, false)),
         b'A' => Ok((true, false)),
@@ -32,7 +32,7 @@ pub fn display(letter: u8) -> Result<(bool, bool), Reason> {
 }
 
 /// A capacity letter.
-pub fn capacity(letter: u8) -> Result<Capacity, Reason> {
+pub(super) fn capacity(letter: u8) -> Result<Capacity, Reason> {
     match letter {
         b'A' => Ok(Capacity::Agency),
         b'P' => Ok(Capacity::Principal),
@@ -43,12 +43,12 @@ pub fn capacity(letter: u8) -> Result<Capacity, Reason> {
 }
 
 /// A sweep letter has no effect, but must be one.
-pub fn check_sweep(letter: u8) -> Result<(), Reason> {
+pub(crate) fn check_sweep(letter: u8) -> Result<(), Reason> {
     if matches!(letter, b'Y' | b'N') { Ok(()) } else { Err(Reason::UnsupportedField) }
 }
 
 /// A price in 1/10000 as ticks of so many 1/10000.
-pub fn limit(price: u64, tick: u64) -> Result<Price, Reason> {
+pub(super) fn limit(price: u64, tick: u64) -> Result<Price, Reason> {
     if !(1..=PRICE_MAX).contains(&price) {
         return Err(Reason::InvalidPrice);
     }

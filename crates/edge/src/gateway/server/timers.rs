@@ -23,7 +23,7 @@ const STALL_NS: u64 = 1_000 * MS;
 
 /// Where the watch stands.
 #[derive(Default)]
-pub struct Timers {
+pub(crate) struct Timers {
     /// The latest time.
     pub now_ns: u64,
     has_begun: bool,
@@ -44,14 +44,14 @@ struct Absent {
 
 impl Timers {
     /// A session has lost its connection.
-    pub fn leave(&mut self, member: &Member, account: &Account, now_ns: u64) {
+    pub(super) fn leave(&mut self, member: &Member, account: &Account, now_ns: u64) {
         if member.role == Role::OrderEntry {
             self.miss(member.session, account, now_ns);
         }
     }
 
     /// A session has a connection again.
-    pub fn come_back(&mut self, session: SessionId) {
+    pub(super) fn come_back(&mut self, session: SessionId) {
         self.absent.retain(|absent| absent.session != session);
     }
 
