@@ -5,6 +5,7 @@ mod cli;
 mod client;
 mod client_fields;
 mod cluster;
+mod corpus;
 mod determinism;
 mod disk;
 mod failing_disk;

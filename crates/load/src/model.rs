@@ -88,7 +88,7 @@ impl Model {
 
     /// How many prices have orders, on both sides.
     #[cfg(test)]
-    pub fn levels(&self, book: usize) -> usize {
+    pub(crate) fn levels(&self, book: usize) -> usize {
         self.books[book].sides.iter().map(BTreeMap::len).sum()
     }
 
