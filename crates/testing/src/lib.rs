@@ -4,6 +4,7 @@ pub mod crash;
 #[cfg(feature = "venue")]
 pub mod etcd;
 pub mod oracle;
+pub mod run;
 pub mod volume;
 #[cfg(feature = "venue")]
 pub mod wire;

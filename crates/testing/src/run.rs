@@ -1,0 +1,34 @@
+//! A run of the tests: its random seed, and the proofs that it leaves out on this machine.
+
+use std::fmt::Display;
+use std::fs::OpenOptions;
+use std::io::Write;
+
+/// Base seed of the run, from `RINGSIDE_SEED`; 1 where that is not set.
+///
+/// `scripts/test` sets another seed each day. Tests derive their random seeds from this one, so that
+/// the line printed here reproduces a failure: test runners show it only for tests that fail.
+pub fn base_seed() -> u64 {
+    let seed = std::env::var("RINGSIDE_SEED")
+        .map_or(1, |text| text.parse().expect("RINGSIDE_SEED is a number"));
+    println!("reproduce with RINGSIDE_SEED={seed}");
+    seed
+}
+
+/// Reports a proof that this machine cannot run, with the reason; the test then returns.
+///
+/// Test runners hide the output of tests that pass, so the reason also goes to the file that
+/// `RINGSIDE_SKIPS` names, where `scripts/test` finds it. A reason has no path, number or time that
+/// differs from run to run: `scripts/gate/skips.txt` excuses it by its text.
+pub fn skipped(reason: impl Display) {
+    let reason = reason.to_string().replace('\n', "; ");
+    eprintln!("SKIPPED: {reason}");
+    if let Some(file) = std::env::var_os("RINGSIDE_SKIPS") {
+        // One write per line: tests of several processes append to this file.
+        OpenOptions::new()
+            .append(true)
+            .open(&file)
+            .and_then(|mut file| file.write_all(format!("{reason}\n").as_bytes()))
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    }
+}
