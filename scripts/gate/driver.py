@@ -30,7 +30,11 @@ def main(program, all_steps, *, proofs=False):
     # A gate that is ended lets its step end, which may have networks and devices to take down.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.closing(cache.Builds(steps.ROOT)) as builds:
-        return drive(program, all_steps, options, builds, proofs)
+        try:
+            return drive(program, all_steps, options, builds, proofs)
+        except KeyboardInterrupt:
+            say("\ninterrupted")
+            return 130
 
 
 def drive(program, all_steps, options, builds, proofs):
