@@ -82,6 +82,7 @@ def run_all(chosen, env, began, proofs, named):
             if digest and not proofs and not named:
                 reason = green.reason_to_leave_out(step, digest)
                 if reason:
+                    say(f"\n== {step.name}: left out, {reason}")
                     results.append(steps.Result(step, left_out=reason))
                     continue
             say(f"\n== {step.name}: {step.what} ({time.monotonic() - began:.0f} s)")
