@@ -445,6 +445,13 @@ pub struct Sequenced {
     pub command: Command,
 }
 
+impl DefineSymbol {
+    /// A symbol with lots of one unit, no collar and no reference price; others are made from it.
+    pub const fn new(name: Name, tick: Tick) -> Self {
+        DefineSymbol { name, tick, lot: Quantity(1), collar_bps: 0, reference: Price(0) }
+    }
+}
+
 impl Enter {
     /// Whether it is a limit order that may rest and may take liquidity, as nearly all are. The codes of all of that are 0,
     /// but for the two times in force.

@@ -80,6 +80,13 @@ impl OrderId {
     }
 }
 
+impl SeqNo {
+    const BITS: u32 = 44;
+
+    /// The highest one: order numbers and match numbers have 44 bits for it.
+    pub const MAX: SeqNo = SeqNo((1 << Self::BITS) - 1);
+}
+
 impl SymbolId {
     /// No instrument: the symbol of commands that concern the whole venue or an unknown name.
     pub const NONE: SymbolId = SymbolId(0);
@@ -93,23 +100,21 @@ impl SymbolId {
 }
 
 impl OrderNumber {
-    const SEQNO_BITS: u32 = 44;
-
     /// The number of the order that the command at `seqno` gave a new place as its `index`th, from 1: an elected stop or
     /// the next slice of an iceberg. The index stands above the
     /// bits of every sequence number, so that no two orders have the same.
     pub fn within(seqno: SeqNo, index: u32) -> Self {
-        OrderNumber(u64::from(index) << Self::SEQNO_BITS | seqno.0)
+        OrderNumber(u64::from(index) << SeqNo::BITS | seqno.0)
     }
 
     /// The command that gave it its place.
     pub fn seqno(self) -> SeqNo {
-        SeqNo(self.0 & ((1 << Self::SEQNO_BITS) - 1))
+        SeqNo(self.0 & SeqNo::MAX.0)
     }
 
     /// What grows with the time at which orders got their places.
     pub fn age(self) -> u64 {
-        self.0.rotate_left(u64::BITS - Self::SEQNO_BITS)
+        self.0.rotate_left(u64::BITS - SeqNo::BITS)
     }
 }
 
@@ -473,6 +478,18 @@ pub enum DecimalError {
     /// Between two ticks.
     OffTick,
 }
+
+impl std::fmt::Display for DecimalError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            DecimalError::Malformed => "no decimal such as 123 or 123.45",
+            DecimalError::OutOfRange => "a price that is not positive, or too large",
+            DecimalError::OffTick => "a price between two ticks",
+        })
+    }
+}
+
+impl std::error::Error for DecimalError {}
 
 impl Tick {
     /// The most digits after the point that a tick may have.
