@@ -1,42 +1,27 @@
 //! The matching engine: `(state, command) → (state, reports)`.
 //!
 //! A plain library: no thread, file, socket, clock or randomness. Live, replay, standby and simulator
-//! call the same [`Engine::apply_batch`], and a program that only wants an order book can, too:
+//! call the same [`Engine::apply_batch`]. A program that only wants order books has them in [`OrderBooks`],
+//! which numbers the commands itself:
 //!
 //! ```
-//! use ringside::command::{Action, Command, DefineSymbol, Enter, Sequenced};
-//! use ringside::domain::*;
-//! use ringside::engine::Engine;
-//! use ringside::reason::Reason;
-//! use ringside::report::ReportKind;
+//! use ringside_engine::{Enter, OrderBooks, OrderId, Price, Quantity, SessionId, Side, Tick};
 //!
-//! let mut engine = Engine::new(1_000);
-//! let mut seqno = 0;
-//! let mut apply = |action| {
-//!     seqno += 1;
-//!     let (session, symbol) = (SessionId(1), SymbolId(1));
-//!     let command = Command { session, symbol, verdict: Reason::None, action };
-//!     let mut reports = vec![];
-//!     engine.apply_batch(&[Sequenced { seqno: SeqNo(seqno), time: Nanos(0), command }], &mut reports);
-//!     reports
-//! };
-//! let order = |id, side, price| {
-//!     Action::Enter(Enter::limit(OrderId(id), side, Quantity(10), Price(price)))
-//! };
-//! apply(Action::DefineSymbol(DefineSymbol {
-//!     name: Name::new("AAPL").unwrap(),
-//!     tick: Tick::parse("0.01").unwrap(),
-//!     lot: Quantity(1),
-//!     collar_bps: 0,
-//!     reference: Price(0),
-//! }));
-//! apply(order(1, Side::Sell, 18705));
-//! let reports = apply(order(2, Side::Buy, 18710));
-//! assert_eq!(reports[1].kind, ReportKind::Executed);
+//! let cent = Tick::parse("0.01").ok_or("no tick size")?;
+//! let mut books = OrderBooks::new();
+//! let aapl = books.define("AAPL", cent)?;
+//! let offer = Enter::limit(OrderId(1), Side::Sell, Quantity(100), cent.ticks("187.05")?);
+//! books.enter(SessionId(1), aapl, offer);
+//! let bid = Enter::limit(OrderId(1), Side::Buy, Quantity(40), cent.ticks("187.10")?);
+//! let reports = books.enter(SessionId(2), aapl, bid);
 //! assert_eq!(reports[1].price, Price(18705));
+//! assert_eq!(books.depth(aapl, Side::Sell, 10)[0].quantity, 60);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `mod.rs` takes commands apart, `matching.rs` trades, `book.rs` and `ladder.rs` keep prices in order,
+//! `examples/order_book.rs` is the longer form: what the reports say, and the book as a table.
+//!
+//! `lib.rs` takes commands apart, `matching.rs` trades, `book.rs` and `ladder.rs` keep prices in order,
 //! `orders.rs` keeps the orders, `ahead.rs` has the memory fetched in time, `venue.rs` has the rare
 //! commands, `states.rs` and `auction.rs` the session states and the auctions between them, `pools.rs` the orders that
 //! only wait for these, `stops.rs` those that wait for a trade, `icebergs.rs` those that show a slice of themselves,
@@ -44,7 +29,7 @@
 //! follow a quote, `reprice.rs` those that get another limit while they rest, `market.rs` what few instruments
 //! have beside their books: `bands.rs` price bands, `short_sale.rs` the short sale price test; `clock.rs` what time brings,
 //! `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
-//! whole state as data.
+//! whole state as data, `order_books.rs` the facade for other programs.
 
 #![warn(unreachable_pub)]
 
@@ -61,6 +46,7 @@ mod ladder;
 mod market;
 mod matching;
 mod moves;
+mod order_books;
 mod orders;
 mod pegs;
 mod pools;
@@ -88,15 +74,19 @@ use ladder::{LevelSlot, Levels};
 use market::{LimitTerms, Market};
 use matching::{Incoming, describe};
 use moves::Away;
+pub use order_books::{OrderBooks, OutOfOrder};
 use orders::{Bucket, NIL, Order, Orders, Slot};
 use pools::Pools;
 use rich::Terms;
-use ringside_model::command::{Action, Command, Enter, Sequenced};
-use ringside_model::domain::{
-    OrderId, OrderType, PostOnly, Quantity, SessionId, Side, SymbolId, SymbolState, TimeInForce,
+pub use ringside_model as model;
+pub use ringside_model::command::{Action, Command, DefineSymbol, Enter, Sequenced};
+use ringside_model::domain::SymbolState;
+pub use ringside_model::domain::{
+    DecimalError, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SeqNo, SessionId, Side,
+    SymbolId, Tick, TimeInForce,
 };
-use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind, ReportSink};
+pub use ringside_model::reason::Reason;
+pub use ringside_model::report::{Report, ReportKind, ReportSink};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 pub use stops::ELECTED_MAX;
 use stops::Stops;

@@ -55,8 +55,13 @@ impl Engine {
 
     /// The levels of one side, best first.
     pub fn depth(&self, symbol: SymbolId, buy: bool) -> Vec<LevelView> {
-        let Some(book) = self.book_index(symbol) else { return vec![] };
-        self.books[book].sides[side_index(buy)].iter().map(|slot| self.view_level(slot)).collect()
+        self.levels(symbol, buy).collect()
+    }
+
+    /// The levels of one side, best first, each read when it is asked for.
+    pub fn levels(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = LevelView> {
+        let side = self.book_index(symbol).map(|book| &self.books[book].sides[side_index(buy)]);
+        side.into_iter().flat_map(|side| side.iter()).map(|slot| self.view_level(slot))
     }
 
     /// The orders of one level in priority order.

@@ -3,4 +3,5 @@
 mod bounds;
 mod engine_image;
 mod engine_oracle;
+mod order_books;
 mod semantics;

@@ -1,0 +1,186 @@
+//! Order books for a program that wants nothing else of a venue.
+//!
+//! [`Engine`] trusts its caller: a sequencer numbers the commands and a gateway checks them. [`OrderBooks`]
+//! stands in for both. The checks are here, so that [`Engine::apply_batch`] does not pay for them.
+
+use super::{Engine, LevelView};
+use ringside_model::command::{Action, Command, DefineSymbol, Enter, Sequenced};
+use ringside_model::domain::{Name, Nanos, OrderId, SeqNo, SessionId, Side, SymbolId, Tick};
+use ringside_model::reason::Reason;
+use ringside_model::report::{Report, ReportKind};
+use std::collections::{BTreeMap, HashMap};
+
+/// Order books of many symbols, with one order of commands.
+///
+/// Each command gets the next [`SeqNo`] and the current official time, and returns its reports. Prices are
+/// whole ticks: [`Tick::ticks`] makes them of decimals, [`Tick::decimal`] makes decimals of them.
+///
+/// A session needs no definition. Its order ids must differ from those of its live orders.
+pub struct OrderBooks {
+    engine: Engine,
+    last: SeqNo,
+    time: Nanos,
+    /// Reports of the last command; kept for its capacity.
+    reports: Vec<Report>,
+    definitions: BTreeMap<SymbolId, DefineSymbol>,
+    symbols: HashMap<Name, SymbolId>,
+}
+
+/// Place or time of a command that does not follow the command before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutOfOrder {
+    /// The seqno is not above the last one, or above [`SeqNo::MAX`].
+    SeqNo {
+        /// Seqno of the command.
+        given: SeqNo,
+        /// Last seqno that was used.
+        last: SeqNo,
+    },
+    /// The time is earlier than the official time.
+    Time {
+        /// Time of the command.
+        given: Nanos,
+        /// Official time.
+        official: Nanos,
+    },
+}
+
+impl OrderBooks {
+    /// Books without a symbol, at official time 0.
+    pub fn new() -> Self {
+        OrderBooks::with_capacity(1 << 10)
+    }
+
+    /// The same with room for `orders` live orders before the books have to grow.
+    pub fn with_capacity(orders: usize) -> Self {
+        OrderBooks {
+            engine: Engine::new(orders),
+            last: SeqNo(0),
+            time: Nanos(0),
+            reports: vec![],
+            definitions: BTreeMap::new(),
+            symbols: HashMap::new(),
+        }
+    }
+
+    /// Adds a symbol with lots of one unit. [`Action::DefineSymbol`] has more to choose.
+    pub fn define(&mut self, name: &str, tick: Tick) -> Result<SymbolId, Reason> {
+        let name = Name::new(name).ok_or(Reason::InvalidDefinition)?;
+        if self.symbols.contains_key(&name) {
+            return Err(Reason::DuplicateName);
+        }
+        let last = self.definitions.last_key_value().map_or(0, |(symbol, _)| symbol.0);
+        let symbol = SymbolId(last + 1);
+        let definition = Action::DefineSymbol(DefineSymbol::new(name, tick));
+        match self.apply(SessionId(0), symbol, definition)[0] {
+            Report { kind: ReportKind::Defined, .. } => Ok(symbol),
+            Report { reason, .. } => Err(reason),
+        }
+    }
+
+    /// Enters an order.
+    pub fn enter(&mut self, session: SessionId, symbol: SymbolId, order: Enter) -> &[Report] {
+        self.apply(session, symbol, Action::Enter(order))
+    }
+
+    /// Cancels an order.
+    pub fn cancel(&mut self, session: SessionId, symbol: SymbolId, id: OrderId) -> &[Report] {
+        self.apply(session, symbol, Action::Cancel { id })
+    }
+
+    /// Applies a command and returns its reports, at least one. A refusal is a report, too:
+    /// [`ReportKind::Rejected`] with its [`Reason`].
+    ///
+    /// # Panics
+    ///
+    /// After the command with [`SeqNo::MAX`].
+    pub fn apply(&mut self, session: SessionId, symbol: SymbolId, action: Action) -> &[Report] {
+        assert!(self.last < SeqNo::MAX, "there is no seqno after {}", SeqNo::MAX);
+        let command = Command { session, symbol, verdict: Reason::None, action };
+        self.commit(Sequenced { seqno: SeqNo(self.last.0 + 1), time: self.time, command })
+    }
+
+    /// Applies a command that has its place and its time already, for example one of a recording. Its
+    /// seqno may leave some out. An error changes nothing.
+    pub fn apply_sequenced(&mut self, at: Sequenced) -> Result<&[Report], OutOfOrder> {
+        if at.seqno <= self.last || at.seqno > SeqNo::MAX {
+            return Err(OutOfOrder::SeqNo { given: at.seqno, last: self.last });
+        }
+        if at.time < self.time {
+            return Err(OutOfOrder::Time { given: at.time, official: self.time });
+        }
+        Ok(self.commit(at))
+    }
+
+    /// Moves the official time of the next commands forward. It never falls: an earlier time is ignored.
+    ///
+    /// Time alone changes no book. What is due for a symbol, such as the expiry of its orders, happens with
+    /// the next command on it; [`Action::Tick`] is one that does nothing else.
+    pub fn advance_time(&mut self, time: Nanos) {
+        self.time = self.time.max(time);
+    }
+
+    /// Best `levels` levels of one side, best first, as the market sees them: without hidden orders and the
+    /// reserve of icebergs. All kinds of sell orders are one side.
+    pub fn depth(&self, symbol: SymbolId, side: Side, levels: usize) -> Vec<LevelView> {
+        self.engine.levels(symbol, side.is_buy()).take(levels).collect()
+    }
+
+    /// Number of a symbol.
+    pub fn symbol(&self, name: &str) -> Option<SymbolId> {
+        Name::new(name).and_then(|name| self.symbols.get(&name).copied())
+    }
+
+    /// Name, tick and lot of a symbol.
+    pub fn definition(&self, symbol: SymbolId) -> Option<&DefineSymbol> {
+        self.definitions.get(&symbol)
+    }
+
+    /// Seqno of the last command; 0 before the first one.
+    pub fn last_seqno(&self) -> SeqNo {
+        self.last
+    }
+
+    /// The books themselves, for all other questions: single orders, top of book, state hash.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn commit(&mut self, at: Sequenced) -> &[Report] {
+        (self.last, self.time) = (at.seqno, at.time);
+        self.reports.clear();
+        self.engine.apply_batch(&[at], &mut self.reports);
+        if let Action::DefineSymbol(definition) = at.command.action
+            && self.reports[0].kind == ReportKind::Defined
+        {
+            self.definitions.insert(at.command.symbol, definition);
+            self.symbols.entry(definition.name).or_insert(at.command.symbol);
+        }
+        &self.reports
+    }
+}
+
+impl Default for OrderBooks {
+    fn default() -> Self {
+        OrderBooks::new()
+    }
+}
+
+impl std::fmt::Display for OutOfOrder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            OutOfOrder::SeqNo { given, last } => {
+                write!(
+                    f,
+                    "seqno {given} is not above {last}, the last one, or above {}",
+                    SeqNo::MAX
+                )
+            }
+            OutOfOrder::Time { given, official } => {
+                write!(f, "time {given} is earlier than the official time {official}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for OutOfOrder {}
