@@ -4,4 +4,5 @@ mod bounds;
 mod engine_image;
 mod engine_oracle;
 mod order_books;
+mod packages;
 mod semantics;
