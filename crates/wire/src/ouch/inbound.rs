@@ -1,6 +1,6 @@
 //! What a client asks. The appendage behind each is in [`Request`](super::Request).
 
-use crate::message;
+use crate::{Message, message};
 use zerocopy::big_endian::{U32, U64};
 
 message! {
@@ -29,6 +29,26 @@ message! {
         30 cross_type: u8,
         /// The client's own text, padded with spaces.
         31 cl_ord_id: [u8; 14],
+    }
+}
+
+impl EnterOrder {
+    /// A shown limit order for the day, of the firm itself and without a text; others are made from it.
+    pub fn limit(id: u32, side: u8, quantity: u32, symbol: [u8; 8], price: u64) -> Self {
+        EnterOrder {
+            message_type: Self::TYPE,
+            user_ref_num: id.into(),
+            side,
+            quantity: quantity.into(),
+            symbol,
+            price: price.into(),
+            time_in_force: b'0',
+            display: b'Y',
+            capacity: b'P',
+            inter_market_sweep_eligibility: b'N',
+            cross_type: b'N',
+            cl_ord_id: [b' '; 14],
+        }
     }
 }
 
