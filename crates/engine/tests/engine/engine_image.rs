@@ -4,9 +4,13 @@
 use ringside_engine::{
     BandTimer, Engine, Image, OrderImage, ReserveImage, SYMBOL_MAX, Shard, StopLimit, TermsImage,
 };
-use ringside_model::command::{Action, Command, RichTerms, Sequenced, SetBands, is_venue_wide};
+use ringside_model::command::{
+    Action, Command, DefineSymbol, Enter, ImportOrder, MoveSymbol, RichTerms, Sequenced, SetBands,
+    is_venue_wide,
+};
 use ringside_model::domain::{
-    FirmId, Name, Nanos, OrderId, Peg, Price, Role, SeqNo, SessionId, Side, SymbolId, SymbolState,
+    FirmId, MoveStep, Name, Nanos, OrderId, PartitionId, Peg, Price, Quantity, Role, SeqNo,
+    SessionId, Side, SymbolId, SymbolState, Tick,
 };
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
@@ -334,6 +338,52 @@ fn plain(image: &mut Image) -> &mut OrderImage {
 /// The last order of an image with an odd quantity: its instrument trades single units.
 fn last_of_lot_one(image: &mut Image) -> &mut OrderImage {
     image.orders.iter_mut().rfind(|order| order.open % 5 != 0).expect("an odd quantity")
+}
+
+/// Applies commands about symbol 1, the first of which has this number; gives the reports.
+fn act(engine: &mut Engine, first: u64, actions: &[Action]) -> Vec<Report> {
+    let of_operator = |action: &Action| matches!(action, Action::MoveSymbol(_));
+    let number = |(seqno, action): (u64, &Action)| {
+        let session = SessionId(if of_operator(action) { 0 } else { 1 });
+        command(seqno, session, SymbolId(1), *action)
+    };
+    let commands: Vec<Sequenced> = (first..).zip(actions).map(number).collect();
+    let mut reports = vec![];
+    engine.apply_batch(&commands, &mut reports);
+    reports
+}
+
+#[test]
+fn orders_that_wait_may_cross_only_while_their_symbol_is_imported() {
+    let (name, tick) = (Name::new("N").unwrap(), Tick { mantissa: 1, scale: 2 });
+    let (lot, reference) = (Quantity(1), Price(0));
+    let definition =
+        Action::DefineSymbol(DefineSymbol { name, tick, lot, collar_bps: 0, reference });
+    let order = |id, side, price| Enter::limit(OrderId(id), side, Quantity(5), Price(price));
+    let step = |step, orders, quantity| {
+        let (partition, quantity) = (PartitionId(1), Quantity(quantity));
+        Action::MoveSymbol(MoveSymbol { step, partition, version: 0, orders, quantity })
+    };
+
+    let mut halted = Engine::new(ORDERS);
+    let [buy, sell] = [order(1, Side::Buy, 100), order(2, Side::Sell, 101)].map(Action::Enter);
+    act(&mut halted, 1, &[definition, buy, sell, step(MoveStep::Halt, 0, 0)]);
+    let mut image = halted.image();
+    assert!(Engine::restore(ORDERS, &image).is_ok());
+    image.orders[1].price = 100;
+    let error = Engine::restore(ORDERS, &image).err().expect("the orders cross").to_string();
+    assert!(error.contains("what waits of symbol 1 crosses"), "{error}");
+
+    let mut importing = Engine::new(ORDERS);
+    let [buy, sell] = [order(1, Side::Buy, 100), order(2, Side::Sell, 100)]
+        .map(|order| Action::ImportOrder(ImportOrder { order, id_there: OrderId(7) }));
+    let [release, import] = [MoveStep::Release, MoveStep::Import].map(|to| step(to, 0, 0));
+    act(&mut importing, 1, &[definition, release, import, buy, sell]);
+    let mut restored = Engine::restore(ORDERS, &importing.image()).expect("an image of an engine");
+    assert_eq!(restored.state_hash(), importing.state_hash());
+    let reports = act(&mut restored, 6, &[step(MoveStep::Resume, 2, 10)]);
+    let [report] = &reports[..] else { panic!("{reports:?}") };
+    assert_eq!((report.kind, report.reason), (ReportKind::Rejected, Reason::InvalidMove));
 }
 
 #[test]

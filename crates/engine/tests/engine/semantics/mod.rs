@@ -11,6 +11,7 @@ mod bands;
 mod bounds;
 mod icebergs;
 mod modify;
+mod moves;
 mod pegs;
 mod planned_states;
 mod priority;

@@ -1,0 +1,101 @@
+use super::*;
+use ringside_model::command::{ImportOrder, MoveSymbol};
+use ringside_model::domain::{MoveStep, PartitionId};
+
+/// A step of symbol 1 from or to partition 1, by version 0 of the table.
+fn step(step: MoveStep, orders: u64, quantity: u64) -> Do {
+    let (partition, quantity) = (PartitionId(1), Quantity(quantity));
+    act(Action::MoveSymbol(MoveSymbol { step, partition, version: 0, orders, quantity })).session(0)
+}
+
+fn release() -> Do {
+    step(MoveStep::Release, 0, 0)
+}
+
+fn import() -> Do {
+    step(MoveStep::Import, 0, 0)
+}
+
+fn resume(orders: u64, quantity: u64) -> Do {
+    step(MoveStep::Resume, orders, quantity)
+}
+
+/// The order as one that comes with its symbol and had this id where it was.
+fn imported(order: Do, there: u64) -> Do {
+    let Action::Enter(order) = order.0.action else { panic!("not an enter") };
+    act(Action::ImportOrder(ImportOrder { order, id_there: OrderId(there) }))
+}
+
+const RELEASED: &[&str] = &["symbol_moved 0/0 buy other 261"];
+const IMPORTS: &[&str] = &["symbol_moved 0/0 buy other 259"];
+const REFUSED: &[&str] = &["rejected 0/0 buy other 259 invalid_move"];
+
+#[test]
+fn a_symbol_does_not_resume_with_a_crossed_book() {
+    for offer in [100, 101] {
+        let held = format!("held 4#16 sell 1@{offer} open 1 other 44 trade 1");
+        check(
+            &[
+                (release(), RELEASED),
+                (import(), IMPORTS),
+                (imported(buy(1, 9, 99), 41), &["held 1#13 buy 9@99 open 9 other 41 trade 1"]),
+                (imported(buy(2, 5, 101), 42), &["held 2#14 buy 5@101 open 5 other 42 trade 1"]),
+                (imported(sell(3, 7, 103), 43), &["held 3#15 sell 7@103 open 7 other 43 trade 1"]),
+                (imported(sell(4, 1, offer), 44), &[&held]),
+                (resume(4, 22), REFUSED),
+                (buy(5, 1, 100), &["rejected 5 buy other 259 moving"]),
+            ],
+            "|",
+        );
+    }
+}
+
+#[test]
+fn a_symbol_whose_orders_touch_resumes_with_them_after_a_crossed_book_was_refused() {
+    check(
+        &[
+            (release(), RELEASED),
+            (import(), IMPORTS),
+            (imported(buy(1, 5, 101), 41), &["held 1#13 buy 5@101 open 5 other 41 trade 1"]),
+            (imported(sell(2, 7, 101), 42), &["held 2#14 sell 7@101 open 7 other 42 trade 1"]),
+            (resume(2, 12), REFUSED),
+            (import(), IMPORTS),
+            (imported(buy(1, 5, 100), 41), &["held 1#17 buy 5@100 open 5 other 41 trade 1"]),
+            (imported(sell(2, 7, 101), 42), &["held 2#18 sell 7@101 open 7 other 42 trade 1"]),
+            (
+                resume(2, 12),
+                &[
+                    "symbol_moved 0/0 buy 2@0 other 260",
+                    "imported 1#17 buy 5@100 open 5 other 41 trade 1",
+                    "imported 2#18 sell 7@101 open 7 other 42 trade 1",
+                ],
+            ),
+        ],
+        "1:5@100 | 2:7@101",
+    );
+}
+
+#[test]
+fn a_symbol_resumes_with_exactly_the_orders_that_were_exported() {
+    check(
+        &[
+            (release(), RELEASED),
+            (import(), IMPORTS),
+            (imported(buy(1, 5, 100), 41), &["held 1#13 buy 5@100 open 5 other 41 trade 1"]),
+            (imported(buy(2, 7, 100), 42), &["held 2#14 buy 7@100 open 7 other 42 trade 1"]),
+            (resume(1, 12), REFUSED),
+            (resume(3, 12), REFUSED),
+            (resume(2, 11), REFUSED),
+            (resume(2, 13), REFUSED),
+            (
+                resume(2, 12),
+                &[
+                    "symbol_moved 0/0 buy 2@0 other 260",
+                    "imported 1#13 buy 5@100 open 5 other 41 trade 1",
+                    "imported 2#14 buy 7@100 open 7 other 42 trade 1",
+                ],
+            ),
+        ],
+        "1:5@100 2:7@100 |",
+    );
+}
