@@ -8,6 +8,7 @@ use ringside_journal::{
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{Frame, FrameKind};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -265,6 +266,67 @@ fn after_an_unclean_exit_the_end_is_synced_in_every_mode() {
         assert!(device.has(&format!("sync-range 00000001.seg 0 {end}")), "{durability:?}");
         drop(run);
     }
+}
+
+/// The kernel, with the dirty bytes of each segment in the moment before its first sync.
+#[derive(Debug, Default)]
+struct DirtyBytes(Mutex<BTreeMap<String, u64>>);
+
+impl Device for DirtyBytes {
+    fn perform(&self, step: Step<'_>, act: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
+        if let Step::SyncFile(path) | Step::SyncRange(path, ..) = step
+            && path.extension().is_some_and(|extension| extension == "seg")
+        {
+            let name = path.file_name().unwrap().to_str().unwrap().to_string();
+            let bytes = dirty_bytes(path);
+            self.0.lock().unwrap().entry(name).or_insert(bytes);
+        }
+        act()
+    }
+}
+
+/// Bytes of a file that this process has stored through a mapping since they were written back.
+fn dirty_bytes(path: &Path) -> u64 {
+    let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let mut of_file = false;
+    let mut kib = 0;
+    for line in smaps.lines() {
+        let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
+        if !first.ends_with(':') {
+            of_file = rest.ends_with(path.to_str().unwrap());
+        } else if of_file && matches!(first, "Shared_Dirty:" | "Private_Dirty:") {
+            kib += rest.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap();
+        }
+    }
+    kib << 10
+}
+
+/// Dirty bytes of each segment before its first sync in the run after one that was killed in its third segment. No
+/// page was dirty when that run began: a run that fails to sync leaves its pages clean, too.
+fn dirty_after_a_kill() -> BTreeMap<String, u64> {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), Durability::Pagecache, 2 * PER_SEGMENT + 130);
+    for name in digests(dir.path()) {
+        std::fs::remove_file(dir.path().join(name)).unwrap();
+    }
+    for number in 1..=3 {
+        let file = std::fs::File::open(dir.path().join(format!("{number:08}.seg"))).unwrap();
+        file.sync_all().unwrap();
+    }
+    let device = Arc::new(DirtyBytes::default());
+    let options = Options { device: device.clone(), ..options(dir.path(), Durability::Pagecache) };
+    Run::open(&options).unwrap().writer.close().unwrap();
+    device.0.lock().unwrap().clone()
+}
+
+#[test]
+fn what_a_killed_run_left_is_stored_again_before_it_is_synced() {
+    // The third segment is stored again up to its end, and its other pages are made writable, which makes them dirty.
+    let names = ["00000001.seg", "00000002.seg", "00000003.seg"];
+    let whole = BTreeMap::from(names.map(|name| (name.to_string(), SEGMENT_BYTES_MIN)));
+    // The kernel may write pages back between the store and the look at them, but not each time.
+    let found: Vec<_> = (0..3).map(|_| dirty_after_a_kill()).collect();
+    assert!(found.contains(&whole), "{found:?}");
 }
 
 #[test]
