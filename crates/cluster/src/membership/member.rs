@@ -567,6 +567,117 @@ mod tests {
         Message::Ask { epoch, binding: true, incarnation: Incarnation(incarnation) }
     }
 
+    /// The same voter while it hears its leader and no read is under way.
+    fn calm_voter() -> Member {
+        let mut member = voter();
+        member.heard(NOW);
+        assert_eq!(member.read(NOW, Ok(Some((Revision(1), record()))), &VIEW), []);
+        member
+    }
+
+    #[test]
+    fn an_older_record_never_takes_the_place_of_a_newer_one() {
+        let mut member = calm_voter();
+        let newer = record().led_by(&"c".into());
+        let acts = member.read(NOW, Ok(Some((Revision(3), newer.clone()))), &VIEW);
+        assert!(acts.contains(&Act::Follow(Some(("c".into(), 6)))), "{acts:?}");
+        let fewer_voters = newer.with_voters(newer.voters.without(&"a".into()));
+        for older in [record(), fewer_voters] {
+            let acts = member.read(NOW, Ok(Some((Revision(2), older.clone()))), &VIEW);
+            assert!(!acts.iter().any(|act| matches!(act, Act::Follow(_))), "{acts:?}");
+            assert_eq!(member.record(), Some(&newer));
+            member.swapped(NOW, older, Ok(Swapped::Done(Revision(2))), &VIEW);
+            assert_eq!(member.record(), Some(&newer));
+        }
+        let fewer_voters = newer.with_voters(newer.voters.without(&"a".into()));
+        member.read(NOW, Ok(Some((Revision(4), fewer_voters.clone()))), &VIEW);
+        assert_eq!(member.record(), Some(&fewer_voters));
+    }
+
+    #[test]
+    fn a_hint_of_a_later_epoch_makes_a_node_read_the_record() {
+        let poll = |epoch| Message::Ask { epoch, binding: false, incarnation: Incarnation(2) };
+        let hints = |epoch| [Message::Look { epoch }, poll(epoch), ask(epoch, 2)];
+        for (known, later) in hints(5).into_iter().zip(hints(6)) {
+            let mut member = calm_voter();
+            let acts = member.message(NOW, &"c".into(), &known, &VIEW);
+            assert!(!acts.contains(&Act::Read), "{known:?}: {acts:?}");
+            let acts = member.message(NOW, &"c".into(), &later, &VIEW);
+            assert!(acts.contains(&Act::Read), "{later:?}: {acts:?}");
+            let acts = member.message(NOW, &"c".into(), &later, &VIEW);
+            assert!(!acts.contains(&Act::Read), "a read is under way, {later:?}: {acts:?}");
+        }
+        let mut member = calm_voter();
+        member.follower_promised(NOW, 5);
+        assert_eq!(member.tick(NOW, &VIEW), []);
+        member.follower_promised(NOW, 6);
+        assert_eq!(member.tick(NOW, &VIEW), [Act::Read]);
+    }
+
+    #[test]
+    fn a_node_that_meets_an_old_leader_or_loses_its_leader_reads_the_record() {
+        let mut member = calm_voter();
+        assert_eq!(member.welcomed(NOW, 5), Some(vec![]));
+        assert_eq!(member.tick(NOW, &VIEW), []);
+        assert_eq!(member.welcomed(NOW, 4), None);
+        assert_eq!(member.tick(NOW, &VIEW), [Act::Read]);
+        let mut member = calm_voter();
+        member.line_lost(NOW);
+        let acts = member.tick(NOW, &VIEW);
+        assert!(acts.contains(&Act::Read), "{acts:?}");
+    }
+
+    #[test]
+    fn a_node_of_an_earlier_epoch_is_told_of_the_later_one() {
+        let mut member = calm_voter();
+        let poll = Message::Ask { epoch: 4, binding: false, incarnation: Incarnation(2) };
+        for earlier in [ask(4, 2), poll] {
+            let acts = member.message(NOW, &"c".into(), &earlier, &VIEW);
+            assert_eq!(acts, [Act::Send("c".into(), Message::Look { epoch: 5 })], "{earlier:?}");
+        }
+    }
+
+    fn answer(epoch: u64, incarnation: u64, binding: bool) -> Message {
+        let (incarnation, last) = (Incarnation(incarnation), Last::EMPTY);
+        Message::Answer { epoch, binding, incarnation, last, hears_leader: false }
+    }
+
+    #[test]
+    fn only_promises_of_voters_in_its_own_epoch_let_a_node_lead() {
+        let mut member = Member::new("a".into(), Incarnation(1), 4, vec![], NOW);
+        member.read(NOW, Ok(Some((Revision(1), record()))), &VIEW);
+        let leads = |acts: &[Act]| acts.iter().any(|act| matches!(act, Act::Lead(..)));
+        let of_others =
+            [("c", answer(4, 3, true)), ("c", answer(5, 2, true)), ("c", answer(5, 3, false))];
+        for (from, answer) in of_others.into_iter().chain([("d", answer(5, 4, true))]) {
+            let acts = member.message(NOW, &from.into(), &answer, &VIEW);
+            assert!(!leads(&acts), "{from}, {answer:?}: {acts:?}");
+        }
+        let acts = member.message(NOW, &"c".into(), &answer(5, 3, true), &VIEW);
+        assert!(acts.contains(&Act::Lead(5, record().voters)), "{acts:?}");
+        let later = record().led_by(&"b".into());
+        let acts = member.read(NOW, Ok(Some((Revision(2), later))), &VIEW);
+        assert!(acts.contains(&Act::StepDown), "{acts:?}");
+    }
+
+    #[test]
+    fn only_answers_about_the_epoch_of_the_record_count_in_a_poll() {
+        let mut member = calm_voter();
+        let late = NOW + GRACE;
+        assert_eq!(member.tick(late, &VIEW), [Act::Read]);
+        let acts = member.read(late, Err(Unavailable(String::new())), &VIEW);
+        let polled = acts.iter().filter(|act| matches!(act, Act::Send(_, Message::Ask { .. })));
+        assert_eq!(polled.count(), 2, "{acts:?}");
+        member.unreachable(&"a".into());
+        for other in [answer(4, 3, false), answer(5, 2, false), answer(5, 3, true)] {
+            let acts = member.message(late, &"c".into(), &other, &VIEW);
+            assert!(!acts.iter().any(|act| matches!(act, Act::Swap(..))), "{other:?}: {acts:?}");
+        }
+        let acts = member.message(late, &"c".into(), &answer(5, 3, false), &VIEW);
+        let led = record().led_by(&"b".into());
+        assert!(acts.contains(&Act::Swap(Some(Revision(1)), led)), "{acts:?}");
+    }
+
     #[test]
     fn who_has_promised_an_epoch_hears_no_leader_of_an_earlier_one() {
         let mut member = voter();
