@@ -345,6 +345,39 @@ fn a_replaced_order_leaves_before_the_new_one_trades() {
 }
 
 #[test]
+fn a_replace_of_an_order_that_has_traded_reports_what_is_left_open() {
+    let mut venue = venue();
+    venue.order(A, 1, Side::Sell, 100, 100); // 9
+    venue.order(B, 1, Side::Buy, 30, 100); // 10
+    venue.take_all();
+    venue.replace(A, 1, 2, 90, 101); // 11
+    assert_eq!(venue.ouch(A), ["U 1>2 S 60 AAPL 10100 #11 L 'order 2'"]);
+    assert_eq!(venue.market(), ["U #9>#11 60 10100"]);
+    let side = Some(Side::Short);
+    venue.apply(A, 1, Action::Modify { id: OrderId(2), side, quantity: Some(Quantity(80)) });
+    assert_eq!(venue.ouch(A), ["M 2 T 50"]);
+    assert_eq!(venue.market(), ["X #11 10"]);
+    // A band takes the order along; its open quantity follows.
+    venue.apply(0, 1, Action::SetBands(SetBands { low: Price(102), ..SetBands::default() }));
+    let moved = OrderNumber::within(SeqNo(13), 1);
+    assert_eq!(venue.ouch(A), [format!("T 2 10200 Y #{moved}")]);
+    assert_eq!(venue.market(), [format!("U #11>#{moved} 50 10200")]);
+}
+
+#[test]
+fn an_iceberg_that_is_replaced_after_a_trade_reports_its_reserve_to_the_owner_only() {
+    let mut venue = venue();
+    let order = enter(1, Side::Sell, 100, 100);
+    let display = Display { next: 40, least: 40, most: 40, seed: 0 };
+    venue.apply(A, 1, Action::EnterIceberg(EnterIceberg { order, display })); // 9
+    venue.order(B, 1, Side::Buy, 30, 100); // 10
+    venue.take_all();
+    venue.replace(A, 1, 2, 90, 101); // 11
+    assert_eq!(venue.ouch(A), ["U 1>2 S 60 AAPL 10100 #11 L 'order 2'"]);
+    assert_eq!(venue.market(), ["U #9>#11 40 10100"]);
+}
+
+#[test]
 fn ids_are_used_up_by_what_is_answered() {
     let mut venue = venue();
     let consumed = |venue: &Streams| venue.states().consumed(SessionId(A));
