@@ -496,6 +496,30 @@ fn a_self_trade_is_told_as_such() {
     assert_eq!(venue.market(), ["D #9", "A #10 B 5 AAPL 10000"]);
 }
 
+/// A buy of 15 up to 103 for the firm of a resting sell of 10 at 100: messages to their session.
+fn self_trade(mode: SelfTrade) -> Vec<String> {
+    let mut venue = venue();
+    venue.order(A, 1, Side::Sell, 10, 100);
+    venue.ouch(A);
+    let own = Enter { self_trade: mode, ..enter(2, Side::Buy, 15, 103) };
+    venue.apply(A, 1, Action::Enter(own)); // 10
+    let mut messages = venue.ouch(A);
+    assert_eq!(messages.remove(0), "A 2 B 15 AAPL 10300 #10 L 'order 2'");
+    messages
+}
+
+#[test]
+fn a_self_trade_has_the_price_of_the_order_that_rested() {
+    assert_eq!(self_trade(SelfTrade::CancelOldest), ["D 1 10 Q prevented 10 at 10000 A O"]);
+    assert_eq!(self_trade(SelfTrade::CancelNewest), ["D 2 15 Q prevented 15 at 10000 R W"]);
+    let both = ["D 1 10 Q prevented 10 at 10000 A D", "D 2 10 Q prevented 10 at 10000 R D"];
+    assert_eq!(self_trade(SelfTrade::Decrement), both);
+    // The protocol has no letter for the modes that only files have.
+    let both = ["D 1 10 Q prevented 10 at 10000 A  ", "D 2 15 Q prevented 15 at 10000 R  "];
+    assert_eq!(self_trade(SelfTrade::CancelBoth), both);
+    assert_eq!(self_trade(SelfTrade::CancelSmallest), ["D 1 10 Q prevented 10 at 10000 A  "]);
+}
+
 #[test]
 fn marking_changes_and_mass_cancels_are_told() {
     let mut venue = venue();
