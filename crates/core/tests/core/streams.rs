@@ -12,7 +12,7 @@ use ringside_model::domain::{
 };
 use ringside_model::reason::Reason;
 use ringside_testing::wire;
-use ringside_testing::wire::{Streams, enter, fields};
+use ringside_testing::wire::{COMMAND_NS, Streams, enter, fields};
 
 const A: u32 = 1;
 const B: u32 = 2;
@@ -176,7 +176,7 @@ fn a_hidden_order_is_told_to_its_owner_and_its_trades_to_the_market() {
 fn an_order_whose_time_is_over_leaves_before_the_command_that_finds_it() {
     let mut venue = venue();
     let order = Enter { tif: TimeInForce::Gtc, ..enter(1, Side::Sell, 100, 18_705) };
-    let terms = RichTerms { expire: Nanos(venue.time() + 2_000), ..RichTerms::NONE };
+    let terms = RichTerms { expire: Nanos(venue.time() + 2 * COMMAND_NS), ..RichTerms::NONE };
     venue.apply(A, 1, Action::EnterRich(EnterRich { order, terms })); // seqno 9
     assert_eq!(venue.market(), ["A #9 S 100 AAPL 1870500"]);
     venue.ouch(A);
@@ -649,6 +649,18 @@ fn a_day_ends_after_the_orders_that_expire_with_it() {
     assert_eq!(venue.ouch(B), ["S E"]);
     assert_eq!(venue.market(), ["D #9", "S M", "S E", "S C"]);
     assert!(venue.states().day_ended());
+}
+
+#[test]
+fn time_stamps_are_the_nanoseconds_since_midnight() {
+    let mut venue = venue();
+    venue.wait(2 * 86_400 + 3_723);
+    venue.order(A, 1, Side::Sell, 100, 100); // 9
+    assert_eq!(venue.time(), 176_523_000_009_009);
+    let expected = 3_723_000_009_009u64.to_be_bytes();
+    assert_eq!(venue.take(StreamId(A))[0][2..10], expected);
+    assert_eq!(venue.take(StreamId(3))[0][8..16], expected);
+    assert_eq!(venue.take(StreamId::MARKET_DATA)[0][5..11], expected[2..]);
 }
 
 #[test]

@@ -11,22 +11,49 @@ use ringside_model::frame::Frame;
 use ringside_model::reason::Reason;
 use ringside_wire::itch::Itch;
 use ringside_wire::ouch::Response;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-/// Keeps messages by stream.
+/// Nanoseconds of a day.
+const DAY_NS: u64 = 86_400_000_000_000;
+
+/// Messages by stream. Each must carry the time of the command at hand.
 #[derive(Default)]
-pub struct Kept(HashMap<StreamId, Vec<Vec<u8>>>);
+pub struct Kept {
+    messages: HashMap<StreamId, Vec<Vec<u8>>>,
+    /// Streams whose messages begin with the name of a session.
+    drop_copies: HashSet<StreamId>,
+    /// Official time of the command at hand.
+    time: u64,
+}
 
 impl StreamSink for Kept {
     fn append(&mut self, stream: StreamId, message: &[u8]) {
         let length = usize::from(u16::from_be_bytes([message[0], message[1]]));
         assert_eq!(length, message.len() - 2, "a message has its length in front");
-        self.0.entry(stream).or_default().push(message[2..].to_vec());
+        let message = &message[2..];
+        self.check_time(stream, message);
+        self.messages.entry(stream).or_default().push(message.to_vec());
     }
 }
 
-/// So much official time is between two commands.
-pub const COMMAND_NS: u64 = 1_000;
+impl Kept {
+    fn check_time(&self, stream: StreamId, message: &[u8]) {
+        let ns_since_midnight = (self.time % DAY_NS).to_be_bytes();
+        let (found, expected) = match stream {
+            StreamId::MARKET_DATA => (&message[5..11], &ns_since_midnight[2..]),
+            StreamId::OPERATOR => {
+                let (line, ts) = (text(message), format!("\"ts\":{},", self.time));
+                return assert!(line.contains(&ts), "{ts} is not in {line}");
+            }
+            copy if self.drop_copies.contains(&copy) => (&message[8..16], &ns_since_midnight[..]),
+            _ => (&message[2..10], &ns_since_midnight[..]),
+        };
+        assert_eq!(found, expected, "time stamp of {message:?} in {stream:?}");
+    }
+}
+
+/// Official time between two commands: odd, so that no digit of a time stamp can be lost unseen.
+pub const COMMAND_NS: u64 = 1_001;
 
 /// A venue and what it has told since the last question.
 pub struct Streams {
@@ -50,7 +77,9 @@ impl Streams {
         if let Some(fields) = fields {
             fields.append_to(&mut frame);
         }
-        frame.seal(SeqNo(self.seqno), Nanos(self.time()), 0);
+        let time = self.time();
+        frame.seal(SeqNo(self.seqno), Nanos(time), 0);
+        self.kept().time = time;
         self.replay.frame(&frame).unwrap();
         self.replay.flush();
     }
@@ -116,6 +145,9 @@ impl Streams {
 
     fn define_session(&mut self, session: u32, text: &str, firm: u16, role: Role) {
         let firm = FirmId(firm);
+        if role != Role::OrderEntry {
+            self.kept().drop_copies.insert(StreamId(session));
+        }
         self.apply(session, 0, Action::DefineSession { name: name(text), firm, role });
     }
 
@@ -142,11 +174,15 @@ impl Streams {
 
     /// The messages of a stream since the last question, without their lengths.
     pub fn take(&mut self, stream: StreamId) -> Vec<Vec<u8>> {
-        self.replay.subscriber.sink_mut().0.remove(&stream).unwrap_or_default()
+        self.kept().messages.remove(&stream).unwrap_or_default()
     }
 
     pub fn take_all(&mut self) {
-        self.replay.subscriber.sink_mut().0.clear();
+        self.kept().messages.clear();
+    }
+
+    fn kept(&mut self) -> &mut Kept {
+        self.replay.subscriber.sink_mut()
     }
 
     pub fn market(&mut self) -> Vec<String> {
