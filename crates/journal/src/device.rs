@@ -3,7 +3,6 @@
 //! come to nothing, as a device does.
 
 use super::JournalError;
-use ringside_planted::{Bug, planted};
 use std::fmt::Debug;
 use std::fs::File;
 use std::io::{self, Write};
@@ -48,9 +47,6 @@ impl Device for Kernel {
 
 /// Makes the names in a folder durable.
 pub(super) fn sync_dir(device: &dyn Device, dir: &Path) -> Result<(), JournalError> {
-    if planted(Bug::FolderNotSynced) {
-        return Ok(());
-    }
     device
         .perform(Step::SyncDir(dir), &mut || File::open(dir)?.sync_all())
         .map_err(JournalError::io(dir, "sync the folder"))

@@ -8,7 +8,6 @@ use super::toucher::Toucher;
 use super::{JournalError, Lock, Options};
 use ringside_model::durability::Durability;
 use ringside_model::frame::FRAME_BYTES_MAX;
-use ringside_planted::{Bug, planted};
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -279,7 +278,7 @@ fn create(
     let durable = options.durability == Durability::Fsync;
     zero(device, pace, &file, temporary, bytes, durable)
         .map_err(JournalError::io(temporary, "zero the segment"))?;
-    if durable && !planted(Bug::NamedBeforeSynced) {
+    if durable {
         device
             .perform(Step::SyncFile(temporary), &mut || file.sync_all())
             .map_err(JournalError::io(temporary, "sync the segment"))?;

@@ -12,7 +12,6 @@ use super::device::replace_file;
 use super::segment::{self, WriteSegment};
 use super::{JournalError, Options};
 use crate::low_priority::LowPriority;
-use ringside_planted::{Bug, planted};
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::path::Path;
@@ -236,9 +235,7 @@ impl Work<'_> {
     }
 
     fn sync(&mut self, segment: &WriteSegment) -> Result<(), JournalError> {
-        if !planted(Bug::SealedBeforeSynced) {
-            segment.make_durable(&*self.options.device, &self.options.dir)?;
-        }
+        segment.make_durable(&*self.options.device, &self.options.dir)?;
         self.undigested.push_back(segment.number);
         Ok(())
     }

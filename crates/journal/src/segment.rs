@@ -18,7 +18,6 @@ use super::device::{Device, Step, sync_dir};
 use super::toucher::LEAD_BYTES;
 use memmap2::{Advice, Mmap, MmapRaw};
 use ringside_model::frame::{FRAME_BYTES_MIN, Frame};
-use ringside_planted::{Bug, planted};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -382,8 +381,6 @@ impl WriteSegment {
 
     /// Writes a range to the device and waits for it. The durability point.
     pub(crate) fn sync(&self, device: &dyn Device, from: u64, to: u64) -> Result<(), JournalError> {
-        let short = if planted(Bug::SyncedOnePageShort) { PAGE_BYTES } else { 0 };
-        let to = to.saturating_sub(short).max(from);
         device
             .perform(Step::SyncRange(&self.path, from, to), &mut || {
                 self.mapping.raw.flush_range(from as usize, (to - from) as usize)

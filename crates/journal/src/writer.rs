@@ -280,9 +280,7 @@ impl Writer {
         end.seal(SeqNo(self.seqno), Nanos(0), self.crc);
         self.segment.store(self.offset, end.bytes());
         self.offset += end.bytes().len() as u64;
-        if !planted(Bug::BegunBeforeSynced) {
-            self.commit()?;
-        }
+        self.commit()?;
         self.next_segment()
     }
 

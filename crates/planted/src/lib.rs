@@ -24,22 +24,12 @@ macro_rules! bugs {
 }
 
 bugs! {
-    /// The names in a folder are not synced.
-    FolderNotSynced in "crash_images" by "what_was_promised_survives_every_crash_under_fsync",
-    /// A segment gets its name before its bytes and its length are synced.
-    NamedBeforeSynced in "crash_images" by "what_was_promised_survives_every_crash_under_fsync",
-    /// A sync leaves out the last page.
-    SyncedOnePageShort in "crash_images" by "what_was_promised_survives_every_crash_under_fsync",
-    /// A segment is begun before the end of the one before it is synced.
-    BegunBeforeSynced in "crash_images" by "what_was_promised_survives_every_crash_under_fsync",
     /// A recovery leaves out the last frame.
     LastFrameDropped in "crash_images" by "what_was_promised_survives_every_crash_under_fsync",
     /// A recovery leaves the torn tail where it is.
     TailNotCleared in "crash_images" by "what_was_promised_survives_every_crash_under_fsync",
     /// A writer goes on in the epoch of the run before.
     EpochNotRaised in "crash_images" by "what_was_promised_survives_every_crash_under_fsync",
-    /// A full segment counts as synced, and is not.
-    SealedBeforeSynced in "crash_images" by "what_was_promised_survives_every_crash_in_changing_modes",
     /// A recovery does not tell that committed commands are gone.
     LossNotTold in "crash_images" by "what_was_promised_survives_every_crash_in_changing_modes",
     /// A recovery takes any damage for a torn tail.

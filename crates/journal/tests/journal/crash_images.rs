@@ -5,7 +5,10 @@
 //! then the venue goes on from there and crashes again.
 //!
 //! `RINGSIDE_CRASH_IMAGES=N` checks so many images; `RINGSIDE_CRASH_SEED=N` begins at another seed.
+//!
+//! The search must be able to fail: it finds each device that leaves out a step of those on which the journal relies.
 
+use crate::faulty::Fault;
 use crate::life::{Life, Manner, Truth, options, recovered, seqno_of};
 use ringside_journal::{Lock, Recovered};
 use ringside_load::rng::Rng;
@@ -16,11 +19,14 @@ use ringside_testing::crash;
 use ringside_testing::crash::disk::{Bits, Chance, Disk, Image};
 use ringside_testing::crash::folder::Folder;
 use ringside_testing::crash::recording::{Event, Recording};
+use std::fmt;
 
 /// How often a venue crashes and goes on.
 const LIVES: usize = 4;
 /// Up to so many uncertain things, all of their combinations are tried.
 const EXHAUSTIVE_MAX: u32 = 10;
+/// Images that are checked by default.
+const IMAGES: u64 = 12_000;
 
 #[test]
 fn what_was_promised_survives_every_crash_under_fsync() {
@@ -32,26 +38,87 @@ fn what_was_promised_survives_every_crash_in_changing_modes() {
     search(Durability::Pagecache);
 }
 
-/// Crashes venues, one for each seed, until enough images were checked.
+#[test]
+fn a_device_that_does_not_sync_names_is_found() {
+    find(Fault::Names, Durability::Fsync);
+}
+
+#[test]
+fn a_device_that_does_not_sync_new_segments_is_found() {
+    find(Fault::NewSegments, Durability::Fsync);
+}
+
+#[test]
+fn a_device_that_does_not_sync_the_end_of_a_segment_is_found() {
+    find(Fault::SegmentEnds, Durability::Fsync);
+}
+
+#[test]
+fn a_device_that_syncs_one_page_less_is_found() {
+    find(Fault::LastPages, Durability::Fsync);
+}
+
+#[test]
+fn a_device_that_does_not_sync_full_segments_is_found() {
+    find(Fault::FullSegments, Durability::Pagecache);
+}
+
 fn search(durability: Durability) {
     let number = |name, default| std::env::var(name).map_or(default, |n| n.parse().unwrap());
-    let images: u64 = number("RINGSIDE_CRASH_IMAGES", 12_000);
-    let mut seed = number("RINGSIDE_CRASH_SEED", 1);
+    let images = number("RINGSIDE_CRASH_IMAGES", IMAGES);
+    let seed = number("RINGSIDE_CRASH_SEED", 1);
+    match crash_venues(durability, None, seed, images) {
+        Ok(counts) => println!("{}: from seed {seed} on, {counts:?}", durability.name()),
+        Err(mut found) => {
+            let kept = found.search.folder.keep();
+            panic!("{found}; the image is in {}", kept.display());
+        }
+    }
+}
+
+fn find(fault: Fault, durability: Durability) {
+    match crash_venues(durability, Some(fault), 1, IMAGES) {
+        Ok(counts) => panic!("{fault:?} not synced, and nothing is amiss: {counts:?}"),
+        Err(found) => println!("{found}"),
+    }
+}
+
+/// Crashes venues, one for each seed, until enough images were checked, or one of them is bad.
+fn crash_venues(
+    durability: Durability,
+    fault: Option<Fault>,
+    first_seed: u64,
+    images: u64,
+) -> Result<Counts, Box<Found>> {
     let mut counts = Counts::default();
     let mut folder = Folder::new();
-    while counts.images < images {
-        let manner = Manner { durability, threads: seed % 2 == 0 };
+    for seed in first_seed.. {
+        if counts.images >= images {
+            break;
+        }
+        let manner = Manner { durability, threads: seed % 2 == 0, fault };
         let mut search =
             Search { manner, folder, counts, rng: Rng::new(seed), what: String::new() };
         if let Err(error) = search.venue() {
-            let kept = search.folder.keep();
-            let what = search.what;
-            panic!("seed {seed}, {manner:?}, {what}: {error}; the image is in {}", kept.display());
+            return Err(Box::new(Found { seed, search, error }));
         }
         (folder, counts) = (search.folder, search.counts);
-        seed += 1;
     }
-    println!("{}: up to seed {seed}, {counts:?}", durability.name());
+    Ok(counts)
+}
+
+/// An image from which the journal does not recover as it should.
+struct Found {
+    seed: u64,
+    search: Search,
+    error: String,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Found { seed, search: Search { manner, what, .. }, error } = self;
+        write!(f, "seed {seed}, {manner:?}, {what}: {error}")
+    }
 }
 
 /// What was done.

@@ -1,5 +1,6 @@
 //! One process that keeps a journal: recovers it, goes on with it, and ends.
 
+use crate::faulty::{Fault, Faulty};
 use ringside_journal::{
     Identity, JournalError, Lock, Options, Recovered, SEGMENT_BYTES_MIN, Writer, recover,
 };
@@ -31,9 +32,12 @@ pub struct Manner {
     /// Whether threads prepare and seal segments beside the writer. Without them a seed gives the same
     /// events each time.
     pub threads: bool,
+    /// The steps that the device leaves out.
+    pub fault: Option<Fault>,
 }
 
 pub fn options(dir: &Path, manner: Manner, device: &Arc<Recording>) -> Options {
+    let device = Arc::clone(device);
     Options {
         dir: dir.to_path_buf(),
         durability: manner.durability,
@@ -43,7 +47,10 @@ pub fn options(dir: &Path, manner: Manner, device: &Arc<Recording>) -> Options {
         segments_last: if manner.threads { u64::MAX } else { 0 },
         any_filesystem: true,
         identity: Identity { semantics: 1, config_hash: 7 },
-        device: Arc::clone(device) as Arc<_>,
+        device: match manner.fault {
+            None => device,
+            Some(fault) => Arc::new(Faulty { device, fault }),
+        },
     }
 }
 

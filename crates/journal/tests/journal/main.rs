@@ -2,6 +2,7 @@
 
 mod crash_images;
 mod damage;
+mod faulty;
 mod journal;
 mod journal_runs;
 mod life;
