@@ -22,10 +22,16 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 struct Slow {
     kept: AtomicU64,
+    /// Reports syncs that it has not done.
+    lies: bool,
 }
 
 impl Device for Slow {
     fn perform(&self, step: Step<'_>, act: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
+        let is_sync = matches!(step, Step::SyncRange(..));
+        if is_sync && self.lies {
+            return Ok(());
+        }
         act()?;
         if let Step::SyncRange(path, _, to) = step {
             std::thread::sleep(Duration::from_millis(2));
@@ -97,12 +103,20 @@ fn config(durability: Durability) -> Config {
     config
 }
 
-fn run(config: &Config, dir: &Path, source: Cancels, device: &Arc<Slow>) -> Listener {
+/// Runs a venue whose rings are wired for a mode, which may not be that of its journal.
+fn run(
+    config: &Config,
+    wired_for: Durability,
+    dir: &Path,
+    source: Cancels,
+    device: &Arc<Slow>,
+) -> Listener {
     let mut options = config.journal_options(dir).unwrap();
     options.device = Arc::clone(device) as Arc<_>;
     options.any_filesystem = true;
     let venue = Venue::open(options, config.shape(), &mut Listener::default()).unwrap();
-    let layout = config.layout(&ringside_core::pipeline::plan::allowed_cores()).unwrap();
+    let mut layout = config.layout(&ringside_core::pipeline::plan::allowed_cores()).unwrap();
+    layout.durability = wired_for;
     let listener = Listener { device: Arc::clone(device), ..Listener::default() };
     venue
         .run(&layout, source, listener, &Control::default(), None, vec![])
@@ -113,24 +127,38 @@ fn run(config: &Config, dir: &Path, source: Cancels, device: &Arc<Slow>) -> List
 
 #[test]
 fn nothing_is_told_before_it_is_on_the_device() {
+    let too_early = told_too_early(Durability::Fsync, Slow::default());
+    assert_eq!(too_early, 0, "of 3000 reports so many were told too early");
+}
+
+#[test]
+fn a_pipeline_that_does_not_wait_for_the_device_is_found() {
+    assert!(told_too_early(Durability::Volatile, Slow::default()) > 0);
+    let lying = Slow { lies: true, ..Slow::default() };
+    assert_eq!(told_too_early(Durability::Fsync, lying), 3000);
+}
+
+/// Reports, of 3000, that leave a pipeline wired for a mode before the device has their commands, under `fsync`.
+fn told_too_early(wired_for: Durability, device: Slow) -> u64 {
     let dir = tempfile::tempdir().unwrap();
     let config = config(Durability::Fsync);
     let source = Cancels { left: 3000, time: None };
-    let listener = run(&config, dir.path(), source, &Arc::default());
+    let listener = run(&config, wired_for, dir.path(), source, &Arc::new(device));
     assert_eq!(listener.told.len(), 3000);
-    assert_eq!(listener.too_early, 0, "of 3000 reports so many were told too early");
+    listener.too_early
 }
 
 #[test]
 fn numbers_and_official_time_go_on_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let config = config(Durability::Pagecache);
+    let durability = Durability::Pagecache;
+    let config = config(durability);
     let device = Arc::default();
     let mut told = vec![];
     // Recorded flow that starts anew each time.
     for time in [5_000, 4_000, 6_000] {
         let source = Cancels { left: 100, time: Some(Nanos(time)) };
-        told.extend(run(&config, dir.path(), source, &device).told);
+        told.extend(run(&config, durability, dir.path(), source, &device).told);
     }
     let (seqnos, times): (Vec<u64>, Vec<u64>) = told.into_iter().unzip();
     assert_eq!(seqnos, (1..=300).collect::<Vec<u64>>());

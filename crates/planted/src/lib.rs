@@ -48,10 +48,6 @@ bugs! {
     MarkAhead in "lib" by "pipeline::sequencer::tests::commit_marks_come_after_many_commands_and_after_a_pause",
     /// A command that finds the ring full is gone.
     HeldCommandDropped in "lib" by "pipeline::sequencer::tests::a_full_ring_holds_a_command_back_and_loses_none",
-    /// The journaler releases a batch without a sync.
-    ReleasedBeforeSynced in "promises" by "nothing_is_told_before_it_is_on_the_device",
-    /// The matchers do not wait for the journaler.
-    GateLeftOut in "promises" by "nothing_is_told_before_it_is_on_the_device",
     /// Sequence numbers begin again after a restart.
     SeqNoStartsAgain in "promises" by "numbers_and_official_time_go_on_after_a_restart",
     /// Official time falls back after a restart.

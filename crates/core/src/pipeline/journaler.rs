@@ -8,7 +8,6 @@ use ringside_journal::{JournalError, Writer};
 use ringside_model::domain::SeqNo;
 use ringside_model::durability::Durability;
 use ringside_model::frame::{Frame, FrameKind, SetDurability};
-use ringside_planted::{Bug, planted};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -78,9 +77,7 @@ impl Consume<Frame> for Journaler<'_> {
         if let Some(failed) = self.failed.take() {
             return Err(failed);
         }
-        if !planted(Bug::ReleasedBeforeSynced) {
-            self.writer.commit().map_err(|error| Fatal(format!("journal: {error}")))?;
-        }
+        self.writer.commit().map_err(|error| Fatal(format!("journal: {error}")))?;
         if let Some(commit_point) = &self.commit_point {
             commit_point.stores(self.writer.position());
         }

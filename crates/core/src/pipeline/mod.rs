@@ -46,7 +46,6 @@ use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
 use ringside_model::frame::Frame;
 use ringside_model::report::Report;
-use ringside_planted::{Bug, planted};
 use sequencer::{FrameSlots, JournalEnd, Sequencer};
 use stage::Poll;
 use std::sync::Arc;
@@ -179,7 +178,7 @@ impl<'a, S, U> Stages<'a, S, U> {
         let (seqno, _, _) = parts.last;
         let stamped_at = |point| trace.map(|trace| (trace, point));
         let (probe_sender, probe_receiver) = channel();
-        let volatile = layout.durability == Durability::Volatile || planted(Bug::GateLeftOut);
+        let volatile = layout.durability == Durability::Volatile;
         let journal = JournalEnd {
             last: parts.last,
             volatile,
