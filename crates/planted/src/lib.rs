@@ -60,8 +60,6 @@ bugs! {
     SnapshotPlaceLate in "snapshots" by "a_venue_that_goes_on_from_a_snapshot_says_what_one_that_replayed_everything_says",
     /// A snapshot forgets which ids were used.
     UsedIdsForgotten in "snapshots" by "a_venue_that_goes_on_from_a_snapshot_says_what_one_that_replayed_everything_says",
-    /// A node does not store what it promises.
-    PromiseForgotten in "cluster_sim" by "whatever_happens_there_is_one_history_and_it_goes_on",
     /// A node whose machine has forgotten something counts as before.
     ForgetfulCounts in "lib" by "cluster::node_file::tests::a_node_remembers_unless_its_machine_may_have_forgotten",
     /// A leader tells of what one voter too few has.

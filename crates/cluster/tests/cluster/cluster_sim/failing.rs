@@ -21,6 +21,8 @@ struct State {
     /// So many steps work yet; `None`: all.
     works_for: Option<u64>,
     failed: bool,
+    /// The file of the node stays as it is, though its replacement is reported.
+    forgets_promises: bool,
     /// The file, and from where to where, that was to be synced when it failed.
     unsynced: Option<(PathBuf, u64, u64)>,
 }
@@ -39,6 +41,11 @@ impl FailingDisk {
     /// No more steps fail, if none has yet.
     pub fn never_fail(&self) {
         self.state().works_for = None;
+    }
+
+    /// What the node promises from now on is not stored, though the device reports that it is.
+    pub fn forget_promises(&self) {
+        self.state().forgets_promises = true;
     }
 
     pub fn has_failed(&self) -> bool {
@@ -83,6 +90,12 @@ impl Device for FailingDisk {
     fn perform(&self, step: Step<'_>, act: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
         if self.state().fails(step) {
             return Err(io::Error::other("the device has failed"));
+        }
+        if let Step::Rename(_, to) = step
+            && to.ends_with("NODE")
+            && self.state().forgets_promises
+        {
+            return Ok(());
         }
         self.disk.perform(step, act)
     }

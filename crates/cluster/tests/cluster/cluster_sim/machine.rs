@@ -42,6 +42,8 @@ pub struct Machine {
     /// The same for the process.
     pub disk: Arc<FailingDisk>,
     durability: Durability,
+    /// The disk does not store what the node promises.
+    pub forgets_promises: bool,
     founders: Vec<Address>,
     /// How often it was started.
     boots: u64,
@@ -166,6 +168,7 @@ impl Machine {
             disk: FailingDisk::new(&device),
             device,
             durability,
+            forgets_promises: false,
             founders: (0..founders).map(node).collect(),
             boots: 1,
             lives: 0,
@@ -218,6 +221,9 @@ impl Machine {
             NodeFile::open(self.folder.path(), &me, host, device).map_err(ReplayError::from)?;
         if standby.restart.has_lost {
             file.forget(fresh ^ 1).map_err(ReplayError::from)?;
+        }
+        if self.forgets_promises {
+            self.disk.forget_promises();
         }
         let incarnation = file.incarnation();
         let options = ringside_cluster::node::Options {

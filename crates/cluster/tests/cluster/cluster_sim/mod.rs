@@ -37,3 +37,15 @@ fn whatever_happens_there_is_one_history_and_it_goes_on() {
     }
     println!("seeds {first} to {}: {counts:?}", first + count - 1);
 }
+
+/// The simulation must be able to fail. The first seed is one that is known to find it; others find it later.
+#[test]
+fn disks_that_do_not_store_promises_are_found() {
+    let found = (1..400).find_map(|seed| {
+        let mut world = World::new(seed);
+        world.forget_promises();
+        let ran = world.run(&mut Counts::default());
+        ran.err().map(|why| format!("seed {seed}: {why}"))
+    });
+    println!("{}", found.expect("two nodes lead one epoch, or commands are lost"));
+}

@@ -90,6 +90,11 @@ impl World {
         }
     }
 
+    /// No disk stores what a node promises.
+    pub fn forget_promises(&mut self) {
+        self.machines.iter_mut().for_each(|machine| machine.forgets_promises = true);
+    }
+
     pub fn run(&mut self, counts: &mut Counts) -> Result<(), String> {
         for node in 0..self.machines.len() {
             self.start(node)?;
