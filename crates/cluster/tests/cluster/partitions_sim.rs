@@ -28,14 +28,16 @@ fn no_order_is_lost_or_doubled_while_symbols_move() {
         std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
     };
     let first: u64 = setting("RINGSIDE_MOVES_SEED", 1);
+    let count: u64 = setting("RINGSIDE_MOVES", 400);
     let mut moves = 0;
-    for seed in first..first + setting("RINGSIDE_MOVES", 400) {
+    for seed in first..first + count {
         let ran = std::panic::catch_unwind(|| World::new(seed).run());
         moves += ran.unwrap_or_else(|_| {
             panic!("RINGSIDE_MOVES_SEED={seed} RINGSIDE_MOVES=1 cargo test --test partitions_sim")
         });
     }
-    assert!(moves > 100, "only {moves} moves were decided: nothing was proved");
+    let is_enough = moves as u64 >= count / 4;
+    assert!(is_enough, "only {moves} moves were decided in {count} runs: nothing was proved");
 }
 
 /// A partition: what its journal made of it. It has one leader at a time.
