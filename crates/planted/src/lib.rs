@@ -66,8 +66,6 @@ bugs! {
     ForgetfulCounts in "ringside-cluster" by "membership::node_file::tests::a_node_remembers_unless_its_machine_may_have_forgotten",
     /// A leader publishes with one voter too few.
     ToldTooEarly in "ringside-cluster::cluster" by "cluster_sim::whatever_happens_there_is_one_history_and_it_goes_on" seed 5,
-    /// A leader publishes the tail of an earlier leader before enough voters have its own epoch.
-    EpochNotAwaited in "ringside-cluster::cluster" by "cluster_sim::whatever_happens_there_is_one_history_and_it_goes_on" seed 58,
     /// A restarted node goes on in the epoch that it led before.
     LedTwice in "ringside-cluster::cluster" by "cluster_sim::whatever_happens_there_is_one_history_and_it_goes_on",
     /// A node leads though a voter that promised has a longer journal.
@@ -76,12 +74,8 @@ bugs! {
     OldLeaderHeard in "ringside-cluster" by "membership::member::tests::who_has_promised_an_epoch_hears_no_leader_of_an_earlier_one",
     /// New voters count alone before the record has them.
     VotersNotJoint in "ringside-cluster::cluster" by "cluster_sim::whatever_happens_there_is_one_history_and_it_goes_on" seed 298,
-    /// A node cuts its journal back to its last commit mark, though the leader has more of it.
-    CutTooFar in "ringside-cluster::cluster" by "cluster_sim::whatever_happens_there_is_one_history_and_it_goes_on",
     /// A standby stores a commit mark before its own device has the commands in it.
     VouchedBeforeSynced in "ringside-cluster::cluster" by "cluster_sim::whatever_happens_there_is_one_history_and_it_goes_on" seed 246,
-    /// A standby publishes commands that are not known to be committed.
-    ToldUncommitted in "ringside-cluster::cluster" by "cluster_sim::whatever_happens_there_is_one_history_and_it_goes_on",
     /// A symbol trades before all of its orders have arrived.
     ArrivedTooEarly in "ringside-engine::engine" by "engine_oracle::moving" seed 7,
     /// A partition asks for the next step of a move though the last one may have come to pass.

@@ -8,7 +8,6 @@ use ringside_core::report_order::Subscriber;
 use ringside_core::venue::{Standby, StandbyError};
 use ringside_journal::{Place, Position};
 use ringside_model::frame::Frame;
-use ringside_planted::{Bug, planted};
 use std::io;
 use std::time::Duration;
 
@@ -233,8 +232,7 @@ impl<L: io::Read + io::Write> Line<L> {
         match self.parting {
             Some(Parting { has: 0, lacks: 0 }) => Err(NodeError::AnotherHistory(places[0].seqno)),
             Some(Parting { has, lacks }) if has == lacks => {
-                let common = if planted(Bug::CutTooFar) { 0 } else { has - 1 };
-                Ok(Some(Stood::Diverged(places[common])))
+                Ok(Some(Stood::Diverged(places[has - 1])))
             }
             _ => Ok(None),
         }

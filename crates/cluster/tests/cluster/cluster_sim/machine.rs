@@ -18,7 +18,7 @@ use ringside_core::venue::{After, Closed, Standby, Venue};
 use ringside_journal::{Device, Identity, Lock, Options, Place, Position, SEGMENT_BYTES_MIN};
 use ringside_load::rng::Rng;
 use ringside_model::command::{ClientFields, Command};
-use ringside_model::domain::Nanos;
+use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
 use ringside_testing::crash::disk::{Chance, Disk, Image};
 use ringside_testing::crash::folder::Folder;
@@ -42,8 +42,7 @@ pub struct Machine {
     /// The same for the process.
     pub disk: Arc<FailingDisk>,
     durability: Durability,
-    /// The disk does not store what the node promises.
-    pub forgets_promises: bool,
+    pub mistake: Option<Mistake>,
     founders: Vec<Address>,
     /// How often it was started.
     boots: u64,
@@ -53,6 +52,19 @@ pub struct Machine {
     /// Behind which command its journal was cut, and what it had told or would have told before.
     pub was_cut: Option<(u64, Vec<u32>)>,
     clock: Arc<Mutex<i64>>,
+}
+
+/// A mistake that the simulation must find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// The disk does not store the promises of the node.
+    ForgetsPromises,
+    /// A leader publishes before its epoch has begun on enough voters.
+    PublishesAtOnce,
+    /// A standby publishes commands that are not known to be committed.
+    PublishesUncommitted,
+    /// A node cuts its journal back to its last commit mark, though the leader has more of it.
+    CutsTooMuch,
 }
 
 /// A process.
@@ -168,7 +180,7 @@ impl Machine {
             disk: FailingDisk::new(&device),
             device,
             durability,
-            forgets_promises: false,
+            mistake: None,
             founders: (0..founders).map(node).collect(),
             boots: 1,
             lives: 0,
@@ -222,7 +234,7 @@ impl Machine {
         if standby.restart.has_lost {
             file.forget(fresh ^ 1).map_err(ReplayError::from)?;
         }
-        if self.forgets_promises {
+        if self.mistake == Some(Mistake::ForgetsPromises) {
             self.disk.forget_promises();
         }
         let incarnation = file.incarnation();
@@ -313,12 +325,22 @@ impl Machine {
         }
         for _ in 0..1 + rng.below(3) {
             match standing.step(&mut life.node, &mut standby)? {
-                None => life.told.lock().unwrap().committed.commit(standby.uncommitted()[0].seqno),
+                None => {
+                    let committed = match self.mistake {
+                        Some(Mistake::PublishesUncommitted) => SeqNo(u64::MAX),
+                        _ => standby.uncommitted()[0].seqno,
+                    };
+                    life.told.lock().unwrap().committed.commit(committed);
+                }
                 Some(Stood::Leads(epoch, voters)) => {
                     drop(standing);
                     return self.begin(life, *standby, epoch, voters);
                 }
                 Some(Stood::Diverged(place)) => {
+                    let place = match self.mistake {
+                        Some(Mistake::CutsTooMuch) => standby.uncommitted()[0],
+                        _ => place,
+                    };
                     drop((standby, standing));
                     return self.cut(life, &place);
                 }
@@ -391,7 +413,10 @@ impl Machine {
             return self.stand_again(life);
         }
         leading.phase = match leading.phase {
-            Phase::Waiting(venue, teller) if leading.term.may_tell(&life.node) => {
+            Phase::Waiting(venue, teller)
+                if self.mistake == Some(Mistake::PublishesAtOnce)
+                    || leading.term.may_tell(&life.node) =>
+            {
                 Phase::Trading(self.trade(&leading.terms, &leading.term, *venue, *teller))
             }
             Phase::Waiting(venue, teller) => Phase::Waiting(venue, teller),

@@ -1,7 +1,7 @@
 //! A cluster with its clients and its troubles.
 
 use crate::cluster_sim::client::{Client, SESSIONS};
-use crate::cluster_sim::machine::Machine;
+use crate::cluster_sim::machine::{Machine, Mistake};
 use crate::cluster_sim::net::{COORDINATOR, Net, Shared, address, name};
 use ringside_cluster::membership::{Address, Coordinator, Record, Voters};
 use ringside_journal::Place;
@@ -90,9 +90,11 @@ impl World {
         }
     }
 
-    /// No disk stores what a node promises.
-    pub fn forget_promises(&mut self) {
-        self.machines.iter_mut().for_each(|machine| machine.forgets_promises = true);
+    /// A cluster whose machines all make a mistake.
+    pub fn with_mistake(seed: u64, mistake: Mistake) -> Self {
+        let mut world = World::new(seed);
+        world.machines.iter_mut().for_each(|machine| machine.mistake = Some(mistake));
+        world
     }
 
     pub fn run(&mut self, counts: &mut Counts) -> Result<(), String> {
