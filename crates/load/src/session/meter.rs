@@ -52,6 +52,12 @@ pub struct Meter {
 /// The venue's number of an order and a time.
 pub type Arrival = (u64, u64);
 
+impl Default for Meter {
+    fn default() -> Self {
+        Meter::new()
+    }
+}
+
 impl Meter {
     /// A meter that measures nothing yet.
     pub fn new() -> Meter {
