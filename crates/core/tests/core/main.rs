@@ -1,5 +1,6 @@
 //! One venue without a network: snapshots and streams.
 
+mod session_messages;
 mod snapshot_file;
 mod stages;
 mod stored;

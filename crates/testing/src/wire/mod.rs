@@ -303,6 +303,7 @@ pub fn ouch(message: &[u8]) -> String {
             m.order_reference_number
         ),
         Response::Query(m, _) => format!("Q {}", m.next_user_ref_num),
+        Response::CancelReject(m, _) => format!("I {}", m.user_ref_num),
         other => format!("{other:?}"),
     }
 }
