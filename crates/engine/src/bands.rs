@@ -61,9 +61,9 @@ pub struct BandTimer {
 
 impl BandTimer {
     /// A bid that stands at the upper band pauses the instrument.
-    pub(crate) const BID: u64 = 1;
+    pub const BID: u64 = 1;
     /// An offer that stands at the lower band does.
-    pub(crate) const OFFER: u64 = 2;
+    pub const OFFER: u64 = 2;
     /// The pause is over.
     pub const REOPENING: u64 = 3;
 }

@@ -14,7 +14,7 @@ use ringside_journal::{Identity, Place, Position};
 use ringside_model::domain::{Nanos, SeqNo};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// The first 8 bytes of a [`Hello`]; the last two are the version.
+/// The first 8 bytes of a hello; the last two are the version.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"RSREPL03");
 
 /// The longest name of a node, in bytes.
