@@ -9,9 +9,9 @@ use ringside_model::domain::{
     Capacity, MatchNumber, MoveStep, Nanos, OrderId, PartitionId, Peg, Price, Quantity, SessionId,
     Side, SymbolState, TimeInForce,
 };
-use ringside_model::reason::Reason;
+use ringside_model::reason::{Ouch, Reason};
 use ringside_testing::wire::{Streams, enter, fields};
-use ringside_wire::ouch::Response;
+use ringside_wire::ouch::{Response, tag};
 
 const A: u32 = 1;
 const B: u32 = 2;
@@ -183,11 +183,30 @@ fn a_change_of_an_order_whose_symbol_moves_is_not_answered_with_its_end() {
         venue.apply(A, 1, action);
         assert_eq!(venue.ouch(A), ["I 1"], "{action:?}");
     }
-    let Some(ringside_model::reason::Ouch::Reject(code)) = Reason::Moving.ouch() else { panic!() };
+    let Some(Ouch::Reject(code)) = Reason::Moving.ouch() else { panic!() };
     venue.order(A, 2, Side::Buy, 10, 100);
     venue.replace(A, 1, 3, 10, 100);
     let rejected = [2, 3].map(|id| format!("J {id} {code} 'order {id}'"));
     assert_eq!(venue.ouch(A), rejected);
+}
+
+#[test]
+fn an_order_for_a_symbol_of_another_partition_is_rejected_with_a_tag_that_names_it() {
+    let mut venue = venue();
+    let (step, partition) = (MoveStep::Release, PartitionId(0x0102));
+    let (version, orders, quantity) = (0x0304_0506, 0, Quantity(0));
+    let moved = MoveSymbol { step, partition, version, orders, quantity };
+    venue.apply(0, 1, Action::MoveSymbol(moved));
+    venue.order(A, 1, Side::Buy, 10, 100);
+    let messages = venue.take(StreamId(A));
+    let Ok(Response::Rejected(m, tags)) = Response::parse(&messages[0][1..]) else { panic!() };
+    assert_eq!(Some(Ouch::Reject(m.reason.get())), Reason::WrongPartition.ouch());
+    assert_eq!(tags.bytes(), [7, tag::PARTITION, 1, 2, 3, 4, 5, 6]);
+    // Any other reject has none.
+    venue.apply_with(A, 1, Reason::RateLimit, Action::Enter(enter(2, Side::Buy, 10, 100)), None);
+    let messages = venue.take(StreamId(A));
+    let Ok(Response::Rejected(_, tags)) = Response::parse(&messages[0][1..]) else { panic!() };
+    assert_eq!(tags.bytes(), [0; 0]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("replicator", &["commit_point"], &["sequencer", "stage"]),
     ("matcher", &["matching_shard"], &["stage"]),
     ("publisher", &["report_order"], &["stage"]),
-    ("trace", &[], &[]),
+    ("trace", &[], &["stage"]),
     ("plan", &[], &[]),
     ("runner", &[], &["stage"]),
 ];
