@@ -51,7 +51,8 @@ impl MatchingShard {
     }
 
     /// Takes the next frame of the one order.
-    #[inline]
+    // A call costs a matcher 5 % more instructions.
+    #[inline(always)]
     pub fn frame(&mut self, frame: &Frame) -> Result<(), UnreadableCommand> {
         let Some(kind) = frame.kind() else { return Err(unreadable(frame)) };
         if !kind.is_command() {

@@ -146,7 +146,7 @@ macro_rules! byte_enum {
             pub const ALL: &'static [$name] = &[$($name::$variant),*];
 
             /// The byte of a frame back into the value; `None` if no value has it.
-            #[inline]
+            #[inline(always)]
             pub fn from_code(code: u8) -> Option<Self> {
                 match code { $($code => Some(Self::$variant),)* _ => None }
             }
