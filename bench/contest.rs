@@ -101,7 +101,8 @@ pub fn run_engine(flow: &Flow, batch: usize) -> (Duration, bool) {
 pub struct RingSink {
     ring: Box<[Report; RingSink::SLOTS]>,
     next: usize,
-    trades: Trades,
+    /// The trades so far.
+    pub trades: Trades,
 }
 
 impl RingSink {
