@@ -1,10 +1,15 @@
 //! Parts that the tests of several crates share: the oracle, fakes of the outside world, disks that can fail.
 
+pub mod cores;
 pub mod crash;
 #[cfg(feature = "venue")]
 pub mod etcd;
+pub mod hosts;
+pub mod loopback;
 pub mod oracle;
+pub mod patience;
 pub mod run;
+pub mod turn;
 pub mod volume;
 #[cfg(feature = "venue")]
 pub mod wire;

@@ -3,15 +3,23 @@
 use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::sync::Once;
 
 /// Base seed of the run, from `RINGSIDE_SEED`; 1 where that is not set.
 ///
 /// `scripts/test` sets another seed each day. Tests derive their random seeds from this one, so that
-/// the line printed here reproduces a failure: test runners show it only for tests that fail.
+/// the line printed here runs a test again as it was: test runners show it only for tests that fail.
 pub fn base_seed() -> u64 {
+    static PRINTED: Once = Once::new();
     let seed = std::env::var("RINGSIDE_SEED")
         .map_or(1, |text| text.parse().expect("RINGSIDE_SEED is a number"));
-    println!("reproduce with RINGSIDE_SEED={seed}");
+    PRINTED.call_once(|| {
+        let package = std::env::var("CARGO_PKG_NAME").unwrap_or_else(|_| "ringside".into());
+        // The runner names the thread of a test after the test.
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or_default();
+        println!("RINGSIDE_SEED={seed} cargo nextest run -p {package} {test}");
+    });
     seed
 }
 

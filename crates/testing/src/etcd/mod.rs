@@ -2,11 +2,14 @@
 
 pub mod fake;
 
+use crate::hosts::own_host;
+use crate::patience::PATIENCE;
+use crate::run::skipped;
 use ringside_cluster::membership::{Coordinator, Etcd, Record};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::fs::File;
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -19,36 +22,31 @@ pub struct EtcdProcess {
     peer: String,
 }
 
-/// It begins to answer in this time.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Ports of no client: the kernel hands them out to nobody.
+const CLIENTS: u16 = 2379;
+const PEERS: u16 = 2380;
 
 impl EtcdProcess {
     /// One that answers on this machine; `None`: there is no etcd here, and that was said.
     pub fn start() -> Option<EtcdProcess> {
-        EtcdProcess::start_at(Ipv4Addr::LOCALHOST)
+        EtcdProcess::start_at(own_host(&[CLIENTS, PEERS]))
     }
 
-    /// One that answers at an address of this machine.
+    /// One that answers at an address of this machine that nobody else uses.
     pub fn start_at(host: Ipv4Addr) -> Option<EtcdProcess> {
-        // Somebody else may take a port between the question and the start.
-        for _ in 0..5 {
-            let folder = tempfile::tempdir().unwrap();
-            let (client, peer) = (free_address(host), free_address(host));
-            let process = match launch(&folder, &client, &peer) {
-                Ok(process) => process,
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    eprintln!("SKIPPED: no etcd");
-                    return None;
-                }
-                Err(error) => panic!("etcd: {error}"),
-            };
-            let mut started = EtcdProcess { process, folder, client, peer };
-            if started.answers() {
-                return Some(started);
+        let folder = tempfile::tempdir().unwrap();
+        let [client, peer] = [CLIENTS, PEERS].map(|port| format!("{host}:{port}"));
+        let process = match launch(&folder, &client, &peer) {
+            Ok(process) => process,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                skipped("no etcd");
+                return None;
             }
-            eprintln!("etcd: {}", started.log());
-        }
-        panic!("etcd does not start");
+            Err(error) => panic!("etcd: {error}"),
+        };
+        let mut started = EtcdProcess { process, folder, client, peer };
+        assert!(started.answers(), "etcd does not start: {}", started.log());
+        Some(started)
     }
 
     /// For clients: `http://host:port`.
@@ -123,8 +121,4 @@ fn launch(folder: &TempDir, client: &str, peer: &str) -> std::io::Result<Child> 
         .stdout(log.try_clone()?)
         .stderr(log)
         .spawn()
-}
-
-fn free_address(host: Ipv4Addr) -> String {
-    TcpListener::bind((host, 0)).unwrap().local_addr().unwrap().to_string()
 }
