@@ -77,7 +77,8 @@ pub(super) fn run(
         let connection = Session::new(venue.addresses.to_vec(), login);
         shares[n % threads].push(Lane::new(user.clone(), connection, session, symbols.clone()));
     }
-    let gate = Gate::new(threads, Arc::clone(stop));
+    let sessions = shares.iter().map(Vec::len).sum();
+    let gate = Gate::new(threads, sessions, Arc::clone(stop), progress::say);
     let clock = Clock::start();
     let drivers = shares.into_iter().map(|lanes| Driver::new(lanes, orders, clock, &gate));
     let failure = |error| CliError::Failure(format!("cannot wait for sockets: {error}"));

@@ -44,11 +44,16 @@ pub struct Gate {
     pub sent: AtomicU64,
     /// Messages that came.
     pub messages: AtomicU64,
+    sessions: usize,
+    connected: AtomicUsize,
+    lost_connections: AtomicU64,
+    /// Progress messages for the person who waits.
+    say: fn(&str),
 }
 
 impl Gate {
-    /// A gate for so many threads.
-    pub fn new(threads: usize, stop: Arc<AtomicBool>) -> Gate {
+    /// A gate for so many threads with so many sessions together.
+    pub fn new(threads: usize, sessions: usize, stop: Arc<AtomicBool>, say: fn(&str)) -> Gate {
         Gate {
             threads,
             arrived: Default::default(),
@@ -57,8 +62,35 @@ impl Gate {
             stop,
             sent: AtomicU64::new(0),
             messages: AtomicU64::new(0),
+            sessions,
+            connected: AtomicUsize::new(0),
+            lost_connections: AtomicU64::new(0),
+            say,
         }
     }
+
+    /// Counts the connections of a thread that had others before, and reports those of all threads if they changed.
+    fn count_connections(&self, before: Connections, now: Connections) {
+        if before == now {
+            return;
+        }
+        // Wraps where a thread has fewer than before; the sum of all threads does not.
+        let more = now.connected.wrapping_sub(before.connected);
+        let connected = self.connected.fetch_add(more, Ordering::Relaxed).wrapping_add(more);
+        let more = now.lost - before.lost;
+        let lost = self.lost_connections.fetch_add(more, Ordering::Relaxed) + more;
+        let sessions = self.sessions;
+        (self.say)(&format!(
+            "{connected} of {sessions} sessions connected, {lost} connections lost"
+        ));
+    }
+}
+
+/// Connections of one thread's sessions.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Connections {
+    connected: usize,
+    lost: u64,
 }
 
 /// The places where all threads wait for each other.
@@ -92,6 +124,7 @@ pub struct Driver<'a> {
     gate: &'a Gate,
     look_ns: u64,
     messages: u64,
+    connections: Connections,
 }
 
 impl<'a> Driver<'a> {
@@ -113,6 +146,7 @@ impl<'a> Driver<'a> {
             gate,
             look_ns: 0,
             messages: 0,
+            connections: Connections::default(),
         })
     }
 
@@ -188,6 +222,7 @@ impl<'a> Driver<'a> {
             && matches!(place, Place::Opened)
         {
             self.gate.start_ns.store(self.clock.now().1 + RUN_UP_NS, Ordering::Release);
+            (self.gate.say)("opening book complete, flow starts");
         }
         while arrived.load(Ordering::Acquire) < self.gate.threads {
             self.turn()?;
@@ -241,8 +276,8 @@ impl<'a> Driver<'a> {
         for (at, lane) in self.lanes.iter_mut().enumerate() {
             take(lane, at, now, now_ns, &mut self.meter, &mut self.poller)?;
             messages += lane.ledger.messages;
-            let is_cut_off = !lane.is_open() && !lane.is_closing();
-            let stopped = self.gate.stop.load(Ordering::Relaxed) && is_cut_off;
+            // A session that lost its connection still gets it back, and the answers that are missing.
+            let stopped = self.gate.stop.load(Ordering::Relaxed) && !lane.is_begun();
             if lane.down_for_ns(now_ns) > GIVE_UP_NS || lane.is_refused() || stopped {
                 let broken = lane.broken.as_ref().map_or("no answer".into(), |why| why.to_string());
                 return Err(Stopped::Failed(format!("{}: {broken}", lane.user)));
@@ -250,6 +285,15 @@ impl<'a> Driver<'a> {
         }
         self.gate.messages.fetch_add(messages - self.messages, Ordering::Relaxed);
         self.messages = messages;
+        if self.lanes.iter().any(Lane::is_closing) {
+            return Ok(());
+        }
+        let connections = Connections {
+            connected: self.lanes.iter().filter(|lane| lane.is_open()).count(),
+            lost: self.lanes.iter().map(|lane| lane.reconnects).sum(),
+        };
+        self.gate.count_connections(self.connections, connections);
+        self.connections = connections;
         Ok(())
     }
 

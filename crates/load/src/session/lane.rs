@@ -164,6 +164,11 @@ impl Lane {
         self.link == Link::Open
     }
 
+    /// True once the session has been connected.
+    pub fn is_begun(&self) -> bool {
+        self.is_begun
+    }
+
     /// How many ids its requests use up.
     pub fn ids(&self) -> u32 {
         self.ids
