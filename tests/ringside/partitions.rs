@@ -6,9 +6,10 @@ use crate::cluster::{Cluster, place};
 use crate::served::{ORDERS, Place};
 use ringside_cluster::partition::Table;
 use ringside_model::domain::OrderId;
+use ringside_testing::patience::wait_until;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Two partitions. Which instrument is proposed for which is known: it follows from the names.
@@ -72,8 +73,8 @@ impl Venue {
     }
 
     /// A load on one instrument of one partition.
-    fn load(&self, part: usize, symbol: &str, seconds: f64) -> Load {
-        Load::start(&self.parts[part].addresses(&[0, 1]), symbol, seconds)
+    fn load(&self, part: usize, symbol: &str) -> Load {
+        Load::start(&self.parts[part].addresses(&[0, 1]), symbol)
     }
 
     /// How many live orders of a user came to a partition with their instrument.
@@ -110,12 +111,15 @@ fn who_asks_the_wrong_partition_is_told_where_and_since_when() {
 #[test]
 fn the_failure_of_a_node_is_nothing_to_the_other_partition() {
     let mut venue = Venue::start();
-    let [first, second] = [venue.load(0, OF_0, 5.0), venue.load(1, OF_1, 5.0)];
-    std::thread::sleep(Duration::from_millis(1_500));
+    let [mut first, mut second] = [venue.load(0, OF_0), venue.load(1, OF_1)];
+    first.flows();
+    second.flows();
     let leader = venue.parts[0].leader();
     venue.parts[0].kill(leader);
-    std::thread::sleep(Duration::from_millis(500));
+    first.reconnected(4);
     venue.parts[0].start(leader);
+    let trades = venue.parts[1].leader();
+    venue.parts[1].stores(trades, 500);
     let report = venue.parts[0].end_load(first);
     assert!(report.reconnects > 0, "{}", report.text);
     let report = venue.parts[1].end_load(second);
@@ -126,13 +130,14 @@ fn the_failure_of_a_node_is_nothing_to_the_other_partition() {
 #[test]
 fn a_symbol_moves_with_its_orders_while_leaders_of_both_partitions_fail() {
     let mut venue = Venue::start();
-    let moved = venue.load(0, OF_0, 1.0);
+    let mut moved = venue.load(0, OF_0);
+    moved.flows();
     venue.parts[0].end_load(moved);
     let before = venue.live(0);
     assert!(before > 5_000, "{before} orders");
 
-    let other = venue.load(1, OF_1, 6.0);
-    std::thread::sleep(Duration::from_millis(1_500));
+    let mut other = venue.load(1, OF_1);
+    other.flows();
     let mut command = venue.parts[0].places[0].command(&["move-symbol", OF_0, "1"]);
     let mover = command.args(["--timeout-seconds", "60"]).stdout(Stdio::null()).spawn().unwrap();
     for part in [0, 1] {
@@ -144,15 +149,13 @@ fn a_symbol_moves_with_its_orders_while_leaders_of_both_partitions_fail() {
     }
     let moved = mover.wait_with_output().unwrap();
     assert!(moved.status.success(), "{}\n{}", venue.said(0), venue.said(1));
+    other.reconnected(4);
     venue.parts[1].end_load(other);
 
     let table = venue.table();
     let place = &table.symbols[OF_0];
     assert_eq!((place.partition, &place.moving), (1, &None));
-    let began = Instant::now();
-    while venue.live(0) > 0 {
-        assert!(began.elapsed() < Duration::from_secs(30), "orders stay: {}", venue.said(0));
-    }
+    wait_until("no order stays", || venue.live(0) == 0);
     let came: usize = (1..=4).map(|user| venue.came(1, &format!("LOAD0{user}"))).sum();
     assert_eq!(came, before, "each order that lived there lives here, once");
     for part in [0, 1] {

@@ -18,9 +18,7 @@ pub fn written(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     for path in files {
         let name = path.file_name().unwrap().to_str().unwrap().to_string();
         if name.ends_with(".seg") {
-            let mut bytes = std::fs::read(&path).unwrap_or_default();
-            bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
-            written.insert(name, bytes);
+            written.insert(name, stored(&path));
         } else if name.starts_with("streams-") && name.ends_with(".dat") {
             streams.push(path);
         }
@@ -29,6 +27,21 @@ pub fn written(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     written.extend(blocks(streams.iter().flat_map(|path| blocks_of(path)).collect()));
     written.retain(|_, bytes| !bytes.is_empty());
     written
+}
+
+/// Bytes of all segments of a journal, without the room behind what is stored.
+pub fn stored_bytes(dir: &Path) -> u64 {
+    let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let segments = files.filter(|path| path.extension().is_some_and(|ending| ending == "seg"));
+    segments.map(|path| stored(&path).len() as u64).sum()
+}
+
+/// A segment up to its last byte that is no zero.
+fn stored(segment: &Path) -> Vec<u8> {
+    // A segment may be renamed or removed meanwhile.
+    let mut bytes = std::fs::read(segment).unwrap_or_default();
+    bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
+    bytes
 }
 
 /// The blocks of a file that were ever begun.

@@ -7,24 +7,19 @@ pub mod probe;
 
 use crate::served::journal::Orders;
 use crate::served::{NODES, ORDERS, Place, Venue};
-use folder::{differs, written};
+use folder::{differs, stored_bytes, written};
 use load::{Load, Report};
 use net::Net;
 use ringside::config::Config;
 use ringside_cluster::membership::{Keeper, Record};
 use ringside_edge::gateway::accounts::set_password;
 use ringside_model::domain::PartitionId;
+use ringside_testing::patience::{PATIENCE, wait_for, wait_until};
+use ringside_testing::turn::Turn;
 use std::cell::Cell;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-/// Nothing in these tests takes so long by itself.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// One cluster at a time: nodes that wait for each other's turns on a core are taken for dead.
-static TURN: Mutex<()> = Mutex::new(());
 
 /// A cluster. All its processes end with it.
 pub struct Cluster {
@@ -37,7 +32,7 @@ pub struct Cluster {
     /// Orders that all loads together were told are accepted.
     accepted: Cell<u64>,
     _dir: TempDir,
-    _turn: Option<MutexGuard<'static, ()>>,
+    _turn: Option<Turn>,
 }
 
 impl Cluster {
@@ -53,7 +48,8 @@ impl Cluster {
 
     /// Nodes at these places.
     pub fn at(places: Vec<Place>, etcd: Option<&str>) -> Cluster {
-        let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // One cluster at a time: nodes that wait for each other's turns on a core are taken for dead.
+        let turn = Turn::take("cluster");
         let mut cluster = Cluster::beside(places, etcd);
         cluster._turn = Some(turn);
         cluster
@@ -172,27 +168,30 @@ impl Cluster {
     }
 
     /// Waits until something is so.
+    #[track_caller]
     pub fn wait(&self, what: &str, is_so: impl Fn(&Cluster) -> bool) {
-        let began = Instant::now();
-        while !is_so(self) {
-            assert!(began.elapsed() < PATIENCE, "it does not come to this: {what}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_until(what, || is_so(self));
+    }
+
+    /// Waits until a node has stored so many more commands.
+    #[track_caller]
+    pub fn stores(&self, node: usize, commands: u64) {
+        let journal = self.places[node].journal();
+        let until = stored_bytes(&journal) + commands * FRAME_BYTES_MIN;
+        let what = format!("{} stores {commands} commands more", name(node));
+        wait_until(&what, || stored_bytes(&journal) >= until);
     }
 
     /// Waits until the record says something.
+    #[track_caller]
     pub fn wait_for_record(&self, what: &str, is_so: impl Fn(&Record) -> bool) {
         self.wait(what, |cluster| cluster.try_record().is_some_and(|record| is_so(&record)));
     }
 
     /// The node that leads and trades, after waiting for one.
+    #[track_caller]
     pub fn leader(&self) -> usize {
-        let found = Cell::new(None);
-        self.wait("a node leads", |cluster| {
-            found.set(cluster.try_record().and_then(|record| cluster.trades(&record)));
-            found.get().is_some()
-        });
-        found.get().unwrap()
+        wait_for("a node leads", || self.try_record().and_then(|record| self.trades(&record)))
     }
 
     /// The record's leader, if it trades in the record's epoch.
@@ -204,6 +203,7 @@ impl Cluster {
     }
 
     /// Waits until these nodes are the voters, one of them trades, and the others follow; gives the one that trades.
+    #[track_caller]
     pub fn settles(&self, voters: &str) -> usize {
         let follows = |node: usize, record: &Record| {
             let line = format!("following {} in epoch {} ", record.leader, record.epoch);
@@ -226,13 +226,23 @@ impl Cluster {
         String::from_utf8(told.stdout).unwrap()
     }
 
-    /// A load over all nodes.
-    pub fn load(&self, seconds: f64) -> Load {
-        let all: Vec<usize> = (0..self.places.len()).collect();
-        Load::start(&self.addresses(&all), "AAPL,MSFT", seconds)
+    /// Hands the lead to a node, however long that takes.
+    pub fn hand_over(&self, to: usize) -> String {
+        let seconds = PATIENCE.as_secs().to_string();
+        self.tell(&["handover", name(to), "--timeout-seconds", &seconds])
     }
 
-    /// A load has ended: nothing is lost or doubled, and each order was answered.
+    /// A load over all nodes, once its requests go out at their rate.
+    pub fn load(&self) -> Load {
+        // A load gives up when nobody leads for too long.
+        self.leader();
+        let all: Vec<usize> = (0..self.places.len()).collect();
+        let mut load = Load::start(&self.addresses(&all), "AAPL,MSFT");
+        load.flows();
+        load
+    }
+
+    /// Ends a load: nothing is lost or doubled, and each order was answered.
     pub fn end_load(&self, load: Load) -> Report {
         self.takes(load.report())
     }
@@ -250,15 +260,14 @@ impl Cluster {
     pub fn ends_alike(&self) {
         let running = self.running();
         let folder = |node: &usize| written(&self.places[*node].journal());
+        let mut difference = String::new();
         let began = Instant::now();
-        loop {
-            let difference = differs(&running.iter().map(folder).collect::<Vec<_>>());
-            if difference.is_empty() {
-                break;
-            }
-            assert!(began.elapsed() < PATIENCE, "{difference}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_until("all nodes have the same bytes", || {
+            difference = differs(&running.iter().map(folder).collect::<Vec<_>>());
+            // The patience of the wait would not say what differs.
+            assert!(began.elapsed() < PATIENCE - Duration::from_secs(5), "{difference}");
+            difference.is_empty()
+        });
         for node in running {
             let orders = Orders::read(&self.places[node].journal()).unwrap();
             assert_eq!(orders.doubled(), None);
@@ -280,6 +289,9 @@ impl Drop for Cluster {
         eprintln!("---- {:?}", self.try_record());
     }
 }
+
+/// Length of the shortest frame of a journal.
+const FRAME_BYTES_MIN: u64 = 64;
 
 /// Where a node may live.
 pub fn place() -> Place {

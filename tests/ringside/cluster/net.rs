@@ -1,10 +1,11 @@
 //! A network of its own for each node: namespaces of the kernel, joined by a bridge, with cuts by nftables.
 
+use ringside_testing::run::skipped;
+use ringside_testing::turn::Turn;
 use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard};
 
 /// Networks, which are gone when this is dropped.
 pub struct Net {
@@ -12,11 +13,8 @@ pub struct Net {
     tag: String,
     subnet: [u8; 3],
     nodes: usize,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
-
-/// The networks of a process have the same names.
-static TURN: Mutex<()> = Mutex::new(());
 
 /// What the names of all tests' networks begin with; the number of the process follows.
 const PREFIX: &str = "rs";
@@ -26,17 +24,18 @@ impl Net {
     /// said.
     pub fn new(nodes: usize) -> Option<Net> {
         if !rustix::process::geteuid().is_root() {
-            eprintln!("SKIPPED: no networks, because this is not root");
+            skipped("no networks, because this is not root");
             return None;
         }
         for (program, words) in [("ip", ["netns", "list"]), ("nft", ["list", "ruleset"])] {
             let tried = Command::new(program).args(words).output();
             if !tried.is_ok_and(|output| output.status.success()) {
-                eprintln!("SKIPPED: no networks, because `{program}` does not work here");
+                skipped(format!("no networks, because `{program}` does not work here"));
                 return None;
             }
         }
-        let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // One at a time: two processes may come to the same subnet, and each sweeps up what others left.
+        let turn = Turn::take("networks");
         sweep();
         let pid = std::process::id();
         let [_, _, high, low] = pid.to_be_bytes();
@@ -130,7 +129,10 @@ fn sweep() {
     let links = std::fs::read_dir("/sys/class/net").unwrap();
     for link in links.filter_map(|link| link.unwrap().file_name().into_string().ok()) {
         let pid = link.strip_prefix(PREFIX).and_then(|pid| pid.parse::<u32>().ok());
-        if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+        // The number of this process may have been that of another one, too.
+        let is_here =
+            |pid| pid != std::process::id() && Path::new(&format!("/proc/{pid}")).exists();
+        if pid.is_some_and(|pid| !is_here(pid)) {
             remove(&link);
         }
     }

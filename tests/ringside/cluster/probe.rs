@@ -1,56 +1,78 @@
-//! A session that asks for nothing but an answer.
+//! A session that enters one order at a time, each with an id of its own, so that nothing else is taken for the answer: no
+//! heartbeat, no message of the stream that comes again, and no late answer to the order before.
 
-use ringside_wire::Message;
+use crate::hostile::client::enter;
+use ringside_testing::patience::PATIENCE;
 use ringside_wire::client::soup::{Broken, Connection, Received};
-use ringside_wire::ouch::inbound::AccountQuery;
+use ringside_wire::ouch::{self, Tags};
+use ringside_wire::padded;
 use ringside_wire::soupbintcp::Login;
 use std::net::SocketAddr;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// Connects at an address.
-pub fn connect(address: SocketAddr) -> Result<Connection, Broken> {
-    let login = Login {
-        user: "DEMO01".into(),
-        password: "ringside".into(),
-        session: String::new(),
-        number: 0,
-        heartbeat_timeout_ms: None,
-    };
-    Connection::open(address, &login)
-}
+pub struct Probe(Connection);
 
-/// Asks which id comes next, which is told when it is committed; whether any message comes then within this time.
-pub fn is_answered(connection: &mut Connection, patience: Duration) -> Result<bool, Broken> {
-    let began = Instant::now();
-    let mut asked = false;
-    while began.elapsed() < patience {
-        let now = Instant::now();
-        connection.read(now);
-        while let Some(received) = connection.take()? {
-            if asked && matches!(received, Received::Message { .. }) {
-                return Ok(true);
-            }
-        }
-        if connection.has_room() && !asked {
-            connection.send(&[AccountQuery::TYPE]);
-            asked = true;
-        }
-        connection.write(now);
-        std::thread::sleep(Duration::from_micros(500));
+impl Probe {
+    pub fn connect(address: SocketAddr) -> Result<Probe, Broken> {
+        let login = Login {
+            user: "DEMO01".into(),
+            password: "ringside".into(),
+            session: String::new(),
+            number: 0,
+            heartbeat_timeout_ms: None,
+        };
+        Connection::open(address, &login).map(Probe)
     }
-    Ok(false)
+
+    /// Enters an order for an unknown symbol. Its rejection is published when the command is committed, and no book
+    /// changes. Returns whether the rejection comes within this time.
+    pub fn is_answered(&mut self, patience: Duration) -> Result<bool, Broken> {
+        static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+        let began = Instant::now();
+        let mut asked = None;
+        while began.elapsed() < patience {
+            let now = Instant::now();
+            self.0.read(now);
+            while let Some(received) = self.0.take()? {
+                let Received::Message { at, .. } = received else { continue };
+                let message = self.0.bytes(at);
+                if asked
+                    .is_some_and(|id: u32| message[0] == b'J' && message[9..13] == id.to_be_bytes())
+                {
+                    return Ok(true);
+                }
+            }
+            if self.0.has_room() && asked.is_none() {
+                let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+                let order =
+                    ouch::inbound::EnterOrder { symbol: padded("NONE").unwrap(), ..enter(id) };
+                let mut bytes = [0; 256];
+                let length = ouch::write(&order, Tags::NONE, &mut bytes);
+                self.0.send(&bytes[..length]);
+                asked = Some(id);
+            }
+            self.0.write(now);
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        Ok(false)
+    }
 }
 
-/// When the first answer came to somebody who asks at all of these addresses, again and again; `None`: not within
-/// this time.
-pub fn first_answer(addresses: &[SocketAddr], patience: Duration) -> Option<Instant> {
+/// Moment of the first answer to sessions that ask at all of these addresses, again and again.
+pub fn first_answer(addresses: &[SocketAddr]) -> Instant {
+    answer_within(addresses, PATIENCE).expect("a node leads and answers")
+}
+
+/// Moment of the first answer; `None` if there is none within this time.
+pub fn answer_within(addresses: &[SocketAddr], patience: Duration) -> Option<Instant> {
     const ANSWER: Duration = Duration::from_millis(500);
     let answered = Mutex::new(None);
     let until = Instant::now() + patience;
     let ask = |address: SocketAddr| {
         while answered.lock().unwrap().is_none() && Instant::now() < until {
-            let answer = connect(address).and_then(|mut to| is_answered(&mut to, ANSWER));
+            let answer = Probe::connect(address).and_then(|mut probe| probe.is_answered(ANSWER));
             if matches!(answer, Ok(true)) {
                 answered.lock().unwrap().get_or_insert(Instant::now());
             }

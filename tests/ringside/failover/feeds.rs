@@ -1,6 +1,5 @@
 //! Market data of all nodes: whoever listens to several of them misses nothing when one is gone, and hears the same of all.
 
-use super::sleep;
 use crate::cluster::load::Load;
 use crate::cluster::{Cluster, name, place};
 use crate::served::{GLIMPSE, REREQUEST};
@@ -24,15 +23,17 @@ fn cluster() -> Cluster {
     cluster
 }
 
-/// A load that listens to all nodes, too.
-fn listening_load(cluster: &Cluster, seconds: f64) -> Load {
+/// A load that listens to all nodes, too, once its requests go out at their rate.
+fn listening_load(cluster: &Cluster) -> Load {
     let all = |port| {
         let addresses = cluster.places.iter().map(|place| place.at(port).to_string());
         addresses.collect::<Vec<_>>().join(",")
     };
     let [lines, rerequest, glimpse] = [LINE, REREQUEST, GLIMPSE].map(all);
     let feed = ["--feed-a", &lines, "--rerequest", &rerequest, "--glimpse", &glimpse];
-    Load::listening(&cluster.addresses(&[0, 1, 2]), "AAPL,MSFT", seconds, &feed)
+    let mut load = Load::listening(&cluster.addresses(&[0, 1, 2]), "AAPL,MSFT", &feed);
+    load.flows();
+    load
 }
 
 /// Waits until a node publishes while it stands by.
@@ -63,12 +64,15 @@ fn who_listens_to_all_nodes_misses_nothing_when_the_leader_is_killed() {
     let mut cluster = cluster();
     let leader = cluster.leader();
     cluster.others(leader).into_iter().for_each(|node| publishes(&cluster, node));
-    let load = listening_load(&cluster, 5.0);
-    sleep(2_500);
+    let mut load = listening_load(&cluster);
+    cluster.stores(leader, 1_000);
     cluster.kill(leader);
-    assert_ne!(cluster.leader(), leader);
+    let next = cluster.leader();
+    assert_ne!(next, leader);
     cluster.start(leader);
     publishes(&cluster, leader);
+    load.reconnected(4);
+    cluster.stores(next, 500);
     end(&cluster, load);
 }
 
@@ -78,20 +82,21 @@ fn who_listens_to_all_nodes_misses_nothing_when_the_lead_goes_and_comes_back() {
     let leader = cluster.leader();
     let standbys = cluster.others(leader);
     standbys.iter().for_each(|node| publishes(&cluster, *node));
-    let load = listening_load(&cluster, 6.0);
-    sleep(900);
+    let mut load = listening_load(&cluster);
     // What is stored in the leader's journal now may be what no other node has, and is cut then.
     standbys.iter().for_each(|standby| cluster.node(*standby).freeze());
-    sleep(100);
+    cluster.stores(leader, 50);
     cluster.node(leader).freeze();
     standbys.iter().for_each(|standby| cluster.node(*standby).thaw());
     cluster.wait_for_record("another one leads", |record| record.leader.0 != name(leader));
     let next = cluster.leader();
     cluster.node(leader).thaw();
     publishes(&cluster, leader);
+    load.reconnected(4);
     // It was the standby of the one that leads now, and leads again.
-    cluster.tell(&["handover", name(leader)]);
+    cluster.hand_over(leader);
     cluster.wait_for_record("it leads again", |record| record.leader.0 == name(leader));
     publishes(&cluster, next);
+    load.reconnected(8);
     end(&cluster, load);
 }

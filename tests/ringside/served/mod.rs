@@ -10,20 +10,20 @@ pub mod listener;
 pub mod operator;
 pub mod orders;
 
+use ringside_testing::cores;
+use ringside_testing::hosts::own_host;
+pub use ringside_testing::patience::PATIENCE;
+use ringside_testing::patience::{wait_for, wait_until};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
-
-/// Nothing in these tests takes so long by itself.
-pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a venue lives: a folder, and an address of this machine that is its alone. So it has the same ports at
 /// every start, and nobody takes one of them while it is down.
@@ -38,7 +38,7 @@ pub struct Place {
 impl Place {
     /// A place where nothing has been yet.
     pub fn new() -> Place {
-        Place::at_host(free_host(), None)
+        Place::at_host(own_host(&[ORDERS]), None)
     }
 
     /// A place in a network namespace, which has this address.
@@ -147,19 +147,6 @@ pub fn setting(name: &str, default: u64) -> u64 {
         .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
 }
 
-/// The ports above are none that the kernel hands out, so no client comes from one of them.
-fn free_host() -> Ipv4Addr {
-    static TRIED: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let number = std::process::id() ^ TRIED.fetch_add(1, Ordering::Relaxed) << 16;
-        let [_, b, c, d] = number.wrapping_mul(0x9E37_79B1).to_be_bytes();
-        let host = Ipv4Addr::new(127, b.max(1), c, d.clamp(1, 254));
-        if TcpListener::bind((host, ORDERS)).is_ok() {
-            return host;
-        }
-    }
-}
-
 /// A running venue, which ends with the test.
 pub struct Venue {
     process: Child,
@@ -192,20 +179,22 @@ impl Venue {
 
     /// Waits until it has said something; false if it has ended.
     pub fn says(&self, what: &str) -> bool {
-        let began = Instant::now();
-        while !self.said().contains(what) {
-            if self.listening.as_ref().is_none_or(JoinHandle::is_finished) {
-                return false;
-            }
-            assert!(began.elapsed() < PATIENCE, "it does not say {what:?}: {}", self.said());
-            std::thread::sleep(Duration::from_micros(200));
-        }
-        true
+        wait_for(&format!("it says {what:?}"), || {
+            // In this order: a venue that has ended may have said it before.
+            let ended = self.listening.as_ref().is_none_or(JoinHandle::is_finished);
+            let is_said = self.said().contains(what);
+            (ended || is_said).then_some(is_said)
+        })
     }
 
     /// What it has said so far.
     pub fn said(&self) -> String {
         self.said.lock().unwrap().clone()
+    }
+
+    /// Time that its threads have waited for a core.
+    pub fn waited_for_cores(&self) -> Duration {
+        cores::waited_for_cores(self.process.id())
     }
 
     /// A load of a moment, whose every answer is checked.
@@ -247,11 +236,7 @@ impl Venue {
 
     /// Waits for it to end by itself; gives how it ended and all that it said.
     pub fn ends(mut self) -> (ExitStatus, String) {
-        let began = Instant::now();
-        while self.process.try_wait().unwrap().is_none() {
-            assert!(began.elapsed() < PATIENCE, "it does not end: {}", self.said());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_until("the venue ends", || self.process.try_wait().unwrap().is_some());
         self.wait()
     }
 
@@ -272,6 +257,9 @@ impl Venue {
 
 impl Drop for Venue {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.said());
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
