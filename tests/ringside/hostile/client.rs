@@ -1,6 +1,7 @@
 //! A client that may say anything.
 
 use ringside_load::rng::Rng;
+pub use ringside_testing::patience::PATIENCE;
 use ringside_wire::Message;
 use ringside_wire::ouch::inbound::{CancelOrder, EnterOrder};
 use ringside_wire::ouch::{self, Tags};
@@ -9,9 +10,6 @@ use ringside_wire::soupbintcp::{Login, packet, split_packet, write_packet};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
-
-/// How long anything may take that the venue does for a client.
-pub const PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct Client {
     pub socket: TcpStream,
@@ -51,8 +49,19 @@ impl Client {
         self.socket.write_all(bytes)
     }
 
-    /// Waits for the next packet.
+    /// Waits for the next packet that is no heartbeat: one may come between any two others.
     pub fn hear(&mut self, within: Duration) -> Heard {
+        let until = Instant::now() + within;
+        loop {
+            match self.hear_any(until.saturating_duration_since(Instant::now())) {
+                Heard::Packet(packet::SERVER_HEARTBEAT, _) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Waits for the next packet.
+    pub fn hear_any(&mut self, within: Duration) -> Heard {
         let until = Instant::now() + within;
         let mut buffer = [0; 16 << 10];
         loop {
@@ -76,8 +85,9 @@ impl Client {
     }
 
     /// Waits for the answer with this type and number.
-    pub fn expect_answer(&mut self, answer: u8, id: u32, within: Duration) {
-        let until = Instant::now() + within;
+    #[track_caller]
+    pub fn expect_answer(&mut self, answer: u8, id: u32) {
+        let until = Instant::now() + PATIENCE;
         loop {
             match self.hear(until.saturating_duration_since(Instant::now())) {
                 Heard::Packet(packet::SEQUENCED, message)
@@ -91,9 +101,9 @@ impl Client {
         }
     }
 
-    /// Whether the venue ends the connection in time, whatever it says before.
-    pub fn is_ended(&mut self, within: Duration) -> bool {
-        let until = Instant::now() + within;
+    /// True if the venue ends the connection, whatever it sends before.
+    pub fn is_ended(&mut self) -> bool {
+        let until = Instant::now() + PATIENCE;
         loop {
             match self.hear(until.saturating_duration_since(Instant::now())) {
                 Heard::Packet(..) => {}
@@ -153,8 +163,4 @@ pub fn cancel(id: u32) -> CancelOrder {
 
 pub fn noise(rng: &mut Rng, bytes: usize) -> Vec<u8> {
     (0..bytes).map(|_| rng.next_u64() as u8).collect()
-}
-
-pub fn seconds(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds)
 }

@@ -1,11 +1,12 @@
 //! More clients than there should be, who want to be let in, or are and say nothing.
 
-use crate::hostile::client::{
-    Client, Heard, PATIENCE, cancel, enter, login, packet_of, request, seconds,
-};
-use crate::hostile::venue::{Setup, Venue, user, users};
+use crate::hostile::client::{Client, Heard, PATIENCE, cancel, enter, login, packet_of, request};
+use crate::hostile::venue::{Setup, Stop, Venue, user, users};
+use ringside_testing::patience::{wait_for, wait_until};
 use ringside_wire::soupbintcp::packet;
-use std::time::Instant;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 #[test]
 fn thousands_who_never_log_in_are_closed_when_their_time_is_over() {
@@ -15,9 +16,10 @@ fn thousands_who_never_log_in_are_closed_when_their_time_is_over() {
     venue.endures(8, || {
         let mut silent: Vec<Client> = (0..2_000).map(|_| Client::connect(venue.orders())).collect();
         for client in silent.iter_mut().step_by(2) {
-            client.send(half).unwrap();
+            // The first ones may be closed before the last ones have come.
+            let _ = client.send(half);
         }
-        assert!(silent.iter_mut().all(|client| client.is_ended(PATIENCE)));
+        assert!(silent.iter_mut().all(|client| client.is_ended()));
         Client::login(venue.orders(), "U00000", 1);
     });
     venue.stop();
@@ -25,27 +27,31 @@ fn thousands_who_never_log_in_are_closed_when_their_time_is_over() {
 
 #[test]
 fn without_descriptors_the_venue_serves_who_is_there_and_accepts_again_later() {
+    const FILES_MAX: usize = 64;
     let (journal, gateway) = ("segment_bytes = 1048576", "login_timeout_ms = 3000");
-    let sessions = users(1);
-    let venue = Venue::start(Setup { journal, gateway, sessions, files_max: Some(64) });
+    let (sessions, files_max) = (users(1), Some(FILES_MAX as u32));
+    let venue = Venue::start(Setup { journal, gateway, sessions, files_max });
     let lines = venue.said().lines().count();
     venue.endures(8, || {
         let mut trader = Client::login(venue.orders(), "U00000", 1);
         let crowd =
             |address| -> Vec<Client> { (0..100).map(|_| Client::connect(address)).collect() };
         let (_clients, _visitors) = (crowd(venue.orders()), crowd(venue.glimpse()));
-        std::thread::sleep(seconds(0.5));
-        let began = Instant::now();
-        // Enough for segments of the journal to end and others to begin.
-        let mut id = 0;
-        while began.elapsed() < seconds(2.0) {
-            for _ in 0..100 {
-                id += 1;
+        // All but what the venue keeps for its own files.
+        let (mut open, mut same) = (0, 0);
+        wait_until("the venue accepts nobody any more", || {
+            let now = venue.open_files();
+            same = if now == open { same + 1 } else { 0 };
+            open = now;
+            open >= FILES_MAX - 16 && same >= 20
+        });
+        // Segments of the journal end and others begin: each holds no more than 16,384 commands.
+        for id in (1..=20_000).step_by(100) {
+            for id in id..id + 100 {
                 trader.send(&[request(&enter(id)), request(&cancel(id))].concat()).unwrap();
             }
-            trader.expect_answer(b'C', id, PATIENCE);
+            trader.expect_answer(b'C', id + 99);
         }
-        assert!(id > 5_000, "{id}");
     });
     for address in [venue.orders(), venue.glimpse()] {
         let is_let_in = || {
@@ -54,11 +60,7 @@ fn without_descriptors_the_venue_serves_who_is_there_and_accepts_again_later() {
             let _ = client.send(&login("U00000", "ringside", 1));
             matches!(client.hear(PATIENCE), Heard::Packet(packet::LOGIN_ACCEPTED, _))
         };
-        let until = Instant::now() + PATIENCE;
-        while !is_let_in() {
-            assert!(Instant::now() < until, "{address} lets nobody in");
-            std::thread::sleep(seconds(0.1));
-        }
+        wait_until(&format!("{address} lets somebody in"), is_let_in);
     }
     assert!(venue.said().lines().count() < lines + 10, "{}", venue.said());
     venue.stop();
@@ -69,7 +71,7 @@ fn a_venue_that_can_accept_nobody_rests_until_it_can() {
     let venue = Venue::start(Setup { sessions: users(1), ..Setup::default() });
     let lines = venue.said().lines().count();
     // Until the journal has what it needs for a while.
-    std::thread::sleep(seconds(0.5));
+    std::thread::sleep(Duration::from_millis(500));
     venue.endures(4, || {
         venue.limit_files(Some(3));
         let mut clients = [venue.orders(), venue.glimpse()].map(Client::connect);
@@ -78,10 +80,10 @@ fn a_venue_that_can_accept_nobody_rests_until_it_can() {
         }
         let before = venue.cpu_time("feed");
         for client in &mut clients {
-            assert!(matches!(client.hear(seconds(0.5)), Heard::Silence));
+            assert!(matches!(client.hear(Duration::from_millis(500)), Heard::Silence));
         }
         let busy = venue.cpu_time("feed") - before;
-        assert!(busy < seconds(0.3), "{busy:?}");
+        assert!(busy < Duration::from_millis(300), "{busy:?}");
         venue.limit_files(Some(1024));
         for client in &mut clients {
             let heard = client.hear(PATIENCE);
@@ -97,52 +99,55 @@ fn a_storm_of_logins_delays_nobody_who_is_logged_in() {
     let venue = Venue::start(Setup { sessions: users(1), ..Setup::default() });
     let wrong = login("GOOD01", "wrong", 1);
     let right = login("U00000", "ringside", 0);
-    let until = Instant::now() + seconds(4.0);
-    let (refused, stolen) = venue.endures(4, || {
+    let refused = AtomicU32::new(0);
+    let stolen = [const { AtomicU32::new(0) }; 2];
+    venue.endures(4, || {
+        let stop = AtomicBool::new(false);
+        let (stop, refused) = (&stop, &refused);
         std::thread::scope(|scope| {
-            let guess = || {
-                let mut refused = 0;
-                while Instant::now() < until {
-                    let mut crowd: Vec<Client> =
-                        (0..20).map(|_| Client::connect(venue.orders())).collect();
-                    for client in &mut crowd {
-                        client.send(&wrong).unwrap();
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        let mut crowd: Vec<Client> =
+                            (0..20).map(|_| Client::connect(venue.orders())).collect();
+                        for client in &mut crowd {
+                            client.send(&wrong).unwrap();
+                        }
+                        for client in &mut crowd {
+                            let heard = client.hear(PATIENCE);
+                            let Heard::Packet(packet::LOGIN_REJECTED, why) = heard else {
+                                panic!("{heard:?}")
+                            };
+                            assert_eq!(why, b"A");
+                            refused.fetch_add(1, Ordering::Relaxed);
+                        }
                     }
-                    for client in &mut crowd {
-                        let heard = client.hear(PATIENCE);
-                        let Heard::Packet(packet::LOGIN_REJECTED, why) = heard else {
-                            panic!("{heard:?}")
-                        };
-                        assert_eq!(why, b"A");
-                        refused += 1;
-                    }
-                }
-                refused
-            };
+                });
+            }
             // Each takes the session as soon as the other one has let it go.
-            let steal = || {
-                let mut stolen = 0;
-                while Instant::now() < until {
-                    let mut client = Client::connect(venue.orders());
-                    client.send(&right).unwrap();
-                    match client.hear(PATIENCE) {
-                        Heard::Packet(packet::LOGIN_ACCEPTED, _) => stolen += 1,
-                        Heard::Packet(packet::LOGIN_REJECTED, why) => assert_eq!(why, b"S"),
-                        other => panic!("{other:?}"),
+            for stolen in &stolen {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        let mut client = Client::connect(venue.orders());
+                        client.send(&right).unwrap();
+                        match client.hear(PATIENCE) {
+                            Heard::Packet(packet::LOGIN_ACCEPTED, _) => {
+                                stolen.fetch_add(1, Ordering::Relaxed);
+                            }
+                            Heard::Packet(packet::LOGIN_REJECTED, why) => assert_eq!(why, b"S"),
+                            other => panic!("{other:?}"),
+                        }
                     }
-                }
-                stolen
-            };
-            let guessing: Vec<_> = (0..3).map(|_| scope.spawn(guess)).collect();
-            let stealing: Vec<_> = (0..2).map(|_| scope.spawn(steal)).collect();
-            let refused: u32 = guessing.into_iter().map(|thread| thread.join().unwrap()).sum();
-            let stolen: Vec<u32> =
-                stealing.into_iter().map(|thread| thread.join().unwrap()).collect();
-            (refused, stolen)
-        })
+                });
+            }
+            let _stop = Stop(stop);
+            wait_until("the storm was long enough", || {
+                let stolen = stolen.iter().map(|times| times.load(Ordering::Relaxed));
+                refused.load(Ordering::Relaxed) > 2_000 && stolen.min() > Some(10)
+            });
+        });
     });
-    println!("{refused} refused, {stolen:?} stolen");
-    assert!(refused > 500 && stolen.iter().all(|&times| times > 0), "{refused} {stolen:?}");
+    println!("{refused:?} refused, {stolen:?} stolen");
     venue.stop();
 }
 
@@ -154,30 +159,39 @@ fn a_thousand_idle_sessions_are_kept_alive_beside_one_that_trades() {
     let address = venue.orders();
     let heartbeat = packet_of(packet::CLIENT_HEARTBEAT, &[]);
     venue.endures(16, || {
-        let mut idle: Vec<Client> = vec![];
-        let mut next = Instant::now();
-        let mut beat = |idle: &mut Vec<Client>| {
-            if Instant::now() >= next {
-                next = Instant::now() + seconds(0.5);
-                idle.iter_mut().for_each(|client| client.send(&heartbeat).unwrap());
+        let idle: Mutex<Vec<Client>> = Mutex::default();
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            // Several in each time-out, however long the logins of the others take.
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(250));
+                    let mut idle = idle.lock().unwrap();
+                    idle.iter_mut().for_each(|client| client.send(&heartbeat).unwrap());
+                }
+            });
+            let _stop = Stop(&stop);
+            for number in 0..SESSIONS {
+                // Number 1 says that the day has begun.
+                let client = Client::login(address, &user(number), 2);
+                idle.lock().unwrap().push(client);
             }
-        };
-        for number in 0..SESSIONS {
-            // Number 1 says that the day has begun.
-            idle.push(Client::login(address, &user(number), 2));
-            beat(&mut idle);
-        }
-        let until = Instant::now() + seconds(4.0);
-        while Instant::now() < until {
-            beat(&mut idle);
-            std::thread::sleep(seconds(0.05));
-        }
-        for client in &mut idle {
+            // Together they take longer than a client may be silent.
             for _ in 0..8 {
-                let heard = client.hear(PATIENCE);
-                assert!(matches!(heard, Heard::Packet(packet::SERVER_HEARTBEAT, _)), "{heard:?}");
+                for number in 0..SESSIONS as usize {
+                    let heard = wait_for("a heartbeat of the venue", || {
+                        match idle.lock().unwrap()[number].hear_any(Duration::from_micros(100)) {
+                            Heard::Silence => None,
+                            heard => Some(heard),
+                        }
+                    });
+                    assert!(
+                        matches!(heard, Heard::Packet(packet::SERVER_HEARTBEAT, _)),
+                        "{heard:?}"
+                    );
+                }
             }
-        }
+        });
     });
     venue.stop();
 }

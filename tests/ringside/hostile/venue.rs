@@ -1,6 +1,7 @@
 //! A venue as a process of its own, and a session that trades on it whatever others do.
 
 use crate::hostile::client::{Client, PATIENCE, cancel, enter, packet_of, request};
+use ringside_testing::cores::{waited_for_cores, waited_here};
 use ringside_wire::soupbintcp::packet;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,14 +9,17 @@ use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The session that trades waits no longer than this for an answer.
+/// The session that trades waits no longer than this for an answer, apart from the time that the threads of the venue
+/// and its own wait for a core.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// It enters and cancels so many orders at least.
 const ORDERS_MIN: u32 = 30;
+/// Slots of the rings and places for orders.
+const TABLES: u32 = 4 << 10;
 
 pub struct Venue {
     process: Child,
@@ -25,7 +29,6 @@ pub struct Venue {
     pub line: UdpSocket,
     next_id: AtomicU32,
     _dir: TempDir,
-    _turn: MutexGuard<'static, ()>,
 }
 
 /// How a venue differs from the usual one.
@@ -43,9 +46,6 @@ pub struct Setup {
 
 impl Venue {
     pub fn start(setup: Setup) -> Venue {
-        // Two venues at once would share the two cores that each is measured on.
-        static TURN: Mutex<()> = Mutex::new(());
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
         let line = UdpSocket::bind("127.0.0.1:0").unwrap();
         let config = dir.path().join("serve.toml");
@@ -77,9 +77,9 @@ impl Venue {
             }
         });
         let next_id = AtomicU32::new(1);
-        let venue = Venue { process, said, line, next_id, _dir: dir, _turn: turn };
+        let venue = Venue { process, said, line, next_id, _dir: dir };
         // So much that every ring and every table has been touched, and only what is new would count later.
-        venue.flood("WARM01", 80_000, Instant::now() + 10 * PATIENCE);
+        venue.flood("WARM01", |sent| sent >= 2 * TABLES);
         venue
     }
 
@@ -123,9 +123,9 @@ impl Venue {
         done
     }
 
-    /// Sends orders and cancels, so many of each at most, until the time is over, and reads every answer on the way.
-    /// Gives the last number.
-    pub fn flood(&self, user: &str, orders_max: u32, until: Instant) -> u32 {
+    /// Sends orders and cancels as fast as the venue takes them, until so many of each are enough, and reads every answer
+    /// on the way. Gives the last number.
+    pub fn flood(&self, user: &str, is_enough: impl Fn(u32) -> bool) -> u32 {
         let mut client = Client::login(self.orders(), user, 1);
         let mut answers = client.socket.try_clone().unwrap();
         let reader = std::thread::spawn(move || {
@@ -133,7 +133,7 @@ impl Venue {
             while answers.read(&mut buffer).is_ok_and(|bytes| bytes > 0) {}
         });
         let mut id = 0;
-        while id < orders_max && Instant::now() < until {
+        while !is_enough(id) {
             let mut requests = vec![];
             for _ in 0..200 {
                 id += 1;
@@ -179,6 +179,11 @@ impl Venue {
         Duration::from_millis(used.iter().sum::<u64>() * 10)
     }
 
+    /// Number of files that the process has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+    }
+
     /// Sets how many files it may have open, if it was started like this process.
     pub fn limit_files(&self, current: Option<u64>) {
         let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
@@ -208,10 +213,16 @@ impl Venue {
         while !stop.load(Ordering::Relaxed) || traded.orders < ORDERS_MIN {
             let id = self.next_id.fetch_add(1, Ordering::Relaxed);
             for (request, answer) in [(request(&enter(id)), b'A'), (request(&cancel(id)), b'C')] {
-                let asked = Instant::now();
+                let waited = || waited_for_cores(self.process.id()) + waited_here();
+                let (before, asked) = (waited(), Instant::now());
                 client.send(&request).expect("the venue listens");
-                client.expect_answer(answer, id, ANSWER_MAX);
-                traded.slowest = traded.slowest.max(asked.elapsed());
+                client.expect_answer(answer, id);
+                let took = asked.elapsed();
+                traded.slowest = traded.slowest.max(took);
+                if took > ANSWER_MAX {
+                    let waited = waited().saturating_sub(before);
+                    assert!(took < ANSWER_MAX + waited, "{took:?}, {waited:?} of them for a core");
+                }
             }
             let _ = begins.send(());
             traded.orders += 1;
@@ -221,7 +232,7 @@ impl Venue {
             }
         }
         client.send(&packet_of(packet::LOGOUT, &[])).unwrap();
-        assert!(client.is_ended(PATIENCE));
+        assert!(client.is_ended());
         traded
     }
 
@@ -249,8 +260,8 @@ struct Traded {
     slowest: Duration,
 }
 
-/// Ends the trading also when the test fails.
-struct Stop<'a>(&'a AtomicBool);
+/// Ends what others do, also when the test fails.
+pub struct Stop<'a>(pub &'a AtomicBool);
 
 impl Drop for Stop<'_> {
     fn drop(&mut self) {
@@ -264,6 +275,11 @@ fn config_text(setup: &Setup, line: &UdpSocket) -> String {
     format!(
         r#"
         snapshots.max_restart_seconds = 0
+        [pipeline]
+        ring_slots = {TABLES}
+        report_slots = {TABLES}
+        [engine]
+        orders = {TABLES}
         [journal]
         {journal}
         [gateway]
