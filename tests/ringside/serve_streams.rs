@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::Stdio;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 /// Sessions that trade with each other, and one that has a copy of it.
 fn clients(place: &Place) -> Vec<Client> {
@@ -20,21 +19,21 @@ fn clients(place: &Place) -> Vec<Client> {
     trading.chain([Client::reading("DROP01", place.at(ORDERS), 0)]).collect()
 }
 
-/// A run of the venue in which everybody first hears again what they have heard, then trades for a while. Gives what
-/// the venue said.
-fn run(place: &Place, clients: &mut [Client], trading: Duration) -> String {
-    let life = Life::default();
-    life.quiet.store(trading.is_zero(), Ordering::Release);
+/// A run of the venue in which everybody first hears again what they have heard, then trades until each has heard so
+/// many messages more. Gives what the venue said.
+fn run(place: &Place, clients: &mut [Client], wanted: usize) -> String {
+    let mut life = Life::default();
+    life.wanted = wanted;
+    life.quiet.store(wanted == 0, Ordering::Release);
     let (all, traders) = (clients.len(), clients.len() - 1);
     let venue = place.start();
     std::thread::scope(|scope| {
         for client in clients {
             scope.spawn(|| client.live(&life).unwrap());
         }
-        let proven = life.wait_until_proven(all);
-        std::thread::sleep(trading);
+        let served = life.wait_until_proven(all) && life.wait_until_served(all);
         life.quiet.store(true, Ordering::Release);
-        let settled = proven && life.wait_until_settled(traders);
+        let settled = served && life.wait_until_settled(traders);
         life.over.store(true, Ordering::Release);
         let said = venue.said();
         assert!(settled, "{said}");
@@ -43,7 +42,8 @@ fn run(place: &Place, clients: &mut [Client], trading: Duration) -> String {
     })
 }
 
-const A_WHILE: Duration = Duration::from_millis(300);
+/// Messages that a run of trading brings to each session.
+const SOME: usize = 1_000;
 
 /// The stored blocks, without the room behind them.
 fn blocks(place: &Place) -> BTreeMap<String, Vec<u8>> {
@@ -59,7 +59,7 @@ fn blocks(place: &Place) -> BTreeMap<String, Vec<u8>> {
 fn deleted_streams_are_made_again_byte_for_byte() {
     let place = Place::new();
     let mut clients = clients(&place);
-    run(&place, &mut clients, A_WHILE);
+    run(&place, &mut clients, SOME);
     let before = blocks(&place);
     let told: Vec<usize> = clients.iter().map(|client| client.kept.len()).collect();
     assert!(told.iter().all(|&messages| messages > 100), "{told:?}");
@@ -69,14 +69,14 @@ fn deleted_streams_are_made_again_byte_for_byte() {
         }
         for with_the_head in [false, true] {
             place.delete_streams(with_the_head);
-            let said = run(&place, &mut clients, Duration::ZERO);
+            let said = run(&place, &mut clients, 0);
             assert!(said.contains("from the whole journal"), "{said}");
             assert!(blocks(&place) == before, "{with_a_snapshot} {with_the_head}");
             assert!(clients.iter().map(|client| client.kept.len()).eq(told.iter().copied()));
         }
     }
     // Now that they are there, the snapshot is of use.
-    let said = run(&place, &mut clients, Duration::ZERO);
+    let said = run(&place, &mut clients, 0);
     assert!(said.contains("from a snapshot"), "{said}");
     assert!(blocks(&place) == before);
 }
@@ -85,13 +85,13 @@ fn deleted_streams_are_made_again_byte_for_byte() {
 fn a_start_from_a_snapshot_goes_on_with_every_stream() {
     let place = Place::new();
     let mut clients = clients(&place);
-    run(&place, &mut clients, A_WHILE);
+    run(&place, &mut clients, SOME);
     for _ in 0..3 {
         assert!(place.run(&["snapshot"]).status.success());
         // What comes behind the snapshot is made again by the next start.
         for _ in 0..2 {
             let before: Vec<usize> = clients.iter().map(|client| client.kept.len()).collect();
-            let said = run(&place, &mut clients, A_WHILE / 2);
+            let said = run(&place, &mut clients, SOME / 2);
             assert!(said.contains("from a snapshot"), "{said}");
             let grew = clients.iter().zip(before).all(|(client, old)| client.kept.len() > old);
             assert!(grew, "every session goes on");
@@ -103,7 +103,7 @@ fn a_start_from_a_snapshot_goes_on_with_every_stream() {
     // One that replays the whole journal comes to the same bytes.
     let before = blocks(&place);
     place.delete_streams(true);
-    run(&place, &mut clients, Duration::ZERO);
+    run(&place, &mut clients, 0);
     assert!(blocks(&place) == before);
 }
 
@@ -111,7 +111,7 @@ fn a_start_from_a_snapshot_goes_on_with_every_stream() {
 fn the_report_of_a_day_has_the_trades_that_both_sides_were_told() {
     let place = Place::new();
     let mut clients = clients(&place);
-    run(&place, &mut clients, A_WHILE);
+    run(&place, &mut clients, SOME);
     let venue = place.start();
     let date = venue.said().split("session ").nth(1).unwrap()[..8].to_string();
     venue.kill();

@@ -63,10 +63,12 @@ impl Client {
             return Ok(());
         }
         life.prove();
+        let wanted = self.kept.len() + life.wanted;
+        let mut served = false;
         loop {
             let number = self.kept.len() as u64 + 1;
             let Some(link) = self.connect(number, life)? else { return Ok(()) };
-            if self.go_on(link, life)? == End::Session {
+            if self.go_on(link, life, wanted, &mut served)? == End::Session {
                 return Ok(());
             }
         }
@@ -93,8 +95,14 @@ impl Client {
         Ok(true)
     }
 
-    /// Trades and listens until the connection is gone.
-    fn go_on(&mut self, mut link: Link, life: &Life) -> Result<End, String> {
+    /// Trades and listens until the connection is gone. Reports once that it has all wanted messages.
+    fn go_on(
+        &mut self,
+        mut link: Link,
+        life: &Life,
+        wanted: usize,
+        served: &mut bool,
+    ) -> Result<End, String> {
         if let Some(orders) = &self.orders {
             orders.unanswered().for_each(|request| link.connection.send(request));
             self.resent += orders.waiting();
@@ -103,6 +111,9 @@ impl Client {
         let mut settled = self.orders.is_none();
         let mut pause_until = Instant::now();
         loop {
+            if self.kept.len() >= wanted && !std::mem::replace(served, true) {
+                life.serve();
+            }
             match link.next()? {
                 Next::Message(number, bytes) => self.keep(number, bytes)?,
                 Next::Gone(Broken::Ended) => return Ok(End::Session),

@@ -14,6 +14,9 @@ pub struct Life {
     settled: AtomicUsize,
     left: AtomicUsize,
     failed: AtomicBool,
+    /// Messages that each session receives before it counts as served.
+    pub wanted: usize,
+    served: AtomicUsize,
 }
 
 impl Life {
@@ -47,6 +50,16 @@ impl Life {
         self.wait_for(&self.proven, all)
     }
 
+    /// Counts a session that has received the wanted messages.
+    pub fn serve(&self) {
+        self.served.fetch_add(1, Ordering::Release);
+    }
+
+    /// Waits until so many sessions are served.
+    pub fn wait_until_served(&self, all: usize) -> bool {
+        self.wait_for(&self.served, all)
+    }
+
     /// Waits until so many have settled.
     pub fn wait_until_settled(&self, all: usize) -> bool {
         self.wait_for(&self.settled, all)
@@ -60,6 +73,7 @@ impl Life {
     fn wait_for(&self, count: &AtomicUsize, all: usize) -> bool {
         let began = Instant::now();
         while count.load(Ordering::Acquire) < all {
+            // No panic: those who are connected go on until they are told that it is over.
             if self.failed.load(Ordering::Acquire) || began.elapsed() > super::PATIENCE {
                 return false;
             }

@@ -35,7 +35,8 @@ impl Operator {
         let began = Instant::now();
         loop {
             let mut line = String::new();
-            assert!(self.0.read_line(&mut line).unwrap() > 0, "the venue has ended");
+            let read = self.0.read_line(&mut line);
+            assert!(read.is_ok_and(|bytes| bytes > 0), "not {what}");
             if is_it(&serde_json::from_str(&line).unwrap()) {
                 return;
             }
