@@ -3,6 +3,8 @@
 
 use crate::disk::venue::{Ended, Flow, Proof, ringside, setting, start, starts_and_ends};
 use ringside_load::rng::Rng;
+use ringside_testing::patience::wait_until;
+use ringside_testing::run::{base_seed, skipped};
 use ringside_testing::volume::{Mount, Volume, run};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,7 +12,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The device runs out of room under a file system that does not know: while a segment is made, or
 /// in the log of the file system.
@@ -19,12 +21,12 @@ fn a_device_that_fails_ends_the_venue_and_nothing_told_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let mut thin = match ThinDevice::make(dir.path()) {
         Ok(thin) => thin,
-        Err(why) => return eprintln!("SKIPPED: write errors: {why}"),
+        Err(why) => return skipped(format!("write errors: {why}")),
     };
     let journal = thin.volume.root().join("journal");
     let mut proof = Proof::new(&journal);
-    let venue = start(&journal, "fsync", Flow::new(setting("RINGSIDE_SEED", 1)));
-    let ended = venue.kill_after(Duration::from_secs(30));
+    let venue = start(&journal, "fsync", Flow::new(base_seed()));
+    let ended = venue.ends();
     assert_stopped_by_the_device(&ended, &journal);
     proof.told(&ended.printed);
     assert!(proof.acknowledged_reports() > 0);
@@ -39,7 +41,7 @@ fn a_device_that_fails_ends_the_venue_and_nothing_told_is_lost() {
 /// device: a venue that starts again on them must not build on what a power cut will take away.
 #[test]
 fn a_failed_sync_is_not_built_upon_after_a_restart() {
-    let seed = setting("RINGSIDE_SEED", 1);
+    let seed = base_seed();
     let mut rng = Rng::new(seed);
     let mut went_on = 0;
     let rounds = setting("RINGSIDE_FAILED_SYNCS", 6);
@@ -52,7 +54,7 @@ fn a_failed_sync_is_not_built_upon_after_a_restart() {
         let dir = tempfile::tempdir().unwrap();
         let mut thin = match ThinDevice::make(dir.path()) {
             Ok(thin) => thin,
-            Err(why) => return eprintln!("SKIPPED: failed syncs: {why}"),
+            Err(why) => return skipped(format!("failed syncs: {why}")),
         };
         let journal = thin.volume.root().join("journal");
         let mut proof = Proof::new(&journal);
@@ -63,7 +65,7 @@ fn a_failed_sync_is_not_built_upon_after_a_restart() {
         proof.check().unwrap_or_else(|error| panic!("{place}: {error}"));
 
         thin.leave(32_768 + rng.below(200_000));
-        let ended = start(&journal, "fsync", ended.flow).kill_after(Duration::from_secs(30));
+        let ended = start(&journal, "fsync", ended.flow).ends();
         assert_stopped_by_the_device(&ended, &journal);
         proof.told(&ended.printed);
         // Read from the page cache, where more is than on the device.
@@ -94,11 +96,11 @@ fn a_full_disk_is_said_and_nothing_acknowledged_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     match Volume::make(dir.path(), &["mkfs.ext4", "-q", "-b", "4096", "-m", "0"], 32 << 20) {
         Ok(volume) => full_disk(volume.root(), "fsync"),
-        Err(why) => eprintln!("SKIPPED: a full ext4: {why}"),
+        Err(why) => skipped(format!("a full ext4: {why}")),
     }
     match Mount::new(&["-t", "tmpfs", "-o", "size=16m", "tmpfs"], &dir.path().join("memory")) {
         Ok(memory) => full_disk(memory.root(), "pagecache"),
-        Err(why) => eprintln!("SKIPPED: a full tmpfs: {why}"),
+        Err(why) => skipped(format!("a full tmpfs: {why}")),
     }
 }
 
@@ -107,7 +109,7 @@ fn full_disk(root: &Path, durability: &str) {
     fill(root, &ballast, 1_500_000);
     let journal = root.join("journal");
     let session = tempfile::NamedTempFile::new().unwrap();
-    let mut flow = Flow::new(setting("RINGSIDE_SEED", 1));
+    let mut flow = Flow::new(base_seed());
     std::fs::write(session.path(), flow.session(40_000)).unwrap();
     let exec = |session: &Path| {
         let mut command = ringside(&["exec", session.to_str().unwrap(), "--journal"], &journal);
@@ -138,7 +140,7 @@ fn new_orders_are_refused_before_the_space_ends_and_cancels_are_served() {
     let small = ["-t", "tmpfs", "-o", "size=1200k", "tmpfs"];
     let mount = match Mount::new(&small, &dir.path().join("root")) {
         Ok(mount) => mount,
-        Err(why) => return eprintln!("SKIPPED: low space: {why}"),
+        Err(why) => return skipped(format!("low space: {why}")),
     };
     let journal = mount.root().join("journal");
     let mut venue = ringside(&["exec", "-", "--durability", "pagecache", "--journal"], &journal)
@@ -182,17 +184,12 @@ fn new_orders_are_refused_before_the_space_ends_and_cancels_are_served() {
     assert!(ask(replace.into()).contains("low_space"), "a replace is a new order, too");
     assert!(ask(r#"{"op":"cancel","session":"A","id":101}"#.into()).contains("\"canceled\""));
     run(&["mount", "-o", "remount,size=4m", mount.root().to_str().unwrap()]).unwrap();
-    let began = Instant::now();
-    loop {
+    wait_until("orders are taken again", || {
         id += 1;
         let report = ask(enter(id));
-        if report.contains("accepted") {
-            break;
-        }
-        assert!(report.contains("low_space"), "{report}");
-        assert!(began.elapsed() < Duration::from_secs(20), "orders are never taken again");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+        assert!(report.contains("accepted") || report.contains("low_space"), "{report}");
+        report.contains("accepted")
+    });
     drop(input);
     assert!(venue.wait().unwrap().success());
 }

@@ -6,6 +6,8 @@
 
 use crate::disk::venue::{Ended, Flow, Proof, Running, setting, start, starts_and_ends};
 use ringside_load::rng::Rng;
+use ringside_testing::patience::PATIENCE;
+use ringside_testing::run::{base_seed, skipped};
 use ringside_testing::volume::Volume;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -45,12 +47,12 @@ const MOMENTS: [Moment; 6] = [
 ];
 
 fn power_cuts(name: &str, mkfs: &[&str]) {
-    let (cuts, seed) = (setting("RINGSIDE_POWER_CUTS", 6), setting("RINGSIDE_SEED", 1));
+    let (cuts, seed) = (setting("RINGSIDE_POWER_CUTS", 6), base_seed());
     let dir = tempfile::tempdir().unwrap();
     // mkfs.xfs makes none below 300 MB.
     let mut volume = match Volume::make(dir.path(), mkfs, 512 << 20) {
         Ok(volume) => volume,
-        Err(why) => return eprintln!("SKIPPED: power cuts on {name}: {why}"),
+        Err(why) => return skipped(format!("power cuts on {name}: {why}")),
     };
     let mut rng = Rng::new(seed);
     let mut flow = Flow::new(seed);
@@ -130,8 +132,8 @@ fn cut_under(
     std::thread::sleep(Duration::from_micros(rng.below(delay_us)));
     volume.cut_power();
     let alone = rng.chance(1, 2);
-    let patience_us = if alone { 10_000_000 } else { rng.below(10_000) };
-    let ended = venue.kill_after(Duration::from_micros(patience_us));
+    let patience = if alone { PATIENCE } else { Duration::from_micros(rng.below(10_000)) };
+    let ended = venue.kill_after(patience);
     let (code, signal) = (ended.status.code(), ended.status.signal());
     // 7 is SIGBUS: a page of the journal cannot be read or made writable any more.
     let fair = code == Some(1) || signal == Some(7) || signal == Some(9) && !alone;

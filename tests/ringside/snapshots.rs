@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 struct Place {
     dir: tempfile::TempDir,
@@ -282,12 +281,8 @@ fn snapshots_of_a_running_venue_follow_from_the_promised_restart_time() {
     let mut input = venue.stdin.take().unwrap();
     let mut said = BufReader::new(venue.stderr.take().unwrap()).lines();
     let feeding = std::thread::spawn(move || {
-        let began = Instant::now();
         let mut number = 0;
-        while began.elapsed() < Duration::from_secs(60) {
-            if input.write_all(part(number, 2_000).as_bytes()).is_err() {
-                break;
-            }
+        while input.write_all(part(number, 2_000).as_bytes()).is_ok() {
             number += 1;
         }
     });

@@ -2,6 +2,7 @@
 //! something ends it; what it printed in whole lines was acknowledged, and the journal must know it.
 
 use ringside_load::rng::Rng;
+use ringside_testing::patience::{PATIENCE, wait_until};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -71,15 +72,17 @@ pub fn start(journal: &Path, durability: &str, mut flow: Flow) -> Running {
 }
 
 impl Running {
-    /// Waits until it has printed something, has ended, or ten seconds have passed.
+    /// Waits until it has printed something or has ended.
+    #[track_caller]
     pub fn wait_for_print(&mut self) {
-        let began = Instant::now();
-        while self.printed.load(Ordering::Acquire) == 0
-            && began.elapsed() < Duration::from_secs(10)
-            && self.child.try_wait().unwrap().is_none()
-        {
-            std::thread::sleep(Duration::from_micros(200));
-        }
+        wait_until("the venue prints a report or ends", || {
+            self.printed.load(Ordering::Acquire) > 0 || self.child.try_wait().unwrap().is_some()
+        });
+    }
+
+    /// Waits for it to end by itself; one that does not is killed, which its status shows.
+    pub fn ends(self) -> Ended {
+        self.kill_after(PATIENCE)
     }
 
     /// Gives it so long to end by itself, then comes `kill -9`.
