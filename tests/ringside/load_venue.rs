@@ -1,54 +1,39 @@
 //! `ringside load` and `ringside client` against `ringside serve`: through a kill, with market data.
 
+use crate::served::{GLIMPSE, ORDERS, REREQUEST};
+use ringside_testing::hosts::own_host;
+use ringside_testing::patience::wait_until;
 use serde_json::Value;
-use std::io::Write;
-use std::net::{TcpListener, UdpSocket};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 const RINGSIDE: &str = env!("CARGO_BIN_EXE_ringside");
 
-/// Ports that were free a moment ago.
-struct Ports {
-    orders: u16,
-    glimpse: u16,
-    lines: [u16; 2],
-    rerequest: u16,
+/// Ports at a host of the venue's own, the same at every start.
+const LINES: [u16; 2] = [26410, 26411];
+
+fn config_text(host: Ipv4Addr, dir: &Path) -> String {
+    let users = (1..=4).map(|n| format!("[[sessions]]\nuser = \"LOAD0{n}\"\nfirm = \"LD0{n}\"\n"));
+    let [a, b] = LINES;
+    format!(
+        "[journal]\ndir = {:?}\nsegment_bytes = 4194304\nany_filesystem = true\n\
+         [gateway]\nlisten = \"{host}:{ORDERS}\"\nadmin = \"127.0.0.1:0\"\n\
+         [feed]\na = [\"{host}:{a}\"]\nb = [\"{host}:{b}\"]\n\
+         rerequest = \"{host}:{REREQUEST}\"\nglimpse = \"{host}:{GLIMPSE}\"\n\
+         [[instruments]]\nsymbol = \"AAPL\"\ntick = \"0.01\"\n{}",
+        dir.join("journal"),
+        users.collect::<String>()
+    )
 }
 
-impl Ports {
-    fn free() -> Ports {
-        let tcp = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let udp = [(); 3].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
-        let [orders, glimpse] = tcp.each_ref().map(|port| port.local_addr().unwrap().port());
-        let [a, b, rerequest] = udp.each_ref().map(|port| port.local_addr().unwrap().port());
-        Ports { orders, glimpse, lines: [a, b], rerequest }
-    }
-
-    fn config(&self, dir: &Path) -> String {
-        let Ports { orders, glimpse, lines: [a, b], rerequest } = self;
-        let users =
-            (1..=4).map(|n| format!("[[sessions]]\nuser = \"LOAD0{n}\"\nfirm = \"LD0{n}\"\n"));
-        format!(
-            "[journal]\ndir = {:?}\nsegment_bytes = 4194304\nany_filesystem = true\n\
-             [gateway]\nlisten = \"127.0.0.1:{orders}\"\nadmin = \"127.0.0.1:0\"\n\
-             [feed]\na = [\"127.0.0.1:{a}\"]\nb = [\"127.0.0.1:{b}\"]\n\
-             rerequest = \"127.0.0.1:{rerequest}\"\nglimpse = \"127.0.0.1:{glimpse}\"\n\
-             [[instruments]]\nsymbol = \"AAPL\"\ntick = \"0.01\"\n{}",
-            dir.join("journal"),
-            users.collect::<String>()
-        )
-    }
-
-    fn feed(&self) -> Vec<String> {
-        let Ports { glimpse, lines: [a, b], rerequest, .. } = self;
-        let here = |flag: &str, port: &u16| [format!("--{flag}"), format!("127.0.0.1:{port}")];
-        [("feed-a", a), ("feed-b", b), ("rerequest", rerequest), ("glimpse", glimpse)]
-            .iter()
-            .flat_map(|(flag, port)| here(flag, port))
-            .collect()
-    }
+fn feed_flags(host: Ipv4Addr) -> Vec<String> {
+    let [a, b] = LINES;
+    [("feed-a", a), ("feed-b", b), ("rerequest", REREQUEST), ("glimpse", GLIMPSE)]
+        .iter()
+        .flat_map(|(flag, port)| [format!("--{flag}"), format!("{host}:{port}")])
+        .collect()
 }
 
 /// A venue that is killed in the end.
@@ -70,37 +55,41 @@ impl Drop for Venue {
     }
 }
 
-fn wait_for(port: u16) {
-    let began = Instant::now();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(began.elapsed() < Duration::from_secs(30), "the venue does not start");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn a_load_goes_through_a_kill_of_the_venue() {
     let dir = tempfile::tempdir().unwrap();
-    let ports = Ports::free();
+    let host = own_host(&[ORDERS]);
+    let orders = format!("{host}:{ORDERS}");
     let config = dir.path().join("venue.toml");
-    std::fs::write(&config, ports.config(dir.path())).unwrap();
+    std::fs::write(&config, config_text(host, dir.path())).unwrap();
     let venue = Venue::start(&config);
-    wait_for(ports.orders);
+    wait_until("the venue listens", || TcpStream::connect((host, ORDERS)).is_ok());
 
-    let load = Command::new(RINGSIDE)
-        .args(["load", "--address", &format!("127.0.0.1:{}", ports.orders), "--symbols", "AAPL"])
-        .args(["--rate", "2000", "--seconds", "3", "--warmup-seconds", "0.2", "--json", "--out"])
+    let mut load = Command::new(RINGSIDE)
+        .args(["load", "--address", &orders, "--symbols", "AAPL"])
+        .args(["--rate", "2000", "--seconds", "4", "--warmup-seconds", "0.2", "--json", "--out"])
         .arg(dir.path().join("out"))
-        .args(ports.feed())
+        .args(feed_flags(host))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_millis(2_500));
+    // The venue is killed when most of the flow is sent: the load says each second how far it is.
+    const OPENING: u64 = 10_000;
+    let mut lines = BufReader::new(load.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut before = String::new();
+    let sent = lines.find(|line| {
+        before += &format!("{line}\n");
+        let requests =
+            line.strip_prefix("ringside: ").and_then(|line| line.split_once(" requests"));
+        let sent = requests.and_then(|(sent, _)| sent.replace(',', "").parse::<u64>().ok());
+        sent.is_some_and(|sent| sent > OPENING + 3_000)
+    });
+    assert!(sent.is_some(), "{before}");
     drop(venue);
     let _venue = Venue::start(&config);
+    let said = before.clone() + &lines.collect::<Vec<_>>().join("\n");
     let output = load.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let streams = &report["streams"];
@@ -115,9 +104,9 @@ fn a_load_goes_through_a_kill_of_the_venue() {
     assert!(dir.path().join("out/feed.hgrm").exists());
 
     let mut client = Command::new(RINGSIDE)
-        .args(["client", "--address", &format!("127.0.0.1:{}", ports.orders)])
+        .args(["client", "--address", &orders])
         .args(["--user", "LOAD01", "--from", "0"])
-        .args(ports.feed())
+        .args(feed_flags(host))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
