@@ -1,6 +1,7 @@
 //! The listener's book against a list of orders that is searched from end to end.
 
 use super::market::{INSTRUMENTS, Market, Resting, TYPES, directory, stock};
+use ringside_testing::run::base_seed;
 use ringside_wire::feed::book::{Book, BookError, Level, Side};
 use ringside_wire::itch::{
     AddOrder, Header, OrderCancel, OrderDelete, OrderExecuted, OrderReplace,
@@ -12,7 +13,7 @@ use zerocopy::IntoBytes;
 #[test]
 fn random_markets() {
     let mut types = BTreeSet::new();
-    for seed in 1..=20 {
+    for seed in base_seed()..base_seed() + 20 {
         let mut market = Market::new(seed);
         let mut book = Book::default();
         for _ in 0..2_000 {

@@ -1,6 +1,6 @@
 //! The re-request server and its limits.
 
-use super::wire::{ANY, SESSION, blocks, filled, received, socket};
+use super::wire::{ANY, SESSION, blocks, filled, received, send, socket};
 use ringside_edge::feed::rerequest::{RerequestConfig, RerequestServer};
 use ringside_wire::moldudp64::{DATAGRAM_BYTES_MAX, Datagram};
 use std::net::{Ipv4Addr, UdpSocket};
@@ -16,7 +16,7 @@ fn request(session: [u8; 10], number: u64, count: u16) -> Vec<u8> {
 
 /// What a client gets for a request.
 fn ask(server: &mut RerequestServer, client: &UdpSocket, request: &[u8]) -> Vec<Vec<u8>> {
-    client.send_to(request, server.local_address().unwrap()).unwrap();
+    send(client, request, server.local_address().unwrap());
     assert!(!server.step(Instant::now()));
     received(client)
 }
@@ -88,7 +88,7 @@ fn who_asks_too_often_gets_no_answer() {
     let began = Instant::now();
     let mut answers = |client: &UdpSocket, requests: u32, after_ms: u64| {
         for _ in 0..requests {
-            client.send_to(&request(SESSION, 1, 1), to).unwrap();
+            send(client, &request(SESSION, 1, 1), to);
         }
         server.step(began + Duration::from_millis(after_ms));
         (received(client).len(), server.requests().limited)

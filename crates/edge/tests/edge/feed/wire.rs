@@ -4,6 +4,7 @@ use super::market::Market;
 use ringside_core::streams::{Reader, Store, StreamId, StreamSink};
 use ringside_edge::feed::sender::{LineConfig, Sender, SenderConfig};
 use ringside_load::rng::Rng;
+use ringside_testing::loopback::delivered;
 use ringside_wire::feed::receiver::{Receiver, ReceiverConfig};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
@@ -42,8 +43,15 @@ pub fn socket() -> UdpSocket {
     socket
 }
 
-/// What a socket has got, in its order.
+/// Sends a datagram, and returns when it has arrived.
+pub fn send(socket: &UdpSocket, datagram: &[u8], to: SocketAddr) {
+    socket.send_to(datagram, to).unwrap();
+    delivered();
+}
+
+/// Datagrams that a socket has received, in their order, with all that this thread has sent.
 pub fn received(socket: &UdpSocket) -> Vec<Vec<u8>> {
+    delivered();
     let mut buffer = [0; 2048];
     let mut datagrams = vec![];
     while let Ok(bytes) = socket.recv(&mut buffer) {
@@ -103,11 +111,11 @@ impl Way {
             }
             let times = if self.rng.chance(1, 10) { 2 } else { 1 };
             for _ in 0..times {
-                self.socket.send_to(&datagram, self.to).unwrap();
+                send(&self.socket, &datagram, self.to);
             }
             if self.rng.chance(1, 2) {
                 for late in self.late.drain(..) {
-                    self.socket.send_to(&late, self.to).unwrap();
+                    send(&self.socket, &late, self.to);
                 }
             }
         }
@@ -136,15 +144,16 @@ impl RequestWay {
 
     pub fn step(&mut self) {
         let mut buffer = [0; 2048];
+        delivered();
         while let Ok((bytes, client)) = self.entry.recv_from(&mut buffer) {
             self.client = client;
             if !self.rng.chance(self.loss_percent, 100) {
-                self.exit.send_to(&buffer[..bytes], self.server).unwrap();
+                send(&self.exit, &buffer[..bytes], self.server);
             }
         }
         for datagram in received(&self.exit) {
             if !self.rng.chance(self.loss_percent, 100) {
-                self.entry.send_to(&datagram, self.client).unwrap();
+                send(&self.entry, &datagram, self.client);
             }
         }
     }

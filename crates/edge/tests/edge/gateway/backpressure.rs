@@ -3,10 +3,10 @@
 use crate::gateway::client::Client;
 use crate::gateway::venue::{MS, Setup, Venue, cancel, enter, packet_of, session, user};
 use ringside_edge::gateway::server::Limits;
+use ringside_testing::patience::{PATIENCE, wait_until};
 use ringside_wire::soupbintcp::packet;
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::Duration;
 
 #[test]
 fn a_full_queue_stops_reading_and_loses_nothing() {
@@ -263,19 +263,13 @@ fn finish_sends_what_there_is_and_closes() {
     publish(&mut venue, 0, 0..10_000);
     client.request(&enter(1));
     let server = venue.server.take().unwrap();
-    let finishing = std::thread::spawn(move || server.finish(Duration::from_secs(20)));
+    let finishing = std::thread::spawn(move || server.finish(PATIENCE));
     for number in 0..10_000u32 {
-        let payload = loop {
-            match client.next_now() {
-                Some(_) => break client.last_payload(),
-                None => std::thread::sleep(Duration::from_micros(200)),
-            }
-        };
+        wait_until("the next message comes", || client.next_now().is_some());
+        let payload = client.last_payload();
         assert_eq!(payload[..4], number.to_be_bytes());
     }
-    while !client.has_ended() || !stranger.has_ended() {
-        std::thread::sleep(Duration::from_micros(200));
-    }
+    wait_until("both connections end", || client.has_ended() && stranger.has_ended());
     drop(client);
     finishing.join().unwrap();
     venue.now_ns += MS;

@@ -1,10 +1,12 @@
 //! A client of the gateway.
 
 use crate::gateway::venue::{Venue, request_packet};
+use ringside_testing::patience::PATIENCE;
 use ringside_wire::ouch;
 use ringside_wire::soupbintcp::{packet, split_packet};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
 
 /// A client that reads and writes bytes and nothing more.
 pub struct Client {
@@ -32,7 +34,8 @@ impl Client {
 
     /// The next packet, while the venue runs. `None` if the connection has ended.
     pub fn next(&mut self, venue: &mut Venue) -> Option<(u8, Vec<u8>)> {
-        for _ in 0..2_000 {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
             if let Some(packet) = self.take() {
                 return Some(packet);
             }

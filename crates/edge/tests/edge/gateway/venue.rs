@@ -12,13 +12,13 @@ use ringside_model::domain::{
     DayEvent, FirmId, Name, Price, Quantity, Role, SessionId, SymbolId, Tick,
 };
 use ringside_model::reason::Reason;
+use ringside_testing::loopback::delivered;
 use ringside_wire::Message;
 use ringside_wire::ouch::inbound::{AccountQuery, CancelOrder, EnterOrder};
 use ringside_wire::ouch::{self, Tags};
 use ringside_wire::padded;
 use ringside_wire::soupbintcp::{Login, packet, write_packet};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 pub const SESSION: &str = "20260101RS";
 pub const MS: u64 = 1_000_000;
@@ -97,15 +97,13 @@ impl Venue {
         self.server.as_ref().unwrap().counters()
     }
 
-    /// Steps until nothing happens any more, with pauses for the kernel. The time stands still.
+    /// Steps until nothing happens any more, and nothing is under way in the kernel. The time stands still.
     pub fn settle(&mut self) {
+        let now_ns = self.now_ns;
         let mut quiet = 0;
-        while quiet < 6 {
-            let now_ns = self.now_ns;
+        while quiet < 2 {
+            delivered();
             quiet = if self.server().step(now_ns) == 0 { quiet + 1 } else { 0 };
-            if quiet > 0 {
-                std::thread::sleep(Duration::from_micros(300));
-            }
         }
     }
 
