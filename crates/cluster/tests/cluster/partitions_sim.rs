@@ -14,6 +14,7 @@ use ringside_engine::Engine;
 use ringside_model::command::{Action, Sequenced};
 use ringside_model::domain::{Name, Nanos, OrderId, PartitionId, SeqNo, SymbolId};
 use ringside_model::report::{Moved, Published, Report, ReportKind};
+use ringside_testing::run::base_seed;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, ErrorKind};
@@ -27,13 +28,16 @@ fn no_order_is_lost_or_doubled_while_symbols_move() {
     let setting = |name: &str, default| {
         std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
     };
-    let first: u64 = setting("RINGSIDE_MOVES_SEED", 1);
+    let first: u64 = setting("RINGSIDE_MOVES_SEED", base_seed());
     let count: u64 = setting("RINGSIDE_MOVES", 400);
     let mut moves = 0;
     for seed in first..first + count {
         let ran = std::panic::catch_unwind(|| World::new(seed).run());
         moves += ran.unwrap_or_else(|_| {
-            panic!("RINGSIDE_MOVES_SEED={seed} RINGSIDE_MOVES=1 cargo test --test partitions_sim")
+            panic!(
+                "RINGSIDE_MOVES_SEED={seed} RINGSIDE_MOVES=1 \
+                 cargo nextest run -p ringside-cluster partitions_sim"
+            )
         });
     }
     let is_enough = moves as u64 >= count / 4;

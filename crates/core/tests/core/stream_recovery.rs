@@ -1,11 +1,12 @@
 //! What is left of the stored streams after a kill, a power cut, damage, or a full disk.
 
-use crate::stored::flow::{BLOCK_BYTES, Flow, SEED, STREAMS_MAX, opened, options, rest};
+use crate::stored::flow::{BLOCK_BYTES, Flow, STREAMS_MAX, opened, options, rest};
 use ringside_core::streams::{
     Options, Positions, PositionsImage as Image, Store, StoreError, StreamId,
 };
 use ringside_load::rng::Rng;
 use ringside_model::domain::SeqNo;
+use ringside_testing::run::{base_seed, skipped};
 use ringside_testing::volume::{Mount, Volume};
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
@@ -23,7 +24,7 @@ fn resumed_anywhere_the_same_appends_store_the_same_bytes() {
     store.clear().unwrap();
     Flow::new().write_to(&mut store, BATCHES);
     drop(store);
-    let mut rng = Rng::new(SEED);
+    let mut rng = Rng::new(base_seed());
     for round in 0..40 {
         let mut store = opened(&broken);
         let SeqNo(trusted) = store.trusted_to();
@@ -136,7 +137,7 @@ fn a_power_cut_takes_nothing_that_was_synced() {
     let dir = tempfile::tempdir().unwrap();
     let mut volume = match Volume::make(dir.path(), &["mkfs.ext4", "-q"], 64 << 20) {
         Ok(volume) => volume,
-        Err(why) => return eprintln!("SKIPPED: a power cut: {why}"),
+        Err(why) => return skipped(format!("a power cut: {why}")),
     };
     let folder = volume.root().join("streams");
     let cut = |volume: &mut Volume, store: Store| {
@@ -282,7 +283,7 @@ fn a_full_disk_is_an_error_and_no_fault() {
     let args = ["-t", "tmpfs", "-o", "size=900k", "none"];
     let mount = match Mount::new(&args, &dir.path().join("small")) {
         Ok(mount) => mount,
-        Err(why) => return eprintln!("SKIPPED: a full disk: {why}"),
+        Err(why) => return skipped(format!("a full disk: {why}")),
     };
     let mut store = opened(mount.root());
     store.clear().unwrap();

@@ -1,24 +1,23 @@
 //! The stored streams against a model that knows every message by its stream and number.
 
-use crate::stored::flow::{
-    FILE_BYTES, Flow, SEED, STREAMS_MAX, all_streams, message, opened, rest,
-};
+use crate::stored::flow::{FILE_BYTES, Flow, STREAMS_MAX, all_streams, message, opened, rest};
 use ringside_core::streams::{Positions, Reader, Store, StreamId, StreamSink};
 use ringside_load::rng::Rng;
 use ringside_model::domain::SeqNo;
+use ringside_testing::patience::PATIENCE;
+use ringside_testing::run::base_seed;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// After this long a message does not come any more.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn every_message_is_found_by_its_number() {
     let dir = tempfile::tempdir().unwrap();
-    let mut rng = Rng::new(SEED);
+    let mut rng = Rng::new(base_seed());
     let mut store = opened(dir.path());
     store.clear().unwrap();
     let (mut flow, mut reader) = (Flow::new(), store.reader());
@@ -225,7 +224,7 @@ fn follow(reader: &mut Reader, whole: &Flow, by_bits: bool) {
         number: u64,
         part: Vec<u8>,
     }
-    let mut rng = Rng::new(SEED + u64::from(by_bits));
+    let mut rng = Rng::new(base_seed() + u64::from(by_bits));
     let begin = |stream| {
         let cursor = reader.cursor(stream, 1).unwrap();
         (stream, Followed { cursor, number: 1, part: vec![] })

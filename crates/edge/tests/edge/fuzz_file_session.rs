@@ -2,11 +2,13 @@
 //! another reader of JSON would refuse.
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use ringside_core::registry::directory::Directory;
 use ringside_edge::gateway::file_session::{FileSession, Format, LineError};
 use ringside_model::command::Command;
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::frame::Frame;
+use ringside_testing::run::base_seed;
 
 const JSON: &[&str] = &[
     r#"{"op":"symbol","symbol":"AAPL","tick":"0.01","lot":1,"collar_bps":500,"reference":"187.00"}"#,
@@ -80,6 +82,7 @@ proptest! {
     #![proptest_config(ProptestConfig {
         cases: 2000,
         failure_persistence: None,
+        rng_seed: RngSeed::Fixed(base_seed()),
         ..ProptestConfig::default()
     })]
 

@@ -10,6 +10,7 @@ use ringside_model::domain::{
     DayEvent, FirmId, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId,
     Side, SymbolId, SymbolState, TimeInForce,
 };
+use ringside_testing::run::base_seed;
 use ringside_testing::wire::{COMMAND_NS, Streams, enter};
 use ringside_wire::feed::book::Book;
 use ringside_wire::itch::Itch;
@@ -199,7 +200,7 @@ fn venue_itself(venue: &Streams, symbol: u32) -> Vec<(u64, u64, i64)> {
 
 #[test]
 fn a_listener_has_the_books_of_the_venue() {
-    for seed in 1..=6 {
+    for seed in base_seed()..base_seed() + 6 {
         let mut venue = Streams::new();
         venue.apply(0, 0, Action::TradingDay(DayEvent::Start));
         venue.firm(1, "ALFA");

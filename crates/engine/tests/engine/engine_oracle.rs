@@ -21,6 +21,7 @@ use ringside_testing::oracle::naive::Naive;
 use ringside_testing::oracle::shrink::shrink;
 use ringside_testing::oracle::text;
 use ringside_testing::oracle::venue::{Venue, difference, whole_engine};
+use ringside_testing::run::base_seed;
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -83,14 +84,16 @@ fn check_venue(
         |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let commands = setting("RINGSIDE_ORACLE_COMMANDS").map_or(commands_default, |n| n as usize);
     let streams = commands.div_ceil(STREAM_COMMANDS) as u64;
-    let seeds = setting("RINGSIDE_ORACLE_SEED").map_or(1..=streams, |seed| seed..=seed);
+    let first = base_seed();
+    let seeds =
+        setting("RINGSIDE_ORACLE_SEED").map_or(first..first + streams, |seed| seed..seed + 1);
     for seed in seeds {
         let commands = stream(profile, seed, commands.min(STREAM_COMMANDS));
         if let Some((shortest, found)) = first_difference(&commands, seed, new_venue) {
             let list: Vec<String> = shortest.iter().map(text::command).collect();
             panic!(
-                "{}\n{found}\nthe whole stream: RINGSIDE_ORACLE_SEED={seed} cargo test \
-                 --test engine_oracle {name}",
+                "{}\n{found}\nthe whole stream: RINGSIDE_ORACLE_SEED={seed} cargo nextest run \
+                 -p ringside-engine engine_oracle::{name}",
                 list.join("\n")
             );
         }

@@ -19,6 +19,7 @@ use ringside_testing::crash;
 use ringside_testing::crash::disk::{Bits, Chance, Disk, Image};
 use ringside_testing::crash::folder::Folder;
 use ringside_testing::crash::recording::{Event, Recording};
+use ringside_testing::run::base_seed;
 use std::fmt;
 
 /// How often a venue crashes and goes on.
@@ -66,12 +67,18 @@ fn a_device_that_does_not_sync_full_segments_is_found() {
 fn search(durability: Durability) {
     let number = |name, default| std::env::var(name).map_or(default, |n| n.parse().unwrap());
     let images = number("RINGSIDE_CRASH_IMAGES", IMAGES);
-    let seed = number("RINGSIDE_CRASH_SEED", 1);
+    let seed = number("RINGSIDE_CRASH_SEED", base_seed());
     match crash_venues(durability, None, seed, images) {
         Ok(counts) => println!("{}: from seed {seed} on, {counts:?}", durability.name()),
         Err(mut found) => {
             let kept = found.search.folder.keep();
-            panic!("{found}; the image is in {}", kept.display());
+            let test = std::thread::current().name().unwrap_or("crash_images").to_string();
+            panic!(
+                "{found}; the image is in {}\n\
+                 RINGSIDE_CRASH_SEED={} cargo nextest run -p ringside-journal {test}",
+                kept.display(),
+                found.seed
+            );
         }
     }
 }

@@ -2,6 +2,7 @@
 //! fuzzer search with the same functions for as long as one likes.
 
 use crate::decoders;
+use ringside_testing::run::base_seed;
 use ringside_wire::itch::{Itch, file, glimpse::EndOfSnapshot};
 use ringside_wire::moldudp64::Datagram;
 use ringside_wire::ouch::{Request, Response};
@@ -50,7 +51,7 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
 /// Lets a decoder read mutations of `valid` messages, of two in a row, and random bytes. `accepts` counts how
 /// often there is something to read, so that a decoder that reads nothing is found.
 fn run(decoder: fn(&[u8]), valid: &[Vec<u8>], accepts: fn(&[u8]) -> bool) {
-    let mut random = Random(valid.len() as u64);
+    let mut random = Random(base_seed() + valid.len() as u64);
     let mut accepted = 0;
     for round in 0..ROUNDS {
         let mut bytes = valid[random.below(valid.len())].clone();

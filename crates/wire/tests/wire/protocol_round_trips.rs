@@ -1,6 +1,8 @@
 //! Whatever the fields: what is written is read as the same, and what is read is written as the same bytes.
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use ringside_testing::run::base_seed;
 use ringside_wire::itch::{self, Itch, file, glimpse::EndOfSnapshot};
 use ringside_wire::moldudp64::{self, Datagram};
 use ringside_wire::ouch::{self, Request, Response, Tags, inbound};
@@ -56,7 +58,11 @@ fn with_tags(message: &[u8], tags: &[u8]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(base_seed()),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn ouch_round_trips(

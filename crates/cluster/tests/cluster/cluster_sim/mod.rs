@@ -17,12 +17,13 @@ mod told;
 mod world;
 
 use machine::Mistake;
+use ringside_testing::run::base_seed;
 use world::{Counts, World};
 
 #[test]
 fn whatever_happens_there_is_one_history_and_it_goes_on() {
     let number = |name, default| std::env::var(name).map_or(default, |n| n.parse().unwrap());
-    let first: u64 = number("RINGSIDE_SIMULATION_SEED", 1);
+    let first: u64 = number("RINGSIDE_SIMULATION_SEED", base_seed());
     let count: u64 = number("RINGSIDE_SIMULATIONS", 400);
     let mut counts = Counts::default();
     for seed in first..first + count {
@@ -31,7 +32,7 @@ fn whatever_happens_there_is_one_history_and_it_goes_on() {
             let kept = world.keep();
             panic!(
                 "seed {seed}: {why}\n{}\nthe folders are {kept:?}\nRINGSIDE_SIMULATION_SEED={seed} \
-                 RINGSIDE_SIMULATIONS=1 cargo test --test cluster_sim",
+                 RINGSIDE_SIMULATIONS=1 cargo nextest run -p ringside-cluster cluster_sim",
                 world.log()
             );
         }

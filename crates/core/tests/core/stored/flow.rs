@@ -3,6 +3,7 @@
 use ringside_core::streams::{Options, Reader, Store, StreamId, StreamSink};
 use ringside_load::rng::Rng;
 use ringside_model::domain::SeqNo;
+use ringside_testing::run::base_seed;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -10,7 +11,6 @@ pub const BLOCK_BYTES: usize = 16 << 10;
 /// So small that a test has many of them.
 pub const FILE_BYTES: u64 = 4 * BLOCK_BYTES as u64;
 pub const STREAMS_MAX: u32 = 20;
-pub const SEED: u64 = 1;
 
 pub fn options(dir: &Path) -> Options {
     Options { streams_max: STREAMS_MAX, file_bytes: FILE_BYTES, ..Options::new(dir, [17, 4]) }
@@ -41,7 +41,7 @@ pub struct Flow {
 
 impl Flow {
     pub fn new() -> Self {
-        Flow { rng: Rng::new(SEED), numbers: BTreeMap::new(), batches: 0 }
+        Flow { rng: Rng::new(base_seed()), numbers: BTreeMap::new(), batches: 0 }
     }
 
     pub fn append_batch(&mut self, sinks: &mut [&mut dyn StreamSink]) {
