@@ -120,7 +120,9 @@ mod tests {
         let path = dir.path().join("file");
         std::fs::write(&path, "x").unwrap();
         if bytes_written(&path).is_none() {
-            eprintln!("SKIPPED: the device of this folder does not count what is written");
+            ringside_testing::run::skipped(
+                "the device of this folder does not count what is written",
+            );
             return;
         }
         let note = |bytes: usize| {

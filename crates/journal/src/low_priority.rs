@@ -78,21 +78,22 @@ impl Priority {
 mod tests {
     use super::*;
     use std::sync::mpsc::channel;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     #[test]
     fn who_waits_for_a_thread_lends_it_its_priority() {
         if rustix::process::getrlimit(rustix::process::Resource::Nice).current == Some(0)
             && !rustix::process::geteuid().is_root()
         {
-            return eprintln!("SKIPPED: a user without RLIMIT_NICE cannot raise a priority again");
+            let reason = "a user without RLIMIT_NICE cannot raise a priority again";
+            return ringside_testing::run::skipped(reason);
         }
         let nice = || getpriority_process(Some(gettid())).unwrap();
         let normal = nice();
         let (tells, told) = channel();
         let thread = LowPriority::start("low", move || {
             let mut last = normal + 1;
-            let until = Instant::now() + Duration::from_secs(10);
+            let until = Instant::now() + ringside_testing::patience::PATIENCE;
             while Instant::now() < until && tells.send(last).is_ok() {
                 while nice() == last && Instant::now() < until {
                     std::thread::yield_now();

@@ -8,6 +8,8 @@ use ringside_journal::{
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{Frame, FrameKind};
+use ringside_testing::patience::{PATIENCE, wait_until};
+use ringside_testing::run::skipped;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -165,15 +167,6 @@ fn digests(dir: &Path) -> Vec<String> {
 }
 
 #[track_caller]
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(20), "in vain: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-#[track_caller]
 fn position(steps: &[String], step: &str) -> usize {
     let found = steps.iter().position(|taken| taken == step);
     found.unwrap_or_else(|| panic!("{step:?} is not in {steps:#?}"))
@@ -200,7 +193,7 @@ fn what_is_full_has_a_digest_that_a_standard_tool_accepts() {
             Ok(Output { status, stderr, .. }) => {
                 assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
             }
-            Err(error) => eprintln!("SKIPPED: neither sha256sum nor python3: {error}"),
+            Err(error) => skipped(format!("neither sha256sum nor python3: {error}")),
         }
     }
 }
@@ -426,7 +419,7 @@ fn a_segment_that_cannot_be_sealed_stops_the_writer_in_every_mode() {
         let began = Instant::now();
         let error = loop {
             match run.writer.commit() {
-                Ok(()) => assert!(began.elapsed() < Duration::from_secs(20), "{durability:?}"),
+                Ok(()) => assert!(began.elapsed() < PATIENCE, "{durability:?}"),
                 Err(error) => break error.to_string(),
             }
         };
@@ -516,7 +509,7 @@ fn fsync_is_refused_where_it_is_an_empty_word() {
     let is_tmpfs = mounts.lines().any(|line| line.contains(" /dev/shm tmpfs "));
     let dir = match is_tmpfs.then(|| tempfile::tempdir_in(shared_memory)) {
         Some(Ok(dir)) => dir,
-        _ => return eprintln!("SKIPPED: /dev/shm is no tmpfs that can be written to"),
+        _ => return skipped("/dev/shm is no tmpfs that can be written to"),
     };
     let wanted =
         |durability, any_filesystem| Options { any_filesystem, ..options(dir.path(), durability) };
