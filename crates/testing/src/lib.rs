@@ -4,6 +4,7 @@ pub mod cores;
 pub mod crash;
 #[cfg(feature = "venue")]
 pub mod etcd;
+pub mod folders;
 pub mod hosts;
 pub mod loopback;
 pub mod oracle;

@@ -14,6 +14,7 @@ use ringside::config::Config;
 use ringside_cluster::membership::{Keeper, Record};
 use ringside_edge::gateway::accounts::set_password;
 use ringside_model::domain::PartitionId;
+use ringside_testing::folders::memory_folder;
 use ringside_testing::patience::{PATIENCE, wait_for, wait_until};
 use ringside_testing::turn::Turn;
 use std::cell::Cell;
@@ -57,9 +58,7 @@ impl Cluster {
 
     /// Nodes at these places, beside another cluster of the same test.
     pub fn beside(places: Vec<Place>, etcd: Option<&str>) -> Cluster {
-        // In memory, if there is such a folder: every look at the record syncs it, however busy the device is.
-        let memory = tempfile::tempdir_in("/dev/shm");
-        let dir = memory.unwrap_or_else(|_| tempfile::tempdir().unwrap());
+        let dir = memory_folder();
         let file = format!("file:{}", dir.path().join("record.json").display());
         let founder = |(n, place): (usize, &Place)| {
             format!("{{node={:?},address=\"{}\"}}", name(n), place.at(NODES))

@@ -2,6 +2,7 @@
 
 use crate::hostile::client::{Client, PATIENCE, cancel, enter, packet_of, request};
 use ringside_testing::cores::{waited_for_cores, waited_here};
+use ringside_testing::folders::memory_folder;
 use ringside_wire::soupbintcp::packet;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -46,7 +47,7 @@ pub struct Setup {
 
 impl Venue {
     pub fn start(setup: Setup) -> Venue {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = memory_folder();
         let line = UdpSocket::bind("127.0.0.1:0").unwrap();
         let config = dir.path().join("serve.toml");
         std::fs::write(&config, config_text(&setup, &line)).unwrap();
@@ -281,6 +282,7 @@ fn config_text(setup: &Setup, line: &UdpSocket) -> String {
         [engine]
         orders = {TABLES}
         [journal]
+        any_filesystem = true
         {journal}
         [gateway]
         listen = "127.0.0.1:0"

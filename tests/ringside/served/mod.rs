@@ -11,6 +11,7 @@ pub mod operator;
 pub mod orders;
 
 use ringside_testing::cores;
+use ringside_testing::folders::memory_folder;
 use ringside_testing::hosts::own_host;
 pub use ringside_testing::patience::PATIENCE;
 use ringside_testing::patience::{wait_for, wait_until};
@@ -50,7 +51,7 @@ impl Place {
     }
 
     fn at_host(host: Ipv4Addr, namespace: Option<String>) -> Place {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = memory_folder();
         let mut place = Place { dir, host, namespace, settings: BTreeMap::new() };
         for (key, port) in [
             ("GATEWAY__LISTEN", ORDERS),
