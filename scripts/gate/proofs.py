@@ -12,14 +12,19 @@ def long(name, what, setting, module):
     return Step(name, what, (tests(module, release=True, shown=True),), env={variable: value}, tests=True)
 
 
-def mutants():
-    """Placeholder for a row of each crate that cargo-mutants is tried on."""
-    command = "cargo mutants --package ringside-engine"
+def mutants(name, what, selected, tried_with=""):
+    """Small changes to the sources of a package, one after the other: each must make a test fail. The
+    survivors are listed in target/prove/mutants-NAME/mutants.out/missed.txt."""
+    output = f"target/prove/mutants-{name}"
+    command = (
+        f"cargo mutants {selected} --test-workspace=false --test-tool nextest -j1 --timeout 300 "
+        f"--output {output} --no-shuffle --colors never -- {tried_with}"
+    )
     if shutil.which("cargo-mutants") is None:
-        command = "echo SKIPPED: cargo-mutants is not installed"
+        command = "echo SKIPPED: cargo-mutants is not installed (cargo install --locked cargo-mutants)"
     # Mutants are copies of the sources, which cargo would not tell from those here in shared builds.
     own_builds = {"CARGO_BUILD_BUILD_DIR": "target"}
-    return Step("mutants", "changed operators and results in the engine", (command,), env=own_builds)
+    return Step(f"mutants-{name}", what, (command.strip(),), env=own_builds)
 
 
 PREPARE = [step for step in steps.STEPS if step.name in ("tools", "python", "program")]
@@ -77,5 +82,17 @@ STEPS = [
     long("disk", "50 failed syncs, failing devices, full disks", "RINGSIDE_FAILED_SYNCS=50", "failing_disk"),
     Step("bugs", "planted bugs, each caught by a proof", ("scripts/planted-bugs",)),
     *[step for step in steps.STEPS if step.paths],
-    mutants(),
+    mutants(
+        "engine",
+        "about 2,300 small changes to the engine, against its tests",
+        "--package ringside-engine",
+        "-E 'not test(/^engine_oracle::(wide_prices|huge_values|deep|mixed_beside)/)'",
+    ),
+    mutants(
+        "streams",
+        "about 700 small changes to what makes messages, against the tests of streams",
+        "--package ringside-core --file 'crates/core/src/streams/**'",
+        "-E 'test(stream) | test(session_messages)'",
+    ),
+    mutants("wire", "about 600 small changes to the protocols, against their tests", "--package ringside-wire"),
 ]
