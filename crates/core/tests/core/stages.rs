@@ -11,9 +11,9 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("journaler", &["commit_point"], &["sequencer", "stage"]),
     ("replicator", &["commit_point"], &["sequencer", "stage"]),
     ("matcher", &["matching_shard"], &["stage"]),
-    ("publisher", &["report_order"], &["stage"]),
+    ("publisher", &["report_order"], &["sequencer", "stage"]),
     ("trace", &[], &["stage"]),
-    ("plan", &[], &[]),
+    ("plan", &[], &["runner"]),
     ("runner", &[], &["stage"]),
 ];
 
