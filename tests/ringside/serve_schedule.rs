@@ -130,11 +130,11 @@ fn boundaries_come_by_themselves_each_once_and_not_before_their_time() {
     place.set("SCHEDULE", &schedule(&events));
     let venue = place.start();
     let mut operator = Operator::of(&place);
-    let waited = venue.waited_for_cores();
+    let waits = venue.core_waits();
     for state in ["pre_open", "open", "pre_open"] {
         operator.hears("AAPL", state);
     }
-    let waited = venue.waited_for_cores() - waited;
+    let waited = waits.so_far();
     venue.stop();
     let had = states(&reports(&place), "AAPL");
     // The first one may have been missed, and later ones come with the end of the venue.

@@ -1,24 +1,46 @@
 //! Time that threads wait for a core. A bound on what a venue does in a time holds on a busy machine, too, if this part is
 //! taken off: it is the machine's and not the venue's.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::{read_dir, read_to_string};
+use std::path::Path;
 use std::time::Duration;
 
-/// Time that all threads of a process that run now have waited for a core, each since its start.
-pub fn waited_for_cores(process: u32) -> Duration {
-    let tasks = read_dir(format!("/proc/{process}/task")).into_iter().flatten();
-    tasks
-        .map(|task| task.map_or(Duration::ZERO, |task| waited(&task.path().join("schedstat"))))
-        .sum()
+/// Waits of the threads of a process from a moment on.
+pub struct CoreWaits {
+    process: u32,
+    /// Waits of each thread up to that moment.
+    before: HashMap<OsString, Duration>,
 }
 
-/// Time that the calling thread has waited for a core.
+impl CoreWaits {
+    /// Begins now.
+    pub fn begin(process: u32) -> CoreWaits {
+        CoreWaits { process, before: waits(process).collect() }
+    }
+
+    /// Time that the threads that run now have waited for a core since. A thread that has ended counts for nothing.
+    pub fn so_far(&self) -> Duration {
+        let since = |(thread, waited): (OsString, Duration)| {
+            waited.saturating_sub(self.before.get(&thread).copied().unwrap_or_default())
+        };
+        waits(self.process).map(since).sum()
+    }
+}
+
+/// Time that the calling thread has waited for a core since its start.
 pub fn waited_here() -> Duration {
     waited("/proc/thread-self/schedstat".as_ref())
 }
 
+fn waits(process: u32) -> impl Iterator<Item = (OsString, Duration)> {
+    let tasks = read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    tasks.map(|task| (task.file_name(), waited(&task.path().join("schedstat"))))
+}
+
 /// Second number of the line: nanoseconds on the run queue. None where the kernel does not count, or the thread is gone.
-fn waited(schedstat: &std::path::Path) -> Duration {
+fn waited(schedstat: &Path) -> Duration {
     let text = read_to_string(schedstat).unwrap_or_default();
     Duration::from_nanos(text.split(' ').nth(1).and_then(|ns| ns.parse().ok()).unwrap_or(0))
 }

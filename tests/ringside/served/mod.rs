@@ -10,7 +10,7 @@ pub mod listener;
 pub mod operator;
 pub mod orders;
 
-use ringside_testing::cores;
+use ringside_testing::cores::CoreWaits;
 use ringside_testing::folders::memory_folder;
 use ringside_testing::hosts::own_host;
 pub use ringside_testing::patience::PATIENCE;
@@ -193,9 +193,9 @@ impl Venue {
         self.said.lock().unwrap().clone()
     }
 
-    /// Time that its threads have waited for a core.
-    pub fn waited_for_cores(&self) -> Duration {
-        cores::waited_for_cores(self.process.id())
+    /// Waits of its threads for a core, from now on.
+    pub fn core_waits(&self) -> CoreWaits {
+        CoreWaits::begin(self.process.id())
     }
 
     /// A load of a moment, whose every answer is checked.

@@ -5,7 +5,7 @@ use ringside_cluster::membership::{
     Unavailable, Voters,
 };
 use ringside_model::domain::PartitionId;
-use ringside_testing::cores::waited_for_cores;
+use ringside_testing::cores::CoreWaits;
 use ringside_testing::etcd::EtcdProcess;
 use ringside_testing::etcd::fake::Fake;
 use ringside_testing::hosts::own_host;
@@ -121,11 +121,10 @@ fn unavailable<T: std::fmt::Debug>(
     within: Duration,
     text: &str,
 ) {
-    let waited = || waited_for_cores(std::process::id());
-    let (before, began) = (waited(), Instant::now());
+    let (waits, began) = (CoreWaits::begin(std::process::id()), Instant::now());
     let Unavailable(why) = asked().unwrap_err();
     let took = began.elapsed();
-    assert!(took < within + waited().saturating_sub(before), "{why} after {took:?}");
+    assert!(took < within + waits.so_far(), "{why} after {took:?}");
     assert!(why.contains(text), "{why:?} does not contain {text:?}");
 }
 
