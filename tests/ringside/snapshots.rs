@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 struct Place {
     dir: tempfile::TempDir,
@@ -280,17 +283,27 @@ fn snapshots_of_a_running_venue_follow_from_the_promised_restart_time() {
         .unwrap();
     let mut input = venue.stdin.take().unwrap();
     let mut said = BufReader::new(venue.stderr.take().unwrap()).lines();
+    let taken = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&taken);
     let feeding = std::thread::spawn(move || {
+        // Enough for one snapshot more, so that the journal stays short where a snapshot takes long.
+        const PARTS: u64 = 500;
         let mut number = 0;
-        while input.write_all(part(number, 2_000).as_bytes()).is_ok() {
-            number += 1;
+        loop {
+            if number == PARTS * (seen.load(Ordering::Relaxed) + 1) {
+                std::thread::sleep(Duration::from_millis(1));
+            } else if input.write_all(part(number, 2_000).as_bytes()).is_ok() {
+                number += 1;
+            } else {
+                break;
+            }
         }
     });
-    let mut taken = 0;
-    while taken < 3 {
+    while taken.load(Ordering::Relaxed) < 3 {
         let line = said.next().expect("it says more").unwrap();
         assert!(!line.contains("no more snapshots"), "{line}");
-        taken += usize::from(line.contains("snapshot at seqno") && line.contains("loads in"));
+        let is_taken = line.contains("snapshot at seqno") && line.contains("loads in");
+        taken.fetch_add(u64::from(is_taken), Ordering::Relaxed);
     }
     let by_hand = place.json(&["snapshot"]);
     assert!(by_hand["seqno"].as_u64().unwrap() > 0);

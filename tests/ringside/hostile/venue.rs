@@ -180,9 +180,10 @@ impl Venue {
         Duration::from_millis(used.iter().sum::<u64>() * 10)
     }
 
-    /// Number of files that the process has open.
-    pub fn open_files(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+    /// True if the process has this descriptor open.
+    pub fn has_open(&self, descriptor: usize) -> bool {
+        let path = format!("/proc/{}/fd/{descriptor}", self.process.id());
+        std::fs::symlink_metadata(path).is_ok()
     }
 
     /// Sets how many files it may have open, if it was started like this process.
