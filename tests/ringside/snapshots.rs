@@ -290,7 +290,8 @@ fn snapshots_of_a_running_venue_follow_from_the_promised_restart_time() {
         const PARTS: u64 = 500;
         let mut number = 0;
         loop {
-            if number == PARTS * (seen.load(Ordering::Relaxed) + 1) {
+            let taken = seen.load(Ordering::Relaxed);
+            if taken < 3 && number >= PARTS * (taken + 1) {
                 std::thread::sleep(Duration::from_millis(1));
             } else if input.write_all(part(number, 2_000).as_bytes()).is_ok() {
                 number += 1;
