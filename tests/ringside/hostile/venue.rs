@@ -180,12 +180,6 @@ impl Venue {
         Duration::from_millis(used.iter().sum::<u64>() * 10)
     }
 
-    /// True if the process has this descriptor open.
-    pub fn has_open(&self, descriptor: usize) -> bool {
-        let path = format!("/proc/{}/fd/{descriptor}", self.process.id());
-        std::fs::symlink_metadata(path).is_ok()
-    }
-
     /// Sets how many files it may have open, if it was started like this process.
     pub fn limit_files(&self, current: Option<u64>) {
         let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
