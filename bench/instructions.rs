@@ -25,7 +25,7 @@ use ringside_model::report::{Published, ReportSink};
 use std::hint::black_box;
 use std::process::ExitCode;
 
-/// A measured path.
+/// Hot path whose instructions are counted; a row of the table.
 struct Row {
     name: &'static str,
     /// The row whose whole count is part of this one's and is subtracted.
@@ -134,7 +134,7 @@ fn decode() -> u64 {
     EVENTS as u64
 }
 
-/// What the sequencer does to a command: encodes it into its frame and closes the chain.
+/// Seals a command as the sequencer does: encodes it into its frame and closes the chain.
 fn seal() -> u64 {
     let flow = flow(Workload::W1);
     let mut sealer = Sealer::default();

@@ -78,12 +78,12 @@ impl OrderBooks {
         }
     }
 
-    /// Enters an order.
+    /// Enters an order and returns its reports: accepted or rejected first, then its trades.
     pub fn enter(&mut self, session: SessionId, symbol: SymbolId, order: Enter) -> &[Report] {
         self.apply(session, symbol, Action::Enter(order))
     }
 
-    /// Cancels an order.
+    /// Cancels an order by the id that its session gave it, and returns the reports.
     pub fn cancel(&mut self, session: SessionId, symbol: SymbolId, id: OrderId) -> &[Report] {
         self.apply(session, symbol, Action::Cancel { id })
     }

@@ -43,7 +43,7 @@ impl FailingDisk {
         self.state().works_for = None;
     }
 
-    /// What the node promises from now on is not stored, though the device reports that it is.
+    /// Drops each promise of the node from now on, though the device reports that it is stored.
     pub fn forget_promises(&self) {
         self.state().forgets_promises = true;
     }
