@@ -6,15 +6,14 @@
 
 use ringside::model::domain::{Price, Tick};
 use ringside::wire::Message;
-use ringside::wire::client::soup::{Broken, Connection, Received};
+use ringside::wire::client::soup::{Connection, Received};
 use ringside::wire::ouch::inbound::{AccountQuery, EnterOrder};
 use ringside::wire::ouch::{Request, Response, Tags};
 use ringside::wire::{padded, soupbintcp::Login};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Prices of OUCH have 4 decimals.
 const TICK: Tick = Tick { mantissa: 1, scale: 4 };
-const IMMEDIATE_OR_CANCEL: u8 = b'3';
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A user of the venue without a config. Number 0 asks for messages from the most recent one on.
@@ -23,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut venue = Connection::open("127.0.0.1:26400".parse()?, &login)?;
     let (mut id, mut open) = (None, 100);
     while open > 0 {
-        let message = match next(&mut venue)? {
+        let message = match venue.wait()? {
             Received::LoggedIn(accepted) => {
                 println!("logged in to session {}", accepted.session);
                 // Ids of orders rise over all connections of a user: the venue knows the next one.
@@ -40,7 +39,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let symbol = padded("AAPL").ok_or("a symbol has 8 letters at most")?;
                 let (id, price) = (answer.next_user_ref_num.get(), TICK.ticks("187.00")?.0 as u64);
                 let order = EnterOrder::limit(id, b'B', open, symbol, price);
-                let order = EnterOrder { time_in_force: IMMEDIATE_OR_CANCEL, ..order };
+                // Immediate or cancel.
+                let order = EnterOrder { time_in_force: b'3', ..order };
                 send(&mut venue, Request::Enter(&order, Tags::NONE));
             }
             Response::Accepted(order, _) if Some(order.user_ref_num) == id => {
@@ -64,19 +64,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     venue.log_out();
     venue.write(Instant::now());
     Ok(())
-}
-
-/// Waits for the next packet. The connection itself never waits; when it writes it also sends heartbeats.
-fn next(venue: &mut Connection) -> Result<Received, Broken> {
-    loop {
-        if let Some(received) = venue.take()? {
-            return Ok(received);
-        }
-        venue.write(Instant::now());
-        if !venue.read(Instant::now()) {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
 }
 
 fn send(venue: &mut Connection, request: Request<'_>) {

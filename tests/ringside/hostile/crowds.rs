@@ -27,7 +27,8 @@ fn thousands_who_never_log_in_are_closed_when_their_time_is_over() {
 
 #[test]
 fn without_descriptors_the_venue_serves_who_is_there_and_accepts_again_later() {
-    let (journal, gateway) = ("segment_bytes = 1048576", "login_timeout_ms = 3000");
+    // Nobody of the crowds ends by itself.
+    let (journal, gateway) = ("segment_bytes = 1048576", "login_timeout_ms = 600000");
     let (sessions, files_max) = (users(1), Some(64));
     let venue = Venue::start(Setup { journal, gateway, sessions, files_max });
     let lines = venue.said().lines().count();
@@ -40,6 +41,7 @@ fn without_descriptors_the_venue_serves_who_is_there_and_accepts_again_later() {
         for crowd in [&mut clients, &mut visitors] {
             assert!(crowd.last_mut().unwrap().is_ended(), "there is a descriptor left");
         }
+        assert!(matches!(clients[0].hear(Duration::from_millis(1)), Heard::Silence));
         // Segments of the journal end and others begin: each holds no more than 16,384 commands.
         for id in (1..=20_000).step_by(100) {
             for id in id..id + 100 {
@@ -65,8 +67,8 @@ fn without_descriptors_the_venue_serves_who_is_there_and_accepts_again_later() {
 fn a_venue_that_can_accept_nobody_rests_until_it_can() {
     let venue = Venue::start(Setup { sessions: users(1), ..Setup::default() });
     let lines = venue.said().lines().count();
-    // Until the journal has what it needs for a while.
-    std::thread::sleep(Duration::from_millis(500));
+    // The segment in use and two that are ready: the journal opens no other one for a while.
+    wait_until("three segments are mapped", || venue.mapped(".seg") == 3);
     venue.endures(4, || {
         venue.limit_files(Some(3));
         let mut clients = [venue.orders(), venue.glimpse()].map(Client::connect);

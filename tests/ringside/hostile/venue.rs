@@ -5,6 +5,7 @@ use ringside_testing::cores::{CoreWaits, waited_here};
 use ringside_testing::folders::memory_folder;
 use ringside_wire::soupbintcp::packet;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
@@ -178,6 +179,13 @@ impl Venue {
         let used: Vec<u64> = tasks.filter_map(|task| ticks(task.unwrap().path())).collect();
         assert!(!used.is_empty(), "a thread {thread}");
         Duration::from_millis(used.iter().sum::<u64>() * 10)
+    }
+
+    /// How many files whose names end like this it has mapped.
+    pub fn mapped(&self, suffix: &str) -> usize {
+        let maps = std::fs::read_to_string(format!("/proc/{}/maps", self.process.id())).unwrap();
+        let names = maps.lines().filter_map(|line| line.split_whitespace().last());
+        names.filter(|name| name.ends_with(suffix)).collect::<BTreeSet<_>>().len()
     }
 
     /// Sets how many files it may have open, if it was started like this process.

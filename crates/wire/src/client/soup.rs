@@ -1,4 +1,5 @@
-//! One SoupBinTCP connection from the client's side. It never waits: the owner reads and writes when it can.
+//! One SoupBinTCP connection from the client's side. It never waits, except in [`Connection::wait`]: the owner reads and
+//! writes when it can.
 
 use crate::Malformed;
 use crate::soupbintcp::{Login, LoginAccepted, PREFIX_BYTES, Packet, packet, prefix, split_packet};
@@ -182,6 +183,20 @@ impl Connection {
             Err(error) => self.break_off(Broken::Io(error)),
         }
         false
+    }
+
+    /// Waits for the next packet, and sends the output and heartbeats meanwhile. For clients that are in no hurry: it
+    /// sleeps a millisecond at a time.
+    pub fn wait(&mut self) -> Result<Received, Broken> {
+        loop {
+            if let Some(received) = self.take()? {
+                return Ok(received);
+            }
+            self.write(Instant::now());
+            if !self.read(Instant::now()) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
     }
 
     /// The next of what was read; `Ok(None)` if there is no whole packet.
