@@ -75,7 +75,12 @@ STEPS = [
         ),
         after=("program",),
     ),
-    Step("planted-bugs", "bugs on purpose, each caught by a named proof", ("scripts/planted-bugs",)),
+    Step(
+        "planted-bugs",
+        "bugs on purpose, each caught by a named proof",
+        ("scripts/planted-bugs",),
+        after=("program",),
+    ),
     Step(
         "instructions", "instruction counts of the hot paths", ("scripts/instructions",), after=("program",)
     ),
@@ -114,6 +119,6 @@ STEPS = [
         "peers",
         "order books of other crates on the same events",
         ("cargo run --quiet --release --package ringside-peers -- --events 100000 --runs 1",),
-        paths=(*ENGINE, NO_TESTS, "crates/load", "bench/peers", "bench/contest.rs"),
+        paths=(*ENGINE, NO_TESTS, "crates/wire", "crates/load", "bench/peers", "bench/contest.rs"),
     ),
 ]

@@ -116,7 +116,7 @@ fn saturation_keeps_a_window_and_says_what_was_reached() {
     let report = run.report();
     let [reached, seconds] = ["rate_reached", "seconds"].map(|key| report[key].as_f64().unwrap());
     let measured = n(&report["measured"]);
-    assert!(measured > 0 && seconds > 0.0 && seconds < run.took.as_secs_f64(), "{report:#}");
+    assert!(measured > 50 && seconds > 0.0 && seconds < run.took.as_secs_f64(), "{report:#}");
     assert!((reached * seconds - measured as f64).abs() < 1.0, "{report:#}");
     assert!(report["parameters"]["rate"].is_null());
     assert_eq!(report["counts"]["unanswered"], 0);
@@ -136,7 +136,7 @@ fn a_ping_pong_has_one_request_in_flight_and_is_compared_with_an_echo() {
     // One after the other: they cannot take longer than the run.
     let (p50, samples) = (n(&spans[0]["p50"]), n(&spans[0]["samples"]));
     let half = Duration::from_nanos(p50 * samples / 2);
-    assert!(samples > 0 && half < run.took, "{p50} ns, {samples} times in {:?}", run.took);
+    assert!(samples > 5 && half < run.took, "{p50} ns, {samples} times in {:?}", run.took);
 }
 
 #[test]

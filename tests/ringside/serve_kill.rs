@@ -109,7 +109,7 @@ const START_US: u64 = 20_000;
 
 impl Trial {
     fn new(durability: &str, seed: u64) -> Trial {
-        let mut place = Place::new();
+        let mut place = if durability == "fsync" { Place::on_disk() } else { Place::new() };
         let orders = place.at(ORDERS);
         let number = |index| seed.wrapping_add(index as u64);
         let trader = |(index, user): (usize, &&str)| Client::trading(user, orders, number(index));

@@ -21,17 +21,20 @@ impl CoreWaits {
     }
 
     /// Time that the threads that run now have waited for a core since. A thread that has ended counts for nothing.
-    pub fn so_far(&self) -> Duration {
+    ///
+    /// Waits of different threads are added: what a venue does passes from thread to thread. Waits at the same time count
+    /// twice, so this is no bound by itself.
+    fn so_far(&self) -> Duration {
         let since = |(thread, waited): (OsString, Duration)| {
             waited.saturating_sub(self.before.get(&thread).copied().unwrap_or_default())
         };
         waits(self.process).map(since).sum()
     }
-}
 
-/// Time that the calling thread has waited for a core since its start.
-pub fn waited_here() -> Duration {
-    waited("/proc/thread-self/schedstat".as_ref())
+    /// A bound for a quiet machine, with the waits since the beginning on top, but with no more than twice itself.
+    pub fn bound(&self, quiet: Duration) -> Duration {
+        quiet + self.so_far().min(2 * quiet)
+    }
 }
 
 fn waits(process: u32) -> impl Iterator<Item = (OsString, Duration)> {

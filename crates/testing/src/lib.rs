@@ -5,6 +5,8 @@ pub mod crash;
 #[cfg(feature = "venue")]
 pub mod etcd;
 pub mod folders;
+#[cfg(feature = "venue")]
+pub mod garbage;
 pub mod hosts;
 pub mod loopback;
 pub mod oracle;

@@ -10,6 +10,7 @@ use crate::served::{NODES, ORDERS, Place, Venue};
 use folder::{differs, stored_bytes, written};
 use load::{Load, Report};
 use net::Net;
+use probe::Outage;
 use ringside::config::Config;
 use ringside_cluster::membership::{Keeper, Record};
 use ringside_edge::gateway::accounts::set_password;
@@ -147,6 +148,11 @@ impl Cluster {
     /// Those of them that are not this one.
     pub fn others(&self, node: usize) -> Vec<usize> {
         self.running().into_iter().filter(|other| *other != node).collect()
+    }
+
+    /// An outage from now on, after which one of these nodes leads.
+    pub fn outage(&self, nodes: &[usize]) -> Outage {
+        Outage::begins(nodes.iter().map(|&node| self.node(node).core_waits()).collect())
     }
 
     /// Where sessions find these nodes, if they lead.

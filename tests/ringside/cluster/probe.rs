@@ -2,6 +2,7 @@
 //! heartbeat, no message of the stream that comes again, and no late answer to the order before.
 
 use crate::hostile::client::enter;
+use ringside_testing::cores::CoreWaits;
 use ringside_testing::patience::PATIENCE;
 use ringside_wire::client::soup::{Broken, Connection, Received};
 use ringside_wire::ouch::{self, Tags};
@@ -63,6 +64,31 @@ impl Probe {
 /// Moment of the first answer to sessions that ask at all of these addresses, again and again.
 pub fn first_answer(addresses: &[SocketAddr]) -> Instant {
     answer_within(addresses, PATIENCE).expect("a node leads and answers")
+}
+
+/// A time without a leader, from its beginning.
+pub struct Outage {
+    began: Instant,
+    /// Of the nodes that may lead next.
+    waits: Vec<CoreWaits>,
+}
+
+impl Outage {
+    /// An outage is no longer than this on a quiet machine.
+    const MAX: Duration = Duration::from_secs(9);
+
+    /// Begins now.
+    pub fn begins(waits: Vec<CoreWaits>) -> Outage {
+        Outage { began: Instant::now(), waits }
+    }
+
+    /// Waits until one of these addresses answers, and returns how long that took.
+    pub fn ends(self, addresses: &[SocketAddr]) -> Duration {
+        let took = first_answer(addresses) - self.began;
+        let bound = self.waits.iter().map(|waits| waits.bound(Self::MAX)).max();
+        assert!(took < bound.unwrap_or(Self::MAX), "{took:?} without a leader");
+        took
+    }
 }
 
 /// Moment of the first answer; `None` if there is none within this time.

@@ -1,12 +1,12 @@
 //! Nodes that do not hear each other, or etcd, for a while, and who trades then.
 
 use crate::cluster::net::Net;
-use crate::cluster::{Cluster, name, place_in, probe};
+use crate::cluster::{Cluster, name, place_in};
 use ringside_cluster::membership::Record;
 use ringside_testing::etcd::EtcdProcess;
 use std::fmt::Write;
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn sleep(ms: u64) {
     std::thread::sleep(Duration::from_millis(ms));
@@ -48,7 +48,7 @@ fn whoever_is_cut_off_in_any_way_nobody_loses_a_message() {
         let leader = cluster.settles("abc");
         let standbys = parted.others(leader);
         let all = [&standbys[..], &[net.etcd(), net.here()]].concat();
-        let began = Instant::now();
+        let outage = cluster.outage(&cluster.others(leader));
         match what {
             "to the standbys" => net.cut(leader, &[], &standbys),
             "from the standbys" => net.cut(leader, &standbys, &[]),
@@ -56,9 +56,8 @@ fn whoever_is_cut_off_in_any_way_nobody_loses_a_message() {
         }
         let is_led = |record: &Record| record.leader.0 != name(leader);
         cluster.wait_for_record("another node leads", is_led);
-        let next = cluster.leader();
-        let _ = writeln!(rows, "| the leader is cut off {what} | {:.0?} |", began.elapsed());
-        probe::first_answer(&cluster.addresses(&[next]));
+        let took = outage.ends(&cluster.addresses(&[cluster.leader()]));
+        let _ = writeln!(rows, "| the leader is cut off {what} | {took:.0?} |");
         net.heal(leader);
         failovers += 1;
         load.reconnected(4 * failovers);
@@ -96,7 +95,7 @@ fn of_two_nodes_that_do_not_hear_each_other_one_trades() {
     net.cut(leader, &other, &other);
     // Until neither can have the other's answers of before.
     sleep(200);
-    probe::first_answer(&cluster.addresses(&[0, 1]));
+    cluster.outage(&[0, 1]).ends(&cluster.addresses(&[0, 1]));
     net.heal(leader);
     cluster.settles("ab");
     cluster.end_load(load);

@@ -1,12 +1,12 @@
 //! A client that may say anything.
 
-use ringside_load::rng::Rng;
+use ringside_testing::garbage::packet_of;
 pub use ringside_testing::patience::PATIENCE;
 use ringside_wire::Message;
 use ringside_wire::ouch::inbound::{CancelOrder, EnterOrder};
 use ringside_wire::ouch::{self, Tags};
 use ringside_wire::padded;
-use ringside_wire::soupbintcp::{Login, packet, split_packet, write_packet};
+use ringside_wire::soupbintcp::{Login, packet, split_packet};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -125,12 +125,6 @@ pub fn login(user: &str, password: &str, number: u64) -> Vec<u8> {
     packet_of(packet::LOGIN_REQUEST, &login.payload().unwrap())
 }
 
-pub fn packet_of(packet_type: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![];
-    write_packet(packet_type, payload, &mut bytes);
-    bytes
-}
-
 /// A message in its packet.
 pub fn request(message: &impl ouch::Layout) -> Vec<u8> {
     let mut bytes = [0; 256];
@@ -159,8 +153,4 @@ pub fn enter(id: u32) -> EnterOrder {
 pub fn cancel(id: u32) -> CancelOrder {
     let message_type = CancelOrder::TYPE;
     CancelOrder { message_type, user_ref_num: id.into(), quantity: 0.into() }
-}
-
-pub fn noise(rng: &mut Rng, bytes: usize) -> Vec<u8> {
-    (0..bytes).map(|_| rng.next_u64() as u8).collect()
 }

@@ -1,7 +1,8 @@
 //! More clients than there should be, who want to be let in, or are and say nothing.
 
-use crate::hostile::client::{Client, Heard, PATIENCE, cancel, enter, login, packet_of, request};
+use crate::hostile::client::{Client, Heard, PATIENCE, cancel, enter, login, request};
 use crate::hostile::venue::{Setup, Stop, Venue, user, users};
+use ringside_testing::garbage::packet_of;
 use ringside_testing::patience::{wait_for, wait_until};
 use ringside_wire::soupbintcp::packet;
 use std::sync::Mutex;

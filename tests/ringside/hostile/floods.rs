@@ -1,8 +1,9 @@
 //! Who asks for more than can be given, or takes nothing of it.
 
-use crate::hostile::client::{Client, Heard, PATIENCE, enter, login, noise, request};
+use crate::hostile::client::{Client, Heard, PATIENCE, enter, login, request};
 use crate::hostile::venue::{Setup, Stop, Venue, user, users};
 use ringside_load::rng::Rng;
+use ringside_testing::garbage::noise;
 use ringside_testing::patience::wait_until;
 use ringside_testing::run::base_seed;
 use ringside_wire::moldudp64::{DATAGRAM_BYTES_MAX, HEADER_BYTES, Header};
@@ -25,6 +26,7 @@ fn a_reader_that_never_reads_is_let_go_and_costs_no_memory() {
         venue.flood("U00000", |sent| sent >= 150_000);
     });
     // While it is served, nobody else is let in with its name.
+    let (waits, began) = (venue.core_waits(), Instant::now());
     wait_until("the reader is let go", || {
         let mut client = Client::connect(venue.orders());
         client.send(&login("COPY01", "ringside", 0)).unwrap();
@@ -34,6 +36,8 @@ fn a_reader_that_never_reads_is_let_go_and_costs_no_memory() {
             other => panic!("{other:?}"),
         }
     });
+    let took = began.elapsed();
+    assert!(took < waits.bound(Duration::from_secs(2)), "{took:?} behind the flood");
     drop(reader);
     venue.stop();
 }
@@ -96,8 +100,11 @@ fn sessions_that_send_as_fast_as_they_can_leave_room_for_others() {
             leaver.send(&request(&enter(1))).unwrap();
             leaver.expect_answer(b'A', 1);
             drop(leaver);
+            let (waits, began) = (venue.core_waits(), Instant::now());
             let answer = venue.operate(br#"{"op":"firm","firm":"NEW"}"#);
             assert!(answer.contains("NEW"), "{answer}");
+            let took = began.elapsed();
+            assert!(took < waits.bound(Duration::from_secs(3)), "the operator waits {took:?}");
             // One who comes back before the cancel keeps its orders.
             let is_cancel = |heard: &[u8]| heard.get(6) == Some(&b'C');
             loop {
@@ -116,7 +123,12 @@ fn sessions_that_send_as_fast_as_they_can_leave_room_for_others() {
     let mut limited = Client::login(venue.orders(), "LIMIT1", 1);
     loop {
         match limited.hear(PATIENCE) {
-            Heard::Packet(packet::SEQUENCED, message) if message[0] == b'J' => break,
+            Heard::Packet(packet::SEQUENCED, message) if message[0] == b'J' => {
+                let id = u32::from_be_bytes(*message[9..].first_chunk().unwrap());
+                assert_eq!(message[13..15], [0x00, 0x29], "order {id} is refused for its rate");
+                assert!(id > 100, "{id} is within the limit");
+                break;
+            }
             Heard::Packet(..) => {}
             other => panic!("no order of {sent:?} is above the limit: {other:?}"),
         }

@@ -1,10 +1,9 @@
 //! What is no protocol, or only the beginning of one.
 
-use crate::hostile::client::{
-    Client, Heard, PATIENCE, cancel, enter, login, noise, packet_of, request,
-};
+use crate::hostile::client::{Client, Heard, PATIENCE, cancel, enter, login, request};
 use crate::hostile::venue::{Setup, Venue, users};
 use ringside_load::rng::Rng;
+use ringside_testing::garbage::{no_logins, noise, packet_of};
 use ringside_testing::run::base_seed;
 use ringside_wire::ouch::inbound::{MassCancel, ModifyOrder, ReplaceOrder};
 use ringside_wire::soupbintcp::packet;
@@ -21,7 +20,7 @@ fn garbage_at_the_order_port_ends_its_connection_and_nothing_else() {
     let address = venue.orders();
     let mut rng = Rng::new(base_seed());
     venue.endures(4, || {
-        say_each(address, &no_logins(&mut rng));
+        say_each(address, &no_logins(&login("U00000", "ringside", 1), &mut rng));
         let whole = login("U00000", "ringside", 1);
         for cut in 1..whole.len() {
             Client::connect(address).send(&whole[..cut]).unwrap();
@@ -83,7 +82,7 @@ fn garbage_at_the_book_port_ends_its_connection_and_nothing_else() {
     let mut rng = Rng::new(base_seed());
     venue.endures(4, || {
         // That each ends at once is proved with a clock that stands still, by the tests of the snapshot server.
-        say_each(venue.glimpse(), &no_logins(&mut rng));
+        say_each(venue.glimpse(), &no_logins(&login("U00000", "ringside", 1), &mut rng));
         let mut client = Client::login(venue.glimpse(), "U00000", 1);
         let _ = client.send(&packet_of(packet::UNSEQUENCED, &request(&enter(1))));
         assert!(client.is_ended());
@@ -149,25 +148,4 @@ fn say_each(address: SocketAddr, said: &[Vec<u8>]) {
         let begin = &bytes[..bytes.len().min(12)];
         assert!(client.is_ended(), "it still listens after {begin:?}");
     }
-}
-
-/// What no SoupBinTCP client says first.
-fn no_logins(rng: &mut Rng) -> Vec<Vec<u8>> {
-    let login = login("U00000", "ringside", 1);
-    let mut said = vec![
-        vec![0, 0],
-        [&[0xFF, 0xFF][..], &[b'L'; 65535]].concat(),
-        b"GET / HTTP/1.1\r\nHost: ringside\r\n\r\n".to_vec(),
-        b"POST / HTTP/1.0\r\nContent-Length: 9999999\r\n\r\n".to_vec(),
-        packet_of(packet::LOGIN_REQUEST, &[b'9'; 46]),
-        packet_of(packet::LOGIN_REQUEST, &[0xFF; 51]),
-        packet_of(packet::LOGIN_REQUEST, &login[3..login.len() - 1]),
-        packet_of(packet::UNSEQUENCED, &request(&enter(1))),
-    ];
-    let known = [packet::LOGIN_REQUEST, packet::DEBUG, packet::CLIENT_HEARTBEAT];
-    let unknown = (0..=255).filter(|letter| !known.contains(letter));
-    said.extend(unknown.map(|letter| packet_of(letter, b"payload")));
-    // A length that begins with zeros would be the beginning of a packet that is still to come.
-    said.extend((0..100).map(|_| [&[0xFF][..], &noise(rng, 300)].concat()));
-    said
 }

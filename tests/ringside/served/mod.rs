@@ -38,19 +38,23 @@ pub struct Place {
 impl Place {
     /// A place where nothing has been yet.
     pub fn new() -> Place {
-        Place::at_host(own_host(&[ORDERS]), None)
+        Place::at_host(memory_folder(), own_host(&[ORDERS]), None)
+    }
+
+    /// A place on the disk of temporary files, where a sync takes its time.
+    pub fn on_disk() -> Place {
+        Place::at_host(tempfile::tempdir().unwrap(), own_host(&[ORDERS]), None)
     }
 
     /// A place in a network namespace, which has this address.
     pub fn in_namespace(namespace: &str, host: Ipv4Addr) -> Place {
-        let mut place = Place::at_host(host, Some(namespace.into()));
+        let mut place = Place::at_host(memory_folder(), host, Some(namespace.into()));
         // The operator has no password.
         place.set("GATEWAY__ADMIN", &format!("127.0.0.1:{OPERATOR}"));
         place
     }
 
-    fn at_host(host: Ipv4Addr, namespace: Option<String>) -> Place {
-        let dir = memory_folder();
+    fn at_host(dir: TempDir, host: Ipv4Addr, namespace: Option<String>) -> Place {
         let mut place = Place { dir, host, namespace, settings: BTreeMap::new() };
         for (key, port) in [
             ("GATEWAY__LISTEN", ORDERS),

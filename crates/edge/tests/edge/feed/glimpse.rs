@@ -7,8 +7,11 @@ use ringside_edge::feed::capture::Capture;
 use ringside_edge::feed::glimpse::{GlimpseConfig, GlimpseServer};
 use ringside_edge::feed::rerequest::{RerequestConfig, RerequestServer};
 use ringside_edge::feed::service::{Duties, Service};
+use ringside_load::rng::Rng;
+use ringside_testing::garbage::{no_logins, packet_of};
 use ringside_testing::loopback::delivered;
 use ringside_testing::patience::{PATIENCE, wait_until};
+use ringside_testing::run::base_seed;
 use ringside_wire::feed::book::Book;
 use ringside_wire::feed::receiver::{Receiver, ReceiverConfig};
 use ringside_wire::feed::snapshot::{self, SnapshotError, SnapshotLogin};
@@ -135,6 +138,18 @@ fn late_listeners_have_the_same_book() {
     assert_eq!(std::fs::read(&file).unwrap(), [&blocks.concat()[..], &[0, 0]].concat());
 }
 
+fn login_packet(change: impl FnOnce(&mut Login)) -> Vec<u8> {
+    let mut login = Login {
+        user: "ALICE".into(),
+        password: "secret".into(),
+        session: String::new(),
+        number: 1,
+        heartbeat_timeout_ms: None,
+    };
+    change(&mut login);
+    packet_of(packet::LOGIN_REQUEST, &login.payload().unwrap())
+}
+
 /// A client that says what it is told to.
 struct Client {
     stream: TcpStream,
@@ -150,21 +165,11 @@ impl Client {
     }
 
     fn send(&mut self, packet_type: u8, payload: &[u8]) {
-        let mut bytes = vec![];
-        write_packet(packet_type, payload, &mut bytes);
-        self.stream.write_all(&bytes).unwrap();
+        self.stream.write_all(&packet_of(packet_type, payload)).unwrap();
     }
 
     fn login(&mut self, change: impl FnOnce(&mut Login)) {
-        let mut login = Login {
-            user: "ALICE".into(),
-            password: "secret".into(),
-            session: String::new(),
-            number: 1,
-            heartbeat_timeout_ms: None,
-        };
-        change(&mut login);
-        self.send(packet::LOGIN_REQUEST, &login.payload().unwrap());
+        self.stream.write_all(&login_packet(change)).unwrap();
     }
 
     /// Reads what is there.
@@ -286,8 +291,17 @@ fn who_does_not_log_in_properly_is_refused() {
         assert_eq!(client.types(), "");
         assert!(client.closed);
     }
-    let mut quiet = Client::new(&server);
+    // The clock stands still: no time-out ends these.
     let now = Instant::now();
+    for said in no_logins(&login_packet(|_| {}), &mut Rng::new(base_seed())) {
+        let mut client = Client::new(&server);
+        // The server may close before it was told everything.
+        let _ = client.stream.write_all(&said);
+        steps(&mut server, now);
+        client.read();
+        assert!(client.closed, "it still listens after {:?}", &said[..said.len().min(12)]);
+    }
+    let mut quiet = Client::new(&server);
     steps(&mut server, now);
     steps(&mut server, now + 4_900 * MS);
     quiet.read();
