@@ -12,6 +12,10 @@ use std::time::{Duration, Instant};
 /// So many requests wait for an answer at most.
 const WAITING_MAX: usize = 64;
 
+/// So many requests are sent in one run at most: all that a session was ever told is told again in the next one, and must
+/// not grow without end where that takes long.
+const REQUESTS_MAX: u64 = 6_000;
+
 /// A session.
 pub struct Client {
     pub user: String,
@@ -20,6 +24,8 @@ pub struct Client {
     pub kept: Vec<Vec<u8>>,
     /// What it asks for; none: it only reads.
     pub orders: Option<Orders>,
+    /// New requests in this run of the venue.
+    requests_left: u64,
     rng: Rng,
     /// Requests that were sent again.
     pub resent: usize,
@@ -48,7 +54,16 @@ impl Client {
     /// A session that only reads.
     pub fn reading(user: &str, address: SocketAddr, seed: u64) -> Client {
         let (user, rng) = (user.to_string(), Rng::new(!seed));
-        Client { user, address, kept: vec![], orders: None, rng, resent: 0, dropped: 0 }
+        Client {
+            user,
+            address,
+            kept: vec![],
+            orders: None,
+            requests_left: 0,
+            rng,
+            resent: 0,
+            dropped: 0,
+        }
     }
 
     /// One run of the venue: hears everything from the first message on, then goes on behind what it has, again
@@ -65,6 +80,7 @@ impl Client {
         life.prove();
         let wanted = self.kept.len() + life.wanted;
         let mut served = false;
+        self.requests_left = REQUESTS_MAX;
         loop {
             let number = self.kept.len() as u64 + 1;
             let Some(link) = self.connect(number, life)? else { return Ok(()) };
@@ -132,7 +148,8 @@ impl Client {
                         }
                     } else if Instant::now() >= pause_until {
                         let room = WAITING_MAX.saturating_sub(orders.waiting()) as u64;
-                        let burst = self.rng.below(48).min(room);
+                        let burst = self.rng.below(48).min(room).min(self.requests_left);
+                        self.requests_left -= burst;
                         (0..burst).for_each(|_| link.connection.send(&orders.next()));
                         pause_until = Instant::now() + Duration::from_micros(self.rng.below(4_000));
                         link.connection.write(Instant::now());
