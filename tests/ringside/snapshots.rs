@@ -286,16 +286,15 @@ fn snapshots_of_a_running_venue_follow_from_the_promised_restart_time() {
     let taken = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&taken);
     let feeding = std::thread::spawn(move || {
-        // Enough for one snapshot more, so that the journal stays short where a snapshot takes long.
+        // Enough for one snapshot more, then slowly: the journal stays short where a snapshot takes long, and grows for
+        // as long as the next one is not due.
         const PARTS: u64 = 500;
-        let mut number = 0;
-        loop {
+        for number in 0.. {
             let taken = seen.load(Ordering::Relaxed);
             if taken < 3 && number >= PARTS * (taken + 1) {
-                std::thread::sleep(Duration::from_millis(1));
-            } else if input.write_all(part(number, 2_000).as_bytes()).is_ok() {
-                number += 1;
-            } else {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            if input.write_all(part(number, 2_000).as_bytes()).is_err() {
                 break;
             }
         }
