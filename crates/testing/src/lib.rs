@@ -11,6 +11,7 @@ pub mod hosts;
 pub mod loopback;
 pub mod oracle;
 pub mod patience;
+pub mod rooms;
 pub mod run;
 pub mod turn;
 pub mod volume;

@@ -4,3 +4,4 @@ mod cluster_model;
 mod cluster_sim;
 mod coordinators;
 mod partitions_sim;
+mod rooms;

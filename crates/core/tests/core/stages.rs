@@ -1,7 +1,8 @@
 //! Stages know what they drive, and neither the ring nor each other: only the wiring (`pipeline/mod.rs`) and the
-//! stage loop (`pipeline/stage.rs`) do. Every `crate::` and `super::` path in `pipeline` is compared with a table.
+//! stage loop (`pipeline/stage.rs`) do. Every `crate::` and `super::` path in `pipeline` is compared with a table, and
+//! every `crate::` path of the other rooms with another one.
 
-use std::collections::BTreeSet;
+use ringside_testing::rooms::{self, names};
 use std::path::Path;
 
 /// A file of the pipeline; the rooms of this crate, and the files of the pipeline, that it may name.
@@ -23,25 +24,22 @@ const WIRING: &[&str] = &["commit_point", "matching_shard", "report_order"];
 /// Crates that are at home in some files of the pipeline only.
 const HOMES: &[(&str, &[&str])] = &[("disruptor", &["mod", "stage"]), ("core_affinity", &["plan"])];
 
-/// The words that follow a prefix such as `crate::` in a text without comments and tests.
-fn names(text: &str, prefix: &str) -> BTreeSet<String> {
-    let code = text.split("#[cfg(test)]").next().unwrap();
-    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let code = lines.collect::<Vec<_>>().join("\n");
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut found = BTreeSet::new();
-    for (at, _) in code.match_indices(prefix) {
-        if code[..at].ends_with(|c: char| is_word(c) || c == ':') {
-            continue;
-        }
-        let rest = &code[at + prefix.len()..];
-        let group = rest.strip_prefix('{').and_then(|rest| rest.split('}').next());
-        for word in group.unwrap_or(rest).split(',').take(if group.is_some() { 99 } else { 1 }) {
-            let word = word.trim();
-            found.insert(word[..word.find(|c| !is_word(c)).unwrap_or(word.len())].to_string());
-        }
-    }
-    found
+/// The rooms of this crate, and those that each may name.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("commit_point", &[]),
+    ("registry", &[]),
+    ("report_order", &[]),
+    ("report_lines", &["registry"]),
+    ("matching_shard", &["report_order"]),
+    ("streams", &["registry", "report_lines", "report_order"]),
+    ("pipeline", &["commit_point", "matching_shard", "report_order"]),
+    ("recovery", &["matching_shard", "registry", "report_order", "streams"]),
+    ("venue", &["commit_point", "matching_shard", "pipeline", "recovery", "report_order"]),
+];
+
+#[test]
+fn a_room_names_only_those_behind_it() {
+    rooms::check(env!("CARGO_MANIFEST_DIR"), ROOMS);
 }
 
 #[test]

@@ -7,3 +7,4 @@ mod fuzz_file_session;
 mod gateway;
 mod gateway_order_entry;
 mod market_data;
+mod rooms;

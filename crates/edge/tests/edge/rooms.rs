@@ -1,0 +1,16 @@
+//! Sessions know nothing of the feed, and the feed nothing of sessions.
+
+use ringside_testing::rooms;
+
+#[test]
+fn a_room_names_only_those_behind_it() {
+    let table: &[(&str, &[&str])] = &[
+        ("calendar", &[]),
+        ("due", &[]),
+        ("feed", &[]),
+        ("gateway", &[]),
+        ("schedule", &["calendar", "due"]),
+        ("clock", &["due", "gateway"]),
+    ];
+    rooms::check(env!("CARGO_MANIFEST_DIR"), table);
+}
