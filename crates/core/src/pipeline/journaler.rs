@@ -1,5 +1,5 @@
-//! The journaler: stores the frames of a batch and keeps the promise of the durability mode before the
-//! batch goes on. One sync for each batch, never a timer: that is the group commit.
+//! The journaler: appends the frames of a batch to the journal and keeps the promise of the durability mode before the
+//! batch goes on. Group commit is one sync for each batch; there is no timer.
 
 use super::sequencer::Control;
 use super::stage::{Consume, Fatal};
@@ -11,19 +11,19 @@ use ringside_model::frame::{Frame, FrameKind, SetDurability};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// The journaler stage.
+/// Stage that appends frames to the journal.
 pub(crate) struct Journaler<'a> {
     writer: Writer,
-    /// Hears how far the journal goes.
+    /// Receives the end of the stored journal after each batch.
     commit_point: Option<Arc<CommitPoint>>,
     control: &'a Control,
-    /// What `control` was told last.
+    /// Last value stored in `control.synced`.
     synced: SeqNo,
     failed: Option<Fatal>,
 }
 
 impl<'a> Journaler<'a> {
-    /// A stage that appends to a journal.
+    /// Returns a stage that appends to a journal.
     pub(super) fn new(
         writer: Writer,
         commit_point: Option<Arc<CommitPoint>>,
@@ -32,12 +32,12 @@ impl<'a> Journaler<'a> {
         Journaler { writer, commit_point, control, synced: SeqNo(0), failed: None }
     }
 
-    /// The writer, when all is done.
+    /// Returns the writer after the stage has ended.
     pub(crate) fn into_writer(self) -> Writer {
         self.writer
     }
 
-    /// Appends a frame. A mode changes behind its own command.
+    /// Appends a frame. A new durability mode takes effect behind its own command.
     #[inline]
     fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
         self.writer.append(frame)?;
@@ -81,12 +81,12 @@ impl Consume<Frame> for Journaler<'_> {
         if let Some(commit_point) = &self.commit_point {
             commit_point.stores(self.writer.position());
         }
-        // What a commit mark says of the device must be true of those of all standbys: of segments that are synced at
-        // leisure it says nothing to them.
+        // The synced seqno of a commit mark must hold for the devices of all standbys. Standbys sync in the background
+        // except under `fsync`, so a replicated venue reports it only in that mode.
         let is_told = self.commit_point.is_none() || self.writer.durability() == Durability::Fsync;
         let synced = self.writer.synced();
         if synced != self.synced && is_told {
-            // Only then: the line is shared with stages on other cores.
+            // Stored only on a change: the cache line is shared with stages on other cores.
             self.control.synced.store(synced.0, Ordering::Relaxed);
             self.synced = synced;
         }

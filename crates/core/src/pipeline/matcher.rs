@@ -1,37 +1,37 @@
-//! The matcher: applies committed commands to the books of one shard and hands its reports over.
+//! The matcher: applies committed commands to the books of one shard and publishes the reports to its report ring.
 
 use super::stage::{Consume, Fatal};
 use crate::matching_shard::MatchingShard;
 use ringside_model::frame::Frame;
 use ringside_model::report::Report;
 
-/// Where the reports of a matcher go: its report ring.
+/// Destination of a matcher's reports: its report ring.
 pub(crate) trait ReportSlots {
-    /// Publishes as many of these as there is room for; gives their number.
+    /// Publishes as many of `reports` as there is room for; returns their number.
     fn try_publish(&mut self, reports: &[Report]) -> usize;
 }
 
-/// The matcher stage.
+/// Stage that drives one shard.
 pub(crate) struct Matcher<R> {
     shard: MatchingShard,
-    /// `None` when all is done.
+    /// `None` after the stage has ended.
     out: Option<R>,
-    /// How many of the shard's reports have been handed over.
+    /// Number of the shard's reports that have been published to the ring.
     handed: usize,
 }
 
 impl<R: ReportSlots> Matcher<R> {
-    /// A stage that drives a shard.
+    /// Returns a stage that drives a shard.
     pub(super) fn new(shard: MatchingShard, out: R) -> Self {
         Matcher { shard, out: Some(out), handed: 0 }
     }
 
-    /// The shard, when all is done.
+    /// Returns the shard after the stage has ended.
     pub(crate) fn into_shard(self) -> MatchingShard {
         self.shard
     }
 
-    /// Hands over what there is room for; `true` if nothing is left.
+    /// Publishes as many reports as the ring has room for. Returns true if none is left.
     #[inline]
     pub(super) fn hand_over(&mut self) -> bool {
         let reports = self.shard.reports();
@@ -46,15 +46,15 @@ impl<R: ReportSlots> Matcher<R> {
         true
     }
 
-    /// Says that no further report will come.
+    /// Closes the report ring: no further report will come.
     pub(super) fn close(&mut self) {
         self.out = None;
     }
 }
 
 impl<R: ReportSlots> Consume<Frame> for Matcher<R> {
-    /// A sweep or a mass cancel can make more reports than the ring has room for. They stay here, and
-    /// no command is taken before they have left.
+    /// A sweep or a mass cancel can make more reports than the ring has room for. The stage keeps the rest and takes no
+    /// command until all have left.
     #[inline]
     fn room(&mut self) -> usize {
         if self.hand_over() { MatchingShard::BATCH_COMMANDS_MAX } else { 0 }

@@ -1,4 +1,4 @@
-//! The pipeline: one order's way from its source to everyone who is told of it.
+//! The pipeline: the way of a command from its source to the subscriber of its reports.
 //!
 //! ```text
 //!                        INPUT RING                        REPORT RINGS
@@ -7,12 +7,12 @@
 //!                                                          └──────── frames ────────┘
 //! ```
 //!
-//! The matchers and the publisher wait for the journaler and the replicator: the ring's barrier is the
-//! gate, and nothing can leave before it is durable. Under `volatile` nobody waits for the journal.
+//! The matchers and the publisher wait for the journaler and the replicator: the barrier of the ring is the gate, and
+//! no report leaves before its command is durable. Under `volatile` no stage waits for the journaler.
 //!
-//! Here the rings are wired. `stage.rs` says what a stage is and has the loop that releases a batch;
-//! `sequencer.rs`, `journaler.rs`, `replicator.rs`, `matcher.rs` and `publisher.rs` are the stages;
-//! `plan.rs` puts them on threads, `runner.rs` runs one, `trace.rs` measures.
+//! This file wires the rings. `stage.rs` defines a stage and has the loop that releases a batch; `sequencer.rs`,
+//! `journaler.rs`, `replicator.rs`, `matcher.rs` and `publisher.rs` are the stages; `plan.rs` assigns the stages to
+//! threads, `runner.rs` runs a thread, `trace.rs` measures.
 
 mod journaler;
 mod matcher;
@@ -53,59 +53,60 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, channel};
 use trace::Stamped;
 
-/// How the pipeline is laid out.
+/// Layout of the pipeline: threads, ring sizes, batch size, durability.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// Which stage runs where.
+    /// Assignment of the stages to threads and cores.
     pub plan: ThreadPlan,
-    /// Slots of the input ring, a power of two.
+    /// Slots of the input ring; a power of two.
     pub ring_slots: usize,
-    /// Slots of each shard's report ring, a power of two.
+    /// Slots of each shard's report ring; a power of two.
     pub report_slots: usize,
-    /// The most that a stage takes in one step.
+    /// Most items that a stage takes in one step.
     pub batch_max: usize,
-    /// The mode that the rings are wired for: under `volatile` nobody waits for the journaler. Between
-    /// the others a command may change.
+    /// Durability mode that the rings are wired for. Under `volatile` no stage waits for the journaler. A command may
+    /// change between the other modes.
     pub durability: Durability,
 }
 
-/// What the stages drive. It goes in, and comes out again when all is drained.
+/// Parts that the stages drive. They go into a pipeline, and come out again in [`Drained`] when the pipeline has
+/// drained.
 pub struct Parts<S, C, U> {
-    /// Where commands come from.
+    /// Source of the commands.
     pub source: S,
-    /// Time of day.
+    /// Clock for the official times.
     pub clock: C,
-    /// The journal's end.
+    /// Writer at the end of the journal.
     pub writer: Writer,
-    /// The books, by shard.
+    /// Shards with their books, by index.
     pub shards: Vec<MatchingShard>,
-    /// The one order of reports.
+    /// Merge of the shards' reports into one order.
     pub order: ReportOrder,
-    /// Who is told.
+    /// Receiver of the reports.
     pub subscriber: U,
-    /// The last command, its time, and the checksum of the last frame.
+    /// Last command, its time, and the checksum of the last frame.
     pub last: (SeqNo, Nanos, u32),
-    /// How far standbys have the journal.
+    /// Commit point of a replicated venue; `None` for a venue without standbys.
     pub commit_point: Option<Arc<CommitPoint>>,
 }
 
-/// What is left of a venue when its pipeline has drained.
+/// Parts that a drained pipeline gives back.
 pub struct Drained<S, U> {
-    /// Where commands came from.
+    /// Source of the commands.
     pub source: S,
-    /// The journal's end.
+    /// Writer at the end of the journal.
     pub writer: Writer,
-    /// The books, by shard.
+    /// Shards with their books, by index.
     pub shards: Vec<MatchingShard>,
-    /// The one order of reports.
+    /// Merge of the shards' reports into one order.
     pub order: ReportOrder,
-    /// Who was told.
+    /// Receiver of the reports.
     pub subscriber: U,
 }
 
-/// Runs the pipeline until its source ends or `control.stop` is set, and everything that is in has
-/// come out; `None` if it was abandoned before. Blocks the calling thread. What runs `beside` it has its place in the
-/// plan and ends by itself.
+/// Runs the pipeline until its source ends or `control.stop` is set, and all commands in it have come out. Returns
+/// `None` if the pipeline was abandoned before. Blocks the calling thread. Tasks in `beside` have a place in the plan
+/// and end by themselves.
 pub fn run<'a, S, C, U>(
     layout: &Layout,
     parts: Parts<S, C, U>,
@@ -124,15 +125,15 @@ where
     left.drained()
 }
 
-/// The stages of a pipeline, wired and on no thread yet: whoever has them may step them in any order.
+/// Wired stages of a pipeline that are on no thread yet: the owner may step them in any order.
 pub struct Stages<'a, S, U> {
-    /// Each stage with a step of it.
+    /// Name and step function of each stage.
     pub tasks: Vec<(StageName, Task<'a>)>,
-    /// What they leave when they have ended.
+    /// Parts that the stages leave when they have ended.
     pub left: Left<S, U>,
 }
 
-/// What each stage leaves when it has ended.
+/// Receivers of the parts that each stage leaves when it has ended.
 pub struct Left<S, U> {
     source: Receiver<S>,
     writer: Receiver<Writer>,
@@ -142,7 +143,10 @@ pub struct Left<S, U> {
 }
 
 impl<S, U> Left<S, U> {
-    /// What is left of the venue, if all stages have ended.
+    /// Returns the parts of the venue if all stages have ended, otherwise `None`.
+    ///
+    /// # Panics
+    /// If the journaler and the replicator ended at different positions, or a command's reports have not all left.
     pub fn drained(self) -> Option<Drained<S, U>> {
         let writer = self.writer.try_recv().ok()?;
         let passed = self.passed.try_recv().ok()?;
@@ -156,7 +160,7 @@ impl<S, U> Left<S, U> {
 }
 
 impl<'a, S, U> Stages<'a, S, U> {
-    /// Wires the rings.
+    /// Builds the rings and connects the stages to them.
     pub fn wire<C>(
         layout: &Layout,
         parts: Parts<S, C, U>,
@@ -169,8 +173,8 @@ impl<'a, S, U> Stages<'a, S, U> {
         U: Subscriber + Send + 'a,
     {
         let batch_max = layout.batch_max;
-        // A sync costs nearly the same for one command as for all that wait, and whoever shares its thread
-        // steps once for each: both stages before the gate take all that is there.
+        // One sync costs nearly the same for one command as for all that are waiting, and a task that shares the thread
+        // steps once for each sync. So both stages before the gate take all commands that are there.
         let gate_batch_max = match layout.durability {
             Durability::Fsync => layout.ring_slots,
             Durability::Volatile | Durability::Pagecache => batch_max,
@@ -224,7 +228,7 @@ impl<'a, S, U> Stages<'a, S, U> {
         let mut tasks: Vec<(StageName, Task<'a>)> =
             vec![(StageName::Journaler, journaler), (StageName::Replicator, replicator)];
         let mut shards = vec![];
-        // The two arms differ only in what stands before the matchers and the publisher.
+        // The two calls differ only in the barrier before the matchers and the publisher.
         macro_rules! behind_the_gate {
             ($ring:expr) => {{
                 let mut ring = $ring;
@@ -249,7 +253,8 @@ impl<'a, S, U> Stages<'a, S, U> {
                     |(_, _, publisher)| publisher.into_parts(),
                 );
                 tasks.push((StageName::Publisher, publisher));
-                // With the stage goes the ring's producer, and that tells all others that nothing more will come.
+                // The stage drops the producer of the ring when it ends; this shows the other stages that nothing more
+                // will come.
                 let (sequencer, source) = task(
                     (InputRing(ring.build()), sequencer),
                     move |(ring, sequencer)| sequencer.step(ring, batch_max),
@@ -268,7 +273,7 @@ impl<'a, S, U> Stages<'a, S, U> {
     }
 }
 
-/// A stage with its step. When it has ended, what it leaves is received.
+/// Makes a task of a stage and its step. The receiver gets the parts that the stage leaves when it has ended.
 fn task<'a, T: Send + 'a, L: Send + 'a>(
     stage: T,
     mut step: impl FnMut(&mut T) -> Progress + Send + 'a,
@@ -282,7 +287,7 @@ fn task<'a, T: Send + 'a, L: Send + 'a>(
         if progress == Progress::Ended
             && let Some(stage) = stage.take()
         {
-            // Nobody may be there who wants it.
+            // The receiver may be dropped already.
             let _ = ended.send(leave(stage));
         }
         progress
@@ -290,7 +295,7 @@ fn task<'a, T: Send + 'a, L: Send + 'a>(
     (Box::new(task), left)
 }
 
-/// Starts a thread for each of the plan's and waits for all.
+/// Starts the threads of the plan and waits for all of them.
 fn run_threads(plan: &ThreadPlan, mut tasks: Vec<(StageName, Task<'_>)>, abandon: &AtomicBool) {
     std::thread::scope(|scope| {
         for spec in &plan.threads {

@@ -1,71 +1,74 @@
-//! The thread plan: which stages share a thread, which core it has, and what it does when it is idle.
+//! The thread plan: the stages of each thread, its core, and its idle strategy.
 //!
-//! As text: threads divided by commas, the stages of a thread by plus signs, then its core and its
-//! idle strategy if they are given:
-//! `sequencer@2:spin, journaler+replicator@3:spin, matchers@4:spin, publisher@5:yield`.
+//! As text: threads separated by commas, the stages of a thread joined by plus signs, then optionally the core and the
+//! idle strategy: `sequencer@2:spin, journaler+replicator@3:spin, matchers@4:spin, publisher@5:yield`.
 
 use super::runner::Idle;
 use ringside_model::durability::Durability;
 use std::fmt;
 
-/// A stage of the pipeline, by name.
+/// Name of a stage, as a thread plan lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StageName {
-    /// The sockets of the sessions. Only where a venue serves a network.
+    /// Sockets of the sessions. Only in a venue that serves a network.
     Gateway,
-    /// The source of commands and the sequencer.
+    /// Source of commands and the sequencer.
     Sequencer,
-    /// The journaler.
+    /// Stage that appends to the journal.
     Journaler,
-    /// The replicator.
+    /// Stage that waits for the standbys.
     Replicator,
-    /// The matcher of one shard.
+    /// Matcher of one shard, by index.
     Matcher(u32),
-    /// The publisher and its subscriber.
+    /// Publisher and its subscriber.
     Publisher,
-    /// What sends market data. Only where a venue serves a network.
+    /// Sender of market data. Only in a venue that serves a network.
     Feed,
 }
 
-/// What has to be put on threads.
+/// Stages that a plan has to assign to threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stages {
-    /// So many matchers.
+    /// Number of shards, each with a matcher.
     pub shards: u32,
-    /// Whether the venue serves a network.
+    /// True if the venue serves a network.
     pub network: bool,
 }
 
-/// One thread.
+/// Stages, core and idle strategy of one thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThreadSpec {
-    /// Its stages, in the order in which it steps them.
+    /// Stages of the thread, in the order in which the thread steps them.
     pub stages: Vec<StageName>,
-    /// The core that it is pinned to.
+    /// Core that the thread is pinned to; `None` if the system may move it.
     pub core: Option<usize>,
-    /// What it does when no stage has work.
+    /// Idle strategy: used when no stage has work.
     pub idle: Idle,
 }
 
-/// All threads. Every stage is on exactly one.
+/// Threads of the pipeline. Every stage is on exactly one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThreadPlan {
-    /// The threads.
+    /// Threads in the order of their cores or of the text.
     pub threads: Vec<ThreadSpec>,
 }
 
-/// The cores that the calling thread may use: ask before any thread is pinned.
+/// Returns the cores that the calling thread may use. Call this before any thread is pinned.
 pub fn allowed_cores() -> Vec<usize> {
     core_affinity::get_core_ids().unwrap_or_default().iter().map(|core| core.id).collect()
 }
 
-/// Ties the calling thread to a core. It goes on where it is if the system says no.
+/// Pins the calling thread to a core. If the system refuses, the thread stays unpinned.
 pub fn pin(id: usize) {
     core_affinity::set_for_current(core_affinity::CoreId { id });
 }
 
 impl ThreadPlan {
-    /// Reads a plan: `auto`, `single`, `two`, or the threads as text.
+    /// Parses a plan: `auto`, `single`, `two`, or the threads as text.
+    ///
+    /// # Errors
+    /// Text that is no plan, or a plan that has not every stage once, names a core that may not be used, or lets
+    /// spinning threads share cores.
     pub fn parse(
         text: &str,
         stages: Stages,
@@ -99,7 +102,7 @@ impl ThreadPlan {
         ThreadPlan { threads: threads.collect::<Result<_, _>>()? }.checked(stages, cores)
     }
 
-    /// Every stage once; no core that is not there; no two spinning threads on one core.
+    /// Checks that every stage is there once, every core may be used, and no two spinning threads share a core.
     fn checked(self, stages: Stages, cores: &[usize]) -> Result<Self, String> {
         for stage in all_stages(stages) {
             let times =
@@ -132,7 +135,7 @@ impl ThreadPlan {
     }
 }
 
-/// What shares a thread on so many cores.
+/// Groups the stages into threads for a number of cores.
 fn groups_for(cores: usize, stages: Stages, durability: Durability) -> Vec<Vec<StageName>> {
     use StageName::{Feed, Gateway, Journaler, Publisher, Replicator, Sequencer};
     let Stages { shards, network } = stages;
@@ -145,14 +148,14 @@ fn groups_for(cores: usize, stages: Stages, durability: Durability) -> Vec<Vec<S
     let storing = vec![Journaler, Replicator];
     match cores {
         0 | 1 => vec![all_stages(stages).collect()],
-        // A sync takes as long as thousands of commands: it has the second core to itself.
+        // A sync takes as long as thousands of commands, so the journaler gets the second core.
         2 if durability == Durability::Fsync => {
             vec![[entry, matchers(1).concat(), exit].concat(), storing]
         }
         2 => vec![[entry, storing].concat(), [matchers(1).concat(), exit].concat()],
         3 => vec![entry, storing, [matchers(1).concat(), exit].concat()],
         _ => {
-            // A gateway of its own is worth a core before a second matcher is.
+            // A thread of its own for the gateway helps more than a second matcher.
             let apart = network && cores > 4;
             let front = if apart { vec![vec![Gateway], vec![Sequencer]] } else { vec![entry] };
             let left = cores - front.len() - 2;

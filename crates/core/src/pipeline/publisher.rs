@@ -1,5 +1,5 @@
-//! The publisher: tells everyone, in the one order. It reads the commands beside the matchers, behind
-//! the same barrier, so that nothing leaves that is not committed.
+//! The publisher: passes the reports to the subscriber in one order. It reads the frames behind the same barrier as the
+//! matchers, so nothing leaves before it is committed.
 
 use super::sequencer::Control;
 use super::stage::{Consume, Fatal};
@@ -9,7 +9,7 @@ use ringside_model::report::Report;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 
-/// The publisher stage.
+/// Stage that merges the reports and drives one subscriber.
 pub(crate) struct Publisher<'a, U> {
     order: ReportOrder,
     subscriber: U,
@@ -17,18 +17,18 @@ pub(crate) struct Publisher<'a, U> {
     probes: Sender<HashProbe>,
 }
 
-/// The reports of one shard on their way through the publisher.
+/// Consumer of one shard's reports; passes them to the publisher.
 pub(crate) struct FromShard<'p, 'a, U> {
     publisher: &'p mut Publisher<'a, U>,
     shard: u32,
 }
 
 impl<'a, U: Subscriber> Publisher<'a, U> {
-    /// Commands that may wait for their reports. Their frames are released at once: a matcher with a
-    /// full report ring must not wait for a publisher that holds its commands.
+    /// Most commands that may wait for their reports. Their frames are copied and released at once: a matcher with a
+    /// full report ring must not wait for a publisher that holds the commands.
     const PENDING_COMMANDS_MAX: usize = 1 << 16;
 
-    /// A stage that drives the merge and one subscriber.
+    /// Returns a stage that drives the merge and one subscriber.
     pub(super) fn new(
         mut order: ReportOrder,
         subscriber: U,
@@ -39,19 +39,19 @@ impl<'a, U: Subscriber> Publisher<'a, U> {
         Publisher { order, subscriber, control, probes }
     }
 
-    /// The consumer of a shard's reports.
+    /// Returns the consumer of a shard's reports.
     #[inline]
     pub(super) fn shard(&mut self, shard: u32) -> FromShard<'_, 'a, U> {
         FromShard { publisher: self, shard }
     }
 
-    /// Says that nothing is at hand just now.
+    /// Passes a pause on to the subscriber: no work at this moment.
     #[inline]
     pub(super) fn pause(&mut self) {
         self.subscriber.pause();
     }
 
-    /// The merge and the subscriber, when all is done.
+    /// Returns the merge and the subscriber after the stage has ended.
     pub(crate) fn into_parts(self) -> (ReportOrder, U) {
         (self.order, self.subscriber)
     }
@@ -92,7 +92,8 @@ impl<U: Subscriber> Consume<Report> for FromShard<'_, '_, U> {
         subscriber.end_batch();
         control.released.store(order.released().0, Ordering::Release);
         while let Some(probe) = order.take_probe() {
-            // The sequencer may have ended already; the end of the journal has a probe of its own.
+            // The sequencer may have ended already. The last probe of the journal is then written when the journal is
+            // closed.
             let _ = probes.send(probe);
         }
         Ok(())

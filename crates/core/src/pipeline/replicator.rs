@@ -1,5 +1,5 @@
-//! The replicator: holds a command back until enough standbys have it. It reads the same slots as the
-//! journaler, and the matchers wait for both. A venue that is one machine lets everything pass.
+//! The replicator: holds a command back until enough standbys have stored it. It reads the same slots as the journaler,
+//! and the matchers wait for both. In a venue without standbys every command passes.
 
 use super::sequencer::Control;
 use super::stage::{Consume, Fatal};
@@ -10,23 +10,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// The replicator stage.
+/// Stage that holds commands back until they are replicated.
 pub(crate) struct Replicator<'a> {
     commit_point: Option<Arc<CommitPoint>>,
-    /// Where in the journal the last frame ends that was let pass.
+    /// End of the last frame that passed, as a position in the journal.
     passed: Position,
     segment_bytes: u64,
     control: &'a Control,
-    /// Since when the venue is to stop and nothing more is let pass.
+    /// Start of the wait in a venue that is to stop and can pass nothing more.
     stuck: Option<Instant>,
 }
 
 impl<'a> Replicator<'a> {
-    /// A venue that is to stop does not wait longer than this for a standby, and is abandoned then: what came last is in
-    /// the journal, and nobody was told of it.
+    /// Longest wait of a stopping venue for its standbys. After that the pipeline is abandoned: the last commands are
+    /// in the journal, but nothing of them was acknowledged or published.
     const GOODBYE: Duration = Duration::from_secs(5);
 
-    /// A stage that goes on behind a place in the journal.
+    /// Returns a stage that goes on at a position of the journal.
     pub(super) fn new(
         commit_point: Option<Arc<CommitPoint>>,
         passed: Position,
@@ -36,7 +36,7 @@ impl<'a> Replicator<'a> {
         Replicator { commit_point, passed, segment_bytes, control, stuck: None }
     }
 
-    /// Where in the journal the last frame ends that was let pass.
+    /// Returns the end of the last frame that passed, as a position in the journal.
     pub(super) fn passed(&self) -> Position {
         self.passed
     }
@@ -62,7 +62,8 @@ impl Consume<Frame> for Replicator<'_> {
             return 0;
         }
         self.stuck = None;
-        // Both are ends of frames, so that there is one between them, and one more for each length of the longest.
+        // Both positions are ends of frames. So at least one frame lies between them, and at least one for each length
+        // of the longest frame.
         let bytes =
             if held.segment == self.passed.segment { held.offset - self.passed.offset } else { 0 };
         (bytes as usize / size_of::<Frame>()).max(1)

@@ -1,4 +1,4 @@
-//! The runner: a thread that steps its stages in turn and idles by its strategy.
+//! The runner: the loop of a thread that steps its stages in turn and idles by its strategy.
 
 use super::stage::Progress;
 use crossbeam_utils::Backoff;
@@ -6,14 +6,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// What a thread does when none of its stages has work.
+/// Idle strategy: the action of a thread when none of its stages has work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Idle {
-    /// Looks again at once. For isolated cores.
+    /// Polls again at once. For isolated cores.
     Spin,
-    /// Looks again after a pause instruction.
+    /// Polls again after a pause instruction.
     SpinHint,
-    /// Lets another thread run first.
+    /// Yields to other threads, then polls again.
     Yield,
     /// Spins, then yields, then sleeps for 50 µs at a time.
     Backoff,
@@ -45,10 +45,10 @@ impl fmt::Display for Idle {
     }
 }
 
-/// One step of a stage with its rings, or of what runs beside the pipeline.
+/// Step function of a stage with its rings, or of a task beside the pipeline.
 pub type Task<'a> = Box<dyn FnMut() -> Progress + Send + 'a>;
 
-/// Steps the tasks until all have ended, or until they are abandoned.
+/// Steps the tasks until all have ended or `abandon` is set.
 pub(super) fn run(mut tasks: Vec<Task<'_>>, idle: Idle, abandon: &AtomicBool) {
     const SLEEP: Duration = Duration::from_micros(50);
     let backoff = Backoff::new();

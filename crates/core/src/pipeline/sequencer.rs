@@ -1,5 +1,5 @@
-//! The sequencer: gives every command one place and one official time, and writes the finished frame
-//! into the ring. It is the only producer of the input ring, and that is what makes one order.
+//! The sequencer: gives every command its seqno and official time, and writes the finished frame into the ring. It is
+//! the only producer of the input ring, so there is one order of commands.
 
 use super::stage::Progress;
 use super::trace::{Point, Trace};
@@ -14,44 +14,43 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Where commands come from: a gateway, a file, a load generator.
+/// Source of commands: a gateway, a file, a load generator.
 pub trait CommandSource {
-    /// The next command that is due.
+    /// Returns the next command that is due.
     fn poll(&mut self) -> Polled;
 
-    /// What the client of the command that was polled last must be told again. It stays the same until the
-    /// next poll.
+    /// Returns the client fields of the command that was polled last; its reports repeat them. The value stays the same
+    /// until the next poll.
     fn client_fields(&self) -> Option<&ClientFields> {
         None
     }
 }
 
-/// What a source has.
+/// Result of polling a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Polled {
-    /// A command, with its official time if the source sets it (recorded flow), and the moment at
-    /// which its client meant to send it, in the nanoseconds of a [`Trace`].
+    /// A command with its two times.
     Command {
-        /// The command.
+        /// Command that is to be sequenced.
         command: Command,
-        /// The official time of recorded flow.
+        /// Official time of recorded flow; `None` if the sequencer's clock gives it.
         time: Option<Nanos>,
-        /// The intended send time of generated flow.
+        /// Time at which the client meant to send the command, in the nanoseconds of a [`Trace`].
         intended_ns: u64,
     },
-    /// Nothing just now.
+    /// No command at this moment.
     Idle,
-    /// Nothing ever again.
+    /// End of the source: no command will come.
     Ended,
 }
 
-/// Time of day.
+/// Source of official times.
 pub trait Clock {
-    /// Nanoseconds since the Unix epoch.
+    /// Returns nanoseconds since the Unix epoch.
     fn now(&mut self) -> Nanos;
 }
 
-/// The clock of the machine.
+/// System clock of the machine.
 pub struct SystemClock;
 
 impl Clock for SystemClock {
@@ -62,76 +61,76 @@ impl Clock for SystemClock {
     }
 }
 
-/// Where finished frames go: the input ring.
+/// Destination of finished frames: the input ring.
 pub(crate) trait FrameSlots {
-    /// Publishes a copy of the frame; `false` if the ring is full.
+    /// Publishes a copy of the frame; returns false if the ring is full.
     fn try_publish(&mut self, frame: &Frame) -> bool;
 }
 
-/// What the sequencer and the stages behind it tell each other.
+/// Shared control of a running pipeline: stop requests, and progress that flows back to the sequencer.
 #[derive(Default)]
 pub struct Control {
-    /// Set to stop: no further command is taken, those that are in finish.
+    /// Set to stop: the sequencer takes no further command, and the commands in the pipeline finish.
     pub stop: Arc<AtomicBool>,
-    /// Set to end at once, whatever is on its way: for a venue that may not go on with it.
+    /// Set to end at once, without finishing the commands in the pipeline: for a venue that must not go on with them.
     pub abandon: Arc<AtomicBool>,
-    /// The last command whose reports have all left: everything up to it is committed.
+    /// Last command whose reports have all been published. Everything up to it is committed.
     pub released: AtomicU64,
-    /// The last command that is known to be on the device.
+    /// Last command that is known to be on the device.
     pub synced: AtomicU64,
-    /// How often the ring was full.
+    /// Number of times that a command found the ring full.
     pub ring_full: AtomicU64,
 }
 
-/// Within a step the clock is read once for so many commands: they came together, and a reading costs
-/// as much as the rest of the sequencer's work.
+/// Number of commands of a step that share one reading of the clock. They came together, and a reading costs as much as
+/// the rest of the sequencer's work.
 const COMMANDS_PER_CLOCK: usize = 16;
 
-/// A commit mark follows after so many commands at most …
+/// Most commands between two commit marks.
 const MARK_INTERVAL_COMMANDS: u64 = 4096;
-/// … and after this time when nothing comes.
+/// Idle time after which a commit mark follows the last command.
 const MARK_IDLE: Nanos = Nanos(5_000_000);
 
-/// What the sequencer must know of the journal.
+/// State of the journal that the sequencer starts from.
 pub(crate) struct JournalEnd {
-    /// The last command, its time, and the checksum of the last frame.
+    /// Last command, its time, and the checksum of the last frame.
     pub last: (SeqNo, Nanos, u32),
-    /// Whether nobody waits for it.
+    /// True if no stage waits for the journal.
     pub volatile: bool,
-    /// Whether it is where a sync means something.
+    /// True if the journal is on a file system that keeps the promise of `fsync`.
     pub keeps_fsync: bool,
-    /// Set while it is short of space.
+    /// Set while the journal is short of space.
     pub low_space: Arc<AtomicBool>,
 }
 
-/// The sequencer stage.
+/// Stage that sequences commands.
 pub(super) struct Sequencer<'a, S, C> {
     source: S,
     clock: C,
     control: &'a Control,
     trace: Option<&'a Trace>,
     probes: Receiver<HashProbe>,
-    /// Whether nobody waits for the journal.
+    /// True if no stage waits for the journal.
     volatile: bool,
     keeps_fsync: bool,
-    /// Set while the journal is short of space: new orders are refused, cancels go on.
+    /// Set while the journal is short of space: new orders are rejected, cancels go on.
     low_space: Arc<AtomicBool>,
-    /// The frame being made.
+    /// Frame that is being built for the next command.
     frame: Frame,
-    /// A command that found the ring full.
+    /// Command that found the ring full and is tried again.
     held: Option<Polled>,
-    /// The latest reading of the clock, while it is fresh.
+    /// Latest reading of the clock, for at most [`COMMANDS_PER_CLOCK`] commands of one step.
     now: Option<Nanos>,
     seqno: u64,
     time: Nanos,
     crc: u32,
     marked: u64,
-    /// When the last command came that is not marked yet.
+    /// Time at which the source was first seen idle behind a command without a mark.
     idle_since: Option<Nanos>,
 }
 
 impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
-    /// A sequencer that goes on where the journal ends.
+    /// Returns a sequencer that goes on at the end of the journal.
     pub(super) fn new(
         source: S,
         clock: C,
@@ -161,13 +160,13 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         }
     }
 
-    /// The source, when all is done.
+    /// Returns the source after the stage has ended.
     pub(crate) fn into_source(self) -> S {
         self.source
     }
 
-    /// Sequences at most `limit` commands. A full ring is the one place where the venue pushes back:
-    /// the command is held, nothing more is taken from the source, nothing is dropped.
+    /// Sequences at most `limit` commands. A full ring is the only place where the venue pushes back: the sequencer
+    /// holds the command and takes nothing more from the source. No command is dropped.
     #[inline]
     pub(super) fn step(&mut self, ring: &mut impl FrameSlots, limit: usize) -> Progress {
         for done in 0..limit {
@@ -208,8 +207,8 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
             trace.set(Point::Intended, seqno.0, *intended_ns);
             trace.set(Point::Sequenced, seqno.0, trace.now_ns());
         }
-        // Made here and not in the slot: the checksum reads what was just written, and the slot's line
-        // is still in the cache of whoever read it last.
+        // The frame is built here and not in the slot. The checksum reads the bytes just written, and the cache line of
+        // the slot is still in the cache of its last reader.
         command.encode(&mut self.frame);
         if let Some(fields) = self.source.client_fields() {
             fields.append_to(&mut self.frame);
@@ -225,7 +224,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         published
     }
 
-    /// What the venue as a whole refuses, whoever asks.
+    /// Returns the reason if the venue as a whole rejects the command, for any sender.
     #[inline]
     fn refuses(&self, command: &Command) -> Option<Reason> {
         let refused = match command.action {
@@ -236,7 +235,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
             | Action::Replace { .. } => {
                 self.low_space.load(Ordering::Relaxed).then_some(Reason::LowSpace)
             }
-            // Who waits for whom was decided when the rings were wired.
+            // The wiring of the rings decides whether stages wait for the journal; a command cannot change that.
             Action::SetDurability(mode) => {
                 let served = match mode {
                     Durability::Volatile => self.volatile,
@@ -250,7 +249,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         refused.filter(|_| command.verdict == Reason::None)
     }
 
-    /// Puts down how far the venue is committed, and the hash probes that have become complete.
+    /// Writes a commit mark, and the hash probes that have become complete.
     #[cold]
     fn mark(&mut self, ring: &mut impl FrameSlots) {
         let released = self.control.released.load(Ordering::Acquire);
@@ -260,12 +259,12 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
             self.marked = self.seqno;
         }
         while let Ok(probe) = self.probes.try_recv() {
-            // A probe that finds the ring full is left out: the next one covers it.
+            // A probe that finds the ring full is dropped: the next one covers it.
             self.bookkeep(ring, FrameKind::HashProbe, &probe);
         }
     }
 
-    /// So that what was acknowledged last is covered by a mark soon, also when nothing follows it.
+    /// Marks the last acknowledged command soon, also when no command follows it.
     #[inline]
     fn mark_when_idle(&mut self, ring: &mut impl FrameSlots) {
         if self.marked < self.seqno {
@@ -306,7 +305,7 @@ mod tests {
     use std::cell::Cell;
     use std::sync::mpsc::channel;
 
-    /// Cancels with rising ids, so many and then nothing.
+    /// Source of a number of cancels; idle after the last one.
     struct Cancels(u64);
 
     impl CommandSource for Cancels {
@@ -322,7 +321,7 @@ mod tests {
         }
     }
 
-    /// A clock that is set by hand.
+    /// Clock that the test sets.
     struct ByHand<'a>(&'a Cell<u64>);
 
     impl Clock for ByHand<'_> {
@@ -331,7 +330,7 @@ mod tests {
         }
     }
 
-    /// A ring of so many slots that nobody reads.
+    /// Ring with a number of slots and no reader.
     struct Slots(Vec<Frame>, usize);
 
     impl FrameSlots for Slots {
@@ -387,7 +386,7 @@ mod tests {
         assert_eq!(sequencer.step(&mut ring, 100), Progress::Did(4));
         assert_eq!(sequencer.step(&mut ring, 100), Progress::Did(0));
         assert_eq!(control.ring_full.load(Ordering::Relaxed), 2);
-        // A stop ends the source, not the command that is held.
+        // A stop ends the source; the held command still goes into the ring.
         control.stop.store(true, Ordering::Relaxed);
         ring.1 = 100;
         assert_eq!(sequencer.step(&mut ring, 100), Progress::Ended);

@@ -1,40 +1,40 @@
-//! What a stage is, and the one loop that polls a ring, hands over a batch and releases it.
+//! Trait of a stage, and the one loop that polls a ring, hands over a batch and releases it.
 
 use disruptor::{EventPoller, MultiConsumerBarrier, Polling, SingleProducerBarrier};
 use std::cell::Cell;
 
-/// What a step did.
+/// Result of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// It handled so many items; zero is idle.
+    /// Number of items that the step handled; zero is idle.
     Did(usize),
-    /// Nothing will come any more.
+    /// End of the input: no item will come.
     Ended,
 }
 
-/// What takes the items of a ring, a batch at a time. It knows neither its thread, nor the ring, nor
-/// another stage, and never blocks inside a step but for its own purpose.
+/// Consumer of the items of a ring, a batch at a time. A consumer knows neither its thread, nor the ring, nor another
+/// stage. It never blocks inside a step except for its own purpose.
 pub(crate) trait Consume<T> {
-    /// How many items it can take now: none while it holds what it could not hand over.
+    /// Returns the number of items that the consumer accepts now; 0 while it still holds undelivered output.
     fn room(&mut self) -> usize {
         usize::MAX
     }
 
-    /// Takes the next item.
+    /// Takes the next item of the batch.
     fn take(&mut self, item: &T);
 
-    /// Ends a batch. When this returns `Ok` the promise for the batch is kept, and the items go on to
-    /// the stages behind.
+    /// Ends a batch. When this returns `Ok`, the promise for the batch is kept and the items go on to the stages
+    /// behind.
     fn end_batch(&mut self) -> Result<(), Fatal>;
 }
 
-/// A failing environment of a stage on whose promise the venue rests. The process must end before
-/// anything is released.
+/// Failure of the environment of a stage that the promises of the venue rest on. The process must end before the batch
+/// is released.
 #[derive(Debug)]
 pub struct Fatal(pub String);
 
 impl Fatal {
-    /// Says why and ends the process. Whatever was acknowledged is in the journal.
+    /// Prints the reason and ends the process. Everything that was acknowledged is in the journal.
     pub(crate) fn end_process(self) -> ! {
         END.get()(self)
     }
@@ -49,25 +49,25 @@ thread_local! {
     };
 }
 
-/// Lets what runs on this thread end in another way: for who has several processes in one, and steps no stage of this one
-/// any more.
+/// Sets the function that ends the process for fatal failures on this thread. A simulation with several nodes in one
+/// process uses it; it must not step the stages of the failed node any more.
 pub fn let_end_by(end: fn(Fatal) -> !) {
     END.set(end);
 }
 
-/// A ring that items can be taken from.
+/// Ring that a consumer takes items from.
 pub(super) trait Poll<T> {
-    /// Hands a batch of at most `batch_max` items to the consumer and releases it.
+    /// Hands a batch of at most `batch_max` items to the consumer and releases the batch.
     fn poll_into(&mut self, consumer: &mut impl Consume<T>, batch_max: usize) -> Progress;
 }
 
-/// The two kinds of pollers differ only in what they wait for.
+/// Implements [`Poll`] for a poller; the two kinds differ only in the barrier that they wait for.
 macro_rules! impl_poll {
     ($barrier:ty) => {
         impl<T> Poll<T> for EventPoller<T, $barrier> {
             #[inline]
             fn poll_into(&mut self, consumer: &mut impl Consume<T>, batch_max: usize) -> Progress {
-                // Without room it is still seen that nothing will come any more.
+                // Polled also without room, so that the end of the input is seen.
                 let limit = consumer.room().min(batch_max);
                 let mut batch = match self.take(limit as u64) {
                     Ok(batch) => batch,
@@ -81,7 +81,7 @@ macro_rules! impl_poll {
                 for item in &mut batch {
                     consumer.take(item);
                 }
-                // The guard releases the batch wherever it is dropped: no error may leave from here.
+                // The guard releases the batch wherever it is dropped, so no error may leave this function.
                 consumer.end_batch().unwrap_or_else(|fatal| fatal.end_process());
                 Progress::Did(count)
             }

@@ -1,5 +1,5 @@
-//! When sampled commands passed each point of the pipeline: what the benches are made of. Off in
-//! production, where no stage but the sequencer reads a clock.
+//! Times at which sampled commands passed each point of the pipeline, for the benches. Off in
+//! production, where only the sequencer reads a clock.
 
 use super::stage::{Consume, Fatal};
 use ringside_model::domain::SeqNo;
@@ -7,68 +7,69 @@ use ringside_model::frame::Frame;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// A point that a command passes.
+/// Point of the pipeline that a command passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
-    /// When the client meant to send it.
+    /// Intended send time of the client.
     Intended,
-    /// In the ring, with its place.
+    /// Command has its seqno and is written to the ring.
     Sequenced,
-    /// The journaler's promise is kept.
+    /// Promise of the durability mode is kept for the command.
     Journaled,
-    /// Its reports have been made.
+    /// Reports of the command have been made.
     Matched,
-    /// Its first report has been told. The subscriber that measures sets it.
+    /// First report of the command has been published. The subscriber that measures sets this
+    /// stamp.
     Published,
 }
 
 const POINTS: usize = 5;
 
-/// The stamps of the latest sampled commands, in nanoseconds since the trace began.
+/// Stamps of the latest sampled commands, in nanoseconds since the trace began.
 pub struct Trace {
     began: Instant,
     stamps: [Box<[AtomicU64]>; POINTS],
 }
 
 impl Trace {
-    /// Every so many commands one is sampled: no divisor of the sizes that bursts and batches have.
+    /// Sampling interval in commands: no divisor of usual burst and batch sizes.
     pub const EVERY: u64 = 13;
-    /// Stamps are kept for so many commands: more than there can be between the first stage and the
-    /// last.
+    /// Number of commands whose stamps are kept: more than there can be between the first stage and
+    /// the last.
     pub const KEPT_COMMANDS: u64 = Self::KEPT as u64 * Self::EVERY;
     const KEPT: usize = 1 << 17;
 
-    /// An empty trace that begins now.
+    /// Returns an empty trace that begins now.
     pub fn new() -> Self {
         let stamps = std::array::from_fn(|_| (0..Self::KEPT).map(|_| AtomicU64::new(0)).collect());
         Trace { began: Instant::now(), stamps }
     }
 
-    /// Nanoseconds since the trace began.
+    /// Returns nanoseconds since the trace began.
     #[inline]
     pub fn now_ns(&self) -> u64 {
         self.began.elapsed().as_nanos() as u64
     }
 
-    /// Whether the command is one of those that are stamped.
+    /// Returns true if the command is sampled.
     #[inline]
     pub fn samples(seqno: u64) -> bool {
         seqno.is_multiple_of(Self::EVERY)
     }
 
-    /// Sets a stamp of a sampled command. The ring's cursor publishes it.
+    /// Sets a stamp of a sampled command. Readers see it by the cursor of the ring.
     #[inline]
     pub fn set(&self, point: Point, seqno: u64, ns: u64) {
         self.slot(point, seqno).store(ns, Ordering::Relaxed);
     }
 
-    /// The stamp of a sampled command at a point that it has passed.
+    /// Returns the stamp of a sampled command at a point that it has passed.
     #[inline]
     pub fn get(&self, point: Point, seqno: u64) -> u64 {
         self.slot(point, seqno).load(Ordering::Relaxed)
     }
 
-    /// Stamps the sampled ones of a range of commands with one look at the clock.
+    /// Stamps the sampled commands of a range with one reading of the clock.
     #[inline]
     fn stamp(&self, point: Point, from: u64, to: u64) {
         let mut seqno = from.next_multiple_of(Self::EVERY);
@@ -94,7 +95,7 @@ impl Default for Trace {
     }
 }
 
-/// A stage whose batches are stamped when they end.
+/// Stage whose batches are stamped when they end.
 pub(super) struct Stamped<'a, S> {
     stage: S,
     trace: Option<(&'a Trace, Point)>,
@@ -103,7 +104,7 @@ pub(super) struct Stamped<'a, S> {
 }
 
 impl<'a, S> Stamped<'a, S> {
-    /// Stamps `stage`, if there is a trace, from the command behind `seqno` on.
+    /// Wraps `stage`. If there is a trace, commands after `seqno` are stamped.
     pub(super) fn new(stage: S, trace: Option<(&'a Trace, Point)>, seqno: SeqNo) -> Self {
         Stamped { stage, trace, stamped: seqno.0, seqno: seqno.0 }
     }
