@@ -1,7 +1,7 @@
 //! Recovery: the state of a venue from its journal, or from a snapshot and the rest of the journal.
 //!
-//! [`restart`] decides where a replay begins, [`replay`] applies the frames, [`snapshot`] is the state as a
-//! file that proves itself, [`snapshotter`] takes one behind a running venue.
+//! [`restart`] decides at which snapshot or frame a replay begins, [`replay`] applies the frames, [`snapshot`] stores
+//! the state as a self-checking file, [`snapshotter`] takes snapshots of a running venue from its journal.
 
 pub mod replay;
 pub mod restart;

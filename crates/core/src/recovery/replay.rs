@@ -1,7 +1,8 @@
-//! Replay: the journal's commands through the same engines, with no thread and no clock.
+//! Replay: applies the commands of the journal to the same engines, without threads and without a
+//! clock.
 //!
-//! Every hash probe that the journal holds is compared with the replay's own state and output; the
-//! first difference ends it.
+//! Every hash probe in the journal is compared with the state and the output of the replay; the
+//! first difference ends the replay.
 
 use crate::matching_shard::{MatchingShard, UnreadableCommand};
 use crate::report_order::{ReportOrder, Subscriber, probe};
@@ -12,66 +13,66 @@ use ringside_model::frame::{Frame, FrameKind, HashProbe};
 use ringside_planted::{Bug, planted};
 use std::collections::VecDeque;
 
-/// How the engines of a venue are laid out.
+/// Layout of a venue's engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// The number of shards.
+    /// Number of shards, each with an engine.
     pub shards: u32,
-    /// Live orders that each shard has room for before it grows.
+    /// Number of live orders that each shard has room for before it grows.
     pub orders: usize,
 }
 
-/// What can end a replay.
+/// Error that ends a replay.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// A command cannot be read.
+    /// A command cannot be read by this version.
     #[error(transparent)]
     Unreadable(#[from] UnreadableCommand),
-    /// Whoever is told the past cannot hear it.
+    /// The subscriber cannot resume from the snapshot or from the beginning.
     #[error("{0}")]
     Told(String),
-    /// The replay came to something else than the venue did.
+    /// The state or the output of the replay differs from the venue's.
     #[error(
         "the replay diverged between seqno {from} and {to}: the journal has {what} {journal}, the \
          replay {replay}"
     )]
     Diverged {
-        /// The last probe that agreed.
+        /// Seqno of the last probe that agreed.
         from: u64,
-        /// The first that does not.
+        /// Seqno of the first probe that does not agree.
         to: u64,
-        /// Which value.
+        /// Name of the value that differs.
         what: &'static str,
-        /// The value in the journal.
+        /// Value in the journal.
         journal: String,
-        /// The value of the replay.
+        /// Value of the replay.
         replay: String,
     },
 }
 
-/// A replay under way.
+/// Replay that is in progress, with its shards and hashes.
 pub struct Replay<U> {
-    /// The shards.
+    /// Shards that apply the commands, by index.
     pub shards: Vec<MatchingShard>,
-    /// The one order of reports.
+    /// Merge of the shards' reports into one order.
     pub order: ReportOrder,
-    /// Who is told.
+    /// Receiver of the reports.
     pub subscriber: U,
     seqno: u64,
     waiting: usize,
     own_probes: VecDeque<HashProbe>,
-    /// The command behind which it began.
+    /// Seqno behind which the replay began.
     began: u64,
     agreed: u64,
-    /// How many probes of the journal were compared.
+    /// Number of the journal's probes that were compared.
     pub probes_checked: u64,
 }
 
 impl<U: Subscriber> Replay<U> {
-    /// A venue before its first command.
+    /// Returns a replay that begins before the first command.
     pub fn new(shape: Shape, subscriber: U) -> Self {
         let Shape { shards: count, orders } = shape;
         let shard = |index| MatchingShard::new(Shard { index, count }, Engine::new(orders));
@@ -79,7 +80,7 @@ impl<U: Subscriber> Replay<U> {
         Replay::resume(shards, ReportOrder::new(count), subscriber, SeqNo(0))
     }
 
-    /// A venue that goes on behind a command.
+    /// Returns a replay that goes on behind a command.
     pub fn resume(
         shards: Vec<MatchingShard>,
         mut order: ReportOrder,
@@ -100,7 +101,7 @@ impl<U: Subscriber> Replay<U> {
         }
     }
 
-    /// Takes what a reader has up to its end, or up to and with the command `until`.
+    /// Replays the frames of a reader up to its end, or up to and including the command `until`.
     pub fn read(&mut self, reader: &mut Reader, until: Option<SeqNo>) -> Result<(), ReplayError> {
         if until.is_none_or(|until| self.seqno < until.0) {
             ringside_journal::read_ahead(reader, |frame| {
@@ -112,7 +113,8 @@ impl<U: Subscriber> Replay<U> {
         Ok(())
     }
 
-    /// Takes the next frame of the journal.
+    /// Takes the next frame of the journal. A hash probe is compared at once; a command waits for
+    /// its batch.
     #[inline]
     pub fn frame(&mut self, frame: &Frame) -> Result<(), ReplayError> {
         if frame.header.kind == FrameKind::HashProbe as u8
@@ -132,7 +134,7 @@ impl<U: Subscriber> Replay<U> {
         Ok(())
     }
 
-    /// Applies and reports everything taken so far.
+    /// Applies all commands taken so far and publishes their reports.
     pub fn flush(&mut self) {
         self.waiting = 0;
         for shard in &mut self.shards {
@@ -146,7 +148,7 @@ impl<U: Subscriber> Replay<U> {
         self.own_probes.extend(std::iter::from_fn(|| self.order.take_probe()));
     }
 
-    /// The hashes as they are now; [`flush`](Self::flush) first.
+    /// Returns the current hashes; call [`flush`](Self::flush) first.
     pub fn probe(&self) -> HashProbe {
         probe(SeqNo(self.seqno), state_hash(&self.shards), &self.order.output())
     }
@@ -159,7 +161,7 @@ impl<U: Subscriber> Replay<U> {
         let ours = match self.own_probes.front().filter(|own| own.seqno == theirs.seqno) {
             Some(own) => *own,
             None if self.seqno == theirs.seqno => self.probe(),
-            // It describes a moment before the snapshot that this replay began at.
+            // The probe describes a moment before the snapshot at which this replay began.
             None if theirs.seqno <= self.began => return Ok(()),
             None => {
                 let (journal, replay) = (format!("after seqno {}", theirs.seqno), "none".into());
@@ -184,12 +186,12 @@ impl<U: Subscriber> Replay<U> {
     }
 }
 
-/// The state hash of a venue: the sum over its shards.
+/// Returns the state hash of a venue: the sum over its shards.
 pub fn state_hash(shards: &[MatchingShard]) -> u128 {
     shards.iter().fold(0, |sum, shard| sum.wrapping_add(shard.engine().state_hash()))
 }
 
-/// Replays a journal up to its end, or up to and with the command `until`.
+/// Replays a journal up to its end, or up to and including the command `until`.
 pub fn replay<U: Subscriber>(
     reader: &mut Reader,
     shape: Shape,

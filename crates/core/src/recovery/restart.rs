@@ -1,5 +1,5 @@
-//! Where a replay begins: at the newest snapshot that fits the journal, or at its first frame. A snapshot
-//! that cannot be used is said and passed over for the one before.
+//! Beginning of a replay: the newest snapshot that fits the journal, or the first frame. A snapshot that cannot be used
+//! is reported and skipped for the one before.
 
 use crate::matching_shard::MatchingShard;
 use crate::recovery::replay::{Replay, Shape};
@@ -17,28 +17,28 @@ use ringside_model::durability::Durability;
 use ringside_model::frame::{EpochStart, HashProbe};
 use std::path::Path;
 
-/// Where a replay begins.
+/// Beginning of a replay.
 pub struct Start {
     shape: Shape,
     at: Option<Checkpoint>,
     newest_named: SeqNo,
 }
 
-/// A venue as a snapshot had it.
+/// State of a venue, restored from a snapshot.
 pub struct Checkpoint {
-    /// Where its journal goes on.
+    /// Place in the journal at which the replay goes on.
     pub place: Place,
-    /// The mode in force there.
+    /// Durability mode in force at that place.
     pub durability: Durability,
-    /// What defines its instruments, sessions and firms.
+    /// Commands that define the symbols, sessions and firms.
     pub definitions: Vec<Command>,
-    /// The ids that its sessions have used.
+    /// Order ids that the sessions have used.
     pub used_ids: UsedIds,
-    /// What holds there until it is said otherwise.
+    /// Venue-wide rules in force at that place.
     pub standing: Standing,
-    /// Where the numbered streams stood.
+    /// Positions of the numbered streams.
     pub streams: StreamsImage,
-    /// What was open there and had traded on the day.
+    /// Open orders, and values traded on the day.
     pub exposure: Exposure,
     epoch: EpochStart,
     probe: HashProbe,
@@ -46,14 +46,14 @@ pub struct Checkpoint {
 }
 
 impl Start {
-    /// At the first frame of a journal.
+    /// Returns the start at the first frame of a journal.
     pub fn at_first_frame(shape: Shape) -> Start {
         Start { shape, at: None, newest_named: SeqNo(0) }
     }
 
-    /// At the newest snapshot in `dir` that is whole, fits the journal beside it, and is not later than
-    /// `until`; at the first frame if there is none. `accepts` has the last word. `say` hears why one was passed
-    /// over.
+    /// Returns the start at the newest snapshot in `dir` that is intact, fits the journal beside it, and is not later
+    /// than `until`; at the first frame if there is none. `accepts` may reject a snapshot that passed these checks.
+    /// `say` receives a message for each snapshot that is skipped.
     pub fn at_newest_snapshot(
         dir: &Path,
         identity: Identity,
@@ -85,17 +85,17 @@ impl Start {
         Start { newest_named, ..Start::at_first_frame(shape) }
     }
 
-    /// The command of the newest snapshot that the folder names, whether it could be used or not; zero for none.
+    /// Returns the seqno of the newest snapshot that the directory lists, usable or not; zero for none.
     pub(crate) fn newest_named(&self) -> SeqNo {
         self.newest_named
     }
 
-    /// The venue as it was there, if a snapshot has it.
+    /// Returns the restored state if the start is at a snapshot.
     pub fn checkpoint(&self) -> Option<&Checkpoint> {
         self.at.as_ref()
     }
 
-    /// A reader of what comes next.
+    /// Returns a reader of the frames behind the start.
     pub fn reader(&self, dir: &Path, identity: Identity) -> Result<Reader, JournalError> {
         match &self.at {
             None => Reader::open(dir, identity),
@@ -103,7 +103,7 @@ impl Start {
         }
     }
 
-    /// The replay that goes on from here. The subscriber is told the definitions.
+    /// Returns the replay that goes on from this start. The subscriber receives the definitions of the snapshot.
     pub fn replay<U: Subscriber>(self, mut subscriber: U) -> Replay<U> {
         let Some(mut at) = self.at else { return Replay::new(self.shape, subscriber) };
         let mut order = ReportOrder::resume(self.shape.shards, &at.probe);

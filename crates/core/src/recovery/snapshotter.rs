@@ -1,8 +1,8 @@
-//! Takes snapshots without a pause: a reader of the journal, with engines of its own, that follows the
-//! writer at a distance. The live path knows nothing of it.
+//! Takes snapshots without stopping the venue: a reader of the journal, with engines of its own, follows the writer at
+//! a distance. The live path does not know of it.
 //!
-//! How often follows from how long a restart may take: a restart loads the newest snapshot and replays
-//! what came after it, and the snapshotter knows from its own work how long both take.
+//! The interval follows from the longest restart that is allowed. A restart loads the newest snapshot and replays the
+//! commands after it; the snapshotter measures on its own work how long both take.
 
 use crate::recovery::replay::{Replay, ReplayError, Shape};
 use crate::recovery::restart::Start;
@@ -21,40 +21,40 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// What snapshots are for and what becomes of old segments.
+/// Policy for snapshots and old segments.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policy {
-    /// How long a restart may take.
+    /// Longest time that a restart may take.
     pub restart_max: Duration,
-    /// Whether segments go that two snapshots have made unnecessary.
+    /// True if segments are removed that two snapshots have made unnecessary.
     pub retire_segments: bool,
 }
 
-/// What a snapshotter must have room for.
+/// Sizes that a snapshotter allocates for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// Live orders before it grows.
+    /// Number of live orders before the engine grows.
     pub orders: usize,
-    /// Sessions that can be defined.
+    /// Number of sessions that can be defined.
     pub sessions: u32,
 }
 
-/// Why no snapshot was taken.
+/// Reason why no snapshot was taken.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotterError {
-    /// The journal says something else than the engines: nothing of either may be trusted.
+    /// The journal differs from the engines: neither can be trusted.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// The file could not be written, or did not read back as what it should be.
+    /// The file could not be written, or read back differently.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// The newest snapshot has streams that do not fit.
+    /// The newest snapshot has streams that do not fit the config.
     #[error(transparent)]
     Streams(#[from] StreamsError),
-    /// The stored streams cannot be put on the device.
+    /// The stored streams cannot be synced to the device.
     #[error("{0}")]
     SyncStreams(String),
-    /// The stored streams have not come so far as the snapshot.
+    /// The stored streams end before the seqno of the snapshot.
     #[error("the streams are stored up to seqno {0} only")]
     StreamsBehind(SeqNo),
 }
@@ -65,28 +65,30 @@ impl From<JournalError> for SnapshotterError {
     }
 }
 
-/// Follows a journal and takes snapshots of it.
+/// Reader of a journal that takes snapshots of it.
 pub struct Snapshotter {
     dir: PathBuf,
     identity: Identity,
     follower: Follower,
-    /// The streams are made as they are live, by a sink that only counts.
+    /// Replay that encodes the streams as the live path does, into a sink that only counts.
     replay: Replay<Encoder<Positions>>,
-    /// What a gateway that starts from the snapshot must know and the engines forget.
+    /// Used ids: a gateway that starts from the snapshot needs them, and the engines do not keep them. The same holds
+    /// for `standing`.
     used_ids: UsedIds,
     standing: Standing,
-    /// The command of the newest snapshot.
+    /// Seqno of the newest snapshot.
     taken: SeqNo,
     pace: Pace,
     sync_streams: SyncStreams,
 }
 
-/// Puts the stored streams on the device, if there are any, and says up to which command. What a snapshot says of them
-/// must be there as long as the snapshot is.
+/// Function that syncs the stored streams to the device, if there are any, and returns the seqno up to which they are
+/// stored. The stream positions of a snapshot must be durable as long as the snapshot is.
 pub type SyncStreams = Box<dyn FnMut() -> Result<SeqNo, String> + Send>;
 
 impl Snapshotter {
-    /// Begins at the newest snapshot, or at the first frame. `say` hears what was passed over.
+    /// Opens a journal at the newest snapshot, or at the first frame. `say` receives a message for each snapshot that
+    /// is skipped.
     pub fn open(
         dir: PathBuf,
         identity: Identity,
@@ -126,12 +128,12 @@ impl Snapshotter {
         })
     }
 
-    /// The same for a venue that stores its streams.
+    /// Sets the sync function of a venue that stores its streams.
     pub(crate) fn with_streams(self, sync_streams: SyncStreams) -> Self {
         Snapshotter { sync_streams, ..self }
     }
 
-    /// Takes up to `limit` committed frames; gives how many there were.
+    /// Applies up to `limit` committed frames; returns their number.
     pub fn follow(&mut self, limit: usize) -> Result<usize, SnapshotterError> {
         let began = Instant::now();
         let mut taken = 0;
@@ -151,22 +153,22 @@ impl Snapshotter {
         Ok(taken)
     }
 
-    /// The last command that a snapshot taken now would hold.
+    /// Returns the last command that a snapshot taken now would hold.
     pub fn seqno(&self) -> SeqNo {
         self.follower.place().seqno
     }
 
-    /// Whether a snapshot should be taken: to replay what came after the last one would take half of the time
-    /// that loading it leaves, because the writer goes on meanwhile. Where loading leaves next to nothing, half of
-    /// its own time: snapshots without a pause would help nobody.
+    /// Returns true if a snapshot is due: replaying the commands since the last one would take more than half of the
+    /// time that loading it leaves of `restart_max`. It is half because the writer goes on meanwhile. If loading leaves
+    /// less than its own time, half of the load time counts: snapshots one after the other would not help.
     fn is_due(&self, restart_max: Duration) -> bool {
         let Pace { load, .. } = self.pace;
         let left = restart_max.saturating_sub(load).max(load);
         self.pace.replay(self.seqno().0 - self.taken.0) > left / 2
     }
 
-    /// Takes a snapshot of the venue after [`seqno`](Self::seqno): the journal up to there is synced, the
-    /// file is written, read back and compared, and only then named. `None` if nothing is new.
+    /// Takes a snapshot of the venue after [`seqno`](Self::seqno). The journal is synced up to there, and the file is
+    /// written, read back and compared before it is named. `None` if there is no new command.
     pub fn take(&mut self) -> Result<Option<Stored>, SnapshotterError> {
         let mut place = self.follower.place();
         if place.seqno == self.taken {
@@ -205,7 +207,7 @@ impl Snapshotter {
         Ok(Some(stored))
     }
 
-    /// Removes the segments that two named snapshots have made unnecessary; gives how many.
+    /// Removes the segments that the two newest snapshots have made unnecessary; returns their number.
     pub fn retire_segments(&self) -> Result<usize, SnapshotterError> {
         let listing = snapshot::list(&self.dir, self.identity);
         let Some(second) = listing.entries.get(1) else { return Ok(0) };
@@ -213,19 +215,20 @@ impl Snapshotter {
         Ok(ringside_journal::retire(&self.dir, &Kernel, place.position.segment)?)
     }
 
-    /// Follows a journal that is being written until `stop` is set. What cannot be written is said and tried again
-    /// later. A journal that says something else than the engines ends it: the venue goes on without new snapshots.
+    /// Follows a growing journal until `stop` is set. A failed write is reported through `say` and tried again later.
+    /// If the journal differs from the engines, the snapshotter ends: the venue goes on without new snapshots.
     pub fn run(
         mut self,
         policy: Policy,
         stop: &AtomicBool,
         mut say: impl FnMut(String),
     ) -> Result<(), SnapshotterError> {
-        // Little at a time: whoever shares the core gets it back after some hundred microseconds.
+        // Small steps: a thread that shares the core gets it back after some hundred microseconds.
         const FRAMES: usize = 1024;
         const PAUSE: Duration = Duration::from_millis(20);
         const RETRY: Duration = Duration::from_secs(30);
-        /// A standby that has missed much applies it later than it stores it.
+        /// Pause after [`SnapshotterError::StreamsBehind`]: a standby that catches up applies its streams later than it
+        /// stores the journal.
         const STREAMS_RETRY: Duration = Duration::from_secs(1);
         let (mut not_before, mut waits_until) = (Instant::now(), Instant::now());
         while !stop.load(Ordering::Relaxed) {
@@ -262,14 +265,14 @@ impl Snapshotter {
     }
 }
 
-/// A thread that takes snapshots until this is dropped; a snapshot that is under way is finished.
+/// Thread that takes snapshots until this handle is dropped; a snapshot in progress is finished.
 pub struct SnapshotThread {
     stop: Arc<AtomicBool>,
     _thread: LowPriority,
 }
 
 impl SnapshotThread {
-    /// Starts the thread, which takes what time the others leave.
+    /// Starts the thread with low priority: it runs in the time that other threads leave.
     pub fn start(work: impl FnOnce(&AtomicBool) + Send + 'static) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&stop);
@@ -284,18 +287,18 @@ impl Drop for SnapshotThread {
     }
 }
 
-/// How long the parts of a restart take, from experience.
+/// Measured speed of the parts of a restart.
 struct Pace {
-    /// To load the newest snapshot.
+    /// Time to load the newest snapshot.
     load: Duration,
-    /// Frames that were replayed …
+    /// Number of frames that were replayed in `replaying`.
     replayed: u64,
-    /// … in this time.
+    /// Time that these frames took.
     replaying: Duration,
 }
 
 impl Default for Pace {
-    /// Before there is any experience: two million commands a second.
+    /// Assumes two million commands a second before anything is measured.
     fn default() -> Self {
         let (replayed, replaying) = (20_000, Duration::from_millis(10));
         Pace { load: Duration::ZERO, replayed, replaying }

@@ -1,4 +1,4 @@
-//! The bytes of a snapshot.
+//! Byte format of a snapshot file.
 //!
 //! ```text
 //! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬──────────┬───────┬────────┬─────────────┬─────────────┬──────────┬─────────┬─────┐
@@ -21,8 +21,8 @@
 //! └──────┴─────┴───────┴───────────
 //!  u32    u32   u64
 //! ```
-//! Little-endian. The CRC-32C of a section covers its kind and length, too. What is in a section has one
-//! order only, so that equal states at equal places are equal files.
+//! All integers are little-endian. The CRC-32C of a section also covers its kind and length. The rows of a section have
+//! one canonical order, so equal states at equal places give equal files.
 
 use super::{Fault, Snapshot};
 use crate::registry::exposure::TradedRow;
@@ -70,7 +70,7 @@ struct SectionHeader {
     bytes: u64,
 }
 
-/// The sections in their order.
+/// Kinds of the sections, in the order of the file.
 const DEFINITIONS: u32 = 1;
 const STANDING: u32 = 2;
 const LAST_PRICES: u32 = 3;
@@ -94,7 +94,7 @@ struct LastPrice {
     price: i64,
 }
 
-/// The streams as a whole.
+/// Content of the section `STREAMS`: values that belong to no single stream.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 struct StreamsHead {
@@ -103,7 +103,7 @@ struct StreamsHead {
 }
 
 impl Snapshot {
-    /// Writes the bytes of its file.
+    /// Writes the bytes of the snapshot's file.
     pub fn write_to(&self, to: &mut impl Write, identity: Identity) -> std::io::Result<()> {
         let mut to = Sections { to, crc: 0 };
         to.write(self.header(identity).as_bytes())?;
@@ -131,8 +131,11 @@ impl Snapshot {
         to.section(END, &to.crc.to_le_bytes())
     }
 
-    /// Reads the bytes of a file and checks every one of them. Whether a venue can be restored from what
-    /// they say is for [`restore`](Self::restore) to tell.
+    /// Decodes the bytes of a file and checks every one of them. [`restore`](Self::restore) finds out if a venue can be
+    /// restored from the content.
+    ///
+    /// # Errors
+    /// Damage, or a file of another format, semantics version or config.
     pub fn from_bytes(bytes: &[u8], identity: Identity) -> Result<Snapshot, Fault> {
         let (header, mut rest) =
             Header::read_from_prefix(bytes).map_err(|_| damaged("shorter than its header"))?;
@@ -206,7 +209,7 @@ impl Snapshot {
 }
 
 impl Header {
-    /// Whether it is whole and fits; gives the durability.
+    /// Checks that the header is intact and fits `wanted`; returns the durability.
     fn check(&self, wanted: Identity) -> Result<Durability, Fault> {
         let same = |what, found: u64, wanted: u64| match found == wanted {
             true => Ok(()),
@@ -252,7 +255,7 @@ impl SectionHeader {
     }
 }
 
-/// Writes sections and keeps the checksum of everything so far.
+/// Writer of sections that keeps the checksum of all bytes so far.
 struct Sections<'a, W> {
     to: &'a mut W,
     crc: u32,
@@ -325,7 +328,7 @@ fn rows<T: TryFromBytes>(bytes: &[u8]) -> Result<Vec<T>, Fault> {
     if !chunks.remainder().is_empty() {
         return Err(damaged("a section is no whole number of rows"));
     }
-    // A section can be most of the memory there is: no room is asked for that it will not fill.
+    // A section can take most of the memory, so the capacity is exact.
     let mut rows = Vec::with_capacity(chunks.len());
     for row in chunks.map(T::try_read_from_bytes) {
         rows.push(row.map_err(|_| damaged("a row has a value that no row has"))?);

@@ -1,12 +1,12 @@
-//! The manifest: which snapshots count.
+//! The manifest: the list of valid snapshots.
 //!
 //! ```text
 //!  snapshot-000000001234.snap 1234 STATE-HASH FILE-CRC32C
 //!  snapshot-000000000987.snap 987 …
 //!  checksum CRC32C-OF-THE-LINES-ABOVE
 //! ```
-//! Newest first. A manifest that is damaged or gone is replaced by what the files themselves say, each
-//! of them restored as a proof.
+//! Newest first. If the manifest is damaged or missing, the list is rebuilt from the snapshot files; each file is
+//! restored as a proof.
 
 use super::{Fault, Snapshot, SnapshotError, at, io, name, read_file, write_synced};
 use ringside_journal::Identity;
@@ -17,33 +17,32 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// How many snapshots are kept.
+/// Number of snapshots that are kept.
 const KEPT: usize = 3;
 
-/// A snapshot that counts.
+/// Entry of a valid snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its file.
+    /// Path of the snapshot file.
     pub path: PathBuf,
-    /// The last command in it.
+    /// Last command in the snapshot.
     pub seqno: SeqNo,
-    /// The state hash after that command.
+    /// State hash after that command.
     pub state: u128,
-    /// The CRC-32C of the whole file.
+    /// CRC-32C of the whole file.
     pub crc: u32,
 }
 
-/// The snapshots of a folder.
+/// List of the snapshots in a directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// Those that count, newest first.
+    /// Valid snapshots, newest first.
     pub entries: Vec<Entry>,
-    /// What is wrong with the manifest or with files that it names, a sentence each.
+    /// Damage of the manifest or of files that it names, one sentence each.
     pub damage: Vec<String>,
 }
 
-/// Lists the snapshots of a folder. The files that the manifest names are not opened here:
-/// [`Entry::read`] finds out whether one is what it was.
+/// Lists the snapshots of a directory. Files that the manifest names are not opened here: [`Entry::read`] checks them.
 pub fn list(dir: &Path, identity: Identity) -> Listing {
     let path = dir.join(MANIFEST);
     let parsed = match std::fs::read(&path) {
@@ -63,7 +62,7 @@ pub fn list(dir: &Path, identity: Identity) -> Listing {
 }
 
 impl Entry {
-    /// Reads its file, checks every byte, and that it is the file that was once verified.
+    /// Reads the file, checks every byte, and checks that it is the file that was verified when it was named.
     pub fn read(&self, identity: Identity) -> Result<Snapshot, SnapshotError> {
         let read = || -> Result<Snapshot, Fault> {
             let bytes = read_file(&self.path)?;
@@ -80,8 +79,8 @@ impl Entry {
 
 const MANIFEST: &str = "SNAPSHOTS";
 
-/// Waits until no other process takes a snapshot in this folder. The kernel frees the lock when the file
-/// is closed, however a process ends.
+/// Waits until no other process takes a snapshot in this directory, and locks it. The kernel releases the lock when the
+/// file is closed, however a process ends.
 pub(super) fn lock(dir: &Path) -> Result<File, SnapshotError> {
     let path = dir.join("SNAPSHOTS.lock");
     let file = File::create(&path).map_err(io("open the lock file")).map_err(at(&path))?;
@@ -90,13 +89,13 @@ pub(super) fn lock(dir: &Path) -> Result<File, SnapshotError> {
     Ok(file)
 }
 
-/// The path of the snapshot after a command.
+/// Returns the path of the snapshot after a command.
 pub(super) fn path_of(dir: &Path, seqno: SeqNo) -> PathBuf {
     dir.join(format!("snapshot-{:012}.snap", seqno.0))
 }
 
-/// Names a snapshot that was verified beside those that count already, and removes the files that count
-/// no longer. The caller has the lock.
+/// Adds a verified snapshot to the manifest and drops the oldest entries. Removes the files that are not valid any
+/// more, unless the listing found damage. The caller holds the lock.
 pub(super) fn commit(dir: &Path, listing: Listing, new: Entry) -> Result<(), SnapshotError> {
     let Listing { mut entries, damage } = listing;
     entries.retain(|entry| entry.seqno != new.seqno);
@@ -114,8 +113,8 @@ pub(super) fn commit(dir: &Path, listing: Listing, new: Entry) -> Result<(), Sna
     Ok(())
 }
 
-/// Removes what is older than the newest snapshot and has no name in the manifest: dropped ones, and
-/// what a process left behind that was stopped. A file that stays costs space and nothing else.
+/// Removes files that are older than the newest snapshot and not in the manifest: dropped snapshots, and files of a
+/// process that was stopped. A file that cannot be removed only costs space.
 fn remove_older(dir: &Path, entries: &[Entry]) {
     let files = [".snap", ".tmp"].map(|ending| files(dir, ending));
     for (seqno, path) in files.into_iter().flatten() {
@@ -136,7 +135,7 @@ fn text_of(entries: &[Entry]) -> String {
     format!("{lines}checksum {checksum:08x}\n")
 }
 
-/// The entries of a manifest; `None` if it is not one, to the last byte.
+/// Parses the entries of a manifest; `None` if any byte differs from the text that the entries would give.
 fn parse(dir: &Path, text: &[u8]) -> Option<Vec<Entry>> {
     let (lines, _) = std::str::from_utf8(text).ok()?.rsplit_once("checksum ")?;
     let entry = |line: &str| {
@@ -163,7 +162,7 @@ fn drop_missing(mut entries: Vec<Entry>) -> Listing {
     Listing { entries, damage }
 }
 
-/// Without a manifest: the files that a venue can be restored from.
+/// Builds the list without a manifest, from the files that a venue can be restored from.
 fn scan(dir: &Path, identity: Identity, damage: String) -> Listing {
     let mut listing = Listing { entries: vec![], damage: vec![damage] };
     for (seqno, path) in files(dir, ".snap") {
@@ -176,7 +175,7 @@ fn scan(dir: &Path, identity: Identity, damage: String) -> Listing {
     listing
 }
 
-/// What the manifest would say of a file, if a venue can be restored from it.
+/// Returns the manifest entry of a file if a venue can be restored from it.
 fn verify(path: &Path, seqno: SeqNo, identity: Identity) -> Result<Entry, Fault> {
     let bytes = read_file(path)?;
     let snapshot = Snapshot::from_bytes(&bytes, identity)?;
@@ -188,7 +187,7 @@ fn verify(path: &Path, seqno: SeqNo, identity: Identity) -> Result<Entry, Fault>
     Ok(Entry { path: path.to_path_buf(), seqno, state, crc })
 }
 
-/// The snapshots in a folder, or what would have become some, with the command in their name.
+/// Returns the finished (`.snap`) or unfinished (`.tmp`) snapshot files of a directory, with the seqnos in their names.
 fn files(dir: &Path, ending: &str) -> Vec<(SeqNo, PathBuf)> {
     let Ok(entries) = std::fs::read_dir(dir) else { return vec![] };
     let file = |path: PathBuf| {

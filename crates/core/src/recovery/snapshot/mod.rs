@@ -1,5 +1,5 @@
-//! Snapshots: the whole state of the venue after one command, so that a restart replays only what came
-//! later.
+//! Snapshots: files with the whole state of the venue after one command. A restart replays only the commands after
+//! that.
 //!
 //! ```text
 //!  DIR/snapshot-000000001234.snap   the state after seqno 1234
@@ -7,11 +7,11 @@
 //!  DIR/SNAPSHOTS.lock               one process at a time takes a snapshot
 //! ```
 //!
-//! A file counts when the manifest names it, and it is named only after it was read back, restored into
-//! a fresh engine and came to the state hash that it should. The journal stays the truth: a snapshot that
-//! is damaged or gone costs time and nothing else.
+//! A file is valid only if the manifest names it. It is named only after it was read back, restored into a fresh
+//! engine, and gave the expected state hash. The journal stays the source of truth: a damaged or missing snapshot only
+//! costs time.
 //!
-//! `format.rs` knows the bytes of a file, `manifest.rs` which files count.
+//! `format.rs` has the bytes of a file, `manifest.rs` the list of valid files.
 
 mod format;
 mod manifest;
@@ -33,53 +33,53 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The state of the venue after a command.
+/// State of the venue after a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Where in the journal it was taken.
+    /// Place in the journal at which the snapshot was taken.
     pub place: Place,
-    /// The mode in force there.
+    /// Durability mode in force at that place.
     pub durability: Durability,
-    /// The interval of the hash probes in force there.
+    /// Interval of the hash probes in force at that place, in commands.
     pub probe_interval: u64,
-    /// The last command in it and the hashes after that.
+    /// Seqno of the last command in the snapshot, and the hashes after it.
     pub probe: HashProbe,
-    /// The books of all shards.
+    /// Books of all shards.
     pub image: Image,
-    /// What holds until it is said otherwise.
+    /// Venue-wide rules in force.
     pub standing: Standing,
-    /// The ids that sessions have used.
+    /// Order ids that sessions have used.
     pub used_ids: UsedRows,
-    /// Where the numbered streams stand.
+    /// Positions of the numbered streams.
     pub streams: StreamsImage,
-    /// What was traded on the day, by whom and in what.
+    /// Values traded on the day, by session, firm and symbol.
     pub traded: Vec<TradedRow>,
 }
 
-/// A venue that goes on from a snapshot.
+/// Parts of a venue that goes on from a snapshot.
 pub struct Restored {
-    /// The engines, by shard.
+    /// Engines with the restored books, by shard.
     pub engines: Vec<Engine>,
-    /// The ids that sessions have used.
+    /// Order ids that sessions have used.
     pub used_ids: UsedIds,
-    /// What is open and was traded on the day.
+    /// Open orders, and values traded on the day.
     pub exposure: Exposure,
 }
 
-/// A snapshot that was stored and counts.
+/// Result of storing a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Its file.
+    /// Path of the snapshot file.
     pub path: PathBuf,
-    /// The length of the file.
+    /// Length of the file in bytes.
     pub bytes: u64,
-    /// The last command in it.
+    /// Last command in the snapshot.
     pub seqno: SeqNo,
-    /// The live orders in it.
+    /// Number of live orders in the snapshot.
     pub orders: usize,
-    /// The state hash after the last command.
+    /// State hash after the last command.
     pub state: u128,
-    /// How long it took to read it back and to restore a venue from it.
+    /// Time that it took to read the file back and to restore a venue from it.
     pub load: Duration,
 }
 
@@ -92,55 +92,55 @@ impl std::fmt::Display for Stored {
     }
 }
 
-/// What is wrong with the file of a snapshot.
+/// Fault of a snapshot file, with its path.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {fault}")]
 pub struct SnapshotError {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// What is wrong.
+    /// Fault that was found.
     pub fault: Fault,
 }
 
-/// What can be wrong with a snapshot.
+/// Fault of a snapshot.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// The file system said no.
+    /// The file system returned an error.
     #[error("cannot {action}: {source}")]
     Io {
-        /// What was tried.
+        /// Operation that failed, for the message.
         action: &'static str,
-        /// What it said.
+        /// Error of the file system.
         source: std::io::Error,
     },
-    /// It is whole, but of another venue or another program.
+    /// The file is intact, but belongs to another venue, another program version or another config.
     #[error("does not fit: {what} is {found}, but this program and its config want {wanted}")]
     Mismatch {
-        /// Which value of its header.
+        /// Name of the header's value that does not match.
         what: &'static str,
-        /// The value there.
+        /// Value in the header.
         found: String,
-        /// The value wanted.
+        /// Value that this program and its config need.
         wanted: String,
     },
-    /// Bytes are missing, altered, or no state of a venue.
+    /// Bytes are missing or altered, or give no state of a venue.
     #[error("damaged: {0}")]
     Damaged(String),
-    /// It is whole, but not the state that it says it is.
+    /// The file is intact, but restores to another state than its header names.
     #[error(
         "not what it says: it restores to state hash {restored:032x}, its header has {header:032x}"
     )]
     Diverged {
-        /// The state hash in its header.
+        /// State hash in the header.
         header: u128,
-        /// The state hash of the engines that were restored from it.
+        /// State hash of the engines that were restored from the file.
         restored: u128,
     },
 }
 
 impl Snapshot {
-    /// Writes it into a folder, proves that a venue can be restored from the file, and lets it count.
-    /// The oldest ones go. Waits while another process takes a snapshot there.
+    /// Writes the snapshot into a directory, proves that a venue can be restored from the file, and adds it to the
+    /// manifest. Drops the oldest snapshots. Waits while another process takes a snapshot there.
     pub fn store(&self, dir: &Path, identity: Identity) -> Result<Stored, SnapshotError> {
         let _lock = manifest::lock(dir)?;
         let listing = list(dir, identity);
@@ -149,7 +149,7 @@ impl Snapshot {
         let proven = write_synced(&temporary, |file| self.write_to(file, identity))
             .and_then(|()| self.prove(&temporary, identity).map_err(at(&path)));
         let (bytes, crc, load) = proven.inspect_err(|_| {
-            // What is left of it would only take space.
+            // The unfinished file would only take space.
             let _ = std::fs::remove_file(&temporary);
         })?;
         name(&temporary, &path)?;
@@ -166,8 +166,10 @@ impl Snapshot {
         Snapshot::from_bytes(&bytes, identity).map_err(at(path))
     }
 
-    /// A venue of so many shards in this state, each with room for `orders` live orders before it has to
-    /// grow. It has the state hash that the snapshot says, or this is an error.
+    /// Restores a venue of `shards` shards, each with room for `orders` live orders before it has to grow.
+    ///
+    /// # Errors
+    /// The restored state hash is not the one of the snapshot, or the content is no state of a venue.
     pub fn restore(&self, shards: u32, orders: usize) -> Result<Restored, Fault> {
         let part = |index| self.image.part(Shard { index, count: shards });
         let engines: Vec<Engine> = (0..shards)
@@ -187,7 +189,7 @@ impl Snapshot {
         Ok(Restored { engines, used_ids, exposure })
     }
 
-    /// What is open in it and was traded on the day; `None` if that cannot be.
+    /// Returns the open orders and the values traded on the day; `None` if the traded values are impossible.
     fn exposure(&self) -> Option<Exposure> {
         let (mut exposure, image) = (Exposure::default(), &self.image);
         image.definitions.iter().for_each(|command| exposure.definition(command));
@@ -203,20 +205,20 @@ impl Snapshot {
         Some(exposure)
     }
 
-    /// What the start of the run said that was under way, with the mode now in force.
+    /// Returns the epoch start of the run that was in progress, with the mode now in force.
     pub fn epoch_start(&self) -> EpochStart {
         let Snapshot { place, durability, probe_interval, .. } = *self;
         EpochStart { epoch: place.epoch, probe_interval, durability, zero: [0; 7] }
     }
 
-    /// The state hash that it says it has.
+    /// Returns the state hash in the header.
     pub fn state_hash(&self) -> u128 {
         let [low, high] = self.probe.state;
         u128::from(high) << 64 | u128::from(low)
     }
 
-    /// Reads a file back, compares it with what should be in it, and restores a venue from it. Gives its
-    /// length, its checksum, and how long that took.
+    /// Reads a file back, compares it with this snapshot, and restores a venue from it. Returns the file's length in
+    /// bytes, its checksum, and the time taken.
     fn prove(&self, path: &Path, identity: Identity) -> Result<(u64, u32, Duration), Fault> {
         let began = Instant::now();
         let bytes = read_file(path)?;
@@ -243,7 +245,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Fault> {
     std::fs::read(path).map_err(io("read"))
 }
 
-/// Writes a file that is on the device when this returns; its name may not be.
+/// Writes a file and syncs it. The content is on the device when this returns; the name may not be.
 fn write_synced(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
@@ -256,7 +258,7 @@ fn write_synced(
     written.map_err(io("write")).map_err(at(path))
 }
 
-/// Gives a file its name, durably: whoever finds the name finds the whole file.
+/// Gives a file its name, durably: the name never refers to an incomplete file.
 fn name(temporary: &Path, path: &Path) -> Result<(), SnapshotError> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let named = std::fs::rename(temporary, path).and_then(|()| File::open(dir)?.sync_all());
