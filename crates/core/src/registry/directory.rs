@@ -1,5 +1,4 @@
-//! What a gateway must know of the venue: the numbers behind the names, which ids were used, and what it must
-//! refuse.
+//! Venue state that a gateway needs: numbers of names, used order ids, and the rules by which it rejects orders.
 
 use crate::registry::standing::Standing;
 use crate::registry::used_ids::UsedIds;
@@ -8,10 +7,10 @@ use ringside_model::domain::{FirmId, Name, OrderId, Quantity, Role, SessionId, S
 use ringside_model::reason::Reason;
 use std::collections::HashMap;
 
-/// The names of the venue and the order ids of its sessions.
+/// Names of the venue and the order ids of its sessions.
 ///
-/// It holds nothing that the journal does not: [`Directory::observe`] with every command in order
-/// rebuilds it. Numbers are dense, 1, 2, 3 …, so that they index arrays here and in the engine.
+/// The directory holds nothing that the journal does not: [`Directory::observe`] with every command in order rebuilds
+/// it. Numbers are dense, 1, 2, 3 …, so that they index arrays here and in the engine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Directory {
     symbols: Table<Symbol>,
@@ -21,49 +20,49 @@ pub struct Directory {
     standing: Standing,
 }
 
-/// An instrument as a gateway sees it.
+/// Symbol as a gateway sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Symbol {
-    /// Its name.
+    /// Name of the symbol.
     pub name: Name,
-    /// The value of one tick.
+    /// Value of one tick.
     pub tick: Tick,
-    /// Quantities are multiples of this.
+    /// Lot size: every quantity is a multiple of it.
     pub lot: Quantity,
 }
 
-/// A session as a gateway sees it.
+/// Session as a gateway sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Its name.
+    /// Name of the session.
     pub name: Name,
-    /// The firm of its orders if they name none.
+    /// Firm of the session's orders that name none.
     pub firm: FirmId,
-    /// What it is for.
+    /// Role of the session.
     pub role: Role,
 }
 
 impl Directory {
-    /// An instrument that no definition ever gets. A mass cancel of an unknown name carries it,
-    /// since [`SymbolId::NONE`] would mean all instruments there.
+    /// Symbol number that no definition ever gets. A mass cancel with an unknown symbol name carries it, since
+    /// [`SymbolId::NONE`] would mean all symbols there.
     pub const NOWHERE: SymbolId = SymbolId(u32::MAX);
 
-    /// A directory that knows nothing.
+    /// Returns an empty directory.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The directory of a venue with these definitions, all accepted, and these ids used.
+    /// Returns the directory of a venue with these definitions, all accepted, and these used ids.
     pub fn restore(definitions: &[Command], ids: UsedIds) -> Self {
         let mut directory = Directory { ids, ..Self::default() };
         definitions.iter().for_each(|command| directory.observe(command));
         directory
     }
 
-    /// Learns from the next command of the venue.
+    /// Updates the directory with the next command of the venue.
     ///
-    /// A definition teaches a name unless it carries a verdict, because then the engine refuses it.
-    /// Which ids a command uses up is for [`UsedIds::observe`] to say.
+    /// A definition adds its name unless it carries a verdict, because the engine then rejects it. [`UsedIds::observe`]
+    /// decides which ids a command uses up.
     pub fn observe(&mut self, command: &Command) {
         self.ids.observe(command);
         self.standing.observe(command);
@@ -104,13 +103,13 @@ impl Directory {
         }
     }
 
-    /// The ids that were used.
+    /// Returns the used order ids.
     pub fn used_ids(&self) -> &UsedIds {
         &self.ids
     }
 
-    /// The id for the next order that comes to the session with its instrument: from [`OrderId::IMPORTED_MIN`] on
-    /// without a gap.
+    /// Returns the id for the next order that the session gets by an import of a symbol. These ids begin at
+    /// [`OrderId::IMPORTED_MIN`] and have no gap.
     pub fn next_imported_id(&self, session: SessionId) -> OrderId {
         let is_used = |count: u64| {
             let id = OrderId(OrderId::IMPORTED_MIN.0 + count);
@@ -130,7 +129,7 @@ impl Directory {
         OrderId(OrderId::IMPORTED_MIN.0 + used)
     }
 
-    /// Why no order with this id may come from the session now, whatever its terms.
+    /// Returns the reason if an order with this id must be rejected for the session now, whatever its terms.
     pub fn refuses(&self, session: SessionId, id: OrderId) -> Option<Reason> {
         if self.order_symbol(session, id).is_some() {
             Some(Reason::DuplicateId)
@@ -141,73 +140,73 @@ impl Directory {
         }
     }
 
-    /// What holds until it is said otherwise.
+    /// Returns the venue-wide rules.
     pub fn standing(&self) -> &Standing {
         &self.standing
     }
 
-    /// The number of a symbol.
+    /// Returns the number of a symbol; `None` if no symbol has the name.
     pub fn symbol_id(&self, name: Name) -> Option<SymbolId> {
         self.symbols.number(name).map(SymbolId)
     }
 
-    /// The number of a session.
+    /// Returns the number of a session; `None` if no session has the name.
     pub fn session_id(&self, name: Name) -> Option<SessionId> {
         self.sessions.number(name).map(SessionId)
     }
 
-    /// The number of a firm.
+    /// Returns the number of a firm; `None` if no firm has the name.
     pub fn firm_id(&self, name: Name) -> Option<FirmId> {
         self.firms.number(name).and_then(|number| u16::try_from(number).ok()).map(FirmId)
     }
 
-    /// A symbol by its number.
+    /// Returns the symbol with a number.
     #[inline]
     pub fn symbol(&self, id: SymbolId) -> Option<&Symbol> {
         self.symbols.get(id.0)
     }
 
-    /// All symbols with their numbers.
+    /// Returns all symbols with their numbers.
     pub fn symbols(&self) -> impl Iterator<Item = (SymbolId, &Symbol)> {
         let entries = (1..).map(SymbolId).zip(&self.symbols.entries);
         entries.filter_map(|(id, entry)| Some((id, entry.as_ref()?)))
     }
 
-    /// A session by its number.
+    /// Returns the session with a number.
     #[inline]
     pub fn session(&self, id: SessionId) -> Option<&Session> {
         self.sessions.get(id.0)
     }
 
-    /// The name of a firm.
+    /// Returns the name of the firm with a number.
     pub fn firm(&self, id: FirmId) -> Option<Name> {
         self.firms.get(id.0.into()).copied()
     }
 
-    /// The number that the next new symbol gets; `None` if there are no more.
+    /// Returns the number that the next new symbol gets; `None` if there are no more numbers.
     pub fn next_symbol(&self) -> Option<SymbolId> {
         self.symbols.next().map(SymbolId).filter(|&id| id != Self::NOWHERE)
     }
 
-    /// The number that the next new session gets; `None` if there are no more.
+    /// Returns the number that the next new session gets; `None` if there are no more numbers.
     pub fn next_session(&self) -> Option<SessionId> {
         self.sessions.next().map(SessionId)
     }
 
-    /// The number that the next new firm gets; `None` if there are no more.
+    /// Returns the number that the next new firm gets; `None` if there are no more numbers.
     pub fn next_firm(&self) -> Option<FirmId> {
         self.firms.next().and_then(|number| u16::try_from(number).ok()).map(FirmId)
     }
 
-    /// The symbol of the order to which the session last gave this id, [`SymbolId::NONE`] if the
-    /// order named none that exists; `None` if the id is free.
+    /// Returns the symbol of the order to which the session last gave this id. [`SymbolId::NONE`] if the order named no
+    /// symbol that exists; `None` if the id is free.
     #[inline]
     pub fn order_symbol(&self, session: SessionId, id: OrderId) -> Option<SymbolId> {
         self.ids.get(session, id)
     }
 }
 
-/// Things with a name and a number.
+/// Entries with a name and a number.
 #[derive(Clone, Debug, PartialEq)]
 struct Table<T> {
     /// Entry `n - 1` has number `n`.
@@ -222,7 +221,7 @@ impl<T> Default for Table<T> {
 }
 
 impl<T> Table<T> {
-    /// The first thing with a number stands, and so does the first with a name, as in the engine.
+    /// Inserts an entry. The first entry with a number stays, and so does the first with a name, as in the engine.
     fn insert(&mut self, number: u32, name: Name, thing: T) {
         let Some(index) = number.checked_sub(1) else { return };
         let index = index as usize;
@@ -340,7 +339,7 @@ mod tests {
             let (quantity, price) = (Quantity(1), Price(1));
             command(1, symbol, verdict, Action::Replace { id, new_id, quantity, price })
         };
-        // A replace over the network that comes to nothing leaves its id to the next order.
+        // A replace over the network that has no effect leaves its id free for the next order.
         for (next, expected) in [
             (replace(7, Reason::None), 7),
             (enter(1, 8, 10, Reason::None), 8),

@@ -1,8 +1,8 @@
-//! What sessions, firms and instruments have open and have traded on the day, as far as it has been told: risk limits are
-//! held against it.
+//! Open orders and traded values of the day, by session, firm and symbol, as far as reports have been published. Risk
+//! limits are checked against them.
 //!
-//! [`Exposure`] counts, in the order of the reports; [`Exposures`] is what others read of it meanwhile. A reader may find an
-//! order that has ended among those that are open for a moment, but never misses one that was told.
+//! [`Exposure`] counts in the order of the reports; other threads read the counts through [`Exposures`]. A reader may
+//! still find an order open for a moment after its end, but never misses an order whose report was published.
 
 mod table;
 mod value;
@@ -18,19 +18,19 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use table::Table;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// Counts what the reports say. Clones count together.
+/// Counter of open orders and traded values, fed with reports. Clones share their counts.
 #[derive(Clone, Default)]
 pub struct Exposure {
     exposures: Exposures,
-    /// By session: the firm of its orders if they name none; `None` if there is no such session.
+    /// By session: firm of the orders that name none; `None` if there is no such session.
     firms: Vec<Option<FirmId>>,
-    /// By symbol: the value of a tick.
+    /// By symbol: value of one tick.
     ticks: Vec<Value>,
-    /// How many live orders are of another firm than their session.
+    /// Number of live orders whose firm is not their session's firm.
     foreign: usize,
 }
 
-/// What was counted.
+/// Read handle of the counts.
 #[derive(Clone, Default)]
 pub struct Exposures {
     shared: Arc<Shared>,
@@ -41,45 +41,45 @@ struct Shared {
     sessions: Table<Counts>,
     firms: Table<Counts>,
     symbols: Table<Counts>,
-    /// By symbol: the price of the last trade, else the prior close; zero for none.
+    /// By symbol: price of the last trade, else the prior close; zero for none.
     prices: Table<AtomicI64>,
-    /// The firm of each live order that is of another one than its session.
+    /// Firm of each live order whose firm is not its session's firm.
     foreign: Mutex<HashMap<(SessionId, OrderId), FirmId>>,
-    /// The last command whose reports have all been counted.
+    /// Last command whose reports have all been counted.
     told: AtomicU64,
 }
 
-/// The counts of one session, firm or instrument.
+/// Counts of one session, firm or symbol.
 #[derive(Default)]
 struct Counts {
-    /// Live orders.
+    /// Number of live orders.
     open: AtomicU64,
-    /// The value traded on the day, in two halves.
+    /// Value traded on the day, in two halves of 64 bits.
     high: AtomicU64,
     low: AtomicU64,
 }
 
-/// What one session, firm or instrument has traded on the day, as data.
+/// Value that one session, firm or symbol has traded on the day; row of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct TradedRow {
-    /// The code of its [`RiskScope`].
+    /// Code of the [`RiskScope`].
     pub scope: u32,
-    /// Its number.
+    /// Number of the session, firm or symbol.
     pub number: u32,
-    /// The low half of the value.
+    /// Low half of the [`Value`].
     pub low: u64,
-    /// The high half of it.
+    /// High half of the [`Value`].
     pub high: u64,
 }
 
 impl Exposure {
-    /// What others read.
+    /// Returns the read handle of the counts.
     pub fn exposures(&self) -> &Exposures {
         &self.exposures
     }
 
-    /// Learns from a definition that was accepted; other commands teach nothing.
+    /// Takes firms, ticks and prior closes from an accepted definition; ignores other commands.
     pub fn definition(&mut self, command: &Command) {
         match command.action {
             Action::DefineSession { firm, .. } => {
@@ -93,7 +93,7 @@ impl Exposure {
         }
     }
 
-    /// Counts a report of a command.
+    /// Counts a report of `command`.
     #[inline]
     pub fn report(&mut self, report: &Report, command: &Command) {
         let Report { session, id, symbol, .. } = *report;
@@ -120,13 +120,13 @@ impl Exposure {
         }
     }
 
-    /// All reports up to this command have been counted.
+    /// Publishes that all reports up to this command have been counted.
     #[inline]
     pub fn end_command(&mut self, seqno: u64) {
         self.exposures.shared.told.store(seqno, Ordering::Release);
     }
 
-    /// Counts an order that is live.
+    /// Counts a live order.
     pub(crate) fn add_order(
         &mut self,
         session: SessionId,
@@ -138,17 +138,17 @@ impl Exposure {
         self.count_open(session, firm, symbol, |open| open + 1);
     }
 
-    /// Takes note of an order that is on its way here.
+    /// Records the firm of an imported order that is not live yet.
     pub(crate) fn hold_order(&mut self, session: SessionId, id: OrderId, firm: FirmId) {
         self.know_firm(session, id, firm);
     }
 
-    /// Takes note of the price of the last trade of an instrument.
+    /// Sets the price of the last trade of a symbol.
     pub fn set_price(&mut self, SymbolId(symbol): SymbolId, Price(price): Price) {
         self.exposures.shared.prices.make(symbol).store(price, Ordering::Release);
     }
 
-    /// What was traded on the day, by whom and in what, in one order only.
+    /// Returns the values traded on the day by session, firm and symbol, in one canonical order.
     pub(crate) fn traded_rows(&self) -> Vec<TradedRow> {
         let mut rows = vec![];
         for &scope in RiskScope::ALL {
@@ -162,7 +162,7 @@ impl Exposure {
         rows
     }
 
-    /// Goes on from what was traded. `None` if no venue with the definitions so far has such rows.
+    /// Restores traded values. `None` if no venue with the definitions so far can have such rows.
     pub(crate) fn set_traded(&mut self, rows: &[TradedRow]) -> Option<()> {
         let place = |row: &TradedRow| (row.scope, row.number);
         if !rows.is_sorted_by(|a, b| place(a) < place(b)) {
@@ -201,7 +201,7 @@ impl Exposure {
         if firm != FirmId(0) {
             shared.firms.make(firm.0.into()).trade(value);
         }
-        // A trade is told once for each side, and is one trade of the instrument.
+        // A trade has one report for each side, but counts once for the symbol.
         if report.flags & Report::REMOVED == 0 {
             shared.symbols.make(symbol.0).trade(value);
             shared.prices.make(symbol.0).store(price.0, Ordering::Release);
@@ -237,7 +237,7 @@ impl Exposure {
         shared.symbols.make(symbol.0).count(&change);
     }
 
-    /// An order goes on under another id.
+    /// Moves the firm of an order to its new id.
     fn rename(&mut self, session: SessionId, old: OrderId, new: OrderId) {
         if self.foreign == 0 {
             return;
@@ -248,7 +248,7 @@ impl Exposure {
         }
     }
 
-    /// Takes note of the firm of an order, if it is not its session's.
+    /// Records the firm of an order if it is not its session's firm.
     fn know_firm(&mut self, session: SessionId, id: OrderId, firm: FirmId) {
         if firm != self.firm_of_session(session)
             && self.exposures.foreign().insert((session, id), firm).is_none()
@@ -285,28 +285,28 @@ impl Exposure {
 }
 
 impl Exposures {
-    /// How many orders are open.
+    /// Returns the number of open orders.
     pub fn open(&self, scope: RiskScope, number: u32) -> u64 {
         self.table(scope).get(number).map_or(0, |counts| counts.open.load(Ordering::Acquire))
     }
 
-    /// What was traded on the day.
+    /// Returns the value traded on the day.
     pub fn traded(&self, scope: RiskScope, number: u32) -> Value {
         self.table(scope).get(number).map(Counts::traded).unwrap_or_default()
     }
 
-    /// The price of the last trade of an instrument, else its prior close; zero for none.
+    /// Returns the price of the last trade of a symbol, else its prior close; zero for none.
     pub fn last_price(&self, SymbolId(symbol): SymbolId) -> Price {
         let price = self.shared.prices.get(symbol);
         Price(price.map_or(0, |price| price.load(Ordering::Acquire)))
     }
 
-    /// The firm of a live order, if it is not its session's.
+    /// Returns the firm of a live order if it is not its session's firm.
     pub fn firm_of(&self, session: SessionId, id: OrderId) -> Option<FirmId> {
         self.foreign().get(&(session, id)).copied()
     }
 
-    /// The last command whose reports have all been counted.
+    /// Returns the last command whose reports have all been counted.
     pub fn told(&self) -> u64 {
         self.shared.told.load(Ordering::Acquire)
     }
@@ -325,7 +325,7 @@ impl Exposures {
 }
 
 impl Counts {
-    /// There is one writer: it need not look for another's change.
+    /// Changes the number of live orders. There is only one writer, so a load and a store suffice.
     #[inline]
     fn count(&self, change: impl Fn(u64) -> u64) {
         let open = self.open.load(Ordering::Relaxed);
@@ -337,7 +337,8 @@ impl Counts {
         self.set_traded(self.traded().plus(value));
     }
 
-    /// Who reads meanwhile must not find less than there was or will be, so the half that says more is written first.
+    /// Stores the traded value. A concurrent reader must not find less than both the old and the new value, so the half
+    /// that makes the value larger is written first.
     #[inline]
     fn set_traded(&self, value: Value) {
         let [low, high] = halves(value);
@@ -350,7 +351,8 @@ impl Counts {
         }
     }
 
-    /// The high half is read twice: a low half that belongs to a later one must not be taken for an earlier one's.
+    /// Returns the traded value. The high half is read twice, so that a low half of a later value is never combined
+    /// with an earlier high half.
     #[inline]
     fn traded(&self) -> Value {
         loop {
@@ -389,7 +391,7 @@ mod tests {
         Command { session, symbol, verdict: Reason::None, action }
     }
 
-    /// Counts for the sessions 1 and 2 of firm 1, and a symbol with a prior close.
+    /// Returns counts for the sessions 1 and 2 of firm 1, and a symbol with a prior close.
     fn exposure() -> Exposure {
         let mut exposure = Exposure::default();
         let (name, role) = (Name::new("N").unwrap(), Role::File);
@@ -428,7 +430,7 @@ mod tests {
         }
     }
 
-    /// What is open for sessions 1 and 2, firms 1 and 2, and the symbol.
+    /// Returns the open orders of sessions 1 and 2, firms 1 and 2, and the symbol.
     fn open(exposure: &Exposure) -> [u64; 5] {
         use RiskScope::{Firm, Session, Symbol};
         [(Session, 1), (Session, 2), (Firm, 1), (Firm, 2), (Symbol, 1)]
@@ -531,7 +533,7 @@ mod tests {
             let mut before = Value::default();
             while before.0 < step.0 * steps {
                 let high_low = reader.traded(RiskScope::Session, 1);
-                // A moment's surplus comes of a high half that is written first, at most one unit of it.
+                // A reader can find a surplus of at most one unit of the high half, because that half is written first.
                 assert!(high_low.0 + (1 << 64) >= before.0, "{high_low:?} {before:?}");
                 before = before.max(Value(high_low.0.saturating_sub(1 << 64)));
                 if high_low.0 == step.0 * steps {

@@ -1,5 +1,5 @@
-//! What holds in the venue until it is said otherwise, and no engine keeps: whether the trading day has
-//! ended, which sessions may not enter orders, the risk limits, and how far the schedule has come. Gateways go by it.
+//! Venue-wide rules: trading day, disabled sessions, risk limits, and progress of the schedule. Commands set them, the
+//! engines do not keep them, gateways apply them.
 
 use ringside_model::command::{Action, Command, PlanState, RiskLimits, SetRisk};
 use ringside_model::domain::{
@@ -9,37 +9,37 @@ use ringside_model::reason::Reason;
 use ringside_planted::{Bug, planted};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What holds after some commands of the venue.
+/// Venue-wide rules after some commands of the venue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     day: Option<DayEvent>,
     disabled: BTreeSet<SessionId>,
     risk: RiskRules,
-    /// The last boundary of the schedule that each instrument has had, and the schedule's session.
+    /// By symbol: the last schedule boundary that was handled, and the session of the schedule.
     scheduled: BTreeMap<SymbolId, (SessionId, Nanos)>,
 }
 
-/// The risk limits of sessions, firms and instruments that have any.
+/// Risk limits of the sessions, firms and symbols that have any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RiskRules {
-    /// By the code of the scope and the number within it.
+    /// Limits by the code of the scope and the number within it.
     limits: BTreeMap<(u8, u32), RiskLimits>,
 }
 
 impl RiskRules {
-    /// Whether nobody has any.
+    /// Returns true if no limits are set.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.limits.is_empty()
     }
 
-    /// Whether a firm has any.
+    /// Returns true if any firm has limits.
     pub fn has_firms(&self) -> bool {
         let firm = RiskScope::Firm as u8;
         self.limits.range((firm, 0)..(firm + 1, 0)).next().is_some()
     }
 
-    /// The limits of a session, a firm or an instrument.
+    /// Returns the limits of a session, a firm or a symbol.
     pub fn of(&self, scope: RiskScope, number: u32) -> RiskLimits {
         self.limits.get(&(scope as u8, number)).copied().unwrap_or_default()
     }
@@ -58,7 +58,7 @@ impl RiskRules {
         }
     }
 
-    /// The commands that set them.
+    /// Returns the commands that set these limits.
     fn commands(&self) -> impl Iterator<Item = Command> {
         self.limits.iter().filter_map(|(&(scope, number), &limits)| {
             let scope = RiskScope::from_code(scope)?;
@@ -75,11 +75,11 @@ impl RiskRules {
 }
 
 impl Standing {
-    /// Learns from the next command of the venue.
+    /// Updates the rules with the next command of the venue.
     pub fn observe(&mut self, command: &Command) {
         match command.action {
-            // Operators have no session, so a plan that has one is the schedule's. It counts also if it comes with a
-            // verdict: then the schedule has passed the boundary over.
+            // Operators have no session, so a plan with a session comes from the schedule. A plan with a verdict
+            // counts, too: the schedule has then skipped the boundary.
             Action::PlanState(plan) if command.session != SessionId(0) => {
                 _ = self.scheduled.insert(command.symbol, (command.session, plan.due))
             }
@@ -96,29 +96,28 @@ impl Standing {
         }
     }
 
-    /// Whether the trading day has ended and none has begun since. A venue that was never told of a day is
-    /// open.
+    /// Returns true if the trading day has ended and none has begun since. A venue without any trading day is open.
     pub fn is_closed(&self) -> bool {
         self.day == Some(DayEvent::End)
     }
 
-    /// Whether the session's order entry is disabled.
+    /// Returns true if the session's order entry is disabled.
     pub fn is_disabled(&self, session: SessionId) -> bool {
         self.disabled.contains(&session)
     }
 
-    /// The risk limits.
+    /// Returns all risk limits.
     #[inline]
     pub fn risk(&self) -> &RiskRules {
         &self.risk
     }
 
-    /// The last boundary of the schedule that the instrument has had; zero for none.
+    /// Returns the last schedule boundary of the symbol that was handled; zero for none.
     pub fn scheduled(&self, symbol: SymbolId) -> Nanos {
         self.scheduled.get(&symbol).map_or(Nanos(0), |(_, at)| *at)
     }
 
-    /// Commands from which the same can be learned again, as few as there can be, in one order only.
+    /// Returns the commands that rebuild the same rules: as few as possible, in one canonical order.
     pub fn commands(&self) -> Vec<Command> {
         let command = |session, action| Command {
             session,

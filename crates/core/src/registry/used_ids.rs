@@ -1,9 +1,8 @@
-//! The ids that sessions have used, and the instrument of the order that each was given to.
+//! Order ids that sessions have used, with the symbol of each id's order.
 //!
-//! Most sessions count up, and many stay with one instrument for a while. So 64 neighbouring ids of a
-//! session are a block: a bit for each id that was used, and one symbol for all of them, or 64 if they
-//! are not the same, each of as many bytes as the largest needs. A hundred million ids that were counted up
-//! take 100 to 600 MB instead of several GB.
+//! Most sessions count up, and many stay with one symbol for a while. So 64 neighbouring ids of a session form a block:
+//! a bit for each used id, and one symbol for all of them. A block of several symbols has 64 symbols, each of as many
+//! bytes as the largest needs. A hundred million ids that were counted up take 100 to 600 MB instead of several GB.
 
 use ringside_model::command::{Action, Command};
 use ringside_model::domain::{OrderId, SessionId, SymbolId};
@@ -11,42 +10,43 @@ use ringside_model::reason::Reason;
 use std::collections::HashMap;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// Every id that was ever used. An id is never free again, but may be used again.
+/// All ids that were ever used. An id never becomes free again, but may be used again.
 #[derive(Clone, Debug)]
 pub struct UsedIds {
     blocks: Vec<Block>,
-    /// The place in `blocks` by session and block number.
+    /// Index in `blocks` by session and block number.
     places: HashMap<(u32, u64), usize>,
-    /// The symbols of blocks that are or were mixed.
+    /// Symbols of blocks that are or were mixed.
     symbols: Planes,
-    /// The place that a session used last, by the low bits of its number: most often it goes on there.
+    /// Index of the block that a session used last, by the low bits of the session number: most ids are in the same
+    /// block as the one before.
     recent: [usize; RECENT],
 }
 
-/// All used ids as data: equal sets are equal rows.
+/// All used ids as rows of a snapshot: equal sets give equal rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UsedRows {
-    /// The blocks, by session and number.
+    /// Blocks, sorted by session and block number.
     pub blocks: Vec<UsedBlock>,
-    /// The symbols of the mixed blocks in the same order, zero where an id is free.
+    /// Symbols of the mixed blocks in the same order, zero where an id is free.
     pub symbols: Vec<[u32; BLOCK_IDS]>,
 }
 
-/// 64 neighbouring ids of a session, some of them used.
+/// Block of 64 neighbouring ids of a session, some of them used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct UsedBlock {
-    /// The session.
+    /// Number of the session.
     pub session: u32,
-    /// The symbol of all its used ids, or [`UsedBlock::MIXED`].
+    /// Symbol of all used ids of the block, or [`UsedBlock::MIXED`].
     pub symbol: u32,
-    /// The ids divided by 64.
+    /// Block number: the ids divided by 64.
     pub block: u64,
-    /// A bit for each id that was used, the lowest id in the lowest bit.
+    /// Bit set of the used ids, the lowest id in the lowest bit.
     pub used: u64,
 }
 
-/// Rows that no set of ids has.
+/// Error for rows that no set of ids can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("used ids of session {session}, block {block}: {what}")]
 pub(crate) struct UsedRowsError {
@@ -55,7 +55,7 @@ pub(crate) struct UsedRowsError {
     what: &'static str,
 }
 
-/// How many ids are a block.
+/// Number of ids in a block.
 pub(crate) const BLOCK_IDS: usize = 64;
 const BLOCK_BITS: u32 = BLOCK_IDS.ilog2();
 const RECENT: usize = 64;
@@ -63,16 +63,16 @@ const RECENT: usize = 64;
 #[derive(Clone, Debug)]
 struct Block {
     row: UsedBlock,
-    /// Where its symbols are if they are or were mixed.
+    /// Planes of the symbols if they are or were mixed.
     planes: BlockPlanes,
 }
 
-/// The symbols of many blocks by their bytes: a plane holds one byte of each symbol of one block, zero where an id
-/// is free. Planes that would be all zero are none.
+/// Symbols of many blocks, split into bytes: a plane holds one byte of each symbol of one block, zero where an id is
+/// free. A plane is allocated with its first byte that is not zero; plane 0 stands for all others.
 #[derive(Clone, Debug)]
 struct Planes(Vec<[u8; BLOCK_IDS]>);
 
-/// The planes of one block, that of the lowest bytes first. Zero is the plane of zeros.
+/// Planes of one block, the plane of the lowest bytes first. Zero is the plane of zeros.
 type BlockPlanes = [u32; size_of::<u32>()];
 
 impl Planes {
@@ -113,15 +113,15 @@ impl Default for Planes {
 }
 
 impl UsedBlock {
-    /// Instead of a symbol: each id has its own. An order may well name this symbol, too; its block is
-    /// then mixed from the start.
+    /// Marker in place of a symbol: each id has a symbol of its own. An order may name this number as its symbol, too;
+    /// its block is then mixed from the start.
     pub const MIXED: u32 = u32::MAX - 1;
 }
 
 impl UsedIds {
-    /// Takes note of the id that a new order or a replace brings, whatever becomes of it, unless the gateway
-    /// knows that it was used before. Over the network a replace that comes to nothing leaves its id free: then
-    /// the same id comes again, and its last use stands.
+    /// Records the id of a new order or of a replace, whatever its outcome, unless the gateway has marked the id as a
+    /// duplicate. Over the network, a replace without effect leaves its id free: the same id comes again, and its last
+    /// use stands.
     #[inline]
     pub fn observe(&mut self, command: &Command) {
         let id = match command.action {
@@ -138,7 +138,7 @@ impl UsedIds {
         }
     }
 
-    /// Takes note of an id and its instrument; the last use of an id stands.
+    /// Records an id and its symbol; the last use of an id stands.
     #[inline]
     pub fn insert(&mut self, session: SessionId, id: OrderId, symbol: SymbolId) {
         let (number, within) = split(id);
@@ -161,14 +161,14 @@ impl UsedIds {
         let again = row.used & 1 << within != 0;
         row.used |= 1 << within;
         self.symbols.set(planes, within, symbol.0);
-        // Only a use that takes the place of another can make them all the same.
+        // Only a second use of an id can make all symbols of a mixed block equal.
         if again && !is_mixed(row, &self.symbols.all(*planes)) {
             row.symbol = symbol.0;
         }
     }
 
-    /// The id above all that the session has used, 1 if it has used none; 0 if there is no higher one. Those that came to
-    /// it with an instrument are none that it used.
+    /// Returns the id after the highest one that the session has used: 1 if the session has used none, 0 if there is no
+    /// higher id. Ids of imported orders do not count.
     pub fn next(&self, session: SessionId) -> OrderId {
         let counted = |row: &UsedBlock| !OrderId(row.block << BLOCK_BITS).is_imported();
         let own = self.blocks.iter().filter(|block| block.row.session == session.0);
@@ -179,7 +179,7 @@ impl UsedIds {
         OrderId(highest.max().unwrap_or(0).wrapping_add(1))
     }
 
-    /// The instrument of the order that the id was last given to, `None` if the id is free.
+    /// Returns the symbol of the order that the id was last given to; `None` if the id is free.
     #[inline]
     pub fn get(&self, session: SessionId, id: OrderId) -> Option<SymbolId> {
         let (number, within) = split(id);
@@ -191,7 +191,7 @@ impl UsedIds {
         Some(SymbolId(if mixed { self.symbols.get(planes, within) } else { row.symbol }))
     }
 
-    /// All of them as data.
+    /// Returns all used ids as rows.
     pub fn rows(&self) -> UsedRows {
         let mut blocks: Vec<&Block> = self.blocks.iter().collect();
         blocks.sort_unstable_by_key(|block| (block.row.session, block.row.block));
@@ -202,7 +202,10 @@ impl UsedIds {
         }
     }
 
-    /// The ids that these rows hold. An error if they are not what [`rows`](Self::rows) would give.
+    /// Restores the ids from rows.
+    ///
+    /// # Errors
+    /// Rows that [`rows`](Self::rows) would not return.
     pub(crate) fn from_rows(rows: &UsedRows) -> Result<UsedIds, UsedRowsError> {
         let mut ids = UsedIds::default();
         let mut symbols = rows.symbols.iter();
@@ -260,25 +263,25 @@ impl Default for UsedIds {
     }
 }
 
-/// Two are equal if they hold the same, in whatever order it came.
+/// Two sets are equal if they hold the same ids and symbols, in whatever order they were recorded.
 impl PartialEq for UsedIds {
     fn eq(&self, other: &Self) -> bool {
         self.blocks.len() == other.blocks.len() && self.rows() == other.rows()
     }
 }
 
-/// The number of an id's block and its place within.
+/// Returns the number of an id's block and the index within the block.
 #[inline]
 fn split(OrderId(id): OrderId) -> (u64, usize) {
     (id >> BLOCK_BITS, id as usize % BLOCK_IDS)
 }
 
-/// The symbols of a block that has only one, each for itself.
+/// Returns the symbol of each id of a block with a single symbol; zero for free ids.
 fn spread(row: &UsedBlock) -> [u32; BLOCK_IDS] {
     std::array::from_fn(|i| if row.used & 1 << i != 0 { row.symbol } else { 0 })
 }
 
-/// Whether these are the symbols of the used ids, and could not be told as one.
+/// Returns true if free ids have no symbol and the used ids cannot share one symbol.
 fn is_mixed(row: &UsedBlock, symbols: &[u32; BLOCK_IDS]) -> bool {
     let first = symbols[row.used.trailing_zeros() as usize];
     let one = UsedBlock { symbol: first, ..*row };
@@ -301,7 +304,7 @@ mod tests {
 
     const SYMBOLS: [u32; 6] = [0, 1, 2, 1 << 24, UsedBlock::MIXED, u32::MAX];
 
-    /// Random ids, of `symbols` different instruments, beside a map of every single one.
+    /// Returns random ids of `symbols` different symbols, and a map of every single id as the model.
     fn used(seed: u64, symbols: u64) -> (UsedIds, HashMap<(u32, u64), u32>) {
         let mut random = Random(seed);
         let (mut ids, mut model) = (UsedIds::default(), HashMap::new());

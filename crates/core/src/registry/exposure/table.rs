@@ -1,13 +1,13 @@
-//! A table by number that grows while others read it.
+//! Table indexed by number that grows while other threads read it.
 
 use std::sync::OnceLock;
 
-/// Places in the first chunk; each further one has twice as many as the one before.
+/// Number of places in the first chunk; each further chunk has twice as many as the one before.
 const FIRST: u64 = 64;
-/// As many chunks as 32 bits of number need.
+/// Number of chunks that all 32-bit numbers need.
 const CHUNKS: usize = 27;
 
-/// One writer, any number of readers. A place never moves, so nobody has to wait.
+/// Table with one writer and any number of readers. A place never moves, so no thread has to wait.
 pub(super) struct Table<T> {
     chunks: [OnceLock<Box<[T]>>; CHUNKS],
 }
@@ -19,14 +19,14 @@ impl<T> Default for Table<T> {
 }
 
 impl<T: Default> Table<T> {
-    /// The place of a number, if it or one beside it was made.
+    /// Returns the place of a number if its chunk exists.
     #[inline]
     pub(super) fn get(&self, number: u32) -> Option<&T> {
         let (chunk, place) = place_of(number);
         self.chunks[chunk].get()?.get(place)
     }
 
-    /// The place of a number.
+    /// Returns the place of a number; allocates its chunk if needed.
     #[inline]
     pub(super) fn make(&self, number: u32) -> &T {
         let (chunk, place) = place_of(number);
@@ -34,7 +34,7 @@ impl<T: Default> Table<T> {
         &self.chunks[chunk].get_or_init(new)[place]
     }
 
-    /// All places that there are, by number.
+    /// Returns all allocated places, by number.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         let chunks = self.chunks.iter().enumerate();
         chunks.flat_map(|(chunk, places)| {

@@ -1,40 +1,40 @@
-//! Values in the currency, exact.
+//! Exact values in the currency of the venue.
 
 use ringside_model::domain::{Price, Quantity, Tick};
 
-/// A value in units of 10^-12 of the currency, as fine as any tick. One that does not fit is the largest there is, which is
-/// above every limit.
+/// Value in units of 10^-12 of the currency, as fine as the finest tick. A value that does not fit becomes the largest
+/// one, which is above every limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Value(pub u128);
 
 impl Value {
     const SCALE: u32 = Tick::SCALE_MAX as u32;
 
-    /// So many whole units of the currency.
+    /// Returns the value of whole units of the currency.
     pub fn whole(units: u64) -> Value {
         Value(u128::from(units) * 10u128.pow(Self::SCALE))
     }
 
-    /// One tick.
+    /// Returns the value of one tick.
     pub fn of_tick(tick: Tick) -> Value {
         let digits = Self::SCALE.saturating_sub(tick.scale.into());
         Value(u128::from(tick.mantissa) * 10u128.pow(digits))
     }
 
-    /// So much of an instrument with ticks of this value at a price.
+    /// Returns the value of a quantity at a price, for a tick of value `self`. Negative prices count as zero.
     #[inline]
     pub fn traded(self, Price(ticks): Price, Quantity(quantity): Quantity) -> Value {
         let ticks = u128::try_from(ticks).unwrap_or(0);
         Value(self.0.saturating_mul(ticks).saturating_mul(quantity.into()))
     }
 
-    /// Both together.
+    /// Returns the sum, at most the largest value.
     #[inline]
     pub fn plus(self, other: Value) -> Value {
         Value(self.0.saturating_add(other.0))
     }
 
-    /// What is left without the other one.
+    /// Returns the difference, at least zero.
     #[inline]
     pub fn minus(self, other: Value) -> Value {
         Value(self.0.saturating_sub(other.0))
