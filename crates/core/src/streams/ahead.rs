@@ -1,6 +1,6 @@
-//! Has the pages in front of the writer present and writable, and the files that they lie in: a thread of its
-//! own waits for the file system in the writer's place. Where it is late the writer does the same itself,
-//! block by block.
+//! Prepares files and pages ahead of the writer. A thread of its own makes the files, makes their pages present and
+//! writable, and waits for the file system in place of the writer. If the thread is late, the writer does the same
+//! itself, block by block.
 
 use super::blocks::Blocks;
 use super::files::StoreError;
@@ -9,16 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
-/// How many blocks it runs ahead: 8 MiB. It is never more than a file.
+/// Number of blocks that the thread runs ahead: 8 MiB, but at most one file.
 const LEAD: u32 = 512;
-/// So many are made present at once, and after so many the thread is woken: the kernel gives the core to nobody else
-/// meanwhile.
+/// Number of blocks that are made present at once, and after which the thread is woken. Few, because the kernel gives
+/// the core to no other thread meanwhile.
 const STEP: u32 = 8;
 
-/// The thread; it ends when this is dropped.
+/// Handle of the thread, which ends when the handle is dropped.
 pub(super) struct Ahead {
     orders: Arc<Orders>,
-    /// The block at which it is woken next.
+    /// Block at which the thread is woken next.
     wake_at: u32,
     thread: Option<JoinHandle<()>>,
 }
@@ -26,12 +26,12 @@ pub(super) struct Ahead {
 #[derive(Default)]
 struct Orders {
     stop: AtomicBool,
-    /// The block that was begun last.
+    /// Block that was begun last.
     begun: AtomicU32,
 }
 
 impl Ahead {
-    /// Begins in front of the blocks that are shown.
+    /// Starts the thread ahead of the blocks that are shown.
     pub(super) fn start(blocks: &Arc<Blocks>, dir: &Path) -> Result<Self, StoreError> {
         let first = blocks.shown();
         let orders = Arc::<Orders>::default();
@@ -44,7 +44,7 @@ impl Ahead {
         Ok(Ahead { orders, wake_at: first + STEP, thread: Some(thread) })
     }
 
-    /// Says that a block was begun.
+    /// Follows the writer, which has begun `block`.
     pub(super) fn follow(&mut self, block: u32) {
         if block >= self.wake_at {
             self.wake_at = block + STEP;
@@ -76,9 +76,9 @@ fn run(blocks: &Blocks, orders: &Orders) {
     let mut next = 0;
     while !orders.stop.load(Ordering::Relaxed) {
         let begun = orders.begun.load(Ordering::Relaxed);
-        // Pieces begin at multiples of their length, so that each lies in one file.
+        // Pieces begin at multiples of their length, so each lies in one file.
         next = next.max(begun / step * step);
-        // An error is the writer's to find, if it comes so far.
+        // The writer reports an error itself if it comes to the same block.
         if next < begun + lead && blocks.make_present(next, step).is_ok() {
             next += step;
         } else {

@@ -1,5 +1,5 @@
-//! The mapped blocks: one thread writes them, many read them. All that this module lets anyone do is sound
-//! by itself; every `unsafe` of the streams is here.
+//! The mapped blocks: one thread writes them, many threads read them. The interface of this module is sound by itself;
+//! every `unsafe` of the streams is in this file.
 //!
 //! ```text
 //!  0       4        8       16         24     28     32
@@ -8,9 +8,9 @@
 //! └───────┴────────┴───────┴──────────┴──────┴──────┴──────────────────────────────────┘
 //!                            u32        u32    u32                             16 KiB in all
 //! ```
-//! `first` is the number of the first message, `next` is 0 until the stream has another block, `used` is how
-//! many bytes of messages are published. All words of a header are atomics. The bytes before `used` never
-//! change: the writer stores only behind them, and `used` only rises while anyone else can look.
+//! `first` is the number of the first message. `next` is 0 until the stream has another block. `used` is the number of
+//! message bytes that are published. All words of a header are atomics. The bytes before `used` never change: the
+//! writer stores only behind them, and `used` only rises while other threads can read.
 
 use super::StreamId;
 use super::files::{FILES_MAX, Files, StoreError};
@@ -20,7 +20,7 @@ use memmap2::{Advice, MmapRaw, UncheckedAdvice};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-/// The header of a block.
+/// Length of a block's header in bytes.
 pub(super) const HEADER_BYTES: u32 = size_of::<Header>() as u32;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"RSB1");
@@ -36,37 +36,37 @@ struct Header {
     spare: AtomicU32,
 }
 
-/// What a block has been since it began.
+/// Fields of a block's header that are set when the block begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Origin {
-    /// Its stream.
+    /// Stream of the block.
     pub stream: StreamId,
-    /// The number of its first message.
+    /// Number of its first message.
     pub first: u64,
-    /// The block of the stream before it, or `NO_BLOCK`.
+    /// Previous block of the stream, or `NO_BLOCK`.
     pub previous: u32,
 }
 
-/// All blocks, as those see them who read.
+/// All blocks, as readers see them.
 pub(super) struct Blocks {
     files: Files,
-    /// Each is set once, and mapped until all is dropped.
+    /// Mapped files. Each is set once, and stays mapped until the blocks are dropped.
     mapped: Box<[OnceLock<Mapped>]>,
     blocks_per_file: u32,
-    /// Held by whoever makes a file.
+    /// Held by the thread that makes a file.
     making: Mutex<()>,
-    /// The blocks before this one have begun, and can be looked at.
+    /// Number of blocks that have begun and may be read.
     shown: CachePadded<AtomicU32>,
 }
 
 struct Mapped {
     raw: MmapRaw,
-    /// Whether something may have been stored in it since the last sync began, also by an earlier process.
+    /// True if bytes may have been stored in the file since the last sync began, also by an earlier process.
     changed: AtomicBool,
 }
 
 impl Blocks {
-    /// What a block is.
+    /// Returns the origin of a block.
     pub(crate) fn origin(&self, block: u32) -> Result<Origin, StoreError> {
         let header = self.shown_header(block);
         if header.magic.load(Ordering::Relaxed) != MAGIC {
@@ -79,7 +79,7 @@ impl Blocks {
         })
     }
 
-    /// The messages that are published in a block.
+    /// Returns the bytes of the messages that are published in a block.
     #[inline]
     pub(super) fn published(&self, block: u32) -> Result<&[u8], StoreError> {
         let used = self.shown_header(block).used.load(Ordering::Acquire);
@@ -87,14 +87,14 @@ impl Blocks {
             return Err(self.damaged(block, "it cannot have so many bytes"));
         }
         let payload = self.at(block).wrapping_add(HEADER_BYTES as usize);
-        // SAFETY: the bytes lie in the mapping, which lives as long as `self`, and were stored before `used`
-        // was. They never change while `self` is lent out: `put` stores only at `used` or behind it,
-        // `open` begins only blocks that are not shown yet, `rewind` and `trim` are alone with the blocks.
-        // No other process writes these files: the lock of the journal's folder sees to that.
+        // SAFETY: the bytes lie in the mapping, which lives as long as `self`, and were stored before `used` was. They
+        // never change while `self` is borrowed: `put` stores only at `used` or behind it, `open` begins only blocks
+        // that are not shown yet, `rewind` and `trim` have exclusive access to the blocks. No other process writes
+        // these files, because this process holds the lock of the journal's directory.
         Ok(unsafe { std::slice::from_raw_parts(payload, used as usize) })
     }
 
-    /// The block of the same stream behind this one. If there is one, all of this one is published.
+    /// Returns the next block of the same stream. If there is one, all bytes of this block are published.
     #[inline]
     pub(super) fn next(&self, block: u32) -> Result<Option<u32>, StoreError> {
         match self.shown_header(block).next.load(Ordering::Acquire) {
@@ -104,7 +104,7 @@ impl Blocks {
         }
     }
 
-    /// Writes all files to the device that have changed since the last call.
+    /// Syncs all files to the device that have changed since the last call.
     pub(super) fn sync(&self) -> Result<(), StoreError> {
         for (number, mapped) in self.mapped.iter().enumerate() {
             let Some(mapped) = mapped.get() else { break };
@@ -116,18 +116,18 @@ impl Blocks {
         self.files.sync_names()
     }
 
-    /// How many blocks have begun that can be looked at.
+    /// Returns the number of blocks that have begun and may be read.
     pub(super) fn shown(&self) -> u32 {
         self.shown.load(Ordering::Acquire)
     }
 
-    /// How many blocks a file has.
+    /// Returns the number of blocks in a file.
     pub(crate) fn per_file(&self) -> u32 {
         self.blocks_per_file
     }
 
-    /// Has the pages of some blocks of one file present and writable, and before that the file. The bytes
-    /// stay as they are.
+    /// Makes the file of `count` blocks from `block` on if needed, and makes their pages present and writable. The
+    /// blocks lie in one file. The bytes do not change.
     pub(super) fn make_present(&self, block: u32, count: u32) -> Result<(), StoreError> {
         let (number, offset) = self.place(block);
         let Some(file) = self.mapped.get(number as usize) else {
@@ -143,13 +143,13 @@ impl Blocks {
             }
         }
         let length = count as usize * BLOCK_BYTES as usize;
-        // If that fails, each page comes with the first store to it.
+        // If this fails, each page becomes present at the first store to it.
         let _ = self.file(number).raw.advise_range(Advice::PopulateWrite, offset, length);
         Ok(())
     }
 
-    /// Lets go of the pages of older files than the one before `number`, which the writer may still be in. Whoever
-    /// reads them has them back, until the next file is made: so a long day does not stay in memory.
+    /// Releases the pages of all files before the previous one, in which the writer may still be. A reader brings pages
+    /// back until the next file is made. So the files of a long day do not stay in memory.
     fn put_away(&self, number: u32) {
         let Some(before) = number.checked_sub(1) else { return };
         let _ = self.file(before).raw.advise(Advice::Normal);
@@ -158,7 +158,7 @@ impl Blocks {
         }
     }
 
-    /// A block is not what the writer makes of blocks, and nothing in it can be believed.
+    /// Returns the error for a block that the writer cannot have made; nothing in it can be trusted.
     #[cold]
     pub(super) fn damaged(&self, block: u32, what: &str) -> StoreError {
         let (file, offset) = self.place(block);
@@ -173,20 +173,20 @@ impl Blocks {
 
     #[inline]
     fn header(&self, block: u32) -> &Header {
-        // SAFETY: `at` gives the start of a block that lies in a mapping, which lives as long as `self`. It
-        // is aligned, because blocks are cut from whole pages. Every bit pattern is a header, and nobody
-        // touches these bytes but through its atomics.
+        // SAFETY: `at` returns the start of a block in a mapping that lives as long as `self`. The start is aligned,
+        // because blocks are cut from whole pages. Every bit pattern is a valid header, and all access to these bytes
+        // goes through its atomics.
         unsafe { &*self.at(block).cast::<Header>() }
     }
 
-    /// The start of a block, all of which is mapped.
+    /// Returns the start of a block; all of the block is mapped.
     #[inline]
     fn at(&self, block: u32) -> *mut u8 {
         let (file, offset) = self.place(block);
         self.file(file).raw.as_mut_ptr().wrapping_add(offset)
     }
 
-    /// The file of a block, and the byte in it.
+    /// Returns the file of a block, and the byte offset in the file.
     #[inline]
     fn place(&self, block: u32) -> (u32, usize) {
         let shift = self.blocks_per_file.trailing_zeros();
@@ -199,15 +199,15 @@ impl Blocks {
     }
 }
 
-/// Who writes the blocks; there is one.
+/// Writer of the blocks; there is only one.
 pub(super) struct BlockWriter {
     blocks: Arc<Blocks>,
-    /// The next block to begin.
+    /// Next block to begin.
     next: u32,
 }
 
 impl BlockWriter {
-    /// Begins with block 0. The length of a file is a block or twice another such length.
+    /// Returns a writer that begins with block 0. The length of a file is one block times a power of two.
     pub(super) fn new(files: Files) -> Self {
         let blocks_per_file = (files.bytes / u64::from(BLOCK_BYTES)) as u32;
         assert!(blocks_per_file.is_power_of_two());
@@ -218,12 +218,12 @@ impl BlockWriter {
         BlockWriter { blocks: Arc::new(blocks), next: 0 }
     }
 
-    /// For those who read.
+    /// Returns the blocks for readers.
     pub(super) fn blocks(&self) -> &Arc<Blocks> {
         &self.blocks
     }
 
-    /// Begins the next block. It has no bytes and is not shown.
+    /// Begins the next block. The block has no bytes and is not shown yet.
     #[cold]
     pub(super) fn open(&mut self, origin: Origin) -> Result<u32, StoreError> {
         let block = self.next;
@@ -240,7 +240,7 @@ impl BlockWriter {
         Ok(block)
     }
 
-    /// Stores bytes behind what is published in a block.
+    /// Stores bytes behind the published bytes of a block.
     #[inline]
     pub(super) fn put(&mut self, block: u32, offset: u32, bytes: &[u8]) {
         assert!(
@@ -248,12 +248,12 @@ impl BlockWriter {
         );
         assert!(offset <= PAYLOAD_BYTES && bytes.len() <= (PAYLOAD_BYTES - offset) as usize);
         let target = self.blocks.at(block).wrapping_add((HEADER_BYTES + offset) as usize);
-        // SAFETY: the target lies in the block, which is mapped. `&mut self` is the only one that stores to
-        // it, and nobody reads behind what is published.
+        // SAFETY: the target lies in the block, which is mapped. Only `&mut self` stores to the block, and no reader
+        // reads behind the published bytes.
         unsafe { target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
     }
 
-    /// Shows all blocks that have begun.
+    /// Shows all blocks that have begun to the readers.
     pub(super) fn show(&mut self) {
         if self.blocks.shown.load(Ordering::Relaxed) != self.next {
             self.blocks.shown.store(self.next, Ordering::Release);
@@ -268,19 +268,19 @@ impl BlockWriter {
         assert!(used >= header.used.load(Ordering::Relaxed), "what is published stays so");
         header.used.store(used, Ordering::Release);
         let (file, _) = self.blocks.place(block);
-        // A store, and not only if it is not set: whoever clears it in between must see what came before.
+        // Stored also if it is already set: a sync that clears it in between must see the bytes before.
         self.blocks.file(file).changed.store(true, Ordering::Release);
     }
 
-    /// Says that a stream goes on in another block, which is shown. All of this one is published.
+    /// Links a block to the next one of its stream, which is shown. All bytes of the block are published.
     pub(super) fn close(&mut self, block: u32, next: u32) {
         self.blocks.header(block).next.store(next, Ordering::Release);
     }
 
-    /// Goes back or forward to where `next` is the next block to begin; those before are mapped and shown as
-    /// they lie in the files.
+    /// Sets `next` as the next block to begin. The blocks before it are mapped and shown as they are in the files.
     ///
-    /// Panics if anybody else has the blocks.
+    /// # Panics
+    /// If the blocks are shared.
     pub(crate) fn rewind(&mut self, next: u32) -> Result<(), StoreError> {
         let blocks = Arc::get_mut(&mut self.blocks).expect("nobody reads before the start");
         for file in 0..next.div_ceil(blocks.blocks_per_file) {
@@ -300,9 +300,10 @@ impl BlockWriter {
         Ok(())
     }
 
-    /// Takes back what a block has behind `used`.
+    /// Removes the bytes of a block behind `used`.
     ///
-    /// Panics if anybody else has the blocks.
+    /// # Panics
+    /// If the blocks are shared.
     pub(super) fn trim(&mut self, block: u32, used: u32) {
         let blocks = Arc::get_mut(&mut self.blocks).expect("nobody reads before the start");
         assert!(block < self.next && used <= PAYLOAD_BYTES);
@@ -318,30 +319,31 @@ impl Mapped {
         Mapped { raw, changed: AtomicBool::new(true) }
     }
 
-    /// Takes its pages out of this process; they stay in its file, changed ones too.
+    /// Releases the pages of the mapping; they stay in the file, changed ones too.
     fn let_go(&self) {
-        // SAFETY: this is a shared mapping of a file: whoever looks at a byte or stores one, now or later, has the
-        // page of the file again, with all that was ever stored in it. If it fails, the pages stay.
+        // SAFETY: this is a shared mapping of a file. A later load or store of a byte maps the page of the file again,
+        // with everything that was ever stored in it. If the call fails, the pages stay.
         let _ = unsafe { self.raw.unchecked_advise(UncheckedAdvice::DontNeed) };
     }
 
-    /// Without this the first page that is made present brings as many as the device reads ahead, which takes tens of
-    /// milliseconds in which the kernel gives the core to nobody else.
+    /// Turns off read-ahead for a file that is written next. Otherwise the first page that is made present brings in
+    /// all pages that the device reads ahead. This takes tens of milliseconds, in which the kernel gives the core to no
+    /// other thread.
     fn is_written_next(&self) {
         let _ = self.raw.advise(Advice::Random);
     }
 }
 
-/// A mapped page of words, each an atomic.
+/// Mapped page of words, each an atomic.
 pub(super) struct Words(MmapRaw);
 
 impl Words {
-    /// From a mapping that nobody else uses.
+    /// Wraps a mapping that has no other user.
     pub(super) fn new(raw: MmapRaw) -> Self {
         Words(raw)
     }
 
-    /// The words.
+    /// Returns the words of the page.
     pub(super) fn get(&self) -> &[AtomicU64] {
         let words = self.0.len() / size_of::<AtomicU64>();
         // SAFETY: the words lie in the mapping, which lives as long as `self`; a mapping begins at a page, so
@@ -349,7 +351,7 @@ impl Words {
         unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), words) }
     }
 
-    /// Writes them to the device.
+    /// Syncs the words to the device.
     pub(super) fn sync(&self) -> std::io::Result<()> {
         self.0.flush()
     }

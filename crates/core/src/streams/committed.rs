@@ -1,32 +1,32 @@
-//! How far a node that only stands by may tell: it makes the streams of whatever it is sent, and some of that may never
-//! be committed and is cut then.
+//! Limit up to which a standby may publish. A standby makes the streams of all frames that it receives; some of these
+//! may never be committed and are cut from the journal later.
 //!
-//! Whoever makes the streams notes where they end behind a command; whoever hears commit marks says what is committed.
-//! The last note that this covers counts.
+//! The thread that makes the streams notes their end behind a command. The thread that receives commit marks sets the
+//! committed seqno. The limit is the last note that this seqno covers.
 
 use super::{Day, Encoder, Store, StreamId};
 use ringside_model::domain::SeqNo;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
 
-/// What is noted, and how much of it is committed; for any thread.
+/// Noted ends, and the seqno up to which commands are committed. Any thread may use them.
 pub struct Committed<T>(Mutex<Notes<T>>);
 
-/// The end of market data behind a command.
+/// End of market data behind a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MarketEnd {
-    /// The number of the next message.
+    /// Number of the next message.
     pub next: u64,
-    /// The trading day.
+    /// Trading day at that command.
     pub day: Day,
-    /// The block of the last message, and the bytes of messages in it.
+    /// Block of the last message, and the bytes of messages in it.
     pub(super) place: (u32, u32),
 }
 
 struct Notes<T> {
-    /// What may not be committed yet, in the order of the commands.
+    /// Notes that may not be committed yet, in the order of the commands.
     open: VecDeque<(SeqNo, T)>,
-    /// The last command that is known to be committed; `None` before anybody has said so.
+    /// Last command that is known to be committed; `None` before the first commit mark.
     committed: Option<SeqNo>,
     end: Option<T>,
 }
@@ -38,25 +38,25 @@ impl<T> Default for Committed<T> {
 }
 
 impl<T: Copy> Committed<T> {
-    /// Everything up to a command was made, and ends here.
+    /// Notes the end of the streams after everything up to a command was made.
     pub fn note(&self, seqno: SeqNo, end: T) {
         let mut notes = self.notes();
         if notes.committed.is_none() {
-            // While a journal is recovered only its end is of use.
+            // During the recovery of a journal only its end is of use.
             notes.open.clear();
         }
         notes.open.push_back((seqno, end));
         notes.settle();
     }
 
-    /// Everything up to a command is committed.
+    /// Marks everything up to a command as committed.
     pub fn commit(&self, seqno: SeqNo) {
         let mut notes = self.notes();
         notes.committed = notes.committed.max(Some(seqno));
         notes.settle();
     }
 
-    /// The end of what is committed; `None` while that is not known.
+    /// Returns the noted end of the committed commands; `None` while it is not known.
     pub fn end(&self) -> Option<T> {
         self.notes().end
     }
@@ -76,7 +76,7 @@ impl<T: Copy> Notes<T> {
 }
 
 impl Encoder<Store> {
-    /// Notes how far market data has come with the last command.
+    /// Notes the end of market data behind the last command.
     pub fn note(&self, committed: &Committed<MarketEnd>) {
         let (block, used, next) = self.sink().end(StreamId::MARKET_DATA);
         committed.note(self.seqno(), MarketEnd { next, day: self.day(), place: (block, used) });
@@ -102,7 +102,7 @@ mod tests {
             committed.commit(SeqNo(seqno));
             assert_eq!(committed.end(), Some(end), "behind {seqno}");
         }
-        // What is applied late may be committed already.
+        // A command that is applied late may be committed already.
         for (seqno, end) in [(20, 200), (21, 200)] {
             committed.note(SeqNo(seqno), seqno * 10);
             assert_eq!(committed.end(), Some(end), "behind {seqno}");

@@ -1,8 +1,8 @@
-//! The subscriber that makes the streams: every command with its reports becomes what its sessions, its drop
-//! copies, the operator and the market are told.
+//! Subscriber that makes the streams: encodes every command with its reports as messages for sessions, drop copies, the
+//! operator and market data.
 //!
-//! It remembers names, what was defined, and which ids the sessions have used up; all of that comes from the
-//! journal. So the same code runs live, in a replay, and behind the snapshots, where the sink only counts.
+//! The encoder keeps names, definitions, and the ids that the sessions have used up; all of these come from the
+//! journal. So the same code runs live, in a replay, and in the snapshotter, where the sink only counts.
 
 use super::market_data::{MarketData, Out};
 use super::session_messages::{Cause, Messages, time_of_day};
@@ -17,7 +17,7 @@ use ringside_model::domain::{DayEvent, FirmId, Nanos, OrderId, Role, SeqNo, Sess
 use ringside_model::frame::Frame;
 use ringside_model::report::{Published, Report, ReportKind};
 
-/// Makes the streams.
+/// Encoder of all streams.
 pub struct Encoder<S> {
     sink: S,
     directory: Directory,
@@ -28,15 +28,15 @@ pub struct Encoder<S> {
     sessions: Sessions,
     market: MarketData,
     messages: Messages,
-    /// A message of a drop copy, or a line for the operator.
+    /// Buffer for a message of a drop copy, or a line for the operator.
     copy: Vec<u8>,
     cause: Option<Current>,
-    /// The last command that has been told.
+    /// Last command whose messages are complete.
     seqno: SeqNo,
 }
 
 impl Encoder<Positions> {
-    /// What must be known to go on behind the last command.
+    /// Returns the state that is needed to go on behind the last command.
     pub fn image(&self) -> StreamsImage {
         StreamsImage {
             positions: self.sink.image(),
@@ -46,7 +46,7 @@ impl Encoder<Positions> {
     }
 }
 
-/// The sessions that have streams, by what they are told.
+/// Sessions that have streams, by the messages that they get.
 #[derive(Default)]
 struct Sessions {
     order_entry: Vec<SessionId>,
@@ -55,20 +55,20 @@ struct Sessions {
     day: Day,
 }
 
-/// The command at hand.
+/// Command whose reports are being encoded.
 struct Current {
     at: Sequenced,
     fields: Option<ClientFields>,
     time_ns: u64,
-    /// The id that it has used up.
+    /// Order id that the command has used up.
     consumed: Option<u64>,
-    /// Whether it ends the trading day.
+    /// True if the command ends the trading day.
     ended: bool,
 }
 
 impl<S: StreamSink> Encoder<S> {
-    /// An encoder of a venue before its first command. The gateway hears through `states` what becomes of the
-    /// sessions' commands.
+    /// Returns an encoder that begins before the first command. `states` shows the gateway the results of the sessions'
+    /// commands.
     pub fn new(sink: S, states: SessionStates) -> Self {
         Encoder {
             sink,
@@ -86,38 +86,38 @@ impl<S: StreamSink> Encoder<S> {
         }
     }
 
-    /// Where the messages go.
+    /// Returns the sink of the messages.
     pub fn sink(&self) -> &S {
         &self.sink
     }
 
-    /// Where the messages go.
+    /// Returns the sink of the messages.
     pub fn sink_mut(&mut self) -> &mut S {
         &mut self.sink
     }
 
-    /// What the gateway hears.
+    /// Returns the session states that the gateway reads.
     pub fn states(&self) -> &SessionStates {
         &self.states
     }
 
-    /// What is open and has traded, as far as it has been told.
+    /// Returns the open orders and traded values, as far as reports have been published.
     pub fn exposure(&self) -> &Exposure {
         &self.exposure
     }
 
-    /// The trading day.
+    /// Returns the trading day.
     pub fn day(&self) -> Day {
         self.sessions.day
     }
 
-    /// The last command that has been told since it began or was resumed; zero for none.
+    /// Returns the last command whose messages are complete since the encoder began or was resumed; zero for none.
     pub fn seqno(&self) -> SeqNo {
         self.seqno
     }
 
-    /// Goes on behind a snapshot: `definitions` are those in it, `exposure` what was open and had traded there. The sink
-    /// must go on there, too.
+    /// Goes on behind a snapshot with its `definitions`, its stream state and its `exposure`. The sink must go on
+    /// there, too.
     pub fn resume(&mut self, definitions: &[Command], image: &StreamsImage, exposure: &Exposure) {
         for command in definitions {
             self.learn(command);
@@ -145,7 +145,7 @@ impl<S: StreamSink> Encoder<S> {
         }
     }
 
-    /// Tells the session of a report, and the drop copies.
+    /// Appends the messages of a report to the stream of its session and to the drop copies.
     #[inline]
     fn tell_session(&mut self, published: &Published, current: &Current) {
         let Some(session) = self.directory.session(published.report.session) else { return };
@@ -173,13 +173,15 @@ impl<S: StreamSink> Encoder<S> {
         }
     }
 
-    /// The operator hears what becomes of commands that are not about single orders of sessions.
+    /// Appends the report line of a command to the operator's stream, unless the command is about a single order of a
+    /// session.
     #[cold]
     fn tell_operator(&mut self, published: &Published, command: &Command) {
         let Report { kind, session, .. } = published.report;
         let session = self.directory.session(session);
         let has_stream = session.is_some_and(|session| session.role == Role::OrderEntry);
-        // Not only the sessions hear of these: whoever moves an instrument hears of each of its orders.
+        // The operator gets these reports in addition to the sessions: an operator who moves a symbol gets a report of
+        // each of its orders.
         let is_told = matches!(
             command.action,
             Action::MoveSymbol(_)
@@ -202,7 +204,7 @@ impl<S: StreamSink> Encoder<S> {
         }
     }
 
-    /// Tells everybody that the trading day begins or ends.
+    /// Appends the start or end of the trading day to all sessions and drop copies.
     #[cold]
     fn tell_day(&mut self, event: DayEvent, time: Nanos) {
         let time_ns = time_of_day(time);
@@ -223,7 +225,7 @@ impl<S: StreamSink> Encoder<S> {
         }
     }
 
-    /// A session that begins in the middle of a day is told that it has begun.
+    /// Appends the start of the day for a session that is defined in the middle of the day.
     #[cold]
     fn greet(&mut self, session: SessionId, time_ns: u64) {
         let role = self.directory.session(session).map(|session| session.role);
@@ -236,7 +238,7 @@ impl<S: StreamSink> Encoder<S> {
         }
     }
 
-    /// The firm that market data shows with a new order.
+    /// Returns the firm that market data shows with a new order.
     #[inline]
     fn attribution(&self, report: &Report, command: &Command) -> Option<FirmId> {
         match command.action.entered() {
@@ -271,7 +273,7 @@ impl<S: StreamSink> Subscriber for Encoder<S> {
             ReportKind::Defined => self.learn(command),
             ReportKind::TradingDay => match DayEvent::from_code(report.other as u8) {
                 Some(DayEvent::Start) => self.tell_day(DayEvent::Start, current.at.time),
-                // The day ends when the orders that expire have been told.
+                // The end of the day comes after the reports of the orders that expire.
                 Some(DayEvent::End) => current.ended = true,
                 None => {}
             },
@@ -303,7 +305,7 @@ impl<S: StreamSink> Subscriber for Encoder<S> {
         }
         let sent_by_session = !command::is_definition(at.command.action.kind());
         if sent_by_session && at.command.session != SessionId(0) {
-            // An id that the venue gave to an order that came with its instrument is none that the session used.
+            // The venue gives imported orders their ids: the session has not used such an id.
             let consumed = consumed.filter(|&id| !OrderId(id).is_imported());
             let consumed = consumed.and_then(|id| u32::try_from(id).ok());
             self.states.answer(at.command.session, consumed);
@@ -334,7 +336,7 @@ fn is_about_orders(action: &Action) -> bool {
     )
 }
 
-/// A drop copy: whom it was told, then what.
+/// Encodes a drop copy: inserts the session's user name between the packet type and the message.
 fn drop_copy(user: &[u8; 6], message: &[u8], copy: &mut Vec<u8>) {
     let length = (message.len() - 2 + user.len()) as u16;
     copy.clear();
@@ -344,7 +346,7 @@ fn drop_copy(user: &[u8; 6], message: &[u8], copy: &mut Vec<u8>) {
     copy.extend_from_slice(&message[3..]);
 }
 
-/// The first six letters of a session's name.
+/// Returns the first six bytes of a session's name, padded with spaces.
 fn user_of(name: &str) -> [u8; 6] {
     let mut user = [b' '; 6];
     name.bytes().zip(&mut user).for_each(|(from, to)| *to = from);

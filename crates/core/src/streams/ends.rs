@@ -1,15 +1,15 @@
-//! The ends of all streams, as far as they are published: where readers begin to look.
+//! Published ends of all streams: the places where readers begin to look.
 
 use super::StreamId;
 use super::positions::{NO_BLOCK, Slots};
 use crossbeam_utils::CachePadded;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// Written by one thread, read by many.
+/// Table of stream ends, written by one thread and read by many.
 pub(super) struct Ends {
     slots: Slots,
     ends: Box<[End]>,
-    /// A bit for each stream that has moved since somebody took the bits.
+    /// Bit set of the streams that have new messages since the bits were taken.
     moved: Box<[AtomicU64]>,
     published: CachePadded<AtomicU64>,
 }
@@ -20,7 +20,7 @@ struct End {
 }
 
 impl Ends {
-    /// No messages yet.
+    /// Returns ends of streams without messages.
     pub(super) fn new(slots: Slots) -> Self {
         let end = |_| End { block: AtomicU32::new(NO_BLOCK), next: AtomicU64::new(1) };
         let moved = (0..slots.count().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
@@ -28,7 +28,7 @@ impl Ends {
         Ends { slots, ends, moved, published: CachePadded::default() }
     }
 
-    /// The last block of a stream and the number of its next message. The block may be newer than the number.
+    /// Returns the last block of a stream and the number of its next message. The block may be newer than the number.
     #[inline]
     pub(super) fn end(&self, stream: StreamId) -> (u32, u64) {
         let Some(slot) = self.slots.slot(stream) else { return (NO_BLOCK, 1) };
@@ -37,13 +37,13 @@ impl Ends {
         (end.block.load(Ordering::Acquire), next)
     }
 
-    /// Changes whenever something was published.
+    /// Returns a number that changes whenever messages were published.
     #[inline]
     pub(super) fn published(&self) -> u64 {
         self.published.load(Ordering::Acquire)
     }
 
-    /// Takes the streams that have moved since the last call.
+    /// Passes the streams that have new messages since the last call to `take`.
     pub(crate) fn take_moved(&self, mut take: impl FnMut(StreamId)) {
         for (number, word) in self.moved.iter().enumerate() {
             if word.load(Ordering::Relaxed) == 0 {
@@ -57,17 +57,17 @@ impl Ends {
         }
     }
 
-    /// Says where the stream in a slot ends now. The number comes last: whoever sees it finds the messages.
+    /// Sets the end of the stream in a slot. The number is stored last: a reader that sees it finds the messages.
     #[inline]
     pub(super) fn set(&self, slot: usize, block: u32, next: u64) {
         self.ends[slot].block.store(block, Ordering::Release);
         self.ends[slot].next.store(next, Ordering::Release);
-        // The bit comes after the end, and is set also if it was: whoever has just taken it may not have
+        // The bit is set after the end, and also if it is set already: a reader that has just taken it may not have
         // seen this end.
         self.moved[slot / 64].fetch_or(1 << (slot % 64), Ordering::Release);
     }
 
-    /// Says that something was published, after all of it was.
+    /// Counts a publication, after all its ends are set.
     #[inline]
     pub(super) fn count(&self) {
         let count = self.published.load(Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! The files that the blocks lie in: their names, how they are made, and what can go wrong with them.
+//! Files of the blocks: their names, how they are made, and their errors.
 //!
 //! ```text
 //!  DIR/streams-head          what of the others can be trusted
@@ -13,58 +13,58 @@ use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// The most files that a store has: 1 TiB of the usual ones. It is also what the table of them takes.
+/// Most files of a store: 1 TiB at the usual file length. The table of files has this length.
 pub(super) const FILES_MAX: usize = 1 << 14;
 
-/// What can go wrong with the stored streams.
+/// Error of the stored streams.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file system said no.
+    /// The file system returned an error.
     #[error(
         "{path}: cannot {action}: {source}; when that is put right, start again: the streams are made \
          from the journal"
     )]
     Io {
-        /// The file or folder.
+        /// Path of the file or directory.
         path: PathBuf,
-        /// What was tried.
+        /// Operation that failed, for the message.
         action: &'static str,
-        /// What it said.
+        /// Error of the file system.
         source: Error,
     },
-    /// The streams are longer than a store can be.
+    /// The streams are longer than a store can hold.
     #[error("{path}: the streams are full; begin a new journal")]
     Full {
-        /// The file that would be the next.
+        /// Path of the file that would be next.
         path: PathBuf,
     },
-    /// What is stored is not what the image says.
+    /// The stored bytes differ from the image.
     #[error(
         "{path}: {detail}; without the file streams-head a start makes them all from the journal"
     )]
     Damaged {
-        /// The file.
+        /// Path of the damaged file.
         path: PathBuf,
-        /// What is wrong.
+        /// Description of the damage, for the message.
         detail: String,
     },
-    /// What is stored may not reach as far as the image.
+    /// The stored streams may end before the image.
     #[error(
         "{dir}: the stored streams are sure to be whole up to seqno {trusted}, not up to {wanted}; they \
          must be made again from an older snapshot or the first frame of the journal"
     )]
     Untrusted {
-        /// The folder.
+        /// Directory of the files.
         dir: PathBuf,
-        /// The last command whose messages are there.
+        /// Last command whose messages are sure to be stored.
         trusted: u64,
-        /// The command that the image was taken behind.
+        /// Command behind which the image was taken.
         wanted: u64,
     },
     /// The image does not fit.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// An error came before, and was told then.
+    /// An earlier error has stopped the store; it was reported then.
     #[error("the streams have failed before; nothing more is published")]
     Stopped,
 }
@@ -79,11 +79,11 @@ impl StoreError {
     }
 }
 
-/// The folder of the files, or memory that is as good while the process lives.
+/// Directory of the files. Without one the blocks are in memory, which lasts as long as the process.
 #[derive(Clone, Debug)]
 pub(super) struct Files {
     dir: Option<PathBuf>,
-    /// The length of each file.
+    /// Length of each file in bytes.
     pub bytes: u64,
 }
 
@@ -92,18 +92,18 @@ impl Files {
         Files { dir: dir.map(Path::to_path_buf), bytes }
     }
 
-    /// The path of a file, for those who read about it, too.
+    /// Returns the path of a file; for a store in memory, a name for messages.
     pub(super) fn path(&self, number: u32) -> PathBuf {
         let dir = self.dir.as_deref().unwrap_or(Path::new("memory"));
         dir.join(format!("{PREFIX}{number:06}.{EXTENSION}"))
     }
 
-    /// Whether what is stored lies in files, and not only in the memory that is mapped.
+    /// Returns true if the blocks are in files, and not only in mapped memory.
     pub(crate) fn are_in_a_folder(&self) -> bool {
         self.dir.is_some()
     }
 
-    /// Maps a file that is there with its whole length.
+    /// Maps an existing file, which must have its whole length.
     pub(super) fn open(&self, number: u32) -> Result<MmapRaw, StoreError> {
         let path = self.path(number);
         let file = open(&path).map_err(StoreError::io(&path, "open"))?;
@@ -115,7 +115,7 @@ impl Files {
         map(&file, &path, self.bytes)
     }
 
-    /// Maps a file, which is made if it is not there as it should be. What is in it means nothing.
+    /// Maps a file, and makes it first if it is missing or has a wrong length. Its content has no meaning.
     pub(crate) fn open_or_make(&self, number: u32) -> Result<MmapRaw, StoreError> {
         let path = self.path(number);
         if self.dir.is_none() {
@@ -139,7 +139,7 @@ const PREFIX: &str = "streams-";
 const EXTENSION: &str = "dat";
 const TEMPORARY: &str = "tmp";
 
-/// Removes all files of blocks from a folder.
+/// Removes all files of blocks from a directory.
 pub(super) fn remove_all(dir: &Path) -> Result<(), StoreError> {
     for entry in std::fs::read_dir(dir).map_err(StoreError::io(dir, "list the folder"))? {
         let path = entry.map_err(StoreError::io(dir, "list the folder"))?.path();
@@ -156,11 +156,11 @@ pub(super) fn remove_all(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes a file under a temporary name, so that one of the final name is always whole.
+/// Makes a file under a temporary name, so that a file under the final name always has its whole length.
 pub(super) fn make(path: &Path, bytes: u64) -> Result<(), StoreError> {
     let temporary = path.with_extension(TEMPORARY);
     let made = File::create(&temporary).map_err(StoreError::io(&temporary, "create")).and_then(
-        // Without the space reserved, a full disk would end the process in the middle of a store.
+        // Without reserved space, a full disk would end the process in the middle of a store.
         |file| {
             fallocate(&file, FallocateFlags::empty(), 0, bytes)
                 .map_err(StoreError::io(&temporary, "reserve space for the streams in"))
@@ -174,25 +174,25 @@ pub(super) fn make(path: &Path, bytes: u64) -> Result<(), StoreError> {
     })
 }
 
-/// Maps memory that is in no file; it is called by a path.
+/// Maps memory that belongs to no file; `path` is its name in errors.
 pub(super) fn memory(path: &Path, bytes: u64) -> Result<MmapRaw, StoreError> {
     Ok(MmapMut::map_anon(bytes as usize).map_err(StoreError::io(path, "map"))?.into())
 }
 
 /// Maps a file of a known length.
 pub(super) fn map(file: &File, path: &Path, bytes: u64) -> Result<MmapRaw, StoreError> {
-    // A copy of the file may have holes.
+    // Reserves the space again, because a copy of the file may have holes.
     fallocate(file, FallocateFlags::empty(), 0, bytes)
         .map_err(StoreError::io(path, "reserve space for the streams in"))?;
     MmapRaw::map_raw(file).map_err(StoreError::io(path, "map"))
 }
 
-/// Opens a file that will be mapped.
+/// Opens a file for reading and writing, to be mapped.
 pub(super) fn open(path: &Path) -> Result<File, Error> {
     OpenOptions::new().read(true).write(true).open(path)
 }
 
-/// Removes a file if it is there.
+/// Removes a file if it exists.
 pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {

@@ -1,4 +1,4 @@
-//! What of the stored streams can be trusted when they are opened again: one small file beside them.
+//! Head of the stored streams: a small file with the seqnos up to which they can be trusted when they are opened again.
 //!
 //! ```text
 //!  0       8         16             32          40      48             64            72          80
@@ -6,8 +6,8 @@
 //! │ magic │ version │ identity × 2 │ file bytes│ check │ boot id × 2  │ complete to │ synced to │ failed │
 //! └───────┴─────────┴──────────────┴───────────┴───────┴──────────────┴─────────────┴───────────┴────────┘
 //! ```
-//! A killed process loses nothing of what it stored in a mapped file: as long as the kernel is the same
-//! (the same boot id), all up to `complete to` is there. After that only what was synced is.
+//! A killed process loses nothing that it stored in a mapped file. As long as the kernel is the same (same boot id),
+//! everything up to `complete to` is there. After a reboot only everything up to `synced to` is there.
 
 use super::blocks::Words;
 use super::files::{self, StoreError};
@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 const PAGE_BYTES: u64 = 4096;
 const NAME: &str = "streams-head";
 
-/// Whether there is a head in a folder.
+/// Returns true if a directory has a head.
 pub(super) fn exists(dir: &Path) -> bool {
     dir.join(NAME).exists()
 }
@@ -34,7 +34,7 @@ const COMPLETE_TO: usize = 8;
 const SYNCED_TO: usize = 9;
 const FAILED: usize = 10;
 
-/// The mapped head.
+/// Mapped head of a store.
 pub(super) struct Head {
     path: PathBuf,
     words: Words,
@@ -42,14 +42,14 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// The head of a store in memory.
+    /// Returns the head of a store in memory.
     pub(super) fn in_memory() -> Result<Self, StoreError> {
         let path = PathBuf::from(NAME);
         let words = Words::new(files::memory(&path, PAGE_BYTES)?);
         Ok(Head { path, words, syncing: Mutex::new(()) })
     }
 
-    /// Opens the head of a folder; `None` if it has none, or none of this identity that is whole.
+    /// Opens the head of a directory; `None` if there is none, or none that is intact and has this identity.
     pub(super) fn open(dir: &Path, identity: [u64; 2]) -> Result<Option<Self>, StoreError> {
         let path = dir.join(NAME);
         let Ok(file) = files::open(&path) else { return Ok(None) };
@@ -61,7 +61,7 @@ impl Head {
         Ok(head.is_whole(identity).then_some(head))
     }
 
-    /// Makes the head of a folder, which trusts nothing yet.
+    /// Makes the head of a directory, which trusts nothing yet.
     pub(super) fn create(
         dir: &Path,
         identity: [u64; 2],
@@ -80,17 +80,17 @@ impl Head {
         Ok(head)
     }
 
-    /// Its folder.
+    /// Returns the directory of the head.
     pub(super) fn dir(&self) -> PathBuf {
         self.path.parent().unwrap_or(Path::new("")).to_path_buf()
     }
 
-    /// The length of the files of blocks beside it.
+    /// Returns the length in bytes of the block files beside the head.
     pub(super) fn file_bytes(&self) -> u64 {
         self.words.get()[FILE_BYTES].load(Relaxed)
     }
 
-    /// The last command up to which everything is in the files.
+    /// Returns the last command up to which everything is in the files.
     pub(super) fn trusted_to(&self) -> SeqNo {
         let words = self.words.get();
         let boot = boot_id();
@@ -98,7 +98,7 @@ impl Head {
         SeqNo(words[if is_same_boot { COMPLETE_TO } else { SYNCED_TO }].load(Relaxed))
     }
 
-    /// Says that the files are written from behind a command on, and only trusted up to there.
+    /// Records that the files are written again from behind a command, and trusted only up to it.
     pub(super) fn begin(&self, SeqNo(seqno): SeqNo) -> Result<(), StoreError> {
         let words = self.words.get();
         words[COMPLETE_TO].store(seqno, Release);
@@ -107,20 +107,20 @@ impl Head {
         }
         if words[SYNCED_TO].load(Relaxed) > seqno {
             words[SYNCED_TO].store(seqno, Release);
-            // What is stored over the synced bytes could reach the device first.
+            // Synced now: bytes stored over the synced ones could reach the device before the head.
             self.words.sync().map_err(StoreError::io(&self.path, "sync"))?;
         }
         Ok(())
     }
 
-    /// Says that everything up to a command was published.
+    /// Records that everything up to a command was published.
     #[inline]
     pub(super) fn complete(&self, SeqNo(seqno): SeqNo) {
         self.words.get()[COMPLETE_TO].store(seqno, Release);
     }
 
-    /// Has `write` put everything on the device and remembers how far that goes. After an error nothing is
-    /// trusted any more: the kernel takes the pages for clean that it could not write.
+    /// Calls `write` to put everything on the device, and records the command up to which this holds. After an error
+    /// nothing is trusted any more: the kernel marks the pages that it could not write as clean.
     pub(super) fn sync(
         &self,
         write: impl FnOnce() -> Result<(), StoreError>,
@@ -154,12 +154,12 @@ impl Head {
     }
 }
 
-/// Removes the head of a folder.
+/// Removes the head of a directory.
 pub(super) fn remove(dir: &Path) -> Result<(), StoreError> {
     files::remove(&dir.join(NAME))
 }
 
-/// What the kernel calls this boot of the machine; zeros if it does not say.
+/// Returns the kernel's id of this boot; zeros if it is not available.
 fn boot_id() -> [u64; 2] {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();

@@ -1,7 +1,7 @@
-//! Reports as ITCH: what a command did to the displayed book.
+//! Reports as ITCH messages: the changes of the displayed book by each command.
 //!
-//! Between two commands nothing has to be remembered. Within one it is the order that came: it is added when all
-//! its reports have been seen, with what is left of it.
+//! The encoder keeps no state of orders between two commands. Within a command it keeps the incoming order. This order
+//! is added to the book after all its reports, with the quantity that is left.
 
 use super::wire_names::{Listed, WireNames, saturated};
 use super::{StreamId, StreamSink};
@@ -17,37 +17,37 @@ use ringside_wire::itch::{
     OrderReplace, RegShoRestriction, StockDirectory, StockTradingAction, SystemEvent, Trade,
 };
 
-/// The longest message with its length in front.
+/// Length of the longest message in bytes, with its length field.
 const MESSAGE_BYTES_MAX: usize = 64;
 
-/// The encoder.
+/// Encoder of market data.
 #[derive(Default)]
 pub(super) struct MarketData {
-    /// Time of day of the command at hand, in ns since midnight UTC.
+    /// Time of day of the current command, in ns since midnight UTC.
     time_ns: u64,
     incoming: Option<Incoming>,
     day: Option<DayEvent>,
-    /// Whether the trade that the command takes back or corrects has been told.
+    /// True if the break or correction of the command has been published.
     broken: bool,
-    /// Whether the command pauses an instrument.
+    /// True if the command pauses a symbol.
     pauses: bool,
 }
 
-/// The order that a command brings.
+/// Incoming order of the current command.
 struct Incoming {
     number: u64,
-    /// The order that it replaces and that is still in the book of the listeners.
+    /// Order that is replaced and still in the book of the listeners.
     replaces: Option<u64>,
     symbol: SymbolId,
     buy: bool,
     price: Price,
     open: u64,
-    /// The firm that is shown with it.
+    /// Firm that is shown with the order.
     attribution: Option<FirmId>,
 }
 
 impl Incoming {
-    /// The order of a report that has its number; it replaces none.
+    /// Returns the order of a report that has the order's number; the order replaces none.
     fn alone(report: &Report, attribution: Option<FirmId>) -> Self {
         Incoming {
             number: report.order.0,
@@ -61,11 +61,11 @@ impl Incoming {
     }
 }
 
-/// Where messages go, with the names that they need.
+/// Sink of the messages, with the names that they need.
 pub(super) struct Out<'a, S> {
-    /// The streams.
+    /// Sink of the streams.
     pub sink: &'a mut S,
-    /// The names.
+    /// Names of symbols and firms on the wire.
     pub names: &'a WireNames,
 }
 
@@ -81,13 +81,13 @@ impl<S: StreamSink> Out<'_, S> {
 }
 
 impl MarketData {
-    /// A command begins, at this time of day.
+    /// Begins a command at a time of day, in ns since midnight UTC.
     #[inline]
     pub(super) fn begin(&mut self, time_ns: u64) {
         (self.time_ns, self.broken, self.pauses) = (time_ns, false, false);
     }
 
-    /// The next report of the command. `attribution` is the firm to show with a new order.
+    /// Encodes the next report of the command. `attribution` is the firm to show with a new order.
     #[inline]
     pub(super) fn report<S: StreamSink>(
         &mut self,
@@ -98,7 +98,7 @@ impl MarketData {
         let report = &published.report;
         if report.flags & Report::HIDDEN != 0 {
             if report.kind == ReportKind::Repriced {
-                // What came before it is done, and may rest by now.
+                // The order that came before this report is complete, and may rest by now.
                 self.end_incoming(out);
             }
             return self.unseen(published, out);
@@ -117,7 +117,8 @@ impl MarketData {
                 });
             }
             ReportKind::Triggered => {
-                // What came before it is done; it trades, and rests, as an order of its own.
+                // The order that came before this report is complete. The triggered order trades and rests as an order
+                // of its own.
                 self.end_incoming(out);
                 self.incoming = Some(Incoming::alone(report, None));
             }
@@ -128,7 +129,7 @@ impl MarketData {
                 self.incoming = Some(Incoming { replaces: Some(report.other), ..incoming });
             }
             ReportKind::Displayed if self.is_incoming(report) => {
-                // Of what is left of it only that much is shown.
+                // Only this part of the quantity that is left is displayed.
                 if let Some(incoming) = &mut self.incoming {
                     incoming.open = report.quantity.0;
                 }
@@ -165,7 +166,7 @@ impl MarketData {
         }
     }
 
-    /// All reports of the command have been seen.
+    /// Ends a command: all its reports have been encoded.
     #[inline]
     pub(super) fn end<S: StreamSink>(&mut self, out: &mut Out<'_, S>) {
         self.end_incoming(out);
@@ -178,7 +179,7 @@ impl MarketData {
         Header::new::<M>(listed.locate, self.time_ns)
     }
 
-    /// What is left of the incoming order rests.
+    /// Adds the incoming order to the book with the quantity that is left.
     #[inline]
     fn end_incoming<S: StreamSink>(&mut self, out: &mut Out<'_, S>) {
         if let Some(incoming) = self.incoming.take() {
@@ -190,7 +191,7 @@ impl MarketData {
         self.incoming.as_ref().is_some_and(|incoming| incoming.number == report.order.0)
     }
 
-    /// What is left of the incoming order.
+    /// Sets the quantity that is left of the incoming order.
     #[inline]
     fn left(&mut self, report: &Report) {
         if let Some(incoming) = &mut self.incoming {
@@ -236,7 +237,7 @@ impl MarketData {
         });
     }
 
-    /// An order that is replaced leaves before the one that came trades: no listener sees a crossed book.
+    /// Deletes the replaced order before the incoming order trades, so that no listener sees a crossed book.
     fn take_out_replaced<S: StreamSink>(&mut self, listed: &Listed, out: &mut Out<'_, S>) {
         if let Some(old) = self.incoming.as_mut().and_then(|incoming| incoming.replaces.take()) {
             self.delete(listed, old, out);
@@ -248,7 +249,7 @@ impl MarketData {
         out.send(&OrderDelete { header, order_reference: order.into() });
     }
 
-    /// A resting order traded.
+    /// Publishes the execution of a resting order.
     #[inline]
     fn executed<S: StreamSink>(&mut self, published: &Published, out: &mut Out<'_, S>) {
         let report = &published.report;
@@ -262,8 +263,8 @@ impl MarketData {
         });
     }
 
-    /// A report about an order that nobody sees: that it traded is seen, unless it was in an auction, whose volume is told
-    /// once for all.
+    /// Handles a report about a hidden order. Only its execution is published, as a trade, if the order was resting.
+    /// The volume of an auction is published once for all orders.
     #[cold]
     fn unseen<S: StreamSink>(&self, published: &Published, out: &mut Out<'_, S>) {
         let report = &published.report;
@@ -283,7 +284,7 @@ impl MarketData {
         });
     }
 
-    /// A resting order became smaller or ended.
+    /// Publishes that a resting order became smaller or ended.
     fn reduced<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
         self.take_out_replaced(&listed, out);
@@ -302,7 +303,7 @@ impl MarketData {
         });
     }
 
-    /// An instrument was defined.
+    /// Publishes the definition of a symbol, its trading state and its short sale restriction.
     fn listed<S: StreamSink>(&self, symbol: SymbolId, out: &mut Out<'_, S>) {
         let Some(&listed) = out.names.symbol(symbol) else { return };
         out.send(&StockDirectory {
@@ -326,8 +327,8 @@ impl MarketData {
         self.short_sale_restriction(&listed, b'0', out);
     }
 
-    /// Short sales are restricted, or are not any more. Where it is not the first that is told of a command, trades have
-    /// restricted them.
+    /// Publishes a change of the short sale restriction. If the report is not the first of its command, trades have set
+    /// the restriction.
     fn short_sale_set<S: StreamSink>(&self, published: &Published, out: &mut Out<'_, S>) {
         let Some(&listed) = out.names.symbol(published.report.symbol) else { return };
         let action = match (published.report.other & 1, published.index) {
@@ -348,7 +349,7 @@ impl MarketData {
         out.send(&RegShoRestriction { header, stock, reg_sho_action });
     }
 
-    /// An instrument is traded here from now on, or is not any more.
+    /// Publishes that a symbol begins or stops trading in this partition because of a move.
     fn moved<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
         let trading_state = match Moved::from_word(report.other).map(|moved| moved.step) {
@@ -374,8 +375,8 @@ impl MarketData {
         });
     }
 
-    /// An instrument has another state. ITCH has a letter for trading, halted, paused and quoting only: a call collects
-    /// quotes, and whatever lets nothing in is a halt.
+    /// Publishes a new state of a symbol. ITCH has a letter for trading, halted, paused and quoting only. An auction
+    /// call is quoting only; a state that accepts no orders is a halt.
     fn state_changed<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
         self.pauses = report.reason == Reason::LimitState;
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
@@ -389,7 +390,7 @@ impl MarketData {
         self.trading_action(&listed, trading_state, out);
     }
 
-    /// The bands of an instrument that is paused, as the collar of its reopening auction.
+    /// Publishes the bands of a paused symbol as the collar of its reopening auction.
     fn auction_collar<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
         out.send(&LuldAuctionCollar {
@@ -402,7 +403,7 @@ impl MarketData {
         });
     }
 
-    /// A resting order traded in an auction, whose volume is told once for all of them.
+    /// Publishes an execution in an auction. It is not printable: the volume is published once for all orders.
     fn crossed<S: StreamSink>(&mut self, published: &Published, out: &mut Out<'_, S>) {
         let report = &published.report;
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
@@ -416,7 +417,7 @@ impl MarketData {
         });
     }
 
-    /// The result of an auction. Its number is the first of the command, which no trade has.
+    /// Publishes the result of an auction. Its match number is the first of the command, which no trade has.
     fn cross_trade<S: StreamSink>(&self, published: &Published, out: &mut Out<'_, S>) {
         let report = &published.report;
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
@@ -430,7 +431,8 @@ impl MarketData {
         });
     }
 
-    /// What an auction would be. All orders that can be in one can trade outside it, too: near and far are one price.
+    /// Publishes the indicative result of an auction. All orders that can take part can trade outside the auction, too,
+    /// so near and far price are equal.
     fn imbalance<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
         let price = listed.price4(report.price);
@@ -454,7 +456,7 @@ impl MarketData {
         });
     }
 
-    /// The day begins at once; it ends when the orders that expire have left.
+    /// Publishes the start of the day at once; its end follows after the reports of the orders that expire.
     fn trading_day<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
         self.day = DayEvent::from_code(report.other as u8);
         if self.day == Some(DayEvent::Start) {
@@ -469,14 +471,14 @@ impl MarketData {
         }
     }
 
-    /// A trade was taken back: both sides are told, the world once.
+    /// Publishes a broken trade. Both sides have a report, market data has one message.
     fn broken<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
         let told = std::mem::replace(&mut self.broken, true);
         let Some(&listed) = out.names.symbol(report.symbol).filter(|_| !told) else { return };
         self.taken_back(report, &listed, out);
     }
 
-    /// A trade had other terms: it is taken back, and told again as one that changes no order of the book.
+    /// Publishes a corrected trade: breaks it, and publishes it again as a trade that changes no order of the book.
     fn corrected<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
         let told = std::mem::replace(&mut self.broken, true);
         let Some(&listed) = out.names.symbol(report.symbol).filter(|_| !told) else { return };
@@ -498,7 +500,7 @@ impl MarketData {
     }
 }
 
-/// The auction of a report as ITCH names it.
+/// Returns the ITCH letter of the auction of a report.
 fn cross_type(report: &Report) -> u8 {
     match Auction::from_code(report.other as u8) {
         Some(Auction::Opening) => b'O',

@@ -1,8 +1,9 @@
-//! The numbered streams that leave the venue: one for each network session, one for market data. Each is a
-//! pure function of the journal.
+//! The numbered streams that leave the venue: one for each network session, one for market data, one for the operator.
+//! Each is a pure function of the journal.
 //!
-//! A message in a stream is stored as it travels: a u16 length (big-endian, of what follows) and its bytes.
-//! For market data these are the message; for a session they are the SoupBinTCP packet, `S` and the message.
+//! A message in a stream is stored in its wire format: a u16 length (big-endian, of the bytes that follow) and the
+//! bytes. For market data these bytes are the message; for a session they are the SoupBinTCP packet: `S` and the
+//! message.
 
 mod ahead;
 mod blocks;
@@ -30,60 +31,60 @@ pub use store::{Options, Store, Syncer};
 use ringside_model::domain::{Nanos, SeqNo};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// A stream.
+/// Number of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub u32);
 
 impl StreamId {
-    /// Market data. Every other stream has the number of its session.
+    /// Stream of market data. Every other stream has the number of its session.
     pub const MARKET_DATA: StreamId = StreamId(0);
-    /// What became of the operator's commands, as lines of JSON.
+    /// Stream of the operator: results of commands, as lines of JSON.
     pub const OPERATOR: StreamId = StreamId(u32::MAX);
 }
 
-/// Whether a folder has stored streams.
+/// Returns true if a directory has stored streams.
 pub fn are_in(dir: &std::path::Path) -> bool {
     head::exists(dir)
 }
 
-/// What takes the messages of all streams in their order.
+/// Sink that takes the messages of all streams in order.
 pub trait StreamSink {
     /// Takes the next message of a stream: its u16 length and as many bytes.
     fn append(&mut self, stream: StreamId, message: &[u8]);
 
-    /// Hears that every message of the commands up to this one has been appended.
+    /// Marks the end of a batch: every message of the commands up to this seqno has been appended.
     fn end_batch(&mut self, _seqno: SeqNo) {}
 }
 
-/// What must be known of the streams to go on behind a command.
+/// State of the streams that is needed to go on behind a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StreamsImage {
-    /// Where each of them stands.
+    /// Positions of all streams.
     pub positions: PositionsImage,
-    /// The sessions that have used up an id, by number.
+    /// Sessions that have used up an id, by number.
     pub sessions: Vec<SessionRow>,
-    /// The trading day.
+    /// Trading day at that command.
     pub day: Day,
 }
 
-/// What is known of a session.
+/// State of a session; row of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct SessionRow {
-    /// The session.
+    /// Number of the session.
     pub session: u32,
-    /// The highest id that it has used up.
+    /// Highest order id that the session has used up.
     pub consumed: u32,
 }
 
-/// The trading day.
+/// Start and end of the trading day, in ns since the Unix epoch.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
 #[repr(C)]
 pub struct Day {
-    /// When it began; zero if it has not.
+    /// Time of the start; zero if the day has not begun.
     pub began: Nanos,
-    /// When it ended; zero if it has not.
+    /// Time of the end; zero if the day has not ended.
     pub ended: Nanos,
 }

@@ -1,17 +1,17 @@
-//! Where each message of the streams goes. This is arithmetic over the lengths of what is appended and
-//! knows no bytes: whoever appends the same lengths in the same order finds the same places.
+//! Places of the messages in the blocks. They follow from the lengths of the appended messages alone: the same lengths
+//! in the same order give the same places.
 
 use super::{StreamId, StreamSink};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// What the blocks of all streams are cut to, with their header.
+/// Length of a block in bytes, with its header.
 pub(super) const BLOCK_BYTES: u32 = 16 << 10;
-/// What a block has room for.
+/// Number of message bytes that a block has room for.
 pub(super) const PAYLOAD_BYTES: u32 = BLOCK_BYTES - super::blocks::HEADER_BYTES;
-/// In the place of a block: there is none.
+/// Marker in place of a block number: no block.
 pub(super) const NO_BLOCK: u32 = u32::MAX;
 
-/// The places of all streams, without their bytes.
+/// Ends of all streams, without the bytes of messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Positions {
     slots: Slots,
@@ -19,61 +19,61 @@ pub struct Positions {
     next_block: u32,
 }
 
-/// The places of all streams as data: from here on a store, or [`Positions`], can go on.
+/// Ends of all streams as data: a store, or [`Positions`], can go on from there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
-    /// The first block that no stream has.
+    /// First block that belongs to no stream.
     pub next_block: u32,
-    /// The streams that have a message, by number.
+    /// Streams that have a message, by number.
     pub rows: Vec<StreamRow>,
 }
 
-/// Where a stream stands.
+/// End of one stream; row of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct StreamRow {
-    /// The number of its next message.
+    /// Number of the next message.
     pub next: u64,
-    /// The number of the first message in its last block.
+    /// Number of the first message in the last block.
     pub first: u64,
-    /// Its [`StreamId`].
+    /// Number of the stream, a [`StreamId`].
     pub stream: u32,
-    /// Its last block.
+    /// Last block of the stream.
     pub block: u32,
-    /// The bytes of messages in that block.
+    /// Number of message bytes in that block.
     pub used: u32,
-    /// The block before; `u32::MAX` if there is none.
+    /// Block before it; `u32::MAX` if there is none.
     pub previous: u32,
 }
 
-/// What is impossible in an image of the streams, or does not fit this venue.
+/// Error for an image of the streams that is impossible or does not fit this venue.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the image of the streams {0}")]
 pub struct ImageError(String);
 
-/// Where a message goes.
+/// Place of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// The block.
+    /// Block of the message.
     pub block: u32,
-    /// The byte behind its header.
+    /// Byte offset behind the header of the block.
     pub offset: u32,
-    /// If the block begins with this message.
+    /// Data of the new block if the message begins one.
     pub opened: Option<Opened>,
 }
 
-/// What is known when a block begins.
+/// Data of a block that begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Opened {
-    /// The number of its first message.
+    /// Number of its first message.
     pub first: u64,
-    /// The block of the stream before it, or [`NO_BLOCK`].
+    /// Previous block of the stream, or [`NO_BLOCK`].
     pub previous: u32,
-    /// The bytes of messages in that one.
+    /// Number of message bytes in the previous block.
     pub previous_used: u32,
 }
 
-/// The end of a stream. One without a message has no block, which is as good as a full one.
+/// End of a stream. A stream without messages has no block and is treated as if its block were full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tail {
     next: u64,
@@ -84,7 +84,7 @@ struct Tail {
 }
 
 impl Positions {
-    /// No messages yet, in streams from 0 to `streams_max - 1` and [`StreamId::OPERATOR`].
+    /// Returns the ends of empty streams, from 0 to `streams_max - 1` and [`StreamId::OPERATOR`].
     pub fn new(streams_max: u32) -> Self {
         let empty =
             Tail { next: 1, first: 1, block: NO_BLOCK, used: PAYLOAD_BYTES, previous: NO_BLOCK };
@@ -92,7 +92,10 @@ impl Positions {
         Positions { slots, tails: vec![empty; slots.count()].into(), next_block: 0 }
     }
 
-    /// The places behind the same appends as those that the image was taken behind.
+    /// Restores the ends from an image: they are the same as behind the appends before the image was taken.
+    ///
+    /// # Errors
+    /// An image that no appends lead to, or with streams beyond `streams_max`.
     pub fn from_image(image: &Image, streams_max: u32) -> Result<Self, ImageError> {
         let mut positions = Positions::new(streams_max);
         let mut last = None;
@@ -117,7 +120,7 @@ impl Positions {
         if blocks.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(ImageError("gives a block to two streams".into()));
         }
-        // The newest block is the last one of some stream.
+        // The newest block is the last block of some stream.
         if image.next_block != blocks.last().map_or(0, |last| last + 1) {
             return Err(ImageError("does not end behind its newest block".into()));
         }
@@ -125,7 +128,7 @@ impl Positions {
         Ok(positions)
     }
 
-    /// The places as data.
+    /// Returns the ends as data.
     pub fn image(&self) -> Image {
         let row = |(slot, tail): (usize, &Tail)| {
             let Tail { next, first, block, used, previous } = *tail;
@@ -136,7 +139,7 @@ impl Positions {
         Image { next_block: self.next_block, rows: begun.map(row).collect() }
     }
 
-    /// Takes the place of the next message of the stream in a slot.
+    /// Reserves the place of the next message of the stream in a slot; `length` includes the u16 of the message.
     #[inline]
     pub(super) fn place(&mut self, slot: usize, length: u32) -> Place {
         let tail = &mut self.tails[slot];
@@ -153,8 +156,8 @@ impl Positions {
         place
     }
 
-    /// The end of the stream in a slot: its last block, the bytes of messages in it and the number of the
-    /// next message.
+    /// Returns the end of the stream in a slot: its last block, the number of message bytes in it, and the number of
+    /// the next message.
     #[inline]
     pub(super) fn end(&self, slot: usize) -> (u32, u32, u64) {
         let tail = &self.tails[slot];
@@ -178,14 +181,14 @@ impl StreamRow {
             NO_BLOCK => self.first == 1,
             previous => self.first > 1 && previous < self.block,
         };
-        // A message has at least its length.
+        // A message has at least the two bytes of its length.
         let count = self.next.checked_sub(self.first);
         let fits = count.is_some_and(|count| (1..=u64::from(self.used) / 2).contains(&count));
         follows && fits && self.used <= PAYLOAD_BYTES && self.block != NO_BLOCK
     }
 }
 
-/// The slots of tables that have one for each stream: by number, the operator's last.
+/// Slots of tables with one entry for each stream: by number, the operator's last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slots {
     streams_max: u32,
@@ -212,7 +215,10 @@ impl Slots {
         if slot < self.streams_max as usize { StreamId(slot as u32) } else { StreamId::OPERATOR }
     }
 
-    /// The slot of a stream that a message is for.
+    /// Returns the slot of a stream that gets a message.
+    ///
+    /// # Panics
+    /// If there is no slot for the stream.
     #[inline]
     pub(super) fn expect(self, stream: StreamId) -> usize {
         self.slot(stream)
@@ -220,7 +226,10 @@ impl Slots {
     }
 }
 
-/// The length of a message with its u16.
+/// Returns the length of a message in bytes, with its u16.
+///
+/// # Panics
+/// If the u16 is wrong or the message does not fit a block.
 #[inline]
 pub(super) fn length_of(message: &[u8]) -> u32 {
     let length = length_at(message, 0);
@@ -229,7 +238,7 @@ pub(super) fn length_of(message: &[u8]) -> u32 {
     message.len() as u32
 }
 
-/// The length, with its u16, of the message that begins at an offset; `None` if that is not there.
+/// Returns the length in bytes, with its u16, of the message that begins at an offset; `None` if the u16 is not there.
 #[inline]
 pub(super) fn length_at(bytes: &[u8], offset: u32) -> Option<u32> {
     let length = bytes.get(offset as usize..)?.first_chunk()?;

@@ -1,4 +1,4 @@
-//! Who reads the streams: finds a message by its number and gives out the bytes as they lie in the blocks.
+//! Reader of the streams: finds a message by its number and returns its bytes as they are stored in the blocks.
 
 use super::StreamId;
 use super::blocks::{Blocks, Origin};
@@ -9,21 +9,20 @@ use super::positions::{NO_BLOCK, length_at};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// One who reads, on any thread. It sees what is published, which never changes again.
+/// Reader of the streams, on any thread. It sees the published bytes, which never change again.
 ///
-/// Damage in what was stored earlier and was trusted ends the process with the name of the file.
+/// Damage in stored streams that were trusted ends the process with the name of the file.
 #[derive(Clone)]
 pub struct Reader {
     blocks: Arc<Blocks>,
     ends: Arc<Ends>,
-    /// Market data is read only as far as it is committed, if this is given.
+    /// Limit of market data to committed commands, if given.
     bound: Option<Arc<Committed<MarketEnd>>>,
-    /// For each stream that was searched, its blocks from the oldest that was needed on. They lie side by
-    /// side in the stream.
+    /// For each stream that was searched, its consecutive blocks from the oldest needed one on.
     known: HashMap<StreamId, VecDeque<Known>>,
 }
 
-/// A place in a stream.
+/// Place in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     stream: StreamId,
@@ -43,31 +42,31 @@ impl Reader {
         Reader { blocks, ends, bound: None, known: HashMap::new() }
     }
 
-    /// One who sees of market data what is committed, and no other stream.
+    /// Returns a reader that sees only committed market data, and no other stream.
     pub fn of_committed(&self, bound: Arc<Committed<MarketEnd>>) -> Reader {
         Reader { bound: Some(bound), ..Reader::new(self.blocks.clone(), self.ends.clone()) }
     }
 
-    /// A number that changes whenever something was published in any stream.
+    /// Returns a number that changes whenever messages were published in any stream.
     #[inline]
     pub fn published(&self) -> u64 {
         self.ends.published()
     }
 
-    /// Gives the streams that have moved since the last call. A stream is told once, to whichever reader
-    /// asks first: only one of them all should ask.
+    /// Passes the streams that have new messages since the last call to `touched`. Each stream is passed once, to the
+    /// reader that asks first, so only one of all readers should ask.
     pub fn take_touched(&mut self, touched: impl FnMut(StreamId)) {
         self.ends.take_moved(touched);
     }
 
-    /// The number of the next message that will be published in a stream, from 1.
+    /// Returns the number of the next message that will be published in a stream, from 1.
     #[inline]
     pub fn next_number(&self, stream: StreamId) -> u64 {
         let (_, next) = self.end(stream);
         next
     }
 
-    /// The last block of a stream and the number of its next message, as far as may be read.
+    /// Returns the last block of a stream and the number of its next message, as far as this reader may read.
     #[inline]
     fn end(&self, stream: StreamId) -> (u32, u64) {
         let Some(bound) = &self.bound else { return self.ends.end(stream) };
@@ -77,7 +76,7 @@ impl Reader {
         }
     }
 
-    /// The place before a message; `None` if the number is 0 or more than the next one.
+    /// Returns the place before a message; `None` if the number is 0 or above the next one.
     pub fn cursor(&mut self, stream: StreamId, number: u64) -> Option<Cursor> {
         let (last, next) = self.end(stream);
         if !(1..=next).contains(&number) {
@@ -92,8 +91,8 @@ impl Reader {
         }))
     }
 
-    /// What can be read at a place, as far as it lies together; empty if there is nothing new. It ends with a
-    /// whole message. A cursor at the end of one piece goes on to the next.
+    /// Returns the contiguous bytes at a place; empty if there is nothing new. They end with a whole message. A cursor
+    /// at the end of a block goes on to the next block.
     pub fn bytes(&mut self, cursor: &mut Cursor) -> &[u8] {
         if cursor.block == NO_BLOCK {
             let first = self.cursor(cursor.stream, 1).expect("the first number is always there");
@@ -103,7 +102,7 @@ impl Reader {
             }
         }
         let bound = self.bound.as_ref().map(|bound| bound.end().map(|end| end.place));
-        // This comes before the bytes: only if there is a next block they are all that there will be.
+        // Read before the bytes: if there is a next block, the published bytes of this one are complete.
         let next = believe(self.blocks.next(cursor.block));
         let mut bytes = believe(self.blocks.published(cursor.block));
         if let Some(next) = next.filter(|_| cursor.offset as usize == bytes.len()) {
@@ -114,9 +113,9 @@ impl Reader {
         bytes.get(cursor.offset as usize..end.min(bytes.len())).unwrap_or_default()
     }
 
-    /// The place before the first message of a stream whose last block is known. A stream that began with the day has
-    /// its first block among the first of all, one that has little to tell has few blocks: so it is looked for from
-    /// both ends. To walk back through a long day would touch all of it.
+    /// Returns the place before the first message of a stream whose last block is known. The search goes from both
+    /// ends. A stream that began with the day has its first block among the first of all; a stream with few messages
+    /// has few blocks. Walking back through a long day would touch all of its blocks.
     fn find_first(&self, stream: StreamId, last: u32) -> Result<Cursor, StoreError> {
         let at = |block| Ok(Cursor { stream, block, offset: 0 });
         let mut back = last;
@@ -134,8 +133,7 @@ impl Reader {
         Err(broken(&self.blocks, last))
     }
 
-    /// The place before a message that is published, or behind the last one, in a stream whose last block is
-    /// known.
+    /// Returns the place before a published message, or behind the last one, in a stream whose last block is known.
     fn find(&mut self, stream: StreamId, last: u32, number: u64) -> Result<Cursor, StoreError> {
         let known = self.known.entry(stream).or_default();
         walk_back(&self.blocks, known, stream, last, number)?;
@@ -152,13 +150,14 @@ impl Reader {
 }
 
 impl Cursor {
-    /// Moves on by so many of the bytes that [`Reader::bytes`] gave; it may stand inside a message then.
+    /// Moves on by a number of the bytes that [`Reader::bytes`] returned. The cursor may then be inside a message.
     pub fn advance(&mut self, bytes: usize) {
         self.offset += bytes as u32;
     }
 }
 
-/// How many bytes of a block may be read of a stream that is committed up to a place: a block and the bytes in it.
+/// Returns the number of bytes of `block` that may be read if the stream is committed up to `place`: a block and the
+/// bytes in it.
 fn end_in(block: u32, place: Option<(u32, u32)>) -> usize {
     match place {
         Some((last, _)) if last != NO_BLOCK && block < last => usize::MAX,
@@ -167,7 +166,7 @@ fn end_in(block: u32, place: Option<(u32, u32)>) -> usize {
     }
 }
 
-/// Makes the blocks known from the one that has a message to the last one of the stream.
+/// Adds to `known` the blocks from the one with message `number` to the last one of the stream.
 fn walk_back(
     blocks: &Blocks,
     known: &mut VecDeque<Known>,
@@ -198,7 +197,7 @@ fn walk_back(
     Ok(())
 }
 
-/// A block of a stream, and the one before it.
+/// Returns a block of a stream, and the one before it.
 fn look(blocks: &Blocks, stream: StreamId, block: u32) -> Result<(Known, u32), StoreError> {
     let Origin { stream: found, first, previous } = blocks.origin(block)?;
     let follows = if previous == NO_BLOCK { first == 1 } else { previous < block };
@@ -214,7 +213,7 @@ fn broken(blocks: &Blocks, block: u32) -> StoreError {
     blocks.damaged(block, "the chain of its stream is broken")
 }
 
-/// What was stored and trusted must be right: there is nothing else to send.
+/// Unwraps a read of trusted data, or panics: there is nothing else to send.
 #[inline]
 fn believe<T>(found: Result<T, StoreError>) -> T {
     found.unwrap_or_else(|error| panic!("{error}"))
@@ -226,8 +225,8 @@ mod tests {
     use super::*;
     use ringside_model::domain::SeqNo;
 
-    /// Market data over several blocks, among which another stream's lie: at every moment exactly what is committed can
-    /// be read, by who was there from the first message on and by who looks for a number.
+    /// Market data over several blocks, between the blocks of another stream: at every moment exactly the committed
+    /// part can be read, both by a cursor that began at the first message and by a new cursor for a number.
     #[test]
     fn what_is_not_committed_is_not_read() {
         let (mut store, all) = Store::in_memory();

@@ -1,4 +1,4 @@
-//! Reports as OUCH: what the session of an order is told.
+//! Reports as OUCH messages for the session of an order.
 
 use super::wire_names::{Listed, WireNames, saturated};
 use ringside_model::command::{Action, ClientFields, Command, Enter, EnterRich, RichTerms};
@@ -13,44 +13,44 @@ use ringside_wire::ouch::{self, Layout, PRICE_MARKET, Tags, outbound, push_tag, 
 use ringside_wire::soupbintcp::{self, PREFIX_BYTES, packet};
 use zerocopy::big_endian::{U32, U64};
 
-/// Nanoseconds of a day.
+/// Length of a day in nanoseconds.
 const DAY_NS: u64 = 86_400_000_000_000;
 
-/// The longest message with all of a client's tags.
+/// Length of the longest message in bytes, with all of a client's tags.
 const MESSAGE_BYTES_MAX: usize = 160;
 
-/// Tags that an accepted order and a replaced one say again.
+/// Client's tags that the messages for an accepted order and for a replaced order repeat.
 const ACCEPTED_TAGS: &[u8] = &[2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 17, 24, 25, 28, 29, 30];
 const REPLACED_TAGS: &[u8] = &[2, 3, 5, 6, 12, 15, 16, 17, 28, 29, 30];
 
-/// Time of day in ns since midnight UTC.
+/// Returns the time of day in ns since midnight UTC.
 #[inline]
 pub(super) fn time_of_day(Nanos(time): Nanos) -> u64 {
     time % DAY_NS
 }
 
-/// One message on its way into a stream: its u16 length, the packet type `S`, the message. A command that is
-/// accepted and cancelled at once makes two.
+/// Encoded messages of one report: each has its u16 length, the packet type `S`, and the message. An order that is
+/// accepted and canceled at once has two.
 #[derive(Default)]
 pub(super) struct Messages {
     bytes: Vec<u8>,
     tags: Vec<u8>,
 }
 
-/// The command that the reports are about.
+/// Command that caused the reports.
 pub(super) struct Cause<'a> {
-    /// Its place.
+    /// Seqno of the command.
     pub seqno: SeqNo,
-    /// What it asked for.
+    /// Command as it was sequenced.
     pub command: &'a Command,
-    /// What its client must be told again.
+    /// Client fields that the messages repeat.
     pub fields: Option<&'a ClientFields>,
-    /// Time of day, in ns since midnight UTC.
+    /// Time of day in ns since midnight UTC.
     pub time_ns: u64,
 }
 
 impl Messages {
-    /// The messages, one behind the other.
+    /// Returns the messages one by one.
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = &self.bytes[..];
         std::iter::from_fn(move || {
@@ -61,7 +61,7 @@ impl Messages {
         })
     }
 
-    /// Makes the messages of a report, in the place of those before; none if its session is not told.
+    /// Encodes the messages of a report in place of the previous ones; none if its session gets no message.
     pub(super) fn encode(&mut self, published: &Published, cause: &Cause<'_>, names: &WireNames) {
         self.bytes.clear();
         let report = &published.report;
@@ -102,7 +102,8 @@ impl Messages {
             ReportKind::Broken => self.broken(report, cause),
             ReportKind::Repriced => self.repriced(report, cause, names),
             ReportKind::Corrected => {
-                // The protocol knows no correction: the trade is taken back and told again. Who rested is told first.
+                // OUCH has no correction: the trade is broken and executed again. The report of the resting side comes
+                // first.
                 self.broken(report, cause);
                 let liquidity_flag = if published.index == 0 { b'A' } else { b'R' };
                 self.executed(report, (liquidity_flag, report.other), cause, names);
@@ -131,7 +132,7 @@ impl Messages {
         }
     }
 
-    /// Makes the message that the trading day begins or ends.
+    /// Encodes the message for the start or end of the trading day.
     pub(crate) fn encode_day(&mut self, event: DayEvent, time_ns: u64) {
         self.bytes.clear();
         let event_code = match event {
@@ -198,7 +199,7 @@ impl Messages {
         );
     }
 
-    /// An order that came with its instrument: its text says where it was, and its id there.
+    /// Encodes an imported order: its text has the partition it came from and its id there.
     fn imported(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
         let Some(listed) = names.symbol(report.symbol) else { return };
         let shown = if report.flags & Report::ATTRIBUTED != 0 { b'A' } else { b'Y' };
@@ -262,7 +263,7 @@ impl Messages {
         );
     }
 
-    /// An order has another limit and a new place.
+    /// Encodes the new limit and the new priority of an order.
     fn repriced(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
         let Some(listed) = names.symbol(report.symbol) else { return };
         let hidden = report.flags & Report::HIDDEN != 0;
@@ -280,7 +281,7 @@ impl Messages {
         );
     }
 
-    /// A trade, or what it is after a correction.
+    /// Encodes a trade, also after a correction.
     fn executed(
         &mut self,
         report: &Report,
@@ -322,12 +323,12 @@ impl Messages {
         );
     }
 
-    /// A cancel that kept an order from trading with its own firm.
+    /// Encodes a cancel that kept an order from trading with its own firm.
     fn self_trade(&mut self, published: &Published, cause: &Cause<'_>, names: &WireNames) {
         let report = &published.report;
         let Some(listed) = names.symbol(report.symbol) else { return };
         let incoming = report.order.seqno() == published.seqno;
-        // Where the other order rested, if this is the one that came.
+        // For the incoming order: the price at which the other order rested.
         let price = if incoming { Price(report.other as i64) } else { report.price };
         let strategy = match cause.command.action {
             Action::Enter(Enter { self_trade, .. })
@@ -362,12 +363,12 @@ impl Messages {
             | Action::MassCancel(_)
             | Action::SetOrderEntry { .. }
             | Action::AccountQuery { .. } => true,
-            // What cannot be replaced any more is silently ignored.
+            // A replace of an order that cannot be replaced any more is silently ignored.
             Action::Replace { .. } => report.reason.refuses_service(),
             _ => false,
         };
         if !told && report.reason == Reason::Moving {
-            // It may live on: its session must not take it for ended.
+            // The order may still be live: its session must not treat it as ended.
             return self.push(
                 &outbound::CancelReject {
                     message_type: outbound::CancelReject::TYPE,
@@ -390,7 +391,7 @@ impl Messages {
                 &partition_tag(report),
                 &[tag::PARTITION],
             ),
-            // The protocol knows this cause only of an order that was accepted.
+            // OUCH has this reason only for the cancel of an accepted order.
             Some(Ouch::Cancel(_)) => {
                 let Some(enter) = cause.command.action.entered() else { return };
                 let all = Report { price: enter.price, quantity: enter.quantity, ..*report };
@@ -425,7 +426,7 @@ impl Messages {
 
     fn order_entry_set(&mut self, report: &Report, cause: &Cause<'_>) {
         let (timestamp, user_ref_num) = (U64::new(cause.time_ns), id(report.id));
-        // The firm as it was asked for: the first four letters of the client's text.
+        // Firm of the request: the first four letters of the client's text.
         let mut firm = [b' '; 4];
         firm.copy_from_slice(&cause.fields.map_or([b' '; 14], |fields| fields.text)[..4]);
         if report.other == 1 {
@@ -464,7 +465,7 @@ impl Messages {
         );
     }
 
-    /// Appends a message with those of the client's tags that it says again.
+    /// Appends a message with those of the client's tags that are listed in `again`.
     fn push<M: Layout>(&mut self, message: &M, tags: &[u8], again: &[u8]) {
         self.tags.clear();
         for (tag, value) in Tags::new(tags).unwrap_or_default().iter() {
@@ -481,7 +482,7 @@ impl Messages {
     }
 }
 
-/// The letter of a side.
+/// Returns the OUCH letter of a side.
 pub(super) fn side(side: Side) -> u8 {
     match side {
         Side::Buy => b'B',
@@ -491,7 +492,7 @@ pub(super) fn side(side: Side) -> u8 {
     }
 }
 
-/// The letter of a capacity.
+/// Returns the OUCH letter of a capacity.
 fn capacity(capacity: Capacity) -> u8 {
     match capacity {
         Capacity::Agency => b'A',
@@ -501,7 +502,7 @@ fn capacity(capacity: Capacity) -> u8 {
     }
 }
 
-/// The letter of a self-trade prevention mode; a space for those that only files have.
+/// Returns the OUCH letter of a self-trade prevention mode; a space for modes that only session files have.
 fn aiq_strategy(mode: SelfTrade) -> u8 {
     match mode {
         SelfTrade::CancelNewest => b'W',
@@ -511,7 +512,7 @@ fn aiq_strategy(mode: SelfTrade) -> u8 {
     }
 }
 
-/// Where the instrument is, if that is why something was refused: its partition and the version of the table.
+/// Returns the tag of a reject for the wrong partition: the partition of the symbol and the version of the table.
 fn partition_tag(report: &Report) -> Vec<u8> {
     let mut tags = vec![];
     if let Some(moved) = Moved::from_word(report.other)
@@ -541,8 +542,8 @@ fn id(OrderId(id): OrderId) -> U32 {
     saturated(id).into()
 }
 
-/// The fields of an order with a tag for one of its terms, which is not among its tags. There is room: what comes over the
-/// network with such a term has few others.
+/// Adds a tag for one of the order's terms that its tags do not have. There is room: an order from the network with
+/// such a term has few other tags.
 fn with_term(mut fields: ClientFields, tag: u8, value: &[u8]) -> ClientFields {
     let mut tags = fields.tags().to_vec();
     push_tag(tag, value, &mut tags);
@@ -551,7 +552,7 @@ fn with_term(mut fields: ClientFields, tag: u8, value: &[u8]) -> ClientFields {
     fields
 }
 
-/// The same with those of the terms that few orders have and the protocol has a tag for.
+/// Adds tags for the rare terms that OUCH has a tag for.
 fn with_terms(mut fields: ClientFields, terms: &RichTerms, listed: &Listed) -> ClientFields {
     if terms.min_quantity.0 > 0 {
         let minimum = saturated(terms.min_quantity.0);
@@ -576,7 +577,7 @@ fn quantity(quantity: u64) -> U32 {
     saturated(quantity).into()
 }
 
-/// A limit, or the price that stands for none.
+/// Returns a limit, or [`PRICE_MARKET`] for none.
 fn price(listed: &Listed, price: Price) -> U64 {
     if price.0 == 0 { PRICE_MARKET.into() } else { listed.price(price).into() }
 }

@@ -1,11 +1,11 @@
-//! What the reports say of each network session, for the gateway that serves it.
+//! State of each network session according to the reports, for the gateway that serves the session.
 
 use super::SessionRow;
 use ringside_model::domain::SessionId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-/// Shared by the one who writes the streams and the gateway. Sessions beyond its size have no state.
+/// Session states, shared by the encoder of the streams and the gateway. Sessions beyond its size have no state.
 #[derive(Clone)]
 pub struct SessionStates {
     sessions: Arc<[State]>,
@@ -19,52 +19,52 @@ struct State {
 }
 
 impl SessionStates {
-    /// States of the sessions 0 to `sessions - 1`.
+    /// Returns states of the sessions 0 to `sessions - 1`.
     pub fn new(sessions: usize) -> Self {
         let sessions = (0..sessions).map(|_| State::default()).collect();
         SessionStates { sessions, day_ended: Arc::default() }
     }
 
-    /// How many sessions have a state.
+    /// Returns the number of sessions that have a state.
     pub fn sessions(&self) -> usize {
         self.sessions.len()
     }
 
-    /// The highest id that the session has used up: a replace that was ignored or was invalid uses up none.
+    /// Returns the highest order id that the session has used up; an ignored or invalid replace uses up none.
     pub fn consumed(&self, session: SessionId) -> u32 {
         self.state(session).map_or(0, |state| state.consumed.load(Ordering::Acquire))
     }
 
-    /// How many commands of the session have been answered since this process began.
+    /// Returns the number of the session's commands that have been answered since this process began.
     pub fn answered(&self, session: SessionId) -> u64 {
         self.state(session).map_or(0, |state| state.answered.load(Ordering::Acquire))
     }
 
-    /// Whether the trading day has ended and every stream has its last message.
+    /// Returns true if the trading day has ended and every stream has its last message.
     pub fn day_ended(&self) -> bool {
         self.day_ended.load(Ordering::Acquire)
     }
 
-    /// Says that the trading day has ended.
+    /// Marks the trading day as ended.
     pub fn end_day(&self) {
         self.day_ended.store(true, Ordering::Release);
     }
 
-    /// The sessions of which something is known, as data.
+    /// Returns the sessions that have used up an id, as rows of a snapshot.
     pub fn rows(&self) -> Vec<SessionRow> {
         let row = |session| SessionRow { session, consumed: self.consumed(SessionId(session)) };
         let rows = (0..self.sessions.len() as u32).map(row);
         rows.filter(|row| row.consumed != 0).collect()
     }
 
-    /// Sets what is known of sessions.
+    /// Restores the states from rows.
     pub fn resume(&self, rows: &[SessionRow]) {
         for &SessionRow { session, consumed } in rows {
             self.answer(SessionId(session), Some(consumed));
         }
     }
 
-    /// Says what was found after a command of the session; `consumed` is its id if it was used up.
+    /// Records the answer to a command of the session; `consumed` is its id if it was used up.
     pub fn answer(&self, session: SessionId, consumed: Option<u32>) {
         let Some(state) = self.state(session) else { return };
         if let Some(id) = consumed {
@@ -73,7 +73,7 @@ impl SessionStates {
         state.answered.fetch_add(1, Ordering::Release);
     }
 
-    /// Begins to count answers: what a replay of the past has answered does not count.
+    /// Resets the counts of answers: answers of a replay do not count.
     pub fn begin(&self) {
         self.sessions.iter().for_each(|state| state.answered.store(0, Ordering::Release));
     }

@@ -1,9 +1,9 @@
-//! The numbered streams as they are stored: blocks of messages in mapped files, each block of one stream.
+//! Store of the numbered streams: blocks of messages in mapped files, each block of one stream.
 //!
-//! `positions.rs` decides where a message goes, `blocks.rs` has the bytes, `ends.rs` tells the readers how far
-//! they can look, and `reader.rs` is one of them. `files.rs` makes the files, `ahead.rs` has them and their
-//! pages ready before they are needed, and `head.rs` says what of them can be trusted later. Only one
-//! process may write them: whoever opens them holds the lock of the journal in the same folder.
+//! `positions.rs` decides the place of a message, `blocks.rs` has the bytes, `ends.rs` has the published ends for
+//! readers, and `reader.rs` is the reader. `files.rs` makes the files, `ahead.rs` prepares files and pages before they
+//! are needed, and `head.rs` records up to which command they can be trusted later. Only one process may write the
+//! files: it holds the lock of the journal in the same directory.
 
 use super::ahead::Ahead;
 use super::blocks::{BlockWriter, Blocks, Origin};
@@ -17,21 +17,20 @@ use ringside_model::domain::SeqNo;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// How streams are stored.
+/// Options of a store.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The folder of the files, made if it does not exist.
+    /// Directory of the files, made if it does not exist.
     pub dir: PathBuf,
-    /// There can be streams from 0 to one less than this, and the operator's.
+    /// Limit of stream numbers: streams from 0 to one less than this, and the operator's.
     pub streams_max: u32,
-    /// The length of each file in bytes: a block of 16 KiB, or twice another such length. Files that are
-    /// there keep theirs.
+    /// Length of each file in bytes: a block of 16 KiB times a power of two. Existing files keep their length.
     pub file_bytes: u64,
-    /// Whose streams they are. Those of others are removed.
+    /// Identity of the streams' owner. Streams of another identity are removed.
     pub identity: [u64; 2],
 }
 
-/// The one who writes. Behind [`Store::open`] comes either [`Store::resume`] or [`Store::clear`].
+/// Writer of the stored streams. [`Store::open`] must be followed by [`Store::resume`] or [`Store::clear`].
 pub struct Store {
     positions: Positions,
     writer: BlockWriter,
@@ -40,16 +39,16 @@ pub struct Store {
     trusted_to: SeqNo,
     has_begun: bool,
     ahead: Option<Ahead>,
-    /// The slots in which something was appended since the last publish; `is_touched` says the same.
+    /// Slots with messages appended since the last publish; `is_touched` has the same slots as flags.
     touched: Vec<u32>,
     is_touched: Box<[bool]>,
-    /// The blocks that were full since then.
+    /// Blocks that became full since the last publish.
     closed: Vec<Closed>,
     trouble: Option<StoreError>,
     has_failed: bool,
 }
 
-/// Puts what is stored on the device, on any thread.
+/// Handle that syncs the stored streams to the device, on any thread.
 #[derive(Clone)]
 pub struct Syncer {
     blocks: Arc<Blocks>,
@@ -63,14 +62,14 @@ struct Closed {
 }
 
 impl Options {
-    /// The usual sizes.
+    /// Returns options with the usual sizes.
     pub fn new(dir: impl Into<PathBuf>, identity: [u64; 2]) -> Self {
         Options { dir: dir.into(), streams_max: 8192, file_bytes: 64 << 20, identity }
     }
 }
 
 impl Store {
-    /// Opens what is stored in a folder; what is not whole or not of this identity is removed.
+    /// Opens the streams in a directory; streams without an intact head of this identity are removed.
     pub fn open(options: &Options) -> Result<Self, StoreError> {
         let dir = &options.dir;
         std::fs::create_dir_all(dir).map_err(StoreError::io(dir, "make the folder"))?;
@@ -79,7 +78,7 @@ impl Store {
         let head = match found {
             Some(head) => head,
             None => {
-                // Without its head a file means nothing, also if this is cut short.
+                // Files without a head have no meaning, also if this removal is interrupted.
                 head::remove(dir)?;
                 files::remove_all(dir)?;
                 Head::create(dir, options.identity, options.file_bytes)?
@@ -89,7 +88,7 @@ impl Store {
         Ok(Self::new(files, head, trusted_to, options.streams_max))
     }
 
-    /// An empty store in memory and one who reads it.
+    /// Returns an empty store in memory and a reader of it.
     pub fn in_memory() -> (Store, Reader) {
         let Options { streams_max, file_bytes, .. } = Options::new("", [0; 2]);
         let head = Head::in_memory().expect("a page of memory");
@@ -118,16 +117,16 @@ impl Store {
         }
     }
 
-    /// The last command up to which everything is stored, as far as the head says. 0: nothing can be
-    /// trusted.
+    /// Returns the last command up to which everything is stored, according to the head; 0 if nothing can be trusted.
     pub fn trusted_to(&self) -> SeqNo {
         self.trusted_to
     }
 
-    /// Goes on where an image was taken, behind the command `seqno`. What lies behind is written again. After
-    /// an error only an older image can be tried, or [`Store::clear`].
+    /// Goes on where an image was taken, behind the command `seqno`. Messages after that are written again. After an
+    /// error only an older image or [`Store::clear`] can be tried.
     ///
-    /// Panics if there is a reader or a syncer.
+    /// # Panics
+    /// If there is a reader or a syncer.
     pub fn resume(&mut self, image: &Image, seqno: SeqNo) -> Result<(), StoreError> {
         self.stop();
         if seqno > self.trusted_to {
@@ -148,9 +147,10 @@ impl Store {
         self.begin(seqno)
     }
 
-    /// Begins with nothing: the commands from the first on will be applied again.
+    /// Removes all messages: the commands from the first on will be applied again.
     ///
-    /// Panics if there is a reader or a syncer.
+    /// # Panics
+    /// If there is a reader or a syncer.
     pub fn clear(&mut self) -> Result<(), StoreError> {
         self.stop();
         self.positions = Positions::new(self.positions.slots().streams_max());
@@ -172,35 +172,35 @@ impl Store {
         Ok(())
     }
 
-    /// One who reads.
+    /// Returns a reader of the streams.
     pub fn reader(&self) -> Reader {
         assert!(self.has_begun, "a store is resumed or cleared before it is read");
         Reader::new(Arc::clone(self.writer.blocks()), Arc::clone(&self.ends))
     }
 
-    /// What puts the files on the device.
+    /// Returns a handle that syncs the files to the device.
     pub fn syncer(&self) -> Syncer {
         assert!(self.has_begun, "a store is resumed or cleared before it is synced");
         Syncer { blocks: Arc::clone(self.writer.blocks()), head: Arc::clone(&self.head) }
     }
 
-    /// Whether a stream can be appended to. One that cannot must not be defined.
+    /// Returns true if there is room for a stream. A session without room for its stream must not be defined.
     pub fn has_room_for(&self, stream: StreamId) -> bool {
         self.positions.slots().slot(stream).is_some()
     }
 
-    /// The places behind all that was appended.
+    /// Returns the ends of all streams behind the appended messages.
     pub fn image(&self) -> Image {
         self.positions.image()
     }
 
-    /// The last block of a stream, the bytes of messages in it and the number of its next message.
+    /// Returns the last block of a stream, the number of message bytes in it, and the number of its next message.
     pub(super) fn end(&self, stream: StreamId) -> (u32, u32, u64) {
         self.positions.end(self.positions.slots().expect(stream))
     }
 
-    /// Lets the readers see all that was appended. After an error, also one of an append before, nothing more
-    /// is published.
+    /// Publishes all appended messages to the readers. After an error, also one of an earlier append, nothing more is
+    /// published.
     #[inline]
     pub fn publish(&mut self) -> Result<(), StoreError> {
         if self.has_failed {
@@ -225,8 +225,8 @@ impl Store {
         Ok(())
     }
 
-    /// Says that everything up to a command was appended and published. A process that is killed after that
-    /// has lost none of it.
+    /// Records that everything up to a command was appended and published. A process that is killed after that loses
+    /// none of it.
     #[inline]
     pub fn complete(&mut self, seqno: SeqNo) {
         if !self.has_failed {
@@ -257,7 +257,7 @@ impl Store {
 }
 
 impl StreamSink for Store {
-    /// An error is told by the next [`Store::publish`].
+    /// Appends a message. An error is returned by the next [`Store::publish`].
     #[inline]
     fn append(&mut self, stream: StreamId, message: &[u8]) {
         if self.has_failed {
@@ -278,7 +278,8 @@ impl StreamSink for Store {
         }
     }
 
-    /// What cannot be stored ends the process: the commands are in the journal, and a restart tells the rest.
+    /// Publishes the batch. An error ends the process: the commands are in the journal, and a restart publishes the
+    /// rest.
     #[inline]
     fn end_batch(&mut self, seqno: SeqNo) {
         match self.publish() {
@@ -292,15 +293,14 @@ impl StreamSink for Store {
 }
 
 impl Syncer {
-    /// Writes everything to the device that is complete, and waits for it. Gives the last command that it
-    /// covers: a snapshot up to there can rely on it. After an error nothing that is stored is trusted by
-    /// the next [`Store::open`].
+    /// Syncs all complete messages to the device and waits for it. Returns the last command that this covers: a
+    /// snapshot up to there can rely on it. After an error the next [`Store::open`] trusts nothing that is stored.
     pub fn sync(&self) -> Result<SeqNo, StoreError> {
         self.head.sync(|| self.blocks.sync())
     }
 }
 
-/// Whether the last block of a stream is there as an image says.
+/// Checks that the last block of a stream is stored as an image describes.
 fn check(blocks: &Blocks, row: &StreamRow) -> Result<(), StoreError> {
     let StreamRow { first, previous, .. } = *row;
     let wanted = Origin { stream: StreamId(row.stream), first, previous };
@@ -322,7 +322,7 @@ fn check(blocks: &Blocks, row: &StreamRow) -> Result<(), StoreError> {
 mod tests {
     use super::*;
 
-    /// Memory that is in no file is all that there is of it: it stays when more is made.
+    /// Blocks in memory have no other copy: the first ones stay when more are made.
     #[test]
     fn in_memory_the_first_message_stays() {
         const STREAM: StreamId = StreamId(1);

@@ -1,33 +1,33 @@
-//! Names and prices as the wire has them.
+//! Names and prices in wire format.
 
 use ringside_model::command::{Action, Command};
 use ringside_model::domain::{FirmId, Name, Price, SymbolId, Tick};
 
-/// The instruments that can be told on the wire, and the names of firms.
+/// Symbols that fit the wire format, and the names of firms.
 #[derive(Default)]
 pub(crate) struct WireNames {
-    /// By symbol number.
+    /// Wire form of each symbol, by its number.
     symbols: Vec<Option<Listed>>,
-    /// By firm number.
+    /// First four letters of each firm's name, by its number.
     firms: Vec<[u8; 4]>,
 }
 
-/// An instrument on the wire.
+/// Symbol in wire format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
-    /// Its number, the ITCH stock locate.
+    /// Number of the symbol, which is the ITCH stock locate.
     pub locate: u16,
-    /// Its name, padded with spaces.
+    /// Name of the symbol, padded with spaces.
     pub stock: [u8; 8],
-    /// Its round lot.
+    /// Round lot of the symbol.
     pub lot: u32,
-    /// One tick in 1/10000.
+    /// Value of one tick in 1/10000 of the currency.
     pub tick: u64,
 }
 
 impl Listed {
-    /// An instrument as the wire has it; `None` if it cannot: a name of more than 8 bytes, a number or a lot that
-    /// is too large, a tick that is no multiple of 1/10000.
+    /// Returns the symbol in wire format. `None` if that is not possible: a name of more than 8 bytes, a number or a
+    /// lot that is too large, or a tick that is no multiple of 1/10000.
     pub(super) fn new(symbol: SymbolId, name: Name, tick: Tick, lot: u64) -> Option<Listed> {
         let stock = ringside_wire::padded(name.as_str())?;
         let zeros = 4u32.checked_sub(tick.scale.into())?;
@@ -39,27 +39,27 @@ impl Listed {
         })
     }
 
-    /// A price in 1/10000; the highest number if it is higher than that.
+    /// Returns a price in 1/10000 of the currency; the highest number if the price does not fit.
     #[inline]
     pub(super) fn price(&self, price: Price) -> u64 {
         u64::try_from(price.0).map_or(0, |ticks| ticks.saturating_mul(self.tick))
     }
 
-    /// The same in 32 bits.
+    /// Returns a price in 1/10000 of the currency, in 32 bits; the highest number if the price does not fit.
     #[inline]
     pub(crate) fn price4(&self, price: Price) -> u32 {
         saturated(self.price(price))
     }
 }
 
-/// A number in 32 bits; the highest one if it is higher than that.
+/// Returns a number in 32 bits; the highest one if the number does not fit.
 #[inline]
 pub(super) fn saturated(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 impl WireNames {
-    /// Learns from a definition that was accepted.
+    /// Adds the names of an accepted definition.
     pub(super) fn observe(&mut self, command: &Command) {
         match command.action {
             Action::DefineSymbol(d) => {
@@ -75,13 +75,13 @@ impl WireNames {
         }
     }
 
-    /// An instrument, if it is on the wire.
+    /// Returns a symbol if it fits the wire format.
     #[inline]
     pub(super) fn symbol(&self, symbol: SymbolId) -> Option<&Listed> {
         self.symbols.get(symbol.0 as usize)?.as_ref()
     }
 
-    /// The first four letters of a firm's name; spaces for none.
+    /// Returns the first four letters of a firm's name; spaces for none.
     pub(super) fn firm(&self, firm: FirmId) -> [u8; 4] {
         self.firms.get(usize::from(firm.0)).copied().unwrap_or([b' '; 4])
     }
