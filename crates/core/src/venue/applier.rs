@@ -1,30 +1,32 @@
-//! The half of a standby that applies: reads back what the other half has stored, and compares each hash probe in it.
+//! Applying half of a standby: reads back the frames that the other half has stored, applies them, and compares each
+//! hash probe among them.
 //!
-//! A standby that has missed much stores first: what is stored counts for the leader, whether it is applied or not. What
-//! waits lies in the journal, so it takes no memory.
+//! A standby that is far behind stores first: stored frames count for the leader, applied or not. Frames that are not
+//! applied yet are in the journal, so they take no memory.
 
 use crate::recovery::replay::{Replay, ReplayError};
 use crate::report_order::Subscriber;
 use ringside_journal::Follower;
 use ringside_model::domain::Nanos;
 
-/// Applies what is stored.
+/// Replay of the stored frames.
 pub(super) struct Applier<U> {
     pub replay: Replay<U>,
     stored: Follower,
-    /// Frames that are stored and not applied yet.
+    /// Number of frames that are stored and not applied yet.
     pub waiting: u64,
-    /// The latest official time that is applied.
+    /// Latest official time that is applied.
     pub time: Nanos,
 }
 
 impl<U: Subscriber> Applier<U> {
-    /// Goes on behind what a restart has replayed up to that time; `stored` gives what follows.
+    /// Returns an applier that goes on behind the replay of a restart, which ended at `time`; `stored` reads the frames
+    /// after that.
     pub(super) fn new(replay: Replay<U>, stored: Follower, time: Nanos) -> Self {
         Applier { replay, stored, waiting: 0, time }
     }
 
-    /// Applies so many frames, if so many wait.
+    /// Applies up to `limit` of the waiting frames.
     pub(super) fn apply(&mut self, limit: u64) -> Result<(), ReplayError> {
         for _ in 0..limit.min(self.waiting) {
             let frame = self.stored.next_known()?;

@@ -1,8 +1,8 @@
-//! A venue from its journal: opens what the last run left, runs the pipeline, closes. The first start
-//! and the start after a crash are the same.
+//! A venue on its journal: recovers the state that the last run left, runs the pipeline, closes the journal. The first
+//! start and the start after a crash are the same.
 //!
-//! `standby.rs` is a venue that is recovered and that nobody leads: it takes the frames of another one, or begins
-//! to lead. This is what leads.
+//! `standby.rs` is a recovered venue without the lead: it takes the frames of a leader, or begins to lead. This file is
+//! the leading venue.
 
 mod applier;
 mod standby;
@@ -28,43 +28,43 @@ use ringside_model::reason::Reason;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A venue whose journal has been recovered, ready to go on.
+/// Venue whose journal has been recovered, ready to run.
 pub struct Venue {
     pub(super) writer: Writer,
     pub(super) shards: Vec<MatchingShard>,
     pub(super) order: ReportOrder,
     pub(super) last: (SeqNo, Nanos, u32),
-    /// The mode that the config asks for.
+    /// Durability mode that the config asks for.
     pub(super) durability: Durability,
     pub(super) identity: Identity,
     pub(super) dir: PathBuf,
     pub(super) commit_point: Option<Arc<CommitPoint>>,
-    /// What the restart found.
+    /// Findings of the restart.
     pub restart: Restart,
 }
 
-/// A venue that has been closed.
+/// Parts and results of a closed venue.
 pub struct Closed<S, U> {
-    /// Where commands came from.
+    /// Source of the commands.
     pub source: S,
-    /// Who was told.
+    /// Receiver of the reports.
     pub subscriber: U,
-    /// The books, by shard.
+    /// Shards with their books, by index.
     pub shards: Vec<MatchingShard>,
-    /// The last command and the hashes after it.
+    /// Last command and the hashes after it.
     pub probe: HashProbe,
-    /// Where the journal ends.
+    /// End of the journal.
     pub end: Position,
 }
 
-/// The values that a journal and a program must agree on.
+/// Returns the values that must be equal in a journal and in the program that opens it.
 pub fn identity(config_hash: u64) -> Identity {
     Identity { semantics: ringside_engine::SEMANTICS_VERSION, config_hash }
 }
 
 impl Venue {
-    /// Recovers the journal, or begins it: from the newest snapshot that fits, or from the first frame. `told`
-    /// hears what comes after that.
+    /// Recovers the journal, or begins a new one: from the newest snapshot that fits, or from the first frame. `told`
+    /// receives the reports of the commands after that.
     pub fn open<U: Recover>(
         options: Options,
         shape: Shape,
@@ -76,8 +76,8 @@ impl Venue {
         Ok(standby.lead(epoch)?.0)
     }
 
-    /// Starts to take snapshots of the journal that is being written, on a thread of low priority. `say`
-    /// hears of each, and why there will be no more.
+    /// Starts to take snapshots of the growing journal, on a thread of low priority. `say` receives a message about
+    /// each snapshot, and the reason if there will be no more.
     pub fn take_snapshots(
         &self,
         policy: Policy,
@@ -88,43 +88,44 @@ impl Venue {
         standby::take_snapshots(self.dir.clone(), self.identity, policy, sizes, sync_streams, say)
     }
 
-    /// Where the journal ends.
+    /// Returns the end of the journal.
     pub fn end(&self) -> Position {
         self.writer.position()
     }
 
-    /// Tells nobody of a command before enough voters have it.
+    /// Sets the commit point: no command is acknowledged or published before a quorum has stored it.
     pub fn wait_for(&mut self, commit_point: Arc<CommitPoint>) {
         self.commit_point = Some(commit_point);
     }
 
-    /// The latest official time.
+    /// Returns the latest official time.
     pub fn time(&self) -> Nanos {
         self.last.1
     }
 
-    /// The books.
+    /// Returns the engines with the books, by shard.
     pub fn engines(&self) -> impl Iterator<Item = &ringside_engine::Engine> {
         self.shards.iter().map(MatchingShard::engine)
     }
 
-    /// The last command in the journal.
+    /// Returns the last command in the journal.
     pub fn last_seqno(&self) -> SeqNo {
         self.last.0
     }
 
-    /// The number that the first command of a source will have.
+    /// Returns the seqno that the first command of a source will have.
     pub fn first_seqno(&self) -> SeqNo {
         SeqNo(self.last.0.0 + 1 + u64::from(self.changes_mode()))
     }
 
-    /// Whether the venue has to say its mode before anything else.
+    /// Returns true if the journal is in another durability mode than the config; a command of the venue must then set
+    /// the mode first.
     fn changes_mode(&self) -> bool {
         self.durability != self.writer.durability()
     }
 
-    /// Runs until the source ends or `control.stop` is set, then puts the final hashes into the
-    /// journal and closes it. `None` if it was abandoned before.
+    /// Runs until the source ends or `control.stop` is set, then writes the final hashes into the journal and closes
+    /// it. `None` if the pipeline was abandoned before.
     pub fn run<'a, S, U>(
         self,
         layout: &Layout,
@@ -142,7 +143,7 @@ impl Venue {
         pipeline::run(layout, parts, control, trace, beside).map(Closed::close).transpose()
     }
 
-    /// What a pipeline is made of that goes on behind the journal's last frame.
+    /// Returns the parts of a pipeline that goes on behind the last frame of the journal.
     pub fn parts<S, C, U>(self, source: S, subscriber: U, clock: C) -> Parts<After<S>, C, U> {
         let changes_mode = self.changes_mode();
         let Venue { writer, shards, order, last, durability, commit_point, .. } = self;
@@ -158,10 +159,10 @@ impl Venue {
 }
 
 impl<S, U> Closed<S, U> {
-    /// Puts the final hashes into the journal of a venue that has drained, and closes it.
+    /// Writes the final hashes into the journal of a drained venue, and closes it.
     pub fn close(mut drained: Drained<After<S>, U>) -> Result<Self, JournalError> {
         let seqno = drained.writer.seqno();
-        // The mark says that all of it is on the device, so that comes first.
+        // The mark claims that everything is on the device, so the sync comes first.
         drained.writer.sync_all()?;
         let probe = probe(seqno, state_hash(&drained.shards), &drained.order.output());
         let time = SystemClock.now();
@@ -180,7 +181,7 @@ impl<S, U> Closed<S, U> {
     }
 }
 
-/// A command of the venue's own before those of a source.
+/// Source with a command of the venue itself before the commands of another source.
 pub struct After<S> {
     first: Option<Command>,
     source: S,

@@ -1,5 +1,5 @@
-//! A venue that has been recovered and does not lead: it takes the frames that another one has sequenced, stores them
-//! at the same places, applies them, and can begin to lead.
+//! A recovered venue that does not lead: it takes the frames that a leader has sequenced, stores them at the same
+//! places, applies them, and can begin to lead.
 
 use super::Venue;
 use super::applier::Applier;
@@ -18,15 +18,18 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Who is told the past: the reports of what a restart replays, and what a snapshot has instead of the rest.
+/// Subscriber that a restart recovers: it resumes from a snapshot, then receives the reports of the replayed commands.
 pub trait Recover: Subscriber {
-    /// Whether it can go on from a snapshot, or why not: then an older one is tried, or the first frame.
+    /// Checks if the subscriber can go on from a snapshot.
+    ///
+    /// # Errors
+    /// The reason why not: the restart then tries an older snapshot, or the first frame.
     fn accepts(&mut self, _at: &Checkpoint) -> Result<(), String> {
         Ok(())
     }
 
-    /// Goes on from a snapshot, instead of the commands up to there, or begins before the first command. The
-    /// definitions of a snapshot are told as well.
+    /// Goes on from a snapshot in place of the commands up to it; `None` begins before the first command. The
+    /// subscriber receives the definitions of the snapshot as well.
     fn resume(&mut self, _at: Option<&Checkpoint>) -> Result<(), String> {
         Ok(())
     }
@@ -42,58 +45,59 @@ impl<U: Recover> Recover for &mut U {
     }
 }
 
-/// What a restart found and did.
+/// Findings and actions of a restart.
 #[derive(Debug, Default)]
 pub struct Restart {
-    /// The command of the snapshot that it began at; zero for none.
+    /// Seqno of the snapshot at which the restart began; zero for none.
     pub snapshot: SeqNo,
-    /// The last command in the journal.
+    /// Last command in the journal.
     pub seqno: SeqNo,
-    /// How long it took.
+    /// Time that the restart took.
     pub elapsed: Duration,
-    /// What its operator should know: a tail that was cut, a snapshot that was passed over, a device that is
-    /// not what it should be.
+    /// Messages for the operator: a tail that was cut, a snapshot that was skipped, a device that is not as it should
+    /// be.
     pub notes: Vec<String>,
-    /// Whether committed commands are gone, as the mode allows.
+    /// True if committed commands are lost, as the durability mode allows.
     pub has_lost: bool,
 }
 
-/// A venue whose journal has been recovered and that nobody leads yet.
+/// Venue with a recovered journal that does not lead yet.
 pub struct Standby<U> {
     writer: Writer,
     applier: Applier<U>,
-    /// The latest official time.
+    /// Latest official time in the journal.
     time: Nanos,
-    /// The last run of a writer in the journal.
+    /// Epoch of the last run of a writer in the journal.
     epoch: u64,
-    /// Whether the journal says its mode.
+    /// True if the journal names its durability mode.
     is_begun: bool,
     uncommitted: Uncommitted,
-    /// The mode that the config asks for.
+    /// Durability mode that the config asks for.
     durability: Durability,
     identity: Identity,
     dir: PathBuf,
-    /// What the restart found.
+    /// Findings of the restart.
     pub restart: Restart,
 }
 
-/// Why a standby cannot go on.
+/// Error after which a standby cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum StandbyError {
     /// A frame does not continue the journal.
     #[error("the leader's frame behind seqno {0} does not continue the journal")]
     Chain(u64),
-    /// The journal.
+    /// The journal returned an error.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The engines came to something else than the leader's.
+    /// The state or the output of the engines differs from the leader's.
     #[error(transparent)]
     Replay(#[from] ReplayError),
 }
 
 impl<U: Recover> Standby<U> {
     /// Recovers the journal, or prepares an empty one: from the newest snapshot that fits, or from the first frame.
-    /// `told` hears what comes after that. The lock is taken before because more than the journal is kept there.
+    /// `told` receives the reports of the commands after that. The caller takes the lock before, because other files in
+    /// the directory need it, too.
     pub fn recover(
         lock: Lock,
         options: Options,
@@ -107,7 +111,7 @@ impl<U: Recover> Standby<U> {
         let say = |what| restart.notes.push(what);
         let accepts = |at: &Checkpoint| told.accepts(at);
         let start = Start::at_newest_snapshot(&dir, identity, shape, None, accepts, say);
-        // A snapshot is named only after the journal up to it was synced, whether it is used or not.
+        // A snapshot is named only after the journal up to it was synced. This holds also if the snapshot is not used.
         let synced = start.newest_named();
         let from = start.checkpoint().map(|at| {
             restart.snapshot = at.place.seqno;
@@ -153,17 +157,18 @@ impl<U: Recover> Standby<U> {
 }
 
 impl<U: Subscriber> Standby<U> {
-    /// Behind the last frame that is stored.
+    /// Returns the place behind the last frame that is stored.
     pub fn place(&self) -> Place {
         place_behind(&self.writer, self.time, self.epoch)
     }
 
-    /// Where the journal may have to be cut, in order: the first place is known to be committed, the last one is its end.
+    /// Returns the places at which the journal may have to be cut, in order: the first place is known to be committed,
+    /// the last one is the end.
     pub fn uncommitted(&self) -> &VecDeque<Place> {
         self.uncommitted.places()
     }
 
-    /// Stores the next frame of a leader. It counts after the next [`commit`](Self::commit).
+    /// Stores the next frame of a leader. The frame counts as stored after the next [`commit`](Self::commit).
     pub fn store(&mut self, frame: &mut Frame) -> Result<(), StandbyError> {
         let Place { seqno, crc, .. } = self.place();
         let kind = frame.kind().filter(|kind| {
@@ -194,7 +199,7 @@ impl<U: Subscriber> Standby<U> {
         if kind.is_command() {
             self.time = self.time.max(frame.time());
         }
-        // If the first page of a journal could be lost, nobody would know its mode.
+        // In every mode: if the first page of a journal were lost, its durability mode would be unknown.
         if !std::mem::replace(&mut self.is_begun, true) {
             self.writer.sync_all()?;
         }
@@ -203,8 +208,9 @@ impl<U: Subscriber> Standby<U> {
         Ok(())
     }
 
-    /// The last command that, by the word of a frame, is on the device: a recovery takes damage up to there for damage.
-    /// The leader says so of its own device, so it must be true of this one before the word is stored.
+    /// Returns the last command that a frame claims to be on the device. A recovery treats damage up to there as
+    /// corruption. The leader makes the claim for its own device, so it must hold for this device before the frame is
+    /// stored.
     fn vouches(&self, kind: FrameKind, frame: &Frame) -> SeqNo {
         let is_strict = self.writer.durability() == Durability::Fsync;
         SeqNo(match (kind, frame.body::<CommitMark>()) {
@@ -215,7 +221,7 @@ impl<U: Subscriber> Standby<U> {
         })
     }
 
-    /// Makes what is stored as durable as the mode says. Gives its end.
+    /// Makes the stored frames as durable as the mode demands. Returns their end.
     pub fn commit(&mut self) -> Result<Position, StandbyError> {
         match self.writer.commit() {
             Err(_) if planted(Bug::AcknowledgedUnsynced) => {}
@@ -224,23 +230,23 @@ impl<U: Subscriber> Standby<U> {
         Ok(self.writer.position())
     }
 
-    /// Applies what is stored, up to so many frames, and compares each hash probe in it.
+    /// Applies up to `limit` stored frames, and compares each hash probe among them.
     pub fn apply(&mut self, limit: u64) -> Result<(), StandbyError> {
         Ok(self.applier.apply(limit)?)
     }
 
-    /// Frames that are stored and not applied yet.
+    /// Returns the number of frames that are stored and not applied yet.
     pub fn unapplied(&self) -> u64 {
         self.applier.waiting
     }
 
-    /// The latest official time that is applied.
+    /// Returns the latest official time that is applied.
     pub fn applied_time(&self) -> Nanos {
         self.applier.time
     }
 
-    /// Begins to lead: what is stored is the past, and a new run of a writer begins, in this epoch. Gives who was told the
-    /// past.
+    /// Begins to lead: applies all stored frames, and begins a new run of the writer in `epoch`. Returns the venue and
+    /// the subscriber.
     pub fn lead(mut self, epoch: u64) -> Result<(Venue, U), ReplayError> {
         self.applier.apply(if planted(Bug::UnappliedForgotten) { 0 } else { u64::MAX })?;
         let Standby { mut writer, applier, time, is_begun, durability, identity, dir, .. } = self;
@@ -252,7 +258,7 @@ impl<U: Subscriber> Standby<U> {
         frame.write(FrameKind::EpochStart, &writer.epoch_start());
         let crc = writer.append_bookkeeping(SystemClock.now(), frame)?;
         writer.epoch_has_begun(epoch);
-        // In every mode: if the first page of a journal could be lost, nobody would know its mode.
+        // In every mode: if the first page of a journal were lost, its durability mode would be unknown.
         if is_begun {
             writer.commit()?
         } else {
@@ -271,7 +277,7 @@ impl<U: Subscriber> Standby<U> {
         self.writer.close()
     }
 
-    /// Who was told.
+    /// Returns the receiver of the reports.
     pub fn told(&self) -> &U {
         &self.applier.replay.subscriber
     }
@@ -288,13 +294,13 @@ impl<U: Subscriber> Standby<U> {
     }
 }
 
-/// Behind what a writer has stored.
+/// Returns the place behind the last frame of a writer.
 fn place_behind(writer: &Writer, time: Nanos, epoch: u64) -> Place {
     let (position, seqno, crc) = (writer.position(), writer.seqno(), writer.crc());
     Place { position, seqno, time, crc, epoch }
 }
 
-/// Takes snapshots of a journal that is being written.
+/// Starts a thread that takes snapshots of a growing journal.
 pub(super) fn take_snapshots(
     dir: PathBuf,
     identity: Identity,

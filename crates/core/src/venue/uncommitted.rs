@@ -1,30 +1,31 @@
-//! Where a journal may have to be cut: behind each frame that is not known to be committed.
+//! Places at which a journal may have to be cut: behind each frame that is not known to be committed.
 
 use ringside_journal::Place;
 use ringside_model::domain::SeqNo;
 use ringside_model::frame::{CommitMark, EpochStart, Frame, FrameKind};
 use std::collections::VecDeque;
 
-/// The places behind the frames at the end of a journal. A commit mark follows after so many commands at most, so they
-/// are few.
+/// Places behind the last frames of a journal. They are few, because a commit mark follows after a limited number of
+/// commands.
 pub(super) struct Uncommitted {
     segment_bytes: u64,
-    /// Of the first one everything before it is committed.
+    /// Everything before the first place is committed.
     places: VecDeque<Place>,
 }
 
 impl Uncommitted {
-    /// Of a journal in which nothing follows a place that is committed; `None`: its beginning.
+    /// Returns the places of a journal in which nothing follows a committed place; `None` is the beginning of the
+    /// journal.
     pub(super) fn behind(place: Option<Place>, segment_bytes: u64) -> Self {
         Uncommitted { segment_bytes, places: VecDeque::from([place.unwrap_or(Place::BEGINNING)]) }
     }
 
-    /// The places, in order; the last one is the end of the journal.
+    /// Returns the places, in order; the last one is the end of the journal.
     pub(super) fn places(&self) -> &VecDeque<Place> {
         &self.places
     }
 
-    /// The next frame of the journal.
+    /// Adds the next frame of the journal. A commit mark drops the places before its command.
     pub(super) fn take(&mut self, frame: &Frame) {
         let mut place = self.last();
         let kind = frame.kind();
@@ -49,7 +50,7 @@ impl Uncommitted {
         *self.places.back().expect("there is always a place")
     }
 
-    /// Everything up to a command is committed, with its own frame, but not the bookkeeping behind it.
+    /// Marks everything up to a command as committed, including its own frame, but not the bookkeeping behind it.
     fn commit(&mut self, seqno: SeqNo) {
         let seqno = seqno.min(self.last().seqno);
         let committed = self.places.partition_point(|place| place.seqno < seqno);
@@ -85,7 +86,7 @@ mod tests {
         assert_eq!(take(Cancel, 0), (vec![0, 1, 2], 0));
         assert_eq!(take(Mark, 0), (vec![0, 1, 2, 2], 0));
         assert_eq!(take(Cancel, 0), (vec![0, 1, 2, 2, 3], 0));
-        // Behind the frame of command 2, and so before the mark that follows it.
+        // The place is behind the frame of command 2, and so before the mark that follows it.
         assert_eq!(take(Mark, 2), (vec![2, 2, 3, 3], 2));
         assert_eq!(take(Mark, 2), (vec![2, 2, 3, 3, 3], 2));
         assert_eq!(take(Mark, 9), (vec![3, 3, 3, 3], 4));
