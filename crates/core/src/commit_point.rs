@@ -1,25 +1,25 @@
-//! The commit point of a venue: the end of the journal that enough nodes have stored.
+//! Commit point of a venue: the end of the journal that a quorum has stored.
 //!
-//! The journaler writes what this node has stored. Whoever speaks with the standbys moves what they have. The
-//! replicator reads both and lets commands pass up to there.
+//! The journaler sets the end that this node has stored. The leader's replication sets the end that enough other nodes
+//! have stored. The replicator stage reads both and lets commands pass up to the commit point.
 
 use ringside_journal::Position;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Two ends of the journal: what this node has stored, and what enough other nodes have.
+/// Two ends of the journal: the end that this node has stored, and the end that enough other nodes have stored.
 pub struct CommitPoint {
     segment_bytes: u64,
-    /// The end of what this node has stored.
+    /// End of the journal that this node has stored.
     stored: AtomicU64,
-    /// True while the copy of this node alone is enough.
+    /// True while the copy of this node alone is a quorum.
     alone: AtomicBool,
-    /// The end of what enough other nodes have. It never falls.
+    /// End of the journal that enough other nodes have stored. Never falls.
     replicated: AtomicU64,
 }
 
 impl CommitPoint {
-    /// A commit point of a node that has stored its journal up to `stored`, in segments of `segment_bytes`.
-    /// Other nodes are needed and have nothing yet.
+    /// Returns the commit point of a node that has stored its journal up to `stored`, in segments of `segment_bytes`.
+    /// Other nodes are needed and have stored nothing yet.
     pub fn new(segment_bytes: u64, stored: Position) -> CommitPoint {
         let commit = CommitPoint {
             segment_bytes,
@@ -31,11 +31,11 @@ impl CommitPoint {
         commit
     }
 
-    /// The end of what enough voters have, this node among them. It never falls.
+    /// Returns the end of the journal that a quorum has stored, this node included. Never falls.
     #[inline]
     pub fn replicated(&self) -> Position {
-        // In this order: who finds that this node is enough does not go beyond what it had stored by then, so that it
-        // can be said afterwards what was let pass in that belief.
+        // The order of the two loads matters. A caller that sees `alone` set passes nothing beyond `stored` as it was
+        // before, so the end that was passed without other nodes is known afterwards.
         let stored = self.stored.load(Ordering::SeqCst);
         let at = match self.alone.load(Ordering::SeqCst) {
             true => stored,
@@ -44,35 +44,36 @@ impl CommitPoint {
         self.position(at)
     }
 
-    /// The end of what this node has stored.
+    /// Returns the end of the journal that this node has stored.
     pub fn stored(&self) -> Position {
         self.position(self.stored.load(Ordering::SeqCst))
     }
 
-    /// This node has stored everything before a position.
+    /// Records that this node has stored everything before `end`.
     #[inline]
     pub fn stores(&self, end: Position) {
         self.stored.store(self.number(end), Ordering::SeqCst);
     }
 
-    /// From now on the copy of this node is enough.
+    /// Makes the copy of this node alone a quorum.
     pub fn needs_nobody(&self) {
         self.alone.store(true, Ordering::SeqCst);
     }
 
-    /// Enough other nodes have everything before `end`, a [number](Self::number); from now on they are needed.
+    /// Records that enough other nodes have stored everything before `end`, a [number](Self::number), and makes other
+    /// nodes needed from now on.
     pub fn replicates(&self, end: u64) {
         self.replicated.fetch_max(end, Ordering::SeqCst);
         self.alone.store(false, Ordering::SeqCst);
     }
 
-    /// A position as a number of bytes. Each segment has an end of its own behind its last frame, so that no frame
-    /// ends where the file does.
+    /// Converts a position to a number of bytes. Each segment ends with a mark of its own behind its last frame, so no
+    /// frame ends at the end of the file.
     pub fn number(&self, Position { segment, offset }: Position) -> u64 {
         segment * self.segment_bytes + offset
     }
 
-    /// The position of a [number](Self::number).
+    /// Converts a [number](Self::number) back to its position.
     pub fn position(&self, number: u64) -> Position {
         Position { segment: number / self.segment_bytes, offset: number % self.segment_bytes }
     }

@@ -1,5 +1,5 @@
-//! One venue: it gives each command its place, stores it, matches it, and reports what became of it. After a
-//! crash the same state is rebuilt from the log.
+//! One venue: sequences each command, stores it, matches it, and publishes its reports. After a crash the same state is
+//! rebuilt from the journal.
 //!
 //! ```text
 //!  commands ─► pipeline: sequencer ─► journaler ─► matchers ─► publisher ─► streams ─► readers
@@ -8,9 +8,9 @@
 //! ```
 //!
 //! [`venue`] opens, recovers, runs and closes a venue. [`pipeline`] has the stages and their threads;
-//! [`matching_shard`] is an engine fed with frames, [`report_order`] merges the reports of all shards.
-//! [`registry`] keeps names, used ids, venue-wide rules and exposures. [`streams`] turns reports into the
-//! numbered messages of each session and of the market. [`recovery`] rebuilds all of it from the journal.
+//! [`matching_shard`] feeds frames to one engine, [`report_order`] merges the reports of all shards. [`registry`] keeps
+//! names, used ids, venue-wide rules and exposures. [`streams`] turns reports into the numbered messages of each
+//! session and of the market. [`recovery`] rebuilds all of this state from the journal.
 
 #![warn(unreachable_pub)]
 

@@ -1,5 +1,5 @@
-//! One shard at work: picks the commands that concern it out of the frames, applies them to its engine
-//! a batch at a time, and keeps the reports until they are taken.
+//! One shard at work: selects its commands from the frames, applies them to its engine a batch at a time, and keeps the
+//! reports until the caller takes them.
 
 use crate::report_order::state_hash_report;
 use ringside_engine::{Engine, Shard};
@@ -7,51 +7,55 @@ use ringside_model::command::{self, Sequenced};
 use ringside_model::frame::{EpochStart, Frame, FrameKind};
 use ringside_model::report::Report;
 
-/// An engine, the commands it is about to apply, and the reports it has made.
+/// Engine of one shard, the batch of commands to apply next, and the reports made so far.
 pub struct MatchingShard {
     shard: Shard,
     engine: Engine,
     probe_interval: u64,
-    /// No probe is due before this command: a comparison instead of a division for each.
+    /// First seqno at which a probe can be due: one comparison for each command instead of a division.
     probe_from: u64,
     batch: Vec<Sequenced>,
     reports: Vec<Report>,
 }
 
-/// A frame that passed its checksum but holds no command of this version.
+/// Frame with a valid checksum that holds no command of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("seqno {seqno}: a frame of kind {kind} with a body that this version cannot read")]
 pub struct UnreadableCommand {
-    /// Its place.
+    /// Seqno of the frame.
     pub seqno: u64,
-    /// The code of its kind.
+    /// Code of the frame's kind.
     pub kind: u8,
 }
 
 impl MatchingShard {
-    /// The most commands that are applied in one go: enough to look ahead, few enough that the first
-    /// does not wait long for the last.
+    /// Most commands that are applied in one go: enough for the engine to look ahead, few enough that the first does
+    /// not wait long for the last.
     pub(crate) const BATCH_COMMANDS_MAX: usize = 64;
 
-    /// A shard at work. Each epoch start that it sees says after which commands it gives its state hash.
+    /// Returns a shard without a probe interval. Each epoch start that the shard reads sets the interval at which the
+    /// shard reports its state hash.
     pub fn new(shard: Shard, engine: Engine) -> Self {
         let batch = Vec::with_capacity(Self::BATCH_COMMANDS_MAX);
         let reports = Vec::with_capacity(4096);
         MatchingShard { shard, engine, probe_interval: u64::MAX, probe_from: 0, batch, reports }
     }
 
-    /// Which part of the venue it owns.
+    /// Returns the part of the venue that this shard owns.
     pub fn shard(&self) -> Shard {
         self.shard
     }
 
-    /// Its books.
+    /// Returns the engine with the shard's books.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// Takes the next frame of the one order.
-    // A call costs a matcher 5 % more instructions.
+    /// Takes the next frame of the journal order. Commands of other shards are ignored.
+    ///
+    /// # Errors
+    /// A command that this version cannot read.
+    // Inlined: a call costs a matcher 5 % more instructions.
     #[inline(always)]
     pub fn frame(&mut self, frame: &Frame) -> Result<(), UnreadableCommand> {
         let Some(kind) = frame.kind() else { return Err(unreadable(frame)) };
@@ -73,14 +77,14 @@ impl MatchingShard {
         Ok(())
     }
 
-    /// Applies the commands that have been taken.
+    /// Applies the commands of the batch.
     #[inline]
     pub fn apply(&mut self) {
         self.engine.apply_batch(&self.batch, &mut self.reports);
         self.batch.clear();
     }
 
-    /// Takes note of the probe interval of a run.
+    /// Adopts the probe interval of a run.
     #[cold]
     pub(crate) fn begin_epoch(&mut self, start: &EpochStart) {
         (self.probe_interval, self.probe_from) = (start.probe_interval.max(1), 0);
@@ -97,7 +101,7 @@ impl MatchingShard {
         self.probe_from = (seqno + 1).next_multiple_of(self.probe_interval);
     }
 
-    /// The reports that nobody has taken yet, in order.
+    /// Returns the reports that the caller has not taken yet, in order.
     #[inline]
     pub fn reports(&mut self) -> &mut Vec<Report> {
         &mut self.reports

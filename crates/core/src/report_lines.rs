@@ -1,4 +1,4 @@
-//! Reports as lines of JSON.
+//! Reports as lines of JSON, one for each report.
 
 use crate::registry::directory::Directory;
 use ringside_model::command::{self, Command};
@@ -9,27 +9,27 @@ use ringside_model::domain::{
 use ringside_model::reason::Reason;
 use ringside_model::report::{ExportedTerms, Moved, Published, Report, ReportKind};
 
-/// Writes one line for each report, with the names and decimals that the definitions taught it.
+/// Writer of report lines, with the names and the decimals that the definitions gave.
 #[derive(Clone, Debug, Default)]
 pub struct ReportLines {
     names: Directory,
 }
 
 impl ReportLines {
-    /// A writer that knows no names.
+    /// Returns a writer without names.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Learns from a definition; other commands teach nothing. It must come before the first report
-    /// that names what it defines, and so before its own.
+    /// Adds the names of a definition; ignores other commands. A definition must come before the
+    /// first report that names its symbol, session or firm, and so before its own report.
     pub fn definition(&mut self, command: &Command) {
         if command::is_definition(command.action.kind()) {
             self.names.observe(command);
         }
     }
 
-    /// Appends the line of a report. State hashes are not for the world: they have no line.
+    /// Appends the line of a report. State hashes are internal and have no line.
     pub fn write(&self, published: &Published, out: &mut Vec<u8>) {
         let report = &published.report;
         if report.kind == ReportKind::StateHash {
@@ -232,7 +232,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Who asked; most requests use up no id.
+    /// Writes the session of a request, and the id if there is one: most requests use up no id.
     fn request(&mut self, report: &Report) {
         self.session(report.session);
         if report.id.0 != 0 {
@@ -264,7 +264,7 @@ impl Line<'_> {
         self.number("open", report.open.0);
     }
 
-    /// What an auction trades, or would.
+    /// Writes the actual or indicative result of an auction.
     fn auction(&mut self, report: &Report) {
         self.symbol(report.symbol);
         let auction = Auction::from_code(report.other as u8);
@@ -273,7 +273,7 @@ impl Line<'_> {
         self.price(report.symbol, report.price);
     }
 
-    /// Where a symbol is on its way between partitions.
+    /// Writes the step of a symbol's move between partitions.
     fn moved(&mut self, report: &Report) {
         let Some(Moved { step, partition, version }) = Moved::from_word(report.other) else {
             return;
@@ -285,7 +285,7 @@ impl Line<'_> {
         self.number("version", version.into());
     }
 
-    /// All that an `import` line needs to make the same order again.
+    /// Writes all fields that an `import` line needs to make the same order again.
     fn exported(&mut self, report: &Report) {
         let Some(terms) = ExportedTerms::from_word(report.other) else { return };
         let ExportedTerms { firm, group, tif, post_only, self_trade } = terms;
@@ -319,7 +319,7 @@ impl Line<'_> {
         self.word("side", side.name());
     }
 
-    /// What was defined: an instrument if there is one, else a session, else a firm.
+    /// Writes the defined entry: a symbol if there is one, else a session, else a firm.
     fn defined(&mut self, report: &Report) {
         let names = self.names;
         let firm = u16::try_from(report.other).unwrap_or(0);
@@ -335,12 +335,12 @@ impl Line<'_> {
         }
     }
 
-    /// The session, unless the command had none, as a definition.
+    /// Writes the session, unless the command had none, as a definition has.
     fn session(&mut self, session: SessionId) {
         self.name("session", self.names.session(session).map(|s| s.name));
     }
 
-    /// The symbol, unless the command named none that exists.
+    /// Writes the symbol, unless the command named none that exists.
     fn symbol(&mut self, symbol: SymbolId) {
         self.name("symbol", self.names.symbol(symbol).map(|s| s.name));
     }
@@ -358,7 +358,7 @@ impl Line<'_> {
         self.raw("\"");
     }
 
-    /// A word of ours, which needs no escapes.
+    /// Writes a word of the program, which needs no escapes.
     fn word(&mut self, key: &str, word: &str) {
         self.key(key);
         self.raw("\"");
@@ -376,7 +376,7 @@ impl Line<'_> {
         self.digits(number);
     }
 
-    /// The price with all digits of its tick, unless there is none.
+    /// Writes the price with all digits of its tick, unless there is none.
     fn price(&mut self, symbol: SymbolId, price: Price) {
         self.price_of("price", symbol, price);
     }
@@ -398,7 +398,7 @@ impl Line<'_> {
         let unit = 10u64.pow(tick.scale.into());
         self.digits(value / unit);
         if scale > 0 {
-            // A one in front keeps the zeros behind the point, and the point takes its place.
+            // A leading 1 keeps the zeros of the fraction; the decimal point then replaces the 1.
             let at = self.out.len();
             self.digits(value % unit + unit);
             self.out[at] = b'.';

@@ -1,9 +1,8 @@
-//! Puts the reports of all shards into the venue's one order: by command, then by index.
+//! Merges the reports of all shards into the venue's one order: by command, then by index.
 //!
-//! It is told each command in the order of its number, takes the command's reports from the shard that
-//! owns it, and passes them on when all before them have been. A command that concerns the whole venue
-//! has a part from every shard; these are merged by symbol, so that the order does not depend on the
-//! number of shards.
+//! The merge gets every command in the order of seqnos. It takes the reports of a command from the shard that owns the
+//! command, and passes them on after all reports before them. A command that concerns the whole venue has a part from
+//! every shard. These parts are merged by symbol, so the order does not depend on the number of shards.
 
 use ringside_model::command::{self, Command};
 use ringside_model::domain::{Nanos, Quantity, SeqNo};
@@ -13,27 +12,28 @@ use ringside_model::hash::OutputHash;
 use ringside_model::report::{Published, Report, ReportKind};
 use std::collections::VecDeque;
 
-/// Who is told everything that leaves the venue, in order.
+/// Receiver of everything that leaves the venue, in order.
 pub trait Subscriber {
-    /// Whether it is told the commands, too.
+    /// True if the subscriber receives the commands, too.
     const COMMANDS: bool = false;
 
-    /// The next command; its reports follow.
+    /// Takes the next command; its reports follow. Called only if [`COMMANDS`](Self::COMMANDS) is true.
     fn command(&mut self, _frame: &Frame) {}
 
-    /// A definition; its report follows. It teaches names.
+    /// Takes an accepted or rejected definition, which has the names for later reports; its report follows.
     fn definition(&mut self, _command: &Command) {}
 
-    /// The next report.
+    /// Takes the next report.
     fn report(&mut self, published: &Published);
 
-    /// All reports of the command have been told.
+    /// Marks the end of a command: all its reports have been passed on. Called only if [`COMMANDS`](Self::COMMANDS) is
+    /// true.
     fn end_command(&mut self) {}
 
-    /// The end of a batch: what was told can be passed on.
+    /// Marks the end of a batch: the subscriber can pass on the reports so far.
     fn end_batch(&mut self) {}
 
-    /// Nothing more is at hand just now.
+    /// Marks a pause: there is no further report at this moment.
     fn pause(&mut self) {}
 }
 
@@ -66,14 +66,14 @@ impl<U: Subscriber> Subscriber for &mut U {
     }
 }
 
-/// What is due next.
+/// Kind of the reports that are due next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Due {
-    /// The reports of a command from the shard that owns it.
+    /// Reports of a command, from the shard that owns it.
     Owned(u32),
-    /// A part of a command from every shard.
+    /// Parts of a venue-wide command, one from every shard.
     Wide,
-    /// A state hash from every shard.
+    /// State hashes, one from every shard.
     Probe,
 }
 
@@ -85,30 +85,30 @@ struct Pending {
     definition: Option<Box<Command>>,
 }
 
-/// What a shard has said too early.
+/// Reports that a shard has delivered before they are due.
 #[derive(Default)]
 struct Early {
     reports: VecDeque<Report>,
-    /// How many of them are the last of their command.
+    /// Number of reports in `reports` that are the last of their command.
     complete: usize,
 }
 
-/// The merge.
+/// Merge of the reports of all shards.
 pub struct ReportOrder {
     shards: u32,
     probe_interval: u64,
-    /// No probe is due before this command.
+    /// First seqno at which a probe can be due.
     probe_from: u64,
-    /// The mode that the commands come under.
+    /// Durability mode of the commands that come next.
     durability: Durability,
     pending: VecDeque<Pending>,
-    /// The pending commands themselves, if the subscriber is told them.
+    /// Pending commands themselves, if the subscriber receives them.
     frames: VecDeque<Frame>,
     keeps_frames: bool,
     early: Vec<Early>,
-    /// How many reports are early.
+    /// Number of early reports of all shards.
     early_reports: usize,
-    /// The index of the next report of the first pending command.
+    /// Index of the next report of the first pending command.
     index: u32,
     output: OutputHash,
     released: SeqNo,
@@ -116,7 +116,8 @@ pub struct ReportOrder {
 }
 
 impl ReportOrder {
-    /// For so many shards. The first frame says the rest: an epoch start.
+    /// Returns a merge for a number of shards. The first frame, an epoch start, sets the durability mode and the probe
+    /// interval.
     pub fn new(shards: u32) -> Self {
         ReportOrder {
             shards,
@@ -135,7 +136,7 @@ impl ReportOrder {
         }
     }
 
-    /// Goes on behind a command after which the hashes were these.
+    /// Returns a merge that goes on behind a command with the hashes `after`.
     pub fn resume(shards: u32, after: &HashProbe) -> Self {
         ReportOrder {
             output: OutputHash::resume(after.output, after.reports),
@@ -144,19 +145,19 @@ impl ReportOrder {
         }
     }
 
-    /// Keeps the commands for a subscriber that wants to be told them. To be said before the first command.
+    /// Keeps the commands if the subscriber wants them. Call this before the first command.
     pub(crate) fn keep_frames_for<U: Subscriber>(&mut self) {
         self.keeps_frames = U::COMMANDS;
     }
 
-    /// How many commands have reports to come.
+    /// Returns the number of commands whose reports are not complete yet.
     #[inline]
     pub fn pending(&self) -> usize {
         self.pending.len()
     }
 
-    /// Whether more reports of a shard should be brought: not while many of them are early and the
-    /// next command waits for others.
+    /// Returns true if the merge takes more reports of a shard: not while many of them are early and the next command
+    /// waits for other shards.
     #[inline]
     pub fn wants(&self, shard: u32) -> bool {
         const EARLY_REPORTS_MAX: usize = 64 * 1024;
@@ -167,34 +168,35 @@ impl ReportOrder {
         waits || self.early[shard as usize].reports.len() < EARLY_REPORTS_MAX
     }
 
-    /// The last command whose reports have all been passed on.
+    /// Returns the last command whose reports have all been passed on.
     #[inline]
     pub fn released(&self) -> SeqNo {
         self.released
     }
 
-    /// The mode that the next command comes under.
+    /// Returns the durability mode of the next command.
     pub fn durability(&self) -> Durability {
         self.durability
     }
 
-    /// A hash probe describes each command whose number is a multiple of this.
+    /// Returns the probe interval: a hash probe describes each command whose seqno is a multiple of it.
     pub fn probe_interval(&self) -> u64 {
         self.probe_interval
     }
 
-    /// The hash of everything that was passed on.
+    /// Returns the hash of all reports that were passed on.
     pub fn output(&self) -> OutputHash {
         self.output
     }
 
-    /// The next hash probe that is complete.
+    /// Takes the next complete hash probe.
     #[inline]
     pub(crate) fn take_probe(&mut self) -> Option<HashProbe> {
         self.probes.pop_front()
     }
 
-    /// Takes note of the next command. Bookkeeping has no reports, but may say what holds from here on.
+    /// Adds the next command. Bookkeeping frames have no reports, but may set the durability mode and the probe
+    /// interval.
     #[inline]
     pub fn expect(&mut self, frame: &Frame) {
         let Some(kind) = frame.kind() else { return };
@@ -219,7 +221,7 @@ impl ReportOrder {
         }
     }
 
-    /// Takes note of the mode and the probe interval of a run.
+    /// Adopts the durability mode and the probe interval of a run.
     pub(crate) fn begin_epoch(&mut self, start: &EpochStart) {
         self.durability = start.durability;
         (self.probe_interval, self.probe_from) = (start.probe_interval.max(1), 0);
@@ -249,7 +251,7 @@ impl ReportOrder {
         self.probe_from = (seqno.0 + 1).next_multiple_of(self.probe_interval);
     }
 
-    /// Takes the next report of a shard and passes on what is due.
+    /// Takes the next report of a shard and passes on the reports that are due.
     #[inline]
     pub fn report(&mut self, shard: u32, report: &Report, subscriber: &mut impl Subscriber) {
         let due = self.pending.front().map(|first| first.due);
@@ -270,7 +272,7 @@ impl ReportOrder {
         self.catch_up(subscriber);
     }
 
-    /// Passes on what was early and is due now.
+    /// Passes on the early reports that are due now.
     fn catch_up(&mut self, subscriber: &mut impl Subscriber) {
         while let Some(first) = self.pending.front() {
             match first.due {
@@ -289,7 +291,7 @@ impl ReportOrder {
         }
     }
 
-    /// Merges the parts of all shards: one head with the sum of their counts, then by symbol.
+    /// Merges the parts of all shards: one head with the sum of their counts, then all other reports by symbol.
     fn pass_on_merged(&mut self, subscriber: &mut impl Subscriber) {
         let heads: Vec<Report> =
             (0..self.shards).map(|s| self.take_early(s).expect("every part is here")).collect();
@@ -307,7 +309,7 @@ impl ReportOrder {
         }
     }
 
-    /// Adds the state hashes of all shards up.
+    /// Sums the state hashes of all shards into a probe.
     fn complete_probe(&mut self) {
         let seqno = self.pending.front().expect("a probe is due").seqno;
         let mut state = 0u128;
@@ -355,7 +357,7 @@ impl ReportOrder {
     }
 }
 
-/// The report in which a shard hands over its state hash.
+/// Returns the report with which a shard delivers its state hash.
 pub(crate) fn state_hash_report(hash: u128) -> Report {
     Report {
         kind: ReportKind::StateHash,
@@ -370,7 +372,7 @@ fn state_hash_in(report: &Report) -> u128 {
     u128::from(report.open.0) << 64 | u128::from(report.quantity.0)
 }
 
-/// The hash probe after a command.
+/// Returns the hash probe after a command.
 pub fn probe(seqno: SeqNo, state: u128, output: &OutputHash) -> HashProbe {
     let halves = |hash: u128| [hash as u64, (hash >> 64) as u64];
     HashProbe {
