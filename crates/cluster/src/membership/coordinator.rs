@@ -1,4 +1,4 @@
-//! Who keeps the record.
+//! Coordinators: the keepers of the record of a cluster.
 
 use super::etcd::{self, Etcd};
 use super::file::KeptFile;
@@ -10,55 +10,58 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Which version of the record: it is another one after each change.
+/// Version of a kept value. Each swap gives a higher one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revision(pub u64);
 
-/// What is kept and its version.
+/// Kept value with its version.
 pub type Versioned<T = Record> = (Revision, T);
 
-/// How a swap ended.
+/// Outcome of a swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Swapped {
-    /// The record is what was asked for.
+    /// The swap took place, and gave this version.
     Done(Revision),
-    /// Somebody else has changed it before.
+    /// Another swap came first, and this one changed nothing.
     Conflict,
 }
 
-/// Nothing is known: it did not answer, or what it answered is nothing. A swap may have come to pass, or may do so
-/// later.
+/// Unknown outcome: there was no answer, or no valid one. A swap may have taken place, or may still take place later.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unavailable(pub String);
 
-/// Keeps the record of a cluster, or another value that many change. Every read gives the result of the last swap that
-/// ended before it began.
+/// Keeper of the record of a cluster, or of another value that several nodes change. Every read returns the result of
+/// the last swap that ended before the read began.
 pub trait Coordinator<T = Record>: Send {
-    /// The value, if there is one yet.
+    /// Reads the value with its version; `None` if there is no value yet.
     fn read(&mut self) -> Result<Option<Versioned<T>>, Unavailable>;
 
-    /// Puts `value` in the place of the version `expected`; `None`: there is none yet.
+    /// Replaces the version `expected` by `value`. `None` expects that there is no value yet.
     fn swap(&mut self, expected: Option<Revision>, value: &T) -> Result<Swapped, Unavailable>;
 }
 
-/// A call to etcd ends after this time: etcd itself needs a second or two to replace a leader of its own.
+/// Time limit of a call to etcd. etcd itself needs a second or two to replace its own leader.
 const ETCD_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Where records and other values are kept: as a text in a config.
+/// Place where records and other values are kept, parsed from a text in the config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keeper {
-    /// The endpoints of an etcd cluster, `http://host:2379,http://host2:2379`.
+    /// Endpoints of one etcd cluster: `http://host:2379,http://host2:2379`.
     Etcd(Vec<String>),
-    /// A file for each value on this machine, `file:/path/record.json`: the record has this name, others a longer one.
+    /// One file for each value on this machine: `file:/path/record.json`. The record has this name, other values have
+    /// a longer one.
     File(PathBuf),
 }
 
 impl Keeper {
-    /// Says what is wrong with a text that names none.
+    /// Parses a text of the config.
+    ///
+    /// # Errors
+    /// Says what is wrong with a text that names no keeper.
     pub fn parse(text: &str) -> Result<Keeper, String> {
         if let Some(path) = text.strip_prefix("file:") {
-            // A path that depends on the folder of a process would name several files.
+            // A relative path would name another file for each working directory of a process.
             return match path.starts_with('/') && !path.ends_with('/') {
                 true => Ok(Keeper::File(path.into())),
                 false => Err(format!("{text:?} names no file: it must be file:/path/record.json")),
@@ -68,12 +71,13 @@ impl Keeper {
         Ok(Keeper::Etcd(endpoints.collect::<Result<_, _>>()?))
     }
 
-    /// The record of a partition. In etcd it is `/ringside/VENUE/PARTITION/record`; a file is for one partition only.
+    /// Opens the record of a partition. Its key in etcd is `/ringside/VENUE/PARTITION/record`; a file holds the record
+    /// of one partition only.
     pub fn record(&self, venue: &str, PartitionId(partition): PartitionId) -> Box<dyn Coordinator> {
         self.open(format!("/ringside/{venue}/{partition}/record"), "")
     }
 
-    /// A value that the partitions of a venue share: `/ringside/VENUE/NAME` in etcd.
+    /// Opens a value that the partitions of a venue share. Its key in etcd is `/ringside/VENUE/NAME`.
     pub fn shared<T: Kept>(&self, venue: &str, name: &str) -> Box<dyn Coordinator<T>> {
         let ending = format!(".{}", name.replace('/', "."));
         self.open(format!("/ringside/{venue}/{name}"), &ending)
@@ -91,12 +95,12 @@ impl Keeper {
     }
 }
 
-/// What can be kept.
+/// Value that a coordinator can keep; etcd and files hold it as JSON.
 pub trait Kept: Clone + Send + Serialize + DeserializeOwned + 'static {}
 
 impl<T: Clone + Send + Serialize + DeserializeOwned + 'static> Kept for T {}
 
-/// A value in memory, shared by all who have a clone.
+/// Value in memory, shared by all clones of this handle.
 #[derive(Clone)]
 pub struct InMemory<T = Record>(Arc<Mutex<Option<Versioned<T>>>>);
 

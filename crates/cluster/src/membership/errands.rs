@@ -1,5 +1,4 @@
-//! What a member has done for it on threads of their own, because it takes time: asking the coordinator, and writing to
-//! other nodes.
+//! Threads that do the slow work of a member: calls to the coordinator, and messages to other nodes.
 
 use super::coordinator::{Coordinator, Revision, Swapped, Unavailable, Versioned};
 use super::message::Message;
@@ -11,25 +10,25 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
-/// What a member must be told.
+/// Event for a member, from another node or from the coordinator.
 #[derive(Debug)]
 pub enum Arrived {
-    /// Another node has said something.
+    /// Message of another node.
     Message(NodeName, Message),
-    /// A node does not take what is said to it.
+    /// Node that does not take messages.
     Unreachable(NodeName),
-    /// The record was read.
+    /// Answer to a read of the record.
     Read(Result<Option<Versioned>, Unavailable>),
-    /// The swap to this record has ended.
+    /// Outcome of a swap to this record.
     Swapped(Record, Result<Swapped, Unavailable>),
 }
 
-/// A message on its way: a line of JSON.
+/// Message with its sender, sent as one line of JSON.
 #[derive(Serialize, Deserialize)]
 pub struct Letter {
-    /// Who says it.
+    /// Node that sends the message.
     pub from: NodeName,
-    /// What.
+    /// Content of the letter.
     pub message: Message,
 }
 
@@ -38,7 +37,7 @@ enum Question {
     Swap(Option<Revision>, Record),
 }
 
-/// The threads, and where their answers arrive.
+/// Handle of the threads, with the channel of their answers.
 pub struct Errands {
     me: NodeName,
     arrived: Receiver<Arrived>,
@@ -71,12 +70,12 @@ impl Errands {
         Ok(Errands { me, arrived, arrivals, questions, posts: HashMap::new() })
     }
 
-    /// Where others put what has arrived.
+    /// Returns a sender into the channel of arrivals, for events from other sources.
     pub fn arrivals(&self) -> Sender<Arrived> {
         self.arrivals.clone()
     }
 
-    /// What has arrived, after waiting for it.
+    /// Waits at most `patience` for the next arrival, and returns it.
     pub fn next(&self, patience: Duration) -> Option<Arrived> {
         match self.arrived.recv_timeout(patience) {
             Ok(arrived) => Some(arrived),
@@ -85,12 +84,12 @@ impl Errands {
         }
     }
 
-    /// Asks for the record.
+    /// Asks for the record; the answer arrives as [`Arrived::Read`].
     pub fn read(&self) {
         self.question(Question::Read);
     }
 
-    /// Asks to swap it.
+    /// Asks to swap the record; the outcome arrives as [`Arrived::Swapped`].
     pub fn swap(&self, expected: Option<Revision>, record: Record) {
         self.question(Question::Swap(expected, record));
     }
@@ -99,7 +98,8 @@ impl Errands {
         self.questions.send(question).expect("the thread lives as long as this");
     }
 
-    /// Writes to a node. It is not said whether that arrives, only whether the node could not be reached.
+    /// Sends a message to a node, without waiting. Nothing confirms its arrival; [`Arrived::Unreachable`] arrives if
+    /// the node could not be reached.
     pub fn send(&mut self, to: &NodeName, address: &str, message: Message) {
         const WAITING_MAX: usize = 64;
         if self.posts.get(to).is_none_or(|(known, _)| known != address) {
@@ -112,12 +112,12 @@ impl Errands {
             }
             self.posts.insert(to.clone(), (address.into(), letters));
         }
-        // A node that takes nothing is not written to more and more.
+        // A node that takes nothing must not grow its queue: a message beyond the limit is dropped.
         let _ = self.posts[to].1.try_send(message);
     }
 }
 
-/// Writes to one node, over a connection that stays.
+/// Writes messages to one node, over a connection that stays open.
 fn deliver(
     me: &NodeName,
     to: &NodeName,
@@ -130,7 +130,7 @@ fn deliver(
         let letter = Letter { from: me.clone(), message };
         let mut line = serde_json::to_vec(&letter).expect("a message can be written");
         line.push(b'\n');
-        // A connection from before may have ended without a word.
+        // The other side may have closed the kept connection without notice; the second try opens a new one.
         let written = write(&mut connection, address, &line);
         let written = written.or_else(|_| write(&mut connection, address, &line));
         if written.is_err() && arrivals.send(Arrived::Unreachable(to.clone())).is_err() {

@@ -1,6 +1,7 @@
-//! The record in etcd, or another value that nodes share, through the JSON gateway of its version 3 interface (etcd 3.4 and later).
+//! Record, or another value that nodes share, in etcd, through the JSON gateway of its version 3 interface (etcd 3.4
+//! and later).
 //!
-//! No TLS and no passwords are spoken: where the network is not trusted, the endpoints are local ends of tunnels.
+//! TLS and passwords are not supported. Where the network is not trusted, the endpoints must be local ends of tunnels.
 
 use super::coordinator::{Coordinator, Kept, Revision, Swapped, Unavailable, Versioned};
 use super::record::Record;
@@ -14,37 +15,37 @@ use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 use ureq::{Agent, Timeout};
 
-/// A value under one key of an etcd cluster.
+/// Value under one key of an etcd cluster.
 pub struct Etcd<T = Record> {
     kept: PhantomData<fn() -> T>,
     agent: Agent,
     endpoints: Vec<String>,
-    /// The endpoint that is asked first: the last one that answered, or the one behind the last one that did not.
+    /// Index of the endpoint to ask first: the last one that answered, or the one after the last one that failed.
     preferred: usize,
-    /// In base64, as all keys and values are in the gateway's JSON.
+    /// Key in base64, as all keys and values in the gateway's JSON.
     key: String,
     timeout: Duration,
 }
 
-/// A record is some hundred bytes. What is larger than this is no answer to us.
+/// Limit of an answer in bytes. A record has some hundred bytes; a longer answer than this counts as invalid.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 impl<T> Etcd<T> {
-    /// `endpoints` are members of one etcd cluster, each `http://host:port`; `timeout` is for a whole call, whatever
-    /// the number of endpoints that it tries.
+    /// Opens the value under `key`. `endpoints` are members of one etcd cluster, each `http://host:port`. `timeout`
+    /// limits a whole call, whatever the number of endpoints that the call tries.
     ///
     /// # Panics
-    /// Without an endpoint.
+    /// If `endpoints` is empty.
     pub fn new(endpoints: Vec<String>, key: String, timeout: Duration) -> Self {
         assert!(!endpoints.is_empty(), "etcd is somewhere");
         let agent = Agent::config_builder()
-            // Each request has a connection of its own. One that was kept could have been closed by the other side a
-            // moment ago, and nobody could say whether the swap on it was read.
+            // Each request has its own connection. The other side could have closed a kept connection a moment ago, and
+            // then nobody could say whether it had read the swap.
             .max_idle_connections(0)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            // Not what the environment says: a proxy has answers of its own.
+            // The proxy of the environment is ignored: a proxy has answers of its own.
             .proxy(None)
             .build()
             .new_agent();
@@ -54,17 +55,18 @@ impl<T> Etcd<T> {
 }
 
 impl<T: Kept> Coordinator<T> for Etcd<T> {
-    /// An endpoint that fails in any way is followed by the next one.
+    /// Reads the value. After any failure of an endpoint, the next endpoint is asked.
     fn read(&mut self) -> Result<Option<Versioned<T>>, Unavailable> {
-        // Linearizable, because the request does not ask for less.
+        // The read is linearizable, because the request does not ask for less.
         let range: Range<T> = self.ask("kv/range", &json!({ "key": self.key }), Repeat::Always)?;
         let found = range.kvs.into_iter().next();
         Ok(found.map(|found| (Revision(found.mod_revision), found.value)))
     }
 
-    /// The next endpoint follows only where no connection came about: a swap that may have been read is not sent again.
+    /// Swaps the value. The next endpoint is asked only if no connection came about: a swap that may have been read is
+    /// not sent again.
     fn swap(&mut self, expected: Option<Revision>, value: &T) -> Result<Swapped, Unavailable> {
-        // A key that there is not has the revision 0.
+        // etcd gives a missing key the revision 0.
         let expected = expected.map_or(0, |Revision(revision)| revision);
         let value = serde_json::to_vec(value).expect("what is kept can be written");
         let (key, value) = (&self.key, BASE64_STANDARD.encode(value));
@@ -82,16 +84,16 @@ impl<T: Kept> Coordinator<T> for Etcd<T> {
     }
 }
 
-/// When a request may be sent to another endpoint.
+/// Condition for sending a request to another endpoint.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Repeat {
     Always,
     IfUnsent,
 }
 
-/// What an endpoint did instead of answering.
+/// Failure of one endpoint to answer.
 struct Failure {
-    /// Whether it may have read the request.
+    /// True if the endpoint may have read the request.
     sent: bool,
     what: String,
 }
@@ -107,7 +109,8 @@ impl<T> Etcd<T> {
         let mut failures = vec![];
         for untried in (1..=self.endpoints.len() as u32).rev() {
             let left = deadline.saturating_duration_since(Instant::now());
-            // A silent endpoint leaves time for those behind it; none is behind the one that a swap was sent to.
+            // A silent endpoint must leave time for the endpoints after it. No endpoint follows after one that was sent
+            // a swap.
             let connect = left / untried;
             let whole = if repeat == Repeat::Always { connect } else { left };
             let endpoint = &self.endpoints[self.preferred];
@@ -150,7 +153,8 @@ impl<T> Etcd<T> {
     }
 }
 
-/// Whether somebody may have read the request. These errors come only where there was no connection.
+/// Returns true if the endpoint may have read the request. The errors listed here occur only if there was no
+/// connection.
 fn may_be_sent(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::HostNotFound => false,
@@ -160,7 +164,7 @@ fn may_be_sent(error: &ureq::Error) -> bool {
     }
 }
 
-/// What etcd says is wrong, or the beginning of what somebody else says.
+/// Returns the error message of etcd, or the beginning of a text that is not etcd's.
 fn message(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Wrong {
@@ -172,8 +176,8 @@ fn message(body: &[u8]) -> String {
     }
 }
 
-/// It is in every answer of etcd, and is what tells an answer from any other JSON: all else is left out where it is
-/// false or empty.
+/// Header of every answer of etcd. Only the header shows that JSON is an answer of etcd: the gateway omits every other
+/// field that is false or empty.
 #[derive(Deserialize)]
 struct Header {
     #[serde(deserialize_with = "decimal")]
@@ -205,7 +209,7 @@ struct Transaction {
     succeeded: bool,
 }
 
-/// Numbers of 64 bits are strings in the gateway's JSON.
+/// Parses a 64-bit number, which the gateway's JSON writes as a string.
 fn decimal<'de, D: Deserializer<'de>>(source: D) -> Result<u64, D::Error> {
     String::deserialize(source)?.parse().map_err(D::Error::custom)
 }
@@ -218,7 +222,10 @@ fn value<'de, T: DeserializeOwned, D: Deserializer<'de>>(source: D) -> Result<T,
     })
 }
 
-/// An endpoint as [`Etcd::new`] wants it, or what is wrong with a text.
+/// Returns an endpoint in the form that [`Etcd::new`] takes.
+///
+/// # Errors
+/// Says what is wrong with the text.
 pub(super) fn endpoint(text: &str) -> Result<String, String> {
     let wrong = |what: &str| format!("{text:?} is no endpoint of etcd: {what}");
     if text.starts_with("https://") {

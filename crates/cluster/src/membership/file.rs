@@ -1,7 +1,8 @@
-//! The record in a file, for several nodes on one machine, or another value that they share.
+//! Record, or another shared value, in a file, for several nodes on one machine.
 //!
-//! `{"revision":7,"record":{…}}` is replaced as a whole, under a lock that readers take as well: a file beside it with
-//! the ending `.lock`, which is never removed, because a lock on a file that is gone keeps nobody out.
+//! The content `{"revision":7,"record":{…}}` is replaced as a whole, under a lock that readers take as well. The lock
+//! is a file beside it with the ending `.lock`. That file is never removed, because a lock on a deleted file excludes
+//! nobody.
 
 use super::coordinator::{Coordinator, Kept, Revision, Swapped, Unavailable, Versioned};
 use super::record::Record;
@@ -14,19 +15,20 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// A value in a file. What it gives is on the device.
+/// Value in a file. A value that was read is synced to the device.
 pub struct KeptFile<T = Record> {
     path: PathBuf,
     kept: PhantomData<fn() -> T>,
 }
 
-/// Nobody needs the lock for as long; who has it then was stopped while it had it.
+/// Time limit of waiting for the lock. Nobody needs the lock for as long; a process that still has it was stopped
+/// meanwhile.
 const LOCK_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Between two looks whether the lock is free.
+/// Pause between two tries to take the lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(1);
 
-/// What is in the file.
+/// Content of the file, as JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content<T> {
@@ -35,7 +37,7 @@ struct Content<T> {
 }
 
 impl<T> KeptFile<T> {
-    /// The value in the file `path`, which need not exist; its folder must.
+    /// Opens the value in the file `path`. The file need not exist; its folder must.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         KeptFile { path: path.into(), kept: PhantomData }
     }
@@ -60,7 +62,7 @@ impl<T: Kept> Coordinator<T> for KeptFile<T> {
 }
 
 impl<T: Kept> KeptFile<T> {
-    /// Waits for the lock, which the kernel frees when the file is closed, however a process ends.
+    /// Waits for the lock. The kernel frees the lock when the file is closed, however a process ends.
     fn lock(&self) -> Result<File, Unavailable> {
         let path = self.beside(".lock");
         let file = File::create(&path).map_err(at(&path))?;
@@ -88,12 +90,12 @@ impl<T: Kept> KeptFile<T> {
         };
         let damaged = |error| Unavailable(format!("{}: damaged: {error}", self.path.display()));
         let kept: Content<T> = serde_json::from_slice(&bytes).map_err(damaged)?;
-        // Whoever gave the file its name may have ended before the name was on the device.
+        // The process that renamed the file may have ended before the new name was on the device.
         self.sync_folder()?;
         Ok(Some((Revision(kept.revision), kept.record)))
     }
 
-    /// Before the file has its name, the one before counts; after this, this one.
+    /// Replaces the value. The old value counts until the new file has its name, and the new value from then on.
     fn replace(&self, kept: &Content<T>) -> Result<(), Unavailable> {
         let temporary = self.beside(".tmp");
         let write = || -> io::Result<()> {

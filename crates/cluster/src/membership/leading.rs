@@ -1,5 +1,5 @@
-//! What a leader does beside leading: it brings the voters to what the record says they should be, one node at a
-//! time, and hands over when it is asked to.
+//! Tasks of a leader beside its log: it brings the voters to those that the record wants, one node at a time, and hands
+//! over leadership on request.
 
 use super::coordinator::Revision;
 use super::member::{Act, View};
@@ -7,34 +7,34 @@ use super::record::{NodeName, Record, Voters};
 use ringside_journal::Position;
 use std::time::Duration;
 
-/// A voter of two that is away for so long is left out.
+/// Time after which an absent voter of two is removed from the voters.
 const AWAY_MAX: Duration = Duration::from_millis(500);
 
-/// A change of voters that does not come about in this time is given up.
+/// Time after which an unfinished change of voters is given up.
 const CHANGE_MAX: Duration = Duration::from_secs(1);
 
-/// A leader's part.
+/// State of a leader.
 #[derive(Debug)]
 pub(super) struct Leading {
-    /// The epoch that it leads in.
+    /// Epoch in which this node leads.
     pub epoch: u64,
     change: Option<Change>,
-    /// Since when the other one of two voters is away.
+    /// Time since which the other one of two voters is absent.
     away_since: Option<Duration>,
     hands_over: bool,
 }
 
-/// Voters that are to count soon. Until then both they and the present ones must have a frame before it is told: nobody
-/// knows yet whose promises the next leader will ask for.
+/// Voters that are to count soon. Until then a frame needs a quorum of these and of the present voters before it is
+/// published: nobody knows yet whose promises the next leader will ask for.
 #[derive(Debug)]
 struct Change {
     voters: Voters,
-    /// Whatever was told before the new voters counted ends here: enough of them must have it before the record may
-    /// change. Known in the first step after they began to count.
+    /// End of everything that was published before the new voters counted. A quorum of them must have it before the
+    /// record may change. Known in the first step after they began to count.
     since: Option<Position>,
     began: Duration,
-    /// In the place of which version of the record it was asked for: as long as that is the last one, it may still come
-    /// to pass, and there is no way back.
+    /// Version of the record for which the swap was last requested. While that version is the latest, the swap may
+    /// still take place, and the change cannot be given up.
     asked: Option<Revision>,
 }
 
@@ -43,7 +43,7 @@ impl Leading {
         Leading { epoch, change: None, away_since: None, hands_over: false }
     }
 
-    /// What is to be done, and what the record should become.
+    /// Adds the acts that are due, and returns the record to swap to, if any.
     pub(super) fn step(
         &mut self,
         now: Duration,
@@ -65,10 +65,10 @@ impl Leading {
                 }
                 if now - change.began > CHANGE_MAX {
                     if change.asked == Some(revision) {
-                        // The same record again is a later version, in the place of which nothing was asked for.
+                        // The same record gets a later version, and no swap was requested for that version.
                         return Some(record.clone());
                     }
-                    // Whoever was to count has gone again.
+                    // A node that was to count has gone again.
                     acts.push(Act::Voters(record.voters.clone(), None));
                     self.change = None;
                 }
@@ -95,7 +95,7 @@ impl Leading {
         None
     }
 
-    /// The voters with the next change that they need.
+    /// Returns the voters after the next change that is needed; `None` if none is due.
     fn wanted(
         &mut self,
         now: Duration,

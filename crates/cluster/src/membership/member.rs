@@ -1,9 +1,9 @@
-//! A node's part in deciding who leads. It is told what happens and says what is to be done; it has no clock, socket or
+//! Part of a node in leader election. A member receives events and returns acts to perform. It has no clock, socket or
 //! file, so that a simulation runs the same code as a venue.
 //!
-//! What it rests on: a node writes only in an epoch that the record gave to it and that it has never written in before;
-//! a voter that has promised an epoch takes no frame of an earlier one; and of the voters that promise, at least one has
-//! whatever was ever told to anybody.
+//! Safety rests on three rules. A node writes only in an epoch that the record gave to it and in which it has never
+//! written before. A voter that has promised an epoch takes no frame of an earlier epoch. Of the voters that promise,
+//! at least one has everything that was ever acknowledged or published.
 
 use super::coordinator::{Revision, Swapped, Unavailable, Versioned};
 use super::leading::Leading;
@@ -15,74 +15,75 @@ use ringside_planted::{Bug, planted};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A leader of which nothing is heard for so long is suspected.
+/// Silence of a leader after which it is suspected.
 pub const SILENCE_MAX: Duration = Duration::from_millis(250);
-/// A node that was named has so long to begin.
+/// Time that a named leader has to begin.
 const GRACE: Duration = Duration::from_secs(1);
-/// The record is read again after this time while the leader is heard …
+/// Interval between reads of the record while the leader is heard.
 const READ_RARELY: Duration = Duration::from_secs(1);
-/// … and after this otherwise.
+/// Interval between reads of the record at other times.
 const READ_OFTEN: Duration = Duration::from_millis(250);
-/// Promises are asked for again after this time.
+/// Interval between requests for promises.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
-/// What is to be done, in the order in which it is said.
+/// Act to perform, in the order of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// Store durably that this epoch is promised, before anything that follows.
+    /// Store durably that this epoch is promised, before any act that follows.
     Promise(u64),
-    /// Read the record, and tell with [`Member::read`].
+    /// Read the record; the answer goes to [`Member::read`].
     Read,
-    /// Swap the record, and tell with [`Member::swapped`].
+    /// Swap the record; the outcome goes to [`Member::swapped`].
     Swap(Option<Revision>, Record),
-    /// Send this to a node.
+    /// Send this message to a node.
     Send(NodeName, Message),
-    /// Follow this leader in this epoch and nobody else; `None`: take no frame from anybody.
+    /// Follow this leader in this epoch and nobody else. `None`: take no frame from anybody.
     Follow(Option<(NodeName, u64)>),
     /// Lead in this epoch: write its first frame, and serve these voters.
     Lead(u64, Voters),
-    /// While leading: from now on these voters count, and the second ones as well.
+    /// While leading: count these voters from now on, and the second ones as well, if there are any.
     Voters(Voters, Option<Voters>),
-    /// End to lead at once, recover the log as after a crash, and tell with [`Member::stands_by`].
+    /// Stop leading at once, recover the log as after a crash, and call [`Member::stands_by`].
     StepDown,
-    /// Take no more commands, wait until everything has been told and this node has all of it; then end to lead and tell
-    /// with [`Member::drained`] and [`Member::stands_by`].
+    /// Take no more commands, and wait until everything is published and this node has all of it. Then stop leading,
+    /// and call [`Member::drained`] and [`Member::stands_by`].
     HandOver(NodeName),
 }
 
-/// What a node has and sees just now.
+/// Log and followers of a node at this moment.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// How far its log goes.
+    /// End of the node's log.
     pub last: Last,
-    /// While leading: before this enough voters have everything; while voters change, enough of those that are to count.
+    /// While leading: position before which a quorum of the voters has everything. While voters change, a quorum of the
+    /// new voters.
     pub agreed: Position,
-    /// While leading: who follows.
+    /// While leading: nodes that follow.
     pub followers: &'a [Following],
 }
 
-/// A node that follows.
+/// Node that follows the leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Following {
-    /// Its name.
+    /// Name of the node.
     pub node: NodeName,
-    /// Its memory.
+    /// Incarnation of the node's memory.
     pub incarnation: Incarnation,
-    /// Whether it has nearly everything.
+    /// True if the node has nearly everything.
     pub is_near: bool,
 }
 
-/// A node's part.
+/// State of a node in leader election.
 #[derive(Debug)]
 pub struct Member {
     me: NodeName,
     incarnation: Incarnation,
-    /// The highest epoch that this node has promised.
+    /// Highest epoch that this node has promised.
     promised: u64,
-    /// All nodes, as far as the config knows: for who finds no record.
+    /// All nodes in the config, for a node that finds no record.
     founders: Vec<Address>,
     record: Option<Versioned>,
-    /// Whether the coordinator has not answered yet.
+    /// True while the coordinator has not answered yet.
     is_asking: bool,
     read_at: Duration,
     role: Role,
@@ -94,17 +95,17 @@ enum Role {
     Standing(Standing),
     Gathering(Gathering),
     Leading(Leading),
-    /// It has been told to end to lead; who is to lead next.
+    /// The node is to stop leading; the name is the next leader, if there is one.
     Ending(Option<NodeName>),
 }
 
 #[derive(Debug)]
 struct Standing {
-    /// Whom it has been told to follow.
+    /// Leader that the node was last asked to follow, with its epoch.
     follows: Option<(NodeName, u64)>,
-    /// Whether that one has said anything.
+    /// True once that leader was heard, until its connection is lost.
     heard: bool,
-    /// When the leader is suspected.
+    /// Time at which the leader is suspected.
     suspect_at: Duration,
     poll: Option<Poll>,
 }
@@ -128,7 +129,7 @@ impl Standing {
 }
 
 impl Member {
-    /// A node that has just started, with what it has stored of itself.
+    /// Creates the member of a node that has just started, from the facts that the node has stored about itself.
     pub fn new(
         me: NodeName,
         incarnation: Incarnation,
@@ -149,17 +150,17 @@ impl Member {
         }
     }
 
-    /// The record as it was read last.
+    /// Returns the latest known record.
     pub fn record(&self) -> Option<&Record> {
         self.record.as_ref().map(|(_, record)| record)
     }
 
-    /// The highest epoch that this node has promised.
+    /// Returns the highest epoch that this node has promised.
     pub fn promised(&self) -> u64 {
         self.promised
     }
 
-    /// Time has passed.
+    /// Handles the passing of time, and returns the acts that are due.
     pub fn tick(&mut self, now: Duration, view: &View<'_>) -> Vec<Act> {
         if now >= self.read_at {
             self.look(now);
@@ -180,7 +181,7 @@ impl Member {
         std::mem::take(&mut self.acts)
     }
 
-    /// The coordinator has answered a reading.
+    /// Handles the answer of the coordinator to a read.
     pub fn read(
         &mut self,
         now: Duration,
@@ -196,7 +197,7 @@ impl Member {
         self.tick(now, view)
     }
 
-    /// The coordinator has answered a swap.
+    /// Handles the outcome of a swap.
     pub fn swapped(
         &mut self,
         now: Duration,
@@ -217,7 +218,7 @@ impl Member {
         self.tick(now, view)
     }
 
-    /// Another node has said something.
+    /// Handles a message of another node.
     pub fn message(
         &mut self,
         now: Duration,
@@ -229,7 +230,7 @@ impl Member {
             Message::Look { epoch } => self.look_for(now, epoch),
             Message::Ask { epoch, binding, incarnation } => {
                 if incarnation != self.incarnation {
-                    // Who is meant is not here any more.
+                    // The message is for another incarnation of this node, which is gone.
                 } else if binding {
                     self.promise(now, from, epoch, view.last);
                 } else {
@@ -239,7 +240,7 @@ impl Member {
             Message::Answer { epoch, binding, incarnation, last, hears_leader } => {
                 let counts = |(_, record): &Versioned| record.voters.counts(from, incarnation);
                 if !self.record.as_ref().is_some_and(counts) {
-                    // A voter that has forgotten something, or none at all.
+                    // The sender is a voter that has lost memory, or no voter.
                 } else if binding {
                     self.was_promised(from, epoch, last);
                 } else {
@@ -250,14 +251,14 @@ impl Member {
         self.tick(now, view)
     }
 
-    /// A node does not take messages.
+    /// Notes that a node does not take messages.
     pub fn unreachable(&mut self, node: &NodeName) {
         if let Role::Standing(Standing { poll: Some(poll), .. }) = &mut self.role {
             poll.unreachable(node);
         }
     }
 
-    /// The leader whom this node follows has said something.
+    /// Notes that the leader whom this node follows has sent something.
     pub fn heard(&mut self, now: Duration) {
         if let Role::Standing(standing) = &mut self.role {
             standing.heard = true;
@@ -266,7 +267,7 @@ impl Member {
         }
     }
 
-    /// The connection to the leader has ended.
+    /// Notes that the connection to the leader has ended.
     pub(crate) fn line_lost(&mut self, now: Duration) {
         if let Role::Standing(standing) = &mut self.role
             && std::mem::take(&mut standing.heard)
@@ -276,8 +277,8 @@ impl Member {
         self.read_at = self.read_at.min(now);
     }
 
-    /// A leader of this epoch welcomes this node. Whether its frames may be taken: what is to be done before that, or
-    /// `None` if a later epoch is promised.
+    /// Handles the welcome of a leader of this epoch. Returns the acts to perform before its frames are taken; `None`
+    /// if a later epoch is promised, and its frames must not be taken.
     pub(crate) fn welcomed(&mut self, now: Duration, epoch: u64) -> Option<Vec<Act>> {
         if epoch < self.promised && !planted(Bug::OldLeaderHeard) {
             self.read_at = now;
@@ -291,30 +292,30 @@ impl Member {
         Some(std::mem::take(&mut self.acts))
     }
 
-    /// A node that wants to follow has promised this epoch: somebody else may lead by now.
+    /// Notes that a node that wants to follow has promised this epoch: another node may lead by now.
     pub(crate) fn follower_promised(&mut self, now: Duration, epoch: u64) {
         self.look_for(now, epoch);
     }
 
-    /// The log has been recovered after this node led.
+    /// Stands by, after this node led and its log has been recovered.
     pub fn stands_by(&mut self, now: Duration) {
         self.role = Standing::since(now);
         self.read_at = now;
     }
 
-    /// Everything has been told, and the node to hand over to has all of it.
+    /// Names `to` as the next leader: everything is published, and `to` has all of it.
     pub fn drained(&mut self, now: Duration, to: &NodeName, view: &View<'_>) -> Vec<Act> {
         self.role = Role::Ending(Some(to.clone()));
         self.tick(now, view)
     }
 
-    /// No record: the cluster begins with this node, if it is one of those that it is made of.
+    /// Handles a missing record: this node begins the cluster, if it is one of the founders.
     fn found(&mut self, now: Duration, last: Last) {
         let is_founder = self.founders.iter().any(|place| place.node == self.me);
         let Role::Standing(standing) = &self.role else { return };
-        // A node with a past goes before the others.
+        // A node with an empty log waits, so that a node with a past begins first.
         let waits = last == Last::EMPTY && now < standing.suspect_at;
-        // Where there was a record once, an operator must say which journal is the right one.
+        // A promise shows that there was a record once. Then an operator must say which journal is the right one.
         if is_founder && !waits && self.promised == 0 {
             let record = Record {
                 epoch: last.epoch + 1,
@@ -365,7 +366,7 @@ impl Member {
             standing.heard = false;
             self.acts.push(Act::Follow(follows));
         }
-        // It has written in this epoch already, or may have: nobody leads.
+        // A named node that comes here has written in this epoch already, or may have: nobody leads.
         let is_suspected = now >= standing.suspect_at || is_named;
         if !is_voter || !is_suspected || self.is_asking {
             return;
@@ -442,7 +443,7 @@ impl Member {
             return self.acts.push(Act::Send(to.clone(), Message::Look { epoch }));
         }
         match &self.role {
-            // It is asked again, and answers when it writes no more.
+            // The other node asks again, and is answered when this node writes no more.
             Role::Leading(leading) if epoch > leading.epoch => return self.step_down(),
             Role::Leading(_) | Role::Ending(_) => return,
             Role::Gathering(gathering) if epoch == gathering.epoch => return,
@@ -511,7 +512,7 @@ impl Member {
         self.acts.push(Act::StepDown);
     }
 
-    /// Looks at the record if it should have a later epoch.
+    /// Reads the record if the known one is of an earlier epoch.
     fn look_for(&mut self, now: Duration, epoch: u64) {
         if self.record().is_none_or(|record| record.epoch < epoch) {
             self.look(now);
@@ -531,7 +532,7 @@ impl Member {
     }
 
     fn swap(&mut self, expected: Option<Revision>, record: Record) {
-        // A reading that is under way would only find the record as it was.
+        // No swap while a read is under way, which would only return the record from before the swap.
         if !self.is_asking {
             self.is_asking = true;
             self.acts.push(Act::Swap(expected, record));
@@ -547,7 +548,7 @@ mod tests {
     const VIEW: View<'static> =
         View { last: Last::EMPTY, agreed: Position { segment: 0, offset: 0 }, followers: &[] };
 
-    /// A voter of three that has read a record in which a leads in epoch 5.
+    /// Voter b of three, which has read a record in which a leads in epoch 5.
     fn voter() -> Member {
         let mut member = Member::new("b".into(), Incarnation(2), 5, vec![], NOW);
         member.read(NOW, Ok(Some((Revision(1), record()))), &VIEW);
@@ -567,7 +568,7 @@ mod tests {
         Message::Ask { epoch, binding: true, incarnation: Incarnation(incarnation) }
     }
 
-    /// The same voter while it hears its leader and no read is under way.
+    /// Same voter while it hears its leader and no read is under way.
     fn calm_voter() -> Member {
         let mut member = voter();
         member.heard(NOW);

@@ -1,25 +1,26 @@
-//! What nodes say to each other beside the frames.
+//! Messages between nodes, beside the frames.
 
 use super::record::Incarnation;
 use ringside_journal::{PAGE_BYTES, Place, Position};
 use serde::{Deserialize, Serialize};
 
-/// How far a log goes: of two, the higher one has whatever the lower one has that was ever told to anybody.
+/// End of a log. Of two logs, the one with the higher end has every frame of the other one that was ever
+/// acknowledged or published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Last {
-    /// The epoch of its last frame; zero without one.
+    /// Epoch of the last frame; 0 without one.
     pub epoch: u64,
-    /// The segment of its end …
+    /// Segment in which the log ends.
     pub segment: u64,
-    /// … and the byte in it.
+    /// Byte of that segment at which the log ends.
     pub offset: u64,
 }
 
 impl Last {
-    /// Of a log without a frame.
+    /// End of a log without a frame.
     pub(crate) const EMPTY: Last = Last { epoch: 0, segment: 1, offset: PAGE_BYTES };
 
-    /// Where it ends.
+    /// Returns the position at which the log ends.
     pub fn end(&self) -> Position {
         Position { segment: self.segment, offset: self.offset }
     }
@@ -32,35 +33,35 @@ impl From<&Place> for Last {
     }
 }
 
-/// What one node says to another.
+/// Message from one node to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Message {
-    /// To a voter: how far is your log?
+    /// Asks a voter for the end of its log.
     Ask {
-        /// The epoch to be led, or the one whose leader is suspected.
+        /// Epoch to be led, or the one whose leader is suspected.
         epoch: u64,
-        /// Whether the answer is a promise: to take no frame of an earlier epoch ever again.
+        /// True if the answer is a promise to take no frame of an earlier epoch ever again.
         binding: bool,
-        /// Who is meant: a voter that has forgotten something is another one.
+        /// Incarnation that is asked. A voter that has lost memory counts as a new node.
         incarnation: Incarnation,
     },
-    /// What it answers.
+    /// Answer to [`Ask`](Message::Ask).
     Answer {
-        /// The epoch that was asked about.
+        /// Epoch of the question.
         epoch: u64,
-        /// Whether this is a promise.
+        /// True if this answer is a promise.
         binding: bool,
-        /// Who answers.
+        /// Incarnation of the node that answers.
         incarnation: Incarnation,
-        /// How far its log goes.
+        /// End of its log.
         last: Last,
-        /// Whether it leads in this epoch, or hears from who does.
+        /// True if the node leads in this epoch, or hears from the leader.
         hears_leader: bool,
     },
-    /// The record has changed: it has this epoch or a higher one.
+    /// Hint that the record has changed, to this epoch or a higher one.
     Look {
-        /// The epoch.
+        /// Epoch that the record has at least.
         epoch: u64,
     },
 }

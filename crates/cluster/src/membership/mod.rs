@@ -1,9 +1,10 @@
-//! Several nodes that are one venue: who leads, whose acknowledgements count, and how another node takes over without
-//! losing or changing what anybody was told.
+//! Membership of a cluster: several nodes form one venue. Its record says who leads and whose acknowledgements count.
+//! Another node takes over without losing or changing anything that was acknowledged or published.
 //!
-//! `record.rs` is what all nodes agree on and `coordinator.rs` who keeps it: etcd, or a file. `member.rs` is a node's part in deciding who
-//! leads, with `poll.rs` for who misses the leader and `leading.rs` for what a leader sees to; `message.rs` is what nodes
-//! say to each other, `node_file.rs` what one must not forget, `errands.rs` what is done for it on threads.
+//! `record.rs` has the record on which all nodes agree, and `coordinator.rs` the interface of its keepers: etcd, or a
+//! file. `member.rs` is the part of a node in leader election, with `poll.rs` for the voters that miss the leader and
+//! `leading.rs` for the tasks of a leader. `message.rs` has the messages between nodes, `node_file.rs` the facts that a
+//! node must not forget, `errands.rs` the threads that work for a member.
 
 pub mod coordinator;
 mod errands;

@@ -1,4 +1,4 @@
-//! What a node must not forget of itself: a small file beside its journal.
+//! Node file: the facts that a node must not forget about itself, in a small file beside its journal.
 
 use super::record::{Incarnation, NodeName};
 use ringside_journal::{Device, JournalError, replace_file};
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Its name.
+/// Name of the file.
 const NAME: &str = "NODE";
 
-/// What a node has stored of itself.
+/// Facts that a node has stored about itself.
 pub struct NodeFile {
     dir: PathBuf,
     device: Arc<dyn Device>,
@@ -22,25 +22,26 @@ pub struct NodeFile {
 struct Stored {
     node: NodeName,
     incarnation: Incarnation,
-    /// The start of the machine in which it was written.
+    /// Boot of the machine in which the file was written.
     boot: String,
     promised: u64,
 }
 
-/// The machine on which a node runs.
+/// Machine on which a node runs.
 pub struct Machine {
-    /// Names its last start: what was only in its memory before that is gone.
+    /// Identifier of its last boot. Everything that was only in memory before that boot is gone.
     pub boot: String,
-    /// Whether the journal is on the device before it counts, so that a start of the machine takes nothing away.
+    /// True if the journal is on the device before it counts, so that a boot loses nothing.
     pub keeps_all: bool,
-    /// A number that was never used before.
+    /// Number that was never used before, for a new incarnation.
     pub fresh: u64,
 }
 
 impl Machine {
-    /// This one.
+    /// Returns this machine.
     ///
-    /// Fails if the system does not tell its start from another one: a node would not know that it has forgotten.
+    /// # Errors
+    /// If the system has no boot identifier: a node would not know that it has lost memory.
     pub fn here(keeps_all: bool) -> std::io::Result<Machine> {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
         let mut fresh = [0; 8];
@@ -51,7 +52,7 @@ impl Machine {
 }
 
 impl NodeFile {
-    /// Reads the file of a node, or makes it. A node that may have forgotten something of its journal gets another
+    /// Opens the file of a node, or creates it. A node that may have lost a part of its journal gets a new
     /// incarnation; its promises stay.
     pub fn open(
         dir: &Path,
@@ -98,23 +99,23 @@ impl NodeFile {
         Ok(file)
     }
 
-    /// Its memory.
+    /// Returns the incarnation of the node's memory.
     pub fn incarnation(&self) -> Incarnation {
         self.stored.incarnation
     }
 
-    /// The highest epoch that it has promised.
+    /// Returns the highest epoch that the node has promised.
     pub fn promised(&self) -> u64 {
         self.stored.promised
     }
 
-    /// Promises an epoch: it is on the device when this returns.
+    /// Promises an epoch. The promise is on the device when this function returns.
     pub fn promise(&mut self, epoch: u64) -> Result<(), JournalError> {
         self.stored.promised = epoch;
         self.store()
     }
 
-    /// It has lost something that it had acknowledged: from now on it is another one.
+    /// Gives the node a new incarnation, because it has lost something that it had acknowledged.
     pub fn forget(&mut self, fresh: u64) -> Result<(), JournalError> {
         if planted(Bug::ForgetfulCounts) {
             return Ok(());
@@ -148,7 +149,7 @@ mod tests {
         file.promise(7).unwrap();
         let same = open(dir.path(), "one", false, 12).unwrap();
         assert_eq!((same.incarnation(), same.promised()), (Incarnation(11), 7));
-        // What is on the device before it counts is not forgotten.
+        // A journal that is on the device before it counts survives a boot.
         let durable = open(dir.path(), "two", true, 13).unwrap();
         assert_eq!((durable.incarnation(), durable.promised()), (Incarnation(11), 7));
         let forgetful = open(dir.path(), "three", false, 14).unwrap();

@@ -1,4 +1,4 @@
-//! Whether others miss the leader, too, and who of them has the most.
+//! Poll of the voters: which of them miss the leader, and which of those has the longest log.
 
 use super::message::Last;
 use super::record::{NodeName, Voters};
@@ -6,28 +6,28 @@ use ringside_planted::{Bug, planted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// What a voter that misses the leader has heard of the others.
+/// Answers of the other voters to a voter that misses the leader.
 #[derive(Debug)]
 pub(super) struct Poll {
     began: Duration,
     ask_at: Duration,
-    /// Who misses the leader, and how far its log goes.
+    /// Voters that miss the leader, with the ends of their logs.
     misses: BTreeMap<NodeName, Last>,
-    /// Who hears the leader.
+    /// Voters that hear the leader.
     hears: BTreeSet<NodeName>,
-    /// Who cannot be reached.
+    /// Voters that cannot be reached.
     away: BTreeSet<NodeName>,
 }
 
 impl Poll {
-    /// Others are asked again after this time.
+    /// Interval between two requests to the others.
     const AGAIN: Duration = Duration::from_millis(20);
-    /// Who has not answered after this time is not waited for.
+    /// Time after which a missing answer is not waited for.
     const PATIENCE: Duration = Duration::from_millis(50);
-    /// What was heard longer ago than this is asked again.
+    /// Age at which the answers of a poll are discarded and asked for again.
     const FRESH: Duration = Duration::from_millis(400);
 
-    /// A poll of which nothing has been heard.
+    /// Creates a poll without answers.
     pub(super) fn new(now: Duration) -> Self {
         Poll {
             began: now,
@@ -38,7 +38,7 @@ impl Poll {
         }
     }
 
-    /// Whether the others are to be asked now.
+    /// Returns true if the others are to be asked now.
     pub(super) fn asks(&mut self, now: Duration) -> bool {
         if now - self.began > Self::FRESH {
             *self = Poll::new(now);
@@ -50,7 +50,7 @@ impl Poll {
         asks
     }
 
-    /// A voter has answered.
+    /// Notes the answer of a voter.
     pub(super) fn answered(&mut self, node: &NodeName, last: Last, hears_leader: bool) {
         self.away.remove(node);
         if hears_leader {
@@ -60,13 +60,13 @@ impl Poll {
         }
     }
 
-    /// A voter cannot be reached.
+    /// Notes that a voter cannot be reached.
     pub(super) fn unreachable(&mut self, node: &NodeName) {
         self.away.insert(node.clone());
     }
 
-    /// Who should lead, once enough voters miss the leader that they could promise: who has the most of these and of
-    /// `me`, who is preferred among equals.
+    /// Returns the node that should lead, once so many voters miss the leader that their promises are enough. Of
+    /// these voters and `me`, it is the one with the highest end of its log; among equals, `me` is preferred.
     pub(super) fn choice(
         &self,
         now: Duration,

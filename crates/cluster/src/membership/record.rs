@@ -1,12 +1,12 @@
-//! The record: who leads, in which epoch, and whose word counts. All nodes agree on it because a [`Coordinator`]
-//! keeps it and changes it only by compare-and-swap.
+//! Record of a cluster: leader, epoch and voters. All nodes agree on the record because a [`Coordinator`] keeps
+//! it and changes it only by compare-and-swap.
 //!
 //! [`Coordinator`]: super::Coordinator
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The name of a node, unique in its cluster.
+/// Name of a node, unique in its cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NodeName(pub String);
@@ -23,74 +23,76 @@ impl From<&str> for NodeName {
     }
 }
 
-/// One life of a node's memory: a node that may have forgotten what it acknowledged has another one.
+/// Number of one life of a node's memory. A node that may have lost something that it acknowledged gets another
+/// number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Incarnation(pub u64);
 
-/// A node whose acknowledgements and promises count.
+/// Node whose acknowledgements and promises count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Voter {
-    /// Its name.
+    /// Name of the node.
     pub node: NodeName,
-    /// The memory that it must still have.
+    /// Incarnation that the node must still have.
     pub incarnation: Incarnation,
 }
 
-/// The voters of a cluster.
+/// Voters of a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Voters(pub Vec<Voter>);
 
-/// Where a node is found.
+/// Address of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
-    /// Its name.
+    /// Name of the node.
     pub node: NodeName,
-    /// Where it listens for the other nodes, a host and a port.
+    /// Host and port at which the node listens for the other nodes.
     pub address: String,
 }
 
-/// What all nodes agree on.
+/// State on which all nodes agree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// The epoch. It rises with every change of the leader, also to itself.
+    /// Epoch. It rises with every change of the leader, also when the same node is named again.
     pub epoch: u64,
-    /// Who may write in this epoch.
+    /// Node that may write in this epoch.
     pub leader: NodeName,
-    /// Whose acknowledgements and promises count.
+    /// Nodes whose acknowledgements and promises count.
     pub voters: Voters,
-    /// Who should be a voter; the leader sees to it, one node at a time.
+    /// Nodes that should be voters. The leader makes them voters, one node at a time.
     pub nodes: Vec<Address>,
-    /// Who is asked to lead instead.
+    /// Node that is asked to lead instead.
     pub handover: Option<NodeName>,
 }
 
 impl Voters {
-    /// So many voters must have a frame before anybody is told of it.
+    /// Number of voters that must have a frame before it is published.
     pub(crate) fn write_quorum(&self) -> usize {
         self.0.len() / 2 + 1
     }
 
-    /// So many voters must promise before a node leads: at least one of them has whatever was told.
+    /// Number of voters that must promise before a node leads: at least one of them has everything that was
+    /// published.
     pub fn promise_quorum(&self) -> usize {
         self.0.len() - self.write_quorum() + 1
     }
 
-    /// The voter of a name.
+    /// Returns the voter with this name.
     pub fn get(&self, node: &NodeName) -> Option<&Voter> {
         self.0.iter().find(|voter| voter.node == *node)
     }
 
-    /// Whether a node's word counts.
+    /// Returns true if the node is a voter in this incarnation.
     pub fn counts(&self, node: &NodeName, incarnation: Incarnation) -> bool {
         self.get(node).is_some_and(|voter| voter.incarnation == incarnation)
     }
 
-    /// The same with a node in an incarnation, new or instead of another one.
+    /// Returns the voters with this node in this incarnation, added or in the place of another incarnation.
     pub fn with(&self, node: &NodeName, incarnation: Incarnation) -> Voters {
         let mut voters = self.without(node);
         voters.0.push(Voter { node: node.clone(), incarnation });
@@ -98,24 +100,24 @@ impl Voters {
         voters
     }
 
-    /// The same without a node.
+    /// Returns the voters without this node.
     pub fn without(&self, node: &NodeName) -> Voters {
         Voters(self.0.iter().filter(|voter| voter.node != *node).cloned().collect())
     }
 }
 
 impl Record {
-    /// The next epoch, with this leader.
+    /// Returns the record of the next epoch, with this leader and without a handover request.
     pub fn led_by(&self, leader: &NodeName) -> Record {
         Record { epoch: self.epoch + 1, leader: leader.clone(), handover: None, ..self.clone() }
     }
 
-    /// The same with other voters.
+    /// Returns the record with other voters.
     pub(crate) fn with_voters(&self, voters: Voters) -> Record {
         Record { voters, ..self.clone() }
     }
 
-    /// Where a node is found.
+    /// Returns the address of a node.
     pub fn address(&self, node: &NodeName) -> Option<&str> {
         let found = self.nodes.iter().find(|place| place.node == *node);
         found.map(|place| place.address.as_str())
