@@ -1,7 +1,7 @@
-//! Several nodes that are one venue, and several venues that share symbols.
+//! Clusters: several nodes that form one venue. Partitions: several venues that share symbols.
 //!
 //! [`membership`] decides who leads and whose acknowledgements count. [`replication`] carries the frames of
-//! the leader's journal to its standbys. [`node`] is a node a step at a time, standing by or leading.
+//! the leader's journal to its standbys. [`node`] runs a node one step at a time, standing by or leading.
 //! [`partition`] moves a symbol from one venue to another.
 
 #![warn(unreachable_pub)]

@@ -1,4 +1,4 @@
-//! A node of a cluster, without its threads and sockets: standing by and leading a step at a time.
+//! Node of a cluster, without its threads and sockets: standing by and leading, one step at a time.
 //!
 //! ```text
 //!  recover ─► stand by ─► lead ─┬─► stopped
@@ -6,9 +6,9 @@
 //!     └── cut ◄──┴──────────────┘
 //! ```
 //!
-//! What a [`Member`] decides is done here: `standing.rs` takes a leader's frames, `presiding.rs` is beside the pipeline of
-//! a node that leads. Whoever has a node steps it and gives it what it needs of the world: a venue on its threads, or a
-//! simulation.
+//! This module performs the acts that a [`Member`] decides. `standing.rs` takes a leader's frames; `presiding.rs` does
+//! the work of a leader beside its pipeline. The owner of a node calls its steps and provides the [`Ports`]: a venue on
+//! its threads, or a simulation.
 
 mod presiding;
 mod standing;
@@ -26,96 +26,96 @@ use ringside_model::domain::SeqNo;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-/// What a node needs of the world.
+/// Access of a node to the world: clock, coordinator, other nodes, operator.
 pub trait Ports {
-    /// A connection to a leader. It answers at once, or after a moment.
+    /// Connection to a leader. It answers at once, or after a moment.
     type Line: Read + Write;
 
-    /// The time since some beginning.
+    /// Returns the time since some fixed start.
     fn now(&self) -> Duration;
 
-    /// What has arrived, after waiting for it no longer than this.
+    /// Waits at most `patience` for an arrival, and returns it.
     fn arrived(&mut self, patience: Duration) -> Option<Arrived>;
 
-    /// Asks for the record; the answer arrives.
+    /// Asks for the record; the answer arrives as [`Arrived::Read`].
     fn read(&mut self);
 
-    /// Asks to swap the record; the answer arrives.
+    /// Asks to swap the record; the outcome arrives as [`Arrived::Swapped`].
     fn swap(&mut self, expected: Option<Revision>, record: Record);
 
-    /// Sends a message to a node; perhaps it gets there.
+    /// Sends a message to a node. Its arrival is not certain.
     fn send(&mut self, to: &NodeName, address: &str, message: Message);
 
-    /// Connects to a leader.
+    /// Connects to the leader at `address`.
     fn connect(&mut self, address: &str) -> io::Result<Self::Line>;
 
-    /// Tells the operator.
+    /// Reports an event to the operator.
     fn say(&mut self, what: String);
 }
 
-/// Whose node it is.
+/// Identity of a node and of its journal.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Its name.
+    /// Name of the node.
     pub me: NodeName,
-    /// The nodes that a new cluster begins with.
+    /// Nodes with which a new cluster begins.
     pub founders: Vec<Address>,
-    /// Whose journal it has.
+    /// Identity of the journal: matching rules and venue.
     pub identity: Identity,
-    /// The length of its segments in bytes.
+    /// Length of a segment in bytes.
     pub segment_bytes: u64,
 }
 
-/// A node.
+/// Node of a cluster.
 pub struct Node<P> {
-    /// Its world.
+    /// Access to the world.
     pub ports: P,
     options: Options,
     file: NodeFile,
     member: Member,
-    /// Whether it was said that there is no record any more.
+    /// True once the operator knows that the record is missing.
     misses_record: bool,
 }
 
-/// Why a node cannot go on.
+/// Reason why a node cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// Its journal, or what it stores of itself.
+    /// The journal or the node file failed.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// What the leader sends.
+    /// The standby cannot continue with the leader's frames.
     #[error(transparent)]
     Standby(#[from] StandbyError),
-    /// The leader does not have what this node knows to be committed.
+    /// The leader lacks the command with this seqno, which this node knows to be committed.
     #[error(
         "the leader does not have what this node knows to be committed (seqno {0}): one of the two is of another \
          history, and nothing here was changed"
     )]
     AnotherHistory(SeqNo),
-    /// The leader does not want it.
+    /// The leader refuses this standby, for this reason.
     #[error("the leader refuses this standby: {0}")]
     Refused(String),
 }
 
 impl<P: Ports> Node<P> {
-    /// A node that has just started, with what it has stored of itself.
+    /// Creates a node that has just started, with the facts that it has stored about itself.
     pub fn new(ports: P, options: Options, file: NodeFile) -> Self {
         let Options { me, founders, .. } = options.clone();
         let member = Member::new(me, file.incarnation(), file.promised(), founders, ports.now());
         Node { ports, options, file, member, misses_record: false }
     }
 
-    /// The record as it was read last.
+    /// Returns the latest known record.
     pub fn record(&self) -> Option<&Record> {
         self.member.record()
     }
 
-    /// Its journal has been recovered after it led, or was cut.
+    /// Stands by again. The journal has been recovered after the node led, or after the journal was cut.
     pub fn stands_by(&mut self) {
         self.member.stands_by(self.ports.now());
     }
 
-    /// Waits a while for what arrives, and lets the member decide.
+    /// Waits at most `patience` for an arrival, and returns the acts that the member decides.
     fn decide(&mut self, patience: Duration, view: &View<'_>) -> Vec<Act> {
         let arrived = self.ports.arrived(patience);
         let now = self.ports.now();
@@ -141,7 +141,7 @@ impl<P: Ports> Node<P> {
         }
     }
 
-    /// Does what is the same for every role; gives back what is not.
+    /// Performs the acts that are the same for every role, and returns the others.
     fn act(&mut self, act: Act) -> Result<Option<Act>, JournalError> {
         match act {
             Act::Promise(epoch) => self.file.promise(epoch)?,
@@ -159,7 +159,7 @@ impl<P: Ports> Node<P> {
     }
 }
 
-/// The view of a node that does not lead.
+/// Returns the view of a node that does not lead.
 fn standing_view(last: Last) -> View<'static> {
     View { last, agreed: Position { segment: 0, offset: 0 }, followers: &[] }
 }

@@ -1,4 +1,4 @@
-//! Leading: what a node sees to beside its pipeline.
+//! Leading: the work of a node beside its pipeline.
 
 use super::{Node, NodeError, Ports, standing_view};
 use crate::membership::{Act, Following, Last, NodeName, View, Voters};
@@ -10,31 +10,31 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What arrives is waited for so long before other things are looked at.
+/// Time that a step waits for an arrival before it ends.
 const WAIT: Duration = Duration::from_millis(2);
-/// A node that ends to lead does not wait longer than this for another one to have everything, or for the record.
+/// Limit of a handover: time for another node to have everything, and for the record to change.
 const HANDOVER_MAX: Duration = Duration::from_secs(5);
 
-/// A time of leading: an epoch.
+/// Term of a leader: one epoch.
 pub struct Term {
     epoch: u64,
-    /// Behind the frame that the epoch begins with.
+    /// Position behind the first frame of the epoch.
     begins: Position,
-    /// How far the voters have the journal.
+    /// Positions up to which the voters have the journal.
     pub replicas: Arc<Replicas>,
-    /// `stop`: the pipeline is to drain, and the lead to be handed over; `abandon`: somebody else leads already.
+    /// `stop`: the pipeline drains, and leadership is handed over. `abandon`: another node leads already.
     pub control: Control,
     promised_elsewhere: Arc<AtomicU64>,
-    /// Who is to lead next, if an operator has said so.
+    /// Node that is to lead next, if an operator has named one.
     next: Option<NodeName>,
-    /// Since when the lead is being handed over.
+    /// Time since which leadership is being handed over.
     handing_over: Option<Duration>,
-    /// Whether the record was asked to change.
+    /// True once the swap of the record to the next leader is requested.
     is_given: bool,
 }
 
 impl Term {
-    /// An epoch has begun with a frame that ends at `begins`.
+    /// Creates the term of an epoch whose first frame ends at `begins`.
     pub fn new<P>(node: &Node<P>, epoch: u64, voters: Voters, begins: Position) -> Self {
         let (me, segment_bytes) = (node.options.me.clone(), node.options.segment_bytes);
         Term {
@@ -49,7 +49,7 @@ impl Term {
         }
     }
 
-    /// What standbys are served.
+    /// Returns the terms on which standbys are served.
     pub fn terms<P>(&self, node: &Node<P>, dir: &Path) -> Terms {
         Terms {
             epoch: self.epoch,
@@ -61,13 +61,14 @@ impl Term {
         }
     }
 
-    /// Whether somebody else leads.
+    /// Returns true if another node leads.
     pub fn is_over(&self) -> bool {
         self.control.abandon.load(Ordering::Relaxed)
     }
 
-    /// Whether anything may be told. What an earlier leader had stored and never told may be told only when this epoch has
-    /// begun on enough voters; and a new cluster of three or more waits until most of its nodes are voters.
+    /// Returns true if anything may be published. Frames that an earlier leader stored and never published wait until
+    /// this epoch has begun on a quorum of the voters. A new cluster of three or more nodes waits until most of its
+    /// nodes are voters.
     pub fn may_tell<P: Ports>(&self, node: &Node<P>) -> bool {
         let Some(record) = node.record() else { return false };
         let (nodes, voters) = (record.nodes.len(), record.voters.0.len());
@@ -76,7 +77,7 @@ impl Term {
         has_enough && has_begun
     }
 
-    /// Lets the member decide once, and does it.
+    /// Lets the member decide once, and performs its acts.
     pub fn step<P: Ports>(&mut self, node: &mut Node<P>) -> Result<(), NodeError> {
         let followers = self.replicas.followers();
         let end = self.replicas.commit_point().stored();
@@ -113,8 +114,8 @@ impl Term {
         Ok(())
     }
 
-    /// Hands over when the pipeline has drained and the journal, closed, ends at `end`: a step. Whether this was the last
-    /// one, because another node leads or nobody can.
+    /// Takes one step of a handover. The pipeline has drained, and the closed journal ends at `end`. Returns true if
+    /// this was the last step, because another node leads or none can take over in time.
     pub fn hand_over<P: Ports>(
         &mut self,
         node: &mut Node<P>,
@@ -149,7 +150,7 @@ impl Term {
         Ok(false)
     }
 
-    /// A voter that follows, the first one that has everything.
+    /// Returns a voter that follows and lacks little; one that has everything is preferred.
     fn heir<P: Ports>(&self, node: &Node<P>, end: Position) -> Option<NodeName> {
         let record = node.record()?;
         let counts = |f: &Following| f.is_near && record.voters.counts(&f.node, f.incarnation);

@@ -1,4 +1,4 @@
-//! Standing by: takes the leader's frames, stores them at the same places, and applies them.
+//! Standing by: a node takes the leader's frames, stores them at the same positions, and applies them.
 
 use super::{Node, NodeError, Ports, standing_view};
 use crate::membership::{Act, Last, NodeName, Voters};
@@ -11,50 +11,50 @@ use ringside_model::frame::Frame;
 use std::io;
 use std::time::Duration;
 
-/// A connection that was lost is tried again after this time.
+/// Pause before a lost connection is tried again.
 const RETRY: Duration = Duration::from_millis(20);
-/// What arrives is waited for so long while nobody is followed.
+/// Time that a step waits for an arrival while there is no connection to a leader.
 const WAIT: Duration = Duration::from_millis(2);
 
-/// Frames that a node whose books were up to date may put off: it must not take long to lead. The leader waits for a
-/// node that cannot apply as fast as that.
+/// Limit of the stored frames that a node with up-to-date books may leave unapplied, so that it can lead soon. The
+/// leader waits for a node that applies more slowly than it stores.
 const PUT_OFF_MAX: u64 = 1 << 16;
 
-/// A time of standing by.
+/// Period of standing by.
 pub struct Standing<L> {
     line: Option<Line<L>>,
 }
 
-/// How a time of standing by ended.
+/// End of a period of standing by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stood {
-    /// The journal has what the leader's has not: behind this place.
+    /// Behind this place the journal has frames that the leader's journal lacks.
     Diverged(Place),
-    /// The node leads in this epoch, and these voters count.
+    /// The node leads in this epoch, with these voters.
     Leads(u64, Voters),
 }
 
-/// Whom a node follows, and how far that is.
+/// Leader that a node follows, and the progress with it.
 struct Line<L> {
     leader: NodeName,
     follower: Option<Follower<L>>,
     retry_at: Duration,
-    /// Where its journal ended when it was asked.
+    /// End of the leader's journal at its welcome.
     end: Position,
-    /// Whether the books have come about so far since then.
+    /// True once the books have reached about that end.
     has_caught_up: bool,
-    /// What was said last of why there is no connection.
+    /// Last reason that the operator was given for a missing connection.
     why_not: String,
-    /// Where the two journals part, while that is being found out.
+    /// Search for the place where the two journals part, while it is under way.
     parting: Option<Parting>,
 }
 
-/// A search for the last place that the leader has, too: of those of this node behind which it may have to cut, whether
-/// the leader has a place is asked by asking to follow it from there.
+/// Binary search for the last place that the leader has, too, among the places behind which this node may have to cut
+/// its journal. The node asks about a place by asking to follow from there.
 struct Parting {
-    /// The leader has those before this one …
+    /// The leader has the places before this index.
     has: usize,
-    /// … and not from this one on.
+    /// The leader lacks the places from this index on.
     lacks: usize,
 }
 
@@ -64,7 +64,7 @@ impl Parting {
     }
 }
 
-/// Why no frames are taken just now.
+/// Reason why no frames are taken at this moment.
 enum Trouble {
     Line(FollowerError),
     Node(NodeError),
@@ -89,7 +89,7 @@ impl<L> Default for Standing<L> {
 }
 
 impl<L: io::Read + io::Write> Standing<L> {
-    /// Follows whoever leads, a step. How it ended, if this was the last one.
+    /// Takes one step of following the leader. Returns the end of the period, if this was the last step.
     pub fn step<P: Ports<Line = L>, U: Subscriber>(
         &mut self,
         node: &mut Node<P>,
@@ -175,7 +175,7 @@ impl<L: io::Read + io::Write> Line<L> {
                 while follower.next_frame(&mut frame)? {
                     standby.store(&mut frame)?;
                 }
-                // The leader waits for this word; the books can wait for a moment.
+                // The leader waits for this acknowledgement; the books can wait for a moment.
                 follower.hold(standby.commit()?, now);
                 follower.write()?;
             }
@@ -215,7 +215,7 @@ impl<L: io::Read + io::Write> Line<L> {
         Ok(Follower::new(connection, &who, identity, segment_bytes, &place, now))
     }
 
-    /// The leader does not have a place that this node has.
+    /// Continues the search, after the leader was found to lack a place of this node.
     fn lacks<U: Subscriber>(&mut self, standby: &Standby<U>) -> Result<Option<Stood>, NodeError> {
         self.follower = None;
         let end = standby.uncommitted().len() - 1;
@@ -226,7 +226,8 @@ impl<L: io::Read + io::Write> Line<L> {
         self.parted(standby)
     }
 
-    /// How the search has ended, if it has.
+    /// Returns the result of the search, if it has ended. Fails if the leader lacks even the first place, which is
+    /// committed.
     fn parted<U: Subscriber>(&self, standby: &Standby<U>) -> Result<Option<Stood>, NodeError> {
         let places = standby.uncommitted();
         match self.parting {
@@ -243,7 +244,7 @@ impl<L: io::Read + io::Write> Line<L> {
         self.follower = None;
         self.retry_at = now + RETRY;
         node.member.line_lost(now);
-        // A leader that is away is said once.
+        // A missing leader is reported once.
         let why_not = error.to_string();
         if why_not != self.why_not && !matches!(error, FollowerError::NotLeading) {
             node.ports.say(format!("{}: {why_not}; trying again", self.leader));
