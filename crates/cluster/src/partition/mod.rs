@@ -1,19 +1,20 @@
-//! Several instances that share the instruments of a venue: which one trades what, and how an instrument moves from one
-//! to another.
+//! Several instances that share the symbols of a venue: which partition trades which symbol, and how a symbol moves
+//! from one partition to another.
 //!
-//! Each is a complete cluster with a journal, sessions and market data of its own. `table.rs` is what they all agree on,
-//! kept as the record of a cluster is; `step.rs` decides from the table and from where an instrument is here what is to
-//! be done next; `mover.rs` does it, as an operator would: by lines that become commands of the journal. So a move can
-//! be cut off anywhere, and whoever leads then goes on with it.
+//! Each partition is a complete cluster with its own journal, sessions and market data. `table.rs` has the table on
+//! which all partitions agree; a coordinator keeps it, like the record of a cluster. `step.rs` decides the next step
+//! from the table and from the state of the symbol in this partition. `mover.rs` takes the step as an operator would:
+//! by lines that become commands of the journal. So a move can be interrupted anywhere, and the next leader continues
+//! it.
 //!
 //! ```text
-//!             the one that has it                the table                 the one that gets it
+//!             source partition                   table                     target partition
 //!                                        "AAPL is to go to 2"
 //!   halt      its orders wait
-//!   export    its orders are told ──────► kept beside the table
-//!                                        "exported" ─────────────────►     import, an order at a time; nobody is told
-//!                                        "AAPL is at 2", a version more ◄─ all are in the journal
-//!   release   its orders are gone                                          resume: they rest, clients are told
+//!   export    its orders are reported ──► kept beside the table
+//!                                        "exported" ─────────────────►     import each order; nothing is published
+//!                                        "AAPL is at 2", next version ◄─── all are in the journal
+//!   release   its orders are gone                                          resume: they rest; reports are published
 //! ```
 
 mod mover;

@@ -1,4 +1,4 @@
-//! Does what the table asks for, while this partition leads.
+//! Mover: takes the steps that the table asks for, while this node leads its partition.
 
 use super::operator::{Desk, DeskError};
 use super::step::{Step, next};
@@ -10,94 +10,95 @@ use ringside_planted::{Bug, planted};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// So many bytes of lines are a piece of an export: etcd takes values of about a megabyte.
+/// Size of one piece of an export, in bytes of lines. etcd takes values of about a megabyte.
 const PIECE_BYTES: usize = 256 << 10;
-/// So many orders are on their way into the journal at a time.
+/// Number of orders that are on their way into the journal at a time.
 const IMPORTS_MAX: usize = 256;
 
-/// Who keeps the table and what lies beside it.
+/// Coordinators of the table and of the exports beside it.
 pub struct Keepers {
-    /// The table.
+    /// Coordinator of the table.
     pub table: Box<dyn Coordinator<Table>>,
-    /// What lies beside it.
+    /// Coordinators of the pieces of exports.
     pub pieces: Pieces,
 }
 
-/// The pieces of exports, each by its name.
+/// Function that opens the coordinator of one piece of an export, by its name.
 pub type Pieces = Box<dyn Fn(&str) -> Box<dyn Coordinator<Lines>> + Send>;
 
 impl Keepers {
-    /// Those of a venue.
+    /// Creates the keepers of a venue.
     pub fn new(keeper: Keeper, venue: &str) -> Self {
         let (table, venue) = (keeper.shared(venue, "symbols"), venue.to_string());
         Keepers { table, pieces: Box::new(move |name| keeper.shared(&venue, name)) }
     }
 
-    /// A piece of what a symbol exported for the move since this version of the table.
+    /// Opens one piece of the export of a symbol, for the move that began at this version of the table.
     fn piece(&self, symbol: &str, version: u32, number: u32) -> Box<dyn Coordinator<Lines>> {
         (self.pieces)(&format!("exports/{symbol}/{version}/{number}"))
     }
 }
 
-/// Looks at the table again and again and does what it asks for.
+/// Mover of a partition: reads the table repeatedly, and does what it asks for.
 pub struct Mover<D, C> {
     me: PartitionId,
-    /// Where clients find this partition.
+    /// Addresses at which clients find this partition.
     addresses: Vec<String>,
-    /// All partitions.
+    /// Numbers of all partitions.
     partitions: Vec<u16>,
-    /// What the journal says of every instrument; `None`: it is traded here.
+    /// State of every symbol in the journal; `None` if the symbol is traded here.
     here: BTreeMap<String, Option<Moved>>,
     keepers: Keepers,
     connect: C,
-    /// None before the first question and after one that was not answered well: what is still on its way is not heard
-    /// any more.
+    /// Connection to the venue. `None` before the first request and after a failed one: answers that are still on their
+    /// way are not read any more.
     desk: Option<D>,
-    /// The instrument that the last trouble was with: the others go first.
+    /// Symbol of the last step that was tried; the other symbols go first.
     troubled: String,
 }
 
-/// Why something was not done. It is tried again.
+/// Reason why a step was not done. The mover tries the step again.
 #[derive(Debug, thiserror::Error)]
 pub enum MoverError {
-    /// The table.
+    /// The coordinator of the table failed.
     #[error("the table of symbols: {0}")]
     Table(#[from] Unavailable),
-    /// The venue.
+    /// The operator port of the venue failed.
     #[error(transparent)]
     Desk(#[from] DeskError),
-    /// The venue refused what the table asks for.
+    /// The venue rejected the step that the table asks for.
     #[error("{symbol}: the venue says {what} to {line}")]
     Refused {
-        /// The instrument.
+        /// Name of the symbol.
         symbol: String,
-        /// What it was asked.
+        /// Line that was sent to the venue.
         line: String,
-        /// What it said.
+        /// Answer of the venue.
         what: String,
     },
-    /// The table is not what the journal is.
+    /// The table and the journal contradict each other.
     #[error("{symbol}: the table has it at partition {place}, the journal of this one has {here}")]
     Contradiction {
-        /// The instrument.
+        /// Name of the symbol.
         symbol: String,
-        /// Where the table has it.
+        /// Partition that has the symbol in the table.
         place: u16,
-        /// What the journal has.
+        /// State of the symbol in the journal.
         here: String,
     },
-    /// An export is not beside the table any more.
+    /// A piece of an export is missing beside the table.
     #[error("{symbol}: piece {number} of its export is gone")]
     PieceGone {
-        /// The instrument.
+        /// Name of the symbol.
         symbol: String,
-        /// Which piece.
+        /// Number of the piece.
         number: u32,
     },
 }
 
 impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
-    /// `here` is what the journal says of every instrument at the beginning; `connect` leads to the venue.
+    /// Creates a mover. `here` is the state of every symbol in the journal at the beginning; `connect` connects to the
+    /// venue.
     pub fn new(
         me: PartitionId,
         partitions: &[u16],
@@ -111,7 +112,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         Mover { me, addresses, partitions, here, keepers, connect, desk: None, troubled }
     }
 
-    /// Looks at the table once and takes one step with each instrument that needs one. What was done, for people.
+    /// Reads the table once, and takes one step for each symbol that needs one. Returns the steps as text for people.
     pub fn turn(&mut self) -> Result<Vec<String>, MoverError> {
         let (revision, table) = self.table()?;
         let has_asked = self.desk.is_none() && !self.troubled.is_empty();
@@ -135,8 +136,8 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
             let changed = taken?;
             done.push(format!("{symbol}: {step}"));
             if let Some(changed) = changed {
-                // The revision is the one that was read before the journal was asked: whoever has changed the table
-                // since then wins, and this partition looks again.
+                // This revision was read before the journal was asked. Any other change of the table since then wins,
+                // and this partition reads the table again.
                 self.keepers.table.swap(Some(revision), &changed)?;
                 return Ok(done);
             }
@@ -144,7 +145,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         Ok(done)
     }
 
-    /// The table, which says where this partition and its instruments are.
+    /// Reads the table. Adds the addresses of this partition, and symbols that are missing.
     fn table(&mut self) -> Result<(Revision, Table), MoverError> {
         loop {
             let found = self.keepers.table.read()?;
@@ -158,7 +159,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
             }
             wanted.partitions.insert(self.me.0, self.addresses.clone());
             for (symbol, here) in &self.here {
-                // What is traded here already stays here, whatever would be proposed.
+                // A symbol that is traded here already stays here, whatever partition would be proposed.
                 let proposed = match here {
                     None => Some(self.me),
                     Some(_) => propose(symbol, &self.partitions),
@@ -177,7 +178,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         }
     }
 
-    /// Takes a step; gives the table as it should be then, if that changes.
+    /// Takes a step. Returns the new table, if the step changes it.
     fn take(
         &mut self,
         step: Step,
@@ -233,7 +234,8 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         Ok(None)
     }
 
-    /// Asks the venue for a step, with these fields more, and waits until it is in the journal. What it says to it.
+    /// Asks the venue for a step, with the additional fields `more`, and waits until the step is in the journal.
+    /// Returns the report of the venue.
     fn ask(
         &mut self,
         symbol: &str,
@@ -256,8 +258,8 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         })
     }
 
-    /// What was asked last may have come to pass without an answer: asks for a step that never follows, because the venue
-    /// refuses it with where the instrument is.
+    /// Finds out the state of the last symbol, whose request may have succeeded without an answer. The mover asks for a
+    /// step that is never the next one; the venue rejects it with the state of the symbol.
     fn look(&mut self) -> Result<(), MoverError> {
         let symbol = self.troubled.clone();
         let asked = self.ask(&symbol, MoveStep::Export, self.me.0, u32::MAX, Value::Null);
@@ -278,7 +280,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         Ok(self.desk.as_mut().expect("it is connected"))
     }
 
-    /// What the venue says next. Whoever has asked for it: what it says of an instrument holds.
+    /// Returns the next line of the venue. A line about the state of a symbol updates `here`, whoever has asked for it.
     fn hear(&mut self) -> Result<Value, DeskError> {
         let said = self.desk()?.hear()?;
         let tells = said["report"] == "symbol_moved" || said["reason"] == "invalid_move";
@@ -290,7 +292,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
             match step {
                 Some(MoveStep::Export) => {}
                 Some(MoveStep::Resume) => _ = self.here.insert(symbol.into(), None),
-                // Of an order that cannot be imported nothing follows.
+                // A rejected import of an order says nothing about the symbol.
                 None if said["id"] != 0 => {}
                 step => _ = self.here.insert(symbol.into(), step.map(moved)),
             }
@@ -298,7 +300,10 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         Ok(said)
     }
 
-    /// The next thing that the venue says of a symbol and that is wanted; an error if it refuses something.
+    /// Returns the next line about a symbol that is wanted.
+    ///
+    /// # Errors
+    /// If the venue rejects a request for the symbol, or reports an error.
     fn answer(
         &mut self,
         symbol: &str,
@@ -318,9 +323,11 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         }
     }
 
-    /// Has the orders told, and keeps them beside the table. Whoever does so for the same move keeps the same.
+    /// Exports the orders of a symbol, and keeps them beside the table. Two leaders that export for the same move keep
+    /// the same lines.
     fn export(&mut self, symbol: &str, to: u16, version: u32) -> Result<Export, MoverError> {
-        // Here and not only in the memory of this leader: what follows is of this move.
+        // The journal must have the halt of this move, not only the memory of this leader: what follows belongs to this
+        // move.
         self.ask(symbol, MoveStep::Halt, to, version, Value::Null)?;
         let head = self.ask(symbol, MoveStep::Export, to, version, Value::Null)?;
         let [seqno, orders] = ["seq", "count"].map(|field| head[field].as_u64().unwrap_or(0));
@@ -352,13 +359,13 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     ) -> Result<(), MoverError> {
         let mut piece = self.keepers.piece(symbol, version, *pieces);
         let revision = piece.read()?.map(|(revision, _)| revision);
-        // If somebody was faster, it was the same that is kept now.
+        // If another leader was faster, it has kept the same lines.
         piece.swap(revision, &Lines(lines))?;
         *pieces += 1;
         Ok(())
     }
 
-    /// Brings all orders of an export into the journal, from the first one on.
+    /// Imports all orders of an export into the journal, from the first one on.
     fn import(&mut self, symbol: &str, moving: &super::Moving) -> Result<Export, MoverError> {
         let gone = |number| MoverError::PieceGone { symbol: symbol.into(), number };
         let export = moving.export.ok_or_else(|| gone(0))?;
@@ -380,7 +387,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         Ok(export)
     }
 
-    /// What lies beside the table is not needed any more.
+    /// Empties the pieces of an export, which are not needed any more.
     fn clear(&self, symbol: &str, moving: &super::Moving) -> Result<(), MoverError> {
         for number in 0..moving.export.map_or(0, |export| export.pieces) {
             let mut piece = self.keepers.piece(symbol, moving.version, number);
@@ -392,7 +399,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     }
 }
 
-/// The line that makes an order again that was exported.
+/// Returns the `import` line that recreates an exported order.
 fn import_line(told: &Value) -> String {
     const SAME: [&str; 12] = [
         "session",

@@ -1,39 +1,39 @@
-//! An operator of code: lines go to the venue, and what it says to them comes back.
+//! Operator port for code: sends lines to the venue, and reads its answers.
 
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Where lines become commands.
+/// Port where lines become commands.
 pub trait Desk {
-    /// Sends lines, each with its end.
+    /// Sends lines, each with its line end.
     fn send(&mut self, lines: &str) -> Result<(), DeskError>;
 
-    /// The next line that the venue says, of whatever it is about. What it says is committed.
+    /// Returns the next line of the venue, on any subject. Everything that it reports is committed.
     fn hear(&mut self) -> Result<Value, DeskError>;
 }
 
-/// Why the venue cannot be asked.
+/// Reason why the venue cannot be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
-    /// The connection.
+    /// The connection to the operator port failed.
     #[error("the operator port: {0}")]
     Io(#[from] io::Error),
-    /// What it says is no line of JSON.
+    /// The venue sent a line that is not JSON.
     #[error("the operator port said {0:?}")]
     Malformed(String),
 }
 
-/// The operator port of a venue on this machine.
+/// Operator port of a venue on this machine.
 pub struct Operator {
     lines: BufReader<TcpStream>,
 }
 
 impl Operator {
-    /// Connects; what the venue says from then on is heard.
+    /// Connects. Every line that the venue sends from then on is received.
     pub fn connect(address: SocketAddr) -> Result<Operator, DeskError> {
-        /// Whatever is asked is answered within this time, or asked again.
+        /// Time limit of an answer; after that the mover asks again.
         const PATIENCE: Duration = Duration::from_secs(10);
         let socket = TcpStream::connect_timeout(&address, PATIENCE)?;
         socket.set_nodelay(true)?;

@@ -1,29 +1,29 @@
-//! What is to be done with an instrument next: from where the table has it and from what the journal of this partition
-//! says of it. Nothing else is remembered, so that whoever leads next finds the same.
+//! Next step of a symbol, decided from its place in the table and its state in the journal of this partition. Nothing
+//! else is remembered, so that the next leader decides the same.
 
 use super::table::{Moving, Place};
 use ringside_model::domain::{MoveStep, PartitionId};
 use ringside_model::report::Moved;
 use std::fmt;
 
-/// The next step.
+/// Next step of a symbol in one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing, or not for this partition.
+    /// There is nothing to do, or not for this partition.
     Wait,
-    /// Its orders must wait.
+    /// The orders of the symbol must wait.
     Halt,
-    /// Its orders must be kept beside the table.
+    /// The orders of the symbol must be kept beside the table.
     Export,
-    /// All of its orders must be in the journal, then the table must say that it is here.
+    /// All orders of the symbol must be in the journal; then the table must say that the symbol is here.
     Import,
-    /// The table says that it is here: all of its orders must be in the journal, then it is traded.
+    /// The table says that the symbol is here. All its orders must be in the journal; then it is traded.
     Arrive,
-    /// It is traded; the move is over.
+    /// The symbol is traded here; the move is over.
     Finish,
-    /// It is traded again, or for the first time.
+    /// The symbol is traded here again, or for the first time.
     Resume,
-    /// It is traded somewhere else.
+    /// The symbol is traded by another partition.
     Release,
     /// The table and the journal cannot both be right.
     Contradiction,
@@ -44,17 +44,18 @@ impl fmt::Display for Step {
     }
 }
 
-/// What partition `me` has to do with an instrument; `here` is what its journal says of it, `None` if it is traded.
+/// Returns the next step of partition `me` for a symbol. `here` is the state of the symbol in the journal of the
+/// partition; `None` if it is traded.
 pub fn next(PartitionId(me): PartitionId, here: Option<Moved>, place: &Place) -> Step {
     use MoveStep::{Halt, Import, Release};
     let is_mine = place.partition == me;
     let step = here.map(|here| here.step);
     match (&place.moving, step) {
-        // It is here.
+        // The symbol is here and stays.
         (None, None) if is_mine => Step::Wait,
         (None, Some(Halt)) if is_mine => Step::Resume,
         (None, Some(Release)) if is_mine && is_new(here) => Step::Resume,
-        // It is to go.
+        // The symbol is to leave.
         (Some(moving), step) if is_mine && moving.from == me => match step {
             None => Step::Halt,
             Some(Halt) if here.is_some_and(|here| here.version != moving.version) => Step::Halt,
@@ -63,7 +64,7 @@ pub fn next(PartitionId(me): PartitionId, here: Option<Moved>, place: &Place) ->
             Some(Release) if is_new(here) => Step::Resume,
             _ => Step::Contradiction,
         },
-        // It is coming.
+        // The symbol is arriving.
         (Some(Moving { to, .. }), step) if is_mine && *to == me => match step {
             None => Step::Finish,
             Some(Import | Release) => Step::Arrive,
@@ -73,7 +74,7 @@ pub fn next(PartitionId(me): PartitionId, here: Option<Moved>, place: &Place) ->
         (Some(Moving { to, export: Some(_), .. }), Some(Import | Release)) if *to == me => {
             Step::Import
         }
-        // It is somewhere else.
+        // The symbol is in another partition.
         (_, None) => Step::Contradiction,
         (_, Some(Release)) if here.is_some_and(|here| here.version == place.version) => Step::Wait,
         (Some(Moving { to, .. }), Some(Release)) if *to == me => Step::Wait,
@@ -81,7 +82,7 @@ pub fn next(PartitionId(me): PartitionId, here: Option<Moved>, place: &Place) ->
     }
 }
 
-/// Whether an instrument was never traded here: it was released when it was defined.
+/// Returns true if the symbol was never traded here: it was released when it was defined.
 fn is_new(here: Option<Moved>) -> bool {
     here.is_some_and(|here| here.version == 0)
 }

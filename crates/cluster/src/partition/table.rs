@@ -1,73 +1,76 @@
-//! The table of instruments: which partition trades which.
+//! Table of symbols: the partition that trades each symbol.
 
 use ringside_model::domain::PartitionId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What all partitions of a venue agree on.
+/// Table on which all partitions of a venue agree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
-    /// It rises with every change.
+    /// Version of the table; it rises with every change.
     pub version: u32,
-    /// Where clients find each partition, by its number.
+    /// Addresses at which clients find each partition, by partition number.
     pub partitions: BTreeMap<u16, Vec<String>>,
-    /// Where each instrument is, by its name.
+    /// Place of each symbol, by its name.
     pub symbols: BTreeMap<String, Place>,
 }
 
-/// Where an instrument is.
+/// Place of a symbol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
-    /// Which partition trades it.
+    /// Partition that trades the symbol.
     pub partition: u16,
-    /// The version of the table since when it does.
+    /// Version of the table since which that partition trades the symbol.
     pub version: u32,
-    /// How it is on its way, if it is.
+    /// Move of the symbol, if one is under way.
     pub moving: Option<Moving>,
 }
 
-/// An instrument on its way.
+/// Move of a symbol that is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Moving {
-    /// Where from.
+    /// Partition that the symbol leaves.
     pub from: u16,
-    /// Where to.
+    /// Partition that the symbol goes to.
     pub to: u16,
-    /// The version of the table since when: it tells this move from others.
+    /// Version of the table at which the move began. It identifies the move.
     pub version: u32,
-    /// Its orders, once they are kept beside the table.
+    /// Orders of the symbol, once they are kept beside the table.
     pub export: Option<Export>,
 }
 
-/// The orders of an instrument, kept beside the table as [`Lines`] with the numbers from 0 on.
+/// Orders of a symbol, kept beside the table as [`Lines`] in pieces numbered from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Export {
-    /// The command behind which they are exported.
+    /// Seqno of the command behind which the orders are exported.
     pub seqno: u64,
-    /// How many there are.
+    /// Number of exported orders.
     pub orders: u64,
-    /// What they have open together.
+    /// Total open quantity of these orders.
     pub quantity: u64,
-    /// In how many pieces.
+    /// Number of pieces beside the table.
     pub pieces: u32,
 }
 
-/// A piece of an export: an `import` line for each order.
+/// Piece of an export: one `import` line for each order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Lines(pub Vec<String>);
 
 impl Table {
-    /// The next version of it.
+    /// Returns the table with its next version.
     pub fn changed(&self) -> Table {
         Table { version: self.version + 1, ..self.clone() }
     }
 
-    /// Asks for an instrument to go to a partition, or, where it is, to stay. Says why not.
+    /// Asks for the move of a symbol to a partition. If that is its present partition, a move under way is given up.
+    ///
+    /// # Errors
+    /// Says why the move is not possible.
     pub fn ask(&mut self, symbol: &str, PartitionId(to): PartitionId) -> Result<(), String> {
         if !self.partitions.contains_key(&to) {
             let known: Vec<_> = self.partitions.keys().map(u16::to_string).collect();
@@ -88,13 +91,13 @@ impl Table {
     }
 }
 
-/// Which partition an instrument should have that the table does not have yet: by rendezvous hashing, so that all come
-/// to the same, and another partition takes from each only its part.
+/// Proposes a partition for a symbol that is not in the table yet; `None` if there are no partitions. With rendezvous
+/// hashing all partitions propose the same, and an additional partition takes only its share from each other one.
 pub fn propose(symbol: &str, partitions: &[u16]) -> Option<PartitionId> {
     let weight = |partition: u16| {
         let mut bytes = symbol.as_bytes().to_vec();
         bytes.extend_from_slice(&partition.to_le_bytes());
-        // FNV-1a, whose high bits are spread by a multiplication.
+        // FNV-1a; the multiplication spreads its high bits.
         let hash = bytes.iter().fold(0xCBF2_9CE4_8422_2325u64, |hash, &byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
         });
