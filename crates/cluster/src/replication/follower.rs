@@ -1,5 +1,5 @@
-//! The standby's end of the line: says where its journal ends and takes the leader's frames. It never waits; what it
-//! reads and writes is a connection that answers at once.
+//! Standby's end of a connection: it reports where its journal ends, and takes the leader's frames. It never waits:
+//! the connection that it reads and writes answers at once.
 
 use super::wire::{Held, Hello, Verdict, Who};
 use super::{HEARTBEAT, is_later};
@@ -9,68 +9,68 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 use zerocopy::IntoBytes;
 
-/// What is taken at once, in bytes.
+/// Largest number of bytes that one step reads.
 const PIECE_BYTES: usize = 256 << 10;
-/// When so much comes at once, the leader has more.
+/// Number of bytes in one read from which on the leader is expected to have more.
 const MUCH_BYTES: usize = 16 << 10;
-/// So many frames may come at once.
+/// Largest number of frames that one step brings.
 pub const PIECE_FRAMES_MAX: u64 = (PIECE_BYTES / FRAME_BYTES_MIN) as u64 + 1;
 
-/// A connection to a leader.
+/// Connection to a leader.
 pub struct Follower<S> {
     connection: S,
     is_welcome: bool,
-    /// Bytes that have come, from `read` on not looked at.
+    /// Received bytes; those from `read` on are not decoded yet.
     bytes: Vec<u8>,
     read: usize,
-    /// What the network has not taken yet.
+    /// Bytes that the network has not taken yet.
     out: Vec<u8>,
-    /// What this node has, and when it said so last.
+    /// End of the journal that was last reported to the leader, and the time of that report.
     held: Position,
     spoke: Duration,
 }
 
-/// Why nothing more comes.
+/// Reason why no more frames come.
 #[derive(Debug, thiserror::Error)]
 pub enum FollowerError {
-    /// The network, or the leader is gone.
+    /// The network failed, or the leader is gone.
     #[error("the connection to the leader: {0}")]
     Network(#[from] io::Error),
-    /// It does not lead, or not any more.
+    /// The node does not lead, or leads no longer.
     #[error("it does not lead")]
     NotLeading,
-    /// It does not have what this node has.
+    /// The leader's journal lacks the place from which this node asked to follow.
     #[error("the leader's journal went another way")]
     Diverged,
-    /// It does not want this standby. Trying again does not help.
+    /// The leader refuses this standby, for this reason. Another try does not help.
     #[error("the leader refuses this standby: {0}")]
     Refused(String),
-    /// It sends what is no frame.
+    /// The leader sent bytes that are no frame.
     #[error("the leader sends what is no frame")]
     Malformed,
 }
 
-/// What has come.
+/// Input of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Came {
-    /// Nothing.
+    /// Nothing came in this step.
     Nothing,
-    /// The leader's welcome: its frames may be taken now, if this epoch may be followed.
+    /// Welcome of the leader: its frames may be taken now, if this epoch may be followed.
     Welcome {
-        /// The epoch that it leads in.
+        /// Epoch in which the leader leads.
         epoch: u64,
-        /// Where its journal ends.
+        /// End of the leader's journal.
         end: Position,
     },
-    /// Something that shows that the leader is there, and perhaps frames.
+    /// Sign of life of the leader, perhaps with frames.
     Frames {
-        /// Whether it is so much that the leader has more, by all appearances.
+        /// True if so many bytes came that the leader probably has more.
         more: bool,
     },
 }
 
 impl<S: Read + Write> Follower<S> {
-    /// Asks for what comes behind `place`.
+    /// Asks a leader for the frames behind `place`.
     pub fn new(
         connection: S,
         who: &Who,
@@ -91,7 +91,7 @@ impl<S: Read + Write> Follower<S> {
         }
     }
 
-    /// Writes what is left and reads what has come.
+    /// Writes the remaining bytes, and reads the bytes that have come.
     pub fn step(&mut self, now: Duration) -> Result<Came, FollowerError> {
         if self.is_welcome && self.out.is_empty() && now - self.spoke >= HEARTBEAT {
             self.hold(self.held, now);
@@ -112,7 +112,7 @@ impl<S: Read + Write> Follower<S> {
         }
     }
 
-    /// The next frame of those that have come whole.
+    /// Reads the next complete frame into `frame`. Returns false if there is none.
     pub fn next_frame(&mut self, frame: &mut Frame) -> Result<bool, FollowerError> {
         loop {
             let bytes = &self.bytes[self.read..];
@@ -126,7 +126,7 @@ impl<S: Read + Write> Follower<S> {
             };
             let Some(whole) = bytes.get(..length) else { return Ok(false) };
             self.read += length;
-            // Zeros are a heartbeat.
+            // Zeros are a heartbeat and no frame.
             if whole[..2] != [0, 0] {
                 *frame = Frame::read(whole).ok_or(FollowerError::Malformed)?;
                 return Ok(true);
@@ -134,13 +134,13 @@ impl<S: Read + Write> Follower<S> {
         }
     }
 
-    /// Tells the leader that everything before `end` is here.
+    /// Reports to the leader that this node has everything before `end`. The report is sent with the next write.
     pub fn hold(&mut self, end: Position, now: Duration) {
         (self.held, self.spoke) = (end, now);
         self.out.extend_from_slice(Held::from(end).as_bytes());
     }
 
-    /// Writes what the network takes.
+    /// Writes as many bytes as the network takes.
     pub fn write(&mut self) -> Result<(), FollowerError> {
         while !self.out.is_empty() {
             match self.connection.write(&self.out) {

@@ -1,5 +1,5 @@
-//! Hot standbys: a leader sends the frames of its journal to other nodes, which store them at the same places,
-//! apply them in their own engines, and have the same streams ready.
+//! Hot standbys: a leader sends the frames of its journal to other nodes. They store the frames at the same
+//! positions, apply them in their own engines, and have the same streams ready.
 //!
 //! ```text
 //!  leader:  journaler ─► journal ─► (one sender for each standby) ─► frames ─────► standby: journal ─► engines
@@ -7,12 +7,13 @@
 //!           replicator ◄── replicas ◄─────────┘                                                     streams
 //! ```
 //!
-//! The frames come from the leader's journal and not from its ring: a standby that is late reads the same bytes as
-//! one that keeps up, nothing waits in memory for a slow one, and the live path sees of all of them one number,
-//! how far enough voters have it. The replicator lets commands pass up to there.
+//! The frames come from the leader's journal and not from its ring. A late standby reads the same bytes as one
+//! that keeps up, and nothing waits in memory for a slow one. The live path sees one number of all standbys: the
+//! position up to which a quorum of the voters has the journal. The replicator lets commands pass up to that
+//! position.
 //!
-//! `wire.rs` has the layouts, `sender.rs` serves a standby, `replicas.rs` is that number, `follower.rs` is the
-//! standby's end of the line; `server.rs` puts senders on sockets and threads.
+//! `wire.rs` has the layouts, `sender.rs` serves a standby, `replicas.rs` computes that position, `follower.rs` is
+//! the standby's end of a connection; `server.rs` runs the senders on sockets and threads.
 
 mod follower;
 mod replicas;
@@ -28,10 +29,10 @@ pub use server::{Doors, Server};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-/// So often both sides say that they are there when nothing else is to be said.
+/// Interval of heartbeats, which both sides send when they have nothing else to send.
 pub const HEARTBEAT: Duration = Duration::from_millis(20);
 
-/// Whether a connection has nothing, or takes nothing, just now.
+/// Returns true if a connection only has no data, or no room, at this moment.
 fn is_later(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }

@@ -1,4 +1,4 @@
-//! How far the voters have the journal.
+//! Positions up to which the voters have the journal.
 
 use crate::membership::{Following, Incarnation, NodeName, Voters};
 use ringside_core::commit_point::CommitPoint;
@@ -6,7 +6,8 @@ use ringside_journal::Position;
 use ringside_planted::{Bug, planted};
 use std::sync::{Arc, Mutex};
 
-/// What all nodes together have: written by the journaler and by the threads that serve standbys, read by the replicator.
+/// Positions of all nodes together. The journaler and the threads that serve standbys write them; the replicator reads
+/// them.
 pub struct Replicas {
     me: NodeName,
     commit_point: Arc<CommitPoint>,
@@ -14,12 +15,12 @@ pub struct Replicas {
 }
 
 struct Others {
-    /// Voters that count: enough of each of these sets must have something.
+    /// Sets of voters that count: a quorum of each set must have a frame.
     rule: Vec<Voters>,
     held: Vec<Held>,
 }
 
-/// What a standby has that is connected.
+/// End of the journal of one connected standby.
 struct Held {
     connection: u64,
     node: NodeName,
@@ -28,10 +29,11 @@ struct Held {
 }
 
 impl Replicas {
-    /// A standby that lacks no more than this is near.
+    /// Number of bytes that a standby may lack and still be near.
     const NEAR_BYTES: u64 = 4 << 20;
 
-    /// Nobody is connected yet. `stored` is where the journal of this node ends, whose segments have so many bytes.
+    /// Creates the positions while no standby is connected. `stored` is the end of this node's journal, and
+    /// `segment_bytes` is the length of its segments.
     pub fn new(me: NodeName, voters: Voters, segment_bytes: u64, stored: Position) -> Self {
         let others = Others { rule: vec![], held: vec![] };
         let commit_point = Arc::new(CommitPoint::new(segment_bytes, stored));
@@ -40,12 +42,12 @@ impl Replicas {
         replicas
     }
 
-    /// The commit point that follows from the voters: the pipeline of this node waits for it.
+    /// Returns the commit point that follows from the voters. The pipeline of this node waits for it.
     pub fn commit_point(&self) -> &Arc<CommitPoint> {
         &self.commit_point
     }
 
-    /// The end of what enough voters have just now; while voters change, of those that are to count.
+    /// Returns the end that a quorum of the voters has at this moment; while voters change, a quorum of the new voters.
     pub fn agreed(&self) -> Position {
         let stored = self.commit_point.number(self.commit_point.stored());
         let others = self.lock();
@@ -53,7 +55,7 @@ impl Replicas {
         self.commit_point.position(next.unwrap_or(stored).min(stored))
     }
 
-    /// From now on these voters count, and the second ones as well.
+    /// Sets the voters that count from now on. While voters change, a quorum of the second ones is needed as well.
     pub(crate) fn set_voters(&self, voters: Voters, second: Option<Voters>) {
         let mut others = self.lock();
         others.rule = match second {
@@ -63,7 +65,7 @@ impl Replicas {
         self.decide(&others);
     }
 
-    /// Who is connected.
+    /// Returns the connected standbys.
     pub fn followers(&self) -> Vec<Following> {
         let stored = self.commit_point.number(self.commit_point.stored());
         let others = self.lock();
@@ -75,13 +77,13 @@ impl Replicas {
         others.held.iter().map(following).collect()
     }
 
-    /// Whether a node that is connected has everything before a position.
+    /// Returns true if a node is connected and has everything before `end`.
     pub fn has_all(&self, node: &NodeName, end: Position) -> bool {
         let end = self.commit_point.number(end);
         self.lock().held.iter().any(|held| held.node == *node && held.end >= end)
     }
 
-    /// A standby has everything before a position, as durable as its mode says.
+    /// Notes that a standby has everything before `end`, as durable as its mode says.
     pub fn has(&self, connection: u64, node: &NodeName, incarnation: Incarnation, end: Position) {
         let end = self.commit_point.number(end);
         let mut others = self.lock();
@@ -92,7 +94,8 @@ impl Replicas {
         self.decide(&others);
     }
 
-    /// A standby is not connected any more. What it had it has; nobody counts on it for more.
+    /// Notes that a standby is not connected any more. The commit point never falls, but the standby counts for nothing
+    /// more.
     pub fn gone(&self, connection: u64) {
         let mut others = self.lock();
         others.held.retain(|held| held.connection != connection);
@@ -112,8 +115,8 @@ impl Replicas {
 }
 
 impl Others {
-    /// A standby has connected. A node has one memory: whoever had another one under its name before is not there any
-    /// more, even if nobody has noticed the end of that connection yet.
+    /// Adds a connected standby. A node has one memory: an earlier incarnation of the same node is gone, even if nobody
+    /// has noticed the end of its connection yet.
     fn comes(&mut self, new: Held) {
         let is_other = |held: &Held| held.node == new.node && held.incarnation != new.incarnation;
         if self.held.iter().any(|held| is_other(held) && held.connection > new.connection) {
@@ -123,7 +126,7 @@ impl Others {
         self.held.push(new);
     }
 
-    /// The end of what enough of the others have in each set of voters; `None` if none of them is needed.
+    /// Returns the end that enough of the other nodes have in each set of voters; `None` if no other node is needed.
     fn agreed(&self, me: &NodeName) -> Option<u64> {
         self.rule.iter().filter_map(|voters| self.agreed_by(voters, me)).min()
     }
@@ -163,7 +166,7 @@ mod tests {
         Replicas::new("a".into(), voters(names), 1 << 20, at(9_999))
     }
 
-    /// As a standby with the number of its letter.
+    /// Reports `end` for a standby, on a connection with the number of its letter.
     fn has(replicas: &Replicas, node: &str, end: u64) {
         let connection = u64::from(node.as_bytes()[0]);
         replicas.has(connection, &node.into(), LIFE, at(end));
@@ -211,7 +214,7 @@ mod tests {
         has(&replicas, "x", 9_000);
         replicas.has(1, &"b".into(), Incarnation(8), at(9_000));
         assert_eq!(replicas.commit_point().replicated().segment, 0);
-        // Two connections of one voter are one voter.
+        // Two connections of one voter count as one voter.
         let replicas = Replicas::new("a".into(), voters("abcde"), 1 << 20, at(9_999));
         replicas.has(1, &"b".into(), LIFE, at(9_000));
         replicas.has(2, &"b".into(), LIFE, at(9_000));
@@ -234,7 +237,7 @@ mod tests {
         let replicas = replicas("abc");
         has(&replicas, "c", 9_000);
         replicas.set_voters(voters("abc"), Some(voters("ab")));
-        // What was let pass stays so, but it is not agreed any more: b lacks it.
+        // The commit point stays, but the position is not agreed any more: b lacks it.
         assert_eq!(
             (replicas.commit_point().replicated(), replicas.agreed().segment),
             (at(9_000), 0)
@@ -246,7 +249,7 @@ mod tests {
             (replicas.commit_point().replicated(), replicas.agreed()),
             (at(9_500), at(9_500))
         );
-        // A node that is to count alone has everything that it was ever told of.
+        // A voter that is to count alone agrees to everything that it has stored.
         replicas.gone(u64::from(b'b'));
         replicas.set_voters(voters("ab"), Some(voters("a")));
         assert_eq!(

@@ -1,4 +1,5 @@
-//! The leader's end of the line: serves one standby from the journal. It never waits; whoever has it steps it.
+//! Leader's end of a connection: serves one standby from the journal. It never waits; its owner calls the
+//! steps.
 
 use super::wire::{Held, Hello, Verdict, Who};
 use super::{HEARTBEAT, Replicas, is_later};
@@ -12,77 +13,77 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use zerocopy::FromBytes;
 
-/// Who says nothing for so long is gone.
+/// Silence of a standby after which it counts as gone.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(2);
-/// Frames that wait for the network, in bytes: a standby that is late costs no more.
+/// Limit of the frames that wait for the network, in bytes: a late standby costs no more memory.
 const WAITING_BYTES_MAX: usize = 256 << 10;
 
-/// What a leader has for standbys.
+/// Terms on which a leader serves standbys.
 #[derive(Clone)]
 pub struct Terms {
-    /// The epoch that it leads in.
+    /// Epoch in which the node leads.
     pub epoch: u64,
-    /// The folder of the journal.
+    /// Folder of the journal.
     pub dir: PathBuf,
-    /// Whose journal it is.
+    /// Identity of the journal: matching rules and venue.
     pub identity: Identity,
-    /// The length of its segments in bytes.
+    /// Length of a segment in bytes.
     pub segment_bytes: u64,
-    /// Hears what each standby has.
+    /// Positions of the standbys; the senders update them.
     pub replicas: Arc<Replicas>,
-    /// The highest epoch that a standby has said it promised to somebody.
+    /// Highest epoch that a standby says it has promised to another node.
     pub promised_elsewhere: Arc<AtomicU64>,
 }
 
-/// Why a standby is not served any more.
+/// Reason why a standby is not served any more.
 #[derive(Debug, thiserror::Error)]
 pub enum Gone {
-    /// The connection.
+    /// The connection to the standby failed.
     #[error("{0}")]
     Network(#[from] io::Error),
     /// The journal cannot be read.
     #[error("{0}")]
     Journal(#[from] JournalError),
-    /// It says nothing.
+    /// The standby was silent for too long.
     #[error("it is silent")]
     Silent,
-    /// It was told why not.
+    /// The standby was not welcome, and was sent the reason.
     #[error("it was turned away: {0}")]
     TurnedAway(String),
 }
 
-/// A standby that is served.
+/// Connection to one standby.
 pub struct Sender<S> {
     connection: S,
     terms: Terms,
-    /// Which connection it is.
+    /// Number of the connection.
     number: u64,
-    /// Who it is, once it has said so, and what it is sent.
+    /// Name of the standby, once it is welcome, and the reader of the journal for it.
     standby: Option<(Who, ringside_journal::Follower)>,
-    /// Bytes on their way, and how many of them the network has taken.
+    /// Bytes on their way, and the number of them that the network has taken.
     out: Vec<u8>,
     taken: usize,
-    /// What it has said and is not whole.
+    /// Received bytes that are not complete yet.
     said: Vec<u8>,
     heard: Duration,
     spoke: Duration,
 }
 
-/// What a step has done.
+/// Result of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// The standby has said who it is, and is welcome.
+    /// The standby has sent its hello, and is welcome.
     Welcomed(Who),
-    /// Something was sent or heard.
+    /// Something was sent or received.
     Some,
-    /// Nothing: there is nothing to do just now, and nothing on its way.
+    /// Nothing was done: there is nothing to do now, and nothing on its way.
     Nothing,
-    /// Nothing: the network takes no more.
+    /// Nothing was done: the network takes no more.
     Later,
 }
 
 impl<S: Read + Write> Sender<S> {
-    /// A connection that has said nothing yet.
+    /// Creates the sender of a connection that has received nothing yet.
     pub fn new(connection: S, terms: Terms, number: u64, now: Duration) -> Self {
         let out = Vec::with_capacity(WAITING_BYTES_MAX);
         Sender {
@@ -98,7 +99,7 @@ impl<S: Read + Write> Sender<S> {
         }
     }
 
-    /// Sends what there is, and hears what the standby has.
+    /// Sends the frames that are there, and receives the positions of the standby.
     pub fn step(&mut self, now: Duration) -> Result<Sent, Gone> {
         let read = self.read_journal()?;
         let heard = self.hear(now)?;
@@ -118,7 +119,7 @@ impl<S: Read + Write> Sender<S> {
         })
     }
 
-    /// Answers the first words, if they have come.
+    /// Answers the hello, if it has come. Returns the standby if it is welcome.
     fn welcome(&mut self, now: Duration) -> Result<Option<Who>, Gone> {
         let Ok((hello, _)) = Hello::read_from_prefix(&self.said) else { return Ok(None) };
         self.said.drain(..size_of::<Hello>());
@@ -156,7 +157,7 @@ impl<S: Read + Write> Sender<S> {
         Err(Gone::TurnedAway(format!("{}: {verdict:?}", who.node)))
     }
 
-    /// Reads frames from the journal while there is room for them. Whether there was any.
+    /// Reads frames from the journal while there is room for them. Returns true if there were any.
     fn read_journal(&mut self) -> Result<bool, Gone> {
         let Some((_, follower)) = &mut self.standby else { return Ok(false) };
         let before = self.out.len();
@@ -197,7 +198,7 @@ impl<S: Read + Write> Sender<S> {
         self.said.extend_from_slice(&piece[..count]);
         let Some((who, _)) = &self.standby else { return Ok(true) };
         let whole = self.said.len() / size_of::<Held>() * size_of::<Held>();
-        // Positions only rise: the last one says everything.
+        // Positions only rise, so the last one is enough.
         if let Some(at) = whole.checked_sub(size_of::<Held>()) {
             let held = Held::read_from_bytes(&self.said[at..whole]).expect("it has its length");
             let Terms { replicas, .. } = &self.terms;
@@ -208,7 +209,7 @@ impl<S: Read + Write> Sender<S> {
     }
 }
 
-/// The leader does not have a place of the standby's: not any more, or it never had it.
+/// Returns the verdict on a place of the standby that the leader does not have any more, or never had.
 fn lacks(terms: &Terms, place: &Place) -> Result<Verdict, JournalError> {
     let first = ringside_journal::first_segment(&terms.dir)?.unwrap_or(1);
     if place.position.segment >= first {

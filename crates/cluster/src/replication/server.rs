@@ -1,4 +1,4 @@
-//! Where a node listens for the others: for standbys while it leads, and for what nodes say to each other at any time.
+//! Server for the other nodes: for standbys while this node leads, and for messages between nodes at any time.
 
 use super::sender::{Gone, Sender, Sent, Terms};
 use super::wire::Verdict;
@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// The first words of a connection must come within this time.
+/// Time within which the first bytes of a connection must come.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 
-/// What a node has for whoever connects just now.
+/// State of a node that decides how it serves a new connection.
 pub struct Doors {
     leading: Mutex<Option<(Terms, Arc<AtomicBool>)>>,
-    /// How many standbys are being served.
+    /// Number of standbys that are being served.
     serving: AtomicUsize,
     connections: AtomicU64,
     letters: Mutex<mpsc::Sender<Arrived>>,
@@ -25,7 +25,7 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// A node that does not lead. What others say to it is put into `letters`.
+    /// Creates the doors of a node that does not lead. Messages of other nodes are put into `letters`.
     pub fn new(letters: mpsc::Sender<Arrived>) -> Arc<Self> {
         Arc::new(Doors {
             leading: Mutex::default(),
@@ -36,12 +36,12 @@ impl Doors {
         })
     }
 
-    /// From now on standbys are served.
+    /// Serves standbys from now on.
     pub fn open(&self, terms: Terms) {
         *self.leading.lock().expect("no thread panics with it") = Some((terms, Arc::default()));
     }
 
-    /// From now on none is, and when this returns nobody reads the journal any more.
+    /// Serves no standbys from now on. When this function returns, nobody reads the journal any more.
     pub fn close(&self) {
         let leading = self.leading.lock().expect("no thread panics with it").take();
         if let Some((_, closed)) = leading {
@@ -52,7 +52,7 @@ impl Doors {
         }
     }
 
-    /// Enters one who is served, unless nobody is.
+    /// Counts one more standby that is served, and returns the terms; `None` if no standbys are served.
     fn enter(&self) -> Option<(Terms, Arc<AtomicBool>)> {
         let leading = self.leading.lock().expect("no thread panics with it");
         let (terms, closed) = leading.as_ref()?;
@@ -69,7 +69,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Begins to listen. `say` hears who comes and goes.
+    /// Starts to listen. `say` receives the messages about standbys that come and go.
     pub fn listen(
         address: SocketAddr,
         doors: Arc<Doors>,
@@ -84,7 +84,7 @@ impl Server {
         Ok(Server { address, stop, thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// Returns the address at which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -93,7 +93,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        // It waits for a node to connect: this is one.
+        // The thread waits for a connection, and this one wakes it.
         let _ = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
         if let Some(thread) = self.thread.take() {
             thread.join().expect("the thread does not panic");
@@ -111,16 +111,16 @@ fn accept(
         if stop.load(Ordering::Acquire) {
             break;
         }
-        // Nothing is wrong with the listener if a connection was gone before it was taken.
+        // A connection that was closed before it was accepted is no failure of the listener.
         let Ok(connection) = connection else { continue };
         let (doors, stop, say) = (doors.clone(), stop.clone(), say.clone());
         let serve = move || receive(connection, &doors, &stop, say);
-        // Without room for a thread there is none for this connection.
+        // If no thread can be started, the connection is dropped.
         let _ = std::thread::Builder::new().name("node".into()).spawn(serve);
     }
 }
 
-/// A letter begins with a brace, and a standby's first words do not.
+/// Serves a connection by its first byte: a letter begins with a brace, and a hello does not.
 fn receive(connection: TcpStream, doors: &Doors, stop: &AtomicBool, mut say: impl FnMut(String)) {
     let mut first = [0];
     let begins = connection
@@ -200,7 +200,7 @@ fn send(
     Ok(())
 }
 
-/// Says that one is served less, however that ends.
+/// Counts one standby less when it is dropped, however the service ends.
 struct Leaves<'a>(&'a Doors);
 
 impl Drop for Leaves<'_> {

@@ -1,29 +1,29 @@
-//! What a leader and a standby say to each other.
+//! Messages between a leader and a standby.
 //!
 //! ```text
-//!  standby ─► leader   Hello: who it is, whose journal it has, and where that ends
-//!  leader ─► standby   Answer: welcome in an epoch, or why not
+//!  standby ─► leader   Hello: its name, the identity of its journal, and the place where that ends
+//!  leader ─► standby   Answer: welcome in an epoch, or the reason why not
 //!  leader ─► standby   frames, as in the journal without the ends of segments; 64 zero bytes: a heartbeat
 //!  standby ─► leader   Held, after each batch and with each heartbeat
 //! ```
 //!
-//! All little-endian.
+//! All numbers are little-endian.
 
 use crate::membership::{Incarnation, NodeName};
 use ringside_journal::{Identity, Place, Position};
 use ringside_model::domain::{Nanos, SeqNo};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// The first 8 bytes of a hello; the last two are the version.
+/// First 8 bytes of a hello; the last two are the version.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"RSREPL03");
 
-/// The longest name of a node, in bytes.
+/// Length of the longest name of a node, in bytes.
 pub const NAME_BYTES_MAX: usize = 32;
 
-/// The longest text of a refusal, in bytes.
+/// Length of the longest text of a refusal, in bytes.
 pub(crate) const TEXT_BYTES_MAX: u32 = 4096;
 
-/// What a standby says first.
+/// First message of a standby.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub(crate) struct Hello {
@@ -43,19 +43,19 @@ pub(crate) struct Hello {
     node: [u8; NAME_BYTES_MAX],
 }
 
-/// Who stands by.
+/// Standby that sends a hello.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Who {
-    /// Its name.
+    /// Name of the node.
     pub node: NodeName,
-    /// Its memory.
+    /// Incarnation of its memory.
     pub incarnation: Incarnation,
-    /// The highest epoch that it has promised.
+    /// Highest epoch that it has promised.
     pub promised: u64,
 }
 
 impl Hello {
-    /// Of a standby whose journal ends at `place`.
+    /// Creates the hello of a standby that asks for the frames behind `place`.
     pub(crate) fn new(who: &Who, identity: Identity, segment_bytes: u64, place: &Place) -> Self {
         let mut node = [0; NAME_BYTES_MAX];
         let name = who.node.0.as_bytes();
@@ -78,7 +78,7 @@ impl Hello {
         }
     }
 
-    /// Who says it.
+    /// Returns the standby that sent the hello.
     pub(crate) fn who(&self) -> Who {
         let name = self.node.split(|byte| *byte == 0).next().unwrap_or_default();
         Who {
@@ -88,7 +88,7 @@ impl Hello {
         }
     }
 
-    /// Where the standby's journal ends.
+    /// Returns the place behind which the standby asks for frames.
     pub(crate) fn place(&self) -> Place {
         Place {
             position: Position { segment: self.segment, offset: self.offset },
@@ -99,7 +99,7 @@ impl Hello {
         }
     }
 
-    /// Why the two cannot have the same journal, wherever it ends.
+    /// Returns the reason why the two nodes cannot have the same journal, wherever it ends; `None` if they can.
     pub(crate) fn differs_from(&self, identity: Identity, segment_bytes: u64) -> Option<String> {
         let what = [
             ("the versions of the replication protocol", self.magic, MAGIC),
@@ -114,7 +114,7 @@ impl Hello {
     }
 }
 
-/// How a leader answers a [`Hello`]; a text follows a refusal.
+/// Answer of a leader to a [`Hello`]. The text of a refusal follows the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub(crate) struct Answer {
@@ -125,26 +125,26 @@ pub(crate) struct Answer {
     text_bytes: u32,
 }
 
-/// What a leader says to a standby.
+/// Decision of a leader on a hello.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Its frames follow.
+    /// The standby is welcome, and frames follow.
     Welcome {
-        /// The epoch that it leads in.
+        /// Epoch in which the leader leads.
         epoch: u64,
-        /// Where its journal ends.
+        /// End of the leader's journal.
         end: Position,
     },
-    /// The standby's journal has what the leader's does not have: it must cut back to what is committed.
+    /// The standby's journal has something that the leader's lacks: the standby must cut its journal back.
     Diverged,
-    /// Not now: it does not lead, or not any more.
+    /// Not now: the node does not lead, or leads no longer.
     NotLeading,
-    /// Never: it is another venue's, for example.
+    /// Never: the standby belongs to another venue, for example. The text gives the reason.
     Refused(String),
 }
 
 impl Verdict {
-    /// Its bytes.
+    /// Returns the bytes of the answer.
     pub fn encode(&self) -> Vec<u8> {
         let nowhere = Place::BEGINNING.position;
         let (code, epoch, end, text) = match self {
@@ -161,8 +161,10 @@ impl Verdict {
         bytes
     }
 
-    /// Takes one from the beginning of these bytes, with its length; `None` if it has not come whole. An error: whoever
-    /// answers is no leader of this version.
+    /// Decodes a verdict from the beginning of `bytes`, and returns it with its length; `None` if it is not complete.
+    ///
+    /// # Errors
+    /// If the sender is no leader of this version.
     pub fn decode(bytes: &[u8]) -> Result<Option<(Verdict, usize)>, &'static str> {
         let Ok((answer, rest)) = Answer::read_from_prefix(bytes) else { return Ok(None) };
         if answer.magic != MAGIC || answer.text_bytes > TEXT_BYTES_MAX || answer.code > 3 {
@@ -179,7 +181,7 @@ impl Verdict {
     }
 }
 
-/// What a standby has, as durable as its mode says: everything before a byte of a segment.
+/// End of a standby's journal: the standby has everything before this byte of a segment, as durable as its mode says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Held {
