@@ -1,4 +1,4 @@
-//! Those who keep the record of a cluster: the same checks for each of them, and what each does when it is in trouble.
+//! Coordinators of a cluster: the same checks for each of them, and the behavior of each in trouble.
 
 use ringside_cluster::membership::{
     Address, Coordinator, Etcd, InMemory, Incarnation, Keeper, KeptFile, Record, Revision, Swapped,
@@ -16,7 +16,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-/// For calls that must give up after less than half a second, apart from the time that they wait for a core.
+/// Limit for calls that must give up after less than half a second, apart from the time that they wait for a core.
 const SOON: Duration = Duration::from_secs(4);
 
 fn record(epoch: u64, leader: &str) -> Record {
@@ -36,7 +36,8 @@ fn done(swapped: Result<Swapped, Unavailable>) -> Revision {
     }
 }
 
-/// All that a coordinator promises. `open` gives another handle to the one record, which there is not yet.
+/// Checks everything that a coordinator promises. `open` returns another handle of the one record, which does not
+/// exist yet.
 fn keeps_one_record(open: impl Fn() -> Box<dyn Coordinator> + Sync) {
     let (mut a, mut b) = (open(), open());
     assert_eq!(a.read(), Ok(None));
@@ -54,7 +55,7 @@ fn keeps_one_record(open: impl Fn() -> Box<dyn Coordinator> + Sync) {
     assert!(third > second);
     assert_eq!(b.read(), Ok(Some((third, record(3, "ä \"\\\n")))));
 
-    // The same record again is another version.
+    // The same record again gets another version.
     let fourth = done(a.swap(Some(third), &record(3, "ä \"\\\n")));
     assert!(fourth > third);
     assert_eq!(a.swap(Some(third), &record(4, "a")), Ok(Swapped::Conflict));
@@ -63,7 +64,8 @@ fn keeps_one_record(open: impl Fn() -> Box<dyn Coordinator> + Sync) {
     races(&open);
 }
 
-/// `None` if a thread has waited for the lock of a file for too long, while the others had it: it asks again.
+/// Returns `None` if a thread waited too long for the lock of a file, while the other threads had it. The thread asks
+/// again.
 fn unless_locked<T>(asked: Result<T, Unavailable>) -> Option<T> {
     match asked {
         Ok(answer) => Some(answer),
@@ -74,7 +76,7 @@ fn unless_locked<T>(asked: Result<T, Unavailable>) -> Option<T> {
     }
 }
 
-/// Threads that raise the epoch: each version has one successor, and none is lost.
+/// Raises the epoch in several threads: each version has one successor, and none is lost.
 fn races(open: &(impl Fn() -> Box<dyn Coordinator> + Sync)) {
     const THREADS: usize = 6;
     const RAISES: usize = 15;
@@ -128,7 +130,7 @@ fn a_file() {
     assert_eq!(names, ["record.json", "record.json.lock"]);
 }
 
-/// It gives up in time, and its words contain `text`.
+/// Checks that a call gives up in time, with a message that contains `text`.
 fn unavailable<T: std::fmt::Debug>(
     asked: impl FnOnce() -> Result<T, Unavailable>,
     within: Duration,
@@ -168,7 +170,7 @@ fn a_file_in_trouble_is_unavailable_with_its_path() {
     unavailable(|| KeptFile::<Record>::new(&nowhere).read(), PATIENCE, nowhere.to_str().unwrap());
 }
 
-/// What a node that stopped while it wrote leaves behind.
+/// File that a node leaves behind if it stops while it writes.
 #[test]
 fn a_new_record_without_its_name_does_not_count() {
     let folder = tempfile::tempdir().unwrap();
@@ -217,7 +219,7 @@ fn etcd_is_frozen_and_goes_on() {
     unavailable(|| client.swap(Some(first), &record(2, "b")), SOON, "timeout");
     etcd.cont();
 
-    // Nobody could know whether the swap would come to pass, but it does so once or never.
+    // Nobody can know whether the swap takes place, but it does so once or never.
     let ours = patient.swap(Some(first), &record(2, "a")).unwrap();
     let (revision, kept) = patient.read().unwrap().unwrap();
     match ours {
@@ -231,21 +233,21 @@ fn etcd_is_frozen_and_goes_on() {
 fn a_dead_or_silent_endpoint_is_passed_over() {
     let Some(etcd) = EtcdProcess::start() else { return };
     let alive = etcd.endpoint();
-    // Nobody listens at a host of its own.
+    // Nobody listens at this address, which no other test uses.
     let dead = format!("http://{}:2379", own_host(&[2379]));
     let first = done(client(&[&dead, &alive], PATIENCE).swap(None, &record(1, "a")));
     let kept = Ok(Some((first, record(1, "a"))));
     assert_eq!(client(&[&dead, &alive], PATIENCE).read(), kept);
     unavailable(|| client(&[&dead, &dead], PATIENCE).read(), PATIENCE, &format!("; {dead}: "));
 
-    // A read goes on behind an endpoint that says nothing, and the swap after it begins there.
+    // A read continues after a silent endpoint, and the next swap begins at the endpoint that answered.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = [&format!("http://{}", silent.local_addr().unwrap()), &alive[..]];
     let mut third = client(&silent, Duration::from_secs(4));
     assert_eq!(third.read(), kept);
     let second = done(third.swap(Some(first), &record(2, "a")));
 
-    // A swap does not go on: it may have been read.
+    // A swap does not continue: the silent endpoint may have read it.
     let mut fourth = client(&silent, Duration::from_millis(300));
     unavailable(|| fourth.swap(Some(second), &record(3, "a")), PATIENCE, silent[0]);
     assert_eq!(client(&[&alive], PATIENCE).read(), Ok(Some((second, record(2, "a")))));
@@ -271,7 +273,7 @@ fn etcd_says_what_is_wrong() {
     assert_eq!(client.swap(None, &record(1, "a")), Ok(Swapped::Conflict));
 }
 
-/// An answer of etcd: there is no record, or the swap has lost.
+/// Answer of etcd without a record, or to a swap that has lost.
 const NOTHING: &str = r#"{"header":{"cluster_id":"1","revision":"5","raft_term":"2"}}"#;
 
 #[test]
@@ -292,13 +294,13 @@ fn an_answer_that_is_none_is_unavailable_and_a_swap_is_sent_once() {
     for (bad, text) in cases {
         let good = Fake::http("200 OK", NOTHING);
         let swap = |client: &mut Etcd| client.swap(None, &record(1, "a"));
-        // Only one of them is waited for: the bytes that it announces and does not send.
+        // Only one of the cases waits: the one that announces more bytes than it sends.
         let short = if text.is_empty() { Duration::from_secs(1) } else { PATIENCE };
         unavailable(|| swap(&mut client(&[&bad.endpoint], short)), PATIENCE, text);
         let mut both = client(&[&bad.endpoint, &good.endpoint], short);
         unavailable(|| swap(&mut both), PATIENCE, &format!("{}: ", bad.endpoint));
         assert_eq!((bad.requests(), good.requests()), (2, 0), "{text}");
-        // The next call begins with the other one.
+        // The next call begins with the other endpoint.
         assert_eq!(swap(&mut both), Ok(Swapped::Conflict));
 
         unavailable(|| client(&[&bad.endpoint], short).read(), PATIENCE, text);

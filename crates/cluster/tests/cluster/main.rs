@@ -1,4 +1,4 @@
-//! Nodes that are one venue: model, simulation, coordinators, moves.
+//! Tests of several nodes that are one venue: model, simulation, coordinators, moves.
 
 mod cluster_model;
 mod cluster_sim;

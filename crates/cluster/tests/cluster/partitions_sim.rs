@@ -1,7 +1,7 @@
-//! Instruments that move between partitions while connections break, leaders change, moves are given up and changes of
-//! the table come late: each is traded by one partition at most, and no order is lost, doubled or overtaken.
+//! Symbols that move between partitions while connections break, leaders change, moves are given up and changes of the
+//! table come late. At most one partition trades a symbol, and no order is lost, doubled or overtaken.
 //!
-//! `RINGSIDE_MOVES` sets how many seeds, `RINGSIDE_MOVES_SEED` the first one.
+//! `RINGSIDE_MOVES` sets the number of seeds, `RINGSIDE_MOVES_SEED` the first one.
 
 use ringside_cluster::membership::{
     Coordinator, InMemory, Revision, Swapped, Unavailable, Versioned,
@@ -44,15 +44,15 @@ fn no_order_is_lost_or_doubled_while_symbols_move() {
     assert!(is_enough, "only {moves} moves were decided in {count} runs: nothing was proved");
 }
 
-/// A partition: what its journal made of it. It has one leader at a time.
+/// Partition, as the state that its journal gives. It has one leader at a time.
 struct Node {
     directory: Directory,
     engine: Engine,
     lines: ReportLines,
     seqno: u64,
-    /// What its journal says of each symbol.
+    /// State of each symbol in the journal; `None` if the symbol is traded here.
     here: BTreeMap<String, Option<Moved>>,
-    /// Which of its leaders leads.
+    /// Number of the leader that leads now.
     term: u64,
 }
 
@@ -75,7 +75,7 @@ impl Node {
         node
     }
 
-    /// Makes commands of a line, applies them, and gives what the venue says.
+    /// Turns a line into commands, applies them, and returns the answers of the venue.
     fn line(&mut self, line: &str) -> Vec<Value> {
         let mut session = FileSession::new(std::mem::take(&mut self.directory), Format::Json);
         let mut commands = vec![];
@@ -121,7 +121,7 @@ impl Node {
         serde_json::from_slice(&line).unwrap()
     }
 
-    /// The live orders of a symbol by their quantity, which no two orders share, in priority order.
+    /// Returns the live orders of a symbol in priority order, each by its quantity, which no two orders share.
     fn book(&self, symbol: &str) -> Vec<u64> {
         let symbol = self.directory.symbol_id(Name::new(symbol).unwrap()).unwrap();
         let side = |buy| {
@@ -132,7 +132,7 @@ impl Node {
     }
 }
 
-/// A leader's operator port. It may break at any line, and it is deaf when another node leads.
+/// Operator port of a leader. It may break at any line, and it fails once another node leads.
 struct Port {
     node: Shared<Node>,
     term: u64,
@@ -159,7 +159,7 @@ impl Desk for Port {
     }
 }
 
-/// The table as a leader sees it: a swap may come to pass after its sender gave up, or never.
+/// Table as a leader sees it: a swap may take place after its sender gave up, or never.
 struct Slow {
     table: InMemory<Table>,
     random: Shared<Random>,
@@ -192,7 +192,7 @@ struct World {
     table: InMemory<Table>,
     pieces: Shared<HashMap<String, InMemory<Lines>>>,
     late: Shared<Vec<(Option<Revision>, Table)>>,
-    /// The orders that should live, by symbol, in the order in which they came.
+    /// Orders that should be live, by symbol, in the order in which they came.
     orders: BTreeMap<&'static str, Vec<Order>>,
     entered: u64,
 }
@@ -224,7 +224,7 @@ impl World {
         world
     }
 
-    /// Another node of a partition leads.
+    /// Makes another node lead a partition, and returns its mover.
     fn leads(&self, partition: u16) -> Mover<Port, Connect> {
         let node = self.nodes[usize::from(partition)].clone();
         let random = self.random.clone();
@@ -253,7 +253,7 @@ impl World {
         self.random.lock().unwrap().below(end)
     }
 
-    /// How many moves were decided.
+    /// Runs the simulation of one seed. Returns the number of symbols whose move was decided.
     fn run(&mut self) -> usize {
         for _ in 0..600 {
             self.something_happens();
@@ -293,7 +293,7 @@ impl World {
         match self.below(100) {
             0..55 => _ = self.movers[index].turn(),
             55..60 => {
-                // The one that led before goes on for a moment, and does not know.
+                // The earlier leader goes on for a moment, and does not know that another node leads.
                 let new = self.leads(partition);
                 let mut old = std::mem::replace(&mut self.movers[index], new);
                 _ = old.turn();
@@ -317,7 +317,7 @@ impl World {
         }
     }
 
-    /// Bids and offers that never meet.
+    /// Enters a bid or an offer; the two never meet.
     fn enter(&mut self, index: usize) {
         let symbol = SYMBOLS[self.below(3) as usize];
         let (buy, price) = (self.below(2) == 0, 100 + self.below(4));
@@ -339,7 +339,7 @@ impl World {
         }
     }
 
-    /// An order of a partition's books ends, wherever it was entered.
+    /// Cancels an order in the books of a partition, wherever it was entered.
     fn cancel(&mut self, index: usize) {
         let symbol = SYMBOLS[self.below(3) as usize];
         let mut node = self.nodes[index].lock().unwrap();
@@ -354,7 +354,7 @@ impl World {
         self.orders.get_mut(symbol).unwrap().retain(|other| !gone(other));
     }
 
-    /// Each symbol is traded once at most, with all orders that should live and no other.
+    /// Checks that at most one partition trades each symbol, with all orders that should be live and no other.
     fn check(&self) {
         for symbol in SYMBOLS {
             let nodes: Vec<_> = self.nodes.iter().map(|node| node.lock().unwrap()).collect();
@@ -370,7 +370,7 @@ impl World {
         }
     }
 
-    /// Bids, then offers, best price first, oldest first.
+    /// Returns the quantities of a symbol's orders: bids, then offers, best price first, oldest first.
     fn priority(&self, symbol: &str) -> Vec<u64> {
         let mut orders: Vec<&Order> = self.orders[symbol].iter().collect();
         orders.sort_by_key(|order| {
@@ -380,7 +380,7 @@ impl World {
     }
 }
 
-/// Chance; none at all once it is zero.
+/// Random numbers; always 0 once the state is 0.
 struct Random(u64);
 
 impl Random {

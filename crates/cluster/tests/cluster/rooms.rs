@@ -1,4 +1,4 @@
-//! Decisions about members know no network and no node.
+//! Dependencies between the modules of the crate: membership knows no network and no node.
 
 use ringside_testing::rooms;
 

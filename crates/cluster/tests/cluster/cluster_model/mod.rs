@@ -1,43 +1,46 @@
-//! The protocol of a cluster, every interleaving of it at a small scope: who leads, who is fenced off, who is
-//! a voter, and that nothing that was told is lost. The model is of the protocol and not of the code.
+//! Model of the protocol of a cluster: every interleaving at a small scope. It covers the election of leaders, the
+//! fencing of old ones, the changes of voters, and that nothing told is lost. It is a model of the protocol and
+//! not of the code.
 //!
 //! # For a reader who knows Raft
 //!
-//! Terms are *epochs*, and they are given out by etcd: whoever swaps the *record* { epoch, leader, voters }
-//! from its last revision names the leader of the next epoch. Being named is not being elected. The named one
-//! *gathers* binding promises of r = n - w + 1 voters, finds out whether one of them has more than it
-//! has, and only then *leads*: it appends an epoch start, sends its log, and *tells* (commits) what w = n/2 + 1
-//! voters have stored, its epoch start included. Voters are not in the log but in the record, and only
-//! the leader of the record's epoch swaps them, one at a time. A voter is a node in one *incarnation*: who lost
-//! its memory is another one, which neither promises nor counts until it is admitted again.
+//! Terms are *epochs*, and etcd gives them out: a node that swaps the *record* { epoch, leader, voters } from its
+//! last revision names the leader of the next epoch. Being named is not being elected. The named node *gathers*
+//! binding promises of r = n - w + 1 voters, and finds out whether one of them has more than it has. Only then it
+//! *leads*: it appends an epoch start, sends its log, and *tells* (commits) what w = n/2 + 1 voters have stored,
+//! its epoch start included. Voters are not in the log but in the record, and only the leader of the record's
+//! epoch swaps them, one at a time. A voter is a node in one *incarnation*: a node that lost its memory counts as
+//! a new one, which neither promises nor counts until it is admitted again.
 //!
-//! # What is a step here
+//! # Steps of the model
 //!
-//! * A swap is read and write at once: it succeeds only if nothing came between. A swap that its sender
-//!   gave up is seen where somebody depends on the outcome, with the voters: the request stays in flight
+//! * A swap reads and writes at once: it succeeds only if nothing came between. A swap that its sender gave up is
+//!   modeled where somebody depends on the outcome, which is with the voters. The request stays in flight
 //!   (`State::request`) until it is applied or the record has moved on, whatever becomes of the leader.
-//! * Any voter may name any voter at any time. What polls, timers and the best `last` decide is one of these;
+//! * Any voter may name any voter at any time. The choice by polls, timers and the best `last` is one of these;
 //!   safety must not depend on it.
-//! * A node that is named notices it any time later or never. It acts on the record that it reads at that
-//!   moment: had it acted on an older one, it would have done so without having heard of anything newer, and the
-//!   newer things can as well come after.
-//! * A promise is asked and given at once. A late answer is a gatherer that uses it late. Asking again
-//!   changes nothing.
+//! * A node that is named notices it at any later time, or never. It acts on the record that it reads at that
+//!   moment. Had it acted on an older record, it would have done so without having heard of anything newer, and
+//!   the newer things can as well come after.
+//! * A promise is asked for and given at once. A late answer is the same as a gatherer that uses it late. Asking
+//!   again changes nothing.
 //! * A frame is sent, stored and acknowledged at once, one at a time, any number of times or never. A late frame
-//!   would be refused if its receiver had promised another epoch, and is the same as an early one if it had
-//!   not. A late acknowledgement is a leader that tells late: it keeps what each incarnation has acknowledged,
-//!   also when that one has lost it since.
-//! * The leader's own log counts when it has stored it, which may be after it has sent it. A crash of a leader
-//!   loses what it has not stored; of any other node nothing. A crash and an order to stand by are one step.
-//! * A loss of memory keeps any beginning of the log, and not the promise either: less is promised, more is
+//!   would be refused if its receiver had promised another epoch, and is the same as an early one if it had not. A
+//!   late acknowledgement is the same as a leader that tells late. A leader keeps what each incarnation has
+//!   acknowledged, even if that incarnation has lost it since.
+//! * The leader's own log counts once the leader has stored it, which may be after it was sent. A crash of a
+//!   leader loses what it has not stored; a crash of any other node loses nothing. A crash and an order to stand
+//!   by are one step.
+//! * A loss of memory keeps any beginning of the log, and loses the promise, too: with less promised, more is
 //!   possible.
 //!
-//! Left out: what a frame says (its epoch and position name it, as long as one node writes in an epoch, and
-//! that is checked); voters that nobody has claimed (they are nodes that did nothing yet); which nodes an
-//! operator wants (any change can be wanted at any time); the handover mark (the leader hands over when it likes).
+//! Left out are: the content of a frame (its epoch and position identify it, as long as one node writes in an
+//! epoch, and that is checked); voters that nobody has claimed (they are nodes that did nothing yet); the nodes
+//! that an operator wants (any change can be wanted at any time); the handover mark (the leader hands over at any
+//! time).
 //!
-//! The scope is in the constants below. Beyond it nothing is said; but each mistake that was planted
-//! (`Mistake`) is found within it.
+//! The scope is in the constants below. The model proves nothing beyond it; but each planted mistake (`Mistake`)
+//! is found within it.
 
 pub mod possible;
 pub mod properties;
@@ -55,7 +58,7 @@ use state::Voters;
 use stateright::{Checker, HasDiscoveries, Model};
 use symmetry::representative;
 
-/// Nobody fails but by being late, by crashing, and by going on where it should have stopped.
+/// Cluster whose nodes fail only by being late, by crashing, and by going on where they should have stopped.
 const THREE: Cluster = Cluster {
     nodes: 3,
     voters: Voters([1, 1, 1]),
@@ -68,7 +71,7 @@ const THREE: Cluster = Cluster {
     mistake: None,
 };
 
-/// A voter loses its memory and comes back.
+/// Cluster in which a voter loses its memory and comes back.
 const THREE_READMIT: Cluster = Cluster {
     epoch_max: 3,
     log_max: 2,
@@ -79,7 +82,7 @@ const THREE_READMIT: Cluster = Cluster {
     ..THREE
 };
 
-/// The same with any change of the voters, which leaves no room for a third epoch.
+/// Same cluster with any change of the voters, which leaves no room for a third epoch.
 const THREE_CHANGE: Cluster = Cluster {
     epoch_max: 2,
     membership: Membership::Changes,
@@ -104,7 +107,7 @@ const TWO: Cluster = Cluster {
     ..TWO_OF_THREE
 };
 
-/// The same, and either loses its memory once.
+/// Same two voters, and each may lose its memory once.
 const TWO_READMIT: Cluster = Cluster {
     losses_max: 2,
     sometimes: &[SECOND_LEADER_TELLS, TWO_LEADERS, SHRUNK, READMITTED],
@@ -192,8 +195,8 @@ fn who_waits_for_the_old_voters_cannot_shrink() {
     assert!(checker.unique_state_count() > 50_000, "{} states", checker.unique_state_count());
 }
 
-/// Follows every state, of which there are more than `floor`: fewer would mean that the model can do less than
-/// was thought.
+/// Explores every state. There must be more than `floor`: fewer would mean that the model can do less than was
+/// thought.
 fn exhaust(cluster: Cluster, floor: usize) {
     let checker = cluster.checker().symmetry_fn(representative).spawn_dfs().join();
     assert!(checker.is_done());
@@ -201,7 +204,7 @@ fn exhaust(cluster: Cluster, floor: usize) {
     assert!(checker.unique_state_count() > floor, "{} states", checker.unique_state_count());
 }
 
-/// Follows the shortest paths until one breaks the property.
+/// Explores the shortest paths until one breaks the property.
 fn find(mistake: Mistake, cluster: Cluster, property: &'static str) {
     let cluster = Cluster { mistake: Some(mistake), ..cluster };
     let found = HasDiscoveries::AnyOf([property].into());

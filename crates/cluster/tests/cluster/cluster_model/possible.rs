@@ -1,11 +1,12 @@
-//! Which steps can be taken from a state.
+//! Steps that can be taken from a state.
 
 use super::protocol::{Action, Cluster, Membership, Mistake};
 use super::state::{Gathering, INCARNATIONS, Leading, Log, Node, Role, Stage, State, Voters};
 
 impl Cluster {
-    /// Any voter may suspect at any time and name any voter: polls and timers only make that rarer. So may a
-    /// gatherer that finds a higher `last`. A record that names a node is noticed by it at any later time.
+    /// Adds the steps that name a leader. Any voter may suspect the leader at any time and name any voter:
+    /// polls and timers only make that rarer. A gatherer that finds a higher `last` may do so, too. A named
+    /// node notices the record at any later time.
     pub fn name(&self, state: &State, actions: &mut Vec<Action>) {
         let voters = state.record.voters;
         let suspects = (0..self.nodes).any(|node| voters.has(node, state.nodes[node].incarnation));
@@ -25,8 +26,8 @@ impl Cluster {
         }
     }
 
-    /// A crash of the process keeps what is stored: of a leader's log not always all, since it sends frames
-    /// before it has stored them. A standby has nothing to lose.
+    /// Adds the failures of a node. A crash of the process keeps what is stored. That is not always all of a
+    /// leader's log, since a leader sends frames before it has stored them. A standby has nothing to lose.
     pub fn fail(&self, state: &State, node: usize, actions: &mut Vec<Action>) {
         let Node { log, promised, incarnation, role } = &state.nodes[node];
         let stored = match role {
@@ -89,7 +90,7 @@ impl Cluster {
         }
     }
 
-    /// The end of what the leader may tell.
+    /// Returns the end of the log that the leader may tell.
     fn committed(&self, log: &Log, leading: &Leading) -> u8 {
         let early = self.has(Mistake::TellsTooEarly);
         let mut end = leading.voters.stored(&leading.stored, early);
@@ -138,7 +139,7 @@ impl Cluster {
         }
     }
 
-    /// Every set of voters that differs in one node, not in the leader.
+    /// Returns every set of voters that differs in one node other than the leader.
     fn changes(
         &self,
         state: &State,

@@ -1,4 +1,4 @@
-//! What must always hold, and what must be possible.
+//! Properties that must always hold, and states that must be possible.
 
 use super::protocol::Cluster;
 use super::state::{Role, State};
@@ -66,7 +66,7 @@ pub const HANDED_OVER: Property<Cluster> =
             })
     });
 
-/// The first leader of two tells alone, and the other never heard of it.
+/// The first leader of two tells alone, and the other node has never heard of its epoch.
 pub const SHRUNK: Property<Cluster> =
     sometimes("a leader of two goes on without the other", |cluster, state| {
         let nodes = &state.nodes[..cluster.nodes];
@@ -90,7 +90,7 @@ pub const GREW: Property<Cluster> = sometimes(
     },
 );
 
-/// The leader could not have told all of it without a node's second incarnation.
+/// The leader could not have told all of its log without the second incarnation of a node.
 pub const READMITTED: Property<Cluster> =
     sometimes("a node that was admitted again counts", |_, state| {
         state.nodes.iter().any(|node| {

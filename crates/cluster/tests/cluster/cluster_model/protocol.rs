@@ -1,63 +1,63 @@
-//! The cluster as a model: its scope, the mistakes that can be planted, and the steps by name. `possible.rs` says
-//! when a step can be taken, `steps.rs` what it does.
+//! Model of a cluster: its scope, the mistakes that can be planted, and the steps by name. `possible.rs` decides
+//! when a step can be taken, `steps.rs` has its effect.
 
 use super::properties;
 use super::state::{Lapses, Log, NODES, Node, Record, Role, State, Told, Voters};
 use stateright::{Model, Property};
 
-/// A cluster and how far it is followed.
+/// Cluster with the limits of its exploration.
 #[derive(Clone, Copy)]
 pub struct Cluster {
     pub nodes: usize,
     pub voters: Voters,
     pub epoch_max: u8,
     pub log_max: u8,
-    /// Losses of memory in all; a node has one at most.
+    /// Number of losses of memory in all; a node has one at most.
     pub losses_max: usize,
     pub membership: Membership,
     pub hands_over: bool,
-    /// What the checker must find to be possible.
+    /// Properties that the checker must find to be possible.
     pub sometimes: &'static [Property<Cluster>],
     pub mistake: Option<Mistake>,
 }
 
-/// What a leader may do to the voters.
+/// Changes that a leader may make to the voters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Membership {
     Fixed,
     /// A voter that lost its memory gets a new incarnation.
     Readmits,
-    /// Also adds and removes.
+    /// The leader also adds and removes voters.
     Changes,
 }
 
-/// The protocol with one rule broken.
+/// Rule of the protocol that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
-    /// A diverged log is cut to a commit mark, below what it has in common with the leader's. Here no mark
+    /// A diverged log is cut to a commit mark, below its common part with the leader's log. In this model no mark
     /// has reached the node.
     CutsToCommitMark,
-    /// A read that still shows the old voters ends the joint phase, though the swap may be under way.
+    /// A read that still shows the old voters ends the joint phase, although the swap may be under way.
     TrustsOldRead,
-    /// A node that is named but is no voter in its incarnation gathers.
+    /// A node gathers that is named, but is no voter in its incarnation.
     NonVoterGathers,
     OldIncarnationPromises,
     OldIncarnationCounts,
-    /// A change of the voters waits until the old ones have the leader's log, too. That is safe, but a leader of
-    /// two cannot leave a voter behind that is gone.
+    /// A change of the voters waits until the old voters have the leader's log, too. That is safe, but a leader
+    /// of two cannot leave behind a voter that is gone.
     WaitsForOldVoters,
-    /// The swap of the voters is sent before the new ones have the leader's log.
+    /// The swap of the voters is sent before the new voters have the leader's log.
     SwapsTooEarly,
     /// Until the leader hears of the swap, only the old voters count.
     OldVotersDecide,
     PromiseNotStored,
-    /// Frames of older epochs are told before the epoch start is stored by enough voters.
+    /// Frames of older epochs are told before enough voters have stored the epoch start.
     TellsOlderFrames,
-    /// A gatherer leads though one that promised has a higher `last`.
+    /// A gatherer leads, although a node that promised has a higher `last`.
     LeadsBehind,
-    /// A node that was restarted gathers for an epoch that it has promised already.
+    /// A restarted node gathers for an epoch that it has promised already.
     GathersAgain,
-    /// A gatherer that promises a higher epoch to somebody else goes on.
+    /// A gatherer that promises a higher epoch to another node goes on.
     GathersOn,
     /// One promise fewer is enough to lead.
     GathersTooFew,

@@ -1,29 +1,29 @@
-//! What the cluster is at one moment: the record, the nodes, and what was told so far.
+//! State of the cluster at one moment: the record, the nodes, and the frames told so far.
 
-/// The most nodes of a cluster here.
+/// Largest number of nodes in this model.
 pub const NODES: usize = 3;
-/// The most entries of a log here.
+/// Largest number of frames in a log of this model.
 pub const LOG: usize = 4;
 
-/// The whole cluster. It is copied for each step, so it has no pointers.
+/// State of the whole cluster. It is copied for each step, so it has no pointers.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
 pub struct State {
     pub record: Record,
-    /// A change of the voters that was sent to etcd, of which nobody heard. It can still be applied as long
-    /// as the record is at the revision that it names, so it ends with every other swap.
+    /// Change of the voters that was sent to etcd, and whose outcome nobody has heard. It can still be applied
+    /// as long as the record is at the revision that it names, so every other swap ends it.
     pub request: Option<Voters>,
     pub nodes: [Node; NODES],
     pub told: Told,
     pub lapses: Lapses,
 }
 
-/// The record in etcd.
+/// Record of the cluster in etcd.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Record {
     pub epoch: u8,
     pub leader: Option<u8>,
     pub voters: Voters,
-    /// The last leader named this one: what it leaves behind it is whole.
+    /// True if the last leader handed over to this one, whose log was whole by then.
     pub handed_over: bool,
 }
 
@@ -31,12 +31,12 @@ pub struct Record {
 pub struct Node {
     pub log: Log,
     pub promised: u8,
-    /// From 1; one more after each loss of memory.
+    /// Number from 1; one more after each loss of memory.
     pub incarnation: u8,
     pub role: Role,
 }
 
-/// What a process knows and a crash of it takes away.
+/// State of a process that a crash takes away.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     Standby,
@@ -48,30 +48,30 @@ pub enum Role {
 pub struct Gathering {
     pub epoch: u8,
     pub voters: Voters,
-    /// Who has promised, by node.
+    /// True for each node that has promised.
     pub promises: [bool; NODES],
 }
 
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Leading {
     pub epoch: u8,
-    /// The voters that it knows to be in the record.
+    /// Voters that the leader knows to be in the record.
     pub voters: Voters,
     pub joint: Option<Joint>,
-    /// How much of the log it has told.
+    /// End of the part of the log that the leader has told.
     pub told: u8,
-    /// How much each incarnation of each node has acknowledged, its own log included.
+    /// End that each incarnation of each node has acknowledged, including the leader's own log.
     pub stored: [[u8; INCARNATIONS]; NODES],
 }
 
-/// The most incarnations of a node here.
+/// Largest number of incarnations of a node in this model.
 pub const INCARNATIONS: usize = 2;
 
-/// A change of the voters under way.
+/// Change of the voters that is under way.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Joint {
     pub voters: Voters,
-    /// The end of the leader's log when the change began.
+    /// End of the leader's log when the change began.
     pub end: u8,
     pub stage: Stage,
 }
@@ -79,13 +79,13 @@ pub struct Joint {
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     Waiting,
-    /// Sent to etcd, the outcome unknown.
+    /// The request was sent to etcd, and its outcome is unknown.
     Requested,
-    /// Applied; the leader may not have heard of it.
+    /// The request was applied; the leader may not have heard of it.
     Applied,
 }
 
-/// The incarnation of each node that is a voter, 0 for a node that is none.
+/// Incarnation of each node that is a voter; 0 for a node that is none.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Voters(pub [u8; NODES]);
 
@@ -94,12 +94,12 @@ impl Voters {
         self.0.iter().filter(|&&incarnation| incarnation > 0).count()
     }
 
-    /// How many must have stored a frame before anybody is told of it.
+    /// Number of voters that must have stored a frame before it is told.
     pub fn write(self) -> usize {
         self.count() / 2 + 1
     }
 
-    /// How many must promise before a leader leads.
+    /// Number of voters that must promise before a node leads.
     pub fn read(self) -> usize {
         self.count() - self.write() + 1
     }
@@ -113,7 +113,7 @@ impl Voters {
         self
     }
 
-    /// The end up to which `write` voters have stored everything, or one fewer if that is `early`.
+    /// Returns the end up to which `write` voters have stored everything, or one voter fewer if `early`.
     pub fn stored(self, by: &[[u8; INCARNATIONS]; NODES], early: bool) -> u8 {
         let mut ends = [0; NODES];
         for (node, &incarnation) in self.0.iter().enumerate() {
@@ -126,9 +126,9 @@ impl Voters {
     }
 }
 
-/// The epochs of the frames of a log. The first one of an epoch is its epoch start. What else is in a frame
-/// follows from its epoch and its position, because one node at most writes in an epoch: that is a property of
-/// its own here.
+/// Log, as the epochs of its frames. The first frame of an epoch is its epoch start. The rest of a frame
+/// follows from its epoch and its position, because at most one node writes in an epoch. A property of its own
+/// checks that here.
 #[derive(Clone, Copy, Default, Hash, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Log {
     len: u8,
@@ -158,17 +158,18 @@ impl Log {
         self.len = end;
     }
 
-    /// `last` of the specification.
+    /// Returns `last` of the specification: the epoch of the last frame, and the length.
     pub fn last(&self) -> (u8, u8) {
         (self.epochs().last().copied().unwrap_or(0), self.len)
     }
 
-    /// The end of what comes before the epoch start of `epoch`.
+    /// Returns the end of the frames before the epoch start of `epoch`.
     pub fn before(&self, epoch: u8) -> u8 {
         self.epochs().iter().take_while(|&&of_frame| of_frame < epoch).count() as u8
     }
 
-    /// The highest end at or below the ends of both at which both have a frame of the same epoch.
+    /// Returns the highest end, at or below the ends of both logs, at which both have a frame of the same
+    /// epoch.
     pub fn common(&self, other: &Log) -> u8 {
         let both = self.epochs().iter().zip(other.epochs());
         both.enumerate().filter(|(_, (a, b))| a == b).map(|(at, _)| at as u8 + 1).max().unwrap_or(0)
@@ -181,8 +182,8 @@ impl std::fmt::Debug for Log {
     }
 }
 
-/// The history that somebody was told, and the epoch of the leader that told each frame first. No node
-/// knows it; the properties are about it.
+/// History that was told, and the epoch of the leader that told each frame first. No node knows it; the
+/// properties are about it.
 #[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Told {
     pub log: Log,
@@ -190,7 +191,8 @@ pub struct Told {
 }
 
 impl Told {
-    /// The leader of `epoch` tells its log up to `end`. False if something else was told there.
+    /// Adds the log of the leader of `epoch` up to `end`. Returns false if another frame was told at one of
+    /// its positions.
     pub fn tell(&mut self, log: &Log, end: u8, epoch: u8) -> bool {
         for at in 0..end as usize {
             match self.log.epochs().get(at) {
@@ -205,7 +207,7 @@ impl Told {
         true
     }
 
-    /// The end of what leaders up to `epoch` have told.
+    /// Returns the end of the frames that leaders up to `epoch` have told.
     pub fn end(&self, epoch: u8) -> u8 {
         (0..self.log.end())
             .filter(|&at| self.by[at as usize] <= epoch)
@@ -214,23 +216,23 @@ impl Told {
             .unwrap_or(0)
     }
 
-    /// How much of what leaders up to `epoch` have told is in `log`.
+    /// Returns the number of frames told by leaders up to `epoch` that `log` begins with.
     pub fn held(&self, log: &Log, epoch: u8) -> u8 {
         let told = &self.log.epochs()[..self.end(epoch) as usize];
         log.epochs().iter().zip(told).take_while(|(a, b)| a == b).count() as u8
     }
 
-    /// Whether leaders of two epochs have told something.
+    /// Returns true if leaders of two epochs have told frames.
     pub fn by_two_leaders(&self) -> bool {
         let end = self.log.end() as usize;
         end > 1 && self.by[..end].iter().any(|&by| by != self.by[0])
     }
 }
 
-/// What must never happen and would not be seen in the state afterwards.
+/// Violations that the state does not show afterwards.
 #[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lapses {
-    /// The epochs that somebody has led, a bit each.
+    /// Epochs that a node has led, one bit each.
     pub led: u8,
     pub led_twice: bool,
     pub told_twice: bool,

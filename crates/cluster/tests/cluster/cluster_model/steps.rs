@@ -1,11 +1,11 @@
-//! What each step does. Each of them is atomic.
+//! Effects of the steps. Each step is atomic.
 
 use super::protocol::{Cluster, Mistake};
 use super::state::{
     Gathering, INCARNATIONS, Joint, Leading, NODES, Node, Record, Role, Stage, State, Voters,
 };
 
-/// Those that a mistake can change.
+/// Steps that a mistake can change.
 impl Cluster {
     pub fn promise(&self, state: &mut State, gatherer: usize, voter: usize) {
         let Role::Gathering(mut gathering) = state.nodes[gatherer].role else { unreachable!() };
@@ -23,7 +23,8 @@ impl Cluster {
         };
     }
 
-    /// One frame, or none if the follower has all, or a cut if it has something else; and the acknowledgement.
+    /// Sends one frame, or none if the follower has all of them. Cuts the follower's log if it has something
+    /// else. Then the follower acknowledges.
     pub fn send(&self, state: &mut State, leader: usize, follower: usize) {
         let leading = *state.leading(leader);
         let sent = state.nodes[leader].log;

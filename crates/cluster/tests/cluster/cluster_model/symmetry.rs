@@ -1,15 +1,15 @@
-//! States that differ only in which node has which name. The protocol treats all nodes alike, so it is enough
-//! to follow one of them: that is a sixth of the states of three nodes.
+//! Symmetry of states that differ only in the names of the nodes. The protocol treats all nodes alike, so it is
+//! enough to explore one of these states: that is a sixth of the states of three nodes.
 
 use super::state::{Gathering, Joint, Leading, NODES, Record, Role, State, Voters};
 
-/// At each place the node that comes there.
+/// Node at each place of the order.
 type Order = [usize; NODES];
 
 const ORDERS: [Order; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
-/// Of the states that are like this one the lowest whose nodes are sorted. Sorting first is only faster: mostly
-/// one order is left.
+/// Returns the lowest state that is symmetric to this one and has sorted nodes. Sorting first only saves time:
+/// mostly one order is left.
 pub fn representative(state: &State) -> State {
     let keys = state.nodes.map(|node| (node.log, node.promised, node.incarnation));
     let sorted = ORDERS.iter().filter(|order| order.is_sorted_by_key(|&node| keys[node]));

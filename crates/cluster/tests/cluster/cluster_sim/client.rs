@@ -1,4 +1,5 @@
-//! A client: sends orders to whoever trades, comes back with what is unanswered, and forgets nothing that it was told.
+//! Client: sends orders to the venue that trades, comes back with its unanswered orders, and forgets nothing that it
+//! received.
 
 use crate::cluster_sim::machine::Trading;
 use crate::cluster_sim::told::{SharedTold, Told};
@@ -12,18 +13,18 @@ use ringside_model::reason::Reason;
 use ringside_wire::ouch::Response;
 use std::collections::BTreeMap;
 
-/// How many sessions trade.
+/// Number of sessions that trade.
 pub const SESSIONS: u32 = 3;
 const SYMBOLS: u32 = 3;
 
 pub struct Client {
     session: SessionId,
     next_id: u64,
-    /// New orders without an answer.
+    /// New orders without an answer, by id.
     open: BTreeMap<u64, Command>,
-    /// Everything that it was told.
+    /// All messages that the client received.
     pub heard: Vec<Vec<u8>>,
-    /// The leader of which epoch it speaks with.
+    /// Epoch of the leader to which the client is connected.
     with: Option<u64>,
 }
 
@@ -35,7 +36,7 @@ fn command(session: u32, symbol: u32, action: Action) -> Command {
     Command { session: SessionId(session), symbol: SymbolId(symbol), verdict: Reason::None, action }
 }
 
-/// Defines what a venue lacks: a new one everything, and one whose first leader was gone soon some of it.
+/// Defines what a venue lacks. A new venue lacks everything, and one whose first leader was gone soon lacks a part.
 pub fn define(trading: &mut Trading) {
     let symbol = |number| {
         let definition = DefineSymbol {
@@ -64,7 +65,7 @@ pub fn define(trading: &mut Trading) {
     lacks.into_iter().for_each(|command| take(trading, command, None));
 }
 
-/// The gateway's part: it knows what is on its way, too.
+/// Sends a command as the gateway does: the directory also knows the commands that are on their way.
 fn take(trading: &mut Trading, command: Command, fields: Option<ClientFields>) {
     trading.directory.observe(&command);
     trading.queue.lock().unwrap().push_back((command, fields));
@@ -94,12 +95,13 @@ impl Client {
         self.with
     }
 
-    /// Its orders that have no answer.
+    /// Returns the ids of the orders without an answer.
     pub fn unanswered(&self) -> impl Iterator<Item = u64> {
         self.open.keys().copied()
     }
 
-    /// Logs in: nothing that it was told is different or gone.
+    /// Logs in, and sends the unanswered orders again that the venue does not know. Fails if a message that the client
+    /// received is different now.
     pub fn connect(&mut self, trading: &mut Trading, told: &SharedTold) -> Result<(), String> {
         self.with = Some(trading.epoch);
         let told = told.lock().unwrap();
@@ -118,7 +120,7 @@ impl Client {
         Ok(())
     }
 
-    /// Hears what it was told, and perhaps sends something.
+    /// Receives the new messages, and sometimes sends a command.
     pub fn turn(&mut self, trading: &mut Trading, told: &SharedTold, sends: bool, rng: &mut Rng) {
         let told = told.lock().unwrap();
         if let Some(theirs) = told.streams.get(&self.stream()) {
@@ -132,7 +134,7 @@ impl Client {
             }
         }
         drop(told);
-        // Orders go out one behind the other, so that an id that is used says that all before it are.
+        // Orders go out in the order of their ids, so a used id shows that all ids before it are used.
         if sends && self.open.len() < 20 && rng.chance(1, 3) {
             let command = match rng.chance(1, 4) && self.next_id > 2 {
                 true => self.cancel(rng),
@@ -143,7 +145,8 @@ impl Client {
         }
     }
 
-    /// What it was told is what a node has, which may have more by now.
+    /// Checks that the stream of a node begins with the messages that the client received. The node may have more by
+    /// now.
     pub fn compare(&self, told: &Told) -> Result<(), String> {
         let theirs = told.streams.get(&self.stream()).map_or(&[][..], Vec::as_slice);
         match theirs.starts_with(&self.heard) {

@@ -1,5 +1,5 @@
-//! A disk that fails: a step of a process comes back with an error, and nothing more works until its next start. As a
-//! kernel does, it takes the pages of a failed sync for clean afterwards, and may not have them any more.
+//! Disk that fails: a step of a process returns an error, and nothing works any more until the next start of the
+//! process. As a kernel does, the disk takes the pages of a failed sync for clean afterwards, and may have lost them.
 
 use ringside_journal::{Device, Step};
 use ringside_load::rng::Rng;
@@ -9,7 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// The device of a process.
+/// Device of one process.
 #[derive(Debug)]
 pub struct FailingDisk {
     disk: Arc<Recording>,
@@ -18,32 +18,32 @@ pub struct FailingDisk {
 
 #[derive(Debug, Default)]
 struct State {
-    /// So many steps work yet; `None`: all.
+    /// Number of steps that still work; `None` if all do.
     works_for: Option<u64>,
     failed: bool,
-    /// The file of the node stays as it is, though its replacement is reported.
+    /// True if the node file stays as it is, although its replacement is reported.
     forgets_promises: bool,
-    /// The file, and from where to where, that was to be synced when it failed.
+    /// File and byte range whose sync failed.
     unsynced: Option<(PathBuf, u64, u64)>,
 }
 
 impl FailingDisk {
-    /// One that works.
+    /// Creates a disk that works.
     pub fn new(disk: &Arc<Recording>) -> Arc<Self> {
         Arc::new(FailingDisk { disk: disk.clone(), state: Mutex::default() })
     }
 
-    /// The step that follows after so many others fails.
+    /// Makes the step fail that follows after `steps` more steps.
     pub fn fail_after(&self, steps: u64) {
         self.state().works_for = Some(steps);
     }
 
-    /// No more steps fail, if none has yet.
+    /// Lets no more steps fail, if none has failed yet.
     pub fn never_fail(&self) {
         self.state().works_for = None;
     }
 
-    /// Drops each promise of the node from now on, though the device reports that it is stored.
+    /// Drops each promise of the node from now on, although the device reports that it is stored.
     pub fn forget_promises(&self) {
         self.state().forgets_promises = true;
     }
@@ -52,7 +52,7 @@ impl FailingDisk {
         self.state().failed
     }
 
-    /// What whoever reads the files finds when the process has ended, of all that was there before.
+    /// Returns the files as a reader finds them after the process has ended.
     pub fn after_failure(&self, rng: &mut Rng) -> Image {
         if let Some((path, from, to)) = self.state().unsynced.take() {
             let mut chance = Chance::new(rng);

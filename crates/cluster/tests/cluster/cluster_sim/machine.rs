@@ -1,4 +1,4 @@
-//! A machine: its disk, and the life of a node on it, which goes through the real code a step at a time.
+//! Machine: its disk, and the life of a node on it, which runs the real code one step at a time.
 
 use crate::cluster_sim::failing::FailingDisk;
 use crate::cluster_sim::net::{End, Shared, World, address, name};
@@ -28,33 +28,34 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 
-/// Commands on their way to the sequencer, each with what its client must be told again.
+/// Commands on their way to the sequencer, each with the fields that are sent back to its client.
 pub type Queue = Arc<Mutex<VecDeque<(Command, Option<ClientFields>)>>>;
 
-/// A machine of the cluster.
+/// Machine of the cluster.
 pub struct Machine {
-    /// It ends before its folder goes.
+    /// Running process, if there is one. It is dropped before its folder.
     pub life: Option<Life>,
     pub number: usize,
     net: Shared,
     folder: Folder,
     device: Arc<Recording>,
-    /// The same for the process.
+    /// Same device as the process sees it, with its failures.
     pub disk: Arc<FailingDisk>,
     durability: Durability,
     pub mistake: Option<Mistake>,
     founders: Vec<Address>,
-    /// How often it was started.
+    /// Number of boots of the machine.
     boots: u64,
     lives: u64,
-    /// How far its clock is off.
+    /// Error of the clock in nanoseconds.
     pub clock_ahead: i64,
-    /// Behind which command its journal was cut, and what it had told or would have told before.
+    /// Seqno behind which the journal was cut, and the history that the node had published before, or
+    /// would have published.
     pub was_cut: Option<(u64, Vec<u32>)>,
     clock: Arc<Mutex<i64>>,
 }
 
-/// A mistake that the simulation must find.
+/// Mistake that the simulation must find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
     /// The disk does not store the promises of the node.
@@ -63,11 +64,11 @@ pub enum Mistake {
     PublishesAtOnce,
     /// A standby publishes commands that are not known to be committed.
     PublishesUncommitted,
-    /// A node cuts its journal back to its last commit mark, though the leader has more of it.
+    /// A node cuts its journal back to its last commit mark, although the leader has more of it.
     CutsTooMuch,
 }
 
-/// A process.
+/// Process of a node.
 pub struct Life {
     pub node: Node<World>,
     pub told: SharedTold,
@@ -83,7 +84,7 @@ enum Role {
         standing: Standing<End>,
     },
     Leading(Box<Leading>),
-    /// Between two roles.
+    /// The process is between two roles.
     Nothing,
 }
 
@@ -97,25 +98,25 @@ struct Leading {
 
 #[expect(clippy::large_enum_variant, reason = "each node has one")]
 enum Phase {
-    /// Nothing may be told yet.
+    /// Nothing may be published yet.
     Waiting(Box<Venue>, Box<Teller>),
     Trading(Trading),
-    /// Everything is told, and the journal is closed.
+    /// Everything is published, and the journal is closed.
     Ended(Position),
 }
 
-/// A venue that trades.
+/// Venue that trades, with its stages and the queue of its commands.
 pub struct Trading {
-    /// In which epoch: no two have the same.
+    /// Epoch of the leader; no two venues have the same.
     pub epoch: u64,
     tasks: Vec<(StageName, Task<'static>)>,
     left: Left<After<Commands>, Teller>,
     pub queue: Queue,
-    /// What the gateway knows of names and ids.
+    /// Names and ids that the gateway knows.
     pub directory: Directory,
 }
 
-/// Where commands come from.
+/// Source of the commands.
 pub struct Commands {
     queue: Queue,
     fields: Option<ClientFields>,
@@ -135,7 +136,7 @@ impl CommandSource for Commands {
     }
 }
 
-/// The clock of a machine: it may be wrong, and jump.
+/// Clock of a machine. It may be wrong, and may jump.
 struct ClockOf(Arc<Mutex<i64>>);
 
 impl Clock for ClockOf {
@@ -144,7 +145,7 @@ impl Clock for ClockOf {
     }
 }
 
-/// Why a process has ended by itself.
+/// Reason why a process has ended by itself.
 #[derive(Debug)]
 #[expect(dead_code, reason = "it is printed")]
 pub enum Ended {
@@ -152,7 +153,7 @@ pub enum Ended {
     Replay(ReplayError),
     /// A stage has ended the process.
     Fatal(Fatal),
-    /// Somebody has led in this epoch before.
+    /// A node has led in this epoch before.
     LedTwice(u64),
 }
 
@@ -212,7 +213,7 @@ impl Machine {
         Ok((Standby::recover(lock, self.options(), shape, teller)?, told))
     }
 
-    /// Starts the process.
+    /// Starts the process: it recovers the journal and stands by.
     pub fn start(&mut self) -> Result<(), Ended> {
         self.lives += 1;
         self.disk = FailingDisk::new(&self.device);
@@ -251,20 +252,20 @@ impl Machine {
         Ok(())
     }
 
-    /// Kills the process; what it has stored stays.
+    /// Kills the process. Everything that it has stored stays.
     pub fn kill(&mut self) {
         self.net.borrow_mut().begin_life(self.number, 0);
         self.life = None;
         self.device.take();
     }
 
-    /// Takes the power away: of what was not on the device anything may be gone.
+    /// Cuts the power. Anything that was not on the device may be gone.
     pub fn cut_power(&mut self, rng: &mut Rng) {
         let image = self.device.after_power_cut(&mut Chance::new(rng));
         self.be_gone(image);
     }
 
-    /// The process has ended because its disk failed: what was to be synced then may be gone.
+    /// Ends the process, whose disk has failed. Data that was to be synced then may be gone.
     pub fn give_up(&mut self, rng: &mut Rng) {
         self.kill();
         self.device.look();
@@ -274,7 +275,7 @@ impl Machine {
         self.folder.show(&image);
     }
 
-    /// Takes everything away.
+    /// Loses the disk, and everything that was stored.
     pub fn wipe(&mut self) {
         self.be_gone(Image::default());
     }
@@ -296,7 +297,7 @@ impl Machine {
         self.folder.keep()
     }
 
-    /// A turn of the process.
+    /// Runs one turn of the process.
     pub fn turn(&mut self, rng: &mut Rng) -> Result<(), Ended> {
         let Some(mut life) = self.life.take() else { return Ok(()) };
         let now = self.net.borrow().now.as_nanos() as i64;
@@ -459,7 +460,7 @@ impl Machine {
             durability: self.durability,
             plan: pipeline::ThreadPlan { threads: vec![] },
         };
-        // A few words each time, for as long as the test runs.
+        // The control is leaked: a few words each time, for as long as the test runs.
         let control: &'static Control = Box::leak(Box::new(Control {
             stop: term.control.stop.clone(),
             abandon: term.control.abandon.clone(),
@@ -470,7 +471,7 @@ impl Machine {
         Trading { epoch: terms.epoch, tasks, left, queue, directory }
     }
 
-    /// What the node's clients meet, while it trades.
+    /// Returns the venue that clients see, while the node trades.
     pub fn trading(&mut self) -> Option<(&mut Trading, &SharedTold)> {
         let life = self.life.as_mut()?;
         let Role::Leading(leading) = &mut life.role else { return None };
@@ -482,7 +483,8 @@ impl Machine {
         self.life.as_ref().map(|life| life.told.clone())
     }
 
-    /// How much of its history it may tell, if it stands by.
+    /// Returns the number of commands in its history that a standby may publish; `None` if the node does
+    /// not stand by.
     pub fn tells_standing_by(&self) -> Option<(usize, &SharedTold)> {
         let Some(Life { role: Role::Standing { .. }, told, .. }) = &self.life else { return None };
         Some((told.lock().unwrap().committed.end()?, told))
@@ -492,7 +494,7 @@ impl Machine {
         self.life.as_ref().map(|life| life.incarnation)
     }
 
-    /// The bytes of its segments up to the last one that is not zero.
+    /// Returns the segments of the journal, each up to its last byte that is not zero.
     pub fn journal(&self) -> Vec<(String, Vec<u8>)> {
         let files =
             std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
@@ -510,7 +512,7 @@ impl Machine {
         written
     }
 
-    /// Where its journal ends, if it stands by.
+    /// Returns the end of the journal, if the node stands by.
     pub fn stands_at(&self) -> Option<Place> {
         let Some(Life { role: Role::Standing { standby, .. }, .. }) = &self.life else {
             return None;
@@ -518,7 +520,7 @@ impl Machine {
         Some(standby.place())
     }
 
-    /// Where the journal of a node that leads ends, as far as it is known outside the pipeline.
+    /// Returns the end of the journal of a node that leads, as far as it is known outside the pipeline.
     pub fn leads_to(&self) -> Option<Position> {
         let Some(Life { role: Role::Leading(leading), .. }) = &self.life else { return None };
         Some(leading.term.replicas.commit_point().stored())
@@ -530,7 +532,7 @@ impl Machine {
 }
 
 impl Trading {
-    /// Steps stages, in any order.
+    /// Steps the stages in a random order.
     fn steps(&mut self, rng: &mut Rng) {
         for _ in 0..2 + rng.below(12) {
             if self.tasks.is_empty() {

@@ -1,4 +1,4 @@
-//! The world between the nodes: connections, messages and the coordinator, all of which come late, and some not at all.
+//! World between the nodes: connections, messages and the coordinator. All of them come late, and some not at all.
 
 use ringside_cluster::membership::{
     Arrived, Coordinator, InMemory, Message, NodeName, Record, Revision, Unavailable,
@@ -11,41 +11,41 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The most nodes of a world, and the number of the coordinator among those that can be cut off from each other.
+/// Largest number of nodes, and the number of the coordinator in the table of cut connections.
 pub const NODES_MAX: usize = 4;
 pub const COORDINATOR: usize = NODES_MAX;
 
-/// A call to the coordinator that is not answered ends after this time.
+/// Time after which a call to the coordinator without an answer ends.
 const COORDINATOR_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What all share.
+/// State that all nodes share.
 pub struct Net {
     pub now: Duration,
     pub rng: Rng,
-    /// Whether nothing gets from one to the other.
+    /// True if nothing gets from the first node to the second.
     pub cut: [[bool; NODES_MAX + 1]; NODES_MAX + 1],
-    /// Which life of each node runs; zero: none.
+    /// Number of the life of each node that runs; 0 if none does.
     pub life: [u64; NODES_MAX],
-    /// Whether a node's machine is off: nobody hears that its connections have ended.
+    /// True if a node's machine is off: nobody notices that its connections have ended.
     pub is_silent: [bool; NODES_MAX],
     pub coordinator: InMemory,
     pub coordinator_is_down: bool,
     arrivals: [Vec<(Duration, Arrived)>; NODES_MAX],
     calls: [VecDeque<(Duration, End)>; NODES_MAX],
     questions: Vec<Question>,
-    /// Who has begun to lead, by epoch.
+    /// Node that has begun to lead, by epoch.
     pub led: std::collections::BTreeMap<u64, usize>,
-    /// What happened, for a run that fails.
+    /// Events of the run, printed if it fails.
     pub log: Vec<String>,
 }
 
-/// A question to the coordinator on its way.
+/// Question to the coordinator that is on its way.
 struct Question {
     at: Duration,
     node: usize,
     life: u64,
     swap: Option<(Option<Revision>, Record)>,
-    /// Whether its answer gets back.
+    /// True if the answer gets back.
     is_answered: bool,
 }
 
@@ -86,20 +86,20 @@ impl Net {
         self.log.push(format!("{:9.3} ms  {what}", now.as_secs_f64() * 1e3));
     }
 
-    /// A node of another life has neither messages nor connections of the one before.
+    /// Begins a life of a node, without the messages and connections of the life before.
     pub fn begin_life(&mut self, node: usize, life: u64) {
         self.life[node] = life;
         self.arrivals[node].clear();
         self.calls[node].clear();
     }
 
-    /// Who calls a node just now.
+    /// Returns the next incoming connection of a node that has arrived.
     pub fn call(&mut self, node: usize) -> Option<End> {
         let now = self.now;
         self.calls[node].pop_front_if(|(at, _)| *at <= now).map(|(_, end)| end)
     }
 
-    /// Lets the coordinator answer what has reached it.
+    /// Lets the coordinator answer the questions that have reached it.
     pub fn coordinate(&mut self) {
         let now = self.now;
         let (due, later) =
@@ -137,7 +137,7 @@ impl Net {
     fn ask(&mut self, node: usize, swap: Option<(Option<Revision>, Record)>) {
         let delay = self.micros(200, 4_000);
         let (now, life) = (self.now, self.life[node]);
-        // Sometimes it takes so long that the caller has been told that nothing is known.
+        // Sometimes the answer takes so long that the caller has already received `Unavailable`.
         let late = self.rng.chance(1, 40);
         if late {
             let lost = Err(Unavailable("no answer in time".into()));
@@ -181,7 +181,7 @@ impl Net {
     }
 }
 
-/// The world as one life of a node sees it.
+/// World as one life of a node sees it.
 pub struct World {
     pub net: Shared,
     pub node: usize,
@@ -235,7 +235,7 @@ impl Ports for World {
     }
 }
 
-/// An end of a connection.
+/// One end of a connection.
 pub struct End {
     net: Shared,
     pipe: Rc<RefCell<[Direction; 2]>>,
@@ -244,7 +244,7 @@ pub struct End {
     other: usize,
 }
 
-/// Bytes on their way from the side of this number.
+/// Bytes on their way from one side of a connection.
 #[derive(Default)]
 struct Direction {
     pieces: VecDeque<(Duration, Vec<u8>)>,
@@ -252,7 +252,7 @@ struct Direction {
     closed: Option<Duration>,
 }
 
-/// Bytes that can be on their way.
+/// Largest number of bytes on their way in one direction.
 const ROOM_BYTES: usize = 64 << 10;
 
 impl Read for End {

@@ -1,4 +1,5 @@
-//! What a node makes of its journal: the history of commands and the streams, as its venue would tell them.
+//! Output that a node derives from its journal: the history of commands, and the streams as its venue would
+//! publish them.
 
 use ringside_core::registry::directory::Directory;
 use ringside_core::report_order::Subscriber;
@@ -11,18 +12,19 @@ use ringside_model::report::Published;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-/// What a node has told, or would tell.
+/// Output that a node has published, or would publish.
 #[derive(Default)]
 pub struct Told {
-    /// The checksum of each command, the first one first: with the chain it stands for everything before.
+    /// Checksum of each command, oldest first. The checksums form a chain, so each one stands for
+    /// everything before it.
     pub history: Vec<u32>,
     pub streams: HashMap<StreamId, Vec<Vec<u8>>>,
-    /// How much of the history may be told while it stands by.
+    /// Number of commands in the history that may be published while the node stands by.
     pub committed: Committed<usize>,
 }
 
 impl Told {
-    /// How many commands and how many messages.
+    /// Returns the number of commands and the number of messages.
     pub fn lengths(&self) -> (usize, usize) {
         (self.history.len(), self.streams.values().map(Vec::len).sum())
     }
@@ -30,7 +32,7 @@ impl Told {
 
 pub type SharedTold = Arc<Mutex<Told>>;
 
-/// Keeps the messages of streams.
+/// Sink that keeps the messages of streams.
 pub struct Kept(SharedTold);
 
 impl StreamSink for Kept {
@@ -40,7 +42,7 @@ impl StreamSink for Kept {
     }
 }
 
-/// Hears everything that a node's engines do.
+/// Subscriber that receives everything that a node's engines do.
 pub struct Teller {
     pub encoder: Encoder<Kept>,
     pub directory: Directory,

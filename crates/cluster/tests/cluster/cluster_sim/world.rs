@@ -1,4 +1,4 @@
-//! A cluster with its clients and its troubles.
+//! Cluster with its clients and its troubles.
 
 use crate::cluster_sim::client::{Client, SESSIONS};
 use crate::cluster_sim::machine::{Machine, Mistake};
@@ -10,12 +10,12 @@ use ringside_model::durability::Durability;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long there is trouble.
+/// Time during which there is trouble.
 const TROUBLE: Duration = Duration::from_secs(6);
-/// How long it may take until all is well again after that.
+/// Time within which the cluster must recover after that.
 const HEALING: Duration = Duration::from_secs(30);
 
-/// What was done, for who wants to know what the runs are worth.
+/// Numbers of events, which show the worth of the runs.
 #[derive(Debug, Default)]
 pub struct Counts {
     pub steps: u64,
@@ -35,33 +35,33 @@ pub struct Counts {
     pub answers: u64,
 }
 
-/// A cluster.
+/// Simulated cluster with its clients, its troubles and its published history.
 pub struct World {
     net: Shared,
     rng: Rng,
     machines: Vec<Machine>,
     clients: Vec<Client>,
-    /// Checksums of all commands that anybody was told of.
+    /// Checksums of all commands that any node has published.
     history: Vec<u32>,
-    /// How much of it each life of a node has been held against, while it trades.
+    /// For each node, its life while it trades, and the number of commands of that life that were checked.
     checked: Vec<(u64, usize)>,
     durability: Durability,
-    /// What ends when.
+    /// Troubles with the times at which they end or begin.
     troubles: Vec<(Duration, Trouble)>,
     trouble_ends: Duration,
-    /// How many epochs were seen.
+    /// Number of epochs that were seen.
     led: usize,
     asleep: Vec<bool>,
 }
 
-/// What is to be undone, or to be done later.
+/// Trouble that ends at its time, or begins then.
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
     Down(usize),
     Asleep(usize),
     Cut(usize, usize),
     Coordinator,
-    /// What begins later, and how long it takes.
+    /// Trouble that begins later, and its duration. The next two are of the same kind.
     Kill(usize, Duration),
     PowerCut(usize, Duration),
     Sleep(usize, Duration),
@@ -90,7 +90,7 @@ impl World {
         }
     }
 
-    /// A cluster whose machines all make a mistake.
+    /// Creates a cluster whose machines all make a mistake.
     pub fn with_mistake(seed: u64, mistake: Mistake) -> Self {
         let mut world = World::new(seed);
         world.machines.iter_mut().for_each(|machine| machine.mistake = Some(mistake));
@@ -139,7 +139,7 @@ impl World {
         self.net.borrow().now
     }
 
-    /// A moment passes, and somebody does something in it.
+    /// Lets a moment pass, in which one node takes a turn, and perhaps one client.
     fn step(&mut self, sends: bool, counts: &mut Counts) -> Result<(), String> {
         counts.steps += 1;
         {
@@ -167,7 +167,7 @@ impl World {
         Ok(())
     }
 
-    /// Whatever a node tells is the one history.
+    /// Checks that everything that a leader publishes belongs to the one history.
     fn check(&mut self, node: usize) -> Result<(), String> {
         let Some((_, told)) = self.machines[node].trading() else { return Ok(()) };
         let life = std::sync::Arc::as_ptr(told) as u64;
@@ -182,7 +182,7 @@ impl World {
                 None => self.history.push(*crc),
             }
         }
-        // A leader that slept and does not know yet that its time is over has nothing new to tell.
+        // A leader that slept and does not know yet that its epoch is over has nothing new to publish.
         let is_latest = self.net.borrow().led.values().last() == Some(&node);
         if begins && is_latest && told.history.len() < self.history.len() {
             return Err(format!(
@@ -195,7 +195,7 @@ impl World {
         Ok(())
     }
 
-    /// What a standby tells is the one history, too, also where the leader has not told it yet.
+    /// Checks that a standby publishes the one history, too, also where the leader has not published it yet.
     fn check_standby(&mut self, node: usize) -> Result<(), String> {
         let Some((end, told)) = self.machines[node].tells_standing_by() else { return Ok(()) };
         let history = &told.lock().unwrap().history;
@@ -208,7 +208,7 @@ impl World {
         Ok(())
     }
 
-    /// No node gives up what anybody was told of.
+    /// Checks that no node cuts away a command that was published.
     fn check_cut(&mut self, node: usize) -> Result<(), String> {
         let Some((seqno, history)) = self.machines[node].was_cut.take() else { return Ok(()) };
         let same =
@@ -219,7 +219,7 @@ impl World {
         }
     }
 
-    /// Some leaders do not last.
+    /// Makes some leaders fail soon.
     fn be_mean_to_leaders(&mut self) {
         let led = self.net.borrow().led.len();
         if led == std::mem::replace(&mut self.led, led) || self.now() >= self.trouble_ends {
@@ -270,7 +270,7 @@ impl World {
         started.or_else(|ended| self.ended(node, &format!("at its start: {ended:?}")))
     }
 
-    /// A process has ended by itself: because its disk has failed, or for no good reason.
+    /// Handles a process that has ended by itself. A failed disk is the only good reason.
     fn ended(&mut self, node: usize, why: &str) -> Result<(), String> {
         if !self.machines[node].disk.has_failed() {
             return Err(format!("{}: {why}", name(node)));
@@ -281,7 +281,7 @@ impl World {
         let mut ms = |from: u64, to: u64| Duration::from_millis(from + self.rng.below(to - from));
         let (soon, down, long) = (ms(0, 10), ms(3, 60), ms(1_500, 3_000));
         self.troubles.push((now + down, Trouble::Down(node)));
-        // Whoever could give it again what it has lost may be gone before that.
+        // The leader, which could send the lost data again, may be gone before that.
         let leader = self.net.borrow().led.values().last().copied();
         if let Some(leader) = leader.filter(|leader| *leader != node && now < self.trouble_ends)
             && self.rng.chance(7, 8)
@@ -291,7 +291,7 @@ impl World {
         Ok(())
     }
 
-    /// Soon a step of a process comes back with an error.
+    /// Makes a step of a process fail soon.
     fn let_disk_fail(&mut self, node: usize) {
         if self.may_forget(node, false) {
             self.note(format!("the disk of {} is to fail", name(node)));
@@ -299,7 +299,7 @@ impl World {
         }
     }
 
-    /// The disk of a standby fails while the other one is not there.
+    /// Makes the disk of a standby fail while the other standby is down.
     fn let_standby_fail(&mut self, leader: usize) {
         let count = self.machines.len();
         let standby = (leader + 1 + self.rng.below(count as u64 - 1) as usize) % count;
@@ -402,7 +402,7 @@ impl World {
         Ok(())
     }
 
-    /// One node lags behind; when it is back, one of the others forgets and the other one is gone.
+    /// Makes one node lag behind. Once it is back, one of the others loses memory, and the other one is gone.
     fn let_two_fail(&mut self, lags: usize) {
         let count = self.machines.len();
         let (forgets, gone) = match self.rng.chance(1, 2) {
@@ -419,7 +419,7 @@ impl World {
         }
     }
 
-    /// A leader that nobody hears for a while is started again, and sleeps soon after.
+    /// Cuts a leader off from its listeners for a while, restarts it, and lets it sleep soon after.
     fn leave_alone(&mut self, leader: usize) {
         let mut ms = |from, to| Duration::from_millis(from + self.rng.below(to - from));
         let (alone, down, again, long) = (ms(10, 150), ms(2, 20), ms(20, 400), ms(600, 2_500));
@@ -431,7 +431,8 @@ impl World {
         self.troubles.push((at + down + again, Trouble::Sleep(leader, long)));
     }
 
-    /// A leader sleeps just long enough, and neither it nor another node can ask who leads when it wakes.
+    /// Lets a leader sleep just long enough to be suspected. When it wakes, neither it nor another node can ask who
+    /// leads.
     fn let_wake_unaware(&mut self, leader: usize) {
         let mut ms = |from, to| Duration::from_millis(from + self.rng.below(to - from));
         let (asleep, long) = (ms(240, 420), ms(600, 2_000));
@@ -443,7 +444,7 @@ impl World {
         }
     }
 
-    /// A leader is cut off from everybody.
+    /// Cuts a leader off from all nodes and from the coordinator.
     fn isolate(&mut self, leader: usize) {
         let long = Duration::from_millis(600 + self.rng.below(1_500));
         let until = self.now() + long;
@@ -475,8 +476,8 @@ impl World {
         self.troubles.push((self.now() + time, Trouble::Asleep(node)));
     }
 
-    /// Whether a node may lose what was only in its memory, or everything: only as long as the others can still promise.
-    /// What more is lost at once is lost, whatever the protocol.
+    /// Returns true if a node may lose its memory, or everything that it stored: only as long as the others can still
+    /// promise. With greater losses at once data is lost under any protocol.
     fn may_forget(&mut self, node: usize, everything: bool) -> bool {
         if self.durability == Durability::Fsync && !everything {
             return true;
@@ -487,7 +488,8 @@ impl World {
             other.number != node
                 && other.incarnation().is_some_and(|i| voters.counts(&name(other.number), i))
         };
-        // One more than the promises that are needed now: the voters may be changing this moment.
+        // All other nodes must remember, even if fewer promises are needed now: the voters may be changing at this
+        // moment.
         let left = self.machines.iter().filter(remembers).count();
         left >= voters.promise_quorum() && left >= self.machines.len() - 1
     }
@@ -543,7 +545,8 @@ impl World {
         self.undo()
     }
 
-    /// One node trades, all others have all of it and count, and every order has its answer. Otherwise what is missing.
+    /// Checks that one node trades, that all others have everything and count, and that every order has its answer. The
+    /// error names what is missing.
     fn is_well(&mut self) -> Result<(), String> {
         let Ok(Some((_, record))) = self.net.borrow_mut().coordinator.read() else {
             return Err("there is no record".into());
@@ -574,7 +577,7 @@ impl World {
         }
     }
 
-    /// All have the same.
+    /// Checks that all nodes have the same history, streams and journal.
     fn compare(&mut self) -> Result<(), String> {
         let told: Vec<_> = self.machines.iter().filter_map(Machine::told).collect();
         for (node, told) in told.iter().enumerate() {
