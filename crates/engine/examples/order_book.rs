@@ -1,4 +1,4 @@
-//! Two sessions trade one symbol, then the book is printed.
+//! Example: two sessions trade one symbol, then the program prints the book.
 //!
 //! ```text
 //! cargo run -p ringside-engine --example order_book
@@ -10,13 +10,13 @@ use ringside_engine::{
 };
 use std::error::Error;
 
-/// A session is a client. Its number is free to choose, and so are the ids of its orders.
+/// A session is a client. The program chooses its number and the ids of its orders freely.
 const ALICE: SessionId = SessionId(1);
 const BOB: SessionId = SessionId(2);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Prices are whole ticks inside, so that no price is ever rounded. The tick size makes them of
-    // decimals: `cent.ticks("187.05")` is 18705 ticks, `cent.ticks("187.055")` is an error.
+    // Prices are whole ticks inside, so that no price is ever rounded. The tick size converts decimals to ticks:
+    // `cent.ticks("187.05")` is 18705 ticks, `cent.ticks("187.055")` is an error.
     let cent = Tick::parse("0.01").ok_or("0.01 is no tick size")?;
     let mut books = OrderBooks::new();
     let aapl = books.define("AAPL", cent)?;
@@ -34,12 +34,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         print(books.enter(ALICE, aapl, order), cent);
     }
 
-    // Bob buys through the best offer. Each trade has the price of the order that rested, and a report for
-    // each side of it. What is left of Bob's order rests.
+    // Bob buys through the best offer. Each trade has the price of the resting order, and a report for each side. The
+    // rest of Bob's order rests.
     let order = Enter::limit(OrderId(1), Side::Buy, Quantity(120), cent.ticks("187.06")?);
     print(books.enter(BOB, aapl, order), cent);
 
-    // Bob's ids are his own, so this is not Alice's order 2. A refusal is a report like any other.
+    // Bob's ids are his own, so this is not Alice's order 2. A reject is a report like any other.
     print(books.cancel(BOB, aapl, OrderId(2)), cent);
     print(books.cancel(ALICE, aapl, OrderId(5)), cent);
 
@@ -63,7 +63,7 @@ fn print(reports: &[Report], tick: Tick) {
     }
 }
 
-/// The best five levels of each side, side by side.
+/// Prints the best five levels of both sides, side by side.
 fn print_book(books: &OrderBooks, symbol: SymbolId, tick: Tick) {
     let [bids, offers] = [Side::Buy, Side::Sell].map(|side| books.depth(symbol, side, 5));
     println!(

@@ -1,9 +1,9 @@
-//! Looking ahead: what the commands of a batch will touch is asked for before it is needed.
+//! Prefetching along a batch: memory that its commands will touch is requested before it is needed.
 //!
-//! A cancel is a chain of cache misses: index, order, then neighbours and level. The commands of a
-//! batch lie side by side, so the processor can wait for many of them at once; no other order book
-//! can see its own future. Each step is a short loop, where it can be without a branch on the kind of
-//! the command: a wrong guess would cost more than the step saves. To ask in vain does no harm.
+//! A cancel is a chain of cache misses: index, order, then neighbours and level. The commands of a batch lie side by
+//! side, so the processor can wait for many cache lines at once. Each step is a short loop, where possible without a
+//! branch on the kind of the command: a mispredicted branch costs more than the step saves. A useless prefetch does no
+//! harm.
 
 use super::Engine;
 use super::book::{key_of, side_index};
@@ -14,25 +14,25 @@ use ringside_model::domain::OrderId;
 use ringside_model::report::ReportSink;
 use std::ops::Range;
 
-/// The most commands that are looked at ahead: all that they touch fits the first-level cache.
+/// Number of commands that are prefetched together: all that they touch fits the first-level cache.
 pub(super) const AHEAD_MAX: usize = 64;
 
-/// From this many live orders on, levels and neighbours no longer lie in the second-level cache.
+/// Number of live orders from which on levels and neighbours no longer lie in the second-level cache.
 const DEEP_ORDERS: usize = 32 * 1024;
 
-/// Deep books: so many commands take each step together.
+/// Number of commands that take each step together in deep books.
 const GROUP: usize = 16;
 
-/// What is known of the new orders of a batch, by the place of their command.
+/// Prefetched places of the new orders of a batch, by index of their command.
 struct Entering {
-    /// The level that the order will join.
+    /// Level that the order will join.
     joined: [LevelSlot; AHEAD_MAX],
-    /// A resting order that it will trade with.
+    /// Resting order that the order will trade with.
     hit: [Slot; AHEAD_MAX],
 }
 
 impl Engine {
-    /// Makes room for what the commands will add, and finds the index buckets of the orders that they
+    /// Makes room for the orders that the commands will add, and computes the index buckets of the order ids that they
     /// name first.
     #[inline(always)]
     pub(super) fn look_ahead(&mut self, commands: &[Sequenced]) -> [Bucket; AHEAD_MAX] {
@@ -45,7 +45,7 @@ impl Engine {
         buckets
     }
 
-    /// The orders that are the newest of these buckets.
+    /// Prefetches the newest orders of these buckets.
     #[inline(always)]
     pub(super) fn look_at_orders(&self, buckets: &[Bucket]) {
         for &bucket in buckets {
@@ -53,14 +53,14 @@ impl Engine {
         }
     }
 
-    /// Whether there is more to look at than the orders.
+    /// Returns true if levels and neighbours need prefetching, too.
     #[inline(always)]
     pub(super) fn is_deep(&self) -> bool {
         self.orders.live() >= DEEP_ORDERS
     }
 
-    /// Applies commands while what the ones behind them touch is on its way, a step ahead for each
-    /// group of them.
+    /// Applies commands in groups. While one group is applied, the memory of the three groups behind it is on its way,
+    /// each group one step less far.
     #[inline(never)]
     pub(super) fn apply_deep(
         &mut self,
@@ -85,7 +85,7 @@ impl Engine {
         }
     }
 
-    /// The levels that new orders join and the first orders that they hit.
+    /// Prefetches the levels that new orders join, and the first orders that they trade with.
     #[inline(never)]
     fn look_at_levels(&self, commands: &[Sequenced], group: Range<usize>, entering: &mut Entering) {
         let mut enters = [0; GROUP];
@@ -110,7 +110,7 @@ impl Engine {
         }
     }
 
-    /// The neighbours and levels of named orders, and those that new orders join or hit.
+    /// Prefetches neighbours and levels of the named orders, and the tails of the levels that new orders join.
     #[inline(never)]
     fn look_at_neighbours(
         &self,
@@ -125,7 +125,7 @@ impl Engine {
         self.look_at_next_hits(group, entering);
     }
 
-    /// The orders behind those that new orders hit.
+    /// Prefetches the orders behind those that new orders trade with.
     #[inline(always)]
     fn look_at_next_hits(&self, group: Range<usize>, entering: &mut Entering) {
         for hit in entering.hit[group].iter_mut().filter(|hit| **hit != NIL) {
@@ -134,7 +134,7 @@ impl Engine {
     }
 }
 
-/// The order that an everyday command adds or names first. The others find the buckets that they need themselves.
+/// Returns the order id that an everyday command adds or names first. Other commands compute their buckets themselves.
 #[inline(always)]
 fn named(command: &Command) -> OrderId {
     match &command.action {

@@ -1,7 +1,7 @@
-//! What sessions make of their orders that are live: less, another limit, another sell marking.
+//! Amendments: reduce, replace, modify.
 //!
-//! A reduce and a modify leave an order where it is. A replace takes it out and enters it anew, behind all others of
-//! its price, if it may be replaced at all; one that asks for what cannot be ends the order.
+//! A reduce and a modify leave an order in its place. A replace removes the order and enters it anew, behind all others
+//! at its price. A replace with invalid terms ends the order; a replace that is not allowed is rejected and leaves it.
 
 use super::icebergs;
 use super::market::LimitTerms;
@@ -15,7 +15,7 @@ use ringside_model::domain::{
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind, ReportSink};
 
-/// What a replace makes of an order.
+/// New id, total quantity and limit of a replaced order.
 pub(super) struct NewTerms {
     pub id: OrderId,
     pub total: u64,
@@ -23,7 +23,7 @@ pub(super) struct NewTerms {
 }
 
 impl Engine {
-    /// A lower total quantity; the order keeps its priority.
+    /// Lowers the total quantity of an order, which keeps its priority.
     #[inline(never)]
     pub(super) fn reduce(
         &mut self,
@@ -54,7 +54,7 @@ impl Engine {
         self.decrease_resting(slot, before - total, Reason::User, sink);
     }
 
-    /// Another id, total quantity and limit, with a new priority.
+    /// Replaces id, total quantity and limit of an order, which gets a new priority.
     #[inline(never)]
     pub(super) fn replace(
         &mut self,
@@ -135,7 +135,7 @@ impl Engine {
         }
     }
 
-    /// An iceberg or an order with terms has taken the place of another one, with all that is kept of that.
+    /// Enters an iceberg or an order with rare terms in place of `old`, with the reserve or the terms of `old`.
     #[cold]
     #[inline(never)]
     fn replace_special(
@@ -163,7 +163,7 @@ impl Engine {
         self.elect_after(at, book, &incoming, sink);
     }
 
-    /// The limit with which a replaced order enters, or why it does not.
+    /// Returns the limit with which a replaced order enters, or the reason of the cancel.
     #[inline]
     fn new_limit(&self, book: usize, order: &Order, price: i64) -> Result<i64, Reason> {
         if self.books[book].is_guarded() {
@@ -173,7 +173,7 @@ impl Engine {
         self.passive_price(book, order.traits.side(), order.traits.post_only(), price)
     }
 
-    /// Another sell marking, a lower total quantity, or both.
+    /// Changes the sell marking of an order, lowers its total quantity, or both. The order keeps its priority.
     #[inline(never)]
     pub(super) fn modify(
         &mut self,
@@ -252,14 +252,14 @@ impl Engine {
         sink.report(shown_less(order, shown, told));
     }
 
-    /// Whether an order of which more is kept can be replaced: neither stops nor pegs can.
+    /// Returns true if an order with data beside it can be replaced: not a stop and not a peg.
     #[cold]
     fn can_be_replaced(&self, order: &Order) -> bool {
         let is_peg = self.terms_of(order).is_some_and(|terms| terms.peg != Peg::None);
         !order.traits.is_stop() && !is_peg
     }
 
-    /// Whether a replaced order, if it is an iceberg, can show so much.
+    /// Returns true if a replaced order can show `open` in slices; true for an order without a reserve.
     fn can_show(&self, order: &Order, open: u64) -> bool {
         let reserve = self.reserves.get(&(SymbolId(order.symbol), order.number));
         let Some(book) = self.book_index(SymbolId(order.symbol)) else { return false };
@@ -267,7 +267,7 @@ impl Engine {
     }
 }
 
-/// A report about an order that became smaller; of an iceberg that says how much less of it is shown.
+/// Completes the report of a reduction: for an iceberg, adds the reduction of its displayed slice.
 fn shown_less(order: &Order, shown: u64, told: Report) -> Report {
     if order.traits.has_reserve() {
         return Report { flags: told.flags | Report::RESERVE, other: shown, ..told };

@@ -1,49 +1,50 @@
-//! The auction price: where most can trade, and nothing but the limits decides.
+//! Auction price: the price at which the largest quantity trades. Only limits and quantities decide.
 //!
-//! Between two neighbouring limits demand and supply do not change, so the limits and the gaps between them are all
-//! that has to be looked at, whatever the prices are.
+//! Between two neighbouring limits demand and supply do not change. So only the limits and the gaps between them need a
+//! look, whatever the prices are.
 
 use ringside_planted::{Bug, planted};
 
-/// The orders of one side at one limit.
+/// Limit, and the quantity of one side at that limit.
 pub(super) type Interest = (i64, u128);
 
-/// What takes part of one side, or is left of it.
+/// Quantities of one side of an auction.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Side {
     /// Orders with a limit, by rising limit.
     pub limits: Vec<Interest>,
-    /// All that has none: it counts at every price.
+    /// Quantity without a limit, which counts at every price.
     pub market: u128,
 }
 
-/// What an auction trades.
+/// Result of an auction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Clearing {
-    /// The one price; zero if nothing trades.
+    /// Auction price; 0 if nothing trades.
     pub price: i64,
-    /// How much trades.
+    /// Quantity that trades at the price.
     pub matched: u128,
-    /// What bids have left at that price …
+    /// Quantity of bids left over at the price.
     pub bids_left: u128,
-    /// … or offers have.
+    /// Quantity of offers left over at the price.
     pub offers_left: u128,
 }
 
-/// Neighbouring prices that nothing yet tells apart.
+/// Range of neighbouring prices that are equally good so far.
 struct Candidates {
     lowest: i64,
     highest: i64,
     matched: u128,
     surplus: u128,
-    /// Whether bids have something left at all of them, and whether offers have.
+    /// True if bids are left over at all prices of the range; `all_offers` is the same for offers.
     all_bids: bool,
     all_offers: bool,
 }
 
-/// The result of an auction. Of the prices between the lowest and the highest limit at which most trades, those at which
-/// least is left over; of these the highest if bids are left at all of them, the lowest if offers are, otherwise the one
-/// nearest to the reference, and the middle one without a reference (zero). Without any limit the reference is the price.
+/// Computes the result of an auction. Candidates are the prices from the lowest to the highest limit at which most
+/// trades. Of these, the prices with the smallest surplus win. Of the rest: the highest if bids are left over at all of
+/// them, the lowest if offers are, otherwise the price nearest to the reference, or the middle price without a
+/// reference (0). If no order has a limit, the reference is the price.
 pub(super) fn clear(bids: &Side, offers: &Side, reference: i64) -> Clearing {
     let mut demand = bids.market + bids.limits.iter().map(|&(_, quantity)| quantity).sum::<u128>();
     let mut supply = offers.market;
@@ -76,13 +77,13 @@ pub(super) fn clear(bids: &Side, offers: &Side, reference: i64) -> Clearing {
     }
 }
 
-/// The lowest limit of both sides.
+/// Returns the lowest limit of both sides.
 fn lowest(bids: &[Interest], offers: &[Interest]) -> Option<i64> {
     let limits = [bids.first(), offers.first()].into_iter().flatten();
     limits.map(|&(limit, _)| limit).min()
 }
 
-/// Takes what has this limit off the front.
+/// Removes the entries with this limit from the front; returns their quantity.
 fn take(side: &mut &[Interest], limit: i64) -> u128 {
     let mut taken = 0;
     while let Some((&(_, quantity), rest)) =
@@ -100,8 +101,8 @@ impl Candidates {
         Candidates { lowest: 0, highest: 0, matched: 0, surplus: 0, all_bids, all_offers }
     }
 
-    /// Takes in the prices above all that came before, if they are as good or better. Demand falls and supply rises with
-    /// the price, so that equals are neighbours.
+    /// Adds the prices above all earlier ones, if they are as good or better. Demand falls and supply rises with the
+    /// price, so equally good prices are neighbours.
     fn consider(&mut self, lowest: i64, highest: i64, demand: u128, supply: u128) {
         let (matched, surplus) = (demand.min(supply), demand.abs_diff(supply));
         let is_better = matched > self.matched || matched == self.matched && surplus < self.surplus;

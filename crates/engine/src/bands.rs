@@ -1,5 +1,5 @@
-//! Price bands: no trade is outside them. Static bands hold always, dynamic ones, around a reference, while the instrument
-//! is open. A quote that stands at a dynamic band for too long pauses the instrument, which an auction opens again.
+//! Price bands: no trade is outside them. Static bands always hold. Dynamic bands, around a reference, hold while the
+//! symbol is open. A quote that stands at a dynamic band for too long pauses the symbol, and an auction reopens it.
 
 use super::Engine;
 use super::book::{key_of, side_index};
@@ -16,60 +16,61 @@ use ringside_model::report::{Report, ReportKind, ReportSink};
 use ringside_planted::{Bug, planted};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// A quote that stands at a dynamic band for so long, in ns, pauses the instrument.
+/// Time that a quote may stand at a dynamic band before the symbol is paused, in ns.
 pub const LIMIT_STATE_NS: u64 = 15_000_000_000;
-/// It is paused for so long, in ns.
+/// Length of the pause, in ns.
 pub const PAUSE_NS: u64 = 300_000_000_000;
 
-/// The farthest that dynamic bands are from their reference: as far as it is from zero.
+/// Greatest distance of dynamic bands from their reference, in basis points: 100 % of the reference.
 const BAND_BPS_MAX: u32 = 10_000;
 
-/// The bands of an instrument; zero for none.
+/// Bands of a symbol; 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bands {
-    /// The static bands.
+    /// Lower static band; `high` is the upper one.
     pub low: i64,
     pub high: i64,
-    /// How far the dynamic bands are from the reference, in basis points.
+    /// Distance of the dynamic bands from the reference, in basis points.
     pub bps: u32,
-    /// Zero without dynamic bands.
+    /// Reference of the dynamic bands; 0 without them.
     pub reference: i64,
 }
 
-/// A quote stands at a dynamic band.
+/// Limit state: a quote stands at a dynamic band.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LimitState {
-    /// Whether it is the best bid, at the upper band.
+    /// True if the quote is the best bid, at the upper band; else the best offer, at the lower band.
     pub buy: bool,
-    /// The band.
+    /// Price of the band.
     pub price: i64,
-    /// When it pauses the instrument.
+    /// Official time at which the symbol is paused.
     pub due: Nanos,
 }
 
-/// What is due for an instrument because of its bands.
+/// Timer of a symbol's price bands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct BandTimer {
-    /// The instrument.
+    /// Number of the symbol.
     pub symbol: u64,
-    /// [`BandTimer::BID`], [`BandTimer::OFFER`] or [`BandTimer::REOPENING`].
+    /// Kind of the timer: [`BandTimer::BID`], [`BandTimer::OFFER`] or [`BandTimer::REOPENING`].
     pub what: u64,
-    /// The official time from which on it is due.
+    /// Official time from which on the timer is due.
     pub due: u64,
 }
 
 impl BandTimer {
-    /// A bid that stands at the upper band pauses the instrument.
+    /// Pause of the symbol, because a bid stands at the upper band.
     pub const BID: u64 = 1;
-    /// An offer that stands at the lower band does.
+    /// Pause of the symbol, because an offer stands at the lower band.
     pub const OFFER: u64 = 2;
-    /// The pause is over.
+    /// End of the pause.
     pub const REOPENING: u64 = 3;
 }
 
 impl Bands {
-    /// The bands that are asked for, or why there are none such. A price that is not zero is that of the instrument.
+    /// Checks bands that a command asks for, and returns them. `price` is the reference if the command names none; 0
+    /// for no such price.
     pub(crate) fn of(asked: &SetBands, price: i64) -> Result<Self, Reason> {
         let (low, high, bps) = (asked.low.0, asked.high.0, asked.bps);
         let reference = if asked.reference.0 != 0 { asked.reference.0 } else { price };
@@ -86,18 +87,19 @@ impl Bands {
         Ok(Bands { low, high, bps, reference })
     }
 
-    /// The command that sets them.
+    /// Returns the command that sets the bands.
     pub(crate) fn action(&self) -> Action {
         let [low, high, reference] = [self.low, self.high, self.reference].map(Price);
         Action::SetBands(SetBands { low, high, bps: self.bps, reference })
     }
 
-    /// The lowest and the highest price within the static bands.
+    /// Returns the lowest and the highest price within the static bands.
     pub(crate) fn fixed(&self) -> (i64, i64) {
         (self.low.max(1), if self.high == 0 { i64::MAX } else { self.high })
     }
 
-    /// The same of the dynamic bands, if there are any: whole ticks towards the reference, but one at least.
+    /// Returns the lowest and the highest price within the dynamic bands, if there are any. The distance to the
+    /// reference is rounded down to whole ticks, but is one tick at least.
     fn dynamic(&self) -> Option<(i64, i64)> {
         let reference = i128::from(self.reference);
         let delta = (reference * i128::from(self.bps) / 10_000).max(1);
@@ -105,21 +107,21 @@ impl Bands {
         (self.bps != 0).then(|| (bound(reference - delta), bound(reference + delta)))
     }
 
-    /// The same of both. Where the static bands leave nothing of the dynamic ones, the static band that is nearer to
-    /// these is the only price.
+    /// Returns the lowest and the highest price within both kinds of bands. If the static bands exclude the dynamic
+    /// range, the nearest static band is the only price.
     fn together(&self) -> (i64, i64) {
         let (low, high) = self.fixed();
         let Some(dynamic) = self.dynamic() else { return (low, high) };
         (dynamic.0.clamp(low, high), dynamic.1.clamp(low, high))
     }
 
-    /// The same of those that hold in this state.
+    /// Returns the lowest and the highest price within the bands that hold in `state`.
     fn in_force(&self, state: SymbolState) -> (i64, i64) {
         if state == SymbolState::Open { self.together() } else { self.fixed() }
     }
 }
 
-/// The limit of an order as an auction counts it; none if it is out of reach within these bands.
+/// Returns the limit at which an auction counts an order; `None` if the limit is out of reach within these bands.
 pub(super) fn counted(buy: bool, limit: i64, (low, high): (i64, i64)) -> Option<i64> {
     if buy {
         (limit >= low).then_some(limit.min(high))
@@ -129,7 +131,7 @@ pub(super) fn counted(buy: bool, limit: i64, (low, high): (i64, i64)) -> Option<
 }
 
 impl Engine {
-    /// Other bands. What rests and could trade outside them is re-priced.
+    /// Sets the bands. Reprices resting orders that could trade outside them.
     pub(super) fn set_bands(
         &mut self,
         at: &Sequenced,
@@ -162,7 +164,7 @@ impl Engine {
         });
     }
 
-    /// The limit of an order within the bands that hold where it can trade; zero, which is none, stays.
+    /// Returns the limit of an order within the bands that hold where the order can trade. 0, no limit, stays 0.
     pub(super) fn within_bands(
         &self,
         book: usize,
@@ -183,7 +185,7 @@ impl Engine {
         }
     }
 
-    /// The worst price at which an order without a limit may trade: both collar and bands bound it.
+    /// Returns the worst price at which an order without a limit may trade, within collar and bands.
     pub(super) fn bound(&self, book: usize, buy: bool) -> i64 {
         let collar = self.books[book].collar(buy);
         if !self.books[book].is_guarded() {
@@ -194,7 +196,7 @@ impl Engine {
         if buy { collar.min(high) } else { collar.max(low) }
     }
 
-    /// An instrument with bands is open: if an auction has opened it, its price is the new reference.
+    /// Applies the bands to a symbol that has opened. If an auction opened it, the auction price is the new reference.
     #[cold]
     pub(super) fn open_within_bands(
         &mut self,
@@ -212,8 +214,8 @@ impl Engine {
         self.reprice_beyond(at, book, traded, sink);
     }
 
-    /// Re-prices what rests with a limit beyond the bands to the band, or cancels it if it wants that: bids first, then
-    /// offers, by priority. It moves away from the other side, so that it cannot trade.
+    /// Reprices resting orders with a limit beyond a band to the band, or cancels those that ask for it: bids first,
+    /// then offers, by priority. The new limit is farther from the other side, so no order trades.
     fn reprice_beyond(
         &mut self,
         at: &Sequenced,
@@ -245,7 +247,7 @@ impl Engine {
         }
     }
 
-    /// Says whether a quote stands at a dynamic band, if that has changed.
+    /// Publishes a change of the limit state.
     pub(super) fn look_at_bands(&mut self, book: usize, time: Nanos, sink: &mut impl ReportSink) {
         let symbol = self.books[book].symbol();
         let was = self.market(symbol).limit_state;
@@ -271,7 +273,7 @@ impl Engine {
         }
     }
 
-    /// The side whose best price is the dynamic band beyond which it cannot go, and that price.
+    /// Returns the side whose best price is the dynamic band that limits it, and that price.
     fn standing(&self, book: usize) -> Option<(bool, i64)> {
         let book = &self.books[book];
         let bands = self.market(book.symbol()).bands;
@@ -290,7 +292,7 @@ impl Engine {
         }
     }
 
-    /// Does what is due for an instrument because of its bands; says whether anything was.
+    /// Reopens a paused symbol, or pauses one whose limit state has lasted too long. Returns true if either was due.
     pub(super) fn bands_due(
         &mut self,
         at: &Sequenced,
@@ -309,7 +311,7 @@ impl Engine {
         is_due
     }
 
-    /// A quote has stood at a band for too long.
+    /// Pauses a symbol after its limit state; a reopening call begins.
     fn pause(&mut self, at: &Sequenced, book: usize, sink: &mut impl ReportSink) {
         let (symbol, state) = (self.books[book].symbol(), SymbolState::ReopeningCall);
         let due = Nanos(at.time.0.saturating_add(PAUSE_NS));
@@ -326,7 +328,7 @@ impl Engine {
         self.tell_bands(book, sink);
     }
 
-    /// What is due, by instrument.
+    /// Returns the band timers, by symbol.
     pub(super) fn band_timers(&self) -> Vec<BandTimer> {
         let timer = |(symbol, market): (&SymbolId, &super::market::Market)| {
             let (what, due) = match (market.limit_state, market.reopening) {
@@ -340,8 +342,8 @@ impl Engine {
         self.markets.iter().filter_map(timer).collect()
     }
 
-    /// What is due in an image whose orders rest already. No order is beyond a band, a quote that stands at one has its
-    /// time, and no other has one.
+    /// Restores the band timers of an image whose orders rest already. Checks that no order is beyond a band, that a
+    /// quote at a band has a timer, and that no other quote has one.
     pub(super) fn restore_band_timers(&mut self, timers: &[BandTimer]) -> Result<(), ImageError> {
         if !timers.is_sorted_by(|a, b| a.symbol < b.symbol) {
             return Err(ImageError("the times of bands are not in their order".into()));

@@ -1,4 +1,4 @@
-//! The book of one instrument: its two ladders and what the matching rules need to know of it.
+//! Book of one symbol: two ladders, and the few facts about the symbol that the matching rules need.
 
 use super::ladder::{Ladder, LevelSlot, Levels};
 use super::orders::{Bucket, NIL, Order, Orders, Slot};
@@ -8,35 +8,34 @@ use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_planted::{Bug, planted};
 
-/// One instrument.
 pub(super) struct Book {
     symbol: SymbolId,
     lot: u64,
-    /// The lot while it is open and has nothing that few books have, otherwise zero.
+    /// Lot while the symbol is open, not guarded and without rare terms; otherwise 0, which closes the fast path.
     lot_to_enter: u64,
     state: SymbolState,
-    /// Whether there is more to it than its state and its orders, see [`super::market`].
+    /// True if the symbol has bands, a quote or a short sale setting, see [`super::market`].
     is_guarded: bool,
-    /// Whether some of its orders have terms that few have.
+    /// True if some orders of the symbol have rare terms.
     has_terms: bool,
     collar_bps: u32,
     reference: i64,
-    /// The price of the last trade, zero before the first.
+    /// Price of the last trade; 0 before the first trade.
     last: i64,
-    /// The symbol and its definition as hashed.
+    /// Hash of symbol and definition.
     identity: u128,
-    /// Bids, offers.
+    /// Ladders of bids and offers, by [`side_index`].
     pub sides: [Ladder; 2],
 }
 
-/// The index of a side in [`Book::sides`].
+/// Returns the index of a side in [`Book::sides`].
 #[inline]
 pub(super) fn side_index(buy: bool) -> usize {
     usize::from(!buy)
 }
 
-/// The ladder key of a price, see [`super::ladder`]. Looking ahead and the views ask for prices that no
-/// order can have, too.
+/// Returns the ladder key of a price, see [`super::ladder`]. Prefetching and the queries also pass prices that no order
+/// can have, hence the wrapping negation.
 #[inline]
 pub(super) fn key_of(buy: bool, price: i64) -> i64 {
     if buy { price.wrapping_neg() } else { price }
@@ -69,54 +68,53 @@ impl Book {
         }
     }
 
-    /// Its own part of the state hash, without its orders.
+    /// Returns the book's own part of the state hash, without its orders.
     pub(crate) fn hash(&self) -> u128 {
         let low = self.identity as u64;
         let last = hash::of_order([[low, 0], [0, 0]], 0, [0, self.last as u64]);
         self.identity.wrapping_add(last)
     }
 
-    /// Its instrument.
     pub(crate) fn symbol(&self) -> SymbolId {
         self.symbol
     }
 
-    /// What quantities are multiples of.
+    /// Returns the lot: quantities are multiples of it.
     pub(crate) fn lot(&self) -> u64 {
         self.lot
     }
 
-    /// What may be done with it.
+    /// Returns the session state.
     #[inline]
     pub(crate) fn state(&self) -> SymbolState {
         self.state
     }
 
-    /// Another state.
+    /// Sets the session state.
     pub(crate) fn set_state(&mut self, state: SymbolState) {
         self.state = state;
         self.choose_way();
     }
 
-    /// Whether bands, a quote or the short sale price test have to be looked at.
+    /// Returns true if bands, a quote or the short sale price test may apply.
     #[inline]
     pub(crate) fn is_guarded(&self) -> bool {
         self.is_guarded
     }
 
-    /// Says whether they have to be.
+    /// Sets the result of [`Book::is_guarded`].
     pub(crate) fn set_guarded(&mut self, is_guarded: bool) {
         self.is_guarded = is_guarded;
         self.choose_way();
     }
 
-    /// Whether some of its orders have terms that few have: what comes then has to look at these.
+    /// Returns true if some orders of the symbol have rare terms; an incoming order then takes the slow path.
     #[inline]
     pub(crate) fn has_terms(&self) -> bool {
         self.has_terms
     }
 
-    /// It has such orders from here on, or has none any more.
+    /// Sets the result of [`Book::has_terms`].
     pub(crate) fn set_has_terms(&mut self, has_terms: bool) {
         self.has_terms = has_terms;
         self.choose_way();
@@ -128,22 +126,22 @@ impl Book {
         self.lot_to_enter = if is_plain { self.lot } else { 0 };
     }
 
-    /// The last price or, before the first trade, the prior close; zero without either.
+    /// Returns the last price or, before the first trade, the prior close; 0 without either.
     pub(crate) fn reference(&self) -> i64 {
         if self.last != 0 { self.last } else { self.reference }
     }
 
-    /// The prior close, zero for none.
+    /// Returns the prior close; 0 for none.
     pub(crate) fn prior_close(&self) -> i64 {
         self.reference
     }
 
-    /// The price of the last trade, zero before the first.
+    /// Returns the price of the last trade; 0 before the first trade.
     pub(crate) fn last(&self) -> i64 {
         self.last
     }
 
-    /// Takes note of a trade's price; gives the change of the state hash.
+    /// Stores the price of a trade; returns the change of the state hash.
     #[inline(always)]
     pub(crate) fn set_last(&mut self, price: i64) -> u128 {
         if price == self.last {
@@ -154,7 +152,7 @@ impl Book {
         self.hash().wrapping_sub(before)
     }
 
-    /// The worst price at which a market order may trade.
+    /// Returns the worst price at which a market order may trade.
     pub(crate) fn collar(&self, buy: bool) -> i64 {
         let reference = self.reference();
         let open_end = if buy { i64::MAX } else { 1 };
@@ -166,13 +164,13 @@ impl Book {
         bound.clamp(1, i128::from(i64::MAX)) as i64
     }
 
-    /// Whether it is open and has nothing that few books have, and an order can have this quantity. No quantity is a multiple of zero lots.
+    /// Returns true if the fast path is open and an order can have this quantity. No quantity is a multiple of 0 lots.
     #[inline(always)]
     pub(crate) fn is_plain(&self, quantity: u64) -> bool {
         quantity != 0 && (self.lot_to_enter == 1 || quantity.is_multiple_of(self.lot_to_enter))
     }
 
-    /// Whether a quantity is one that an order of this instrument can have.
+    /// Checks that an order of this symbol can have this quantity.
     #[inline(always)]
     pub(crate) fn check_quantity(&self, quantity: u64) -> Result<(), Reason> {
         if quantity == 0 {
@@ -184,14 +182,14 @@ impl Book {
         }
     }
 
-    /// Whether an order of this side and key would trade at once, as far as prices go.
+    /// Returns true if an order of this side and key would trade at once, by price alone.
     #[inline(always)]
     pub(crate) fn crosses(&self, buy: bool, key: i64) -> bool {
         let other = &self.sides[side_index(!buy)];
         other.best_key() <= key.wrapping_neg() && other.best() != NIL
     }
 
-    /// Puts an order at the end of its price.
+    /// Puts an order at the end of its price level.
     #[inline(always)]
     pub(crate) fn rest(
         &mut self,
@@ -205,7 +203,7 @@ impl Book {
     }
 }
 
-/// Puts an order at the end of its key on its side, and into the index.
+/// Puts an order at the end of the level of `key` on its side, and into the index.
 #[inline(always)]
 pub(super) fn link(
     sides: &mut [Ladder; 2],
@@ -226,8 +224,8 @@ pub(super) fn link(
     level.append(slot, open);
 }
 
-/// Takes an order of an index bucket out of its level, the level's total, and the index. Gives the
-/// level if it is empty now and has to leave its ladder.
+/// Removes an order from its level, the level's total and the index; `bucket` is the bucket of its id. Returns the
+/// level if the level is now empty and has to leave its ladder.
 #[inline(always)]
 pub(super) fn unlink(
     slot: Slot,

@@ -1,8 +1,7 @@
-//! What happens because time passes.
+//! Timers of a symbol: scheduled states and order expiry.
 //!
-//! Nothing in an engine moves by itself: time comes with the commands. An order whose time is over ends before a command does
-//! anything to its instrument, so that it makes no difference whether somebody said in time that time has passed. What trades,
-//! or changes a state, waits for a tick.
+//! Time arrives with the commands; an engine has no clock. An expired order ends before the next command for its symbol
+//! takes effect, so a late tick changes nothing for it. A timer that trades or changes a state waits for a tick.
 
 use super::Engine;
 use super::book::{key_of, side_index};
@@ -16,17 +15,17 @@ use ringside_model::report::{Report, ReportKind, ReportSink};
 use ringside_planted::{Bug, planted};
 use std::collections::BTreeMap;
 
-/// The instruments that will have another state, and when.
+/// Scheduled next states, by symbol.
 pub(super) type Plans = BTreeMap<SymbolId, PlanState>;
 
-/// The part of a plan in the state hash.
+/// Returns the plan's part of the state hash.
 fn hash_of(symbol: SymbolId, plan: &PlanState) -> u128 {
     let PlanState { due, random_ns, seed, state, .. } = *plan;
     hash::of_fields([8 << 32 | u64::from(symbol.0), due.0, random_ns, seed, state as u64, u64::MAX])
 }
 
 impl Engine {
-    /// Ends the orders of the instrument of a command whose time is over.
+    /// Ends the expired orders of the command's symbol.
     #[inline]
     pub(super) fn catch_up(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
         if self.terms.expire() && !planted(Bug::ExpiryWaitsForATick) {
@@ -35,7 +34,7 @@ impl Engine {
         }
     }
 
-    /// Time has passed for an instrument.
+    /// Carries out what is due for a symbol at the command's time.
     pub(super) fn tick(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
         let Some(book) = self.book_of(&at.command, sink) else { return };
         let symbol = at.command.symbol;
@@ -53,7 +52,7 @@ impl Engine {
         }
     }
 
-    /// The state that an instrument has next, in the place of what was planned before.
+    /// Schedules the next state of a symbol; replaces an earlier plan.
     pub(super) fn plan_state(
         &mut self,
         at: &Sequenced,
@@ -73,14 +72,14 @@ impl Engine {
         sink.report(told);
     }
 
-    /// Nothing is planned for the instrument any more.
+    /// Removes the plan of a symbol.
     pub(super) fn take_plan_back(&mut self, symbol: SymbolId) {
         if let Some(plan) = self.plans.remove(&symbol) {
             self.state_hash = self.state_hash.wrapping_sub(hash_of(symbol, &plan));
         }
     }
 
-    /// The plan of an instrument in an image.
+    /// Restores the plan of a symbol from an image.
     pub(super) fn restore_plan(
         &mut self,
         command: &Command,
@@ -94,17 +93,17 @@ impl Engine {
         Ok(())
     }
 
-    /// When an instrument has its next state, if one is planned.
+    /// Returns the official time of a symbol's next state, if one is scheduled.
     pub fn planned_time(&self, symbol: SymbolId) -> Option<Nanos> {
         self.plans.get(&symbol).map(PlanState::time)
     }
 
-    /// When instruments have their next states.
+    /// Iterates over the scheduled symbols and their official times.
     pub(super) fn planned_times(&self) -> impl Iterator<Item = (SymbolId, Nanos)> {
         self.plans.iter().map(|(&symbol, plan)| (symbol, plan.time()))
     }
 
-    /// What is planned, as the commands that did.
+    /// Returns the plans, as the commands that recreate them.
     pub(super) fn planned(&self) -> impl Iterator<Item = Command> {
         self.plans.iter().map(|(&symbol, &plan)| Command {
             session: Default::default(),
@@ -119,14 +118,13 @@ impl Engine {
         self.plans.insert(symbol, *plan);
     }
 
-    /// Ends orders whose time is over.
     fn expire_due(&mut self, due: Vec<Slot>, sink: &mut impl ReportSink) {
         for slot in due {
             self.cancel_resting(slot, Reason::Expired, sink);
         }
     }
 
-    /// The orders of an instrument whose time is over, in the order in which all of its orders are collected.
+    /// Returns the expired orders of a symbol, in the order in which `cover` collects all its orders.
     fn expired(&self, symbol: SymbolId, now: Nanos) -> Vec<Slot> {
         let slot_of =
             |(session, id)| self.orders.find(self.orders.bucket(session, id), session, id);

@@ -1,8 +1,8 @@
-//! Orders that nobody sees. They rest beside the book of their instrument and trade like those in it, at each price after
-//! all that is displayed there.
+//! Hidden orders. They rest beside the book of their symbol and trade like orders in the book, at each price after
+//! everything that is displayed there.
 //!
-//! Those with a minimum quantity have ladders of their own: an incoming order that has too little for one steps over it, and
-//! no auction takes them in.
+//! Orders with a minimum quantity have ladders of their own. An incoming order with too little open quantity skips
+//! them, and no auction includes them.
 
 use super::Engine;
 use super::book::{key_of, link, side_index};
@@ -16,24 +16,24 @@ use ringside_planted::{Bug, planted};
 use std::collections::BTreeMap;
 use std::iter::{from_fn, successors};
 
-/// The bids and offers of each instrument that has some, without and with a minimum quantity.
+/// Ladders of hidden bids and offers, by symbol; `true` for the orders with a minimum quantity.
 pub(super) type Hidden = BTreeMap<(SymbolId, bool), [Ladder; 2]>;
 
-/// The place of an order in the way in which those of its side trade: key, whether it is hidden, age.
+/// Matching priority on one side: price key, displayed before hidden, then age.
 type Turn = (i64, bool, u64);
 
 impl Engine {
-    /// The hidden orders of an instrument, first those without a minimum.
+    /// Returns the ladders of a symbol's hidden orders, those without a minimum first.
     pub(super) fn hidden_of(&self, symbol: SymbolId) -> impl Iterator<Item = &[Ladder; 2]> {
         self.hidden.range((symbol, false)..=(symbol, true)).map(|(_, sides)| sides)
     }
 
-    /// Those without a minimum.
+    /// Returns the ladders of a symbol's hidden orders without a minimum.
     pub(super) fn hidden_without_minimum(&self, symbol: SymbolId) -> Option<&[Ladder; 2]> {
         self.hidden.get(&(symbol, false))
     }
 
-    /// Puts an order behind all other hidden ones at its price.
+    /// Puts an order behind all other hidden orders at its price.
     pub(super) fn hide(&mut self, order: Order, price: i64) {
         self.state_hash = self.state_hash.wrapping_add(order.hash(price));
         self.orders.make_room(1);
@@ -44,7 +44,7 @@ impl Engine {
         link(sides, order, key, bucket, &mut self.orders, &mut self.levels);
     }
 
-    /// Takes an empty level out of the hidden orders of its kind, and these away with their last level.
+    /// Removes an empty level from the ladders of its kind, and the ladders with their last level.
     #[cold]
     pub(super) fn remove_level_of_hidden(
         &mut self,
@@ -60,8 +60,8 @@ impl Engine {
         }
     }
 
-    /// The matching loop where some orders have terms or the incoming one has a minimum: if all that it would trade is less
-    /// than that, it trades nothing.
+    /// Runs the matching loop where some orders have rare terms, or the incoming order is hidden or has a minimum. If
+    /// the incoming order cannot trade its minimum in all, it trades nothing.
     #[cold]
     #[inline(never)]
     pub(super) fn trade_with_care(
@@ -106,8 +106,8 @@ impl Engine {
         self.note_trades(book, incoming, (trades, first));
     }
 
-    /// The next order of a side to trade with an incoming one that has so much open. Orders with a minimum are stepped over
-    /// up to the one that is `passed`: what the incoming order has only becomes less.
+    /// Returns the next order of a side that trades with an incoming order of `open` quantity. `passed` is the last
+    /// order skipped for its minimum; the search goes on behind it, because `open` only falls.
     fn next_to_trade(
         &self,
         book: usize,
@@ -138,12 +138,12 @@ impl Engine {
         (key <= limit).then_some(slot)
     }
 
-    /// The first order of a ladder, and its turn.
+    /// Returns the first order of a ladder, and its priority.
     fn first_of(&self, ladder: &Ladder) -> Option<(Turn, Slot)> {
         self.behind_in(ladder, NIL)
     }
 
-    /// The order of a ladder that is behind another one, [`NIL`] for the first of all, and its turn.
+    /// Returns the order behind `slot` in a ladder, the first order for [`NIL`], and its priority.
     fn behind_in(&self, ladder: &Ladder, slot: Slot) -> Option<(Turn, Slot)> {
         let before = self.orders.get(slot);
         let next = match slot {
@@ -160,7 +160,7 @@ impl Engine {
         (self.levels.get(order.level).key, is_hidden, OrderNumber(order.number).age())
     }
 
-    /// How much an incoming order must have for a resting one.
+    /// Returns the open quantity that an incoming order needs to trade with a resting one.
     fn least(&self, order: &Order) -> u64 {
         if !order.traits.has_minimum() {
             return 0;
@@ -168,8 +168,8 @@ impl Engine {
         self.terms.get(order).min_quantity.0.min(order.open)
     }
 
-    /// Whether an incoming order would trade so much, with every order that self-trade prevention would remove left out,
-    /// and nothing behind one that would end it.
+    /// Returns true if an incoming order would trade `wanted` in all. Orders that self-trade prevention would remove do
+    /// not count, nor do orders behind one that would end the incoming order.
     pub(super) fn can_trade(
         &self,
         book: usize,
@@ -204,7 +204,7 @@ impl Engine {
         false
     }
 
-    /// The orders of a side in the order in which they trade.
+    /// Iterates over the orders of a side in matching priority.
     fn interest(&self, book: usize, buy: bool) -> impl Iterator<Item = (Turn, Slot)> {
         let book = &self.books[book];
         let hidden = [false, true].map(|minimum| self.hidden.get(&(book.symbol(), minimum)));
@@ -227,7 +227,7 @@ impl Engine {
         successors(Some(self.levels.get(level).head), next)
     }
 
-    /// Whether an order of a side stands beyond the price.
+    /// Returns true if an order of a side stands at a worse price than `price`.
     pub(super) fn stands_beyond(&self, book: usize, buy: bool, price: i64) -> bool {
         let book = &self.books[book];
         let all = std::iter::once(&book.sides).chain(self.hidden_of(book.symbol()));
@@ -235,8 +235,8 @@ impl Engine {
         all.map(|sides| &sides[side_index(buy)]).any(|side| side.after(key) != NIL)
     }
 
-    /// Whether an order that is restored would have traded with what rests: with what is displayed, and if it has no minimum
-    /// itself with what is hidden and has none.
+    /// Returns true if a restored order would have traded with a resting order: a displayed one, or a hidden one
+    /// without a minimum. Not asked for an order that has a minimum itself.
     pub(super) fn crosses(&self, book: usize, traits: Traits, price: i64) -> bool {
         let buy = traits.is_buy();
         let reach = key_of(!buy, price);
@@ -245,7 +245,8 @@ impl Engine {
             && self.in_every_auction(book).any(|sides| is_reached(&sides[side_index(!buy)]))
     }
 
-    /// Whether an order of this side and limit may trade on entry: there could be a hidden one for it.
+    /// Returns true if an order of this side and limit may trade on entry: with the displayed side, or with a hidden
+    /// order that may be there.
     pub(super) fn may_trade(&self, book: usize, buy: bool, price: i64) -> bool {
         self.would_trade(book, buy, price)
             || self.books[book].has_terms() && self.books[book].state() == SymbolState::Open

@@ -1,6 +1,6 @@
-//! Icebergs: orders that show a slice of themselves at a time. The slice rests in the book as an order does; what is
-//! behind it is the order's reserve. When the slice has traded the next one goes to the back of its price, with a number
-//! of its own.
+//! Icebergs: orders that display one slice at a time. The slice rests in the book as an order does. The undisplayed
+//! rest is the reserve. When the slice has traded, the next slice joins the end of its price level, with an order
+//! number of its own.
 
 use super::matching::{Incoming, describe};
 use super::orders::{Order, Slot};
@@ -15,32 +15,32 @@ use ringside_model::report::{Report, ReportKind, ReportSink};
 use ringside_planted::{Bug, planted};
 use std::collections::BTreeMap;
 
-/// An order shows its quantity in so many slices at most.
+/// Maximum number of slices of an order.
 pub const SLICES_MAX: u64 = 1_000;
 
-/// What is behind the slices of a shard, by instrument and the number of the slice.
+/// Reserves of a shard, by symbol and order number of the slice.
 pub(super) type Reserves = BTreeMap<(SymbolId, u64), Reserve>;
 
-/// What is behind a slice.
+/// Reserve behind a slice.
 #[derive(Clone, Copy)]
 pub(super) struct Reserve {
-    /// The quantity that is not shown.
+    /// Quantity of the order that is not displayed.
     pub left: u64,
-    /// The slices to come.
+    /// Sizes of the slices to come.
     pub display: Display,
-    /// Where the slice rests.
+    /// Price at which the slice rests.
     pub price: i64,
     pub buy: bool,
 }
 
-/// True if an order of this quantity and lot can show itself in slices of `display`.
+/// Returns true if an order of this quantity and lot can be displayed in slices of `display`.
 pub(super) fn fits(display: &Display, quantity: u64, lot: u64) -> bool {
     let Display { next, least, most, .. } = *display;
     let are_lots = [next, least, most].iter().all(|&q| q > 0 && q.is_multiple_of(lot));
     are_lots && least <= most && quantity / least.min(next) <= SLICES_MAX
 }
 
-/// Draws the next slice: the remainder of the number counts lots.
+/// Draws the next slice; the drawn number modulo the count of sizes selects the size in lots.
 fn draw_slice(display: &mut Display, lot: u64) {
     display.next = display.least;
     if display.least < display.most {
@@ -49,7 +49,7 @@ fn draw_slice(display: &mut Display, lot: u64) {
     }
 }
 
-/// The reserve's part of the state hash.
+/// Returns the reserve's part of the state hash.
 fn hash_of(order: &Order, reserve: &Reserve) -> u128 {
     let Display { next, least, most, seed } = reserve.display;
     let sizes = least.rotate_left(32) ^ most;
@@ -62,7 +62,7 @@ fn key(order: &Order) -> (SymbolId, u64) {
 }
 
 impl Engine {
-    /// A new iceberg. It trades with its whole quantity on its way in.
+    /// Enters an iceberg. The incoming order trades with its whole quantity.
     #[cold]
     pub(super) fn enter_iceberg(
         &mut self,
@@ -88,7 +88,7 @@ impl Engine {
         self.elect_after(at, book, &incoming, sink);
     }
 
-    /// All that can be wrong with a new iceberg; gives its book and its limit after a slide.
+    /// Checks a new iceberg; returns the index of its book and its limit after a slide.
     fn check_iceberg(
         &self,
         command: &Command,
@@ -105,7 +105,7 @@ impl Engine {
         if fits { Ok((book, price)) } else { Err(Reason::InvalidMaxFloor) }
     }
 
-    /// Trades an iceberg, and books the rest.
+    /// Trades an iceberg, then books the rest.
     #[cold]
     pub(super) fn match_iceberg(
         &mut self,
@@ -119,15 +119,15 @@ impl Engine {
         }
     }
 
-    /// Keeps what is to be shown of an order that does not rest yet. That is no state: by the end of its command the
-    /// order rests or has ended.
+    /// Keeps the slice sizes of an order that does not rest yet. This is no part of the state: by the end of its
+    /// command the order rests or has ended.
     pub(super) fn begin_reserve(&mut self, order: &Order, display: Display) {
         let buy = order.traits.is_buy();
         self.reserves.insert(key(order), Reserve { left: 0, display, price: 0, buy });
     }
 
-    /// Books a slice of an iceberg, of which `order.open` is left in all. The slice before it had the number `was`, which is
-    /// its own if it is the first.
+    /// Books a slice of an iceberg that has `order.open` left in all. `was` is the order number of the slice before; of
+    /// the first slice, its own number.
     #[cold]
     #[inline(never)]
     pub(super) fn show(
@@ -155,7 +155,7 @@ impl Engine {
         self.place(book, Order { open: slice, ..order }, price);
     }
 
-    /// Shows the next slice of an iceberg whose slice has traded. It was `spent` when that had left the book.
+    /// Books the next slice of an iceberg whose slice has traded. `spent` is the old slice when it left the book.
     pub(super) fn refresh(
         &mut self,
         book: usize,
@@ -173,14 +173,14 @@ impl Engine {
         self.show(book, order, price, spent.number, sink);
     }
 
-    /// Takes the reserve of an order that leaves the book: how much is in it, and how it was to be shown.
+    /// Removes the reserve of an order that leaves the book; returns its quantity and the slice sizes.
     pub(super) fn take_reserve(&mut self, order: &Order) -> (u64, Display) {
         let reserve = self.reserves.remove(&key(order)).expect("an iceberg has a reserve");
         self.state_hash = self.state_hash.wrapping_sub(hash_of(order, &reserve));
         (reserve.left, reserve.display)
     }
 
-    /// What is behind an order; zero if it is no iceberg.
+    /// Returns the reserve of an order; 0 without one.
     #[inline]
     pub(super) fn behind(&self, order: &Order) -> u64 {
         if order.traits.has_reserve() { self.reserve_of(order) } else { 0 }
@@ -191,8 +191,8 @@ impl Engine {
         self.reserves[&key(order)].left
     }
 
-    /// Takes so much out of the reserve of an order, as far as there is any; gives how much the slice has to lose, and how
-    /// much stays behind it.
+    /// Reduces an order by taking from its reserve first. Returns the part that the slice has to lose, and the rest of
+    /// the reserve.
     #[inline]
     pub(super) fn take_from_reserve(&mut self, slot: Slot, quantity: u64) -> (u64, u64) {
         let order = *self.orders.get(slot);
@@ -214,12 +214,12 @@ impl Engine {
         (quantity - taken, reserve.left)
     }
 
-    /// The reserves of an instrument.
+    /// Returns the reserves of a symbol.
     pub(super) fn reserves_of(&self, symbol: SymbolId) -> impl Iterator<Item = &Reserve> {
         self.reserves.range((symbol, 0)..=(symbol, u64::MAX)).map(|(_, reserve)| reserve)
     }
 
-    /// The reserve of an order in an image, which rests already.
+    /// Restores the reserve of a resting order from an image.
     pub(super) fn restore_reserve(
         &mut self,
         order: &Order,

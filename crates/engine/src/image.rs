@@ -1,7 +1,7 @@
-//! The state of an engine as data: what a snapshot holds, and what another engine can go on from.
+//! State of an engine as data: the content of a snapshot, from which another engine continues.
 //!
-//! Everything in an image has one order only, and the images of all shards merge into the image of the
-//! venue: equal states are equal images, whatever the number of shards and whatever came before.
+//! Everything in an image has exactly one order, and the images of all shards merge into the image of the venue. So
+//! equal states have equal images, for any number of shards and any history.
 
 use super::bands::BandTimer;
 use super::book::{key_of, side_index};
@@ -21,94 +21,93 @@ use ringside_planted::{Bug, planted};
 use std::collections::{BTreeMap, BTreeSet};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
-/// The state of the books after a command.
+/// State of the books after a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
-    /// The definitions that were accepted, firms by number, sessions by number, symbols by number; then the steps
-    /// that made symbols what they are if they are not traded here, by number; then the states of those that are not
-    /// open, by number; then the states that they have next, their price bands, their reference quotes and their short sale
-    /// restrictions, each by number.
+    /// Accepted definitions: firms, sessions, symbols. Then the steps of symbols that are not traded here, the states
+    /// of symbols that are not open, the scheduled next states, price bands, reference quotes and short sale
+    /// restrictions. Each group is sorted by number.
     pub definitions: Vec<Command>,
-    /// The price of the last trade of each instrument that has traded, by symbol.
+    /// Price of the last trade of each symbol that has traded, sorted by symbol.
     pub last_prices: Vec<(SymbolId, Price)>,
-    /// The live orders: by symbol, bids before offers, best price first, oldest first, behind the book those that
-    /// are not displayed, the ones with a minimum last, and then those that wait for an auction: by time in force, those without a limit first. Those of a symbol that is not traded here
-    /// wait. Last come the stops, those that a move of the price reaches first before the others.
+    /// Live orders, by symbol. First those in the book: bids before offers, best price first, oldest first. Then, in
+    /// the same order, hidden orders without and with a minimum; then the orders for auctions only, by time in force,
+    /// those without a limit first; last the stops, in the order in which a price move reaches them. The orders of a
+    /// symbol that is not traded here wait.
     pub orders: Vec<OrderImage>,
-    /// The limits of the stops that have one, by symbol and number.
+    /// Limits of the stops that have one, by symbol and number.
     pub stop_limits: Vec<StopLimit>,
-    /// What icebergs do not show, by symbol and number.
+    /// Reserves of icebergs, by symbol and number.
     pub reserves: Vec<ReserveImage>,
-    /// What is due because of price bands, by symbol.
+    /// Timers of price bands, by symbol.
     pub band_timers: Vec<BandTimer>,
-    /// The terms that few orders have, by symbol and number.
+    /// Rare terms of orders, by symbol and number.
     pub terms: Vec<TermsImage>,
 }
 
-/// The terms of an order that has some that few have.
+/// Rare terms of one order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct TermsImage {
-    /// Its instrument.
+    /// Symbol of the order.
     pub symbol: u64,
-    /// The venue's number of it.
+    /// Order number that the venue gave.
     pub number: u64,
-    /// The terms.
+    /// Terms of the order.
     pub terms: RichTerms,
 }
 
-/// What an iceberg does not show.
+/// Reserve of an iceberg: its undisplayed part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ReserveImage {
-    /// Its instrument.
+    /// Symbol of the order.
     pub symbol: u64,
-    /// The venue's number of its slice.
+    /// Order number of the present slice.
     pub number: u64,
-    /// The quantity that is not shown.
+    /// Quantity of the order that is not displayed.
     pub left: u64,
-    /// The slices to come.
+    /// Sizes of the slices to come.
     pub display: Display,
 }
 
-/// The limit that a stop will have.
+/// Limit that a stop gets when it is elected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct StopLimit {
-    /// Its instrument.
+    /// Symbol of the order.
     pub symbol: u64,
-    /// The venue's number of it.
+    /// Order number that the venue gave.
     pub number: u64,
-    /// The limit in ticks.
+    /// Limit of the elected order, in ticks.
     pub limit: i64,
 }
 
-/// A live order.
+/// Live order, as an image holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct OrderImage {
-    /// The venue's number of it.
+    /// Order number that the venue gave.
     pub number: u64,
-    /// The session's id of it.
+    /// Id that the session gave.
     pub id: u64,
-    /// Its limit in ticks, of a stop its stop price.
+    /// Limit in ticks; the stop price of a stop.
     pub price: i64,
-    /// What is left to trade; of an iceberg, of its slice.
+    /// Open quantity; of an iceberg, of its slice.
     pub open: u64,
-    /// What has traded, over all its replacements. Of an order that came with its symbol and waits: its id where it was.
+    /// Executed quantity, over all replacements. Of an imported order that waits: its id on the other partition.
     pub executed: u64,
-    /// The session that owns it.
+    /// Session that owns the order.
     pub session: u32,
-    /// Its instrument.
+    /// Symbol of the order.
     pub symbol: u32,
-    /// From the lowest bit on: firm (16 bits) and group (16), then the codes of side (4), time in force (3),
-    /// a bit that says that it is a stop, the codes of post-only, self-trade mode and capacity (4 each), and bits that say
-    /// that it is attributed, that it is an iceberg, that it has terms that few have, that it is not displayed, and that of
-    /// these it is one with a minimum.
+    /// Fixed terms, from the lowest bit: firm (16 bits), group (16), code of the side (4), code of the time in force
+    /// (3), stop (1), codes of post-only, self-trade mode and capacity (4 each). Then one bit each: attributed,
+    /// iceberg, has rare terms, not displayed, not displayed with a minimum.
     pub traits: u64,
 }
 
-/// What is impossible in an image.
+/// Impossible content of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageError(pub(super) String);
 
@@ -121,7 +120,7 @@ impl std::fmt::Display for ImageError {
 impl std::error::Error for ImageError {}
 
 impl Image {
-    /// The image of a venue from those of its shards.
+    /// Merges the images of all shards into the image of the venue.
     pub fn merge(shards: impl IntoIterator<Item = Image>) -> Image {
         let mut venue = Image::default();
         for mut shard in shards {
@@ -133,7 +132,7 @@ impl Image {
             venue.band_timers.append(&mut shard.band_timers);
             venue.terms.append(&mut shard.terms);
         }
-        // An instrument has one shard, in which its orders are in their order already.
+        // Each symbol has one shard, and its orders are in their order there already.
         venue.definitions.sort_by_key(definition_place);
         venue.last_prices.sort_by_key(|&(symbol, _)| symbol);
         venue.orders.sort_by_key(|order| order.symbol);
@@ -144,8 +143,8 @@ impl Image {
         venue
     }
 
-    /// The orders with their firms, and whether their sessions have been told of them: not of those that wait for the rest
-    /// of the orders of their instrument to come.
+    /// Iterates over the orders with their firms. The flag is true if the session knows of the order: false for orders
+    /// that wait until the import of their symbol is complete.
     pub fn told_orders(&self) -> impl Iterator<Item = (&OrderImage, FirmId, bool)> {
         let is_import = |command: &&Command| match command.action {
             Action::MoveSymbol(asked) => asked.step == MoveStep::Import,
@@ -159,7 +158,7 @@ impl Image {
         })
     }
 
-    /// What of it a shard owns.
+    /// Returns the part of the image that a shard owns.
     pub fn part(&self, shard: Shard) -> Image {
         let owns = |symbol| shard.concerns(symbol, false);
         let (definitions, last_prices) = (self.definitions.iter(), self.last_prices.iter());
@@ -195,7 +194,7 @@ impl Image {
 }
 
 impl Engine {
-    /// Its state as data.
+    /// Returns the engine's state as data.
     pub fn image(&self) -> Image {
         let mut definitions = self.definitions.clone();
         definitions.extend(self.away.values().map(Away::command));
@@ -246,8 +245,12 @@ impl Engine {
         Image { definitions, last_prices, orders, stop_limits, reserves, terms, band_timers }
     }
 
-    /// An engine in the state of an image, with room for `orders` live orders, or all of the image's,
-    /// before it has to grow. Nothing in an image is taken on trust; an error says what is impossible.
+    /// Creates an engine in the state of an image, with room for `orders` live orders, or for all orders of the image,
+    /// before it grows.
+    ///
+    /// # Errors
+    ///
+    /// Nothing in an image is trusted: the error names the impossible content.
     pub fn restore(orders: usize, image: &Image) -> Result<Engine, ImageError> {
         let mut engine = Engine::new(orders.max(image.orders.len()));
         engine.restore_definitions(&image.definitions)?;
@@ -341,7 +344,7 @@ impl Engine {
         if let Some((_, number)) = terms.keys().next() {
             return Err(ImageError(format!("there is no order {number}, but it has terms")));
         }
-        // What is imported may cross: nobody has said yet that it is all.
+        // An import may cross until its resume says that all orders have arrived.
         let crosses = |away: &&Away| !self.is_importing(away.symbol) && away.crosses();
         match self.away.values().find(crosses) {
             Some(Away { symbol, .. }) => {
@@ -351,7 +354,7 @@ impl Engine {
         }
     }
 
-    /// Books an order behind all that were booked `before`.
+    /// Books an order behind all orders booked `before`.
     fn restore_order(
         &mut self,
         row: &OrderImage,
@@ -368,7 +371,7 @@ impl Engine {
             return Err("it has a time in force with which no order rests");
         }
         if row.number == 0 {
-            // A slot of the slab without a number is free.
+            // A slab slot whose order has number 0 is free.
             return Err("zero is no number of an order");
         }
         if row.price < 0 || row.price == 0 && !tif.is_for_auction() {
@@ -436,7 +439,7 @@ impl Engine {
         Ok(())
     }
 
-    /// An order that rests already gets its reserve, if it is an iceberg.
+    /// Gives a resting order its reserve, if the order is an iceberg.
     fn restore_iceberg(
         &mut self,
         row: &OrderImage,
@@ -484,16 +487,16 @@ impl Engine {
     }
 }
 
-/// What an image has beside an order: the limit of a stop, zero for none, and terms that few have.
+/// Parts of an image beside an order: the limit of a stop, 0 for none, and rare terms.
 struct Beside {
     limit: i64,
     terms: Option<RichTerms>,
 }
 
-/// The place of an order among all of an image: symbol, in the book or beside it, side, price, time.
+/// Place of an order in an image: symbol, in the book or beside it, side, price, time.
 type Place = (u32, u8, usize, i64, u64);
 
-/// The place of a definition among all of an image.
+/// Returns the place of a definition in an image.
 fn definition_place(command: &Command) -> (u8, u32) {
     match command.action {
         Action::DefineFirm { firm, .. } => (0, firm.0.into()),

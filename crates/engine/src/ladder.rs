@@ -1,7 +1,7 @@
-//! The price levels of one side of a book, in price order.
+//! Price levels of one side of a book, in price order.
 //!
-//! A level's **key** is its price on the offer side and minus its price on the bid side, so that the
-//! best level of either side has the smallest key and one matching loop serves both.
+//! The **key** of a level is its price on the offer side and minus its price on the bid side. So the best level of
+//! either side has the smallest key, and one matching loop serves both sides.
 //!
 //! ```text
 //!            base                                              base + window
@@ -11,16 +11,16 @@
 //!  far                                                             ordered map of the rest
 //! ```
 //!
-//! Near the touch a level is found by its distance from `base`, and the next best one by three bit
-//! scans. Keys beyond the window lie in `far`, never below `base`: a better price moves the window.
-//! The window grows while many levels lie beyond it.
+//! Near the touch a level is found by its distance from `base`, and the next best level by three bit scans. Keys beyond
+//! the window lie in `far`. No key lies below `base`: a better price moves the window. The window grows while many
+//! levels lie beyond it.
 
 use super::orders::{NIL, Slot};
 use super::prefetch::prefetch;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-/// Where a level lies in [`Levels`]. Zero is no level.
+/// Place of a level in [`Levels`]; 0 is no level.
 pub(super) type LevelSlot = u32;
 
 /// All orders at one price of one side, oldest first.
@@ -29,7 +29,7 @@ pub(super) type LevelSlot = u32;
 pub(super) struct Level {
     pub key: i64,
     total_low: u64,
-    /// The total of many orders of up to 2^64 needs more than 64 bits.
+    /// High bits of the total: many orders of up to 2^64 units need more than 64 bits.
     total_high: u32,
     pub count: u32,
     pub head: Slot,
@@ -46,7 +46,7 @@ impl Level {
         u128::from(self.total_high) << 64 | u128::from(self.total_low)
     }
 
-    /// Adds an order at the end.
+    /// Adds an order at the end of the queue.
     #[inline(always)]
     pub(crate) fn append(&mut self, slot: Slot, open: u64) {
         self.head = if self.tail == NIL { slot } else { self.head };
@@ -57,7 +57,7 @@ impl Level {
         self.total_high += u32::from(carry);
     }
 
-    /// Takes the order between these two out.
+    /// Removes the order between `prev` and `next`.
     #[inline(always)]
     pub(crate) fn take_out(&mut self, prev: Slot, next: Slot, open: u64) {
         self.head = if prev == NIL { next } else { self.head };
@@ -74,9 +74,9 @@ impl Level {
     }
 }
 
-/// The levels of all books of a shard.
+/// Levels of all books of a shard.
 pub(super) struct Levels {
-    /// Slot 0 stays empty.
+    /// Slab of levels. Slot 0 stays empty.
     slab: Vec<Level>,
     /// Head of the list of free levels, linked by `head`.
     free: LevelSlot,
@@ -92,14 +92,14 @@ impl Levels {
     #[inline(always)]
     pub(crate) fn get(&self, slot: LevelSlot) -> &Level {
         debug_assert!((slot as usize) < self.slab.len());
-        // SAFETY: a slot is 0 or comes from `insert`, and the slab has a slot 0 and never shrinks.
+        // SAFETY: a slot is 0 or comes from `insert`. The slab has a slot 0 and never shrinks.
         unsafe { self.slab.get_unchecked(slot as usize) }
     }
 
     #[inline(always)]
     pub(crate) fn get_mut(&mut self, slot: LevelSlot) -> &mut Level {
         debug_assert!((slot as usize) < self.slab.len());
-        // SAFETY: as above.
+        // SAFETY: as in `get`.
         unsafe { self.slab.get_unchecked_mut(slot as usize) }
     }
 
@@ -130,23 +130,23 @@ impl Levels {
 const WINDOW_TICKS_MIN: usize = 256;
 const WINDOW_TICKS_MAX: usize = 64 * 64 * 64;
 
-/// One side of a book. What every command reads comes first, in one cache line.
+/// One side of a book. The fields that every command reads come first, in one cache line.
 #[repr(C, align(64))]
 pub(super) struct Ladder {
-    /// The key of tick 0 of the window.
+    /// Key of tick 0 of the window.
     base: i64,
     ticks: Vec<LevelSlot>,
-    /// The key of the best level, the highest there is if the side is empty.
+    /// Key of the best level; the highest possible key if the side is empty.
     best_key: i64,
-    /// The best level, [`NIL`] if the side is empty.
+    /// Best level; [`NIL`] if the side is empty.
     best: LevelSlot,
     words: Vec<u64>,
     sums: Vec<u64>,
     top: u64,
     far: BTreeMap<i64, LevelSlot>,
-    /// Levels that were put into `far` since the window was last moved or found to fit.
+    /// Number of levels put into `far` since the window last moved or was found to fit.
     far_inserts: usize,
-    /// The levels of the window while it moves; kept for its capacity.
+    /// Levels of the window while it moves; kept for its capacity.
     moving: Vec<LevelSlot>,
 }
 
@@ -166,19 +166,19 @@ impl Ladder {
         }
     }
 
-    /// The level with the smallest key, [`NIL`] if there is none.
+    /// Returns the level with the smallest key; [`NIL`] if the side is empty.
     #[inline]
     pub(crate) fn best(&self) -> LevelSlot {
         self.best
     }
 
-    /// The smallest key; if there is no level, the highest that a key can be.
+    /// Returns the smallest key; the highest possible key if the side is empty.
     #[inline]
     pub(crate) fn best_key(&self) -> i64 {
         self.best_key
     }
 
-    /// The best level behind this key, [`NIL`] if there is none.
+    /// Returns the best level behind `key`; [`NIL`] if there is none.
     pub(crate) fn after(&self, key: i64) -> LevelSlot {
         if key < self.best_key {
             return self.best;
@@ -197,7 +197,7 @@ impl Ladder {
         self.far.range(beyond).next().map_or(NIL, |(_, &slot)| slot)
     }
 
-    /// The level with this key, [`NIL`] if there is none.
+    /// Returns the level with this key; [`NIL`] if there is none.
     #[inline]
     pub(crate) fn find(&self, key: i64) -> LevelSlot {
         match self.ticks.get(self.index(key)) {
@@ -206,7 +206,7 @@ impl Ladder {
         }
     }
 
-    /// The level with this key, made if there is none.
+    /// Returns the level with this key, and creates it if there is none.
     #[inline(always)]
     pub(crate) fn find_or_insert(&mut self, key: i64, levels: &mut Levels) -> LevelSlot {
         match self.ticks.get(self.index(key)) {
@@ -215,7 +215,7 @@ impl Ladder {
         }
     }
 
-    /// Takes out a level that has no order left.
+    /// Removes a level that has no order left.
     #[inline(never)]
     pub(crate) fn remove(&mut self, slot: LevelSlot, levels: &mut Levels) {
         let key = levels.get(slot).key;
@@ -232,13 +232,13 @@ impl Ladder {
         }
     }
 
-    /// The level of a key if it is in the window.
+    /// Returns the level with this key if it lies in the window, else [`NIL`].
     #[inline]
     pub(crate) fn near(&self, key: i64) -> LevelSlot {
         self.ticks.get(self.index(key)).copied().unwrap_or(NIL)
     }
 
-    /// All levels, best first.
+    /// Iterates over all levels, best first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = LevelSlot> {
         let near = self
             .words
@@ -248,7 +248,7 @@ impl Ladder {
         near.chain(self.far.values().copied())
     }
 
-    /// Distance from the base; beyond the window for keys that are below the base, too.
+    /// Returns the distance from `base`; also beyond the window for keys below `base`.
     #[inline]
     fn index(&self, key: i64) -> usize {
         key.wrapping_sub(self.base) as u64 as usize
@@ -304,7 +304,7 @@ impl Ladder {
         }
     }
 
-    /// The best level, found anew.
+    /// Finds the best level from the bitmaps.
     #[inline]
     fn first(&mut self, levels: &Levels) -> LevelSlot {
         if self.top == 0 {
@@ -315,7 +315,7 @@ impl Ladder {
         self.ticks[word * 64 + self.words[word].trailing_zeros() as usize]
     }
 
-    /// The window has run empty: moves it to the best of the rest.
+    /// Moves the empty window to the best level of `far`; returns that level.
     #[cold]
     fn first_far(&mut self, levels: &Levels) -> LevelSlot {
         let Some((&key, &slot)) = self.far.first_key_value() else { return NIL };
@@ -323,7 +323,7 @@ impl Ladder {
         slot
     }
 
-    /// Moves or widens the window if the new key asks for it.
+    /// Moves or widens the window if the new key requires it.
     #[cold]
     fn make_room(&mut self, key: i64, levels: &Levels) {
         if self.ticks.is_empty() {
@@ -347,13 +347,13 @@ impl Ladder {
         }
     }
 
-    /// Moves the window so that `best` lies in its first quarter.
+    /// Moves the window so that `best` lies at the end of its first quarter.
     fn move_window(&mut self, best: i64, levels: &Levels) {
         self.empty_window();
         self.fill_window(best, levels);
     }
 
-    /// Takes all levels out of the window, into `moving`.
+    /// Moves all levels of the window into `moving`.
     fn empty_window(&mut self) {
         for w in 0..self.words.len() {
             for bit in Bits(self.words[w]) {
@@ -371,7 +371,7 @@ impl Ladder {
         self.sums = vec![0; ticks.div_ceil(4096)];
     }
 
-    /// Sets the base and sorts the levels in `moving` and in `far` into the window.
+    /// Sets the base and sorts the levels of `moving` and `far` into the window.
     fn fill_window(&mut self, best: i64, levels: &Levels) {
         self.base = best.saturating_sub(self.ticks.len() as i64 / 4);
         while let Some(slot) = self.moving.pop() {
@@ -394,7 +394,7 @@ impl Ladder {
     }
 }
 
-/// The positions of the one-bits of a word, lowest first.
+/// Iterator over the positions of the one-bits of a word, lowest first.
 struct Bits(u64);
 
 impl Iterator for Bits {
@@ -412,7 +412,7 @@ impl Iterator for Bits {
 mod tests {
     use super::*;
 
-    /// Random keys in and out, against an ordered map.
+    /// Inserts and removes random keys, and compares the ladder with an ordered map.
     fn check(seed: u64, mut key_of: impl FnMut(u64, u64) -> i64) {
         let (mut ladder, mut levels) = (Ladder::new(), Levels::new());
         let mut model = BTreeMap::new();

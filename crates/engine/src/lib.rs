@@ -1,8 +1,8 @@
-//! The matching engine: `(state, command) → (state, reports)`.
+//! Matching engine: `(state, command) → (state, reports)`.
 //!
-//! A plain library: no thread, file, socket, clock or randomness. Live, replay, standby and simulator
-//! call the same [`Engine::apply_batch`]. A program that only wants order books has them in [`OrderBooks`],
-//! which numbers the commands itself:
+//! A plain library: no thread, file, socket, clock or randomness. Live venue, replay, standby and simulator all call
+//! the same [`Engine::apply_batch`]. A program that only wants order books uses [`OrderBooks`], which numbers the
+//! commands itself:
 //!
 //! ```
 //! use ringside_engine::{Enter, OrderBooks, OrderId, Price, Quantity, SessionId, Side, Tick};
@@ -19,17 +19,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `examples/order_book.rs` is the longer form: what the reports say, and the book as a table.
+//! `examples/order_book.rs` is the longer form: it prints the reports, and the book as a table.
 //!
-//! `lib.rs` takes commands apart, `matching.rs` trades, `book.rs` and `ladder.rs` keep prices in order,
-//! `orders.rs` keeps the orders, `ahead.rs` has the memory fetched in time, `venue.rs` has the rare
-//! commands, `states.rs` and `auction.rs` the session states and the auctions between them, `pools.rs` the orders that
-//! only wait for these, `stops.rs` those that wait for a trade, `icebergs.rs` those that show a slice of themselves,
-//! `rich.rs` those with terms that few have, `hidden.rs` those of them that are not shown, `pegs.rs` those that
-//! follow a quote, `reprice.rs` those that get another limit while they rest, `market.rs` what few instruments
-//! have beside their books: `bands.rs` price bands, `short_sale.rs` the short sale price test; `clock.rs` what time brings,
-//! `moves.rs` instruments on their way between partitions, `view.rs` the queries, `image.rs` the
-//! whole state as data, `order_books.rs` the facade for other programs.
+//! Modules:
+//!
+//! - `lib.rs` dispatches commands and checks new orders; `matching.rs` trades.
+//! - `book.rs` and `ladder.rs` keep price levels in order, `orders.rs` orders, `traits.rs` their fixed terms.
+//! - `ahead.rs` prefetches the memory that a batch will touch.
+//! - `amend.rs` has reduce, replace and modify, `venue.rs` the rare commands, `clock.rs` scheduled states and expiry.
+//! - `states.rs` has the session states and their auctions, `auction.rs` the auction price, `pools.rs` the orders for
+//!   auctions only.
+//! - `stops.rs` has stops, `icebergs.rs` icebergs, `rich.rs` orders with rare terms, `hidden.rs` hidden orders,
+//!   `pegs.rs` pegs, `reprice.rs` resting orders that get another limit.
+//! - `market.rs` holds the side table of guarded symbols: `bands.rs` has price bands, `short_sale.rs` the short sale
+//!   price test.
+//! - `moves.rs` moves symbols between partitions.
+//! - `view.rs` answers queries, `image.rs` exports and restores the whole state, `order_books.rs` is the facade for
+//!   other programs.
 
 #![warn(unreachable_pub)]
 
@@ -93,72 +99,73 @@ use stops::Stops;
 use traits::Traits;
 pub use view::{LevelView, OrderView};
 
-/// The version of the matching rules. A journal names the version that wrote it, because the same
-/// commands under other rules are another history.
+/// Version of the matching rules. A journal names the version that wrote it, because other rules make other reports of
+/// the same commands.
 pub const SEMANTICS_VERSION: u32 = 6;
 
-/// The highest symbol number: instruments are numbered densely.
+/// Highest symbol number. Symbols are numbered densely: tables are indexed by the number.
 pub const SYMBOL_MAX: u32 = 1 << 24;
 
-/// Which part of the venue an engine owns.
+/// Part of the venue that an engine owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// This one, from 0.
+    /// Index of this shard, from 0.
     pub index: u32,
-    /// How many there are.
+    /// Number of shards of the venue.
     pub count: u32,
 }
 
 impl Shard {
-    /// Whether it has a part in a command.
+    /// Returns true if the shard applies a command for `symbol`; every shard applies a venue-wide command.
     #[inline]
     pub fn concerns(self, symbol: SymbolId, venue_wide: bool) -> bool {
         self.count == 1 || venue_wide || symbol.shard(self.count) == self.index
     }
 }
 
-/// The books of one shard.
+/// Books of one shard, with everything that the matching rules need.
 pub struct Engine {
     orders: Orders,
     levels: Levels,
     books: Vec<Book>,
-    /// By symbol: the place in `books` plus one, zero for none.
+    /// Index into `books` plus one, by symbol number; 0 if the symbol has no book.
     book_of: Vec<u32>,
     sessions: BTreeSet<u32>,
     firms: BTreeSet<u16>,
-    /// The definitions that were accepted, as they came.
+    /// Accepted definitions, in order of arrival.
     definitions: Vec<Command>,
-    /// The instruments that are not traded here now.
+    /// Symbols that are not traded here at present.
     away: BTreeMap<SymbolId, Away>,
-    /// Session and id of every order that waits with one of them.
+    /// Session and id of every order that waits with a symbol in `away`.
     waiting_ids: HashSet<(u32, u64)>,
-    /// The instruments in a call, with what was last told of their auction: it always is what they would trade now.
+    /// Symbols in a call, with the published indication. After each command the indication equals the present auction
+    /// result.
     in_call: BTreeMap<SymbolId, Clearing>,
-    /// What few instruments have beside their books.
+    /// Bands, quote and short sale state of guarded symbols.
     markets: BTreeMap<SymbolId, Market>,
-    /// The instruments that are looked at after each of their commands.
+    /// Symbols with checks after each of their commands, see [`Engine::look_after`].
     watched: BTreeSet<SymbolId>,
-    /// Whether the command at hand has traded low enough to restrict short sales.
+    /// True if the present command traded low enough to restrict short sales.
     has_fallen: bool,
-    /// The orders that wait for an auction beside the books.
+    /// Auction-only orders, which wait beside the books.
     pools: Pools,
-    /// The orders that wait for a trade beside the books.
+    /// Stops, which wait beside the books for a trade.
     stops: Stops,
-    /// What the icebergs in the books do not show.
+    /// Undisplayed quantity of the icebergs in the books.
     reserves: Reserves,
-    /// The states that instruments have next.
+    /// Scheduled next states of symbols.
     plans: Plans,
-    /// The terms that few orders have, of the orders that have them.
+    /// Side table of the rare terms, by order.
     terms: Terms,
-    /// The orders that nobody sees, and that trade like those in the books.
+    /// Hidden orders, which trade like orders in the books.
     hidden: Hidden,
     state_hash: u128,
-    /// The orders of the mass cancel under way; kept for its capacity.
+    /// Slots of the mass cancel in progress; kept for its capacity.
     covered: Vec<Slot>,
 }
 
 impl Engine {
-    /// An engine without instruments, with room for `orders` live orders before it has to grow.
+    /// Creates an engine without symbols, with room for `orders` live orders before it grows.
     pub fn new(orders: usize) -> Self {
         Engine {
             orders: Orders::with_capacity(orders),
@@ -185,8 +192,8 @@ impl Engine {
         }
     }
 
-    /// Applies commands in order. Each must belong to this shard or concern the whole venue; each
-    /// yields at least one report.
+    /// Applies commands in order. Each command must belong to this shard or concern the whole venue. Each yields at
+    /// least one report.
     #[inline]
     pub fn apply_batch(&mut self, commands: &[Sequenced], sink: &mut impl ReportSink) {
         for commands in commands.chunks(AHEAD_MAX) {
@@ -202,12 +209,12 @@ impl Engine {
         }
     }
 
-    /// The hash of the state: the wrapping sum over all shards is the hash of the venue.
+    /// Returns the state hash. The wrapping sum over all shards is the hash of the venue.
     pub fn state_hash(&self) -> u128 {
         self.state_hash
     }
 
-    /// How many orders are live.
+    /// Returns the number of live orders.
     pub fn live_orders(&self) -> usize {
         self.orders.live()
     }
@@ -221,7 +228,7 @@ impl Engine {
         }
     }
 
-    /// The commands that are not nearly all of them.
+    /// Applies all commands except enter and cancel, which make up nearly the whole flow.
     #[inline(never)]
     fn apply_other(
         &mut self,
@@ -247,7 +254,8 @@ impl Engine {
         self.end_command(at, sink);
     }
 
-    /// All that a command did has been told but for what it changed beside its orders.
+    /// Publishes the command's changes of auction indication, limit state and short sale restriction, then ends its
+    /// reports.
     #[inline(always)]
     fn end_command(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
         if !self.watched.is_empty() {
@@ -256,8 +264,7 @@ impl Engine {
         sink.end_command();
     }
 
-    /// A new order. A plain limit order that nothing is wrong with and that does not trade, as nearly
-    /// all are, takes the short way.
+    /// Enters a new order. A valid plain limit order that does not trade takes the fast path; nearly all orders do.
     #[inline(always)]
     fn enter(&mut self, at: &Sequenced, enter: &Enter, bucket: Bucket, sink: &mut impl ReportSink) {
         let command = &at.command;
@@ -283,7 +290,7 @@ impl Engine {
         book.rest(order, key, bucket, &mut self.orders, &mut self.levels);
     }
 
-    /// The same with all rules.
+    /// Enters a new order under all rules: the slow path of [`Engine::enter`].
     #[inline(never)]
     fn enter_with_care(&mut self, at: &Sequenced, enter: &Enter, sink: &mut impl ReportSink) {
         let command = &at.command;
@@ -308,7 +315,7 @@ impl Engine {
         self.end_command(at, sink);
     }
 
-    /// All that can be wrong with a new order; gives its book and the limit with which it enters.
+    /// Checks a new order; returns the index of its book and the limit with which it enters.
     fn check(&self, command: &Command, enter: &Enter) -> Result<(usize, i64), Reason> {
         let book = self.check_terms(command, enter)?;
         let terms = LimitTerms::plain(enter.side, enter.tif, enter.post_only);
@@ -316,7 +323,8 @@ impl Engine {
         Ok((book, price))
     }
 
-    /// All that can be wrong with it but for its limit where others rest; gives its book.
+    /// Checks a new order except its limit against the book, the bands and the short sale price test; returns the index
+    /// of its book.
     #[inline(always)]
     fn check_terms(&self, command: &Command, enter: &Enter) -> Result<usize, Reason> {
         if command.verdict != Reason::None {
@@ -363,7 +371,7 @@ impl Engine {
         if served { Ok(()) } else { Err(Reason::Unsupported) }
     }
 
-    /// The limit with which an order enters, or why it does not.
+    /// Returns the limit with which an order enters, or the reason of its reject.
     #[inline]
     fn entry_price(&self, book: usize, terms: LimitTerms, price: i64) -> Result<i64, Reason> {
         if self.books[book].is_guarded() {
@@ -372,7 +380,7 @@ impl Engine {
         self.passive_price(book, terms.side, terms.post_only, price)
     }
 
-    /// The limit of an order that must not take liquidity: as given, one tick passive, or refused.
+    /// Returns the limit under the post-only rule: as given, one tick off the best opposite price, or a reject.
     #[inline]
     fn passive_price(
         &self,
@@ -409,7 +417,7 @@ impl Engine {
         self.remove_resting(slot, bucket, price);
     }
 
-    /// Cancels what a resting order has open; the order ends.
+    /// Cancels the whole open quantity of a resting order; the order ends.
     #[inline(never)]
     fn cancel_resting(&mut self, slot: Slot, reason: Reason, sink: &mut impl ReportSink) {
         let order = *self.orders.get(slot);
@@ -427,7 +435,7 @@ impl Engine {
         }
     }
 
-    /// Takes an order out of book, index and state hash.
+    /// Removes an order from book, index and state hash.
     #[inline(always)]
     fn remove_resting(&mut self, slot: Slot, bucket: Bucket, price: i64) {
         let order = self.orders.get(slot);
@@ -454,14 +462,14 @@ impl Engine {
         self.books[book].sides[side_index(buy)].remove(level, &mut self.levels);
     }
 
-    /// The live order that a command names, [`NIL`] if there is none with the command's symbol.
+    /// Finds the live order that a command names; [`NIL`] if no live order of the command's symbol has the id.
     #[inline(always)]
     fn find(&self, command: &Command, id: OrderId, bucket: Bucket) -> Slot {
         let slot = self.orders.find(bucket, command.session, id);
         if self.orders.get(slot).symbol == command.symbol.0 { slot } else { NIL }
     }
 
-    /// Refuses a command about an order that is not live.
+    /// Rejects a command about an order that is not live.
     #[cold]
     fn reject_unknown(&self, command: &Command, id: OrderId, sink: &mut impl ReportSink) {
         let reason = match command.verdict {
@@ -472,7 +480,7 @@ impl Engine {
         reject(command, id, Side::Buy, reason, sink);
     }
 
-    /// Refuses a new order, for this reason if its instrument has a book.
+    /// Rejects a new order: with `reason` if its symbol has a book, else with the reason of the missing book.
     #[cold]
     fn reject_order(
         &self,
@@ -487,7 +495,7 @@ impl Engine {
         reject(command, enter.id, enter.side, reason, sink);
     }
 
-    /// Refuses a command about an instrument that has no book.
+    /// Rejects a command about a symbol that has no book.
     #[cold]
     fn reject_absent(
         &self,
@@ -509,7 +517,7 @@ impl Engine {
     }
 }
 
-/// A new order as it comes.
+/// Returns the order of an enter command, before matching.
 #[inline(always)]
 fn entered(at: &Sequenced, enter: &Enter) -> Order {
     Order {

@@ -1,5 +1,5 @@
-//! What few instruments have beside their books: price bands, a reference quote, a short sale restriction, and what is due
-//! because of them. An instrument that has any of it is guarded: its orders take no short way.
+//! Side table of guarded symbols: price bands, reference quote, short sale restriction, and their timers. Few symbols
+//! have an entry. Orders of a guarded symbol never take the fast path.
 
 use super::Engine;
 use super::bands::{Bands, LimitState};
@@ -14,26 +14,26 @@ use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind, ReportSink};
 
-/// What one instrument has of it.
+/// Entry of one symbol in the side table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Market {
     pub bands: Bands,
     pub quote: Quote,
     pub short_sale: ShortSale,
-    /// A quote stands at a dynamic band.
+    /// Set while a quote stands at a dynamic band.
     pub limit_state: Option<LimitState>,
-    /// When the pause after a limit state is over.
+    /// Official time at which the pause after a limit state ends.
     pub reopening: Option<Nanos>,
 }
 
-/// The best prices of the whole market; zero for none.
+/// Best prices of the whole market; 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Quote {
     pub bid: i64,
     pub offer: i64,
 }
 
-/// What an order says about the limit with which it enters.
+/// Terms of an order that decide the limit with which it enters.
 #[derive(Clone, Copy)]
 pub(super) struct LimitTerms {
     pub side: Side,
@@ -44,18 +44,18 @@ pub(super) struct LimitTerms {
 }
 
 impl LimitTerms {
-    /// Those of an order without rich terms.
+    /// Returns the terms of an order without rich terms.
     pub(crate) fn plain(side: Side, tif: TimeInForce, post_only: PostOnly) -> Self {
         LimitTerms::of(side, tif, post_only, &RichTerms::NONE)
     }
 
-    /// Those of an order with rich terms.
+    /// Returns the terms of an order with rich terms.
     pub(crate) fn of(side: Side, tif: TimeInForce, post_only: PostOnly, terms: &RichTerms) -> Self {
         let RichTerms { at_band, at_short_test, .. } = *terms;
         LimitTerms { side, tif, post_only, at_band, at_short_test }
     }
 
-    /// Those of an order that rests, or has just left.
+    /// Returns the terms of an order that rests or has just left.
     pub(crate) fn of_order(order: &Order, terms: Option<&RichTerms>) -> Self {
         let (side, tif) = (order.traits.side(), order.traits.tif());
         LimitTerms::of(side, tif, order.traits.post_only(), terms.unwrap_or(&RichTerms::NONE))
@@ -63,7 +63,7 @@ impl LimitTerms {
 }
 
 impl Market {
-    /// The commands that make it what it is, but for what is due.
+    /// Returns the commands that recreate the entry, without its timers.
     fn actions(&self) -> impl Iterator<Item = Action> {
         let Quote { bid, offer } = self.quote;
         let ShortSale { restricted, automatic } = self.short_sale;
@@ -75,7 +75,7 @@ impl Market {
         bands.into_iter().chain(quote).chain(short_sale)
     }
 
-    /// Its part of the state hash.
+    /// Returns the entry's part of the state hash.
     fn hash(&self, symbol: SymbolId) -> u128 {
         const BANDS: u64 = 16 << 32;
         const QUOTE: u64 = 17 << 32;
@@ -111,7 +111,7 @@ impl Market {
 }
 
 impl Engine {
-    /// Another reference quote.
+    /// Sets the reference quote; pegs follow it.
     pub(super) fn set_quote(
         &mut self,
         at: &Sequenced,
@@ -140,7 +140,8 @@ impl Engine {
         }
     }
 
-    /// The book that an operator's command is about to change, after what was due for it; without one it is refused.
+    /// Returns the book that an operator's command changes, after expiry of its due orders. Rejects the command and
+    /// returns `None` if it has a verdict or its symbol has no book.
     pub(super) fn book_to_change(
         &mut self,
         at: &Sequenced,
@@ -150,7 +151,8 @@ impl Engine {
         self.book_of(&at.command, sink)
     }
 
-    /// The book that an operator's command is for; without one it is refused.
+    /// Returns the book that an operator's command is for. Rejects the command and returns `None` if it has a verdict
+    /// or its symbol has no book.
     pub(super) fn book_of(
         &mut self,
         command: &Command,
@@ -167,8 +169,8 @@ impl Engine {
         book
     }
 
-    /// The limit with which an order enters a guarded book, or why it does not: the bands bound it first, then it must not
-    /// take liquidity if it says so, and what comes of that has to pass the short sale price test.
+    /// Returns the limit with which an order enters a guarded book, or the reason of its reject. The bands bound the
+    /// limit first, then the post-only rule applies, then the short sale price test.
     #[cold]
     pub(super) fn guarded_price(
         &self,
@@ -181,12 +183,12 @@ impl Engine {
         self.short_price(book, terms.side, price, terms.at_short_test)
     }
 
-    /// What an instrument has of it: nothing, mostly.
+    /// Returns the entry of a symbol; the default for the many symbols without one.
     pub(super) fn market(&self, symbol: SymbolId) -> Market {
         self.markets.get(&symbol).copied().unwrap_or_default()
     }
 
-    /// Changes what an instrument has. One that has nothing any more is as if it had never had anything.
+    /// Changes the entry of a symbol. An entry that equals the default is removed.
     pub(super) fn change_market(&mut self, book: usize, change: impl FnOnce(&mut Market)) {
         let symbol = self.books[book].symbol();
         let before = self.market(symbol);
@@ -204,7 +206,8 @@ impl Engine {
         self.watch(symbol);
     }
 
-    /// An instrument is looked at after each of its commands while that may have changed something beside its orders.
+    /// Puts a symbol into `watched` while its commands can change the auction indication, the limit state or the short
+    /// sale restriction; removes it otherwise.
     pub(super) fn watch(&mut self, symbol: SymbolId) {
         let market = self.market(symbol);
         let is_watched = self.in_call.contains_key(&symbol)
@@ -218,7 +221,7 @@ impl Engine {
         }
     }
 
-    /// Tells what a command about an instrument has changed beside its orders.
+    /// Publishes changes of short sale restriction, auction indication and limit state after a command for a symbol.
     #[cold]
     #[inline(never)]
     pub(super) fn look_after(&mut self, symbol: SymbolId, time: Nanos, sink: &mut impl ReportSink) {
@@ -231,7 +234,7 @@ impl Engine {
         self.look_at_bands(book, time, sink);
     }
 
-    /// What instruments have, as the commands that made it so.
+    /// Returns the entries of all symbols, as the commands that recreate them.
     pub(super) fn market_commands(&self) -> impl Iterator<Item = Command> {
         self.markets.iter().flat_map(|(&symbol, market)| {
             market.actions().map(move |action| Command {
@@ -243,7 +246,7 @@ impl Engine {
         })
     }
 
-    /// What an instrument has in an image.
+    /// Restores an entry from a command of an image.
     pub(super) fn restore_market(&mut self, command: &Command) -> Result<(), Reason> {
         let book = self.book_index(command.symbol).ok_or(Reason::UnknownSymbol)?;
         let mut market = self.market(command.symbol);
@@ -263,7 +266,7 @@ impl Engine {
             }
             _ => return Err(Reason::InvalidDefinition),
         }
-        // It is said in one way only, and nothing is not said.
+        // The command must be the one form that `actions` writes; the default is never written.
         let is_said = wanted.actions().eq([command.action]);
         if !is_said || command.session != SessionId(0) || command.verdict != Reason::None {
             return Err(Reason::InvalidDefinition);

@@ -1,4 +1,4 @@
-//! The matching loop, and the order types that need more than it.
+//! Matching loop, and the order types that need more than the loop.
 
 use super::book::{key_of, side_index, unlink};
 use super::ladder::LevelSlot;
@@ -13,34 +13,34 @@ use ringside_model::domain::{SymbolId, TimeInForce};
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind, ReportSink};
 
-/// An order on its way through the other side of the book.
+/// Order while it trades through the other side of the book.
 pub(super) struct Incoming {
     pub order: Order,
-    /// Its limit; zero for none.
+    /// Limit; 0 for none.
     pub price: i64,
-    /// The price of its last trade, zero before the first.
+    /// Price of its last trade; 0 before the first trade.
     pub last: i64,
-    /// The least that it trades; zero for any.
+    /// Minimum quantity that it trades; 0 for any.
     pub minimum: u64,
-    /// Whether it is not shown itself.
+    /// True if the order itself is hidden.
     pub is_hidden: bool,
-    /// What its command has traded so far.
+    /// Trades of its command so far.
     pub traded: Traded,
 }
 
 impl Incoming {
-    /// An order that has not traded yet; a `price` of zero is none.
+    /// Creates an order that has not traded yet; a `price` of 0 is no limit.
     #[inline]
     pub(crate) fn new(order: Order, price: i64) -> Self {
         Incoming { order, price, last: 0, minimum: 0, is_hidden: false, traded: Traded::default() }
     }
 
-    /// What every report about it says.
+    /// Returns the fields that every report about the order has.
     pub(crate) fn describe(&self) -> Report {
         Report { open: Quantity(self.order.open), ..describe(&self.order, self.price) }
     }
 
-    /// Whether `resting` is of the same group or, without a group, of the same firm.
+    /// Returns true if `resting` is of the same group or, if neither has a group, of the same firm.
     #[inline]
     pub(crate) fn owns(&self, resting: &Order) -> bool {
         let (own, other) = (self.order.traits, resting.traits);
@@ -54,7 +54,7 @@ impl Incoming {
     }
 }
 
-/// What every report about an order says.
+/// Returns the fields that every report about an order has.
 #[inline(always)]
 pub(super) fn describe(order: &Order, price: i64) -> Report {
     Report {
@@ -70,7 +70,7 @@ pub(super) fn describe(order: &Order, price: i64) -> Report {
 }
 
 impl Engine {
-    /// Trades an order, and does with the rest what its type and its time in force say.
+    /// Trades an order, then books or cancels the rest as its type and its time in force require.
     pub(super) fn match_incoming(
         &mut self,
         book: usize,
@@ -86,7 +86,7 @@ impl Engine {
         }
     }
 
-    /// The stops that an order's trades have reached follow it.
+    /// Elects the stops that the order's trades have reached.
     #[inline]
     pub(super) fn elect_after(
         &mut self,
@@ -100,7 +100,7 @@ impl Engine {
         }
     }
 
-    /// Trades a limit order and books the rest, or cancels it if it may not rest.
+    /// Trades a limit order, then books the rest, or cancels it if the order may not rest.
     pub(super) fn match_limit(
         &mut self,
         book: usize,
@@ -117,7 +117,7 @@ impl Engine {
         self.rest(book, incoming.order, incoming.price, sink);
     }
 
-    /// Fill-or-kill, market and market-to-limit orders.
+    /// Trades fill-or-kill, market and market-to-limit orders.
     #[cold]
     pub(super) fn match_special(
         &mut self,
@@ -157,7 +157,7 @@ impl Engine {
         self.rest(book, incoming.order, incoming.price, sink);
     }
 
-    /// The matching loop: takes the best resting orders, oldest first, while they are within `limit`.
+    /// Runs the matching loop: takes the best resting orders, oldest first, while they are within `limit`.
     fn trade(
         &mut self,
         book: usize,
@@ -194,7 +194,8 @@ impl Engine {
         self.note_trades(book, incoming, (trades, first));
     }
 
-    /// Takes note of an order's trades, if it made some: how many the command has made by now, and the price of the first.
+    /// Records the trades of an order, if there are any: `trades` is the command's trade count so far, `first` the
+    /// price of the order's first trade.
     #[inline]
     pub(super) fn note_trades(
         &mut self,
@@ -213,7 +214,7 @@ impl Engine {
         }
     }
 
-    /// One trade with a slice of an iceberg, behind which the next one comes to the end of the level.
+    /// Makes one trade with a slice of an iceberg; if the slice is used up, the next slice joins the end of the level.
     #[cold]
     #[inline(never)]
     pub(super) fn fill_slice(
@@ -238,8 +239,8 @@ impl Engine {
         }
     }
 
-    /// One trade between the incoming order and a resting one, which has so much `behind` it; `unseen` are their flags if
-    /// they are hidden. Gives the level if it is empty now and has to leave its ladder.
+    /// Makes one trade between the incoming order and a resting one. `behind` is the resting order's reserve, `unseen`
+    /// the hidden flags of the two orders. Returns the level if it is now empty and has to leave its ladder.
     #[inline(always)]
     pub(super) fn fill(
         &mut self,
@@ -283,7 +284,7 @@ impl Engine {
         unlink(slot, bucket, &mut self.orders, &mut self.levels)
     }
 
-    /// Books what is left of an order, of an iceberg a slice of that, of one that is hidden beside the book.
+    /// Books what is left of an order: an iceberg shows one slice, a hidden order rests beside the book.
     #[inline(always)]
     pub(super) fn rest(
         &mut self,
@@ -323,8 +324,8 @@ impl Engine {
         }
     }
 
-    /// Two orders of one owner met: the incoming order's mode says which one gives way. Each mode
-    /// ends one of them or makes both smaller, so the loop goes on to an end.
+    /// Applies the incoming order's self-trade mode when two orders of one owner meet. Each mode ends one of the orders
+    /// or reduces both, so the matching loop ends.
     #[cold]
     pub(super) fn prevent_self_trade(
         &mut self,
@@ -361,7 +362,7 @@ impl Engine {
     }
 }
 
-/// Whether self-trade prevention would take away the resting order alone.
+/// Returns true if self-trade prevention would remove the resting order alone.
 pub(super) fn gives_way(mode: SelfTrade, resting: u64, incoming: u64) -> bool {
     match mode {
         SelfTrade::CancelOldest => true,
@@ -370,7 +371,7 @@ pub(super) fn gives_way(mode: SelfTrade, resting: u64, incoming: u64) -> bool {
     }
 }
 
-/// The end of an incoming order that may not rest.
+/// Cancels the rest of an incoming order that may not rest.
 pub(super) fn cancel_rest(incoming: &mut Incoming, reason: Reason, sink: &mut impl ReportSink) {
     let open = std::mem::take(&mut incoming.order.open);
     sink.report(canceled(&incoming.order, incoming.price, open, 0, reason));

@@ -1,7 +1,7 @@
-//! Instruments on their way between partitions.
+//! Moves of symbols between partitions.
 //!
-//! An instrument that is not traded here is **away**: it has no book, so that the hot path refuses its orders as it
-//! refuses those of an unknown one, and what remains of it lies here.
+//! A symbol that is not traded here is **away**: it has no book. So the hot path rejects its orders as it rejects those
+//! of an unknown symbol, and this module keeps the rest of the symbol's state.
 //!
 //! ```text
 //!            halt                    release
@@ -13,9 +13,9 @@
 //!                        resume
 //! ```
 //!
-//! While it is halted its orders wait and nothing happens to them: they are not cancelled, not even by a mass cancel
-//! or the end of the day, because another partition may have them already. Orders that are imported wait as well, and
-//! nobody is told of them before the instrument is resumed: the move may still be given up.
+//! The orders of a halted symbol wait unchanged. Neither a mass cancel nor the end of the day cancels them, because
+//! another partition may have them already. Imported orders wait as well, and their sessions receive reports only when
+//! the symbol is resumed: the move may still be given up.
 
 use super::book::{key_of, side_index};
 use super::matching::describe;
@@ -31,34 +31,35 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{ExportedTerms, Moved, Report, ReportKind, ReportSink};
 use ringside_planted::{Bug, planted};
 
-/// An instrument without a book.
+/// Symbol without a book.
 pub(super) struct Away {
     pub symbol: SymbolId,
-    /// What made it what it is: a halt, an import or a release.
+    /// Step that put the symbol into this state: a halt, an import or a release.
     pub asked: MoveSymbol,
-    /// The place of its book plus one.
+    /// Index of its book plus one.
     pub place: u32,
-    /// What waits, in the order of an image.
+    /// Waiting orders, in the order of an image.
     pub orders: Vec<Waiting>,
 }
 
-/// An order without a book.
+/// Order without a book.
 #[derive(Clone, Copy)]
 pub(super) struct Waiting {
-    /// What it has executed is told in its reports where it was. If it is imported its id there is in that place.
+    /// Order itself. Of an imported order `executed` holds the id on the other partition: its executed quantity was
+    /// reported there.
     pub order: Order,
     pub price: i64,
 }
 
 impl Away {
-    /// An instrument without orders.
+    /// Creates a symbol without orders.
     fn new(symbol: SymbolId, asked: &MoveSymbol, place: u32) -> Self {
-        // What only a resume looks at is no part of the state.
+        // Only a resume reads the number of orders and their quantity: they are no part of the state.
         let asked = MoveSymbol { orders: 0, quantity: Quantity(0), ..*asked };
         Away { symbol, asked, place, orders: vec![] }
     }
 
-    /// The command from which it is known again.
+    /// Returns the command that recreates the entry in an image.
     pub(crate) fn command(&self) -> Command {
         let (session, symbol, verdict) = (SessionId(0), self.symbol, Reason::None);
         Command { session, symbol, verdict, action: Action::MoveSymbol(self.asked) }
@@ -68,7 +69,7 @@ impl Away {
         self.asked.moved()
     }
 
-    /// Whether the best bid would trade with the best offer.
+    /// Returns true if the best bid would trade with the best offer.
     pub(crate) fn crosses(&self) -> bool {
         let offers = self.orders.partition_point(|waiting| waiting.order.traits.is_buy());
         match (self.orders[..offers].first(), self.orders.get(offers)) {
@@ -77,14 +78,14 @@ impl Away {
         }
     }
 
-    /// Its own part of the state hash, without its orders.
+    /// Returns the symbol's own part of the state hash, without its orders.
     fn hash(&self) -> u128 {
         hash::of_fields([3, u64::from(self.symbol.0), self.moved().word(), 0, 0, u64::MAX])
     }
 }
 
 impl Waiting {
-    /// Its part of the state hash.
+    /// Returns the order's part of the state hash.
     fn hash(&self) -> u128 {
         self.order.hash(self.price)
     }
@@ -93,7 +94,7 @@ impl Waiting {
         (self.order.session, self.order.id)
     }
 
-    /// Its place among the orders of its instrument: side, price, time.
+    /// Returns the order's place among the orders of its symbol: side, price, time.
     fn place(&self) -> (usize, i64, u64) {
         let buy = self.order.traits.is_buy();
         (side_index(buy), key_of(buy, self.price), self.order.number)
@@ -101,7 +102,7 @@ impl Waiting {
 }
 
 impl Engine {
-    /// Why nothing can be done with an instrument that has no book, and what a report says of that.
+    /// Returns the reason to reject a command for a symbol without a book, and `other` of the reject.
     #[cold]
     pub(super) fn absence(&self, symbol: SymbolId) -> (Reason, u64) {
         match self.away.get(&symbol) {
@@ -124,7 +125,7 @@ impl Engine {
             verdict => Err(verdict),
         };
         if let Err(reason) = taken {
-            // Whoever asks for a step that does not follow is told where the instrument is.
+            // The reject of a step that does not follow says in `other` where the symbol is.
             let other = self.away.get(&command.symbol).map_or(0, |away| away.moved().word());
             sink.report(Report { other, ..rejected(command, OrderId(0), Side::Buy, reason) });
         }
@@ -141,8 +142,8 @@ impl Engine {
         if before.is_none() && self.book_index(symbol).is_none() {
             return Err(Reason::UnknownSymbol);
         }
-        // Only what is open can be moved: neither its state, its plan, its bands and its quote nor what is rare about an order
-        // travels with it.
+        // Only an open symbol with plain orders can move. Its plan, bands and quote, and rare terms of its orders, do
+        // not travel with the symbol.
         let state = self.book_index(symbol).map(|book| self.books[book].state());
         let has_more = self.beside(symbol).next().is_some()
             || self.reserves_of(symbol).next().is_some()
@@ -170,7 +171,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes a traded instrument's book away.
+    /// Removes the book of a traded symbol; its orders wait.
     fn leave(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
         let book = self.book_index(symbol).expect("it is traded");
         let mut slots = vec![];
@@ -188,7 +189,7 @@ impl Engine {
         self.put_away(Away { orders, ..Away::new(symbol, asked, place) });
     }
 
-    /// The same step again, for another move or by another version of the table.
+    /// Repeats the present step, for another move or another version of the table.
     fn stay_away(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
         let Away { place, orders, .. } = self.take_away(symbol);
         announce(symbol, asked, orders.len(), sink);
@@ -229,7 +230,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The instrument is traded somewhere else, with the orders that waited here.
+    /// Releases a halted symbol: another partition trades it now, with the orders that waited here. Those end here.
     fn let_go(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
         let away = self.take_away(symbol);
         announce(symbol, asked, away.orders.len(), sink);
@@ -239,21 +240,22 @@ impl Engine {
         self.put_away(Away::new(symbol, asked, away.place));
     }
 
-    /// Orders come, from the first one on, or will not come after all: nobody was told of those that have.
+    /// Starts an import from its first order, or gives an import up. Drops the orders imported so far; no session has
+    /// a report of them.
     fn forget(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
         let away = self.take_away(symbol);
         self.put_away(Away::new(symbol, asked, away.place));
         announce(symbol, asked, 0, sink);
     }
 
-    /// The move was given up: the orders are where they were.
+    /// Resumes a halted symbol after the move was given up: its orders rest as before.
     fn come_back(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
         let away = self.take_away(symbol);
         announce(symbol, asked, 0, sink);
         self.open(symbol, &away);
     }
 
-    /// All orders have come: they rest, and their sessions are told.
+    /// Resumes a symbol after all its orders have arrived: they rest, and their sessions receive reports.
     fn arrive(
         &mut self,
         symbol: SymbolId,
@@ -277,7 +279,8 @@ impl Engine {
         Ok(())
     }
 
-    /// An order that came with its instrument. It waits; its session is told when the instrument is resumed.
+    /// Imports an order that moves with its symbol. The order waits; its session receives the report when the
+    /// symbol is resumed.
     pub(super) fn import_order(
         &mut self,
         at: &Sequenced,
@@ -308,12 +311,12 @@ impl Engine {
         self.away.get(&symbol).is_some_and(|away| away.asked.step == MoveStep::Import)
     }
 
-    /// The place of the book of an instrument that is away.
+    /// Returns the index of the book of a symbol that is away.
     pub(super) fn book_of_away(&self, symbol: SymbolId) -> Option<usize> {
         self.away.get(&symbol).map(|away| away.place as usize - 1)
     }
 
-    /// An instrument of an image is away, for now without its orders.
+    /// Restores a symbol that is away from an image, still without its orders.
     pub(super) fn restore_away(
         &mut self,
         command: &Command,
@@ -329,7 +332,7 @@ impl Engine {
         Ok(())
     }
 
-    /// An order of an image waits.
+    /// Restores a waiting order from an image.
     pub(super) fn restore_waiting(
         &mut self,
         symbol: SymbolId,
@@ -376,12 +379,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether an order of this id waits with an instrument that is away.
+    /// Returns true if an order with this id waits with a symbol that is away.
     pub(super) fn waits(&self, session: SessionId, id: OrderId) -> bool {
         self.waiting_ids.contains(&(session.0, id.0))
     }
 
-    /// Gives an instrument its book back, with the orders that waited.
+    /// Gives a symbol its book back; the orders that waited rest again.
     fn open(&mut self, symbol: SymbolId, away: &Away) {
         self.book_of[symbol.0 as usize] = away.place;
         let book = away.place as usize - 1;
@@ -391,7 +394,7 @@ impl Engine {
         }
     }
 
-    /// The orders that wait stay a part of the state.
+    /// Stores a symbol that is away. Its waiting orders stay part of the state hash.
     fn put_away(&mut self, away: Away) {
         let orders = away.orders.iter().map(Waiting::hash);
         let sum = orders.fold(away.hash(), u128::wrapping_add);
@@ -424,7 +427,7 @@ fn imported(kind: ReportKind, waiting: &Waiting, PartitionId(from): PartitionId)
     Report { kind, flags, other, trade, quantity: open, open, ..describe(order, *price) }
 }
 
-/// Says what becomes of the instrument, and how many orders that concerns.
+/// Publishes the step of a symbol and the number of orders that it concerns.
 fn announce(symbol: SymbolId, asked: &MoveSymbol, orders: usize, sink: &mut impl ReportSink) {
     sink.report(Report {
         kind: ReportKind::SymbolMoved,

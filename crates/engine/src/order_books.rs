@@ -10,12 +10,12 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
 use std::collections::{BTreeMap, HashMap};
 
-/// Order books of many symbols, with one order of commands.
+/// Order books of many symbols, with one sequence of commands.
 ///
-/// Each command gets the next [`SeqNo`] and the current official time, and returns its reports. Prices are
-/// whole ticks: [`Tick::ticks`] makes them of decimals, [`Tick::decimal`] makes decimals of them.
+/// Each command gets the next [`SeqNo`] and the current official time, and returns its reports. Prices are whole ticks:
+/// [`Tick::ticks`] converts decimals to ticks, [`Tick::decimal`] converts them back.
 ///
-/// A session needs no definition. Its order ids must differ from those of its live orders.
+/// A session needs no definition. The ids of its new orders must differ from those of its live orders.
 pub struct OrderBooks {
     engine: Engine,
     last: SeqNo,
@@ -26,7 +26,7 @@ pub struct OrderBooks {
     symbols: HashMap<Name, SymbolId>,
 }
 
-/// Place or time of a command that does not follow the command before.
+/// Seqno or time of a command that does not follow the command before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutOfOrder {
     /// The seqno is not above the last one, or above [`SeqNo::MAX`].
@@ -40,18 +40,18 @@ pub enum OutOfOrder {
     Time {
         /// Time of the command.
         given: Nanos,
-        /// Official time.
+        /// Official time before the command.
         official: Nanos,
     },
 }
 
 impl OrderBooks {
-    /// Books without a symbol, at official time 0.
+    /// Creates books without a symbol, at official time 0.
     pub fn new() -> Self {
         OrderBooks::with_capacity(1 << 10)
     }
 
-    /// The same with room for `orders` live orders before the books have to grow.
+    /// Creates books with room for `orders` live orders before they grow.
     pub fn with_capacity(orders: usize) -> Self {
         OrderBooks {
             engine: Engine::new(orders),
@@ -63,7 +63,7 @@ impl OrderBooks {
         }
     }
 
-    /// Adds a symbol with lots of one unit. [`Action::DefineSymbol`] has more to choose.
+    /// Adds a symbol with lots of one unit. [`Action::DefineSymbol`] has more options.
     pub fn define(&mut self, name: &str, tick: Tick) -> Result<SymbolId, Reason> {
         let name = Name::new(name).ok_or(Reason::InvalidDefinition)?;
         if self.symbols.contains_key(&name) {
@@ -88,8 +88,8 @@ impl OrderBooks {
         self.apply(session, symbol, Action::Cancel { id })
     }
 
-    /// Applies a command and returns its reports, at least one. A refusal is a report, too:
-    /// [`ReportKind::Rejected`] with its [`Reason`].
+    /// Applies a command and returns its reports, at least one. A reject is a report, too: [`ReportKind::Rejected`]
+    /// with its [`Reason`].
     ///
     /// # Panics
     ///
@@ -100,8 +100,8 @@ impl OrderBooks {
         self.commit(Sequenced { seqno: SeqNo(self.last.0 + 1), time: self.time, command })
     }
 
-    /// Applies a command that has its place and its time already, for example one of a recording. Its
-    /// seqno may leave some out. An error changes nothing.
+    /// Applies a command that has its seqno and its time already, for example from a recording. Seqnos may have gaps.
+    /// An error changes nothing.
     pub fn apply_sequenced(&mut self, at: Sequenced) -> Result<&[Report], OutOfOrder> {
         if at.seqno <= self.last || at.seqno > SeqNo::MAX {
             return Err(OutOfOrder::SeqNo { given: at.seqno, last: self.last });
@@ -112,36 +112,36 @@ impl OrderBooks {
         Ok(self.commit(at))
     }
 
-    /// Moves the official time of the next commands forward. It never falls: an earlier time is ignored.
+    /// Moves the official time of the next commands forward. An earlier time is ignored.
     ///
-    /// Time alone changes no book. What is due for a symbol, such as the expiry of its orders, happens with
-    /// the next command on it; [`Action::Tick`] is one that does nothing else.
+    /// Time alone changes no book. Timers of a symbol, such as the expiry of its orders, run with the next command on
+    /// the symbol; [`Action::Tick`] does nothing else.
     pub fn advance_time(&mut self, time: Nanos) {
         self.time = self.time.max(time);
     }
 
-    /// Best `levels` levels of one side, best first, as the market sees them: without hidden orders and the
-    /// reserve of icebergs. All kinds of sell orders are one side.
+    /// Returns the best `levels` levels of one side, best first, as market data shows them: without hidden orders and
+    /// the reserve of icebergs. All kinds of sell orders are one side.
     pub fn depth(&self, symbol: SymbolId, side: Side, levels: usize) -> Vec<LevelView> {
         self.engine.levels(symbol, side.is_buy()).take(levels).collect()
     }
 
-    /// Number of a symbol.
+    /// Returns the number of a symbol.
     pub fn symbol(&self, name: &str) -> Option<SymbolId> {
         Name::new(name).and_then(|name| self.symbols.get(&name).copied())
     }
 
-    /// Name, tick and lot of a symbol.
+    /// Returns name, tick and lot of a symbol.
     pub fn definition(&self, symbol: SymbolId) -> Option<&DefineSymbol> {
         self.definitions.get(&symbol)
     }
 
-    /// Seqno of the last command; 0 before the first one.
+    /// Returns the seqno of the last command; 0 before the first one.
     pub fn last_seqno(&self) -> SeqNo {
         self.last
     }
 
-    /// The books themselves, for all other questions: single orders, top of book, state hash.
+    /// Returns the engine, for all other queries: single orders, top of book, state hash.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }

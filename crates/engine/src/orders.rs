@@ -1,38 +1,36 @@
-//! The live orders of a shard: a slab of one cache line each, and the index that finds one by the id
-//! its session gave it.
+//! Live orders of a shard: a slab with one cache line per order, and an index from a session's own id to the order.
 //!
-//! The index holds live orders only. A bucket is the head of a chain through the orders themselves,
-//! so that nothing has to be read to add one, and the newest order comes first. Ids that a session
-//! counts up fall into neighbouring buckets; ids that arrive in any other way are spread by a
-//! multiplication. A command's bucket is found once, when it is first looked at.
+//! The index holds live orders only. A bucket is the head of a chain through the orders themselves, so an insert reads
+//! no other order, and the newest order comes first. Ids that a session counts up fall into neighbouring buckets; a
+//! multiplication spreads all other ids. The bucket of a command is computed once, when the batch is prefetched.
 
 use super::prefetch::prefetch;
 use super::traits::Traits;
 use ringside_model::domain::{OrderId, SessionId};
 use ringside_model::hash;
 
-/// Where an order lies in the slab. Zero is no order.
+/// Place of an order in the slab; 0 is no order.
 pub(super) type Slot = u32;
 pub(super) const NIL: Slot = 0;
 
-/// One order.
+/// One order, in one cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(super) struct Order {
     pub number: u64,
     pub id: u64,
     pub open: u64,
-    /// Traded so far, over all its replacements.
+    /// Quantity traded so far, over all replacements.
     pub executed: u64,
     pub session: u32,
     pub symbol: u32,
-    /// Its price level, [`super::ladder::Levels`].
+    /// Price level of the order, in [`super::ladder::Levels`].
     pub level: u32,
-    /// The order before it in time at its level.
+    /// Next older order at the same level.
     pub prev: Slot,
-    /// The order after it in time at its level.
+    /// Next younger order at the same level.
     pub next: Slot,
-    /// The next order of its index bucket.
+    /// Next order of the same index bucket.
     pub chain: Slot,
     pub traits: Traits,
 }
@@ -54,7 +52,7 @@ impl Order {
         traits: Traits::NONE,
     };
 
-    /// Its part of the state hash while it rests at `price`.
+    /// Returns the order's part of the state hash while it rests at `price`.
     #[inline(always)]
     pub(crate) fn hash(&self, price: i64) -> u128 {
         let place = u64::from(self.symbol) << 32 | u64::from(self.session);
@@ -63,37 +61,37 @@ impl Order {
     }
 }
 
-/// The slab and its index.
+/// Slab of orders and its index.
 pub(super) struct Orders {
-    /// Slot 0 is no order. It takes the links that would go to a neighbour that there is not.
+    /// Slab. Slot 0 is no order; it absorbs the links to a neighbour that does not exist.
     slab: Vec<Order>,
     /// Head of the list of free slots, linked by `next`.
     free: Slot,
     live: usize,
-    /// Heads of the chains; a power of two of them.
+    /// Heads of the chains; their number is a power of two.
     buckets: Vec<Slot>,
-    /// What a 64-bit hash is shifted by to give a bucket.
+    /// Right shift that makes a bucket from a 64-bit hash.
     shift: u32,
-    /// The highest id so far of each session with a small number.
+    /// Highest id so far, by session, for sessions below `HIGHEST_MAX`.
     highest: Vec<u64>,
 }
 
-/// A place of the index.
+/// Place in the index.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Bucket(u32);
 
-/// Orders that the slab grows by, at least.
+/// Minimum number of orders by which the slab grows.
 const GROW_ORDERS_MIN: usize = 256;
-/// Buckets per order, at least. Where the newest order of a bucket is not the one that is named, looking
-/// ahead has fetched the wrong line; the four bytes of a bucket are cheaper.
+/// Minimum number of buckets per order. If a bucket's newest order is not the one that a command names, the prefetch
+/// has loaded the wrong line; the four bytes of a bucket are cheaper.
 const BUCKETS_PER_ORDER: usize = 8;
-/// Ids that share these low bits less the block lie side by side.
+/// Number of low bits within a block of ids; the ids of one block lie side by side in the index.
 const BLOCK_BITS: u32 = 6;
-/// Sessions below this number have a place in `highest`.
+/// Sessions below this number have an entry in `highest`.
 const HIGHEST_MAX: u32 = 1 << 16;
 
 impl Orders {
-    /// Room for `capacity` live orders before anything has to grow.
+    /// Creates a slab with room for `capacity` live orders, 1,024 at least, before anything grows.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         let capacity = capacity.max(1024);
         let mut slab = Vec::with_capacity(capacity + 1);
@@ -110,19 +108,18 @@ impl Orders {
     #[inline(always)]
     pub(crate) fn get(&self, slot: Slot) -> &Order {
         debug_assert!((slot as usize) < self.slab.len());
-        // SAFETY: a slot is 0 or comes from `insert`, and the slab has a slot 0 and never shrinks.
+        // SAFETY: a slot is 0 or comes from `insert`. The slab has a slot 0 and never shrinks.
         unsafe { self.slab.get_unchecked(slot as usize) }
     }
 
     #[inline(always)]
     pub(crate) fn get_mut(&mut self, slot: Slot) -> &mut Order {
         debug_assert!((slot as usize) < self.slab.len());
-        // SAFETY: as above.
+        // SAFETY: as in `get`.
         unsafe { self.slab.get_unchecked_mut(slot as usize) }
     }
 
-    /// Makes room for so many more orders. While they are inserted nothing grows, and every bucket
-    /// stays what it is.
+    /// Makes room for `orders` more orders. While they are inserted nothing grows, and every bucket stays valid.
     #[inline(always)]
     pub(crate) fn make_room(&mut self, orders: usize) {
         if self.slab.len() <= self.live + orders {
@@ -146,7 +143,7 @@ impl Orders {
         slot
     }
 
-    /// Takes an order out of the slab and the index. Its neighbours in the level are not touched.
+    /// Removes an order from slab and index. Its neighbours in the level stay unchanged.
     #[inline(always)]
     pub(crate) fn remove(&mut self, slot: Slot, bucket: Bucket) {
         let free = std::mem::replace(&mut self.free, slot);
@@ -164,7 +161,7 @@ impl Orders {
         self.live -= 1;
     }
 
-    /// Takes an order out of a chain whose head is another one.
+    /// Removes an order from a chain whose head is another order.
     #[inline(never)]
     fn unchain(&mut self, head: Slot, slot: Slot) {
         let mut before = head;
@@ -174,7 +171,7 @@ impl Orders {
         self.get_mut(before).chain = self.get(slot).chain;
     }
 
-    /// Finds a live order by its id and the bucket of that, [`NIL`] if there is none.
+    /// Finds a live order by its id and the bucket of the id; [`NIL`] if there is none.
     #[inline(always)]
     pub(crate) fn find(&self, bucket: Bucket, session: SessionId, id: OrderId) -> Slot {
         let slot = *self.head(bucket);
@@ -197,27 +194,26 @@ impl Orders {
         slot
     }
 
-    /// Whether an order with this id is live. Most sessions count up: an id above all that they
-    /// used before needs no search.
+    /// Returns true if an order with this id is live. Most sessions count up: an id above all earlier ones needs no
+    /// search.
     #[inline(always)]
     pub(crate) fn is_live(&self, bucket: Bucket, session: SessionId, id: OrderId) -> bool {
         let rises = self.highest.get(session.0 as usize).is_some_and(|&highest| id.0 > highest);
         !rises && self.find(bucket, session, id) != NIL
     }
 
-    /// Starts to load a bucket.
     #[inline(always)]
     pub(crate) fn prefetch_bucket(&self, bucket: Bucket) {
         prefetch(self.head(bucket));
     }
 
-    /// Starts to load the newest order of a bucket.
+    /// Prefetches the newest order of a bucket.
     #[inline(always)]
     pub(crate) fn prefetch_in(&self, bucket: Bucket) {
         self.prefetch(*self.head(bucket));
     }
 
-    /// Starts to load its neighbours, in the level and in the bucket; gives its level.
+    /// Prefetches the neighbours of a bucket's newest order, in its level and in the bucket; returns its level.
     #[inline(always)]
     pub(crate) fn prefetch_neighbours_in(&self, bucket: Bucket) -> u32 {
         let order = self.get(*self.head(bucket));
@@ -227,7 +223,8 @@ impl Orders {
         order.level
     }
 
-    /// Starts to load what takes this order out and the one after it in its level; gives that one.
+    /// Prefetches the index bucket of an order, needed to remove it, and the next order of its level; returns that
+    /// order.
     #[inline(always)]
     pub(crate) fn prefetch_next(&self, slot: Slot) -> Slot {
         let order = self.get(slot);
@@ -241,7 +238,7 @@ impl Orders {
         prefetch(self.get(slot));
     }
 
-    /// The bucket of an id.
+    /// Returns the bucket of an id.
     #[inline(always)]
     pub(crate) fn bucket(&self, session: SessionId, id: OrderId) -> Bucket {
         const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;

@@ -1,5 +1,5 @@
-//! Pegs: orders whose limit follows the reference quote. They rest, displayed or hidden, like all others; when the quote
-//! moves, those whose limit that changes get a new place.
+//! Pegs: orders whose limit follows the reference quote. They rest, displayed or hidden, like other orders. When the
+//! quote moves, every peg whose limit changes gets a new place.
 
 use super::Engine;
 use super::book::key_of;
@@ -16,7 +16,7 @@ use ringside_model::reason::Reason;
 use ringside_model::report::ReportSink;
 use ringside_planted::{Bug, planted};
 
-/// True if the limit of an order of this type and time in force may follow the quote as `terms` say.
+/// Returns true if the limit of an order of this type and time in force may follow the quote as `terms` say.
 pub(super) fn can_follow(terms: &RichTerms, order_type: OrderType, tif: TimeInForce) -> bool {
     let has_bound = terms.peg_offset != 0 || terms.peg_limit.0 != 0;
     let can_rest = matches!(tif, TimeInForce::Day | TimeInForce::Gtc);
@@ -29,7 +29,7 @@ pub(super) fn can_follow(terms: &RichTerms, order_type: OrderType, tif: TimeInFo
 }
 
 impl Engine {
-    /// What a new order with terms asks for with its limit: as given, or what a peg has to follow now.
+    /// Returns the limit that a new order with rich terms asks for: as given, or the price that a peg follows now.
     pub(super) fn wanted_price(
         &self,
         symbol: SymbolId,
@@ -53,7 +53,7 @@ impl Engine {
         self.followed_price(book, enter.side.is_buy(), terms).map(Price)
     }
 
-    /// The limit of a peg under the present quote.
+    /// Returns the limit of a peg under the present quote.
     fn followed_price(&self, book: usize, buy: bool, terms: &RichTerms) -> Result<i64, Reason> {
         let Quote { bid, offer } = self.market(self.books[book].symbol()).quote;
         let own = if buy { bid } else { offer };
@@ -72,9 +72,9 @@ impl Engine {
         if bounded < 1 { Err(Reason::InvalidPrice) } else { Ok(bounded) }
     }
 
-    /// Lets the pegs of an instrument follow its quote: first those that move away from the other side, so that none trades
-    /// with one that is about to leave, then those that move towards it; the oldest first. A peg that has nothing to follow
-    /// stays where it is.
+    /// Moves the pegs of a symbol after a change of its quote. Pegs that move away from the other side go first, so
+    /// that no order trades with a peg that is about to leave; pegs that move towards the other side follow. Within
+    /// each group the oldest goes first. A peg without a price to follow stays where it is.
     pub(super) fn follow_quote(
         &mut self,
         at: &Sequenced,
@@ -106,14 +106,14 @@ impl Engine {
         }
     }
 
-    /// A peg that has not traded away meanwhile.
+    /// Returns the slot of a peg, unless the peg has traded away meanwhile.
     fn peg_of_age(&self, (session, id): (SessionId, OrderId), age: u64) -> Option<Slot> {
         let slot = self.orders.find(self.orders.bucket(session, id), session, id);
         let order = self.orders.get(slot);
         (slot != NIL && OrderNumber(order.number).age() == age).then_some(slot)
     }
 
-    /// One peg gets the limit that it wants, as far as bands and the short sale price test let it.
+    /// Moves one peg to the limit that it follows, as far as the bands and the short sale price test permit.
     fn move_peg(
         &mut self,
         at: &Sequenced,
@@ -132,7 +132,7 @@ impl Engine {
     }
 }
 
-/// The middle of a quote in whole ticks, on the side of the order.
+/// Returns the middle of a quote in whole ticks, rounded towards the order's own side.
 fn midpoint(bid: i64, offer: i64, buy: bool) -> i64 {
     let sum = i128::from(bid) + i128::from(offer);
     (if buy { sum / 2 } else { (sum + 1) / 2 }) as i64

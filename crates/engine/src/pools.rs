@@ -1,7 +1,8 @@
-//! Orders that only trade in an auction: they wait beside the book, and nobody sees them.
+//! Orders that only trade in an auction: they wait beside the book, not displayed.
 //!
-//! All orders of a pool are alike to an auction: they have the same time in force, and either all have a limit or none
-//! has. Their levels are of the same slab as those of the books, so that an order is reduced and cancelled like any other.
+//! All orders of a pool are equal to an auction: they have the same time in force, and either all have a limit or none
+//! has. Their levels lie in the same slab as those of the books, so these orders are reduced and cancelled like any
+//! other order.
 
 use super::Engine;
 use super::book::{key_of, link, side_index};
@@ -11,14 +12,14 @@ use super::traits::Traits;
 use ringside_model::domain::{Auction, OrderId, OrderNumber, SessionId, SymbolId, TimeInForce};
 use std::collections::BTreeMap;
 
-/// Instrument, code of the time in force, whether its orders have a limit.
+/// Symbol, code of the time in force, and `true` if the orders have a limit.
 type PoolKey = (SymbolId, u8, bool);
 
-/// The pools that have orders, each with its bids and offers. Orders without a limit have one level, of key zero.
+/// Pools that have orders, each with its bids and offers. Orders without a limit share one level, of key 0.
 pub(super) type Pools = BTreeMap<PoolKey, [Ladder; 2]>;
 
-/// The place of an order's ladders in an image: zero is the book itself, then come those that are not displayed, and the
-/// stops are the last.
+/// Returns the rank of an order's ladders in an image: 0 for the book, then the hidden orders, then the pools, last the
+/// stops.
 pub(super) fn rank_beside(traits: Traits, price: i64) -> u8 {
     match traits.tif() {
         _ if traits.is_stop() => u8::MAX,
@@ -29,7 +30,7 @@ pub(super) fn rank_beside(traits: Traits, price: i64) -> u8 {
 }
 
 impl Engine {
-    /// The pools of an instrument.
+    /// Returns the pools of a symbol.
     pub(super) fn pools_of(
         &self,
         symbol: SymbolId,
@@ -37,13 +38,13 @@ impl Engine {
         self.pools.range((symbol, 0, false)..=(symbol, u8::MAX, true))
     }
 
-    /// All that is beside the book of an instrument: what is not displayed, then its pools, then its stops.
+    /// Returns all ladders beside the book of a symbol: hidden orders, then pools, then stops.
     pub(super) fn beside(&self, symbol: SymbolId) -> impl Iterator<Item = &[Ladder; 2]> {
         let pools = self.pools_of(symbol).map(|(_, sides)| sides);
         self.hidden_of(symbol).chain(pools).chain(self.stops.of(symbol))
     }
 
-    /// Those that take part in an auction; with a limit or without.
+    /// Returns the pools that take part in an auction, either those with a limit or those without.
     pub(super) fn pools_in(
         &self,
         symbol: SymbolId,
@@ -69,7 +70,7 @@ impl Engine {
         link(sides, order, key, bucket, &mut self.orders, &mut self.levels);
     }
 
-    /// Takes an empty level out of its pool, and the pool away with its last one.
+    /// Removes an empty level from its pool, and the pool with its last level.
     #[cold]
     pub(super) fn remove_level_of_pool(
         &mut self,
@@ -87,8 +88,8 @@ impl Engine {
         }
     }
 
-    /// The first order of a side to trade in an auction: without a limit before those with one, then the best limit,
-    /// then those that are not hidden, then the oldest.
+    /// Returns the first order of a side to trade in an auction: orders without a limit first, then the best limit,
+    /// then displayed before hidden, then the oldest.
     pub(super) fn first_in_auction(
         &self,
         book: usize,

@@ -1,4 +1,4 @@
-//! Asking the memory for a line before it is needed.
+//! Prefetch of a cache line.
 
 /// Starts to load the cache line of `value`.
 #[inline(always)]

@@ -1,5 +1,5 @@
-//! Orders that rest and get another limit without anybody asking for it: a band has moved, or the quote that they follow. They
-//! get a new place as if they had just come.
+//! Repricing of resting orders without a request of their session: a band has moved, or the quote that a peg follows. A
+//! repriced order gets a new place, as a new order does.
 
 use super::Engine;
 use super::matching::{Incoming, describe};
@@ -10,8 +10,8 @@ use ringside_model::domain::{OrderId, OrderNumber, OrderType, Quantity, SessionI
 use ringside_model::report::{Report, ReportKind, ReportSink};
 
 impl Engine {
-    /// A resting order gets another limit, farther away from the other side: it rests there. Of an iceberg the slice goes as
-    /// it is.
+    /// Reprices a resting order away from the other side; the order rests without trading. The slice of an iceberg
+    /// keeps its size.
     pub(super) fn move_away(
         &mut self,
         book: usize,
@@ -27,7 +27,7 @@ impl Engine {
         self.rest(book, order, price, sink);
     }
 
-    /// A resting order with terms gets another limit, and trades if that crosses the other side.
+    /// Reprices a resting order with rich terms; the order trades if the new limit crosses the other side.
     pub(super) fn enter_again(
         &mut self,
         at: &Sequenced,
@@ -49,7 +49,8 @@ impl Engine {
         }
     }
 
-    /// Takes a resting order out, with all that is kept of it, and says what its limit and its number are from here on.
+    /// Removes a resting order with everything kept beside it, and publishes its new limit and number. Returns the
+    /// order and its rich terms.
     fn take_along(
         &mut self,
         (slot, price): (Slot, i64),
@@ -76,7 +77,7 @@ impl Engine {
         (order, old.traits.is_rich().then(|| self.forget_terms(&old)))
     }
 
-    /// Orders in the order in which their side trades, whether they are in the book or hidden beside it.
+    /// Sorts orders by priority on their side, displayed and hidden ones together.
     pub(super) fn by_priority(&self, slots: &mut [Slot]) {
         slots.sort_by_key(|&slot| {
             let order = self.orders.get(slot);

@@ -1,8 +1,7 @@
-//! Orders with terms that few orders have: an end of their own, no display, a minimum quantity, and what happens to them at
-//! a price band and at the short sale price test.
+//! Orders with rare terms: an expiry time, no display, a minimum quantity, a peg, and the choices at a price band and
+//! at the short sale price test.
 //!
-//! The terms lie beside the orders. In the book of an instrument that has such orders nothing takes a
-//! short way past them.
+//! The terms lie in a side table beside the orders. In a book with such orders no command takes a fast path past them.
 
 use super::market::LimitTerms;
 use super::matching::Incoming;
@@ -18,39 +17,39 @@ use ringside_model::reason::Reason;
 use ringside_model::report::ReportSink;
 use std::collections::BTreeMap;
 
-/// The terms of the orders of a shard.
+/// Rare terms of the orders of a shard.
 #[derive(Default)]
 pub(super) struct Terms {
-    /// By instrument and number.
+    /// Terms, by symbol and order number.
     terms: BTreeMap<(SymbolId, u64), RichTerms>,
-    /// Session and id of those that have an end, by instrument, time and number.
+    /// Session and id of the orders that expire, by symbol, time and order number.
     ends: BTreeMap<(SymbolId, Nanos, u64), (SessionId, OrderId)>,
-    /// Session and id of those that follow a quote, by instrument and number.
+    /// Session and id of the pegs, by symbol and order number.
     pegs: BTreeMap<(SymbolId, u64), (SessionId, OrderId)>,
 }
 
 impl Terms {
-    /// Whether there are orders that have an end.
+    /// Returns true if some orders expire.
     pub(crate) fn expire(&self) -> bool {
         !self.ends.is_empty()
     }
 
-    /// When orders end, by instrument.
+    /// Iterates over the expiry times, by symbol.
     pub(crate) fn ends(&self) -> impl Iterator<Item = (SymbolId, Nanos)> {
         self.ends.keys().map(|&(symbol, end, _)| (symbol, end))
     }
 
-    /// All of them, by instrument and number.
+    /// Iterates over all terms, by symbol and order number.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (SymbolId, u64, &RichTerms)> {
         self.terms.iter().map(|(&(symbol, number), terms)| (symbol, number, terms))
     }
 
-    /// Those of an order that has some.
+    /// Returns the terms of an order that has some.
     pub(crate) fn get(&self, order: &Order) -> &RichTerms {
         &self.terms[&key(order)]
     }
 
-    /// The orders of an instrument whose time is over, the first to end first.
+    /// Iterates over the expired orders of a symbol, earliest expiry first.
     pub(crate) fn due(
         &self,
         symbol: SymbolId,
@@ -64,7 +63,7 @@ fn key(order: &Order) -> (SymbolId, u64) {
     (SymbolId(order.symbol), order.number)
 }
 
-/// The terms' part of the state hash.
+/// Returns the terms' part of the state hash.
 fn hash_of(order: &Order, terms: &RichTerms) -> u128 {
     let RichTerms { expire, min_quantity, peg_limit, peg_offset, peg, .. } = *terms;
     let RichTerms { hidden, at_band, at_short_test, .. } = *terms;
@@ -89,7 +88,7 @@ fn fit(terms: &RichTerms, order_type: OrderType, tif: TimeInForce) -> Result<(),
 }
 
 impl Engine {
-    /// A new order with such terms.
+    /// Enters an order with rare terms.
     #[cold]
     pub(super) fn enter_rich(
         &mut self,
@@ -117,7 +116,7 @@ impl Engine {
         self.elect_after(at, book, &incoming, sink);
     }
 
-    /// All that can be wrong with such an order; gives its book and its limit after a slide.
+    /// Checks an order with rare terms; returns the index of its book and its limit after a slide.
     fn check_rich(
         &self,
         at: &Sequenced,
@@ -151,7 +150,7 @@ impl Engine {
         Ok((book, price))
     }
 
-    /// Trades such an order, and does with the rest what its type and its time in force say.
+    /// Trades an order with rare terms, then books or cancels the rest as its type and its time in force require.
     pub(super) fn match_rich(
         &mut self,
         book: usize,
@@ -169,15 +168,15 @@ impl Engine {
         }
     }
 
-    /// Keeps the terms of an order that does not rest yet, if it may come to rest with some. That is no state: by the end of
-    /// its command the order rests or has ended.
+    /// Keeps the terms of an order that does not rest yet, if it may rest with them. This is no part of the state: by
+    /// the end of its command the order rests or has ended.
     pub(super) fn begin_terms(&mut self, order: &Order, terms: Option<RichTerms>) {
         if let Some(terms) = terms.filter(|_| order.traits.is_rich()) {
             self.terms.terms.insert(key(order), terms);
         }
     }
 
-    /// Books an order that has its terms.
+    /// Books an order whose terms are kept already.
     pub(super) fn rest_rich(&mut self, book: usize, order: Order, price: i64) {
         let terms = *self.terms.get(&order);
         self.state_hash = self.state_hash.wrapping_add(hash_of(&order, &terms));
@@ -198,7 +197,7 @@ impl Engine {
         }
     }
 
-    /// The terms of an order that leaves are forgotten.
+    /// Removes the terms of an order that leaves; returns them.
     #[cold]
     pub(super) fn forget_terms(&mut self, order: &Order) -> RichTerms {
         let terms = self.terms.terms.remove(&key(order)).expect("such an order has terms");
@@ -209,12 +208,12 @@ impl Engine {
         terms
     }
 
-    /// The terms of an order that rests, if it has some.
+    /// Returns the terms of a resting order, if it has some.
     pub(super) fn terms_of(&self, order: &Order) -> Option<&RichTerms> {
         order.traits.is_rich().then(|| self.terms.get(order))
     }
 
-    /// The pegs of an instrument, by number.
+    /// Iterates over the pegs of a symbol, by order number.
     pub(super) fn pegs_of(
         &self,
         symbol: SymbolId,
@@ -223,19 +222,19 @@ impl Engine {
         pegs.map(|(&(_, number), &owner)| (number, owner))
     }
 
-    /// Whether some order of an instrument has terms.
+    /// Returns true if some order of a symbol has rare terms.
     pub(super) fn has_terms(&self, symbol: SymbolId) -> bool {
         self.terms.terms.range((symbol, 0)..=(symbol, u64::MAX)).next().is_some()
     }
 
-    /// A book that has lost its last order with terms can take the short ways again.
+    /// Opens the fast path again for a book that has lost its last order with rare terms.
     fn guard(&mut self, symbol: SymbolId) {
         let has_terms = self.has_terms(symbol);
         let book = self.book_index(symbol).expect("what has terms has a book");
         self.books[book].set_has_terms(has_terms);
     }
 
-    /// An order of an image comes to rest with these terms.
+    /// Restores an order with rare terms from an image.
     pub(super) fn restore_rich(
         &mut self,
         book: usize,

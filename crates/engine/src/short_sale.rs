@@ -1,4 +1,4 @@
-//! The short sale price test: while an instrument is restricted, no short sale comes in at or below the best bid.
+//! Short sale price test: while a symbol is restricted, no short sale enters at or below the best bid.
 
 use super::Engine;
 use super::book::side_index;
@@ -9,23 +9,23 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind, ReportSink};
 use ringside_planted::{Bug, planted};
 
-/// Whether short sales of an instrument are restricted.
+/// Short sale setting of a symbol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ShortSale {
     pub restricted: bool,
-    /// A trade ten percent or more below the prior close restricts them.
+    /// True if a trade ten percent or more below the prior close restricts short sales.
     pub automatic: bool,
 }
 
 impl ShortSale {
-    /// Whether a trade may restrict them.
+    /// Returns true if a trade may restrict short sales.
     pub(crate) fn can_fall(self) -> bool {
         self.automatic && !self.restricted
     }
 }
 
 impl Engine {
-    /// Restricts short sales, or does not any more.
+    /// Sets the restriction of short sales.
     pub(super) fn set_short_sale(
         &mut self,
         at: &Sequenced,
@@ -48,8 +48,8 @@ impl Engine {
         });
     }
 
-    /// The limit of an order that the test lets in: as given, or one tick above the best bid; or refused. A short sale
-    /// without a limit is below any bid.
+    /// Returns the limit of an order under the test: as given, or one tick above the best bid, or a reject. A short
+    /// sale without a limit is below any bid.
     pub(super) fn short_price(
         &self,
         book: usize,
@@ -67,7 +67,7 @@ impl Engine {
         }
     }
 
-    /// Whether a resting order may become one of this side. A stop is tested when it is elected.
+    /// Checks that a resting order may get this sell marking. A stop is tested when it is elected.
     #[cold]
     pub(super) fn check_marking(
         &self,
@@ -82,7 +82,8 @@ impl Engine {
         self.short_price(book, side, price, AtShortTest::Reject).map(|_| ())
     }
 
-    /// The best bid of the market or, if nobody has said one, of the book; zero if there is nothing to test.
+    /// Returns the best bid of the reference quote or, without one, of the book; 0 if short sales are not restricted or
+    /// there is no bid.
     fn tested_bid(&self, book: usize) -> i64 {
         let market = self.market(self.books[book].symbol());
         if !market.short_sale.restricted {
@@ -95,8 +96,8 @@ impl Engine {
         if best == NIL { 0 } else { self.levels.get(best).price() }
     }
 
-    /// Takes note of trades in a guarded book, of which this price is the lowest. What it restricts is restricted from
-    /// the next command on.
+    /// Records the lowest price of trades in a guarded book. A restriction that it causes holds from the next command
+    /// on.
     #[cold]
     pub(super) fn note_low(&mut self, book: usize, price: i64) {
         let close = i128::from(self.books[book].prior_close());
@@ -105,7 +106,7 @@ impl Engine {
         self.has_fallen |= has_fallen && short_sale.can_fall();
     }
 
-    /// The trades of the command were low enough to restrict short sales.
+    /// Restricts short sales if the command's trades were low enough.
     pub(super) fn restrict_after_fall(&mut self, book: usize, sink: &mut impl ReportSink) {
         if !std::mem::take(&mut self.has_fallen) {
             return;

@@ -1,4 +1,4 @@
-//! Session states: what may enter, and the auctions that end a call.
+//! Session states: which orders may enter, and the auctions that end a call.
 
 use super::Engine;
 use super::auction::{self, Clearing, clear};
@@ -18,7 +18,7 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind, ReportSink};
 use ringside_planted::{Bug, planted};
 
-/// Why nothing can enter the book of an instrument in this state.
+/// Returns the reason if no order can enter the book of a symbol in this state.
 pub(super) fn refusal(state: SymbolState) -> Result<(), Reason> {
     match state {
         SymbolState::Closed => Err(Reason::Closed),
@@ -31,7 +31,7 @@ pub(super) fn refusal(state: SymbolState) -> Result<(), Reason> {
     }
 }
 
-/// Whether an order has a place in this state, which lets orders in.
+/// Checks that an order of this type and time in force may enter in `state`, a state that accepts orders.
 pub(super) fn admission(
     state: SymbolState,
     order_type: OrderType,
@@ -46,7 +46,7 @@ pub(super) fn admission(
     }
 }
 
-/// The part of a state in the state hash.
+/// Returns the state's part of the state hash.
 fn hash_of(symbol: SymbolId, state: SymbolState) -> u128 {
     match state {
         SymbolState::Open => 0,
@@ -55,7 +55,8 @@ fn hash_of(symbol: SymbolId, state: SymbolState) -> u128 {
 }
 
 impl Engine {
-    /// Another state of an instrument, whatever was planned. A call that ends in trading, or closes the day, trades first.
+    /// Sets the state of a symbol and drops its plan. A call that ends in trading, or in the close, runs its auction
+    /// first.
     pub(super) fn set_state(
         &mut self,
         at: &Sequenced,
@@ -67,7 +68,7 @@ impl Engine {
         self.enter_state(at, book, state, sink);
     }
 
-    /// The same of an instrument that is traded here, whoever asks for it. Whatever was due for it before is not any more.
+    /// Sets the state of a traded symbol, for a command or a timer. The timer of a pause is dropped.
     pub(super) fn enter_state(
         &mut self,
         at: &Sequenced,
@@ -103,7 +104,7 @@ impl Engine {
         }
     }
 
-    /// The state of an instrument in an image.
+    /// Restores the state of a symbol from an image.
     pub(super) fn restore_state(&mut self, command: &Command) -> Result<(), Reason> {
         let book = self.book_index(command.symbol).ok_or(Reason::UnknownSymbol)?;
         match command.action {
@@ -115,7 +116,7 @@ impl Engine {
         }
     }
 
-    /// All that was restored has been told before.
+    /// Restores the indications: everything in an image has been published before.
     pub(super) fn restore_indications(&mut self) {
         let symbols: Vec<SymbolId> = self.in_call.keys().copied().collect();
         for symbol in symbols {
@@ -125,7 +126,7 @@ impl Engine {
         }
     }
 
-    /// The instruments that are not simply open, as the commands that made them so.
+    /// Returns the states of the symbols that are not open, as the commands that recreate them.
     pub(super) fn states(&self) -> impl Iterator<Item = Command> {
         let is_open =
             |book: &Book| book.state() == SymbolState::Open || planted(Bug::StatesForgotten);
@@ -150,7 +151,7 @@ impl Engine {
         self.watch(symbol);
     }
 
-    /// Says what the auction of an instrument would be, if it is in a call and that has changed.
+    /// Publishes the auction that a symbol in a call would have now, if it has changed.
     #[cold]
     #[inline(never)]
     pub(super) fn indicate(&mut self, symbol: SymbolId, sink: &mut impl ReportSink) {
@@ -175,8 +176,8 @@ impl Engine {
         });
     }
 
-    /// A cancel of an order that is not live or needs care, or while some instrument is watched or has orders that end by
-    /// themselves.
+    /// Cancels an order on the slow path: the order is not live or not plain, some symbol is watched, or some orders
+    /// expire.
     #[cold]
     #[inline(never)]
     pub(super) fn cancel_with_care(
@@ -194,7 +195,7 @@ impl Engine {
         self.end_command(at, sink);
     }
 
-    /// Whether there is something to trade in an auction, as far as prices go.
+    /// Returns true if orders can trade in an auction, by price alone.
     pub(super) fn is_crossed(&self, book: usize) -> bool {
         let [bid, offer] = [0, 1].map(|side| {
             let ladders = self.in_every_auction(book).map(|sides| &sides[side]);
@@ -203,20 +204,19 @@ impl Engine {
         bid.zip(offer).is_some_and(|(bid, offer)| -bid >= offer)
     }
 
-    /// The orders that take part in any auction: those in the book, and of those that are not displayed the ones without a
-    /// minimum.
+    /// Returns the ladders that take part in any auction: the book, and the hidden orders without a minimum.
     pub(super) fn in_every_auction(&self, book: usize) -> impl Iterator<Item = &[Ladder; 2]> {
         let book = &self.books[book];
         std::iter::once(&book.sides).chain(self.hidden_without_minimum(book.symbol()))
     }
 
-    /// What the auction of the call that an instrument is in would trade now.
+    /// Returns the present result of the auction of the symbol's call; nothing trades if the symbol is in no call.
     fn clearing_of_call(&self, book: usize) -> Clearing {
         let auction = self.books[book].state().auction();
         auction.map_or(Clearing::default(), |auction| self.clearing(book, auction))
     }
 
-    /// What an auction of this kind would trade now.
+    /// Returns the present result of an auction of this kind.
     fn clearing(&self, book: usize, auction: Auction) -> Clearing {
         let symbol = self.books[book].symbol();
         let bands = self.market(symbol).bands.fixed();
@@ -232,7 +232,8 @@ impl Engine {
         let best_keys = best_keys.map(|key| key.unwrap_or(i64::MAX));
         for ladders in with_limit() {
             for i in [0, 1] {
-                // Orders beyond the best of the other side have no part in it, unless something there has no limit.
+                // Orders beyond the best price of the other side take no part, unless the other side has orders without
+                // a limit.
                 let bounded = sides[1 - i].market == 0;
                 let worst = if bounded { best_keys[1 - i].wrapping_neg() } else { i64::MAX };
                 let levels = ladders[i].iter().map(|level| self.levels.get(level));
@@ -244,7 +245,7 @@ impl Engine {
             }
         }
         for reserve in self.reserves_of(symbol) {
-            // The slice before it has a part, or has none, just so.
+            // A reserve counts at the limit of its slice, or is out of reach as its slice is.
             let limit = counted(reserve.buy, reserve.price, bands);
             let interest = limit.map(|limit| (limit, u128::from(reserve.left)));
             sides[side_index(reserve.buy)].limits.extend(interest);
@@ -259,7 +260,7 @@ impl Engine {
         clear(bids, offers, reference)
     }
 
-    /// What an auction leaves over of the orders that were for it, and what was for an opening that has come.
+    /// Cancels the orders for this auction that it left over, and the orders for an opening that has passed.
     fn cancel_leftovers(
         &mut self,
         book: usize,
@@ -281,8 +282,8 @@ impl Engine {
         }
     }
 
-    /// Trades what can be traded at one price: better limits first, then older orders. An iceberg trades slice by
-    /// slice, as in trading. Gives what it traded.
+    /// Trades at one price: better limits first, then older orders. An iceberg trades slice by slice, as in continuous
+    /// trading. Returns the trades.
     fn uncross(
         &mut self,
         at: &Sequenced,
@@ -325,7 +326,8 @@ impl Engine {
         traded
     }
 
-    /// One trade of an auction; the older order is told first. Gives the icebergs whose slice it was, with their limits.
+    /// Makes one trade of an auction; the older order's report comes first. Returns the icebergs whose slice is used
+    /// up, with their limits.
     fn cross(
         &mut self,
         mut pair: [Slot; 2],
@@ -356,7 +358,7 @@ impl Engine {
         spent
     }
 
-    /// A resting order has traded so much. Gives an iceberg whose slice that was, with its limit.
+    /// Reduces a resting order by a trade. Returns an iceberg whose slice is used up, with its limit.
     fn take_from(&mut self, slot: Slot, quantity: u64) -> Option<(Order, i64)> {
         let order = self.orders.get_mut(slot);
         let (symbol, traits, level) = (SymbolId(order.symbol), order.traits, order.level);
@@ -381,14 +383,14 @@ impl Engine {
         traits.has_reserve().then_some((spent, limit))
     }
 
-    /// Whether an order of this side and limit would trade on entry.
+    /// Returns true if an order of this side and limit would trade with displayed orders on entry.
     pub(super) fn would_trade(&self, book: usize, buy: bool, price: i64) -> bool {
         let book = &self.books[book];
         book.state() == SymbolState::Open && book.crosses(buy, key_of(buy, price))
     }
 }
 
-/// A quantity in a report; what many orders add up to may be more than it can say.
+/// Returns a quantity for a report; the sum of many orders may exceed its range.
 fn saturated(quantity: u128) -> Quantity {
     Quantity(u64::try_from(quantity).unwrap_or(u64::MAX))
 }

@@ -1,7 +1,7 @@
-//! Stops: orders that wait beside the book until a trade reaches their price, and then enter it as new orders.
+//! Stops: orders that wait beside the book until a trade reaches their price, then enter the book as new orders.
 //!
-//! While an instrument is open, no stop that a trade has reached waits: every command that trades elects them before it
-//! ends, those that the trades of elected orders reach as well, until nothing more is reached.
+//! While a symbol is open, no stop that a trade has reached waits. Every command that trades elects the stops that it
+//! has reached before the command ends, then those that the trades of elected orders reach, until no more are reached.
 
 use super::book::{key_of, link, side_index};
 use super::ladder::{Ladder, LevelSlot};
@@ -21,37 +21,38 @@ use ringside_model::report::{Report, ReportKind, ReportSink};
 use ringside_planted::{Bug, planted};
 use std::collections::BTreeMap;
 
-/// One command elects so many stops at most; if more are reached the instrument is halted.
+/// Maximum number of stops that one command elects; if more are reached, the symbol is halted.
 pub const ELECTED_MAX: u32 = 1_000;
 
-/// The stops of a shard.
+/// Stops of a shard.
 #[derive(Default)]
 pub(super) struct Stops {
-    /// Bids and offers of each instrument that has stops, by stop price: what a move of the price reaches first is the best.
+    /// Bids and offers of each symbol that has stops, by stop price. The best level is the one that a price move
+    /// reaches first.
     ladders: BTreeMap<SymbolId, [Ladder; 2]>,
-    /// The limits of those that have one, by instrument and number.
+    /// Limits of the stops that have one, by symbol and order number.
     limits: BTreeMap<(SymbolId, u64), i64>,
 }
 
-/// What a command has traded so far.
+/// Trades of a command so far.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Traded {
-    /// How many trades.
+    /// Number of trades of the command.
     pub count: u32,
-    /// How many orders have got a new place since: elected stops and refreshed icebergs.
+    /// Number of orders that got a new place in this command: elected stops, refreshed icebergs and repriced orders.
     pub placed: u32,
-    /// The lowest and the highest price of the trades.
+    /// Lowest and highest price of the trades.
     pub span: Option<(i64, i64)>,
 }
 
 impl Traded {
-    /// The number of the next order that the command at `seqno` gives a new place.
+    /// Returns the number of the next order that the command at `seqno` gives a new place.
     pub(crate) fn next_number(&mut self, seqno: SeqNo) -> OrderNumber {
         self.placed += 1;
         OrderNumber::within(seqno, self.placed)
     }
 
-    /// Takes note of trades at prices from `first` to `last`, in either direction.
+    /// Adds trades at prices from `first` to `last`, in either direction.
     pub(crate) fn add(&mut self, first: i64, last: i64) {
         let (lowest, highest) = self.span.unwrap_or((first, first));
         self.span = Some((lowest.min(first).min(last), highest.max(first).max(last)));
@@ -63,35 +64,35 @@ impl Stops {
         self.ladders.is_empty()
     }
 
-    /// The bids and offers of an instrument.
+    /// Returns the bids and offers among a symbol's stops.
     pub(crate) fn of(&self, symbol: SymbolId) -> Option<&[Ladder; 2]> {
         self.ladders.get(&symbol)
     }
 
-    /// The limits of those that have one, by instrument and number.
+    /// Iterates over the limits of the stops that have one, by symbol and order number.
     pub(crate) fn limits(&self) -> impl Iterator<Item = (SymbolId, u64, Price)> {
         self.limits.iter().map(|(&(symbol, number), &limit)| (symbol, number, Price(limit)))
     }
 
-    /// The limit of a stop; zero for none.
+    /// Returns the limit of a stop; 0 for none.
     fn limit(&self, order: &Order) -> i64 {
         self.limits.get(&(SymbolId(order.symbol), order.number)).copied().unwrap_or(0)
     }
 }
 
-/// The ladder key of a stop price: a rising price reaches the lowest buy stop first.
+/// Returns the ladder key of a stop price: a rising price reaches the lowest buy stop first.
 pub(super) fn stop_key(buy: bool, stop: i64) -> i64 {
     key_of(!buy, stop)
 }
 
-/// The limit's part of the state hash.
+/// Returns the limit's part of the state hash.
 fn hash_of(order: &Order, limit: i64) -> u128 {
     let symbol = u64::from(order.symbol);
     hash::of_fields([5, symbol, order.number, limit as u64, 0, u64::MAX])
 }
 
 impl Engine {
-    /// A new stop. One that the last trade has reached already is elected at once.
+    /// Enters a stop. If the last trade has reached its price already, the stop is elected at once.
     #[cold]
     pub(super) fn enter_stop(
         &mut self,
@@ -117,9 +118,9 @@ impl Engine {
         self.elect_by_last(at, book, Traded::default(), sink);
     }
 
-    /// All that can be wrong with a new stop; gives its book.
+    /// Checks a new stop; returns the index of its book.
     fn check_stop(&self, command: &Command, enter: &Enter, stop: i64) -> Result<usize, Reason> {
-        // It waits as a limit order would, at its stop price.
+        // A stop waits as a limit order would, at its stop price.
         let waiting = Enter { order_type: OrderType::Limit, price: Price(stop), ..*enter };
         let book = self.check_terms(command, &waiting)?;
         if (enter.order_type == OrderType::Limit) != (enter.price.0 >= 1) || enter.price.0 < 0 {
@@ -131,7 +132,7 @@ impl Engine {
         if can_wait && plain { Ok(book) } else { Err(Reason::Unsupported) }
     }
 
-    /// Puts a stop beside the book; a `limit` of zero is none.
+    /// Puts a stop beside the book; a `limit` of 0 is none.
     pub(super) fn wait_for_trade(&mut self, order: Order, stop: i64, limit: i64) {
         self.state_hash = self.state_hash.wrapping_add(order.hash(stop));
         let symbol = SymbolId(order.symbol);
@@ -147,7 +148,7 @@ impl Engine {
         link(sides, order, key, bucket, &mut self.orders, &mut self.levels);
     }
 
-    /// Takes an empty level out of the stops of its instrument, and these away with their last level.
+    /// Removes an empty level from the stops of its symbol, and the ladders with their last level.
     pub(super) fn remove_level_of_stops(&mut self, symbol: SymbolId, buy: bool, level: LevelSlot) {
         let sides = self.stops.ladders.get_mut(&symbol).expect("a stop has a ladder");
         sides[side_index(buy)].remove(level, &mut self.levels);
@@ -156,7 +157,7 @@ impl Engine {
         }
     }
 
-    /// The limit of a stop is forgotten when it leaves.
+    /// Removes the limit of a stop that leaves.
     #[cold]
     pub(super) fn forget_limit(&mut self, order: &Order) {
         let limit = self.stops.limits.remove(&(SymbolId(order.symbol), order.number));
@@ -165,7 +166,7 @@ impl Engine {
         }
     }
 
-    /// Elects what the price of the last trade has reached, for an instrument that opens or a stop that enters.
+    /// Elects the stops that the last price has reached, when a symbol opens or a stop enters.
     pub(super) fn elect_by_last(
         &mut self,
         at: &Sequenced,
@@ -181,7 +182,7 @@ impl Engine {
     }
 
     /// Elects the stops that a command's trades have reached, then those that the trades of these reach, and so on. Of
-    /// those that are reached at the same time, bids come before offers, then the best stop price, then the oldest.
+    /// stops reached at the same time, bids come before offers, then the best stop price, then the oldest.
     #[cold]
     #[inline(never)]
     pub(super) fn elect(
@@ -221,7 +222,7 @@ impl Engine {
         }
     }
 
-    /// The stop that trades at these prices reach first.
+    /// Returns the stop that trades at these prices reach first.
     pub(super) fn first_reached(
         &self,
         symbol: SymbolId,
@@ -234,7 +235,7 @@ impl Engine {
         reached.map(|(side, _)| self.levels.get(side.best()).head)
     }
 
-    /// A stop becomes a new order.
+    /// Turns a stop into a new order.
     fn trigger(
         &mut self,
         book: usize,
@@ -261,7 +262,7 @@ impl Engine {
         (order_type, Incoming::new(order, limit))
     }
 
-    /// The limit that a stop gets when it is elected: the bands bound it.
+    /// Returns the limit that a stop gets when it is elected, within the bands.
     fn elected_limit(&self, book: usize, waiting: &Order) -> i64 {
         let limit = self.stops.limit(waiting);
         if !self.books[book].is_guarded() {
@@ -272,7 +273,7 @@ impl Engine {
         self.within_bands(book, &terms, limit).unwrap_or(limit)
     }
 
-    /// An elected order that the short sale price test does not let in ends.
+    /// Cancels an elected order that fails the short sale price test; returns true if it did.
     #[cold]
     fn keep_out(
         &mut self,
@@ -288,7 +289,7 @@ impl Engine {
         tested.is_err()
     }
 
-    /// Too many stops were reached at once: the others wait, and so does everybody.
+    /// Halts a symbol when a command reaches too many stops. The other stops wait, and no order enters.
     fn halt_cascade(&mut self, book: usize, symbol: SymbolId, sink: &mut impl ReportSink) {
         self.change_state(book, symbol, SymbolState::Halted);
         sink.report(Report {
@@ -302,7 +303,7 @@ impl Engine {
 }
 
 impl Traits {
-    /// The same for an order that waits as a stop, or does not any more.
+    /// Returns the traits with or without the mark of a stop.
     fn with_stop(self, stop: bool) -> Self {
         Traits(self.0 & !Self::STOP | if stop { Self::STOP } else { 0 })
     }

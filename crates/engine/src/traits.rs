@@ -1,11 +1,11 @@
-//! What an order keeps from its first to its last day.
+//! Fixed terms of an order, in one word.
 
 use ringside_model::command::{Enter, RichTerms};
 use ringside_model::domain::{Capacity, PostOnly, SelfTrade, Side, TimeInForce};
 use ringside_model::report::Report;
 
-/// Firm, group, side, time in force, post-only, self-trade mode, capacity, whether it is attributed and what is rare about
-/// it: one word, because every new order copies all of them and every hash of an order reads all of them.
+/// Firm, group, side, time in force, post-only, self-trade mode, capacity, attribution, and marks of rare kinds. They
+/// share one word, because every new order copies all of them and every hash of an order reads all of them.
 ///
 /// ```text
 /// bit 0      16      32     36    39     40          44                48         52
@@ -19,19 +19,19 @@ pub(super) struct Traits(pub u64);
 
 impl Traits {
     pub(crate) const NONE: Traits = Traits(0);
-    /// Those of the slot that is no order, so that it is not taken for a plain one.
+    /// Traits of slot 0, which is no order: marked as hidden, so that the fast path of cancel does not take it.
     pub(crate) const OF_NO_ORDER: Traits = Traits(Self::NON_DISPLAYED);
     /// Set while the order waits as a stop.
     pub(crate) const STOP: u64 = 1 << 39;
     /// Set on an iceberg.
     const RESERVE: u64 = 1 << 53;
-    /// Set on an order that rests with terms that few have.
+    /// Set on an order that rests with rare terms.
     const RICH: u64 = 1 << 54;
-    /// Set on one that is not shown.
+    /// Set on a hidden order.
     const NON_DISPLAYED: u64 = 1 << 55;
-    /// Set on one that is not shown and has a minimum quantity.
+    /// Set on a hidden order with a minimum quantity.
     const MINIMUM: u64 = 1 << 56;
-    /// Some of these are set on an order that nobody sees. The codes of the times in force for an auction share a bit.
+    /// Bits of which an undisplayed order has at least one. The auction-only times in force share bit 38.
     const UNSEEN: u64 = 1 << 38 | Self::STOP | Self::NON_DISPLAYED;
 
     #[inline(always)]
@@ -48,7 +48,7 @@ impl Traits {
         )
     }
 
-    /// The traits from a word that was stored; `None` if no order has such a word.
+    /// Returns the traits of a stored word; `None` if no order can have such a word.
     pub(crate) fn from_word(word: u64) -> Option<Self> {
         let code = |shift: u32| (word >> shift) as u8 & 15;
         Side::from_code(code(32))?;
@@ -84,54 +84,54 @@ impl Traits {
         TimeInForce::from_code((self.0 >> 36) as u8 & 7).unwrap_or(TimeInForce::Day)
     }
 
-    /// Whether the order waits as a stop.
+    /// Returns true while the order waits as a stop.
     #[inline(always)]
     pub(crate) fn is_stop(self) -> bool {
         self.0 & Self::STOP != 0
     }
 
-    /// Whether it is an iceberg.
+    /// Returns true for an iceberg.
     #[inline(always)]
     pub(crate) fn has_reserve(self) -> bool {
         self.0 & Self::RESERVE != 0
     }
 
-    /// The same of an iceberg.
+    /// Returns the traits with the mark of an iceberg.
     pub(crate) fn with_reserve(self) -> Self {
         Traits(self.0 | Self::RESERVE)
     }
 
-    /// Whether it has terms that few have.
+    /// Returns true for an order with rare terms.
     #[inline(always)]
     pub(crate) fn is_rich(self) -> bool {
         self.0 & Self::RICH != 0
     }
 
-    /// Whether more than the order is kept while it rests: it is a stop, an iceberg, or has terms.
+    /// Returns true if data is kept beside the resting order: for a stop, an iceberg, or an order with rare terms.
     #[inline(always)]
     pub(crate) fn needs_care(self) -> bool {
         self.0 & (Self::STOP | Self::RESERVE | Self::RICH) != 0
     }
 
-    /// Whether it rests in the book, seen whole, and no more is kept of it.
+    /// Returns true if the order rests in the book, displayed whole, with no data beside it.
     #[inline(always)]
     pub(crate) fn is_plain(self) -> bool {
         self.0 & (Self::UNSEEN | Self::RESERVE | Self::RICH) == 0
     }
 
-    /// Whether it rests unseen beside the book, and trades like those in it.
+    /// Returns true for a hidden order: it rests beside the book and trades like orders in the book.
     #[inline(always)]
     pub(crate) fn is_non_displayed(self) -> bool {
         self.0 & Self::NON_DISPLAYED != 0
     }
 
-    /// Whether an incoming order may have too little for it.
+    /// Returns true for a hidden order with a minimum quantity, which may be too large for an incoming order.
     #[inline(always)]
     pub(crate) fn has_minimum(self) -> bool {
         self.0 & Self::MINIMUM != 0
     }
 
-    /// The same of an order with these terms.
+    /// Returns the traits with the marks of these rare terms.
     pub(crate) fn with_terms(self, terms: &RichTerms) -> Self {
         let hidden = if terms.hidden { Self::NON_DISPLAYED } else { 0 };
         let has_minimum = terms.hidden && terms.min_quantity.0 > 0;
@@ -140,7 +140,7 @@ impl Traits {
         Traits(others | Self::RICH | hidden | minimum)
     }
 
-    /// [`Report::HIDDEN`] if the order is not shown, or waits for an auction or as a stop.
+    /// Returns [`Report::HIDDEN`] if the order is hidden, or waits for an auction or as a stop; else 0.
     #[inline(always)]
     pub(crate) fn hidden_flag(self) -> u8 {
         u8::from(self.0 & Self::UNSEEN != 0) * Report::HIDDEN
@@ -151,19 +151,19 @@ impl Traits {
         PostOnly::from_code((self.0 >> 40) as u8 & 15).unwrap_or(PostOnly::Off)
     }
 
-    /// The same with another sell marking.
+    /// Returns the traits with another sell marking.
     pub(crate) fn with_side(self, side: Side) -> Self {
         Traits(self.0 & !(15 << 32) | (side as u64) << 32)
     }
 
-    /// Capacity and attribution as the flags of a report.
+    /// Returns capacity, attribution and [`Report::HIDDEN`] as the flags of a report.
     pub(crate) fn report_flags(self) -> u8 {
         let capacity = (self.0 >> 48) as u8 & 15;
         let attributed = if self.is_attributed() { Report::ATTRIBUTED } else { 0 };
         capacity << Report::CAPACITY_SHIFT | attributed | self.hidden_flag()
     }
 
-    /// Whether it is shown with the name of its firm.
+    /// Returns true if market data shows the order with the name of its firm.
     pub(crate) fn is_attributed(self) -> bool {
         self.0 >> 52 & 1 == 1
     }

@@ -1,4 +1,4 @@
-//! The rare commands: definitions, the ends of many orders, and what changes no order.
+//! Rare commands: definitions, mass cancels, the trading day, and commands that change no order.
 
 use super::book::Book;
 use super::orders::{NIL, Order, Slot};
@@ -45,7 +45,7 @@ impl Engine {
                 let short_sale = ShortSale { restricted, automatic };
                 return self.set_short_sale(at, short_sale, sink);
             }
-            // No book knows limits: whoever gives verdicts has to.
+            // No book knows the risk limits: the gateways that give verdicts apply them.
             Action::SetRisk(risk) => {
                 let (kind, firm) = (ReportKind::RiskSet, u64::from(risk.firm.0));
                 return answer(command, kind, OrderId(0), firm, sink);
@@ -77,7 +77,7 @@ impl Engine {
         }
     }
 
-    /// Takes a definition in, or says why not.
+    /// Accepts a definition, or returns the reason of its reject.
     pub(super) fn define(&mut self, command: &Command) -> Result<(), Reason> {
         if command.verdict != Reason::None {
             return Err(command.verdict);
@@ -94,7 +94,7 @@ impl Engine {
                 let new = self.firms.insert(firm.0);
                 self.define_name(firm.0 != 0, new, [2, u64::from(firm.0), 0], name.as_str())?;
             }
-            // It is not the books' to carry out.
+            // The node changes its durability mode; the books have no part in it.
             Action::SetDurability(_) => return Ok(()),
             Action::Enter(_)
             | Action::EnterStop(_)
@@ -147,7 +147,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes note of a session or firm; `new` says that its number was free until now.
+    /// Records a session or firm; `new` is true if its number was free.
     fn define_name(
         &mut self,
         valid: bool,
@@ -188,7 +188,7 @@ impl Engine {
         self.cancel_covered(head, covered, (cause, at.time), sink);
     }
 
-    /// The trading day begins, or ends: then day orders expire.
+    /// Begins or ends the trading day. The end expires day orders.
     fn trading_day(&mut self, at: &Sequenced, event: DayEvent, sink: &mut impl ReportSink) {
         let command = &at.command;
         if command.verdict != Reason::None {
@@ -202,7 +202,7 @@ impl Engine {
         self.cancel_covered(head, covered, (Reason::Expired, at.time), sink);
     }
 
-    /// Says how many orders end, then ends them.
+    /// Publishes the number of orders that end, then ends them.
     fn cancel_covered(
         &mut self,
         head: Report,
@@ -223,15 +223,15 @@ impl Engine {
         self.covered = covered;
     }
 
-    /// Collects the orders of all books that `wanted` is true of, by symbol.
+    /// Collects the orders of all books that meet `wanted`, by symbol.
     fn cover_all(&self, wanted: impl Fn(&Order) -> bool, covered: &mut Vec<Slot>) {
         for book in self.book_of.iter().filter(|&&place| place != 0) {
             self.cover(*book as usize - 1, &wanted, covered);
         }
     }
 
-    /// Collects the orders of a book that `wanted` is true of, in priority order, bids first, then those beside
-    /// it: what is not displayed, those that wait for an auction, then the stops.
+    /// Collects the orders of a book that meet `wanted`, in priority order, bids first. Then follow the orders beside
+    /// the book: hidden orders, those that wait for an auction, then the stops.
     pub(super) fn cover(
         &self,
         book: usize,
@@ -254,7 +254,7 @@ impl Engine {
     }
 }
 
-/// A report that says what the command does: who sent it and which instrument it concerns.
+/// Returns a report with the session and the symbol of a command.
 fn about(command: &Command) -> Report {
     Report { session: command.session, symbol: command.symbol, ..Report::BLANK }
 }
@@ -272,7 +272,7 @@ fn answer(
     }
 }
 
-/// Tells both sides of a trade that it was taken back. Their orders stay as they are.
+/// Reports a broken trade to both sides. Their orders stay as they are.
 fn break_trade(command: &Command, trade: &BreakTrade, sink: &mut impl ReportSink) {
     if command.verdict != Reason::None {
         return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
@@ -284,7 +284,7 @@ fn break_trade(command: &Command, trade: &BreakTrade, sink: &mut impl ReportSink
     }
 }
 
-/// Tells both sides of a trade what its terms were.
+/// Reports the corrected terms of a trade to both sides.
 fn correct_trade(command: &Command, correction: &CorrectTrade, sink: &mut impl ReportSink) {
     if command.verdict != Reason::None {
         return reject(command, OrderId(0), Side::Buy, command.verdict, sink);

@@ -1,4 +1,4 @@
-//! Questions to the books. They change nothing and cost the live path nothing.
+//! Queries. They change nothing and cost the live path nothing.
 
 use super::Engine;
 use super::book::{key_of, side_index};
@@ -8,42 +8,43 @@ use ringside_model::domain::{
     Nanos, OrderId, OrderNumber, Price, Quantity, SessionId, Side, SymbolId,
 };
 
-/// One price of a book.
+/// One price level of a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LevelView {
-    /// The price.
+    /// Price of the level.
     pub price: Price,
-    /// What the market sees of its orders.
+    /// Displayed quantity of its orders.
     pub quantity: u128,
-    /// How many orders rest there.
+    /// Number of orders at the level.
     pub orders: u32,
 }
 
-/// A live order.
+/// Live order, as a query returns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderView {
-    /// The venue's number of it.
+    /// Order number that the venue gave.
     pub number: OrderNumber,
-    /// The session that owns it.
+    /// Session that owns the order.
     pub session: SessionId,
-    /// The session's id of it.
+    /// Id that the session gave.
     pub id: OrderId,
-    /// Its instrument.
+    /// Symbol of the order.
     pub symbol: SymbolId,
-    /// Its side.
+    /// Side, with the sell marking.
     pub side: Side,
-    /// Its limit.
+    /// Limit; the stop price of a waiting stop.
     pub price: Price,
-    /// What is left to trade.
+    /// Open quantity, reserve included.
     pub open: Quantity,
-    /// What of that the market sees: all of it, of an iceberg a slice, of a hidden order nothing.
+    /// Displayed part of the open quantity: all of it, one slice of an iceberg, nothing of a hidden
+    /// order.
     pub shown: Quantity,
-    /// What has traded, over all its replacements.
+    /// Executed quantity, over all replacements.
     pub executed: Quantity,
 }
 
 impl Engine {
-    /// The best bid and the best offer.
+    /// Returns the best bid and the best offer; `None` for an empty side.
     pub fn top_of_book(&self, symbol: SymbolId) -> (Option<LevelView>, Option<LevelView>) {
         let Some(book) = self.book_index(symbol) else { return (None, None) };
         let [bid, offer] = [true, false].map(|buy| {
@@ -53,18 +54,19 @@ impl Engine {
         (bid, offer)
     }
 
-    /// The levels of one side, best first.
+    /// Returns the levels of one side, best first.
     pub fn depth(&self, symbol: SymbolId, buy: bool) -> Vec<LevelView> {
         self.levels(symbol, buy).collect()
     }
 
-    /// The levels of one side, best first, each read when it is asked for.
+    /// Iterates over the levels of one side, best first; reads each level only when it is asked
+    /// for.
     pub fn levels(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = LevelView> {
         let side = self.book_index(symbol).map(|book| &self.books[book].sides[side_index(buy)]);
         side.into_iter().flat_map(|side| side.iter()).map(|slot| self.view_level(slot))
     }
 
-    /// The orders of one level in priority order.
+    /// Returns the orders of one level in priority order; none if the level does not exist.
     pub fn orders_at(&self, symbol: SymbolId, buy: bool, price: Price) -> Vec<OrderView> {
         let Some(book) = self.book_index(symbol) else { return vec![] };
         let level = self.books[book].sides[side_index(buy)].find(key_of(buy, price.0));
@@ -77,14 +79,15 @@ impl Engine {
             .collect()
     }
 
-    /// When something is due for which instrument: the first tick that is not earlier brings it.
+    /// Returns each symbol with a timer and the timer's official time. The first tick that is not
+    /// earlier carries it out.
     pub fn due_times(&self) -> Vec<(SymbolId, Nanos)> {
         let of_bands = self.band_timers().into_iter();
         let of_bands = of_bands.map(|timer| (SymbolId(timer.symbol as u32), Nanos(timer.due)));
         self.planned_times().chain(self.terms.ends()).chain(of_bands).collect()
     }
 
-    /// A live order by the id that its session gave it.
+    /// Finds a live order by the id that its session gave it.
     pub fn order(&self, session: SessionId, id: OrderId) -> Option<OrderView> {
         let slot = self.orders.find(self.orders.bucket(session, id), session, id);
         (slot != NIL).then(|| self.view_order(self.orders.get(slot)))

@@ -1,4 +1,4 @@
-//! In steady state the engine allocates nothing: counted by the allocator itself.
+//! Allocations of the engine in steady state: none, counted by the allocator itself.
 
 use ringside_engine::Engine;
 use ringside_load::flow::{Flow, FlowSpec, Workload};
@@ -12,22 +12,22 @@ struct Counting;
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
-// SAFETY: everything is left to the system's allocator; counting touches no memory of it.
+// SAFETY: every call goes to the system's allocator; counting does not touch its memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the promises of this very function.
+        // SAFETY: the caller keeps the contract of this function, which is that of the system's allocator.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
+        // SAFETY: as in `alloc`.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as above.
+        // SAFETY: as in `alloc`.
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
@@ -35,7 +35,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Applies the second half of a flow and counts.
+/// Applies a flow; returns the number of allocations in its last 200,000 commands and the number of all reports.
 fn allocations_of(workload: Workload) -> (u64, usize) {
     let flow = Flow::generate(&FlowSpec { workload, seed: 1, events: 400_000 });
     let events = flow.setup.iter().chain(&flow.events).map(|event| event.command());
@@ -64,7 +64,7 @@ fn allocations_of(workload: Workload) -> (u64, usize) {
     (ALLOCATIONS.load(Ordering::Relaxed) - before, made)
 }
 
-/// One test, so that no other thread allocates meanwhile.
+/// Checks all workloads in one test, so that no other thread allocates meanwhile.
 #[test]
 fn the_engine_allocates_nothing_in_steady_state() {
     for workload in [Workload::W1, Workload::W2, Workload::Shuffled] {
@@ -72,8 +72,7 @@ fn the_engine_allocates_nothing_in_steady_state() {
         assert!(reports > 200_000, "{workload} did its work");
         assert_eq!(allocations, 0, "{workload}");
     }
-    // Levels that a walking price leaves far behind lie in an ordered map, whose nodes are allocated a
-    // dozen levels at a time.
+    // Levels far behind a walking price lie in an ordered map, which allocates nodes for a dozen levels at a time.
     let (allocations, _) = allocations_of(Workload::Walk);
     assert!(allocations < 200_000 / 5_000, "{allocations}");
 }

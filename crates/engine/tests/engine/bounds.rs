@@ -1,4 +1,4 @@
-//! The bounds of the venue: many orders, many symbols, deep levels, long sweeps. Each works, in time.
+//! Bounds of the venue: many orders, many symbols, deep levels, long sweeps. Each test completes in bounded time.
 
 use ringside_engine::{Engine, SYMBOL_MAX};
 use ringside_model::command::{Action, Command, DefineSymbol, Enter, MassCancel, Sequenced};
@@ -80,7 +80,7 @@ fn a_sweep_of_a_hundred_thousand_prices() {
     let mut venue = Venue::new(1);
     let prices = 100_000;
     for i in 1..=prices {
-        // Over all scales: dense at first, then ever wider apart.
+        // Prices on all scales: dense at first, then ever farther apart.
         venue.enter(1, i, Side::Sell, (i * i * i / 1000 + i) as i64, 1);
     }
     let reports = venue.enter(1, prices + 1, Side::Buy, i64::MAX, u64::MAX);
@@ -108,7 +108,7 @@ fn a_hundred_thousand_symbols_each_with_a_book() {
 
 #[test]
 fn ten_million_live_orders() {
-    // A debug build takes a tenth of them in the same time.
+    // A debug build takes a tenth of the orders, for the same running time.
     let orders: u64 = if cfg!(debug_assertions) { 1_000_000 } else { 10_000_000 };
     let mut venue = Venue::new(1);
     let empty = venue.engine.state_hash();

@@ -1,5 +1,5 @@
-//! An engine that goes on from an image is the engine that never stopped, on any number of shards; and
-//! an image that cannot be is refused.
+//! An engine that continues from an image equals the engine that never stopped, on any number of shards. An impossible
+//! image is rejected.
 
 use ringside_engine::{
     BandTimer, Engine, Image, OrderImage, ReserveImage, SYMBOL_MAX, Shard, StopLimit, TermsImage,
@@ -19,7 +19,7 @@ use ringside_testing::oracle::commands::{
 };
 use ringside_testing::run::base_seed;
 
-/// Room for so few orders that a restored engine has to make more.
+/// Room for few live orders, so that a restored engine has to grow.
 const ORDERS: usize = 4;
 
 #[test]
@@ -35,15 +35,15 @@ fn a_restored_engine_goes_on_as_if_it_had_never_stopped() {
 fn any_number_of_shards_goes_on_from_the_image_of_a_venue() {
     for profile in [TINY, WIDE_PRICES, HUGE_VALUES, MIXED] {
         for (n, count) in [(10, 2), (11, 3), (12, 8), (13, 2), (14, 3), (15, 8)] {
-            // An id that is live on two instruments is seen by the whole venue alone.
+            // Only the whole venue sees an id that is live on two symbols.
             let profile = Profile { ids_cross_symbols: false, ..profile };
             go_on_from_an_image(profile, base_seed() + n, count);
         }
     }
 }
 
-/// Runs a stream up to a random command, restores its image into so many shards, and compares them with
-/// the engine that was not restored up to the end of the stream.
+/// Runs a stream up to a random command and restores the image into `count` shards. Compares the shards with the engine
+/// that was not restored, up to the end of the stream.
 fn go_on_from_an_image(profile: Profile, seed: u64, count: u32) {
     let what = format!("seed {seed}, {count} shards, {profile:?}");
     let commands = stream(profile, seed, 3_000);
@@ -97,7 +97,7 @@ fn assert_same_state(whole: &Engine, shards: &[Engine], profile: Profile, what: 
     }
 }
 
-/// What the whole venue says where its shards say their parts.
+/// Applies a command to its shards; returns the reports as the whole venue publishes them.
 fn apply(shards: &mut [Engine], command: &Sequenced) -> Vec<Report> {
     let Command { symbol, action, .. } = command.command;
     let wide = is_venue_wide(action.kind(), symbol);
@@ -131,7 +131,7 @@ fn command(seqno: u64, session: SessionId, symbol: SymbolId, action: Action) -> 
     Sequenced { seqno: SeqNo(seqno), time: Nanos(0), command }
 }
 
-/// An engine with books on both sides, last prices, sessions and firms.
+/// Returns an engine with books on both sides, last prices, sessions and firms.
 fn busy_engine() -> Engine {
     let mut engine = Engine::new(ORDERS);
     let (name, firm) = (Name::new("N").unwrap(), FirmId(7));
@@ -152,7 +152,7 @@ fn busy_engine() -> Engine {
     engine
 }
 
-/// Gives the last instrument a bid that stands at its upper dynamic band, and a quote.
+/// Gives the last symbol a bid that stands at its upper dynamic band, and a reference quote.
 fn guard(engine: &mut Engine) {
     let symbol = MIXED.symbols.last().expect("there are some").0;
     let act = |seqno, action| command(seqno, SessionId(0), symbol, action);
@@ -258,7 +258,7 @@ fn an_image_that_cannot_be_is_refused() {
             protection(i, true).action = Action::SetBands(SetBands::default());
         }),
         ("would be refused", |i| {
-            // The reference of dynamic bands is said.
+            // An image names the reference of dynamic bands.
             protection(i, true).action =
                 Action::SetBands(SetBands { bps: 1, ..SetBands::default() });
         }),
@@ -296,7 +296,7 @@ fn an_image_that_cannot_be_is_refused() {
     }
 }
 
-/// Says in its place that an instrument has a state.
+/// Inserts the state of a symbol into the definitions, at its place.
 fn insert_state(image: &mut Image, symbol: SymbolId, state: SymbolState) {
     let is_behind = |command: &Command| {
         matches!(
@@ -309,7 +309,7 @@ fn insert_state(image: &mut Image, symbol: SymbolId, state: SymbolState) {
     image.definitions.insert(at, Command { session, symbol, verdict, action });
 }
 
-/// The last price bands of an image, or its last reference quote.
+/// Returns the last price bands of an image, or its last reference quote.
 fn protection(image: &mut Image, bands: bool) -> &mut Command {
     let is_it = |command: &&mut Command| match command.action {
         Action::SetBands(_) => bands,
@@ -319,30 +319,30 @@ fn protection(image: &mut Image, bands: bool) -> &mut Command {
     image.definitions.iter_mut().rfind(is_it).expect("an instrument has it")
 }
 
-/// The first terms of an image that are those of no peg.
+/// Returns the first terms of an image that are not those of a peg.
 fn without_peg(image: &mut Image) -> &mut RichTerms {
     let mut terms = image.terms.iter_mut().map(|row| &mut row.terms);
     terms.find(|terms| terms.peg == Peg::None).expect("there are some")
 }
 
-/// The order of an image that has its first reserve.
+/// Returns the order that has the first reserve of an image.
 fn iceberg(image: &mut Image) -> &mut OrderImage {
     let number = image.reserves[0].number;
     image.orders.iter_mut().find(|order| order.number == number).expect("it has an order")
 }
 
-/// The last order of an image that is shown whole and has no terms.
+/// Returns the last order of an image that is displayed whole and has no rare terms.
 fn plain(image: &mut Image) -> &mut OrderImage {
     let rare = 1 << 38 | 1 << 39 | 7 << 53;
     image.orders.iter_mut().rfind(|order| order.traits & rare == 0).expect("a plain order")
 }
 
-/// The last order of an image with an odd quantity: its instrument trades single units.
+/// Returns the last order of an image with an odd quantity: its symbol has lots of one unit.
 fn last_of_lot_one(image: &mut Image) -> &mut OrderImage {
     image.orders.iter_mut().rfind(|order| order.open % 5 != 0).expect("an odd quantity")
 }
 
-/// Applies commands about symbol 1, the first of which has this number; gives the reports.
+/// Applies commands for symbol 1, the first with the seqno `first`; returns the reports.
 fn act(engine: &mut Engine, first: u64, actions: &[Action]) -> Vec<Report> {
     let of_operator = |action: &Action| matches!(action, Action::MoveSymbol(_));
     let number = |(seqno, action): (u64, &Action)| {

@@ -1,7 +1,7 @@
-//! The engine against the naive venue: the same random commands, the same reports, the same books.
+//! Engine against the naive venue: the same random commands, the same reports, the same books.
 //!
-//! `RINGSIDE_ORACLE_SEED` runs that seed alone, `RINGSIDE_ORACLE_COMMANDS` sets how many commands
-//! each profile gets in all.
+//! `RINGSIDE_ORACLE_SEED` selects a single seed, `RINGSIDE_ORACLE_COMMANDS` sets the total number of commands of each
+//! profile.
 
 use ringside_engine::{Engine, LevelView, OrderView};
 use ringside_model::command::{
@@ -27,9 +27,9 @@ use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
-/// The most commands that an engine gets at once.
+/// Maximum number of commands that an engine gets at once.
 const BATCH_MAX: u64 = 64;
-/// Commands of one seed.
+/// Number of commands of one seed.
 const STREAM_COMMANDS: usize = 5_000;
 
 #[test]
@@ -69,7 +69,7 @@ fn mixed_beside_a_crowd() {
     check_venue("mixed_beside_a_crowd", profile, 20_000, &|| Box::new(crowded_engine()));
 }
 
-/// Runs seeds until so many commands have been applied, the engine as the venue under test.
+/// Runs seeds on the engine until that many commands have been applied.
 fn check(name: &str, profile: Profile, commands_default: usize) {
     check_venue(name, profile, commands_default, &|| Box::new(whole_engine()));
 }
@@ -100,7 +100,7 @@ fn check_venue(
     }
 }
 
-/// The shortest list of commands on which the venue and the naive one differ, and how.
+/// Returns the shortest list of commands on which the venue and the naive venue differ, and the difference.
 fn first_difference(
     commands: &[Sequenced],
     seed: u64,
@@ -108,24 +108,24 @@ fn first_difference(
 ) -> Option<(Vec<Sequenced>, String)> {
     quiet_panics();
     let found = run(commands, seed, new_venue)?;
-    // One command at a time is easier to follow; but the fault may need a batch.
+    // One command at a time is easier to follow, but the fault may need a batch.
     let failing = commands[..found.commands].to_vec();
     let seed = if run(&failing, 0, new_venue).is_some() { 0 } else { seed };
     let shortest = shrink(failing, |commands| run(commands, seed, new_venue).is_some());
-    // A part that fails alone may pass when it is run again only if the venue is not deterministic.
+    // A part that fails alone passes in a second run only if the venue is not deterministic.
     let found = run(&shortest, seed, new_venue).unwrap_or(found);
     Some((shortest, found.text))
 }
 
-/// Where a run went wrong.
+/// First difference of a run.
 struct Difference {
-    /// How many commands it takes.
+    /// Number of commands up to the difference.
     commands: usize,
     text: String,
 }
 
-/// Feeds both venues, the one under test in batches that the seed decides (zero: one by one), and
-/// compares the reports of each command and every now and then the books.
+/// Feeds both venues and compares the reports of each command, and now and then the books. The venue under test gets
+/// batches whose sizes the seed decides; with seed 0, one command at a time.
 fn run(
     commands: &[Sequenced],
     seed: u64,
@@ -225,7 +225,7 @@ thread_local! {
     static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs something that may panic, without printing that it does.
+/// Runs a function that may panic, and prints nothing about the panic.
 fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     IS_GUARDED.set(true);
     let result = catch_unwind(AssertUnwindSafe(f));
@@ -248,8 +248,8 @@ fn quiet_panics() {
     });
 }
 
-/// An engine with so many orders on a symbol of their own that it looks ahead in its batches. The
-/// stream of commands does not see them.
+/// Creates an engine with so many orders on an extra symbol that it prefetches levels and neighbours. The stream of
+/// commands never touches that symbol.
 fn crowded_engine() -> Altered<Engine> {
     let mut engine = whole_engine();
     let mut reports = vec![];
@@ -288,7 +288,7 @@ fn limit(id: u64, side: Side, price: i64) -> Enter {
     Enter { firm: FirmId(1), ..Enter::limit(OrderId(id), side, Quantity(10), Price(price)) }
 }
 
-/// A venue that hides some of its orders from the count, and alters what another one says.
+/// Venue that leaves some of its orders out of the count, and alters the reports of another venue.
 struct Altered<V> {
     venue: V,
     hidden: usize,
@@ -323,7 +323,7 @@ impl<V: Venue> Venue for Altered<V> {
     }
 }
 
-/// A venue that tells a wrong quantity of the third trade of a command.
+/// Returns a venue that reports a wrong quantity for the third trade of a command.
 fn faulty_venue() -> Altered<Naive> {
     let alter = |reports: &mut [Report]| {
         if let Some(third) = reports.iter_mut().find(|r| r.trade == 3) {
@@ -339,8 +339,8 @@ fn a_fault_is_found_and_its_cause_made_short() {
     assert!(first_difference(&commands, 1, &|| Box::<Naive>::default()).is_none());
     let (shortest, found) =
         first_difference(&commands, 1, &|| Box::new(faulty_venue())).expect("the fault shows");
-    // An instrument, three resting orders, the one that trades with them, and perhaps one more; in an auction the two
-    // states around it as well.
+    // The list has a symbol, three resting orders, the order that trades with them, and perhaps one more; in an auction
+    // also the two states around it.
     assert!(matches!(shortest.len(), 5..=8), "{found}");
     assert!(found.contains("trade 3"), "{found}");
 }
@@ -391,7 +391,7 @@ fn shards_say_and_hold_the_same_as_the_whole() {
     }
 }
 
-/// What the whole venue says where its shards say this: one count, then the orders by symbol.
+/// Merges the reports of the shards into those of the whole venue: one count, then the orders by symbol.
 fn merged(mut said: Vec<Vec<Report>>) -> Vec<Report> {
     let mut first = said.remove(0);
     for reports in said {
@@ -456,7 +456,7 @@ fn the_hash_of_a_state_forgets_how_it_came_about() {
     hash_after(Action::Enter(limit(4, Side::Sell, 105)));
     assert_eq!(hash_after(Action::MassCancel(MassCancel::default())), defined);
 
-    // The same order entered by a venue that never saw the others.
+    // The same order, entered in a venue without the earlier commands, gives the same hash.
     let again = hash_after(Action::Enter(limit(5, Side::Buy, 100)));
     let mut other = whole_engine();
     other.apply(&[command(1, 1, symbol, Action::DefineSymbol(definition()))]);

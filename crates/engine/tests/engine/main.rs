@@ -1,4 +1,4 @@
-//! The engine against exact answers and against the oracle.
+//! Engine against exact answers and against the oracle.
 
 mod bounds;
 mod engine_image;

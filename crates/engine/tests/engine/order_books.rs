@@ -1,4 +1,4 @@
-//! The facade for other programs: exact answers, and what it does not take.
+//! Facade for other programs: exact answers, and the input that it rejects.
 
 use ringside_engine::model::command::{Display, EnterIceberg, EnterRich, RichTerms};
 use ringside_engine::model::domain::{Name, OrderNumber};
@@ -94,7 +94,7 @@ fn a_seqno_is_used_once_and_none_below_it() {
     );
     assert_eq!((books.engine().state_hash(), books.last_seqno()), (before, SeqNo(7)));
 
-    // The numbers that the books give go on behind those that they were given.
+    // The books continue with numbers above those that they were given.
     assert_eq!(books.enter(ALICE, aapl, limit(2, Side::Buy, 10, "1.00"))[0].order, OrderNumber(8));
     assert!(books.apply_sequenced(sequenced(8, 0, enter(3))).is_err());
     assert!(books.apply_sequenced(sequenced(9, 0, enter(3))).is_ok());
@@ -131,7 +131,7 @@ fn depth_is_best_first_and_shows_what_the_market_sees() {
     ]) {
         books.enter(ALICE, aapl, limit(id, side, quantity, price));
     }
-    // Hidden orders are in no level; of an iceberg the slice is.
+    // Hidden orders are in no level; an iceberg counts with its slice.
     let terms = RichTerms { hidden: true, ..RichTerms::NONE };
     for (id, price) in [(7, "10.02"), (8, "10.03")] {
         let order = limit(id, Side::Buy, 1_000, price);
@@ -167,7 +167,7 @@ fn symbols_have_a_name_each_and_their_own_tick() {
     assert_eq!(books.definition(msft).map(|definition| definition.tick), Some(half));
     assert_eq!(half.ticks("400.25"), Err(DecimalError::OffTick));
 
-    // A definition with more choices is a command like any other.
+    // A definition with more options is a command like any other.
     let name = Name::new("LOTS").unwrap();
     let lots = DefineSymbol { lot: Quantity(100), ..DefineSymbol::new(name, cent()) };
     books.apply(SessionId(0), SymbolId(7), Action::DefineSymbol(lots));

@@ -1,9 +1,9 @@
-//! The cost of the engine as a dependency.
+//! Cost of the engine as a dependency.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// Packages that a program builds for the engine, the engine among them.
+/// Maximum number of packages that a program builds for the engine, the engine included.
 const PACKAGES_MAX: usize = 12;
 
 #[test]
@@ -17,7 +17,7 @@ fn the_engine_brings_few_packages() {
         .unwrap();
     assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
     let text = String::from_utf8(tree.stdout).unwrap();
-    // Name and version; cargo marks a package that it has listed before.
+    // Each line has name and version; cargo marks a package that is listed already.
     let packages: BTreeSet<_> =
         text.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>()).collect();
     let own = packages.iter().filter(|package| package[0].starts_with("ringside-")).count();

@@ -55,7 +55,7 @@ fn a_replace_tells_the_capacity_and_attribution_that_the_order_keeps() {
     }
 }
 
-/// Order 1 buys 10 and has filled so many.
+/// Enters order 1, which buys 10 and fills `quantity`.
 fn filled<'a>(quantity: u64) -> [(Do, &'a [&'a str]); 2] {
     let rows: [(Do, &[&str]); 2] = match quantity {
         2 => [

@@ -1,9 +1,9 @@
-//! The uncross price and what it trades.
+//! Auctions: the uncross price and the trades.
 
 use super::SymbolState::{Closed, ClosingCall, Halted, Open, PreOpen, ReopeningCall};
 use super::*;
 
-/// Collects orders for symbol 2, which has this reference price, and opens it; gives all that is said of the auction.
+/// Collects orders for symbol 2 with this reference price and opens the symbol; returns all reports of the auction.
 fn opened(reference: i64, orders: &[Do]) -> String {
     let definition = DefineSymbol { reference: Price(reference), ..plain() };
     let mut said = vec![];
@@ -23,7 +23,7 @@ fn opened(reference: i64, orders: &[Do]) -> String {
     said.remove(0)
 }
 
-/// The price and quantity of an opening.
+/// Returns quantity and price of an opening.
 fn cleared(reference: i64, orders: &[Do]) -> String {
     let said = opened(reference, orders);
     let words: Vec<&str> = said.split([' ', ',']).collect();
@@ -54,7 +54,7 @@ fn v4_a_gap_between_two_limits_can_be_the_price() {
 
 #[test]
 fn the_largest_volume_comes_first() {
-    // Above 100 less would be left over, but less would trade, too.
+    // Above 100 the surplus is smaller, but less trades.
     let orders = [buy(1, 10, 105), buy(2, 30, 100), sell(3, 20, 100)];
     assert_eq!(cleared(105, &orders), "20@100");
 }
@@ -72,7 +72,7 @@ fn a_reference_outside_the_range_takes_its_nearest_end() {
 
 #[test]
 fn surplus_on_both_sides_of_the_range_is_no_pressure() {
-    // Ten are left to buyers at 100, ten to sellers at 101, and nothing lies between.
+    // At 100 buyers have ten left over, at 101 sellers have ten, and no price lies between.
     let orders = [buy(1, 20, 101), buy(2, 10, 100), sell(3, 20, 100), sell(4, 10, 101)];
     assert_eq!(cleared(100, &orders), "20@100");
     assert_eq!(cleared(101, &orders), "20@101");
@@ -91,7 +91,7 @@ fn a_call_without_a_match_says_so() {
 #[test]
 fn better_limits_trade_first_and_then_older_orders() {
     let orders = [sell(1, 4, 100), buy(2, 3, 101), buy(3, 3, 103), buy(4, 3, 101), sell(5, 3, 99)];
-    // Buyers have two left at 101: order 4 came last.
+    // Buyers have two left over at 101: order 4 came last.
     assert_eq!(
         opened(100, &orders),
         "crossed buy 7@101 other 1, \

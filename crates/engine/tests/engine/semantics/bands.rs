@@ -1,11 +1,11 @@
-//! Price bands: what they do to orders on their way in, to what rests, to auctions, and to a quote that stands at one.
+//! Price bands: their effect on entering orders, on resting orders, on auctions, and on a quote that stands at a band.
 
 use super::SymbolState::{Halted, Open, PreOpen};
 use super::*;
 
-/// Static bands of 90 and 110.
+/// Reports of static bands of 90 and 110.
 const SET: &[&str] = &["bands_set 0/0 buy 0@90 other 110"];
-/// Dynamic bands of 10 % around 100.
+/// Reports of dynamic bands of 10 % around 100.
 const AROUND_100: &[&str] = &["bands_set 0/0 buy 100@90 other 110"];
 
 #[test]
@@ -39,7 +39,7 @@ fn bands_that_cannot_be_are_refused_and_the_ones_before_stay() {
             (bands(-1, 110, 0, 0), &["rejected 0/0 buy invalid_definition"]),
             (bands(0, 0, 500, -1), &["rejected 0/0 buy invalid_definition"]),
             (bands(0, 0, 10_001, 100), &["rejected 0/0 buy invalid_definition"]),
-            // There is neither a trade nor a prior close that they could be around.
+            // There is neither a trade nor a prior close as a reference.
             (bands(0, 0, 500, 0), &["rejected 0/0 buy invalid_definition"]),
             (bands(90, 110, 0, 0).symbol(2), &["rejected 0/0 of 2 buy unknown_symbol"]),
             (buy(1, 1, 111), &["accepted 1#18 buy 1@110 open 1"]),
@@ -197,7 +197,7 @@ fn static_bands_hold_in_a_call_and_an_auction_trades_within_them() {
             (bands(90, 110, 0, 0), SET),
             (state(PreOpen), &["state_changed 0/0 buy other 2"]),
             (buy(1, 1, 120), &["accepted 1#13 buy 1@110 open 1"]),
-            // Beyond the other side of the bands: it has no part.
+            // The limit lies beyond the opposite band: the order has no part in the auction.
             (sell(2, 1, 120), &["accepted 2#14 sell 1@120 open 1"]),
             (auction(unlimited(3, Side::Buy, 1)), &["accepted 3#15 buy 1@0 open 1 hidden"]),
             (

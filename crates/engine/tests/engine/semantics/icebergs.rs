@@ -1,9 +1,9 @@
-//! Icebergs: what they trade, what they show, and where the next slice stands.
+//! Icebergs: their trades, their displayed slices, and the place of the next slice.
 
 use super::*;
 use ringside_model::command::{Display, EnterIceberg};
 
-/// The order as an iceberg with slices of these sizes: the first, the least and the most of the later ones.
+/// Returns the order as an iceberg with slices of these sizes: the first, then the least and the greatest later size.
 fn iceberg(order: Do, [next, least, most]: [u64; 3]) -> Do {
     let Action::Enter(order) = order.0.action else { panic!("not an enter") };
     let display = Display { next, least, most, seed: 1 };

@@ -1,9 +1,8 @@
-//! The matching rules as a table: commands in, exact reports out, and the book that is left. Every
-//! row holds for the naive venue and for the engine.
+//! Matching rules as tables: commands in, exact reports out, and the remaining book. Every row holds for the naive
+//! venue and for the engine.
 //!
-//! Reports are written as [`text::report`] writes them. Order numbers start at `#11`: the
-//! first command of a row has number 11, the next one 12. Before it, symbol 1 is defined: lot 1, no
-//! collar, no reference price.
+//! [`text::report`] writes the reports. Order numbers start at `#11`: the first command of a row has number 11, the
+//! next command 12. The setup before a row defines symbol 1: lot 1, no collar, no reference price.
 
 mod amend_and_cancel;
 mod auctions;
@@ -42,13 +41,13 @@ use ringside_testing::oracle::venue::{Venue, difference, whole_engine};
 const MAX: u64 = u64::MAX;
 const TOP: i64 = i64::MAX;
 
-/// One command of a row, of session 1 and for symbol 1 unless it says otherwise; the official time at which it comes if that
-/// is not its number, and the seconds that pass before it.
+/// One command of a row, of session 1 and for symbol 1 by default. The option is its official time if that is not its
+/// number; the last field is the number of seconds that pass before it.
 #[derive(Clone, Copy)]
 struct Do(Command, Option<Nanos>, u64);
 
-/// Runs a row on both venues. `book` lists what rests as `id:open@price`, in priority order, bids
-/// before the bar and offers behind it.
+/// Runs a row on both venues. `book` lists the resting orders as `id:open@price`, in priority order, bids before the
+/// bar and offers behind it.
 fn check(row: &[(Do, &[&str])], book: &str) {
     let mut naive = Naive::default();
     let mut engine = whole_engine();
@@ -132,12 +131,12 @@ fn state(state: SymbolState) -> Do {
     act(Action::SetState(state)).session(0)
 }
 
-/// Time passes until so many seconds after the command before.
+/// Lets time pass until `seconds` after the command before.
 fn tick_after(seconds: u64) -> Do {
     Do(act(Action::Tick).session(0).0, None, seconds)
 }
 
-/// Static bands, and dynamic ones so many basis points around a reference.
+/// Sets static bands, and dynamic bands of `bps` basis points around `reference`.
 fn bands(low: i64, high: i64, bps: u32, reference: i64) -> Do {
     let [low, high, reference] = [low, high, reference].map(Price);
     act(Action::SetBands(SetBands { low, high, bps, reference })).session(0)
@@ -156,7 +155,7 @@ fn stop_order(order: Do, stop: i64) -> Do {
     act(Action::EnterStop(EnterStop { order, stop: Price(stop) }))
 }
 
-/// The order as an iceberg with slices of this size.
+/// Returns the order as an iceberg with slices of this size.
 fn iceberg_of(order: Do, size: u64) -> Do {
     let Action::Enter(order) = order.0.action else { panic!("not an enter") };
     let display = Display { next: size, least: size, most: size, seed: 1 };

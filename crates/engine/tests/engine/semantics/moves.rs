@@ -2,7 +2,7 @@ use super::*;
 use ringside_model::command::{ImportOrder, MoveSymbol};
 use ringside_model::domain::{MoveStep, PartitionId};
 
-/// A step of symbol 1 from or to partition 1, by version 0 of the table.
+/// Returns a step of symbol 1 from or to partition 1, by version 0 of the table.
 fn step(step: MoveStep, orders: u64, quantity: u64) -> Do {
     let (partition, quantity) = (PartitionId(1), Quantity(quantity));
     act(Action::MoveSymbol(MoveSymbol { step, partition, version: 0, orders, quantity })).session(0)
@@ -20,7 +20,7 @@ fn resume(orders: u64, quantity: u64) -> Do {
     step(MoveStep::Resume, orders, quantity)
 }
 
-/// The order as one that comes with its symbol and had this id where it was.
+/// Returns the order as one that arrives with its symbol; `there` is its id on the old partition.
 fn imported(order: Do, there: u64) -> Do {
     let Action::Enter(order) = order.0.action else { panic!("not an enter") };
     act(Action::ImportOrder(ImportOrder { order, id_there: OrderId(there) }))

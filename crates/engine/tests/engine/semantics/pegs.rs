@@ -1,4 +1,4 @@
-//! Orders whose limit follows the reference quote.
+//! Pegs: orders whose limit follows the reference quote.
 
 use super::SymbolState::{Halted, Open, PreOpen};
 use super::*;

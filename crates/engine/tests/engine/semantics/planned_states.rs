@@ -1,4 +1,4 @@
-//! States that are planned, and the time that brings them.
+//! Scheduled states, and the ticks that carry them out.
 
 use super::SymbolState::{Halted, Open, PreOpen};
 use super::*;
@@ -57,7 +57,7 @@ fn a_planned_state_ends_a_call_with_its_auction() {
     );
 }
 
-/// The first number that a SplitMix64 draws from the seed 7 is 7191089600892374487: it leaves 27 when it is divided by 101.
+/// SplitMix64 draws 7191089600892374487 first from the seed 7. That number modulo 101 is 27.
 #[test]
 fn a_random_end_is_drawn_from_the_seed_in_the_command() {
     check(

@@ -1,9 +1,9 @@
-//! Orders with terms that few orders have: when they end, what they trade with unseen, and what they step over.
+//! Orders with rare terms: their expiry, their hidden trades, and the orders that they skip.
 
 use super::*;
 use ringside_model::command::{EnterRich, RichTerms};
 
-/// The order with these terms. The first command of a row comes at the official time 11, the next one at 12.
+/// Returns the order with these terms. The first command of a row has the official time 11, the next one 12.
 fn rich(order: Do, change: impl FnOnce(&mut RichTerms)) -> Do {
     let Action::Enter(enter) = order.0.action else { panic!("not an enter") };
     let mut terms = RichTerms::NONE;
@@ -16,7 +16,7 @@ fn hidden(order: Do) -> Do {
     rich(order, |terms| terms.hidden = true)
 }
 
-/// A hidden order that trades so much at least.
+/// Returns the order as a hidden order with the minimum quantity `least`.
 fn at_least(least: u64, order: Do) -> Do {
     rich(order, |terms| (terms.hidden, terms.min_quantity) = (true, Quantity(least)))
 }
@@ -239,7 +239,7 @@ fn a_minimum_that_cannot_be_met_is_stepped_over_without_blocking_those_behind() 
                     "executed 4#15 buy 6@99 with #11 trade 1 removed",
                 ],
             ),
-            // It has less left than its minimum: that is enough.
+            // The order has less left than its minimum: then its open quantity is the minimum.
             (buy(5, 1, 100), &["accepted 5#16 buy 1@100 open 1"]),
             (
                 buy(6, 2, 100),

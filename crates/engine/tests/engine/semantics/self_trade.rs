@@ -1,6 +1,7 @@
 use super::*;
 
-/// Incoming buys 10 @ 10.00 for firm 7; resting sells: 4 of firm 7 first, then 5 of firm 8.
+/// Checks an incoming buy of 10 @ 10.00 for firm 7 against resting sells: 4 of firm 7 first, then 5
+/// of firm 8.
 fn check_mode(mode: SelfTrade, expected: &[&str], book: &str) {
     let expected = [&["accepted 3#13 buy 10@1000 open 10"], expected].concat();
     check(
@@ -88,7 +89,7 @@ fn cancel_smallest() {
     );
 }
 
-/// A resting sell of 6 and an incoming buy of this quantity meet, both of firm 7.
+/// Checks a resting sell of 6 against an incoming buy of `quantity`, both of firm 7.
 fn check_sizes(mode: SelfTrade, quantity: u64, expected: &[&str], book: &str) {
     let accepted = format!("accepted 2#12 buy {quantity}@100 open {quantity}");
     let expected = [&[accepted.as_str()], expected].concat();
@@ -179,7 +180,8 @@ fn a_group_goes_before_the_firm() {
         "executed 2#12 buy 1@100 with #11 trade 1 removed",
     ];
     let kept = ["accepted 2#12 buy 1@100 open 1", "canceled 2#12 buy 1@100 other 100 self_trade"];
-    // Firm and group of the resting order, of the incoming one, and whether they are kept apart.
+    // Firm and group of the resting order, of the incoming order, and true if the venue keeps them
+    // apart.
     let cases = [
         ((7, 0), (7, 0), true),
         ((7, 0), (8, 0), false),

@@ -1,4 +1,4 @@
-//! What can be entered, changed and cancelled in each state.
+//! Session states: the requests that each state accepts.
 
 use super::SymbolState::{CancelOnly, Closed, Halted, Open, PreOpen};
 use super::*;

@@ -1,4 +1,4 @@
-//! The short sale price test.
+//! Short sale price test.
 
 use super::SymbolState::PreOpen;
 use super::*;
@@ -82,7 +82,7 @@ fn what_rested_before_stays_and_trades() {
                     "executed 2#14 buy 1@100 with #11 trade 1 removed",
                 ],
             ),
-            // A replace comes in as a new order does.
+            // A replace is tested as a new order is.
             (replace(1, 3, 5, 105), &["canceled 1#11 short 1@100 short_restricted"]),
         ],
         "|",
@@ -103,7 +103,7 @@ fn a_sale_that_becomes_short_is_tested() {
             ),
             (quote(99, 0), &["quoted 0/0 buy 0@99"]),
             (modify(1, Some(Side::Short), None), &["modified 1#11 short 0@100 open 2"]),
-            // What is marked so already is not asked again.
+            // An order that has the marking already is not tested again.
             (quote(100, 0), &["quoted 0/0 buy 0@100"]),
             (modify(1, Some(Side::Short), Some(1)), &["modified 1#11 short 1@100 open 1"]),
         ],
@@ -201,7 +201,7 @@ fn a_trade_ten_percent_below_the_prior_close_restricts_where_that_was_asked_for(
                     "executed 3#15 of 2 short 1@901 with #13 trade 1 removed",
                 ],
             ),
-            // It counts from the next command on.
+            // The restriction holds from the next command on.
             (
                 of_2(short(4, 2, 900)),
                 &[

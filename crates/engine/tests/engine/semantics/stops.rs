@@ -1,9 +1,9 @@
-//! Stops: when a trade elects them, and in what order they enter.
+//! Stops: their election by trades, and their order of entry.
 
 use super::*;
 use ringside_model::command::EnterStop;
 
-/// The order as a stop.
+/// Returns the order as a stop.
 fn stop(order: Do, stop: i64) -> Do {
     let Action::Enter(order) = order.0.action else { panic!("not an enter") };
     act(Action::EnterStop(EnterStop { order, stop: Price(stop) }))

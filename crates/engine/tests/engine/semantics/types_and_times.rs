@@ -80,7 +80,7 @@ fn market_never_books() {
     );
 }
 
-/// Symbol 2: 5 % around 1000 until something trades.
+/// Defines symbol 2 with a collar of 5 %, around 1000 until something trades.
 fn collared<'a>() -> (Do, &'a [&'a str]) {
     let definition = DefineSymbol { collar_bps: 500, reference: Price(1_000), ..plain() };
     (define(2, definition), &["defined of 2 buy"])
@@ -121,7 +121,7 @@ fn market_stops_at_the_collar_around_the_last_trade() {
                     "executed 2#13 of 2 buy 1@1010 with #12 trade 1 removed",
                 ],
             ),
-            // 5 % of 1010 is 50.5, so that the bound is 960.
+            // 5 % of 1010 is 50.5, so the bound is 960.
             (buy(3, 1, 960).symbol(2), &["accepted 3#14 of 2 buy 1@960 open 1"]),
             (buy(4, 1, 959).symbol(2), &["accepted 4#15 of 2 buy 1@959 open 1"]),
             (
@@ -177,7 +177,7 @@ fn market_to_limit_books_its_rest_at_the_last_fill() {
                     "restated 4#14 buy 2@101 open 2",
                 ],
             ),
-            // The booked rest is a limit order: what it has filled counts.
+            // The booked rest is a limit order: its executed quantity counts in the new total.
             (reduce(4, 9), &["canceled 4#14 buy 1@101 open 1 user"]),
         ],
         "4:1@101 3:1@99 |",
