@@ -1,6 +1,6 @@
-//! Commands: everything that may change the venue, and their bodies in a [`Frame`](crate::frame::Frame).
+//! Commands: every request that may change the venue, and their bodies in a [`Frame`](crate::frame::Frame).
 //!
-//! What a command is lies here, how it lies in its frame in `bodies.rs`.
+//! This file has the meaning of the commands, `bodies.rs` their bytes.
 
 mod bodies;
 
@@ -16,167 +16,170 @@ use crate::reason::Reason;
 use crate::report::Moved;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
-/// One command, before or after it has its place.
+/// Command, before or after it has its seqno.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// Who sent it.
+    /// Session that sent the command.
     pub session: SessionId,
-    /// The instrument it concerns: the shard that owns it acts. [`SymbolId::NONE`] for an unknown
-    /// one and for commands that concern the whole venue.
+    /// Symbol that the command concerns: the shard that owns it acts. [`SymbolId::NONE`] for an unknown symbol and for
+    /// commands that concern the whole venue.
     pub symbol: SymbolId,
-    /// What the gateway found, journaled with the command so that no replay has to find it again.
-    /// On a reduce, a modify or a cancel: the reason to give if the order is not live. On a mass cancel: the
-    /// cause of its cancels if that is not the mass cancel itself, or the reason why it must be refused. On
-    /// all others: the reason why it must be refused.
+    /// Result of the gateway's checks, journaled with the command so that no replay has to check again. On a reduce, a
+    /// modify or a cancel: the reason to report if the order is not live. On a mass cancel: the cause of its cancels if
+    /// that is not the mass cancel itself, or the reason to reject it. On a replace: the reason to reject it if
+    /// [`Reason::refuses_service`] or the id is a duplicate; any other verdict ends the original order. On all other
+    /// commands: the reason to reject it.
     pub verdict: Reason,
-    /// What to do.
+    /// Effect that the command asks for.
     pub action: Action,
 }
 
-/// What a command does. Those that name an order come first, so that looking ahead finds out with one comparison.
+/// Effect of a command. The actions that name an order come first, so that prefetching tests for them with one
+/// comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// A new order.
+    /// Enters an order: no stop, no iceberg, no rare terms.
     Enter(Enter),
-    /// A lower total quantity; the order keeps its priority.
+    /// Lowers the total quantity of an order, which keeps its priority.
     Reduce {
-        /// The order.
+        /// Id of the order.
         id: OrderId,
-        /// The new total (executed and open).
+        /// New total quantity (executed and open).
         quantity: Quantity,
     },
-    /// New terms with new priority.
+    /// Replaces the terms of an order, which gets a new priority.
     Replace {
-        /// The order that goes.
+        /// Id of the old order.
         id: OrderId,
-        /// The order that comes.
+        /// Id of the new order.
         new_id: OrderId,
-        /// The new total (executed and open).
+        /// New total quantity (executed and open).
         quantity: Quantity,
-        /// The new limit.
+        /// Limit of the new order.
         price: Price,
     },
-    /// The end of an order.
+    /// Cancels the open quantity of an order.
     Cancel {
-        /// The order.
+        /// Id of the order.
         id: OrderId,
     },
-    /// Another sell marking, a lower total quantity, or both; the order keeps its priority.
+    /// Changes the sell marking of an order, lowers its total quantity, or both. The order keeps its priority.
     Modify {
-        /// The order.
+        /// Id of the order.
         id: OrderId,
-        /// The side that it is marked with from here on, if that changes; buys stay buys.
+        /// New side with its sell marking, if that changes; a buy stays a buy.
         side: Option<Side>,
-        /// The new total (executed and open), if that changes; one that is no reduction changes nothing.
+        /// New total quantity (executed and open), if that changes; a quantity that is no reduction changes nothing.
         quantity: Option<Quantity>,
     },
-    /// A new order that waits for a trade at its stop price.
+    /// Enters an order that waits for a trade at its stop price.
     EnterStop(EnterStop),
-    /// A new order that shows a part of itself at a time.
+    /// Enters an order that displays one slice at a time.
     EnterIceberg(EnterIceberg),
-    /// A new order with terms that few orders have.
+    /// Enters an order with rare terms.
     EnterRich(EnterRich),
-    /// The end of every order that matches.
+    /// Cancels every order that matches.
     MassCancel(MassCancel),
-    /// Whether a session may enter orders.
+    /// Allows or forbids order entry of a session.
     SetOrderEntry {
-        /// The id that the request used up.
+        /// Order id that the request used up.
         id: OrderId,
-        /// Whether it may.
+        /// True if the session may enter orders.
         enabled: bool,
     },
-    /// A session asks which id it may use next.
+    /// Asks for the next order id that a session may use.
     AccountQuery {
-        /// The id.
+        /// Next id that the session may use.
         next: OrderId,
     },
-    /// The trading day begins or ends.
+    /// Begins or ends the trading day.
     TradingDay(DayEvent),
-    /// A trade is taken back.
+    /// Breaks a trade: the trade is taken back.
     BreakTrade(BreakTrade),
-    /// A new instrument, `Command::symbol`.
+    /// Defines the symbol `Command::symbol`.
     DefineSymbol(DefineSymbol),
-    /// A new session, `Command::session`.
+    /// Defines the session `Command::session`.
     DefineSession {
-        /// Its name.
+        /// Name of the session.
         name: Name,
-        /// The firm of its orders if they name none.
+        /// Firm of the session's orders that name no firm.
         firm: FirmId,
-        /// What it is for.
+        /// Purpose of the session.
         role: Role,
     },
-    /// A new firm.
+    /// Defines a new firm.
     DefineFirm {
-        /// The firm.
+        /// Number of the firm.
         firm: FirmId,
-        /// Its name.
+        /// Name of the firm.
         name: Name,
     },
-    /// Another durability mode from here on.
+    /// Changes the durability mode from this command on.
     SetDurability(Durability),
-    /// The instrument, `Command::symbol`, comes from another partition, goes there, or is told to be there.
+    /// Takes one step of a move of the symbol `Command::symbol` between partitions, or records that another partition
+    /// has the symbol.
     MoveSymbol(MoveSymbol),
-    /// An order comes with its instrument.
+    /// Imports an order that moves with its symbol.
     ImportOrder(ImportOrder),
-    /// Another state of the instrument, `Command::symbol`; where a call ends, its auction trades first.
+    /// Sets the state of the symbol `Command::symbol`; if that ends a call, the call's auction trades first.
     SetState(SymbolState),
-    /// The state that the instrument, `Command::symbol`, has next, and when.
+    /// Schedules the next state of the symbol `Command::symbol`.
     PlanState(PlanState),
-    /// Time has passed: what was due for the instrument, `Command::symbol`, happens.
+    /// Lets time pass: what is due for the symbol `Command::symbol` happens.
     Tick,
-    /// Other price bands of the instrument, `Command::symbol`.
+    /// Sets the price bands of the symbol `Command::symbol`.
     SetBands(SetBands),
-    /// Another reference quote of the instrument, `Command::symbol`.
+    /// Sets the reference quote of the symbol `Command::symbol`.
     SetQuote {
-        /// The best bid of the market.
+        /// Best bid of the market; 0 for none.
         bid: Price,
-        /// The best offer of the market.
+        /// Best offer of the market; 0 for none.
         offer: Price,
     },
-    /// Whether short sales of the instrument, `Command::symbol`, are restricted.
+    /// Sets the short sale restriction of the symbol `Command::symbol`.
     SetShortSale {
-        /// Whether they are from here on.
+        /// True if short sales are restricted from this command on.
         restricted: bool,
-        /// Whether they will be when a trade is ten percent or more below the prior close.
+        /// True if a trade ten percent or more below the prior close will restrict short sales.
         automatic: bool,
     },
-    /// Other risk limits. No book knows them: gateways refuse by them.
+    /// Sets risk limits. The books do not know them: the gateways reject by them.
     SetRisk(SetRisk),
-    /// A trade had other terms than was told.
+    /// Corrects the published terms of a trade.
     CorrectTrade(CorrectTrade),
 }
 
-/// A new order.
+/// Terms of a new order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enter {
-    /// The session's number for it.
+    /// Order id that the session gives.
     pub id: OrderId,
-    /// The limit; zero on a market or market-to-limit order.
+    /// Limit; 0 on a market or market-to-limit order.
     pub price: Price,
-    /// The quantity.
+    /// Total quantity, in units of the symbol.
     pub quantity: Quantity,
-    /// The firm that owns it.
+    /// Firm that owns the order.
     pub firm: FirmId,
-    /// A group for self-trade prevention instead of the firm; zero for none.
+    /// Group for self-trade prevention instead of the firm; 0 for none.
     pub group: u16,
     /// Side and sell marking.
     pub side: Side,
-    /// The type.
+    /// Type of the order.
     pub order_type: OrderType,
-    /// The time in force.
+    /// Time in force of the order.
     pub tif: TimeInForce,
-    /// Whether it must not take liquidity.
+    /// Treatment if the order would take liquidity on entry.
     pub post_only: PostOnly,
-    /// What happens when it would trade with its own firm or group.
+    /// Treatment if the order would trade with its own firm or group.
     pub self_trade: SelfTrade,
-    /// In what capacity the firm trades.
+    /// Capacity in which the firm trades.
     pub capacity: Capacity,
-    /// Whether market data shows the firm's name with it.
+    /// True if market data shows the firm's name with the order.
     pub attributed: bool,
 }
 
 impl Enter {
-    /// A limit order for the day that has no other condition, of firm 0; others are made from it.
+    /// Creates a limit order for the day without other conditions, of firm 0, as a base for others.
     pub const fn limit(id: OrderId, side: Side, quantity: Quantity, price: Price) -> Self {
         Enter {
             id,
@@ -195,159 +198,160 @@ impl Enter {
     }
 }
 
-/// A new stop order.
+/// Terms of a new stop order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnterStop {
-    /// The order that it becomes when it is elected, a market or a limit order.
+    /// Order that the stop becomes when it is elected: a market or a limit order.
     pub order: Enter,
-    /// A trade at this price or beyond it elects it: above for buys, below for sells.
+    /// Stop price: a trade at this price or beyond (above for buys, below for sells) elects the stop.
     pub stop: Price,
 }
 
-/// A new iceberg order.
+/// Terms of a new iceberg order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnterIceberg {
-    /// The whole of it, a limit order.
+    /// Whole order, a limit order.
     pub order: Enter,
-    /// How it is shown.
+    /// Sizes of its slices.
     pub display: Display,
 }
 
-/// A new order with terms that few orders have.
+/// New order with rare terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnterRich {
-    /// The order; of a peg without a limit.
+    /// Order; the order of a peg has no limit.
     pub order: Enter,
-    /// The terms.
+    /// Rare terms of the order.
     pub terms: RichTerms,
 }
 
-/// Terms that few orders have.
+/// Rare terms of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct RichTerms {
-    /// The official time from which on it is over; zero for none.
+    /// Official time from which on the order is expired; 0 for no expiry.
     pub expire: Nanos,
-    /// The least that it trades with one order; zero for any.
+    /// Minimum quantity that the order trades with one other order; 0 for any.
     pub min_quantity: Quantity,
-    /// What bounds the limit of a peg; zero for nothing.
+    /// Bound of a peg's limit; 0 for none.
     pub peg_limit: Price,
-    /// How many ticks a peg's limit is away from what it follows, towards its own side of the book.
+    /// Distance of a peg's limit from the followed price, in ticks, towards the order's own side of the book.
     pub peg_offset: u32,
-    /// What its limit follows.
+    /// Price that the limit follows.
     pub peg: Peg,
-    /// Whether it is not shown while it rests.
+    /// True if the order is hidden while it rests.
     pub hidden: bool,
-    /// What happens at a price band.
+    /// Treatment at a price band.
     pub at_band: AtBand,
-    /// What happens at the short sale price test.
+    /// Treatment at the short sale price test.
     pub at_short_test: AtShortTest,
 }
 
-/// The state that an instrument has next.
+/// Schedule of a symbol's next state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct PlanState {
-    /// The official time at which it has it at the earliest; zero for no plan.
+    /// Earliest official time of the state; 0 for no plan.
     pub due: Nanos,
-    /// It has it so much later at most, in ns.
+    /// Greatest random delay after `due`, in ns.
     pub random_ns: u64,
-    /// What decides how much later, so that every replay decides the same.
+    /// Seed of the random delay, so that every replay computes the same delay.
     pub seed: u64,
-    /// The state.
+    /// State that the symbol has next.
     pub state: SymbolState,
-    /// Zero.
+    /// Padding, always 0.
     pub zero: [u8; 7],
 }
 
-/// The price bands of an instrument.
+/// Price bands of a symbol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SetBands {
-    /// No trade is below; zero for no such bound.
+    /// Static lower band: no trade is below; 0 for none.
     pub low: Price,
-    /// No trade is above; zero for no such bound.
+    /// Static upper band: no trade is above; 0 for none.
     pub high: Price,
-    /// No trade is so much below or above the reference, in basis points; zero for no such bounds.
+    /// Greatest distance of a trade from the reference while the symbol is open, in basis points; 0 for no dynamic
+    /// bands.
     pub bps: u32,
-    /// The reference.
+    /// Reference of the dynamic bands; 0 for the last price or the prior close.
     pub reference: Price,
 }
 
-/// Other risk limits of a session, `Command::session`, a firm, or an instrument, `Command::symbol`.
+/// Risk limits of a session (`Command::session`), a firm, or a symbol (`Command::symbol`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetRisk {
-    /// Whom they are for.
+    /// Scope of the limits.
     pub scope: RiskScope,
-    /// The firm, if it is for one.
+    /// Firm, if the limits are those of a firm.
     pub firm: FirmId,
-    /// The limits.
+    /// Limits from this command on.
     pub limits: RiskLimits,
 }
 
-/// Risk limits; zero is none.
+/// Risk limits; 0 is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RiskLimits {
-    /// No order has a larger quantity.
+    /// Maximum quantity of an order.
     pub quantity_max: u64,
-    /// No order has a larger value, in whole units of the currency.
+    /// Maximum value of an order, in whole units of the currency.
     pub notional_max: u64,
-    /// So many orders are open at most.
+    /// Maximum number of open orders.
     pub open_orders_max: u64,
-    /// What was traded on the day, together, has no larger value, in whole units of the currency.
+    /// Maximum value of all trades of the day together, in whole units of the currency.
     pub gross_notional_max: u64,
-    /// So many orders a second enter at most.
+    /// Maximum number of new orders a second.
     pub orders_per_second_max: u32,
-    /// Nothing enters at all.
+    /// Kill switch: true if no order may enter.
     pub killed: bool,
 }
 
-/// A trade whose terms were told wrong.
+/// Correction of a trade whose terms were published wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CorrectTrade {
-    /// The trade.
+    /// Trade that is corrected.
     pub trade: BreakTrade,
-    /// The price that it had.
+    /// Correct price of the trade.
     pub price: Price,
-    /// The quantity that it had.
+    /// Correct quantity of the trade.
     pub quantity: Quantity,
 }
 
-/// What of an order is shown while it rests, a slice at a time.
+/// Slice sizes of an iceberg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Display {
-    /// The next slice: on a new order the first one.
+    /// Size of the next slice; on a new order, of the first slice.
     pub next: u64,
-    /// The least that a later slice has, and …
+    /// Least size of a later slice.
     pub least: u64,
-    /// … the most: each is drawn from between the two, in lots, all as likely.
+    /// Greatest size of a later slice. All sizes from least to greatest, in lots, are equally likely.
     pub most: u64,
-    /// What they are drawn with, so that every replay draws the same.
+    /// Seed of the random sizes, so that every replay draws the same sizes.
     pub seed: u64,
 }
 
-/// Which orders a mass cancel ends: those for which every given field matches. The instrument is
-/// `Command::symbol`, [`SymbolId::NONE`] for all.
+/// Filter of a mass cancel: covers the orders for which every given field matches. The symbol is `Command::symbol`,
+/// [`SymbolId::NONE`] for all symbols.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MassCancel {
-    /// The id that the request used up; zero for none.
+    /// Order id that the request used up; 0 for none.
     pub id: OrderId,
-    /// Orders of this session.
+    /// Session of the orders.
     pub session: Option<SessionId>,
-    /// Orders of this firm.
+    /// Firm of the orders.
     pub firm: Option<FirmId>,
-    /// Orders of this self-trade group.
+    /// Self-trade group of the orders.
     pub group: Option<u16>,
-    /// `true`: bids, `false`: offers.
+    /// Side of the orders: `true` for bids, `false` for offers.
     pub buy: Option<bool>,
 }
 
-/// A trade that is taken back. All that has to be told is in it, because the orders may be long gone.
+/// Trade that is broken. It has every field of the reports, because the orders may be long gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BreakTrade {
-    /// The trade.
+    /// Match number of the trade.
     pub match_number: MatchNumber,
-    /// The order that rested, then the one that came.
+    /// Resting order, then incoming order.
     pub sides: [TradeSide; 2],
 }
 
@@ -355,18 +359,17 @@ pub struct BreakTrade {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct TradeSide {
-    /// The session's id of the order.
+    /// Order id that the session gave.
     pub id: OrderId,
-    /// The session.
+    /// Session that owns the order.
     pub session: SessionId,
-    /// The client's text on the order, [`ClientFields::text`].
+    /// Client's text on the order, [`ClientFields::text`].
     pub text: [u8; ClientFields::TEXT_BYTES],
-    /// Zero.
+    /// Padding, always 0.
     pub zero: [u8; 6],
 }
 
-/// The second line of a command that came over the network: what its client must be told again, and no
-/// matcher needs.
+/// Second line of a command from the network: fields that its client receives again, and that no matcher needs.
 ///
 /// ```text
 ///  0           14    15        16         17       18       19         20
@@ -377,84 +380,84 @@ pub struct TradeSide {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ClientFields {
-    /// The client's own text (OUCH `ClOrdID`), padded with spaces.
+    /// Client's own text (OUCH `ClOrdID`), padded with spaces.
     pub text: [u8; ClientFields::TEXT_BYTES],
-    /// OUCH `TimeInForce`.
+    /// OUCH `TimeInForce` that the client sent.
     pub tif: u8,
-    /// OUCH `Display`.
+    /// OUCH `Display` that the client sent.
     pub display: u8,
-    /// OUCH `Capacity`.
+    /// OUCH `Capacity` that the client sent.
     pub capacity: u8,
-    /// OUCH `InterMarketSweepEligibility`.
+    /// OUCH `InterMarketSweepEligibility` that the client sent.
     pub sweep: u8,
-    /// OUCH `CrossType`.
+    /// OUCH `CrossType` that the client sent.
     pub cross: u8,
-    /// How many bytes of `tags` are used.
+    /// Number of used bytes of `tags`.
     pub tag_bytes: u8,
-    /// The tagged values as they came.
+    /// Tagged values as the client sent them.
     pub tags: [u8; ClientFields::TAG_BYTES_MAX],
 }
 
-/// A new instrument.
+/// Definition of a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DefineSymbol {
-    /// Its name.
+    /// Name of the symbol.
     pub name: Name,
-    /// The value of one tick.
+    /// Value of one tick.
     pub tick: Tick,
-    /// Quantities are multiples of this; at least 1.
+    /// Lot: quantities are multiples of it; at least 1.
     pub lot: Quantity,
-    /// How far a market order may trade from the reference price, in basis points; zero for no limit.
+    /// Greatest distance of a market order's trades from the reference price, in basis points; 0 for no limit.
     pub collar_bps: u32,
-    /// The prior close, the reference price until the first trade; zero for none.
+    /// Prior close, which is the reference price until the first trade; 0 for none.
     pub reference: Price,
 }
 
-/// A step of an instrument from one partition to another.
+/// Step of a move of a symbol between partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MoveSymbol {
-    /// The step.
+    /// Kind of the step.
     pub step: MoveStep,
-    /// The other partition: where the instrument comes from, goes to, or is.
+    /// Other partition: the symbol comes from it, goes to it, or is traded there.
     pub partition: PartitionId,
-    /// The version of the table of instruments that says so.
+    /// Version of the table of symbols that requires the step.
     pub version: u32,
-    /// On a resume: how many orders must have come.
+    /// On a resume: number of orders that must have arrived.
     pub orders: u64,
-    /// On a resume: how much they must have open, together.
+    /// On a resume: open quantity of these orders in all.
     pub quantity: Quantity,
 }
 
-/// An order that comes with its instrument.
+/// Order that moves with its symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImportOrder {
-    /// Its terms, with its id here; its quantity is what is open.
+    /// Terms with the id on this partition; the quantity is the open quantity.
     pub order: Enter,
-    /// Its id where it comes from.
+    /// Id on the partition that the order comes from.
     pub id_there: OrderId,
 }
 
-/// A command with its place and its official time.
+/// Command with its seqno and its official time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sequenced {
-    /// Its place.
+    /// Seqno of the command.
     pub seqno: SeqNo,
-    /// Its official time.
+    /// Official time of the command.
     pub time: Nanos,
-    /// The command.
+    /// Command that has this place.
     pub command: Command,
 }
 
 impl DefineSymbol {
-    /// A symbol with lots of one unit, no collar and no reference price; others are made from it.
+    /// Creates a definition with lots of one unit, no collar and no reference price, as a base for others.
     pub const fn new(name: Name, tick: Tick) -> Self {
         DefineSymbol { name, tick, lot: Quantity(1), collar_bps: 0, reference: Price(0) }
     }
 }
 
 impl Enter {
-    /// Whether it is a limit order that may rest and may take liquidity, as nearly all are. The codes of all of that are 0,
-    /// but for the two times in force.
+    /// Returns true for a limit order that may rest and take liquidity, as nearly all orders are. The codes of these
+    /// terms are 0, except that of the time in force GTC.
     #[inline(always)]
     pub fn is_plain(&self) -> bool {
         let tif = self.tif as u8 & !(TimeInForce::Day as u8 | TimeInForce::Gtc as u8);
@@ -463,7 +466,7 @@ impl Enter {
 }
 
 impl EnterStop {
-    /// The word for its type in files.
+    /// Returns the name of the order type in files.
     pub fn type_name(&self) -> &'static str {
         match self.order.order_type {
             OrderType::Market => "stop",
@@ -473,7 +476,7 @@ impl EnterStop {
 }
 
 impl RichTerms {
-    /// Those of an order that has none.
+    /// Terms of an order without rare terms.
     pub const NONE: RichTerms = RichTerms {
         expire: Nanos(0),
         min_quantity: Quantity(0),
@@ -487,12 +490,12 @@ impl RichTerms {
 }
 
 impl PlanState {
-    /// Whether anything is planned.
+    /// Returns true if a state is scheduled, false if the plan is dropped.
     pub fn is_one(&self) -> bool {
         self.due.0 != 0
     }
 
-    /// The official time from which on the instrument has the state: all delays are as likely.
+    /// Returns the official time from which on the symbol has the state. All delays are equally likely.
     pub fn time(&self) -> Nanos {
         let mut seed = self.seed;
         let delay = match self.random_ns.checked_add(1) {
@@ -504,13 +507,13 @@ impl PlanState {
 }
 
 impl Command {
-    /// Whether it brings an order, or other terms for one.
+    /// Returns true if the command brings an order or new terms of an order.
     #[inline]
     pub fn enters(&self) -> bool {
         self.action.entered().is_some() || matches!(self.action, Action::Replace { .. })
     }
 
-    /// What follows if it pulls a kill switch: all orders that are open are cancelled.
+    /// Returns the mass cancel that follows if the command pulls a kill switch: it cancels all open orders in scope.
     pub fn kills(&self) -> Option<Command> {
         let Action::SetRisk(SetRisk { scope, firm, limits }) = self.action else { return None };
         if !limits.killed || self.verdict != Reason::None {
@@ -533,14 +536,14 @@ impl Command {
 }
 
 impl MoveSymbol {
-    /// What is said of it.
+    /// Returns the step as a report publishes it.
     pub fn moved(&self) -> Moved {
         Moved { step: self.step, partition: self.partition, version: self.version }
     }
 }
 
 impl Action {
-    /// The order that it brings, of whatever kind.
+    /// Returns the new order of the command, of any kind.
     #[inline]
     pub fn entered(&self) -> Option<&Enter> {
         match self {
@@ -552,7 +555,7 @@ impl Action {
         }
     }
 
-    /// Its kind of frame.
+    /// Returns the kind of the command's frame.
     #[inline]
     pub fn kind(&self) -> FrameKind {
         match self {
@@ -587,13 +590,13 @@ impl Action {
     }
 }
 
-/// Whether every shard has a part in such a command.
+/// Returns true if every shard applies a command of this kind and symbol.
 #[inline]
 pub fn is_venue_wide(kind: FrameKind, symbol: SymbolId) -> bool {
     kind == FrameKind::TradingDay || kind == FrameKind::MassCancel && symbol == SymbolId::NONE
 }
 
-/// Whether such a command names an instrument, a session or a firm.
+/// Returns true if a command of this kind defines a symbol, a session or a firm.
 #[inline]
 pub fn is_definition(kind: FrameKind) -> bool {
     matches!(kind, FrameKind::DefineSymbol | FrameKind::DefineSession | FrameKind::DefineFirm)

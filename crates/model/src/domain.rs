@@ -1,7 +1,7 @@
-//! The words of the venue as types: prices, quantities, numbers and names.
+//! Types of the venue's domain: prices, quantities, numbers and names.
 //!
-//! Prices are whole ticks and quantities whole units; a decimal exists only at the edge, where the
-//! instrument's [`Tick`] turns one into the other.
+//! Prices are whole ticks and quantities whole units. A decimal exists only at the edge, where the symbol's [`Tick`]
+//! converts it.
 
 use zerocopy::{Immutable, IntoBytes, KnownLayout};
 
@@ -24,15 +24,15 @@ macro_rules! newtype {
 }
 
 newtype! {
-    /// A price in whole ticks of its instrument, at least 1. Zero stands for "no price".
+    /// Price in whole ticks of its symbol, at least 1. 0 stands for "no price".
     Price(i64)
 }
 newtype! {
-    /// A quantity in units of its instrument (shares, satoshis …), at least 1 on an order.
+    /// Quantity in units of its symbol (shares, satoshis …), at least 1 on an order.
     Quantity(u64)
 }
 newtype! {
-    /// The place of a command in the venue's one order: 1, 2, 3 …, never reused.
+    /// Place of a command in the venue's one order: 1, 2, 3 …, never reused.
     SeqNo(u64)
 }
 newtype! {
@@ -40,41 +40,42 @@ newtype! {
     Nanos(u64)
 }
 newtype! {
-    /// An instrument. Zero stands for "none": a symbol that nobody has defined.
+    /// Number of a symbol. 0 stands for "none": a symbol that is not defined.
     SymbolId(u32)
 }
 newtype! {
-    /// A client's session.
+    /// Number of a client's session.
     SessionId(u32)
 }
 newtype! {
-    /// A member firm. Zero stands for "none".
+    /// Number of a member firm. 0 stands for "none".
     FirmId(u16)
 }
 newtype! {
-    /// The session's own number of an order.
+    /// Order id that the session gives.
     OrderId(u64)
 }
 newtype! {
-    /// The venue's number of an order: the [`SeqNo`] of the command that gave it its place. See [`OrderNumber::within`].
+    /// Order number that the venue gives: the [`SeqNo`] of the command that gave the order its place. See
+    /// [`OrderNumber::within`].
     OrderNumber(u64)
 }
 newtype! {
-    /// The number that both sides of one trade share. See [`MatchNumber::of`].
+    /// Number that both sides of one trade share. See [`MatchNumber::of`].
     MatchNumber(u64)
 }
 
 newtype! {
-    /// One of the instances that share the instruments of a venue.
+    /// Number of a partition: one of the instances that share the symbols of a venue.
     PartitionId(u16)
 }
 
 impl OrderId {
-    /// From here on up to the end of 32 bits the venue gives the ids itself, to orders that come with their instrument
-    /// from another partition. No client counts that far.
+    /// Lowest id that the venue gives itself, to orders that arrive with their symbol from another partition. Such ids
+    /// end at 2^32 - 1. No client counts that far.
     pub const IMPORTED_MIN: OrderId = OrderId(4_000_000_000);
 
-    /// Whether the venue gave it.
+    /// Returns true if the venue gave the id.
     pub fn is_imported(self) -> bool {
         (Self::IMPORTED_MIN.0..1 << 32).contains(&self.0)
     }
@@ -83,15 +84,15 @@ impl OrderId {
 impl SeqNo {
     const BITS: u32 = 44;
 
-    /// The highest one: order numbers and match numbers have 44 bits for it.
+    /// Highest seqno: order numbers and match numbers have 44 bits for it.
     pub const MAX: SeqNo = SeqNo((1 << Self::BITS) - 1);
 }
 
 impl SymbolId {
-    /// No instrument: the symbol of commands that concern the whole venue or an unknown name.
+    /// Number for no symbol: of commands that concern the whole venue or an unknown name.
     pub const NONE: SymbolId = SymbolId(0);
 
-    /// The shard that owns this instrument: a fixed hash, so that neighbours spread.
+    /// Returns the shard that owns the symbol: a fixed hash, so that neighbouring numbers spread.
     #[inline]
     pub fn shard(self, shards: u32) -> u32 {
         let spread = self.0.wrapping_mul(0x9E37_79B1);
@@ -100,19 +101,19 @@ impl SymbolId {
 }
 
 impl OrderNumber {
-    /// The number of the order that the command at `seqno` gave a new place as its `index`th, from 1: an elected stop or
-    /// the next slice of an iceberg. The index stands above the
-    /// bits of every sequence number, so that no two orders have the same.
+    /// Returns the number of the order that the command at `seqno` gave a new place as its `index`th, from 1: an
+    /// elected stop or the next slice of an iceberg. The index stands above the bits of every seqno, so no two orders
+    /// have the same number.
     pub fn within(seqno: SeqNo, index: u32) -> Self {
         OrderNumber(u64::from(index) << SeqNo::BITS | seqno.0)
     }
 
-    /// The command that gave it its place.
+    /// Returns the seqno of the command that gave the order its place.
     pub fn seqno(self) -> SeqNo {
         SeqNo(self.0 & SeqNo::MAX.0)
     }
 
-    /// What grows with the time at which orders got their places.
+    /// Returns a value that grows with the time at which orders got their places.
     pub fn age(self) -> u64 {
         self.0.rotate_left(u64::BITS - SeqNo::BITS)
     }
@@ -121,16 +122,15 @@ impl OrderNumber {
 impl MatchNumber {
     const TRADE_BITS: u32 = 20;
 
-    /// Trade number `trade` (from 1) of the command at `seqno`. A command of more than 2^20 trades
-    /// would run into the numbers of the next one only if that traded as well: the engine stops
-    /// far below.
+    /// Returns the match number of trade `trade` (from 1) of the command at `seqno`. A command of more than 2^20 trades
+    /// would run into the numbers of the next command only if that command traded as well: the engine stops far below.
     #[inline]
     pub fn of(seqno: SeqNo, trade: u32) -> Self {
         MatchNumber((seqno.0 << Self::TRADE_BITS) + u64::from(trade))
     }
 }
 
-/// Declares an enum that travels as one byte.
+/// Declares an enum that is stored and sent as one byte.
 macro_rules! byte_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal $text:literal),* $(,)? }) => {
         $(#[$doc])*
@@ -142,16 +142,16 @@ macro_rules! byte_enum {
         pub enum $name { $($(#[$vdoc])* $variant = $code),* }
 
         impl $name {
-            /// Every value, in the order of its code.
+            /// All values, in the order of their codes.
             pub const ALL: &'static [$name] = &[$($name::$variant),*];
 
-            /// The byte of a frame back into the value; `None` if no value has it.
+            /// Returns the value with this code; `None` if there is none.
             #[inline(always)]
             pub fn from_code(code: u8) -> Option<Self> {
                 match code { $($code => Some(Self::$variant),)* _ => None }
             }
 
-            /// The word for it in files and reports.
+            /// Returns the name in files and reports.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
             }
@@ -161,37 +161,37 @@ macro_rules! byte_enum {
 pub(crate) use byte_enum;
 
 byte_enum! {
-    /// A step on an instrument's way from one partition to another. `engine/moves.rs` says what each does.
+    /// Step of a move of a symbol between partitions. `engine/moves.rs` describes the effect of each step.
     MoveStep {
-        /// It is not traded any more; its orders wait.
+        /// The symbol is not traded any more; its orders wait.
         Halt = 1 "halt",
-        /// Its orders are told.
+        /// The orders of the halted symbol are published.
         Export = 2 "export",
-        /// It comes: orders are taken and wait.
+        /// The symbol arrives: its orders are accepted and wait.
         Import = 3 "import",
-        /// It is traded, here, with the orders that waited.
+        /// The symbol is traded here, with the orders that waited.
         Resume = 4 "resume",
-        /// It is traded somewhere else; its orders are gone.
+        /// The symbol is traded on another partition; its orders here have ended.
         Release = 5 "release",
     }
 }
 
 byte_enum! {
-    /// What an order does, with the sell marking that regulation asks for.
+    /// Side of an order, with the sell marking that regulation requires.
     Side {
-        /// Buy.
+        /// Buys the symbol.
         Buy = 0 "buy",
-        /// Sell what one owns.
+        /// Sells what the seller owns.
         Sell = 1 "sell",
-        /// Sell short.
+        /// Sells short, under the short sale price test.
         Short = 2 "short",
-        /// Sell short, exempt from the short sale price test.
+        /// Sells short, exempt from the short sale price test.
         ShortExempt = 3 "short_exempt",
     }
 }
 
 impl Side {
-    /// Whether the order stands on the bid side.
+    /// Returns true for an order on the bid side.
     #[inline]
     pub fn is_buy(self) -> bool {
         self == Side::Buy
@@ -199,45 +199,45 @@ impl Side {
 }
 
 byte_enum! {
-    /// The type of an order (its price condition).
+    /// Type of an order: its price condition.
     OrderType {
-        /// Trades at its limit or better, the rest books.
+        /// Trades at its limit or better; the rest is booked.
         Limit = 0 "limit",
-        /// Trades within the collar, never books.
+        /// Trades within the collar; the rest is never booked.
         Market = 1 "market",
-        /// Trades like a market order; the rest books at the price of the last fill.
+        /// Trades like a market order; the rest is booked at the price of the last fill.
         MarketToLimit = 2 "market_to_limit",
     }
 }
 
 byte_enum! {
-    /// How long an order stays.
+    /// Time in force of an order.
     TimeInForce {
         /// Until the end of the day.
         Day = 0 "day",
-        /// Until it is cancelled.
+        /// Until the order is cancelled.
         Gtc = 1 "gtc",
-        /// Immediate or cancel.
+        /// Immediate or cancel: the rest after matching is cancelled.
         Ioc = 2 "ioc",
-        /// Fill or kill.
+        /// Fill or kill: trades in whole at once, or not at all.
         Fok = 3 "fok",
-        /// For the auction that opens trading only.
+        /// Only for the auction that opens trading.
         AtOpen = 4 "at_open",
-        /// For the closing auction only.
+        /// Only for the closing auction.
         AtClose = 5 "at_close",
-        /// For the next auction only.
+        /// Only for the next auction.
         Auction = 6 "auction",
     }
 }
 
 impl TimeInForce {
-    /// Whether an order waits beside the book for an auction, and only trades there.
+    /// Returns true if an order with it waits beside the book for an auction, and trades only there.
     #[inline]
     pub fn is_for_auction(self) -> bool {
         matches!(self, TimeInForce::AtOpen | TimeInForce::AtClose | TimeInForce::Auction)
     }
 
-    /// Whether it waits for such an auction.
+    /// Returns true if an order with it waits for such an auction.
     pub fn takes_part_in(self, auction: Auction) -> bool {
         match self {
             TimeInForce::AtOpen => auction != Auction::Closing,
@@ -249,132 +249,131 @@ impl TimeInForce {
 }
 
 byte_enum! {
-    /// What happens to an order that must not take liquidity but would.
+    /// Treatment of an order that must not take liquidity but would.
     PostOnly {
-        /// It may take liquidity.
+        /// The order may take liquidity.
         Off = 0 "off",
-        /// It is rejected.
+        /// The order is rejected.
         Reject = 1 "reject",
-        /// It is re-priced one tick on its own side of the touch.
+        /// The order is repriced to one tick on its own side of the touch.
         Slide = 2 "slide",
     }
 }
 
 byte_enum! {
-    /// What happens when an order would trade with its own firm or group. The mode of the incoming
-    /// order decides.
+    /// Treatment of an order that would trade with its own firm or group. The mode of the incoming order decides.
     SelfTrade {
-        /// They trade.
+        /// The orders trade with each other.
         None = 0 "none",
         /// The incoming order is cancelled.
         CancelNewest = 1 "cancel_newest",
         /// The resting order is cancelled.
         CancelOldest = 2 "cancel_oldest",
-        /// Both are cancelled.
+        /// Both orders are cancelled.
         CancelBoth = 3 "cancel_both",
-        /// The smaller one is cancelled and the larger one loses its quantity.
+        /// The smaller order is cancelled, and the larger order loses its quantity.
         Decrement = 4 "decrement",
-        /// The smaller one is cancelled; both if they are equal.
+        /// The smaller order is cancelled; both if they are equal.
         CancelSmallest = 5 "cancel_smallest",
     }
 }
 
 byte_enum! {
-    /// What the limit of an order follows.
+    /// Price that the limit of an order follows.
     Peg {
-        /// Nothing.
+        /// No price: the order has a limit of its own.
         None = 0 "none",
-        /// The best price of its own side in the reference quote.
+        /// Best price of its own side in the reference quote.
         Primary = 1 "primary",
-        /// The middle of the reference quote.
+        /// Middle of the reference quote.
         Midpoint = 2 "midpoint",
     }
 }
 
 byte_enum! {
-    /// What happens to an order whose limit is beyond a price band.
+    /// Treatment of an order whose limit is beyond a price band.
     AtBand {
-        /// Its limit becomes that of the band.
+        /// The limit becomes the price of the band.
         Reprice = 0 "reprice",
-        /// It is cancelled.
+        /// The order is cancelled, or rejected on entry.
         Cancel = 1 "cancel",
     }
 }
 
 byte_enum! {
-    /// What happens to a short sale that the short sale price test does not let in.
+    /// Treatment of a short sale that fails the short sale price test.
     AtShortTest {
-        /// It is rejected.
+        /// The order is rejected.
         Reject = 0 "reject",
-        /// It is re-priced one tick above the best bid.
+        /// The order is repriced to one tick above the best bid.
         Slide = 1 "slide",
     }
 }
 
 byte_enum! {
-    /// Whom a risk limit is for.
+    /// Scope of a risk limit.
     RiskScope {
-        /// A session.
+        /// All orders of one session.
         Session = 1 "session",
         /// All sessions of a firm.
         Firm = 2 "firm",
-        /// All orders of an instrument.
+        /// All orders of a symbol.
         Symbol = 3 "symbol",
     }
 }
 
 byte_enum! {
-    /// In what capacity a firm trades.
+    /// Capacity in which a firm trades.
     Capacity {
-        /// Not said, or none of the others.
+        /// Not given, or none of the others.
         Other = 0 "other",
-        /// For a customer.
+        /// For a customer of the firm.
         Agency = 1 "agency",
-        /// For itself.
+        /// For the firm itself.
         Principal = 2 "principal",
-        /// For itself, to fill a customer's order.
+        /// For the firm itself, to fill a customer's order.
         Riskless = 3 "riskless",
     }
 }
 
 byte_enum! {
-    /// What a session is for.
+    /// Purpose of a session.
     Role {
         /// Commands from a file: its reports are lines.
         File = 0 "file",
         /// Order entry over the network: its reports are a numbered stream.
         OrderEntry = 1 "order_entry",
-        /// A read-only stream of all that its firm is told.
+        /// Read-only stream of all reports to its firm.
         FirmDropCopy = 2 "firm_drop_copy",
-        /// A read-only stream of all that anybody is told.
+        /// Read-only stream of all reports to any session.
         VenueDropCopy = 3 "venue_drop_copy",
     }
 }
 
 byte_enum! {
-    /// What happens to the trading day.
+    /// Event of the trading day.
     DayEvent {
-        /// It begins.
+        /// The trading day begins.
         Start = 1 "start_of_day",
-        /// It ends: day orders expire, nothing can be entered any more.
+        /// The day ends: day orders expire, and no order can enter any more.
         End = 2 "end_of_day",
     }
 }
 
 byte_enum! {
-    /// What may be done with an instrument just now.
+    /// Session state of a symbol.
     SymbolState {
-        /// Nothing can be entered.
+        /// No order can enter.
         Closed = 1 "closed",
-        /// The call before the opening auction: orders are collected, nothing trades.
+        /// Call before the opening auction: orders are collected, nothing trades.
         PreOpen = 2 "pre_open",
-        /// Continuous trading.
+        /// Continuous trading: an order trades on entry or rests.
         Open = 3 "open",
         /// Trading is suspended: orders can leave, none can enter.
         Halted = 4 "halted",
-        /// The call of the auction that ends a halt.
+        /// Call of the auction that ends a halt.
         ReopeningCall = 5 "reopening_call",
-        /// The call of the closing auction.
+        /// Call of the closing auction.
         ClosingCall = 6 "closing_call",
         /// Orders can leave, none can enter.
         CancelOnly = 7 "cancel_only",
@@ -382,7 +381,7 @@ byte_enum! {
 }
 
 impl SymbolState {
-    /// The auction that this state collects orders for; none if it is no call.
+    /// Returns the auction for which this state collects orders; `None` if the state is no call.
     pub fn auction(self) -> Option<Auction> {
         match self {
             SymbolState::PreOpen => Some(Auction::Opening),
@@ -397,18 +396,18 @@ impl SymbolState {
 }
 
 byte_enum! {
-    /// An auction: all orders that were collected trade at one price.
+    /// Auction: all collected orders trade at one price.
     Auction {
-        /// It begins continuous trading.
+        /// Auction that begins continuous trading.
         Opening = 1 "opening",
-        /// It ends the trading of the day.
+        /// Auction that ends the trading of the day.
         Closing = 2 "closing",
-        /// It ends a halt.
+        /// Auction that ends a halt.
         Reopening = 3 "reopening",
     }
 }
 
-/// A short ASCII name (of a symbol, session or firm), padded with zeros.
+/// Short ASCII name (of a symbol, session or firm), padded with zeros.
 #[derive(
     Clone,
     Copy,
@@ -426,10 +425,10 @@ byte_enum! {
 pub struct Name([u8; Name::LEN_MAX]);
 
 impl Name {
-    /// The longest name, in bytes.
+    /// Length of the longest name, in bytes.
     pub(crate) const LEN_MAX: usize = 16;
 
-    /// `None` if the text is empty, too long, or not printable ASCII.
+    /// Creates a name; `None` if the text is empty, too long, or not printable ASCII.
     pub fn new(text: &str) -> Option<Self> {
         let printable = text.bytes().all(|b| b.is_ascii_graphic());
         if text.is_empty() || text.len() > Self::LEN_MAX || !printable {
@@ -440,7 +439,7 @@ impl Name {
         Some(Name(bytes))
     }
 
-    /// The name without its padding.
+    /// Returns the name without its padding.
     pub fn as_str(&self) -> &str {
         let len = self.0.iter().position(|&b| b == 0).unwrap_or(Self::LEN_MAX);
         std::str::from_utf8(&self.0[..len]).unwrap_or("?")
@@ -459,23 +458,23 @@ impl std::fmt::Debug for Name {
     }
 }
 
-/// The size of one tick as a decimal: `mantissa` × 10^−`scale`.
+/// Size of one tick as a decimal: `mantissa` × 10^−`scale`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tick {
-    /// Digits, at least 1.
+    /// Digits as one number, at least 1.
     pub mantissa: u64,
-    /// Digits after the decimal point.
+    /// Number of digits after the decimal point.
     pub scale: u8,
 }
 
-/// Why a decimal is not a price of an instrument.
+/// Reason that a decimal is no price of a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecimalError {
-    /// Not of the form `123` or `123.45`.
+    /// The text is not of the form `123` or `123.45`.
     Malformed,
-    /// Zero, negative, or beyond the range of [`Price`].
+    /// The value is 0, negative, or beyond the range of [`Price`].
     OutOfRange,
-    /// Between two ticks.
+    /// The value lies between two ticks.
     OffTick,
 }
 
@@ -492,17 +491,17 @@ impl std::fmt::Display for DecimalError {
 impl std::error::Error for DecimalError {}
 
 impl Tick {
-    /// The most digits after the point that a tick may have.
+    /// Maximum number of digits after the decimal point.
     pub const SCALE_MAX: u8 = 12;
 
-    /// Reads a tick size such as `0.01`, `0.5` or `5`. `None` if it is not a positive decimal.
+    /// Reads a tick size such as `0.01`, `0.5` or `5`; `None` if the text is no positive decimal.
     pub fn parse(text: &str) -> Option<Self> {
         let (negative, digits, scale) = decimal(text)?;
         let mantissa = u64::try_from(digits).ok()?;
         (!negative && mantissa > 0 && scale <= Self::SCALE_MAX).then_some(Tick { mantissa, scale })
     }
 
-    /// How many ticks the decimal is.
+    /// Converts a decimal to whole ticks.
     pub fn ticks(self, text: &str) -> Result<Price, DecimalError> {
         let (negative, digits, scale) = decimal(text).ok_or(DecimalError::Malformed)?;
         if negative || digits == 0 {
@@ -518,7 +517,7 @@ impl Tick {
         i64::try_from(value / unit).map(Price).map_err(|_| DecimalError::OutOfRange)
     }
 
-    /// The price as a decimal with all digits of the tick, exact.
+    /// Returns the price as an exact decimal with all digits of the tick.
     pub fn decimal(self, price: Price) -> String {
         let value = i128::from(price.0) * i128::from(self.mantissa);
         if self.scale == 0 {
@@ -531,8 +530,7 @@ impl Tick {
     }
 }
 
-/// Sign, digits and number of decimals of `[-]digits[.digits]`; at most 30 digits, 18 of them
-/// behind the point.
+/// Returns sign, digits and number of decimals of `[-]digits[.digits]`; at most 30 digits, 18 of them behind the point.
 fn decimal(text: &str) -> Option<(bool, u128, u8)> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

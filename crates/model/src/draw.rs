@@ -1,6 +1,6 @@
-//! Numbers drawn from a seed that a command brings: every replay draws the same, and so does everybody who has the journal.
+//! Random numbers from a seed in a command: every replay, and every reader of the journal, draws the same numbers.
 
-/// The next number of a SplitMix64 that stands at `seed`.
+/// Draws the next number of a SplitMix64 generator whose state is `seed`.
 pub fn next(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut number = *seed;

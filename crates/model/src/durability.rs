@@ -1,22 +1,22 @@
-//! The durability modes: what an acknowledgement is worth.
+//! Durability modes: the promise behind an acknowledgement.
 
 use crate::domain::byte_enum;
 
 byte_enum! {
-    /// What an acknowledgement means.
+    /// Promise behind an acknowledgement.
     Durability {
-        /// It was sequenced. A process kill loses it: nobody waits for the journal.
+        /// The command is sequenced. A process kill loses it: no stage waits for the journal.
         Volatile = 0 "volatile",
-        /// It is in the page cache. A process kill keeps it, a crash of the operating system may lose
-        /// the last seconds.
+        /// The command is in the page cache. A process kill keeps it; a crash of the operating system may lose the last
+        /// seconds.
         Pagecache = 1 "pagecache",
-        /// It was synced to the device. A power cut keeps it.
+        /// The command is synced to the device. A power cut keeps it.
         Fsync = 2 "fsync",
     }
 }
 
 impl Durability {
-    /// What an acknowledgement is worth, for people.
+    /// Returns the promise of an acknowledgement, as text for people.
     pub fn promise(self) -> &'static str {
         match self {
             Durability::Volatile => {
@@ -29,7 +29,7 @@ impl Durability {
         }
     }
 
-    /// The mode and its promise in a line, which cannot be overlooked if the promise is weak.
+    /// Returns the mode and its promise in one line; the line warns if the promise is weak.
     pub fn banner(self) -> String {
         let line = format!("{}: {}", self.name(), self.promise());
         match self {

@@ -1,4 +1,4 @@
-//! The frame: the same bytes in the ring slot, in the journal and on the way to a standby.
+//! Frame: the same bytes in the ring slot, in the journal and on the way to a standby.
 //!
 //! ```text
 //!  0        2      3         4        8              16             24        28        32
@@ -8,131 +8,131 @@
 //!   u16      u8     u8        u32      u64            u64            u32       u32       32 or 96
 //! ```
 //!
-//! Little-endian. A frame is 64 bytes long, or 128 when its body needs it; the rest is zero. The
-//! checksum covers the whole frame, with the checksum of the frame before in the place of its own, so
-//! the frames form a **chain**: one that is stale, lost or moved cannot verify. In a journal the first
-//! four bytes are stored last: a length of zero says that nothing is here yet.
+//! Little-endian. A frame is 64 bytes long, or 128 if its body needs them; unused bytes are 0. The checksum covers the
+//! whole frame; while it is computed, its field holds the checksum of the frame before. So the frames form a **chain**:
+//! a stale, lost or moved frame cannot verify. The journal stores the first four bytes last: a length of 0 means that
+//! no frame is here yet.
 //!
-//! Commands use a sequence number each. The *bookkeeping* frames use none (they repeat the number of
-//! the last command), so that the same commands get the same numbers whatever the threads were doing.
+//! Each command uses one seqno. The *bookkeeping* frames use none: they repeat the seqno of the last command. So the
+//! same commands get the same seqnos, whatever the threads do.
 
 use crate::domain::{Nanos, SeqNo, SessionId, SymbolId, byte_enum};
 use crate::durability::Durability;
 use ringside_planted::{Bug, planted};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
-/// The shortest frame, one cache line, in bytes.
+/// Length of the shortest frame, one cache line, in bytes.
 pub const FRAME_BYTES_MIN: usize = 64;
-/// The longest frame, in bytes.
+/// Length of the longest frame, in bytes.
 pub const FRAME_BYTES_MAX: usize = 128;
-/// The header, in bytes.
+/// Length of the header, in bytes.
 pub const HEADER_BYTES: usize = 32;
-/// The longest body, in bytes.
+/// Length of the longest body, in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = FRAME_BYTES_MAX - HEADER_BYTES;
 
 byte_enum! {
-    /// What a frame holds. From 128 on it is bookkeeping.
+    /// Content of a frame. Codes from 128 on are bookkeeping.
     FrameKind {
-        /// A new order.
+        /// New order: no stop, no iceberg, no rare terms.
         Enter = 1 "enter",
-        /// A lower total quantity; keeps priority.
+        /// Lower total quantity of an order, which keeps its priority.
         Reduce = 2 "reduce",
-        /// New terms; new priority.
+        /// New terms of an order, with a new priority.
         Replace = 3 "replace",
-        /// The end of an order.
+        /// Cancel of an order.
         Cancel = 4 "cancel",
-        /// The end of many orders.
+        /// Cancel of many orders.
         MassCancel = 5 "mass_cancel",
-        /// Another sell marking, a lower total quantity, or both; keeps priority.
+        /// New sell marking of an order, lower total quantity, or both; the order keeps its priority.
         Modify = 6 "modify",
-        /// Whether a session may enter orders.
+        /// Permission of a session to enter orders.
         SetOrderEntry = 7 "set_order_entry",
-        /// A session asks which id it may use next.
+        /// Query of a session for its next order id.
         AccountQuery = 8 "account_query",
-        /// A new order that waits for a trade at its stop price.
+        /// New order that waits for a trade at its stop price.
         EnterStop = 9 "enter_stop",
-        /// A new order that shows a part of itself at a time.
+        /// New order that displays one slice at a time.
         EnterIceberg = 10 "enter_iceberg",
-        /// A new order with terms that few orders have.
+        /// New order with rare terms.
         EnterRich = 11 "enter_rich",
-        /// A new instrument.
+        /// Definition of a symbol.
         DefineSymbol = 16 "define_symbol",
-        /// A new session.
+        /// Definition of a session.
         DefineSession = 17 "define_session",
-        /// A new firm.
+        /// Definition of a firm.
         DefineFirm = 18 "define_firm",
-        /// Another durability mode.
+        /// Change of the durability mode.
         SetDurability = 19 "set_durability",
-        /// The trading day begins or ends.
+        /// Start or end of the trading day.
         TradingDay = 20 "trading_day",
-        /// A trade is taken back.
+        /// Break of a trade, which is taken back.
         BreakTrade = 21 "break_trade",
-        /// A step of an instrument from one partition to another.
+        /// Step of a move of a symbol between partitions.
         MoveSymbol = 22 "move_symbol",
-        /// An order that comes with its instrument.
+        /// Order that moves with its symbol.
         ImportOrder = 23 "import_order",
-        /// Another state of an instrument.
+        /// Change of the state of a symbol.
         SetState = 24 "set_state",
-        /// The state that an instrument has next, and when.
+        /// Schedule of the next state of a symbol.
         PlanState = 25 "plan_state",
-        /// Time has passed for an instrument.
+        /// Passage of time for a symbol.
         Tick = 26 "tick",
-        /// Other price bands of an instrument.
+        /// Change of the price bands of a symbol.
         SetBands = 27 "set_bands",
-        /// Another reference quote of an instrument.
+        /// Change of the reference quote of a symbol.
         SetQuote = 28 "set_quote",
-        /// Whether short sales of an instrument are restricted.
+        /// Change of the short sale restriction of a symbol.
         SetShortSale = 29 "set_short_sale",
-        /// Other risk limits of a session, a firm or an instrument.
+        /// Change of the risk limits of a session, a firm or a symbol.
         SetRisk = 30 "set_risk",
-        /// A trade had other terms than was told.
+        /// Correction of the published terms of a trade.
         CorrectTrade = 31 "correct_trade",
-        /// A writer began to append: the first frame of each of its runs.
+        /// Start of a writer's run: the first frame of each run.
         EpochStart = 128 "epoch_start",
-        /// Everything up to a sequence number was committed when this was written.
+        /// Highest committed seqno at the time of writing.
         CommitMark = 129 "commit_mark",
-        /// The state hash and the output hash after a command.
+        /// State hash and output hash after a command.
         HashProbe = 130 "hash_probe",
-        /// The segment ends here, the next one goes on.
+        /// End of the segment; the next segment continues.
         SegmentEnd = 131 "segment_end",
     }
 }
 
 impl FrameKind {
-    /// Whether the frame is a command and has a sequence number of its own.
+    /// Returns true if the frame is a command, with a seqno of its own.
     #[inline]
     pub fn is_command(self) -> bool {
         (self as u8) < 128
     }
 }
 
-/// The first 32 bytes of a frame.
+/// Header: the first 32 bytes of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Header {
     /// Length of the whole frame in bytes, 64 or 128.
     pub length: u16,
-    /// The code of a [`FrameKind`].
+    /// Code of a [`FrameKind`].
     pub kind: u8,
-    /// What the gateway found about the command, as the code of a [`Reason`](crate::reason::Reason).
+    /// Result of the gateway's checks, as the code of a [`Reason`](crate::reason::Reason).
     pub verdict: u8,
-    /// See [`Frame::checksum`].
+    /// CRC-32C of the chain, see [`Frame::checksum`].
     pub crc: u32,
-    /// The command's place; a bookkeeping frame repeats that of the last command.
+    /// Seqno of the command; a bookkeeping frame repeats that of the last command.
     pub seqno: u64,
     /// Official time, in ns since the Unix epoch.
     pub time: u64,
-    /// The session that sent the command, or 0.
+    /// Session that sent the command, or 0.
     pub session: u32,
-    /// The instrument that the command concerns, or 0.
+    /// Symbol that the command concerns, or 0.
     pub symbol: u32,
 }
 
-/// One frame with room for the longest body: the slot of the input ring.
+/// Frame with room for the longest body: the slot of the input ring.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C, align(64))]
 pub struct Frame {
-    /// The header.
+    /// Header: the first 32 bytes of the frame.
     pub header: Header,
     body: [u8; BODY_BYTES_MAX],
 }
@@ -148,7 +148,7 @@ impl Default for Frame {
 }
 
 impl Frame {
-    /// Overwrites this frame with a new one whose checksum is not computed yet.
+    /// Overwrites this frame with a new frame, whose checksum is not computed yet.
     #[inline]
     pub fn write<B: IntoBytes + Immutable>(&mut self, kind: FrameKind, body: &B) {
         const { assert!(size_of::<B>() <= BODY_BYTES_MAX) };
@@ -172,8 +172,8 @@ impl Frame {
         self.body[body.len()..length - HEADER_BYTES].fill(0);
     }
 
-    /// Numbers and stamps the frame and closes the chain: `previous` is the checksum of the frame
-    /// before. Nothing may change in it afterwards.
+    /// Sets seqno and time and closes the chain: `previous` is the checksum of the frame before. Returns the checksum.
+    /// The frame must not change afterwards.
     #[inline]
     pub fn seal(&mut self, seqno: SeqNo, time: Nanos, previous: u32) -> u32 {
         self.header.seqno = seqno.0;
@@ -183,8 +183,8 @@ impl Frame {
         self.header.crc
     }
 
-    /// Puts a second line behind a body that fits the first: what a client must be told again and no matcher
-    /// needs. [`Frame::seal`] comes after it.
+    /// Puts a second line behind a body that fits the first line: fields that a client receives again and that no
+    /// matcher needs. [`Frame::seal`] comes after it.
     #[inline]
     pub(crate) fn append_line<L: IntoBytes + Immutable>(&mut self, line: &L) {
         const { assert!(size_of::<L>() == FRAME_BYTES_MIN) };
@@ -197,37 +197,37 @@ impl Frame {
         self.body[FRAME_BYTES_MIN - HEADER_BYTES..].copy_from_slice(line.as_bytes());
     }
 
-    /// Overwrites the last 32 bytes of a body that takes all the room there is. [`Frame::seal`] comes after it.
+    /// Overwrites the last 32 bytes of a body of full length. [`Frame::seal`] comes after it.
     pub(crate) fn set_tail<T: IntoBytes + Immutable>(&mut self, tail: &T) {
         const { assert!(size_of::<T>() == 32) };
         self.body[BODY_BYTES_MAX - 32..].copy_from_slice(tail.as_bytes());
     }
 
-    /// The second line, read as `L`; `None` if there is none, or its bytes are no such line.
+    /// Returns the second line, read as `L`; `None` if there is none or its bytes are no `L`.
     #[inline]
     pub fn line<L: TryFromBytes + KnownLayout + Immutable>(&self) -> Option<&L> {
         let long = usize::from(self.header.length) == FRAME_BYTES_MAX;
         L::try_ref_from_bytes(&self.body[FRAME_BYTES_MIN - HEADER_BYTES..]).ok().filter(|_| long)
     }
 
-    /// Makes this frame the same as another, whose bytes behind its length are left out.
+    /// Copies another frame, except the bytes behind its length.
     #[inline]
     pub fn copy_from(&mut self, other: &Frame) {
         let (from, to) = (other.as_bytes(), self.as_mut_bytes());
-        // Two copies of a fixed length are a few vector stores; one of any length is a call.
+        // Two copies of a fixed length are a few vector stores; a copy of variable length is a call.
         to[..FRAME_BYTES_MIN].copy_from_slice(&from[..FRAME_BYTES_MIN]);
         if usize::from(other.header.length) > FRAME_BYTES_MIN {
             to[FRAME_BYTES_MIN..].copy_from_slice(&from[FRAME_BYTES_MIN..]);
         }
     }
 
-    /// The bytes that travel.
+    /// Returns the bytes that are stored and sent.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
         &self.as_bytes()[..usize::from(self.header.length)]
     }
 
-    /// The body, read as `B`; `None` if its bytes are no such body or the frame is too short for it.
+    /// Returns the body, read as `B`; `None` if its bytes are no `B` or the frame is too short for it.
     #[inline]
     pub fn body<B: TryFromBytes + KnownLayout + Immutable>(&self) -> Option<&B> {
         let length = usize::from(self.header.length);
@@ -235,7 +235,7 @@ impl Frame {
         B::try_ref_from_prefix(body).ok().map(|(body, _)| body)
     }
 
-    /// The CRC-32C of the frame with the previous frame's in its checksum field.
+    /// Returns the CRC-32C of the frame with `previous`, the checksum of the frame before, in its checksum field.
     #[inline]
     pub fn checksum(&self, previous: u32) -> u32 {
         let mut frame = *self;
@@ -243,47 +243,47 @@ impl Frame {
         crc32c::crc32c(frame.bytes())
     }
 
-    /// The command's place.
+    /// Returns the seqno of the command.
     #[inline]
     pub fn seqno(&self) -> SeqNo {
         SeqNo(self.header.seqno)
     }
 
-    /// Official time.
+    /// Returns the official time.
     #[inline]
     pub fn time(&self) -> Nanos {
         Nanos(self.header.time)
     }
 
-    /// The instrument, or [`SymbolId::NONE`].
+    /// Returns the symbol, or [`SymbolId::NONE`].
     #[inline]
     pub fn symbol(&self) -> SymbolId {
         SymbolId(self.header.symbol)
     }
 
-    /// The session, or 0.
+    /// Returns the session, or 0.
     #[inline]
     pub fn session(&self) -> SessionId {
         SessionId(self.header.session)
     }
 
-    /// The kind, `None` if the code is not one.
+    /// Returns the kind; `None` if no kind has the code.
     #[inline]
     pub fn kind(&self) -> Option<FrameKind> {
         FrameKind::from_code(self.header.kind)
     }
 
-    /// Reads a frame from the start of `bytes`: `None` if its length is neither 64 nor 128 or there
-    /// are fewer bytes. The checksum is not looked at.
+    /// Reads a frame from the start of `bytes`; `None` if its length is neither 64 nor 128 or `bytes` is shorter. Does
+    /// not verify the checksum.
     pub fn read(bytes: &[u8]) -> Option<Frame> {
         let mut frame = Frame::default();
         frame.read_from(bytes).then_some(frame)
     }
 
-    /// The same, over this frame; `false` if there is none. Bytes behind a short frame's length stay.
+    /// Reads a frame over this frame; returns false if there is none. Bytes behind the length of a short frame stay.
     #[inline]
     pub fn read_from(&mut self, bytes: &[u8]) -> bool {
-        // Two copies of a fixed length are a few vector moves; one of any length is a call.
+        // Two copies of a fixed length are a few vector moves; a copy of variable length is a call.
         let Some(line) = bytes.first_chunk::<FRAME_BYTES_MIN>() else { return false };
         let length = usize::from(u16::from_le_bytes([line[0], line[1]]));
         match bytes.first_chunk::<FRAME_BYTES_MAX>() {
@@ -296,7 +296,7 @@ impl Frame {
         true
     }
 
-    /// Whether the frame carries the checksum that it should have behind one that carries `previous`.
+    /// Returns true if the checksum is right for a frame behind one with the checksum `previous`.
     #[inline]
     pub fn verify(&mut self, previous: u32) -> bool {
         let carried = std::mem::replace(&mut self.header.crc, previous);
@@ -306,49 +306,49 @@ impl Frame {
     }
 }
 
-/// The body of [`FrameKind::EpochStart`].
+/// Body of a [`FrameKind::EpochStart`] frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct EpochStart {
-    /// The number of this run, one more than that of the run before.
+    /// Number of this run, one more than that of the run before.
     pub epoch: u64,
-    /// In this run a hash probe describes each command whose number is a multiple of this.
+    /// Interval of the hash probes: a probe describes each command whose seqno is a multiple of it.
     pub probe_interval: u64,
-    /// The mode in which it begins.
+    /// Durability mode at the start of the run.
     pub durability: Durability,
-    /// Zero.
+    /// Padding, always 0.
     pub zero: [u8; 7],
 }
 
-/// The body of [`FrameKind::CommitMark`].
+/// Body of a [`FrameKind::CommitMark`] frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct CommitMark {
-    /// The highest sequence number that had been committed.
+    /// Highest seqno that had been committed.
     pub committed: u64,
-    /// The highest sequence number that was known to be on the device.
+    /// Highest seqno that was known to be on the device.
     pub synced: u64,
 }
 
-/// The body of [`FrameKind::SetDurability`].
+/// Body of a [`FrameKind::SetDurability`] frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct SetDurability {
-    /// The mode from this command on.
+    /// Durability mode from this command on.
     pub durability: Durability,
 }
 
-/// The body of [`FrameKind::HashProbe`].
+/// Body of a [`FrameKind::HashProbe`] frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct HashProbe {
-    /// The hashes are those after this command.
+    /// Seqno of the command after which the hashes hold.
     pub seqno: u64,
-    /// The number of reports up to there.
+    /// Number of reports up to this command.
     pub reports: u64,
-    /// The low and the high half of the state hash.
+    /// Low and high half of the state hash.
     pub state: [u64; 2],
-    /// The low and the high half of the output hash.
+    /// Low and high half of the output hash.
     pub output: [u64; 2],
 }
 

@@ -1,4 +1,4 @@
-//! The two hashes that prove that two runs were the same: of the state and of what was said.
+//! The two hashes that prove that two runs were equal: of the state and of the published reports.
 //!
 //! They detect divergence, not forgery: folded 64 × 64 → 128-bit multiplications, a few cycles each.
 
@@ -19,9 +19,8 @@ fn fold(a: u64, b: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
-/// The hash of one thing that is part of the state, from its fields. The state hash is the wrapping
-/// sum over all of them, so that a change costs one subtraction and one addition, and any number of
-/// shards comes to the same sum.
+/// Returns the hash of one part of the state, from its fields. The state hash is the wrapping sum over all parts. So a
+/// change costs one subtraction and one addition, and any number of shards comes to the same sum.
 #[inline]
 pub fn of_fields(fields: [u64; 6]) -> u128 {
     let [a, b, c, d, e, f] = fields;
@@ -31,9 +30,9 @@ pub fn of_fields(fields: [u64; 6]) -> u128 {
     wide(x ^ z, y ^ KEYS[0]) ^ wide(y.rotate_left(32) ^ z, x ^ KEYS[3]).rotate_left(64)
 }
 
-/// The same for what nearly every command changes, in half the time: two pairs that say what it is,
-/// what marks it (less than 2^53), and two amounts that change. The last product ties the amounts to the rest, so
-/// that a quantity cannot move from one order to another unseen.
+/// Returns the hash of an order or a last price, which nearly every command changes, in half the time of [`of_fields`]:
+/// two pairs that identify it, marks (less than 2^53), and two amounts that change. The last product ties the amounts
+/// to the rest, so that a quantity cannot move unseen from one order to another.
 #[inline(always)]
 pub fn of_order(pairs: [[u64; 2]; 2], marks: u64, amounts: [u64; 2]) -> u128 {
     let [[a, b], [c, d]] = pairs;
@@ -42,12 +41,12 @@ pub fn of_order(pairs: [[u64; 2]; 2], marks: u64, amounts: [u64; 2]) -> u128 {
     wide(x ^ amounts[0], y ^ amounts[1])
 }
 
-/// The running hash of a report stream.
+/// Running hash of a report stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputHash {
     low: u64,
     high: u64,
-    /// How many reports went in.
+    /// Number of reports so far.
     pub reports: u64,
 }
 
@@ -58,7 +57,7 @@ impl Default for OutputHash {
 }
 
 impl OutputHash {
-    /// Takes the next report of the stream.
+    /// Adds the next report of the stream.
     #[inline]
     pub fn add(&mut self, published: &Published) {
         let w: &[u64; 8] = TryFromBytes::try_ref_from_bytes(published.report.as_bytes())
@@ -70,12 +69,12 @@ impl OutputHash {
         self.reports += 1;
     }
 
-    /// A hash that goes on where [`value`](Self::value) was this after so many reports.
+    /// Creates a hash that continues after `reports` reports with this [`value`](Self::value).
     pub fn resume([low, high]: [u64; 2], reports: u64) -> Self {
         OutputHash { low, high, reports }
     }
 
-    /// The hash so far.
+    /// Returns the hash so far.
     pub fn value(&self) -> u128 {
         u128::from(self.high) << 64 | u128::from(self.low)
     }

@@ -1,61 +1,60 @@
-//! Why an order was refused or cancelled: the one table from which the stable numbers, the names in
-//! files, the codes of the wire protocols and the texts come.
+//! Reasons of rejects and cancels: the one table of their stable numbers, names in files, codes of the wire protocols
+//! and texts.
 //!
-//! A number is never reused. OUCH codes are those of OUCH 5.0: a letter for a cancel, a number for a
-//! reject. FIX values are OrdRejReason (103) and, for a cancel request that was refused,
-//! CxlRejReason (102).
+//! A number is never reused. OUCH codes are those of OUCH 5.0: a letter for a cancel, a number for a reject. FIX values
+//! are OrdRejReason (103) and, for a rejected cancel request, CxlRejReason (102).
 
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
-/// What a protocol says for a reason.
+/// OUCH code of a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ouch {
-    /// The `Reason` letter of a Canceled message.
+    /// `Reason` letter of a Canceled message.
     Cancel(char),
-    /// The `Reason` number of a Rejected message.
+    /// `Reason` number of a Rejected message.
     Reject(u16),
 }
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident = $code:literal $name:literal, $ouch:expr, fix $fix:literal, $text:literal;)*) => {
-        /// The cause of a reject or a cancel.
+        /// Cause of a reject or a cancel.
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, Hash, IntoBytes, TryFromBytes, Immutable,
             KnownLayout,
         )]
         #[repr(u8)]
         pub enum Reason {
-            /// No cause: nothing was refused or cancelled.
+            /// No cause: nothing is rejected or cancelled.
             None = 0,
             $(#[doc = $text] $variant = $code),*
         }
 
         impl Reason {
-            /// Every cause, in the order of its number.
+            /// All causes, in the order of their numbers.
             pub const ALL: &'static [Reason] = &[$(Reason::$variant),*];
 
-            /// The cause with this number.
+            /// Returns the cause with this number; `None` if there is none.
             #[inline]
             pub fn from_code(code: u8) -> Option<Self> {
                 match code { 0 => Some(Self::None), $($code => Some(Self::$variant),)* _ => None }
             }
 
-            /// Its name in files and reports.
+            /// Returns the name in files and reports.
             pub fn name(self) -> &'static str {
                 match self { Self::None => "none", $(Self::$variant => $name),* }
             }
 
-            /// Its OUCH code.
+            /// Returns the OUCH code.
             pub fn ouch(self) -> Option<Ouch> {
                 match self { Self::None => None, $(Self::$variant => Some($ouch)),* }
             }
 
-            /// Its FIX value.
+            /// Returns the FIX value.
             pub fn fix(self) -> u16 {
                 match self { Self::None => 0, $(Self::$variant => $fix),* }
             }
 
-            /// What it means, for people.
+            /// Returns the meaning, as a sentence for people.
             pub fn text(self) -> &'static str {
                 match self { Self::None => "", $(Self::$variant => $text),* }
             }
@@ -66,7 +65,7 @@ macro_rules! reasons {
 use Ouch::{Cancel, Reject};
 
 reasons! {
-    // Cancels.
+    // Reasons of a cancel.
     User = 1 "user", Cancel('U'), fix 0, "The client asked for it.";
     IocRemainder = 2 "ioc_remainder", Cancel('I'), fix 0, "The rest of an immediate-or-cancel order.";
     FokNotFillable = 3 "fok_not_fillable", Cancel('I'), fix 0, "A fill-or-kill order that could not be filled whole.";
@@ -86,7 +85,7 @@ reasons! {
 
     LimitState = 17 "limit_state", Cancel('H'), fix 0, "A quote stood at a price band for too long: the symbol is paused.";
 
-    // Rejects.
+    // Reasons of a reject.
     UnknownSymbol = 32 "unknown_symbol", Reject(0x0017), fix 1, "No such symbol.";
     UnknownOrder = 33 "unknown_order", Reject(0x000A), fix 1, "The session never had an order of this id.";
     TooLate = 34 "too_late", Reject(0x000A), fix 0, "The order has ended.";
@@ -133,14 +132,14 @@ reasons! {
 }
 
 impl Reason {
-    /// Whether it is the cause of a cancel: the others are those of a reject.
+    /// Returns true for the cause of a cancel; all other causes are those of a reject.
     #[inline]
     pub fn is_of_cancel(self) -> bool {
         (1..32).contains(&(self as u8))
     }
 
-    /// Whether the venue refuses a command as it is, before it looks at its terms: a replace with such a verdict
-    /// leaves the original order alone.
+    /// Returns true if the venue rejects a command without a look at its terms. A replace with such a verdict leaves
+    /// the original order alone.
     #[inline]
     pub fn refuses_service(self) -> bool {
         use Reason::{

@@ -1,4 +1,4 @@
-//! Reports: everything that the engine says, one 64-byte line each.
+//! Reports: the complete output of the engine, one 64-byte line each.
 
 use crate::domain::{
     Auction, Capacity, FirmId, MatchNumber, MoveStep, Nanos, OrderId, OrderNumber, PartitionId,
@@ -9,140 +9,145 @@ use crate::reason::Reason;
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 byte_enum! {
-    /// What a report says.
+    /// Content of a report.
     ReportKind {
-        /// A new order is in: `open` is its quantity before matching.
+        /// A new order is accepted: `open` is its quantity before matching.
         Accepted = 1 "accepted",
-        /// A trade, once for each side, the resting order first.
+        /// A trade, one report for each side, the resting order first.
         Executed = 2 "executed",
-        /// `quantity` of an order was cancelled, `open` is left.
+        /// `quantity` of an order is cancelled, `open` is left.
         Canceled = 3 "canceled",
-        /// An order took the place of another one (`other` is the old id).
+        /// An order took the place of another order (`other` is the old id).
         Replaced = 4 "replaced",
-        /// A command was refused.
+        /// A command is rejected.
         Rejected = 5 "rejected",
         /// A market-to-limit order books its rest, `open`, at `price`.
         Restated = 6 "restated",
         /// A mass cancel covers `quantity` orders; their `canceled` reports follow.
         MassCanceled = 7 "mass_canceled",
-        /// An instrument, a session or a firm was defined.
+        /// A symbol, a session or a firm is defined.
         Defined = 8 "defined",
-        /// Another durability mode is in force: its code is in `other`.
+        /// A durability mode begins: its code is in `other`.
         DurabilitySet = 9 "durability_set",
-        /// An order has another sell marking; `quantity` of it was taken away, `open` is left.
+        /// The sell marking or the quantity of an order is changed; `quantity` is taken away, `open` is left.
         Modified = 10 "modified",
-        /// Whether a session may enter orders: `other` is 1 or 0.
+        /// Order entry of a session is enabled (`other` is 1) or disabled (0).
         OrderEntrySet = 11 "order_entry_set",
-        /// The id that a session may use next is in `other`.
+        /// The next id that a session may use is in `other`.
         AccountQueried = 12 "account_queried",
-        /// The trading day began or ended, by the code in `other`; `quantity` orders expire, their `canceled`
-        /// reports follow.
+        /// The trading day begins or ends, by the code in `other`; `quantity` orders expire, their `canceled` reports
+        /// follow.
         TradingDay = 13 "trading_day",
-        /// A trade was taken back, once for each side.
+        /// A trade is broken, one report for each side.
         Broken = 14 "broken",
-        /// A step of an instrument from one partition to another: the step, the other partition and the version of the
-        /// table are in `other`, see [`Moved`]; reports of `quantity` orders follow.
+        /// A step of a move of a symbol between partitions: `other` has the step, the other partition and the version
+        /// of the table, see [`Moved`]; reports of `quantity` orders follow.
         SymbolMoved = 15 "symbol_moved",
-        /// An order goes with its instrument: `other` has its [`ExportedTerms`].
+        /// An order leaves with its symbol: `other` has its [`ExportedTerms`].
         Exported = 16 "exported",
-        /// An order has come with its instrument and waits: `other` is its id where it was.
+        /// An order has arrived with its symbol and waits: `other` is its id on the old partition.
         Held = 17 "held",
-        /// An order that came with its instrument rests: `other` is its id where it was, `trade` the partition.
+        /// An order that arrived with its symbol rests: `other` is its id on the old partition, `trade` the number of
+        /// that partition.
         Imported = 18 "imported",
-        /// An instrument has another state, by the code in `other`. If a limit state paused it, `quantity` is the official time
-        /// of its reopening.
+        /// The state of a symbol is changed, by the code in `other`. If a limit state paused the symbol, `quantity` is
+        /// the official time of its reopening.
         StateChanged = 19 "state_changed",
-        /// An auction, by the code in `other`, traded `quantity` at `price`, both zero if nothing could trade; its `executed`
-        /// reports follow.
+        /// An auction, by the code in `other`, traded `quantity` at `price`, both 0 if nothing could trade; its
+        /// `executed` reports follow.
         Crossed = 20 "crossed",
-        /// What an auction, by the code in `other`, would be now: `quantity` at `price`, and `open` would be left on `side`.
+        /// The result that an auction, by the code in `other`, would have now: `quantity` at `price`, with `open` left
+        /// over on `side`.
         Indicative = 21 "indicative",
-        /// A stop was elected and enters the book as a new order: `order` is its number from here on, `other` the one that it
-        /// had, `price` its limit.
+        /// A stop is elected and enters the book as a new order: `order` is its new number, `other` its old number,
+        /// `price` its limit.
         Triggered = 22 "triggered",
-        /// A slice of an iceberg, `quantity`, is shown: `order` is its number, `other` that of the slice before, or its own.
+        /// A slice of an iceberg, `quantity`, is displayed: `order` is its number, `other` the number of the slice
+        /// before; of the first slice, its own number.
         Displayed = 23 "displayed",
-        /// Time has passed for an instrument; what was due follows, among it the `canceled` reports of `quantity` orders that
-        /// expired.
+        /// A tick of a symbol; the reports of its timers follow, among them the `canceled` reports of `quantity`
+        /// expired orders.
         Ticked = 24 "ticked",
-        /// The state that an instrument has next, by the code in `other`, and the official time at which it will have it, in
-        /// `quantity`; both zero if none is planned any more.
+        /// The next state of a symbol is scheduled: `other` is its code, `quantity` its official time; both 0 if no
+        /// state is scheduled any more.
         StatePlanned = 25 "state_planned",
-        /// The price bands of an instrument, the static and the dynamic ones together: while it is open no trade is below
-        /// `price` or above `other`, zero for no bound; `quantity` is the reference. A pause tells them once more.
+        /// The price bands of a symbol, static and dynamic ones together: while the symbol is open, no trade is below
+        /// `price` or above `other`, 0 for no bound; `quantity` is the reference. A pause publishes them again.
         BandsSet = 26 "bands_set",
-        /// A quote stands at a price band, or does not any more: `side` has it, `price` is the band, `other` is 1 or 0, and the
-        /// instrument is paused at the official time in `quantity` if it stays.
+        /// A limit state begins (`other` is 1) or ends (0): the quote on `side` stands at the price band `price`. If
+        /// the quote stays there, the symbol is paused at the official time in `quantity`.
         LimitState = 27 "limit_state",
-        /// The reference quote of an instrument: `price` is the bid, `other` the offer.
+        /// The reference quote of a symbol: `price` is the bid, `other` the offer.
         Quoted = 28 "quoted",
-        /// An order has another limit and a new place, and trades or rests as a new one: `order` is its number from here on,
-        /// `other` the one that it had, `open` what is left of it, and `quantity` what of that is shown.
+        /// An order has a new limit and a new place, and trades or rests as a new order does: `order` is its new
+        /// number, `other` its old number, `open` the open quantity, and `quantity` the displayed part of it.
         Repriced = 29 "repriced",
-        /// Whether short sales of an instrument are restricted: bit 0 of `other`; bit 1: whether a fall will restrict them.
+        /// The short sale setting of a symbol. Bit 0 of `other`: short sales are restricted; bit 1: a fall will
+        /// restrict them.
         ShortSaleSet = 30 "short_sale_set",
-        /// Other risk limits are in force; `other` is the firm if it is for one.
+        /// New risk limits are in force; `other` is the firm if the limits are those of a firm.
         RiskSet = 31 "risk_set",
-        /// A trade, whose number is in `other`, had other terms: `quantity` at `price`, once for each side.
+        /// A trade, whose number is in `other`, is corrected to `quantity` at `price`; one report for each side.
         Corrected = 32 "corrected",
-        /// Not for the world: the state hash of one shard, in `quantity` and `open`.
+        /// Internal, never published: the state hash of one shard, in `quantity` and `open`.
         StateHash = 128 "state_hash",
     }
 }
 
-/// One report. Its place and its time are those of the command that caused it, see [`Published`].
+/// Report. Its seqno and its time are those of the command that caused it, see [`Published`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C, align(64))]
 pub struct Report {
-    /// What it says.
+    /// Content of the report.
     pub kind: ReportKind,
-    /// The cause of a reject or cancel.
+    /// Cause of a reject or cancel.
     pub reason: Reason,
-    /// The side of the order.
+    /// Side of the order.
     pub side: Side,
-    /// [`Report::LAST`], [`Report::REMOVED`], [`Report::ATTRIBUTED`], [`Report::HIDDEN`], a [`Capacity`] on a replace, and an [`Auction`]
-    /// on its executions.
+    /// Flags: [`Report::LAST`], [`Report::REMOVED`], [`Report::ATTRIBUTED`], [`Report::HIDDEN`]. From
+    /// [`Report::CAPACITY_SHIFT`] on, a [`Capacity`] on a replace, and an [`Auction`] on its executions.
     pub flags: u8,
-    /// On an execution: the number of the trade within its command, from 1.
+    /// On an execution: number of the trade within its command, from 1.
     pub trade: u32,
-    /// The order. On a replace it is the one that went: the one that came has the number of the command.
+    /// Order number. On a replace it is the number of the old order; the new order has the number of the command.
     pub order: OrderNumber,
-    /// The session's id of the order.
+    /// Order id that the session gave.
     pub id: OrderId,
-    /// Limit or trade price; zero for none.
+    /// Limit or trade price; 0 for none.
     pub price: Price,
     /// Ordered, traded or cancelled quantity.
     pub quantity: Quantity,
-    /// Open quantity afterwards.
+    /// Open quantity after the command.
     pub open: Quantity,
-    /// Executed: the number of the other order. Replaced: the id of the order that
-    /// went. Broken: the match number. Canceled for self-trade on its way in: the price of the trade that it
-    /// did not come to. Rejected because the instrument is not traded here: a [`Moved`].
+    /// Depends on the kind, see [`ReportKind`]. Executed: number of the other order. Replaced: id of the old order.
+    /// Broken: match number. Canceled for self-trade on entry: price of the prevented trade. Rejected because the
+    /// symbol is not traded here: a [`Moved`].
     pub other: u64,
-    /// The session that is told.
+    /// Session that receives the report.
     pub session: SessionId,
-    /// The instrument.
+    /// Symbol of the report.
     pub symbol: SymbolId,
 }
 
 impl Report {
     /// Flag: no further report of this command comes from this shard.
     pub const LAST: u8 = 1;
-    /// Flag on an execution: this side removed liquidity. In an auction, where none does, it is the younger order's.
+    /// Flag on an execution: this side removed liquidity. In an auction, where no side does, the younger order has the
+    /// flag.
     pub const REMOVED: u8 = 2;
-    /// Flag on an acceptance: the order is a stop; `price` is its stop price and `other` the limit that it will have, zero for none.
+    /// Flag on an acceptance: the order is a stop; `price` is its stop price, `other` its later limit, 0 for none.
     pub const STOP: u8 = 2;
-    /// Flag on a cancel and a modification that leave something: the order has a part that is not shown, and what is shown
+    /// Flag on a cancel and a modification that leave open quantity: the order has a reserve, and its displayed part
     /// became smaller by `other`.
     pub const RESERVE: u8 = 2;
-    /// Flag on a replace: the order is shown with the name of its firm.
+    /// Flag on a replace: market data shows the order with the name of its firm.
     pub const ATTRIBUTED: u8 = 4;
-    /// Flag: the order is not shown to the market.
+    /// Flag: market data does not show the order.
     pub const HIDDEN: u8 = 8;
-    /// Where the capacity of a replaced order begins in its flags, and the auction of an execution.
+    /// Lowest bit of the capacity in the flags of a replace, and of the auction in those of an execution.
     pub const CAPACITY_SHIFT: u32 = 4;
 
-    /// A report that says nothing yet.
+    /// Empty report, the base of all others.
     pub const BLANK: Report = Report {
         kind: ReportKind::Rejected,
         reason: Reason::None,
@@ -159,43 +164,43 @@ impl Report {
         symbol: SymbolId(0),
     };
 
-    /// On a replace, and of an order that goes or comes with its instrument: the capacity that the order keeps.
+    /// Returns the capacity of the order, on a replace and on reports of an order that moves with its symbol.
     #[inline]
     pub fn capacity(&self) -> Capacity {
         Capacity::from_code(self.flags >> Self::CAPACITY_SHIFT).unwrap_or(Capacity::Other)
     }
 
-    /// On an execution: the auction that it was part of, if any.
+    /// Returns the auction that an execution was part of; `None` in continuous trading.
     #[inline]
     pub fn auction(&self) -> Option<Auction> {
         Auction::from_code(self.flags >> Self::CAPACITY_SHIFT)
     }
 
-    /// Whether it is the last one of its command (from its shard).
+    /// Returns true for the last report of a command from its shard.
     #[inline]
     pub fn is_last(&self) -> bool {
         self.flags & Self::LAST != 0
     }
 }
 
-/// Where an instrument is on its way between partitions: a word in a report.
+/// Step of a moving symbol, as a word in a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moved {
-    /// The last step.
+    /// Last step of the move.
     pub step: MoveStep,
-    /// The other partition.
+    /// Other partition of the move.
     pub partition: PartitionId,
-    /// The version of the table of instruments that says so.
+    /// Version of the table of symbols that requires the step.
     pub version: u32,
 }
 
 impl Moved {
-    /// As the word.
+    /// Returns the word that a report carries.
     pub fn word(self) -> u64 {
         u64::from(self.version) << 32 | u64::from(self.partition.0) << 8 | self.step as u64
     }
 
-    /// From the word; `None` if no step has it.
+    /// Reads the word of a report; `None` if no step has it.
     pub fn from_word(word: u64) -> Option<Moved> {
         let partition = PartitionId((word >> 8) as u16);
         let step = MoveStep::from_code(word as u8)?;
@@ -203,23 +208,23 @@ impl Moved {
     }
 }
 
-/// What an exported order has beside the fields of its report: a word in it.
+/// Terms of an exported order beside the fields of its report, as a word in the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExportedTerms {
-    /// Its firm.
+    /// Firm that owns the order.
     pub firm: FirmId,
-    /// Its self-trade group; zero for none.
+    /// Self-trade group; 0 for none.
     pub group: u16,
-    /// Its time in force.
+    /// Time in force of the order.
     pub tif: TimeInForce,
-    /// Whether it must not take liquidity.
+    /// Treatment if the order would take liquidity on entry.
     pub post_only: PostOnly,
-    /// What happens when it would trade with its own firm or group.
+    /// Treatment if the order would trade with its own firm or group.
     pub self_trade: SelfTrade,
 }
 
 impl ExportedTerms {
-    /// As the word.
+    /// Returns the word that a report carries.
     pub fn word(self) -> u64 {
         u64::from(self.firm.0)
             | u64::from(self.group) << 16
@@ -228,7 +233,7 @@ impl ExportedTerms {
             | (self.self_trade as u64) << 48
     }
 
-    /// From the word; `None` if no order has it.
+    /// Reads the word of a report; `None` if no order has it.
     pub fn from_word(word: u64) -> Option<ExportedTerms> {
         Some(ExportedTerms {
             firm: FirmId(word as u16),
@@ -240,15 +245,15 @@ impl ExportedTerms {
     }
 }
 
-/// Where reports go, in order.
+/// Receiver of reports, in order.
 pub trait ReportSink {
     /// Takes the next report.
     fn report(&mut self, report: Report);
-    /// Says that the command is complete: the report before was its last one.
+    /// Ends the command: the report before was its last one.
     fn end_command(&mut self);
 
-    /// Takes the one report of a command that has no other, as most have, already marked as the last:
-    /// [`ReportSink::end_command`] is not called. A sink that does more there does it here, too.
+    /// Takes the only report of a command, the usual case, and marks it as the last. [`ReportSink::end_command`] is not
+    /// called: a sink that does more there does so here, too.
     #[inline(always)]
     fn only(&mut self, report: Report) {
         self.report(Report { flags: report.flags | Report::LAST, ..report });
@@ -268,24 +273,24 @@ impl ReportSink for Vec<Report> {
     }
 }
 
-/// A report in the venue's one order `(seqno, index)`.
+/// Report with its place in the venue's one order `(seqno, index)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// The place of the command that caused it.
+    /// Seqno of the command that caused the report.
     pub seqno: SeqNo,
-    /// Its place among the reports of that command, from 0.
+    /// Index among the reports of that command, from 0.
     pub index: u32,
-    /// Official time.
+    /// Official time of the command.
     pub time: Nanos,
-    /// The mode under which it was released. It says how much the report is worth, not what happened:
-    /// the output hash leaves it out.
+    /// Durability mode under which the report was released. It describes the value of the report, not its content, so
+    /// the output hash omits it.
     pub durability: Durability,
-    /// What it says. [`Report::LAST`] is not set: `index` and the next `seqno` say it.
+    /// Content. [`Report::LAST`] is not set: `index` and the next `seqno` imply it.
     pub report: Report,
 }
 
 impl Published {
-    /// The match number of an execution.
+    /// Returns the match number of an execution.
     pub fn match_number(&self) -> MatchNumber {
         MatchNumber::of(self.seqno, self.report.trade)
     }

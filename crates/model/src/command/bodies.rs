@@ -1,4 +1,4 @@
-//! The bodies that commands have in their frames, and both ways between them.
+//! Bodies of the commands in their frames: encoding and decoding.
 //!
 //! ```text
 //!            0                8                16               24     26      28   29   30   31
@@ -6,14 +6,14 @@
 //! replace    │ id             │ price          │ quantity       │ new id                           │
 //! reduce     │ id             │ quantity       │
 //! cancel     │ id             │
-//! enter_stop │ as enter, and behind it the stop price
-//! enter_iceberg │ as enter, and behind it what it shows first, the least and the most that it shows later, the seed,
-//!                 and what its client must be told again
-//! enter_rich │ as enter, and behind it its terms and what its client must be told again
+//! enter_stop │ as enter, then the stop price
+//! enter_iceberg │ as enter, then size of the first slice, least and greatest size of the later slices, seed,
+//!                 client fields
+//! enter_rich │ as enter, then rare terms, client fields
 //! ```
 //!
-//! What came over the network has a second line, [`ClientFields`]; icebergs and rich orders have them in what their
-//! bodies leave.
+//! A command from the network has a second line, [`ClientFields`]. Icebergs and orders with rare terms have no room for
+//! a second line: their bodies end with shortened client fields.
 
 use super::{
     Action, BreakTrade, ClientFields, Command, CorrectTrade, DefineSymbol, Display, Enter,
@@ -30,7 +30,7 @@ use crate::reason::Reason;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 impl Command {
-    /// Writes the command into a frame; [`Frame::seal`] completes it.
+    /// Writes the command into a frame; [`Frame::seal`] completes the frame.
     #[inline]
     pub fn encode(&self, frame: &mut Frame) {
         match self.action {
@@ -159,8 +159,8 @@ impl Command {
         frame.header.symbol = self.symbol.0;
     }
 
-    /// Reads the command of a frame; `None` if the frame is bookkeeping or holds a value that no
-    /// writer of this version writes.
+    /// Reads the command of a frame; `None` if the frame is bookkeeping or holds a value that no writer of this version
+    /// writes.
     #[inline]
     pub fn decode(frame: &Frame) -> Option<Command> {
         let action = match frame.kind()? {
@@ -295,7 +295,7 @@ impl Command {
 }
 
 impl Sequenced {
-    /// Reads a command with its place and time. See [`Command::decode`].
+    /// Reads a command with its seqno and time. See [`Command::decode`].
     #[inline]
     pub fn decode(frame: &Frame) -> Option<Sequenced> {
         let command = Command::decode(frame)?;
@@ -304,15 +304,15 @@ impl Sequenced {
 }
 
 impl ClientFields {
-    /// The length of a client's text.
+    /// Length of a client's text, in bytes.
     pub const TEXT_BYTES: usize = 14;
-    /// Room for tagged values.
+    /// Room for tagged values, in bytes.
     pub const TAG_BYTES_MAX: usize = 44;
-    /// Room for those of an iceberg or a rich order.
+    /// Room for the tagged values of an iceberg or an order with rare terms, in bytes.
     pub const TAIL_TAG_BYTES_MAX: usize = 12;
 
-    /// Those of a command; `None` if it has none. A long body has its bytes in the place of a second line: only the
-    /// kinds that clients send and that are short can have one.
+    /// Returns the client fields of a command; `None` if it has none. A long body fills the place of the second line,
+    /// so only short commands that clients send have a second line.
     pub fn of(frame: &Frame) -> Option<ClientFields> {
         match frame.kind()? {
             FrameKind::EnterIceberg => frame.body::<EnterIcebergBody>()?.client.fields(),
@@ -322,8 +322,8 @@ impl ClientFields {
         }
     }
 
-    /// Puts them into the frame of a command that a client sent; [`Frame::seal`] completes it. Of the tagged
-    /// values of an iceberg or a rich order there are at most [`TAIL_TAG_BYTES_MAX`](Self::TAIL_TAG_BYTES_MAX) bytes.
+    /// Puts the fields into the frame of a client's command; [`Frame::seal`] completes the frame. An iceberg or an
+    /// order with rare terms has at most [`TAIL_TAG_BYTES_MAX`](Self::TAIL_TAG_BYTES_MAX) bytes of tagged values.
     pub fn append_to(&self, frame: &mut Frame) {
         match frame.kind() {
             Some(FrameKind::EnterIceberg | FrameKind::EnterRich) => {
@@ -333,7 +333,7 @@ impl ClientFields {
         }
     }
 
-    /// The tagged values as they came.
+    /// Returns the tagged values as the client sent them.
     #[inline]
     pub fn tags(&self) -> &[u8] {
         &self.tags[..usize::from(self.tag_bytes).min(Self::TAG_BYTES_MAX)]
@@ -351,7 +351,7 @@ struct EnterBody {
     side: Side,
     order_type: OrderType,
     tif: TimeInForce,
-    /// Post-only in the low two bits, then self-trade mode (3), capacity (2) and whether it is attributed.
+    /// Post-only in the low two bits, then self-trade mode (3 bits), capacity (2) and attribution (1).
     options: u8,
 }
 
@@ -416,7 +416,7 @@ struct EnterRichBody {
     client: TailFields,
 }
 
-/// The same as [`ClientFields`], with less room for tagged values. All zero for none: no cross type is.
+/// [`ClientFields`] with less room for tagged values. All bytes are 0 if there are none: no cross type is 0.
 #[derive(Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 struct TailFields {
