@@ -1,15 +1,15 @@
-//! Writes the feed into a file, as files of this format have it: each message behind its length, in the end a
-//! zero length.
+//! Capture of the feed into a file, in the format of such files: each message after its length, and a zero length at
+//! the end.
 //!
-//! The file is the stream from its first message, also after any restart: what is there is compared with the
-//! stream first, and nothing is changed before all of it has been.
+//! The file holds the stream from its first message, also after a restart. The content of the file is first compared
+//! with the stream, and nothing is changed before all of it has been compared.
 //!
 //! ```text
-//! in the file                              what becomes of it
-//! whole messages as the stream has         they stay
-//! a piece of a message, with zeros behind  cut, and written again
-//! a zero length                            cut, and written again
-//! another message than the stream has      refused; the file stays as it is
+//! content of the file                          action
+//! whole messages as in the stream              kept
+//! part of a message, with zeros after it       removed, and written again
+//! a zero length                                removed, and written again
+//! another message than the stream has          refused; the file stays as it is
 //! ```
 
 use ringside_core::streams::{Cursor, Reader, StreamId};
@@ -19,46 +19,46 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// Why the file does not go on.
+/// Error that ends a capture.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
-    /// Another process writes it.
+    /// Another process writes the file.
     #[error("{}: another process writes this file", .0.display())]
     InUse(PathBuf),
-    /// It holds another feed, or none.
+    /// The file holds another feed, or no feed.
     #[error(
         "{}: message {number} (byte {offset}) is not that of the feed: this is another feed's file, and it \
          is left as it is",
         path.display()
     )]
     OtherFeed {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The first message that differs.
+        /// Number of the first message that differs.
         number: u64,
-        /// Where it begins.
+        /// Byte of the file at which that message begins.
         offset: u64,
     },
-    /// It cannot be read or written.
+    /// The file cannot be read or written.
     #[error("{}: {error}", path.display())]
     Io {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         error: io::Error,
     },
 }
 
-/// Follows the stream into a file.
+/// Capture of the stream into a file.
 pub struct Capture {
     path: PathBuf,
     file: File,
     reader: Reader,
     cursor: Cursor,
     state: State,
-    /// While comparing: the first message that has not been compared.
+    /// While comparing: number of the first message that is not compared yet.
     next: u64,
-    /// The bytes of the file that are as the stream has them.
+    /// Number of leading bytes of the file that are equal to the stream.
     offset: u64,
     ending: bool,
     buffer: Box<[u8]>,
@@ -66,16 +66,16 @@ pub struct Capture {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// What is in the file is held against the stream.
+    /// The content of the file is compared with the stream.
     Comparing,
     Following,
-    /// The zero length is written.
+    /// The zero length is written, and the file is on the device.
     Ended,
 }
 
 impl Capture {
-    /// Opens the file, or makes it, and compares its beginning with what the stream has by now; the rest is
-    /// compared in steps.
+    /// Opens or creates the file, and compares its beginning with the messages that the stream has now. Later steps
+    /// compare the rest.
     pub fn open(path: &Path, mut reader: Reader) -> Result<Capture, CaptureError> {
         let failed = |error| CaptureError::Io { path: path.into(), error };
         let mut options = OpenOptions::new();
@@ -106,7 +106,7 @@ impl Capture {
         Ok(capture)
     }
 
-    /// Takes a bounded piece of the stream; true if there may be more.
+    /// Processes a bounded piece of the stream; returns true if there may be more.
     pub fn step(&mut self) -> Result<bool, CaptureError> {
         const PIECES: usize = 64;
         for _ in 0..PIECES {
@@ -130,17 +130,17 @@ impl Capture {
         Ok(true)
     }
 
-    /// The last message is published: behind it the file ends.
+    /// Notes that the last message is published: the file ends after it.
     pub fn end_session(&mut self) {
         self.ending = true;
     }
 
-    /// Whether the file is complete and on the device.
+    /// Returns true if the file is complete and on the device.
     pub fn is_ended(&self) -> bool {
         self.state == State::Ended
     }
 
-    /// Compares the next piece; true if there is nothing to do for now.
+    /// Compares the next piece; returns true if there is nothing to do for now.
     fn compare(&mut self) -> Result<bool, Trouble> {
         let expected = self.reader.bytes(&mut self.cursor);
         let found = read_at(&self.file, self.offset, &mut self.buffer)?;
@@ -170,7 +170,7 @@ impl Capture {
         Ok(false)
     }
 
-    /// Writes the next piece; true if there is nothing to do for now.
+    /// Writes the next piece; returns true if there is nothing to do for now.
     fn follow(&mut self) -> Result<bool, Trouble> {
         let bytes = self.reader.bytes(&mut self.cursor);
         if !bytes.is_empty() {
@@ -189,21 +189,21 @@ impl Capture {
     }
 }
 
-/// The longest message with its length.
+/// Longest message with its length, in bytes.
 const BLOCK_BYTES_MAX: usize = 2 + 0xFFFF;
 
-/// What the file has where the stream has a message.
+/// Content of the file at the place of the stream's next message.
 #[derive(Clone, Copy)]
 enum Verdict {
     Same,
-    /// Nothing, or something that was cut off.
+    /// Nothing, or part of a message.
     Ends,
-    /// Something, but the stream has nothing yet.
+    /// Some content, but the stream has no message there yet.
     StreamIsBehind,
     Differs,
 }
 
-/// Judges what was found in the file where the stream goes on with `expected`, if that is not the same.
+/// Judges the bytes `found` in the file at the place where the stream goes on with `expected`, if they are not equal.
 fn judge(found: &[u8], file_bytes: u64, number: u64, expected: &[u8]) -> Verdict {
     let whole = split_block(found).is_some_and(|(message, _)| !message.is_empty());
     let zeros = found.iter().rev().take_while(|&&byte| byte == 0).count();
@@ -211,14 +211,14 @@ fn judge(found: &[u8], file_bytes: u64, number: u64, expected: &[u8]) -> Verdict
     match (found, expected) {
         ([], _) => Verdict::Ends,
         (_, []) if whole || number == 1 => Verdict::StreamIsBehind,
-        // Nothing has shown yet that this is a file of the feed: what might be anything is not cut.
+        // Nothing shows yet that this file belongs to the feed: content that may be anything is not removed.
         _ if number == 1 && !(piece && file_bytes == found.len() as u64) => Verdict::Differs,
         _ if whole && !piece => Verdict::Differs,
         _ => Verdict::Ends,
     }
 }
 
-/// Reads as much as is there.
+/// Reads as many bytes as the file has at `offset` and `into` can hold.
 fn read_at<'a>(file: &File, offset: u64, into: &'a mut [u8]) -> io::Result<&'a [u8]> {
     let mut length = 0;
     while length < into.len() {

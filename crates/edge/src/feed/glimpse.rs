@@ -1,7 +1,8 @@
-//! Snapshots for who comes late, GLIMPSE-compatible: the book as messages, and where the feed goes on.
+//! Snapshot server for late listeners, GLIMPSE-compatible: sends the book as messages, and the number at which the feed
+//! goes on.
 //!
-//! A visitor logs in, waits for a book that is no older than its login, gets it as one run of packets and is let
-//! go. The book follows the stream only while somebody waits.
+//! A visitor logs in, waits for a book that is no older than its login, receives the book as one run of packets, and is
+//! disconnected. The book follows the stream only while a visitor waits.
 
 use super::visitor::Visitor;
 use ringside_core::streams::{Cursor, Reader, StreamId};
@@ -14,42 +15,42 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Where visitors come to, and how many.
+/// Configuration of the snapshot server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GlimpseConfig {
-    /// Where it listens.
+    /// Address on which the server listens.
     pub listen: SocketAddr,
-    /// The session, the same as that of the feed.
+    /// Name of the session, the same as that of the feed.
     pub session: [u8; 10],
-    /// Visitors at the same time; more are refused.
+    /// Largest number of visitors at the same time; more are refused.
     pub visitors_max: usize,
-    /// How long a visit may take, from the connection to the last byte.
+    /// Longest visit, from the connection to the last byte.
     pub visit_max: Duration,
 }
 
-/// Snapshots are made no more often than this; who comes meanwhile waits and shares the next.
+/// Shortest interval between two snapshots. Visitors that come meanwhile wait and share the next one.
 pub(crate) const SPIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Who waits hears that the server is there.
+/// Interval of the heartbeats to a waiting visitor.
 pub(super) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Whether somebody may log in with this user and password.
+/// Check of user and password; returns true if the user may log in.
 pub(crate) type Authorize = Box<dyn Fn(&str, &str) -> bool + Send>;
 
-/// The server.
+/// Snapshot server with its visitors.
 pub struct GlimpseServer {
     listener: TcpListener,
     config: GlimpseConfig,
     authorize: Authorize,
     follower: BookFollower,
     visitors: Vec<Visitor>,
-    /// Whether nobody can be accepted just now: there is no descriptor left.
+    /// True while no visitor can be accepted, because no descriptor is left.
     deaf: bool,
     made: Option<Instant>,
 }
 
 impl GlimpseServer {
-    /// Binds the socket.
+    /// Binds the socket, and begins with an empty book.
     pub fn open(config: GlimpseConfig, reader: Reader, authorize: Authorize) -> io::Result<Self> {
         let listener = TcpListener::bind(config.listen)?;
         listener.set_nonblocking(true)?;
@@ -58,8 +59,8 @@ impl GlimpseServer {
         Ok(GlimpseServer { listener, config, authorize, follower, visitors, deaf, made })
     }
 
-    /// Serves the visitors, a bounded piece of work; true if there is more to do at once. An error means that the
-    /// stream is no market data: there will be no snapshots.
+    /// Serves the visitors with a bounded amount of work; returns true if there is more to do at once. An error means
+    /// that the stream is no market data: there are no more snapshots.
     pub fn step(&mut self, now: Instant) -> Result<bool, BookError> {
         self.accept(now);
         let (reader, config) = (&self.follower.reader, &self.config);
@@ -71,22 +72,22 @@ impl GlimpseServer {
         self.spin(now)
     }
 
-    /// Where it listens.
+    /// Returns the address on which the server listens.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// How many visitors there are.
+    /// Returns the number of visitors.
     pub fn visitors(&self) -> usize {
         self.visitors.len()
     }
 
-    /// What to wait for, unless it would say at once that somebody is there who cannot be accepted.
+    /// Returns the listener to wait for; `None` while it would only report a visitor that cannot be accepted.
     pub(super) fn listener(&self) -> Option<&TcpListener> {
         (!self.deaf).then_some(&self.listener)
     }
 
-    /// The visitors' sockets, and whether something waits to be written to them.
+    /// Returns the visitors' sockets, each with true if output waits to be written.
     pub(super) fn sockets(&self) -> impl Iterator<Item = (&TcpStream, bool)> {
         self.visitors.iter().map(|visitor| (visitor.stream(), visitor.has_output()))
     }
@@ -112,7 +113,7 @@ impl GlimpseServer {
         }
     }
 
-    /// Makes the book as new as the visitors want it, and gives it to them.
+    /// Updates the book as far as the visitors need, and gives them the snapshot.
     fn spin(&mut self, now: Instant) -> Result<bool, BookError> {
         let wanted = self.visitors.iter().filter_map(Visitor::waits_for).max();
         let Some(wanted) = wanted else { return Ok(false) };
@@ -134,17 +135,17 @@ impl GlimpseServer {
     }
 }
 
-/// A book that follows the stream when it is told to.
+/// Book that follows the stream on request.
 struct BookFollower {
     reader: Reader,
     book: Book,
     cursor: Option<Cursor>,
-    /// The first message that is not in the book.
+    /// Number of the first message that is not in the book.
     next: u64,
 }
 
 impl BookFollower {
-    /// Takes a bounded piece of the stream.
+    /// Applies a bounded piece of the stream to the book.
     fn follow(&mut self) -> Result<(), BookError> {
         const PIECES: usize = 8;
         let BookFollower { reader, book, cursor, next } = self;
@@ -164,7 +165,7 @@ impl BookFollower {
         Ok(())
     }
 
-    /// The book as packets, to the end of the connection.
+    /// Returns the book as packets, up to the end of the connection.
     fn spin(&self) -> Arc<[u8]> {
         let mut packets = vec![];
         self.book.messages(|message| write_packet(packet::SEQUENCED, message, &mut packets));

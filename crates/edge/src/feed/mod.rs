@@ -1,8 +1,8 @@
-//! Market data as it leaves the venue: ITCH 5.0-compatible messages in MoldUDP64 datagrams on two lines, the
-//! server for what was lost, and snapshots for who comes late.
+//! Market data feed: ITCH 5.0-compatible messages in MoldUDP64 datagrams on two lines, a server that resends lost
+//! messages, and snapshots for late listeners.
 //!
-//! Everything is read from the stream [`StreamId::MARKET_DATA`](ringside_core::streams::StreamId::MARKET_DATA) of
-//! the store; nobody here can make its writer wait. Message n of the stream has the number n on the feed.
+//! All parts read the stream [`StreamId::MARKET_DATA`](ringside_core::streams::StreamId::MARKET_DATA) of the store, and
+//! none of them can make its writer wait. Message n of the stream has the number n on the feed.
 
 pub mod capture;
 pub mod glimpse;

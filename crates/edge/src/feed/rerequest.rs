@@ -1,4 +1,4 @@
-//! Gives messages again that a listener has lost: one datagram for each request, from the stream.
+//! Re-request server: resends messages that a listener has lost, one datagram for each request, from the stream.
 
 use ringside_core::streams::{Reader, StreamId};
 use ringside_wire::moldudp64::{DATAGRAM_BYTES_MAX, HEADER_BYTES, Header};
@@ -9,32 +9,32 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 use zerocopy::{FromBytes, IntoBytes};
 
-/// Where requests come to, and how many.
+/// Configuration of the re-request server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RerequestConfig {
-    /// Where it listens.
+    /// Address on which the server listens.
     pub listen: SocketAddr,
-    /// The MoldUDP64 session; requests for others get no answer.
+    /// MoldUDP64 session; requests for other sessions get no answer.
     pub session: [u8; 10],
-    /// Requests that one address may send in a second, all at once if it likes, at least 1; what is above gets no
+    /// Number of requests that one address may send in a second, also all at once; at least 1. Further requests get no
     /// answer.
     pub requests_per_second: u32,
-    /// So many addresses are kept apart; while all of them are busy others get no answer.
+    /// Number of addresses that are counted separately; while all of them are busy, other addresses get no answer.
     pub sources_max: usize,
 }
 
-/// What became of the requests.
+/// Counts of requests by their outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Requests {
-    /// They got a datagram.
+    /// Requests that got a datagram.
     pub answered: u64,
-    /// They are no requests for messages that exist.
+    /// Requests that are malformed or ask for messages that do not exist.
     pub refused: u64,
-    /// Their sender has asked too often.
+    /// Requests of addresses that have asked too often, or that have no place among the counted addresses.
     pub limited: u64,
 }
 
-/// The server.
+/// Server of re-requests.
 pub struct RerequestServer {
     socket: UdpSocket,
     session: [u8; 10],
@@ -44,7 +44,7 @@ pub struct RerequestServer {
 }
 
 impl RerequestServer {
-    /// Binds the socket.
+    /// Binds the socket to the configured address.
     pub fn open(config: &RerequestConfig, reader: Reader) -> io::Result<Self> {
         let socket = UdpSocket::bind(config.listen)?;
         socket.set_nonblocking(true)?;
@@ -57,13 +57,13 @@ impl RerequestServer {
         Ok(RerequestServer { socket, session, reader, limit, requests })
     }
 
-    /// Answers what has come, a bounded number of requests; true if there may be more.
+    /// Answers the requests that have come, a bounded number of them; returns true if there may be more.
     pub fn step(&mut self, now: Instant) -> bool {
         const REQUESTS: usize = 64;
-        // One byte more than a request has: a longer one shows.
+        // One byte more than a request has, to detect a longer one.
         let mut request = [0; HEADER_BYTES + 1];
         for _ in 0..REQUESTS {
-            // Other errors are those of answers that did not arrive; the next request is another's.
+            // Other errors concern answers that did not arrive; the next request comes from another sender.
             match self.socket.recv_from(&mut request) {
                 Ok((bytes, source)) => self.request(&request[..bytes], source, now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
@@ -73,12 +73,12 @@ impl RerequestServer {
         true
     }
 
-    /// Where it listens.
+    /// Returns the address on which the server listens.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
 
-    /// What became of the requests.
+    /// Returns the counts of the requests.
     pub fn requests(&self) -> Requests {
         self.requests
     }
@@ -88,7 +88,7 @@ impl RerequestServer {
     }
 
     fn request(&mut self, request: &[u8], source: SocketAddr, now: Instant) {
-        // Before anything is read, so that nonsense costs its sender as much as sense.
+        // The limit applies before the request is read, so a malformed request costs its sender as much as a valid one.
         if !self.limit.allows(source.ip(), now) {
             self.requests.limited += 1;
             return;
@@ -103,7 +103,8 @@ impl RerequestServer {
         let _ = self.socket.send_to(&datagram[..length], source);
     }
 
-    /// Fills a datagram with the messages that are wanted, as many as fit and exist; gives its length.
+    /// Fills a datagram with the requested messages, as many as fit and exist; returns its length, `None` without
+    /// messages.
     fn answer(&mut self, request: &[u8], datagram: &mut [u8; DATAGRAM_BYTES_MAX]) -> Option<usize> {
         let wanted = Header::ref_from_bytes(request).ok()?;
         if wanted.session != self.session {
@@ -132,11 +133,11 @@ impl RerequestServer {
     }
 }
 
-/// How often each source may ask. A source that has not asked for a second is forgotten.
+/// Rate limit of each source. A source without a request for a second is forgotten.
 struct Limit {
     interval: Duration,
     sources_max: usize,
-    /// When a source would be through with its requests if each took the interval.
+    /// Time at which a source would have finished its requests, if each took the interval.
     free_at: HashMap<IpAddr, Instant>,
 }
 

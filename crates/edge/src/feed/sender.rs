@@ -1,4 +1,4 @@
-//! Sends the feed: what the stream has, in datagrams, on two lines that know nothing of each other.
+//! Sender of the feed: sends the stream in datagrams, on two independent lines.
 
 use super::sockets;
 use ringside_core::streams::{Cursor, Reader, StreamId};
@@ -11,43 +11,43 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 use zerocopy::IntoBytes;
 
-/// How long a line may be silent.
+/// Longest silence of a line before a heartbeat.
 pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
-/// So many datagrams leave a line in one step at most.
+/// Datagrams that leave a line in one step, at most.
 pub(crate) const DATAGRAMS_PER_STEP: usize = 16;
 
-/// Where the feed goes.
+/// Configuration of the sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SenderConfig {
-    /// The MoldUDP64 session.
+    /// Name of the MoldUDP64 session.
     pub session: [u8; 10],
-    /// Line A and line B; one without destinations is not sent.
+    /// Line A and line B; a line without destinations is not sent.
     pub lines: [LineConfig; 2],
-    /// How many routers a datagram to a group may pass, plus one.
+    /// Number of routers that a datagram to a group may pass, plus one.
     pub multicast_ttl: u32,
 }
 
-/// One of the two lines.
+/// Destinations of one of the two lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LineConfig {
-    /// Groups, or the addresses of listeners where there is no multicast.
+    /// Multicast groups, or the addresses of listeners where there is no multicast.
     pub destinations: Vec<SocketAddr>,
-    /// The address of the interface on which datagrams to a group leave; the kernel chooses without it.
+    /// Address of the interface on which datagrams to a group leave; without it the kernel chooses.
     pub interface: Option<Ipv4Addr>,
 }
 
-/// What a line has done.
+/// Counts of one line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// Messages that left to all destinations.
+    /// Messages sent to all destinations.
     pub messages: u64,
-    /// Datagrams, heartbeats among them, each counted once whatever the number of destinations.
+    /// Datagrams, including heartbeats, each counted once whatever the number of destinations.
     pub datagrams: u64,
-    /// Datagrams that a destination did not get because the kernel refused to send them.
+    /// Datagrams that a destination did not get, because the kernel refused to send them.
     pub failed: u64,
 }
 
-/// Follows the stream and sends it.
+/// Sender that follows the stream on its lines.
 pub struct Sender {
     reader: Reader,
     lines: Vec<Line>,
@@ -56,7 +56,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Begins with a message, which may be one that is not published yet. `say` hears of a line's first failure.
+    /// Begins with message `first`, which may not be published yet. `say` receives the first failure of each line.
     pub fn open(
         config: &SenderConfig,
         reader: Reader,
@@ -72,8 +72,8 @@ impl Sender {
         Ok(Sender { reader, lines, ending: false, say: Box::new(say) })
     }
 
-    /// Sends what is there, a bounded piece of it, and the heartbeats that are due. Gives the number of messages
-    /// that were taken from the stream; 0 if there is nothing new or the sockets are full.
+    /// Sends a bounded piece of the stream, and the heartbeats that are due. Returns the number of messages taken from
+    /// the stream; 0 if there is nothing new or the sockets are full.
     pub fn step(&mut self, now: Instant) -> usize {
         let mut taken = 0;
         for line in &mut self.lines {
@@ -82,23 +82,23 @@ impl Sender {
         taken
     }
 
-    /// The last message is published: behind it the lines say that the session has ended, and say it again
-    /// instead of heartbeats for as long as there are steps.
+    /// Notes that the last message is published. After that message the lines send the end of the session, and repeat
+    /// it instead of heartbeats for as long as there are steps.
     pub fn end_session(&mut self) {
         self.ending = true;
     }
 
-    /// How often every line has said that the session has ended.
+    /// Returns the number of times that every line has sent the end of the session.
     pub fn ends_said(&self) -> u32 {
         self.lines.iter().map(|line| line.ends_said).min().unwrap_or(u32::MAX)
     }
 
-    /// The first message that has not left on every line: where another sender would go on.
+    /// Returns the first message that has not left on every line: another sender would go on with it.
     pub fn next_number(&self) -> Option<u64> {
         self.lines.iter().map(|line| line.datagram.first).min()
     }
 
-    /// What the lines have done, with their names.
+    /// Returns the counts of the lines, with their names.
     pub fn sent(&self) -> impl Iterator<Item = (char, Sent)> {
         self.lines.iter().map(|line| (line.name, line.sent))
     }
@@ -108,10 +108,10 @@ struct Line {
     name: char,
     socket: UdpSocket,
     destinations: Vec<SocketAddr>,
-    /// None before the stream has reached the first message.
+    /// `None` before the stream has reached the first message.
     cursor: Option<Cursor>,
     datagram: Datagram,
-    /// The destinations that have the datagram, if it is on its way.
+    /// Number of destinations that have the datagram; `None` if no datagram is on its way.
     on_its_way: Option<usize>,
     last_sent: Option<Instant>,
     ends_said: u32,
@@ -157,7 +157,7 @@ impl Line {
         taken
     }
 
-    /// Takes as many messages as are there and fit.
+    /// Takes as many messages as are there and fit; returns their number.
     fn fill(&mut self, reader: &mut Reader) -> usize {
         if self.cursor.is_none() {
             self.cursor = reader.cursor(StreamId::MARKET_DATA, self.datagram.first);
@@ -174,7 +174,7 @@ impl Line {
         }
     }
 
-    /// Where there are no messages: the datagram that says how far the line is, if one is due.
+    /// Prepares a heartbeat or the end of the session, if no messages are there and one is due; returns true if so.
     fn say_where_we_are(&mut self, now: Instant, ending: bool) -> bool {
         let silent = self.last_sent.is_none_or(|last| now - last >= HEARTBEAT_INTERVAL);
         let due = silent || (ending && self.ends_said == 0);
@@ -184,14 +184,14 @@ impl Line {
         due
     }
 
-    /// Sends the datagram to who does not have it yet; false if the socket is full.
+    /// Sends the datagram to the destinations that do not have it yet; returns false if the socket is full.
     fn send(&mut self, now: Instant, say: &mut dyn FnMut(String)) -> bool {
         let Line { name, socket, destinations, datagram, sent, .. } = self;
         let done = self.on_its_way.take().unwrap_or(0);
         let datagram = datagram.seal();
         let send_to = |destination| socket.send_to(datagram, destination);
         self.on_its_way = send_to_rest(destinations, done, send_to, |destination, error| {
-            // Who listens asks for what is missing; the other line and the other listeners go on.
+            // Listeners re-request missing messages; the other line and the other listeners go on.
             if sent.failed == 0 {
                 say(format!("line {name} of the feed: sending to {destination}: {error}"));
             }
@@ -211,7 +211,7 @@ impl Line {
     }
 }
 
-/// Sends to the destinations behind the first `done`; gives where the socket is full.
+/// Sends to the destinations after the first `done`; returns the index at which the socket was full.
 fn send_to_rest(
     destinations: &[SocketAddr],
     done: usize,
@@ -228,13 +228,13 @@ fn send_to_rest(
     None
 }
 
-/// A datagram that is being filled.
+/// Datagram that is being filled.
 struct Datagram {
     bytes: [u8; DATAGRAM_BYTES_MAX],
     length: usize,
     session: [u8; 10],
     first: u64,
-    /// An empty one is a heartbeat.
+    /// Number of messages; a datagram without messages is a heartbeat.
     count: u16,
 }
 
@@ -244,7 +244,7 @@ impl Datagram {
         Datagram { bytes, length: HEADER_BYTES, session, first, count: HEARTBEAT }
     }
 
-    /// Puts as many whole blocks in as fit; gives their bytes.
+    /// Adds as many whole blocks as fit; returns their length in bytes.
     fn put(&mut self, blocks: &[u8]) -> usize {
         let mut taken = 0;
         while let Some((message, _)) = split_block(&blocks[taken..]) {
@@ -260,7 +260,7 @@ impl Datagram {
         taken
     }
 
-    /// Writes the header; gives the whole datagram.
+    /// Writes the header; returns the whole datagram.
     fn seal(&mut self) -> &[u8] {
         let (session, number, count) = (self.session, self.first.into(), self.count.into());
         let header = Header { session, number, count };
@@ -280,8 +280,8 @@ impl Datagram {
 mod tests {
     use super::*;
 
-    /// A socket that is full, or fails, at each destination in turn: each gets the datagram once, and one that fails
-    /// stops nobody.
+    /// The socket is full, or fails, at each destination in turn. Each destination gets the datagram once, and a
+    /// failing one does not stop the others.
     #[test]
     fn a_full_socket_is_tried_again_where_it_was() {
         let destinations: Vec<SocketAddr> =

@@ -1,5 +1,5 @@
-//! Everything of the feed that may take its time: re-requests, snapshots and the file, on one thread that takes what
-//! time the others leave.
+//! Service thread of the feed: re-requests, snapshots and the capture file, which may take their time. The thread uses
+//! the time that other threads leave.
 
 use super::capture::Capture;
 use super::glimpse::GlimpseServer;
@@ -12,18 +12,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// What the thread does. What fails is said and left out from then on.
+/// Duties of the thread. A duty that fails is reported and dropped.
 #[derive(Default)]
 pub struct Duties {
-    /// Gives lost messages again.
+    /// Server that resends lost messages.
     pub rerequest: Option<RerequestServer>,
-    /// Gives snapshots.
+    /// Server that sends snapshots.
     pub glimpse: Option<GlimpseServer>,
-    /// Writes a file.
+    /// Capture of the feed into a file.
     pub capture: Option<Capture>,
 }
 
-/// The thread; it ends when this is dropped, and the file has then all that was published before.
+/// Running thread. Dropping it ends the thread, and the file then holds all messages published before.
 pub struct Service {
     orders: Arc<Orders>,
     _thread: LowPriority,
@@ -36,7 +36,7 @@ struct Orders {
 }
 
 impl Service {
-    /// Starts the thread. `say` hears of what fails.
+    /// Starts the thread. `say` receives the failures.
     pub fn start(
         mut duties: Duties,
         mut say: impl FnMut(String) + Send + 'static,
@@ -56,7 +56,7 @@ impl Service {
         Ok(Service { orders, _thread: thread })
     }
 
-    /// The last message is published: the file ends behind it.
+    /// Notes that the last message is published: the file ends after it.
     pub fn end_session(&self) {
         self.orders.end_session.store(true, Ordering::Release);
     }
@@ -69,7 +69,7 @@ impl Drop for Service {
 }
 
 impl Duties {
-    /// Does a bounded piece of everything; true if there is more to do at once.
+    /// Does a bounded piece of each duty; returns true if there is more to do at once.
     fn step(&mut self, say: &mut impl FnMut(String)) -> bool {
         let now = Instant::now();
         let asked = self.rerequest.as_mut().is_some_and(|server| server.step(now));
@@ -85,7 +85,7 @@ impl Duties {
         self.write(say) | asked | visited
     }
 
-    /// Goes on with the file.
+    /// Continues the file; returns true if there may be more to write.
     fn write(&mut self, say: &mut impl FnMut(String)) -> bool {
         let Some(capture) = &mut self.capture else { return false };
         capture.step().unwrap_or_else(|error| {
@@ -101,7 +101,7 @@ impl Duties {
         }
     }
 
-    /// Waits until a socket has something, or a little: the stream does not say when it has.
+    /// Waits until a socket is ready, but only a short time: the stream does not signal new messages.
     fn wait(&self) {
         const LITTLE: Duration = Duration::from_millis(20);
         let mut waiting = vec![];
@@ -116,7 +116,7 @@ impl Duties {
             }
         }
         if wait(&mut waiting, LITTLE).is_err() {
-            // What cannot be waited for must not make the thread spin.
+            // A failed wait must not make the thread spin.
             std::thread::sleep(LITTLE);
         }
     }

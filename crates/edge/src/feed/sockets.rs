@@ -4,7 +4,7 @@ use rustix::net::sockopt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-/// A socket that sends to all of these addresses without ever waiting.
+/// Opens a socket that sends to all of these addresses without ever waiting.
 pub(super) fn sending(
     destinations: &[SocketAddr],
     interface: Option<Ipv4Addr>,
@@ -19,7 +19,7 @@ pub(super) fn sending(
     let socket = UdpSocket::bind(SocketAddr::new(any, 0))?;
     socket.set_nonblocking(true)?;
     if v4 {
-        // Listeners on the machine itself hear a group too.
+        // Listeners on the machine itself receive a group too.
         socket.set_multicast_loop_v4(true)?;
         socket.set_multicast_ttl_v4(multicast_ttl)?;
         if let Some(interface) = interface {

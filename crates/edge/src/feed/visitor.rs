@@ -1,4 +1,4 @@
-//! A connection to the snapshot server, from the login to the last byte.
+//! Connection to the snapshot server, from the login to the last byte.
 
 use super::glimpse::{Authorize, GlimpseConfig, HEARTBEAT_INTERVAL};
 use ringside_wire::soupbintcp::{
@@ -11,24 +11,24 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a login may take.
+/// Longest time until the login.
 const LOGIN_MAX: Duration = Duration::from_secs(5);
-/// How long the visitor has to close the connection behind the last byte. If the server closed at once while
-/// something unread has come from it, the kernel would take back what it has not received yet.
+/// Time that a visitor has to close the connection after the last byte. If the server closed at once while bytes from
+/// the visitor are unread, the kernel would discard output that the visitor has not received yet.
 const LEAVING_MAX: Duration = Duration::from_secs(1);
-/// The longest packet that a visitor may send.
+/// Longest packet that a visitor may send, in bytes.
 const PACKET_BYTES_MAX: usize = 256;
 
-/// A connection.
+/// Connection of one visitor.
 pub(super) struct Visitor {
     stream: TcpStream,
     came: Instant,
     state: State,
     inbox: [u8; PACKET_BYTES_MAX],
     inbox_bytes: usize,
-    /// Answers, before the snapshot.
+    /// Packets that go out before the snapshot.
     outbox: Vec<u8>,
-    /// The snapshot and how much of it has left.
+    /// Snapshot, and the number of its bytes that have left.
     spin: Option<(Arc<[u8]>, usize)>,
     spoke: Instant,
 }
@@ -36,12 +36,12 @@ pub(super) struct Visitor {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     LoggingIn,
-    /// For a snapshot in which everything before this message is.
+    /// Waits for a snapshot with all messages before this number.
     Waiting(u64),
     Receiving,
-    /// Everything has been said, or will be with what is in the outbox.
+    /// Nothing follows the content of the outbox.
     Refused,
-    /// Since then the other side may close.
+    /// Waits since this time for the other side to close.
     Leaving(Instant),
     Gone,
 }
@@ -62,7 +62,7 @@ impl Visitor {
         })
     }
 
-    /// Reads and writes what can be. `next` is the number of the stream's next message now.
+    /// Reads and writes as far as possible. `next` returns the current number of the stream's next message.
     pub(super) fn step(
         &mut self,
         now: Instant,
@@ -86,7 +86,7 @@ impl Visitor {
         }
     }
 
-    /// The visitor waits for a snapshot in which everything before this message is.
+    /// Returns the message number before which the awaited snapshot must have everything, if the visitor waits.
     pub(super) fn waits_for(&self) -> Option<u64> {
         match self.state {
             State::Waiting(number) => Some(number),
@@ -94,18 +94,18 @@ impl Visitor {
         }
     }
 
-    /// Gives it the snapshot.
+    /// Begins to send the snapshot.
     pub(super) fn give(&mut self, spin: Arc<[u8]>) {
         (self.spin, self.state) = (Some((spin, 0)), State::Receiving);
     }
 
-    /// There are too many visitors: says so and does not wait for an answer.
+    /// Refuses a visitor because there are too many, and does not wait for its login.
     pub(super) fn refuse_unheard(&mut self) {
         self.refuse(SESSION_NOT_AVAILABLE);
         let _ = self.stream.write(&self.outbox);
     }
 
-    /// Whether it can be forgotten.
+    /// Returns true if the visitor can be forgotten.
     pub(super) fn is_gone(&self) -> bool {
         self.state == State::Gone
     }
@@ -139,7 +139,7 @@ impl Visitor {
         let inbox = self.inbox;
         let mut read = 0;
         loop {
-            // Nothing matters any more that is said by who is leaving.
+            // Packets of a leaving visitor are ignored.
             if matches!(self.state, State::Refused | State::Leaving(_) | State::Gone) {
                 self.inbox_bytes = 0;
                 return;
@@ -190,7 +190,7 @@ impl Visitor {
     }
 
     fn write(&mut self, now: Instant) {
-        // One visitor at a time takes no more than this, so that the others get their turn.
+        // Limit for one visitor in a step, so that the others get their turn.
         const WRITES: usize = 16;
         const PIECE_BYTES: usize = 64 << 10;
         for _ in 0..WRITES {
@@ -228,7 +228,7 @@ impl Visitor {
     }
 }
 
-/// What the login gets, or the letter of its refusal.
+/// Returns the answer to an accepted login, or the letter of its rejection.
 fn admit(
     payload: &[u8],
     config: &GlimpseConfig,
@@ -239,7 +239,7 @@ fn admit(
         return Err(NOT_AUTHORIZED);
     }
     let session = unpadded(&config.session).unwrap_or_default().trim();
-    // A snapshot is always given from its first message.
+    // A snapshot always begins with its first message.
     if !["", session].contains(&login.session.as_str()) || login.number != 1 {
         return Err(SESSION_NOT_AVAILABLE);
     }
