@@ -1,8 +1,8 @@
-//! A timetable of the states of instruments: which state comes when. It is arithmetic over dates and time zones, and
-//! looks at no clock.
+//! Timetable of symbol states: the state that begins at each time. Arithmetic over dates and time zones, without a
+//! clock.
 //!
-//! The rules of the time zones are in the program and not on the machine, so that all nodes of a cluster and every
-//! later start come to the same moments.
+//! The time zone rules are part of the program and not read from the machine, so all nodes of a cluster and every later
+//! start compute the same times.
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
@@ -10,46 +10,46 @@ use jiff::{SignedDuration, Timestamp};
 use ringside_model::domain::{Nanos, SymbolState};
 use std::collections::BTreeSet;
 
-/// A moment at which a state begins.
+/// Time at which a state begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Boundary {
-    /// The moment.
+    /// Earliest begin, in ns since the Unix epoch.
     pub at: Nanos,
-    /// The state.
+    /// State that begins.
     pub state: SymbolState,
-    /// It begins so much later at most, in ns.
+    /// Largest random delay of the begin, in ns.
     pub random_ns: u64,
 }
 
-/// A boundary that comes again on each of its days.
+/// Boundary that repeats on each day of a timetable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// The time of day.
+    /// Local time of day, in the zone of the timetable.
     pub at: Time,
-    /// The state.
+    /// State that begins.
     pub state: SymbolState,
-    /// It begins so much later at most, in ns.
+    /// Largest random delay of the begin, in ns.
     pub random_ns: u64,
 }
 
-/// What happens at which times of which days.
+/// Events at times of day, on days of the week, in one time zone.
 #[derive(Clone, Debug)]
 pub struct Timetable {
-    /// Whose time of day it is.
+    /// Time zone of the times of day.
     pub zone: TimeZone,
-    /// On which days of the week, from Monday on.
+    /// Days of the week with events, from Monday on.
     pub days: [bool; 7],
-    /// The dates on which nothing happens all the same.
+    /// Dates without events, whatever the day of the week.
     pub holidays: BTreeSet<Date>,
-    /// What happens then, by time of day.
+    /// Events of each day, by time of day.
     pub events: Vec<Event>,
 }
 
-/// Where no boundary is found within so many days, there is none.
+/// Number of days that are searched for a boundary. A timetable without a boundary in that span has none.
 const DAYS_MAX: usize = 400;
 
 impl Timetable {
-    /// What is due behind the one moment and up to the other, in order.
+    /// Returns the boundaries after `after` and not after `until`, in time order.
     pub fn between(&self, after: Nanos, until: Nanos) -> Vec<Boundary> {
         let (Some(first), Some(last)) = (self.date(after, -1), self.date(until, 1)) else {
             return vec![];
@@ -61,9 +61,9 @@ impl Timetable {
         due
     }
 
-    /// The last one that has come by then.
+    /// Returns the last boundary at or before `now`.
     pub(crate) fn last_until(&self, now: Nanos) -> Option<Boundary> {
-        // A day that has begun there may have more boundaries behind the one that is looked for.
+        // A date that has begun in the zone may have more boundaries after the wanted one.
         let dates = self.date(now, 1)?.series(jiff::Span::new().days(-1)).take(DAYS_MAX);
         let past = dates.filter_map(|date| {
             let of_date = self.of_date(date);
@@ -72,7 +72,7 @@ impl Timetable {
         past.into_iter().next()
     }
 
-    /// The first one that has not come then.
+    /// Returns the first boundary after `now`.
     pub(crate) fn next_after(&self, now: Nanos) -> Option<Boundary> {
         let dates = self.date(now, -1)?.series(jiff::Span::new().days(1)).take(DAYS_MAX);
         let coming = dates.filter_map(|date| {
@@ -82,14 +82,14 @@ impl Timetable {
         coming.into_iter().next()
     }
 
-    /// The date there and then, and so many days further.
+    /// Returns the local date at `now`, moved by `days`.
     fn date(&self, Nanos(now): Nanos, days: i64) -> Option<Date> {
         let now = Timestamp::from_nanosecond(now.into()).ok()?;
         self.zone.to_datetime(now).date().checked_add(SignedDuration::from_hours(24 * days)).ok()
     }
 
-    /// The boundaries of a date. A time of day that the clocks there leave out is as much later as they are put
-    /// forward; of one that they show twice it is the first time.
+    /// Returns the boundaries of a date. A local time that is skipped when the clocks go forward counts as later by the
+    /// skipped span. A local time that occurs twice counts at its first occurrence.
     fn of_date(&self, date: Date) -> impl Iterator<Item = Boundary> {
         let weekday = date.weekday().to_monday_zero_offset() as usize;
         let is_on = self.days[weekday] && !self.holidays.contains(&date);
@@ -172,12 +172,12 @@ mod tests {
         let events = [("02:30", SymbolState::Open), ("04:00", SymbolState::Closed)];
         let timetable = timetable("Europe/Berlin", [true; 7], &events);
         let of = |from, to| said(timetable.between(at(from), at(to)));
-        // At two it becomes three.
+        // Clocks go forward from 02:00 to 03:00.
         assert_eq!(
             of("2026-03-29T00:00:00Z", "2026-03-29T12:00:00Z"),
             ["2026-03-29T01:30:00Z open", "2026-03-29T02:00:00Z closed"]
         );
-        // At three it becomes two again.
+        // Clocks go back from 03:00 to 02:00.
         assert_eq!(
             of("2026-10-25T00:00:00Z", "2026-10-25T12:00:00Z"),
             ["2026-10-25T00:30:00Z open", "2026-10-25T03:00:00Z closed"]
@@ -188,7 +188,7 @@ mod tests {
     fn weekends_and_holidays_have_no_boundaries() {
         let mut timetable = new_york();
         timetable.holidays.insert("2026-05-25".parse().unwrap());
-        // From a Saturday before a holiday.
+        // A Saturday before a holiday on Monday.
         let saturday = at("2026-05-23T12:00:00Z");
         assert_eq!(said(timetable.last_until(saturday)), ["2026-05-22T20:00:00Z closed"]);
         assert_eq!(said(timetable.next_after(saturday)), ["2026-05-26T13:30:00Z open"]);
@@ -199,7 +199,7 @@ mod tests {
     fn days_begin_at_the_midnight_of_the_zone() {
         let events = [("00:00", SymbolState::Open), ("23:59:59", SymbolState::Closed)];
         let timetable = timetable("Asia/Tokyo", WORKING_DAYS, &events);
-        // Monday in Tokyo begins while it is Sunday in Greenwich.
+        // Monday begins in Tokyo while UTC still has Sunday.
         assert_eq!(
             said(timetable.between(at("2026-06-07T00:00:00Z"), at("2026-06-08T15:00:00Z"))),
             [

@@ -1,5 +1,5 @@
-//! What happens in a venue because it has become late: the gateway's thread looks at the clock, and hands over what is
-//! due. Only who leads has a gateway, so only who leads does that.
+//! Clock of a venue: reads the time on the gateway's thread and hands over the commands that are due. Only the leader
+//! has a gateway, so only the leader does that.
 
 use super::schedule::Schedule;
 use crate::due::DueTimes;
@@ -8,28 +8,28 @@ use ringside_model::command::{Action, Command};
 use ringside_model::domain::{Nanos, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 
-/// So many commands are handed over in one step.
+/// Commands handed over in one step, at most.
 const COMMANDS_PER_STEP: usize = 16;
 
-/// Looks at the time.
+/// Clock of a leading venue: hands over the commands that are due.
 pub struct Clock {
     due: DueTimes,
     schedule: Schedule,
-    /// The latest time: official time does not fall back either.
+    /// Latest time seen. Official time does not go backwards, so this time does not either.
     now: Nanos,
 }
 
 impl Clock {
-    /// Goes by what is due and by a schedule, in a venue whose official time has come so far.
+    /// Creates a clock from due times and a schedule, in a venue whose official time is `time` so far.
     pub fn new(due: DueTimes, schedule: Schedule, time: Nanos) -> Clock {
         Clock { due, schedule, now: time }
     }
 
-    /// Hands over what is due by now, as far as the queue has room; returns how much that was.
+    /// Hands over the commands that are due at `now` while the queue has room; returns their number.
     pub fn step(&mut self, gateway: &mut Server, now: Nanos) -> usize {
         self.now = self.now.max(now);
         for done in 0..COMMANDS_PER_STEP {
-            // What comes behind the end of the day would come behind the ends of all streams.
+            // A command after the end of the day would come after the ends of all streams.
             if !gateway.has_room() || gateway.directory().standing().is_closed() {
                 return done;
             }

@@ -1,11 +1,12 @@
-//! When something is due for which instrument: a planned state, the end of a pause, the end of an order's time.
+//! Times at which something is due for a symbol: a planned state, the end of a pause, the expiry of an order.
 //!
 //! ```text
-//!  publisher ─► commands and reports ─► [times] ─► gateway ─► one tick for each instrument ─► sequencer
+//!  publisher ─► commands and reports ─► [times] ─► gateway ─► one tick for each symbol ─► sequencer
 //! ```
 //!
-//! No engine looks at a clock, so whoever does must know what there is to wait for. A tick in vain does no harm and a
-//! missing one does: where it is not certain that something is over, its time stays until a tick has come after it.
+//! No engine reads a clock, so the reader of the clock must know the times to wait for. An unneeded tick does no harm;
+//! a missing tick does. If it is not certain that something is over, its time stays until a tick has come after that
+//! time.
 
 use ringside_core::report_order::Subscriber;
 use ringside_model::command::{Action, Command};
@@ -18,19 +19,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// So many times of one instrument are known one by one.
+/// Number of times of one symbol that are kept one by one.
 const TIMES_MAX: usize = 4096;
-/// Times that are not known one by one are looked at so often.
+/// Interval of the ticks for times that are not kept one by one.
 const COARSE: Nanos = Nanos(20_000_000);
-/// An instrument whose tick was refused has the next one so much later.
+/// Delay of the next tick of a symbol whose tick was rejected.
 const RETRY: Nanos = Nanos(1_000_000_000);
 
-/// Shared by who hears the reports and who sends the ticks.
+/// Due times, shared by the reader of the reports ([`Watch`]) and the sender of the ticks.
 #[derive(Clone, Default)]
 pub struct DueTimes(Arc<Shared>);
 
 struct Shared {
-    /// The first time in `times`, so that nobody has to lock it to see that nothing is due.
+    /// Earliest time in `times`, so that a reader sees without the lock that nothing is due.
     earliest: AtomicU64,
     times: Mutex<Times>,
 }
@@ -38,57 +39,57 @@ struct Shared {
 #[derive(Default)]
 struct Times {
     of: BTreeMap<SymbolId, Instrument>,
-    /// The instruments that have something to wait for, and no tick on its way.
+    /// Symbols that have something to wait for and no tick under way, by time.
     waiting: BTreeSet<(Nanos, SymbolId)>,
 }
 
-/// What is known of an instrument.
+/// Times that are known of one symbol.
 #[derive(Default)]
 struct Instrument {
     planned: Option<Nanos>,
-    /// When it is traded again behind a pause.
+    /// Time at which trading resumes after a pause.
     reopens: Option<Nanos>,
-    /// When it is paused because of a quote at a price band, by side.
+    /// Times at which a quote at a price band causes a pause, by side.
     pauses: [Option<Nanos>; 2],
-    /// The ends of orders, and whatever else an engine said.
+    /// Expiry times of orders, and any other times.
     ends: Ends,
-    /// Its time in [`Times::waiting`].
+    /// Time of the symbol in [`Times::waiting`].
     waits: Option<Nanos>,
-    /// What has become of the schedule's latest plan for it.
+    /// State of the schedule's latest plan for the symbol.
     asked: Asked,
     is_away: bool,
 }
 
-/// Times, most of them one by one.
+/// Set of times, most of them kept one by one.
 #[derive(Default)]
 struct Ends {
     first: BTreeSet<Nanos>,
-    /// From when to when there are more of them than are known.
+    /// Span of the times that are not kept one by one.
     beyond: Option<(Nanos, Nanos)>,
 }
 
-/// What has become of a plan.
+/// State of a plan of the schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Asked {
-    /// It has been answered, or there was none.
+    /// The plan has been answered, or there was none.
     #[default]
     Answered,
-    /// It is on its way.
+    /// The plan is under way.
     Waits,
-    /// The engine did not take it.
+    /// The engine rejected the plan.
     Refused,
 }
 
-/// What is ahead of an instrument.
+/// Next times of a symbol, and the state of its plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outlook {
-    /// When something is due for it, whatever it is.
+    /// Earliest time at which something is due, whatever it is.
     pub next: Option<Nanos>,
-    /// When it has its next state, if one is planned.
+    /// Time of the planned state, if a state is planned.
     pub planned: Option<Nanos>,
-    /// What has become of the latest plan.
+    /// State of the schedule's latest plan.
     pub asked: Asked,
-    /// Whether it is not traded here.
+    /// True if the symbol is not traded here.
     pub is_away: bool,
 }
 
@@ -99,22 +100,22 @@ impl Default for Shared {
 }
 
 impl DueTimes {
-    /// Nothing is due.
+    /// Creates an empty set: nothing is due.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Something is due then, whatever it is.
+    /// Adds a time at which something is due, whatever it is.
     pub fn add(&self, symbol: SymbolId, at: Nanos) {
         self.change(symbol, |instrument| instrument.ends.add(at));
     }
 
-    /// The instrument has its next state then.
+    /// Sets the time of the planned state, or removes it.
     pub fn plan(&self, symbol: SymbolId, at: Option<Nanos>) {
         self.change(symbol, |instrument| instrument.planned = at);
     }
 
-    /// The instrument is not traded here.
+    /// Marks the symbol as not traded here, and forgets its times.
     pub fn leave(&self, symbol: SymbolId) {
         self.change(symbol, |instrument| {
             *instrument = Instrument {
@@ -126,17 +127,17 @@ impl DueTimes {
         });
     }
 
-    /// A plan of the schedule is handed over.
+    /// Notes that a plan of the schedule is handed over.
     pub fn ask(&self, symbol: SymbolId) {
         self.change(symbol, |instrument| instrument.asked = Asked::Waits);
     }
 
-    /// It is traded here.
+    /// Marks the symbol as traded here.
     pub fn come(&self, symbol: SymbolId) {
         self.change(symbol, |instrument| instrument.is_away = false);
     }
 
-    /// The schedule's plan has been answered, or was answered before.
+    /// Notes that the schedule's plan has been answered, unless the plan has an answer already.
     pub fn answer(&self, symbol: SymbolId) {
         self.change(symbol, |instrument| {
             if instrument.asked == Asked::Waits {
@@ -145,12 +146,12 @@ impl DueTimes {
         });
     }
 
-    /// The engine did not take the schedule's plan.
+    /// Notes that the engine rejected the schedule's plan.
     pub fn refuse(&self, symbol: SymbolId) {
         self.change(symbol, |instrument| instrument.asked = Asked::Refused);
     }
 
-    /// What is ahead of an instrument.
+    /// Returns the outlook of a symbol.
     pub fn outlook(&self, symbol: SymbolId) -> Outlook {
         let times = self.times();
         let outlook = |instrument: &Instrument| {
@@ -160,8 +161,8 @@ impl DueTimes {
         times.of.get(&symbol).map_or(Outlook::default(), outlook)
     }
 
-    /// The next instrument for which something is due by now. There is no other for it until the tick has come back,
-    /// or something else is due earlier or later than before.
+    /// Returns the next symbol for which something is due at `now`. The symbol is not returned again until its tick has
+    /// come back, or until its earliest due time becomes earlier or later.
     pub fn take(&self, now: Nanos) -> Option<SymbolId> {
         if now.0 < self.0.earliest.load(Ordering::Acquire) {
             return None;
@@ -176,7 +177,7 @@ impl DueTimes {
         Some(symbol)
     }
 
-    /// A tick has come at that time: what was due by then is over, or is told again.
+    /// Handles a tick at `at`: everything due by then is over, unless a later report sets a new time.
     fn ticked(&self, symbol: SymbolId, at: Nanos) {
         self.change_and_wait(symbol, |instrument| {
             let Instrument { planned, reopens, pauses, ends, .. } = instrument;
@@ -188,13 +189,13 @@ impl DueTimes {
         });
     }
 
-    /// A tick was refused, as while the instrument is being moved.
+    /// Handles a rejected tick, for example while the symbol is being moved.
     fn refused(&self, symbol: SymbolId, at: Nanos) {
         let later = Nanos(at.0.saturating_add(RETRY.0));
         self.change_and_wait(symbol, |instrument| instrument.next().map(|next| next.max(later)));
     }
 
-    /// Changes what is known of an instrument. If something else is due then than before, it waits for that.
+    /// Changes the times of a symbol. If its earliest due time changes, the symbol waits for the new one.
     fn change(&self, symbol: SymbolId, change: impl FnOnce(&mut Instrument)) {
         self.change_and_wait(symbol, |instrument| {
             let before = instrument.next();
@@ -204,7 +205,7 @@ impl DueTimes {
         });
     }
 
-    /// Changes what is known of an instrument, which then waits for the time that `change` gives.
+    /// Changes the times of a symbol, which then waits for the time that `change` returns.
     fn change_and_wait(
         &self,
         symbol: SymbolId,
@@ -241,7 +242,7 @@ impl Instrument {
 }
 
 impl Ends {
-    /// Of too many times the last ones are not kept: instead there is something to look at in short intervals.
+    /// Adds a time. The last of too many times are not kept; ticks in short intervals cover their span.
     fn add(&mut self, at: Nanos) {
         self.first.insert(at);
         if self.first.len() > TIMES_MAX {
@@ -256,7 +257,7 @@ impl Ends {
         self.first.first().copied().into_iter().chain(beyond).min()
     }
 
-    /// It is later than this.
+    /// Removes the times up to `now`.
     fn pass(&mut self, now: Nanos) {
         self.first = self.first.split_off(&Nanos(now.0.saturating_add(1)));
         if let Some((from, to)) = self.beyond.filter(|(from, _)| *from <= now) {
@@ -266,11 +267,11 @@ impl Ends {
     }
 }
 
-/// Learns the times on the way to another subscriber.
+/// Subscriber that learns due times from commands and reports, and passes both on to another subscriber.
 pub struct Watch<U> {
     subscriber: U,
     due: DueTimes,
-    /// The command at hand, if its reports are of interest.
+    /// Current command, if its reports matter here.
     cause: Option<Cause>,
 }
 
@@ -279,12 +280,12 @@ struct Cause {
     kind: FrameKind,
     session: SessionId,
     symbol: SymbolId,
-    /// Whether the gateway asked for a refusal.
+    /// True if the gateway asked for a rejection.
     has_verdict: bool,
 }
 
 impl<U> Watch<U> {
-    /// Passes all on to the subscriber.
+    /// Creates a watch that passes everything on to `subscriber`.
     pub fn new(subscriber: U, due: DueTimes) -> Self {
         Watch { subscriber, due, cause: None }
     }
@@ -295,7 +296,7 @@ impl<U> Watch<U> {
             return;
         };
         if let Action::EnterRich(rich) = action {
-            // Whether it is taken is not waited for: it may also come as the replacement of another.
+            // The answer does not matter: the order may also enter later, as the replacement of another.
             let end = Some(rich.terms.expire).filter(|end| *end > frame.time());
             end.into_iter().for_each(|end| self.due.add(symbol, end));
         } else {
@@ -315,7 +316,7 @@ impl<U> Watch<U> {
             ReportKind::StatePlanned => self.due.plan(symbol, time),
             ReportKind::StateChanged => self.due.change(symbol, |instrument| {
                 instrument.reopens = time;
-                // Who sets a state takes back what was planned.
+                // A command that sets a state removes the planned state.
                 if kind == Some(FrameKind::SetState) {
                     instrument.planned = None;
                 }
@@ -413,7 +414,7 @@ mod tests {
         fn report(&mut self, _: &Published) {}
     }
 
-    /// Who hears commands with their reports at given times.
+    /// Watch that receives commands with their reports at given times.
     struct Heard(Watch<Nobody>);
 
     impl Heard {

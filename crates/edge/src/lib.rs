@@ -1,8 +1,8 @@
-//! The edge of a venue: sessions in, market data out, and the time of day.
+//! The edge of a venue: client and operator sessions, market data, and timers.
 //!
-//! [`gateway`] turns the messages of sessions, operators and files into commands, and sends each session its
-//! stream. [`feed`] sends market data and answers who lost some. [`clock`] hands over what [`due`] and
-//! [`schedule`] say that the time has brought; [`calendar`] knows the boundaries of a trading day.
+//! [`gateway`] turns the messages of sessions, operators and files into commands, and sends each session its stream.
+//! [`feed`] publishes market data and resends lost messages. [`clock`] hands over the commands that [`due`] and
+//! [`schedule`] find due; [`calendar`] computes the boundaries of a trading day.
 
 #![warn(unreachable_pub)]
 

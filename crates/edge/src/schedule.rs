@@ -1,12 +1,13 @@
-//! What the schedule of the config asks for, as commands.
+//! Schedule of the config, as commands.
 //!
-//! At each boundary every instrument has the new state planned for that very moment, and the next tick brings it. So a
-//! boundary stands in the journal with its own time, whatever the clock was when it was handed over: after a restart,
-//! and on another node, the last of these plans says which boundaries an instrument has had. None is missed and none
-//! comes twice, and what an operator did since the last one stands until the next.
+//! At each boundary the schedule plans the new state of every symbol for exactly that time, and the next tick applies
+//! the state. So the journal holds each boundary with its own time, whatever the clock was when the plan was handed
+//! over. After a restart, and on another node, the last of these plans says which boundaries a symbol has had. No
+//! boundary is missed and none comes twice. A state that an operator has set since the last boundary stays until the
+//! next one.
 //!
-//! An operator who has planned a state for a later time means that instead: the boundaries up to then are passed over,
-//! which is journaled, too, as a plan that is refused.
+//! An operator who has planned a state for a later time overrides the schedule: the boundaries up to that time are
+//! skipped. Each skipped boundary is journaled too, as a plan that is rejected.
 
 use crate::calendar::{Boundary, Timetable};
 use crate::due::{Asked, DueTimes, Outlook};
@@ -16,55 +17,57 @@ use ringside_model::domain::{Name, Nanos, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 use std::collections::BTreeSet;
 
-/// The session of the schedule's commands. Operators have none.
+/// Session of the schedule's commands. Commands of operators have no session.
 pub const SESSION: &str = "schedule";
 
-/// So many instruments are looked at for one command at most.
+/// Symbols looked at for one command, at most.
 const LOOKS_MAX: usize = 64;
-/// What is on its way is there after this time.
+/// Delay in ns before the next look at a symbol that has a plan or a tick under way.
 const MOMENT_NS: u64 = 5_000_000;
-/// What is not traded here, or is being moved, is looked at again after this time.
+/// Delay in ns before the next look at a symbol that is not traded here, is being moved, or had a plan rejected.
 const PAUSE_NS: u64 = 1_000_000_000;
 
-/// The schedule of a venue that leads.
+/// Schedule of a leading venue.
 #[derive(Default)]
 pub struct Schedule {
     parts: Vec<Part>,
     session: SessionId,
     due: DueTimes,
-    /// When to look at which instrument.
+    /// Times at which to look at symbols, earliest first.
     looks: BTreeSet<(Nanos, SymbolId)>,
-    /// The first instrument that is not looked at yet.
+    /// First symbol that is not looked at yet.
     new: SymbolId,
-    /// Instruments that were not traded here when they were looked at.
+    /// Symbols that were not traded here at the last look.
     away: BTreeSet<SymbolId>,
 }
 
 /// One schedule of the config.
 #[derive(Clone)]
 pub struct Part {
-    /// Its instruments; none: all that no other part names.
+    /// Symbols of the part; `None` means all symbols that no other part names.
     names: Option<Vec<Name>>,
     timetable: Timetable,
-    /// The boundaries beside the moment that was looked at last.
+    /// Boundaries before and after the time of the last look.
     around: (Option<Boundary>, Option<Boundary>),
     looked: Option<Nanos>,
 }
 
 impl Part {
-    /// A timetable and its instruments; without names, all that no other part names.
+    /// Creates a part from a timetable and its symbols. Without names, the part has all symbols that no other part
+    /// names.
     pub fn new(names: Option<Vec<Name>>, timetable: Timetable) -> Part {
         Part { names, timetable, around: (None, None), looked: None }
     }
 }
 
 impl Schedule {
-    /// The schedules of a config, sent by this session.
+    /// Creates the schedule of a config; `session` sends its commands.
     pub fn new(parts: Vec<Part>, session: SessionId, due: DueTimes) -> Schedule {
         Schedule { parts, session, due, ..Schedule::default() }
     }
 
-    /// What the operator should know at the start: which boundaries have passed while nobody led.
+    /// Returns notes for the operator at the start: the number of symbols that are new to the schedule, and the
+    /// boundaries that passed while no node led.
     pub fn notes(&self, now: Nanos, directory: &Directory) -> Vec<String> {
         let (mut new, mut missed, mut late) = (0, 0, 0);
         for (symbol, _) in directory.symbols() {
@@ -92,8 +95,8 @@ impl Schedule {
         notes
     }
 
-    /// The next command that is due by now. It is to be handed over before this is asked again, and `directory` has
-    /// observed all commands before.
+    /// Returns the next command that is due at `now`. The caller hands the command over before the next call, and
+    /// `directory` has observed all earlier commands.
     pub fn next(&mut self, now: Nanos, directory: &Directory) -> Option<Command> {
         if self.parts.is_empty() {
             return None;
@@ -115,7 +118,7 @@ impl Schedule {
         None
     }
 
-    /// Looks at an instrument: when to look again, and what to hand over.
+    /// Looks at a symbol; returns the time of the next look, and the command to hand over.
     fn look(
         &mut self,
         symbol: SymbolId,
@@ -140,17 +143,17 @@ impl Schedule {
             return (next, None);
         };
         if self.away.remove(&symbol) {
-            // What its last partition made of it stands.
+            // The state that the symbol has from its last partition stays.
             return (next, Some(self.command(symbol, &boundary, Reason::Moved)));
         }
         match planned {
             Some(planned) if boundary.at <= planned => {
                 (next, Some(self.command(symbol, &boundary, Reason::Operator)))
             }
-            // What was planned for before is carried out first: a tick is on its way.
+            // The earlier plan is carried out first: its tick is under way.
             Some(_) => (later(MOMENT_NS), None),
             None => {
-                // It is looked at once more, in case that the plan is refused.
+                // Look once more, in case the plan is rejected.
                 let again = if asked == Asked::Refused { PAUSE_NS } else { MOMENT_NS };
                 (later(again), Some(self.command(symbol, &boundary, Reason::None)))
             }
@@ -164,7 +167,7 @@ impl Schedule {
         Command { session: self.session, symbol, verdict, action: Action::PlanState(plan) }
     }
 
-    /// The boundaries of an instrument beside this moment.
+    /// Returns the last boundary of a symbol at or before `now`, and the next one.
     fn around(
         &mut self,
         symbol: SymbolId,
@@ -190,7 +193,8 @@ impl Schedule {
 }
 
 impl Part {
-    /// Many instruments are looked at between the same two boundaries.
+    /// Returns the last boundary and the next one. Both are kept, because many symbols are looked at between the same
+    /// two boundaries.
     fn around(&mut self, now: Nanos) -> (Option<Boundary>, Option<Boundary>) {
         let (_, next) = self.around;
         let is_same = self.looked.is_some_and(|looked| looked <= now)
@@ -203,7 +207,8 @@ impl Part {
     }
 }
 
-/// Random ends are drawn from it. It is journaled with its command, so that every replay draws the same.
+/// Returns the seed for the random delay of a planned state. The seed is journaled with its command, so every replay
+/// draws the same delay.
 fn seed() -> u64 {
     let mut bytes = [0; 8];
     let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
@@ -222,7 +227,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
     const HOUR: u64 = 3600 * SECOND;
     const DAY: u64 = 24 * HOUR;
-    /// A Monday.
+    /// The first Monday after the Unix epoch, 5 January 1970, in ns.
     const MONDAY: u64 = 4 * DAY;
 
     struct World {
@@ -232,7 +237,7 @@ mod tests {
     }
 
     impl World {
-        /// A venue with so many instruments and this schedule.
+        /// Creates a venue with `symbols` symbols and this schedule.
         fn with(symbols: u32, parts: &[Part]) -> World {
             let mut world = World {
                 schedule: Schedule::default(),
@@ -257,13 +262,13 @@ mod tests {
             self.directory.observe(&Command { session, symbol, verdict: Reason::None, action });
         }
 
-        /// Nothing is left but what the journal has.
+        /// Restarts the schedule: only the content of the journal remains.
         fn restart(&mut self, parts: &[Part]) {
             self.due = DueTimes::new();
             self.schedule = Schedule::new(parts.to_vec(), SessionId(9), self.due.clone());
         }
 
-        /// What is handed over up to then, and what stays planned because no tick comes.
+        /// Returns the plans handed over up to `now`. No plan is answered, so all stay under way.
         fn says(&mut self, now: u64) -> Vec<(u32, u64, SymbolState, Reason)> {
             let mut said = vec![];
             while let Some(command) = self.schedule.next(Nanos(now), &self.directory) {
@@ -275,7 +280,7 @@ mod tests {
             said
         }
 
-        /// The same, and each plan is carried out at once.
+        /// Returns the plans as `says` does, and answers each of them at once.
         fn does(&mut self, now: u64) -> Vec<(u32, u64, SymbolState, Reason)> {
             let said = self.says(now);
             said.iter().for_each(|(symbol, ..)| self.due.answer(SymbolId(*symbol)));
@@ -283,7 +288,7 @@ mod tests {
         }
     }
 
-    /// A schedule for Mondays and Tuesdays.
+    /// Creates a schedule for Mondays and Tuesdays.
     fn part(symbols: Option<&[&str]>, events: &[(&str, SymbolState)]) -> Part {
         let event = |&(at, state): &(&str, SymbolState)| Event {
             at: at.parse().unwrap(),
@@ -370,7 +375,7 @@ mod tests {
         let ten = MONDAY + 10 * HOUR;
         world.does(ten);
         world.restart(&day());
-        // The venue was down from before the planned time on, and it is later than the next boundary.
+        // The venue was down from before the planned time until after the next boundary.
         world.due.plan(SymbolId(1), Some(Nanos(ten + SECOND)));
         let four = MONDAY + 16 * HOUR;
         assert_eq!(world.does(four), []);
