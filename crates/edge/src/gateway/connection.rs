@@ -1,5 +1,5 @@
-//! One client's socket. What it is sent of its stream lies in the stream store and nowhere else: a connection
-//! has a place in it. Only packets without a number are kept here, and they go out between two messages.
+//! Connection of one client. The client's stream stays in the stream store and nowhere else; a connection only has a
+//! cursor into the stream. Only packets without a number are kept here, and they go out between two messages.
 
 use crate::gateway::intake::Member;
 use ringside_core::streams::{Cursor, Reader};
@@ -7,69 +7,69 @@ use ringside_wire::soupbintcp::write_packet;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-/// At most so much is sent to one client at once, so that the others have their turn.
+/// Bytes sent to one client at once, at most, so that the others get their turn.
 const SEND_BYTES_MAX: usize = 64 << 10;
-/// A client that provokes more unnumbered packets than this without reading them is told no more.
+/// Limit of the unnumbered packets that wait for a client, in bytes. Above it no more of them are added.
 const CONTROL_BYTES_MAX: usize = 1 << 10;
 
-/// What a connection is for.
+/// Phase of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Phase {
-    /// It has not logged in yet.
+    /// The client has not logged in yet.
     Login,
-    /// It has logged in.
+    /// The client has logged in.
     Open(Member),
-    /// It is told a last thing and is not listened to any more.
+    /// The client is sent the last packets, and its requests are ignored.
     Closing,
 }
 
-/// A client's connection.
+/// Connection of a client.
 pub(super) struct Connection {
     socket: TcpStream,
     phase: Phase,
-    /// Received, not handled yet.
+    /// Bytes that are received and not handled yet.
     pub received: Vec<u8>,
-    /// Whether it is in one of the server's lines of those that are not read before they had their turn.
+    /// Queued for its turn: for room in the command queue, or for the check of its login; not read from meanwhile.
     pub waits: bool,
     /// Unnumbered packets that are not sent yet.
     control: Vec<u8>,
     outgoing: Option<Outgoing>,
-    /// Whether the socket took no more.
+    /// True if the socket took no more bytes at the last try.
     blocked: bool,
-    /// Whether [`Poll`](super::poll::Poll) looks for when it takes more.
+    /// True if [`Poll`](super::poll::Poll) reports when the socket takes bytes again.
     pub looks_for_writable: bool,
-    /// Whether it is in the server's queue of those that may have something to send.
+    /// True if the connection is in the server's queue of connections that may have something to send.
     pub queued: bool,
     shut: bool,
-    /// When its phase began.
+    /// Time at which the phase began.
     pub since_ns: u64,
-    /// When it sent something last.
+    /// Time of the last bytes from the client.
     pub received_ns: u64,
-    /// When it was sent something last.
+    /// Time of the last bytes to the client.
     sent_ns: u64,
-    /// It is sent something at least so often.
+    /// Time without output after which a heartbeat is due.
     heartbeat_ns: u64,
 }
 
-/// Where a stream goes out.
+/// Stream on its way to the client.
 struct Outgoing {
     cursor: Cursor,
-    /// Bytes of a message that are still missing when its beginning is sent.
+    /// Missing bytes of a message whose beginning is sent.
     message_left: usize,
     /// Bytes sent since the login.
     sent: u64,
-    /// Whether the client has not yet been sent all that there was at any time since.
+    /// True until everything has been sent that the stream had at some time since the login.
     catching_up: bool,
     lag: Lag,
 }
 
-/// How far a reader is behind, found out only for those whose sockets take no more.
+/// Backlog of a slow reader in bytes; computed only for sockets that are full.
 struct Lag {
-    /// Since when it has been too far behind.
+    /// Time since which the backlog has been too large.
     since_ns: Option<u64>,
-    /// What had been sent when it was looked at last.
+    /// Value of `Outgoing::sent` at the last check.
     sent: u64,
-    /// How far the stream is known to go, and the bytes up to there.
+    /// Known end of the stream, and the number of bytes up to there.
     known_to: Cursor,
     known: u64,
 }
@@ -81,7 +81,7 @@ enum Sent {
 }
 
 impl Connection {
-    /// A connection that has to log in.
+    /// Creates a connection that has to log in.
     pub(super) fn new(socket: TcpStream, now_ns: u64) -> Connection {
         Connection {
             socket,
@@ -101,18 +101,16 @@ impl Connection {
         }
     }
 
-    /// The socket.
     pub(super) fn socket(&self) -> &TcpStream {
         &self.socket
     }
 
-    /// What it is for now.
     #[inline]
     pub(super) fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// Who has logged in.
+    /// Returns the member that has logged in.
     pub(super) fn member(&self) -> Option<Member> {
         match self.phase {
             Phase::Open(member) => Some(member),
@@ -128,34 +126,34 @@ impl Connection {
         self.outgoing = Some(Outgoing { cursor, message_left: 0, sent: 0, catching_up: true, lag });
     }
 
-    /// Ends after what is in the control packets.
+    /// Ends the connection after the control packets.
     pub(crate) fn close_after_control(&mut self, now_ns: u64) {
         (self.phase, self.since_ns) = (Phase::Closing, now_ns);
         self.waits = false;
         self.received.clear();
     }
 
-    /// Adds an unnumbered packet.
+    /// Adds an unnumbered packet, unless too many bytes wait already.
     pub(super) fn tell(&mut self, packet_type: u8, payload: &[u8]) {
         if self.control.len() < CONTROL_BYTES_MAX {
             write_packet(packet_type, payload, &mut self.control);
         }
     }
 
-    /// Whether a heartbeat is due.
+    /// Returns true if a heartbeat is due.
     pub(super) fn is_silent(&self, now_ns: u64) -> bool {
         now_ns.saturating_sub(self.sent_ns) >= self.heartbeat_ns
             && !self.blocked
             && self.control.is_empty()
     }
 
-    /// Whether the socket took no more when it was tried last.
+    /// Returns true if the socket took no more bytes at the last try.
     #[inline]
     pub(crate) fn is_blocked(&self) -> bool {
         self.blocked
     }
 
-    /// Reads what there is, as far as it fits. `Ok(None)` if there is nothing, `Ok(Some(0))` at the end.
+    /// Reads the bytes that are there and fit. Returns `Ok(None)` if there are none, `Ok(Some(0))` at the end.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match self.socket.read(buffer) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -164,7 +162,7 @@ impl Connection {
         }
     }
 
-    /// Sends what there is, as far as the socket takes it, and says how many bytes that were.
+    /// Sends pending output, as far as the socket takes it, and returns the number of bytes.
     pub(super) fn flush(&mut self, reader: &mut Reader, now_ns: u64) -> io::Result<usize> {
         let mut total = 0;
         self.blocked = false;
@@ -190,14 +188,14 @@ impl Connection {
         Ok(total)
     }
 
-    /// Whether everything has been sent, as of the last [`Connection::flush`].
+    /// Returns true if everything has been sent, as of the last [`Connection::flush`].
     pub(crate) fn has_sent_all(&self, reader: &mut Reader) -> bool {
         let Some(outgoing) = &self.outgoing else { return self.control.is_empty() };
         self.control.is_empty() && reader.bytes(&mut { outgoing.cursor }).is_empty()
     }
 
-    /// Whether more than `bytes_max` of its stream have been waiting for the client for `ns`. One that is still
-    /// being sent what there was when it logged in is not slow as long as it takes any of it.
+    /// Returns true if more than `bytes_max` bytes of the stream have been waiting for the client for `ns`. A client
+    /// that still catches up with the stream as of its login is not slow while it takes any bytes.
     pub(crate) fn is_slow(
         &mut self,
         reader: &mut Reader,
@@ -239,8 +237,8 @@ impl Connection {
         Ok(sent)
     }
 
-    /// The client reads the end of the connection behind the last packet. If the socket were closed at once, bytes
-    /// of the client that nobody has read would make the kernel throw that packet away.
+    /// Shuts the sending side after the last packet, so that the client reads the end of the connection. If the socket
+    /// were closed at once, unread bytes of the client would make the kernel discard that packet.
     fn shut_when_closing(&mut self) -> io::Result<()> {
         if matches!(self.phase, Phase::Closing) && !self.shut {
             self.shut = true;
@@ -251,7 +249,7 @@ impl Connection {
 }
 
 impl Outgoing {
-    /// Whether more than `bytes_max` are not sent yet. Every piece of the stream is looked at once.
+    /// Returns true if more than `bytes_max` bytes are not sent yet. Every piece of the stream is looked at once.
     fn is_behind(&mut self, reader: &mut Reader, bytes_max: u64) -> bool {
         let lag = &mut self.lag;
         if lag.known < self.sent {
@@ -269,8 +267,8 @@ impl Outgoing {
     }
 }
 
-/// The missing bytes of the message in which `count` bytes of whole messages end, if the first of them lacked
-/// `message_left` bytes.
+/// Returns the missing bytes of the message in which the first `count` bytes end. `bytes` are whole messages, but the
+/// first one lacked `message_left` bytes.
 fn left_after(message_left: usize, bytes: &[u8], count: usize) -> usize {
     if count == bytes.len() {
         return 0;

@@ -1,16 +1,16 @@
-//! How many sockets clients may take from a venue that needs descriptors for other things, too.
+//! Limit on the file descriptors that clients may take from a venue.
 //!
-//! Without one for its next segment the journal ends, and with it the venue: strangers who connect must not come
-//! that far.
+//! Without a descriptor for its next segment the journal ends, and the venue with it. So connections of strangers must
+//! not use up the descriptors.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::os::fd::RawFd;
 
-/// So many descriptors are kept for segments, snapshots, operators and visitors, or half of all if there are few.
+/// Descriptors kept for segments, snapshots, operators and visitors; half of all if there are few.
 const KEPT: RawFd = 256;
 
-/// Raises the limit of the process as far as that is allowed, and gives the first descriptor that is no client's.
-/// The kernel gives out the lowest that is free: while clients have lower ones only, those above are for the others.
+/// Raises the limit of the process as far as allowed, and returns the first descriptor that no client may have. The
+/// kernel gives out the lowest free descriptor: while clients have only lower ones, those above remain for the others.
 pub(crate) fn first_kept() -> RawFd {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });

@@ -1,4 +1,4 @@
-//! What all connections share on the way in: the directory, the ids that sessions have used up, the queue.
+//! Intake of the gateway, shared by all connections: the directory, the ids that sessions have used up, the queue.
 
 use crate::gateway::accounts::{AccountId, Rules};
 use crate::gateway::file_session::{FileSession, Format, LineError};
@@ -16,54 +16,50 @@ use ringside_wire::Malformed;
 use ringside_wire::ouch::Request;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// So many places in the queue are kept from clients, if it is long enough.
+/// Slots of the queue kept from clients, at most; fewer if the queue is short.
 const KEPT_MAX: usize = 64;
 
-/// Who has logged in.
+/// Session that has logged in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
-    /// The session.
     pub session: SessionId,
-    /// Its firm.
     pub firm: FirmId,
-    /// What it is for.
     pub role: Role,
-    /// Its account.
     pub account: AccountId,
 }
 
-/// Hands commands over, and observes each of them.
+/// Intake of commands: hands each command to the queue and to the directory.
 pub(crate) struct Intake {
     directory: Directory,
     queue: Producer,
-    /// Places in the queue that are no client's.
+    /// Slots of the queue that clients may not use.
     kept: usize,
     states: SessionStates,
     desk: RiskDesk,
     sessions: Vec<Session>,
-    /// Whether the trading day has ended.
+    /// True if the trading day has ended.
     closed: bool,
-    /// The commands of a line; kept for its capacity.
+    /// Commands of a line; kept for the capacity of the vector.
     commands: Vec<Command>,
 }
 
-/// A session on the way in.
+/// State of a session in the intake.
 struct Session {
-    /// How many commands of it went into the queue, definitions aside.
+    /// Number of commands of the session that went into the queue, without definitions.
     handed_over: u64,
-    /// The highest id that is used up, or that a command without an answer may use up.
+    /// Highest id that is used up, or that a command without an answer may use up.
     last_id: u32,
-    /// Whether it has disabled its order entry.
+    /// True if the session has disabled its order entry.
     disabled: bool,
     rate: Rate,
 }
 
 impl Intake {
-    /// As many commands as one line of an operator may become.
+    /// Largest number of commands from one line of an operator.
     pub(crate) const LINE_COMMANDS_MAX: usize = 8;
 
-    /// An intake of a venue of which `directory` knows all commands so far. All commands after those come through
-    /// here.
+    /// Creates the intake of a venue. `directory` has observed all commands so far, and all later commands come through
+    /// this intake.
     pub(super) fn new(
         directory: Directory,
         states: SessionStates,
@@ -76,34 +72,34 @@ impl Intake {
         Intake { directory, queue, kept, states, desk, sessions: vec![], closed, commands: vec![] }
     }
 
-    /// The venue as its commands made it.
+    /// Returns the directory: the names and rules of the venue, as its commands have set them.
     pub(super) fn directory(&self) -> &Directory {
         &self.directory
     }
 
-    /// Whether there is a place for what is known of a session.
+    /// Returns true if the session states have a place for a session.
     pub(crate) fn has_state(&self, session: SessionId) -> bool {
         (session.0 as usize) < self.states.sessions()
     }
 
-    /// Whether one more session can be defined: each needs a place.
+    /// Returns true if one more session can be defined: each session needs a place for its state.
     pub(crate) fn has_room_for_session(&self) -> bool {
         self.directory.next_session().is_some_and(|next| self.has_state(next))
     }
 
-    /// How many commands can be handed over.
+    /// Returns the number of commands that can be handed over.
     pub(super) fn room(&self) -> usize {
         self.queue.slots()
     }
 
-    /// How many commands of clients can be handed over. However much they send, there is room for what an operator
-    /// says and for the cancels of sessions that are gone.
+    /// Returns the number of commands of clients that can be handed over. The queue always keeps room for operators and
+    /// for the cancels of sessions that are gone.
     #[inline]
     pub(crate) fn room_for_clients(&self) -> usize {
         self.queue.slots().saturating_sub(self.kept)
     }
 
-    /// Hands over what a client asks, unless it is to be ignored. There must be room.
+    /// Hands over a client's request as a command, unless the request is ignored. The queue must have room.
     #[inline]
     pub(super) fn request(
         &mut self,
@@ -133,13 +129,13 @@ impl Intake {
         Ok(Ok(()))
     }
 
-    /// Hands over what nothing is wrong with, unless a risk limit is.
+    /// Hands over a command without a fault, after the check of the risk limits.
     #[inline]
     fn let_in(&mut self, mut inbound: Inbound, now_ns: u64) {
         let asked = self.desk.asked(&inbound.command, &self.directory);
         if let Some(asked) = &asked {
             let states = &self.states;
-            // Before the counts are read: what is answered is in them.
+            // Settle before the counts are read: the counts contain the answered commands.
             self.desk.settle(|session, ordinal| states.answered(session) >= ordinal);
             inbound.command.verdict = self.desk.verdict(asked, &self.directory, Some(now_ns));
         }
@@ -151,8 +147,8 @@ impl Intake {
         }
     }
 
-    /// Reads a line of an operator and hands its commands over. There must be room for
-    /// [`Intake::LINE_COMMANDS_MAX`].
+    /// Reads a line of an operator and hands its commands over. The queue must have room for
+    /// [`Intake::LINE_COMMANDS_MAX`] commands.
     pub(super) fn line(&mut self, line: &[u8]) -> Result<(), LineError> {
         let mut reader = FileSession::new(std::mem::take(&mut self.directory), Format::Json);
         let mut commands = std::mem::take(&mut self.commands);
@@ -165,7 +161,7 @@ impl Intake {
         read
     }
 
-    /// Hands a command over. There must be room.
+    /// Hands a command over. The queue must have room.
     #[inline]
     pub(super) fn hand_over(&mut self, inbound: Inbound) {
         self.directory.observe(&inbound.command);
@@ -191,7 +187,7 @@ impl Intake {
             }
             _ => 0,
         };
-        // No client counts beyond 32 bits; what an operator names there is nobody's.
+        // Ids of clients have at most 32 bits; a larger id from an operator belongs to no client.
         state.last_id = state.last_id.max(u32::try_from(id).unwrap_or(0));
         if let (Action::TradingDay(event), Reason::None) = (action, verdict) {
             self.closed = event == DayEvent::End;
@@ -199,12 +195,12 @@ impl Intake {
         self.queue.push(inbound).expect("whoever hands over has looked for room");
     }
 
-    /// The last id that is used up, as far as answers are there. Until then it is the highest one under way: one
-    /// that turns out not to be used up is free again when nothing of the session is under way.
+    /// Returns the last id that is used up, as far as the answers have come. Until then this is the highest id under
+    /// way. An id that turns out not to be used up is free again when no command of the session is under way.
     #[inline]
     fn last_id(&mut self, session: SessionId) -> u32 {
         let answered = self.states.answered(session);
-        // Read after `answered`: an answer counts only when its id has been taken note of.
+        // Read after `answered`: an answer is counted only after its id is noted.
         let consumed = self.states.consumed(session);
         let state = self.session(session);
         if answered >= state.handed_over {
@@ -213,7 +209,7 @@ impl Intake {
         state.last_id
     }
 
-    /// Why a session may not enter orders now.
+    /// Returns the reason why a session may not enter orders now.
     fn refusal(&mut self, session: SessionId, rules: &Rules, now_ns: u64) -> Option<Reason> {
         if self.closed {
             return Some(Reason::Closed);
@@ -248,7 +244,7 @@ impl Intake {
     }
 }
 
-/// The time of this machine if the request names a time of the day; others need none.
+/// Returns the time of this machine if the request names a time of day, and 0 otherwise.
 fn time_for(request: &Request<'_>) -> Nanos {
     let names_time = matches!(request, Request::Enter(m, _) if m.time_in_force == b'6');
     let since =

@@ -1,4 +1,4 @@
-//! Where clients connect, and how often they may.
+//! Listener for clients, with a limit on the rate of connections.
 
 use crate::gateway::descriptors::first_kept;
 use crate::gateway::rate::Rate;
@@ -7,43 +7,42 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 
-/// Addresses that are remembered at once. Beyond that, connections of new addresses are refused.
+/// Addresses that are remembered at once, at most. Beyond that, connections of new addresses are refused.
 const ADDRESSES_MAX: usize = 1 << 16;
 
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: i32 = 4096;
 
-/// A listening socket.
+/// Listening socket with the rate of each address.
 pub(super) struct Listener {
     socket: TcpListener,
     per_second: u32,
-    /// From this descriptor on they are not for clients.
+    /// First descriptor that no client may have.
     first_kept: RawFd,
     rates: HashMap<IpAddr, Rate>,
 }
 
-/// Somebody who connected.
+/// Connection that has arrived.
 pub(super) enum Arrival {
-    /// A connection that may log in.
+    /// Connection that may log in.
     Welcome(TcpStream),
-    /// One that came too soon after too many others of its address, took a descriptor that others need, or broke at
-    /// once. It is closed.
+    /// Connection that came too soon after too many others of its address, took a descriptor that others need, or broke
+    /// at once. The connection is closed.
     Refused,
 }
 
 impl Listener {
-    /// Listens for so many connections a second of each address.
+    /// Listens; each address may connect `per_second` times in a second.
     pub(super) fn bind(address: SocketAddr, per_second: u32) -> io::Result<Listener> {
         let (socket, first_kept) = (bind(address)?, first_kept());
         Ok(Listener { socket, per_second, first_kept, rates: HashMap::new() })
     }
 
-    /// The socket.
     pub(super) fn socket(&self) -> &TcpListener {
         &self.socket
     }
 
-    /// The next one who connected, if there is one.
+    /// Returns the next connection, if there is one.
     pub(super) fn accept(&mut self, now_ns: u64) -> Option<Arrival> {
         let (socket, address) = self.socket.accept().ok()?;
         let known = self.rates.len() < ADDRESSES_MAX || self.rates.contains_key(&address.ip());
@@ -54,22 +53,22 @@ impl Listener {
         Some(if welcome { Arrival::Welcome(socket) } else { Arrival::Refused })
     }
 
-    /// Forgets the addresses that could connect as often as any new one.
+    /// Forgets the addresses whose rate is as free as that of a new address.
     pub(super) fn forget(&mut self, now_ns: u64) {
         self.rates.retain(|_, rate| !rate.is_full(now_ns));
     }
 }
 
-/// Listens without waiting.
+/// Opens a listening socket that does not block.
 pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = TcpListener::bind(address)?;
     socket.set_nonblocking(true)?;
-    // So that a crowd that comes at once, as after a restart, finds room.
+    // A crowd that comes at once, as after a restart, must find room.
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(socket)
 }
 
-/// Nobody waits for a client, and nothing waits in the kernel for more to send.
+/// Makes a socket that does not block, and that sends small packets without delay in the kernel.
 pub(super) fn prepare(socket: &TcpStream) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     socket.set_nodelay(true)

@@ -1,4 +1,4 @@
-//! Whether a client may log in, and where its stream begins.
+//! Check of a login, and place at which its stream begins.
 
 use crate::gateway::accounts::Accounts;
 use crate::gateway::intake::{Intake, Member};
@@ -6,31 +6,31 @@ use ringside_core::streams::{Cursor, Reader, StreamId};
 use ringside_model::domain::{FirmId, Name, Role, SessionId};
 use ringside_wire::soupbintcp::Login;
 
-/// A login that succeeds.
+/// Result of a login that succeeds.
 pub(super) struct Entry {
-    /// Who it is.
+    /// Session that logs in.
     pub member: Member,
-    /// The number of the first message that it is sent …
+    /// Number of the first message that the client is sent.
     pub number: u64,
-    /// … and its place.
+    /// Place of that message in the stream.
     pub cursor: Cursor,
 }
 
-/// Why a login fails.
+/// Reason why a login fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// No such user, or another password.
+    /// There is no such user, or the password is another one.
     NotAuthorized,
-    /// The session is another one, is not there, or has a connection already.
+    /// The session is another one, does not exist, or has a connection already.
     NotAvailable,
-    /// The client has seen messages that the venue never sent.
+    /// The client names messages that the venue never sent.
     Ahead {
-        /// The next number of the session.
+        /// Next message number of the session.
         next: u64,
     },
 }
 
-/// Looks at a login. `session` is the name of the venue's streams, `is_live` says whether a session has a
+/// Decides on a login. `session` is the name of the venue's streams; `is_live` returns true if a session has a
 /// connection.
 pub(super) fn decide(
     login: &Login,
@@ -59,7 +59,7 @@ pub(super) fn decide(
     Ok(Entry { member, number, cursor })
 }
 
-/// The session of a user, if it is one that the network serves.
+/// Returns the session of a user, if the network serves it.
 fn find(user: Name, intake: &Intake) -> Option<(SessionId, FirmId, Role)> {
     let id = intake.directory().session_id(user)?;
     let session = intake.directory().session(id)?;

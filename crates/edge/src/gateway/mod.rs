@@ -1,8 +1,8 @@
-//! Gateways: what clients speak, turned into commands, and reports turned into what clients read.
+//! Gateways: translate client requests into commands, and reports into messages for clients.
 //!
-//! A gateway is a translator without a thread. It knows the names of the venue from its
-//! [`directory`](ringside_core::registry::directory), finds what is wrong with an order as far as names, decimals and ids go, and puts
-//! that into the command as a verdict; everything else is for the engine to decide.
+//! A gateway is a translator without a thread. It takes the names of the venue from its
+//! [`directory`](ringside_core::registry::directory), checks the names, decimals and ids of an order, and puts a fault
+//! into the command as a verdict. The engine decides everything else.
 
 pub mod accounts;
 mod admin;

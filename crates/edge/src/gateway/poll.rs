@@ -1,56 +1,55 @@
-//! Which sockets have something to do: epoll, level triggered, never waiting.
+//! Poll of the sockets that are ready: epoll, level triggered, never waiting.
 
 use rustix::event::{Timespec, epoll};
 use rustix::fd::{AsFd, OwnedFd};
 use std::io;
 use std::mem::MaybeUninit;
 
-/// At most so many sockets are told of at once; the others come next.
+/// Sockets reported at once, at most; the others come next.
 const EVENTS_MAX: usize = 256;
 
-/// What a socket is.
+/// Kind of a socket, with its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
-    /// Where clients connect.
+    /// Listening socket for clients.
     Listener,
-    /// Where operators connect.
+    /// Listening socket for operators.
     AdminListener,
-    /// A client's connection, by its slot.
+    /// Connection of a client, by its slot.
     Client(usize),
-    /// An operator's connection, by its slot.
+    /// Connection of an operator, by its slot.
     Operator(usize),
 }
 
-/// A socket that has something to do.
+/// Socket that is ready.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ready {
-    /// Which one.
     pub token: Token,
-    /// It can be read, or has failed or ended, which reading tells.
+    /// True if the socket can be read, or has failed or ended, which reading shows.
     pub readable: bool,
-    /// It takes bytes again.
+    /// True if the socket takes bytes again.
     pub writable: bool,
 }
 
-/// The sockets that are looked at. One that is closed is forgotten by itself.
+/// Set of the polled sockets. A closed socket leaves the set by itself.
 pub(super) struct Poll {
     epoll: OwnedFd,
     ready: Vec<Ready>,
 }
 
 impl Poll {
-    /// Looks at nothing yet.
+    /// Creates a poll without sockets.
     pub(super) fn new() -> io::Result<Poll> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         Ok(Poll { epoll, ready: Vec::with_capacity(EVENTS_MAX) })
     }
 
-    /// Looks for what can be read from a socket.
+    /// Adds a socket, and polls it for input.
     pub(super) fn add(&self, socket: impl AsFd, token: Token) -> io::Result<()> {
         Ok(epoll::add(&self.epoll, socket, token.data(), epoll::EventFlags::IN)?)
     }
 
-    /// Looks also for when the socket takes bytes again, or no more for that.
+    /// Begins or ends polling a socket for room for output.
     pub(crate) fn look_for_writable(
         &self,
         socket: impl AsFd,
@@ -62,7 +61,7 @@ impl Poll {
         Ok(epoll::modify(&self.epoll, socket, token.data(), flags)?)
     }
 
-    /// Looks which sockets have something to do now, and how many: see [`Poll::ready`].
+    /// Finds the sockets that are ready now, and returns their number: see [`Poll::ready`].
     pub(super) fn look(&mut self) -> usize {
         const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
         let mut events = [MaybeUninit::uninit(); EVENTS_MAX];
@@ -75,7 +74,7 @@ impl Poll {
         self.ready.len()
     }
 
-    /// One of those that have something to do.
+    /// Returns one of the ready sockets.
     #[inline]
     pub(super) fn ready(&self, index: usize) -> Ready {
         self.ready[index]

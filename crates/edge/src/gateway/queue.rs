@@ -1,25 +1,25 @@
-//! The queue from the gateway to the sequencer.
+//! Queue from the gateway to the sequencer.
 //!
-//! It is bounded, and nothing is ever dropped from it: while it is full the gateway does not read from its
-//! sockets, and TCP makes the clients wait.
+//! The queue is bounded, and nothing is ever dropped from it. While the queue is full the gateway does not read from
+//! its sockets, and TCP makes the clients wait.
 
 use ringside_model::command::{ClientFields, Command};
 
-/// A command of the network.
+/// Command from the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inbound {
-    /// The command.
+    /// Command for the sequencer.
     pub command: Command,
-    /// What its client must be told again.
+    /// Fields of the client's request that its reports repeat.
     pub fields: Option<ClientFields>,
 }
 
-/// The end of the gateway.
+/// Producer of the queue, for the gateway.
 pub type Producer = rtrb::Producer<Inbound>;
-/// The end of the sequencer.
+/// Consumer of the queue, for the sequencer.
 pub type Consumer = rtrb::Consumer<Inbound>;
 
-/// A queue with room for so many commands.
+/// Creates a queue with room for `commands` commands.
 pub fn bounded(commands: usize) -> (Producer, Consumer) {
     rtrb::RingBuffer::new(commands)
 }

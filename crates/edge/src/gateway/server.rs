@@ -1,4 +1,4 @@
-//! The network gateway: every SoupBinTCP session of the venue and the operators, served by whoever calls
+//! Network gateway: serves every SoupBinTCP session of the venue and the operators, on the thread that calls
 //! [`Server::step`].
 //!
 //! ```text
@@ -6,9 +6,9 @@
 //!  sockets ◄─────────── the sessions' streams ◄─────────────── publisher
 //! ```
 //!
-//! It knows neither threads nor the pipeline. While the queue is full it reads no requests, and TCP makes the
-//! clients wait. What a client is sent lies in the stream store until the client has taken it, whether it is
-//! connected or not: a client that does not read costs no memory here.
+//! The gateway knows neither threads nor the pipeline. While the queue is full the gateway reads no requests, and TCP
+//! makes the clients wait. Output for a client stays in the stream store until the client has taken it, whether the
+//! client is connected or not: a client that does not read costs no memory here.
 
 mod clients;
 mod options;
@@ -32,45 +32,45 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 use timers::Timers;
 
-/// A client's socket is read so many bytes at a time.
+/// Bytes read from a client's socket at a time.
 const READ_BYTES: usize = 16 << 10;
-/// So many connections are sent something in one step; the others come in the next.
+/// Connections that are sent output in one step; the others follow in the next step.
 const SENDS_PER_STEP: usize = 256;
 
-/// The gateway.
+/// Network gateway with its connections.
 pub struct Server {
     options: Options,
     addresses: Addresses,
     accounts: Accounts,
     intake: Intake,
     reader: Reader,
-    /// What [`Reader::published`] said last.
+    /// Value of [`Reader::published`] at the last step.
     published: u64,
     poll: Poll,
     listener: Listener,
     admin: Option<AdminPort>,
     connections: Vec<Option<Box<Connection>>>,
     free: Vec<usize>,
-    /// The connections of the sessions.
+    /// Connections of the logged-in sessions.
     live: HashMap<SessionId, usize>,
-    /// Sessions that wait for room in the queue.
+    /// Connections that wait for room in the queue.
     waiting: VecDeque<usize>,
-    /// Connections whose login waits to be looked at.
+    /// Connections whose login waits for its check.
     logins: VecDeque<usize>,
     /// Connections that may have something to send.
     to_send: VecDeque<usize>,
     timers: Timers,
-    /// Where sockets are read to.
+    /// Buffer for reading from sockets.
     received: Vec<u8>,
-    /// Whether a login can be looked at in this step: a password takes a while to check.
+    /// True if a login can still be checked in this step: the check of a password takes a while.
     may_check_login: bool,
     counters: Counters,
     ended: bool,
 }
 
 impl Server {
-    /// Listens. `directory` knows all commands so far, and all others come through this gateway; `reader` is the
-    /// only one who takes the touched streams.
+    /// Opens the listening sockets. `directory` has observed all commands so far, and all later commands come through
+    /// this gateway. `reader` is the only reader that takes the touched streams.
     pub fn open(
         options: Options,
         accounts: Accounts,
@@ -121,32 +121,32 @@ impl Server {
         })
     }
 
-    /// What listens where.
+    /// Returns the addresses on which the gateway listens.
     pub fn addresses(&self) -> Addresses {
         self.addresses
     }
 
-    /// What has happened.
+    /// Returns the counts since the start.
     pub fn counters(&self) -> Counters {
         self.counters
     }
 
-    /// How many clients are connected.
+    /// Returns the number of connected clients.
     pub fn connections(&self) -> usize {
         self.connections.len() - self.free.len()
     }
 
-    /// The venue as its commands made it.
+    /// Returns the directory: the names and rules of the venue, as its commands have set them.
     pub fn directory(&self) -> &Directory {
         self.intake.directory()
     }
 
-    /// Whether a command that is not a client's can be handed over.
+    /// Returns true if the queue has room for a command that is not a client's.
     pub fn has_room(&self) -> bool {
         self.intake.room() > 0
     }
 
-    /// Hands over a command that is not a client's; `false` if the queue is full.
+    /// Hands over a command that is not a client's; returns false if the queue is full.
     pub fn hand_over(&mut self, command: Command) -> bool {
         let room = self.has_room();
         if room {
@@ -155,13 +155,13 @@ impl Server {
         room
     }
 
-    /// Every client is sent its stream up to the end, then the end of session.
+    /// Ends the session: every client is sent its stream up to the end, then the end of session.
     pub fn end_session(&mut self) {
         self.ended = true;
         self.queue_all();
     }
 
-    /// Does a bounded amount of work and says how much; 0 if there was nothing to do. `now_ns` is monotonic.
+    /// Does a bounded amount of work and returns that amount; 0 if there was nothing to do. `now_ns` is monotonic.
     pub fn step(&mut self, now_ns: u64) -> usize {
         self.may_check_login = true;
         self.begin_timers(now_ns);
@@ -178,7 +178,8 @@ impl Server {
                         work += self.receive(slot, now_ns);
                     }
                 }
-                // Behind all others, so that no slot gets another connection while there are events of the old.
+                // Accept after all other events, so that no slot gets a new connection while events of the old one
+                // remain.
                 Token::Listener => arrivals = true,
                 Token::AdminListener | Token::Operator(_) => {
                     if let Some(admin) = &mut self.admin {
@@ -198,7 +199,7 @@ impl Server {
         work + self.look_at_time(now_ns)
     }
 
-    /// Sends every client what is in its stream, as far as that is possible within the time, and closes.
+    /// Sends every client the rest of its stream, as far as possible within the time, and closes.
     pub fn finish(mut self, within: Duration) {
         let begin = Instant::now();
         self.queue_all();
@@ -222,7 +223,7 @@ impl Server {
         }
     }
 
-    /// Lets a connection go when it has been sent everything and has heard of the end.
+    /// Closes a connection that has been sent everything and whose client has seen the end.
     fn finish_connection(&mut self, slot: usize, now_ns: u64) {
         let Some(connection) = &mut self.connections[slot] else { return };
         match connection.phase() {
@@ -240,7 +241,7 @@ impl Server {
         }
     }
 
-    /// Sends to those whose streams have moved, or who have something else to be sent.
+    /// Sends to the connections whose streams have moved, and to those with other output.
     fn send_streams(&mut self, now_ns: u64) -> usize {
         let published = self.reader.published();
         if published != self.published {
@@ -257,7 +258,7 @@ impl Server {
             let Some(slot) = self.to_send.pop_front() else { break };
             let Some(connection) = &mut self.connections[slot] else { continue };
             connection.queued = false;
-            // One that is blocked is heard of when it takes bytes again.
+            // The poll reports a blocked connection when its socket takes bytes again.
             if !connection.is_blocked() {
                 work += self.send(slot, now_ns);
             }
@@ -272,7 +273,7 @@ impl Server {
     }
 }
 
-/// Takes note that a connection may have something to send.
+/// Notes that a connection may have something to send.
 fn queue(connections: &mut [Option<Box<Connection>>], to_send: &mut VecDeque<usize>, slot: usize) {
     if let Some(connection) = &mut connections[slot]
         && !connection.queued

@@ -1,4 +1,4 @@
-//! What clients do: connect, log in, send requests, read.
+//! Events of clients: connect, log in, send requests, read.
 
 use super::{READ_BYTES, Server, queue};
 use crate::gateway::connection::{Connection, Phase};
@@ -13,9 +13,9 @@ use ringside_wire::soupbintcp::{
 };
 use std::net::TcpStream;
 
-/// So many connections are accepted in one step.
+/// Connections accepted in one step, at most.
 const ARRIVALS_PER_STEP: usize = 16;
-/// Before its login a client has nothing to say but the login.
+/// Bytes read at a time before the login: only the login packet is expected.
 const LOGIN_READ_BYTES: usize = 256;
 
 impl Server {
@@ -50,7 +50,7 @@ impl Server {
         }
     }
 
-    /// Ends a connection at once.
+    /// Closes a connection at once.
     pub(super) fn close(&mut self, slot: usize, now_ns: u64) {
         let Some(connection) = self.connections[slot].take() else { return };
         self.free.push(slot);
@@ -59,13 +59,13 @@ impl Server {
         }
     }
 
-    /// The session has no connection any more.
+    /// Notes that the session has no connection any more.
     fn leave(&mut self, member: &Member, now_ns: u64) {
         self.live.remove(&member.session);
         self.timers.leave(member, self.accounts.get(member.account), now_ns);
     }
 
-    /// Tells a client why its connection ends, then ends it.
+    /// Sends a client the reason why its connection ends, then ends the connection.
     fn violation(&mut self, slot: usize, what: &str, now_ns: u64) {
         let Some(connection) = &mut self.connections[slot] else { return };
         self.counters.violations += 1;
@@ -73,7 +73,7 @@ impl Server {
         self.close_politely(slot, now_ns);
     }
 
-    /// Ends a connection behind what it is told last.
+    /// Ends a connection after its last unnumbered packets.
     pub(super) fn close_politely(&mut self, slot: usize, now_ns: u64) {
         let Some(connection) = &mut self.connections[slot] else { return };
         let member = connection.member();
@@ -84,7 +84,7 @@ impl Server {
         }
     }
 
-    /// Sends a client what there is.
+    /// Sends a client its pending output; returns the amount of work.
     pub(super) fn send(&mut self, slot: usize, now_ns: u64) -> usize {
         let Some(connection) = &mut self.connections[slot] else { return 0 };
         let Ok(sent) = connection.flush(&mut self.reader, now_ns) else {
@@ -101,7 +101,7 @@ impl Server {
             }
         }
         if !blocked && sent > 0 {
-            // There may be more than one turn allows.
+            // There may be more output than one turn allows.
             queue(&mut self.connections, &mut self.to_send, slot);
         } else if !blocked && self.ended {
             self.end(slot, now_ns);
@@ -109,7 +109,7 @@ impl Server {
         sent
     }
 
-    /// The session has ended and this client has everything.
+    /// Ends the connection of a client that has everything, after the end of the session.
     fn end(&mut self, slot: usize, now_ns: u64) {
         let Some(connection) = &mut self.connections[slot] else { return };
         if connection.member().is_some() && connection.has_sent_all(&mut self.reader) {
@@ -118,8 +118,8 @@ impl Server {
         }
     }
 
-    /// Goes on with those who had to wait, as far as they come. Who finds no room keeps its place before all who
-    /// have had some since: otherwise those who send the most would always be the first.
+    /// Resumes the connections that had to wait, as far as there is room. A connection that finds no room keeps its
+    /// place before all that have had a turn since. Otherwise the clients that send the most would always be the first.
     pub(super) fn resume_waiting(&mut self, now_ns: u64) -> usize {
         let mut work = 0;
         while self.may_check_login
@@ -137,7 +137,7 @@ impl Server {
         work
     }
 
-    /// Handles what a client has sent before it had to wait, and reads on.
+    /// Handles the bytes that a client sent before it had to wait, and reads on.
     fn resume(&mut self, slot: usize, now_ns: u64) -> usize {
         let Some(connection) = &mut self.connections[slot] else { return 0 };
         connection.waits = false;
@@ -147,7 +147,7 @@ impl Server {
         used + self.receive(slot, now_ns)
     }
 
-    /// Reads what a client sent and does what it asks.
+    /// Reads from a client and handles its packets.
     pub(super) fn receive(&mut self, slot: usize, now_ns: u64) -> usize {
         let Some(connection) = &mut self.connections[slot] else { return 0 };
         let is_open = matches!(connection.phase(), Phase::Open(_));
@@ -184,7 +184,7 @@ impl Server {
         bytes
     }
 
-    /// Keeps what was received and not handled.
+    /// Keeps the received bytes that are not handled.
     fn keep(&mut self, slot: usize, mut received: Vec<u8>, used: usize) {
         if let Some(connection) = &mut self.connections[slot] {
             received.drain(..used);
@@ -192,8 +192,8 @@ impl Server {
         }
     }
 
-    /// Handles the whole packets in `bytes`, as far as there is room for what becomes of them, and says how many
-    /// bytes that were.
+    /// Handles the whole packets in `bytes`, as far as there is room for their commands, and returns the number of
+    /// bytes handled.
     fn handle(&mut self, slot: usize, bytes: &[u8], now_ns: u64) -> usize {
         let mut used = 0;
         while let Some(connection) = &mut self.connections[slot] {
@@ -283,7 +283,7 @@ impl Server {
         let accepted = LoginAccepted { session: self.options.session.clone(), number };
         connection.tell(packet::LOGIN_ACCEPTED, &accepted.payload());
         let usual_ms = self.options.limits.heartbeat_interval_ms;
-        // A client that waits for less long than others hears a heartbeat twice as often as it needs one.
+        // A client with a shorter timeout than usual is sent heartbeats twice as often as it needs.
         let wanted_ms = login.heartbeat_timeout_ms.filter(|&ms| ms > 0).map(|ms| u64::from(ms) / 2);
         let heartbeat_ms = wanted_ms.map_or(usual_ms, |ms| ms.clamp(1, usual_ms));
         connection.open(member, cursor, heartbeat_ms * 1_000_000, now_ns);

@@ -1,66 +1,67 @@
-//! What a gateway is told at the start, and what it tells.
+//! Options of the gateway, its counters, addresses and errors.
 
 use std::io;
 use std::net::SocketAddr;
 
-/// What the gateway serves.
+/// Options of the gateway at its start.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where clients connect.
+    /// Address on which clients connect.
     pub listen: SocketAddr,
-    /// Where operators connect, a loopback address.
+    /// Loopback address on which operators connect, if they may.
     pub admin: Option<SocketAddr>,
-    /// The name of the venue's streams, 1 to 10 printable characters. Another name, other numbers.
+    /// Name of the venue's streams, 1 to 10 printable characters. Streams of another name have
+    /// other message numbers.
     pub session: String,
-    /// Its limits.
+    /// Limits for the clients.
     pub limits: Limits,
 }
 
-/// What clients may do to the gateway.
+/// Limits for the clients of the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at the same time.
+    /// Largest number of connections at the same time.
     pub connections_max: usize,
     /// Connections that one address may make in a second.
     pub logins_per_second: u32,
-    /// The longest packet of a client, in bytes on the wire.
+    /// Longest packet of a client, in bytes on the wire.
     pub packet_bytes_max: usize,
-    /// A client that has been sent nothing for so long is sent a heartbeat.
+    /// Time in ms without output after which a client is sent a heartbeat.
     pub heartbeat_interval_ms: u64,
-    /// A client that is silent for so long is gone.
+    /// Time in ms of silence after which a client is disconnected.
     pub client_timeout_ms: u64,
-    /// A connection that has not logged in after this time is closed.
+    /// Time in ms after which a connection without a login is closed.
     pub login_timeout_ms: u64,
-    /// A client that has more than this to read …
+    /// Backlog in bytes above which a client is a slow reader.
     pub slow_reader_bytes_max: u64,
-    /// … for so long is disconnected.
+    /// Time in ms after which a slow reader is disconnected.
     pub slow_reader_ms: u64,
 }
 
-/// What has happened since the start.
+/// Counts since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Requests that became commands.
     pub requests: u64,
-    /// Requests whose id was used up before.
+    /// Requests with an id that was used up before.
     pub stale_ids: u64,
-    /// Requests about orders that never were.
+    /// Requests about orders that the session never had.
     pub unknown_orders: u64,
-    /// Requests with values that are not served and have no answer.
+    /// Requests with values that are not served, to which the protocol has no answer.
     pub unserved: u64,
-    /// Messages that are none of the protocol.
+    /// Messages that do not belong to the protocol.
     pub malformed: u64,
     /// Logins that succeeded.
     pub logins: u64,
     /// Logins that failed.
     pub logins_refused: u64,
-    /// Connections that were closed because there were too many, or too many in a second.
+    /// Connections closed because there were too many, or too many in a second.
     pub connections_refused: u64,
-    /// Connections that were closed because they broke the protocol.
+    /// Connections closed because the client broke the protocol.
     pub violations: u64,
-    /// Connections that were closed because they were silent.
+    /// Connections closed because the client was silent or did not log in in time.
     pub timeouts: u64,
-    /// Connections that were closed because they did not read.
+    /// Connections closed because the client did not read.
     pub slow_readers: u64,
     /// Sessions whose orders were cancelled because they had no connection.
     pub disconnect_cancels: u64,
@@ -68,30 +69,30 @@ pub struct Counters {
     pub queue_full: u64,
 }
 
-/// What listens where.
+/// Addresses on which the gateway listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
-    /// For clients.
+    /// Address on which clients connect.
     pub clients: SocketAddr,
-    /// For operators.
+    /// Address on which operators connect, if they may.
     pub admin: Option<SocketAddr>,
 }
 
-/// Why a gateway cannot be opened.
+/// Error of opening a gateway.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// Nothing can listen there.
+    /// The gateway cannot listen on an address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address.
+        /// Address that was configured.
         address: SocketAddr,
-        /// Why.
+        /// Error of the operating system.
         source: io::Error,
     },
     /// Operators could connect from other machines.
     #[error("the operators' address {0} is not a loopback address")]
     NotLoopback(SocketAddr),
-    /// The name of the streams fits no login.
+    /// The name of the streams does not fit into a login.
     #[error("the session name {0:?} is not 1 to 10 printable characters")]
     SessionName(String),
     /// The kernel has no more descriptors.

@@ -1,5 +1,4 @@
-//! What happens because time passes: heartbeats, silent clients, slow readers, and the orders of sessions that
-//! have no connection.
+//! Timers of the gateway: heartbeats, silent clients, slow readers, and the orders of sessions without a connection.
 
 use super::Server;
 use crate::gateway::accounts::Account;
@@ -12,26 +11,26 @@ use ringside_model::reason::Reason;
 use ringside_wire::soupbintcp::packet;
 
 const MS: u64 = 1_000_000;
-/// All connections are looked at once in this time.
+/// Interval between two passes over all connections.
 const PASS_NS: u64 = 10 * MS;
-/// So many of them in one step.
+/// Connections looked at in one step, at most.
 const CONNECTIONS_PER_STEP: usize = 64;
-/// A client has so long to read why its connection ends.
+/// Time that a client has to read why its connection ends.
 const LINGER_NS: u64 = 1_000 * MS;
-/// If no step was made for so long, nobody can blame the clients for being silent.
+/// Time between two steps after which silence is not held against the clients.
 const STALL_NS: u64 = 1_000 * MS;
 
-/// Where the watch stands.
+/// State of the timers.
 #[derive(Default)]
 pub(crate) struct Timers {
-    /// The latest time.
+    /// Latest time of a step.
     pub now_ns: u64,
     has_begun: bool,
-    /// The connection that is looked at next.
+    /// Connection that is looked at next.
     next: usize,
-    /// When the next pass begins.
+    /// Time at which the next pass begins.
     pass_ns: u64,
-    /// When clients could not be read for the last time.
+    /// Last time at which clients could not be read.
     stalled_ns: u64,
     /// Sessions without a connection whose orders are to be cancelled.
     absent: Vec<Absent>,
@@ -43,14 +42,14 @@ struct Absent {
 }
 
 impl Timers {
-    /// A session has lost its connection.
+    /// Notes that a session has lost its connection.
     pub(super) fn leave(&mut self, member: &Member, account: &Account, now_ns: u64) {
         if member.role == Role::OrderEntry {
             self.miss(member.session, account, now_ns);
         }
     }
 
-    /// A session has a connection again.
+    /// Notes that a session has a connection again.
     pub(super) fn come_back(&mut self, session: SessionId) {
         self.absent.retain(|absent| absent.session != session);
     }
@@ -64,7 +63,7 @@ impl Timers {
 }
 
 impl Server {
-    /// Looks at the time before anything else is done in a step.
+    /// Updates the time before anything else is done in a step.
     pub(super) fn begin_timers(&mut self, now_ns: u64) {
         if !self.timers.has_begun {
             self.timers.has_begun = true;
@@ -78,7 +77,7 @@ impl Server {
         self.timers.now_ns = now_ns;
     }
 
-    /// The sessions that were connected to the process before this one have lost that connection.
+    /// Notes that the sessions have no connection at the start: connections to an earlier process are lost.
     fn miss_all(&mut self, now_ns: u64) {
         for account in self.accounts.iter() {
             let directory = self.intake.directory();
@@ -114,7 +113,7 @@ impl Server {
             Phase::Login => in_phase_ns >= limits.login_timeout_ms * MS,
             Phase::Closing => in_phase_ns >= LINGER_NS,
             Phase::Open(_) => {
-                // One that waits for its turn may have said something that nobody has read.
+                // A connection that waits for its turn may have sent bytes that are not read yet.
                 let heard_ns = if connection.waits { now_ns } else { connection.received_ns };
                 let heard_ns = heard_ns.max(self.timers.stalled_ns);
                 now_ns.saturating_sub(heard_ns) >= limits.client_timeout_ms * MS
@@ -141,8 +140,8 @@ impl Server {
         0
     }
 
-    /// Cancels the orders of the sessions that have been without a connection for too long. If the queue is full,
-    /// that happens in a later pass.
+    /// Cancels the orders of the sessions that have been without a connection for too long. If the queue is full, a
+    /// later pass cancels them.
     fn cancel_for_absent(&mut self, now_ns: u64) {
         let Server { timers, intake, counters, .. } = self;
         timers.absent.retain(|&Absent { session, until_ns }| {
