@@ -1,10 +1,9 @@
-//! A file or standard input as a session: lines in, commands out.
+//! File or standard input as a session: lines in, commands out.
 //!
-//! A line is a JSON object or, after a header, a CSV record. Both become the same fields, so
-//! that they mean the same and fail the same, and the operations make commands of them. What is no
-//! line of this format is a [`LineError`] and yields no command; what is well-formed but impossible
-//! (an unknown symbol, a price between two ticks) is a command with a verdict, because its sender
-//! must get a report.
+//! A line is a JSON object or, after a header, a CSV record. Both become the same fields, so they mean the same and
+//! fail the same, and the operations turn the fields into commands. A malformed line is a [`LineError`] and yields no
+//! command. A well-formed but impossible line (an unknown symbol, a price between two ticks) is a command with a
+//! verdict, because its sender must get a report.
 
 mod csv;
 mod definitions;
@@ -24,42 +23,42 @@ use ringside_model::command::Command;
 use ringside_model::domain::Nanos;
 use ringside_model::reason::Reason;
 
-/// The longest line, in bytes, without its end.
+/// Longest line without its end, in bytes.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// How the lines are written.
+/// Format of the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// One JSON object on each line.
     Json,
-    /// A header with the names of the fields, then one record on each line.
+    /// Header with the names of the fields, then one record on each line.
     Csv,
 }
 
-/// Reads the lines of one file in order.
+/// Reader of the lines of one file, in order.
 pub struct FileSession {
     directory: Directory,
     format: Format,
-    /// The columns of a CSV file, once its header was read.
+    /// Columns of a CSV file, after its header was read.
     columns: Option<Vec<Field>>,
     lines: u64,
     limits: Option<Limits>,
 }
 
-/// Holds what lines let in against the risk limits.
+/// Risk limits for the commands of the lines.
 struct Limits {
     desk: RiskDesk,
     wait: Box<dyn FnMut()>,
 }
 
-/// Why a line is malformed, and where.
+/// Error of a malformed line, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineError {
-    /// The line, from 1.
+    /// Number of the line, from 1.
     pub line: u64,
-    /// The character of the line, from 1.
+    /// Character of the line, from 1.
     pub column: usize,
-    /// What is wrong there.
+    /// Description of the fault.
     pub message: String,
 }
 
@@ -72,7 +71,7 @@ impl std::fmt::Display for LineError {
 impl std::error::Error for LineError {}
 
 impl Limits {
-    /// Why a command may not be let in. Of rates only those count that the lines give a time for.
+    /// Returns the reason to reject a command, or none. Rates count only for lines that give a time.
     fn verdict(&mut self, command: &Command, directory: &Directory, time: Option<Nanos>) -> Reason {
         if directory.standing().risk().is_empty() || !command.enters() {
             return Reason::None;
@@ -86,30 +85,30 @@ impl Limits {
 }
 
 impl FileSession {
-    /// A session on a venue of which `directory` knows all commands so far.
+    /// Creates a session on a venue; `directory` has observed all commands so far.
     pub fn new(directory: Directory, format: Format) -> Self {
         FileSession { directory, format, columns: None, lines: 0, limits: None }
     }
 
-    /// The same with risk limits. `wait` returns when all commands that were given out have been answered: where a verdict
-    /// depends on that, it must not depend on how fast the answers come.
+    /// Adds risk limits. `wait` returns when all commands that were given out have been answered: a verdict that
+    /// depends on answers must not depend on how fast the answers come.
     pub fn with_limits(self, desk: RiskDesk, wait: impl FnMut() + 'static) -> Self {
         FileSession { limits: Some(Limits { desk, wait: Box::new(wait) }), ..self }
     }
 
-    /// What the session knows of the venue now.
+    /// Returns the directory: the names and rules of the venue, as known to the session.
     pub fn directory(&self) -> &Directory {
         &self.directory
     }
 
-    /// Gives the directory back, for the next file.
+    /// Returns the directory, for the next file.
     pub fn into_directory(self) -> Directory {
         self.directory
     }
 
-    /// Reads the next line, with or without its end. `out` takes its commands, none or more, each
-    /// with the official time if the line gives one. A malformed line yields no command and leaves
-    /// the session as it was, so that a caller may go on.
+    /// Reads the next line, with or without its end. `out` receives its commands, none or more, each with the official
+    /// time if the line gives one. A malformed line yields no command and leaves the session as it was, so that the
+    /// caller may go on.
     pub fn line(
         &mut self,
         text: &str,
@@ -130,7 +129,7 @@ impl FileSession {
         })
     }
 
-    /// [`FileSession::line`] for bytes that may not even be text.
+    /// Reads the next line like [`FileSession::line`], from bytes that may not be UTF-8.
     pub fn line_bytes(
         &mut self,
         bytes: &[u8],

@@ -1,12 +1,12 @@
-//! A header and the records below it, one on a line.
+//! CSV: a header and the records below it, one on a line.
 //!
-//! A cell may be quoted, and a quote in it doubled; a quoted cell does not run over the end of its
-//! line, since no value of this format has one. Spaces around a cell do not count.
+//! A cell may be quoted, and a quote inside is doubled. A quoted cell ends on its line, since no
+//! value of this format has a line end. Spaces around a cell do not count.
 
 use super::fields::{Fault, Field, Fields, Kind, Token};
 use std::borrow::Cow;
 
-/// Reads the header: which column is which field.
+/// Reads the header; returns the field of each column.
 pub(super) fn header(text: &str) -> Result<Vec<Field>, Fault> {
     let mut columns = Vec::new();
     let mut cells = Cells::new(text);
@@ -48,7 +48,7 @@ pub(super) fn read<'a>(
 
 struct Cells<'a> {
     text: &'a str,
-    /// Where the next cell begins; beyond the end after the last one.
+    /// Start of the next cell; beyond the end of the text after the last cell.
     at: usize,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Cells<'a> {
         Cells { text, at: 0 }
     }
 
-    /// The next cell and where it stands.
+    /// Returns the next cell, with its byte offset in the line.
     fn next(&mut self) -> Result<Option<(usize, Cow<'a, str>)>, Fault> {
         let Some(rest) = self.text.get(self.at..) else { return Ok(None) };
         let trimmed = rest.trim_start_matches([' ', '\t']);

@@ -1,4 +1,4 @@
-//! Lines that define instruments, sessions and firms.
+//! Lines that define symbols, sessions and firms.
 
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Venue, no_room, required_name};

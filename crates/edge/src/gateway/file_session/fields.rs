@@ -1,10 +1,10 @@
-//! The fields of one line, whichever way it was written, and their types.
+//! Fields of one line in either format, and their types.
 
 use ringside_model::domain::{DecimalError, Name, Price, Quantity, Tick};
 use ringside_model::reason::Reason;
 use std::borrow::Cow;
 
-/// What is wrong with a line, at which byte of it.
+/// Fault of a line, with its byte offset in the line.
 pub(super) struct Fault {
     pub at: usize,
     pub message: String,
@@ -19,7 +19,7 @@ impl Fault {
 
 macro_rules! fields {
     ($($variant:ident $name:literal),* $(,)?) => {
-        /// The name of a field.
+        /// Field of a line.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Field { $($variant),* }
 
@@ -55,7 +55,7 @@ fields! {
 
 }
 
-/// A set of fields.
+/// Returns a set of fields, one bit each.
 pub(super) const fn set(fields: &[Field]) -> u128 {
     let (mut bits, mut i) = (0, 0);
     while i < fields.len() {
@@ -65,20 +65,20 @@ pub(super) const fn set(fields: &[Field]) -> u128 {
     bits
 }
 
-/// How a value was written.
+/// Form in which a value was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A JSON string.
+    /// String in JSON.
     Text,
-    /// A JSON number.
+    /// Number in JSON.
     Number,
-    /// A JSON `true` or `false`.
+    /// `true` or `false` in JSON.
     Bool,
-    /// A CSV cell, which may be any of them.
+    /// Cell in CSV, which may be any of these.
     Cell,
 }
 
-/// One value and where it stands.
+/// Value of a field, with the byte offsets of its key and of itself.
 pub(crate) struct Token<'a> {
     pub key_at: usize,
     pub at: usize,
@@ -86,11 +86,11 @@ pub(crate) struct Token<'a> {
     pub text: Cow<'a, str>,
 }
 
-/// The fields of a line.
+/// Fields that a line gives.
 pub(crate) struct Fields<'a> {
     tokens: [Option<Token<'a>>; Field::ALL.len()],
     given: u128,
-    /// Where the line ends, and with it the search for a missing field.
+    /// End of the line, which is the place of the fault if a field is missing.
     pub end: usize,
 }
 
@@ -110,12 +110,12 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    /// Whether any of the fields is given.
+    /// Returns true if any of the fields is given.
     pub(super) fn has(&self, fields: u128) -> bool {
         self.given & fields != 0
     }
 
-    /// Refuses fields that the operation does not have.
+    /// Rejects fields that the operation does not have.
     pub(super) fn allow(&self, operation: &str, allowed: u128) -> Result<(), Fault> {
         let strange = self.given & !(allowed | set(&[Field::Op, Field::Ts]));
         if strange == 0 {
@@ -128,13 +128,13 @@ impl<'a> Fields<'a> {
         Err(Fault::new(at, format!("`{operation}` has no field `{}`", field.name())))
     }
 
-    /// Fails unless the field is given.
+    /// Returns the value, or a fault if the field is not given.
     pub(super) fn required<T>(&self, field: Field, value: Option<T>) -> Result<T, Fault> {
         let missing = || Fault::new(self.end, format!("the field `{}` is missing", field.name()));
         value.ok_or_else(missing)
     }
 
-    /// A string.
+    /// Returns the string of a field.
     pub(super) fn text(&self, field: Field) -> Result<Option<&str>, Fault> {
         let Some(token) = self.get(field) else { return Ok(None) };
         match token.kind {
@@ -143,7 +143,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A string that is one of the words: the entry beside it.
+    /// Returns the value beside a word, for a field that is one of the words.
     pub(super) fn word<T: Copy>(
         &self,
         field: Field,
@@ -159,14 +159,14 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The name of a symbol, a session or a firm.
+    /// Returns the name of a symbol, a session or a firm.
     pub(super) fn name(&self, field: Field) -> Result<Option<Name>, Fault> {
         let Some(text) = self.text(field)? else { return Ok(None) };
         let bad = || self.fault(field, "must have 1 to 16 printable ASCII characters, no space");
         Name::new(text).map(Some).ok_or_else(bad)
     }
 
-    /// `true` or `false`.
+    /// Returns `true` or `false` of a field.
     pub(super) fn bool(&self, field: Field) -> Result<Option<bool>, Fault> {
         let Some(token) = self.get(field) else { return Ok(None) };
         match (token.kind, &*token.text) {
@@ -176,13 +176,14 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether the value is a truth value rather than a word.
+    /// Returns true if the value is `true` or `false` rather than a word.
     pub(crate) fn is_bool(&self, field: Field) -> bool {
         self.get(field)
             .is_some_and(|t| t.kind != Kind::Text && matches!(&*t.text, "true" | "false"))
     }
 
-    /// An integer: the inner `None` is one that is negative or larger than any `u64`.
+    /// Returns an integer. The inner `None` is an integer that is negative or larger than any
+    /// `u64`.
     pub(super) fn integer(&self, field: Field) -> Result<Option<Option<u64>>, Fault> {
         let Some(token) = self.get(field) else { return Ok(None) };
         let digits = token.text.strip_prefix('-').unwrap_or(&token.text);
@@ -193,7 +194,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// An integer that fits; others are malformed.
+    /// Returns an integer of at most `max`; any other integer is malformed.
     pub(crate) fn integer_to(&self, field: Field, max: u64) -> Result<Option<u64>, Fault> {
         match self.integer(field)? {
             None => Ok(None),
@@ -202,13 +203,13 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A quantity; zero stands for one that is out of range.
+    /// Returns a quantity; 0 stands for one that is out of range.
     pub(super) fn quantity(&self, field: Field) -> Result<Option<Quantity>, Fault> {
         let quantity = |value: Option<u64>| Quantity(value.unwrap_or(0));
         Ok(self.integer(field)?.map(quantity))
     }
 
-    /// A decimal.
+    /// Returns a decimal. A JSON number is a fault, because it is a float.
     pub(super) fn decimal(&self, field: Field) -> Result<Option<Decimal<'_>>, Fault> {
         if self.get(field).is_some_and(|token| token.kind == Kind::Number) {
             let message = "must be a decimal string such as \"187.05\": a JSON number is a float";
@@ -219,7 +220,7 @@ impl<'a> Fields<'a> {
         Decimal::new(text).map(Some).ok_or_else(bad)
     }
 
-    /// A fault of the value of a field.
+    /// Creates a fault of the value of a field.
     #[cold]
     pub(super) fn fault(&self, field: Field, what: &str) -> Fault {
         let at = self.get(field).map_or(self.end, |token| token.at);
@@ -231,7 +232,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A text of the form `[-]digits[.digits]`, of any length.
+/// Decimal of the form `[-]digits[.digits]`, of any length.
 #[derive(Clone, Copy)]
 pub(crate) struct Decimal<'a>(&'a str);
 
@@ -251,7 +252,7 @@ impl<'a> Decimal<'a> {
         self.0.bytes().all(|byte| matches!(byte, b'0' | b'.'))
     }
 
-    /// The price in ticks, or the reason why it is none.
+    /// Returns the price in ticks, or the reason why the decimal is no price.
     pub(super) fn ticks(self, tick: Tick) -> Result<Price, Reason> {
         tick.ticks(self.0).map_err(|e| match e {
             DecimalError::OutOfRange => Reason::InvalidPrice,
@@ -260,8 +261,8 @@ impl<'a> Decimal<'a> {
         })
     }
 
-    /// The reason for a decimal with more digits than a price can have. No tick is as small as what
-    /// the digits beyond the eighteenth decimal say.
+    /// Returns the reason to reject a decimal with more digits than a price can have. Digits beyond
+    /// the eighteenth decimal are finer than any tick.
     fn excess(self) -> Reason {
         let part = self.0.split_once('.').map_or("", |(_, part)| part.trim_end_matches('0'));
         let too_fine = part.len() > 18 && !self.0.starts_with('-');

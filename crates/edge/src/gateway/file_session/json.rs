@@ -1,7 +1,8 @@
-//! One flat JSON object on a line, and perhaps a comment after it.
+//! JSON: one flat object on a line, and perhaps a comment after it.
 //!
-//! The values of this format are strings, numbers, `true` and `false`, so this reads exactly that:
-//! without a copy, and with the place of every key and value at hand for faults.
+//! The values of this format are strings, numbers, `true` and `false`, and the scanner reads
+//! exactly these. It copies no text except a string with escapes, and knows the byte offset of
+//! every key and value for faults.
 
 use super::fields::{Fault, Field, Fields, Kind, Token};
 use std::borrow::Cow;
@@ -81,7 +82,8 @@ impl<'a> Scan<'a> {
         serde_json::from_str(&self.text[open..=at]).map(Cow::Owned).map_err(bad)
     }
 
-    /// A number as it stands. Only integers have a use, and whether it is one is for its reader.
+    /// Reads a number as it stands. Only integers have a use; the reader of the field checks for
+    /// one.
     fn number(&mut self) -> Result<&'a str, Fault> {
         let rest = &self.text[self.at..];
         let is_part = |b: u8| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
@@ -116,7 +118,7 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// The next byte that is no white space, without taking it.
+    /// Returns the next byte that is no white space, and leaves it in place.
     fn peek(&mut self) -> Option<u8> {
         let bytes = self.text.as_bytes();
         while let Some(b' ' | b'\t' | b'\r') = bytes.get(self.at) {

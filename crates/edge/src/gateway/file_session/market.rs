@@ -1,4 +1,4 @@
-//! Lines about the market of one instrument: its states, its price bands, its reference quote, its short sales; and lines
+//! Lines about the market of one symbol: its states, its price bands, its reference quote, its short sales; and lines
 //! about risk limits.
 
 use super::fields::{Decimal, Fault, Field, Fields, set};
@@ -27,7 +27,7 @@ const RISK: u128 = set(&[
     Field::Killed,
 ]);
 
-/// The longest delay of a planned state, in ms.
+/// Longest delay of a planned state, in ms.
 const RANDOM_MS_MAX: u64 = 24 * 3_600_000;
 
 impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
@@ -101,7 +101,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    /// The limits of exactly one session, firm or instrument.
+    /// Sets the limits of exactly one session, firm or symbol.
     pub(super) fn set_risk(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("risk", RISK)?;
         let session = fields.name(Field::Session)?;
@@ -150,13 +150,13 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    /// The instrument that a line names; none if it is not known.
+    /// Returns the symbol that a line names; `SymbolId::NONE` if it is unknown.
     fn named_symbol(&self, fields: &Fields) -> Result<SymbolId, Fault> {
         let name = required_name(fields, Field::Symbol)?;
         Ok(self.directory.symbol_id(name).unwrap_or(SymbolId::NONE))
     }
 
-    /// The price in ticks, zero if it is zero or left out.
+    /// Returns the price in ticks; 0 if the price is zero or left out.
     fn price_or_none(&self, symbol: SymbolId, price: Option<Decimal>) -> Result<Price, Reason> {
         match price {
             Some(price) if !price.is_zero() => self.ticks(symbol, price),
@@ -164,14 +164,14 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         }
     }
 
-    /// Sends what an operator says of an instrument, or why it cannot be.
+    /// Sends an operator's action on a symbol, or the reason why it is impossible.
     fn say_of(&mut self, symbol: SymbolId, action: Result<Action, Reason>) {
         let (verdict, action) = match action {
             _ if symbol == SymbolId::NONE => {
                 (Reason::UnknownSymbol, action.unwrap_or(Action::Tick))
             }
             Ok(action) => (Reason::None, action),
-            // Nobody looks at the terms of what is refused.
+            // No stage looks at the terms of a rejected command.
             Err(reason) => (reason, Action::Tick),
         };
         self.send(SessionId(0), symbol, verdict, action);

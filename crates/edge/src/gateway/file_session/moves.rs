@@ -1,4 +1,4 @@
-//! Lines that move instruments between partitions.
+//! Lines that move symbols between partitions.
 
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Venue, required_id, required_name};
@@ -50,7 +50,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    /// An order that comes with its instrument. Its session and its firm must be known: who they are is not in the line.
+    /// Imports an order that comes with its symbol. Session and firm of the order must be known, because the line does
+    /// not define them.
     pub(super) fn import_order(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("import", IMPORT)?;
         let session = required_name(fields, Field::Session)?;

@@ -1,8 +1,8 @@
-//! The operations: from the fields of a line to commands.
+//! Operations: turn the fields of a line into commands.
 //!
-//! A line is read and checked whole before its first command goes out. `orders.rs` has what concerns orders,
-//! `definitions.rs` what makes names known, `moves.rs` what moves instruments between partitions, `market.rs` what
-//! protects the market of an instrument, `operator.rs` the rest.
+//! A line is read and checked as a whole before its first command goes out. `orders.rs` has the lines about orders,
+//! `definitions.rs` those that define names, `moves.rs` those that move symbols between partitions, `market.rs` those
+//! that protect the market of a symbol, `operator.rs` the rest.
 
 use super::Limits;
 use super::fields::{Decimal, Fault, Field, Fields};
@@ -55,7 +55,7 @@ pub(super) fn run(
     }
 }
 
-/// The venue as a line sees it: what is known of it, and where commands go.
+/// Venue as a line sees it: the directory, and the receiver of the commands.
 pub(super) struct Venue<'a, F> {
     pub directory: &'a mut Directory,
     limits: Option<&'a mut Limits>,
@@ -64,7 +64,7 @@ pub(super) struct Venue<'a, F> {
 }
 
 impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
-    /// The session of this name, which is defined first if it is new.
+    /// Returns the session of this name; a new name is defined first.
     pub(super) fn session(
         &mut self,
         fields: &Fields,
@@ -90,8 +90,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(session)
     }
 
-    /// The firm of this name, which is defined first if it is new. Firms run out before anything
-    /// else does, so a line asks for its firm first and nothing of it has gone out when that fails.
+    /// Returns the firm of this name; a new name is defined first. Firm numbers run out before anything else does. So a
+    /// line asks for its firm first, and no command of the line has gone out if that fails.
     pub(super) fn firm(
         &mut self,
         fields: &Fields,
@@ -106,7 +106,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(firm)
     }
 
-    /// The price in ticks of the symbol; none if there is no such symbol.
+    /// Returns the price in ticks of the symbol; 0 if there is no such symbol.
     pub(super) fn ticks(&self, symbol: SymbolId, price: Decimal) -> Result<Price, Reason> {
         let symbol = self.directory.symbol(symbol);
         symbol.map_or(Ok(Price(0)), |symbol| price.ticks(symbol.tick))

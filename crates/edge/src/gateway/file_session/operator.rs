@@ -79,8 +79,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    /// The trade that a line names, and its instrument; none if its orders cannot have traded with each other. Whether they
-    /// did is not known here.
+    /// Returns the trade that a line names, and its symbol; `SymbolId::NONE` if its orders cannot have traded with each
+    /// other. It is not known here if they did.
     fn trade(&self, fields: &Fields) -> Result<(SymbolId, BreakTrade), Fault> {
         let number = fields.required(Field::Match, fields.integer_to(Field::Match, u64::MAX)?)?;
         let fields_of_sides = [
@@ -98,8 +98,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok((symbol, BreakTrade { match_number, sides: [resting, incoming] }))
     }
 
-    /// One side of a trade and the symbol of its order. A name that is new is no reason to define it: a
-    /// session that never was has not traded.
+    /// Returns one side of a trade, and the symbol of its order. A new session name is not defined here: a session that
+    /// never existed has not traded.
     fn trade_side(
         &self,
         name: Name,
@@ -128,7 +128,7 @@ const NO_TEXT: [u8; ClientFields::TEXT_BYTES] = [b' '; ClientFields::TEXT_BYTES]
 const NOBODY: TradeSide =
     TradeSide { id: OrderId(0), session: SessionId(0), text: NO_TEXT, zero: [0; 6] };
 
-/// A client's text on an order, padded.
+/// Returns a client's text on an order, padded with spaces.
 fn client_text(fields: &Fields, field: Field) -> Result<[u8; ClientFields::TEXT_BYTES], Fault> {
     let mut padded = NO_TEXT;
     let Some(text) = fields.text(field)? else { return Ok(padded) };

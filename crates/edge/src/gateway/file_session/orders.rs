@@ -1,4 +1,4 @@
-//! Lines about orders.
+//! Lines that enter, change and cancel orders.
 
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Venue, required_id, required_name};
@@ -56,12 +56,12 @@ const MASS_CANCEL: u128 = set(&[
     Field::Cause,
 ]);
 
-/// What a line says of a new order, but for whose it is, its symbol and its prices.
+/// Terms of a new order from a line, without its session, id, symbol, firm and prices.
 pub(super) struct Said {
     pub order: Enter,
-    /// What it is beside its type.
+    /// Form beside the order type.
     pub form: Form,
-    /// Whether it is over at a time that it names.
+    /// True if the order expires at a time that it names.
     pub is_timed: bool,
 }
 
@@ -181,8 +181,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         self.change(fields, session, id, Action::Cancel { id })
     }
 
-    /// Sends a reduce, a modify or a cancel. Whether the order is live is for the engine to know; the
-    /// verdict says what it is otherwise, a finished order or none that ever was.
+    /// Sends a reduce, a modify or a cancel. Only the engine knows if the order is live. The verdict is for an order
+    /// that is not: `TooLate` for a finished order, `None` for one that never existed.
     fn change(
         &mut self,
         fields: &Fields,
@@ -268,7 +268,7 @@ fn group(fields: &Fields) -> Result<Option<u16>, Fault> {
     Ok(group.map(|group| group as u16))
 }
 
-/// The order with its terms; what is the limit of others bounds that of a peg.
+/// Returns the order with its terms; the limit of a peg becomes its bound.
 fn rich(order: Enter, terms: RichTerms) -> EnterRich {
     if terms.peg == Peg::None {
         return EnterRich { order, terms };
@@ -277,10 +277,10 @@ fn rich(order: Enter, terms: RichTerms) -> EnterRich {
     EnterRich { order: Enter { price: Price(0), ..order }, terms }
 }
 
-/// The terms that few orders have, but for a peg's limit and offset.
+/// Reads the terms that few orders have, except the limit and the offset of a peg.
 fn terms(fields: &Fields, said: &Said) -> Result<RichTerms, Fault> {
     let peg = fields.word(Field::Peg, PEGS)?;
-    // One that is too large to be a quantity is as large as one can be.
+    // A number that is too large for a quantity becomes the largest quantity.
     let min_quantity = fields.integer(Field::MinQty)?;
     let min_quantity = min_quantity.map(|quantity| Quantity(quantity.unwrap_or(u64::MAX)));
     let of_peg = if said.form == Form::Peg { Peg::Primary } else { Peg::None };
@@ -298,7 +298,7 @@ fn terms(fields: &Fields, said: &Said) -> Result<RichTerms, Fault> {
     })
 }
 
-/// What of an order is to be shown, if that is not all. Without a seed its id is the seed.
+/// Reads the display of an order that is not displayed as a whole. Without a seed the order's id is the seed.
 fn display(fields: &Fields, id: OrderId) -> Result<Option<Display>, Fault> {
     let shown = fields.quantity(Field::DisplayQty)?.map(|quantity| quantity.0);
     let seed = fields.integer_to(Field::Seed, u64::MAX)?.unwrap_or(id.0);
@@ -314,7 +314,8 @@ fn display(fields: &Fields, id: OrderId) -> Result<Option<Display>, Fault> {
     }))
 }
 
-/// Two whole numbers. One that is too large to be a quantity is as large as one can be: no order shows so much.
+/// Parses two whole numbers. A number that is too large for a quantity becomes the largest quantity: no order displays
+/// so much.
 fn range(text: &str) -> Option<(u64, u64)> {
     let number = |text: &str| {
         let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! The words of a line and what they stand for.
+//! Words of a line, and their values.
 
 use ringside_model::domain::{
     AtBand, AtShortTest, Capacity, MoveStep, OrderType, Peg, Role, SelfTrade, Side, SymbolState,
@@ -14,18 +14,18 @@ pub(crate) const SIDES: &[(&str, Side)] = &[
     ("short_exempt", Side::ShortExempt),
 ];
 
-/// What an order is beside its type.
+/// Form of an order beside its type.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// Nothing else.
+    /// Order without another form.
     Plain,
-    /// It waits for a trade before it enters.
+    /// Order that waits for a trade before it enters.
     Stop,
-    /// Its limit follows the reference quote.
+    /// Order with a limit that follows the reference quote.
     Peg,
 }
 
-/// The order types.
+/// Order types, each with its form.
 pub(super) const TYPES: &[(&str, (OrderType, Form))] = &[
     ("limit", (OrderType::Limit, Form::Plain)),
     ("market", (OrderType::Market, Form::Plain)),
@@ -35,7 +35,7 @@ pub(super) const TYPES: &[(&str, (OrderType, Form))] = &[
     ("peg", (OrderType::Limit, Form::Peg)),
 ];
 
-/// The times in force, and whether the order is over at a time that it names.
+/// Times in force; true if the order expires at a time that it names.
 pub(crate) const TIFS: &[(&str, (TimeInForce, bool))] = &[
     ("day", (TimeInForce::Day, false)),
     ("gtc", (TimeInForce::Gtc, false)),
@@ -71,7 +71,7 @@ pub(crate) const CAPACITIES: &[(&str, Capacity)] = &[
     ("riskless", Capacity::Riskless),
 ];
 
-/// The sides of the book that a mass cancel can be about: whether it is the one of the bids.
+/// Sides of the book that a mass cancel can cover; true for the bids.
 pub(crate) const BOOK_SIDES: &[(&str, bool)] = &[("buy", true), ("sell", false)];
 
 pub(crate) const STATES: &[(&str, SymbolState)] = &[
@@ -105,7 +105,7 @@ pub(crate) const STEPS: &[(&str, MoveStep)] = &[
     ("release", MoveStep::Release),
 ];
 
-/// The causes that a mass cancel can give: those of cancels.
+/// Returns the causes that a mass cancel can give: the reasons of cancels.
 pub(super) fn causes() -> Vec<(&'static str, Reason)> {
     let causes = Reason::ALL.iter().filter(|reason| reason.is_of_cancel());
     causes.map(|&reason| (reason.name(), reason)).collect()
