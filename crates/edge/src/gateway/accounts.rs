@@ -1,9 +1,9 @@
-//! Who may log in over the network, and what they may do then.
+//! Users that may log in over the network, and their rules.
 //!
-//! The password file has one line for each user, `USER salt hash`, both in hexadecimal; lines that are empty or
-//! begin with `#` say nothing. The hash is PBKDF2 with HMAC-SHA-256. A check takes [`ROUNDS`] of it, a few
-//! hundred microseconds, because it happens on the thread that serves all clients. A SoupBinTCP password has 10
-//! bytes at most, no case, and travels as it is: whoever can read the file or the wire must be trusted anyway.
+//! The password file has one line for each user, `USER salt hash`, salt and hash in hexadecimal; lines that are empty
+//! or begin with `#` are ignored. The hash is PBKDF2 with HMAC-SHA-256. A check takes [`ROUNDS`] iterations, a few
+//! hundred microseconds, because it runs on the thread that serves all clients. A SoupBinTCP password has at most 10
+//! bytes, no case, and travels unencrypted: anyone who can read the file or the wire must be trusted anyway.
 
 use ctutils::CtEq;
 use ringside_model::domain::Name;
@@ -13,38 +13,38 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// How often the hash is applied to itself.
+/// Iterations of the hash.
 pub const ROUNDS: u32 = 1_000;
 
-/// All users.
+/// All users, each with a password and rules.
 #[derive(Clone, Debug, Default)]
 pub struct Accounts {
     accounts: Vec<Account>,
     places: HashMap<Name, AccountId>,
 }
 
-/// A user among the [`Accounts`].
+/// Index of a user in [`Accounts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AccountId(usize);
 
-/// One user.
+/// User with its name, rules and password hash.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Its name, in capitals: that of its session, too.
+    /// Name of the user, in capitals; also the name of its session.
     pub user: Name,
-    /// What it may do.
+    /// Rights and limits of the user.
     pub rules: Rules,
     credential: Credential,
 }
 
-/// What a user may do.
+/// Rights and limits of a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// The instruments that it may trade; `None` for all.
+    /// Symbols that the user may trade; `None` for all.
     pub symbols: Option<HashSet<Name>>,
-    /// After how many milliseconds without a connection its orders are cancelled; `None` for never.
+    /// Time in ms without a connection after which the user's orders are cancelled; `None` for never.
     pub cancel_on_disconnect_ms: Option<u64>,
-    /// How many new orders and replaces it may send in a second; `None` for any number.
+    /// Number of new orders and replaces that the user may send in a second; `None` for any number.
     pub orders_per_second: Option<u32>,
 }
 
@@ -54,28 +54,28 @@ struct Credential {
     hash: [u8; 32],
 }
 
-/// What is wrong with a password file or a password.
+/// Error of a password file or a password.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountsError {
-    /// A line is none of the file's form.
+    /// A line does not have the form of the file.
     #[error("{}:{line}: {what}", .file.display())]
     Line {
-        /// The file.
+        /// Path of the file.
         file: PathBuf,
-        /// The line, from 1.
+        /// Number of the line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// Description of the fault.
         what: &'static str,
     },
     /// The file cannot be read or written.
     #[error("{}: {source}", .file.display())]
     File {
-        /// The file.
+        /// Path of the file.
         file: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// A user or a password that no login could name.
+    /// No login could name this user or password.
     #[error("{0}")]
     Unusable(&'static str),
 }
@@ -91,7 +91,7 @@ impl Accounts {
         Self::parse(file, &text)
     }
 
-    /// Reads the text of a password file.
+    /// Parses the text of a password file; errors name `file`.
     pub fn parse(file: &Path, text: &str) -> Result<Accounts, AccountsError> {
         let mut accounts = Accounts::default();
         for (number, line) in text.lines().enumerate() {
@@ -105,7 +105,7 @@ impl Accounts {
         Ok(accounts)
     }
 
-    /// These users, all with one password.
+    /// Creates these users, all with one password.
     pub fn with_one_password<'a>(
         users: impl IntoIterator<Item = &'a str>,
         password: &str,
@@ -120,7 +120,7 @@ impl Accounts {
         Ok(accounts)
     }
 
-    /// Says what a user may do; `false` if there is no such user.
+    /// Sets the rules of a user; returns false if there is no such user.
     pub fn set_rules(&mut self, user: &str, rules: Rules) -> bool {
         let Some(&AccountId(place)) = user_name(user).and_then(|name| self.places.get(&name))
         else {
@@ -130,7 +130,7 @@ impl Accounts {
         true
     }
 
-    /// The user of this name if the password is right. It takes as long for a user that does not exist.
+    /// Returns the user of this name if the password is right. The check takes as long for a user that does not exist.
     pub fn check(&self, user: &str, password: &str) -> Option<AccountId> {
         let known = user_name(user).and_then(|name| self.places.get(&name).copied());
         let credential = match known {
@@ -141,17 +141,17 @@ impl Accounts {
         known.filter(|_| right)
     }
 
-    /// A user.
+    /// Returns the user with this index.
     pub fn get(&self, AccountId(place): AccountId) -> &Account {
         &self.accounts[place]
     }
 
-    /// All users.
+    /// Returns all users.
     pub fn iter(&self) -> impl Iterator<Item = &Account> {
         self.accounts.iter()
     }
 
-    /// `false` if the user is there already.
+    /// Adds a user; returns false if the user is there already.
     fn add(&mut self, user: Name, credential: Credential) -> bool {
         let new = self.places.insert(user, AccountId(self.accounts.len())).is_none();
         self.accounts.push(Account { user, credential, rules: Rules::default() });
@@ -159,8 +159,8 @@ impl Accounts {
     }
 }
 
-/// Gives a user a password in a password file, which is made if there is none. The file is replaced as a whole and
-/// only its owner may read it.
+/// Sets the password of a user in a password file, and creates the file if there is none. The file is replaced as a
+/// whole, and only its owner may read it.
 pub fn set_password(file: &Path, user: &str, password: &str) -> Result<(), AccountsError> {
     let mut salt = [0; 16];
     let failed = |source| AccountsError::File { file: file.to_path_buf(), source };
@@ -182,7 +182,7 @@ pub fn set_password(file: &Path, user: &str, password: &str) -> Result<(), Accou
     replace_file(file, &text).map_err(failed)
 }
 
-/// The line of a user in a password file, without its end.
+/// Returns the line of a user in a password file, without its end.
 pub(crate) fn password_line(
     user: &str,
     password: &str,
@@ -196,7 +196,8 @@ pub(crate) fn password_line(
     Ok(format!("{user} {} {}", hex(&salt), hex(&hash(password, &salt))))
 }
 
-/// The temporary file is made by the owner of the target, in the same folder, for rename to be one step.
+/// Replaces a file in one step. The owner of the target creates the temporary file in the same folder, so that the
+/// rename is one step.
 fn replace_file(file: &Path, text: &str) -> io::Result<()> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -1,8 +1,8 @@
-//! The operators' port: lines of JSON as in a file session, on this machine only.
+//! Operators' port: lines of JSON as in a file session, on this machine only.
 //!
-//! Whatever changes orders of its own is refused there: an operator has no session. A malformed line is answered
-//! with `{"error":"…","column":…}`; what becomes of the others is told in the operators' stream, which every
-//! connection hears from the moment on that it was made. A `ts` of a line means nothing: the venue has a clock.
+//! The port rejects operations on own orders, because an operator has no session. A malformed line is answered with
+//! `{"error":"…","column":…}`. The results of all other lines are in the operators' stream, which every connection
+//! receives from the time of its start on. The `ts` of a line is ignored: the venue has a clock.
 
 use crate::gateway::intake::Intake;
 use crate::gateway::listener::{bind, prepare};
@@ -14,18 +14,18 @@ use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-/// Operators at the same time.
+/// Largest number of operators at the same time.
 const OPERATORS_MAX: usize = 8;
-/// The longest line, with its end.
+/// Longest line with its end, in bytes.
 const LINE_BYTES_MAX: usize = 64 << 10;
-/// So much of the stream is made ready for an operator at a time.
+/// Bytes of the stream that are prepared for an operator at a time.
 const SEND_BYTES_MAX: usize = 64 << 10;
-/// An operator who says nothing more is sent answers for so long.
+/// Time in which an operator that has ended its input is still sent answers.
 const LINGER_NS: u64 = 1_000_000_000;
-/// So many lines of an operator are read in one step.
+/// Lines of an operator that are handled in one step, at most.
 const LINES_PER_STEP: usize = 16;
 
-/// The port with its connections.
+/// Operators' port with its connections.
 pub(crate) struct AdminPort {
     listener: TcpListener,
     operators: [Option<Operator>; OPERATORS_MAX],
@@ -33,37 +33,37 @@ pub(crate) struct AdminPort {
 
 struct Operator {
     socket: TcpStream,
-    /// Received, not handled yet.
+    /// Bytes that are received and not handled yet.
     received: Vec<u8>,
-    /// Not sent yet.
+    /// Bytes that are not sent yet.
     out: Vec<u8>,
     cursor: Cursor,
     looks_for_writable: bool,
-    /// Whether nothing more will be received.
+    /// True if the operator has ended its input.
     ended: bool,
-    /// When that was noticed.
+    /// Time at which the end was noticed.
     ended_ns: Option<u64>,
 }
 
 impl AdminPort {
-    /// Listens.
+    /// Opens the listening socket, and adds it to the poll.
     pub(super) fn open(address: SocketAddr, poll: &Poll) -> io::Result<AdminPort> {
         let listener = bind(address)?;
         poll.add(&listener, Token::AdminListener)?;
         Ok(AdminPort { listener, operators: Default::default() })
     }
 
-    /// Where it listens.
+    /// Returns the address on which the port listens.
     pub(super) fn address(&self) -> SocketAddr {
         self.listener.local_addr().expect("a listening socket has an address")
     }
 
-    /// Whether an operator has not taken yet what it was to be sent.
+    /// Returns true if an operator has not taken all of its output.
     pub(crate) fn has_to_send(&self) -> bool {
         self.operators.iter().flatten().any(|operator| !operator.out.is_empty())
     }
 
-    /// Accepts who connects and reads what there is; returns how much that was.
+    /// Accepts an operator or reads from one; returns the amount of work.
     pub(super) fn ready(&mut self, token: Token, poll: &Poll, reader: &mut Reader) -> usize {
         match token {
             Token::AdminListener => self.accept(poll, reader),
@@ -81,12 +81,13 @@ impl AdminPort {
         }
     }
 
-    /// Handles lines as far as there is room for their commands.
+    /// Handles lines as far as the queue has room for their commands.
     pub(crate) fn handle_lines(&mut self, intake: &mut Intake) -> usize {
         self.operators.iter_mut().flatten().map(|operator| operator.handle_lines(intake)).sum()
     }
 
-    /// Sends what there is. Who has nothing more to say is heard of for a while, because the answers come later.
+    /// Sends pending output. An operator that has ended its input stays connected for a while, because its answers come
+    /// later.
     pub(super) fn send(&mut self, poll: &Poll, reader: &mut Reader, now_ns: u64) -> usize {
         let mut work = 0;
         for (slot, place) in self.operators.iter_mut().enumerate() {
@@ -126,7 +127,7 @@ impl AdminPort {
 
 impl Operator {
     fn receive(&mut self) -> io::Result<usize> {
-        // A line that does not end is answered before more is read.
+        // A line that is too long is answered before more bytes are read.
         if self.ended || self.received.len() > LINE_BYTES_MAX {
             return Ok(0);
         }
@@ -161,7 +162,7 @@ impl Operator {
         LINES_PER_STEP
     }
 
-    /// Where the next line ends; one that is too long or is the last one ends without an end.
+    /// Returns the end of the next line. A line that is too long, and the last line, need no end of line.
     fn line_end(&self) -> Option<usize> {
         let end = self.received.iter().position(|&byte| byte == b'\n');
         let cut = self.received.len() > LINE_BYTES_MAX || (self.ended && !self.received.is_empty());
@@ -189,7 +190,7 @@ impl Operator {
         }
     }
 
-    /// Hears of when the socket takes bytes again, if there are any left.
+    /// Polls the socket for room for output, if any output is left.
     fn watch(&mut self, poll: &Poll, token: Token) -> io::Result<()> {
         let blocked = !self.out.is_empty();
         if blocked == self.looks_for_writable {
@@ -207,10 +208,10 @@ impl Operator {
     }
 }
 
-/// The operations that a session must ask for itself, because it counts its own ids.
+/// Operations that a session must request itself, because it counts its own ids.
 const OF_SESSIONS: [&str; 5] = ["enter", "reduce", "replace", "modify", "cancel"];
 
-/// Runs a line, or says what is wrong with it in which column.
+/// Runs a line; an error is the description of the fault, and its column.
 fn run(line: &[u8], intake: &mut Intake) -> Result<(), (String, usize)> {
     #[derive(Deserialize)]
     struct Operation<'a> {
@@ -221,7 +222,7 @@ fn run(line: &[u8], intake: &mut Intake) -> Result<(), (String, usize)> {
     if content.is_empty() || content[0] == b'#' {
         return Ok(());
     }
-    // What this cannot read must not be run: it might be one of those operations.
+    // A line that cannot be parsed here must not run: it might hold one of those operations.
     let Operation { op } = serde_json::from_slice(line).map_err(|e| {
         let text = e.to_string();
         let what = text.split(" at line ").next().unwrap_or_default();

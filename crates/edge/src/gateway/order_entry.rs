@@ -1,19 +1,19 @@
-//! OUCH requests turned into commands.
+//! Translation of OUCH requests into commands.
 //!
-//! What is wrong with a request is in its command as the verdict, so that the client is told and a replay finds
-//! the same. Requests that OUCH leaves without an answer become no command: an id that is not above the last
-//! one that was used up (a retransmission), an order that never was.
+//! A fault of a request is in its command as the verdict, so that the client gets a report and a replay finds the same.
+//! Requests that OUCH leaves without an answer become no command: a request with an id that is not above the last used
+//! one (a retransmission), or for an order that the session never had.
 //!
 //! | Field | Served |
 //! |---|---|
 //! | symbol | a name of at most 8 bytes, a number of at most 65535, a tick of at most 4 decimals |
-//! | price | 0.0001 to 199,999.9900 on a tick; 200,000.0000 and 214,748.3647 are a market order, of a peg no bound, on a replace only of an order for an auction |
+//! | price | 0.0001 to 199,999.9900 on a tick; 200,000.0000 and 214,748.3647 mean a market order, for a peg no bound, on a replace only for an auction order |
 //! | time in force | `0`, `3`, and `6` with an expiry, a time of the official day; on a replace only `0`, since the order keeps its own |
-//! | display | `Y`, `A`, `N`; a replaced order is shown as it was entered |
+//! | display | `Y`, `A`, `N`; a replaced order is displayed as it was entered |
 //! | capacity | `A`, `P`, `R`, `O` |
 //! | sweep | `Y` and `N`, without effect: there is no other venue to route to |
 //! | cross type | `N`; with time in force `0` also `O`, `C` and `H`: for the opening, the closing, the next auction only |
-//! | number of a new order | 1 to 3,999,999,999: those above are of orders that came with their instrument |
+//! | number of a new order | 1 to 3,999,999,999: higher numbers are for orders that were imported with their symbol |
 //! | tags | `tags.rs` |
 
 mod tags;
@@ -39,33 +39,33 @@ use values::{capacity, check_sweep, display, limit, quantity, side};
 const SECOND_NS: u64 = 1_000_000_000;
 const DAY_NS: u64 = 86_400 * SECOND_NS;
 
-/// Who sends a request.
+/// Session that sends a request, with its rights.
 #[derive(Clone, Copy, Debug)]
 pub struct Sender<'a> {
-    /// The session.
+    /// Id of the session.
     pub session: SessionId,
-    /// Its firm.
+    /// Firm of the session.
     pub firm: FirmId,
-    /// The last id that is used up.
+    /// Last id that is used up.
     pub last_id: u32,
-    /// The instruments that it may trade; `None` for all.
+    /// Symbols that the session may trade; `None` for all.
     pub symbols: Option<&'a HashSet<Name>>,
-    /// The time, which says what day it is: a client names the second of it at which an order expires.
+    /// Current time, which determines the day: a client names the second of the day at which an order expires.
     pub now: Nanos,
 }
 
-/// Why a request becomes no command.
+/// Reason why a request becomes no command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ignored {
-    /// Its id is not above the last one that is used up.
+    /// The id is not above the last one that is used up.
     StaleId,
-    /// The session never had the order that it names.
+    /// The session never had the order that the request names.
     UnknownOrder,
-    /// It has a value that is not served, and OUCH has no answer that would say so.
+    /// The request has a value that is not served, and OUCH has no answer for that.
     Unserved,
 }
 
-/// The command of a request.
+/// Translates a request into a command.
 pub fn translate(
     request: &Request<'_>,
     sender: &Sender<'_>,
@@ -86,7 +86,7 @@ pub fn translate(
     }
 }
 
-/// The number of an instrument and the value of its tick in 1/10000; `None` if it is not served over the network.
+/// Returns the tick of a symbol in 1/10000; `None` if the symbol is not served over the network.
 pub fn served(directory: &Directory, symbol: SymbolId) -> Option<u64> {
     let Symbol { name, tick, .. } = directory.symbol(symbol)?;
     let decimals = 4u32.checked_sub(tick.scale.into())?;
@@ -128,7 +128,7 @@ impl Desk<'_> {
         })
     }
 
-    /// What a new order is.
+    /// Returns the action of a new order.
     fn terms(
         &self,
         m: &EnterOrder,
@@ -194,13 +194,14 @@ impl Desk<'_> {
         }
     }
 
-    /// The time of a second of the day. The first of the epoch is over like any other that has passed, and no time itself.
+    /// Returns the time of a second of the current day, in ns since the epoch. The first second of the epoch becomes 1
+    /// ns, because 0 means no time; it has passed in any case.
     fn on_this_day(&self, second: u32) -> u64 {
         let Nanos(now) = self.sender.now;
         (now - now % DAY_NS + u64::from(second) * SECOND_NS).max(1)
     }
 
-    /// What the journal holds of an order that is refused: nobody looks at its terms.
+    /// Returns the order that the journal holds for a rejected request: no stage looks at its terms.
     fn refused(&self, id: OrderId, quantity: u32) -> Enter {
         Enter {
             firm: self.sender.firm,
@@ -208,7 +209,7 @@ impl Desk<'_> {
         }
     }
 
-    /// The order keeps everything but its quantity and its limit.
+    /// Translates a replace; the order keeps everything but its quantity and its limit.
     fn replace(&self, m: &ReplaceOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {
         let new_id = self.new_id(m.user_ref_num.get())?;
         let (id, symbol) = self.order(m.orig_user_ref_num.get())?;
@@ -242,7 +243,7 @@ impl Desk<'_> {
         check_sweep(m.inter_market_sweep_eligibility)?;
         let tick = served(self.directory, symbol).ok_or(Reason::UnknownSymbol)?;
         match m.price.get() {
-            // Whether the order is for an auction is for the engine to know.
+            // Only the engine knows if the order is for an auction.
             PRICE_MARKET | PRICE_MARKET_CROSS => Ok(Price(0)),
             price => limit(price, tick),
         }
@@ -267,8 +268,8 @@ impl Desk<'_> {
         Ok(self.command(symbol, Reason::TooLate, action, fields_of(tags)))
     }
 
-    /// A firm or a tag that is not served must not end other orders than those that were meant: such a request
-    /// goes to an instrument that is none, which the engine refuses.
+    /// Translates a mass cancel. A firm or a tag that is not served must not cancel other orders than those that were
+    /// meant. So such a request goes to a symbol that does not exist, and the engine rejects the request.
     fn mass_cancel(&self, m: &inbound::MassCancel, tags: Tags<'_>) -> Result<Inbound, Ignored> {
         let id = self.new_id(m.user_ref_num.get())?;
         let named = match m.symbol == [b' '; 8] {
@@ -323,7 +324,7 @@ impl Desk<'_> {
         }
     }
 
-    /// An order that the session once had, and its instrument.
+    /// Returns an order that the session once had, and its symbol.
     fn order(&self, id: u32) -> Result<(OrderId, SymbolId), Ignored> {
         let id = OrderId(id.into());
         let symbol = self.directory.order_symbol(self.sender.session, id);
@@ -346,7 +347,7 @@ impl Desk<'_> {
         }
     }
 
-    /// The session's firm if the field names it, `None` if the field is blank.
+    /// Returns the session's firm if the field names it, `None` if the field is blank.
     fn own_firm(&self, field: &[u8]) -> Result<Option<FirmId>, Reason> {
         let named = unpadded(field).ok_or(Reason::NotPermitted)?;
         let own = self.directory.firm(self.sender.firm);
@@ -358,7 +359,7 @@ impl Desk<'_> {
     }
 }
 
-/// The terms of a peg, whose limit bounds what it follows.
+/// Returns the terms of a peg; the limit bounds the price that follows the quote.
 fn pegged(options: &tags::Options, limit: Price, tick: u64) -> Result<RichTerms, Reason> {
     let tags::Options { peg, peg_offset, .. } = *options;
     if peg == Peg::None {
@@ -372,7 +373,7 @@ fn pegged(options: &tags::Options, limit: Price, tick: u64) -> Result<RichTerms,
     Ok(RichTerms { peg, peg_offset, peg_limit: limit, ..RichTerms::NONE })
 }
 
-/// Fields that say nothing but the tags.
+/// Returns blank fields with these tags.
 fn no_fields(tags: Tags<'_>) -> ClientFields {
     let fields = ClientFields {
         text: [b' '; ClientFields::TEXT_BYTES],
@@ -387,7 +388,7 @@ fn no_fields(tags: Tags<'_>) -> ClientFields {
     with_tags(fields, tags.bytes())
 }
 
-/// The same fields with these tags, or with none if there is no room for them.
+/// Returns the fields with these tags, or without tags if there is no room for them.
 fn with_tags(fields: ClientFields, bytes: &[u8]) -> ClientFields {
     let (mut tags, mut tag_bytes) = ([0; ClientFields::TAG_BYTES_MAX], 0);
     if let Some(room) = tags.get_mut(..bytes.len()) {
@@ -397,7 +398,7 @@ fn with_tags(fields: ClientFields, bytes: &[u8]) -> ClientFields {
     ClientFields { tags, tag_bytes, ..fields }
 }
 
-/// What has no fields but its tags needs none if it has no tags.
+/// Returns fields with nothing but the tags; `None` if there are no tags.
 fn fields_of(tags: Tags<'_>) -> Option<ClientFields> {
     (!tags.bytes().is_empty()).then(|| no_fields(tags))
 }

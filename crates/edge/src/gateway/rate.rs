@@ -1,17 +1,17 @@
-//! How much may happen in a second.
+//! Rate limits per second.
 
-/// One second in nanoseconds.
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// A bucket of permissions that fills up within a second. It holds as many as may be used in a second.
+/// Bucket of permissions that fills up within a second. The bucket holds as many permissions as may be used in a
+/// second.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rate {
-    /// When it will be full again.
+    /// Time at which the bucket is full again.
     full_at_ns: u64,
 }
 
 impl Rate {
-    /// Takes a permission out; `false` if there is none left.
+    /// Takes a permission out; returns false if there is none left.
     #[inline]
     pub(super) fn take(&mut self, per_second: u32, now_ns: u64) -> bool {
         let Some(interval_ns) = SECOND_NS.checked_div(per_second.into()) else { return false };
@@ -23,7 +23,7 @@ impl Rate {
         left
     }
 
-    /// Whether nothing is missing.
+    /// Returns true if no permission is missing.
     pub(super) fn is_full(self, now_ns: u64) -> bool {
         self.full_at_ns <= now_ns
     }

@@ -1,11 +1,11 @@
-//! Risk limits: why an order may not enter though nothing is wrong with it.
+//! Risk limits: reasons to reject an order that has no other fault.
 //!
-//! Limits are for a session, a firm or an instrument, and an order must keep those of all three. They span instruments
-//! and so the shards of the matching: they are looked at here, before a command has its place, and what was found goes
-//! into the journal with it.
+//! Limits apply to a session, a firm or a symbol, and an order must keep all three. Limits span symbols and therefore
+//! shards. So limits are checked here, before a command has its seqno, and the journal holds the verdict with the
+//! command.
 //!
-//! The value of an order is its quantity times its limit, of a stop without a limit times its stop price, of all others
-//! without a limit times the last price or the prior close. Where no price is known an order has no value.
+//! The value of an order is its quantity times a price: its limit; for a stop without a limit, its stop price; for
+//! other orders without a limit, the last price or the prior close. If no price is known, an order has no value.
 
 use crate::gateway::rate::Rate;
 use ringside_core::registry::directory::Directory;
@@ -16,17 +16,17 @@ use ringside_model::reason::Reason;
 use ringside_planted::{Bug, planted};
 use std::collections::{HashMap, VecDeque};
 
-/// Gives the verdicts.
+/// Desk that checks commands against the risk limits.
 pub struct RiskDesk {
     exposures: Exposures,
     rates: HashMap<(RiskScope, u32), Rate>,
-    /// What was let in and has no answer yet, in order: it may be open and may have traded.
+    /// Accepted requests without an answer yet, in order: each may be open and may have traded.
     under_way: VecDeque<(Asked, u64)>,
-    /// What that comes to, by the three scopes and the number within them.
+    /// Sum of `under_way`, by the three scopes and the number within each scope.
     reserved: [Vec<Reserved>; 3],
 }
 
-/// What somebody asks to be let in.
+/// Request to enter or replace an order, as the limits see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked {
     session: SessionId,
@@ -34,7 +34,7 @@ pub struct Asked {
     symbol: SymbolId,
     quantity: Quantity,
     value: Value,
-    /// Whether it comes on top of what is open: what replaces an order does not.
+    /// True if the order adds to the open orders; a replacement does not.
     is_new: bool,
 }
 
@@ -45,13 +45,13 @@ struct Reserved {
 }
 
 impl RiskDesk {
-    /// A desk that hears through `exposures` what became of orders.
+    /// Creates a desk that learns from `exposures` the results of orders.
     pub fn new(exposures: Exposures) -> Self {
         let (under_way, reserved) = (VecDeque::new(), Default::default());
         RiskDesk { exposures, rates: HashMap::new(), under_way, reserved }
     }
 
-    /// What a command asks to be let in, if it does.
+    /// Returns the request of a command that enters or replaces an order.
     #[inline]
     pub fn asked(&self, command: &Command, directory: &Directory) -> Option<Asked> {
         let Command { session, symbol, action, .. } = *command;
@@ -75,7 +75,7 @@ impl RiskDesk {
         Some(Asked { session, firm, symbol, quantity, value, is_new })
     }
 
-    /// Whether the verdict depends on what became of earlier orders.
+    /// Returns true if the verdict depends on the results of earlier orders.
     pub(crate) fn needs_answers(&self, command: &Command, directory: &Directory) -> bool {
         let rules = directory.standing().risk();
         if rules.is_empty() || !command.enters() {
@@ -99,8 +99,8 @@ impl RiskDesk {
         })
     }
 
-    /// Why it may not be let in; [`Reason::None`] if it may. `now_ns` is not given where there is no clock: then no rate
-    /// counts.
+    /// Returns the reason to reject a request; [`Reason::None`] accepts it. Without a clock `now_ns` is `None`, and no
+    /// rate counts.
     #[inline]
     pub fn verdict(&mut self, asked: &Asked, directory: &Directory, now_ns: Option<u64>) -> Reason {
         if directory.standing().risk().is_empty() {
@@ -109,7 +109,7 @@ impl RiskDesk {
         self.verdict_by_limits(asked, directory, now_ns)
     }
 
-    /// Counts what was let in until it is answered. `ordinal` is its place among the commands of its session.
+    /// Counts an accepted request until it is answered. `ordinal` is its number among the commands of its session.
     #[inline]
     pub fn reserve(&mut self, asked: Asked, ordinal: u64) {
         self.change_reserved(&asked, |reserved, orders| {
@@ -119,8 +119,8 @@ impl RiskDesk {
         self.under_way.push_back((asked, ordinal));
     }
 
-    /// Forgets what has been answered: it is in the counts now. Commands are answered in the order in which they were let
-    /// in.
+    /// Forgets the answered requests: the exposures count them now. Commands are answered in the order in which they
+    /// were accepted.
     #[inline]
     pub fn settle(&mut self, is_answered: impl Fn(SessionId, u64) -> bool) {
         while let Some(&(asked, ordinal)) = self.under_way.front()
@@ -259,7 +259,7 @@ mod tests {
         }
     }
 
-    /// A symbol with such a tick, and these limits.
+    /// Creates a directory with a symbol of this tick, and these limits.
     fn directory(tick: &str, limits: &[(RiskScope, RiskLimits)]) -> Directory {
         let mut directory = Directory::new();
         let (name, tick) = (Name::new("X").unwrap(), Tick::parse(tick).unwrap());
@@ -345,7 +345,7 @@ mod tests {
             asks.filter(|reason| *reason == Reason::None).count()
         };
         assert_eq!(count(&mut desk, &both), 2);
-        // What is left of the session's own.
+        // The rest of the session's own rate.
         assert_eq!(count(&mut desk, &directory("0.01", &limits[..1])), 8);
     }
 
@@ -369,7 +369,7 @@ mod tests {
         assert_eq!([limit, market, replace].map(|a| needs(&open, a)), [true, true, false]);
         let gross = [(session, RiskLimits { gross_notional_max: 1, ..none })];
         assert_eq!([limit, market, replace].map(|a| needs(&gross, a)), [true; 3]);
-        // Whose firm a replaced order is of is known when it has been told.
+        // The firm of a replaced order is known only after its reports.
         let firm = [(RiskScope::Firm, RiskLimits { quantity_max: 1, ..none })];
         assert_eq!([limit, market, replace].map(|a| needs(&firm, a)), [false, false, true]);
         assert!(!needs(&gross, Action::Cancel { id }));

@@ -1,5 +1,5 @@
-//! The tagged values of requests, read strictly: a tag that a request does not have, one that comes twice, or a
-//! value that is not served is an error, because it may have been meant to change what the order does.
+//! Tagged values of requests, read strictly. A tag that a request does not have, a tag that comes twice, and a value
+//! that is not served are errors, because each may have been meant to change the order.
 //!
 //! | Tag | Served values |
 //! |---|---|
@@ -8,56 +8,55 @@
 //! | displayed quantity | any on a new order without a minimum; on a replace only 0, since the order keeps its own |
 //! | expiry | below 86,400, with the time in force `6` alone |
 //! | price type | `L`, and on a new order `R` (primary peg) and `M` (midpoint peg); on a replace only `L` |
-//! | peg offset | with the price type `R`: how far it stays away from its own side of the quote, on a tick |
+//! | peg offset | with the price type `R`: distance from its own side of the quote, on a tick |
 //! | post-only | `P`, `N`; on a replace only `N`, since the order keeps its own |
 //! | customer type | `N`, space |
 //! | trade now | `N`, space |
-//! | shares located, locate broker | `Y` or `N`, any text: told again, without effect |
+//! | shares located, locate broker | `Y` or `N`, any text: repeated in reports, without effect |
 //! | channel of the ids | 0 |
 //! | self-trade prevention | of the firm: `N` and `*` none, `D` and `Y` decrement, `O` cancel oldest, `W` cancel newest; on a replace only `*`, since the order keeps its own |
-//! | self-trade group | `**`: groups have no owner, so that a firm could reach another one's orders |
+//! | self-trade group | `**`: groups have no owner, so a firm could reach the orders of another firm |
 //! | group, side | on a mass cancel |
 //!
-//! An order with a minimum quantity, a displayed quantity or an expiry, or one that is hidden, has at most 12 bytes of other
-//! tags.
+//! An order with a minimum quantity, a displayed quantity, an expiry or a peg, and a hidden order, have at most 12
+//! bytes of other tags.
 
 use ringside_model::command::ClientFields;
 use ringside_model::domain::{Peg, PostOnly, SelfTrade};
 use ringside_model::reason::Reason;
 use ringside_wire::ouch::{Tags, push_tag, tag};
 
-/// The tags that are terms of an order.
+/// Tags that are terms of an order.
 const TERMS: [u8; 5] =
     [tag::MIN_QTY, tag::MAX_FLOOR, tag::EXPIRE_TIME, tag::PRICE_TYPE, tag::PEG_OFFSET];
 
-/// Seconds of a day.
 const DAY_SECONDS: u32 = 86_400;
 
-/// What the tags of a new order say.
+/// Options of a new order, from its tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Options {
     pub post_only: PostOnly,
     pub self_trade: SelfTrade,
-    /// What is shown of it at a time; `None` for all.
+    /// Quantity displayed at a time; `None` for all.
     pub displayed: Option<u32>,
-    /// The least that it trades with one order; zero for any.
+    /// Least quantity that the order trades with one order; 0 for any.
     pub minimum: u32,
-    /// The second of the day at which it expires.
+    /// Second of the day at which the order expires.
     pub expires: Option<u32>,
-    /// What its limit follows.
+    /// Quote that the limit follows.
     pub peg: Peg,
-    /// How far its limit stays away from that, in 1/10000.
+    /// Distance of the limit from the quote, in 1/10000.
     pub peg_offset: u32,
 }
 
-/// What the tags of a mass cancel say.
+/// Orders that a mass cancel covers, from its tags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Covered {
     pub group: Option<u16>,
     pub buy: Option<bool>,
 }
 
-/// Reads the tags of a new order; `check_firm` says whether it may be for a firm.
+/// Reads the tags of a new order; `check_firm` fails if the order may not be for a firm.
 pub(crate) fn of_enter(
     tags: Tags<'_>,
     check_firm: impl Fn(&[u8]) -> Result<(), Reason>,
@@ -100,7 +99,7 @@ pub(crate) fn of_enter(
     Ok(options)
 }
 
-/// The tags of an order that has some of them as terms, without these; an error if there is no room for so many.
+/// Returns the tags of an order that has some of them as terms, without these; an error if the rest is too long.
 pub(crate) fn without_terms(tags: Tags<'_>) -> Result<Vec<u8>, Reason> {
     let is_other = |&(number, value): &(u8, &[u8])| {
         !TERMS.contains(&number) || (number, value) == (tag::PRICE_TYPE, b"L")
@@ -148,7 +147,7 @@ pub(crate) fn of_cancel(tags: Tags<'_>) -> Result<(), Reason> {
     each_once(tags, channel)
 }
 
-/// A tag that orders have, with a value that asks for nothing.
+/// Checks a tag that orders have, with a value that asks for nothing.
 fn neutral(number: u8, value: &[u8]) -> Result<(), Reason> {
     match (number, value) {
         (tag::MIN_QTY | tag::MAX_FLOOR, [0, 0, 0, 0]) => Ok(()),
@@ -184,7 +183,7 @@ fn self_trade(letter: u8) -> Result<SelfTrade, Reason> {
     }
 }
 
-/// Shows every tag to `read`; an error if one comes twice, or if there are more bytes than can be told again.
+/// Passes every tag to `read`; an error if a tag comes twice, or if the tags have more bytes than reports can repeat.
 fn each_once(
     tags: Tags<'_>,
     mut read: impl FnMut(u8, &[u8]) -> Result<(), Reason>,

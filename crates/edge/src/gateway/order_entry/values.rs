@@ -1,10 +1,10 @@
-//! The fields of requests, one by one.
+//! Values of the fields of requests, one function each.
 
 use ringside_model::domain::{Capacity, Price, Quantity, Side};
 use ringside_model::reason::Reason;
 use ringside_wire::ouch::{PRICE_MAX, QUANTITY_MAX};
 
-/// A side letter.
+/// Parses a side letter.
 pub(super) fn side(letter: u8) -> Option<Side> {
     match letter {
         b'B' => Some(Side::Buy),
@@ -15,13 +15,14 @@ pub(super) fn side(letter: u8) -> Option<Side> {
     }
 }
 
-/// The quantity of an order.
+/// Checks the quantity of an order.
 pub(super) fn quantity(quantity: u32) -> Result<Quantity, Reason> {
     let valid = (1..=QUANTITY_MAX).contains(&quantity);
     if valid { Ok(Quantity(quantity.into())) } else { Err(Reason::InvalidQuantity) }
 }
 
-/// What a display letter asks for: the firm's name on market data, and not to be shown there at all.
+/// Parses a display letter. The first result is true if market data shows the firm's name, the
+/// second if market data does not show the order at all.
 pub(super) fn display(letter: u8) -> Result<(bool, bool), Reason> {
     match letter {
         b'Y' => Ok((false, false)),
@@ -31,7 +32,7 @@ pub(super) fn display(letter: u8) -> Result<(bool, bool), Reason> {
     }
 }
 
-/// A capacity letter.
+/// Parses a capacity letter.
 pub(super) fn capacity(letter: u8) -> Result<Capacity, Reason> {
     match letter {
         b'A' => Ok(Capacity::Agency),
@@ -42,12 +43,12 @@ pub(super) fn capacity(letter: u8) -> Result<Capacity, Reason> {
     }
 }
 
-/// A sweep letter has no effect, but must be one.
+/// Checks a sweep letter, which has no effect but must be one.
 pub(crate) fn check_sweep(letter: u8) -> Result<(), Reason> {
     if matches!(letter, b'Y' | b'N') { Ok(()) } else { Err(Reason::UnsupportedField) }
 }
 
-/// A price in 1/10000 as ticks of so many 1/10000.
+/// Converts a price in 1/10000 to ticks; `tick` is in 1/10000.
 pub(super) fn limit(price: u64, tick: u64) -> Result<Price, Reason> {
     if !(1..=PRICE_MAX).contains(&price) {
         return Err(Reason::InvalidPrice);
