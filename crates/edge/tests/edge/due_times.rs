@@ -1,4 +1,4 @@
-//! What is due is learned from commands and reports: whatever an engine waits for, a tick is sent for in time.
+//! Due times learned from commands and reports: whatever an engine waits for, a tick is due in time.
 
 use ringside_core::recovery::replay::{Replay, Shape};
 use ringside_core::report_order::Subscriber;
@@ -15,7 +15,7 @@ impl Subscriber for Nobody {
     fn report(&mut self, _: &Published) {}
 }
 
-/// How often an engine waited for something.
+/// Runs a stream of commands; returns the number of times that an engine waited for something.
 fn check(profile: Profile, seed: u64) -> usize {
     let due = DueTimes::new();
     let mut replay = Replay::new(Shape { shards: 2, orders: 64 }, Watch::new(Nobody, due.clone()));
@@ -38,7 +38,7 @@ fn check(profile: Profile, seed: u64) -> usize {
     waits
 }
 
-/// The schedule goes by what is planned, so that must be exact.
+/// Checks the planned times. They must be exact, because the schedule relies on them.
 fn check_plans(replay: &Replay<Watch<Nobody>>, due: &DueTimes, seed: u64) {
     for symbol in (1..=8).map(SymbolId) {
         let mut engines = replay.shards.iter().map(|shard| shard.engine());

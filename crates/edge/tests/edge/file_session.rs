@@ -1,4 +1,4 @@
-//! Lines in, commands out; reports in, lines out.
+//! File sessions and report lines: lines in, commands out; reports in, lines out.
 
 use ringside_core::registry::directory::Directory;
 use ringside_core::report_lines::ReportLines;
@@ -40,7 +40,7 @@ fn commands(lines: &[&str]) -> Vec<Command> {
     commands.into_iter().map(|(command, _)| command).collect()
 }
 
-/// The command of the last line, after AAPL and an order with id 1 of session A.
+/// Returns the command of the last line, after AAPL and an order with id 1 of session A.
 fn after_order(line: &str) -> Command {
     *commands(&[AAPL, ORDER_1, line]).last().unwrap()
 }
@@ -726,7 +726,7 @@ fn a_byte_order_mark_is_no_part_of_the_first_line() {
     assert_eq!(error(Format::Csv, &["\u{feff}op,x"]), "1:4: unknown field `x`");
 }
 
-/// A writer that knows AAPL, sessions A and `"B\`, and firm F.
+/// Creates a writer that knows AAPL, sessions A and `"B\`, and firm F.
 fn report_lines() -> ReportLines {
     let mut lines = ReportLines::new();
     let definitions = [
@@ -888,7 +888,7 @@ fn the_manual_has_every_reason_and_no_other() {
     assert_eq!(rows, expected);
 }
 
-/// A reason as the page of all codes has it.
+/// Returns the row of a reason on the page of all codes.
 fn code_row(reason: Reason) -> String {
     let ends = if reason.is_of_cancel() { "cancel" } else { "reject" };
     let ouch = match reason.ouch().expect("every reason has a code") {
@@ -912,7 +912,7 @@ fn the_page_of_codes_has_every_reason_and_no_other() {
     assert_eq!(rows, expected, "\n{}", expected.join("\n"));
 }
 
-/// The lines of all code blocks of the manual in this language.
+/// Returns the lines of all code blocks of the manual in this language.
 fn examples(language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}");
     let mut inside = false;

@@ -1,5 +1,5 @@
-//! Whatever the bytes: commands or an error, never a panic, and no line is taken for JSON that
-//! another reader of JSON would refuse.
+//! Any bytes yield commands or an error, never a panic. No line is accepted as JSON that another
+//! JSON parser would reject.
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -66,7 +66,7 @@ fn feed(session: &mut FileSession, bytes: &[u8]) -> Result<Vec<Command>, LineErr
     result.map(|()| commands)
 }
 
-/// Every command that leaves a gateway can be journaled and read back.
+/// Checks that a command of a gateway can be journaled and read back.
 fn assert_journaled(command: Command) {
     let mut frame = Frame::default();
     command.encode(&mut frame);

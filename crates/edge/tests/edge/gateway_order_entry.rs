@@ -1,4 +1,4 @@
-//! OUCH requests and the commands that they become.
+//! OUCH requests, and the commands that they become.
 
 use ringside_core::registry::directory::Directory;
 use ringside_edge::gateway::order_entry::{Ignored, Sender, translate};
@@ -23,7 +23,7 @@ use zerocopy::IntoBytes;
 const SESSION: SessionId = SessionId(1);
 const AAPL: SymbolId = SymbolId(1);
 const FINE: SymbolId = SymbolId(4);
-/// Midnight of a day, and its noon.
+/// Midnight of a day and its noon, in ns since the epoch.
 const MIDNIGHT_NS: u64 = 20_000 * 86_400_000_000_000;
 const NOON: Nanos = Nanos(MIDNIGHT_NS + 43_200_000_000_000);
 
@@ -31,7 +31,7 @@ fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-/// A venue with one session of the firm `FRM1`, and some instruments.
+/// Creates a venue with one session of the firm `FRM1`, and some symbols.
 fn directory() -> Directory {
     let mut directory = Directory::new();
     let mut observe = |session: u32, symbol: u32, action: Action| {
@@ -94,7 +94,7 @@ fn replace() -> ReplaceOrder {
     }
 }
 
-/// The bytes of a message with tagged values behind it.
+/// Returns the bytes of a message with tagged values after it.
 fn with_tags(message: &impl Message, tags: &[(u8, &[u8])]) -> Vec<u8> {
     let mut appendage = vec![];
     for (tag, value) in tags {
@@ -113,7 +113,8 @@ fn run_one(bytes: &[u8]) -> Result<Inbound, Ignored> {
     run(bytes, &sender(), &with_order())
 }
 
-/// The venue after the session's order 5 in `AAPL`, and its order 6 in an instrument that is none.
+/// Returns the venue after the session's order 5 in `AAPL`, and its order 6 in a symbol that does
+/// not exist.
 fn with_order() -> Directory {
     let mut directory = directory();
     for (id, symbol, verdict) in
@@ -432,7 +433,8 @@ fn a_replace_gives_new_terms_or_says_what_is_wrong_with_them() {
         (OffTick, |m| m.price = 1.into()),
     ];
     for price in [PRICE_MARKET, PRICE_MARKET_CROSS] {
-        // Only an order for an auction can be without a limit, as the engine knows.
+        // Only an auction order can be without a limit, and only the engine knows if the order is
+        // one.
         let message = ReplaceOrder { price: price.into(), ..replace() };
         let command = run_one(&with_tags(&message, &[])).unwrap().command;
         let action = Action::Replace { id, new_id, quantity, price: Price(0) };

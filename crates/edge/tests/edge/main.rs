@@ -1,4 +1,4 @@
-//! The edge of a venue: sessions, market data, timers.
+//! Tests of the edge of a venue: sessions, market data, timers.
 
 mod due_times;
 mod feed;

@@ -1,4 +1,4 @@
-//! Market data against the books: a listener who knows nothing but ITCH has the venue's books, order by order, after
+//! Market data compared with the books: a listener that knows only ITCH has the venue's books, order by order, after
 //! random flow of every kind.
 
 use ringside_core::streams::StreamId;
@@ -18,12 +18,12 @@ use ringside_wire::itch::Itch;
 const SESSIONS: u32 = 4;
 const SYMBOLS: u32 = 3;
 
-/// The price of a tick of 0.01 in 1/10000.
+/// Price of a tick of 0.01, in 1/10000.
 const TICK: i64 = 100;
 
 struct Flow {
     rng: Rng,
-    /// Every order that was ever entered: session, id, symbol.
+    /// Session, id and symbol of every order that was ever entered.
     orders: Vec<(u32, u64, u32)>,
     next_id: u64,
 }
@@ -89,7 +89,7 @@ impl Flow {
         self.orders.push((session, id, symbol));
     }
 
-    /// The order hidden, with an end, or both; some hidden ones with a minimum.
+    /// Returns the order hidden, with an expiry, or both; some hidden orders have a minimum quantity.
     fn rich(&mut self, venue: &Streams, order: Enter) -> Action {
         let mut terms = RichTerms { hidden: self.rng.below(3) > 0, ..RichTerms::NONE };
         if terms.hidden && self.rng.below(4) == 0 {
@@ -106,7 +106,7 @@ impl Flow {
         if self.orders.is_empty() {
             return;
         }
-        // Mostly a young one, which may still live.
+        // Mostly a recent order, which may still be live.
         let back = self.rng.below(self.orders.len().min(200) as u64) as usize;
         let (session, id, symbol) = self.orders[self.orders.len() - 1 - back];
         let id = OrderId(id);
@@ -128,7 +128,7 @@ impl Flow {
         venue.apply(session, symbol, action);
     }
 
-    /// Bands close to the prices, short sale restrictions, and time that passes.
+    /// Sets bands close to the prices or a short sale restriction, or lets time pass.
     fn protect(&mut self, venue: &mut Streams) {
         let action = match self.rng.below(6) {
             0 | 1 => {
@@ -172,7 +172,7 @@ impl Flow {
     }
 }
 
-/// Every order of a book as (number, shares, price), in priority order, side by side.
+/// Returns every order of a book as (number, shares, price), in priority order, one side after the other.
 fn listener(book: &Book, symbol: u32) -> Vec<(u64, u64, i64)> {
     use ringside_wire::feed::book::Side;
     let Some(instrument) = book.instrument(symbol as u16) else { return vec![] };

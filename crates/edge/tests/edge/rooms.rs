@@ -1,4 +1,4 @@
-//! Sessions know nothing of the feed, and the feed nothing of sessions.
+//! Rooms of the crate: sessions do not use the feed, and the feed does not use sessions.
 
 use ringside_testing::rooms;
 

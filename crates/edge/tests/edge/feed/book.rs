@@ -1,4 +1,4 @@
-//! The listener's book against a list of orders that is searched from end to end.
+//! Book of a listener, compared with a list of orders that is searched from end to end.
 
 use super::market::{INSTRUMENTS, Market, Resting, TYPES, directory, stock};
 use ringside_testing::run::base_seed;
@@ -28,7 +28,7 @@ fn random_markets() {
     assert_eq!(types, TYPES.iter().copied().collect());
 }
 
-/// Every query of the book against the market's list.
+/// Compares every query of the book with the market's list.
 fn compare(book: &Book, market: &Market, seed: u64) {
     let at = (seed, market.made);
     assert_eq!(book.order_count(), market.orders.len(), "{at:?}");
@@ -115,7 +115,7 @@ fn header<M: Message>() -> Header {
     Header::new::<M>(LOCATE, 2)
 }
 
-/// A message that does not fit is refused and changes nothing.
+/// A message that does not fit is rejected and changes nothing.
 #[test]
 fn what_does_not_fit_is_refused() {
     let execute = |order_reference: u64, shares: u32| OrderExecuted {

@@ -1,4 +1,5 @@
-//! The file is the stream from its first message, whatever was left of it.
+//! Capture file: holds the stream from its first message, whatever an earlier process left of the
+//! file.
 
 use super::wire::{blocks, filled, publish};
 use ringside_core::streams::Store;
@@ -11,7 +12,7 @@ fn file(dir: &tempfile::TempDir) -> PathBuf {
     dir.path().join("feed.itch")
 }
 
-/// Writes until the file has everything, and its end.
+/// Writes until the file has everything and its end; returns the content.
 fn finish(path: &Path, reader: ringside_core::streams::Reader) -> Result<Vec<u8>, CaptureError> {
     let mut capture = Capture::open(path, reader)?;
     capture.end_session();
@@ -32,7 +33,7 @@ fn a_file_follows_the_stream() {
         let so_far = blocks[..(index + 1) * 250].concat();
         assert_eq!(std::fs::read(file(&dir)).unwrap(), so_far);
         assert!(!capture.is_ended());
-        // Sometimes the process starts again.
+        // Sometimes the process restarts.
         if index % 3 == 0 {
             drop(capture);
             capture = Capture::open(&file(&dir), reader.clone()).unwrap();
@@ -43,17 +44,18 @@ fn a_file_follows_the_stream() {
     assert!(capture.is_ended());
     let whole = [&blocks.concat()[..], &END].concat();
     assert_eq!(std::fs::read(file(&dir)).unwrap(), whole);
-    // A process that starts behind the end finds nothing to do.
+    // A process that starts after the end finds nothing to do.
     drop(capture);
     assert_eq!(finish(&file(&dir), reader.clone()).unwrap(), whole);
-    // The session went on after all.
+    // The session goes on after all.
     let more = &super::wire::blocks(32, 30)[10..];
     publish(&mut store, more);
     let whole = [&blocks.concat()[..], &more.concat(), &END].concat();
     assert_eq!(finish(&file(&dir), reader).unwrap(), whole);
 }
 
-/// The file is cut at every byte, with nothing, zeros or some more behind: it ends as the stream.
+/// The file ends at any byte, with nothing or with zeros after it, and is then completed as the
+/// stream.
 #[test]
 fn a_torn_file_goes_on() {
     let blocks = blocks(33, 40);
@@ -63,11 +65,11 @@ fn a_torn_file_goes_on() {
     let (_store, reader) = filled(&blocks);
     for cut in 0..=ended.len() {
         for zeros in [0, 1, 2, 3, 100, 70_000] {
-            // A file that has nothing but zeros might be anything.
+            // A file with nothing but zeros may be anything.
             if zeros == 70_000 && (cut < blocks[0].len() || cut % 20 > 0) {
                 continue;
             }
-            // A new file: the kernel hurries to the device with one that is written over.
+            // Write a new file: the kernel writes an overwritten file to the device at once.
             let _ = std::fs::remove_file(file(&dir));
             std::fs::write(file(&dir), [&ended[..cut], &vec![0; zeros]].concat()).unwrap();
             let mut capture = Capture::open(&file(&dir), reader.clone()).unwrap();
@@ -76,7 +78,7 @@ fn a_torn_file_goes_on() {
             assert!(found == whole, "cut at {cut} and {zeros} zeros");
         }
     }
-    // A length without so many bytes behind it.
+    // A length without that many bytes after it.
     std::fs::write(file(&dir), [&whole[..], &[0, 30, 1, 2, 3]].concat()).unwrap();
     assert_eq!(finish(&file(&dir), reader).unwrap(), ended);
 }
@@ -112,7 +114,8 @@ fn another_file_is_refused() {
     }
 }
 
-/// A stream that is built again may be behind the file: nothing happens before it has caught up.
+/// A stream that is built again may be behind the file: nothing changes before the stream has
+/// caught up.
 #[test]
 fn the_stream_may_be_behind() {
     let blocks = blocks(36, 300);
@@ -128,7 +131,7 @@ fn the_stream_may_be_behind() {
         assert!(length as usize >= blocks[..200].concat().len());
     }
     assert_eq!(std::fs::read(file(&dir)).unwrap(), blocks.concat());
-    // In the end the file may not have more than the stream.
+    // At the end the file may not have more than the stream.
     drop(capture);
     let (_store, shorter) = filled(&blocks[..299]);
     let mut capture = Capture::open(&file(&dir), shorter).unwrap();

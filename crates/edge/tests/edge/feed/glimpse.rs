@@ -41,8 +41,8 @@ fn login(address: SocketAddr) -> SnapshotLogin {
     }
 }
 
-/// Listeners join at any time while the market goes on, and hear it on a line that loses nothing but what
-/// the kernel does; in the end all books are equal. The file is the stream.
+/// Listeners join at any time while the market goes on, on a line that loses nothing but what the kernel drops. In the
+/// end all books are equal, and the file is the stream.
 #[test]
 fn late_listeners_have_the_same_book() {
     const MESSAGES: usize = 60_000;
@@ -89,7 +89,7 @@ fn late_listeners_have_the_same_book() {
             .map(|(mut listener, after)| {
                 let published = &published;
                 scope.spawn(move || {
-                    // Who has not joined yet hears nothing of what the kernel has no room for.
+                    // A listener that has not joined yet does not notice datagrams that the kernel drops.
                     wait_until("it is late enough", || published.load(Ordering::Relaxed) >= after);
                     let mut book = Book::default();
                     let apply = |book: &mut Book, message: &[u8]| {
@@ -150,7 +150,7 @@ fn login_packet(change: impl FnOnce(&mut Login)) -> Vec<u8> {
     packet_of(packet::LOGIN_REQUEST, &login.payload().unwrap())
 }
 
-/// A client that says what it is told to.
+/// Client that sends the bytes that a test gives it.
 struct Client {
     stream: TcpStream,
     bytes: Vec<u8>,
@@ -172,7 +172,7 @@ impl Client {
         self.stream.write_all(&login_packet(change)).unwrap();
     }
 
-    /// Reads what is there.
+    /// Reads the bytes that have come.
     fn read(&mut self) {
         let mut piece = vec![0; 1 << 16];
         loop {
@@ -189,7 +189,7 @@ impl Client {
         }
     }
 
-    /// The whole packets so far: their types and payloads.
+    /// Returns the whole packets so far, with types and payloads.
     fn packets(&mut self) -> Vec<(char, Vec<u8>)> {
         self.read();
         let (mut packets, mut rest) = (vec![], &self.bytes[..]);
@@ -200,7 +200,7 @@ impl Client {
         packets
     }
 
-    /// Their types.
+    /// Returns the types of the packets so far.
     fn types(&mut self) -> String {
         self.packets().iter().map(|(packet_type, _)| *packet_type).collect()
     }
@@ -216,7 +216,7 @@ fn steps(server: &mut GlimpseServer, now: Instant) {
     }
 }
 
-/// What comes in which order.
+/// Packets of a visit, in their order.
 #[test]
 fn a_visit() {
     let blocks = blocks(22, 500);
@@ -291,11 +291,11 @@ fn who_does_not_log_in_properly_is_refused() {
         assert_eq!(client.types(), "");
         assert!(client.closed);
     }
-    // The clock stands still: no time-out ends these.
+    // The clock stands still: no timeout ends these connections.
     let now = Instant::now();
     for said in no_logins(&login_packet(|_| {}), &mut Rng::new(base_seed())) {
         let mut client = Client::new(&server);
-        // The server may close before it was told everything.
+        // The server may close before it has received everything.
         let _ = client.stream.write_all(&said);
         steps(&mut server, now);
         client.read();
@@ -312,8 +312,8 @@ fn who_does_not_log_in_properly_is_refused() {
     assert_eq!(server.visitors(), 0);
 }
 
-/// Snapshots are made once a second at most; who comes meanwhile gets the next one, with everything before
-/// the login in it, and heartbeats while waiting.
+/// The server makes a snapshot once a second at most. Visitors that come meanwhile get the next one, with everything
+/// before their login, and heartbeats while they wait.
 #[test]
 fn visitors_share_a_snapshot() {
     let blocks = blocks(24, 300);
@@ -339,7 +339,7 @@ fn visitors_share_a_snapshot() {
     steps(&mut server, now + 999 * MS);
     assert_eq!((second.types(), third.types()), ("A".into(), "A".into()));
     steps(&mut server, now + 1_000 * MS);
-    // One snapshot for both: the second has more than it asked for.
+    // Both get one snapshot: the second visitor has more messages than it waited for.
     assert_eq!((end(&mut second), end(&mut third)), (Some(301), Some(301)));
     assert_eq!(second.bytes, third.bytes);
     let mut fourth = Client::new(&server);
@@ -352,10 +352,11 @@ fn visitors_share_a_snapshot() {
     assert!(fourth.types().starts_with("AHS"), "{}", fourth.types());
 }
 
-/// Who reads too slowly is let go; the others do not wait for it, and there is room for so many.
+/// A visitor that reads too slowly is disconnected. The others do not wait for it, and the number of visitors is
+/// limited.
 #[test]
 fn a_slow_visitor_is_let_go() {
-    // More than the kernel takes for a connection that nobody reads from.
+    // More than the kernel takes for a connection that is not read.
     const ORDERS: u64 = 300_000;
     let (mut store, reader) = Store::in_memory();
     let stock = super::market::stock(1);
@@ -413,7 +414,7 @@ fn the_client_says_why_there_is_no_snapshot() {
     assert!(matches!(take(&long), Err(SnapshotError::Login)));
     drop(service);
     assert!(matches!(take(&login(address)), Err(SnapshotError::Io(_))));
-    // A server that accepts and says nothing, and one that hangs up.
+    // A server that accepts and sends nothing, and a server that hangs up.
     let silent = std::net::TcpListener::bind(ANY).unwrap();
     let address = silent.local_addr().unwrap();
     let impatient = SnapshotLogin { timeout: 100 * MS, ..login(address) };

@@ -1,4 +1,4 @@
-//! From the sender to the listener.
+//! Feed from the sender to the listener.
 
 use super::wire::{
     ANY, RequestWay, SESSION, Way, blocks, filled, listener, publish, received, send, sender,
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Takes what is delivered and sees that it is the stream.
+/// Checks that the delivered messages are the stream.
 struct Listening<'a> {
     blocks: &'a [Vec<u8>],
     next: u64,
@@ -83,7 +83,7 @@ fn lossy_lines_end_complete() {
     }
 }
 
-/// Each line loses what the other brings: nothing is asked for.
+/// Each line loses datagrams that the other line delivers: the listener requests nothing.
 #[test]
 fn the_first_copy_of_two_lines_wins() {
     let blocks = blocks(1, 5_000);
@@ -101,7 +101,7 @@ fn the_first_copy_of_two_lines_wins() {
         for (a_datagram, b_datagram) in received(&a).into_iter().zip(received(&b)) {
             assert_eq!(a_datagram, b_datagram);
             datagrams += 1;
-            // The one that is behind is not missed yet: only one line has passed what is missing.
+            // A datagram is not missing as long as only one line has passed it.
             if datagrams % 3 > 0 {
                 send(&a, &a_datagram, to[0]);
             }
@@ -120,7 +120,7 @@ fn the_first_copy_of_two_lines_wins() {
     assert!(said.lock().unwrap().is_empty());
 }
 
-/// A gap is asked for a moment after both lines have passed it, whichever is the first.
+/// The listener requests a gap a moment after both lines have passed it, whichever passes first.
 #[test]
 fn both_lines_pass_a_gap() {
     let blocks = blocks(8, 300);
@@ -158,7 +158,7 @@ fn both_lines_pass_a_gap() {
     }
 }
 
-/// A line that has been silent for too long is not waited for.
+/// The listener does not wait for a line that has been silent for too long.
 #[test]
 fn a_silent_line_is_waited_for_only_so_long() {
     let blocks = blocks(2, 300);
@@ -188,7 +188,7 @@ fn a_silent_line_is_waited_for_only_so_long() {
     for after in [MS, 2_000 * MS, 2_400 * MS] {
         assert_eq!(requests_at(after, &mut receiver), 0);
     }
-    // Line A is heard again, line B is not; then its patience passes.
+    // The listener receives line A again, but not line B; then the wait for line B ends.
     send(&a, datagrams.last().unwrap(), to[0]);
     assert_eq!(requests_at(3_000 * MS, &mut receiver), 0);
     assert_eq!(requests_at(3_002 * MS, &mut receiver), 1);
@@ -200,12 +200,12 @@ fn a_silent_line_is_waited_for_only_so_long() {
     assert_eq!(received.recovered, lost as u64);
 }
 
-/// Where nobody gives lost messages again the listener hears of it, and can go on behind them.
+/// If no server resends lost messages, the listener gets an error, and can go on after the lost messages.
 #[test]
 fn what_nobody_has_is_lost() {
     let blocks = blocks(3, 300);
     let (_store, reader) = filled(&blocks);
-    // It is there and answers nothing.
+    // Server that exists and answers nothing.
     let silent = socket();
     let attempts_max = 3;
     let mut receiver = Receiver::open(ReceiverConfig {
@@ -247,7 +247,7 @@ fn what_nobody_has_is_lost() {
     assert!(receiver.step(now, |_, _| {}).is_ok());
 }
 
-/// Datagrams are full of whole messages; silence is filled with heartbeats; the end is said and said again.
+/// Datagrams are full of whole messages, heartbeats fill the silence, and the end is sent again and again.
 #[test]
 fn what_leaves_the_sender() {
     let blocks = blocks(4, 1_000);
@@ -304,13 +304,13 @@ fn what_leaves_the_sender() {
     assert_eq!(sent.datagrams, datagrams.len() as u64 + 5);
 }
 
-/// A destination that cannot be reached is said once; the others get everything.
+/// A destination that cannot be reached is reported once; the others get everything.
 #[test]
 fn one_destination_fails() {
     let blocks = blocks(5, 500);
     let (_store, reader) = filled(&blocks);
     let (a, b) = (socket(), socket());
-    // Nobody may send there without asking for it.
+    // A socket may not send to broadcast without asking for it.
     let broadcast = SocketAddr::from(([255, 255, 255, 255], 9));
     let (a_to, b_to) = (a.local_addr().unwrap(), b.local_addr().unwrap());
     let (mut sender, said) = sender([&[broadcast, a_to], &[b_to]], reader, 1);
@@ -325,7 +325,7 @@ fn one_destination_fails() {
     assert_eq!(failed, [sender.sent().next().unwrap().1.datagrams, 0]);
 }
 
-/// A sender that begins with a message that is not there yet says how far it is, and then begins with it.
+/// A sender that begins with a message that is not published yet sends heartbeats with its number, then begins with it.
 #[test]
 fn a_sender_may_be_ahead_of_the_stream() {
     let blocks = blocks(6, 20);

@@ -1,4 +1,4 @@
-//! A market that makes random messages, and knows in the simplest way what a listener must make of them.
+//! Market that makes random messages, and keeps in the simplest way the state that a listener must derive from them.
 
 use ringside_load::rng::Rng;
 use ringside_wire::feed::book::Side;
@@ -12,7 +12,7 @@ use zerocopy::IntoBytes;
 
 pub const INSTRUMENTS: u16 = 3;
 
-/// An order of the market. Their sequence in the list is their priority.
+/// Order of the market. The sequence of the orders in the list is their priority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resting {
     pub reference: u64,
@@ -35,7 +35,7 @@ pub struct Market {
     pub orders: Vec<Resting>,
     /// Trades, volume and last price by StockLocate.
     pub traded: [(u64, u64, u32); INSTRUMENTS as usize + 1],
-    /// How many messages were made.
+    /// Number of messages that were made.
     pub made: u64,
     reference: u64,
     ns: u64,
@@ -77,7 +77,7 @@ impl Market {
         Market { rng: Rng::new(seed), orders, traded, made: 0, reference: 0, ns: 0 }
     }
 
-    /// The next message: first the day's definitions, then anything.
+    /// Returns the next message: first the day's definitions, then any message.
     pub fn message(&mut self) -> Vec<u8> {
         self.made += 1;
         self.ns += 1 + self.rng.below(1000);
@@ -293,7 +293,7 @@ impl Market {
     }
 }
 
-/// The type letters of all messages that a market makes.
+/// Type letters of all messages that a market makes.
 pub const TYPES: &[u8] = &[
     AddOrder::TYPE,
     AddOrderAttributed::TYPE,

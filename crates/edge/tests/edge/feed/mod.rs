@@ -1,5 +1,4 @@
-//! The feed over real sockets on loopback: what a listener has in the end is the stream, whatever happened on
-//! the way.
+//! Feed over real sockets on loopback: a listener has the stream in the end, whatever happened on the way.
 
 mod book;
 mod capture;

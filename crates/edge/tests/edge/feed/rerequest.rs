@@ -14,14 +14,14 @@ fn request(session: [u8; 10], number: u64, count: u16) -> Vec<u8> {
     [&session[..], &number.to_be_bytes(), &count.to_be_bytes()].concat()
 }
 
-/// What a client gets for a request.
+/// Sends a request; returns the answers.
 fn ask(server: &mut RerequestServer, client: &UdpSocket, request: &[u8]) -> Vec<Vec<u8>> {
     send(client, request, server.local_address().unwrap());
     assert!(!server.step(Instant::now()));
     received(client)
 }
 
-/// Every place and length: one datagram with as many of the messages as fit.
+/// A request at any place and of any length gets one datagram, with as many of the messages as fit.
 #[test]
 fn answers() {
     let blocks = blocks(11, 1_200);
@@ -73,7 +73,7 @@ fn nonsense_gets_no_answer() {
     assert_eq!(server.requests().answered, 1);
 }
 
-/// Each address has its own allowance, which comes back with time; there is a place for so many addresses.
+/// Each address has its own allowance, which comes back with time; the number of addresses is limited.
 #[test]
 fn who_asks_too_often_gets_no_answer() {
     let (_store, reader) = filled(&blocks(13, 100));
@@ -95,10 +95,10 @@ fn who_asks_too_often_gets_no_answer() {
     };
     let (first, again, second, third) = (client(1), client(1), client(2), client(3));
     assert_eq!(answers(&first, 8, 0), (5, 3));
-    // Another port is the same address.
+    // Another port of the same address has the same allowance.
     assert_eq!(answers(&again, 1, 0), (0, 4));
     assert_eq!(answers(&second, 4, 0), (4, 4));
-    // No place for a third address before one of the two is quiet.
+    // A third address has no place before one of the two is quiet.
     assert_eq!(answers(&third, 1, 100), (0, 5));
     assert_eq!(answers(&first, 2, 250), (1, 6));
     assert_eq!(answers(&third, 9, 850), (5, 10));

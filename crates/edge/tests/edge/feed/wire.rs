@@ -1,4 +1,4 @@
-//! What stands between the parts of a feed in tests: a store that is filled, and a way that loses datagrams.
+//! Parts of a feed for tests: a store that is filled, and a path that loses datagrams.
 
 use super::market::Market;
 use ringside_core::streams::{Reader, Store, StreamId, StreamSink};
@@ -10,10 +10,10 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 
 pub const SESSION: [u8; 10] = *b"20260102  ";
-/// A port of this machine that the kernel chooses.
+/// Address of this machine, with a port that the kernel chooses.
 pub const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Messages as a stream has them.
+/// Returns messages in the form of a stream.
 pub fn blocks(seed: u64, messages: usize) -> Vec<Vec<u8>> {
     let mut market = Market::new(seed);
     (0..messages).map(|_| block(&market.message())).collect()
@@ -36,7 +36,7 @@ pub fn filled(blocks: &[Vec<u8>]) -> (Store, Reader) {
     (store, reader)
 }
 
-/// A socket that waits for nothing.
+/// Creates a socket that does not block.
 pub fn socket() -> UdpSocket {
     let socket = UdpSocket::bind(ANY).unwrap();
     socket.set_nonblocking(true).unwrap();
@@ -49,7 +49,7 @@ pub fn send(socket: &UdpSocket, datagram: &[u8], to: SocketAddr) {
     delivered();
 }
 
-/// Datagrams that a socket has received, in their order, with all that this thread has sent.
+/// Returns the datagrams that a socket has received, in their order, with all that this thread has sent.
 pub fn received(socket: &UdpSocket) -> Vec<Vec<u8>> {
     delivered();
     let mut buffer = [0; 2048];
@@ -69,7 +69,7 @@ pub fn listener(lines: [Option<SocketAddr>; 2], rerequest: Option<SocketAddr>) -
 
 pub type Said = Arc<Mutex<Vec<String>>>;
 
-/// A sender with one destination or none on each line.
+/// Creates a sender with these destinations on its lines, and the list of its failures.
 pub fn sender(lines: [&[SocketAddr]; 2], reader: Reader, first: u64) -> (Sender, Said) {
     let line = |destinations: &[SocketAddr]| LineConfig {
         destinations: destinations.to_vec(),
@@ -82,7 +82,7 @@ pub fn sender(lines: [&[SocketAddr]; 2], reader: Reader, first: u64) -> (Sender,
     (Sender::open(&config, reader, first, say).unwrap(), said)
 }
 
-/// A way that loses, doubles and delays datagrams.
+/// Path that loses, doubles and delays datagrams.
 pub struct Way {
     socket: UdpSocket,
     to: SocketAddr,
@@ -122,7 +122,7 @@ impl Way {
     }
 }
 
-/// A way to the re-request server and back that loses datagrams.
+/// Path to the re-request server and back that loses datagrams.
 pub struct RequestWay {
     entry: UdpSocket,
     exit: UdpSocket,

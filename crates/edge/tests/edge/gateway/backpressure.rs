@@ -1,4 +1,4 @@
-//! What happens when the queue is full, when clients do not read, and when there are many of them.
+//! Gateway with a full queue, with clients that do not read, and with many clients.
 
 use crate::gateway::client::Client;
 use crate::gateway::venue::{MS, Setup, Venue, cancel, enter, packet_of, session, user};
@@ -94,7 +94,7 @@ fn nobody_is_blamed_for_silence_who_waits_for_a_turn() {
     }
     venue.settle();
     for _ in 0..60 {
-        // There is a little room whenever the venue looks, and somebody has it.
+        // A little room is free at every step, and some client takes it.
         venue.command().unwrap();
         venue.now_ns += 500 * MS;
         let now_ns = venue.now_ns;
@@ -136,7 +136,7 @@ fn a_slow_reader_is_closed_and_gets_everything_when_it_comes_back() {
     publish(&mut venue, 0, 0..20_000);
     publish(&mut venue, 1, 0..100);
     expect(&mut venue, &mut other, 0..100);
-    // It is noticed after 500 ms.
+    // The backlog is noticed after 500 ms.
     venue.pass(2_400);
     assert_eq!(venue.counters().slow_readers, 0);
     venue.pass(300);
@@ -144,7 +144,7 @@ fn a_slow_reader_is_closed_and_gets_everything_when_it_comes_back() {
     publish(&mut venue, 1, 100..200);
     expect(&mut venue, &mut other, 100..200);
 
-    // What the kernel had taken is still there, then the end; the rest comes with the next connection.
+    // The client still gets the bytes that the kernel had taken, then the end. The rest comes with the next connection.
     let mut numbers = 0u32;
     while let Some((packet_type, payload)) = slow.next(&mut venue) {
         if packet_type == packet::SEQUENCED {
@@ -179,7 +179,7 @@ fn control_packets_come_between_messages() {
     let mut client = venue.login("USER00", 1);
     publish(&mut venue, 0, 0..10_000);
     venue.settle();
-    // The socket is full, most likely within a message; now there is something to be said.
+    // The socket is full, most likely within a message; now a control packet must be sent.
     client.send(&packet_of(packet::UNSEQUENCED, b"?"));
     venue.settle();
     assert_eq!(venue.counters().malformed, 1);

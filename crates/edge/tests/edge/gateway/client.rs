@@ -1,4 +1,4 @@
-//! A client of the gateway.
+//! Client of the gateway, for tests.
 
 use crate::gateway::venue::{Venue, request_packet};
 use ringside_testing::patience::PATIENCE;
@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
-/// A client that reads and writes bytes and nothing more.
+/// Client that reads and writes bytes and nothing more.
 pub struct Client {
     socket: TcpStream,
     received: Vec<u8>,
@@ -32,7 +32,7 @@ impl Client {
         self.send(&request_packet(message));
     }
 
-    /// The next packet, while the venue runs. `None` if the connection has ended.
+    /// Returns the next packet, while the venue runs; `None` if the connection has ended.
     pub fn next(&mut self, venue: &mut Venue) -> Option<(u8, Vec<u8>)> {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
@@ -49,7 +49,8 @@ impl Client {
         panic!("nothing comes");
     }
 
-    /// The type of the next packet if one has come, see [`Client::last_payload`].
+    /// Returns the type of the next packet if one has come; [`Client::last_payload`] returns its
+    /// payload.
     pub fn next_now(&mut self) -> Option<u8> {
         let packet = self.take().or_else(|| {
             self.read();
@@ -65,7 +66,7 @@ impl Client {
         std::mem::take(&mut self.last)
     }
 
-    /// The payload of the next packet, which has this type.
+    /// Returns the payload of the next packet, which must have this type.
     pub fn expect(&mut self, venue: &mut Venue, packet_type: u8) -> Vec<u8> {
         let (found, payload) = self.next(venue).expect("a packet");
         let text = String::from_utf8_lossy(&payload);
@@ -90,7 +91,7 @@ impl Client {
         assert!(packet.is_none(), "{packet:?}");
     }
 
-    /// Whether the connection has ended, after all that came before.
+    /// Returns true if the connection has ended, after reading all bytes before the end.
     pub fn has_ended(&mut self) -> bool {
         loop {
             match self.read() {

@@ -1,4 +1,4 @@
-//! Who may log in, where the stream begins then, and what breaks the protocol.
+//! Logins, the place where the stream then begins, and breaches of the protocol.
 
 use crate::gateway::client::Client;
 use crate::gateway::venue::{
@@ -8,7 +8,7 @@ use crate::gateway::venue::{
 use ringside_edge::gateway::server::Limits;
 use ringside_wire::soupbintcp::{Login, packet};
 
-/// The venue with three messages for the first user.
+/// Creates a venue with three messages for the first user.
 fn venue() -> Venue {
     let mut venue = Venue::new();
     for message in ["one", "two", "three"] {
@@ -38,7 +38,7 @@ fn the_stream_begins_at_the_number_that_is_asked_for() {
         client.send(&packet_of(packet::LOGOUT, &[]));
         client.expect_end(&mut venue);
     }
-    // Nothing was said to the second user yet: its most recent message is the next one.
+    // The second user has no message yet: its most recent message is the next one.
     let mut client = venue.connect();
     client.send(&login_packet("USER01", 0));
     assert_eq!(accepted(&mut venue, &mut client), format!("{SESSION}{:>20}", 1));

@@ -1,4 +1,4 @@
-//! The network gateway over real sockets, with a sequencer that the test plays and a clock that it sets.
+//! Network gateway over real sockets. The test plays the sequencer and sets the clock.
 
 mod backpressure;
 mod client;

@@ -1,4 +1,4 @@
-//! The operators' port.
+//! Operators' port of the network gateway.
 
 use crate::gateway::venue::{Setup, Venue, enter, session};
 use ringside_core::streams::{SessionStates, StreamId, StreamSink};
@@ -27,7 +27,7 @@ impl Operator {
         venue.settle();
     }
 
-    /// The lines that have come, without their ends.
+    /// Returns the lines that have come, without their ends.
     fn heard(&mut self, venue: &mut Venue) -> Vec<String> {
         venue.settle();
         let mut buffer = [0; 4096];
@@ -89,7 +89,7 @@ fn orders_are_not_an_operators_business() {
         assert!(heard[0].contains("for the session that owns the order"), "{heard:?}");
         assert_eq!(heard.len(), 1);
     }
-    // Not even behind what only the other reader would pass over.
+    // Not even after a byte order mark, which only the reader of the lines would skip.
     operator.say(&mut venue, "\u{feff}{\"op\":\"cancel\",\"session\":\"USER00\",\"id\":1}");
     assert!(operator.heard(&mut venue)[0].contains("error"));
     assert!(venue.commands().is_empty());
@@ -175,7 +175,7 @@ fn a_mass_cancel_of_an_operator_counts_as_the_sessions() {
     let sessions: Vec<SessionId> =
         venue.commands().iter().map(|inbound| inbound.command.session).collect();
     assert_eq!(sessions, [session(0); 2]);
-    // Only the first is answered: the order is still under way.
+    // Only the mass cancel is answered: the order is still under way.
     venue.states.answer(session(0), None);
     client.request(&enter(1));
     venue.settle();
@@ -213,7 +213,7 @@ fn a_kill_switch_is_two_commands_and_lets_nothing_in_from_then_on() {
     let all_of_it = MassCancel { session: Some(session(0)), ..MassCancel::default() };
     assert_eq!((cancel.verdict, cancel.action), (Reason::Risk, Action::MassCancel(all_of_it)));
     assert_eq!(order.verdict, Reason::Killed);
-    // Others go on, and so does the session when the switch is off.
+    // Other sessions go on, and so does this session when the switch is off.
     venue.login("USER01", 1).request(&enter(1));
     operator.say(&mut venue, r#"{"op":"risk","session":"USER00"}"#);
     client.request(&enter(2));

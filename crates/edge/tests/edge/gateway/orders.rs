@@ -1,4 +1,4 @@
-//! Requests of sessions: which become commands, and with which verdict.
+//! Requests of sessions: those that become commands, and their verdicts.
 
 use crate::gateway::client::Client;
 use crate::gateway::venue::{SECOND, Setup, Venue, cancel, enter, query, session};
@@ -12,7 +12,7 @@ use ringside_wire::Message;
 use ringside_wire::ouch::inbound::{DisableOrderEntry, EnableOrderEntry, ReplaceOrder};
 use std::collections::HashSet;
 
-/// Sends a request, and gives the verdicts and ids of the new orders that it became.
+/// Returns the verdicts and ids of the new orders that the requests became.
 fn verdicts(venue: &mut Venue) -> Vec<(Reason, u64)> {
     venue.settle();
     let commands = venue.commands();
@@ -96,7 +96,7 @@ fn the_id_of_a_replace_that_came_to_nothing_is_free_again() {
     assert_eq!(next_id(&mut venue, &mut client), 3, "the replace is under way");
     venue.states.answer(session(0), None);
     assert_eq!(next_id(&mut venue, &mut client), 2);
-    // A command without an id under way does not take it back.
+    // A command without an id, while under way, does not take the id back.
     client.request(&cancel(1));
     client.request(&enter(2));
     assert_eq!(verdicts(&mut venue), [(Reason::None, 2)]);
@@ -151,7 +151,7 @@ fn a_session_sends_so_many_orders_a_second_and_any_number_of_cancels() {
     for id in 1..=20 {
         client.request(&enter(id));
         client.request(&cancel(id));
-        // A retransmission costs nothing.
+        // A retransmission does not count for the rate.
         client.request(&enter(id));
     }
     venue.settle();
@@ -167,7 +167,7 @@ fn a_session_sends_so_many_orders_a_second_and_any_number_of_cancels() {
     client.request(&enter(21));
     client.request(&replace(1, 22));
     assert_eq!(verdicts(&mut venue), [(Reason::None, 21), (Reason::RateLimit, 22)]);
-    // A new connection is no new second.
+    // A new connection does not begin a new second.
     drop(client);
     let mut client = venue.login("USER00", 1);
     client.request(&enter(23));

@@ -1,4 +1,4 @@
-//! Risk limits of sessions on the network: what is under way counts, too.
+//! Risk limits of sessions on the network: requests under way count, too.
 
 use crate::gateway::client::Client;
 use crate::gateway::venue::{SECOND, Setup, USERS, Venue, cancel, enter, session};
@@ -20,7 +20,7 @@ const NONE: RiskLimits = RiskLimits {
     killed: false,
 };
 
-/// A limit as a command.
+/// Returns a limit as a command.
 fn set(scope: RiskScope, limits: RiskLimits) -> Command {
     let (mut of_session, mut firm, mut symbol) = (SessionId(0), FirmId(0), SymbolId::NONE);
     match scope {
@@ -32,7 +32,7 @@ fn set(scope: RiskScope, limits: RiskLimits) -> Command {
     Command { session: of_session, symbol, verdict: Reason::None, action }
 }
 
-/// A venue on which these limits hold, and whose counts know its names.
+/// Creates a venue with these limits, whose exposure counts know its names.
 fn venue(limits: &[Command]) -> Venue {
     let mut venue = Venue::with(Setup { past: limits.to_vec(), ..Setup::default() });
     let mut define = |session, symbol, action| {
@@ -55,7 +55,7 @@ fn venue(limits: &[Command]) -> Venue {
     venue
 }
 
-/// The verdicts on what has come, each with the id of the order.
+/// Returns the verdicts on the commands that have come, each with the id of the order.
 fn verdicts(venue: &mut Venue) -> Vec<(Reason, u64, Command)> {
     venue.settle();
     let commands = venue.commands().into_iter().map(|inbound| inbound.command);
@@ -66,13 +66,13 @@ fn verdicts(venue: &mut Venue) -> Vec<(Reason, u64, Command)> {
     commands.map(|command| (command.verdict, id(&command), command)).collect()
 }
 
-/// What the client's requests are answered with; the commands count as answered only when the test says so.
+/// Sends the client's orders and returns the verdicts. The commands count as answered only when the test says so.
 fn ask(venue: &mut Venue, client: &mut Client, orders: &[EnterOrder]) -> Vec<(Reason, Command)> {
     orders.iter().for_each(|order| client.request(order));
     verdicts(venue).into_iter().map(|(verdict, _, command)| (verdict, command)).collect()
 }
 
-/// The venue tells what became of a command.
+/// Adds a report of a command to the exposure counts.
 fn tell(venue: &mut Venue, command: &Command, kind: ReportKind, open: u64) {
     let order = command.action.entered().expect("an order");
     let report = Report {
@@ -89,7 +89,7 @@ fn tell(venue: &mut Venue, command: &Command, kind: ReportKind, open: u64) {
     venue.exposure.report(&report, command);
 }
 
-/// Everything about a command has been told.
+/// Marks a command as answered: all of its reports have come.
 fn answer(venue: &mut Venue, command: &Command) {
     let id = command.action.entered().map(|order| order.id.0 as u32);
     venue.states.answer(command.session, id);
@@ -108,7 +108,7 @@ fn orders_under_way_count_as_open_until_they_are_answered() {
         let asked = ask(&mut venue, &mut client, &[1, 2, 3, 4].map(enter));
         let full = Reason::RiskOpenOrders;
         assert_eq!(reasons(&asked), [Reason::None, Reason::None, Reason::None, full], "{scope:?}");
-        // The first one rests, the second one was refused by the engine, the third one traded away.
+        // The first order rests, the engine rejects the second one, and the third one trades completely.
         let [first, second, third, fourth] = [0, 1, 2, 3].map(|place: usize| asked[place].1);
         tell(&mut venue, &first, ReportKind::Accepted, 100);
         answer(&mut venue, &first);
@@ -118,7 +118,7 @@ fn orders_under_way_count_as_open_until_they_are_answered() {
         assert_eq!(reasons(&asked), [Reason::None, full]);
         tell(&mut venue, &third, ReportKind::Accepted, 100);
         tell(&mut venue, &third, ReportKind::Executed, 0);
-        // It still counts as under way, though it has ended.
+        // The third order still counts as under way, though it has ended.
         assert_eq!(reasons(&ask(&mut venue, &mut client, &[enter(8)])), [full]);
         answer(&mut venue, &third);
         let asked = ask(&mut venue, &mut client, &[9, 10].map(enter));
@@ -137,7 +137,7 @@ fn the_value_under_way_counts_as_traded_until_it_is_answered() {
         let asked = ask(&mut venue, &mut client, &[1, 2, 3].map(enter));
         assert_eq!(reasons(&asked), [Reason::None, Reason::None, Reason::RiskGross], "{scope:?}");
         let [first, second] = [0, 1].map(|place: usize| asked[place].1);
-        // The first one rests and has traded nothing; the second one trades.
+        // The first order rests and has traded nothing; the second one trades.
         tell(&mut venue, &first, ReportKind::Accepted, 100);
         answer(&mut venue, &first);
         tell(&mut venue, &second, ReportKind::Accepted, 100);
@@ -189,7 +189,8 @@ fn quantity_value_and_rate_are_those_of_each_order() {
     let expected =
         [(Reason::RiskQuantity, 5), (Reason::None, 6), (Reason::RiskRate, 7), (Reason::TooLate, 0)];
     assert_eq!(told, expected, "a cancel is no business of limits");
-    // Other sessions trade the symbol, too; their quantities are their own business.
+    // The rate of the symbol counts orders of other sessions, too; the limit of the session's quantity does not apply
+    // to them.
     let mut other = venue.login("USER01", 1);
     assert_eq!(reasons(&ask(&mut venue, &mut other, &[enter(1)])), [Reason::RiskRate]);
     venue.now_ns += SECOND;

@@ -1,4 +1,4 @@
-//! Ticks and the schedule: what is due is handed over once, when it is due, and as far as there is room.
+//! Ticks and the schedule: a due command is handed over once, when it is due, as far as the queue has room.
 
 use crate::gateway::venue::{Setup, Venue};
 use jiff::tz::TimeZone;
@@ -32,7 +32,7 @@ impl Timed {
         self.clock.step(self.venue.server(), Nanos(now))
     }
 
-    /// The instruments that have a tick.
+    /// Returns the symbols that have a tick.
     fn ticked(&mut self) -> Vec<u32> {
         let commands = self.venue.commands().into_iter().map(|inbound| inbound.command);
         let ticked = commands.map(|command| {
@@ -60,7 +60,7 @@ fn what_is_due_is_ticked_once_when_it_is_due() {
     assert_eq!(timed.steps(20), 3);
     assert_eq!(timed.ticked(), [3, 1, 2]);
     assert_eq!(timed.steps(30), 0, "their ticks are on their way");
-    // The clock of the machine may be set back; the official time is not.
+    // The clock of the machine may be set back; official time does not go back.
     timed.steps(40);
     timed.due.add(SymbolId(5), Nanos(35));
     assert_eq!(timed.steps(5), 1);

@@ -1,4 +1,4 @@
-//! Heartbeats, silence, and what happens to the orders of a session without a connection.
+//! Heartbeats, silence, and the orders of a session without a connection.
 
 use crate::gateway::client::Client;
 use crate::gateway::venue::{MS, Setup, Venue, login, packet_of, session, user};
@@ -9,7 +9,7 @@ use ringside_model::domain::{OrderId, SymbolId};
 use ringside_model::reason::Reason;
 use ringside_wire::soupbintcp::{Login, packet};
 
-/// How many heartbeats have come, and nothing else.
+/// Returns the number of heartbeats that have come; no other packet may have come.
 fn heartbeats(venue: &mut Venue, client: &mut Client) -> usize {
     venue.settle();
     let mut count = 0;
@@ -112,7 +112,7 @@ fn orders_are_cancelled_when_nobody_comes_back_in_time() {
     venue.pass(400);
     assert_eq!(cancels_on_disconnect(&mut venue), [0; 0]);
     let mut clients = clients.into_iter();
-    // One leaves, one logs out, one breaks the protocol, one stays.
+    // One client leaves, one logs out, one breaks the protocol, one stays.
     drop(clients.next());
     clients.next().unwrap().send(&packet_of(packet::LOGOUT, &[]));
     let mut broken = clients.next().unwrap();

@@ -1,4 +1,4 @@
-//! A venue around the gateway: the test answers the commands, and says what time it is.
+//! Venue around the gateway: the test answers the commands and sets the time.
 
 use crate::gateway::client::Client;
 use ringside_core::registry::directory::Directory;
@@ -24,7 +24,7 @@ pub const SESSION: &str = "20260101RS";
 pub const MS: u64 = 1_000_000;
 pub const SECOND: u64 = 1_000 * MS;
 
-/// The sessions of the users `USER00` …; `DROP00` is a drop copy.
+/// Number of users `USER00` …, each with a session; `DROP00` is a drop copy.
 pub const USERS: u32 = 4;
 
 pub struct Venue {
@@ -43,7 +43,7 @@ pub struct Setup {
     pub queue: usize,
     pub admin: bool,
     pub states: SessionStates,
-    /// Commands of the time before.
+    /// Commands from before the start.
     pub past: Vec<Command>,
 }
 
@@ -107,7 +107,7 @@ impl Venue {
         }
     }
 
-    /// Lets time pass, in steps that no stall would be told from.
+    /// Lets time pass, in steps that are too short to count as a stall.
     pub fn pass(&mut self, ms: u64) {
         let mut left = ms * MS;
         while left > 0 {
@@ -118,12 +118,12 @@ impl Venue {
         }
     }
 
-    /// The commands that were handed over, which count as answered when the test says so.
+    /// Returns the commands that were handed over. They count as answered only when the test says so.
     pub fn commands(&mut self) -> Vec<Inbound> {
         std::iter::from_fn(|| self.queue.pop().ok()).collect()
     }
 
-    /// The next of them.
+    /// Returns the next command that was handed over.
     pub fn command(&mut self) -> Option<Inbound> {
         self.queue.pop().ok()
     }
@@ -136,7 +136,7 @@ impl Venue {
         self.store.publish().unwrap();
     }
 
-    /// Answers all commands so far: each uses up its id, and its session is told the id as text.
+    /// Answers all commands so far: each uses up its id, and its session is sent the verdict and the id as text.
     pub fn answer_all(&mut self) -> usize {
         let commands = self.commands();
         for Inbound { command, .. } in &commands {
@@ -159,7 +159,7 @@ impl Venue {
         Client::connect(address)
     }
 
-    /// Connects and logs in at the number, and expects that this succeeds.
+    /// Connects and logs in at the number; the login must succeed.
     pub fn login(&mut self, user: &str, number: u64) -> Client {
         let mut client = self.connect();
         client.send(&login_packet(user, number));
@@ -174,7 +174,7 @@ pub fn user(number: u32) -> String {
     if number < 100 { format!("USER{number:02}") } else { format!("U{number:05}") }
 }
 
-/// The session of a user.
+/// Returns the session of a user.
 pub fn session(number: u32) -> SessionId {
     SessionId(number + 1)
 }
