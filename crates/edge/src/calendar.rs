@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 pub struct Boundary {
     /// Earliest begin, in ns since the Unix epoch.
     pub at: Nanos,
-    /// State that begins.
+    /// State that begins at the boundary.
     pub state: SymbolState,
     /// Largest random delay of the begin, in ns.
     pub random_ns: u64,
@@ -26,7 +26,7 @@ pub struct Boundary {
 pub struct Event {
     /// Local time of day, in the zone of the timetable.
     pub at: Time,
-    /// State that begins.
+    /// State that begins at the boundary.
     pub state: SymbolState,
     /// Largest random delay of the begin, in ns.
     pub random_ns: u64,
@@ -45,7 +45,7 @@ pub struct Timetable {
     pub events: Vec<Event>,
 }
 
-/// Number of days that are searched for a boundary. A timetable without a boundary in that span has none.
+/// Number of days that are searched for a boundary. A timetable without one in that span counts as empty.
 const DAYS_MAX: usize = 400;
 
 impl Timetable {

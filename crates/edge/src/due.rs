@@ -51,7 +51,7 @@ struct Instrument {
     reopens: Option<Nanos>,
     /// Times at which a quote at a price band causes a pause, by side.
     pauses: [Option<Nanos>; 2],
-    /// Expiry times of orders, and any other times.
+    /// Expiry times of orders, and any other times from an engine.
     ends: Ends,
     /// Time of the symbol in [`Times::waiting`].
     waits: Option<Nanos>,
@@ -83,7 +83,7 @@ pub enum Asked {
 /// Next times of a symbol, and the state of its plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outlook {
-    /// Earliest time at which something is due, whatever it is.
+    /// Earliest time at which something of any kind is due.
     pub next: Option<Nanos>,
     /// Time of the planned state, if a state is planned.
     pub planned: Option<Nanos>,
@@ -105,7 +105,7 @@ impl DueTimes {
         Self::default()
     }
 
-    /// Adds a time at which something is due, whatever it is.
+    /// Adds a time at which something of any kind is due.
     pub fn add(&self, symbol: SymbolId, at: Nanos) {
         self.change(symbol, |instrument| instrument.ends.add(at));
     }

@@ -34,7 +34,7 @@ pub struct Requests {
     pub limited: u64,
 }
 
-/// Server of re-requests.
+/// Server that answers re-requests over UDP.
 pub struct RerequestServer {
     socket: UdpSocket,
     session: [u8; 10],

@@ -174,7 +174,7 @@ impl Line {
         }
     }
 
-    /// Prepares a heartbeat or the end of the session, if no messages are there and one is due; returns true if so.
+    /// Prepares a heartbeat, or the end of the session, for a line without messages; returns true if one is due.
     fn say_where_we_are(&mut self, now: Instant, ending: bool) -> bool {
         let silent = self.last_sent.is_none_or(|last| now - last >= HEARTBEAT_INTERVAL);
         let due = silent || (ending && self.ends_said == 0);

@@ -146,7 +146,7 @@ impl Accounts {
         &self.accounts[place]
     }
 
-    /// Returns all users.
+    /// Returns all users, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &Account> {
         self.accounts.iter()
     }

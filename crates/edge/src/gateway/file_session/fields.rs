@@ -68,9 +68,9 @@ pub(super) const fn set(fields: &[Field]) -> u128 {
 /// Form in which a value was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// String in JSON.
+    /// String in JSON, in quotes.
     Text,
-    /// Number in JSON.
+    /// Number in JSON, without quotes.
     Number,
     /// `true` or `false` in JSON.
     Bool,

@@ -51,9 +51,9 @@ pub struct Counters {
     pub unserved: u64,
     /// Messages that do not belong to the protocol.
     pub malformed: u64,
-    /// Logins that succeeded.
+    /// Number of logins that succeeded.
     pub logins: u64,
-    /// Logins that failed.
+    /// Number of logins that failed.
     pub logins_refused: u64,
     /// Connections closed because there were too many, or too many in a second.
     pub connections_refused: u64,
