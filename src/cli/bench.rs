@@ -1,8 +1,8 @@
-//! `ringside bench`: a load generator in the process, through the whole pipeline with the journal on.
+//! `ringside bench`: a load generator inside the process, through the whole pipeline with the journal on.
 //!
-//! `load.rs` is what is sent, `source.rs` sends it at its intended times, `collector.rs` measures where
-//! the reports come out, `case.rs` runs and then proves from the journal (`audit.rs`, `tally.rs`) that
-//! the outcome is right, `figures.rs` and `chart.rs` say it, `sweep.rs` repeats it over the rates.
+//! `load.rs` makes the commands, `source.rs` sends them at their intended times, `collector.rs` measures where the
+//! reports leave the pipeline. `case.rs` runs a load and then proves from the journal (`audit.rs`, `tally.rs`) that the
+//! outcome is right. `figures.rs` and `chart.rs` print the outcome, `sweep.rs` repeats the run over several rates.
 
 mod audit;
 pub mod case;
@@ -36,48 +36,48 @@ pub struct BenchArgs {
     command: Option<BenchCommand>,
     #[command(flatten)]
     load: LoadArgs,
-    /// Measured commands.
+    /// Number of measured commands.
     #[arg(long, value_name = "N", default_value_t = 5_000_000)]
     commands: usize,
-    /// Measured time instead of a number of commands.
+    /// Measure for this many seconds instead of a number of commands.
     #[arg(long, value_name = "S", conflicts_with_all = ["commands", "saturate"])]
     seconds: Option<f64>,
-    /// Open loop at so many commands per second [default: 1000000].
+    /// Send at a fixed rate (open loop), in commands per second [default: 1000000].
     #[arg(long, value_name = "R", value_parser = clap::value_parser!(u64).range(1..))]
     rate: Option<u64>,
-    /// As fast as the pipeline takes them.
+    /// Send as fast as the pipeline takes the commands.
     #[arg(long, conflicts_with = "rate")]
     saturate: bool,
-    /// Commands of the flow before the measured ones [default: a tenth of them, at least 100000].
+    /// Commands sent before the measured ones [default: a tenth of the measured ones, at least 100000].
     #[arg(long, value_name = "N")]
     warmup: Option<usize>,
-    /// Keep the temporary journal and say where it is.
+    /// Keep the temporary journal and print its path.
     #[arg(long)]
     keep_journal: bool,
 }
 
 #[derive(Subcommand, Clone, Debug)]
 enum BenchCommand {
-    /// Find the capacity, then measure the latency at shares of it.
+    /// Find the capacity, then measure the latency at several shares of the capacity.
     Sweep(sweep::SweepArgs),
 }
 
-/// What to send and where to put what comes of it.
+/// Arguments of the load: its source, its arrival times and the output directory.
 #[derive(Args, Clone, Debug)]
 pub struct LoadArgs {
-    /// w1, w2, wide, walk, shuffled, million or deep.
+    /// Workload: w1, w2, wide, walk, shuffled, million or deep.
     #[arg(long, value_name = "NAME", default_value_t = Workload::W1)]
     pub workload: Workload,
-    /// A session file as the flow; the times in it are passed over.
+    /// Take the commands from a session file; its timestamps are ignored.
     #[arg(long, value_name = "FILE", conflicts_with = "workload")]
     pub flow: Option<PathBuf>,
-    /// even, poisson or bursts:N.
+    /// Arrival times: even, poisson or bursts:N.
     #[arg(long, value_name = "KIND", default_value = "even", value_parser = parse_arrivals)]
     pub arrivals: ArrivalKind,
-    /// The source of chance in the load and in its times.
+    /// Random seed for orders and arrival times.
     #[arg(long, default_value_t = 2026)]
     pub seed: u64,
-    /// Folder of the files.
+    /// Output directory.
     #[arg(long, value_name = "DIR", default_value = "out/bench")]
     pub out: PathBuf,
     /// Print the summary as JSON instead of the table.
@@ -85,7 +85,7 @@ pub struct LoadArgs {
     pub json: bool,
 }
 
-/// Runs `bench`.
+/// Runs `ringside bench`.
 pub fn run(args: &BenchArgs, config: &Config) -> Result<(), CliError> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
@@ -142,7 +142,7 @@ fn run_one(args: &BenchArgs, config: &Config, stop: &Arc<AtomicBool>) -> Result<
     Ok(())
 }
 
-/// The load with its warm-up in front.
+/// Makes the load with its warm-up in front; returns the load and the length of the warm-up in commands.
 fn make_load(
     args: &LoadArgs,
     commands: usize,
@@ -178,7 +178,7 @@ pub(super) fn parse_arrivals(text: &str) -> Result<ArrivalKind, String> {
     }
 }
 
-/// Writes a file of the outcome, and its folder before it.
+/// Writes an output file, and creates its directory first.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), CliError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)

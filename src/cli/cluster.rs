@@ -1,5 +1,5 @@
-//! `ringside cluster` and `ringside handover`: who leads, who votes, and changes of both. They speak with the coordinator
-//! and with no node; whoever leads does what the record asks for.
+//! `ringside cluster` and `ringside handover`: show and change leader, voters and nodes. Both commands talk to the
+//! coordinator, never to a node; the leader then does what the record asks for.
 
 use super::CliError;
 use crate::config::Config;
@@ -12,16 +12,16 @@ use std::time::{Duration, Instant};
 pub(super) enum ClusterCommand {
     /// Print the record: epoch, leader, voters, nodes.
     Status,
-    /// Make a node one of the cluster, or say that it is found somewhere else now. It counts when it has everything.
+    /// Add a node to the cluster, or change the address of a node. A new node counts once it has the whole journal.
     Add {
-        /// Its name (its cluster.node).
+        /// Name of the node (its cluster.node).
         node: String,
-        /// Where it listens for the others (its cluster.listen), a host and a port.
+        /// Address on which the node listens for other nodes (its cluster.listen), HOST:PORT.
         address: String,
     },
-    /// Make a node none of the cluster any more. The leader cannot be removed: hand over first.
+    /// Remove a node from the cluster. The leader cannot be removed: hand over first.
     Remove {
-        /// Its name.
+        /// Name of the node.
         node: String,
     },
 }
@@ -29,9 +29,9 @@ pub(super) enum ClusterCommand {
 /// Arguments of `handover`.
 #[derive(Args)]
 pub(super) struct HandoverArgs {
-    /// The node that is to lead.
+    /// Name of the node that is to lead.
     node: String,
-    /// How many seconds to wait for it; after that the leader is not asked any more.
+    /// Seconds to wait for the handover; after that the request is withdrawn.
     #[arg(long, default_value_t = 10.0, value_name = "S")]
     timeout_seconds: f64,
 }
@@ -103,7 +103,7 @@ fn none() -> CliError {
     CliError::Failure("there is no record yet: no node has been started".into())
 }
 
-/// Changes the record, whatever else changes it meanwhile.
+/// Changes the record; repeats the change if somebody else has changed the record meanwhile.
 fn change(
     coordinator: &mut dyn Coordinator,
     mut change: impl FnMut(&mut Record) -> Result<(), CliError>,

@@ -1,5 +1,5 @@
-//! `ringside exec`: a file is a session. The same sequencer, journal, matchers and publisher as for
-//! everyone else.
+//! `ringside exec`: runs a file as a session, through the same sequencer, journal, matchers and publisher as every
+//! other session.
 
 use super::{CliError, SCHEMA_VERSION, hex, stop_on_signals};
 use crate::config::Config;
@@ -30,9 +30,9 @@ use std::time::{Duration, Instant};
 /// Arguments of `exec`.
 #[derive(Args)]
 pub(super) struct ExecArgs {
-    /// The session: newline-delimited JSON, or CSV if the name ends in .csv; `-` for standard input.
+    /// Session file: newline-delimited JSON, or CSV if the name ends in .csv; `-` for standard input.
     file: PathBuf,
-    /// json or csv, whatever the name says.
+    /// Format of the session, json or csv, independent of the file name.
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
     /// Write counts and hashes to this file.
@@ -45,7 +45,7 @@ pub(super) struct ExecArgs {
 
 type Input = BufReader<Box<dyn Read + Send>>;
 
-/// Commands and their given times, as the reading thread hands them over.
+/// Commands with their given times, one batch from the reading thread.
 type Batch = Vec<(Command, Option<Nanos>)>;
 
 pub(super) fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
@@ -123,14 +123,14 @@ pub(super) fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
         hex(probe.output)
     );
     if control.stop.load(Ordering::Relaxed) {
-        // The reading thread may wait for input that never comes.
+        // The reading thread may wait forever for input, so it is not joined.
         return Ok(());
     }
     let read = reading.join().expect("the reading thread does not panic");
     read.map_err(|error| CliError::Failure(format!("{}:{error}", args.file.display())))
 }
 
-/// Says what a restart found.
+/// Prints the outcome of a restart.
 pub(super) fn tell_restart(restart: &Restart) {
     restart.notes.iter().for_each(|note| eprintln!("ringside: {note}"));
     let Restart { snapshot, seqno, elapsed, .. } = restart;
@@ -144,7 +144,7 @@ pub(super) fn tell_restart(restart: &Restart) {
     }
 }
 
-/// What the session and the printer learn from the past.
+/// State that the session and the printer learn from the replay of the journal.
 struct Past<'a> {
     directory: &'a mut Directory,
     names: NamesOnly<'a>,
@@ -205,8 +205,8 @@ fn format_of(args: &ExecArgs) -> Result<Format, CliError> {
     }
 }
 
-/// Reads and parses the session on a thread of its own, so that a slow input never holds a stage up.
-/// Everything before a malformed line goes in; the line ends the session.
+/// Reads and parses the session on a thread of its own, so that a slow input never blocks a stage. All lines before a
+/// malformed line are executed; the malformed line ends the session.
 fn read_session(
     mut input: Input,
     directory: Directory,
@@ -233,7 +233,7 @@ fn read_session(
             break Err(error.to_string());
         }
         let mut handing = handing.borrow_mut();
-        // Whoever types must not wait for a batch to fill.
+        // A person who types must not wait for a full batch.
         let due = handing.batch.len() >= BATCH_COMMANDS || input.buffer().is_empty();
         if due && !handing.send() {
             return Ok(());
@@ -243,22 +243,22 @@ fn read_session(
     outcome
 }
 
-/// What goes from the reading thread to the sequencer.
+/// Sending side of the channel from the reading thread to the sequencer.
 struct Handing {
     batch: Batch,
     sender: SyncSender<Batch>,
-    /// The last command that has gone.
+    /// Seqno of the last command that was sent to the sequencer.
     last: SeqNo,
 }
 
 impl Handing {
-    /// Whether there is still somebody who takes it.
+    /// Sends the batch; returns true if the receiver still exists.
     fn send(&mut self) -> bool {
         self.last.0 += self.batch.len() as u64;
         self.sender.send(std::mem::take(&mut self.batch)).is_ok()
     }
 
-    /// Waits until all has been answered.
+    /// Sends the batch and waits until all of its commands are published.
     fn wait(&mut self, exposures: &Exposures) {
         const PAUSE: Duration = Duration::from_micros(50);
         let taken = self.send();
@@ -268,7 +268,7 @@ impl Handing {
     }
 }
 
-/// The commands that the reading thread has parsed.
+/// Receiving side: the commands that the reading thread has parsed.
 struct Batches {
     receiver: Receiver<Batch>,
     batch: std::vec::IntoIter<(Command, Option<Nanos>)>,
@@ -290,7 +290,7 @@ impl CommandSource for Batches {
     }
 }
 
-/// Counts what is open and has traded.
+/// Counts open orders and traded quantities.
 #[derive(Default)]
 struct Count {
     exposure: Exposure,
@@ -317,7 +317,7 @@ impl Subscriber for Count {
     }
 }
 
-/// Everybody who is told.
+/// All subscribers of the session.
 struct Told {
     printer: Printer,
     count: Count,
@@ -348,7 +348,7 @@ impl Subscriber for Told {
     }
 }
 
-/// Learns names from a journal whose reports have been told before.
+/// Learns names from a journal whose reports were printed before.
 pub(super) struct NamesOnly<'a>(pub &'a mut ReportLines);
 
 impl Subscriber for NamesOnly<'_> {
@@ -378,7 +378,7 @@ impl Printer {
 
     pub(super) fn flush(&mut self) {
         let written = std::io::stdout().lock().write_all(&self.out);
-        // Nobody reads any more, as in `| head`: the session still goes on to its end.
+        // Standard output is closed, as in `| head`: the session still runs to its end.
         self.quiet |= written.is_err();
         self.out.clear();
     }

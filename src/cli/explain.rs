@@ -1,4 +1,4 @@
-//! `ringside explain`: everything that ever happened to an order, and why.
+//! `ringside explain`: everything that ever happened to an order, with the causes.
 
 use super::journal::{Field, command_fields, decode, json_line};
 use super::replay::open;
@@ -19,9 +19,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Arguments of `explain`.
 #[derive(Args)]
 pub(super) struct ExplainArgs {
-    /// The venue's number of the order (`order` in its reports).
+    /// Order number of the venue (`order` in its reports).
     order: u64,
-    /// Print also what happened to the orders that it replaced and that replaced it.
+    /// Print also the events of the orders that it replaced and that replaced it.
     #[arg(long)]
     chain: bool,
     /// Print the events as JSON lines only.
@@ -55,27 +55,28 @@ pub(super) fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
     Ok(())
 }
 
-/// A session and its id of an order.
+/// A session and its id for an order.
 type Key = (SessionId, OrderId);
 
-/// All that happened to the orders of a chain: each but the first took the place of the one before.
+/// All events of the orders of a chain: each order but the first replaced the one before.
 struct Story {
     chain: Vec<OrderNumber>,
     events: Vec<Event>,
 }
 
-/// A report about one of them.
+/// A report about one order of the chain.
 struct Event {
     published: Published,
-    /// Which one.
+    /// The order that the report is about.
     order: OrderNumber,
     line: String,
-    /// The other order of a trade.
+    /// Counterparty order of a trade.
     contra: Option<Key>,
 }
 
 impl Story {
-    /// Replays the journal twice: an order's chain is known once it has come, but it began before.
+    /// Replays the journal twice: the first pass finds the beginning of the order's chain, the second pass records its
+    /// events.
     fn read(order: OrderNumber, config: &Config) -> Result<Story, CliError> {
         let search = Search { order, chains: Chains::default(), first: None };
         let until = Some(SeqNo(order.0));
@@ -124,7 +125,7 @@ impl Event {
         report.kind == ReportKind::Replaced && report.order == order
     }
 
-    /// What it meant for `order`, and why it happened.
+    /// Describes the effect of the event on `order`, and its cause.
     fn sentence(&self, order: OrderNumber, kind: &str, names: &Directory) -> String {
         let Published { seqno, report, .. } = &self.published;
         let what = match report.kind {
@@ -180,12 +181,12 @@ fn name(session: SessionId, names: &Directory) -> String {
     names.session(session).map_or_else(|| format!("session {session}"), |s| s.name.to_string())
 }
 
-/// The live orders, each with the first order of its chain.
+/// Live orders, each with the first order of its chain.
 #[derive(Default)]
 struct Chains(HashMap<Key, OrderNumber>);
 
 impl Chains {
-    /// The first order in the chain of the order that the report is about. It must see every report.
+    /// Returns the first order in the chain of the order that the report is about. Must be called for every report.
     fn first(&mut self, report: &Report) -> Option<OrderNumber> {
         let key = key(report);
         match report.kind {
@@ -217,7 +218,7 @@ fn key(report: &Report) -> Key {
     (report.session, report.id)
 }
 
-/// The order that a report is about. One that took the place of another has the number of its command.
+/// Returns the order that a report is about. An order that replaced another has the seqno of its command as its number.
 fn order_of(published: &Published) -> OrderNumber {
     match published.report.kind {
         ReportKind::Replaced => OrderNumber(published.seqno.0),
@@ -225,7 +226,7 @@ fn order_of(published: &Published) -> OrderNumber {
     }
 }
 
-/// Looks for the first order of an order's chain.
+/// Subscriber that looks for the first order of an order's chain.
 struct Search {
     order: OrderNumber,
     chains: Chains,
@@ -241,13 +242,13 @@ impl Subscriber for Search {
     }
 }
 
-/// Writes down what happens to the chain that begins with `first`.
+/// Subscriber that records the events of the chain that begins with `first`.
 struct Recorder {
     first: OrderNumber,
     chains: Chains,
     lines: ReportLines,
     story: Story,
-    /// The order of the report before.
+    /// Key of the order in the previous report.
     before: Key,
 }
 
@@ -258,8 +259,8 @@ impl Subscriber for Recorder {
 
     fn report(&mut self, published: &Published) {
         let report = &published.report;
-        // A trade is told twice in a row: to the resting order and then to the incoming one, in an auction to the older
-        // order first.
+        // A trade is reported twice in a row: first to the resting order, then to the incoming one. In an auction the
+        // older order comes first.
         let removes = report.kind == ReportKind::Executed && report.flags & Report::REMOVED != 0;
         if removes
             && let Some(resting) = self.story.events.last_mut()
@@ -301,7 +302,7 @@ impl Recorder {
         self.story.events.push(Event { published: *published, order, line, contra });
     }
 
-    /// The order of the story that had its part in a trade which was taken back; it may have ended since.
+    /// Returns the order of the story that took part in a broken trade; the order may have ended since.
     fn traded(&self, broken: &Report) -> Option<OrderNumber> {
         let trade = |event: &&Event| {
             let Published { report, .. } = &event.published;
@@ -313,7 +314,7 @@ impl Recorder {
     }
 }
 
-/// The commands that caused some events.
+/// Commands that caused the events.
 struct Causes {
     commands: BTreeMap<u64, (FrameKind, Vec<Field>)>,
     names: Directory,

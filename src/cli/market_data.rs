@@ -1,5 +1,5 @@
-//! Market data as a client gets it: all lines, what was lost from the re-request server, and the book at the
-//! beginning from the snapshot server.
+//! Market data as a client receives it: from all lines, lost messages from the re-request server, and the initial book
+//! from the snapshot server.
 
 use super::CliError;
 use clap::Args;
@@ -8,23 +8,23 @@ use ringside_wire::feed::snapshot::{self, SnapshotError, SnapshotLogin};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-/// Where market data comes from.
+/// Sources of market data.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FeedArgs {
-    /// Line A of market data (MoldUDP64): a multicast group, or an address of this machine; several with commas between
-    /// where nodes of a cluster have lines of their own.
+    /// Line A of market data (MoldUDP64): a multicast group, or an address of this machine; several, separated by
+    /// commas, if the nodes of a cluster have lines of their own.
     #[arg(long, value_name = "ADDRESS,…", value_delimiter = ',')]
     feed_a: Vec<SocketAddr>,
-    /// Line B.
+    /// Line B of market data, as for --feed-a.
     #[arg(long, value_name = "ADDRESS,…", value_delimiter = ',')]
     feed_b: Vec<SocketAddr>,
-    /// The address of the interface on which multicast groups are joined.
+    /// Address of the interface on which multicast groups are joined.
     #[arg(long, value_name = "ADDRESS")]
     interface: Option<Ipv4Addr>,
-    /// Who has the market data that was lost on all lines.
+    /// Re-request servers, for messages that were lost on all lines.
     #[arg(long, value_name = "ADDRESS,…", value_delimiter = ',')]
     rerequest: Vec<SocketAddr>,
-    /// Who has the book as it is now (GLIMPSE); without it, market data begins with its first message.
+    /// Snapshot servers (GLIMPSE) with the present book; without them, market data begins with its first message.
     #[arg(long, value_name = "ADDRESS,…", value_delimiter = ',')]
     glimpse: Vec<SocketAddr>,
     /// Market data of `serve` without a config: its lines and servers on this machine.
@@ -33,12 +33,12 @@ pub(super) struct FeedArgs {
 }
 
 impl FeedArgs {
-    /// Whether there is a feed to listen to.
+    /// Returns true if a feed is configured.
     pub(super) fn is_given(&self) -> bool {
         self.dev_feed || !self.feed_a.is_empty() || !self.feed_b.is_empty()
     }
 
-    /// The feed of `serve` without a config.
+    /// Returns the feed of `serve` without a config.
     pub(super) fn of_dev() -> FeedArgs {
         let here = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         FeedArgs {
@@ -52,19 +52,19 @@ impl FeedArgs {
     }
 }
 
-/// Market data from where it was joined on.
+/// Market data from the point at which it was joined.
 pub(super) struct MarketData {
     receiver: Receiver,
-    /// Who may have the book as it is.
+    /// Snapshot servers that may have the present book.
     glimpse: Vec<SnapshotLogin>,
-    /// Copies that differ which somebody was told of.
+    /// Number of messages in two versions that have been printed.
     mismatches: u64,
-    /// Messages that nobody had any more.
+    /// Number of messages that no server had any more.
     pub lost: u64,
 }
 
 impl MarketData {
-    /// Listens and takes the book as it is now. `deliver` gets its messages, which have no numbers.
+    /// Joins the lines and takes the present book. `deliver` gets the messages of the book, which have no numbers.
     pub(super) fn join(
         args: &FeedArgs,
         user: &str,
@@ -77,7 +77,7 @@ impl MarketData {
             lines: [args.feed_a.clone(), args.feed_b.clone()],
             interface: args.interface,
             rerequest: args.rerequest.clone(),
-            // Without a server a gap stays, however long one waits.
+            // Without a re-request server a gap stays, no matter how long one waits.
             attempts_max: if args.rerequest.is_empty() { 1 } else { 50 },
             ..ReceiverConfig::default()
         };
@@ -96,7 +96,7 @@ impl MarketData {
         Ok(MarketData { receiver, glimpse, mismatches: 0, lost: 0 })
     }
 
-    /// Takes what has come, in its order. Whether anything came.
+    /// Delivers the messages that have arrived, in order. Returns true if anything has arrived.
     pub(super) fn step(&mut self, mut deliver: impl FnMut(&[u8])) -> Result<bool, CliError> {
         match self.receiver.step(Instant::now(), |_, message| deliver(message)) {
             Ok(datagrams) => Ok(datagrams > 0),
@@ -109,13 +109,13 @@ impl MarketData {
         }
     }
 
-    /// Waits a moment for something to come.
+    /// Waits up to 1 ms for a datagram.
     pub(super) fn wait(&self) -> Result<(), CliError> {
         self.receiver.wait(Duration::from_millis(1)).map_err(failure)
     }
 
-    /// Takes the book as it is now once more, whose messages `deliver` gets, without going on from there. Gives the
-    /// number of the first message behind it; `None` if nobody has the book.
+    /// Takes the present book once more and passes its messages to `deliver`; the position in the feed does not change.
+    /// Returns the number of the first message behind the book; `None` if no server has the book.
     pub(super) fn take_book(
         &self,
         mut deliver: impl FnMut(&[u8]),
@@ -125,7 +125,7 @@ impl MarketData {
         })
     }
 
-    /// What is to be said of copies of messages that differ and that were not told of before.
+    /// Returns a message about copies of a message that differ, if there are new ones since the last call.
     pub(super) fn mismatch(&mut self) -> Option<String> {
         let Received { mismatches, first_mismatch, .. } = self.received();
         let more = mismatches - std::mem::replace(&mut self.mismatches, mismatches);
@@ -133,18 +133,18 @@ impl MarketData {
         Some(format!("{more} messages of the feed came in two versions, the first one is {first}"))
     }
 
-    /// The number of the next message; `None` if that is not known yet.
+    /// Returns the number of the next message; `None` if it is not known yet.
     pub(super) fn next_number(&self) -> Option<u64> {
         self.receiver.next_number()
     }
 
-    /// What has come so far.
+    /// Returns the statistics of the receiver.
     pub(super) fn received(&self) -> Received {
         self.receiver.received()
     }
 }
 
-/// Takes the book from the first one who has it; `None` if nobody is there to ask.
+/// Takes the book from the first server that has it; `None` if no server is configured.
 fn from_any<D: FnMut(&[u8])>(
     logins: &[SnapshotLogin],
     deliver: &mut D,
@@ -159,7 +159,7 @@ fn from_any<D: FnMut(&[u8])>(
         });
         match taken {
             Ok(next) => return Ok(Some(next)),
-            // Half a book cannot be taken back.
+            // A partly delivered book cannot be withdrawn, so no other server is tried.
             Err(error) if has_begun => return Err(failure(error)),
             Err(error) => failed = Some(error),
         }

@@ -1,4 +1,4 @@
-//! The command line. Data goes to standard output, everything else to standard error.
+//! The command line. Data goes to standard output, all messages to standard error.
 
 pub mod bench;
 mod client;
@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// The version of every JSON document that the commands write.
+/// Version of every JSON document that the commands write.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// A stock exchange core: sequenced, journaled, matched in shards, replayed byte for byte.
@@ -40,8 +40,8 @@ struct Cli {
     command: Command,
 }
 
-/// Flags of every command. A flag wins over `RINGSIDE__SECTION__KEY` in the environment, and that over
-/// the config file.
+/// Flags of every command. A flag takes precedence over `RINGSIDE__SECTION__KEY` in the environment, the environment
+/// over the config file.
 #[derive(Args)]
 struct Common {
     /// Config file (TOML).
@@ -50,19 +50,19 @@ struct Common {
     /// Folder of the journal [journal.dir].
     #[arg(long, global = true, value_name = "DIR")]
     journal: Option<PathBuf>,
-    /// volatile, pagecache or fsync [journal.durability].
+    /// Durability: volatile, pagecache or fsync [journal.durability].
     #[arg(long, global = true, value_name = "MODE")]
     durability: Option<String>,
-    /// Matching shards [pipeline.shards].
+    /// Number of matching shards [pipeline.shards].
     #[arg(long, global = true, value_name = "N")]
     shards: Option<u32>,
-    /// Which stages share a thread: auto, single, two, or threads as text [pipeline.plan].
+    /// Threads of the stages: auto, single, two, or threads as text [pipeline.plan].
     #[arg(long, global = true, value_name = "PLAN")]
     plan: Option<String>,
-    /// spin, spin-hint, yield or backoff [pipeline.idle].
+    /// Idle strategy: spin, spin-hint, yield or backoff [pipeline.idle].
     #[arg(long, global = true, value_name = "STRATEGY")]
     idle: Option<String>,
-    /// The most items that a stage takes in one step [pipeline.batch_max].
+    /// Largest number of items that a stage takes in one step [pipeline.batch_max].
     #[arg(long, global = true, value_name = "N")]
     batch: Option<usize>,
 }
@@ -73,42 +73,42 @@ enum Command {
     Exec(exec::ExecArgs),
     /// Run a venue on the network. It recovers by itself; SIGTERM ends it cleanly.
     Serve(serve::ServeArgs),
-    /// Look at the cluster that a venue is one node of, or change it.
+    /// Show or change the cluster that a venue is a node of.
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
-    /// Let another node lead, with everything that has been told.
+    /// Hand leadership to another node.
     Handover(cluster::HandoverArgs),
-    /// Print which partition of the venue has which instrument.
+    /// Print the partition of each symbol.
     Symbols,
-    /// Move an instrument with its orders to another partition of the venue.
+    /// Move a symbol with its orders to another partition of the venue.
     MoveSymbol(partition::MoveSymbolArgs),
-    /// Give a user of a venue a password.
+    /// Set the password of a user of a venue.
     Password(password::PasswordArgs),
-    /// Measure the whole pipeline with a load generator in the process.
+    /// Measure the whole pipeline with a load generator inside the process.
     Bench(Box<bench::BenchArgs>),
-    /// Trade on a venue from a terminal, or from a pipe.
+    /// Trade on a venue from a terminal or from a pipe.
     Client(client::ClientArgs),
-    /// Send a load to a venue over the network, check every answer, measure.
+    /// Send a load to a venue over the network, check every answer and measure the latency.
     Load(Box<load::LoadArgs>),
     /// Rebuild the venue from a journal, compare every hash probe, print state and output hash.
     Replay(replay::ReplayArgs),
-    /// Look at a journal.
+    /// Read a journal: summary, checks, frames, differences, export.
     #[command(subcommand)]
     Journal(journal::JournalCommand),
     /// Take a snapshot of a journal, also of one that a venue is writing.
     Snapshot(snapshot::SnapshotArgs),
     /// Print the book of a symbol as it was after a command.
     Book(replay::BookArgs),
-    /// Write the trades of a day to a file, and prove its totals.
+    /// Write the trades of a day to a file and prove its totals.
     Report(report::ReportArgs),
-    /// Print everything that ever happened to an order, with its cause.
+    /// Print everything that ever happened to an order, with the causes.
     Explain(explain::ExplainArgs),
     /// Check or print the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Print completions for a shell.
     Completions {
-        /// The shell.
+        /// Name of the shell.
         shell: clap_complete::Shell,
     },
 }
@@ -127,19 +127,19 @@ enum ConfigCommand {
     },
 }
 
-/// Why a command did not succeed; each has its exit code.
+/// Failure of a command; each kind has its exit code.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// Something failed: 1.
+    /// Any other failure: exit code 1.
     #[error("{0}")]
     Failure(String),
-    /// A check found a difference: 3.
+    /// A check found a difference: exit code 3.
     #[error("{0}")]
     Check(String),
-    /// The journal is damaged: 4.
+    /// The journal is damaged: exit code 4.
     #[error("{0}")]
     Corrupt(String),
-    /// The configuration is wrong or does not fit the journal: 5.
+    /// The configuration is wrong or does not fit the journal: exit code 5.
     #[error("{0}")]
     Config(String),
 }
@@ -191,7 +191,7 @@ impl From<ReplayError> for CliError {
     }
 }
 
-/// Runs the program.
+/// Runs the program; returns its exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
@@ -239,7 +239,7 @@ fn run(mut cli: Cli) -> Result<(), CliError> {
     }
 }
 
-/// The configuration in force, checked.
+/// Loads and checks the configuration: defaults, file, environment, flags.
 fn load(common: &Common, base: Config) -> Result<Config, CliError> {
     let mut config = Config::load(base, common.config.as_deref())?;
     fn set<T: Clone>(flag: &Option<T>, value: &mut T) {
@@ -266,7 +266,7 @@ fn check(config: &Config) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The journal that a command reads.
+/// Returns the folder of the journal that a command reads.
 fn journal_dir(config: &Config) -> Result<&std::path::Path, CliError> {
     let dir = config.journal.dir.as_path();
     if dir.as_os_str().is_empty() {
@@ -279,7 +279,7 @@ fn journal_dir(config: &Config) -> Result<&std::path::Path, CliError> {
     Ok(dir)
 }
 
-/// Lets SIGTERM and SIGINT ask for a clean end: what is in finishes, nothing more is taken.
+/// Makes SIGTERM and SIGINT set `stop`, for a clean end: accepted commands finish, no further ones are taken.
 fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<(), CliError> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     for signal in [SIGTERM, SIGINT] {
@@ -291,7 +291,7 @@ fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<(), CliError> {
     Ok(())
 }
 
-/// A hash from its halves, as it is printed everywhere.
+/// Formats a hash from its halves (low, high), as printed everywhere.
 fn hex(halves: [u64; 2]) -> String {
     format!("{:016x}{:016x}", halves[1], halves[0])
 }

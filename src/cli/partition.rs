@@ -1,5 +1,5 @@
-//! `ringside symbols` and `ringside move-symbol`: which partition has which instrument. They speak with the keeper of the
-//! table and with no node; the partitions do what the table asks for.
+//! `ringside symbols` and `ringside move-symbol`: show and change the partition of each symbol. Both commands talk to
+//! the keeper of the table, never to a node; the partitions then do what the table asks for.
 
 use super::CliError;
 use crate::config::Config;
@@ -13,23 +13,23 @@ use std::time::{Duration, Instant};
 /// Arguments of `move-symbol`.
 #[derive(Args)]
 pub(super) struct MoveSymbolArgs {
-    /// The instrument.
+    /// Symbol to move.
     symbol: String,
-    /// The partition that is to trade it; where it is already, a move that is not decided yet is given up.
+    /// Partition that is to trade it. If it is the present partition, a move that is not decided yet is withdrawn.
     partition: u16,
-    /// How many seconds to wait until it is traded there; it goes on after that.
+    /// Seconds to wait until the symbol is traded there; after that the move goes on without being watched.
     #[arg(long, default_value_t = 30.0, value_name = "S")]
     timeout_seconds: f64,
 }
 
-/// Prints the table.
+/// Prints the table of symbols.
 pub(super) fn print(config: &Config) -> Result<(), CliError> {
     let (_, table) = read(&mut open(config)?)?;
     println!("{}", serde_json::to_string_pretty(&table).expect("it can be written"));
     Ok(())
 }
 
-/// Moves an instrument to another partition.
+/// Moves a symbol to another partition.
 pub(super) fn move_symbol(args: &MoveSymbolArgs, config: &Config) -> Result<(), CliError> {
     const LOOK: Duration = Duration::from_millis(50);
     let mut keepers = open(config)?;

@@ -1,4 +1,4 @@
-//! `ringside password`: a line in a venue's file of passwords.
+//! `ringside password`: sets a user's line in the file of passwords of a venue.
 
 use super::CliError;
 use clap::Args;
@@ -8,13 +8,13 @@ use std::path::PathBuf;
 /// Arguments of `password`.
 #[derive(Args)]
 pub(super) struct PasswordArgs {
-    /// The file, `gateway.passwords` of the config; made if there is none.
+    /// File of passwords, `gateway.passwords` of the config; created if it does not exist.
     file: PathBuf,
-    /// The user: 1 to 6 capitals and digits.
+    /// User: 1 to 6 capitals and digits.
     user: String,
 }
 
-/// Reads the password from standard input, so that no shell remembers it.
+/// Reads the password from standard input, so that it does not appear in the history of a shell.
 pub(super) fn run(args: &PasswordArgs) -> Result<(), CliError> {
     let mut password = String::new();
     eprint!("password for {}: ", args.user);

@@ -1,4 +1,4 @@
-//! `ringside replay` and `ringside book`: the venue as it was.
+//! `ringside replay` and `ringside book`: rebuild an earlier state of the venue.
 
 use super::exec::Printer;
 use super::{CliError, SCHEMA_VERSION, hex, journal_dir};
@@ -19,10 +19,10 @@ use std::time::Instant;
 /// Arguments of `replay`.
 #[derive(Args)]
 pub(super) struct ReplayArgs {
-    /// Stop after this command.
+    /// Stop after the command with this seqno.
     #[arg(long, value_name = "SEQNO")]
     until: Option<u64>,
-    /// Begin at the newest snapshot that fits instead of the first frame.
+    /// Begin at the newest valid snapshot instead of the first frame.
     #[arg(long)]
     from_snapshot: bool,
     /// Print every report again.
@@ -36,12 +36,12 @@ pub(super) struct ReplayArgs {
 /// Arguments of `book`.
 #[derive(Args)]
 pub(super) struct BookArgs {
-    /// The name of the symbol.
+    /// Name of the symbol.
     symbol: String,
-    /// The command after which the book is shown; the end of the journal if it is left out.
+    /// Seqno of the command after which the book is shown [default: the end of the journal].
     #[arg(long, value_name = "SEQNO")]
     at: Option<u64>,
-    /// The most levels of each side.
+    /// Largest number of levels of each side.
     #[arg(long, default_value_t = 10)]
     levels: usize,
     /// Print the book as JSON.
@@ -159,24 +159,24 @@ fn cells(level: Option<&LevelView>, tick: Tick) -> (String, String) {
     (tick.decimal(Price(price)), format!("{quantity} ({orders})"))
 }
 
-/// Opens the journal of a command that only reads.
+/// Opens the journal for reading only.
 pub(super) fn open(config: &Config) -> Result<Reader, CliError> {
     Ok(Reader::open(journal_dir(config)?, identity(config))?)
 }
 
-/// What the journal and this program must agree on.
+/// Returns the identity that the journal and this program must agree on.
 fn identity(config: &Config) -> Identity {
     venue::identity(config.matching_hash())
 }
 
-/// Where a replay that need not hear of the past begins.
+/// Returns the newest valid snapshot as the start of a replay that needs no earlier reports.
 fn newest_snapshot(config: &Config, until: Option<SeqNo>) -> Result<Start, CliError> {
     let say = |what| eprintln!("ringside: {what}");
     let dir = journal_dir(config)?;
     Ok(Start::at_newest_snapshot(dir, identity(config), config.shape(), until, |_| Ok(()), say))
 }
 
-/// Says so if bytes follow the last frame, or frames are gone.
+/// Prints a note if bytes follow the last frame, or if frames are missing.
 pub(super) fn note_tail(reader: &Reader) {
     let (from, seqno) = (reader.position(), reader.seqno());
     let end = |to: Position| format!("up to segment {} offset {}", to.segment, to.offset);
@@ -195,7 +195,7 @@ pub(super) fn note_tail(reader: &Reader) {
     }
 }
 
-/// Learns names and nothing else.
+/// Subscriber that learns only names.
 #[derive(Default)]
 pub(super) struct Names(pub Directory);
 

@@ -1,8 +1,8 @@
-//! `ringside report DATE`: the trades of a day for reconciliation, and totals that are proved.
+//! `ringside report DATE`: the trades of a day for reconciliation, with proved totals.
 //!
-//! The journal is replayed, and its own hash probes say that the replay told the same reports as the venue did. Each
-//! trade must have been told to both of its sides alike. The file is read back, and its lines must add up to what
-//! the incoming sides were told.
+//! The journal is replayed, and its hash probes prove that the replay makes the same reports as the venue did. Both
+//! sides of each trade must have received the same report of it. The output file is read back, and its lines must add
+//! up to the reports to the incoming sides.
 
 use super::replay::{note_tail, open};
 use super::{CliError, SCHEMA_VERSION, hex};
@@ -23,9 +23,9 @@ use std::path::PathBuf;
 /// Arguments of `report`.
 #[derive(Args)]
 pub(super) struct ReportArgs {
-    /// The day (UTC), as 2026-11-23.
+    /// Day in UTC, such as 2026-11-23.
     date: Date,
-    /// The file of trades (CSV); without it, trades-DATE.csv.
+    /// File of trades (CSV) [default: trades-DATE.csv].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Print the totals as JSON.
@@ -33,8 +33,8 @@ pub(super) struct ReportArgs {
     json: bool,
 }
 
-/// Prices in units of one tick of their instrument would not add up: notional is in ticks here and told in
-/// decimals of the instrument.
+/// Totals of one symbol. `ticks` is the notional in ticks of the symbol, printed as a decimal of the symbol: prices in
+/// ticks of different symbols would not add up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Total {
     trades: u64,
@@ -106,21 +106,21 @@ pub(super) fn run(args: &ReportArgs, config: &Config) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The trades of a day.
+/// Subscriber that collects the trades of a day.
 struct Trades {
     from: Nanos,
     to: Nanos,
     directory: Directory,
     trades: Vec<Trade>,
-    /// What the resting side of the trade at hand was told.
+    /// Report to the resting side of the trade that is being reported.
     resting: Option<Published>,
-    /// By instrument, what the incoming sides were told.
+    /// Totals of the reports to the incoming sides, by symbol.
     told: BTreeMap<SymbolId, Total>,
-    /// The matches that were taken back, on whatever day.
+    /// Match numbers that were broken, on any day.
     broken: BTreeSet<u64>,
-    /// What those had that were corrected, on whatever day.
+    /// Quantities and prices of corrected matches, on any day.
     corrected: BTreeMap<u64, (Quantity, Price)>,
-    /// The first trade whose sides were told something different.
+    /// Description of the first trade whose sides received different reports.
     unequal: Option<String>,
 }
 
@@ -209,7 +209,7 @@ impl Trades {
         out.into_inner()?.sync_all()
     }
 
-    /// How many of the trades were taken back, and how many corrected.
+    /// Returns the number of broken trades and of corrected trades.
     fn amended(&self) -> [usize; 2] {
         let numbers = || self.trades.iter().map(|trade| trade.resting.match_number().0);
         [
@@ -230,7 +230,7 @@ impl Trades {
         self.directory.session(session).map_or(String::new(), |s| s.name.as_str().to_string())
     }
 
-    /// Quantity times price as a decimal.
+    /// Formats quantity times price as a decimal.
     fn notional(&self, symbol: SymbolId, total: &Total) -> String {
         let Some(tick) = self.directory.symbol(symbol).map(|symbol| symbol.tick) else {
             return String::new();
@@ -263,7 +263,7 @@ impl Subscriber for Trades {
     }
 }
 
-/// What the lines of a file add up to; `None` if one cannot be read.
+/// Sums the lines of a file by symbol; `None` if a line cannot be parsed.
 fn totals_of(text: &str, directory: &Directory) -> Option<BTreeMap<SymbolId, Total>> {
     let mut totals = BTreeMap::<SymbolId, Total>::new();
     let mut lines = text.lines();
@@ -277,7 +277,7 @@ fn totals_of(text: &str, directory: &Directory) -> Option<BTreeMap<SymbolId, Tot
         let quantity: u128 = quantity.parse().ok()?;
         total.trades += 1;
         total.quantity += quantity;
-        // A decimal with the digits of the tick, without its point, is a number of smallest units.
+        // A decimal with all digits of the tick, without its point, is a number of smallest units.
         let units: u128 = price.replace('.', "").parse().ok()?;
         total.ticks += quantity * (units / u128::from(tick.mantissa));
     }

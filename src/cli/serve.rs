@@ -1,4 +1,4 @@
-//! `ringside serve`: a venue on the network. The first start, the next one and the one after a crash are the same
+//! `ringside serve`: runs a venue on the network. The first start, a restart and the start after a crash are the same
 //! command.
 
 use super::exec::tell_restart;
@@ -14,10 +14,10 @@ use std::path::PathBuf;
 /// Arguments of `serve`.
 #[derive(Args)]
 pub(super) struct ServeArgs {
-    /// Where sessions connect [gateway.listen].
+    /// Address on which sessions connect [gateway.listen].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<std::net::SocketAddr>,
-    /// Write every market data message to this file, too [feed.itch_file].
+    /// Also write every market data message to this file [feed.itch_file].
     #[arg(long, value_name = "FILE")]
     itch_file: Option<PathBuf>,
 }
@@ -59,7 +59,7 @@ fn say(what: String) {
     eprintln!("ringside: {what}");
 }
 
-/// Says what listens where.
+/// Prints the addresses of all servers and lines.
 fn announce(config: &Config, network: &Network) {
     say(format!("journal: {}", config.journal.dir.display()));
     if let Ok(durability) = config.durability() {

@@ -1,4 +1,4 @@
-//! `ringside snapshot`: the state of a venue as a file, so that a restart need not replay what came before.
+//! `ringside snapshot`: stores the state of a venue in a file, so that a restart need not replay earlier commands.
 
 use super::{CliError, SCHEMA_VERSION, journal_dir};
 use crate::config::Config;
@@ -12,14 +12,14 @@ use std::time::Instant;
 /// Arguments of `snapshot`.
 #[derive(Args)]
 pub(super) struct SnapshotArgs {
-    /// Only list the snapshots that there are, newest first.
+    /// Only list the existing snapshots, newest first.
     #[arg(long)]
     list: bool,
-    /// Remove the segments that two snapshots have made unnecessary. What is removed can no longer be looked
-    /// at with `book --at`, `explain` or a full `replay`.
+    /// Remove the segments that two snapshots have made unnecessary. Removed commands are no longer available to `book
+    /// --at`, `explain` or a full `replay`.
     #[arg(long, conflicts_with = "list")]
     retire_segments: bool,
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
@@ -28,7 +28,7 @@ pub(super) fn run(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> 
     if args.list { list(args, config) } else { take(args, config) }
 }
 
-/// Takes a snapshot of a journal, whether a venue is writing it or not.
+/// Takes a snapshot of a journal; a venue may be writing it meanwhile.
 fn take(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
     let dir = journal_dir(config)?.to_path_buf();
     if args.retire_segments && ringside_core::streams::are_in(&dir) {

@@ -1,4 +1,4 @@
-//! Holds a report stream against the law that no quantity is lost or made.
+//! Checks on a report stream that no quantity is lost or created.
 
 use crate::cli::CliError;
 use ringside_core::matching_shard::MatchingShard;
@@ -9,14 +9,14 @@ use ringside_model::frame::{Frame, FrameKind};
 use ringside_model::report::{Published, ReportKind};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-/// What every live order has open, from the reports alone.
+/// Open quantity of every live order, computed from the reports alone.
 #[derive(Default)]
 pub(super) struct Audit {
     open: HashMap<(SessionId, OrderId), u64>,
     symbols: BTreeSet<SymbolId>,
-    /// The numbers of new orders that have not been answered.
+    /// Seqnos of new orders whose accept or reject has not come yet, oldest first.
     unanswered: VecDeque<u64>,
-    /// New orders.
+    /// Number of new orders.
     pub orders: u64,
     accepted: u64,
     rejected: u64,
@@ -24,12 +24,12 @@ pub(super) struct Audit {
     traded: u128,
     cancelled: u128,
     replaced: u128,
-    /// The first report that broke a law.
+    /// Description of the first report that broke a rule.
     broken: Option<String>,
 }
 
 impl Audit {
-    /// Takes note of a command before its reports come.
+    /// Counts a command; must be called before its reports arrive.
     pub(super) fn expect(&mut self, frame: &Frame) {
         if frame.header.kind == FrameKind::Enter as u8 {
             self.orders += 1;
@@ -37,7 +37,7 @@ impl Audit {
         }
     }
 
-    /// Holds the sums against each other and against the books.
+    /// Checks the totals against each other and against the books.
     pub(super) fn check(&self, shards: &[MatchingShard]) -> Result<(), CliError> {
         let fail = |what: String| Err(CliError::Check(what));
         if let Some(broken) = &self.broken {
@@ -74,7 +74,8 @@ impl Audit {
         Ok(())
     }
 
-    /// Takes `quantity` off an order.
+    /// Subtracts the quantity of a report from its order, and compares the rest with the open
+    /// quantity that the report states.
     fn take(&mut self, published: &Published) {
         let report = &published.report;
         let key = (report.session, report.id);

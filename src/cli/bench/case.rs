@@ -1,5 +1,4 @@
-//! One measured run: a load through the whole pipeline into a fresh journal, then the proof that the
-//! outcome is right.
+//! One measured run: a load through the whole pipeline into a fresh journal, then a replay that proves the outcome.
 
 use super::audit::Audit;
 use super::collector::{Collector, Span};
@@ -20,75 +19,75 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// What to run.
+/// One measured run, before it starts.
 pub struct Case<'a> {
-    /// The venue.
+    /// Configuration of the venue.
     pub config: &'a Config,
-    /// What is sent into it.
+    /// Commands that are sent.
     pub load: &'a Load,
-    /// How many commands of the flow pass before the measurement begins.
+    /// Number of commands of the flow before the measured ones.
     pub warmup: usize,
-    /// How fast.
+    /// Send rate.
     pub pace: Pace,
-    /// The source of chance in the send times.
+    /// Random seed of the send times.
     pub seed: u64,
 }
 
-/// What a run came to.
+/// Outcome of a run.
 pub struct Outcome {
-    /// Commands sent, with the opening and the warm-up.
+    /// Number of commands sent, with the opening and the warm-up.
     pub sent: u64,
-    /// Measured commands.
+    /// Number of measured commands.
     pub measured: u64,
-    /// Whether it was stopped before its end.
+    /// True if the run was stopped before its end.
     pub stopped: bool,
-    /// From the first measured command's intended time to its last one's report.
+    /// Seconds from the intended time of the first measured command to the report of the last one.
     pub seconds: f64,
-    /// Measured commands sent late.
+    /// Number of measured commands that were sent late.
     pub late: u64,
-    /// The largest lateness of a measured command.
+    /// Largest lateness of a measured command, in ns.
     pub lateness_max_ns: u64,
-    /// How often the input ring was full.
+    /// Number of times that the input ring was full.
     pub ring_full: u64,
-    /// What was told, over the whole run.
+    /// Counts of all reports of the run.
     pub tally: Tally,
-    /// The latencies, see [`Collector::spans`].
+    /// Latencies, see [`Collector::spans`].
     pub spans: Vec<Span>,
-    /// The hashes at the end.
+    /// State and output hashes at the end.
     pub probe: HashProbe,
 }
 
-/// What the proof found besides.
+/// Outcome of the proof: counts from the journal.
 pub struct Proof {
-    /// The commands in the journal.
+    /// Number of commands in the journal.
     pub commands: u64,
-    /// The bytes of all frames in it.
+    /// Bytes of all frames in the journal.
     pub journal_bytes: u64,
-    /// New orders in it.
+    /// Number of new orders in the journal.
     pub orders: u64,
-    /// How long the replay took.
+    /// Duration of the replay.
     pub replay: Duration,
 }
 
 impl Outcome {
-    /// Measured commands per second.
+    /// Returns the measured commands per second.
     pub fn rate(&self) -> f64 {
         if self.seconds > 0.0 { self.measured as f64 / self.seconds } else { 0.0 }
     }
 
-    /// End to end from the intended time: late sends count in full.
+    /// Returns the end-to-end latency from the intended send time: late sends count in full.
     pub fn corrected(&self) -> &Span {
         &self.spans[0]
     }
 
-    /// End to end from the moment of the send.
+    /// Returns the end-to-end latency from the moment of the send.
     pub fn uncorrected(&self) -> &Span {
         &self.spans[1]
     }
 }
 
 impl Case<'_> {
-    /// Runs and proves, in the journal folder of the config or a temporary one.
+    /// Runs the load and proves the outcome, in the journal folder of the config or in a temporary one.
     pub fn run(&self, stop: &Arc<AtomicBool>) -> Result<(Outcome, Proof), CliError> {
         let temporary = match self.config.journal.dir.as_os_str().is_empty() {
             true => Some(tempfile::tempdir().map_err(|error| {
@@ -146,7 +145,7 @@ impl Case<'_> {
         })
     }
 
-    /// Replays the journal of a run and holds what it says against what the run said.
+    /// Replays the journal of a run and compares the result with the outcome of the run.
     pub fn prove(&self, dir: &Path, outcome: &Outcome) -> Result<Proof, CliError> {
         let differs = |what: &str, run: String, proof: String| {
             Err(CliError::Check(format!("{what}: the run has {run}, it should be {proof}")))
@@ -182,7 +181,7 @@ impl Case<'_> {
         Ok(Proof { commands: proof.seqno, journal_bytes, orders, replay: elapsed })
     }
 
-    /// Replays once more and checks that no quantity was lost; gives the orders and the bytes.
+    /// Replays the journal once more and checks that no quantity was lost; returns the number of orders and of bytes.
     fn audit(&self, mut reader: Reader) -> Result<(u64, u64), CliError> {
         let mut replay = Replay::new(self.config.shape(), Audit::default());
         let mut bytes = 0;
@@ -196,7 +195,7 @@ impl Case<'_> {
         Ok((replay.subscriber.orders, bytes))
     }
 
-    /// The numbers of the load begin at 1: no other commands may be there.
+    /// Fails if the journal already holds commands: the seqnos of the load begin at 1.
     fn refuse_commands(&self, dir: &Path) -> Result<(), CliError> {
         let mut reader = Reader::open(dir, self.config.journal_options(dir)?.identity)?;
         while let Some(frame) = reader.next_frame()? {

@@ -6,11 +6,11 @@ use hdrhistogram::Histogram;
 use plotters::prelude::*;
 use std::path::Path;
 
-/// A named line of points; latencies in ns.
+/// A named line of points; latencies are in ns.
 pub struct Curve {
-    /// What it shows.
+    /// Name in the legend.
     pub name: String,
-    /// The points, x rising.
+    /// Points in ascending order of x.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -18,14 +18,15 @@ const SIZE: (u32, u32) = (900, 540);
 const COLOURS: [RGBColor; 4] =
     [RGBColor(27, 94, 168), RGBColor(214, 96, 28), RGBColor(46, 132, 74), RGBColor(120, 60, 140)];
 
-/// Latency by percentile: each step to the right has a tenth of the samples beyond it.
+/// Draws latency by percentile: each step to the right has a tenth of the samples beyond it.
 pub fn percentiles(
     path: &Path,
     title: &str,
     latencies: &[(&str, &Histogram<u64>)],
 ) -> Result<(), CliError> {
     let curve = |&(name, histogram): &(&str, &Histogram<u64>)| {
-        // As far as there are samples, also if the slowest of them were all as slow.
+        // The x axis ends at the number of samples, even if the slowest samples are all equally
+        // slow.
         let steps = (0..).map(|step| 2f64.powf(f64::from(step) / 8.0));
         let steps = steps.take_while(|x| *x <= histogram.len() as f64);
         let point = |x: f64| (x, histogram.value_at_quantile(1.0 - 1.0 / x).max(1) as f64);
@@ -41,7 +42,7 @@ pub fn percentiles(
     draw(path, title, ("percentile", "latency"), curves, true, &nines)
 }
 
-/// Latency by the rate that was asked for.
+/// Draws latency by requested rate.
 pub fn rates(path: &Path, title: &str, curves: Vec<Curve>) -> Result<(), CliError> {
     let millions = |x: &f64| format!("{:.1} M/s", x / 1e6);
     draw(path, title, ("rate asked", "latency"), curves, false, &millions)
@@ -74,7 +75,7 @@ fn draw(
         .margin(14)
         .x_label_area_size(44)
         .y_label_area_size(76);
-    // The two kinds of axis are two types.
+    // Linear and logarithmic axes are two types, hence the macro.
     macro_rules! draw_over {
         ($x_range:expr) => {{
             let mut chart =

@@ -1,4 +1,4 @@
-//! The last point of the pipeline: counts what is told, and when.
+//! The subscriber at the end of the pipeline: counts reports and measures their latency.
 
 use super::tally::Tally;
 use hdrhistogram::Histogram;
@@ -10,11 +10,11 @@ use std::ops::Range;
 
 /// The time between two points, over all sampled commands.
 pub struct Span {
-    /// Its name.
+    /// Name in the tables.
     pub name: &'static str,
-    /// What it is from and to.
+    /// Points at which the time begins and ends.
     points: [Point; 2],
-    /// Nanoseconds.
+    /// Samples in nanoseconds.
     pub histogram: Histogram<u64>,
 }
 
@@ -29,18 +29,19 @@ impl Span {
 /// The subscriber of a measured run.
 pub struct Collector<'a> {
     trace: &'a Trace,
-    /// The commands that are measured.
+    /// Seqnos of the measured commands.
     measured: Range<u64>,
-    /// What was told.
+    /// Counts of all reports.
     pub tally: Tally,
-    /// End to end first: from the intended time, then from the send; the stages behind.
+    /// End-to-end spans first: from the intended time, then from the send. The spans between stages
+    /// follow.
     pub spans: Vec<Span>,
-    /// When the last measured command was told.
+    /// Time when the last measured command was published, in ns.
     pub ended_ns: u64,
 }
 
 impl<'a> Collector<'a> {
-    /// A collector that measures the commands with these numbers.
+    /// Returns a collector that measures the commands with these seqnos.
     pub fn new(trace: &'a Trace, measured: Range<u64>, durability: Durability) -> Self {
         use Point::{Intended, Journaled, Matched, Published, Sequenced};
         let mut spans = vec![
@@ -49,7 +50,8 @@ impl<'a> Collector<'a> {
             Span::new("intended to sequenced", Intended, Sequenced),
         ];
         if durability == Durability::Volatile {
-            // The journal runs beside: its stamp says nothing about when a report left.
+            // The journal stage runs in parallel: its stamp does not bound the time when a report
+            // leaves.
             spans.push(Span::new("sequenced to matched", Sequenced, Matched));
         } else {
             spans.push(Span::new("sequenced to journaled", Sequenced, Journaled));

@@ -1,4 +1,4 @@
-//! Figures as people, plotters and scripts read them.
+//! Figures of a run: tables for people, HdrHistogram text for plotters, JSON for scripts.
 
 use super::case::{Case, Outcome, Proof};
 use super::collector::Span;
@@ -12,11 +12,11 @@ use ringside_load::arrivals::ArrivalKind;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// The percentiles that every latency comes with.
+/// Percentiles that every latency is printed with.
 pub const PERCENTILES: [(&str, f64); 5] =
     [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999)];
 
-/// What is known before a run: what runs, where, and what its promises are worth.
+/// Describes a run before it starts: venue, machine and durability promise.
 pub fn preface(case: &Case, machine: &Machine) -> Result<String, CliError> {
     let layout = case.config.layout(&allowed_cores())?;
     let pipeline = &case.config.pipeline;
@@ -50,7 +50,7 @@ pub fn preface(case: &Case, machine: &Machine) -> Result<String, CliError> {
     ))
 }
 
-/// What a run came to, as a table.
+/// Formats the outcome of a run as a table.
 pub fn table(case: &Case, outcome: &Outcome, proof: &Proof) -> String {
     let mut text = String::new();
     let asked = match case.pace {
@@ -102,7 +102,7 @@ pub fn table(case: &Case, outcome: &Outcome, proof: &Proof) -> String {
     text
 }
 
-/// What a run came to, for scripts.
+/// Returns the outcome of a run as JSON.
 pub fn summary(
     case: &Case,
     machine: &Machine,
@@ -159,12 +159,12 @@ pub fn summary(
     }))
 }
 
-/// A span for scripts.
+/// Returns a span as JSON.
 pub fn span_json(span: &Span) -> Value {
     latency_json(span.name, &span.histogram)
 }
 
-/// Percentiles for scripts.
+/// Returns the percentiles of a latency as JSON.
 pub fn latency_json(name: &str, histogram: &Histogram<u64>) -> Value {
     let mut fields = serde_json::Map::new();
     fields.insert("name".into(), name.into());
@@ -176,11 +176,11 @@ pub fn latency_json(name: &str, histogram: &Histogram<u64>) -> Value {
     Value::Object(fields)
 }
 
-/// The distribution as HdrHistogram writes it, in microseconds.
+/// Formats the distribution in the text format of HdrHistogram, in microseconds.
 pub fn distribution(histogram: &Histogram<u64>) -> String {
     const TICKS_PER_HALF: u32 = 5;
     const NS_PER_US: f64 = 1000.0;
-    /// What three digits of precision need.
+    /// Number of sub-buckets for three significant digits.
     const SUB_BUCKETS: u32 = 2048;
     let mut text = format!(
         "{:>12} {:>14} {:>10} {:>14}\n\n",
@@ -212,7 +212,7 @@ pub fn distribution(histogram: &Histogram<u64>) -> String {
     text
 }
 
-/// The percentiles, the maximum and the number of samples as cells of a table.
+/// Formats the percentiles, the maximum and the number of samples as cells of a table.
 pub fn cells(histogram: &Histogram<u64>) -> String {
     let mut cells = String::new();
     for (_, quantile) in PERCENTILES {
@@ -222,17 +222,17 @@ pub fn cells(histogram: &Histogram<u64>) -> String {
     cells
 }
 
-/// The share of the measured commands that were sent late, in percent.
+/// Returns the percentage of the measured commands that were sent late.
 pub fn late_percent(outcome: &Outcome) -> f64 {
     outcome.late as f64 * 100.0 / outcome.measured.max(1) as f64
 }
 
-/// The bytes of an average command at the measured rate.
+/// Returns journal bytes per second: the bytes of an average command times the measured rate.
 fn journal_rate(outcome: &Outcome, proof: &Proof) -> f64 {
     outcome.rate() * proof.journal_bytes as f64 / proof.commands.max(1) as f64
 }
 
-/// The word for it.
+/// Returns the argument text of `--arrivals` for an arrival kind.
 pub fn arrivals_name(arrivals: ArrivalKind) -> String {
     match arrivals {
         ArrivalKind::Even => "even".into(),
@@ -241,7 +241,7 @@ pub fn arrivals_name(arrivals: ArrivalKind) -> String {
     }
 }
 
-/// A time with three digits and its unit.
+/// Formats a time with three digits and its unit.
 pub fn duration(ns: u64) -> String {
     let ns = ns as f64;
     let (value, unit) = match ns {
@@ -254,7 +254,7 @@ pub fn duration(ns: u64) -> String {
     format!("{value:.digits$} {unit}")
 }
 
-/// A number with its digits in groups.
+/// Formats a number with its digits in groups of three.
 pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! What is sent, and when: made before the clock starts.
+//! Commands to send and their intended times, made before the clock starts.
 
 use crate::cli::CliError;
 use ringside_core::registry::directory::Directory;
@@ -12,40 +12,40 @@ use std::path::Path;
 
 /// Commands in the order in which they are sent.
 pub struct Load {
-    /// What to call it.
+    /// Name for tables and titles.
     pub name: String,
-    /// Definitions and the opening book; sent as fast as they are taken, never measured.
+    /// Definitions and the opening book; sent as fast as the pipeline takes them, never measured.
     pub opening: Vec<Command>,
-    /// What follows: the warm-up, then what is measured.
+    /// Warm-up, then the measured commands.
     pub flow: Commands,
-    /// The trades that must come of all of it, if they are known.
+    /// Trades that all commands must lead to, if they are known.
     pub trades: Option<Trades>,
 }
 
 /// The commands of a flow.
 pub enum Commands {
-    /// Generated ones, 32 bytes each.
+    /// Generated events, 32 bytes each.
     Events(Vec<Event>),
-    /// Those of a file.
+    /// Commands of a session file.
     Listed(Vec<Command>),
 }
 
-/// How fast they are sent.
+/// Send rate of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
     /// As fast as the pipeline takes them.
     Saturate,
-    /// At its own times, whatever the pipeline does.
+    /// At intended times, independent of the speed of the pipeline.
     OpenLoop {
-        /// Commands per second.
+        /// Rate in commands per second.
         rate: u64,
-        /// How the times are spread.
+        /// Distribution of the times.
         arrivals: ArrivalKind,
     },
 }
 
 impl Load {
-    /// So many events of a generated flow.
+    /// Generates a load with this number of events.
     pub fn generate(workload: Workload, seed: u64, events: usize) -> Self {
         let flow = Flow::generate(&FlowSpec { workload, seed, events });
         let setup = flow.setup.iter().map(Event::command);
@@ -57,7 +57,7 @@ impl Load {
         }
     }
 
-    /// The commands of a session file. The times in it are passed over.
+    /// Reads the commands of a session file. Its timestamps are ignored.
     pub fn read(file: &Path) -> Result<Self, CliError> {
         let failure = |error: &dyn std::fmt::Display| {
             CliError::Failure(format!("{}: {error}", file.display()))
@@ -78,17 +78,18 @@ impl Load {
         Ok(Load { name, opening: vec![], flow: Commands::Listed(commands), trades: None })
     }
 
-    /// How many commands there are in all.
+    /// Returns the number of all commands, opening and flow.
     pub fn len(&self) -> usize {
         self.opening.len() + self.flow.len()
     }
 
-    /// Whether there is nothing to send.
+    /// Returns true if there is nothing to send.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What the commands take in a journal, with room for the marks between them.
+    /// Returns the bytes that the commands take in a journal, with room for commit marks between
+    /// them.
     pub fn journal_bytes(&self) -> u64 {
         let mut frame = Frame::default();
         let mut bytes_of = |command: &Command| {
@@ -106,7 +107,7 @@ impl Load {
 }
 
 impl Commands {
-    /// How many.
+    /// Returns the number of commands.
     pub fn len(&self) -> usize {
         match self {
             Commands::Events(events) => events.len(),
@@ -114,12 +115,12 @@ impl Commands {
         }
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no commands.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Cuts what is behind the first `length` off.
+    /// Drops all commands behind the first `length`.
     pub fn truncate(&mut self, length: usize) {
         match self {
             Commands::Events(events) => events.truncate(length),
@@ -127,7 +128,7 @@ impl Commands {
         }
     }
 
-    /// The one at a place.
+    /// Returns the command at an index.
     #[inline]
     pub fn get(&self, at: usize) -> Command {
         match self {
@@ -138,7 +139,7 @@ impl Commands {
 }
 
 impl Pace {
-    /// The intended send times of so many commands, in ns from the start; none when saturating.
+    /// Returns the intended send times in ns from the start; empty when saturating.
     pub fn intended_ns(self, commands: usize, seed: u64) -> Vec<u64> {
         match self {
             Pace::Saturate => vec![],

@@ -1,4 +1,4 @@
-//! What the machine says of itself: no figure means anything without it.
+//! Facts about the machine: a figure means nothing without them.
 
 use super::figures::duration;
 use ringside_core::pipeline::plan::{allowed_cores, pin};
@@ -6,29 +6,29 @@ use serde::Serialize;
 use std::fs::read_to_string;
 use std::time::{Duration, Instant};
 
-/// The machine, as far as a figure depends on it.
+/// Properties of the machine that a figure depends on.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
-    /// The model of the processor.
+    /// Model name of the processor.
     pub cpu: String,
-    /// Cores that the process may use.
+    /// Ids of the cores that the process may use.
     pub cores: Vec<usize>,
-    /// Whether a hypervisor stands between.
+    /// True if a hypervisor is present.
     pub virtual_machine: bool,
     /// Name and release of the kernel.
     pub kernel: String,
-    /// Work that waited for a core in the last minute, before the run.
+    /// Load average of the last minute, before the run.
     pub load_average: String,
-    /// How much of a loop that does nothing is lost on each of the cores: no figure can be better.
+    /// Gaps of an idle loop on each core: no measured latency can be better than they are.
     pub gaps: Vec<Gaps>,
 }
 
-/// Gaps of more than 10 µs in a loop that only looks at the clock.
+/// Gaps of more than 10 µs in a loop that only reads the clock.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Gaps {
-    /// The share of the time in them, in percent.
+    /// Share of the time that is lost in gaps, in percent.
     pub lost_percent: f64,
-    /// The longest.
+    /// Longest gap, in ns.
     pub longest_ns: u64,
 }
 
@@ -52,7 +52,7 @@ impl Gaps {
         Gaps { lost_percent, longest_ns: longest.as_nanos() as u64 }
     }
 
-    /// On all cores at once, each with a thread of its own, as the pipeline has them.
+    /// Measures all cores at once, each from a thread of its own, as the pipeline uses them.
     fn on_cores(cores: &[usize]) -> Vec<Self> {
         std::thread::scope(|scope| {
             let look = |&core| scope.spawn(move || Self::on_core(core));
@@ -63,7 +63,7 @@ impl Gaps {
 }
 
 impl Machine {
-    /// Asks the machine that this runs on.
+    /// Reads the properties of this machine.
     pub fn this() -> Self {
         let cpuinfo = read_to_string("/proc/cpuinfo").unwrap_or_default();
         let field = |name: &str| {

@@ -1,4 +1,4 @@
-//! A line each second on standard error while a run is under way.
+//! Progress line on standard error, once a second during a run.
 
 use super::figures::{duration, thousands};
 use ringside_core::pipeline::{Control, Point, Trace};
@@ -8,12 +8,12 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-/// Says something beside the data.
+/// Prints a message on standard error, beside the data on standard output.
 pub fn say(what: &str) {
     eprintln!("ringside: {what}");
 }
 
-/// Does the work and reports on a pipeline from a thread of its own.
+/// Does `work`; meanwhile a thread prints the progress of a pipeline once a second.
 pub fn while_running<T>(
     trace: &Trace,
     measured: Range<u64>,
@@ -32,7 +32,7 @@ pub fn while_running<T>(
     each_second(line, work)
 }
 
-/// Does the work and says a line each second from a thread of its own.
+/// Does `work`; meanwhile a thread prints `line` once a second.
 pub fn each_second<T>(mut line: impl FnMut() -> String + Send, work: impl FnOnce() -> T) -> T {
     const INTERVAL: Duration = Duration::from_secs(1);
     let (done, ended) = channel::<()>();
@@ -60,8 +60,8 @@ pub fn each_second<T>(mut line: impl FnMut() -> String + Send, work: impl FnOnce
     })
 }
 
-/// From some of the stamps that the trace still has: few enough that looking at them does not take a
-/// core away from what is measured.
+/// Estimates the p99 latency from a sample of the stamps that the trace still holds. The sample is small, so that
+/// reading the stamps does not take a core away from the measured pipeline.
 fn p99_ns(trace: &Trace, range: Range<u64>) -> Option<u64> {
     const STAMPS: u64 = 2000;
     let from = range.start.max(range.end.saturating_sub(Trace::KEPT_COMMANDS / 2));

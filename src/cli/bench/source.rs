@@ -1,35 +1,36 @@
-//! The client side of the measurement: a source that hands a load over at its intended times.
+//! The client side of the measurement: a source that releases the commands of a load at their
+//! intended times.
 
 use super::load::{Load, Pace};
 use ringside_core::pipeline::{CommandSource, Polled, Trace};
 
-/// From this lateness on, a send counts as late.
+/// Lateness in ns above which a send counts as late.
 pub(super) const LATE_NS: u64 = 10_000;
 
-/// Sends a load into a fresh venue, where the first command gets number 1.
+/// Sends a load into a fresh venue, where the first command gets seqno 1.
 pub(super) struct FlowSource<'a> {
     load: &'a Load,
     trace: &'a Trace,
     sent: usize,
-    /// The first command that is measured.
+    /// Index of the first measured command.
     measured_from: usize,
-    /// The first command that has an intended time of its own.
+    /// Index of the first command with an intended time of its own.
     paced_from: usize,
-    /// The intended times of those, in ns from `start_ns`.
+    /// Intended times of the commands from `paced_from` on, in ns from `start_ns`.
     intended_ns: Vec<u64>,
     start_ns: u64,
-    /// The latest look at the clock.
+    /// Latest reading of the clock.
     now_ns: u64,
-    /// When the first measured command was meant to go.
+    /// Intended time of the first measured command.
     pub began_ns: u64,
-    /// How many measured commands were sent more than [`LATE_NS`] after their intended time.
+    /// Number of measured commands that were sent more than [`LATE_NS`] after their intended time.
     pub late: u64,
-    /// The largest lateness of a measured command.
+    /// Largest lateness of a measured command, in ns.
     pub lateness_max_ns: u64,
 }
 
 impl<'a> FlowSource<'a> {
-    /// A source whose first `warmup` commands behind the opening are not measured.
+    /// Returns a source that does not measure the first `warmup` commands behind the opening.
     pub(super) fn new(
         load: &'a Load,
         warmup: usize,
@@ -53,15 +54,16 @@ impl<'a> FlowSource<'a> {
         }
     }
 
-    /// How many commands were sent.
+    /// Returns the number of commands sent.
     pub(super) fn sent(&self) -> usize {
         self.sent
     }
 
-    /// The intended time of the next command if that has come. A command that is late keeps it.
+    /// Returns the intended time of the next command once that time has come. A late command keeps
+    /// its intended time.
     #[inline]
     fn due_ns(&mut self) -> Option<u64> {
-        /// While the loop is behind, it looks at the clock once in so many commands.
+        /// While the loop is late, it reads the clock only once for this many commands.
         const LOOK_EVERY: usize = 16;
         let at = self.sent - self.paced_from;
         if at == 0 && self.start_ns == 0 {

@@ -1,4 +1,4 @@
-//! `ringside bench sweep`: the latency at shares of the capacity.
+//! `ringside bench sweep`: the latency at several shares of the capacity.
 
 use super::case::{Case, Outcome};
 use super::chart::{self, Curve};
@@ -19,18 +19,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct SweepArgs {
     #[command(flatten)]
     load: LoadArgs,
-    /// How long each rate is measured.
+    /// Seconds of measurement at each rate.
     #[arg(long, value_name = "S", default_value_t = 2.0)]
     seconds: f64,
-    /// Commands that find the capacity.
+    /// Number of commands for the measurement of the capacity.
     #[arg(long, value_name = "N", default_value_t = 5_000_000)]
     commands: usize,
 }
 
-/// Shares of the capacity, in percent.
+/// Shares of the capacity that are measured, in percent.
 const SHARES: [u64; 7] = [10, 25, 50, 70, 80, 90, 95];
 
-/// A rate and what it came to.
+/// A rate and its outcome.
 struct Row {
     share: u64,
     asked: u64,

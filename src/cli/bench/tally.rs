@@ -1,4 +1,4 @@
-//! Counts of what a venue said: two runs that say the same come to the same tally.
+//! Counts of the reports of a venue: two runs with the same reports have the same tally.
 
 use ringside_core::report_order::Subscriber;
 use ringside_load::flow::Trades;
@@ -6,13 +6,13 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Published, Report, ReportKind};
 use std::collections::BTreeMap;
 
-/// Reports and quantities by kind, reports by reason, and the trades.
+/// Counts of reports and quantities by kind, of reports by reason, and the trades.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     reports: [u64; 256],
     quantities: [u128; 256],
     reasons: [u64; 256],
-    /// Every trade once, as its resting side tells it.
+    /// All trades, each counted once, from the report to its resting side.
     pub trades: Trades,
 }
 
@@ -24,28 +24,28 @@ impl Default for Tally {
 }
 
 impl Tally {
-    /// Reports of a kind.
+    /// Returns the number of reports of a kind.
     pub fn reports(&self, kind: ReportKind) -> u64 {
         self.reports[usize::from(kind as u8)]
     }
 
-    /// The sum of the quantities in reports of a kind.
+    /// Returns the sum of the quantities in reports of a kind.
     pub fn quantity(&self, kind: ReportKind) -> u128 {
         self.quantities[usize::from(kind as u8)]
     }
 
-    /// All reports.
+    /// Returns the number of all reports.
     pub fn total(&self) -> u64 {
         self.reports.iter().sum()
     }
 
-    /// Counts that are not zero, by the name of the kind.
+    /// Returns the nonzero counts by the name of the kind.
     pub fn by_kind(&self) -> BTreeMap<&'static str, u64> {
         let kinds = ReportKind::ALL.iter().map(|&kind| (kind.name(), self.reports(kind)));
         kinds.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// Counts that are not zero, by the name of the reason.
+    /// Returns the nonzero counts by the name of the reason.
     pub fn by_reason(&self) -> BTreeMap<&'static str, u64> {
         let count = |reason: Reason| self.reasons[usize::from(reason as u8)];
         let reasons = Reason::ALL.iter().map(|&reason| (reason.name(), count(reason)));

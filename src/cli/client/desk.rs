@@ -1,4 +1,4 @@
-//! The session behind the screen: what was sent, what the venue says of it, and the books.
+//! The session behind the screen: requests sent, answers of the venue, and the books.
 
 use super::ClientArgs;
 use super::orders::{Orders, price};
@@ -16,27 +16,27 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// A session and what it knows.
+/// A session with its orders, its requests and the market data.
 pub(super) struct Desk {
-    /// The session's orders.
+    /// Orders of the session.
     pub orders: Orders,
     session: Session,
     addresses: usize,
     link: Link,
-    /// The first message that is not of the past: answers before it were for somebody who was here before.
+    /// Number of the first message after the login; messages before it answer requests of earlier connections.
     present: u64,
-    /// The id of the next order; 0 until the venue has said it.
+    /// Id of the next order; 0 until the venue has sent it.
     next_id: u32,
-    /// What was sent, with the id that it uses up.
+    /// Requests sent, each with the order id that it uses up, if any.
     sent: Vec<(Option<u32>, Vec<u8>)>,
     unanswered: BTreeSet<u32>,
-    /// When it first tried to log in.
+    /// Start of the first attempt to log in.
     began: Instant,
-    /// Connects that failed since the last login.
+    /// Number of failed connects since the last login.
     failures: usize,
     market_data: Option<MarketData>,
     book: Book,
-    /// When something came or went.
+    /// Time of the last request sent or message received.
     stirred: Instant,
     leaving: Option<Instant>,
 }
@@ -46,13 +46,14 @@ enum Link {
     Down,
     Querying,
     Open,
-    /// Everything is answered, the logout is sent.
+    /// All requests are answered and the logout is sent.
     LoggedOut,
     Left,
 }
 
 impl Desk {
-    /// Joins the market data if there is any. A session that need not have any goes on without.
+    /// Opens a session and joins the market data, if any is configured. With `may_lack_feed`, a failure to join is
+    /// ignored.
     pub(super) fn open(
         addresses: Vec<SocketAddr>,
         args: &ClientArgs,
@@ -69,7 +70,7 @@ impl Desk {
         let mut market_data = None;
         if args.feed.is_given() {
             let joined = MarketData::join(&args.feed, &login.user, &login.password, |message| {
-                // The snapshot is of one moment: its orders cannot contradict each other.
+                // The snapshot is of one moment, so its orders cannot contradict each other.
                 let _ = book.apply_bytes(message);
             });
             match joined {
@@ -97,7 +98,7 @@ impl Desk {
         })
     }
 
-    /// Takes what has come and says it; rests a moment if that was nothing.
+    /// Processes all that has arrived and prints it; sleeps a moment if nothing has arrived.
     pub(super) fn turn(&mut self, say: &mut impl FnMut(&str)) -> Result<(), CliError> {
         const MOMENT: Duration = Duration::from_millis(2);
         let now = Instant::now();
@@ -126,13 +127,13 @@ impl Desk {
         Ok(())
     }
 
-    /// Whether orders can be sent.
+    /// Returns true if orders can be sent.
     pub(super) fn is_open(&self) -> bool {
         self.link == Link::Open && self.session.has_room()
     }
 
-    /// Whether everything sent seems to be answered: nothing has come for a while, and no order waits, unless
-    /// for so long that it will get no answer.
+    /// Returns true if everything sent seems to be answered: nothing has arrived for a while, and no order waits for an
+    /// answer. An order that has waited for a second counts as never answered.
     pub(super) fn is_quiet(&self) -> bool {
         const QUIET: Duration = Duration::from_millis(30);
         const UNANSWERED: Duration = Duration::from_secs(1);
@@ -140,12 +141,12 @@ impl Desk {
         self.stirred.elapsed() > quiet
     }
 
-    /// Whether it has logged out.
+    /// Returns true if the session has logged out.
     pub(super) fn has_left(&self) -> bool {
         self.link == Link::Left
     }
 
-    /// Logs out when everything is answered, or after a while.
+    /// Logs out when every request is answered, or after 2 seconds.
     pub(super) fn leave(&mut self) {
         const PATIENCE: Duration = Duration::from_secs(2);
         if self.leaving.is_none() {
@@ -158,13 +159,13 @@ impl Desk {
         }
     }
 
-    /// The id for the next order.
+    /// Takes the next order id.
     pub(super) fn take_id(&mut self) -> u32 {
         self.next_id += 1;
         self.next_id - 1
     }
 
-    /// Sends a request, which uses up an id or none.
+    /// Sends a request; `id` is the order id that it uses up, if any.
     pub(super) fn send(&mut self, request: &Request, id: Option<u32>) {
         let mut bytes = [0; 256];
         let length = request.write(&mut bytes);
@@ -174,7 +175,7 @@ impl Desk {
         self.stirred = Instant::now();
     }
 
-    /// The best prices of an instrument, in words.
+    /// Formats the best prices of a symbol.
     pub(super) fn book_of(&self, symbol: &str) -> String {
         if self.market_data.is_none() {
             return "there is no market data: see --dev-feed and --feed-a".into();
@@ -272,7 +273,7 @@ impl Desk {
     }
 }
 
-/// The number of the message that comes next in a session's stream.
+/// Finds the number of the next message in a session's stream.
 fn end_of_stream(addresses: &[SocketAddr], login: &Login) -> Result<u64, CliError> {
     const PATIENCE: Duration = Duration::from_secs(5);
     let began = Instant::now();
@@ -283,7 +284,7 @@ fn end_of_stream(addresses: &[SocketAddr], login: &Login) -> Result<u64, CliErro
         session.write(now);
         session.read(now);
         let problem = match session.next_event(now) {
-            // Whoever asks for message 0 is given the latest one; without any, the first one to come.
+            // A login with message number 0 gets the latest message, or the first one to come if there is none.
             Some(Event::LoggedIn { number }) => return Ok(number + u64::from(number > 1)),
             Some(Event::Down(broken)) => {
                 failures += 1;
@@ -300,13 +301,13 @@ fn end_of_stream(addresses: &[SocketAddr], login: &Login) -> Result<u64, CliErro
     }
 }
 
-/// Whether the login may have come before the venue heard that the session's last connection is gone.
+/// Returns true if the login may have come before the venue noticed that the session's last connection is closed.
 fn may_be_early(broken: &Broken, began: Instant) -> bool {
     const PATIENCE: Duration = Duration::from_secs(2);
     matches!(broken, Broken::Refused(SESSION_NOT_AVAILABLE)) && began.elapsed() < PATIENCE
 }
 
-/// The order whose one answer this is.
+/// Returns the id of the order that this response answers; every order gets exactly one such response.
 fn answered(response: &Response) -> Option<u32> {
     match response {
         Response::Accepted(accepted, _) => Some(accepted.user_ref_num.get()),
@@ -340,7 +341,7 @@ fn ladder(instrument: &Instrument) -> String {
     }
 }
 
-/// A time of day in UTC.
+/// Formats a time of day in UTC.
 fn time_of_day(ns_since_midnight: u64) -> String {
     let us = ns_since_midnight / 1_000;
     let (seconds, us) = (us / 1_000_000, us % 1_000_000);

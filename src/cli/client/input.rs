@@ -1,14 +1,14 @@
-//! What a person types, one line at a time.
+//! Parser for the commands that a person types, one line at a time.
 
 use ringside_model::domain::{DecimalError, Tick};
 use ringside_wire::ouch::inbound::{CancelOrder, EnterOrder, ModifyOrder, ReplaceOrder};
 use ringside_wire::ouch::{PRICE_MARKET, PRICE_MAX, QUANTITY_MAX, push_tag, tag};
 use ringside_wire::{Message, padded};
 
-/// Prices on the wire.
+/// Tick of prices on the wire: 1/10000.
 pub(super) const WIRE_TICK: Tick = Tick { mantissa: 1, scale: 4 };
 
-/// What can be typed.
+/// Help text: all commands that can be typed.
 pub(super) const HELP: &str = "\
 buy 100 AAPL 187.05       a limit order for the day; also sell, short, short-exempt
 buy 100 AAPL market       a market order
@@ -24,33 +24,33 @@ orders                    the session's orders
 book AAPL                 the best prices
 help, quit";
 
-/// A line that makes sense.
+/// A parsed line.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Line {
-    /// A new order without its id, and its tagged values.
+    /// A new order without its id, and its tagged values (the OUCH appendage).
     Enter(EnterOrder, Vec<u8>),
-    /// A cancel.
+    /// Cancel of an order.
     Cancel(CancelOrder),
-    /// A replace without the id of the new order.
+    /// Replace of an order, without the id of the new order.
     Replace(ReplaceOrder),
-    /// A modify; side 0 stands for the side that the order has.
+    /// Modify of an order; side 0 stands for the present side of the order.
     Modify(ModifyOrder),
-    /// The session's orders.
+    /// Request for the table of orders.
     Orders,
-    /// The book of an instrument.
+    /// Request for the book of a symbol.
     Book(String),
-    /// What can be typed.
+    /// Request for the help text.
     Help,
-    /// The end.
+    /// End of the session.
     Quit,
-    /// Nothing at all, or a remark.
+    /// An empty line or a remark.
     Nothing,
 }
 
 impl Line {
-    /// Reads a line; an error says what is wrong.
+    /// Parses a line; the error says what is wrong.
     pub(super) fn parse(line: &str) -> Result<Line, String> {
-        // A number sign begins a remark, unless it is that of an order.
+        // A `#` begins a remark, unless it is followed by the number of an order.
         let is_order = |word: &str| word.starts_with('#') && word[1..].parse::<u32>().is_ok();
         let line = line.to_ascii_lowercase();
         let mut words =
@@ -80,7 +80,7 @@ impl Line {
     }
 }
 
-/// What is left of a line, the next word last.
+/// Words of a line that are not parsed yet; the next word is the last element.
 struct Words<'a>(Vec<&'a str>);
 
 impl Words<'_> {
@@ -101,7 +101,7 @@ impl Words<'_> {
             .ok_or_else(|| format!("{word:?} is no quantity from 1 to {QUANTITY_MAX}"))
     }
 
-    /// The second of the day of a time such as 15:30.
+    /// Parses a time such as 15:30 or 15:30:59 into the second of the day.
     fn second(&mut self) -> Result<u32, String> {
         let word = self.next("a time")?;
         let wrong = || format!("{word:?} is no time such as 15:30 or 15:30:59");

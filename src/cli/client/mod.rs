@@ -1,7 +1,7 @@
-//! `ringside client`: a session in a terminal. Lines in, reports out; also from a pipe.
+//! `ringside client`: a session in a terminal or a pipe. Requests in, reports out.
 //!
-//! `input.rs` reads what is typed, `orders.rs` says what the venue answers, `screen.rs` is the terminal or the
-//! pipe, `desk.rs` the session and the market data behind it.
+//! `input.rs` parses the typed lines, `orders.rs` puts the answers of the venue into words, `screen.rs` is the terminal
+//! or the pipe, `desk.rs` holds the session and the market data.
 
 mod desk;
 mod input;
@@ -23,29 +23,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Arguments of `client`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ClientArgs {
-    /// OUCH port of the venue; several are tried in turn.
+    /// OUCH port of the venue; several addresses are tried in turn.
     #[arg(long = "address", value_name = "HOST:PORT", value_delimiter = ',',
           default_value = DEV_ADDRESS)]
     addresses: Vec<String>,
-    /// Who logs in.
+    /// User to log in as.
     #[arg(long, value_name = "NAME", default_value = "DEMO01")]
     user: String,
-    /// The user's password.
+    /// Password of the user.
     #[arg(long, value_name = "TEXT", default_value = DEV_PASSWORD)]
     password: String,
-    /// The first message to show: 1 tells all of the day, 0 begins with the latest one.
+    /// First message to show: 1 shows the whole day, 0 begins with the latest message.
     #[arg(long, value_name = "N", default_value_t = 1)]
     from: u64,
     #[command(flatten)]
     feed: FeedArgs,
 }
 
-/// Runs `client`.
+/// Runs `ringside client`.
 pub(super) fn run(args: &ClientArgs) -> Result<(), CliError> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
     let mut args = args.clone();
-    // Who tries the venue on this machine need not know its addresses.
+    // The development venue on this machine needs no address from the user.
     let is_dev = args.addresses == [DEV_ADDRESS] && !args.feed.is_given();
     if is_dev {
         args.feed = FeedArgs::of_dev();
@@ -56,7 +56,7 @@ pub(super) fn run(args: &ClientArgs) -> Result<(), CliError> {
     let mut desk = Desk::open(addresses, &args, is_dev)?;
     while !desk.has_left() {
         desk.turn(&mut |text| screen.print(text))?;
-        // What is piped in goes line by line, each when the one before is answered.
+        // Lines from a pipe are sent one at a time, each after the previous one is answered.
         let may_type = desk.is_open() && (screen.is_terminal() || desk.is_quiet());
         if stop.load(Ordering::Relaxed) {
             desk.leave();

@@ -1,4 +1,4 @@
-//! The session's orders, from what the venue says of them, and what that is in words.
+//! Orders of the session, computed from the answers of the venue, and those answers in words.
 
 use super::input::WIRE_TICK;
 use ringside_model::domain::Price;
@@ -20,16 +20,17 @@ struct Order {
     state: &'static str,
 }
 
-/// All orders that the session was told of.
+/// All orders that the venue has reported to the session.
 #[derive(Default)]
 pub(super) struct Orders {
     orders: BTreeMap<u32, Order>,
-    /// The trade that was taken back last, with its order: if it comes again, it was corrected.
+    /// The last broken trade (order id, match number). If the same trade is reported again, it was
+    /// corrected.
     taken_back: Option<(u32, u64)>,
 }
 
 impl Orders {
-    /// Takes a message of the venue; gives it in words.
+    /// Applies a message of the venue; returns it in words.
     pub(super) fn take(&mut self, response: &Response) -> String {
         match response {
             Response::Accepted(accepted, _) => self.accepted(accepted),
@@ -128,12 +129,12 @@ impl Orders {
         }
     }
 
-    /// The side of an order, as on the wire.
+    /// Returns the side of an order, as on the wire.
     pub(super) fn side_of(&self, id: u32) -> Option<u8> {
         self.orders.get(&id).map(|order| order.side)
     }
 
-    /// All orders as a table.
+    /// Formats all orders as a table.
     pub(super) fn table(&self) -> String {
         if self.orders.is_empty() {
             return "no orders".into();
@@ -193,7 +194,7 @@ impl Orders {
         text
     }
 
-    /// Takes shares from an order; gives what is left.
+    /// Takes shares from an order; returns the open rest. An order without a rest gets the `state`.
     fn reduce(&mut self, id: u32, shares: u32, state: &'static str) -> u32 {
         let Some(order) = self.orders.get_mut(&id) else { return 0 };
         order.open = order.open.saturating_sub(shares);
@@ -204,7 +205,7 @@ impl Orders {
     }
 }
 
-/// The word for a side on the wire.
+/// Returns the word for a side on the wire.
 pub(super) fn side(letter: u8) -> &'static str {
     match letter {
         b'B' => "buy",
@@ -215,14 +216,15 @@ pub(super) fn side(letter: u8) -> &'static str {
     }
 }
 
-/// A price in 1/10000 as a decimal with as many digits as it needs, at least two.
+/// Formats a price in 1/10000 as a decimal with as many digits as needed, at least two.
 pub(super) fn price(wire: u64) -> String {
     let text = WIRE_TICK.decimal(Price(wire as i64));
     let cut = text.trim_end_matches('0').len().max(text.len() - 2);
     text[..cut].to_string()
 }
 
-/// Several causes have the same letter; the first one stands for them.
+/// Returns the text of a cancel reason. Several reasons share a letter; the text of the first one
+/// is used.
 fn cancel_reason(letter: u8) -> &'static str {
     if letter == b'S' {
         return "The venue: a risk limit, its operator, or a move of the symbol to another partition.";

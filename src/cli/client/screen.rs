@@ -1,4 +1,4 @@
-//! Where lines come from and go to: a terminal, in which reports may come while one types, or a pipe.
+//! Input and output of the client: a terminal that prints reports above the line being typed, or a pipe.
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use rustyline::error::ReadlineError;
@@ -10,23 +10,23 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 pub(super) struct Screen {
     lines: Receiver<String>,
     printer: Option<Box<dyn ExternalPrinter + Send>>,
-    /// How the terminal was: whoever reads a line changes it, and may be reading at the end.
+    /// Terminal settings at the start. The line editor changes them and may still be reading at the end.
     before: Option<Termios>,
 }
 
-/// What was typed.
+/// State of the input.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Typed {
-    /// A line.
+    /// A complete line.
     Line(String),
-    /// Nothing yet.
+    /// No complete line yet.
     Nothing,
-    /// There will be no more.
+    /// End of the input.
     End,
 }
 
 impl Screen {
-    /// Reads standard input on a thread of its own.
+    /// Opens the screen; a thread of its own reads standard input.
     pub(super) fn open() -> Result<Screen, ReadlineError> {
         let (typed, lines) = channel();
         if !(stdin().is_terminal() && std::io::stdout().is_terminal()) {
@@ -50,7 +50,7 @@ impl Screen {
         Ok(Screen { lines, printer: Some(Box::new(printer)), before })
     }
 
-    /// The next line.
+    /// Returns the next line, if one is complete.
     pub(super) fn typed(&self) -> Typed {
         match self.lines.try_recv() {
             Ok(line) => Typed::Line(line),
@@ -59,12 +59,12 @@ impl Screen {
         }
     }
 
-    /// Whether somebody sits in front of it.
+    /// Returns true if input and output are a terminal.
     pub(super) fn is_terminal(&self) -> bool {
         self.printer.is_some()
     }
 
-    /// Prints, above what is being typed.
+    /// Prints a text above the line being typed.
     pub(super) fn print(&mut self, text: &str) {
         match &mut self.printer {
             Some(printer) => {
@@ -80,7 +80,7 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         if let Some(before) = &self.before {
-            // There is nothing to be done about a terminal that is gone.
+            // A terminal that is gone cannot be restored.
             let _ = tcsetattr(stdin(), OptionalActions::Now, before);
         }
     }

@@ -1,4 +1,4 @@
-//! A command of the journal in the words of a file session.
+//! Commands of the journal as lines of a file session.
 
 use ringside_core::registry::directory::Directory;
 use ringside_model::command::{
@@ -12,7 +12,7 @@ use ringside_model::domain::{
 use ringside_model::reason::Reason;
 use serde_json::Value;
 
-/// The fields that a command may have, in the order in which they are printed.
+/// All fields that a command may have, in the order of printing.
 pub(super) const COMMAND_COLUMNS: &[&str] = &[
     "seq",
     "ts",
@@ -88,14 +88,14 @@ pub(super) const COMMAND_COLUMNS: &[&str] = &[
 /// A name from [`COMMAND_COLUMNS`] and its value.
 pub(crate) type Field = (&'static str, Value);
 
-/// The fields of a command as a line of a file session has them, after its place and official time. A
-/// name that `names` does not know, and a price of an unknown instrument, is left out: the journal has
-/// no word for it.
+/// Returns the fields of a command as in a line of a file session, after its seqno and official time. Names that
+/// `names` does not know and prices of unknown symbols are left out: the journal holds no text for them.
 ///
-/// The last field is `verdict` if the gateway found something that the rest of the line does not tell, or did
-/// not find what the gateway of a file would, as far as `names` knows the ids and what stands.
-/// Of a reduce, a modify and a cancel that is the exception: an order with a symbol is `too_late` when it is
-/// not live, one without is unknown. The cause that a mass cancel gives is a field of its line.
+/// The last field is `verdict` if the gateway's verdict does not follow from the rest of the line: the gateway found
+/// something that the line does not show, or did not find what the gateway of a file session would find, as far as
+/// `names` knows the ids and the venue's rules. Reduce, modify and cancel are the exception: a command with a symbol
+/// gets `too_late` if its order is not live, a command without a symbol names an unknown order. The cause of a mass
+/// cancel is a field of its line.
 pub(crate) fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
     let command = &at.command;
     let symbol = command.symbol;
@@ -145,7 +145,7 @@ pub(crate) fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
             usual &= names.refuses(command.session, new_id).is_none();
             line.number("new_id", new_id.0);
             line.number("qty", quantity.0);
-            // A replace without a price would be no line of a file session.
+            // A replace without a price would be no valid line of a file session.
             let price = line.decimal(symbol, price).unwrap_or_else(|| "0".into());
             line.text("price", price);
         }
@@ -251,14 +251,14 @@ pub(crate) fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
     line.fields
 }
 
-/// The fields as one JSON object, in their order, without the end of the line.
+/// Formats the fields as one JSON object, in their order, without a newline.
 pub(crate) fn json_line(fields: &[Field]) -> String {
     let members: Vec<String> =
         fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
     format!("{{{}}}", members.join(","))
 }
 
-/// Whether a gateway says this of every reduce and cancel with such a symbol.
+/// Returns true if a gateway gives this verdict to every reduce and cancel with such a symbol.
 fn is_usual(verdict: Reason, symbol: SymbolId) -> bool {
     verdict == Reason::TooLate || (verdict == Reason::None && symbol == SymbolId::NONE)
 }
@@ -286,7 +286,7 @@ impl Line<'_> {
         }
     }
 
-    /// The terms of a new order.
+    /// Adds the terms of a new order.
     fn terms(&mut self, symbol: SymbolId, enter: &Enter, type_name: &str) {
         self.name("symbol", self.names.symbol(symbol).map(|symbol| symbol.name));
         self.text("side", enter.side.name());
@@ -333,7 +333,7 @@ impl Line<'_> {
         }
     }
 
-    /// The terms that few orders have. The time that it names makes a `gtc` order a `gtt` one.
+    /// Adds the rarely used terms of an order. An expiry time changes `gtc` into `gtt`.
     fn rich_terms(&mut self, symbol: SymbolId, terms: &RichTerms) {
         let RichTerms { expire, min_quantity, peg_limit, peg_offset, peg, .. } = *terms;
         let RichTerms { hidden, at_band, at_short_test, .. } = *terms;
@@ -389,13 +389,13 @@ impl Line<'_> {
         }
     }
 
-    /// What a line about an instrument begins with.
+    /// Begins a line about a symbol.
     fn about(&mut self, op: &str, symbol: SymbolId) {
         self.text("op", op);
         self.name("symbol", self.names.symbol(symbol).map(|symbol| symbol.name));
     }
 
-    /// A price, if there is one.
+    /// Adds a price, if there is one.
     fn price(&mut self, key: &'static str, symbol: SymbolId, price: Price) {
         if let Some(price) = self.decimal(symbol, price) {
             self.text(key, price);
@@ -419,7 +419,7 @@ impl Line<'_> {
         }
     }
 
-    /// What a line about a session begins with. Most requests use up no id.
+    /// Begins a line about a session. Most requests use up no id.
     fn request(&mut self, op: &str, session: SessionId, id: OrderId) {
         self.text("op", op);
         self.session("session", session);
@@ -428,14 +428,14 @@ impl Line<'_> {
         }
     }
 
-    /// What a line about one order begins with.
+    /// Begins a line about one order.
     fn change(&mut self, op: &str, session: SessionId, id: OrderId) {
         self.text("op", op);
         self.session("session", session);
         self.number("id", id.0);
     }
 
-    /// The price with all digits of the tick, if there is a price and an instrument.
+    /// Formats a price with all digits of the tick; `None` without a price or a known symbol.
     fn decimal(&self, symbol: SymbolId, price: Price) -> Option<String> {
         let symbol = self.names.symbol(symbol).filter(|_| price.0 != 0)?;
         Some(symbol.tick.decimal(price))

@@ -1,4 +1,4 @@
-//! `ringside journal diff`: whether two journals hold the same, and where they part.
+//! `ringside journal diff`: compares two journals and finds their first difference.
 
 use super::dump::frame_json;
 use super::{command_fields, decode, json_line, next_placed};
@@ -16,14 +16,14 @@ use std::path::{Path, PathBuf};
 /// Arguments of `journal diff`.
 #[derive(Args)]
 pub(crate) struct DiffArgs {
-    /// The folder of one journal.
+    /// Folder of one journal.
     a: PathBuf,
-    /// The folder of the other.
+    /// Folder of the other journal.
     b: PathBuf,
-    /// Compare every frame bit for bit, also bookkeeping, instead of the commands alone.
+    /// Compare all frames bit for bit, bookkeeping included, instead of the commands alone.
     #[arg(long)]
     bytes: bool,
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
@@ -66,23 +66,23 @@ struct Side<'a> {
     letter: char,
     dir: &'a Path,
     reader: Reader,
-    /// Whether bookkeeping counts.
+    /// True if bookkeeping frames are compared, too.
     bytes: bool,
 }
 
-/// A frame and where it lies.
+/// A frame and its position.
 struct Found {
     frame: Frame,
     at: Position,
 }
 
-/// What two journals have in common.
+/// Result of the comparison.
 enum Outcome {
-    /// Everything.
+    /// Both journals hold the same.
     Equal,
-    /// All of `shorter`, which then ends; `longer` goes on with `next`, the first of so many more.
+    /// Journal `shorter` ends first; `longer` goes on with `next`, the first of `more` frames.
     Prefix { shorter: char, longer: char, next: Box<Found>, more: u64 },
-    /// All up to these two.
+    /// The journals are equal up to these two frames.
     Differ(Box<[Found; 2]>),
 }
 
@@ -93,7 +93,7 @@ impl<'a> Side<'a> {
         Ok(Side { letter, dir, reader: open(&config)?, bytes })
     }
 
-    /// The next frame that counts.
+    /// Returns the next frame that is compared.
     fn next(&mut self) -> Result<Option<Found>, CliError> {
         while let Some((frame, at)) = next_placed(&mut self.reader)? {
             if self.bytes || frame.kind().is_some_and(FrameKind::is_command) {
@@ -103,7 +103,7 @@ impl<'a> Side<'a> {
         Ok(None)
     }
 
-    /// Counts what this side has more than the other one, which ended before `next`.
+    /// Counts the frames of this side behind the end of the other side; `next` is the first of them.
     fn goes_on(&mut self, next: Found, shorter: char) -> Result<Outcome, CliError> {
         let mut more = 1;
         while self.next()?.is_some() {
@@ -120,8 +120,8 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Whether two frames are the same: bit for bit, or as commands with a place and a time, and with what their
-/// clients must be told again.
+/// Returns true if two frames are the same: bit for bit, or as commands with seqno, time and the client fields that
+/// reports repeat.
 fn is_same(a: &Frame, b: &Frame, bytes: bool) -> Result<bool, CliError> {
     if bytes {
         return Ok(a.bytes() == b.bytes());
@@ -129,7 +129,7 @@ fn is_same(a: &Frame, b: &Frame, bytes: bool) -> Result<bool, CliError> {
     Ok(decode(a)? == decode(b)? && ClientFields::of(a) == ClientFields::of(b))
 }
 
-/// Up to the first difference a name means the same in both journals.
+/// Learns a definition. Up to the first difference a name means the same in both journals.
 fn learn(names: &mut Directory, frame: &Frame) {
     if frame.kind().is_some_and(command::is_definition)
         && let Some(at) = Sequenced::decode(frame)
@@ -138,7 +138,7 @@ fn learn(names: &mut Directory, frame: &Frame) {
     }
 }
 
-/// What was found, to be printed.
+/// Result of the comparison, ready to print.
 struct Findings<'a> {
     sides: &'a [Side<'a>; 2],
     names: Directory,
@@ -237,8 +237,8 @@ impl Findings<'_> {
         found
     }
 
-    /// The fields in which two frames differ, with both values, in the numbers of the journal: names
-    /// and decimals are not always one to one.
+    /// Returns the fields in which two frames differ, with both values, in the numbers of the journal: names and
+    /// decimals are not always one to one.
     fn fields(&self, found: &[Found; 2]) -> Vec<(String, [Value; 2])> {
         let [a, b] = found.each_ref().map(|found| self.flat(found));
         let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
@@ -249,7 +249,7 @@ impl Findings<'_> {
         pairs.filter(|(_, [a, b])| a != b).collect()
     }
 
-    /// The fields of a frame that count, those of its body among them.
+    /// Returns the compared fields of a frame, with the fields of its body at the same level.
     fn flat(&self, Found { frame, at }: &Found) -> Map<String, Value> {
         let Value::Object(mut fields) = frame_json(frame, *at) else { return Map::new() };
         if let Some(Value::Object(client)) = fields.remove("client") {
@@ -258,7 +258,7 @@ impl Findings<'_> {
         }
         if let Some(Value::Object(body)) = fields.remove("body") {
             for (key, value) in body {
-                // A probe has a `seq`, too: that of the command that it describes.
+                // A hash probe has a `seq` in its body, too: the seqno of the command that it describes.
                 let is_taken = fields.contains_key(&key);
                 fields.insert(if is_taken { format!("body.{key}") } else { key }, value);
             }

@@ -1,4 +1,4 @@
-//! `ringside journal dump`: the frames as they are, in the numbers of the journal.
+//! `ringside journal dump`: prints the frames in the numbers of the journal.
 
 use super::next_placed;
 use crate::cli::replay::{note_tail, open};
@@ -15,10 +15,10 @@ use std::io::Write;
 /// Arguments of `journal dump`.
 #[derive(Args)]
 pub(crate) struct DumpArgs {
-    /// The first command.
+    /// First seqno to print.
     #[arg(long, default_value_t = 0, value_name = "SEQNO")]
     from: u64,
-    /// The last command.
+    /// Last seqno to print.
     #[arg(long, default_value_t = u64::MAX, value_name = "SEQNO")]
     to: u64,
     /// Print a JSON line for each frame.
@@ -75,7 +75,7 @@ fn frame_text(frame: &Frame, at: Position) -> String {
     }
 }
 
-/// A frame as JSON, each of its fields in it.
+/// Returns a frame as JSON with all of its fields.
 pub(super) fn frame_json(frame: &Frame, at: Position) -> Value {
     let header = &frame.header;
     let mut line = json!({
@@ -97,7 +97,7 @@ pub(super) fn frame_json(frame: &Frame, at: Position) -> Value {
     line
 }
 
-/// What a client must be told again: letters as text, tagged values in hex.
+/// Returns the client fields that reports repeat: letters as text, tagged values in hex.
 fn client_json(fields: &ClientFields) -> Value {
     let letters = |bytes: &[u8]| bytes.escape_ascii().to_string();
     let hex: String = fields.tags().iter().map(|byte| format!("{byte:02x}")).collect();

@@ -1,4 +1,4 @@
-//! `ringside journal export`: what a journal holds, in names and decimals, for other programs.
+//! `ringside journal export`: prints the content of a journal in names and decimals, for other programs.
 
 use super::command_fields::COMMAND_COLUMNS;
 use super::{Field, command_fields, decode, json_line};
@@ -21,27 +21,27 @@ use std::ops::RangeInclusive;
 /// Arguments of `journal export`.
 #[derive(Args)]
 pub(crate) struct ExportArgs {
-    /// A header and comma-separated values.
+    /// Print CSV with a header line.
     #[arg(long, conflicts_with = "ndjson")]
     csv: bool,
-    /// A JSON object on each line (default).
+    /// Print a JSON object on each line (default).
     #[arg(long)]
     ndjson: bool,
-    /// The commands (default).
+    /// Print the commands (default).
     #[arg(long, conflicts_with = "reports")]
     commands: bool,
-    /// The reports, made again by a replay.
+    /// Print the reports, reproduced by a replay.
     #[arg(long)]
     reports: bool,
-    /// The first command; the beginning if it is left out.
+    /// First seqno [default: the beginning].
     #[arg(long, value_name = "SEQNO")]
     from: Option<u64>,
-    /// The last command; the end if it is left out.
+    /// Last seqno [default: the end].
     #[arg(long, value_name = "SEQNO")]
     to: Option<u64>,
 }
 
-/// The fields that a report may have.
+/// All fields that a report may have, in the order of printing.
 const REPORT_COLUMNS: &[&str] = &[
     "seq",
     "ix",
@@ -88,7 +88,7 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
     if let Some(from) = args.from.filter(|&from| walked.is_ok() && from > end) {
         return Err(CliError::Failure(format!("the journal ends at seqno {end}, before {from}")));
     }
-    // What was read before damage is as good as ever.
+    // Everything read before the damage is valid.
     out.finish()?;
     note_tail(&reader);
     walked
@@ -110,13 +110,15 @@ fn commands(
         }
         let at = decode(&frame)?;
         if range.contains(&at.seqno.0) {
-            // What a line brings with it has no line of its own, or it would come twice.
+            // The mass cancel that a kill brings with it has no line of its own: the file session would execute it
+            // twice.
             if brought != Some(at.command) {
                 out.command(&command_fields(&at, &names));
             }
             brought = at.command.kills();
         }
-        // Also the ids: over the network one may come again, and a file must not use it as if it did not.
+        // Ids are learned, too: an id may come again over the network, and the verdict of a file session depends on
+        // that.
         names.observe(&at.command);
     }
     Ok(())
@@ -140,7 +142,7 @@ fn reports(
     Ok(())
 }
 
-/// Prints the reports of a range.
+/// Subscriber that prints the reports of a range.
 struct Reports<'a> {
     lines: ReportLines,
     range: RangeInclusive<u64>,
@@ -159,14 +161,14 @@ impl Subscriber for Reports<'_> {
     }
 }
 
-/// Whether a cell with this text would be read as another one. Spaces at its start would not count.
+/// Returns true if a CSV reader would misread the cell without quotes. Leading spaces would be dropped.
 fn needs_quotes(text: &str) -> bool {
     text.starts_with(' ') || text.contains([',', '"', '\r', '\n'])
 }
 
-/// Standard output until nobody reads it any more.
+/// Buffered standard output; ignores further output after an error.
 struct Out {
-    /// The columns of a CSV file.
+    /// Columns of a CSV file; `None` for JSON lines.
     columns: Option<&'static [&'static str]>,
     bytes: Vec<u8>,
     failed: Option<std::io::Error>,
@@ -193,7 +195,7 @@ impl Out {
             None => self.bytes.extend_from_slice(json_line(fields).as_bytes()),
             Some(columns) => {
                 let mut fields = fields.iter().peekable();
-                // Both are in the same order or a field would be lost.
+                // Fields and columns must be in the same order; otherwise a field would be lost.
                 self.cells(columns, |column| {
                     fields.next_if(|field| field.0 == column).map(|f| &f.1)
                 });
@@ -219,7 +221,7 @@ impl Out {
         self.flush_if_full();
     }
 
-    /// A record of RFC 4180, without the end of the line.
+    /// Writes a record of RFC 4180, without the end of the line.
     fn cells<'v>(
         &mut self,
         columns: &[&'static str],
@@ -254,7 +256,7 @@ impl Out {
         self.bytes.clear();
     }
 
-    /// Writes the rest. That nobody reads it, as in `| head`, is no failure.
+    /// Writes the rest of the buffer. A closed reader, as in `| head`, is no failure.
     fn finish(mut self) -> Result<(), CliError> {
         self.flush();
         match self.failed {

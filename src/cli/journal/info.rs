@@ -1,4 +1,4 @@
-//! `ringside journal info`: what a journal holds.
+//! `ringside journal info`: prints a summary of a journal.
 
 use super::OutputArgs;
 use crate::cli::replay::{note_tail, open};
@@ -20,7 +20,7 @@ pub(super) fn run(args: &OutputArgs, config: &Config) -> Result<(), CliError> {
     Ok(())
 }
 
-/// What a journal holds.
+/// Summary of a journal.
 #[derive(Default)]
 struct Content {
     frames: u64,

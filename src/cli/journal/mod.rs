@@ -1,4 +1,4 @@
-//! `ringside journal`: a look at the log itself.
+//! `ringside journal`: commands that read the journal itself.
 
 mod command_fields;
 mod diff;
@@ -18,25 +18,25 @@ use ringside_journal::{JournalError, Position, Reader};
 use ringside_model::command::Sequenced;
 use ringside_model::frame::Frame;
 
-/// What to do with a journal.
+/// Subcommands of `journal`.
 #[derive(Subcommand)]
 pub(super) enum JournalCommand {
-    /// Say what is in it.
+    /// Print a summary of the journal.
     Info(OutputArgs),
-    /// Check all of it: every frame, the chain, and every hash probe against a replay.
+    /// Check the whole journal: every frame, the chain, and every hash probe against a replay.
     Verify(verify::VerifyArgs),
-    /// Print its frames.
+    /// Print the frames.
     Dump(dump::DumpArgs),
     /// Compare two journals and name the first difference.
     Diff(diff::DiffArgs),
-    /// Print its commands or its reports for other programs.
+    /// Print the commands or the reports for other programs.
     Export(export::ExportArgs),
 }
 
-/// How to print.
+/// Output format.
 #[derive(Args)]
 pub(super) struct OutputArgs {
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
@@ -51,16 +51,16 @@ pub(super) fn run(command: &JournalCommand, config: &Config) -> Result<(), CliEr
     }
 }
 
-/// The next frame, checked, and where it lies.
+/// Returns the next frame, checked, and its position.
 fn next_placed(reader: &mut Reader) -> Result<Option<(Frame, Position)>, JournalError> {
     let Some(frame) = reader.next_frame()? else { return Ok(None) };
-    // The reader stands behind the frame; a frame lies in one segment.
+    // The reader's position is behind the frame; a frame never spans two segments.
     let end = reader.position();
     let at = Position { offset: end.offset - frame.bytes().len() as u64, ..end };
     Ok(Some((frame, at)))
 }
 
-/// The command of a frame that is one.
+/// Decodes the command of a frame.
 pub(super) fn decode(frame: &Frame) -> Result<Sequenced, CliError> {
     let unreadable = UnreadableCommand { seqno: frame.header.seqno, kind: frame.header.kind };
     Sequenced::decode(frame).ok_or_else(|| ReplayError::Unreadable(unreadable).into())

@@ -1,4 +1,4 @@
-//! `ringside journal verify`: every check that a journal can be put to, one after the other.
+//! `ringside journal verify`: runs every check of a journal, one after the other.
 
 use crate::cli::bench::figures::thousands;
 use crate::cli::replay::{Names, note_tail, open};
@@ -15,10 +15,10 @@ use std::time::Instant;
 /// Arguments of `journal verify`.
 #[derive(Args)]
 pub(crate) struct VerifyArgs {
-    /// Leave out what needs a replay of every command.
+    /// Leave out the checks that replay every command.
     #[arg(long)]
     no_replay: bool,
-    /// Print JSON.
+    /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
 }
@@ -26,19 +26,19 @@ pub(crate) struct VerifyArgs {
 /// A check of a journal.
 struct Check {
     name: &'static str,
-    /// Whether it replays the commands, which takes several times as long as reading them.
+    /// True if the check replays the commands, which takes several times as long as reading them.
     replays: bool,
     run: fn(&Config) -> Result<Passed, CliError>,
 }
 
-/// What a check that passed has looked at.
+/// Result of a check that passed.
 struct Passed {
     count: u64,
-    /// What was counted, and what else there is to say.
+    /// Unit of the count, and further remarks.
     what: String,
 }
 
-/// Every check, each of which relies on those before it.
+/// All checks; each relies on those before it.
 const CHECKS: &[Check] = &[
     Check { name: "chain", replays: false, run: check_chain },
     Check { name: "digests", replays: false, run: check_digests },
@@ -81,7 +81,7 @@ pub(super) fn run(args: &VerifyArgs, config: &Config) -> Result<(), CliError> {
     outcome
 }
 
-/// Every checksum, and that each frame continues the one before.
+/// Checks every checksum, and that each frame continues the one before.
 fn check_chain(config: &Config) -> Result<Passed, CliError> {
     let mut reader = open(config)?;
     let began = Instant::now();
@@ -96,13 +96,14 @@ fn check_chain(config: &Config) -> Result<Passed, CliError> {
     Ok(Passed { count, what: format!("frames, up to seqno {}", reader.seqno()) })
 }
 
-/// That each full segment is the one that its digest was made of.
+/// Checks that each full segment matches its digest.
 fn check_digests(config: &Config) -> Result<Passed, CliError> {
     let count = ringside_journal::check_digests(journal_dir(config)?)?;
     Ok(Passed { count, what: "of full segments agree".into() })
 }
 
-/// That each snapshot is whole, restores to the state that it says, and stands at a place of the journal.
+/// Checks that each snapshot is complete, restores to the state hash that it states, and names a valid position of the
+/// journal.
 fn check_snapshots(config: &Config) -> Result<Passed, CliError> {
     let (dir, identity) = (journal_dir(config)?, venue::identity(config.matching_hash()));
     let listing = snapshot::list(dir, identity);
@@ -122,7 +123,7 @@ fn check_snapshots(config: &Config) -> Result<Passed, CliError> {
     })
 }
 
-/// That a replay comes to the hashes that the venue had.
+/// Checks that a replay computes the hashes of every hash probe.
 fn check_hash_probes(config: &Config) -> Result<Passed, CliError> {
     let mut reader = open(config)?;
     let mut replay = Replay::new(config.shape(), Names::default());

@@ -1,5 +1,5 @@
-//! The listener of a load: when each order shows on the feed, and whether the book that the feed makes is the
-//! venue's.
+//! The feed listener of a load: measures when each order appears on the feed, and compares the book built from the feed
+//! with the book of the venue.
 
 use crate::cli::CliError;
 use crate::cli::market_data::{FeedArgs, MarketData};
@@ -11,30 +11,31 @@ use ringside_wire::itch::Itch;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Notes when orders show on the feed, and keeps the book.
+/// Records the arrival times of orders on the feed, and builds the book.
 pub(super) struct Listener {
     data: MarketData,
     heard: Heard,
 }
 
-/// What a listener heard.
+/// Results of a listener.
 #[derive(Default)]
 pub(super) struct Heard {
-    /// Orders that were added to the book, and when; as far as there was room.
+    /// Orders that were added to the book, with arrival times; bounded by the reserved room.
     arrivals: Vec<Arrival>,
     book: Book,
-    /// Messages that nobody had any more.
+    /// Number of messages that no server had any more.
     pub lost: u64,
-    /// What came.
+    /// Statistics of the receiver.
     pub received: Received,
-    /// How many orders the venue's book had in the end, each found in the listener's; `None` if nobody gave it.
+    /// Number of orders in the venue's book at the end, each found in the listener's book; `None` if the book could not
+    /// be fetched.
     pub compared: Option<usize>,
-    /// What was wrong with the feed: messages that do not fit the book, a book that is not the venue's.
+    /// Errors of the feed: messages that do not fit the book, or a book that differs from the venue's.
     pub wrong: Vec<String>,
 }
 
 impl Listener {
-    /// Joins the feed; there is room for so many orders.
+    /// Joins the feed; reserves room for this number of orders.
     pub(super) fn join(
         args: &FeedArgs,
         user: &str,
@@ -47,7 +48,7 @@ impl Listener {
         Ok(Listener { data, heard })
     }
 
-    /// Listens until it is told to stop and nothing comes any more.
+    /// Listens until `stop` is set and nothing has arrived for a while.
     pub(super) fn listen(
         mut self,
         clock: Clock,
@@ -74,7 +75,7 @@ impl Listener {
         Ok(heard)
     }
 
-    /// Holds the book against the venue's, at one and the same message of the feed.
+    /// Compares the book with the venue's book at the same message of the feed.
     fn compare_books(&mut self, clock: Clock) -> Result<(), CliError> {
         const PATIENCE: Duration = Duration::from_secs(10);
         let began = Instant::now();
@@ -91,7 +92,7 @@ impl Listener {
                 self.heard.wrong.push(format!("the venue's book: {unfit}"));
                 return Ok(());
             }
-            // What was on its way, but no more than is in the venue's book.
+            // Takes the messages still on their way, but none that the venue's book does not contain yet.
             let heard = &mut self.heard;
             while self.data.next_number() < next && began.elapsed() < PATIENCE {
                 if !self.data.step(|message| heard.take(message, clock))? {
@@ -104,7 +105,7 @@ impl Listener {
                 return Ok(());
             }
         }
-        // Somebody else trades so much that the two never stand at one message.
+        // Another client trades so fast that the two books never reach the same message.
         Ok(())
     }
 }
@@ -135,7 +136,7 @@ impl Heard {
         }
     }
 
-    /// From the intended times of orders, by the venue's number, to their arrival here.
+    /// Returns the latencies from the intended times of orders, by the venue's order number, to their arrival here.
     pub(super) fn latencies(&mut self, orders: &[Arrival]) -> Histogram<u64> {
         self.arrivals.sort_unstable();
         let mut latencies = histogram();
@@ -150,7 +151,7 @@ impl Heard {
     }
 }
 
-/// How the book of a listener differs from the venue's, order by order in their priority.
+/// Returns the first difference between the listener's book and the venue's, order by order in priority.
 fn difference(ours: &Book, theirs: &Book) -> Option<String> {
     for (locate, instrument) in theirs.instruments() {
         for side in [Side::Buy, Side::Sell] {

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// Where `serve` without a config listens, and what it knows.
+/// Address, password and symbols of `serve` without a config.
 pub(super) const DEV_ADDRESS: &str = "127.0.0.1:26400";
 pub(super) const DEV_PASSWORD: &str = "ringside";
 const DEV_SYMBOLS: &str = "AAPL,MSFT,AMZN,NVDA,GOOG,META,TSLA,AMD";
@@ -35,72 +35,73 @@ const DEV_SYMBOLS: &str = "AAPL,MSFT,AMZN,NVDA,GOOG,META,TSLA,AMD";
 /// Arguments of `load`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct LoadArgs {
-    /// OUCH port of the venue; several are tried in turn.
+    /// OUCH port of the venue; several addresses are tried in turn.
     #[arg(long = "address", value_name = "HOST:PORT", value_delimiter = ',',
           default_value = DEV_ADDRESS)]
     addresses: Vec<String>,
-    /// How many sessions send; each logs in as a user of its own.
+    /// Number of sessions that send; each logs in as a user of its own.
     #[arg(long, value_name = "N", default_value_t = 4,
           value_parser = clap::value_parser!(u16).range(1..))]
     sessions: u16,
-    /// Users are this and a number: LOAD01, LOAD02 …
+    /// Prefix of the user names, which end in a number: LOAD01, LOAD02 …
     #[arg(long, value_name = "TEXT", default_value = "LOAD")]
     user_prefix: String,
-    /// The password of all users.
+    /// Password of all users.
     #[arg(long, value_name = "TEXT", default_value = DEV_PASSWORD)]
     password: String,
-    /// Open loop at so many requests per second in all sessions together [default: 10000].
+    /// Send at a fixed rate (open loop), in requests per second over all sessions [default: 10000].
     #[arg(long, value_name = "R", value_parser = clap::value_parser!(u64).range(1..))]
     rate: Option<u64>,
-    /// As fast as the venue answers.
+    /// Send as fast as the venue answers.
     #[arg(long, conflicts_with = "rate")]
     saturate: bool,
-    /// One request at a time in one session, from its send to its answer; not above --rate, if given.
+    /// Send one request at a time in one session and wait for its answer; not faster than --rate, if given.
     #[arg(long, conflicts_with = "saturate")]
     ping_pong: bool,
-    /// With --saturate, how many new orders of a session may have no answer.
+    /// With --saturate: largest number of new orders of a session that wait for an answer.
     #[arg(long, value_name = "N", default_value_t = 256,
           value_parser = clap::value_parser!(u64).range(1..))]
     window: u64,
-    /// How long to measure.
+    /// Seconds of measurement.
     #[arg(long, value_name = "S", default_value_t = 10.0)]
     seconds: f64,
-    /// How long to send before that.
+    /// Seconds of sending before the measurement.
     #[arg(long, value_name = "S", default_value_t = 1.0)]
     warmup_seconds: f64,
-    /// How many requests to make ready for --saturate and --ping-pong; the run ends when they are used up
-    /// [default: 500000 or 100000 for each second, at most 8000000].
+    /// Number of requests to generate for --saturate and --ping-pong; the run ends when they are used up [default:
+    /// 500000 or 100000 for each second, at most 8000000].
     #[arg(long, value_name = "N")]
     requests: Option<usize>,
-    /// w1, w2, walk, million or deep, as in `bench`; an opening book goes first, as fast as it is taken.
+    /// Workload as in `bench`: w1, w2, walk, million or deep. An opening book is sent first, as fast as the venue takes
+    /// it.
     #[arg(long, value_name = "NAME", default_value_t = Workload::W1, value_parser = parse_mix)]
     mix: Workload,
-    /// Instruments of the venue; each gets a flow of its own, w2 has one for each 100.
+    /// Symbols of the venue; each gets a flow of its own, w2 has one flow for each 100 symbols.
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', default_value = DEV_SYMBOLS)]
     symbols: Vec<String>,
-    /// even, poisson or bursts:N.
+    /// Arrival times: even, poisson or bursts:N.
     #[arg(long, value_name = "KIND", default_value = "even", value_parser = parse_arrivals)]
     arrivals: ArrivalKind,
-    /// The source of chance in the requests and in their times.
+    /// Random seed for requests and arrival times.
     #[arg(long, default_value_t = 2026)]
     seed: u64,
-    /// How many threads serve the sessions.
+    /// Number of threads that serve the sessions.
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u16).range(1..))]
     threads: u16,
-    /// Never give a core away. Only where each thread has a core that nobody else needs.
+    /// Poll without sleeping. Use this only if each thread has a core to itself.
     #[arg(long)]
     spin: bool,
-    /// With --ping-pong, measure a bare TCP echo on loopback, too, and print how many times as long the venue
-    /// takes.
+    /// With --ping-pong: also measure a bare TCP echo on loopback, and print the ratio of the venue's time to the
+    /// echo's time.
     #[arg(long, requires = "ping_pong")]
     echo: bool,
     #[command(flatten)]
     feed: FeedArgs,
-    /// What to say of the venue in the report: its durability, its threads.
+    /// Remark on the venue for the report: its durability, its threads.
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
-    /// Folder of the files.
+    /// Output directory.
     #[arg(long, value_name = "DIR", default_value = "out/load")]
     out: PathBuf,
     /// Print the report as JSON instead of the table.
@@ -108,7 +109,7 @@ pub(super) struct LoadArgs {
     json: bool,
 }
 
-/// Runs `load`.
+/// Runs `ringside load`.
 pub(super) fn run(args: &LoadArgs) -> Result<(), CliError> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
@@ -147,13 +148,13 @@ pub(super) fn run(args: &LoadArgs) -> Result<(), CliError> {
     }
 }
 
-/// How many orders the feed may show: those of the plan and some of others.
+/// Returns the number of orders to reserve room for: orders of the plan and some of other clients.
 fn room_for(plan: &Plan) -> usize {
     const OTHERS: usize = 1 << 20;
     OTHERS + plan.sessions.iter().map(|session| session.ids as usize).sum::<usize>()
 }
 
-/// The addresses of all names, in their order.
+/// Resolves all names, in their order.
 pub(super) fn resolve(names: &[String]) -> Result<Vec<SocketAddr>, CliError> {
     let mut addresses = vec![];
     for name in names {
@@ -163,7 +164,7 @@ pub(super) fn resolve(names: &[String]) -> Result<Vec<SocketAddr>, CliError> {
     Ok(addresses)
 }
 
-/// The sessions' users.
+/// Returns the user of each session.
 fn users(prefix: &str, sessions: u16) -> Result<Vec<String>, CliError> {
     const LENGTH_MAX: usize = 6;
     let users: Vec<String> = (1..=sessions).map(|n| format!("{prefix}{n:02}")).collect();
@@ -184,23 +185,23 @@ fn orders(args: &LoadArgs) -> Result<Orders, CliError> {
         true => Pace::Window(args.window),
         false => Pace::OpenLoop,
     };
-    // What has a time of its own goes, however late.
+    // An open loop has no end time: every request is sent at its intended time or later.
     let until = (pace != Pace::OpenLoop).then_some(warmup + measured);
     Ok(Orders { pace, window: args.window, warmup, until, spin: args.spin })
 }
 
-/// Requests per second where none are asked for.
+/// Default rate in requests per second.
 const RATE: u64 = 10_000;
 
 impl LoadArgs {
-    /// Requests per second; `None` if they have no times.
+    /// Returns the rate in requests per second; `None` if the requests have no intended times.
     fn asked_rate(&self) -> Option<u64> {
         let free = self.saturate || self.ping_pong;
         self.rate.or((!free).then_some(RATE))
     }
 }
 
-/// How many requests to make ready.
+/// Returns the number of requests to generate.
 fn requests(args: &LoadArgs) -> usize {
     const REQUESTS_MAX: f64 = 8e6;
     let seconds = args.seconds + args.warmup_seconds;

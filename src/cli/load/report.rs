@@ -1,4 +1,4 @@
-//! What a load came to, for people, plotters and scripts.
+//! Report of a load: text for people, HdrHistogram and SVG files, JSON for scripts.
 
 use super::LoadArgs;
 use super::listener::Heard;
@@ -18,25 +18,25 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-/// Everything that is to be said.
+/// Content of the report.
 pub(super) struct Report<'a> {
-    /// What was asked for.
+    /// Arguments of the command line.
     pub args: &'a LoadArgs,
-    /// The venue.
+    /// Addresses of the venue.
     pub addresses: &'a [SocketAddr],
-    /// How many sessions sent.
+    /// Number of sessions that sent.
     pub sessions: u16,
-    /// Where it was measured.
+    /// Machine of the measurement.
     pub machine: Machine,
-    /// What came of it.
+    /// Outcome of the sessions.
     pub outcome: &'a Outcome,
-    /// What came on the feed.
+    /// Results of the listener on the feed.
     pub feed: Option<Feed>,
-    /// The round trips of a bare echo.
+    /// Round trips of a bare TCP echo.
     pub echo: Option<Histogram<u64>>,
 }
 
-/// What came on the feed.
+/// Results of the listener on the feed, with latencies.
 pub(super) struct Feed {
     latencies: Histogram<u64>,
     received: Received,
@@ -45,7 +45,7 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// What was heard, held against the measured orders that rest.
+    /// Matches the arrivals on the feed with the measured orders that rest.
     pub(super) fn of(mut heard: Heard, orders: &[Arrival]) -> Feed {
         let latencies = heard.latencies(orders);
         let Heard { received, lost, compared, .. } = heard;
@@ -53,14 +53,14 @@ impl Feed {
     }
 }
 
-/// New orders, cancels, replaces.
+/// Number of kinds of requests: new orders, cancels, replaces.
 const KINDS: usize = 3;
 
-/// A latency under its name.
+/// A latency with its name.
 type Latency<'a> = (&'a str, Histogram<u64>);
 
 impl Report<'_> {
-    /// Prints it and writes the files.
+    /// Prints the report and writes the files.
     pub(super) fn write(&self) -> Result<(), CliError> {
         let latencies = self.latencies();
         let json = format!("{:#}\n", self.json(&latencies));
@@ -81,7 +81,8 @@ impl Report<'_> {
         }
         let rate = thousands(self.outcome.rate() as u64);
         let title = format!("{}, {rate}/s, {} sessions", self.args.mix, self.sessions);
-        // The kinds of requests differ little; what is beside them is of interest.
+        // The kinds of requests differ little: the chart shows only the first one, and the
+        // latencies that are no requests.
         let (requests, beside) = latencies.split_at(KINDS + 1);
         let curves =
             requests[..1].iter().chain(beside).filter(|(_, histogram)| !histogram.is_empty());
@@ -225,7 +226,7 @@ impl Report<'_> {
         text
     }
 
-    /// What a latency is from and to.
+    /// Describes the two ends of a latency.
     fn meaning(&self) -> &'static str {
         if self.args.saturate || self.args.ping_pong {
             "from the send to the arrival of the answer"
@@ -234,7 +235,7 @@ impl Report<'_> {
         }
     }
 
-    /// How many times as long the venue takes as the echo, at p50 and p99.
+    /// Returns the ratio of the venue's time to the echo's time, at p50 and p99.
     fn ratios(&self) -> Option<[f64; 2]> {
         let echo = self.echo.as_ref()?;
         let venue = self.outcome.meter.of(Kind::Enter);

@@ -1,4 +1,4 @@
-//! One run: the sessions on their threads, and what they found together.
+//! One run: the sessions on their threads, and the sum of their results.
 
 use super::listener::{Heard, Listener};
 use crate::cli::CliError;
@@ -16,45 +16,46 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// Where to and as whom.
+/// Venue to connect to, and the users to log in as.
 pub(super) struct Venue<'a> {
-    /// The addresses of its OUCH port, tried in turn.
+    /// Addresses of the OUCH port, tried in turn.
     pub addresses: &'a [SocketAddr],
-    /// A user for each session.
+    /// User of each session.
     pub users: Vec<String>,
-    /// The password of all of them.
+    /// Password of all users.
     pub password: &'a str,
 }
 
-/// What the sessions found together.
+/// Sum of the results of all sessions.
 pub(super) struct Outcome {
-    /// What came of the requests, with the opening book and the warm-up.
+    /// Counts of requests and answers, with the opening book and the warm-up.
     pub counts: Counts,
-    /// The latencies.
+    /// Latencies of the measured requests.
     pub meter: Meter,
-    /// Numbered messages.
+    /// Number of numbered messages received.
     pub messages: u64,
-    /// How often a connection was lost.
+    /// Number of lost connections.
     pub reconnects: u64,
-    /// The longest time for which a session was told nothing, although it waited for an answer or its connection was lost.
+    /// Longest time in ns for which a session received nothing while it waited for an answer or its connection was
+    /// lost.
     pub longest_outage_ns: u64,
-    /// Messages that never came.
+    /// Number of messages that never arrived.
     pub lost: u64,
-    /// Messages that came again.
+    /// Number of messages that arrived twice.
     pub doubled: u64,
-    /// Requests of a ping-pong that were left out.
+    /// Number of ping-pong requests that were left out.
     pub skipped: u64,
-    /// How many checks failed.
+    /// Number of failed checks.
     pub wrong: u64,
-    /// What was wrong with the first ones, with the user.
+    /// Descriptions of the first failed checks, with the user.
     pub failures: Vec<String>,
-    /// Whether it was stopped before its end.
+    /// True if the run was stopped before its end.
     pub stopped: bool,
-    /// What came on the feed.
+    /// Results of the listener on the feed.
     pub heard: Option<Heard>,
 }
 
-/// Sends a plan and takes what comes of it.
+/// Sends a plan and collects the results of all sessions.
 pub(super) fn run(
     plan: Plan,
     venue: &Venue,
@@ -117,7 +118,7 @@ fn on_threads(drivers: Vec<Driver>) -> Result<Vec<Driver>, CliError> {
     }
 }
 
-/// The line of progress.
+/// Returns a function that formats the progress line.
 fn sent_and_come<'a>(gate: &'a Gate) -> impl FnMut() -> String + Send + 'a {
     let mut last = 0;
     move || {
@@ -179,7 +180,7 @@ impl Outcome {
         self.failures.extend(lane.ledger.failures.iter().map(|what| format!("{user}: {what}")));
     }
 
-    /// Measured requests per second.
+    /// Returns the measured requests per second.
     pub(super) fn rate(&self) -> f64 {
         let seconds = self.meter.seconds();
         if seconds > 0.0 { self.meter.sent as f64 / seconds } else { 0.0 }
