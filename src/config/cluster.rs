@@ -1,4 +1,4 @@
-//! A node of a cluster.
+//! Configuration of a node of a cluster.
 
 use super::ConfigError;
 use ringside_cluster::membership::{Address, NodeName};
@@ -7,18 +7,18 @@ use ringside_model::durability::Durability;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
-/// `[cluster]`
+/// Section `[cluster]`: this node and the coordinator of its cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClusterSection {
-    /// The name of this node; empty: the venue is one machine.
+    /// Name of this node; empty: the venue is a single machine without a cluster.
     pub node: String,
-    /// Where this node listens for the others.
+    /// Address on which this node listens for other nodes.
     pub listen: SocketAddr,
-    /// Who keeps the record of who leads: the endpoints of etcd (`http://HOST:PORT`, several with commas between), or a
-    /// file for nodes on one machine (`file:PATH`).
+    /// Keeper of the cluster record (leader, voters, nodes): the endpoints of etcd (`http://HOST:PORT`, several
+    /// separated by commas), or a file for nodes on one machine (`file:PATH`).
     pub coordinator: String,
-    /// The nodes that a new cluster begins with, this one among them. Later the record has them.
+    /// Nodes of a new cluster, this node included. Later the record holds them.
     pub nodes: Vec<Address>,
 }
 
@@ -34,12 +34,12 @@ impl Default for ClusterSection {
 }
 
 impl ClusterSection {
-    /// The name of this node, if it is one of a cluster.
+    /// Returns the name of this node; `None` without a cluster.
     pub fn node(&self) -> Option<NodeName> {
         (!self.node.is_empty()).then(|| NodeName(self.node.clone()))
     }
 
-    /// Checks every value.
+    /// Checks the values of the section.
     pub(super) fn check(&self, durability: Durability) -> Result<(), ConfigError> {
         let fail =
             |key: &str, what: String| Err(ConfigError(format!("config: cluster.{key}: {what}")));

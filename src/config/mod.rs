@@ -1,5 +1,5 @@
-//! The configuration: defaults, then a file, then `RINGSIDE__SECTION__KEY` in the environment, then
-//! flags. Every limit of the venue is named here and checked against the others at the start.
+//! The configuration: defaults, then a file, then `RINGSIDE__SECTION__KEY` in the environment, then flags. Every limit
+//! of the venue is named here and checked against the others at the start.
 
 mod cluster;
 mod network;
@@ -27,97 +27,97 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Everything that can be configured.
+/// Complete configuration of the program.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Who the venue is.
+    /// Name of the venue.
     pub venue: VenueSection,
-    /// How the journal is kept.
+    /// Files and durability of the journal.
     pub journal: JournalSection,
-    /// How long a restart may take, and what follows from it.
+    /// Snapshots and the restart time that they must allow.
     pub snapshots: SnapshotsSection,
-    /// How the stages run.
+    /// Threads and rings of the stages.
     pub pipeline: PipelineSection,
-    /// How the engines are sized.
+    /// Sizes of the engines.
     pub engine: EngineSection,
-    /// Where sessions connect, and their limits.
+    /// Order entry: addresses and limits.
     pub gateway: GatewaySection,
-    /// Where market data goes.
+    /// Market data: lines and servers.
     pub feed: FeedSection,
-    /// Which other machines have the journal, too.
+    /// Cluster that this node belongs to: other machines with the same journal.
     pub cluster: ClusterSection,
-    /// Which part of the venue's instruments is traded here.
+    /// Partition: the part of the venue's symbols that is traded here.
     pub partition: PartitionSection,
-    /// The instruments that a network venue begins with.
+    /// Symbols that a network venue begins with.
     pub instruments: Vec<InstrumentSection>,
-    /// The sessions that a network venue begins with.
+    /// Sessions that a network venue begins with.
     pub sessions: Vec<SessionSection>,
-    /// Which state the instruments of a network venue have when.
+    /// Times of the trading states of a network venue's symbols.
     pub schedule: Vec<ScheduleSection>,
 }
 
-/// `[venue]`
+/// Section `[venue]`: identity of the venue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct VenueSection {
-    /// The name of the venue. A journal of another venue is refused.
+    /// Name of the venue. A journal of another venue is refused.
     pub name: String,
 }
 
-/// `[journal]`
+/// Section `[journal]`: files and durability of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JournalSection {
-    /// The folder; empty: a temporary one that is removed at the end.
+    /// Folder of the journal; empty: a temporary folder that is removed at the end.
     pub dir: PathBuf,
-    /// `volatile`, `pagecache` or `fsync`.
+    /// Durability mode: `volatile`, `pagecache` or `fsync`.
     pub durability: String,
     /// Length of a segment file, in bytes; a multiple of 4096.
     pub segment_bytes: u64,
-    /// Segments that are prepared ahead.
+    /// Number of segments that are prepared ahead.
     pub segments_ready: usize,
-    /// Accept `fsync` on a file system that is known not to keep what it syncs.
+    /// Accepts `fsync` on a file system that is known to lose synced data.
     pub any_filesystem: bool,
 }
 
-/// `[snapshots]`
+/// Section `[snapshots]`: restart time and old segments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SnapshotsSection {
-    /// How long a restart may take, in seconds: snapshots are taken so often that it does not. Zero: none
-    /// are taken, a restart replays the whole journal.
+    /// Longest restart time, in seconds; snapshots are taken often enough to keep it. Zero: no snapshots, a restart
+    /// replays the whole journal.
     pub max_restart_seconds: f64,
-    /// Whether segments are removed when two snapshots are newer. Otherwise they stay, and every moment of
-    /// the past can be looked at.
+    /// True if segments are removed once two snapshots are newer. Otherwise they stay, and every past state can be
+    /// rebuilt.
     pub retire_segments: bool,
 }
 
-/// `[pipeline]`
+/// Section `[pipeline]`: threads and rings of the stages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PipelineSection {
-    /// Matching shards.
+    /// Number of matching shards.
     pub shards: u32,
-    /// `auto`, `single`, `two`, or the threads as text.
+    /// Threads of the stages: `auto`, `single`, `two`, or the threads as text.
     pub plan: String,
-    /// `spin`, `spin-hint`, `yield` or `backoff`.
+    /// Idle strategy of the stages: `spin`, `spin-hint`, `yield` or `backoff`.
     pub idle: String,
     /// Slots of the input ring, a power of two; 128 bytes each.
     pub ring_slots: usize,
     /// Slots of each shard's report ring, a power of two; 64 bytes each.
     pub report_slots: usize,
-    /// The most items that a stage takes in one step.
+    /// Largest number of items that a stage takes in one step.
     pub batch_max: usize,
 }
 
-/// `[engine]`
+/// Section `[engine]`: sizes of the engines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineSection {
-    /// Live orders that each shard has room for before it grows; about 110 bytes each.
+    /// Number of live orders that each shard has room for before its memory grows; about 110 bytes each.
     pub orders: usize,
-    /// Commands from one hash probe in the journal to the next.
+    /// Number of commands between two hash probes in the journal.
     pub hash_probe_interval: u64,
 }
 
@@ -164,13 +164,13 @@ impl Default for EngineSection {
     }
 }
 
-/// What is wrong with a configuration, with the key and the remedy.
+/// Fault in a configuration, with the key and the remedy.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(pub String);
 
 impl Config {
-    /// Reads a configuration; `file` is none for the defaults, `base` is what they are.
+    /// Reads a configuration: `base` for the defaults, then `file`, if given, then the environment.
     pub fn load(base: Config, file: Option<&Path>) -> Result<Config, ConfigError> {
         let mut figment = Figment::from(Serialized::defaults(base));
         if let Some(file) = file {
@@ -247,33 +247,33 @@ impl Config {
         schedule::check(&self.schedule)?;
         self.cluster.check(self.durability()?)?;
         self.partition.check(&self.cluster, self.gateway.admin.is_some())?;
-        // A plan is for a network or for none: one of them must be right.
+        // A thread plan is either for a network venue or not: one of the two layouts must be valid.
         let cores = allowed_cores();
         self.layout(&cores).or_else(|_| self.network_layout(&cores)).map(|_| ())
     }
 
-    /// The durability mode.
+    /// Returns the durability mode.
     pub fn durability(&self) -> Result<Durability, ConfigError> {
         let parsed = self.journal.durability.parse();
         parsed.map_err(|error| ConfigError(format!("config: journal.durability: {error}")))
     }
 
-    /// The schedules, ready to run.
+    /// Returns all schedules, ready to run.
     pub fn schedule_parts(&self) -> Result<Vec<Part>, ConfigError> {
         schedule::parts(&self.schedule)
     }
 
-    /// What a snapshotter must have room for.
+    /// Returns the sizes that a snapshotter must reserve.
     pub fn sizes(&self) -> Sizes {
         Sizes { orders: self.engine.orders, sessions: self.gateway.sessions_max as u32 }
     }
 
-    /// How the pipeline is laid out on these cores.
+    /// Returns the layout of the pipeline on these cores, without the stages of a network.
     pub fn layout(&self, cores: &[usize]) -> Result<Layout, ConfigError> {
         self.layout_with(cores, false)
     }
 
-    /// The same with the stages of a network.
+    /// Returns the layout of the pipeline on these cores, with the stages of a network.
     pub fn network_layout(&self, cores: &[usize]) -> Result<Layout, ConfigError> {
         self.layout_with(cores, true)
     }
@@ -294,19 +294,19 @@ impl Config {
         })
     }
 
-    /// How often snapshots are taken; `None`: never.
+    /// Returns the policy for snapshots; `None`: no snapshots are taken.
     pub fn snapshots(&self) -> Option<Policy> {
         let SnapshotsSection { max_restart_seconds: seconds, retire_segments } = self.snapshots;
         let restart_max = Duration::from_secs_f64(seconds);
         (seconds > 0.0).then_some(Policy { restart_max, retire_segments })
     }
 
-    /// How the engines are laid out.
+    /// Returns the number and the size of the engines.
     pub fn shape(&self) -> Shape {
         Shape { shards: self.pipeline.shards, orders: self.engine.orders }
     }
 
-    /// How the journal in `dir` is kept.
+    /// Returns the options of the journal in `dir`.
     pub fn journal_options(&self, dir: &Path) -> Result<Options, ConfigError> {
         Ok(Options {
             dir: dir.to_path_buf(),
@@ -321,8 +321,8 @@ impl Config {
         })
     }
 
-    /// The hash of all that matching depends on but the journal does not hold. Instruments, their
-    /// collars and lots are commands; what is left is whose journal it is.
+    /// Returns the hash of all settings that matching depends on and the journal does not hold. Symbols, their collars
+    /// and lots are commands in the journal; the names of venue and partition remain.
     pub fn matching_hash(&self) -> u64 {
         let mut text = format!("venue.name={}\nsymbol.none={}\n", self.venue.name, SymbolId::NONE);
         if self.partition.is_given() {
@@ -331,13 +331,13 @@ impl Config {
         u64::from(crc32c::crc32c(text.as_bytes()))
     }
 
-    /// The configuration as a file.
+    /// Formats the configuration as a TOML file.
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).expect("a config can be written")
     }
 }
 
-/// The key, the fault and where it was set.
+/// Formats the key, the fault and the source of a bad value.
 fn describe(error: figment::Error) -> String {
     let place = |error: &figment::Error| {
         let key = error.path.join(".");

@@ -1,4 +1,4 @@
-//! What a venue serves over the network: instruments, firms and sessions, where it listens, and its limits.
+//! Configuration of a network venue: symbols, firms and sessions, addresses and limits.
 
 use super::ConfigError;
 use ringside_model::domain::{Name, Role, Tick};
@@ -7,100 +7,101 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// `[[instruments]]`
+/// Table of `[[instruments]]`: a symbol.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InstrumentSection {
-    /// Its name, up to 8 letters to be on the wire.
+    /// Name of the symbol; at most 8 letters if it is to be on the wire.
     pub symbol: String,
-    /// The value of one tick, a decimal with up to 4 digits behind the point to be on the wire.
+    /// Value of one tick: a decimal, with at most 4 digits behind the point if it is to be on the wire.
     pub tick: String,
-    /// Quantities are multiples of this.
+    /// Lot size: quantities are multiples of it.
     #[serde(default = "one")]
     pub lot: u64,
-    /// How far a market order may trade from the reference price, in basis points; zero for no limit.
+    /// Largest distance of a market order's trades from the reference price, in basis points; zero for no limit.
     #[serde(default)]
     pub collar_bps: u32,
-    /// The prior close, the reference price until the first trade.
+    /// Prior close: the reference price until the first trade.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }
 
-/// `[[sessions]]`
+/// Table of `[[sessions]]`: a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SessionSection {
-    /// The user who logs in, up to 6 capitals and digits. It is the name of the session, too.
+    /// User who logs in: up to 6 capitals and digits. Also the name of the session.
     pub user: String,
-    /// The firm that it trades for; it is defined with its first session.
+    /// Firm that the session trades for. The first session of a firm defines the firm.
     pub firm: String,
-    /// `order_entry`, `firm_drop_copy` or `venue_drop_copy`.
+    /// Role: `order_entry`, `firm_drop_copy` or `venue_drop_copy`.
     #[serde(default = "order_entry")]
     pub role: String,
-    /// The instruments that it may trade; none given: all.
+    /// Symbols that the session may trade; none given: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub symbols: Option<Vec<String>>,
-    /// Cancel its orders so many milliseconds after its connection is lost; none given: they stay.
+    /// Delay in milliseconds after which a lost connection cancels the session's orders; none given: the orders stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_on_disconnect_ms: Option<u64>,
-    /// New orders and replaces per second that it may send; none given: no limit.
+    /// Largest number of new orders and replaces per second; none given: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orders_per_second: Option<u32>,
 }
 
-/// `[gateway]`
+/// Section `[gateway]`: order entry and the operator port.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GatewaySection {
-    /// Where sessions connect (SoupBinTCP).
+    /// Address of order entry (SoupBinTCP).
     pub listen: SocketAddr,
-    /// Where the operator connects (lines of JSON), a loopback address.
+    /// Address of the operator port (lines of JSON); must be a loopback address.
     pub admin: Option<SocketAddr>,
-    /// The file with the users' passwords, made by `ringside password`. Empty: the password of every user is
-    /// `ringside`, and only this machine can connect.
+    /// File with the users' passwords, written by `ringside password`. Empty: the password of every user is `ringside`,
+    /// and only this machine can connect.
     pub passwords: PathBuf,
-    /// Connections at the same time.
+    /// Largest number of simultaneous connections.
     pub connections_max: usize,
-    /// Sessions that can be defined; each has a place in the table of streams.
+    /// Largest number of sessions that can be defined; each takes a slot in the table of streams.
     pub sessions_max: usize,
-    /// Logins that one address may try in a second.
+    /// Largest number of logins per second from one address.
     pub logins_per_second: u32,
-    /// The server says that it is alive after so many milliseconds of silence.
+    /// Silence in milliseconds after which the server sends a heartbeat.
     pub heartbeat_interval_ms: u64,
-    /// A client that is silent for so many milliseconds is gone.
+    /// Silence in milliseconds after which a client is disconnected.
     pub client_timeout_ms: u64,
-    /// A connection that has not logged in after so many milliseconds is closed.
+    /// Time in milliseconds after which a connection without a login is closed.
     pub login_timeout_ms: u64,
-    /// The longest packet of a client, in bytes.
+    /// Longest packet of a client, in bytes.
     pub packet_bytes_max: usize,
-    /// A client that has more than this to read …
+    /// Backlog in bytes above which a client counts as a slow reader.
     pub slow_reader_bytes_max: u64,
-    /// … for so many milliseconds is disconnected. It finds everything when it comes back.
+    /// Time in milliseconds after which a slow reader is disconnected. All its messages are available when it logs in
+    /// again.
     pub slow_reader_ms: u64,
-    /// Commands that may wait for the sequencer, a power of two.
+    /// Slots of the queue of commands that wait for the sequencer; a power of two.
     pub queue_slots: usize,
 }
 
-/// `[feed]`
+/// Section `[feed]`: market data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FeedSection {
-    /// Where line A goes: multicast groups or single addresses.
+    /// Destinations of line A: multicast groups or single addresses.
     pub a: Vec<SocketAddr>,
-    /// Where line B goes.
+    /// Destinations of line B.
     pub b: Vec<SocketAddr>,
-    /// The address of the interface that multicast leaves by.
+    /// Address of the interface that sends multicast.
     pub interface: std::net::Ipv4Addr,
-    /// How many routers multicast may pass.
+    /// Multicast TTL: largest number of routers that a datagram passes.
     pub ttl: u32,
-    /// Where lost messages can be asked for (UDP).
+    /// Address of the re-request server for lost messages (UDP).
     pub rerequest: Option<SocketAddr>,
-    /// Where the book can be fetched (SoupBinTCP, GLIMPSE).
+    /// Address of the snapshot server for the book (SoupBinTCP, GLIMPSE).
     pub glimpse: Option<SocketAddr>,
-    /// A file that takes every message; empty: none.
+    /// File that receives every message; empty: none.
     pub itch_file: PathBuf,
-    /// Whether a node of a cluster that stands by sends market data to these lines, too, and serves re-requests and
-    /// books: what is committed, as far as it knows.
+    /// True if a standby of a cluster also sends market data to these lines, and serves re-requests and books:
+    /// everything that it knows to be committed.
     pub from_standbys: bool,
 }
 
@@ -163,7 +164,7 @@ impl InstrumentSection {
 }
 
 impl SessionSection {
-    /// Its role.
+    /// Returns the role; `None` if there is no such role or a network session cannot have it.
     pub fn role(&self) -> Option<Role> {
         let named = Role::ALL.iter().copied().find(|role| role.name() == self.role);
         named.filter(|&role| role != Role::File)
@@ -226,7 +227,7 @@ impl GatewaySection {
     }
 }
 
-/// Checks everything that a network venue is configured with.
+/// Checks the symbols, the sessions and the gateway of a network venue.
 pub(super) fn check(
     instruments: &[InstrumentSection],
     sessions: &[SessionSection],

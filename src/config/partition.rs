@@ -1,43 +1,43 @@
-//! One of the instances that share the instruments of a venue.
+//! Configuration of a partition: one of the instances that share the symbols of a venue.
 
 use super::{ClusterSection, ConfigError};
 use ringside_model::domain::PartitionId;
 use serde::{Deserialize, Serialize};
 
-/// `[partition]`
+/// Section `[partition]`: this partition among those of the venue.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PartitionSection {
-    /// The number of this one. All its nodes have the same, no other instance has it.
+    /// Number of this partition. All nodes of the partition have the same number; it is unique in the venue.
     pub id: u16,
-    /// The numbers of all of them; none: the venue is one instance, which trades everything.
+    /// Numbers of all partitions; empty: the venue is a single instance that trades every symbol.
     pub ids: Vec<u16>,
-    /// Where clients find this one: the order entry addresses of its nodes, as they are told to clients.
+    /// Order entry addresses of this partition's nodes, as clients receive them.
     pub addresses: Vec<String>,
-    /// Who keeps the table of instruments; empty: who keeps the record of the cluster. It must be said if that is a file,
-    /// because each partition has a file of its own for its record.
+    /// Keeper of the table of symbols; empty: the keeper of the cluster record. Required if that keeper is a file,
+    /// because each partition has a record file of its own.
     pub table: String,
 }
 
 impl PartitionSection {
     const ID_MAX: u16 = 999;
 
-    /// Whether this is one of several.
+    /// Returns true if the venue has several partitions.
     pub fn is_given(&self) -> bool {
         !self.ids.is_empty()
     }
 
-    /// This one.
+    /// Returns the number of this partition.
     pub fn here(&self) -> PartitionId {
         PartitionId(self.id)
     }
 
-    /// Who keeps the table of instruments.
+    /// Returns the keeper of the table of symbols.
     pub fn table<'a>(&'a self, cluster: &'a ClusterSection) -> &'a str {
         if self.table.is_empty() { &cluster.coordinator } else { &self.table }
     }
 
-    /// Checks every value.
+    /// Checks the values of the section.
     pub(super) fn check(
         &self,
         cluster: &ClusterSection,
@@ -52,7 +52,7 @@ impl PartitionSection {
             };
         }
         if self.ids.iter().any(|id| *id > Self::ID_MAX) {
-            // With a dash and an order's number it must fit in the 14 letters of a client's text.
+            // The number, a dash and an order's number must fit in the 14 letters of a client's text.
             return fail("ids", &format!("a number is at most {}", Self::ID_MAX));
         }
         if !self.ids.contains(&self.id) {

@@ -1,4 +1,4 @@
-//! The schedule of a venue: which state its instruments have when.
+//! Configuration of schedules: times at which symbols change their trading state.
 
 use super::ConfigError;
 use jiff::civil::{Date, Time};
@@ -8,35 +8,35 @@ use ringside_edge::schedule::Part;
 use ringside_model::domain::{Name, SymbolState};
 use serde::{Deserialize, Serialize};
 
-/// `[[schedule]]`
+/// Table of `[[schedule]]`: the timetable of some symbols.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleSection {
-    /// The instruments; none given: all that no other schedule names.
+    /// Symbols of the schedule; none given: all symbols that no other schedule names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub symbols: Option<Vec<String>>,
-    /// The time zone, by the name that the IANA has for it, such as `America/New_York`.
+    /// Time zone by its IANA name, such as `America/New_York`.
     #[serde(default = "utc")]
     pub zone: String,
-    /// The days of the week: `mon`, `tue`, `wed`, `thu`, `fri`, `sat`, `sun`.
+    /// Days of the week: `mon`, `tue`, `wed`, `thu`, `fri`, `sat`, `sun`.
     #[serde(default = "every_day")]
     pub days: Vec<String>,
-    /// Dates on which nothing happens, such as `2026-12-25`.
+    /// Dates without events, such as `2026-12-25`.
     #[serde(default)]
     pub holidays: Vec<String>,
-    /// What happens on each of the days, in order.
+    /// Events of each day, in order.
     pub events: Vec<EventSection>,
 }
 
-/// One of `events`
+/// Entry of `events` in a schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventSection {
-    /// The time of day there, such as `09:30` or `16:00:30`.
+    /// Time of day in the zone of the schedule, such as `09:30` or `16:00:30`.
     pub at: String,
-    /// The state that begins then.
+    /// State that begins at this time.
     pub state: String,
-    /// It begins up to so many milliseconds later; for the end of a call.
+    /// Largest random delay of the event, in milliseconds; only for the end of a call.
     #[serde(default)]
     pub random_end_ms: u64,
 }
@@ -53,13 +53,13 @@ fn every_day() -> Vec<String> {
 }
 
 impl ScheduleSection {
-    /// The names of its instruments; none: all that no other schedule names.
+    /// Returns the names of the symbols; `None`: all symbols that no other schedule names.
     pub fn names(&self) -> Option<Vec<Name>> {
         let symbols = self.symbols.as_ref()?;
         Some(symbols.iter().filter_map(|symbol| Name::new(symbol)).collect())
     }
 
-    /// The timetable, or what is wrong with it.
+    /// Returns the timetable, or a description of the fault.
     pub fn timetable(&self) -> Result<Timetable, String> {
         let zone = TimeZone::get(&self.zone);
         let zone = zone.map_err(|_| format!("zone {:?} is not known", self.zone))?;
@@ -109,7 +109,8 @@ impl EventSection {
     }
 }
 
-/// A random end is the end of a call, and is over before the next event.
+/// Checks that events are in order, that a random delay is given only for the end of a call, and
+/// that it ends before the next event.
 fn check_order(events: &[Event]) -> Result<(), String> {
     for (i, event) in events.iter().enumerate() {
         let at = event.at;
@@ -138,7 +139,7 @@ fn ms_of_day(time: Time) -> u64 {
     seconds * 1000 + time.millisecond() as u64
 }
 
-/// All schedules, ready to run.
+/// Returns all schedules, ready to run.
 pub(super) fn parts(schedules: &[ScheduleSection]) -> Result<Vec<Part>, ConfigError> {
     let part = |section: &ScheduleSection| Ok(Part::new(section.names(), section.timetable()?));
     let parts: Result<_, String> = schedules.iter().map(part).collect();

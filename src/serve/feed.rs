@@ -1,4 +1,4 @@
-//! Market data of a venue on a network: the sender to the lines, and what is beside it.
+//! Market data of a network venue: the sender to the lines, and the servers beside it.
 
 use super::{ServeError, at};
 use crate::config::{Config, ConfigError};
@@ -12,7 +12,7 @@ use ringside_edge::gateway::accounts::Accounts;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// The sender of a session's messages from number `first` on.
+/// Returns the sender of a session's messages from number `first` on.
 pub(super) fn sender(
     config: &Config,
     session: &str,
@@ -31,7 +31,7 @@ pub(super) fn sender(
     Sender::open(&sender, reader, first, say).map_err(at("cannot open the feed".into()))
 }
 
-/// What is beside the feed: lost messages, the book, the file.
+/// Returns the service beside the sender: re-requests, snapshots of the book, the capture file.
 pub(super) fn service(
     config: &Config,
     session: &str,
@@ -56,7 +56,7 @@ pub(super) fn service(
     Service::start(duties, say).map_err(at("cannot start a thread".into()))
 }
 
-/// Who answers listeners: lost messages, the book.
+/// Returns the servers that answer listeners: re-requests and snapshots of the book.
 pub(super) fn answers(
     config: &Config,
     session: &str,
@@ -97,7 +97,7 @@ pub(super) fn answers(
     Ok(duties)
 }
 
-/// The session as the feed has it.
+/// Returns the session name in the 10 bytes of MoldUDP64.
 fn mold_session(session: &str) -> [u8; 10] {
     ringside_wire::padded(session).expect("a session has 10 letters")
 }

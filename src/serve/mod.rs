@@ -1,12 +1,12 @@
-//! A venue on a network: recovery, then the pipeline between a gateway and a feed.
+//! A network venue: recovery, then the pipeline between a gateway and a feed.
 //!
 //! ```text
 //!  sessions ─► gateway ─► queue ─► sequencer … publisher ─► encoder ─► streams ─┬► gateway ─► sessions
 //!                                                                               └► feed ─► market data
 //! ```
 //!
-//! The streams on the right are stored in numbered blocks, and whoever sends reads them there: a session that
-//! comes back, a listener that has lost something and a venue that starts again all find the same bytes.
+//! The streams on the right are stored in numbered blocks, and every sender reads them from there: a session that
+//! reconnects, a listener that has lost messages and a restarted venue all read the same bytes.
 
 mod feed;
 pub mod moves;
@@ -46,7 +46,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A venue that has been recovered and listens; [`Network::run`] makes it trade.
+/// A venue that has been recovered and listens; [`Network::run`] starts trading.
 pub struct Network {
     venue: Venue,
     encoder: Encoder<Store>,
@@ -59,58 +59,58 @@ pub struct Network {
     clock: Clock,
     layout: Layout,
     _snapshots: Option<SnapshotThread>,
-    /// What the restart found.
+    /// Outcome of the restart.
     pub restart: Restart,
-    /// What listens where, or is sent where.
+    /// Names and addresses of all servers and lines.
     pub addresses: Vec<(&'static str, String)>,
-    /// The name of the streams.
+    /// Session name of the streams.
     pub session: String,
-    /// Each instrument, and where it is if it is not traded here.
+    /// All symbols by name; a symbol that is not traded here with its last move.
     pub here: BTreeMap<String, Option<Moved>>,
-    /// What the operator should know.
+    /// Remarks for the operator.
     pub notes: Vec<String>,
 }
 
-/// Why a venue cannot be served.
+/// Failure of a venue on the network.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The configuration.
+    /// Fault in the configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The journal, while it was recovered.
+    /// Failure of the journal during recovery.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// The journal, while it was written.
+    /// Failure of the journal while it is written.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// A node of a cluster.
+    /// Failure of a node of a cluster.
     #[error(transparent)]
     Node(#[from] NodeError),
     /// This node has no place in its cluster.
     #[error("{0}")]
     Cluster(String),
-    /// The stored streams.
+    /// Failure of the stored streams.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The sockets of the gateway.
+    /// Failure of the gateway's sockets.
     #[error(transparent)]
     Gateway(#[from] ServerError),
-    /// The file of passwords.
+    /// Fault in the file of passwords.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
-    /// A socket, a thread or a file.
+    /// Failure of a socket, a thread or a file.
     #[error("{what}: {source}")]
     Io {
-        /// What was tried.
+        /// Operation that failed, for the message.
         what: String,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
 }
 
 impl Network {
-    /// Recovers the journal of the config, or begins it, and binds every socket. `say` hears what happens later
-    /// beside the pipeline.
+    /// Recovers the journal of the config, or creates it, and binds every socket. `say` receives later messages of the
+    /// threads beside the pipeline.
     pub fn open(
         config: &Config,
         say: impl FnMut(String) + Clone + Send + 'static,
@@ -122,8 +122,8 @@ impl Network {
         Network::bind(config, venue, past, snapshots, None, say)
     }
 
-    /// Binds every socket of a venue that leads. Whatever was told before can be asked for again: only what is new is
-    /// sent to the lines, or what follows the messages that this node has sent while it stood by.
+    /// Binds every socket of a venue that leads. Earlier messages stay available on request. The lines receive only new
+    /// messages, or those from number `first` on, which follow the messages that this node has sent as a standby.
     fn bind(
         config: &Config,
         mut venue: Venue,
@@ -194,23 +194,23 @@ impl Network {
         })
     }
 
-    /// Which thread does what.
+    /// Returns the thread plan as text.
     pub fn plan(&self) -> String {
         self.layout.plan.to_string()
     }
 
-    /// Where operators connect.
+    /// Returns the address of the operator port.
     pub fn operators_port(&self) -> Option<SocketAddr> {
         self.gateway.addresses().admin
     }
 
-    /// Where sessions connect.
+    /// Returns the address of order entry.
     pub fn listens_on(&self) -> SocketAddr {
         self.gateway.addresses().clients
     }
 
-    /// Trades until `control.stop` is set, tells everybody what is left to tell, and closes the journal.
-    /// The last hashes and where the journal ends; `None` if it was abandoned before.
+    /// Trades until `control.stop` is set, publishes the remaining reports, and closes the journal. Returns the last
+    /// hashes and the end of the journal; `None` if the journal was abandoned before.
     pub fn run(self, control: &Control) -> Result<Option<(HashProbe, Position)>, ServeError> {
         const GOODBYE: Duration = Duration::from_secs(2);
         let Network {
@@ -267,13 +267,13 @@ fn monotonic_ns(began: Instant) -> u64 {
     began.elapsed().as_nanos() as u64
 }
 
-/// The time of this machine.
+/// Returns the time of this machine's clock.
 fn now() -> Nanos {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Nanos(since.as_nanos() as u64)
 }
 
-/// What a venue that has been recovered waits for; `away` are the instruments that are not traded here.
+/// Returns the timers of a recovered venue; `away` are the symbols that are not traded here.
 fn due_times(venue: &Venue, away: impl Iterator<Item = SymbolId>) -> DueTimes {
     let due = DueTimes::new();
     for engine in venue.engines() {
@@ -286,7 +286,7 @@ fn due_times(venue: &Venue, away: impl Iterator<Item = SymbolId>) -> DueTimes {
     due
 }
 
-/// Who may log in, with the rules of the config.
+/// Returns the users who may log in, with the rules of the config.
 fn accounts(config: &Config) -> Result<Accounts, ServeError> {
     let users = config.sessions.iter().map(|session| session.user.as_str());
     let file = &config.gateway.passwords;

@@ -1,4 +1,4 @@
-//! Beside a partition that leads: what the table of instruments asks for is done.
+//! Thread beside a leading partition that carries out the moves in the table of symbols.
 
 use super::node::Say;
 use super::{Network, ServeError, at};
@@ -9,18 +9,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Between two looks at the table.
+/// Time between two reads of the table.
 const LOOK: Duration = Duration::from_millis(200);
-/// What fails again and again is tried again after this time at most: each attempt may leave commands in the journal.
+/// Longest pause before a failed step is tried again. The pause grows because each attempt may leave commands in the
+/// journal.
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
-/// Runs as long as it is not dropped, and then no longer than for the step that it is in: nobody waits for it.
+/// Handle of the thread, which runs until the handle is dropped and then finishes only its present step. Nobody waits
+/// for its end.
 pub struct Moves {
     stop: Arc<AtomicBool>,
 }
 
 impl Moves {
-    /// Starts if the config is that of a partition.
+    /// Starts the thread if the config is that of a partition.
     pub fn start(
         config: &Config,
         network: &Network,
@@ -49,7 +51,7 @@ impl Moves {
                         done.into_iter().for_each(&mut say);
                         continue;
                     }
-                    // Whatever it is, it is tried again, and said once.
+                    // Every error leads to another attempt; an error is printed once.
                     Err(error) => {
                         let error = error.to_string();
                         if error != said && !stops.load(Ordering::Relaxed) {
@@ -74,7 +76,7 @@ impl Drop for Moves {
     }
 }
 
-/// Who keeps the table of instruments that a config names.
+/// Returns the keeper of the table of symbols that a config names.
 pub fn keepers(config: &Config) -> Result<Keepers, ServeError> {
     let keeper = Keeper::parse(config.partition.table(&config.cluster));
     let keeper =

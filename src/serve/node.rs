@@ -1,4 +1,4 @@
-//! A node of a cluster on a network: its journal, its sockets and its threads around `ringside_cluster::node`.
+//! A node of a cluster on a network: its journal, sockets and threads around `ringside_cluster::node`.
 
 use super::moves::Moves;
 use super::past::{self, Past};
@@ -22,12 +22,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// What tells the operator.
+/// Function that prints a message for the operator.
 pub trait Say: FnMut(String) + Clone + Send + 'static {}
 
 impl<F: FnMut(String) + Clone + Send + 'static> Say for F {}
 
-/// Who keeps the record of the cluster that a config names.
+/// Returns the keeper of the cluster record that a config names.
 pub fn coordinator(config: &Config) -> Result<Box<dyn Coordinator>, ServeError> {
     let keeper = Keeper::parse(&config.cluster.coordinator);
     let keeper =
@@ -35,8 +35,8 @@ pub fn coordinator(config: &Config) -> Result<Box<dyn Coordinator>, ServeError> 
     Ok(keeper.record(&config.venue.name, config.partition.here()))
 }
 
-/// Runs a node until `stop` is set. `restarted` hears what the first recovery found, `leads` of each network before it
-/// trades.
+/// Runs a node until `stop` is set. `restarted` receives the outcome of the first recovery, `leads` each network before
+/// it trades.
 pub fn run(
     config: &Config,
     stop: &AtomicBool,
@@ -44,7 +44,7 @@ pub fn run(
     leads: impl Fn(&Network),
     say: impl Say,
 ) -> Result<(), ServeError> {
-    // What a leader cannot do without is missed now and not when it is to lead.
+    // Faults in the accounts show at the start and not when the node is to lead.
     accounts(config)?;
     let mut recovered = Recovered::new(config, say.clone())?;
     restarted(&recovered.standby.restart);
@@ -72,7 +72,7 @@ pub fn run(
     }
 }
 
-/// A journal that has been recovered, with who takes snapshots of it.
+/// A recovered journal, with the thread that takes snapshots of it.
 struct Recovered {
     standby: Standby<Past>,
     snapshots: Option<SnapshotThread>,
@@ -93,12 +93,12 @@ struct Running<'a, F> {
     doors: Arc<Doors>,
     _server: Server,
     stop: &'a AtomicBool,
-    /// The first message that its feed has not sent, if it was a standby's.
+    /// Number of the first message that the node has not sent as a standby, if it was one.
     feed_next: Option<u64>,
 }
 
 impl<'a, F: Say> Running<'a, F> {
-    /// The folder's lock is taken by who has recovered the journal.
+    /// Starts the node. The lock of the folder is held by the recovered journal.
     fn start(
         config: &'a Config,
         has_lost: bool,
@@ -135,7 +135,7 @@ impl<'a, F: Say> Running<'a, F> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Stands by until that ends; `None`: the node is to stop.
+    /// Stands by until the node leads; `None`: the node is to stop.
     fn stand_by(&mut self, standby: &mut Standby<Past>) -> Result<Option<Stood>, ServeError> {
         let mut standing = Standing::default();
         let mut feed = StandbyFeed::new(self.config, standby, self.feed_next.take());
@@ -150,7 +150,7 @@ impl<'a, F: Say> Running<'a, F> {
         Ok(stood)
     }
 
-    /// Leads in an epoch, until the node is to stop or somebody else leads.
+    /// Leads in an epoch, until the node is to stop or another node leads.
     fn lead(
         &mut self,
         recovered: Recovered,
@@ -191,7 +191,7 @@ impl<'a, F: Say> Running<'a, F> {
         Ok(())
     }
 
-    /// Trades. Where the journal ends then; `None` if it was abandoned.
+    /// Trades. Returns the end of the journal; `None` if the journal was abandoned.
     fn trade(&mut self, network: Network, term: &mut Term) -> Result<Option<Position>, ServeError> {
         let control = Control {
             stop: term.control.stop.clone(),
@@ -206,7 +206,7 @@ impl<'a, F: Say> Running<'a, F> {
                         term.control.stop.store(true, Ordering::Relaxed);
                     }
                     if let Err(error) = term.step(&mut self.node) {
-                        // Who cannot store a promise cannot lead.
+                        // A node that cannot store a promise cannot lead.
                         term.control.abandon.store(true, Ordering::Relaxed);
                         return Err(error);
                     }
@@ -222,7 +222,7 @@ impl<'a, F: Say> Running<'a, F> {
     }
 }
 
-/// Nobody reads the journal any more when this is gone.
+/// Guard that stops the readers of the journal when it is dropped.
 struct Closes(Arc<Doors>);
 
 impl Drop for Closes {
@@ -231,7 +231,7 @@ impl Drop for Closes {
     }
 }
 
-/// The world of a node: sockets, and threads that ask and write for it.
+/// Ports of a node: sockets, and the threads that ask and write for it.
 struct Sockets<F> {
     errands: Errands,
     began: Instant,
@@ -262,9 +262,9 @@ impl<F: Say> Ports for Sockets<F> {
     }
 
     fn connect(&mut self, address: &str) -> io::Result<TcpStream> {
-        /// Who does not take a connection within this time is away.
+        /// Time after which an attempt to connect fails.
         const CONNECT_MAX: Duration = Duration::from_millis(100);
-        /// A leader's frames are waited for so long before other things are looked at.
+        /// Longest wait for a leader's frames before other work.
         const WAIT: Duration = Duration::from_millis(2);
         let place = address.to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
         let line = TcpStream::connect_timeout(&place, CONNECT_MAX)?;

@@ -1,5 +1,5 @@
-//! What a venue on a network must know of its past: what its streams have told, and the names and ids that its
-//! gateway has to recognise.
+//! State that a network venue rebuilds from its journal: the streams, and the names and ids that the gateway must
+//! recognise.
 
 use super::{ServeError, at};
 use crate::config::Config;
@@ -18,11 +18,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Recovers the journal and the streams of the config's folder, or prepares empty ones.
+/// Recovers the journal and the streams in the config's folder, or prepares empty ones.
 pub(super) fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
     let dir = &config.journal.dir;
-    // The streams lie beside the journal: nobody else may write there, and a journal that is not this venue's keeps
-    // its streams.
+    // The streams lie beside the journal: no other process may write there, and the streams of another venue's journal
+    // must not be touched.
     let lock = Lock::take(dir)?;
     let identity = venue::identity(config.matching_hash());
     refuse_mismatch(dir, identity)?;
@@ -40,21 +40,22 @@ pub(super) fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
     Ok(Standby::recover(lock, config.journal_options(dir)?, config.shape(), past)?)
 }
 
-/// Cuts the journal of the config's folder behind a place in it. What was cut.
+/// Cuts the journal of the config's folder behind a place in it. Returns the cut, if anything was cut.
 pub(super) fn cut_behind(config: &Config, place: &Place) -> Result<Option<Cut>, ServeError> {
     let dir = &config.journal.dir;
     let (lock, options) = (Lock::take(dir)?, config.journal_options(dir)?);
     Ok(ringside_journal::cut_behind(&options, &lock, place)?)
 }
 
-/// Takes snapshots of the journal of a venue, if the config wants them. `say` hears of each.
+/// Starts the thread that takes snapshots of a venue's journal, if the config asks for snapshots. `say` receives a
+/// message about each.
 pub(super) fn take_snapshots(
     config: &Config,
     standby: &Standby<Past>,
     say: impl FnMut(String) + Send + 'static,
 ) -> Result<Option<SnapshotThread>, ServeError> {
     let syncer = standby.told().encoder.sink().syncer();
-    // A snapshot counts only when the streams up to it are on the device, too.
+    // A snapshot is valid only when the streams up to it are on the device, too.
     let sync_streams: SyncStreams =
         Box::new(move || syncer.sync().map_err(|error| error.to_string()));
     let take = |policy| standby.take_snapshots(policy, config.sizes(), Some(sync_streams), say);
@@ -62,24 +63,24 @@ pub(super) fn take_snapshots(
     taken.map_err(at("cannot start a thread".into()))
 }
 
-/// An error if the journal in a folder is another venue's or another version's.
+/// Returns an error if the journal in a folder is from another venue or version.
 fn refuse_mismatch(dir: &Path, identity: Identity) -> Result<(), JournalError> {
     match ringside_journal::exists(dir)?.then(|| Reader::open(dir, identity)) {
         Some(Err(error @ JournalError::Mismatch { .. })) => Err(error),
-        // Whatever else is wrong with it is for the recovery to say.
+        // Other faults of the journal are reported by the recovery.
         _ => Ok(()),
     }
 }
 
-/// Hears what a restart replays.
+/// Subscriber of the replay at a restart.
 pub(super) struct Past {
-    /// Makes the streams, and goes on with that when the past is over.
+    /// Encoder of the streams; it goes on after the restart.
     pub encoder: Encoder<Store>,
-    /// For the gateway.
+    /// Names and ids for the gateway.
     pub directory: Directory,
-    /// The instruments that are not traded here, and what was said last of each.
+    /// Symbols that are not traded here, with the last move step of each.
     pub away: BTreeMap<SymbolId, Moved>,
-    /// How far market data may be told while nobody leads here.
+    /// End of the market data that may be published while this node does not lead.
     pub committed: Arc<Committed<MarketEnd>>,
 }
 
@@ -126,7 +127,7 @@ impl Subscriber for Past {
 }
 
 impl Recover for Past {
-    /// A snapshot is of use only if the files of the streams have all that came before it.
+    /// A snapshot is usable only if the stream files contain everything that precedes it.
     fn accepts(&mut self, at: &Checkpoint) -> Result<(), String> {
         let store = self.encoder.sink_mut();
         store.resume(&at.streams.positions, at.place.seqno).map_err(|error| error.to_string())

@@ -1,4 +1,4 @@
-//! What the config asks for and the journal does not have yet: as commands, so that the journal has it then.
+//! Commands for the journal: definitions in the config that the journal does not have yet.
 
 use crate::config::{Config, ConfigError, InstrumentSection, SessionSection};
 use ringside_core::registry::directory::Directory;
@@ -11,21 +11,21 @@ use ringside_model::reason::Reason;
 use serde_json::json;
 use std::collections::VecDeque;
 
-/// What a start adds to the journal.
+/// Additions of a start to the journal.
 #[derive(Default)]
 pub(super) struct Setup {
-    /// The commands, with an official time where it matters.
+    /// Commands, with an official time where it matters.
     pub commands: VecDeque<(Command, Option<Nanos>)>,
-    /// When the trading day began, or begins with the first command.
+    /// Start of the trading day: in the past, or the time of the first command.
     pub day_began: Nanos,
-    /// The session that the schedule's commands have, if the config has a schedule.
+    /// Session of the schedule's commands, if the config has a schedule.
     pub schedule: SessionId,
-    /// What the operator should know: where the config says something else than the journal.
+    /// Remarks for the operator: differences between the config and the journal.
     pub notes: Vec<String>,
 }
 
 impl Setup {
-    /// Compares the config with what the journal has. `directory` learns what is added.
+    /// Compares the config with the journal. `directory` learns the additions.
     pub(super) fn new(
         config: &Config,
         day: Day,
@@ -34,7 +34,7 @@ impl Setup {
     ) -> Result<Setup, ConfigError> {
         let mut setup = Setup { day_began: day.began, ..Setup::default() };
         if day.began == Nanos(0) {
-            // The streams are named after this moment, so it is decided here.
+            // The streams are named after this moment, so its time is fixed here.
             let action = Action::TradingDay(DayEvent::Start);
             let (session, symbol) = (SessionId(0), SymbolId::NONE);
             let command = Command { session, symbol, verdict: Reason::None, action };
@@ -50,7 +50,8 @@ impl Setup {
         for instrument in &config.instruments {
             let is_new = setup.instrument(instrument, directory)?;
             if is_new && config.partition.is_given() {
-                // Before anybody can send an order: the table of instruments says later whether it is traded here.
+                // The symbol is released before anybody can send an order: the table of symbols decides later whether
+                // it is traded here.
                 setup.release(&instrument.symbol, config.partition.id, directory)?;
             }
         }
@@ -91,7 +92,7 @@ impl Setup {
         Ok(directory.session_id(name).expect("it was defined just now"))
     }
 
-    /// Whether the instrument is new.
+    /// Adds a symbol of the config; returns true if it is new.
     fn instrument(
         &mut self,
         wanted: &InstrumentSection,
@@ -132,7 +133,7 @@ impl Setup {
         self.add("instruments", &line, directory)
     }
 
-    /// Makes commands of a line as a file session would.
+    /// Parses a line into commands as a file session would, and adds them.
     fn add(
         &mut self,
         key: &str,
@@ -157,7 +158,7 @@ impl Setup {
     }
 }
 
-/// The name of the streams of a trading day: its date (UTC) and two letters.
+/// Returns the name of the streams of a trading day: its date (UTC) and two letters.
 pub(super) fn session_name(Nanos(began): Nanos) -> String {
     let began = jiff::Timestamp::from_nanosecond(began.into());
     began.expect("64 bits of nanoseconds end in 2554").strftime("%Y%m%dRS").to_string()

@@ -1,4 +1,4 @@
-//! Where the commands of a venue on a network come from: first what it sets up, then the gateway.
+//! Source of the commands of a network venue: first its own setup, then the gateway.
 
 use ringside_core::pipeline::{CommandSource, Polled};
 use ringside_edge::gateway::queue::Consumer;
@@ -6,16 +6,16 @@ use ringside_model::command::{ClientFields, Command};
 use ringside_model::domain::Nanos;
 use std::collections::VecDeque;
 
-/// The source.
+/// The command source of a network venue.
 pub(super) struct NetworkSource {
-    /// The venue's own commands, with an official time where it matters.
+    /// Commands of the setup, with an official time where it matters.
     setup: VecDeque<(Command, Option<Nanos>)>,
     queue: Consumer,
     fields: Option<ClientFields>,
 }
 
 impl NetworkSource {
-    /// These commands, then those of the queue.
+    /// Returns a source of these commands, followed by those of the queue.
     pub(super) fn new(setup: VecDeque<(Command, Option<Nanos>)>, queue: Consumer) -> Self {
         NetworkSource { setup, queue, fields: None }
     }

@@ -1,5 +1,5 @@
-//! Market data of a node that stands by: the same messages under the same numbers as the leader's, as soon as the node
-//! knows that they are committed.
+//! Market data of a standby: the same messages under the same numbers as the leader's, as soon as the standby knows
+//! that they are committed.
 
 use super::node::Say;
 use super::past::Past;
@@ -17,20 +17,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// What a standby publishes, once it has caught up.
+/// Feed of a standby, which starts when the standby has caught up.
 pub(super) struct StandbyFeed<'a> {
     config: &'a Config,
     committed: Arc<Committed<MarketEnd>>,
     reader: Reader,
-    /// The first message to send; none given: the first one that is new.
+    /// Number of the first message to send; none given: the first new one.
     first: Option<u64>,
-    /// Where the journal ended when it was looked at, and since when.
+    /// End of the journal at the last change, and the time of that change.
     stands: (Position, Instant),
     lines: Option<Lines>,
 }
 
 impl<'a> StandbyFeed<'a> {
-    /// The feed of a standby, which may go on behind what this node has sent before; `None` if it is not wanted.
+    /// Returns the feed of a standby; `first` continues behind the messages that this node has sent before. `None` if
+    /// the config asks for no feed.
     pub(super) fn new(
         config: &'a Config,
         standby: &Standby<Past>,
@@ -50,7 +51,7 @@ impl<'a> StandbyFeed<'a> {
         })
     }
 
-    /// Lets go what the standby knows to be committed by now.
+    /// Releases all messages that the standby knows to be committed.
     pub(super) fn step(
         &mut self,
         standby: &Standby<Past>,
@@ -69,13 +70,13 @@ impl<'a> StandbyFeed<'a> {
         Ok(())
     }
 
-    /// Ends it. The first message that has not been sent.
+    /// Ends the feed. Returns the number of the first message that has not been sent.
     pub(super) fn end(self) -> Option<u64> {
         self.lines.map_or(self.first, Lines::end)
     }
 
-    /// Whether what comes has just happened, or nothing comes. All that a node has missed would come too late for
-    /// everybody who listens.
+    /// Returns true if the latest commands have just happened, or if none arrive. The messages that a node has missed
+    /// would come too late for every listener.
     fn has_caught_up(&mut self, standby: &Standby<Past>) -> bool {
         const JUST_NOW: Duration = Duration::from_secs(1);
         let place = standby.place();
@@ -97,7 +98,7 @@ impl<'a> StandbyFeed<'a> {
     }
 }
 
-/// The thread that sends, and who answers listeners beside it.
+/// The thread that sends, and the servers that answer listeners.
 struct Lines {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Option<u64>>>,
@@ -110,7 +111,7 @@ impl Lines {
         service: Service,
         committed: Arc<Committed<MarketEnd>>,
     ) -> Result<Lines, ServeError> {
-        /// The stream does not say when it has something.
+        /// Pause between two looks at the stream, which does not signal new messages.
         const MOMENT: Duration = Duration::from_millis(1);
         let stop = Arc::<AtomicBool>::default();
         let stops = stop.clone();
