@@ -1,9 +1,10 @@
-//! The order book on one thread: the engine against the least that an order book can do.
+//! The order book on one thread: the engine against a minimal order book.
 //!
 //! `cargo bench --bench book -- [--events N] [--runs N] [--batch N] [--only NAME] [--quick]
-//! [--profile NAME]`. All contestants apply the same commands, decoded ahead of the clock in chunks
-//! that fit the cache; the loop over them is part of every figure. Wrong trades end the run with
-//! exit code 1, slow ones only show. `--profile` runs the engine alone, once, for a profiler.
+//! [--profile NAME]`. All contestants apply the same commands, decoded before the clock starts in
+//! chunks that fit the cache; the loop over them is part of every figure. Wrong trades end the run
+//! with exit code 1; slow ones are only printed. `--profile` runs the engine alone, once, for a
+//! profiler.
 
 #[path = "contest.rs"]
 mod contest;
@@ -18,15 +19,17 @@ use sketch::{Dense, Hashed, Ids, Range, Sketch};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// The goals, in nanoseconds per event.
+/// Goals in nanoseconds per event.
 const W1_NS_MAX: f64 = 18.0;
 const W2_NS_MAX: f64 = 45.0;
-/// The engine also reports, totals and hashes: it may take this much longer than the better sketch.
+/// Largest ratio of the engine's time to the better sketch's time. The engine also makes reports,
+/// totals and hashes.
 const RATIO_MAX: f64 = 1.4;
-/// No scenario whose book fits the cache may take more than this many times what W1 takes.
+/// Largest ratio of the time of a scenario to the time of W1, for scenarios whose book fits the
+/// cache.
 const OF_W1_MAX: f64 = 3.0;
 
-/// Sketches need an array over all prices of a flow: this many at most.
+/// Largest number of prices of a flow for a sketch, which needs an array over all of them.
 const LADDER_MAX: i64 = 1 << 24;
 const SEED: u64 = 2026;
 
@@ -113,7 +116,7 @@ impl Options {
                     options.quick = true;
                     options.events = options.events.min(500_000);
                 }
-                // Cargo says that this is a benchmark.
+                // Cargo passes this flag to every benchmark.
                 "--bench" => {}
                 _ => return Err(format!("unknown option {flag:?}")),
             }
@@ -145,7 +148,8 @@ struct Row {
     correct: bool,
 }
 
-/// The contestants take turns, so that all of them see the same moods of the machine.
+/// Measures a workload. The contestants take turns, so that changes in the speed of the machine
+/// fall on all of them.
 fn measure(workload: Workload, options: &Options) -> Row {
     let flow = generate(workload, options);
     let layout = Layout::of(&flow);
@@ -221,11 +225,11 @@ fn run_sketch<I: Ids>(
     (time, sketch.trades)
 }
 
-/// What a sketch must know of a flow beforehand.
+/// Properties of a flow that a sketch must know beforehand.
 struct Layout {
-    /// The prices of each symbol.
+    /// Price range of each symbol.
     ranges: Vec<Range>,
-    /// One more than the largest key.
+    /// Largest key plus one.
     keys: usize,
 }
 
@@ -251,7 +255,7 @@ impl Layout {
     }
 }
 
-/// One event at a time, without a batch to look ahead in.
+/// Prints the latency of single events, without a batch to look ahead in.
 fn print_latency(options: &Options) {
     let flow = generate(Workload::W1, options);
     let clock_ns = clock_ns();
@@ -282,7 +286,7 @@ fn print_latency(options: &Options) {
     );
 }
 
-/// What two readings of the clock in a row are apart, the median.
+/// Returns the median time between two consecutive readings of the clock, in ns.
 fn clock_ns() -> u64 {
     let mut apart: Vec<u64> = (0..10_001)
         .map(|_| {

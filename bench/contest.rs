@@ -1,5 +1,5 @@
-//! What every contest over order books needs: the same commands under the same clock, and an engine
-//! that runs as it does in the pipeline.
+//! Common parts of all benches of order books: the same commands under the same clock, and an
+//! engine that runs as in the pipeline.
 
 use ringside_engine::Engine;
 use ringside_load::flow::{Event, Flow, Trades};
@@ -9,11 +9,11 @@ use ringside_model::report::{Report, ReportKind, ReportSink};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// Commands are decoded ahead in chunks of this many: two batches of a matcher. More would push the
-/// books out of the cache, which no matcher does; fewer, and the clock would be read too often.
+/// Number of commands that are decoded ahead: two batches of a matcher. More would push the books
+/// out of the cache, which no matcher does; with fewer, the clock would be read too often.
 pub const CHUNK: usize = 128;
 
-/// Ties the thread to the last core that the process may use, the one least likely to be busy.
+/// Pins the thread to the last core that the process may use, which is the least likely to be busy.
 pub fn pin() {
     let core = core_affinity::get_core_ids().and_then(|cores| cores.last().copied());
     match core.filter(|&core| core_affinity::set_for_current(core)) {
@@ -25,23 +25,23 @@ pub fn pin() {
 /// Nanoseconds per event over all runs.
 #[derive(Clone, Copy)]
 pub struct Times {
-    /// The middle one.
+    /// Median of all runs.
     pub median: f64,
-    /// The best one.
+    /// Fastest run.
     pub least: f64,
-    /// The worst one.
+    /// Slowest run.
     pub most: f64,
 }
 
 impl Times {
-    /// From the figures of all runs, at least one.
+    /// Returns the statistics of all runs, at least one.
     pub fn of(mut ns: Vec<f64>) -> Self {
         ns.sort_by(f64::total_cmp);
         Times { median: ns[ns.len() / 2], least: ns[0], most: ns[ns.len() - 1] }
     }
 }
 
-/// The events share the time evenly, whatever they were.
+/// Divides the time evenly among the events of all kinds.
 pub fn ns_per_event(time: Duration, flow: &Flow) -> f64 {
     time.as_nanos() as f64 / flow.events.len() as f64
 }
@@ -53,13 +53,13 @@ pub struct Sequencer {
 }
 
 impl Sequencer {
-    /// Gives the next command its place.
+    /// Gives the next command its seqno and time.
     pub fn number(&mut self, command: Command) -> Sequenced {
         self.last += 1;
         Sequenced { seqno: SeqNo(self.last), time: Nanos(self.last), command }
     }
 
-    /// Hands events over in decoded chunks.
+    /// Passes events to `apply` in decoded chunks.
     pub fn chunks(&mut self, events: &[Event], mut apply: impl FnMut(&[Sequenced])) {
         let mut decoded = Vec::with_capacity(CHUNK);
         for chunk in events.chunks(CHUNK) {
@@ -70,7 +70,8 @@ impl Sequencer {
     }
 }
 
-/// Applies the definitions and the opening book, then the events in batches under the clock.
+/// Applies the definitions and the opening book without the clock, then the events in batches under
+/// the clock.
 pub fn run(flow: &Flow, batch: usize, mut apply: impl FnMut(&[Sequenced])) -> Duration {
     let mut sequencer = Sequencer::default();
     for &command in &flow.definitions {
@@ -88,7 +89,7 @@ pub fn run(flow: &Flow, batch: usize, mut apply: impl FnMut(&[Sequenced])) -> Du
     time
 }
 
-/// Runs the engine: its time, and whether it came to the trades and the live orders of the flow.
+/// Runs the engine; returns its time, and true if its trades and live orders are those of the flow.
 pub fn run_engine(flow: &Flow, batch: usize) -> (Duration, bool) {
     let mut engine = Engine::new(flow.setup.len());
     let mut sink = RingSink::new();
@@ -97,18 +98,19 @@ pub fn run_engine(flow: &Flow, batch: usize) -> (Duration, bool) {
     (time, (sink.trades, engine.live_orders()) == (flow.trades, flow.live))
 }
 
-/// Writes each report into the next slot of a ring, as the matcher does, and accounts for trades.
+/// Sink that writes each report into the next slot of a ring, as the matcher does, and records the
+/// trades.
 pub struct RingSink {
     ring: Box<[Report; RingSink::SLOTS]>,
     next: usize,
-    /// The trades so far.
+    /// Trades so far.
     pub trades: Trades,
 }
 
 impl RingSink {
     const SLOTS: usize = 4096;
 
-    /// A ring that is in memory before the clock starts.
+    /// Returns a ring whose pages are in memory before the clock starts.
     pub fn new() -> Self {
         let ring = vec![Report::BLANK; Self::SLOTS].into_boxed_slice();
         let ring = ring.try_into().expect("as many slots as the ring has");

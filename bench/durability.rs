@@ -1,8 +1,8 @@
-//! What durability costs: the latency that `fsync` adds to `pagecache`, a minute of `fsync`, and what
-//! snapshots take from the live path. Whole pipeline, open loop.
+//! The cost of durability: the latency that `fsync` adds to `pagecache`, a minute of `fsync`, and the effect of
+//! snapshots on the live path. Whole pipeline, open loop.
 //!
-//! `cargo bench --bench durability -- [--runs N] [--quick] [--only modes|minute|snapshots]`. The cases of a
-//! comparison take turns, so that a slow minute of the machine falls on all of them.
+//! `cargo bench --bench durability -- [--runs N] [--quick] [--only modes|minute|snapshots]`. The cases of a comparison
+//! take turns, so that a slow minute of the machine falls on all of them.
 
 use ringside::cli::CliError;
 use ringside::cli::bench::case::{Case, Outcome};
@@ -20,7 +20,7 @@ const SEED: u64 = 2026;
 
 struct Options {
     runs: usize,
-    /// What a tenth of a second stands for: a whole one.
+    /// True if each run takes a tenth of its seconds.
     quick: bool,
     only: Option<String>,
 }
@@ -63,7 +63,8 @@ fn run(options: &Options) -> Result<(), CliError> {
         }
     }
     if wanted("minute") {
-        // A message of 100 bytes is a frame of 64 here; twice the rate is as many bytes as the messages have.
+        // A message of 100 bytes is a frame of 64 bytes here; at twice the rate the frames have as many bytes as the
+        // messages.
         for rate in [100_000, 200_000] {
             alternate(
                 &[Trial::new("fsync", rate, 60.0)],
@@ -72,7 +73,7 @@ fn run(options: &Options) -> Result<(), CliError> {
         }
     }
     if wanted("snapshots") {
-        // With all cores taken by the pipeline, and with one left for who takes snapshots.
+        // One plan takes all cores for the pipeline, the other leaves a core for the snapshot thread.
         for plan in ["auto", "single"] {
             let trial = Trial::new("pagecache", 200_000, 10.0);
             let without = Trial { workload: Workload::Million, plan, ..trial };
@@ -90,7 +91,7 @@ struct Trial {
     seconds: f64,
     workload: Workload,
     plan: &'static str,
-    /// `snapshots.max_restart_seconds`.
+    /// Value of `snapshots.max_restart_seconds`.
     snapshots: f64,
 }
 
@@ -124,7 +125,7 @@ impl Trial {
     }
 }
 
-/// Runs the cases in turns and prints the middle run of each.
+/// Runs the cases in turns and prints the median run of each.
 fn alternate(trials: &[Trial], options: &Options) -> Result<Vec<Outcome>, CliError> {
     let mut outcomes: Vec<Vec<Outcome>> = trials.iter().map(|_| vec![]).collect();
     for _ in 0..options.runs {
@@ -153,7 +154,7 @@ fn alternate(trials: &[Trial], options: &Options) -> Result<Vec<Outcome>, CliErr
     Ok(middles)
 }
 
-/// The latency from the intended time, in ns.
+/// Returns the latency from the intended time at a quantile, in ns.
 fn at(outcome: &Outcome, quantile: f64) -> u64 {
     outcome.corrected().histogram.value_at_quantile(quantile)
 }

@@ -1,9 +1,9 @@
-//! Hot paths for a count of instructions: one row, once, on one thread.
+//! Instruction counts of hot paths: one row, once, on one thread.
 //!
-//! `scripts/instructions` runs each row under callgrind and holds the counts against the budgets in
-//! `bench/instructions.toml`. Only what [`counted`] runs is counted; generating the flow, the opening
-//! book and the checks are not. `cargo run --release --example instructions -- ROW` prints the number
-//! of events that were counted, without an argument the rows. A wrong outcome ends the run.
+//! `scripts/instructions` runs each row under callgrind and compares the counts with the budgets in
+//! `bench/instructions.toml`. Only the work inside [`counted`] is counted; generating the flow, the opening book and
+//! the checks are not. `cargo run --release --example instructions -- ROW` prints the number of counted events; without
+//! an argument it prints the rows. A wrong outcome ends the run.
 
 #[expect(dead_code, reason = "no clock is read here")]
 #[path = "contest.rs"]
@@ -28,9 +28,9 @@ use std::process::ExitCode;
 /// Hot path whose instructions are counted; a row of the table.
 struct Row {
     name: &'static str,
-    /// The row whose whole count is part of this one's and is subtracted.
+    /// Row whose count is contained in this one and is subtracted.
     less: Option<&'static str>,
-    /// Runs the path; the number of events.
+    /// Runs the path; returns the number of events.
     run: fn() -> u64,
 }
 
@@ -47,7 +47,7 @@ const ROWS: &[Row] = &[
 
 const EVENTS: usize = 200_000;
 const SEED: u64 = 2026;
-/// Commands that are applied together: as many as a matcher takes.
+/// Number of commands that are applied together, the same as a matcher takes.
 const BATCH: usize = 64;
 
 fn main() -> ExitCode {
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The region that callgrind collects: it knows the function by its name.
+/// Runs the counted region. Callgrind finds the function by its name.
 #[inline(never)]
 fn counted<T>(work: impl FnOnce() -> T) -> T {
     work()
@@ -73,7 +73,7 @@ fn flow(workload: Workload) -> Flow {
     Flow::generate(&FlowSpec { workload, seed: SEED, events: EVENTS })
 }
 
-/// The engine over commands that are decoded already.
+/// Counts the engine over decoded commands.
 fn book(workload: Workload) -> u64 {
     let flow = flow(workload);
     let mut engine = Engine::new(flow.setup.len());
@@ -94,7 +94,7 @@ fn book(workload: Workload) -> u64 {
     EVENTS as u64
 }
 
-/// The part of a matcher between its two rings: decodes each frame, applies the batch, keeps the reports.
+/// Counts the part of a matcher between its two rings: decode each frame, apply the batch, keep the reports.
 fn frames_w1() -> u64 {
     let flow = flow(Workload::W1);
     let mut shard = MatchingShard::new(Shard { index: 0, count: 1 }, Engine::new(flow.setup.len()));
@@ -134,7 +134,7 @@ fn decode() -> u64 {
     EVENTS as u64
 }
 
-/// Seals a command as the sequencer does: encodes it into its frame and closes the chain.
+/// Counts sealing of commands as in the sequencer: encode into the frame, chain the checksum.
 fn seal() -> u64 {
     let flow = flow(Workload::W1);
     let mut sealer = Sealer::default();
@@ -157,8 +157,8 @@ fn seal() -> u64 {
     EVENTS as u64
 }
 
-/// The streams of reports that were made before. Sessions of the role `File` are told nothing: what is left is
-/// market data.
+/// Counts the encoding of streams from ready reports. Sessions of the role `File` receive nothing, so that only market
+/// data remains.
 fn encode(role: Role) -> Messages {
     let flow = flow(Workload::W1);
     let mut encoder = Encoder::new(Messages::default(), SessionStates::new(SESSIONS as usize + 1));
@@ -187,7 +187,7 @@ fn encode(role: Role) -> Messages {
     sealer.chunks(&flow.setup, |frames| publish(frames, false));
     sealer.chunks(&flow.events, |frames| publish(frames, true));
     let Messages { itch, ouch } = *encoder.sink();
-    // Every event has a report, and every trade one for each side.
+    // Every event has a report, and every trade has one for each side.
     let reports = EVENTS as u64 + 2 * flow.trades.count;
     assert_eq!(ouch, if role == Role::OrderEntry { reports } else { 0 });
     assert!(itch >= EVENTS as u64, "every event changes the displayed book");
@@ -206,7 +206,7 @@ fn tell(encoder: &mut Encoder<Messages>, told: &Told) {
     encoder.end_batch();
 }
 
-/// Commands with their reports, as the publisher hands them on.
+/// Subscriber that keeps commands with their reports, as the publisher passes them on.
 #[derive(Default)]
 struct Told {
     commands: Vec<(Frame, Vec<Published>)>,
@@ -225,7 +225,7 @@ impl Subscriber for Told {
     }
 }
 
-/// Counts the messages of all streams; their bytes go nowhere.
+/// Sink that counts the messages of all streams and drops their bytes.
 #[derive(Clone, Copy, Default)]
 struct Messages {
     itch: u64,
@@ -243,7 +243,7 @@ impl StreamSink for Messages {
     }
 }
 
-/// Appends to a segment that is ready and in the page cache, with a commit for each batch. It is large enough
+/// Counts appends to a prepared segment in the page cache, with a commit for each batch. The segment is large enough
 /// for all frames.
 fn journal_append() -> u64 {
     let dir = tempfile::tempdir().expect("a temporary folder");
@@ -270,7 +270,7 @@ fn journal_append() -> u64 {
     EVENTS as u64
 }
 
-/// Makes frames of commands as the gateway and the sequencer do.
+/// Makes frames from commands as the gateway and the sequencer do.
 #[derive(Default)]
 struct Sealer {
     last: u64,
@@ -300,7 +300,7 @@ impl Sealer {
     }
 }
 
-/// The order that a command of a flow brings.
+/// Returns the id of the order that a command of a flow enters.
 fn brought(action: &Action) -> Option<OrderId> {
     match action {
         Action::Enter(enter) => Some(enter.id),

@@ -19,9 +19,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Frames a second that must be read and checked.
+/// Goal: frames per second that are read and checked.
 const READ_GOAL: f64 = 10e6;
-/// Frames of each batch of appends; under `fsync` each ends with a sync.
+/// Number of frames in each batch of appends; under `fsync` each batch ends with a sync.
 const BATCH: usize = 64;
 
 struct Nobody;
@@ -151,7 +151,7 @@ fn append(options: &Options, frames: &[Frame]) -> Duration {
         writer.commit().expect("the device works");
         time += clock.elapsed();
     }
-    // Two, so that each proves the other.
+    // Two marks, so that each proves the other.
     for _ in 0..2 {
         let mut mark = Frame::default();
         mark.write(
@@ -173,8 +173,8 @@ fn synced_append(frames: &[Frame]) -> Duration {
     append(&options, frames)
 }
 
-/// How long an append takes, in ns, while another thread syncs the same segment without a pause, from what
-/// it synced last to what is there. The segment is zeroed as for `fsync`.
+/// Returns the latency of appends in ns, and the number of syncs, while another thread syncs the same segment without a
+/// pause: each sync covers the bytes written since the last one. The segment is zeroed as for `fsync`.
 fn beside_syncs(frames: usize) -> (Histogram<u64>, u64) {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let mut config = config();
@@ -187,7 +187,7 @@ fn beside_syncs(frames: usize) -> (Histogram<u64>, u64) {
     let mut writer = open(&options, dir.path());
     let file =
         std::fs::File::options().read(true).write(true).open(dir.path().join("00000001.seg"));
-    // Only synced, never looked at: the writer has a mapping of its own.
+    // This mapping is only synced, never read: the writer has its own.
     let map = MmapRaw::map_raw(&file.expect("the segment is there")).expect("it can be mapped");
     let (written, stop) = (AtomicU64::new(4096), AtomicBool::new(false));
     let mut times = Histogram::new(3).expect("three digits");
@@ -214,7 +214,7 @@ fn beside_syncs(frames: usize) -> (Histogram<u64>, u64) {
                 writer.commit().expect("nothing to sync");
                 written.store(4096 + seqno * 128, Ordering::Relaxed);
             }
-            // A million a second, as the others have been.
+            // A million appends per second, as in the other measurements.
             while began.elapsed() < Duration::from_micros(1) {}
         }
         stop.store(true, Ordering::Relaxed);

@@ -1,8 +1,7 @@
-//! The whole pipeline with the journal on, held against the project's goals.
+//! The whole pipeline with the journal on, compared with the project's goals.
 //!
-//! `cargo bench --bench pipeline -- [--runs N] [--quick] [--only NAME]`. Each case runs a few times and
-//! the middle run counts. A run whose outcome is wrong ends the bench with exit code 1; a goal that is
-//! missed only shows.
+//! `cargo bench --bench pipeline -- [--runs N] [--quick] [--only NAME]`. Each case runs a few times, and the median run
+//! counts. A run with a wrong outcome ends the bench with exit code 1; a missed goal is only printed.
 
 use ringside::cli::CliError;
 use ringside::cli::bench::case::{Case, Outcome, Proof};
@@ -19,11 +18,11 @@ use std::sync::atomic::AtomicBool;
 
 const SEED: u64 = 2026;
 
-/// What a case must reach.
+/// Goal of a case.
 enum Goal {
-    /// So many commands per second.
+    /// Commands per second.
     Rate(u64),
-    /// Latencies, in ns.
+    /// Largest latencies, in ns.
     Latency { p50: u64, p99: u64 },
 }
 
@@ -91,7 +90,7 @@ impl Options {
                 }
                 "--only" => options.only = Some(value()?),
                 "--quick" => options.quick = true,
-                // Cargo says that this is a benchmark.
+                // Cargo passes this flag to every benchmark.
                 "--bench" => {}
                 _ => return Err(format!("unknown option {flag:?}")),
             }
@@ -129,7 +128,7 @@ fn run(options: &Options) -> Result<(), CliError> {
 }
 
 impl Contest {
-    /// The row of the table and the run that it tells of.
+    /// Returns the row of the table and the run that it describes.
     fn row(&self, plan: &str, mut runs: Vec<(Outcome, Proof)>) -> (String, (Outcome, Proof)) {
         let at =
             |outcome: &Outcome, quantile| outcome.corrected().histogram.value_at_quantile(quantile);

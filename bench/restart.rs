@@ -1,16 +1,16 @@
-//! How long a restart takes, with and without a snapshot, as its user meets it: the program itself is
-//! started on a journal that `bench` wrote.
+//! Restart time with and without a snapshot, as the user sees it: the program itself is started on a journal that
+//! `bench` wrote.
 //!
-//! `cargo bench --bench restart -- [--commands N] [--workload NAME] [--runs N] [--quick]`. The journal is in
-//! the page cache, as after a crash of the process; as root a cold start, with the caches dropped, follows.
+//! `cargo bench --bench restart -- [--commands N] [--workload NAME] [--runs N] [--quick]`. The journal is in the page
+//! cache, as after a crash of the process. As root, a cold start with dropped caches follows.
 
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-/// Seconds that a restart from a snapshot may take.
+/// Goal: seconds of a restart from a snapshot.
 const GOAL_SECONDS: f64 = 5.0;
-/// Commands a second that a restart without one must replay.
+/// Goal: commands per second replayed by a restart without a snapshot.
 const GOAL_RATE: f64 = 10e6;
 
 fn main() -> ExitCode {
@@ -133,7 +133,7 @@ impl Restarts {
     }
 }
 
-/// Starts a venue on the journal, with nothing to do, and reads what it says of its start.
+/// Starts a venue on the journal, with nothing to do, and reads the summary of its restart.
 fn restart(journal: &Path) -> Result<Restart, String> {
     let summary = journal.with_extension("json");
     let path = summary.display().to_string();
@@ -150,13 +150,13 @@ fn restart(journal: &Path) -> Result<Restart, String> {
     })
 }
 
-/// Runs the program and gives the JSON that it prints, if it prints any.
+/// Runs the program and returns the JSON that it prints, if any.
 fn ringside(journal: &Path, args: &[&str]) -> Result<Value, String> {
     let output = Command::new(env!("CARGO_BIN_EXE_ringside"))
         .args(args)
         .arg("--journal")
         .arg(journal)
-        // Only the snapshot that is asked for.
+        // No snapshots are taken except on request.
         .env("RINGSIDE__SNAPSHOTS__MAX_RESTART_SECONDS", "0")
         .stdin(Stdio::null())
         .output()

@@ -1,37 +1,37 @@
-//! The least that an order book can do: the yardstick for the engine.
+//! A minimal order book: the yardstick for the engine.
 //!
 //! A flat ladder of levels by price with a bitmap and the cached touch, 32-byte nodes in a slab,
-//! and the index of ids that suits the flow. It sends no reports, keeps no totals and no hash,
-//! checks nothing, and knows limit orders only. What it does, it does in the same order as the
-//! engine, so its trades are the same.
+//! and the index of ids that suits the flow. It makes no reports, keeps no totals and no hash,
+//! checks nothing, and knows limit orders only. It matches in the same order as the engine, so its
+//! trades are the same.
 
 use ringside_load::flow::{SESSIONS, Trades};
 use ringside_model::command::{Action, Sequenced};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// No node, no order.
+/// Index that stands for no node and no order.
 const NONE: u32 = u32::MAX;
 
-/// The index of live orders by session and id.
+/// Index of live orders by session and id.
 pub trait Ids {
-    /// An empty index for flows whose keys (see [`Dense::key`]) are below `keys`.
+    /// Returns an empty index for flows whose keys (see [`Dense::key`]) are below `keys`.
     fn new(keys: usize) -> Self;
-    /// The node of a live order; `u32::MAX` if the order has not entered.
+    /// Returns the node of a live order; `u32::MAX` if the order has not entered.
     fn get(&self, session: u32, id: u64) -> u32;
-    /// Adds a live order.
+    /// Adds a live order with its node.
     fn insert(&mut self, session: u32, id: u64, node: u32);
-    /// Forgets an order that has ended.
+    /// Removes an order that has ended.
     fn remove(&mut self, session: u32, id: u64);
-    /// Asks for what [`Ids::get`] and [`Ids::insert`] will touch.
+    /// Prefetches the memory that [`Ids::get`] and [`Ids::insert`] will touch.
     fn prefetch(&self, session: u32, id: u64);
 }
 
-/// A table of all ids there ever are: ids that end are never asked for again, and stay.
+/// Table of all ids of a flow. Ended ids stay in the table, because no command uses them again.
 pub struct Dense(Vec<u32>);
 
 impl Dense {
-    /// The place of an order in the table.
+    /// Returns the index of an order in the table.
     #[inline]
     pub fn key(session: u32, id: u64) -> usize {
         id as usize * SESSIONS as usize + session as usize - 1
@@ -62,7 +62,7 @@ impl Ids for Dense {
     }
 }
 
-/// A hash map of the live ids, for clients whose ids are in no order.
+/// Hash map of the live ids, for clients whose ids have no order.
 pub struct Hashed(HashMap<u64, u32, BuildHasherDefault<MultiplyHasher>>);
 
 impl Hashed {
@@ -91,12 +91,12 @@ impl Ids for Hashed {
         self.0.remove(&Self::key(session, id));
     }
 
-    /// The map does not say where an entry will be.
+    /// Does nothing: the map does not reveal the address of an entry.
     #[inline]
     fn prefetch(&self, _session: u32, _id: u64) {}
 }
 
-/// One multiplication, folded: the cheapest hash that spreads a key over all its bits.
+/// Hasher of one multiplication, folded: the cheapest hash that spreads a key over all its bits.
 #[derive(Default)]
 pub struct MultiplyHasher(u64);
 
@@ -123,11 +123,11 @@ pub struct Sketch<I> {
     nodes: Vec<Node>,
     free: u32,
     books: Vec<Book>,
-    /// What has traded.
+    /// Trades so far.
     pub trades: Trades,
 }
 
-/// A resting order.
+/// A resting order in the slab.
 #[derive(Clone, Copy)]
 #[repr(C, align(32))]
 struct Node {
@@ -141,14 +141,14 @@ struct Node {
 
 const _: () = assert!(size_of::<Node>() == 32);
 
-/// One symbol: a level of bids or offers at each price of its range.
+/// Book of one symbol: a level of bids or offers at each price of its range.
 struct Book {
-    /// The price of level 0.
+    /// Price of level 0.
     base: i64,
     levels: Vec<Level>,
-    /// A bit for each level that has orders.
+    /// Bitmap of the levels that have orders.
     occupied: Vec<u64>,
-    /// The offsets of the touch: -1 and the number of levels if a side is empty.
+    /// Offsets of the touch; -1 and the number of levels if a side is empty.
     best_bid: i64,
     best_offer: i64,
 }
@@ -159,11 +159,11 @@ struct Level {
     last: u32,
 }
 
-/// The prices that a flow uses of one symbol, from and to.
+/// Lowest and highest price that a flow uses for a symbol.
 pub type Range = (i64, i64);
 
 impl<I: Ids> Sketch<I> {
-    /// Empty books for symbols 1, 2 … with these ranges.
+    /// Returns empty books for symbols 1, 2 … with these ranges.
     pub fn new(ranges: &[Range], keys: usize, orders: usize) -> Self {
         Sketch {
             ids: I::new(keys),
@@ -181,8 +181,8 @@ impl<I: Ids> Sketch<I> {
         }
     }
 
-    /// The same with a look ahead: the id slot of the command after next, the node of a nearer
-    /// one, and the neighbours of one that is nearer still are asked for in time.
+    /// Applies commands in order, with prefetching: the id slot for a command far ahead, the node
+    /// for a nearer one, and the neighbours for one nearer still.
     pub fn apply_batch_ahead(&mut self, commands: &[Sequenced]) {
         const ID: usize = 16;
         const NODE: usize = 8;
@@ -357,8 +357,8 @@ impl<I: Ids> Sketch<I> {
         }
     }
 
-    /// The node of an order that may not have entered yet: a command of the batch in between may
-    /// bring it.
+    /// Returns the node of an order; `None` if the order has not entered yet. A command of the
+    /// batch in between may enter it.
     #[inline]
     fn live(&self, session: u32, id: u64) -> Option<u32> {
         let node = self.ids.get(session, id);
@@ -388,7 +388,7 @@ impl Book {
         }
     }
 
-    /// Clears an empty level. If it was the touch, the next one is found in the bitmap.
+    /// Clears an empty level. If it was the touch, the bitmap gives the next one.
     #[inline]
     fn vacate(&mut self, offset: usize) {
         self.levels[offset] = Level { first: NONE, last: NONE };
@@ -412,14 +412,14 @@ impl Book {
     }
 }
 
-/// Asks for an element that may not exist.
+/// Prefetches an element that may not exist.
 #[inline]
 fn prefetch<T>(slice: &[T], at: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         let address = slice.as_ptr().wrapping_add(at).cast();
-        // SAFETY: a prefetch reads nothing and does not fault, whatever the address.
+        // SAFETY: a prefetch reads nothing and does not fault at any address.
         unsafe { _mm_prefetch(address, _MM_HINT_T0) };
     }
     #[cfg(not(target_arch = "x86_64"))]

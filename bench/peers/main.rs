@@ -1,8 +1,9 @@
-//! Order books of other crates on the flow that Ringside's own bench uses.
+//! Order books of other crates on the flow of Ringside's own bench.
 //!
-//! `cargo run --release -- [--events N] [--runs N]`. Commands are translated into each crate's own
-//! ahead of the clock. Trades are held against the flow's account of them: who was hit, at which
-//! price, for how much, in order. A crate that trades otherwise is shown as such, with its figures.
+//! `cargo run --release -- [--events N] [--runs N]`. Commands are translated into those of each
+//! crate before the clock starts. Trades are compared with the expected trades of the flow: resting
+//! order, price, quantity and sequence. A crate whose trades differ is marked, and its figures are
+//! printed.
 
 #[path = "../contest.rs"]
 mod contest;
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
     if ringside_agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Prints the rows of one flow; says whether ringside itself was right.
+/// Prints the rows of one flow; returns true if Ringside itself was right.
 fn compare(flow: &Flow, workload: Workload, runs: usize) -> bool {
     let mut agrees = true;
     let mut times: [Vec<f64>; 4] = Default::default();
@@ -90,21 +91,21 @@ fn compare(flow: &Flow, workload: Workload, runs: usize) -> bool {
     agrees
 }
 
-/// An order book of another crate, one for each symbol of a flow.
+/// Order books of another crate, one for each symbol of a flow.
 trait Peer {
-    /// What it takes.
+    /// Command of the crate.
     type Command;
 
     fn new(symbols: usize) -> Self;
 
-    /// Translates an event, a replace into two commands.
+    /// Translates an event; a replace becomes two commands.
     fn translate(&mut self, event: &Event, commands: &mut Vec<Self::Command>);
 
-    /// Says whether the book took the command.
+    /// Applies a command; returns true if the book accepted it.
     fn apply(&mut self, command: Self::Command, trades: &mut Trades) -> bool;
 }
 
-/// The time of a peer, what it traded, and how many commands it refused.
+/// Returns the time of a peer, its trades, and the number of commands that it rejected.
 fn run<P: Peer>(flow: &Flow) -> (Duration, Trades, u64) {
     let symbols = flow.setup.iter().map(|event| event.symbol.0 as usize).max().unwrap_or(0);
     let mut peer = P::new(symbols);
@@ -131,7 +132,7 @@ fn book_of(event: &Event) -> usize {
     event.symbol.0 as usize - 1
 }
 
-/// Session and id as one number.
+/// Packs session and id into one number.
 fn key(session: u16, id: u32) -> u64 {
     u64::from(session) << 32 | u64::from(id)
 }
@@ -184,11 +185,12 @@ impl Peer for Lobster {
 
 struct Matchcore {
     books: Vec<matchcore::OrderBook>,
-    /// What the next command of each book is numbered, and with it the order that it brings.
+    /// Number of the next command of each book, which is also the number of the order that it
+    /// enters.
     next: Vec<u64>,
-    /// The order number of each live or ended order.
+    /// Order number of each live or ended order.
     numbers: std::collections::HashMap<u64, u64>,
-    /// By book and order number, which order it is.
+    /// Key of each order, by book and order number.
     keys: Vec<Vec<u64>>,
 }
 
