@@ -1,4 +1,4 @@
-//! An OUCH client: logs in to a running `ringside serve`, buys what is offered at its price or better.
+//! An OUCH client: logs in to a running `ringside serve`, buys at its price or better.
 //!
 //! ```text
 //! cargo run --example ouch_client
@@ -16,7 +16,7 @@ use std::time::Instant;
 const TICK: Tick = Tick { mantissa: 1, scale: 4 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A user of the venue without a config. Number 0 asks for messages from the most recent one on.
+    // `DEMO01` is a user of a venue without a config. Number 0 asks for messages from the most recent one on.
     let (user, password, session) = ("DEMO01".into(), "ringside".into(), String::new());
     let login = Login { user, password, session, number: 0, heartbeat_timeout_ms: None };
     let mut venue = Connection::open("127.0.0.1:26400".parse()?, &login)?;
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let message = match venue.wait()? {
             Received::LoggedIn(accepted) => {
                 println!("logged in to session {}", accepted.session);
-                // Ids of orders rise over all connections of a user: the venue knows the next one.
+                // Order ids rise over all connections of a user: the venue knows the next one.
                 let query = AccountQuery { message_type: AccountQuery::TYPE };
                 send(&mut venue, Request::Query(&query, Tags::NONE));
                 continue;
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let symbol = padded("AAPL").ok_or("a symbol has 8 letters at most")?;
                 let (id, price) = (answer.next_user_ref_num.get(), TICK.ticks("187.00")?.0 as u64);
                 let order = EnterOrder::limit(id, b'B', open, symbol, price);
-                // Immediate or cancel.
+                // Time in force 3: immediate or cancel.
                 let order = EnterOrder { time_in_force: b'3', ..order };
                 send(&mut venue, Request::Enter(&order, Tags::NONE));
             }

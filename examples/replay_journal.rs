@@ -1,11 +1,11 @@
-//! Replays a journal and prints the books as they are at its end.
+//! Replays a journal and prints the books at its end.
 //!
 //! ```text
 //! cargo run --example replay_journal -- FOLDER
 //! ```
 //!
-//! The folder is that of a `ringside exec --journal FOLDER` or a `ringside serve` with the venue's default
-//! name. A replay changes nothing; it compares every hash probe in the journal with its own hashes.
+//! The folder is that of a `ringside exec --journal FOLDER`, or of a `ringside serve` with the default name of the
+//! venue. A replay changes nothing; it compares every hash probe in the journal with its own hashes.
 
 use ringside::config::Config;
 use ringside::core::recovery::replay::{Replay, replay};
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
 
-/// Hears the past: every definition, and every report in the venue's one order.
+/// Subscriber that receives every definition, and every report in the venue's one order.
 #[derive(Default)]
 struct Past {
     symbols: BTreeMap<SymbolId, DefineSymbol>,
@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The best five levels of each side, offers above bids, as `price quantity (orders)`.
+/// Prints the best five levels of each side, offers above bids, as `price quantity (orders)`.
 fn print_book(replayed: &Replay<Past>, symbol: SymbolId, definition: &DefineSymbol) {
     let shard = symbol.shard(replayed.shards.len() as u32);
     let engine = replayed.shards[shard as usize].engine();
