@@ -1,5 +1,5 @@
-//! Market data of Ringside against the decoders of others: every field of every message means the same, and
-//! the same orders rest in the end.
+//! Market data of Ringside against other decoders: every field of every message has the same meaning, and the same
+//! orders rest at the end.
 
 pub mod one_of_each;
 pub mod orders;
@@ -11,20 +11,20 @@ use ringside_wire::itch::{Itch, file};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-/// What was found equal.
+/// Content on which all decoders agree.
 #[derive(Debug, Default)]
 pub struct Compared {
-    /// How many messages there were of each type.
+    /// Number of messages of each type.
     pub messages: BTreeMap<char, u64>,
-    /// The orders that rest in the end.
+    /// Orders that rest at the end.
     pub orders: Orders,
 }
 
-/// Reads a file of messages with every decoder and compares what each has read.
+/// Reads a file of messages with every decoder and compares the results.
 ///
 /// # Panics
 ///
-/// If two decoders disagree, or ours cannot read or write a message.
+/// If two decoders disagree, or if our decoder cannot read or write a message.
 pub fn compare(mut input: impl Read) -> io::Result<Compared> {
     let mut compared = Compared::default();
     let (mut of_itch5, mut of_itchy) = (Orders::default(), Orders::default());
@@ -41,7 +41,7 @@ pub fn compare(mut input: impl Read) -> io::Result<Compared> {
         let theirs = with_itch5::compare(ours, &entry);
         assert_eq!(theirs, change, "{ours:?}");
         of_itch5.apply(theirs);
-        // The two types that this decoder does not know change no order.
+        // The two types that this decoder does not know do not change any order.
         if !matches!(ours, Itch::OperationalHalt(_) | Itch::DirectListing(_)) {
             let theirs = with_itchy::compare(ours, &entry);
             assert_eq!(theirs, change, "{ours:?}");
@@ -53,7 +53,7 @@ pub fn compare(mut input: impl Read) -> io::Result<Compared> {
     Ok(compared)
 }
 
-/// Reads the next message with the length in front; `false` at the end of the file.
+/// Reads the next message with its length prefix; returns false at the end of the file.
 fn read_entry(input: &mut impl Read, entry: &mut Vec<u8>) -> io::Result<bool> {
     entry.clear();
     input.by_ref().take(2).read_to_end(entry)?;

@@ -1,4 +1,4 @@
-//! One message of each type as Ringside writes it, with fields that cannot be taken for each other.
+//! One message of each type as Ringside writes it, with field values that cannot be confused.
 
 use ringside_wire::Message;
 use ringside_wire::itch::{self, Header};
@@ -20,7 +20,7 @@ fn header<M: Message>() -> Header {
     Header { tracking_number: 0x0203.into(), ..Header::new::<M>(0x1234, 34_200_123_456_789) }
 }
 
-/// The messages. Of their three orders one is left in the end, with 200 shares.
+/// Returns the messages. One of their three orders is left at the end, with 200 shares.
 #[rustfmt::skip]
 pub fn one_of_each() -> Vec<Vec<u8>> {
     let [first, second, third] = [1 << 40, 2 << 40, 3 << 40].map(U64::new);

@@ -1,9 +1,9 @@
-//! The resting orders of a feed, in the simplest way.
+//! The resting orders of a feed, in the simplest implementation.
 
 use ringside_wire::itch::Itch;
 use std::collections::HashMap;
 
-/// What a message does to the resting orders. Orders are named by their reference.
+/// Effect of a message on the resting orders, which are named by their reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     None,
@@ -13,21 +13,21 @@ pub enum Change {
     Replace { reference: u64, by: u64, shares: u32, price: u32 },
 }
 
-/// A resting order.
+/// A resting order of a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// Its instrument's number for the day.
+    /// Stock locate: number of the symbol for the day.
     pub locate: u16,
-    /// Whether it buys.
+    /// True for a buy order.
     pub buy: bool,
-    /// In 1/10000.
+    /// Price in 1/10000.
     pub price: u32,
-    /// What is left of it.
+    /// Number of shares left.
     pub shares: u32,
 }
 
 impl Change {
-    /// What a message does as our decoder reads it.
+    /// Returns the effect of a message as our decoder reads it.
     pub fn of(message: Itch<'_>) -> Change {
         let locate = message.header().stock_locate.get();
         let order = |side: u8, price, shares| Order { locate, buy: side == b'B', price, shares };
@@ -64,16 +64,16 @@ impl Change {
     }
 }
 
-/// All resting orders.
+/// Resting orders by their reference.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Orders {
     pub resting: HashMap<u64, Order>,
-    /// Changes of orders that were never added: a file may begin in the middle of a day.
+    /// Number of changes to orders that were never added: a file may begin in the middle of a day.
     pub unknown: u64,
 }
 
 impl Orders {
-    /// Applies a change.
+    /// Applies the effect of a message.
     pub fn apply(&mut self, change: Change) {
         match change {
             Change::None => {}

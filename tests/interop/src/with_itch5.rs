@@ -1,4 +1,4 @@
-//! The crate `itch5`: every field as it reads it.
+//! Comparison with the crate `itch5`, field by field.
 
 use crate::orders::{Change, Order};
 use itch5::messages::*;
@@ -8,8 +8,8 @@ use std::mem::discriminant;
 use std::ops::ControlFlow;
 use zerocopy::big_endian::{U16, U32, U64};
 
-/// Reads a message with its length in front, compares every field with ours, and says what it does to the
-/// resting orders.
+/// Decodes a message with its length prefix, compares every field with ours, and returns its effect on the resting
+/// orders.
 pub fn compare(ours: Itch<'_>, entry: &[u8]) -> Change {
     let mut comparison = Comparison { ours, change: None };
     Parser::new(entry).parse_stream(&mut comparison).unwrap();
@@ -21,12 +21,12 @@ struct Comparison<'a> {
     change: Option<Change>,
 }
 
-/// A field of ours, and what the other decoder has read.
+/// Comparison of a field of ours with a field of the other decoder.
 trait Same<T> {
     fn same(&self, theirs: T) -> bool;
 }
 
-/// A code of ours has the meaning that the other decoder has read.
+/// Compares codes by their meaning in the other decoder.
 macro_rules! codes {
     ($($theirs:ty)*) => {$(
         impl Same<$theirs> for u8 {
@@ -114,7 +114,7 @@ impl Same<TradingActionReason> for [u8; 4] {
     }
 }
 
-/// Says for each type what the other decoder calls it and its fields, and what it changes.
+/// Lists for each type its name and its fields in the other decoder, and its effect.
 macro_rules! comparisons {
     ($($ours:ident: $handler:ident($theirs:ident, $locate:ident)
         [$($field:ident $their_field:ident),*] $message:ident => $change:expr;)*) => {

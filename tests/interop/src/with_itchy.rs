@@ -1,12 +1,12 @@
-//! The crate `itchy`: every field as it reads it.
+//! Comparison with the crate `itchy`, field by field.
 
 use crate::orders::{Change, Order};
 use itchy::*;
 use ringside_wire::itch::Itch;
 use zerocopy::big_endian::{U32, U64};
 
-/// Reads a message with its length in front, compares every field with ours, and says what it does to the
-/// resting orders.
+/// Decodes a message with its length prefix, compares every field with ours, and returns its effect on the resting
+/// orders.
 pub fn compare(ours: Itch<'_>, entry: &[u8]) -> Change {
     let theirs = MessageStream::from_reader(entry).next().unwrap().unwrap();
     let header = ours.header();
@@ -44,7 +44,7 @@ fn change(locate: u16, body: &Body) -> Change {
     }
 }
 
-/// A field of ours, and what the other decoder has read.
+/// Comparison of a field of ours with a field of the other decoder.
 trait Same<T> {
     fn same(&self, theirs: &T) -> bool;
 }
@@ -85,7 +85,7 @@ impl Same<char> for u8 {
     }
 }
 
-/// The letter of each code.
+/// Compares codes by the letter of each meaning.
 macro_rules! codes {
     ($($type:ty [$($letter:literal $theirs:pat),*];)*) => {$(
         impl Same<$type> for u8 {
@@ -144,7 +144,7 @@ codes! {
         b'A' InterestFlag::RPIAvailableBothSides, b'N' InterestFlag::RPINoneAvailable];
 }
 
-/// Compares fields with `bool`s; only the names differ.
+/// Compares fields of the same meaning; only the names differ.
 macro_rules! same {
     ($ours:ident; $($field:ident $theirs:expr),* $(,)?) => { true $(&& $ours.$field.same(&$theirs))* };
 }
@@ -167,7 +167,7 @@ fn same_body(ours: Itch<'_>, theirs: &Body) -> bool {
                 etp_leverage_factor t.etp_leverage_factor,
                 inverse_indicator t.inverse_indicator,
             ) && (o.authenticity == b'P') == t.authenticity
-                // The other decoder of this package compares each of the many sub types.
+                // The sub types are many; the other decoder in this package (`itch5`) compares them all.
                 && (o.issue_sub_type == *b"Z ") == (t.issue_subtype == IssueSubType::NotApplicable)
         }
         (Itch::StockTradingAction(o), Body::TradingAction { stock, trading_state, reason }) => {

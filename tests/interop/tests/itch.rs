@@ -1,4 +1,4 @@
-//! Market data of a real day, and one message of each type as we write it, read by us and by others.
+//! Market data of a real day, and one message of each type as Ringside writes it, read by our decoder and by others.
 
 use flate2::read::GzDecoder;
 use ringside_interop::one_of_each::one_of_each;
@@ -13,7 +13,7 @@ use std::process::Command;
 fn the_opening_of_a_real_day() {
     let Compared { messages, orders } = compare_file(&smoke_file());
     assert_eq!(messages.values().sum::<u64>(), 291_913);
-    // What the package says that the file is from: the numbers of another order book.
+    // Numbers that the package states for the file; they come from another order book.
     assert_eq!(messages[&'A'] + messages[&'F'], 36_269);
     assert_eq!((orders.resting.len(), orders.unknown), (31_729, 13_138));
 }
@@ -53,7 +53,7 @@ fn compare_file(path: &Path) -> Compared {
     compare(reader).unwrap()
 }
 
-/// A file that comes with a crate; cargo knows where it has put it.
+/// Returns a file that is part of a crate; cargo knows its path.
 fn smoke_file() -> PathBuf {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--locked"])
