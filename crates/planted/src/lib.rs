@@ -1,9 +1,9 @@
-//! Bugs on purpose: each proof must be able to fail.
+//! Planted bugs: each test must be able to fail.
 //!
 //! A program with debug assertions has the bug that `RINGSIDE_PLANT` names, and the test named beside the bug in the
 //! table must then fail. `scripts/planted-bugs` tries all of them. A release program has none.
 //!
-//! A bug is here only if no faulty device, source or sink in a test can do the same.
+//! A bug is listed only if no faulty device, source or sink in a test can have the same effect.
 
 macro_rules! bugs {
     ($($(#[doc = $does:literal])+ $name:ident in $binary:literal by $test:literal $(seed $seed:literal)?,)+) => {
@@ -19,28 +19,28 @@ macro_rules! bugs {
         }
 
         impl Bug {
-            /// All bugs.
+            /// All bugs of the table.
             pub const ALL: &[Bug] = &[$(Bug::$name),+];
         }
     };
 }
 
 bugs! {
-    /// Recovery leaves out the last frame.
+    /// Recovery drops the last frame.
     LastFrameDropped in "ringside-journal::journal" by "crash_images::what_was_promised_survives_every_crash_under_fsync",
     /// Recovery leaves the torn tail in the segment.
     TailNotCleared in "ringside-journal::journal" by "crash_images::what_was_promised_survives_every_crash_under_fsync",
-    /// A writer goes on in the epoch of the run before.
+    /// A writer continues in the epoch of the run before.
     EpochNotRaised in "ringside-journal::journal" by "crash_images::what_was_promised_survives_every_crash_under_fsync",
     /// Recovery does not report the loss of committed commands.
     LossNotTold in "ringside-journal::journal" by "crash_images::what_was_promised_survives_every_crash_in_changing_modes",
     /// Recovery takes any damage for a torn tail.
     DamageCutOff in "ringside-journal::journal" by "recovery_table::committed_gone",
-    /// A segment is read though it does not continue the one before.
+    /// A segment is read although it does not continue the one before.
     BoundaryNotChecked in "ringside-journal::journal" by "recovery_table::header",
-    /// A writer goes on after a failed sync.
+    /// A writer continues after a failed sync.
     FailedSyncForgotten in "ringside-journal::journal" by "segments::after_a_failed_sync_nothing_counts_any_more",
-    /// The mode becomes `fsync` before the journal up to there is synced.
+    /// The mode becomes `fsync` before the journal up to that point is synced.
     ModeBeforeSynced in "ringside-journal::journal" by "segments::nothing_counts_under_fsync_before_all_before_it_is_on_the_device",
     /// The end of the journal of a killed run is not synced again.
     TailNotSyncedAgain in "ringside-journal::journal" by "segments::after_an_unclean_exit_the_end_is_synced_in_every_mode",
@@ -54,33 +54,33 @@ bugs! {
     SeqNoStartsAgain in "ringside::ringside" by "promises::numbers_and_official_time_go_on_after_a_restart",
     /// Official time falls back after a restart.
     TimeFallsBack in "ringside::ringside" by "promises::numbers_and_official_time_go_on_after_a_restart",
-    /// A snapshot gets its name without a check that it restores to the state in it.
+    /// A snapshot gets its name without a check that it restores to its state.
     SnapshotNotProven in "ringside-core::core" by "snapshot_file::a_lie_with_correct_checksums_is_refused",
-    /// A restored order has executed nothing.
+    /// A restored order has no executed quantity.
     ExecutedForgotten in "ringside-engine::engine" by "engine_image::a_restored_engine_goes_on_as_if_it_had_never_stopped",
-    /// A snapshot says that the journal goes on one frame later.
+    /// A snapshot states a place one frame too late in the journal.
     SnapshotPlaceLate in "ringside::ringside" by "snapshots::a_venue_that_goes_on_from_a_snapshot_says_what_one_that_replayed_everything_says",
-    /// A snapshot forgets the used ids.
+    /// A snapshot omits the used ids.
     UsedIdsForgotten in "ringside::ringside" by "snapshots::a_venue_that_goes_on_from_a_snapshot_says_what_one_that_replayed_everything_says",
     /// A node whose machine may have lost memory keeps its vote.
     ForgetfulCounts in "ringside-cluster" by "membership::node_file::tests::a_node_remembers_unless_its_machine_may_have_forgotten",
     /// A leader publishes with one voter too few.
     ToldTooEarly in "ringside-cluster::cluster" by "cluster_sim::whatever_happens_there_is_one_history_and_it_goes_on" seed 5,
-    /// A restarted node goes on in the epoch that it led before.
+    /// A restarted node continues in the epoch that it led before.
     LedTwice in "ringside-cluster::cluster" by "cluster_sim::whatever_happens_there_is_one_history_and_it_goes_on",
-    /// A node leads though a voter that promised has a longer journal.
+    /// A node leads although a voter that promised has a longer journal.
     BestNotChosen in "ringside-cluster::cluster" by "cluster_sim::whatever_happens_there_is_one_history_and_it_goes_on" seed 22,
-    /// A standby takes frames of a leader whose epoch is over.
+    /// A standby accepts frames from a leader whose epoch is over.
     OldLeaderHeard in "ringside-cluster" by "membership::member::tests::who_has_promised_an_epoch_hears_no_leader_of_an_earlier_one",
     /// New voters count alone before the record has them.
     VotersNotJoint in "ringside-cluster::cluster" by "cluster_sim::whatever_happens_there_is_one_history_and_it_goes_on" seed 298,
-    /// A standby stores a commit mark before its own device has the commands in it.
+    /// A standby stores a commit mark before its own device has the commands that the mark covers.
     VouchedBeforeSynced in "ringside-cluster::cluster" by "cluster_sim::whatever_happens_there_is_one_history_and_it_goes_on" seed 246,
     /// A symbol trades before all of its orders have arrived.
     ArrivedTooEarly in "ringside-engine::engine" by "engine_oracle::moving" seed 7,
-    /// A partition asks for the next step of a move though the last one may have come to pass.
+    /// A partition asks for the next step of a move although the last one may have been carried out.
     LostAnswerIgnored in "ringside-cluster::cluster" by "partitions_sim::no_order_is_lost_or_doubled_while_symbols_move" seed 116,
-    /// Orders go with another move than the one that exported them.
+    /// Orders are imported under another move than the one that exported them.
     OldExportTaken in "ringside-engine::engine" by "engine_oracle::moving",
     /// An auction ignores the side of the surplus.
     PressureIgnored in "ringside-engine::engine" by "semantics::auctions::v2_pressure_of_buyers_takes_the_highest_price",
@@ -94,42 +94,42 @@ bugs! {
     ExpiryWaitsForATick in "ringside-engine::engine" by "semantics::rich::no_order_trades_after_its_expiry_whether_a_tick_came_or_not",
     /// A hidden order trades by its time among the displayed ones at its price.
     HiddenNotLast in "ringside-engine::engine" by "semantics::rich::a_hidden_order_trades_after_all_that_is_displayed_at_its_price",
-    /// An order takes the short way into a closed book.
+    /// An order takes the fast path into a closed book.
     ShortWayLeftOpen in "ringside-engine::engine" by "engine_oracle::tiny",
     /// An order beyond a price band keeps its limit.
     BandsIgnored in "ringside-engine::engine" by "semantics::bands::an_order_beyond_a_band_gets_the_band_as_its_limit",
     /// A short sale at the best bid is accepted while short sales are restricted.
     ShortSaleUntested in "ringside-engine::engine" by "semantics::short_sale::a_short_sale_at_or_below_the_best_bid_is_rejected",
-    /// A snapshot forgets which symbols are not open.
+    /// A snapshot omits the states of symbols that are not open.
     StatesForgotten in "ringside-engine::engine" by "engine_image::a_restored_engine_goes_on_as_if_it_had_never_stopped",
-    /// Pegs stay when the quote moves.
+    /// Pegged orders stay when the quote moves.
     PegsStay in "ringside-engine::engine" by "engine_oracle::tiny",
-    /// A scheduled state does not come.
+    /// A scheduled state does not begin.
     PlanNotCarriedOut in "ringside-engine::engine" by "engine_oracle::tiny",
     /// Risk limits ignore the orders that are under way.
     UnderWayForgotten in "ringside-edge::edge" by "gateway::risk::orders_under_way_count_as_open_until_they_are_answered",
-    /// A snapshot forgets the quantities traded on the day.
+    /// A snapshot omits the quantities traded on the day.
     TradedForgotten in "ringside::ringside" by "risk::limits_and_counts_outlive_a_restart_from_a_snapshot",
     /// A timer that is due ticks again before its tick has come back.
     TickRepeated in "ringside-edge" by "due::tests::what_is_due_is_given_once_by_time_and_then_by_symbol",
     /// A schedule forgets its boundaries at a restart.
     BoundariesForgotten in "ringside-core" by "registry::standing::tests::the_last_boundary_is_the_last_plan_that_the_schedule_sent_or_passed_over",
-    /// A standby leads without the commands that it has stored and not applied.
+    /// A standby leads without the commands that it has stored but not applied.
     UnappliedForgotten in "ringside::ringside" by "standby::what_is_stored_is_applied_before_a_standby_leads",
-    /// A standby acknowledges commands though their sync failed.
+    /// A standby acknowledges commands although their sync failed.
     AcknowledgedUnsynced in "ringside-cluster::cluster" by "cluster_sim::whatever_happens_there_is_one_history_and_it_goes_on" seed 151,
     /// A replay ignores a hash probe that differs.
     ProbeIgnored in "ringside::ringside" by "promises::a_replay_that_comes_to_something_else_says_so",
 }
 
-/// True if the program runs with this bug: never in a release program.
+/// Returns true if the program runs with this bug: never in a release program.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub const fn planted(_: Bug) -> bool {
     false
 }
 
-/// True if the program runs with this bug.
+/// Returns true if the program runs with this bug.
 #[cfg(debug_assertions)]
 #[inline]
 pub fn planted(bug: Bug) -> bool {
