@@ -1,5 +1,5 @@
-//! Time that threads wait for a core. A bound on what a venue does in a time holds on a busy machine, too, if this part is
-//! taken off: it is the machine's and not the venue's.
+//! Time that threads wait for a core. A time bound for a venue holds on a busy machine, too, if this time is
+//! subtracted: it is the machine's share and not the venue's.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -7,7 +7,7 @@ use std::fs::{read_dir, read_to_string};
 use std::path::Path;
 use std::time::Duration;
 
-/// Waits of the threads of a process from a moment on.
+/// Waits of the threads of a process since a moment.
 pub struct CoreWaits {
     process: u32,
     /// Waits of each thread up to that moment.
@@ -15,14 +15,15 @@ pub struct CoreWaits {
 }
 
 impl CoreWaits {
-    /// Begins now.
+    /// Begins the count now.
     pub fn begin(process: u32) -> CoreWaits {
         CoreWaits { process, before: waits(process).collect() }
     }
 
-    /// Time that the threads that run now have waited for a core since. A thread that has ended counts for nothing.
+    /// Returns the time that the threads that run now have waited for a core since the beginning. Threads that have
+    /// ended are not counted.
     ///
-    /// Waits of different threads are added: what a venue does passes from thread to thread. Waits at the same time count
+    /// Waits of different threads are added: the work of a venue passes from thread to thread. Simultaneous waits count
     /// twice, so this is no bound by itself.
     fn so_far(&self) -> Duration {
         let since = |(thread, waited): (OsString, Duration)| {
@@ -31,7 +32,7 @@ impl CoreWaits {
         waits(self.process).map(since).sum()
     }
 
-    /// A bound for a quiet machine, with the waits since the beginning on top, but with no more than twice itself.
+    /// Returns a bound for a quiet machine plus the waits since the beginning. The waits add at most twice the bound.
     pub fn bound(&self, quiet: Duration) -> Duration {
         quiet + self.so_far().min(2 * quiet)
     }
@@ -42,7 +43,8 @@ fn waits(process: u32) -> impl Iterator<Item = (OsString, Duration)> {
     tasks.map(|task| (task.file_name(), waited(&task.path().join("schedstat"))))
 }
 
-/// Second number of the line: nanoseconds on the run queue. None where the kernel does not count, or the thread is gone.
+/// Reads the second number of the line: nanoseconds on the run queue. Zero if the kernel does not count, or if the
+/// thread is gone.
 fn waited(schedstat: &Path) -> Duration {
     let text = read_to_string(schedstat).unwrap_or_default();
     Duration::from_nanos(text.split(' ').nth(1).and_then(|ns| ns.parse().ok()).unwrap_or(0))

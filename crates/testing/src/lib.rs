@@ -1,4 +1,4 @@
-//! Parts that the tests of several crates share: the oracle, fakes of the outside world, disks that can fail.
+//! Common parts of the tests of several crates: the oracle, fakes of the outside world, disks that can fail.
 
 pub mod cores;
 pub mod crash;

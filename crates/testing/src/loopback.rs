@@ -1,16 +1,17 @@
-//! Barrier for traffic over the loopback interface of one thread. The kernel delivers most of it before a send returns,
-//! but on a busy machine it may leave the rest to a thread of its own, for as long as others have the core.
+//! Barrier for traffic over the loopback interface from one thread. The kernel delivers most of it before a send
+//! returns, but on a busy machine it may leave the rest to a kernel thread, which waits as long as others have the
+//! core.
 
 use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
 use std::cell::OnceCell;
 use std::net::{Ipv4Addr, UdpSocket};
 
 thread_local! {
-    /// Socket that is connected with itself.
+    /// Socket that is connected to itself.
     static MARKS: OnceCell<UdpSocket> = const { OnceCell::new() };
 }
 
-/// Socket of a thread, which stays on its core from then on.
+/// Returns the socket of a thread; the thread stays on its core from then on.
 fn marks() -> UdpSocket {
     let mut core = CpuSet::new();
     core.set(sched_getcpu());
@@ -21,8 +22,8 @@ fn marks() -> UdpSocket {
     socket
 }
 
-/// Returns when whatever this thread has sent before has arrived, connects and closes included: what a core sends over
-/// loopback arrives in its order.
+/// Returns when everything that this thread has sent before has arrived, connects and closes included: traffic of one
+/// core over loopback arrives in order.
 pub fn delivered() {
     MARKS.with(|socket| {
         let socket = socket.get_or_init(marks);

@@ -1,18 +1,18 @@
-//! Waiting for an event: returns as soon as the event is seen, and fails after the one patience of all tests.
+//! Waits for events: a wait returns as soon as the event is seen, and fails after one patience for all tests.
 
 use std::time::{Duration, Instant};
 
-/// Time after which a test takes an event for one that never comes. Only a test that fails waits so long: a bound on
-/// the venue itself is proved by the order of events or by the venue's own clocks and counters.
+/// Time after which a test assumes that an event never comes. Only a failing test waits so long: a bound on the venue
+/// itself is proved by the order of events or by the venue's own clocks and counters.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits until a condition holds.
+/// Waits until a condition is true.
 #[track_caller]
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     wait_for(what, || is_so().then_some(()));
 }
 
-/// Waits until there is a value, and returns it.
+/// Waits for a value and returns it.
 #[track_caller]
 pub fn wait_for<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
@@ -23,7 +23,7 @@ pub fn wait_for<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
         }
         assert!(began.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
         std::thread::sleep(pause);
-        // A condition that takes long to come true is looked at less often.
+        // A condition that takes long is checked less often.
         pause = (pause * 5 / 4).min(Duration::from_millis(5));
     }
 }

@@ -1,9 +1,9 @@
-//! Which room of a crate may name which other one: what Cargo holds between crates, inside of one.
+//! Rooms of a crate and the rooms that each may name: the same rule inside a crate that Cargo enforces between crates.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The words that follow a prefix such as `crate::` in a source without its comments and unit tests.
+/// Returns the words that follow a prefix such as `crate::` in a source, without comments and unit tests.
 pub fn names(source: &str, prefix: &str) -> BTreeSet<String> {
     let code = source.split("#[cfg(test)]").next().unwrap();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -24,8 +24,8 @@ pub fn names(source: &str, prefix: &str) -> BTreeSet<String> {
     found
 }
 
-/// Compares every `crate::` path of a crate with a table: a room is a module of the crate's root with its folder, and
-/// has the rooms that it may name.
+/// Compares every `crate::` path of a crate with a table. A room is a module of the crate's root with its folder; its
+/// row lists the rooms that it may name.
 pub fn check(crate_folder: &str, table: &[(&str, &[&str])]) {
     let source = Path::new(crate_folder).join("src");
     let mut seen = BTreeSet::new();

@@ -1,14 +1,14 @@
-//! A run of the tests: its random seed, and the proofs that it leaves out on this machine.
+//! A run of the tests: its random seed, and the proofs that are skipped on this machine.
 
 use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::sync::Once;
 
-/// Base seed of the run, from `RINGSIDE_SEED`; 1 where that is not set.
+/// Returns the base seed of the run, from `RINGSIDE_SEED`; 1 if that is not set.
 ///
-/// `scripts/test` sets another seed each day. Tests derive their random seeds from this one, so that
-/// the line printed here runs a test again as it was: test runners show it only for tests that fail.
+/// `scripts/test` sets another seed each day. Tests derive their random seeds from it, so that the printed line repeats
+/// a test exactly: test runners show the line only for failing tests.
 pub fn base_seed() -> u64 {
     static PRINTED: Once = Once::new();
     let seed = std::env::var("RINGSIDE_SEED")
@@ -25,9 +25,9 @@ pub fn base_seed() -> u64 {
 
 /// Reports a proof that this machine cannot run, with the reason; the test then returns.
 ///
-/// Test runners hide the output of tests that pass, so the reason also goes to the file that
-/// `RINGSIDE_SKIPS` names, where `scripts/test` finds it. A reason has no path, number or time that
-/// differs from run to run: `scripts/gate/skips.txt` excuses it by its text.
+/// Test runners hide the output of passing tests, so the reason also goes to the file that `RINGSIDE_SKIPS` names,
+/// where `scripts/test` finds it. A reason has no path, number or time that differs from run to run:
+/// `scripts/gate/skips.txt` excuses it by its text.
 pub fn skipped(reason: impl Display) {
     let reason = reason.to_string().replace('\n', "; ");
     eprintln!("SKIPPED: {reason}");

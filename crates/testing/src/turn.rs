@@ -1,13 +1,13 @@
-//! Turns of tests that need most of the machine: one at a time, whichever process, runner or checkout they belong to.
+//! Turns of tests that need most of the machine: one test at a time, over all processes, runners and checkouts.
 
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 
-/// A turn, which ends when this is dropped or its process ends.
+/// A turn, which ends on drop or with its process.
 pub struct Turn(#[expect(dead_code, reason = "the lock ends with the file")] File);
 
 impl Turn {
-    /// Waits for the turn of this name.
+    /// Waits for the turn of this name and takes it.
     pub fn take(name: &str) -> Turn {
         let path = std::env::temp_dir().join(format!("ringside-tests-{name}.lock"));
         let file = File::options().create(true).append(true).open(&path);

@@ -1,5 +1,5 @@
-//! A file system of our own on a loop device, whose power can be cut. All of it is undone when it is
-//! dropped, also by a test that fails.
+//! A file system of the test's own on a loop device, whose power can be cut. Everything is undone on drop, also if the
+//! test fails.
 
 use rustix::ioctl::{Opcode, Setter, ioctl, opcode};
 use std::fs::File;
@@ -9,14 +9,14 @@ use std::time::Duration;
 
 /// A file system in an image file, mounted on a folder beside it.
 pub struct Volume {
-    /// The file that holds it.
+    /// Image file that holds the file system.
     pub image: PathBuf,
     mount: Option<Mount>,
 }
 
 impl Volume {
-    /// Makes a file system of `mkfs` and its arguments, and mounts it. The error says what is missing
-    /// here.
+    /// Makes a file system with `mkfs` and its arguments, and mounts it. The error says what is missing on this
+    /// machine.
     pub fn make(folder: &Path, mkfs: &[&str], bytes: u64) -> Result<Self, String> {
         let image = folder.join("image");
         let file = File::create(&image).map_err(|error| error.to_string())?;
@@ -27,33 +27,33 @@ impl Volume {
         Ok(volume)
     }
 
-    /// The folder that it is mounted on.
+    /// Returns the folder that the file system is mounted on.
     pub fn root(&self) -> &Path {
         self.mount.as_ref().expect("it is mounted").root()
     }
 
-    /// Unmounts it: its page cache is gone.
+    /// Unmounts the file system, which drops its page cache.
     pub fn unmount(&mut self) {
         self.mount = None;
     }
 
-    /// Mounts it again.
+    /// Mounts the file system again.
     pub fn mount(&mut self) {
         self.mount = Some(self.try_mount().unwrap());
     }
 
-    /// Cuts the power: from now on nothing reaches the image, also not what the file system has in its
-    /// log but did not write.
+    /// Cuts the power: from now on nothing reaches the image, not even the entries in the file system's log that are
+    /// not written yet.
     pub fn cut_power(&self) {
         const SHUTDOWN: Opcode = opcode::read::<u32>(b'X', 125);
         const NO_LOG_FLUSH: u32 = 2;
         let root = File::open(self.root()).unwrap();
-        // SAFETY: ext4 and XFS read one u32 behind the pointer, and a setter of a u32 gives them one.
+        // SAFETY: ext4 and XFS read one u32 behind the pointer, and a setter of a u32 passes a pointer to one.
         unsafe { ioctl(&root, Setter::<SHUTDOWN, u32>::new(NO_LOG_FLUSH)) }.unwrap();
     }
 
     fn try_mount(&self) -> Result<Mount, String> {
-        // The kernel frees the loop device of such a mount when it is unmounted.
+        // The kernel frees the loop device of such a mount at unmount.
         Mount::new(
             &["-o", "loop", self.image.to_str().unwrap()],
             &self.image.with_extension("root"),
@@ -61,13 +61,13 @@ impl Volume {
     }
 }
 
-/// Something mounted on a folder, as long as this lives.
+/// A mount on a folder; unmounted on drop.
 pub struct Mount {
     root: PathBuf,
 }
 
 impl Mount {
-    /// Mounts what `mount` makes of these arguments.
+    /// Mounts a file system with these arguments of `mount`.
     pub fn new(args: &[&str], root: &Path) -> Result<Self, String> {
         if !rustix::process::geteuid().is_root() {
             return Err("only root can mount".into());
@@ -77,7 +77,7 @@ impl Mount {
         Ok(Mount { root: root.to_path_buf() })
     }
 
-    /// The folder.
+    /// Returns the folder of the mount.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -92,12 +92,12 @@ impl Drop for Mount {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        // A process that a failed test left behind must not keep it for ever.
+        // A process that a failed test left behind must not keep the mount forever.
         let _ = run(&["umount", "--lazy", root]);
     }
 }
 
-/// Runs a program to its end; what it complains of is the error.
+/// Runs a program to its end; the error contains the program's standard error.
 pub fn run(command: &[&str]) -> Result<(), String> {
     let output = Command::new(command[0]).args(&command[1..]).output();
     let output = output.map_err(|error| format!("{}: {error}", command[0]))?;

@@ -1,9 +1,8 @@
-//! A disk as it may be when the power fails: of everything that was not synced it knows all that could
-//! be there.
+//! A simulated disk across a power failure: it keeps all versions of unsynced data that could be found afterwards.
 //!
-//! It is more hostile than a disk: changes of names that no sync of the folder followed came to pass or
-//! not, one independently of the other; a file has any length that it had since its last sync; each page
-//! of 4 KiB is any that it was since then, or made of the sectors of several of these.
+//! It is more hostile than a disk. Changes of names without a later sync of the folder survive or not, each
+//! independently. A file has any length that it had since its last sync. Each page of 4 KiB is any of its versions
+//! since then, or mixed from the sectors of several versions.
 
 use ringside_load::rng::Rng;
 use std::collections::BTreeMap;
@@ -12,36 +11,36 @@ use std::sync::Arc;
 pub const PAGE_BYTES: usize = 4096;
 const SECTOR_BYTES: usize = 512;
 
-/// The bytes of a page, shared by all who know them.
+/// Bytes of a page, shared by all holders.
 pub type Page = Arc<[u8; PAGE_BYTES]>;
 
-/// A file, whatever its name.
+/// Number of a file, independent of its name.
 pub type FileId = usize;
 
-/// What happens to a disk.
+/// A change of a disk.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// A new file, empty.
+    /// A new empty file appears.
     Create(FileId),
-    /// A file gets a length.
+    /// A file gets a new length.
     Length(FileId, u64),
-    /// A page of a file gets other bytes.
+    /// A page of a file gets new bytes.
     Store(FileId, usize, Page),
-    /// The bytes from one offset to another are on the device.
+    /// The bytes between two offsets are on the device.
     SyncRange(FileId, u64, u64),
     /// The whole file and its length are on the device.
     SyncFile(FileId),
     /// A file gets a name.
     Name(String, FileId),
-    /// A file gets the second name in the place of the first.
+    /// A file gets the second name instead of the first.
     Rename(String, String, FileId),
-    /// A name goes.
+    /// A name is removed.
     Remove(String),
-    /// The names are on the device.
+    /// All names are on the device.
     SyncDir,
 }
 
-/// What is on a disk, and what may be.
+/// Content of a disk, with all versions that may survive a power cut.
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
     files: Vec<File>,
@@ -49,18 +48,18 @@ pub struct Disk {
     synced_names: BTreeMap<String, FileId>,
     /// Changes of names that are not synced.
     name_changes: Vec<Change>,
-    /// Whether none of them comes to pass before what was done earlier to names and lengths.
+    /// True if a change of a name survives only together with all earlier changes of names and lengths.
     pub in_order: bool,
 }
 
-/// Of each thing all that it was since its last sync, the oldest first.
+/// All versions of each length and page since the last sync, the oldest first.
 #[derive(Clone, Debug)]
 struct File {
     lengths: Vec<u64>,
     pages: Vec<Vec<Page>>,
 }
 
-/// What is found in the folder after a crash.
+/// Content of the folder after a crash.
 #[derive(Clone, Debug, Default)]
 pub struct Image(pub BTreeMap<String, Content>);
 
@@ -71,18 +70,18 @@ pub struct Content {
     pub pages: Vec<Page>,
 }
 
-/// Decides what of all that may be on a disk is there.
+/// Decides which version of each uncertain thing survives.
 pub trait Pick {
-    /// Whether a change of a name came to pass.
+    /// Returns true if a change of a name survives.
     fn name(&mut self) -> bool;
-    /// Which length a file has.
+    /// Returns the length of a file.
     fn length(&mut self, lengths: &[u64]) -> u64;
-    /// What a page holds.
+    /// Returns the bytes of a page.
     fn page(&mut self, pages: &[Page]) -> Page;
 }
 
 impl Disk {
-    /// A disk that holds an image and nothing that is uncertain.
+    /// Returns a disk that holds an image and nothing uncertain.
     pub fn holding(image: &Image) -> Self {
         let mut disk = Disk::default();
         for (id, (name, content)) in image.0.iter().enumerate() {
@@ -130,8 +129,8 @@ impl Disk {
         }
     }
 
-    /// Some of the pages from one offset of a file to another are gone from the cache, and are read from the device again,
-    /// which has them as they were at their last sync.
+    /// Drops some of the pages between two offsets of a file from the cache. Later reads come from the device, which
+    /// has the pages as they were at their last sync.
     #[allow(dead_code, reason = "crash images know no failed sync")]
     pub fn lose(&mut self, id: FileId, from: u64, to: u64, pick: &mut impl Pick) {
         let pages = &mut self.files[id].pages;
@@ -143,7 +142,7 @@ impl Disk {
         }
     }
 
-    /// The number of the next file.
+    /// Returns the number of the next file.
     pub fn next_id(&self) -> FileId {
         self.files.len()
     }
@@ -152,7 +151,7 @@ impl Disk {
         &self.names
     }
 
-    /// The newest length and pages of a file.
+    /// Returns the newest length and pages of a file.
     pub fn content(&self, id: FileId) -> Content {
         let file = &self.files[id];
         let length = *file.lengths.last().expect("a file has a length");
@@ -160,19 +159,19 @@ impl Disk {
         Content { length, pages: file.pages.iter().map(newest).collect() }
     }
 
-    /// What whoever reads the files sees: the image after the kill of a process.
+    /// Returns the newest version of all files: the image after the kill of a process.
     pub fn newest(&self) -> Image {
         Image(self.names.iter().map(|(name, id)| (name.clone(), self.content(*id))).collect())
     }
 
-    /// How many things are uncertain.
+    /// Returns the number of uncertain things.
     pub fn uncertain(&self) -> u32 {
         let mut count = Count(0);
         self.image(&mut count);
         count.0
     }
 
-    /// What is found after a power cut.
+    /// Returns the image after a power cut.
     pub fn image(&self, pick: &mut impl Pick) -> Image {
         let mut names = self.synced_names.clone();
         for change in &self.name_changes {
@@ -208,10 +207,10 @@ impl File {
     }
 }
 
-/// The end of names that nobody looks at after a crash.
+/// Suffix of names that are ignored after a crash.
 const SCRATCH: &str = ".tmp";
 
-/// Whether only names are concerned that nobody looks at.
+/// Returns true if a change concerns only ignored names.
 fn is_scratch(change: &Change) -> bool {
     match change {
         Change::Name(name, _) | Change::Remove(name) => name.ends_with(SCRATCH),
@@ -264,7 +263,7 @@ impl Pick for Count {
     }
 }
 
-/// One bit for each uncertain thing: whether it is the newest or the oldest.
+/// Picks by one bit for each uncertain thing: the newest version or the oldest.
 #[derive(Debug)]
 pub struct Bits(pub u64);
 
@@ -290,12 +289,12 @@ impl Pick for Bits {
     }
 }
 
-/// By chance: states in between, lengths in between, and pages of several states.
+/// Picks at random: intermediate versions, intermediate lengths, and pages mixed from several versions.
 pub struct Chance<'a> {
     rng: &'a mut Rng,
-    /// Of 8 pages so many are the newest.
+    /// Number of pages out of 8 that are the newest version.
     newest_of_8: u64,
-    /// How many pages are made of several states.
+    /// Number of pages that are mixed from several versions.
     pub torn: u64,
 }
 

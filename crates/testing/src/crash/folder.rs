@@ -1,4 +1,4 @@
-//! A real folder that shows one image after the other. Only what differs is written.
+//! A real folder that shows one image after the other. Only the differences are written.
 
 use super::disk::{Content, Image, PAGE_BYTES, zeros};
 use std::fs::OpenOptions;
@@ -13,7 +13,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// An empty folder, in memory if there is a place for it and `TMPDIR` names no other.
+    /// Returns an empty folder, in memory if possible and if `TMPDIR` is not set.
     pub fn new() -> Self {
         let memory = Path::new("/dev/shm");
         let dir = match memory.is_dir() && std::env::var_os("TMPDIR").is_none() {
@@ -27,7 +27,7 @@ impl Folder {
         self.dir.path()
     }
 
-    /// Makes the folder show an image, and nothing else.
+    /// Makes the folder hold exactly an image.
     pub fn show(&mut self, image: &Image) {
         for entry in std::fs::read_dir(self.dir.path()).expect("the folder can be listed") {
             let entry = entry.expect("the folder can be listed");
@@ -43,12 +43,12 @@ impl Folder {
         self.shown = image.clone();
     }
 
-    /// Says what the folder shows now, because somebody has written to it.
+    /// Sets the image that the folder holds now, after others have written to it.
     pub fn shows(&mut self, image: Image) {
         self.shown = image;
     }
 
-    /// Leaves the folder where it is.
+    /// Keeps the folder on the disk after the test, and returns its path.
     pub fn keep(&mut self) -> PathBuf {
         std::mem::replace(self, Folder::new()).dir.keep()
     }

@@ -1,5 +1,5 @@
-//! A disk that may lose what was not synced, the device that records what happens to it, and folders made of what
-//! could be left.
+//! Crash simulation: a disk that may lose unsynced data, a device that records all changes of it, and folders made of
+//! the possible remains.
 
 pub mod disk;
 pub mod folder;

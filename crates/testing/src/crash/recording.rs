@@ -1,4 +1,4 @@
-//! A device that does what it is told and writes it down.
+//! A device that carries out every step and records it.
 
 use super::disk::{Change, Content, Disk, FileId, Image, PAGE_BYTES, Page, Pick};
 use ringside_journal::{Device, Step};
@@ -7,20 +7,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a process did, in order. A crash may come between any two of these.
+/// An action of a process; the actions are in order. A crash may come between any two of them.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// Something happened to the disk.
+    /// The disk has changed.
     Change(Change),
-    /// The writer was given a frame, with these bytes.
+    /// The writer was given a frame with these bytes.
     Append(Vec<u8>),
-    /// So many frames are stored.
+    /// This number of frames is stored.
     Stored(usize),
-    /// So many frames are promised to survive a power cut.
+    /// This number of frames is promised to survive a power cut.
     Promise(usize),
 }
 
-/// The device. It sees steps; what is stored in a mapping it finds out by looking at the files.
+/// The recording device. It receives the steps; it finds stores into a mapping by reading the files.
 pub struct Recording(Mutex<Tape>);
 
 struct Tape {
@@ -31,18 +31,18 @@ struct Tape {
 }
 
 impl Recording {
-    /// Records what happens to a folder that shows the newest of a disk.
+    /// Records the changes of a folder that shows the newest version of a disk.
     pub fn new(dir: &Path, disk: Disk) -> Arc<Self> {
         let (dir, events, buffer) = (dir.to_path_buf(), vec![], vec![]);
         Arc::new(Recording(Mutex::new(Tape { dir, disk, events, buffer })))
     }
 
-    /// Writes down what the driver has done.
+    /// Records an action of the test driver.
     pub fn note(&self, event: Event) {
         self.tape().events.push(event);
     }
 
-    /// Looks at all segments for what was stored there.
+    /// Records everything that was stored in any segment since the last look.
     pub fn look(&self) {
         let mut tape = self.tape();
         let mut segments: Vec<(String, FileId)> =
@@ -53,20 +53,20 @@ impl Recording {
         }
     }
 
-    /// All that was recorded so far, and the image that is left. It starts anew from there.
+    /// Returns all recorded events and the newest image; recording begins again from there.
     pub fn take(&self) -> (Vec<Event>, Image) {
         let mut tape = self.tape();
         (std::mem::take(&mut tape.events), tape.disk.newest())
     }
 
-    /// What is found after a power cut now.
+    /// Returns the image after a power cut at this moment.
     #[allow(dead_code, reason = "crash images are built of the events")]
     pub fn after_power_cut(&self, pick: &mut impl Pick) -> Image {
         self.look();
         self.tape().disk.image(pick)
     }
 
-    /// Some of the pages from one offset of a file to another are again what they were at their last sync.
+    /// Resets some of the pages between two offsets of a file to their bytes at the last sync.
     #[allow(dead_code, reason = "crash images are built of the events")]
     pub fn lose(&self, path: &Path, from: u64, to: u64, pick: &mut impl Pick) {
         let mut tape = self.tape();
@@ -86,7 +86,7 @@ impl fmt::Debug for Recording {
 }
 
 impl Device for Recording {
-    /// The lock is held over the step, so that the order of the events is that of the steps.
+    /// Performs a step. The lock is held over the step, so that events and steps have the same order.
     fn perform(&self, step: Step<'_>, act: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
         let mut tape = self.tape();
         // A sync covers what was stored before it began.
@@ -133,8 +133,8 @@ impl Tape {
         }
     }
 
-    /// Writes down in what a file differs from what is known of it. The first word of a frame and of a
-    /// header is stored last, so there is a state before that.
+    /// Records the differences between a file and its known content. The first word of a frame and of a header is
+    /// stored last, so there is a version without it.
     fn look_at(&mut self, name: &str, id: FileId) {
         let mut bytes = std::mem::take(&mut self.buffer);
         bytes.clear();

@@ -1,19 +1,19 @@
-//! A server that is no etcd.
+//! A fake etcd server for faulty answers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Somebody who reads requests and says always the same.
+/// A server that reads requests and always sends the same answer.
 pub struct Fake {
     pub endpoint: String,
     requests: Arc<AtomicUsize>,
 }
 
 impl Fake {
-    /// It gives one answer on a connection and keeps it open, as if there could be more, but closes it when a second
-    /// request comes.
+    /// Starts a server that sends one answer on a connection. The connection stays open as if more could follow, and
+    /// closes when a second request comes.
     pub fn says(answer: &[u8]) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -26,7 +26,7 @@ impl Fake {
                     let mut lines = BufReader::new(connection.unwrap());
                     read_request(&mut lines);
                     counter.fetch_add(1, Ordering::SeqCst);
-                    // Who has asked may be gone before all of it is said.
+                    // The client may be gone before the answer is complete.
                     let _ = lines.get_mut().write_all(&answer);
                     if !answer.is_empty() {
                         let _ = lines.read(&mut [0]);
@@ -37,7 +37,7 @@ impl Fake {
         Fake { endpoint, requests }
     }
 
-    /// It says an answer of HTTP with a body.
+    /// Starts a server that sends an HTTP response with a body.
     pub fn http(status: &str, body: &str) -> Fake {
         let length = body.len();
         Fake::says(
@@ -45,7 +45,7 @@ impl Fake {
         )
     }
 
-    /// So many requests it has read.
+    /// Returns the number of requests that the server has read.
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }

@@ -1,4 +1,4 @@
-//! An etcd of one member, on this machine, with a folder of its own.
+//! A real etcd with one member, on this machine, with a folder of its own.
 
 pub mod fake;
 
@@ -14,7 +14,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// It is killed when this is dropped.
+/// A running etcd, killed on drop.
 pub struct EtcdProcess {
     process: Child,
     folder: TempDir,
@@ -22,17 +22,17 @@ pub struct EtcdProcess {
     peer: String,
 }
 
-/// Ports of no client: the kernel hands them out to nobody.
+/// Ports outside the range that the kernel hands out to clients.
 const CLIENTS: u16 = 2379;
 const PEERS: u16 = 2380;
 
 impl EtcdProcess {
-    /// One that answers on this machine; `None`: there is no etcd here, and that was said.
+    /// Starts an etcd on this machine; `None` if etcd is not installed, which is printed.
     pub fn start() -> Option<EtcdProcess> {
         EtcdProcess::start_at(own_host(&[CLIENTS, PEERS]))
     }
 
-    /// One that answers at an address of this machine that nobody else uses.
+    /// Starts an etcd on an address of this machine that nobody else uses.
     pub fn start_at(host: Ipv4Addr) -> Option<EtcdProcess> {
         let folder = tempfile::tempdir().unwrap();
         let [client, peer] = [CLIENTS, PEERS].map(|port| format!("{host}:{port}"));
@@ -49,31 +49,32 @@ impl EtcdProcess {
         Some(started)
     }
 
-    /// For clients: `http://host:port`.
+    /// Returns the endpoint for clients: `http://host:port`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.client)
     }
 
-    /// Ends it as a crash does. Its folder stays.
+    /// Kills the process, as a crash does. Its folder stays.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// Starts it again after [`kill`](Self::kill), with the same folder and the same endpoint.
+    /// Starts the process again after [`kill`](Self::kill), with the same folder and the same
+    /// endpoint.
     pub fn restart(&mut self) {
         self.process = launch(&self.folder, &self.client, &self.peer).unwrap();
         assert!(self.answers(), "etcd does not start again: {}", self.log());
     }
 
-    /// Freezes it: it keeps its connections and answers nothing.
+    /// Freezes the process: it keeps its connections and answers nothing.
     pub fn stop(&self) {
         self.signal(Signal::STOP);
         let pid = Some(Pid::from_child(&self.process));
         waitpid(pid, WaitOptions::UNTRACED).unwrap();
     }
 
-    /// Lets it go on after [`stop`](Self::stop).
+    /// Resumes the process after [`stop`](Self::stop).
     pub fn cont(&self) {
         self.signal(Signal::CONT);
     }
@@ -102,7 +103,7 @@ impl EtcdProcess {
 
 impl Drop for EtcdProcess {
     fn drop(&mut self) {
-        // It may be dead already.
+        // The process may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,5 +1,5 @@
-//! The laws that every report stream keeps, checked from the reports alone: quantity is conserved,
-//! an order ends once, both sides of a trade agree, priority holds, the book is never crossed.
+//! Rules that every report stream keeps, checked from the reports alone: quantity is conserved, an order ends once,
+//! both sides of a trade agree, priority holds, the book is never crossed.
 
 use ringside_model::command::{Action, RichTerms, Sequenced};
 use ringside_model::domain::{
@@ -9,35 +9,36 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Moved, Report, ReportKind};
 use std::collections::HashMap;
 
-/// What the reports so far say about the venue.
+/// State of the venue, computed from the reports so far.
 #[derive(Debug, Default)]
 pub struct Audit {
     live: Vec<Told>,
-    /// The states that instruments were said to have.
+    /// Reported states of the symbols.
     states: HashMap<SymbolId, SymbolState>,
-    /// What is left of an auction that was announced.
+    /// Rest of an announced auction.
     auction: Option<(Report, u128)>,
-    /// The official time of the command.
+    /// Official time of the command.
     now: Nanos,
-    /// The order that may take liquidity now.
+    /// Order that may take liquidity now.
     incoming: OrderNumber,
-    /// The price of the last trade before this command and those of its trades; the last one of each instrument.
+    /// Price of the last trade before this command, followed by the prices of its trades; and the last price of each
+    /// symbol.
     traded_at: Vec<Price>,
     last: HashMap<SymbolId, Price>,
-    /// The bands that were told last, and the static ones among them; zero for no bound.
+    /// Last reported bands, and the static ones among them; zero for no bound.
     bands: HashMap<SymbolId, [Price; 2]>,
     static_bands: HashMap<SymbolId, [Price; 2]>,
-    /// The bids of the reference quotes, and the instruments whose short sales are restricted.
+    /// Bids of the reference quotes, and the symbols with restricted short sales.
     quoted: HashMap<SymbolId, Price>,
     restricted: HashMap<SymbolId, bool>,
-    /// Since when quotes stand at a band.
+    /// Time since which a quote is at a band, by symbol.
     stands_since: HashMap<SymbolId, u64>,
-    /// Orders of instruments that are on their way to another partition.
+    /// Orders of symbols that are being moved to another partition.
     waiting: Vec<Told>,
     entered: u128,
     filled: u128,
     canceled: u128,
-    /// What orders that were replaced had open.
+    /// Open quantity of orders that were replaced.
     replaced: u128,
 }
 
@@ -48,21 +49,21 @@ struct Told {
     id: OrderId,
     symbol: SymbolId,
     side: Side,
-    /// Zero until a market-to-limit order books, and on an order for an auction that has no limit.
+    /// Limit price; zero until a market-to-limit order books, and for an auction order without a limit.
     price: Price,
-    /// It waits beside the book.
+    /// True if the order waits beside the book.
     hidden: bool,
-    /// It waits as a stop, at `price`, and will have this limit; zero for none.
+    /// Limit of a stop order that waits, with its trigger in `price`; zero for none.
     stop: Option<Price>,
     open: u64,
-    /// What of that is shown, if it is an iceberg that rests.
+    /// Displayed part of the open quantity of a resting iceberg.
     shown: Option<u64>,
     executed: u64,
-    /// The terms that few have.
+    /// Rarely used terms.
     terms: RichTerms,
 }
 
-/// Fails with the text of the law that does not hold.
+/// Returns an error with the text of the rule that is broken.
 macro_rules! law {
     ($holds:expr, $report:expr) => {
         if !$holds {
@@ -72,14 +73,15 @@ macro_rules! law {
 }
 
 impl Audit {
-    /// What a short sale has to be above; the highest price where no quote says it.
+    /// Returns the price that a short sale must be above, if short sales are restricted; the highest price if no quote
+    /// is known.
     fn short_above(&self, symbol: SymbolId) -> Option<Price> {
         let is_restricted = self.restricted.get(&symbol) == Some(&true);
         let bid = self.quoted.get(&symbol).filter(|bid| bid.0 > 0);
         is_restricted.then_some(bid.copied().unwrap_or(Price(i64::MAX)))
     }
 
-    /// Takes all reports of one command.
+    /// Checks all reports of one command.
     pub fn command(&mut self, command: &Sequenced, reports: &[Report]) -> Result<(), String> {
         let number = OrderNumber(command.seqno.0);
         let mut trades = 0;
@@ -88,12 +90,12 @@ impl Audit {
         self.now = command.time;
         self.traded_at.clear();
         self.traded_at.extend(self.last.get(&command.command.symbol));
-        // What had expired by then ends before the command does anything.
+        // Expired orders end before the command has any effect.
         let has_expired =
             |r: &&Report| r.kind == ReportKind::Canceled && r.reason == Reason::Expired;
         let (expired, reports_of_command) =
             reports.split_at(reports.iter().take_while(has_expired).count());
-        // A command that changes no book can be followed only by what the expired orders leave behind.
+        // A command that changes no book can be followed only by the consequences of the expired orders.
         let is_beside = |r: &Report| match r.kind {
             ReportKind::LimitState => !expired.is_empty(),
             kind => kind == ReportKind::Indicative,
@@ -202,7 +204,7 @@ impl Audit {
                         law!(removing.order == self.incoming && self.is_open(r.symbol), r);
                         law!(is_within(self.bands.get(&r.symbol), r.price), r);
                         let is_short = removing.side == Side::Short;
-                        // Without a quote the bid is the best one displayed, and what is hidden may lie above it.
+                        // Without a quote the bid is the best displayed one; hidden orders may be above it.
                         let may_be_short = self.short_above(r.symbol).is_none_or(|bid| {
                             r.price > bid || bid.0 == i64::MAX && r.flags & Report::HIDDEN != 0
                         });
@@ -346,7 +348,7 @@ impl Audit {
         self.check_book(command.command.symbol)
     }
 
-    /// Whether the limit that a report tells is that of a band, beyond which `limit` is.
+    /// Returns true if the limit in a report is that of a band, and `limit` is beyond the band.
     fn is_banded(&self, r: &Report, limit: Price) -> bool {
         let bands = [&self.bands, &self.static_bands];
         let mut bounds = bands.into_iter().filter_map(|bands| bands.get(&r.symbol)).flatten();
@@ -358,7 +360,7 @@ impl Audit {
         self.states.get(&symbol).is_none_or(|&state| state == SymbolState::Open)
     }
 
-    /// Orders leave the books and come back, or end there.
+    /// Moves orders out of the books and back.
     fn moved(&mut self, r: &Report) -> Result<(), String> {
         let (from, to) = match Moved::from_word(r.other).map(|moved| moved.step) {
             Some(MoveStep::Halt) => (&mut self.live, &mut self.waiting),
@@ -370,12 +372,12 @@ impl Audit {
         Ok(())
     }
 
-    /// What is open on each side of a symbol; the books must come to the same.
+    /// Returns the open quantity on each side of a symbol; the books must have the same.
     pub fn open(&self, symbol: SymbolId, buy: bool) -> u128 {
         self.book(symbol, buy).map(|order| u128::from(order.shown.unwrap_or(order.open))).sum()
     }
 
-    /// What went in is filled, cancelled, replaced, or still open.
+    /// Checks that every entered quantity is filled, canceled, replaced, or still open.
     pub fn check_totals(&self) -> Result<(), String> {
         let open: u128 =
             self.live.iter().chain(&self.waiting).map(|order| u128::from(order.open)).sum();
@@ -463,7 +465,7 @@ impl Audit {
         Ok(())
     }
 
-    /// Whether a trade of this command, or the last one before it, has reached a stop.
+    /// Returns true if a trade of this command, or the last one before it, has reached a stop.
     fn is_reached(&self, stop: &Told) -> bool {
         self.traded_at.iter().any(|&price| reaches(price, stop))
     }
@@ -472,7 +474,7 @@ impl Audit {
         self.live.iter().filter(move |o| o.symbol == symbol && o.side.is_buy() == buy && !o.hidden)
     }
 
-    /// The hidden orders that any incoming one has enough for.
+    /// Returns the hidden orders without a minimum quantity.
     fn hidden(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = &Told> {
         self.live.iter().filter(move |o| {
             let can_trade = o.terms.hidden && o.terms.min_quantity.0 == 0;
@@ -484,7 +486,7 @@ impl Audit {
         self.live.iter().position(|order| order.session == session && order.id == id)
     }
 
-    /// The order that a report tells of, which must be live and be named as it was before.
+    /// Returns the order of a report, which must be live and have the same attributes as before.
     fn order_of(&mut self, r: &Report) -> Result<&mut Told, String> {
         let order = self.live.iter_mut().find(|order| order.number == r.order);
         let Some(order) = order else {
@@ -497,7 +499,7 @@ impl Audit {
 }
 
 impl Told {
-    /// A smaller order shows as much less as the report says; what is not shown goes first.
+    /// Reduces the displayed quantity as the report says; undisplayed quantity is reduced first.
     fn show_less(&mut self, r: &Report) -> Result<(), String> {
         let says = r.flags & Report::RESERVE != 0;
         law!(says == (self.shown.is_some() && r.open.0 > 0), r);
@@ -510,17 +512,17 @@ impl Told {
     }
 }
 
-/// Whether a trade at this price elects a stop.
+/// Returns true if a trade at this price elects a stop.
 fn reaches(price: Price, stop: &Told) -> bool {
     if stop.side.is_buy() { price >= stop.price } else { price <= stop.price }
 }
 
-/// Whether a price is within bands, of which zero is none.
+/// Returns true if a price is within the bands; zero is no bound.
 fn is_within(bands: Option<&[Price; 2]>, price: Price) -> bool {
     bands.is_none_or(|[low, high]| *low <= price && (high.0 == 0 || price <= *high))
 }
 
-/// Lower is better.
+/// Ranks a price; lower is better.
 fn rank(buy: bool, price: Price) -> i64 {
     if buy { -price.0 } else { price.0 }
 }

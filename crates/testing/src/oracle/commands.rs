@@ -1,5 +1,5 @@
-//! Random streams of commands, the same for the same seed. The generator looks at a naive venue that
-//! follows along, so that most commands find a live order and the books stay at a wanted size.
+//! Random streams of commands, the same for the same seed. The generator reads the state of a naive venue that applies
+//! the same commands, so that most commands find a live order and the books stay at the wanted size.
 
 use super::naive::{Naive, Order};
 use ringside_model::command::{
@@ -15,37 +15,36 @@ use ringside_model::domain::{
 use ringside_model::durability::Durability;
 use ringside_model::reason::Reason;
 
-/// What kind of stream.
+/// Properties of a stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Profile {
-    /// The instruments that come to be defined, each with its flow.
+    /// Symbols that the stream defines, each with its flow.
     pub symbols: &'static [(SymbolId, Flow)],
-    /// How many orders should be live, over all instruments.
+    /// Wanted number of live orders, over all symbols.
     pub live: usize,
-    /// Whether one id may be used on several instruments. Only the whole venue notices that; a
-    /// shard does not.
+    /// True if one id may be used on several symbols. Only the whole venue detects that; a shard does not.
     pub ids_cross_symbols: bool,
-    /// Whether a mass cancel or the end of a day may cover all instruments.
+    /// True if a mass cancel or the end of a day may cover all symbols.
     pub venue_wide: bool,
-    /// How many orders in a thousand are stops, how many are icebergs, and how many have terms that few have; these only on
-    /// instruments with even numbers. An instrument that has some cannot move.
+    /// Number of orders in a thousand that are stops, the same number of icebergs, and of orders with rarely used
+    /// terms; the last kind only on symbols with even numbers. A symbol with such orders cannot move.
     pub specials: u64,
-    /// How often, in a thousand, an instrument begins to move.
+    /// Number of times in a thousand that a symbol begins to move.
     pub moves: u64,
-    /// The number that no command of the stream is below.
+    /// Lowest seqno of the stream.
     pub seqno_min: u64,
 }
 
-/// Prices and quantities of one instrument.
+/// Prices and quantities of one symbol.
 #[derive(Clone, Copy, Debug)]
 pub struct Flow {
-    /// Prices go from 1 to this.
+    /// Highest price; the lowest is 1.
     pub price_max: i64,
-    /// Most prices are closer to the centre than two to the power of this.
+    /// Most prices are closer to the centre than two to the power of this number.
     pub spread_bits: u32,
-    /// How often, in a thousand, the centre jumps anywhere in the range.
+    /// Number of times in a thousand that the centre jumps anywhere in the range.
     pub jumps: u64,
-    /// Quantities go from 1 to this, in lots.
+    /// Largest quantity in lots; the smallest is 1.
     pub quantity_max: u64,
 }
 
@@ -55,7 +54,7 @@ const WIDE: Flow =
 const HUGE: Flow = Flow { price_max: i64::MAX, spread_bits: 62, jumps: 20, quantity_max: u64::MAX };
 const LONG: Flow = Flow { price_max: 600, spread_bits: 7, jumps: 0, quantity_max: 100 };
 
-/// Few prices, small quantities, much trading.
+/// Profile of few prices, small quantities and much trading.
 pub const TINY: Profile = Profile {
     symbols: &[(SymbolId(1), DENSE), (SymbolId(2), DENSE)],
     live: 60,
@@ -65,9 +64,9 @@ pub const TINY: Profile = Profile {
     moves: 6,
     seqno_min: 1,
 };
-/// Few prices and plain orders: instruments that move between partitions again and again.
+/// Profile of few prices and plain orders: symbols move between partitions again and again.
 pub const MOVING: Profile = Profile { specials: 0, moves: 20, ..TINY };
-/// Prices that walk and jump over eleven decimal places.
+/// Profile of prices that walk and jump over eleven decimal places.
 pub const WIDE_PRICES: Profile = Profile {
     symbols: &[(SymbolId(1), WIDE), (SymbolId(5), WIDE), (SymbolId(6), WIDE)],
     live: 100,
@@ -77,7 +76,7 @@ pub const WIDE_PRICES: Profile = Profile {
     moves: 6,
     seqno_min: 1,
 };
-/// Prices and quantities up to the edges of their types.
+/// Profile of prices and quantities up to the limits of their types.
 pub const HUGE_VALUES: Profile = Profile {
     symbols: &[(SymbolId(3), HUGE), (SymbolId(4), HUGE)],
     live: 60,
@@ -87,7 +86,7 @@ pub const HUGE_VALUES: Profile = Profile {
     moves: 6,
     seqno_min: 1,
 };
-/// Instruments of every kind with numbers from all over.
+/// Profile of symbols of every kind, with numbers from the whole range.
 pub const MIXED: Profile = Profile {
     symbols: &[
         (SymbolId(1), DENSE),
@@ -105,7 +104,7 @@ pub const MIXED: Profile = Profile {
     moves: 6,
     seqno_min: 1,
 };
-/// Thousands of live orders.
+/// Profile of thousands of live orders.
 pub const DEEP: Profile = Profile {
     symbols: &[(SymbolId(1), LONG), (SymbolId(2), LONG)],
     live: 3_000,
@@ -116,7 +115,7 @@ pub const DEEP: Profile = Profile {
     seqno_min: 1,
 };
 
-/// The first `count` commands of the stream of this seed.
+/// Returns the first `count` commands of the stream of this seed.
 pub fn stream(profile: Profile, seed: u64, count: usize) -> Vec<Sequenced> {
     let mut generator = Generator::new(profile, seed);
     let mut venue = Naive::default();
@@ -132,9 +131,9 @@ pub fn stream(profile: Profile, seed: u64, count: usize) -> Vec<Sequenced> {
 struct Generator {
     random: Random,
     profile: Profile,
-    /// The price around which each instrument trades.
+    /// Price around which each symbol trades.
     centers: Vec<i64>,
-    /// The last orders entered, live or not.
+    /// Last orders entered, live or not.
     recent: Vec<(SessionId, OrderId, SymbolId)>,
     seqno: u64,
     time: u64,
@@ -150,7 +149,7 @@ impl Generator {
     }
 
     fn next(&mut self, venue: &Naive) -> Sequenced {
-        // A shard does not see the commands of the others: numbers have gaps.
+        // Seqnos have gaps: a shard does not see the commands of other shards.
         let gap = *self.random.pick(&[1, 1, 1, 1, 1, 2, 7]);
         self.seqno += if self.random.in_1000(1) { 1 + self.random.below(3_000) } else { gap };
         self.time += self.random.below(1_000);
@@ -263,7 +262,7 @@ impl Generator {
         Command { session, symbol, verdict, action }
     }
 
-    /// The order as a stop, mostly one that can be.
+    /// Turns an order into a stop, mostly a valid one.
     fn stop(&mut self, symbol: SymbolId, mut order: Enter) -> Action {
         if self.random.in_1000(950) {
             order.post_only = PostOnly::Off;
@@ -271,12 +270,12 @@ impl Generator {
             let is_limit = order.price.0 > 0;
             order.order_type = if is_limit { OrderType::Limit } else { OrderType::Market };
         }
-        // A stop stands where the other side's limits do.
+        // The stop price is where the limits of the other side are.
         let stop = self.price(symbol, !order.side.is_buy());
         Action::EnterStop(EnterStop { order, stop })
     }
 
-    /// The order as an iceberg of a few slices, mostly one that can be.
+    /// Turns an order into an iceberg of a few slices, mostly a valid one.
     fn iceberg(&mut self, venue: &Naive, symbol: SymbolId, mut order: Enter) -> Action {
         if self.random.in_1000(950) {
             order.tif = *self.random.pick(&[TimeInForce::Day, TimeInForce::Gtc]);
@@ -296,7 +295,7 @@ impl Generator {
         Action::EnterIceberg(EnterIceberg { order, display })
     }
 
-    /// The order with terms that few have, mostly those that it can have.
+    /// Gives an order rarely used terms, mostly valid ones.
     fn rich(&mut self, venue: &Naive, symbol: SymbolId, mut order: Enter) -> Action {
         let lot = venue.symbols.get(&symbol).map_or(1, |(definition, _)| definition.lot.0);
         let lots = order.quantity.0 / lot.max(1);
@@ -372,7 +371,7 @@ impl Generator {
         Action::Replace { id, new_id, quantity, price }
     }
 
-    /// Mostly between the two sell markings, now and then to the other side of the book.
+    /// Makes a modify: mostly between the two sell markings, sometimes to the other side of the book.
     fn modify(&mut self, id: OrderId, order: Option<&Order>) -> Action {
         let sells = order.is_some_and(|order| !order.side.is_buy());
         let side = match self.random.below(10) {
@@ -388,12 +387,12 @@ impl Generator {
     fn trading_day(&mut self) -> Command {
         let event = *self.random.pick(DayEvent::ALL);
         let (session, verdict) = (self.session(), self.verdict());
-        // It is for all instruments, whichever it names.
+        // The event covers all symbols, whichever symbol the command names.
         let symbol = *self.random.pick(&[SymbolId::NONE, SymbolId::NONE, SymbolId(1)]);
         Command { session, symbol, verdict, action: Action::TradingDay(event) }
     }
 
-    /// Mostly the next state of an instrument that is not open, so that each comes back to be traded.
+    /// Makes a change of state, mostly to the next state of a symbol that is not open, so that each returns to trading.
     fn state_change(&mut self, venue: &Naive) -> Option<Command> {
         use SymbolState::{CancelOnly, Closed, ClosingCall, Halted, Open, PreOpen, ReopeningCall};
         if !self.random.in_1000(12) {
@@ -413,7 +412,7 @@ impl Generator {
         Some(Command { session, symbol, verdict, action: Action::SetState(state) })
     }
 
-    /// Time passes for an instrument, or a state is planned for a little later.
+    /// Makes a tick for a symbol, or plans a state for a little later.
     fn clock(&mut self, venue: &Naive) -> Command {
         let planned: Vec<_> = venue.plans.keys().copied().collect();
         let any = self.symbol(venue);
@@ -434,9 +433,9 @@ impl Generator {
         Command { session, symbol, verdict, action }
     }
 
-    /// Bands close to where the instrument trades, quotes, short sale restrictions, and time that passes: mostly where
-    /// something will be due. Only in streams with special orders, and not on all instruments, because
-    /// what has any of it cannot move.
+    /// Makes bands close to the price of a symbol, quotes, short sale restrictions, and ticks, mostly for symbols with
+    /// a due timer. Only in streams with special orders, and not for all symbols, because a protected symbol cannot
+    /// move.
     fn protection(&mut self, venue: &Naive) -> Option<Command> {
         let due: Vec<SymbolId> =
             venue.limit_states.keys().chain(venue.reopenings.keys()).copied().collect();
@@ -463,7 +462,7 @@ impl Generator {
                 if !due.is_empty() && self.random.in_1000(950) {
                     symbol = *self.random.pick(&due);
                 }
-                // Seconds and minutes: mostly enough for what is due.
+                // Seconds and minutes; mostly long enough for the due timer.
                 self.time += *self.random.pick(&[0, 1, 14, 15, 16, 60, 300, 301]) * 1_000_000_000;
                 Action::Tick
             }
@@ -498,7 +497,7 @@ impl Generator {
         bands
     }
 
-    /// What changes no order.
+    /// Makes a command that changes no order.
     fn request(&mut self) -> Command {
         let (session, verdict) = (self.session(), self.verdict());
         let id = OrderId(self.random.bits(64));
@@ -531,7 +530,7 @@ impl Generator {
         Command { session, symbol, verdict, action }
     }
 
-    /// Limits that no book has to mind.
+    /// Makes risk limits, which no book depends on.
     fn set_risk(&mut self, symbol: SymbolId) -> (SymbolId, Action) {
         let scope = *self.random.pick(RiskScope::ALL);
         let of_firm = scope == RiskScope::Firm;
@@ -545,7 +544,7 @@ impl Generator {
         (symbol, Action::SetRisk(SetRisk { scope, firm, limits }))
     }
 
-    /// Mostly a step that follows from where an instrument is, so that each comes back to be traded.
+    /// Makes a step of a move, mostly one that follows from the present step, so that each symbol returns to trading.
     fn move_symbol(&mut self, venue: &Naive) -> Command {
         use MoveStep::{Export, Halt, Import, Release, Resume};
         let any = self.random.pick(self.profile.symbols).0;
@@ -580,7 +579,8 @@ impl Generator {
         Command { session, symbol, verdict, action: Action::MoveSymbol(asked) }
     }
 
-    /// On its own side of the price around which the instrument trades, so that few cross.
+    /// Makes an import of an order, mostly on its own side of the price around which the symbol trades, so that few
+    /// orders cross.
     fn import_order(&mut self, venue: &Naive, symbol: SymbolId) -> Command {
         let mut command = self.enter(venue);
         let Some(&(mut order)) = command.action.entered() else { unreachable!("it enters") };
@@ -667,7 +667,7 @@ impl Generator {
         Command { session: self.session(), symbol, verdict, action }
     }
 
-    /// An order to act on, mostly a live one.
+    /// Picks an order to act on, mostly a live one.
     fn known_order(&mut self, venue: &Naive) -> (SessionId, OrderId, SymbolId, Option<Order>) {
         let live = !venue.orders.is_empty() && !self.random.in_1000(80);
         let order = live.then(|| *self.random.pick(&venue.orders));
@@ -684,8 +684,8 @@ impl Generator {
         (session, id, symbol, order)
     }
 
-    /// An id for a new order: mostly a fresh one, now and then one that is or was in use, or one
-    /// from the edge.
+    /// Returns an id for a new order: mostly an unused one, sometimes an id that is or was in use, or one at the limits
+    /// of the range.
     fn new_id(&mut self, venue: &Naive, session: SessionId, symbol: SymbolId) -> OrderId {
         self.next_id += 1 + self.random.below(3);
         if self.profile.ids_cross_symbols {
@@ -704,7 +704,7 @@ impl Generator {
         }
     }
 
-    /// A new total for an order, usually below the one it has.
+    /// Returns a new total for an order, usually below the present one.
     fn reduced(&mut self, order: Option<&Order>) -> Quantity {
         let total = order.map_or(10, |order| order.open + order.executed);
         Quantity(match self.random.below(20) {
@@ -713,7 +713,7 @@ impl Generator {
             2 => self.random.bits(64),
             3 => total.saturating_add(1),
             4 => order.map_or(1, |order| order.executed),
-            // A multiple of every lot that there is.
+            // A multiple of every lot size in use.
             5..15 => self.random.below(total) / 100 * 100,
             _ => self.random.below(total),
         })
@@ -731,7 +731,7 @@ impl Generator {
         })
     }
 
-    /// A price around the centre of the instrument, mostly on the passive side of it.
+    /// Returns a price around the centre of the symbol, mostly on the passive side.
     fn price(&mut self, symbol: SymbolId, buy: bool) -> Price {
         let at = self.flow(symbol).unwrap_or(0);
         let flow = self.profile.symbols[at].1;
@@ -781,7 +781,7 @@ impl Generator {
     }
 }
 
-/// SplitMix64.
+/// The generator SplitMix64.
 #[derive(Clone, Debug)]
 pub struct Random(pub u64);
 
@@ -794,12 +794,12 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`; zero if that is zero.
+    /// Returns a number below `end`; zero if `end` is zero.
     pub fn below(&mut self, end: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
     }
 
-    /// A number of at most so many bits, every length as likely as another.
+    /// Returns a number of at most `max` bits; every length is equally likely.
     pub fn bits(&mut self, max: u32) -> u64 {
         let bits = self.below(u64::from(max) + 1) as u32;
         self.next().checked_shr(64 - bits).unwrap_or(0)

@@ -1,5 +1,5 @@
-//! The oracle: a naive venue that follows the matching rules without any data structure worth the name, random
-//! commands, and the laws that hold for every report.
+//! The oracle: a naive venue that follows the matching rules without real data structures, random commands, and the
+//! rules that every report must keep.
 
 pub mod audit;
 pub mod commands;

@@ -1,5 +1,5 @@
-//! The naive venue: one list of live orders, searched anew for every question. It is written from
-//! the matching rules alone, to be read beside them; speed is no aim of it.
+//! The naive venue: one list of live orders, searched again for every question. It is written from the matching rules
+//! alone, to be read beside them; speed is not a goal.
 
 mod bands;
 mod clock;
@@ -31,37 +31,37 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 
-/// The whole state of a venue.
+/// State of a venue.
 #[derive(Clone, Debug, Default)]
 pub struct Naive {
-    /// Every live order, in no order that means anything.
+    /// Live orders, in no meaningful order.
     pub orders: Vec<Order>,
-    /// Every instrument, with its last trade price.
+    /// Symbols, with the last trade price of each.
     pub symbols: BTreeMap<SymbolId, (DefineSymbol, Option<Price>)>,
-    /// Those of them that are not traded here.
+    /// Symbols that are not traded here.
     pub away: BTreeMap<SymbolId, Away>,
-    /// The states of those that are not simply open.
+    /// States of the symbols that are not open.
     states: BTreeMap<SymbolId, SymbolState>,
-    /// What was last said of the auction of those in a call.
+    /// Last published indication of the symbols in a call.
     told: BTreeMap<SymbolId, Indication>,
-    /// When instruments have another state, and which.
+    /// Planned states, with their time.
     pub plans: BTreeMap<SymbolId, (Nanos, SymbolState)>,
-    /// The price bands of those that have some, with the reference that dynamic ones are around.
+    /// Price bands, with the reference of the dynamic ones.
     bands: BTreeMap<SymbolId, SetBands>,
-    /// The best prices of the whole market; zero for none.
+    /// Best bid and offer of the whole market; zero for none.
     quotes: BTreeMap<SymbolId, (Price, Price)>,
-    /// Whether short sales are restricted, and whether a fall restricts them.
+    /// Short sale restrictions: true if short sales are restricted, and true if a fall restricts them.
     short_sales: BTreeMap<SymbolId, (bool, bool)>,
-    /// The quotes that stand at a dynamic band, and when the pauses that came of it end.
+    /// Quotes at a dynamic band; and the ends of the pauses that followed from such quotes.
     pub limit_states: BTreeMap<SymbolId, LimitState>,
     pub reopenings: BTreeMap<SymbolId, u64>,
-    /// The lowest price that the command at hand has traded at.
+    /// Lowest trade price of the present command.
     lowest: Option<Price>,
-    /// The prices of this command's trades that have elected no stops yet.
+    /// Prices of this command's trades that have elected no stops yet.
     traded_at: Vec<Price>,
-    /// The command's number, how many trades it has made, and how many orders have got a new place by them.
+    /// Number of the command, the number of its trades, and the number of orders that they have given a new place.
     at: OrderNumber,
-    /// Its official time.
+    /// Official time of the command.
     now: Nanos,
     trades: u32,
     placed: u64,
@@ -78,7 +78,7 @@ pub struct Order {
     pub id: OrderId,
     pub symbol: SymbolId,
     pub side: Side,
-    /// The limit, of a stop that waits the stop price; zero on a market or market-to-limit order that has not booked.
+    /// Limit, or the stop price of a waiting stop; zero for a market or market-to-limit order that has not booked.
     pub price: Price,
     pub open: u64,
     pub executed: u64,
@@ -89,16 +89,16 @@ pub struct Order {
     tif: TimeInForce,
     capacity: Capacity,
     attributed: bool,
-    /// It waits as a stop, and will have this limit.
+    /// Limit that a waiting stop gets at its election; `None` if the order is not a waiting stop.
     stop: Option<Option<Price>>,
-    /// It shows a slice of itself.
+    /// Slices of an iceberg.
     iceberg: Option<Iceberg>,
-    /// It has terms that few have.
+    /// Rarely used terms.
     rich: Option<RichTerms>,
 }
 
 impl Naive {
-    /// Applies one command and returns what the venue says to it.
+    /// Applies one command and returns the reports to it.
     pub fn apply_one(&mut self, sequenced: &Sequenced) -> Vec<Report> {
         let number = OrderNumber(sequenced.seqno.0);
         let command = &sequenced.command;
@@ -152,7 +152,7 @@ impl Naive {
         take(&mut self.reports)
     }
 
-    /// Says what has changed of a symbol beside its orders.
+    /// Reports the changes of a symbol other than those of its orders.
     fn look_after(&mut self, symbol: SymbolId) {
         self.restrict_after_fall(symbol);
         self.indicate(symbol);
@@ -167,7 +167,7 @@ impl Naive {
         self.begin(Order::new(number, command, enter, limit), enter);
     }
 
-    /// A new order is in: it waits, or trades and books what is left.
+    /// Begins a new order: it waits, or trades and books the rest.
     fn begin(&mut self, mut incoming: Order, enter: &Enter) {
         let (symbol, limit) = (incoming.symbol, incoming.price);
         let bound = if enter.order_type == OrderType::Limit {
@@ -190,15 +190,15 @@ impl Naive {
         self.elect(symbol);
     }
 
-    /// The limit of a new order as it would book, or why it is refused.
+    /// Returns the limit at which a new order would book, or the reason of its reject.
     fn check_enter(&self, command: &Command, enter: &Enter) -> Result<Price, Reason> {
         self.check_terms(command, enter)?;
         let whose = (enter.side, enter.tif, None);
         self.entry_limit(command.symbol, whose, enter.price, enter.post_only)
     }
 
-    /// The limit with which an order comes in: the bands bound it, then it must not take liquidity if it says so, and
-    /// what comes of that is tested as a short sale.
+    /// Returns the limit of an order at its entry. First the bands bound the limit, then post-only is applied, and the
+    /// result must pass the short sale test.
     fn entry_limit(
         &self,
         symbol: SymbolId,
@@ -223,7 +223,7 @@ impl Naive {
         }
     }
 
-    /// Why a new order is refused, whatever else rests.
+    /// Returns the reason to reject a new order that does not depend on resting orders.
     fn check_terms(&self, command: &Command, enter: &Enter) -> Result<(), Reason> {
         if command.verdict != Reason::None {
             return Err(command.verdict);
@@ -261,7 +261,7 @@ impl Naive {
         self.admit(command.symbol, enter.order_type, enter.tif)
     }
 
-    /// The limit with which an order books under its post-only option; `None` if it cannot.
+    /// Returns the limit at which an order books under its post-only option; `None` if it cannot book.
     fn passive_price(
         &self,
         symbol: SymbolId,
@@ -271,7 +271,7 @@ impl Naive {
     ) -> Option<Price> {
         let touch = self.side(symbol, !buy).first().map(|best| best.price);
         match touch {
-            // Nothing takes liquidity during a call.
+            // No order takes liquidity during a call.
             _ if self.state(symbol) != SymbolState::Open => Some(limit),
             Some(touch) if post_only != PostOnly::Off && reaches(buy, limit, touch) => {
                 let passive = if buy { touch.0 - 1 } else { touch.0.checked_add(1)? };
@@ -281,7 +281,7 @@ impl Naive {
         }
     }
 
-    /// The worst price at which a market order may trade.
+    /// Returns the worst price at which a market order may trade.
     fn collar(&self, symbol: SymbolId, buy: bool) -> Price {
         let (definition, last) = &self.symbols[&symbol];
         let reference = i128::from(last.unwrap_or(definition.reference).0);
@@ -296,13 +296,13 @@ impl Naive {
         self.banded(symbol, buy, TimeInForce::Ioc, collar)
     }
 
-    /// Whether a fill-or-kill order would be filled whole.
+    /// Returns true if a fill-or-kill order would be filled completely.
     fn is_fillable(&self, incoming: &Order, bound: Price) -> bool {
         self.tradable(incoming, bound) == incoming.open
     }
 
-    /// How much an order would trade at once, without what self-trade prevention would take away, and up to what would end
-    /// it.
+    /// Returns the quantity that an order would trade at once. Orders that self-trade prevention would cancel do not
+    /// count, and the sum stops where self-trade prevention would end the order.
     fn tradable(&self, incoming: &Order, bound: Price) -> u64 {
         let mut need = incoming.open;
         for resting in self.whole_side(incoming.symbol, !incoming.side.is_buy()) {
@@ -387,7 +387,7 @@ impl Naive {
         }
     }
 
-    /// Books or cancels what matching has left of a new order.
+    /// Books or cancels the rest of a new order after matching.
     fn settle_rest(
         &mut self,
         mut rest: Order,
@@ -488,7 +488,7 @@ impl Naive {
         price: Price,
     ) {
         match command.verdict {
-            // The venue does not look at the request at all.
+            // These verdicts of the gateway reject the request without a look at the book.
             Reason::LowSpace
             | Reason::RateLimit
             | Reason::OrderEntryDisabled
@@ -595,7 +595,7 @@ impl Naive {
         self.end_all(head, expires, Reason::Expired);
     }
 
-    /// Says how many orders end and ends them, by symbol and then by priority.
+    /// Reports the number of orders that end, and ends them by symbol and then by priority.
     fn end_all(&mut self, head: Report, ends: impl Fn(&Order) -> bool, reason: Reason) {
         let mut going = Vec::new();
         for &symbol in self.symbols.keys() {
@@ -671,7 +671,7 @@ impl Naive {
         }
     }
 
-    /// Only an answer: what it changes is not the book's.
+    /// Answers a command that changes nothing in the book.
     fn answer(&mut self, command: &Command, kind: ReportKind, id: OrderId, other: u64) {
         if command.verdict != Reason::None {
             return self.reject(command, id, Side::Buy, command.verdict);
@@ -691,7 +691,7 @@ impl Naive {
         reason == Reason::None
     }
 
-    /// One side of one book in priority order, without what waits beside it.
+    /// Returns one side of one book in priority order, without the orders that wait beside the book.
     fn side(&self, symbol: SymbolId, buy: bool) -> Vec<Order> {
         let is_there = |o: &&Order| o.symbol == symbol && o.side.is_buy() == buy && !o.is_hidden();
         let mut side: Vec<Order> = self.orders.iter().filter(is_there).copied().collect();
@@ -707,12 +707,12 @@ impl Naive {
         self.orders.iter().find(|order| order.session == session && order.id == id).copied()
     }
 
-    /// The live order that a command names: of its session, on its symbol.
+    /// Returns the live order that a command names, of its session and its symbol.
     fn find_named(&self, command: &Command, id: OrderId) -> Option<Order> {
         self.find(command.session, id).filter(|order| order.symbol == command.symbol)
     }
 
-    /// Stores an order as it is now: takes it out of the list if nothing is open.
+    /// Stores an order in its present state; removes the order if nothing is open.
     fn put(&mut self, order: Order) {
         self.orders.retain(|other| other.number != order.number);
         if order.open > 0 {
@@ -720,14 +720,14 @@ impl Naive {
         }
     }
 
-    /// Cancels all that is open of a live order.
+    /// Cancels the open quantity of a live order.
     fn end(&mut self, mut order: Order, reason: Reason) {
         let open = order.open;
         self.cut(&mut order, open, reason);
         self.put(order);
     }
 
-    /// Cancels a part of an order and says so; a part of zero says nothing.
+    /// Cancels a part of an order and reports that; a part of zero is not reported.
     fn cut(&mut self, order: &mut Order, quantity: u64, reason: Reason) {
         if quantity > 0 {
             let rests = order.iceberg.is_some_and(|iceberg| iceberg.shown > 0);
@@ -776,7 +776,7 @@ impl Naive {
         self.reject(command, id, Side::Buy, reason);
     }
 
-    /// Refuses a new order, whatever its kind.
+    /// Rejects a new order of any kind.
     fn reject_enter(&mut self, command: &Command, enter: &Enter, reason: Reason) {
         self.reject(command, enter.id, enter.side, reason);
         if command.verdict == Reason::None && self.away.contains_key(&command.symbol) {
@@ -784,7 +784,7 @@ impl Naive {
         }
     }
 
-    /// The number of the next order that this command gives a new place.
+    /// Returns the number for the next order that this command gives a new place.
     fn next_place(&mut self) -> OrderNumber {
         self.placed += 1;
         OrderNumber(self.at.0 + (self.placed << 44))
@@ -802,7 +802,7 @@ impl Naive {
         });
     }
 
-    /// The levels of one side, best first.
+    /// Returns the levels of one side, best first.
     pub fn levels(&self, symbol: SymbolId, buy: bool) -> Vec<LevelView> {
         self.side(symbol, buy)
             .chunk_by(|a, b| a.price == b.price)
@@ -814,13 +814,13 @@ impl Naive {
             .collect()
     }
 
-    /// The orders of one level in priority order.
+    /// Returns the orders of one level in priority order.
     pub fn level(&self, symbol: SymbolId, buy: bool, price: Price) -> Vec<OrderView> {
         let side = self.side(symbol, buy);
         side.iter().filter(|order| order.price == price).map(Order::view).collect()
     }
 
-    /// A live order.
+    /// Returns a live order.
     pub fn live(&self, session: SessionId, id: OrderId) -> Option<OrderView> {
         self.find(session, id).as_ref().map(Order::view)
     }
@@ -858,7 +858,8 @@ impl Order {
         }
     }
 
-    /// When it got its place: by which command, and as which of those that it gave a new one.
+    /// Returns the time priority: the seqno of the command that gave the order its place, and the index among the
+    /// places that the command gave.
     fn time(&self) -> (u64, u64) {
         (self.number.0 % (1 << 44), self.number.0 >> 44)
     }
@@ -886,17 +887,17 @@ impl Order {
     }
 }
 
-/// A report that says whose command it answers, and of which instrument.
+/// Returns a report with the session and the symbol of a command.
 fn about(command: &Command) -> Report {
     Report { session: command.session, symbol: command.symbol, ..Report::BLANK }
 }
 
-/// Whether an order with this bound may trade at the price.
+/// Returns true if an order with this bound may trade at the price.
 fn reaches(buy: bool, bound: Price, price: Price) -> bool {
     if buy { price <= bound } else { price >= bound }
 }
 
-/// Whether self-trade prevention keeps the two apart.
+/// Returns true if self-trade prevention keeps the two orders apart.
 fn must_not_trade(incoming: &Order, resting: &Order) -> bool {
     let is_own = if incoming.group != 0 {
         resting.group == incoming.group

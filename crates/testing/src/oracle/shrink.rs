@@ -1,7 +1,7 @@
-//! Makes a failing list short.
+//! Reduction of a failing list to a short one.
 
-/// A list of the same items in the same order that still fails, from which no single item can be
-/// left out. Takes away large parts first.
+/// Returns a list of the same items in the same order that still fails, from which no single item
+/// can be left out. Removes large parts first.
 pub fn shrink<T: Clone>(mut list: Vec<T>, fails: impl Fn(&[T]) -> bool) -> Vec<T> {
     let mut part = list.len().div_ceil(2);
     while part > 0 {
@@ -16,7 +16,7 @@ pub fn shrink<T: Clone>(mut list: Vec<T>, fails: impl Fn(&[T]) -> bool) -> Vec<T
                 at += part;
             }
         }
-        // Single items are tried until none can go; larger parts once.
+        // Single items are tried until none can be removed, larger parts once.
         if part > 1 || list.len() == before {
             part /= 2;
         }

@@ -1,4 +1,4 @@
-//! Commands and reports as one line each, to expect and to print.
+//! Commands and reports as one line of text each, for expectations and output.
 
 use ringside_model::command::{Action, Sequenced};
 use ringside_model::domain::{PostOnly, SelfTrade, SessionId, SymbolId};
@@ -6,9 +6,8 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
 use std::fmt::Write;
 
-/// Every field of a report that is not zero, so that equal texts mean equal reports; only
-/// [`Report::LAST`] is left out, and session 1 and symbol 1 go without saying:
-/// `kind [session/]id#number[ of symbol] side quantity@price open rest …`.
+/// Formats every field of a report that is not zero, so that equal texts mean equal reports. [`Report::LAST`], session
+/// 1 and symbol 1 are left out: `kind [session/]id#number[ of symbol] side quantity@price open rest …`.
 pub fn report(r: &Report) -> String {
     let mut text = r.kind.name().to_string();
     match (r.session.0, r.id.0) {
@@ -45,7 +44,7 @@ pub fn report(r: &Report) -> String {
     text
 }
 
-/// Every flag but [`Report::LAST`].
+/// Formats every flag but [`Report::LAST`].
 fn flags(r: &Report) -> String {
     let (hidden, flags) = (r.flags & Report::HIDDEN, r.flags & !Report::LAST & !Report::HIDDEN);
     if hidden != 0 {
@@ -73,8 +72,8 @@ fn flags(r: &Report) -> String {
     }
 }
 
-/// The number of an order; that of an elected stop or of a later slice of an iceberg as the number of the command
-/// and as which of the orders that it gave a new place it has it.
+/// Formats the number of an order. An elected stop or a later slice of an iceberg has the seqno of the command that
+/// gave it a new place, and its index among the places that the command gave.
 fn number(order: u64) -> String {
     match (order >> 44, order % (1 << 44)) {
         (0, seqno) => seqno.to_string(),
@@ -82,7 +81,7 @@ fn number(order: u64) -> String {
     }
 }
 
-/// A command with its number.
+/// Formats a command with its seqno.
 pub fn command(sequenced: &Sequenced) -> String {
     let c = &sequenced.command;
     let session = if c.session == SessionId(1) { String::new() } else { format!("{}/", c.session) };

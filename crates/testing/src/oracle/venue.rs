@@ -1,4 +1,4 @@
-//! What the naive venue and the engine have in common, and how two venues are held side by side.
+//! Common interface of the naive venue and the engine, and the comparison of two venues.
 
 use super::naive::Naive;
 use ringside_engine::{Engine, LevelView, OrderView};
@@ -8,27 +8,27 @@ use ringside_model::report::Report;
 
 /// A venue under test.
 pub trait Venue {
-    /// Applies commands in order; the last report of each is marked.
+    /// Applies commands in order; the last report of each command is marked.
     fn apply(&mut self, commands: &[Sequenced]) -> Vec<Report>;
-    /// How many orders are live.
+    /// Returns the number of live orders.
     fn live_orders(&self) -> usize;
-    /// The best level of both sides.
+    /// Returns the best level of both sides.
     fn top_of_book(&self, symbol: SymbolId) -> (Option<LevelView>, Option<LevelView>);
-    /// The levels of one side, best first.
+    /// Returns the levels of one side, best first.
     fn depth(&self, symbol: SymbolId, buy: bool) -> Vec<LevelView>;
-    /// The orders of one level in priority order.
+    /// Returns the orders of one level in priority order.
     fn orders_at(&self, symbol: SymbolId, buy: bool, price: Price) -> Vec<OrderView>;
-    /// A live order.
+    /// Returns a live order.
     fn order(&self, session: SessionId, id: OrderId) -> Option<OrderView>;
 }
 
-/// An engine that owns every symbol. It starts small, so that it has to grow.
+/// Returns an engine that owns every symbol. It starts small, so that it has to grow.
 pub fn whole_engine() -> Engine {
     Engine::new(4)
 }
 
-/// Where two venues disagree about the books and the orders of these ids. The first one says which
-/// levels there are.
+/// Returns the first difference of two venues in their books or in the orders of these ids. The
+/// levels of the first venue are compared.
 pub fn difference(
     first: &dyn Venue,
     second: &dyn Venue,

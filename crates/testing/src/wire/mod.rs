@@ -13,16 +13,16 @@ use ringside_wire::itch::Itch;
 use ringside_wire::ouch::Response;
 use std::collections::{HashMap, HashSet};
 
-/// Nanoseconds of a day.
+/// Nanoseconds in a day.
 const DAY_NS: u64 = 86_400_000_000_000;
 
-/// Messages by stream. Each must carry the time of the command at hand.
+/// Messages by stream. Each message must carry the time of the present command.
 #[derive(Default)]
 pub struct Kept {
     messages: HashMap<StreamId, Vec<Vec<u8>>>,
-    /// Streams whose messages begin with the name of a session.
+    /// Streams of drop copies, whose messages begin with the name of a session.
     drop_copies: HashSet<StreamId>,
-    /// Official time of the command at hand.
+    /// Official time of the present command.
     time: u64,
 }
 
@@ -52,14 +52,14 @@ impl Kept {
     }
 }
 
-/// Official time between two commands: odd, so that no digit of a time stamp can be lost unseen.
+/// Official time between two commands in ns: odd, so that a lost digit of a timestamp is noticed.
 pub const COMMAND_NS: u64 = 1_001;
 
-/// A venue and what it has told since the last question.
+/// A venue and the messages that it has published since the last call of `take`.
 pub struct Streams {
     replay: Replay<Encoder<Kept>>,
     seqno: u64,
-    /// The time that has passed beside the commands, in ns.
+    /// Time that has passed beside the commands, in ns.
     waited: u64,
 }
 
@@ -84,7 +84,7 @@ impl Streams {
         self.replay.flush();
     }
 
-    /// So many seconds pass before the next command.
+    /// Lets seconds pass before the next command.
     pub fn wait(&mut self, seconds: u64) {
         self.waited += seconds * 1_000_000_000;
     }
@@ -101,12 +101,12 @@ impl Streams {
         self.command(Command { session, symbol, verdict, action }, fields);
     }
 
-    /// The official time of the last command.
+    /// Returns the official time of the last command.
     pub fn time(&self) -> u64 {
         COMMAND_NS * self.seqno + self.waited
     }
 
-    /// A command with the usual client fields.
+    /// Applies a command with the usual client fields.
     pub fn apply(&mut self, session: u32, symbol: u32, action: Action) {
         let fields = match action {
             Action::Enter(enter) => Some(fields(enter.id.0)),
@@ -162,7 +162,7 @@ impl Streams {
         self.apply(0, symbol, Action::DefineSymbol(definition));
     }
 
-    /// The books of a symbol's shard.
+    /// Returns the engine of a symbol's shard.
     pub fn engine(&self, symbol: SymbolId) -> &Engine {
         let shards = &self.replay.shards;
         shards[symbol.shard(shards.len() as u32) as usize].engine()
@@ -172,7 +172,7 @@ impl Streams {
         self.replay.subscriber.states()
     }
 
-    /// The messages of a stream since the last question, without their lengths.
+    /// Takes the messages of a stream since the last call, without their length prefixes.
     pub fn take(&mut self, stream: StreamId) -> Vec<Vec<u8>> {
         self.kept().messages.remove(&stream).unwrap_or_default()
     }
@@ -229,7 +229,7 @@ fn text(field: &[u8]) -> &str {
     std::str::from_utf8(field).unwrap()
 }
 
-/// An OUCH message as text.
+/// Formats an OUCH message as text.
 pub fn ouch(message: &[u8]) -> String {
     let trimmed = |field: &[u8]| text(field).trim_end().to_string();
     let c = |byte: u8| byte as char;
@@ -308,7 +308,7 @@ pub fn ouch(message: &[u8]) -> String {
     }
 }
 
-/// An ITCH message as text.
+/// Formats an ITCH message as text.
 pub fn itch(message: &[u8]) -> String {
     let trimmed = |field: &[u8]| text(field).trim_end().to_string();
     let c = |byte: u8| byte as char;

@@ -10,7 +10,7 @@ use ringside_model::report::{Report, ReportKind};
 
 const SECOND: u64 = 1_000_000_000;
 
-/// A quote that stands at a dynamic band: whether it is the bid, the band, and when it pauses the symbol.
+/// A quote at a dynamic band: true for the bid, the band, and the time when the symbol pauses.
 pub type LimitState = (bool, Price, u64);
 
 impl Naive {
@@ -55,7 +55,7 @@ impl Naive {
         });
     }
 
-    /// Whether a symbol has more than its state and its orders: what does not travel with it.
+    /// Returns true if a symbol has more than its state and its orders; that part does not move with it.
     pub(super) fn is_guarded(&self, symbol: SymbolId) -> bool {
         self.bands.contains_key(&symbol)
             || self.quotes.contains_key(&symbol)
@@ -67,14 +67,15 @@ impl Naive {
         self.bands.get(&symbol).copied().unwrap_or_default()
     }
 
-    /// The lowest and the highest price that the static bands allow.
+    /// Returns the lowest and the highest price that the static bands allow.
     pub(super) fn static_bands(&self, symbol: SymbolId) -> (i64, i64) {
         let bands = self.bands_of(symbol);
         let high = if bands.high.0 > 0 { bands.high.0 } else { i64::MAX };
         (bands.low.0.max(1), high)
     }
 
-    /// The dynamic bands: so many basis points around the reference, a tick at least, and no price that cannot be.
+    /// Returns the dynamic bands: some basis points around the reference, at least one tick, and within the range of
+    /// prices.
     fn dynamic_bands(&self, symbol: SymbolId) -> Option<(i64, i64)> {
         let SetBands { bps, reference, .. } = self.bands_of(symbol);
         if bps == 0 {
@@ -87,7 +88,7 @@ impl Naive {
         Some((low as i64, high as i64))
     }
 
-    /// Both together; a dynamic band cannot lie outside the static ones.
+    /// Combines static and dynamic bands; a dynamic band cannot lie outside the static ones.
     fn all_bands(&self, symbol: SymbolId) -> (i64, i64) {
         let (low, high) = self.static_bands(symbol);
         match self.dynamic_bands(symbol) {
@@ -96,13 +97,14 @@ impl Naive {
         }
     }
 
-    /// Those that hold now.
+    /// Returns the bands in the present state of the symbol.
     pub(super) fn bands_now(&self, symbol: SymbolId) -> (i64, i64) {
         let is_open = self.state(symbol) == SymbolState::Open;
         if is_open { self.all_bands(symbol) } else { self.static_bands(symbol) }
     }
 
-    /// The limit that the bands leave to an order. One that waits for an auction will only ever meet the static ones.
+    /// Returns the limit of an order within the bands. An order that waits for an auction is bound by the static bands
+    /// only.
     pub(super) fn banded(
         &self,
         symbol: SymbolId,
@@ -121,7 +123,7 @@ impl Naive {
         }
     }
 
-    /// What has a part in an auction within the static bands, with the limit that counts there.
+    /// Returns the orders that take part in an auction within the static bands, with the limit that counts there.
     pub(super) fn within_reach(&self, orders: Vec<Order>) -> Vec<Order> {
         let counted = |mut order: Order| {
             let (low, high) = self.static_bands(order.symbol);
@@ -136,7 +138,7 @@ impl Naive {
         orders.into_iter().filter_map(counted).collect()
     }
 
-    /// The price of an auction that opens a symbol is what its dynamic bands are around from then on.
+    /// Moves the reference of the dynamic bands to the price of an auction that opens a symbol.
     pub(super) fn follow_auction(&mut self, symbol: SymbolId, price: Price) {
         let Some(bands) = self.bands.get_mut(&symbol) else { return };
         if bands.bps > 0 && bands.reference != price {
@@ -145,7 +147,7 @@ impl Naive {
         }
     }
 
-    /// What rests beyond the bands gets the band as its limit, bids first, each by priority.
+    /// Reprices resting orders beyond the bands to the band, bids first, each side by priority.
     pub(super) fn reprice(&mut self, symbol: SymbolId) {
         for buy in [true, false] {
             for order in self.whole_side(symbol, buy) {
@@ -167,7 +169,7 @@ impl Naive {
         }
     }
 
-    /// Says when a quote begins to stand at a dynamic band, and when it does not any more.
+    /// Reports when a quote reaches a dynamic band, and when it leaves the band.
     pub(super) fn look_at_quotes(&mut self, symbol: SymbolId) {
         let was = self.limit_states.get(&symbol).copied();
         let stands = self.stands(symbol);
@@ -207,7 +209,7 @@ impl Naive {
         (lower == low && is_best(false, lower)).then_some((false, Price(lower)))
     }
 
-    /// What is due because of the bands.
+    /// Carries out the due timers of the bands.
     pub(super) fn do_what_bands_want(&mut self, symbol: SymbolId) {
         let now = self.now.0;
         if self.reopenings.get(&symbol).is_some_and(|due| *due <= now) {

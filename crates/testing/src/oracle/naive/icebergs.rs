@@ -7,12 +7,12 @@ use ringside_model::domain::{OrderNumber, OrderType, SymbolId, SymbolState, Time
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
 
-/// How an order is shown.
+/// Displayed slice of an order, and the slices to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Iceberg {
-    /// What is left of the slice that is shown; nothing before it rests.
+    /// Rest of the displayed slice; zero until the order rests.
     pub shown: u64,
-    /// The slices to come.
+    /// Slices to come.
     pub display: Display,
 }
 
@@ -48,7 +48,7 @@ impl Naive {
         self.elect(command.symbol);
     }
 
-    /// Whether these are slices that an order of this quantity can have.
+    /// Returns true if an order of this quantity may have these slices.
     pub(super) fn can_show(&self, symbol: SymbolId, display: &Display, quantity: u64) -> bool {
         let lot = self.symbols[&symbol].0.lot.0;
         let Display { next, least, most, .. } = *display;
@@ -58,7 +58,7 @@ impl Naive {
             && quantity / next <= SLICES_MAX
     }
 
-    /// Puts an order, of which something is left, into the book: all of it is shown, or a slice.
+    /// Puts an order with an open quantity into the book; all of it is displayed, or a slice.
     pub(super) fn rest(&mut self, mut order: Order) {
         if order.open > 0 {
             let number = order.number;
@@ -67,7 +67,7 @@ impl Naive {
         self.put(order);
     }
 
-    /// A slice that has traded whole is followed by the next, with a new place.
+    /// Replaces a slice that has traded completely by the next one, with a new place.
     pub(super) fn refresh(&mut self, order: Order) {
         if order.open == 0 || order.iceberg.is_none_or(|iceberg| iceberg.shown > 0) {
             return;
@@ -90,12 +90,12 @@ impl Naive {
 }
 
 impl Order {
-    /// How much of it the market sees.
+    /// Returns the displayed quantity.
     pub fn shown(&self) -> u64 {
         self.iceberg.map_or(self.open, |iceberg| iceberg.shown)
     }
 
-    /// It becomes smaller: what is not shown goes first. Gives how much less is shown.
+    /// Reduces the order, undisplayed quantity first. Returns the reduction of the displayed quantity.
     pub fn shrink(&mut self, quantity: u64) -> u64 {
         let hidden = self.open - self.shown();
         self.open -= quantity;
@@ -107,7 +107,7 @@ impl Order {
     }
 }
 
-/// What a report about a smaller order says beside.
+/// Adds the reduction of the displayed quantity to a report about a reduced order.
 pub fn of_smaller(report: &mut Report, order: &Order, seen: u64) {
     if order.iceberg.is_some() {
         report.flags |= Report::RESERVE;
@@ -115,8 +115,8 @@ pub fn of_smaller(report: &mut Report, order: &Order, seen: u64) {
     }
 }
 
-/// The slice after the next: as many lots above the least as the next number of a SplitMix64 leaves when it is divided by
-/// how many sizes there are.
+/// Draws the slice after the next: the least size plus the next number of SplitMix64, modulo the number of sizes, in
+/// lots.
 fn drawn(display: Display, lot: u64) -> Display {
     let Display { least, most, seed, .. } = display;
     if least == most {

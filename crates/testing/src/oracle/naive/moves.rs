@@ -1,4 +1,4 @@
-//! Instruments on their way between partitions, as the naive venue has them.
+//! Symbols that move between partitions, in the naive venue.
 
 use super::{Naive, Order};
 use ringside_model::command::{Command, Enter, ImportOrder, MoveSymbol};
@@ -9,17 +9,18 @@ use ringside_model::domain::{
 use ringside_model::reason::Reason;
 use ringside_model::report::{ExportedTerms, Moved, Report, ReportKind};
 
-/// An instrument that is not traded here.
+/// A symbol that is not traded here.
 #[derive(Clone, Debug)]
 pub struct Away {
-    /// The last halt, import or release.
+    /// Last halt, import or release.
     pub asked: MoveSymbol,
-    /// Its orders, in no order that means anything; those that came have their id there.
+    /// Orders of the symbol, in no meaningful order; imported orders with their id in the other
+    /// partition.
     pub orders: Vec<(Order, OrderId)>,
 }
 
 impl Naive {
-    /// Why a command about an instrument fails that cannot be traded here.
+    /// Returns the reason to reject a command about a symbol that cannot be traded here.
     pub(super) fn absence(&self, symbol: SymbolId) -> (Reason, u64) {
         match self.away.get(&symbol) {
             None => (Reason::UnknownSymbol, 0),
@@ -210,7 +211,7 @@ impl Naive {
         });
     }
 
-    /// What the last report says of an order beside its terms.
+    /// Adds to the last report everything of an order that is not one of its terms.
     fn mark(&mut self, order: &Order, other: u64, trade: u32) {
         let report = self.reports.last_mut().unwrap();
         (report.other, report.trade) = (other, trade);
@@ -221,7 +222,7 @@ impl Naive {
     }
 }
 
-/// Bids before offers, best price first, oldest first.
+/// Sorts bids before offers, best price first, oldest first.
 fn in_priority(mut orders: Vec<(Order, OrderId)>) -> Vec<(Order, OrderId)> {
     orders.sort_by_key(|(order, _)| {
         let buy = order.side.is_buy();

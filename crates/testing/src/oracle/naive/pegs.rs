@@ -1,4 +1,4 @@
-//! Orders of the naive venue whose limit follows the reference quote.
+//! Pegged orders of the naive venue: their limit follows the reference quote.
 
 use super::{Naive, Order};
 use ringside_model::command::{Command, Enter, RichTerms};
@@ -7,7 +7,7 @@ use ringside_model::reason::Reason;
 use ringside_model::report::ReportKind;
 
 impl Naive {
-    /// The order as it wants to come in: a peg gets its limit from the quote.
+    /// Returns the order with its limit at entry: a peg gets its limit from the quote.
     pub(super) fn with_its_limit(
         &self,
         command: &Command,
@@ -68,7 +68,8 @@ impl Naive {
         if price >= 1 { Ok(Price(price)) } else { Err(Reason::InvalidPrice) }
     }
 
-    /// The pegs go where the quote is: first those that leave room, then those that take it, each by age.
+    /// Moves the pegs with the quote: first those that move away from the other side, then those that move towards it,
+    /// each by age.
     pub(super) fn follow_quote(&mut self, symbol: SymbolId) {
         if self.state(symbol) != SymbolState::Open {
             return;

@@ -1,4 +1,4 @@
-//! Orders of the naive venue with terms that few orders have.
+//! Orders of the naive venue with rarely used terms.
 
 use super::{Naive, Order, reaches};
 use ringside_model::command::{Action, Command, Enter, EnterRich, RichTerms};
@@ -57,7 +57,7 @@ impl Naive {
         Ok(limit)
     }
 
-    /// Before a command does anything to a symbol, the orders whose time is over end.
+    /// Ends the expired orders of a symbol before a command has any effect on it.
     pub(super) fn pass_time(&mut self, command: &Command) {
         let looks = match command.action {
             Action::Enter(_)
@@ -73,7 +73,7 @@ impl Naive {
             | Action::SetBands(_)
             | Action::SetQuote { .. }
             | Action::SetShortSale { .. } => true,
-            // A tick says first how many these are.
+            // A tick first reports the number of expired orders.
             _ => false,
         };
         if looks {
@@ -83,7 +83,7 @@ impl Naive {
         }
     }
 
-    /// The orders of a symbol whose time is over.
+    /// Returns the expired orders of a symbol.
     pub(super) fn overdue(&self, symbol: SymbolId) -> Vec<Order> {
         let is_over = |order: &Order| {
             order.rich.is_some_and(|terms| terms.expire > Nanos(0) && terms.expire <= self.now)
@@ -91,8 +91,8 @@ impl Naive {
         self.all_of(symbol).into_iter().filter(is_over).collect()
     }
 
-    /// All orders of a symbol: those in the book, the hidden ones without and with a minimum, those that wait for an
-    /// auction, the stops.
+    /// Returns all orders of a symbol: the book, hidden orders without and with a minimum, orders that wait for an
+    /// auction, stops.
     pub(super) fn all_of(&self, symbol: SymbolId) -> Vec<Order> {
         let mut all = self.side(symbol, true);
         all.extend(self.side(symbol, false));
@@ -109,8 +109,8 @@ impl Naive {
         all
     }
 
-    /// All of one side that an order can trade with, in the order in which it does: what is hidden comes after all that is
-    /// displayed at its price.
+    /// Returns the orders of one side that an order can trade with, in their priority: hidden orders come after all
+    /// displayed ones at their price.
     pub(super) fn whole_side(&self, symbol: SymbolId, buy: bool) -> Vec<Order> {
         let mut side = self.side(symbol, buy);
         side.extend(self.orders.iter().filter(|order| {
@@ -124,19 +124,19 @@ impl Naive {
         side
     }
 
-    /// Those of them that any auction takes in.
+    /// Returns the orders of one side that take part in every auction.
     pub(super) fn in_every_auction(&self, symbol: SymbolId, buy: bool) -> Vec<Order> {
         let side = self.whole_side(symbol, buy).into_iter();
         side.filter(|order| order.least() == 0).collect()
     }
 
-    /// The first order of the other side that an incoming one has enough for.
+    /// Returns the first order of the other side whose minimum the incoming order can meet.
     pub(super) fn first_for(&self, incoming: &Order) -> Option<Order> {
         let mut side = self.whole_side(incoming.symbol, !incoming.side.is_buy()).into_iter();
         side.find(|resting| incoming.open >= resting.least())
     }
 
-    /// Why an order without a limit of its own trades no more.
+    /// Returns the reason why an order without a limit of its own stops trading.
     pub(super) fn why_no_more(&self, order: &Order, bound: Price) -> Reason {
         let buy = order.side.is_buy();
         let stands_beyond = |other: &Order| !reaches(buy, bound, other.price);
@@ -153,7 +153,7 @@ impl Order {
         self.rich.is_some_and(|terms| terms.hidden)
     }
 
-    /// The least that it trades with an order; if it has less itself, that.
+    /// Returns the minimum quantity of a trade with the order, at most its open quantity.
     pub(super) fn least(&self) -> u64 {
         self.rich.map_or(0, |terms| terms.min_quantity.0.min(self.open))
     }

@@ -1,4 +1,4 @@
-//! The short sale price test of the naive venue, and the quote that it looks at.
+//! The short sale price test of the naive venue, and its reference quote.
 
 use super::{Naive, about};
 use ringside_model::command::Command;
@@ -7,7 +7,7 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
 
 impl Naive {
-    /// Whether an operator's command about a symbol can be carried out; if not, it is refused.
+    /// Returns true if an operator's command about a symbol can be carried out; rejects it otherwise.
     pub(super) fn may_change(&mut self, command: &Command) -> bool {
         if command.verdict != Reason::None {
             self.reject(command, OrderId(0), Side::Buy, command.verdict);
@@ -63,7 +63,7 @@ impl Naive {
         });
     }
 
-    /// Whether an order may come in with this limit, zero for none.
+    /// Returns true if an order may enter with this limit; zero for no limit.
     pub(super) fn passes_short_test(&self, symbol: SymbolId, side: Side, limit: Price) -> bool {
         let is_restricted =
             self.short_sales.get(&symbol).is_some_and(|(restricted, _)| *restricted);
@@ -73,14 +73,14 @@ impl Naive {
         self.tested_bid(symbol).is_none_or(|bid| limit > bid)
     }
 
-    /// The best bid that anybody knows of.
+    /// Returns the best known bid: of the quote, otherwise of the book.
     pub(super) fn tested_bid(&self, symbol: SymbolId) -> Option<Price> {
         let quoted = self.quotes.get(&symbol).map(|(bid, _)| *bid).filter(|bid| bid.0 > 0);
         let ours = self.side(symbol, true).first().map(|order| order.price);
         quoted.or(ours)
     }
 
-    /// A trade ten percent or more below the prior close restricts short sales where that was asked for.
+    /// Restricts short sales after a trade ten percent or more below the prior close, if the symbol is set up so.
     pub(super) fn restrict_after_fall(&mut self, symbol: SymbolId) {
         let Some(lowest) = self.lowest.take() else { return };
         let close = i128::from(self.symbols[&symbol].0.reference.0);

@@ -9,7 +9,7 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
 use std::collections::BTreeSet;
 
-/// What an auction would trade: the price, how much, and bids less offers at that price.
+/// Result of an auction at this moment: price, quantity, and bids minus offers at that price.
 pub type Indication = Option<(Price, u128, i128)>;
 
 impl Naive {
@@ -17,7 +17,7 @@ impl Naive {
         self.states.get(&symbol).copied().unwrap_or(SymbolState::Open)
     }
 
-    /// Why an order cannot enter in the state of its symbol.
+    /// Returns the reason why no order can enter in the state of its symbol.
     pub(super) fn closed_to(&self, symbol: SymbolId) -> Option<Reason> {
         match self.state(symbol) {
             SymbolState::Closed => Some(Reason::Closed),
@@ -27,7 +27,8 @@ impl Naive {
         }
     }
 
-    /// Whether an order has a place in the state of its symbol: during a call only what can wait has.
+    /// Returns an error if an order is not accepted in the state of its symbol: during a call only an order that can
+    /// wait is accepted.
     pub(super) fn admit(
         &self,
         symbol: SymbolId,
@@ -46,8 +47,8 @@ impl Naive {
         if can_wait || state == SymbolState::Open { Ok(()) } else { Err(Reason::NotInCall) }
     }
 
-    /// What waits for an auction beside a book: by time in force, without a limit first, then bids first, then by
-    /// priority.
+    /// Returns the orders that wait for an auction beside a book: by time in force, orders without a limit first, then
+    /// bids first, then by priority.
     pub(super) fn beside(&self, symbol: SymbolId) -> Vec<Order> {
         let waits = |order: &&Order| order.symbol == symbol && order.is_for_auction();
         let mut waiting: Vec<Order> = self.orders.iter().filter(waits).copied().collect();
@@ -59,7 +60,7 @@ impl Naive {
         waiting
     }
 
-    /// One side of an auction, in the order in which it trades.
+    /// Returns one side of an auction in trading order.
     fn side_in(&self, symbol: SymbolId, auction: Auction, buy: bool) -> Vec<Order> {
         let mut side = self.in_every_auction(symbol, buy);
         side.extend(
@@ -81,7 +82,7 @@ impl Naive {
         }
     }
 
-    /// The symbol has another state; nothing is due any more because of the one before.
+    /// Changes the state of a symbol and removes the timers of the state before.
     pub(super) fn enter_state(&mut self, symbol: SymbolId, state: SymbolState) {
         self.reopenings.remove(&symbol);
         let before = self.state(symbol);
@@ -123,7 +124,7 @@ impl Naive {
             self.reprice(symbol);
             self.follow_quote(symbol);
         }
-        // What opens without a trade is where its last trade left it.
+        // A symbol that opens without a trade keeps its last trade price, which may elect stops.
         self.traded_at.extend(self.symbols[&symbol].1);
         self.elect(symbol);
     }
@@ -133,7 +134,7 @@ impl Naive {
         best(true).zip(best(false)).is_some_and(|(bid, offer)| bid >= offer)
     }
 
-    /// Every order that counts trades at the one price, the best limits first and then the oldest.
+    /// Trades all participating orders at the one price, the best limits first and then the oldest.
     fn uncross(&mut self, symbol: SymbolId, auction: Auction) {
         let indication = self.indication(symbol, auction);
         let (price, matched, _) = indication.unwrap_or((Price(0), 0, 0));
@@ -169,7 +170,7 @@ impl Naive {
         }
     }
 
-    /// Says what the auction of a symbol in a call would be, if that has changed.
+    /// Reports the indication of a symbol in a call, if it has changed.
     pub(super) fn indicate(&mut self, symbol: SymbolId) {
         let Some(auction) = auction_of(self.state(symbol)) else { return };
         let now = self.indication(symbol, auction);
@@ -195,7 +196,7 @@ impl Naive {
         });
     }
 
-    /// The rules of the uncross price, tick by tick. Between two limits all ticks are alike, so of those only the outer
+    /// Applies the rules of the uncross price, tick by tick. All ticks between two limits are equal, so only the outer
     /// ones and the reference are tried.
     pub fn indication(&self, symbol: SymbolId, auction: Auction) -> Indication {
         let [bids, offers] =

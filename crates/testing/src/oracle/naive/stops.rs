@@ -36,12 +36,13 @@ impl Naive {
         told.flags |= Report::STOP;
         told.other = enter.price.0 as u64;
         self.put(order);
-        // One that is reached already is elected at once.
+        // A stop that is already reached is elected at once.
         self.traded_at.extend(self.symbols[&command.symbol].1);
         self.elect(command.symbol);
     }
 
-    /// The stops of a symbol: bids, then offers, each as a move of the price reaches them, then the oldest.
+    /// Returns the stops of a symbol: buy stops, then sell stops, each in the order in which a moving price reaches
+    /// them, then the oldest.
     pub(super) fn stops(&self, symbol: SymbolId) -> Vec<Order> {
         let is_there = |order: &&Order| order.symbol == symbol && order.stop.is_some();
         let mut stops: Vec<Order> = self.orders.iter().filter(is_there).copied().collect();
@@ -52,7 +53,7 @@ impl Naive {
         stops
     }
 
-    /// Elects what the trades so far have reached, then what the trades of these reach, and so on.
+    /// Elects the stops that the trades so far have reached, then the stops that the trades of these reach, and so on.
     pub(super) fn elect(&mut self, symbol: SymbolId) {
         let mut elected = 0;
         while self.state(symbol) == SymbolState::Open && !self.traded_at.is_empty() {
