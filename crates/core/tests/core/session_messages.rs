@@ -1,4 +1,4 @@
-//! Letters and tags of messages to sessions, which the tests of streams leave out.
+//! Letters and tags of session messages, which the tests of streams leave out.
 
 use ringside_core::streams::StreamId;
 use ringside_model::command::{
@@ -16,7 +16,7 @@ use ringside_wire::ouch::{Response, tag};
 const A: u32 = 1;
 const B: u32 = 2;
 
-/// A venue with two sessions of two firms and AAPL. The next command has number 6.
+/// Returns a venue with two sessions of two firms, and AAPL. The next command has seqno 6.
 fn venue() -> Streams {
     let mut venue = Streams::new();
     venue.firm(1, "ALFA");
@@ -28,7 +28,7 @@ fn venue() -> Streams {
     venue
 }
 
-/// Time in force, display, capacity, sweep and cross type of the first message to session A, and its tags.
+/// Returns time in force, display, capacity, sweep and cross type of the first message to session A, and its tags.
 fn letters(venue: &mut Streams) -> (String, Vec<u8>) {
     letters_of(&venue.take(StreamId(A))[0])
 }
@@ -48,7 +48,7 @@ fn letters_of(message: &[u8]) -> (String, Vec<u8>) {
     (String::from_utf8(letters.to_vec()).unwrap(), tags.bytes().to_vec())
 }
 
-/// The same for an order of session A before the open.
+/// Returns the letters and tags for an order of session A before the open.
 fn accepted(action: Action, of_client: Option<ClientFields>) -> (String, Vec<u8>) {
     let mut venue = venue();
     venue.apply(0, 1, Action::SetState(SymbolState::PreOpen));
@@ -202,7 +202,7 @@ fn an_order_for_a_symbol_of_another_partition_is_rejected_with_a_tag_that_names_
     let Ok(Response::Rejected(m, tags)) = Response::parse(&messages[0][1..]) else { panic!() };
     assert_eq!(Some(Ouch::Reject(m.reason.get())), Reason::WrongPartition.ouch());
     assert_eq!(tags.bytes(), [7, tag::PARTITION, 1, 2, 3, 4, 5, 6]);
-    // Any other reject has none.
+    // Other rejects have no tag.
     venue.apply_with(A, 1, Reason::RateLimit, Action::Enter(enter(2, Side::Buy, 10, 100)), None);
     let messages = venue.take(StreamId(A));
     let Ok(Response::Rejected(_, tags)) = Response::parse(&messages[0][1..]) else { panic!() };

@@ -1,6 +1,6 @@
-//! Snapshots: a venue goes on from one, and a file that is not what it was is never one.
+//! Snapshots: a venue continues from one, and a damaged or changed file is never accepted.
 //!
-//! `RINGSIDE_EVERY_BIT=1` flips every bit of a file instead of a part of them.
+//! `RINGSIDE_EVERY_BIT=1` flips every bit of a file instead of a part of the bits.
 
 use ringside_core::recovery::snapshot::{Entry, Fault, Snapshot, SnapshotError, list};
 use ringside_core::registry::directory::Directory;
@@ -69,7 +69,7 @@ impl Venue {
         }
     }
 
-    /// What could have been traded.
+    /// Returns rows of traded quantities, made up from the seqno.
     fn traded(&self) -> Vec<TradedRow> {
         let row = |number: u32| TradedRow {
             scope: RiskScope::Firm as u32,
@@ -80,7 +80,8 @@ impl Venue {
         (1..(3 + self.seqno.0 as u32 % 9)).map(row).collect()
     }
 
-    /// Where the streams would stand if every third command had told something to one of them.
+    /// Returns the image of the streams as if every third command had sent a message to one of
+    /// them.
     fn streams(&self) -> StreamsImage {
         let mut positions = Positions::new(64);
         for n in 0..self.seqno.0 / 3 {
@@ -97,19 +98,19 @@ impl Venue {
     }
 }
 
-/// What a gateway knows that starts from a snapshot.
+/// Returns the directory of a gateway that starts from a snapshot.
 fn restored_directory(snapshot: &Snapshot, used_ids: UsedIds) -> Directory {
     let mut directory = Directory::restore(&snapshot.image.definitions, used_ids);
     snapshot.standing.commands().iter().for_each(|command| directory.observe(command));
     directory
 }
 
-/// So many commands of a venue that has all kinds of them, numbered without an end.
+/// Returns commands of a venue that has all kinds of them, numbered without an end.
 fn commands(count: usize) -> Vec<Sequenced> {
     stream(Profile { live: 30, ..MIXED }, 5, count)
 }
 
-/// A large venue.
+/// Returns the commands of a venue with many live orders.
 fn deep() -> Vec<Sequenced> {
     stream(Profile { live: 1_000, ..DEEP }, 9, 4_000)
 }
@@ -181,7 +182,7 @@ fn no_flipped_bit_goes_unnoticed() {
     }
 }
 
-/// Where the bytes of the header, of the sections' headers and of the end are.
+/// Returns the offsets of the bytes in the header, in the section headers and in the end.
 fn header_bytes(bytes: &[u8]) -> std::collections::HashSet<usize> {
     let mut found: std::collections::HashSet<usize> = (0..HEADER_BYTES).collect();
     let (mut at, mut sections) = (HEADER_BYTES, 0);
@@ -263,7 +264,7 @@ fn a_lie_with_correct_checksums_is_refused() {
         assert_eq!(names(dir.path()), ["SNAPSHOTS.lock"], "nothing stays");
     }
 
-    // The same in the place of a file that was honest.
+    // The same lie in place of an honest file.
     let path = honest.store(dir.path(), IDENTITY).unwrap().path;
     let mut liar = honest.clone();
     liar.image.orders[4].open += 100;
@@ -310,18 +311,18 @@ fn three_are_kept() {
         assert_eq!(seqnos(dir), taken[..taken.len().min(3)]);
         assert_eq!(names(dir).len(), taken.len().min(3) + 2, "and manifest and lock");
     }
-    // The same again changes nothing.
+    // Storing the same snapshot again changes nothing.
     Venue::after(&commands[..1_800]).store(dir);
     assert_eq!(seqnos(dir), taken[..3]);
 
-    // Left behind by processes that were stopped: one is older than the newest, one is not.
+    // Temporary files of stopped processes: one is older than the newest snapshot, one is newer.
     let (old, new) = (dir.join("snapshot-000000000007.tmp"), dir.join("snapshot-999999999999.tmp"));
     let unnamed = dir.join("snapshot-000000000008.snap");
     let others = [dir.join("snapshot-8.snap"), dir.join("00000001.seg"), dir.join("notes.tmp")];
     for path in [&old, &new, &unnamed].into_iter().chain(&others) {
         std::fs::write(path, "x").unwrap();
     }
-    // One that took so long that newer ones came before it stays all the same.
+    // A snapshot that was taken so slowly that newer ones exist stays, too.
     let late = Venue::after(&commands[..900]);
     let path = late.store(dir);
     assert!(path.exists() && new.exists() && !old.exists() && !unnamed.exists());
@@ -361,7 +362,7 @@ fn a_damaged_manifest_is_noticed_and_replaced_by_the_files() {
     check(Some(&doubled), "twice".into());
     check(None, "missing".into());
 
-    // Files that cannot be read are told of and left out, and the next snapshot heals the manifest.
+    // Unreadable files are reported and left out, and the next snapshot repairs the manifest.
     std::fs::write(&manifest, "?").unwrap();
     let Entry { path, .. } = &expected[1];
     std::fs::write(path, "no snapshot").unwrap();
@@ -373,7 +374,7 @@ fn a_damaged_manifest_is_noticed_and_replaced_by_the_files() {
     assert_eq!((healed.entries.len(), healed.damage.len()), (2, 0), "{healed:?}");
     assert_eq!(healed.entries[0].seqno, newest.seqno);
 
-    // A file that the manifest names is gone.
+    // A file in the manifest is missing.
     std::fs::remove_file(&expected[0].path).unwrap();
     let listing = list(dir, IDENTITY);
     assert_eq!((listing.entries.len(), listing.damage.len()), (1, 1), "{listing:?}");

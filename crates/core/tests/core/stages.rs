@@ -1,11 +1,11 @@
-//! Stages know what they drive, and neither the ring nor each other: only the wiring (`pipeline/mod.rs`) and the
-//! stage loop (`pipeline/stage.rs`) do. Every `crate::` and `super::` path in `pipeline` is compared with a table, and
-//! every `crate::` path of the other rooms with another one.
+//! Stages know what they drive, and neither the ring nor each other: only the wiring (`pipeline/mod.rs`) and the stage
+//! loop (`pipeline/stage.rs`) know those. Every `crate::` and `super::` path in `pipeline` is compared with a table,
+//! and every `crate::` path of the other rooms with another table.
 
 use ringside_testing::rooms::{self, names};
 use std::path::Path;
 
-/// A file of the pipeline; the rooms of this crate, and the files of the pipeline, that it may name.
+/// Files of the pipeline, each with the rooms of this crate and the files of the pipeline that it may name.
 const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("stage", &[], &[]),
     ("sequencer", &[], &["stage", "trace"]),
@@ -18,13 +18,13 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("runner", &[], &["stage"]),
 ];
 
-/// The rooms that the wiring names beside the files of the pipeline.
+/// Rooms that the wiring names beside the files of the pipeline.
 const WIRING: &[&str] = &["commit_point", "matching_shard", "report_order"];
 
-/// Crates that are at home in some files of the pipeline only.
+/// Crates that only some files of the pipeline may use.
 const HOMES: &[(&str, &[&str])] = &[("disruptor", &["mod", "stage"]), ("core_affinity", &["plan"])];
 
-/// The rooms of this crate, and those that each may name.
+/// Rooms of this crate, each with the rooms that it may name.
 const ROOMS: &[(&str, &[&str])] = &[
     ("commit_point", &[]),
     ("registry", &[]),

@@ -1,4 +1,4 @@
-//! What is left of the stored streams after a kill, a power cut, damage, or a full disk.
+//! State of the stored streams after a kill, a power cut, damage, or a full disk.
 
 use crate::stored::flow::{BLOCK_BYTES, Flow, STREAMS_MAX, opened, options, rest};
 use ringside_core::streams::{
@@ -41,7 +41,7 @@ fn resumed_anywhere_the_same_appends_store_the_same_bytes() {
         let to = if round == 39 { BATCHES } else { from + rng.below(BATCHES - from + 1) };
         flow.write_to(&mut store, to);
         flow.check(&mut reader);
-        // Whatever was appended and not published may lie behind the end.
+        // Appended but unpublished bytes may lie behind the end.
         if to < BATCHES {
             flow.append_batch(&mut [&mut store]);
         }
@@ -122,7 +122,7 @@ fn after_another_boot_only_what_was_synced_is_trusted() {
     assert_eq!(trusted(), SeqNo(60));
     let error = opened(dir.path()).resume(&images[61], SeqNo(61)).unwrap_err();
     assert!(matches!(error, StoreError::Untrusted { trusted: 60, wanted: 61, .. }), "{error}");
-    // What is written over cannot be trusted as synced any more.
+    // Overwritten bytes no longer count as synced.
     write(40, 70, None);
     assert_eq!(trusted(), SeqNo(70));
     forget_boot(dir.path());
@@ -161,7 +161,7 @@ fn a_power_cut_takes_nothing_that_was_synced() {
         flow.skip_to(synced);
         flow.check(&mut store.reader());
         flow.write_to(&mut store, sync_at);
-        // What another process has stored is synced, too.
+        // Bytes that another process has stored are synced, too.
         drop(store);
         let mut store = resumed(sync_at);
         assert_eq!(store.syncer().sync().unwrap(), SeqNo(sync_at));
@@ -171,7 +171,7 @@ fn a_power_cut_takes_nothing_that_was_synced() {
         flow.write_to(&mut store, cut_at);
         assert_eq!(cut(&mut volume, store), SeqNo(synced));
     }
-    // Before synced bytes are written over, it is on the device that they may be.
+    // Before synced bytes are overwritten, the reduced trust is on the device.
     let older = resumed(synced - 100);
     assert_eq!(cut(&mut volume, older), SeqNo(synced - 100));
 }
@@ -266,7 +266,7 @@ fn files_without_their_head_are_removed() {
         assert_eq!(opened(dir.path()).trusted_to(), SeqNo(0), "damage {number}");
         assert!(!data_file(dir.path(), 0).exists() && other.exists(), "damage {number}");
     }
-    // The files of another journal.
+    // Files of another journal are removed.
     let dir = tempfile::tempdir().unwrap();
     let mut store = opened(dir.path());
     store.clear().unwrap();
@@ -309,7 +309,7 @@ fn a_full_disk_is_an_error_and_no_fault() {
     assert_eq!(opened(mount.root()).trusted_to(), SeqNo(published.batches));
 }
 
-/// The images behind each batch of a history.
+/// Returns the image of the positions after each batch of a history.
 fn images(batches: u64) -> Vec<Image> {
     let (mut flow, mut positions) = (Flow::new(), Positions::new(STREAMS_MAX));
     let mut images = vec![positions.image()];
@@ -320,7 +320,7 @@ fn images(batches: u64) -> Vec<Image> {
     images
 }
 
-/// The used blocks of all files, one behind the other.
+/// Returns the used blocks of all files, one behind the other.
 fn stored(dir: &Path, image: &Image) -> Vec<u8> {
     let bytes = image.next_block as usize * BLOCK_BYTES;
     let files = (0..bytes.div_ceil(4 * BLOCK_BYTES)).map(|file| data_file(dir, file));
@@ -337,7 +337,7 @@ fn write_over(path: &Path, offset: u64, bytes: &[u8]) {
     OpenOptions::new().write(true).open(path).unwrap().write_all_at(bytes, offset).unwrap();
 }
 
-/// As if the machine had started again: the kernel has another id.
+/// Simulates a restart of the machine: the stored boot id becomes another one.
 fn forget_boot(dir: &Path) {
     write_over(&dir.join("streams-head"), 48, &[7; 16]);
 }

@@ -1,4 +1,4 @@
-//! The stored streams against a model that knows every message by its stream and number.
+//! The stored streams compared with a model that computes every message from its stream and number.
 
 use crate::stored::flow::{FILE_BYTES, Flow, STREAMS_MAX, all_streams, message, opened, rest};
 use ringside_core::streams::{Positions, Reader, Store, StreamId, StreamSink};
@@ -11,8 +11,6 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::time::Instant;
-
-/// After this long a message does not come any more.
 
 #[test]
 fn every_message_is_found_by_its_number() {
@@ -41,7 +39,7 @@ fn every_message_is_found_by_its_number() {
             let mut cursor = reader.cursor(stream, number).unwrap();
             assert!(reader.bytes(&mut cursor).starts_with(&message(stream, number)));
         }
-        // A cursor from before the first message finds it.
+        // A cursor that was made before the first message finds it.
         let expected = message(stream, 1);
         assert!(reader.bytes(early.get_mut(&stream).unwrap()).starts_with(&expected));
     }
@@ -101,14 +99,14 @@ fn readers_follow_the_writer() {
     });
 }
 
-/// However long the day, the memory that it takes is that of the newest files, and of what was read just now.
+/// The memory of a day of any length is that of the newest files, and of the part that was read most recently.
 #[test]
 fn a_long_day_does_not_stay_in_memory() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = opened(dir.path());
     store.clear().unwrap();
     let (mut flow, mut reader) = (Flow::new(), store.reader());
-    // The last block of a stream may lie anywhere, and a page that is looked at brings its neighbours.
+    // The last block of a stream may lie in any file, and a page that is read brings its neighbours into memory.
     let most = (3 + u64::from(STREAMS_MAX)) * FILE_BYTES;
     for batches in [4000, 4200] {
         flow.write_to(&mut store, batches);
@@ -121,7 +119,7 @@ fn a_long_day_does_not_stay_in_memory() {
     }
 }
 
-/// Who begins with the first message of a long day need not look at all of the day.
+/// A reader that begins with the first message of a long day does not read the whole day.
 #[test]
 fn the_first_message_is_found_without_the_others() {
     let dir = tempfile::tempdir().unwrap();
@@ -140,12 +138,12 @@ fn the_first_message_is_found_without_the_others() {
         assert!(reader.bytes(&mut cursor).starts_with(&message(stream, 1)));
     }
     let (_, after) = mapped_and_resident(dir.path());
-    // The system may take pages of its own accord, so there can be fewer than before.
+    // The system may drop pages at any time, so there can be fewer than before.
     assert!(after < before + mapped / 10, "{before} to {after} of {mapped} bytes");
     flow.check(&mut reader);
 }
 
-/// How many bytes of the files in a folder are mapped, and how many of them are in memory.
+/// Returns the mapped bytes of the files in a folder, and the number of them in memory.
 fn mapped_and_resident(dir: &Path) -> (u64, u64) {
     let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
     let is_ours = |line: &str| line.contains(dir.to_str().unwrap()) && line.ends_with(".dat");
@@ -176,7 +174,7 @@ fn positions_agree_with_the_store() {
     assert!(positions.image().next_block > 40);
 }
 
-/// A reader waits at the end of a block while the rest of it and the next ones are published at once.
+/// A reader waits at the end of a block while the rest of the block and the next ones are published at once.
 #[test]
 fn what_fills_a_block_is_not_skipped() {
     const ROUNDS: u64 = 2000;
@@ -216,8 +214,8 @@ fn what_fills_a_block_is_not_skipped() {
     });
 }
 
-/// Reads all streams to their known ends in pieces of any size: those that have moved, or all of them
-/// whenever anything was published.
+/// Reads all streams to their known ends in pieces of any size: with `by_bits` the streams that have moved, otherwise
+/// all of them after every publish.
 fn follow(reader: &mut Reader, whole: &Flow, by_bits: bool) {
     struct Followed {
         cursor: ringside_core::streams::Cursor,
@@ -263,7 +261,7 @@ fn follow(reader: &mut Reader, whole: &Flow, by_bits: bool) {
                     expected = message(stream, at.number);
                 }
             }
-            // A message that was published later than the cursor was asked for may be there already.
+            // A message can be published between the choice of its number and this check.
             let number = 1 + rng.below(reader.next_number(stream));
             if number < reader.next_number(stream) {
                 let mut cursor = reader.cursor(stream, number).unwrap();

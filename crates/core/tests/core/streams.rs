@@ -1,4 +1,4 @@
-//! What sessions, drop copies and the market are told, message by message: commands in, the streams out.
+//! Messages to sessions, drop copies and the market, one by one: commands in, streams out.
 
 use ringside_core::streams::StreamId;
 use ringside_model::command::{
@@ -17,7 +17,7 @@ use ringside_testing::wire::{COMMAND_NS, Streams, enter, fields};
 const A: u32 = 1;
 const B: u32 = 2;
 
-/// A venue with two sessions of two firms, a drop copy of each kind, and AAPL; nothing told so far.
+/// Returns a venue with two sessions of two firms, a drop copy of each kind, and AAPL; no messages are kept yet.
 fn venue() -> Streams {
     let mut venue = Streams::new();
     venue.apply(0, 0, Action::TradingDay(DayEvent::Start));
@@ -75,7 +75,7 @@ fn an_order_rests_trades_and_is_cancelled() {
     venue.apply(A, 1, Action::Cancel { id: OrderId(1) });
     assert_eq!(venue.ouch(A), ["C 1 20 U"]);
     assert_eq!(venue.market(), ["D #9"]);
-    // A second cancel, a cancel of nothing, a reduce of nothing: silence.
+    // A second cancel, a cancel of an unknown order and a reduce of an ended order send nothing.
     venue.apply(A, 1, Action::Cancel { id: OrderId(1) });
     venue.apply(A, 1, Action::Cancel { id: OrderId(77) });
     venue.apply(A, 1, Action::Reduce { id: OrderId(1), quantity: Quantity(5) });
@@ -107,7 +107,7 @@ fn an_iceberg_is_told_whole_to_its_owner_and_slice_by_slice_to_the_market() {
             format!("E #{second} 10 m{two}")
         ]
     );
-    // What nobody sees goes first, and the market hears nothing of it.
+    // Undisplayed quantity is reduced first, and the market receives no message about that.
     venue.apply(A, 1, Action::Reduce { id: OrderId(1), quantity: Quantity(85) });
     assert_eq!((venue.ouch(A), venue.market()), (vec!["C 1 15 U".into()], vec![]));
     venue.apply(A, 1, Action::Reduce { id: OrderId(1), quantity: Quantity(75) });
@@ -215,7 +215,7 @@ fn an_auction_is_told_to_both_sides_and_to_the_market() {
     assert_eq!(state(&mut venue, SymbolState::Halted), ["H 1 AAPL H"]);
     venue.order(A, 2, Side::Sell, 1, 18_700);
     assert_eq!(venue.ouch(A), [format!("J 2 {} 'order 2'", reject_code(Reason::Halted))]);
-    // What stood over trades at the close, with a letter of its own.
+    // The rest of the opening auction trades at the close, with a letter of its own.
     state(&mut venue, SymbolState::ClosingCall);
     venue.order(A, 3, Side::Sell, 500, 18_702); // seqno 15
     assert_eq!(venue.market()[0], "I C AAPL 200 1870200 S 300L");
@@ -357,7 +357,7 @@ fn a_replace_of_an_order_that_has_traded_reports_what_is_left_open() {
     venue.apply(A, 1, Action::Modify { id: OrderId(2), side, quantity: Some(Quantity(80)) });
     assert_eq!(venue.ouch(A), ["M 2 T 50"]);
     assert_eq!(venue.market(), ["X #11 10"]);
-    // A band takes the order along; its open quantity follows.
+    // A band reprices the order; its open quantity moves with it.
     venue.apply(0, 1, Action::SetBands(SetBands { low: Price(102), ..SetBands::default() }));
     let moved = OrderNumber::within(SeqNo(13), 1);
     assert_eq!(venue.ouch(A), [format!("T 2 10200 Y #{moved}")]);
@@ -384,13 +384,13 @@ fn ids_are_used_up_by_what_is_answered() {
     assert_eq!(consumed(&venue), 0);
     venue.order(A, 5, Side::Buy, 10, 100);
     assert_eq!(consumed(&venue), 5);
-    // The original is unknown: ignored.
+    // The original order is unknown: the replace is ignored.
     venue.replace(A, 77, 7, 10, 100);
     assert_eq!((consumed(&venue), venue.ouch(A).len()), (5, 1));
-    // New terms are invalid: the original goes, the number stays free.
+    // The new terms are invalid: the original order is canceled, the new id stays unused.
     venue.replace(A, 5, 8, 10, 0);
     assert_eq!((consumed(&venue), venue.ouch(A)), (5, vec!["C 5 10 Z".to_string()]));
-    // Refused as it is: the number is gone, the order stays.
+    // The replace itself is rejected: the new id is used up, the order stays.
     venue.order(A, 9, Side::Buy, 10, 100);
     venue.ouch(A);
     let replace = Action::Replace {
@@ -404,7 +404,7 @@ fn ids_are_used_up_by_what_is_answered() {
     let rejected = format!("J 10 {} 'order 10'", reject_code(Reason::RateLimit));
     assert_eq!(venue.ouch(A), [rejected]);
     assert_eq!(venue.states().answered(SessionId(A)), 5);
-    // A rejected order has used up its number.
+    // A rejected order has used up its id.
     let order = Action::Enter(enter(12, Side::Buy, 10, 100));
     venue.apply_with(A, 1, Reason::NotPermitted, order, Some(fields(12)));
     assert_eq!(consumed(&venue), 12);
@@ -446,7 +446,7 @@ fn what_a_risk_limit_does_not_let_in_is_rejected_with_its_code() {
         venue.apply_with(A, 1, reason, order, Some(fields(id)));
         assert_eq!(venue.ouch(A), [format!("J {id} {code} 'order {id}'")]);
         if reason != Reason::RiskOpenOrders {
-            // A replace is refused, too: its order stays.
+            // A replace is rejected, too: its original order stays.
             let (old, new_id) = (OrderId(9), OrderId(id + 1));
             let (quantity, price) = (Quantity(10), Price(100));
             let replace = Action::Replace { id: old, new_id, quantity, price };
@@ -496,7 +496,7 @@ fn a_self_trade_is_told_as_such() {
     assert_eq!(venue.market(), ["D #9", "A #10 B 5 AAPL 10000"]);
 }
 
-/// A buy of 15 up to 103 for the firm of a resting sell of 10 at 100: messages to their session.
+/// Returns the messages to the session of a resting sell of 10 at 100 when its own firm buys 15 up to 103.
 fn self_trade(mode: SelfTrade) -> Vec<String> {
     let mut venue = venue();
     venue.order(A, 1, Side::Sell, 10, 100);
@@ -514,7 +514,7 @@ fn a_self_trade_has_the_price_of_the_order_that_rested() {
     assert_eq!(self_trade(SelfTrade::CancelNewest), ["D 2 15 Q prevented 15 at 10000 R W"]);
     let both = ["D 1 10 Q prevented 10 at 10000 A D", "D 2 10 Q prevented 10 at 10000 R D"];
     assert_eq!(self_trade(SelfTrade::Decrement), both);
-    // The protocol has no letter for the modes that only files have.
+    // The protocol has no letter for the modes that only file sessions have.
     let both = ["D 1 10 Q prevented 10 at 10000 A  ", "D 2 15 Q prevented 15 at 10000 R  "];
     assert_eq!(self_trade(SelfTrade::CancelBoth), both);
     assert_eq!(self_trade(SelfTrade::CancelSmallest), ["D 1 10 Q prevented 10 at 10000 A  "]);
@@ -547,7 +547,7 @@ fn marking_changes_and_mass_cancels_are_told() {
     assert_eq!(venue.ouch(A), ["X 3 ALFA ", "C 2 10 U", "C 1 7 U"]);
     assert_eq!(venue.market(), ["D #10", "D #9"]);
     assert_eq!(venue.states().consumed(SessionId(A)), 3);
-    // The venue cancels for a session that is gone: nobody asked, so nobody is answered.
+    // The venue cancels after a disconnect: there is no request, so there is no answer to one.
     venue.order(A, 4, Side::Buy, 10, 90);
     venue.ouch(A);
     let gone = MassCancel { session: Some(SessionId(A)), ..MassCancel::default() };
@@ -605,7 +605,7 @@ fn a_corrected_trade_is_taken_back_and_told_again() {
     assert_eq!(kinds(&venue.operator()), ["corrected", "corrected"]);
 }
 
-/// A trade that A and B are said to have made.
+/// Returns a request to break a trade between A and B.
 fn trade_77() -> BreakTrade {
     let side = |session, id| TradeSide {
         id: OrderId(id),
@@ -616,7 +616,7 @@ fn trade_77() -> BreakTrade {
     BreakTrade { match_number: MatchNumber(77), sides: [side(A, 5), side(B, 6)] }
 }
 
-/// What the lines of an operator tell.
+/// Returns the kinds of the reports in the lines of an operator.
 fn kinds(lines: &[String]) -> Vec<String> {
     let kind = |line: &String| {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -680,7 +680,7 @@ fn attributed_orders_show_their_firm_also_when_replaced() {
     venue.replace(A, 1, 2, 10, 101);
     assert_eq!(venue.market().last().unwrap(), "F #11 B 6 AAPL 10100 ALFA");
     let replaced = venue.take(StreamId(A)).into_iter().find(|m| m[1] == b'U').unwrap();
-    // Display and capacity are those of the order, whatever the replace says.
+    // Display and capacity are those of the order, not of the replace.
     assert_eq!((replaced[1 + 39], replaced[1 + 48]), (b'A', b'P'));
 }
 

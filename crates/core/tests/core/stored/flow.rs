@@ -1,4 +1,4 @@
-//! A history of the streams that follows from a seed, and what a reader must find of it.
+//! A seeded history of the streams, and the content that a reader must find.
 
 use ringside_core::streams::{Options, Reader, Store, StreamId, StreamSink};
 use ringside_load::rng::Rng;
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub const BLOCK_BYTES: usize = 16 << 10;
-/// So small that a test has many of them.
+/// Length of a file, small enough that a test has many files.
 pub const FILE_BYTES: u64 = 4 * BLOCK_BYTES as u64;
 pub const STREAMS_MAX: u32 = 20;
 
@@ -20,7 +20,7 @@ pub fn opened(dir: &Path) -> Store {
     Store::open(&options(dir)).unwrap()
 }
 
-/// A message of a stream: what it is depends on nothing else.
+/// Returns a message of a stream; its bytes depend only on stream and number.
 pub fn message(stream: StreamId, number: u64) -> Vec<u8> {
     let mut rng = Rng::new(u64::from(stream.0) << 32 | number);
     let length = match rng.below(100) {
@@ -32,7 +32,7 @@ pub fn message(stream: StreamId, number: u64) -> Vec<u8> {
     (length as u16).to_be_bytes().into_iter().chain(bytes).collect()
 }
 
-/// All appends of a history, batch by batch: one seed, one history.
+/// All appends of a history, batch by batch; one seed gives one history.
 pub struct Flow {
     rng: Rng,
     numbers: BTreeMap<StreamId, u64>,
@@ -59,7 +59,7 @@ impl Flow {
         self.batches += 1;
     }
 
-    /// Lets the flow pass without a store up to behind a batch.
+    /// Advances the flow to behind a batch, without a store.
     pub fn skip_to(&mut self, batches: u64) {
         while self.batches < batches {
             self.append_batch(&mut []);
@@ -82,7 +82,7 @@ impl Flow {
         self.numbers.get(&stream).copied().unwrap_or(1)
     }
 
-    /// Whether a reader finds exactly what was appended.
+    /// Checks that a reader finds exactly the appended messages.
     pub fn check(&self, reader: &mut Reader) {
         for stream in all_streams() {
             let next = self.next_number(stream);
@@ -97,7 +97,7 @@ pub fn all_streams() -> impl Iterator<Item = StreamId> {
     (0..STREAMS_MAX).map(StreamId).chain([StreamId::OPERATOR])
 }
 
-/// Everything from a message on, in pieces of at most so many bytes.
+/// Reads everything from a message on, in pieces of at most `piece_max` bytes.
 pub fn rest(reader: &mut Reader, stream: StreamId, number: u64, piece_max: usize) -> Vec<u8> {
     let mut cursor = reader.cursor(stream, number).unwrap();
     let mut found = vec![];
