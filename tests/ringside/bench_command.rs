@@ -1,4 +1,4 @@
-//! `ringside bench`: it measures, it proves its own outcome, and the proof can fail.
+//! `ringside bench`: it measures and proves its own outcome, and the proof can fail.
 
 use ringside::cli::CliError;
 use ringside::cli::bench::case::{Case, Outcome, Proof};
@@ -77,7 +77,8 @@ fn every_durability_and_pace_is_measured_and_proven() {
 fn an_open_loop_keeps_its_rate_and_counts_late_sends() {
     let dir = tempfile::tempdir().unwrap();
     let load = load();
-    // Twice what any machine can do: nearly all are late, and the latency says so.
+    // Twice the rate that any machine reaches: nearly all commands are late, and the latency shows
+    // that.
     let pace = Pace::OpenLoop { rate: 1_000_000_000, arrivals: ArrivalKind::Even };
     let run = measure(&config("pagecache"), &load, pace, dir.path());
     assert!(run.late > run.measured / 2, "{} of {}", run.late, run.measured);
@@ -89,7 +90,7 @@ fn an_open_loop_keeps_its_rate_and_counts_late_sends() {
     let dir = tempfile::tempdir().unwrap();
     let pace = Pace::OpenLoop { rate: 100_000, arrivals: ArrivalKind::Even };
     let run = measure(&config("pagecache"), &load, pace, dir.path());
-    // 18,000 commands at 100,000 a second.
+    // 18,000 commands at 100,000 a second take 0.18 s.
     assert!(run.seconds > 0.17, "{}", run.seconds);
 }
 
@@ -195,7 +196,7 @@ struct Program {
     bench: BenchArgs,
 }
 
-/// Runs the command with these flags and a folder of its own for the files.
+/// Runs the command with these flags and an output directory of its own.
 fn command(flags: &[&str]) -> tempfile::TempDir {
     let out = tempfile::tempdir().unwrap();
     let all = [&["bench"], flags, &["--out", out.path().to_str().unwrap()]].concat();

@@ -1,4 +1,4 @@
-//! The program as its user meets it: what it prints, how it exits.
+//! The program from the user's side: output and exit codes.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -9,7 +9,7 @@ const SYMBOL: &str = r#"{"op":"symbol","symbol":"AAPL","tick":"0.01","lot":1}"#;
 
 fn ringside(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringside"));
-    // A temporary folder may be on anything.
+    // The temporary folder may be on any file system.
     command.args(args).env("RINGSIDE__JOURNAL__ANY_FILESYSTEM", "true");
     command
 }
@@ -117,7 +117,8 @@ fn the_configs_that_come_with_it_are_valid_and_dev_is_the_default() {
         let output = run(&["config", "check", "--config", path.to_str().unwrap()]);
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     }
-    // The colocation config names cores that this machine may not have; all else must be right.
+    // The colocation config names cores that this machine may not have; everything else must be
+    // right.
     let colo = root.join("colo.toml");
     let output = run(&["config", "check", "--config", colo.to_str().unwrap(), "--plan", "single"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -227,13 +228,13 @@ fn sigterm_drains_and_exits_with_zero() {
     );
 }
 
-// The shipped program is compiled to abort, and has no bug on purpose that could panic.
+// The shipped program is compiled to abort, and has no planted bug that could panic.
 #[cfg(debug_assertions)]
 #[test]
 fn a_panic_on_any_thread_ends_the_process_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let file = session_file(dir.path(), &[SYMBOL.into(), enter(1, "buy", "9.00")]);
-    // A build with debug assertions panics when it shall have a bug that nobody knows.
+    // A build with debug assertions panics if `RINGSIDE_PLANT` names an unknown bug.
     let output = ringside(&["exec", &file]).env("RINGSIDE_PLANT", "unknown").output().unwrap();
     assert_eq!(output.status.signal(), Some(6), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("there is no such bug"));
@@ -251,7 +252,7 @@ fn type_line(child: &mut Child, line: &str) {
     stdin.flush().unwrap();
 }
 
-/// One byte at a time, so that nothing behind the line is taken.
+/// Reads a line one byte at a time, so that nothing behind the line is consumed.
 fn read_line(child: &mut Child) -> String {
     let mut line = String::new();
     let stdout = child.stdout.as_mut().unwrap();

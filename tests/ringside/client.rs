@@ -1,4 +1,4 @@
-//! `ringside client` from a pipe.
+//! `ringside client` with its input from a pipe.
 
 use crate::fake_venue::{FakeVenue, Faults};
 use std::io::Write;
@@ -17,7 +17,7 @@ fn client(venue: &FakeVenue, flags: &[&str], lines: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// What it printed, without the times in front of reports.
+/// Returns the printed lines, without the times in front of reports.
 fn said(output: &Output) -> Vec<String> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout.clone()).unwrap();
@@ -89,7 +89,7 @@ fn a_login_waits_until_the_venue_has_heard_that_the_last_connection_is_gone() {
 
 #[test]
 fn a_lost_connection_is_made_again_and_nothing_is_said_twice() {
-    // Message 1 answers the query; 3 is the first answer that the client does not see.
+    // Message 1 answers the query; 3 is the first answer that the client does not receive.
     let venue = FakeVenue::start(Faults { cut: vec![3], ..Faults::default() });
     let said = said(&client(&venue, &[], "buy 1 AAPL 1\nbuy 2 AAPL 2\nbuy 3 AAPL 3\nquit\n"));
     let accepted: Vec<&String> = said.iter().filter(|line| line.contains("accepted")).collect();

@@ -1,5 +1,5 @@
-//! What a client must be told again lies in the journal behind its command: the tools show it, and no replay
-//! needs it.
+//! Client fields that reports repeat are stored in the journal behind their command: the tools show them, and no replay
+//! needs them.
 
 use ringside::config::Config;
 use ringside_core::pipeline::plan::allowed_cores;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command as Process;
 
-/// Commands of a client, each with what it must be told again.
+/// Source of a client's commands, each with the client fields that reports repeat.
 struct Client<'a> {
     commands: std::slice::Iter<'a, (Command, Option<ClientFields>)>,
     fields: Option<ClientFields>,
@@ -70,7 +70,7 @@ fn fields(text: &[u8; 14], tags: &[u8]) -> ClientFields {
     fields
 }
 
-/// An instrument, a session, an order with a client's text and its replace with another.
+/// Returns definitions of a symbol and a session, an order with a client's text, and its replace with another text.
 fn commands(text: &[u8; 14]) -> Vec<(Command, Option<ClientFields>)> {
     let name = |text| Name::new(text).unwrap();
     let command = |session, symbol, action| Command {
@@ -109,7 +109,7 @@ fn commands(text: &[u8; 14]) -> Vec<(Command, Option<ClientFields>)> {
     ]
 }
 
-/// One more order with terms that few have, and as many bytes of other tags as there is room for.
+/// Adds an order with rarely used terms, and with as many bytes of other tags as there is room for.
 fn with_hidden_order(
     mut commands: Vec<(Command, Option<ClientFields>)>,
 ) -> Vec<(Command, Option<ClientFields>)> {
@@ -146,7 +146,7 @@ fn a_dump_shows_them_as_text_and_hex() {
         .map(|line| line["client"].clone())
         .collect();
     let letters = |text, tags| json!({ "text": text, "tif": "0", "display": "A", "capacity": "P", "sweep": "N", "cross": "N", "tags": tags });
-    // A definition is longer than a line, too, but what lies there is its own.
+    // The frame of a definition is longer than one line, too, but its second line holds the definition itself.
     assert_eq!(
         found,
         [
@@ -197,7 +197,7 @@ fn journals_that_differ_in_nothing_else_differ() {
 fn an_export_says_where_an_id_came_again() {
     let dir = tempfile::tempdir().unwrap();
     let mut commands = commands(b"order 7       ");
-    // The replace comes to nothing, which leaves its id to the order behind it.
+    // The replace has no effect, so its id is free for the order behind it.
     let replace = commands[3].0;
     let mut enter = commands[2].0;
     let Action::Enter(order) = &mut enter.action else { panic!("{enter:?}") };

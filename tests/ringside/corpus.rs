@@ -1,4 +1,4 @@
-//! The program behaves byte for byte as version 0.1: `scripts/corpus` on the sessions in `tests/corpus` and on the
+//! Compares the program byte by byte with version 0.1: `scripts/corpus` on the sessions in `tests/corpus` and on the
 //! journals in `tests/old`.
 
 use std::process::Command;

@@ -1,7 +1,5 @@
-//! The same commands give the same report bytes, output hash and state hash: live and on replay, with
-//! any number of shards, any thread plan and idle strategy, any batch and ring size.
-
-// The generator is shared with the tests of the engine; this file needs only a part of it.
+//! The same commands give the same report bytes, output hash and state hash: live and on replay, with any number of
+//! shards, any thread plan and idle strategy, any batch and ring size.
 
 use ringside::config::Config;
 use ringside_core::pipeline::{CommandSource, Control, Polled};
@@ -21,9 +19,9 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Published, Report};
 use ringside_testing::oracle::commands::{MIXED, Profile, stream};
 
-/// Commands whose official time is given, so that report bytes can be compared. Every 1000 commands
-/// nothing comes for a moment, so that stages also idle. Every third one that a client can send has a second
-/// line, as if it had come over the network: no report and no hash may know.
+/// Source of commands with given official times, so that report bytes can be compared. After every 1000 commands the
+/// source pauses, so that stages also idle. Every third command that a client can send has client fields, as if it came
+/// over the network: no report and no hash may depend on them.
 struct Given<'a> {
     commands: &'a [Command],
     sent: u64,
@@ -64,7 +62,7 @@ impl CommandSource for Given<'_> {
     }
 }
 
-/// Each command is a second after the one before, so that time brings something, too.
+/// Returns the time of a command: a second after the one before, so that timers run, too.
 fn time_of(sent: u64) -> Nanos {
     Nanos(u64::MAX / 2 + sent * 1_000_000_000)
 }
@@ -87,14 +85,14 @@ impl Subscriber for Lines {
     }
 }
 
-/// What a run says.
+/// Reports and hashes of a run.
 #[derive(PartialEq)]
 struct Outcome {
     bytes: Vec<u8>,
     probe: HashProbe,
 }
 
-/// The engine alone, command by command, is the reference. It begins in `pagecache`.
+/// Runs the engine alone, command by command, as the reference. The run begins in `pagecache`.
 fn reference(commands: &[Command]) -> Outcome {
     reference_in(Durability::Pagecache, commands)
 }
@@ -173,8 +171,8 @@ fn check(commands: &[Command], config: &Config, expected: &Outcome) {
     }
 }
 
-/// Random commands of every kind over many symbols. Ids belong to a symbol each: which ids a session
-/// has used on other symbols is for its gateway to know.
+/// Returns random commands of every kind over many symbols. Each id belongs to one symbol: the ids that a session has
+/// used on other symbols are known only to its gateway.
 fn mixed_commands(count: usize) -> Vec<Command> {
     let profile = Profile { ids_cross_symbols: false, moves: 20, ..MIXED };
     stream(profile, 7, count).iter().map(|sequenced| sequenced.command).collect()
@@ -250,13 +248,13 @@ fn sweeps_mass_cancels_and_ends_of_days_pass_through_small_rings() {
         commands.push(command(1 + id as u32 % symbols, enter(id, Side::Sell, price, 1)));
     }
     commands.push(command(1, enter(200_000, Side::Buy, 1000, 15_000)));
-    // Two calls, on two shards, of which a mass cancel takes the orders.
+    // Two calls on two shards; a mass cancel removes their orders.
     for symbol in [1, 2] {
         commands.push(command(symbol, Action::SetState(SymbolState::PreOpen)));
         commands.push(command(symbol, enter(200_010 + u64::from(symbol), Side::Buy, 1000, 500)));
     }
     commands.push(command(0, Action::MassCancel(MassCancel::default())));
-    // An auction of thousands of orders.
+    // An auction with thousands of orders.
     for id in 400_000..404_000 {
         let side = if id % 2 == 0 { Side::Buy } else { Side::Sell };
         commands.push(command(1, enter(id, side, 1000, 3)));
@@ -324,7 +322,7 @@ fn hash_probes_are_journaled_along_the_way() {
     let identity = venue::identity(config.matching_hash());
     let mut reader = Reader::open(dir.path(), identity).unwrap();
     let replayed = replay(&mut reader, config.shape(), Lines::default(), None).unwrap();
-    // One after each 1000 commands; the last ones may find no command behind them.
+    // A probe follows each 1000 commands; the last probes may have no command behind them.
     assert!(replayed.probes_checked > 20, "{}", replayed.probes_checked);
 }
 

@@ -1,5 +1,5 @@
-//! Disks that fail: write errors of a device, and no space left. No report may leave for a command
-//! that is not in the journal, and the venue says what happened. Needs root and loop devices.
+//! Failing disks: write errors of a device, and no space left. No report may leave for a command that is not in the
+//! journal, and the venue prints the cause. Needs root and loop devices.
 
 use crate::disk::venue::{Ended, Flow, Proof, ringside, setting, start, starts_and_ends};
 use ringside_load::rng::Rng;
@@ -14,8 +14,8 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-/// The device runs out of room under a file system that does not know: while a segment is made, or
-/// in the log of the file system.
+/// The device runs out of room under a file system that does not know it: while a segment is made, or in the log of the
+/// file system.
 #[test]
 fn a_device_that_fails_ends_the_venue_and_nothing_told_is_lost() {
     let dir = tempfile::tempdir().unwrap();
@@ -37,15 +37,15 @@ fn a_device_that_fails_ends_the_venue_and_nothing_told_is_lost() {
     proof.check().unwrap();
 }
 
-/// The sync of a batch itself fails. The page cache then holds frames, as clean, that are not on the
-/// device: a venue that starts again on them must not build on what a power cut will take away.
+/// The sync of a batch itself fails. The page cache then holds frames, marked clean, that are not on the device: a
+/// restarted venue must not build on frames that a power cut will remove.
 #[test]
 fn a_failed_sync_is_not_built_upon_after_a_restart() {
     let seed = base_seed();
     let mut rng = Rng::new(seed);
     let mut went_on = 0;
     let rounds = setting("RINGSIDE_FAILED_SYNCS", 6);
-    // Whether the file system goes on after an error is chance: only then there is something to prove.
+    // The file system continues after an error only by chance, and only then there is something to prove.
     for round in 0..20 * rounds {
         if round >= rounds && went_on > 0 {
             break;
@@ -68,14 +68,14 @@ fn a_failed_sync_is_not_built_upon_after_a_restart() {
         let ended = start(&journal, "fsync", ended.flow).ends();
         assert_stopped_by_the_device(&ended, &journal);
         proof.told(&ended.printed);
-        // Read from the page cache, where more is than on the device.
+        // This check reads the page cache, which has more than the device.
         let readable = proof.check();
         thin.grow();
         let mut venue = start(&journal, "fsync", ended.flow);
         venue.wait_for_print();
         let ended = venue.kill_after(Duration::from_micros(rng.below(20_000)));
         if ended.printed.is_empty() {
-            // The file system has given up writing until it is repaired.
+            // The file system refuses writes until it is repaired.
             assert_eq!(ended.status.code(), Some(1), "{place}: {}", ended.said);
         } else {
             readable.unwrap_or_else(|error| panic!("{place}: {error}"));
@@ -122,7 +122,7 @@ fn full_disk(root: &Path, durability: &str) {
     assert!(!output.stdout.is_empty());
     assert_answered_or_said(&output, flow.last_id);
 
-    // The same command goes on as soon as there is room.
+    // The same command continues as soon as there is room.
     std::fs::remove_file(&ballast).unwrap();
     std::fs::write(session.path(), flow.session(1000)).unwrap();
     let output = exec(session.path());
@@ -131,9 +131,9 @@ fn full_disk(root: &Path, durability: &str) {
     proof.check().unwrap_or_else(|error| panic!("{durability}: {error}"));
 }
 
-/// A venue may refuse orders while it still has room to do so; if it cannot go on it says why.
-/// While there is no room for another segment, orders are refused and cancels served; when there is room
-/// again, orders are taken again.
+/// A venue may reject orders while it still has room to do so; if it cannot continue, it prints the cause. While there
+/// is no room for another segment, orders are rejected and cancels are carried out; when there is room again, orders
+/// are accepted again.
 #[test]
 fn new_orders_are_refused_before_the_space_ends_and_cancels_are_served() {
     let dir = tempfile::tempdir().unwrap();
@@ -156,7 +156,7 @@ fn new_orders_are_refused_before_the_space_ends_and_cancels_are_served() {
     writeln!(input, r#"{{"op":"symbol","symbol":"X","tick":"1"}}"#).unwrap();
     let mut ask = |line: String| {
         writeln!(input, "{line}").unwrap();
-        // The symbol and the session are told of, too.
+        // The symbol and the session have reports, too.
         let mut reports = said.by_ref().map(Result::unwrap);
         reports.find(|report| !report.contains("\"defined\"")).unwrap()
     };
@@ -208,7 +208,8 @@ fn assert_answered_or_said(output: &Output, last_id: u64) {
     assert_eq!(silent, None, "an order without an answer, but the run ended well: {said}");
 }
 
-/// Not killed, and not by a broken invariant: stopped, with the file that could not be written.
+/// Asserts that the venue was neither killed nor stopped by a broken invariant: it stopped by itself and named the file
+/// that could not be written.
 fn assert_stopped_by_the_device(ended: &Ended, journal: &Path) {
     let Ended { status, said, .. } = ended;
     assert_eq!(status.code(), Some(1), "signal {:?}: {said}", status.signal());
@@ -217,7 +218,7 @@ fn assert_stopped_by_the_device(ended: &Ended, journal: &Path) {
     assert!(named, "{said}");
 }
 
-/// A file system on a device that has less room than it says: its writes fail when that is used up.
+/// A file system on a device with less room than it states: writes fail when the room is used up.
 struct ThinDevice {
     volume: Volume,
     memory: Mount,
@@ -234,8 +235,8 @@ impl ThinDevice {
         Ok(thin)
     }
 
-    /// Loop devices call a write good of which only the first pages found room. One page at a time is
-    /// written or refused, as by an honest device.
+    /// Makes the kernel write one page at a time, so that each page is written or refused, as by an honest device. A
+    /// loop device reports success for a write of which only the first pages found room.
     fn split_writes(&self) {
         let table = std::fs::read_to_string("/proc/mounts").unwrap();
         let here = |line: &&str| line.split(' ').nth(1) == self.volume.root().to_str();
@@ -245,8 +246,8 @@ impl ThinDevice {
         std::fs::write(queue.join("max_sectors_kb"), "4").unwrap();
     }
 
-    /// Leaves the device room for so many bytes, and takes the room of all blocks of zeros back: also
-    /// a segment that was prepared must now find room for what is written into it.
+    /// Leaves the device room for this number of bytes, and takes back the room of all blocks of zeros: a prepared
+    /// segment, too, must find new room for its frames.
     fn leave(&mut self, bytes: u64) {
         self.volume.unmount();
         run(&["fallocate", "--dig-holes", self.volume.image.to_str().unwrap()]).unwrap();
@@ -255,22 +256,22 @@ impl ThinDevice {
         fill(self.memory.root(), &self.memory.root().join("ballast"), bytes);
     }
 
-    /// Gives the device all the room that it says it has.
+    /// Gives the device all the room that it states.
     fn grow(&self) {
         run(&["mount", "-o", "remount,size=512m", self.memory.root().to_str().unwrap()]).unwrap();
     }
 
-    /// What the operator does: room, a check of the file system, and a new mount.
+    /// Does what an operator does: makes room, checks the file system, and mounts it again.
     fn repair(&mut self) {
         self.grow();
         self.volume.unmount();
-        // It fails to say that it has repaired something.
+        // The exit code of e2fsck is nonzero if it has repaired something.
         let _ = run(&["e2fsck", "-fy", self.volume.image.to_str().unwrap()]);
         self.volume.mount();
     }
 }
 
-/// Leaves a file system so many bytes.
+/// Fills a file system until this number of bytes is left.
 fn fill(root: &Path, ballast: &Path, leave: u64) {
     let stat = rustix::fs::statvfs(root).unwrap();
     let bytes = (stat.f_bavail * stat.f_frsize).checked_sub(leave).unwrap();

@@ -1,4 +1,4 @@
-//! The tools that look into journals: what they print, how they exit, and that an export is complete.
+//! The tools for journals: output, exit codes, and that an export is complete.
 
 use ringside_model::frame::{FRAME_BYTES_MIN, Frame, FrameKind};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 const SYMBOL: &str = r#"{"op":"symbol","symbol":"AAPL","tick":"0.01","ts":1}"#;
 
-/// The first frame of a segment lies behind its header page.
+/// Offset of the first frame of a segment, behind its header page.
 const FIRST_FRAME: usize = 4096;
 
 /// A folder with a few journals.
@@ -28,7 +28,7 @@ impl Place {
         self.path(name).to_str().unwrap().into()
     }
 
-    /// Runs a session on a journal; gives its reports and the hashes that it came to.
+    /// Runs a session on a journal; returns its reports and its hashes.
     fn exec(&self, journal: &str, session: &str, more: &[&str]) -> (String, [Value; 2]) {
         let ending = if session.starts_with('{') { "jsonl" } else { "csv" };
         let file = self.dir(&format!("session.{ending}"));
@@ -93,7 +93,7 @@ fn json(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
 }
 
-/// A session that uses every operation and option and has no line in which a gateway finds a fault.
+/// Returns a session that uses every operation and option, and in which a gateway finds no fault.
 fn rich_session() -> String {
     let mut lines: Vec<String> = [
         SYMBOL,
@@ -180,7 +180,7 @@ fn lines(lines: &[&str]) -> String {
 fn an_exported_session_runs_again_to_the_same_hashes() {
     let place = Place::new();
     let session = rich_session();
-    // Two runs and many segments: an export knows neither.
+    // Two runs and many segments: an export does not depend on either.
     let (first, rest) = session.split_at(session[..session.len() / 2].rfind('\n').unwrap() + 1);
     let (reports, _) = place.exec("original", first, &[]);
     let (more, hashes) = place.exec("original", rest, &["--shards", "3"]);
@@ -279,7 +279,7 @@ fn commands_are_exported_as_the_journal_has_them_and_the_verdict_says_what_was_l
     let range = place.export("journal", &["--ndjson", "--commands", "--from", "4", "--to", "6"]);
     let expected: String = exported.lines().skip(3).take(3).map(|l| format!("{l}\n")).collect();
     assert_eq!(range, expected);
-    // The CSV has the same, in the columns of its header.
+    // The CSV has the same fields, in the columns of its header.
     let csv = place.export("journal", &["--csv", "--from", "4", "--to", "4"]);
     assert_eq!(
         csv,
@@ -328,7 +328,7 @@ fn exported_reports_are_those_of_a_replay_and_the_csv_says_the_same() {
     }
 }
 
-/// The cells of a record of RFC 4180.
+/// Splits a record of RFC 4180 into its cells.
 fn cells(record: &str) -> Vec<String> {
     let mut cells = vec![String::new()];
     let (mut quoted, mut chars) = (false, record.chars().peekable());
@@ -393,7 +393,7 @@ fn an_export_of_a_damaged_journal_gives_what_comes_before_and_fails() {
     assert!(whole.starts_with(&text(&output)));
 }
 
-/// The frames of one kind in the bytes of a segment.
+/// Returns the frames of one kind in the bytes of a segment.
 fn frames_of(bytes: &mut [u8], kind: FrameKind) -> Vec<&mut [u8]> {
     let mut rest = &mut bytes[FIRST_FRAME..];
     let mut found = vec![];
@@ -421,7 +421,7 @@ fn journals_with_the_same_commands_are_equal_however_they_were_written() {
     let found = json(&succeeded(&place.diff("a", "b", &["--json"])));
     assert_eq!((&found["outcome"], &found["equal"]), (&"equal".into(), &commands.into()));
 
-    // Bit for bit they are not: the moment of the start stands in the first frame.
+    // The journals differ bit for bit: the first frame holds the time of the start.
     let output = place.diff("a", "b", &["--bytes"]);
     assert_fails(&output, 3, &["0 frames before it are equal"]);
     assert!(text(&output).contains("epoch_start"), "{}", text(&output));
@@ -434,7 +434,7 @@ fn journals_with_the_same_commands_are_equal_however_they_were_written() {
 }
 
 impl Place {
-    /// A session with the times that it had when it was run: run again, it makes the same commands.
+    /// Returns a session with the times of its first run: running it again makes the same commands.
     fn export_of(&self, session: &str) -> String {
         self.exec("recorded", session, &[]);
         let exported = self.export("recorded", &[]);
@@ -486,7 +486,7 @@ fn the_first_difference_is_named_with_its_fields_on_both_sides() {
         assert_eq!(next["command"]["price"], price);
         let file = Path::new(dearer[side]["dir"].as_str().unwrap()).join("00000001.seg");
         assert_eq!(next["file"], file.to_str().unwrap());
-        // The frame lies where it is said to lie.
+        // The frame is at the printed offset.
         let offset = next["offset"].as_u64().unwrap() as usize;
         let frame = Frame::read(&std::fs::read(file).unwrap()[offset..]).unwrap();
         assert_eq!((frame.kind(), frame.header.seqno), (Some(FrameKind::Enter), 4));
@@ -606,7 +606,7 @@ fn a_wrong_hash_probe_and_a_broken_chain_have_codes_of_their_own() {
     let place = Place::new();
     let session = lines(&[SYMBOL, &enter("A", 1, "buy", 1, "1")]);
     place.exec("journal", &session, &[]);
-    // A venue that came to another state and wrote a sound journal.
+    // A venue that computed another state hash and wrote a valid journal.
     place.damage("journal", |bytes| {
         let mark = frames_of(bytes, FrameKind::CommitMark).pop().unwrap();
         let previous = Frame::read(mark).unwrap().header.crc;
@@ -646,7 +646,7 @@ fn explain_says_that_an_order_traded_in_an_auction() {
         &enter("B", 1, "sell", 10, "1.00"),
         &state("open"),
     ]);
-    // 4: A's order, 6: B's.
+    // Order 4 is of A, order 6 of B.
     place.exec("journal", &session, &[]);
     for (order, other) in [("4", "6 of B"), ("6", "4 of A")] {
         let printed = succeeded(&place.ask("journal", &["explain", order]));
@@ -687,7 +687,7 @@ fn explain_names_sender_contra_and_chain() {
         &enter("C", 4000, "sell", 20, "1.02"),
         r#"{"op":"mass_cancel","session":"D","of_session":"A","ts":6000}"#,
     ]);
-    // 3: A's order 1, 5: B's, 6 and 7 the replaces, 9: C's, 11: the mass cancel.
+    // Order 3 is A's order 1, order 5 is B's, 6 and 7 are the replaces, 9 is C's, 11 is the mass cancel.
     let (told, _) = place.exec("journal", &session, &[]);
     let explain = |order: &str, more: &[&str]| {
         succeeded(&place.ask("journal", &[&["explain", order], more].concat()))
@@ -774,7 +774,7 @@ fn explain_tells_of_modifications_broken_trades_and_the_end_of_the_day() {
         r#"{"op":"end_of_day"}"#,
         r#"{"op":"break_trade","match":1,"resting_session":"A","resting_id":1,"incoming_session":"B","incoming_id":4000}"#,
     ]);
-    // 3: A's order 1, 4: its modification, 6: B's order, 7: the replace.
+    // Order 3 is A's order 1, 4 is its modify, 6 is B's order, 7 is the replace.
     let (told, _) = place.exec("journal", &session, &[]);
     let causes = |order: &str, more: &[&str]| -> Vec<String> {
         let output = place.ask("journal", &[&["explain", order], more].concat());
@@ -848,6 +848,6 @@ fn the_report_of_a_day_says_what_became_of_its_trades_later() {
     let text = std::fs::read_to_string(&file).unwrap();
     let ends: Vec<&str> = text.lines().map(|line| line.splitn(13, ',').last().unwrap()).collect();
     assert_eq!(ends, ["broken,corrected_qty,corrected_price", "true,,", "false,8,1.02", "false,,"]);
-    // They are no trades of the day on which they were amended.
+    // Amended trades do not belong to the day of their amendment.
     assert_eq!(report("1970-01-02"), [0.into(), 0.into(), serde_json::json!([])]);
 }

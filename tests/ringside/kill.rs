@@ -1,7 +1,6 @@
-//! `kill -9` at any moment: whoever was told something finds it in the journal, and the same command
-//! starts the venue again.
+//! `kill -9` at any moment: every acknowledged report is in the journal, and the same command starts the venue again.
 //!
-//! `RINGSIDE_KILLS` sets how many kills there are, `RINGSIDE_SEED` what they are like.
+//! `RINGSIDE_KILLS` sets the number of kills, `RINGSIDE_SEED` the random seed.
 
 use crate::cluster::folder::stored_bytes;
 use crate::disk::venue::{Flow, Proof, ringside, setting, start, starts_and_ends};
@@ -12,7 +11,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// A journal is killed, started and killed again; then comes a run to its end, and a new journal.
+/// Kills and restarts a venue on one journal several times; then follow a run to its end, and a new journal.
 #[test]
 fn killed_at_any_moment_nothing_acknowledged_is_lost() {
     let (kills, seed) = (setting("RINGSIDE_KILLS", 50), base_seed());
@@ -28,7 +27,7 @@ fn killed_at_any_moment_nothing_acknowledged_is_lost() {
         for link in 0..5 + rng.below(6) {
             let place = format!("RINGSIDE_SEED={seed}, chain {chain} ({durability}), kill {link}");
             let mut venue = start(&journal, durability, flow);
-            // Six of ten have printed a report, however long a start takes.
+            // Six of ten kills come after the first printed report, however long a start takes.
             let delay_us = match done % 10 {
                 0 | 5 => rng.below(10_000),
                 2 | 7 => rng.below(100_000),
@@ -57,7 +56,7 @@ fn killed_at_any_moment_nothing_acknowledged_is_lost() {
     assert!(had_printed * 2 >= done, "only {had_printed} of {done} kills came after a report");
 }
 
-/// Recovery reads, cuts and begins an epoch; wherever it is killed, the next one finds the same.
+/// Recovery reads, cuts and begins an epoch; wherever it is killed, the next recovery finds the same journal.
 #[test]
 fn killed_while_it_recovers_it_recovers_again() {
     let (kills, seed) = (setting("RINGSIDE_KILLS", 50) / 5, base_seed());
@@ -72,7 +71,7 @@ fn killed_while_it_recovers_it_recovers_again() {
     proof.keep_recovered();
     starts_and_ends(&journal, "pagecache");
     let (mut in_recovery, mut done) = (0, 0);
-    // How long a recovery takes changes with what else the machine does, so the range of the delays follows.
+    // The duration of a recovery changes with the load of the machine, so the range of the delays is adapted.
     let mut start_us = 2_000;
     while done < kills || in_recovery * 3 < kills {
         let mut child = ringside(&["exec", "-", "--journal"], &journal)
@@ -101,7 +100,7 @@ fn killed_while_it_recovers_it_recovers_again() {
     println!("tried {done} kills, {in_recovery} of them while it recovered");
 }
 
-/// Full speed, long batches, no acknowledgements: the journal must still be whole.
+/// Full speed, long batches, no acknowledgements: the journal must still be valid.
 #[test]
 fn killed_at_full_speed_the_journal_replays_and_goes_on() {
     let (kills, seed) = (setting("RINGSIDE_KILLS", 50).div_ceil(10), base_seed());
@@ -122,7 +121,7 @@ fn killed_at_full_speed_the_journal_replays_and_goes_on() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-        // It makes its load and all segments first.
+        // The program generates its load and prepares all segments first.
         wait_until("commands are journaled", || {
             journal.exists() && stored_bytes(&journal) > 64 << 10
         });

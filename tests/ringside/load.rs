@@ -1,5 +1,5 @@
-//! `ringside load` against a venue that has no book: it measures, it goes on after a lost connection, and it
-//! finds what a venue does wrong.
+//! `ringside load` against a fake venue without a book: it measures, continues after a lost connection, and finds the
+//! faults of the venue.
 
 use crate::fake_venue::{FakeVenue, Faults};
 use crate::served::ORDERS;
@@ -50,7 +50,7 @@ impl Run {
         })
     }
 
-    /// The check that failed.
+    /// Returns the description of the failed check.
     fn failed_check(&self) -> String {
         assert_eq!(self.code(), 3, "{}", self.stderr());
         let report = self.report();
@@ -79,7 +79,7 @@ fn an_open_loop_is_measured_and_every_answer_checked() {
     assert_eq!(report["schema_version"], 1);
     assert_eq!(n(&report["wrong"]), 0);
     assert_eq!(n(&report["streams"]["reconnects"]), 0);
-    // No outage reaches from the opening book to the end of the flow.
+    // No outage lasts from the opening book to the end of the flow.
     let outage = Duration::from_nanos(n(&report["streams"]["longest_outage_ns"]));
     assert!(outage + Duration::from_millis(500) < run.took, "{:?}: {report:#}", run.took);
     assert!(n(&report["measured"]).abs_diff(2_500) <= 1);
@@ -133,7 +133,7 @@ fn a_ping_pong_has_one_request_in_flight_and_is_compared_with_an_echo() {
     assert_eq!(spans[4]["name"], "bare TCP echo");
     let ratio = report["echo_ratio"]["p50"].as_f64().unwrap();
     assert!((0.1..1_000.0).contains(&ratio), "{ratio}");
-    // One after the other: they cannot take longer than the run.
+    // The requests follow one another, so their sum cannot be longer than the run.
     let (p50, samples) = (n(&spans[0]["p50"]), n(&spans[0]["samples"]));
     let half = Duration::from_nanos(p50 * samples / 2);
     assert!(samples > 5 && half < run.took, "{p50} ns, {samples} times in {:?}", run.took);
@@ -148,7 +148,7 @@ fn packets_may_come_in_pieces() {
 
 #[test]
 fn a_lost_connection_loses_no_message_and_no_order() {
-    // In the opening book, in the flow, and twice in short order.
+    // Cuts in the opening book, in the flow, and twice in quick succession.
     for cut in [vec![900], vec![12_500], vec![12_300, 12_400, 12_401]] {
         let venue = FakeVenue::start(Faults { cut: cut.clone(), ..Faults::default() });
         let flags = ["--rate", "4000", "--seconds", "0.8", "--sessions", "1"];
@@ -158,7 +158,7 @@ fn a_lost_connection_loses_no_message_and_no_order() {
         let report = run.report();
         assert_eq!(n(&report["streams"]["reconnects"]), cut.len() as u64);
         assert_eq!((n(&report["streams"]["lost"]), n(&report["streams"]["doubled"])), (0, 0));
-        // It tries again after 10 ms.
+        // The client reconnects after 10 ms.
         let outage = n(&report["streams"]["longest_outage_ns"]);
         let took = run.took.as_nanos() as u64;
         assert!((10_000_000..took).contains(&outage), "{outage} of {took}");
@@ -168,7 +168,7 @@ fn a_lost_connection_loses_no_message_and_no_order() {
 
 #[test]
 fn the_next_address_is_tried() {
-    // Nobody listens at a host of its own.
+    // No server listens at this test's own host.
     let gone = SocketAddr::from((own_host(&[ORDERS]), ORDERS));
     let venue = FakeVenue::start(Faults::default());
     let flags = ["--rate", "500", "--seconds", "0.2"];
@@ -189,7 +189,7 @@ fn an_unknown_user_is_a_failure_at_once() {
 
 #[test]
 fn a_message_that_is_dropped_is_found() {
-    // Whatever it is: the answer to an order or an execution, in the opening book or in the flow.
+    // Messages of all kinds: the answer to an order or an execution, in the opening book or in the flow.
     for number in [5_000, 5_001, 5_002, 6_100] {
         let venue = FakeVenue::start(Faults { drop: Some(number), ..Faults::default() });
         let what = rated(&venue).failed_check();
@@ -220,7 +220,7 @@ fn an_order_that_is_forgotten_is_found() {
 fn a_stream_that_goes_on_too_late_is_found() {
     let faults = Faults { cut: vec![5_500], skip: 2, ..Faults::default() };
     let run = rated(&FakeVenue::start(faults));
-    // Which check is the first to fail depends on what the messages were.
+    // The kinds of the messages decide which check fails first.
     run.failed_check();
     assert!(n(&run.report()["streams"]["lost"]) >= 2);
 }

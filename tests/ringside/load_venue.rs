@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 
 const RINGSIDE: &str = env!("CARGO_BIN_EXE_ringside");
 
-/// Ports at a host of the venue's own, the same at every start.
+/// Ports of the lines at the venue's own host, the same at every start.
 const LINES: [u16; 2] = [26410, 26411];
 
 fn config_text(host: Ipv4Addr, dir: &Path) -> String {
@@ -36,7 +36,7 @@ fn feed_flags(host: Ipv4Addr) -> Vec<String> {
         .collect()
 }
 
-/// A venue that is killed in the end.
+/// A venue that is killed at the end.
 struct Venue(Child);
 
 impl Venue {
@@ -74,7 +74,7 @@ fn a_load_goes_through_a_kill_of_the_venue() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The venue is killed when most of the flow is sent: the load says each second how far it is.
+    // The venue is killed when most of the flow is sent: the load prints its progress once a second.
     const OPENING: u64 = 10_000;
     let mut lines = BufReader::new(load.stderr.take().unwrap()).lines().map(Result::unwrap);
     let mut before = String::new();

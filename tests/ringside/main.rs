@@ -1,4 +1,4 @@
-//! The program, mostly as processes.
+//! Tests of the program, mostly as processes.
 
 mod bench_command;
 mod cli;

@@ -1,5 +1,5 @@
-//! docs/order-types.md, sent line by line to the program: it says what the document says, and the document leaves no
-//! type, time in force, mode or state out.
+//! Sends docs/order-types.md line by line to the program: the answers are those in the document, and the document
+//! contains every type, time in force, mode and state.
 
 use ringside_model::domain::{OrderType, SelfTrade, SymbolState, TimeInForce};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 const MANUAL: &str = include_str!("../../docs/order-types.md");
-/// What every example begins with.
+/// First line of every example.
 const SYMBOL: &str =
     r#"{"op":"symbol","symbol":"X","tick":"0.01","collar_bps":500,"reference":"10.00"}"#;
 
@@ -33,7 +33,7 @@ fn nothing_is_left_out() {
     }
 }
 
-/// The heading, the lines that are sent and the words that are expected, of each example.
+/// Returns the heading, the lines to send and the expected words of each example.
 fn examples() -> Vec<(&'static str, Vec<&'static str>, Vec<&'static str>)> {
     let mut examples = vec![];
     let (mut title, mut fence) = ("", "");
@@ -56,7 +56,7 @@ fn examples() -> Vec<(&'static str, Vec<&'static str>, Vec<&'static str>)> {
     examples
 }
 
-/// What the program reports of these lines.
+/// Returns the reports of the program to these lines.
 fn run(lines: &[&str]) -> Vec<Value> {
     let mut program = Command::new(env!("CARGO_BIN_EXE_ringside"))
         .args(["exec", "-", "--durability", "volatile"])
@@ -74,7 +74,7 @@ fn run(lines: &[&str]) -> Vec<Value> {
     reports.lines().map(|line| serde_json::from_str(line).expect("a report")).collect()
 }
 
-/// A report as the document writes it; a definition is not written.
+/// Formats a report as in the document; `None` for a definition, which the document leaves out.
 fn in_words(report: &Value) -> Option<String> {
     let of = |field: &str| match &report[field] {
         Value::String(text) => text.clone(),

@@ -1,5 +1,5 @@
-//! Two partitions that share the instruments of a venue, each a cluster of two processes: what belongs to one is nothing
-//! to the other, and an instrument moves between them with its orders, whoever fails on the way.
+//! Two partitions that share the symbols of a venue, each a cluster of two processes: they fail independently, and a
+//! symbol moves between them with its orders, whichever node fails on the way.
 
 use crate::cluster::load::Load;
 use crate::cluster::{Cluster, place};
@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Two partitions. Which instrument is proposed for which is known: it follows from the names.
+/// Two partitions. The proposed partition of each symbol is known: it follows from the name.
 struct Venue {
     parts: [Cluster; 2],
     _table: TempDir,
@@ -59,7 +59,7 @@ impl Venue {
         serde_json::from_str(&self.parts[0].tell(&["symbols"])).unwrap()
     }
 
-    /// What a client says to the leader of a partition, and hears.
+    /// Runs a client on the leader of a partition; returns its output.
     fn client(&self, part: usize, user: &str, lines: &str) -> String {
         let leader = self.parts[part].leader();
         let address = self.parts[part].addresses(&[leader])[0].to_string();
@@ -72,12 +72,12 @@ impl Venue {
         String::from_utf8(stdout).unwrap()
     }
 
-    /// A load on one instrument of one partition.
+    /// Starts a load on one symbol of one partition.
     fn load(&self, part: usize, symbol: &str) -> Load {
         Load::start(&self.parts[part].addresses(&[0, 1]), symbol)
     }
 
-    /// How many live orders of a user came to a partition with their instrument.
+    /// Returns the number of a user's live orders that came to a partition with their symbol.
     fn came(&self, part: usize, user: &str) -> usize {
         let said = self.client(part, user, "orders\n");
         let id = |line: &str| line.split_whitespace().next()?.parse().ok().map(OrderId);
@@ -85,7 +85,7 @@ impl Venue {
         came.filter(|line| line.trim_end().ends_with(" live")).count()
     }
 
-    /// The live orders that the sessions of a load have by what they were told.
+    /// Returns the number of live orders of a load's sessions, counted from their messages.
     fn live(&self, part: usize) -> usize {
         let orders = |user: usize| {
             let said = self.client(part, &format!("LOAD0{user}"), "orders\n");
@@ -141,7 +141,7 @@ fn a_symbol_moves_with_its_orders_while_leaders_of_both_partitions_fail() {
     let mut command = venue.parts[0].places[0].command(&["move-symbol", OF_0, "1"]);
     let mover = command.args(["--timeout-seconds", "60"]).stdout(Stdio::null()).spawn().unwrap();
     for part in [0, 1] {
-        // Somewhere between the halt and the release.
+        // The kill comes between the halt and the release.
         std::thread::sleep(Duration::from_millis(150));
         let leader = venue.parts[part].leader();
         venue.parts[part].kill(leader);

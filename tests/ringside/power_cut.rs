@@ -1,8 +1,7 @@
-//! Power cuts with real file systems: under `fsync` everything that was told is there when the machine
-//! comes back.
+//! Power cuts with real file systems: under `fsync` all acknowledged reports are there when the machine comes back.
 //!
-//! `RINGSIDE_POWER_CUTS` sets how many cuts each file system gets, and then prints a table;
-//! `RINGSIDE_SEED` sets what they are like. Needs root, loop devices, mkfs.ext4 and mkfs.xfs.
+//! `RINGSIDE_POWER_CUTS` sets the number of cuts for each file system, and prints a table at the end; `RINGSIDE_SEED`
+//! sets the random seed. Needs root, loop devices, mkfs.ext4 and mkfs.xfs.
 
 use crate::disk::venue::{Ended, Flow, Proof, Running, setting, start, starts_and_ends};
 use ringside_load::rng::Rng;
@@ -23,17 +22,17 @@ fn a_power_cut_on_xfs_loses_nothing_that_was_told() {
     power_cuts("xfs", &["mkfs.xfs", "-q"]);
 }
 
-/// What a cut comes upon.
+/// State of the venue at a cut.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
-    /// The process has just started: the journal is made, or recovered.
+    /// The process has just started: it makes or recovers the journal.
     Start,
     /// The venue is under load.
     Load,
-    /// Another run was killed before this one: what it left in the page cache only is what this run
-    /// stands on, now that it acknowledges.
+    /// Another run was killed before this one: frames that it left only in the page cache precede the frames that this
+    /// run acknowledges.
     AfterKill,
-    /// As before, and that other run was not under `fsync`.
+    /// The same, and the run before was not under `fsync`.
     AfterPagecache,
 }
 
@@ -49,7 +48,7 @@ const MOMENTS: [Moment; 6] = [
 fn power_cuts(name: &str, mkfs: &[&str]) {
     let (cuts, seed) = (setting("RINGSIDE_POWER_CUTS", 6), base_seed());
     let dir = tempfile::tempdir().unwrap();
-    // mkfs.xfs makes none below 300 MB.
+    // mkfs.xfs makes no file system below 300 MB.
     let mut volume = match Volume::make(dir.path(), mkfs, 512 << 20) {
         Ok(volume) => volume,
         Err(why) => return skipped(format!("power cuts on {name}: {why}")),
@@ -84,7 +83,7 @@ fn power_cuts(name: &str, mkfs: &[&str]) {
             volume.unmount();
             volume.mount();
             holds(&mut proof);
-            // It was read from the image, so it is there for good.
+            // The journal was read from the image, so its frames are durable.
             proof.keep_recovered();
         }
         starts_and_ends(&journal, "fsync");
@@ -101,7 +100,7 @@ fn power_cuts(name: &str, mkfs: &[&str]) {
 }
 
 impl Moment {
-    /// The mode of a run that is killed first.
+    /// Returns the mode of the run that is killed first, if any.
     fn run_before(self) -> Option<&'static str> {
         match self {
             Moment::Start | Moment::Load => None,
@@ -111,8 +110,8 @@ impl Moment {
     }
 }
 
-/// Cuts the power under a venue at its moment. Left alone, the venue must find out and end by itself;
-/// now and then it is killed before it can.
+/// Cuts the power under a venue at its moment. An undisturbed venue must notice the cut and end by itself; sometimes it
+/// is killed before that.
 fn cut_under(
     volume: &Volume,
     mut venue: Running,
@@ -135,7 +134,7 @@ fn cut_under(
     let patience = if alone { PATIENCE } else { Duration::from_micros(rng.below(10_000)) };
     let ended = venue.kill_after(patience);
     let (code, signal) = (ended.status.code(), ended.status.signal());
-    // 7 is SIGBUS: a page of the journal cannot be read or made writable any more.
+    // Signal 7 is SIGBUS: a page of the journal can no longer be read or made writable.
     let fair = code == Some(1) || signal == Some(7) || signal == Some(9) && !alone;
     if !fair || ended.printed.is_empty() && !is_start {
         let (status, printed) = (ended.status, ended.printed.len());
@@ -144,7 +143,7 @@ fn cut_under(
     Ok(ended)
 }
 
-/// The tails that recoveries have taken out of a journal, each into a file of its own.
+/// Returns the number of tails that recoveries have cut from a journal, each stored in a file of its own.
 fn torn_tails(journal: &Path) -> usize {
     let names = std::fs::read_dir(journal).unwrap().map(|entry| entry.unwrap().file_name());
     names.filter(|name| name.to_string_lossy().contains(".cut-")).count()

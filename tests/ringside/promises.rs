@@ -1,4 +1,4 @@
-//! What a venue promises to those who are told its reports, tried on the whole pipeline.
+//! Promises of a venue to the readers of its reports, tested on the whole pipeline.
 
 use ringside::config::Config;
 use ringside_core::pipeline::{CommandSource, Control, Polled};
@@ -18,11 +18,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A slow device, which knows the last command that it was given to keep.
+/// A slow device that knows the last command of the last sync.
 #[derive(Debug, Default)]
 struct Slow {
     kept: AtomicU64,
-    /// Reports syncs that it has not done.
+    /// True if the device reports syncs without doing them.
     lies: bool,
 }
 
@@ -42,7 +42,7 @@ impl Device for Slow {
     }
 }
 
-/// The number of the last command in the first bytes of a segment.
+/// Returns the seqno of the last command in the first bytes of a segment.
 fn last_command(bytes: &[u8]) -> u64 {
     let mut last = 0;
     let mut at = 4096;
@@ -53,7 +53,7 @@ fn last_command(bytes: &[u8]) -> u64 {
     last
 }
 
-/// Cancels of nothing: each has one report. They come with an official time or without.
+/// Source of cancels for unknown orders: each has one report. They come with an official time or without one.
 struct Cancels {
     left: u64,
     time: Option<Nanos>,
@@ -74,7 +74,7 @@ fn cancel(id: OrderId) -> Command {
     Command { session: SessionId(1), symbol: SymbolId(1), verdict: Reason::None, action }
 }
 
-/// Remembers what it was told, and how much of it was not kept yet.
+/// Subscriber that records its reports, and counts those whose commands were not durable yet.
 #[derive(Default)]
 struct Listener {
     device: Arc<Slow>,
@@ -103,7 +103,7 @@ fn config(durability: Durability) -> Config {
     config
 }
 
-/// Runs a venue whose rings are wired for a mode, which may not be that of its journal.
+/// Runs a venue whose rings are wired for a mode, which may differ from the mode of its journal.
 fn run(
     config: &Config,
     wired_for: Durability,
@@ -138,7 +138,8 @@ fn a_pipeline_that_does_not_wait_for_the_device_is_found() {
     assert_eq!(told_too_early(Durability::Fsync, lying), 3000);
 }
 
-/// Reports, of 3000, that leave a pipeline wired for a mode before the device has their commands, under `fsync`.
+/// Returns the number of reports, out of 3000, that leave a pipeline wired for a mode before the device has their
+/// commands, under `fsync`.
 fn told_too_early(wired_for: Durability, device: Slow) -> u64 {
     let dir = tempfile::tempdir().unwrap();
     let config = config(Durability::Fsync);
@@ -155,7 +156,7 @@ fn numbers_and_official_time_go_on_after_a_restart() {
     let config = config(durability);
     let device = Arc::default();
     let mut told = vec![];
-    // Recorded flow that starts anew each time.
+    // A recorded flow that begins at another time in each run.
     for time in [5_000, 4_000, 6_000] {
         let source = Cancels { left: 100, time: Some(Nanos(time)) };
         told.extend(run(&config, durability, dir.path(), source, &device).told);
@@ -165,7 +166,7 @@ fn numbers_and_official_time_go_on_after_a_restart() {
     assert!(times.is_sorted() && times[299] == 6_000, "{times:?}");
 }
 
-/// A journal that holds one command and a probe behind it.
+/// Writes a journal with one command and a hash probe behind it.
 fn write_with_probe(options: Options, probe: &HashProbe) -> Result<(), JournalError> {
     let lock = Lock::take(&options.dir)?;
     let found = recover(&options, &lock, None, SeqNo(0), |_| Ok::<_, JournalError>(()))?;

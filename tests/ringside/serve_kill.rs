@@ -1,7 +1,7 @@
-//! `kill -9` of a venue that is trading: nothing that any client or listener ever received is missing from the
-//! recovered journal, nothing is doubled, every stream continues.
+//! `kill -9` of a venue that is trading: no message that any client or listener ever received is missing from the
+//! recovered journal, none is doubled, every stream continues.
 //!
-//! `RINGSIDE_SERVE_KILLS` sets how many kills there are, `RINGSIDE_SEED` what they are like.
+//! `RINGSIDE_SERVE_KILLS` sets the number of kills, `RINGSIDE_SEED` the random seed.
 
 use crate::served::checks;
 use crate::served::client::Client;
@@ -16,9 +16,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const TRADERS: [&str; 4] = ["DEMO01", "DEMO02", "LOAD01", "LOAD02"];
-/// One has a copy of everything, one of what the firm of DEMO01 is told.
+/// Drop copies: one of all sessions, one of the firm of DEMO01.
 const COPIES: [&str; 2] = ["DROP01", "DROP02"];
-/// Kills from one beginning of a journal to the end of its day.
+/// Number of kills from the beginning of a journal to the end of its day.
 const KILLS_PER_DAY: u64 = 10;
 
 #[test]
@@ -44,31 +44,31 @@ fn killed_at_any_moment_nothing_told_is_lost_or_doubled() {
     proof.is_one(kills);
 }
 
-/// What was proved, so that a proof of nothing shows.
+/// Counts of the proof; a proof without events fails.
 #[derive(Debug, Default)]
 struct Proof {
     kills: u64,
-    /// … before the venue was ready.
+    /// Kills before the venue was ready.
     early: u64,
-    /// … before everybody was back.
+    /// Kills before every client had reconnected.
     soon: u64,
-    /// Starts that went on from a snapshot …
+    /// Starts that continued from a snapshot.
     from_snapshot: u64,
-    /// … and runs in which the venue took one itself.
+    /// Runs in which the venue took a snapshot itself.
     took_snapshot: u64,
-    /// Messages that sessions and listeners had received and were told again, the same.
+    /// Messages that sessions and listeners had received before and received again, unchanged.
     told_again: usize,
-    /// Orders that were told and are in the journal, counted after each run.
+    /// Acknowledged orders that are in the journal, counted after each run.
     orders: usize,
-    /// Orders that were sent again and were in the journal before …
+    /// Orders that were sent again and already were in the journal.
     known: usize,
-    /// … and that were not.
+    /// Orders that were sent again and were not in the journal.
     unknown: usize,
-    /// Connections that a client gave up by itself.
+    /// Connections that a client closed by itself.
     dropped: usize,
-    /// Datagrams that a listener threw away.
+    /// Datagrams that a listener dropped.
     lost: usize,
-    /// Trades that were told to both sides alike, and to the market.
+    /// Trades that both sides and the market received alike.
     trades: usize,
     days: u64,
 }
@@ -84,27 +84,27 @@ impl Proof {
     }
 }
 
-/// A venue with all who are connected to it, over one trading day.
+/// A venue with all of its clients, over one trading day.
 struct Trial {
     place: Place,
     traders: Vec<Client>,
     copies: Vec<Client>,
-    /// One that hears everything, one that loses datagrams.
+    /// One listener receives everything, the other one loses datagrams.
     listeners: [Listener; 2],
     reader: Reader,
 }
 
-/// When a kill comes, each with a delay in µs.
+/// Moment of a kill, each with a delay in µs.
 enum Moment {
-    /// Behind the start of the program.
+    /// After the start of the program.
     Start(u64),
-    /// When it is ready.
+    /// After the venue is ready.
     Ready(u64),
-    /// When everybody has been told everything again.
+    /// After every client has received all earlier messages again.
     Proven(u64),
 }
 
-/// What a start takes, more or less.
+/// Approximate duration of a start in µs.
 const START_US: u64 = 20_000;
 
 impl Trial {
@@ -132,7 +132,7 @@ impl Trial {
         Trial { place, traders, copies, listeners, reader }
     }
 
-    /// The venue runs until `end` returns, with everybody connected.
+    /// Runs the venue with all clients connected, until `end` returns.
     fn run<T>(
         &mut self,
         life: &Life,
@@ -158,9 +158,9 @@ impl Trial {
         })
     }
 
-    /// One run that ends with a kill, and what is left of it.
+    /// Makes one run that ends with a kill, and checks the journal that it leaves.
     fn killed(&mut self, rng: &mut Rng, proof: &mut Proof) -> Result<(), String> {
-        // Each day begins with another of them.
+        // Each day begins with another kind of moment.
         let turn = (proof.kills + proof.days) % 5;
         let moment = match turn {
             1 => Moment::Start(rng.below(START_US)),
@@ -207,7 +207,7 @@ impl Trial {
         Ok(())
     }
 
-    /// The journal of a venue that is not running.
+    /// Checks the journal of a venue that is not running.
     fn check_journal(&self, proof: &mut Proof) -> Result<(), String> {
         let journal = Orders::read(&self.place.journal())?;
         for trader in &self.traders {
@@ -223,7 +223,8 @@ impl Trial {
         Ok(())
     }
 
-    /// The last run of a day: everybody is heard out and the day ends. Then a last start finds everything as it was.
+    /// Makes the last run of a day: every client receives all messages, and the day ends. A further start then finds
+    /// everything unchanged.
     fn ends_its_day(&mut self, with_a_kill: bool, proof: &mut Proof) -> Result<(), String> {
         let (all, told) = (self.all(), self.told());
         let life = Life::default();
@@ -270,7 +271,7 @@ impl Trial {
         self.check_streams(proof)
     }
 
-    /// What everybody has been told by the end of a day.
+    /// Checks the messages that every client has received by the end of a day.
     fn check_streams(&self, proof: &mut Proof) -> Result<(), String> {
         let Trial { place, traders, copies, listeners, reader } = self;
         let journal = Orders::read(&place.journal())?;
@@ -299,12 +300,12 @@ impl Trial {
         Ok(())
     }
 
-    /// How many prove in each run that what they had heard is there.
+    /// Returns the number of clients that compare earlier messages in each run.
     fn all(&self) -> usize {
         self.traders.len() + self.copies.len() + self.listeners.len()
     }
 
-    /// What they have heard.
+    /// Returns the number of messages that all clients have received.
     fn told(&self) -> usize {
         let clients = self.traders.iter().chain(&self.copies).map(|client| client.kept.len());
         clients.chain(self.listeners.iter().map(|listener| listener.kept.len())).sum()

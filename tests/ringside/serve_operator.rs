@@ -1,5 +1,5 @@
-//! What an operator does to trades and sessions of a venue on a network: everybody whom it concerns hears of it, and it
-//! holds when the process is killed.
+//! Operator commands about trades and sessions of a network venue: every affected session receives a message, and the
+//! effect outlives a kill of the process.
 
 use crate::served::operator::{Operator, reports, trade, until};
 use crate::served::{Place, Venue};
@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The only trade of the day: its line in the report of the day, by the names of the columns.
+/// Returns the only trade of the day: its line in the report of the day, by the names of the columns.
 fn line_of_the_trade(place: &Place, venue: &Venue) -> BTreeMap<String, String> {
     let said = venue.said();
     let day = &said.split("session ").nth(1).unwrap()[..8];
@@ -26,7 +26,7 @@ fn line_of_the_trade(place: &Place, venue: &Venue) -> BTreeMap<String, String> {
     line.expect("a trade")
 }
 
-/// What an operator says of a trade.
+/// Returns the operator's line about a trade.
 fn about(trade: &BTreeMap<String, String>, op: &str, more: &str) -> String {
     let [number, resting, incoming] =
         ["match", "resting_id", "incoming_id"].map(|column| &trade[column]);
@@ -85,7 +85,7 @@ fn a_killed_session_has_no_orders_and_enters_none_until_it_is_let_in_again() {
     operator.say(r#"{"op":"risk","session":"DEMO01","killed":true}"#);
     operator.until("risk_set", |report| report["report"] == "risk_set");
     until("canceled", || trade(&place, "DEMO01", ""));
-    // Its own order is gone, and no other.
+    // Only the own order of the session is gone.
     let said = trade(&place, "DEMO02", "ioc sell 5 AAPL 187.05\n");
     assert!(!said.contains("executed"), "{said}");
     let said = trade(&place, "DEMO02", "ioc sell 5 AAPL 187.00\n");

@@ -1,5 +1,5 @@
-//! A venue that goes by a schedule: calls, auctions and random ends come by themselves, each once, whatever happens to
-//! the process and whatever an operator does in between.
+//! A venue with a schedule: calls, auctions and random ends come without a command, each once, through kills of the
+//! process and commands of an operator.
 
 use crate::served::Place;
 use crate::served::operator::{Operator, is, reports, trade, until};
@@ -7,7 +7,7 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 use std::time::Duration;
 
-/// A moment so many seconds later.
+/// Returns the moment `seconds` later.
 fn after(moment: Timestamp, seconds: i64) -> Timestamp {
     moment + seconds.seconds()
 }
@@ -16,19 +16,19 @@ fn nanos(moment: Timestamp) -> u64 {
     u64::try_from(moment.as_nanosecond()).unwrap()
 }
 
-/// The next whole second that is so many seconds away.
+/// Returns the next whole second that is at least `seconds` away.
 fn soon(seconds: i64) -> Timestamp {
     after(Timestamp::from_second(Timestamp::now().as_second()).unwrap(), seconds + 1)
 }
 
-/// A schedule of every day, in Greenwich.
+/// Returns a schedule for every day, in UTC.
 fn schedule(events: &[(Timestamp, &str, u64)]) -> String {
     let event = |&(at, state, random_ms): &(Timestamp, &str, u64)| {
         let at = at.strftime("%H:%M:%S");
         format!("{{at=\"{at}\",state=\"{state}\",random_end_ms={random_ms}}}")
     };
     let mut events: Vec<String> = events.iter().map(event).collect();
-    // One behind midnight comes first.
+    // An event after midnight comes first.
     events.sort();
     format!("[{{zone=\"UTC\",events=[{}]}}]", events.join(","))
 }
@@ -38,7 +38,7 @@ fn sleep_until(moment: Timestamp) {
     std::thread::sleep(Duration::try_from(left).unwrap_or_default());
 }
 
-/// The states that an instrument has had, with their times.
+/// Returns the states of a symbol so far, with their times.
 fn states(reports: &[Value], symbol: &str) -> Vec<(String, u64)> {
     let changed = reports.iter().filter(|report| is(report, "state_changed", symbol));
     let state = |report: &Value| {
@@ -51,7 +51,7 @@ fn names(states: &[(String, u64)]) -> Vec<&str> {
     states.iter().map(|(name, _)| name.as_str()).collect()
 }
 
-/// Schedule of a day: the first events at these times, the others ten minutes from now and later.
+/// Returns the schedule of a day: the first events at these times, the others ten minutes from now and later.
 fn day(times: &[Timestamp]) -> String {
     let day = [("pre_open", 0), ("open", 300), ("closing_call", 0), ("closed", 300)];
     let later = |number: usize| after(Timestamp::now(), 600 * (number as i64 + 1));
@@ -67,16 +67,16 @@ fn a_day_goes_by_its_schedule_through_kills_and_halts() {
     place.set("SCHEDULE", &day(&[]));
     let venue = place.start();
     assert!(venue.said().contains("the schedule begins for 8 instruments"), "{}", venue.said());
-    // It was closed yesterday.
+    // The symbol was closed yesterday.
     until("rejected", || trade(&place, "DEMO01", "buy 7 TSLA 1.00\n"));
     venue.kill();
 
-    // Each boundary but the last passes while the venue is gone: it comes when the venue is there again.
+    // Each boundary but the last passes while the venue is down: it takes effect when the venue is up again.
     let mut times = vec![];
     let pass = |place: &mut Place, times: &mut Vec<Timestamp>| {
         times.push(soon(0));
         place.set("SCHEDULE", &day(times));
-        // With the random end.
+        // The wait includes the random end.
         sleep_until(after(times[times.len() - 1], 1));
         place.start()
     };
@@ -87,7 +87,7 @@ fn a_day_goes_by_its_schedule_through_kills_and_halts() {
     let venue = pass(&mut place, &mut times);
     until("accepted", || trade(&place, "DEMO01", "ioc buy 1 MSFT 1.00\n"));
     let mut operator = Operator::of(&place);
-    // What an operator does stays through the next restart.
+    // A state that an operator sets outlives the next restart.
     operator.say(r#"{"op":"state","symbol":"MSFT","state":"halted"}"#);
     operator.hears("MSFT", "halted");
     venue.kill();
@@ -97,7 +97,7 @@ fn a_day_goes_by_its_schedule_through_kills_and_halts() {
     let venue = pass(&mut place, &mut times);
     until("accepted", || trade(&place, "DEMO02", "sell 40 AAPL 187.05\n"));
     venue.kill();
-    // The last one comes while the venue runs, and with it an auction.
+    // The last boundary comes while the venue runs, and an auction with it.
     times.push(soon(3));
     place.set("SCHEDULE", &day(&times));
     let venue = place.start();
@@ -123,7 +123,7 @@ fn a_day_goes_by_its_schedule_through_kills_and_halts() {
 #[test]
 fn boundaries_come_by_themselves_each_once_and_not_before_their_time() {
     let mut place = Place::new();
-    // So many that some are left whenever the venue is ready.
+    // There are enough boundaries that some remain whenever the venue is ready.
     let first = soon(0);
     let times: Vec<Timestamp> = (0..120).map(|second| after(first, second)).collect();
     // The ends of calls are random within half a second.
@@ -140,10 +140,10 @@ fn boundaries_come_by_themselves_each_once_and_not_before_their_time() {
     let late_max = waits.bound(Duration::from_millis(300)).as_nanos() as u64;
     venue.stop();
     let had = states(&reports(&place), "AAPL");
-    // The first one may have been missed, and later ones come with the end of the venue.
+    // The first one may have been missed, and the last ones may belong to the end of the venue.
     let live = &had[had.len().saturating_sub(4).max(1)..];
     let second = (live[0].1 - nanos(first)) / 1_000_000_000;
-    // Calls begin in even seconds: the last second in which the first of these states may have come.
+    // Calls begin in even seconds: this is the last second in which the first of these states can have begun.
     let begin = second - (second + u64::from(live[0].0 == "open")) % 2;
     for (number, (state, at)) in (begin..).zip(live) {
         let (expected, random_ms) = [("pre_open", 0), ("open", 500)][number as usize % 2];
@@ -165,7 +165,7 @@ fn a_venue_that_was_down_for_hours_has_the_last_state_of_its_schedule_only() {
     operator.say(r#"{"op":"state","symbol":"AAPL","state":"halted"}"#);
     operator.hears("AAPL", "halted");
     venue.stop();
-    // The same venue with another schedule, three boundaries of which have passed since.
+    // The same venue with another schedule; three of its boundaries have passed since.
     let later = [
         (hours_ago(0), "open", 0),
         (after(Timestamp::now(), 3_600), "closing_call", 0),

@@ -1,5 +1,5 @@
-//! What a served venue keeps beside its journal can be lost or be old: streams come back byte for byte, a snapshot
-//! shortens a start and changes nothing. And what an operator has from a venue: the report of a day, passwords.
+//! Files of a served venue beside its journal can be lost or old: streams are rebuilt byte for byte, a snapshot
+//! shortens a start and changes nothing. Also the operator's files: the report of a day, passwords.
 
 use crate::served::client::{Client, log_in};
 use crate::served::life::Life;
@@ -12,15 +12,15 @@ use std::io::Write;
 use std::process::Stdio;
 use std::sync::atomic::Ordering;
 
-/// Sessions that trade with each other, and one that has a copy of it.
+/// Returns sessions that trade with each other, and a drop copy of them.
 fn clients(place: &Place) -> Vec<Client> {
     let trading = ["DEMO01", "DEMO02", "LOAD01"].iter().zip(1..);
     let trading = trading.map(|(user, seed)| Client::trading(user, place.at(ORDERS), seed));
     trading.chain([Client::reading("DROP01", place.at(ORDERS), 0)]).collect()
 }
 
-/// A run of the venue in which everybody first hears again what they have heard, then trades until each has heard so
-/// many messages more. Gives what the venue said.
+/// Runs the venue: all clients first receive their earlier messages again, then trade until each has received `wanted`
+/// further messages. Returns the output of the venue.
 fn run(place: &Place, clients: &mut [Client], wanted: usize) -> String {
     let mut life = Life::default();
     life.wanted = wanted;
@@ -42,10 +42,10 @@ fn run(place: &Place, clients: &mut [Client], wanted: usize) -> String {
     })
 }
 
-/// Messages that a run of trading brings to each session.
+/// Number of messages that each session receives in a run of trading.
 const SOME: usize = 1_000;
 
-/// The stored blocks, without the room behind them.
+/// Returns the stored blocks, without the unused room behind them.
 fn blocks(place: &Place) -> BTreeMap<String, Vec<u8>> {
     let mut files = place.streams();
     files.retain(|name, bytes| {
@@ -75,7 +75,7 @@ fn deleted_streams_are_made_again_byte_for_byte() {
             assert!(clients.iter().map(|client| client.kept.len()).eq(told.iter().copied()));
         }
     }
-    // Now that they are there, the snapshot is of use.
+    // With the streams rebuilt, the snapshot is usable.
     let said = run(&place, &mut clients, 0);
     assert!(said.contains("from a snapshot"), "{said}");
     assert!(blocks(&place) == before);
@@ -88,7 +88,7 @@ fn a_start_from_a_snapshot_goes_on_with_every_stream() {
     run(&place, &mut clients, SOME);
     for _ in 0..3 {
         assert!(place.run(&["snapshot"]).status.success());
-        // What comes behind the snapshot is made again by the next start.
+        // The next start rebuilds the part of the streams behind the snapshot.
         for _ in 0..2 {
             let before: Vec<usize> = clients.iter().map(|client| client.kept.len()).collect();
             let said = run(&place, &mut clients, SOME / 2);
@@ -100,7 +100,7 @@ fn a_start_from_a_snapshot_goes_on_with_every_stream() {
     let (copy, traders) = clients.split_last().unwrap();
     checks::is_copy(copy, traders).unwrap();
     assert!(checks::trades(traders).unwrap() > 100);
-    // One that replays the whole journal comes to the same bytes.
+    // A start that replays the whole journal rebuilds the same bytes.
     let before = blocks(&place);
     place.delete_streams(true);
     run(&place, &mut clients, 0);

@@ -1,5 +1,4 @@
-//! Snapshots as their user meets them: a restart that begins at one is a restart like any other, only
-//! shorter.
+//! Snapshots from the side of the user: a restart from a snapshot is like any other restart, but shorter.
 
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -26,7 +25,7 @@ impl Place {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ringside"));
         command.args(args).arg("--journal").arg(self.journal());
-        // Only the snapshots that a test asks for.
+        // No snapshots are taken except on request.
         command.env("RINGSIDE__SNAPSHOTS__MAX_RESTART_SECONDS", "0");
         command.env("RINGSIDE__JOURNAL__SEGMENT_BYTES", "65536");
         command
@@ -41,7 +40,7 @@ impl Place {
         serde_json::from_str(&succeeded(&self.ask(&[args, &["--json"]].concat()))).unwrap()
     }
 
-    /// Runs a session and gives the reports and the summary.
+    /// Runs a session; returns the reports and the summary.
     #[track_caller]
     fn exec(&self, session: &str) -> (String, Value) {
         let (file, summary) = (self.dir.path().join("s.jsonl"), self.dir.path().join("s.json"));
@@ -66,8 +65,8 @@ fn succeeded(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// A part of a session that makes most kinds of report and uses ids of before. Each begins on a day that has
-/// ended and, every second one, with a session that may enter nothing.
+/// Returns a part of a session that makes most kinds of reports and uses ids of earlier parts. Each part begins on a
+/// day that has ended; every second one begins with a session that may enter nothing.
 fn part(number: u64, orders: u64) -> String {
     let mut session = String::new();
     if number == 0 {
@@ -156,7 +155,7 @@ fn a_venue_that_goes_on_from_a_snapshot_says_what_one_that_replayed_everything_s
     let (place, whole) = (Place::new(), Place::new());
     let mut bytes = [String::new(), String::new()];
     for number in 0..4 {
-        // Recorded times, so that the reports can be compared.
+        // Recorded times make the reports comparable.
         let session: String = (0..)
             .zip(part(number, 1_500).lines())
             .map(|(i, line)| format!("{{\"ts\":{},{}\n", number * 1_000_000 + i + 1, &line[1..]))
@@ -183,7 +182,7 @@ fn a_venue_that_goes_on_from_a_snapshot_says_what_one_that_replayed_everything_s
         }
     }
     assert_eq!(place.snapshots().len(), 3, "three are kept");
-    // The past is still there: a moment before the oldest snapshot, and one between two.
+    // Earlier states are still available: one before the oldest snapshot, and one between two.
     for at in ["1000", "7000"] {
         let args = ["book", "AAPL", "--at", at];
         assert_eq!(place.json(&args)["bids"], whole.json(&args)["bids"]);
@@ -224,7 +223,7 @@ fn a_journal_that_ends_before_what_a_snapshot_proves_is_refused() {
     copy(&place.journal(), &kept);
     place.exec(&part(1, 300));
     place.json(&["snapshot"]);
-    // The journal of before comes back beside the snapshot of afterwards.
+    // The journal is replaced by its earlier copy, beside the later snapshot.
     for file in std::fs::read_dir(place.journal()).unwrap().map(|entry| entry.unwrap().path()) {
         if file.extension().is_some_and(|ending| ending == "seg" || ending == "sha256") {
             std::fs::remove_file(file).unwrap();
@@ -268,7 +267,7 @@ fn segments_go_when_two_snapshots_are_newer_and_the_venue_goes_on() {
     assert_eq!(place.json(&["replay", "--from-snapshot"])["state_hash"], summary["state_hash"]);
 }
 
-/// A venue under load with a promise that keeps the snapshotter busy, and snapshots by hand meanwhile.
+/// A venue under load with a restart time that keeps the snapshotter busy; meanwhile snapshots are taken by hand.
 #[test]
 fn snapshots_of_a_running_venue_follow_from_the_promised_restart_time() {
     let place = Place::new();
@@ -286,8 +285,8 @@ fn snapshots_of_a_running_venue_follow_from_the_promised_restart_time() {
     let taken = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&taken);
     let feeding = std::thread::spawn(move || {
-        // Enough for one snapshot more, then slowly: the journal stays short where a snapshot takes long, and grows for
-        // as long as the next one is not due.
+        // Enough commands for one more snapshot, then few: the journal stays short if a snapshot takes long, and
+        // grows until the next snapshot is due.
         const PARTS: u64 = 500;
         for number in 0.. {
             let taken = seen.load(Ordering::Relaxed);

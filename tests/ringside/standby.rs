@@ -1,4 +1,5 @@
-//! A standby that is fed with frames: it stores what continues its journal, and stops if its books are not the leader's.
+//! A standby that receives frames: it stores the frames that continue its journal, and stops if its state differs from
+//! the leader's.
 
 use crate::served::Place;
 use ringside::config::Config;
@@ -11,7 +12,7 @@ use ringside_model::frame::{Frame, FrameKind, HashProbe};
 use ringside_model::report::Published;
 use tempfile::TempDir;
 
-/// Hears nothing.
+/// Subscriber that ignores all reports.
 struct Nobody;
 
 impl Subscriber for Nobody {
@@ -20,7 +21,7 @@ impl Subscriber for Nobody {
 
 impl Recover for Nobody {}
 
-/// The config of a venue that has traded, and the frames of its journal.
+/// Returns the config of a venue that has traded, and the frames of its journal.
 fn traded() -> (Config, Vec<Frame>) {
     let mut place = Place::new();
     place.set("JOURNAL__SEGMENT_BYTES", "262144");
@@ -42,7 +43,7 @@ fn is_probe(frame: &Frame) -> bool {
     frame.kind() == Some(FrameKind::HashProbe)
 }
 
-/// The same frames, but this probe says something else.
+/// Returns the same frames with another state hash in this probe.
 fn with_another_probe(frames: &[Frame], number: usize) -> Vec<Frame> {
     let mut frames = frames.to_vec();
     let frame = frames.iter_mut().filter(|frame| is_probe(frame)).nth(number).unwrap();
@@ -57,7 +58,7 @@ fn with_another_probe(frames: &[Frame], number: usize) -> Vec<Frame> {
     frames
 }
 
-/// A standby in a new folder.
+/// Returns a standby in a new folder.
 fn standby(config: &Config, dir: &TempDir) -> Standby<Nobody> {
     let options = config.journal_options(dir.path()).unwrap();
     let lock = Lock::take(dir.path()).unwrap();

@@ -1,17 +1,18 @@
-//! What the folder of a node says was traded.
+//! The record of trading in the folder of a node: journal and streams.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// The length of a block of the streams …
+/// Length of a block of the streams, in bytes.
 const BLOCK_BYTES: usize = 16 << 10;
-/// … and of its header: magic, stream, first, previous, next, used and a spare word.
+/// Length of the header of a block: magic, stream, first, previous, next, used and a spare word.
 const HEADER_BYTES: usize = 32;
 
-/// The segments of the journal and the blocks of the streams by name, with what was written into them. What lies behind
-/// the end of a block's messages is nothing: a node that cut its journal leaves there what it had applied too early.
+/// Reads the segments of the journal and the blocks of the streams by name, with the bytes written into them. Bytes
+/// behind the end of a block's messages are ignored: a node that cut its journal leaves there the messages that it had
+/// applied too early.
 pub fn written(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let (mut written, mut streams) = (BTreeMap::new(), vec![]);
@@ -29,14 +30,14 @@ pub fn written(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     written
 }
 
-/// Bytes of all segments of a journal, without the room behind what is stored.
+/// Returns the number of bytes in all segments of a journal, without the unused room behind them.
 pub fn stored_bytes(dir: &Path) -> u64 {
     let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let segments = files.filter(|path| path.extension().is_some_and(|ending| ending == "seg"));
     segments.map(|path| stored(&path).len() as u64).sum()
 }
 
-/// A segment up to its last byte that is no zero.
+/// Returns a segment up to its last nonzero byte.
 fn stored(segment: &Path) -> Vec<u8> {
     // A segment may be renamed or removed meanwhile.
     let mut bytes = std::fs::read(segment).unwrap_or_default();
@@ -44,7 +45,7 @@ fn stored(segment: &Path) -> Vec<u8> {
     bytes
 }
 
-/// The blocks of a file that were ever begun.
+/// Returns the blocks of a file that were ever begun.
 fn blocks_of(path: &Path) -> Vec<Vec<u8>> {
     let mut file = File::open(path).unwrap();
     let mut blocks = vec![];
@@ -55,7 +56,7 @@ fn blocks_of(path: &Path) -> Vec<Vec<u8>> {
     blocks
 }
 
-/// Those that belong to a stream, up to the end of their messages.
+/// Returns the blocks that belong to a stream, up to the end of their messages.
 fn blocks(all: Vec<Vec<u8>>) -> Vec<(String, Vec<u8>)> {
     const NONE: u32 = u32::MAX;
     let word = |block: &[u8], at: usize| u32::from_le_bytes(block[at..at + 4].try_into().unwrap());
@@ -76,7 +77,7 @@ fn blocks(all: Vec<Vec<u8>>) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// What is not the same in all of these; empty if everything is.
+/// Describes the first difference; empty if all are equal.
 pub fn differs(all: &[BTreeMap<String, Vec<u8>>]) -> String {
     let first = &all[0];
     for name in all.iter().flat_map(BTreeMap::keys) {

@@ -1,4 +1,4 @@
-//! `ringside load` over all addresses of a cluster, beside whatever happens to it.
+//! `ringside load` over all addresses of a cluster, in parallel with the events of a test.
 
 use ringside_testing::patience::wait_for;
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Load under way. The test ends it when it has seen what it waits for.
+/// A running load. The test ends it when it has seen the event that it waits for.
 pub struct Load {
     process: Option<Child>,
     said: Arc<Mutex<String>>,
     out: TempDir,
 }
 
-/// Figures of a load that has ended.
+/// Figures of a finished load.
 pub struct Report {
     pub lost: u64,
     pub doubled: u64,
@@ -25,13 +25,13 @@ pub struct Report {
     pub longest_outage: Duration,
     pub entered: u64,
     pub accepted: u64,
-    /// All of it.
+    /// The whole report as JSON.
     pub text: String,
 }
 
-/// Requests per second.
+/// Load in requests per second.
 const RATE: &str = "1000";
-/// Longer than any test looks at a load.
+/// Longest duration in seconds, longer than any test needs.
 const SECONDS: &str = "240";
 
 impl Load {
@@ -39,12 +39,12 @@ impl Load {
         Load::listening(addresses, symbols, &[])
     }
 
-    /// A load that listens to market data, as the arguments say.
+    /// Starts a load that listens to market data, as the arguments say.
     pub fn listening(addresses: &[SocketAddr], symbols: &str, feed: &[&str]) -> Load {
         let addresses: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
         let out = tempfile::tempdir().unwrap();
         let mut load = Command::new(env!("CARGO_BIN_EXE_ringside"));
-        // Of two instruments: each has an opening book of 10,000 orders.
+        // A load with two symbols: each has an opening book of 10,000 orders.
         load.args(["load", "--address", &addresses.join(","), "--symbols", symbols, "--json"]);
         load.args(["--rate", RATE, "--warmup-seconds", "0.1", "--seconds", SECONDS, "--out"]);
         load.arg(out.path()).args(feed).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -62,12 +62,12 @@ impl Load {
         Load { process: Some(process), said, out }
     }
 
-    /// Waits until the opening book is complete and requests go out at their rate.
+    /// Waits until the opening book is complete and requests are sent at their rate.
     pub fn flows(&mut self) {
         self.says("the flow starts", |said| said.contains("flow starts"));
     }
 
-    /// Waits until sessions have lost so many connections, and all of them are connected again.
+    /// Waits until sessions have lost `times` connections and all of them are connected again.
     pub fn reconnected(&mut self, times: u64) {
         let is_so = |said: &str| {
             let mut lines = said.lines().rev();
@@ -92,7 +92,7 @@ impl Load {
         assert!(is_so(&said), "the load ended before {what}: {said}");
     }
 
-    /// Lets no new request out, waits until every request is answered, and returns the figures.
+    /// Stops new requests, waits until every request is answered, and returns the figures.
     pub fn report(mut self) -> Report {
         let process = self.process.take().expect("it runs");
         kill_process(Pid::from_child(&process), Signal::TERM).unwrap();

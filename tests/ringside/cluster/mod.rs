@@ -1,4 +1,5 @@
-//! A cluster as its operator and its users meet it: a process for each node, with a folder and addresses of its own.
+//! A cluster from the side of its operator and its users: a process for each node, with a folder and addresses of its
+//! own.
 
 pub mod folder;
 pub mod load;
@@ -23,41 +24,41 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A cluster. All its processes end with it.
+/// A cluster. All its processes end on drop.
 pub struct Cluster {
     venues: Vec<Option<Venue>>,
     pub places: Vec<Place>,
-    /// What runs of nodes said that are over.
+    /// Output of the finished runs of each node.
     past: Vec<String>,
     coordinator: String,
     founders: String,
-    /// Orders that all loads together were told are accepted.
+    /// Number of orders that all loads together have seen accepted.
     accepted: Cell<u64>,
     _dir: TempDir,
     _turn: Option<Turn>,
 }
 
 impl Cluster {
-    /// So many nodes that agree by a file. None has been started.
+    /// Returns a cluster of nodes that use a file as the coordinator. No node is started.
     pub fn new(nodes: usize) -> Cluster {
         Cluster::at(std::iter::repeat_with(place).take(nodes).collect(), None)
     }
 
-    /// So many nodes with an etcd.
+    /// Returns a cluster of nodes that use an etcd as the coordinator.
     pub fn with_etcd(nodes: usize, endpoint: &str) -> Cluster {
         Cluster::at(std::iter::repeat_with(place).take(nodes).collect(), Some(endpoint))
     }
 
-    /// Nodes at these places.
+    /// Returns a cluster of nodes at these places.
     pub fn at(places: Vec<Place>, etcd: Option<&str>) -> Cluster {
-        // One cluster at a time: nodes that wait for each other's turns on a core are taken for dead.
+        // One cluster at a time: nodes that wait for each other's turns on a core seem dead.
         let turn = Turn::take("cluster");
         let mut cluster = Cluster::beside(places, etcd);
         cluster._turn = Some(turn);
         cluster
     }
 
-    /// Nodes at these places, beside another cluster of the same test.
+    /// Returns a cluster of nodes at these places, beside another cluster of the same test.
     pub fn beside(places: Vec<Place>, etcd: Option<&str>) -> Cluster {
         let dir = memory_folder();
         let file = format!("file:{}", dir.path().join("record.json").display());
@@ -81,7 +82,7 @@ impl Cluster {
         cluster
     }
 
-    /// Three nodes that have begun to trade.
+    /// Returns three nodes that have begun to trade.
     pub fn of_three() -> Cluster {
         let mut cluster = Cluster::new(3);
         cluster.start_all();
@@ -89,7 +90,7 @@ impl Cluster {
         cluster
     }
 
-    /// Makes a place that of the next node. Nobody else is told of it.
+    /// Makes a place that of the next node. No other node is informed.
     pub fn add(&mut self, mut place: Place) -> usize {
         let node = self.places.len();
         place.set("CLUSTER__NODE", name(node));
@@ -112,7 +113,7 @@ impl Cluster {
         self.venues[node] = Some(Venue::spawn(&self.places[node]));
     }
 
-    /// Ends a node as a crash does.
+    /// Kills a node, as a crash does.
     pub fn kill(&mut self, node: usize) {
         let (_, said) = self.take(node).kill();
         self.past[node].push_str(&said);
@@ -125,7 +126,7 @@ impl Cluster {
         assert!(status.success(), "{} ended with {status}", name(node));
     }
 
-    /// Waits for a node to end by itself: its exit code, and what it said.
+    /// Waits for a node to end by itself; returns its exit code and its output.
     pub fn ends(&mut self, node: usize) -> (Option<i32>, String) {
         let (status, said) = self.take(node).ends();
         (status.code(), said)
@@ -135,32 +136,32 @@ impl Cluster {
         self.venues[node].take().unwrap_or_else(|| panic!("{} does not run", name(node)))
     }
 
-    /// A node that runs.
+    /// Returns a running node.
     pub fn node(&self, node: usize) -> &Venue {
         self.venues[node].as_ref().unwrap_or_else(|| panic!("{} does not run", name(node)))
     }
 
-    /// The nodes that run.
+    /// Returns the running nodes.
     pub fn running(&self) -> Vec<usize> {
         (0..self.venues.len()).filter(|node| self.venues[*node].is_some()).collect()
     }
 
-    /// Those of them that are not this one.
+    /// Returns the running nodes except this one.
     pub fn others(&self, node: usize) -> Vec<usize> {
         self.running().into_iter().filter(|other| *other != node).collect()
     }
 
-    /// An outage from now on, after which one of these nodes leads.
+    /// Begins an outage, which ends when one of these nodes leads.
     pub fn outage(&self, nodes: &[usize]) -> Outage {
         Outage::begins(nodes.iter().map(|&node| self.node(node).core_waits()).collect())
     }
 
-    /// Where sessions find these nodes, if they lead.
+    /// Returns the order entry addresses of these nodes.
     pub fn addresses(&self, nodes: &[usize]) -> Vec<SocketAddr> {
         nodes.iter().map(|node| self.places[*node].at(ORDERS)).collect()
     }
 
-    /// What all nodes agree on.
+    /// Returns the record of the cluster.
     pub fn record(&self) -> Record {
         self.try_record().expect("there is a record")
     }
@@ -172,13 +173,13 @@ impl Cluster {
         coordinator.read().ok().flatten().map(|(_, record)| record)
     }
 
-    /// Waits until something is so.
+    /// Waits until a condition on the cluster is true.
     #[track_caller]
     pub fn wait(&self, what: &str, is_so: impl Fn(&Cluster) -> bool) {
         wait_until(what, || is_so(self));
     }
 
-    /// Waits until a node has stored so many more commands.
+    /// Waits until a node has stored this number of further commands.
     #[track_caller]
     pub fn stores(&self, node: usize, commands: u64) {
         let journal = self.places[node].journal();
@@ -187,19 +188,19 @@ impl Cluster {
         wait_until(&what, || stored_bytes(&journal) >= until);
     }
 
-    /// Waits until the record says something.
+    /// Waits until a condition on the record is true.
     #[track_caller]
     pub fn wait_for_record(&self, what: &str, is_so: impl Fn(&Record) -> bool) {
         self.wait(what, |cluster| cluster.try_record().is_some_and(|record| is_so(&record)));
     }
 
-    /// The node that leads and trades, after waiting for one.
+    /// Waits for a node that leads and trades, and returns it.
     #[track_caller]
     pub fn leader(&self) -> usize {
         wait_for("a node leads", || self.try_record().and_then(|record| self.trades(&record)))
     }
 
-    /// The record's leader, if it trades in the record's epoch.
+    /// Returns the record's leader, if it trades in the record's epoch.
     fn trades(&self, record: &Record) -> Option<usize> {
         let leader = self.running().into_iter().find(|node| name(*node) == record.leader.0)?;
         let said = self.node(leader).said();
@@ -207,7 +208,7 @@ impl Cluster {
         since.contains("ringside: ready").then_some(leader)
     }
 
-    /// Waits until these nodes are the voters, one of them trades, and the others follow; gives the one that trades.
+    /// Waits until these nodes are the voters, one of them trades, and the others follow; returns the one that trades.
     #[track_caller]
     pub fn settles(&self, voters: &str) -> usize {
         let follows = |node: usize, record: &Record| {
@@ -223,7 +224,7 @@ impl Cluster {
         self.leader()
     }
 
-    /// What `ringside` says to a command about this cluster.
+    /// Runs a command of `ringside` about this cluster; returns its output.
     pub fn tell(&self, words: &[&str]) -> String {
         let told = self.places[0].run(words);
         let error = String::from_utf8_lossy(&told.stderr);
@@ -231,20 +232,20 @@ impl Cluster {
         String::from_utf8(told.stdout).unwrap()
     }
 
-    /// Hands the lead to a node, however long that takes.
+    /// Hands leadership to a node, with the longest timeout of the tests.
     pub fn hand_over(&self, to: usize) -> String {
         let seconds = PATIENCE.as_secs().to_string();
         self.tell(&["handover", name(to), "--timeout-seconds", &seconds])
     }
 
-    /// A load over all nodes, once a node leads and its requests go out at their rate.
+    /// Returns a load over all nodes, once a node leads and requests are sent at their rate.
     pub fn load(&self) -> Load {
-        // A load gives up when nobody leads for too long.
+        // A load gives up if no node leads for too long.
         self.leader();
         self.load_without_record()
     }
 
-    /// The same where nobody can be asked for the record.
+    /// Returns a load as above if the record cannot be read.
     pub fn load_without_record(&self) -> Load {
         let all: Vec<usize> = (0..self.places.len()).collect();
         let mut load = Load::start(&self.addresses(&all), "AAPL,MSFT");
@@ -252,12 +253,12 @@ impl Cluster {
         load
     }
 
-    /// Ends a load: nothing is lost or doubled, and each order was answered.
+    /// Ends a load: no message is lost or doubled, and each order was answered.
     pub fn end_load(&self, load: Load) -> Report {
         self.takes(load.report())
     }
 
-    /// What a load found must be right, and counts for [`ends_alike`](Self::ends_alike).
+    /// Checks the figures of a load, and counts its orders for [`ends_alike`](Self::ends_alike).
     pub fn takes(&self, report: Report) -> Report {
         assert_eq!((report.lost, report.doubled), (0, 0), "{}", report.text);
         assert_eq!(report.accepted, report.entered, "{}", report.text);
@@ -265,8 +266,8 @@ impl Cluster {
         report
     }
 
-    /// Waits until all nodes that run have the same journal and the same streams at the same places, and finds in
-    /// them every order that the loads were told of, each of them once.
+    /// Waits until all running nodes have the same journal and the same streams at the same places. Their journals must
+    /// hold every order that the loads have seen accepted, each of them once.
     pub fn ends_alike(&self) {
         let running = self.running();
         let folder = |node: &usize| written(&self.places[*node].journal());
@@ -274,7 +275,7 @@ impl Cluster {
         let began = Instant::now();
         wait_until("all nodes have the same bytes", || {
             difference = differs(&running.iter().map(folder).collect::<Vec<_>>());
-            // The patience of the wait would not say what differs.
+            // The timeout of the wait would not show the difference.
             assert!(began.elapsed() < PATIENCE - Duration::from_secs(5), "{difference}");
             difference.is_empty()
         });
@@ -303,12 +304,12 @@ impl Drop for Cluster {
 /// Length of the shortest frame of a journal.
 const FRAME_BYTES_MIN: u64 = 64;
 
-/// Where a node may live.
+/// Returns a place for a node.
 pub fn place() -> Place {
     with_short_segments(Place::new())
 }
 
-/// Where a node of a network may live.
+/// Returns a place for a node of a network.
 pub fn place_in(net: &Net, node: usize) -> Place {
     let mut place = Place::in_namespace(&net.namespace(node), net.host(node));
     let passwords = place.file("passwords");
@@ -319,14 +320,14 @@ pub fn place_in(net: &Net, node: usize) -> Place {
     with_short_segments(place)
 }
 
-/// A load of a second fills several segments, and is compared with other nodes several times.
+/// Sets short segments: a load of a second fills several of them, and probes are compared between nodes several times.
 fn with_short_segments(mut place: Place) -> Place {
     place.set("JOURNAL__SEGMENT_BYTES", "262144");
     place.set("ENGINE__HASH_PROBE_INTERVAL", "1000");
     place
 }
 
-/// The name of a node.
+/// Returns the name of a node.
 pub fn name(node: usize) -> &'static str {
     ["a", "b", "c", "d", "e"][node]
 }
@@ -335,7 +336,7 @@ fn number(name: char) -> usize {
     name as usize - 'a' as usize
 }
 
-/// The names of the voters.
+/// Returns the names of the voters.
 pub fn names(record: &Record) -> String {
     record.voters.0.iter().map(|voter| voter.node.0.as_str()).collect()
 }

@@ -1,4 +1,4 @@
-//! A network of its own for each node: namespaces of the kernel, joined by a bridge, with cuts by nftables.
+//! A network for each node: namespaces of the kernel, joined by a bridge, with cuts by nftables.
 
 use ringside_testing::run::skipped;
 use ringside_testing::turn::Turn;
@@ -7,21 +7,21 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Networks, which are gone when this is dropped.
+/// Networks of a test, removed on drop.
 pub struct Net {
-    /// What the names of everything here begin with.
+    /// Prefix of all names of this test's networks.
     tag: String,
     subnet: [u8; 3],
     nodes: usize,
     _turn: Turn,
 }
 
-/// What the names of all tests' networks begin with; the number of the process follows.
+/// Prefix of the names of all tests' networks; the number of the process follows.
 const PREFIX: &str = "rs";
 
 impl Net {
-    /// Networks for so many nodes; `None`: this process may not make any, or has nothing to cut them with, and that was
-    /// said.
+    /// Makes networks for this number of nodes; `None` if this process may not make any or cannot cut them, which is
+    /// printed.
     pub fn new(nodes: usize) -> Option<Net> {
         if !rustix::process::geteuid().is_root() {
             skipped("no networks, because this is not root");
@@ -34,7 +34,7 @@ impl Net {
                 return None;
             }
         }
-        // One at a time: two processes may come to the same subnet, and each sweeps up what others left.
+        // One at a time: two processes may get the same subnet, and each removes the networks that others left behind.
         let turn = Turn::take("networks");
         sweep();
         let pid = std::process::id();
@@ -45,27 +45,28 @@ impl Net {
         Some(net)
     }
 
-    /// The namespace of a node.
+    /// Returns the namespace of a node.
     pub fn namespace(&self, node: usize) -> String {
         format!("{}-{node}", self.tag)
     }
 
-    /// The address of a node.
+    /// Returns the address of a node.
     pub fn host(&self, node: usize) -> Ipv4Addr {
         self.address(node as u8 + 2)
     }
 
-    /// The address of this process, for all nodes.
+    /// Returns the address of this process, as all nodes see it.
     pub fn here(&self) -> Ipv4Addr {
         self.address(1)
     }
 
-    /// An address for an etcd, whom nodes can be kept from alone.
+    /// Returns an address for an etcd, which nodes can be cut off from separately.
     pub fn etcd(&self) -> Ipv4Addr {
         self.address(254)
     }
 
-    /// From now on a node hears nothing from these addresses, and nothing gets from it to those …
+    /// Cuts a node off: packets from the addresses `from` and to the addresses `to` are dropped until
+    /// [`heal`](Self::heal).
     pub fn cut(&self, node: usize, from: &[Ipv4Addr], to: &[Ipv4Addr]) {
         let list = |which: &str, hosts: &[Ipv4Addr]| -> String {
             hosts.iter().map(|host| format!("ip {which} {host} drop\n")).collect()
@@ -84,7 +85,7 @@ impl Net {
         assert!(nft.wait().unwrap().success(), "{table}");
     }
 
-    /// … until it does again.
+    /// Ends the cuts of a node.
     pub fn heal(&self, node: usize) {
         ip(&format!("netns exec {} nft delete table ip cut", self.namespace(node)));
     }
@@ -118,18 +119,18 @@ impl Drop for Net {
     }
 }
 
-/// `ip` with these words.
+/// Runs `ip` with these words.
 fn ip(words: &str) {
     let output = Command::new("ip").args(words.split(' ')).output().unwrap();
     assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Removes the networks of tests that were killed.
+/// Removes the networks of killed tests.
 fn sweep() {
     let links = std::fs::read_dir("/sys/class/net").unwrap();
     for link in links.filter_map(|link| link.unwrap().file_name().into_string().ok()) {
         let pid = link.strip_prefix(PREFIX).and_then(|pid| pid.parse::<u32>().ok());
-        // The number of this process may have been that of another one, too.
+        // The number of this process may have been used by an earlier process, too.
         let is_here =
             |pid| pid != std::process::id() && Path::new(&format!("/proc/{pid}")).exists();
         if pid.is_some_and(|pid| !is_here(pid)) {
@@ -138,7 +139,7 @@ fn sweep() {
     }
 }
 
-/// Removes whatever there is of the networks of a tag, with the processes in them, which nobody else can end.
+/// Removes all networks of a tag, with the processes in them, which nobody else can end.
 fn remove(tag: &str) {
     let words = |words: &[&str]| Command::new("ip").args(words).output();
     let list = words(&["netns", "list"]).map(|output| output.stdout).unwrap_or_default();
@@ -151,7 +152,7 @@ fn remove(tag: &str) {
         for pid in String::from_utf8_lossy(&inside.unwrap_or_default()).split_whitespace() {
             let _ = Command::new("kill").args(["-9", pid]).output();
         }
-        // The kernel removes what is in a namespace some time later; a link between two of them it removes at once.
+        // The kernel removes the content of a namespace some time later, but a link between two namespaces at once.
         let _ = words(&["link", "del", space]);
         let _ = words(&["netns", "del", space]);
     }

@@ -1,5 +1,5 @@
-//! A session that enters one order at a time, each with an id of its own, so that nothing else is taken for the answer: no
-//! heartbeat, no message of the stream that comes again, and no late answer to the order before.
+//! A session that enters one order at a time, each with an id of its own, so that nothing else counts as the answer: no
+//! heartbeat, no repeated message of the stream, and no late answer to the order before.
 
 use crate::hostile::client::enter;
 use ringside_testing::cores::CoreWaits;
@@ -27,8 +27,8 @@ impl Probe {
         Connection::open(address, &login).map(Probe)
     }
 
-    /// Enters an order for an unknown symbol. Its rejection is published when the command is committed, and no book
-    /// changes. Returns whether the rejection comes within this time.
+    /// Enters an order for an unknown symbol. Its reject is published when the command is committed, and no book
+    /// changes. Returns true if the reject arrives within this time.
     pub fn is_answered(&mut self, patience: Duration) -> Result<bool, Broken> {
         static NEXT_ID: AtomicU32 = AtomicU32::new(1);
         let began = Instant::now();
@@ -61,7 +61,7 @@ impl Probe {
     }
 }
 
-/// Moment of the first answer to sessions that ask at all of these addresses, again and again.
+/// Returns the moment of the first answer to sessions that try all of these addresses again and again.
 pub fn first_answer(addresses: &[SocketAddr]) -> Instant {
     answer_within(addresses, PATIENCE).expect("a node leads and answers")
 }
@@ -69,20 +69,20 @@ pub fn first_answer(addresses: &[SocketAddr]) -> Instant {
 /// A time without a leader, from its beginning.
 pub struct Outage {
     began: Instant,
-    /// Of the nodes that may lead next.
+    /// Waits for a core of the nodes that may lead next.
     waits: Vec<CoreWaits>,
 }
 
 impl Outage {
-    /// An outage is no longer than this on a quiet machine.
+    /// Longest outage on a quiet machine.
     const MAX: Duration = Duration::from_secs(9);
 
-    /// Begins now.
+    /// Begins an outage now.
     pub fn begins(waits: Vec<CoreWaits>) -> Outage {
         Outage { began: Instant::now(), waits }
     }
 
-    /// Waits until one of these addresses answers, and returns how long that took.
+    /// Waits until one of these addresses answers, and returns the duration of the outage.
     pub fn ends(self, addresses: &[SocketAddr]) -> Duration {
         let took = first_answer(addresses) - self.began;
         let bound = self.waits.iter().map(|waits| waits.bound(Self::MAX)).max();
@@ -91,7 +91,7 @@ impl Outage {
     }
 }
 
-/// Moment of the first answer; `None` if there is none within this time.
+/// Returns the moment of the first answer; `None` if there is none within this time.
 pub fn answer_within(addresses: &[SocketAddr], patience: Duration) -> Option<Instant> {
     const ANSWER: Duration = Duration::from_millis(500);
     let answered = Mutex::new(None);

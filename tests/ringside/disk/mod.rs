@@ -1,3 +1,3 @@
-//! A venue that is killed, or whose disk fails.
+//! A running venue that is killed, or whose disk fails.
 
 pub mod venue;

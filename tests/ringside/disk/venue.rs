@@ -1,5 +1,5 @@
-//! A venue as its user meets it: `ringside exec` reads an endless session and prints reports until
-//! something ends it; what it printed in whole lines was acknowledged, and the journal must know it.
+//! A venue from the user's side: `ringside exec` reads an endless session and prints reports until it is ended.
+//! Complete printed lines are acknowledgements, and the journal must contain them.
 
 use ringside_load::rng::Rng;
 use ringside_testing::patience::{PATIENCE, wait_until};
@@ -20,19 +20,19 @@ pub struct Running {
     printed: Arc<AtomicUsize>,
 }
 
-/// What is left of a venue that has ended.
+/// Results of a venue that has ended.
 pub struct Ended {
-    /// How the process ended.
+    /// Exit status of the process.
     pub status: ExitStatus,
-    /// The whole lines that it printed: its acknowledgements.
+    /// Complete lines that it printed: its acknowledgements.
     pub printed: Vec<u8>,
-    /// What it said on standard error.
+    /// Output on standard error.
     pub said: String,
-    /// The session, to go on with.
+    /// Session, to continue with.
     pub flow: Flow,
 }
 
-/// Starts a venue on a journal and feeds it.
+/// Starts a venue on a journal and sends it a flow.
 pub fn start(journal: &Path, durability: &str, mut flow: Flow) -> Running {
     let mut child = ringside(&["exec", "-", "--journal"], journal)
         .env("RINGSIDE__JOURNAL__DURABILITY", durability)
@@ -72,7 +72,7 @@ pub fn start(journal: &Path, durability: &str, mut flow: Flow) -> Running {
 }
 
 impl Running {
-    /// Waits until it has printed something or has ended.
+    /// Waits until the venue has printed something or has ended.
     #[track_caller]
     pub fn wait_for_print(&mut self) {
         wait_until("the venue prints a report or ends", || {
@@ -80,12 +80,12 @@ impl Running {
         });
     }
 
-    /// Waits for it to end by itself; one that does not is killed, which its status shows.
+    /// Waits for the venue to end by itself; kills it after a timeout, which its status shows.
     pub fn ends(self) -> Ended {
         self.kill_after(PATIENCE)
     }
 
-    /// Gives it so long to end by itself, then comes `kill -9`.
+    /// Gives the venue this time to end by itself, then kills it with `kill -9`.
     pub fn kill_after(mut self, patience: Duration) -> Ended {
         let began = Instant::now();
         while began.elapsed() < patience && self.child.try_wait().unwrap().is_none() {
@@ -101,37 +101,37 @@ impl Running {
     }
 }
 
-/// What the journal must hold and what was found in it, over all runs on it.
+/// Expected and found content of the journal, over all runs on it.
 pub struct Proof {
     journal: PathBuf,
-    /// Everything up to the last acknowledgement, as `replay` prints it.
+    /// Reports up to the last acknowledgement, as `replay` prints them.
     acknowledged: Vec<u8>,
-    /// What the latest look at the journal found: what the next run goes on from.
+    /// Reports that the latest check found in the journal: the next run continues from them.
     recovered: Vec<u8>,
 }
 
 impl Proof {
-    /// Nothing was told yet.
+    /// Begins without any acknowledgement.
     pub fn new(journal: &Path) -> Self {
         Proof { journal: journal.to_path_buf(), acknowledged: vec![], recovered: vec![] }
     }
 
-    /// A run printed this. It stands on all that the run recovered, which must stay with it.
+    /// Adds the output of a run. The output follows all reports that the run recovered, which must stay with it.
     pub fn told(&mut self, printed: &[u8]) {
         if !printed.is_empty() {
             self.acknowledged = [&self.recovered, printed].concat();
         }
     }
 
-    /// What was found last is safe, told or not, and must stay as well.
+    /// Requires that the latest recovered reports stay, acknowledged or not.
     pub fn keep_recovered(&mut self) {
         if self.acknowledged.len() < self.recovered.len() {
             self.acknowledged.clone_from(&self.recovered);
         }
     }
 
-    /// Holds the journal against what was told: nothing of it is lost or altered, and two replays with
-    /// different shards agree on the state.
+    /// Compares the journal with the acknowledged reports: none is lost or altered, and two replays with different
+    /// shards agree on the state.
     pub fn check(&mut self) -> Result<(), String> {
         let replay = |more: &[&str]| {
             ringside(&[&["replay", "--json"], more, &["--journal"]].concat(), &self.journal)
@@ -157,7 +157,7 @@ impl Proof {
         self.compare()
     }
 
-    /// Reports in all that was told.
+    /// Returns the number of acknowledged reports.
     pub fn acknowledged_reports(&self) -> usize {
         self.acknowledged.iter().filter(|&&byte| byte == b'\n').count()
     }
@@ -178,23 +178,22 @@ impl Proof {
     }
 }
 
-/// An endless session: orders that trade now and then, and changes of orders of before. No order id
-/// comes twice.
+/// An endless session: orders that sometimes trade, and changes of earlier orders. No order id is used twice.
 pub struct Flow {
     rng: Rng,
-    /// The order id that was used last.
+    /// Order id that was used last.
     pub last_id: u64,
 }
 
 const SYMBOLS: [&str; 5] = ["AAPL", "MSFT", "XOM", "KO", "IBM"];
 
 impl Flow {
-    /// The session of a seed.
+    /// Returns the session of a seed.
     pub fn new(seed: u64) -> Self {
         Flow { rng: Rng::new(seed), last_id: 0 }
     }
 
-    /// Definitions, then so many commands, as the lines of a session.
+    /// Returns definitions and this number of commands, as the lines of a session.
     pub fn session(&mut self, commands: u64) -> String {
         let symbol = |name| {
             format!("{{\"op\":\"symbol\",\"symbol\":\"{name}\",\"tick\":\"0.01\",\"lot\":1}}\n")
@@ -204,7 +203,7 @@ impl Flow {
         lines
     }
 
-    /// Writes definitions and then bursts of commands, with pauses, until nobody reads any more.
+    /// Writes definitions and then bursts of commands, with pauses, until the reader is gone.
     fn feed(&mut self, input: &mut ChildStdin) {
         let mut lines = self.session(1);
         while input.write_all(lines.as_bytes()).is_ok() {
@@ -246,7 +245,7 @@ impl Flow {
     }
 }
 
-/// The same command as ever, with no flag: it starts, reads nothing and ends well.
+/// Runs the program as always, without a flag: it starts, reads nothing and exits with success.
 #[track_caller]
 pub fn starts_and_ends(journal: &Path, durability: &str) {
     let mut command = ringside(&["exec", "-", "--journal"], journal);
@@ -255,22 +254,22 @@ pub fn starts_and_ends(journal: &Path, durability: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The program, with `journal` as its last argument and segments so short that they roll all the time.
+/// Returns the program with `journal` as its last argument, and with segments so short that they roll often.
 pub fn ringside(args: &[&str], journal: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringside"));
     command.args(args).arg(journal).env("RINGSIDE__JOURNAL__SEGMENT_BYTES", "262144");
-    // A process that is killed loses nothing of what is synced to a temporary folder on anything.
+    // A killed process loses no synced bytes, whatever file system the temporary folder is on.
     command.env("RINGSIDE__JOURNAL__ANY_FILESYSTEM", "true");
     command
 }
 
-/// A number from the environment.
+/// Reads a number from the environment.
 pub fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name)
         .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
 }
 
-/// What two replays of one journal must agree on.
+/// Returns the values on which two replays of one journal must agree.
 fn hashes(summary: &[u8]) -> Option<[serde_json::Value; 4]> {
     let summary: serde_json::Value = serde_json::from_slice(summary).ok()?;
     Some(["seqno", "reports", "state_hash", "output_hash"].map(|key| summary[key].clone()))

@@ -1,4 +1,4 @@
-//! Nodes that do not hear each other, or etcd, for a while, and who trades then.
+//! Network cuts between nodes, or between nodes and etcd, and the leaders that follow.
 
 use crate::cluster::net::Net;
 use crate::cluster::{Cluster, name, place_in};
@@ -12,7 +12,7 @@ fn sleep(ms: u64) {
     std::thread::sleep(Duration::from_millis(ms));
 }
 
-/// A cluster in networks of its own, with an etcd. What comes first here ends first.
+/// A cluster in networks of its own, with an etcd. The fields are dropped in this order.
 struct Parted {
     cluster: Cluster,
     _etcd: EtcdProcess,
@@ -20,7 +20,8 @@ struct Parted {
 }
 
 impl Parted {
-    /// So many nodes that trade; `None`: they cannot be made here, and that was said.
+    /// Returns this number of trading nodes; `None` if they cannot be made on this machine, which
+    /// is printed.
     fn new(nodes: usize) -> Option<Parted> {
         let net = Net::new(nodes)?;
         let etcd = EtcdProcess::start_at(net.etcd())?;
@@ -30,7 +31,7 @@ impl Parted {
         Some(Parted { cluster, _etcd: etcd, net })
     }
 
-    /// The addresses of the nodes that are not this one.
+    /// Returns the addresses of the nodes other than this one.
     fn others(&self, node: usize) -> Vec<Ipv4Addr> {
         self.cluster.others(node).into_iter().map(|other| self.net.host(other)).collect()
     }
@@ -62,10 +63,10 @@ fn whoever_is_cut_off_in_any_way_nobody_loses_a_message() {
         failovers += 1;
         load.reconnected(4 * failovers);
     }
-    // Neither of these is a reason for anybody to lead instead.
+    // Neither of these cuts may lead to a change of the leader.
     let leader = cluster.settles("abc");
     let epoch = cluster.record().epoch;
-    // Both cuts last longer than all time-outs.
+    // Both cuts last longer than all timeouts.
     net.cut(leader, &[net.etcd()], &[net.etcd()]);
     sleep(2_000);
     net.heal(leader);
@@ -93,7 +94,7 @@ fn of_two_nodes_that_do_not_hear_each_other_one_trades() {
     let load = cluster.load();
     let other = parted.others(leader);
     net.cut(leader, &other, &other);
-    // Until neither can have the other's answers of before.
+    // The pause is long enough that neither node still holds an earlier answer of the other.
     sleep(200);
     cluster.outage(&[0, 1]).ends(&cluster.addresses(&[0, 1]));
     net.heal(leader);

@@ -1,14 +1,15 @@
-//! Market data of all nodes: whoever listens to several of them misses nothing when one is gone, and hears the same of all.
+//! Market data of all nodes: a listener to several of them misses nothing when one is gone, and receives the same from
+//! all.
 
 use crate::cluster::load::Load;
 use crate::cluster::{Cluster, name, place};
 use crate::served::{GLIMPSE, REREQUEST};
 use serde_json::Value;
 
-/// Where each node sends its line A, at its own address.
+/// Port of each node's line A, at the node's own address.
 const LINE: u16 = 26410;
 
-/// Three nodes, all of which publish.
+/// Returns three nodes, all of which publish.
 fn cluster() -> Cluster {
     let places = std::iter::repeat_with(|| {
         let mut place = place();
@@ -23,7 +24,7 @@ fn cluster() -> Cluster {
     cluster
 }
 
-/// A load that listens to all nodes, too, once its requests go out at their rate.
+/// Returns a load that also listens to all nodes, once its requests are sent at their rate.
 fn listening_load(cluster: &Cluster) -> Load {
     let all = |port| {
         let addresses = cluster.places.iter().map(|place| place.at(port).to_string());
@@ -36,7 +37,7 @@ fn listening_load(cluster: &Cluster) -> Load {
     load
 }
 
-/// Waits until a node publishes while it stands by.
+/// Waits until a node publishes as a standby.
 fn publishes(cluster: &Cluster, node: usize) {
     let is_said = |cluster: &Cluster| {
         let said = cluster.node(node).said();
@@ -46,13 +47,13 @@ fn publishes(cluster: &Cluster, node: usize) {
     cluster.wait("a standby publishes", is_said);
 }
 
-/// A load has ended, and whoever listened beside it has missed nothing and heard no two versions of anything.
+/// Ends a load, and checks that its listener has missed nothing and has not received two versions of a message.
 fn end(cluster: &Cluster, load: Load) {
     let report = cluster.end_load(load);
     let report: Value = serde_json::from_str(&report.text).unwrap();
     let heard = |what: &str| report["feed"][what].as_u64().unwrap_or_else(|| panic!("{report:#}"));
     assert_eq!((heard("lost"), heard("mismatches")), (0, 0), "{report:#}");
-    // Three nodes send each message, and two of them while the third one is away.
+    // Three nodes send each message; two of them while the third one is away.
     assert!(heard("compared") > heard("messages"), "{report:#}");
     assert!(heard("orders_compared") > 10_000, "{report:#}");
     cluster.settles("abc");
@@ -83,7 +84,7 @@ fn who_listens_to_all_nodes_misses_nothing_when_the_lead_goes_and_comes_back() {
     let standbys = cluster.others(leader);
     standbys.iter().for_each(|node| publishes(&cluster, *node));
     let mut load = listening_load(&cluster);
-    // What is stored in the leader's journal now may be what no other node has, and is cut then.
+    // No other node has the commands that the leader stores now; they are cut later.
     standbys.iter().for_each(|standby| cluster.node(*standby).freeze());
     cluster.stores(leader, 50);
     cluster.node(leader).freeze();
@@ -93,7 +94,7 @@ fn who_listens_to_all_nodes_misses_nothing_when_the_lead_goes_and_comes_back() {
     cluster.node(leader).thaw();
     publishes(&cluster, leader);
     load.reconnected(4);
-    // It was the standby of the one that leads now, and leads again.
+    // The former leader has followed the present one as a standby, and leads again.
     cluster.hand_over(leader);
     cluster.wait_for_record("it leads again", |record| record.leader.0 == name(leader));
     publishes(&cluster, next);

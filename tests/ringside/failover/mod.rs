@@ -1,7 +1,7 @@
-//! Nodes that are one venue, each a process: they have the same bytes, one of them leads, and whatever happens to it,
-//! nothing that anybody was told is lost or told twice.
+//! Nodes that are one venue, each a process. All have the same bytes, one of them leads, and no acknowledged message is
+//! lost or sent twice, whatever happens to the leader.
 //!
-//! `RINGSIDE_FAILOVERS` sets how many leaders are killed or frozen, one after the other.
+//! `RINGSIDE_FAILOVERS` sets the number of leaders that are killed or frozen, one after the other.
 
 mod cuts;
 mod feeds;
@@ -131,8 +131,8 @@ fn a_leader_that_was_frozen_past_all_time_outs_comes_back_as_a_standby() {
     let mut load = cluster.load();
     let leader = cluster.leader();
     let standbys = cluster.others(leader);
-    // What the leader stores now no other node will ever have: frozen standbys read nothing, and what lies ready for
-    // them in the kernel ends with their processes. Nobody is told of it.
+    // No other node will ever have the commands that the leader stores now: frozen standbys read nothing, and the bytes
+    // that wait for them in the kernel end with their processes. These commands are never published.
     standbys.iter().for_each(|standby| cluster.node(*standby).freeze());
     cluster.stores(leader, 50);
     let began = Instant::now();
@@ -176,7 +176,7 @@ fn trading_needs_no_etcd_but_another_leader_does() {
     let leader = cluster.settles("abc");
     let load = cluster.load();
     etcd.kill();
-    // For longer than the nodes wait between two looks at the record.
+    // Longer than the pause of the nodes between two reads of the record.
     cluster.stores(leader, 2_000);
     let report = cluster.end_load(load);
     assert_eq!(report.reconnects, 0, "{}", report.text);
@@ -238,7 +238,7 @@ fn nodes_go_and_come_while_orders_do() {
     let voters: String = (0..4).filter(|node| *node != goes).map(name).collect();
     assert_eq!(cluster.settles(&voters), leader);
 
-    // One that has forgotten everything is another one.
+    // A node that has lost its memory counts as a new node.
     let life = |cluster: &Cluster| {
         cluster.record().voters.get(&name(stays).into()).map(|voter| voter.incarnation)
     };
@@ -259,7 +259,7 @@ fn where_segments_retire_a_new_node_begins_with_a_copy() {
     let mut cluster = Cluster::new(1);
     cluster.start(0);
     cluster.end_load(cluster.load());
-    // As the snapshotter would, when there are two that are newer.
+    // Removes the first segment as the snapshotter would, once two snapshots are newer.
     cluster.tell(&["snapshot"]);
     let first = cluster.places[0].journal().join("00000001.seg");
     let digest = first.with_extension("sha256");
@@ -293,7 +293,7 @@ fn where_segments_retire_a_new_node_begins_with_a_copy() {
 
 #[test]
 fn a_node_that_cannot_have_the_same_journal_is_refused_and_changes_nothing() {
-    // It has a past of its own, in which everything was committed.
+    // The node has a past of its own, in which everything was committed.
     let past = place();
     let venue = past.start();
     venue.trade(&past);

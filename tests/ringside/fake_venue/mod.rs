@@ -1,7 +1,7 @@
-//! A venue that is no venue: it logs in, answers OUCH orders without a book, and does wrong what it is told to.
+//! A fake venue: it logs clients in, answers OUCH orders without a book, and makes the faults that a test asks for.
 //!
-//! Each order is accepted; one in five is executed by one share at once. Cancels and replaces of live orders
-//! are answered, those of others ignored. Each user has one stream, which outlives connections.
+//! Each order is accepted; one in five has one share executed at once. Cancels and replaces of live orders are
+//! answered, those of other orders are ignored. Each user has one stream, which outlives connections.
 
 use ringside_wire::ouch::Request;
 use ringside_wire::soupbintcp::{Login, LoginAccepted, packet, split_packet, write_packet};
@@ -11,32 +11,32 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// What is wrong with it. Numbers are of messages of the first user, from 1.
+/// Faults of the venue. Numbers are of messages of the first user, from 1.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    /// This message is in the stream and is not sent.
+    /// Message that is in the stream but is not sent.
     pub drop: Option<u64>,
-    /// This message is sent twice.
+    /// Message that is sent twice.
     pub double: Option<u64>,
-    /// The order whose Accepted message this would be is never answered.
+    /// Number of the Accepted message that is never made: its order gets no answer.
     pub forget: Option<u64>,
-    /// The connection breaks when this message is in the stream; neither it nor those after it are sent.
+    /// Messages at which the connection breaks; neither such a message nor the later ones are sent.
     pub cut: Vec<u64>,
-    /// The login after a cut begins so many messages too late.
+    /// Number of messages that the login after a cut leaves out at the start.
     pub skip: u64,
-    /// All executions are for so many shares more than the order has.
+    /// All executions are for this many shares more than the order has.
     pub excess: bool,
-    /// This message is a second too early.
+    /// Message whose time is a second too early.
     pub fall: Option<u64>,
-    /// So long after its end a connection still counts, in ms.
+    /// Time after the end of a connection for which it still counts, in ms.
     pub linger_ms: u64,
-    /// Packets leave in pieces of 1 to 7 bytes.
+    /// Packets are sent in pieces of 1 to 7 bytes.
     pub pieces: bool,
 }
 
-/// A running one.
+/// A running fake venue.
 pub struct FakeVenue {
-    /// Where its OUCH port is.
+    /// Address of its OUCH port.
     pub address: SocketAddr,
     users: Users,
 }
@@ -45,20 +45,20 @@ type Users = Arc<Mutex<HashMap<String, User>>>;
 
 #[derive(Default)]
 struct User {
-    /// The messages of the stream.
+    /// Messages of the stream.
     stream: Vec<Vec<u8>>,
-    /// Open shares of its orders.
+    /// Open shares of each order.
     open: HashMap<u32, u32>,
-    /// The highest id.
+    /// Highest order id so far.
     consumed: u32,
-    /// Cuts that have been made.
+    /// Number of cuts so far.
     cuts: usize,
     connected: bool,
     first: bool,
 }
 
 impl FakeVenue {
-    /// Starts one on a free port.
+    /// Starts a fake venue on a free port.
     pub fn start(faults: Faults) -> FakeVenue {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -73,12 +73,12 @@ impl FakeVenue {
         FakeVenue { address, users }
     }
 
-    /// How many messages a user's stream has.
+    /// Returns the number of messages in a user's stream.
     pub fn messages(&self, user: &str) -> usize {
         self.users.lock().unwrap().get(user).map_or(0, |user| user.stream.len())
     }
 
-    /// How often a user's connection was cut.
+    /// Returns the number of cuts of a user's connections.
     pub fn cuts(&self, user: &str) -> usize {
         self.users.lock().unwrap().get(user).map_or(0, |user| user.cuts)
     }
@@ -123,7 +123,7 @@ impl Connection {
         let _ = socket.shutdown(std::net::Shutdown::Both);
     }
 
-    /// Takes a packet; whether the connection goes on.
+    /// Handles a packet; returns true if the connection stays open.
     fn take(&mut self, packet_type: u8, payload: &[u8]) -> bool {
         match packet_type {
             packet::LOGIN_REQUEST => self.log_in(&Login::parse(payload).unwrap()),
@@ -153,7 +153,7 @@ impl Connection {
         user.connected = true;
         self.name.clone_from(&login.user);
         let skip = if user.cuts > 0 { self.faults.skip } else { 0 };
-        // 0 asks for the most recent message.
+        // Number 0 asks for the most recent message.
         let number = if login.number == 0 { stored.max(1) } else { login.number + skip };
         let accepted = LoginAccepted { session: "FAKE".into(), number };
         write_packet(packet::LOGIN_ACCEPTED, &accepted.payload(), &mut self.out);
@@ -242,7 +242,7 @@ impl Connection {
             }
             user.stream[number as usize - 1].clone_from(&answer);
             if user.first && self.faults.cut.get(user.cuts) == Some(&number) {
-                // What is stored after this came before the venue saw that nobody is there.
+                // Messages stored after the cut belong to requests that came before the venue noticed it.
                 user.cuts += 1;
                 self.out.clear();
                 return false;
@@ -273,7 +273,7 @@ impl Connection {
         while !rest.is_empty() {
             let length =
                 rest.len().min(if step == usize::MAX { step } else { 1 + rest.len() % step });
-            // The other end may be gone.
+            // The client may be gone.
             let _ = self.socket.write_all(&rest[..length]);
             rest = &rest[length..];
             if self.faults.pieces {
@@ -283,7 +283,7 @@ impl Connection {
     }
 }
 
-/// A message with its time and no tagged values.
+/// Returns a message with its time and no tagged values.
 fn message(message_type: u8, parts: &[&[u8]]) -> Vec<u8> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
     let midnight = (now % 86_400_000_000_000) as u64;

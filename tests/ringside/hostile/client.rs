@@ -1,4 +1,4 @@
-//! A client that may say anything.
+//! A client that can send any bytes.
 
 use ringside_testing::garbage::packet_of;
 pub use ringside_testing::patience::PATIENCE;
@@ -16,13 +16,13 @@ pub struct Client {
     received: Vec<u8>,
 }
 
-/// What a client hears.
+/// Event at a client.
 #[derive(Debug)]
 pub enum Heard {
     Packet(u8, Vec<u8>),
     /// The venue has closed or broken the connection.
     End,
-    /// Nothing came in time.
+    /// Nothing arrived in time.
     Silence,
 }
 
@@ -34,7 +34,7 @@ impl Client {
         Client { socket, received: vec![] }
     }
 
-    /// Logs in and expects that this succeeds.
+    /// Logs in and expects success.
     pub fn login(address: SocketAddr, user: &str, number: u64) -> Client {
         let mut client = Self::connect(address);
         client.send(&login(user, "ringside", number)).unwrap();
@@ -44,12 +44,13 @@ impl Client {
         }
     }
 
-    /// An error if the venue has closed the connection.
+    /// Sends bytes; an error if the venue has closed the connection.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.socket.write_all(bytes)
     }
 
-    /// Waits for the next packet that is no heartbeat: one may come between any two others.
+    /// Waits for the next packet that is not a heartbeat: a heartbeat may come between any two
+    /// others.
     pub fn hear(&mut self, within: Duration) -> Heard {
         let until = Instant::now() + within;
         loop {
@@ -60,7 +61,7 @@ impl Client {
         }
     }
 
-    /// Waits for the next packet.
+    /// Waits for the next packet, heartbeats included.
     pub fn hear_any(&mut self, within: Duration) -> Heard {
         let until = Instant::now() + within;
         let mut buffer = [0; 16 << 10];
@@ -84,7 +85,7 @@ impl Client {
         }
     }
 
-    /// Waits for the answer with this type and number.
+    /// Waits for the answer with this type and order id.
     #[track_caller]
     pub fn expect_answer(&mut self, answer: u8, id: u32) {
         let until = Instant::now() + PATIENCE;
@@ -101,7 +102,7 @@ impl Client {
         }
     }
 
-    /// True if the venue ends the connection, whatever it sends before.
+    /// Returns true if the venue ends the connection, whatever it sends before.
     pub fn is_ended(&mut self) -> bool {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -125,14 +126,14 @@ pub fn login(user: &str, password: &str, number: u64) -> Vec<u8> {
     packet_of(packet::LOGIN_REQUEST, &login.payload().unwrap())
 }
 
-/// A message in its packet.
+/// Returns a message in its packet.
 pub fn request(message: &impl ouch::Layout) -> Vec<u8> {
     let mut bytes = [0; 256];
     let length = ouch::write(message, Tags::NONE, &mut bytes);
     packet_of(packet::UNSEQUENCED, &bytes[..length])
 }
 
-/// A bid that nobody sells at.
+/// Returns a bid below all offers.
 pub fn enter(id: u32) -> EnterOrder {
     EnterOrder {
         message_type: EnterOrder::TYPE,

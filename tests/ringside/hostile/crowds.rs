@@ -1,4 +1,4 @@
-//! More clients than there should be, who want to be let in, or are and say nothing.
+//! Too many clients: they try to log in, or are logged in and stay silent.
 
 use crate::hostile::client::{Client, Heard, PATIENCE, cancel, enter, login, request};
 use crate::hostile::venue::{Setup, Stop, Venue, user, users};
@@ -17,7 +17,7 @@ fn thousands_who_never_log_in_are_closed_when_their_time_is_over() {
     venue.endures(8, || {
         let mut silent: Vec<Client> = (0..2_000).map(|_| Client::connect(venue.orders())).collect();
         for client in silent.iter_mut().step_by(2) {
-            // The first ones may be closed before the last ones have come.
+            // The first clients may be closed before the last ones have connected.
             let _ = client.send(half);
         }
         assert!(silent.iter_mut().all(|client| client.is_ended()));
@@ -37,11 +37,12 @@ fn without_descriptors_the_venue_serves_who_is_there_and_accepts_again_later() {
         let crowd =
             |address| -> Vec<Client> { (0..100).map(|_| Client::connect(address)).collect() };
         let (mut clients, mut visitors) = (crowd(venue.orders()), crowd(venue.glimpse()));
-        // Each crowd is larger than the number of descriptors, and its last one comes last. No time-out ends it.
+        // Each crowd is larger than the number of descriptors, and its last client connects last. No timeout ends that
+        // one.
         for crowd in [&mut clients, &mut visitors] {
             assert!(crowd.last_mut().unwrap().is_ended(), "there is a descriptor left");
         }
-        // Segments of the journal end and others begin: each holds no more than 16,384 commands.
+        // Segments of the journal end and new ones begin: each holds at most 16,384 commands.
         for id in (1..=20_000).step_by(100) {
             for id in id..id + 100 {
                 trader.send(&[request(&enter(id)), request(&cancel(id))].concat()).unwrap();
@@ -52,7 +53,7 @@ fn without_descriptors_the_venue_serves_who_is_there_and_accepts_again_later() {
     for address in [venue.orders(), venue.glimpse()] {
         let is_let_in = || {
             let mut client = Client::connect(address);
-            // A visitor beyond the last place is refused before it has said anything.
+            // A connection above the limit is refused before it has sent anything.
             let _ = client.send(&login("U00000", "ringside", 1));
             matches!(client.hear(PATIENCE), Heard::Packet(packet::LOGIN_ACCEPTED, _))
         };
@@ -66,7 +67,7 @@ fn without_descriptors_the_venue_serves_who_is_there_and_accepts_again_later() {
 fn a_venue_that_can_accept_nobody_rests_until_it_can() {
     let venue = Venue::start(Setup { sessions: users(1), ..Setup::default() });
     let lines = venue.said().lines().count();
-    // The segment in use and two that are ready: the journal opens no other one for a while.
+    // The segment in use and two ready ones: the journal opens no other segment for a while.
     wait_until("three segments are mapped", || venue.mapped(".seg") == 3);
     venue.endures(4, || {
         venue.limit_files(Some(3));
@@ -120,7 +121,7 @@ fn a_storm_of_logins_delays_nobody_who_is_logged_in() {
                     }
                 });
             }
-            // Each takes the session as soon as the other one has let it go.
+            // Each client takes the session as soon as the other one has lost it.
             for stolen in &stolen {
                 scope.spawn(|| {
                     while !stop.load(Ordering::Relaxed) {
@@ -158,7 +159,7 @@ fn a_thousand_idle_sessions_are_kept_alive_beside_one_that_trades() {
         let idle: Mutex<Vec<Client>> = Mutex::default();
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            // Several in each time-out, however long the logins of the others take.
+            // Several heartbeats in each timeout, independent of the time that the other logins take.
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(250));
@@ -168,11 +169,11 @@ fn a_thousand_idle_sessions_are_kept_alive_beside_one_that_trades() {
             });
             let _stop = Stop(&stop);
             for number in 0..SESSIONS {
-                // Number 1 says that the day has begun.
+                // Number 1 is the message that the day has begun.
                 let client = Client::login(address, &user(number), 2);
                 idle.lock().unwrap().push(client);
             }
-            // Together they take longer than a client may be silent.
+            // Together the reads take longer than a client may be silent.
             for _ in 0..8 {
                 for number in 0..SESSIONS as usize {
                     let heard = wait_for("a heartbeat of the venue", || {

@@ -1,4 +1,4 @@
-//! Who asks for more than can be given, or takes nothing of it.
+//! Clients that ask for more than the venue can send, or that do not read their messages.
 
 use crate::hostile::client::{Client, Heard, PATIENCE, enter, login, request};
 use crate::hostile::venue::{Setup, Stop, Venue, user, users};
@@ -21,11 +21,11 @@ fn a_reader_that_never_reads_is_let_go_and_costs_no_memory() {
     let venue = Venue::start(Setup { gateway, sessions, ..Setup::default() });
     let reader = Client::login(venue.orders(), "COPY01", 1);
     rustix::net::sockopt::set_socket_recv_buffer_size(&reader.socket, 4096).unwrap();
-    // What lies ready for it then is more than the venue may need for it in memory.
+    // More bytes then wait for the client than the venue may hold in memory for it.
     venue.endures(8, || {
         venue.flood("U00000", |sent| sent >= 150_000);
     });
-    // While it is served, nobody else is let in with its name.
+    // While the session is connected, no other login with its name is accepted.
     let (waits, began) = (venue.core_waits(), Instant::now());
     wait_until("the reader is let go", || {
         let mut client = Client::connect(venue.orders());
@@ -59,7 +59,7 @@ fn twenty_who_ask_for_everything_again_and_again_delay_nobody() {
                 scope.spawn(move || {
                     let mut rng = Rng::new(base_seed() + u64::from(number));
                     while replays.load(Ordering::Relaxed) < 300 {
-                        // The last connection may not have been noticed to be gone.
+                        // The venue may not have noticed yet that the last connection is closed.
                         let mut client = Client::connect(venue.orders());
                         client.send(&login(&user(number), "ringside", 1)).unwrap();
                         let heard = client.hear(PATIENCE);
@@ -86,7 +86,7 @@ fn sessions_that_send_as_fast_as_they_can_leave_room_for_others() {
     let gateway = "queue_slots = 1024";
     let venue = Venue::start(Setup { gateway, sessions, ..Setup::default() });
     let sent: Vec<u32> = venue.endures(64, || {
-        // The floods go on until others have been served beside them.
+        // The floods go on until other clients have been served beside them.
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let (venue, stopped) = (&venue, &stop);
@@ -105,7 +105,7 @@ fn sessions_that_send_as_fast_as_they_can_leave_room_for_others() {
             assert!(answer.contains("NEW"), "{answer}");
             let took = began.elapsed();
             assert!(took < waits.bound(Duration::from_secs(3)), "the operator waits {took:?}");
-            // One who comes back before the cancel keeps its orders.
+            // A client that reconnects before the cancel keeps its orders.
             let is_cancel = |heard: &[u8]| heard.get(6) == Some(&b'C');
             loop {
                 match copy.hear(PATIENCE) {
@@ -169,7 +169,7 @@ fn a_flood_at_the_rerequest_port_gets_one_datagram_for_each_request_at_most() {
             }
             assert!(began.elapsed() < PATIENCE, "{answered} of {asked} are answered");
         }
-        // The feed has gone on meanwhile: what lies in the socket's buffer is old, and what comes now is not.
+        // The feed has continued meanwhile: datagrams in the socket's buffer are old, later ones are not.
         venue.line.set_nonblocking(true).unwrap();
         while venue.line.recv(&mut datagram).is_ok() {}
         venue.line.set_nonblocking(false).unwrap();
@@ -178,11 +178,11 @@ fn a_flood_at_the_rerequest_port_gets_one_datagram_for_each_request_at_most() {
         (asked, answered)
     });
     println!("{asked} asked, {answered} answered");
-    // So many in a second are looked at, and those of one second at once.
+    // The server handles this number of requests per second, those of one second at once.
     let looked_at = 2_000.0 * (began.elapsed().as_secs_f64() + 1.0);
     assert!((answered as f64) < looked_at, "{answered} of {asked}");
 
-    // A request behind the flood is answered when all of the flood has been looked at.
+    // A request behind the flood is answered after all requests of the flood are handled.
     let until_answered = |number: u64| {
         let mut before = 0;
         let wanted = Header { number: number.into(), count: 1.into(), ..everything };
@@ -202,7 +202,7 @@ fn a_flood_at_the_rerequest_port_gets_one_datagram_for_each_request_at_most() {
         before
     };
     until_answered(2);
-    // From here on nobody asks too often.
+    // From here on no client sends more requests than the limit.
     std::thread::sleep(Duration::from_secs(1));
     for _ in 0..50 {
         assert!(socket.send(everything.as_bytes()).is_ok());

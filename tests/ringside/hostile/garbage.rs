@@ -1,4 +1,4 @@
-//! What is no protocol, or only the beginning of one.
+//! Bytes that are no protocol, or only the beginning of one.
 
 use crate::hostile::client::{Client, Heard, PATIENCE, cancel, enter, login, request};
 use crate::hostile::venue::{Setup, Venue, users};
@@ -14,7 +14,7 @@ use zerocopy::FromZeros;
 
 #[test]
 fn garbage_at_the_order_port_ends_its_connection_and_nothing_else() {
-    // Longer than the patience of a test: what ends a connection is what it said.
+    // Longer than the timeout of a test: only the bytes that a client has sent end its connection.
     let gateway = "login_timeout_ms = 600000";
     let venue = Venue::start(Setup { gateway, sessions: users(1), ..Setup::default() });
     let address = venue.orders();
@@ -37,7 +37,7 @@ fn garbage_at_the_order_port_ends_its_connection_and_nothing_else() {
 #[test]
 fn messages_cut_anywhere_are_dropped_and_their_session_goes_on() {
     let venue = Venue::start(Setup { sessions: users(1), ..Setup::default() });
-    // Behind the message that the day has begun.
+    // Number 2 is the message behind the one that the day has begun.
     let mut client = Client::login(venue.orders(), "U00000", 2);
     let zeros = |bytes: &[u8]| bytes[3..].to_vec();
     let whole = [
@@ -59,7 +59,7 @@ fn messages_cut_anywhere_are_dropped_and_their_session_goes_on() {
             }
         }
         assert!(malformed > 100);
-        // Messages that are whole, with fields that are not.
+        // Complete messages with invalid fields.
         for _ in 0..20_000 {
             let mut message = whole[rng.below(whole.len() as u64) as usize].clone();
             for _ in 0..1 + rng.below(4) {
@@ -70,7 +70,7 @@ fn messages_cut_anywhere_are_dropped_and_their_session_goes_on() {
             client.send(&packet_of(packet::UNSEQUENCED, &message)).unwrap();
         }
     });
-    // Whatever it has used up, it is still there.
+    // The connection still works, whatever ids the messages have used up.
     client.send(&packet_of(packet::LOGOUT, &[])).unwrap();
     assert!(client.is_ended());
     venue.stop();
@@ -81,13 +81,13 @@ fn garbage_at_the_book_port_ends_its_connection_and_nothing_else() {
     let venue = Venue::start(Setup { sessions: users(1), ..Setup::default() });
     let mut rng = Rng::new(base_seed());
     venue.endures(4, || {
-        // That each ends at once is proved with a clock that stands still, by the tests of the snapshot server.
+        // The tests of the snapshot server prove with a fixed clock that each connection ends at once.
         say_each(venue.glimpse(), &no_logins(&login("U00000", "ringside", 1), &mut rng));
         let mut client = Client::login(venue.glimpse(), "U00000", 1);
         let _ = client.send(&packet_of(packet::UNSEQUENCED, &request(&enter(1))));
         assert!(client.is_ended());
     });
-    // Who asks as it should gets the book.
+    // A client that asks correctly gets the book.
     let mut visitor = Client::login(venue.glimpse(), "U00000", 1);
     let mut last = vec![];
     while let Heard::Packet(packet_type, message) = visitor.hear(PATIENCE) {
@@ -124,7 +124,7 @@ fn garbage_at_the_operators_port_is_answered_and_changes_nothing() {
                 });
             }
         });
-        // The same from operators who do not read what they are told.
+        // The same bytes from operators who do not read their answers.
         let deaf = said.iter().map(|bytes| {
             let mut socket = TcpStream::connect(venue.operator()).unwrap();
             socket.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
@@ -133,17 +133,17 @@ fn garbage_at_the_operators_port_is_answered_and_changes_nothing() {
         });
         drop(deaf.collect::<Vec<_>>());
     });
-    // Operators who are gone leave their places to others.
+    // Connections of operators that have ended are free for others.
     let answer = venue.operate(br#"{"op":"firm","firm":"NEW"}"#);
     assert!(answer.contains("NEW"), "{answer}");
     venue.stop();
 }
 
-/// Each is said on a connection of its own, which the venue ends.
+/// Sends each item on a connection of its own, which the venue must end.
 fn say_each(address: SocketAddr, said: &[Vec<u8>]) {
     for bytes in said {
         let mut client = Client::connect(address);
-        // The venue may have closed before it was told everything.
+        // The venue may have closed the connection before it has received everything.
         let _ = client.send(bytes);
         let begin = &bytes[..bytes.len().min(12)];
         assert!(client.is_ended(), "it still listens after {begin:?}");

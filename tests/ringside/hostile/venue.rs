@@ -1,4 +1,4 @@
-//! A venue as a process of its own, and a session that trades on it whatever others do.
+//! A venue as a process of its own, and a session that trades on it while others misbehave.
 
 use crate::hostile::client::{Client, PATIENCE, cancel, enter, request};
 use ringside_testing::cores::CoreWaits;
@@ -16,34 +16,34 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The session that trades waits no longer than this for an answer, apart from the time that the threads of the venue
-/// wait for a core.
+/// Longest time that the trading session waits for an answer, apart from the time that the threads of the venue wait
+/// for a core.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
-/// It enters and cancels so many orders at least.
+/// Smallest number of orders that the trading session enters and cancels.
 const ORDERS_MIN: u32 = 30;
-/// Slots of the rings and places for orders.
+/// Number of slots of the rings, and number of places for orders.
 const TABLES: u32 = 4 << 10;
 
 pub struct Venue {
     process: Child,
-    /// What it says, with the lines that came before it was ready.
+    /// Output so far, with the lines before it was ready.
     said: Arc<Mutex<String>>,
-    /// A listener of market data.
+    /// Socket of a market data listener.
     pub line: UdpSocket,
     next_id: AtomicU32,
     _dir: TempDir,
 }
 
-/// How a venue differs from the usual one.
+/// Differences of a venue from the usual config.
 #[derive(Default)]
 pub struct Setup {
-    /// Lines of `[journal]`.
+    /// Lines of the section `[journal]`.
     pub journal: &'static str,
-    /// Lines of `[gateway]`.
+    /// Lines of the section `[gateway]`.
     pub gateway: &'static str,
-    /// Tables `[[sessions]]`.
+    /// Tables of sessions, `[[sessions]]`.
     pub sessions: String,
-    /// The most files that it may have open.
+    /// Largest number of files that it may have open.
     pub files_max: Option<u32>,
 }
 
@@ -81,7 +81,7 @@ impl Venue {
         });
         let next_id = AtomicU32::new(1);
         let venue = Venue { process, said, line, next_id, _dir: dir };
-        // So much that every ring and every table has been touched, and only what is new would count later.
+        // Enough orders to touch every ring and every table, so that only new memory counts later.
         let last = venue.flood("WARM01", |sent| sent >= 2 * TABLES);
         // The last requests may still be in queues, and with them the beginning of the day.
         Client::login(venue.orders(), "WARM01", 0).expect_answer(b'C', last);
@@ -108,8 +108,8 @@ impl Venue {
         self.address("market data, lost messages")
     }
 
-    /// Does something hostile while a session trades: each of its requests is answered in time, and the process
-    /// holds at most so much more memory at the end.
+    /// Runs `hostile` while a session trades. Each request of the session must be answered in time, and the process may
+    /// hold at most `mib_max` MiB more memory at the end.
     pub fn endures<T>(&self, mib_max: u64, hostile: impl FnOnce() -> T) -> T {
         let before = self.memory_mib();
         let stop = AtomicBool::new(false);
@@ -128,8 +128,8 @@ impl Venue {
         done
     }
 
-    /// Sends orders and cancels as fast as the venue takes them, until so many of each are enough, and reads every answer
-    /// on the way. Gives the last number.
+    /// Sends orders and cancels as fast as the venue takes them, until `is_enough` accepts the number of each, and
+    /// reads all answers meanwhile. Returns the last order id.
     pub fn flood(&self, user: &str, is_enough: impl Fn(u32) -> bool) -> u32 {
         let mut client = Client::login(self.orders(), user, 1);
         let mut answers = client.socket.try_clone().unwrap();
@@ -147,13 +147,13 @@ impl Venue {
             }
             client.send(&requests).expect("the venue listens");
         }
-        // The venue comes to this when it has taken all requests.
+        // The venue handles this logout after all requests.
         client.send(&packet_of(packet::LOGOUT, &[])).unwrap();
         reader.join().unwrap();
         id
     }
 
-    /// Says something as an operator, and gives all that comes back.
+    /// Sends bytes as an operator; returns all answers.
     pub fn operate(&self, said: &[u8]) -> String {
         let mut operator = TcpStream::connect(self.operator()).unwrap();
         operator.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -169,7 +169,7 @@ impl Venue {
         })
     }
 
-    /// How long the threads with this name have run.
+    /// Returns the CPU time of the threads with this name.
     pub fn cpu_time(&self, thread: &str) -> Duration {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
         let ticks = |path: std::path::PathBuf| {
@@ -184,33 +184,33 @@ impl Venue {
         Duration::from_millis(used.iter().sum::<u64>() * 10)
     }
 
-    /// What its threads wait for a core from now on.
+    /// Begins to count the time that its threads wait for a core.
     pub fn core_waits(&self) -> CoreWaits {
         CoreWaits::begin(self.process.id())
     }
 
-    /// How many files whose names end like this it has mapped.
+    /// Returns the number of mapped files whose names end in `suffix`.
     pub fn mapped(&self, suffix: &str) -> usize {
         let maps = std::fs::read_to_string(format!("/proc/{}/maps", self.process.id())).unwrap();
         let names = maps.lines().filter_map(|line| line.split_whitespace().last());
         names.filter(|name| name.ends_with(suffix)).collect::<BTreeSet<_>>().len()
     }
 
-    /// Sets how many files it may have open, if it was started like this process.
+    /// Sets the limit of open files, if the venue was started with the limit of this process.
     pub fn limit_files(&self, current: Option<u64>) {
         let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
         let pid = Some(Pid::from_child(&self.process));
         prlimit(pid, Resource::Nofile, Rlimit { current, maximum }).unwrap();
     }
 
-    /// Ends it with SIGTERM, which it must have lived to see.
+    /// Ends the venue with SIGTERM; it must still be running.
     pub fn stop(mut self) {
         assert!(self.process.try_wait().unwrap().is_none(), "it ended: {}", self.said());
         kill_process(Pid::from_child(&self.process), Signal::TERM).unwrap();
         assert!(self.process.wait().unwrap().success(), "{}", self.said());
     }
 
-    /// Memory that is no file's: pages of the journal and the streams are the kernel's to take back.
+    /// Returns the anonymous memory: the kernel may take back pages of the journal and the streams.
     fn memory_mib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
         let status = status.unwrap();
@@ -218,7 +218,7 @@ impl Venue {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
     }
 
-    /// Says that it has begun with the first answer.
+    /// Trades until `stop` is set. Sends on `begins` after the first answer.
     fn trade(&self, begins: Sender<()>, stop: &AtomicBool) -> Traded {
         let mut client = Client::login(self.orders(), "GOOD01", 0);
         let mut traded = Traded { orders: 0, slowest: Duration::ZERO };
@@ -235,7 +235,7 @@ impl Venue {
             let _ = begins.send(());
             traded.orders += 1;
             if traded.orders.is_multiple_of(8) {
-                // Most of the machine is for the others.
+                // The pause leaves most of the machine to the other clients.
                 std::thread::sleep(Duration::from_millis(2));
             }
         }
@@ -261,14 +261,14 @@ impl Drop for Venue {
     }
 }
 
-/// What the session that trades has done.
+/// Results of the trading session.
 #[derive(Debug)]
 struct Traded {
     orders: u32,
     slowest: Duration,
 }
 
-/// Ends what others do, also when the test fails.
+/// Guard that ends the other clients, also when the test fails.
 pub struct Stop<'a>(pub &'a AtomicBool);
 
 impl Drop for Stop<'_> {
@@ -314,7 +314,7 @@ fn config_text(setup: &Setup, line: &UdpSocket) -> String {
     )
 }
 
-/// So many users `U00000` ….
+/// Returns the tables of `count` users `U00000` ….
 pub fn users(count: u32) -> String {
     let session = |number| format!("[[sessions]]\nuser = \"{}\"\nfirm = \"EVIL\"\n", user(number));
     (0..count).map(session).collect()

@@ -1,5 +1,5 @@
-//! Random flow under random limits: an independent count, made of the reports alone, comes to the same verdict on every
-//! line, however many shards there are and wherever the venue was started again.
+//! Random flow under random limits: an independent count, made from the reports alone, gives the same verdict on every
+//! line, for any number of shards and any point of a restart.
 
 use crate::risk::{Place, SYMBOLS};
 use ringside_load::rng::Rng;
@@ -9,15 +9,15 @@ use std::collections::{BTreeMap, HashMap};
 
 const SESSIONS: [(&str, &str); 3] = [("A", "F"), ("B", "F"), ("C", "G")];
 
-/// A session, a firm or a symbol: the key and the name as in a `risk` line.
+/// A session, a firm or a symbol: key and name as in a `risk` line.
 type Scope = (&'static str, String);
 
 #[derive(Default)]
 struct Naive {
     limits: HashMap<Scope, Value>,
-    /// The firm and the symbol of each live order.
+    /// Firm and symbol of each live order.
     live: HashMap<(String, u64), (String, String)>,
-    /// In cents.
+    /// Traded value in cents.
     traded: HashMap<Scope, u128>,
     last: BTreeMap<String, u128>,
 }
@@ -45,7 +45,7 @@ impl Naive {
         (limit > 0).then_some(limit.into())
     }
 
-    /// Why the line must be refused. `symbol` is that of the order which it would replace.
+    /// Returns the reason to reject the line, if any. `symbol` is that of the order to be replaced.
     fn verdict(&self, line: &Value, symbol: &str) -> Option<&'static str> {
         let session = text(&line["session"]);
         let is_new = line["op"] == "enter";
@@ -124,7 +124,7 @@ impl Naive {
 struct Flow {
     random: Rng,
     next_id: u64,
-    /// The symbol of each order that was sent.
+    /// Session, id and symbol of each order sent.
     sent: Vec<(&'static str, u64, &'static str)>,
 }
 
@@ -145,7 +145,7 @@ impl Flow {
         }
     }
 
-    /// The next line, and the symbol that it is about.
+    /// Returns the next line and its symbol.
     fn line(&mut self) -> (Value, &'static str) {
         let session = self.pick(&SESSIONS).0;
         let symbol = self.pick(&["X", "Y"]);
@@ -218,7 +218,7 @@ impl Flow {
     }
 }
 
-/// So many lines of a seed, each with a time of its own.
+/// Returns `count` lines for a seed, each with a time of its own.
 fn lines(seed: u64, count: u64) -> Vec<(Value, &'static str)> {
     let mut flow = Flow { random: Rng::new(seed), next_id: 0, sent: vec![] };
     (1..=count)
@@ -230,7 +230,7 @@ fn lines(seed: u64, count: u64) -> Vec<(Value, &'static str)> {
         .collect()
 }
 
-/// Holds the reports against the count; gives how many orders were refused, by reason.
+/// Compares the reports with the count; adds the rejected orders to `refused`, by reason.
 fn hold_against_the_count(
     lines: &[(Value, &str)],
     reports: &[Value],
@@ -275,7 +275,7 @@ fn no_limit_is_ever_exceeded_and_no_order_refused_for_nothing() {
         REASONS.iter().all(|reason| refused.get(*reason).is_some_and(|&count| count > 20))
     };
     for seed in base_seed().. {
-        // Two seeds, and more where an order is seldom refused for one of the reasons.
+        // Two seeds, and more if one of the reasons is rare.
         let seeds = seed - base_seed();
         if seeds >= 2 && is_proof(&refused) {
             break;
@@ -291,14 +291,14 @@ fn no_limit_is_ever_exceeded_and_no_order_refused_for_nothing() {
         let (reports, summary) = whole.run(&parts.concat());
         hold_against_the_count(&lines, &reports, &mut refused);
 
-        // Verdicts are in the journal: whoever replays it comes to the same.
+        // Verdicts are in the journal: every replay gives the same result.
         for shards in ["1", "3"] {
             let replayed = whole.json(&["replay", "--shards", shards]);
             assert_eq!(replayed["output_hash"], summary["output_hash"], "seed {seed}");
             assert_eq!(replayed["state_hash"], summary["state_hash"], "seed {seed}");
         }
 
-        // However many shards there are, and wherever it was started again.
+        // The result does not depend on the number of shards or on restarts.
         let place = Place::new(3);
         place.exec(SYMBOLS);
         let mut again = vec![];

@@ -1,4 +1,4 @@
-//! Risk limits as whoever sets them meets them: lines in, reports out.
+//! Risk limits from the side of the person who sets them: lines in, reports out.
 
 mod flow;
 
@@ -13,7 +13,7 @@ const SYMBOLS: &str = r#"{"op":"symbol","symbol":"X","tick":"0.01","reference":"
 {"op":"session","session":"C","firm":"G"}
 "#;
 
-/// A journal with its folder.
+/// A journal in a folder of its own.
 pub struct Place {
     dir: tempfile::TempDir,
     shards: u32,
@@ -24,7 +24,7 @@ impl Place {
         Place { dir: tempfile::tempdir().unwrap(), shards }
     }
 
-    /// One on which the symbols and the sessions are known.
+    /// Returns a journal with definitions of the symbols and the sessions.
     fn set_up() -> Self {
         let place = Place::new(2);
         place.exec(SYMBOLS);
@@ -48,7 +48,7 @@ impl Place {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// Runs a session; gives the reports and the summary.
+    /// Runs a session; returns the reports and the summary.
     #[track_caller]
     fn run(&self, session: &str) -> (Vec<Value>, Value) {
         let [file, summary] = ["s.jsonl", "s.json"].map(|name| self.path(name));
@@ -61,7 +61,7 @@ impl Place {
         (reports, serde_json::from_slice(&std::fs::read(summary).unwrap()).unwrap())
     }
 
-    /// Runs a session; gives its reports in short.
+    /// Runs a session; returns its reports in short form.
     #[track_caller]
     fn exec(&self, session: &str) -> Vec<String> {
         self.run(session).0.iter().map(short).collect()
@@ -72,7 +72,7 @@ impl Place {
     }
 }
 
-/// A report in short: what, whose, and why.
+/// Formats a report in short form: kind, owner and reason.
 fn short(report: &Value) -> String {
     let text = |key: &str| match &report[key] {
         Value::Null => String::new(),
@@ -85,7 +85,8 @@ fn short(report: &Value) -> String {
     format!("{}{rest}", report["report"].as_str().unwrap())
 }
 
-/// A line that enters an order: `A 1 buy 10 X 5.00`, without a price at the market.
+/// Returns a line that enters an order, such as `A 1 buy 10 X 5.00`; `market` instead of the price
+/// makes a market order.
 fn enter(order: &str) -> String {
     let words: Vec<&str> = order.split(' ').collect();
     let mut line = json!({
@@ -114,7 +115,7 @@ fn cancel(session: &str, id: u64) -> String {
     format!("{}\n", json!({ "op": "cancel", "session": session, "id": id }))
 }
 
-/// A line that sets a limit: `session A`, then the limit.
+/// Returns a line that sets a limit for a scope such as `session A`.
 fn limit(whose: &str, what: &str, limit: u64) -> String {
     let (scope, name) = whose.split_once(' ').unwrap();
     format!("{}\n", json!({ "op": "risk", scope: name, what: limit }))
@@ -125,10 +126,10 @@ fn kill(whose: &str, killed: bool) -> String {
     format!("{}\n", json!({ "op": "risk", scope: name, "killed": killed }))
 }
 
-/// What every order of a scope must keep, and others need not.
+/// Scopes that contain the orders of A in X, and not all others.
 const SCOPES: [&str; 3] = ["session A", "firm F", "symbol X"];
 
-/// Runs lines under a limit of each scope: the orders of A in X are in all of them.
+/// Runs lines under a limit of each scope: the orders of A in X are in all scopes.
 #[track_caller]
 fn check_every_scope(what: &str, most: u64, lines: &str, expected: &[&str]) {
     for scope in SCOPES {
@@ -136,7 +137,7 @@ fn check_every_scope(what: &str, most: u64, lines: &str, expected: &[&str]) {
         let reports = place.exec(&(limit(scope, what, most) + lines));
         assert_eq!(reports[1..], *expected, "{scope}");
         assert!(reports[0].starts_with("risk_set"), "{}", reports[0]);
-        // Switched off again.
+        // The limit is switched off again.
         let again = "A 9 buy 1000 X 9.00";
         let reports = place.exec(&(limit(scope, what, 0) + &enter(again)));
         assert_eq!(reports[1], "accepted A 9", "{scope}");
@@ -164,7 +165,7 @@ fn no_order_has_a_larger_quantity() {
 
 #[test]
 fn no_order_has_a_larger_value() {
-    // A market order is worth the prior close, then what was traded last.
+    // A market order is valued at the prior close, then at the last trade price.
     let lines = enter("A 1 buy 20 X 5.00")
         + &enter("A 2 buy 20 X 5.01")
         + &enter("A 3 buy 21 X 5.00")
@@ -263,7 +264,7 @@ fn an_order_that_trades_away_is_open_no_more() {
 
 #[test]
 fn the_value_traded_on_a_day_has_a_limit_that_the_next_day_begins_anew() {
-    // 40 are traded; 60 more may be, until the next day.
+    // A value of 40 is traded; 60 more is allowed until the next day.
     let lines = enter("C 1 sell 100 X 4.00")
         + &enter("A 1 buy 10 X 4.00")
         + &enter("A 2 buy 16 X 4.00")
@@ -304,7 +305,7 @@ fn a_trade_counts_once_for_its_symbol_and_for_each_side() {
         let who = if scope == "firm G" { "C" } else { "B" };
         let orders =
             enter(&format!("{who} 7 buy 10 X 4.00")) + &enter(&format!("{who} 8 buy 9 X 4.00"));
-        // The limit is set when the trade is long told.
+        // The limit is set long after the trade was published.
         let reports = place.exec(&(limit(scope, "gross_notional_max", most) + &orders));
         let expected = [format!("rejected {who} 7 risk_gross"), format!("accepted {who} 8")];
         assert_eq!(reports[1..], expected, "{scope}");
@@ -402,7 +403,7 @@ fn a_kill_switch_ends_all_orders_of_its_scope_and_lets_none_in() {
         let place = Place::set_up();
         place.exec(&before);
         assert_eq!(place.exec(&(kill(scope, true) + &after)), expected, "{scope}");
-        // It still holds after a restart, until it is said otherwise.
+        // The kill outlives a restart, until it is withdrawn.
         let next = enter("A 8 buy 1 X 1.00");
         assert_eq!(place.exec(&next), ["rejected A 8 killed"], "{scope}");
         let reports = place.exec(&(kill(scope, false) + &enter("A 9 buy 1 X 1.00")));

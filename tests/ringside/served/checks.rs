@@ -1,4 +1,4 @@
-//! What must hold between those who were told something, at the end of a day.
+//! Checks at the end of a day on the messages of all clients.
 
 use super::client::Client;
 use super::{OPERATOR, PATIENCE, Place};
@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
 
-/// The operator ends the day.
+/// Ends the day as an operator.
 pub fn end_day(place: &Place) -> Result<(), String> {
     let told = |error: std::io::Error| format!("the operator: {error}");
     let mut operator = TcpStream::connect(place.at(OPERATOR)).map_err(told)?;
@@ -22,33 +22,33 @@ pub fn end_day(place: &Place) -> Result<(), String> {
     Err("the operator is told nothing".into())
 }
 
-/// How many orders a client was told that he has entered.
+/// Returns the number of orders that the client has received an Accepted message for.
 pub fn accepted(client: &Client) -> usize {
     client.kept.iter().filter(|message| message[0] == b'A').count()
 }
 
-/// Official time does not fall, and the last message is that the day has ended.
+/// Checks that official time does not fall, and that the end of the day is the last message.
 pub fn ends_with_the_day(client: &Client) -> Result<(), String> {
     let user = &client.user;
     let is_end = |message: &Vec<u8>| message[0] == b'S' && message[9] == b'E';
     if client.kept.iter().position(is_end) != client.kept.len().checked_sub(1) {
         return Err(format!("{user}: the end of the day is not the last message"));
     }
-    // All times of messages are at the same place.
+    // The time is at the same offset in all messages.
     if !client.kept.is_sorted_by_key(|message| &message[1..9]) {
         return Err(format!("{user}: time falls"));
     }
     Ok(())
 }
 
-/// A drop copy has what these were told and nothing else, for each of them in his order.
+/// Checks that a drop copy has exactly the messages of these clients, in the order of each client.
 pub fn is_copy(copy: &Client, clients: &[Client]) -> Result<(), String> {
     let mut by_user = HashMap::<&[u8], Vec<&[u8]>>::new();
     for message in &copy.kept {
         let (user, message) = message.split_at(6);
         by_user.entry(user).or_default().push(message);
     }
-    // The beginning and the end of the day are told to the drop copy itself.
+    // The drop copy itself receives the beginning and the end of the day.
     by_user.remove(&b"      "[..]);
     for client in clients {
         let told = client.kept.iter().map(|message| &message[..]);
@@ -63,7 +63,7 @@ pub fn is_copy(copy: &Client, clients: &[Client]) -> Result<(), String> {
     }
 }
 
-/// Each trade was told to both of its sides alike. Gives how many there are.
+/// Checks that both sides of each trade received the same. Returns the number of trades.
 pub fn trades(clients: &[Client]) -> Result<usize, String> {
     let mut sides = HashMap::<u64, Vec<(u8, u32, u64)>>::new();
     for message in clients.iter().flat_map(|client| &client.kept) {
@@ -82,7 +82,7 @@ pub fn trades(clients: &[Client]) -> Result<usize, String> {
     Ok(sides.len())
 }
 
-/// The messages of a file of market data that has its end.
+/// Returns the messages of a complete file of market data.
 pub fn messages_of_file(path: &Path) -> Result<Vec<Vec<u8>>, String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     let (mut messages, mut rest) = (vec![], &bytes[..]);

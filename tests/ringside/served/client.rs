@@ -1,4 +1,4 @@
-//! A session that keeps every message that it was ever sent, over all runs of the venue.
+//! A session that keeps every message that it has received, over all runs of the venue.
 
 use super::life::Life;
 use super::orders::Orders;
@@ -9,49 +9,49 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// So many requests wait for an answer at most.
+/// Largest number of requests that wait for an answer.
 const WAITING_MAX: usize = 64;
 
-/// So many requests are sent in one run at most: all that a session was ever told is told again in the next one, and must
-/// not grow without end where that takes long.
+/// Largest number of new requests in one run. The next run sends all earlier messages of the session again, so their
+/// number must be bounded where that takes long.
 const REQUESTS_MAX: u64 = 6_000;
 
-/// A session.
+/// A session under test.
 pub struct Client {
     pub user: String,
     address: SocketAddr,
-    /// Message 1, 2, 3 …
+    /// Messages 1, 2, 3 …
     pub kept: Vec<Vec<u8>>,
-    /// What it asks for; none: it only reads.
+    /// Source of requests; none: the session only reads.
     pub orders: Option<Orders>,
-    /// New requests in this run of the venue.
+    /// Number of new requests that are left in this run of the venue.
     requests_left: u64,
     rng: Rng,
-    /// Requests that were sent again.
+    /// Number of requests that were sent again.
     pub resent: usize,
-    /// Connections that it has given up by itself.
+    /// Number of connections that the client closed by itself.
     pub dropped: usize,
 }
 
-/// How a connection ended.
+/// End of a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub enum End {
-    /// The network or the venue did it.
+    /// The network or the venue closed the connection.
     Gone,
-    /// The client did it.
+    /// The client closed the connection.
     Left,
-    /// The venue said that the session has ended.
+    /// The venue has ended the session.
     Session,
 }
 
 impl Client {
-    /// A session that trades.
+    /// Returns a session that trades.
     pub fn trading(user: &str, address: SocketAddr, seed: u64) -> Client {
         let orders = Some(Orders::new(user, seed));
         Client { orders, ..Client::reading(user, address, seed) }
     }
 
-    /// A session that only reads.
+    /// Returns a session that only reads.
     pub fn reading(user: &str, address: SocketAddr, seed: u64) -> Client {
         let (user, rng) = (user.to_string(), Rng::new(!seed));
         Client {
@@ -66,8 +66,8 @@ impl Client {
         }
     }
 
-    /// One run of the venue: hears everything from the first message on, then goes on behind what it has, again
-    /// whenever the connection is gone, until the run is over or the session has ended.
+    /// Takes part in one run of the venue: receives everything from the first message on, then continues behind the
+    /// last message. Reconnects whenever the connection is lost, until the run is over or the session has ended.
     pub fn live(&mut self, life: &Life) -> Result<(), String> {
         let result = self.try_to_live(life);
         life.leave(result.map_err(|what| format!("{}: {what}", self.user)))
@@ -90,8 +90,8 @@ impl Client {
         }
     }
 
-    /// Logs in from the first message and compares what comes with what it has; false if the run is over. What it
-    /// has missed it does not take from here: it shall not know what has become of the requests that it sends again.
+    /// Logs in from the first message and compares the messages with those kept; returns false if the run is over. New
+    /// messages are not taken here: the client must not know yet the fate of the requests that it sends again.
     fn hears_the_same_again(&mut self, life: &Life) -> Result<bool, String> {
         let all = self.kept.len();
         let Some(mut link) = self.connect(1, life)? else { return Ok(false) };
@@ -111,7 +111,7 @@ impl Client {
         Ok(true)
     }
 
-    /// Trades and listens until the connection is gone. Reports once that it has all wanted messages.
+    /// Trades and listens until the connection is gone. Reports once that all wanted messages have arrived.
     fn go_on(
         &mut self,
         mut link: Link,
@@ -164,7 +164,7 @@ impl Client {
         }
     }
 
-    /// A message is either the next one, or one that it has.
+    /// Keeps a message, which must be the next one or equal one that is kept.
     fn keep(&mut self, number: u64, bytes: Vec<u8>) -> Result<(), String> {
         let at = number as usize - 1;
         match self.kept.get(at) {
@@ -182,7 +182,7 @@ impl Client {
         Ok(())
     }
 
-    /// A connection that has been logged in; `None` if the run is over before.
+    /// Returns a logged-in connection; `None` if the run is over before.
     fn connect(&self, number: u64, life: &Life) -> Result<Option<Link>, String> {
         let login = Login {
             user: self.user.clone(),
@@ -199,7 +199,7 @@ impl Client {
                     return Err(format!("wants message {number} and is offered {}", link.number));
                 }
                 Err(_) if life.is_over() => return Ok(None),
-                // The venue has not noticed yet that the connection before is gone.
+                // The venue has not noticed yet that the connection before is closed.
                 Err(Broken::Refused(SESSION_NOT_AVAILABLE)) => {}
                 Err(Broken::Refused(reason)) => {
                     return Err(format!("refused: {}", char::from(reason)));
@@ -215,21 +215,21 @@ impl Client {
 /// A connection that is logged in.
 pub struct Link {
     connection: Connection,
-    /// The number of the next message.
+    /// Number of the next message.
     pub number: u64,
 }
 
-/// What comes next.
+/// Next event on a connection.
 pub enum Next {
     /// A message with its number.
     Message(u64, Vec<u8>),
-    /// Nothing so far.
+    /// No message so far.
     Nothing,
-    /// The connection is gone, and all that came before has been shown.
+    /// The connection is gone; all earlier messages have been returned.
     Gone(Broken),
 }
 
-/// Logs in. The outer error is one that no venue may make.
+/// Logs in. The outer error is a fault that no venue may have.
 pub fn log_in(address: SocketAddr, login: &Login) -> Result<Result<Link, Broken>, String> {
     let connection = match Connection::open(address, login) {
         Ok(connection) => connection,
@@ -254,7 +254,7 @@ pub fn log_in(address: SocketAddr, login: &Login) -> Result<Result<Link, Broken>
 }
 
 impl Link {
-    /// What comes next; writes what there is to write.
+    /// Returns the next event; sends pending bytes first.
     pub fn next(&mut self) -> Result<Next, String> {
         let now = Instant::now();
         self.connection.write(now);
@@ -269,7 +269,7 @@ impl Link {
                 }
                 Ok(Some(other)) => return Err(format!("{other:?}")),
                 Ok(None) if self.connection.read(now) => {}
-                // Reading may have found the end.
+                // The read may have found the end of the connection.
                 Ok(None) => match self.connection.take() {
                     Ok(_) => return Ok(Next::Nothing),
                     Err(broken) => return Ok(Next::Gone(broken)),
@@ -279,7 +279,7 @@ impl Link {
         }
     }
 
-    /// Logs out and waits until the venue has noticed, whatever it still says.
+    /// Logs out and waits until the venue closes the connection; ignores messages meanwhile.
     pub fn leave(mut self) -> Result<(), String> {
         self.connection.log_out();
         loop {
@@ -291,7 +291,7 @@ impl Link {
         }
     }
 
-    /// Waits until there may be more, but not longer than this.
+    /// Waits for bytes to read, but no longer than the timeout.
     pub fn wait(&self, timeout_us: i64) {
         let timeout = Timespec { tv_sec: 0, tv_nsec: timeout_us * 1_000 };
         let mut sockets = [PollFd::from_borrowed_fd(self.connection.socket(), PollFlags::IN)];

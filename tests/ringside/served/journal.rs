@@ -1,4 +1,4 @@
-//! What a journal holds of the orders of sessions, read without engines and streams.
+//! Orders of sessions in a journal, read without engines and streams.
 
 use super::client::Client;
 use super::orders::text_of;
@@ -14,13 +14,13 @@ use std::path::Path;
 
 const DAY_NS: u64 = 86_400_000_000_000;
 
-/// The orders in a journal, by user and id.
+/// Orders in a journal, by user and id.
 #[derive(Default)]
 pub struct Orders {
     entered: HashMap<(String, u64), Vec<Entered>>,
-    /// By user and new id.
+    /// Replaces by user and new id.
     replaced: HashMap<(String, u64), Vec<Replaced>>,
-    /// The last command.
+    /// Seqno of the last command.
     pub seqno: SeqNo,
 }
 
@@ -39,7 +39,7 @@ struct Replaced {
 }
 
 impl Orders {
-    /// Reads a journal as far as it is whole.
+    /// Reads a journal up to its valid end.
     pub fn read(dir: &Path) -> Result<Orders, String> {
         if !dir.exists() {
             return Ok(Orders::default());
@@ -74,24 +74,24 @@ impl Orders {
         Ok(orders)
     }
 
-    /// Whether it has an order, new or as a replacement.
+    /// Returns true if the journal has an order, entered or as a replacement.
     pub fn has(&self, user: &str, id: u32) -> bool {
         let key = (user.to_string(), id.into());
         self.entered.contains_key(&key) || self.replaced.contains_key(&key)
     }
 
-    /// How many orders a user has entered.
+    /// Returns the number of orders that a user has entered.
     pub fn entered_by(&self, user: &str) -> usize {
         self.entered.keys().filter(|(by, _)| by == user).count()
     }
 
-    /// An order that is in it more than once.
+    /// Returns an order that is in the journal more than once.
     pub fn doubled(&self) -> Option<&(String, u64)> {
         self.entered.iter().find(|(_, all)| all.len() > 1).map(|(order, _)| order)
     }
 
-    /// No order is in it twice, and every order that the client was told of is in it as it was told. Gives how many
-    /// those are.
+    /// Checks that no order is in the journal twice, and that every order in the client's messages is in the journal
+    /// unchanged. Returns the number of these orders.
     pub fn check(&self, client: &Client) -> Result<usize, String> {
         if let Some((user, id)) = self.doubled() {
             return Err(format!("order {id} of {user} is in the journal more than once"));

@@ -1,20 +1,20 @@
-//! One run of a venue, as those who are connected to it know it.
+//! One run of a venue: state that its clients and the test share.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Shared by all who are connected and by whoever ends it.
+/// Shared state of all clients and of the thread that ends the run.
 #[derive(Default)]
 pub struct Life {
-    /// The venue has been killed: a connection that is gone does not come back.
+    /// The venue has been killed: lost connections do not come back.
     pub over: AtomicBool,
-    /// Nobody begins anything new.
+    /// Clients send no new requests.
     pub quiet: AtomicBool,
     proven: AtomicUsize,
     settled: AtomicUsize,
     left: AtomicUsize,
     failed: AtomicBool,
-    /// Messages that each session receives before it counts as served.
+    /// Number of messages that a session receives before it counts as served.
     pub wanted: usize,
     served: AtomicUsize,
 }
@@ -28,24 +28,24 @@ impl Life {
         self.quiet.load(Ordering::Acquire)
     }
 
-    /// Somebody has been told everything again that he had been told before, and it was the same.
+    /// Counts a client that has received all earlier messages again, unchanged.
     pub fn prove(&self) {
         self.proven.fetch_add(1, Ordering::Release);
     }
 
-    /// Somebody has no answer to wait for any more.
+    /// Counts a client that waits for no answer.
     pub fn settle(&self) {
         self.settled.fetch_add(1, Ordering::Release);
     }
 
-    /// Somebody leaves; passes on what became of him, and remembers whether it was trouble.
+    /// Counts a client that leaves and notes an error; returns its result.
     pub fn leave<T>(&self, result: Result<T, String>) -> Result<T, String> {
         self.left.fetch_add(1, Ordering::Release);
         self.failed.fetch_or(result.is_err(), Ordering::Release);
         result
     }
 
-    /// Waits until so many have proven it; false if somebody failed or nothing comes of it.
+    /// Waits until `all` clients have proven; returns false if one has failed or a timeout passes.
     pub fn wait_until_proven(&self, all: usize) -> bool {
         self.wait_for(&self.proven, all)
     }
@@ -55,17 +55,17 @@ impl Life {
         self.served.fetch_add(1, Ordering::Release);
     }
 
-    /// Waits until so many sessions are served.
+    /// Waits until `all` sessions are served.
     pub fn wait_until_served(&self, all: usize) -> bool {
         self.wait_for(&self.served, all)
     }
 
-    /// Waits until so many have settled.
+    /// Waits until `all` clients have settled.
     pub fn wait_until_settled(&self, all: usize) -> bool {
         self.wait_for(&self.settled, all)
     }
 
-    /// Waits until so many have left by themselves.
+    /// Waits until `all` clients have left by themselves.
     pub fn wait_until_left(&self, all: usize) -> bool {
         self.wait_for(&self.left, all)
     }
@@ -73,7 +73,7 @@ impl Life {
     fn wait_for(&self, count: &AtomicUsize, all: usize) -> bool {
         let began = Instant::now();
         while count.load(Ordering::Acquire) < all {
-            // No panic: those who are connected go on until they are told that it is over.
+            // No panic here: the clients run until `over` is set.
             if self.failed.load(Ordering::Acquire) || began.elapsed() > super::PATIENCE {
                 return false;
             }

@@ -1,4 +1,4 @@
-//! Listeners to market data, who keep every message that they ever heard.
+//! Listeners to market data that keep every message that they have received.
 
 use super::life::Life;
 use super::{Place, REREQUEST};
@@ -12,31 +12,31 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 use zerocopy::IntoBytes;
 
-/// Who listens to one line and asks for what is missing.
+/// A listener to one line that requests missing messages.
 pub struct Listener {
     line: UdpSocket,
     requests: UdpSocket,
     server: SocketAddr,
-    /// Message 1, 2, 3 …
+    /// Messages 1, 2, 3 …
     pub kept: Vec<Vec<u8>>,
-    /// Messages that came before the ones before them.
+    /// Messages that arrived before earlier ones.
     early: BTreeMap<u64, Vec<u8>>,
-    /// The next message, as far as the line has told.
+    /// Number of the next message, as far as the line has shown.
     told: u64,
-    /// All before this have been told again in this run.
+    /// All messages before this number have arrived again in this run.
     again: u64,
     asked_at: Option<Instant>,
     session: Option<[u8; 10]>,
-    /// Throws datagrams of the line away.
+    /// Source of random losses; drops datagrams of the line.
     loses: Option<Rng>,
-    /// Datagrams that it threw away.
+    /// Number of datagrams that it has dropped.
     pub lost: usize,
-    /// The number at which the session ended.
+    /// Number at which the session ended.
     pub ended: Option<u64>,
 }
 
 impl Listener {
-    /// Who hears every datagram that comes.
+    /// Returns a listener that receives every datagram.
     pub fn new(place: &Place) -> Listener {
         let any = (Ipv4Addr::UNSPECIFIED, 0);
         let line = UdpSocket::bind((place.at(0).ip(), 0)).unwrap();
@@ -59,18 +59,18 @@ impl Listener {
         }
     }
 
-    /// Who loses a quarter of them.
+    /// Returns a listener that drops a quarter of the datagrams.
     pub fn losing(place: &Place, seed: u64) -> Listener {
         Listener { loses: Some(Rng::new(seed)), ..Listener::new(place) }
     }
 
-    /// Where it listens.
+    /// Returns the address of its line.
     pub fn address(&self) -> SocketAddr {
         self.line.local_addr().unwrap()
     }
 
-    /// One run of the venue: asks for everything from the first message on, and listens, until the run is over or
-    /// the session has ended.
+    /// Takes part in one run of the venue: requests everything from the first message on, and listens, until the run is
+    /// over or the session has ended.
     pub fn live(&mut self, life: &Life) -> Result<(), String> {
         life.leave(self.try_to_live(life).map_err(|what| format!("listener: {what}")))
     }
@@ -83,7 +83,7 @@ impl Listener {
         let mut datagram = [0; 2048];
         while !life.is_over() {
             self.wait();
-            // A bounded number, so that there is time to ask.
+            // A bounded number of datagrams, so that there is time for requests.
             for _ in 0..64 {
                 let Ok(bytes) = self.line.recv(&mut datagram) else { break };
                 if self.loses.as_mut().is_some_and(|rng| rng.chance(1, 4)) {
@@ -92,7 +92,7 @@ impl Listener {
                     self.take(&datagram[..bytes])?;
                 }
             }
-            // An error is that of a venue that is not there.
+            // An error here means that the venue is down.
             while let Ok(bytes) = self.requests.recv(&mut datagram) {
                 self.take(&datagram[..bytes])?;
                 self.asked_at = None;
@@ -109,7 +109,7 @@ impl Listener {
         Ok(())
     }
 
-    /// Waits until something has come, but not for long.
+    /// Waits up to 0.5 ms for a datagram.
     fn wait(&self) {
         let timeout = Timespec { tv_sec: 0, tv_nsec: 500_000 };
         let sockets = [&self.line, &self.requests];
@@ -117,7 +117,7 @@ impl Listener {
         let _ = poll(&mut sockets, Some(&timeout));
     }
 
-    /// Asks for one thing at a time: first for what was told in other runs, then for what is missing.
+    /// Requests one range at a time: first the messages of earlier runs, then the missing ones.
     fn ask(&mut self, all: u64) {
         const RETRY: Duration = Duration::from_millis(20);
         let next = self.kept.len() as u64 + 1;
@@ -168,12 +168,12 @@ impl Listener {
     }
 }
 
-/// Who listens to both lines as any user of the library does, and builds the book.
+/// A listener to both lines through the library's receiver; builds the book.
 pub struct Reader {
     receiver: Receiver,
-    /// Message 1, 2, 3 …
+    /// Messages 1, 2, 3 …
     pub kept: Vec<Vec<u8>>,
-    /// All books.
+    /// Books of all symbols.
     pub book: Book,
 }
 
@@ -190,17 +190,17 @@ impl Reader {
         Reader { receiver, kept: vec![], book: Book::default() }
     }
 
-    /// Where it listens to line A and line B.
+    /// Returns the addresses of line A and line B.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.receiver.local_addresses().unwrap()
     }
 
-    /// Whether the session has ended and every message of it has come.
+    /// Returns true if the session has ended and every message of it has arrived.
     pub fn is_ended(&self) -> bool {
         self.receiver.is_ended()
     }
 
-    /// One run of the venue.
+    /// Takes part in one run of the venue.
     pub fn live(&mut self, life: &Life) -> Result<(), String> {
         life.leave(self.try_to_live(life).map_err(|what| format!("reader: {what}")))
     }

@@ -1,4 +1,4 @@
-//! A venue as its users meet it: the program `ringside serve` in a folder of its own, and who connects to it.
+//! A venue from the side of its users: the program `ringside serve` in a folder of its own, and its clients.
 
 #![allow(dead_code, reason = "each test file uses another part")]
 
@@ -25,31 +25,31 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use tempfile::TempDir;
 
-/// Where a venue lives: a folder, and an address of this machine that is its alone. So it has the same ports at
-/// every start, and nobody takes one of them while it is down.
+/// A folder and an address of this machine for one venue alone. The venue therefore has the same ports at every start,
+/// and nobody takes one of them while it is down.
 pub struct Place {
     dir: TempDir,
     host: Ipv4Addr,
-    /// The network namespace that has this address, if it is another one.
+    /// Network namespace of the address, if it is another one.
     namespace: Option<String>,
     settings: BTreeMap<String, String>,
 }
 
 impl Place {
-    /// A place where nothing has been yet.
+    /// Returns an unused place in memory.
     pub fn new() -> Place {
         Place::at_host(memory_folder(), own_host(&[ORDERS]), None)
     }
 
-    /// A place on the disk of temporary files, where a sync takes its time.
+    /// Returns a place on the disk of temporary files, where a sync takes time.
     pub fn on_disk() -> Place {
         Place::at_host(tempfile::tempdir().unwrap(), own_host(&[ORDERS]), None)
     }
 
-    /// A place in a network namespace, which has this address.
+    /// Returns a place in the network namespace with this address.
     pub fn in_namespace(namespace: &str, host: Ipv4Addr) -> Place {
         let mut place = Place::at_host(memory_folder(), host, Some(namespace.into()));
-        // The operator has no password.
+        // The operator port has no password.
         place.set("GATEWAY__ADMIN", &format!("127.0.0.1:{OPERATOR}"));
         place
     }
@@ -65,33 +65,33 @@ impl Place {
             let address = place.at(port).to_string();
             place.set(key, &address);
         }
-        // A process that is killed loses nothing of what is synced to a temporary folder on anything.
+        // A killed process loses no synced bytes, whatever file system the temporary folder is on.
         place.set("JOURNAL__ANY_FILESYSTEM", "true");
         place.set("PIPELINE__IDLE", "backoff");
         place
     }
 
-    /// Sets a value of the config, as the environment names it.
+    /// Sets a value of the config by its name in the environment, without the prefix.
     pub fn set(&mut self, key: &str, value: &str) {
         self.settings.insert(format!("RINGSIDE__{key}"), value.into());
     }
 
-    /// The folder of the journal.
+    /// Returns the folder of the journal.
     pub fn journal(&self) -> PathBuf {
         self.dir.path().join("journal")
     }
 
-    /// A file beside it.
+    /// Returns the path of a file beside the journal.
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    /// An address of the venue.
+    /// Returns an address of the venue.
     pub fn at(&self, port: u16) -> SocketAddr {
         SocketAddr::from((self.host, port))
     }
 
-    /// The program with its config.
+    /// Returns the program with its config.
     pub fn command(&self, words: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_ringside");
         let mut command = match &self.namespace {
@@ -106,19 +106,19 @@ impl Place {
         command
     }
 
-    /// What the program says and how it ends.
+    /// Runs the program; returns its output and exit status.
     pub fn run(&self, words: &[&str]) -> Output {
         self.command(words).output().unwrap()
     }
 
-    /// A venue that is ready.
+    /// Starts a venue and waits until it is ready.
     pub fn start(&self) -> Venue {
         let venue = Venue::spawn(self);
         assert!(venue.becomes_ready(), "it ended: {}", venue.said());
         venue
     }
 
-    /// The files of the streams with their bytes.
+    /// Returns the files of the streams with their bytes.
     pub fn streams(&self) -> BTreeMap<String, Vec<u8>> {
         let files = std::fs::read_dir(self.journal()).unwrap().map(|entry| entry.unwrap().path());
         let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_string();
@@ -126,7 +126,7 @@ impl Place {
         streams.map(|path| (name(&path), std::fs::read(&path).unwrap())).collect()
     }
 
-    /// The files of the streams are gone, or all but the one that says what they are.
+    /// Deletes the files of the streams, with or without the head file that describes them.
     pub fn delete_streams(&self, with_the_head: bool) {
         for name in self.streams().keys().filter(|name| with_the_head || name.ends_with(".dat")) {
             std::fs::remove_file(self.journal().join(name)).unwrap();
@@ -134,18 +134,18 @@ impl Place {
     }
 }
 
-/// The port of the sessions.
+/// Port of order entry.
 pub const ORDERS: u16 = 26400;
-/// The port of the operator.
+/// Port of the operator.
 pub const OPERATOR: u16 = 26401;
-/// The port of the other nodes.
+/// Port for the other nodes.
 pub const NODES: u16 = 26500;
-/// The port that gives lost messages again.
+/// Port of re-requests for lost messages.
 pub const REREQUEST: u16 = 26412;
-/// The port that gives the book.
+/// Port of the snapshot server for the book.
 pub const GLIMPSE: u16 = 26413;
 
-/// A number from the environment.
+/// Reads a number from the environment.
 pub fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name)
         .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
@@ -159,7 +159,7 @@ pub struct Venue {
 }
 
 impl Venue {
-    /// A venue that has just been started.
+    /// Starts a venue.
     pub fn spawn(place: &Place) -> Venue {
         let mut command = place.command(&["serve"]);
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -176,32 +176,32 @@ impl Venue {
         Venue { process, said, listening: Some(listening) }
     }
 
-    /// Waits until it is ready; false if it has ended.
+    /// Waits until the venue is ready; returns false if it has ended.
     pub fn becomes_ready(&self) -> bool {
         self.says("ringside: ready\n")
     }
 
-    /// Waits until it has said something; false if it has ended.
+    /// Waits until the venue has printed a text; returns false if it has ended.
     pub fn says(&self, what: &str) -> bool {
         wait_for(&format!("it says {what:?}"), || {
-            // In this order: a venue that has ended may have said it before.
+            // The order matters: a venue that has ended may have printed the text before.
             let ended = self.listening.as_ref().is_none_or(JoinHandle::is_finished);
             let is_said = self.said().contains(what);
             (ended || is_said).then_some(is_said)
         })
     }
 
-    /// What it has said so far.
+    /// Returns the output so far.
     pub fn said(&self) -> String {
         self.said.lock().unwrap().clone()
     }
 
-    /// Waits of its threads for a core, from now on.
+    /// Begins to count the time that its threads wait for a core.
     pub fn core_waits(&self) -> CoreWaits {
         CoreWaits::begin(self.process.id())
     }
 
-    /// A load of a moment, whose every answer is checked.
+    /// Runs a short load with a check of every answer.
     pub fn trade(&self, place: &Place) {
         let out = tempfile::tempdir().unwrap();
         let mut load = Command::new(env!("CARGO_BIN_EXE_ringside"));
@@ -211,13 +211,13 @@ impl Venue {
         assert!(load.status.success(), "{}", String::from_utf8_lossy(&load.stderr));
     }
 
-    /// Freezes it: it keeps its connections and does nothing.
+    /// Freezes the process: it keeps its connections and does nothing.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
         waitpid(Some(Pid::from_child(&self.process)), WaitOptions::UNTRACED).unwrap();
     }
 
-    /// Lets it go on after [`freeze`](Self::freeze).
+    /// Resumes the process after [`freeze`](Self::freeze).
     pub fn thaw(&self) {
         self.signal(Signal::CONT);
     }
@@ -226,25 +226,25 @@ impl Venue {
         kill_process(Pid::from_child(&self.process), signal).unwrap();
     }
 
-    /// Ends it with SIGTERM.
+    /// Ends the venue with SIGTERM.
     pub fn stop(self) {
         let (status, said) = self.stops();
         assert!(status.success(), "{said}");
     }
 
-    /// Sends it SIGTERM; gives how it ended and all that it said.
+    /// Sends SIGTERM; returns the exit status and the whole output.
     pub fn stops(mut self) -> (ExitStatus, String) {
         self.signal(Signal::TERM);
         self.wait()
     }
 
-    /// Waits for it to end by itself; gives how it ended and all that it said.
+    /// Waits for the venue to end by itself; returns the exit status and the whole output.
     pub fn ends(mut self) -> (ExitStatus, String) {
         wait_until("the venue ends", || self.process.try_wait().unwrap().is_some());
         self.wait()
     }
 
-    /// Ends it with SIGKILL; gives how it ended and all that it said.
+    /// Ends the venue with SIGKILL; returns the exit status and the whole output.
     pub fn kill(mut self) -> (ExitStatus, String) {
         let _ = self.process.kill();
         self.wait()

@@ -1,4 +1,4 @@
-//! Who works on a venue by hand: an operator, and sessions that say a few lines and leave.
+//! Manual work on a venue: an operator, and sessions that send a few lines and leave.
 
 use super::{OPERATOR, ORDERS, PATIENCE, Place};
 use serde_json::Value;
@@ -7,30 +7,30 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// An operator who hears all lines.
+/// An operator who receives all lines.
 pub struct Operator(BufReader<TcpStream>);
 
 impl Operator {
-    /// One who has just connected.
+    /// Connects an operator.
     pub fn of(place: &Place) -> Operator {
         let socket = TcpStream::connect(place.at(OPERATOR)).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Operator(BufReader::new(socket))
     }
 
-    /// Says a line.
+    /// Sends a line.
     pub fn say(&mut self, line: &str) {
         self.0.get_mut().write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
-    /// Waits until an instrument has a state.
+    /// Waits until a symbol has a state.
     pub fn hears(&mut self, symbol: &str, state: &str) {
         self.until(&format!("{symbol} is {state}"), |heard| {
             is(heard, "state_changed", symbol) && heard["state"] == state
         });
     }
 
-    /// Waits for a line of which that is true.
+    /// Waits for a line for which `is_it` is true.
     pub fn until(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) {
         let began = Instant::now();
         loop {
@@ -45,12 +45,12 @@ impl Operator {
     }
 }
 
-/// Whether a report is of a kind and an instrument.
+/// Returns true if a report has this kind and symbol.
 pub fn is(report: &Value, kind: &str, symbol: &str) -> bool {
     report["report"] == kind && report["symbol"] == symbol
 }
 
-/// A session that says this and has its answers.
+/// Runs a session that sends these lines; returns its output.
 pub fn trade(place: &Place, user: &str, lines: &str) -> String {
     let mut client = Command::new(env!("CARGO_BIN_EXE_ringside"))
         .args(["client", "--address", &place.at(ORDERS).to_string(), "--user", user])
@@ -65,7 +65,7 @@ pub fn trade(place: &Place, user: &str, lines: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Waits until somebody hears that.
+/// Repeats `says` until its text contains `what`.
 pub fn until(what: &str, mut says: impl FnMut() -> String) {
     let began = Instant::now();
     loop {
@@ -77,7 +77,7 @@ pub fn until(what: &str, mut says: impl FnMut() -> String) {
     }
 }
 
-/// All reports of a venue that has stopped, from its journal: it is replayed, and has the same hashes.
+/// Returns all reports of a stopped venue from a replay of its journal, which has the same hashes.
 pub fn reports(place: &Place) -> Vec<Value> {
     let replay = place.run(&["replay", "--reports"]);
     assert!(replay.status.success(), "{}", String::from_utf8_lossy(&replay.stderr));

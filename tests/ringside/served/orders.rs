@@ -1,4 +1,4 @@
-//! What a session asks for: seeded orders that cross with those of the others, and which of them are not answered.
+//! Requests of a session: seeded orders that cross with those of other sessions, and the requests without an answer.
 
 use ringside_load::rng::Rng;
 use ringside_wire::ouch::inbound::{AccountQuery, CancelOrder, EnterOrder, ReplaceOrder};
@@ -7,25 +7,25 @@ use ringside_wire::{Message, padded};
 use std::collections::VecDeque;
 
 const SYMBOLS: [&str; 3] = ["AAPL", "MSFT", "NVDA"];
-/// In 1/10000. All instruments trade around the same price.
+/// Price in 1/10000 around which all symbols trade.
 const PRICE: u64 = 1_500_000;
 const TICK: u64 = 100;
 
-/// The orders of a session.
+/// Orders and requests of a session.
 pub struct Orders {
     user: String,
     rng: Rng,
     last_id: u32,
-    /// Orders that were live when they were heard of last.
+    /// Orders that were live in the latest messages.
     live: Vec<u32>,
-    /// Requests whose answer has not come, oldest first.
+    /// Requests without an answer, oldest first.
     waiting: VecDeque<Request>,
-    /// Whether the question at the end has been answered, and nothing came after it.
+    /// True if the final query has been answered, and no request follows it.
     pub is_settled: bool,
 }
 
 struct Request {
-    /// The id that it brings, if any: no answer to a later one comes before that to this one.
+    /// Order id that the request uses up, if any. Answers come in the order of the requests with ids.
     id: Option<u32>,
     bytes: Vec<u8>,
 }
@@ -37,7 +37,7 @@ impl Orders {
         Orders { user, rng, last_id: 0, live: vec![], waiting, is_settled: false }
     }
 
-    /// The next request.
+    /// Returns the next request.
     pub fn next(&mut self) -> Vec<u8> {
         self.is_settled = false;
         let (id, bytes) = match self.rng.below(10) {
@@ -49,29 +49,29 @@ impl Orders {
         bytes
     }
 
-    /// The question whose answer says that all before it is answered.
+    /// Returns the final query; its answer shows that all requests before it are answered.
     pub fn last(&mut self) -> Vec<u8> {
         let bytes = bytes_of(&AccountQuery { message_type: AccountQuery::TYPE });
         self.waiting.push_back(Request { id: None, bytes: bytes.clone() });
         bytes
     }
 
-    /// How many are not answered.
+    /// Returns the number of requests without an answer.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
-    /// What is sent again on a new connection.
+    /// Returns the requests to send again on a new connection.
     pub fn unanswered(&self) -> impl Iterator<Item = &[u8]> {
         self.waiting.iter().map(|request| &request.bytes[..])
     }
 
-    /// The ids of orders that nobody has heard of.
+    /// Returns the ids of orders that no message has confirmed.
     pub fn in_doubt(&self) -> impl Iterator<Item = u32> {
         self.waiting.iter().filter_map(|request| request.id)
     }
 
-    /// Hears a message of the session.
+    /// Applies a message of the session.
     pub fn hear(&mut self, message: &[u8]) -> Result<(), String> {
         match Response::parse(message).map_err(|error| error.to_string())? {
             Response::Accepted(m, _) => {
@@ -160,7 +160,7 @@ impl Orders {
     }
 }
 
-/// What a session writes on its order.
+/// Returns the text that a session writes on its order.
 pub fn text_of(user: &str, id: u32) -> String {
     format!("{user} {id}")
 }
