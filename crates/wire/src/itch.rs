@@ -1,7 +1,7 @@
 //! ITCH 5.0-compatible market data: every order, one message at a time. A message is one block of a MoldUDP64
 //! datagram, one sequenced SoupBinTCP packet, or one entry of a [`mod@file`].
 //!
-//! Prices are in 1/10000. Codes are kept as they come: some are added every year.
+//! Prices are in 1/10000. Codes are kept as received: some are added every year.
 
 pub mod file;
 pub mod glimpse;
@@ -13,24 +13,24 @@ use super::Message;
 use zerocopy::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// What every message begins with.
+/// First bytes of every message.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
 )]
 #[repr(C)]
 pub struct Header {
-    /// The type letter.
+    /// Type letter of the message.
     pub message_type: u8,
-    /// The instrument's number for the day, from 1; 0 if the message is about none.
+    /// Number of the symbol for the day, from 1; 0 if the message is about no symbol.
     pub stock_locate: U16,
-    /// The venue's own; always 0 here.
+    /// Tracking number of the venue; always 0 here.
     pub tracking_number: U16,
     /// Official time, in ns since midnight UTC, 48 bits.
     pub timestamp: [u8; 6],
 }
 
 impl Header {
-    /// The header of a message of type `M`.
+    /// Creates the header of a message of type `M`.
     #[inline]
     pub fn new<M: Message>(stock_locate: u16, ns_since_midnight: u64) -> Header {
         Header {
@@ -41,7 +41,7 @@ impl Header {
         }
     }
 
-    /// The time of day, in ns since midnight.
+    /// Official time, in ns since midnight UTC.
     #[inline]
     pub fn ns_since_midnight(&self) -> u64 {
         let [a, b, c, d, e, f] = self.timestamp;
@@ -49,7 +49,7 @@ impl Header {
     }
 }
 
-/// A time of day, in ns since midnight, as 48 bits.
+/// Encodes a time of day, in ns since midnight, as 48 bits.
 #[inline]
 pub fn timestamp(ns_since_midnight: u64) -> [u8; 6] {
     let [_, _, rest @ ..] = ns_since_midnight.to_be_bytes();

@@ -1,7 +1,7 @@
-//! The venue's wire protocols as bytes: layouts, framing, and nothing of what a message does.
+//! Wire protocols of the venue as bytes: layouts and framing. The actions that messages cause lie elsewhere.
 //!
-//! All integers are unsigned and big-endian, text is ASCII padded with spaces. Every table gives the offset of
-//! a field before its name, and a layout that does not agree with its table does not compile.
+//! Integers are big-endian, and unsigned unless a field says otherwise. Text is ASCII padded with spaces. Every
+//! table gives the offset of a field before its name; a layout that does not match its table does not compile.
 
 #![warn(unreachable_pub)]
 
@@ -12,32 +12,32 @@ pub mod moldudp64;
 pub mod ouch;
 pub mod soupbintcp;
 
-/// What is wrong with bytes that should be a message.
+/// Defect of bytes that should be a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// There is nothing.
+    /// There are no bytes.
     #[error("an empty message")]
     Empty,
     /// No message of this protocol and direction has this type.
     #[error("a message of the unknown type {:?}", char::from(*.0))]
     UnknownType(u8),
-    /// It is too short or too long for its type.
+    /// The message is too short or too long for its type.
     #[error("a message of type {:?} with {bytes} bytes", char::from(*.message_type))]
     Length {
-        /// Its type.
+        /// Type letter of the message.
         message_type: u8,
-        /// Its length in bytes.
+        /// Length of the message, in bytes.
         bytes: usize,
     },
-    /// Its tagged values do not add up to their length.
+    /// The tagged values do not add up to their length.
     #[error("a message of type {:?} with broken tagged values", char::from(*.0))]
     Tags(u8),
-    /// A number in it is none or too large, or a text is no printable ASCII.
+    /// A numeric field is not a number or too large, or a text is not printable ASCII.
     #[error("a message of type {:?} with an unreadable field", char::from(*.0))]
     Field(u8),
 }
 
-/// Declares fixed layouts: a type letter and fields at their offsets.
+/// Declares fixed layouts: a type letter, then fields at their offsets.
 macro_rules! message {
     ($(#[$doc:meta])* $name:ident = $letter:literal, $bytes:literal bytes {
         $($(#[$field_doc:meta])* $offset:literal $field:ident: $type:ty,)*
@@ -49,7 +49,7 @@ macro_rules! message {
         )]
         #[repr(C)]
         pub struct $name {
-            /// The type letter.
+            /// Type letter of the message.
             pub message_type: u8,
             $($(#[$field_doc])* pub $field: $type,)*
         }
@@ -65,22 +65,22 @@ macro_rules! message {
 }
 pub(crate) use message;
 
-/// A message with a fixed layout.
+/// Message with a fixed layout.
 pub trait Message:
     zerocopy::FromBytes + zerocopy::IntoBytes + zerocopy::Immutable + zerocopy::KnownLayout
 {
-    /// Its type letter, the first byte.
+    /// Type letter, the first byte of the message.
     const TYPE: u8;
 }
 
-/// Text of a fixed length, padded with spaces on the right; `None` if it is too long or no printable ASCII.
+/// Pads text with spaces on the right to a fixed length; `None` if the text is too long or not printable ASCII.
 pub fn padded<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut field = [b' '; N];
     field.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
     is_printable(text.as_bytes()).then_some(field)
 }
 
-/// The text of a padded field; `None` if it is no printable ASCII.
+/// Text of a padded field; `None` if the field is not printable ASCII.
 pub fn unpadded(field: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(field).ok()?.trim_end_matches(' ');
     is_printable(text.as_bytes()).then_some(text)
@@ -90,13 +90,13 @@ fn is_printable(text: &[u8]) -> bool {
     text.iter().all(|byte| (b' '..=b'~').contains(byte))
 }
 
-/// A number of decimal digits and nothing else, which `str::parse` alone would not insist on.
+/// Parses decimal digits and nothing else; `str::parse` alone would accept a sign.
 fn decimal(digits: &str) -> Option<u64> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-/// The first of many messages that each have a u16 length in front, and what is behind it; `None` if it is
-/// not whole.
+/// Splits off the first of several messages that each follow their length as a u16. Returns the message and the
+/// bytes after it; `None` if the message is incomplete.
 pub fn split_block(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<2>()?;
     rest.split_at_checked(u16::from_be_bytes(*length).into())

@@ -11,64 +11,64 @@ use super::{Malformed, split_block};
 use zerocopy::big_endian::{U16, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// The count of a heartbeat: the number is that of the next message.
+/// Count of a heartbeat; the number is that of the next message.
 pub const HEARTBEAT: u16 = 0;
-/// The count that says that the session has ended: the number is that of the next message, which never comes.
+/// Count that ends the session; the number is that of the next message, which never comes.
 pub const END_OF_SESSION: u16 = 0xFFFF;
-/// The longest datagram that is sent: with all headers it stays below the 1,500 bytes that a network carries
-/// in one frame.
+/// Length of the longest datagram that is sent, in bytes. With all headers it stays below the 1,500 bytes that a
+/// network carries in one frame.
 pub const DATAGRAM_BYTES_MAX: usize = 1_400;
-/// The length of the header, and of a request.
+/// Length of the header, and of a request, in bytes.
 pub const HEADER_BYTES: usize = 20;
 
-/// The header of a datagram.
+/// Header of a datagram.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
 )]
 #[repr(C)]
 pub struct Header {
-    /// The session, padded with spaces.
+    /// Session, padded with spaces.
     pub session: [u8; 10],
-    /// The number of the first message, from 1.
+    /// Number of the first message, from 1.
     pub number: U64,
-    /// How many messages follow, or [`HEARTBEAT`] or [`END_OF_SESSION`].
+    /// Count of the messages that follow, or [`HEARTBEAT`] or [`END_OF_SESSION`].
     pub count: U16,
 }
 
-/// A request for messages that were lost: all of a datagram. The answer is an ordinary datagram, with as many
-/// of the messages as it has room for.
+/// Request for lost messages: the whole datagram. The answer is an ordinary datagram with as many of the messages
+/// as it has room for.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
 )]
 #[repr(C)]
 pub struct Request {
-    /// The session, padded with spaces.
+    /// Session, padded with spaces.
     pub session: [u8; 10],
-    /// The number of the first message wanted.
+    /// Number of the first message requested.
     pub number: U64,
-    /// How many messages are wanted.
+    /// Count of the messages requested.
     pub count: U16,
 }
 
 const _: () = assert!(size_of::<Header>() == HEADER_BYTES && size_of::<Request>() == HEADER_BYTES);
 
 impl Request {
-    /// Reads a request.
+    /// Parses a datagram that is a request.
     pub fn parse(bytes: &[u8]) -> Result<&Request, Malformed> {
         Request::ref_from_bytes(bytes).map_err(|_| wrong_length(bytes))
     }
 }
 
-/// A datagram of the feed.
+/// Datagram of the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram<'a> {
-    /// Its header.
+    /// Header of the datagram.
     pub header: &'a Header,
     blocks: &'a [u8],
 }
 
 impl<'a> Datagram<'a> {
-    /// Reads a datagram: whole blocks, as many as the header says, and nothing behind them.
+    /// Parses a datagram: as many whole blocks as the header says, and nothing after them.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let (header, blocks) = Header::ref_from_prefix(bytes).map_err(|_| wrong_length(bytes))?;
         let count = match header.count.get() {
@@ -89,7 +89,7 @@ impl<'a> Datagram<'a> {
         Ok(Datagram { header, blocks })
     }
 
-    /// The messages with their numbers.
+    /// Iterates over the messages with their numbers.
     pub fn messages(&self) -> impl Iterator<Item = (u64, &'a [u8])> + use<'a> {
         let (mut number, mut rest) = (self.header.number.get(), self.blocks);
         std::iter::from_fn(move || {
@@ -101,7 +101,7 @@ impl<'a> Datagram<'a> {
     }
 }
 
-/// Stands for the type of what has none.
+/// Stands for the type in errors: a datagram has none.
 const MESSAGE_TYPE: u8 = b'm';
 
 fn wrong_length(bytes: &[u8]) -> Malformed {

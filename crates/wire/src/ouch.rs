@@ -1,7 +1,7 @@
-//! OUCH 5.0-compatible order entry: what a client asks ([`inbound`]) and what the venue says ([`outbound`]).
+//! OUCH 5.0-compatible order entry: requests of a client ([`inbound`]) and responses of the venue ([`outbound`]).
 //!
 //! A message is its fixed layout and, in most cases, an *appendage*: a u16 length and as many bytes of tagged
-//! values ([`Tags`]). Letters mean something else in each direction.
+//! values ([`Tags`]). A type letter means different messages in the two directions.
 
 pub mod inbound;
 pub mod outbound;
@@ -11,29 +11,29 @@ pub use tags::{Tags, push_tag, tag};
 
 use super::{Malformed, Message};
 
-/// The highest price of a normal order, 199,999.9900, in 1/10000.
+/// Highest price of a normal order, in 1/10000: 199,999.9900.
 pub const PRICE_MAX: u64 = 1_999_999_900;
-/// The price of a market order, 200,000.0000.
+/// Price that marks a market order: 200,000.0000.
 pub const PRICE_MARKET: u64 = 2_000_000_000;
-/// The price of a market order for a cross, 214,748.3647.
+/// Price that marks a market order for a cross: 214,748.3647.
 pub const PRICE_MARKET_CROSS: u64 = 0x7FFF_FFFF;
-/// The highest quantity of an order.
+/// Highest quantity of an order, in shares.
 pub const QUANTITY_MAX: u32 = 999_999;
 
-/// What follows a layout.
+/// Presence of an appendage after a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Appendage {
-    /// Nothing.
+    /// The layout is the whole message.
     Never,
-    /// An appendage if there are tagged values. One without any is read, too, but never written.
+    /// An appendage follows if there are tagged values. An empty appendage is read, too, but never written.
     IfTagged,
-    /// An appendage, of length 0 if there are no tagged values.
+    /// An appendage follows; its length is 0 if there are no tagged values.
     Always,
 }
 
-/// The fixed part of a message.
+/// Fixed part of a message.
 pub trait Layout: Message {
-    /// What follows it.
+    /// Presence of an appendage after this layout.
     const APPENDAGE: Appendage;
 }
 
@@ -41,7 +41,7 @@ pub trait Layout: Message {
 ///
 /// # Panics
 ///
-/// If `out` has no room for it, or `tags` has any and the message never has an appendage.
+/// If `out` has no room for the message, or `tags` has any and the message never has an appendage.
 #[inline]
 pub fn write<M: Layout>(message: &M, tags: Tags<'_>, out: &mut [u8]) -> usize {
     let (layout, tags) = (message.as_bytes(), tags.bytes());
@@ -59,7 +59,7 @@ pub fn write<M: Layout>(message: &M, tags: Tags<'_>, out: &mut [u8]) -> usize {
     layout.len()
 }
 
-/// Reads a layout and what follows it.
+/// Parses a layout and its appendage.
 #[inline]
 fn read<M: Layout>(bytes: &[u8]) -> Result<(&M, Tags<'_>), Malformed> {
     let length = Malformed::Length { message_type: M::TYPE, bytes: bytes.len() };
@@ -76,7 +76,7 @@ fn read<M: Layout>(bytes: &[u8]) -> Result<(&M, Tags<'_>), Malformed> {
     }
 }
 
-/// Declares the messages of one direction and what follows the layout of each.
+/// Declares the messages of one direction and the appendage of each.
 macro_rules! direction {
     ($(#[$doc:meta])* $direction:ident: $module:ident {
         $($variant:ident = $layout:ident, $appendage:ident;)*
@@ -87,13 +87,13 @@ macro_rules! direction {
 
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[allow(missing_docs)] // The layouts say it.
+        #[allow(missing_docs)] // Each layout documents its variant.
         pub enum $direction<'a> {
             $($variant(&'a $module::$layout, Tags<'a>),)*
         }
 
         impl<'a> $direction<'a> {
-            /// Reads a whole message: the payload of a SoupBinTCP packet.
+            /// Parses a whole message: the payload of a SoupBinTCP packet.
             #[inline]
             pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
                 match *bytes.first().ok_or(Malformed::Empty)? {
@@ -115,7 +115,7 @@ macro_rules! direction {
 }
 
 direction! {
-    /// What a client asks.
+    /// Request of a client.
     Request: inbound {
         Enter = EnterOrder, Always;
         Replace = ReplaceOrder, Always;
@@ -129,7 +129,7 @@ direction! {
 }
 
 direction! {
-    /// What the venue says.
+    /// Response of the venue.
     Response: outbound {
         System = SystemEvent, Never;
         Accepted = OrderAccepted, Always;

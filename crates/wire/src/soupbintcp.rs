@@ -11,25 +11,25 @@
 
 use super::{Malformed, decimal, padded, unpadded};
 
-/// Packet types.
+/// Packet types, each with the side that sends it.
 pub mod packet {
     /// Either side: text that is ignored.
     pub const DEBUG: u8 = b'+';
-    /// Client: login request.
+    /// Client: login request, see [`Login`](super::Login).
     pub const LOGIN_REQUEST: u8 = b'L';
-    /// Server: login accepted.
+    /// Server: login accepted, see [`LoginAccepted`](super::LoginAccepted).
     pub const LOGIN_ACCEPTED: u8 = b'A';
-    /// Server: login rejected.
+    /// Server: login rejected, with a reason letter.
     pub const LOGIN_REJECTED: u8 = b'J';
     /// Server: a message with a number.
     pub const SEQUENCED: u8 = b'S';
     /// Either side: a message without a number.
     pub const UNSEQUENCED: u8 = b'U';
-    /// Server: nothing to say.
+    /// Server: heartbeat while there is nothing else to send.
     pub const SERVER_HEARTBEAT: u8 = b'H';
-    /// Client: nothing to say.
+    /// Client: heartbeat while there is nothing else to send.
     pub const CLIENT_HEARTBEAT: u8 = b'R';
-    /// Client: logs out.
+    /// Client: logs out of the session.
     pub const LOGOUT: u8 = b'O';
     /// Server: the session has ended.
     pub const END_OF_SESSION: u8 = b'Z';
@@ -43,17 +43,17 @@ pub const SESSION_NOT_AVAILABLE: u8 = b'S';
 /// Bytes before the payload: length and type.
 pub const PREFIX_BYTES: usize = 3;
 
-/// A packet in a buffer.
+/// Packet in a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet<'a> {
-    /// Its type, see [`packet`].
+    /// Type of the packet, see [`packet`].
     pub packet_type: u8,
-    /// What it carries.
+    /// Bytes after the type.
     pub payload: &'a [u8],
 }
 
-/// The first packet in `bytes` and its length on the wire. `Ok(None)` if it is not whole yet. An error if it
-/// has no type, or is longer on the wire than `bytes_max`.
+/// Splits off the first packet in `bytes`; returns it with its length on the wire. `Ok(None)` if the packet is
+/// incomplete. An error if the packet has no type, or is longer on the wire than `bytes_max`.
 #[inline]
 pub fn split_packet(
     bytes: &[u8],
@@ -72,7 +72,7 @@ pub fn split_packet(
     Ok(Some((Packet { packet_type: packet[0], payload: &packet[1..] }, 2 + length)))
 }
 
-/// What comes before the payload of a packet; without a payload it is the whole packet.
+/// Bytes before the payload of a packet. Without a payload they are the whole packet.
 ///
 /// # Panics
 ///
@@ -94,18 +94,19 @@ pub fn write_packet(packet_type: u8, payload: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(payload);
 }
 
-/// A login request. Texts are printable ASCII.
+/// Login request. Texts are printable ASCII.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
-    /// Who, 6 bytes at most, in capitals: case does not matter.
+    /// User name, at most 6 bytes, in capitals: case does not matter.
     pub user: String,
-    /// 10 bytes at most; case does not matter.
+    /// Password, at most 10 bytes; case does not matter.
     pub password: String,
-    /// The session, 10 bytes at most; empty for the current one.
+    /// Session, at most 10 bytes; empty for the current one.
     pub session: String,
-    /// The next number that the client wants; 0 for the most recent one.
+    /// Next number that the client wants; 0 for the most recent one.
     pub number: u64,
-    /// 4.10: after how many milliseconds of silence the client takes the server for dead, 99,999 at most.
+    /// Silence in milliseconds after which the client considers the server dead, at most 99,999. Only in
+    /// SoupBinTCP 4.10.
     pub heartbeat_timeout_ms: Option<u32>,
 }
 
@@ -113,7 +114,7 @@ impl Login {
     const BYTES: usize = 46;
     const BYTES_4_10: usize = 51;
 
-    /// Reads the payload of a login request. Texts and numbers may be justified to either side.
+    /// Parses the payload of a login request. Spaces may pad texts and numbers on either side.
     pub fn parse(payload: &[u8]) -> Result<Login, Malformed> {
         let unreadable = Malformed::Field(packet::LOGIN_REQUEST);
         let text =
@@ -142,7 +143,7 @@ impl Login {
         })
     }
 
-    /// The payload; `None` if something is too long or no printable ASCII.
+    /// Payload of the request; `None` if a field is too long or not printable ASCII.
     pub fn payload(&self) -> Option<Vec<u8>> {
         let mut payload = Vec::with_capacity(Self::BYTES_4_10);
         payload.extend_from_slice(&padded::<6>(&self.user)?);
@@ -156,19 +157,19 @@ impl Login {
     }
 }
 
-/// The answer to a login.
+/// Answer that accepts a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginAccepted {
-    /// The session, printable ASCII, 10 bytes at most.
+    /// Session, printable ASCII, at most 10 bytes.
     pub session: String,
-    /// The number of the next sequenced packet.
+    /// Number of the next sequenced packet.
     pub number: u64,
 }
 
 impl LoginAccepted {
     const BYTES: usize = 30;
 
-    /// Reads the payload. Session and number may be justified to either side.
+    /// Parses the payload. Spaces may pad session and number on either side.
     pub fn parse(payload: &[u8]) -> Result<LoginAccepted, Malformed> {
         let unreadable = Malformed::Field(packet::LOGIN_ACCEPTED);
         if payload.len() != Self::BYTES {
@@ -180,7 +181,7 @@ impl LoginAccepted {
         Ok(LoginAccepted { session: text(&payload[..10])?.to_string(), number })
     }
 
-    /// The payload, right-justified.
+    /// Payload of the answer, with right-justified fields.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! A session that outlives its connections: it logs in again with the number that it expects next.
+//! Session that outlives its connections: each login asks for the next number that the session expects.
 
 use super::soup::{Broken, Connection, Received};
 use crate::soupbintcp::{Login, LoginAccepted};
@@ -6,51 +6,52 @@ use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-/// The pause between a connection that is gone and the next one.
+/// Pause between the loss of a connection, or a failed attempt, and the next attempt.
 const RETRY: Duration = Duration::from_millis(10);
 
-/// A session on one venue that may be found at several addresses.
+/// Client session on one venue, which may be reachable at several addresses.
 pub struct Session {
     addresses: Vec<SocketAddr>,
-    /// The address that is tried next.
+    /// Index of the address of the connection, or of the next attempt.
     at: usize,
     login: Login,
     connection: Option<Connection>,
     logged_in: bool,
     retry_at: Option<Instant>,
-    /// How often the session was logged in.
+    /// Number of accepted logins.
     pub logins: u64,
-    /// Numbers that the venue passed over at a login: messages that never came.
+    /// Numbers that the venue skipped at a login: messages that never arrived.
     pub lost: u64,
-    /// Messages that came again under a number that had come before. They are not shown.
+    /// Messages that arrived again under a number received before. The owner does not receive them.
     pub doubled: u64,
 }
 
-/// What happened.
+/// Event of a session, returned by [`Session::next_event`].
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// There is a socket, see [`Session::socket`].
+    /// A connection is open; its socket is [`Session::socket`].
     Connected,
-    /// The venue has accepted the login; what comes next has this number.
+    /// The venue has accepted the login.
     LoggedIn {
-        /// The number.
+        /// Number of the next message.
         number: u64,
     },
-    /// A message.
+    /// A message has arrived.
     Message {
-        /// Its number, if it has one.
+        /// Number of the message; `None` for an unsequenced one.
         number: Option<u64>,
-        /// The message.
+        /// Bytes of the message.
         bytes: &'a [u8],
     },
-    /// Text for people.
+    /// Text for people, without a meaning in the protocol.
     Text(&'a [u8]),
-    /// The connection is gone, or there was none. The session tries again by itself.
+    /// The connection is lost, or an attempt failed. The session connects again by itself.
     Down(Broken),
 }
 
 impl Session {
-    /// A session that logs in as `login` says, at the first address that answers.
+    /// Creates a session that logs in with `login` at the first address that answers. `addresses` must not be
+    /// empty.
     pub fn new(addresses: Vec<SocketAddr>, login: Login) -> Session {
         assert!(!addresses.is_empty(), "a venue has an address");
         Session {
@@ -66,29 +67,30 @@ impl Session {
         }
     }
 
-    /// The number of the next message, once the session has been logged in.
+    /// Number of the next message, valid after the first login.
     pub fn next_number(&self) -> u64 {
         self.login.number
     }
 
-    /// The address of the connection, or the one that is tried next.
+    /// Address of the connection, or of the next attempt.
     pub fn address(&self) -> SocketAddr {
         self.addresses[self.at]
     }
 
-    /// Whether messages can be sent, and there is room for one.
+    /// Returns true if the session is logged in and its output has room for another message.
     #[inline]
     pub fn has_room(&self) -> bool {
         self.connection.as_ref().is_some_and(Connection::has_room)
     }
 
-    /// Puts a message into the output of the connection.
+    /// Appends a message to the output of the connection. There must be a connection, see
+    /// [`has_room`](Self::has_room).
     #[inline]
     pub fn send(&mut self, message: &[u8]) {
         self.connection.as_mut().expect("there is room only in a connection").send(message);
     }
 
-    /// Writes what there is to write. Whether the network has not taken all of it.
+    /// Writes pending output or a heartbeat. Returns true if the network has not taken all output.
     #[inline]
     pub fn write(&mut self, now: Instant) -> bool {
         let Some(connection) = &mut self.connection else { return false };
@@ -96,13 +98,13 @@ impl Session {
         connection.has_output()
     }
 
-    /// Reads what is there. Whether anything came.
+    /// Reads from the socket once. Returns true if any bytes arrived.
     #[inline]
     pub fn read(&mut self, now: Instant) -> bool {
         self.connection.as_mut().is_some_and(|connection| connection.read(now))
     }
 
-    /// What happened next; `None` if nothing. Connects if that is due.
+    /// Returns the next event, or `None` if there is none. Connects if an attempt is due.
     #[inline]
     pub fn next_event(&mut self, now: Instant) -> Option<Event<'_>> {
         loop {
@@ -136,7 +138,7 @@ impl Session {
         }
     }
 
-    /// The socket to wait on.
+    /// Socket to wait on; `None` without a connection.
     pub fn socket(&self) -> Option<BorrowedFd<'_>> {
         self.connection.as_ref().map(Connection::socket)
     }
@@ -168,7 +170,8 @@ impl Session {
         Event::LoggedIn { number }
     }
 
-    /// A connection that had worked is made again where it was; otherwise the next address has its turn.
+    /// Drops the connection and schedules the next attempt: at the same address if the session was logged in,
+    /// otherwise at the next one.
     fn down(&mut self, broken: Broken, now: Instant) -> Event<'static> {
         if !self.logged_in {
             self.at = (self.at + 1) % self.addresses.len();

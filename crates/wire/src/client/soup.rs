@@ -1,5 +1,5 @@
-//! One SoupBinTCP connection from the client's side. It never waits, except in [`Connection::wait`]: the owner reads and
-//! writes when it can.
+//! One SoupBinTCP connection from the client's side. No call waits, except [`Connection::open`] and
+//! [`Connection::wait`]: the owner reads and writes when it can.
 
 use crate::Malformed;
 use crate::soupbintcp::{Login, LoginAccepted, PREFIX_BYTES, Packet, packet, prefix, split_packet};
@@ -9,82 +9,82 @@ use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// After so long without a word the client says that it is there.
+/// Time without output after which the client sends a heartbeat.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// After so long without a word from the venue the connection counts as lost.
+/// Silence of the venue after which the connection counts as lost.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
-/// How long a connect may take.
+/// Time limit of a connect.
 const CONNECT: Duration = Duration::from_secs(1);
-/// The input buffer; a packet has at most 64 KiB and 1 byte.
+/// Size of the input buffer. A packet has at most 64 KiB and 1 byte.
 const INPUT_BYTES: usize = 256 << 10;
-/// From so many unwritten bytes on, the connection has no room for more.
+/// Number of buffered output bytes from which on the connection has no room for another message.
 const OUTPUT_BYTES: usize = 64 << 10;
 
-/// A connection.
+/// Connection to a venue, with its input and output buffers.
 pub struct Connection {
     socket: TcpStream,
     input: Box<[u8]>,
-    /// What has been read and not been taken is `input[taken..filled]`.
+    /// `input[taken..filled]` has been read from the socket and not taken yet.
     taken: usize,
     filled: usize,
     output: Vec<u8>,
-    /// How much of the output is written.
+    /// Number of output bytes already written.
     written: usize,
-    /// The number of the next sequenced packet, once the login is accepted.
+    /// Number of the next sequenced packet, once the login is accepted.
     next_number: Option<u64>,
     spoke: Instant,
     heard: Instant,
-    /// What broke the connection. It shows once all that came before has been taken.
+    /// Cause of the end of the connection. `take` returns it after everything that arrived before.
     broken: Option<Broken>,
 }
 
-/// What came in. The bytes of a message lie in the connection until it reads again, see [`Connection::bytes`].
+/// Packet that has arrived. Its bytes stay in the connection until the next read, see [`Connection::bytes`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// The login is accepted.
+    /// The venue has accepted the login.
     LoggedIn(LoginAccepted),
-    /// A numbered message.
+    /// A message with a number (sequenced packet).
     Message {
-        /// Its number in the session's stream.
+        /// Number in the session's stream.
         number: u64,
-        /// Where it lies.
+        /// Range of the message's bytes.
         at: Range<usize>,
     },
-    /// A message without a number.
+    /// A message without a number (unsequenced packet).
     Unnumbered(Range<usize>),
-    /// Text for people.
+    /// Text for people (debug packet).
     Text(Range<usize>),
 }
 
-/// Why a connection is no more.
+/// Cause of the end of a connection.
 #[derive(Debug, thiserror::Error)]
 pub enum Broken {
     /// The network failed.
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    /// The venue closed it.
+    /// The venue closed the connection.
     #[error("the venue closed the connection")]
     Closed,
-    /// The venue refused the login.
+    /// The venue refused the login, with this reason letter.
     #[error("the venue refused the login: {}", match .0 {
         b'A' => "not authorised".to_string(),
         b'S' => "no such session, or it has not come to that number".to_string(),
         other => format!("reason {:?}", char::from(*other)),
     })]
     Refused(u8),
-    /// The session has ended.
+    /// The venue has ended the session.
     #[error("the session has ended")]
     Ended,
-    /// Nothing came for a long time.
+    /// The venue was silent for too long.
     #[error("nothing came from the venue for {} s", SILENCE_MAX.as_secs())]
     Silent,
-    /// What came is no SoupBinTCP.
+    /// The venue sent bytes that are not SoupBinTCP.
     #[error("the venue sent {0}")]
     Malformed(#[from] Malformed),
 }
 
 impl Connection {
-    /// Connects and asks to log in. The answer comes as [`Received::LoggedIn`] or [`Broken::Refused`].
+    /// Connects and sends the login request. The answer is [`Received::LoggedIn`] or [`Broken::Refused`].
     pub fn open(address: SocketAddr, login: &Login) -> Result<Connection, Broken> {
         let socket = TcpStream::connect_timeout(&address, CONNECT)?;
         socket.set_nodelay(true)?;
@@ -111,24 +111,24 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Whether another message may be sent now.
+    /// Returns true if the login is accepted and the output has room for another message.
     #[inline]
     pub fn has_room(&self) -> bool {
         self.next_number.is_some() && self.output.len() < OUTPUT_BYTES
     }
 
-    /// Puts a message into the output.
+    /// Appends a message to the output.
     #[inline]
     pub fn send(&mut self, message: &[u8]) {
         self.push(packet::UNSEQUENCED, message);
     }
 
-    /// Puts the logout into the output.
+    /// Appends a logout to the output.
     pub fn log_out(&mut self) {
         self.push(packet::LOGOUT, b"");
     }
 
-    /// Writes as much of the output as the network takes, and a heartbeat when there has been nothing to say.
+    /// Writes as much of the output as the network takes. Without output for a second, sends a heartbeat.
     #[inline]
     pub fn write(&mut self, now: Instant) {
         if self.written == self.output.len() {
@@ -150,12 +150,12 @@ impl Connection {
         self.spoke = now;
     }
 
-    /// Whether there is output that the network has not taken.
+    /// Returns true if the network has not taken all output.
     pub fn has_output(&self) -> bool {
         self.written < self.output.len()
     }
 
-    /// Reads what is there, as far as it fits. Whether anything came.
+    /// Reads from the socket once, as far as the input buffer has room. Returns true if any bytes arrived.
     #[inline]
     pub fn read(&mut self, now: Instant) -> bool {
         if self.taken > 0 {
@@ -185,8 +185,8 @@ impl Connection {
         false
     }
 
-    /// Waits for the next packet, and sends the output and heartbeats meanwhile. For clients that are in no hurry: it
-    /// sleeps a millisecond at a time.
+    /// Waits for the next packet and sends output and heartbeats meanwhile. Sleeps 1 ms at a time, so it is for
+    /// clients that are in no hurry.
     pub fn wait(&mut self) -> Result<Received, Broken> {
         loop {
             if let Some(received) = self.take()? {
@@ -199,7 +199,7 @@ impl Connection {
         }
     }
 
-    /// The next of what was read; `Ok(None)` if there is no whole packet.
+    /// Takes the next packet that was read, skipping heartbeats; `Ok(None)` if no whole packet is there.
     #[inline]
     pub fn take(&mut self) -> Result<Option<Received>, Broken> {
         loop {
@@ -216,13 +216,13 @@ impl Connection {
         }
     }
 
-    /// The bytes of what was taken last.
+    /// Bytes of the packet taken last, at the range in its [`Received`].
     #[inline]
     pub fn bytes(&self, at: Range<usize>) -> &[u8] {
         &self.input[at]
     }
 
-    /// For the owner to wait on.
+    /// Socket for the owner to wait on.
     pub fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
@@ -276,7 +276,7 @@ mod tests {
         }
     }
 
-    /// A connection and the socket at its other end, which has read the login.
+    /// Connection and its peer's socket, which has read the login request.
     fn pair() -> (Connection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let connection = Connection::open(listener.local_addr().unwrap(), &login()).unwrap();
@@ -287,7 +287,7 @@ mod tests {
         (connection, peer)
     }
 
-    /// What was taken, as a number and bytes.
+    /// Number and bytes of a packet; number 0 for packets without one.
     fn shown(connection: &Connection, received: Received) -> (u64, Vec<u8>) {
         match received {
             Received::LoggedIn(accepted) => (accepted.number, accepted.session.into()),
@@ -296,7 +296,7 @@ mod tests {
         }
     }
 
-    /// Reads until something is whole.
+    /// Reads until a whole packet is there.
     fn take(connection: &mut Connection) -> Result<(u64, Vec<u8>), Broken> {
         loop {
             if let Some(received) = connection.take()? {

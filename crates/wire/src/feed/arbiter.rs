@@ -1,5 +1,6 @@
-//! Makes one sequence of many lines: the first copy of a message wins, what comes early waits, and what no line has
-//! brought is a gap. The copies that come later are compared with the first. It knows no sockets.
+//! Merges the messages of many lines into one sequence. The first copy of a message is delivered, and later copies
+//! are compared with it. Messages that arrive early wait. Messages that no line has brought are a gap. There are no
+//! sockets here.
 
 use super::copies::{Compared, Copies, digest};
 use super::received::Received;
@@ -8,47 +9,48 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// A line that has been silent for longer than this, two heartbeats and a half, is not waited for, and neither is one
-/// that has been behind the others for so long and does not come nearer.
+/// Time after which a line is no longer waited for: it has been silent that long, or it has been behind the others
+/// that long without advancing. 2.5 heartbeat intervals.
 const SILENCE: Duration = Duration::from_millis(2_500);
 
-/// Where a datagram came from.
+/// Origin of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// A line, and whether it is an A (0) or a B (1).
+    /// Index of the line, and its kind: 0 for an A line, 1 for a B line.
     Line(usize, usize),
-    /// The re-request server.
+    /// Re-request server of the feed.
     Server,
 }
 
-/// The state between lines and listener.
+/// State between the lines and the listener: next number, progress of each line, datagrams that wait.
 pub(super) struct Arbiter {
     session: Option<[u8; 10]>,
-    /// The next message to deliver; `None` before it is known: everything waits.
+    /// Number of the next message to deliver. While it is `None`, all messages wait.
     expected: Option<u64>,
     lines: Vec<Line>,
     copies: Copies,
-    /// Datagrams that came early, by the number of their first message.
+    /// Datagrams that arrived early, by the number of their first message.
     waiting: BTreeMap<u64, Box<[u8]>>,
     waiting_bytes: usize,
     waiting_bytes_max: usize,
-    /// The number of the message that never comes.
+    /// Number after the last message of the session, once a line has ended it.
     end: Option<u64>,
     pub(super) received: Received,
 }
 
-/// What a line has told.
+/// Progress of a line.
 #[derive(Clone, Copy)]
 struct Line {
-    /// The highest number that it has named as its next.
+    /// Highest number that the line has named as its next.
     next: u64,
     heard: Instant,
-    /// When it last told of more, or another one told more than it.
+    /// Time when `next` last rose, or when another line overtook this one.
     moved: Instant,
 }
 
 impl Arbiter {
-    /// Of so many lines.
+    /// Creates the state for `lines` lines. Without a `session` the first datagram decides; without `first` all
+    /// messages wait for `start_at`.
     pub(super) fn new(
         session: Option<[u8; 10]>,
         first: Option<u64>,
@@ -69,22 +71,23 @@ impl Arbiter {
         }
     }
 
-    /// The next message to deliver.
+    /// Number of the next message to deliver.
     pub(super) fn expected(&self) -> Option<u64> {
         self.expected
     }
 
-    /// The session, once it is known.
+    /// Session of the feed, once it is known.
     pub(super) fn session(&self) -> Option<[u8; 10]> {
         self.session
     }
 
-    /// Whether the last message of the session has been delivered.
+    /// Returns true if the last message of the session has been delivered.
     pub(super) fn is_ended(&self) -> bool {
         self.expected.is_some() && self.expected == self.end
     }
 
-    /// Takes a datagram and delivers what is in sequence now; gives the number of messages delivered.
+    /// Takes a datagram and delivers all messages that are now in sequence. Returns the number of messages
+    /// delivered.
     pub(super) fn take(
         &mut self,
         source: Source,
@@ -118,19 +121,20 @@ impl Arbiter {
         delivered + self.deliver_waiting(deliver)
     }
 
-    /// Says which message is the next; everything before it is forgotten.
+    /// Sets the number of the next message to deliver; earlier messages are dropped. Returns the number of messages
+    /// delivered.
     pub(super) fn start_at(&mut self, number: u64, deliver: &mut impl FnMut(u64, &[u8])) -> usize {
         self.expected = Some(number);
         self.deliver_waiting(deliver)
     }
 
-    /// The messages that are missing next: all lines that are waited for have passed them.
+    /// Numbers of the messages that are missing next: every line that is waited for has passed them.
     pub(super) fn gap(&self, now: Instant) -> Option<Range<u64>> {
         let expected = self.expected?;
         let waited_for = |line: &&Line| now - line.heard.min(line.moved) <= SILENCE;
         let passed = match self.lines.iter().filter(waited_for).map(|line| line.next).min() {
             Some(passed) => passed,
-            // Where no line is waited for any more, what they told last still holds.
+            // If no line is waited for any more, the highest number heard still holds.
             None => self.told()?,
         };
         let next_held = self.waiting.keys().next().copied().unwrap_or(u64::MAX);
@@ -138,12 +142,12 @@ impl Arbiter {
         (!gap.is_empty()).then_some(gap)
     }
 
-    /// The highest number that any line has named as its next.
+    /// Highest number that any line has named as its next.
     fn told(&self) -> Option<u64> {
         self.lines.iter().map(|line| line.next).max()
     }
 
-    /// A line has named its next number.
+    /// Records that a line has named its next number.
     fn hear(&mut self, line: usize, next: u64, now: Instant) {
         let told = self.told();
         self.lines[line].heard = now;
@@ -157,7 +161,8 @@ impl Arbiter {
         }
     }
 
-    /// The datagram and the number behind its last message.
+    /// Parses a datagram; returns it with the number after its last message. `None` if it is malformed or of
+    /// another session.
     fn read<'a>(&mut self, bytes: &'a [u8]) -> Option<(Datagram<'a>, u64)> {
         let datagram = Datagram::parse(bytes).ok()?;
         let header = datagram.header;
@@ -231,10 +236,10 @@ mod tests {
 
     const A: Source = Source::Line(0, 0);
     const B: Source = Source::Line(1, 1);
-    /// The line A of another node.
+    /// A line of another node.
     const OTHER_A: Source = Source::Line(2, 0);
 
-    /// Messages from `first` on, each with a text.
+    /// Datagram with one message for each text, numbered from `first`.
     fn datagram(first: u64, texts: &[&str]) -> Vec<u8> {
         let (number, count) = (first.into(), (texts.len() as u16).into());
         let header = crate::moldudp64::Header { session: *b"SESSION   ", number, count };
@@ -293,7 +298,7 @@ mod tests {
         listens.take(0, B, 2, &["x", "c"]);
         let Received { mismatches, first_mismatch, .. } = listens.arbiter.received;
         assert_eq!((mismatches, first_mismatch), (1, Some(2)));
-        // They begin at different messages, so they are compared when they are delivered.
+        // These copies begin at different messages, so they are compared on delivery.
         listens.take(0, OTHER_A, 3, &["y"]);
         listens.take(0, A, 1, &["a"]);
         let Received { mismatches, first_mismatch, compared, .. } = listens.arbiter.received;
@@ -316,7 +321,8 @@ mod tests {
         for line in [A, B, OTHER_A] {
             listens.take(0, line, 1, &["a"]);
         }
-        // All is well for a while, but for one whose node is cut off from the others and says so again and again.
+        // At first all lines are level. Then OTHER_A, whose node is cut off from the others, repeats its next
+        // number and does not advance.
         for ms in [5_000, 6_000] {
             [A, B, OTHER_A].into_iter().for_each(|line| listens.take(ms, line, 2, &[]));
         }
@@ -331,11 +337,11 @@ mod tests {
         assert_eq!(listens.gap(9_499), None, "as long as a line that is silent");
         assert_eq!(listens.gap(9_600), Some(2..3));
         listens.take(9_700, Source::Server, 2, &["b"]);
-        // It is not waited for again before it has come nearer …
+        // OTHER_A is not waited for again before it has advanced …
         listens.take(9_800, A, 5, &["e"]);
         listens.take(9_800, B, 5, &["e"]);
         assert_eq!(listens.gap(9_801), Some(4..5));
-        // … which it does.
+        // … which it does now.
         listens.take(9_900, OTHER_A, 2, &["b"]);
         assert_eq!(listens.gap(9_901), None);
         listens.take(9_902, OTHER_A, 3, &["c", "d"]);

@@ -1,5 +1,4 @@
-//! The order book that anybody builds who listens to the feed: every resting order in its place, from the
-//! messages alone.
+//! Order book that any listener can build from the messages of the feed alone: every resting order at its place.
 
 pub use super::orders::{Level, Order, Side};
 
@@ -10,16 +9,16 @@ use crate::itch::{
 };
 use crate::{Malformed, unpadded};
 
-/// The books of all instruments.
+/// Books of all symbols.
 #[derive(Default)]
 pub struct Book {
-    /// By StockLocate, which is dense.
+    /// Indexed by StockLocate, which is dense.
     instruments: Vec<Instrument>,
     orders: Orders,
     system_event: Option<SystemEvent>,
 }
 
-/// What a listener knows of an instrument beside its orders.
+/// State of a symbol: name, last status messages, levels of both sides, trades.
 #[derive(Default)]
 pub struct Instrument {
     stock: [u8; 8],
@@ -30,72 +29,72 @@ pub struct Instrument {
     traded: Traded,
 }
 
-/// The trades of an instrument since the listener began. A Broken Trade message takes nothing back.
+/// Trades of a symbol since the listener began. A Broken Trade message subtracts nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traded {
-    /// How many there were.
+    /// Number of trades.
     pub trades: u64,
-    /// Shares.
+    /// Number of shares traded.
     pub volume: u64,
-    /// The price of the last one, in 1/10000; 0 before the first.
+    /// Price of the last trade, in 1/10000; 0 before the first.
     pub last_price: u32,
 }
 
-/// A trade that a message reports.
+/// Trade that a message reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Print {
-    /// The instrument.
+    /// StockLocate of the symbol.
     pub stock_locate: u16,
-    /// In 1/10000.
+    /// Price in 1/10000.
     pub price: u32,
-    /// How many.
+    /// Number of shares.
     pub shares: u64,
-    /// The number of the trade.
+    /// Number of the trade.
     pub match_number: u64,
-    /// The side of the order that rested; `None` for trades of orders that nobody saw, and for crosses.
+    /// Side of the resting order; `None` for trades of hidden orders and for crosses.
     pub resting: Option<Side>,
-    /// Whether it counts among the trades; if not, its shares are in the print of a cross.
+    /// True if the trade counts in [`Traded`]; if not, its shares are in the print of a cross.
     pub printable: bool,
 }
 
-/// A message that does not fit what came before it. The book is as it was.
+/// Error of a message that does not fit the book. The book stays unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BookError {
-    /// It cannot be read.
+    /// The message cannot be parsed.
     #[error(transparent)]
     Malformed(#[from] Malformed),
-    /// It names an order that is not in the book.
+    /// The message names an order that is not in the book.
     #[error("order {0} is not in the book")]
     UnknownOrder(u64),
-    /// It adds an order that is in the book.
+    /// The message adds an order that is already in the book.
     #[error("order {0} is in the book already")]
     KnownOrder(u64),
-    /// It adds an order without shares.
+    /// The message adds an order without shares.
     #[error("order {0} has no shares")]
     NoShares(u64),
-    /// It takes more from an order than is left of it.
+    /// The message takes more shares from an order than the order has.
     #[error("{taken} shares are taken from order {reference}, which has {left}")]
     TooManyShares {
-        /// The order.
+        /// Reference number of the order.
         reference: u64,
-        /// How many the message takes.
+        /// Number of shares that the message takes.
         taken: u32,
-        /// How many there are.
+        /// Number of shares that the order has.
         left: u32,
     },
-    /// It names an order of another instrument.
+    /// The message names an order of another symbol.
     #[error("order {0} belongs to another instrument")]
     OtherInstrument(u64),
 }
 
 impl Book {
-    /// Reads a message and applies it.
+    /// Parses a message and applies it.
     pub fn apply_bytes(&mut self, message: &[u8]) -> Result<Option<Print>, BookError> {
         self.apply(&Itch::parse(message)?)
     }
 
-    /// Applies a message; gives the trade if it reports one. Messages that change no book and no state of an
-    /// instrument are passed over.
+    /// Applies a message. Returns the trade if the message reports one. Messages that change neither a book nor the
+    /// state of a symbol are ignored.
     pub fn apply(&mut self, message: &Itch) -> Result<Option<Print>, BookError> {
         match message {
             Itch::SystemEvent(event) => self.system_event = Some(**event),
@@ -141,7 +140,7 @@ impl Book {
                 (shares.into(), price, m.match_number, Some(order.side), m.printable != b'N')
             }
             Itch::Trade(m) => (m.shares.get().into(), m.price.get(), m.match_number, None, true),
-            // A cross in which nothing traded is printed too.
+            // A cross is published even if nothing traded in it.
             Itch::CrossTrade(m) if m.shares.get() == 0 => return Ok(None),
             Itch::CrossTrade(m) => {
                 (m.shares.get(), m.cross_price.get(), m.match_number, None, true)
@@ -243,27 +242,27 @@ impl Book {
 }
 
 impl Book {
-    /// The instruments that were named, with their StockLocate.
+    /// Symbols that messages have named, with their StockLocate.
     pub fn instruments(&self) -> impl Iterator<Item = (u16, &Instrument)> {
         (0..=u16::MAX).zip(&self.instruments).filter(|(_, instrument)| instrument.is_known())
     }
 
-    /// An instrument by its StockLocate.
+    /// Symbol with this StockLocate.
     pub fn instrument(&self, stock_locate: u16) -> Option<&Instrument> {
         self.instruments.get(usize::from(stock_locate)).filter(|instrument| instrument.is_known())
     }
 
-    /// A resting order by its reference number.
+    /// Resting order with this reference number.
     pub fn order(&self, reference: u64) -> Option<&Order> {
         self.orders.place(reference).map(|place| self.orders.get(place))
     }
 
-    /// How many orders rest.
+    /// Number of resting orders.
     pub fn order_count(&self) -> usize {
         self.orders.len()
     }
 
-    /// The orders of a price level, in their priority.
+    /// Orders of a price level, by priority.
     pub fn orders(
         &self,
         stock_locate: u16,
@@ -274,49 +273,49 @@ impl Book {
         ladder.into_iter().flat_map(move |ladder| ladder.orders(side, price, &self.orders))
     }
 
-    /// The last system event.
+    /// Last system event of the feed.
     pub(crate) fn system_event(&self) -> Option<&SystemEvent> {
         self.system_event.as_ref()
     }
 }
 
 impl Instrument {
-    /// Its name; empty if it cannot be read.
+    /// Name of the symbol; empty if not printable.
     pub fn stock(&self) -> &str {
         unpadded(&self.stock).unwrap_or_default()
     }
 
-    /// Its name as messages have it.
+    /// Name of the symbol as in messages, padded with spaces.
     pub(super) fn stock_field(&self) -> [u8; 8] {
         self.stock
     }
 
-    /// Its entry in the directory.
+    /// Last Stock Directory message of the symbol.
     pub fn directory(&self) -> Option<&StockDirectory> {
         self.directory.as_ref()
     }
 
-    /// Its last trading action.
+    /// Last Stock Trading Action message of the symbol.
     pub fn trading_action(&self) -> Option<&StockTradingAction> {
         self.trading_action.as_ref()
     }
 
-    /// Its last short sale restriction.
+    /// Last Reg SHO Restriction message of the symbol.
     pub fn reg_sho(&self) -> Option<&RegShoRestriction> {
         self.reg_sho.as_ref()
     }
 
-    /// The top of a side.
+    /// Best level of a side.
     pub fn best(&self, side: Side) -> Option<Level> {
         self.levels(side).next()
     }
 
-    /// The levels of a side, best first.
+    /// Levels of a side, best first.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
         self.ladder(side).levels(side)
     }
 
-    /// Its trades.
+    /// Trades of the symbol so far.
     pub fn traded(&self) -> Traded {
         self.traded
     }
@@ -330,7 +329,7 @@ impl Instrument {
     }
 }
 
-/// An attributed order as one without attribution, and the attribution.
+/// Splits an attributed order into an order without attribution and the attribution.
 fn without_attribution(m: &AddOrderAttributed) -> (AddOrder, [u8; 4]) {
     let &AddOrderAttributed { header, order_reference, side, shares, stock, price, attribution } =
         m;

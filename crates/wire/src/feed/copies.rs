@@ -1,38 +1,38 @@
-//! What the messages were that were delivered last, to compare later copies with.
+//! Digests of the messages delivered last, to compare later copies with.
 
-/// So many messages are remembered. A standby's copies come when it knows what is committed: thousands of commands
-/// later at most.
+/// Number of messages remembered. A standby sends its copies when it knows what is committed: at most thousands of
+/// commands later.
 const REMEMBERED: u64 = 1 << 17;
 
-/// The digests of the last messages.
+/// Number and digest of each remembered message, at index `number % REMEMBERED`.
 pub(super) struct Copies(Box<[(u64, u64)]>);
 
-/// What a copy is to the first one.
+/// Result of the comparison of a copy with the first one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Compared {
     /// The first copy is not remembered.
     Unknown,
-    /// It has the bytes of the first copy.
+    /// The copy equals the first one.
     Same,
-    /// It has others.
+    /// The copy differs from the first one.
     Different,
 }
 
 impl Default for Copies {
     fn default() -> Self {
-        // No message has the number 0.
+        // Number 0 marks an empty entry: no message has it.
         Copies(vec![(0, 0); REMEMBERED as usize].into())
     }
 }
 
 impl Copies {
-    /// Remembers a message in the place of one that came long before.
+    /// Remembers a message in the place of the one `REMEMBERED` numbers before.
     #[inline]
     pub(super) fn remember(&mut self, number: u64, digest: u64) {
         self.0[(number % REMEMBERED) as usize] = (number, digest);
     }
 
-    /// Compares another copy of a message with the first one.
+    /// Compares a later copy of a message with the first one.
     #[inline]
     pub(super) fn compare(&self, number: u64, digest: u64) -> Compared {
         match self.0[(number % REMEMBERED) as usize] {
@@ -43,14 +43,15 @@ impl Copies {
     }
 }
 
-/// A hash of a message. Messages of one length that differ in eight bytes side by side have different ones.
+/// Hash of a message. Messages of the same length that differ only within eight adjacent bytes have different
+/// hashes.
 #[inline]
 pub(super) fn digest(message: &[u8]) -> u64 {
     let mut digest = message.len() as u64;
     for piece in message.chunks(8) {
         let mut word = [0; 8];
         word[..piece.len()].copy_from_slice(piece);
-        // Each step can be undone, so what has once made a difference cannot be lost by what is equal behind it.
+        // Each step is invertible, so equal bytes that follow cannot hide a difference.
         digest = (digest ^ u64::from_le_bytes(word)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         digest ^= digest >> 32;
     }

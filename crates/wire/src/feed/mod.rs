@@ -1,5 +1,5 @@
-//! The listener's side of market data: two lines become one sequence of messages, lost ones are asked for,
-//! and the messages become books.
+//! Listener's side of market data: merges the lines into one sequence of messages, requests lost messages, and
+//! builds books.
 
 mod arbiter;
 pub mod book;

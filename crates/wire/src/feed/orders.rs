@@ -1,18 +1,19 @@
-//! Resting orders as the feed shows them, and the price levels that they wait on.
+//! Resting orders as the feed shows them, and their price levels.
 
 use std::collections::{BTreeMap, HashMap};
 
-/// A side of the book.
+/// Side of the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// Bids.
+    /// Buy side: bids.
     Buy,
-    /// Offers, sold short or not.
+    /// Sell side: offers, including short sales.
     Sell,
 }
 
 impl Side {
-    /// The side that a letter in a message stands for.
+    /// Side of a message's side letter: `B` buys; `S`, `T` and `E` sell. `None` for any other
+    /// letter.
     pub(crate) fn from_letter(letter: u8) -> Option<Side> {
         match letter {
             b'B' => Some(Side::Buy),
@@ -22,39 +23,39 @@ impl Side {
     }
 }
 
-/// A resting order.
+/// Resting order as the feed shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// The order reference number.
+    /// Order reference number of the feed.
     pub reference: u64,
-    /// The instrument.
+    /// StockLocate of the symbol.
     pub stock_locate: u16,
-    /// Its side.
+    /// Side that the order rests on.
     pub side: Side,
-    /// The letter of its side in the message that added it.
+    /// Side letter in the message that added the order.
     pub side_letter: u8,
-    /// What is left of it.
+    /// Number of shares left.
     pub shares: u32,
-    /// In 1/10000.
+    /// Price in 1/10000.
     pub price: u32,
-    /// When it got its place in the queue.
+    /// Time at which the order got its priority, in ns since midnight UTC, 48 bits.
     pub timestamp: [u8; 6],
-    /// Whose it is, if it says so.
+    /// Firm of the order, if the feed shows it.
     pub attribution: Option<[u8; 4]>,
 }
 
-/// A price and what waits there.
+/// Price level with the totals of its orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level {
-    /// In 1/10000.
+    /// Price in 1/10000.
     pub price: u32,
-    /// Shares of all its orders.
+    /// Total shares of the level's orders.
     pub shares: u64,
-    /// How many orders.
+    /// Number of orders on the level.
     pub orders: u32,
 }
 
-/// No order.
+/// Link to no order.
 const NONE: u32 = u32::MAX;
 
 /// All orders, each linked to its neighbours on its level.
@@ -105,18 +106,18 @@ impl Orders {
     }
 }
 
-/// Where an order is kept. It is good until the order is removed.
+/// Slot of an order. Valid until the order is removed.
 #[derive(Clone, Copy)]
 pub(super) struct Place(u32);
 
-/// The levels of one side of an instrument.
+/// Levels of one side of a symbol.
 #[derive(Default)]
 pub(super) struct Ladder {
-    /// By rank: the best price has the lowest.
+    /// Levels by rank; the best price has the lowest rank.
     levels: BTreeMap<u32, Queue>,
 }
 
-/// The orders of a level, first come first.
+/// Orders of a level, first come first served.
 struct Queue {
     first: u32,
     last: u32,
@@ -124,7 +125,8 @@ struct Queue {
     orders: u32,
 }
 
-/// Bids are ranked from the highest price, offers from the lowest.
+/// Rank of a price on its side, and price of a rank: the highest bid and the lowest offer have the
+/// lowest rank.
 fn rank(side: Side, price: u32) -> u32 {
     match side {
         Side::Buy => !price,
@@ -133,7 +135,7 @@ fn rank(side: Side, price: u32) -> u32 {
 }
 
 impl Ladder {
-    /// Puts an order behind all others of its price.
+    /// Appends an order to the level of its price.
     pub(super) fn push(&mut self, orders: &mut Orders, order: Order) {
         let queue = self.levels.entry(rank(order.side, order.price)).or_insert(Queue {
             first: NONE,
@@ -151,7 +153,8 @@ impl Ladder {
         queue.orders += 1;
     }
 
-    /// Takes shares from an order, which has as many; it leaves when none are left.
+    /// Takes shares from an order, which must have as many. Removes the order when no shares are
+    /// left.
     pub(super) fn reduce(&mut self, orders: &mut Orders, place: Place, shares: u32) {
         let order = &mut orders.slots[place.0 as usize].order;
         order.shares -= shares;
@@ -178,7 +181,7 @@ impl Ladder {
         orders.free.push(place.0);
     }
 
-    /// The levels, best first.
+    /// Levels of the side, best first.
     pub(super) fn levels(&self, side: Side) -> impl Iterator<Item = Level> + '_ {
         self.levels.iter().map(move |(&key, queue)| Level {
             price: rank(side, key),
@@ -187,7 +190,7 @@ impl Ladder {
         })
     }
 
-    /// The orders of a price, in their priority.
+    /// Orders of a price, by priority.
     pub(super) fn orders<'a>(
         &self,
         side: Side,

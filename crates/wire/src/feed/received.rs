@@ -1,38 +1,39 @@
-//! What a listener has received, in numbers.
+//! Counters of a listener.
 
 use super::copies::Compared;
 
-/// What has come so far.
+/// Counters of everything received so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Received {
-    /// Datagrams of the lines A and the lines B, heartbeats among them.
+    /// Datagrams of the A lines and of the B lines, including heartbeats.
     pub datagrams: [u64; 2],
-    /// Messages that were delivered.
+    /// Messages delivered to the listener.
     pub messages: u64,
-    /// Messages that had come before. With two lines without loss each message comes twice.
+    /// Copies of messages that had arrived before. With two lines without loss each message arrives
+    /// twice.
     pub duplicates: u64,
-    /// Those of them that were compared with the first copy.
+    /// Duplicates compared with the first copy.
     pub compared: u64,
-    /// Those of them that were not, because what was delivered so long ago is not remembered.
+    /// Duplicates not compared, because the first copy is not remembered.
     pub not_compared: u64,
-    /// Those that differ from the first copy: one of two venues that should be the same is wrong.
+    /// Duplicates that differ from the first copy: one of two venues that should be equal is wrong.
     pub mismatches: u64,
-    /// The lowest number of those.
+    /// Lowest number among the mismatches.
     pub first_mismatch: Option<u64>,
-    /// Times that messages were missing on all lines.
+    /// Number of times that messages were missing on all lines.
     pub gaps: u64,
-    /// Messages that came from the re-request server before they came from a line.
+    /// Messages that the re-request server delivered before any line.
     pub recovered: u64,
-    /// Requests that were sent to it.
+    /// Requests sent to the re-request server.
     pub requests: u64,
-    /// Datagrams that are none, or of another session.
+    /// Datagrams that are malformed or of another session.
     pub foreign: u64,
-    /// Datagrams that came early and found no room to wait.
+    /// Datagrams that arrived early and found no room to wait.
     pub dropped: u64,
 }
 
 impl Received {
-    /// A message has come before.
+    /// Counts another copy of a message, with the result of its comparison.
     pub(super) fn compare(&mut self, number: u64, copy: Compared) {
         self.duplicates += 1;
         match copy {

@@ -1,4 +1,4 @@
-//! The listener's side of the feed: lines in, every message once and in its sequence out.
+//! Receiver of the feed: takes datagrams of all lines, delivers every message once and in sequence.
 
 use super::arbiter::{Arbiter, Source};
 use super::snapshot::{self, SnapshotError, SnapshotLogin};
@@ -12,29 +12,30 @@ use zerocopy::IntoBytes;
 
 pub use super::received::Received;
 
-/// What to listen to, and how patiently.
+/// Addresses, sizes and timeouts of a receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiverConfig {
-    /// The session; without it the first datagram decides.
+    /// Session to receive; `None` takes that of the first datagram.
     pub session: Option<[u8; 10]>,
-    /// The first message wanted; none given: everything waits for [`Receiver::join`] or
+    /// Number of the first message to deliver; with `None` all messages wait for [`Receiver::join`] or
     /// [`Receiver::start_at`].
     pub first: Option<u64>,
-    /// The lines A and the lines B, each a group or an address of this machine. Of several nodes each may have its own.
+    /// A lines and B lines, each a multicast group or an address of this machine. Each of several nodes may have
+    /// its own lines.
     pub lines: [Vec<SocketAddr>; 2],
-    /// The address of the interface on which groups are joined; the kernel chooses without it.
+    /// Address of the interface on which groups are joined; with `None` the kernel chooses.
     pub interface: Option<Ipv4Addr>,
-    /// Who has what was lost; of several the one that answers is asked.
+    /// Re-request servers. One of them is asked; if it does not answer, the next one is.
     pub rerequest: Vec<SocketAddr>,
-    /// How long a gap may stay before it is asked for: datagrams overtake each other.
+    /// Age of a gap at which it is requested. Datagrams may overtake each other.
     pub patience: Duration,
-    /// How long an answer may take before the request is sent again.
+    /// Time without an answer after which a request is repeated.
     pub retry: Duration,
-    /// After so many requests without an answer the messages are lost.
+    /// Number of requests without an answer after which the messages count as lost.
     pub attempts_max: u32,
-    /// The kernel's buffer of each line, in bytes.
+    /// Kernel buffer of each line, in bytes.
     pub socket_buffer_bytes: usize,
-    /// What may wait for messages before it, in bytes.
+    /// Limit of the datagrams that wait for earlier messages, in bytes.
     pub waiting_bytes_max: usize,
 }
 
@@ -55,47 +56,48 @@ impl Default for ReceiverConfig {
     }
 }
 
-/// Why the sequence ends.
+/// Error that ends the sequence.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiverError {
-    /// All lines have lost messages and nobody gives them again. [`Receiver::start_at`] goes on behind them.
+    /// Messages are missing on all lines, and no server sends them again. [`Receiver::start_at`] continues after
+    /// them.
     #[error("messages {first} to {} of the feed are lost", next - 1)]
     Lost {
-        /// The first of them.
+        /// Number of the first lost message.
         first: u64,
-        /// The first message behind them.
+        /// Number of the first message after the lost ones.
         next: u64,
     },
-    /// A socket fails.
+    /// A socket failed.
     #[error("the feed cannot be received: {0}")]
     Io(#[from] io::Error),
 }
 
-/// Listens to all lines.
+/// Receiver of all lines of a feed.
 pub struct Receiver {
     config: ReceiverConfig,
     lines: Vec<(Source, UdpSocket)>,
     servers: Vec<UdpSocket>,
-    /// Which of them is asked.
+    /// Index of the server that is asked, modulo the number of servers.
     asks: usize,
     arbiter: Arbiter,
     request: Option<Request>,
     buffer: Box<[u8]>,
 }
 
-/// A gap that is being asked for.
+/// Gap that is requested, or will be when its patience ends.
 struct Request {
     first: u64,
     next: u64,
     ask_at: Instant,
-    /// Requests for just this beginning of it.
+    /// Requests sent since the gap has begun at `first`.
     attempts: u32,
-    /// Whether any part of it has been asked for.
+    /// True if any part of the gap has been requested.
     asked: bool,
 }
 
 impl Receiver {
-    /// Binds the sockets and joins the groups.
+    /// Binds the sockets and joins the multicast groups.
     pub fn open(config: ReceiverConfig) -> io::Result<Receiver> {
         let mut lines = vec![];
         for (kind, addresses) in config.lines.iter().enumerate() {
@@ -113,8 +115,8 @@ impl Receiver {
         Ok(Receiver { config, lines, servers, asks: 0, arbiter, request: None, buffer })
     }
 
-    /// Takes what has come, a bounded piece of it, and asks for what is missing. `deliver` gets each message with
-    /// its number. Gives the number of datagrams; 0 if there was nothing.
+    /// Takes the datagrams that have arrived, up to a limit, and requests missing messages. `deliver` receives each
+    /// message with its number. Returns the number of datagrams taken.
     pub fn step(
         &mut self,
         now: Instant,
@@ -125,7 +127,7 @@ impl Receiver {
         Ok(taken)
     }
 
-    /// Waits until something has come or the time is over.
+    /// Waits until a datagram arrives or the timeout ends.
     pub fn wait(&self, timeout: Duration) -> io::Result<()> {
         let sockets = self.lines.iter().map(|(_, socket)| socket).chain(&self.servers);
         let mut waiting: Vec<PollFd> =
@@ -133,15 +135,15 @@ impl Receiver {
         sockets::wait(&mut waiting, timeout)
     }
 
-    /// Joins late: takes a snapshot, whose messages have no number, and goes on behind it with what the lines have
-    /// brought meanwhile. Gives the number of the first message behind the snapshot.
+    /// Joins late: takes a snapshot, then delivers the messages after it, which the lines have brought meanwhile.
+    /// Messages of the snapshot have no number. Returns the number of the first message after the snapshot.
     pub fn join(
         &mut self,
         login: &SnapshotLogin,
         mut deliver: impl FnMut(Option<u64>, &[u8]),
     ) -> Result<u64, SnapshotError> {
-        // Nothing is delivered before the snapshot says from where: what comes waits in the arbiter, which has
-        // more room than the kernel.
+        // Nothing is delivered before the snapshot gives the first number. Until then datagrams wait in the
+        // arbiter, which has more room than the kernel.
         let next = snapshot::take(
             login,
             |message| deliver(None, message),
@@ -151,28 +153,28 @@ impl Receiver {
         Ok(next)
     }
 
-    /// Says which message is the next one wanted; what was missing before it is given up.
+    /// Sets the number of the next message to deliver. Missing messages before it are given up.
     pub fn start_at(&mut self, number: u64, mut deliver: impl FnMut(u64, &[u8])) {
         self.request = None;
         self.arbiter.start_at(number, &mut deliver);
     }
 
-    /// The number of the next message; `None` if that is not known yet.
+    /// Number of the next message; `None` while it is not known.
     pub fn next_number(&self) -> Option<u64> {
         self.arbiter.expected()
     }
 
-    /// Whether the last message of the session has been delivered.
+    /// Returns true if the last message of the session has been delivered.
     pub fn is_ended(&self) -> bool {
         self.arbiter.is_ended()
     }
 
-    /// What has come so far.
+    /// Counters of everything received so far.
     pub fn received(&self) -> Received {
         self.arbiter.received
     }
 
-    /// Where the lines are bound to, the lines A first: of use where the port was chosen by the kernel.
+    /// Addresses that the lines are bound to, A lines first. Useful if the kernel chose the ports.
     pub fn local_addresses(&self) -> io::Result<Vec<SocketAddr>> {
         self.lines.iter().map(|(_, socket)| socket.local_addr()).collect()
     }
@@ -187,7 +189,7 @@ impl Receiver {
                 match socket.recv(buffer) {
                     Ok(bytes) => arbiter.take(source, &buffer[..bytes], now, deliver),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // The server is not there now; it is asked again.
+                    // No server listens there now; the request will be repeated.
                     Err(_) if source == Source::Server => break,
                     Err(error) => return Err(error),
                 };
@@ -197,7 +199,7 @@ impl Receiver {
         Ok(taken)
     }
 
-    /// One request is on its way at a time; its answer brings the next.
+    /// Requests missing messages when due. One request is in flight at a time; its answer brings the next.
     fn ask(&mut self, now: Instant) -> Result<(), ReceiverError> {
         let Some(gap) = self.arbiter.gap(now) else {
             self.request = None;
@@ -226,7 +228,7 @@ impl Receiver {
         request.asked = true;
         request.attempts += 1;
         request.ask_at = now + self.config.retry;
-        // One that does not answer may be gone.
+        // A server that does not answer may be gone.
         self.asks += usize::from(request.attempts > 1);
         let Some(session) = self.arbiter.session().filter(|_| !self.servers.is_empty()) else {
             return Ok(());
@@ -235,7 +237,7 @@ impl Receiver {
         self.arbiter.received.requests += 1;
         let count = u16::try_from(next - first).unwrap_or(u16::MAX).min(END_OF_SESSION - 1);
         let request = Header { session, number: first.into(), count: count.into() };
-        // A request that cannot be sent is one without an answer.
+        // A request that cannot be sent counts as one without an answer.
         let _ = server.send(request.as_bytes());
         Ok(())
     }

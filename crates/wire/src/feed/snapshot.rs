@@ -1,4 +1,4 @@
-//! The client of the snapshot server: the book as it is now, and where the feed goes on from there.
+//! Client of the snapshot server: fetches the current book and the number at which the feed continues.
 
 use crate::soupbintcp::{Login, packet, split_packet, write_packet};
 use crate::{Malformed, unpadded};
@@ -6,50 +6,50 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// The type letter of the message that ends a snapshot: 20 digits follow, the number of the first message of the
-/// feed that is not in it.
+/// Type letter of the message that ends a snapshot. 20 digits follow: the number of the first feed message that is
+/// not in the snapshot.
 pub const END_OF_SNAPSHOT: u8 = b'G';
 
-/// How to log in to the snapshot server.
+/// Address, credentials and timeout for the snapshot server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotLogin {
-    /// Where it listens.
+    /// Address of the snapshot server.
     pub address: SocketAddr,
-    /// Who asks.
+    /// User name, at most 6 characters.
     pub user: String,
-    /// Their password.
+    /// Password, at most 10 characters.
     pub password: String,
-    /// The session; empty for the current one.
+    /// Session; empty for the current one.
     pub session: String,
-    /// After so much silence the server is taken for dead.
+    /// Silence after which the server counts as dead; also the limit for a connect and a write.
     pub timeout: Duration,
 }
 
-/// Why there is no snapshot.
+/// Error that prevents a snapshot.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
-    /// The login is refused, with the letter of the protocol.
+    /// The server refused the login, with this reason letter.
     #[error("the snapshot server refuses the login: {}", char::from(*.0))]
     Rejected(u8),
-    /// The connection has ended before the snapshot.
+    /// The connection ended before the snapshot was complete.
     #[error("the snapshot ends too early")]
     Incomplete,
-    /// The server says nothing.
+    /// The server was silent for the whole timeout.
     #[error("the snapshot server is silent")]
     Silent,
-    /// User, password or session are too long.
+    /// User, password or session is too long or not printable.
     #[error("a user has up to 6 letters, a password and a session up to 10")]
     Login,
-    /// The server says what cannot be read.
+    /// The server sent bytes that cannot be parsed.
     #[error("the snapshot cannot be read: {0}")]
     Malformed(#[from] Malformed),
-    /// The network fails.
+    /// The network failed.
     #[error("the snapshot server cannot be reached: {0}")]
     Io(#[from] io::Error),
 }
 
-/// Takes a snapshot: `deliver` gets its messages, which build the book. Gives the number of the first message of
-/// the feed that is to be applied behind it. `idle` is called again and again while the snapshot comes.
+/// Takes a snapshot. `deliver` receives its messages, which build the book. `idle` is called repeatedly meanwhile.
+/// Returns the number of the first feed message to apply after the snapshot.
 pub fn take(
     login: &SnapshotLogin,
     mut deliver: impl FnMut(&[u8]),
@@ -105,7 +105,7 @@ fn connect(login: &SnapshotLogin) -> Result<TcpStream, SnapshotError> {
     let payload = request.payload().ok_or(SnapshotError::Login)?;
     let mut stream = TcpStream::connect_timeout(&login.address, login.timeout)?;
     stream.set_nodelay(true)?;
-    // Short, because whoever waits here has the feed to look after.
+    // Short, because the caller has to read the feed meanwhile.
     stream.set_read_timeout(Some(Duration::from_millis(2)))?;
     stream.set_write_timeout(Some(login.timeout))?;
     let mut packet = vec![];

@@ -1,4 +1,4 @@
-//! Sockets that receive datagrams sent to one address or to a group.
+//! Sockets that receive datagrams sent to one address or to a multicast group.
 
 use rustix::event::PollFd;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
@@ -6,7 +6,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-/// A socket that receives what is sent to an address or a group, which it joins. Others may join it beside.
+/// Opens a socket that receives datagrams for an address or for a group, which the socket joins. Other sockets may
+/// join the same group.
 pub(super) fn receiving(
     address: SocketAddr,
     interface: Option<Ipv4Addr>,
@@ -20,7 +21,7 @@ pub(super) fn receiving(
         sockopt::set_socket_reuseaddr(&socket, true)?;
     }
     rustix::net::bind(&socket, &address)?;
-    // The kernel gives what it may; a smaller buffer only loses more.
+    // The kernel may grant less; a smaller buffer only loses more datagrams.
     let _ = sockopt::set_socket_recv_buffer_size(&socket, buffer_bytes);
     let socket = UdpSocket::from(socket);
     match address.ip() {
@@ -33,7 +34,7 @@ pub(super) fn receiving(
     Ok(socket)
 }
 
-/// Waits until one of these is ready or the time is over.
+/// Waits until one of the sockets is ready or the timeout ends.
 pub fn wait(sockets: &mut [PollFd], timeout: Duration) -> io::Result<()> {
     let timeout = timeout.try_into().map_err(io::Error::other)?;
     match rustix::event::poll(sockets, Some(&timeout)) {

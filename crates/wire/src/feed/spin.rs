@@ -1,4 +1,4 @@
-//! A book as the messages that build it again: the one form in which a book is sent and compared.
+//! A book as the messages that rebuild it: the one form in which a book is sent and compared.
 
 use super::book::{Book, Instrument};
 use super::orders::{Order, Side};
@@ -7,10 +7,10 @@ use crate::itch::{AddOrder, AddOrderAttributed, Header};
 use zerocopy::IntoBytes;
 
 impl Book {
-    /// Gives the last system event, then directory, trading action and short sale restriction of each instrument
-    /// as they came last, then an add for each resting order: instruments by StockLocate, bids before offers,
-    /// levels from the best, orders in their priority. Whoever applies these to an empty book has this one,
-    /// but for the trades.
+    /// Passes to `each` the messages that rebuild this book: the last system event; the last directory, trading
+    /// action and short sale restriction of each symbol; an add for each resting order. Symbols go by StockLocate,
+    /// bids before offers, levels from the best, orders by priority. An empty book to which these are applied
+    /// equals this one, except for the trades.
     pub fn messages(&self, mut each: impl FnMut(&[u8])) {
         if let Some(event) = self.system_event() {
             each(event.as_bytes());
@@ -34,7 +34,7 @@ impl Book {
         }
     }
 
-    /// A hash of [`messages`](Self::messages): equal books have equal digests. Trades are not in it.
+    /// Hash of [`messages`](Self::messages): equal books have equal digests. Trades are not included.
     pub fn digest(&self) -> u64 {
         let mut digest = 0xcbf2_9ce4_8422_2325;
         self.messages(|message| {

@@ -1,12 +1,12 @@
-//! Messages in a file: each has a u16 length in front, and a length of zero ends the file.
+//! Messages in a file: each follows its length as a u16, and a length of zero ends the file.
 
 use crate::{Malformed, split_block};
 
-/// What stands behind the last message.
+/// Length of zero that ends the file.
 pub const END: [u8; 2] = [0, 0];
 
-/// The messages of a file, up to its end: a length of zero, or the last byte if the file does without. If the
-/// last message is cut off, that is an error and the last item.
+/// Iterates over the messages of a file up to its end: a length of zero, or the last byte if there is none. If the
+/// last message is incomplete, the last item is an error.
 pub fn messages(bytes: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>> {
     let mut rest = bytes;
     std::iter::from_fn(move || match split_block(rest) {
@@ -27,11 +27,11 @@ pub fn messages(bytes: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>> 
     })
 }
 
-/// Appends a message.
+/// Appends a message with its length.
 ///
 /// # Panics
 ///
-/// If it is empty, which would end the file, or has 64 KiB or more.
+/// If the message is empty, which would end the file, or has 64 KiB or more.
 pub fn write(message: &[u8], out: &mut Vec<u8>) {
     assert!(!message.is_empty(), "an empty message would end the file");
     let length = u16::try_from(message.len()).expect("a message has less than 64 KiB");

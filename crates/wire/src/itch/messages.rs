@@ -1,4 +1,4 @@
-//! The layouts of the feed's messages.
+//! Layouts of the feed's messages.
 
 use super::Header;
 use crate::{Malformed, Message};
@@ -17,7 +17,7 @@ macro_rules! messages {
             )]
             #[repr(C)]
             pub struct $name {
-                /// Type, instrument and time.
+                /// Type, symbol and time.
                 pub header: Header,
                 $($(#[$field_doc])* pub $field: $type,)*
             }
@@ -33,13 +33,13 @@ macro_rules! messages {
 
         /// Any message of the feed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[allow(missing_docs)] // The layouts say it.
+        #[allow(missing_docs)] // Each layout documents its variant.
         pub enum Itch<'a> {
             $($name(&'a $name),)*
         }
 
         impl<'a> Itch<'a> {
-            /// Reads a whole message.
+            /// Parses a whole message.
             #[inline]
             pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
                 let message_type = *bytes.first().ok_or(Malformed::Empty)?;
@@ -50,12 +50,12 @@ macro_rules! messages {
                 }
             }
 
-            /// Its bytes.
+            /// Bytes of the message.
             pub fn bytes(&self) -> &'a [u8] {
                 match self { $(Itch::$name(message) => message.as_bytes(),)* }
             }
 
-            /// Its header.
+            /// Header of the message.
             pub fn header(&self) -> &'a Header {
                 match self { $(Itch::$name(message) => &message.header,)* }
             }
@@ -64,23 +64,23 @@ macro_rules! messages {
 }
 
 messages! {
-    /// A phase of the day.
+    /// Start or end of a phase of the day.
     SystemEvent = b'S', 12 bytes {
-        /// Begin: `O` messages, `S` system hours, `Q` market hours. End: `M` market hours, `E` system hours,
+        /// Start of: `O` messages, `S` system hours, `Q` market hours. End of: `M` market hours, `E` system hours,
         /// `C` messages.
         11 event_code: u8,
     }
-    /// An instrument, at the start of the day.
+    /// Description of a symbol, at the start of the day.
     StockDirectory = b'R', 39 bytes {
-        /// The instrument, padded with spaces.
+        /// Symbol, padded with spaces.
         11 stock: [u8; 8],
-        /// The market that lists it: `Q`, `G`, `S`, `N`, `A`, `P`, `Z`, `V`, `M` or a space.
+        /// Market that lists the symbol: `Q`, `G`, `S`, `N`, `A`, `P`, `Z`, `V`, `M` or a space.
         19 market_category: u8,
-        /// `N` normal; `D`, `E`, `Q`, `S`, `G`, `H`, `J`, `K` or `C` if not; or a space.
+        /// `N` normal; `D`, `E`, `Q`, `S`, `G`, `H`, `J`, `K` or `C` if not normal; or a space.
         20 financial_status: u8,
-        /// Shares in a round lot.
+        /// Number of shares in a round lot.
         21 round_lot_size: U32,
-        /// Whether only round lots trade: `Y` or `N`.
+        /// Restriction to round lots: `Y` or `N`.
         25 round_lots_only: u8,
         /// `C` common stock, `P` preferred, `B` bond, and other letters.
         26 issue_classification: u8,
@@ -88,51 +88,51 @@ messages! {
         27 issue_sub_type: [u8; 2],
         /// `P` live, `T` test.
         29 authenticity: u8,
-        /// Whether short sales must be closed out: `Y`, `N` or a space.
+        /// Duty to close out short sales: `Y`, `N` or a space.
         30 short_sale_threshold: u8,
-        /// Whether it is newly listed: `Y`, `N`, `Z` or a space.
+        /// New listing: `Y`, `N`, `Z` or a space.
         31 ipo_flag: u8,
-        /// Tier of its price bands: `1`, `2` or a space.
+        /// Tier of the price bands: `1`, `2` or a space.
         32 luld_tier: u8,
-        /// Whether it is an exchange-traded product: `Y`, `N` or a space.
+        /// Exchange-traded product: `Y`, `N` or a space.
         33 etp_flag: u8,
-        /// By how much such a product is leveraged.
+        /// Leverage factor of an exchange-traded product.
         34 etp_leverage_factor: U32,
-        /// Whether such a product moves inversely: `Y` or `N`.
+        /// Exchange-traded product that moves inversely: `Y` or `N`.
         38 inverse_indicator: u8,
     }
-    /// Whether an instrument trades.
+    /// Trading state of a symbol.
     StockTradingAction = b'H', 25 bytes {
-        /// The instrument, padded with spaces.
+        /// Symbol, padded with spaces.
         11 stock: [u8; 8],
         /// `H` halted, `P` paused, `Q` quotation only, `T` trading.
         19 trading_state: u8,
-        /// Nothing.
+        /// Reserved byte without a meaning.
         20 reserved: u8,
-        /// The cause, padded with spaces.
+        /// Cause of the state, padded with spaces.
         21 reason: [u8; 4],
     }
-    /// Whether the price of short sales is restricted.
+    /// Price restriction on short sales of a symbol.
     RegShoRestriction = b'Y', 20 bytes {
-        /// The instrument, padded with spaces.
+        /// Symbol, padded with spaces.
         11 stock: [u8; 8],
-        /// `0` none, `1` from an intraday drop on, `2` remains.
+        /// `0` none, `1` in effect after an intraday price drop, `2` remains in effect.
         19 reg_sho_action: u8,
     }
-    /// The state of a market participant in an instrument.
+    /// State of a market participant in a symbol.
     MarketParticipantPosition = b'L', 26 bytes {
-        /// The participant, padded with spaces.
+        /// Market participant, padded with spaces.
         11 mpid: [u8; 4],
-        /// The instrument, padded with spaces.
+        /// Symbol, padded with spaces.
         15 stock: [u8; 8],
-        /// `Y` or `N`.
+        /// Primary market maker: `Y` or `N`.
         23 primary_market_maker: u8,
         /// `N` normal, `P` passive, `S` syndicate, `R` pre-syndicate, `L` penalty.
         24 market_maker_mode: u8,
         /// `A` active, `E` excused, `W` withdrawn, `S` suspended, `D` deleted.
         25 participant_state: u8,
     }
-    /// The levels of the market-wide circuit breaker. Unlike all others, these prices are in 1/100000000.
+    /// Levels of the market-wide circuit breaker. Unlike all other prices, these are in 1/100000000.
     MwcbDeclineLevel = b'V', 35 bytes {
         /// Level 1, in 1/100000000.
         11 level1: U64,
@@ -141,14 +141,14 @@ messages! {
         /// Level 3, in 1/100000000.
         27 level3: U64,
     }
-    /// The market-wide circuit breaker has been set off.
+    /// Breach of a level of the market-wide circuit breaker.
     MwcbStatus = b'W', 12 bytes {
-        /// The level: `1`, `2` or `3`.
+        /// Level that was breached: `1`, `2` or `3`.
         11 breached_level: u8,
     }
-    /// When quoting begins for a new listing.
+    /// Start of quoting for a new listing.
     IpoQuotingPeriodUpdate = b'K', 28 bytes {
-        /// The instrument, padded with spaces.
+        /// Symbol, padded with spaces.
         11 stock: [u8; 8],
         /// Time of release, in seconds since midnight.
         19 release_time: U32,
@@ -157,9 +157,9 @@ messages! {
         /// Price of the offering, in 1/10000.
         24 ipo_price: U32,
     }
-    /// The prices between which a paused instrument may reopen.
+    /// Prices between which a paused symbol may reopen.
     LuldAuctionCollar = b'J', 35 bytes {
-        /// The instrument, padded with spaces.
+        /// Symbol, padded with spaces.
         11 stock: [u8; 8],
         /// Reference price, in 1/10000.
         19 reference_price: U32,
@@ -167,159 +167,159 @@ messages! {
         23 upper_price: U32,
         /// Lowest price, in 1/10000.
         27 lower_price: U32,
-        /// How often the pause has been extended.
+        /// Number of extensions of the pause.
         31 extension: U32,
     }
-    /// Whether an instrument trades on one of several markets.
+    /// Trading state of a symbol on one of several markets.
     OperationalHalt = b'h', 21 bytes {
-        /// The instrument, padded with spaces.
+        /// Symbol, padded with spaces.
         11 stock: [u8; 8],
-        /// The market: `Q`, `B` or `X`.
+        /// Market: `Q`, `B` or `X`.
         19 market_code: u8,
         /// `H` halted, `T` trading.
         20 action: u8,
     }
-    /// An order rests at the end of its level.
+    /// New resting order, at the end of its level.
     AddOrder = b'A', 36 bytes {
-        /// The order's number for the day, the same in OUCH.
+        /// Order's number for the day, the same in OUCH.
         11 order_reference: U64,
         /// `B` buy, `S` sell.
         19 side: u8,
-        /// Shares shown.
+        /// Number of displayed shares.
         20 shares: U32,
-        /// The instrument, padded with spaces.
+        /// Symbol, padded with spaces.
         24 stock: [u8; 8],
         /// Price in 1/10000.
         32 price: U32,
     }
-    /// An order that shows its firm rests at the end of its level.
+    /// New resting order that shows its firm, at the end of its level.
     AddOrderAttributed = b'F', 40 bytes {
-        /// The order's number for the day, the same in OUCH.
+        /// Order's number for the day, the same in OUCH.
         11 order_reference: U64,
         /// `B` buy, `S` sell.
         19 side: u8,
-        /// Shares shown.
+        /// Number of displayed shares.
         20 shares: U32,
-        /// The instrument, padded with spaces.
+        /// Symbol, padded with spaces.
         24 stock: [u8; 8],
         /// Price in 1/10000.
         32 price: U32,
-        /// The firm, padded with spaces.
+        /// Firm, padded with spaces.
         36 attribution: [u8; 4],
     }
-    /// A resting order traded at its own price. It leaves when no shares are left.
+    /// Trade of a resting order at its own price. The order leaves the book when no shares are left.
     OrderExecuted = b'E', 31 bytes {
-        /// The order's number for the day, the same in OUCH.
+        /// Order's number for the day, the same in OUCH.
         11 order_reference: U64,
         /// Shares of this trade.
         19 executed_shares: U32,
-        /// The trade's number for the day, the same in OUCH.
+        /// Trade's number for the day, the same in OUCH.
         23 match_number: U64,
     }
-    /// A resting order traded at another price than its own. It leaves when no shares are left.
+    /// Trade of a resting order at a price other than its own. The order leaves the book when no shares are left.
     OrderExecutedWithPrice = b'C', 36 bytes {
-        /// The order's number for the day, the same in OUCH.
+        /// Order's number for the day, the same in OUCH.
         11 order_reference: U64,
         /// Shares of this trade.
         19 executed_shares: U32,
-        /// The trade's number for the day, the same in OUCH.
+        /// Trade's number for the day, the same in OUCH.
         23 match_number: U64,
-        /// `Y`, or `N` if the volume is in another message, too.
+        /// `Y`, or `N` if another message includes the volume, too.
         31 printable: u8,
         /// Price of the trade, in 1/10000.
         32 execution_price: U32,
     }
-    /// A resting order got smaller and keeps its priority.
+    /// Reduction of a resting order, which keeps its priority.
     OrderCancel = b'X', 23 bytes {
-        /// The order's number for the day, the same in OUCH.
+        /// Order's number for the day, the same in OUCH.
         11 order_reference: U64,
-        /// By how many shares.
+        /// Number of shares taken from the order.
         19 cancelled_shares: U32,
     }
-    /// A resting order leaves.
+    /// Removal of a resting order.
     OrderDelete = b'D', 19 bytes {
-        /// The order's number for the day, the same in OUCH.
+        /// Order's number for the day, the same in OUCH.
         11 order_reference: U64,
     }
-    /// A resting order leaves, and another one rests at the end of its level, with the same side, instrument and
+    /// Replacement of a resting order by another one at the end of its level, with the same side, symbol and
     /// attribution.
     OrderReplace = b'U', 35 bytes {
-        /// The number of the order that leaves.
+        /// Number of the order that leaves the book.
         11 original_order_reference: U64,
-        /// The number of the order that rests.
+        /// Number of the order that rests instead.
         19 new_order_reference: U64,
-        /// Shares shown.
+        /// Number of displayed shares.
         27 shares: U32,
         /// Price in 1/10000.
         31 price: U32,
     }
-    /// A trade against an order that was not shown; no shown order changes.
+    /// Trade against a hidden order; no displayed order changes.
     Trade = b'P', 44 bytes {
-        /// 0: the order was not shown.
+        /// Always 0: the order was hidden.
         11 order_reference: U64,
-        /// Always `B`.
+        /// Side letter, always `B`.
         19 side: u8,
         /// Shares of this trade.
         20 shares: U32,
-        /// The instrument, padded with spaces.
+        /// Symbol, padded with spaces.
         24 stock: [u8; 8],
         /// Price in 1/10000.
         32 price: U32,
-        /// The trade's number for the day, the same in OUCH.
+        /// Trade's number for the day, the same in OUCH.
         36 match_number: U64,
     }
-    /// The result of an auction; what it does to shown orders is in messages of their own.
+    /// Result of an auction. Other messages report the changes to displayed orders.
     CrossTrade = b'Q', 40 bytes {
-        /// Shares of the auction.
+        /// Number of shares traded in the auction.
         11 shares: U64,
-        /// The instrument, padded with spaces.
+        /// Symbol, padded with spaces.
         19 stock: [u8; 8],
         /// Price of the auction, in 1/10000.
         27 cross_price: U32,
-        /// The number of the auction.
+        /// Number of the auction.
         31 match_number: U64,
-        /// `O` opening, `C` closing, `H` after a halt or new listing; `I` intraday is of the past.
+        /// `O` opening, `C` closing, `H` after a halt or new listing; `I` intraday is obsolete.
         39 cross_type: u8,
     }
-    /// A trade is void; no order changes.
+    /// Bust of a trade: the trade is void; no order changes.
     BrokenTrade = b'B', 19 bytes {
-        /// The trade's number for the day, the same in OUCH.
+        /// Trade's number for the day, the same in OUCH.
         11 match_number: U64,
     }
-    /// What an auction would be now.
+    /// Result that an auction would have now.
     NetOrderImbalance = b'I', 50 bytes {
-        /// Shares that would trade.
+        /// Number of shares that would trade.
         11 paired_shares: U64,
-        /// Shares that would be left.
+        /// Number of shares that would be left.
         19 imbalance_shares: U64,
-        /// Their side: `B` buy, `S` sell, `N` none, `O` too few orders, `P` paused.
+        /// Side of the shares that would be left: `B` buy, `S` sell, `N` none, `O` too few orders, `P` paused.
         27 imbalance_direction: u8,
-        /// The instrument, padded with spaces.
+        /// Symbol, padded with spaces.
         28 stock: [u8; 8],
-        /// Price with orders for the auction only, in 1/10000.
+        /// Price from orders for the auction only, in 1/10000.
         36 far_price: U32,
-        /// Price with all orders, in 1/10000.
+        /// Price from all orders, in 1/10000.
         40 near_price: U32,
         /// Price at which the shares are counted, in 1/10000.
         44 current_reference_price: U32,
         /// `O` opening, `C` closing, `H` after a halt or new listing, `A` extended close.
         48 cross_type: u8,
-        /// Of the near price from the reference: `L` below 1 %, `1` to `9` from that many %, `A` from 10 %,
-        /// `B` from 20 %, `C` from 30 %, or a space.
+        /// Distance of the near price from the reference price: `L` below 1 %, `1` to `9` from that many %, `A`
+        /// from 10 %, `B` from 20 %, `C` from 30 %, or a space.
         49 price_variation: u8,
     }
-    /// Interest of orders that only trade with retail orders.
+    /// Interest of orders that trade only with retail orders.
     RetailPriceImprovementIndicator = b'N', 20 bytes {
-        /// The instrument, padded with spaces.
+        /// Symbol, padded with spaces.
         11 stock: [u8; 8],
         /// `B` buy, `S` sell, `A` both, `N` none.
         19 interest_flag: u8,
     }
-    /// The prices between which a direct listing that raises capital may open.
+    /// Prices between which a direct listing that raises capital may open.
     DirectListing = b'O', 48 bytes {
-        /// The instrument, padded with spaces.
+        /// Symbol, padded with spaces.
         11 stock: [u8; 8],
-        /// Whether it may open: `Y` or `N`.
+        /// Eligibility to open: `Y` or `N`.
         19 open_eligibility: u8,
         /// Lowest price at which it may open, in 1/10000.
         20 min_allowable_price: U32,
@@ -327,7 +327,7 @@ messages! {
         24 max_allowable_price: U32,
         /// Price at which it would open now, in 1/10000.
         28 near_execution_price: U32,
-        /// When that price was set.
+        /// Time when the near execution price was set.
         32 near_execution_time: U64,
         /// Lowest price of the collar, in 1/10000.
         40 lower_price_range_collar: U32,

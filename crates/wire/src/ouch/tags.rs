@@ -1,8 +1,8 @@
-//! Tagged values: what most messages may carry behind their layout.
+//! Tagged values, which most messages may carry after their layout.
 
-/// The numbers of the tagged values. Prices are in 1/10000, offsets from a price are signed.
+/// Numbers of the tagged values. Prices are in 1/10000. Offsets from a price are signed.
 pub mod tag {
-    /// A second number of an order on market data, u64.
+    /// Second number of an order on market data, u64.
     pub const SECONDARY_ORD_REF_NUM: u8 = 1;
     /// Firm, 4 bytes of text; spaces for the account's own.
     pub const FIRM: u8 = 2;
@@ -22,9 +22,9 @@ pub mod tag {
     pub const DISCRETION_PRICE_TYPE: u8 = 10;
     /// Offset from the price that the discretion is pegged to, i32.
     pub const DISCRETION_PEG_OFFSET: u8 = 11;
-    /// Post-only: `P`, or `N` for not.
+    /// Post-only: `P`, or `N` for not post-only.
     pub const POST_ONLY: u8 = 12;
-    /// By how much a displayed quantity may vary, u32.
+    /// Range in which the displayed quantity varies at random, u32.
     pub const RANDOM_RESERVES: u8 = 13;
     /// Route, 4 bytes of text.
     pub const ROUTE: u8 = 14;
@@ -34,7 +34,7 @@ pub mod tag {
     pub const TRADE_NOW: u8 = 16;
     /// Handling instruction, one letter.
     pub const HANDLE_INST: u8 = 17;
-    /// How the order stands to the best price of all venues, one letter.
+    /// Relation of the order to the best price of all venues, one letter.
     pub const BBO_WEIGHT_INDICATOR: u8 = 18;
     /// Displayed quantity of a restated order, u32.
     pub const DISPLAY_QUANTITY: u8 = 22;
@@ -54,7 +54,7 @@ pub mod tag {
     pub const AIQ_STRATEGY: u8 = 29;
     /// Self-trade prevention group, 2 bytes of text; `**` for the account's own.
     pub const AIQ_GROUP_ID: u8 = 30;
-    /// Our own: which partition has an instrument, u16, and by which version of the table, u32.
+    /// Extension of this venue: the partition of a symbol, u16, and the version of the partition table, u32.
     pub const PARTITION: u8 = 240;
 }
 
@@ -63,11 +63,11 @@ pub mod tag {
 pub struct Tags<'a>(&'a [u8]);
 
 impl<'a> Tags<'a> {
-    /// No tagged values.
+    /// Empty list of tagged values.
     pub const NONE: Tags<'static> = Tags(&[]);
 
-    /// Tagged values from their bytes, without the length in front; `None` if an element runs over the end or
-    /// has no tag, or if they are 64 KiB or more.
+    /// Checks the bytes of tagged values, without the length before them. `None` if an element runs past the end or
+    /// has no tag, or if there are 64 KiB or more.
     pub fn new(bytes: &'a [u8]) -> Option<Self> {
         let mut rest = bytes;
         while let [length, element @ ..] = rest {
@@ -79,12 +79,12 @@ impl<'a> Tags<'a> {
         (bytes.len() <= usize::from(u16::MAX)).then_some(Tags(bytes))
     }
 
-    /// The bytes.
+    /// Bytes of all elements.
     pub fn bytes(self) -> &'a [u8] {
         self.0
     }
 
-    /// Each tag with its value.
+    /// Iterates over the tags with their values.
     pub fn iter(self) -> impl Iterator<Item = (u8, &'a [u8])> {
         let mut rest = self.0;
         std::iter::from_fn(move || {

@@ -1,5 +1,5 @@
-//! One function for each decoder: it must take any bytes without a panic, and what it reads must be written as
-//! the same bytes again. Shared by the fuzz targets and by a test that mutates valid messages.
+//! One function for each decoder. A decoder must take any bytes without a panic, and writing the parsed value must
+//! give the same bytes again. Shared by the fuzz targets and by a test that mutates valid messages.
 
 use ringside_wire::itch::glimpse::EndOfSnapshot;
 use ringside_wire::itch::{Itch, file};
@@ -8,7 +8,7 @@ use ringside_wire::ouch::{Request, Response};
 use ringside_wire::soupbintcp::{self, Login, LoginAccepted, split_packet};
 use zerocopy::{FromBytes, IntoBytes};
 
-/// All packets at the beginning of a stream.
+/// Decodes all packets at the beginning of a stream.
 pub fn soupbintcp(bytes: &[u8]) {
     const BYTES_MAX: usize = 1 << 10;
     let (mut rest, mut written) = (bytes, Vec::new());
@@ -20,8 +20,8 @@ pub fn soupbintcp(bytes: &[u8]) {
     assert_eq!([&written, rest].concat(), bytes);
 }
 
-/// The payloads of a login and of its answer. Both may be justified to either side and are written in one way,
-/// so that only what was written must come back as it is.
+/// Decodes the payloads of a login and of its answer. Either side of a field may be padded, but fields are written
+/// in one way, so only a written payload must come back unchanged.
 pub fn login(bytes: &[u8]) {
     if let Ok(login) = Login::parse(bytes) {
         let payload = login.payload().expect("what was read has room");
@@ -35,7 +35,7 @@ pub fn login(bytes: &[u8]) {
     }
 }
 
-/// A client's message.
+/// Decodes a request of a client.
 pub fn ouch_inbound(bytes: &[u8]) {
     if let Ok(request) = Request::parse(bytes) {
         assert_written(bytes, b"XMQ", |out| request.write(out));
@@ -52,14 +52,14 @@ pub fn ouch_inbound(bytes: &[u8]) {
     }
 }
 
-/// The venue's message.
+/// Decodes a response of the venue.
 pub fn ouch_outbound(bytes: &[u8]) {
     if let Ok(response) = Response::parse(bytes) {
         assert_written(bytes, b"CDBJPITMQ", |out| response.write(out));
     }
 }
 
-/// An empty appendage is not written again where it may be left out.
+/// Checks that a message is written as it was read; an empty appendage may be missing for the types in `may_lack`.
 fn assert_written(bytes: &[u8], may_lack: &[u8], write: impl Fn(&mut [u8]) -> usize) {
     let mut out = vec![0; bytes.len() + 2];
     let length = write(&mut out);
@@ -71,7 +71,7 @@ fn assert_written(bytes: &[u8], may_lack: &[u8], write: impl Fn(&mut [u8]) -> us
     }
 }
 
-/// A message of market data, the end of a snapshot, and a file of messages.
+/// Decodes a message of market data, the end of a snapshot, and a file of messages.
 pub fn itch(bytes: &[u8]) {
     if let Ok(message) = Itch::parse(bytes) {
         assert_eq!(message.bytes(), bytes);
@@ -92,7 +92,7 @@ pub fn itch(bytes: &[u8]) {
     assert!(bytes.starts_with(&written));
 }
 
-/// A datagram of the feed and a request.
+/// Decodes a datagram of the feed and a request.
 pub fn moldudp64(bytes: &[u8]) {
     if let Ok(datagram) = Datagram::parse(bytes) {
         let mut written = datagram.header.as_bytes().to_vec();

@@ -1,4 +1,4 @@
-//! The wire protocols: bytes from outside are read and written again exactly; what is broken is refused.
+//! Wire protocols: bytes from outside are read and written again exactly; malformed bytes are rejected.
 
 use ringside_wire::itch::{self, file, glimpse::EndOfSnapshot};
 use ringside_wire::moldudp64::{self, Datagram};
@@ -14,7 +14,7 @@ fn hex(digits: &str) -> Vec<u8> {
     digits.chunks(2).map(byte).collect()
 }
 
-/// An order as a client sent it to another venue.
+/// Order that a client sent to another venue, in hex.
 const CAPTURED: &str =
     "0036 55 4f 00000071 54 000000e1 43564c5420202020 0000000000099db8 30 59 41 4e 4e
     48384655423849562020202020 20 0006 05 02 4c494d45";

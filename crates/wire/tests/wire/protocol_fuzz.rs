@@ -1,5 +1,5 @@
-//! Every decoder on many thousand mutations of valid messages and on random bytes. The folder `fuzz` lets a
-//! fuzzer search with the same functions for as long as one likes.
+//! Runs every decoder on many thousand mutations of valid messages and on random bytes. The folder `fuzz` runs the
+//! same functions in a fuzzer for any length of time.
 
 use crate::decoders;
 use ringside_testing::run::base_seed;
@@ -11,7 +11,7 @@ use zerocopy::IntoBytes;
 
 const ROUNDS: usize = 100_000;
 
-/// A generator of numbers that a seed repeats (SplitMix64).
+/// Random number generator with a seed (SplitMix64).
 struct Random(u64);
 
 impl Random {
@@ -27,7 +27,7 @@ impl Random {
     }
 }
 
-/// Changes a few bytes, most often in the first ones, inserts or removes some, or cuts the end off.
+/// Mutates a message: changes a few bytes, most often among the first, inserts or removes some, or truncates it.
 fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     const TELLING: &[u8] = b"\0\x01\x02\x03\x7F\x80\xFE\xFF +-09AOSUXL";
     for _ in 0..random.below(4) {
@@ -48,8 +48,8 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// Lets a decoder read mutations of `valid` messages, of two in a row, and random bytes. `accepts` counts how
-/// often there is something to read, so that a decoder that reads nothing is found.
+/// Runs a decoder on mutations of `valid` messages, of two in a row, and on random bytes. `accepts` tells which
+/// inputs can be parsed, so that a decoder that accepts nothing is found.
 fn run(decoder: fn(&[u8]), valid: &[Vec<u8>], accepts: fn(&[u8]) -> bool) {
     let mut random = Random(base_seed() + valid.len() as u64);
     let mut accepted = 0;
@@ -68,7 +68,7 @@ fn run(decoder: fn(&[u8]), valid: &[Vec<u8>], accepts: fn(&[u8]) -> bool) {
     assert!((ROUNDS / 10..ROUNDS * 9 / 10).contains(&accepted), "{accepted} of {ROUNDS} are valid");
 }
 
-/// Messages of these types and layouts, without and with tagged values.
+/// Messages of these types and layout lengths, without and with tagged values.
 fn ouch(layouts: &[(u8, usize)]) -> Vec<Vec<u8>> {
     let forms = [&b""[..], b"\0\0", b"\0\x03\x02\x1C\x05", b"\0\x09\x05\x02RING\x02\x0CP"];
     let layout = |letter: u8, bytes: usize| [vec![letter], vec![b' '; bytes - 1]].concat();

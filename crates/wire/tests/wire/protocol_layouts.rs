@@ -1,5 +1,5 @@
-//! Every layout against the tables of its protocol, typed here once more: what one side calls a field must lie
-//! where the other side looks for it.
+//! Every layout against the tables of its protocol, typed here a second time: both sides must find a field at the
+//! same offset.
 
 use ringside_wire::itch::{self, Itch};
 use ringside_wire::ouch::{Appendage, Layout, Request, Response, Tags, inbound, outbound, write};
@@ -7,7 +7,7 @@ use ringside_wire::{Malformed, Message, moldudp64};
 use std::ops::Range;
 use zerocopy::big_endian::{U16, U32, U64};
 
-/// Bytes that tell their place: 1, 2, 3 … on the wire.
+/// Value with the bytes 1, 2, 3 … on the wire, which show their own place.
 trait Counting {
     fn counting() -> Self;
 }
@@ -42,7 +42,7 @@ impl<const N: usize> Counting for [u8; N] {
     }
 }
 
-/// One field was filled, as `bytes` shows; the table says that it lies at `offset` and has `length` bytes.
+/// Checks that the only filled field in `bytes` lies at `offset` and has `length` bytes.
 fn assert_place(name: &str, bytes: &[u8], offset: usize, length: usize) {
     let mut expected = vec![0; bytes.len()];
     for (at, byte) in expected[offset..][..length].iter_mut().enumerate() {
@@ -51,7 +51,7 @@ fn assert_place(name: &str, bytes: &[u8], offset: usize, length: usize) {
     assert_eq!(bytes, expected, "{name}");
 }
 
-/// The fields must be all of the bytes from `from` on, in order.
+/// Checks that the fields cover all bytes from `from` on, in order.
 fn assert_whole(name: &str, from: usize, fields: &[Range<usize>], bytes: usize) {
     let end = fields.iter().fold(from, |end, field| {
         assert_eq!(field.start, end, "{name}");
@@ -73,7 +73,7 @@ macro_rules! assert_fields {
     };
 }
 
-/// OUCH messages, with their length if an appendage without tagged values follows.
+/// Checks OUCH messages. Each length includes an empty appendage, unless the message never has one.
 macro_rules! ouch {
     ($parse:path; $($module:ident::$layout:ident: $bytes:literal bytes, $appendage:ident, $letter:literal
         [$($fields:tt)*];)*) => {$(
@@ -105,8 +105,8 @@ fn zeroed<M: Layout>(letter: u8, bytes: usize, appendage: Appendage) -> M {
     message
 }
 
-/// The forms in which a message may come, and whether each is to be read: without an appendage, with an empty
-/// one, with one, with one that is too short or too long for its length, and cut off.
+/// Forms in which a message may arrive, each with true if it must parse: without an appendage, with an empty one,
+/// with tagged values, with a length that is too small or too large, and truncated.
 fn forms<M: Layout>(message: &M, bytes: usize) -> Vec<(Vec<u8>, bool)> {
     let layout = message.as_bytes();
     let form = |behind: &[u8], read| ([layout, behind].concat(), read);

@@ -1,4 +1,5 @@
-//! Whatever the fields: what is written is read as the same, and what is read is written as the same bytes.
+//! Round trips with random fields: a written message is read as the same, and a read message is written as the same
+//! bytes.
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -10,7 +11,7 @@ use ringside_wire::soupbintcp::{self, Login, LoginAccepted, split_packet};
 use zerocopy::IntoBytes;
 use zerocopy::big_endian::U32;
 
-/// Tagged values of any numbers and lengths.
+/// Tagged values with random numbers and lengths.
 fn tags() -> impl Strategy<Value = Vec<u8>> {
     let tag = (any::<u8>(), prop::collection::vec(any::<u8>(), 0..20));
     prop::collection::vec(tag, 0..5).prop_map(|elements| {
@@ -20,7 +21,7 @@ fn tags() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// A message of one of `letters` with any fields.
+/// Message of one of `letters` with random fields.
 fn message(letters: &'static [(u8, usize)]) -> impl Strategy<Value = Vec<u8>> {
     (prop::sample::select(letters), prop::collection::vec(any::<u8>(), 70)).prop_map(
         |((letter, bytes), mut message)| {
@@ -31,7 +32,7 @@ fn message(letters: &'static [(u8, usize)]) -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-/// Types with the lengths of their layouts.
+/// Request types with the lengths of their layouts.
 const REQUESTS: &[(u8, usize)] =
     &[(b'O', 45), (b'U', 38), (b'X', 9), (b'M', 10), (b'C', 17), (b'D', 9), (b'E', 9), (b'Q', 1)];
 const RESPONSES: &[(u8, usize)] = &[
