@@ -1,43 +1,43 @@
-//! When an open loop means to send: offsets from its start that never wait for an answer.
+//! Intended send times of an open loop: offsets from its start that never depend on an answer.
 
 use super::rng::{EXPONENTIAL_ONE, Rng};
 
-/// How the intended send times are spread.
+/// Distribution of the intended send times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArrivalKind {
-    /// At equal distances.
+    /// Equal intervals between send times.
     Even,
-    /// Independent of each other: exponential distances.
+    /// Exponential intervals: the send times are independent of each other.
     Poisson,
-    /// `size` at the same instant, then a pause that keeps the rate.
+    /// `size` requests at the same instant, then a pause that keeps the rate.
     Bursts {
-        /// How many, at least 1.
+        /// Requests in a burst, at least 1.
         size: u32,
     },
 }
 
-/// The intended send times of an open loop at a mean rate.
+/// Intended send times of an open loop at a mean rate.
 #[derive(Clone, Debug)]
 pub struct Arrivals {
     kind: ArrivalKind,
     rate_per_s: u64,
     rng: Rng,
     at_ns: u64,
-    /// What the division into whole nanoseconds has left over, in nanoseconds × `unit`.
+    /// Remainder of the division into whole nanoseconds, in nanoseconds × `unit`.
     rest: u128,
     left_of_burst: u32,
 }
 
 impl Arrivals {
-    /// Send times at `rate_per_s`, which is at least 1. The first one is one interval after the
-    /// start.
+    /// Creates send times at `rate_per_s`, which is at least 1. The first one is one interval after
+    /// the start.
     pub fn new(kind: ArrivalKind, rate_per_s: u64, seed: u64) -> Self {
         assert!(rate_per_s > 0, "a rate is at least one per second");
         assert!(kind != ArrivalKind::Bursts { size: 0 }, "a burst has at least one event");
         Arrivals { kind, rate_per_s, rng: Rng::new(seed), at_ns: 0, rest: 0, left_of_burst: 0 }
     }
 
-    /// The next one, in nanoseconds from the start. Never decreases.
+    /// Next send time, in nanoseconds from the start. Never decreases.
     #[inline]
     pub fn next_ns(&mut self) -> u64 {
         match self.kind {
@@ -57,8 +57,8 @@ impl Arrivals {
         self.at_ns
     }
 
-    /// Moves on by a number of mean intervals, in units of [`EXPONENTIAL_ONE`]. The rest is carried,
-    /// so that rounding never changes the rate.
+    /// Advances by a number of mean intervals, in units of [`EXPONENTIAL_ONE`]. The remainder is
+    /// carried over, so that rounding never changes the rate.
     #[inline]
     fn advance(&mut self, intervals: u64) {
         let unit = u128::from(self.rate_per_s) * u128::from(EXPONENTIAL_ONE);

@@ -1,8 +1,8 @@
-//! Order flow: what a market's worth of clients would send, from a seed.
+//! Order flow: the commands of a whole market's clients, generated from a seed.
 //!
-//! The generator runs a book of its own while it invents the events, so that cancels and replaces
-//! name live orders, passive orders do not trade, and the trades that must come are known before
-//! any venue has seen the flow ([`Flow::trades`]).
+//! The generator keeps its own book while it creates the events. So cancels and replaces name live
+//! orders, passive orders do not trade, and the expected trades are known before any venue has seen
+//! the flow ([`Flow::trades`]).
 
 use super::model::{Model, Order};
 use super::rng::{EXPONENTIAL_ONE, Rng};
@@ -12,12 +12,12 @@ use ringside_model::domain::{
 };
 use ringside_model::reason::Reason;
 
-/// How many sessions send the orders of a flow: 1 to this. The next order comes from the session
-/// that has sent the fewest, so that in all workloads but [`Workload::Shuffled`] the numbers
-/// `id × SESSIONS + session − 1` are nearly dense.
+/// Number of sessions that send the orders of a flow; they are numbered from 1. The next order
+/// comes from the session that has sent the fewest. So in all workloads but [`Workload::Shuffled`]
+/// the numbers `id × SESSIONS + session − 1` are nearly dense.
 pub const SESSIONS: u32 = 8;
 
-/// Which flow.
+/// Kind of order flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workload {
     /// One symbol, 10,000 resting orders within 50 ticks of a mid that wanders a little. 49 %
@@ -25,11 +25,11 @@ pub enum Workload {
     W1,
     /// The same over 100 symbols with Zipf(1) popularity and books of 1,000 to 100,000 orders.
     W2,
-    /// One symbol on thousands of sparse prices, with outliers down to 1 and up to 10^11 ticks.
+    /// One symbol with thousands of sparse prices and outliers from 1 to 10^11 ticks.
     Wide,
-    /// W1 whose mid rises by 60 % of its price, over far levels and away from abandoned ones.
+    /// W1 with a mid that rises by 60 % of its price, over far levels and away from abandoned ones.
     Walk,
-    /// W1 with client ids in no order.
+    /// W1 with client order ids in random order.
     Shuffled,
     /// W1 with 10^6 resting orders.
     Million,
@@ -37,80 +37,80 @@ pub enum Workload {
     Deep,
 }
 
-/// What to generate.
+/// Parameters of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowSpec {
-    /// Which flow.
+    /// Kind of flow.
     pub workload: Workload,
-    /// The source of all chance in it.
+    /// Random seed of the flow.
     pub seed: u64,
-    /// How many events after the opening book.
+    /// Number of events after the opening book.
     pub events: usize,
 }
 
-/// Commands in the order to send them, and what must come of them.
+/// Commands in send order, and their expected results.
 pub struct Flow {
-    /// Sessions with their firms, then symbols.
+    /// Definitions of the sessions with their firms, then of the symbols.
     pub definitions: Vec<Command>,
-    /// The opening book: passive orders.
+    /// Passive orders of the opening book.
     pub setup: Vec<Event>,
-    /// The flow itself.
+    /// Events after the opening book.
     pub events: Vec<Event>,
-    /// All trades of the events; the opening book has none.
+    /// Trades of the events; the opening book has none.
     pub trades: Trades,
-    /// How many orders are live in the end.
+    /// Number of live orders at the end.
     pub live: usize,
 }
 
-/// What an event does.
+/// Action of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// A new order that rests.
     Passive,
-    /// A new order that trades at once; what it finds no quantity for rests.
+    /// A new order that trades at once; a quantity that finds no match rests.
     Crossing,
-    /// The end of a live order.
+    /// A cancel of a live order.
     Cancel,
-    /// New terms for a live order that has not traded; they do not trade at once.
+    /// A replacement of a live order that has not traded; the new order does not trade at once.
     Replace,
 }
 
-/// A command of a flow in 32 bytes.
+/// Command of a flow, in 32 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Limit, the new one on a replace; 0 on a cancel.
+    /// Limit price in ticks; the new one on a replace, 0 on a cancel.
     pub price: Price,
-    /// Quantity, the new one on a replace; 0 on a cancel.
+    /// Quantity; the new one on a replace, 0 on a cancel.
     pub quantity: u32,
-    /// The order.
+    /// Id of the order.
     pub id: u32,
-    /// On a replace, the order that comes; otherwise 0.
+    /// Id of the new order on a replace; otherwise 0.
     pub new_id: u32,
-    /// The instrument.
+    /// Symbol of the order.
     pub symbol: SymbolId,
-    /// From 1 to [`SESSIONS`].
+    /// Session that sends the command, from 1 to [`SESSIONS`].
     pub session: u16,
-    /// What it does.
+    /// Action of the event.
     pub kind: EventKind,
-    /// The side of the order.
+    /// Side of the order.
     pub side: Side,
 }
 
 const _: () = assert!(size_of::<Event>() <= 32);
 
-/// A running account of trades, to hold two of them against each other.
+/// Running totals of trades, to compare two runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Trades {
-    /// How many.
+    /// Number of trades.
     pub count: u64,
-    /// Their quantity in all.
+    /// Total quantity of the trades.
     pub quantity: u64,
-    /// A hash of who was hit, where and for how much, in order.
+    /// Hash of the resting orders, prices and quantities, in order of the trades.
     pub hash: u64,
 }
 
 impl Trades {
-    /// Takes the next trade: the order that rested, its price and the quantity.
+    /// Adds the next trade: session and id of the resting order, price and quantity.
     #[inline]
     pub fn add(&mut self, session: u32, id: u64, price: i64, quantity: u64) {
         self.count += 1;
@@ -123,7 +123,7 @@ impl Trades {
 }
 
 impl Workload {
-    /// Every workload.
+    /// All workloads, in order.
     pub const ALL: [Workload; 7] = [
         Workload::W1,
         Workload::W2,
@@ -134,7 +134,7 @@ impl Workload {
         Workload::Deep,
     ];
 
-    /// The word for it.
+    /// Name of the workload, which `from_str` reads back.
     pub fn name(self) -> &'static str {
         match self {
             Workload::W1 => "w1",
@@ -147,7 +147,7 @@ impl Workload {
         }
     }
 
-    /// How many orders rest in the book of each symbol.
+    /// Number of resting orders in the book of each symbol.
     fn books(self) -> Vec<usize> {
         match self {
             Workload::W2 => (1..=100).map(|rank| 100_000 / rank).collect(),
@@ -177,7 +177,7 @@ impl std::str::FromStr for Workload {
 }
 
 impl Event {
-    /// The command that it stands for.
+    /// Command of this event.
     #[inline]
     pub fn command(&self) -> Command {
         let id = OrderId(self.id.into());
@@ -201,7 +201,7 @@ impl Event {
 }
 
 impl Flow {
-    /// Makes the flow of a spec.
+    /// Generates the flow of a spec.
     pub fn generate(spec: &FlowSpec) -> Flow {
         let mut generator = Generator::new(spec);
         let setup = generator.opening();
@@ -216,7 +216,7 @@ impl Flow {
     }
 }
 
-/// The sessions, each with a firm of its own, and the symbols.
+/// Definitions of the sessions, each with its own firm, and of the symbols.
 fn definitions(symbols: usize) -> Vec<Command> {
     let define = |session, symbol, action| Command {
         session: SessionId(session),
@@ -248,16 +248,16 @@ fn definitions(symbols: usize) -> Vec<Command> {
     definitions
 }
 
-/// The largest quantity of a passive order; the smallest is 1.
+/// Largest quantity of a passive order; the smallest is 1.
 const QUANTITY_MAX: u64 = 100;
-/// The largest quantity of a crossing order: so large that one ends 1.6 resting orders on average,
-/// and 5 % of them make up for the 49 − 41 % by which orders outnumber cancels.
+/// Largest quantity of a crossing order. One crossing order ends 1.6 resting orders on average, so
+/// 5 % of them make up for the 49 − 41 % by which orders outnumber cancels.
 const CROSSING_MAX: u64 = 170;
-/// A mid moves by one step in this many events of its book, on average.
+/// Number of events of its book, on average, after which a mid moves by one step.
 const MID_STEP_EVENTS: u64 = 384;
-/// How many steps a mid moves away from where it began.
+/// Number of steps that a mid moves away from its start at most.
 const MID_STEPS_MAX: i64 = 20;
-/// The mid of a walk rises a tick in this many events.
+/// Number of events after which the mid of a walk rises by a tick.
 const WALK_TICK_EVENTS: u64 = 400;
 
 struct Generator {
@@ -267,15 +267,15 @@ struct Generator {
     trades: Trades,
     popularity: Popularity,
     distances: Distances,
-    /// How many orders each book should have.
+    /// Number of orders that each book should have.
     targets: Vec<usize>,
-    /// Offers enter at the mid or above, bids below.
+    /// Mid of each book: offers enter at the mid or above, bids below.
     mids: Vec<i64>,
-    /// Where the mids began.
+    /// Initial value of the mids.
     centre: i64,
     mid_step: i64,
     ids: Ids,
-    /// How many events there are, without the opening book.
+    /// Number of events so far, without the opening book.
     done: u64,
 }
 
@@ -308,13 +308,14 @@ impl Generator {
         }
     }
 
-    /// Fills every book up to its target, all of them side by side.
+    /// Fills every book up to its target, all of them in parallel.
     fn opening(&mut self) -> Vec<Event> {
         let mut events = Vec::with_capacity(self.targets.iter().sum());
         let mut filled = 0;
         while filled < self.targets[0] {
             for book in 0..self.targets.len() {
-                // The first book is the largest one: each order in it is a share for all others.
+                // The first book is the largest. For each of its orders the other books get their
+                // share.
                 let due = (filled + 1) * self.targets[book] / self.targets[0];
                 while self.model.live(book) < due {
                     events.push(self.passive(book));
@@ -348,8 +349,8 @@ impl Generator {
         }
     }
 
-    /// Whether a passive order comes next, and not a cancel: 49 times in 90, and a little more or
-    /// less often when the book has fewer or more orders than it should.
+    /// Returns true if a passive order comes next, and not a cancel: 49 times in 90, and a little
+    /// more or less often if the book has fewer or more orders than its target.
     fn wants_order(&mut self, book: usize) -> bool {
         let target = self.targets[book] as i64;
         let missing = target - self.model.live(book) as i64;
@@ -364,8 +365,9 @@ impl Generator {
         self.enter(EventKind::Passive, book, buy, price, quantity)
     }
 
-    /// Bids cross when offers stand below the mid, so that the touch follows it; otherwise both
-    /// sides do.
+    /// Creates a crossing order. The touch follows the mid: if the best offer is below the mid, a
+    /// bid crosses; if the best bid is at the mid or above, an offer crosses; otherwise the side is
+    /// random.
     fn cross(&mut self, book: usize) -> Event {
         let best = [false, true].map(|buy| self.model.price_of_level(book, buy, 0));
         let mid = self.mids[book];
@@ -374,7 +376,7 @@ impl Generator {
             [_, Some(bid)] if bid >= mid => false,
             _ => self.rng.chance(1, 2),
         };
-        // One in ten may take the second level, too.
+        // One crossing order in ten may also reach the second level.
         let deep = self.rng.chance(1, 10).then(|| self.model.price_of_level(book, !buy, 1));
         let Some(price) = deep.flatten().or(best[usize::from(!buy)]) else {
             return self.passive(book);
@@ -412,8 +414,8 @@ impl Generator {
         event(EventKind::Cancel, book as usize, session, id, buy)
     }
 
-    /// What sellers pull when the market walks towards them. Without it the crossing orders would
-    /// not clear the way.
+    /// Best offer, if it is below the mid: sellers cancel it while the market walks towards it.
+    /// Crossing orders alone would not clear the way.
     fn offer_below_mid(&self, book: usize) -> Option<u32> {
         let slot = self.model.first(book, false)?;
         (self.model.order(slot).price < self.mids[book]).then_some(slot)
@@ -422,8 +424,8 @@ impl Generator {
     fn replace(&mut self, book: usize) -> Event {
         let Some(slot) = self.model.draw(book, &mut self.rng) else { return self.passive(book) };
         let Order { session, id, buy, partly_executed, .. } = *self.model.order(slot);
-        // The quantity of a replace is a total with what was executed. Without it the event has
-        // the same meaning for books that count otherwise.
+        // An order with executions is canceled instead: the quantity of a replace includes executed
+        // shares, and books that count otherwise would read the event differently.
         if partly_executed {
             return self.cancel_of(slot);
         }
@@ -436,7 +438,7 @@ impl Generator {
         Event { new_id, ..event }
     }
 
-    /// A price at a random distance from the mid that does not reach the other side.
+    /// Price at a random distance from the mid that does not reach the other side.
     fn passive_price(&mut self, book: usize, buy: bool) -> i64 {
         let distance = match self.workload {
             Workload::Walk if self.rng.chance(1, 50) => {
@@ -456,8 +458,8 @@ impl Generator {
         }
     }
 
-    /// A distance that leads anywhere between 1 and the mid, or between the mid and 10^11: each
-    /// order of magnitude is as likely as the next.
+    /// Distance to a price between 1 and the mid, or between the mid and 10^11; each order of
+    /// magnitude is equally likely.
     fn outlier(&mut self, buy: bool) -> i64 {
         let mid = self.mids[0];
         if buy {
@@ -471,7 +473,7 @@ impl Generator {
     }
 }
 
-/// An event without terms.
+/// Event without price and quantity.
 fn event(kind: EventKind, book: usize, session: u32, id: u32, buy: bool) -> Event {
     Event {
         price: Price(0),
@@ -491,10 +493,10 @@ impl Event {
     }
 }
 
-/// The clients' order ids: rising by 1 in each session, or unique and in no order.
+/// Order ids of the clients: rising by 1 in each session, or unique and in random order.
 struct Ids {
     next: [u32; SESSIONS as usize],
-    /// The key of the permutation.
+    /// Key of the permutation, if the ids are shuffled.
     shuffle: Option<u32>,
     orders: u32,
 }
@@ -505,7 +507,7 @@ impl Ids {
         Ids { next: [1; SESSIONS as usize], shuffle, orders: 0 }
     }
 
-    /// The session that has sent the fewest orders.
+    /// Session that has sent the fewest orders.
     fn next_session(&self) -> u32 {
         let fewest = (0..SESSIONS).min_by_key(|&s| self.next[s as usize]);
         fewest.expect("there are sessions") + 1
@@ -528,7 +530,7 @@ impl Ids {
     }
 }
 
-/// A permutation of all 32-bit numbers: each step can be undone.
+/// Permutation of all 32-bit numbers: each step is invertible.
 fn permuted(mut x: u32) -> u32 {
     x ^= x >> 16;
     x = x.wrapping_mul(0x7FEB_352D);
@@ -537,14 +539,14 @@ fn permuted(mut x: u32) -> u32 {
     x ^ x >> 16
 }
 
-/// Which symbol is next.
+/// Random choice of the next symbol.
 struct Popularity {
-    /// Sums of the weights.
+    /// Cumulative sums of the weights.
     sums: Vec<u64>,
 }
 
 impl Popularity {
-    /// The one of rank k has a weight of 1 / k.
+    /// Zipf distribution: the symbol of rank k has the weight 1 / k.
     fn zipf(symbols: usize) -> Self {
         let weights = (1..=symbols as u64).map(|rank| (1 << 32) / rank);
         let sums = weights.scan(0, |sum, weight| {
@@ -566,16 +568,16 @@ impl Popularity {
     }
 }
 
-/// How far from the mid passive orders enter.
+/// Random distance of a passive order from the mid.
 struct Distances {
-    /// The distance at each of `QUANTILES` equal steps of probability.
+    /// Distance at each of `QUANTILES` equal steps of probability.
     quantiles: Vec<i64>,
 }
 
 impl Distances {
     const QUANTILES: u64 = 1 << 14;
 
-    /// Geometric with a mean of 15 ticks, cut at 50.
+    /// Geometric with a mean of 15 ticks, limited to 50.
     fn dense() -> Self {
         Self::geometric(&(0..=50).collect::<Vec<i64>>(), 15)
     }
@@ -591,8 +593,8 @@ impl Distances {
         Self::geometric(&levels.collect::<Vec<i64>>(), 300)
     }
 
-    /// Each level is `mean` / (`mean` + 1) times as likely as the one before. In whole numbers, so
-    /// that no platform rounds otherwise.
+    /// Each level is `mean` / (`mean` + 1) times as likely as the one before. Computed in whole
+    /// numbers, so that rounding is the same on all platforms.
     fn geometric(levels: &[i64], mean: u64) -> Self {
         let weights = std::iter::successors(Some(1u64 << 48), |w| Some(w / (mean + 1) * mean));
         let weights: Vec<u64> = weights.take(levels.len()).collect();
@@ -623,7 +625,7 @@ mod tests {
         Flow::generate(&FlowSpec { workload, seed, events })
     }
 
-    /// Every workload that is quick to generate.
+    /// Workloads that are quick to generate.
     const QUICK: [Workload; 4] = [Workload::W1, Workload::Wide, Workload::Walk, Workload::Shuffled];
 
     #[test]
@@ -635,7 +637,7 @@ mod tests {
             assert_eq!(one.trades, same.trades);
             assert!(one.events != other.events, "{workload}");
         }
-        // The same on every machine: these numbers were computed once.
+        // Pinned results of an earlier run: every machine must compute the same.
         let trades = flow(Workload::W1, 1, 100_000).trades;
         let pinned = (12_753, 415_669, 4_040_410_389_724_342_201);
         assert_eq!((trades.count, trades.quantity, trades.hash), pinned);
@@ -746,10 +748,11 @@ mod tests {
         assert!(last[1..].iter().all(|&n| n.abs_diff(last[1]) < 50), "{last:?}");
     }
 
-    /// Symbol, whether it buys, rank of the price, time.
+    /// Symbol, true for a buy order, rank of the price, time.
     type Place = (u32, bool, i64, usize);
 
-    /// A book that is too simple to be wrong: sessions, ids and open quantities in one order.
+    /// Book that is too simple to be wrong: session, id and open quantity of all orders in one
+    /// sorted map.
     #[derive(Default)]
     struct NaiveBook {
         queue: BTreeMap<Place, (u16, u32, u32)>,
@@ -775,7 +778,7 @@ mod tests {
             while open > 0 {
                 let side = (symbol, !buy, i64::MIN, 0)..(symbol, !buy, i64::MAX, 0);
                 let Some((&place, order)) = self.queue.range_mut(side).next() else { break };
-                // The rank of the other side has the other sign.
+                // The ranks of the two sides have opposite signs.
                 if -place.2 < limit {
                     break;
                 }

@@ -1,14 +1,14 @@
-//! The load generator's side of the wire: what to send, and when.
+//! Client side of the load generator: generates the requests and their send times.
 //!
-//! It is a client. It knows commands and nothing of the venue that will answer them, so that a
-//! figure it measures cannot be helped by what it knows. Everything follows from a seed and is
+//! The generator is a client. It knows the commands but nothing of the venue that answers them, so
+//! its measurements cannot profit from such knowledge. Everything follows from a seed and is
 //! computed in whole numbers: the same seed gives the same load on any machine.
 //!
-//! * [`flow`] makes the orders: a workload, its opening book, its events and the trades that must
-//!   come of them;
-//! * [`arrivals`] makes the intended send times of an open loop;
-//! * [`session`] sends them over the wire and checks every answer;
-//! * [`rng`] is the generator of chance under all of them.
+//! * [`flow`] generates the orders: a workload with its opening book, its events and the expected
+//!   trades;
+//! * [`arrivals`] generates the intended send times of an open loop;
+//! * [`session`] sends the orders over the wire and checks every answer;
+//! * [`rng`] is the random number generator under all of them.
 
 #![warn(unreachable_pub)]
 

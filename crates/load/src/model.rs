@@ -1,22 +1,22 @@
-//! The generator's own book: simple, price–time, so that it knows which orders are live and what
-//! trades must come.
+//! Book of the generator, with price–time priority only. It tells which orders are live and which
+//! trades are expected.
 
 use super::flow::Trades;
 use super::rng::Rng;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// No order.
+/// Link to no order.
 const NONE: u32 = u32::MAX;
 
-/// The books of all symbols. Orders are named by their slot.
+/// Books of all symbols. A slot number names an order.
 pub(super) struct Model {
     orders: Vec<Order>,
     free: Vec<u32>,
     books: Vec<Book>,
 }
 
-/// An order of the model.
+/// Order of the model.
 #[derive(Clone, Copy)]
 pub(super) struct Order {
     pub session: u32,
@@ -26,7 +26,7 @@ pub(super) struct Order {
     pub book: u32,
     pub buy: bool,
     pub partly_executed: bool,
-    /// Its place in [`Book::live`].
+    /// Index in [`Book::live`].
     place: u32,
     previous: u32,
     next: u32,
@@ -34,9 +34,9 @@ pub(super) struct Order {
 
 #[derive(Default)]
 struct Book {
-    /// The levels of the offers and of the bids by [`rank`]: the best one comes first.
+    /// Levels of the offers and of the bids by [`rank`], best first.
     sides: [BTreeMap<i64, Level>; 2],
-    /// The slots of the live orders in no order, to draw from.
+    /// Slots of the live orders, in no order, for random draws.
     live: Vec<u32>,
 }
 
@@ -45,7 +45,7 @@ struct Level {
     last: u32,
 }
 
-/// Prices of one side so that less is better.
+/// Sort key of a price, and price of a sort key: on each side the best price has the lowest key.
 fn rank(buy: bool, price: i64) -> i64 {
     if buy { -price } else { price }
 }
@@ -75,18 +75,18 @@ impl Model {
         }
     }
 
-    /// How many orders are live in a book.
+    /// Number of live orders in a book.
     pub(crate) fn live(&self, book: usize) -> usize {
         self.books[book].live.len()
     }
 
-    /// A live order, each as likely as any other.
+    /// Draws a live order; all are equally likely.
     pub(crate) fn draw(&self, book: usize, rng: &mut Rng) -> Option<u32> {
         let live = &self.books[book].live;
         (!live.is_empty()).then(|| live[rng.below(live.len() as u64) as usize])
     }
 
-    /// How many prices have orders, on both sides.
+    /// Number of prices with orders, on both sides.
     #[cfg(test)]
     pub(crate) fn levels(&self, book: usize) -> usize {
         self.books[book].sides.iter().map(BTreeMap::len).sum()
@@ -96,18 +96,18 @@ impl Model {
         &self.orders[slot as usize]
     }
 
-    /// The price of level `n` of a side, the best one being 0.
+    /// Price of level `n` of a side; level 0 is the best.
     pub(crate) fn price_of_level(&self, book: usize, buy: bool, n: usize) -> Option<i64> {
         self.books[book].sides[usize::from(buy)].keys().nth(n).map(|&key| rank(buy, key))
     }
 
-    /// The order that is first in priority on a side.
+    /// Order with the highest priority on a side.
     pub(crate) fn first(&self, book: usize, buy: bool) -> Option<u32> {
         let (_, level) = self.books[book].sides[usize::from(buy)].first_key_value()?;
         Some(level.first)
     }
 
-    /// Matches a limit order and books its rest.
+    /// Matches a limit order and rests what is left of it.
     pub(crate) fn enter(&mut self, mut incoming: Order, trades: &mut Trades) {
         let (book, buy) = (incoming.book as usize, incoming.buy);
         while incoming.open > 0 {
@@ -131,7 +131,7 @@ impl Model {
         }
     }
 
-    /// Takes an order out.
+    /// Removes an order from its book.
     pub(crate) fn remove(&mut self, slot: u32) {
         let Order { book, buy, price, place, previous, next, .. } = *self.order(slot);
         let book = &mut self.books[book as usize];

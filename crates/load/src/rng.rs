@@ -1,13 +1,13 @@
-//! A small seeded generator: xoshiro256++ whose state is filled by splitmix64.
+//! Small random number generator with a seed: xoshiro256++ with a state filled by splitmix64.
 
-/// A source of chance that gives the same numbers for the same seed on any machine.
+/// Random number generator that gives the same numbers for the same seed on any machine.
 #[derive(Clone, Debug)]
 pub struct Rng {
     state: [u64; 4],
 }
 
 impl Rng {
-    /// A generator for a seed; every seed will do.
+    /// Creates a generator from a seed; every seed is valid.
     pub fn new(seed: u64) -> Self {
         let mut at = seed;
         let state = std::array::from_fn(|_| {
@@ -19,7 +19,7 @@ impl Rng {
         Rng { state }
     }
 
-    /// The next 64 random bits.
+    /// Returns the next 64 random bits.
     #[inline]
     pub fn next_u64(&mut self) -> u64 {
         let [a, b, c, d] = self.state;
@@ -29,23 +29,23 @@ impl Rng {
         result
     }
 
-    /// A number below `n`, which is at least 1. The bias is `n` in 2^64.
+    /// Returns a random number below `n`, which is at least 1. The bias is `n` in 2^64.
     #[inline]
     pub fn below(&mut self, n: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(n)) >> 64) as u64
     }
 
-    /// True `times` times out of `of`.
+    /// Returns true `times` times out of `of`, at random.
     #[inline]
     pub fn chance(&mut self, times: u64, of: u64) -> bool {
         self.below(of) < times
     }
 
-    /// The number of [`EXPONENTIAL_ONE`]s in an exponential variable of mean 1.
+    /// Exponential variable of mean 1, in units of [`EXPONENTIAL_ONE`].
     ///
-    /// Without floats, whose logarithm differs between platforms: the whole multiples of ln 2 are a
-    /// run of coin flips, and the rest is −ln(1 − x) for x uniform below ½, as the series of
-    /// 2 artanh(x / (2 − x)).
+    /// Uses no floats, whose logarithm differs between platforms. The whole multiples of ln 2 are a
+    /// run of coin flips. The rest is −ln(1 − x) for x uniform below ½, as the series of 2 artanh(x
+    /// / (2 − x)).
     pub(crate) fn exponential(&mut self) -> u64 {
         let halvings = u64::from(self.next_u64().leading_zeros());
         let x = self.next_u64() >> 33;
@@ -64,7 +64,7 @@ impl Rng {
     }
 }
 
-/// What [`Rng::exponential`] calls 1.
+/// Fixed-point value of 1 in [`Rng::exponential`].
 pub(crate) const EXPONENTIAL_ONE: u64 = 1 << 32;
 
 /// ln 2 in units of [`EXPONENTIAL_ONE`].
@@ -82,7 +82,7 @@ mod tests {
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
-        // The reference output of xoshiro256++ for the state 1, 2, 3, 4.
+        // Reference output of xoshiro256++ for the state 1, 2, 3, 4.
         let mut rng = Rng { state: [1, 2, 3, 4] };
         let first: [u64; 4] = std::array::from_fn(|_| rng.next_u64());
         assert_eq!(first, [41_943_041, 58_720_359, 3_588_806_011_781_223, 3_591_011_842_654_386]);
@@ -105,7 +105,7 @@ mod tests {
         let draws: Vec<u64> = (0..n).map(|_| rng.exponential()).collect();
         let mean = draws.iter().sum::<u64>() / n;
         assert!(mean.abs_diff(EXPONENTIAL_ONE) < EXPONENTIAL_ONE / 150, "{mean}");
-        // e^-1 and e^-3 of them lie beyond 1 and 3; half of them beyond ln 2 = 0.693.
+        // e^-1 and e^-3 of the draws are above 1 and 3; half of them are above ln 2 = 0.693.
         for (milli, expected) in [(1000, 147_152), (3000, 19_915), (693, 200_029), (347, 282_721)] {
             let bound = EXPONENTIAL_ONE / 1000 * milli;
             let beyond = draws.iter().filter(|&&e| e > bound).count();

@@ -1,4 +1,4 @@
-//! One thread of the load: a loop that never waits for an answer over its sessions.
+//! One thread of the load: a loop over its sessions that never waits for an answer.
 
 use super::lane::{Lane, Pace, Rules};
 use super::meter::{Clock, Meter};
@@ -7,52 +7,52 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long a session may have no connection.
+/// Time without a connection after which a session has failed.
 const GIVE_UP_NS: u64 = 10_000_000_000;
-/// All sessions are looked at in this interval, also those whose sockets are quiet.
+/// Interval at which all sessions are checked, including those with quiet sockets.
 const LOOK_NS: u64 = 100_000_000;
-/// A thread wakes up so long before a request is due: sleeping is not that exact.
+/// Time by which a thread wakes up before a request is due, because sleeps are not exact.
 const WAKE_NS: u64 = 100_000;
-/// The longest sleep.
+/// Longest sleep of a thread.
 const SLEEP_NS: u64 = 1_000_000;
 
-/// What all threads are told.
+/// Settings that all threads share.
 #[derive(Clone, Copy, Debug)]
 pub struct Orders {
-    /// When a request of the flow may go.
+    /// Rule for the send times of the flow's requests.
     pub pace: Pace,
-    /// How many new orders of a session may have no answer while the opening book goes out.
+    /// Number of new orders that a session may have unanswered while it sends the opening book.
     pub window: u64,
-    /// From the start of the flow, nothing before this is measured.
+    /// Time from the start of the flow before which nothing is measured.
     pub warmup: Duration,
-    /// From the start of the flow, nothing new goes out after this; `None`: all of it goes.
+    /// Time from the start of the flow after which no new request is sent; `None` sends the whole flow.
     pub until: Option<Duration>,
-    /// Never give the core away.
+    /// True if the threads never give up their core.
     pub spin: bool,
 }
 
-/// Where the threads wait for each other, and what others may see of them.
+/// Points where the threads wait for each other, and their progress for outside readers.
 pub struct Gate {
     threads: usize,
     arrived: [AtomicUsize; 4],
     start_ns: AtomicU64,
-    /// A thread has failed: the others need not go on.
+    /// A thread has failed, so the others stop.
     failed: AtomicBool,
-    /// Someone wants an early end.
+    /// Set from outside to end the load early.
     pub stop: Arc<AtomicBool>,
-    /// Requests that were sent.
+    /// Number of requests sent.
     pub sent: AtomicU64,
-    /// Messages that came.
+    /// Number of messages received.
     pub messages: AtomicU64,
     sessions: usize,
     connected: AtomicUsize,
     lost_connections: AtomicU64,
-    /// Progress messages for the person who waits.
+    /// Prints a progress message for the person who waits.
     say: fn(&str),
 }
 
 impl Gate {
-    /// A gate for so many threads with so many sessions together.
+    /// Creates a gate for `threads` threads that have `sessions` sessions in total.
     pub fn new(threads: usize, sessions: usize, stop: Arc<AtomicBool>, say: fn(&str)) -> Gate {
         Gate {
             threads,
@@ -69,12 +69,12 @@ impl Gate {
         }
     }
 
-    /// Counts the connections of a thread that had others before, and reports those of all threads if they changed.
+    /// Replaces a thread's connection counts, and reports the totals of all threads if the counts changed.
     fn count_connections(&self, before: Connections, now: Connections) {
         if before == now {
             return;
         }
-        // Wraps where a thread has fewer than before; the sum of all threads does not.
+        // Wraps if the thread has fewer than before; the total of all threads does not.
         let more = now.connected.wrapping_sub(before.connected);
         let connected = self.connected.fetch_add(more, Ordering::Relaxed).wrapping_add(more);
         let more = now.lost - before.lost;
@@ -86,14 +86,14 @@ impl Gate {
     }
 }
 
-/// Connections of one thread's sessions.
+/// Connection counts of one thread's sessions.
 #[derive(Clone, Copy, Default, PartialEq)]
 struct Connections {
     connected: usize,
     lost: u64,
 }
 
-/// The places where all threads wait for each other.
+/// Points where all threads wait for each other.
 #[derive(Clone, Copy)]
 enum Place {
     Begun,
@@ -102,20 +102,20 @@ enum Place {
     Closed,
 }
 
-/// Why a thread could not go on.
+/// Cause of the early end of a thread.
 #[derive(Debug)]
 pub enum Stopped {
-    /// Something is wrong with a session.
+    /// A session failed, with this description.
     Failed(String),
-    /// Another thread failed.
+    /// Another thread failed, so this one stopped, too.
     ByAnother,
 }
 
-/// A thread's sessions and what it measures.
+/// One thread with its sessions and measurements.
 pub struct Driver<'a> {
-    /// Its sessions.
+    /// Sessions of the thread.
     pub lanes: Vec<Lane>,
-    /// What it measured.
+    /// Measurements of the thread.
     pub meter: Meter,
     orders: Orders,
     rules: Rules,
@@ -128,7 +128,7 @@ pub struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    /// A thread for these sessions.
+    /// Creates a driver for these sessions.
     pub fn new(
         lanes: Vec<Lane>,
         orders: Orders,
@@ -150,7 +150,7 @@ impl<'a> Driver<'a> {
         })
     }
 
-    /// Does all of it: log in, the opening book, the flow, and the last look at each session's number.
+    /// Runs all phases: login, opening book, flow, and the final check of each session's message number.
     pub fn run(&mut self) -> Result<(), Stopped> {
         let done = self.steps();
         if done.is_err() {
@@ -166,7 +166,7 @@ impl<'a> Driver<'a> {
         self.meet(Place::Opened)?;
         self.flow()?;
         self.until(all_drained)?;
-        // An order that rests in one session may be executed by another one until all are quiet.
+        // Until all sessions are quiet, an order that rests in one session may be executed by another session.
         self.meet(Place::Drained)?;
         let (now, now_ns) = self.clock.now();
         self.lanes.iter_mut().for_each(|lane| lane.begin_close(now, now_ns));
@@ -203,7 +203,7 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Turns until something is so for the sessions.
+    /// Turns until `done` returns true for the sessions.
     fn until(&mut self, mut done: impl FnMut(&mut [Lane], u64) -> bool) -> Result<(), Stopped> {
         loop {
             self.turn()?;
@@ -213,9 +213,9 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Turns until all threads have come to a place.
+    /// Turns until all threads have reached a point.
     fn meet(&mut self, place: Place) -> Result<(), Stopped> {
-        /// From the last one's arrival to the start of the flow.
+        /// Time from the arrival of the last thread to the start of the flow.
         const RUN_UP_NS: u64 = 10_000_000;
         let arrived = &self.gate.arrived[place as usize];
         if arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.gate.threads
@@ -230,7 +230,7 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Sends what is due and takes what has come.
+    /// Sends the requests that are due and reads the messages that have arrived.
     fn turn(&mut self) -> Result<(), Stopped> {
         let (now, now_ns) = self.clock.now();
         let (mut sent, mut unwritten) = (0, false);
@@ -252,7 +252,7 @@ impl<'a> Driver<'a> {
         self.connect(now, now_ns)
     }
 
-    /// How long nothing is to do if nothing comes.
+    /// Time for which there is nothing to do if no message arrives.
     fn sleep(&self, now_ns: u64, unwritten: bool) -> Duration {
         if self.orders.spin {
             return Duration::ZERO;
@@ -265,7 +265,7 @@ impl<'a> Driver<'a> {
         Duration::from_nanos(if unwritten { gap.min(WAKE_NS) } else { gap })
     }
 
-    /// Looks for silent venues and for sessions that have been without one for too long.
+    /// Checks for silent venues and for sessions that have been without a connection for too long.
     #[cold]
     fn look(&mut self) -> Result<(), Stopped> {
         if self.gate.failed.load(Ordering::Acquire) {
@@ -276,7 +276,8 @@ impl<'a> Driver<'a> {
         for (at, lane) in self.lanes.iter_mut().enumerate() {
             take(lane, at, now, now_ns, &mut self.meter, &mut self.poller)?;
             messages += lane.ledger.messages;
-            // A session that lost its connection still gets it back, and the answers that are missing.
+            // A stop gives up only sessions that have never begun. A session that lost its connection still gets it
+            // back, with the missing answers.
             let stopped = self.gate.stop.load(Ordering::Relaxed) && !lane.is_begun();
             if lane.down_for_ns(now_ns) > GIVE_UP_NS || lane.is_refused() || stopped {
                 let broken = lane.broken.as_ref().map_or("no answer".into(), |why| why.to_string());
@@ -308,7 +309,7 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// Takes what has come to a session; waits on its socket if that is a new one.
+/// Reads the messages of a session; adds its socket to the poller if the socket is new.
 fn take(
     lane: &mut Lane,
     at: usize,
@@ -327,6 +328,6 @@ fn take(
 }
 
 fn all_drained(lanes: &mut [Lane], now_ns: u64) -> bool {
-    // Each of them has to be asked.
+    // Every session must be asked, because `is_drained` also sends the query.
     lanes.iter_mut().filter_map(|lane| (!lane.is_drained(now_ns)).then_some(())).count() == 0
 }

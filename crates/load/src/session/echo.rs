@@ -1,5 +1,5 @@
-//! A bare TCP echo on loopback: what the network alone takes for the same bytes, so that a venue's round trip
-//! has something to be compared with.
+//! Bare TCP echo on loopback: measures the network's part of a round trip with the same bytes, for comparison with
+//! a venue's round trip.
 
 use super::meter::histogram;
 use super::poller::Poller;
@@ -12,13 +12,13 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// A packet with a new order: prefix, message, length of the tagged values.
+/// Length of a packet with a new order: prefix, message, length of the tagged values.
 const ORDER_BYTES: usize = PREFIX_BYTES + size_of::<EnterOrder>() + 2;
-/// A packet that accepts it.
+/// Length of a packet that accepts an order.
 const ANSWER_BYTES: usize = PREFIX_BYTES + size_of::<OrderAccepted>() + 2;
 
-/// Round trips, one at a time: so many bytes as an order has there, so many as its answer has back. Waits as
-/// the sessions do. The first tenth is not measured.
+/// Measures round trips, one at a time: as many bytes as an order has go out, as many as its answer has come back.
+/// Waits as the sessions do. The first tenth is not measured.
 pub fn measure(round_trips: u64, spin: bool) -> Result<Histogram<u64>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let mut socket = TcpStream::connect(listener.local_addr()?)?;
@@ -41,7 +41,7 @@ pub fn measure(round_trips: u64, spin: bool) -> Result<Histogram<u64>> {
                 latencies.saturating_record(began.elapsed().as_nanos() as u64);
             }
         }
-        // This ends the other thread, too.
+        // Closing the socket also ends the other thread.
         drop(socket);
         Ok(latencies)
     })

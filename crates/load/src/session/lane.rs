@@ -1,4 +1,4 @@
-//! One session of the load: what it still has to send, and its account.
+//! One session of the load: its remaining requests and its ledger.
 
 use super::ledger::{Ledger, timestamp};
 use super::meter::Meter;
@@ -11,72 +11,72 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// When a request may go.
+/// Rule for the send times of requests.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// At its own time, whatever the venue does.
+    /// Each request at its intended time, whatever the venue does.
     OpenLoop,
-    /// As soon as fewer new orders than this have no answer.
+    /// Each request as soon as fewer new orders than this are unanswered.
     Window(u64),
-    /// When the one before has its answer, and not before its own time.
+    /// Each request when the one before has its answer, but not before its intended time.
     PingPong,
 }
 
-/// What holds for all sessions just now.
+/// Rules that hold for all sessions at the moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// When a request may go.
+    /// Rule for the send times.
     pub pace: Pace,
-    /// What the times of requests count from.
+    /// Time from which the due times of requests count.
     pub start_ns: u64,
-    /// From here on nothing new goes out.
+    /// Time from which on no new request is sent.
     pub until_ns: u64,
 }
 
-/// After so long without an answer a ping-pong goes on: what it did may have no answer.
+/// Time without an answer after which a ping-pong continues: some requests have none.
 const PING_PONG_NS: u64 = 1_000_000_000;
-/// How long a new order may go without an answer once later requests have theirs.
+/// Time for which a new order may be unanswered once a later query has its answer.
 const ANSWER_NS: u64 = 1_000_000_000;
 
-/// How long an account query may go without an answer.
+/// Time for which an account query may be unanswered.
 const QUERY_NS: u64 = 5_000_000_000;
 
-/// A session with what it sends and what it was told.
+/// Session with its requests, its connection and its ledger.
 pub struct Lane {
-    /// Who.
+    /// User name of the login.
     pub user: String,
-    /// Its account.
+    /// Record of requests and answers.
     pub ledger: Ledger,
-    /// How often its connection was lost.
+    /// Number of lost connections.
     pub reconnects: u64,
-    /// The latest cause.
+    /// Latest cause of a lost connection.
     pub broken: Option<Broken>,
-    /// Requests of a ping-pong that were left out, because their order was no more.
+    /// Number of ping-pong requests skipped because their order was no longer live.
     pub skipped: u64,
     session: Session,
     symbols: Arc<[[u8; 8]]>,
     requests: Vec<Request>,
-    /// How many of them may go out.
+    /// Number of requests that may be sent at the moment.
     limit: usize,
-    /// The next one to go.
+    /// Index of the next request to send.
     next: usize,
-    /// The first one that has never gone.
+    /// Index of the first request that has never been sent.
     fresh: usize,
     link: Link,
     fence: Fence,
     close: Close,
-    /// Since when it cannot send.
+    /// Time since which the session cannot send.
     down_ns: Option<u64>,
     quiet: Quiet,
-    /// Whether it is known where its ids begin.
+    /// True once the first id of the session is known.
     is_begun: bool,
     ids: u32,
     sent_ns: u64,
-    /// New orders whose answers nobody waits for any more.
+    /// Number of unanswered new orders that are no longer waited for.
     given_up: u64,
 }
 
-/// Times in which the session is told nothing, although new orders wait for an answer or its connection is lost.
+/// Periods without a message, although new orders are unanswered or the connection is lost.
 #[derive(Default)]
 struct Quiet {
     since_ns: Option<u64>,
@@ -84,13 +84,13 @@ struct Quiet {
 }
 
 impl Quiet {
-    /// From now on something is waited for.
+    /// Starts a period, unless one is running.
     #[inline]
     fn begins(&mut self, now_ns: u64) {
         self.since_ns.get_or_insert(now_ns);
     }
 
-    /// A message has come. Perhaps others are still waited for.
+    /// Ends the period, because a message has arrived. If others are still awaited, the next period starts.
     #[inline]
     fn ends(&mut self, now_ns: u64, waits: bool) {
         let quiet_ns = self.since_ns.map_or(0, |since| now_ns.saturating_sub(since));
@@ -99,16 +99,16 @@ impl Quiet {
     }
 }
 
-/// How far a connection is.
+/// State of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Link {
     Down,
-    /// Asked which id comes next: what is above has not arrived.
+    /// The next id is asked for; requests from that id on have not arrived.
     Querying,
     Open,
 }
 
-/// A query behind the last request: when it is answered, so is everything before it.
+/// Query after the last request: when the query is answered, so is everything before it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fence {
     None,
@@ -116,11 +116,11 @@ enum Fence {
     Answered { at_ns: u64 },
 }
 
-/// The last login, which shows whether venue and client count the same messages.
+/// Final login, which shows if venue and client count the same messages.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Close {
     No,
-    /// Since a message of this official time nothing was read.
+    /// Logged out after a message of this official time; nothing has been read since.
     Asked {
         timestamp_ns: u64,
     },
@@ -128,7 +128,7 @@ enum Close {
 }
 
 impl Lane {
-    /// A session that is not connected yet.
+    /// Creates a session that is not connected yet.
     pub fn new(user: String, session: Session, plan: SessionPlan, symbols: Arc<[[u8; 8]]>) -> Lane {
         Lane {
             user,
@@ -154,43 +154,43 @@ impl Lane {
         }
     }
 
-    /// The longest time for which it was told nothing, although new orders waited for an answer or its connection was lost.
+    /// Longest period without a message, although new orders were unanswered or the connection was lost.
     pub fn longest_outage_ns(&self) -> u64 {
         self.quiet.longest_ns
     }
 
-    /// Whether it may send.
+    /// Returns true if the session may send.
     pub fn is_open(&self) -> bool {
         self.link == Link::Open
     }
 
-    /// True once the session has been connected.
+    /// Returns true once the session has been connected.
     pub fn is_begun(&self) -> bool {
         self.is_begun
     }
 
-    /// How many ids its requests use up.
+    /// Number of ids that the requests use.
     pub fn ids(&self) -> u32 {
         self.ids
     }
 
-    /// Lets out what follows the opening book.
+    /// Allows the requests after the opening book.
     pub(crate) fn begin_flow(&mut self) {
         self.limit = self.requests.len();
         self.fence = Fence::None;
     }
 
-    /// Ends with what has been sent.
+    /// Allows no requests beyond those already sent.
     pub(crate) fn end_flow(&mut self) {
         self.limit = self.fresh;
     }
 
-    /// Whether all that may go has gone.
+    /// Returns true if all requests that may be sent have been sent.
     pub fn is_spent(&self) -> bool {
         self.next == self.limit
     }
 
-    /// When the next request is meant to go, if it waits for a time.
+    /// Due time of the next request, if the request waits for a time.
     pub(crate) fn next_due_ns(&self, now_ns: u64, rules: &Rules) -> Option<u64> {
         let request = self.requests[..self.limit].get(self.next)?;
         let due_ns = rules.start_ns + request.due_ns;
@@ -201,7 +201,8 @@ impl Lane {
         }
     }
 
-    /// Sends what may go now; how many first sends that were.
+    /// Sends the requests that may go now. Returns the number of requests done for the first time, skipped ones
+    /// included.
     #[inline]
     pub fn send(&mut self, now_ns: u64, rules: &Rules, meter: &mut Meter) -> u64 {
         let before = self.fresh;
@@ -228,7 +229,7 @@ impl Lane {
         (self.fresh - before) as u64
     }
 
-    /// Asks for an answer behind everything that was sent. Whether all of it has been answered.
+    /// Sends a query after the last request. Returns true once all requests are answered or given up.
     pub(crate) fn is_drained(&mut self, now_ns: u64) -> bool {
         if self.link != Link::Open || !self.is_spent() {
             return false;
@@ -256,51 +257,52 @@ impl Lane {
         }
     }
 
-    /// Logs out and in again, to see whether the venue goes on at the number that comes next here.
+    /// Logs out and in again, to check that the venue continues at the message number expected here.
     pub(crate) fn begin_close(&mut self, now: Instant, now_ns: u64) {
         self.close = Close::Asked { timestamp_ns: self.ledger.timestamp_ns() };
         self.session.log_out(now);
         self.went_down(now_ns);
     }
 
-    /// Whether it has logged out for that.
+    /// Returns true once [`begin_close`](Self::begin_close) has been called.
     pub(crate) fn is_closing(&self) -> bool {
         self.close != Close::No
     }
 
-    /// Whether that has been seen.
+    /// Returns true once the final login has been checked.
     pub fn is_closed(&self) -> bool {
         self.close == Close::Done
     }
 
-    /// Logs out for good; how many messages the venue lost and sent twice, as far as their numbers tell.
+    /// Logs out for good. Returns the numbers of messages that the venue lost and sent twice, as far as message
+    /// numbers show.
     pub fn finish(&mut self, now: Instant) -> (u64, u64) {
         self.session.log_out(now);
         (self.session.lost, self.session.doubled)
     }
 
-    /// The socket to wait on.
+    /// Socket to wait on; `None` without a connection.
     pub fn socket(&self) -> Option<BorrowedFd<'_>> {
         self.session.socket()
     }
 
-    /// Whether the venue does not know it.
+    /// Returns true if the venue refused the login as not authorised.
     pub fn is_refused(&self) -> bool {
         matches!(self.broken, Some(Broken::Refused(NOT_AUTHORIZED)))
     }
 
-    /// For how long there has been no connection.
+    /// Time for which the session has been unable to send.
     pub(crate) fn down_for_ns(&self, now_ns: u64) -> u64 {
         self.down_ns.map_or(0, |since| now_ns.saturating_sub(since))
     }
 
-    /// Writes what the network takes. Whether something is left.
+    /// Writes what the network takes. Returns true if output is left.
     #[inline]
     pub fn write(&mut self, now: Instant) -> bool {
         self.session.write(now)
     }
 
-    /// Reads what is there and takes it. Whether there is a new socket to wait on.
+    /// Reads and handles what has arrived. Returns true if there is a new socket to wait on.
     #[inline]
     pub fn read(&mut self, now: Instant, now_ns: u64, meter: &mut Meter) -> bool {
         self.session.read(now);
@@ -335,7 +337,7 @@ impl Lane {
         connected
     }
 
-    /// The venue has said which id it takes next.
+    /// Handles the venue's answer with the next id.
     fn queried(&mut self, next: u32, now_ns: u64) {
         if !self.is_begun {
             self.is_begun = true;
@@ -356,8 +358,8 @@ impl Lane {
         self.down_ns = None;
     }
 
-    /// Sends again what was sent and did not arrive: everything behind the last request whose id is below
-    /// the next one. Requests that arrived are ignored by the venue.
+    /// Sends again what was sent and did not arrive: everything after the last request whose id is below the next
+    /// id. The venue ignores requests that had arrived.
     fn go_on_from(&mut self, next_id: u32) {
         let arrived = |request: &Request| request.uses().is_some_and(|id| id < next_id);
         let sent = &self.requests[..self.fresh];
@@ -366,7 +368,7 @@ impl Lane {
     }
 
     fn lost_connection(&mut self, broken: Broken, now_ns: u64) {
-        /// The venue may not have noticed yet that the last connection is gone.
+        /// Time in which the venue may not have noticed yet that the last connection is gone.
         const PATIENCE_NS: u64 = 1_000_000_000;
         let is_ahead = matches!(broken, Broken::Refused(SESSION_NOT_AVAILABLE));
         if is_ahead && self.close != Close::No && self.down_for_ns(now_ns) > PATIENCE_NS {
@@ -377,7 +379,8 @@ impl Lane {
         }
         if self.link != Link::Down {
             self.reconnects += 1;
-            // A venue that froze has kept the connection for a while, and left orders without an answer.
+            // Keeps an earlier start: a venue that froze kept the connection for a while and left orders
+            // unanswered.
             self.quiet.begins(now_ns);
         }
         self.went_down(now_ns);
@@ -390,7 +393,7 @@ impl Lane {
         self.down_ns.get_or_insert(now_ns);
     }
 
-    /// When a request that may go now was meant to; `None` if it has to wait.
+    /// Intended time of a request that may go now; `None` if the request has to wait.
     #[inline]
     fn may_go(&mut self, request: &Request, now_ns: u64, rules: &Rules) -> Option<u64> {
         if now_ns >= rules.until_ns {
@@ -412,7 +415,7 @@ impl Lane {
         }
     }
 
-    /// Whether a request of a ping-pong will be answered: not if its order is no more.
+    /// Returns false if a ping-pong request will have no answer, because its order is no longer live.
     fn makes_sense(&self, request: &Request) -> bool {
         request.kind == Kind::Enter || !self.ledger.is_answered() || self.ledger.is_live(request.id)
     }
@@ -425,7 +428,7 @@ impl Lane {
 }
 
 impl Close {
-    /// Whether a message comes again, or late, that belongs before those that were read.
+    /// Returns true if a message comes again or late: it belongs before those that were read.
     #[inline]
     fn has_passed(self, bytes: &[u8]) -> bool {
         let Close::Asked { timestamp_ns } = self else { return false };

@@ -1,4 +1,4 @@
-//! What one session has asked and been told. Every answer is held against it.
+//! Record of a session's requests and answers. Every answer is checked against its request.
 
 use super::meter::Meter;
 use super::plan::{Kind, Request};
@@ -7,9 +7,9 @@ use ringside_wire::ouch::Response;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What came of the requests of a session, or of all of them.
+/// Results of the requests of one session, or of all sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)] // They are what they are called.
+#[allow(missing_docs)] // The names of these fields say it all.
 pub struct Counts {
     pub entered: u64,
     pub cancels: u64,
@@ -20,22 +20,22 @@ pub struct Counts {
     pub canceled: u64,
     pub executed: u64,
     pub executed_shares: u64,
-    /// Cancels and replaces that had no answer, because their order was no more.
+    /// Cancels and replaces without an answer, because their order was no longer live.
     pub ignored: u64,
-    /// Other messages.
+    /// Messages not counted above.
     pub other: u64,
-    /// New orders that had no answer.
+    /// New orders without an answer.
     pub unanswered: u64,
-    /// Rejections by OUCH reason.
+    /// Number of rejections for each OUCH reason.
     pub reasons: BTreeMap<u16, u64>,
 }
 
-/// An order, by its id.
+/// State of an order, found by its id.
 #[derive(Clone, Copy, Default)]
 struct Slot {
-    /// When it was meant to go, on the meter's clock.
+    /// Intended send time, on the meter's clock.
     intended_ns: u64,
-    /// When its cancel was meant to go; 0 if there is none, or it is answered.
+    /// Intended send time of the cancel; 0 if there is none, or if it is answered.
     cancel_ns: u64,
     asked: u32,
     open: u32,
@@ -48,54 +48,54 @@ enum State {
     Unsent,
     /// Sent as a new order.
     Entered,
-    /// Sent as the new one of a replace.
+    /// Sent as the new order of a replace.
     Replacing,
     Live,
     Dead,
     Rejected,
 }
 
-/// What the venue says of a new order.
+/// Answer of the venue to a new order or a replace.
 struct Verdict {
-    /// What must have been asked.
+    /// State that the order must have had.
     asked: State,
     becomes: State,
-    /// Shares accepted.
+    /// Number of shares accepted.
     quantity: u32,
-    /// The venue's number of the order.
+    /// Venue's number of the order.
     reference: u64,
 }
 
-/// The account of one session.
+/// Record of one session.
 pub struct Ledger {
     slots: Box<[Slot]>,
-    /// The id on the wire is this and the id here.
+    /// Offset of ids: the id on the wire is `base` plus the id here.
     base: u32,
-    /// The highest id that the venue has answered.
+    /// Highest id that the venue has answered.
     answered_id: u32,
     timestamp_ns: u64,
     cancels_answered: u64,
     replaces_answered: u64,
     counts: Counts,
-    /// The request that the next one waits for, if it waits for each answer.
+    /// Last request, as long as it has no answer. A ping-pong waits for it.
     awaited: Option<(Kind, u32)>,
-    /// The trade that was taken back last, with its order: if it comes again, it was corrected.
+    /// Id and match number of the trade broken last. If that trade is executed again, it was corrected.
     taken_back: Option<(u32, u64)>,
-    /// How many numbered messages came.
+    /// Number of messages received.
     pub messages: u64,
-    /// How many answers were wrong.
+    /// Number of failed checks.
     pub wrong: u64,
-    /// What was wrong with the first ones.
+    /// Descriptions of the first failed checks.
     pub failures: Vec<String>,
 }
 
-/// How many failed checks of a session are told in full.
+/// Number of failed checks of a session that are described in full.
 const FAILURES_TOLD: usize = 5;
-/// A time that falls by more than this is one of the next day.
+/// A time that falls by more than this belongs to the next day.
 const HALF_A_DAY_NS: u64 = 12 * 3600 * 1_000_000_000;
 
 impl Ledger {
-    /// An account with room for the ids 1 to `ids`.
+    /// Creates a ledger with room for the ids 1 to `ids`.
     pub fn new(ids: u32) -> Ledger {
         Ledger {
             slots: vec![Slot::default(); ids as usize + 1].into(),
@@ -113,56 +113,56 @@ impl Ledger {
         }
     }
 
-    /// Lets the ids begin behind those that the session has used up before.
+    /// Makes the ids begin after those that the session has used before.
     pub(crate) fn begin_behind(&mut self, base: u32) {
         self.base = base;
     }
 
-    /// What an id here and this make the id on the wire.
+    /// Offset of ids: the id on the wire is this plus the id here.
     #[inline]
     pub fn base(&self) -> u32 {
         self.base
     }
 
-    /// The id here of the number that the venue will take next.
+    /// Converts the number that the venue will accept next to an id here.
     pub(crate) fn id_of_next(&self, next_user_ref_num: u32) -> u32 {
         next_user_ref_num.saturating_sub(self.base)
     }
 
-    /// The highest id that the venue has answered.
+    /// Highest id that the venue has answered.
     pub(crate) fn answered_id(&self) -> u32 {
         self.answered_id
     }
 
-    /// The official time of the last message.
+    /// Official time of the last message, in ns since midnight UTC.
     pub(crate) fn timestamp_ns(&self) -> u64 {
         self.timestamp_ns
     }
 
-    /// New orders that have no answer yet.
+    /// Number of new orders without an answer.
     #[inline]
     pub fn unanswered(&self) -> u64 {
         self.counts.unanswered
     }
 
-    /// Whether the last request has its answer, or never gets one.
+    /// Returns true if the last request has its answer, or is no longer waited for.
     #[inline]
     pub fn is_answered(&self) -> bool {
         self.awaited.is_none()
     }
 
-    /// Waits no longer for the answer to the last request.
+    /// Stops waiting for the answer to the last request.
     pub(crate) fn give_up_waiting(&mut self) {
         self.awaited = None;
     }
 
-    /// Whether a request is about an order that can still be changed.
+    /// Returns true if the order can still be changed.
     #[inline]
     pub fn is_live(&self, id: u32) -> bool {
         self.slots[id as usize].state == State::Live
     }
 
-    /// A request goes out for the first time.
+    /// Records a request that is sent for the first time.
     #[inline]
     pub fn sent(&mut self, request: &Request, intended_ns: u64) {
         let slot = &mut self.slots[request.uses().unwrap_or(request.id) as usize];
@@ -183,7 +183,7 @@ impl Ledger {
         }
     }
 
-    /// Takes a message of the session. It came in at `now_ns`.
+    /// Checks and counts a message of the session that arrived at `now_ns`.
     #[inline]
     pub fn take(&mut self, bytes: &[u8], now_ns: u64, meter: &mut Meter) {
         self.messages += 1;
@@ -193,7 +193,7 @@ impl Ledger {
             self.fail(format_args!("time falls from {last} to {time}"));
         }
         match Response::parse(bytes) {
-            // It came with its instrument from another partition: nobody here has sent it.
+            // The order came with its symbol from another partition; no session here has sent it.
             Ok(Response::Accepted(accepted, _)) if is_imported(accepted.user_ref_num.get()) => {
                 self.counts.other += 1;
             }
@@ -229,7 +229,7 @@ impl Ledger {
                     Verdict { asked, becomes: State::Rejected, quantity: 0, reference: 0 };
                 self.order_answered(id, verdict, now_ns, meter);
             }
-            // A trade of before that had other terms.
+            // The trade broken last is executed again, with corrected terms.
             Ok(Response::Executed(executed, _))
                 if self.taken_back.take()
                     == Some((executed.user_ref_num.get(), executed.match_number.get())) =>
@@ -264,14 +264,14 @@ impl Ledger {
         }
     }
 
-    /// What came of it all.
+    /// Results of all requests so far.
     pub fn counts(&self) -> Counts {
         let answered = self.cancels_answered + self.replaces_answered;
         let ignored = self.counts.cancels + self.counts.replaces - answered;
         Counts { ignored, ..self.counts.clone() }
     }
 
-    /// Notes a failed check.
+    /// Records a failed check.
     #[cold]
     pub fn fail(&mut self, what: std::fmt::Arguments) {
         self.wrong += 1;
@@ -280,8 +280,8 @@ impl Ledger {
         }
     }
 
-    /// The order of an id on the wire. Orders from before the load began are none of its business, nor are those that came
-    /// from another partition.
+    /// Returns the order of an id on the wire. Orders from before the load and orders from another partition are
+    /// ignored.
     #[inline]
     fn slot(&mut self, wire_id: u32, does: &str) -> Option<(u32, &mut Slot)> {
         let id = wire_id.checked_sub(self.base).filter(|&id| id > 0 && !is_imported(wire_id))?;
@@ -297,7 +297,7 @@ impl Ledger {
         slot.is_some_and(|slot| slot.state == State::Replacing)
     }
 
-    /// The one answer that a new order, or the new one of a replace, gets.
+    /// Checks the only answer to a new order, or to the new order of a replace.
     #[inline]
     fn order_answered(&mut self, wire_id: u32, verdict: Verdict, now_ns: u64, meter: &mut Meter) {
         let Verdict { asked, becomes, quantity, reference } = verdict;
@@ -308,7 +308,7 @@ impl Ledger {
             self.fail(format_args!("order {wire_id} is answered again or as another request"));
             return;
         }
-        // What is left for the new one of a replace may be less than its size.
+        // The open quantity of a replace's new order may be less than its size.
         let fits = match asked {
             _ if becomes == State::Rejected => true,
             State::Entered => quantity == before.asked,
@@ -333,7 +333,7 @@ impl Ledger {
         }
     }
 
-    /// The order that a replace has ended.
+    /// Ends the order that a replace has replaced.
     fn replaced(&mut self, wire_id: u32) {
         let Some((_, slot)) = self.slot(wire_id, "replaces") else { return };
         let before = std::mem::replace(&mut slot.state, State::Dead);
@@ -343,7 +343,7 @@ impl Ledger {
         }
     }
 
-    /// Shares leave an order.
+    /// Takes executed or canceled shares from an order.
     #[inline]
     fn reduce(&mut self, wire_id: u32, shares: u32, does: &str) {
         let Some((_, slot)) = self.slot(wire_id, does) else { return };
@@ -382,7 +382,7 @@ impl Ledger {
     }
 }
 
-/// The official time in a message, in ns since midnight UTC: it stands at the same place in all of them.
+/// Official time of a message, in ns since midnight UTC; it lies at the same offset in all messages.
 #[inline]
 pub fn timestamp(message: &[u8]) -> Option<u64> {
     message.get(1..)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
@@ -394,7 +394,7 @@ fn live_or_dead(order_state: u8, quantity: u32) -> State {
 }
 
 impl Counts {
-    /// Adds those of another session.
+    /// Adds the counts of another session.
     pub fn add(&mut self, other: &Counts) {
         let sums = [
             (&mut self.entered, other.entered),

@@ -1,25 +1,25 @@
-//! The latencies that one thread measures.
+//! Latencies that one thread measures.
 
 use super::plan::Kind;
 use hdrhistogram::Histogram;
 use std::time::Instant;
 
-/// From this lateness on, a send counts as late.
+/// Lateness above which a send counts as late.
 pub const LATE_NS: u64 = 10_000;
-/// The longest time that a histogram tells apart.
+/// Longest time that a histogram distinguishes.
 const NS_MAX: u64 = 100_000_000_000;
 
-/// A clock that all threads share.
+/// Clock that all threads share.
 #[derive(Clone, Copy)]
 pub struct Clock(Instant);
 
 impl Clock {
-    /// A clock that begins now, at 1 ns.
+    /// Starts a clock now, at 1 ns.
     pub fn start() -> Clock {
         Clock(Instant::now())
     }
 
-    /// Now, and in ns since the beginning.
+    /// Current time, as an instant and in ns on this clock.
     #[inline]
     pub fn now(&self) -> (Instant, u64) {
         let now = Instant::now();
@@ -27,29 +27,30 @@ impl Clock {
     }
 }
 
-/// Nanoseconds with three digits.
+/// Creates a histogram of nanoseconds with three significant digits.
 pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, NS_MAX, 3).expect("bounds in order")
 }
 
-/// What one thread measures: from the intended time of a request to the arrival of its answer.
+/// Measurements of one thread. A latency runs from the intended time of a request to the arrival of
+/// its answer.
 pub struct Meter {
-    /// Requests that were meant to go earlier are not measured.
+    /// Intended send time from which on requests are measured.
     pub from_ns: u64,
-    /// Measured requests that were sent.
+    /// Number of measured requests sent.
     pub sent: u64,
-    /// How many of those more than [`LATE_NS`] after their intended time.
+    /// Number of measured requests sent more than [`LATE_NS`] after their intended time.
     pub late: u64,
-    /// The largest lateness.
+    /// Largest lateness of a measured request.
     pub lateness_max_ns: u64,
-    /// When the last measured answer came.
+    /// Arrival time of the last measured answer.
     pub last_ns: u64,
     spans: [Histogram<u64>; 3],
     /// Measured orders that rest, with their intended times, as far as there is room.
     resting: Vec<Arrival>,
 }
 
-/// The venue's number of an order and a time.
+/// Venue's number of an order, and a time in ns.
 pub type Arrival = (u64, u64);
 
 impl Default for Meter {
@@ -59,7 +60,7 @@ impl Default for Meter {
 }
 
 impl Meter {
-    /// A meter that measures nothing yet.
+    /// Creates a meter that measures nothing yet.
     pub fn new() -> Meter {
         Meter {
             from_ns: u64::MAX,
@@ -72,12 +73,12 @@ impl Meter {
         }
     }
 
-    /// Makes room to remember so many resting orders.
+    /// Reserves room for `orders` resting orders.
     pub fn remember(&mut self, orders: usize) {
         self.resting.reserve_exact(orders);
     }
 
-    /// A request goes out.
+    /// Records that a request is sent.
     #[inline]
     pub fn sent(&mut self, intended_ns: u64, now_ns: u64) {
         if intended_ns >= self.from_ns {
@@ -88,7 +89,7 @@ impl Meter {
         }
     }
 
-    /// An answer has come.
+    /// Records that an answer has arrived.
     #[inline]
     pub fn answered(&mut self, kind: Kind, intended_ns: u64, now_ns: u64) {
         if intended_ns >= self.from_ns {
@@ -97,7 +98,7 @@ impl Meter {
         }
     }
 
-    /// An order rests in the book.
+    /// Records that an order rests in the book.
     #[inline]
     pub fn rests(&mut self, reference: u64, intended_ns: u64) {
         if intended_ns >= self.from_ns && self.resting.len() < self.resting.capacity() {
@@ -105,7 +106,7 @@ impl Meter {
         }
     }
 
-    /// Takes in what another thread measured.
+    /// Adds the measurements of another thread.
     pub fn add(&mut self, other: &Meter) {
         self.from_ns = self.from_ns.min(other.from_ns);
         self.sent += other.sent;
@@ -118,26 +119,26 @@ impl Meter {
         self.resting.extend_from_slice(&other.resting);
     }
 
-    /// The measured orders that rest, by the venue's number.
+    /// Measured orders that rest, sorted by the venue's number.
     pub fn resting(&self) -> Vec<Arrival> {
         let mut resting = self.resting.clone();
         resting.sort_unstable();
         resting
     }
 
-    /// The latencies of one kind of request.
+    /// Latencies of one kind of request.
     pub fn of(&self, kind: Kind) -> &Histogram<u64> {
         &self.spans[kind as usize]
     }
 
-    /// The latencies of all.
+    /// Latencies of all requests.
     pub fn all(&self) -> Histogram<u64> {
         let mut all = histogram();
         self.spans.iter().for_each(|span| all.add(span).expect("they have the same bounds"));
         all
     }
 
-    /// From the first measured request's intended time to the last answer.
+    /// Time in seconds from the start of measuring to the last measured answer.
     pub fn seconds(&self) -> f64 {
         self.last_ns.saturating_sub(self.from_ns) as f64 / 1e9
     }

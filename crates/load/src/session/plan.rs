@@ -1,86 +1,86 @@
-//! What each session will send, made before the clock starts.
+//! Requests of each session, generated before the clock starts.
 //!
-//! The flow's own sessions and ids are dealt out anew over the sessions of the wire: each new order goes to
-//! the next session, and what a flow later does to an order comes from the session that entered it. So ids rise
-//! by 1 in each session, whatever the number of sessions.
+//! The flow's own sessions and ids are mapped to the sessions on the wire. Each new order goes to the next session.
+//! Later requests about an order come from the session that entered it. So ids rise by 1 in each session, for any
+//! number of sessions.
 
 use crate::flow::{Event, EventKind, Flow, FlowSpec, SESSIONS, Workload};
 use ringside_wire::padded;
 
-/// The mixes that fit the wire: prices within what OUCH can say, ids that rise.
+/// Workloads that fit the wire: OUCH can express their prices, and their ids rise.
 pub const MIXES: [Workload; 5] =
     [Workload::W1, Workload::W2, Workload::Walk, Workload::Million, Workload::Deep];
 
-/// The flow has ticks of 0.01, the wire 1/10000.
+/// Price units of the wire, 1/10000, in one tick of the flow, 0.01.
 const WIRE_PER_TICK: u64 = 100;
 
-/// What to make.
+/// Parameters of a plan.
 pub struct Spec<'a> {
-    /// The mix.
+    /// Workload of the flow.
     pub mix: Workload,
-    /// The source of chance in it.
+    /// Random seed of the flow.
     pub seed: u64,
-    /// How many requests after the opening book.
+    /// Number of requests after the opening book.
     pub requests: usize,
-    /// The venue's instruments.
+    /// Symbols of the venue.
     pub symbols: &'a [String],
-    /// How many sessions send.
+    /// Number of sessions that send.
     pub sessions: usize,
 }
 
-/// A request in 32 bytes.
+/// Request of a session, in 32 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// When it is meant to go, in ns from the start; 0 in the opening book.
+    /// Intended send time, in ns from the start; 0 in the opening book.
     pub due_ns: u64,
-    /// In 1/10000.
+    /// Price in 1/10000.
     pub price: u32,
-    /// How many.
+    /// Number of shares.
     pub quantity: u32,
-    /// The order, counted from 1 in its session.
+    /// Id of the order, counted from 1 in its session.
     pub id: u32,
-    /// On a replace, the order that comes.
+    /// Id of the new order on a replace; otherwise 0.
     pub new_id: u32,
-    /// Place in the list of instruments.
+    /// Index in [`Plan::symbols`].
     pub symbol: u16,
-    /// What it does.
+    /// Action of the request.
     pub kind: Kind,
-    /// The side of the order on the wire.
+    /// Side letter of the order on the wire.
     pub side: u8,
 }
 
-/// What a request does.
+/// Action of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A new order.
+    /// Enters a new order.
     Enter,
-    /// The end of an order.
+    /// Cancels all that is open of an order.
     Cancel,
-    /// New terms for an order.
+    /// Replaces an order with new terms.
     Replace,
 }
 
-/// The requests of one session in their order.
+/// Requests of one session in send order.
 #[derive(Default)]
 pub struct SessionPlan {
-    /// The opening book first.
+    /// Requests, those of the opening book first.
     pub requests: Vec<Request>,
-    /// How many of them are the opening book.
+    /// Number of requests in the opening book.
     pub opening: usize,
-    /// How many ids they use up: 1 to this.
+    /// Number of ids that the requests use, from 1 on.
     pub ids: u32,
 }
 
-/// The requests of all sessions.
+/// Requests of all sessions.
 pub struct Plan {
-    /// One for each session.
+    /// Plan of each session.
     pub sessions: Vec<SessionPlan>,
-    /// The instruments as they are on the wire.
+    /// Symbols as on the wire, padded with spaces.
     pub symbols: Vec<[u8; 8]>,
 }
 
 impl Request {
-    /// The id that it uses up; a cancel uses up none.
+    /// Id that the request uses; a cancel uses none.
     pub fn uses(&self) -> Option<u32> {
         match self.kind {
             Kind::Enter => Some(self.id),
@@ -91,7 +91,9 @@ impl Request {
 }
 
 impl Plan {
-    /// Makes the flow and deals it out; `due_ns` gives each request behind the opening book its time.
+    /// Generates the flow and distributes it over the sessions. `due_ns` gives the send time of each request after
+    /// the opening book. An error says which symbol does not fit the wire, or that there are too few or too many
+    /// symbols.
     pub fn make(spec: &Spec, mut due_ns: impl FnMut() -> u64) -> Result<Plan, String> {
         let mut symbols = vec![];
         for name in spec.symbols {
@@ -136,22 +138,22 @@ impl Plan {
     }
 }
 
-/// How many instruments a mix has.
+/// Number of symbols in a workload.
 fn books(mix: Workload) -> usize {
     if mix == Workload::W2 { 100 } else { 1 }
 }
 
-/// A flow, and where its orders have gone.
+/// Flow, and the sessions on the wire that have its orders.
 struct Dealer {
     flow: Flow,
     first_symbol: usize,
-    /// By the flow's session and id: the session on the wire and the id there.
+    /// Session and id on the wire, by session and id of the flow.
     places: [Vec<(u32, u32)>; SESSIONS as usize],
 }
 
 struct Table {
     sessions: Vec<SessionPlan>,
-    /// New orders so far.
+    /// Number of new orders so far.
     entered: usize,
 }
 
@@ -232,7 +234,7 @@ mod tests {
                 let (mut last_id, mut last_due) = (0, 0);
                 for request in &session.requests {
                     if request.kind != Kind::Enter {
-                        // Orders that were executed in full are live here: nobody names them again.
+                        // Fully executed orders stay in `live`; no request names them again.
                         let entered = live.remove(&request.id);
                         assert_eq!(entered, Some((request.symbol, request.side)), "{request:?}");
                     }

@@ -1,4 +1,4 @@
-//! Waits for any of a thread's sockets.
+//! Waits for any socket of a thread.
 
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
@@ -6,29 +6,29 @@ use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-/// The most sockets that one wait names; the others have their turn in the next one.
+/// Maximum number of sockets that one wait returns; the next wait returns the others.
 const EVENTS_MAX: usize = 64;
 
-/// The sockets of a thread, each with a number.
+/// Sockets of a thread, each with a number.
 pub(crate) struct Poller {
     epoll: OwnedFd,
     ready: Vec<usize>,
 }
 
 impl Poller {
-    /// For so many sockets.
+    /// Creates a poller for `sockets` sockets.
     pub(super) fn new(sockets: usize) -> std::io::Result<Poller> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         Ok(Poller { epoll, ready: Vec::with_capacity(sockets.max(1)) })
     }
 
-    /// Takes in a socket. It leaves when it is closed.
+    /// Adds a socket. Closing the socket removes it.
     pub(super) fn add(&mut self, number: usize, socket: BorrowedFd) -> std::io::Result<()> {
         let data = EventData::new_u64(number as u64);
         Ok(epoll::add(&self.epoll, socket, data, EventFlags::IN)?)
     }
 
-    /// The numbers of the sockets on which something has come, after at most so long.
+    /// Returns the numbers of the sockets that have input, after at most `timeout`.
     #[inline]
     pub(super) fn wait(&mut self, timeout: Duration) -> &[usize] {
         let timeout =

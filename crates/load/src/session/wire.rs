@@ -1,4 +1,4 @@
-//! Requests as they are on the wire.
+//! Requests as bytes on the wire.
 
 use super::plan::{Kind, Request};
 use ringside_wire::Message;
@@ -7,7 +7,7 @@ use ringside_wire::ouch::inbound::{AccountQuery, CancelOrder, EnterOrder, Replac
 use ringside_wire::ouch::{self, Layout, Response, Tags};
 use zerocopy::big_endian::{U32, U64};
 
-/// Puts a request into the output of a session whose ids begin behind `base`.
+/// Appends a request to the output of a session whose ids begin after `base`.
 #[inline]
 pub(super) fn send(session: &mut Session, request: &Request, symbols: &[[u8; 8]], base: u32) {
     let id = U32::new(base + request.id);
@@ -30,7 +30,7 @@ pub(super) fn send(session: &mut Session, request: &Request, symbols: &[[u8; 8]]
     }
 }
 
-/// Asks which id comes next.
+/// Sends an account query, which asks for the next id.
 pub(super) fn query(session: &mut Session) {
     put(session, &AccountQuery { message_type: AccountQuery::TYPE });
 }
@@ -42,7 +42,7 @@ fn put<M: Layout>(session: &mut Session, message: &M) {
     session.send(&bytes[..length]);
 }
 
-/// The next id, if a message says it.
+/// Next id, if the message is an answer to an account query.
 #[inline]
 pub(super) fn next_id(message: &[u8]) -> Option<u32> {
     if message.first() != Some(&b'Q') {
@@ -54,7 +54,7 @@ pub(super) fn next_id(message: &[u8]) -> Option<u32> {
     }
 }
 
-/// What all orders have in common: they are limit orders for the day.
+/// Fields that all orders have in common: limit orders for the day.
 const ENTER: EnterOrder = EnterOrder {
     message_type: EnterOrder::TYPE,
     user_ref_num: U32::ZERO,
@@ -70,7 +70,7 @@ const ENTER: EnterOrder = EnterOrder {
     cl_ord_id: *b"              ",
 };
 
-/// A cancel takes back all that is open.
+/// Fields that all cancels have in common: they cancel all that is open.
 const CANCEL: CancelOrder =
     CancelOrder { message_type: CancelOrder::TYPE, user_ref_num: U32::ZERO, quantity: U32::ZERO };
 
