@@ -1,8 +1,8 @@
-//! SIGBUS: a mapped page is not there, because the file was shortened behind our back or the device
-//! failed to read it. Nothing can be saved then; the process says which byte it was and ends.
+//! SIGBUS: a mapped page cannot be accessed, because another program shortened the file or the device failed to
+//! read it. Nothing can be saved then. The process reports the byte and ends.
 //!
-//! The handler may only look at memory and call the kernel, so it finds the file in a table of atomics
-//! in which every mapping of a segment is listed.
+//! The handler may only read memory and call the kernel. So it finds the file in a table of atomics that lists
+//! every mapping of a segment.
 
 use rustix::stdio::stderr;
 use signal_hook::consts::SIGBUS;
@@ -10,15 +10,16 @@ use signal_hook::low_level;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Mappings that can be listed. One more is not named, and its fault ends the process as any crash.
+/// Number of mappings that the table can list. A fault in any further mapping ends the process like any crash,
+/// without the name of the file.
 const ENTRIES: usize = 4096;
 
 static TABLE: [Entry; ENTRIES] = [const { Entry::free() }; ENTRIES];
 
 struct Entry {
-    /// The address of the mapping; 0: this entry is free.
+    /// Address of the mapping; 0 if the entry is free.
     start: AtomicUsize,
-    /// Its length. 0 while the entry is being filled, so that no address lies in it.
+    /// Length of the mapping. 0 while the entry is being filled, so that no address lies in it.
     length: AtomicUsize,
     segment: AtomicU64,
 }
@@ -33,7 +34,7 @@ impl Entry {
     }
 }
 
-/// A mapping in the table. It must be dropped before the mapping is.
+/// Entry of a mapping in the table. Must be dropped before the mapping.
 pub(super) struct Listed(Option<&'static Entry>);
 
 impl Drop for Listed {
@@ -45,7 +46,7 @@ impl Drop for Listed {
     }
 }
 
-/// Lists the mapping of a segment. The first one installs the handler.
+/// Lists the mapping of a segment. The first call installs the handler.
 pub(super) fn list(segment: u64, start: usize, length: usize) -> Listed {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(install);
@@ -61,16 +62,16 @@ pub(super) fn list(segment: u64, start: usize, length: usize) -> Listed {
 }
 
 fn install() {
-    // SAFETY: the handler only reads atomics and what comes with the signal, writes to standard error
-    // and ends the process: all of it is allowed in a signal handler. The kernel gives the address
-    // where a positive code says that it has found a fault itself.
+    // SAFETY: the handler only reads atomics and the data of the signal, writes to standard error and ends the
+    // process; a signal handler may do all of that. The kernel gives the address if the code is positive, which
+    // says that the kernel itself found the fault.
     let installed = unsafe {
         signal_hook_registry::register_sigaction(SIGBUS, |info| {
             let address = (info.si_code > 0).then(|| info.si_addr().addr());
             handle(address)
         })
     };
-    // Without the handler a fault still ends the process; only its message is missing.
+    // Without the handler a fault still ends the process; only the message is missing.
     let _ = installed;
 }
 
@@ -86,7 +87,7 @@ fn handle(address: Option<usize>) {
         say(segment, offset);
         low_level::exit(1);
     }
-    // No mapping of ours: the crash that it would have been without us.
+    // The address is in no listed mapping: crash as without this handler.
     let _ = low_level::emulate_default_handler(SIGBUS);
 }
 
@@ -100,7 +101,7 @@ fn say(segment: u64, offset: u64) {
     let _ = rustix::io::write(stderr(), &text.bytes[..text.length]);
 }
 
-/// A line that is put together without the allocator and without the formatting machinery.
+/// Line of text, built without the allocator and without the formatting machinery.
 struct Text {
     bytes: [u8; 256],
     length: usize,

@@ -1,7 +1,8 @@
-//! Takes away the end of a journal: what a recovery finds torn, and what a node of a cluster has and its leader has not.
+//! Cuts off the end of a journal: the part that recovery finds torn, or the part that a node of a cluster has and
+//! its leader does not have.
 //!
-//! What is taken away is durable in a file of its own first. A node that gives up valid frames notes first where it
-//! cuts, because what an interruption would leave behind looks like damage.
+//! The part is first made durable in a file of its own. A node that gives up valid frames first notes the place of
+//! the cut, because an interrupted cut would look like damage.
 
 use super::damage::{Behind, End};
 use super::device::{replace_file, sync_dir};
@@ -13,19 +14,19 @@ use ringside_model::domain::SeqNo;
 use ringside_planted::{Bug, planted};
 use std::path::{Path, PathBuf};
 
-/// The note of where a cut is under way: segment, offset, and the last command before.
+/// Name of the note about a cut in progress. The note holds segment, offset, and the last command before the cut.
 const NOTE: &str = "CUT";
 
-/// What was cut off the end of a journal.
+/// Result of cutting off the end of a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// The files that keep it; none if segments were missing and nothing but zeros followed.
+    /// Files that keep the part that was cut off; none if segments were missing and only zeros followed.
     pub kept: Vec<PathBuf>,
-    /// How many bytes, whole segments included.
+    /// Number of bytes cut off, whole segments included.
     pub bytes: u64,
 }
 
-/// Cuts a journal behind a place in it, for a node whose leader does not have the rest.
+/// Cuts a journal after a place in it, for a node whose leader does not have the rest.
 pub fn cut_behind(
     options: &Options,
     _lock: &Lock,
@@ -37,8 +38,8 @@ pub fn cut_behind(
     finish_cut(options)
 }
 
-/// Opens a segment again that was ended and behind which there is no frame. Whether the next frame fits in it is for that
-/// frame to decide: so it lies at the same place in the journals of all nodes. `last` is the place behind the last frame.
+/// Reopens a segment that was ended with no frame after its end. The next frame decides if it fits in the segment,
+/// so that it lies at the same place in the journals of all nodes. `last` is the place after the last frame.
 pub fn open_end_again(
     options: &Options,
     lock: &Lock,
@@ -50,7 +51,7 @@ pub fn open_end_again(
         return Ok(());
     }
     match Reader::open_behind(&options.dir, options.identity, last, found.durability) {
-        // It is not where it would be by the length of the frames before: nothing is changed that is not understood.
+        // The last frame is not where the lengths of the frames before put it: change nothing that is not understood.
         Err(JournalError::NoSuchPlace { .. }) => return Ok(()),
         Err(error) => return Err(error),
         Ok(mut reader) => {
@@ -64,7 +65,7 @@ pub fn open_end_again(
     Ok(())
 }
 
-/// Goes on with a cut that was begun.
+/// Continues a cut that was begun; `None` if no cut was.
 pub(super) fn finish_cut(options: &Options) -> Result<Option<Cut>, JournalError> {
     let (device, dir) = (&*options.device, &*options.dir);
     let path = dir.join(NOTE);
@@ -74,7 +75,7 @@ pub(super) fn finish_cut(options: &Options) -> Result<Option<Cut>, JournalError>
         let detail = "it does not say where the journal is to be cut".into();
         return Err(JournalError::Corrupt { path, offset: 0, seqno: 0, detail });
     };
-    // Whoever finds a digest takes the segment for whole.
+    // A digest says that its segment is complete, so the digests go first.
     for sealed in segment::list_digests(dir)?.into_iter().rev().filter(|&sealed| sealed >= number) {
         remove(device, &segment::digest_path_of(dir, sealed))?;
         sync_dir(device, dir)?;
@@ -89,7 +90,8 @@ pub(super) fn finish_cut(options: &Options) -> Result<Option<Cut>, JournalError>
     Ok(Some(cut))
 }
 
-/// Takes away everything behind a place and keeps it aside, durably: from the end to the beginning.
+/// Cuts off everything after a place and keeps it in other files, durably, from the end of the journal to its
+/// beginning.
 pub(super) fn cut(
     options: &Options,
     from: Position,
@@ -130,8 +132,8 @@ pub(super) fn cut(
     Ok(cut)
 }
 
-/// Copies bytes of a segment into a file of their own, unless an earlier recovery did so and then was
-/// interrupted. Gives its path.
+/// Copies bytes of a segment into a file of their own, unless an interrupted recovery already did. Returns the path
+/// of the file.
 fn keep(
     device: &dyn Device,
     dir: &Path,
@@ -150,7 +152,7 @@ fn keep(
     Ok(kept)
 }
 
-/// The names under which something of a segment may be kept, the first choice first.
+/// File names under which a part of a segment may be kept, in order of preference.
 fn kept_paths(path: &Path, seqno: SeqNo) -> impl Iterator<Item = PathBuf> {
     (1..).map(move |count| match count {
         1 => path.with_extension(format!("cut-{seqno}")),

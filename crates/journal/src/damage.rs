@@ -1,62 +1,61 @@
-//! What lies behind the last good frame: the evidence on which the table in `recovery.rs` decides.
+//! Evidence after the last good frame, on which the table in `recovery.rs` decides.
 
 use super::segment::{self, Identity, PAGE_BYTES, ReadSegment};
 use super::{JournalError, Position};
 use ringside_model::frame::{CommitMark, FRAME_BYTES_MIN, Frame, FrameKind};
 use std::path::Path;
 
-/// What follows the last good frame.
+/// Content after the last good frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Follows {
-    /// Only zeros.
+    /// Only zeros, and no segment is missing.
     Zeros,
     /// Bytes where the next frame belongs, and only zeros in the segments after that.
     Bytes,
-    /// Bytes in a segment that comes after the one where the next frame belongs.
+    /// Bytes in a segment after the one where the next frame belongs.
     Later,
     /// Only zeros, but a segment is missing before the last one.
     Gap,
 }
 
-/// Where the good frames end.
+/// End of the good frames.
 pub(super) struct End<'a> {
-    /// The segment where the next frame belongs, and the byte in it; `None` if that one is not begun.
+    /// Segment where the next frame belongs, and the offset in it; `None` if that segment is not begun.
     pub here: Option<(&'a ReadSegment, u64)>,
-    /// The number of the first segment that no good frame was read from.
+    /// Number of the first segment that no good frame was read from.
     pub next: u64,
-    /// The last command.
+    /// Seqno of the last good command.
     pub seqno: u64,
-    /// The checksum of the last frame.
+    /// Checksum of the last good frame.
     pub crc: u32,
 }
 
-/// A segment behind the end that cannot stay where it is.
+/// Segment after the end that cannot stay in its place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Later {
     pub number: u64,
-    /// Whether it holds nothing but zeros.
+    /// True if the segment holds only zeros.
     pub blank: bool,
 }
 
-/// What lies behind the last good frame.
+/// Evidence after the last good frame.
 #[derive(Debug)]
 pub(super) struct Behind {
     pub follows: Follows,
-    /// Behind the last byte that is not zero, if there is one.
+    /// Position after the last byte that is not zero, if there is one.
     pub to: Option<Position>,
-    /// How many bytes of the segment where the good frames end are not good, up to the last one that is
-    /// not zero.
+    /// Number of bytes after the good frames, up to the last byte of their segment that is not zero.
     pub rest_bytes: u64,
-    /// The later segments from the first one on that holds bytes or follows a gap, rising.
+    /// Later segments, from the first one that holds bytes or follows a gap, in rising order.
     pub later: Vec<Later>,
-    /// The highest number that had been committed, 0 if nothing speaks of one.
+    /// Highest seqno known to have been committed; 0 without evidence.
     pub committed: u64,
-    /// The highest number that had been synced to the device.
+    /// Highest seqno known to have been synced to the device.
     pub synced: u64,
 }
 
 impl Behind {
-    /// Looks at everything behind the end, in all segments.
+    /// Examines everything after the end, in all segments.
     pub(crate) fn look(
         dir: &Path,
         identity: Identity,
@@ -87,7 +86,7 @@ impl Behind {
         Ok(behind)
     }
 
-    /// Looks at the segments that no good frame was read from; gives whether one is missing before another.
+    /// Examines the segments that no good frame was read from. Returns true if one is missing before another.
     fn look_at_later(
         &mut self,
         dir: &Path,
@@ -99,7 +98,7 @@ impl Behind {
         let mut gap = false;
         for (number, expected) in numbers.into_iter().zip(end.next..) {
             let Some(segment) = ReadSegment::open(dir, number, identity)? else { continue };
-            // A file is named when it has its length: an empty one is as good as none.
+            // A file gets its name when it has its length, so an empty file counts as missing.
             gap |= number != expected || segment.len() == 0;
             let last = segment::last_set(segment.bytes());
             if let Some(last) = last {
@@ -117,11 +116,11 @@ impl Behind {
         Ok(gap)
     }
 
-    /// Looks for frames that say what had been committed, in a segment from an offset on; `before` is
-    /// the checksum of the frame that came before there.
+    /// Looks for frames that prove commits, in a segment from an offset on. `before` is the checksum of the frame
+    /// before that offset.
     ///
-    /// A frame is valid if the checksum stored in the frame before it, damaged or not, seeds its own; or,
-    /// where the damage is in that very checksum, the one that the frame before should have.
+    /// A frame is valid if its checksum is seeded by the checksum stored in the frame before it, damaged or not. If
+    /// the damage is in that stored checksum, the seed is the checksum that the frame before should have.
     fn scan(&mut self, segment: &ReadSegment, from: u64, before: u32) {
         let line = FRAME_BYTES_MIN as u64;
         let first = segment.frame(from);
@@ -142,7 +141,8 @@ impl Behind {
         }
     }
 
-    /// A commit mark speaks for itself, the start of a run for all that the run went on from.
+    /// Takes the evidence of a frame: a commit mark names the commands, the start of a run proves all commands
+    /// before it.
     fn learn(&mut self, frame: &Frame) {
         let mark =
             frame.body::<CommitMark>().filter(|_| frame.kind() == Some(FrameKind::CommitMark));
@@ -152,7 +152,8 @@ impl Behind {
         self.synced = self.synced.max(synced);
     }
 
-    /// A segment has a digest only after all of it was synced, so what is damaged in it was on the device.
+    /// Takes the evidence of digests. A segment has a digest only after all of it was synced, so everything damaged
+    /// in it had been on the device.
     fn look_at_digests(
         &mut self,
         dir: &Path,

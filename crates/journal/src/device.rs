@@ -1,6 +1,6 @@
-//! The steps by which a journal becomes durable. All of them pass through one function, so that a test
-//! can stand between the journal and the kernel: it sees each step in its place, and can let one fail or
-//! come to nothing, as a device does.
+//! Steps by which a journal becomes durable. All of them pass through one function, so that a test can stand
+//! between the journal and the kernel. The test sees each step in order, and can make one fail or have no effect,
+//! as a device may.
 
 use super::JournalError;
 use std::fmt::Debug;
@@ -8,34 +8,34 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// One step.
+/// Step that changes a file or makes it durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// A file is created, empty, or emptied.
+    /// Creates an empty file, or empties a file.
     Create(&'a Path),
-    /// Space for so many bytes is reserved in a file.
+    /// Reserves space for this many bytes in a file.
     Reserve(&'a Path, u64),
-    /// Zeros, or other bytes, are written to a file: so many, counted from its start.
+    /// Writes zeros, or other bytes, to a file: this many, counted from its start.
     Write(&'a Path, u64),
-    /// A whole file is written to the device.
+    /// Writes a whole file to the device.
     SyncFile(&'a Path),
-    /// A file gets another name.
+    /// Renames a file from the first path to the second.
     Rename(&'a Path, &'a Path),
-    /// A file loses its name.
+    /// Removes the name of a file.
     Remove(&'a Path),
-    /// The names in a folder are written to the device.
+    /// Writes the names in a folder to the device.
     SyncDir(&'a Path),
-    /// The bytes from one offset to another of a mapped file are written to the device.
+    /// Writes the bytes between two offsets of a mapped file to the device.
     SyncRange(&'a Path, u64, u64),
 }
 
-/// Whoever carries the steps out.
+/// Executor of the steps: the kernel, or a substitute in a test.
 pub trait Device: Debug + Send + Sync {
-    /// Carries out a step, which `act` does.
+    /// Carries out a step by calling `act`.
     fn perform(&self, step: Step<'_>, act: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()>;
 }
 
-/// The kernel: every step is what it says.
+/// Device that carries out every step.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Kernel;
 
@@ -52,7 +52,7 @@ pub(super) fn sync_dir(device: &dyn Device, dir: &Path) -> Result<(), JournalErr
         .map_err(JournalError::io(dir, "sync the folder"))
 }
 
-/// Writes a small file under a name so that it is there wholly, or as it was before.
+/// Writes a small file under a name, durably: after a crash the file is complete, or as it was before.
 pub fn replace_file(
     device: &dyn Device,
     dir: &Path,

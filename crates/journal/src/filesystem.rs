@@ -1,21 +1,21 @@
-//! Whether the folder of a journal is worth a promise of `fsync`: which file system it is on, and what
-//! its device really writes for a small sync.
+//! Checks if `fsync` can keep its promise in the folder of a journal: the type of the file system, and the bytes
+//! that its device really writes for a small sync.
 
 use super::{JournalError, Options};
 use rustix::fs::{major, minor, stat, statfs};
 use std::path::Path;
 
-/// More than this for a sync of one frame is worth a note, in bytes.
+/// Bytes written for a sync of one frame above which a note is given.
 const SYNC_BYTES_MAX: u64 = 64 << 10;
 
-/// What we know of a file system.
+/// Knowledge about a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Its syncs are known to do what they say.
+    /// Syncs are known to do what they say.
     Trusted,
-    /// A sync there does not put the bytes on a device of this machine, or not as we rely on it.
+    /// A sync does not put the bytes on a device of this machine, or not in the way that the journal relies on.
     Refused(&'static str),
-    /// Nothing is known.
+    /// Nothing is known about this type.
     Unknown(u64),
 }
 
@@ -35,7 +35,8 @@ fn kind_of(magic: u64) -> Kind {
     }
 }
 
-/// Refuses a folder in which `fsync` would be an empty word; gives a note if that is not known.
+/// Refuses a folder in which `fsync` promises nothing. Returns a note if the file system is unknown, or if the
+/// options accept it all the same.
 pub(super) fn check(options: &Options) -> Result<Option<String>, JournalError> {
     let dir = &options.dir;
     let found = statfs(dir).map_err(JournalError::errno(dir, "look at the file system of"))?;
@@ -59,8 +60,8 @@ fn judge(dir: &Path, kind: Kind, any: bool) -> Result<Option<String>, JournalErr
     }
 }
 
-/// Syncs a few times, each time a few bytes, and says if much more was written to the device. Others
-/// write, too, so the least counts. A device that does not count says nothing.
+/// Syncs a few bytes several times, and returns a note if the device writes much more. Other programs write, too,
+/// so the lowest number counts. `None` if the device does not count its writes.
 pub(super) fn measure_sync(
     path: &Path,
     mut sync: impl FnMut() -> Result<(), JournalError>,
@@ -83,7 +84,7 @@ pub(super) fn measure_sync(
     }))
 }
 
-/// All bytes ever written to the device of a file, as the kernel counts them.
+/// Number of bytes ever written to the device of a file, as the kernel counts them.
 fn bytes_written(path: &Path) -> Option<u64> {
     const SECTOR_BYTES: u64 = 512;
     let device = stat(path).ok()?.st_dev;

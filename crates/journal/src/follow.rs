@@ -1,8 +1,8 @@
 //! Follows a journal while another thread or process writes it.
 //!
-//! A follower gives what is committed and nothing else: a frame waits until a commit mark that was read
-//! covers it. It never judges what it finds, and never writes: whether the next frame is not there yet,
-//! its segment not begun, or its bytes damaged, there is just nothing more.
+//! A follower returns committed frames only: a frame waits until a commit mark that was read covers it. A follower
+//! never judges the journal and never writes. If the next frame is not there yet, its segment is not begun, or its
+//! bytes are damaged, there is just no next frame.
 
 use super::device::sync_dir;
 use super::segment::{self, Identity};
@@ -13,11 +13,11 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// Reads the committed part of a journal that grows.
+/// Reader of the committed part of a growing journal.
 pub struct Follower {
     dir: PathBuf,
     reader: Reader,
-    /// Frames that no mark covers yet.
+    /// Frames that no commit mark covers yet.
     waiting: VecDeque<Waiting>,
     given: Place,
     durability: Option<Durability>,
@@ -30,12 +30,12 @@ struct Waiting {
 }
 
 impl Follower {
-    /// Follows a journal from its first frame. The folder may be empty still.
+    /// Follows a journal from its first frame. The folder may still be empty.
     pub fn open(dir: &Path, identity: Identity) -> Result<Self, JournalError> {
         Ok(Follower::new(dir, Reader::open(dir, identity)?))
     }
 
-    /// Follows a journal from a place on; see [`Reader::open_behind`]. What is before it counts as
+    /// Follows a journal from a place on, see [`Reader::open_behind`]. Everything before the place counts as
     /// committed.
     pub fn open_behind(
         dir: &Path,
@@ -51,8 +51,8 @@ impl Follower {
         Follower { dir: dir.to_path_buf(), reader, waiting: VecDeque::new(), given, durability }
     }
 
-    /// The next committed frame, or bookkeeping between two of them; `None` if there is nothing more
-    /// just now, which costs next to nothing to find out.
+    /// Returns the next committed frame, or bookkeeping between two of them; `None` if there is nothing more at the
+    /// moment. That check costs almost nothing.
     #[expect(clippy::should_implement_trait, reason = "an iterator that ends would be over")]
     pub fn next(&mut self) -> Result<Option<Frame>, JournalError> {
         loop {
@@ -66,14 +66,14 @@ impl Follower {
         }
     }
 
-    /// The next frame that is stored, committed or not: for whoever has a part in committing it. Not to be mixed with
-    /// [`next`](Self::next).
+    /// Returns the next stored frame, committed or not, for a caller that takes part in committing it. Not to be
+    /// mixed with [`next`](Self::next).
     pub fn next_stored(&mut self) -> Result<Option<Frame>, JournalError> {
         self.read()
     }
 
-    /// The next frame, which is known to be stored, committed or not: for whoever has stored it. Not to be mixed with
-    /// [`next`](Self::next).
+    /// Returns the next frame, committed or not, for a caller that has stored it; fails if the frame is gone. Not
+    /// to be mixed with [`next`](Self::next).
     pub fn next_known(&mut self) -> Result<Frame, JournalError> {
         let mut frame = Frame::default();
         match self.reader.advance(&mut frame)? {
@@ -82,10 +82,10 @@ impl Follower {
         }
     }
 
-    /// Writes everything up to [`place`](Self::place) to the device, for whoever is about to rely on it.
+    /// Writes everything up to [`place`](Self::place) to the device, for a caller that is about to rely on it.
     pub fn sync(&self, device: &dyn Device) -> Result<(), JournalError> {
         for number in segment::list(&self.dir)? {
-            // A segment has a digest only after it was synced whole.
+            // A segment has a digest only after all of it was synced.
             let is_synced = segment::digest_path_of(&self.dir, number).exists();
             if number <= self.given.position.segment && !is_synced {
                 let path = segment::path_of(&self.dir, number);
@@ -97,17 +97,17 @@ impl Follower {
         sync_dir(device, &self.dir)
     }
 
-    /// Behind the last frame that was given.
+    /// Place after the last frame returned.
     pub fn place(&self) -> Place {
         self.given
     }
 
-    /// The mode in force behind the last frame that was given; `None` before the first.
+    /// Mode in force after the last frame returned; `None` before the first.
     pub fn durability(&self) -> Option<Durability> {
         self.durability
     }
 
-    /// Where the next frame is expected.
+    /// Position at which the next frame is expected.
     pub fn waiting_at(&self) -> Position {
         self.reader.position()
     }
@@ -121,7 +121,7 @@ impl Follower {
     fn read(&mut self) -> Result<Option<Frame>, JournalError> {
         let mut frame = Frame::default();
         match self.reader.advance(&mut frame) {
-            // A header that is being written this moment looks like a damaged one.
+            // A header that is just being written looks like a damaged one.
             Err(JournalError::Corrupt { .. } | JournalError::Mismatch { .. }) => Ok(None),
             found => Ok(found?.then_some(frame)),
         }

@@ -1,23 +1,25 @@
-//! The journal: an append-only log of frames in memory-mapped, preallocated segments. It is the only
-//! truth: whatever left the process can be rebuilt from it.
+//! Journal: an append-only log of frames in memory-mapped, preallocated segments. The journal is the only truth:
+//! everything that left the process can be rebuilt from it.
 //!
 //! ```text
-//!  DIR/LOCK                one process writes
+//!  DIR/LOCK                lock: one process writes
 //!  DIR/00000001.seg        header page, frames, segment end
 //!  DIR/00000002.seg        header page, frames …
-//!  DIR/00000001.sha256     segment 1 is full and wholly on the device; this is its digest
+//!  DIR/00000001.sha256     digest of segment 1, which is full and completely on the device
 //!  DIR/00000003.seg        prepared: still zeros
-//!  DIR/00000002.cut-1234   what a recovery took out behind seqno 1234
+//!  DIR/00000002.cut-1234   bytes that a recovery cut off after seqno 1234
 //! ```
 //!
-//! `segment.rs` knows the bytes of a file and the mapping, and `writer.rs` appends. Three threads work
-//! for it: `preparer.rs` has the next files ready, `toucher.rs` keeps the pages in front of the writer
-//! writable, `seal.rs` puts full files on the device. Each step that makes something durable passes
-//! through `device.rs`; `filesystem.rs` says whether a folder is worth such a step, `low_space.rs` what
-//! a full disk means, `bus_error.rs` what a page that is gone means. `reader.rs` walks and checks,
-//! `read_ahead.rs` does so on a thread of its own, `damage.rs` looks behind the last good frame and
-//! `recovery.rs` decides what is found there, `cut.rs` takes it away; `follow.rs` reads what is being written, `retire.rs` removes
-//! what nobody needs. The journal knows frames; it does not know what a command means.
+//! `segment.rs` has the bytes of a file and the mapping; `writer.rs` appends. Three threads work for the writer:
+//! `preparer.rs` prepares the next files, `toucher.rs` keeps the pages ahead of the writer writable, and `seal.rs`
+//! puts full files on the device. Each step that makes something durable passes through `device.rs`.
+//! `filesystem.rs` checks if a folder is worth such a step, `low_space.rs` handles a full disk, and `bus_error.rs`
+//! a page that is gone.
+//!
+//! `reader.rs` walks and checks; `read_ahead.rs` does so on a thread of its own. `damage.rs` examines the bytes
+//! after the last good frame, `recovery.rs` decides about them, and `cut.rs` cuts them off. `follow.rs` reads a
+//! journal that is being written, and `retire.rs` removes segments that are no longer needed. The journal knows
+//! frames; it does not know the meaning of a command.
 
 #![warn(unreachable_pub)]
 
@@ -58,41 +60,41 @@ pub use segment::PAGE_BYTES;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How a journal is kept.
+/// Settings of a journal.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Its folder, made if it does not exist.
+    /// Folder of the journal; created if it does not exist.
     pub dir: PathBuf,
-    /// When an append counts.
+    /// Durability mode: it says when an append counts.
     pub durability: Durability,
-    /// Commands from one hash probe to the next.
+    /// Number of commands from one hash probe to the next.
     pub probe_interval: u64,
-    /// The length of each segment file in bytes, a multiple of 4096.
+    /// Length of each segment file in bytes, a multiple of 4096.
     pub segment_bytes: u64,
-    /// How many segments are prepared ahead.
+    /// Number of segments prepared ahead.
     pub segments_ready: usize,
-    /// The number of the last segment that is prepared ahead: `u64::MAX` if there is no end.
+    /// Number of the last segment that is prepared ahead; `u64::MAX` if there is no end.
     pub segments_last: u64,
-    /// Whether `fsync` is accepted on a file system that is known not to keep what it syncs.
+    /// True to accept `fsync` on a file system that is known not to keep synced data.
     pub any_filesystem: bool,
-    /// Whose journal it is.
+    /// Identity that the journal must have.
     pub identity: Identity,
-    /// What makes it durable: [`Kernel`], or what a test puts in its place.
+    /// Device that makes the journal durable: [`Kernel`], or a substitute in a test.
     pub device: Arc<dyn Device>,
 }
 
-/// A place in the journal.
+/// Byte position in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// The number of the segment file, from 1.
+    /// Number of the segment file, from 1.
     pub segment: u64,
-    /// The byte in that file.
+    /// Offset in that file, in bytes.
     pub offset: u64,
 }
 
 impl Position {
-    /// Where a frame of so many bytes ends that is stored behind this: in the same segment, or in the next one if there
-    /// is no room for it and for the end of the segment.
+    /// Returns the end of a frame of `frame_bytes` bytes stored after this position: in the same segment, or in the
+    /// next one if this segment has no room for the frame and for the end of the segment.
     #[inline]
     pub fn behind(self, frame_bytes: u64, segment_bytes: u64) -> Position {
         let fits = self.offset + frame_bytes + FRAME_BYTES_MIN as u64 <= segment_bytes;
@@ -102,23 +104,23 @@ impl Position {
     }
 }
 
-/// Behind a frame of the journal, with all that is needed to go on there.
+/// Place after a frame of the journal, with all that is needed to continue there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Behind the frame.
+    /// Position after the frame.
     pub position: Position,
-    /// The last command up to there.
+    /// Seqno of the last command up to there.
     pub seqno: SeqNo,
-    /// The latest official time.
+    /// Latest official time up to there.
     pub time: Nanos,
-    /// The checksum of the frame.
+    /// Checksum of the frame.
     pub crc: u32,
-    /// The run of a writer that wrote it.
+    /// Number of the writer's run that wrote the frame.
     pub epoch: u64,
 }
 
 impl Place {
-    /// Before the first frame of a journal.
+    /// Place before the first frame of a journal.
     pub const BEGINNING: Place = Place {
         position: Position { segment: 1, offset: PAGE_BYTES },
         seqno: SeqNo(0),
@@ -128,54 +130,54 @@ impl Place {
     };
 }
 
-/// What can go wrong with a journal.
+/// Error of a journal.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The file system said no.
+    /// A file operation failed.
     #[error("{path}: cannot {action}: {source}")]
     Io {
-        /// The file or folder.
+        /// File or folder of the operation.
         path: PathBuf,
-        /// What was tried.
+        /// Operation that failed, for the message.
         action: &'static str,
-        /// What it said.
+        /// Error that the system returned.
         source: std::io::Error,
     },
-    /// Another process writes it.
+    /// Another process writes the journal.
     #[error("{path}: the journal is in use by another process")]
     InUse {
-        /// The lock file.
+        /// Path of the lock file.
         path: PathBuf,
     },
-    /// There is no journal.
+    /// The folder holds no journal.
     #[error("{dir}: no journal here (no file like 00000001.seg)")]
     Missing {
-        /// The folder.
+        /// Folder that was given.
         dir: PathBuf,
     },
-    /// Its first segments are not there any more.
+    /// The first segments of the journal are gone.
     #[error(
         "{path}: the journal begins here, at segment {segment} with seqno {seqno}: what came \
              before needs a snapshot"
     )]
     Retired {
-        /// The first segment file.
+        /// Path of the first remaining segment.
         path: PathBuf,
-        /// Its number.
+        /// Number of the first remaining segment.
         segment: u64,
-        /// The number of its first command.
+        /// Seqno of its first command.
         seqno: u64,
     },
-    /// It does not have a place that was known from elsewhere.
+    /// The journal does not have a place that was known from elsewhere.
     #[error("{path}: the journal has no place at offset {offset} behind seqno {seqno}: {detail}")]
     NoSuchPlace {
-        /// The segment file.
+        /// Path of the segment file.
         path: PathBuf,
-        /// The byte in it.
+        /// Offset in that file, in bytes.
         offset: u64,
-        /// The last command before it.
+        /// Seqno of the last command before the place.
         seqno: u64,
-        /// What is wrong.
+        /// Reason, for the message.
         detail: &'static str,
     },
     /// The folder is on a file system that cannot keep the promise of `fsync`.
@@ -184,46 +186,46 @@ pub enum JournalError {
          system, choose another journal.durability, or set journal.any_filesystem = true"
     )]
     Filesystem {
-        /// The folder.
+        /// Folder of the journal.
         dir: PathBuf,
-        /// The type of its file system.
+        /// Type of the file system.
         name: String,
     },
-    /// An error came before, and was told then: what is appended now could not be acknowledged.
+    /// An error occurred and was reported before; frames appended now could not be acknowledged.
     #[error("the journal has failed before; nothing more is acknowledged")]
     Stopped,
-    /// It is another one than was asked for.
+    /// The journal is not the one that the program and its config expect.
     #[error("{path}: {what} is {found}, but this program and its config want {wanted}")]
     Mismatch {
-        /// The segment file.
+        /// Path of the segment file.
         path: PathBuf,
-        /// Which value of its header.
+        /// Value of the header that differs, for the message.
         what: &'static str,
-        /// The value there.
+        /// Value in the header.
         found: String,
-        /// The value wanted.
+        /// Value that is expected.
         wanted: String,
     },
     /// Committed data is damaged or gone.
     #[error("{path}: corrupt at offset {offset}, after seqno {seqno}: {detail}")]
     Corrupt {
-        /// The segment file.
+        /// Path of the segment file.
         path: PathBuf,
-        /// The byte in it.
+        /// Offset in that file, in bytes.
         offset: u64,
-        /// The last good sequence number before it.
+        /// Last good seqno before the damage.
         seqno: u64,
-        /// What is wrong.
+        /// Description of the damage, for the message.
         detail: String,
     },
 }
 
-/// Whether a folder holds a journal.
+/// Returns true if a folder holds a journal.
 pub fn exists(dir: &Path) -> Result<bool, JournalError> {
     Ok(!segment::list(dir)?.is_empty())
 }
 
-/// The first segment that is still there; `None` if none was made yet.
+/// Number of the first remaining segment; `None` if there is none yet.
 pub fn first_segment(dir: &Path) -> Result<Option<u64>, JournalError> {
     Ok(segment::list(dir)?.first().copied())
 }

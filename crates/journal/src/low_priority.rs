@@ -1,5 +1,5 @@
-//! Threads that take what time the others leave. Whoever waits for one lends it its own priority: on a machine without
-//! time to spare it would otherwise wait for as long as that lasts.
+//! Threads that use only the time that other threads leave. A caller that waits for such a thread lends it the
+//! caller's priority: on a busy machine the wait would otherwise last as long as the load.
 
 use rustix::process::{Pid, getpriority_process, setpriority_process};
 use rustix::thread::gettid;
@@ -7,32 +7,32 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-/// The lowest priority.
+/// Nice value of the lowest priority.
 const NICE: i32 = 19;
 
-/// A thread of the lowest priority. Dropping it waits for its end: the work must have been told to end before.
+/// Thread of the lowest priority. Dropping it waits for its end, so the work must have been told to end before.
 pub struct LowPriority {
     thread: Option<JoinHandle<()>>,
     priority: Arc<Priority>,
 }
 
 struct Priority {
-    /// That of whoever started the thread.
+    /// Nice value of the thread that called `start`.
     normal: i32,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// The thread, once it runs.
+    /// Id of the thread, once the thread runs.
     thread: Option<Pid>,
     is_waited_for: bool,
 }
 
 impl LowPriority {
-    /// Starts a thread.
+    /// Starts a thread of the lowest priority that does `work`.
     pub fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<Self> {
-        // Who may not know its priority has the usual one.
+        // If the priority cannot be read, it is taken for the usual one.
         let normal = getpriority_process(None).unwrap_or(0);
         let priority = Arc::new(Priority { normal, state: Mutex::default() });
         let own = Arc::clone(&priority);
@@ -43,8 +43,8 @@ impl LowPriority {
         Ok(LowPriority { thread: Some(thread), priority })
     }
 
-    /// Waits for something that the thread does. Without the right to raise a priority (`RLIMIT_NICE`, `CAP_SYS_NICE`)
-    /// that takes as long as it takes.
+    /// Waits, with `wait`, for something that the thread does, and lends the thread the normal priority meanwhile.
+    /// Without the right to raise a priority (`RLIMIT_NICE`, `CAP_SYS_NICE`) the thread stays slow.
     pub fn wait<T>(&self, wait: impl FnOnce() -> T) -> T {
         self.priority.change(|state| state.is_waited_for = true);
         let waited = wait();
@@ -68,7 +68,7 @@ impl Priority {
         change(&mut state);
         if state.thread.is_some() {
             let nice = if state.is_waited_for { self.normal } else { NICE };
-            // Without it the work is done all the same.
+            // If this fails, the work is done all the same.
             let _ = setpriority_process(state.thread, nice);
         }
     }
@@ -95,7 +95,7 @@ mod tests {
             let mut last = normal + 1;
             while tells.send(last).is_ok() {
                 while nice() == last {
-                    // Also ends when the test has failed and dropped the other end.
+                    // Also ends if the test has failed and dropped the other end.
                     if is_over.try_recv() != Err(TryRecvError::Empty) {
                         return;
                     }

@@ -1,5 +1,5 @@
-//! What it means that there is no space: not yet an error, as long as there are segments in reserve. A
-//! venue refuses new orders then and goes on to take cancels.
+//! Lack of space: not an error yet, as long as there are segments in reserve. A venue then rejects new orders and
+//! still accepts cancels.
 
 use super::JournalError;
 use rustix::fs::statvfs;
@@ -7,19 +7,19 @@ use rustix::io::Errno;
 use std::path::Path;
 
 impl JournalError {
-    /// Whether there was no space, or the quota was used up: freeing some helps.
+    /// Returns true if there was no space, or the quota was used up: freeing space helps.
     pub(super) fn is_out_of_space(&self) -> bool {
         matches!(self, JournalError::Io { source, .. } if is_out_of_space(source))
     }
 }
 
-/// Whether an error says that there was no space, or that the quota was used up.
+/// Returns true if an error says that there was no space, or that the quota was used up.
 fn is_out_of_space(error: &std::io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NOSPC | Errno::DQUOT))
 }
 
-/// Whether a file of so many bytes would still fit. A file system that does not say is taken to have
-/// room: the reservation will tell.
+/// Returns true if a file of `bytes` bytes would still fit. A file system that does not say is assumed to have
+/// room: the reservation decides.
 pub(super) fn has_room(dir: &Path, bytes: u64) -> bool {
     statvfs(dir).map_or(true, |found| found.f_bavail.saturating_mul(found.f_frsize) >= bytes)
 }

@@ -1,5 +1,5 @@
-//! Has the next segments ready, so that the writer never waits for a file: a thread of its own makes
-//! them. It also sees first that space runs out.
+//! Prepares the next segments on a thread of its own, so that the writer never waits for a file. This thread is
+//! also the first to see that space runs out.
 
 use super::device::{Device, Step, sync_dir};
 use super::low_space;
@@ -18,18 +18,17 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{JoinHandle, park_timeout};
 use std::time::{Duration, Instant};
 
-/// How fast a segment is zeroed while another one is ready, in bytes a second: the device is also there
-/// for the journaler's syncs.
+/// Speed of zeroing a segment while another one is ready, in bytes per second: the syncs of the journaler need the
+/// device, too.
 const ZERO_BYTES_PER_SECOND: u64 = 256 << 20;
-/// What is zeroed at once.
+/// Number of bytes zeroed at once.
 const PIECE_BYTES: u64 = 1 << 20;
-/// After this long it looks again whether there is space.
+/// Interval between two checks for space.
 const RETRY: Duration = Duration::from_millis(500);
 
 type Prepared = Result<WriteSegment, JournalError>;
 
-/// The queue of prepared segments. When it is dropped the thread ends at once; prepared files stay and
-/// are used by the next writer.
+/// Queue of prepared segments. Dropping it ends the thread at once; the next writer uses the prepared files.
 pub(super) struct Preparer {
     ready: Receiver<Prepared>,
     orders: Arc<Orders>,
@@ -37,22 +36,22 @@ pub(super) struct Preparer {
     _toucher: Toucher,
 }
 
-/// What the writer wants from the thread, and what it hears.
+/// State shared between the writer and the thread: requests of the writer, and the warning about space.
 struct Orders {
-    /// The segment that is written.
+    /// Number of the segment that is being written.
     current: AtomicU64,
-    /// Whether the writer stands still until it gets the next one.
+    /// True while the writer stands still until it gets the next segment.
     waiting: AtomicBool,
     stop: AtomicBool,
-    /// Whether new segments must be good for `fsync`.
+    /// True if new segments must be good for `fsync`.
     durable: AtomicBool,
     low_space: Arc<AtomicBool>,
 }
 
 impl Preparer {
-    /// Starts to prepare the segments behind the number `current`, `options.segments_ready` of them
-    /// ahead, and to touch the pages of `mapping`, which is written, and then of those. If `durable`,
-    /// they are good for `fsync`.
+    /// Starts to prepare the segments after the number `current`, `options.segments_ready` of them ahead. Also
+    /// starts to touch the pages of `mapping`, which is being written, and then those of the new segments. If
+    /// `durable`, the new segments are good for `fsync`.
     pub(crate) fn start(
         options: &Options,
         current: u64,
@@ -88,7 +87,7 @@ impl Preparer {
         Ok(Preparer { ready, orders, thread: Some(thread), _toucher: toucher })
     }
 
-    /// The next segment, which is `number`. Waits if it is not ready yet.
+    /// Returns the next segment, which is `number`. Waits if the segment is not ready yet.
     pub(crate) fn next(&self, options: &Options, number: u64) -> Prepared {
         self.orders.current.store(number - 1, Ordering::Relaxed);
         let ready = match self.ready.try_recv() {
@@ -103,16 +102,16 @@ impl Preparer {
         };
         self.orders.current.store(number, Ordering::Relaxed);
         self.wake();
-        // The thread has ended behind the last segment that was asked for in advance.
+        // The thread has ended after the last segment that was requested in advance.
         ready.unwrap_or_else(|_| prepare(options, number, &Pace::Full))
     }
 
-    /// From now on new segments must be good for `fsync`, or need not be.
+    /// Turns on or off the requirement that new segments are good for `fsync`.
     pub(crate) fn set_durability(&self, durability: Durability) {
         self.orders.durable.store(durability == Durability::Fsync, Ordering::Relaxed);
     }
 
-    /// Set while the space for segments runs out.
+    /// Flag that is set while the space for segments runs out.
     pub(crate) fn low_space(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.orders.low_space)
     }
@@ -134,13 +133,12 @@ impl Drop for Preparer {
     }
 }
 
-/// Makes as many segments as `bytes` of frames will need, so that a writer that is opened afterwards
-/// finds them and none has to be made while it runs. Changes the options accordingly and gives the number
-/// of segments.
+/// Prepares as many segments as `bytes` of frames will need, so that a writer opened afterwards finds them and none
+/// has to be made while it runs. Adapts the options, and returns the number of segments.
 pub fn prepare_ahead(options: &mut Options, bytes: u64) -> Result<u64, JournalError> {
     let _lock = Lock::take(&options.dir)?;
     let first = segment::list(&options.dir)?.last().map_or(1, |last| last + 1);
-    // A frame that does not fit in the end of a segment opens the next one.
+    // A frame that does not fit in the rest of a segment goes into the next one.
     let frames_bytes = options.segment_bytes - PAGE_BYTES - FRAME_BYTES_MAX as u64;
     let count = bytes.div_ceil(frames_bytes);
     for number in first..first + count {
@@ -182,11 +180,11 @@ fn run(options: &Options, orders: &Orders, first: u64, send: &dyn Fn(Prepared)) 
     }
 }
 
-/// How fast a segment is made.
+/// Speed at which a segment is made.
 enum Pace<'a> {
-    /// At once.
+    /// Without a limit on the speed.
     Full,
-    /// As the writer needs it: at once if it has no other, never after the end.
+    /// Limited while the writer has another segment, at once if it has none, never after the end.
     Ordered { orders: &'a Orders, number: u64 },
 }
 
@@ -200,7 +198,7 @@ impl Pace<'_> {
         }
     }
 
-    /// Waits until `bytes` in the time since `began` are no more than the limit.
+    /// Waits until `bytes` in the time since `began` are within the limit. Fails after the end.
     fn keep(&self, began: Instant, bytes: u64) -> std::io::Result<()> {
         let due = Duration::from_nanos(bytes * 1_000_000_000 / ZERO_BYTES_PER_SECOND);
         while !self.is_hurried() && !self.is_over() {
@@ -232,8 +230,8 @@ fn prepare(options: &Options, number: u64, pace: &Pace) -> Prepared {
     }
     let mut segment = WriteSegment::open(&options.dir, number)?;
     if segment.len() != options.segment_bytes {
-        // Nobody has begun it, nor those behind it, so another length may simply be made again. The last
-        // one goes first: a gap would look like a loss.
+        // No writer has begun this segment or those after it, so they may be made again with another length. The
+        // last one goes first: a gap would look like a loss.
         let behind = segment::list(&options.dir)?.into_iter().rev();
         for number in behind.take_while(|&behind| behind >= number) {
             let path = path_of(&options.dir, number);
@@ -251,7 +249,7 @@ fn prepare(options: &Options, number: u64, pace: &Pace) -> Prepared {
     Ok(segment)
 }
 
-/// Creates the file under a temporary name, so that a file of the final name is always whole.
+/// Creates the file under a temporary name, so that a file with the final name is always complete.
 fn create(
     options: &Options,
     pace: &Pace,
@@ -292,8 +290,8 @@ fn create(
     Ok(())
 }
 
-/// Writes zeros, piece by piece. While there is time, each piece goes to the device before the next, so
-/// that a sync of the journaler has to wait for one piece only.
+/// Writes zeros, piece by piece. While there is time, each piece goes to the device before the next one, so that a
+/// sync of the journaler has to wait for one piece only.
 fn zero(
     device: &dyn Device,
     pace: &Pace,
@@ -302,8 +300,8 @@ fn zero(
     bytes: u64,
     durable: bool,
 ) -> std::io::Result<()> {
-    // Pages written one by one stay single pages in the cache; larger ones are much faster to make, but
-    // would make a sync of 64 bytes write a megabyte.
+    // Pages written one by one stay single pages in the page cache. Larger ones are much faster to write, but would
+    // make a sync of 64 bytes write a megabyte.
     let block = vec![0; if durable { PAGE_BYTES } else { PIECE_BYTES } as usize];
     let began = Instant::now();
     let mut done = 0;
@@ -317,7 +315,7 @@ fn zero(
             }
             Ok(())
         })?;
-        // A device of a test may have left it out.
+        // A test device may have skipped the write.
         done = end;
         if durable && end < bytes && !pace.is_hurried() {
             device.perform(Step::SyncFile(path), &mut || file.sync_data())?;

@@ -1,30 +1,30 @@
-//! Reads and checks on one thread while another works on what was read: a restart takes as long as the
-//! slower of the two instead of both.
+//! Reads and checks frames on one thread while another one works on them: a restart takes as long as the slower of
+//! the two, not as long as both.
 
 use super::{JournalError, Reader};
 use ringside_model::frame::Frame;
 use std::sync::mpsc::sync_channel;
 
-/// Frames that change hands at once: with fewer, to wake the other thread takes a tenth of the time.
+/// Number of frames handed over at once. With fewer, waking the other thread takes a tenth of the time.
 const BATCH_FRAMES: usize = 8192;
-/// Batches that may wait. What is read far ahead has left the cache before it is used.
+/// Number of batches that may wait. Frames read far ahead have left the cache before they are used.
 const BATCHES_MAX: usize = 4;
 
-/// Frames that change hands.
+/// Frames that are handed over at once.
 struct Batch {
     frames: Vec<Frame>,
     count: usize,
 }
 
-/// Gives every frame up to the end of the journal, in order, to `apply`, until that says `false`. Then the
-/// reader stands somewhere behind the frame that was given last.
+/// Passes every frame up to the end of the journal to `apply`, in order, until `apply` returns `false`. The reader
+/// then stands somewhere after the last frame passed.
 pub fn read_ahead<E: From<JournalError>>(
     reader: &mut Reader,
     mut apply: impl FnMut(&Frame) -> Result<bool, E>,
 ) -> Result<(), E> {
     std::thread::scope(|scope| {
         let (full, to_apply) = sync_channel::<Batch>(BATCHES_MAX);
-        // As many as can be under way, so that none has to be made while they go round.
+        // As many batches as can be in use, so that none has to be allocated later.
         let (empty, to_fill) = sync_channel::<Batch>(BATCHES_MAX + 2);
         for _ in 0..BATCHES_MAX + 2 {
             let _ = empty.send(Batch { frames: vec![Frame::default(); BATCH_FRAMES], count: 0 });
@@ -33,7 +33,7 @@ pub fn read_ahead<E: From<JournalError>>(
         let reading = reading.spawn_scoped(scope, move || -> Result<(), JournalError> {
             while let Ok(mut batch) = to_fill.recv() {
                 let outcome = fill(reader, &mut batch);
-                // What was read before an error is good, and comes first.
+                // The frames read before an error are good, and go first.
                 let last = outcome.is_err() || batch.count < BATCH_FRAMES;
                 if full.send(batch).is_err() || last {
                     return outcome;

@@ -11,31 +11,31 @@ use ringside_model::frame::{Frame, FrameKind, SetDurability};
 use ringside_planted::{Bug, planted};
 use std::path::{Path, PathBuf};
 
-/// How a journal ends.
+/// State of the end of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tail {
-    /// Nothing but zeros behind the last frame.
+    /// Only zeros after the last frame.
     Clean,
-    /// Bytes behind the last frame, and no word that any of them was acknowledged: a batch that was cut
-    /// off. Or only zeros, and a segment is missing among them.
+    /// Bytes after the last frame, and no evidence that any of them was acknowledged: an incomplete batch. Or only
+    /// zeros, and a segment is missing among them.
     Torn {
-        /// Behind it all is zero.
+        /// Position after which everything is zero.
         to: Position,
     },
-    /// Commands that had been acknowledged are gone, as the mode they were acknowledged in allows.
+    /// Acknowledged commands are gone, as the mode in which they were acknowledged allows.
     Lost {
-        /// Which.
+        /// Commands that are gone.
         lost: Lost,
-        /// Behind it all is zero.
+        /// Position after which everything is zero.
         to: Position,
     },
 }
 
-/// Reads a journal from its first frame, or from a place in it, to its last frame.
+/// Reader of a journal, from its first frame or from a place in it, to its last frame.
 pub struct Reader {
     dir: PathBuf,
     identity: Identity,
-    /// The segment of the last frame; `None` until one is found that was begun.
+    /// Segment of the last frame; `None` until a segment is found that was begun.
     segment: Option<ReadSegment>,
     position: Position,
     seqno: u64,
@@ -43,13 +43,13 @@ pub struct Reader {
     crc: u32,
     epoch: u64,
     durability: Option<Durability>,
-    /// The highest number that is known to have been committed …
+    /// Highest seqno known to have been committed.
     committed: u64,
-    /// … and to have been synced.
+    /// Highest seqno known to have been synced.
     synced: u64,
-    /// The checksum of the last commit mark if it says that everything before it was synced.
+    /// Checksum of the last commit mark, if it says that everything before it was synced.
     all_synced: Option<u32>,
-    /// The checksum of the hash probe behind such a mark.
+    /// Checksum of the hash probe after such a commit mark.
     closed: Option<u32>,
     end: Option<(Tail, Behind)>,
 }
@@ -74,8 +74,8 @@ impl Reader {
 
     /// Opens a journal at a place in it; `durability` is the mode in force there.
     ///
-    /// Fails with [`JournalError::NoSuchPlace`] if the journal does not have that place: it ends before,
-    /// it went another way, or the segment is gone.
+    /// Fails with [`JournalError::NoSuchPlace`] if the journal does not have that place: the journal ends before
+    /// it, has other frames there, or the segment is gone.
     pub fn open_behind(
         dir: &Path,
         identity: Identity,
@@ -118,13 +118,13 @@ impl Reader {
         }
     }
 
-    /// The next frame, checked; `None` at the end, which [`tail`](Self::tail) then describes.
+    /// Returns the next frame, checked; `None` at the end, which [`tail`](Self::tail) then describes.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, JournalError> {
         let mut frame = Frame::default();
         Ok(self.read_next(&mut frame)?.then_some(frame))
     }
 
-    /// The same, into a frame; `false` at the end.
+    /// Reads the next frame, checked; returns `false` at the end.
     #[inline]
     pub(crate) fn read_next(&mut self, frame: &mut Frame) -> Result<bool, JournalError> {
         if self.end.is_some() {
@@ -137,7 +137,7 @@ impl Reader {
         Ok(found)
     }
 
-    /// Reads the next frame, checked; `false` if there is none just now, whatever that means.
+    /// Reads the next frame, checked; returns `false` if there is none at the moment, for whatever reason.
     #[inline]
     pub(super) fn advance(&mut self, frame: &mut Frame) -> Result<bool, JournalError> {
         loop {
@@ -174,12 +174,12 @@ impl Reader {
         }
     }
 
-    /// Behind the last frame that was read.
+    /// Position after the last frame read.
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// Behind the last frame that was read, with all that is needed to go on there.
+    /// Place after the last frame read, with all that is needed to continue there.
     pub fn place(&self) -> Place {
         Place {
             position: self.position,
@@ -190,64 +190,64 @@ impl Reader {
         }
     }
 
-    /// The number of the last command that was read.
+    /// Seqno of the last command read.
     pub fn seqno(&self) -> SeqNo {
         SeqNo(self.seqno)
     }
 
-    /// The latest official time that was read: that of a command, bookkeeping has the time of day.
+    /// Latest official time read: that of a command; bookkeeping carries the time of day.
     pub fn time(&self) -> Nanos {
         Nanos(self.time)
     }
 
-    /// The checksum of the last frame that was read.
+    /// Checksum of the last frame read.
     pub fn crc(&self) -> u32 {
         self.crc
     }
 
-    /// The run of a writer that wrote the last frame.
+    /// Number of the writer's run that wrote the last frame.
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// The mode in force behind the last frame that was read; `None` before the first.
+    /// Mode in force after the last frame read; `None` before the first.
     pub fn durability(&self) -> Option<Durability> {
         self.durability
     }
 
-    /// The highest number that a frame which was read calls committed.
+    /// Highest seqno that a frame read so far calls committed.
     pub fn committed(&self) -> SeqNo {
         SeqNo(self.committed)
     }
 
-    /// How the journal ends; `None` before its end.
+    /// State of the end of the journal; `None` before the end.
     pub fn tail(&self) -> Option<Tail> {
         self.end.as_ref().map(|(tail, _)| *tail)
     }
 
-    /// Whether a writer ever began a segment here.
+    /// Returns true if a writer ever began a segment here.
     pub fn is_begun(&self) -> bool {
         self.segment.is_some()
     }
 
-    /// What lies behind the last frame; `None` before the end.
+    /// Evidence after the last frame; `None` before the end.
     pub(super) fn behind(&self) -> Option<&Behind> {
         self.end.as_ref().map(|(_, behind)| behind)
     }
 
-    /// Whether the last frames are those by which a writer closes: a commit mark which says that
+    /// Returns true if the last frames are those with which a writer closes: a commit mark which says that
     /// everything before it was synced, and a hash probe.
     pub(super) fn is_closed(&self) -> bool {
         self.closed == Some(self.crc)
     }
 
-    /// Whether the segment of the last frame was ended, so that the next frame belongs in the next one.
+    /// Returns true if the segment of the last frame was ended, so that the next frame belongs in the next segment.
     pub(super) fn is_segment_ended(&self) -> bool {
         let next = self.segment.as_ref().and_then(|segment| segment.frame(self.position.offset));
         next.is_some_and(|mut f| self.continues(&mut f) == Some(FrameKind::SegmentEnd))
     }
 
-    /// Has been told that everything up to a command is on the device.
+    /// Takes the caller's knowledge that everything up to a command is on the device.
     pub(super) fn learn_synced(&mut self, seqno: SeqNo) {
         self.synced = self.synced.max(seqno.0);
     }
@@ -281,7 +281,7 @@ impl Reader {
         }
     }
 
-    /// The kind of a frame, if it continues the chain.
+    /// Kind of a frame, if the frame continues the chain.
     #[inline]
     fn continues(&self, frame: &mut Frame) -> Option<FrameKind> {
         let kind = frame.kind()?;
@@ -289,7 +289,7 @@ impl Reader {
         (frame.header.seqno == seqno && frame.verify(self.crc)).then_some(kind)
     }
 
-    /// Goes to the start of a segment; `false` if nobody has begun it.
+    /// Goes to the start of a segment; returns `false` if no writer has begun it.
     #[cold]
     fn go_to(&mut self, number: u64) -> Result<bool, JournalError> {
         let Some(segment) = ReadSegment::open(&self.dir, number, self.identity)? else {
@@ -316,7 +316,7 @@ impl Reader {
         Ok(true)
     }
 
-    /// What it means that no frame follows here.
+    /// Judges the end of the journal, after which no frame follows.
     #[cold]
     fn judge(&self) -> Result<(Tail, Behind), JournalError> {
         let next_segment = self.is_segment_ended() || self.segment.is_none();
@@ -344,7 +344,7 @@ impl Reader {
         Ok((tail, behind))
     }
 
-    /// An error at the place where the next frame should be.
+    /// Error at the position where the next frame should be.
     pub(super) fn corrupt_here(&self, detail: &str) -> JournalError {
         self.corrupt_at(self.position, detail.into())
     }
@@ -359,8 +359,8 @@ impl Reader {
     }
 }
 
-/// Whether a segment has this place: the frame that ends there, or before it the end of the segment
-/// before, carries its number and its checksum.
+/// Returns true if a segment has this place: the frame that ends there carries the place's seqno and checksum. At
+/// the start of a segment, its header carries those of the last frame before.
 fn carries(segment: &ReadSegment, place: &Place) -> bool {
     let wanted = (place.seqno.0, place.crc);
     let offset = place.position.offset;

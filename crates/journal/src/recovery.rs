@@ -1,36 +1,33 @@
-//! Opens a journal after whatever ended the last writer.
+//! Opens a journal after any kind of end of the last writer.
 //!
-//! Frames are read up to the last one that continues the chain: that of command **P**. What follows
-//! there, and what can be learned of the past, decides.
+//! Recovery reads frames up to the last one that continues the chain: that of command **P**. The content after it,
+//! and the evidence about the past, decide.
 //!
-//! * **D**: the last command that is known to have been on the device: from commit marks, also behind P,
-//!   from the digests of segments, and from who asks (a snapshot is named only after the journal up to it
-//!   was synced).
-//! * **C**: the last command that is known to have been committed: from commit marks, starts of runs and
-//!   headers of segments, also behind P. They count if the checksum stored in front of them proves them.
-//! * A mode is **strict** if a power cut may take nothing that was acknowledged: `fsync`, and a mode that
-//!   is not known because the very first frame is gone. The others are **lenient**.
+//! * **D**: the last command known to have been on the device. Evidence: commit marks, also after P; digests of
+//!   segments; the caller (a snapshot gets its name only after the journal up to it was synced).
+//! * **C**: the last command known to have been committed. Evidence: commit marks, starts of runs and headers of
+//!   segments, also after P, if the checksum stored before them proves them.
+//! * A mode is **strict** if a power cut may take nothing that was acknowledged: `fsync`, and an unknown mode (the
+//!   very first frame is gone). The other modes are **lenient**.
 //!
-//! | row | what follows P | P, D and C | strict | lenient |
+//! | row | content after P | P, D and C | strict | lenient |
 //! |---|---|---|---|---|
-//! | `clean_end` | only zeros | C ≤ P | go on | go on |
+//! | `clean_end` | only zeros | C ≤ P | continue | continue |
 //! | `torn_tail` | bytes where the next frame belongs | C ≤ P | cut | cut |
 //! | `synced_gone` | anything | P < D | refuse | refuse |
-//! | `committed_gone` | anything | D ≤ P < C | refuse | cut, and say what is lost |
-//! | `later_segment` | bytes in a segment further on | C ≤ P | refuse | cut |
+//! | `committed_gone` | anything | D ≤ P < C | refuse | cut, and report the loss |
+//! | `later_segment` | bytes in a later segment | C ≤ P | refuse | cut |
 //! | `gap` | only zeros, and a segment is missing | C ≤ P | refuse | cut |
 //! | `header` | a damaged header, or one of another format, semantics, config or history | any | refuse | refuse |
 //!
-//! Under `fsync` a segment is begun only after all of the one before it is on the device, and names of
-//! segments become durable one after the other: bytes further on, or a gap, cannot come from a power cut.
-//! In the lenient modes any page and any name may be missing after one. But the zeros of a header page and
-//! frames behind them are what a power cut leaves in any mode, of the segment that the writer had just
-//! begun: that is a `torn_tail` like any other if nothing in it was committed. A header lies in one sector,
-//! which a device writes whole or not at all, so a damaged one is no work of a power cut. A segment of no
-//! length counts as missing.
+//! Under `fsync` a segment is begun only after the whole segment before it is on the device, and the names of
+//! segments become durable one after the other. So a power cut cannot leave bytes in a later segment, or a gap. In
+//! the lenient modes a power cut may take any page and any name. But in any mode a power cut may leave a header
+//! page of zeros with frames after it, in the segment that the writer had just begun. That is a `torn_tail` like
+//! any other if nothing in it was committed. A header lies in one sector, which a device writes completely or not
+//! at all, so a power cut does not damage a header. A segment of length zero counts as missing.
 //!
-//! Only recovery cuts (`cut.rs`), and it may be interrupted at any step: what is left is the same row again, or a
-//! milder one.
+//! Recovery cuts with `cut.rs` and may be interrupted at any step: the rest is the same row again, or a milder one.
 
 use super::cut::{Cut, cut, finish_cut};
 use super::damage::Follows;
@@ -40,45 +37,44 @@ use ringside_model::durability::Durability;
 use ringside_model::frame::Frame;
 use ringside_planted::{Bug, planted};
 
-/// Where a journal goes on.
+/// Result of a recovery: the state in which a journal continues.
 #[derive(Clone, Debug)]
 pub struct Recovered {
-    /// The last command.
+    /// Seqno of the last command.
     pub seqno: SeqNo,
-    /// The latest official time.
+    /// Latest official time of a command.
     pub time: Nanos,
-    /// The checksum of the last frame.
+    /// Checksum of the last frame.
     pub crc: u32,
-    /// The last run of a writer.
+    /// Number of the last writer's run.
     pub epoch: u64,
-    /// The mode in force; `None` if no writer has begun.
+    /// Mode in force; `None` if no writer has begun.
     pub durability: Option<Durability>,
-    /// Behind the last frame; `None` if there is no frame yet.
+    /// Position after the last frame; `None` if there is no frame yet.
     pub end: Option<Position>,
-    /// Whether the segment of the last frame is ended there, so that the next frame belongs in the next
-    /// segment.
+    /// True if the segment of the last frame is ended there, so that the next frame belongs in the next segment.
     pub segment_ended: bool,
-    /// Whether the last run closed the journal: everything in it was synced.
+    /// True if the last run closed the journal: everything in it was synced.
     pub clean: bool,
-    /// What was cut off.
+    /// Part that was cut off, if any.
     pub cut: Option<Cut>,
-    /// The committed commands among that.
+    /// Committed commands that are gone, if any.
     pub lost: Option<Lost>,
 }
 
-/// Committed commands that are gone, as the mode that they were committed in allows.
+/// Committed commands that are gone, as the mode in which they were committed allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost {
-    /// The first.
+    /// First command that is gone.
     pub from: SeqNo,
-    /// The last that is known of.
+    /// Last command that is known to be gone.
     pub to: SeqNo,
-    /// The mode.
+    /// Mode in which the commands were committed.
     pub mode: Durability,
 }
 
 impl Recovered {
-    /// What an operator should know, a sentence each.
+    /// Sentences for the operator about lost commands and a cut.
     pub fn notes(&self) -> Vec<String> {
         let lost = self.lost.map(|lost| lost.to_string());
         let cut = self.cut.as_ref().map(|cut| {
@@ -97,16 +93,16 @@ impl std::fmt::Display for Lost {
     }
 }
 
-/// What to do about the end of a journal.
+/// Decision about the end of a journal.
 pub(super) enum Decision {
     CleanEnd,
     TornTail,
     Lost(Lost),
-    /// Why.
+    /// Refuse the start, with this reason.
     Refuse(String),
 }
 
-/// The table.
+/// Decides by the table of this module.
 pub(super) fn decide(
     follows: Follows,
     last: u64,
@@ -147,9 +143,9 @@ pub(super) fn decide(
     }
 }
 
-/// Reads the journal from a place on, or from its first frame, gives every frame to `apply`, and cuts
-/// what the table says. A place comes with the mode in force there. Everything up to `known_synced` is
-/// known to have been on the device.
+/// Reads the journal from a place on, or from its first frame, passes every frame to `apply`, and cuts as the table
+/// says. A place comes with the mode in force there. Everything up to `known_synced` is known to have been on the
+/// device.
 pub fn recover<E: From<JournalError>>(
     options: &Options,
     _lock: &Lock,

@@ -1,12 +1,12 @@
-//! Removes segments that nobody needs any more.
+//! Removes segments that are no longer needed.
 
 use super::device::sync_dir;
 use super::{Device, JournalError, Step, segment};
 use std::path::Path;
 
-/// Removes the segments with numbers below `before`, and their digests, but never the one that is being
-/// written. They go in rising order, each durably before the next, so that a crash leaves no gap. Gives
-/// how many went.
+/// Removes the segments with numbers below `before`, and their digests, but never the segment that is being
+/// written. The segments go in rising order, each durably before the next, so that a crash leaves no gap. Returns
+/// the number of segments removed.
 pub fn retire(dir: &Path, device: &dyn Device, before: u64) -> Result<usize, JournalError> {
     let mut numbers = segment::list(dir)?;
     while let Some(&last) = numbers.last()
@@ -14,7 +14,7 @@ pub fn retire(dir: &Path, device: &dyn Device, before: u64) -> Result<usize, Jou
     {
         numbers.pop();
     }
-    // The last one that was begun is the one that is being written.
+    // The last segment that was begun is the one that is being written.
     numbers.pop();
     numbers.retain(|&number| number < before);
     for &number in &numbers {

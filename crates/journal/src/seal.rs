@@ -1,11 +1,11 @@
-//! Seals the segments that are full: a thread of its own writes them to the device, whatever the mode,
-//! and then puts their digest beside them.
+//! Seals the full segments: a thread of its own writes them to the device, in any mode, and then writes their
+//! digest next to them.
 //!
 //! ```text
 //!  00000001.seg       full
 //!  00000001.sha256    "<64 hex digits>  00000001.seg\n", for `sha256sum -c *.sha256`
 //! ```
-//! A segment that has a digest is wholly on the device. One that has none, because the process was
+//! A segment that has a digest is completely on the device. A full segment without one, because the process was
 //! killed or there was no space, is sealed by the next writer.
 
 use super::device::replace_file;
@@ -20,17 +20,18 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// After this long a digest for which there was no space is tried again.
+/// Pause before a digest for which there was no space is tried again.
 const RETRY: Duration = Duration::from_millis(500);
-/// Nobody waits for a digest. But even at the lowest priority the kernel gives the thread a whole slice, which is
-/// milliseconds in which a stage on the same core stands still. So it works in pieces of so many bytes, which are a tenth of a millisecond, …
+/// Number of bytes digested at once, which takes a tenth of a millisecond. No caller waits for a digest, but even at
+/// the lowest priority the kernel gives the thread a whole time slice: milliseconds in which a stage on the same
+/// core stands still.
 const PIECE_BYTES: usize = 128 << 10;
-/// … rests between them, …
+/// Pause between two pieces.
 const REST: Duration = Duration::from_millis(1);
-/// … unless so many segments have no digest yet.
+/// Number of segments without a digest above which there are no pauses.
 const UNDIGESTED_MAX: usize = 4;
 
-/// The thread that seals. What it has not begun when this is dropped is left to the next writer.
+/// Thread that seals. Work not begun when this is dropped is left to the next writer.
 pub(super) struct Sealer {
     jobs: Option<Sender<Job>>,
     state: Arc<State>,
@@ -38,30 +39,30 @@ pub(super) struct Sealer {
 }
 
 enum Job {
-    /// A segment that an earlier run left.
+    /// Segment that an earlier run left without a digest.
     Left(u64),
-    /// A segment that is full, and its last command.
+    /// Full segment and its last command.
     Full(WriteSegment, u64),
-    /// Everything before this must be on the device before it is answered.
+    /// Request for an answer once everything before it is on the device.
     Settle(SyncSender<()>),
 }
 
 #[derive(Default)]
 struct State {
-    /// Somebody waits for all digests.
+    /// True if a caller waits for all digests.
     hurry: AtomicBool,
-    /// Somebody waits for what is full to be on the device, and not for digests.
+    /// True if a caller waits until all full segments are on the device, but not for digests.
     settles: AtomicBool,
-    /// Nobody waits for anything any more.
+    /// True if no caller waits any more.
     stop: AtomicBool,
-    /// Everything up to this command is on the device.
+    /// Last command up to which everything is on the device.
     synced: AtomicU64,
     failed: AtomicBool,
     error: Mutex<Option<JournalError>>,
 }
 
 impl Sealer {
-    /// Starts to seal what earlier runs left among the segments up to `last`.
+    /// Starts to seal the segments up to `last` that earlier runs left without a digest.
     pub(crate) fn start(options: &Options, last: u64) -> Result<Self, JournalError> {
         let (jobs, receiver) = channel();
         let left = segment::list(&options.dir)?;
@@ -90,30 +91,31 @@ impl Sealer {
         Ok(Sealer { jobs: Some(jobs), state, thread: Some(thread) })
     }
 
-    /// Takes a segment that is full, with its last command.
+    /// Takes a full segment, with its last command.
     pub(crate) fn seal(&self, segment: WriteSegment, last: u64) {
         self.send(Job::Full(segment, last));
     }
 
-    /// Everything up to this command is on the device.
+    /// Last command up to which everything is on the device.
     #[inline]
     pub(crate) fn synced(&self) -> u64 {
         self.state.synced.load(Ordering::Relaxed)
     }
 
-    /// Whether a segment could not be sealed: nothing may be acknowledged after that.
+    /// Returns true if a segment could not be sealed. Nothing may be acknowledged after that.
     #[inline]
     pub(crate) fn has_failed(&self) -> bool {
         self.state.failed.load(Ordering::Acquire)
     }
 
-    /// Why a segment could not be sealed; it is told once.
+    /// Cause for which a segment could not be sealed. Only the first call returns it, later ones
+    /// [`Stopped`](JournalError::Stopped).
     pub(crate) fn error(&self) -> JournalError {
         let error = self.state.error.lock().unwrap_or_else(PoisonError::into_inner).take();
         error.unwrap_or(JournalError::Stopped)
     }
 
-    /// Waits until all that is full is on the device. Digests may follow later.
+    /// Waits until all full segments are on the device. Digests may follow later.
     pub(crate) fn settle(&mut self) -> Result<(), JournalError> {
         let (answer, answered) = sync_channel(1);
         self.state.settles.store(true, Ordering::Relaxed);
@@ -123,11 +125,11 @@ impl Sealer {
             None => answered.recv(),
         };
         self.state.settles.store(false, Ordering::Relaxed);
-        // The answer is lost if the thread has failed.
+        // There is no answer if the thread has failed.
         settled.or_else(|_| self.finish())
     }
 
-    /// Waits until all that is full is sealed.
+    /// Waits until all full segments are sealed.
     pub(crate) fn finish(&mut self) -> Result<(), JournalError> {
         self.state.hurry.store(true, Ordering::Relaxed);
         drop(self.jobs.take());
@@ -136,7 +138,7 @@ impl Sealer {
     }
 
     fn send(&self, job: Job) {
-        // After a failure nobody takes it, and `has_failed` says so.
+        // After a failure the job is not taken, and `has_failed` says so.
         if let Some(jobs) = &self.jobs {
             let _ = jobs.send(job);
         }
@@ -150,27 +152,27 @@ impl Drop for Sealer {
     }
 }
 
-/// What the thread has to do.
+/// Work of the thread.
 struct Work<'a> {
     options: &'a Options,
     state: &'a State,
     /// Segments that wait to be written to the device.
     held: Vec<Held>,
-    /// Segments that are on the device and have no digest yet.
+    /// Segments on the device that have no digest yet.
     undigested: VecDeque<u64>,
 }
 
-/// A segment that waits to be written to the device.
+/// Segment that waits to be written to the device.
 enum Held {
-    /// Of an earlier run.
+    /// Segment of an earlier run.
     Left(u64),
-    /// Of this one, with its last command.
+    /// Segment of this run, with its last command.
     Full(WriteSegment, u64),
 }
 
 impl Work<'_> {
-    /// Works until the writer has closed and all is sealed. Of several segments all are written to the
-    /// device before the first is digested: that is what others wait for.
+    /// Works until the writer has closed and everything is sealed. Writes all waiting segments to the device before
+    /// it digests the first: callers wait for the device, not for digests.
     fn run(mut self, jobs: &Receiver<Job>) -> Result<(), JournalError> {
         // If all segments were made in advance, none is sealed before the writer waits for it.
         let hold = self.options.segments_last != u64::MAX;
@@ -221,7 +223,7 @@ impl Work<'_> {
             match held {
                 Held::Left(number) => {
                     let mut segment = WriteSegment::open(&self.options.dir, number)?;
-                    // The run that left it may have ended because it could not be synced.
+                    // The run that left the segment may have ended because a sync failed.
                     segment.redirty(0, segment.len());
                     self.sync(&segment)?;
                 }
@@ -240,7 +242,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Digests a segment; says how long to wait before the next one.
+    /// Digests a segment. Returns the pause before the next one.
     fn digest_next(&mut self) -> Result<Duration, JournalError> {
         let Some(&number) = self.undigested.front() else { return Ok(Duration::ZERO) };
         let far_behind = self.undigested.len() > UNDIGESTED_MAX;
@@ -256,7 +258,7 @@ impl Work<'_> {
         match write_digest(self.options, number, goes_on) {
             Err(error) if error.is_out_of_space() => Ok(RETRY),
             Err(error) => Err(error),
-            // Somebody could not wait for it: it is made again when there is time.
+            // Interrupted, because a caller could not wait: the digest is made again when there is time.
             Ok(false) => Ok(Duration::ZERO),
             Ok(true) => {
                 self.undigested.pop_front();
@@ -266,12 +268,12 @@ impl Work<'_> {
     }
 }
 
-/// Whether a segment is full and wholly on the device.
+/// Returns true if a segment is full and completely on the device.
 pub(super) fn is_sealed(dir: &Path, number: u64) -> bool {
     segment::digest_path_of(dir, number).exists()
 }
 
-/// Compares every segment that has a digest with it; gives how many there are.
+/// Compares every segment that has a digest with it. Returns the number of digests.
 pub fn check_digests(dir: &Path) -> Result<u64, JournalError> {
     let numbers = segment::list_digests(dir)?;
     for &number in &numbers {
@@ -287,7 +289,7 @@ pub fn check_digests(dir: &Path) -> Result<u64, JournalError> {
     Ok(numbers.len() as u64)
 }
 
-/// What is in the side file of a segment. Between two pieces of the work it is asked whether that goes on.
+/// Content of a segment's digest file; `None` if `goes_on`, called after each piece, returns false.
 fn line_of(number: u64, bytes: &[u8], goes_on: impl Fn() -> bool) -> Option<String> {
     let mut hasher = Sha256::new();
     for piece in bytes.chunks(PIECE_BYTES) {
@@ -300,7 +302,7 @@ fn line_of(number: u64, bytes: &[u8], goes_on: impl Fn() -> bool) -> Option<Stri
     Some(format!("{hex}  {number:08}.seg\n"))
 }
 
-/// Whether it was made.
+/// Writes the digest of a segment. Returns false if `goes_on` ended the work.
 fn write_digest(
     options: &Options,
     number: u64,

@@ -9,8 +9,8 @@
 //! └─────────┴─────────┴───────────────┘
 //!  56        64        68
 //! ```
-//! "last" is the last frame before this segment: the chain goes on from there. A prepared segment that
-//! nobody has begun has a header of zeros.
+//! "last" is the last frame before this segment, from which the chain continues. A prepared segment that no writer
+//! has begun has a header of zeros.
 
 use super::JournalError;
 use super::bus_error::{self, Listed};
@@ -25,28 +25,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// The header page, in bytes; also what file lengths are multiples of.
+/// Length of the header page in bytes. File lengths are multiples of it.
 pub const PAGE_BYTES: u64 = 4096;
-/// How the name of a segment ends, and that of its digest.
+/// Extensions of a segment file and of its digest file.
 const SEGMENT: &str = "seg";
 const DIGEST: &str = "sha256";
 
-/// The shortest segment: a page of header and 15 of frames.
+/// Length of the shortest segment: one page of header and 15 of frames.
 pub const SEGMENT_BYTES_MIN: u64 = 16 * PAGE_BYTES;
 
 const MAGIC: [u8; 8] = *b"RINGSIDE";
 const FORMAT_VERSION: u32 = 3;
 
-/// Whose journal it is: values that must be equal for a replay to be the same history.
+/// Values of a journal that must be equal for a replay to be the same history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The version of the matching rules.
+    /// Version of the matching rules.
     pub semantics: u32,
-    /// A hash of the part of the config that matching depends on.
+    /// Hash of the part of the config that matching depends on.
     pub config_hash: u64,
 }
 
-/// The header page of a segment.
+/// Header page of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub(super) struct SegmentHeader {
@@ -94,11 +94,11 @@ impl SegmentHeader {
         crc32c::crc32c(&bytes[..bytes.len() - 4])
     }
 
-    /// Reads the header of a file; `None` if the page is all zeros.
+    /// Parses the header of a file; `None` if no writer has begun the segment.
     fn read(path: &Path, file: &[u8], expected: Identity) -> Result<Option<Self>, JournalError> {
         let page = file.get(..PAGE_BYTES as usize).unwrap_or(file);
-        // The first word is stored last: without it nobody has begun the segment, whatever else a power
-        // cut has left of a header that was being stored.
+        // The first word is stored last. Without it no writer has begun the segment, whatever else a power cut has
+        // left of a header that was being stored.
         if page.iter().take(4).all(|&byte| byte == 0) {
             return Ok(None);
         }
@@ -147,22 +147,22 @@ impl SegmentHeader {
     }
 }
 
-/// The path of a segment.
+/// Path of a segment file.
 pub(super) fn path_of(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("{number:08}.{SEGMENT}"))
 }
 
-/// The path of the digest of a segment, which is made after the whole segment was synced.
+/// Path of a segment's digest file, which is made after the whole segment was synced.
 pub(super) fn digest_path_of(dir: &Path, number: u64) -> PathBuf {
     path_of(dir, number).with_extension(DIGEST)
 }
 
-/// The numbers of all segments in a folder, rising.
+/// Numbers of all segments in a folder, in rising order.
 pub(super) fn list(dir: &Path) -> Result<Vec<u64>, JournalError> {
     list_files(dir, SEGMENT)
 }
 
-/// The numbers of all segments in a folder that have a digest, rising.
+/// Numbers of all segments in a folder that have a digest, in rising order.
 pub(super) fn list_digests(dir: &Path) -> Result<Vec<u64>, JournalError> {
     list_files(dir, DIGEST)
 }
@@ -186,7 +186,7 @@ fn list_files(dir: &Path, extension: &str) -> Result<Vec<u64>, JournalError> {
     Ok(numbers)
 }
 
-/// Whether a writer has begun a segment: whether its header page has anything in it.
+/// Returns true if a writer has begun a segment: its header page holds more than zeros.
 pub(super) fn is_begun(dir: &Path, number: u64) -> Result<bool, JournalError> {
     let path = path_of(dir, number);
     let mut page = vec![];
@@ -196,12 +196,11 @@ pub(super) fn is_begun(dir: &Path, number: u64) -> Result<bool, JournalError> {
     Ok(last_set(&page).is_some())
 }
 
-/// The place of the last byte that is not zero. Most of a segment is zeros, and a block of them is
-/// compared at once.
+/// Index of the last byte that is not zero. Most of a segment is zeros, so whole blocks are compared at once.
 pub(super) fn last_set(bytes: &[u8]) -> Option<usize> {
     const BLOCK_BYTES: usize = 4096;
     let is_set = |block: &[u8]| block.iter().fold(0, |all, byte| all | byte) != 0;
-    // Forwards, though the last is wanted: backwards the kernel would read page by page from the device.
+    // Forwards, although the last byte is wanted: backwards the kernel would read page by page from the device.
     let blocks = (0..).zip(bytes.chunks(BLOCK_BYTES));
     let block = blocks.fold(None, |last, (i, block)| if is_set(block) { Some(i) } else { last })?;
     let from = block * BLOCK_BYTES;
@@ -209,17 +208,17 @@ pub(super) fn last_set(bytes: &[u8]) -> Option<usize> {
     bytes[from..to].iter().rposition(|&byte| byte != 0).map(|at| from + at)
 }
 
-/// A segment that is read.
+/// Segment that is open for reading.
 pub(super) struct ReadSegment {
-    /// `None`: prepared, not begun.
+    /// `None` if the segment is prepared but not begun.
     pub header: Option<SegmentHeader>,
     _listed: Listed,
     map: Mmap,
 }
 
 impl ReadSegment {
-    /// Opens a segment; `None` if it does not exist. A header that is just being written does not match
-    /// its checksum.
+    /// Opens a segment; `None` if it does not exist. A header that is just being written does not match its
+    /// checksum.
     pub(crate) fn open(
         dir: &Path,
         number: u64,
@@ -231,8 +230,8 @@ impl ReadSegment {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(JournalError::io(&path, "open the segment")(error)),
         };
-        // SAFETY: segments are never shortened while they are in use, and bytes behind a published
-        // length never change; the one word that may change under a reader is loaded atomically.
+        // SAFETY: segments are never shortened while they are in use, and the bytes of a frame never change once
+        // its length is published. The one word that may change under a reader is loaded atomically.
         let map = unsafe { Mmap::map(&file) }.map_err(JournalError::io(&path, "map"))?;
         let listed = bus_error::list(number, map.as_ptr().addr(), map.len());
         let _ = map.advise(Advice::Sequential);
@@ -256,13 +255,13 @@ impl ReadSegment {
         &self.map
     }
 
-    /// The frame at an offset if one is published there and its length is sane.
+    /// Frame at an offset, if one is published there and its length is sane.
     pub(crate) fn frame(&self, offset: u64) -> Option<Frame> {
         let mut frame = Frame::default();
         self.read(offset, &mut frame).then_some(frame)
     }
 
-    /// The same, into a frame; `false` if there is none.
+    /// Reads the frame at an offset into `frame`; returns `false` if there is none.
     #[inline]
     pub(crate) fn read(&self, offset: u64, frame: &mut Frame) -> bool {
         let bytes = self.map.get(offset as usize..).filter(|b| b.len() >= FRAME_BYTES_MIN);
@@ -273,26 +272,26 @@ impl ReadSegment {
         word.load(Ordering::Acquire) != 0 && frame.read_from(bytes)
     }
 
-    /// The checksum that the frame at an offset carries, whether it is a frame or not.
+    /// Checksum stored for a frame at an offset, even if there is no valid frame.
     pub(crate) fn stored_crc(&self, offset: u64) -> u32 {
         let at = offset as usize + 4;
         u32::from_le_bytes(self.map[at..at + 4].try_into().expect("four bytes"))
     }
 }
 
-/// A segment that is written.
+/// Segment that is open for writing.
 pub(super) struct WriteSegment {
     pub path: PathBuf,
     pub number: u64,
-    /// Whether its length and its name are known to be on the device.
+    /// True if its length and its name are known to be on the device.
     pub named: bool,
     mapping: Arc<Mapping>,
-    /// Kept for the life of the mapping: an error of a sync is reported once for each descriptor.
+    /// Kept open as long as the mapping: an error of a sync is reported once for each descriptor.
     file: File,
 }
 
 impl WriteSegment {
-    /// Opens a segment that exists.
+    /// Opens an existing segment for writing.
     pub(crate) fn open(dir: &Path, number: u64) -> Result<Self, JournalError> {
         let path = path_of(dir, number);
         let file = OpenOptions::new()
@@ -306,7 +305,7 @@ impl WriteSegment {
         Ok(WriteSegment { path, number, named: false, mapping, file })
     }
 
-    /// The mapping, for whoever makes its pages present.
+    /// Mapping, for the thread that makes its pages present.
     pub(crate) fn mapping(&self) -> &Arc<Mapping> {
         &self.mapping
     }
@@ -315,16 +314,15 @@ impl WriteSegment {
         self.mapping.len()
     }
 
-    /// Makes the pages from an offset on present and writable: all of them, or under `fsync` those that are
-    /// written first. To make a page writable is to make it dirty, and the kernel writes dirty pages back
-    /// after half a minute: a synced segment of zeros would go to the device once more, all at once, in
-    /// the way of the syncs.
+    /// Makes the pages from an offset on present and writable: all of them, or under `fsync` those that are written
+    /// first. A page made writable is dirty, and the kernel writes dirty pages back after half a minute. So a
+    /// synced segment of zeros would go to the device once more, all at once, and delay the syncs.
     pub(crate) fn make_present(&self, from: u64, durable: bool) {
         let to = if durable { self.len().min(from + LEAD_BYTES) } else { self.len() };
         self.mapping.populate(from / PAGE_BYTES * PAGE_BYTES, to);
     }
 
-    /// Begins the segment; like a frame, its header counts when its first four bytes are there.
+    /// Begins the segment. Like a frame, its header counts once its first four bytes are stored.
     pub(crate) fn write_header(&mut self, header: &SegmentHeader) {
         self.store(0, header.as_bytes());
     }
@@ -334,52 +332,52 @@ impl WriteSegment {
     pub(crate) fn store(&mut self, offset: u64, frame: &[u8]) {
         let (first, rest) = frame.split_at(4);
         if frame.len() == FRAME_BYTES_MIN {
-            // The everyday length as a constant: a few vector stores instead of a call.
+            // The usual length as a constant: a few vector stores instead of a call.
             self.put(offset + 4, &rest[..FRAME_BYTES_MIN - 4]);
         } else {
             self.put(offset + 4, rest);
         }
         let word = u32::from_ne_bytes(first.try_into().expect("four bytes"));
-        // SAFETY: `put` has found the bytes behind the word in the mapping, and the word is aligned,
+        // SAFETY: `put` has checked that the bytes after the word lie in the mapping, and the word is aligned,
         // because offsets are multiples of 64.
         let length = unsafe { AtomicU32::from_ptr(self.at(offset).cast()) };
         length.store(word, Ordering::Release);
     }
 
-    /// Says how far the segment is written, for whoever makes its pages present.
+    /// Publishes the offset up to which the segment is written, for the thread that makes its pages present.
     #[inline]
     pub(crate) fn set_written(&self, offset: u64) {
         self.mapping.written.store(offset, Ordering::Relaxed);
     }
 
-    /// Sets a range to zero.
+    /// Sets a range of bytes to zero.
     pub(crate) fn clear(&mut self, from: u64, to: u64) {
         assert!(from <= to && to <= self.len());
-        // SAFETY: the range lies in the mapping, and `&mut self` is the only one that stores there.
+        // SAFETY: the range lies in the mapping, and only `&mut self` stores there.
         unsafe { self.at(from).write_bytes(0, (to - from) as usize) };
     }
 
-    /// Stores a byte of each page of a range again. After a failed sync the kernel takes its pages for
-    /// clean though they are not on the device, and the next sync would leave them out.
+    /// Stores one byte of each page of a range again. After a failed sync the kernel takes the pages for clean
+    /// although they are not on the device, and the next sync would skip them.
     pub(crate) fn redirty(&mut self, from: u64, to: u64) {
         assert!(from <= to && to <= self.len());
         let first_page = from - from % PAGE_BYTES;
         for offset in (first_page..to).step_by(PAGE_BYTES as usize) {
             let byte = self.at(offset);
-            // SAFETY: the byte lies in the mapping, and `&mut self` is the only one that stores there.
-            // Volatile, because a store of what is there already could be left out.
+            // SAFETY: the byte lies in the mapping, and only `&mut self` stores there. Volatile, because the
+            // compiler could omit a store of the same value.
             unsafe { byte.write_volatile(byte.read_volatile()) };
         }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
         let raw = &self.mapping.raw;
-        // SAFETY: the mapping lives as long as `self`, and nobody stores to it while `&self` lends it
-        // out: the only stores are those of `&mut self`.
+        // SAFETY: the mapping lives as long as `self`, and nothing stores to it while `&self` lends it out: only
+        // `&mut self` stores.
         unsafe { std::slice::from_raw_parts(raw.as_ptr(), raw.len()) }
     }
 
-    /// Writes a range to the device and waits for it. The durability point.
+    /// Writes a range to the device and waits for it. This is the durability point.
     pub(crate) fn sync(&self, device: &dyn Device, from: u64, to: u64) -> Result<(), JournalError> {
         device
             .perform(Step::SyncRange(&self.path, from, to), &mut || {
@@ -388,7 +386,7 @@ impl WriteSegment {
             .map_err(JournalError::io(&self.path, "sync"))
     }
 
-    /// Writes the whole file to the device, with its length, and waits for it.
+    /// Writes the whole file, with its length, to the device and waits for it.
     pub(crate) fn sync_file(&self, device: &dyn Device) -> Result<(), JournalError> {
         device
             .perform(Step::SyncFile(&self.path), &mut || self.file.sync_data())
@@ -404,8 +402,8 @@ impl WriteSegment {
     #[inline]
     fn put(&mut self, offset: u64, bytes: &[u8]) {
         assert!(offset <= self.len() && bytes.len() as u64 <= self.len() - offset);
-        // SAFETY: the target lies in the mapping, and `&mut self` is the only one that stores there;
-        // readers look at these bytes only behind the length that is stored after them.
+        // SAFETY: the target lies in the mapping, and only `&mut self` stores there. Readers look at these bytes
+        // only after they have seen the length, which is stored later.
         unsafe { self.at(offset).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
     }
 
@@ -415,11 +413,11 @@ impl WriteSegment {
     }
 }
 
-/// The pages of a segment that is written, shared with the thread that makes them present in advance.
+/// Pages of a segment that is being written, shared with the thread that makes them present in advance.
 pub(super) struct Mapping {
     _listed: Listed,
     raw: MmapRaw,
-    /// Everything before this byte is written.
+    /// Offset up to which the segment is written.
     written: AtomicU64,
 }
 
@@ -428,13 +426,13 @@ impl Mapping {
         self.raw.len() as u64
     }
 
-    /// How far the segment is written, as the writer said last.
+    /// Offset up to which the segment is written, as last published by the writer.
     pub(crate) fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// Makes the pages of a range present and writable, so that no store has to wait for one. If that
-    /// fails, the store waits; if the device has failed, the store finds out.
+    /// Makes the pages of a range present and writable, so that no store has to wait for one. If that fails, the
+    /// store waits; if the device has failed, the store meets the failure.
     pub(crate) fn populate(&self, from: u64, to: u64) {
         let _ = self.raw.advise_range(Advice::PopulateWrite, from as usize, (to - from) as usize);
     }

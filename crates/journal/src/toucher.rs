@@ -1,6 +1,6 @@
-//! Keeps the pages in front of the writer writable. They were, when their segment was prepared; but
-//! once the kernel has written a page back, the next store to it is a fault, which can wait for the
-//! file system for milliseconds. A thread of its own takes these faults in the writer's place.
+//! Keeps the pages ahead of the writer writable. They are writable when their segment is prepared. But once the
+//! kernel has written a page back, the next store to it is a fault, which can wait milliseconds for the file
+//! system. A thread of its own takes these faults in the writer's place.
 
 use super::JournalError;
 use super::segment::Mapping;
@@ -11,24 +11,24 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How far it runs ahead, in bytes.
+/// Distance by which the thread runs ahead of the writer, in bytes.
 pub(super) const LEAD_BYTES: u64 = 8 << 20;
-/// The lead grows by so many bytes at once, so that one call serves many pages.
+/// Number of bytes by which the lead grows at once, so that one call serves many pages.
 const STEP_BYTES: u64 = 256 << 10;
-/// From one look to the next while the writer moves, and when it has not moved for long.
+/// Interval between two looks while the writer moves, and when it has not moved for long.
 const LOOK: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(16)];
-/// What was touched so long ago may have been written back since: the kernel looks for old pages every
-/// 5 s. Only a slow writer has such pages before it.
+/// Age at which touched pages may have been written back: the kernel looks for old pages every 5 s. Only a slow
+/// writer has such pages ahead of it.
 const STALE: Duration = Duration::from_secs(5);
 
-/// The thread that touches pages; it ends when this is dropped.
+/// Thread that touches pages; it ends when this is dropped.
 pub(super) struct Toucher {
     segments: Option<Sender<Arc<Mapping>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Toucher {
-    /// Starts the thread. It gets the segments in their order from whoever opens them.
+    /// Starts the thread. The caller that opens segments sends them in their order.
     pub(crate) fn start(dir: &Path) -> Result<Self, JournalError> {
         let (sender, receiver) = channel();
         let thread = std::thread::Builder::new()
@@ -38,7 +38,7 @@ impl Toucher {
         Ok(Toucher { segments: Some(sender), thread: Some(thread) })
     }
 
-    /// Where the next segments go, in their order.
+    /// Sender for the next segments, in their order.
     pub(crate) fn segments(&self) -> Sender<Arc<Mapping>> {
         self.segments.clone().expect("the thread runs until the toucher is dropped")
     }
@@ -71,16 +71,16 @@ fn run(segments: &Receiver<Arc<Mapping>>) {
 }
 
 struct Ahead {
-    /// The segment that is written and those behind it, each with the end of what was touched.
+    /// Segment that is being written and those after it, each with the end of its touched part.
     segments: VecDeque<(Arc<Mapping>, u64)>,
-    /// How far the first one was written at the last look.
+    /// Offset up to which the first segment was written at the last look.
     written: u64,
-    /// When the oldest of the touched pages was touched.
+    /// Time at which the oldest of the touched pages was touched.
     fresh: Instant,
 }
 
 impl Ahead {
-    /// Follows the writer; says whether it has moved.
+    /// Follows the writer. Returns true if the writer has moved.
     fn look(&mut self) -> bool {
         while self.segments.front().is_some_and(|(first, _)| first.written() == first.len()) {
             self.segments.pop_front();
@@ -96,7 +96,7 @@ impl Ahead {
         moved
     }
 
-    /// Touches what of the lead has not been touched; the lead goes on in the next segment.
+    /// Touches the part of the lead that has not been touched. The lead continues in the next segment.
     fn touch(&mut self) {
         let mut lead = (self.written + LEAD_BYTES).next_multiple_of(STEP_BYTES);
         for (segment, touched) in &mut self.segments {
@@ -119,13 +119,13 @@ mod tests {
     const SEGMENT_BYTES: u64 = 10 << 20;
 
     fn segment(dir: &Path, number: u64) -> WriteSegment {
-        // Page by page, so that each lies alone in the page cache and is made present alone.
+        // Page by page, so that each is alone in the page cache and is made present alone.
         let mut file = std::fs::File::create(path_of(dir, number)).unwrap();
         (0..SEGMENT_BYTES / 4096).for_each(|_| file.write_all(&[0; 4096]).unwrap());
         WriteSegment::open(dir, number).unwrap()
     }
 
-    /// The bytes of a file whose pages are present in our mapping of it.
+    /// Number of bytes of a file that are present in the mapping of this process.
     fn present(segment: &WriteSegment) -> u64 {
         let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
         let own = maps.split(segment.path.to_str().unwrap()).nth(1).unwrap();

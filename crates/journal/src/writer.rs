@@ -1,4 +1,4 @@
-//! Appends frames.
+//! Appends frames to a journal and syncs them.
 
 use super::device::sync_dir;
 use super::preparer::Preparer;
@@ -15,14 +15,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// The right to write a journal: one process at a time. The kernel frees it when the process ends,
-/// however it ends.
+/// Right to write a journal: one process at a time. The kernel frees the lock when the process ends, in any way.
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock of a folder, which is made if it does not exist.
+    /// Takes the lock of a folder, which is created if it does not exist.
     pub fn take(dir: &Path) -> Result<Self, JournalError> {
         std::fs::create_dir_all(dir).map_err(JournalError::io(dir, "make the folder"))?;
         let path = dir.join("LOCK");
@@ -35,24 +34,23 @@ impl Lock {
     }
 }
 
-/// The end of a journal, open for appending. Frames come sealed; the writer adds only the frame that
-/// ends a segment.
+/// End of a journal, open for appending. Frames come sealed; the writer adds only the frame that ends a segment.
 ///
-/// Under `fsync` everything before [`synced`](Self::synced) is on the device: each commit syncs what it
-/// has added to that. In the other modes the segments get there one by one, when they are full.
+/// Under `fsync` everything up to [`synced`](Self::synced) is on the device: each commit syncs the frames appended
+/// since the last one. In the other modes the segments reach the device one by one, when they are full.
 pub struct Writer {
     options: Options,
     segment: WriteSegment,
-    /// Where the next frame goes.
+    /// Offset of the next frame.
     offset: u64,
-    /// A frame must leave room before this byte; 0 once the writer has failed.
+    /// Offset before which a frame and the end of the segment must fit; 0 once the writer has failed.
     limit: u64,
-    /// Everything in this segment before this byte has been synced.
+    /// Offset up to which this segment has been synced.
     synced: u64,
-    /// Everything up to this command is on the device.
+    /// Last command up to which everything is on the device.
     synced_seqno: u64,
     epoch: u64,
-    /// The run of the last frame.
+    /// Number of the writer's run that wrote the last frame.
     begun_epoch: u64,
     seqno: u64,
     crc: u32,
@@ -64,9 +62,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Opens the journal behind its last frame, as recovery found it. A journal that was begun goes on
-    /// in its own mode: a command changes that. Under `fsync` all of it is on the device when this
-    /// returns.
+    /// Opens the journal after its last frame, as recovery found it. A journal that was begun continues in its own
+    /// mode, which only a command changes. Under `fsync` the whole journal is on the device when this returns.
     pub fn open(mut options: Options, lock: Lock, found: &Recovered) -> Result<Self, JournalError> {
         let wanted = options.durability;
         options.durability = found.durability.unwrap_or(wanted);
@@ -109,7 +106,7 @@ impl Writer {
         if is_new {
             writer.begin_segment();
         }
-        // A first segment that could be lost would leave a gap in front of those that are prepared behind it.
+        // A first segment that could be lost would leave a gap before the segments that are prepared after it.
         let is_new = found.durability.is_none() && writer.seqno == 0;
         if writer.options.durability == Durability::Fsync || is_new {
             writer.sync_all()?;
@@ -120,58 +117,58 @@ impl Writer {
         Ok(writer)
     }
 
-    /// The number of this run of a writer.
+    /// Number of this run of a writer.
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// Which run this is, if it is not the one behind the last in the journal.
+    /// Sets the number of this run, if it is not the one after the last in the journal.
     pub fn set_epoch(&mut self, epoch: u64) {
         self.epoch = epoch;
     }
 
-    /// The frame that begins a run has been appended: segments that begin behind it belong to that.
+    /// Records that the frame that begins a run has been appended: segments begun after it belong to that run.
     pub fn epoch_has_begun(&mut self, epoch: u64) {
         (self.epoch, self.begun_epoch) = (epoch, epoch);
     }
 
-    /// Behind the last frame.
+    /// Position after the last frame.
     pub fn position(&self) -> Position {
         Position { segment: self.segment.number, offset: self.offset }
     }
 
-    /// The length of a segment, in bytes.
+    /// Length of a segment, in bytes.
     pub fn segment_bytes(&self) -> u64 {
         self.segment.len()
     }
 
-    /// The checksum of the last frame.
+    /// Checksum of the last frame.
     pub fn crc(&self) -> u32 {
         self.crc
     }
 
-    /// What an append means.
+    /// Mode in force: it says when an append counts.
     pub fn durability(&self) -> Durability {
         self.options.durability
     }
 
-    /// What the user should know about the folder and the device, one line each.
+    /// Notes for the user about the folder and the device, one line each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// Set while the space for further segments runs out. Those that are ready are still there, so
-    /// whoever takes orders has time to take only what makes room in the books.
+    /// Flag that is set while the space for further segments runs out. The prepared segments are still there, so
+    /// the caller has time to accept only commands that make room in the books.
     pub fn low_space(&self) -> Arc<AtomicBool> {
         self.preparer.low_space()
     }
 
-    /// Whether the folder is on a file system that keeps the promise of `fsync`.
+    /// Returns true if the folder is on a file system that keeps the promise of `fsync`, or whose use is accepted.
     pub fn keeps_fsync(&self) -> bool {
         filesystem::check(&self.options).is_ok()
     }
 
-    /// The frame that begins this run; it goes before all others.
+    /// Content of the frame that begins this run, before all other frames.
     pub fn epoch_start(&self) -> EpochStart {
         EpochStart {
             epoch: self.epoch,
@@ -181,19 +178,18 @@ impl Writer {
         }
     }
 
-    /// The last command.
+    /// Seqno of the last command.
     pub fn seqno(&self) -> SeqNo {
         SeqNo(self.seqno)
     }
 
-    /// The last command that is known to be on the device, with all before it.
+    /// Seqno of the last command that is known to be on the device, with all before it.
     #[inline]
     pub fn synced(&self) -> SeqNo {
         SeqNo(self.synced_seqno.max(self.sealer.synced()))
     }
 
-    /// Stores a frame behind the last one. It counts, under `fsync`, after the next
-    /// [`commit`](Self::commit).
+    /// Stores a frame after the last one. Under `fsync` the frame counts after the next [`commit`](Self::commit).
     #[inline]
     pub fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
         let bytes = frame.bytes();
@@ -208,8 +204,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends a batch: under `fsync` everything appended so far is on the device when this returns.
-    /// After an error nothing more may be acknowledged, and every later call is refused.
+    /// Ends a batch. Under `fsync` everything appended so far is on the device when this returns. After an error
+    /// nothing more may be acknowledged, and every later call fails.
     #[inline]
     pub fn commit(&mut self) -> Result<(), JournalError> {
         self.segment.set_written(self.offset);
@@ -222,9 +218,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Changes the mode behind the command that says so. That is on the device before anything follows, with
-    /// all that is before it: a promise of `fsync` is worth nothing without what it stands on, and a weaker
-    /// mode must be known to hold where commands are missing.
+    /// Changes the mode after the command that requests the change. This command and everything before it are on
+    /// the device before anything follows. A promise of `fsync` is worth nothing without the frames before it, and
+    /// a weaker mode must be known to hold where commands are missing.
     #[cold]
     pub fn set_durability(&mut self, durability: Durability) -> Result<(), JournalError> {
         if durability == Durability::Fsync && self.options.durability != Durability::Fsync {
@@ -238,8 +234,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Appends bookkeeping of the writer's own, sealed here: for the time when no sequencer runs.
-    /// Gives its checksum.
+    /// Appends bookkeeping of the writer's own, sealed here, for the time when no sequencer runs. Returns the
+    /// checksum of the frame.
     pub fn append_bookkeeping(
         &mut self,
         time: Nanos,
@@ -250,7 +246,7 @@ impl Writer {
         Ok(crc)
     }
 
-    /// Writes everything to the device, whatever the mode.
+    /// Writes everything to the device, in any mode.
     pub fn sync_all(&mut self) -> Result<(), JournalError> {
         if self.failed {
             return Err(self.refusal());
@@ -263,13 +259,13 @@ impl Writer {
         self.sync_segment()
     }
 
-    /// Writes everything to the device, whatever the mode, seals what is full and closes the journal.
+    /// Writes everything to the device, in any mode, seals the full segments and closes the journal.
     pub fn close(mut self) -> Result<(), JournalError> {
         self.sync_all()?;
         self.sealer.finish()
     }
 
-    /// Ends the segment and goes on in the next one.
+    /// Ends the segment and continues in the next one.
     #[cold]
     fn roll(&mut self) -> Result<(), JournalError> {
         if self.failed {
@@ -309,7 +305,7 @@ impl Writer {
         self.synced = 0;
     }
 
-    /// Writes the length and the name of the segment to the device, if nobody has done it.
+    /// Writes the length and the name of the segment to the device, unless that is done.
     #[cold]
     fn name_segment(&mut self) -> Result<(), JournalError> {
         if !self.segment.named {
@@ -321,8 +317,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the name of the folder to the device. Where we may not look at the folder around it,
-    /// somebody else has made it.
+    /// Writes the name of the folder to the device. Without access to the parent folder, another program has
+    /// created the folder, and this does nothing.
     fn sync_name_of_dir(&self) -> Result<(), JournalError> {
         match sync_dir(&*self.options.device, &self.options.dir.join("..")) {
             Err(JournalError::Io { source, .. })
@@ -334,7 +330,7 @@ impl Writer {
         }
     }
 
-    /// Writes to the device what has been appended since the last time.
+    /// Writes to the device the frames appended since the last sync.
     fn sync_segment(&mut self) -> Result<(), JournalError> {
         if self.synced < self.offset {
             let synced = self.segment.sync(&*self.options.device, self.synced, self.offset);
@@ -345,8 +341,8 @@ impl Writer {
         Ok(())
     }
 
-    /// After an error nothing works any more: pages that could not be written count as clean, so the
-    /// next sync would succeed without them.
+    /// Stops the writer after an error: pages that could not be written count as clean, so the next sync would
+    /// succeed without them.
     fn remember<T>(&mut self, result: Result<T, JournalError>) -> Result<T, JournalError> {
         if result.is_err() && !planted(Bug::FailedSyncForgotten) {
             self.failed = true;
@@ -362,9 +358,9 @@ impl Writer {
         self.sealer.error()
     }
 
-    /// Takes a note if a sync of a few bytes writes too much.
+    /// Adds a note if a sync of a few bytes writes too much.
     fn measure_sync(&mut self) -> Result<(), JournalError> {
-        // The page behind the last frame, where there are zeros.
+        // The first whole page after the last frame, which holds zeros.
         let from = self.offset.next_multiple_of(PAGE_BYTES);
         let to = from + FRAME_BYTES_MIN as u64;
         if to > self.segment.len() {
@@ -381,12 +377,12 @@ impl Writer {
     }
 }
 
-/// The last segment that was begun.
+/// Last segment that was begun.
 struct Last {
     segment: WriteSegment,
-    /// Behind its last frame.
+    /// Offset after its last frame.
     end: u64,
-    /// Whether the run before ended between the end of this segment and the beginning of the next.
+    /// True if the run before ended between the end of this segment and the beginning of the next.
     is_full: bool,
 }
 
@@ -411,9 +407,9 @@ impl Last {
     }
 }
 
-/// Stores the last 16 MiB before the end again and syncs them. A sync of the run before may have failed,
-/// and its pages then count as clean though they are not on the device. What is in an earlier segment
-/// is stored again when that is sealed, unless it has a digest.
+/// Stores the last 16 MiB before the end again and syncs them. A sync of the run before may have failed, and its
+/// pages then count as clean although they are not on the device. The part in an earlier segment is stored again
+/// when that segment is sealed, unless it has a digest.
 fn redirty(options: &Options, segment: &mut WriteSegment, end: u64) -> Result<(), JournalError> {
     const BYTES: u64 = 16 << 20;
     let from = end.saturating_sub(BYTES) / PAGE_BYTES * PAGE_BYTES;

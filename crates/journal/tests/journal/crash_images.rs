@@ -1,12 +1,12 @@
-//! Crash images of the real writer. A venue's journal is written through a device that records every
-//! store and every sync. From the record up to any moment folders are built that the disk could hold if
-//! the power failed, or the process was killed, at that moment. The real recovery must find in each of
-//! them everything that was promised, in order and byte for byte, and nothing that was never appended;
-//! then the venue goes on from there and crashes again.
+//! Crash images of the real writer. A venue writes its journal through a device that records every store and every
+//! sync. From the record up to any moment, the test builds folders that the disk could hold if the power failed, or
+//! the process was killed, at that moment. In each of them the real recovery must find everything that was
+//! promised, in order and byte for byte, and nothing that was never appended. Then the venue continues from there
+//! and crashes again.
 //!
-//! `RINGSIDE_CRASH_IMAGES=N` checks so many images; `RINGSIDE_CRASH_SEED=N` begins at another seed.
+//! `RINGSIDE_CRASH_IMAGES=N` sets the number of images; `RINGSIDE_CRASH_SEED=N` sets the first seed.
 //!
-//! The search must be able to fail: it finds each device that leaves out a step of those on which the journal relies.
+//! The search itself must be able to fail: it finds each device that skips a step on which the journal relies.
 
 use crate::faulty::Fault;
 use crate::life::{Life, Manner, Truth, options, recovered, seqno_of};
@@ -22,11 +22,11 @@ use ringside_testing::crash::recording::{Event, Recording};
 use ringside_testing::run::base_seed;
 use std::fmt;
 
-/// How often a venue crashes and goes on.
+/// Number of times that a venue crashes and continues.
 const LIVES: usize = 4;
-/// Up to so many uncertain things, all of their combinations are tried.
+/// Number of uncertain items up to which all their combinations are tried.
 const EXHAUSTIVE_MAX: u32 = 10;
-/// Images that are checked by default.
+/// Number of images checked by default.
 const IMAGES: u64 = 12_000;
 
 #[test]
@@ -90,7 +90,7 @@ fn find(fault: Fault, durability: Durability) {
     }
 }
 
-/// Crashes venues, one for each seed, until enough images were checked, or one of them is bad.
+/// Crashes venues, one for each seed, until enough images are checked, or one of them is bad.
 fn crash_venues(
     durability: Durability,
     fault: Option<Fault>,
@@ -114,7 +114,7 @@ fn crash_venues(
     Ok(counts)
 }
 
-/// An image from which the journal does not recover as it should.
+/// Image from which the journal does not recover as it should.
 struct Found {
     seed: u64,
     search: Search,
@@ -128,27 +128,27 @@ impl fmt::Display for Found {
     }
 }
 
-/// What was done.
+/// Counters of the search.
 #[derive(Debug, Default)]
 struct Counts {
-    /// Processes that appended.
+    /// Number of processes that appended.
     lives: u64,
-    /// Folders as they are after a crash.
+    /// Number of folders as they are after a crash.
     images: u64,
-    /// Moments for which all combinations of old and new were built.
+    /// Number of moments for which all combinations of old and new were built.
     exhaustive: u64,
-    /// Images with a page of several states.
+    /// Number of images with a page of several states.
     torn: u64,
-    /// Images of a crash in the middle of a recovery.
+    /// Number of images of a crash in the middle of a recovery.
     in_recovery: u64,
-    /// Recoveries, and those of them that cut something off …
+    /// Number of recoveries; `cuts` counts those of them that cut something off.
     recoveries: u64,
     cuts: u64,
-    /// … and those that told of a loss.
+    /// Number of recoveries that reported a loss.
     losses: u64,
 }
 
-/// The world at a moment.
+/// Disk and expectations at a moment.
 #[derive(Clone, Default)]
 struct World {
     disk: Disk,
@@ -172,11 +172,11 @@ impl World {
     }
 }
 
-/// How a process ends.
+/// End of a process.
 enum Crash {
-    /// It is killed: what it stored is there.
+    /// The process is killed; everything it stored is there.
     Kill,
-    /// The power fails, and this is what the disk holds.
+    /// The power fails, and the disk holds this image.
     PowerCut(Image),
 }
 
@@ -185,15 +185,15 @@ struct Search {
     folder: Folder,
     counts: Counts,
     rng: Rng,
-    /// What is being tried, for whoever wants to know where it went wrong.
+    /// Description of the current attempt, for the message of a failure.
     what: String,
 }
 
 impl Search {
-    /// One venue, which crashes and goes on a few times.
+    /// Runs one venue, which crashes and continues a few times.
     fn venue(&mut self) -> Result<(), String> {
         let mut world = World::default();
-        // Without `fsync` nobody waits for names and lengths. There we rely on ext4 and XFS, which keep
+        // Without `fsync` nothing waits for names and lengths. There the journal relies on ext4 and XFS, which keep
         // the order of such changes.
         world.disk.in_order = self.manner.durability != Durability::Fsync;
         for life in 1..=LIVES {
@@ -217,7 +217,7 @@ impl Search {
         Ok(())
     }
 
-    /// A moment in a record; steps and what is around them come more often than stores.
+    /// Draws a moment in a record. Steps and the moments next to them are more likely than stores.
     fn moment(&mut self, events: &[Event]) -> usize {
         let any = self.rng.below(events.len() as u64 + 1) as usize;
         if self.rng.chance(1, 2) {
@@ -230,7 +230,7 @@ impl Search {
         (any + step + self.rng.below(2) as usize).min(events.len())
     }
 
-    /// Lets a process recover, append and end.
+    /// Runs a process that recovers, appends and ends. Returns its record.
     fn live(&mut self, world: &World) -> Result<Vec<Event>, String> {
         self.counts.lives += 1;
         self.what = "a life".into();
@@ -251,12 +251,12 @@ impl Search {
         Ok(events)
     }
 
-    /// Builds images of a moment and recovers each. With `nested` the recoveries crash as well.
+    /// Builds images of a moment and recovers from each. With `nested` the recoveries crash as well.
     fn crashes(&mut self, at: &World, what: &str, nested: bool) -> Result<(), String> {
         self.what = format!("{what}, killed");
         self.crash(at, &Crash::Kill, nested)?;
         let uncertain = at.disk.uncertain();
-        // Most of these cost as much as a hundred moments with less, so they come seldom.
+        // Most of these cost as much as a hundred moments with fewer uncertain items, so they are rare.
         let is_cheap = uncertain <= 5 && (nested || uncertain <= 3);
         if is_cheap || (nested && uncertain <= EXHAUSTIVE_MAX && self.rng.chance(1, 8)) {
             self.counts.exhaustive += 1;
@@ -275,7 +275,7 @@ impl Search {
         Ok(())
     }
 
-    /// Recovers after a crash, and, if `nested` and the recovery did something, after crashes of it.
+    /// Recovers after a crash. If `nested`, now and then also recovers after a crash at each step of that recovery.
     fn crash(&mut self, at: &World, crash: &Crash, nested: bool) -> Result<(), String> {
         self.counts.images += 1;
         let (_, begun, events) = self.survive(at, crash)?;
@@ -292,8 +292,8 @@ impl Search {
         Ok(())
     }
 
-    /// Recovers after a crash and checks what is there. Gives the world as it is then, as it was before
-    /// the recovery, and what the recovery did.
+    /// Recovers after a crash and checks the result. Returns the world after the recovery, the world before it, and
+    /// the record of the recovery.
     fn survive(&mut self, at: &World, crash: &Crash) -> Result<(World, World, Vec<Event>), String> {
         let mut begun = at.clone();
         if let Crash::PowerCut(image) = crash {
@@ -303,7 +303,7 @@ impl Search {
         let image = begun.disk.newest();
         let checked = self.recover_and_check(at, crash, &image, &mut begun);
         if checked.is_err() {
-            // As it was before the recovery.
+            // Restores the folder as it was before the recovery.
             self.folder.show(&Image::default());
             self.folder.show(&image);
         }
@@ -328,7 +328,7 @@ impl Search {
         self.counts.losses += u64::from(found.lost.is_some());
         check_frames(&at.truth, crash, &found, &frames)?;
         check_loss(&at.truth, crash, &found, image)?;
-        // What is there after a power cut is on the device.
+        // Everything that is there after a power cut is on the device.
         begun.truth.lost_to = losable(&at.truth, crash);
         begun.truth.frames.truncate(frames.len());
         begun.truth.stored = frames.len();
@@ -352,7 +352,7 @@ impl Search {
     }
 }
 
-/// What is found is the beginning of what was appended, and at least what was promised.
+/// Checks that the frames found are the beginning of those appended, and at least those promised.
 fn check_frames(
     truth: &Truth,
     crash: &Crash,
@@ -373,7 +373,7 @@ fn check_frames(
     check(found.epoch == epochs(frames).max().unwrap_or(0), || "another epoch".into())
 }
 
-/// Nobody is told of a loss for nothing, and nothing of which a mark still speaks goes untold.
+/// Checks that no loss is reported without a reason, and that none is hidden for which a mark remains.
 fn check_loss(
     truth: &Truth,
     crash: &Crash,
@@ -399,7 +399,7 @@ fn check_loss(
     }
 }
 
-/// The last command that a recovery may tell is lost.
+/// Last command that a recovery may report as lost.
 fn losable(truth: &Truth, crash: &Crash) -> u64 {
     match crash {
         Crash::Kill => truth.lost_to,
@@ -409,7 +409,7 @@ fn losable(truth: &Truth, crash: &Crash) -> u64 {
     }
 }
 
-/// Whether an image holds two frames one behind the other, so that the first proves the second.
+/// Returns true if an image holds two frames in a row, so that the first proves the second.
 fn holds(image: &Image, first: &[u8], second: &[u8]) -> bool {
     let segments = image.0.iter().filter(|(name, _)| name.ends_with(".seg"));
     let wanted: Vec<u8> = first.iter().chain(second).copied().collect();

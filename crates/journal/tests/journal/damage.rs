@@ -1,6 +1,6 @@
-//! Every flipped bit and every length that a segment may be cut to: either the journal is refused, or what
-//! is missing is reported and was never known to be on the device. Nothing is accepted silently, nothing
-//! invented, nothing panics.
+//! Flips every bit, and truncates a segment to every length. Either the journal is refused, or the loss is reported
+//! and the lost part was never known to be on the device. Nothing is accepted silently, nothing is invented,
+//! nothing panics.
 //!
 //! `RINGSIDE_EVERY_BIT=1` tries every bit of every header and frame; without it, every byte.
 
@@ -15,12 +15,12 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The segments that hold frames; one more is prepared.
+/// Number of segments that hold frames; one more is prepared.
 const BEGUN: u64 = 2;
-/// One flip of so many is given to recovery as well.
+/// Number of flips of which one is given to recovery as well.
 const RECOVERED: usize = 701;
 
-/// Syncs nothing: what is tried here is what files hold, not when.
+/// Device that syncs nothing: these tests check the content of files, not its timing.
 #[derive(Debug)]
 struct NoSync;
 
@@ -37,18 +37,18 @@ fn unsynced(dir: &Path, mode: Durability) -> Options {
     Options { device: Arc::new(NoSync), ..options(dir, mode) }
 }
 
-/// A journal and what is true of it.
+/// Journal with the facts that are known about it.
 struct Truth {
     dir: tempfile::TempDir,
     mode: Durability,
     frames: Vec<Vec<u8>>,
-    /// Where each frame lies, and the end of the first segment.
+    /// Segment and range of each frame, and of the end of the first segment.
     places: Vec<(u64, Range<u64>)>,
     committed: u64,
     synced: u64,
 }
 
-/// Four runs, one of them closed, over two segments, with marks that lag behind.
+/// Writes four runs, one of them closed, over two segments, with marks that lag behind.
 fn truth(mode: Durability) -> Truth {
     let dir = tempfile::tempdir().unwrap();
     let mut frames = vec![];
@@ -94,7 +94,7 @@ fn places(frames: &[Vec<u8>]) -> Vec<(u64, Range<u64>)> {
     places
 }
 
-/// How often what was found.
+/// Number of each result.
 #[derive(Debug, Default)]
 struct Count {
     refused: usize,
@@ -104,8 +104,8 @@ struct Count {
 }
 
 impl Truth {
-    /// What a reader makes of the damaged journal, in which marks speak of this number as committed;
-    /// `true` if it may go on.
+    /// Checks the result of reading the damaged journal, whose marks call everything up to `committed` committed.
+    /// Returns true if the journal may continue.
     fn check(&self, committed: u64, count: &mut Count, what: &dyn std::fmt::Debug) -> bool {
         let (good, tail) = match self.read_good() {
             Ok(read) => read,
@@ -134,7 +134,7 @@ impl Truth {
         true
     }
 
-    /// How many frames are read, if each is the one that was written, and how they end.
+    /// Number of frames read, if each is the one that was written, and the state of the end.
     fn read_good(&self) -> Result<(Option<usize>, Tail), JournalError> {
         let mut reader = Reader::open(self.dir.path(), IDENTITY)?;
         let mut good = Some(0);
@@ -145,7 +145,7 @@ impl Truth {
         Ok((good, reader.tail().unwrap()))
     }
 
-    /// What recovery makes of a copy of the damaged journal: after it, a writer goes on.
+    /// Checks the recovery of a copy of the damaged journal: a writer continues after it, or it is refused.
     fn check_recovery(&self, may_go_on: bool, what: &dyn std::fmt::Debug) {
         let copy = tempfile::tempdir().unwrap();
         for number in 1..=BEGUN + 1 {
@@ -190,9 +190,8 @@ impl Truth {
         (tried, count)
     }
 
-    /// The bits of each byte of a segment that are tried: all of the header, of the first and the last
-    /// frames and of those around the end of a segment; one of each other byte of a frame, and of some of
-    /// the zeros.
+    /// Bits of each byte of a segment that are tried: all of the header, of the first and the last frames and of
+    /// those around the end of a segment; one of each other byte of a frame, and of some of the zeros.
     fn targets(&self, number: u64, every_bit: bool) -> Vec<(u64, Range<u8>)> {
         const HEADER_BYTES: u64 = 72;
         const FRAMES: usize = 20;
@@ -227,7 +226,7 @@ impl Truth {
             for length in (0..SEGMENT_BYTES_MIN).rev() {
                 if every_length || length < 100 || length.is_multiple_of(64) || length % 13 == 0 {
                     file.set_len(length).unwrap();
-                    // Where nothing is left, nothing speaks of what was there.
+                    // An empty segment leaves no evidence of the commands in it.
                     let committed = if length == 0 { self.synced } else { self.committed };
                     self.check(committed, &mut count, &("segment, length", number, length));
                     tried += 1;
@@ -257,7 +256,7 @@ fn try_all(mode: Durability) {
     assert!(read(truth.dir.path()).is_ok_and(|(frames, ..)| frames == truth.frames));
     assert!(flipped.refused > 0 && flipped.torn > 0 && flipped.recovered > 10);
     assert_eq!(flipped.lost > 0, mode == Durability::Pagecache);
-    // A segment of no length is as good as none, and in this mode a power cut may take one.
+    // An empty segment counts as missing, and in this mode a power cut may take one.
     let torn = usize::from(mode == Durability::Pagecache);
     assert_eq!((cut.refused, cut.torn), (cuts - torn, torn));
 }

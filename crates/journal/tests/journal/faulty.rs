@@ -1,4 +1,4 @@
-//! A device that breaks one promise on which the journal relies. The search for bad crash images must find it.
+//! Device that breaks one promise on which the journal relies. The search for bad crash images must find it.
 
 use ringside_journal::{Device, Step};
 use ringside_model::frame::{FRAME_BYTES_MIN, Frame, FrameKind};
@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The steps that a faulty device leaves out, though it reports their success.
+/// Steps that a faulty device skips although it reports their success.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
     /// Syncs of a folder.
@@ -25,7 +25,7 @@ pub enum Fault {
     LastPages,
 }
 
-/// A recording device with a fault.
+/// Recording device with one fault.
 #[derive(Debug)]
 pub struct Faulty {
     pub device: Arc<Recording>,
@@ -55,7 +55,7 @@ fn is_segment(path: &Path, extension: &str) -> bool {
     stem.parse::<u64>().is_ok() && path.extension().is_some_and(|found| found == extension)
 }
 
-/// True if the last frame before an offset ends its segment.
+/// Returns true if the last frame before an offset ends its segment.
 fn ends_segment(path: &Path, to: u64) -> bool {
     let mut bytes = [0; FRAME_BYTES_MIN];
     let file = File::open(path).expect("a segment that is synced exists");

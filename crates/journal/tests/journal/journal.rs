@@ -1,4 +1,4 @@
-//! The journal: what is appended is read back, a torn tail is cut, damage is refused.
+//! The journal: appended frames are read back, a torn tail is cut, damage is refused.
 
 use crate::journal_runs;
 use crate::journal_runs::{IDENTITY, Run, prepare_blank, segment};
@@ -17,7 +17,7 @@ fn options(dir: &Path) -> Options {
     Options { segments_ready: 2, segments_last: u64::MAX, ..options }
 }
 
-/// Seals frames one behind the other, as a sequencer does.
+/// Seals frames one after the other, as a sequencer does.
 struct Sealer {
     seqno: u64,
     crc: u32,
@@ -55,7 +55,8 @@ fn open(dir: &Path) -> Result<(Recovered, Vec<Frame>, Writer), JournalError> {
     Ok((found, frames, writer))
 }
 
-/// A closed journal of so many commands with a commit mark after each 50th; the bytes of its frames.
+/// Writes a closed journal of `commands` commands with a commit mark after each 50th. Returns the
+/// bytes of its frames.
 fn write(dir: &Path, commands: u64) -> Vec<Vec<u8>> {
     let (found, _, mut writer) = open(dir).unwrap();
     let mut sealer = Sealer::from(&found);
@@ -147,7 +148,7 @@ fn another_config_or_format_is_refused_with_both_values() {
     assert!(error.contains("semantics version is 0x1"), "{error}");
     let path = dir.path().join("00000001.seg");
     let mut bytes = std::fs::read(&path).unwrap();
-    // Older ones among them: their frames mean something else.
+    // Older versions are among them: their frames mean something else.
     for version in [1, 2, 9] {
         bytes[8] = version;
         std::fs::write(&path, &bytes).unwrap();
@@ -236,7 +237,7 @@ fn an_epoch_start_is_remembered() {
     assert_eq!(open(dir.path()).unwrap().0.time, Nanos(0), "bookkeeping sets no official time");
 }
 
-/// All frames from a reader on.
+/// Reads all frames from a reader's place on.
 fn rest(mut reader: Reader) -> Result<Vec<Vec<u8>>, JournalError> {
     let mut frames = vec![];
     while let Some(frame) = reader.next_frame()? {
@@ -245,10 +246,10 @@ fn rest(mut reader: Reader) -> Result<Vec<Vec<u8>>, JournalError> {
     Ok(frames)
 }
 
-/// A place and the mode in force there.
+/// Place and the mode in force there.
 type Known = (Place, Option<Durability>);
 
-/// A journal of two runs over four segments, and every place in it.
+/// Writes a journal of two runs over four segments. Returns its frames and every place in it.
 fn places(dir: &Path) -> (Vec<Vec<u8>>, Vec<Known>) {
     for mode in [Durability::Pagecache, Durability::Fsync] {
         let mut run = Run::start(journal_runs::options(dir, Durability::Pagecache));
@@ -281,7 +282,8 @@ fn reading_goes_on_at_any_place() {
             assert!(rest(from).unwrap() == frames[i..]);
         }
     }
-    // The start of a segment is a place as well: behind the last frame of the one before.
+    // The start of a segment is a place as well: the one after the last frame of the segment
+    // before.
     let first = places.iter().position(|(place, _)| place.position.segment == 2).unwrap();
     let (last, mode) = places[first - 1];
     let start = Place { position: Position { segment: 2, offset: 4096 }, ..last };
@@ -365,7 +367,7 @@ fn segments_retire_in_order_and_the_journal_goes_on_behind_them() {
     let error = Reader::open_behind(dir.path(), IDENTITY, &place, mode).err();
     assert!(matches!(error, Some(JournalError::NoSuchPlace { .. })), "{error:?}");
 
-    // The segment that is being written stays, whatever is asked.
+    // The segment that is being written stays, whatever number is given.
     assert_eq!(retire(dir.path(), &Kernel, 99).unwrap(), 1);
     assert!(there(&[4, 5]));
     assert_eq!(retire(&dir.path().join("nowhere"), &Kernel, 99).unwrap(), 0);
@@ -420,7 +422,7 @@ fn a_follower_waits_at_damage_and_behind_a_segment_that_nobody_has_begun() {
         follower.waiting_at()
     };
     let committed = |frames: usize| {
-        // No mark in the first segment: only the start of the run can be given.
+        // The first segment holds no mark, so only the start of the run can be returned.
         places[..frames].iter().filter(|(place, _)| place.seqno.0 == 0).count() - 1
     };
     let first = places.iter().position(|(place, _)| place.position.segment == 2).unwrap();
@@ -436,14 +438,14 @@ fn a_follower_waits_at_damage_and_behind_a_segment_that_nobody_has_begun() {
         }
         assert_eq!(next(committed(first)), end);
     }
-    // A damaged frame in the middle stops it where it is.
+    // A damaged frame in the middle stops the follower there.
     let mut damaged = good.clone();
     let at = places[first + 9].0.position.offset as usize;
     damaged[at + 40] ^= 1;
     std::fs::write(&second, &damaged).unwrap();
     assert_eq!(next(committed(first)), Position { segment: 2, offset: at as u64 });
     std::fs::write(&second, &good).unwrap();
-    // It has the damaged file mapped, which was written over in place.
+    // The follower has the damaged file mapped, which was overwritten in place.
     let all = places.len() - 1;
     assert_eq!(next(all), places[all].0.position);
 }
@@ -457,7 +459,7 @@ fn a_follower_keeps_up_with_a_writer_over_runs_and_segments() {
         let (from, mut marked) = (run.seqno, run.seqno);
         while run.seqno < from + COMMANDS / 2 {
             run.commands(1 + run.seqno % 60);
-            // As in a venue, a mark lags behind what is stored.
+            // As in a venue, a mark lags behind the stored frames.
             committed.store(marked, Ordering::Release);
             run.mark(marked, 0);
             marked = run.seqno;

@@ -1,4 +1,4 @@
-//! One process that keeps a journal: recovers it, goes on with it, and ends.
+//! One process that keeps a journal: it recovers the journal, continues it, and ends.
 
 use crate::faulty::{Fault, Faulty};
 use ringside_journal::{
@@ -12,27 +12,27 @@ use ringside_testing::crash::recording::{Event, Recording};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What was really appended, and how much of it must survive.
+/// Frames that were really appended, and the number of those that must survive.
 #[derive(Clone, Debug, Default)]
 pub struct Truth {
-    /// The bytes of the frames.
+    /// Bytes of the frames.
     pub frames: Vec<Vec<u8>>,
-    /// So many of them are stored, and survive the kill of a process …
+    /// Number of frames that are stored, and survive the kill of a process.
     pub stored: usize,
-    /// … and so many are promised to survive a power cut.
+    /// Number of frames that are promised to survive a power cut.
     pub promised: usize,
-    /// The last command that a recovery may tell is lost, if the one before it was interrupted.
+    /// Last command that a recovery may report as lost, if the recovery before it was interrupted.
     pub lost_to: u64,
 }
 
-/// How a process keeps its journal.
+/// Way in which a process keeps its journal.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner {
     pub durability: Durability,
-    /// Whether threads prepare and seal segments beside the writer. Without them a seed gives the same
-    /// events each time.
+    /// True if threads prepare and seal segments beside the writer. Without them a seed gives the same events each
+    /// time.
     pub threads: bool,
-    /// The steps that the device leaves out.
+    /// Steps that the device skips.
     pub fault: Option<Fault>,
 }
 
@@ -54,7 +54,7 @@ pub fn options(dir: &Path, manner: Manner, device: &Arc<Recording>) -> Options {
     }
 }
 
-/// What a recovery found, with the bytes of all frames.
+/// Recovers a journal. Returns the result and the bytes of all frames.
 pub fn recovered(options: &Options) -> Result<(Recovered, Vec<Vec<u8>>, Lock), JournalError> {
     let lock = Lock::take(&options.dir)?;
     let mut frames = vec![];
@@ -65,7 +65,7 @@ pub fn recovered(options: &Options) -> Result<(Recovered, Vec<Vec<u8>>, Lock), J
     Ok((found, frames, lock))
 }
 
-/// A process that appends.
+/// Process that appends to a journal.
 pub struct Life<'a> {
     writer: Writer,
     device: Arc<Recording>,
@@ -78,7 +78,7 @@ pub struct Life<'a> {
 }
 
 impl<'a> Life<'a> {
-    /// Goes on behind what recovery found, with the start of an epoch, as a venue does.
+    /// Continues after the last frame that recovery found, with the start of an epoch, as a venue does.
     pub fn begin(
         options: Options,
         lock: Lock,
@@ -87,7 +87,7 @@ impl<'a> Life<'a> {
         device: &Arc<Recording>,
         rng: &'a mut Rng,
     ) -> Result<Self, JournalError> {
-        // A venue that is meant to keep `fsync` never does anything else.
+        // A venue that is meant to keep `fsync` never changes its mode.
         let changes_modes = options.durability != Durability::Fsync;
         let writer = Writer::open(options, lock, found)?;
         let start = writer.epoch_start();
@@ -104,10 +104,10 @@ impl<'a> Life<'a> {
         self.writer.epoch()
     }
 
-    /// Goes on for a while, and ends in an orderly way, or not.
+    /// Continues for a while, and ends with or without closing.
     pub fn spend(mut self) -> Result<(), JournalError> {
         if self.rng.chance(1, 2) {
-            // Nearly a segment in one go: what is interesting comes at its end.
+            // Nearly a segment at once: the interesting part is its end.
             let count = 850 + self.rng.below(110);
             self.commands(count, false)?;
             self.commit()?;
@@ -135,7 +135,7 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
-    /// Commands of one line and of two. `watched`: what each of them stores is looked at.
+    /// Appends commands of one line and of two. With `watched`, records the stores of each one.
     fn commands(&mut self, count: u64, watched: bool) -> Result<(), JournalError> {
         for _ in 0..count {
             self.seqno += 1;
@@ -198,7 +198,7 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
-    /// Records what has been stored.
+    /// Records what has been stored so far.
     fn look(&self) {
         self.device.look();
         self.device.note(Event::Stored(self.truth.frames.len()));

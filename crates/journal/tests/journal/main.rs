@@ -1,4 +1,4 @@
-//! The journal: its files, its recovery, and disks that lose or fail.
+//! The journal: its files, its recovery, and disks that lose data or fail.
 
 mod crash_images;
 mod damage;

@@ -1,4 +1,4 @@
-//! Each row of the table in `src/journal/recovery.rs`, by its name.
+//! Rows of the table in `src/recovery.rs`, tested by their names.
 
 use crate::journal_runs;
 use crate::journal_runs::{Run, options, prepare_blank, read, recover_all, segment};
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const MODES: [Durability; 3] = [Fsync, Pagecache, Volatile];
 const LENIENT: [Durability; 2] = [Pagecache, Volatile];
 
-/// A journal of one run that was killed; `write` is what it did.
+/// Journal of one run that was killed; `write` appends its frames.
 fn killed(mode: Durability, write: impl FnOnce(&mut Run)) -> (tempfile::TempDir, Vec<Vec<u8>>) {
     let dir = tempfile::tempdir().unwrap();
     let mut run = Run::start(options(dir.path(), mode));
@@ -26,7 +26,7 @@ fn killed(mode: Durability, write: impl FnOnce(&mut Run)) -> (tempfile::TempDir,
     (dir, run.kill())
 }
 
-/// Where frame `index` begins, if all before it are in the first segment.
+/// Offset of frame `index`, if all frames before it are in the first segment.
 fn offset(frames: &[Vec<u8>], index: usize) -> u64 {
     4096 + frames[..index].iter().map(|frame| frame.len() as u64).sum::<u64>()
 }
@@ -45,7 +45,7 @@ fn recovered(dir: &Path) -> Recovered {
     recover_all(&options(dir, Pagecache)).unwrap().0
 }
 
-/// Reader and recovery both refuse; gives what they say.
+/// Checks that reader and recovery both refuse. Returns their message.
 fn refused(dir: &Path) -> String {
     let error = read(dir).err().expect("a reader refuses");
     assert!(matches!(error, JournalError::Corrupt { .. }), "{error}");
@@ -54,7 +54,8 @@ fn refused(dir: &Path) -> String {
     error.to_string()
 }
 
-/// Recovers to these frames, goes on for a run, and reads all of it back. Gives what was found.
+/// Recovers these frames, continues for a run, and reads everything back. Returns the result of the
+/// recovery.
 fn goes_on(dir: &Path, frames: &[Vec<u8>]) -> Recovered {
     let options = options(dir, Pagecache);
     let (found, read_back, lock) = recover_all(&options).unwrap();
@@ -106,7 +107,7 @@ fn an_end_is_clean_behind_the_frames_that_close_a_run() {
         let found = recovered(dir.path());
         assert_eq!((found.seqno, found.clean), (SeqNo(seqno), false));
     }
-    // Also where the probe is the first frame of a segment.
+    // Also if the probe is the first frame of a segment.
     let probe_begins_a_segment = |commands| {
         let (dir, _) = killed(Pagecache, |run| {
             run.commands(commands).mark(commands, commands).probe();
@@ -122,7 +123,7 @@ fn torn_tail() {
     for mode in MODES {
         let (dir, frames) = killed(mode, |run| _ = run.commands(100).mark(90, 80).commands(5));
         prepare_blank(dir.path(), 2);
-        // One of the five that no mark covers is damaged; the others behind it go with it.
+        // One of the five commands that no mark covers is damaged; those after it are cut with it.
         let at = offset(&frames, 104);
         flip(dir.path(), 1, at + 50);
         let rest = std::fs::read(segment(dir.path(), 1)).unwrap()[at as usize..].to_vec();
@@ -153,7 +154,7 @@ fn synced_gone() {
     for mode in MODES {
         let write = |run: &mut Run| _ = run.commands(100).mark(100, 50).commands(10).mark(110, 104);
         let (dir, frames) = killed(mode, write);
-        // 104 is the last that was on the device.
+        // Command 104 is the last one that was on the device.
         let at = offset(&frames, 105);
         flip(dir.path(), 1, at);
         let said = refused(dir.path());
@@ -173,7 +174,7 @@ fn synced_gone_says_a_digest() {
         let said = refused(dir.path());
         let last = last_seqno(&frames[..frames_in_first_segment(&frames)]);
         assert!(said.contains(&format!("seqno 10 to {last} had been on the device")), "{said}");
-        // Without a next segment the digest still says that all of this one was there.
+        // Without a next segment the digest still says that this one was complete.
         std::fs::remove_file(segment(dir.path(), 2)).unwrap();
         refused(dir.path());
     }
@@ -340,7 +341,7 @@ fn header() {
             assert!(refused(dir.path()).contains("00000002.seg"));
             flip(dir.path(), 2, at);
         }
-        // A segment of another history.
+        // Segment that belongs to another history.
         let (other, _) = killed(mode, |run| _ = run.commands(990).mark(1, 1).commands(10));
         std::fs::copy(segment(other.path(), 2), segment(dir.path(), 2)).unwrap();
         read(dir.path()).unwrap();
@@ -350,7 +351,7 @@ fn header() {
     }
 }
 
-/// Stops at one step: before it, or right behind it.
+/// Device that stops at one step: before it, or right after it.
 #[derive(Debug)]
 struct StopsAt {
     steps: AtomicUsize,

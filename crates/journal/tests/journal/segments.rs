@@ -1,5 +1,5 @@
-//! The write side of the journal: what is done to the files, in which order, and what happens when the
-//! device, the disk or the file system says no.
+//! The write side of the journal: the steps on its files, their order, and failures of the device, the disk or the
+//! file system.
 
 use ringside_journal::{
     Device, Identity, JournalError, Kernel, Lock, Options, Reader, Recovered, SEGMENT_BYTES_MIN,
@@ -19,12 +19,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const IDENTITY: Identity = Identity { semantics: 1, config_hash: 7 };
-/// Frames of 64 bytes in a segment, without the one that ends it.
+/// Number of 64-byte frames in a segment, without the one that ends it.
 const PER_SEGMENT: u64 = (SEGMENT_BYTES_MIN - 4096) / 64 - 1;
 const NO_SPACE: i32 = 28;
 const IO_ERROR: i32 = 5;
 
-/// The kernel, with a record of every step; steps that begin with a given text fail, or take their time.
+/// Device that records every step; steps that begin with a given text fail, or are held.
 #[derive(Debug, Default)]
 struct Watched {
     steps: Mutex<Vec<String>>,
@@ -105,7 +105,7 @@ fn options(dir: &Path, durability: Durability) -> Options {
     }
 }
 
-/// A writer and the frames for it, each behind the one before.
+/// Writer and the frames for it, each sealed after the one before.
 struct Run {
     writer: Writer,
     seqno: u64,
@@ -144,14 +144,14 @@ impl Run {
     }
 }
 
-/// A closed journal of so many commands.
+/// Writes a closed journal of `commands` commands.
 fn write(dir: &Path, durability: Durability, commands: u64) {
     let mut run = Run::open(&options(dir, durability)).unwrap();
     run.append_all(commands);
     run.writer.close().unwrap();
 }
 
-/// The commands in a journal, every one checked.
+/// Number of commands in a journal, every one checked.
 fn commands(dir: &Path) -> u64 {
     let mut reader = Reader::open(dir, IDENTITY).unwrap();
     while reader.next_frame().unwrap().is_some() {}
@@ -206,7 +206,7 @@ fn a_segment_is_made_synced_and_named_before_it_is_used_and_synced_before_its_di
     run.writer.close().unwrap();
     let steps = device.take();
     let named = |name: &str| steps.iter().filter(|step| step.contains(name)).collect::<Vec<_>>();
-    // The threads mix their steps, but the folder is synced between two steps of this file.
+    // The threads interleave their steps, but the folder is synced between two steps of this file.
     let dir_synced = |from: usize, to: usize| steps[from..to].contains(&"sync-dir .".into());
     for (number, bytes) in [(1, 4096), (2, 4096 + 64)] {
         let expected = [
@@ -261,7 +261,7 @@ fn after_an_unclean_exit_the_end_is_synced_in_every_mode() {
     }
 }
 
-/// The kernel, with the dirty bytes of each segment in the moment before its first sync.
+/// Device that records the dirty bytes of each segment at the moment before its first sync.
 #[derive(Debug, Default)]
 struct DirtyBytes(Mutex<BTreeMap<String, u64>>);
 
@@ -278,7 +278,7 @@ impl Device for DirtyBytes {
     }
 }
 
-/// Bytes of a file that this process has stored through a mapping since they were written back.
+/// Number of bytes of a file that this process has stored through a mapping since they were written back.
 fn dirty_bytes(path: &Path) -> u64 {
     let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
     let mut of_file = false;
@@ -349,7 +349,7 @@ fn nothing_counts_under_fsync_before_all_before_it_is_on_the_device() {
     run.writer.set_durability(Durability::Fsync).unwrap();
     check(&device.take(), 4096 + 6 * 64);
     assert_eq!(run.writer.synced(), SeqNo(2 * PER_SEGMENT + 6));
-    // Segments that were prepared in the other mode get their length and name to the device first.
+    // Segments prepared in the other mode first get their length and name written to the device.
     run.append_all(PER_SEGMENT);
     let steps = device.take();
     let named = position(&steps, "sync 00000004.seg");
@@ -430,7 +430,7 @@ fn a_segment_that_cannot_be_sealed_stops_the_writer_in_every_mode() {
     }
 }
 
-/// A writer in its second segment, the third ready, and no space for a fourth.
+/// Writer in its second segment, with the third ready, and no space for a fourth.
 fn short_of_space(dir: &Path) -> (Run, Arc<Watched>) {
     let (mut run, device) = Run::watched(dir, Durability::Pagecache);
     wait_until("two are ready", || device.has("rename 00000003.tmp"));
@@ -441,7 +441,7 @@ fn short_of_space(dir: &Path) -> (Run, Arc<Watched>) {
     wait_until("low space", || low.load(Ordering::Relaxed));
     wait_until("the part is removed", || device.has("remove 00000004.tmp"));
     assert!(!dir.join("00000004.tmp").exists());
-    // What is ready is still good.
+    // The segment that is ready is still good.
     run.append_all(PER_SEGMENT);
     assert!(low.load(Ordering::Relaxed));
     (run, device)
@@ -472,7 +472,7 @@ fn no_space_is_an_error_when_the_writer_needs_a_segment_and_the_next_run_goes_on
     assert!(matches!(run.writer.commit(), Err(JournalError::Stopped)));
     let written = run.seqno;
     drop(run);
-    // The segment had ended already, and was not sealed; what follows goes into the next one.
+    // The segment had already ended, and was not sealed; further frames go into the next one.
     assert_eq!(commands(dir.path()), written);
     write(dir.path(), Durability::Pagecache, 5);
     assert_eq!(commands(dir.path()), written + 5);
@@ -529,7 +529,7 @@ fn fsync_is_refused_where_it_is_an_empty_word() {
 
 const CHILD: &str = "RINGSIDE_SEGMENTS_CHILD";
 
-/// Runs a test of this file in a process of its own, which then finds the folder in its environment.
+/// Runs a test of this file in a process of its own, which finds the folder in its environment.
 fn in_child(test: &str, dir: &Path) -> Output {
     let mut child = Command::new(std::env::current_exe().unwrap());
     child

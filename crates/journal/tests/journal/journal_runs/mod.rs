@@ -1,5 +1,5 @@
-//! Journals for tests: frames are sealed one behind the other as a sequencer does, and stored by the
-//! real writer in one run after the other.
+//! Journals for tests: frames are sealed one after the other as a sequencer does, and stored by the real writer in
+//! one run after the other.
 #![allow(dead_code, reason = "each test file uses another part")]
 
 use ringside_journal::{
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub const IDENTITY: Identity = Identity { semantics: 1, config_hash: 7 };
 
-/// Nothing is prepared ahead, so that no thread makes files while a test looks at them.
+/// Options with which nothing is prepared ahead, so that no thread makes files while a test looks at them.
 pub fn options(dir: &Path, durability: Durability) -> Options {
     Options {
         dir: dir.to_path_buf(),
@@ -33,7 +33,7 @@ pub fn segment(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("{number:08}.seg"))
 }
 
-/// A segment that was prepared and not begun.
+/// Creates a segment that is prepared but not begun.
 pub fn prepare_blank(dir: &Path, number: u64) {
     std::fs::write(segment(dir, number), vec![0; SEGMENT_BYTES_MIN as usize]).unwrap();
 }
@@ -57,8 +57,8 @@ pub fn read(dir: &Path) -> Result<(Vec<Vec<u8>>, Tail, Reader), JournalError> {
     Ok((frames, reader.tail().unwrap(), reader))
 }
 
-/// Takes the digests away: a power cut may come before a segment is sealed, and where one is there nothing
-/// of its segment may be missing.
+/// Removes the digests. A power cut may come before a segment is sealed, and a segment with a digest must be
+/// complete.
 fn unseal(dir: &Path) {
     for file in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
         if file.extension().is_some_and(|ending| ending == "sha256") {
@@ -67,18 +67,18 @@ fn unseal(dir: &Path) {
     }
 }
 
-/// A run of a writer.
+/// Run of a writer on a journal.
 pub struct Run {
     dir: PathBuf,
     pub writer: Writer,
     pub seqno: u64,
     crc: u32,
-    /// The bytes of the frames of this run.
+    /// Bytes of the frames of this run.
     pub written: Vec<Vec<u8>>,
 }
 
 impl Run {
-    /// Recovers and begins a run with the start of its epoch.
+    /// Recovers, and begins a run with the start of its epoch.
     pub fn start(options: Options) -> Run {
         let (found, _, lock) = recover_all(&options).unwrap();
         Run::start_from(options, &found, lock)
@@ -98,7 +98,7 @@ impl Run {
         for _ in 0..count {
             self.seqno += 1;
             let mut frame = Frame::default();
-            // Every seventh is a long one.
+            // Every seventh frame is a long one.
             match self.seqno % 7 {
                 0 => frame.write(FrameKind::Enter, &[self.seqno; 8]),
                 _ => frame.write(FrameKind::Cancel, &[self.seqno * 3]),
@@ -125,7 +125,8 @@ impl Run {
         self.bookkeeping(FrameKind::HashProbe, &probe)
     }
 
-    /// As a venue closes: a mark that says that all is synced, and a probe. Gives the frames of the run.
+    /// Closes the run as a venue does: with a mark that says that everything is synced, and a probe. Returns the
+    /// frames of the run.
     pub fn close(mut self) -> Vec<Vec<u8>> {
         self.mark(self.seqno, self.seqno).probe();
         self.writer.close().unwrap();
@@ -133,7 +134,7 @@ impl Run {
         self.written
     }
 
-    /// Ends as a process that is killed. Gives the frames of the run.
+    /// Ends like a killed process. Returns the frames of the run.
     pub fn kill(self) -> Vec<Vec<u8>> {
         drop(self.writer);
         unseal(&self.dir);
