@@ -40,7 +40,7 @@ fn take(args: &SnapshotArgs, config: &Config) -> Result<(), CliError> {
     let say = |what: String| eprintln!("ringside: {what}");
     let began = Instant::now();
     let mut snapshotter = Snapshotter::open(dir, identity, config.sizes(), say)?;
-    while snapshotter.follow(usize::MAX)? > 0 {}
+    snapshotter.follow_to(snapshotter.newest_segment()?)?;
     let seqno = snapshotter.seqno();
     let stored = snapshotter.take()?;
     let seconds = began.elapsed().as_secs_f64();

@@ -97,6 +97,16 @@ impl Follower {
         sync_dir(device, &self.dir)
     }
 
+    /// Number of the newest segment that is begun now; 0 if none is.
+    pub fn newest_segment(&self) -> Result<u64, JournalError> {
+        for number in segment::list(&self.dir)?.into_iter().rev() {
+            if segment::is_begun(&self.dir, number)? {
+                return Ok(number);
+            }
+        }
+        Ok(0)
+    }
+
     /// Place after the last frame returned.
     pub fn place(&self) -> Place {
         self.given

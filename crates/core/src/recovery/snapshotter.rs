@@ -21,6 +21,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// Frames taken in one step: a thread that shares the core gets it back after some hundred microseconds.
+const FRAMES: usize = 1024;
+
 /// Policy for snapshots and old segments.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policy {
@@ -153,6 +156,18 @@ impl Snapshotter {
         Ok(taken)
     }
 
+    /// Newest segment of the journal now: an end for [`follow_to`](Self::follow_to).
+    pub fn newest_segment(&self) -> Result<u64, SnapshotterError> {
+        Ok(self.follower.newest_segment()?)
+    }
+
+    /// Takes the committed frames up to the end of a segment, and at most a batch more. A venue may write faster than
+    /// frames are taken: without an end this would go on for as long as the venue does.
+    pub fn follow_to(&mut self, segment: u64) -> Result<(), SnapshotterError> {
+        while self.follower.place().position.segment <= segment && self.follow(FRAMES)? > 0 {}
+        Ok(())
+    }
+
     /// Returns the last command that a snapshot taken now would hold.
     pub fn seqno(&self) -> SeqNo {
         self.follower.place().seqno
@@ -223,8 +238,6 @@ impl Snapshotter {
         stop: &AtomicBool,
         mut say: impl FnMut(String),
     ) -> Result<(), SnapshotterError> {
-        // Small steps: a thread that shares the core gets it back after some hundred microseconds.
-        const FRAMES: usize = 1024;
         const PAUSE: Duration = Duration::from_millis(20);
         const RETRY: Duration = Duration::from_secs(30);
         /// Pause after [`SnapshotterError::StreamsBehind`]: a standby that catches up applies its streams later than it

@@ -2,6 +2,7 @@
 
 mod session_messages;
 mod snapshot_file;
+mod snapshotter;
 mod stages;
 mod stored;
 mod stream_recovery;
