@@ -21,7 +21,8 @@ BUILD_BYTES_MAX = 30 << 30
 
 
 def folder():
-    return pathlib.Path(os.environ.get("RINGSIDE_CACHE") or pathlib.Path.home() / ".cache/ringside")
+    named = os.environ.get("RINGSIDE_CACHE")
+    return pathlib.Path(named).resolve() if named else pathlib.Path.home() / ".cache/ringside"
 
 
 def files(root, *paths):
@@ -31,12 +32,12 @@ def files(root, *paths):
     return sorted({name for name in names.split("\0") if name and os.path.lexists(root / name)})
 
 
-def compiler():
-    return subprocess.run(["rustc", "-vV"], check=True, capture_output=True, text=True).stdout
+def compiler(root=None):
+    return subprocess.run(["rustc", "-vV"], cwd=root, check=True, capture_output=True, text=True).stdout
 
 
 def build_key(root):
-    return hashlib.sha256(compiler().encode() + (root / "Cargo.lock").read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(compiler(root).encode() + (root / "Cargo.lock").read_bytes()).hexdigest()[:16]
 
 
 class Builds:
@@ -64,10 +65,12 @@ class Builds:
         if not mine.exists():
             mine.parent.mkdir(exist_ok=True)
             mine.write_text(uuid.uuid4().hex)
-        if not owner.exists() or owner.read_text() != mine.read_text():
+        # A copy of a clone has its id, but is elsewhere.
+        identity = f"{mine.read_text()} {root.resolve()}"
+        if not owner.exists() or owner.read_text() != identity:
             for name in files(root):
                 os.utime(root / name, follow_symlinks=False)
-            owner.write_text(mine.read_text())
+            owner.write_text(identity)
 
     def complete(self):
         (self.path / "complete").touch()

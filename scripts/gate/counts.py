@@ -3,7 +3,7 @@
 import dataclasses
 import re
 
-LIBTEST = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed")
+LIBTEST = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
 LIBTEST_FAILURE = re.compile(r"^---- (\S+) stdout ----")
 NEXTEST = re.compile(r"^\s*Summary \[.*?\]\s+[\d/]+ tests? run: (.*)")
 NEXTEST_FAILURE = re.compile(
@@ -18,9 +18,15 @@ class Counts:
     passed: int = 0
     failed: int = 0
     failures: list = dataclasses.field(default_factory=list)
+    ignored: int = 0
 
     def __add__(self, other):
-        return Counts(self.passed + other.passed, self.failed + other.failed, self.failures + other.failures)
+        return Counts(
+            self.passed + other.passed,
+            self.failed + other.failed,
+            self.failures + other.failures,
+            self.ignored + other.ignored,
+        )
 
 
 def count(lines):
@@ -29,7 +35,7 @@ def count(lines):
     summary = False
     for line in lines:
         if found := LIBTEST.match(line):
-            libtest += Counts(int(found[1]), int(found[2]))
+            libtest += Counts(int(found[1]), int(found[2]), ignored=int(found[3]))
         elif found := LIBTEST_FAILURE.match(line):
             libtest.failures.append(found[1])
         elif found := NEXTEST.match(line):
@@ -38,8 +44,8 @@ def count(lines):
                 what: int(n) for n, what in re.findall(r"(\d+) ([a-z ]+)", re.sub(r"\(.*?\)", "", found[1]))
             }
             numbers = {what.strip(): n for what, n in numbers.items()}
-            passed, _ = numbers.pop("passed", 0), numbers.pop("skipped", 0)
-            nextest += Counts(passed, sum(numbers.values()))
+            passed, ignored = numbers.pop("passed", 0), numbers.pop("skipped", 0)
+            nextest += Counts(passed, sum(numbers.values()), ignored=ignored)
         elif found := NEXTEST_FAILURE.match(line):
             nextest.failures.append(found[1])
         elif found := UNITTEST.match(line):

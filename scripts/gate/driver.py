@@ -30,12 +30,15 @@ def main(program, all_steps, *, proofs=False):
     options = parse(program, all_steps)
     # A gate that is ended lets its step end, which may have networks and devices to take down.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
     with contextlib.closing(cache.Builds(steps.ROOT)) as builds:
         try:
             return drive(program, all_steps, options, builds, proofs)
         except KeyboardInterrupt:
             say("\ninterrupted")
             return 130
+        finally:
+            steps.kept_open = ()
 
 
 def seed_of_day(day):
@@ -45,6 +48,7 @@ def seed_of_day(day):
 
 def drive(program, all_steps, options, builds, proofs):
     began = time.monotonic()
+    steps.kept_open = (builds.lock.fileno(),) if builds.lock else ()
     seed = os.environ.get("RINGSIDE_SEED") or seed_of_day(time.gmtime())
     say(f"random seed of this run: RINGSIDE_SEED={seed}")
     say(f"builds: {builds.path}, {'warm' if builds.warm else 'COLD: everything is built'}")
@@ -69,8 +73,10 @@ def drive(program, all_steps, options, builds, proofs):
         if wall > budget.WALL_SECONDS_MAX:
             limit = budget.WALL_SECONDS_MAX
             say(f"\n!!!!!!!! TOO SLOW: {wall:,.0f} s, and {limit} s are the limit !!!!!!!!")
-        if options.set_budget and passed:
+        if options.set_budget and passed and builds.warm:
             budget.write(results, allowed)
+        elif options.set_budget:
+            say("\nno new budget: it is that of a run that passed with warm caches")
     for line in table.reproductions(results, program, seed):
         say(f"reproduce: {line}")
     say(f"\nRINGSIDE_SEED={seed}\n{table.closing(results, over)}")
@@ -128,10 +134,13 @@ def select(all_steps, names):
 
 
 def environment(builds, seed):
-    env = dict(os.environ)
-    # The scripts expect final programs in the clone.
-    env.pop("CARGO_TARGET_DIR", None)
+    # What others set may change what is built, where to, and how much is tried.
+    ours = ("RINGSIDE_ALL", "RINGSIDE_CACHE")
+    foreign = ("CARGO_BUILD_", "CARGO_ENCODED_", "CARGO_PROFILE_", "NEXTEST_", "RINGSIDE")
+    env = {key: value for key, value in os.environ.items() if key in ours or not key.startswith(foreign)}
     return env | {
+        # The scripts expect final programs in the clone.
+        "CARGO_TARGET_DIR": "target",
         "CARGO_BUILD_BUILD_DIR": str(builds.path),
         "CARGO_TERM_COLOR": "never",
         "PYTHONUNBUFFERED": "1",

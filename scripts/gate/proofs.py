@@ -80,6 +80,7 @@ STEPS = [
     ),
     long("power", "200 power cuts each of ext4 and XFS", "RINGSIDE_POWER_CUTS=200", "power_cut"),
     long("disk", "50 failed syncs, failing devices, full disks", "RINGSIDE_FAILED_SYNCS=50", "failing_disk"),
+    Step("sanitize", "tests of unsafe code under AddressSanitizer", ("scripts/sanitize",), tests=True),
     Step("bugs", "planted bugs, each caught by a proof", ("scripts/planted-bugs",), after=("program",)),
     *[step for step in steps.STEPS if step.paths],
     mutants(

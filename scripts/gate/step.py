@@ -15,6 +15,9 @@ import skips
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
+# Descriptors that commands keep open: a lock lasts as long as what was started under it.
+kept_open = ()
+
 
 @dataclasses.dataclass(frozen=True)
 class Step:
@@ -30,6 +33,8 @@ class Step:
     paths: tuple = ()
     # At least one test must run: a filter that matches nothing proves nothing.
     tests: bool = False
+    # Tests that are ignored: one that nobody knows of proves nothing.
+    ignored: int | None = None
     # Runs while the next steps run; for what waits for a network or a clock and nothing else needs.
     beside: bool = False
 
@@ -52,7 +57,7 @@ def run(step, env, log, show):
     """Runs the commands up to the first that fails. `log` gets all output, `show` is called with
     each line."""
     result, began = Result(step), time.monotonic()
-    with tempfile.NamedTemporaryFile("r") as skip_file, open(log, "w") as file:
+    with tempfile.NamedTemporaryFile("r") as skip_file, open(log, "w", encoding="utf-8") as file:
         seen = []
 
         def line(text):
@@ -77,6 +82,9 @@ def run(step, env, log, show):
         if step.tests and result.passed and result.tests.passed == 0:
             line("no test ran")
             result.passed = False
+        if step.ignored is not None and result.passed and result.tests.ignored != step.ignored:
+            line(f"{result.tests.ignored} tests are ignored, and {step.ignored} should be: see steps.py")
+            result.passed = False
         # Test runners show no output of tests that pass, so these write their skips to a file as
         # well.
         result.skipped = list(dict.fromkeys(result.skipped + skip_file.read().splitlines()))
@@ -90,12 +98,18 @@ def run_command(command, env, line):
     """Exit code of a command, and the CPU seconds of all processes that it started and waited
     for."""
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    child = subprocess.Popen(shlex.split(command), cwd=ROOT, env=env, start_new_session=True, **pipes)
+    child = subprocess.Popen(
+        shlex.split(command), cwd=ROOT, env=env, start_new_session=True, pass_fds=kept_open, **pipes
+    )
+    failed = []
 
     def read():
-        with child.stdout as output:
-            for raw in output:
-                line(raw.decode(errors="replace").rstrip("\n"))
+        try:
+            with child.stdout as output:
+                for raw in output:
+                    line(raw.decode(errors="replace").rstrip("\n"))
+        except BaseException as error:
+            failed.append(error)
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
@@ -113,4 +127,9 @@ def run_command(command, env, line):
     except ProcessLookupError:
         pass
     reader.join(timeout=10)
+    # Output that nobody read may hold a skip or a failure.
+    if reader.is_alive():
+        raise OSError("the output has not ended")
+    if failed:
+        raise failed[0]
     return child.returncode, usage.ru_utime + usage.ru_stime

@@ -5,6 +5,7 @@ import io
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -103,6 +104,19 @@ class Runs(Folder):
         self.assertTrue(self.run_step("true").passed)
         self.assertFalse(self.run_step("true", tests=True).passed)
 
+    def test_a_test_that_is_ignored_and_not_listed_fails(self):
+        line = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out"
+        self.assertTrue(self.run_step(f"echo {line!r}", ignored=1).passed)
+        for ignored in (0, 2):
+            self.assertFalse(self.run_step(f"echo {line!r}", ignored=ignored).passed)
+
+    def test_output_that_cannot_be_read_is_no_success(self):
+        def fails(line):
+            raise ValueError(line)
+
+        with self.assertRaises(ValueError):
+            steps.run(Step("a", "", ("echo SKIPPED: no etcd",)), dict(os.environ), self.folder / "log", fails)
+
     def test_a_process_left_behind_is_ended(self):
         began = time.monotonic()
         self.assertTrue(self.run_step('sh -c "sleep 60 & exit 0"').passed)
@@ -151,12 +165,13 @@ class Budgets(unittest.TestCase):
 
 
 class Counts(unittest.TestCase):
-    def check(self, text, passed, failed, failures=()):
-        self.assertEqual(counts.count(text.splitlines()), counts.Counts(passed, failed, list(failures)))
+    def check(self, text, passed, failed, failures=(), ignored=0):
+        expected = counts.Counts(passed, failed, list(failures), ignored)
+        self.assertEqual(counts.count(text.splitlines()), expected)
 
     def test_cargo_test(self):
         line = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.1s"
-        self.check(f"{line}\n{line}", 6, 0)
+        self.check(f"{line}\n{line}", 6, 0, ignored=2)
         bad = "---- a::b stdout ----\ntest result: FAILED. 1 passed; 1 failed; 0 ignored"
         self.check(bad, 1, 1, ["a::b"])
 
@@ -165,7 +180,7 @@ class Counts(unittest.TestCase):
         fail = "        FAIL [   0.005s] ( 2/14) ringside-core::core a::b"
         end = "     Summary [   0.1s] 14 tests run: 11 passed (2 slow), 2 failed, 1 timed out, 3 skipped"
         late = "     TIMEOUT [   9.005s] (14/14) ringside-core::core a::c"
-        self.check(f"{inner}\n{fail}\n{late}\n{end}\n{fail}", 11, 3, ["a::b", "a::c"])
+        self.check(f"{inner}\n{fail}\n{late}\n{end}\n{fail}", 11, 3, ["a::b", "a::c"], ignored=3)
 
     def test_unittest(self):
         text = "FAIL: test_x (test_gate.A.test_x)\nRan 4 tests in 0.1s\n\nFAILED (failures=1)"
@@ -187,6 +202,16 @@ class Builds(Folder):
             self.assertEqual(fresh, not (root == b and getattr(self, "before", None) == b))
             self.before = root
             builds.close()
+
+    def test_a_copy_of_a_clone_is_another_clone(self):
+        a = self.clone("a")
+        cache.Builds(a).close()
+        b = self.folder / "b"
+        shutil.copytree(a, b, symlinks=True)
+        old = time.time() - 1000
+        os.utime(b / "here/file", (old, old))
+        cache.Builds(b).close()
+        self.assertLess(self.age(b / "here/file"), 100)
 
     def test_builds_are_warm_after_a_whole_run_with_the_same_lock_file(self):
         root = self.clone("a")
@@ -253,6 +278,15 @@ class Drives(Folder):
         code, out = self.drive(table, proofs=True)
         self.assertEqual(code, 1)
         self.assertIn("later", out)
+
+    def test_settings_of_others_do_not_reach_the_steps(self):
+        foreign = {"CARGO_BUILD_TARGET_DIR": "x", "NEXTEST_RETRIES": "3", "RINGSIDE_KILLS": "0", "RINGSIDE": "x"}
+        table = [Step("shown", "", ("env",))]
+        _, out = self.drive(table, **foreign, CARGO_TARGET_DIR="/elsewhere")
+        for name in foreign:
+            self.assertNotIn(f"\n{name}=", out)
+        self.assertIn("\nCARGO_TARGET_DIR=target\n", out)
+        self.assertIn("\nRINGSIDE_SEED=7\n", out)
 
     def test_a_heavy_step_is_left_out_until_its_files_change(self):
         table = [Step("heavy", "", ("true",), paths=("here",))]

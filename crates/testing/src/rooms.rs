@@ -3,50 +3,84 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Returns the words that follow a prefix such as `crate::` in a source, without comments and unit tests.
+/// Returns the first names of all paths that begin with a prefix such as `crate::`, in a source without its comments
+/// and unit tests.
 pub fn names(source: &str, prefix: &str) -> BTreeSet<String> {
-    let code = source.split("#[cfg(test)]").next().unwrap();
-    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let code = lines.collect::<Vec<_>>().join("\n");
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let code = code_of(source);
     let mut found = BTreeSet::new();
     for (at, _) in code.match_indices(prefix) {
-        if code[..at].ends_with(|c: char| is_word(c) || c == ':') {
-            continue;
-        }
-        let rest = &code[at + prefix.len()..];
-        let group = rest.strip_prefix('{').and_then(|rest| rest.split('}').next());
-        for word in group.unwrap_or(rest).split(',').take(if group.is_some() { 99 } else { 1 }) {
-            let word = word.trim();
-            found.insert(word[..word.find(|c| !is_word(c)).unwrap_or(word.len())].to_string());
+        let is_inside = code[..at].ends_with(|c: char| is_word(c) || c == ':');
+        if !is_inside {
+            found.extend(heads(&code[at + prefix.len()..]));
         }
     }
     found
 }
 
-/// Compares every `crate::` path of a crate with a table. A room is a module of the crate's root with its folder; its
-/// row lists the rooms that it may name.
+/// Compares every path of a crate that begins at its root with a table: a room is a module of the crate's root with its
+/// folder, and has the rooms that it may name.
 pub fn check(crate_folder: &str, table: &[(&str, &[&str])]) {
     let source = Path::new(crate_folder).join("src");
     let mut seen = BTreeSet::new();
     for (path, text) in sources(&source) {
-        let inside = path.strip_prefix(&source).unwrap();
-        let room = Path::new(inside.iter().next().unwrap()).with_extension("");
-        let room = room.to_str().unwrap();
-        if room == "lib" {
+        let inside = path.strip_prefix(&source).unwrap().with_extension("");
+        let modules: Vec<&str> = inside.iter().map(|part| part.to_str().unwrap()).collect();
+        if modules == ["lib"] {
             continue;
         }
+        let room = modules[0];
         let (room, others) = table
             .iter()
             .find(|(name, _)| *name == room)
             .unwrap_or_else(|| panic!("{}: {room} is not in the table", inside.display()));
-        for name in names(&text, "crate::") {
-            let known = name == *room || others.contains(&&*name);
-            assert!(known, "{} names crate::{name}, and may name {others:?}", inside.display());
+        let depth = modules.len() - usize::from(modules.last() == Some(&"mod"));
+        for prefix in ["crate::", &"super::".repeat(depth)] {
+            for name in names(&text, prefix) {
+                let known = name == *room || name == "super" || others.contains(&&*name);
+                let place = inside.display();
+                assert!(known, "{place} names {prefix}{name}, and may name {others:?}");
+            }
         }
         seen.insert(*room);
     }
     assert_eq!(seen.len(), table.len(), "the table has a room that the crate does not have");
+}
+
+/// Returns a source without its comment lines and without the unit tests at its end.
+fn code_of(source: &str) -> String {
+    let code = source.split("#[cfg(test)]\nmod ").next().unwrap();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// Returns the first name of what follows a prefix, or the first name of each path of a group.
+fn heads(rest: &str) -> Vec<String> {
+    let word = |text: &str| text.trim_start().chars().take_while(|&c| is_word(c)).collect();
+    if !rest.starts_with('{') {
+        return vec![word(rest)];
+    }
+    let (mut depth, mut begin, mut found) = (0, 1, vec![]);
+    for (at, c) in rest.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 1 => {
+                found.push(word(&rest[begin..at]));
+                begin = at + 1;
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            found.push(word(&rest[begin..at]));
+            break;
+        }
+    }
+    found.retain(|name: &String| !name.is_empty());
+    found
 }
 
 fn sources(folder: &Path) -> Vec<(std::path::PathBuf, String)> {
@@ -61,4 +95,14 @@ fn sources(folder: &Path) -> Vec<(std::path::PathBuf, String)> {
         }
     }
     found
+}
+
+#[test]
+fn names_are_found_in_groups_and_behind_single_test_imports() {
+    let source = "#[cfg(test)]\nuse crate::one;\nuse crate::{two::{A, B}, three::C};\n// crate::no\n\
+                  fn f() { crate::four::g() }\n#[cfg(test)]\nmod tests { use crate::five; }";
+    let found: Vec<String> = names(source, "crate::").into_iter().collect();
+    assert_eq!(found, ["four", "one", "three", "two"]);
+    assert_eq!(names("use super::super::five;", "super::super::").len(), 1);
+    assert!(names("use super::super::five;", "super::").contains("super"));
 }

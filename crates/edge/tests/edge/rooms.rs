@@ -10,7 +10,7 @@ fn a_room_names_only_those_behind_it() {
         ("feed", &[]),
         ("gateway", &[]),
         ("schedule", &["calendar", "due"]),
-        ("clock", &["due", "gateway"]),
+        ("clock", &["due", "gateway", "schedule"]),
     ];
     rooms::check(env!("CARGO_MANIFEST_DIR"), table);
 }

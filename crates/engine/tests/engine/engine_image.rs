@@ -5,12 +5,12 @@ use ringside_engine::{
     BandTimer, Engine, Image, OrderImage, ReserveImage, SYMBOL_MAX, Shard, StopLimit, TermsImage,
 };
 use ringside_model::command::{
-    Action, Command, DefineSymbol, Enter, ImportOrder, MoveSymbol, RichTerms, Sequenced, SetBands,
-    is_venue_wide,
+    Action, Command, DefineSymbol, Display, Enter, EnterIceberg, ImportOrder, MoveSymbol,
+    PlanState, RichTerms, Sequenced, SetBands, is_venue_wide,
 };
 use ringside_model::domain::{
     FirmId, MoveStep, Name, Nanos, OrderId, PartitionId, Peg, Price, Quantity, Role, SeqNo,
-    SessionId, Side, SymbolId, SymbolState, Tick,
+    SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
 };
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
@@ -276,6 +276,17 @@ fn an_image_that_cannot_be_is_refused() {
             i.band_timers.last_mut().unwrap().symbol = 1 << 32;
         }),
         ("times of bands are not in their order", |i| i.band_timers.push(i.band_timers[0])),
+        // Equal neighbours are no order either.
+        ("times of bands are not in their order", |i| i.band_timers.insert(0, i.band_timers[0])),
+        ("reserves are not in their order", |i| i.reserves.insert(0, i.reserves[0])),
+        ("terms of orders are not in their order", |i| i.terms.insert(0, i.terms[0])),
+        ("limits of stops are not in their order", |i| i.stop_limits.insert(0, i.stop_limits[0])),
+        ("terms that no stop has", |i| stop(i).executed = 1),
+        ("terms that no stop has", |i| i.stop_limits[0].limit = -1),
+        ("terms that no stop has", |i| {
+            let order = stop(i);
+            order.traits = order.traits & !(7 << 36) | (TimeInForce::AtOpen as u64) << 36;
+        }),
         ("there is no stop", |i| {
             let last = *i.stop_limits.last().unwrap();
             i.stop_limits.push(StopLimit { number: u64::MAX, ..last });
@@ -323,6 +334,18 @@ fn protection(image: &mut Image, bands: bool) -> &mut Command {
 fn without_peg(image: &mut Image) -> &mut RichTerms {
     let mut terms = image.terms.iter_mut().map(|row| &mut row.terms);
     terms.find(|terms| terms.peg == Peg::None).expect("there are some")
+}
+
+/// Returns the last plan of an image.
+fn plan(image: &mut Image) -> &mut Command {
+    let is_plan = |command: &&mut Command| matches!(command.action, Action::PlanState(_));
+    image.definitions.iter_mut().rfind(is_plan).expect("a symbol has a plan")
+}
+
+/// Returns the order that has the first stop limit of an image.
+fn stop(image: &mut Image) -> &mut OrderImage {
+    let number = image.stop_limits[0].number;
+    image.orders.iter_mut().find(|order| order.number == number).expect("a stop-limit order")
 }
 
 /// Returns the order that has the first reserve of an image.
@@ -381,7 +404,10 @@ fn orders_that_wait_may_cross_only_while_their_symbol_is_imported() {
         .map(|order| Action::ImportOrder(ImportOrder { order, id_there: OrderId(7) }));
     let [release, import] = [MoveStep::Release, MoveStep::Import].map(|to| step(to, 0, 0));
     act(&mut importing, 1, &[definition, release, import, buy, sell]);
-    let mut restored = Engine::restore(ORDERS, &importing.image()).expect("an image of an engine");
+    let (waiting, at_home) = (importing.image(), halted.image());
+    assert!(waiting.told_orders().count() == 2 && waiting.told_orders().all(|(.., told)| !told));
+    assert!(at_home.told_orders().count() == 2 && at_home.told_orders().all(|(.., told)| told));
+    let mut restored = Engine::restore(ORDERS, &waiting).expect("an image of an engine");
     assert_eq!(restored.state_hash(), importing.state_hash());
     let reports = act(&mut restored, 6, &[step(MoveStep::Resume, 2, 10)]);
     let [report] = &reports[..] else { panic!("{reports:?}") };
@@ -436,4 +462,57 @@ fn equal_states_are_equal_images_whatever_came_before() {
     assert_eq!(engine.image(), without);
     let again = Engine::restore(0, &without).unwrap();
     assert_eq!((again.state_hash(), again.image()), (engine.state_hash(), without));
+}
+
+/// Returns an engine with two symbols that has had a command of session 1.
+fn after(symbol: u32, action: Action) -> Engine {
+    let (name, tick) = (Name::new("N").unwrap(), Tick { mantissa: 1, scale: 2 });
+    let (lot, reference) = (Quantity(1), Price(0));
+    let definition =
+        Action::DefineSymbol(DefineSymbol { name, tick, lot, collar_bps: 0, reference });
+    let mut engine = Engine::new(ORDERS);
+    let definitions = [1, 2].map(|n| command(n.into(), SessionId(0), SymbolId(n), definition));
+    engine.apply_batch(&definitions, &mut vec![]);
+    engine.apply_batch(&[command(3, SessionId(1), SymbolId(symbol), action)], &mut vec![]);
+    engine
+}
+
+/// Plan to close a symbol at a time in ns.
+fn closed_at(due: u64) -> Action {
+    let (due, state) = (Nanos(due), SymbolState::Closed);
+    Action::PlanState(PlanState { due, random_ns: 0, seed: 0, state, zero: [0; 7] })
+}
+
+#[test]
+fn a_plan_that_cannot_be_is_refused() {
+    let image = after(2, closed_at(9)).image();
+    let cases: [fn(&mut Command); 3] = [
+        |plan| plan.verdict = Reason::OffTick,
+        |plan| plan.symbol = SymbolId(SYMBOL_MAX),
+        |plan| plan.action = closed_at(0),
+    ];
+    for alter in cases {
+        let mut altered = image.clone();
+        alter(plan(&mut altered));
+        let error = Engine::restore(ORDERS, &altered).err().expect("it cannot be").to_string();
+        assert!(error.contains("would be refused"), "{error}");
+    }
+    assert_eq!(Engine::restore(ORDERS, &image).unwrap().image(), image);
+}
+
+/// Different states of one symbol or of two have different parts in the state hash.
+#[test]
+fn plans_and_reserves_differ_in_the_hash() {
+    let plans = [1, 2].map(|symbol| after(symbol, closed_at(9)));
+    assert_eq!(plans[0].planned_time(SymbolId(1)), Some(Nanos(9)));
+    assert_eq!(plans[0].planned_time(SymbolId(2)), None);
+    assert_ne!(plans[0].state_hash(), plans[1].state_hash());
+    let iceberg = |most| {
+        let order = Enter::limit(OrderId(1), Side::Buy, Quantity(100), Price(10));
+        let display = Display { next: 5, least: 5, most, seed: 0 };
+        let engine = after(1, Action::EnterIceberg(EnterIceberg { order, display }));
+        assert_eq!(engine.image().reserves.len(), 1);
+        engine.state_hash()
+    };
+    assert_ne!(iceberg(5), iceberg(10));
 }
