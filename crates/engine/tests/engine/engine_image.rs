@@ -24,27 +24,31 @@ const ORDERS: usize = 4;
 
 #[test]
 fn a_restored_engine_goes_on_as_if_it_had_never_stopped() {
+    let mut rare = 0;
     for profile in [TINY, WIDE_PRICES, HUGE_VALUES, MIXED, DEEP] {
         for n in 0..4 {
-            go_on_from_an_image(profile, base_seed() + n, 1);
+            rare += u32::from(go_on_from_an_image(profile, base_seed() + n, 1));
         }
     }
+    assert!(rare >= 5, "{rare} images have capacities and attributed orders");
 }
 
 #[test]
 fn any_number_of_shards_goes_on_from_the_image_of_a_venue() {
+    let mut rare = 0;
     for profile in [TINY, WIDE_PRICES, HUGE_VALUES, MIXED] {
         for (n, count) in [(10, 2), (11, 3), (12, 8), (13, 2), (14, 3), (15, 8)] {
             // Only the whole venue sees an id that is live on two symbols.
             let profile = Profile { ids_cross_symbols: false, ..profile };
-            go_on_from_an_image(profile, base_seed() + n, count);
+            rare += u32::from(go_on_from_an_image(profile, base_seed() + n, count));
         }
     }
+    assert!(rare >= 5, "{rare} images have capacities and attributed orders");
 }
 
 /// Runs a stream up to a random command and restores the image into `count` shards. Compares the shards with the engine
-/// that was not restored, up to the end of the stream.
-fn go_on_from_an_image(profile: Profile, seed: u64, count: u32) {
+/// that was not restored, up to the end of the stream. Returns true if the image has capacities and attributed orders.
+fn go_on_from_an_image(profile: Profile, seed: u64, count: u32) -> bool {
     let what = format!("seed {seed}, {count} shards, {profile:?}");
     let commands = stream(profile, seed, 3_000);
     let mut random = Random(seed);
@@ -59,10 +63,8 @@ fn go_on_from_an_image(profile: Profile, seed: u64, count: u32) {
     let away: Vec<u32> = away.collect();
     let live = image.orders.iter().filter(|order| !away.contains(&order.symbol));
     assert_eq!(live.count(), whole.live_orders(), "{what}");
-    assert!(!image.definitions.is_empty() && !image.orders.is_empty(), "{what}");
+    assert!(!image.definitions.is_empty(), "{what}");
     let has = |traits: u64| image.orders.iter().any(|order| order.traits & traits != 0);
-    let shows = image.orders.len() < 10 || has(3 << 48) && has(1 << 52);
-    assert!(shows, "capacities and attributed orders, {what}");
 
     let parts = (0..count).map(|index| image.part(Shard { index, count }));
     let restore = |part: Image| Engine::restore(ORDERS, &part).expect("an image of an engine");
@@ -74,6 +76,7 @@ fn go_on_from_an_image(profile: Profile, seed: u64, count: u32) {
         assert_eq!(apply(&mut shards, command), expected, "{command:?}, {what}");
     }
     assert_same_state(&whole, &shards, profile, &what);
+    has(3 << 48) && has(1 << 52)
 }
 
 fn assert_same_state(whole: &Engine, shards: &[Engine], profile: Profile, what: &str) {
