@@ -1,8 +1,8 @@
-//! The cost of durability: the latency that `fsync` adds to `pagecache`, a minute of `fsync`, and the effect of
-//! snapshots on the live path. Whole pipeline, open loop.
+//! The cost of durability: the latency that `fsync` adds to `pagecache`, a minute of `fsync`, and
+//! the effect of snapshots on the live path. Whole pipeline, open loop.
 //!
-//! `cargo bench --bench durability -- [--runs N] [--quick] [--only modes|minute|snapshots]`. The cases of a comparison
-//! take turns, so that a slow minute of the machine falls on all of them.
+//! `cargo bench --bench durability -- [--runs N] [--quick] [--only modes|minute|snapshots]`. The
+//! cases of a comparison take turns, so that a slow minute of the machine falls on all of them.
 
 use ringside::cli::CliError;
 use ringside::cli::bench::case::{Case, Outcome};
@@ -63,8 +63,8 @@ fn run(options: &Options) -> Result<(), CliError> {
         }
     }
     if wanted("minute") {
-        // A message of 100 bytes is a frame of 64 bytes here; at twice the rate the frames have as many bytes as the
-        // messages.
+        // A message of 100 bytes is a frame of 64 bytes here; at twice the rate the frames have as
+        // many bytes as the messages.
         for rate in [100_000, 200_000] {
             alternate(
                 &[Trial::new("fsync", rate, 60.0)],
@@ -73,7 +73,8 @@ fn run(options: &Options) -> Result<(), CliError> {
         }
     }
     if wanted("snapshots") {
-        // One plan takes all cores for the pipeline, the other leaves a core for the snapshot thread.
+        // One plan takes all cores for the pipeline, the other leaves a core for the snapshot
+        // thread.
         for plan in ["auto", "single"] {
             let trial = Trial::new("pagecache", 200_000, 10.0);
             let without = Trial { workload: Workload::Million, plan, ..trial };

@@ -1,9 +1,10 @@
 //! Instruction counts of hot paths: one row, once, on one thread.
 //!
 //! `scripts/instructions` runs each row under callgrind and compares the counts with the budgets in
-//! `bench/instructions.toml`. Only the work inside [`counted`] is counted; generating the flow, the opening book and
-//! the checks are not. `cargo run --release --example instructions -- ROW` prints the number of counted events; without
-//! an argument it prints the rows. A wrong outcome ends the run.
+//! `bench/instructions.toml`. Only the work inside [`counted`] is counted; generating the flow, the
+//! opening book and the checks are not. `cargo run --release --example instructions -- ROW` prints
+//! the number of counted events; without an argument it prints the rows. A wrong outcome ends the
+//! run.
 
 #[expect(dead_code, reason = "no clock is read here")]
 #[path = "contest.rs"]
@@ -94,7 +95,8 @@ fn book(workload: Workload) -> u64 {
     EVENTS as u64
 }
 
-/// Counts the part of a matcher between its two rings: decode each frame, apply the batch, keep the reports.
+/// Counts the part of a matcher between its two rings: decode each frame, apply the batch, keep the
+/// reports.
 fn frames_w1() -> u64 {
     let flow = flow(Workload::W1);
     let mut shard = MatchingShard::new(Shard { index: 0, count: 1 }, Engine::new(flow.setup.len()));
@@ -157,8 +159,8 @@ fn seal() -> u64 {
     EVENTS as u64
 }
 
-/// Counts the encoding of streams from ready reports. Sessions of the role `File` receive nothing, so that only market
-/// data remains.
+/// Counts the encoding of streams from ready reports. Sessions of the role `File` receive nothing,
+/// so that only market data remains.
 fn encode(role: Role) -> Messages {
     let flow = flow(Workload::W1);
     let mut encoder = Encoder::new(Messages::default(), SessionStates::new(SESSIONS as usize + 1));
@@ -243,8 +245,8 @@ impl StreamSink for Messages {
     }
 }
 
-/// Counts appends to a prepared segment in the page cache, with a commit for each batch. The segment is large enough
-/// for all frames.
+/// Counts appends to a prepared segment in the page cache, with a commit for each batch. The
+/// segment is large enough for all frames.
 fn journal_append() -> u64 {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let mut config = Config::for_bench();

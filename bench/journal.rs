@@ -1,7 +1,8 @@
 //! The journal on one thread: append, read and check, recover, replay.
 //!
-//! `cargo bench --bench journal -- [--frames N] [--runs N] [--quick]`. Frames are 64-byte orders, sealed
-//! before the clock starts. The segments are prepared and in the page cache, as in a running venue.
+//! `cargo bench --bench journal -- [--frames N] [--runs N] [--quick]`. Frames are 64-byte orders,
+//! sealed before the clock starts. The segments are prepared and in the page cache, as in a running
+//! venue.
 
 use hdrhistogram::Histogram;
 use memmap2::MmapRaw;
@@ -173,8 +174,9 @@ fn synced_append(frames: &[Frame]) -> Duration {
     append(&options, frames)
 }
 
-/// Returns the latency of appends in ns, and the number of syncs, while another thread syncs the same segment without a
-/// pause: each sync covers the bytes written since the last one. The segment is zeroed as for `fsync`.
+/// Returns the latency of appends in ns, and the number of syncs, while another thread syncs the
+/// same segment without a pause: each sync covers the bytes written since the last one. The segment
+/// is zeroed as for `fsync`.
 fn beside_syncs(frames: usize) -> (Histogram<u64>, u64) {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let mut config = config();

@@ -1,7 +1,8 @@
 //! The whole pipeline with the journal on, compared with the project's goals.
 //!
-//! `cargo bench --bench pipeline -- [--runs N] [--quick] [--only NAME]`. Each case runs a few times, and the median run
-//! counts. A run with a wrong outcome ends the bench with exit code 1; a missed goal is only printed.
+//! `cargo bench --bench pipeline -- [--runs N] [--quick] [--only NAME]`. Each case runs a few
+//! times, and the median run counts. A run with a wrong outcome ends the bench with exit code 1; a
+//! missed goal is only printed.
 
 use ringside::cli::CliError;
 use ringside::cli::bench::case::{Case, Outcome, Proof};

@@ -1,8 +1,9 @@
-//! Restart time with and without a snapshot, as the user sees it: the program itself is started on a journal that
-//! `bench` wrote.
+//! Restart time with and without a snapshot, as the user sees it: the program itself is started on
+//! a journal that `bench` wrote.
 //!
-//! `cargo bench --bench restart -- [--commands N] [--workload NAME] [--runs N] [--quick]`. The journal is in the page
-//! cache, as after a crash of the process. As root, a cold start with dropped caches follows.
+//! `cargo bench --bench restart -- [--commands N] [--workload NAME] [--runs N] [--quick]`. The
+//! journal is in the page cache, as after a crash of the process. As root, a cold start with
+//! dropped caches follows.
 
 use serde_json::Value;
 use std::path::Path;

@@ -16,7 +16,8 @@ use std::time::Instant;
 const TICK: Tick = Tick { mantissa: 1, scale: 4 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // `DEMO01` is a user of a venue without a config. Number 0 asks for messages from the most recent one on.
+    // `DEMO01` is a user of a venue without a config. Number 0 asks for messages from the most
+    // recent one on.
     let (user, password, session) = ("DEMO01".into(), "ringside".into(), String::new());
     let login = Login { user, password, session, number: 0, heartbeat_timeout_ms: None };
     let mut venue = Connection::open("127.0.0.1:26400".parse()?, &login)?;

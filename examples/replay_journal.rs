@@ -4,8 +4,9 @@
 //! cargo run --example replay_journal -- FOLDER
 //! ```
 //!
-//! The folder is that of a `ringside exec --journal FOLDER`, or of a `ringside serve` with the default name of the
-//! venue. A replay changes nothing; it compares every hash probe in the journal with its own hashes.
+//! The folder is that of a `ringside exec --journal FOLDER`, or of a `ringside serve` with the
+//! default name of the venue. A replay changes nothing; it compares every hash probe in the journal
+//! with its own hashes.
 
 use ringside::config::Config;
 use ringside::core::recovery::replay::{Replay, replay};

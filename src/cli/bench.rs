@@ -1,8 +1,10 @@
-//! `ringside bench`: a load generator inside the process, through the whole pipeline with the journal on.
+//! `ringside bench`: a load generator inside the process, through the whole pipeline with the
+//! journal on.
 //!
-//! `load.rs` makes the commands, `source.rs` sends them at their intended times, `collector.rs` measures where the
-//! reports leave the pipeline. `case.rs` runs a load and then proves from the journal (`audit.rs`, `tally.rs`) that the
-//! outcome is right. `figures.rs` and `chart.rs` print the outcome, `sweep.rs` repeats the run over several rates.
+//! `load.rs` makes the commands, `source.rs` sends them at their intended times, `collector.rs`
+//! measures where the reports leave the pipeline. `case.rs` runs a load and then proves from the
+//! journal (`audit.rs`, `tally.rs`) that the outcome is right. `figures.rs` and `chart.rs` print
+//! the outcome, `sweep.rs` repeats the run over several rates.
 
 mod audit;
 pub mod case;
@@ -48,7 +50,8 @@ pub struct BenchArgs {
     /// Send as fast as the pipeline takes the commands.
     #[arg(long, conflicts_with = "rate")]
     saturate: bool,
-    /// Commands sent before the measured ones [default: a tenth of the measured ones, at least 100000].
+    /// Commands sent before the measured ones [default: a tenth of the measured ones, at least
+    /// 100000].
     #[arg(long, value_name = "N")]
     warmup: Option<usize>,
     /// Keep the temporary journal and print its path.
@@ -142,7 +145,8 @@ fn run_one(args: &BenchArgs, config: &Config, stop: &Arc<AtomicBool>) -> Result<
     Ok(())
 }
 
-/// Makes the load with its warm-up in front; returns the load and the length of the warm-up in commands.
+/// Makes the load with its warm-up in front; returns the load and the length of the warm-up in
+/// commands.
 fn make_load(
     args: &LoadArgs,
     commands: usize,

@@ -1,5 +1,6 @@
-//! `ringside cluster` and `ringside handover`: show and change leader, voters and nodes. Both commands talk to the
-//! coordinator, never to a node; the leader then does what the record asks for.
+//! `ringside cluster` and `ringside handover`: show and change leader, voters and nodes. Both
+//! commands talk to the coordinator, never to a node; the leader then does what the record asks
+//! for.
 
 use super::CliError;
 use crate::config::Config;
@@ -12,7 +13,8 @@ use std::time::{Duration, Instant};
 pub(super) enum ClusterCommand {
     /// Print the record: epoch, leader, voters, nodes.
     Status,
-    /// Add a node to the cluster, or change the address of a node. A new node counts once it has the whole journal.
+    /// Add a node to the cluster, or change the address of a node. A new node counts once it has
+    /// the whole journal.
     Add {
         /// Name of the node (its cluster.node).
         node: String,

@@ -1,5 +1,5 @@
-//! `ringside exec`: runs a file as a session, through the same sequencer, journal, matchers and publisher as every
-//! other session.
+//! `ringside exec`: runs a file as a session, through the same sequencer, journal, matchers and
+//! publisher as every other session.
 
 use super::{CliError, SCHEMA_VERSION, hex, stop_on_signals};
 use crate::config::Config;
@@ -30,7 +30,8 @@ use std::time::{Duration, Instant};
 /// Arguments of `exec`.
 #[derive(Args)]
 pub(super) struct ExecArgs {
-    /// Session file: newline-delimited JSON, or CSV if the name ends in .csv; `-` for standard input.
+    /// Session file: newline-delimited JSON, or CSV if the name ends in .csv; `-` for standard
+    /// input.
     file: PathBuf,
     /// Format of the session, json or csv, independent of the file name.
     #[arg(long, value_name = "FORMAT")]
@@ -205,8 +206,8 @@ fn format_of(args: &ExecArgs) -> Result<Format, CliError> {
     }
 }
 
-/// Reads and parses the session on a thread of its own, so that a slow input never blocks a stage. All lines before a
-/// malformed line are executed; the malformed line ends the session.
+/// Reads and parses the session on a thread of its own, so that a slow input never blocks a stage.
+/// All lines before a malformed line are executed; the malformed line ends the session.
 fn read_session(
     mut input: Input,
     directory: Directory,

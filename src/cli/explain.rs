@@ -75,8 +75,8 @@ struct Event {
 }
 
 impl Story {
-    /// Replays the journal twice: the first pass finds the beginning of the order's chain, the second pass records its
-    /// events.
+    /// Replays the journal twice: the first pass finds the beginning of the order's chain, the
+    /// second pass records its events.
     fn read(order: OrderNumber, config: &Config) -> Result<Story, CliError> {
         let search = Search { order, chains: Chains::default(), first: None };
         let until = Some(SeqNo(order.0));
@@ -186,7 +186,8 @@ fn name(session: SessionId, names: &Directory) -> String {
 struct Chains(HashMap<Key, OrderNumber>);
 
 impl Chains {
-    /// Returns the first order in the chain of the order that the report is about. Must be called for every report.
+    /// Returns the first order in the chain of the order that the report is about. Must be called
+    /// for every report.
     fn first(&mut self, report: &Report) -> Option<OrderNumber> {
         let key = key(report);
         match report.kind {
@@ -218,7 +219,8 @@ fn key(report: &Report) -> Key {
     (report.session, report.id)
 }
 
-/// Returns the order that a report is about. An order that replaced another has the seqno of its command as its number.
+/// Returns the order that a report is about. An order that replaced another has the seqno of its
+/// command as its number.
 fn order_of(published: &Published) -> OrderNumber {
     match published.report.kind {
         ReportKind::Replaced => OrderNumber(published.seqno.0),
@@ -259,8 +261,8 @@ impl Subscriber for Recorder {
 
     fn report(&mut self, published: &Published) {
         let report = &published.report;
-        // A trade is reported twice in a row: first to the resting order, then to the incoming one. In an auction the
-        // older order comes first.
+        // A trade is reported twice in a row: first to the resting order, then to the incoming one.
+        // In an auction the older order comes first.
         let removes = report.kind == ReportKind::Executed && report.flags & Report::REMOVED != 0;
         if removes
             && let Some(resting) = self.story.events.last_mut()
@@ -302,7 +304,8 @@ impl Recorder {
         self.story.events.push(Event { published: *published, order, line, contra });
     }
 
-    /// Returns the order of the story that took part in a broken trade; the order may have ended since.
+    /// Returns the order of the story that took part in a broken trade; the order may have ended
+    /// since.
     fn traded(&self, broken: &Report) -> Option<OrderNumber> {
         let trade = |event: &&Event| {
             let Published { report, .. } = &event.published;

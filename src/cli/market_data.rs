@@ -1,5 +1,5 @@
-//! Market data as a client receives it: from all lines, lost messages from the re-request server, and the initial book
-//! from the snapshot server.
+//! Market data as a client receives it: from all lines, lost messages from the re-request server,
+//! and the initial book from the snapshot server.
 
 use super::CliError;
 use clap::Args;
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 /// Sources of market data.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FeedArgs {
-    /// Line A of market data (MoldUDP64): a multicast group, or an address of this machine; several, separated by
-    /// commas, if the nodes of a cluster have lines of their own.
+    /// Line A of market data (MoldUDP64): a multicast group, or an address of this machine;
+    /// several, separated by commas, if the nodes of a cluster have lines of their own.
     #[arg(long, value_name = "ADDRESS,…", value_delimiter = ',')]
     feed_a: Vec<SocketAddr>,
     /// Line B of market data, as for --feed-a.
@@ -24,7 +24,8 @@ pub(super) struct FeedArgs {
     /// Re-request servers, for messages that were lost on all lines.
     #[arg(long, value_name = "ADDRESS,…", value_delimiter = ',')]
     rerequest: Vec<SocketAddr>,
-    /// Snapshot servers (GLIMPSE) with the present book; without them, market data begins with its first message.
+    /// Snapshot servers (GLIMPSE) with the present book; without them, market data begins with its
+    /// first message.
     #[arg(long, value_name = "ADDRESS,…", value_delimiter = ',')]
     glimpse: Vec<SocketAddr>,
     /// Market data of `serve` without a config: its lines and servers on this machine.
@@ -64,7 +65,8 @@ pub(super) struct MarketData {
 }
 
 impl MarketData {
-    /// Joins the lines and takes the present book. `deliver` gets the messages of the book, which have no numbers.
+    /// Joins the lines and takes the present book. `deliver` gets the messages of the book, which
+    /// have no numbers.
     pub(super) fn join(
         args: &FeedArgs,
         user: &str,
@@ -114,8 +116,9 @@ impl MarketData {
         self.receiver.wait(Duration::from_millis(1)).map_err(failure)
     }
 
-    /// Takes the present book once more and passes its messages to `deliver`; the position in the feed does not change.
-    /// Returns the number of the first message behind the book; `None` if no server has the book.
+    /// Takes the present book once more and passes its messages to `deliver`; the position in the
+    /// feed does not change. Returns the number of the first message behind the book; `None` if no
+    /// server has the book.
     pub(super) fn take_book(
         &self,
         mut deliver: impl FnMut(&[u8]),
@@ -125,7 +128,8 @@ impl MarketData {
         })
     }
 
-    /// Returns a message about copies of a message that differ, if there are new ones since the last call.
+    /// Returns a message about copies of a message that differ, if there are new ones since the
+    /// last call.
     pub(super) fn mismatch(&mut self) -> Option<String> {
         let Received { mismatches, first_mismatch, .. } = self.received();
         let more = mismatches - std::mem::replace(&mut self.mismatches, mismatches);

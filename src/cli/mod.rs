@@ -40,8 +40,8 @@ struct Cli {
     command: Command,
 }
 
-/// Flags of every command. A flag takes precedence over `RINGSIDE__SECTION__KEY` in the environment, the environment
-/// over the config file.
+/// Flags of every command. A flag takes precedence over `RINGSIDE__SECTION__KEY` in the
+/// environment, the environment over the config file.
 #[derive(Args)]
 struct Common {
     /// Config file (TOML).
@@ -279,7 +279,8 @@ fn journal_dir(config: &Config) -> Result<&std::path::Path, CliError> {
     Ok(dir)
 }
 
-/// Makes SIGTERM and SIGINT set `stop`, for a clean end: accepted commands finish, no further ones are taken.
+/// Makes SIGTERM and SIGINT set `stop`, for a clean end: accepted commands finish, no further ones
+/// are taken.
 fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<(), CliError> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     for signal in [SIGTERM, SIGINT] {

@@ -1,5 +1,6 @@
-//! `ringside symbols` and `ringside move-symbol`: show and change the partition of each symbol. Both commands talk to
-//! the keeper of the table, never to a node; the partitions then do what the table asks for.
+//! `ringside symbols` and `ringside move-symbol`: show and change the partition of each symbol.
+//! Both commands talk to the keeper of the table, never to a node; the partitions then do what the
+//! table asks for.
 
 use super::CliError;
 use crate::config::Config;
@@ -15,9 +16,11 @@ use std::time::{Duration, Instant};
 pub(super) struct MoveSymbolArgs {
     /// Symbol to move.
     symbol: String,
-    /// Partition that is to trade it. If it is the present partition, a move that is not decided yet is withdrawn.
+    /// Partition that is to trade it. If it is the present partition, a move that is not decided
+    /// yet is withdrawn.
     partition: u16,
-    /// Seconds to wait until the symbol is traded there; after that the move goes on without being watched.
+    /// Seconds to wait until the symbol is traded there; after that the move goes on without being
+    /// watched.
     #[arg(long, default_value_t = 30.0, value_name = "S")]
     timeout_seconds: f64,
 }

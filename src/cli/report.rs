@@ -1,8 +1,8 @@
 //! `ringside report DATE`: the trades of a day for reconciliation, with proved totals.
 //!
-//! The journal is replayed, and its hash probes prove that the replay makes the same reports as the venue did. Both
-//! sides of each trade must have received the same report of it. The output file is read back, and its lines must add
-//! up to the reports to the incoming sides.
+//! The journal is replayed, and its hash probes prove that the replay makes the same reports as the
+//! venue did. Both sides of each trade must have received the same report of it. The output file is
+//! read back, and its lines must add up to the reports to the incoming sides.
 
 use super::replay::{note_tail, open};
 use super::{CliError, SCHEMA_VERSION, hex};
@@ -33,8 +33,8 @@ pub(super) struct ReportArgs {
     json: bool,
 }
 
-/// Totals of one symbol. `ticks` is the notional in ticks of the symbol, printed as a decimal of the symbol: prices in
-/// ticks of different symbols would not add up.
+/// Totals of one symbol. `ticks` is the notional in ticks of the symbol, printed as a decimal of
+/// the symbol: prices in ticks of different symbols would not add up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Total {
     trades: u64,

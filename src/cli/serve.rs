@@ -1,5 +1,5 @@
-//! `ringside serve`: runs a venue on the network. The first start, a restart and the start after a crash are the same
-//! command.
+//! `ringside serve`: runs a venue on the network. The first start, a restart and the start after a
+//! crash are the same command.
 
 use super::exec::tell_restart;
 use super::{CliError, hex, stop_on_signals};

@@ -1,4 +1,5 @@
-//! `ringside snapshot`: stores the state of a venue in a file, so that a restart need not replay earlier commands.
+//! `ringside snapshot`: stores the state of a venue in a file, so that a restart need not replay
+//! earlier commands.
 
 use super::{CliError, SCHEMA_VERSION, journal_dir};
 use crate::config::Config;
@@ -15,8 +16,8 @@ pub(super) struct SnapshotArgs {
     /// Only list the existing snapshots, newest first.
     #[arg(long)]
     list: bool,
-    /// Remove the segments that two snapshots have made unnecessary. Removed commands are no longer available to `book
-    /// --at`, `explain` or a full `replay`.
+    /// Remove the segments that two snapshots have made unnecessary. Removed commands are no longer
+    /// available to `book --at`, `explain` or a full `replay`.
     #[arg(long, conflicts_with = "list")]
     retire_segments: bool,
     /// Print JSON instead of text.

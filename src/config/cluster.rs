@@ -15,8 +15,9 @@ pub struct ClusterSection {
     pub node: String,
     /// Address on which this node listens for other nodes.
     pub listen: SocketAddr,
-    /// Keeper of the cluster record (leader, voters, nodes): the endpoints of etcd (`http://HOST:PORT`, several
-    /// separated by commas), or a file for nodes on one machine (`file:PATH`).
+    /// Keeper of the cluster record (leader, voters, nodes): the endpoints of etcd
+    /// (`http://HOST:PORT`, several separated by commas), or a file for nodes on one machine
+    /// (`file:PATH`).
     pub coordinator: String,
     /// Nodes of a new cluster, this node included. Later the record holds them.
     pub nodes: Vec<Address>,

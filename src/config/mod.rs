@@ -1,5 +1,5 @@
-//! The configuration: defaults, then a file, then `RINGSIDE__SECTION__KEY` in the environment, then flags. Every limit
-//! of the venue is named here and checked against the others at the start.
+//! The configuration: defaults, then a file, then `RINGSIDE__SECTION__KEY` in the environment, then
+//! flags. Every limit of the venue is named here and checked against the others at the start.
 
 mod cluster;
 mod network;
@@ -85,11 +85,11 @@ pub struct JournalSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SnapshotsSection {
-    /// Longest restart time, in seconds; snapshots are taken often enough to keep it. Zero: no snapshots, a restart
-    /// replays the whole journal.
+    /// Longest restart time, in seconds; snapshots are taken often enough to keep it. Zero: no
+    /// snapshots, a restart replays the whole journal.
     pub max_restart_seconds: f64,
-    /// True if segments are removed once two snapshots are newer. Otherwise they stay, and every past state can be
-    /// rebuilt.
+    /// True if segments are removed once two snapshots are newer. Otherwise they stay, and every
+    /// past state can be rebuilt.
     pub retire_segments: bool,
 }
 
@@ -115,7 +115,8 @@ pub struct PipelineSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineSection {
-    /// Number of live orders that each shard has room for before its memory grows; about 110 bytes each.
+    /// Number of live orders that each shard has room for before its memory grows; about 110 bytes
+    /// each.
     pub orders: usize,
     /// Number of commands between two hash probes in the journal.
     pub hash_probe_interval: u64,
@@ -321,8 +322,9 @@ impl Config {
         })
     }
 
-    /// Returns the hash of all settings that matching depends on and the journal does not hold. Symbols, their collars
-    /// and lots are commands in the journal; the names of venue and partition remain.
+    /// Returns the hash of all settings that matching depends on and the journal does not hold.
+    /// Symbols, their collars and lots are commands in the journal; the names of venue and
+    /// partition remain.
     pub fn matching_hash(&self) -> u64 {
         let mut text = format!("venue.name={}\nsymbol.none={}\n", self.venue.name, SymbolId::NONE);
         if self.partition.is_given() {

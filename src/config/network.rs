@@ -13,12 +13,14 @@ use std::path::PathBuf;
 pub struct InstrumentSection {
     /// Name of the symbol; at most 8 letters if it is to be on the wire.
     pub symbol: String,
-    /// Value of one tick: a decimal, with at most 4 digits behind the point if it is to be on the wire.
+    /// Value of one tick: a decimal, with at most 4 digits behind the point if it is to be on the
+    /// wire.
     pub tick: String,
     /// Lot size: quantities are multiples of it.
     #[serde(default = "one")]
     pub lot: u64,
-    /// Largest distance of a market order's trades from the reference price, in basis points; zero for no limit.
+    /// Largest distance of a market order's trades from the reference price, in basis points; zero
+    /// for no limit.
     #[serde(default)]
     pub collar_bps: u32,
     /// Prior close: the reference price until the first trade.
@@ -40,7 +42,8 @@ pub struct SessionSection {
     /// Symbols that the session may trade; none given: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub symbols: Option<Vec<String>>,
-    /// Delay in milliseconds after which a lost connection cancels the session's orders; none given: the orders stay.
+    /// Delay in milliseconds after which a lost connection cancels the session's orders; none
+    /// given: the orders stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_on_disconnect_ms: Option<u64>,
     /// Largest number of new orders and replaces per second; none given: no limit.
@@ -56,8 +59,8 @@ pub struct GatewaySection {
     pub listen: SocketAddr,
     /// Address of the operator port (lines of JSON); must be a loopback address.
     pub admin: Option<SocketAddr>,
-    /// File with the users' passwords, written by `ringside password`. Empty: the password of every user is `ringside`,
-    /// and only this machine can connect.
+    /// File with the users' passwords, written by `ringside password`. Empty: the password of every
+    /// user is `ringside`, and only this machine can connect.
     pub passwords: PathBuf,
     /// Largest number of simultaneous connections.
     pub connections_max: usize,
@@ -75,8 +78,8 @@ pub struct GatewaySection {
     pub packet_bytes_max: usize,
     /// Backlog in bytes above which a client counts as a slow reader.
     pub slow_reader_bytes_max: u64,
-    /// Time in milliseconds after which a slow reader is disconnected. All its messages are available when it logs in
-    /// again.
+    /// Time in milliseconds after which a slow reader is disconnected. All its messages are
+    /// available when it logs in again.
     pub slow_reader_ms: u64,
     /// Slots of the queue of commands that wait for the sequencer; a power of two.
     pub queue_slots: usize,
@@ -100,8 +103,8 @@ pub struct FeedSection {
     pub glimpse: Option<SocketAddr>,
     /// File that receives every message; empty: none.
     pub itch_file: PathBuf,
-    /// True if a standby of a cluster also sends market data to these lines, and serves re-requests and books:
-    /// everything that it knows to be committed.
+    /// True if a standby of a cluster also sends market data to these lines, and serves re-requests
+    /// and books: everything that it knows to be committed.
     pub from_standbys: bool,
 }
 

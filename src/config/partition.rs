@@ -8,14 +8,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PartitionSection {
-    /// Number of this partition. All nodes of the partition have the same number; it is unique in the venue.
+    /// Number of this partition. All nodes of the partition have the same number; it is unique in
+    /// the venue.
     pub id: u16,
     /// Numbers of all partitions; empty: the venue is a single instance that trades every symbol.
     pub ids: Vec<u16>,
     /// Order entry addresses of this partition's nodes, as clients receive them.
     pub addresses: Vec<String>,
-    /// Keeper of the table of symbols; empty: the keeper of the cluster record. Required if that keeper is a file,
-    /// because each partition has a record file of its own.
+    /// Keeper of the table of symbols; empty: the keeper of the cluster record. Required if that
+    /// keeper is a file, because each partition has a record file of its own.
     pub table: String,
 }
 
@@ -52,7 +53,8 @@ impl PartitionSection {
             };
         }
         if self.ids.iter().any(|id| *id > Self::ID_MAX) {
-            // The number, a dash and an order's number must fit in the 14 letters of a client's text.
+            // The number, a dash and an order's number must fit in the 14 letters of a client's
+            // text.
             return fail("ids", &format!("a number is at most {}", Self::ID_MAX));
         }
         if !self.ids.contains(&self.id) {

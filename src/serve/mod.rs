@@ -5,8 +5,9 @@
 //!                                                                               └► feed ─► market data
 //! ```
 //!
-//! The streams on the right are stored in numbered blocks, and every sender reads them from there: a session that
-//! reconnects, a listener that has lost messages and a restarted venue all read the same bytes.
+//! The streams on the right are stored in numbered blocks, and every sender reads them from there:
+//! a session that reconnects, a listener that has lost messages and a restarted venue all read the
+//! same bytes.
 
 mod feed;
 pub mod moves;
@@ -109,8 +110,8 @@ pub enum ServeError {
 }
 
 impl Network {
-    /// Recovers the journal of the config, or creates it, and binds every socket. `say` receives later messages of the
-    /// threads beside the pipeline.
+    /// Recovers the journal of the config, or creates it, and binds every socket. `say` receives
+    /// later messages of the threads beside the pipeline.
     pub fn open(
         config: &Config,
         say: impl FnMut(String) + Clone + Send + 'static,
@@ -122,8 +123,9 @@ impl Network {
         Network::bind(config, venue, past, snapshots, None, say)
     }
 
-    /// Binds every socket of a venue that leads. Earlier messages stay available on request. The lines receive only new
-    /// messages, or those from number `first` on, which follow the messages that this node has sent as a standby.
+    /// Binds every socket of a venue that leads. Earlier messages stay available on request. The
+    /// lines receive only new messages, or those from number `first` on, which follow the messages
+    /// that this node has sent as a standby.
     fn bind(
         config: &Config,
         mut venue: Venue,
@@ -209,8 +211,9 @@ impl Network {
         self.gateway.addresses().clients
     }
 
-    /// Trades until `control.stop` is set, publishes the remaining reports, and closes the journal. Returns the last
-    /// hashes and the end of the journal; `None` if the journal was abandoned before.
+    /// Trades until `control.stop` is set, publishes the remaining reports, and closes the journal.
+    /// Returns the last hashes and the end of the journal; `None` if the journal was abandoned
+    /// before.
     pub fn run(self, control: &Control) -> Result<Option<(HashProbe, Position)>, ServeError> {
         const GOODBYE: Duration = Duration::from_secs(2);
         let Network {

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 /// Time between two reads of the table.
 const LOOK: Duration = Duration::from_millis(200);
-/// Longest pause before a failed step is tried again. The pause grows because each attempt may leave commands in the
-/// journal.
+/// Longest pause before a failed step is tried again. The pause grows because each attempt may
+/// leave commands in the journal.
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
-/// Handle of the thread, which runs until the handle is dropped and then finishes only its present step. Nobody waits
-/// for its end.
+/// Handle of the thread, which runs until the handle is dropped and then finishes only its present
+/// step. Nobody waits for its end.
 pub struct Moves {
     stop: Arc<AtomicBool>,
 }

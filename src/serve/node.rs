@@ -1,4 +1,5 @@
-//! A node of a cluster on a network: its journal, sockets and threads around `ringside_cluster::node`.
+//! A node of a cluster on a network: its journal, sockets and threads around
+//! `ringside_cluster::node`.
 
 use super::moves::Moves;
 use super::past::{self, Past};
@@ -35,8 +36,8 @@ pub fn coordinator(config: &Config) -> Result<Box<dyn Coordinator>, ServeError> 
     Ok(keeper.record(&config.venue.name, config.partition.here()))
 }
 
-/// Runs a node until `stop` is set. `restarted` receives the outcome of the first recovery, `leads` each network before
-/// it trades.
+/// Runs a node until `stop` is set. `restarted` receives the outcome of the first recovery, `leads`
+/// each network before it trades.
 pub fn run(
     config: &Config,
     stop: &AtomicBool,

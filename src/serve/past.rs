@@ -1,5 +1,5 @@
-//! State that a network venue rebuilds from its journal: the streams, and the names and ids that the gateway must
-//! recognise.
+//! State that a network venue rebuilds from its journal: the streams, and the names and ids that
+//! the gateway must recognise.
 
 use super::{ServeError, at};
 use crate::config::Config;
@@ -21,8 +21,8 @@ use std::sync::Arc;
 /// Recovers the journal and the streams in the config's folder, or prepares empty ones.
 pub(super) fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
     let dir = &config.journal.dir;
-    // The streams lie beside the journal: no other process may write there, and the streams of another venue's journal
-    // must not be touched.
+    // The streams lie beside the journal: no other process may write there, and the streams of
+    // another venue's journal must not be touched.
     let lock = Lock::take(dir)?;
     let identity = venue::identity(config.matching_hash());
     refuse_mismatch(dir, identity)?;
@@ -40,15 +40,16 @@ pub(super) fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
     Ok(Standby::recover(lock, config.journal_options(dir)?, config.shape(), past)?)
 }
 
-/// Cuts the journal of the config's folder behind a place in it. Returns the cut, if anything was cut.
+/// Cuts the journal of the config's folder behind a place in it. Returns the cut, if anything was
+/// cut.
 pub(super) fn cut_behind(config: &Config, place: &Place) -> Result<Option<Cut>, ServeError> {
     let dir = &config.journal.dir;
     let (lock, options) = (Lock::take(dir)?, config.journal_options(dir)?);
     Ok(ringside_journal::cut_behind(&options, &lock, place)?)
 }
 
-/// Starts the thread that takes snapshots of a venue's journal, if the config asks for snapshots. `say` receives a
-/// message about each.
+/// Starts the thread that takes snapshots of a venue's journal, if the config asks for snapshots.
+/// `say` receives a message about each.
 pub(super) fn take_snapshots(
     config: &Config,
     standby: &Standby<Past>,

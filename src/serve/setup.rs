@@ -50,8 +50,8 @@ impl Setup {
         for instrument in &config.instruments {
             let is_new = setup.instrument(instrument, directory)?;
             if is_new && config.partition.is_given() {
-                // The symbol is released before anybody can send an order: the table of symbols decides later whether
-                // it is traded here.
+                // The symbol is released before anybody can send an order: the table of symbols
+                // decides later whether it is traded here.
                 setup.release(&instrument.symbol, config.partition.id, directory)?;
             }
         }

@@ -1,5 +1,5 @@
-//! Market data of a standby: the same messages under the same numbers as the leader's, as soon as the standby knows
-//! that they are committed.
+//! Market data of a standby: the same messages under the same numbers as the leader's, as soon as
+//! the standby knows that they are committed.
 
 use super::node::Say;
 use super::past::Past;
@@ -30,8 +30,8 @@ pub(super) struct StandbyFeed<'a> {
 }
 
 impl<'a> StandbyFeed<'a> {
-    /// Returns the feed of a standby; `first` continues behind the messages that this node has sent before. `None` if
-    /// the config asks for no feed.
+    /// Returns the feed of a standby; `first` continues behind the messages that this node has sent
+    /// before. `None` if the config asks for no feed.
     pub(super) fn new(
         config: &'a Config,
         standby: &Standby<Past>,
@@ -75,8 +75,8 @@ impl<'a> StandbyFeed<'a> {
         self.lines.map_or(self.first, Lines::end)
     }
 
-    /// Returns true if the latest commands have just happened, or if none arrive. The messages that a node has missed
-    /// would come too late for every listener.
+    /// Returns true if the latest commands have just happened, or if none arrive. The messages that
+    /// a node has missed would come too late for every listener.
     fn has_caught_up(&mut self, standby: &Standby<Past>) -> bool {
         const JUST_NOW: Duration = Duration::from_secs(1);
         let place = standby.place();

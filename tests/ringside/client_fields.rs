@@ -1,5 +1,5 @@
-//! Client fields that reports repeat are stored in the journal behind their command: the tools show them, and no replay
-//! needs them.
+//! Client fields that reports repeat are stored in the journal behind their command: the tools show
+//! them, and no replay needs them.
 
 use ringside::config::Config;
 use ringside_core::pipeline::plan::allowed_cores;
@@ -70,7 +70,8 @@ fn fields(text: &[u8; 14], tags: &[u8]) -> ClientFields {
     fields
 }
 
-/// Returns definitions of a symbol and a session, an order with a client's text, and its replace with another text.
+/// Returns definitions of a symbol and a session, an order with a client's text, and its replace
+/// with another text.
 fn commands(text: &[u8; 14]) -> Vec<(Command, Option<ClientFields>)> {
     let name = |text| Name::new(text).unwrap();
     let command = |session, symbol, action| Command {
@@ -146,7 +147,8 @@ fn a_dump_shows_them_as_text_and_hex() {
         .map(|line| line["client"].clone())
         .collect();
     let letters = |text, tags| json!({ "text": text, "tif": "0", "display": "A", "capacity": "P", "sweep": "N", "cross": "N", "tags": tags });
-    // The frame of a definition is longer than one line, too, but its second line holds the definition itself.
+    // The frame of a definition is longer than one line, too, but its second line holds the
+    // definition itself.
     assert_eq!(
         found,
         [

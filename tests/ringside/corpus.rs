@@ -1,5 +1,5 @@
-//! Compares the program byte by byte with version 0.1: `scripts/corpus` on the sessions in `tests/corpus` and on the
-//! journals in `tests/old`.
+//! Compares the program byte by byte with version 0.1: `scripts/corpus` on the sessions in
+//! `tests/corpus` and on the journals in `tests/old`.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! The same commands give the same report bytes, output hash and state hash: live and on replay, with any number of
-//! shards, any thread plan and idle strategy, any batch and ring size.
+//! The same commands give the same report bytes, output hash and state hash: live and on replay,
+//! with any number of shards, any thread plan and idle strategy, any batch and ring size.
 
 use ringside::config::Config;
 use ringside_core::pipeline::{CommandSource, Control, Polled};
@@ -19,9 +19,10 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Published, Report};
 use ringside_testing::oracle::commands::{MIXED, Profile, stream};
 
-/// Source of commands with given official times, so that report bytes can be compared. After every 1000 commands the
-/// source pauses, so that stages also idle. Every third command that a client can send has client fields, as if it came
-/// over the network: no report and no hash may depend on them.
+/// Source of commands with given official times, so that report bytes can be compared. After every
+/// 1000 commands the source pauses, so that stages also idle. Every third command that a client can
+/// send has client fields, as if it came over the network: no report and no hash may depend on
+/// them.
 struct Given<'a> {
     commands: &'a [Command],
     sent: u64,
@@ -171,8 +172,8 @@ fn check(commands: &[Command], config: &Config, expected: &Outcome) {
     }
 }
 
-/// Returns random commands of every kind over many symbols. Each id belongs to one symbol: the ids that a session has
-/// used on other symbols are known only to its gateway.
+/// Returns random commands of every kind over many symbols. Each id belongs to one symbol: the ids
+/// that a session has used on other symbols are known only to its gateway.
 fn mixed_commands(count: usize) -> Vec<Command> {
     let profile = Profile { ids_cross_symbols: false, moves: 20, ..MIXED };
     stream(profile, 7, count).iter().map(|sequenced| sequenced.command).collect()

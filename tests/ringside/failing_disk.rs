@@ -1,5 +1,5 @@
-//! Failing disks: write errors of a device, and no space left. No report may leave for a command that is not in the
-//! journal, and the venue prints the cause. Needs root and loop devices.
+//! Failing disks: write errors of a device, and no space left. No report may leave for a command
+//! that is not in the journal, and the venue prints the cause. Needs root and loop devices.
 
 use crate::disk::venue::{Ended, Flow, Proof, ringside, setting, start, starts_and_ends};
 use ringside_load::rng::Rng;
@@ -14,8 +14,8 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-/// The device runs out of room under a file system that does not know it: while a segment is made, or in the log of the
-/// file system.
+/// The device runs out of room under a file system that does not know it: while a segment is made,
+/// or in the log of the file system.
 #[test]
 fn a_device_that_fails_ends_the_venue_and_nothing_told_is_lost() {
     let dir = tempfile::tempdir().unwrap();
@@ -37,15 +37,16 @@ fn a_device_that_fails_ends_the_venue_and_nothing_told_is_lost() {
     proof.check().unwrap();
 }
 
-/// The sync of a batch itself fails. The page cache then holds frames, marked clean, that are not on the device: a
-/// restarted venue must not build on frames that a power cut will remove.
+/// The sync of a batch itself fails. The page cache then holds frames, marked clean, that are not
+/// on the device: a restarted venue must not build on frames that a power cut will remove.
 #[test]
 fn a_failed_sync_is_not_built_upon_after_a_restart() {
     let seed = base_seed();
     let mut rng = Rng::new(seed);
     let mut went_on = 0;
     let rounds = setting("RINGSIDE_FAILED_SYNCS", 6);
-    // The file system continues after an error only by chance, and only then there is something to prove.
+    // The file system continues after an error only by chance, and only then there is something to
+    // prove.
     for round in 0..20 * rounds {
         if round >= rounds && went_on > 0 {
             break;
@@ -131,9 +132,9 @@ fn full_disk(root: &Path, durability: &str) {
     proof.check().unwrap_or_else(|error| panic!("{durability}: {error}"));
 }
 
-/// A venue may reject orders while it still has room to do so; if it cannot continue, it prints the cause. While there
-/// is no room for another segment, orders are rejected and cancels are carried out; when there is room again, orders
-/// are accepted again.
+/// A venue may reject orders while it still has room to do so; if it cannot continue, it prints the
+/// cause. While there is no room for another segment, orders are rejected and cancels are carried
+/// out; when there is room again, orders are accepted again.
 #[test]
 fn new_orders_are_refused_before_the_space_ends_and_cancels_are_served() {
     let dir = tempfile::tempdir().unwrap();
@@ -208,8 +209,8 @@ fn assert_answered_or_said(output: &Output, last_id: u64) {
     assert_eq!(silent, None, "an order without an answer, but the run ended well: {said}");
 }
 
-/// Asserts that the venue was neither killed nor stopped by a broken invariant: it stopped by itself and named the file
-/// that could not be written.
+/// Asserts that the venue was neither killed nor stopped by a broken invariant: it stopped by
+/// itself and named the file that could not be written.
 fn assert_stopped_by_the_device(ended: &Ended, journal: &Path) {
     let Ended { status, said, .. } = ended;
     assert_eq!(status.code(), Some(1), "signal {:?}: {said}", status.signal());
@@ -235,8 +236,9 @@ impl ThinDevice {
         Ok(thin)
     }
 
-    /// Makes the kernel write one page at a time, so that each page is written or refused, as by an honest device. A
-    /// loop device reports success for a write of which only the first pages found room.
+    /// Makes the kernel write one page at a time, so that each page is written or refused, as by an
+    /// honest device. A loop device reports success for a write of which only the first pages found
+    /// room.
     fn split_writes(&self) {
         let table = std::fs::read_to_string("/proc/mounts").unwrap();
         let here = |line: &&str| line.split(' ').nth(1) == self.volume.root().to_str();
@@ -246,8 +248,8 @@ impl ThinDevice {
         std::fs::write(queue.join("max_sectors_kb"), "4").unwrap();
     }
 
-    /// Leaves the device room for this number of bytes, and takes back the room of all blocks of zeros: a prepared
-    /// segment, too, must find new room for its frames.
+    /// Leaves the device room for this number of bytes, and takes back the room of all blocks of
+    /// zeros: a prepared segment, too, must find new room for its frames.
     fn leave(&mut self, bytes: u64) {
         self.volume.unmount();
         run(&["fallocate", "--dig-holes", self.volume.image.to_str().unwrap()]).unwrap();

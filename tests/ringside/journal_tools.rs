@@ -687,7 +687,8 @@ fn explain_names_sender_contra_and_chain() {
         &enter("C", 4000, "sell", 20, "1.02"),
         r#"{"op":"mass_cancel","session":"D","of_session":"A","ts":6000}"#,
     ]);
-    // Order 3 is A's order 1, order 5 is B's, 6 and 7 are the replaces, 9 is C's, 11 is the mass cancel.
+    // Order 3 is A's order 1, order 5 is B's, 6 and 7 are the replaces, 9 is C's, 11 is the mass
+    // cancel.
     let (told, _) = place.exec("journal", &session, &[]);
     let explain = |order: &str, more: &[&str]| {
         succeeded(&place.ask("journal", &[&["explain", order], more].concat()))

@@ -1,4 +1,5 @@
-//! `kill -9` at any moment: every acknowledged report is in the journal, and the same command starts the venue again.
+//! `kill -9` at any moment: every acknowledged report is in the journal, and the same command
+//! starts the venue again.
 //!
 //! `RINGSIDE_KILLS` sets the number of kills, `RINGSIDE_SEED` the random seed.
 
@@ -11,7 +12,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// Kills and restarts a venue on one journal several times; then follow a run to its end, and a new journal.
+/// Kills and restarts a venue on one journal several times; then follow a run to its end, and a new
+/// journal.
 #[test]
 fn killed_at_any_moment_nothing_acknowledged_is_lost() {
     let (kills, seed) = (setting("RINGSIDE_KILLS", 50), base_seed());
@@ -56,7 +58,8 @@ fn killed_at_any_moment_nothing_acknowledged_is_lost() {
     assert!(had_printed * 2 >= done, "only {had_printed} of {done} kills came after a report");
 }
 
-/// Recovery reads, cuts and begins an epoch; wherever it is killed, the next recovery finds the same journal.
+/// Recovery reads, cuts and begins an epoch; wherever it is killed, the next recovery finds the
+/// same journal.
 #[test]
 fn killed_while_it_recovers_it_recovers_again() {
     let (kills, seed) = (setting("RINGSIDE_KILLS", 50) / 5, base_seed());
@@ -71,7 +74,8 @@ fn killed_while_it_recovers_it_recovers_again() {
     proof.keep_recovered();
     starts_and_ends(&journal, "pagecache");
     let (mut in_recovery, mut done) = (0, 0);
-    // The duration of a recovery changes with the load of the machine, so the range of the delays is adapted.
+    // The duration of a recovery changes with the load of the machine, so the range of the delays
+    // is adapted.
     let mut start_us = 2_000;
     while done < kills || in_recovery * 3 < kills {
         let mut child = ringside(&["exec", "-", "--journal"], &journal)

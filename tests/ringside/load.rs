@@ -1,5 +1,5 @@
-//! `ringside load` against a fake venue without a book: it measures, continues after a lost connection, and finds the
-//! faults of the venue.
+//! `ringside load` against a fake venue without a book: it measures, continues after a lost
+//! connection, and finds the faults of the venue.
 
 use crate::fake_venue::{FakeVenue, Faults};
 use crate::served::ORDERS;
@@ -189,7 +189,8 @@ fn an_unknown_user_is_a_failure_at_once() {
 
 #[test]
 fn a_message_that_is_dropped_is_found() {
-    // Messages of all kinds: the answer to an order or an execution, in the opening book or in the flow.
+    // Messages of all kinds: the answer to an order or an execution, in the opening book or in the
+    // flow.
     for number in [5_000, 5_001, 5_002, 6_100] {
         let venue = FakeVenue::start(Faults { drop: Some(number), ..Faults::default() });
         let what = rated(&venue).failed_check();

@@ -1,4 +1,5 @@
-//! `ringside load` and `ringside client` against `ringside serve`: through a kill, with market data.
+//! `ringside load` and `ringside client` against `ringside serve`: through a kill, with market
+//! data.
 
 use crate::served::{GLIMPSE, ORDERS, REREQUEST};
 use ringside_testing::hosts::own_host;
@@ -74,7 +75,8 @@ fn a_load_goes_through_a_kill_of_the_venue() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The venue is killed when most of the flow is sent: the load prints its progress once a second.
+    // The venue is killed when most of the flow is sent: the load prints its progress once a
+    // second.
     const OPENING: u64 = 10_000;
     let mut lines = BufReader::new(load.stderr.take().unwrap()).lines().map(Result::unwrap);
     let mut before = String::new();

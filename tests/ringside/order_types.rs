@@ -1,5 +1,5 @@
-//! Sends docs/order-types.md line by line to the program: the answers are those in the document, and the document
-//! contains every type, time in force, mode and state.
+//! Sends docs/order-types.md line by line to the program: the answers are those in the document,
+//! and the document contains every type, time in force, mode and state.
 
 use ringside_model::domain::{OrderType, SelfTrade, SymbolState, TimeInForce};
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! Two partitions that share the symbols of a venue, each a cluster of two processes: they fail independently, and a
-//! symbol moves between them with its orders, whichever node fails on the way.
+//! Two partitions that share the symbols of a venue, each a cluster of two processes: they fail
+//! independently, and a symbol moves between them with its orders, whichever node fails on the way.
 
 use crate::cluster::load::Load;
 use crate::cluster::{Cluster, place};

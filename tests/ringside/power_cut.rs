@@ -1,7 +1,8 @@
-//! Power cuts with real file systems: under `fsync` all acknowledged reports are there when the machine comes back.
+//! Power cuts with real file systems: under `fsync` all acknowledged reports are there when the
+//! machine comes back.
 //!
-//! `RINGSIDE_POWER_CUTS` sets the number of cuts for each file system, and prints a table at the end; `RINGSIDE_SEED`
-//! sets the random seed. Needs root, loop devices, mkfs.ext4 and mkfs.xfs.
+//! `RINGSIDE_POWER_CUTS` sets the number of cuts for each file system, and prints a table at the
+//! end; `RINGSIDE_SEED` sets the random seed. Needs root, loop devices, mkfs.ext4 and mkfs.xfs.
 
 use crate::disk::venue::{Ended, Flow, Proof, Running, setting, start, starts_and_ends};
 use ringside_load::rng::Rng;
@@ -29,8 +30,8 @@ enum Moment {
     Start,
     /// The venue is under load.
     Load,
-    /// Another run was killed before this one: frames that it left only in the page cache precede the frames that this
-    /// run acknowledges.
+    /// Another run was killed before this one: frames that it left only in the page cache precede
+    /// the frames that this run acknowledges.
     AfterKill,
     /// The same, and the run before was not under `fsync`.
     AfterPagecache,
@@ -110,8 +111,8 @@ impl Moment {
     }
 }
 
-/// Cuts the power under a venue at its moment. An undisturbed venue must notice the cut and end by itself; sometimes it
-/// is killed before that.
+/// Cuts the power under a venue at its moment. An undisturbed venue must notice the cut and end by
+/// itself; sometimes it is killed before that.
 fn cut_under(
     volume: &Volume,
     mut venue: Running,
@@ -143,7 +144,8 @@ fn cut_under(
     Ok(ended)
 }
 
-/// Returns the number of tails that recoveries have cut from a journal, each stored in a file of its own.
+/// Returns the number of tails that recoveries have cut from a journal, each stored in a file of
+/// its own.
 fn torn_tails(journal: &Path) -> usize {
     let names = std::fs::read_dir(journal).unwrap().map(|entry| entry.unwrap().file_name());
     names.filter(|name| name.to_string_lossy().contains(".cut-")).count()

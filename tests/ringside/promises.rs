@@ -53,7 +53,8 @@ fn last_command(bytes: &[u8]) -> u64 {
     last
 }
 
-/// Source of cancels for unknown orders: each has one report. They come with an official time or without one.
+/// Source of cancels for unknown orders: each has one report. They come with an official time or
+/// without one.
 struct Cancels {
     left: u64,
     time: Option<Nanos>,
@@ -138,8 +139,8 @@ fn a_pipeline_that_does_not_wait_for_the_device_is_found() {
     assert_eq!(told_too_early(Durability::Fsync, lying), 3000);
 }
 
-/// Returns the number of reports, out of 3000, that leave a pipeline wired for a mode before the device has their
-/// commands, under `fsync`.
+/// Returns the number of reports, out of 3000, that leave a pipeline wired for a mode before the
+/// device has their commands, under `fsync`.
 fn told_too_early(wired_for: Durability, device: Slow) -> u64 {
     let dir = tempfile::tempdir().unwrap();
     let config = config(Durability::Fsync);

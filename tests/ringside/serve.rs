@@ -1,5 +1,5 @@
-//! `ringside serve` as a command: it starts from an empty folder, ends on SIGTERM, and no other process can take its
-//! folder.
+//! `ringside serve` as a command: it starts from an empty folder, ends on SIGTERM, and no other
+//! process can take its folder.
 
 use crate::served::Place;
 

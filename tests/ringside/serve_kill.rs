@@ -1,5 +1,5 @@
-//! `kill -9` of a venue that is trading: no message that any client or listener ever received is missing from the
-//! recovered journal, none is doubled, every stream continues.
+//! `kill -9` of a venue that is trading: no message that any client or listener ever received is
+//! missing from the recovered journal, none is doubled, every stream continues.
 //!
 //! `RINGSIDE_SERVE_KILLS` sets the number of kills, `RINGSIDE_SEED` the random seed.
 
@@ -223,8 +223,8 @@ impl Trial {
         Ok(())
     }
 
-    /// Makes the last run of a day: every client receives all messages, and the day ends. A further start then finds
-    /// everything unchanged.
+    /// Makes the last run of a day: every client receives all messages, and the day ends. A further
+    /// start then finds everything unchanged.
     fn ends_its_day(&mut self, with_a_kill: bool, proof: &mut Proof) -> Result<(), String> {
         let (all, told) = (self.all(), self.told());
         let life = Life::default();

@@ -1,5 +1,5 @@
-//! Operator commands about trades and sessions of a network venue: every affected session receives a message, and the
-//! effect outlives a kill of the process.
+//! Operator commands about trades and sessions of a network venue: every affected session receives
+//! a message, and the effect outlives a kill of the process.
 
 use crate::served::operator::{Operator, reports, trade, until};
 use crate::served::{Place, Venue};
@@ -7,7 +7,8 @@ use jiff::civil::Date;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Returns the only trade of the day: its line in the report of the day, by the names of the columns.
+/// Returns the only trade of the day: its line in the report of the day, by the names of the
+/// columns.
 fn line_of_the_trade(place: &Place, venue: &Venue) -> BTreeMap<String, String> {
     let said = venue.said();
     let day = &said.split("session ").nth(1).unwrap()[..8];

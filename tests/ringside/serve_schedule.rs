@@ -1,5 +1,5 @@
-//! A venue with a schedule: calls, auctions and random ends come without a command, each once, through kills of the
-//! process and commands of an operator.
+//! A venue with a schedule: calls, auctions and random ends come without a command, each once,
+//! through kills of the process and commands of an operator.
 
 use crate::served::Place;
 use crate::served::operator::{Operator, is, reports, trade, until};
@@ -51,7 +51,8 @@ fn names(states: &[(String, u64)]) -> Vec<&str> {
     states.iter().map(|(name, _)| name.as_str()).collect()
 }
 
-/// Returns the schedule of a day: the first events at these times, the others ten minutes from now and later.
+/// Returns the schedule of a day: the first events at these times, the others ten minutes from now
+/// and later.
 fn day(times: &[Timestamp]) -> String {
     let day = [("pre_open", 0), ("open", 300), ("closing_call", 0), ("closed", 300)];
     let later = |number: usize| after(Timestamp::now(), 600 * (number as i64 + 1));
@@ -71,7 +72,8 @@ fn a_day_goes_by_its_schedule_through_kills_and_halts() {
     until("rejected", || trade(&place, "DEMO01", "buy 7 TSLA 1.00\n"));
     venue.kill();
 
-    // Each boundary but the last passes while the venue is down: it takes effect when the venue is up again.
+    // Each boundary but the last passes while the venue is down: it takes effect when the venue is
+    // up again.
     let mut times = vec![];
     let pass = |place: &mut Place, times: &mut Vec<Timestamp>| {
         times.push(soon(0));
@@ -143,7 +145,8 @@ fn boundaries_come_by_themselves_each_once_and_not_before_their_time() {
     // The first one may have been missed, and the last ones may belong to the end of the venue.
     let live = &had[had.len().saturating_sub(4).max(1)..];
     let second = (live[0].1 - nanos(first)) / 1_000_000_000;
-    // Calls begin in even seconds: this is the last second in which the first of these states can have begun.
+    // Calls begin in even seconds: this is the last second in which the first of these states can
+    // have begun.
     let begin = second - (second + u64::from(live[0].0 == "open")) % 2;
     for (number, (state, at)) in (begin..).zip(live) {
         let (expected, random_ms) = [("pre_open", 0), ("open", 500)][number as usize % 2];

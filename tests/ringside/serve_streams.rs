@@ -1,5 +1,6 @@
-//! Files of a served venue beside its journal can be lost or old: streams are rebuilt byte for byte, a snapshot
-//! shortens a start and changes nothing. Also the operator's files: the report of a day, passwords.
+//! Files of a served venue beside its journal can be lost or old: streams are rebuilt byte for
+//! byte, a snapshot shortens a start and changes nothing. Also the operator's files: the report of
+//! a day, passwords.
 
 use crate::served::client::{Client, log_in};
 use crate::served::life::Life;
@@ -19,8 +20,8 @@ fn clients(place: &Place) -> Vec<Client> {
     trading.chain([Client::reading("DROP01", place.at(ORDERS), 0)]).collect()
 }
 
-/// Runs the venue: all clients first receive their earlier messages again, then trade until each has received `wanted`
-/// further messages. Returns the output of the venue.
+/// Runs the venue: all clients first receive their earlier messages again, then trade until each
+/// has received `wanted` further messages. Returns the output of the venue.
 fn run(place: &Place, clients: &mut [Client], wanted: usize) -> String {
     let mut life = Life::default();
     life.wanted = wanted;

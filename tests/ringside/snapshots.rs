@@ -1,4 +1,5 @@
-//! Snapshots from the side of the user: a restart from a snapshot is like any other restart, but shorter.
+//! Snapshots from the side of the user: a restart from a snapshot is like any other restart, but
+//! shorter.
 
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -65,8 +66,9 @@ fn succeeded(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// Returns a part of a session that makes most kinds of reports and uses ids of earlier parts. Each part begins on a
-/// day that has ended; every second one begins with a session that may enter nothing.
+/// Returns a part of a session that makes most kinds of reports and uses ids of earlier parts. Each
+/// part begins on a day that has ended; every second one begins with a session that may enter
+/// nothing.
 fn part(number: u64, orders: u64) -> String {
     let mut session = String::new();
     if number == 0 {
@@ -267,7 +269,8 @@ fn segments_go_when_two_snapshots_are_newer_and_the_venue_goes_on() {
     assert_eq!(place.json(&["replay", "--from-snapshot"])["state_hash"], summary["state_hash"]);
 }
 
-/// A venue under load with a restart time that keeps the snapshotter busy; meanwhile snapshots are taken by hand.
+/// A venue under load with a restart time that keeps the snapshotter busy; meanwhile snapshots are
+/// taken by hand.
 #[test]
 fn snapshots_of_a_running_venue_follow_from_the_promised_restart_time() {
     let place = Place::new();
@@ -285,8 +288,8 @@ fn snapshots_of_a_running_venue_follow_from_the_promised_restart_time() {
     let taken = Arc::new(AtomicU64::new(0));
     let seen = Arc::clone(&taken);
     let feeding = std::thread::spawn(move || {
-        // Enough commands for one more snapshot, then few: the journal stays short if a snapshot takes long, and
-        // grows until the next snapshot is due.
+        // Enough commands for one more snapshot, then few: the journal stays short if a snapshot
+        // takes long, and grows until the next snapshot is due.
         const PARTS: u64 = 500;
         for number in 0.. {
             let taken = seen.load(Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! A standby that receives frames: it stores the frames that continue its journal, and stops if its state differs from
-//! the leader's.
+//! A standby that receives frames: it stores the frames that continue its journal, and stops if its
+//! state differs from the leader's.
 
 use crate::served::Place;
 use ringside::config::Config;

@@ -1,8 +1,8 @@
 //! Clusters: several nodes that form one venue. Partitions: several venues that share symbols.
 //!
-//! [`membership`] decides who leads and whose acknowledgements count. [`replication`] carries the frames of
-//! the leader's journal to its standbys. [`node`] runs a node one step at a time, standing by or leading.
-//! [`partition`] moves a symbol from one venue to another.
+//! [`membership`] decides who leads and whose acknowledgements count. [`replication`] carries the
+//! frames of the leader's journal to its standbys. [`node`] runs a node one step at a time,
+//! standing by or leading. [`partition`] moves a symbol from one venue to another.
 
 #![warn(unreachable_pub)]
 

@@ -1,12 +1,14 @@
 //! Commit point of a venue: the end of the journal that a quorum has stored.
 //!
-//! The journaler sets the end that this node has stored. The leader's replication sets the end that enough other nodes
-//! have stored. The replicator stage reads both and lets commands pass up to the commit point.
+//! The journaler sets the end that this node has stored. The leader's replication sets the end that
+//! enough other nodes have stored. The replicator stage reads both and lets commands pass up to the
+//! commit point.
 
 use ringside_journal::Position;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Two ends of the journal: the end that this node has stored, and the end that enough other nodes have stored.
+/// Two ends of the journal: the end that this node has stored, and the end that enough other nodes
+/// have stored.
 pub struct CommitPoint {
     segment_bytes: u64,
     /// End of the journal that this node has stored.
@@ -18,8 +20,8 @@ pub struct CommitPoint {
 }
 
 impl CommitPoint {
-    /// Returns the commit point of a node that has stored its journal up to `stored`, in segments of `segment_bytes`.
-    /// Other nodes are needed and have stored nothing yet.
+    /// Returns the commit point of a node that has stored its journal up to `stored`, in segments
+    /// of `segment_bytes`. Other nodes are needed and have stored nothing yet.
     pub fn new(segment_bytes: u64, stored: Position) -> CommitPoint {
         let commit = CommitPoint {
             segment_bytes,
@@ -34,8 +36,9 @@ impl CommitPoint {
     /// Returns the end of the journal that a quorum has stored, this node included. Never falls.
     #[inline]
     pub fn replicated(&self) -> Position {
-        // The order of the two loads matters. A caller that sees `alone` set passes nothing beyond `stored` as it was
-        // before, so the end that was passed without other nodes is known afterwards.
+        // The order of the two loads matters. A caller that sees `alone` set passes nothing beyond
+        // `stored` as it was before, so the end that was passed without other nodes is known
+        // afterwards.
         let stored = self.stored.load(Ordering::SeqCst);
         let at = match self.alone.load(Ordering::SeqCst) {
             true => stored,
@@ -60,15 +63,15 @@ impl CommitPoint {
         self.alone.store(true, Ordering::SeqCst);
     }
 
-    /// Records that enough other nodes have stored everything before `end`, a [number](Self::number), and makes other
-    /// nodes needed from now on.
+    /// Records that enough other nodes have stored everything before `end`, a
+    /// [number](Self::number), and makes other nodes needed from now on.
     pub fn replicates(&self, end: u64) {
         self.replicated.fetch_max(end, Ordering::SeqCst);
         self.alone.store(false, Ordering::SeqCst);
     }
 
-    /// Converts a position to a number of bytes. Each segment ends with a mark of its own behind its last frame, so no
-    /// frame ends at the end of the file.
+    /// Converts a position to a number of bytes. Each segment ends with a mark of its own behind
+    /// its last frame, so no frame ends at the end of the file.
     pub fn number(&self, Position { segment, offset }: Position) -> u64 {
         segment * self.segment_bytes + offset
     }

@@ -1,5 +1,5 @@
-//! One venue: sequences each command, stores it, matches it, and publishes its reports. After a crash the same state is
-//! rebuilt from the journal.
+//! One venue: sequences each command, stores it, matches it, and publishes its reports. After a
+//! crash the same state is rebuilt from the journal.
 //!
 //! ```text
 //!  commands ─► pipeline: sequencer ─► journaler ─► matchers ─► publisher ─► streams ─► readers
@@ -7,10 +7,11 @@
 //!                                     journal ──► recovery: snapshot, replay
 //! ```
 //!
-//! [`venue`] opens, recovers, runs and closes a venue. [`pipeline`] has the stages and their threads;
-//! [`matching_shard`] feeds frames to one engine, [`report_order`] merges the reports of all shards. [`registry`] keeps
-//! names, used ids, venue-wide rules and exposures. [`streams`] turns reports into the numbered messages of each
-//! session and of the market. [`recovery`] rebuilds all of this state from the journal.
+//! [`venue`] opens, recovers, runs and closes a venue. [`pipeline`] has the stages and their
+//! threads; [`matching_shard`] feeds frames to one engine, [`report_order`] merges the reports of
+//! all shards. [`registry`] keeps names, used ids, venue-wide rules and exposures. [`streams`]
+//! turns reports into the numbered messages of each session and of the market. [`recovery`]
+//! rebuilds all of this state from the journal.
 
 #![warn(unreachable_pub)]
 

@@ -1,5 +1,5 @@
-//! One shard at work: selects its commands from the frames, applies them to its engine a batch at a time, and keeps the
-//! reports until the caller takes them.
+//! One shard at work: selects its commands from the frames, applies them to its engine a batch at a
+//! time, and keeps the reports until the caller takes them.
 
 use crate::report_order::state_hash_report;
 use ringside_engine::{Engine, Shard};
@@ -12,7 +12,8 @@ pub struct MatchingShard {
     shard: Shard,
     engine: Engine,
     probe_interval: u64,
-    /// First seqno at which a probe can be due: one comparison for each command instead of a division.
+    /// First seqno at which a probe can be due: one comparison for each command instead of a
+    /// division.
     probe_from: u64,
     batch: Vec<Sequenced>,
     reports: Vec<Report>,
@@ -29,12 +30,12 @@ pub struct UnreadableCommand {
 }
 
 impl MatchingShard {
-    /// Most commands that are applied in one go: enough for the engine to look ahead, few enough that the first does
-    /// not wait long for the last.
+    /// Most commands that are applied in one go: enough for the engine to look ahead, few enough
+    /// that the first does not wait long for the last.
     pub(crate) const BATCH_COMMANDS_MAX: usize = 64;
 
-    /// Returns a shard without a probe interval. Each epoch start that the shard reads sets the interval at which the
-    /// shard reports its state hash.
+    /// Returns a shard without a probe interval. Each epoch start that the shard reads sets the
+    /// interval at which the shard reports its state hash.
     pub fn new(shard: Shard, engine: Engine) -> Self {
         let batch = Vec::with_capacity(Self::BATCH_COMMANDS_MAX);
         let reports = Vec::with_capacity(4096);

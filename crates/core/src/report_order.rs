@@ -1,8 +1,9 @@
 //! Merges the reports of all shards into the venue's one order: by command, then by index.
 //!
-//! The merge gets every command in the order of seqnos. It takes the reports of a command from the shard that owns the
-//! command, and passes them on after all reports before them. A command that concerns the whole venue has a part from
-//! every shard. These parts are merged by symbol, so the order does not depend on the number of shards.
+//! The merge gets every command in the order of seqnos. It takes the reports of a command from the
+//! shard that owns the command, and passes them on after all reports before them. A command that
+//! concerns the whole venue has a part from every shard. These parts are merged by symbol, so the
+//! order does not depend on the number of shards.
 
 use ringside_model::command::{self, Command};
 use ringside_model::domain::{Nanos, Quantity, SeqNo};
@@ -17,17 +18,19 @@ pub trait Subscriber {
     /// True if the subscriber receives the commands, too.
     const COMMANDS: bool = false;
 
-    /// Takes the next command; its reports follow. Called only if [`COMMANDS`](Self::COMMANDS) is true.
+    /// Takes the next command; its reports follow. Called only if [`COMMANDS`](Self::COMMANDS) is
+    /// true.
     fn command(&mut self, _frame: &Frame) {}
 
-    /// Takes an accepted or rejected definition, which has the names for later reports; its report follows.
+    /// Takes an accepted or rejected definition, which has the names for later reports; its report
+    /// follows.
     fn definition(&mut self, _command: &Command) {}
 
     /// Takes the next report.
     fn report(&mut self, published: &Published);
 
-    /// Marks the end of a command: all its reports have been passed on. Called only if [`COMMANDS`](Self::COMMANDS) is
-    /// true.
+    /// Marks the end of a command: all its reports have been passed on. Called only if
+    /// [`COMMANDS`](Self::COMMANDS) is true.
     fn end_command(&mut self) {}
 
     /// Marks the end of a batch: the subscriber can pass on the reports so far.
@@ -116,8 +119,8 @@ pub struct ReportOrder {
 }
 
 impl ReportOrder {
-    /// Returns a merge for a number of shards. The first frame, an epoch start, sets the durability mode and the probe
-    /// interval.
+    /// Returns a merge for a number of shards. The first frame, an epoch start, sets the durability
+    /// mode and the probe interval.
     pub fn new(shards: u32) -> Self {
         ReportOrder {
             shards,
@@ -156,8 +159,8 @@ impl ReportOrder {
         self.pending.len()
     }
 
-    /// Returns true if the merge takes more reports of a shard: not while many of them are early and the next command
-    /// waits for other shards.
+    /// Returns true if the merge takes more reports of a shard: not while many of them are early
+    /// and the next command waits for other shards.
     #[inline]
     pub fn wants(&self, shard: u32) -> bool {
         const EARLY_REPORTS_MAX: usize = 64 * 1024;
@@ -179,7 +182,8 @@ impl ReportOrder {
         self.durability
     }
 
-    /// Returns the probe interval: a hash probe describes each command whose seqno is a multiple of it.
+    /// Returns the probe interval: a hash probe describes each command whose seqno is a multiple of
+    /// it.
     pub fn probe_interval(&self) -> u64 {
         self.probe_interval
     }
@@ -195,8 +199,8 @@ impl ReportOrder {
         self.probes.pop_front()
     }
 
-    /// Adds the next command. Bookkeeping frames have no reports, but may set the durability mode and the probe
-    /// interval.
+    /// Adds the next command. Bookkeeping frames have no reports, but may set the durability mode
+    /// and the probe interval.
     #[inline]
     pub fn expect(&mut self, frame: &Frame) {
         let Some(kind) = frame.kind() else { return };
@@ -291,7 +295,8 @@ impl ReportOrder {
         }
     }
 
-    /// Merges the parts of all shards: one head with the sum of their counts, then all other reports by symbol.
+    /// Merges the parts of all shards: one head with the sum of their counts, then all other
+    /// reports by symbol.
     fn pass_on_merged(&mut self, subscriber: &mut impl Subscriber) {
         let heads: Vec<Report> =
             (0..self.shards).map(|s| self.take_early(s).expect("every part is here")).collect();

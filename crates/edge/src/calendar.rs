@@ -1,8 +1,8 @@
-//! Timetable of symbol states: the state that begins at each time. Arithmetic over dates and time zones, without a
-//! clock.
+//! Timetable of symbol states: the state that begins at each time. Arithmetic over dates and time
+//! zones, without a clock.
 //!
-//! The time zone rules are part of the program and not read from the machine, so all nodes of a cluster and every later
-//! start compute the same times.
+//! The time zone rules are part of the program and not read from the machine, so all nodes of a
+//! cluster and every later start compute the same times.
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
@@ -45,7 +45,8 @@ pub struct Timetable {
     pub events: Vec<Event>,
 }
 
-/// Number of days that are searched for a boundary. A timetable without one in that span counts as empty.
+/// Number of days that are searched for a boundary. A timetable without one in that span counts as
+/// empty.
 const DAYS_MAX: usize = 400;
 
 impl Timetable {
@@ -88,8 +89,9 @@ impl Timetable {
         self.zone.to_datetime(now).date().checked_add(SignedDuration::from_hours(24 * days)).ok()
     }
 
-    /// Returns the boundaries of a date. A local time that is skipped when the clocks go forward counts as later by the
-    /// skipped span. A local time that occurs twice counts at its first occurrence.
+    /// Returns the boundaries of a date. A local time that is skipped when the clocks go forward
+    /// counts as later by the skipped span. A local time that occurs twice counts at its first
+    /// occurrence.
     fn of_date(&self, date: Date) -> impl Iterator<Item = Boundary> {
         let weekday = date.weekday().to_monday_zero_offset() as usize;
         let is_on = self.days[weekday] && !self.holidays.contains(&date);

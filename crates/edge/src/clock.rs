@@ -1,5 +1,5 @@
-//! Clock of a venue: reads the time on the gateway's thread and hands over the commands that are due. Only the leader
-//! has a gateway, so only the leader does that.
+//! Clock of a venue: reads the time on the gateway's thread and hands over the commands that are
+//! due. Only the leader has a gateway, so only the leader does that.
 
 use super::schedule::Schedule;
 use crate::due::DueTimes;
@@ -20,12 +20,14 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Creates a clock from due times and a schedule, in a venue whose official time is `time` so far.
+    /// Creates a clock from due times and a schedule, in a venue whose official time is `time` so
+    /// far.
     pub fn new(due: DueTimes, schedule: Schedule, time: Nanos) -> Clock {
         Clock { due, schedule, now: time }
     }
 
-    /// Hands over the commands that are due at `now` while the queue has room; returns their number.
+    /// Hands over the commands that are due at `now` while the queue has room; returns their
+    /// number.
     pub fn step(&mut self, gateway: &mut Server, now: Nanos) -> usize {
         self.now = self.now.max(now);
         for done in 0..COMMANDS_PER_STEP {

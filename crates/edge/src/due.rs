@@ -1,12 +1,13 @@
-//! Times at which something is due for a symbol: a planned state, the end of a pause, the expiry of an order.
+//! Times at which something is due for a symbol: a planned state, the end of a pause, the expiry of
+//! an order.
 //!
 //! ```text
 //!  publisher ─► commands and reports ─► [times] ─► gateway ─► one tick for each symbol ─► sequencer
 //! ```
 //!
-//! No engine reads a clock, so the reader of the clock must know the times to wait for. An unneeded tick does no harm;
-//! a missing tick does. If it is not certain that something is over, its time stays until a tick has come after that
-//! time.
+//! No engine reads a clock, so the reader of the clock must know the times to wait for. An unneeded
+//! tick does no harm; a missing tick does. If it is not certain that something is over, its time
+//! stays until a tick has come after that time.
 
 use ringside_core::report_order::Subscriber;
 use ringside_model::command::{Action, Command};
@@ -161,8 +162,8 @@ impl DueTimes {
         times.of.get(&symbol).map_or(Outlook::default(), outlook)
     }
 
-    /// Returns the next symbol for which something is due at `now`. The symbol is not returned again until its tick has
-    /// come back, or until its earliest due time becomes earlier or later.
+    /// Returns the next symbol for which something is due at `now`. The symbol is not returned
+    /// again until its tick has come back, or until its earliest due time becomes earlier or later.
     pub fn take(&self, now: Nanos) -> Option<SymbolId> {
         if now.0 < self.0.earliest.load(Ordering::Acquire) {
             return None;
@@ -177,7 +178,8 @@ impl DueTimes {
         Some(symbol)
     }
 
-    /// Handles a tick at `at`: everything due by then is over, unless a later report sets a new time.
+    /// Handles a tick at `at`: everything due by then is over, unless a later report sets a new
+    /// time.
     fn ticked(&self, symbol: SymbolId, at: Nanos) {
         self.change_and_wait(symbol, |instrument| {
             let Instrument { planned, reopens, pauses, ends, .. } = instrument;
@@ -195,7 +197,8 @@ impl DueTimes {
         self.change_and_wait(symbol, |instrument| instrument.next().map(|next| next.max(later)));
     }
 
-    /// Changes the times of a symbol. If its earliest due time changes, the symbol waits for the new one.
+    /// Changes the times of a symbol. If its earliest due time changes, the symbol waits for the
+    /// new one.
     fn change(&self, symbol: SymbolId, change: impl FnOnce(&mut Instrument)) {
         self.change_and_wait(symbol, |instrument| {
             let before = instrument.next();
@@ -242,7 +245,8 @@ impl Instrument {
 }
 
 impl Ends {
-    /// Adds a time. The last of too many times are not kept; ticks in short intervals cover their span.
+    /// Adds a time. The last of too many times are not kept; ticks in short intervals cover their
+    /// span.
     fn add(&mut self, at: Nanos) {
         self.first.insert(at);
         if self.first.len() > TIMES_MAX {
@@ -267,7 +271,8 @@ impl Ends {
     }
 }
 
-/// Subscriber that learns due times from commands and reports, and passes both on to another subscriber.
+/// Subscriber that learns due times from commands and reports, and passes both on to another
+/// subscriber.
 pub struct Watch<U> {
     subscriber: U,
     due: DueTimes,
@@ -296,7 +301,8 @@ impl<U> Watch<U> {
             return;
         };
         if let Action::EnterRich(rich) = action {
-            // The answer does not matter: the order may also enter later, as the replacement of another.
+            // The answer does not matter: the order may also enter later, as the replacement of
+            // another.
             let end = Some(rich.terms.expire).filter(|end| *end > frame.time());
             end.into_iter().for_each(|end| self.due.add(symbol, end));
         } else {

@@ -1,8 +1,9 @@
 //! The edge of a venue: client and operator sessions, market data, and timers.
 //!
-//! [`gateway`] turns the messages of sessions, operators and files into commands, and sends each session its stream.
-//! [`feed`] publishes market data and resends lost messages. [`clock`] hands over the commands that [`due`] and
-//! [`schedule`] find due; [`calendar`] computes the boundaries of a trading day.
+//! [`gateway`] turns the messages of sessions, operators and files into commands, and sends each
+//! session its stream. [`feed`] publishes market data and resends lost messages. [`clock`] hands
+//! over the commands that [`due`] and [`schedule`] find due; [`calendar`] computes the boundaries
+//! of a trading day.
 
 #![warn(unreachable_pub)]
 

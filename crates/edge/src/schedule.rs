@@ -1,13 +1,13 @@
 //! Schedule of the config, as commands.
 //!
-//! At each boundary the schedule plans the new state of every symbol for exactly that time, and the next tick applies
-//! the state. So the journal holds each boundary with its own time, whatever the clock was when the plan was handed
-//! over. After a restart, and on another node, the last of these plans says which boundaries a symbol has had. No
-//! boundary is missed and none comes twice. A state that an operator has set since the last boundary stays until the
-//! next one.
+//! At each boundary the schedule plans the new state of every symbol for exactly that time, and the
+//! next tick applies the state. So the journal holds each boundary with its own time, whatever the
+//! clock was when the plan was handed over. After a restart, and on another node, the last of these
+//! plans says which boundaries a symbol has had. No boundary is missed and none comes twice. A
+//! state that an operator has set since the last boundary stays until the next one.
 //!
-//! An operator who has planned a state for a later time overrides the schedule: the boundaries up to that time are
-//! skipped. Each skipped boundary is journaled too, as a plan that is rejected.
+//! An operator who has planned a state for a later time overrides the schedule: the boundaries up
+//! to that time are skipped. Each skipped boundary is journaled too, as a plan that is rejected.
 
 use crate::calendar::{Boundary, Timetable};
 use crate::due::{Asked, DueTimes, Outlook};
@@ -24,7 +24,8 @@ pub const SESSION: &str = "schedule";
 const LOOKS_MAX: usize = 64;
 /// Delay in ns before the next look at a symbol that has a plan or a tick under way.
 const MOMENT_NS: u64 = 5_000_000;
-/// Delay in ns before the next look at a symbol that is not traded here, is being moved, or had a plan rejected.
+/// Delay in ns before the next look at a symbol that is not traded here, is being moved, or had a
+/// plan rejected.
 const PAUSE_NS: u64 = 1_000_000_000;
 
 /// Schedule of a leading venue.
@@ -53,8 +54,8 @@ pub struct Part {
 }
 
 impl Part {
-    /// Creates a part from a timetable and its symbols. Without names, the part has all symbols that no other part
-    /// names.
+    /// Creates a part from a timetable and its symbols. Without names, the part has all symbols
+    /// that no other part names.
     pub fn new(names: Option<Vec<Name>>, timetable: Timetable) -> Part {
         Part { names, timetable, around: (None, None), looked: None }
     }
@@ -66,8 +67,8 @@ impl Schedule {
         Schedule { parts, session, due, ..Schedule::default() }
     }
 
-    /// Returns notes for the operator at the start: the number of symbols that are new to the schedule, and the
-    /// boundaries that passed while no node led.
+    /// Returns notes for the operator at the start: the number of symbols that are new to the
+    /// schedule, and the boundaries that passed while no node led.
     pub fn notes(&self, now: Nanos, directory: &Directory) -> Vec<String> {
         let (mut new, mut missed, mut late) = (0, 0, 0);
         for (symbol, _) in directory.symbols() {
@@ -95,8 +96,8 @@ impl Schedule {
         notes
     }
 
-    /// Returns the next command that is due at `now`. The caller hands the command over before the next call, and
-    /// `directory` has observed all earlier commands.
+    /// Returns the next command that is due at `now`. The caller hands the command over before the
+    /// next call, and `directory` has observed all earlier commands.
     pub fn next(&mut self, now: Nanos, directory: &Directory) -> Option<Command> {
         if self.parts.is_empty() {
             return None;
@@ -193,8 +194,8 @@ impl Schedule {
 }
 
 impl Part {
-    /// Returns the last boundary and the next one. Both are kept, because many symbols are looked at between the same
-    /// two boundaries.
+    /// Returns the last boundary and the next one. Both are kept, because many symbols are looked
+    /// at between the same two boundaries.
     fn around(&mut self, now: Nanos) -> (Option<Boundary>, Option<Boundary>) {
         let (_, next) = self.around;
         let is_same = self.looked.is_some_and(|looked| looked <= now)
@@ -207,8 +208,8 @@ impl Part {
     }
 }
 
-/// Returns the seed for the random delay of a planned state. The seed is journaled with its command, so every replay
-/// draws the same delay.
+/// Returns the seed for the random delay of a planned state. The seed is journaled with its
+/// command, so every replay draws the same delay.
 fn seed() -> u64 {
     let mut bytes = [0; 8];
     let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());

@@ -15,8 +15,9 @@ const ALICE: SessionId = SessionId(1);
 const BOB: SessionId = SessionId(2);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Prices are whole ticks inside, so that no price is ever rounded. The tick size converts decimals to ticks:
-    // `cent.ticks("187.05")` is 18705 ticks, `cent.ticks("187.055")` is an error.
+    // Prices are whole ticks inside, so that no price is ever rounded. The tick size converts
+    // decimals to ticks: `cent.ticks("187.05")` is 18705 ticks, `cent.ticks("187.055")` is an
+    // error.
     let cent = Tick::parse("0.01").ok_or("0.01 is no tick size")?;
     let mut books = OrderBooks::new();
     let aapl = books.define("AAPL", cent)?;
@@ -34,8 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         print(books.enter(ALICE, aapl, order), cent);
     }
 
-    // Bob buys through the best offer. Each trade has the price of the resting order, and a report for each side. The
-    // rest of Bob's order rests.
+    // Bob buys through the best offer. Each trade has the price of the resting order, and a report
+    // for each side. The rest of Bob's order rests.
     let order = Enter::limit(OrderId(1), Side::Buy, Quantity(120), cent.ticks("187.06")?);
     print(books.enter(BOB, aapl, order), cent);
 

@@ -1,9 +1,9 @@
 //! Prefetching along a batch: memory that its commands will touch is requested before it is needed.
 //!
-//! A cancel is a chain of cache misses: index, order, then neighbours and level. The commands of a batch lie side by
-//! side, so the processor can wait for many cache lines at once. Each step is a short loop, where possible without a
-//! branch on the kind of the command: a mispredicted branch costs more than the step saves. A useless prefetch does no
-//! harm.
+//! A cancel is a chain of cache misses: index, order, then neighbours and level. The commands of a
+//! batch lie side by side, so the processor can wait for many cache lines at once. Each step is a
+//! short loop, where possible without a branch on the kind of the command: a mispredicted branch
+//! costs more than the step saves. A useless prefetch does no harm.
 
 use super::Engine;
 use super::book::{key_of, side_index};
@@ -17,7 +17,8 @@ use std::ops::Range;
 /// Number of commands that are prefetched together: all that they touch fits the first-level cache.
 pub(super) const AHEAD_MAX: usize = 64;
 
-/// Number of live orders from which on levels and neighbours no longer lie in the second-level cache.
+/// Number of live orders from which on levels and neighbours no longer lie in the second-level
+/// cache.
 const DEEP_ORDERS: usize = 32 * 1024;
 
 /// Number of commands that take each step together in deep books.
@@ -32,8 +33,8 @@ struct Entering {
 }
 
 impl Engine {
-    /// Makes room for the orders that the commands will add, and computes the index buckets of the order ids that they
-    /// name first.
+    /// Makes room for the orders that the commands will add, and computes the index buckets of the
+    /// order ids that they name first.
     #[inline(always)]
     pub(super) fn look_ahead(&mut self, commands: &[Sequenced]) -> [Bucket; AHEAD_MAX] {
         self.orders.make_room(commands.len());
@@ -59,8 +60,8 @@ impl Engine {
         self.orders.live() >= DEEP_ORDERS
     }
 
-    /// Applies commands in groups. While one group is applied, the memory of the three groups behind it is on its way,
-    /// each group one step less far.
+    /// Applies commands in groups. While one group is applied, the memory of the three groups
+    /// behind it is on its way, each group one step less far.
     #[inline(never)]
     pub(super) fn apply_deep(
         &mut self,
@@ -110,7 +111,8 @@ impl Engine {
         }
     }
 
-    /// Prefetches neighbours and levels of the named orders, and the tails of the levels that new orders join.
+    /// Prefetches neighbours and levels of the named orders, and the tails of the levels that new
+    /// orders join.
     #[inline(never)]
     fn look_at_neighbours(
         &self,
@@ -134,7 +136,8 @@ impl Engine {
     }
 }
 
-/// Returns the order id that an everyday command adds or names first. Other commands compute their buckets themselves.
+/// Returns the order id that an everyday command adds or names first. Other commands compute their
+/// buckets themselves.
 #[inline(always)]
 fn named(command: &Command) -> OrderId {
     match &command.action {

@@ -1,7 +1,8 @@
 //! Amendments: reduce, replace, modify.
 //!
-//! A reduce and a modify leave an order in its place. A replace removes the order and enters it anew, behind all others
-//! at its price. A replace with invalid terms ends the order; a replace that is not allowed is rejected and leaves it.
+//! A reduce and a modify leave an order in its place. A replace removes the order and enters it
+//! anew, behind all others at its price. A replace with invalid terms ends the order; a replace
+//! that is not allowed is rejected and leaves it.
 
 use super::icebergs;
 use super::market::LimitTerms;
@@ -135,7 +136,8 @@ impl Engine {
         }
     }
 
-    /// Enters an iceberg or an order with rare terms in place of `old`, with the reserve or the terms of `old`.
+    /// Enters an iceberg or an order with rare terms in place of `old`, with the reserve or the
+    /// terms of `old`.
     #[cold]
     #[inline(never)]
     fn replace_special(
@@ -173,7 +175,8 @@ impl Engine {
         self.passive_price(book, order.traits.side(), order.traits.post_only(), price)
     }
 
-    /// Changes the sell marking of an order, lowers its total quantity, or both. The order keeps its priority.
+    /// Changes the sell marking of an order, lowers its total quantity, or both. The order keeps
+    /// its priority.
     #[inline(never)]
     pub(super) fn modify(
         &mut self,
@@ -259,7 +262,8 @@ impl Engine {
         !order.traits.is_stop() && !is_peg
     }
 
-    /// Returns true if a replaced order can show `open` in slices; true for an order without a reserve.
+    /// Returns true if a replaced order can show `open` in slices; true for an order without a
+    /// reserve.
     fn can_show(&self, order: &Order, open: u64) -> bool {
         let reserve = self.reserves.get(&(SymbolId(order.symbol), order.number));
         let Some(book) = self.book_index(SymbolId(order.symbol)) else { return false };

@@ -1,7 +1,8 @@
-//! Auction price: the price at which the largest quantity trades. Only limits and quantities decide.
+//! Auction price: the price at which the largest quantity trades. Only limits and quantities
+//! decide.
 //!
-//! Between two neighbouring limits demand and supply do not change. So only the limits and the gaps between them need a
-//! look, whatever the prices are.
+//! Between two neighbouring limits demand and supply do not change. So only the limits and the gaps
+//! between them need a look, whatever the prices are.
 
 use ringside_planted::{Bug, planted};
 
@@ -41,10 +42,11 @@ struct Candidates {
     all_offers: bool,
 }
 
-/// Computes the result of an auction. Candidates are the prices from the lowest to the highest limit at which most
-/// trades. Of these, the prices with the smallest surplus win. Of the rest: the highest if bids are left over at all of
-/// them, the lowest if offers are, otherwise the price nearest to the reference, or the middle price without a
-/// reference (0). If no order has a limit, the reference is the price.
+/// Computes the result of an auction. Candidates are the prices from the lowest to the highest
+/// limit at which most trades. Of these, the prices with the smallest surplus win. Of the rest: the
+/// highest if bids are left over at all of them, the lowest if offers are, otherwise the price
+/// nearest to the reference, or the middle price without a reference (0). If no order has a limit,
+/// the reference is the price.
 pub(super) fn clear(bids: &Side, offers: &Side, reference: i64) -> Clearing {
     let mut demand = bids.market + bids.limits.iter().map(|&(_, quantity)| quantity).sum::<u128>();
     let mut supply = offers.market;
@@ -101,8 +103,8 @@ impl Candidates {
         Candidates { lowest: 0, highest: 0, matched: 0, surplus: 0, all_bids, all_offers }
     }
 
-    /// Adds the prices above all earlier ones, if they are as good or better. Demand falls and supply rises with the
-    /// price, so equally good prices are neighbours.
+    /// Adds the prices above all earlier ones, if they are as good or better. Demand falls and
+    /// supply rises with the price, so equally good prices are neighbours.
     fn consider(&mut self, lowest: i64, highest: i64, demand: u128, supply: u128) {
         let (matched, surplus) = (demand.min(supply), demand.abs_diff(supply));
         let is_better = matched > self.matched || matched == self.matched && surplus < self.surplus;

@@ -1,5 +1,6 @@
-//! Price bands: no trade is outside them. Static bands always hold. Dynamic bands, around a reference, hold while the
-//! symbol is open. A quote that stands at a dynamic band for too long pauses the symbol, and an auction reopens it.
+//! Price bands: no trade is outside them. Static bands always hold. Dynamic bands, around a
+//! reference, hold while the symbol is open. A quote that stands at a dynamic band for too long
+//! pauses the symbol, and an auction reopens it.
 
 use super::Engine;
 use super::book::{key_of, side_index};
@@ -21,7 +22,8 @@ pub const LIMIT_STATE_NS: u64 = 15_000_000_000;
 /// Length of the pause, in ns.
 pub const PAUSE_NS: u64 = 300_000_000_000;
 
-/// Greatest distance of dynamic bands from their reference, in basis points: 100 % of the reference.
+/// Greatest distance of dynamic bands from their reference, in basis points: 100 % of the
+/// reference.
 const BAND_BPS_MAX: u32 = 10_000;
 
 /// Bands of a symbol; 0 for none.
@@ -39,7 +41,8 @@ pub(super) struct Bands {
 /// Limit state: a quote stands at a dynamic band.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LimitState {
-    /// True if the quote is the best bid, at the upper band; else the best offer, at the lower band.
+    /// True if the quote is the best bid, at the upper band; else the best offer, at the lower
+    /// band.
     pub buy: bool,
     /// Price of the band.
     pub price: i64,
@@ -69,8 +72,8 @@ impl BandTimer {
 }
 
 impl Bands {
-    /// Checks bands that a command asks for, and returns them. `price` is the reference if the command names none; 0
-    /// for no such price.
+    /// Checks bands that a command asks for, and returns them. `price` is the reference if the
+    /// command names none; 0 for no such price.
     pub(crate) fn of(asked: &SetBands, price: i64) -> Result<Self, Reason> {
         let (low, high, bps) = (asked.low.0, asked.high.0, asked.bps);
         let reference = if asked.reference.0 != 0 { asked.reference.0 } else { price };
@@ -98,8 +101,8 @@ impl Bands {
         (self.low.max(1), if self.high == 0 { i64::MAX } else { self.high })
     }
 
-    /// Returns the lowest and the highest price within the dynamic bands, if there are any. The distance to the
-    /// reference is rounded down to whole ticks, but is one tick at least.
+    /// Returns the lowest and the highest price within the dynamic bands, if there are any. The
+    /// distance to the reference is rounded down to whole ticks, but is one tick at least.
     fn dynamic(&self) -> Option<(i64, i64)> {
         let reference = i128::from(self.reference);
         let delta = (reference * i128::from(self.bps) / 10_000).max(1);
@@ -107,8 +110,8 @@ impl Bands {
         (self.bps != 0).then(|| (bound(reference - delta), bound(reference + delta)))
     }
 
-    /// Returns the lowest and the highest price within both kinds of bands. If the static bands exclude the dynamic
-    /// range, the nearest static band is the only price.
+    /// Returns the lowest and the highest price within both kinds of bands. If the static bands
+    /// exclude the dynamic range, the nearest static band is the only price.
     fn together(&self) -> (i64, i64) {
         let (low, high) = self.fixed();
         let Some(dynamic) = self.dynamic() else { return (low, high) };
@@ -121,7 +124,8 @@ impl Bands {
     }
 }
 
-/// Returns the limit at which an auction counts an order; `None` if the limit is out of reach within these bands.
+/// Returns the limit at which an auction counts an order; `None` if the limit is out of reach
+/// within these bands.
 pub(super) fn counted(buy: bool, limit: i64, (low, high): (i64, i64)) -> Option<i64> {
     if buy {
         (limit >= low).then_some(limit.min(high))
@@ -164,7 +168,8 @@ impl Engine {
         });
     }
 
-    /// Returns the limit of an order within the bands that hold where the order can trade. 0, no limit, stays 0.
+    /// Returns the limit of an order within the bands that hold where the order can trade. 0, no
+    /// limit, stays 0.
     pub(super) fn within_bands(
         &self,
         book: usize,
@@ -185,7 +190,8 @@ impl Engine {
         }
     }
 
-    /// Returns the worst price at which an order without a limit may trade, within collar and bands.
+    /// Returns the worst price at which an order without a limit may trade, within collar and
+    /// bands.
     pub(super) fn bound(&self, book: usize, buy: bool) -> i64 {
         let collar = self.books[book].collar(buy);
         if !self.books[book].is_guarded() {
@@ -196,7 +202,8 @@ impl Engine {
         if buy { collar.min(high) } else { collar.max(low) }
     }
 
-    /// Applies the bands to a symbol that has opened. If an auction opened it, the auction price is the new reference.
+    /// Applies the bands to a symbol that has opened. If an auction opened it, the auction price is
+    /// the new reference.
     #[cold]
     pub(super) fn open_within_bands(
         &mut self,
@@ -214,8 +221,9 @@ impl Engine {
         self.reprice_beyond(at, book, traded, sink);
     }
 
-    /// Reprices resting orders with a limit beyond a band to the band, or cancels those that ask for it: bids first,
-    /// then offers, by priority. The new limit is farther from the other side, so no order trades.
+    /// Reprices resting orders with a limit beyond a band to the band, or cancels those that ask
+    /// for it: bids first, then offers, by priority. The new limit is farther from the other side,
+    /// so no order trades.
     fn reprice_beyond(
         &mut self,
         at: &Sequenced,
@@ -292,7 +300,8 @@ impl Engine {
         }
     }
 
-    /// Reopens a paused symbol, or pauses one whose limit state has lasted too long. Returns true if either was due.
+    /// Reopens a paused symbol, or pauses one whose limit state has lasted too long. Returns true
+    /// if either was due.
     pub(super) fn bands_due(
         &mut self,
         at: &Sequenced,
@@ -342,8 +351,8 @@ impl Engine {
         self.markets.iter().filter_map(timer).collect()
     }
 
-    /// Restores the band timers of an image whose orders rest already. Checks that no order is beyond a band, that a
-    /// quote at a band has a timer, and that no other quote has one.
+    /// Restores the band timers of an image whose orders rest already. Checks that no order is
+    /// beyond a band, that a quote at a band has a timer, and that no other quote has one.
     pub(super) fn restore_band_timers(&mut self, timers: &[BandTimer]) -> Result<(), ImageError> {
         if !timers.is_sorted_by(|a, b| a.symbol < b.symbol) {
             return Err(ImageError("the times of bands are not in their order".into()));

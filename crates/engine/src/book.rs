@@ -1,4 +1,5 @@
-//! Book of one symbol: two ladders, and the few facts about the symbol that the matching rules need.
+//! Book of one symbol: two ladders, and the few facts about the symbol that the matching rules
+//! need.
 
 use super::ladder::{Ladder, LevelSlot, Levels};
 use super::orders::{Bucket, NIL, Order, Orders, Slot};
@@ -11,7 +12,8 @@ use ringside_planted::{Bug, planted};
 pub(super) struct Book {
     symbol: SymbolId,
     lot: u64,
-    /// Lot while the symbol is open, not guarded and without rare terms; otherwise 0, which closes the fast path.
+    /// Lot while the symbol is open, not guarded and without rare terms; otherwise 0, which closes
+    /// the fast path.
     lot_to_enter: u64,
     state: SymbolState,
     /// True if the symbol has bands, a quote or a short sale setting, see [`super::market`].
@@ -34,8 +36,8 @@ pub(super) fn side_index(buy: bool) -> usize {
     usize::from(!buy)
 }
 
-/// Returns the ladder key of a price, see [`super::ladder`]. Prefetching and the queries also pass prices that no order
-/// can have, hence the wrapping negation.
+/// Returns the ladder key of a price, see [`super::ladder`]. Prefetching and the queries also pass
+/// prices that no order can have, hence the wrapping negation.
 #[inline]
 pub(super) fn key_of(buy: bool, price: i64) -> i64 {
     if buy { price.wrapping_neg() } else { price }
@@ -108,7 +110,8 @@ impl Book {
         self.choose_way();
     }
 
-    /// Returns true if some orders of the symbol have rare terms; an incoming order then takes the slow path.
+    /// Returns true if some orders of the symbol have rare terms; an incoming order then takes the
+    /// slow path.
     #[inline]
     pub(crate) fn has_terms(&self) -> bool {
         self.has_terms
@@ -164,7 +167,8 @@ impl Book {
         bound.clamp(1, i128::from(i64::MAX)) as i64
     }
 
-    /// Returns true if the fast path is open and an order can have this quantity. No quantity is a multiple of 0 lots.
+    /// Returns true if the fast path is open and an order can have this quantity. No quantity is a
+    /// multiple of 0 lots.
     #[inline(always)]
     pub(crate) fn is_plain(&self, quantity: u64) -> bool {
         quantity != 0 && (self.lot_to_enter == 1 || quantity.is_multiple_of(self.lot_to_enter))
@@ -224,8 +228,8 @@ pub(super) fn link(
     level.append(slot, open);
 }
 
-/// Removes an order from its level, the level's total and the index; `bucket` is the bucket of its id. Returns the
-/// level if the level is now empty and has to leave its ladder.
+/// Removes an order from its level, the level's total and the index; `bucket` is the bucket of its
+/// id. Returns the level if the level is now empty and has to leave its ladder.
 #[inline(always)]
 pub(super) fn unlink(
     slot: Slot,

@@ -1,7 +1,8 @@
 //! Timers of a symbol: scheduled states and order expiry.
 //!
-//! Time arrives with the commands; an engine has no clock. An expired order ends before the next command for its symbol
-//! takes effect, so a late tick changes nothing for it. A timer that trades or changes a state waits for a tick.
+//! Time arrives with the commands; an engine has no clock. An expired order ends before the next
+//! command for its symbol takes effect, so a late tick changes nothing for it. A timer that trades
+//! or changes a state waits for a tick.
 
 use super::Engine;
 use super::book::{key_of, side_index};
@@ -124,7 +125,8 @@ impl Engine {
         }
     }
 
-    /// Returns the expired orders of a symbol, in the order in which `cover` collects all its orders.
+    /// Returns the expired orders of a symbol, in the order in which `cover` collects all its
+    /// orders.
     fn expired(&self, symbol: SymbolId, now: Nanos) -> Vec<Slot> {
         let slot_of =
             |(session, id)| self.orders.find(self.orders.bucket(session, id), session, id);

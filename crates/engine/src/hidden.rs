@@ -1,8 +1,8 @@
-//! Hidden orders. They rest beside the book of their symbol and trade like orders in the book, at each price after
-//! everything that is displayed there.
+//! Hidden orders. They rest beside the book of their symbol and trade like orders in the book, at
+//! each price after everything that is displayed there.
 //!
-//! Orders with a minimum quantity have ladders of their own. An incoming order with too little open quantity skips
-//! them, and no auction includes them.
+//! Orders with a minimum quantity have ladders of their own. An incoming order with too little open
+//! quantity skips them, and no auction includes them.
 
 use super::Engine;
 use super::book::{key_of, link, side_index};
@@ -60,8 +60,8 @@ impl Engine {
         }
     }
 
-    /// Runs the matching loop where some orders have rare terms, or the incoming order is hidden or has a minimum. If
-    /// the incoming order cannot trade its minimum in all, it trades nothing.
+    /// Runs the matching loop where some orders have rare terms, or the incoming order is hidden or
+    /// has a minimum. If the incoming order cannot trade its minimum in all, it trades nothing.
     #[cold]
     #[inline(never)]
     pub(super) fn trade_with_care(
@@ -106,8 +106,9 @@ impl Engine {
         self.note_trades(book, incoming, (trades, first));
     }
 
-    /// Returns the next order of a side that trades with an incoming order of `open` quantity. `passed` is the last
-    /// order skipped for its minimum; the search goes on behind it, because `open` only falls.
+    /// Returns the next order of a side that trades with an incoming order of `open` quantity.
+    /// `passed` is the last order skipped for its minimum; the search goes on behind it, because
+    /// `open` only falls.
     fn next_to_trade(
         &self,
         book: usize,
@@ -168,8 +169,9 @@ impl Engine {
         self.terms.get(order).min_quantity.0.min(order.open)
     }
 
-    /// Returns true if an incoming order would trade `wanted` in all. Orders that self-trade prevention would remove do
-    /// not count, nor do orders behind one that would end the incoming order.
+    /// Returns true if an incoming order would trade `wanted` in all. Orders that self-trade
+    /// prevention would remove do not count, nor do orders behind one that would end the incoming
+    /// order.
     pub(super) fn can_trade(
         &self,
         book: usize,
@@ -235,8 +237,8 @@ impl Engine {
         all.map(|sides| &sides[side_index(buy)]).any(|side| side.after(key) != NIL)
     }
 
-    /// Returns true if a restored order would have traded with a resting order: a displayed one, or a hidden one
-    /// without a minimum. Not asked for an order that has a minimum itself.
+    /// Returns true if a restored order would have traded with a resting order: a displayed one, or
+    /// a hidden one without a minimum. Not asked for an order that has a minimum itself.
     pub(super) fn crosses(&self, book: usize, traits: Traits, price: i64) -> bool {
         let buy = traits.is_buy();
         let reach = key_of(!buy, price);
@@ -245,8 +247,8 @@ impl Engine {
             && self.in_every_auction(book).any(|sides| is_reached(&sides[side_index(!buy)]))
     }
 
-    /// Returns true if an order of this side and limit may trade on entry: with the displayed side, or with a hidden
-    /// order that may be there.
+    /// Returns true if an order of this side and limit may trade on entry: with the displayed side,
+    /// or with a hidden order that may be there.
     pub(super) fn may_trade(&self, book: usize, buy: bool, price: i64) -> bool {
         self.would_trade(book, buy, price)
             || self.books[book].has_terms() && self.books[book].state() == SymbolState::Open

@@ -1,6 +1,6 @@
-//! Icebergs: orders that display one slice at a time. The slice rests in the book as an order does. The undisplayed
-//! rest is the reserve. When the slice has traded, the next slice joins the end of its price level, with an order
-//! number of its own.
+//! Icebergs: orders that display one slice at a time. The slice rests in the book as an order does.
+//! The undisplayed rest is the reserve. When the slice has traded, the next slice joins the end of
+//! its price level, with an order number of its own.
 
 use super::matching::{Incoming, describe};
 use super::orders::{Order, Slot};
@@ -119,15 +119,15 @@ impl Engine {
         }
     }
 
-    /// Keeps the slice sizes of an order that does not rest yet. This is no part of the state: by the end of its
-    /// command the order rests or has ended.
+    /// Keeps the slice sizes of an order that does not rest yet. This is no part of the state: by
+    /// the end of its command the order rests or has ended.
     pub(super) fn begin_reserve(&mut self, order: &Order, display: Display) {
         let buy = order.traits.is_buy();
         self.reserves.insert(key(order), Reserve { left: 0, display, price: 0, buy });
     }
 
-    /// Books a slice of an iceberg that has `order.open` left in all. `was` is the order number of the slice before; of
-    /// the first slice, its own number.
+    /// Books a slice of an iceberg that has `order.open` left in all. `was` is the order number of
+    /// the slice before; of the first slice, its own number.
     #[cold]
     #[inline(never)]
     pub(super) fn show(
@@ -155,7 +155,8 @@ impl Engine {
         self.place(book, Order { open: slice, ..order }, price);
     }
 
-    /// Books the next slice of an iceberg whose slice has traded. `spent` is the old slice when it left the book.
+    /// Books the next slice of an iceberg whose slice has traded. `spent` is the old slice when it
+    /// left the book.
     pub(super) fn refresh(
         &mut self,
         book: usize,
@@ -173,7 +174,8 @@ impl Engine {
         self.show(book, order, price, spent.number, sink);
     }
 
-    /// Removes the reserve of an order that leaves the book; returns its quantity and the slice sizes.
+    /// Removes the reserve of an order that leaves the book; returns its quantity and the slice
+    /// sizes.
     pub(super) fn take_reserve(&mut self, order: &Order) -> (u64, Display) {
         let reserve = self.reserves.remove(&key(order)).expect("an iceberg has a reserve");
         self.state_hash = self.state_hash.wrapping_sub(hash_of(order, &reserve));
@@ -191,8 +193,8 @@ impl Engine {
         self.reserves[&key(order)].left
     }
 
-    /// Reduces an order by taking from its reserve first. Returns the part that the slice has to lose, and the rest of
-    /// the reserve.
+    /// Reduces an order by taking from its reserve first. Returns the part that the slice has to
+    /// lose, and the rest of the reserve.
     #[inline]
     pub(super) fn take_from_reserve(&mut self, slot: Slot, quantity: u64) -> (u64, u64) {
         let order = *self.orders.get(slot);

@@ -1,7 +1,7 @@
 //! State of an engine as data: the content of a snapshot, from which another engine continues.
 //!
-//! Everything in an image has exactly one order, and the images of all shards merge into the image of the venue. So
-//! equal states have equal images, for any number of shards and any history.
+//! Everything in an image has exactly one order, and the images of all shards merge into the image
+//! of the venue. So equal states have equal images, for any number of shards and any history.
 
 use super::bands::BandTimer;
 use super::book::{key_of, side_index};
@@ -24,16 +24,17 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 /// State of the books after a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
-    /// Accepted definitions: firms, sessions, symbols. Then the steps of symbols that are not traded here, the states
-    /// of symbols that are not open, the scheduled next states, price bands, reference quotes and short sale
-    /// restrictions. Each group is sorted by number.
+    /// Accepted definitions: firms, sessions, symbols. Then the steps of symbols that are not
+    /// traded here, the states of symbols that are not open, the scheduled next states, price
+    /// bands, reference quotes and short sale restrictions. Each group is sorted by number.
     pub definitions: Vec<Command>,
     /// Price of the last trade of each symbol that has traded, sorted by symbol.
     pub last_prices: Vec<(SymbolId, Price)>,
-    /// Live orders, by symbol. First those in the book: bids before offers, best price first, oldest first. Then, in
-    /// the same order, hidden orders without and with a minimum; then the orders for auctions only, by time in force,
-    /// those without a limit first; last the stops, in the order in which a price move reaches them. The orders of a
-    /// symbol that is not traded here wait.
+    /// Live orders, by symbol. First those in the book: bids before offers, best price first,
+    /// oldest first. Then, in the same order, hidden orders without and with a minimum; then the
+    /// orders for auctions only, by time in force, those without a limit first; last the stops, in
+    /// the order in which a price move reaches them. The orders of a symbol that is not traded here
+    /// wait.
     pub orders: Vec<OrderImage>,
     /// Limits of the stops that have one, by symbol and number.
     pub stop_limits: Vec<StopLimit>,
@@ -95,15 +96,17 @@ pub struct OrderImage {
     pub price: i64,
     /// Open quantity; of an iceberg, of its slice.
     pub open: u64,
-    /// Executed quantity, over all replacements. Of an imported order that waits: its id on the other partition.
+    /// Executed quantity, over all replacements. Of an imported order that waits: its id on the
+    /// other partition.
     pub executed: u64,
     /// Session that owns the order.
     pub session: u32,
     /// Symbol of the order.
     pub symbol: u32,
-    /// Fixed terms, from the lowest bit: firm (16 bits), group (16), code of the side (4), code of the time in force
-    /// (3), stop (1), codes of post-only, self-trade mode and capacity (4 each). Then one bit each: attributed,
-    /// iceberg, has rare terms, not displayed, not displayed with a minimum.
+    /// Fixed terms, from the lowest bit: firm (16 bits), group (16), code of the side (4), code of
+    /// the time in force (3), stop (1), codes of post-only, self-trade mode and capacity (4 each).
+    /// Then one bit each: attributed, iceberg, has rare terms, not displayed, not displayed with a
+    /// minimum.
     pub traits: u64,
 }
 
@@ -143,8 +146,8 @@ impl Image {
         venue
     }
 
-    /// Iterates over the orders with their firms. The flag is true if the session knows of the order: false for orders
-    /// that wait until the import of their symbol is complete.
+    /// Iterates over the orders with their firms. The flag is true if the session knows of the
+    /// order: false for orders that wait until the import of their symbol is complete.
     pub fn told_orders(&self) -> impl Iterator<Item = (&OrderImage, FirmId, bool)> {
         let is_import = |command: &&Command| match command.action {
             Action::MoveSymbol(asked) => asked.step == MoveStep::Import,
@@ -245,8 +248,8 @@ impl Engine {
         Image { definitions, last_prices, orders, stop_limits, reserves, terms, band_timers }
     }
 
-    /// Creates an engine in the state of an image, with room for `orders` live orders, or for all orders of the image,
-    /// before it grows.
+    /// Creates an engine in the state of an image, with room for `orders` live orders, or for all
+    /// orders of the image, before it grows.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! Price levels of one side of a book, in price order.
 //!
-//! The **key** of a level is its price on the offer side and minus its price on the bid side. So the best level of
-//! either side has the smallest key, and one matching loop serves both sides.
+//! The **key** of a level is its price on the offer side and minus its price on the bid side. So
+//! the best level of either side has the smallest key, and one matching loop serves both sides.
 //!
 //! ```text
 //!            base                                              base + window
@@ -11,9 +11,9 @@
 //!  far                                                             ordered map of the rest
 //! ```
 //!
-//! Near the touch a level is found by its distance from `base`, and the next best level by three bit scans. Keys beyond
-//! the window lie in `far`. No key lies below `base`: a better price moves the window. The window grows while many
-//! levels lie beyond it.
+//! Near the touch a level is found by its distance from `base`, and the next best level by three
+//! bit scans. Keys beyond the window lie in `far`. No key lies below `base`: a better price moves
+//! the window. The window grows while many levels lie beyond it.
 
 use super::orders::{NIL, Slot};
 use super::prefetch::prefetch;

@@ -1,8 +1,8 @@
 //! Matching engine: `(state, command) → (state, reports)`.
 //!
-//! A plain library: no thread, file, socket, clock or randomness. Live venue, replay, standby and simulator all call
-//! the same [`Engine::apply_batch`]. A program that only wants order books uses [`OrderBooks`], which numbers the
-//! commands itself:
+//! A plain library: no thread, file, socket, clock or randomness. Live venue, replay, standby and
+//! simulator all call the same [`Engine::apply_batch`]. A program that only wants order books uses
+//! [`OrderBooks`], which numbers the commands itself:
 //!
 //! ```
 //! use ringside_engine::{Enter, OrderBooks, OrderId, Price, Quantity, SessionId, Side, Tick};
@@ -24,18 +24,20 @@
 //! Modules:
 //!
 //! - `lib.rs` dispatches commands and checks new orders; `matching.rs` trades.
-//! - `book.rs` and `ladder.rs` keep price levels in order, `orders.rs` orders, `traits.rs` their fixed terms.
+//! - `book.rs` and `ladder.rs` keep price levels in order, `orders.rs` orders, `traits.rs` their
+//!   fixed terms.
 //! - `ahead.rs` prefetches the memory that a batch will touch.
-//! - `amend.rs` has reduce, replace and modify, `venue.rs` the rare commands, `clock.rs` scheduled states and expiry.
-//! - `states.rs` has the session states and their auctions, `auction.rs` the auction price, `pools.rs` the orders for
-//!   auctions only.
-//! - `stops.rs` has stops, `icebergs.rs` icebergs, `rich.rs` orders with rare terms, `hidden.rs` hidden orders,
-//!   `pegs.rs` pegs, `reprice.rs` resting orders that get another limit.
-//! - `market.rs` holds the side table of guarded symbols: `bands.rs` has price bands, `short_sale.rs` the short sale
-//!   price test.
+//! - `amend.rs` has reduce, replace and modify, `venue.rs` the rare commands, `clock.rs` scheduled
+//!   states and expiry.
+//! - `states.rs` has the session states and their auctions, `auction.rs` the auction price,
+//!   `pools.rs` the orders for auctions only.
+//! - `stops.rs` has stops, `icebergs.rs` icebergs, `rich.rs` orders with rare terms, `hidden.rs`
+//!   hidden orders, `pegs.rs` pegs, `reprice.rs` resting orders that get another limit.
+//! - `market.rs` holds the side table of guarded symbols: `bands.rs` has price bands,
+//!   `short_sale.rs` the short sale price test.
 //! - `moves.rs` moves symbols between partitions.
-//! - `view.rs` answers queries, `image.rs` exports and restores the whole state, `order_books.rs` is the facade for
-//!   other programs.
+//! - `view.rs` answers queries, `image.rs` exports and restores the whole state, `order_books.rs`
+//!   is the facade for other programs.
 
 #![warn(unreachable_pub)]
 
@@ -99,8 +101,8 @@ use stops::Stops;
 use traits::Traits;
 pub use view::{LevelView, OrderView};
 
-/// Version of the matching rules. A journal names the version that wrote it, because other rules make other reports of
-/// the same commands.
+/// Version of the matching rules. A journal names the version that wrote it, because other rules
+/// make other reports of the same commands.
 pub const SEMANTICS_VERSION: u32 = 6;
 
 /// Highest symbol number. Symbols are numbered densely: tables are indexed by the number.
@@ -116,7 +118,8 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Returns true if the shard applies a command for `symbol`; every shard applies a venue-wide command.
+    /// Returns true if the shard applies a command for `symbol`; every shard applies a venue-wide
+    /// command.
     #[inline]
     pub fn concerns(self, symbol: SymbolId, venue_wide: bool) -> bool {
         self.count == 1 || venue_wide || symbol.shard(self.count) == self.index
@@ -138,8 +141,8 @@ pub struct Engine {
     away: BTreeMap<SymbolId, Away>,
     /// Session and id of every order that waits with a symbol in `away`.
     waiting_ids: HashSet<(u32, u64)>,
-    /// Symbols in a call, with the published indication. After each command the indication equals the present auction
-    /// result.
+    /// Symbols in a call, with the published indication. After each command the indication equals
+    /// the present auction result.
     in_call: BTreeMap<SymbolId, Clearing>,
     /// Bands, quote and short sale state of guarded symbols.
     markets: BTreeMap<SymbolId, Market>,
@@ -192,8 +195,8 @@ impl Engine {
         }
     }
 
-    /// Applies commands in order. Each command must belong to this shard or concern the whole venue. Each yields at
-    /// least one report.
+    /// Applies commands in order. Each command must belong to this shard or concern the whole
+    /// venue. Each yields at least one report.
     #[inline]
     pub fn apply_batch(&mut self, commands: &[Sequenced], sink: &mut impl ReportSink) {
         for commands in commands.chunks(AHEAD_MAX) {
@@ -254,8 +257,8 @@ impl Engine {
         self.end_command(at, sink);
     }
 
-    /// Publishes the command's changes of auction indication, limit state and short sale restriction, then ends its
-    /// reports.
+    /// Publishes the command's changes of auction indication, limit state and short sale
+    /// restriction, then ends its reports.
     #[inline(always)]
     fn end_command(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
         if !self.watched.is_empty() {
@@ -264,7 +267,8 @@ impl Engine {
         sink.end_command();
     }
 
-    /// Enters a new order. A valid plain limit order that does not trade takes the fast path; nearly all orders do.
+    /// Enters a new order. A valid plain limit order that does not trade takes the fast path;
+    /// nearly all orders do.
     #[inline(always)]
     fn enter(&mut self, at: &Sequenced, enter: &Enter, bucket: Bucket, sink: &mut impl ReportSink) {
         let command = &at.command;
@@ -323,8 +327,8 @@ impl Engine {
         Ok((book, price))
     }
 
-    /// Checks a new order except its limit against the book, the bands and the short sale price test; returns the index
-    /// of its book.
+    /// Checks a new order except its limit against the book, the bands and the short sale price
+    /// test; returns the index of its book.
     #[inline(always)]
     fn check_terms(&self, command: &Command, enter: &Enter) -> Result<usize, Reason> {
         if command.verdict != Reason::None {
@@ -380,7 +384,8 @@ impl Engine {
         self.passive_price(book, terms.side, terms.post_only, price)
     }
 
-    /// Returns the limit under the post-only rule: as given, one tick off the best opposite price, or a reject.
+    /// Returns the limit under the post-only rule: as given, one tick off the best opposite price,
+    /// or a reject.
     #[inline]
     fn passive_price(
         &self,
@@ -462,7 +467,8 @@ impl Engine {
         self.books[book].sides[side_index(buy)].remove(level, &mut self.levels);
     }
 
-    /// Finds the live order that a command names; [`NIL`] if no live order of the command's symbol has the id.
+    /// Finds the live order that a command names; [`NIL`] if no live order of the command's symbol
+    /// has the id.
     #[inline(always)]
     fn find(&self, command: &Command, id: OrderId, bucket: Bucket) -> Slot {
         let slot = self.orders.find(bucket, command.session, id);
@@ -480,7 +486,8 @@ impl Engine {
         reject(command, id, Side::Buy, reason, sink);
     }
 
-    /// Rejects a new order: with `reason` if its symbol has a book, else with the reason of the missing book.
+    /// Rejects a new order: with `reason` if its symbol has a book, else with the reason of the
+    /// missing book.
     #[cold]
     fn reject_order(
         &self,

@@ -1,5 +1,5 @@
-//! Side table of guarded symbols: price bands, reference quote, short sale restriction, and their timers. Few symbols
-//! have an entry. Orders of a guarded symbol never take the fast path.
+//! Side table of guarded symbols: price bands, reference quote, short sale restriction, and their
+//! timers. Few symbols have an entry. Orders of a guarded symbol never take the fast path.
 
 use super::Engine;
 use super::bands::{Bands, LimitState};
@@ -140,8 +140,8 @@ impl Engine {
         }
     }
 
-    /// Returns the book that an operator's command changes, after expiry of its due orders. Rejects the command and
-    /// returns `None` if it has a verdict or its symbol has no book.
+    /// Returns the book that an operator's command changes, after expiry of its due orders. Rejects
+    /// the command and returns `None` if it has a verdict or its symbol has no book.
     pub(super) fn book_to_change(
         &mut self,
         at: &Sequenced,
@@ -151,8 +151,8 @@ impl Engine {
         self.book_of(&at.command, sink)
     }
 
-    /// Returns the book that an operator's command is for. Rejects the command and returns `None` if it has a verdict
-    /// or its symbol has no book.
+    /// Returns the book that an operator's command is for. Rejects the command and returns `None`
+    /// if it has a verdict or its symbol has no book.
     pub(super) fn book_of(
         &mut self,
         command: &Command,
@@ -169,8 +169,9 @@ impl Engine {
         book
     }
 
-    /// Returns the limit with which an order enters a guarded book, or the reason of its reject. The bands bound the
-    /// limit first, then the post-only rule applies, then the short sale price test.
+    /// Returns the limit with which an order enters a guarded book, or the reason of its reject.
+    /// The bands bound the limit first, then the post-only rule applies, then the short sale price
+    /// test.
     #[cold]
     pub(super) fn guarded_price(
         &self,
@@ -206,8 +207,8 @@ impl Engine {
         self.watch(symbol);
     }
 
-    /// Puts a symbol into `watched` while its commands can change the auction indication, the limit state or the short
-    /// sale restriction; removes it otherwise.
+    /// Puts a symbol into `watched` while its commands can change the auction indication, the limit
+    /// state or the short sale restriction; removes it otherwise.
     pub(super) fn watch(&mut self, symbol: SymbolId) {
         let market = self.market(symbol);
         let is_watched = self.in_call.contains_key(&symbol)
@@ -221,7 +222,8 @@ impl Engine {
         }
     }
 
-    /// Publishes changes of short sale restriction, auction indication and limit state after a command for a symbol.
+    /// Publishes changes of short sale restriction, auction indication and limit state after a
+    /// command for a symbol.
     #[cold]
     #[inline(never)]
     pub(super) fn look_after(&mut self, symbol: SymbolId, time: Nanos, sink: &mut impl ReportSink) {

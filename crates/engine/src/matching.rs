@@ -157,7 +157,8 @@ impl Engine {
         self.rest(book, incoming.order, incoming.price, sink);
     }
 
-    /// Runs the matching loop: takes the best resting orders, oldest first, while they are within `limit`.
+    /// Runs the matching loop: takes the best resting orders, oldest first, while they are within
+    /// `limit`.
     fn trade(
         &mut self,
         book: usize,
@@ -194,8 +195,8 @@ impl Engine {
         self.note_trades(book, incoming, (trades, first));
     }
 
-    /// Records the trades of an order, if there are any: `trades` is the command's trade count so far, `first` the
-    /// price of the order's first trade.
+    /// Records the trades of an order, if there are any: `trades` is the command's trade count so
+    /// far, `first` the price of the order's first trade.
     #[inline]
     pub(super) fn note_trades(
         &mut self,
@@ -214,7 +215,8 @@ impl Engine {
         }
     }
 
-    /// Makes one trade with a slice of an iceberg; if the slice is used up, the next slice joins the end of the level.
+    /// Makes one trade with a slice of an iceberg; if the slice is used up, the next slice joins
+    /// the end of the level.
     #[cold]
     #[inline(never)]
     pub(super) fn fill_slice(
@@ -239,8 +241,9 @@ impl Engine {
         }
     }
 
-    /// Makes one trade between the incoming order and a resting one. `behind` is the resting order's reserve, `unseen`
-    /// the hidden flags of the two orders. Returns the level if it is now empty and has to leave its ladder.
+    /// Makes one trade between the incoming order and a resting one. `behind` is the resting
+    /// order's reserve, `unseen` the hidden flags of the two orders. Returns the level if it is now
+    /// empty and has to leave its ladder.
     #[inline(always)]
     pub(super) fn fill(
         &mut self,
@@ -284,7 +287,8 @@ impl Engine {
         unlink(slot, bucket, &mut self.orders, &mut self.levels)
     }
 
-    /// Books what is left of an order: an iceberg shows one slice, a hidden order rests beside the book.
+    /// Books what is left of an order: an iceberg shows one slice, a hidden order rests beside the
+    /// book.
     #[inline(always)]
     pub(super) fn rest(
         &mut self,
@@ -324,8 +328,8 @@ impl Engine {
         }
     }
 
-    /// Applies the incoming order's self-trade mode when two orders of one owner meet. Each mode ends one of the orders
-    /// or reduces both, so the matching loop ends.
+    /// Applies the incoming order's self-trade mode when two orders of one owner meet. Each mode
+    /// ends one of the orders or reduces both, so the matching loop ends.
     #[cold]
     pub(super) fn prevent_self_trade(
         &mut self,

@@ -1,7 +1,7 @@
 //! Moves of symbols between partitions.
 //!
-//! A symbol that is not traded here is **away**: it has no book. So the hot path rejects its orders as it rejects those
-//! of an unknown symbol, and this module keeps the rest of the symbol's state.
+//! A symbol that is not traded here is **away**: it has no book. So the hot path rejects its orders
+//! as it rejects those of an unknown symbol, and this module keeps the rest of the symbol's state.
 //!
 //! ```text
 //!            halt                    release
@@ -13,9 +13,9 @@
 //!                        resume
 //! ```
 //!
-//! The orders of a halted symbol wait unchanged. Neither a mass cancel nor the end of the day cancels them, because
-//! another partition may have them already. Imported orders wait as well, and their sessions receive reports only when
-//! the symbol is resumed: the move may still be given up.
+//! The orders of a halted symbol wait unchanged. Neither a mass cancel nor the end of the day
+//! cancels them, because another partition may have them already. Imported orders wait as well, and
+//! their sessions receive reports only when the symbol is resumed: the move may still be given up.
 
 use super::book::{key_of, side_index};
 use super::matching::describe;
@@ -45,8 +45,8 @@ pub(super) struct Away {
 /// Order without a book.
 #[derive(Clone, Copy)]
 pub(super) struct Waiting {
-    /// Order itself. Of an imported order `executed` holds the id on the other partition: its executed quantity was
-    /// reported there.
+    /// Order itself. Of an imported order `executed` holds the id on the other partition: its
+    /// executed quantity was reported there.
     pub order: Order,
     pub price: i64,
 }
@@ -54,7 +54,8 @@ pub(super) struct Waiting {
 impl Away {
     /// Creates a symbol without orders.
     fn new(symbol: SymbolId, asked: &MoveSymbol, place: u32) -> Self {
-        // Only a resume reads the number of orders and their quantity: they are no part of the state.
+        // Only a resume reads the number of orders and their quantity: they are no part of the
+        // state.
         let asked = MoveSymbol { orders: 0, quantity: Quantity(0), ..*asked };
         Away { symbol, asked, place, orders: vec![] }
     }
@@ -102,7 +103,8 @@ impl Waiting {
 }
 
 impl Engine {
-    /// Returns the reason to reject a command for a symbol without a book, and `other` of the reject.
+    /// Returns the reason to reject a command for a symbol without a book, and `other` of the
+    /// reject.
     #[cold]
     pub(super) fn absence(&self, symbol: SymbolId) -> (Reason, u64) {
         match self.away.get(&symbol) {
@@ -142,8 +144,8 @@ impl Engine {
         if before.is_none() && self.book_index(symbol).is_none() {
             return Err(Reason::UnknownSymbol);
         }
-        // Only an open symbol with plain orders can move. Its plan, bands and quote, and rare terms of its orders, do
-        // not travel with the symbol.
+        // Only an open symbol with plain orders can move. Its plan, bands and quote, and rare terms
+        // of its orders, do not travel with the symbol.
         let state = self.book_index(symbol).map(|book| self.books[book].state());
         let has_more = self.beside(symbol).next().is_some()
             || self.reserves_of(symbol).next().is_some()
@@ -230,7 +232,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Releases a halted symbol: another partition trades it now, with the orders that waited here. Those end here.
+    /// Releases a halted symbol: another partition trades it now, with the orders that waited here.
+    /// Those end here.
     fn let_go(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
         let away = self.take_away(symbol);
         announce(symbol, asked, away.orders.len(), sink);
@@ -240,8 +243,8 @@ impl Engine {
         self.put_away(Away::new(symbol, asked, away.place));
     }
 
-    /// Starts an import from its first order, or gives an import up. Drops the orders imported so far; no session has
-    /// a report of them.
+    /// Starts an import from its first order, or gives an import up. Drops the orders imported so
+    /// far; no session has a report of them.
     fn forget(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
         let away = self.take_away(symbol);
         self.put_away(Away::new(symbol, asked, away.place));
@@ -255,7 +258,8 @@ impl Engine {
         self.open(symbol, &away);
     }
 
-    /// Resumes a symbol after all its orders have arrived: they rest, and their sessions receive reports.
+    /// Resumes a symbol after all its orders have arrived: they rest, and their sessions receive
+    /// reports.
     fn arrive(
         &mut self,
         symbol: SymbolId,
@@ -279,8 +283,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Imports an order that moves with its symbol. The order waits; its session receives the report when the
-    /// symbol is resumed.
+    /// Imports an order that moves with its symbol. The order waits; its session receives the
+    /// report when the symbol is resumed.
     pub(super) fn import_order(
         &mut self,
         at: &Sequenced,

@@ -1,7 +1,8 @@
 //! Order books for a program that wants nothing else of a venue.
 //!
-//! [`Engine`] trusts its caller: a sequencer numbers the commands and a gateway checks them. [`OrderBooks`]
-//! stands in for both. The checks are here, so that [`Engine::apply_batch`] does not pay for them.
+//! [`Engine`] trusts its caller: a sequencer numbers the commands and a gateway checks them.
+//! [`OrderBooks`] stands in for both. The checks are here, so that [`Engine::apply_batch`] does not
+//! pay for them.
 
 use super::{Engine, LevelView};
 use ringside_model::command::{Action, Command, DefineSymbol, Enter, Sequenced};
@@ -12,10 +13,12 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Order books of many symbols, with one sequence of commands.
 ///
-/// Each command gets the next [`SeqNo`] and the current official time, and returns its reports. Prices are whole ticks:
-/// [`Tick::ticks`] converts decimals to ticks, [`Tick::decimal`] converts them back.
+/// Each command gets the next [`SeqNo`] and the current official time, and returns its reports.
+/// Prices are whole ticks: [`Tick::ticks`] converts decimals to ticks, [`Tick::decimal`] converts
+/// them back.
 ///
-/// A session needs no definition. The ids of its new orders must differ from those of its live orders.
+/// A session needs no definition. The ids of its new orders must differ from those of its live
+/// orders.
 pub struct OrderBooks {
     engine: Engine,
     last: SeqNo,
@@ -88,8 +91,8 @@ impl OrderBooks {
         self.apply(session, symbol, Action::Cancel { id })
     }
 
-    /// Applies a command and returns its reports, at least one. A reject is a report, too: [`ReportKind::Rejected`]
-    /// with its [`Reason`].
+    /// Applies a command and returns its reports, at least one. A reject is a report, too:
+    /// [`ReportKind::Rejected`] with its [`Reason`].
     ///
     /// # Panics
     ///
@@ -100,8 +103,8 @@ impl OrderBooks {
         self.commit(Sequenced { seqno: SeqNo(self.last.0 + 1), time: self.time, command })
     }
 
-    /// Applies a command that has its seqno and its time already, for example from a recording. Seqnos may have gaps.
-    /// An error changes nothing.
+    /// Applies a command that has its seqno and its time already, for example from a recording.
+    /// Seqnos may have gaps. An error changes nothing.
     pub fn apply_sequenced(&mut self, at: Sequenced) -> Result<&[Report], OutOfOrder> {
         if at.seqno <= self.last || at.seqno > SeqNo::MAX {
             return Err(OutOfOrder::SeqNo { given: at.seqno, last: self.last });
@@ -114,14 +117,14 @@ impl OrderBooks {
 
     /// Moves the official time of the next commands forward. An earlier time is ignored.
     ///
-    /// Time alone changes no book. Timers of a symbol, such as the expiry of its orders, run with the next command on
-    /// the symbol; [`Action::Tick`] does nothing else.
+    /// Time alone changes no book. Timers of a symbol, such as the expiry of its orders, run with
+    /// the next command on the symbol; [`Action::Tick`] does nothing else.
     pub fn advance_time(&mut self, time: Nanos) {
         self.time = self.time.max(time);
     }
 
-    /// Returns the best `levels` levels of one side, best first, as market data shows them: without hidden orders and
-    /// the reserve of icebergs. All kinds of sell orders are one side.
+    /// Returns the best `levels` levels of one side, best first, as market data shows them: without
+    /// hidden orders and the reserve of icebergs. All kinds of sell orders are one side.
     pub fn depth(&self, symbol: SymbolId, side: Side, levels: usize) -> Vec<LevelView> {
         self.engine.levels(symbol, side.is_buy()).take(levels).collect()
     }

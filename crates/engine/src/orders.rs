@@ -1,8 +1,10 @@
-//! Live orders of a shard: a slab with one cache line per order, and an index from a session's own id to the order.
+//! Live orders of a shard: a slab with one cache line per order, and an index from a session's own
+//! id to the order.
 //!
-//! The index holds live orders only. A bucket is the head of a chain through the orders themselves, so an insert reads
-//! no other order, and the newest order comes first. Ids that a session counts up fall into neighbouring buckets; a
-//! multiplication spreads all other ids. The bucket of a command is computed once, when the batch is prefetched.
+//! The index holds live orders only. A bucket is the head of a chain through the orders themselves,
+//! so an insert reads no other order, and the newest order comes first. Ids that a session counts
+//! up fall into neighbouring buckets; a multiplication spreads all other ids. The bucket of a
+//! command is computed once, when the batch is prefetched.
 
 use super::prefetch::prefetch;
 use super::traits::Traits;
@@ -82,8 +84,8 @@ pub(super) struct Bucket(u32);
 
 /// Minimum number of orders by which the slab grows.
 const GROW_ORDERS_MIN: usize = 256;
-/// Minimum number of buckets per order. If a bucket's newest order is not the one that a command names, the prefetch
-/// has loaded the wrong line; the four bytes of a bucket are cheaper.
+/// Minimum number of buckets per order. If a bucket's newest order is not the one that a command
+/// names, the prefetch has loaded the wrong line; the four bytes of a bucket are cheaper.
 const BUCKETS_PER_ORDER: usize = 8;
 /// Number of low bits within a block of ids; the ids of one block lie side by side in the index.
 const BLOCK_BITS: u32 = 6;
@@ -119,7 +121,8 @@ impl Orders {
         unsafe { self.slab.get_unchecked_mut(slot as usize) }
     }
 
-    /// Makes room for `orders` more orders. While they are inserted nothing grows, and every bucket stays valid.
+    /// Makes room for `orders` more orders. While they are inserted nothing grows, and every bucket
+    /// stays valid.
     #[inline(always)]
     pub(crate) fn make_room(&mut self, orders: usize) {
         if self.slab.len() <= self.live + orders {
@@ -127,7 +130,8 @@ impl Orders {
         }
     }
 
-    /// Puts an order into the slab and, at the bucket of its id, into the index. Reads no other order.
+    /// Puts an order into the slab and, at the bucket of its id, into the index. Reads no other
+    /// order.
     #[inline(always)]
     pub(crate) fn insert(&mut self, order: Order, bucket: Bucket) -> Slot {
         match self.highest.get_mut(order.session as usize) {
@@ -194,8 +198,8 @@ impl Orders {
         slot
     }
 
-    /// Returns true if an order with this id is live. Most sessions count up: an id above all earlier ones needs no
-    /// search.
+    /// Returns true if an order with this id is live. Most sessions count up: an id above all
+    /// earlier ones needs no search.
     #[inline(always)]
     pub(crate) fn is_live(&self, bucket: Bucket, session: SessionId, id: OrderId) -> bool {
         let rises = self.highest.get(session.0 as usize).is_some_and(|&highest| id.0 > highest);
@@ -213,7 +217,8 @@ impl Orders {
         self.prefetch(*self.head(bucket));
     }
 
-    /// Prefetches the neighbours of a bucket's newest order, in its level and in the bucket; returns its level.
+    /// Prefetches the neighbours of a bucket's newest order, in its level and in the bucket;
+    /// returns its level.
     #[inline(always)]
     pub(crate) fn prefetch_neighbours_in(&self, bucket: Bucket) -> u32 {
         let order = self.get(*self.head(bucket));
@@ -223,8 +228,8 @@ impl Orders {
         order.level
     }
 
-    /// Prefetches the index bucket of an order, needed to remove it, and the next order of its level; returns that
-    /// order.
+    /// Prefetches the index bucket of an order, needed to remove it, and the next order of its
+    /// level; returns that order.
     #[inline(always)]
     pub(crate) fn prefetch_next(&self, slot: Slot) -> Slot {
         let order = self.get(slot);

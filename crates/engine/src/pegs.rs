@@ -1,5 +1,5 @@
-//! Pegs: orders whose limit follows the reference quote. They rest, displayed or hidden, like other orders. When the
-//! quote moves, every peg whose limit changes gets a new place.
+//! Pegs: orders whose limit follows the reference quote. They rest, displayed or hidden, like other
+//! orders. When the quote moves, every peg whose limit changes gets a new place.
 
 use super::Engine;
 use super::book::key_of;
@@ -16,7 +16,8 @@ use ringside_model::reason::Reason;
 use ringside_model::report::ReportSink;
 use ringside_planted::{Bug, planted};
 
-/// Returns true if the limit of an order of this type and time in force may follow the quote as `terms` say.
+/// Returns true if the limit of an order of this type and time in force may follow the quote as
+/// `terms` say.
 pub(super) fn can_follow(terms: &RichTerms, order_type: OrderType, tif: TimeInForce) -> bool {
     let has_bound = terms.peg_offset != 0 || terms.peg_limit.0 != 0;
     let can_rest = matches!(tif, TimeInForce::Day | TimeInForce::Gtc);
@@ -29,7 +30,8 @@ pub(super) fn can_follow(terms: &RichTerms, order_type: OrderType, tif: TimeInFo
 }
 
 impl Engine {
-    /// Returns the limit that a new order with rich terms asks for: as given, or the price that a peg follows now.
+    /// Returns the limit that a new order with rich terms asks for: as given, or the price that a
+    /// peg follows now.
     pub(super) fn wanted_price(
         &self,
         symbol: SymbolId,
@@ -72,9 +74,10 @@ impl Engine {
         if bounded < 1 { Err(Reason::InvalidPrice) } else { Ok(bounded) }
     }
 
-    /// Moves the pegs of a symbol after a change of its quote. Pegs that move away from the other side go first, so
-    /// that no order trades with a peg that is about to leave; pegs that move towards the other side follow. Within
-    /// each group the oldest goes first. A peg without a price to follow stays where it is.
+    /// Moves the pegs of a symbol after a change of its quote. Pegs that move away from the other
+    /// side go first, so that no order trades with a peg that is about to leave; pegs that move
+    /// towards the other side follow. Within each group the oldest goes first. A peg without a
+    /// price to follow stays where it is.
     pub(super) fn follow_quote(
         &mut self,
         at: &Sequenced,
@@ -113,7 +116,8 @@ impl Engine {
         (slot != NIL && OrderNumber(order.number).age() == age).then_some(slot)
     }
 
-    /// Moves one peg to the limit that it follows, as far as the bands and the short sale price test permit.
+    /// Moves one peg to the limit that it follows, as far as the bands and the short sale price
+    /// test permit.
     fn move_peg(
         &mut self,
         at: &Sequenced,

@@ -1,8 +1,8 @@
 //! Orders that only trade in an auction: they wait beside the book, not displayed.
 //!
-//! All orders of a pool are equal to an auction: they have the same time in force, and either all have a limit or none
-//! has. Their levels lie in the same slab as those of the books, so these orders are reduced and cancelled like any
-//! other order.
+//! All orders of a pool are equal to an auction: they have the same time in force, and either all
+//! have a limit or none has. Their levels lie in the same slab as those of the books, so these
+//! orders are reduced and cancelled like any other order.
 
 use super::Engine;
 use super::book::{key_of, link, side_index};
@@ -15,11 +15,12 @@ use std::collections::BTreeMap;
 /// Symbol, code of the time in force, and `true` if the orders have a limit.
 type PoolKey = (SymbolId, u8, bool);
 
-/// Pools that have orders, each with its bids and offers. Orders without a limit share one level, of key 0.
+/// Pools that have orders, each with its bids and offers. Orders without a limit share one level,
+/// of key 0.
 pub(super) type Pools = BTreeMap<PoolKey, [Ladder; 2]>;
 
-/// Returns the rank of an order's ladders in an image: 0 for the book, then the hidden orders, then the pools, last the
-/// stops.
+/// Returns the rank of an order's ladders in an image: 0 for the book, then the hidden orders, then
+/// the pools, last the stops.
 pub(super) fn rank_beside(traits: Traits, price: i64) -> u8 {
     match traits.tif() {
         _ if traits.is_stop() => u8::MAX,
@@ -88,8 +89,8 @@ impl Engine {
         }
     }
 
-    /// Returns the first order of a side to trade in an auction: orders without a limit first, then the best limit,
-    /// then displayed before hidden, then the oldest.
+    /// Returns the first order of a side to trade in an auction: orders without a limit first, then
+    /// the best limit, then displayed before hidden, then the oldest.
     pub(super) fn first_in_auction(
         &self,
         book: usize,

@@ -1,5 +1,5 @@
-//! Repricing of resting orders without a request of their session: a band has moved, or the quote that a peg follows. A
-//! repriced order gets a new place, as a new order does.
+//! Repricing of resting orders without a request of their session: a band has moved, or the quote
+//! that a peg follows. A repriced order gets a new place, as a new order does.
 
 use super::Engine;
 use super::matching::{Incoming, describe};
@@ -10,8 +10,8 @@ use ringside_model::domain::{OrderId, OrderNumber, OrderType, Quantity, SessionI
 use ringside_model::report::{Report, ReportKind, ReportSink};
 
 impl Engine {
-    /// Reprices a resting order away from the other side; the order rests without trading. The slice of an iceberg
-    /// keeps its size.
+    /// Reprices a resting order away from the other side; the order rests without trading. The
+    /// slice of an iceberg keeps its size.
     pub(super) fn move_away(
         &mut self,
         book: usize,
@@ -27,7 +27,8 @@ impl Engine {
         self.rest(book, order, price, sink);
     }
 
-    /// Reprices a resting order with rich terms; the order trades if the new limit crosses the other side.
+    /// Reprices a resting order with rich terms; the order trades if the new limit crosses the
+    /// other side.
     pub(super) fn enter_again(
         &mut self,
         at: &Sequenced,
@@ -49,8 +50,8 @@ impl Engine {
         }
     }
 
-    /// Removes a resting order with everything kept beside it, and publishes its new limit and number. Returns the
-    /// order and its rich terms.
+    /// Removes a resting order with everything kept beside it, and publishes its new limit and
+    /// number. Returns the order and its rich terms.
     fn take_along(
         &mut self,
         (slot, price): (Slot, i64),

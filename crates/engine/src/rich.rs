@@ -1,7 +1,8 @@
-//! Orders with rare terms: an expiry time, no display, a minimum quantity, a peg, and the choices at a price band and
-//! at the short sale price test.
+//! Orders with rare terms: an expiry time, no display, a minimum quantity, a peg, and the choices
+//! at a price band and at the short sale price test.
 //!
-//! The terms lie in a side table beside the orders. In a book with such orders no command takes a fast path past them.
+//! The terms lie in a side table beside the orders. In a book with such orders no command takes a
+//! fast path past them.
 
 use super::market::LimitTerms;
 use super::matching::Incoming;
@@ -150,7 +151,8 @@ impl Engine {
         Ok((book, price))
     }
 
-    /// Trades an order with rare terms, then books or cancels the rest as its type and its time in force require.
+    /// Trades an order with rare terms, then books or cancels the rest as its type and its time in
+    /// force require.
     pub(super) fn match_rich(
         &mut self,
         book: usize,
@@ -168,8 +170,8 @@ impl Engine {
         }
     }
 
-    /// Keeps the terms of an order that does not rest yet, if it may rest with them. This is no part of the state: by
-    /// the end of its command the order rests or has ended.
+    /// Keeps the terms of an order that does not rest yet, if it may rest with them. This is no
+    /// part of the state: by the end of its command the order rests or has ended.
     pub(super) fn begin_terms(&mut self, order: &Order, terms: Option<RichTerms>) {
         if let Some(terms) = terms.filter(|_| order.traits.is_rich()) {
             self.terms.terms.insert(key(order), terms);

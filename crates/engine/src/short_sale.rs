@@ -1,4 +1,5 @@
-//! Short sale price test: while a symbol is restricted, no short sale enters at or below the best bid.
+//! Short sale price test: while a symbol is restricted, no short sale enters at or below the best
+//! bid.
 
 use super::Engine;
 use super::book::side_index;
@@ -48,8 +49,8 @@ impl Engine {
         });
     }
 
-    /// Returns the limit of an order under the test: as given, or one tick above the best bid, or a reject. A short
-    /// sale without a limit is below any bid.
+    /// Returns the limit of an order under the test: as given, or one tick above the best bid, or a
+    /// reject. A short sale without a limit is below any bid.
     pub(super) fn short_price(
         &self,
         book: usize,
@@ -82,8 +83,8 @@ impl Engine {
         self.short_price(book, side, price, AtShortTest::Reject).map(|_| ())
     }
 
-    /// Returns the best bid of the reference quote or, without one, of the book; 0 if short sales are not restricted or
-    /// there is no bid.
+    /// Returns the best bid of the reference quote or, without one, of the book; 0 if short sales
+    /// are not restricted or there is no bid.
     fn tested_bid(&self, book: usize) -> i64 {
         let market = self.market(self.books[book].symbol());
         if !market.short_sale.restricted {
@@ -96,8 +97,8 @@ impl Engine {
         if best == NIL { 0 } else { self.levels.get(best).price() }
     }
 
-    /// Records the lowest price of trades in a guarded book. A restriction that it causes holds from the next command
-    /// on.
+    /// Records the lowest price of trades in a guarded book. A restriction that it causes holds
+    /// from the next command on.
     #[cold]
     pub(super) fn note_low(&mut self, book: usize, price: i64) {
         let close = i128::from(self.books[book].prior_close());

@@ -31,7 +31,8 @@ pub(super) fn refusal(state: SymbolState) -> Result<(), Reason> {
     }
 }
 
-/// Checks that an order of this type and time in force may enter in `state`, a state that accepts orders.
+/// Checks that an order of this type and time in force may enter in `state`, a state that accepts
+/// orders.
 pub(super) fn admission(
     state: SymbolState,
     order_type: OrderType,
@@ -55,8 +56,8 @@ fn hash_of(symbol: SymbolId, state: SymbolState) -> u128 {
 }
 
 impl Engine {
-    /// Sets the state of a symbol and drops its plan. A call that ends in trading, or in the close, runs its auction
-    /// first.
+    /// Sets the state of a symbol and drops its plan. A call that ends in trading, or in the close,
+    /// runs its auction first.
     pub(super) fn set_state(
         &mut self,
         at: &Sequenced,
@@ -68,7 +69,8 @@ impl Engine {
         self.enter_state(at, book, state, sink);
     }
 
-    /// Sets the state of a traded symbol, for a command or a timer. The timer of a pause is dropped.
+    /// Sets the state of a traded symbol, for a command or a timer. The timer of a pause is
+    /// dropped.
     pub(super) fn enter_state(
         &mut self,
         at: &Sequenced,
@@ -176,8 +178,8 @@ impl Engine {
         });
     }
 
-    /// Cancels an order on the slow path: the order is not live or not plain, some symbol is watched, or some orders
-    /// expire.
+    /// Cancels an order on the slow path: the order is not live or not plain, some symbol is
+    /// watched, or some orders expire.
     #[cold]
     #[inline(never)]
     pub(super) fn cancel_with_care(
@@ -204,13 +206,15 @@ impl Engine {
         bid.zip(offer).is_some_and(|(bid, offer)| -bid >= offer)
     }
 
-    /// Returns the ladders that take part in any auction: the book, and the hidden orders without a minimum.
+    /// Returns the ladders that take part in any auction: the book, and the hidden orders without a
+    /// minimum.
     pub(super) fn in_every_auction(&self, book: usize) -> impl Iterator<Item = &[Ladder; 2]> {
         let book = &self.books[book];
         std::iter::once(&book.sides).chain(self.hidden_without_minimum(book.symbol()))
     }
 
-    /// Returns the present result of the auction of the symbol's call; nothing trades if the symbol is in no call.
+    /// Returns the present result of the auction of the symbol's call; nothing trades if the symbol
+    /// is in no call.
     fn clearing_of_call(&self, book: usize) -> Clearing {
         let auction = self.books[book].state().auction();
         auction.map_or(Clearing::default(), |auction| self.clearing(book, auction))
@@ -232,8 +236,8 @@ impl Engine {
         let best_keys = best_keys.map(|key| key.unwrap_or(i64::MAX));
         for ladders in with_limit() {
             for i in [0, 1] {
-                // Orders beyond the best price of the other side take no part, unless the other side has orders without
-                // a limit.
+                // Orders beyond the best price of the other side take no part, unless the other
+                // side has orders without a limit.
                 let bounded = sides[1 - i].market == 0;
                 let worst = if bounded { best_keys[1 - i].wrapping_neg() } else { i64::MAX };
                 let levels = ladders[i].iter().map(|level| self.levels.get(level));
@@ -260,7 +264,8 @@ impl Engine {
         clear(bids, offers, reference)
     }
 
-    /// Cancels the orders for this auction that it left over, and the orders for an opening that has passed.
+    /// Cancels the orders for this auction that it left over, and the orders for an opening that
+    /// has passed.
     fn cancel_leftovers(
         &mut self,
         book: usize,
@@ -282,8 +287,8 @@ impl Engine {
         }
     }
 
-    /// Trades at one price: better limits first, then older orders. An iceberg trades slice by slice, as in continuous
-    /// trading. Returns the trades.
+    /// Trades at one price: better limits first, then older orders. An iceberg trades slice by
+    /// slice, as in continuous trading. Returns the trades.
     fn uncross(
         &mut self,
         at: &Sequenced,
@@ -326,8 +331,8 @@ impl Engine {
         traded
     }
 
-    /// Makes one trade of an auction; the older order's report comes first. Returns the icebergs whose slice is used
-    /// up, with their limits.
+    /// Makes one trade of an auction; the older order's report comes first. Returns the icebergs
+    /// whose slice is used up, with their limits.
     fn cross(
         &mut self,
         mut pair: [Slot; 2],
@@ -358,7 +363,8 @@ impl Engine {
         spent
     }
 
-    /// Reduces a resting order by a trade. Returns an iceberg whose slice is used up, with its limit.
+    /// Reduces a resting order by a trade. Returns an iceberg whose slice is used up, with its
+    /// limit.
     fn take_from(&mut self, slot: Slot, quantity: u64) -> Option<(Order, i64)> {
         let order = self.orders.get_mut(slot);
         let (symbol, traits, level) = (SymbolId(order.symbol), order.traits, order.level);

@@ -1,7 +1,9 @@
-//! Stops: orders that wait beside the book until a trade reaches their price, then enter the book as new orders.
+//! Stops: orders that wait beside the book until a trade reaches their price, then enter the book
+//! as new orders.
 //!
-//! While a symbol is open, no stop that a trade has reached waits. Every command that trades elects the stops that it
-//! has reached before the command ends, then those that the trades of elected orders reach, until no more are reached.
+//! While a symbol is open, no stop that a trade has reached waits. Every command that trades elects
+//! the stops that it has reached before the command ends, then those that the trades of elected
+//! orders reach, until no more are reached.
 
 use super::book::{key_of, link, side_index};
 use super::ladder::{Ladder, LevelSlot};
@@ -27,8 +29,8 @@ pub const ELECTED_MAX: u32 = 1_000;
 /// Stops of a shard.
 #[derive(Default)]
 pub(super) struct Stops {
-    /// Bids and offers of each symbol that has stops, by stop price. The best level is the one that a price move
-    /// reaches first.
+    /// Bids and offers of each symbol that has stops, by stop price. The best level is the one that
+    /// a price move reaches first.
     ladders: BTreeMap<SymbolId, [Ladder; 2]>,
     /// Limits of the stops that have one, by symbol and order number.
     limits: BTreeMap<(SymbolId, u64), i64>,
@@ -39,7 +41,8 @@ pub(super) struct Stops {
 pub(super) struct Traded {
     /// Number of trades of the command.
     pub count: u32,
-    /// Number of orders that got a new place in this command: elected stops, refreshed icebergs and repriced orders.
+    /// Number of orders that got a new place in this command: elected stops, refreshed icebergs and
+    /// repriced orders.
     pub placed: u32,
     /// Lowest and highest price of the trades.
     pub span: Option<(i64, i64)>,
@@ -181,8 +184,9 @@ impl Engine {
         self.elect(at, book, traded, sink);
     }
 
-    /// Elects the stops that a command's trades have reached, then those that the trades of these reach, and so on. Of
-    /// stops reached at the same time, bids come before offers, then the best stop price, then the oldest.
+    /// Elects the stops that a command's trades have reached, then those that the trades of these
+    /// reach, and so on. Of stops reached at the same time, bids come before offers, then the best
+    /// stop price, then the oldest.
     #[cold]
     #[inline(never)]
     pub(super) fn elect(
@@ -289,7 +293,8 @@ impl Engine {
         tested.is_err()
     }
 
-    /// Halts a symbol when a command reaches too many stops. The other stops wait, and no order enters.
+    /// Halts a symbol when a command reaches too many stops. The other stops wait, and no order
+    /// enters.
     fn halt_cascade(&mut self, book: usize, symbol: SymbolId, sink: &mut impl ReportSink) {
         self.change_state(book, symbol, SymbolState::Halted);
         sink.report(Report {

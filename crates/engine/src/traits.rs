@@ -4,8 +4,9 @@ use ringside_model::command::{Enter, RichTerms};
 use ringside_model::domain::{Capacity, PostOnly, SelfTrade, Side, TimeInForce};
 use ringside_model::report::Report;
 
-/// Firm, group, side, time in force, post-only, self-trade mode, capacity, attribution, and marks of rare kinds. They
-/// share one word, because every new order copies all of them and every hash of an order reads all of them.
+/// Firm, group, side, time in force, post-only, self-trade mode, capacity, attribution, and marks
+/// of rare kinds. They share one word, because every new order copies all of them and every hash of
+/// an order reads all of them.
 ///
 /// ```text
 /// bit 0      16      32     36    39     40          44                48         52
@@ -19,7 +20,8 @@ pub(super) struct Traits(pub u64);
 
 impl Traits {
     pub(crate) const NONE: Traits = Traits(0);
-    /// Traits of slot 0, which is no order: marked as hidden, so that the fast path of cancel does not take it.
+    /// Traits of slot 0, which is no order: marked as hidden, so that the fast path of cancel does
+    /// not take it.
     pub(crate) const OF_NO_ORDER: Traits = Traits(Self::NON_DISPLAYED);
     /// Set while the order waits as a stop.
     pub(crate) const STOP: u64 = 1 << 39;
@@ -31,7 +33,8 @@ impl Traits {
     const NON_DISPLAYED: u64 = 1 << 55;
     /// Set on a hidden order with a minimum quantity.
     const MINIMUM: u64 = 1 << 56;
-    /// Bits of which an undisplayed order has at least one. The auction-only times in force share bit 38.
+    /// Bits of which an undisplayed order has at least one. The auction-only times in force share
+    /// bit 38.
     const UNSEEN: u64 = 1 << 38 | Self::STOP | Self::NON_DISPLAYED;
 
     #[inline(always)]
@@ -107,7 +110,8 @@ impl Traits {
         self.0 & Self::RICH != 0
     }
 
-    /// Returns true if data is kept beside the resting order: for a stop, an iceberg, or an order with rare terms.
+    /// Returns true if data is kept beside the resting order: for a stop, an iceberg, or an order
+    /// with rare terms.
     #[inline(always)]
     pub(crate) fn needs_care(self) -> bool {
         self.0 & (Self::STOP | Self::RESERVE | Self::RICH) != 0
@@ -119,13 +123,15 @@ impl Traits {
         self.0 & (Self::UNSEEN | Self::RESERVE | Self::RICH) == 0
     }
 
-    /// Returns true for a hidden order: it rests beside the book and trades like orders in the book.
+    /// Returns true for a hidden order: it rests beside the book and trades like orders in the
+    /// book.
     #[inline(always)]
     pub(crate) fn is_non_displayed(self) -> bool {
         self.0 & Self::NON_DISPLAYED != 0
     }
 
-    /// Returns true for a hidden order with a minimum quantity, which may be too large for an incoming order.
+    /// Returns true for a hidden order with a minimum quantity, which may be too large for an
+    /// incoming order.
     #[inline(always)]
     pub(crate) fn has_minimum(self) -> bool {
         self.0 & Self::MINIMUM != 0
@@ -140,7 +146,8 @@ impl Traits {
         Traits(others | Self::RICH | hidden | minimum)
     }
 
-    /// Returns [`Report::HIDDEN`] if the order is hidden, or waits for an auction or as a stop; else 0.
+    /// Returns [`Report::HIDDEN`] if the order is hidden, or waits for an auction or as a stop;
+    /// else 0.
     #[inline(always)]
     pub(crate) fn hidden_flag(self) -> u8 {
         u8::from(self.0 & Self::UNSEEN != 0) * Report::HIDDEN

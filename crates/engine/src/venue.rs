@@ -230,8 +230,8 @@ impl Engine {
         }
     }
 
-    /// Collects the orders of a book that meet `wanted`, in priority order, bids first. Then follow the orders beside
-    /// the book: hidden orders, those that wait for an auction, then the stops.
+    /// Collects the orders of a book that meet `wanted`, in priority order, bids first. Then follow
+    /// the orders beside the book: hidden orders, those that wait for an auction, then the stops.
     pub(super) fn cover(
         &self,
         book: usize,

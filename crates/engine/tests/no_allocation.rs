@@ -16,7 +16,8 @@ static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of this function, which is that of the system's allocator.
+        // SAFETY: the caller keeps the contract of this function, which is that of the system's
+        // allocator.
         unsafe { System.alloc(layout) }
     }
 
@@ -35,7 +36,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Applies a flow; returns the number of allocations in its last 200,000 commands and the number of all reports.
+/// Applies a flow; returns the number of allocations in its last 200,000 commands and the number of
+/// all reports.
 fn allocations_of(workload: Workload) -> (u64, usize) {
     let flow = Flow::generate(&FlowSpec { workload, seed: 1, events: 400_000 });
     let events = flow.setup.iter().chain(&flow.events).map(|event| event.command());
@@ -72,7 +74,8 @@ fn the_engine_allocates_nothing_in_steady_state() {
         assert!(reports > 200_000, "{workload} did its work");
         assert_eq!(allocations, 0, "{workload}");
     }
-    // Levels far behind a walking price lie in an ordered map, which allocates nodes for a dozen levels at a time.
+    // Levels far behind a walking price lie in an ordered map, which allocates nodes for a dozen
+    // levels at a time.
     let (allocations, _) = allocations_of(Workload::Walk);
     assert!(allocations < 200_000 / 5_000, "{allocations}");
 }

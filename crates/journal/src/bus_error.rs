@@ -1,8 +1,8 @@
-//! SIGBUS: a mapped page cannot be accessed, because another program shortened the file or the device failed to
-//! read it. Nothing can be saved then. The process reports the byte and ends.
+//! SIGBUS: a mapped page cannot be accessed, because another program shortened the file or the
+//! device failed to read it. Nothing can be saved then. The process reports the byte and ends.
 //!
-//! The handler may only read memory and call the kernel. So it finds the file in a table of atomics that lists
-//! every mapping of a segment.
+//! The handler may only read memory and call the kernel. So it finds the file in a table of atomics
+//! that lists every mapping of a segment.
 
 use rustix::stdio::stderr;
 use signal_hook::consts::SIGBUS;
@@ -10,8 +10,8 @@ use signal_hook::low_level;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Number of mappings that the table can list. A fault in any further mapping ends the process like any crash,
-/// without the name of the file.
+/// Number of mappings that the table can list. A fault in any further mapping ends the process like
+/// any crash, without the name of the file.
 const ENTRIES: usize = 4096;
 
 static TABLE: [Entry; ENTRIES] = [const { Entry::free() }; ENTRIES];
@@ -62,9 +62,9 @@ pub(super) fn list(segment: u64, start: usize, length: usize) -> Listed {
 }
 
 fn install() {
-    // SAFETY: the handler only reads atomics and the data of the signal, writes to standard error and ends the
-    // process; a signal handler may do all of that. The kernel gives the address if the code is positive, which
-    // says that the kernel itself found the fault.
+    // SAFETY: the handler only reads atomics and the data of the signal, writes to standard error
+    // and ends the process; a signal handler may do all of that. The kernel gives the address if
+    // the code is positive, which says that the kernel itself found the fault.
     let installed = unsafe {
         signal_hook_registry::register_sigaction(SIGBUS, |info| {
             let address = (info.si_code > 0).then(|| info.si_addr().addr());

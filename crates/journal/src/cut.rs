@@ -1,8 +1,8 @@
-//! Cuts off the end of a journal: the part that recovery finds torn, or the part that a node of a cluster has and
-//! its leader does not have.
+//! Cuts off the end of a journal: the part that recovery finds torn, or the part that a node of a
+//! cluster has and its leader does not have.
 //!
-//! The part is first made durable in a file of its own. A node that gives up valid frames first notes the place of
-//! the cut, because an interrupted cut would look like damage.
+//! The part is first made durable in a file of its own. A node that gives up valid frames first
+//! notes the place of the cut, because an interrupted cut would look like damage.
 
 use super::damage::{Behind, End};
 use super::device::{replace_file, sync_dir};
@@ -14,13 +14,15 @@ use ringside_model::domain::SeqNo;
 use ringside_planted::{Bug, planted};
 use std::path::{Path, PathBuf};
 
-/// Name of the note about a cut in progress. The note holds segment, offset, and the last command before the cut.
+/// Name of the note about a cut in progress. The note holds segment, offset, and the last command
+/// before the cut.
 const NOTE: &str = "CUT";
 
 /// Result of cutting off the end of a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// Files that keep the part that was cut off; none if segments were missing and only zeros followed.
+    /// Files that keep the part that was cut off; none if segments were missing and only zeros
+    /// followed.
     pub kept: Vec<PathBuf>,
     /// Number of bytes cut off, whole segments included.
     pub bytes: u64,
@@ -38,8 +40,9 @@ pub fn cut_behind(
     finish_cut(options)
 }
 
-/// Reopens a segment that was ended with no frame after its end. The next frame decides if it fits in the segment,
-/// so that it lies at the same place in the journals of all nodes. `last` is the place after the last frame.
+/// Reopens a segment that was ended with no frame after its end. The next frame decides if it fits
+/// in the segment, so that it lies at the same place in the journals of all nodes. `last` is the
+/// place after the last frame.
 pub fn open_end_again(
     options: &Options,
     lock: &Lock,
@@ -51,7 +54,8 @@ pub fn open_end_again(
         return Ok(());
     }
     match Reader::open_behind(&options.dir, options.identity, last, found.durability) {
-        // The last frame is not where the lengths of the frames before put it: change nothing that is not understood.
+        // The last frame is not where the lengths of the frames before put it: change nothing that
+        // is not understood.
         Err(JournalError::NoSuchPlace { .. }) => return Ok(()),
         Err(error) => return Err(error),
         Ok(mut reader) => {
@@ -90,8 +94,8 @@ pub(super) fn finish_cut(options: &Options) -> Result<Option<Cut>, JournalError>
     Ok(Some(cut))
 }
 
-/// Cuts off everything after a place and keeps it in other files, durably, from the end of the journal to its
-/// beginning.
+/// Cuts off everything after a place and keeps it in other files, durably, from the end of the
+/// journal to its beginning.
 pub(super) fn cut(
     options: &Options,
     from: Position,
@@ -132,8 +136,8 @@ pub(super) fn cut(
     Ok(cut)
 }
 
-/// Copies bytes of a segment into a file of their own, unless an interrupted recovery already did. Returns the path
-/// of the file.
+/// Copies bytes of a segment into a file of their own, unless an interrupted recovery already did.
+/// Returns the path of the file.
 fn keep(
     device: &dyn Device,
     dir: &Path,

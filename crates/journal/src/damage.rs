@@ -20,7 +20,8 @@ pub(super) enum Follows {
 
 /// End of the good frames.
 pub(super) struct End<'a> {
-    /// Segment where the next frame belongs, and the offset in it; `None` if that segment is not begun.
+    /// Segment where the next frame belongs, and the offset in it; `None` if that segment is not
+    /// begun.
     pub here: Option<(&'a ReadSegment, u64)>,
     /// Number of the first segment that no good frame was read from.
     pub next: u64,
@@ -44,7 +45,8 @@ pub(super) struct Behind {
     pub follows: Follows,
     /// Position after the last byte that is not zero, if there is one.
     pub to: Option<Position>,
-    /// Number of bytes after the good frames, up to the last byte of their segment that is not zero.
+    /// Number of bytes after the good frames, up to the last byte of their segment that is not
+    /// zero.
     pub rest_bytes: u64,
     /// Later segments, from the first one that holds bytes or follows a gap, in rising order.
     pub later: Vec<Later>,
@@ -86,7 +88,8 @@ impl Behind {
         Ok(behind)
     }
 
-    /// Examines the segments that no good frame was read from. Returns true if one is missing before another.
+    /// Examines the segments that no good frame was read from. Returns true if one is missing
+    /// before another.
     fn look_at_later(
         &mut self,
         dir: &Path,
@@ -116,11 +119,12 @@ impl Behind {
         Ok(gap)
     }
 
-    /// Looks for frames that prove commits, in a segment from an offset on. `before` is the checksum of the frame
-    /// before that offset.
+    /// Looks for frames that prove commits, in a segment from an offset on. `before` is the
+    /// checksum of the frame before that offset.
     ///
-    /// A frame is valid if its checksum is seeded by the checksum stored in the frame before it, damaged or not. If
-    /// the damage is in that stored checksum, the seed is the checksum that the frame before should have.
+    /// A frame is valid if its checksum is seeded by the checksum stored in the frame before it,
+    /// damaged or not. If the damage is in that stored checksum, the seed is the checksum that the
+    /// frame before should have.
     fn scan(&mut self, segment: &ReadSegment, from: u64, before: u32) {
         let line = FRAME_BYTES_MIN as u64;
         let first = segment.frame(from);
@@ -141,8 +145,8 @@ impl Behind {
         }
     }
 
-    /// Takes the evidence of a frame: a commit mark names the commands, the start of a run proves all commands
-    /// before it.
+    /// Takes the evidence of a frame: a commit mark names the commands, the start of a run proves
+    /// all commands before it.
     fn learn(&mut self, frame: &Frame) {
         let mark =
             frame.body::<CommitMark>().filter(|_| frame.kind() == Some(FrameKind::CommitMark));
@@ -152,8 +156,8 @@ impl Behind {
         self.synced = self.synced.max(synced);
     }
 
-    /// Takes the evidence of digests. A segment has a digest only after all of it was synced, so everything damaged
-    /// in it had been on the device.
+    /// Takes the evidence of digests. A segment has a digest only after all of it was synced, so
+    /// everything damaged in it had been on the device.
     fn look_at_digests(
         &mut self,
         dir: &Path,

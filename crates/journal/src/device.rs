@@ -1,6 +1,6 @@
-//! Steps by which a journal becomes durable. All of them pass through one function, so that a test can stand
-//! between the journal and the kernel. The test sees each step in order, and can make one fail or have no effect,
-//! as a device may.
+//! Steps by which a journal becomes durable. All of them pass through one function, so that a test
+//! can stand between the journal and the kernel. The test sees each step in order, and can make one
+//! fail or have no effect, as a device may.
 
 use super::JournalError;
 use std::fmt::Debug;
@@ -52,7 +52,8 @@ pub(super) fn sync_dir(device: &dyn Device, dir: &Path) -> Result<(), JournalErr
         .map_err(JournalError::io(dir, "sync the folder"))
 }
 
-/// Writes a small file under a name, durably: after a crash the file is complete, or as it was before.
+/// Writes a small file under a name, durably: after a crash the file is complete, or as it was
+/// before.
 pub fn replace_file(
     device: &dyn Device,
     dir: &Path,

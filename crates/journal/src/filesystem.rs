@@ -1,5 +1,5 @@
-//! Checks if `fsync` can keep its promise in the folder of a journal: the type of the file system, and the bytes
-//! that its device really writes for a small sync.
+//! Checks if `fsync` can keep its promise in the folder of a journal: the type of the file system,
+//! and the bytes that its device really writes for a small sync.
 
 use super::{JournalError, Options};
 use rustix::fs::{major, minor, stat, statfs};
@@ -13,7 +13,8 @@ const SYNC_BYTES_MAX: u64 = 64 << 10;
 enum Kind {
     /// Syncs are known to do what they say.
     Trusted,
-    /// A sync does not put the bytes on a device of this machine, or not in the way that the journal relies on.
+    /// A sync does not put the bytes on a device of this machine, or not in the way that the
+    /// journal relies on.
     Refused(&'static str),
     /// Nothing is known about this type.
     Unknown(u64),
@@ -35,8 +36,8 @@ fn kind_of(magic: u64) -> Kind {
     }
 }
 
-/// Refuses a folder in which `fsync` promises nothing. Returns a note if the file system is unknown, or if the
-/// options accept it all the same.
+/// Refuses a folder in which `fsync` promises nothing. Returns a note if the file system is
+/// unknown, or if the options accept it all the same.
 pub(super) fn check(options: &Options) -> Result<Option<String>, JournalError> {
     let dir = &options.dir;
     let found = statfs(dir).map_err(JournalError::errno(dir, "look at the file system of"))?;
@@ -60,8 +61,9 @@ fn judge(dir: &Path, kind: Kind, any: bool) -> Result<Option<String>, JournalErr
     }
 }
 
-/// Syncs a few bytes several times, and returns a note if the device writes much more. Other programs write, too,
-/// so the lowest number counts. `None` if the device does not count its writes.
+/// Syncs a few bytes several times, and returns a note if the device writes much more. Other
+/// programs write, too, so the lowest number counts. `None` if the device does not count its
+/// writes.
 pub(super) fn measure_sync(
     path: &Path,
     mut sync: impl FnMut() -> Result<(), JournalError>,

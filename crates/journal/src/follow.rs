@@ -1,8 +1,8 @@
 //! Follows a journal while another thread or process writes it.
 //!
-//! A follower returns committed frames only: a frame waits until a commit mark that was read covers it. A follower
-//! never judges the journal and never writes. If the next frame is not there yet, its segment is not begun, or its
-//! bytes are damaged, there is just no next frame.
+//! A follower returns committed frames only: a frame waits until a commit mark that was read covers
+//! it. A follower never judges the journal and never writes. If the next frame is not there yet,
+//! its segment is not begun, or its bytes are damaged, there is just no next frame.
 
 use super::device::sync_dir;
 use super::segment::{self, Identity};
@@ -35,8 +35,8 @@ impl Follower {
         Ok(Follower::new(dir, Reader::open(dir, identity)?))
     }
 
-    /// Follows a journal from a place on, see [`Reader::open_behind`]. Everything before the place counts as
-    /// committed.
+    /// Follows a journal from a place on, see [`Reader::open_behind`]. Everything before the place
+    /// counts as committed.
     pub fn open_behind(
         dir: &Path,
         identity: Identity,
@@ -51,8 +51,8 @@ impl Follower {
         Follower { dir: dir.to_path_buf(), reader, waiting: VecDeque::new(), given, durability }
     }
 
-    /// Returns the next committed frame, or bookkeeping between two of them; `None` if there is nothing more at the
-    /// moment. That check costs almost nothing.
+    /// Returns the next committed frame, or bookkeeping between two of them; `None` if there is
+    /// nothing more at the moment. That check costs almost nothing.
     #[expect(clippy::should_implement_trait, reason = "an iterator that ends would be over")]
     pub fn next(&mut self) -> Result<Option<Frame>, JournalError> {
         loop {
@@ -66,14 +66,14 @@ impl Follower {
         }
     }
 
-    /// Returns the next stored frame, committed or not, for a caller that takes part in committing it. Not to be
-    /// mixed with [`next`](Self::next).
+    /// Returns the next stored frame, committed or not, for a caller that takes part in committing
+    /// it. Not to be mixed with [`next`](Self::next).
     pub fn next_stored(&mut self) -> Result<Option<Frame>, JournalError> {
         self.read()
     }
 
-    /// Returns the next frame, committed or not, for a caller that has stored it; fails if the frame is gone. Not
-    /// to be mixed with [`next`](Self::next).
+    /// Returns the next frame, committed or not, for a caller that has stored it; fails if the
+    /// frame is gone. Not to be mixed with [`next`](Self::next).
     pub fn next_known(&mut self) -> Result<Frame, JournalError> {
         let mut frame = Frame::default();
         match self.reader.advance(&mut frame)? {
@@ -82,7 +82,8 @@ impl Follower {
         }
     }
 
-    /// Writes everything up to [`place`](Self::place) to the device, for a caller that is about to rely on it.
+    /// Writes everything up to [`place`](Self::place) to the device, for a caller that is about to
+    /// rely on it.
     pub fn sync(&self, device: &dyn Device) -> Result<(), JournalError> {
         for number in segment::list(&self.dir)? {
             // A segment has a digest only after all of it was synced.

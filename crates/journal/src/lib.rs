@@ -1,5 +1,5 @@
-//! Journal: an append-only log of frames in memory-mapped, preallocated segments. The journal is the only truth:
-//! everything that left the process can be rebuilt from it.
+//! Journal: an append-only log of frames in memory-mapped, preallocated segments. The journal is
+//! the only truth: everything that left the process can be rebuilt from it.
 //!
 //! ```text
 //!  DIR/LOCK                lock: one process writes
@@ -10,16 +10,17 @@
 //!  DIR/00000002.cut-1234   bytes that a recovery cut off after seqno 1234
 //! ```
 //!
-//! `segment.rs` has the bytes of a file and the mapping; `writer.rs` appends. Three threads work for the writer:
-//! `preparer.rs` prepares the next files, `toucher.rs` keeps the pages ahead of the writer writable, and `seal.rs`
-//! puts full files on the device. Each step that makes something durable passes through `device.rs`.
-//! `filesystem.rs` checks if a folder is worth such a step, `low_space.rs` handles a full disk, and `bus_error.rs`
-//! a page that is gone.
+//! `segment.rs` has the bytes of a file and the mapping; `writer.rs` appends. Three threads work
+//! for the writer: `preparer.rs` prepares the next files, `toucher.rs` keeps the pages ahead of the
+//! writer writable, and `seal.rs` puts full files on the device. Each step that makes something
+//! durable passes through `device.rs`. `filesystem.rs` checks if a folder is worth such a step,
+//! `low_space.rs` handles a full disk, and `bus_error.rs` a page that is gone.
 //!
-//! `reader.rs` walks and checks; `read_ahead.rs` does so on a thread of its own. `damage.rs` examines the bytes
-//! after the last good frame, `recovery.rs` decides about them, and `cut.rs` cuts them off. `follow.rs` reads a
-//! journal that is being written, and `retire.rs` removes segments that are no longer needed. The journal knows
-//! frames; it does not know the meaning of a command.
+//! `reader.rs` walks and checks; `read_ahead.rs` does so on a thread of its own. `damage.rs`
+//! examines the bytes after the last good frame, `recovery.rs` decides about them, and `cut.rs`
+//! cuts them off. `follow.rs` reads a journal that is being written, and `retire.rs` removes
+//! segments that are no longer needed. The journal knows frames; it does not know the meaning of a
+//! command.
 
 #![warn(unreachable_pub)]
 
@@ -93,8 +94,9 @@ pub struct Position {
 }
 
 impl Position {
-    /// Returns the end of a frame of `frame_bytes` bytes stored after this position: in the same segment, or in the
-    /// next one if this segment has no room for the frame and for the end of the segment.
+    /// Returns the end of a frame of `frame_bytes` bytes stored after this position: in the same
+    /// segment, or in the next one if this segment has no room for the frame and for the end of the
+    /// segment.
     #[inline]
     pub fn behind(self, frame_bytes: u64, segment_bytes: u64) -> Position {
         let fits = self.offset + frame_bytes + FRAME_BYTES_MIN as u64 <= segment_bytes;

@@ -1,5 +1,6 @@
-//! Threads that use only the time that other threads leave. A caller that waits for such a thread lends it the
-//! caller's priority: on a busy machine the wait would otherwise last as long as the load.
+//! Threads that use only the time that other threads leave. A caller that waits for such a thread
+//! lends it the caller's priority: on a busy machine the wait would otherwise last as long as the
+//! load.
 
 use rustix::process::{Pid, getpriority_process, setpriority_process};
 use rustix::thread::gettid;
@@ -10,7 +11,8 @@ use std::thread::JoinHandle;
 /// Nice value of the lowest priority.
 const NICE: i32 = 19;
 
-/// Thread of the lowest priority. Dropping it waits for its end, so the work must have been told to end before.
+/// Thread of the lowest priority. Dropping it waits for its end, so the work must have been told to
+/// end before.
 pub struct LowPriority {
     thread: Option<JoinHandle<()>>,
     priority: Arc<Priority>,
@@ -43,8 +45,9 @@ impl LowPriority {
         Ok(LowPriority { thread: Some(thread), priority })
     }
 
-    /// Waits, with `wait`, for something that the thread does, and lends the thread the normal priority meanwhile.
-    /// Without the right to raise a priority (`RLIMIT_NICE`, `CAP_SYS_NICE`) the thread stays slow.
+    /// Waits, with `wait`, for something that the thread does, and lends the thread the normal
+    /// priority meanwhile. Without the right to raise a priority (`RLIMIT_NICE`, `CAP_SYS_NICE`)
+    /// the thread stays slow.
     pub fn wait<T>(&self, wait: impl FnOnce() -> T) -> T {
         self.priority.change(|state| state.is_waited_for = true);
         let waited = wait();

@@ -1,5 +1,5 @@
-//! Lack of space: not an error yet, as long as there are segments in reserve. A venue then rejects new orders and
-//! still accepts cancels.
+//! Lack of space: not an error yet, as long as there are segments in reserve. A venue then rejects
+//! new orders and still accepts cancels.
 
 use super::JournalError;
 use rustix::fs::statvfs;
@@ -18,8 +18,8 @@ fn is_out_of_space(error: &std::io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NOSPC | Errno::DQUOT))
 }
 
-/// Returns true if a file of `bytes` bytes would still fit. A file system that does not say is assumed to have
-/// room: the reservation decides.
+/// Returns true if a file of `bytes` bytes would still fit. A file system that does not say is
+/// assumed to have room: the reservation decides.
 pub(super) fn has_room(dir: &Path, bytes: u64) -> bool {
     statvfs(dir).map_or(true, |found| found.f_bavail.saturating_mul(found.f_frsize) >= bytes)
 }

@@ -1,5 +1,5 @@
-//! Prepares the next segments on a thread of its own, so that the writer never waits for a file. This thread is
-//! also the first to see that space runs out.
+//! Prepares the next segments on a thread of its own, so that the writer never waits for a file.
+//! This thread is also the first to see that space runs out.
 
 use super::device::{Device, Step, sync_dir};
 use super::low_space;
@@ -18,8 +18,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{JoinHandle, park_timeout};
 use std::time::{Duration, Instant};
 
-/// Speed of zeroing a segment while another one is ready, in bytes per second: the syncs of the journaler need the
-/// device, too.
+/// Speed of zeroing a segment while another one is ready, in bytes per second: the syncs of the
+/// journaler need the device, too.
 const ZERO_BYTES_PER_SECOND: u64 = 256 << 20;
 /// Number of bytes zeroed at once.
 const PIECE_BYTES: u64 = 1 << 20;
@@ -28,7 +28,8 @@ const RETRY: Duration = Duration::from_millis(500);
 
 type Prepared = Result<WriteSegment, JournalError>;
 
-/// Queue of prepared segments. Dropping it ends the thread at once; the next writer uses the prepared files.
+/// Queue of prepared segments. Dropping it ends the thread at once; the next writer uses the
+/// prepared files.
 pub(super) struct Preparer {
     ready: Receiver<Prepared>,
     orders: Arc<Orders>,
@@ -36,7 +37,8 @@ pub(super) struct Preparer {
     _toucher: Toucher,
 }
 
-/// State shared between the writer and the thread: requests of the writer, and the warning about space.
+/// State shared between the writer and the thread: requests of the writer, and the warning about
+/// space.
 struct Orders {
     /// Number of the segment that is being written.
     current: AtomicU64,
@@ -49,9 +51,9 @@ struct Orders {
 }
 
 impl Preparer {
-    /// Starts to prepare the segments after the number `current`, `options.segments_ready` of them ahead. Also
-    /// starts to touch the pages of `mapping`, which is being written, and then those of the new segments. If
-    /// `durable`, the new segments are good for `fsync`.
+    /// Starts to prepare the segments after the number `current`, `options.segments_ready` of them
+    /// ahead. Also starts to touch the pages of `mapping`, which is being written, and then those
+    /// of the new segments. If `durable`, the new segments are good for `fsync`.
     pub(crate) fn start(
         options: &Options,
         current: u64,
@@ -133,8 +135,9 @@ impl Drop for Preparer {
     }
 }
 
-/// Prepares as many segments as `bytes` of frames will need, so that a writer opened afterwards finds them and none
-/// has to be made while it runs. Adapts the options, and returns the number of segments.
+/// Prepares as many segments as `bytes` of frames will need, so that a writer opened afterwards
+/// finds them and none has to be made while it runs. Adapts the options, and returns the number of
+/// segments.
 pub fn prepare_ahead(options: &mut Options, bytes: u64) -> Result<u64, JournalError> {
     let _lock = Lock::take(&options.dir)?;
     let first = segment::list(&options.dir)?.last().map_or(1, |last| last + 1);
@@ -230,8 +233,8 @@ fn prepare(options: &Options, number: u64, pace: &Pace) -> Prepared {
     }
     let mut segment = WriteSegment::open(&options.dir, number)?;
     if segment.len() != options.segment_bytes {
-        // No writer has begun this segment or those after it, so they may be made again with another length. The
-        // last one goes first: a gap would look like a loss.
+        // No writer has begun this segment or those after it, so they may be made again with
+        // another length. The last one goes first: a gap would look like a loss.
         let behind = segment::list(&options.dir)?.into_iter().rev();
         for number in behind.take_while(|&behind| behind >= number) {
             let path = path_of(&options.dir, number);
@@ -290,8 +293,8 @@ fn create(
     Ok(())
 }
 
-/// Writes zeros, piece by piece. While there is time, each piece goes to the device before the next one, so that a
-/// sync of the journaler has to wait for one piece only.
+/// Writes zeros, piece by piece. While there is time, each piece goes to the device before the next
+/// one, so that a sync of the journaler has to wait for one piece only.
 fn zero(
     device: &dyn Device,
     pace: &Pace,
@@ -300,8 +303,8 @@ fn zero(
     bytes: u64,
     durable: bool,
 ) -> std::io::Result<()> {
-    // Pages written one by one stay single pages in the page cache. Larger ones are much faster to write, but would
-    // make a sync of 64 bytes write a megabyte.
+    // Pages written one by one stay single pages in the page cache. Larger ones are much faster to
+    // write, but would make a sync of 64 bytes write a megabyte.
     let block = vec![0; if durable { PAGE_BYTES } else { PIECE_BYTES } as usize];
     let began = Instant::now();
     let mut done = 0;

@@ -1,11 +1,12 @@
-//! Reads and checks frames on one thread while another one works on them: a restart takes as long as the slower of
-//! the two, not as long as both.
+//! Reads and checks frames on one thread while another one works on them: a restart takes as long
+//! as the slower of the two, not as long as both.
 
 use super::{JournalError, Reader};
 use ringside_model::frame::Frame;
 use std::sync::mpsc::sync_channel;
 
-/// Number of frames handed over at once. With fewer, waking the other thread takes a tenth of the time.
+/// Number of frames handed over at once. With fewer, waking the other thread takes a tenth of the
+/// time.
 const BATCH_FRAMES: usize = 8192;
 /// Number of batches that may wait. Frames read far ahead have left the cache before they are used.
 const BATCHES_MAX: usize = 4;
@@ -16,8 +17,8 @@ struct Batch {
     count: usize,
 }
 
-/// Passes every frame up to the end of the journal to `apply`, in order, until `apply` returns `false`. The reader
-/// then stands somewhere after the last frame passed.
+/// Passes every frame up to the end of the journal to `apply`, in order, until `apply` returns
+/// `false`. The reader then stands somewhere after the last frame passed.
 pub fn read_ahead<E: From<JournalError>>(
     reader: &mut Reader,
     mut apply: impl FnMut(&Frame) -> Result<bool, E>,

@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 pub enum Tail {
     /// Only zeros after the last frame.
     Clean,
-    /// Bytes after the last frame, and no evidence that any of them was acknowledged: an incomplete batch. Or only
-    /// zeros, and a segment is missing among them.
+    /// Bytes after the last frame, and no evidence that any of them was acknowledged: an incomplete
+    /// batch. Or only zeros, and a segment is missing among them.
     Torn {
         /// Position after which everything is zero.
         to: Position,
@@ -74,8 +74,8 @@ impl Reader {
 
     /// Opens a journal at a place in it; `durability` is the mode in force there.
     ///
-    /// Fails with [`JournalError::NoSuchPlace`] if the journal does not have that place: the journal ends before
-    /// it, has other frames there, or the segment is gone.
+    /// Fails with [`JournalError::NoSuchPlace`] if the journal does not have that place: the
+    /// journal ends before it, has other frames there, or the segment is gone.
     pub fn open_behind(
         dir: &Path,
         identity: Identity,
@@ -118,7 +118,8 @@ impl Reader {
         }
     }
 
-    /// Returns the next frame, checked; `None` at the end, which [`tail`](Self::tail) then describes.
+    /// Returns the next frame, checked; `None` at the end, which [`tail`](Self::tail) then
+    /// describes.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, JournalError> {
         let mut frame = Frame::default();
         Ok(self.read_next(&mut frame)?.then_some(frame))
@@ -137,7 +138,8 @@ impl Reader {
         Ok(found)
     }
 
-    /// Reads the next frame, checked; returns `false` if there is none at the moment, for whatever reason.
+    /// Reads the next frame, checked; returns `false` if there is none at the moment, for whatever
+    /// reason.
     #[inline]
     pub(super) fn advance(&mut self, frame: &mut Frame) -> Result<bool, JournalError> {
         loop {
@@ -235,13 +237,14 @@ impl Reader {
         self.end.as_ref().map(|(_, behind)| behind)
     }
 
-    /// Returns true if the last frames are those with which a writer closes: a commit mark which says that
-    /// everything before it was synced, and a hash probe.
+    /// Returns true if the last frames are those with which a writer closes: a commit mark which
+    /// says that everything before it was synced, and a hash probe.
     pub(super) fn is_closed(&self) -> bool {
         self.closed == Some(self.crc)
     }
 
-    /// Returns true if the segment of the last frame was ended, so that the next frame belongs in the next segment.
+    /// Returns true if the segment of the last frame was ended, so that the next frame belongs in
+    /// the next segment.
     pub(super) fn is_segment_ended(&self) -> bool {
         let next = self.segment.as_ref().and_then(|segment| segment.frame(self.position.offset));
         next.is_some_and(|mut f| self.continues(&mut f) == Some(FrameKind::SegmentEnd))
@@ -359,8 +362,8 @@ impl Reader {
     }
 }
 
-/// Returns true if a segment has this place: the frame that ends there carries the place's seqno and checksum. At
-/// the start of a segment, its header carries those of the last frame before.
+/// Returns true if a segment has this place: the frame that ends there carries the place's seqno
+/// and checksum. At the start of a segment, its header carries those of the last frame before.
 fn carries(segment: &ReadSegment, place: &Place) -> bool {
     let wanted = (place.seqno.0, place.crc);
     let offset = place.position.offset;

@@ -1,14 +1,15 @@
 //! Opens a journal after any kind of end of the last writer.
 //!
-//! Recovery reads frames up to the last one that continues the chain: that of command **P**. The content after it,
-//! and the evidence about the past, decide.
+//! Recovery reads frames up to the last one that continues the chain: that of command **P**. The
+//! content after it, and the evidence about the past, decide.
 //!
-//! * **D**: the last command known to have been on the device. Evidence: commit marks, also after P; digests of
-//!   segments; the caller (a snapshot gets its name only after the journal up to it was synced).
-//! * **C**: the last command known to have been committed. Evidence: commit marks, starts of runs and headers of
-//!   segments, also after P, if the checksum stored before them proves them.
-//! * A mode is **strict** if a power cut may take nothing that was acknowledged: `fsync`, and an unknown mode (the
-//!   very first frame is gone). The other modes are **lenient**.
+//! * **D**: the last command known to have been on the device. Evidence: commit marks, also after
+//!   P; digests of segments; the caller (a snapshot gets its name only after the journal up to it
+//!   was synced).
+//! * **C**: the last command known to have been committed. Evidence: commit marks, starts of runs
+//!   and headers of segments, also after P, if the checksum stored before them proves them.
+//! * A mode is **strict** if a power cut may take nothing that was acknowledged: `fsync`, and an
+//!   unknown mode (the very first frame is gone). The other modes are **lenient**.
 //!
 //! | row | content after P | P, D and C | strict | lenient |
 //! |---|---|---|---|---|
@@ -20,14 +21,16 @@
 //! | `gap` | only zeros, and a segment is missing | C ≤ P | refuse | cut |
 //! | `header` | a damaged header, or one of another format, semantics, config or history | any | refuse | refuse |
 //!
-//! Under `fsync` a segment is begun only after the whole segment before it is on the device, and the names of
-//! segments become durable one after the other. So a power cut cannot leave bytes in a later segment, or a gap. In
-//! the lenient modes a power cut may take any page and any name. But in any mode a power cut may leave a header
-//! page of zeros with frames after it, in the segment that the writer had just begun. That is a `torn_tail` like
-//! any other if nothing in it was committed. A header lies in one sector, which a device writes completely or not
-//! at all, so a power cut does not damage a header. A segment of length zero counts as missing.
+//! Under `fsync` a segment is begun only after the whole segment before it is on the device, and
+//! the names of segments become durable one after the other. So a power cut cannot leave bytes in a
+//! later segment, or a gap. In the lenient modes a power cut may take any page and any name. But in
+//! any mode a power cut may leave a header page of zeros with frames after it, in the segment that
+//! the writer had just begun. That is a `torn_tail` like any other if nothing in it was committed.
+//! A header lies in one sector, which a device writes completely or not at all, so a power cut does
+//! not damage a header. A segment of length zero counts as missing.
 //!
-//! Recovery cuts with `cut.rs` and may be interrupted at any step: the rest is the same row again, or a milder one.
+//! Recovery cuts with `cut.rs` and may be interrupted at any step: the rest is the same row again,
+//! or a milder one.
 
 use super::cut::{Cut, cut, finish_cut};
 use super::damage::Follows;
@@ -52,7 +55,8 @@ pub struct Recovered {
     pub durability: Option<Durability>,
     /// Position after the last frame; `None` if there is no frame yet.
     pub end: Option<Position>,
-    /// True if the segment of the last frame is ended there, so that the next frame belongs in the next segment.
+    /// True if the segment of the last frame is ended there, so that the next frame belongs in the
+    /// next segment.
     pub segment_ended: bool,
     /// True if the last run closed the journal: everything in it was synced.
     pub clean: bool,
@@ -143,9 +147,9 @@ pub(super) fn decide(
     }
 }
 
-/// Reads the journal from a place on, or from its first frame, passes every frame to `apply`, and cuts as the table
-/// says. A place comes with the mode in force there. Everything up to `known_synced` is known to have been on the
-/// device.
+/// Reads the journal from a place on, or from its first frame, passes every frame to `apply`, and
+/// cuts as the table says. A place comes with the mode in force there. Everything up to
+/// `known_synced` is known to have been on the device.
 pub fn recover<E: From<JournalError>>(
     options: &Options,
     _lock: &Lock,

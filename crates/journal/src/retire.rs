@@ -4,9 +4,9 @@ use super::device::sync_dir;
 use super::{Device, JournalError, Step, segment};
 use std::path::Path;
 
-/// Removes the segments with numbers below `before`, and their digests, but never the segment that is being
-/// written. The segments go in rising order, each durably before the next, so that a crash leaves no gap. Returns
-/// the number of segments removed.
+/// Removes the segments with numbers below `before`, and their digests, but never the segment that
+/// is being written. The segments go in rising order, each durably before the next, so that a crash
+/// leaves no gap. Returns the number of segments removed.
 pub fn retire(dir: &Path, device: &dyn Device, before: u64) -> Result<usize, JournalError> {
     let mut numbers = segment::list(dir)?;
     while let Some(&last) = numbers.last()

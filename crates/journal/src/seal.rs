@@ -1,12 +1,12 @@
-//! Seals the full segments: a thread of its own writes them to the device, in any mode, and then writes their
-//! digest next to them.
+//! Seals the full segments: a thread of its own writes them to the device, in any mode, and then
+//! writes their digest next to them.
 //!
 //! ```text
 //!  00000001.seg       full
 //!  00000001.sha256    "<64 hex digits>  00000001.seg\n", for `sha256sum -c *.sha256`
 //! ```
-//! A segment that has a digest is completely on the device. A full segment without one, because the process was
-//! killed or there was no space, is sealed by the next writer.
+//! A segment that has a digest is completely on the device. A full segment without one, because the
+//! process was killed or there was no space, is sealed by the next writer.
 
 use super::device::replace_file;
 use super::segment::{self, WriteSegment};
@@ -22,9 +22,9 @@ use std::time::Duration;
 
 /// Pause before a digest for which there was no space is tried again.
 const RETRY: Duration = Duration::from_millis(500);
-/// Number of bytes digested at once, which takes a tenth of a millisecond. No caller waits for a digest, but even at
-/// the lowest priority the kernel gives the thread a whole time slice: milliseconds in which a stage on the same
-/// core stands still.
+/// Number of bytes digested at once, which takes a tenth of a millisecond. No caller waits for a
+/// digest, but even at the lowest priority the kernel gives the thread a whole time slice:
+/// milliseconds in which a stage on the same core stands still.
 const PIECE_BYTES: usize = 128 << 10;
 /// Pause between two pieces.
 const REST: Duration = Duration::from_millis(1);
@@ -171,8 +171,8 @@ enum Held {
 }
 
 impl Work<'_> {
-    /// Works until the writer has closed and everything is sealed. Writes all waiting segments to the device before
-    /// it digests the first: callers wait for the device, not for digests.
+    /// Works until the writer has closed and everything is sealed. Writes all waiting segments to
+    /// the device before it digests the first: callers wait for the device, not for digests.
     fn run(mut self, jobs: &Receiver<Job>) -> Result<(), JournalError> {
         // If all segments were made in advance, none is sealed before the writer waits for it.
         let hold = self.options.segments_last != u64::MAX;
@@ -258,7 +258,8 @@ impl Work<'_> {
         match write_digest(self.options, number, goes_on) {
             Err(error) if error.is_out_of_space() => Ok(RETRY),
             Err(error) => Err(error),
-            // Interrupted, because a caller could not wait: the digest is made again when there is time.
+            // Interrupted, because a caller could not wait: the digest is made again when there is
+            // time.
             Ok(false) => Ok(Duration::ZERO),
             Ok(true) => {
                 self.undigested.pop_front();

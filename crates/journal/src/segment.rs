@@ -9,8 +9,8 @@
 //! └─────────┴─────────┴───────────────┘
 //!  56        64        68
 //! ```
-//! "last" is the last frame before this segment, from which the chain continues. A prepared segment that no writer
-//! has begun has a header of zeros.
+//! "last" is the last frame before this segment, from which the chain continues. A prepared segment
+//! that no writer has begun has a header of zeros.
 
 use super::JournalError;
 use super::bus_error::{self, Listed};
@@ -97,8 +97,8 @@ impl SegmentHeader {
     /// Parses the header of a file; `None` if no writer has begun the segment.
     fn read(path: &Path, file: &[u8], expected: Identity) -> Result<Option<Self>, JournalError> {
         let page = file.get(..PAGE_BYTES as usize).unwrap_or(file);
-        // The first word is stored last. Without it no writer has begun the segment, whatever else a power cut has
-        // left of a header that was being stored.
+        // The first word is stored last. Without it no writer has begun the segment, whatever else
+        // a power cut has left of a header that was being stored.
         if page.iter().take(4).all(|&byte| byte == 0) {
             return Ok(None);
         }
@@ -196,11 +196,13 @@ pub(super) fn is_begun(dir: &Path, number: u64) -> Result<bool, JournalError> {
     Ok(last_set(&page).is_some())
 }
 
-/// Index of the last byte that is not zero. Most of a segment is zeros, so whole blocks are compared at once.
+/// Index of the last byte that is not zero. Most of a segment is zeros, so whole blocks are
+/// compared at once.
 pub(super) fn last_set(bytes: &[u8]) -> Option<usize> {
     const BLOCK_BYTES: usize = 4096;
     let is_set = |block: &[u8]| block.iter().fold(0, |all, byte| all | byte) != 0;
-    // Forwards, although the last byte is wanted: backwards the kernel would read page by page from the device.
+    // Forwards, although the last byte is wanted: backwards the kernel would read page by page from
+    // the device.
     let blocks = (0..).zip(bytes.chunks(BLOCK_BYTES));
     let block = blocks.fold(None, |last, (i, block)| if is_set(block) { Some(i) } else { last })?;
     let from = block * BLOCK_BYTES;
@@ -217,8 +219,8 @@ pub(super) struct ReadSegment {
 }
 
 impl ReadSegment {
-    /// Opens a segment; `None` if it does not exist. A header that is just being written does not match its
-    /// checksum.
+    /// Opens a segment; `None` if it does not exist. A header that is just being written does not
+    /// match its checksum.
     pub(crate) fn open(
         dir: &Path,
         number: u64,
@@ -230,8 +232,9 @@ impl ReadSegment {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(JournalError::io(&path, "open the segment")(error)),
         };
-        // SAFETY: segments are never shortened while they are in use, and the bytes of a frame never change once
-        // its length is published. The one word that may change under a reader is loaded atomically.
+        // SAFETY: segments are never shortened while they are in use, and the bytes of a frame
+        // never change once its length is published. The one word that may change under a reader is
+        // loaded atomically.
         let map = unsafe { Mmap::map(&file) }.map_err(JournalError::io(&path, "map"))?;
         let listed = bus_error::list(number, map.as_ptr().addr(), map.len());
         let _ = map.advise(Advice::Sequential);
@@ -314,9 +317,10 @@ impl WriteSegment {
         self.mapping.len()
     }
 
-    /// Makes the pages from an offset on present and writable: all of them, or under `fsync` those that are written
-    /// first. A page made writable is dirty, and the kernel writes dirty pages back after half a minute. So a
-    /// synced segment of zeros would go to the device once more, all at once, and delay the syncs.
+    /// Makes the pages from an offset on present and writable: all of them, or under `fsync` those
+    /// that are written first. A page made writable is dirty, and the kernel writes dirty pages
+    /// back after half a minute. So a synced segment of zeros would go to the device once more, all
+    /// at once, and delay the syncs.
     pub(crate) fn make_present(&self, from: u64, durable: bool) {
         let to = if durable { self.len().min(from + LEAD_BYTES) } else { self.len() };
         self.mapping.populate(from / PAGE_BYTES * PAGE_BYTES, to);
@@ -338,13 +342,14 @@ impl WriteSegment {
             self.put(offset + 4, rest);
         }
         let word = u32::from_ne_bytes(first.try_into().expect("four bytes"));
-        // SAFETY: `put` has checked that the bytes after the word lie in the mapping, and the word is aligned,
-        // because offsets are multiples of 64.
+        // SAFETY: `put` has checked that the bytes after the word lie in the mapping, and the word
+        // is aligned, because offsets are multiples of 64.
         let length = unsafe { AtomicU32::from_ptr(self.at(offset).cast()) };
         length.store(word, Ordering::Release);
     }
 
-    /// Publishes the offset up to which the segment is written, for the thread that makes its pages present.
+    /// Publishes the offset up to which the segment is written, for the thread that makes its pages
+    /// present.
     #[inline]
     pub(crate) fn set_written(&self, offset: u64) {
         self.mapping.written.store(offset, Ordering::Relaxed);
@@ -357,23 +362,23 @@ impl WriteSegment {
         unsafe { self.at(from).write_bytes(0, (to - from) as usize) };
     }
 
-    /// Stores one byte of each page of a range again. After a failed sync the kernel takes the pages for clean
-    /// although they are not on the device, and the next sync would skip them.
+    /// Stores one byte of each page of a range again. After a failed sync the kernel takes the
+    /// pages for clean although they are not on the device, and the next sync would skip them.
     pub(crate) fn redirty(&mut self, from: u64, to: u64) {
         assert!(from <= to && to <= self.len());
         let first_page = from - from % PAGE_BYTES;
         for offset in (first_page..to).step_by(PAGE_BYTES as usize) {
             let byte = self.at(offset);
-            // SAFETY: the byte lies in the mapping, and only `&mut self` stores there. Volatile, because the
-            // compiler could omit a store of the same value.
+            // SAFETY: the byte lies in the mapping, and only `&mut self` stores there. Volatile,
+            // because the compiler could omit a store of the same value.
             unsafe { byte.write_volatile(byte.read_volatile()) };
         }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
         let raw = &self.mapping.raw;
-        // SAFETY: the mapping lives as long as `self`, and nothing stores to it while `&self` lends it out: only
-        // `&mut self` stores.
+        // SAFETY: the mapping lives as long as `self`, and nothing stores to it while `&self` lends
+        // it out: only `&mut self` stores.
         unsafe { std::slice::from_raw_parts(raw.as_ptr(), raw.len()) }
     }
 
@@ -402,8 +407,8 @@ impl WriteSegment {
     #[inline]
     fn put(&mut self, offset: u64, bytes: &[u8]) {
         assert!(offset <= self.len() && bytes.len() as u64 <= self.len() - offset);
-        // SAFETY: the target lies in the mapping, and only `&mut self` stores there. Readers look at these bytes
-        // only after they have seen the length, which is stored later.
+        // SAFETY: the target lies in the mapping, and only `&mut self` stores there. Readers look
+        // at these bytes only after they have seen the length, which is stored later.
         unsafe { self.at(offset).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
     }
 
@@ -413,7 +418,8 @@ impl WriteSegment {
     }
 }
 
-/// Pages of a segment that is being written, shared with the thread that makes them present in advance.
+/// Pages of a segment that is being written, shared with the thread that makes them present in
+/// advance.
 pub(super) struct Mapping {
     _listed: Listed,
     raw: MmapRaw,
@@ -431,8 +437,8 @@ impl Mapping {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// Makes the pages of a range present and writable, so that no store has to wait for one. If that fails, the
-    /// store waits; if the device has failed, the store meets the failure.
+    /// Makes the pages of a range present and writable, so that no store has to wait for one. If
+    /// that fails, the store waits; if the device has failed, the store meets the failure.
     pub(crate) fn populate(&self, from: u64, to: u64) {
         let _ = self.raw.advise_range(Advice::PopulateWrite, from as usize, (to - from) as usize);
     }

@@ -1,6 +1,6 @@
-//! Keeps the pages ahead of the writer writable. They are writable when their segment is prepared. But once the
-//! kernel has written a page back, the next store to it is a fault, which can wait milliseconds for the file
-//! system. A thread of its own takes these faults in the writer's place.
+//! Keeps the pages ahead of the writer writable. They are writable when their segment is prepared.
+//! But once the kernel has written a page back, the next store to it is a fault, which can wait
+//! milliseconds for the file system. A thread of its own takes these faults in the writer's place.
 
 use super::JournalError;
 use super::segment::Mapping;
@@ -17,8 +17,8 @@ pub(super) const LEAD_BYTES: u64 = 8 << 20;
 const STEP_BYTES: u64 = 256 << 10;
 /// Interval between two looks while the writer moves, and when it has not moved for long.
 const LOOK: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(16)];
-/// Age at which touched pages may have been written back: the kernel looks for old pages every 5 s. Only a slow
-/// writer has such pages ahead of it.
+/// Age at which touched pages may have been written back: the kernel looks for old pages every 5 s.
+/// Only a slow writer has such pages ahead of it.
 const STALE: Duration = Duration::from_secs(5);
 
 /// Thread that touches pages; it ends when this is dropped.
@@ -96,7 +96,8 @@ impl Ahead {
         moved
     }
 
-    /// Touches the part of the lead that has not been touched. The lead continues in the next segment.
+    /// Touches the part of the lead that has not been touched. The lead continues in the next
+    /// segment.
     fn touch(&mut self) {
         let mut lead = (self.written + LEAD_BYTES).next_multiple_of(STEP_BYTES);
         for (segment, touched) in &mut self.segments {

@@ -15,7 +15,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Right to write a journal: one process at a time. The kernel frees the lock when the process ends, in any way.
+/// Right to write a journal: one process at a time. The kernel frees the lock when the process
+/// ends, in any way.
 pub struct Lock {
     _file: File,
 }
@@ -34,16 +35,19 @@ impl Lock {
     }
 }
 
-/// End of a journal, open for appending. Frames come sealed; the writer adds only the frame that ends a segment.
+/// End of a journal, open for appending. Frames come sealed; the writer adds only the frame that
+/// ends a segment.
 ///
-/// Under `fsync` everything up to [`synced`](Self::synced) is on the device: each commit syncs the frames appended
-/// since the last one. In the other modes the segments reach the device one by one, when they are full.
+/// Under `fsync` everything up to [`synced`](Self::synced) is on the device: each commit syncs the
+/// frames appended since the last one. In the other modes the segments reach the device one by one,
+/// when they are full.
 pub struct Writer {
     options: Options,
     segment: WriteSegment,
     /// Offset of the next frame.
     offset: u64,
-    /// Offset before which a frame and the end of the segment must fit; 0 once the writer has failed.
+    /// Offset before which a frame and the end of the segment must fit; 0 once the writer has
+    /// failed.
     limit: u64,
     /// Offset up to which this segment has been synced.
     synced: u64,
@@ -62,8 +66,9 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Opens the journal after its last frame, as recovery found it. A journal that was begun continues in its own
-    /// mode, which only a command changes. Under `fsync` the whole journal is on the device when this returns.
+    /// Opens the journal after its last frame, as recovery found it. A journal that was begun
+    /// continues in its own mode, which only a command changes. Under `fsync` the whole journal is
+    /// on the device when this returns.
     pub fn open(mut options: Options, lock: Lock, found: &Recovered) -> Result<Self, JournalError> {
         let wanted = options.durability;
         options.durability = found.durability.unwrap_or(wanted);
@@ -106,7 +111,8 @@ impl Writer {
         if is_new {
             writer.begin_segment();
         }
-        // A first segment that could be lost would leave a gap before the segments that are prepared after it.
+        // A first segment that could be lost would leave a gap before the segments that are
+        // prepared after it.
         let is_new = found.durability.is_none() && writer.seqno == 0;
         if writer.options.durability == Durability::Fsync || is_new {
             writer.sync_all()?;
@@ -127,7 +133,8 @@ impl Writer {
         self.epoch = epoch;
     }
 
-    /// Records that the frame that begins a run has been appended: segments begun after it belong to that run.
+    /// Records that the frame that begins a run has been appended: segments begun after it belong
+    /// to that run.
     pub fn epoch_has_begun(&mut self, epoch: u64) {
         (self.epoch, self.begun_epoch) = (epoch, epoch);
     }
@@ -157,13 +164,14 @@ impl Writer {
         &self.notes
     }
 
-    /// Flag that is set while the space for further segments runs out. The prepared segments are still there, so
-    /// the caller has time to accept only commands that make room in the books.
+    /// Flag that is set while the space for further segments runs out. The prepared segments are
+    /// still there, so the caller has time to accept only commands that make room in the books.
     pub fn low_space(&self) -> Arc<AtomicBool> {
         self.preparer.low_space()
     }
 
-    /// Returns true if the folder is on a file system that keeps the promise of `fsync`, or whose use is accepted.
+    /// Returns true if the folder is on a file system that keeps the promise of `fsync`, or whose
+    /// use is accepted.
     pub fn keeps_fsync(&self) -> bool {
         filesystem::check(&self.options).is_ok()
     }
@@ -189,7 +197,8 @@ impl Writer {
         SeqNo(self.synced_seqno.max(self.sealer.synced()))
     }
 
-    /// Stores a frame after the last one. Under `fsync` the frame counts after the next [`commit`](Self::commit).
+    /// Stores a frame after the last one. Under `fsync` the frame counts after the next
+    /// [`commit`](Self::commit).
     #[inline]
     pub fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
         let bytes = frame.bytes();
@@ -204,8 +213,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends a batch. Under `fsync` everything appended so far is on the device when this returns. After an error
-    /// nothing more may be acknowledged, and every later call fails.
+    /// Ends a batch. Under `fsync` everything appended so far is on the device when this returns.
+    /// After an error nothing more may be acknowledged, and every later call fails.
     #[inline]
     pub fn commit(&mut self) -> Result<(), JournalError> {
         self.segment.set_written(self.offset);
@@ -218,9 +227,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Changes the mode after the command that requests the change. This command and everything before it are on
-    /// the device before anything follows. A promise of `fsync` is worth nothing without the frames before it, and
-    /// a weaker mode must be known to hold where commands are missing.
+    /// Changes the mode after the command that requests the change. This command and everything
+    /// before it are on the device before anything follows. A promise of `fsync` is worth nothing
+    /// without the frames before it, and a weaker mode must be known to hold where commands are
+    /// missing.
     #[cold]
     pub fn set_durability(&mut self, durability: Durability) -> Result<(), JournalError> {
         if durability == Durability::Fsync && self.options.durability != Durability::Fsync {
@@ -234,8 +244,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Appends bookkeeping of the writer's own, sealed here, for the time when no sequencer runs. Returns the
-    /// checksum of the frame.
+    /// Appends bookkeeping of the writer's own, sealed here, for the time when no sequencer runs.
+    /// Returns the checksum of the frame.
     pub fn append_bookkeeping(
         &mut self,
         time: Nanos,
@@ -259,7 +269,8 @@ impl Writer {
         self.sync_segment()
     }
 
-    /// Writes everything to the device, in any mode, seals the full segments and closes the journal.
+    /// Writes everything to the device, in any mode, seals the full segments and closes the
+    /// journal.
     pub fn close(mut self) -> Result<(), JournalError> {
         self.sync_all()?;
         self.sealer.finish()
@@ -317,8 +328,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the name of the folder to the device. Without access to the parent folder, another program has
-    /// created the folder, and this does nothing.
+    /// Writes the name of the folder to the device. Without access to the parent folder, another
+    /// program has created the folder, and this does nothing.
     fn sync_name_of_dir(&self) -> Result<(), JournalError> {
         match sync_dir(&*self.options.device, &self.options.dir.join("..")) {
             Err(JournalError::Io { source, .. })
@@ -341,8 +352,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Stops the writer after an error: pages that could not be written count as clean, so the next sync would
-    /// succeed without them.
+    /// Stops the writer after an error: pages that could not be written count as clean, so the next
+    /// sync would succeed without them.
     fn remember<T>(&mut self, result: Result<T, JournalError>) -> Result<T, JournalError> {
         if result.is_err() && !planted(Bug::FailedSyncForgotten) {
             self.failed = true;
@@ -407,9 +418,9 @@ impl Last {
     }
 }
 
-/// Stores the last 16 MiB before the end again and syncs them. A sync of the run before may have failed, and its
-/// pages then count as clean although they are not on the device. The part in an earlier segment is stored again
-/// when that segment is sealed, unless it has a digest.
+/// Stores the last 16 MiB before the end again and syncs them. A sync of the run before may have
+/// failed, and its pages then count as clean although they are not on the device. The part in an
+/// earlier segment is stored again when that segment is sealed, unless it has a digest.
 fn redirty(options: &Options, segment: &mut WriteSegment, end: u64) -> Result<(), JournalError> {
     const BYTES: u64 = 16 << 20;
     let from = end.saturating_sub(BYTES) / PAGE_BYTES * PAGE_BYTES;

@@ -1,4 +1,5 @@
-//! Commands: every request that may change the venue, and their bodies in a [`Frame`](crate::frame::Frame).
+//! Commands: every request that may change the venue, and their bodies in a
+//! [`Frame`](crate::frame::Frame).
 //!
 //! This file has the meaning of the commands, `bodies.rs` their bytes.
 
@@ -21,21 +22,22 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 pub struct Command {
     /// Session that sent the command.
     pub session: SessionId,
-    /// Symbol that the command concerns: the shard that owns it acts. [`SymbolId::NONE`] for an unknown symbol and for
-    /// commands that concern the whole venue.
+    /// Symbol that the command concerns: the shard that owns it acts. [`SymbolId::NONE`] for an
+    /// unknown symbol and for commands that concern the whole venue.
     pub symbol: SymbolId,
-    /// Result of the gateway's checks, journaled with the command so that no replay has to check again. On a reduce, a
-    /// modify or a cancel: the reason to report if the order is not live. On a mass cancel: the cause of its cancels if
-    /// that is not the mass cancel itself, or the reason to reject it. On a replace: the reason to reject it if
-    /// [`Reason::refuses_service`] or the id is a duplicate; any other verdict ends the original order. On all other
-    /// commands: the reason to reject it.
+    /// Result of the gateway's checks, journaled with the command so that no replay has to check
+    /// again. On a reduce, a modify or a cancel: the reason to report if the order is not live. On
+    /// a mass cancel: the cause of its cancels if that is not the mass cancel itself, or the reason
+    /// to reject it. On a replace: the reason to reject it if [`Reason::refuses_service`] or the id
+    /// is a duplicate; any other verdict ends the original order. On all other commands: the reason
+    /// to reject it.
     pub verdict: Reason,
     /// Effect that the command asks for.
     pub action: Action,
 }
 
-/// Effect of a command. The actions that name an order come first, so that prefetching tests for them with one
-/// comparison.
+/// Effect of a command. The actions that name an order come first, so that prefetching tests for
+/// them with one comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Enters an order: no stop, no iceberg, no rare terms.
@@ -63,13 +65,15 @@ pub enum Action {
         /// Id of the order.
         id: OrderId,
     },
-    /// Changes the sell marking of an order, lowers its total quantity, or both. The order keeps its priority.
+    /// Changes the sell marking of an order, lowers its total quantity, or both. The order keeps
+    /// its priority.
     Modify {
         /// Id of the order.
         id: OrderId,
         /// New side with its sell marking, if that changes; a buy stays a buy.
         side: Option<Side>,
-        /// New total quantity (executed and open), if that changes; a quantity that is no reduction changes nothing.
+        /// New total quantity (executed and open), if that changes; a quantity that is no reduction
+        /// changes nothing.
         quantity: Option<Quantity>,
     },
     /// Enters an order that waits for a trade at its stop price.
@@ -116,12 +120,13 @@ pub enum Action {
     },
     /// Changes the durability mode from this command on.
     SetDurability(Durability),
-    /// Takes one step of a move of the symbol `Command::symbol` between partitions, or records that another partition
-    /// has the symbol.
+    /// Takes one step of a move of the symbol `Command::symbol` between partitions, or records that
+    /// another partition has the symbol.
     MoveSymbol(MoveSymbol),
     /// Imports an order that moves with its symbol.
     ImportOrder(ImportOrder),
-    /// Sets the state of the symbol `Command::symbol`; if that ends a call, the call's auction trades first.
+    /// Sets the state of the symbol `Command::symbol`; if that ends a call, the call's auction
+    /// trades first.
     SetState(SymbolState),
     /// Schedules the next state of the symbol `Command::symbol`.
     PlanState(PlanState),
@@ -203,7 +208,8 @@ impl Enter {
 pub struct EnterStop {
     /// Order that the stop becomes when it is elected: a market or a limit order.
     pub order: Enter,
-    /// Stop price: a trade at this price or beyond (above for buys, below for sells) elects the stop.
+    /// Stop price: a trade at this price or beyond (above for buys, below for sells) elects the
+    /// stop.
     pub stop: Price,
 }
 
@@ -235,7 +241,8 @@ pub struct RichTerms {
     pub min_quantity: Quantity,
     /// Bound of a peg's limit; 0 for none.
     pub peg_limit: Price,
-    /// Distance of a peg's limit from the followed price, in ticks, towards the order's own side of the book.
+    /// Distance of a peg's limit from the followed price, in ticks, towards the order's own side of
+    /// the book.
     pub peg_offset: u32,
     /// Price that the limit follows.
     pub peg: Peg,
@@ -270,8 +277,8 @@ pub struct SetBands {
     pub low: Price,
     /// Static upper band: no trade is above; 0 for none.
     pub high: Price,
-    /// Greatest distance of a trade from the reference while the symbol is open, in basis points; 0 for no dynamic
-    /// bands.
+    /// Greatest distance of a trade from the reference while the symbol is open, in basis points; 0
+    /// for no dynamic bands.
     pub bps: u32,
     /// Reference of the dynamic bands; 0 for the last price or the prior close.
     pub reference: Price,
@@ -324,14 +331,15 @@ pub struct Display {
     pub next: u64,
     /// Least size of a later slice.
     pub least: u64,
-    /// Greatest size of a later slice. All sizes from least to greatest, in lots, are equally likely.
+    /// Greatest size of a later slice. All sizes from least to greatest, in lots, are equally
+    /// likely.
     pub most: u64,
     /// Seed of the random sizes, so that every replay draws the same sizes.
     pub seed: u64,
 }
 
-/// Filter of a mass cancel: covers the orders for which every given field matches. The symbol is `Command::symbol`,
-/// [`SymbolId::NONE`] for all symbols.
+/// Filter of a mass cancel: covers the orders for which every given field matches. The symbol is
+/// `Command::symbol`, [`SymbolId::NONE`] for all symbols.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MassCancel {
     /// Order id that the request used up; 0 for none.
@@ -369,7 +377,8 @@ pub struct TradeSide {
     pub zero: [u8; 6],
 }
 
-/// Second line of a command from the network: fields that its client receives again, and that no matcher needs.
+/// Second line of a command from the network: fields that its client receives again, and that no
+/// matcher needs.
 ///
 /// ```text
 ///  0           14    15        16         17       18       19         20
@@ -407,7 +416,8 @@ pub struct DefineSymbol {
     pub tick: Tick,
     /// Lot: quantities are multiples of it; at least 1.
     pub lot: Quantity,
-    /// Greatest distance of a market order's trades from the reference price, in basis points; 0 for no limit.
+    /// Greatest distance of a market order's trades from the reference price, in basis points; 0
+    /// for no limit.
     pub collar_bps: u32,
     /// Prior close, which is the reference price until the first trade; 0 for none.
     pub reference: Price,
@@ -449,15 +459,16 @@ pub struct Sequenced {
 }
 
 impl DefineSymbol {
-    /// Creates a definition with lots of one unit, no collar and no reference price, as a base for others.
+    /// Creates a definition with lots of one unit, no collar and no reference price, as a base for
+    /// others.
     pub const fn new(name: Name, tick: Tick) -> Self {
         DefineSymbol { name, tick, lot: Quantity(1), collar_bps: 0, reference: Price(0) }
     }
 }
 
 impl Enter {
-    /// Returns true for a limit order that may rest and take liquidity, as nearly all orders are. The codes of these
-    /// terms are 0, except that of the time in force GTC.
+    /// Returns true for a limit order that may rest and take liquidity, as nearly all orders are.
+    /// The codes of these terms are 0, except that of the time in force GTC.
     #[inline(always)]
     pub fn is_plain(&self) -> bool {
         let tif = self.tif as u8 & !(TimeInForce::Day as u8 | TimeInForce::Gtc as u8);
@@ -495,7 +506,8 @@ impl PlanState {
         self.due.0 != 0
     }
 
-    /// Returns the official time from which on the symbol has the state. All delays are equally likely.
+    /// Returns the official time from which on the symbol has the state. All delays are equally
+    /// likely.
     pub fn time(&self) -> Nanos {
         let mut seed = self.seed;
         let delay = match self.random_ns.checked_add(1) {
@@ -513,7 +525,8 @@ impl Command {
         self.action.entered().is_some() || matches!(self.action, Action::Replace { .. })
     }
 
-    /// Returns the mass cancel that follows if the command pulls a kill switch: it cancels all open orders in scope.
+    /// Returns the mass cancel that follows if the command pulls a kill switch: it cancels all open
+    /// orders in scope.
     pub fn kills(&self) -> Option<Command> {
         let Action::SetRisk(SetRisk { scope, firm, limits }) = self.action else { return None };
         if !limits.killed || self.verdict != Reason::None {

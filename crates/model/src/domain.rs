@@ -1,7 +1,7 @@
 //! Types of the venue's domain: prices, quantities, numbers and names.
 //!
-//! Prices are whole ticks and quantities whole units. A decimal exists only at the edge, where the symbol's [`Tick`]
-//! converts it.
+//! Prices are whole ticks and quantities whole units. A decimal exists only at the edge, where the
+//! symbol's [`Tick`] converts it.
 
 use zerocopy::{Immutable, IntoBytes, KnownLayout};
 
@@ -56,8 +56,8 @@ newtype! {
     OrderId(u64)
 }
 newtype! {
-    /// Order number that the venue gives: the [`SeqNo`] of the command that gave the order its place. See
-    /// [`OrderNumber::within`].
+    /// Order number that the venue gives: the [`SeqNo`] of the command that gave the order its
+    /// place. See [`OrderNumber::within`].
     OrderNumber(u64)
 }
 newtype! {
@@ -71,8 +71,8 @@ newtype! {
 }
 
 impl OrderId {
-    /// Lowest id that the venue gives itself, to orders that arrive with their symbol from another partition. Such ids
-    /// end at 2^32 - 1. No client counts that far.
+    /// Lowest id that the venue gives itself, to orders that arrive with their symbol from another
+    /// partition. Such ids end at 2^32 - 1. No client counts that far.
     pub const IMPORTED_MIN: OrderId = OrderId(4_000_000_000);
 
     /// Returns true if the venue gave the id.
@@ -101,9 +101,9 @@ impl SymbolId {
 }
 
 impl OrderNumber {
-    /// Returns the number of the order that the command at `seqno` gave a new place as its `index`th, from 1: an
-    /// elected stop or the next slice of an iceberg. The index stands above the bits of every seqno, so no two orders
-    /// have the same number.
+    /// Returns the number of the order that the command at `seqno` gave a new place as its
+    /// `index`th, from 1: an elected stop or the next slice of an iceberg. The index stands above
+    /// the bits of every seqno, so no two orders have the same number.
     pub fn within(seqno: SeqNo, index: u32) -> Self {
         OrderNumber(u64::from(index) << SeqNo::BITS | seqno.0)
     }
@@ -122,8 +122,9 @@ impl OrderNumber {
 impl MatchNumber {
     const TRADE_BITS: u32 = 20;
 
-    /// Returns the match number of trade `trade` (from 1) of the command at `seqno`. A command of more than 2^20 trades
-    /// would run into the numbers of the next command only if that command traded as well: the engine stops far below.
+    /// Returns the match number of trade `trade` (from 1) of the command at `seqno`. A command of
+    /// more than 2^20 trades would run into the numbers of the next command only if that command
+    /// traded as well: the engine stops far below.
     #[inline]
     pub fn of(seqno: SeqNo, trade: u32) -> Self {
         MatchNumber((seqno.0 << Self::TRADE_BITS) + u64::from(trade))
@@ -161,7 +162,8 @@ macro_rules! byte_enum {
 pub(crate) use byte_enum;
 
 byte_enum! {
-    /// Step of a move of a symbol between partitions. `engine/moves.rs` describes the effect of each step.
+    /// Step of a move of a symbol between partitions. `engine/moves.rs` describes the effect of
+    /// each step.
     MoveStep {
         /// The symbol is not traded any more; its orders wait.
         Halt = 1 "halt",
@@ -231,7 +233,8 @@ byte_enum! {
 }
 
 impl TimeInForce {
-    /// Returns true if an order with it waits beside the book for an auction, and trades only there.
+    /// Returns true if an order with it waits beside the book for an auction, and trades only
+    /// there.
     #[inline]
     pub fn is_for_auction(self) -> bool {
         matches!(self, TimeInForce::AtOpen | TimeInForce::AtClose | TimeInForce::Auction)
@@ -261,7 +264,8 @@ byte_enum! {
 }
 
 byte_enum! {
-    /// Treatment of an order that would trade with its own firm or group. The mode of the incoming order decides.
+    /// Treatment of an order that would trade with its own firm or group. The mode of the incoming
+    /// order decides.
     SelfTrade {
         /// The orders trade with each other.
         None = 0 "none",
@@ -530,7 +534,8 @@ impl Tick {
     }
 }
 
-/// Returns sign, digits and number of decimals of `[-]digits[.digits]`; at most 30 digits, 18 of them behind the point.
+/// Returns sign, digits and number of decimals of `[-]digits[.digits]`; at most 30 digits, 18 of
+/// them behind the point.
 fn decimal(text: &str) -> Option<(bool, u128, u8)> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

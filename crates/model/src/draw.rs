@@ -1,4 +1,5 @@
-//! Random numbers from a seed in a command: every replay, and every reader of the journal, draws the same numbers.
+//! Random numbers from a seed in a command: every replay, and every reader of the journal, draws
+//! the same numbers.
 
 /// Draws the next number of a SplitMix64 generator whose state is `seed`.
 pub fn next(seed: &mut u64) -> u64 {

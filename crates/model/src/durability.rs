@@ -7,8 +7,8 @@ byte_enum! {
     Durability {
         /// The command is sequenced. A process kill loses it: no stage waits for the journal.
         Volatile = 0 "volatile",
-        /// The command is in the page cache. A process kill keeps it; a crash of the operating system may lose the last
-        /// seconds.
+        /// The command is in the page cache. A process kill keeps it; a crash of the operating
+        /// system may lose the last seconds.
         Pagecache = 1 "pagecache",
         /// The command is synced to the device. A power cut keeps it.
         Fsync = 2 "fsync",

@@ -8,13 +8,13 @@
 //!   u16      u8     u8        u32      u64            u64            u32       u32       32 or 96
 //! ```
 //!
-//! Little-endian. A frame is 64 bytes long, or 128 if its body needs them; unused bytes are 0. The checksum covers the
-//! whole frame; while it is computed, its field holds the checksum of the frame before. So the frames form a **chain**:
-//! a stale, lost or moved frame cannot verify. The journal stores the first four bytes last: a length of 0 means that
-//! no frame is here yet.
+//! Little-endian. A frame is 64 bytes long, or 128 if its body needs them; unused bytes are 0. The
+//! checksum covers the whole frame; while it is computed, its field holds the checksum of the frame
+//! before. So the frames form a **chain**: a stale, lost or moved frame cannot verify. The journal
+//! stores the first four bytes last: a length of 0 means that no frame is here yet.
 //!
-//! Each command uses one seqno. The *bookkeeping* frames use none: they repeat the seqno of the last command. So the
-//! same commands get the same seqnos, whatever the threads do.
+//! Each command uses one seqno. The *bookkeeping* frames use none: they repeat the seqno of the
+//! last command. So the same commands get the same seqnos, whatever the threads do.
 
 use crate::domain::{Nanos, SeqNo, SessionId, SymbolId, byte_enum};
 use crate::durability::Durability;
@@ -43,7 +43,8 @@ byte_enum! {
         Cancel = 4 "cancel",
         /// Cancel of many orders.
         MassCancel = 5 "mass_cancel",
-        /// New sell marking of an order, lower total quantity, or both; the order keeps its priority.
+        /// New sell marking of an order, lower total quantity, or both; the order keeps its
+        /// priority.
         Modify = 6 "modify",
         /// Permission of a session to enter orders.
         SetOrderEntry = 7 "set_order_entry",
@@ -172,8 +173,8 @@ impl Frame {
         self.body[body.len()..length - HEADER_BYTES].fill(0);
     }
 
-    /// Sets seqno and time and closes the chain: `previous` is the checksum of the frame before. Returns the checksum.
-    /// The frame must not change afterwards.
+    /// Sets seqno and time and closes the chain: `previous` is the checksum of the frame before.
+    /// Returns the checksum. The frame must not change afterwards.
     #[inline]
     pub fn seal(&mut self, seqno: SeqNo, time: Nanos, previous: u32) -> u32 {
         self.header.seqno = seqno.0;
@@ -183,8 +184,8 @@ impl Frame {
         self.header.crc
     }
 
-    /// Puts a second line behind a body that fits the first line: fields that a client receives again and that no
-    /// matcher needs. [`Frame::seal`] comes after it.
+    /// Puts a second line behind a body that fits the first line: fields that a client receives
+    /// again and that no matcher needs. [`Frame::seal`] comes after it.
     #[inline]
     pub(crate) fn append_line<L: IntoBytes + Immutable>(&mut self, line: &L) {
         const { assert!(size_of::<L>() == FRAME_BYTES_MIN) };
@@ -214,7 +215,8 @@ impl Frame {
     #[inline]
     pub fn copy_from(&mut self, other: &Frame) {
         let (from, to) = (other.as_bytes(), self.as_mut_bytes());
-        // Two copies of a fixed length are a few vector stores; a copy of variable length is a call.
+        // Two copies of a fixed length are a few vector stores; a copy of variable length is a
+        // call.
         to[..FRAME_BYTES_MIN].copy_from_slice(&from[..FRAME_BYTES_MIN]);
         if usize::from(other.header.length) > FRAME_BYTES_MIN {
             to[FRAME_BYTES_MIN..].copy_from_slice(&from[FRAME_BYTES_MIN..]);
@@ -227,7 +229,8 @@ impl Frame {
         &self.as_bytes()[..usize::from(self.header.length)]
     }
 
-    /// Returns the body, read as `B`; `None` if its bytes are no `B` or the frame is too short for it.
+    /// Returns the body, read as `B`; `None` if its bytes are no `B` or the frame is too short for
+    /// it.
     #[inline]
     pub fn body<B: TryFromBytes + KnownLayout + Immutable>(&self) -> Option<&B> {
         let length = usize::from(self.header.length);
@@ -235,7 +238,8 @@ impl Frame {
         B::try_ref_from_prefix(body).ok().map(|(body, _)| body)
     }
 
-    /// Returns the CRC-32C of the frame with `previous`, the checksum of the frame before, in its checksum field.
+    /// Returns the CRC-32C of the frame with `previous`, the checksum of the frame before, in its
+    /// checksum field.
     #[inline]
     pub fn checksum(&self, previous: u32) -> u32 {
         let mut frame = *self;
@@ -273,14 +277,15 @@ impl Frame {
         FrameKind::from_code(self.header.kind)
     }
 
-    /// Reads a frame from the start of `bytes`; `None` if its length is neither 64 nor 128 or `bytes` is shorter. Does
-    /// not verify the checksum.
+    /// Reads a frame from the start of `bytes`; `None` if its length is neither 64 nor 128 or
+    /// `bytes` is shorter. Does not verify the checksum.
     pub fn read(bytes: &[u8]) -> Option<Frame> {
         let mut frame = Frame::default();
         frame.read_from(bytes).then_some(frame)
     }
 
-    /// Reads a frame over this frame; returns false if there is none. Bytes behind the length of a short frame stay.
+    /// Reads a frame over this frame; returns false if there is none. Bytes behind the length of a
+    /// short frame stay.
     #[inline]
     pub fn read_from(&mut self, bytes: &[u8]) -> bool {
         // Two copies of a fixed length are a few vector moves; a copy of variable length is a call.

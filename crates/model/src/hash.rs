@@ -1,6 +1,7 @@
 //! The two hashes that prove that two runs were equal: of the state and of the published reports.
 //!
-//! They detect divergence, not forgery: folded 64 × 64 → 128-bit multiplications, a few cycles each.
+//! They detect divergence, not forgery: folded 64 × 64 → 128-bit multiplications, a few cycles
+//! each.
 
 use crate::report::Published;
 use zerocopy::{IntoBytes, TryFromBytes};
@@ -19,8 +20,9 @@ fn fold(a: u64, b: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
-/// Returns the hash of one part of the state, from its fields. The state hash is the wrapping sum over all parts. So a
-/// change costs one subtraction and one addition, and any number of shards comes to the same sum.
+/// Returns the hash of one part of the state, from its fields. The state hash is the wrapping sum
+/// over all parts. So a change costs one subtraction and one addition, and any number of shards
+/// comes to the same sum.
 #[inline]
 pub fn of_fields(fields: [u64; 6]) -> u128 {
     let [a, b, c, d, e, f] = fields;
@@ -30,9 +32,10 @@ pub fn of_fields(fields: [u64; 6]) -> u128 {
     wide(x ^ z, y ^ KEYS[0]) ^ wide(y.rotate_left(32) ^ z, x ^ KEYS[3]).rotate_left(64)
 }
 
-/// Returns the hash of an order or a last price, which nearly every command changes, in half the time of [`of_fields`]:
-/// two pairs that identify it, marks (less than 2^53), and two amounts that change. The last product ties the amounts
-/// to the rest, so that a quantity cannot move unseen from one order to another.
+/// Returns the hash of an order or a last price, which nearly every command changes, in half the
+/// time of [`of_fields`]: two pairs that identify it, marks (less than 2^53), and two amounts that
+/// change. The last product ties the amounts to the rest, so that a quantity cannot move unseen
+/// from one order to another.
 #[inline(always)]
 pub fn of_order(pairs: [[u64; 2]; 2], marks: u64, amounts: [u64; 2]) -> u128 {
     let [[a, b], [c, d]] = pairs;

@@ -1,8 +1,9 @@
-//! Model of a venue: prices, commands, frames, reports and reasons, with their bytes and their words.
+//! Model of a venue: prices, commands, frames, reports and reasons, with their bytes and their
+//! words.
 //!
-//! The same [`frame`] with a [`command`] lies in the ring, the journal and the replication stream. The results of a
-//! command are [`report`]s; a [`reason`] gives the cause of a reject or a cancel. [`hash`] has the two running hashes
-//! by which venues are compared.
+//! The same [`frame`] with a [`command`] lies in the ring, the journal and the replication stream.
+//! The results of a command are [`report`]s; a [`reason`] gives the cause of a reject or a cancel.
+//! [`hash`] has the two running hashes by which venues are compared.
 
 #![warn(unreachable_pub)]
 

@@ -1,8 +1,9 @@
-//! Reasons of rejects and cancels: the one table of their stable numbers, names in files, codes of the wire protocols
-//! and texts.
+//! Reasons of rejects and cancels: the one table of their stable numbers, names in files, codes of
+//! the wire protocols and texts.
 //!
-//! A number is never reused. OUCH codes are those of OUCH 5.0: a letter for a cancel, a number for a reject. FIX values
-//! are OrdRejReason (103) and, for a rejected cancel request, CxlRejReason (102).
+//! A number is never reused. OUCH codes are those of OUCH 5.0: a letter for a cancel, a number for
+//! a reject. FIX values are OrdRejReason (103) and, for a rejected cancel request, CxlRejReason
+//! (102).
 
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
@@ -138,8 +139,8 @@ impl Reason {
         (1..32).contains(&(self as u8))
     }
 
-    /// Returns true if the venue rejects a command without a look at its terms. A replace with such a verdict leaves
-    /// the original order alone.
+    /// Returns true if the venue rejects a command without a look at its terms. A replace with such
+    /// a verdict leaves the original order alone.
     #[inline]
     pub fn refuses_service(self) -> bool {
         use Reason::{

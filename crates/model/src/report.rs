@@ -29,65 +29,71 @@ byte_enum! {
         Defined = 8 "defined",
         /// A durability mode begins: its code is in `other`.
         DurabilitySet = 9 "durability_set",
-        /// The sell marking or the quantity of an order is changed; `quantity` is taken away, `open` is left.
+        /// The sell marking or the quantity of an order is changed; `quantity` is taken away,
+        /// `open` is left.
         Modified = 10 "modified",
         /// Order entry of a session is enabled (`other` is 1) or disabled (0).
         OrderEntrySet = 11 "order_entry_set",
         /// The next id that a session may use is in `other`.
         AccountQueried = 12 "account_queried",
-        /// The trading day begins or ends, by the code in `other`; `quantity` orders expire, their `canceled` reports
-        /// follow.
+        /// The trading day begins or ends, by the code in `other`; `quantity` orders expire, their
+        /// `canceled` reports follow.
         TradingDay = 13 "trading_day",
         /// A trade is broken, one report for each side.
         Broken = 14 "broken",
-        /// A step of a move of a symbol between partitions: `other` has the step, the other partition and the version
-        /// of the table, see [`Moved`]; reports of `quantity` orders follow.
+        /// A step of a move of a symbol between partitions: `other` has the step, the other
+        /// partition and the version of the table, see [`Moved`]; reports of `quantity` orders
+        /// follow.
         SymbolMoved = 15 "symbol_moved",
         /// An order leaves with its symbol: `other` has its [`ExportedTerms`].
         Exported = 16 "exported",
         /// An order has arrived with its symbol and waits: `other` is its id on the old partition.
         Held = 17 "held",
-        /// An order that arrived with its symbol rests: `other` is its id on the old partition, `trade` the number of
-        /// that partition.
+        /// An order that arrived with its symbol rests: `other` is its id on the old partition,
+        /// `trade` the number of that partition.
         Imported = 18 "imported",
-        /// The state of a symbol is changed, by the code in `other`. If a limit state paused the symbol, `quantity` is
-        /// the official time of its reopening.
+        /// The state of a symbol is changed, by the code in `other`. If a limit state paused the
+        /// symbol, `quantity` is the official time of its reopening.
         StateChanged = 19 "state_changed",
-        /// An auction, by the code in `other`, traded `quantity` at `price`, both 0 if nothing could trade; its
-        /// `executed` reports follow.
+        /// An auction, by the code in `other`, traded `quantity` at `price`, both 0 if nothing
+        /// could trade; its `executed` reports follow.
         Crossed = 20 "crossed",
-        /// The result that an auction, by the code in `other`, would have now: `quantity` at `price`, with `open` left
-        /// over on `side`.
+        /// The result that an auction, by the code in `other`, would have now: `quantity` at
+        /// `price`, with `open` left over on `side`.
         Indicative = 21 "indicative",
-        /// A stop is elected and enters the book as a new order: `order` is its new number, `other` its old number,
-        /// `price` its limit.
+        /// A stop is elected and enters the book as a new order: `order` is its new number, `other`
+        /// its old number, `price` its limit.
         Triggered = 22 "triggered",
-        /// A slice of an iceberg, `quantity`, is displayed: `order` is its number, `other` the number of the slice
-        /// before; of the first slice, its own number.
+        /// A slice of an iceberg, `quantity`, is displayed: `order` is its number, `other` the
+        /// number of the slice before; of the first slice, its own number.
         Displayed = 23 "displayed",
-        /// A tick of a symbol; the reports of its timers follow, among them the `canceled` reports of `quantity`
-        /// expired orders.
+        /// A tick of a symbol; the reports of its timers follow, among them the `canceled` reports
+        /// of `quantity` expired orders.
         Ticked = 24 "ticked",
-        /// The next state of a symbol is scheduled: `other` is its code, `quantity` its official time; both 0 if no
-        /// state is scheduled any more.
+        /// The next state of a symbol is scheduled: `other` is its code, `quantity` its official
+        /// time; both 0 if no state is scheduled any more.
         StatePlanned = 25 "state_planned",
-        /// The price bands of a symbol, static and dynamic ones together: while the symbol is open, no trade is below
-        /// `price` or above `other`, 0 for no bound; `quantity` is the reference. A pause publishes them again.
+        /// The price bands of a symbol, static and dynamic ones together: while the symbol is open,
+        /// no trade is below `price` or above `other`, 0 for no bound; `quantity` is the reference.
+        /// A pause publishes them again.
         BandsSet = 26 "bands_set",
-        /// A limit state begins (`other` is 1) or ends (0): the quote on `side` stands at the price band `price`. If
-        /// the quote stays there, the symbol is paused at the official time in `quantity`.
+        /// A limit state begins (`other` is 1) or ends (0): the quote on `side` stands at the price
+        /// band `price`. If the quote stays there, the symbol is paused at the official time in
+        /// `quantity`.
         LimitState = 27 "limit_state",
         /// The reference quote of a symbol: `price` is the bid, `other` the offer.
         Quoted = 28 "quoted",
-        /// An order has a new limit and a new place, and trades or rests as a new order does: `order` is its new
-        /// number, `other` its old number, `open` the open quantity, and `quantity` the displayed part of it.
+        /// An order has a new limit and a new place, and trades or rests as a new order does:
+        /// `order` is its new number, `other` its old number, `open` the open quantity, and
+        /// `quantity` the displayed part of it.
         Repriced = 29 "repriced",
-        /// The short sale setting of a symbol. Bit 0 of `other`: short sales are restricted; bit 1: a fall will
-        /// restrict them.
+        /// The short sale setting of a symbol. Bit 0 of `other`: short sales are restricted; bit 1:
+        /// a fall will restrict them.
         ShortSaleSet = 30 "short_sale_set",
         /// New risk limits are in force; `other` is the firm if the limits are those of a firm.
         RiskSet = 31 "risk_set",
-        /// A trade, whose number is in `other`, is corrected to `quantity` at `price`; one report for each side.
+        /// A trade, whose number is in `other`, is corrected to `quantity` at `price`; one report
+        /// for each side.
         Corrected = 32 "corrected",
         /// Internal, never published: the state hash of one shard, in `quantity` and `open`.
         StateHash = 128 "state_hash",
@@ -104,12 +110,14 @@ pub struct Report {
     pub reason: Reason,
     /// Side of the order.
     pub side: Side,
-    /// Flags: [`Report::LAST`], [`Report::REMOVED`], [`Report::ATTRIBUTED`], [`Report::HIDDEN`]. From
-    /// [`Report::CAPACITY_SHIFT`] on, a [`Capacity`] on a replace, and an [`Auction`] on its executions.
+    /// Flags: [`Report::LAST`], [`Report::REMOVED`], [`Report::ATTRIBUTED`], [`Report::HIDDEN`].
+    /// From [`Report::CAPACITY_SHIFT`] on, a [`Capacity`] on a replace, and an [`Auction`] on its
+    /// executions.
     pub flags: u8,
     /// On an execution: number of the trade within its command, from 1.
     pub trade: u32,
-    /// Order number. On a replace it is the number of the old order; the new order has the number of the command.
+    /// Order number. On a replace it is the number of the old order; the new order has the number
+    /// of the command.
     pub order: OrderNumber,
     /// Order id that the session gave.
     pub id: OrderId,
@@ -119,9 +127,9 @@ pub struct Report {
     pub quantity: Quantity,
     /// Open quantity after the command.
     pub open: Quantity,
-    /// Depends on the kind, see [`ReportKind`]. Executed: number of the other order. Replaced: id of the old order.
-    /// Broken: match number. Canceled for self-trade on entry: price of the prevented trade. Rejected because the
-    /// symbol is not traded here: a [`Moved`].
+    /// Depends on the kind, see [`ReportKind`]. Executed: number of the other order. Replaced: id
+    /// of the old order. Broken: match number. Canceled for self-trade on entry: price of the
+    /// prevented trade. Rejected because the symbol is not traded here: a [`Moved`].
     pub other: u64,
     /// Session that receives the report.
     pub session: SessionId,
@@ -132,19 +140,21 @@ pub struct Report {
 impl Report {
     /// Flag: no further report of this command comes from this shard.
     pub const LAST: u8 = 1;
-    /// Flag on an execution: this side removed liquidity. In an auction, where no side does, the younger order has the
-    /// flag.
+    /// Flag on an execution: this side removed liquidity. In an auction, where no side does, the
+    /// younger order has the flag.
     pub const REMOVED: u8 = 2;
-    /// Flag on an acceptance: the order is a stop; `price` is its stop price, `other` its later limit, 0 for none.
+    /// Flag on an acceptance: the order is a stop; `price` is its stop price, `other` its later
+    /// limit, 0 for none.
     pub const STOP: u8 = 2;
-    /// Flag on a cancel and a modification that leave open quantity: the order has a reserve, and its displayed part
-    /// became smaller by `other`.
+    /// Flag on a cancel and a modification that leave open quantity: the order has a reserve, and
+    /// its displayed part became smaller by `other`.
     pub const RESERVE: u8 = 2;
     /// Flag on a replace: market data shows the order with the name of its firm.
     pub const ATTRIBUTED: u8 = 4;
     /// Flag: market data does not show the order.
     pub const HIDDEN: u8 = 8;
-    /// Lowest bit of the capacity in the flags of a replace, and of the auction in those of an execution.
+    /// Lowest bit of the capacity in the flags of a replace, and of the auction in those of an
+    /// execution.
     pub const CAPACITY_SHIFT: u32 = 4;
 
     /// Empty report, the base of all others.
@@ -164,7 +174,8 @@ impl Report {
         symbol: SymbolId(0),
     };
 
-    /// Returns the capacity of the order, on a replace and on reports of an order that moves with its symbol.
+    /// Returns the capacity of the order, on a replace and on reports of an order that moves with
+    /// its symbol.
     #[inline]
     pub fn capacity(&self) -> Capacity {
         Capacity::from_code(self.flags >> Self::CAPACITY_SHIFT).unwrap_or(Capacity::Other)
@@ -252,8 +263,8 @@ pub trait ReportSink {
     /// Ends the command: the report before was its last one.
     fn end_command(&mut self);
 
-    /// Takes the only report of a command, the usual case, and marks it as the last. [`ReportSink::end_command`] is not
-    /// called: a sink that does more there does so here, too.
+    /// Takes the only report of a command, the usual case, and marks it as the last.
+    /// [`ReportSink::end_command`] is not called: a sink that does more there does so here, too.
     #[inline(always)]
     fn only(&mut self, report: Report) {
         self.report(Report { flags: report.flags | Report::LAST, ..report });
@@ -282,8 +293,8 @@ pub struct Published {
     pub index: u32,
     /// Official time of the command.
     pub time: Nanos,
-    /// Durability mode under which the report was released. It describes the value of the report, not its content, so
-    /// the output hash omits it.
+    /// Durability mode under which the report was released. It describes the value of the report,
+    /// not its content, so the output hash omits it.
     pub durability: Durability,
     /// Content. [`Report::LAST`] is not set: `index` and the next `seqno` imply it.
     pub report: Report,

@@ -4,8 +4,9 @@ use rustix::fs::statvfs;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// Returns a temporary folder, in memory if there is room, so that a busy device does not affect a test. Tests may kill
-/// a venue there, but a power cut or a full disk needs a file system of its own.
+/// Returns a temporary folder, in memory if there is room, so that a busy device does not affect a
+/// test. Tests may kill a venue there, but a power cut or a full disk needs a file system of its
+/// own.
 pub fn memory_folder() -> TempDir {
     const MEMORY: &str = "/dev/shm";
     /// Room for the segments and streams of a few venues, in bytes.

@@ -15,7 +15,8 @@ pub fn packet_of(packet_type: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Returns first bytes of connections that no SoupBinTCP client sends. `login` is the packet that a client would send.
+/// Returns first bytes of connections that no SoupBinTCP client sends. `login` is the packet that a
+/// client would send.
 pub fn no_logins(login: &[u8], rng: &mut Rng) -> Vec<Vec<u8>> {
     let mut said = vec![
         vec![0, 0],

@@ -1,11 +1,11 @@
-//! Loopback addresses for one test alone: its servers have the same ports at every start, and nobody takes a port
-//! meanwhile.
+//! Loopback addresses for one test alone: its servers have the same ports at every start, and
+//! nobody takes a port meanwhile.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Returns an address that no other test uses and on which these ports are free. The ports should be outside the range
-/// that the kernel hands out.
+/// Returns an address that no other test uses and on which these ports are free. The ports should
+/// be outside the range that the kernel hands out.
 pub fn own_host(ports: &[u16]) -> Ipv4Addr {
     static TRIED: AtomicU32 = AtomicU32::new(0);
     loop {

@@ -1,4 +1,5 @@
-//! Common parts of the tests of several crates: the oracle, fakes of the outside world, disks that can fail.
+//! Common parts of the tests of several crates: the oracle, fakes of the outside world, disks that
+//! can fail.
 
 pub mod cores;
 pub mod crash;

@@ -1,6 +1,6 @@
-//! Barrier for traffic over the loopback interface from one thread. The kernel delivers most of it before a send
-//! returns, but on a busy machine it may leave the rest to a kernel thread, which waits as long as others have the
-//! core.
+//! Barrier for traffic over the loopback interface from one thread. The kernel delivers most of it
+//! before a send returns, but on a busy machine it may leave the rest to a kernel thread, which
+//! waits as long as others have the core.
 
 use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
 use std::cell::OnceCell;
@@ -22,8 +22,8 @@ fn marks() -> UdpSocket {
     socket
 }
 
-/// Returns when everything that this thread has sent before has arrived, connects and closes included: traffic of one
-/// core over loopback arrives in order.
+/// Returns when everything that this thread has sent before has arrived, connects and closes
+/// included: traffic of one core over loopback arrives in order.
 pub fn delivered() {
     MARKS.with(|socket| {
         let socket = socket.get_or_init(marks);

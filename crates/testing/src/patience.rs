@@ -1,9 +1,11 @@
-//! Waits for events: a wait returns as soon as the event is seen, and fails after one patience for all tests.
+//! Waits for events: a wait returns as soon as the event is seen, and fails after one patience for
+//! all tests.
 
 use std::time::{Duration, Instant};
 
-/// Time after which a test assumes that an event never comes. Only a failing test waits so long: a bound on the venue
-/// itself is proved by the order of events or by the venue's own clocks and counters.
+/// Time after which a test assumes that an event never comes. Only a failing test waits so long: a
+/// bound on the venue itself is proved by the order of events or by the venue's own clocks and
+/// counters.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until a condition is true.

@@ -1,10 +1,11 @@
-//! Rooms of a crate and the rooms that each may name: the same rule inside a crate that Cargo enforces between crates.
+//! Rooms of a crate and the rooms that each may name: the same rule inside a crate that Cargo
+//! enforces between crates.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Returns the first names of all paths that begin with a prefix such as `crate::`, in a source without its comments
-/// and unit tests.
+/// Returns the first names of all paths that begin with a prefix such as `crate::`, in a source
+/// without its comments and unit tests.
 pub fn names(source: &str, prefix: &str) -> BTreeSet<String> {
     let code = code_of(source);
     let mut found = BTreeSet::new();
@@ -17,8 +18,8 @@ pub fn names(source: &str, prefix: &str) -> BTreeSet<String> {
     found
 }
 
-/// Compares every path of a crate that begins at its root with a table: a room is a module of the crate's root with its
-/// folder, and has the rooms that it may name.
+/// Compares every path of a crate that begins at its root with a table: a room is a module of the
+/// crate's root with its folder, and has the rooms that it may name.
 pub fn check(crate_folder: &str, table: &[(&str, &[&str])]) {
     let source = Path::new(crate_folder).join("src");
     let mut seen = BTreeSet::new();

@@ -7,8 +7,8 @@ use std::sync::Once;
 
 /// Returns the base seed of the run, from `RINGSIDE_SEED`; 1 if that is not set.
 ///
-/// `scripts/test` sets another seed each day. Tests derive their random seeds from it, so that the printed line repeats
-/// a test exactly: test runners show the line only for failing tests.
+/// `scripts/test` sets another seed each day. Tests derive their random seeds from it, so that the
+/// printed line repeats a test exactly: test runners show the line only for failing tests.
 pub fn base_seed() -> u64 {
     static PRINTED: Once = Once::new();
     let seed = std::env::var("RINGSIDE_SEED")
@@ -25,9 +25,9 @@ pub fn base_seed() -> u64 {
 
 /// Reports a proof that this machine cannot run, with the reason; the test then returns.
 ///
-/// Test runners hide the output of passing tests, so the reason also goes to the file that `RINGSIDE_SKIPS` names,
-/// where `scripts/test` finds it. A reason has no path, number or time that differs from run to run:
-/// `scripts/gate/skips.txt` excuses it by its text.
+/// Test runners hide the output of passing tests, so the reason also goes to the file that
+/// `RINGSIDE_SKIPS` names, where `scripts/test` finds it. A reason has no path, number or time that
+/// differs from run to run: `scripts/gate/skips.txt` excuses it by its text.
 pub fn skipped(reason: impl Display) {
     let reason = reason.to_string().replace('\n', "; ");
     eprintln!("SKIPPED: {reason}");

@@ -1,4 +1,5 @@
-//! Turns of tests that need most of the machine: one test at a time, over all processes, runners and checkouts.
+//! Turns of tests that need most of the machine: one test at a time, over all processes, runners
+//! and checkouts.
 
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;

@@ -1,5 +1,5 @@
-//! A file system of the test's own on a loop device, whose power can be cut. Everything is undone on drop, also if the
-//! test fails.
+//! A file system of the test's own on a loop device, whose power can be cut. Everything is undone
+//! on drop, also if the test fails.
 
 use rustix::ioctl::{Opcode, Setter, ioctl, opcode};
 use std::fs::File;
@@ -15,8 +15,8 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// Makes a file system with `mkfs` and its arguments, and mounts it. The error says what is missing on this
-    /// machine.
+    /// Makes a file system with `mkfs` and its arguments, and mounts it. The error says what is
+    /// missing on this machine.
     pub fn make(folder: &Path, mkfs: &[&str], bytes: u64) -> Result<Self, String> {
         let image = folder.join("image");
         let file = File::create(&image).map_err(|error| error.to_string())?;
@@ -42,13 +42,14 @@ impl Volume {
         self.mount = Some(self.try_mount().unwrap());
     }
 
-    /// Cuts the power: from now on nothing reaches the image, not even the entries in the file system's log that are
-    /// not written yet.
+    /// Cuts the power: from now on nothing reaches the image, not even the entries in the file
+    /// system's log that are not written yet.
     pub fn cut_power(&self) {
         const SHUTDOWN: Opcode = opcode::read::<u32>(b'X', 125);
         const NO_LOG_FLUSH: u32 = 2;
         let root = File::open(self.root()).unwrap();
-        // SAFETY: ext4 and XFS read one u32 behind the pointer, and a setter of a u32 passes a pointer to one.
+        // SAFETY: ext4 and XFS read one u32 behind the pointer, and a setter of a u32 passes a
+        // pointer to one.
         unsafe { ioctl(&root, Setter::<SHUTDOWN, u32>::new(NO_LOG_FLUSH)) }.unwrap();
     }
 

@@ -1,5 +1,5 @@
-//! ITCH 5.0-compatible market data: every order, one message at a time. A message is one block of a MoldUDP64
-//! datagram, one sequenced SoupBinTCP packet, or one entry of a [`mod@file`].
+//! ITCH 5.0-compatible market data: every order, one message at a time. A message is one block of a
+//! MoldUDP64 datagram, one sequenced SoupBinTCP packet, or one entry of a [`mod@file`].
 //!
 //! Prices are in 1/10000. Codes are kept as received: some are added every year.
 

@@ -1,7 +1,9 @@
-//! Wire protocols of the venue as bytes: layouts and framing. The actions that messages cause lie elsewhere.
+//! Wire protocols of the venue as bytes: layouts and framing. The actions that messages cause lie
+//! elsewhere.
 //!
-//! Integers are big-endian, and unsigned unless a field says otherwise. Text is ASCII padded with spaces. Every
-//! table gives the offset of a field before its name; a layout that does not match its table does not compile.
+//! Integers are big-endian, and unsigned unless a field says otherwise. Text is ASCII padded with
+//! spaces. Every table gives the offset of a field before its name; a layout that does not match
+//! its table does not compile.
 
 #![warn(unreachable_pub)]
 
@@ -73,7 +75,8 @@ pub trait Message:
     const TYPE: u8;
 }
 
-/// Pads text with spaces on the right to a fixed length; `None` if the text is too long or not printable ASCII.
+/// Pads text with spaces on the right to a fixed length; `None` if the text is too long or not
+/// printable ASCII.
 pub fn padded<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut field = [b' '; N];
     field.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
@@ -95,8 +98,8 @@ fn decimal(digits: &str) -> Option<u64> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-/// Splits off the first of several messages that each follow their length as a u16. Returns the message and the
-/// bytes after it; `None` if the message is incomplete.
+/// Splits off the first of several messages that each follow their length as a u16. Returns the
+/// message and the bytes after it; `None` if the message is incomplete.
 pub fn split_block(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<2>()?;
     rest.split_at_checked(u16::from_be_bytes(*length).into())

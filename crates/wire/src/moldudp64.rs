@@ -15,8 +15,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub const HEARTBEAT: u16 = 0;
 /// Count that ends the session; the number is that of the next message, which never comes.
 pub const END_OF_SESSION: u16 = 0xFFFF;
-/// Length of the longest datagram that is sent, in bytes. With all headers it stays below the 1,500 bytes that a
-/// network carries in one frame.
+/// Length of the longest datagram that is sent, in bytes. With all headers it stays below the 1,500
+/// bytes that a network carries in one frame.
 pub const DATAGRAM_BYTES_MAX: usize = 1_400;
 /// Length of the header, and of a request, in bytes.
 pub const HEADER_BYTES: usize = 20;
@@ -35,8 +35,8 @@ pub struct Header {
     pub count: U16,
 }
 
-/// Request for lost messages: the whole datagram. The answer is an ordinary datagram with as many of the messages
-/// as it has room for.
+/// Request for lost messages: the whole datagram. The answer is an ordinary datagram with as many
+/// of the messages as it has room for.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned,
 )]

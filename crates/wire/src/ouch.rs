@@ -1,7 +1,8 @@
-//! OUCH 5.0-compatible order entry: requests of a client ([`inbound`]) and responses of the venue ([`outbound`]).
+//! OUCH 5.0-compatible order entry: requests of a client ([`inbound`]) and responses of the venue
+//! ([`outbound`]).
 //!
-//! A message is its fixed layout and, in most cases, an *appendage*: a u16 length and as many bytes of tagged
-//! values ([`Tags`]). A type letter means different messages in the two directions.
+//! A message is its fixed layout and, in most cases, an *appendage*: a u16 length and as many bytes
+//! of tagged values ([`Tags`]). A type letter means different messages in the two directions.
 
 pub mod inbound;
 pub mod outbound;
@@ -25,7 +26,8 @@ pub const QUANTITY_MAX: u32 = 999_999;
 pub enum Appendage {
     /// The layout is the whole message.
     Never,
-    /// An appendage follows if there are tagged values. An empty appendage is read, too, but never written.
+    /// An appendage follows if there are tagged values. An empty appendage is read, too, but never
+    /// written.
     IfTagged,
     /// An appendage follows; its length is 0 if there are no tagged values.
     Always,

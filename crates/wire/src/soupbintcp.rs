@@ -7,7 +7,8 @@
 //! └──────────────┴──────┴────────────────
 //! ```
 //!
-//! The server's sequenced packets carry no number: both sides count them from the number in the login answer.
+//! The server's sequenced packets carry no number: both sides count them from the number in the
+//! login answer.
 
 use super::{Malformed, decimal, padded, unpadded};
 
@@ -52,8 +53,9 @@ pub struct Packet<'a> {
     pub payload: &'a [u8],
 }
 
-/// Splits off the first packet in `bytes`; returns it with its length on the wire. `Ok(None)` if the packet is
-/// incomplete. An error if the packet has no type, or is longer on the wire than `bytes_max`.
+/// Splits off the first packet in `bytes`; returns it with its length on the wire. `Ok(None)` if
+/// the packet is incomplete. An error if the packet has no type, or is longer on the wire than
+/// `bytes_max`.
 #[inline]
 pub fn split_packet(
     bytes: &[u8],
@@ -105,8 +107,8 @@ pub struct Login {
     pub session: String,
     /// Next number that the client wants; 0 for the most recent one.
     pub number: u64,
-    /// Silence in milliseconds after which the client considers the server dead, at most 99,999. Only in
-    /// SoupBinTCP 4.10.
+    /// Silence in milliseconds after which the client considers the server dead, at most 99,999.
+    /// Only in SoupBinTCP 4.10.
     pub heartbeat_timeout_ms: Option<u32>,
 }
 

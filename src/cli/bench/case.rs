@@ -1,4 +1,5 @@
-//! One measured run: a load through the whole pipeline into a fresh journal, then a replay that proves the outcome.
+//! One measured run: a load through the whole pipeline into a fresh journal, then a replay that
+//! proves the outcome.
 
 use super::audit::Audit;
 use super::collector::{Collector, Span};
@@ -87,7 +88,8 @@ impl Outcome {
 }
 
 impl Case<'_> {
-    /// Runs the load and proves the outcome, in the journal folder of the config or in a temporary one.
+    /// Runs the load and proves the outcome, in the journal folder of the config or in a temporary
+    /// one.
     pub fn run(&self, stop: &Arc<AtomicBool>) -> Result<(Outcome, Proof), CliError> {
         let temporary = match self.config.journal.dir.as_os_str().is_empty() {
             true => Some(tempfile::tempdir().map_err(|error| {
@@ -181,7 +183,8 @@ impl Case<'_> {
         Ok(Proof { commands: proof.seqno, journal_bytes, orders, replay: elapsed })
     }
 
-    /// Replays the journal once more and checks that no quantity was lost; returns the number of orders and of bytes.
+    /// Replays the journal once more and checks that no quantity was lost; returns the number of
+    /// orders and of bytes.
     fn audit(&self, mut reader: Reader) -> Result<(u64, u64), CliError> {
         let mut replay = Replay::new(self.config.shape(), Audit::default());
         let mut bytes = 0;

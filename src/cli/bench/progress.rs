@@ -60,8 +60,8 @@ pub fn each_second<T>(mut line: impl FnMut() -> String + Send, work: impl FnOnce
     })
 }
 
-/// Estimates the p99 latency from a sample of the stamps that the trace still holds. The sample is small, so that
-/// reading the stamps does not take a core away from the measured pipeline.
+/// Estimates the p99 latency from a sample of the stamps that the trace still holds. The sample is
+/// small, so that reading the stamps does not take a core away from the measured pipeline.
 fn p99_ns(trace: &Trace, range: Range<u64>) -> Option<u64> {
     const STAMPS: u64 = 2000;
     let from = range.start.max(range.end.saturating_sub(Trace::KEPT_COMMANDS / 2));

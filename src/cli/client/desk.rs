@@ -23,7 +23,8 @@ pub(super) struct Desk {
     session: Session,
     addresses: usize,
     link: Link,
-    /// Number of the first message after the login; messages before it answer requests of earlier connections.
+    /// Number of the first message after the login; messages before it answer requests of earlier
+    /// connections.
     present: u64,
     /// Id of the next order; 0 until the venue has sent it.
     next_id: u32,
@@ -52,8 +53,8 @@ enum Link {
 }
 
 impl Desk {
-    /// Opens a session and joins the market data, if any is configured. With `may_lack_feed`, a failure to join is
-    /// ignored.
+    /// Opens a session and joins the market data, if any is configured. With `may_lack_feed`, a
+    /// failure to join is ignored.
     pub(super) fn open(
         addresses: Vec<SocketAddr>,
         args: &ClientArgs,
@@ -132,8 +133,9 @@ impl Desk {
         self.link == Link::Open && self.session.has_room()
     }
 
-    /// Returns true if everything sent seems to be answered: nothing has arrived for a while, and no order waits for an
-    /// answer. An order that has waited for a second counts as never answered.
+    /// Returns true if everything sent seems to be answered: nothing has arrived for a while, and
+    /// no order waits for an answer. An order that has waited for a second counts as never
+    /// answered.
     pub(super) fn is_quiet(&self) -> bool {
         const QUIET: Duration = Duration::from_millis(30);
         const UNANSWERED: Duration = Duration::from_secs(1);
@@ -284,7 +286,8 @@ fn end_of_stream(addresses: &[SocketAddr], login: &Login) -> Result<u64, CliErro
         session.write(now);
         session.read(now);
         let problem = match session.next_event(now) {
-            // A login with message number 0 gets the latest message, or the first one to come if there is none.
+            // A login with message number 0 gets the latest message, or the first one to come if
+            // there is none.
             Some(Event::LoggedIn { number }) => return Ok(number + u64::from(number > 1)),
             Some(Event::Down(broken)) => {
                 failures += 1;
@@ -301,13 +304,15 @@ fn end_of_stream(addresses: &[SocketAddr], login: &Login) -> Result<u64, CliErro
     }
 }
 
-/// Returns true if the login may have come before the venue noticed that the session's last connection is closed.
+/// Returns true if the login may have come before the venue noticed that the session's last
+/// connection is closed.
 fn may_be_early(broken: &Broken, began: Instant) -> bool {
     const PATIENCE: Duration = Duration::from_secs(2);
     matches!(broken, Broken::Refused(SESSION_NOT_AVAILABLE)) && began.elapsed() < PATIENCE
 }
 
-/// Returns the id of the order that this response answers; every order gets exactly one such response.
+/// Returns the id of the order that this response answers; every order gets exactly one such
+/// response.
 fn answered(response: &Response) -> Option<u32> {
     match response {
         Response::Accepted(accepted, _) => Some(accepted.user_ref_num.get()),

@@ -1,7 +1,7 @@
 //! `ringside client`: a session in a terminal or a pipe. Requests in, reports out.
 //!
-//! `input.rs` parses the typed lines, `orders.rs` puts the answers of the venue into words, `screen.rs` is the terminal
-//! or the pipe, `desk.rs` holds the session and the market data.
+//! `input.rs` parses the typed lines, `orders.rs` puts the answers of the venue into words,
+//! `screen.rs` is the terminal or the pipe, `desk.rs` holds the session and the market data.
 
 mod desk;
 mod input;

@@ -1,4 +1,5 @@
-//! Input and output of the client: a terminal that prints reports above the line being typed, or a pipe.
+//! Input and output of the client: a terminal that prints reports above the line being typed, or a
+//! pipe.
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use rustyline::error::ReadlineError;
@@ -10,7 +11,8 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 pub(super) struct Screen {
     lines: Receiver<String>,
     printer: Option<Box<dyn ExternalPrinter + Send>>,
-    /// Terminal settings at the start. The line editor changes them and may still be reading at the end.
+    /// Terminal settings at the start. The line editor changes them and may still be reading at the
+    /// end.
     before: Option<Termios>,
 }
 

@@ -88,14 +88,16 @@ pub(super) const COMMAND_COLUMNS: &[&str] = &[
 /// A name from [`COMMAND_COLUMNS`] and its value.
 pub(crate) type Field = (&'static str, Value);
 
-/// Returns the fields of a command as in a line of a file session, after its seqno and official time. Names that
-/// `names` does not know and prices of unknown symbols are left out: the journal holds no text for them.
+/// Returns the fields of a command as in a line of a file session, after its seqno and official
+/// time. Names that `names` does not know and prices of unknown symbols are left out: the journal
+/// holds no text for them.
 ///
-/// The last field is `verdict` if the gateway's verdict does not follow from the rest of the line: the gateway found
-/// something that the line does not show, or did not find what the gateway of a file session would find, as far as
-/// `names` knows the ids and the venue's rules. Reduce, modify and cancel are the exception: a command with a symbol
-/// gets `too_late` if its order is not live, a command without a symbol names an unknown order. The cause of a mass
-/// cancel is a field of its line.
+/// The last field is `verdict` if the gateway's verdict does not follow from the rest of the line:
+/// the gateway found something that the line does not show, or did not find what the gateway of a
+/// file session would find, as far as `names` knows the ids and the venue's rules. Reduce, modify
+/// and cancel are the exception: a command with a symbol gets `too_late` if its order is not live,
+/// a command without a symbol names an unknown order. The cause of a mass cancel is a field of its
+/// line.
 pub(crate) fn command_fields(at: &Sequenced, names: &Directory) -> Vec<Field> {
     let command = &at.command;
     let symbol = command.symbol;

@@ -103,7 +103,8 @@ impl<'a> Side<'a> {
         Ok(None)
     }
 
-    /// Counts the frames of this side behind the end of the other side; `next` is the first of them.
+    /// Counts the frames of this side behind the end of the other side; `next` is the first of
+    /// them.
     fn goes_on(&mut self, next: Found, shorter: char) -> Result<Outcome, CliError> {
         let mut more = 1;
         while self.next()?.is_some() {
@@ -120,8 +121,8 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Returns true if two frames are the same: bit for bit, or as commands with seqno, time and the client fields that
-/// reports repeat.
+/// Returns true if two frames are the same: bit for bit, or as commands with seqno, time and the
+/// client fields that reports repeat.
 fn is_same(a: &Frame, b: &Frame, bytes: bool) -> Result<bool, CliError> {
     if bytes {
         return Ok(a.bytes() == b.bytes());
@@ -237,8 +238,8 @@ impl Findings<'_> {
         found
     }
 
-    /// Returns the fields in which two frames differ, with both values, in the numbers of the journal: names and
-    /// decimals are not always one to one.
+    /// Returns the fields in which two frames differ, with both values, in the numbers of the
+    /// journal: names and decimals are not always one to one.
     fn fields(&self, found: &[Found; 2]) -> Vec<(String, [Value; 2])> {
         let [a, b] = found.each_ref().map(|found| self.flat(found));
         let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
@@ -258,7 +259,8 @@ impl Findings<'_> {
         }
         if let Some(Value::Object(body)) = fields.remove("body") {
             for (key, value) in body {
-                // A hash probe has a `seq` in its body, too: the seqno of the command that it describes.
+                // A hash probe has a `seq` in its body, too: the seqno of the command that it
+                // describes.
                 let is_taken = fields.contains_key(&key);
                 fields.insert(if is_taken { format!("body.{key}") } else { key }, value);
             }

@@ -1,4 +1,5 @@
-//! `ringside journal export`: prints the content of a journal in names and decimals, for other programs.
+//! `ringside journal export`: prints the content of a journal in names and decimals, for other
+//! programs.
 
 use super::command_fields::COMMAND_COLUMNS;
 use super::{Field, command_fields, decode, json_line};
@@ -110,15 +111,15 @@ fn commands(
         }
         let at = decode(&frame)?;
         if range.contains(&at.seqno.0) {
-            // The mass cancel that a kill brings with it has no line of its own: the file session would execute it
-            // twice.
+            // The mass cancel that a kill brings with it has no line of its own: the file session
+            // would execute it twice.
             if brought != Some(at.command) {
                 out.command(&command_fields(&at, &names));
             }
             brought = at.command.kills();
         }
-        // Ids are learned, too: an id may come again over the network, and the verdict of a file session depends on
-        // that.
+        // Ids are learned, too: an id may come again over the network, and the verdict of a file
+        // session depends on that.
         names.observe(&at.command);
     }
     Ok(())
@@ -161,7 +162,8 @@ impl Subscriber for Reports<'_> {
     }
 }
 
-/// Returns true if a CSV reader would misread the cell without quotes. Leading spaces would be dropped.
+/// Returns true if a CSV reader would misread the cell without quotes. Leading spaces would be
+/// dropped.
 fn needs_quotes(text: &str) -> bool {
     text.starts_with(' ') || text.contains([',', '"', '\r', '\n'])
 }

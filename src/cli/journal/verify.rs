@@ -102,8 +102,8 @@ fn check_digests(config: &Config) -> Result<Passed, CliError> {
     Ok(Passed { count, what: "of full segments agree".into() })
 }
 
-/// Checks that each snapshot is complete, restores to the state hash that it states, and names a valid position of the
-/// journal.
+/// Checks that each snapshot is complete, restores to the state hash that it states, and names a
+/// valid position of the journal.
 fn check_snapshots(config: &Config) -> Result<Passed, CliError> {
     let (dir, identity) = (journal_dir(config)?, venue::identity(config.matching_hash()));
     let listing = snapshot::list(dir, identity);

@@ -1,5 +1,5 @@
-//! The feed listener of a load: measures when each order appears on the feed, and compares the book built from the feed
-//! with the book of the venue.
+//! The feed listener of a load: measures when each order appears on the feed, and compares the book
+//! built from the feed with the book of the venue.
 
 use crate::cli::CliError;
 use crate::cli::market_data::{FeedArgs, MarketData};
@@ -27,10 +27,11 @@ pub(super) struct Heard {
     pub lost: u64,
     /// Statistics of the receiver.
     pub received: Received,
-    /// Number of orders in the venue's book at the end, each found in the listener's book; `None` if the book could not
-    /// be fetched.
+    /// Number of orders in the venue's book at the end, each found in the listener's book; `None`
+    /// if the book could not be fetched.
     pub compared: Option<usize>,
-    /// Errors of the feed: messages that do not fit the book, or a book that differs from the venue's.
+    /// Errors of the feed: messages that do not fit the book, or a book that differs from the
+    /// venue's.
     pub wrong: Vec<String>,
 }
 
@@ -92,7 +93,8 @@ impl Listener {
                 self.heard.wrong.push(format!("the venue's book: {unfit}"));
                 return Ok(());
             }
-            // Takes the messages still on their way, but none that the venue's book does not contain yet.
+            // Takes the messages still on their way, but none that the venue's book does not
+            // contain yet.
             let heard = &mut self.heard;
             while self.data.next_number() < next && began.elapsed() < PATIENCE {
                 if !self.data.step(|message| heard.take(message, clock))? {
@@ -136,7 +138,8 @@ impl Heard {
         }
     }
 
-    /// Returns the latencies from the intended times of orders, by the venue's order number, to their arrival here.
+    /// Returns the latencies from the intended times of orders, by the venue's order number, to
+    /// their arrival here.
     pub(super) fn latencies(&mut self, orders: &[Arrival]) -> Histogram<u64> {
         self.arrivals.sort_unstable();
         let mut latencies = histogram();
@@ -151,7 +154,8 @@ impl Heard {
     }
 }
 
-/// Returns the first difference between the listener's book and the venue's, order by order in priority.
+/// Returns the first difference between the listener's book and the venue's, order by order in
+/// priority.
 fn difference(ours: &Book, theirs: &Book) -> Option<String> {
     for (locate, instrument) in theirs.instruments() {
         for side in [Side::Buy, Side::Sell] {

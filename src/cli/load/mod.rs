@@ -1,7 +1,7 @@
 //! `ringside load`: a load generator over the wire.
 //!
-//! The sessions are in [`ringside_load::session`]. `run.rs` puts them on threads, `listener.rs` hears the feed,
-//! `report.rs` prints the outcome.
+//! The sessions are in [`ringside_load::session`]. `run.rs` puts them on threads, `listener.rs`
+//! hears the feed, `report.rs` prints the outcome.
 
 mod listener;
 mod report;
@@ -55,7 +55,8 @@ pub(super) struct LoadArgs {
     /// Send as fast as the venue answers.
     #[arg(long, conflicts_with = "rate")]
     saturate: bool,
-    /// Send one request at a time in one session and wait for its answer; not faster than --rate, if given.
+    /// Send one request at a time in one session and wait for its answer; not faster than --rate,
+    /// if given.
     #[arg(long, conflicts_with = "saturate")]
     ping_pong: bool,
     /// With --saturate: largest number of new orders of a session that wait for an answer.
@@ -68,12 +69,12 @@ pub(super) struct LoadArgs {
     /// Seconds of sending before the measurement.
     #[arg(long, value_name = "S", default_value_t = 1.0)]
     warmup_seconds: f64,
-    /// Number of requests to generate for --saturate and --ping-pong; the run ends when they are used up [default:
-    /// 500000 or 100000 for each second, at most 8000000].
+    /// Number of requests to generate for --saturate and --ping-pong; the run ends when they are
+    /// used up [default: 500000 or 100000 for each second, at most 8000000].
     #[arg(long, value_name = "N")]
     requests: Option<usize>,
-    /// Workload as in `bench`: w1, w2, walk, million or deep. An opening book is sent first, as fast as the venue takes
-    /// it.
+    /// Workload as in `bench`: w1, w2, walk, million or deep. An opening book is sent first, as
+    /// fast as the venue takes it.
     #[arg(long, value_name = "NAME", default_value_t = Workload::W1, value_parser = parse_mix)]
     mix: Workload,
     /// Symbols of the venue; each gets a flow of its own, w2 has one flow for each 100 symbols.
@@ -92,8 +93,8 @@ pub(super) struct LoadArgs {
     /// Poll without sleeping. Use this only if each thread has a core to itself.
     #[arg(long)]
     spin: bool,
-    /// With --ping-pong: also measure a bare TCP echo on loopback, and print the ratio of the venue's time to the
-    /// echo's time.
+    /// With --ping-pong: also measure a bare TCP echo on loopback, and print the ratio of the
+    /// venue's time to the echo's time.
     #[arg(long, requires = "ping_pong")]
     echo: bool,
     #[command(flatten)]

@@ -36,8 +36,8 @@ pub(super) struct Outcome {
     pub messages: u64,
     /// Number of lost connections.
     pub reconnects: u64,
-    /// Longest time in ns for which a session received nothing while it waited for an answer or its connection was
-    /// lost.
+    /// Longest time in ns for which a session received nothing while it waited for an answer or its
+    /// connection was lost.
     pub longest_outage_ns: u64,
     /// Number of messages that never arrived.
     pub lost: u64,

@@ -1,5 +1,5 @@
-//! Market data of Ringside against other decoders: every field of every message has the same meaning, and the same
-//! orders rest at the end.
+//! Market data of Ringside against other decoders: every field of every message has the same
+//! meaning, and the same orders rest at the end.
 
 pub mod one_of_each;
 pub mod orders;

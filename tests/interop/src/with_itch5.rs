@@ -8,8 +8,8 @@ use std::mem::discriminant;
 use std::ops::ControlFlow;
 use zerocopy::big_endian::{U16, U32, U64};
 
-/// Decodes a message with its length prefix, compares every field with ours, and returns its effect on the resting
-/// orders.
+/// Decodes a message with its length prefix, compares every field with ours, and returns its effect
+/// on the resting orders.
 pub fn compare(ours: Itch<'_>, entry: &[u8]) -> Change {
     let mut comparison = Comparison { ours, change: None };
     Parser::new(entry).parse_stream(&mut comparison).unwrap();

@@ -5,8 +5,8 @@ use itchy::*;
 use ringside_wire::itch::Itch;
 use zerocopy::big_endian::{U32, U64};
 
-/// Decodes a message with its length prefix, compares every field with ours, and returns its effect on the resting
-/// orders.
+/// Decodes a message with its length prefix, compares every field with ours, and returns its effect
+/// on the resting orders.
 pub fn compare(ours: Itch<'_>, entry: &[u8]) -> Change {
     let theirs = MessageStream::from_reader(entry).next().unwrap().unwrap();
     let header = ours.header();
@@ -167,7 +167,8 @@ fn same_body(ours: Itch<'_>, theirs: &Body) -> bool {
                 etp_leverage_factor t.etp_leverage_factor,
                 inverse_indicator t.inverse_indicator,
             ) && (o.authenticity == b'P') == t.authenticity
-                // The sub types are many; the other decoder in this package (`itch5`) compares them all.
+                // The sub types are many; the other decoder in this package (`itch5`) compares them
+                // all.
                 && (o.issue_sub_type == *b"Z ") == (t.issue_subtype == IssueSubType::NotApplicable)
         }
         (Itch::StockTradingAction(o), Body::TradingAction { stock, trading_state, reason }) => {

@@ -1,4 +1,5 @@
-//! Market data of a real day, and one message of each type as Ringside writes it, read by our decoder and by others.
+//! Market data of a real day, and one message of each type as Ringside writes it, read by our
+//! decoder and by others.
 
 use flate2::read::GzDecoder;
 use ringside_interop::one_of_each::one_of_each;

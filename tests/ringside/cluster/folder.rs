@@ -10,9 +10,9 @@ const BLOCK_BYTES: usize = 16 << 10;
 /// Length of the header of a block: magic, stream, first, previous, next, used and a spare word.
 const HEADER_BYTES: usize = 32;
 
-/// Reads the segments of the journal and the blocks of the streams by name, with the bytes written into them. Bytes
-/// behind the end of a block's messages are ignored: a node that cut its journal leaves there the messages that it had
-/// applied too early.
+/// Reads the segments of the journal and the blocks of the streams by name, with the bytes written
+/// into them. Bytes behind the end of a block's messages are ignored: a node that cut its journal
+/// leaves there the messages that it had applied too early.
 pub fn written(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let (mut written, mut streams) = (BTreeMap::new(), vec![]);

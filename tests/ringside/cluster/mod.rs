@@ -1,5 +1,5 @@
-//! A cluster from the side of its operator and its users: a process for each node, with a folder and addresses of its
-//! own.
+//! A cluster from the side of its operator and its users: a process for each node, with a folder
+//! and addresses of its own.
 
 pub mod folder;
 pub mod load;
@@ -208,7 +208,8 @@ impl Cluster {
         since.contains("ringside: ready").then_some(leader)
     }
 
-    /// Waits until these nodes are the voters, one of them trades, and the others follow; returns the one that trades.
+    /// Waits until these nodes are the voters, one of them trades, and the others follow; returns
+    /// the one that trades.
     #[track_caller]
     pub fn settles(&self, voters: &str) -> usize {
         let follows = |node: usize, record: &Record| {
@@ -266,8 +267,8 @@ impl Cluster {
         report
     }
 
-    /// Waits until all running nodes have the same journal and the same streams at the same places. Their journals must
-    /// hold every order that the loads have seen accepted, each of them once.
+    /// Waits until all running nodes have the same journal and the same streams at the same places.
+    /// Their journals must hold every order that the loads have seen accepted, each of them once.
     pub fn ends_alike(&self) {
         let running = self.running();
         let folder = |node: &usize| written(&self.places[*node].journal());
@@ -320,7 +321,8 @@ pub fn place_in(net: &Net, node: usize) -> Place {
     with_short_segments(place)
 }
 
-/// Sets short segments: a load of a second fills several of them, and probes are compared between nodes several times.
+/// Sets short segments: a load of a second fills several of them, and probes are compared between
+/// nodes several times.
 fn with_short_segments(mut place: Place) -> Place {
     place.set("JOURNAL__SEGMENT_BYTES", "262144");
     place.set("ENGINE__HASH_PROBE_INTERVAL", "1000");

@@ -20,8 +20,8 @@ pub struct Net {
 const PREFIX: &str = "rs";
 
 impl Net {
-    /// Makes networks for this number of nodes; `None` if this process may not make any or cannot cut them, which is
-    /// printed.
+    /// Makes networks for this number of nodes; `None` if this process may not make any or cannot
+    /// cut them, which is printed.
     pub fn new(nodes: usize) -> Option<Net> {
         if !rustix::process::geteuid().is_root() {
             skipped("no networks, because this is not root");
@@ -34,7 +34,8 @@ impl Net {
                 return None;
             }
         }
-        // One at a time: two processes may get the same subnet, and each removes the networks that others left behind.
+        // One at a time: two processes may get the same subnet, and each removes the networks that
+        // others left behind.
         let turn = Turn::take("networks");
         sweep();
         let pid = std::process::id();
@@ -65,8 +66,8 @@ impl Net {
         self.address(254)
     }
 
-    /// Cuts a node off: packets from the addresses `from` and to the addresses `to` are dropped until
-    /// [`heal`](Self::heal).
+    /// Cuts a node off: packets from the addresses `from` and to the addresses `to` are dropped
+    /// until [`heal`](Self::heal).
     pub fn cut(&self, node: usize, from: &[Ipv4Addr], to: &[Ipv4Addr]) {
         let list = |which: &str, hosts: &[Ipv4Addr]| -> String {
             hosts.iter().map(|host| format!("ip {which} {host} drop\n")).collect()
@@ -152,7 +153,8 @@ fn remove(tag: &str) {
         for pid in String::from_utf8_lossy(&inside.unwrap_or_default()).split_whitespace() {
             let _ = Command::new("kill").args(["-9", pid]).output();
         }
-        // The kernel removes the content of a namespace some time later, but a link between two namespaces at once.
+        // The kernel removes the content of a namespace some time later, but a link between two
+        // namespaces at once.
         let _ = words(&["link", "del", space]);
         let _ = words(&["netns", "del", space]);
     }

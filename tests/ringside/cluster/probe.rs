@@ -1,5 +1,6 @@
-//! A session that enters one order at a time, each with an id of its own, so that nothing else counts as the answer: no
-//! heartbeat, no repeated message of the stream, and no late answer to the order before.
+//! A session that enters one order at a time, each with an id of its own, so that nothing else
+//! counts as the answer: no heartbeat, no repeated message of the stream, and no late answer to the
+//! order before.
 
 use crate::hostile::client::enter;
 use ringside_testing::cores::CoreWaits;
@@ -27,8 +28,8 @@ impl Probe {
         Connection::open(address, &login).map(Probe)
     }
 
-    /// Enters an order for an unknown symbol. Its reject is published when the command is committed, and no book
-    /// changes. Returns true if the reject arrives within this time.
+    /// Enters an order for an unknown symbol. Its reject is published when the command is
+    /// committed, and no book changes. Returns true if the reject arrives within this time.
     pub fn is_answered(&mut self, patience: Duration) -> Result<bool, Broken> {
         static NEXT_ID: AtomicU32 = AtomicU32::new(1);
         let began = Instant::now();
@@ -61,7 +62,8 @@ impl Probe {
     }
 }
 
-/// Returns the moment of the first answer to sessions that try all of these addresses again and again.
+/// Returns the moment of the first answer to sessions that try all of these addresses again and
+/// again.
 pub fn first_answer(addresses: &[SocketAddr]) -> Instant {
     answer_within(addresses, PATIENCE).expect("a node leads and answers")
 }

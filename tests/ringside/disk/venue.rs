@@ -1,5 +1,5 @@
-//! A venue from the user's side: `ringside exec` reads an endless session and prints reports until it is ended.
-//! Complete printed lines are acknowledgements, and the journal must contain them.
+//! A venue from the user's side: `ringside exec` reads an endless session and prints reports until
+//! it is ended. Complete printed lines are acknowledgements, and the journal must contain them.
 
 use ringside_load::rng::Rng;
 use ringside_testing::patience::{PATIENCE, wait_until};
@@ -116,7 +116,8 @@ impl Proof {
         Proof { journal: journal.to_path_buf(), acknowledged: vec![], recovered: vec![] }
     }
 
-    /// Adds the output of a run. The output follows all reports that the run recovered, which must stay with it.
+    /// Adds the output of a run. The output follows all reports that the run recovered, which must
+    /// stay with it.
     pub fn told(&mut self, printed: &[u8]) {
         if !printed.is_empty() {
             self.acknowledged = [&self.recovered, printed].concat();
@@ -130,8 +131,8 @@ impl Proof {
         }
     }
 
-    /// Compares the journal with the acknowledged reports: none is lost or altered, and two replays with different
-    /// shards agree on the state.
+    /// Compares the journal with the acknowledged reports: none is lost or altered, and two replays
+    /// with different shards agree on the state.
     pub fn check(&mut self) -> Result<(), String> {
         let replay = |more: &[&str]| {
             ringside(&[&["replay", "--json"], more, &["--journal"]].concat(), &self.journal)
@@ -178,7 +179,8 @@ impl Proof {
     }
 }
 
-/// An endless session: orders that sometimes trade, and changes of earlier orders. No order id is used twice.
+/// An endless session: orders that sometimes trade, and changes of earlier orders. No order id is
+/// used twice.
 pub struct Flow {
     rng: Rng,
     /// Order id that was used last.
@@ -254,7 +256,8 @@ pub fn starts_and_ends(journal: &Path, durability: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Returns the program with `journal` as its last argument, and with segments so short that they roll often.
+/// Returns the program with `journal` as its last argument, and with segments so short that they
+/// roll often.
 pub fn ringside(args: &[&str], journal: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringside"));
     command.args(args).arg(journal).env("RINGSIDE__JOURNAL__SEGMENT_BYTES", "262144");

@@ -1,5 +1,5 @@
-//! Market data of all nodes: a listener to several of them misses nothing when one is gone, and receives the same from
-//! all.
+//! Market data of all nodes: a listener to several of them misses nothing when one is gone, and
+//! receives the same from all.
 
 use crate::cluster::load::Load;
 use crate::cluster::{Cluster, name, place};
@@ -47,7 +47,8 @@ fn publishes(cluster: &Cluster, node: usize) {
     cluster.wait("a standby publishes", is_said);
 }
 
-/// Ends a load, and checks that its listener has missed nothing and has not received two versions of a message.
+/// Ends a load, and checks that its listener has missed nothing and has not received two versions
+/// of a message.
 fn end(cluster: &Cluster, load: Load) {
     let report = cluster.end_load(load);
     let report: Value = serde_json::from_str(&report.text).unwrap();

@@ -1,5 +1,5 @@
-//! Nodes that are one venue, each a process. All have the same bytes, one of them leads, and no acknowledged message is
-//! lost or sent twice, whatever happens to the leader.
+//! Nodes that are one venue, each a process. All have the same bytes, one of them leads, and no
+//! acknowledged message is lost or sent twice, whatever happens to the leader.
 //!
 //! `RINGSIDE_FAILOVERS` sets the number of leaders that are killed or frozen, one after the other.
 
@@ -131,8 +131,9 @@ fn a_leader_that_was_frozen_past_all_time_outs_comes_back_as_a_standby() {
     let mut load = cluster.load();
     let leader = cluster.leader();
     let standbys = cluster.others(leader);
-    // No other node will ever have the commands that the leader stores now: frozen standbys read nothing, and the bytes
-    // that wait for them in the kernel end with their processes. These commands are never published.
+    // No other node will ever have the commands that the leader stores now: frozen standbys read
+    // nothing, and the bytes that wait for them in the kernel end with their processes. These
+    // commands are never published.
     standbys.iter().for_each(|standby| cluster.node(*standby).freeze());
     cluster.stores(leader, 50);
     let began = Instant::now();

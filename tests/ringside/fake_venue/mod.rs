@@ -1,7 +1,9 @@
-//! A fake venue: it logs clients in, answers OUCH orders without a book, and makes the faults that a test asks for.
+//! A fake venue: it logs clients in, answers OUCH orders without a book, and makes the faults that
+//! a test asks for.
 //!
-//! Each order is accepted; one in five has one share executed at once. Cancels and replaces of live orders are
-//! answered, those of other orders are ignored. Each user has one stream, which outlives connections.
+//! Each order is accepted; one in five has one share executed at once. Cancels and replaces of live
+//! orders are answered, those of other orders are ignored. Each user has one stream, which outlives
+//! connections.
 
 use ringside_wire::ouch::Request;
 use ringside_wire::soupbintcp::{Login, LoginAccepted, packet, split_packet, write_packet};
@@ -242,7 +244,8 @@ impl Connection {
             }
             user.stream[number as usize - 1].clone_from(&answer);
             if user.first && self.faults.cut.get(user.cuts) == Some(&number) {
-                // Messages stored after the cut belong to requests that came before the venue noticed it.
+                // Messages stored after the cut belong to requests that came before the venue
+                // noticed it.
                 user.cuts += 1;
                 self.out.clear();
                 return false;

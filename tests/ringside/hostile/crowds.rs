@@ -37,8 +37,8 @@ fn without_descriptors_the_venue_serves_who_is_there_and_accepts_again_later() {
         let crowd =
             |address| -> Vec<Client> { (0..100).map(|_| Client::connect(address)).collect() };
         let (mut clients, mut visitors) = (crowd(venue.orders()), crowd(venue.glimpse()));
-        // Each crowd is larger than the number of descriptors, and its last client connects last. No timeout ends that
-        // one.
+        // Each crowd is larger than the number of descriptors, and its last client connects last.
+        // No timeout ends that one.
         for crowd in [&mut clients, &mut visitors] {
             assert!(crowd.last_mut().unwrap().is_ended(), "there is a descriptor left");
         }
@@ -159,7 +159,8 @@ fn a_thousand_idle_sessions_are_kept_alive_beside_one_that_trades() {
         let idle: Mutex<Vec<Client>> = Mutex::default();
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            // Several heartbeats in each timeout, independent of the time that the other logins take.
+            // Several heartbeats in each timeout, independent of the time that the other logins
+            // take.
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(250));

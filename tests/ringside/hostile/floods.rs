@@ -169,7 +169,8 @@ fn a_flood_at_the_rerequest_port_gets_one_datagram_for_each_request_at_most() {
             }
             assert!(began.elapsed() < PATIENCE, "{answered} of {asked} are answered");
         }
-        // The feed has continued meanwhile: datagrams in the socket's buffer are old, later ones are not.
+        // The feed has continued meanwhile: datagrams in the socket's buffer are old, later ones
+        // are not.
         venue.line.set_nonblocking(true).unwrap();
         while venue.line.recv(&mut datagram).is_ok() {}
         venue.line.set_nonblocking(false).unwrap();

@@ -81,7 +81,8 @@ fn garbage_at_the_book_port_ends_its_connection_and_nothing_else() {
     let venue = Venue::start(Setup { sessions: users(1), ..Setup::default() });
     let mut rng = Rng::new(base_seed());
     venue.endures(4, || {
-        // The tests of the snapshot server prove with a fixed clock that each connection ends at once.
+        // The tests of the snapshot server prove with a fixed clock that each connection ends at
+        // once.
         say_each(venue.glimpse(), &no_logins(&login("U00000", "ringside", 1), &mut rng));
         let mut client = Client::login(venue.glimpse(), "U00000", 1);
         let _ = client.send(&packet_of(packet::UNSEQUENCED, &request(&enter(1))));

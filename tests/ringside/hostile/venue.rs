@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Longest time that the trading session waits for an answer, apart from the time that the threads of the venue wait
-/// for a core.
+/// Longest time that the trading session waits for an answer, apart from the time that the threads
+/// of the venue wait for a core.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// Smallest number of orders that the trading session enters and cancels.
 const ORDERS_MIN: u32 = 30;
@@ -108,8 +108,8 @@ impl Venue {
         self.address("market data, lost messages")
     }
 
-    /// Runs `hostile` while a session trades. Each request of the session must be answered in time, and the process may
-    /// hold at most `mib_max` MiB more memory at the end.
+    /// Runs `hostile` while a session trades. Each request of the session must be answered in time,
+    /// and the process may hold at most `mib_max` MiB more memory at the end.
     pub fn endures<T>(&self, mib_max: u64, hostile: impl FnOnce() -> T) -> T {
         let before = self.memory_mib();
         let stop = AtomicBool::new(false);
@@ -128,8 +128,8 @@ impl Venue {
         done
     }
 
-    /// Sends orders and cancels as fast as the venue takes them, until `is_enough` accepts the number of each, and
-    /// reads all answers meanwhile. Returns the last order id.
+    /// Sends orders and cancels as fast as the venue takes them, until `is_enough` accepts the
+    /// number of each, and reads all answers meanwhile. Returns the last order id.
     pub fn flood(&self, user: &str, is_enough: impl Fn(u32) -> bool) -> u32 {
         let mut client = Client::login(self.orders(), user, 1);
         let mut answers = client.socket.try_clone().unwrap();

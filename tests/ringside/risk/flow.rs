@@ -1,5 +1,5 @@
-//! Random flow under random limits: an independent count, made from the reports alone, gives the same verdict on every
-//! line, for any number of shards and any point of a restart.
+//! Random flow under random limits: an independent count, made from the reports alone, gives the
+//! same verdict on every line, for any number of shards and any point of a restart.
 
 use crate::risk::{Place, SYMBOLS};
 use ringside_load::rng::Rng;

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 /// Largest number of requests that wait for an answer.
 const WAITING_MAX: usize = 64;
 
-/// Largest number of new requests in one run. The next run sends all earlier messages of the session again, so their
-/// number must be bounded where that takes long.
+/// Largest number of new requests in one run. The next run sends all earlier messages of the
+/// session again, so their number must be bounded where that takes long.
 const REQUESTS_MAX: u64 = 6_000;
 
 /// A session under test.
@@ -66,8 +66,9 @@ impl Client {
         }
     }
 
-    /// Takes part in one run of the venue: receives everything from the first message on, then continues behind the
-    /// last message. Reconnects whenever the connection is lost, until the run is over or the session has ended.
+    /// Takes part in one run of the venue: receives everything from the first message on, then
+    /// continues behind the last message. Reconnects whenever the connection is lost, until the run
+    /// is over or the session has ended.
     pub fn live(&mut self, life: &Life) -> Result<(), String> {
         let result = self.try_to_live(life);
         life.leave(result.map_err(|what| format!("{}: {what}", self.user)))
@@ -90,8 +91,9 @@ impl Client {
         }
     }
 
-    /// Logs in from the first message and compares the messages with those kept; returns false if the run is over. New
-    /// messages are not taken here: the client must not know yet the fate of the requests that it sends again.
+    /// Logs in from the first message and compares the messages with those kept; returns false if
+    /// the run is over. New messages are not taken here: the client must not know yet the fate of
+    /// the requests that it sends again.
     fn hears_the_same_again(&mut self, life: &Life) -> Result<bool, String> {
         let all = self.kept.len();
         let Some(mut link) = self.connect(1, life)? else { return Ok(false) };
@@ -111,7 +113,8 @@ impl Client {
         Ok(true)
     }
 
-    /// Trades and listens until the connection is gone. Reports once that all wanted messages have arrived.
+    /// Trades and listens until the connection is gone. Reports once that all wanted messages have
+    /// arrived.
     fn go_on(
         &mut self,
         mut link: Link,

@@ -90,8 +90,8 @@ impl Orders {
         self.entered.iter().find(|(_, all)| all.len() > 1).map(|(order, _)| order)
     }
 
-    /// Checks that no order is in the journal twice, and that every order in the client's messages is in the journal
-    /// unchanged. Returns the number of these orders.
+    /// Checks that no order is in the journal twice, and that every order in the client's messages
+    /// is in the journal unchanged. Returns the number of these orders.
     pub fn check(&self, client: &Client) -> Result<usize, String> {
         if let Some((user, id)) = self.doubled() {
             return Err(format!("order {id} of {user} is in the journal more than once"));

@@ -69,8 +69,8 @@ impl Listener {
         self.line.local_addr().unwrap()
     }
 
-    /// Takes part in one run of the venue: requests everything from the first message on, and listens, until the run is
-    /// over or the session has ended.
+    /// Takes part in one run of the venue: requests everything from the first message on, and
+    /// listens, until the run is over or the session has ended.
     pub fn live(&mut self, life: &Life) -> Result<(), String> {
         life.leave(self.try_to_live(life).map_err(|what| format!("listener: {what}")))
     }

@@ -1,4 +1,5 @@
-//! A venue from the side of its users: the program `ringside serve` in a folder of its own, and its clients.
+//! A venue from the side of its users: the program `ringside serve` in a folder of its own, and its
+//! clients.
 
 #![allow(dead_code, reason = "each test file uses another part")]
 
@@ -25,8 +26,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use tempfile::TempDir;
 
-/// A folder and an address of this machine for one venue alone. The venue therefore has the same ports at every start,
-/// and nobody takes one of them while it is down.
+/// A folder and an address of this machine for one venue alone. The venue therefore has the same
+/// ports at every start, and nobody takes one of them while it is down.
 pub struct Place {
     dir: TempDir,
     host: Ipv4Addr,

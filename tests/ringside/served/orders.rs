@@ -1,4 +1,5 @@
-//! Requests of a session: seeded orders that cross with those of other sessions, and the requests without an answer.
+//! Requests of a session: seeded orders that cross with those of other sessions, and the requests
+//! without an answer.
 
 use ringside_load::rng::Rng;
 use ringside_wire::ouch::inbound::{AccountQuery, CancelOrder, EnterOrder, ReplaceOrder};
@@ -25,7 +26,8 @@ pub struct Orders {
 }
 
 struct Request {
-    /// Order id that the request uses up, if any. Answers come in the order of the requests with ids.
+    /// Order id that the request uses up, if any. Answers come in the order of the requests with
+    /// ids.
     id: Option<u32>,
     bytes: Vec<u8>,
 }

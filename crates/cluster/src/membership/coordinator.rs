@@ -26,13 +26,14 @@ pub enum Swapped {
     Conflict,
 }
 
-/// Unknown outcome: there was no answer, or no valid one. A swap may have taken place, or may still take place later.
+/// Unknown outcome: there was no answer, or no valid one. A swap may have taken place, or may still
+/// take place later.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unavailable(pub String);
 
-/// Keeper of the record of a cluster, or of another value that several nodes change. Every read returns the result of
-/// the last swap that ended before the read began.
+/// Keeper of the record of a cluster, or of another value that several nodes change. Every read
+/// returns the result of the last swap that ended before the read began.
 pub trait Coordinator<T = Record>: Send {
     /// Reads the value with its version; `None` if there is no value yet.
     fn read(&mut self) -> Result<Option<Versioned<T>>, Unavailable>;
@@ -49,8 +50,8 @@ const ETCD_TIME_MAX: Duration = Duration::from_secs(2);
 pub enum Keeper {
     /// Endpoints of one etcd cluster: `http://host:2379,http://host2:2379`.
     Etcd(Vec<String>),
-    /// One file for each value on this machine: `file:/path/record.json`. The record has this name, other values have
-    /// a longer one.
+    /// One file for each value on this machine: `file:/path/record.json`. The record has this name,
+    /// other values have a longer one.
     File(PathBuf),
 }
 
@@ -71,13 +72,14 @@ impl Keeper {
         Ok(Keeper::Etcd(endpoints.collect::<Result<_, _>>()?))
     }
 
-    /// Opens the record of a partition. Its key in etcd is `/ringside/VENUE/PARTITION/record`; a file holds the record
-    /// of one partition only.
+    /// Opens the record of a partition. Its key in etcd is `/ringside/VENUE/PARTITION/record`; a
+    /// file holds the record of one partition only.
     pub fn record(&self, venue: &str, PartitionId(partition): PartitionId) -> Box<dyn Coordinator> {
         self.open(format!("/ringside/{venue}/{partition}/record"), "")
     }
 
-    /// Opens a value that the partitions of a venue share. Its key in etcd is `/ringside/VENUE/NAME`.
+    /// Opens a value that the partitions of a venue share. Its key in etcd is
+    /// `/ringside/VENUE/NAME`.
     pub fn shared<T: Kept>(&self, venue: &str, name: &str) -> Box<dyn Coordinator<T>> {
         let ending = format!(".{}", name.replace('/', "."));
         self.open(format!("/ringside/{venue}/{name}"), &ending)

@@ -1,4 +1,5 @@
-//! Threads that do the slow work of a member: calls to the coordinator, and messages to other nodes.
+//! Threads that do the slow work of a member: calls to the coordinator, and messages to other
+//! nodes.
 
 use super::coordinator::{Coordinator, Revision, Swapped, Unavailable, Versioned};
 use super::message::Message;
@@ -98,8 +99,8 @@ impl Errands {
         self.questions.send(question).expect("the thread lives as long as this");
     }
 
-    /// Sends a message to a node, without waiting. Nothing confirms its arrival; [`Arrived::Unreachable`] arrives if
-    /// the node could not be reached.
+    /// Sends a message to a node, without waiting. Nothing confirms its arrival;
+    /// [`Arrived::Unreachable`] arrives if the node could not be reached.
     pub fn send(&mut self, to: &NodeName, address: &str, message: Message) {
         const WAITING_MAX: usize = 64;
         if self.posts.get(to).is_none_or(|(known, _)| known != address) {
@@ -130,7 +131,8 @@ fn deliver(
         let letter = Letter { from: me.clone(), message };
         let mut line = serde_json::to_vec(&letter).expect("a message can be written");
         line.push(b'\n');
-        // The other side may have closed the kept connection without notice; the second try opens a new one.
+        // The other side may have closed the kept connection without notice; the second try opens a
+        // new one.
         let written = write(&mut connection, address, &line);
         let written = written.or_else(|_| write(&mut connection, address, &line));
         if written.is_err() && arrivals.send(Arrived::Unreachable(to.clone())).is_err() {

@@ -1,7 +1,8 @@
-//! Record, or another value that nodes share, in etcd, through the JSON gateway of its version 3 interface (etcd 3.4
-//! and later).
+//! Record, or another value that nodes share, in etcd, through the JSON gateway of its version 3
+//! interface (etcd 3.4 and later).
 //!
-//! TLS and passwords are not supported. Where the network is not trusted, the endpoints must be local ends of tunnels.
+//! TLS and passwords are not supported. Where the network is not trusted, the endpoints must be
+//! local ends of tunnels.
 
 use super::coordinator::{Coordinator, Kept, Revision, Swapped, Unavailable, Versioned};
 use super::record::Record;
@@ -20,27 +21,30 @@ pub struct Etcd<T = Record> {
     kept: PhantomData<fn() -> T>,
     agent: Agent,
     endpoints: Vec<String>,
-    /// Index of the endpoint to ask first: the last one that answered, or the one after the last one that failed.
+    /// Index of the endpoint to ask first: the last one that answered, or the one after the last
+    /// one that failed.
     preferred: usize,
     /// Key in base64, as all keys and values in the gateway's JSON.
     key: String,
     timeout: Duration,
 }
 
-/// Limit of an answer in bytes. A record has some hundred bytes; a longer answer than this counts as invalid.
+/// Limit of an answer in bytes. A record has some hundred bytes; a longer answer than this counts
+/// as invalid.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 impl<T> Etcd<T> {
-    /// Opens the value under `key`. `endpoints` are members of one etcd cluster, each `http://host:port`. `timeout`
-    /// limits a whole call, whatever the number of endpoints that the call tries.
+    /// Opens the value under `key`. `endpoints` are members of one etcd cluster, each
+    /// `http://host:port`. `timeout` limits a whole call, whatever the number of endpoints that the
+    /// call tries.
     ///
     /// # Panics
     /// If `endpoints` is empty.
     pub fn new(endpoints: Vec<String>, key: String, timeout: Duration) -> Self {
         assert!(!endpoints.is_empty(), "etcd is somewhere");
         let agent = Agent::config_builder()
-            // Each request has its own connection. The other side could have closed a kept connection a moment ago, and
-            // then nobody could say whether it had read the swap.
+            // Each request has its own connection. The other side could have closed a kept
+            // connection a moment ago, and then nobody could say whether it had read the swap.
             .max_idle_connections(0)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -63,8 +67,8 @@ impl<T: Kept> Coordinator<T> for Etcd<T> {
         Ok(found.map(|found| (Revision(found.mod_revision), found.value)))
     }
 
-    /// Swaps the value. The next endpoint is asked only if no connection came about: a swap that may have been read is
-    /// not sent again.
+    /// Swaps the value. The next endpoint is asked only if no connection came about: a swap that
+    /// may have been read is not sent again.
     fn swap(&mut self, expected: Option<Revision>, value: &T) -> Result<Swapped, Unavailable> {
         // etcd gives a missing key the revision 0.
         let expected = expected.map_or(0, |Revision(revision)| revision);
@@ -109,8 +113,8 @@ impl<T> Etcd<T> {
         let mut failures = vec![];
         for untried in (1..=self.endpoints.len() as u32).rev() {
             let left = deadline.saturating_duration_since(Instant::now());
-            // A silent endpoint must leave time for the endpoints after it. No endpoint follows after one that was sent
-            // a swap.
+            // A silent endpoint must leave time for the endpoints after it. No endpoint follows
+            // after one that was sent a swap.
             let connect = left / untried;
             let whole = if repeat == Repeat::Always { connect } else { left };
             let endpoint = &self.endpoints[self.preferred];
@@ -153,8 +157,8 @@ impl<T> Etcd<T> {
     }
 }
 
-/// Returns true if the endpoint may have read the request. The errors listed here occur only if there was no
-/// connection.
+/// Returns true if the endpoint may have read the request. The errors listed here occur only if
+/// there was no connection.
 fn may_be_sent(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::HostNotFound => false,
@@ -176,8 +180,8 @@ fn message(body: &[u8]) -> String {
     }
 }
 
-/// Header of every answer of etcd. Only the header shows that JSON is an answer of etcd: the gateway omits every other
-/// field that is false or empty.
+/// Header of every answer of etcd. Only the header shows that JSON is an answer of etcd: the
+/// gateway omits every other field that is false or empty.
 #[derive(Deserialize)]
 struct Header {
     #[serde(deserialize_with = "decimal")]

@@ -1,8 +1,8 @@
 //! Record, or another shared value, in a file, for several nodes on one machine.
 //!
-//! The content `{"revision":7,"record":{…}}` is replaced as a whole, under a lock that readers take as well. The lock
-//! is a file beside it with the ending `.lock`. That file is never removed, because a lock on a deleted file excludes
-//! nobody.
+//! The content `{"revision":7,"record":{…}}` is replaced as a whole, under a lock that readers take
+//! as well. The lock is a file beside it with the ending `.lock`. That file is never removed,
+//! because a lock on a deleted file excludes nobody.
 
 use super::coordinator::{Coordinator, Kept, Revision, Swapped, Unavailable, Versioned};
 use super::record::Record;
@@ -21,8 +21,8 @@ pub struct KeptFile<T = Record> {
     kept: PhantomData<fn() -> T>,
 }
 
-/// Time limit of waiting for the lock. Nobody needs the lock for as long; a process that still has it was stopped
-/// meanwhile.
+/// Time limit of waiting for the lock. Nobody needs the lock for as long; a process that still has
+/// it was stopped meanwhile.
 const LOCK_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Pause between two tries to take the lock.
@@ -62,7 +62,8 @@ impl<T: Kept> Coordinator<T> for KeptFile<T> {
 }
 
 impl<T: Kept> KeptFile<T> {
-    /// Waits for the lock. The kernel frees the lock when the file is closed, however a process ends.
+    /// Waits for the lock. The kernel frees the lock when the file is closed, however a process
+    /// ends.
     fn lock(&self) -> Result<File, Unavailable> {
         let path = self.beside(".lock");
         let file = File::create(&path).map_err(at(&path))?;
@@ -95,7 +96,8 @@ impl<T: Kept> KeptFile<T> {
         Ok(Some((Revision(kept.revision), kept.record)))
     }
 
-    /// Replaces the value. The old value counts until the new file has its name, and the new value from then on.
+    /// Replaces the value. The old value counts until the new file has its name, and the new value
+    /// from then on.
     fn replace(&self, kept: &Content<T>) -> Result<(), Unavailable> {
         let temporary = self.beside(".tmp");
         let write = || -> io::Result<()> {

@@ -1,5 +1,5 @@
-//! Tasks of a leader beside its log: it brings the voters to those that the record wants, one node at a time, and hands
-//! over leadership on request.
+//! Tasks of a leader beside its log: it brings the voters to those that the record wants, one node
+//! at a time, and hands over leadership on request.
 
 use super::coordinator::Revision;
 use super::member::{Act, View};
@@ -24,17 +24,17 @@ pub(super) struct Leading {
     hands_over: bool,
 }
 
-/// Voters that are to count soon. Until then a frame needs a quorum of these and of the present voters before it is
-/// published: nobody knows yet whose promises the next leader will ask for.
+/// Voters that are to count soon. Until then a frame needs a quorum of these and of the present
+/// voters before it is published: nobody knows yet whose promises the next leader will ask for.
 #[derive(Debug)]
 struct Change {
     voters: Voters,
-    /// End of everything that was published before the new voters counted. A quorum of them must have it before the
-    /// record may change. Known in the first step after they began to count.
+    /// End of everything that was published before the new voters counted. A quorum of them must
+    /// have it before the record may change. Known in the first step after they began to count.
     since: Option<Position>,
     began: Duration,
-    /// Version of the record for which the swap was last requested. While that version is the latest, the swap may
-    /// still take place, and the change cannot be given up.
+    /// Version of the record for which the swap was last requested. While that version is the
+    /// latest, the swap may still take place, and the change cannot be given up.
     asked: Option<Revision>,
 }
 
@@ -65,7 +65,8 @@ impl Leading {
                 }
                 if now - change.began > CHANGE_MAX {
                     if change.asked == Some(revision) {
-                        // The same record gets a later version, and no swap was requested for that version.
+                        // The same record gets a later version, and no swap was requested for that
+                        // version.
                         return Some(record.clone());
                     }
                     // A node that was to count has gone again.

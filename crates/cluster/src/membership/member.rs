@@ -1,9 +1,10 @@
-//! Part of a node in leader election. A member receives events and returns acts to perform. It has no clock, socket or
-//! file, so that a simulation runs the same code as a venue.
+//! Part of a node in leader election. A member receives events and returns acts to perform. It has
+//! no clock, socket or file, so that a simulation runs the same code as a venue.
 //!
-//! Safety rests on three rules. A node writes only in an epoch that the record gave to it and in which it has never
-//! written before. A voter that has promised an epoch takes no frame of an earlier epoch. Of the voters that promise,
-//! at least one has everything that was ever acknowledged or published.
+//! Safety rests on three rules. A node writes only in an epoch that the record gave to it and in
+//! which it has never written before. A voter that has promised an epoch takes no frame of an
+//! earlier epoch. Of the voters that promise, at least one has everything that was ever
+//! acknowledged or published.
 
 use super::coordinator::{Revision, Swapped, Unavailable, Versioned};
 use super::leading::Leading;
@@ -41,12 +42,13 @@ pub enum Act {
     Follow(Option<(NodeName, u64)>),
     /// Lead in this epoch: write its first frame, and serve these voters.
     Lead(u64, Voters),
-    /// While leading: count these voters from now on, and the second ones as well, if there are any.
+    /// While leading: count these voters from now on, and the second ones as well, if there are
+    /// any.
     Voters(Voters, Option<Voters>),
     /// Stop leading at once, recover the log as after a crash, and call [`Member::stands_by`].
     StepDown,
-    /// Take no more commands, and wait until everything is published and this node has all of it. Then stop leading,
-    /// and call [`Member::drained`] and [`Member::stands_by`].
+    /// Take no more commands, and wait until everything is published and this node has all of it.
+    /// Then stop leading, and call [`Member::drained`] and [`Member::stands_by`].
     HandOver(NodeName),
 }
 
@@ -55,8 +57,8 @@ pub enum Act {
 pub struct View<'a> {
     /// End of the node's log.
     pub last: Last,
-    /// While leading: position before which a quorum of the voters has everything. While voters change, a quorum of the
-    /// new voters.
+    /// While leading: position before which a quorum of the voters has everything. While voters
+    /// change, a quorum of the new voters.
     pub agreed: Position,
     /// While leading: nodes that follow.
     pub followers: &'a [Following],
@@ -129,7 +131,8 @@ impl Standing {
 }
 
 impl Member {
-    /// Creates the member of a node that has just started, from the facts that the node has stored about itself.
+    /// Creates the member of a node that has just started, from the facts that the node has stored
+    /// about itself.
     pub fn new(
         me: NodeName,
         incarnation: Incarnation,
@@ -277,8 +280,8 @@ impl Member {
         self.read_at = self.read_at.min(now);
     }
 
-    /// Handles the welcome of a leader of this epoch. Returns the acts to perform before its frames are taken; `None`
-    /// if a later epoch is promised, and its frames must not be taken.
+    /// Handles the welcome of a leader of this epoch. Returns the acts to perform before its frames
+    /// are taken; `None` if a later epoch is promised, and its frames must not be taken.
     pub(crate) fn welcomed(&mut self, now: Duration, epoch: u64) -> Option<Vec<Act>> {
         if epoch < self.promised && !planted(Bug::OldLeaderHeard) {
             self.read_at = now;
@@ -292,7 +295,8 @@ impl Member {
         Some(std::mem::take(&mut self.acts))
     }
 
-    /// Notes that a node that wants to follow has promised this epoch: another node may lead by now.
+    /// Notes that a node that wants to follow has promised this epoch: another node may lead by
+    /// now.
     pub(crate) fn follower_promised(&mut self, now: Duration, epoch: u64) {
         self.look_for(now, epoch);
     }
@@ -315,7 +319,8 @@ impl Member {
         let Role::Standing(standing) = &self.role else { return };
         // A node with an empty log waits, so that a node with a past begins first.
         let waits = last == Last::EMPTY && now < standing.suspect_at;
-        // A promise shows that there was a record once. Then an operator must say which journal is the right one.
+        // A promise shows that there was a record once. Then an operator must say which journal is
+        // the right one.
         if is_founder && !waits && self.promised == 0 {
             let record = Record {
                 epoch: last.epoch + 1,
@@ -366,7 +371,8 @@ impl Member {
             standing.heard = false;
             self.acts.push(Act::Follow(follows));
         }
-        // A named node that comes here has written in this epoch already, or may have: nobody leads.
+        // A named node that comes here has written in this epoch already, or may have: nobody
+        // leads.
         let is_suspected = now >= standing.suspect_at || is_named;
         if !is_voter || !is_suspected || self.is_asking {
             return;
@@ -532,7 +538,8 @@ impl Member {
     }
 
     fn swap(&mut self, expected: Option<Revision>, record: Record) {
-        // No swap while a read is under way, which would only return the record from before the swap.
+        // No swap while a read is under way, which would only return the record from before the
+        // swap.
         if !self.is_asking {
             self.is_asking = true;
             self.acts.push(Act::Swap(expected, record));

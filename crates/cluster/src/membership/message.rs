@@ -4,8 +4,8 @@ use super::record::Incarnation;
 use ringside_journal::{PAGE_BYTES, Place, Position};
 use serde::{Deserialize, Serialize};
 
-/// End of a log. Of two logs, the one with the higher end has every frame of the other one that was ever
-/// acknowledged or published.
+/// End of a log. Of two logs, the one with the higher end has every frame of the other one that was
+/// ever acknowledged or published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Last {
     /// Epoch of the last frame; 0 without one.

@@ -1,10 +1,12 @@
-//! Membership of a cluster: several nodes form one venue. Its record says who leads and whose acknowledgements count.
-//! Another node takes over without losing or changing anything that was acknowledged or published.
+//! Membership of a cluster: several nodes form one venue. Its record says who leads and whose
+//! acknowledgements count. Another node takes over without losing or changing anything that was
+//! acknowledged or published.
 //!
-//! `record.rs` has the record on which all nodes agree, and `coordinator.rs` the interface of its keepers: etcd, or a
-//! file. `member.rs` is the part of a node in leader election, with `poll.rs` for the voters that miss the leader and
-//! `leading.rs` for the tasks of a leader. `message.rs` has the messages between nodes, `node_file.rs` the facts that a
-//! node must not forget, `errands.rs` the threads that work for a member.
+//! `record.rs` has the record on which all nodes agree, and `coordinator.rs` the interface of its
+//! keepers: etcd, or a file. `member.rs` is the part of a node in leader election, with `poll.rs`
+//! for the voters that miss the leader and `leading.rs` for the tasks of a leader. `message.rs` has
+//! the messages between nodes, `node_file.rs` the facts that a node must not forget, `errands.rs`
+//! the threads that work for a member.
 
 pub mod coordinator;
 mod errands;

@@ -1,4 +1,5 @@
-//! Node file: the facts that a node must not forget about itself, in a small file beside its journal.
+//! Node file: the facts that a node must not forget about itself, in a small file beside its
+//! journal.
 
 use super::record::{Incarnation, NodeName};
 use ringside_journal::{Device, JournalError, replace_file};
@@ -52,8 +53,8 @@ impl Machine {
 }
 
 impl NodeFile {
-    /// Opens the file of a node, or creates it. A node that may have lost a part of its journal gets a new
-    /// incarnation; its promises stay.
+    /// Opens the file of a node, or creates it. A node that may have lost a part of its journal
+    /// gets a new incarnation; its promises stay.
     pub fn open(
         dir: &Path,
         node: &NodeName,

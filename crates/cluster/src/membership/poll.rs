@@ -65,8 +65,9 @@ impl Poll {
         self.away.insert(node.clone());
     }
 
-    /// Returns the node that should lead, once so many voters miss the leader that their promises are enough. Of
-    /// these voters and `me`, it is the one with the highest end of its log; among equals, `me` is preferred.
+    /// Returns the node that should lead, once so many voters miss the leader that their promises
+    /// are enough. Of these voters and `me`, it is the one with the highest end of its log; among
+    /// equals, `me` is preferred.
     pub(super) fn choice(
         &self,
         now: Duration,

@@ -1,5 +1,5 @@
-//! Record of a cluster: leader, epoch and voters. All nodes agree on the record because a [`Coordinator`] keeps
-//! it and changes it only by compare-and-swap.
+//! Record of a cluster: leader, epoch and voters. All nodes agree on the record because a
+//! [`Coordinator`] keeps it and changes it only by compare-and-swap.
 //!
 //! [`Coordinator`]: super::Coordinator
 
@@ -23,8 +23,8 @@ impl From<&str> for NodeName {
     }
 }
 
-/// Number of one life of a node's memory. A node that may have lost something that it acknowledged gets another
-/// number.
+/// Number of one life of a node's memory. A node that may have lost something that it acknowledged
+/// gets another number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Incarnation(pub u64);
@@ -76,8 +76,8 @@ impl Voters {
         self.0.len() / 2 + 1
     }
 
-    /// Number of voters that must promise before a node leads: at least one of them has everything that was
-    /// published.
+    /// Number of voters that must promise before a node leads: at least one of them has everything
+    /// that was published.
     pub fn promise_quorum(&self) -> usize {
         self.0.len() - self.write_quorum() + 1
     }
@@ -92,7 +92,8 @@ impl Voters {
         self.get(node).is_some_and(|voter| voter.incarnation == incarnation)
     }
 
-    /// Returns the voters with this node in this incarnation, added or in the place of another incarnation.
+    /// Returns the voters with this node in this incarnation, added or in the place of another
+    /// incarnation.
     pub fn with(&self, node: &NodeName, incarnation: Incarnation) -> Voters {
         let mut voters = self.without(node);
         voters.0.push(Voter { node: node.clone(), incarnation });

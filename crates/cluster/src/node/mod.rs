@@ -6,9 +6,9 @@
 //!     └── cut ◄──┴──────────────┘
 //! ```
 //!
-//! This module performs the acts that a [`Member`] decides. `standing.rs` takes a leader's frames; `presiding.rs` does
-//! the work of a leader beside its pipeline. The owner of a node calls its steps and provides the [`Ports`]: a venue on
-//! its threads, or a simulation.
+//! This module performs the acts that a [`Member`] decides. `standing.rs` takes a leader's frames;
+//! `presiding.rs` does the work of a leader beside its pipeline. The owner of a node calls its
+//! steps and provides the [`Ports`]: a venue on its threads, or a simulation.
 
 mod presiding;
 mod standing;
@@ -110,7 +110,8 @@ impl<P: Ports> Node<P> {
         self.member.record()
     }
 
-    /// Stands by again. The journal has been recovered after the node led, or after the journal was cut.
+    /// Stands by again. The journal has been recovered after the node led, or after the journal was
+    /// cut.
     pub fn stands_by(&mut self) {
         self.member.stands_by(self.ports.now());
     }

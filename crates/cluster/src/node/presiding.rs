@@ -22,7 +22,8 @@ pub struct Term {
     begins: Position,
     /// Positions up to which the voters have the journal.
     pub replicas: Arc<Replicas>,
-    /// `stop`: the pipeline drains, and leadership is handed over. `abandon`: another node leads already.
+    /// `stop`: the pipeline drains, and leadership is handed over. `abandon`: another node leads
+    /// already.
     pub control: Control,
     promised_elsewhere: Arc<AtomicU64>,
     /// Node that is to lead next, if an operator has named one.
@@ -66,9 +67,9 @@ impl Term {
         self.control.abandon.load(Ordering::Relaxed)
     }
 
-    /// Returns true if anything may be published. Frames that an earlier leader stored and never published wait until
-    /// this epoch has begun on a quorum of the voters. A new cluster of three or more nodes waits until most of its
-    /// nodes are voters.
+    /// Returns true if anything may be published. Frames that an earlier leader stored and never
+    /// published wait until this epoch has begun on a quorum of the voters. A new cluster of three
+    /// or more nodes waits until most of its nodes are voters.
     pub fn may_tell<P: Ports>(&self, node: &Node<P>) -> bool {
         let Some(record) = node.record() else { return false };
         let (nodes, voters) = (record.nodes.len(), record.voters.0.len());
@@ -114,8 +115,9 @@ impl Term {
         Ok(())
     }
 
-    /// Takes one step of a handover. The pipeline has drained, and the closed journal ends at `end`. Returns true if
-    /// this was the last step, because another node leads or none can take over in time.
+    /// Takes one step of a handover. The pipeline has drained, and the closed journal ends at
+    /// `end`. Returns true if this was the last step, because another node leads or none can take
+    /// over in time.
     pub fn hand_over<P: Ports>(
         &mut self,
         node: &mut Node<P>,

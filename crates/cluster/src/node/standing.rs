@@ -1,4 +1,5 @@
-//! Standing by: a node takes the leader's frames, stores them at the same positions, and applies them.
+//! Standing by: a node takes the leader's frames, stores them at the same positions, and applies
+//! them.
 
 use super::{Node, NodeError, Ports, standing_view};
 use crate::membership::{Act, Last, NodeName, Voters};
@@ -16,8 +17,8 @@ const RETRY: Duration = Duration::from_millis(20);
 /// Time that a step waits for an arrival while there is no connection to a leader.
 const WAIT: Duration = Duration::from_millis(2);
 
-/// Limit of the stored frames that a node with up-to-date books may leave unapplied, so that it can lead soon. The
-/// leader waits for a node that applies more slowly than it stores.
+/// Limit of the stored frames that a node with up-to-date books may leave unapplied, so that it can
+/// lead soon. The leader waits for a node that applies more slowly than it stores.
 const PUT_OFF_MAX: u64 = 1 << 16;
 
 /// Period of standing by.
@@ -49,8 +50,8 @@ struct Line<L> {
     parting: Option<Parting>,
 }
 
-/// Binary search for the last place that the leader has, too, among the places behind which this node may have to cut
-/// its journal. The node asks about a place by asking to follow from there.
+/// Binary search for the last place that the leader has, too, among the places behind which this
+/// node may have to cut its journal. The node asks about a place by asking to follow from there.
 struct Parting {
     /// The leader has the places before this index.
     has: usize,
@@ -89,7 +90,8 @@ impl<L> Default for Standing<L> {
 }
 
 impl<L: io::Read + io::Write> Standing<L> {
-    /// Takes one step of following the leader. Returns the end of the period, if this was the last step.
+    /// Takes one step of following the leader. Returns the end of the period, if this was the last
+    /// step.
     pub fn step<P: Ports<Line = L>, U: Subscriber>(
         &mut self,
         node: &mut Node<P>,
@@ -226,8 +228,8 @@ impl<L: io::Read + io::Write> Line<L> {
         self.parted(standby)
     }
 
-    /// Returns the result of the search, if it has ended. Fails if the leader lacks even the first place, which is
-    /// committed.
+    /// Returns the result of the search, if it has ended. Fails if the leader lacks even the first
+    /// place, which is committed.
     fn parted<U: Subscriber>(&self, standby: &Standby<U>) -> Result<Option<Stood>, NodeError> {
         let places = standby.uncommitted();
         match self.parting {

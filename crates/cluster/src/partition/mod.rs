@@ -1,11 +1,11 @@
-//! Several instances that share the symbols of a venue: which partition trades which symbol, and how a symbol moves
-//! from one partition to another.
+//! Several instances that share the symbols of a venue: which partition trades which symbol, and
+//! how a symbol moves from one partition to another.
 //!
-//! Each partition is a complete cluster with its own journal, sessions and market data. `table.rs` has the table on
-//! which all partitions agree; a coordinator keeps it, like the record of a cluster. `step.rs` decides the next step
-//! from the table and from the state of the symbol in this partition. `mover.rs` takes the step as an operator would:
-//! by lines that become commands of the journal. So a move can be interrupted anywhere, and the next leader continues
-//! it.
+//! Each partition is a complete cluster with its own journal, sessions and market data. `table.rs`
+//! has the table on which all partitions agree; a coordinator keeps it, like the record of a
+//! cluster. `step.rs` decides the next step from the table and from the state of the symbol in this
+//! partition. `mover.rs` takes the step as an operator would: by lines that become commands of the
+//! journal. So a move can be interrupted anywhere, and the next leader continues it.
 //!
 //! ```text
 //!             source partition                   table                     target partition

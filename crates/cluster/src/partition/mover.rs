@@ -33,7 +33,8 @@ impl Keepers {
         Keepers { table, pieces: Box::new(move |name| keeper.shared(&venue, name)) }
     }
 
-    /// Opens one piece of the export of a symbol, for the move that began at this version of the table.
+    /// Opens one piece of the export of a symbol, for the move that began at this version of the
+    /// table.
     fn piece(&self, symbol: &str, version: u32, number: u32) -> Box<dyn Coordinator<Lines>> {
         (self.pieces)(&format!("exports/{symbol}/{version}/{number}"))
     }
@@ -50,8 +51,8 @@ pub struct Mover<D, C> {
     here: BTreeMap<String, Option<Moved>>,
     keepers: Keepers,
     connect: C,
-    /// Connection to the venue. `None` before the first request and after a failed one: answers that are still on their
-    /// way are not read any more.
+    /// Connection to the venue. `None` before the first request and after a failed one: answers
+    /// that are still on their way are not read any more.
     desk: Option<D>,
     /// Symbol of the last step that was tried; the other symbols go first.
     troubled: String,
@@ -97,8 +98,8 @@ pub enum MoverError {
 }
 
 impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
-    /// Creates a mover. `here` is the state of every symbol in the journal at the beginning; `connect` connects to the
-    /// venue.
+    /// Creates a mover. `here` is the state of every symbol in the journal at the beginning;
+    /// `connect` connects to the venue.
     pub fn new(
         me: PartitionId,
         partitions: &[u16],
@@ -112,7 +113,8 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         Mover { me, addresses, partitions, here, keepers, connect, desk: None, troubled }
     }
 
-    /// Reads the table once, and takes one step for each symbol that needs one. Returns the steps as text for people.
+    /// Reads the table once, and takes one step for each symbol that needs one. Returns the steps
+    /// as text for people.
     pub fn turn(&mut self) -> Result<Vec<String>, MoverError> {
         let (revision, table) = self.table()?;
         let has_asked = self.desk.is_none() && !self.troubled.is_empty();
@@ -136,8 +138,8 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
             let changed = taken?;
             done.push(format!("{symbol}: {step}"));
             if let Some(changed) = changed {
-                // This revision was read before the journal was asked. Any other change of the table since then wins,
-                // and this partition reads the table again.
+                // This revision was read before the journal was asked. Any other change of the
+                // table since then wins, and this partition reads the table again.
                 self.keepers.table.swap(Some(revision), &changed)?;
                 return Ok(done);
             }
@@ -159,7 +161,8 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
             }
             wanted.partitions.insert(self.me.0, self.addresses.clone());
             for (symbol, here) in &self.here {
-                // A symbol that is traded here already stays here, whatever partition would be proposed.
+                // A symbol that is traded here already stays here, whatever partition would be
+                // proposed.
                 let proposed = match here {
                     None => Some(self.me),
                     Some(_) => propose(symbol, &self.partitions),
@@ -234,8 +237,8 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         Ok(None)
     }
 
-    /// Asks the venue for a step, with the additional fields `more`, and waits until the step is in the journal.
-    /// Returns the report of the venue.
+    /// Asks the venue for a step, with the additional fields `more`, and waits until the step is in
+    /// the journal. Returns the report of the venue.
     fn ask(
         &mut self,
         symbol: &str,
@@ -258,8 +261,9 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         })
     }
 
-    /// Finds out the state of the last symbol, whose request may have succeeded without an answer. The mover asks for a
-    /// step that is never the next one; the venue rejects it with the state of the symbol.
+    /// Finds out the state of the last symbol, whose request may have succeeded without an answer.
+    /// The mover asks for a step that is never the next one; the venue rejects it with the state of
+    /// the symbol.
     fn look(&mut self) -> Result<(), MoverError> {
         let symbol = self.troubled.clone();
         let asked = self.ask(&symbol, MoveStep::Export, self.me.0, u32::MAX, Value::Null);
@@ -280,7 +284,8 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         Ok(self.desk.as_mut().expect("it is connected"))
     }
 
-    /// Returns the next line of the venue. A line about the state of a symbol updates `here`, whoever has asked for it.
+    /// Returns the next line of the venue. A line about the state of a symbol updates `here`,
+    /// whoever has asked for it.
     fn hear(&mut self) -> Result<Value, DeskError> {
         let said = self.desk()?.hear()?;
         let tells = said["report"] == "symbol_moved" || said["reason"] == "invalid_move";
@@ -323,11 +328,11 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         }
     }
 
-    /// Exports the orders of a symbol, and keeps them beside the table. Two leaders that export for the same move keep
-    /// the same lines.
+    /// Exports the orders of a symbol, and keeps them beside the table. Two leaders that export for
+    /// the same move keep the same lines.
     fn export(&mut self, symbol: &str, to: u16, version: u32) -> Result<Export, MoverError> {
-        // The journal must have the halt of this move, not only the memory of this leader: what follows belongs to this
-        // move.
+        // The journal must have the halt of this move, not only the memory of this leader: what
+        // follows belongs to this move.
         self.ask(symbol, MoveStep::Halt, to, version, Value::Null)?;
         let head = self.ask(symbol, MoveStep::Export, to, version, Value::Null)?;
         let [seqno, orders] = ["seq", "count"].map(|field| head[field].as_u64().unwrap_or(0));

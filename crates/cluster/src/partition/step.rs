@@ -1,5 +1,5 @@
-//! Next step of a symbol, decided from its place in the table and its state in the journal of this partition. Nothing
-//! else is remembered, so that the next leader decides the same.
+//! Next step of a symbol, decided from its place in the table and its state in the journal of this
+//! partition. Nothing else is remembered, so that the next leader decides the same.
 
 use super::table::{Moving, Place};
 use ringside_model::domain::{MoveStep, PartitionId};
@@ -15,9 +15,11 @@ pub enum Step {
     Halt,
     /// The orders of the symbol must be kept beside the table.
     Export,
-    /// All orders of the symbol must be in the journal; then the table must say that the symbol is here.
+    /// All orders of the symbol must be in the journal; then the table must say that the symbol is
+    /// here.
     Import,
-    /// The table says that the symbol is here. All its orders must be in the journal; then it is traded.
+    /// The table says that the symbol is here. All its orders must be in the journal; then it is
+    /// traded.
     Arrive,
     /// The symbol is traded here; the move is over.
     Finish,
@@ -44,8 +46,8 @@ impl fmt::Display for Step {
     }
 }
 
-/// Returns the next step of partition `me` for a symbol. `here` is the state of the symbol in the journal of the
-/// partition; `None` if it is traded.
+/// Returns the next step of partition `me` for a symbol. `here` is the state of the symbol in the
+/// journal of the partition; `None` if it is traded.
 pub fn next(PartitionId(me): PartitionId, here: Option<Moved>, place: &Place) -> Step {
     use MoveStep::{Halt, Import, Release};
     let is_mine = place.partition == me;

@@ -67,7 +67,8 @@ impl Table {
         Table { version: self.version + 1, ..self.clone() }
     }
 
-    /// Asks for the move of a symbol to a partition. If that is its present partition, a move under way is given up.
+    /// Asks for the move of a symbol to a partition. If that is its present partition, a move under
+    /// way is given up.
     ///
     /// # Errors
     /// Says why the move is not possible.
@@ -91,8 +92,9 @@ impl Table {
     }
 }
 
-/// Proposes a partition for a symbol that is not in the table yet; `None` if there are no partitions. With rendezvous
-/// hashing all partitions propose the same, and an additional partition takes only its share from each other one.
+/// Proposes a partition for a symbol that is not in the table yet; `None` if there are no
+/// partitions. With rendezvous hashing all partitions propose the same, and an additional partition
+/// takes only its share from each other one.
 pub fn propose(symbol: &str, partitions: &[u16]) -> Option<PartitionId> {
     let weight = |partition: u16| {
         let mut bytes = symbol.as_bytes().to_vec();

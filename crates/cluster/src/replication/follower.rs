@@ -1,5 +1,5 @@
-//! Standby's end of a connection: it reports where its journal ends, and takes the leader's frames. It never waits:
-//! the connection that it reads and writes answers at once.
+//! Standby's end of a connection: it reports where its journal ends, and takes the leader's frames.
+//! It never waits: the connection that it reads and writes answers at once.
 
 use super::wire::{Held, Hello, Verdict, Who};
 use super::{HEARTBEAT, is_later};
@@ -134,7 +134,8 @@ impl<S: Read + Write> Follower<S> {
         }
     }
 
-    /// Reports to the leader that this node has everything before `end`. The report is sent with the next write.
+    /// Reports to the leader that this node has everything before `end`. The report is sent with
+    /// the next write.
     pub fn hold(&mut self, end: Position, now: Duration) {
         (self.held, self.spoke) = (end, now);
         self.out.extend_from_slice(Held::from(end).as_bytes());

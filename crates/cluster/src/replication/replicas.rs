@@ -6,8 +6,8 @@ use ringside_journal::Position;
 use ringside_planted::{Bug, planted};
 use std::sync::{Arc, Mutex};
 
-/// Positions of all nodes together. The journaler and the threads that serve standbys write them; the replicator reads
-/// them.
+/// Positions of all nodes together. The journaler and the threads that serve standbys write them;
+/// the replicator reads them.
 pub struct Replicas {
     me: NodeName,
     commit_point: Arc<CommitPoint>,
@@ -32,8 +32,8 @@ impl Replicas {
     /// Number of bytes that a standby may lack and still be near.
     const NEAR_BYTES: u64 = 4 << 20;
 
-    /// Creates the positions while no standby is connected. `stored` is the end of this node's journal, and
-    /// `segment_bytes` is the length of its segments.
+    /// Creates the positions while no standby is connected. `stored` is the end of this node's
+    /// journal, and `segment_bytes` is the length of its segments.
     pub fn new(me: NodeName, voters: Voters, segment_bytes: u64, stored: Position) -> Self {
         let others = Others { rule: vec![], held: vec![] };
         let commit_point = Arc::new(CommitPoint::new(segment_bytes, stored));
@@ -42,12 +42,14 @@ impl Replicas {
         replicas
     }
 
-    /// Returns the commit point that follows from the voters. The pipeline of this node waits for it.
+    /// Returns the commit point that follows from the voters. The pipeline of this node waits for
+    /// it.
     pub fn commit_point(&self) -> &Arc<CommitPoint> {
         &self.commit_point
     }
 
-    /// Returns the end that a quorum of the voters has at this moment; while voters change, a quorum of the new voters.
+    /// Returns the end that a quorum of the voters has at this moment; while voters change, a
+    /// quorum of the new voters.
     pub fn agreed(&self) -> Position {
         let stored = self.commit_point.number(self.commit_point.stored());
         let others = self.lock();
@@ -55,7 +57,8 @@ impl Replicas {
         self.commit_point.position(next.unwrap_or(stored).min(stored))
     }
 
-    /// Sets the voters that count from now on. While voters change, a quorum of the second ones is needed as well.
+    /// Sets the voters that count from now on. While voters change, a quorum of the second ones is
+    /// needed as well.
     pub(crate) fn set_voters(&self, voters: Voters, second: Option<Voters>) {
         let mut others = self.lock();
         others.rule = match second {
@@ -94,8 +97,8 @@ impl Replicas {
         self.decide(&others);
     }
 
-    /// Notes that a standby is not connected any more. The commit point never falls, but the standby counts for nothing
-    /// more.
+    /// Notes that a standby is not connected any more. The commit point never falls, but the
+    /// standby counts for nothing more.
     pub fn gone(&self, connection: u64) {
         let mut others = self.lock();
         others.held.retain(|held| held.connection != connection);
@@ -115,8 +118,8 @@ impl Replicas {
 }
 
 impl Others {
-    /// Adds a connected standby. A node has one memory: an earlier incarnation of the same node is gone, even if nobody
-    /// has noticed the end of its connection yet.
+    /// Adds a connected standby. A node has one memory: an earlier incarnation of the same node is
+    /// gone, even if nobody has noticed the end of its connection yet.
     fn comes(&mut self, new: Held) {
         let is_other = |held: &Held| held.node == new.node && held.incarnation != new.incarnation;
         if self.held.iter().any(|held| is_other(held) && held.connection > new.connection) {
@@ -126,7 +129,8 @@ impl Others {
         self.held.push(new);
     }
 
-    /// Returns the end that enough of the other nodes have in each set of voters; `None` if no other node is needed.
+    /// Returns the end that enough of the other nodes have in each set of voters; `None` if no
+    /// other node is needed.
     fn agreed(&self, me: &NodeName) -> Option<u64> {
         self.rule.iter().filter_map(|voters| self.agreed_by(voters, me)).min()
     }

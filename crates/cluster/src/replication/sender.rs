@@ -1,5 +1,5 @@
-//! Leader's end of a connection: serves one standby from the journal. It never waits; its owner calls the
-//! steps.
+//! Leader's end of a connection: serves one standby from the journal. It never waits; its owner
+//! calls the steps.
 
 use super::wire::{Held, Hello, Verdict, Who};
 use super::{HEARTBEAT, Replicas, is_later};
@@ -209,7 +209,8 @@ impl<S: Read + Write> Sender<S> {
     }
 }
 
-/// Returns the verdict on a place of the standby that the leader does not have any more, or never had.
+/// Returns the verdict on a place of the standby that the leader does not have any more, or never
+/// had.
 fn lacks(terms: &Terms, place: &Place) -> Result<Verdict, JournalError> {
     let first = ringside_journal::first_segment(&terms.dir)?.unwrap_or(1);
     if place.position.segment >= first {

@@ -1,4 +1,5 @@
-//! Server for the other nodes: for standbys while this node leads, and for messages between nodes at any time.
+//! Server for the other nodes: for standbys while this node leads, and for messages between nodes
+//! at any time.
 
 use super::sender::{Gone, Sender, Sent, Terms};
 use super::wire::Verdict;
@@ -25,7 +26,8 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// Creates the doors of a node that does not lead. Messages of other nodes are put into `letters`.
+    /// Creates the doors of a node that does not lead. Messages of other nodes are put into
+    /// `letters`.
     pub fn new(letters: mpsc::Sender<Arrived>) -> Arc<Self> {
         Arc::new(Doors {
             leading: Mutex::default(),
@@ -41,7 +43,8 @@ impl Doors {
         *self.leading.lock().expect("no thread panics with it") = Some((terms, Arc::default()));
     }
 
-    /// Serves no standbys from now on. When this function returns, nobody reads the journal any more.
+    /// Serves no standbys from now on. When this function returns, nobody reads the journal any
+    /// more.
     pub fn close(&self) {
         let leading = self.leading.lock().expect("no thread panics with it").take();
         if let Some((_, closed)) = leading {
@@ -52,7 +55,8 @@ impl Doors {
         }
     }
 
-    /// Counts one more standby that is served, and returns the terms; `None` if no standbys are served.
+    /// Counts one more standby that is served, and returns the terms; `None` if no standbys are
+    /// served.
     fn enter(&self) -> Option<(Terms, Arc<AtomicBool>)> {
         let leading = self.leading.lock().expect("no thread panics with it");
         let (terms, closed) = leading.as_ref()?;

@@ -99,7 +99,8 @@ impl Hello {
         }
     }
 
-    /// Returns the reason why the two nodes cannot have the same journal, wherever it ends; `None` if they can.
+    /// Returns the reason why the two nodes cannot have the same journal, wherever it ends; `None`
+    /// if they can.
     pub(crate) fn differs_from(&self, identity: Identity, segment_bytes: u64) -> Option<String> {
         let what = [
             ("the versions of the replication protocol", self.magic, MAGIC),
@@ -135,7 +136,8 @@ pub enum Verdict {
         /// End of the leader's journal.
         end: Position,
     },
-    /// The standby's journal has something that the leader's lacks: the standby must cut its journal back.
+    /// The standby's journal has something that the leader's lacks: the standby must cut its
+    /// journal back.
     Diverged,
     /// Not now: the node does not lead, or leads no longer.
     NotLeading,
@@ -161,7 +163,8 @@ impl Verdict {
         bytes
     }
 
-    /// Decodes a verdict from the beginning of `bytes`, and returns it with its length; `None` if it is not complete.
+    /// Decodes a verdict from the beginning of `bytes`, and returns it with its length; `None` if
+    /// it is not complete.
     ///
     /// # Errors
     /// If the sender is no leader of this version.
@@ -181,7 +184,8 @@ impl Verdict {
     }
 }
 
-/// End of a standby's journal: the standby has everything before this byte of a segment, as durable as its mode says.
+/// End of a standby's journal: the standby has everything before this byte of a segment, as durable
+/// as its mode says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Held {

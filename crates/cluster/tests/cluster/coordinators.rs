@@ -1,4 +1,5 @@
-//! Coordinators of a cluster: the same checks for each of them, and the behavior of each in trouble.
+//! Coordinators of a cluster: the same checks for each of them, and the behavior of each in
+//! trouble.
 
 use ringside_cluster::membership::{
     Address, Coordinator, Etcd, InMemory, Incarnation, Keeper, KeptFile, Record, Revision, Swapped,
@@ -16,7 +17,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Limit for calls that must give up after less than half a second, apart from the time that they wait for a core.
+/// Limit for calls that must give up after less than half a second, apart from the time that they
+/// wait for a core.
 const SOON: Duration = Duration::from_secs(4);
 
 fn record(epoch: u64, leader: &str) -> Record {
@@ -36,8 +38,8 @@ fn done(swapped: Result<Swapped, Unavailable>) -> Revision {
     }
 }
 
-/// Checks everything that a coordinator promises. `open` returns another handle of the one record, which does not
-/// exist yet.
+/// Checks everything that a coordinator promises. `open` returns another handle of the one record,
+/// which does not exist yet.
 fn keeps_one_record(open: impl Fn() -> Box<dyn Coordinator> + Sync) {
     let (mut a, mut b) = (open(), open());
     assert_eq!(a.read(), Ok(None));
@@ -64,8 +66,8 @@ fn keeps_one_record(open: impl Fn() -> Box<dyn Coordinator> + Sync) {
     races(&open);
 }
 
-/// Returns `None` if a thread waited too long for the lock of a file, while the other threads had it. The thread asks
-/// again.
+/// Returns `None` if a thread waited too long for the lock of a file, while the other threads had
+/// it. The thread asks again.
 fn unless_locked<T>(asked: Result<T, Unavailable>) -> Option<T> {
     match asked {
         Ok(answer) => Some(answer),
@@ -240,7 +242,8 @@ fn a_dead_or_silent_endpoint_is_passed_over() {
     assert_eq!(client(&[&dead, &alive], PATIENCE).read(), kept);
     unavailable(|| client(&[&dead, &dead], PATIENCE).read(), PATIENCE, &format!("; {dead}: "));
 
-    // A read continues after a silent endpoint, and the next swap begins at the endpoint that answered.
+    // A read continues after a silent endpoint, and the next swap begins at the endpoint that
+    // answered.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = [&format!("http://{}", silent.local_addr().unwrap()), &alive[..]];
     let mut third = client(&silent, Duration::from_secs(4));

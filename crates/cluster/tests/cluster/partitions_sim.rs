@@ -1,5 +1,6 @@
-//! Symbols that move between partitions while connections break, leaders change, moves are given up and changes of the
-//! table come late. At most one partition trades a symbol, and no order is lost, doubled or overtaken.
+//! Symbols that move between partitions while connections break, leaders change, moves are given up
+//! and changes of the table come late. At most one partition trades a symbol, and no order is lost,
+//! doubled or overtaken.
 //!
 //! `RINGSIDE_MOVES` sets the number of seeds, `RINGSIDE_MOVES_SEED` the first one.
 
@@ -121,7 +122,8 @@ impl Node {
         serde_json::from_slice(&line).unwrap()
     }
 
-    /// Returns the live orders of a symbol in priority order, each by its quantity, which no two orders share.
+    /// Returns the live orders of a symbol in priority order, each by its quantity, which no two
+    /// orders share.
     fn book(&self, symbol: &str) -> Vec<u64> {
         let symbol = self.directory.symbol_id(Name::new(symbol).unwrap()).unwrap();
         let side = |buy| {
@@ -293,7 +295,8 @@ impl World {
         match self.below(100) {
             0..55 => _ = self.movers[index].turn(),
             55..60 => {
-                // The earlier leader goes on for a moment, and does not know that another node leads.
+                // The earlier leader goes on for a moment, and does not know that another node
+                // leads.
                 let new = self.leads(partition);
                 let mut old = std::mem::replace(&mut self.movers[index], new);
                 _ = old.turn();
@@ -354,7 +357,8 @@ impl World {
         self.orders.get_mut(symbol).unwrap().retain(|other| !gone(other));
     }
 
-    /// Checks that at most one partition trades each symbol, with all orders that should be live and no other.
+    /// Checks that at most one partition trades each symbol, with all orders that should be live
+    /// and no other.
     fn check(&self) {
         for symbol in SYMBOLS {
             let nodes: Vec<_> = self.nodes.iter().map(|node| node.lock().unwrap()).collect();
@@ -370,7 +374,8 @@ impl World {
         }
     }
 
-    /// Returns the quantities of a symbol's orders: bids, then offers, best price first, oldest first.
+    /// Returns the quantities of a symbol's orders: bids, then offers, best price first, oldest
+    /// first.
     fn priority(&self, symbol: &str) -> Vec<u64> {
         let mut orders: Vec<&Order> = self.orders[symbol].iter().collect();
         orders.sort_by_key(|order| {

@@ -1,5 +1,6 @@
-//! The journaler: appends the frames of a batch to the journal and keeps the promise of the durability mode before the
-//! batch goes on. Group commit is one sync for each batch; there is no timer.
+//! The journaler: appends the frames of a batch to the journal and keeps the promise of the
+//! durability mode before the batch goes on. Group commit is one sync for each batch; there is no
+//! timer.
 
 use super::sequencer::Control;
 use super::stage::{Consume, Fatal};
@@ -81,8 +82,9 @@ impl Consume<Frame> for Journaler<'_> {
         if let Some(commit_point) = &self.commit_point {
             commit_point.stores(self.writer.position());
         }
-        // The synced seqno of a commit mark must hold for the devices of all standbys. Standbys sync in the background
-        // except under `fsync`, so a replicated venue reports it only in that mode.
+        // The synced seqno of a commit mark must hold for the devices of all standbys. Standbys
+        // sync in the background except under `fsync`, so a replicated venue reports it only in
+        // that mode.
         let is_told = self.commit_point.is_none() || self.writer.durability() == Durability::Fsync;
         let synced = self.writer.synced();
         if synced != self.synced && is_told {

@@ -1,4 +1,5 @@
-//! The matcher: applies committed commands to the books of one shard and publishes the reports to its report ring.
+//! The matcher: applies committed commands to the books of one shard and publishes the reports to
+//! its report ring.
 
 use super::stage::{Consume, Fatal};
 use crate::matching_shard::MatchingShard;
@@ -53,8 +54,8 @@ impl<R: ReportSlots> Matcher<R> {
 }
 
 impl<R: ReportSlots> Consume<Frame> for Matcher<R> {
-    /// A sweep or a mass cancel can make more reports than the ring has room for. The stage keeps the rest and takes no
-    /// command until all have left.
+    /// A sweep or a mass cancel can make more reports than the ring has room for. The stage keeps
+    /// the rest and takes no command until all have left.
     #[inline]
     fn room(&mut self) -> usize {
         if self.hand_over() { MatchingShard::BATCH_COMMANDS_MAX } else { 0 }

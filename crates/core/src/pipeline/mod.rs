@@ -7,12 +7,13 @@
 //!                                                          └──────── frames ────────┘
 //! ```
 //!
-//! The matchers and the publisher wait for the journaler and the replicator: the barrier of the ring is the gate, and
-//! no report leaves before its command is durable. Under `volatile` no stage waits for the journaler.
+//! The matchers and the publisher wait for the journaler and the replicator: the barrier of the
+//! ring is the gate, and no report leaves before its command is durable. Under `volatile` no stage
+//! waits for the journaler.
 //!
-//! This file wires the rings. `stage.rs` defines a stage and has the loop that releases a batch; `sequencer.rs`,
-//! `journaler.rs`, `replicator.rs`, `matcher.rs` and `publisher.rs` are the stages; `plan.rs` assigns the stages to
-//! threads, `runner.rs` runs a thread, `trace.rs` measures.
+//! This file wires the rings. `stage.rs` defines a stage and has the loop that releases a batch;
+//! `sequencer.rs`, `journaler.rs`, `replicator.rs`, `matcher.rs` and `publisher.rs` are the stages;
+//! `plan.rs` assigns the stages to threads, `runner.rs` runs a thread, `trace.rs` measures.
 
 mod journaler;
 mod matcher;
@@ -64,13 +65,13 @@ pub struct Layout {
     pub report_slots: usize,
     /// Most items that a stage takes in one step.
     pub batch_max: usize,
-    /// Durability mode that the rings are wired for. Under `volatile` no stage waits for the journaler. A command may
-    /// change between the other modes.
+    /// Durability mode that the rings are wired for. Under `volatile` no stage waits for the
+    /// journaler. A command may change between the other modes.
     pub durability: Durability,
 }
 
-/// Parts that the stages drive. They go into a pipeline, and come out again in [`Drained`] when the pipeline has
-/// drained.
+/// Parts that the stages drive. They go into a pipeline, and come out again in [`Drained`] when the
+/// pipeline has drained.
 pub struct Parts<S, C, U> {
     /// Source of the commands.
     pub source: S,
@@ -104,9 +105,9 @@ pub struct Drained<S, U> {
     pub subscriber: U,
 }
 
-/// Runs the pipeline until its source ends or `control.stop` is set, and all commands in it have come out. Returns
-/// `None` if the pipeline was abandoned before. Blocks the calling thread. Tasks in `beside` have a place in the plan
-/// and end by themselves.
+/// Runs the pipeline until its source ends or `control.stop` is set, and all commands in it have
+/// come out. Returns `None` if the pipeline was abandoned before. Blocks the calling thread. Tasks
+/// in `beside` have a place in the plan and end by themselves.
 pub fn run<'a, S, C, U>(
     layout: &Layout,
     parts: Parts<S, C, U>,
@@ -146,7 +147,8 @@ impl<S, U> Left<S, U> {
     /// Returns the parts of the venue if all stages have ended, otherwise `None`.
     ///
     /// # Panics
-    /// If the journaler and the replicator ended at different positions, or a command's reports have not all left.
+    /// If the journaler and the replicator ended at different positions, or a command's reports
+    /// have not all left.
     pub fn drained(self) -> Option<Drained<S, U>> {
         let writer = self.writer.try_recv().ok()?;
         let passed = self.passed.try_recv().ok()?;
@@ -173,8 +175,9 @@ impl<'a, S, U> Stages<'a, S, U> {
         U: Subscriber + Send + 'a,
     {
         let batch_max = layout.batch_max;
-        // One sync costs nearly the same for one command as for all that are waiting, and a task that shares the thread
-        // steps once for each sync. So both stages before the gate take all commands that are there.
+        // One sync costs nearly the same for one command as for all that are waiting, and a task
+        // that shares the thread steps once for each sync. So both stages before the gate take all
+        // commands that are there.
         let gate_batch_max = match layout.durability {
             Durability::Fsync => layout.ring_slots,
             Durability::Volatile | Durability::Pagecache => batch_max,
@@ -253,8 +256,8 @@ impl<'a, S, U> Stages<'a, S, U> {
                     |(_, _, publisher)| publisher.into_parts(),
                 );
                 tasks.push((StageName::Publisher, publisher));
-                // The stage drops the producer of the ring when it ends; this shows the other stages that nothing more
-                // will come.
+                // The stage drops the producer of the ring when it ends; this shows the other
+                // stages that nothing more will come.
                 let (sequencer, source) = task(
                     (InputRing(ring.build()), sequencer),
                     move |(ring, sequencer)| sequencer.step(ring, batch_max),
@@ -273,7 +276,8 @@ impl<'a, S, U> Stages<'a, S, U> {
     }
 }
 
-/// Makes a task of a stage and its step. The receiver gets the parts that the stage leaves when it has ended.
+/// Makes a task of a stage and its step. The receiver gets the parts that the stage leaves when it
+/// has ended.
 fn task<'a, T: Send + 'a, L: Send + 'a>(
     stage: T,
     mut step: impl FnMut(&mut T) -> Progress + Send + 'a,

@@ -1,7 +1,8 @@
 //! The thread plan: the stages of each thread, its core, and its idle strategy.
 //!
-//! As text: threads separated by commas, the stages of a thread joined by plus signs, then optionally the core and the
-//! idle strategy: `sequencer@2:spin, journaler+replicator@3:spin, matchers@4:spin, publisher@5:yield`.
+//! As text: threads separated by commas, the stages of a thread joined by plus signs, then
+//! optionally the core and the idle strategy: `sequencer@2:spin, journaler+replicator@3:spin,
+//! matchers@4:spin, publisher@5:yield`.
 
 use super::runner::Idle;
 use ringside_model::durability::Durability;
@@ -67,8 +68,8 @@ impl ThreadPlan {
     /// Parses a plan: `auto`, `single`, `two`, or the threads as text.
     ///
     /// # Errors
-    /// Text that is no plan, or a plan that has not every stage once, names a core that may not be used, or lets
-    /// spinning threads share cores.
+    /// Text that is no plan, or a plan that has not every stage once, names a core that may not be
+    /// used, or lets spinning threads share cores.
     pub fn parse(
         text: &str,
         stages: Stages,
@@ -102,7 +103,8 @@ impl ThreadPlan {
         ThreadPlan { threads: threads.collect::<Result<_, _>>()? }.checked(stages, cores)
     }
 
-    /// Checks that every stage is there once, every core may be used, and no two spinning threads share a core.
+    /// Checks that every stage is there once, every core may be used, and no two spinning threads
+    /// share a core.
     fn checked(self, stages: Stages, cores: &[usize]) -> Result<Self, String> {
         for stage in all_stages(stages) {
             let times =

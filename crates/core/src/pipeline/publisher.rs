@@ -1,5 +1,5 @@
-//! The publisher: passes the reports to the subscriber in one order. It reads the frames behind the same barrier as the
-//! matchers, so nothing leaves before it is committed.
+//! The publisher: passes the reports to the subscriber in one order. It reads the frames behind the
+//! same barrier as the matchers, so nothing leaves before it is committed.
 
 use super::sequencer::Control;
 use super::stage::{Consume, Fatal};
@@ -24,8 +24,8 @@ pub(crate) struct FromShard<'p, 'a, U> {
 }
 
 impl<'a, U: Subscriber> Publisher<'a, U> {
-    /// Most commands that may wait for their reports. Their frames are copied and released at once: a matcher with a
-    /// full report ring must not wait for a publisher that holds the commands.
+    /// Most commands that may wait for their reports. Their frames are copied and released at once:
+    /// a matcher with a full report ring must not wait for a publisher that holds the commands.
     const PENDING_COMMANDS_MAX: usize = 1 << 16;
 
     /// Returns a stage that drives the merge and one subscriber.
@@ -92,8 +92,8 @@ impl<U: Subscriber> Consume<Report> for FromShard<'_, '_, U> {
         subscriber.end_batch();
         control.released.store(order.released().0, Ordering::Release);
         while let Some(probe) = order.take_probe() {
-            // The sequencer may have ended already. The last probe of the journal is then written when the journal is
-            // closed.
+            // The sequencer may have ended already. The last probe of the journal is then written
+            // when the journal is closed.
             let _ = probes.send(probe);
         }
         Ok(())

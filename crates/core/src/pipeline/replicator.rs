@@ -1,5 +1,6 @@
-//! The replicator: holds a command back until enough standbys have stored it. It reads the same slots as the journaler,
-//! and the matchers wait for both. In a venue without standbys every command passes.
+//! The replicator: holds a command back until enough standbys have stored it. It reads the same
+//! slots as the journaler, and the matchers wait for both. In a venue without standbys every
+//! command passes.
 
 use super::sequencer::Control;
 use super::stage::{Consume, Fatal};
@@ -22,8 +23,8 @@ pub(crate) struct Replicator<'a> {
 }
 
 impl<'a> Replicator<'a> {
-    /// Longest wait of a stopping venue for its standbys. After that the pipeline is abandoned: the last commands are
-    /// in the journal, but nothing of them was acknowledged or published.
+    /// Longest wait of a stopping venue for its standbys. After that the pipeline is abandoned: the
+    /// last commands are in the journal, but nothing of them was acknowledged or published.
     const GOODBYE: Duration = Duration::from_secs(5);
 
     /// Returns a stage that goes on at a position of the journal.
@@ -62,8 +63,8 @@ impl Consume<Frame> for Replicator<'_> {
             return 0;
         }
         self.stuck = None;
-        // Both positions are ends of frames. So at least one frame lies between them, and at least one for each length
-        // of the longest frame.
+        // Both positions are ends of frames. So at least one frame lies between them, and at least
+        // one for each length of the longest frame.
         let bytes =
             if held.segment == self.passed.segment { held.offset - self.passed.offset } else { 0 };
         (bytes as usize / size_of::<Frame>()).max(1)

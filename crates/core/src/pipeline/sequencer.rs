@@ -1,5 +1,5 @@
-//! The sequencer: gives every command its seqno and official time, and writes the finished frame into the ring. It is
-//! the only producer of the input ring, so there is one order of commands.
+//! The sequencer: gives every command its seqno and official time, and writes the finished frame
+//! into the ring. It is the only producer of the input ring, so there is one order of commands.
 
 use super::stage::Progress;
 use super::trace::{Point, Trace};
@@ -19,8 +19,8 @@ pub trait CommandSource {
     /// Returns the next command that is due.
     fn poll(&mut self) -> Polled;
 
-    /// Returns the client fields of the command that was polled last; its reports repeat them. The value stays the same
-    /// until the next poll.
+    /// Returns the client fields of the command that was polled last; its reports repeat them. The
+    /// value stays the same until the next poll.
     fn client_fields(&self) -> Option<&ClientFields> {
         None
     }
@@ -67,12 +67,15 @@ pub(crate) trait FrameSlots {
     fn try_publish(&mut self, frame: &Frame) -> bool;
 }
 
-/// Shared control of a running pipeline: stop requests, and progress that flows back to the sequencer.
+/// Shared control of a running pipeline: stop requests, and progress that flows back to the
+/// sequencer.
 #[derive(Default)]
 pub struct Control {
-    /// Set to stop: the sequencer takes no further command, and the commands in the pipeline finish.
+    /// Set to stop: the sequencer takes no further command, and the commands in the pipeline
+    /// finish.
     pub stop: Arc<AtomicBool>,
-    /// Set to end at once, without finishing the commands in the pipeline: for a venue that must not go on with them.
+    /// Set to end at once, without finishing the commands in the pipeline: for a venue that must
+    /// not go on with them.
     pub abandon: Arc<AtomicBool>,
     /// Last command whose reports have all been published. Everything up to it is committed.
     pub released: AtomicU64,
@@ -82,8 +85,8 @@ pub struct Control {
     pub ring_full: AtomicU64,
 }
 
-/// Number of commands of a step that share one reading of the clock. They came together, and a reading costs as much as
-/// the rest of the sequencer's work.
+/// Number of commands of a step that share one reading of the clock. They came together, and a
+/// reading costs as much as the rest of the sequencer's work.
 const COMMANDS_PER_CLOCK: usize = 16;
 
 /// Most commands between two commit marks.
@@ -165,8 +168,9 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         self.source
     }
 
-    /// Sequences at most `limit` commands. A full ring is the only place where the venue pushes back: the sequencer
-    /// holds the command and takes nothing more from the source. No command is dropped.
+    /// Sequences at most `limit` commands. A full ring is the only place where the venue pushes
+    /// back: the sequencer holds the command and takes nothing more from the source. No command is
+    /// dropped.
     #[inline]
     pub(super) fn step(&mut self, ring: &mut impl FrameSlots, limit: usize) -> Progress {
         for done in 0..limit {
@@ -207,8 +211,8 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
             trace.set(Point::Intended, seqno.0, *intended_ns);
             trace.set(Point::Sequenced, seqno.0, trace.now_ns());
         }
-        // The frame is built here and not in the slot. The checksum reads the bytes just written, and the cache line of
-        // the slot is still in the cache of its last reader.
+        // The frame is built here and not in the slot. The checksum reads the bytes just written,
+        // and the cache line of the slot is still in the cache of its last reader.
         command.encode(&mut self.frame);
         if let Some(fields) = self.source.client_fields() {
             fields.append_to(&mut self.frame);
@@ -235,7 +239,8 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
             | Action::Replace { .. } => {
                 self.low_space.load(Ordering::Relaxed).then_some(Reason::LowSpace)
             }
-            // The wiring of the rings decides whether stages wait for the journal; a command cannot change that.
+            // The wiring of the rings decides whether stages wait for the journal; a command cannot
+            // change that.
             Action::SetDurability(mode) => {
                 let served = match mode {
                     Durability::Volatile => self.volatile,

@@ -12,10 +12,11 @@ pub enum Progress {
     Ended,
 }
 
-/// Consumer of the items of a ring, a batch at a time. A consumer knows neither its thread, nor the ring, nor another
-/// stage. It never blocks inside a step except for its own purpose.
+/// Consumer of the items of a ring, a batch at a time. A consumer knows neither its thread, nor the
+/// ring, nor another stage. It never blocks inside a step except for its own purpose.
 pub(crate) trait Consume<T> {
-    /// Returns the number of items that the consumer accepts now; 0 while it still holds undelivered output.
+    /// Returns the number of items that the consumer accepts now; 0 while it still holds
+    /// undelivered output.
     fn room(&mut self) -> usize {
         usize::MAX
     }
@@ -23,13 +24,13 @@ pub(crate) trait Consume<T> {
     /// Takes the next item of the batch.
     fn take(&mut self, item: &T);
 
-    /// Ends a batch. When this returns `Ok`, the promise for the batch is kept and the items go on to the stages
-    /// behind.
+    /// Ends a batch. When this returns `Ok`, the promise for the batch is kept and the items go on
+    /// to the stages behind.
     fn end_batch(&mut self) -> Result<(), Fatal>;
 }
 
-/// Failure of the environment of a stage that the promises of the venue rest on. The process must end before the batch
-/// is released.
+/// Failure of the environment of a stage that the promises of the venue rest on. The process must
+/// end before the batch is released.
 #[derive(Debug)]
 pub struct Fatal(pub String);
 
@@ -49,8 +50,8 @@ thread_local! {
     };
 }
 
-/// Sets the function that ends the process for fatal failures on this thread. A simulation with several nodes in one
-/// process uses it; it must not step the stages of the failed node any more.
+/// Sets the function that ends the process for fatal failures on this thread. A simulation with
+/// several nodes in one process uses it; it must not step the stages of the failed node any more.
 pub fn let_end_by(end: fn(Fatal) -> !) {
     END.set(end);
 }
@@ -81,7 +82,8 @@ macro_rules! impl_poll {
                 for item in &mut batch {
                     consumer.take(item);
                 }
-                // The guard releases the batch wherever it is dropped, so no error may leave this function.
+                // The guard releases the batch wherever it is dropped, so no error may leave this
+                // function.
                 consumer.end_batch().unwrap_or_else(|fatal| fatal.end_process());
                 Progress::Did(count)
             }

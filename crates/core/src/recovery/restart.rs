@@ -1,5 +1,5 @@
-//! Beginning of a replay: the newest snapshot that fits the journal, or the first frame. A snapshot that cannot be used
-//! is reported and skipped for the one before.
+//! Beginning of a replay: the newest snapshot that fits the journal, or the first frame. A snapshot
+//! that cannot be used is reported and skipped for the one before.
 
 use crate::matching_shard::MatchingShard;
 use crate::recovery::replay::{Replay, Shape};
@@ -51,9 +51,10 @@ impl Start {
         Start { shape, at: None, newest_named: SeqNo(0) }
     }
 
-    /// Returns the start at the newest snapshot in `dir` that is intact, fits the journal beside it, and is not later
-    /// than `until`; at the first frame if there is none. `accepts` may reject a snapshot that passed these checks.
-    /// `say` receives a message for each snapshot that is skipped.
+    /// Returns the start at the newest snapshot in `dir` that is intact, fits the journal beside
+    /// it, and is not later than `until`; at the first frame if there is none. `accepts` may reject
+    /// a snapshot that passed these checks. `say` receives a message for each snapshot that is
+    /// skipped.
     pub fn at_newest_snapshot(
         dir: &Path,
         identity: Identity,
@@ -85,7 +86,8 @@ impl Start {
         Start { newest_named, ..Start::at_first_frame(shape) }
     }
 
-    /// Returns the seqno of the newest snapshot that the directory lists, usable or not; zero for none.
+    /// Returns the seqno of the newest snapshot that the directory lists, usable or not; zero for
+    /// none.
     pub(crate) fn newest_named(&self) -> SeqNo {
         self.newest_named
     }
@@ -103,7 +105,8 @@ impl Start {
         }
     }
 
-    /// Returns the replay that goes on from this start. The subscriber receives the definitions of the snapshot.
+    /// Returns the replay that goes on from this start. The subscriber receives the definitions of
+    /// the snapshot.
     pub fn replay<U: Subscriber>(self, mut subscriber: U) -> Replay<U> {
         let Some(mut at) = self.at else { return Replay::new(self.shape, subscriber) };
         let mut order = ReportOrder::resume(self.shape.shards, &at.probe);

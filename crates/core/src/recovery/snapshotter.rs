@@ -1,8 +1,9 @@
-//! Takes snapshots without stopping the venue: a reader of the journal, with engines of its own, follows the writer at
-//! a distance. The live path does not know of it.
+//! Takes snapshots without stopping the venue: a reader of the journal, with engines of its own,
+//! follows the writer at a distance. The live path does not know of it.
 //!
-//! The interval follows from the longest restart that is allowed. A restart loads the newest snapshot and replays the
-//! commands after it; the snapshotter measures on its own work how long both take.
+//! The interval follows from the longest restart that is allowed. A restart loads the newest
+//! snapshot and replays the commands after it; the snapshotter measures on its own work how long
+//! both take.
 
 use crate::recovery::replay::{Replay, ReplayError, Shape};
 use crate::recovery::restart::Start;
@@ -21,7 +22,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Frames taken in one step: a thread that shares the core gets it back after some hundred microseconds.
+/// Frames taken in one step: a thread that shares the core gets it back after some hundred
+/// microseconds.
 const FRAMES: usize = 1024;
 
 /// Policy for snapshots and old segments.
@@ -75,8 +77,8 @@ pub struct Snapshotter {
     follower: Follower,
     /// Replay that encodes the streams as the live path does, into a sink that only counts.
     replay: Replay<Encoder<Positions>>,
-    /// Used ids: a gateway that starts from the snapshot needs them, and the engines do not keep them. The same holds
-    /// for `standing`.
+    /// Used ids: a gateway that starts from the snapshot needs them, and the engines do not keep
+    /// them. The same holds for `standing`.
     used_ids: UsedIds,
     standing: Standing,
     /// Seqno of the newest snapshot.
@@ -85,13 +87,14 @@ pub struct Snapshotter {
     sync_streams: SyncStreams,
 }
 
-/// Function that syncs the stored streams to the device, if there are any, and returns the seqno up to which they are
-/// stored. The stream positions of a snapshot must be durable as long as the snapshot is.
+/// Function that syncs the stored streams to the device, if there are any, and returns the seqno up
+/// to which they are stored. The stream positions of a snapshot must be durable as long as the
+/// snapshot is.
 pub type SyncStreams = Box<dyn FnMut() -> Result<SeqNo, String> + Send>;
 
 impl Snapshotter {
-    /// Opens a journal at the newest snapshot, or at the first frame. `say` receives a message for each snapshot that
-    /// is skipped.
+    /// Opens a journal at the newest snapshot, or at the first frame. `say` receives a message for
+    /// each snapshot that is skipped.
     pub fn open(
         dir: PathBuf,
         identity: Identity,
@@ -161,8 +164,9 @@ impl Snapshotter {
         Ok(self.follower.newest_segment()?)
     }
 
-    /// Takes the committed frames up to the end of a segment, and at most a batch more. A venue may write faster than
-    /// frames are taken: without an end this would go on for as long as the venue does.
+    /// Takes the committed frames up to the end of a segment, and at most a batch more. A venue may
+    /// write faster than frames are taken: without an end this would go on for as long as the venue
+    /// does.
     pub fn follow_to(&mut self, segment: u64) -> Result<(), SnapshotterError> {
         while self.follower.place().position.segment <= segment && self.follow(FRAMES)? > 0 {}
         Ok(())
@@ -173,17 +177,19 @@ impl Snapshotter {
         self.follower.place().seqno
     }
 
-    /// Returns true if a snapshot is due: replaying the commands since the last one would take more than half of the
-    /// time that loading it leaves of `restart_max`. It is half because the writer goes on meanwhile. If loading leaves
-    /// less than its own time, half of the load time counts: snapshots one after the other would not help.
+    /// Returns true if a snapshot is due: replaying the commands since the last one would take more
+    /// than half of the time that loading it leaves of `restart_max`. It is half because the writer
+    /// goes on meanwhile. If loading leaves less than its own time, half of the load time counts:
+    /// snapshots one after the other would not help.
     fn is_due(&self, restart_max: Duration) -> bool {
         let Pace { load, .. } = self.pace;
         let left = restart_max.saturating_sub(load).max(load);
         self.pace.replay(self.seqno().0 - self.taken.0) > left / 2
     }
 
-    /// Takes a snapshot of the venue after [`seqno`](Self::seqno). The journal is synced up to there, and the file is
-    /// written, read back and compared before it is named. `None` if there is no new command.
+    /// Takes a snapshot of the venue after [`seqno`](Self::seqno). The journal is synced up to
+    /// there, and the file is written, read back and compared before it is named. `None` if there
+    /// is no new command.
     pub fn take(&mut self) -> Result<Option<Stored>, SnapshotterError> {
         let mut place = self.follower.place();
         if place.seqno == self.taken {
@@ -222,7 +228,8 @@ impl Snapshotter {
         Ok(Some(stored))
     }
 
-    /// Removes the segments that the two newest snapshots have made unnecessary; returns their number.
+    /// Removes the segments that the two newest snapshots have made unnecessary; returns their
+    /// number.
     pub fn retire_segments(&self) -> Result<usize, SnapshotterError> {
         let listing = snapshot::list(&self.dir, self.identity);
         let Some(second) = listing.entries.get(1) else { return Ok(0) };
@@ -230,8 +237,9 @@ impl Snapshotter {
         Ok(ringside_journal::retire(&self.dir, &Kernel, place.position.segment)?)
     }
 
-    /// Follows a growing journal until `stop` is set. A failed write is reported through `say` and tried again later.
-    /// If the journal differs from the engines, the snapshotter ends: the venue goes on without new snapshots.
+    /// Follows a growing journal until `stop` is set. A failed write is reported through `say` and
+    /// tried again later. If the journal differs from the engines, the snapshotter ends: the venue
+    /// goes on without new snapshots.
     pub fn run(
         mut self,
         policy: Policy,
@@ -240,8 +248,8 @@ impl Snapshotter {
     ) -> Result<(), SnapshotterError> {
         const PAUSE: Duration = Duration::from_millis(20);
         const RETRY: Duration = Duration::from_secs(30);
-        /// Pause after [`SnapshotterError::StreamsBehind`]: a standby that catches up applies its streams later than it
-        /// stores the journal.
+        /// Pause after [`SnapshotterError::StreamsBehind`]: a standby that catches up applies its
+        /// streams later than it stores the journal.
         const STREAMS_RETRY: Duration = Duration::from_secs(1);
         let (mut not_before, mut waits_until) = (Instant::now(), Instant::now());
         while !stop.load(Ordering::Relaxed) {

@@ -1,4 +1,5 @@
-//! Venue state that a gateway needs: numbers of names, used order ids, and the rules by which it rejects orders.
+//! Venue state that a gateway needs: numbers of names, used order ids, and the rules by which it
+//! rejects orders.
 
 use crate::registry::standing::Standing;
 use crate::registry::used_ids::UsedIds;
@@ -9,8 +10,9 @@ use std::collections::HashMap;
 
 /// Names of the venue and the order ids of its sessions.
 ///
-/// The directory holds nothing that the journal does not: [`Directory::observe`] with every command in order rebuilds
-/// it. Numbers are dense, 1, 2, 3 …, so that they index arrays here and in the engine.
+/// The directory holds nothing that the journal does not: [`Directory::observe`] with every command
+/// in order rebuilds it. Numbers are dense, 1, 2, 3 …, so that they index arrays here and in the
+/// engine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Directory {
     symbols: Table<Symbol>,
@@ -43,8 +45,8 @@ pub struct Session {
 }
 
 impl Directory {
-    /// Symbol number that no definition ever gets. A mass cancel with an unknown symbol name carries it, since
-    /// [`SymbolId::NONE`] would mean all symbols there.
+    /// Symbol number that no definition ever gets. A mass cancel with an unknown symbol name
+    /// carries it, since [`SymbolId::NONE`] would mean all symbols there.
     pub const NOWHERE: SymbolId = SymbolId(u32::MAX);
 
     /// Returns an empty directory.
@@ -61,8 +63,8 @@ impl Directory {
 
     /// Updates the directory with the next command of the venue.
     ///
-    /// A definition adds its name unless it carries a verdict, because the engine then rejects it. [`UsedIds::observe`]
-    /// decides which ids a command uses up.
+    /// A definition adds its name unless it carries a verdict, because the engine then rejects it.
+    /// [`UsedIds::observe`] decides which ids a command uses up.
     pub fn observe(&mut self, command: &Command) {
         self.ids.observe(command);
         self.standing.observe(command);
@@ -108,8 +110,8 @@ impl Directory {
         &self.ids
     }
 
-    /// Returns the id for the next order that the session gets by an import of a symbol. These ids begin at
-    /// [`OrderId::IMPORTED_MIN`] and have no gap.
+    /// Returns the id for the next order that the session gets by an import of a symbol. These ids
+    /// begin at [`OrderId::IMPORTED_MIN`] and have no gap.
     pub fn next_imported_id(&self, session: SessionId) -> OrderId {
         let is_used = |count: u64| {
             let id = OrderId(OrderId::IMPORTED_MIN.0 + count);
@@ -129,7 +131,8 @@ impl Directory {
         OrderId(OrderId::IMPORTED_MIN.0 + used)
     }
 
-    /// Returns the reason if an order with this id must be rejected for the session now, whatever its terms.
+    /// Returns the reason if an order with this id must be rejected for the session now, whatever
+    /// its terms.
     pub fn refuses(&self, session: SessionId, id: OrderId) -> Option<Reason> {
         if self.order_symbol(session, id).is_some() {
             Some(Reason::DuplicateId)
@@ -198,8 +201,8 @@ impl Directory {
         self.firms.next().and_then(|number| u16::try_from(number).ok()).map(FirmId)
     }
 
-    /// Returns the symbol of the order to which the session last gave this id. [`SymbolId::NONE`] if the order named no
-    /// symbol that exists; `None` if the id is free.
+    /// Returns the symbol of the order to which the session last gave this id. [`SymbolId::NONE`]
+    /// if the order named no symbol that exists; `None` if the id is free.
     #[inline]
     pub fn order_symbol(&self, session: SessionId, id: OrderId) -> Option<SymbolId> {
         self.ids.get(session, id)
@@ -221,7 +224,8 @@ impl<T> Default for Table<T> {
 }
 
 impl<T> Table<T> {
-    /// Inserts an entry. The first entry with a number stays, and so does the first with a name, as in the engine.
+    /// Inserts an entry. The first entry with a number stays, and so does the first with a name, as
+    /// in the engine.
     fn insert(&mut self, number: u32, name: Name, thing: T) {
         let Some(index) = number.checked_sub(1) else { return };
         let index = index as usize;

@@ -1,8 +1,9 @@
-//! Open orders and traded values of the day, by session, firm and symbol, as far as reports have been published. Risk
-//! limits are checked against them.
+//! Open orders and traded values of the day, by session, firm and symbol, as far as reports have
+//! been published. Risk limits are checked against them.
 //!
-//! [`Exposure`] counts in the order of the reports; other threads read the counts through [`Exposures`]. A reader may
-//! still find an order open for a moment after its end, but never misses an order whose report was published.
+//! [`Exposure`] counts in the order of the reports; other threads read the counts through
+//! [`Exposures`]. A reader may still find an order open for a moment after its end, but never
+//! misses an order whose report was published.
 
 mod table;
 mod value;
@@ -337,8 +338,8 @@ impl Counts {
         self.set_traded(self.traded().plus(value));
     }
 
-    /// Stores the traded value. A concurrent reader must not find less than both the old and the new value, so the half
-    /// that makes the value larger is written first.
+    /// Stores the traded value. A concurrent reader must not find less than both the old and the
+    /// new value, so the half that makes the value larger is written first.
     #[inline]
     fn set_traded(&self, value: Value) {
         let [low, high] = halves(value);
@@ -351,8 +352,8 @@ impl Counts {
         }
     }
 
-    /// Returns the traded value. The high half is read twice, so that a low half of a later value is never combined
-    /// with an earlier high half.
+    /// Returns the traded value. The high half is read twice, so that a low half of a later value
+    /// is never combined with an earlier high half.
     #[inline]
     fn traded(&self) -> Value {
         loop {
@@ -533,7 +534,8 @@ mod tests {
             let mut before = Value::default();
             while before.0 < step.0 * steps {
                 let high_low = reader.traded(RiskScope::Session, 1);
-                // A reader can find a surplus of at most one unit of the high half, because that half is written first.
+                // A reader can find a surplus of at most one unit of the high half, because that
+                // half is written first.
                 assert!(high_low.0 + (1 << 64) >= before.0, "{high_low:?} {before:?}");
                 before = before.max(Value(high_low.0.saturating_sub(1 << 64)));
                 if high_low.0 == step.0 * steps {

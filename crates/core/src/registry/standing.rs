@@ -1,5 +1,5 @@
-//! Venue-wide rules: trading day, disabled sessions, risk limits, and progress of the schedule. Commands set them, the
-//! engines do not keep them, gateways apply them.
+//! Venue-wide rules: trading day, disabled sessions, risk limits, and progress of the schedule.
+//! Commands set them, the engines do not keep them, gateways apply them.
 
 use ringside_model::command::{Action, Command, PlanState, RiskLimits, SetRisk};
 use ringside_model::domain::{
@@ -78,8 +78,8 @@ impl Standing {
     /// Updates the rules with the next command of the venue.
     pub fn observe(&mut self, command: &Command) {
         match command.action {
-            // Operators have no session, so a plan with a session comes from the schedule. A plan with a verdict
-            // counts, too: the schedule has then skipped the boundary.
+            // Operators have no session, so a plan with a session comes from the schedule. A plan
+            // with a verdict counts, too: the schedule has then skipped the boundary.
             Action::PlanState(plan) if command.session != SessionId(0) => {
                 _ = self.scheduled.insert(command.symbol, (command.session, plan.due))
             }
@@ -96,7 +96,8 @@ impl Standing {
         }
     }
 
-    /// Returns true if the trading day has ended and none has begun since. A venue without any trading day is open.
+    /// Returns true if the trading day has ended and none has begun since. A venue without any
+    /// trading day is open.
     pub fn is_closed(&self) -> bool {
         self.day == Some(DayEvent::End)
     }
@@ -117,7 +118,8 @@ impl Standing {
         self.scheduled.get(&symbol).map_or(Nanos(0), |(_, at)| *at)
     }
 
-    /// Returns the commands that rebuild the same rules: as few as possible, in one canonical order.
+    /// Returns the commands that rebuild the same rules: as few as possible, in one canonical
+    /// order.
     pub fn commands(&self) -> Vec<Command> {
         let command = |session, action| Command {
             session,

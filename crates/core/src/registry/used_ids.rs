@@ -1,8 +1,9 @@
 //! Order ids that sessions have used, with the symbol of each id's order.
 //!
-//! Most sessions count up, and many stay with one symbol for a while. So 64 neighbouring ids of a session form a block:
-//! a bit for each used id, and one symbol for all of them. A block of several symbols has 64 symbols, each of as many
-//! bytes as the largest needs. A hundred million ids that were counted up take 100 to 600 MB instead of several GB.
+//! Most sessions count up, and many stay with one symbol for a while. So 64 neighbouring ids of a
+//! session form a block: a bit for each used id, and one symbol for all of them. A block of several
+//! symbols has 64 symbols, each of as many bytes as the largest needs. A hundred million ids that
+//! were counted up take 100 to 600 MB instead of several GB.
 
 use ringside_model::command::{Action, Command};
 use ringside_model::domain::{OrderId, SessionId, SymbolId};
@@ -18,8 +19,8 @@ pub struct UsedIds {
     places: HashMap<(u32, u64), usize>,
     /// Symbols of blocks that are or were mixed.
     symbols: Planes,
-    /// Index of the block that a session used last, by the low bits of the session number: most ids are in the same
-    /// block as the one before.
+    /// Index of the block that a session used last, by the low bits of the session number: most ids
+    /// are in the same block as the one before.
     recent: [usize; RECENT],
 }
 
@@ -67,8 +68,9 @@ struct Block {
     planes: BlockPlanes,
 }
 
-/// Symbols of many blocks, split into bytes: a plane holds one byte of each symbol of one block, zero where an id is
-/// free. A plane is allocated with its first byte that is not zero; plane 0 stands for all others.
+/// Symbols of many blocks, split into bytes: a plane holds one byte of each symbol of one block,
+/// zero where an id is free. A plane is allocated with its first byte that is not zero; plane 0
+/// stands for all others.
 #[derive(Clone, Debug)]
 struct Planes(Vec<[u8; BLOCK_IDS]>);
 
@@ -113,15 +115,15 @@ impl Default for Planes {
 }
 
 impl UsedBlock {
-    /// Marker in place of a symbol: each id has a symbol of its own. An order may name this number as its symbol, too;
-    /// its block is then mixed from the start.
+    /// Marker in place of a symbol: each id has a symbol of its own. An order may name this number
+    /// as its symbol, too; its block is then mixed from the start.
     pub const MIXED: u32 = u32::MAX - 1;
 }
 
 impl UsedIds {
-    /// Records the id of a new order or of a replace, whatever its outcome, unless the gateway has marked the id as a
-    /// duplicate. Over the network, a replace without effect leaves its id free: the same id comes again, and its last
-    /// use stands.
+    /// Records the id of a new order or of a replace, whatever its outcome, unless the gateway has
+    /// marked the id as a duplicate. Over the network, a replace without effect leaves its id free:
+    /// the same id comes again, and its last use stands.
     #[inline]
     pub fn observe(&mut self, command: &Command) {
         let id = match command.action {
@@ -167,8 +169,8 @@ impl UsedIds {
         }
     }
 
-    /// Returns the id after the highest one that the session has used: 1 if the session has used none, 0 if there is no
-    /// higher id. Ids of imported orders do not count.
+    /// Returns the id after the highest one that the session has used: 1 if the session has used
+    /// none, 0 if there is no higher id. Ids of imported orders do not count.
     pub fn next(&self, session: SessionId) -> OrderId {
         let counted = |row: &UsedBlock| !OrderId(row.block << BLOCK_BITS).is_imported();
         let own = self.blocks.iter().filter(|block| block.row.session == session.0);
@@ -304,7 +306,8 @@ mod tests {
 
     const SYMBOLS: [u32; 6] = [0, 1, 2, 1 << 24, UsedBlock::MIXED, u32::MAX];
 
-    /// Returns random ids of `symbols` different symbols, and a map of every single id as the model.
+    /// Returns random ids of `symbols` different symbols, and a map of every single id as the
+    /// model.
     fn used(seed: u64, symbols: u64) -> (UsedIds, HashMap<(u32, u64), u32>) {
         let mut random = Random(seed);
         let (mut ids, mut model) = (UsedIds::default(), HashMap::new());

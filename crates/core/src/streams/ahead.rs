@@ -1,6 +1,6 @@
-//! Prepares files and pages ahead of the writer. A thread of its own makes the files, makes their pages present and
-//! writable, and waits for the file system in place of the writer. If the thread is late, the writer does the same
-//! itself, block by block.
+//! Prepares files and pages ahead of the writer. A thread of its own makes the files, makes their
+//! pages present and writable, and waits for the file system in place of the writer. If the thread
+//! is late, the writer does the same itself, block by block.
 
 use super::blocks::Blocks;
 use super::files::StoreError;
@@ -11,8 +11,8 @@ use std::thread::JoinHandle;
 
 /// Number of blocks that the thread runs ahead: 8 MiB, but at most one file.
 const LEAD: u32 = 512;
-/// Number of blocks that are made present at once, and after which the thread is woken. Few, because the kernel gives
-/// the core to no other thread meanwhile.
+/// Number of blocks that are made present at once, and after which the thread is woken. Few,
+/// because the kernel gives the core to no other thread meanwhile.
 const STEP: u32 = 8;
 
 /// Handle of the thread, which ends when the handle is dropped.

@@ -1,5 +1,5 @@
-//! The mapped blocks: one thread writes them, many threads read them. The interface of this module is sound by itself;
-//! every `unsafe` of the streams is in this file.
+//! The mapped blocks: one thread writes them, many threads read them. The interface of this module
+//! is sound by itself; every `unsafe` of the streams is in this file.
 //!
 //! ```text
 //!  0       4        8       16         24     28     32
@@ -8,9 +8,10 @@
 //! └───────┴────────┴───────┴──────────┴──────┴──────┴──────────────────────────────────┘
 //!                            u32        u32    u32                             16 KiB in all
 //! ```
-//! `first` is the number of the first message. `next` is 0 until the stream has another block. `used` is the number of
-//! message bytes that are published. All words of a header are atomics. The bytes before `used` never change: the
-//! writer stores only behind them, and `used` only rises while other threads can read.
+//! `first` is the number of the first message. `next` is 0 until the stream has another block.
+//! `used` is the number of message bytes that are published. All words of a header are atomics. The
+//! bytes before `used` never change: the writer stores only behind them, and `used` only rises
+//! while other threads can read.
 
 use super::StreamId;
 use super::files::{FILES_MAX, Files, StoreError};
@@ -61,7 +62,8 @@ pub(super) struct Blocks {
 
 struct Mapped {
     raw: MmapRaw,
-    /// True if bytes may have been stored in the file since the last sync began, also by an earlier process.
+    /// True if bytes may have been stored in the file since the last sync began, also by an earlier
+    /// process.
     changed: AtomicBool,
 }
 
@@ -87,14 +89,16 @@ impl Blocks {
             return Err(self.damaged(block, "it cannot have so many bytes"));
         }
         let payload = self.at(block).wrapping_add(HEADER_BYTES as usize);
-        // SAFETY: the bytes lie in the mapping, which lives as long as `self`, and were stored before `used` was. They
-        // never change while `self` is borrowed: `put` stores only at `used` or behind it, `open` begins only blocks
-        // that are not shown yet, `rewind` and `trim` have exclusive access to the blocks. No other process writes
-        // these files, because this process holds the lock of the journal's directory.
+        // SAFETY: the bytes lie in the mapping, which lives as long as `self`, and were stored
+        // before `used` was. They never change while `self` is borrowed: `put` stores only at
+        // `used` or behind it, `open` begins only blocks that are not shown yet, `rewind` and
+        // `trim` have exclusive access to the blocks. No other process writes these files, because
+        // this process holds the lock of the journal's directory.
         Ok(unsafe { std::slice::from_raw_parts(payload, used as usize) })
     }
 
-    /// Returns the next block of the same stream. If there is one, all bytes of this block are published.
+    /// Returns the next block of the same stream. If there is one, all bytes of this block are
+    /// published.
     #[inline]
     pub(super) fn next(&self, block: u32) -> Result<Option<u32>, StoreError> {
         match self.shown_header(block).next.load(Ordering::Acquire) {
@@ -126,8 +130,8 @@ impl Blocks {
         self.blocks_per_file
     }
 
-    /// Makes the file of `count` blocks from `block` on if needed, and makes their pages present and writable. The
-    /// blocks lie in one file. The bytes do not change.
+    /// Makes the file of `count` blocks from `block` on if needed, and makes their pages present
+    /// and writable. The blocks lie in one file. The bytes do not change.
     pub(super) fn make_present(&self, block: u32, count: u32) -> Result<(), StoreError> {
         let (number, offset) = self.place(block);
         let Some(file) = self.mapped.get(number as usize) else {
@@ -148,8 +152,9 @@ impl Blocks {
         Ok(())
     }
 
-    /// Releases the pages of all files before the previous one, in which the writer may still be. A reader brings pages
-    /// back until the next file is made. So the files of a long day do not stay in memory.
+    /// Releases the pages of all files before the previous one, in which the writer may still be. A
+    /// reader brings pages back until the next file is made. So the files of a long day do not stay
+    /// in memory.
     fn put_away(&self, number: u32) {
         let Some(before) = number.checked_sub(1) else { return };
         let _ = self.file(before).raw.advise(Advice::Normal);
@@ -158,7 +163,8 @@ impl Blocks {
         }
     }
 
-    /// Returns the error for a block that the writer cannot have made; nothing in it can be trusted.
+    /// Returns the error for a block that the writer cannot have made; nothing in it can be
+    /// trusted.
     #[cold]
     pub(super) fn damaged(&self, block: u32, what: &str) -> StoreError {
         let (file, offset) = self.place(block);
@@ -173,9 +179,9 @@ impl Blocks {
 
     #[inline]
     fn header(&self, block: u32) -> &Header {
-        // SAFETY: `at` returns the start of a block in a mapping that lives as long as `self`. The start is aligned,
-        // because blocks are cut from whole pages. Every bit pattern is a valid header, and all access to these bytes
-        // goes through its atomics.
+        // SAFETY: `at` returns the start of a block in a mapping that lives as long as `self`. The
+        // start is aligned, because blocks are cut from whole pages. Every bit pattern is a valid
+        // header, and all access to these bytes goes through its atomics.
         unsafe { &*self.at(block).cast::<Header>() }
     }
 
@@ -207,7 +213,8 @@ pub(super) struct BlockWriter {
 }
 
 impl BlockWriter {
-    /// Returns a writer that begins with block 0. The length of a file is one block times a power of two.
+    /// Returns a writer that begins with block 0. The length of a file is one block times a power
+    /// of two.
     pub(super) fn new(files: Files) -> Self {
         let blocks_per_file = (files.bytes / u64::from(BLOCK_BYTES)) as u32;
         assert!(blocks_per_file.is_power_of_two());
@@ -248,8 +255,8 @@ impl BlockWriter {
         );
         assert!(offset <= PAYLOAD_BYTES && bytes.len() <= (PAYLOAD_BYTES - offset) as usize);
         let target = self.blocks.at(block).wrapping_add((HEADER_BYTES + offset) as usize);
-        // SAFETY: the target lies in the block, which is mapped. Only `&mut self` stores to the block, and no reader
-        // reads behind the published bytes.
+        // SAFETY: the target lies in the block, which is mapped. Only `&mut self` stores to the
+        // block, and no reader reads behind the published bytes.
         unsafe { target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
     }
 
@@ -268,16 +275,19 @@ impl BlockWriter {
         assert!(used >= header.used.load(Ordering::Relaxed), "what is published stays so");
         header.used.store(used, Ordering::Release);
         let (file, _) = self.blocks.place(block);
-        // Stored also if it is already set: a sync that clears it in between must see the bytes before.
+        // Stored also if it is already set: a sync that clears it in between must see the bytes
+        // before.
         self.blocks.file(file).changed.store(true, Ordering::Release);
     }
 
-    /// Links a block to the next one of its stream, which is shown. All bytes of the block are published.
+    /// Links a block to the next one of its stream, which is shown. All bytes of the block are
+    /// published.
     pub(super) fn close(&mut self, block: u32, next: u32) {
         self.blocks.header(block).next.store(next, Ordering::Release);
     }
 
-    /// Sets `next` as the next block to begin. The blocks before it are mapped and shown as they are in the files.
+    /// Sets `next` as the next block to begin. The blocks before it are mapped and shown as they
+    /// are in the files.
     ///
     /// # Panics
     /// If the blocks are shared.
@@ -321,14 +331,15 @@ impl Mapped {
 
     /// Releases the pages of the mapping; they stay in the file, changed ones too.
     fn let_go(&self) {
-        // SAFETY: this is a shared mapping of a file. A later load or store of a byte maps the page of the file again,
-        // with everything that was ever stored in it. If the call fails, the pages stay.
+        // SAFETY: this is a shared mapping of a file. A later load or store of a byte maps the page
+        // of the file again, with everything that was ever stored in it. If the call fails, the
+        // pages stay.
         let _ = unsafe { self.raw.unchecked_advise(UncheckedAdvice::DontNeed) };
     }
 
-    /// Turns off read-ahead for a file that is written next. Otherwise the first page that is made present brings in
-    /// all pages that the device reads ahead. This takes tens of milliseconds, in which the kernel gives the core to no
-    /// other thread.
+    /// Turns off read-ahead for a file that is written next. Otherwise the first page that is made
+    /// present brings in all pages that the device reads ahead. This takes tens of milliseconds, in
+    /// which the kernel gives the core to no other thread.
     fn is_written_next(&self) {
         let _ = self.raw.advise(Advice::Random);
     }
@@ -346,8 +357,9 @@ impl Words {
     /// Returns the words of the page.
     pub(super) fn get(&self) -> &[AtomicU64] {
         let words = self.0.len() / size_of::<AtomicU64>();
-        // SAFETY: the words lie in the mapping, which lives as long as `self`; a mapping begins at a page, so
-        // they are aligned. Every bit pattern is a word, and all access goes through these atomics.
+        // SAFETY: the words lie in the mapping, which lives as long as `self`; a mapping begins at
+        // a page, so they are aligned. Every bit pattern is a word, and all access goes through
+        // these atomics.
         unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), words) }
     }
 

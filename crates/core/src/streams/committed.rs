@@ -1,8 +1,8 @@
-//! Limit up to which a standby may publish. A standby makes the streams of all frames that it receives; some of these
-//! may never be committed and are cut from the journal later.
+//! Limit up to which a standby may publish. A standby makes the streams of all frames that it
+//! receives; some of these may never be committed and are cut from the journal later.
 //!
-//! The thread that makes the streams notes their end behind a command. The thread that receives commit marks sets the
-//! committed seqno. The limit is the last note that this seqno covers.
+//! The thread that makes the streams notes their end behind a command. The thread that receives
+//! commit marks sets the committed seqno. The limit is the last note that this seqno covers.
 
 use super::{Day, Encoder, Store, StreamId};
 use ringside_model::domain::SeqNo;

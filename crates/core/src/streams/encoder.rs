@@ -1,8 +1,9 @@
-//! Subscriber that makes the streams: encodes every command with its reports as messages for sessions, drop copies, the
-//! operator and market data.
+//! Subscriber that makes the streams: encodes every command with its reports as messages for
+//! sessions, drop copies, the operator and market data.
 //!
-//! The encoder keeps names, definitions, and the ids that the sessions have used up; all of these come from the
-//! journal. So the same code runs live, in a replay, and in the snapshotter, where the sink only counts.
+//! The encoder keeps names, definitions, and the ids that the sessions have used up; all of these
+//! come from the journal. So the same code runs live, in a replay, and in the snapshotter, where
+//! the sink only counts.
 
 use super::market_data::{MarketData, Out};
 use super::session_messages::{Cause, Messages, time_of_day};
@@ -67,8 +68,8 @@ struct Current {
 }
 
 impl<S: StreamSink> Encoder<S> {
-    /// Returns an encoder that begins before the first command. `states` shows the gateway the results of the sessions'
-    /// commands.
+    /// Returns an encoder that begins before the first command. `states` shows the gateway the
+    /// results of the sessions' commands.
     pub fn new(sink: S, states: SessionStates) -> Self {
         Encoder {
             sink,
@@ -111,13 +112,14 @@ impl<S: StreamSink> Encoder<S> {
         self.sessions.day
     }
 
-    /// Returns the last command whose messages are complete since the encoder began or was resumed; zero for none.
+    /// Returns the last command whose messages are complete since the encoder began or was resumed;
+    /// zero for none.
     pub fn seqno(&self) -> SeqNo {
         self.seqno
     }
 
-    /// Goes on behind a snapshot with its `definitions`, its stream state and its `exposure`. The sink must go on
-    /// there, too.
+    /// Goes on behind a snapshot with its `definitions`, its stream state and its `exposure`. The
+    /// sink must go on there, too.
     pub fn resume(&mut self, definitions: &[Command], image: &StreamsImage, exposure: &Exposure) {
         for command in definitions {
             self.learn(command);
@@ -173,15 +175,15 @@ impl<S: StreamSink> Encoder<S> {
         }
     }
 
-    /// Appends the report line of a command to the operator's stream, unless the command is about a single order of a
-    /// session.
+    /// Appends the report line of a command to the operator's stream, unless the command is about a
+    /// single order of a session.
     #[cold]
     fn tell_operator(&mut self, published: &Published, command: &Command) {
         let Report { kind, session, .. } = published.report;
         let session = self.directory.session(session);
         let has_stream = session.is_some_and(|session| session.role == Role::OrderEntry);
-        // The operator gets these reports in addition to the sessions: an operator who moves a symbol gets a report of
-        // each of its orders.
+        // The operator gets these reports in addition to the sessions: an operator who moves a
+        // symbol gets a report of each of its orders.
         let is_told = matches!(
             command.action,
             Action::MoveSymbol(_)

@@ -28,7 +28,8 @@ impl Ends {
         Ends { slots, ends, moved, published: CachePadded::default() }
     }
 
-    /// Returns the last block of a stream and the number of its next message. The block may be newer than the number.
+    /// Returns the last block of a stream and the number of its next message. The block may be
+    /// newer than the number.
     #[inline]
     pub(super) fn end(&self, stream: StreamId) -> (u32, u64) {
         let Some(slot) = self.slots.slot(stream) else { return (NO_BLOCK, 1) };
@@ -57,13 +58,14 @@ impl Ends {
         }
     }
 
-    /// Sets the end of the stream in a slot. The number is stored last: a reader that sees it finds the messages.
+    /// Sets the end of the stream in a slot. The number is stored last: a reader that sees it finds
+    /// the messages.
     #[inline]
     pub(super) fn set(&self, slot: usize, block: u32, next: u64) {
         self.ends[slot].block.store(block, Ordering::Release);
         self.ends[slot].next.store(next, Ordering::Release);
-        // The bit is set after the end, and also if it is set already: a reader that has just taken it may not have
-        // seen this end.
+        // The bit is set after the end, and also if it is set already: a reader that has just taken
+        // it may not have seen this end.
         self.moved[slot / 64].fetch_or(1 << (slot % 64), Ordering::Release);
     }
 

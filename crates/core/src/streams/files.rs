@@ -79,7 +79,8 @@ impl StoreError {
     }
 }
 
-/// Directory of the files. Without one the blocks are in memory, which lasts as long as the process.
+/// Directory of the files. Without one the blocks are in memory, which lasts as long as the
+/// process.
 #[derive(Clone, Debug)]
 pub(super) struct Files {
     dir: Option<PathBuf>,
@@ -115,7 +116,8 @@ impl Files {
         map(&file, &path, self.bytes)
     }
 
-    /// Maps a file, and makes it first if it is missing or has a wrong length. Its content has no meaning.
+    /// Maps a file, and makes it first if it is missing or has a wrong length. Its content has no
+    /// meaning.
     pub(crate) fn open_or_make(&self, number: u32) -> Result<MmapRaw, StoreError> {
         let path = self.path(number);
         if self.dir.is_none() {
@@ -156,7 +158,8 @@ pub(super) fn remove_all(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes a file under a temporary name, so that a file under the final name always has its whole length.
+/// Makes a file under a temporary name, so that a file under the final name always has its whole
+/// length.
 pub(super) fn make(path: &Path, bytes: u64) -> Result<(), StoreError> {
     let temporary = path.with_extension(TEMPORARY);
     let made = File::create(&temporary).map_err(StoreError::io(&temporary, "create")).and_then(

@@ -1,4 +1,5 @@
-//! Head of the stored streams: a small file with the seqnos up to which they can be trusted when they are opened again.
+//! Head of the stored streams: a small file with the seqnos up to which they can be trusted when
+//! they are opened again.
 //!
 //! ```text
 //!  0       8         16             32          40      48             64            72          80
@@ -6,8 +7,9 @@
 //! │ magic │ version │ identity × 2 │ file bytes│ check │ boot id × 2  │ complete to │ synced to │ failed │
 //! └───────┴─────────┴──────────────┴───────────┴───────┴──────────────┴─────────────┴───────────┴────────┘
 //! ```
-//! A killed process loses nothing that it stored in a mapped file. As long as the kernel is the same (same boot id),
-//! everything up to `complete to` is there. After a reboot only everything up to `synced to` is there.
+//! A killed process loses nothing that it stored in a mapped file. As long as the kernel is the
+//! same (same boot id), everything up to `complete to` is there. After a reboot only everything up
+//! to `synced to` is there.
 
 use super::blocks::Words;
 use super::files::{self, StoreError};
@@ -49,7 +51,8 @@ impl Head {
         Ok(Head { path, words, syncing: Mutex::new(()) })
     }
 
-    /// Opens the head of a directory; `None` if there is none, or none that is intact and has this identity.
+    /// Opens the head of a directory; `None` if there is none, or none that is intact and has this
+    /// identity.
     pub(super) fn open(dir: &Path, identity: [u64; 2]) -> Result<Option<Self>, StoreError> {
         let path = dir.join(NAME);
         let Ok(file) = files::open(&path) else { return Ok(None) };
@@ -119,8 +122,9 @@ impl Head {
         self.words.get()[COMPLETE_TO].store(seqno, Release);
     }
 
-    /// Calls `write` to put everything on the device, and records the command up to which this holds. After an error
-    /// nothing is trusted any more: the kernel marks the pages that it could not write as clean.
+    /// Calls `write` to put everything on the device, and records the command up to which this
+    /// holds. After an error nothing is trusted any more: the kernel marks the pages that it could
+    /// not write as clean.
     pub(super) fn sync(
         &self,
         write: impl FnOnce() -> Result<(), StoreError>,

@@ -1,7 +1,8 @@
 //! Reports as ITCH messages: the changes of the displayed book by each command.
 //!
-//! The encoder keeps no state of orders between two commands. Within a command it keeps the incoming order. This order
-//! is added to the book after all its reports, with the quantity that is left.
+//! The encoder keeps no state of orders between two commands. Within a command it keeps the
+//! incoming order. This order is added to the book after all its reports, with the quantity that is
+//! left.
 
 use super::wire_names::{Listed, WireNames, saturated};
 use super::{StreamId, StreamSink};
@@ -117,8 +118,8 @@ impl MarketData {
                 });
             }
             ReportKind::Triggered => {
-                // The order that came before this report is complete. The triggered order trades and rests as an order
-                // of its own.
+                // The order that came before this report is complete. The triggered order trades
+                // and rests as an order of its own.
                 self.end_incoming(out);
                 self.incoming = Some(Incoming::alone(report, None));
             }
@@ -237,7 +238,8 @@ impl MarketData {
         });
     }
 
-    /// Deletes the replaced order before the incoming order trades, so that no listener sees a crossed book.
+    /// Deletes the replaced order before the incoming order trades, so that no listener sees a
+    /// crossed book.
     fn take_out_replaced<S: StreamSink>(&mut self, listed: &Listed, out: &mut Out<'_, S>) {
         if let Some(old) = self.incoming.as_mut().and_then(|incoming| incoming.replaces.take()) {
             self.delete(listed, old, out);
@@ -263,8 +265,8 @@ impl MarketData {
         });
     }
 
-    /// Handles a report about a hidden order. Only its execution is published, as a trade, if the order was resting.
-    /// The volume of an auction is published once for all orders.
+    /// Handles a report about a hidden order. Only its execution is published, as a trade, if the
+    /// order was resting. The volume of an auction is published once for all orders.
     #[cold]
     fn unseen<S: StreamSink>(&self, published: &Published, out: &mut Out<'_, S>) {
         let report = &published.report;
@@ -327,8 +329,8 @@ impl MarketData {
         self.short_sale_restriction(&listed, b'0', out);
     }
 
-    /// Publishes a change of the short sale restriction. If the report is not the first of its command, trades have set
-    /// the restriction.
+    /// Publishes a change of the short sale restriction. If the report is not the first of its
+    /// command, trades have set the restriction.
     fn short_sale_set<S: StreamSink>(&self, published: &Published, out: &mut Out<'_, S>) {
         let Some(&listed) = out.names.symbol(published.report.symbol) else { return };
         let action = match (published.report.other & 1, published.index) {
@@ -375,8 +377,8 @@ impl MarketData {
         });
     }
 
-    /// Publishes a new state of a symbol. ITCH has a letter for trading, halted, paused and quoting only. An auction
-    /// call is quoting only; a state that accepts no orders is a halt.
+    /// Publishes a new state of a symbol. ITCH has a letter for trading, halted, paused and quoting
+    /// only. An auction call is quoting only; a state that accepts no orders is a halt.
     fn state_changed<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
         self.pauses = report.reason == Reason::LimitState;
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
@@ -403,7 +405,8 @@ impl MarketData {
         });
     }
 
-    /// Publishes an execution in an auction. It is not printable: the volume is published once for all orders.
+    /// Publishes an execution in an auction. It is not printable: the volume is published once for
+    /// all orders.
     fn crossed<S: StreamSink>(&mut self, published: &Published, out: &mut Out<'_, S>) {
         let report = &published.report;
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
@@ -417,7 +420,8 @@ impl MarketData {
         });
     }
 
-    /// Publishes the result of an auction. Its match number is the first of the command, which no trade has.
+    /// Publishes the result of an auction. Its match number is the first of the command, which no
+    /// trade has.
     fn cross_trade<S: StreamSink>(&self, published: &Published, out: &mut Out<'_, S>) {
         let report = &published.report;
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
@@ -431,8 +435,8 @@ impl MarketData {
         });
     }
 
-    /// Publishes the indicative result of an auction. All orders that can take part can trade outside the auction, too,
-    /// so near and far price are equal.
+    /// Publishes the indicative result of an auction. All orders that can take part can trade
+    /// outside the auction, too, so near and far price are equal.
     fn imbalance<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
         let price = listed.price4(report.price);
@@ -456,7 +460,8 @@ impl MarketData {
         });
     }
 
-    /// Publishes the start of the day at once; its end follows after the reports of the orders that expire.
+    /// Publishes the start of the day at once; its end follows after the reports of the orders that
+    /// expire.
     fn trading_day<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
         self.day = DayEvent::from_code(report.other as u8);
         if self.day == Some(DayEvent::Start) {
@@ -478,7 +483,8 @@ impl MarketData {
         self.taken_back(report, &listed, out);
     }
 
-    /// Publishes a corrected trade: breaks it, and publishes it again as a trade that changes no order of the book.
+    /// Publishes a corrected trade: breaks it, and publishes it again as a trade that changes no
+    /// order of the book.
     fn corrected<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
         let told = std::mem::replace(&mut self.broken, true);
         let Some(&listed) = out.names.symbol(report.symbol).filter(|_| !told) else { return };

@@ -1,9 +1,9 @@
-//! The numbered streams that leave the venue: one for each network session, one for market data, one for the operator.
-//! Each is a pure function of the journal.
+//! The numbered streams that leave the venue: one for each network session, one for market data,
+//! one for the operator. Each is a pure function of the journal.
 //!
-//! A message in a stream is stored in its wire format: a u16 length (big-endian, of the bytes that follow) and the
-//! bytes. For market data these bytes are the message; for a session they are the SoupBinTCP packet: `S` and the
-//! message.
+//! A message in a stream is stored in its wire format: a u16 length (big-endian, of the bytes that
+//! follow) and the bytes. For market data these bytes are the message; for a session they are the
+//! SoupBinTCP packet: `S` and the message.
 
 mod ahead;
 mod blocks;

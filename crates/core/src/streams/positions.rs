@@ -1,5 +1,5 @@
-//! Places of the messages in the blocks. They follow from the lengths of the appended messages alone: the same lengths
-//! in the same order give the same places.
+//! Places of the messages in the blocks. They follow from the lengths of the appended messages
+//! alone: the same lengths in the same order give the same places.
 
 use super::{StreamId, StreamSink};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -73,7 +73,8 @@ pub(super) struct Opened {
     pub previous_used: u32,
 }
 
-/// End of a stream. A stream without messages has no block and is treated as if its block were full.
+/// End of a stream. A stream without messages has no block and is treated as if its block were
+/// full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tail {
     next: u64,
@@ -92,7 +93,8 @@ impl Positions {
         Positions { slots, tails: vec![empty; slots.count()].into(), next_block: 0 }
     }
 
-    /// Restores the ends from an image: they are the same as behind the appends before the image was taken.
+    /// Restores the ends from an image: they are the same as behind the appends before the image
+    /// was taken.
     ///
     /// # Errors
     /// An image that no appends lead to, or with streams beyond `streams_max`.
@@ -139,7 +141,8 @@ impl Positions {
         Image { next_block: self.next_block, rows: begun.map(row).collect() }
     }
 
-    /// Reserves the place of the next message of the stream in a slot; `length` includes the u16 of the message.
+    /// Reserves the place of the next message of the stream in a slot; `length` includes the u16 of
+    /// the message.
     #[inline]
     pub(super) fn place(&mut self, slot: usize, length: u32) -> Place {
         let tail = &mut self.tails[slot];
@@ -156,8 +159,8 @@ impl Positions {
         place
     }
 
-    /// Returns the end of the stream in a slot: its last block, the number of message bytes in it, and the number of
-    /// the next message.
+    /// Returns the end of the stream in a slot: its last block, the number of message bytes in it,
+    /// and the number of the next message.
     #[inline]
     pub(super) fn end(&self, slot: usize) -> (u32, u32, u64) {
         let tail = &self.tails[slot];
@@ -238,7 +241,8 @@ pub(super) fn length_of(message: &[u8]) -> u32 {
     message.len() as u32
 }
 
-/// Returns the length in bytes, with its u16, of the message that begins at an offset; `None` if the u16 is not there.
+/// Returns the length in bytes, with its u16, of the message that begins at an offset; `None` if
+/// the u16 is not there.
 #[inline]
 pub(super) fn length_at(bytes: &[u8], offset: u32) -> Option<u32> {
     let length = bytes.get(offset as usize..)?.first_chunk()?;

@@ -1,4 +1,5 @@
-//! Reader of the streams: finds a message by its number and returns its bytes as they are stored in the blocks.
+//! Reader of the streams: finds a message by its number and returns its bytes as they are stored in
+//! the blocks.
 
 use super::StreamId;
 use super::blocks::{Blocks, Origin};
@@ -53,8 +54,8 @@ impl Reader {
         self.ends.published()
     }
 
-    /// Passes the streams that have new messages since the last call to `touched`. Each stream is passed once, to the
-    /// reader that asks first, so only one of all readers should ask.
+    /// Passes the streams that have new messages since the last call to `touched`. Each stream is
+    /// passed once, to the reader that asks first, so only one of all readers should ask.
     pub fn take_touched(&mut self, touched: impl FnMut(StreamId)) {
         self.ends.take_moved(touched);
     }
@@ -66,7 +67,8 @@ impl Reader {
         next
     }
 
-    /// Returns the last block of a stream and the number of its next message, as far as this reader may read.
+    /// Returns the last block of a stream and the number of its next message, as far as this reader
+    /// may read.
     #[inline]
     fn end(&self, stream: StreamId) -> (u32, u64) {
         let Some(bound) = &self.bound else { return self.ends.end(stream) };
@@ -91,8 +93,8 @@ impl Reader {
         }))
     }
 
-    /// Returns the contiguous bytes at a place; empty if there is nothing new. They end with a whole message. A cursor
-    /// at the end of a block goes on to the next block.
+    /// Returns the contiguous bytes at a place; empty if there is nothing new. They end with a
+    /// whole message. A cursor at the end of a block goes on to the next block.
     pub fn bytes(&mut self, cursor: &mut Cursor) -> &[u8] {
         if cursor.block == NO_BLOCK {
             let first = self.cursor(cursor.stream, 1).expect("the first number is always there");
@@ -102,7 +104,8 @@ impl Reader {
             }
         }
         let bound = self.bound.as_ref().map(|bound| bound.end().map(|end| end.place));
-        // Read before the bytes: if there is a next block, the published bytes of this one are complete.
+        // Read before the bytes: if there is a next block, the published bytes of this one are
+        // complete.
         let next = believe(self.blocks.next(cursor.block));
         let mut bytes = believe(self.blocks.published(cursor.block));
         if let Some(next) = next.filter(|_| cursor.offset as usize == bytes.len()) {
@@ -113,9 +116,10 @@ impl Reader {
         bytes.get(cursor.offset as usize..end.min(bytes.len())).unwrap_or_default()
     }
 
-    /// Returns the place before the first message of a stream whose last block is known. The search goes from both
-    /// ends. A stream that began with the day has its first block among the first of all; a stream with few messages
-    /// has few blocks. Walking back through a long day would touch all of its blocks.
+    /// Returns the place before the first message of a stream whose last block is known. The search
+    /// goes from both ends. A stream that began with the day has its first block among the first of
+    /// all; a stream with few messages has few blocks. Walking back through a long day would touch
+    /// all of its blocks.
     fn find_first(&self, stream: StreamId, last: u32) -> Result<Cursor, StoreError> {
         let at = |block| Ok(Cursor { stream, block, offset: 0 });
         let mut back = last;
@@ -133,7 +137,8 @@ impl Reader {
         Err(broken(&self.blocks, last))
     }
 
-    /// Returns the place before a published message, or behind the last one, in a stream whose last block is known.
+    /// Returns the place before a published message, or behind the last one, in a stream whose last
+    /// block is known.
     fn find(&mut self, stream: StreamId, last: u32, number: u64) -> Result<Cursor, StoreError> {
         let known = self.known.entry(stream).or_default();
         walk_back(&self.blocks, known, stream, last, number)?;
@@ -150,14 +155,15 @@ impl Reader {
 }
 
 impl Cursor {
-    /// Moves on by a number of the bytes that [`Reader::bytes`] returned. The cursor may then be inside a message.
+    /// Moves on by a number of the bytes that [`Reader::bytes`] returned. The cursor may then be
+    /// inside a message.
     pub fn advance(&mut self, bytes: usize) {
         self.offset += bytes as u32;
     }
 }
 
-/// Returns the number of bytes of `block` that may be read if the stream is committed up to `place`: a block and the
-/// bytes in it.
+/// Returns the number of bytes of `block` that may be read if the stream is committed up to
+/// `place`: a block and the bytes in it.
 fn end_in(block: u32, place: Option<(u32, u32)>) -> usize {
     match place {
         Some((last, _)) if last != NO_BLOCK && block < last => usize::MAX,
@@ -225,8 +231,9 @@ mod tests {
     use super::*;
     use ringside_model::domain::SeqNo;
 
-    /// Market data over several blocks, between the blocks of another stream: at every moment exactly the committed
-    /// part can be read, both by a cursor that began at the first message and by a new cursor for a number.
+    /// Market data over several blocks, between the blocks of another stream: at every moment
+    /// exactly the committed part can be read, both by a cursor that began at the first message and
+    /// by a new cursor for a number.
     #[test]
     fn what_is_not_committed_is_not_read() {
         let (mut store, all) = Store::in_memory();

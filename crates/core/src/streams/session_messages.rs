@@ -29,8 +29,8 @@ pub(super) fn time_of_day(Nanos(time): Nanos) -> u64 {
     time % DAY_NS
 }
 
-/// Encoded messages of one report: each has its u16 length, the packet type `S`, and the message. An order that is
-/// accepted and canceled at once has two.
+/// Encoded messages of one report: each has its u16 length, the packet type `S`, and the message.
+/// An order that is accepted and canceled at once has two.
 #[derive(Default)]
 pub(super) struct Messages {
     bytes: Vec<u8>,
@@ -61,7 +61,8 @@ impl Messages {
         })
     }
 
-    /// Encodes the messages of a report in place of the previous ones; none if its session gets no message.
+    /// Encodes the messages of a report in place of the previous ones; none if its session gets no
+    /// message.
     pub(super) fn encode(&mut self, published: &Published, cause: &Cause<'_>, names: &WireNames) {
         self.bytes.clear();
         let report = &published.report;
@@ -102,8 +103,8 @@ impl Messages {
             ReportKind::Broken => self.broken(report, cause),
             ReportKind::Repriced => self.repriced(report, cause, names),
             ReportKind::Corrected => {
-                // OUCH has no correction: the trade is broken and executed again. The report of the resting side comes
-                // first.
+                // OUCH has no correction: the trade is broken and executed again. The report of the
+                // resting side comes first.
                 self.broken(report, cause);
                 let liquidity_flag = if published.index == 0 { b'A' } else { b'R' };
                 self.executed(report, (liquidity_flag, report.other), cause, names);
@@ -502,7 +503,8 @@ fn capacity(capacity: Capacity) -> u8 {
     }
 }
 
-/// Returns the OUCH letter of a self-trade prevention mode; a space for modes that only session files have.
+/// Returns the OUCH letter of a self-trade prevention mode; a space for modes that only session
+/// files have.
 fn aiq_strategy(mode: SelfTrade) -> u8 {
     match mode {
         SelfTrade::CancelNewest => b'W',
@@ -512,7 +514,8 @@ fn aiq_strategy(mode: SelfTrade) -> u8 {
     }
 }
 
-/// Returns the tag of a reject for the wrong partition: the partition of the symbol and the version of the table.
+/// Returns the tag of a reject for the wrong partition: the partition of the symbol and the version
+/// of the table.
 fn partition_tag(report: &Report) -> Vec<u8> {
     let mut tags = vec![];
     if let Some(moved) = Moved::from_word(report.other)
@@ -542,8 +545,8 @@ fn id(OrderId(id): OrderId) -> U32 {
     saturated(id).into()
 }
 
-/// Adds a tag for one of the order's terms that its tags do not have. There is room: an order from the network with
-/// such a term has few other tags.
+/// Adds a tag for one of the order's terms that its tags do not have. There is room: an order from
+/// the network with such a term has few other tags.
 fn with_term(mut fields: ClientFields, tag: u8, value: &[u8]) -> ClientFields {
     let mut tags = fields.tags().to_vec();
     push_tag(tag, value, &mut tags);

@@ -5,7 +5,8 @@ use ringside_model::domain::SessionId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-/// Session states, shared by the encoder of the streams and the gateway. Sessions beyond its size have no state.
+/// Session states, shared by the encoder of the streams and the gateway. Sessions beyond its size
+/// have no state.
 #[derive(Clone)]
 pub struct SessionStates {
     sessions: Arc<[State]>,
@@ -30,12 +31,14 @@ impl SessionStates {
         self.sessions.len()
     }
 
-    /// Returns the highest order id that the session has used up; an ignored or invalid replace uses up none.
+    /// Returns the highest order id that the session has used up; an ignored or invalid replace
+    /// uses up none.
     pub fn consumed(&self, session: SessionId) -> u32 {
         self.state(session).map_or(0, |state| state.consumed.load(Ordering::Acquire))
     }
 
-    /// Returns the number of the session's commands that have been answered since this process began.
+    /// Returns the number of the session's commands that have been answered since this process
+    /// began.
     pub fn answered(&self, session: SessionId) -> u64 {
         self.state(session).map_or(0, |state| state.answered.load(Ordering::Acquire))
     }

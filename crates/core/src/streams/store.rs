@@ -1,9 +1,10 @@
 //! Store of the numbered streams: blocks of messages in mapped files, each block of one stream.
 //!
-//! `positions.rs` decides the place of a message, `blocks.rs` has the bytes, `ends.rs` has the published ends for
-//! readers, and `reader.rs` is the reader. `files.rs` makes the files, `ahead.rs` prepares files and pages before they
-//! are needed, and `head.rs` records up to which command they can be trusted later. Only one process may write the
-//! files: it holds the lock of the journal in the same directory.
+//! `positions.rs` decides the place of a message, `blocks.rs` has the bytes, `ends.rs` has the
+//! published ends for readers, and `reader.rs` is the reader. `files.rs` makes the files,
+//! `ahead.rs` prepares files and pages before they are needed, and `head.rs` records up to which
+//! command they can be trusted later. Only one process may write the files: it holds the lock of
+//! the journal in the same directory.
 
 use super::ahead::Ahead;
 use super::blocks::{BlockWriter, Blocks, Origin};
@@ -24,13 +25,15 @@ pub struct Options {
     pub dir: PathBuf,
     /// Limit of stream numbers: streams from 0 to one less than this, and the operator's.
     pub streams_max: u32,
-    /// Length of each file in bytes: a block of 16 KiB times a power of two. Existing files keep their length.
+    /// Length of each file in bytes: a block of 16 KiB times a power of two. Existing files keep
+    /// their length.
     pub file_bytes: u64,
     /// Identity of the streams' owner. Streams of another identity are removed.
     pub identity: [u64; 2],
 }
 
-/// Writer of the stored streams. [`Store::open`] must be followed by [`Store::resume`] or [`Store::clear`].
+/// Writer of the stored streams. [`Store::open`] must be followed by [`Store::resume`] or
+/// [`Store::clear`].
 pub struct Store {
     positions: Positions,
     writer: BlockWriter,
@@ -39,7 +42,8 @@ pub struct Store {
     trusted_to: SeqNo,
     has_begun: bool,
     ahead: Option<Ahead>,
-    /// Slots with messages appended since the last publish; `is_touched` has the same slots as flags.
+    /// Slots with messages appended since the last publish; `is_touched` has the same slots as
+    /// flags.
     touched: Vec<u32>,
     is_touched: Box<[bool]>,
     /// Blocks that became full since the last publish.
@@ -69,7 +73,8 @@ impl Options {
 }
 
 impl Store {
-    /// Opens the streams in a directory; streams without an intact head of this identity are removed.
+    /// Opens the streams in a directory; streams without an intact head of this identity are
+    /// removed.
     pub fn open(options: &Options) -> Result<Self, StoreError> {
         let dir = &options.dir;
         std::fs::create_dir_all(dir).map_err(StoreError::io(dir, "make the folder"))?;
@@ -117,13 +122,14 @@ impl Store {
         }
     }
 
-    /// Returns the last command up to which everything is stored, according to the head; 0 if nothing can be trusted.
+    /// Returns the last command up to which everything is stored, according to the head; 0 if
+    /// nothing can be trusted.
     pub fn trusted_to(&self) -> SeqNo {
         self.trusted_to
     }
 
-    /// Goes on where an image was taken, behind the command `seqno`. Messages after that are written again. After an
-    /// error only an older image or [`Store::clear`] can be tried.
+    /// Goes on where an image was taken, behind the command `seqno`. Messages after that are
+    /// written again. After an error only an older image or [`Store::clear`] can be tried.
     ///
     /// # Panics
     /// If there is a reader or a syncer.
@@ -184,7 +190,8 @@ impl Store {
         Syncer { blocks: Arc::clone(self.writer.blocks()), head: Arc::clone(&self.head) }
     }
 
-    /// Returns true if there is room for a stream. A session without room for its stream must not be defined.
+    /// Returns true if there is room for a stream. A session without room for its stream must not
+    /// be defined.
     pub fn has_room_for(&self, stream: StreamId) -> bool {
         self.positions.slots().slot(stream).is_some()
     }
@@ -194,13 +201,14 @@ impl Store {
         self.positions.image()
     }
 
-    /// Returns the last block of a stream, the number of message bytes in it, and the number of its next message.
+    /// Returns the last block of a stream, the number of message bytes in it, and the number of its
+    /// next message.
     pub(super) fn end(&self, stream: StreamId) -> (u32, u32, u64) {
         self.positions.end(self.positions.slots().expect(stream))
     }
 
-    /// Publishes all appended messages to the readers. After an error, also one of an earlier append, nothing more is
-    /// published.
+    /// Publishes all appended messages to the readers. After an error, also one of an earlier
+    /// append, nothing more is published.
     #[inline]
     pub fn publish(&mut self) -> Result<(), StoreError> {
         if self.has_failed {
@@ -225,8 +233,8 @@ impl Store {
         Ok(())
     }
 
-    /// Records that everything up to a command was appended and published. A process that is killed after that loses
-    /// none of it.
+    /// Records that everything up to a command was appended and published. A process that is killed
+    /// after that loses none of it.
     #[inline]
     pub fn complete(&mut self, seqno: SeqNo) {
         if !self.has_failed {
@@ -278,8 +286,8 @@ impl StreamSink for Store {
         }
     }
 
-    /// Publishes the batch. An error ends the process: the commands are in the journal, and a restart publishes the
-    /// rest.
+    /// Publishes the batch. An error ends the process: the commands are in the journal, and a
+    /// restart publishes the rest.
     #[inline]
     fn end_batch(&mut self, seqno: SeqNo) {
         match self.publish() {
@@ -293,8 +301,9 @@ impl StreamSink for Store {
 }
 
 impl Syncer {
-    /// Syncs all complete messages to the device and waits for it. Returns the last command that this covers: a
-    /// snapshot up to there can rely on it. After an error the next [`Store::open`] trusts nothing that is stored.
+    /// Syncs all complete messages to the device and waits for it. Returns the last command that
+    /// this covers: a snapshot up to there can rely on it. After an error the next [`Store::open`]
+    /// trusts nothing that is stored.
     pub fn sync(&self) -> Result<SeqNo, StoreError> {
         self.head.sync(|| self.blocks.sync())
     }

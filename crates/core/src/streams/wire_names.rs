@@ -26,8 +26,8 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    /// Returns the symbol in wire format. `None` if that is not possible: a name of more than 8 bytes, a number or a
-    /// lot that is too large, or a tick that is no multiple of 1/10000.
+    /// Returns the symbol in wire format. `None` if that is not possible: a name of more than 8
+    /// bytes, a number or a lot that is too large, or a tick that is no multiple of 1/10000.
     pub(super) fn new(symbol: SymbolId, name: Name, tick: Tick, lot: u64) -> Option<Listed> {
         let stock = ringside_wire::padded(name.as_str())?;
         let zeros = 4u32.checked_sub(tick.scale.into())?;
@@ -45,7 +45,8 @@ impl Listed {
         u64::try_from(price.0).map_or(0, |ticks| ticks.saturating_mul(self.tick))
     }
 
-    /// Returns a price in 1/10000 of the currency, in 32 bits; the highest number if the price does not fit.
+    /// Returns a price in 1/10000 of the currency, in 32 bits; the highest number if the price does
+    /// not fit.
     #[inline]
     pub(crate) fn price4(&self, price: Price) -> u32 {
         saturated(self.price(price))

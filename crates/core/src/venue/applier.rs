@@ -1,8 +1,8 @@
-//! Applying half of a standby: reads back the frames that the other half has stored, applies them, and compares each
-//! hash probe among them.
+//! Applying half of a standby: reads back the frames that the other half has stored, applies them,
+//! and compares each hash probe among them.
 //!
-//! A standby that is far behind stores first: stored frames count for the leader, applied or not. Frames that are not
-//! applied yet are in the journal, so they take no memory.
+//! A standby that is far behind stores first: stored frames count for the leader, applied or not.
+//! Frames that are not applied yet are in the journal, so they take no memory.
 
 use crate::recovery::replay::{Replay, ReplayError};
 use crate::report_order::Subscriber;
@@ -20,8 +20,8 @@ pub(super) struct Applier<U> {
 }
 
 impl<U: Subscriber> Applier<U> {
-    /// Returns an applier that goes on behind the replay of a restart, which ended at `time`; `stored` reads the frames
-    /// after that.
+    /// Returns an applier that goes on behind the replay of a restart, which ended at `time`;
+    /// `stored` reads the frames after that.
     pub(super) fn new(replay: Replay<U>, stored: Follower, time: Nanos) -> Self {
         Applier { replay, stored, waiting: 0, time }
     }

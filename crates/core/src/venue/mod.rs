@@ -1,8 +1,8 @@
-//! A venue on its journal: recovers the state that the last run left, runs the pipeline, closes the journal. The first
-//! start and the start after a crash are the same.
+//! A venue on its journal: recovers the state that the last run left, runs the pipeline, closes the
+//! journal. The first start and the start after a crash are the same.
 //!
-//! `standby.rs` is a recovered venue without the lead: it takes the frames of a leader, or begins to lead. This file is
-//! the leading venue.
+//! `standby.rs` is a recovered venue without the lead: it takes the frames of a leader, or begins
+//! to lead. This file is the leading venue.
 
 mod applier;
 mod standby;
@@ -63,8 +63,8 @@ pub fn identity(config_hash: u64) -> Identity {
 }
 
 impl Venue {
-    /// Recovers the journal, or begins a new one: from the newest snapshot that fits, or from the first frame. `told`
-    /// receives the reports of the commands after that.
+    /// Recovers the journal, or begins a new one: from the newest snapshot that fits, or from the
+    /// first frame. `told` receives the reports of the commands after that.
     pub fn open<U: Recover>(
         options: Options,
         shape: Shape,
@@ -76,8 +76,8 @@ impl Venue {
         Ok(standby.lead(epoch)?.0)
     }
 
-    /// Starts to take snapshots of the growing journal, on a thread of low priority. `say` receives a message about
-    /// each snapshot, and the reason if there will be no more.
+    /// Starts to take snapshots of the growing journal, on a thread of low priority. `say` receives
+    /// a message about each snapshot, and the reason if there will be no more.
     pub fn take_snapshots(
         &self,
         policy: Policy,
@@ -93,7 +93,8 @@ impl Venue {
         self.writer.position()
     }
 
-    /// Sets the commit point: no command is acknowledged or published before a quorum has stored it.
+    /// Sets the commit point: no command is acknowledged or published before a quorum has stored
+    /// it.
     pub fn wait_for(&mut self, commit_point: Arc<CommitPoint>) {
         self.commit_point = Some(commit_point);
     }
@@ -118,14 +119,14 @@ impl Venue {
         SeqNo(self.last.0.0 + 1 + u64::from(self.changes_mode()))
     }
 
-    /// Returns true if the journal is in another durability mode than the config; a command of the venue must then set
-    /// the mode first.
+    /// Returns true if the journal is in another durability mode than the config; a command of the
+    /// venue must then set the mode first.
     fn changes_mode(&self) -> bool {
         self.durability != self.writer.durability()
     }
 
-    /// Runs until the source ends or `control.stop` is set, then writes the final hashes into the journal and closes
-    /// it. `None` if the pipeline was abandoned before.
+    /// Runs until the source ends or `control.stop` is set, then writes the final hashes into the
+    /// journal and closes it. `None` if the pipeline was abandoned before.
     pub fn run<'a, S, U>(
         self,
         layout: &Layout,

@@ -1,5 +1,5 @@
-//! A recovered venue that does not lead: it takes the frames that a leader has sequenced, stores them at the same
-//! places, applies them, and can begin to lead.
+//! A recovered venue that does not lead: it takes the frames that a leader has sequenced, stores
+//! them at the same places, applies them, and can begin to lead.
 
 use super::Venue;
 use super::applier::Applier;
@@ -18,7 +18,8 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Subscriber that a restart recovers: it resumes from a snapshot, then receives the reports of the replayed commands.
+/// Subscriber that a restart recovers: it resumes from a snapshot, then receives the reports of the
+/// replayed commands.
 pub trait Recover: Subscriber {
     /// Checks if the subscriber can go on from a snapshot.
     ///
@@ -28,8 +29,8 @@ pub trait Recover: Subscriber {
         Ok(())
     }
 
-    /// Goes on from a snapshot in place of the commands up to it; `None` begins before the first command. The
-    /// subscriber receives the definitions of the snapshot as well.
+    /// Goes on from a snapshot in place of the commands up to it; `None` begins before the first
+    /// command. The subscriber receives the definitions of the snapshot as well.
     fn resume(&mut self, _at: Option<&Checkpoint>) -> Result<(), String> {
         Ok(())
     }
@@ -54,8 +55,8 @@ pub struct Restart {
     pub seqno: SeqNo,
     /// Time that the restart took.
     pub elapsed: Duration,
-    /// Messages for the operator: a tail that was cut, a snapshot that was skipped, a device that is not as it should
-    /// be.
+    /// Messages for the operator: a tail that was cut, a snapshot that was skipped, a device that
+    /// is not as it should be.
     pub notes: Vec<String>,
     /// True if committed commands are lost, as the durability mode allows.
     pub has_lost: bool,
@@ -95,9 +96,9 @@ pub enum StandbyError {
 }
 
 impl<U: Recover> Standby<U> {
-    /// Recovers the journal, or prepares an empty one: from the newest snapshot that fits, or from the first frame.
-    /// `told` receives the reports of the commands after that. The caller takes the lock before, because other files in
-    /// the directory need it, too.
+    /// Recovers the journal, or prepares an empty one: from the newest snapshot that fits, or from
+    /// the first frame. `told` receives the reports of the commands after that. The caller takes
+    /// the lock before, because other files in the directory need it, too.
     pub fn recover(
         lock: Lock,
         options: Options,
@@ -111,7 +112,8 @@ impl<U: Recover> Standby<U> {
         let say = |what| restart.notes.push(what);
         let accepts = |at: &Checkpoint| told.accepts(at);
         let start = Start::at_newest_snapshot(&dir, identity, shape, None, accepts, say);
-        // A snapshot is named only after the journal up to it was synced. This holds also if the snapshot is not used.
+        // A snapshot is named only after the journal up to it was synced. This holds also if the
+        // snapshot is not used.
         let synced = start.newest_named();
         let from = start.checkpoint().map(|at| {
             restart.snapshot = at.place.seqno;
@@ -162,13 +164,14 @@ impl<U: Subscriber> Standby<U> {
         place_behind(&self.writer, self.time, self.epoch)
     }
 
-    /// Returns the places at which the journal may have to be cut, in order: the first place is known to be committed,
-    /// the last one is the end.
+    /// Returns the places at which the journal may have to be cut, in order: the first place is
+    /// known to be committed, the last one is the end.
     pub fn uncommitted(&self) -> &VecDeque<Place> {
         self.uncommitted.places()
     }
 
-    /// Stores the next frame of a leader. The frame counts as stored after the next [`commit`](Self::commit).
+    /// Stores the next frame of a leader. The frame counts as stored after the next
+    /// [`commit`](Self::commit).
     pub fn store(&mut self, frame: &mut Frame) -> Result<(), StandbyError> {
         let Place { seqno, crc, .. } = self.place();
         let kind = frame.kind().filter(|kind| {
@@ -199,7 +202,8 @@ impl<U: Subscriber> Standby<U> {
         if kind.is_command() {
             self.time = self.time.max(frame.time());
         }
-        // In every mode: if the first page of a journal were lost, its durability mode would be unknown.
+        // In every mode: if the first page of a journal were lost, its durability mode would be
+        // unknown.
         if !std::mem::replace(&mut self.is_begun, true) {
             self.writer.sync_all()?;
         }
@@ -208,9 +212,9 @@ impl<U: Subscriber> Standby<U> {
         Ok(())
     }
 
-    /// Returns the last command that a frame claims to be on the device. A recovery treats damage up to there as
-    /// corruption. The leader makes the claim for its own device, so it must hold for this device before the frame is
-    /// stored.
+    /// Returns the last command that a frame claims to be on the device. A recovery treats damage
+    /// up to there as corruption. The leader makes the claim for its own device, so it must hold
+    /// for this device before the frame is stored.
     fn vouches(&self, kind: FrameKind, frame: &Frame) -> SeqNo {
         let is_strict = self.writer.durability() == Durability::Fsync;
         SeqNo(match (kind, frame.body::<CommitMark>()) {
@@ -245,8 +249,8 @@ impl<U: Subscriber> Standby<U> {
         self.applier.time
     }
 
-    /// Begins to lead: applies all stored frames, and begins a new run of the writer in `epoch`. Returns the venue and
-    /// the subscriber.
+    /// Begins to lead: applies all stored frames, and begins a new run of the writer in `epoch`.
+    /// Returns the venue and the subscriber.
     pub fn lead(mut self, epoch: u64) -> Result<(Venue, U), ReplayError> {
         self.applier.apply(if planted(Bug::UnappliedForgotten) { 0 } else { u64::MAX })?;
         let Standby { mut writer, applier, time, is_begun, durability, identity, dir, .. } = self;
@@ -258,7 +262,8 @@ impl<U: Subscriber> Standby<U> {
         frame.write(FrameKind::EpochStart, &writer.epoch_start());
         let crc = writer.append_bookkeeping(SystemClock.now(), frame)?;
         writer.epoch_has_begun(epoch);
-        // In every mode: if the first page of a journal were lost, its durability mode would be unknown.
+        // In every mode: if the first page of a journal were lost, its durability mode would be
+        // unknown.
         if is_begun {
             writer.commit()?
         } else {

@@ -1,12 +1,13 @@
-//! Places at which a journal may have to be cut: behind each frame that is not known to be committed.
+//! Places at which a journal may have to be cut: behind each frame that is not known to be
+//! committed.
 
 use ringside_journal::Place;
 use ringside_model::domain::SeqNo;
 use ringside_model::frame::{CommitMark, EpochStart, Frame, FrameKind};
 use std::collections::VecDeque;
 
-/// Places behind the last frames of a journal. They are few, because a commit mark follows after a limited number of
-/// commands.
+/// Places behind the last frames of a journal. They are few, because a commit mark follows after a
+/// limited number of commands.
 pub(super) struct Uncommitted {
     segment_bytes: u64,
     /// Everything before the first place is committed.
@@ -14,8 +15,8 @@ pub(super) struct Uncommitted {
 }
 
 impl Uncommitted {
-    /// Returns the places of a journal in which nothing follows a committed place; `None` is the beginning of the
-    /// journal.
+    /// Returns the places of a journal in which nothing follows a committed place; `None` is the
+    /// beginning of the journal.
     pub(super) fn behind(place: Option<Place>, segment_bytes: u64) -> Self {
         Uncommitted { segment_bytes, places: VecDeque::from([place.unwrap_or(Place::BEGINNING)]) }
     }
@@ -50,7 +51,8 @@ impl Uncommitted {
         *self.places.back().expect("there is always a place")
     }
 
-    /// Marks everything up to a command as committed, including its own frame, but not the bookkeeping behind it.
+    /// Marks everything up to a command as committed, including its own frame, but not the
+    /// bookkeeping behind it.
     fn commit(&mut self, seqno: SeqNo) {
         let seqno = seqno.min(self.last().seqno);
         let committed = self.places.partition_point(|place| place.seqno < seqno);

@@ -28,7 +28,8 @@ fn venue() -> Streams {
     venue
 }
 
-/// Returns time in force, display, capacity, sweep and cross type of the first message to session A, and its tags.
+/// Returns time in force, display, capacity, sweep and cross type of the first message to session
+/// A, and its tags.
 fn letters(venue: &mut Streams) -> (String, Vec<u8>) {
     letters_of(&venue.take(StreamId(A))[0])
 }

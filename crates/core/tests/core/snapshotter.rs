@@ -81,7 +81,8 @@ fn a_venue_that_writes_on_does_not_hold_up_a_snapshot() {
         Snapshotter::open(dir.path().to_path_buf(), IDENTITY, sizes, say).unwrap();
     let end = snapshotter.newest_segment().unwrap();
     assert!(end > 1, "several segments");
-    // All that comes now has come before the first frame is taken: the venue is faster than any reader.
+    // All that comes now has come before the first frame is taken: the venue is faster than any
+    // reader.
     let after = journal.grow(50_000);
     snapshotter.follow_to(end).unwrap();
     let reached = snapshotter.seqno();

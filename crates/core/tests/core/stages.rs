@@ -1,11 +1,13 @@
-//! Stages know what they drive, and neither the ring nor each other: only the wiring (`pipeline/mod.rs`) and the stage
-//! loop (`pipeline/stage.rs`) know those. Every `crate::` and `super::` path in `pipeline` is compared with a table,
-//! and every `crate::` path of the other rooms with another table.
+//! Stages know what they drive, and neither the ring nor each other: only the wiring
+//! (`pipeline/mod.rs`) and the stage loop (`pipeline/stage.rs`) know those. Every `crate::` and
+//! `super::` path in `pipeline` is compared with a table, and every `crate::` path of the other
+//! rooms with another table.
 
 use ringside_testing::rooms::{self, names};
 use std::path::Path;
 
-/// Files of the pipeline, each with the rooms of this crate and the files of the pipeline that it may name.
+/// Files of the pipeline, each with the rooms of this crate and the files of the pipeline that it
+/// may name.
 const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("stage", &[], &[]),
     ("sequencer", &[], &["stage", "trace"]),

@@ -99,14 +99,16 @@ fn readers_follow_the_writer() {
     });
 }
 
-/// The memory of a day of any length is that of the newest files, and of the part that was read most recently.
+/// The memory of a day of any length is that of the newest files, and of the part that was read
+/// most recently.
 #[test]
 fn a_long_day_does_not_stay_in_memory() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = opened(dir.path());
     store.clear().unwrap();
     let (mut flow, mut reader) = (Flow::new(), store.reader());
-    // The last block of a stream may lie in any file, and a page that is read brings its neighbours into memory.
+    // The last block of a stream may lie in any file, and a page that is read brings its neighbours
+    // into memory.
     let most = (3 + u64::from(STREAMS_MAX)) * FILE_BYTES;
     for batches in [4000, 4200] {
         flow.write_to(&mut store, batches);
@@ -174,7 +176,8 @@ fn positions_agree_with_the_store() {
     assert!(positions.image().next_block > 40);
 }
 
-/// A reader waits at the end of a block while the rest of the block and the next ones are published at once.
+/// A reader waits at the end of a block while the rest of the block and the next ones are published
+/// at once.
 #[test]
 fn what_fills_a_block_is_not_skipped() {
     const ROUNDS: u64 = 2000;
@@ -214,8 +217,8 @@ fn what_fills_a_block_is_not_skipped() {
     });
 }
 
-/// Reads all streams to their known ends in pieces of any size: with `by_bits` the streams that have moved, otherwise
-/// all of them after every publish.
+/// Reads all streams to their known ends in pieces of any size: with `by_bits` the streams that
+/// have moved, otherwise all of them after every publish.
 fn follow(reader: &mut Reader, whole: &Flow, by_bits: bool) {
     struct Followed {
         cursor: ringside_core::streams::Cursor,

@@ -17,7 +17,8 @@ use ringside_testing::wire::{COMMAND_NS, Streams, enter, fields};
 const A: u32 = 1;
 const B: u32 = 2;
 
-/// Returns a venue with two sessions of two firms, a drop copy of each kind, and AAPL; no messages are kept yet.
+/// Returns a venue with two sessions of two firms, a drop copy of each kind, and AAPL; no messages
+/// are kept yet.
 fn venue() -> Streams {
     let mut venue = Streams::new();
     venue.apply(0, 0, Action::TradingDay(DayEvent::Start));
@@ -496,7 +497,8 @@ fn a_self_trade_is_told_as_such() {
     assert_eq!(venue.market(), ["D #9", "A #10 B 5 AAPL 10000"]);
 }
 
-/// Returns the messages to the session of a resting sell of 10 at 100 when its own firm buys 15 up to 103.
+/// Returns the messages to the session of a resting sell of 10 at 100 when its own firm buys 15 up
+/// to 103.
 fn self_trade(mode: SelfTrade) -> Vec<String> {
     let mut venue = venue();
     venue.order(A, 1, Side::Sell, 10, 100);

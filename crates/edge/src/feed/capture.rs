@@ -1,8 +1,8 @@
-//! Capture of the feed into a file, in the format of such files: each message after its length, and a zero length at
-//! the end.
+//! Capture of the feed into a file, in the format of such files: each message after its length, and
+//! a zero length at the end.
 //!
-//! The file holds the stream from its first message, also after a restart. The content of the file is first compared
-//! with the stream, and nothing is changed before all of it has been compared.
+//! The file holds the stream from its first message, also after a restart. The content of the file
+//! is first compared with the stream, and nothing is changed before all of it has been compared.
 //!
 //! ```text
 //! content of the file                          action
@@ -74,8 +74,8 @@ enum State {
 }
 
 impl Capture {
-    /// Opens or creates the file, and compares its beginning with the messages that the stream has now. Later steps
-    /// compare the rest.
+    /// Opens or creates the file, and compares its beginning with the messages that the stream has
+    /// now. Later steps compare the rest.
     pub fn open(path: &Path, mut reader: Reader) -> Result<Capture, CaptureError> {
         let failed = |error| CaptureError::Io { path: path.into(), error };
         let mut options = OpenOptions::new();
@@ -203,7 +203,8 @@ enum Verdict {
     Differs,
 }
 
-/// Judges the bytes `found` in the file at the place where the stream goes on with `expected`, if they are not equal.
+/// Judges the bytes `found` in the file at the place where the stream goes on with `expected`, if
+/// they are not equal.
 fn judge(found: &[u8], file_bytes: u64, number: u64, expected: &[u8]) -> Verdict {
     let whole = split_block(found).is_some_and(|(message, _)| !message.is_empty());
     let zeros = found.iter().rev().take_while(|&&byte| byte == 0).count();
@@ -211,7 +212,8 @@ fn judge(found: &[u8], file_bytes: u64, number: u64, expected: &[u8]) -> Verdict
     match (found, expected) {
         ([], _) => Verdict::Ends,
         (_, []) if whole || number == 1 => Verdict::StreamIsBehind,
-        // Nothing shows yet that this file belongs to the feed: content that may be anything is not removed.
+        // Nothing shows yet that this file belongs to the feed: content that may be anything is not
+        // removed.
         _ if number == 1 && !(piece && file_bytes == found.len() as u64) => Verdict::Differs,
         _ if whole && !piece => Verdict::Differs,
         _ => Verdict::Ends,

@@ -1,8 +1,8 @@
-//! Snapshot server for late listeners, GLIMPSE-compatible: sends the book as messages, and the number at which the feed
-//! goes on.
+//! Snapshot server for late listeners, GLIMPSE-compatible: sends the book as messages, and the
+//! number at which the feed goes on.
 //!
-//! A visitor logs in, waits for a book that is no older than its login, receives the book as one run of packets, and is
-//! disconnected. The book follows the stream only while a visitor waits.
+//! A visitor logs in, waits for a book that is no older than its login, receives the book as one
+//! run of packets, and is disconnected. The book follows the stream only while a visitor waits.
 
 use super::visitor::Visitor;
 use ringside_core::streams::{Cursor, Reader, StreamId};
@@ -28,7 +28,8 @@ pub struct GlimpseConfig {
     pub visit_max: Duration,
 }
 
-/// Shortest interval between two snapshots. Visitors that come meanwhile wait and share the next one.
+/// Shortest interval between two snapshots. Visitors that come meanwhile wait and share the next
+/// one.
 pub(crate) const SPIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Interval of the heartbeats to a waiting visitor.
@@ -59,8 +60,8 @@ impl GlimpseServer {
         Ok(GlimpseServer { listener, config, authorize, follower, visitors, deaf, made })
     }
 
-    /// Serves the visitors with a bounded amount of work; returns true if there is more to do at once. An error means
-    /// that the stream is no market data: there are no more snapshots.
+    /// Serves the visitors with a bounded amount of work; returns true if there is more to do at
+    /// once. An error means that the stream is no market data: there are no more snapshots.
     pub fn step(&mut self, now: Instant) -> Result<bool, BookError> {
         self.accept(now);
         let (reader, config) = (&self.follower.reader, &self.config);
@@ -82,7 +83,8 @@ impl GlimpseServer {
         self.visitors.len()
     }
 
-    /// Returns the listener to wait for; `None` while it would only report a visitor that cannot be accepted.
+    /// Returns the listener to wait for; `None` while it would only report a visitor that cannot be
+    /// accepted.
     pub(super) fn listener(&self) -> Option<&TcpListener> {
         (!self.deaf).then_some(&self.listener)
     }

@@ -1,4 +1,5 @@
-//! Re-request server: resends messages that a listener has lost, one datagram for each request, from the stream.
+//! Re-request server: resends messages that a listener has lost, one datagram for each request,
+//! from the stream.
 
 use ringside_core::streams::{Reader, StreamId};
 use ringside_wire::moldudp64::{DATAGRAM_BYTES_MAX, HEADER_BYTES, Header};
@@ -16,10 +17,11 @@ pub struct RerequestConfig {
     pub listen: SocketAddr,
     /// MoldUDP64 session; requests for other sessions get no answer.
     pub session: [u8; 10],
-    /// Number of requests that one address may send in a second, also all at once; at least 1. Further requests get no
-    /// answer.
+    /// Number of requests that one address may send in a second, also all at once; at least 1.
+    /// Further requests get no answer.
     pub requests_per_second: u32,
-    /// Number of addresses that are counted separately; while all of them are busy, other addresses get no answer.
+    /// Number of addresses that are counted separately; while all of them are busy, other addresses
+    /// get no answer.
     pub sources_max: usize,
 }
 
@@ -30,7 +32,8 @@ pub struct Requests {
     pub answered: u64,
     /// Requests that are malformed or ask for messages that do not exist.
     pub refused: u64,
-    /// Requests of addresses that have asked too often, or that have no place among the counted addresses.
+    /// Requests of addresses that have asked too often, or that have no place among the counted
+    /// addresses.
     pub limited: u64,
 }
 
@@ -57,13 +60,15 @@ impl RerequestServer {
         Ok(RerequestServer { socket, session, reader, limit, requests })
     }
 
-    /// Answers the requests that have come, a bounded number of them; returns true if there may be more.
+    /// Answers the requests that have come, a bounded number of them; returns true if there may be
+    /// more.
     pub fn step(&mut self, now: Instant) -> bool {
         const REQUESTS: usize = 64;
         // One byte more than a request has, to detect a longer one.
         let mut request = [0; HEADER_BYTES + 1];
         for _ in 0..REQUESTS {
-            // Other errors concern answers that did not arrive; the next request comes from another sender.
+            // Other errors concern answers that did not arrive; the next request comes from another
+            // sender.
             match self.socket.recv_from(&mut request) {
                 Ok((bytes, source)) => self.request(&request[..bytes], source, now),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
@@ -88,7 +93,8 @@ impl RerequestServer {
     }
 
     fn request(&mut self, request: &[u8], source: SocketAddr, now: Instant) {
-        // The limit applies before the request is read, so a malformed request costs its sender as much as a valid one.
+        // The limit applies before the request is read, so a malformed request costs its sender as
+        // much as a valid one.
         if !self.limit.allows(source.ip(), now) {
             self.requests.limited += 1;
             return;
@@ -103,8 +109,8 @@ impl RerequestServer {
         let _ = self.socket.send_to(&datagram[..length], source);
     }
 
-    /// Fills a datagram with the requested messages, as many as fit and exist; returns its length, `None` without
-    /// messages.
+    /// Fills a datagram with the requested messages, as many as fit and exist; returns its length,
+    /// `None` without messages.
     fn answer(&mut self, request: &[u8], datagram: &mut [u8; DATAGRAM_BYTES_MAX]) -> Option<usize> {
         let wanted = Header::ref_from_bytes(request).ok()?;
         if wanted.session != self.session {

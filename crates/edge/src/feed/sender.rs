@@ -56,7 +56,8 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Begins with message `first`, which may not be published yet. `say` receives the first failure of each line.
+    /// Begins with message `first`, which may not be published yet. `say` receives the first
+    /// failure of each line.
     pub fn open(
         config: &SenderConfig,
         reader: Reader,
@@ -72,8 +73,8 @@ impl Sender {
         Ok(Sender { reader, lines, ending: false, say: Box::new(say) })
     }
 
-    /// Sends a bounded piece of the stream, and the heartbeats that are due. Returns the number of messages taken from
-    /// the stream; 0 if there is nothing new or the sockets are full.
+    /// Sends a bounded piece of the stream, and the heartbeats that are due. Returns the number of
+    /// messages taken from the stream; 0 if there is nothing new or the sockets are full.
     pub fn step(&mut self, now: Instant) -> usize {
         let mut taken = 0;
         for line in &mut self.lines {
@@ -82,8 +83,8 @@ impl Sender {
         taken
     }
 
-    /// Notes that the last message is published. After that message the lines send the end of the session, and repeat
-    /// it instead of heartbeats for as long as there are steps.
+    /// Notes that the last message is published. After that message the lines send the end of the
+    /// session, and repeat it instead of heartbeats for as long as there are steps.
     pub fn end_session(&mut self) {
         self.ending = true;
     }
@@ -93,7 +94,8 @@ impl Sender {
         self.lines.iter().map(|line| line.ends_said).min().unwrap_or(u32::MAX)
     }
 
-    /// Returns the first message that has not left on every line: another sender would go on with it.
+    /// Returns the first message that has not left on every line: another sender would go on with
+    /// it.
     pub fn next_number(&self) -> Option<u64> {
         self.lines.iter().map(|line| line.datagram.first).min()
     }
@@ -174,7 +176,8 @@ impl Line {
         }
     }
 
-    /// Prepares a heartbeat, or the end of the session, for a line without messages; returns true if one is due.
+    /// Prepares a heartbeat, or the end of the session, for a line without messages; returns true
+    /// if one is due.
     fn say_where_we_are(&mut self, now: Instant, ending: bool) -> bool {
         let silent = self.last_sent.is_none_or(|last| now - last >= HEARTBEAT_INTERVAL);
         let due = silent || (ending && self.ends_said == 0);
@@ -184,7 +187,8 @@ impl Line {
         due
     }
 
-    /// Sends the datagram to the destinations that do not have it yet; returns false if the socket is full.
+    /// Sends the datagram to the destinations that do not have it yet; returns false if the socket
+    /// is full.
     fn send(&mut self, now: Instant, say: &mut dyn FnMut(String)) -> bool {
         let Line { name, socket, destinations, datagram, sent, .. } = self;
         let done = self.on_its_way.take().unwrap_or(0);
@@ -211,7 +215,8 @@ impl Line {
     }
 }
 
-/// Sends to the destinations after the first `done`; returns the index at which the socket was full.
+/// Sends to the destinations after the first `done`; returns the index at which the socket was
+/// full.
 fn send_to_rest(
     destinations: &[SocketAddr],
     done: usize,
@@ -280,8 +285,8 @@ impl Datagram {
 mod tests {
     use super::*;
 
-    /// The socket is full, or fails, at each destination in turn. Each destination gets the datagram once, and a
-    /// failing one does not stop the others.
+    /// The socket is full, or fails, at each destination in turn. Each destination gets the
+    /// datagram once, and a failing one does not stop the others.
     #[test]
     fn a_full_socket_is_tried_again_where_it_was() {
         let destinations: Vec<SocketAddr> =

@@ -1,5 +1,5 @@
-//! Service thread of the feed: re-requests, snapshots and the capture file, which may take their time. The thread uses
-//! the time that other threads leave.
+//! Service thread of the feed: re-requests, snapshots and the capture file, which may take their
+//! time. The thread uses the time that other threads leave.
 
 use super::capture::Capture;
 use super::glimpse::GlimpseServer;
@@ -23,7 +23,8 @@ pub struct Duties {
     pub capture: Option<Capture>,
 }
 
-/// Running thread. Dropping it ends the thread, and the file then holds all messages published before.
+/// Running thread. Dropping it ends the thread, and the file then holds all messages published
+/// before.
 pub struct Service {
     orders: Arc<Orders>,
     _thread: LowPriority,
@@ -101,7 +102,8 @@ impl Duties {
         }
     }
 
-    /// Waits until a socket is ready, but only a short time: the stream does not signal new messages.
+    /// Waits until a socket is ready, but only a short time: the stream does not signal new
+    /// messages.
     fn wait(&self) {
         const LITTLE: Duration = Duration::from_millis(20);
         let mut waiting = vec![];

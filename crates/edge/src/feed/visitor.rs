@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 /// Longest time until the login.
 const LOGIN_MAX: Duration = Duration::from_secs(5);
-/// Time that a visitor has to close the connection after the last byte. If the server closed at once while bytes from
-/// the visitor are unread, the kernel would discard output that the visitor has not received yet.
+/// Time that a visitor has to close the connection after the last byte. If the server closed at
+/// once while bytes from the visitor are unread, the kernel would discard output that the visitor
+/// has not received yet.
 const LEAVING_MAX: Duration = Duration::from_secs(1);
 /// Longest packet that a visitor may send, in bytes.
 const PACKET_BYTES_MAX: usize = 256;
@@ -62,7 +63,8 @@ impl Visitor {
         })
     }
 
-    /// Reads and writes as far as possible. `next` returns the current number of the stream's next message.
+    /// Reads and writes as far as possible. `next` returns the current number of the stream's next
+    /// message.
     pub(super) fn step(
         &mut self,
         now: Instant,
@@ -86,7 +88,8 @@ impl Visitor {
         }
     }
 
-    /// Returns the message number before which the awaited snapshot must have everything, if the visitor waits.
+    /// Returns the message number before which the awaited snapshot must have everything, if the
+    /// visitor waits.
     pub(super) fn waits_for(&self) -> Option<u64> {
         match self.state {
             State::Waiting(number) => Some(number),

@@ -1,9 +1,10 @@
 //! Users that may log in over the network, and their rules.
 //!
-//! The password file has one line for each user, `USER salt hash`, salt and hash in hexadecimal; lines that are empty
-//! or begin with `#` are ignored. The hash is PBKDF2 with HMAC-SHA-256. A check takes [`ROUNDS`] iterations, a few
-//! hundred microseconds, because it runs on the thread that serves all clients. A SoupBinTCP password has at most 10
-//! bytes, no case, and travels unencrypted: anyone who can read the file or the wire must be trusted anyway.
+//! The password file has one line for each user, `USER salt hash`, salt and hash in hexadecimal;
+//! lines that are empty or begin with `#` are ignored. The hash is PBKDF2 with HMAC-SHA-256. A
+//! check takes [`ROUNDS`] iterations, a few hundred microseconds, because it runs on the thread
+//! that serves all clients. A SoupBinTCP password has at most 10 bytes, no case, and travels
+//! unencrypted: anyone who can read the file or the wire must be trusted anyway.
 
 use ctutils::CtEq;
 use ringside_model::domain::Name;
@@ -42,7 +43,8 @@ pub struct Account {
 pub struct Rules {
     /// Symbols that the user may trade; `None` for all.
     pub symbols: Option<HashSet<Name>>,
-    /// Time in ms without a connection after which the user's orders are cancelled; `None` for never.
+    /// Time in ms without a connection after which the user's orders are cancelled; `None` for
+    /// never.
     pub cancel_on_disconnect_ms: Option<u64>,
     /// Number of new orders and replaces that the user may send in a second; `None` for any number.
     pub orders_per_second: Option<u32>,
@@ -130,7 +132,8 @@ impl Accounts {
         true
     }
 
-    /// Returns the user of this name if the password is right. The check takes as long for a user that does not exist.
+    /// Returns the user of this name if the password is right. The check takes as long for a user
+    /// that does not exist.
     pub fn check(&self, user: &str, password: &str) -> Option<AccountId> {
         let known = user_name(user).and_then(|name| self.places.get(&name).copied());
         let credential = match known {
@@ -159,8 +162,8 @@ impl Accounts {
     }
 }
 
-/// Sets the password of a user in a password file, and creates the file if there is none. The file is replaced as a
-/// whole, and only its owner may read it.
+/// Sets the password of a user in a password file, and creates the file if there is none. The file
+/// is replaced as a whole, and only its owner may read it.
 pub fn set_password(file: &Path, user: &str, password: &str) -> Result<(), AccountsError> {
     let mut salt = [0; 16];
     let failed = |source| AccountsError::File { file: file.to_path_buf(), source };
@@ -196,8 +199,8 @@ pub(crate) fn password_line(
     Ok(format!("{user} {} {}", hex(&salt), hex(&hash(password, &salt))))
 }
 
-/// Replaces a file in one step. The owner of the target creates the temporary file in the same folder, so that the
-/// rename is one step.
+/// Replaces a file in one step. The owner of the target creates the temporary file in the same
+/// folder, so that the rename is one step.
 fn replace_file(file: &Path, text: &str) -> io::Result<()> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

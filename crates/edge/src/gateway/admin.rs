@@ -1,8 +1,9 @@
 //! Operators' port: lines of JSON as in a file session, on this machine only.
 //!
-//! The port rejects operations on own orders, because an operator has no session. A malformed line is answered with
-//! `{"error":"…","column":…}`. The results of all other lines are in the operators' stream, which every connection
-//! receives from the time of its start on. The `ts` of a line is ignored: the venue has a clock.
+//! The port rejects operations on own orders, because an operator has no session. A malformed line
+//! is answered with `{"error":"…","column":…}`. The results of all other lines are in the
+//! operators' stream, which every connection receives from the time of its start on. The `ts` of a
+//! line is ignored: the venue has a clock.
 
 use crate::gateway::intake::Intake;
 use crate::gateway::listener::{bind, prepare};
@@ -86,8 +87,8 @@ impl AdminPort {
         self.operators.iter_mut().flatten().map(|operator| operator.handle_lines(intake)).sum()
     }
 
-    /// Sends pending output. An operator that has ended its input stays connected for a while, because its answers come
-    /// later.
+    /// Sends pending output. An operator that has ended its input stays connected for a while,
+    /// because its answers come later.
     pub(super) fn send(&mut self, poll: &Poll, reader: &mut Reader, now_ns: u64) -> usize {
         let mut work = 0;
         for (slot, place) in self.operators.iter_mut().enumerate() {
@@ -162,7 +163,8 @@ impl Operator {
         LINES_PER_STEP
     }
 
-    /// Returns the end of the next line. A line that is too long, and the last line, need no end of line.
+    /// Returns the end of the next line. A line that is too long, and the last line, need no end of
+    /// line.
     fn line_end(&self) -> Option<usize> {
         let end = self.received.iter().position(|&byte| byte == b'\n');
         let cut = self.received.len() > LINE_BYTES_MAX || (self.ended && !self.received.is_empty());

@@ -1,5 +1,6 @@
-//! Connection of one client. The client's stream stays in the stream store and nowhere else; a connection only has a
-//! cursor into the stream. Only packets without a number are kept here, and they go out between two messages.
+//! Connection of one client. The client's stream stays in the stream store and nowhere else; a
+//! connection only has a cursor into the stream. Only packets without a number are kept here, and
+//! they go out between two messages.
 
 use crate::gateway::intake::Member;
 use ringside_core::streams::{Cursor, Reader};
@@ -9,7 +10,8 @@ use std::net::{Shutdown, TcpStream};
 
 /// Bytes sent to one client at once, at most, so that the others get their turn.
 const SEND_BYTES_MAX: usize = 64 << 10;
-/// Limit of the unnumbered packets that wait for a client, in bytes. Above it no more of them are added.
+/// Limit of the unnumbered packets that wait for a client, in bytes. Above it no more of them are
+/// added.
 const CONTROL_BYTES_MAX: usize = 1 << 10;
 
 /// Phase of a connection.
@@ -29,7 +31,8 @@ pub(super) struct Connection {
     phase: Phase,
     /// Bytes that are received and not handled yet.
     pub received: Vec<u8>,
-    /// Queued for its turn: for room in the command queue, or for the check of its login; not read from meanwhile.
+    /// Queued for its turn: for room in the command queue, or for the check of its login; not read
+    /// from meanwhile.
     pub waits: bool,
     /// Unnumbered packets that are not sent yet.
     control: Vec<u8>,
@@ -38,7 +41,8 @@ pub(super) struct Connection {
     blocked: bool,
     /// True if [`Poll`](super::poll::Poll) reports when the socket takes bytes again.
     pub looks_for_writable: bool,
-    /// True if the connection is in the server's queue of connections that may have something to send.
+    /// True if the connection is in the server's queue of connections that may have something to
+    /// send.
     pub queued: bool,
     shut: bool,
     /// Time at which the phase began.
@@ -153,7 +157,8 @@ impl Connection {
         self.blocked
     }
 
-    /// Reads the bytes that are there and fit. Returns `Ok(None)` if there are none, `Ok(Some(0))` at the end.
+    /// Reads the bytes that are there and fit. Returns `Ok(None)` if there are none, `Ok(Some(0))`
+    /// at the end.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         match self.socket.read(buffer) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -194,8 +199,9 @@ impl Connection {
         self.control.is_empty() && reader.bytes(&mut { outgoing.cursor }).is_empty()
     }
 
-    /// Returns true if more than `bytes_max` bytes of the stream have been waiting for the client for `ns`. A client
-    /// that still catches up with the stream as of its login is not slow while it takes any bytes.
+    /// Returns true if more than `bytes_max` bytes of the stream have been waiting for the client
+    /// for `ns`. A client that still catches up with the stream as of its login is not slow while
+    /// it takes any bytes.
     pub(crate) fn is_slow(
         &mut self,
         reader: &mut Reader,
@@ -237,8 +243,9 @@ impl Connection {
         Ok(sent)
     }
 
-    /// Shuts the sending side after the last packet, so that the client reads the end of the connection. If the socket
-    /// were closed at once, unread bytes of the client would make the kernel discard that packet.
+    /// Shuts the sending side after the last packet, so that the client reads the end of the
+    /// connection. If the socket were closed at once, unread bytes of the client would make the
+    /// kernel discard that packet.
     fn shut_when_closing(&mut self) -> io::Result<()> {
         if matches!(self.phase, Phase::Closing) && !self.shut {
             self.shut = true;
@@ -249,7 +256,8 @@ impl Connection {
 }
 
 impl Outgoing {
-    /// Returns true if more than `bytes_max` bytes are not sent yet. Every piece of the stream is looked at once.
+    /// Returns true if more than `bytes_max` bytes are not sent yet. Every piece of the stream is
+    /// looked at once.
     fn is_behind(&mut self, reader: &mut Reader, bytes_max: u64) -> bool {
         let lag = &mut self.lag;
         if lag.known < self.sent {
@@ -267,8 +275,8 @@ impl Outgoing {
     }
 }
 
-/// Returns the missing bytes of the message in which the first `count` bytes end. `bytes` are whole messages, but the
-/// first one lacked `message_left` bytes.
+/// Returns the missing bytes of the message in which the first `count` bytes end. `bytes` are whole
+/// messages, but the first one lacked `message_left` bytes.
 fn left_after(message_left: usize, bytes: &[u8], count: usize) -> usize {
     if count == bytes.len() {
         return 0;

@@ -1,9 +1,10 @@
 //! File or standard input as a session: lines in, commands out.
 //!
-//! A line is a JSON object or, after a header, a CSV record. Both become the same fields, so they mean the same and
-//! fail the same, and the operations turn the fields into commands. A malformed line is a [`LineError`] and yields no
-//! command. A well-formed but impossible line (an unknown symbol, a price between two ticks) is a command with a
-//! verdict, because its sender must get a report.
+//! A line is a JSON object or, after a header, a CSV record. Both become the same fields, so they
+//! mean the same and fail the same, and the operations turn the fields into commands. A malformed
+//! line is a [`LineError`] and yields no command. A well-formed but impossible line (an unknown
+//! symbol, a price between two ticks) is a command with a verdict, because its sender must get a
+//! report.
 
 mod csv;
 mod definitions;
@@ -71,7 +72,8 @@ impl std::fmt::Display for LineError {
 impl std::error::Error for LineError {}
 
 impl Limits {
-    /// Returns the reason to reject a command, or none. Rates count only for lines that give a time.
+    /// Returns the reason to reject a command, or none. Rates count only for lines that give a
+    /// time.
     fn verdict(&mut self, command: &Command, directory: &Directory, time: Option<Nanos>) -> Reason {
         if directory.standing().risk().is_empty() || !command.enters() {
             return Reason::None;
@@ -90,8 +92,8 @@ impl FileSession {
         FileSession { directory, format, columns: None, lines: 0, limits: None }
     }
 
-    /// Adds risk limits. `wait` returns when all commands that were given out have been answered: a verdict that
-    /// depends on answers must not depend on how fast the answers come.
+    /// Adds risk limits. `wait` returns when all commands that were given out have been answered: a
+    /// verdict that depends on answers must not depend on how fast the answers come.
     pub fn with_limits(self, desk: RiskDesk, wait: impl FnMut() + 'static) -> Self {
         FileSession { limits: Some(Limits { desk, wait: Box::new(wait) }), ..self }
     }
@@ -106,9 +108,9 @@ impl FileSession {
         self.directory
     }
 
-    /// Reads the next line, with or without its end. `out` receives its commands, none or more, each with the official
-    /// time if the line gives one. A malformed line yields no command and leaves the session as it was, so that the
-    /// caller may go on.
+    /// Reads the next line, with or without its end. `out` receives its commands, none or more,
+    /// each with the official time if the line gives one. A malformed line yields no command and
+    /// leaves the session as it was, so that the caller may go on.
     pub fn line(
         &mut self,
         text: &str,

@@ -1,4 +1,5 @@
-//! Intake of the gateway, shared by all connections: the directory, the ids that sessions have used up, the queue.
+//! Intake of the gateway, shared by all connections: the directory, the ids that sessions have used
+//! up, the queue.
 
 use crate::gateway::accounts::{AccountId, Rules};
 use crate::gateway::file_session::{FileSession, Format, LineError};
@@ -58,8 +59,8 @@ impl Intake {
     /// Largest number of commands from one line of an operator.
     pub(crate) const LINE_COMMANDS_MAX: usize = 8;
 
-    /// Creates the intake of a venue. `directory` has observed all commands so far, and all later commands come through
-    /// this intake.
+    /// Creates the intake of a venue. `directory` has observed all commands so far, and all later
+    /// commands come through this intake.
     pub(super) fn new(
         directory: Directory,
         states: SessionStates,
@@ -92,14 +93,15 @@ impl Intake {
         self.queue.slots()
     }
 
-    /// Returns the number of commands of clients that can be handed over. The queue always keeps room for operators and
-    /// for the cancels of sessions that are gone.
+    /// Returns the number of commands of clients that can be handed over. The queue always keeps
+    /// room for operators and for the cancels of sessions that are gone.
     #[inline]
     pub(crate) fn room_for_clients(&self) -> usize {
         self.queue.slots().saturating_sub(self.kept)
     }
 
-    /// Hands over a client's request as a command, unless the request is ignored. The queue must have room.
+    /// Hands over a client's request as a command, unless the request is ignored. The queue must
+    /// have room.
     #[inline]
     pub(super) fn request(
         &mut self,
@@ -195,8 +197,9 @@ impl Intake {
         self.queue.push(inbound).expect("whoever hands over has looked for room");
     }
 
-    /// Returns the last id that is used up, as far as the answers have come. Until then this is the highest id under
-    /// way. An id that turns out not to be used up is free again when no command of the session is under way.
+    /// Returns the last id that is used up, as far as the answers have come. Until then this is the
+    /// highest id under way. An id that turns out not to be used up is free again when no command
+    /// of the session is under way.
     #[inline]
     fn last_id(&mut self, session: SessionId) -> u32 {
         let answered = self.states.answered(session);

@@ -7,7 +7,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 
-/// Addresses that are remembered at once, at most. Beyond that, connections of new addresses are refused.
+/// Addresses that are remembered at once, at most. Beyond that, connections of new addresses are
+/// refused.
 const ADDRESSES_MAX: usize = 1 << 16;
 
 /// Connections that the kernel keeps until they are accepted.
@@ -26,8 +27,8 @@ pub(super) struct Listener {
 pub(super) enum Arrival {
     /// Connection that may log in.
     Welcome(TcpStream),
-    /// Connection that came too soon after too many others of its address, took a descriptor that others need, or broke
-    /// at once. The connection is closed.
+    /// Connection that came too soon after too many others of its address, took a descriptor that
+    /// others need, or broke at once. The connection is closed.
     Refused,
 }
 

@@ -30,8 +30,8 @@ pub(crate) enum Refusal {
     },
 }
 
-/// Decides on a login. `session` is the name of the venue's streams; `is_live` returns true if a session has a
-/// connection.
+/// Decides on a login. `session` is the name of the venue's streams; `is_live` returns true if a
+/// session has a connection.
 pub(super) fn decide(
     login: &Login,
     session: &str,

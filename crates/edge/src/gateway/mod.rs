@@ -1,8 +1,8 @@
 //! Gateways: translate client requests into commands, and reports into messages for clients.
 //!
 //! A gateway is a translator without a thread. It takes the names of the venue from its
-//! [`directory`](ringside_core::registry::directory), checks the names, decimals and ids of an order, and puts a fault
-//! into the command as a verdict. The engine decides everything else.
+//! [`directory`](ringside_core::registry::directory), checks the names, decimals and ids of an
+//! order, and puts a fault into the command as a verdict. The engine decides everything else.
 
 pub mod accounts;
 mod admin;

@@ -1,8 +1,9 @@
 //! Translation of OUCH requests into commands.
 //!
-//! A fault of a request is in its command as the verdict, so that the client gets a report and a replay finds the same.
-//! Requests that OUCH leaves without an answer become no command: a request with an id that is not above the last used
-//! one (a retransmission), or for an order that the session never had.
+//! A fault of a request is in its command as the verdict, so that the client gets a report and a
+//! replay finds the same. Requests that OUCH leaves without an answer become no command: a request
+//! with an id that is not above the last used one (a retransmission), or for an order that the
+//! session never had.
 //!
 //! | Field | Served |
 //! |---|---|
@@ -50,7 +51,8 @@ pub struct Sender<'a> {
     pub last_id: u32,
     /// Symbols that the session may trade; `None` for all.
     pub symbols: Option<&'a HashSet<Name>>,
-    /// Current time, which determines the day: a client names the second of the day at which an order expires.
+    /// Current time, which determines the day: a client names the second of the day at which an
+    /// order expires.
     pub now: Nanos,
 }
 
@@ -194,14 +196,15 @@ impl Desk<'_> {
         }
     }
 
-    /// Returns the time of a second of the current day, in ns since the epoch. The first second of the epoch becomes 1
-    /// ns, because 0 means no time; it has passed in any case.
+    /// Returns the time of a second of the current day, in ns since the epoch. The first second of
+    /// the epoch becomes 1 ns, because 0 means no time; it has passed in any case.
     fn on_this_day(&self, second: u32) -> u64 {
         let Nanos(now) = self.sender.now;
         (now - now % DAY_NS + u64::from(second) * SECOND_NS).max(1)
     }
 
-    /// Returns the order that the journal holds for a rejected request: no stage looks at its terms.
+    /// Returns the order that the journal holds for a rejected request: no stage looks at its
+    /// terms.
     fn refused(&self, id: OrderId, quantity: u32) -> Enter {
         Enter {
             firm: self.sender.firm,
@@ -268,8 +271,9 @@ impl Desk<'_> {
         Ok(self.command(symbol, Reason::TooLate, action, fields_of(tags)))
     }
 
-    /// Translates a mass cancel. A firm or a tag that is not served must not cancel other orders than those that were
-    /// meant. So such a request goes to a symbol that does not exist, and the engine rejects the request.
+    /// Translates a mass cancel. A firm or a tag that is not served must not cancel other orders
+    /// than those that were meant. So such a request goes to a symbol that does not exist, and the
+    /// engine rejects the request.
     fn mass_cancel(&self, m: &inbound::MassCancel, tags: Tags<'_>) -> Result<Inbound, Ignored> {
         let id = self.new_id(m.user_ref_num.get())?;
         let named = match m.symbol == [b' '; 8] {

@@ -1,7 +1,7 @@
 //! Queue from the gateway to the sequencer.
 //!
-//! The queue is bounded, and nothing is ever dropped from it. While the queue is full the gateway does not read from
-//! its sockets, and TCP makes the clients wait.
+//! The queue is bounded, and nothing is ever dropped from it. While the queue is full the gateway
+//! does not read from its sockets, and TCP makes the clients wait.
 
 use ringside_model::command::{ClientFields, Command};
 

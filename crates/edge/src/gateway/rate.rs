@@ -2,8 +2,8 @@
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// Bucket of permissions that fills up within a second. The bucket holds as many permissions as may be used in a
-/// second.
+/// Bucket of permissions that fills up within a second. The bucket holds as many permissions as may
+/// be used in a second.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rate {
     /// Time at which the bucket is full again.

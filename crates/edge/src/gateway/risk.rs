@@ -1,11 +1,12 @@
 //! Risk limits: reasons to reject an order that has no other fault.
 //!
-//! Limits apply to a session, a firm or a symbol, and an order must keep all three. Limits span symbols and therefore
-//! shards. So limits are checked here, before a command has its seqno, and the journal holds the verdict with the
-//! command.
+//! Limits apply to a session, a firm or a symbol, and an order must keep all three. Limits span
+//! symbols and therefore shards. So limits are checked here, before a command has its seqno, and
+//! the journal holds the verdict with the command.
 //!
-//! The value of an order is its quantity times a price: its limit; for a stop without a limit, its stop price; for
-//! other orders without a limit, the last price or the prior close. If no price is known, an order has no value.
+//! The value of an order is its quantity times a price: its limit; for a stop without a limit, its
+//! stop price; for other orders without a limit, the last price or the prior close. If no price is
+//! known, an order has no value.
 
 use crate::gateway::rate::Rate;
 use ringside_core::registry::directory::Directory;
@@ -99,8 +100,8 @@ impl RiskDesk {
         })
     }
 
-    /// Returns the reason to reject a request; [`Reason::None`] accepts it. Without a clock `now_ns` is `None`, and no
-    /// rate counts.
+    /// Returns the reason to reject a request; [`Reason::None`] accepts it. Without a clock
+    /// `now_ns` is `None`, and no rate counts.
     #[inline]
     pub fn verdict(&mut self, asked: &Asked, directory: &Directory, now_ns: Option<u64>) -> Reason {
         if directory.standing().risk().is_empty() {
@@ -109,7 +110,8 @@ impl RiskDesk {
         self.verdict_by_limits(asked, directory, now_ns)
     }
 
-    /// Counts an accepted request until it is answered. `ordinal` is its number among the commands of its session.
+    /// Counts an accepted request until it is answered. `ordinal` is its number among the commands
+    /// of its session.
     #[inline]
     pub fn reserve(&mut self, asked: Asked, ordinal: u64) {
         self.change_reserved(&asked, |reserved, orders| {
@@ -119,8 +121,8 @@ impl RiskDesk {
         self.under_way.push_back((asked, ordinal));
     }
 
-    /// Forgets the answered requests: the exposures count them now. Commands are answered in the order in which they
-    /// were accepted.
+    /// Forgets the answered requests: the exposures count them now. Commands are answered in the
+    /// order in which they were accepted.
     #[inline]
     pub fn settle(&mut self, is_answered: impl Fn(SessionId, u64) -> bool) {
         while let Some(&(asked, ordinal)) = self.under_way.front()

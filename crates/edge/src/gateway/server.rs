@@ -1,14 +1,15 @@
-//! Network gateway: serves every SoupBinTCP session of the venue and the operators, on the thread that calls
-//! [`Server::step`].
+//! Network gateway: serves every SoupBinTCP session of the venue and the operators, on the thread
+//! that calls [`Server::step`].
 //!
 //! ```text
 //!  sockets ─► packets ─► OUCH requests ─► commands ─► queue ─► sequencer
 //!  sockets ◄─────────── the sessions' streams ◄─────────────── publisher
 //! ```
 //!
-//! The gateway knows neither threads nor the pipeline. While the queue is full the gateway reads no requests, and TCP
-//! makes the clients wait. Output for a client stays in the stream store until the client has taken it, whether the
-//! client is connected or not: a client that does not read costs no memory here.
+//! The gateway knows neither threads nor the pipeline. While the queue is full the gateway reads no
+//! requests, and TCP makes the clients wait. Output for a client stays in the stream store until
+//! the client has taken it, whether the client is connected or not: a client that does not read
+//! costs no memory here.
 
 mod clients;
 mod options;
@@ -69,8 +70,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the listening sockets. `directory` has observed all commands so far, and all later commands come through
-    /// this gateway. `reader` is the only reader that takes the touched streams.
+    /// Opens the listening sockets. `directory` has observed all commands so far, and all later
+    /// commands come through this gateway. `reader` is the only reader that takes the touched
+    /// streams.
     pub fn open(
         options: Options,
         accounts: Accounts,
@@ -161,7 +163,8 @@ impl Server {
         self.queue_all();
     }
 
-    /// Does a bounded amount of work and returns that amount; 0 if there was nothing to do. `now_ns` is monotonic.
+    /// Does a bounded amount of work and returns that amount; 0 if there was nothing to do.
+    /// `now_ns` is monotonic.
     pub fn step(&mut self, now_ns: u64) -> usize {
         self.may_check_login = true;
         self.begin_timers(now_ns);
@@ -178,8 +181,8 @@ impl Server {
                         work += self.receive(slot, now_ns);
                     }
                 }
-                // Accept after all other events, so that no slot gets a new connection while events of the old one
-                // remain.
+                // Accept after all other events, so that no slot gets a new connection while events
+                // of the old one remain.
                 Token::Listener => arrivals = true,
                 Token::AdminListener | Token::Operator(_) => {
                     if let Some(admin) = &mut self.admin {

@@ -1,4 +1,5 @@
-//! Due times learned from commands and reports: whatever an engine waits for, a tick is due in time.
+//! Due times learned from commands and reports: whatever an engine waits for, a tick is due in
+//! time.
 
 use ringside_core::recovery::replay::{Replay, Shape};
 use ringside_core::report_order::Subscriber;

@@ -1,5 +1,5 @@
-//! Market data compared with the books: a listener that knows only ITCH has the venue's books, order by order, after
-//! random flow of every kind.
+//! Market data compared with the books: a listener that knows only ITCH has the venue's books,
+//! order by order, after random flow of every kind.
 
 use ringside_core::streams::StreamId;
 use ringside_load::rng::Rng;
@@ -89,7 +89,8 @@ impl Flow {
         self.orders.push((session, id, symbol));
     }
 
-    /// Returns the order hidden, with an expiry, or both; some hidden orders have a minimum quantity.
+    /// Returns the order hidden, with an expiry, or both; some hidden orders have a minimum
+    /// quantity.
     fn rich(&mut self, venue: &Streams, order: Enter) -> Action {
         let mut terms = RichTerms { hidden: self.rng.below(3) > 0, ..RichTerms::NONE };
         if terms.hidden && self.rng.below(4) == 0 {
@@ -172,7 +173,8 @@ impl Flow {
     }
 }
 
-/// Returns every order of a book as (number, shares, price), in priority order, one side after the other.
+/// Returns every order of a book as (number, shares, price), in priority order, one side after the
+/// other.
 fn listener(book: &Book, symbol: u32) -> Vec<(u64, u64, i64)> {
     use ringside_wire::feed::book::Side;
     let Some(instrument) = book.instrument(symbol as u16) else { return vec![] };

@@ -1,4 +1,5 @@
-//! Bounds of the venue: many orders, many symbols, deep levels, long sweeps. Each test completes in bounded time.
+//! Bounds of the venue: many orders, many symbols, deep levels, long sweeps. Each test completes in
+//! bounded time.
 
 use ringside_engine::{Engine, SYMBOL_MAX};
 use ringside_model::command::{Action, Command, DefineSymbol, Enter, MassCancel, Sequenced};

@@ -1,5 +1,5 @@
-//! An engine that continues from an image equals the engine that never stopped, on any number of shards. An impossible
-//! image is rejected.
+//! An engine that continues from an image equals the engine that never stopped, on any number of
+//! shards. An impossible image is rejected.
 
 use ringside_engine::{
     BandTimer, Engine, Image, OrderImage, ReserveImage, SYMBOL_MAX, Shard, StopLimit, TermsImage,
@@ -46,8 +46,9 @@ fn any_number_of_shards_goes_on_from_the_image_of_a_venue() {
     assert!(rare >= 5, "{rare} images have capacities and attributed orders");
 }
 
-/// Runs a stream up to a random command and restores the image into `count` shards. Compares the shards with the engine
-/// that was not restored, up to the end of the stream. Returns true if the image has capacities and attributed orders.
+/// Runs a stream up to a random command and restores the image into `count` shards. Compares the
+/// shards with the engine that was not restored, up to the end of the stream. Returns true if the
+/// image has capacities and attributed orders.
 fn go_on_from_an_image(profile: Profile, seed: u64, count: u32) -> bool {
     let what = format!("seed {seed}, {count} shards, {profile:?}");
     let commands = stream(profile, seed, 3_000);

@@ -1,7 +1,7 @@
 //! Engine against the naive venue: the same random commands, the same reports, the same books.
 //!
-//! `RINGSIDE_ORACLE_SEED` selects a single seed, `RINGSIDE_ORACLE_COMMANDS` sets the total number of commands of each
-//! profile.
+//! `RINGSIDE_ORACLE_SEED` selects a single seed, `RINGSIDE_ORACLE_COMMANDS` sets the total number
+//! of commands of each profile.
 
 use ringside_engine::{Engine, LevelView, OrderView};
 use ringside_model::command::{
@@ -100,7 +100,8 @@ fn check_venue(
     }
 }
 
-/// Returns the shortest list of commands on which the venue and the naive venue differ, and the difference.
+/// Returns the shortest list of commands on which the venue and the naive venue differ, and the
+/// difference.
 fn first_difference(
     commands: &[Sequenced],
     seed: u64,
@@ -124,8 +125,8 @@ struct Difference {
     text: String,
 }
 
-/// Feeds both venues and compares the reports of each command, and now and then the books. The venue under test gets
-/// batches whose sizes the seed decides; with seed 0, one command at a time.
+/// Feeds both venues and compares the reports of each command, and now and then the books. The
+/// venue under test gets batches whose sizes the seed decides; with seed 0, one command at a time.
 fn run(
     commands: &[Sequenced],
     seed: u64,
@@ -248,8 +249,8 @@ fn quiet_panics() {
     });
 }
 
-/// Creates an engine with so many orders on an extra symbol that it prefetches levels and neighbours. The stream of
-/// commands never touches that symbol.
+/// Creates an engine with so many orders on an extra symbol that it prefetches levels and
+/// neighbours. The stream of commands never touches that symbol.
 fn crowded_engine() -> Altered<Engine> {
     let mut engine = whole_engine();
     let mut reports = vec![];
@@ -339,8 +340,8 @@ fn a_fault_is_found_and_its_cause_made_short() {
     assert!(first_difference(&commands, 1, &|| Box::<Naive>::default()).is_none());
     let (shortest, found) =
         first_difference(&commands, 1, &|| Box::new(faulty_venue())).expect("the fault shows");
-    // The list has a symbol, three resting orders, the order that trades with them, and perhaps one more; in an auction
-    // also the two states around it.
+    // The list has a symbol, three resting orders, the order that trades with them, and perhaps one
+    // more; in an auction also the two states around it.
     assert!(matches!(shortest.len(), 5..=8), "{found}");
     assert!(found.contains("trade 3"), "{found}");
 }
@@ -391,7 +392,8 @@ fn shards_say_and_hold_the_same_as_the_whole() {
     }
 }
 
-/// Merges the reports of the shards into those of the whole venue: one count, then the orders by symbol.
+/// Merges the reports of the shards into those of the whole venue: one count, then the orders by
+/// symbol.
 fn merged(mut said: Vec<Vec<Report>>) -> Vec<Report> {
     let mut first = said.remove(0);
     for reports in said {

@@ -1,12 +1,14 @@
-//! Crash images of the real writer. A venue writes its journal through a device that records every store and every
-//! sync. From the record up to any moment, the test builds folders that the disk could hold if the power failed, or
-//! the process was killed, at that moment. In each of them the real recovery must find everything that was
-//! promised, in order and byte for byte, and nothing that was never appended. Then the venue continues from there
-//! and crashes again.
+//! Crash images of the real writer. A venue writes its journal through a device that records every
+//! store and every sync. From the record up to any moment, the test builds folders that the disk
+//! could hold if the power failed, or the process was killed, at that moment. In each of them the
+//! real recovery must find everything that was promised, in order and byte for byte, and nothing
+//! that was never appended. Then the venue continues from there and crashes again.
 //!
-//! `RINGSIDE_CRASH_IMAGES=N` sets the number of images; `RINGSIDE_CRASH_SEED=N` sets the first seed.
+//! `RINGSIDE_CRASH_IMAGES=N` sets the number of images; `RINGSIDE_CRASH_SEED=N` sets the first
+//! seed.
 //!
-//! The search itself must be able to fail: it finds each device that skips a step on which the journal relies.
+//! The search itself must be able to fail: it finds each device that skips a step on which the
+//! journal relies.
 
 use crate::faulty::Fault;
 use crate::life::{Life, Manner, Truth, options, recovered, seqno_of};
@@ -193,8 +195,8 @@ impl Search {
     /// Runs one venue, which crashes and continues a few times.
     fn venue(&mut self) -> Result<(), String> {
         let mut world = World::default();
-        // Without `fsync` nothing waits for names and lengths. There the journal relies on ext4 and XFS, which keep
-        // the order of such changes.
+        // Without `fsync` nothing waits for names and lengths. There the journal relies on ext4 and
+        // XFS, which keep the order of such changes.
         world.disk.in_order = self.manner.durability != Durability::Fsync;
         for life in 1..=LIVES {
             let events = self.live(&world)?;
@@ -251,12 +253,14 @@ impl Search {
         Ok(events)
     }
 
-    /// Builds images of a moment and recovers from each. With `nested` the recoveries crash as well.
+    /// Builds images of a moment and recovers from each. With `nested` the recoveries crash as
+    /// well.
     fn crashes(&mut self, at: &World, what: &str, nested: bool) -> Result<(), String> {
         self.what = format!("{what}, killed");
         self.crash(at, &Crash::Kill, nested)?;
         let uncertain = at.disk.uncertain();
-        // Most of these cost as much as a hundred moments with fewer uncertain items, so they are rare.
+        // Most of these cost as much as a hundred moments with fewer uncertain items, so they are
+        // rare.
         let is_cheap = uncertain <= 5 && (nested || uncertain <= 3);
         if is_cheap || (nested && uncertain <= EXHAUSTIVE_MAX && self.rng.chance(1, 8)) {
             self.counts.exhaustive += 1;
@@ -275,7 +279,8 @@ impl Search {
         Ok(())
     }
 
-    /// Recovers after a crash. If `nested`, now and then also recovers after a crash at each step of that recovery.
+    /// Recovers after a crash. If `nested`, now and then also recovers after a crash at each step
+    /// of that recovery.
     fn crash(&mut self, at: &World, crash: &Crash, nested: bool) -> Result<(), String> {
         self.counts.images += 1;
         let (_, begun, events) = self.survive(at, crash)?;
@@ -292,8 +297,8 @@ impl Search {
         Ok(())
     }
 
-    /// Recovers after a crash and checks the result. Returns the world after the recovery, the world before it, and
-    /// the record of the recovery.
+    /// Recovers after a crash and checks the result. Returns the world after the recovery, the
+    /// world before it, and the record of the recovery.
     fn survive(&mut self, at: &World, crash: &Crash) -> Result<(World, World, Vec<Event>), String> {
         let mut begun = at.clone();
         if let Crash::PowerCut(image) = crash {
@@ -373,7 +378,8 @@ fn check_frames(
     check(found.epoch == epochs(frames).max().unwrap_or(0), || "another epoch".into())
 }
 
-/// Checks that no loss is reported without a reason, and that none is hidden for which a mark remains.
+/// Checks that no loss is reported without a reason, and that none is hidden for which a mark
+/// remains.
 fn check_loss(
     truth: &Truth,
     crash: &Crash,

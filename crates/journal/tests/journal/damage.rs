@@ -1,6 +1,6 @@
-//! Flips every bit, and truncates a segment to every length. Either the journal is refused, or the loss is reported
-//! and the lost part was never known to be on the device. Nothing is accepted silently, nothing is invented,
-//! nothing panics.
+//! Flips every bit, and truncates a segment to every length. Either the journal is refused, or the
+//! loss is reported and the lost part was never known to be on the device. Nothing is accepted
+//! silently, nothing is invented, nothing panics.
 //!
 //! `RINGSIDE_EVERY_BIT=1` tries every bit of every header and frame; without it, every byte.
 
@@ -104,8 +104,8 @@ struct Count {
 }
 
 impl Truth {
-    /// Checks the result of reading the damaged journal, whose marks call everything up to `committed` committed.
-    /// Returns true if the journal may continue.
+    /// Checks the result of reading the damaged journal, whose marks call everything up to
+    /// `committed` committed. Returns true if the journal may continue.
     fn check(&self, committed: u64, count: &mut Count, what: &dyn std::fmt::Debug) -> bool {
         let (good, tail) = match self.read_good() {
             Ok(read) => read,
@@ -145,7 +145,8 @@ impl Truth {
         Ok((good, reader.tail().unwrap()))
     }
 
-    /// Checks the recovery of a copy of the damaged journal: a writer continues after it, or it is refused.
+    /// Checks the recovery of a copy of the damaged journal: a writer continues after it, or it is
+    /// refused.
     fn check_recovery(&self, may_go_on: bool, what: &dyn std::fmt::Debug) {
         let copy = tempfile::tempdir().unwrap();
         for number in 1..=BEGUN + 1 {
@@ -190,8 +191,9 @@ impl Truth {
         (tried, count)
     }
 
-    /// Bits of each byte of a segment that are tried: all of the header, of the first and the last frames and of
-    /// those around the end of a segment; one of each other byte of a frame, and of some of the zeros.
+    /// Bits of each byte of a segment that are tried: all of the header, of the first and the last
+    /// frames and of those around the end of a segment; one of each other byte of a frame, and of
+    /// some of the zeros.
     fn targets(&self, number: u64, every_bit: bool) -> Vec<(u64, Range<u8>)> {
         const HEADER_BYTES: u64 = 72;
         const FRAMES: usize = 20;

@@ -1,4 +1,5 @@
-//! Device that breaks one promise on which the journal relies. The search for bad crash images must find it.
+//! Device that breaks one promise on which the journal relies. The search for bad crash images must
+//! find it.
 
 use ringside_journal::{Device, Step};
 use ringside_model::frame::{FRAME_BYTES_MIN, Frame, FrameKind};

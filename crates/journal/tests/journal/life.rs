@@ -29,8 +29,8 @@ pub struct Truth {
 #[derive(Clone, Copy, Debug)]
 pub struct Manner {
     pub durability: Durability,
-    /// True if threads prepare and seal segments beside the writer. Without them a seed gives the same events each
-    /// time.
+    /// True if threads prepare and seal segments beside the writer. Without them a seed gives the
+    /// same events each time.
     pub threads: bool,
     /// Steps that the device skips.
     pub fault: Option<Fault>,
@@ -78,7 +78,8 @@ pub struct Life<'a> {
 }
 
 impl<'a> Life<'a> {
-    /// Continues after the last frame that recovery found, with the start of an epoch, as a venue does.
+    /// Continues after the last frame that recovery found, with the start of an epoch, as a venue
+    /// does.
     pub fn begin(
         options: Options,
         lock: Lock,

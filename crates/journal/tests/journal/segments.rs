@@ -1,5 +1,5 @@
-//! The write side of the journal: the steps on its files, their order, and failures of the device, the disk or the
-//! file system.
+//! The write side of the journal: the steps on its files, their order, and failures of the device,
+//! the disk or the file system.
 
 use ringside_journal::{
     Device, Identity, JournalError, Kernel, Lock, Options, Reader, Recovered, SEGMENT_BYTES_MIN,
@@ -278,7 +278,8 @@ impl Device for DirtyBytes {
     }
 }
 
-/// Number of bytes of a file that this process has stored through a mapping since they were written back.
+/// Number of bytes of a file that this process has stored through a mapping since they were written
+/// back.
 fn dirty_bytes(path: &Path) -> u64 {
     let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
     let mut of_file = false;
@@ -294,8 +295,9 @@ fn dirty_bytes(path: &Path) -> u64 {
     kib << 10
 }
 
-/// Dirty bytes of each segment before its first sync in the run after one that was killed in its third segment. No
-/// page was dirty when that run began: a run that fails to sync leaves its pages clean, too.
+/// Dirty bytes of each segment before its first sync in the run after one that was killed in its
+/// third segment. No page was dirty when that run began: a run that fails to sync leaves its pages
+/// clean, too.
 fn dirty_after_a_kill() -> BTreeMap<String, u64> {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), Durability::Pagecache, 2 * PER_SEGMENT + 130);
@@ -314,7 +316,8 @@ fn dirty_after_a_kill() -> BTreeMap<String, u64> {
 
 #[test]
 fn what_a_killed_run_left_is_stored_again_before_it_is_synced() {
-    // The third segment is stored again up to its end, and its other pages are made writable, which makes them dirty.
+    // The third segment is stored again up to its end, and its other pages are made writable, which
+    // makes them dirty.
     let names = ["00000001.seg", "00000002.seg", "00000003.seg"];
     let whole = BTreeMap::from(names.map(|name| (name.to_string(), SEGMENT_BYTES_MIN)));
     // The kernel may write pages back between the store and the look at them, but not each time.

@@ -25,7 +25,8 @@ pub struct Orders {
     pub window: u64,
     /// Time from the start of the flow before which nothing is measured.
     pub warmup: Duration,
-    /// Time from the start of the flow after which no new request is sent; `None` sends the whole flow.
+    /// Time from the start of the flow after which no new request is sent; `None` sends the whole
+    /// flow.
     pub until: Option<Duration>,
     /// True if the threads never give up their core.
     pub spin: bool,
@@ -69,7 +70,8 @@ impl Gate {
         }
     }
 
-    /// Replaces a thread's connection counts, and reports the totals of all threads if the counts changed.
+    /// Replaces a thread's connection counts, and reports the totals of all threads if the counts
+    /// changed.
     fn count_connections(&self, before: Connections, now: Connections) {
         if before == now {
             return;
@@ -150,7 +152,8 @@ impl<'a> Driver<'a> {
         })
     }
 
-    /// Runs all phases: login, opening book, flow, and the final check of each session's message number.
+    /// Runs all phases: login, opening book, flow, and the final check of each session's message
+    /// number.
     pub fn run(&mut self) -> Result<(), Stopped> {
         let done = self.steps();
         if done.is_err() {
@@ -166,7 +169,8 @@ impl<'a> Driver<'a> {
         self.meet(Place::Opened)?;
         self.flow()?;
         self.until(all_drained)?;
-        // Until all sessions are quiet, an order that rests in one session may be executed by another session.
+        // Until all sessions are quiet, an order that rests in one session may be executed by
+        // another session.
         self.meet(Place::Drained)?;
         let (now, now_ns) = self.clock.now();
         self.lanes.iter_mut().for_each(|lane| lane.begin_close(now, now_ns));
@@ -276,8 +280,8 @@ impl<'a> Driver<'a> {
         for (at, lane) in self.lanes.iter_mut().enumerate() {
             take(lane, at, now, now_ns, &mut self.meter, &mut self.poller)?;
             messages += lane.ledger.messages;
-            // A stop gives up only sessions that have never begun. A session that lost its connection still gets it
-            // back, with the missing answers.
+            // A stop gives up only sessions that have never begun. A session that lost its
+            // connection still gets it back, with the missing answers.
             let stopped = self.gate.stop.load(Ordering::Relaxed) && !lane.is_begun();
             if lane.down_for_ns(now_ns) > GIVE_UP_NS || lane.is_refused() || stopped {
                 let broken = lane.broken.as_ref().map_or("no answer".into(), |why| why.to_string());

@@ -1,5 +1,5 @@
-//! Bare TCP echo on loopback: measures the network's part of a round trip with the same bytes, for comparison with
-//! a venue's round trip.
+//! Bare TCP echo on loopback: measures the network's part of a round trip with the same bytes, for
+//! comparison with a venue's round trip.
 
 use super::meter::histogram;
 use super::poller::Poller;
@@ -17,8 +17,8 @@ const ORDER_BYTES: usize = PREFIX_BYTES + size_of::<EnterOrder>() + 2;
 /// Length of a packet that accepts an order.
 const ANSWER_BYTES: usize = PREFIX_BYTES + size_of::<OrderAccepted>() + 2;
 
-/// Measures round trips, one at a time: as many bytes as an order has go out, as many as its answer has come back.
-/// Waits as the sessions do. The first tenth is not measured.
+/// Measures round trips, one at a time: as many bytes as an order has go out, as many as its answer
+/// has come back. Waits as the sessions do. The first tenth is not measured.
 pub fn measure(round_trips: u64, spin: bool) -> Result<Histogram<u64>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let mut socket = TcpStream::connect(listener.local_addr()?)?;

@@ -90,7 +90,8 @@ impl Quiet {
         self.since_ns.get_or_insert(now_ns);
     }
 
-    /// Ends the period, because a message has arrived. If others are still awaited, the next period starts.
+    /// Ends the period, because a message has arrived. If others are still awaited, the next period
+    /// starts.
     #[inline]
     fn ends(&mut self, now_ns: u64, waits: bool) {
         let quiet_ns = self.since_ns.map_or(0, |since| now_ns.saturating_sub(since));
@@ -154,7 +155,8 @@ impl Lane {
         }
     }
 
-    /// Longest period without a message, although new orders were unanswered or the connection was lost.
+    /// Longest period without a message, although new orders were unanswered or the connection was
+    /// lost.
     pub fn longest_outage_ns(&self) -> u64 {
         self.quiet.longest_ns
     }
@@ -201,8 +203,8 @@ impl Lane {
         }
     }
 
-    /// Sends the requests that may go now. Returns the number of requests done for the first time, skipped ones
-    /// included.
+    /// Sends the requests that may go now. Returns the number of requests done for the first time,
+    /// skipped ones included.
     #[inline]
     pub fn send(&mut self, now_ns: u64, rules: &Rules, meter: &mut Meter) -> u64 {
         let before = self.fresh;
@@ -229,7 +231,8 @@ impl Lane {
         (self.fresh - before) as u64
     }
 
-    /// Sends a query after the last request. Returns true once all requests are answered or given up.
+    /// Sends a query after the last request. Returns true once all requests are answered or given
+    /// up.
     pub(crate) fn is_drained(&mut self, now_ns: u64) -> bool {
         if self.link != Link::Open || !self.is_spent() {
             return false;
@@ -257,7 +260,8 @@ impl Lane {
         }
     }
 
-    /// Logs out and in again, to check that the venue continues at the message number expected here.
+    /// Logs out and in again, to check that the venue continues at the message number expected
+    /// here.
     pub(crate) fn begin_close(&mut self, now: Instant, now_ns: u64) {
         self.close = Close::Asked { timestamp_ns: self.ledger.timestamp_ns() };
         self.session.log_out(now);
@@ -274,8 +278,8 @@ impl Lane {
         self.close == Close::Done
     }
 
-    /// Logs out for good. Returns the numbers of messages that the venue lost and sent twice, as far as message
-    /// numbers show.
+    /// Logs out for good. Returns the numbers of messages that the venue lost and sent twice, as
+    /// far as message numbers show.
     pub fn finish(&mut self, now: Instant) -> (u64, u64) {
         self.session.log_out(now);
         (self.session.lost, self.session.doubled)
@@ -358,8 +362,8 @@ impl Lane {
         self.down_ns = None;
     }
 
-    /// Sends again what was sent and did not arrive: everything after the last request whose id is below the next
-    /// id. The venue ignores requests that had arrived.
+    /// Sends again what was sent and did not arrive: everything after the last request whose id is
+    /// below the next id. The venue ignores requests that had arrived.
     fn go_on_from(&mut self, next_id: u32) {
         let arrived = |request: &Request| request.uses().is_some_and(|id| id < next_id);
         let sent = &self.requests[..self.fresh];
@@ -379,8 +383,8 @@ impl Lane {
         }
         if self.link != Link::Down {
             self.reconnects += 1;
-            // Keeps an earlier start: a venue that froze kept the connection for a while and left orders
-            // unanswered.
+            // Keeps an earlier start: a venue that froze kept the connection for a while and left
+            // orders unanswered.
             self.quiet.begins(now_ns);
         }
         self.went_down(now_ns);
@@ -415,7 +419,8 @@ impl Lane {
         }
     }
 
-    /// Returns false if a ping-pong request will have no answer, because its order is no longer live.
+    /// Returns false if a ping-pong request will have no answer, because its order is no longer
+    /// live.
     fn makes_sense(&self, request: &Request) -> bool {
         request.kind == Kind::Enter || !self.ledger.is_answered() || self.ledger.is_live(request.id)
     }

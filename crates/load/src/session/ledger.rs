@@ -79,7 +79,8 @@ pub struct Ledger {
     counts: Counts,
     /// Last request, as long as it has no answer. A ping-pong waits for it.
     awaited: Option<(Kind, u32)>,
-    /// Id and match number of the trade broken last. If that trade is executed again, it was corrected.
+    /// Id and match number of the trade broken last. If that trade is executed again, it was
+    /// corrected.
     taken_back: Option<(u32, u64)>,
     /// Number of messages received.
     pub messages: u64,
@@ -280,8 +281,8 @@ impl Ledger {
         }
     }
 
-    /// Returns the order of an id on the wire. Orders from before the load and orders from another partition are
-    /// ignored.
+    /// Returns the order of an id on the wire. Orders from before the load and orders from another
+    /// partition are ignored.
     #[inline]
     fn slot(&mut self, wire_id: u32, does: &str) -> Option<(u32, &mut Slot)> {
         let id = wire_id.checked_sub(self.base).filter(|&id| id > 0 && !is_imported(wire_id))?;
@@ -382,7 +383,8 @@ impl Ledger {
     }
 }
 
-/// Official time of a message, in ns since midnight UTC; it lies at the same offset in all messages.
+/// Official time of a message, in ns since midnight UTC; it lies at the same offset in all
+/// messages.
 #[inline]
 pub fn timestamp(message: &[u8]) -> Option<u64> {
     message.get(1..)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))

@@ -1,8 +1,8 @@
 //! Requests of each session, generated before the clock starts.
 //!
-//! The flow's own sessions and ids are mapped to the sessions on the wire. Each new order goes to the next session.
-//! Later requests about an order come from the session that entered it. So ids rise by 1 in each session, for any
-//! number of sessions.
+//! The flow's own sessions and ids are mapped to the sessions on the wire. Each new order goes to
+//! the next session. Later requests about an order come from the session that entered it. So ids
+//! rise by 1 in each session, for any number of sessions.
 
 use crate::flow::{Event, EventKind, Flow, FlowSpec, SESSIONS, Workload};
 use ringside_wire::padded;
@@ -91,9 +91,9 @@ impl Request {
 }
 
 impl Plan {
-    /// Generates the flow and distributes it over the sessions. `due_ns` gives the send time of each request after
-    /// the opening book. An error says which symbol does not fit the wire, or that there are too few or too many
-    /// symbols.
+    /// Generates the flow and distributes it over the sessions. `due_ns` gives the send time of
+    /// each request after the opening book. An error says which symbol does not fit the wire, or
+    /// that there are too few or too many symbols.
     pub fn make(spec: &Spec, mut due_ns: impl FnMut() -> u64) -> Result<Plan, String> {
         let mut symbols = vec![];
         for name in spec.symbols {

@@ -12,8 +12,8 @@
 //! enter_rich │ as enter, then rare terms, client fields
 //! ```
 //!
-//! A command from the network has a second line, [`ClientFields`]. Icebergs and orders with rare terms have no room for
-//! a second line: their bodies end with shortened client fields.
+//! A command from the network has a second line, [`ClientFields`]. Icebergs and orders with rare
+//! terms have no room for a second line: their bodies end with shortened client fields.
 
 use super::{
     Action, BreakTrade, ClientFields, Command, CorrectTrade, DefineSymbol, Display, Enter,
@@ -159,8 +159,8 @@ impl Command {
         frame.header.symbol = self.symbol.0;
     }
 
-    /// Reads the command of a frame; `None` if the frame is bookkeeping or holds a value that no writer of this version
-    /// writes.
+    /// Reads the command of a frame; `None` if the frame is bookkeeping or holds a value that no
+    /// writer of this version writes.
     #[inline]
     pub fn decode(frame: &Frame) -> Option<Command> {
         let action = match frame.kind()? {
@@ -311,8 +311,8 @@ impl ClientFields {
     /// Room for the tagged values of an iceberg or an order with rare terms, in bytes.
     pub const TAIL_TAG_BYTES_MAX: usize = 12;
 
-    /// Returns the client fields of a command; `None` if it has none. A long body fills the place of the second line,
-    /// so only short commands that clients send have a second line.
+    /// Returns the client fields of a command; `None` if it has none. A long body fills the place
+    /// of the second line, so only short commands that clients send have a second line.
     pub fn of(frame: &Frame) -> Option<ClientFields> {
         match frame.kind()? {
             FrameKind::EnterIceberg => frame.body::<EnterIcebergBody>()?.client.fields(),
@@ -322,8 +322,9 @@ impl ClientFields {
         }
     }
 
-    /// Puts the fields into the frame of a client's command; [`Frame::seal`] completes the frame. An iceberg or an
-    /// order with rare terms has at most [`TAIL_TAG_BYTES_MAX`](Self::TAIL_TAG_BYTES_MAX) bytes of tagged values.
+    /// Puts the fields into the frame of a client's command; [`Frame::seal`] completes the frame.
+    /// An iceberg or an order with rare terms has at most
+    /// [`TAIL_TAG_BYTES_MAX`](Self::TAIL_TAG_BYTES_MAX) bytes of tagged values.
     pub fn append_to(&self, frame: &mut Frame) {
         match frame.kind() {
             Some(FrameKind::EnterIceberg | FrameKind::EnterRich) => {
@@ -351,7 +352,8 @@ struct EnterBody {
     side: Side,
     order_type: OrderType,
     tif: TimeInForce,
-    /// Post-only in the low two bits, then self-trade mode (3 bits), capacity (2) and attribution (1).
+    /// Post-only in the low two bits, then self-trade mode (3 bits), capacity (2) and attribution
+    /// (1).
     options: u8,
 }
 
@@ -416,7 +418,8 @@ struct EnterRichBody {
     client: TailFields,
 }
 
-/// [`ClientFields`] with less room for tagged values. All bytes are 0 if there are none: no cross type is 0.
+/// [`ClientFields`] with less room for tagged values. All bytes are 0 if there are none: no cross
+/// type is 0.
 #[derive(Clone, Copy, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 struct TailFields {

@@ -1,8 +1,9 @@
-//! A simulated disk across a power failure: it keeps all versions of unsynced data that could be found afterwards.
+//! A simulated disk across a power failure: it keeps all versions of unsynced data that could be
+//! found afterwards.
 //!
-//! It is more hostile than a disk. Changes of names without a later sync of the folder survive or not, each
-//! independently. A file has any length that it had since its last sync. Each page of 4 KiB is any of its versions
-//! since then, or mixed from the sectors of several versions.
+//! It is more hostile than a disk. Changes of names without a later sync of the folder survive or
+//! not, each independently. A file has any length that it had since its last sync. Each page of 4
+//! KiB is any of its versions since then, or mixed from the sectors of several versions.
 
 use ringside_load::rng::Rng;
 use std::collections::BTreeMap;
@@ -48,7 +49,8 @@ pub struct Disk {
     synced_names: BTreeMap<String, FileId>,
     /// Changes of names that are not synced.
     name_changes: Vec<Change>,
-    /// True if a change of a name survives only together with all earlier changes of names and lengths.
+    /// True if a change of a name survives only together with all earlier changes of names and
+    /// lengths.
     pub in_order: bool,
 }
 
@@ -129,8 +131,8 @@ impl Disk {
         }
     }
 
-    /// Drops some of the pages between two offsets of a file from the cache. Later reads come from the device, which
-    /// has the pages as they were at their last sync.
+    /// Drops some of the pages between two offsets of a file from the cache. Later reads come from
+    /// the device, which has the pages as they were at their last sync.
     #[allow(dead_code, reason = "crash images know no failed sync")]
     pub fn lose(&mut self, id: FileId, from: u64, to: u64, pick: &mut impl Pick) {
         let pages = &mut self.files[id].pages;
@@ -289,7 +291,8 @@ impl Pick for Bits {
     }
 }
 
-/// Picks at random: intermediate versions, intermediate lengths, and pages mixed from several versions.
+/// Picks at random: intermediate versions, intermediate lengths, and pages mixed from several
+/// versions.
 pub struct Chance<'a> {
     rng: &'a mut Rng,
     /// Number of pages out of 8 that are the newest version.

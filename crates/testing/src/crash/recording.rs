@@ -20,7 +20,8 @@ pub enum Event {
     Promise(usize),
 }
 
-/// The recording device. It receives the steps; it finds stores into a mapping by reading the files.
+/// The recording device. It receives the steps; it finds stores into a mapping by reading the
+/// files.
 pub struct Recording(Mutex<Tape>);
 
 struct Tape {
@@ -86,7 +87,8 @@ impl fmt::Debug for Recording {
 }
 
 impl Device for Recording {
-    /// Performs a step. The lock is held over the step, so that events and steps have the same order.
+    /// Performs a step. The lock is held over the step, so that events and steps have the same
+    /// order.
     fn perform(&self, step: Step<'_>, act: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
         let mut tape = self.tape();
         // A sync covers what was stored before it began.
@@ -133,8 +135,8 @@ impl Tape {
         }
     }
 
-    /// Records the differences between a file and its known content. The first word of a frame and of a header is
-    /// stored last, so there is a version without it.
+    /// Records the differences between a file and its known content. The first word of a frame and
+    /// of a header is stored last, so there is a version without it.
     fn look_at(&mut self, name: &str, id: FileId) {
         let mut bytes = std::mem::take(&mut self.buffer);
         bytes.clear();

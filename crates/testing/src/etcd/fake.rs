@@ -12,8 +12,8 @@ pub struct Fake {
 }
 
 impl Fake {
-    /// Starts a server that sends one answer on a connection. The connection stays open as if more could follow, and
-    /// closes when a second request comes.
+    /// Starts a server that sends one answer on a connection. The connection stays open as if more
+    /// could follow, and closes when a second request comes.
     pub fn says(answer: &[u8]) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());

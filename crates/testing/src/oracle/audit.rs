@@ -1,5 +1,5 @@
-//! Rules that every report stream keeps, checked from the reports alone: quantity is conserved, an order ends once,
-//! both sides of a trade agree, priority holds, the book is never crossed.
+//! Rules that every report stream keeps, checked from the reports alone: quantity is conserved, an
+//! order ends once, both sides of a trade agree, priority holds, the book is never crossed.
 
 use ringside_model::command::{Action, RichTerms, Sequenced};
 use ringside_model::domain::{
@@ -21,8 +21,8 @@ pub struct Audit {
     now: Nanos,
     /// Order that may take liquidity now.
     incoming: OrderNumber,
-    /// Price of the last trade before this command, followed by the prices of its trades; and the last price of each
-    /// symbol.
+    /// Price of the last trade before this command, followed by the prices of its trades; and the
+    /// last price of each symbol.
     traded_at: Vec<Price>,
     last: HashMap<SymbolId, Price>,
     /// Last reported bands, and the static ones among them; zero for no bound.
@@ -49,7 +49,8 @@ struct Told {
     id: OrderId,
     symbol: SymbolId,
     side: Side,
-    /// Limit price; zero until a market-to-limit order books, and for an auction order without a limit.
+    /// Limit price; zero until a market-to-limit order books, and for an auction order without a
+    /// limit.
     price: Price,
     /// True if the order waits beside the book.
     hidden: bool,
@@ -73,8 +74,8 @@ macro_rules! law {
 }
 
 impl Audit {
-    /// Returns the price that a short sale must be above, if short sales are restricted; the highest price if no quote
-    /// is known.
+    /// Returns the price that a short sale must be above, if short sales are restricted; the
+    /// highest price if no quote is known.
     fn short_above(&self, symbol: SymbolId) -> Option<Price> {
         let is_restricted = self.restricted.get(&symbol) == Some(&true);
         let bid = self.quoted.get(&symbol).filter(|bid| bid.0 > 0);
@@ -95,7 +96,8 @@ impl Audit {
             |r: &&Report| r.kind == ReportKind::Canceled && r.reason == Reason::Expired;
         let (expired, reports_of_command) =
             reports.split_at(reports.iter().take_while(has_expired).count());
-        // A command that changes no book can be followed only by the consequences of the expired orders.
+        // A command that changes no book can be followed only by the consequences of the expired
+        // orders.
         let is_beside = |r: &Report| match r.kind {
             ReportKind::LimitState => !expired.is_empty(),
             kind => kind == ReportKind::Indicative,
@@ -204,7 +206,8 @@ impl Audit {
                         law!(removing.order == self.incoming && self.is_open(r.symbol), r);
                         law!(is_within(self.bands.get(&r.symbol), r.price), r);
                         let is_short = removing.side == Side::Short;
-                        // Without a quote the bid is the best displayed one; hidden orders may be above it.
+                        // Without a quote the bid is the best displayed one; hidden orders may be
+                        // above it.
                         let may_be_short = self.short_above(r.symbol).is_none_or(|bid| {
                             r.price > bid || bid.0 == i64::MAX && r.flags & Report::HIDDEN != 0
                         });

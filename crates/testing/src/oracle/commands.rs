@@ -1,5 +1,6 @@
-//! Random streams of commands, the same for the same seed. The generator reads the state of a naive venue that applies
-//! the same commands, so that most commands find a live order and the books stay at the wanted size.
+//! Random streams of commands, the same for the same seed. The generator reads the state of a naive
+//! venue that applies the same commands, so that most commands find a live order and the books stay
+//! at the wanted size.
 
 use super::naive::{Naive, Order};
 use ringside_model::command::{
@@ -22,12 +23,14 @@ pub struct Profile {
     pub symbols: &'static [(SymbolId, Flow)],
     /// Wanted number of live orders, over all symbols.
     pub live: usize,
-    /// True if one id may be used on several symbols. Only the whole venue detects that; a shard does not.
+    /// True if one id may be used on several symbols. Only the whole venue detects that; a shard
+    /// does not.
     pub ids_cross_symbols: bool,
     /// True if a mass cancel or the end of a day may cover all symbols.
     pub venue_wide: bool,
-    /// Number of orders in a thousand that are stops, the same number of icebergs, and of orders with rarely used
-    /// terms; the last kind only on symbols with even numbers. A symbol with such orders cannot move.
+    /// Number of orders in a thousand that are stops, the same number of icebergs, and of orders
+    /// with rarely used terms; the last kind only on symbols with even numbers. A symbol with such
+    /// orders cannot move.
     pub specials: u64,
     /// Number of times in a thousand that a symbol begins to move.
     pub moves: u64,
@@ -371,7 +374,8 @@ impl Generator {
         Action::Replace { id, new_id, quantity, price }
     }
 
-    /// Makes a modify: mostly between the two sell markings, sometimes to the other side of the book.
+    /// Makes a modify: mostly between the two sell markings, sometimes to the other side of the
+    /// book.
     fn modify(&mut self, id: OrderId, order: Option<&Order>) -> Action {
         let sells = order.is_some_and(|order| !order.side.is_buy());
         let side = match self.random.below(10) {
@@ -392,7 +396,8 @@ impl Generator {
         Command { session, symbol, verdict, action: Action::TradingDay(event) }
     }
 
-    /// Makes a change of state, mostly to the next state of a symbol that is not open, so that each returns to trading.
+    /// Makes a change of state, mostly to the next state of a symbol that is not open, so that each
+    /// returns to trading.
     fn state_change(&mut self, venue: &Naive) -> Option<Command> {
         use SymbolState::{CancelOnly, Closed, ClosingCall, Halted, Open, PreOpen, ReopeningCall};
         if !self.random.in_1000(12) {
@@ -433,9 +438,9 @@ impl Generator {
         Command { session, symbol, verdict, action }
     }
 
-    /// Makes bands close to the price of a symbol, quotes, short sale restrictions, and ticks, mostly for symbols with
-    /// a due timer. Only in streams with special orders, and not for all symbols, because a protected symbol cannot
-    /// move.
+    /// Makes bands close to the price of a symbol, quotes, short sale restrictions, and ticks,
+    /// mostly for symbols with a due timer. Only in streams with special orders, and not for all
+    /// symbols, because a protected symbol cannot move.
     fn protection(&mut self, venue: &Naive) -> Option<Command> {
         let due: Vec<SymbolId> =
             venue.limit_states.keys().chain(venue.reopenings.keys()).copied().collect();
@@ -544,7 +549,8 @@ impl Generator {
         (symbol, Action::SetRisk(SetRisk { scope, firm, limits }))
     }
 
-    /// Makes a step of a move, mostly one that follows from the present step, so that each symbol returns to trading.
+    /// Makes a step of a move, mostly one that follows from the present step, so that each symbol
+    /// returns to trading.
     fn move_symbol(&mut self, venue: &Naive) -> Command {
         use MoveStep::{Export, Halt, Import, Release, Resume};
         let any = self.random.pick(self.profile.symbols).0;
@@ -579,8 +585,8 @@ impl Generator {
         Command { session, symbol, verdict, action: Action::MoveSymbol(asked) }
     }
 
-    /// Makes an import of an order, mostly on its own side of the price around which the symbol trades, so that few
-    /// orders cross.
+    /// Makes an import of an order, mostly on its own side of the price around which the symbol
+    /// trades, so that few orders cross.
     fn import_order(&mut self, venue: &Naive, symbol: SymbolId) -> Command {
         let mut command = self.enter(venue);
         let Some(&(mut order)) = command.action.entered() else { unreachable!("it enters") };
@@ -684,8 +690,8 @@ impl Generator {
         (session, id, symbol, order)
     }
 
-    /// Returns an id for a new order: mostly an unused one, sometimes an id that is or was in use, or one at the limits
-    /// of the range.
+    /// Returns an id for a new order: mostly an unused one, sometimes an id that is or was in use,
+    /// or one at the limits of the range.
     fn new_id(&mut self, venue: &Naive, session: SessionId, symbol: SymbolId) -> OrderId {
         self.next_id += 1 + self.random.below(3);
         if self.profile.ids_cross_symbols {

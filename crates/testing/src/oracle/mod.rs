@@ -1,5 +1,5 @@
-//! The oracle: a naive venue that follows the matching rules without real data structures, random commands, and the
-//! rules that every report must keep.
+//! The oracle: a naive venue that follows the matching rules without real data structures, random
+//! commands, and the rules that every report must keep.
 
 pub mod audit;
 pub mod commands;

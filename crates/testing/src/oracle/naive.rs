@@ -1,5 +1,5 @@
-//! The naive venue: one list of live orders, searched again for every question. It is written from the matching rules
-//! alone, to be read beside them; speed is not a goal.
+//! The naive venue: one list of live orders, searched again for every question. It is written from
+//! the matching rules alone, to be read beside them; speed is not a goal.
 
 mod bands;
 mod clock;
@@ -50,7 +50,8 @@ pub struct Naive {
     bands: BTreeMap<SymbolId, SetBands>,
     /// Best bid and offer of the whole market; zero for none.
     quotes: BTreeMap<SymbolId, (Price, Price)>,
-    /// Short sale restrictions: true if short sales are restricted, and true if a fall restricts them.
+    /// Short sale restrictions: true if short sales are restricted, and true if a fall restricts
+    /// them.
     short_sales: BTreeMap<SymbolId, (bool, bool)>,
     /// Quotes at a dynamic band; and the ends of the pauses that followed from such quotes.
     pub limit_states: BTreeMap<SymbolId, LimitState>,
@@ -59,7 +60,8 @@ pub struct Naive {
     lowest: Option<Price>,
     /// Prices of this command's trades that have elected no stops yet.
     traded_at: Vec<Price>,
-    /// Number of the command, the number of its trades, and the number of orders that they have given a new place.
+    /// Number of the command, the number of its trades, and the number of orders that they have
+    /// given a new place.
     at: OrderNumber,
     /// Official time of the command.
     now: Nanos,
@@ -78,7 +80,8 @@ pub struct Order {
     pub id: OrderId,
     pub symbol: SymbolId,
     pub side: Side,
-    /// Limit, or the stop price of a waiting stop; zero for a market or market-to-limit order that has not booked.
+    /// Limit, or the stop price of a waiting stop; zero for a market or market-to-limit order that
+    /// has not booked.
     pub price: Price,
     pub open: u64,
     pub executed: u64,
@@ -197,8 +200,8 @@ impl Naive {
         self.entry_limit(command.symbol, whose, enter.price, enter.post_only)
     }
 
-    /// Returns the limit of an order at its entry. First the bands bound the limit, then post-only is applied, and the
-    /// result must pass the short sale test.
+    /// Returns the limit of an order at its entry. First the bands bound the limit, then post-only
+    /// is applied, and the result must pass the short sale test.
     fn entry_limit(
         &self,
         symbol: SymbolId,
@@ -261,7 +264,8 @@ impl Naive {
         self.admit(command.symbol, enter.order_type, enter.tif)
     }
 
-    /// Returns the limit at which an order books under its post-only option; `None` if it cannot book.
+    /// Returns the limit at which an order books under its post-only option; `None` if it cannot
+    /// book.
     fn passive_price(
         &self,
         symbol: SymbolId,
@@ -301,8 +305,9 @@ impl Naive {
         self.tradable(incoming, bound) == incoming.open
     }
 
-    /// Returns the quantity that an order would trade at once. Orders that self-trade prevention would cancel do not
-    /// count, and the sum stops where self-trade prevention would end the order.
+    /// Returns the quantity that an order would trade at once. Orders that self-trade prevention
+    /// would cancel do not count, and the sum stops where self-trade prevention would end the
+    /// order.
     fn tradable(&self, incoming: &Order, bound: Price) -> u64 {
         let mut need = incoming.open;
         for resting in self.whole_side(incoming.symbol, !incoming.side.is_buy()) {
@@ -691,7 +696,8 @@ impl Naive {
         reason == Reason::None
     }
 
-    /// Returns one side of one book in priority order, without the orders that wait beside the book.
+    /// Returns one side of one book in priority order, without the orders that wait beside the
+    /// book.
     fn side(&self, symbol: SymbolId, buy: bool) -> Vec<Order> {
         let is_there = |o: &&Order| o.symbol == symbol && o.side.is_buy() == buy && !o.is_hidden();
         let mut side: Vec<Order> = self.orders.iter().filter(is_there).copied().collect();
@@ -858,8 +864,8 @@ impl Order {
         }
     }
 
-    /// Returns the time priority: the seqno of the command that gave the order its place, and the index among the
-    /// places that the command gave.
+    /// Returns the time priority: the seqno of the command that gave the order its place, and the
+    /// index among the places that the command gave.
     fn time(&self) -> (u64, u64) {
         (self.number.0 % (1 << 44), self.number.0 >> 44)
     }

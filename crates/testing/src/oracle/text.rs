@@ -6,8 +6,9 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
 use std::fmt::Write;
 
-/// Formats every field of a report that is not zero, so that equal texts mean equal reports. [`Report::LAST`], session
-/// 1 and symbol 1 are left out: `kind [session/]id#number[ of symbol] side quantity@price open rest …`.
+/// Formats every field of a report that is not zero, so that equal texts mean equal reports.
+/// [`Report::LAST`], session 1 and symbol 1 are left out: `kind [session/]id#number[ of symbol]
+/// side quantity@price open rest …`.
 pub fn report(r: &Report) -> String {
     let mut text = r.kind.name().to_string();
     match (r.session.0, r.id.0) {
@@ -72,8 +73,8 @@ fn flags(r: &Report) -> String {
     }
 }
 
-/// Formats the number of an order. An elected stop or a later slice of an iceberg has the seqno of the command that
-/// gave it a new place, and its index among the places that the command gave.
+/// Formats the number of an order. An elected stop or a later slice of an iceberg has the seqno of
+/// the command that gave it a new place, and its index among the places that the command gave.
 fn number(order: u64) -> String {
     match (order >> 44, order % (1 << 44)) {
         (0, seqno) => seqno.to_string(),

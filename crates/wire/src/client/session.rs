@@ -1,4 +1,5 @@
-//! Session that outlives its connections: each login asks for the next number that the session expects.
+//! Session that outlives its connections: each login asks for the next number that the session
+//! expects.
 
 use super::soup::{Broken, Connection, Received};
 use crate::soupbintcp::{Login, LoginAccepted};
@@ -50,8 +51,8 @@ pub enum Event<'a> {
 }
 
 impl Session {
-    /// Creates a session that logs in with `login` at the first address that answers. `addresses` must not be
-    /// empty.
+    /// Creates a session that logs in with `login` at the first address that answers. `addresses`
+    /// must not be empty.
     pub fn new(addresses: Vec<SocketAddr>, login: Login) -> Session {
         assert!(!addresses.is_empty(), "a venue has an address");
         Session {
@@ -170,8 +171,8 @@ impl Session {
         Event::LoggedIn { number }
     }
 
-    /// Drops the connection and schedules the next attempt: at the same address if the session was logged in,
-    /// otherwise at the next one.
+    /// Drops the connection and schedules the next attempt: at the same address if the session was
+    /// logged in, otherwise at the next one.
     fn down(&mut self, broken: Broken, now: Instant) -> Event<'static> {
         if !self.logged_in {
             self.at = (self.at + 1) % self.addresses.len();

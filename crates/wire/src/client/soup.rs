@@ -38,7 +38,8 @@ pub struct Connection {
     broken: Option<Broken>,
 }
 
-/// Packet that has arrived. Its bytes stay in the connection until the next read, see [`Connection::bytes`].
+/// Packet that has arrived. Its bytes stay in the connection until the next read, see
+/// [`Connection::bytes`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
     /// The venue has accepted the login.
@@ -84,7 +85,8 @@ pub enum Broken {
 }
 
 impl Connection {
-    /// Connects and sends the login request. The answer is [`Received::LoggedIn`] or [`Broken::Refused`].
+    /// Connects and sends the login request. The answer is [`Received::LoggedIn`] or
+    /// [`Broken::Refused`].
     pub fn open(address: SocketAddr, login: &Login) -> Result<Connection, Broken> {
         let socket = TcpStream::connect_timeout(&address, CONNECT)?;
         socket.set_nodelay(true)?;
@@ -128,7 +130,8 @@ impl Connection {
         self.push(packet::LOGOUT, b"");
     }
 
-    /// Writes as much of the output as the network takes. Without output for a second, sends a heartbeat.
+    /// Writes as much of the output as the network takes. Without output for a second, sends a
+    /// heartbeat.
     #[inline]
     pub fn write(&mut self, now: Instant) {
         if self.written == self.output.len() {
@@ -155,7 +158,8 @@ impl Connection {
         self.written < self.output.len()
     }
 
-    /// Reads from the socket once, as far as the input buffer has room. Returns true if any bytes arrived.
+    /// Reads from the socket once, as far as the input buffer has room. Returns true if any bytes
+    /// arrived.
     #[inline]
     pub fn read(&mut self, now: Instant) -> bool {
         if self.taken > 0 {
@@ -185,8 +189,8 @@ impl Connection {
         false
     }
 
-    /// Waits for the next packet and sends output and heartbeats meanwhile. Sleeps 1 ms at a time, so it is for
-    /// clients that are in no hurry.
+    /// Waits for the next packet and sends output and heartbeats meanwhile. Sleeps 1 ms at a time,
+    /// so it is for clients that are in no hurry.
     pub fn wait(&mut self) -> Result<Received, Broken> {
         loop {
             if let Some(received) = self.take()? {
@@ -199,7 +203,8 @@ impl Connection {
         }
     }
 
-    /// Takes the next packet that was read, skipping heartbeats; `Ok(None)` if no whole packet is there.
+    /// Takes the next packet that was read, skipping heartbeats; `Ok(None)` if no whole packet is
+    /// there.
     #[inline]
     pub fn take(&mut self) -> Result<Option<Received>, Broken> {
         loop {

@@ -1,6 +1,6 @@
-//! Merges the messages of many lines into one sequence. The first copy of a message is delivered, and later copies
-//! are compared with it. Messages that arrive early wait. Messages that no line has brought are a gap. There are no
-//! sockets here.
+//! Merges the messages of many lines into one sequence. The first copy of a message is delivered,
+//! and later copies are compared with it. Messages that arrive early wait. Messages that no line
+//! has brought are a gap. There are no sockets here.
 
 use super::copies::{Compared, Copies, digest};
 use super::received::Received;
@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// Time after which a line is no longer waited for: it has been silent that long, or it has been behind the others
-/// that long without advancing. 2.5 heartbeat intervals.
+/// Time after which a line is no longer waited for: it has been silent that long, or it has been
+/// behind the others that long without advancing. 2.5 heartbeat intervals.
 const SILENCE: Duration = Duration::from_millis(2_500);
 
 /// Origin of a datagram.
@@ -22,7 +22,8 @@ pub(super) enum Source {
     Server,
 }
 
-/// State between the lines and the listener: next number, progress of each line, datagrams that wait.
+/// State between the lines and the listener: next number, progress of each line, datagrams that
+/// wait.
 pub(super) struct Arbiter {
     session: Option<[u8; 10]>,
     /// Number of the next message to deliver. While it is `None`, all messages wait.
@@ -49,8 +50,8 @@ struct Line {
 }
 
 impl Arbiter {
-    /// Creates the state for `lines` lines. Without a `session` the first datagram decides; without `first` all
-    /// messages wait for `start_at`.
+    /// Creates the state for `lines` lines. Without a `session` the first datagram decides; without
+    /// `first` all messages wait for `start_at`.
     pub(super) fn new(
         session: Option<[u8; 10]>,
         first: Option<u64>,
@@ -86,8 +87,8 @@ impl Arbiter {
         self.expected.is_some() && self.expected == self.end
     }
 
-    /// Takes a datagram and delivers all messages that are now in sequence. Returns the number of messages
-    /// delivered.
+    /// Takes a datagram and delivers all messages that are now in sequence. Returns the number of
+    /// messages delivered.
     pub(super) fn take(
         &mut self,
         source: Source,
@@ -121,14 +122,15 @@ impl Arbiter {
         delivered + self.deliver_waiting(deliver)
     }
 
-    /// Sets the number of the next message to deliver; earlier messages are dropped. Returns the number of messages
-    /// delivered.
+    /// Sets the number of the next message to deliver; earlier messages are dropped. Returns the
+    /// number of messages delivered.
     pub(super) fn start_at(&mut self, number: u64, deliver: &mut impl FnMut(u64, &[u8])) -> usize {
         self.expected = Some(number);
         self.deliver_waiting(deliver)
     }
 
-    /// Numbers of the messages that are missing next: every line that is waited for has passed them.
+    /// Numbers of the messages that are missing next: every line that is waited for has passed
+    /// them.
     pub(super) fn gap(&self, now: Instant) -> Option<Range<u64>> {
         let expected = self.expected?;
         let waited_for = |line: &&Line| now - line.heard.min(line.moved) <= SILENCE;
@@ -161,8 +163,8 @@ impl Arbiter {
         }
     }
 
-    /// Parses a datagram; returns it with the number after its last message. `None` if it is malformed or of
-    /// another session.
+    /// Parses a datagram; returns it with the number after its last message. `None` if it is
+    /// malformed or of another session.
     fn read<'a>(&mut self, bytes: &'a [u8]) -> Option<(Datagram<'a>, u64)> {
         let datagram = Datagram::parse(bytes).ok()?;
         let header = datagram.header;
@@ -321,8 +323,8 @@ mod tests {
         for line in [A, B, OTHER_A] {
             listens.take(0, line, 1, &["a"]);
         }
-        // At first all lines are level. Then OTHER_A, whose node is cut off from the others, repeats its next
-        // number and does not advance.
+        // At first all lines are level. Then OTHER_A, whose node is cut off from the others,
+        // repeats its next number and does not advance.
         for ms in [5_000, 6_000] {
             [A, B, OTHER_A].into_iter().for_each(|line| listens.take(ms, line, 2, &[]));
         }

@@ -1,4 +1,5 @@
-//! Order book that any listener can build from the messages of the feed alone: every resting order at its place.
+//! Order book that any listener can build from the messages of the feed alone: every resting order
+//! at its place.
 
 pub use super::orders::{Level, Order, Side};
 
@@ -93,8 +94,8 @@ impl Book {
         self.apply(&Itch::parse(message)?)
     }
 
-    /// Applies a message. Returns the trade if the message reports one. Messages that change neither a book nor the
-    /// state of a symbol are ignored.
+    /// Applies a message. Returns the trade if the message reports one. Messages that change
+    /// neither a book nor the state of a symbol are ignored.
     pub fn apply(&mut self, message: &Itch) -> Result<Option<Print>, BookError> {
         match message {
             Itch::SystemEvent(event) => self.system_event = Some(**event),

@@ -1,7 +1,7 @@
 //! Digests of the messages delivered last, to compare later copies with.
 
-/// Number of messages remembered. A standby sends its copies when it knows what is committed: at most thousands of
-/// commands later.
+/// Number of messages remembered. A standby sends its copies when it knows what is committed: at
+/// most thousands of commands later.
 const REMEMBERED: u64 = 1 << 17;
 
 /// Number and digest of each remembered message, at index `number % REMEMBERED`.
@@ -43,8 +43,8 @@ impl Copies {
     }
 }
 
-/// Hash of a message. Messages of the same length that differ only within eight adjacent bytes have different
-/// hashes.
+/// Hash of a message. Messages of the same length that differ only within eight adjacent bytes have
+/// different hashes.
 #[inline]
 pub(super) fn digest(message: &[u8]) -> u64 {
     let mut digest = message.len() as u64;

@@ -1,5 +1,5 @@
-//! Listener's side of market data: merges the lines into one sequence of messages, requests lost messages, and
-//! builds books.
+//! Listener's side of market data: merges the lines into one sequence of messages, requests lost
+//! messages, and builds books.
 
 mod arbiter;
 pub mod book;

@@ -17,11 +17,11 @@ pub use super::received::Received;
 pub struct ReceiverConfig {
     /// Session to receive; `None` takes that of the first datagram.
     pub session: Option<[u8; 10]>,
-    /// Number of the first message to deliver; with `None` all messages wait for [`Receiver::join`] or
-    /// [`Receiver::start_at`].
+    /// Number of the first message to deliver; with `None` all messages wait for [`Receiver::join`]
+    /// or [`Receiver::start_at`].
     pub first: Option<u64>,
-    /// A lines and B lines, each a multicast group or an address of this machine. Each of several nodes may have
-    /// its own lines.
+    /// A lines and B lines, each a multicast group or an address of this machine. Each of several
+    /// nodes may have its own lines.
     pub lines: [Vec<SocketAddr>; 2],
     /// Address of the interface on which groups are joined; with `None` the kernel chooses.
     pub interface: Option<Ipv4Addr>,
@@ -59,8 +59,8 @@ impl Default for ReceiverConfig {
 /// Error that ends the sequence.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiverError {
-    /// Messages are missing on all lines, and no server sends them again. [`Receiver::start_at`] continues after
-    /// them.
+    /// Messages are missing on all lines, and no server sends them again. [`Receiver::start_at`]
+    /// continues after them.
     #[error("messages {first} to {} of the feed are lost", next - 1)]
     Lost {
         /// Number of the first lost message.
@@ -115,8 +115,8 @@ impl Receiver {
         Ok(Receiver { config, lines, servers, asks: 0, arbiter, request: None, buffer })
     }
 
-    /// Takes the datagrams that have arrived, up to a limit, and requests missing messages. `deliver` receives each
-    /// message with its number. Returns the number of datagrams taken.
+    /// Takes the datagrams that have arrived, up to a limit, and requests missing messages.
+    /// `deliver` receives each message with its number. Returns the number of datagrams taken.
     pub fn step(
         &mut self,
         now: Instant,
@@ -135,15 +135,16 @@ impl Receiver {
         sockets::wait(&mut waiting, timeout)
     }
 
-    /// Joins late: takes a snapshot, then delivers the messages after it, which the lines have brought meanwhile.
-    /// Messages of the snapshot have no number. Returns the number of the first message after the snapshot.
+    /// Joins late: takes a snapshot, then delivers the messages after it, which the lines have
+    /// brought meanwhile. Messages of the snapshot have no number. Returns the number of the first
+    /// message after the snapshot.
     pub fn join(
         &mut self,
         login: &SnapshotLogin,
         mut deliver: impl FnMut(Option<u64>, &[u8]),
     ) -> Result<u64, SnapshotError> {
-        // Nothing is delivered before the snapshot gives the first number. Until then datagrams wait in the
-        // arbiter, which has more room than the kernel.
+        // Nothing is delivered before the snapshot gives the first number. Until then datagrams
+        // wait in the arbiter, which has more room than the kernel.
         let next = snapshot::take(
             login,
             |message| deliver(None, message),
@@ -199,7 +200,8 @@ impl Receiver {
         Ok(taken)
     }
 
-    /// Requests missing messages when due. One request is in flight at a time; its answer brings the next.
+    /// Requests missing messages when due. One request is in flight at a time; its answer brings
+    /// the next.
     fn ask(&mut self, now: Instant) -> Result<(), ReceiverError> {
         let Some(gap) = self.arbiter.gap(now) else {
             self.request = None;

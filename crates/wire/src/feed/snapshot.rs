@@ -1,4 +1,5 @@
-//! Client of the snapshot server: fetches the current book and the number at which the feed continues.
+//! Client of the snapshot server: fetches the current book and the number at which the feed
+//! continues.
 
 use crate::soupbintcp::{Login, packet, split_packet, write_packet};
 use crate::{Malformed, unpadded};
@@ -6,8 +7,8 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Type letter of the message that ends a snapshot. 20 digits follow: the number of the first feed message that is
-/// not in the snapshot.
+/// Type letter of the message that ends a snapshot. 20 digits follow: the number of the first feed
+/// message that is not in the snapshot.
 pub const END_OF_SNAPSHOT: u8 = b'G';
 
 /// Address, credentials and timeout for the snapshot server.
@@ -48,8 +49,8 @@ pub enum SnapshotError {
     Io(#[from] io::Error),
 }
 
-/// Takes a snapshot. `deliver` receives its messages, which build the book. `idle` is called repeatedly meanwhile.
-/// Returns the number of the first feed message to apply after the snapshot.
+/// Takes a snapshot. `deliver` receives its messages, which build the book. `idle` is called
+/// repeatedly meanwhile. Returns the number of the first feed message to apply after the snapshot.
 pub fn take(
     login: &SnapshotLogin,
     mut deliver: impl FnMut(&[u8]),

@@ -6,8 +6,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-/// Opens a socket that receives datagrams for an address or for a group, which the socket joins. Other sockets may
-/// join the same group.
+/// Opens a socket that receives datagrams for an address or for a group, which the socket joins.
+/// Other sockets may join the same group.
 pub(super) fn receiving(
     address: SocketAddr,
     interface: Option<Ipv4Addr>,

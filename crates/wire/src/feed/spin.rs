@@ -7,10 +7,10 @@ use crate::itch::{AddOrder, AddOrderAttributed, Header};
 use zerocopy::IntoBytes;
 
 impl Book {
-    /// Passes to `each` the messages that rebuild this book: the last system event; the last directory, trading
-    /// action and short sale restriction of each symbol; an add for each resting order. Symbols go by StockLocate,
-    /// bids before offers, levels from the best, orders by priority. An empty book to which these are applied
-    /// equals this one, except for the trades.
+    /// Passes to `each` the messages that rebuild this book: the last system event; the last
+    /// directory, trading action and short sale restriction of each symbol; an add for each resting
+    /// order. Symbols go by StockLocate, bids before offers, levels from the best, orders by
+    /// priority. An empty book to which these are applied equals this one, except for the trades.
     pub fn messages(&self, mut each: impl FnMut(&[u8])) {
         if let Some(event) = self.system_event() {
             each(event.as_bytes());
@@ -34,7 +34,8 @@ impl Book {
         }
     }
 
-    /// Hash of [`messages`](Self::messages): equal books have equal digests. Trades are not included.
+    /// Hash of [`messages`](Self::messages): equal books have equal digests. Trades are not
+    /// included.
     pub fn digest(&self) -> u64 {
         let mut digest = 0xcbf2_9ce4_8422_2325;
         self.messages(|message| {

@@ -5,8 +5,8 @@ use crate::{Malformed, split_block};
 /// Length of zero that ends the file.
 pub const END: [u8; 2] = [0, 0];
 
-/// Iterates over the messages of a file up to its end: a length of zero, or the last byte if there is none. If the
-/// last message is incomplete, the last item is an error.
+/// Iterates over the messages of a file up to its end: a length of zero, or the last byte if there
+/// is none. If the last message is incomplete, the last item is an error.
 pub fn messages(bytes: &[u8]) -> impl Iterator<Item = Result<&[u8], Malformed>> {
     let mut rest = bytes;
     std::iter::from_fn(move || match split_block(rest) {

@@ -1,5 +1,6 @@
-//! End of a snapshot over SoupBinTCP, the one message that the feed does not have. Messages of the feed precede it:
-//! the state of the symbols, then an Add Order for each resting order, in priority order within a level.
+//! End of a snapshot over SoupBinTCP, the one message that the feed does not have. Messages of the
+//! feed precede it: the state of the symbols, then an Add Order for each resting order, in priority
+//! order within a level.
 
 use crate::{decimal, message, unpadded};
 
@@ -22,8 +23,8 @@ impl EndOfSnapshot {
         EndOfSnapshot { message_type: b'G', number: digits }
     }
 
-    /// Number of the first feed message that is not in the snapshot; `None` if the field is no number. Spaces may
-    /// pad the digits on either side.
+    /// Number of the first feed message that is not in the snapshot; `None` if the field is no
+    /// number. Spaces may pad the digits on either side.
     pub fn number(&self) -> Option<u64> {
         decimal(unpadded(&self.number)?.trim_start())
     }

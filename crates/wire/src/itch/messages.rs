@@ -66,8 +66,8 @@ macro_rules! messages {
 messages! {
     /// Start or end of a phase of the day.
     SystemEvent = b'S', 12 bytes {
-        /// Start of: `O` messages, `S` system hours, `Q` market hours. End of: `M` market hours, `E` system hours,
-        /// `C` messages.
+        /// Start of: `O` messages, `S` system hours, `Q` market hours. End of: `M` market hours,
+        /// `E` system hours, `C` messages.
         11 event_code: u8,
     }
     /// Description of a symbol, at the start of the day.
@@ -132,7 +132,8 @@ messages! {
         /// `A` active, `E` excused, `W` withdrawn, `S` suspended, `D` deleted.
         25 participant_state: u8,
     }
-    /// Levels of the market-wide circuit breaker. Unlike all other prices, these are in 1/100000000.
+    /// Levels of the market-wide circuit breaker. Unlike all other prices, these are in
+    /// 1/100000000.
     MwcbDeclineLevel = b'V', 35 bytes {
         /// Level 1, in 1/100000000.
         11 level1: U64,
@@ -207,7 +208,8 @@ messages! {
         /// Firm, padded with spaces.
         36 attribution: [u8; 4],
     }
-    /// Trade of a resting order at its own price. The order leaves the book when no shares are left.
+    /// Trade of a resting order at its own price. The order leaves the book when no shares are
+    /// left.
     OrderExecuted = b'E', 31 bytes {
         /// Order's number for the day, the same in OUCH.
         11 order_reference: U64,
@@ -216,7 +218,8 @@ messages! {
         /// Trade's number for the day, the same in OUCH.
         23 match_number: U64,
     }
-    /// Trade of a resting order at a price other than its own. The order leaves the book when no shares are left.
+    /// Trade of a resting order at a price other than its own. The order leaves the book when no
+    /// shares are left.
     OrderExecutedWithPrice = b'C', 36 bytes {
         /// Order's number for the day, the same in OUCH.
         11 order_reference: U64,
@@ -241,8 +244,8 @@ messages! {
         /// Order's number for the day, the same in OUCH.
         11 order_reference: U64,
     }
-    /// Replacement of a resting order by another one at the end of its level, with the same side, symbol and
-    /// attribution.
+    /// Replacement of a resting order by another one at the end of its level, with the same side,
+    /// symbol and attribution.
     OrderReplace = b'U', 35 bytes {
         /// Number of the order that leaves the book.
         11 original_order_reference: U64,
@@ -292,7 +295,8 @@ messages! {
         11 paired_shares: U64,
         /// Number of shares that would be left.
         19 imbalance_shares: U64,
-        /// Side of the shares that would be left: `B` buy, `S` sell, `N` none, `O` too few orders, `P` paused.
+        /// Side of the shares that would be left: `B` buy, `S` sell, `N` none, `O` too few orders,
+        /// `P` paused.
         27 imbalance_direction: u8,
         /// Symbol, padded with spaces.
         28 stock: [u8; 8],
@@ -304,8 +308,8 @@ messages! {
         44 current_reference_price: U32,
         /// `O` opening, `C` closing, `H` after a halt or new listing, `A` extended close.
         48 cross_type: u8,
-        /// Distance of the near price from the reference price: `L` below 1 %, `1` to `9` from that many %, `A`
-        /// from 10 %, `B` from 20 %, `C` from 30 %, or a space.
+        /// Distance of the near price from the reference price: `L` below 1 %, `1` to `9` from that
+        /// many %, `A` from 10 %, `B` from 20 %, `C` from 30 %, or a space.
         49 price_variation: u8,
     }
     /// Interest of orders that trade only with retail orders.

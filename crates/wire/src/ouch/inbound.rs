@@ -16,7 +16,8 @@ message! {
         10 symbol: [u8; 8],
         /// Price in 1/10000.
         18 price: U64,
-        /// `0` day, `3` immediate or cancel, `5` extended hours, `6` good till time, `E` after hours.
+        /// `0` day, `3` immediate or cancel, `5` extended hours, `6` good till time, `E` after
+        /// hours.
         26 time_in_force: u8,
         /// `Y` shown, `N` hidden, `A` shown with the firm.
         27 display: u8,
@@ -24,8 +25,8 @@ message! {
         28 capacity: u8,
         /// Intermarket sweep order: `Y` or `N`.
         29 inter_market_sweep_eligibility: u8,
-        /// `N` continuous; or only in a cross: `O` opening, `C` closing, `H` halt, `S` supplemental, `R` retail,
-        /// `E` extended life, `A` after-hours close.
+        /// `N` continuous; or only in a cross: `O` opening, `C` closing, `H` halt, `S`
+        /// supplemental, `R` retail, `E` extended life, `A` after-hours close.
         30 cross_type: u8,
         /// Client's own text, padded with spaces.
         31 cl_ord_id: [u8; 14],
@@ -33,7 +34,8 @@ message! {
 }
 
 impl EnterOrder {
-    /// Creates a displayed limit order for the day, as principal and without a text; a base for other orders.
+    /// Creates a displayed limit order for the day, as principal and without a text; a base for
+    /// other orders.
     pub fn limit(id: u32, side: u8, quantity: u32, symbol: [u8; 8], price: u64) -> Self {
         EnterOrder {
             message_type: Self::TYPE,
@@ -89,7 +91,8 @@ message! {
     ModifyOrder = b'M', 10 bytes {
         /// Client's number of the order.
         1 user_ref_num: U32,
-        /// New side; only `S` sell, `T` sell short and `E` sell short exempt change into each other.
+        /// New side; only `S` sell, `T` sell short and `E` sell short exempt change into each
+        /// other.
         5 side: u8,
         /// New total shares of the order, executed ones included; not more than before.
         6 quantity: U32,

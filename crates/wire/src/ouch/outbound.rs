@@ -28,7 +28,8 @@ message! {
         18 symbol: [u8; 8],
         /// Price accepted, in 1/10000; may differ from the requested price.
         26 price: U64,
-        /// `0` day, `3` immediate or cancel, `5` extended hours, `6` good till time, `E` after hours.
+        /// `0` day, `3` immediate or cancel, `5` extended hours, `6` good till time, `E` after
+        /// hours.
         34 time_in_force: u8,
         /// `Y` shown, `N` hidden, `A` shown with the firm, `Z` conformant.
         35 display: u8,
@@ -38,8 +39,8 @@ message! {
         44 capacity: u8,
         /// Intermarket sweep order: `Y` or `N`.
         45 inter_market_sweep_eligibility: u8,
-        /// `N` continuous; or only in a cross: `O` opening, `C` closing, `H` halt, `S` supplemental, `R` retail,
-        /// `E` extended life, `A` after-hours close.
+        /// `N` continuous; or only in a cross: `O` opening, `C` closing, `H` halt, `S`
+        /// supplemental, `R` retail, `E` extended life, `A` after-hours close.
         46 cross_type: u8,
         /// `L` live, `D` dead: canceled at once.
         47 order_state: u8,
@@ -65,7 +66,8 @@ message! {
         22 symbol: [u8; 8],
         /// Price accepted, in 1/10000.
         30 price: U64,
-        /// `0` day, `3` immediate or cancel, `5` extended hours, `6` good till time, `E` after hours.
+        /// `0` day, `3` immediate or cancel, `5` extended hours, `6` good till time, `E` after
+        /// hours.
         38 time_in_force: u8,
         /// `Y` shown, `N` hidden, `A` shown with the firm, `Z` conformant.
         39 display: u8,
@@ -75,8 +77,8 @@ message! {
         48 capacity: u8,
         /// Intermarket sweep order: `Y` or `N`.
         49 inter_market_sweep_eligibility: u8,
-        /// `N` continuous; or only in a cross: `O` opening, `C` closing, `H` halt, `S` supplemental, `R` retail,
-        /// `E` extended life, `A` after-hours close.
+        /// `N` continuous; or only in a cross: `O` opening, `C` closing, `H` halt, `S`
+        /// supplemental, `R` retail, `E` extended life, `A` after-hours close.
         50 cross_type: u8,
         /// `L` live, `D` dead: canceled at once.
         51 order_state: u8,
@@ -94,15 +96,15 @@ message! {
         9 user_ref_num: U32,
         /// Number of shares canceled by this message.
         13 quantity: U32,
-        /// `U` user, `I` immediate or cancel, `T` time, `S` supervisory, `Q` self-trade prevention, `Z` system,
-        /// `H` halted, `E` closed, `F` or `G` post-only, and other letters.
+        /// `U` user, `I` immediate or cancel, `T` time, `S` supervisory, `Q` self-trade prevention,
+        /// `Z` system, `H` halted, `E` closed, `F` or `G` post-only, and other letters.
         17 reason: u8,
     }
 }
 
 message! {
-    /// Cancellation of an order or of a part of it by self-trade prevention: it would have traded with an order of
-    /// the same owner.
+    /// Cancellation of an order or of a part of it by self-trade prevention: it would have traded
+    /// with an order of the same owner.
     AiqCanceled = b'D', 32 bytes {
         /// Official time, in ns since midnight UTC.
         1 timestamp: U64,

@@ -12,7 +12,8 @@ pub mod tag {
     pub const CUSTOMER_TYPE: u8 = 4;
     /// Displayed quantity, u32; 0 for all.
     pub const MAX_FLOOR: u8 = 5;
-    /// Price type: `L` limit, pegged to `P` market, `M` midpoint, `R` primary, `Q` market maker, or `m` midpoint.
+    /// Price type: `L` limit, pegged to `P` market, `M` midpoint, `R` primary, `Q` market maker, or
+    /// `m` midpoint.
     pub const PRICE_TYPE: u8 = 6;
     /// Offset from the price that the order is pegged to, i32.
     pub const PEG_OFFSET: u8 = 7;
@@ -54,7 +55,8 @@ pub mod tag {
     pub const AIQ_STRATEGY: u8 = 29;
     /// Self-trade prevention group, 2 bytes of text; `**` for the account's own.
     pub const AIQ_GROUP_ID: u8 = 30;
-    /// Extension of this venue: the partition of a symbol, u16, and the version of the partition table, u32.
+    /// Extension of this venue: the partition of a symbol, u16, and the version of the partition
+    /// table, u32.
     pub const PARTITION: u8 = 240;
 }
 
@@ -66,8 +68,8 @@ impl<'a> Tags<'a> {
     /// Empty list of tagged values.
     pub const NONE: Tags<'static> = Tags(&[]);
 
-    /// Checks the bytes of tagged values, without the length before them. `None` if an element runs past the end or
-    /// has no tag, or if there are 64 KiB or more.
+    /// Checks the bytes of tagged values, without the length before them. `None` if an element runs
+    /// past the end or has no tag, or if there are 64 KiB or more.
     pub fn new(bytes: &'a [u8]) -> Option<Self> {
         let mut rest = bytes;
         while let [length, element @ ..] = rest {

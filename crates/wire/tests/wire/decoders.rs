@@ -1,5 +1,6 @@
-//! One function for each decoder. A decoder must take any bytes without a panic, and writing the parsed value must
-//! give the same bytes again. Shared by the fuzz targets and by a test that mutates valid messages.
+//! One function for each decoder. A decoder must take any bytes without a panic, and writing the
+//! parsed value must give the same bytes again. Shared by the fuzz targets and by a test that
+//! mutates valid messages.
 
 use ringside_wire::itch::glimpse::EndOfSnapshot;
 use ringside_wire::itch::{Itch, file};
@@ -20,8 +21,8 @@ pub fn soupbintcp(bytes: &[u8]) {
     assert_eq!([&written, rest].concat(), bytes);
 }
 
-/// Decodes the payloads of a login and of its answer. Either side of a field may be padded, but fields are written
-/// in one way, so only a written payload must come back unchanged.
+/// Decodes the payloads of a login and of its answer. Either side of a field may be padded, but
+/// fields are written in one way, so only a written payload must come back unchanged.
 pub fn login(bytes: &[u8]) {
     if let Ok(login) = Login::parse(bytes) {
         let payload = login.payload().expect("what was read has room");
@@ -59,7 +60,8 @@ pub fn ouch_outbound(bytes: &[u8]) {
     }
 }
 
-/// Checks that a message is written as it was read; an empty appendage may be missing for the types in `may_lack`.
+/// Checks that a message is written as it was read; an empty appendage may be missing for the types
+/// in `may_lack`.
 fn assert_written(bytes: &[u8], may_lack: &[u8], write: impl Fn(&mut [u8]) -> usize) {
     let mut out = vec![0; bytes.len() + 2];
     let length = write(&mut out);

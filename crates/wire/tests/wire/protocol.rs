@@ -1,4 +1,5 @@
-//! Wire protocols: bytes from outside are read and written again exactly; malformed bytes are rejected.
+//! Wire protocols: bytes from outside are read and written again exactly; malformed bytes are
+//! rejected.
 
 use ringside_wire::itch::{self, file, glimpse::EndOfSnapshot};
 use ringside_wire::moldudp64::{self, Datagram};

@@ -1,5 +1,5 @@
-//! Runs every decoder on many thousand mutations of valid messages and on random bytes. The folder `fuzz` runs the
-//! same functions in a fuzzer for any length of time.
+//! Runs every decoder on many thousand mutations of valid messages and on random bytes. The folder
+//! `fuzz` runs the same functions in a fuzzer for any length of time.
 
 use crate::decoders;
 use ringside_testing::run::base_seed;
@@ -27,7 +27,8 @@ impl Random {
     }
 }
 
-/// Mutates a message: changes a few bytes, most often among the first, inserts or removes some, or truncates it.
+/// Mutates a message: changes a few bytes, most often among the first, inserts or removes some, or
+/// truncates it.
 fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     const TELLING: &[u8] = b"\0\x01\x02\x03\x7F\x80\xFE\xFF +-09AOSUXL";
     for _ in 0..random.below(4) {
@@ -48,8 +49,8 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// Runs a decoder on mutations of `valid` messages, of two in a row, and on random bytes. `accepts` tells which
-/// inputs can be parsed, so that a decoder that accepts nothing is found.
+/// Runs a decoder on mutations of `valid` messages, of two in a row, and on random bytes. `accepts`
+/// tells which inputs can be parsed, so that a decoder that accepts nothing is found.
 fn run(decoder: fn(&[u8]), valid: &[Vec<u8>], accepts: fn(&[u8]) -> bool) {
     let mut random = Random(base_seed() + valid.len() as u64);
     let mut accepted = 0;

@@ -1,5 +1,5 @@
-//! Every layout against the tables of its protocol, typed here a second time: both sides must find a field at the
-//! same offset.
+//! Every layout against the tables of its protocol, typed here a second time: both sides must find
+//! a field at the same offset.
 
 use ringside_wire::itch::{self, Itch};
 use ringside_wire::ouch::{Appendage, Layout, Request, Response, Tags, inbound, outbound, write};
@@ -105,8 +105,8 @@ fn zeroed<M: Layout>(letter: u8, bytes: usize, appendage: Appendage) -> M {
     message
 }
 
-/// Forms in which a message may arrive, each with true if it must parse: without an appendage, with an empty one,
-/// with tagged values, with a length that is too small or too large, and truncated.
+/// Forms in which a message may arrive, each with true if it must parse: without an appendage, with
+/// an empty one, with tagged values, with a length that is too small or too large, and truncated.
 fn forms<M: Layout>(message: &M, bytes: usize) -> Vec<(Vec<u8>, bool)> {
     let layout = message.as_bytes();
     let form = |behind: &[u8], read| ([layout, behind].concat(), read);

@@ -1,5 +1,5 @@
-//! Round trips with random fields: a written message is read as the same, and a read message is written as the same
-//! bytes.
+//! Round trips with random fields: a written message is read as the same, and a read message is
+//! written as the same bytes.
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;

@@ -1,46 +1,49 @@
-//! Model of the protocol of a cluster: every interleaving at a small scope. It covers the election of leaders, the
-//! fencing of old ones, the changes of voters, and that nothing told is lost. It is a model of the protocol and
-//! not of the code.
+//! Model of the protocol of a cluster: every interleaving at a small scope. It covers the election
+//! of leaders, the fencing of old ones, the changes of voters, and that nothing told is lost. It is
+//! a model of the protocol and not of the code.
 //!
 //! # For a reader who knows Raft
 //!
-//! Terms are *epochs*, and etcd gives them out: a node that swaps the *record* { epoch, leader, voters } from its
-//! last revision names the leader of the next epoch. Being named is not being elected. The named node *gathers*
-//! binding promises of r = n - w + 1 voters, and finds out whether one of them has more than it has. Only then it
-//! *leads*: it appends an epoch start, sends its log, and *tells* (commits) what w = n/2 + 1 voters have stored,
-//! its epoch start included. Voters are not in the log but in the record, and only the leader of the record's
-//! epoch swaps them, one at a time. A voter is a node in one *incarnation*: a node that lost its memory counts as
-//! a new one, which neither promises nor counts until it is admitted again.
+//! Terms are *epochs*, and etcd gives them out: a node that swaps the *record* { epoch, leader,
+//! voters } from its last revision names the leader of the next epoch. Being named is not being
+//! elected. The named node *gathers* binding promises of r = n - w + 1 voters, and finds out
+//! whether one of them has more than it has. Only then it *leads*: it appends an epoch start, sends
+//! its log, and *tells* (commits) what w = n/2 + 1 voters have stored, its epoch start included.
+//! Voters are not in the log but in the record, and only the leader of the record's epoch swaps
+//! them, one at a time. A voter is a node in one *incarnation*: a node that lost its memory counts
+//! as a new one, which neither promises nor counts until it is admitted again.
 //!
 //! # Steps of the model
 //!
-//! * A swap reads and writes at once: it succeeds only if nothing came between. A swap that its sender gave up is
-//!   modeled where somebody depends on the outcome, which is with the voters. The request stays in flight
-//!   (`State::request`) until it is applied or the record has moved on, whatever becomes of the leader.
-//! * Any voter may name any voter at any time. The choice by polls, timers and the best `last` is one of these;
-//!   safety must not depend on it.
-//! * A node that is named notices it at any later time, or never. It acts on the record that it reads at that
-//!   moment. Had it acted on an older record, it would have done so without having heard of anything newer, and
-//!   the newer things can as well come after.
-//! * A promise is asked for and given at once. A late answer is the same as a gatherer that uses it late. Asking
-//!   again changes nothing.
-//! * A frame is sent, stored and acknowledged at once, one at a time, any number of times or never. A late frame
-//!   would be refused if its receiver had promised another epoch, and is the same as an early one if it had not. A
-//!   late acknowledgement is the same as a leader that tells late. A leader keeps what each incarnation has
-//!   acknowledged, even if that incarnation has lost it since.
-//! * The leader's own log counts once the leader has stored it, which may be after it was sent. A crash of a
-//!   leader loses what it has not stored; a crash of any other node loses nothing. A crash and an order to stand
-//!   by are one step.
-//! * A loss of memory keeps any beginning of the log, and loses the promise, too: with less promised, more is
-//!   possible.
+//! * A swap reads and writes at once: it succeeds only if nothing came between. A swap that its
+//!   sender gave up is modeled where somebody depends on the outcome, which is with the voters. The
+//!   request stays in flight (`State::request`) until it is applied or the record has moved on,
+//!   whatever becomes of the leader.
+//! * Any voter may name any voter at any time. The choice by polls, timers and the best `last` is
+//!   one of these; safety must not depend on it.
+//! * A node that is named notices it at any later time, or never. It acts on the record that it
+//!   reads at that moment. Had it acted on an older record, it would have done so without having
+//!   heard of anything newer, and the newer things can as well come after.
+//! * A promise is asked for and given at once. A late answer is the same as a gatherer that uses it
+//!   late. Asking again changes nothing.
+//! * A frame is sent, stored and acknowledged at once, one at a time, any number of times or never.
+//!   A late frame would be refused if its receiver had promised another epoch, and is the same as
+//!   an early one if it had not. A late acknowledgement is the same as a leader that tells late. A
+//!   leader keeps what each incarnation has acknowledged, even if that incarnation has lost it
+//!   since.
+//! * The leader's own log counts once the leader has stored it, which may be after it was sent. A
+//!   crash of a leader loses what it has not stored; a crash of any other node loses nothing. A
+//!   crash and an order to stand by are one step.
+//! * A loss of memory keeps any beginning of the log, and loses the promise, too: with less
+//!   promised, more is possible.
 //!
-//! Left out are: the content of a frame (its epoch and position identify it, as long as one node writes in an
-//! epoch, and that is checked); voters that nobody has claimed (they are nodes that did nothing yet); the nodes
-//! that an operator wants (any change can be wanted at any time); the handover mark (the leader hands over at any
-//! time).
+//! Left out are: the content of a frame (its epoch and position identify it, as long as one node
+//! writes in an epoch, and that is checked); voters that nobody has claimed (they are nodes that
+//! did nothing yet); the nodes that an operator wants (any change can be wanted at any time); the
+//! handover mark (the leader hands over at any time).
 //!
-//! The scope is in the constants below. The model proves nothing beyond it; but each planted mistake (`Mistake`)
-//! is found within it.
+//! The scope is in the constants below. The model proves nothing beyond it; but each planted
+//! mistake (`Mistake`) is found within it.
 
 pub mod possible;
 pub mod properties;
@@ -58,7 +61,8 @@ use state::Voters;
 use stateright::{Checker, HasDiscoveries, Model};
 use symmetry::representative;
 
-/// Cluster whose nodes fail only by being late, by crashing, and by going on where they should have stopped.
+/// Cluster whose nodes fail only by being late, by crashing, and by going on where they should have
+/// stopped.
 const THREE: Cluster = Cluster {
     nodes: 3,
     voters: Voters([1, 1, 1]),
@@ -195,8 +199,8 @@ fn who_waits_for_the_old_voters_cannot_shrink() {
     assert!(checker.unique_state_count() > 50_000, "{} states", checker.unique_state_count());
 }
 
-/// Explores every state. There must be more than `floor`: fewer would mean that the model can do less than was
-/// thought.
+/// Explores every state. There must be more than `floor`: fewer would mean that the model can do
+/// less than was thought.
 fn exhaust(cluster: Cluster, floor: usize) {
     let checker = cluster.checker().symmetry_fn(representative).spawn_dfs().join();
     assert!(checker.is_done());

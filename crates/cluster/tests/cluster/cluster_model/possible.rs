@@ -4,9 +4,9 @@ use super::protocol::{Action, Cluster, Membership, Mistake};
 use super::state::{Gathering, INCARNATIONS, Leading, Log, Node, Role, Stage, State, Voters};
 
 impl Cluster {
-    /// Adds the steps that name a leader. Any voter may suspect the leader at any time and name any voter:
-    /// polls and timers only make that rarer. A gatherer that finds a higher `last` may do so, too. A named
-    /// node notices the record at any later time.
+    /// Adds the steps that name a leader. Any voter may suspect the leader at any time and name any
+    /// voter: polls and timers only make that rarer. A gatherer that finds a higher `last` may do
+    /// so, too. A named node notices the record at any later time.
     pub fn name(&self, state: &State, actions: &mut Vec<Action>) {
         let voters = state.record.voters;
         let suspects = (0..self.nodes).any(|node| voters.has(node, state.nodes[node].incarnation));
@@ -26,8 +26,9 @@ impl Cluster {
         }
     }
 
-    /// Adds the failures of a node. A crash of the process keeps what is stored. That is not always all of a
-    /// leader's log, since a leader sends frames before it has stored them. A standby has nothing to lose.
+    /// Adds the failures of a node. A crash of the process keeps what is stored. That is not always
+    /// all of a leader's log, since a leader sends frames before it has stored them. A standby has
+    /// nothing to lose.
     pub fn fail(&self, state: &State, node: usize, actions: &mut Vec<Action>) {
         let Node { log, promised, incarnation, role } = &state.nodes[node];
         let stored = match role {

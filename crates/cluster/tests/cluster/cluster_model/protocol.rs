@@ -1,5 +1,5 @@
-//! Model of a cluster: its scope, the mistakes that can be planted, and the steps by name. `possible.rs` decides
-//! when a step can be taken, `steps.rs` has its effect.
+//! Model of a cluster: its scope, the mistakes that can be planted, and the steps by name.
+//! `possible.rs` decides when a step can be taken, `steps.rs` has its effect.
 
 use super::properties;
 use super::state::{Lapses, Log, NODES, Node, Record, Role, State, Told, Voters};
@@ -34,17 +34,18 @@ pub enum Membership {
 /// Rule of the protocol that is broken on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
-    /// A diverged log is cut to a commit mark, below its common part with the leader's log. In this model no mark
-    /// has reached the node.
+    /// A diverged log is cut to a commit mark, below its common part with the leader's log. In this
+    /// model no mark has reached the node.
     CutsToCommitMark,
-    /// A read that still shows the old voters ends the joint phase, although the swap may be under way.
+    /// A read that still shows the old voters ends the joint phase, although the swap may be under
+    /// way.
     TrustsOldRead,
     /// A node gathers that is named, but is no voter in its incarnation.
     NonVoterGathers,
     OldIncarnationPromises,
     OldIncarnationCounts,
-    /// A change of the voters waits until the old voters have the leader's log, too. That is safe, but a leader
-    /// of two cannot leave behind a voter that is gone.
+    /// A change of the voters waits until the old voters have the leader's log, too. That is safe,
+    /// but a leader of two cannot leave behind a voter that is gone.
     WaitsForOldVoters,
     /// The swap of the voters is sent before the new voters have the leader's log.
     SwapsTooEarly,

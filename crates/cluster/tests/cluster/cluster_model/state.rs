@@ -9,8 +9,9 @@ pub const LOG: usize = 4;
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
 pub struct State {
     pub record: Record,
-    /// Change of the voters that was sent to etcd, and whose outcome nobody has heard. It can still be applied
-    /// as long as the record is at the revision that it names, so every other swap ends it.
+    /// Change of the voters that was sent to etcd, and whose outcome nobody has heard. It can still
+    /// be applied as long as the record is at the revision that it names, so every other swap ends
+    /// it.
     pub request: Option<Voters>,
     pub nodes: [Node; NODES],
     pub told: Told,
@@ -113,7 +114,8 @@ impl Voters {
         self
     }
 
-    /// Returns the end up to which `write` voters have stored everything, or one voter fewer if `early`.
+    /// Returns the end up to which `write` voters have stored everything, or one voter fewer if
+    /// `early`.
     pub fn stored(self, by: &[[u8; INCARNATIONS]; NODES], early: bool) -> u8 {
         let mut ends = [0; NODES];
         for (node, &incarnation) in self.0.iter().enumerate() {
@@ -126,9 +128,9 @@ impl Voters {
     }
 }
 
-/// Log, as the epochs of its frames. The first frame of an epoch is its epoch start. The rest of a frame
-/// follows from its epoch and its position, because at most one node writes in an epoch. A property of its own
-/// checks that here.
+/// Log, as the epochs of its frames. The first frame of an epoch is its epoch start. The rest of a
+/// frame follows from its epoch and its position, because at most one node writes in an epoch. A
+/// property of its own checks that here.
 #[derive(Clone, Copy, Default, Hash, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Log {
     len: u8,
@@ -168,8 +170,8 @@ impl Log {
         self.epochs().iter().take_while(|&&of_frame| of_frame < epoch).count() as u8
     }
 
-    /// Returns the highest end, at or below the ends of both logs, at which both have a frame of the same
-    /// epoch.
+    /// Returns the highest end, at or below the ends of both logs, at which both have a frame of
+    /// the same epoch.
     pub fn common(&self, other: &Log) -> u8 {
         let both = self.epochs().iter().zip(other.epochs());
         both.enumerate().filter(|(_, (a, b))| a == b).map(|(at, _)| at as u8 + 1).max().unwrap_or(0)
@@ -182,8 +184,8 @@ impl std::fmt::Debug for Log {
     }
 }
 
-/// History that was told, and the epoch of the leader that told each frame first. No node knows it; the
-/// properties are about it.
+/// History that was told, and the epoch of the leader that told each frame first. No node knows it;
+/// the properties are about it.
 #[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Told {
     pub log: Log,
@@ -191,8 +193,8 @@ pub struct Told {
 }
 
 impl Told {
-    /// Adds the log of the leader of `epoch` up to `end`. Returns false if another frame was told at one of
-    /// its positions.
+    /// Adds the log of the leader of `epoch` up to `end`. Returns false if another frame was told
+    /// at one of its positions.
     pub fn tell(&mut self, log: &Log, end: u8, epoch: u8) -> bool {
         for at in 0..end as usize {
             match self.log.epochs().get(at) {

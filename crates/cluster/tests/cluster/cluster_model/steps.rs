@@ -23,8 +23,8 @@ impl Cluster {
         };
     }
 
-    /// Sends one frame, or none if the follower has all of them. Cuts the follower's log if it has something
-    /// else. Then the follower acknowledges.
+    /// Sends one frame, or none if the follower has all of them. Cuts the follower's log if it has
+    /// something else. Then the follower acknowledges.
     pub fn send(&self, state: &mut State, leader: usize, follower: usize) {
         let leading = *state.leading(leader);
         let sent = state.nodes[leader].log;

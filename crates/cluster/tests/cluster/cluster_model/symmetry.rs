@@ -1,5 +1,6 @@
-//! Symmetry of states that differ only in the names of the nodes. The protocol treats all nodes alike, so it is
-//! enough to explore one of these states: that is a sixth of the states of three nodes.
+//! Symmetry of states that differ only in the names of the nodes. The protocol treats all nodes
+//! alike, so it is enough to explore one of these states: that is a sixth of the states of three
+//! nodes.
 
 use super::state::{Gathering, Joint, Leading, NODES, Record, Role, State, Voters};
 
@@ -8,8 +9,8 @@ type Order = [usize; NODES];
 
 const ORDERS: [Order; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
-/// Returns the lowest state that is symmetric to this one and has sorted nodes. Sorting first only saves time:
-/// mostly one order is left.
+/// Returns the lowest state that is symmetric to this one and has sorted nodes. Sorting first only
+/// saves time: mostly one order is left.
 pub fn representative(state: &State) -> State {
     let keys = state.nodes.map(|node| (node.log, node.promised, node.incarnation));
     let sorted = ORDERS.iter().filter(|order| order.is_sorted_by_key(|&node| keys[node]));

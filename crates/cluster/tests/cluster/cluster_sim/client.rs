@@ -1,5 +1,5 @@
-//! Client: sends orders to the venue that trades, comes back with its unanswered orders, and forgets nothing that it
-//! received.
+//! Client: sends orders to the venue that trades, comes back with its unanswered orders, and
+//! forgets nothing that it received.
 
 use crate::cluster_sim::machine::Trading;
 use crate::cluster_sim::told::{SharedTold, Told};
@@ -36,7 +36,8 @@ fn command(session: u32, symbol: u32, action: Action) -> Command {
     Command { session: SessionId(session), symbol: SymbolId(symbol), verdict: Reason::None, action }
 }
 
-/// Defines what a venue lacks. A new venue lacks everything, and one whose first leader was gone soon lacks a part.
+/// Defines what a venue lacks. A new venue lacks everything, and one whose first leader was gone
+/// soon lacks a part.
 pub fn define(trading: &mut Trading) {
     let symbol = |number| {
         let definition = DefineSymbol {
@@ -65,7 +66,8 @@ pub fn define(trading: &mut Trading) {
     lacks.into_iter().for_each(|command| take(trading, command, None));
 }
 
-/// Sends a command as the gateway does: the directory also knows the commands that are on their way.
+/// Sends a command as the gateway does: the directory also knows the commands that are on their
+/// way.
 fn take(trading: &mut Trading, command: Command, fields: Option<ClientFields>) {
     trading.directory.observe(&command);
     trading.queue.lock().unwrap().push_back((command, fields));
@@ -100,8 +102,8 @@ impl Client {
         self.open.keys().copied()
     }
 
-    /// Logs in, and sends the unanswered orders again that the venue does not know. Fails if a message that the client
-    /// received is different now.
+    /// Logs in, and sends the unanswered orders again that the venue does not know. Fails if a
+    /// message that the client received is different now.
     pub fn connect(&mut self, trading: &mut Trading, told: &SharedTold) -> Result<(), String> {
         self.with = Some(trading.epoch);
         let told = told.lock().unwrap();
@@ -134,7 +136,8 @@ impl Client {
             }
         }
         drop(told);
-        // Orders go out in the order of their ids, so a used id shows that all ids before it are used.
+        // Orders go out in the order of their ids, so a used id shows that all ids before it are
+        // used.
         if sends && self.open.len() < 20 && rng.chance(1, 3) {
             let command = match rng.chance(1, 4) && self.next_id > 2 {
                 true => self.cancel(rng),
@@ -145,8 +148,8 @@ impl Client {
         }
     }
 
-    /// Checks that the stream of a node begins with the messages that the client received. The node may have more by
-    /// now.
+    /// Checks that the stream of a node begins with the messages that the client received. The node
+    /// may have more by now.
     pub fn compare(&self, told: &Told) -> Result<(), String> {
         let theirs = told.streams.get(&self.stream()).map_or(&[][..], Vec::as_slice);
         match theirs.starts_with(&self.heard) {

@@ -1,5 +1,6 @@
-//! Disk that fails: a step of a process returns an error, and nothing works any more until the next start of the
-//! process. As a kernel does, the disk takes the pages of a failed sync for clean afterwards, and may have lost them.
+//! Disk that fails: a step of a process returns an error, and nothing works any more until the next
+//! start of the process. As a kernel does, the disk takes the pages of a failed sync for clean
+//! afterwards, and may have lost them.
 
 use ringside_journal::{Device, Step};
 use ringside_load::rng::Rng;

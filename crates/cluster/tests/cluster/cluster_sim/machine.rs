@@ -49,8 +49,8 @@ pub struct Machine {
     lives: u64,
     /// Error of the clock in nanoseconds.
     pub clock_ahead: i64,
-    /// Seqno behind which the journal was cut, and the history that the node had published before, or
-    /// would have published.
+    /// Seqno behind which the journal was cut, and the history that the node had published before,
+    /// or would have published.
     pub was_cut: Option<(u64, Vec<u32>)>,
     clock: Arc<Mutex<i64>>,
 }
@@ -483,8 +483,8 @@ impl Machine {
         self.life.as_ref().map(|life| life.told.clone())
     }
 
-    /// Returns the number of commands in its history that a standby may publish; `None` if the node does
-    /// not stand by.
+    /// Returns the number of commands in its history that a standby may publish; `None` if the node
+    /// does not stand by.
     pub fn tells_standing_by(&self) -> Option<(usize, &SharedTold)> {
         let Some(Life { role: Role::Standing { .. }, told, .. }) = &self.life else { return None };
         Some((told.lock().unwrap().committed.end()?, told))
@@ -520,7 +520,8 @@ impl Machine {
         Some(standby.place())
     }
 
-    /// Returns the end of the journal of a node that leads, as far as it is known outside the pipeline.
+    /// Returns the end of the journal of a node that leads, as far as it is known outside the
+    /// pipeline.
     pub fn leads_to(&self) -> Option<Position> {
         let Some(Life { role: Role::Leading(leading), .. }) = &self.life else { return None };
         Some(leading.term.replicas.commit_point().stored())

@@ -1,13 +1,16 @@
-//! Deterministic simulation of a cluster: every stage, journal, sender and member of all nodes on one thread, one step
-//! at a time, in an order that follows from a random seed. Processes and machines stop, sleep and lose memory. Disks
-//! fail, or lose data that was not synced. Connections and messages come late or not at all. Clocks jump. The
-//! coordinator is away or answers too late. Operators hand over and change the membership.
+//! Deterministic simulation of a cluster: every stage, journal, sender and member of all nodes on
+//! one thread, one step at a time, in an order that follows from a random seed. Processes and
+//! machines stop, sleep and lose memory. Disks fail, or lose data that was not synced. Connections
+//! and messages come late or not at all. Clocks jump. The coordinator is away or answers too late.
+//! Operators hand over and change the membership.
 //!
-//! After every step: there is one published history; a leader that begins to publish has all of it; no stream changes
-//! what it has published; a node leads an epoch once. In the end all trouble stops. Then all nodes must have the same
-//! journal, and every client must have an answer to every order.
+//! After every step: there is one published history; a leader that begins to publish has all of it;
+//! no stream changes what it has published; a node leads an epoch once. In the end all trouble
+//! stops. Then all nodes must have the same journal, and every client must have an answer to every
+//! order.
 //!
-//! `RINGSIDE_SIMULATIONS=N` runs N seeds, from `RINGSIDE_SIMULATION_SEED` on. A seed reproduces its run.
+//! `RINGSIDE_SIMULATIONS=N` runs N seeds, from `RINGSIDE_SIMULATION_SEED` on. A seed reproduces its
+//! run.
 
 mod client;
 mod failing;
@@ -60,8 +63,8 @@ fn nodes_that_cut_too_much_are_found() {
     find(Mistake::CutsTooMuch, 1);
 }
 
-/// Checks that the simulation can fail: it must find a mistake of all machines. The search begins at a seed that is
-/// known to show the mistake.
+/// Checks that the simulation can fail: it must find a mistake of all machines. The search begins
+/// at a seed that is known to show the mistake.
 fn find(mistake: Mistake, first: u64) {
     let found = (first..first + 400).find_map(|seed| {
         let ran = World::with_mistake(seed, mistake).run(&mut Counts::default());

@@ -1,4 +1,5 @@
-//! World between the nodes: connections, messages and the coordinator. All of them come late, and some not at all.
+//! World between the nodes: connections, messages and the coordinator. All of them come late, and
+//! some not at all.
 
 use ringside_cluster::membership::{
     Arrived, Coordinator, InMemory, Message, NodeName, Record, Revision, Unavailable,

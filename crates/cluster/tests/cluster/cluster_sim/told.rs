@@ -1,5 +1,5 @@
-//! Output that a node derives from its journal: the history of commands, and the streams as its venue would
-//! publish them.
+//! Output that a node derives from its journal: the history of commands, and the streams as its
+//! venue would publish them.
 
 use ringside_core::registry::directory::Directory;
 use ringside_core::report_order::Subscriber;

@@ -43,7 +43,8 @@ pub struct World {
     clients: Vec<Client>,
     /// Checksums of all commands that any node has published.
     history: Vec<u32>,
-    /// For each node, its life while it trades, and the number of commands of that life that were checked.
+    /// For each node, its life while it trades, and the number of commands of that life that were
+    /// checked.
     checked: Vec<(u64, usize)>,
     durability: Durability,
     /// Troubles with the times at which they end or begin.
@@ -182,7 +183,8 @@ impl World {
                 None => self.history.push(*crc),
             }
         }
-        // A leader that slept and does not know yet that its epoch is over has nothing new to publish.
+        // A leader that slept and does not know yet that its epoch is over has nothing new to
+        // publish.
         let is_latest = self.net.borrow().led.values().last() == Some(&node);
         if begins && is_latest && told.history.len() < self.history.len() {
             return Err(format!(
@@ -195,7 +197,8 @@ impl World {
         Ok(())
     }
 
-    /// Checks that a standby publishes the one history, too, also where the leader has not published it yet.
+    /// Checks that a standby publishes the one history, too, also where the leader has not
+    /// published it yet.
     fn check_standby(&mut self, node: usize) -> Result<(), String> {
         let Some((end, told)) = self.machines[node].tells_standing_by() else { return Ok(()) };
         let history = &told.lock().unwrap().history;
@@ -402,7 +405,8 @@ impl World {
         Ok(())
     }
 
-    /// Makes one node lag behind. Once it is back, one of the others loses memory, and the other one is gone.
+    /// Makes one node lag behind. Once it is back, one of the others loses memory, and the other
+    /// one is gone.
     fn let_two_fail(&mut self, lags: usize) {
         let count = self.machines.len();
         let (forgets, gone) = match self.rng.chance(1, 2) {
@@ -431,8 +435,8 @@ impl World {
         self.troubles.push((at + down + again, Trouble::Sleep(leader, long)));
     }
 
-    /// Lets a leader sleep just long enough to be suspected. When it wakes, neither it nor another node can ask who
-    /// leads.
+    /// Lets a leader sleep just long enough to be suspected. When it wakes, neither it nor another
+    /// node can ask who leads.
     fn let_wake_unaware(&mut self, leader: usize) {
         let mut ms = |from, to| Duration::from_millis(from + self.rng.below(to - from));
         let (asleep, long) = (ms(240, 420), ms(600, 2_000));
@@ -476,8 +480,8 @@ impl World {
         self.troubles.push((self.now() + time, Trouble::Asleep(node)));
     }
 
-    /// Returns true if a node may lose its memory, or everything that it stored: only as long as the others can still
-    /// promise. With greater losses at once data is lost under any protocol.
+    /// Returns true if a node may lose its memory, or everything that it stored: only as long as
+    /// the others can still promise. With greater losses at once data is lost under any protocol.
     fn may_forget(&mut self, node: usize, everything: bool) -> bool {
         if self.durability == Durability::Fsync && !everything {
             return true;
@@ -488,8 +492,8 @@ impl World {
             other.number != node
                 && other.incarnation().is_some_and(|i| voters.counts(&name(other.number), i))
         };
-        // All other nodes must remember, even if fewer promises are needed now: the voters may be changing at this
-        // moment.
+        // All other nodes must remember, even if fewer promises are needed now: the voters may be
+        // changing at this moment.
         let left = self.machines.iter().filter(remembers).count();
         left >= voters.promise_quorum() && left >= self.machines.len() - 1
     }
@@ -545,8 +549,8 @@ impl World {
         self.undo()
     }
 
-    /// Checks that one node trades, that all others have everything and count, and that every order has its answer. The
-    /// error names what is missing.
+    /// Checks that one node trades, that all others have everything and count, and that every order
+    /// has its answer. The error names what is missing.
     fn is_well(&mut self) -> Result<(), String> {
         let Ok(Some((_, record))) = self.net.borrow_mut().coordinator.read() else {
             return Err("there is no record".into());

@@ -21,8 +21,8 @@
 //! └──────┴─────┴───────┴───────────
 //!  u32    u32   u64
 //! ```
-//! All integers are little-endian. The CRC-32C of a section also covers its kind and length. The rows of a section have
-//! one canonical order, so equal states at equal places give equal files.
+//! All integers are little-endian. The CRC-32C of a section also covers its kind and length. The
+//! rows of a section have one canonical order, so equal states at equal places give equal files.
 
 use super::{Fault, Snapshot};
 use crate::registry::exposure::TradedRow;
@@ -131,8 +131,8 @@ impl Snapshot {
         to.section(END, &to.crc.to_le_bytes())
     }
 
-    /// Decodes the bytes of a file and checks every one of them. [`restore`](Self::restore) finds out if a venue can be
-    /// restored from the content.
+    /// Decodes the bytes of a file and checks every one of them. [`restore`](Self::restore) finds
+    /// out if a venue can be restored from the content.
     ///
     /// # Errors
     /// Damage, or a file of another format, semantics version or config.

@@ -5,8 +5,8 @@
 //!  snapshot-000000000987.snap 987 …
 //!  checksum CRC32C-OF-THE-LINES-ABOVE
 //! ```
-//! Newest first. If the manifest is damaged or missing, the list is rebuilt from the snapshot files; each file is
-//! restored as a proof.
+//! Newest first. If the manifest is damaged or missing, the list is rebuilt from the snapshot
+//! files; each file is restored as a proof.
 
 use super::{Fault, Snapshot, SnapshotError, at, io, name, read_file, write_synced};
 use ringside_journal::Identity;
@@ -42,7 +42,8 @@ pub struct Listing {
     pub damage: Vec<String>,
 }
 
-/// Lists the snapshots of a directory. Files that the manifest names are not opened here: [`Entry::read`] checks them.
+/// Lists the snapshots of a directory. Files that the manifest names are not opened here:
+/// [`Entry::read`] checks them.
 pub fn list(dir: &Path, identity: Identity) -> Listing {
     let path = dir.join(MANIFEST);
     let parsed = match std::fs::read(&path) {
@@ -62,7 +63,8 @@ pub fn list(dir: &Path, identity: Identity) -> Listing {
 }
 
 impl Entry {
-    /// Reads the file, checks every byte, and checks that it is the file that was verified when it was named.
+    /// Reads the file, checks every byte, and checks that it is the file that was verified when it
+    /// was named.
     pub fn read(&self, identity: Identity) -> Result<Snapshot, SnapshotError> {
         let read = || -> Result<Snapshot, Fault> {
             let bytes = read_file(&self.path)?;
@@ -79,8 +81,8 @@ impl Entry {
 
 const MANIFEST: &str = "SNAPSHOTS";
 
-/// Waits until no other process takes a snapshot in this directory, and locks it. The kernel releases the lock when the
-/// file is closed, however a process ends.
+/// Waits until no other process takes a snapshot in this directory, and locks it. The kernel
+/// releases the lock when the file is closed, however a process ends.
 pub(super) fn lock(dir: &Path) -> Result<File, SnapshotError> {
     let path = dir.join("SNAPSHOTS.lock");
     let file = File::create(&path).map_err(io("open the lock file")).map_err(at(&path))?;
@@ -94,8 +96,8 @@ pub(super) fn path_of(dir: &Path, seqno: SeqNo) -> PathBuf {
     dir.join(format!("snapshot-{:012}.snap", seqno.0))
 }
 
-/// Adds a verified snapshot to the manifest and drops the oldest entries. Removes the files that are not valid any
-/// more, unless the listing found damage. The caller holds the lock.
+/// Adds a verified snapshot to the manifest and drops the oldest entries. Removes the files that
+/// are not valid any more, unless the listing found damage. The caller holds the lock.
 pub(super) fn commit(dir: &Path, listing: Listing, new: Entry) -> Result<(), SnapshotError> {
     let Listing { mut entries, damage } = listing;
     entries.retain(|entry| entry.seqno != new.seqno);
@@ -113,8 +115,9 @@ pub(super) fn commit(dir: &Path, listing: Listing, new: Entry) -> Result<(), Sna
     Ok(())
 }
 
-/// Removes files that are older than the newest snapshot and not in the manifest: dropped snapshots, and files of a
-/// process that was stopped. A file that cannot be removed only costs space.
+/// Removes files that are older than the newest snapshot and not in the manifest: dropped
+/// snapshots, and files of a process that was stopped. A file that cannot be removed only costs
+/// space.
 fn remove_older(dir: &Path, entries: &[Entry]) {
     let files = [".snap", ".tmp"].map(|ending| files(dir, ending));
     for (seqno, path) in files.into_iter().flatten() {
@@ -135,7 +138,8 @@ fn text_of(entries: &[Entry]) -> String {
     format!("{lines}checksum {checksum:08x}\n")
 }
 
-/// Parses the entries of a manifest; `None` if any byte differs from the text that the entries would give.
+/// Parses the entries of a manifest; `None` if any byte differs from the text that the entries
+/// would give.
 fn parse(dir: &Path, text: &[u8]) -> Option<Vec<Entry>> {
     let (lines, _) = std::str::from_utf8(text).ok()?.rsplit_once("checksum ")?;
     let entry = |line: &str| {
@@ -187,7 +191,8 @@ fn verify(path: &Path, seqno: SeqNo, identity: Identity) -> Result<Entry, Fault>
     Ok(Entry { path: path.to_path_buf(), seqno, state, crc })
 }
 
-/// Returns the finished (`.snap`) or unfinished (`.tmp`) snapshot files of a directory, with the seqnos in their names.
+/// Returns the finished (`.snap`) or unfinished (`.tmp`) snapshot files of a directory, with the
+/// seqnos in their names.
 fn files(dir: &Path, ending: &str) -> Vec<(SeqNo, PathBuf)> {
     let Ok(entries) = std::fs::read_dir(dir) else { return vec![] };
     let file = |path: PathBuf| {

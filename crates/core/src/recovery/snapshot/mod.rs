@@ -1,5 +1,5 @@
-//! Snapshots: files with the whole state of the venue after one command. A restart replays only the commands after
-//! that.
+//! Snapshots: files with the whole state of the venue after one command. A restart replays only the
+//! commands after that.
 //!
 //! ```text
 //!  DIR/snapshot-000000001234.snap   the state after seqno 1234
@@ -7,9 +7,9 @@
 //!  DIR/SNAPSHOTS.lock               one process at a time takes a snapshot
 //! ```
 //!
-//! A file is valid only if the manifest names it. It is named only after it was read back, restored into a fresh
-//! engine, and gave the expected state hash. The journal stays the source of truth: a damaged or missing snapshot only
-//! costs time.
+//! A file is valid only if the manifest names it. It is named only after it was read back, restored
+//! into a fresh engine, and gave the expected state hash. The journal stays the source of truth: a
+//! damaged or missing snapshot only costs time.
 //!
 //! `format.rs` has the bytes of a file, `manifest.rs` the list of valid files.
 
@@ -139,8 +139,9 @@ pub enum Fault {
 }
 
 impl Snapshot {
-    /// Writes the snapshot into a directory, proves that a venue can be restored from the file, and adds it to the
-    /// manifest. Drops the oldest snapshots. Waits while another process takes a snapshot there.
+    /// Writes the snapshot into a directory, proves that a venue can be restored from the file, and
+    /// adds it to the manifest. Drops the oldest snapshots. Waits while another process takes a
+    /// snapshot there.
     pub fn store(&self, dir: &Path, identity: Identity) -> Result<Stored, SnapshotError> {
         let _lock = manifest::lock(dir)?;
         let listing = list(dir, identity);
@@ -166,10 +167,12 @@ impl Snapshot {
         Snapshot::from_bytes(&bytes, identity).map_err(at(path))
     }
 
-    /// Restores a venue of `shards` shards, each with room for `orders` live orders before it has to grow.
+    /// Restores a venue of `shards` shards, each with room for `orders` live orders before it has
+    /// to grow.
     ///
     /// # Errors
-    /// The restored state hash is not the one of the snapshot, or the content is no state of a venue.
+    /// The restored state hash is not the one of the snapshot, or the content is no state of a
+    /// venue.
     pub fn restore(&self, shards: u32, orders: usize) -> Result<Restored, Fault> {
         let part = |index| self.image.part(Shard { index, count: shards });
         let engines: Vec<Engine> = (0..shards)
@@ -189,7 +192,8 @@ impl Snapshot {
         Ok(Restored { engines, used_ids, exposure })
     }
 
-    /// Returns the open orders and the values traded on the day; `None` if the traded values are impossible.
+    /// Returns the open orders and the values traded on the day; `None` if the traded values are
+    /// impossible.
     fn exposure(&self) -> Option<Exposure> {
         let (mut exposure, image) = (Exposure::default(), &self.image);
         image.definitions.iter().for_each(|command| exposure.definition(command));
@@ -217,8 +221,8 @@ impl Snapshot {
         u128::from(high) << 64 | u128::from(low)
     }
 
-    /// Reads a file back, compares it with this snapshot, and restores a venue from it. Returns the file's length in
-    /// bytes, its checksum, and the time taken.
+    /// Reads a file back, compares it with this snapshot, and restores a venue from it. Returns the
+    /// file's length in bytes, its checksum, and the time taken.
     fn prove(&self, path: &Path, identity: Identity) -> Result<(u64, u32, Duration), Fault> {
         let began = Instant::now();
         let bytes = read_file(path)?;

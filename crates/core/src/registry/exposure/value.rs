@@ -2,8 +2,8 @@
 
 use ringside_model::domain::{Price, Quantity, Tick};
 
-/// Value in units of 10^-12 of the currency, as fine as the finest tick. A value that does not fit becomes the largest
-/// one, which is above every limit.
+/// Value in units of 10^-12 of the currency, as fine as the finest tick. A value that does not fit
+/// becomes the largest one, which is above every limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Value(pub u128);
 
@@ -21,7 +21,8 @@ impl Value {
         Value(u128::from(tick.mantissa) * 10u128.pow(digits))
     }
 
-    /// Returns the value of a quantity at a price, for a tick of value `self`. Negative prices count as zero.
+    /// Returns the value of a quantity at a price, for a tick of value `self`. Negative prices
+    /// count as zero.
     #[inline]
     pub fn traded(self, Price(ticks): Price, Quantity(quantity): Quantity) -> Value {
         let ticks = u128::try_from(ticks).unwrap_or(0);

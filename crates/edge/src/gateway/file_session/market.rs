@@ -1,5 +1,5 @@
-//! Lines about the market of one symbol: its states, its price bands, its reference quote, its short sales; and lines
-//! about risk limits.
+//! Lines about the market of one symbol: its states, its price bands, its reference quote, its
+//! short sales; and lines about risk limits.
 
 use super::fields::{Decimal, Fault, Field, Fields, set};
 use super::operations::{Venue, required_name};

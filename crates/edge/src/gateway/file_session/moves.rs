@@ -50,8 +50,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    /// Imports an order that comes with its symbol. Session and firm of the order must be known, because the line does
-    /// not define them.
+    /// Imports an order that comes with its symbol. Session and firm of the order must be known,
+    /// because the line does not define them.
     pub(super) fn import_order(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("import", IMPORT)?;
         let session = required_name(fields, Field::Session)?;

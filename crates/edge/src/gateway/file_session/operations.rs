@@ -1,8 +1,9 @@
 //! Operations: turn the fields of a line into commands.
 //!
-//! A line is read and checked as a whole before its first command goes out. `orders.rs` has the lines about orders,
-//! `definitions.rs` those that define names, `moves.rs` those that move symbols between partitions, `market.rs` those
-//! that protect the market of a symbol, `operator.rs` the rest.
+//! A line is read and checked as a whole before its first command goes out. `orders.rs` has the
+//! lines about orders, `definitions.rs` those that define names, `moves.rs` those that move symbols
+//! between partitions, `market.rs` those that protect the market of a symbol, `operator.rs` the
+//! rest.
 
 use super::Limits;
 use super::fields::{Decimal, Fault, Field, Fields};
@@ -90,8 +91,9 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(session)
     }
 
-    /// Returns the firm of this name; a new name is defined first. Firm numbers run out before anything else does. So a
-    /// line asks for its firm first, and no command of the line has gone out if that fails.
+    /// Returns the firm of this name; a new name is defined first. Firm numbers run out before
+    /// anything else does. So a line asks for its firm first, and no command of the line has gone
+    /// out if that fails.
     pub(super) fn firm(
         &mut self,
         fields: &Fields,

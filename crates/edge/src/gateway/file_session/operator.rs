@@ -79,8 +79,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok(())
     }
 
-    /// Returns the trade that a line names, and its symbol; `SymbolId::NONE` if its orders cannot have traded with each
-    /// other. It is not known here if they did.
+    /// Returns the trade that a line names, and its symbol; `SymbolId::NONE` if its orders cannot
+    /// have traded with each other. It is not known here if they did.
     fn trade(&self, fields: &Fields) -> Result<(SymbolId, BreakTrade), Fault> {
         let number = fields.required(Field::Match, fields.integer_to(Field::Match, u64::MAX)?)?;
         let fields_of_sides = [
@@ -98,8 +98,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         Ok((symbol, BreakTrade { match_number, sides: [resting, incoming] }))
     }
 
-    /// Returns one side of a trade, and the symbol of its order. A new session name is not defined here: a session that
-    /// never existed has not traded.
+    /// Returns one side of a trade, and the symbol of its order. A new session name is not defined
+    /// here: a session that never existed has not traded.
     fn trade_side(
         &self,
         name: Name,

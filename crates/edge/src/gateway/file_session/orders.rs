@@ -181,8 +181,9 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         self.change(fields, session, id, Action::Cancel { id })
     }
 
-    /// Sends a reduce, a modify or a cancel. Only the engine knows if the order is live. The verdict is for an order
-    /// that is not: `TooLate` for a finished order, `None` for one that never existed.
+    /// Sends a reduce, a modify or a cancel. Only the engine knows if the order is live. The
+    /// verdict is for an order that is not: `TooLate` for a finished order, `None` for one that
+    /// never existed.
     fn change(
         &mut self,
         fields: &Fields,
@@ -298,7 +299,8 @@ fn terms(fields: &Fields, said: &Said) -> Result<RichTerms, Fault> {
     })
 }
 
-/// Reads the display of an order that is not displayed as a whole. Without a seed the order's id is the seed.
+/// Reads the display of an order that is not displayed as a whole. Without a seed the order's id is
+/// the seed.
 fn display(fields: &Fields, id: OrderId) -> Result<Option<Display>, Fault> {
     let shown = fields.quantity(Field::DisplayQty)?.map(|quantity| quantity.0);
     let seed = fields.integer_to(Field::Seed, u64::MAX)?.unwrap_or(id.0);
@@ -314,8 +316,8 @@ fn display(fields: &Fields, id: OrderId) -> Result<Option<Display>, Fault> {
     }))
 }
 
-/// Parses two whole numbers. A number that is too large for a quantity becomes the largest quantity: no order displays
-/// so much.
+/// Parses two whole numbers. A number that is too large for a quantity becomes the largest
+/// quantity: no order displays so much.
 fn range(text: &str) -> Option<(u64, u64)> {
     let number = |text: &str| {
         let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

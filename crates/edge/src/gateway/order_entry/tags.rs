@@ -1,5 +1,6 @@
-//! Tagged values of requests, read strictly. A tag that a request does not have, a tag that comes twice, and a value
-//! that is not served are errors, because each may have been meant to change the order.
+//! Tagged values of requests, read strictly. A tag that a request does not have, a tag that comes
+//! twice, and a value that is not served are errors, because each may have been meant to change the
+//! order.
 //!
 //! | Tag | Served values |
 //! |---|---|
@@ -18,8 +19,8 @@
 //! | self-trade group | `**`: groups have no owner, so a firm could reach the orders of another firm |
 //! | group, side | on a mass cancel |
 //!
-//! An order with a minimum quantity, a displayed quantity, an expiry or a peg, and a hidden order, have at most 12
-//! bytes of other tags.
+//! An order with a minimum quantity, a displayed quantity, an expiry or a peg, and a hidden order,
+//! have at most 12 bytes of other tags.
 
 use ringside_model::command::ClientFields;
 use ringside_model::domain::{Peg, PostOnly, SelfTrade};
@@ -99,7 +100,8 @@ pub(crate) fn of_enter(
     Ok(options)
 }
 
-/// Returns the tags of an order that has some of them as terms, without these; an error if the rest is too long.
+/// Returns the tags of an order that has some of them as terms, without these; an error if the rest
+/// is too long.
 pub(crate) fn without_terms(tags: Tags<'_>) -> Result<Vec<u8>, Reason> {
     let is_other = |&(number, value): &(u8, &[u8])| {
         !TERMS.contains(&number) || (number, value) == (tag::PRICE_TYPE, b"L")
@@ -183,7 +185,8 @@ fn self_trade(letter: u8) -> Result<SelfTrade, Reason> {
     }
 }
 
-/// Passes every tag to `read`; an error if a tag comes twice, or if the tags have more bytes than reports can repeat.
+/// Passes every tag to `read`; an error if a tag comes twice, or if the tags have more bytes than
+/// reports can repeat.
 fn each_once(
     tags: Tags<'_>,
     mut read: impl FnMut(u8, &[u8]) -> Result<(), Reason>,

@@ -118,8 +118,9 @@ impl Server {
         }
     }
 
-    /// Resumes the connections that had to wait, as far as there is room. A connection that finds no room keeps its
-    /// place before all that have had a turn since. Otherwise the clients that send the most would always be the first.
+    /// Resumes the connections that had to wait, as far as there is room. A connection that finds
+    /// no room keeps its place before all that have had a turn since. Otherwise the clients that
+    /// send the most would always be the first.
     pub(super) fn resume_waiting(&mut self, now_ns: u64) -> usize {
         let mut work = 0;
         while self.may_check_login
@@ -192,8 +193,8 @@ impl Server {
         }
     }
 
-    /// Handles the whole packets in `bytes`, as far as there is room for their commands, and returns the number of
-    /// bytes handled.
+    /// Handles the whole packets in `bytes`, as far as there is room for their commands, and
+    /// returns the number of bytes handled.
     fn handle(&mut self, slot: usize, bytes: &[u8], now_ns: u64) -> usize {
         let mut used = 0;
         while let Some(connection) = &mut self.connections[slot] {

@@ -1,4 +1,5 @@
-//! Timers of the gateway: heartbeats, silent clients, slow readers, and the orders of sessions without a connection.
+//! Timers of the gateway: heartbeats, silent clients, slow readers, and the orders of sessions
+//! without a connection.
 
 use super::Server;
 use crate::gateway::accounts::Account;
@@ -77,7 +78,8 @@ impl Server {
         self.timers.now_ns = now_ns;
     }
 
-    /// Notes that the sessions have no connection at the start: connections to an earlier process are lost.
+    /// Notes that the sessions have no connection at the start: connections to an earlier process
+    /// are lost.
     fn miss_all(&mut self, now_ns: u64) {
         for account in self.accounts.iter() {
             let directory = self.intake.directory();
@@ -140,8 +142,8 @@ impl Server {
         0
     }
 
-    /// Cancels the orders of the sessions that have been without a connection for too long. If the queue is full, a
-    /// later pass cancels them.
+    /// Cancels the orders of the sessions that have been without a connection for too long. If the
+    /// queue is full, a later pass cancels them.
     fn cancel_for_absent(&mut self, now_ns: u64) {
         let Server { timers, intake, counters, .. } = self;
         timers.absent.retain(|&Absent { session, until_ns }| {

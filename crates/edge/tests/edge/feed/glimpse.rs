@@ -41,8 +41,8 @@ fn login(address: SocketAddr) -> SnapshotLogin {
     }
 }
 
-/// Listeners join at any time while the market goes on, on a line that loses nothing but what the kernel drops. In the
-/// end all books are equal, and the file is the stream.
+/// Listeners join at any time while the market goes on, on a line that loses nothing but what the
+/// kernel drops. In the end all books are equal, and the file is the stream.
 #[test]
 fn late_listeners_have_the_same_book() {
     const MESSAGES: usize = 60_000;
@@ -89,7 +89,8 @@ fn late_listeners_have_the_same_book() {
             .map(|(mut listener, after)| {
                 let published = &published;
                 scope.spawn(move || {
-                    // A listener that has not joined yet does not notice datagrams that the kernel drops.
+                    // A listener that has not joined yet does not notice datagrams that the kernel
+                    // drops.
                     wait_until("it is late enough", || published.load(Ordering::Relaxed) >= after);
                     let mut book = Book::default();
                     let apply = |book: &mut Book, message: &[u8]| {
@@ -312,8 +313,8 @@ fn who_does_not_log_in_properly_is_refused() {
     assert_eq!(server.visitors(), 0);
 }
 
-/// The server makes a snapshot once a second at most. Visitors that come meanwhile get the next one, with everything
-/// before their login, and heartbeats while they wait.
+/// The server makes a snapshot once a second at most. Visitors that come meanwhile get the next
+/// one, with everything before their login, and heartbeats while they wait.
 #[test]
 fn visitors_share_a_snapshot() {
     let blocks = blocks(24, 300);
@@ -352,8 +353,8 @@ fn visitors_share_a_snapshot() {
     assert!(fourth.types().starts_with("AHS"), "{}", fourth.types());
 }
 
-/// A visitor that reads too slowly is disconnected. The others do not wait for it, and the number of visitors is
-/// limited.
+/// A visitor that reads too slowly is disconnected. The others do not wait for it, and the number
+/// of visitors is limited.
 #[test]
 fn a_slow_visitor_is_let_go() {
     // More than the kernel takes for a connection that is not read.

@@ -200,7 +200,8 @@ fn a_silent_line_is_waited_for_only_so_long() {
     assert_eq!(received.recovered, lost as u64);
 }
 
-/// If no server resends lost messages, the listener gets an error, and can go on after the lost messages.
+/// If no server resends lost messages, the listener gets an error, and can go on after the lost
+/// messages.
 #[test]
 fn what_nobody_has_is_lost() {
     let blocks = blocks(3, 300);
@@ -247,7 +248,8 @@ fn what_nobody_has_is_lost() {
     assert!(receiver.step(now, |_, _| {}).is_ok());
 }
 
-/// Datagrams are full of whole messages, heartbeats fill the silence, and the end is sent again and again.
+/// Datagrams are full of whole messages, heartbeats fill the silence, and the end is sent again and
+/// again.
 #[test]
 fn what_leaves_the_sender() {
     let blocks = blocks(4, 1_000);
@@ -325,7 +327,8 @@ fn one_destination_fails() {
     assert_eq!(failed, [sender.sent().next().unwrap().1.datagrams, 0]);
 }
 
-/// A sender that begins with a message that is not published yet sends heartbeats with its number, then begins with it.
+/// A sender that begins with a message that is not published yet sends heartbeats with its number,
+/// then begins with it.
 #[test]
 fn a_sender_may_be_ahead_of_the_stream() {
     let blocks = blocks(6, 20);

@@ -1,4 +1,5 @@
-//! Market that makes random messages, and keeps in the simplest way the state that a listener must derive from them.
+//! Market that makes random messages, and keeps in the simplest way the state that a listener must
+//! derive from them.
 
 use ringside_load::rng::Rng;
 use ringside_wire::feed::book::Side;

@@ -1,4 +1,5 @@
-//! Feed over real sockets on loopback: a listener has the stream in the end, whatever happened on the way.
+//! Feed over real sockets on loopback: a listener has the stream in the end, whatever happened on
+//! the way.
 
 mod book;
 mod capture;

@@ -73,7 +73,8 @@ fn nonsense_gets_no_answer() {
     assert_eq!(server.requests().answered, 1);
 }
 
-/// Each address has its own allowance, which comes back with time; the number of addresses is limited.
+/// Each address has its own allowance, which comes back with time; the number of addresses is
+/// limited.
 #[test]
 fn who_asks_too_often_gets_no_answer() {
     let (_store, reader) = filled(&blocks(13, 100));

@@ -49,7 +49,8 @@ pub fn send(socket: &UdpSocket, datagram: &[u8], to: SocketAddr) {
     delivered();
 }
 
-/// Returns the datagrams that a socket has received, in their order, with all that this thread has sent.
+/// Returns the datagrams that a socket has received, in their order, with all that this thread has
+/// sent.
 pub fn received(socket: &UdpSocket) -> Vec<Vec<u8>> {
     delivered();
     let mut buffer = [0; 2048];

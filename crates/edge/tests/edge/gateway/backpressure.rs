@@ -144,7 +144,8 @@ fn a_slow_reader_is_closed_and_gets_everything_when_it_comes_back() {
     publish(&mut venue, 1, 100..200);
     expect(&mut venue, &mut other, 100..200);
 
-    // The client still gets the bytes that the kernel had taken, then the end. The rest comes with the next connection.
+    // The client still gets the bytes that the kernel had taken, then the end. The rest comes with
+    // the next connection.
     let mut numbers = 0u32;
     while let Some((packet_type, payload)) = slow.next(&mut venue) {
         if packet_type == packet::SEQUENCED {

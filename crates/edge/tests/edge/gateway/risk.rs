@@ -66,7 +66,8 @@ fn verdicts(venue: &mut Venue) -> Vec<(Reason, u64, Command)> {
     commands.map(|command| (command.verdict, id(&command), command)).collect()
 }
 
-/// Sends the client's orders and returns the verdicts. The commands count as answered only when the test says so.
+/// Sends the client's orders and returns the verdicts. The commands count as answered only when the
+/// test says so.
 fn ask(venue: &mut Venue, client: &mut Client, orders: &[EnterOrder]) -> Vec<(Reason, Command)> {
     orders.iter().for_each(|order| client.request(order));
     verdicts(venue).into_iter().map(|(verdict, _, command)| (verdict, command)).collect()
@@ -108,7 +109,8 @@ fn orders_under_way_count_as_open_until_they_are_answered() {
         let asked = ask(&mut venue, &mut client, &[1, 2, 3, 4].map(enter));
         let full = Reason::RiskOpenOrders;
         assert_eq!(reasons(&asked), [Reason::None, Reason::None, Reason::None, full], "{scope:?}");
-        // The first order rests, the engine rejects the second one, and the third one trades completely.
+        // The first order rests, the engine rejects the second one, and the third one trades
+        // completely.
         let [first, second, third, fourth] = [0, 1, 2, 3].map(|place: usize| asked[place].1);
         tell(&mut venue, &first, ReportKind::Accepted, 100);
         answer(&mut venue, &first);
@@ -189,8 +191,8 @@ fn quantity_value_and_rate_are_those_of_each_order() {
     let expected =
         [(Reason::RiskQuantity, 5), (Reason::None, 6), (Reason::RiskRate, 7), (Reason::TooLate, 0)];
     assert_eq!(told, expected, "a cancel is no business of limits");
-    // The rate of the symbol counts orders of other sessions, too; the limit of the session's quantity does not apply
-    // to them.
+    // The rate of the symbol counts orders of other sessions, too; the limit of the session's
+    // quantity does not apply to them.
     let mut other = venue.login("USER01", 1);
     assert_eq!(reasons(&ask(&mut venue, &mut other, &[enter(1)])), [Reason::RiskRate]);
     venue.now_ns += SECOND;

@@ -1,4 +1,5 @@
-//! Ticks and the schedule: a due command is handed over once, when it is due, as far as the queue has room.
+//! Ticks and the schedule: a due command is handed over once, when it is due, as far as the queue
+//! has room.
 
 use crate::gateway::venue::{Setup, Venue};
 use jiff::tz::TimeZone;

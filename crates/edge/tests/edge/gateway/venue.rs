@@ -97,7 +97,8 @@ impl Venue {
         self.server.as_ref().unwrap().counters()
     }
 
-    /// Steps until nothing happens any more, and nothing is under way in the kernel. The time stands still.
+    /// Steps until nothing happens any more, and nothing is under way in the kernel. The time
+    /// stands still.
     pub fn settle(&mut self) {
         let now_ns = self.now_ns;
         let mut quiet = 0;
@@ -118,7 +119,8 @@ impl Venue {
         }
     }
 
-    /// Returns the commands that were handed over. They count as answered only when the test says so.
+    /// Returns the commands that were handed over. They count as answered only when the test says
+    /// so.
     pub fn commands(&mut self) -> Vec<Inbound> {
         std::iter::from_fn(|| self.queue.pop().ok()).collect()
     }
@@ -136,7 +138,8 @@ impl Venue {
         self.store.publish().unwrap();
     }
 
-    /// Answers all commands so far: each uses up its id, and its session is sent the verdict and the id as text.
+    /// Answers all commands so far: each uses up its id, and its session is sent the verdict and
+    /// the id as text.
     pub fn answer_all(&mut self) -> usize {
         let commands = self.commands();
         for Inbound { command, .. } in &commands {

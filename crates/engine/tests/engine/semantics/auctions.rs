@@ -3,7 +3,8 @@
 use super::SymbolState::{Closed, ClosingCall, Halted, Open, PreOpen, ReopeningCall};
 use super::*;
 
-/// Collects orders for symbol 2 with this reference price and opens the symbol; returns all reports of the auction.
+/// Collects orders for symbol 2 with this reference price and opens the symbol; returns all reports
+/// of the auction.
 fn opened(reference: i64, orders: &[Do]) -> String {
     let definition = DefineSymbol { reference: Price(reference), ..plain() };
     let mut said = vec![];

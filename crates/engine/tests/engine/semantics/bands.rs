@@ -1,4 +1,5 @@
-//! Price bands: their effect on entering orders, on resting orders, on auctions, and on a quote that stands at a band.
+//! Price bands: their effect on entering orders, on resting orders, on auctions, and on a quote
+//! that stands at a band.
 
 use super::SymbolState::{Halted, Open, PreOpen};
 use super::*;

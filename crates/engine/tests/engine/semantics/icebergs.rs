@@ -3,7 +3,8 @@
 use super::*;
 use ringside_model::command::{Display, EnterIceberg};
 
-/// Returns the order as an iceberg with slices of these sizes: the first, then the least and the greatest later size.
+/// Returns the order as an iceberg with slices of these sizes: the first, then the least and the
+/// greatest later size.
 fn iceberg(order: Do, [next, least, most]: [u64; 3]) -> Do {
     let Action::Enter(order) = order.0.action else { panic!("not an enter") };
     let display = Display { next, least, most, seed: 1 };

@@ -1,8 +1,9 @@
-//! Matching rules as tables: commands in, exact reports out, and the remaining book. Every row holds for the naive
-//! venue and for the engine.
+//! Matching rules as tables: commands in, exact reports out, and the remaining book. Every row
+//! holds for the naive venue and for the engine.
 //!
-//! [`text::report`] writes the reports. Order numbers start at `#11`: the first command of a row has number 11, the
-//! next command 12. The setup before a row defines symbol 1: lot 1, no collar, no reference price.
+//! [`text::report`] writes the reports. Order numbers start at `#11`: the first command of a row
+//! has number 11, the next command 12. The setup before a row defines symbol 1: lot 1, no collar,
+//! no reference price.
 
 mod amend_and_cancel;
 mod auctions;
@@ -41,13 +42,13 @@ use ringside_testing::oracle::venue::{Venue, difference, whole_engine};
 const MAX: u64 = u64::MAX;
 const TOP: i64 = i64::MAX;
 
-/// One command of a row, of session 1 and for symbol 1 by default. The option is its official time if that is not its
-/// number; the last field is the number of seconds that pass before it.
+/// One command of a row, of session 1 and for symbol 1 by default. The option is its official time
+/// if that is not its number; the last field is the number of seconds that pass before it.
 #[derive(Clone, Copy)]
 struct Do(Command, Option<Nanos>, u64);
 
-/// Runs a row on both venues. `book` lists the resting orders as `id:open@price`, in priority order, bids before the
-/// bar and offers behind it.
+/// Runs a row on both venues. `book` lists the resting orders as `id:open@price`, in priority
+/// order, bids before the bar and offers behind it.
 fn check(row: &[(Do, &[&str])], book: &str) {
     let mut naive = Naive::default();
     let mut engine = whole_engine();

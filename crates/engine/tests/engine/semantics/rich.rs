@@ -3,7 +3,8 @@
 use super::*;
 use ringside_model::command::{EnterRich, RichTerms};
 
-/// Returns the order with these terms. The first command of a row has the official time 11, the next one 12.
+/// Returns the order with these terms. The first command of a row has the official time 11, the
+/// next one 12.
 fn rich(order: Do, change: impl FnOnce(&mut RichTerms)) -> Do {
     let Action::Enter(enter) = order.0.action else { panic!("not an enter") };
     let mut terms = RichTerms::NONE;

@@ -1,5 +1,5 @@
-//! Journals for tests: frames are sealed one after the other as a sequencer does, and stored by the real writer in
-//! one run after the other.
+//! Journals for tests: frames are sealed one after the other as a sequencer does, and stored by the
+//! real writer in one run after the other.
 #![allow(dead_code, reason = "each test file uses another part")]
 
 use ringside_journal::{
@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 pub const IDENTITY: Identity = Identity { semantics: 1, config_hash: 7 };
 
-/// Options with which nothing is prepared ahead, so that no thread makes files while a test looks at them.
+/// Options with which nothing is prepared ahead, so that no thread makes files while a test looks
+/// at them.
 pub fn options(dir: &Path, durability: Durability) -> Options {
     Options {
         dir: dir.to_path_buf(),
@@ -57,8 +58,8 @@ pub fn read(dir: &Path) -> Result<(Vec<Vec<u8>>, Tail, Reader), JournalError> {
     Ok((frames, reader.tail().unwrap(), reader))
 }
 
-/// Removes the digests. A power cut may come before a segment is sealed, and a segment with a digest must be
-/// complete.
+/// Removes the digests. A power cut may come before a segment is sealed, and a segment with a
+/// digest must be complete.
 fn unseal(dir: &Path) {
     for file in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
         if file.extension().is_some_and(|ending| ending == "sha256") {
@@ -125,8 +126,8 @@ impl Run {
         self.bookkeeping(FrameKind::HashProbe, &probe)
     }
 
-    /// Closes the run as a venue does: with a mark that says that everything is synced, and a probe. Returns the
-    /// frames of the run.
+    /// Closes the run as a venue does: with a mark that says that everything is synced, and a
+    /// probe. Returns the frames of the run.
     pub fn close(mut self) -> Vec<Vec<u8>> {
         self.mark(self.seqno, self.seqno).probe();
         self.writer.close().unwrap();

@@ -55,7 +55,8 @@ impl Naive {
         });
     }
 
-    /// Returns true if a symbol has more than its state and its orders; that part does not move with it.
+    /// Returns true if a symbol has more than its state and its orders; that part does not move
+    /// with it.
     pub(super) fn is_guarded(&self, symbol: SymbolId) -> bool {
         self.bands.contains_key(&symbol)
             || self.quotes.contains_key(&symbol)
@@ -74,8 +75,8 @@ impl Naive {
         (bands.low.0.max(1), high)
     }
 
-    /// Returns the dynamic bands: some basis points around the reference, at least one tick, and within the range of
-    /// prices.
+    /// Returns the dynamic bands: some basis points around the reference, at least one tick, and
+    /// within the range of prices.
     fn dynamic_bands(&self, symbol: SymbolId) -> Option<(i64, i64)> {
         let SetBands { bps, reference, .. } = self.bands_of(symbol);
         if bps == 0 {
@@ -103,8 +104,8 @@ impl Naive {
         if is_open { self.all_bands(symbol) } else { self.static_bands(symbol) }
     }
 
-    /// Returns the limit of an order within the bands. An order that waits for an auction is bound by the static bands
-    /// only.
+    /// Returns the limit of an order within the bands. An order that waits for an auction is bound
+    /// by the static bands only.
     pub(super) fn banded(
         &self,
         symbol: SymbolId,
@@ -123,7 +124,8 @@ impl Naive {
         }
     }
 
-    /// Returns the orders that take part in an auction within the static bands, with the limit that counts there.
+    /// Returns the orders that take part in an auction within the static bands, with the limit that
+    /// counts there.
     pub(super) fn within_reach(&self, orders: Vec<Order>) -> Vec<Order> {
         let counted = |mut order: Order| {
             let (low, high) = self.static_bands(order.symbol);

@@ -43,8 +43,8 @@ impl Naive {
     }
 }
 
-/// Returns the due time plus a random delay in ns: the first number of SplitMix64, modulo the number of possible
-/// delays.
+/// Returns the due time plus a random delay in ns: the first number of SplitMix64, modulo the
+/// number of possible delays.
 fn time_of(plan: &PlanState) -> Nanos {
     let z = plan.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -95,7 +95,8 @@ impl Order {
         self.iceberg.map_or(self.open, |iceberg| iceberg.shown)
     }
 
-    /// Reduces the order, undisplayed quantity first. Returns the reduction of the displayed quantity.
+    /// Reduces the order, undisplayed quantity first. Returns the reduction of the displayed
+    /// quantity.
     pub fn shrink(&mut self, quantity: u64) -> u64 {
         let hidden = self.open - self.shown();
         self.open -= quantity;
@@ -115,8 +116,8 @@ pub fn of_smaller(report: &mut Report, order: &Order, seen: u64) {
     }
 }
 
-/// Draws the slice after the next: the least size plus the next number of SplitMix64, modulo the number of sizes, in
-/// lots.
+/// Draws the slice after the next: the least size plus the next number of SplitMix64, modulo the
+/// number of sizes, in lots.
 fn drawn(display: Display, lot: u64) -> Display {
     let Display { least, most, seed, .. } = display;
     if least == most {

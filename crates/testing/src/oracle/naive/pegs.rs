@@ -68,8 +68,8 @@ impl Naive {
         if price >= 1 { Ok(Price(price)) } else { Err(Reason::InvalidPrice) }
     }
 
-    /// Moves the pegs with the quote: first those that move away from the other side, then those that move towards it,
-    /// each by age.
+    /// Moves the pegs with the quote: first those that move away from the other side, then those
+    /// that move towards it, each by age.
     pub(super) fn follow_quote(&mut self, symbol: SymbolId) {
         if self.state(symbol) != SymbolState::Open {
             return;

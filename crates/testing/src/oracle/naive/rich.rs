@@ -91,8 +91,8 @@ impl Naive {
         self.all_of(symbol).into_iter().filter(is_over).collect()
     }
 
-    /// Returns all orders of a symbol: the book, hidden orders without and with a minimum, orders that wait for an
-    /// auction, stops.
+    /// Returns all orders of a symbol: the book, hidden orders without and with a minimum, orders
+    /// that wait for an auction, stops.
     pub(super) fn all_of(&self, symbol: SymbolId) -> Vec<Order> {
         let mut all = self.side(symbol, true);
         all.extend(self.side(symbol, false));
@@ -109,8 +109,8 @@ impl Naive {
         all
     }
 
-    /// Returns the orders of one side that an order can trade with, in their priority: hidden orders come after all
-    /// displayed ones at their price.
+    /// Returns the orders of one side that an order can trade with, in their priority: hidden
+    /// orders come after all displayed ones at their price.
     pub(super) fn whole_side(&self, symbol: SymbolId, buy: bool) -> Vec<Order> {
         let mut side = self.side(symbol, buy);
         side.extend(self.orders.iter().filter(|order| {

@@ -7,7 +7,8 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
 
 impl Naive {
-    /// Returns true if an operator's command about a symbol can be carried out; rejects it otherwise.
+    /// Returns true if an operator's command about a symbol can be carried out; rejects it
+    /// otherwise.
     pub(super) fn may_change(&mut self, command: &Command) -> bool {
         if command.verdict != Reason::None {
             self.reject(command, OrderId(0), Side::Buy, command.verdict);
@@ -80,7 +81,8 @@ impl Naive {
         quoted.or(ours)
     }
 
-    /// Restricts short sales after a trade ten percent or more below the prior close, if the symbol is set up so.
+    /// Restricts short sales after a trade ten percent or more below the prior close, if the symbol
+    /// is set up so.
     pub(super) fn restrict_after_fall(&mut self, symbol: SymbolId) {
         let Some(lowest) = self.lowest.take() else { return };
         let close = i128::from(self.symbols[&symbol].0.reference.0);

@@ -27,8 +27,8 @@ impl Naive {
         }
     }
 
-    /// Returns an error if an order is not accepted in the state of its symbol: during a call only an order that can
-    /// wait is accepted.
+    /// Returns an error if an order is not accepted in the state of its symbol: during a call only
+    /// an order that can wait is accepted.
     pub(super) fn admit(
         &self,
         symbol: SymbolId,
@@ -47,8 +47,8 @@ impl Naive {
         if can_wait || state == SymbolState::Open { Ok(()) } else { Err(Reason::NotInCall) }
     }
 
-    /// Returns the orders that wait for an auction beside a book: by time in force, orders without a limit first, then
-    /// bids first, then by priority.
+    /// Returns the orders that wait for an auction beside a book: by time in force, orders without
+    /// a limit first, then bids first, then by priority.
     pub(super) fn beside(&self, symbol: SymbolId) -> Vec<Order> {
         let waits = |order: &&Order| order.symbol == symbol && order.is_for_auction();
         let mut waiting: Vec<Order> = self.orders.iter().filter(waits).copied().collect();
@@ -196,8 +196,8 @@ impl Naive {
         });
     }
 
-    /// Applies the rules of the uncross price, tick by tick. All ticks between two limits are equal, so only the outer
-    /// ones and the reference are tried.
+    /// Applies the rules of the uncross price, tick by tick. All ticks between two limits are
+    /// equal, so only the outer ones and the reference are tried.
     pub fn indication(&self, symbol: SymbolId, auction: Auction) -> Indication {
         let [bids, offers] =
             [true, false].map(|buy| self.within_reach(self.side_in(symbol, auction, buy)));

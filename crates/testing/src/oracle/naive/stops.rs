@@ -41,8 +41,8 @@ impl Naive {
         self.elect(command.symbol);
     }
 
-    /// Returns the stops of a symbol: buy stops, then sell stops, each in the order in which a moving price reaches
-    /// them, then the oldest.
+    /// Returns the stops of a symbol: buy stops, then sell stops, each in the order in which a
+    /// moving price reaches them, then the oldest.
     pub(super) fn stops(&self, symbol: SymbolId) -> Vec<Order> {
         let is_there = |order: &&Order| order.symbol == symbol && order.stop.is_some();
         let mut stops: Vec<Order> = self.orders.iter().filter(is_there).copied().collect();
@@ -53,7 +53,8 @@ impl Naive {
         stops
     }
 
-    /// Elects the stops that the trades so far have reached, then the stops that the trades of these reach, and so on.
+    /// Elects the stops that the trades so far have reached, then the stops that the trades of
+    /// these reach, and so on.
     pub(super) fn elect(&mut self, symbol: SymbolId) {
         let mut elected = 0;
         while self.state(symbol) == SymbolState::Open && !self.traded_at.is_empty() {
