@@ -9,6 +9,7 @@ pub mod folders;
 #[cfg(feature = "venue")]
 pub mod garbage;
 pub mod hosts;
+pub mod journals;
 pub mod loopback;
 pub mod oracle;
 pub mod patience;

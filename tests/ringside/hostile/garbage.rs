@@ -20,8 +20,8 @@ fn garbage_at_the_order_port_ends_its_connection_and_nothing_else() {
     let address = venue.orders();
     let mut rng = Rng::new(base_seed());
     venue.endures(4, || {
-        say_each(address, &no_logins(&login("U00000", "ringside", 1), &mut rng));
         let whole = login("U00000", "ringside", 1);
+        say_each(address, &no_logins(&whole, &mut rng));
         for cut in 1..whole.len() {
             Client::connect(address).send(&whole[..cut]).unwrap();
         }

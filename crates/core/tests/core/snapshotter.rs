@@ -1,18 +1,14 @@
 //! The snapshotter beside a venue that writes.
 
 use ringside_core::recovery::snapshotter::{Sizes, Snapshotter};
-use ringside_journal::{
-    Identity, JournalError, Kernel, Lock, Options, SEGMENT_BYTES_MIN, Writer, recover,
-};
+use ringside_journal::{JournalError, Lock, Options, Writer, recover};
 use ringside_model::command::{Action, Command};
 use ringside_model::domain::{Nanos, OrderId, SeqNo, SessionId, SymbolId};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{CommitMark, Frame, FrameKind};
 use ringside_model::reason::Reason;
+use ringside_testing::journals::{IDENTITY, options};
 use std::path::Path;
-use std::sync::Arc;
-
-const IDENTITY: Identity = Identity { semantics: 1, config_hash: 7 };
 
 /// A journal that grows by a segment at a time.
 struct Growing {
@@ -23,17 +19,8 @@ struct Growing {
 
 impl Growing {
     fn begin(dir: &Path) -> Growing {
-        let options = Options {
-            dir: dir.to_path_buf(),
-            durability: Durability::Pagecache,
-            probe_interval: 1 << 40,
-            segment_bytes: SEGMENT_BYTES_MIN,
-            segments_ready: 1,
-            segments_last: 0,
-            any_filesystem: true,
-            identity: IDENTITY,
-            device: Arc::new(Kernel),
-        };
+        let probe_interval = 1 << 40;
+        let options = Options { probe_interval, ..options(dir, Durability::Pagecache) };
         let lock = Lock::take(dir).unwrap();
         let found =
             recover(&options, &lock, None, SeqNo(0), |_| Ok::<_, JournalError>(())).unwrap();

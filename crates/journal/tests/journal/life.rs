@@ -1,14 +1,13 @@
 //! One process that keeps a journal: it recovers the journal, continues it, and ends.
 
 use crate::faulty::{Fault, Faulty};
-use ringside_journal::{
-    Identity, JournalError, Lock, Options, Recovered, SEGMENT_BYTES_MIN, Writer, recover,
-};
+use ringside_journal::{JournalError, Lock, Options, Recovered, Writer, recover};
 use ringside_load::rng::Rng;
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{CommitMark, Frame, FrameKind, HashProbe, SetDurability};
 use ringside_testing::crash::recording::{Event, Recording};
+use ringside_testing::journals;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,18 +38,12 @@ pub struct Manner {
 pub fn options(dir: &Path, manner: Manner, device: &Arc<Recording>) -> Options {
     let device = Arc::clone(device);
     Options {
-        dir: dir.to_path_buf(),
-        durability: manner.durability,
-        probe_interval: 1 << 20,
-        segment_bytes: SEGMENT_BYTES_MIN,
-        segments_ready: 1,
         segments_last: if manner.threads { u64::MAX } else { 0 },
-        any_filesystem: true,
-        identity: Identity { semantics: 1, config_hash: 7 },
         device: match manner.fault {
             None => device,
             Some(fault) => Arc::new(Faulty { device, fault }),
         },
+        ..journals::options(dir, manner.durability)
     }
 }
 

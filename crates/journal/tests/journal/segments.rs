@@ -2,12 +2,13 @@
 //! the disk or the file system.
 
 use ringside_journal::{
-    Device, Identity, JournalError, Kernel, Lock, Options, Reader, Recovered, SEGMENT_BYTES_MIN,
-    Step, Writer, recover,
+    Device, JournalError, Lock, Options, Reader, Recovered, SEGMENT_BYTES_MIN, Step, Writer,
+    recover,
 };
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{Frame, FrameKind};
+use ringside_testing::journals::{self, IDENTITY};
 use ringside_testing::patience::{PATIENCE, wait_until};
 use ringside_testing::run::skipped;
 use std::collections::BTreeMap;
@@ -18,7 +19,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-const IDENTITY: Identity = Identity { semantics: 1, config_hash: 7 };
 /// Number of 64-byte frames in a segment, without the one that ends it.
 const PER_SEGMENT: u64 = (SEGMENT_BYTES_MIN - 4096) / 64 - 1;
 const NO_SPACE: i32 = 28;
@@ -91,18 +91,9 @@ fn text_of(step: Step<'_>) -> String {
     }
 }
 
+/// Options with two segments ready, made by the threads beside the writer.
 fn options(dir: &Path, durability: Durability) -> Options {
-    Options {
-        dir: dir.to_path_buf(),
-        durability,
-        probe_interval: 1 << 20,
-        segment_bytes: SEGMENT_BYTES_MIN,
-        segments_ready: 2,
-        segments_last: u64::MAX,
-        any_filesystem: true,
-        identity: IDENTITY,
-        device: Arc::new(Kernel),
-    }
+    Options { segments_ready: 2, segments_last: u64::MAX, ..journals::options(dir, durability) }
 }
 
 /// Writer and the frames for it, each sealed after the one before.

@@ -15,7 +15,7 @@ use ringside_core::pipeline::{
 use ringside_core::recovery::replay::{ReplayError, Shape};
 use ringside_core::registry::directory::Directory;
 use ringside_core::venue::{After, Closed, Standby, Venue};
-use ringside_journal::{Device, Identity, Lock, Options, Place, Position, SEGMENT_BYTES_MIN};
+use ringside_journal::{Device, Lock, Options, Place, Position, SEGMENT_BYTES_MIN};
 use ringside_load::rng::Rng;
 use ringside_model::command::{ClientFields, Command};
 use ringside_model::domain::{Nanos, SeqNo};
@@ -23,6 +23,7 @@ use ringside_model::durability::Durability;
 use ringside_testing::crash::disk::{Chance, Disk, Image};
 use ringside_testing::crash::folder::Folder;
 use ringside_testing::crash::recording::Recording;
+use ringside_testing::journals;
 use std::collections::VecDeque;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -194,15 +195,9 @@ impl Machine {
 
     fn options(&self) -> Options {
         Options {
-            dir: self.folder.path().to_path_buf(),
-            durability: self.durability,
             probe_interval: 40,
-            segment_bytes: SEGMENT_BYTES_MIN,
-            segments_ready: 1,
-            segments_last: 0,
-            any_filesystem: true,
-            identity: Identity { semantics: 1, config_hash: 7 },
             device: Arc::clone(&self.disk) as Arc<dyn Device>,
+            ..journals::options(self.folder.path(), self.durability)
         }
     }
 

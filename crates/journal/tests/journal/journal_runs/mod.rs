@@ -3,32 +3,14 @@
 #![allow(dead_code, reason = "each test file uses another part")]
 
 use ringside_journal::{
-    Identity, JournalError, Kernel, Lock, Options, Reader, Recovered, SEGMENT_BYTES_MIN, Tail,
-    Writer, recover,
+    JournalError, Lock, Options, Reader, Recovered, SEGMENT_BYTES_MIN, Tail, Writer, recover,
 };
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{CommitMark, Frame, FrameKind, HashProbe, SetDurability};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-pub const IDENTITY: Identity = Identity { semantics: 1, config_hash: 7 };
-
-/// Options with which nothing is prepared ahead, so that no thread makes files while a test looks
-/// at them.
-pub fn options(dir: &Path, durability: Durability) -> Options {
-    Options {
-        dir: dir.to_path_buf(),
-        durability,
-        probe_interval: 1 << 20,
-        segment_bytes: SEGMENT_BYTES_MIN,
-        segments_ready: 1,
-        segments_last: 0,
-        any_filesystem: true,
-        identity: IDENTITY,
-        device: Arc::new(Kernel),
-    }
-}
+pub use ringside_testing::journals::{IDENTITY, options};
 
 pub fn segment(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("{number:08}.seg"))
