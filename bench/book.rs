@@ -14,7 +14,7 @@ mod sketch;
 use contest::{RingSink, Sequencer, Times, ns_per_event, run, run_engine};
 use ringside_engine::Engine;
 use ringside_load::flow::{EventKind, Flow, FlowSpec, Trades, Workload};
-use ringside_model::command::Action;
+use ringside_model::command::{Action, Definition};
 use sketch::{Dense, Hashed, Ids, Range, Sketch};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -236,7 +236,9 @@ struct Layout {
 impl Layout {
     fn of(flow: &Flow) -> Self {
         let symbols = flow.definitions.iter();
-        let symbols = symbols.filter(|c| matches!(c.action, Action::DefineSymbol(_))).count();
+        let symbols = symbols
+            .filter(|c| matches!(c.action, Action::Definition(Definition::Symbol(_))))
+            .count();
         let mut ranges = vec![(i64::MAX, i64::MIN); symbols];
         let mut keys = 0;
         for event in flow.setup.iter().chain(&flow.events) {

@@ -19,7 +19,9 @@ use ringside_core::streams::{Encoder, SessionStates, StreamId, StreamSink};
 use ringside_engine::{Engine, Shard};
 use ringside_journal::{JournalError, Lock, Writer};
 use ringside_load::flow::{Event, Flow, FlowSpec, SESSIONS, Workload};
-use ringside_model::command::{Action, ClientFields, Command, Sequenced};
+use ringside_model::command::{
+    Action, ClientFields, Command, DefineSession, Definition, Replace, Sequenced,
+};
 use ringside_model::domain::{Nanos, OrderId, Role, SeqNo};
 use ringside_model::frame::Frame;
 use ringside_model::report::{Published, ReportSink};
@@ -181,7 +183,9 @@ fn encode(role: Role) -> Messages {
         }
     };
     for &(mut command) in &flow.definitions {
-        if let Action::DefineSession { role: defined, .. } = &mut command.action {
+        if let Action::Definition(Definition::Session(DefineSession { role: defined, .. })) =
+            &mut command.action
+        {
             *defined = role;
         }
         publish(&[sealer.seal(command)], false);
@@ -306,7 +310,7 @@ impl Sealer {
 fn brought(action: &Action) -> Option<OrderId> {
     match action {
         Action::Enter(enter) => Some(enter.id),
-        Action::Replace { new_id, .. } => Some(*new_id),
+        Action::Replace(Replace { new_id, .. }) => Some(*new_id),
         _ => None,
     }
 }

@@ -10,7 +10,7 @@ use ringside::config::Config;
 use ringside_core::recovery::replay::{Replay, replay};
 use ringside_core::report_order::Subscriber;
 use ringside_journal::{JournalError, Lock, Options, Reader, Writer};
-use ringside_model::command::{Action, Command};
+use ringside_model::command::{Action, Cancel, Command};
 use ringside_model::domain::{Nanos, OrderId, SeqNo, SessionId, SymbolId};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{CommitMark, Frame, FrameKind};
@@ -101,7 +101,7 @@ fn sealed_frames(count: usize) -> Vec<Frame> {
                 session: SessionId(1),
                 symbol: SymbolId(1),
                 verdict: Reason::None,
-                action: Action::Cancel { id: OrderId(seqno) },
+                action: Action::Cancel(Cancel { id: OrderId(seqno) }),
             };
             command.encode(&mut frame);
             crc = frame.seal(SeqNo(seqno), Nanos(seqno), crc);

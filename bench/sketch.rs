@@ -6,7 +6,7 @@
 //! trades are the same.
 
 use ringside_load::flow::{SESSIONS, Trades};
-use ringside_model::command::{Action, Sequenced};
+use ringside_model::command::{Action, Cancel, Replace, Sequenced};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -213,12 +213,12 @@ impl<I: Ids> Sketch<I> {
                 let buy = e.side.is_buy();
                 self.enter(symbol, session, e.id.0, buy, e.price.0, e.quantity.0 as u32);
             }
-            Action::Cancel { id } => {
+            Action::Cancel(Cancel { id }) => {
                 let node = self.ids.get(session, id.0);
                 self.unlink(symbol, node);
                 self.ids.remove(session, id.0);
             }
-            Action::Replace { id, new_id, quantity, price } => {
+            Action::Replace(Replace { id, new_id, quantity, price }) => {
                 let node = self.ids.get(session, id.0);
                 let book = &self.books[symbol as usize - 1];
                 let buy = i64::from(self.nodes[node as usize].offset) <= book.best_bid;
@@ -311,7 +311,7 @@ impl<I: Ids> Sketch<I> {
         let command = &sequenced.command;
         match command.action {
             Action::Enter(e) => self.ids.prefetch(command.session.0, e.id.0),
-            Action::Cancel { id } | Action::Replace { id, .. } => {
+            Action::Cancel(Cancel { id }) | Action::Replace(Replace { id, .. }) => {
                 self.ids.prefetch(command.session.0, id.0);
             }
             _ => {}
@@ -326,7 +326,7 @@ impl<I: Ids> Sketch<I> {
                 let book = &self.books[command.symbol.0 as usize - 1];
                 prefetch(&book.levels, (e.price.0 - book.base) as usize);
             }
-            Action::Cancel { id } | Action::Replace { id, .. } => {
+            Action::Cancel(Cancel { id }) | Action::Replace(Replace { id, .. }) => {
                 if let Some(node) = self.live(command.session.0, id.0) {
                     prefetch(&self.nodes, node as usize);
                 }
@@ -344,7 +344,7 @@ impl<I: Ids> Sketch<I> {
                 let last = book.levels[(e.price.0 - book.base) as usize].last;
                 prefetch(&self.nodes, last as usize);
             }
-            Action::Cancel { id } | Action::Replace { id, .. } => {
+            Action::Cancel(Cancel { id }) | Action::Replace(Replace { id, .. }) => {
                 if let Some(node) = self.live(command.session.0, id.0) {
                     let node = &self.nodes[node as usize];
                     prefetch(&self.nodes, node.next as usize);

@@ -14,7 +14,7 @@ use ringside::core::report_order::Subscriber;
 use ringside::core::venue;
 use ringside::engine::LevelView;
 use ringside::journal::{JournalError, Reader};
-use ringside::model::command::{Action, Command, DefineSymbol};
+use ringside::model::command::{Action, Command, DefineSymbol, Definition};
 use ringside::model::domain::{SymbolId, Tick};
 use ringside::model::report::{Published, ReportKind};
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ struct Past {
 
 impl Subscriber for Past {
     fn definition(&mut self, command: &Command) {
-        if let Action::DefineSymbol(definition) = command.action {
+        if let Action::Definition(Definition::Symbol(definition)) = command.action {
             self.symbols.entry(command.symbol).or_insert(definition);
         }
     }

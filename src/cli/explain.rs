@@ -1,6 +1,6 @@
 //! `ringside explain`: everything that ever happened to an order, with the causes.
 
-use super::journal::{Field, command_fields, decode, json_line};
+use super::journal::{NamedField, command_fields, decode, json_line};
 use super::replay::open;
 use super::{CliError, SCHEMA_VERSION};
 use crate::config::Config;
@@ -98,7 +98,7 @@ impl Story {
         &self,
         event: &Event,
         kind: &str,
-        sent: &[Field],
+        sent: &[NamedField],
         cause: &str,
         names: &Directory,
     ) -> Result<Value, CliError> {
@@ -319,7 +319,7 @@ impl Recorder {
 
 /// Commands that caused the events.
 struct Causes {
-    commands: BTreeMap<u64, (FrameKind, Vec<Field>)>,
+    commands: BTreeMap<u64, (FrameKind, Vec<NamedField>)>,
     names: Directory,
 }
 
@@ -344,7 +344,7 @@ impl Causes {
         Ok(causes)
     }
 
-    fn of(&self, seqno: SeqNo) -> (&'static str, &[Field]) {
+    fn of(&self, seqno: SeqNo) -> (&'static str, &[NamedField]) {
         let (kind, fields) = &self.commands[&seqno.0];
         (kind.name(), fields)
     }

@@ -168,9 +168,9 @@ impl From<JournalError> for CliError {
             JournalError::Corrupt { .. } | JournalError::NoSuchPlace { .. } => {
                 CliError::Corrupt(text)
             }
-            JournalError::Mismatch { .. } | JournalError::Filesystem { .. } => {
-                CliError::Config(text)
-            }
+            JournalError::Format { .. }
+            | JournalError::Mismatch { .. }
+            | JournalError::Filesystem { .. } => CliError::Config(text),
             JournalError::Io { .. }
             | JournalError::InUse { .. }
             | JournalError::Missing { .. }

@@ -103,7 +103,7 @@ pub struct PipelineSection {
     pub plan: String,
     /// Idle strategy of the stages: `spin`, `spin-hint`, `yield` or `backoff`.
     pub idle: String,
-    /// Slots of the input ring, a power of two; 128 bytes each.
+    /// Slots of the input ring, a power of two; 256 bytes each.
     pub ring_slots: usize,
     /// Slots of each shard's report ring, a power of two; 64 bytes each.
     pub report_slots: usize,

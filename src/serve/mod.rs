@@ -35,7 +35,7 @@ use ringside_edge::gateway::queue::{self, Consumer};
 use ringside_edge::gateway::server::{Limits, Options as GatewayOptions, Server, ServerError};
 use ringside_edge::schedule::Schedule;
 use ringside_journal::{JournalError, Position};
-use ringside_model::command::Action;
+use ringside_model::command::{Action, OperatorCommand};
 use ringside_model::domain::{Nanos, SymbolId};
 use ringside_model::frame::HashProbe;
 use ringside_model::report::Moved;
@@ -142,7 +142,7 @@ impl Network {
             Setup::new(config, encoder.day(), now(), &mut directory)?;
         let session = session_name(day_began);
         for (command, _) in &commands {
-            if let Action::MoveSymbol(asked) = command.action {
+            if let Action::Operator(OperatorCommand::MoveSymbol(asked)) = command.action {
                 away.insert(command.symbol, asked.moved());
             }
         }

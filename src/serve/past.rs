@@ -10,7 +10,7 @@ use ringside_core::report_order::Subscriber;
 use ringside_core::streams::{self, Committed, Encoder, MarketEnd, SessionStates, Store};
 use ringside_core::venue::{self, Recover, Standby};
 use ringside_journal::{Cut, Identity, JournalError, Lock, Place, Reader};
-use ringside_model::command::{Action, Command};
+use ringside_model::command::{Action, Command, OperatorCommand};
 use ringside_model::domain::{MoveStep, SymbolId};
 use ringside_model::frame::Frame;
 use ringside_model::report::{Moved, Published, ReportKind};
@@ -67,7 +67,9 @@ pub(super) fn take_snapshots(
 /// Returns an error if the journal in a folder is from another venue or version.
 fn refuse_mismatch(dir: &Path, identity: Identity) -> Result<(), JournalError> {
     match ringside_journal::exists(dir)?.then(|| Reader::open(dir, identity)) {
-        Some(Err(error @ JournalError::Mismatch { .. })) => Err(error),
+        Some(Err(error @ (JournalError::Format { .. } | JournalError::Mismatch { .. }))) => {
+            Err(error)
+        }
         // Other faults of the journal are reported by the recovery.
         _ => Ok(()),
     }
@@ -140,7 +142,7 @@ impl Recover for Past {
             Some(at) => {
                 self.directory = Directory::restore(&at.definitions, at.used_ids.clone());
                 for command in &at.definitions {
-                    if let Action::MoveSymbol(asked) = command.action {
+                    if let Action::Operator(OperatorCommand::MoveSymbol(asked)) = command.action {
                         self.moved(command.symbol, asked.moved());
                     }
                 }

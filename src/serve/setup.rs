@@ -5,7 +5,7 @@ use ringside_core::registry::directory::Directory;
 use ringside_core::streams::Day;
 use ringside_edge::gateway::file_session::{FileSession, Format};
 use ringside_edge::schedule;
-use ringside_model::command::{Action, Command};
+use ringside_model::command::{Action, Command, TradingDay};
 use ringside_model::domain::{DayEvent, Name, Nanos, Role, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 use serde_json::json;
@@ -35,7 +35,7 @@ impl Setup {
         let mut setup = Setup { day_began: day.began, ..Setup::default() };
         if day.began == Nanos(0) {
             // The streams are named after this moment, so its time is fixed here.
-            let action = Action::TradingDay(DayEvent::Start);
+            let action = Action::from(TradingDay { event: DayEvent::Start });
             let (session, symbol) = (SessionId(0), SymbolId::NONE);
             let command = Command { session, symbol, verdict: Reason::None, action };
             setup.commands.push_back((command, Some(now)));

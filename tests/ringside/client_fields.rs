@@ -7,7 +7,8 @@ use ringside_core::pipeline::{CommandSource, Control, Polled};
 use ringside_core::report_order::Subscriber;
 use ringside_core::venue::{Recover, Venue};
 use ringside_model::command::{
-    Action, ClientFields, Command, DefineSymbol, Enter, EnterRich, RichTerms,
+    Action, Cancel, ClientFields, Command, DefineSession, DefineSymbol, Enter, EnterRich, Replace,
+    RichTerms,
 };
 use ringside_model::domain::*;
 use ringside_model::reason::Reason;
@@ -93,16 +94,16 @@ fn commands(text: &[u8; 14]) -> Vec<(Command, Option<ClientFields>)> {
         ..Enter::limit(OrderId(1), Side::Sell, Quantity(10), Price(100))
     };
     let session =
-        Action::DefineSession { name: name("N"), firm: FirmId(0), role: Role::OrderEntry };
-    let replace = Action::Replace {
+        Action::from(DefineSession { name: name("N"), firm: FirmId(0), role: Role::OrderEntry });
+    let replace = Action::Replace(Replace {
         id: OrderId(1),
         new_id: OrderId(2),
         quantity: Quantity(8),
         price: Price(101),
-    };
-    let cancel = command(1, 1, Action::Cancel { id: OrderId(2) });
+    });
+    let cancel = command(1, 1, Action::Cancel(Cancel { id: OrderId(2) }));
     vec![
-        (command(0, 1, Action::DefineSymbol(definition)), None),
+        (command(0, 1, Action::from(definition)), None),
         (command(1, 0, session), None),
         (command(1, 1, Action::Enter(enter)), Some(fields(text, &[2, 12, b'P']))),
         (command(1, 1, replace), Some(fields(b"\xFF\x00\"quote      ", &[]))),

@@ -10,7 +10,10 @@ use ringside_core::venue::{self, Recover, Venue};
 use ringside_engine::Engine;
 use ringside_journal::Reader;
 use ringside_load::flow::{Flow, FlowSpec, Workload};
-use ringside_model::command::{Action, ClientFields, Command, Enter, MassCancel, Sequenced};
+use ringside_model::command::{
+    Action, ClientFields, Command, Enter, MassCancel, OperatorCommand, Sequenced, SetDurability,
+    SetState, TradingDay,
+};
 use ringside_model::domain::*;
 use ringside_model::durability::Durability;
 use ringside_model::frame::{FrameKind, HashProbe};
@@ -106,9 +109,14 @@ fn reference_in(mut durability: Durability, commands: &[Command]) -> Outcome {
         let mut reports: Vec<Report> = vec![];
         let mut command = *command;
         match command.action {
-            Action::SetDurability(_) if command.verdict != Reason::None => {}
-            Action::SetDurability(Durability::Volatile) => command.verdict = Reason::Unsupported,
-            Action::SetDurability(mode) => durability = mode,
+            Action::Operator(OperatorCommand::SetDurability(_))
+                if command.verdict != Reason::None => {}
+            Action::Operator(OperatorCommand::SetDurability(SetDurability {
+                durability: Durability::Volatile,
+            })) => command.verdict = Reason::Unsupported,
+            Action::Operator(OperatorCommand::SetDurability(SetDurability {
+                durability: mode,
+            })) => durability = mode,
             _ => {}
         }
         engine.apply_batch(&[Sequenced { seqno, time, command }], &mut reports);
@@ -251,7 +259,7 @@ fn sweeps_mass_cancels_and_ends_of_days_pass_through_small_rings() {
     commands.push(command(1, enter(200_000, Side::Buy, 1000, 15_000)));
     // Two calls on two shards; a mass cancel removes their orders.
     for symbol in [1, 2] {
-        commands.push(command(symbol, Action::SetState(SymbolState::PreOpen)));
+        commands.push(command(symbol, Action::from(SetState { state: SymbolState::PreOpen })));
         commands.push(command(symbol, enter(200_010 + u64::from(symbol), Side::Buy, 1000, 500)));
     }
     commands.push(command(0, Action::MassCancel(MassCancel::default())));
@@ -261,13 +269,13 @@ fn sweeps_mass_cancels_and_ends_of_days_pass_through_small_rings() {
         commands.push(command(1, enter(id, side, 1000, 3)));
     }
     for symbol in [2, 1] {
-        commands.push(command(symbol, Action::SetState(SymbolState::Open)));
+        commands.push(command(symbol, Action::from(SetState { state: SymbolState::Open })));
     }
     commands.push(command(2, enter(200_001, Side::Buy, 1000, 1)));
     for id in 300_000..330_000 {
         commands.push(command(1 + id as u32 % symbols, enter(id, Side::Sell, 2_000, 1)));
     }
-    commands.push(command(0, Action::TradingDay(DayEvent::End)));
+    commands.push(command(0, Action::from(TradingDay { event: DayEvent::End })));
     commands.push(command(3, enter(200_002, Side::Buy, 1000, 1)));
     let expected = reference(&commands);
     assert!(expected.probe.reports > 100_000 + 30_000 + 85_000 + 60_000);
@@ -291,7 +299,7 @@ fn what_all_shards_refuse_is_told_once() {
     for verdict in [Reason::NotPermitted, Reason::Disconnect, Reason::None] {
         commands.push(command(verdict, Action::MassCancel(MassCancel::default())));
         for event in [DayEvent::Start, DayEvent::End] {
-            commands.push(command(verdict, Action::TradingDay(event)));
+            commands.push(command(verdict, Action::from(TradingDay { event })));
         }
     }
     let expected = reference(&commands);

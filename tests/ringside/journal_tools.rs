@@ -478,7 +478,7 @@ fn the_first_difference_is_named_with_its_fields_on_both_sides() {
         json(&text(&output))
     };
     let dearer = found("dearer");
-    assert_eq!(dearer["fields"], serde_json::json!({ "price_ticks": { "a": 250, "b": 251 } }));
+    assert_eq!(dearer["fields"], serde_json::json!({ "price": { "a": 250, "b": 251 } }));
     assert_eq!((&dearer["outcome"], &dearer["equal"]), (&"differ".into(), &3.into()));
     for (side, price) in [("a", "2.50"), ("b", "2.51")] {
         let next = &dearer[side]["next"];
@@ -496,13 +496,13 @@ fn the_first_difference_is_named_with_its_fields_on_both_sides() {
     assert_eq!(found("kind")["fields"]["kind"], kinds);
 
     let printed = text(&place.diff("a", "kind", &[]));
-    assert!(printed.contains("price_ticks     A 250  B -\n"), "{printed}");
+    assert!(printed.contains("price           A 250  B -\n"), "{printed}");
     let text = text(&place.diff("a", "dearer", &[]));
     let words = [
         "A  seqno 4 enter",
         "00000001.seg offset ",
         r#""price":"2.51""#,
-        "price_ticks     A 250  B 251",
+        "price           A 250  B 251",
     ];
     for word in words {
         assert!(text.contains(word), "{word:?} is not in {text}");

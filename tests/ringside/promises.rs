@@ -6,7 +6,7 @@ use ringside_core::recovery::replay::{ReplayError, replay};
 use ringside_core::report_order::Subscriber;
 use ringside_core::venue::{self, Recover, Venue};
 use ringside_journal::{Device, JournalError, Lock, Options, Reader, Step, Writer, recover};
-use ringside_model::command::{Action, Command};
+use ringside_model::command::{Action, Cancel, Command};
 use ringside_model::domain::*;
 use ringside_model::durability::Durability;
 use ringside_model::frame::{Frame, FrameKind, HashProbe};
@@ -71,7 +71,7 @@ impl CommandSource for Cancels {
 }
 
 fn cancel(id: OrderId) -> Command {
-    let action = Action::Cancel { id };
+    let action = Action::Cancel(Cancel { id });
     Command { session: SessionId(1), symbol: SymbolId(1), verdict: Reason::None, action }
 }
 

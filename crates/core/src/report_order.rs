@@ -8,7 +8,7 @@
 use ringside_model::command::{self, Command};
 use ringside_model::domain::{Nanos, Quantity, SeqNo};
 use ringside_model::durability::Durability;
-use ringside_model::frame::{EpochStart, Frame, FrameKind, HashProbe, SetDurability};
+use ringside_model::frame::{EpochStart, Frame, FrameKind, HashProbe};
 use ringside_model::hash::OutputHash;
 use ringside_model::report::{Published, Report, ReportKind};
 use std::collections::VecDeque;
@@ -233,17 +233,10 @@ impl ReportOrder {
 
     #[cold]
     fn learn(&mut self, frame: &Frame, kind: FrameKind) {
-        match kind {
-            FrameKind::EpochStart => {
-                frame.body().into_iter().for_each(|start| self.begin_epoch(start));
-            }
-            FrameKind::SetDurability if frame.header.verdict == 0 => {
-                if let Some(SetDurability { durability }) = frame.body() {
-                    self.durability = *durability;
-                }
-            }
-            _ => {}
+        if kind == FrameKind::EpochStart {
+            frame.body().into_iter().for_each(|start| self.begin_epoch(start));
         }
+        self.durability = frame.new_durability().unwrap_or(self.durability);
     }
 
     #[cold]

@@ -4,7 +4,7 @@
 use super::schedule::Schedule;
 use crate::due::DueTimes;
 use crate::gateway::server::Server;
-use ringside_model::command::{Action, Command};
+use ringside_model::command::{Action, Command, RunTimers};
 use ringside_model::domain::{Nanos, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 
@@ -45,5 +45,10 @@ impl Clock {
 }
 
 fn tick(symbol: SymbolId) -> Command {
-    Command { session: SessionId(0), symbol, verdict: Reason::None, action: Action::Tick }
+    Command {
+        session: SessionId(0),
+        symbol,
+        verdict: Reason::None,
+        action: Action::from(RunTimers),
+    }
 }

@@ -340,7 +340,7 @@ impl<U> Watch<U> {
     fn rejected(&self, time: Nanos) {
         let Some(Cause { kind, session, symbol, has_verdict }) = self.cause else { return };
         match kind {
-            FrameKind::Tick => self.due.refused(symbol, time),
+            FrameKind::RunTimers => self.due.refused(symbol, time),
             FrameKind::PlanState if session != SessionId(0) && !has_verdict => {
                 self.due.refuse(symbol);
             }
@@ -365,8 +365,8 @@ impl<U: Subscriber> Subscriber for Watch<U> {
 
     #[inline]
     fn command(&mut self, frame: &Frame) {
-        use FrameKind::{EnterRich, PlanState, SetState, Tick};
-        if let Some(kind @ (EnterRich | PlanState | SetState | Tick)) = frame.kind() {
+        use FrameKind::{EnterRich, PlanState, RunTimers, SetState};
+        if let Some(kind @ (EnterRich | PlanState | SetState | RunTimers)) = frame.kind() {
             self.cause(kind, frame);
         }
         self.subscriber.command(frame);
@@ -409,7 +409,7 @@ impl<U: Subscriber> Subscriber for Watch<U> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringside_model::command::PlanState;
+    use ringside_model::command::{Cancel, PlanState, RunTimers, SetState};
     use ringside_model::domain::{Quantity, SeqNo, Side, SymbolState};
     use ringside_model::durability::Durability;
     use ringside_model::report::Report;
@@ -443,7 +443,7 @@ mod tests {
         }
 
         fn ticks(&mut self, time: u64, symbol: u32, reports: &[Report]) {
-            self.command(time, &of(symbol, 0, Reason::None, Action::Tick), reports);
+            self.command(time, &of(symbol, 0, Reason::None, Action::from(RunTimers)), reports);
         }
     }
 
@@ -454,8 +454,8 @@ mod tests {
 
     fn plan(symbol: u32, session: u32, verdict: Reason) -> Command {
         let (due, state) = (Nanos(100), SymbolState::Open);
-        let plan = PlanState { due, random_ns: 0, seed: 0, state, zero: [0; 7] };
-        of(symbol, session, verdict, Action::PlanState(plan))
+        let plan = PlanState { due, random_ns: 0, seed: 0, state };
+        of(symbol, session, verdict, Action::from(plan))
     }
 
     fn says(kind: ReportKind, symbol: u32, other: u64, time: u64) -> Report {
@@ -502,8 +502,12 @@ mod tests {
             side: Side::Buy,
             ..says(ReportKind::LimitState, 1, other, time)
         };
-        let cancel =
-            of(1, 7, Reason::None, Action::Cancel { id: ringside_model::domain::OrderId(1) });
+        let cancel = of(
+            1,
+            7,
+            Reason::None,
+            Action::Cancel(Cancel { id: ringside_model::domain::OrderId(1) }),
+        );
         heard.command(1, &cancel, &[at_band(1, 50)]);
         heard.command(2, &cancel, &[at_band(0, 0)]);
         assert_eq!(due(&times, 60), [0; 0], "it does not stand there any more");
@@ -513,7 +517,7 @@ mod tests {
         heard.ticks(50, 1, &[ticked, says(ReportKind::StateChanged, 1, 5, 90)]);
         assert_eq!(due(&times, 89), [0; 0]);
         assert_eq!(due(&times, 90), [1]);
-        let set = of(1, 0, Reason::None, Action::SetState(SymbolState::Open));
+        let set = of(1, 0, Reason::None, Action::from(SetState { state: SymbolState::Open }));
         heard.command(91, &set, &[says(ReportKind::StateChanged, 1, 3, 0)]);
         heard.ticks(92, 1, &[ticked]);
         assert_eq!(due(&times, u64::MAX), [0; 0]);
@@ -524,7 +528,7 @@ mod tests {
         let (mut heard, times) = Heard::new();
         heard.command(1, &plan(1, 0, Reason::None), &[says(ReportKind::StatePlanned, 1, 3, 100)]);
         assert_eq!(times.outlook(SymbolId(1)).planned, Some(Nanos(100)));
-        let set = of(1, 0, Reason::None, Action::SetState(SymbolState::Halted));
+        let set = of(1, 0, Reason::None, Action::from(SetState { state: SymbolState::Halted }));
         heard.command(2, &set, &[says(ReportKind::StateChanged, 1, 4, 0)]);
         assert_eq!(times.outlook(SymbolId(1)).planned, None);
         assert_eq!(due(&times, u64::MAX), [0; 0]);

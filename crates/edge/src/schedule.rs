@@ -164,8 +164,8 @@ impl Schedule {
     fn command(&self, symbol: SymbolId, boundary: &Boundary, verdict: Reason) -> Command {
         self.due.ask(symbol);
         let Boundary { at, state, random_ns } = *boundary;
-        let plan = PlanState { due: at, random_ns, seed: seed(), state, zero: [0; 7] };
-        Command { session: self.session, symbol, verdict, action: Action::PlanState(plan) }
+        let plan = PlanState { due: at, random_ns, seed: seed(), state };
+        Command { session: self.session, symbol, verdict, action: Action::from(plan) }
     }
 
     /// Returns the last boundary of a symbol at or before `now`, and the next one.
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
     use crate::calendar::Event;
     use jiff::tz::TimeZone;
-    use ringside_model::command::DefineSymbol;
+    use ringside_model::command::{DefineSymbol, OperatorCommand};
     use ringside_model::domain::{Price, Quantity, SymbolState, Tick};
 
     const SECOND: u64 = 1_000_000_000;
@@ -259,7 +259,7 @@ mod tests {
                 reference: Price(0),
             };
             let (session, symbol) = (SessionId(0), SymbolId(symbol));
-            let action = Action::DefineSymbol(definition);
+            let action = Action::from(definition);
             self.directory.observe(&Command { session, symbol, verdict: Reason::None, action });
         }
 
@@ -274,7 +274,9 @@ mod tests {
             let mut said = vec![];
             while let Some(command) = self.schedule.next(Nanos(now), &self.directory) {
                 self.directory.observe(&command);
-                let Action::PlanState(plan) = command.action else { panic!("{command:?}") };
+                let Action::Operator(OperatorCommand::PlanState(plan)) = command.action else {
+                    panic!("{command:?}")
+                };
                 assert_eq!(command.session, SessionId(9));
                 said.push((command.symbol.0, plan.due.0, plan.state, command.verdict));
             }

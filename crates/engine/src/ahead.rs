@@ -9,7 +9,7 @@ use super::Engine;
 use super::book::{key_of, side_index};
 use super::ladder::LevelSlot;
 use super::orders::{Bucket, NIL, Slot};
-use ringside_model::command::{Action, Command, Sequenced};
+use ringside_model::command::{Action, Cancel, Command, Modify, Reduce, Replace, Sequenced};
 use ringside_model::domain::OrderId;
 use ringside_model::report::ReportSink;
 use std::ops::Range;
@@ -142,10 +142,10 @@ impl Engine {
 fn named(command: &Command) -> OrderId {
     match &command.action {
         Action::Enter(enter) => enter.id,
-        Action::Reduce { id, .. }
-        | Action::Replace { id, .. }
-        | Action::Cancel { id }
-        | Action::Modify { id, .. } => *id,
+        Action::Reduce(Reduce { id, .. })
+        | Action::Replace(Replace { id, .. })
+        | Action::Cancel(Cancel { id })
+        | Action::Modify(Modify { id, .. }) => *id,
         _ => OrderId(0),
     }
 }

@@ -93,7 +93,7 @@ impl Bands {
     /// Returns the command that sets the bands.
     pub(crate) fn action(&self) -> Action {
         let [low, high, reference] = [self.low, self.high, self.reference].map(Price);
-        Action::SetBands(SetBands { low, high, bps: self.bps, reference })
+        Action::from(SetBands { low, high, bps: self.bps, reference })
     }
 
     /// Returns the lowest and the highest price within the static bands.

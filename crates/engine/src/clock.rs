@@ -110,7 +110,7 @@ impl Engine {
             session: Default::default(),
             symbol,
             verdict: Reason::None,
-            action: Action::PlanState(plan),
+            action: Action::from(plan),
         })
     }
 

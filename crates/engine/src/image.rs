@@ -13,7 +13,9 @@ use super::pools::rank_beside;
 use super::stops::stop_key;
 use super::traits::Traits;
 use super::{Engine, Shard};
-use ringside_model::command::{Action, Command, Display, RichTerms, is_definition};
+use ringside_model::command::{
+    Action, Command, DefineFirm, Definition, Display, OperatorCommand, RichTerms, is_definition,
+};
 use ringside_model::domain::{
     FirmId, MoveStep, OrderId, OrderNumber, Price, SessionId, SymbolId, SymbolState, TimeInForce,
 };
@@ -150,7 +152,7 @@ impl Image {
     /// order: false for orders that wait until the import of their symbol is complete.
     pub fn told_orders(&self) -> impl Iterator<Item = (&OrderImage, FirmId, bool)> {
         let is_import = |command: &&Command| match command.action {
-            Action::MoveSymbol(asked) => asked.step == MoveStep::Import,
+            Action::Operator(OperatorCommand::MoveSymbol(asked)) => asked.step == MoveStep::Import,
             _ => false,
         };
         let imports: BTreeSet<u32> =
@@ -270,10 +272,16 @@ impl Engine {
         }
         for command in definitions {
             let taken = match command.action {
-                Action::MoveSymbol(asked) => self.restore_away(command, &asked),
-                Action::SetState(_) => self.restore_state(command),
-                Action::PlanState(plan) => self.restore_plan(command, &plan),
-                Action::SetBands(_) | Action::SetQuote { .. } | Action::SetShortSale { .. } => {
+                Action::Operator(OperatorCommand::MoveSymbol(asked)) => {
+                    self.restore_away(command, &asked)
+                }
+                Action::Operator(OperatorCommand::SetState(_)) => self.restore_state(command),
+                Action::Operator(OperatorCommand::PlanState(plan)) => {
+                    self.restore_plan(command, &plan)
+                }
+                Action::Operator(OperatorCommand::SetBands(_))
+                | Action::Operator(OperatorCommand::SetQuote(_))
+                | Action::Operator(OperatorCommand::SetShortSale(_)) => {
                     self.restore_market(command)
                 }
                 _ if is_definition(command.action.kind()) => self.define(command),
@@ -502,14 +510,14 @@ type Place = (u32, u8, usize, i64, u64);
 /// Returns the place of a definition in an image.
 fn definition_place(command: &Command) -> (u8, u32) {
     match command.action {
-        Action::DefineFirm { firm, .. } => (0, firm.0.into()),
-        Action::DefineSession { .. } => (1, command.session.0),
-        Action::MoveSymbol(_) => (3, command.symbol.0),
-        Action::SetState(_) => (4, command.symbol.0),
-        Action::PlanState(_) => (5, command.symbol.0),
-        Action::SetBands(_) => (6, command.symbol.0),
-        Action::SetQuote { .. } => (7, command.symbol.0),
-        Action::SetShortSale { .. } => (8, command.symbol.0),
+        Action::Definition(Definition::Firm(DefineFirm { firm, .. })) => (0, firm.0.into()),
+        Action::Definition(Definition::Session(_)) => (1, command.session.0),
+        Action::Operator(OperatorCommand::MoveSymbol(_)) => (3, command.symbol.0),
+        Action::Operator(OperatorCommand::SetState(_)) => (4, command.symbol.0),
+        Action::Operator(OperatorCommand::PlanState(_)) => (5, command.symbol.0),
+        Action::Operator(OperatorCommand::SetBands(_)) => (6, command.symbol.0),
+        Action::Operator(OperatorCommand::SetQuote(_)) => (7, command.symbol.0),
+        Action::Operator(OperatorCommand::SetShortSale(_)) => (8, command.symbol.0),
         _ => (2, command.symbol.0),
     }
 }

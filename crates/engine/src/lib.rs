@@ -87,7 +87,9 @@ use orders::{Bucket, NIL, Order, Orders, Slot};
 use pools::Pools;
 use rich::Terms;
 pub use ringside_model as model;
-pub use ringside_model::command::{Action, Command, DefineSymbol, Enter, Sequenced};
+pub use ringside_model::command::{
+    Action, Cancel, Command, DefineSymbol, Enter, Modify, Reduce, Replace, Sequenced,
+};
 use ringside_model::domain::SymbolState;
 pub use ringside_model::domain::{
     DecimalError, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SeqNo, SessionId, Side,
@@ -226,7 +228,7 @@ impl Engine {
     fn apply(&mut self, at: &Sequenced, bucket: Bucket, sink: &mut impl ReportSink) {
         match &at.command.action {
             Action::Enter(enter) => self.enter(at, enter, bucket, sink),
-            Action::Cancel { id } => self.cancel(at, *id, bucket, sink),
+            Action::Cancel(Cancel { id }) => self.cancel(at, *id, bucket, sink),
             other => self.apply_other(at, other, bucket, sink),
         }
     }
@@ -241,12 +243,14 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         match action {
-            Action::Replace { id, new_id, quantity, price } => {
+            Action::Replace(Replace { id, new_id, quantity, price }) => {
                 let terms = NewTerms { id: *new_id, total: quantity.0, price: price.0 };
                 self.replace(at, *id, bucket, terms, sink);
             }
-            Action::Reduce { id, quantity } => self.reduce(at, *id, bucket, quantity.0, sink),
-            Action::Modify { id, side, quantity } => {
+            Action::Reduce(Reduce { id, quantity }) => {
+                self.reduce(at, *id, bucket, quantity.0, sink)
+            }
+            Action::Modify(Modify { id, side, quantity }) => {
                 self.modify(at, *id, bucket, (*side, *quantity), sink);
             }
             Action::EnterStop(stop) => self.enter_stop(at, stop, sink),

@@ -6,7 +6,9 @@ use super::bands::{Bands, LimitState};
 use super::orders::Order;
 use super::short_sale::ShortSale;
 use super::stops::Traded;
-use ringside_model::command::{Action, Command, RichTerms, Sequenced};
+use ringside_model::command::{
+    Action, Command, OperatorCommand, RichTerms, Sequenced, SetQuote, SetShortSale,
+};
 use ringside_model::domain::{
     AtBand, AtShortTest, Nanos, OrderId, PostOnly, Price, SessionId, Side, SymbolId, TimeInForce,
 };
@@ -67,10 +69,10 @@ impl Market {
     fn actions(&self) -> impl Iterator<Item = Action> {
         let Quote { bid, offer } = self.quote;
         let ShortSale { restricted, automatic } = self.short_sale;
-        let quote = Action::SetQuote { bid: Price(bid), offer: Price(offer) };
+        let quote = Action::from(SetQuote { bid: Price(bid), offer: Price(offer) });
         let bands = (self.bands != Bands::default()).then(|| self.bands.action());
         let quote = (self.quote != Quote::default()).then_some(quote);
-        let short_sale = Action::SetShortSale { restricted, automatic };
+        let short_sale = Action::from(SetShortSale { restricted, automatic });
         let short_sale = (self.short_sale != ShortSale::default()).then_some(short_sale);
         bands.into_iter().chain(quote).chain(short_sale)
     }
@@ -254,15 +256,20 @@ impl Engine {
         let mut market = self.market(command.symbol);
         let mut wanted = Market::default();
         match command.action {
-            Action::SetBands(asked) => {
+            Action::Operator(OperatorCommand::SetBands(asked)) => {
                 wanted.bands = Bands::of(&asked, 0)?;
                 market.bands = wanted.bands;
             }
-            Action::SetQuote { bid, offer } if bid.0 >= 0 && offer.0 >= 0 => {
+            Action::Operator(OperatorCommand::SetQuote(SetQuote { bid, offer }))
+                if bid.0 >= 0 && offer.0 >= 0 =>
+            {
                 wanted.quote = Quote { bid: bid.0, offer: offer.0 };
                 market.quote = wanted.quote;
             }
-            Action::SetShortSale { restricted, automatic } => {
+            Action::Operator(OperatorCommand::SetShortSale(SetShortSale {
+                restricted,
+                automatic,
+            })) => {
                 wanted.short_sale = ShortSale { restricted, automatic };
                 market.short_sale = wanted.short_sale;
             }

@@ -63,7 +63,7 @@ impl Away {
     /// Returns the command that recreates the entry in an image.
     pub(crate) fn command(&self) -> Command {
         let (session, symbol, verdict) = (SessionId(0), self.symbol, Reason::None);
-        Command { session, symbol, verdict, action: Action::MoveSymbol(self.asked) }
+        Command { session, symbol, verdict, action: Action::from(self.asked) }
     }
 
     fn moved(&self) -> Moved {

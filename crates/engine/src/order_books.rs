@@ -5,7 +5,9 @@
 //! pay for them.
 
 use super::{Engine, LevelView};
-use ringside_model::command::{Action, Command, DefineSymbol, Enter, Sequenced};
+use ringside_model::command::{
+    Action, Cancel, Command, DefineSymbol, Definition, Enter, Sequenced,
+};
 use ringside_model::domain::{Name, Nanos, OrderId, SeqNo, SessionId, Side, SymbolId, Tick};
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
@@ -74,7 +76,7 @@ impl OrderBooks {
         }
         let last = self.definitions.last_key_value().map_or(0, |(symbol, _)| symbol.0);
         let symbol = SymbolId(last + 1);
-        let definition = Action::DefineSymbol(DefineSymbol::new(name, tick));
+        let definition = Action::from(DefineSymbol::new(name, tick));
         match self.apply(SessionId(0), symbol, definition)[0] {
             Report { kind: ReportKind::Defined, .. } => Ok(symbol),
             Report { reason, .. } => Err(reason),
@@ -88,7 +90,7 @@ impl OrderBooks {
 
     /// Cancels an order by the id that its session gave it, and returns the reports.
     pub fn cancel(&mut self, session: SessionId, symbol: SymbolId, id: OrderId) -> &[Report] {
-        self.apply(session, symbol, Action::Cancel { id })
+        self.apply(session, symbol, Action::Cancel(Cancel { id }))
     }
 
     /// Applies a command and returns its reports, at least one. A reject is a report, too:
@@ -118,7 +120,7 @@ impl OrderBooks {
     /// Moves the official time of the next commands forward. An earlier time is ignored.
     ///
     /// Time alone changes no book. Timers of a symbol, such as the expiry of its orders, run with
-    /// the next command on the symbol; [`Action::Tick`] does nothing else.
+    /// the next command on the symbol; [`Action::from(RunTimers)`] does nothing else.
     pub fn advance_time(&mut self, time: Nanos) {
         self.time = self.time.max(time);
     }
@@ -153,7 +155,7 @@ impl OrderBooks {
         (self.last, self.time) = (at.seqno, at.time);
         self.reports.clear();
         self.engine.apply_batch(&[at], &mut self.reports);
-        if let Action::DefineSymbol(definition) = at.command.action
+        if let Action::Definition(Definition::Symbol(definition)) = at.command.action
             && self.reports[0].kind == ReportKind::Defined
         {
             self.definitions.insert(at.command.symbol, definition);

@@ -8,7 +8,7 @@ use super::ladder::Ladder;
 use super::matching::describe;
 use super::orders::{Bucket, NIL, Order, Slot};
 use super::stops::Traded;
-use ringside_model::command::{Action, Command, Sequenced};
+use ringside_model::command::{Action, Command, OperatorCommand, Sequenced, SetState};
 use ringside_model::domain::{
     Auction, OrderId, OrderNumber, OrderType, Price, Quantity, SessionId, Side, SymbolId,
     SymbolState, TimeInForce,
@@ -110,7 +110,9 @@ impl Engine {
     pub(super) fn restore_state(&mut self, command: &Command) -> Result<(), Reason> {
         let book = self.book_index(command.symbol).ok_or(Reason::UnknownSymbol)?;
         match command.action {
-            Action::SetState(state) if state != SymbolState::Open => {
+            Action::Operator(OperatorCommand::SetState(SetState { state }))
+                if state != SymbolState::Open =>
+            {
                 self.change_state(book, command.symbol, state);
                 Ok(())
             }
@@ -136,7 +138,7 @@ impl Engine {
             session: SessionId(0),
             symbol: book.symbol(),
             verdict: Reason::None,
-            action: Action::SetState(book.state()),
+            action: Action::from(SetState { state: book.state() }),
         })
     }
 

@@ -5,7 +5,9 @@ use super::orders::{NIL, Order, Slot};
 use super::short_sale::ShortSale;
 use super::{Engine, SYMBOL_MAX, reject};
 use ringside_model::command::{
-    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, MassCancel, Sequenced, TradeSide,
+    AccountQuery, Action, BreakTrade, Command, CorrectTrade, DefineFirm, DefineSession,
+    DefineSymbol, Definition, MassCancel, OperatorCommand, RunTimers, Sequenced, SetDurability,
+    SetOrderEntry, SetQuote, SetShortSale, SetState, TradeSide, TradingDay,
 };
 use ringside_model::domain::{
     DayEvent, Nanos, OrderId, Price, Quantity, Side, SymbolId, Tick, TimeInForce,
@@ -25,47 +27,71 @@ impl Engine {
         let command = &at.command;
         match action {
             Action::MassCancel(filter) => return self.mass_cancel(at, filter, sink),
-            Action::TradingDay(event) => return self.trading_day(at, *event, sink),
-            Action::SetOrderEntry { id, enabled } => {
+            Action::Operator(OperatorCommand::TradingDay(TradingDay { event })) => {
+                return self.trading_day(at, *event, sink);
+            }
+            Action::SetOrderEntry(SetOrderEntry { id, enabled }) => {
                 let (kind, other) = (ReportKind::OrderEntrySet, u64::from(*enabled));
                 return answer(command, kind, *id, other, sink);
             }
-            Action::AccountQuery { next } => {
+            Action::AccountQuery(AccountQuery { next }) => {
                 return answer(command, ReportKind::AccountQueried, OrderId(0), next.0, sink);
             }
-            Action::SetState(state) => return self.set_state(at, *state, sink),
-            Action::PlanState(plan) => return self.plan_state(at, plan, sink),
-            Action::Tick => return self.tick(at, sink),
-            Action::SetBands(bands) => return self.set_bands(at, bands, sink),
-            Action::SetQuote { bid, offer } => {
+            Action::Operator(OperatorCommand::SetState(SetState { state })) => {
+                return self.set_state(at, *state, sink);
+            }
+            Action::Operator(OperatorCommand::PlanState(plan)) => {
+                return self.plan_state(at, plan, sink);
+            }
+            Action::Operator(OperatorCommand::RunTimers(RunTimers)) => return self.tick(at, sink),
+            Action::Operator(OperatorCommand::SetBands(bands)) => {
+                return self.set_bands(at, bands, sink);
+            }
+            Action::Operator(OperatorCommand::SetQuote(SetQuote { bid, offer })) => {
                 return self.set_quote(at, (*bid, *offer), sink);
             }
-            Action::SetShortSale { restricted, automatic } => {
+            Action::Operator(OperatorCommand::SetShortSale(SetShortSale {
+                restricted,
+                automatic,
+            })) => {
                 let (restricted, automatic) = (*restricted, *automatic);
                 let short_sale = ShortSale { restricted, automatic };
                 return self.set_short_sale(at, short_sale, sink);
             }
             // No book knows the risk limits: the gateways that give verdicts apply them.
-            Action::SetRisk(risk) => {
+            Action::Operator(OperatorCommand::SetRisk(risk)) => {
                 let (kind, firm) = (ReportKind::RiskSet, u64::from(risk.firm.0));
                 return answer(command, kind, OrderId(0), firm, sink);
             }
-            Action::BreakTrade(trade) => return break_trade(command, trade, sink),
-            Action::CorrectTrade(correction) => return correct_trade(command, correction, sink),
-            Action::MoveSymbol(asked) => return self.move_symbol(command, asked, sink),
-            Action::ImportOrder(import) => return self.import_order(at, import, sink),
+            Action::Operator(OperatorCommand::BreakTrade(trade)) => {
+                return break_trade(command, trade, sink);
+            }
+            Action::Operator(OperatorCommand::CorrectTrade(correction)) => {
+                return correct_trade(command, correction, sink);
+            }
+            Action::Operator(OperatorCommand::MoveSymbol(asked)) => {
+                return self.move_symbol(command, asked, sink);
+            }
+            Action::Operator(OperatorCommand::ImportOrder(import)) => {
+                return self.import_order(at, import, sink);
+            }
             _ => {}
         }
         match self.define(command) {
             Err(reason) => reject(command, OrderId(0), Side::Buy, reason, sink),
             Ok(()) => sink.report(Report {
                 kind: match action {
-                    Action::SetDurability(_) => ReportKind::DurabilitySet,
+                    Action::Operator(OperatorCommand::SetDurability(_)) => {
+                        ReportKind::DurabilitySet
+                    }
                     _ => ReportKind::Defined,
                 },
                 other: match action {
-                    Action::SetDurability(mode) => *mode as u64,
-                    Action::DefineSession { firm, .. } | Action::DefineFirm { firm, .. } => {
+                    Action::Operator(OperatorCommand::SetDurability(SetDurability {
+                        durability: mode,
+                    })) => *mode as u64,
+                    Action::Definition(Definition::Session(DefineSession { firm, .. }))
+                    | Action::Definition(Definition::Firm(DefineFirm { firm, .. })) => {
                         u64::from(firm.0)
                     }
                     _ => 0,
@@ -83,41 +109,43 @@ impl Engine {
             return Err(command.verdict);
         }
         match &command.action {
-            Action::DefineSymbol(definition) => self.define_symbol(command.symbol, definition)?,
-            Action::DefineSession { name, firm, role } => {
+            Action::Definition(Definition::Symbol(definition)) => {
+                self.define_symbol(command.symbol, definition)?
+            }
+            Action::Definition(Definition::Session(DefineSession { name, firm, role })) => {
                 let new = self.sessions.insert(command.session.0);
                 let fields =
                     [1, u64::from(command.session.0), u64::from(firm.0) | (*role as u64) << 16];
                 self.define_name(command.session.0 != 0, new, fields, name.as_str())?;
             }
-            Action::DefineFirm { firm, name } => {
+            Action::Definition(Definition::Firm(DefineFirm { firm, name })) => {
                 let new = self.firms.insert(firm.0);
                 self.define_name(firm.0 != 0, new, [2, u64::from(firm.0), 0], name.as_str())?;
             }
             // The node changes its durability mode; the books have no part in it.
-            Action::SetDurability(_) => return Ok(()),
+            Action::Operator(OperatorCommand::SetDurability(_)) => return Ok(()),
             Action::Enter(_)
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
             | Action::EnterRich(_)
-            | Action::PlanState(_)
-            | Action::Tick
-            | Action::SetBands(_)
-            | Action::SetQuote { .. }
-            | Action::SetShortSale { .. }
-            | Action::SetRisk(_)
-            | Action::CorrectTrade(_)
-            | Action::Cancel { .. }
-            | Action::Reduce { .. }
-            | Action::Replace { .. }
-            | Action::Modify { .. }
-            | Action::SetOrderEntry { .. }
-            | Action::AccountQuery { .. }
-            | Action::TradingDay(_)
-            | Action::SetState(_)
-            | Action::BreakTrade(_)
-            | Action::MoveSymbol(_)
-            | Action::ImportOrder(_)
+            | Action::Operator(OperatorCommand::PlanState(_))
+            | Action::Operator(OperatorCommand::RunTimers(RunTimers))
+            | Action::Operator(OperatorCommand::SetBands(_))
+            | Action::Operator(OperatorCommand::SetQuote(_))
+            | Action::Operator(OperatorCommand::SetShortSale(_))
+            | Action::Operator(OperatorCommand::SetRisk(_))
+            | Action::Operator(OperatorCommand::CorrectTrade(_))
+            | Action::Cancel(_)
+            | Action::Reduce(_)
+            | Action::Replace(_)
+            | Action::Modify(_)
+            | Action::SetOrderEntry(_)
+            | Action::AccountQuery(_)
+            | Action::Operator(OperatorCommand::TradingDay(_))
+            | Action::Operator(OperatorCommand::SetState(_))
+            | Action::Operator(OperatorCommand::BreakTrade(_))
+            | Action::Operator(OperatorCommand::MoveSymbol(_))
+            | Action::Operator(OperatorCommand::ImportOrder(_))
             | Action::MassCancel(_) => unreachable!("only definitions come here"),
         }
         self.definitions.push(*command);
@@ -277,7 +305,7 @@ fn break_trade(command: &Command, trade: &BreakTrade, sink: &mut impl ReportSink
     if command.verdict != Reason::None {
         return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
     }
-    for side in &trade.sides {
+    for side in &trade.sides() {
         let TradeSide { id, session, .. } = *side;
         let (kind, other) = (ReportKind::Broken, trade.match_number.0);
         sink.report(Report { kind, id, session, other, ..about(command) });
@@ -290,7 +318,7 @@ fn correct_trade(command: &Command, correction: &CorrectTrade, sink: &mut impl R
         return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
     }
     let CorrectTrade { trade, price, quantity } = *correction;
-    for side in &trade.sides {
+    for side in &trade.sides() {
         let TradeSide { id, session, .. } = *side;
         let (kind, other) = (ReportKind::Corrected, trade.match_number.0);
         sink.report(Report { kind, id, session, other, price, quantity, ..about(command) });

@@ -2,7 +2,7 @@
 
 use super::segment::{self, Identity, PAGE_BYTES, ReadSegment};
 use super::{JournalError, Position};
-use ringside_model::frame::{CommitMark, FRAME_BYTES_MIN, Frame, FrameKind};
+use ringside_model::frame::{CommitMark, FRAME_BYTES_MIN, FRAME_LENGTHS, Frame, FrameKind};
 use std::path::Path;
 
 /// Content after the last good frame.
@@ -126,14 +126,13 @@ impl Behind {
     /// damaged or not. If the damage is in that stored checksum, the seed is the checksum that the
     /// frame before should have.
     fn scan(&mut self, segment: &ReadSegment, from: u64, before: u32) {
-        let line = FRAME_BYTES_MIN as u64;
         let first = segment.frame(from);
         let should_have =
             first.map(|frame| (from + frame.bytes().len() as u64, frame.checksum(before)));
         for offset in (from..segment.len()).step_by(FRAME_BYTES_MIN) {
             let Some(frame) = segment.frame(offset).filter(speaks_of_commits) else { continue };
-            let stored = [line, 2 * line].map(|length| {
-                let at = offset.checked_sub(length).filter(|&at| at >= PAGE_BYTES);
+            let stored = FRAME_LENGTHS.map(|length| {
+                let at = offset.checked_sub(length as u64).filter(|&at| at >= PAGE_BYTES);
                 at.map(|at| segment.stored_crc(at))
             });
             let repaired = should_have.filter(|(at, _)| *at == offset).map(|(_, crc)| crc);

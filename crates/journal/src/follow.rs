@@ -133,7 +133,11 @@ impl Follower {
         let mut frame = Frame::default();
         match self.reader.advance(&mut frame) {
             // A header that is just being written looks like a damaged one.
-            Err(JournalError::Corrupt { .. } | JournalError::Mismatch { .. }) => Ok(None),
+            Err(
+                JournalError::Corrupt { .. }
+                | JournalError::Format { .. }
+                | JournalError::Mismatch { .. },
+            ) => Ok(None),
             found => Ok(found?.then_some(frame)),
         }
     }

@@ -196,6 +196,22 @@ pub enum JournalError {
     /// An error occurred and was reported before; frames appended now could not be acknowledged.
     #[error("the journal has failed before; nothing more is acknowledged")]
     Stopped,
+    /// Another version of the program wrote the journal.
+    #[error(
+        "{path}: this journal has format {found}, and this version reads format {wanted}. \
+         {reader} reads it: replay or export it with that program, and start this version with an \
+         empty journal.dir"
+    )]
+    Format {
+        /// Path of the segment file.
+        path: PathBuf,
+        /// Version of the format in the header.
+        found: u32,
+        /// Version of the format that this program reads.
+        wanted: u32,
+        /// Program that reads the journal.
+        reader: &'static str,
+    },
     /// The journal is not the one that the program and its config expect.
     #[error("{path}: {what} is {found}, but this program and its config want {wanted}")]
     Mismatch {

@@ -6,8 +6,8 @@ use super::segment::{self, Identity, PAGE_BYTES, ReadSegment};
 use super::{JournalError, Place, Position};
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
-use ringside_model::frame::{CommitMark, EpochStart, FRAME_BYTES_MAX, FRAME_BYTES_MIN};
-use ringside_model::frame::{Frame, FrameKind, SetDurability};
+use ringside_model::frame::{CommitMark, EpochStart, FRAME_BYTES_MIN, FRAME_LENGTHS};
+use ringside_model::frame::{Frame, FrameKind};
 use ringside_planted::{Bug, planted};
 use std::path::{Path, PathBuf};
 
@@ -265,10 +265,8 @@ impl Reader {
                     self.durability = Some(start.durability);
                 }
             }
-            FrameKind::SetDurability if frame.header.verdict == 0 => {
-                if let Some(set) = frame.body::<SetDurability>() {
-                    self.durability = Some(set.durability);
-                }
+            FrameKind::SetDurability => {
+                self.durability = frame.new_durability().or(self.durability)
             }
             FrameKind::CommitMark => {
                 if let Some(mark) = frame.body::<CommitMark>() {
@@ -378,5 +376,5 @@ fn carries(segment: &ReadSegment, place: &Place) -> bool {
     };
     header.is_some()
         && offset.is_multiple_of(FRAME_BYTES_MIN as u64)
-        && [FRAME_BYTES_MIN, FRAME_BYTES_MAX].iter().any(|&l| ends_there(l) == Some(wanted))
+        && FRAME_LENGTHS.iter().any(|&length| ends_there(length) == Some(wanted))
 }

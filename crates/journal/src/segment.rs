@@ -35,7 +35,12 @@ const DIGEST: &str = "sha256";
 pub const SEGMENT_BYTES_MIN: u64 = 16 * PAGE_BYTES;
 
 const MAGIC: [u8; 8] = *b"RINGSIDE";
-const FORMAT_VERSION: u32 = 3;
+const FORMAT_VERSION: u32 = 4;
+
+/// Returns the program that reads journals of another format.
+fn reader_of(format: u32) -> &'static str {
+    if format == 3 { "Ringside 0.1" } else { "Another version of Ringside" }
+}
 
 /// Values of a journal that must be equal for a replay to be the same history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,8 +125,12 @@ impl SegmentHeader {
             wanted: format!("{wanted:#x}"),
         };
         if header.format != FORMAT_VERSION {
-            let wanted = FORMAT_VERSION.into();
-            return Err(differs("the format version", header.format.into(), wanted));
+            return Err(JournalError::Format {
+                path: path.to_path_buf(),
+                found: header.format,
+                wanted: FORMAT_VERSION,
+                reader: reader_of(header.format),
+            });
         }
         if header.crc != header.checksum() {
             return Err(corrupt("the segment header does not match its checksum"));

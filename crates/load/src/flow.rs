@@ -6,7 +6,9 @@
 
 use super::model::{Model, Order};
 use super::rng::{EXPONENTIAL_ONE, Rng};
-use ringside_model::command::{Action, Command, DefineSymbol, Enter};
+use ringside_model::command::{
+    Action, Cancel, Command, DefineFirm, DefineSession, DefineSymbol, Enter, Replace,
+};
 use ringside_model::domain::{
     FirmId, Name, OrderId, Price, Quantity, Role, SessionId, Side, SymbolId, Tick,
 };
@@ -187,13 +189,13 @@ impl Event {
                 firm: FirmId(self.session),
                 ..Enter::limit(id, self.side, quantity, self.price)
             }),
-            EventKind::Cancel => Action::Cancel { id },
-            EventKind::Replace => Action::Replace {
+            EventKind::Cancel => Action::Cancel(Cancel { id }),
+            EventKind::Replace => Action::Replace(Replace {
                 id,
                 new_id: OrderId(self.new_id.into()),
                 quantity,
                 price: self.price,
-            },
+            }),
         };
         let session = SessionId(self.session.into());
         Command { session, symbol: self.symbol, verdict: Reason::None, action }
@@ -228,11 +230,11 @@ fn definitions(symbols: usize) -> Vec<Command> {
     let mut definitions = Vec::new();
     for n in 1..=SESSIONS {
         let firm = FirmId(n as u16);
-        definitions.push(define(0, 0, Action::DefineFirm { firm, name: name('F', n) }));
+        definitions.push(define(0, 0, Action::from(DefineFirm { firm, name: name('F', n) })));
         definitions.push(define(
             n,
             0,
-            Action::DefineSession { firm, name: name('S', n), role: Role::File },
+            Action::from(DefineSession { firm, name: name('S', n), role: Role::File }),
         ));
     }
     for n in 1..=symbols as u32 {
@@ -243,7 +245,7 @@ fn definitions(symbols: usize) -> Vec<Command> {
             collar_bps: 0,
             reference: Price(0),
         };
-        definitions.push(define(0, n, Action::DefineSymbol(symbol)));
+        definitions.push(define(0, n, Action::from(symbol)));
     }
     definitions
 }

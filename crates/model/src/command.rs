@@ -1,21 +1,236 @@
-//! Commands: every request that may change the venue, and their bodies in a
-//! [`Frame`](crate::frame::Frame).
+//! Commands: every request that may change the venue.
 //!
-//! This file has the meaning of the commands, `bodies.rs` their bytes.
+//! This file has the one table of commands. From it come the kinds of the [`Frame`]s, the
+//! [`Action`], and how a command is written into a frame and read from it. The bodies, with their
+//! bytes and their fields in lines, are in `orders.rs`, `definitions.rs` and `operator.rs`;
+//! `lines.rs` has fields of lines that depend on each other.
 
-mod bodies;
+mod client_fields;
+mod definitions;
+mod lines;
+mod operator;
+mod orders;
+mod stored;
+#[cfg(test)]
+mod tests;
 
-use crate::domain::{
-    AtBand, AtShortTest, Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId,
-    OrderType, PartitionId, Peg, PostOnly, Price, Quantity, RiskScope, Role, SelfTrade, SeqNo,
-    SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
+pub use client_fields::ClientFields;
+pub use definitions::{DefineFirm, DefineSession, DefineSymbol};
+pub use operator::{
+    BreakTrade, CorrectTrade, ImportOrder, MoveSymbol, PlanState, RiskLimits, RunTimers, SetBands,
+    SetDurability, SetQuote, SetRisk, SetShortSale, SetState, TradeSide, TradingDay,
 };
-use crate::draw;
-use crate::durability::Durability;
-use crate::frame::FrameKind;
+pub use orders::{
+    AccountQuery, Cancel, Display, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel, Modify,
+    Reduce, Replace, RichTerms, SetOrderEntry,
+};
+
+use crate::domain::{Nanos, RiskScope, SeqNo, SessionId, SymbolId, byte_enum};
+use crate::frame::Frame;
 use crate::reason::Reason;
-use crate::report::Moved;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
+use stored::Stored;
+
+/// Declares all commands: the name in code, the body, the code and the name of the frame, and the
+/// `op` of lines.
+macro_rules! commands {
+    (
+        orders { $($(#[$order_doc:meta])* $order:ident = $order_code:literal $order_name:literal, $order_op:literal;)* }
+        definitions {
+            $($(#[$definition_doc:meta])*
+            $definition:ident($definition_body:ident) = $definition_code:literal $definition_name:literal, $definition_op:literal;)*
+        }
+        operator { $($(#[$operator_doc:meta])* $operator:ident = $operator_code:literal $operator_name:literal, $operator_op:literal;)* }
+        bookkeeping { $($(#[$mark_doc:meta])* $mark:ident = $mark_code:literal $mark_name:literal;)* }
+    ) => {
+        byte_enum! {
+            /// Content of a frame. Codes from 128 on are bookkeeping.
+            FrameKind {
+                $($(#[$order_doc])* $order = $order_code $order_name,)*
+                $($(#[$definition_doc])* $definition_body = $definition_code $definition_name,)*
+                $($(#[$operator_doc])* $operator = $operator_code $operator_name,)*
+                $($(#[$mark_doc])* $mark = $mark_code $mark_name,)*
+            }
+        }
+
+        /// Effect of a command. The actions that name an order come first, and their bodies begin
+        /// with its id, so that prefetching tests for them with one comparison and reads the id at
+        /// one place. A tag of its own keeps that test cheaper than a tag in a niche.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Action {
+            $($(#[$order_doc])* $order($order),)*
+            /// Definition of a name.
+            Definition(Definition),
+            /// Command of the operator.
+            Operator(OperatorCommand),
+        }
+
+        /// Command that gives a name its number.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Definition { $($(#[$definition_doc])* $definition($definition_body)),* }
+
+        /// Command that only the operator, the schedule and the timers give.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum OperatorCommand { $($(#[$operator_doc])* $operator($operator)),* }
+
+        $(impl From<$order> for Action {
+            #[inline]
+            fn from(body: $order) -> Action {
+                Action::$order(body)
+            }
+        })*
+        $(impl From<$definition_body> for Action {
+            fn from(body: $definition_body) -> Action {
+                Action::Definition(Definition::$definition(body))
+            }
+        })*
+        $(impl From<$operator> for Action {
+            fn from(body: $operator) -> Action {
+                Action::Operator(OperatorCommand::$operator(body))
+            }
+        })*
+
+        impl Action {
+            /// Returns the kind of the command's frame.
+            #[inline]
+            pub fn kind(&self) -> FrameKind {
+                match self {
+                    $(Action::$order(_) => FrameKind::$order,)*
+                    $(Action::Definition(Definition::$definition(_)) => FrameKind::$definition_body,)*
+                    $(Action::Operator(OperatorCommand::$operator(_)) => FrameKind::$operator,)*
+                }
+            }
+
+            /// Returns the `op` of the command's line.
+            pub fn op(&self) -> &'static str {
+                if let Action::Operator(OperatorCommand::TradingDay(day)) = self {
+                    return day.event.name();
+                }
+                match self {
+                    $(Action::$order(_) => $order_op,)*
+                    $(Action::Definition(Definition::$definition(_)) => $definition_op,)*
+                    $(Action::Operator(OperatorCommand::$operator(_)) => $operator_op,)*
+                }
+            }
+
+            /// Writes the action into a frame, without its header fields.
+            #[inline]
+            fn encode(&self, frame: &mut Frame) {
+                match *self {
+                    $(Action::$order(body) => frame.write(FrameKind::$order, &body.store()),)*
+                    $(Action::Definition(Definition::$definition(body)) => {
+                        frame.write(FrameKind::$definition_body, &body.store())
+                    })*
+                    $(Action::Operator(OperatorCommand::$operator(body)) => {
+                        frame.write(FrameKind::$operator, &body.store())
+                    })*
+                }
+            }
+
+            /// Reads the action of a frame; `None` for bookkeeping and for impossible bytes.
+            #[inline]
+            fn decode(frame: &Frame) -> Option<Action> {
+                Some(match frame.kind()? {
+                    $(FrameKind::$order => Action::$order(Stored::load(*frame.body()?)?),)*
+                    $(FrameKind::$definition_body => {
+                        Action::Definition(Definition::$definition(Stored::load(*frame.body()?)?))
+                    })*
+                    $(FrameKind::$operator => {
+                        Action::Operator(OperatorCommand::$operator(Stored::load(*frame.body()?)?))
+                    })*
+                    $(FrameKind::$mark => return None,)*
+                })
+            }
+        }
+
+        impl FrameKind {
+            /// Returns the length of a command's body in bytes; 0 for bookkeeping.
+            #[inline]
+            pub(crate) fn body_bytes(self) -> usize {
+                match self {
+                    $(FrameKind::$order => size_of::<<$order as Stored>::Bytes>(),)*
+                    $(FrameKind::$definition_body => size_of::<<$definition_body as Stored>::Bytes>(),)*
+                    $(FrameKind::$operator => size_of::<<$operator as Stored>::Bytes>(),)*
+                    $(FrameKind::$mark => 0,)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    orders {
+        /// New order: no stop, no iceberg, no rare terms.
+        Enter = 1 "enter", "enter";
+        /// Lower total quantity of an order, which keeps its priority.
+        Reduce = 2 "reduce", "reduce";
+        /// New terms of an order, which gets a new priority.
+        Replace = 3 "replace", "replace";
+        /// Cancel of the open quantity of an order.
+        Cancel = 4 "cancel", "cancel";
+        /// New sell marking of an order, lower total quantity, or both; the order keeps its
+        /// priority.
+        Modify = 6 "modify", "modify";
+        /// New order that waits for a trade at its stop price.
+        EnterStop = 9 "enter_stop", "enter";
+        /// New order that displays one slice at a time.
+        EnterIceberg = 10 "enter_iceberg", "enter";
+        /// New order with rare terms.
+        EnterRich = 11 "enter_rich", "enter";
+        /// Cancel of many orders.
+        MassCancel = 5 "mass_cancel", "mass_cancel";
+        /// Permission of a session to enter orders.
+        SetOrderEntry = 7 "set_order_entry", "order_entry";
+        /// Query of a session for its next order id.
+        AccountQuery = 8 "account_query", "account_query";
+    }
+    definitions {
+        /// Definition of a symbol.
+        Symbol(DefineSymbol) = 16 "define_symbol", "symbol";
+        /// Definition of a session.
+        Session(DefineSession) = 17 "define_session", "session";
+        /// Definition of a firm.
+        Firm(DefineFirm) = 18 "define_firm", "firm";
+    }
+    operator {
+        /// Change of the durability mode.
+        SetDurability = 19 "set_durability", "durability";
+        /// Start or end of the trading day.
+        TradingDay = 20 "trading_day", "start_of_day";
+        /// Break of a trade, which is taken back.
+        BreakTrade = 21 "break_trade", "break_trade";
+        /// Step of a move of a symbol between partitions.
+        MoveSymbol = 22 "move_symbol", "move";
+        /// Order that moves with its symbol.
+        ImportOrder = 23 "import_order", "import";
+        /// Change of the state of a symbol.
+        SetState = 24 "set_state", "state";
+        /// Schedule of the next state of a symbol.
+        PlanState = 25 "plan_state", "plan";
+        /// Passage of time for a symbol.
+        RunTimers = 26 "tick", "tick";
+        /// Change of the price bands of a symbol.
+        SetBands = 27 "set_bands", "bands";
+        /// Change of the reference quote of a symbol.
+        SetQuote = 28 "set_quote", "quote";
+        /// Change of the short sale restriction of a symbol.
+        SetShortSale = 29 "set_short_sale", "short_sale";
+        /// Change of the risk limits of a session, a firm or a symbol.
+        SetRisk = 30 "set_risk", "risk";
+        /// Correction of the published terms of a trade.
+        CorrectTrade = 31 "correct_trade", "correct_trade";
+    }
+    bookkeeping {
+        /// Start of a writer's run: the first frame of each run.
+        EpochStart = 128 "epoch_start";
+        /// Highest committed seqno at the time of writing.
+        CommitMark = 129 "commit_mark";
+        /// State hash and output hash after a command.
+        HashProbe = 130 "hash_probe";
+        /// End of the segment; the next segment continues.
+        SegmentEnd = 131 "segment_end";
+    }
+}
 
 /// Command, before or after it has its seqno.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,417 +251,6 @@ pub struct Command {
     pub action: Action,
 }
 
-/// Effect of a command. The actions that name an order come first, so that prefetching tests for
-/// them with one comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Enters an order: no stop, no iceberg, no rare terms.
-    Enter(Enter),
-    /// Lowers the total quantity of an order, which keeps its priority.
-    Reduce {
-        /// Id of the order.
-        id: OrderId,
-        /// New total quantity (executed and open).
-        quantity: Quantity,
-    },
-    /// Replaces the terms of an order, which gets a new priority.
-    Replace {
-        /// Id of the old order.
-        id: OrderId,
-        /// Id of the new order.
-        new_id: OrderId,
-        /// New total quantity (executed and open).
-        quantity: Quantity,
-        /// Limit of the new order.
-        price: Price,
-    },
-    /// Cancels the open quantity of an order.
-    Cancel {
-        /// Id of the order.
-        id: OrderId,
-    },
-    /// Changes the sell marking of an order, lowers its total quantity, or both. The order keeps
-    /// its priority.
-    Modify {
-        /// Id of the order.
-        id: OrderId,
-        /// New side with its sell marking, if that changes; a buy stays a buy.
-        side: Option<Side>,
-        /// New total quantity (executed and open), if that changes; a quantity that is no reduction
-        /// changes nothing.
-        quantity: Option<Quantity>,
-    },
-    /// Enters an order that waits for a trade at its stop price.
-    EnterStop(EnterStop),
-    /// Enters an order that displays one slice at a time.
-    EnterIceberg(EnterIceberg),
-    /// Enters an order with rare terms.
-    EnterRich(EnterRich),
-    /// Cancels every order that matches.
-    MassCancel(MassCancel),
-    /// Allows or forbids order entry of a session.
-    SetOrderEntry {
-        /// Order id that the request used up.
-        id: OrderId,
-        /// True if the session may enter orders.
-        enabled: bool,
-    },
-    /// Asks for the next order id that a session may use.
-    AccountQuery {
-        /// Next id that the session may use.
-        next: OrderId,
-    },
-    /// Begins or ends the trading day.
-    TradingDay(DayEvent),
-    /// Breaks a trade: the trade is taken back.
-    BreakTrade(BreakTrade),
-    /// Defines the symbol `Command::symbol`.
-    DefineSymbol(DefineSymbol),
-    /// Defines the session `Command::session`.
-    DefineSession {
-        /// Name of the session.
-        name: Name,
-        /// Firm of the session's orders that name no firm.
-        firm: FirmId,
-        /// Purpose of the session.
-        role: Role,
-    },
-    /// Defines a new firm.
-    DefineFirm {
-        /// Number of the firm.
-        firm: FirmId,
-        /// Name of the firm.
-        name: Name,
-    },
-    /// Changes the durability mode from this command on.
-    SetDurability(Durability),
-    /// Takes one step of a move of the symbol `Command::symbol` between partitions, or records that
-    /// another partition has the symbol.
-    MoveSymbol(MoveSymbol),
-    /// Imports an order that moves with its symbol.
-    ImportOrder(ImportOrder),
-    /// Sets the state of the symbol `Command::symbol`; if that ends a call, the call's auction
-    /// trades first.
-    SetState(SymbolState),
-    /// Schedules the next state of the symbol `Command::symbol`.
-    PlanState(PlanState),
-    /// Lets time pass: what is due for the symbol `Command::symbol` happens.
-    Tick,
-    /// Sets the price bands of the symbol `Command::symbol`.
-    SetBands(SetBands),
-    /// Sets the reference quote of the symbol `Command::symbol`.
-    SetQuote {
-        /// Best bid of the market; 0 for none.
-        bid: Price,
-        /// Best offer of the market; 0 for none.
-        offer: Price,
-    },
-    /// Sets the short sale restriction of the symbol `Command::symbol`.
-    SetShortSale {
-        /// True if short sales are restricted from this command on.
-        restricted: bool,
-        /// True if a trade ten percent or more below the prior close will restrict short sales.
-        automatic: bool,
-    },
-    /// Sets risk limits. The books do not know them: the gateways reject by them.
-    SetRisk(SetRisk),
-    /// Corrects the published terms of a trade.
-    CorrectTrade(CorrectTrade),
-}
-
-/// Terms of a new order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Enter {
-    /// Order id that the session gives.
-    pub id: OrderId,
-    /// Limit; 0 on a market or market-to-limit order.
-    pub price: Price,
-    /// Total quantity, in units of the symbol.
-    pub quantity: Quantity,
-    /// Firm that owns the order.
-    pub firm: FirmId,
-    /// Group for self-trade prevention instead of the firm; 0 for none.
-    pub group: u16,
-    /// Side and sell marking.
-    pub side: Side,
-    /// Type of the order.
-    pub order_type: OrderType,
-    /// Time in force of the order.
-    pub tif: TimeInForce,
-    /// Treatment if the order would take liquidity on entry.
-    pub post_only: PostOnly,
-    /// Treatment if the order would trade with its own firm or group.
-    pub self_trade: SelfTrade,
-    /// Capacity in which the firm trades.
-    pub capacity: Capacity,
-    /// True if market data shows the firm's name with the order.
-    pub attributed: bool,
-}
-
-impl Enter {
-    /// Creates a limit order for the day without other conditions, of firm 0, as a base for others.
-    pub const fn limit(id: OrderId, side: Side, quantity: Quantity, price: Price) -> Self {
-        Enter {
-            id,
-            price,
-            quantity,
-            firm: FirmId(0),
-            group: 0,
-            side,
-            order_type: OrderType::Limit,
-            tif: TimeInForce::Day,
-            post_only: PostOnly::Off,
-            self_trade: SelfTrade::None,
-            capacity: Capacity::Other,
-            attributed: false,
-        }
-    }
-}
-
-/// Terms of a new stop order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EnterStop {
-    /// Order that the stop becomes when it is elected: a market or a limit order.
-    pub order: Enter,
-    /// Stop price: a trade at this price or beyond (above for buys, below for sells) elects the
-    /// stop.
-    pub stop: Price,
-}
-
-/// Terms of a new iceberg order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EnterIceberg {
-    /// Whole order, a limit order.
-    pub order: Enter,
-    /// Sizes of its slices.
-    pub display: Display,
-}
-
-/// New order with rare terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EnterRich {
-    /// Order; the order of a peg has no limit.
-    pub order: Enter,
-    /// Rare terms of the order.
-    pub terms: RichTerms,
-}
-
-/// Rare terms of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct RichTerms {
-    /// Official time from which on the order is expired; 0 for no expiry.
-    pub expire: Nanos,
-    /// Minimum quantity that the order trades with one other order; 0 for any.
-    pub min_quantity: Quantity,
-    /// Bound of a peg's limit; 0 for none.
-    pub peg_limit: Price,
-    /// Distance of a peg's limit from the followed price, in ticks, towards the order's own side of
-    /// the book.
-    pub peg_offset: u32,
-    /// Price that the limit follows.
-    pub peg: Peg,
-    /// True if the order is hidden while it rests.
-    pub hidden: bool,
-    /// Treatment at a price band.
-    pub at_band: AtBand,
-    /// Treatment at the short sale price test.
-    pub at_short_test: AtShortTest,
-}
-
-/// Schedule of a symbol's next state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct PlanState {
-    /// Earliest official time of the state; 0 for no plan.
-    pub due: Nanos,
-    /// Greatest random delay after `due`, in ns.
-    pub random_ns: u64,
-    /// Seed of the random delay, so that every replay computes the same delay.
-    pub seed: u64,
-    /// State that the symbol has next.
-    pub state: SymbolState,
-    /// Padding, always 0.
-    pub zero: [u8; 7],
-}
-
-/// Price bands of a symbol.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SetBands {
-    /// Static lower band: no trade is below; 0 for none.
-    pub low: Price,
-    /// Static upper band: no trade is above; 0 for none.
-    pub high: Price,
-    /// Greatest distance of a trade from the reference while the symbol is open, in basis points; 0
-    /// for no dynamic bands.
-    pub bps: u32,
-    /// Reference of the dynamic bands; 0 for the last price or the prior close.
-    pub reference: Price,
-}
-
-/// Risk limits of a session (`Command::session`), a firm, or a symbol (`Command::symbol`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SetRisk {
-    /// Scope of the limits.
-    pub scope: RiskScope,
-    /// Firm, if the limits are those of a firm.
-    pub firm: FirmId,
-    /// Limits from this command on.
-    pub limits: RiskLimits,
-}
-
-/// Risk limits; 0 is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RiskLimits {
-    /// Maximum quantity of an order.
-    pub quantity_max: u64,
-    /// Maximum value of an order, in whole units of the currency.
-    pub notional_max: u64,
-    /// Maximum number of open orders.
-    pub open_orders_max: u64,
-    /// Maximum value of all trades of the day together, in whole units of the currency.
-    pub gross_notional_max: u64,
-    /// Maximum number of new orders a second.
-    pub orders_per_second_max: u32,
-    /// Kill switch: true if no order may enter.
-    pub killed: bool,
-}
-
-/// Correction of a trade whose terms were published wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CorrectTrade {
-    /// Trade that is corrected.
-    pub trade: BreakTrade,
-    /// Correct price of the trade.
-    pub price: Price,
-    /// Correct quantity of the trade.
-    pub quantity: Quantity,
-}
-
-/// Slice sizes of an iceberg.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct Display {
-    /// Size of the next slice; on a new order, of the first slice.
-    pub next: u64,
-    /// Least size of a later slice.
-    pub least: u64,
-    /// Greatest size of a later slice. All sizes from least to greatest, in lots, are equally
-    /// likely.
-    pub most: u64,
-    /// Seed of the random sizes, so that every replay draws the same sizes.
-    pub seed: u64,
-}
-
-/// Filter of a mass cancel: covers the orders for which every given field matches. The symbol is
-/// `Command::symbol`, [`SymbolId::NONE`] for all symbols.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MassCancel {
-    /// Order id that the request used up; 0 for none.
-    pub id: OrderId,
-    /// Session of the orders.
-    pub session: Option<SessionId>,
-    /// Firm of the orders.
-    pub firm: Option<FirmId>,
-    /// Self-trade group of the orders.
-    pub group: Option<u16>,
-    /// Side of the orders: `true` for bids, `false` for offers.
-    pub buy: Option<bool>,
-}
-
-/// Trade that is broken. It has every field of the reports, because the orders may be long gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BreakTrade {
-    /// Match number of the trade.
-    pub match_number: MatchNumber,
-    /// Resting order, then incoming order.
-    pub sides: [TradeSide; 2],
-}
-
-/// One side of a trade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct TradeSide {
-    /// Order id that the session gave.
-    pub id: OrderId,
-    /// Session that owns the order.
-    pub session: SessionId,
-    /// Client's text on the order, [`ClientFields::text`].
-    pub text: [u8; ClientFields::TEXT_BYTES],
-    /// Padding, always 0.
-    pub zero: [u8; 6],
-}
-
-/// Second line of a command from the network: fields that its client receives again, and that no
-/// matcher needs.
-///
-/// ```text
-///  0           14    15        16         17       18       19         20
-/// ┌───────────┬─────┬─────────┬──────────┬────────┬────────┬──────────┬──────────────────────────
-/// │ text      │ tif │ display │ capacity │ sweep  │ cross  │ tag bytes│ tags, then zeros …
-/// └───────────┴─────┴─────────┴──────────┴────────┴────────┴──────────┴──────────────────────────
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct ClientFields {
-    /// Client's own text (OUCH `ClOrdID`), padded with spaces.
-    pub text: [u8; ClientFields::TEXT_BYTES],
-    /// OUCH `TimeInForce` that the client sent.
-    pub tif: u8,
-    /// OUCH `Display` that the client sent.
-    pub display: u8,
-    /// OUCH `Capacity` that the client sent.
-    pub capacity: u8,
-    /// OUCH `InterMarketSweepEligibility` that the client sent.
-    pub sweep: u8,
-    /// OUCH `CrossType` that the client sent.
-    pub cross: u8,
-    /// Number of used bytes of `tags`.
-    pub tag_bytes: u8,
-    /// Tagged values as the client sent them.
-    pub tags: [u8; ClientFields::TAG_BYTES_MAX],
-}
-
-/// Definition of a symbol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DefineSymbol {
-    /// Name of the symbol.
-    pub name: Name,
-    /// Value of one tick.
-    pub tick: Tick,
-    /// Lot: quantities are multiples of it; at least 1.
-    pub lot: Quantity,
-    /// Greatest distance of a market order's trades from the reference price, in basis points; 0
-    /// for no limit.
-    pub collar_bps: u32,
-    /// Prior close, which is the reference price until the first trade; 0 for none.
-    pub reference: Price,
-}
-
-/// Step of a move of a symbol between partitions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MoveSymbol {
-    /// Kind of the step.
-    pub step: MoveStep,
-    /// Other partition: the symbol comes from it, goes to it, or is traded there.
-    pub partition: PartitionId,
-    /// Version of the table of symbols that requires the step.
-    pub version: u32,
-    /// On a resume: number of orders that must have arrived.
-    pub orders: u64,
-    /// On a resume: open quantity of these orders in all.
-    pub quantity: Quantity,
-}
-
-/// Order that moves with its symbol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ImportOrder {
-    /// Terms with the id on this partition; the quantity is the open quantity.
-    pub order: Enter,
-    /// Id on the partition that the order comes from.
-    pub id_there: OrderId,
-}
-
 /// Command with its seqno and its official time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sequenced {
@@ -458,77 +262,42 @@ pub struct Sequenced {
     pub command: Command,
 }
 
-impl DefineSymbol {
-    /// Creates a definition with lots of one unit, no collar and no reference price, as a base for
-    /// others.
-    pub const fn new(name: Name, tick: Tick) -> Self {
-        DefineSymbol { name, tick, lot: Quantity(1), collar_bps: 0, reference: Price(0) }
-    }
-}
-
-impl Enter {
-    /// Returns true for a limit order that may rest and take liquidity, as nearly all orders are.
-    /// The codes of these terms are 0, except that of the time in force GTC.
-    #[inline(always)]
-    pub fn is_plain(&self) -> bool {
-        let tif = self.tif as u8 & !(TimeInForce::Day as u8 | TimeInForce::Gtc as u8);
-        tif | self.order_type as u8 | self.post_only as u8 == 0
-    }
-}
-
-impl EnterStop {
-    /// Returns the name of the order type in files.
-    pub fn type_name(&self) -> &'static str {
-        match self.order.order_type {
-            OrderType::Market => "stop",
-            OrderType::Limit | OrderType::MarketToLimit => "stop_limit",
-        }
-    }
-}
-
-impl RichTerms {
-    /// Terms of an order without rare terms.
-    pub const NONE: RichTerms = RichTerms {
-        expire: Nanos(0),
-        min_quantity: Quantity(0),
-        peg_limit: Price(0),
-        peg_offset: 0,
-        peg: Peg::None,
-        hidden: false,
-        at_band: AtBand::Reprice,
-        at_short_test: AtShortTest::Reject,
-    };
-}
-
-impl PlanState {
-    /// Returns true if a state is scheduled, false if the plan is dropped.
-    pub fn is_one(&self) -> bool {
-        self.due.0 != 0
-    }
-
-    /// Returns the official time from which on the symbol has the state. All delays are equally
-    /// likely.
-    pub fn time(&self) -> Nanos {
-        let mut seed = self.seed;
-        let delay = match self.random_ns.checked_add(1) {
-            Some(delays) => draw::next(&mut seed) % delays,
-            None => draw::next(&mut seed),
-        };
-        Nanos(self.due.0.saturating_add(delay))
-    }
-}
-
 impl Command {
+    /// Writes the command into a frame; [`Frame::seal`] completes the frame.
+    #[inline]
+    pub fn encode(&self, frame: &mut Frame) {
+        self.action.encode(frame);
+        frame.header.verdict = self.verdict as u8;
+        frame.header.session = self.session.0;
+        frame.header.symbol = self.symbol.0;
+    }
+
+    /// Reads the command of a frame; `None` if the frame is bookkeeping or holds a value that no
+    /// writer of this version writes.
+    #[inline]
+    pub fn decode(frame: &Frame) -> Option<Command> {
+        Some(Command {
+            action: Action::decode(frame)?,
+            session: frame.session(),
+            symbol: frame.symbol(),
+            verdict: Reason::from_code(frame.header.verdict)?,
+        })
+    }
+
     /// Returns true if the command brings an order or new terms of an order.
     #[inline]
     pub fn enters(&self) -> bool {
-        self.action.entered().is_some() || matches!(self.action, Action::Replace { .. })
+        self.action.entered().is_some() || matches!(self.action, Action::Replace(_))
     }
 
     /// Returns the mass cancel that follows if the command pulls a kill switch: it cancels all open
     /// orders in scope.
     pub fn kills(&self) -> Option<Command> {
-        let Action::SetRisk(SetRisk { scope, firm, limits }) = self.action else { return None };
+        let Action::Operator(OperatorCommand::SetRisk(SetRisk { scope, firm, limits })) =
+            self.action
+        else {
+            return None;
+        };
         if !limits.killed || self.verdict != Reason::None {
             return None;
         }
@@ -548,10 +317,12 @@ impl Command {
     }
 }
 
-impl MoveSymbol {
-    /// Returns the step as a report publishes it.
-    pub fn moved(&self) -> Moved {
-        Moved { step: self.step, partition: self.partition, version: self.version }
+impl Sequenced {
+    /// Reads a command with its seqno and time. See [`Command::decode`].
+    #[inline]
+    pub fn decode(frame: &Frame) -> Option<Sequenced> {
+        let command = Command::decode(frame)?;
+        Some(Sequenced { seqno: frame.seqno(), time: frame.time(), command })
     }
 }
 
@@ -567,39 +338,13 @@ impl Action {
             _ => None,
         }
     }
+}
 
-    /// Returns the kind of the command's frame.
+impl FrameKind {
+    /// Returns true if the frame is a command, with a seqno of its own.
     #[inline]
-    pub fn kind(&self) -> FrameKind {
-        match self {
-            Action::Enter(_) => FrameKind::Enter,
-            Action::EnterStop(_) => FrameKind::EnterStop,
-            Action::EnterIceberg(_) => FrameKind::EnterIceberg,
-            Action::EnterRich(_) => FrameKind::EnterRich,
-            Action::Reduce { .. } => FrameKind::Reduce,
-            Action::Replace { .. } => FrameKind::Replace,
-            Action::Cancel { .. } => FrameKind::Cancel,
-            Action::MassCancel(_) => FrameKind::MassCancel,
-            Action::Modify { .. } => FrameKind::Modify,
-            Action::SetOrderEntry { .. } => FrameKind::SetOrderEntry,
-            Action::AccountQuery { .. } => FrameKind::AccountQuery,
-            Action::TradingDay(_) => FrameKind::TradingDay,
-            Action::BreakTrade(_) => FrameKind::BreakTrade,
-            Action::DefineSymbol(_) => FrameKind::DefineSymbol,
-            Action::DefineSession { .. } => FrameKind::DefineSession,
-            Action::DefineFirm { .. } => FrameKind::DefineFirm,
-            Action::SetDurability(_) => FrameKind::SetDurability,
-            Action::MoveSymbol(_) => FrameKind::MoveSymbol,
-            Action::ImportOrder(_) => FrameKind::ImportOrder,
-            Action::SetState(_) => FrameKind::SetState,
-            Action::PlanState(_) => FrameKind::PlanState,
-            Action::Tick => FrameKind::Tick,
-            Action::SetBands(_) => FrameKind::SetBands,
-            Action::SetQuote { .. } => FrameKind::SetQuote,
-            Action::SetShortSale { .. } => FrameKind::SetShortSale,
-            Action::SetRisk(_) => FrameKind::SetRisk,
-            Action::CorrectTrade(_) => FrameKind::CorrectTrade,
-        }
+    pub fn is_command(self) -> bool {
+        (self as u8) < 128
     }
 }
 

@@ -157,6 +157,14 @@ macro_rules! byte_enum {
                 match self { $(Self::$variant => $text),* }
             }
         }
+
+        impl crate::field::Word for $name {
+            const WORDS: &'static [Self] = Self::ALL;
+
+            fn word(self) -> &'static str {
+                self.name()
+            }
+        }
     };
 }
 pub(crate) use byte_enum;

@@ -5,10 +5,12 @@
 //! ┌────────┬──────┬─────────┬────────┬──────────────┬──────────────┬─────────┬─────────┬──────────
 //! │ length │ kind │ verdict │ crc32c │    seqno     │  time (ns)   │ session │ symbol  │ body …
 //! └────────┴──────┴─────────┴────────┴──────────────┴──────────────┴─────────┴─────────┴──────────
-//!   u16      u8     u8        u32      u64            u64            u32       u32       32 or 96
+//!   u16      u8     u8        u32      u64            u64            u32       u32       32 to 224
 //! ```
 //!
-//! Little-endian. A frame is 64 bytes long, or 128 if its body needs them; unused bytes are 0. The
+//! Little-endian. A frame has one to four lines of 64 bytes: as many as its body needs, then one
+//! with the [`ClientFields`](crate::command::ClientFields) of a client's command. Unused bytes are
+//! 0. The
 //! checksum covers the whole frame; while it is computed, its field holds the checksum of the frame
 //! before. So the frames form a **chain**: a stale, lost or moved frame cannot verify. The journal
 //! stores the first four bytes last: a length of 0 means that no frame is here yet.
@@ -16,102 +18,28 @@
 //! Each command uses one seqno. The *bookkeeping* frames use none: they repeat the seqno of the
 //! last command. So the same commands get the same seqnos, whatever the threads do.
 
-use crate::domain::{Nanos, SeqNo, SessionId, SymbolId, byte_enum};
+pub use crate::command::FrameKind;
+use crate::domain::{Nanos, SeqNo, SessionId, SymbolId};
 use crate::durability::Durability;
 use ringside_planted::{Bug, planted};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
-/// Length of the shortest frame, one cache line, in bytes.
+/// Length of the shortest frame in bytes: a line, which is a cache line.
 pub const FRAME_BYTES_MIN: usize = 64;
-/// Length of the longest frame, in bytes.
-pub const FRAME_BYTES_MAX: usize = 128;
+/// Length of the longest frame, four lines, in bytes.
+pub const FRAME_BYTES_MAX: usize = 4 * FRAME_BYTES_MIN;
+/// Lengths that a frame can have, in bytes.
+pub const FRAME_LENGTHS: [usize; 4] = [64, 128, 192, 256];
 /// Length of the header, in bytes.
 pub const HEADER_BYTES: usize = 32;
 /// Length of the longest body, in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = FRAME_BYTES_MAX - HEADER_BYTES;
 
-byte_enum! {
-    /// Content of a frame. Codes from 128 on are bookkeeping.
-    FrameKind {
-        /// New order: no stop, no iceberg, no rare terms.
-        Enter = 1 "enter",
-        /// Lower total quantity of an order, which keeps its priority.
-        Reduce = 2 "reduce",
-        /// New terms of an order, with a new priority.
-        Replace = 3 "replace",
-        /// Cancel of an order.
-        Cancel = 4 "cancel",
-        /// Cancel of many orders.
-        MassCancel = 5 "mass_cancel",
-        /// New sell marking of an order, lower total quantity, or both; the order keeps its
-        /// priority.
-        Modify = 6 "modify",
-        /// Permission of a session to enter orders.
-        SetOrderEntry = 7 "set_order_entry",
-        /// Query of a session for its next order id.
-        AccountQuery = 8 "account_query",
-        /// New order that waits for a trade at its stop price.
-        EnterStop = 9 "enter_stop",
-        /// New order that displays one slice at a time.
-        EnterIceberg = 10 "enter_iceberg",
-        /// New order with rare terms.
-        EnterRich = 11 "enter_rich",
-        /// Definition of a symbol.
-        DefineSymbol = 16 "define_symbol",
-        /// Definition of a session.
-        DefineSession = 17 "define_session",
-        /// Definition of a firm.
-        DefineFirm = 18 "define_firm",
-        /// Change of the durability mode.
-        SetDurability = 19 "set_durability",
-        /// Start or end of the trading day.
-        TradingDay = 20 "trading_day",
-        /// Break of a trade, which is taken back.
-        BreakTrade = 21 "break_trade",
-        /// Step of a move of a symbol between partitions.
-        MoveSymbol = 22 "move_symbol",
-        /// Order that moves with its symbol.
-        ImportOrder = 23 "import_order",
-        /// Change of the state of a symbol.
-        SetState = 24 "set_state",
-        /// Schedule of the next state of a symbol.
-        PlanState = 25 "plan_state",
-        /// Passage of time for a symbol.
-        Tick = 26 "tick",
-        /// Change of the price bands of a symbol.
-        SetBands = 27 "set_bands",
-        /// Change of the reference quote of a symbol.
-        SetQuote = 28 "set_quote",
-        /// Change of the short sale restriction of a symbol.
-        SetShortSale = 29 "set_short_sale",
-        /// Change of the risk limits of a session, a firm or a symbol.
-        SetRisk = 30 "set_risk",
-        /// Correction of the published terms of a trade.
-        CorrectTrade = 31 "correct_trade",
-        /// Start of a writer's run: the first frame of each run.
-        EpochStart = 128 "epoch_start",
-        /// Highest committed seqno at the time of writing.
-        CommitMark = 129 "commit_mark",
-        /// State hash and output hash after a command.
-        HashProbe = 130 "hash_probe",
-        /// End of the segment; the next segment continues.
-        SegmentEnd = 131 "segment_end",
-    }
-}
-
-impl FrameKind {
-    /// Returns true if the frame is a command, with a seqno of its own.
-    #[inline]
-    pub fn is_command(self) -> bool {
-        (self as u8) < 128
-    }
-}
-
 /// Header: the first 32 bytes of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Header {
-    /// Length of the whole frame in bytes, 64 or 128.
+    /// Length of the whole frame in bytes: 64, 128, 192 or 256.
     pub length: u16,
     /// Code of a [`FrameKind`].
     pub kind: u8,
@@ -142,6 +70,12 @@ const _: () = assert!(size_of::<Header>() == HEADER_BYTES && size_of::<Frame>() 
 #[cfg(target_endian = "big")]
 compile_error!("frames are little-endian in memory and in the journal");
 
+/// Returns the length of a frame with a body of `body_bytes` and nothing behind it.
+#[inline]
+const fn length_with(body_bytes: usize) -> usize {
+    (HEADER_BYTES + body_bytes).next_multiple_of(FRAME_BYTES_MIN)
+}
+
 impl Default for Frame {
     fn default() -> Self {
         Frame::new_zeroed()
@@ -153,11 +87,7 @@ impl Frame {
     #[inline]
     pub fn write<B: IntoBytes + Immutable>(&mut self, kind: FrameKind, body: &B) {
         const { assert!(size_of::<B>() <= BODY_BYTES_MAX) };
-        let length = if size_of::<B>() <= FRAME_BYTES_MIN - HEADER_BYTES {
-            FRAME_BYTES_MIN
-        } else {
-            FRAME_BYTES_MAX
-        };
+        let length = const { length_with(size_of::<B>()) };
         self.header = Header {
             length: length as u16,
             kind: kind as u8,
@@ -184,42 +114,40 @@ impl Frame {
         self.header.crc
     }
 
-    /// Puts a second line behind a body that fits the first line: fields that a client receives
-    /// again and that no matcher needs. [`Frame::seal`] comes after it.
+    /// Puts a line behind the body. [`Frame::seal`] comes after it.
     #[inline]
     pub(crate) fn append_line<L: IntoBytes + Immutable>(&mut self, line: &L) {
         const { assert!(size_of::<L>() == FRAME_BYTES_MIN) };
-        assert_eq!(
-            usize::from(self.header.length),
-            FRAME_BYTES_MIN,
-            "the body fits the first line"
-        );
-        self.header.length = FRAME_BYTES_MAX as u16;
-        self.body[FRAME_BYTES_MIN - HEADER_BYTES..].copy_from_slice(line.as_bytes());
+        let at = usize::from(self.header.length) - HEADER_BYTES;
+        self.body[at..at + FRAME_BYTES_MIN].copy_from_slice(line.as_bytes());
+        self.header.length += FRAME_BYTES_MIN as u16;
     }
 
-    /// Overwrites the last 32 bytes of a body of full length. [`Frame::seal`] comes after it.
-    pub(crate) fn set_tail<T: IntoBytes + Immutable>(&mut self, tail: &T) {
-        const { assert!(size_of::<T>() == 32) };
-        self.body[BODY_BYTES_MAX - 32..].copy_from_slice(tail.as_bytes());
-    }
-
-    /// Returns the second line, read as `L`; `None` if there is none or its bytes are no `L`.
+    /// Returns the line behind a body of `body_bytes`, read as `L`; `None` if there is none or its
+    /// bytes are no `L`.
     #[inline]
-    pub fn line<L: TryFromBytes + KnownLayout + Immutable>(&self) -> Option<&L> {
-        let long = usize::from(self.header.length) == FRAME_BYTES_MAX;
-        L::try_ref_from_bytes(&self.body[FRAME_BYTES_MIN - HEADER_BYTES..]).ok().filter(|_| long)
+    pub(crate) fn line_behind<L>(&self, body_bytes: usize) -> Option<&L>
+    where
+        L: TryFromBytes + KnownLayout + Immutable,
+    {
+        let at = length_with(body_bytes);
+        let line = self.bytes().get(at..at + FRAME_BYTES_MIN)?;
+        L::try_ref_from_bytes(line).ok()
     }
 
     /// Copies another frame, except the bytes behind its length.
     #[inline]
     pub fn copy_from(&mut self, other: &Frame) {
-        let (from, to) = (other.as_bytes(), self.as_mut_bytes());
-        // Two copies of a fixed length are a few vector stores; a copy of variable length is a
-        // call.
-        to[..FRAME_BYTES_MIN].copy_from_slice(&from[..FRAME_BYTES_MIN]);
-        if usize::from(other.header.length) > FRAME_BYTES_MIN {
-            to[FRAME_BYTES_MIN..].copy_from_slice(&from[FRAME_BYTES_MIN..]);
+        self.copy_lines(other.bytes());
+    }
+
+    /// Copies whole lines over the beginning of this frame. Copies of a fixed length are a few
+    /// vector moves; a copy of variable length is a call.
+    #[inline]
+    fn copy_lines(&mut self, lines: &[u8]) {
+        let to = self.as_mut_bytes().as_chunks_mut::<FRAME_BYTES_MIN>().0;
+        for (to, from) in to.iter_mut().zip(lines.as_chunks::<FRAME_BYTES_MIN>().0) {
+            *to = *from;
         }
     }
 
@@ -236,6 +164,14 @@ impl Frame {
         let length = usize::from(self.header.length);
         let body = self.body.get(..length.checked_sub(HEADER_BYTES)?)?;
         B::try_ref_from_prefix(body).ok().map(|(body, _)| body)
+    }
+
+    /// Returns the durability mode that the frame sets; `None` for every other frame and for a
+    /// rejected change.
+    #[inline]
+    pub fn new_durability(&self) -> Option<Durability> {
+        let sets = self.header.kind == FrameKind::SetDurability as u8 && self.header.verdict == 0;
+        if sets { self.body().copied() } else { None }
     }
 
     /// Returns the CRC-32C of the frame with `previous`, the checksum of the frame before, in its
@@ -277,8 +213,8 @@ impl Frame {
         FrameKind::from_code(self.header.kind)
     }
 
-    /// Reads a frame from the start of `bytes`; `None` if its length is neither 64 nor 128 or
-    /// `bytes` is shorter. Does not verify the checksum.
+    /// Reads a frame from the start of `bytes`; `None` if its length is none of a frame or `bytes`
+    /// is shorter. Does not verify the checksum.
     pub fn read(bytes: &[u8]) -> Option<Frame> {
         let mut frame = Frame::default();
         frame.read_from(bytes).then_some(frame)
@@ -288,16 +224,12 @@ impl Frame {
     /// short frame stay.
     #[inline]
     pub fn read_from(&mut self, bytes: &[u8]) -> bool {
-        // Two copies of a fixed length are a few vector moves; a copy of variable length is a call.
-        let Some(line) = bytes.first_chunk::<FRAME_BYTES_MIN>() else { return false };
-        let length = usize::from(u16::from_le_bytes([line[0], line[1]]));
-        match bytes.first_chunk::<FRAME_BYTES_MAX>() {
-            Some(lines) if length == FRAME_BYTES_MAX => self.as_mut_bytes().copy_from_slice(lines),
-            _ if length == FRAME_BYTES_MIN => {
-                self.as_mut_bytes()[..FRAME_BYTES_MIN].copy_from_slice(line)
-            }
-            _ => return false,
-        }
+        let Some(&[low, high]) = bytes.first_chunk() else { return false };
+        let length = usize::from(u16::from_le_bytes([low, high]));
+        let Some(lines) = bytes.get(..length).filter(|_| FRAME_LENGTHS.contains(&length)) else {
+            return false;
+        };
+        self.copy_lines(lines);
         true
     }
 
@@ -333,14 +265,6 @@ pub struct CommitMark {
     pub committed: u64,
     /// Highest seqno that was known to be on the device.
     pub synced: u64,
-}
-
-/// Body of a [`FrameKind::SetDurability`] frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub struct SetDurability {
-    /// Durability mode from this command on.
-    pub durability: Durability,
 }
 
 /// Body of a [`FrameKind::HashProbe`] frame.
@@ -381,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_has_one_or_two_lines() {
+    fn a_frame_has_as_many_lines_as_its_body_needs() {
         assert_eq!(frame(1, 0).bytes().len(), 64);
         let mut long = Frame::default();
         let probe = HashProbe { seqno: 1, reports: 2, state: [3, 4], output: [5, 6] };

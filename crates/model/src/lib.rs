@@ -11,6 +11,7 @@ pub mod command;
 pub mod domain;
 pub mod draw;
 pub mod durability;
+pub mod field;
 pub mod frame;
 pub mod hash;
 pub mod reason;

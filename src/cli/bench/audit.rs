@@ -3,7 +3,7 @@
 use crate::cli::CliError;
 use ringside_core::matching_shard::MatchingShard;
 use ringside_core::report_order::Subscriber;
-use ringside_model::command::{Action, Command};
+use ringside_model::command::{Action, Command, Definition};
 use ringside_model::domain::{OrderId, SessionId, SymbolId};
 use ringside_model::frame::{Frame, FrameKind};
 use ringside_model::report::{Published, ReportKind};
@@ -99,7 +99,7 @@ impl Audit {
 
 impl Subscriber for Audit {
     fn definition(&mut self, command: &Command) {
-        if matches!(command.action, Action::DefineSymbol(_)) {
+        if matches!(command.action, Action::Definition(Definition::Symbol(_))) {
             self.symbols.insert(command.symbol);
         }
     }

@@ -1,14 +1,15 @@
 //! `ringside journal dump`: prints the frames in the numbers of the journal.
 
-use super::next_placed;
+use super::{NamedField, next_placed};
 use crate::cli::replay::{note_tail, open};
 use crate::cli::{CliError, SCHEMA_VERSION, hex};
 use crate::config::Config;
 use clap::Args;
 use ringside_journal::Position;
-use ringside_model::command::{self, ClientFields, Display};
-use ringside_model::domain::{Price, Side};
+use ringside_model::command::{Action, ClientFields, Command, Definition};
+use ringside_model::field::{self, Field};
 use ringside_model::frame::{CommitMark, EpochStart, Frame, FrameKind, HashProbe};
+use ringside_model::reason::Reason;
 use serde_json::{Value, json};
 use std::io::Write;
 
@@ -55,21 +56,20 @@ fn frame_text(frame: &Frame, at: Position) -> String {
         "{place} {:>10} {:>19} {kind:<14} crc {:08x}",
         header.seqno, header.time, header.crc
     );
-    match (command::Command::decode(frame), bookkeeping(frame)) {
-        (Some(command), _) => format!(
-            "{head} session {} symbol {} {:?}{}{}",
-            header.session,
-            header.symbol,
-            command.action,
-            match command.verdict {
-                ringside_model::reason::Reason::None => String::new(),
-                verdict => format!(" verdict {}", verdict.name()),
-            },
-            match ClientFields::of(frame) {
-                None => String::new(),
-                Some(fields) => format!(" client {}", client_json(&fields)),
+    match (Command::decode(frame), bookkeeping(frame)) {
+        (Some(command), _) => {
+            let mut text = format!("{head} session {} symbol {}", header.session, header.symbol);
+            for (name, value) in numbered_fields(&command) {
+                text.push_str(&format!(" {name} {value}"));
             }
-        ),
+            if command.verdict != Reason::None {
+                text.push_str(&format!(" verdict {}", command.verdict.name()));
+            }
+            if let Some(fields) = ClientFields::of(frame) {
+                text.push_str(&format!(" client {}", client_json(&fields)));
+            }
+            text
+        }
         (None, Some(body)) => format!("{head} {body}"),
         (None, None) => head,
     }
@@ -83,11 +83,11 @@ pub(super) fn frame_json(frame: &Frame, at: Position) -> Value {
         "kind": frame.kind().map(FrameKind::name), "seq": header.seqno, "ts": header.time,
         "crc": format!("{:08x}", header.crc),
     });
-    if let Some(command) = command::Command::decode(frame) {
+    if let Some(command) = Command::decode(frame) {
         line["session"] = header.session.into();
         line["symbol"] = header.symbol.into();
         line["verdict"] = command.verdict.name().into();
-        line["body"] = action_json(&command.action);
+        line["body"] = numbered_fields(&command).into_iter().collect();
         if let Some(fields) = ClientFields::of(frame) {
             line["client"] = client_json(&fields);
         }
@@ -132,109 +132,29 @@ fn bookkeeping(frame: &Frame) -> Option<Value> {
     }
 }
 
-fn action_json(action: &command::Action) -> Value {
-    use command::Action;
-    match action {
-        Action::Enter(e) => json!({
-            "id": e.id.0, "side": e.side.name(), "type": e.order_type.name(), "tif": e.tif.name(),
-            "price_ticks": e.price.0, "qty": e.quantity.0, "firm": e.firm.0, "stp_group": e.group,
-            "post_only": e.post_only.name(), "stp": e.self_trade.name(),
-            "capacity": e.capacity.name(), "attributed": e.attributed,
-        }),
-        Action::EnterStop(stop) => {
-            let mut order = action_json(&Action::Enter(stop.order));
-            order["type"] = stop.type_name().into();
-            order["stop_price_ticks"] = stop.stop.0.into();
-            order
-        }
-        Action::EnterIceberg(iceberg) => {
-            let mut order = action_json(&Action::Enter(iceberg.order));
-            let Display { next, least, most, seed } = iceberg.display;
-            order["display_qty"] = next.into();
-            order["refresh"] = format!("{least}-{most}").into();
-            order["seed"] = seed.into();
-            order
-        }
-        Action::EnterRich(rich) => {
-            let mut order = action_json(&Action::Enter(rich.order));
-            let terms = rich.terms;
-            order["expire_ts"] = terms.expire.0.into();
-            order["min_qty"] = terms.min_quantity.0.into();
-            order["peg"] = terms.peg.name().into();
-            order["peg_limit_ticks"] = terms.peg_limit.0.into();
-            order["peg_offset_ticks"] = terms.peg_offset.into();
-            order["hidden"] = terms.hidden.into();
-            order["at_band"] = terms.at_band.name().into();
-            order["at_short_test"] = terms.at_short_test.name().into();
-            order
-        }
-        Action::Reduce { id, quantity } => json!({ "id": id.0, "qty": quantity.0 }),
-        Action::Replace { id, new_id, quantity, price } => json!({
-            "id": id.0, "new_id": new_id.0, "qty": quantity.0, "price_ticks": price.0,
-        }),
-        Action::Cancel { id } => json!({ "id": id.0 }),
-        Action::MassCancel(m) => json!({
-            "id": m.id.0, "of_session": m.session.map(|s| s.0), "of_firm": m.firm.map(|f| f.0),
-            "stp_group": m.group, "buy": m.buy,
-        }),
-        Action::DefineSymbol(d) => json!({
-            "name": d.name.as_str(), "tick": d.tick.decimal(Price(1)),
-            "lot": d.lot.0, "collar_bps": d.collar_bps, "reference_ticks": d.reference.0,
-        }),
-        Action::Modify { id, side, quantity } => json!({
-            "id": id.0, "side": side.map(Side::name), "qty": quantity.map(|quantity| quantity.0),
-        }),
-        Action::SetOrderEntry { id, enabled } => json!({ "id": id.0, "enabled": enabled }),
-        Action::AccountQuery { next } => json!({ "next_id": next.0 }),
-        Action::TradingDay(event) => json!({ "event": event.name() }),
-        Action::SetState(state) => json!({ "state": state.name() }),
-        Action::PlanState(plan) => json!({
-            "state": plan.state.name(), "at": plan.due.0, "random_ns": plan.random_ns,
-            "seed": plan.seed,
-        }),
-        Action::Tick => json!({}),
-        Action::SetBands(b) => json!({
-            "low_ticks": b.low.0, "high_ticks": b.high.0, "band_bps": b.bps,
-            "reference_ticks": b.reference.0,
-        }),
-        Action::SetQuote { bid, offer } => json!({
-            "bid_ticks": bid.0, "offer_ticks": offer.0,
-        }),
-        Action::SetShortSale { restricted, automatic } => json!({
-            "restricted": restricted, "automatic": automatic,
-        }),
-        Action::SetRisk(r) => json!({
-            "scope": r.scope.name(), "firm": r.firm.0, "qty_max": r.limits.quantity_max,
-            "notional_max": r.limits.notional_max, "open_orders_max": r.limits.open_orders_max,
-            "gross_notional_max": r.limits.gross_notional_max,
-            "orders_per_second_max": r.limits.orders_per_second_max, "killed": r.limits.killed,
-        }),
-        Action::CorrectTrade(c) => {
-            let mut trade = action_json(&Action::BreakTrade(c.trade));
-            trade["price_ticks"] = c.price.0.into();
-            trade["qty"] = c.quantity.0.into();
-            trade
-        }
-        Action::BreakTrade(b) => json!({
-            "match": b.match_number.0,
-            "sides": b.sides.map(|s| json!({
-                "session": s.session.0, "id": s.id.0,
-                "text": s.text.trim_ascii_end().escape_ascii().to_string(),
-            })),
-        }),
-        Action::DefineSession { name, firm, role } => json!({
-            "name": name.as_str(), "firm": firm.0, "role": role.name(),
-        }),
-        Action::DefineFirm { firm, name } => json!({ "name": name.as_str(), "firm": firm.0 }),
-        Action::SetDurability(mode) => json!({ "mode": mode.name() }),
-        Action::MoveSymbol(m) => json!({
-            "step": m.step.name(), "partition": m.partition.0, "version": m.version,
-            "orders": m.orders, "qty": m.quantity.0,
-        }),
-        Action::ImportOrder(i) => {
-            let mut order = action_json(&Action::Enter(i.order));
-            order["id_there"] = i.id_there.0.into();
-            order
-        }
+/// Returns the fields of a command in the numbers of the journal: prices in ticks. Session and
+/// symbol of the command are left out, because every frame shows them.
+fn numbered_fields(command: &Command) -> Vec<NamedField> {
+    let mut fields = vec![];
+    command.fields(&mut |field, value| {
+        let value = match value {
+            field::Value::Session(_) if field == Field::Session => return,
+            field::Value::Symbol(_) if field == Field::Symbol => return,
+            field::Value::Word(_) if field == Field::Op => return,
+            field::Value::Number(number) => number.into(),
+            field::Value::Truth(truth) => truth.into(),
+            field::Value::Word(word) => word.into(),
+            field::Value::Text(text) => text.into(),
+            field::Value::Name(name) => name.as_str().into(),
+            field::Value::Price(price) => price.0.into(),
+            field::Value::Session(session) => session.0.into(),
+            field::Value::Firm(firm) => firm.0.into(),
+            field::Value::Symbol(symbol) => symbol.0.into(),
+        };
+        fields.push((field.name(), value));
+    });
+    if let Action::Definition(Definition::Firm(definition)) = command.action {
+        fields.push(("number", definition.firm.0.into()));
     }
+    fields
 }

@@ -1,8 +1,8 @@
 //! `ringside journal export`: prints the content of a journal in names and decimals, for other
 //! programs.
 
-use super::command_fields::COMMAND_COLUMNS;
-use super::{Field, command_fields, decode, json_line};
+use super::command_fields::command_columns;
+use super::{NamedField, command_fields, decode, json_line};
 use crate::cli::CliError;
 use crate::cli::replay::{note_tail, open};
 use crate::config::Config;
@@ -78,7 +78,10 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
         return Err(CliError::Failure(format!("--from {from} lies behind --to {to}")));
     }
     let mut reader = open(config)?;
-    let columns = if args.reports && !args.commands { REPORT_COLUMNS } else { COMMAND_COLUMNS };
+    let columns = match args.reports && !args.commands {
+        true => REPORT_COLUMNS.to_vec(),
+        false => command_columns(),
+    };
     let mut out = Out::new((args.csv && !args.ndjson).then_some(columns));
     let walked = if args.reports {
         reports(&mut reader, config, range, &mut out)
@@ -168,10 +171,32 @@ fn needs_quotes(text: &str) -> bool {
     text.starts_with(' ') || text.contains([',', '"', '\r', '\n'])
 }
 
+/// Writes a record of RFC 4180, without the end of the line.
+fn cells<'v>(
+    bytes: &mut Vec<u8>,
+    columns: &[&'static str],
+    mut value: impl FnMut(&'static str) -> Option<&'v Value>,
+) {
+    for (i, &column) in columns.iter().enumerate() {
+        if i > 0 {
+            bytes.push(b',');
+        }
+        match value(column) {
+            None => {}
+            Some(Value::String(text)) if needs_quotes(text) => {
+                let quoted = format!("\"{}\"", text.replace('"', "\"\""));
+                bytes.extend_from_slice(quoted.as_bytes());
+            }
+            Some(Value::String(text)) => bytes.extend_from_slice(text.as_bytes()),
+            Some(other) => bytes.extend_from_slice(other.to_string().as_bytes()),
+        }
+    }
+}
+
 /// Buffered standard output; ignores further output after an error.
 struct Out {
     /// Columns of a CSV file; `None` for JSON lines.
-    columns: Option<&'static [&'static str]>,
+    columns: Option<Vec<&'static str>>,
     bytes: Vec<u8>,
     failed: Option<std::io::Error>,
 }
@@ -179,9 +204,9 @@ struct Out {
 impl Out {
     const BYTES: usize = 1 << 16;
 
-    fn new(columns: Option<&'static [&'static str]>) -> Self {
+    fn new(columns: Option<Vec<&'static str>>) -> Self {
         let mut bytes = Vec::with_capacity(2 * Self::BYTES);
-        if let Some(columns) = columns {
+        if let Some(columns) = &columns {
             bytes.extend_from_slice(columns.join(",").as_bytes());
             bytes.push(b'\n');
         }
@@ -192,16 +217,12 @@ impl Out {
         self.failed.is_none()
     }
 
-    fn command(&mut self, fields: &[Field]) {
-        match self.columns {
+    fn command(&mut self, fields: &[NamedField]) {
+        match &self.columns {
             None => self.bytes.extend_from_slice(json_line(fields).as_bytes()),
             Some(columns) => {
-                let mut fields = fields.iter().peekable();
-                // Fields and columns must be in the same order; otherwise a field would be lost.
-                self.cells(columns, |column| {
-                    fields.next_if(|field| field.0 == column).map(|f| &f.1)
-                });
-                assert!(fields.next().is_none(), "a field is not where its column is");
+                let value = |column| fields.iter().find(|field| field.0 == column).map(|f| &f.1);
+                cells(&mut self.bytes, columns, value);
             }
         }
         self.bytes.push(b'\n');
@@ -209,40 +230,18 @@ impl Out {
     }
 
     fn report(&mut self, published: &Published, lines: &ReportLines) {
-        match self.columns {
+        match &self.columns {
             None => lines.write(published, &mut self.bytes),
             Some(columns) => {
                 let mut line = vec![];
                 lines.write(published, &mut line);
                 let fields: Map<String, Value> =
                     serde_json::from_slice(&line).expect("a report line is JSON");
-                self.cells(columns, |column| fields.get(column));
+                cells(&mut self.bytes, columns, |column| fields.get(column));
                 self.bytes.push(b'\n');
             }
         }
         self.flush_if_full();
-    }
-
-    /// Writes a record of RFC 4180, without the end of the line.
-    fn cells<'v>(
-        &mut self,
-        columns: &[&'static str],
-        mut value: impl FnMut(&'static str) -> Option<&'v Value>,
-    ) {
-        for (i, &column) in columns.iter().enumerate() {
-            if i > 0 {
-                self.bytes.push(b',');
-            }
-            match value(column) {
-                None => {}
-                Some(Value::String(text)) if needs_quotes(text) => {
-                    let quoted = format!("\"{}\"", text.replace('"', "\"\""));
-                    self.bytes.extend_from_slice(quoted.as_bytes());
-                }
-                Some(Value::String(text)) => self.bytes.extend_from_slice(text.as_bytes()),
-                Some(other) => self.bytes.extend_from_slice(other.to_string().as_bytes()),
-            }
-        }
     }
 
     fn flush_if_full(&mut self) {

@@ -7,7 +7,7 @@ mod export;
 mod info;
 mod verify;
 
-pub(super) use command_fields::{Field, command_fields, json_line};
+pub(super) use command_fields::{NamedField, command_fields, json_line};
 
 use super::CliError;
 use crate::config::Config;

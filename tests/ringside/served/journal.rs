@@ -5,7 +5,9 @@ use super::orders::text_of;
 use ringside::config::Config;
 use ringside_core::venue;
 use ringside_journal::Reader;
-use ringside_model::command::{Action, ClientFields, Command, Enter};
+use ringside_model::command::{
+    Action, ClientFields, Command, DefineSession, Definition, Enter, Replace,
+};
 use ringside_model::domain::{Nanos, SeqNo, SessionId};
 use ringside_model::reason::Reason;
 use ringside_wire::ouch::Response;
@@ -54,7 +56,7 @@ impl Orders {
             let user = users.get(&command.session).cloned().unwrap_or_default();
             let (seqno, time) = (frame.seqno(), frame.time());
             match command.action {
-                Action::DefineSession { name, .. } => {
+                Action::Definition(Definition::Session(DefineSession { name, .. })) => {
                     users.insert(command.session, name.as_str().into());
                 }
                 Action::Enter(enter) if command.verdict == Reason::None => {
@@ -63,7 +65,7 @@ impl Orders {
                     let entered = orders.entered.entry((user, enter.id.0)).or_default();
                     entered.push(Entered { seqno, time, enter, text });
                 }
-                Action::Replace { id, new_id, .. } => {
+                Action::Replace(Replace { id, new_id, .. }) => {
                     let replaced = orders.replaced.entry((user, new_id.0)).or_default();
                     replaced.push(Replaced { seqno, time_of_day: time.0 % DAY_NS, old: id.0 });
                 }

@@ -4,7 +4,7 @@
 use super::wire::{Held, Hello, Verdict, Who};
 use super::{HEARTBEAT, is_later};
 use ringside_journal::{Identity, Place, Position};
-use ringside_model::frame::{FRAME_BYTES_MAX, FRAME_BYTES_MIN, Frame};
+use ringside_model::frame::{FRAME_BYTES_MIN, FRAME_LENGTHS, Frame};
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 use zerocopy::IntoBytes;
@@ -121,7 +121,7 @@ impl<S: Read + Write> Follower<S> {
             };
             let length = match usize::from(length) {
                 0 => FRAME_BYTES_MIN,
-                length @ (FRAME_BYTES_MIN | FRAME_BYTES_MAX) => length,
+                length if FRAME_LENGTHS.contains(&length) => length,
                 _ => return Err(FollowerError::Malformed),
             };
             let Some(whole) = bytes.get(..length) else { return Ok(false) };

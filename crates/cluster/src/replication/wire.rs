@@ -15,7 +15,7 @@ use ringside_model::domain::{Nanos, SeqNo};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// First 8 bytes of a hello; the last two are the version.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"RSREPL03");
+pub const MAGIC: u64 = u64::from_le_bytes(*b"RSREPL04");
 
 /// Length of the longest name of a node, in bytes.
 pub const NAME_BYTES_MAX: usize = 32;

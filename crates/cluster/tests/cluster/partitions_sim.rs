@@ -12,7 +12,7 @@ use ringside_core::registry::directory::Directory;
 use ringside_core::report_lines::ReportLines;
 use ringside_edge::gateway::file_session::{FileSession, Format};
 use ringside_engine::Engine;
-use ringside_model::command::{Action, Sequenced};
+use ringside_model::command::{Action, OperatorCommand, Sequenced};
 use ringside_model::domain::{Name, Nanos, OrderId, PartitionId, SeqNo, SymbolId};
 use ringside_model::report::{Moved, Published, Report, ReportKind};
 use ringside_testing::run::base_seed;
@@ -94,7 +94,7 @@ impl Node {
             if reports[0].kind == ReportKind::Defined {
                 self.lines.definition(&command);
             }
-            if let (Action::MoveSymbol(asked), ReportKind::SymbolMoved) =
+            if let (Action::Operator(OperatorCommand::MoveSymbol(asked)), ReportKind::SymbolMoved) =
                 (command.action, reports[0].kind)
             {
                 self.takes_note(command.symbol, asked.moved());

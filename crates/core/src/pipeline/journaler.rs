@@ -8,7 +8,7 @@ use crate::commit_point::CommitPoint;
 use ringside_journal::{JournalError, Writer};
 use ringside_model::domain::SeqNo;
 use ringside_model::durability::Durability;
-use ringside_model::frame::{Frame, FrameKind, SetDurability};
+use ringside_model::frame::Frame;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -42,17 +42,9 @@ impl<'a> Journaler<'a> {
     #[inline]
     fn append(&mut self, frame: &Frame) -> Result<(), JournalError> {
         self.writer.append(frame)?;
-        if frame.header.kind == FrameKind::SetDurability as u8 {
-            self.set_durability(frame)?;
-        }
-        Ok(())
-    }
-
-    #[cold]
-    fn set_durability(&mut self, frame: &Frame) -> Result<(), JournalError> {
-        match frame.body::<SetDurability>() {
-            Some(body) if frame.header.verdict == 0 => self.writer.set_durability(body.durability),
-            _ => Ok(()),
+        match frame.new_durability() {
+            Some(durability) => self.writer.set_durability(durability),
+            None => Ok(()),
         }
     }
 

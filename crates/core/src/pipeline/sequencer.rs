@@ -3,7 +3,7 @@
 
 use super::stage::Progress;
 use super::trace::{Point, Trace};
-use ringside_model::command::{Action, ClientFields, Command};
+use ringside_model::command::{Action, ClientFields, Command, OperatorCommand, SetDurability};
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{CommitMark, Frame, FrameKind, HashProbe};
@@ -236,12 +236,14 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
             | Action::EnterRich(_)
-            | Action::Replace { .. } => {
+            | Action::Replace(_) => {
                 self.low_space.load(Ordering::Relaxed).then_some(Reason::LowSpace)
             }
             // The wiring of the rings decides whether stages wait for the journal; a command cannot
             // change that.
-            Action::SetDurability(mode) => {
+            Action::Operator(OperatorCommand::SetDurability(SetDurability {
+                durability: mode,
+            })) => {
                 let served = match mode {
                     Durability::Volatile => self.volatile,
                     Durability::Pagecache => !self.volatile,
@@ -306,6 +308,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ringside_model::command::Cancel;
     use ringside_model::domain::{OrderId, SessionId, SymbolId};
     use std::cell::Cell;
     use std::sync::mpsc::channel;
@@ -320,7 +323,7 @@ mod tests {
             }
             self.0 -= 1;
             let (session, symbol) = (SessionId(1), SymbolId(1));
-            let action = Action::Cancel { id: OrderId(self.0) };
+            let action = Action::Cancel(Cancel { id: OrderId(self.0) });
             let command = Command { session, symbol, verdict: Reason::None, action };
             Polled::Command { command, time: None, intended_ns: 0 }
         }

@@ -3,7 +3,9 @@
 
 use crate::registry::standing::Standing;
 use crate::registry::used_ids::UsedIds;
-use ringside_model::command::{Action, Command};
+use ringside_model::command::{
+    Action, Command, DefineFirm, DefineSession, Definition, OperatorCommand, RunTimers,
+};
 use ringside_model::domain::{FirmId, Name, OrderId, Quantity, Role, SessionId, SymbolId, Tick};
 use ringside_model::reason::Reason;
 use std::collections::HashMap;
@@ -70,38 +72,40 @@ impl Directory {
         self.standing.observe(command);
         match command.action {
             _ if command.verdict != Reason::None => {}
-            Action::DefineSymbol(d) => {
+            Action::Definition(Definition::Symbol(d)) => {
                 let symbol = Symbol { name: d.name, tick: d.tick, lot: d.lot };
                 self.symbols.insert(command.symbol.0, d.name, symbol);
             }
-            Action::DefineSession { name, firm, role } => {
+            Action::Definition(Definition::Session(DefineSession { name, firm, role })) => {
                 self.sessions.insert(command.session.0, name, Session { name, firm, role });
             }
-            Action::DefineFirm { firm, name } => self.firms.insert(firm.0.into(), name, name),
+            Action::Definition(Definition::Firm(DefineFirm { firm, name })) => {
+                self.firms.insert(firm.0.into(), name, name)
+            }
             Action::Enter(_)
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
             | Action::EnterRich(_)
-            | Action::Reduce { .. }
-            | Action::Replace { .. }
-            | Action::Cancel { .. }
+            | Action::Reduce(_)
+            | Action::Replace(_)
+            | Action::Cancel(_)
             | Action::MassCancel(_)
-            | Action::Modify { .. }
-            | Action::SetOrderEntry { .. }
-            | Action::AccountQuery { .. }
-            | Action::TradingDay(_)
-            | Action::SetState(_)
-            | Action::PlanState(_)
-            | Action::Tick
-            | Action::SetBands(_)
-            | Action::SetQuote { .. }
-            | Action::SetShortSale { .. }
-            | Action::SetRisk(_)
-            | Action::CorrectTrade(_)
-            | Action::BreakTrade(_)
-            | Action::SetDurability(_)
-            | Action::MoveSymbol(_)
-            | Action::ImportOrder(_) => {}
+            | Action::Modify(_)
+            | Action::SetOrderEntry(_)
+            | Action::AccountQuery(_)
+            | Action::Operator(OperatorCommand::TradingDay(_))
+            | Action::Operator(OperatorCommand::SetState(_))
+            | Action::Operator(OperatorCommand::PlanState(_))
+            | Action::Operator(OperatorCommand::RunTimers(RunTimers))
+            | Action::Operator(OperatorCommand::SetBands(_))
+            | Action::Operator(OperatorCommand::SetQuote(_))
+            | Action::Operator(OperatorCommand::SetShortSale(_))
+            | Action::Operator(OperatorCommand::SetRisk(_))
+            | Action::Operator(OperatorCommand::CorrectTrade(_))
+            | Action::Operator(OperatorCommand::BreakTrade(_))
+            | Action::Operator(OperatorCommand::SetDurability(_))
+            | Action::Operator(OperatorCommand::MoveSymbol(_))
+            | Action::Operator(OperatorCommand::ImportOrder(_)) => {}
         }
     }
 
@@ -255,7 +259,7 @@ impl<T> Table<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringside_model::command::{DefineSymbol, Enter};
+    use ringside_model::command::{Cancel, DefineSymbol, Enter, Replace};
     use ringside_model::domain::{Price, Side};
 
     fn command(session: u32, symbol: u32, verdict: Reason, action: Action) -> Command {
@@ -270,7 +274,7 @@ mod tests {
         let tick = Tick::parse("0.01").unwrap();
         let (lot, reference) = (Quantity(1), Price(0));
         let definition = DefineSymbol { name: name(text), tick, lot, collar_bps: 0, reference };
-        command(0, symbol, verdict, Action::DefineSymbol(definition))
+        command(0, symbol, verdict, Action::from(definition))
     }
 
     fn enter(session: u32, symbol: u32, id: u64, verdict: Reason) -> Command {
@@ -292,9 +296,10 @@ mod tests {
         assert_eq!(directory.symbol(Directory::NOWHERE), None);
         assert_eq!(directory.next_symbol(), Some(SymbolId(2)));
 
-        let firm = Action::DefineFirm { firm: FirmId(1), name: name("F") };
+        let firm = Action::from(DefineFirm { firm: FirmId(1), name: name("F") });
         directory.observe(&command(0, 0, Reason::None, firm));
-        let session = Action::DefineSession { name: name("A"), firm: FirmId(1), role: Role::File };
+        let session =
+            Action::from(DefineSession { name: name("A"), firm: FirmId(1), role: Role::File });
         directory.observe(&command(1, 0, Reason::None, session));
         assert_eq!(directory.firm(FirmId(1)), Some(name("F")));
         assert_eq!(directory.firm_id(name("F")), Some(FirmId(1)));
@@ -310,7 +315,7 @@ mod tests {
         for number in 1..=u16::MAX {
             let firm = FirmId(number);
             assert_eq!(directory.next_firm(), Some(firm));
-            let action = Action::DefineFirm { firm, name: name(&format!("F{number}")) };
+            let action = Action::from(DefineFirm { firm, name: name(&format!("F{number}")) });
             directory.observe(&command(0, 0, Reason::None, action));
         }
         assert_eq!(directory.next_firm(), None);
@@ -329,7 +334,8 @@ mod tests {
         assert_eq!(order_symbol(&directory, 2, 10), Some(SymbolId::NONE));
         assert_eq!(order_symbol(&directory, 1, 11), None);
         let (quantity, price) = (Quantity(1), Price(1));
-        let replace = Action::Replace { id: OrderId(10), new_id: OrderId(11), quantity, price };
+        let replace =
+            Action::Replace(Replace { id: OrderId(10), new_id: OrderId(11), quantity, price });
         directory.observe(&command(1, 7, Reason::None, replace));
         assert_eq!(order_symbol(&directory, 1, 11), Some(SymbolId(7)));
     }
@@ -341,7 +347,7 @@ mod tests {
         let replace = |symbol, verdict| {
             let (id, new_id) = (OrderId(3), OrderId(10));
             let (quantity, price) = (Quantity(1), Price(1));
-            command(1, symbol, verdict, Action::Replace { id, new_id, quantity, price })
+            command(1, symbol, verdict, Action::Replace(Replace { id, new_id, quantity, price }))
         };
         // A replace over the network that has no effect leaves its id free for the next order.
         for (next, expected) in [
@@ -352,7 +358,7 @@ mod tests {
             (replace(9, Reason::OffTick), 9),
             (enter(1, 0, 10, Reason::UnknownSymbol), 0),
             (enter(1, 5, 10, Reason::Closed), 5),
-            (command(1, 6, Reason::None, Action::Cancel { id: OrderId(10) }), 5),
+            (command(1, 6, Reason::None, Action::Cancel(Cancel { id: OrderId(10) })), 5),
         ] {
             directory.observe(&next);
             ids.observe(&next);
@@ -378,8 +384,9 @@ mod tests {
     #[test]
     fn a_restored_directory_is_the_same() {
         let mut directory = Directory::new();
-        let firm = Action::DefineFirm { firm: FirmId(1), name: name("F") };
-        let session = Action::DefineSession { name: name("A"), firm: FirmId(1), role: Role::File };
+        let firm = Action::from(DefineFirm { firm: FirmId(1), name: name("F") });
+        let session =
+            Action::from(DefineSession { name: name("A"), firm: FirmId(1), role: Role::File });
         let definitions = [
             command(0, 0, Reason::None, firm),
             command(1, 0, Reason::None, session),

@@ -10,7 +10,7 @@ mod value;
 
 pub use value::Value;
 
-use ringside_model::command::{Action, Command};
+use ringside_model::command::{Action, Command, DefineSession, Definition, OperatorCommand};
 use ringside_model::domain::{DayEvent, FirmId, OrderId, Price, RiskScope, SessionId, SymbolId};
 use ringside_model::report::{Report, ReportKind};
 use std::collections::HashMap;
@@ -83,10 +83,10 @@ impl Exposure {
     /// Takes firms, ticks and prior closes from an accepted definition; ignores other commands.
     pub fn definition(&mut self, command: &Command) {
         match command.action {
-            Action::DefineSession { firm, .. } => {
+            Action::Definition(Definition::Session(DefineSession { firm, .. })) => {
                 set(&mut self.firms, command.session.0, Some(firm));
             }
-            Action::DefineSymbol(definition) => {
+            Action::Definition(Definition::Symbol(definition)) => {
                 set(&mut self.ticks, command.symbol.0, Value::of_tick(definition.tick));
                 self.set_price(command.symbol, definition.reference);
             }
@@ -108,7 +108,7 @@ impl Exposure {
             ReportKind::Replaced => self.rename(session, OrderId(report.other), id),
             ReportKind::Defined => self.definition(command),
             ReportKind::Held => {
-                if let Action::ImportOrder(import) = command.action {
+                if let Action::Operator(OperatorCommand::ImportOrder(import)) = command.action {
                     self.hold_order(session, id, import.order.firm);
                 }
             }
@@ -381,7 +381,7 @@ fn set<T: Clone + Default>(table: &mut Vec<T>, number: u32, value: T) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringside_model::command::{DefineSymbol, Enter, ImportOrder};
+    use ringside_model::command::{DefineSymbol, Enter, ImportOrder, RunTimers, TradingDay};
     use ringside_model::domain::{Name, Quantity, Role, Side, Tick};
     use ringside_model::reason::Reason;
 
@@ -398,11 +398,12 @@ mod tests {
         let (name, role) = (Name::new("N").unwrap(), Role::File);
         for session in [1, 2] {
             let firm = FirmId(1);
-            exposure.definition(&command(session, Action::DefineSession { name, firm, role }));
+            exposure
+                .definition(&command(session, Action::from(DefineSession { name, firm, role })));
         }
         let (tick, lot) = (Tick::parse("0.01").unwrap(), Quantity(1));
         let definition = DefineSymbol { name, tick, lot, collar_bps: 0, reference: Price(77) };
-        exposure.definition(&command(0, Action::DefineSymbol(definition)));
+        exposure.definition(&command(0, Action::from(definition)));
         exposure
     }
 
@@ -461,7 +462,7 @@ mod tests {
         exposure.report(&accepted, &command(1, Action::Enter(order(1, 2))));
         assert_eq!(open(&exposure), [1, 0, 0, 1, 1]);
         let replaced = Report { other: 1, ..report(ReportKind::Replaced, 1, 5, 10) };
-        exposure.report(&replaced, &command(1, Action::Tick));
+        exposure.report(&replaced, &command(1, Action::from(RunTimers)));
         let exposures = exposure.exposures();
         assert_eq!(exposures.firm_of(SessionId(1), OrderId(1)), None);
         assert_eq!(exposures.firm_of(SessionId(1), OrderId(5)), Some(FirmId(2)));
@@ -481,7 +482,7 @@ mod tests {
         let mut exposure = exposure();
         let import = ImportOrder { order: order(1, 2), id_there: OrderId(3) };
         let held = report(ReportKind::Held, 1, 1, 10);
-        exposure.report(&held, &command(1, Action::ImportOrder(import)));
+        exposure.report(&held, &command(1, Action::from(import)));
         assert_eq!(open(&exposure), [0; 5]);
         say(&mut exposure, ReportKind::Imported, 1, 1, 10);
         assert_eq!(open(&exposure), [1, 0, 0, 1, 1]);
@@ -518,7 +519,7 @@ mod tests {
 
         let begins = Report { kind: ReportKind::TradingDay, ..Report::BLANK };
         let begins = Report { other: DayEvent::Start as u64, ..begins };
-        other.report(&begins, &command(0, Action::TradingDay(DayEvent::Start)));
+        other.report(&begins, &command(0, Action::from(TradingDay { event: DayEvent::Start })));
         assert_eq!(other.traded_rows(), []);
     }
 

@@ -1,7 +1,9 @@
 //! Venue-wide rules: trading day, disabled sessions, risk limits, and progress of the schedule.
 //! Commands set them, the engines do not keep them, gateways apply them.
 
-use ringside_model::command::{Action, Command, PlanState, RiskLimits, SetRisk};
+use ringside_model::command::{
+    Action, Command, OperatorCommand, PlanState, RiskLimits, SetOrderEntry, SetRisk, TradingDay,
+};
 use ringside_model::domain::{
     DayEvent, FirmId, Nanos, OrderId, RiskScope, SessionId, SymbolId, SymbolState,
 };
@@ -68,7 +70,7 @@ impl RiskRules {
                 RiskScope::Firm => firm = FirmId(number as u16),
                 RiskScope::Symbol => symbol = SymbolId(number),
             }
-            let action = Action::SetRisk(SetRisk { scope, firm, limits });
+            let action = Action::from(SetRisk { scope, firm, limits });
             Some(Command { session, symbol, verdict: Reason::None, action })
         })
     }
@@ -80,18 +82,22 @@ impl Standing {
         match command.action {
             // Operators have no session, so a plan with a session comes from the schedule. A plan
             // with a verdict counts, too: the schedule has then skipped the boundary.
-            Action::PlanState(plan) if command.session != SessionId(0) => {
+            Action::Operator(OperatorCommand::PlanState(plan))
+                if command.session != SessionId(0) =>
+            {
                 _ = self.scheduled.insert(command.symbol, (command.session, plan.due))
             }
             _ if command.verdict != Reason::None => {}
-            Action::TradingDay(event) => self.day = Some(event),
-            Action::SetOrderEntry { enabled: true, .. } => {
+            Action::Operator(OperatorCommand::TradingDay(TradingDay { event })) => {
+                self.day = Some(event)
+            }
+            Action::SetOrderEntry(SetOrderEntry { enabled: true, .. }) => {
                 _ = self.disabled.remove(&command.session)
             }
-            Action::SetOrderEntry { enabled: false, .. } => {
+            Action::SetOrderEntry(SetOrderEntry { enabled: false, .. }) => {
                 _ = self.disabled.insert(command.session)
             }
-            Action::SetRisk(risk) => self.risk.set(command, &risk),
+            Action::Operator(OperatorCommand::SetRisk(risk)) => self.risk.set(command, &risk),
             _ => {}
         }
     }
@@ -127,14 +133,14 @@ impl Standing {
             verdict: Reason::None,
             action,
         };
-        let day = self.day.map(|event| command(SessionId(0), Action::TradingDay(event)));
-        let disable = Action::SetOrderEntry { id: OrderId(0), enabled: false };
+        let day = self.day.map(|event| command(SessionId(0), Action::from(TradingDay { event })));
+        let disable = Action::SetOrderEntry(SetOrderEntry { id: OrderId(0), enabled: false });
         let disabled = self.disabled.iter().map(|&session| command(session, disable));
         let scheduled = self.scheduled.iter().filter(|_| !planted(Bug::BoundariesForgotten));
         let scheduled = scheduled.map(|(&symbol, &(session, due))| {
             let state = SymbolState::Open;
-            let plan = PlanState { due, random_ns: 0, seed: 0, state, zero: [0; 7] };
-            Command { symbol, ..command(session, Action::PlanState(plan)) }
+            let plan = PlanState { due, random_ns: 0, seed: 0, state };
+            Command { symbol, ..command(session, Action::from(plan)) }
         });
         day.into_iter().chain(disabled).chain(self.risk.commands()).chain(scheduled).collect()
     }
@@ -154,12 +160,13 @@ mod tests {
     }
 
     fn set(enabled: bool) -> Action {
-        Action::SetOrderEntry { id: OrderId(9), enabled }
+        Action::SetOrderEntry(SetOrderEntry { id: OrderId(9), enabled })
     }
 
     #[test]
     fn a_venue_is_closed_from_the_end_of_a_day_to_the_start_of_the_next() {
-        let [start, end] = [DayEvent::Start, DayEvent::End].map(Action::TradingDay);
+        let [start, end] =
+            [DayEvent::Start, DayEvent::End].map(|event| Action::from(TradingDay { event }));
         let none = Reason::None;
         assert!(!standing(&[]).is_closed());
         assert!(!standing(&[(0, none, start)]).is_closed());
@@ -179,7 +186,7 @@ mod tests {
 
     fn risk(scope: RiskScope, firm: u16, quantity_max: u64) -> Action {
         let limits = RiskLimits { quantity_max, ..RiskLimits::default() };
-        Action::SetRisk(SetRisk { scope, firm: FirmId(firm), limits })
+        Action::from(SetRisk { scope, firm: FirmId(firm), limits })
     }
 
     #[test]
@@ -201,9 +208,9 @@ mod tests {
 
     fn plan(session: u32, symbol: u32, verdict: Reason, due: u64) -> Command {
         let state = SymbolState::Closed;
-        let plan = PlanState { due: Nanos(due), random_ns: 5, seed: 6, state, zero: [0; 7] };
+        let plan = PlanState { due: Nanos(due), random_ns: 5, seed: 6, state };
         let (session, symbol) = (SessionId(session), SymbolId(symbol));
-        Command { session, symbol, verdict, action: Action::PlanState(plan) }
+        Command { session, symbol, verdict, action: Action::from(plan) }
     }
 
     #[test]
@@ -224,7 +231,7 @@ mod tests {
 
     #[test]
     fn its_commands_say_all_of_it() {
-        let end = Action::TradingDay(DayEvent::End);
+        let end = Action::from(TradingDay { event: DayEvent::End });
         let (none, off) = (Reason::None, set(false));
         let [one, other] = [[3, 1], [1, 3]].map(|[a, b]| {
             standing(&[

@@ -5,7 +5,7 @@
 //! symbols has 64 symbols, each of as many bytes as the largest needs. A hundred million ids that
 //! were counted up take 100 to 600 MB instead of several GB.
 
-use ringside_model::command::{Action, Command};
+use ringside_model::command::{Action, Command, OperatorCommand};
 use ringside_model::domain::{OrderId, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 use std::collections::HashMap;
@@ -131,8 +131,8 @@ impl UsedIds {
             Action::EnterStop(stop) => stop.order.id,
             Action::EnterIceberg(iceberg) => iceberg.order.id,
             Action::EnterRich(rich) => rich.order.id,
-            Action::Replace { new_id, .. } => new_id,
-            Action::ImportOrder(import) => import.order.id,
+            Action::Replace(replace) => replace.new_id,
+            Action::Operator(OperatorCommand::ImportOrder(import)) => import.order.id,
             _ => return,
         };
         if command.verdict != Reason::DuplicateId {

@@ -13,7 +13,10 @@ use crate::registry::directory::Directory;
 use crate::registry::exposure::Exposure;
 use crate::report_lines::ReportLines;
 use crate::report_order::Subscriber;
-use ringside_model::command::{self, Action, ClientFields, Command, Sequenced};
+use ringside_model::command::{
+    self, Action, ClientFields, Command, DefineSession, Definition, OperatorCommand, Sequenced,
+    SetOrderEntry,
+};
 use ringside_model::domain::{DayEvent, FirmId, Nanos, OrderId, Role, SeqNo, SessionId};
 use ringside_model::frame::Frame;
 use ringside_model::report::{Published, Report, ReportKind};
@@ -136,7 +139,9 @@ impl<S: StreamSink> Encoder<S> {
         self.directory.observe(command);
         self.lines.definition(command);
         self.names.observe(command);
-        if let Action::DefineSession { firm, role, .. } = command.action {
+        if let Action::Definition(Definition::Session(DefineSession { firm, role, .. })) =
+            command.action
+        {
             let stream = StreamId(command.session.0);
             match role {
                 Role::File => {}
@@ -186,12 +191,12 @@ impl<S: StreamSink> Encoder<S> {
         // symbol gets a report of each of its orders.
         let is_told = matches!(
             command.action,
-            Action::MoveSymbol(_)
-                | Action::ImportOrder(_)
-                | Action::SetRisk(_)
-                | Action::SetOrderEntry { .. }
-                | Action::BreakTrade(_)
-                | Action::CorrectTrade(_)
+            Action::Operator(OperatorCommand::MoveSymbol(_))
+                | Action::Operator(OperatorCommand::ImportOrder(_))
+                | Action::Operator(OperatorCommand::SetRisk(_))
+                | Action::SetOrderEntry(_)
+                | Action::Operator(OperatorCommand::BreakTrade(_))
+                | Action::Operator(OperatorCommand::CorrectTrade(_))
         );
         if has_stream && kind != ReportKind::Defined && !is_told {
             return;
@@ -259,7 +264,7 @@ impl<S: StreamSink> Subscriber for Encoder<S> {
         let time_ns = time_of_day(at.time);
         let consumed = match at.command.action {
             Action::MassCancel(filter) => Some(filter.id.0),
-            Action::SetOrderEntry { id, .. } => Some(id.0),
+            Action::SetOrderEntry(SetOrderEntry { id, .. }) => Some(id.0),
             action => action.entered().map(|enter| enter.id.0),
         };
         let fields = ClientFields::of(frame);
@@ -331,10 +336,10 @@ fn is_about_orders(action: &Action) -> bool {
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
             | Action::EnterRich(_)
-            | Action::Reduce { .. }
-            | Action::Replace { .. }
-            | Action::Cancel { .. }
-            | Action::Modify { .. }
+            | Action::Reduce(_)
+            | Action::Replace(_)
+            | Action::Cancel(_)
+            | Action::Modify(_)
     )
 }
 

@@ -1,7 +1,9 @@
 //! Reports as OUCH messages for the session of an order.
 
 use super::wire_names::{Listed, WireNames, saturated};
-use ringside_model::command::{Action, ClientFields, Command, Enter, EnterRich, RichTerms};
+use ringside_model::command::{
+    Action, ClientFields, Command, Enter, EnterRich, OperatorCommand, RichTerms,
+};
 use ringside_model::domain::{
     Auction, Capacity, DayEvent, Nanos, OrderId, Peg, Price, SelfTrade, SeqNo, Side, SymbolId,
     TimeInForce,
@@ -362,10 +364,10 @@ impl Messages {
             | Action::EnterIceberg(_)
             | Action::EnterRich(_)
             | Action::MassCancel(_)
-            | Action::SetOrderEntry { .. }
-            | Action::AccountQuery { .. } => true,
+            | Action::SetOrderEntry(_)
+            | Action::AccountQuery(_) => true,
             // A replace of an order that cannot be replaced any more is silently ignored.
-            Action::Replace { .. } => report.reason.refuses_service(),
+            Action::Replace(_) => report.reason.refuses_service(),
             _ => false,
         };
         if !told && report.reason == Reason::Moving {
@@ -445,8 +447,8 @@ impl Messages {
 
     fn broken(&mut self, report: &Report, cause: &Cause<'_>) {
         let trade = match &cause.command.action {
-            Action::BreakTrade(trade) => trade,
-            Action::CorrectTrade(correction) => &correction.trade,
+            Action::Operator(OperatorCommand::BreakTrade(trade)) => trade,
+            Action::Operator(OperatorCommand::CorrectTrade(correction)) => &correction.trade,
             _ => return,
         };
         let is_told = |side: &&ringside_model::command::TradeSide| {
@@ -459,7 +461,7 @@ impl Messages {
                 user_ref_num: id(report.id),
                 match_number: report.other.into(),
                 reason: b'S',
-                cl_ord_id: trade.sides.iter().find(is_told).map_or([b' '; 14], |side| side.text),
+                cl_ord_id: trade.sides().iter().find(is_told).map_or([b' '; 14], |side| side.text),
             },
             &[],
             &[],

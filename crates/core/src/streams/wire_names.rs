@@ -1,6 +1,6 @@
 //! Names and prices in wire format.
 
-use ringside_model::command::{Action, Command};
+use ringside_model::command::{Action, Command, DefineFirm, Definition};
 use ringside_model::domain::{FirmId, Name, Price, SymbolId, Tick};
 
 /// Symbols that fit the wire format, and the names of firms.
@@ -63,11 +63,11 @@ impl WireNames {
     /// Adds the names of an accepted definition.
     pub(super) fn observe(&mut self, command: &Command) {
         match command.action {
-            Action::DefineSymbol(d) => {
+            Action::Definition(Definition::Symbol(d)) => {
                 let listed = Listed::new(command.symbol, d.name, d.tick, d.lot.0);
                 put(&mut self.symbols, command.symbol.0 as usize, None, listed);
             }
-            Action::DefineFirm { firm, name } => {
+            Action::Definition(Definition::Firm(DefineFirm { firm, name })) => {
                 let mut short = [b' '; 4];
                 name.as_str().bytes().zip(&mut short).for_each(|(from, to)| *to = from);
                 put(&mut self.firms, firm.0.into(), [b' '; 4], short);

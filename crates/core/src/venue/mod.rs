@@ -20,7 +20,7 @@ use crate::recovery::replay::{ReplayError, Shape, state_hash};
 use crate::recovery::snapshotter::{Policy, Sizes, SnapshotThread, SyncStreams};
 use crate::report_order::{ReportOrder, Subscriber, probe};
 use ringside_journal::{Identity, JournalError, Lock, Options, Position, Writer};
-use ringside_model::command::{Action, ClientFields, Command};
+use ringside_model::command::{Action, ClientFields, Command, SetDurability};
 use ringside_model::domain::{Nanos, SeqNo, SessionId, SymbolId};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{CommitMark, Frame, FrameKind, HashProbe};
@@ -152,7 +152,7 @@ impl Venue {
             session: SessionId(0),
             symbol: SymbolId::NONE,
             verdict: Reason::None,
-            action: Action::SetDurability(durability),
+            action: Action::from(SetDurability { durability }),
         });
         let source = After { first, source };
         Parts { source, clock, writer, shards, order, subscriber, last, commit_point }

@@ -12,7 +12,7 @@ use crate::report_order::Subscriber;
 use ringside_journal::{Identity, JournalError, Lock, Options, Place, Position, Writer};
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
-use ringside_model::frame::{CommitMark, EpochStart, Frame, FrameKind, SetDurability};
+use ringside_model::frame::{CommitMark, EpochStart, Frame, FrameKind};
 use ringside_planted::{Bug, planted};
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -182,17 +182,11 @@ impl<U: Subscriber> Standby<U> {
         if vouched > self.writer.synced() && !planted(Bug::VouchedBeforeSynced) {
             self.writer.sync_all()?;
         }
-        let mut mode = None;
-        match kind {
-            FrameKind::EpochStart => {
-                let start: &EpochStart = frame.body().ok_or(StandbyError::Chain(seqno.0))?;
-                self.epoch = start.epoch;
-                mode = Some(start.durability);
-            }
-            FrameKind::SetDurability if frame.header.verdict == 0 => {
-                mode = frame.body::<SetDurability>().map(|body| body.durability);
-            }
-            _ => {}
+        let mut mode = frame.new_durability();
+        if kind == FrameKind::EpochStart {
+            let start: &EpochStart = frame.body().ok_or(StandbyError::Chain(seqno.0))?;
+            self.epoch = start.epoch;
+            mode = Some(start.durability);
         }
         self.writer.append(frame)?;
         self.writer.epoch_has_begun(self.epoch);

@@ -2,8 +2,8 @@
 
 use ringside_core::streams::StreamId;
 use ringside_model::command::{
-    Action, BreakTrade, ClientFields, Display, Enter, EnterIceberg, EnterRich, ImportOrder,
-    MoveSymbol, RichTerms, TradeSide,
+    Action, BreakTrade, Cancel, ClientFields, Display, Enter, EnterIceberg, EnterRich, ImportOrder,
+    Modify, MoveSymbol, Reduce, Replace, RichTerms, SetQuote, SetState, TradeSide,
 };
 use ringside_model::domain::{
     Capacity, MatchNumber, MoveStep, Nanos, OrderId, PartitionId, Peg, Price, Quantity, SessionId,
@@ -52,7 +52,7 @@ fn letters_of(message: &[u8]) -> (String, Vec<u8>) {
 /// Returns the letters and tags for an order of session A before the open.
 fn accepted(action: Action, of_client: Option<ClientFields>) -> (String, Vec<u8>) {
     let mut venue = venue();
-    venue.apply(0, 1, Action::SetState(SymbolState::PreOpen));
+    venue.apply(0, 1, Action::from(SetState { state: SymbolState::PreOpen }));
     venue.apply_with(A, 1, Reason::None, action, of_client);
     letters(&mut venue)
 }
@@ -100,7 +100,7 @@ fn an_accepted_order_has_tags_of_the_terms_that_it_has_and_no_others() {
     assert_eq!(accepted(iceberg, None), ("0YONN".into(), vec![5, 5, 0, 0, 0, 40]));
 
     let mut venue = venue();
-    venue.apply(0, 1, Action::SetQuote { bid: Price(100), offer: Price(104) });
+    venue.apply(0, 1, Action::from(SetQuote { bid: Price(100), offer: Price(104) }));
     let pegged = |peg, peg_offset| {
         let order = Enter { price: Price(0), ..order() };
         let terms = RichTerms { peg, peg_offset, hidden: peg == Peg::Midpoint, ..RichTerms::NONE };
@@ -108,7 +108,7 @@ fn an_accepted_order_has_tags_of_the_terms_that_it_has_and_no_others() {
     };
     venue.apply(A, 1, pegged(Peg::Primary, 0));
     assert_eq!(letters(&mut venue), ("0YONN".into(), vec![2, 6, b'R']));
-    venue.apply(A, 1, Action::Cancel { id: OrderId(1) });
+    venue.apply(A, 1, Action::Cancel(Cancel { id: OrderId(1) }));
     venue.take_all();
     venue.apply(A, 1, pegged(Peg::Midpoint, 0));
     assert_eq!(letters(&mut venue), ("0NONN".into(), vec![2, 6, b'M']));
@@ -138,7 +138,7 @@ fn a_replaced_order_keeps_display_and_capacity_of_the_order() {
         let of_client = ClientFields { display: b'Z', capacity: b'P', ..fields(2) };
         let (id, new_id) = (OrderId(1), OrderId(2));
         let (quantity, price) = (Quantity(90), Price(100));
-        let replace = Action::Replace { id, new_id, quantity, price };
+        let replace = Action::Replace(Replace { id, new_id, quantity, price });
         venue.apply_with(A, 1, Reason::None, replace, Some(of_client));
         assert_eq!(letters(&mut venue), (expected.into(), vec![]), "{action:?}");
     }
@@ -146,7 +146,7 @@ fn a_replaced_order_keeps_display_and_capacity_of_the_order() {
 
 fn step(step: MoveStep, orders: u64, quantity: u64) -> Action {
     let (partition, quantity) = (PartitionId(3), Quantity(quantity));
-    Action::MoveSymbol(MoveSymbol { step, partition, version: 0, orders, quantity })
+    Action::from(MoveSymbol { step, partition, version: 0, orders, quantity })
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn an_order_that_came_with_its_symbol_is_accepted_with_its_id_there() {
         venue.apply(0, 1, step(MoveStep::Import, 0, 0)); // 7
         let capacity = Capacity::Principal;
         let order = Enter { capacity, attributed, ..enter(5, Side::Buy, 10, 100) };
-        let import = Action::ImportOrder(ImportOrder { order, id_there: OrderId(77) });
+        let import = Action::from(ImportOrder { order, id_there: OrderId(77) });
         venue.apply(A, 1, import); // 8
         assert_eq!(venue.ouch(A), [""; 0]);
         venue.take_all();
@@ -179,8 +179,8 @@ fn a_change_of_an_order_whose_symbol_moves_is_not_answered_with_its_end() {
     venue.apply(0, 1, step(MoveStep::Halt, 0, 0));
     venue.take_all();
     let (id, quantity) = (OrderId(1), Quantity(5));
-    let modify = Action::Modify { id, side: None, quantity: Some(quantity) };
-    for action in [Action::Cancel { id }, Action::Reduce { id, quantity }, modify] {
+    let modify = Action::Modify(Modify { id, side: None, quantity: Some(quantity) });
+    for action in [Action::Cancel(Cancel { id }), Action::Reduce(Reduce { id, quantity }), modify] {
         venue.apply(A, 1, action);
         assert_eq!(venue.ouch(A), ["I 1"], "{action:?}");
     }
@@ -197,7 +197,7 @@ fn an_order_for_a_symbol_of_another_partition_is_rejected_with_a_tag_that_names_
     let (step, partition) = (MoveStep::Release, PartitionId(0x0102));
     let (version, orders, quantity) = (0x0304_0506, 0, Quantity(0));
     let moved = MoveSymbol { step, partition, version, orders, quantity };
-    venue.apply(0, 1, Action::MoveSymbol(moved));
+    venue.apply(0, 1, Action::from(moved));
     venue.order(A, 1, Side::Buy, 10, 100);
     let messages = venue.take(StreamId(A));
     let Ok(Response::Rejected(m, tags)) = Response::parse(&messages[0][1..]) else { panic!() };
@@ -216,12 +216,11 @@ fn each_side_of_a_broken_trade_hears_its_own_text() {
         id: OrderId(id),
         session: SessionId(session),
         text: fields(text).text,
-        zero: [0; 6],
     };
     let broken = |sides| {
         let mut venue = venue();
-        let trade = BreakTrade { match_number: MatchNumber(77), sides };
-        venue.apply(0, 1, Action::BreakTrade(trade));
+        let trade = BreakTrade::new(MatchNumber(77), sides);
+        venue.apply(0, 1, Action::from(trade));
         [venue.ouch(A), venue.ouch(B)].concat()
     };
     let same_id = broken([side(A, 5, 11), side(B, 5, 12)]);

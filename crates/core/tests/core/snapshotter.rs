@@ -2,7 +2,7 @@
 
 use ringside_core::recovery::snapshotter::{Sizes, Snapshotter};
 use ringside_journal::{JournalError, Lock, Options, Writer, recover};
-use ringside_model::command::{Action, Command};
+use ringside_model::command::{Action, Cancel, Command};
 use ringside_model::domain::{Nanos, OrderId, SeqNo, SessionId, SymbolId};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{CommitMark, Frame, FrameKind};
@@ -38,7 +38,7 @@ impl Growing {
         for id in 0..commands {
             self.seqno += 1;
             let mut frame = Frame::default();
-            let action = Action::Cancel { id: OrderId(id) };
+            let action = Action::Cancel(Cancel { id: OrderId(id) });
             Command { session, symbol, verdict: Reason::None, action }.encode(&mut frame);
             self.append(frame);
         }

@@ -2,8 +2,10 @@
 
 use ringside_core::streams::StreamId;
 use ringside_model::command::{
-    Action, BreakTrade, ClientFields, Command, CorrectTrade, DefineSymbol, Display, Enter,
-    EnterIceberg, EnterRich, MassCancel, RichTerms, RiskLimits, SetBands, SetRisk, TradeSide,
+    AccountQuery, Action, BreakTrade, Cancel, ClientFields, Command, CorrectTrade, DefineSymbol,
+    Display, Enter, EnterIceberg, EnterRich, MassCancel, Modify, OperatorCommand, Reduce, Replace,
+    RichTerms, RiskLimits, RunTimers, SetBands, SetOrderEntry, SetQuote, SetRisk, SetShortSale,
+    SetState, TradeSide, TradingDay,
 };
 use ringside_model::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, Nanos, OrderId, OrderNumber, OrderType, Peg, PostOnly,
@@ -21,7 +23,7 @@ const B: u32 = 2;
 /// are kept yet.
 fn venue() -> Streams {
     let mut venue = Streams::new();
-    venue.apply(0, 0, Action::TradingDay(DayEvent::Start));
+    venue.apply(0, 0, Action::from(TradingDay { event: DayEvent::Start }));
     venue.firm(1, "ALFA");
     venue.firm(2, "BETA");
     venue.session(A, "SESSA", 1);
@@ -43,7 +45,7 @@ fn reject_code(reason: Reason) -> String {
 #[test]
 fn a_day_begins_and_instruments_are_listed() {
     let mut venue = Streams::new();
-    venue.apply(0, 0, Action::TradingDay(DayEvent::Start));
+    venue.apply(0, 0, Action::from(TradingDay { event: DayEvent::Start }));
     venue.firm(1, "ALFA");
     venue.session(A, "SESSA", 1);
     venue.symbol(1, "AAPL", "0.01");
@@ -70,16 +72,16 @@ fn an_order_rests_trades_and_is_cancelled() {
     );
     assert_eq!(venue.ouch(A), [format!("E 1 30 1870500 A m{number}")]);
     assert_eq!(venue.market(), [format!("E #9 30 m{number}")]);
-    venue.apply(A, 1, Action::Reduce { id: OrderId(1), quantity: Quantity(50) });
+    venue.apply(A, 1, Action::Reduce(Reduce { id: OrderId(1), quantity: Quantity(50) }));
     assert_eq!(venue.ouch(A), ["C 1 50 U"]);
     assert_eq!(venue.market(), ["X #9 50"]);
-    venue.apply(A, 1, Action::Cancel { id: OrderId(1) });
+    venue.apply(A, 1, Action::Cancel(Cancel { id: OrderId(1) }));
     assert_eq!(venue.ouch(A), ["C 1 20 U"]);
     assert_eq!(venue.market(), ["D #9"]);
     // A second cancel, a cancel of an unknown order and a reduce of an ended order send nothing.
-    venue.apply(A, 1, Action::Cancel { id: OrderId(1) });
-    venue.apply(A, 1, Action::Cancel { id: OrderId(77) });
-    venue.apply(A, 1, Action::Reduce { id: OrderId(1), quantity: Quantity(5) });
+    venue.apply(A, 1, Action::Cancel(Cancel { id: OrderId(1) }));
+    venue.apply(A, 1, Action::Cancel(Cancel { id: OrderId(77) }));
+    venue.apply(A, 1, Action::Reduce(Reduce { id: OrderId(1), quantity: Quantity(5) }));
     assert!(venue.ouch(A).is_empty() && venue.market().is_empty());
 }
 
@@ -109,12 +111,12 @@ fn an_iceberg_is_told_whole_to_its_owner_and_slice_by_slice_to_the_market() {
         ]
     );
     // Undisplayed quantity is reduced first, and the market receives no message about that.
-    venue.apply(A, 1, Action::Reduce { id: OrderId(1), quantity: Quantity(85) });
+    venue.apply(A, 1, Action::Reduce(Reduce { id: OrderId(1), quantity: Quantity(85) }));
     assert_eq!((venue.ouch(A), venue.market()), (vec!["C 1 15 U".into()], vec![]));
-    venue.apply(A, 1, Action::Reduce { id: OrderId(1), quantity: Quantity(75) });
+    venue.apply(A, 1, Action::Reduce(Reduce { id: OrderId(1), quantity: Quantity(75) }));
     assert_eq!(venue.ouch(A), ["C 1 10 U"]);
     assert_eq!(venue.market(), [format!("X #{second} 5")]);
-    venue.apply(A, 1, Action::Cancel { id: OrderId(1) });
+    venue.apply(A, 1, Action::Cancel(Cancel { id: OrderId(1) }));
     assert_eq!(venue.ouch(A), ["C 1 25 U"]);
     assert_eq!(venue.market(), [format!("D #{second}")]);
 }
@@ -122,7 +124,12 @@ fn an_iceberg_is_told_whole_to_its_owner_and_slice_by_slice_to_the_market() {
 #[test]
 fn a_peg_is_told_with_its_tags_and_whenever_it_moves() {
     let mut venue = venue();
-    let quote = |bid| Action::SetQuote { bid: Price(bid), offer: Price(18_710) };
+    let quote = |bid| {
+        Action::Operator(OperatorCommand::SetQuote(SetQuote {
+            bid: Price(bid),
+            offer: Price(18_710),
+        }))
+    };
     venue.apply(0, 1, quote(18_705)); // seqno 9
     let order = enter(1, Side::Buy, 100, 0);
     let terms = RichTerms { peg: Peg::Primary, peg_offset: 3, ..RichTerms::NONE };
@@ -169,7 +176,7 @@ fn a_hidden_order_is_told_to_its_owner_and_its_trades_to_the_market() {
     let replaced = venue.take(StreamId(A));
     assert!(replaced[0].windows(2).any(|letters| letters == b"0N"), "{replaced:?}");
     assert!(venue.market().is_empty());
-    venue.apply(A, 1, Action::Cancel { id: OrderId(2) });
+    venue.apply(A, 1, Action::Cancel(Cancel { id: OrderId(2) }));
     assert_eq!((venue.ouch(A), venue.market()), (vec!["C 2 50 U".into()], vec![]));
 }
 
@@ -190,7 +197,7 @@ fn an_order_whose_time_is_over_leaves_before_the_command_that_finds_it() {
 fn an_auction_is_told_to_both_sides_and_to_the_market() {
     let mut venue = venue();
     let state = |venue: &mut Streams, state| {
-        venue.apply(0, 1, Action::SetState(state));
+        venue.apply(0, 1, Action::from(SetState { state }));
         venue.market()
     };
     assert_eq!(state(&mut venue, SymbolState::PreOpen), ["H 1 AAPL Q"]);
@@ -228,7 +235,7 @@ fn an_auction_is_told_to_both_sides_and_to_the_market() {
 
 fn bands(high: i64, bps: u32, reference: i64) -> Action {
     let (high, reference) = (Price(high), Price(reference));
-    Action::SetBands(SetBands { low: Price(0), high, bps, reference })
+    Action::from(SetBands { low: Price(0), high, bps, reference })
 }
 
 #[test]
@@ -245,7 +252,7 @@ fn an_order_that_a_band_moves_keeps_its_id_and_gets_another_number() {
     assert_eq!(venue.ouch(B), [format!("T 1 1870000 Y #{second}")]);
     let moved = [format!("U #9>#{first} 100 1870000"), format!("U #10>#{second} 40 1870000")];
     assert_eq!(venue.market(), moved);
-    venue.apply(A, 1, Action::Cancel { id: OrderId(1) });
+    venue.apply(A, 1, Action::Cancel(Cancel { id: OrderId(1) }));
     assert_eq!(venue.market(), [format!("D #{first}")]);
 }
 
@@ -256,10 +263,10 @@ fn a_pause_is_told_with_the_collar_of_the_auction_that_ends_it() {
     venue.order(A, 1, Side::Sell, 100, 9_000);
     assert_eq!(venue.market(), ["A #10 S 100 AAPL 900000"]);
     venue.wait(15);
-    venue.apply(0, 1, Action::Tick);
+    venue.apply(0, 1, Action::from(RunTimers));
     assert_eq!(venue.market(), ["H 1 AAPL P", "J AAPL 1000000 900000 1100000 0"]);
     venue.wait(300);
-    venue.apply(0, 1, Action::Tick);
+    venue.apply(0, 1, Action::from(RunTimers));
     assert_eq!(venue.market()[0], "H 1 AAPL T");
 }
 
@@ -269,10 +276,10 @@ fn a_short_sale_restriction_says_whether_a_fall_has_brought_it() {
     let name = wire::name("FALL");
     let (tick, lot) = (Tick { mantissa: 1, scale: 2 }, Quantity(1));
     let definition = DefineSymbol { name, tick, lot, collar_bps: 0, reference: Price(10_000) };
-    venue.apply(0, 2, Action::DefineSymbol(definition));
+    venue.apply(0, 2, Action::from(definition));
     venue.take_all();
     let set = |venue: &mut Streams, restricted, automatic| {
-        venue.apply(0, 2, Action::SetShortSale { restricted, automatic });
+        venue.apply(0, 2, Action::from(SetShortSale { restricted, automatic }));
         venue.market()
     };
     assert_eq!(set(&mut venue, true, false), ["Y 2 FALL 2"]);
@@ -289,14 +296,14 @@ fn the_market_hears_nothing_of_an_order_for_an_auction_only() {
     let waits = Enter { tif: TimeInForce::AtClose, ..enter(1, Side::Sell, 100, 18_700) };
     venue.apply(A, 1, Action::Enter(waits)); // seqno 9
     assert_eq!(venue.ouch(A), ["A 1 S 100 AAPL 1870000 #9 L 'order 1'"]);
-    venue.apply(A, 1, Action::Reduce { id: OrderId(1), quantity: Quantity(60) });
+    venue.apply(A, 1, Action::Reduce(Reduce { id: OrderId(1), quantity: Quantity(60) }));
     assert_eq!(venue.ouch(A), ["C 1 40 U"]);
     assert_eq!(venue.market(), [""; 0]);
     venue.order(B, 1, Side::Buy, 50, 18_700); // seqno 11
     venue.market();
-    venue.apply(0, 1, Action::SetState(SymbolState::ClosingCall));
+    venue.apply(0, 1, Action::from(SetState { state: SymbolState::ClosingCall }));
     assert_eq!(venue.market(), ["H 1 AAPL Q", "I C AAPL 50 1870000 S 10L"]);
-    venue.apply(0, 1, Action::SetState(SymbolState::Closed));
+    venue.apply(0, 1, Action::from(SetState { state: SymbolState::Closed }));
     let number = |trade| MatchNumber::of(SeqNo(13), trade);
     let cross = format!("Q C AAPL 50 1870000 m{}", number(0));
     let shown = format!("C #11 50 1870000 m{} N", number(1));
@@ -355,11 +362,15 @@ fn a_replace_of_an_order_that_has_traded_reports_what_is_left_open() {
     assert_eq!(venue.ouch(A), ["U 1>2 S 60 AAPL 10100 #11 L 'order 2'"]);
     assert_eq!(venue.market(), ["U #9>#11 60 10100"]);
     let side = Some(Side::Short);
-    venue.apply(A, 1, Action::Modify { id: OrderId(2), side, quantity: Some(Quantity(80)) });
+    venue.apply(
+        A,
+        1,
+        Action::Modify(Modify { id: OrderId(2), side, quantity: Some(Quantity(80)) }),
+    );
     assert_eq!(venue.ouch(A), ["M 2 T 50"]);
     assert_eq!(venue.market(), ["X #11 10"]);
     // A band reprices the order; its open quantity moves with it.
-    venue.apply(0, 1, Action::SetBands(SetBands { low: Price(102), ..SetBands::default() }));
+    venue.apply(0, 1, Action::from(SetBands { low: Price(102), ..SetBands::default() }));
     let moved = OrderNumber::within(SeqNo(13), 1);
     assert_eq!(venue.ouch(A), [format!("T 2 10200 Y #{moved}")]);
     assert_eq!(venue.market(), [format!("U #11>#{moved} 50 10200")]);
@@ -394,12 +405,12 @@ fn ids_are_used_up_by_what_is_answered() {
     // The replace itself is rejected: the new id is used up, the order stays.
     venue.order(A, 9, Side::Buy, 10, 100);
     venue.ouch(A);
-    let replace = Action::Replace {
+    let replace = Action::Replace(Replace {
         id: OrderId(9),
         new_id: OrderId(10),
         quantity: Quantity(1),
         price: Price(1),
-    };
+    });
     venue.apply_with(A, 1, Reason::RateLimit, replace, Some(fields(10)));
     assert_eq!(consumed(&venue), 10);
     let rejected = format!("J 10 {} 'order 10'", reject_code(Reason::RateLimit));
@@ -450,12 +461,12 @@ fn what_a_risk_limit_does_not_let_in_is_rejected_with_its_code() {
             // A replace is rejected, too: its original order stays.
             let (old, new_id) = (OrderId(9), OrderId(id + 1));
             let (quantity, price) = (Quantity(10), Price(100));
-            let replace = Action::Replace { id: old, new_id, quantity, price };
+            let replace = Action::Replace(Replace { id: old, new_id, quantity, price });
             venue.apply_with(A, 1, reason, replace, Some(fields(id + 1)));
             assert_eq!(venue.ouch(A), [format!("J {} {code} 'order {}'", id + 1, id + 1)]);
         }
     }
-    venue.apply(A, 1, Action::Cancel { id: OrderId(9) });
+    venue.apply(A, 1, Action::Cancel(Cancel { id: OrderId(9) }));
     assert_eq!(venue.ouch(A), ["C 9 10 U"]);
 }
 
@@ -467,7 +478,7 @@ fn the_operator_hears_of_limits_and_the_sessions_of_their_orders() {
     venue.operator();
     let limits = RiskLimits { killed: true, ..RiskLimits::default() };
     let scope = RiskScope::Session;
-    let set = Action::SetRisk(SetRisk { scope, firm: FirmId(0), limits });
+    let set = Action::from(SetRisk { scope, firm: FirmId(0), limits });
     venue.apply(A, 0, set);
     let command = Command {
         session: SessionId(A),
@@ -529,10 +540,12 @@ fn marking_changes_and_mass_cancels_are_told() {
     venue.order(A, 2, Side::Buy, 10, 90);
     venue.ouch(A);
     venue.market();
-    let modify = |quantity| Action::Modify {
-        id: OrderId(1),
-        side: Some(Side::Short),
-        quantity: Some(Quantity(quantity)),
+    let modify = |quantity| {
+        Action::Modify(Modify {
+            id: OrderId(1),
+            side: Some(Side::Short),
+            quantity: Some(Quantity(quantity)),
+        })
     };
     venue.apply(A, 1, modify(10));
     assert_eq!((venue.ouch(A), venue.market()), (vec!["M 1 T 10".to_string()], vec![]));
@@ -560,10 +573,10 @@ fn marking_changes_and_mass_cancels_are_told() {
 #[test]
 fn order_entry_is_switched_and_accounts_are_queried() {
     let mut venue = venue();
-    let set = |id, enabled| Action::SetOrderEntry { id: OrderId(id), enabled };
+    let set = |id, enabled| Action::SetOrderEntry(SetOrderEntry { id: OrderId(id), enabled });
     venue.apply(A, 0, set(1, false));
     venue.apply(A, 0, set(2, true));
-    venue.apply(A, 0, Action::AccountQuery { next: OrderId(3) });
+    venue.apply(A, 0, Action::AccountQuery(AccountQuery { next: OrderId(3) }));
     assert_eq!(venue.ouch(A), ["G 1", "K 2", "Q 3"]);
     assert_eq!(venue.states().consumed(SessionId(A)), 2);
 }
@@ -585,7 +598,7 @@ fn drop_copies_say_whose_message_it_was() {
 #[test]
 fn a_trade_is_taken_back_once_for_the_world_and_once_for_each_side() {
     let mut venue = venue();
-    venue.apply(0, 1, Action::BreakTrade(trade_77()));
+    venue.apply(0, 1, Action::from(trade_77()));
     assert_eq!(venue.ouch(A), ["B 5 m77 S 'order 5'"]);
     assert_eq!(venue.ouch(B), ["B 6 m77 S 'order 6'"]);
     assert_eq!(venue.market(), ["B m77"]);
@@ -596,7 +609,7 @@ fn a_trade_is_taken_back_once_for_the_world_and_once_for_each_side() {
 fn a_corrected_trade_is_taken_back_and_told_again() {
     let mut venue = venue();
     let correction = CorrectTrade { trade: trade_77(), price: Price(101), quantity: Quantity(30) };
-    venue.apply(0, 1, Action::CorrectTrade(correction));
+    venue.apply(0, 1, Action::from(correction));
     let (a, b) = (venue.ouch(A), venue.ouch(B));
     assert_eq!(a, ["B 5 m77 S 'order 5'", "E 5 30 10100 A m77"]);
     assert_eq!(b, ["B 6 m77 S 'order 6'", "E 6 30 10100 R m77"]);
@@ -613,9 +626,8 @@ fn trade_77() -> BreakTrade {
         id: OrderId(id),
         session: SessionId(session),
         text: fields(id).text,
-        zero: [0; 6],
     };
-    BreakTrade { match_number: MatchNumber(77), sides: [side(A, 5), side(B, 6)] }
+    BreakTrade::new(MatchNumber(77), [side(A, 5), side(B, 6)])
 }
 
 /// Returns the kinds of the reports in the lines of an operator.
@@ -632,7 +644,7 @@ fn a_session_that_may_not_enter_orders_is_told_and_so_is_the_operator() {
     let mut venue = venue();
     venue.operator();
     for enabled in [false, true] {
-        venue.apply(A, 0, Action::SetOrderEntry { id: OrderId(1), enabled });
+        venue.apply(A, 0, Action::SetOrderEntry(SetOrderEntry { id: OrderId(1), enabled }));
         assert_eq!(venue.ouch(A).len(), 1);
         let lines = venue.operator();
         assert_eq!(kinds(&lines), ["order_entry_set"]);
@@ -646,7 +658,7 @@ fn a_day_ends_after_the_orders_that_expire_with_it() {
     venue.order(A, 1, Side::Sell, 100, 100);
     venue.ouch(A);
     venue.market();
-    venue.apply(0, 0, Action::TradingDay(DayEvent::End));
+    venue.apply(0, 0, Action::from(TradingDay { event: DayEvent::End }));
     assert_eq!(venue.ouch(A), ["C 1 100 T", "S E"]);
     assert_eq!(venue.ouch(B), ["S E"]);
     assert_eq!(venue.market(), ["D #9", "S M", "S E", "S C"]);
@@ -697,7 +709,7 @@ fn a_symbol_that_is_not_on_the_wire_is_not_in_market_data() {
         session: SessionId(A),
         symbol: SymbolId(2),
         verdict: Reason::None,
-        action: Action::Cancel { id: OrderId(1) },
+        action: Action::Cancel(Cancel { id: OrderId(1) }),
     };
     venue.command(command, None);
     assert!(venue.market().is_empty());

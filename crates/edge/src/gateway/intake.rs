@@ -10,7 +10,9 @@ use crate::gateway::risk::RiskDesk;
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::Exposures;
 use ringside_core::streams::SessionStates;
-use ringside_model::command::{Action, Command, is_definition};
+use ringside_model::command::{
+    Action, Command, OperatorCommand, Replace, SetOrderEntry, TradingDay, is_definition,
+};
 use ringside_model::domain::{DayEvent, FirmId, Nanos, Role, SessionId};
 use ringside_model::reason::Reason;
 use ringside_wire::Malformed;
@@ -179,9 +181,9 @@ impl Intake {
             Action::EnterStop(stop) => stop.order.id.0,
             Action::EnterIceberg(iceberg) => iceberg.order.id.0,
             Action::EnterRich(rich) => rich.order.id.0,
-            Action::Replace { new_id, .. } => new_id.0,
+            Action::Replace(Replace { new_id, .. }) => new_id.0,
             Action::MassCancel(filter) => filter.id.0,
-            Action::SetOrderEntry { id, enabled } => {
+            Action::SetOrderEntry(SetOrderEntry { id, enabled }) => {
                 if verdict == Reason::None {
                     state.disabled = !enabled;
                 }
@@ -191,7 +193,9 @@ impl Intake {
         };
         // Ids of clients have at most 32 bits; a larger id from an operator belongs to no client.
         state.last_id = state.last_id.max(u32::try_from(id).unwrap_or(0));
-        if let (Action::TradingDay(event), Reason::None) = (action, verdict) {
+        if let (Action::Operator(OperatorCommand::TradingDay(TradingDay { event })), Reason::None) =
+            (action, verdict)
+        {
             self.closed = event == DayEvent::End;
         }
         self.queue.push(inbound).expect("whoever hands over has looked for room");

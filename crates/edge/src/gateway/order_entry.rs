@@ -23,7 +23,8 @@ mod values;
 use crate::gateway::queue::Inbound;
 use ringside_core::registry::directory::{Directory, Symbol};
 use ringside_model::command::{
-    Action, ClientFields, Command, Display, Enter, EnterIceberg, EnterRich, MassCancel, RichTerms,
+    AccountQuery, Action, Cancel, ClientFields, Command, Display, Enter, EnterIceberg, EnterRich,
+    MassCancel, Modify, Reduce, Replace, RichTerms, SetOrderEntry,
 };
 use ringside_model::domain::{
     FirmId, Name, Nanos, OrderId, OrderType, Peg, Price, Quantity, SessionId, Side, SymbolId,
@@ -117,9 +118,9 @@ impl Desk<'_> {
             cross: m.cross_type,
             ..no_fields(tags)
         };
-        let action = terms.and_then(|action| match action {
-            Action::Enter(_) => Ok((action, fields)),
-            _ => Ok((action, with_tags(fields, &tags::without_terms(tags)?))),
+        let action = terms.map(|action| match action {
+            Action::Enter(_) => (action, fields),
+            _ => (action, with_tags(fields, &tags::without_terms(tags))),
         });
         Ok(match action {
             Ok((action, fields)) => self.command(symbol, Reason::None, action, Some(fields)),
@@ -226,7 +227,7 @@ impl Desk<'_> {
         };
         let quantity = Quantity(m.quantity.get().into());
         let price = terms.unwrap_or_default();
-        let action = Action::Replace { id, new_id, quantity, price };
+        let action = Action::Replace(Replace { id, new_id, quantity, price });
         Ok(self.command(symbol, terms.err().unwrap_or(Reason::None), action, Some(fields)))
     }
 
@@ -256,8 +257,8 @@ impl Desk<'_> {
         let (id, symbol) = self.order(m.user_ref_num.get())?;
         tags::of_cancel(tags).map_err(|_| Ignored::Unserved)?;
         let action = match m.quantity.get() {
-            0 => Action::Cancel { id },
-            total => Action::Reduce { id, quantity: Quantity(total.into()) },
+            0 => Action::Cancel(Cancel { id }),
+            total => Action::Reduce(Reduce { id, quantity: Quantity(total.into()) }),
         };
         Ok(self.command(symbol, Reason::TooLate, action, None))
     }
@@ -267,7 +268,7 @@ impl Desk<'_> {
         tags::of_modify(tags).map_err(|_| Ignored::Unserved)?;
         let side = side(m.side).ok_or(Ignored::Unserved)?;
         let quantity = Some(Quantity(m.quantity.get().into()));
-        let action = Action::Modify { id, side: Some(side), quantity };
+        let action = Action::Modify(Modify { id, side: Some(side), quantity });
         Ok(self.command(symbol, Reason::TooLate, action, fields_of(tags)))
     }
 
@@ -299,14 +300,19 @@ impl Desk<'_> {
     ) -> Result<Inbound, Ignored> {
         let id = self.new_id(id)?;
         let refused = self.own_firm(&firm).map(drop).and_then(|()| tags::of_cancel(tags)).err();
-        let action = Action::SetOrderEntry { id, enabled };
+        let action = Action::SetOrderEntry(SetOrderEntry { id, enabled });
         Ok(self.command(SymbolId::NONE, refused.unwrap_or(Reason::None), action, None))
     }
 
     fn query(&self, tags: Tags<'_>) -> Result<Inbound, Ignored> {
         tags::of_cancel(tags).map_err(|_| Ignored::Unserved)?;
         let next = OrderId(self.sender.last_id.saturating_add(1).into());
-        Ok(self.command(SymbolId::NONE, Reason::None, Action::AccountQuery { next }, None))
+        Ok(self.command(
+            SymbolId::NONE,
+            Reason::None,
+            Action::AccountQuery(AccountQuery { next }),
+            None,
+        ))
     }
 
     fn command(

@@ -11,7 +11,7 @@
 use crate::gateway::rate::Rate;
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::{Exposures, Value};
-use ringside_model::command::{Action, Command, RiskLimits};
+use ringside_model::command::{Action, Command, Replace, RiskLimits};
 use ringside_model::domain::{FirmId, OrderId, Quantity, RiskScope, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 use ringside_planted::{Bug, planted};
@@ -57,7 +57,7 @@ impl RiskDesk {
     pub fn asked(&self, command: &Command, directory: &Directory) -> Option<Asked> {
         let Command { session, symbol, action, .. } = *command;
         let (firm, quantity, limit) = match action {
-            Action::Replace { id, quantity, price, .. } => {
+            Action::Replace(Replace { id, quantity, price, .. }) => {
                 (self.firm_of(session, id, directory), quantity, price)
             }
             _ => {
@@ -72,7 +72,7 @@ impl RiskDesk {
         };
         let tick = directory.symbol(symbol).map(|symbol| Value::of_tick(symbol.tick));
         let value = tick.unwrap_or_default().traded(price, quantity);
-        let is_new = !matches!(action, Action::Replace { .. });
+        let is_new = !matches!(action, Action::Replace(_));
         Some(Asked { session, firm, symbol, quantity, value, is_new })
     }
 
@@ -82,14 +82,14 @@ impl RiskDesk {
         if rules.is_empty() || !command.enters() {
             return false;
         }
-        let is_replace = matches!(command.action, Action::Replace { .. });
+        let is_replace = matches!(command.action, Action::Replace(_));
         if is_replace && rules.has_firms() {
             return true;
         }
         let Some(asked) = self.asked(command, directory) else { return false };
         let has_limit = match command.action {
             Action::EnterStop(_) => true,
-            Action::Replace { price, .. } => price.0 > 0,
+            Action::Replace(Replace { price, .. }) => price.0 > 0,
             action => action.entered().is_some_and(|enter| enter.price.0 > 0),
         };
         asked.scopes().iter().any(|&(scope, number)| {
@@ -243,7 +243,7 @@ impl Asked {
 mod tests {
     use super::*;
     use ringside_core::registry::exposure::Exposure;
-    use ringside_model::command::{DefineSymbol, Enter, EnterStop, SetRisk};
+    use ringside_model::command::{Cancel, DefineSymbol, Enter, EnterStop, SetRisk};
     use ringside_model::domain::{Name, OrderType, Price, Side, Tick};
 
     const SYMBOL: SymbolId = SymbolId(1);
@@ -267,13 +267,9 @@ mod tests {
         let (name, tick) = (Name::new("X").unwrap(), Tick::parse(tick).unwrap());
         let (lot, reference) = (Quantity(1), Price(0));
         let definition = DefineSymbol { name, tick, lot, collar_bps: 0, reference };
-        directory.observe(&command(Action::DefineSymbol(definition)));
+        directory.observe(&command(Action::from(definition)));
         for &(scope, limits) in limits {
-            directory.observe(&command(Action::SetRisk(SetRisk {
-                scope,
-                firm: FirmId(2),
-                limits,
-            })));
+            directory.observe(&command(Action::from(SetRisk { scope, firm: FirmId(2), limits })));
         }
         directory
     }
@@ -359,7 +355,7 @@ mod tests {
             desk.needs_answers(&command(action), &directory("0.01", limits))
         };
         let (id, new_id, quantity) = (OrderId(1), OrderId(2), Quantity(1));
-        let replace = Action::Replace { id, new_id, quantity, price: Price(1) };
+        let replace = Action::Replace(Replace { id, new_id, quantity, price: Price(1) });
         let limit = Action::Enter(order(1, 1));
         let market = Action::Enter(order(1, 0));
         let session = RiskScope::Session;
@@ -374,6 +370,6 @@ mod tests {
         // The firm of a replaced order is known only after its reports.
         let firm = [(RiskScope::Firm, RiskLimits { quantity_max: 1, ..none })];
         assert_eq!([limit, market, replace].map(|a| needs(&firm, a)), [false, false, true]);
-        assert!(!needs(&gross, Action::Cancel { id }));
+        assert!(!needs(&gross, Action::Cancel(Cancel { id })));
     }
 }

@@ -4,7 +4,9 @@ use ringside_core::registry::directory::Directory;
 use ringside_core::report_lines::ReportLines;
 use ringside_edge::gateway::file_session::{FileSession, Format, LINE_BYTES_MAX, LineError};
 use ringside_model::command::{
-    Action, BreakTrade, Command, DefineSymbol, Display, Enter, MassCancel, TradeSide, is_venue_wide,
+    AccountQuery, Action, BreakTrade, Cancel, Command, DefineFirm, DefineSession, DefineSymbol,
+    Definition, Display, Enter, MassCancel, Modify, Reduce, Replace, SetOrderEntry, TradeSide,
+    TradingDay, is_venue_wide,
 };
 use ringside_model::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderNumber,
@@ -82,15 +84,17 @@ fn everyday_lines_become_their_commands() {
         reference: Price(0),
     };
     let (one, two, sixty) = (OrderId(1), OrderId(2), Quantity(60));
-    let replace = Action::Replace { id: one, new_id: two, quantity: sixty, price: Price(18704) };
-    let session = Action::DefineSession { name: name("A"), firm: FirmId(0), role: Role::File };
+    let replace =
+        Action::Replace(Replace { id: one, new_id: two, quantity: sixty, price: Price(18704) });
+    let session =
+        Action::from(DefineSession { name: name("A"), firm: FirmId(0), role: Role::File });
     let expected = [
-        command(0, 1, Reason::None, Action::DefineSymbol(aapl)),
+        command(0, 1, Reason::None, Action::from(aapl)),
         command(1, 0, Reason::None, session),
         command(1, 1, Reason::None, Action::Enter(order_1())),
-        command(1, 1, Reason::TooLate, Action::Reduce { id: one, quantity: sixty }),
+        command(1, 1, Reason::TooLate, Action::Reduce(Reduce { id: one, quantity: sixty })),
         command(1, 1, Reason::None, replace),
-        command(1, 1, Reason::TooLate, Action::Cancel { id: two }),
+        command(1, 1, Reason::TooLate, Action::Cancel(Cancel { id: two })),
     ];
     assert_eq!(commands(&lines), expected);
 }
@@ -99,8 +103,11 @@ fn everyday_lines_become_their_commands() {
 fn every_option_of_an_order_arrives() {
     let line = r#"{"op":"enter","session":"A","id":18446744073709551615,"symbol":"AAPL","side":"short_exempt","type":"market_to_limit","tif":"ioc","qty":18446744073709551615,"post_only":"slide","stp":"cancel_smallest","stp_group":65535,"firm":"F1","capacity":"riskless","attributed":true}"#;
     let all = commands(&[AAPL, r#"{"op":"session","session":"A","firm":"F0"}"#, line]);
-    let firm = |firm, text| Action::DefineFirm { firm: FirmId(firm), name: name(text) };
-    let session = Action::DefineSession { name: name("A"), firm: FirmId(1), role: Role::File };
+    let firm = |firm, text| {
+        Action::Definition(Definition::Firm(DefineFirm { firm: FirmId(firm), name: name(text) }))
+    };
+    let session =
+        Action::from(DefineSession { name: name("A"), firm: FirmId(1), role: Role::File });
     let enter = Enter {
         id: OrderId(u64::MAX),
         price: Price(0),
@@ -234,18 +241,20 @@ fn a_price_that_is_missing_or_too_much_is_for_the_engine() {
 
 #[test]
 fn changes_of_orders_find_their_symbol_by_the_id() {
-    let unknown = command(1, 0, Reason::None, Action::Cancel { id: OrderId(9) });
+    let unknown = command(1, 0, Reason::None, Action::Cancel(Cancel { id: OrderId(9) }));
     assert_eq!(after_order(r#"{"op":"cancel","session":"A","id":9}"#), unknown);
     let of_other = r#"{"op":"cancel","session":"B","id":1}"#;
-    let expected = command(2, 0, Reason::None, Action::Cancel { id: OrderId(1) });
+    let expected = command(2, 0, Reason::None, Action::Cancel(Cancel { id: OrderId(1) }));
     assert_eq!(after_order(of_other), expected);
-    let reduce = Action::Reduce { id: OrderId(1), quantity: Quantity(0) };
+    let reduce = Action::Reduce(Reduce { id: OrderId(1), quantity: Quantity(0) });
     let expected = command(1, 1, Reason::TooLate, reduce);
     assert_eq!(after_order(r#"{"op":"reduce","session":"A","id":1,"qty":-5}"#), expected);
 
     let replace = |line: &str| {
         let command = after_order(line);
-        let Action::Replace { quantity, price, .. } = command.action else { panic!("{command:?}") };
+        let Action::Replace(Replace { quantity, price, .. }) = command.action else {
+            panic!("{command:?}")
+        };
         (command.symbol.0, command.verdict, quantity.0, price.0)
     };
     for (line, expected) in [
@@ -304,10 +313,8 @@ fn a_mass_cancel_has_filters() {
 
 #[test]
 fn a_modify_gives_a_marking_a_total_or_both() {
-    let modify = |id, side, quantity: Option<u64>| Action::Modify {
-        id: OrderId(id),
-        side,
-        quantity: quantity.map(Quantity),
+    let modify = |id, side, quantity: Option<u64>| {
+        Action::Modify(Modify { id: OrderId(id), side, quantity: quantity.map(Quantity) })
     };
     for (terms, side, quantity) in [
         (r#""side":"short","qty":60"#, Some(Side::Short), Some(60)),
@@ -328,15 +335,16 @@ fn a_modify_gives_a_marking_a_total_or_both() {
 fn roles_belong_to_sessions_that_are_defined() {
     for role in Role::ALL {
         let line = format!(r#"{{"op":"session","session":"N","role":"{}"}}"#, role.name());
-        let expected = Action::DefineSession { name: name("N"), firm: FirmId(0), role: *role };
+        let expected =
+            Action::from(DefineSession { name: name("N"), firm: FirmId(0), role: *role });
         assert_eq!(commands(&[&line]), [command(1, 0, Reason::None, expected)]);
     }
 }
 
 #[test]
 fn requests_of_a_session_become_their_commands() {
-    let set = |id, enabled| Action::SetOrderEntry { id: OrderId(id), enabled };
-    let query = |next| Action::AccountQuery { next: OrderId(next) };
+    let set = |id, enabled| Action::SetOrderEntry(SetOrderEntry { id: OrderId(id), enabled });
+    let query = |next| Action::AccountQuery(AccountQuery { next: OrderId(next) });
     for (line, session, action) in [
         (r#"{"op":"order_entry","session":"A","enabled":false}"#, 1, set(0, false)),
         (r#"{"op":"order_entry","session":"A","enabled":true,"id":7}"#, 1, set(7, true)),
@@ -353,7 +361,7 @@ fn requests_of_a_session_become_their_commands() {
 fn nothing_can_be_entered_between_the_end_and_the_start_of_a_day() {
     let [start, end] = ["start_of_day", "end_of_day"].map(|op| format!(r#"{{"op":"{op}"}}"#));
     for (line, event) in [(&start, DayEvent::Start), (&end, DayEvent::End)] {
-        let expected = command(0, 0, Reason::None, Action::TradingDay(event));
+        let expected = command(0, 0, Reason::None, Action::from(TradingDay { event }));
         assert_eq!(after_order(line), expected);
         assert!(is_venue_wide(expected.action.kind(), expected.symbol));
     }
@@ -411,11 +419,10 @@ fn a_trade_is_broken_by_its_number_and_its_two_orders() {
         id: OrderId(id),
         session: SessionId(session),
         text: *text,
-        zero: [0; 6],
     };
     let broken = |symbol, verdict, sides| {
-        let trade = BreakTrade { match_number: MatchNumber(77), sides };
-        command(0, symbol, verdict, Action::BreakTrade(trade))
+        let trade = BreakTrade::new(MatchNumber(77), sides);
+        command(0, symbol, verdict, Action::from(trade))
     };
     let (none, blank) = (Reason::None, b"              ");
     assert_eq!(
@@ -476,7 +483,7 @@ fn definitions_out_of_range_or_given_twice_teach_nothing() {
         collar_bps: 500,
         reference: Price(43),
     };
-    assert_eq!(commands(&[line])[0].action, Action::DefineSymbol(expected));
+    assert_eq!(commands(&[line])[0].action, Action::from(expected));
 
     let firm = r#"{"op":"firm","firm":"F"}"#;
     let session = r#"{"op":"session","session":"A","firm":"F"}"#;
@@ -506,7 +513,7 @@ fn the_next_file_goes_on_where_the_last_one_ended() {
     second.line("op,session,id", &mut none).unwrap();
     let mut told = Vec::new();
     second.line("cancel,A,1", &mut |command, _| told.push(command)).unwrap();
-    let cancel = Action::Cancel { id: OrderId(1) };
+    let cancel = Action::Cancel(Cancel { id: OrderId(1) });
     assert_eq!(told, [command(1, 1, Reason::TooLate, cancel)]);
 }
 

@@ -4,7 +4,8 @@ use ringside_core::registry::directory::Directory;
 use ringside_edge::gateway::order_entry::{Ignored, Sender, translate};
 use ringside_edge::gateway::queue::Inbound;
 use ringside_model::command::{
-    Action, Command, DefineSymbol, Display, Enter, EnterIceberg, EnterRich, MassCancel, RichTerms,
+    Action, Cancel, Command, DefineFirm, DefineSession, DefineSymbol, Display, Enter, EnterIceberg,
+    EnterRich, MassCancel, Modify, Reduce, Replace, RichTerms, SetOrderEntry,
 };
 use ringside_model::domain::{
     Capacity, FirmId, Name, Nanos, OrderId, OrderType, Peg, PostOnly, Price, Quantity, Role,
@@ -39,10 +40,10 @@ fn directory() -> Directory {
         directory.observe(&Command { session, symbol, verdict: Reason::None, action });
     };
     for (firm, text) in [(1, "FRM1"), (2, "FRM2")] {
-        observe(0, 0, Action::DefineFirm { firm: FirmId(firm), name: name(text) });
+        observe(0, 0, Action::from(DefineFirm { firm: FirmId(firm), name: name(text) }));
     }
     let (firm, role) = (FirmId(1), Role::OrderEntry);
-    observe(1, 0, Action::DefineSession { name: name("USER"), firm, role });
+    observe(1, 0, Action::from(DefineSession { name: name("USER"), firm, role }));
     let symbols = [
         (1, "AAPL", "0.01"),
         (2, "NINELONGX", "0.01"),
@@ -54,7 +55,7 @@ fn directory() -> Directory {
         let (tick, reference) = (Tick::parse(tick).unwrap(), Price(0));
         let definition =
             DefineSymbol { name: name(text), tick, lot: Quantity(1), collar_bps: 0, reference };
-        observe(0, number, Action::DefineSymbol(definition));
+        observe(0, number, Action::from(definition));
     }
     directory
 }
@@ -418,7 +419,7 @@ fn a_replace_gives_new_terms_or_says_what_is_wrong_with_them() {
     let tags: &[(u8, &[u8])] = &[(12, b"N"), (29, b"*"), (30, b"**")];
     let Inbound { command, fields } = run_one(&with_tags(&replace(), tags)).unwrap();
     let (id, new_id, quantity) = (OrderId(5), OrderId(11), Quantity(200));
-    let action = Action::Replace { id, new_id, quantity, price: Price(18_706) };
+    let action = Action::Replace(Replace { id, new_id, quantity, price: Price(18_706) });
     assert_eq!(command, Command { session: SESSION, symbol: AAPL, verdict: None, action });
     assert_eq!(fields.unwrap().text, padded("again").unwrap());
     assert_eq!(fields.unwrap().tags().len(), 10);
@@ -437,7 +438,7 @@ fn a_replace_gives_new_terms_or_says_what_is_wrong_with_them() {
         // one.
         let message = ReplaceOrder { price: price.into(), ..replace() };
         let command = run_one(&with_tags(&message, &[])).unwrap().command;
-        let action = Action::Replace { id, new_id, quantity, price: Price(0) };
+        let action = Action::Replace(Replace { id, new_id, quantity, price: Price(0) });
         assert_eq!(command, Command { session: SESSION, symbol: AAPL, verdict: None, action });
     }
     for (case, (expected, alter)) in wrong.iter().enumerate() {
@@ -474,10 +475,11 @@ fn modify(id: u32, side: u8) -> ModifyOrder {
 #[test]
 fn cancels_and_modifies_go_to_the_instrument_of_their_order() {
     let id = OrderId(5);
-    let modified = |side| Action::Modify { id, side: Some(side), quantity: Some(Quantity(30)) };
+    let modified =
+        |side| Action::Modify(Modify { id, side: Some(side), quantity: Some(Quantity(30)) });
     let cases: [(Vec<u8>, Action); 4] = [
-        (cancel(5, 0).as_bytes().to_vec(), Action::Cancel { id }),
-        (cancel(5, 40).as_bytes().to_vec(), Action::Reduce { id, quantity: Quantity(40) }),
+        (cancel(5, 0).as_bytes().to_vec(), Action::Cancel(Cancel { id })),
+        (cancel(5, 40).as_bytes().to_vec(), Action::Reduce(Reduce { id, quantity: Quantity(40) })),
         (modify(5, b'B').as_bytes().to_vec(), modified(Side::Buy)),
         (with_tags(&modify(5, b'E'), &[(25, b"Y")]), modified(Side::ShortExempt)),
     ];
@@ -560,15 +562,23 @@ fn order_entry_is_switched_and_the_next_id_is_told() {
     ];
     for (bytes, verdict, (id, enabled)) in cases {
         let command = run_one(&bytes).unwrap().command;
-        let action = Action::SetOrderEntry { id, enabled };
+        let action = Action::SetOrderEntry(SetOrderEntry { id, enabled });
         assert_eq!(command, Command { session: SESSION, symbol: SymbolId::NONE, verdict, action });
     }
     let next = |last_id| {
         let sender = Sender { last_id, ..sender() };
         run(query.as_bytes(), &sender, &directory()).unwrap().command.action
     };
-    assert_eq!(next(10), Action::AccountQuery { next: OrderId(11) });
-    assert_eq!(next(u32::MAX), Action::AccountQuery { next: OrderId(u32::MAX.into()) });
+    assert_eq!(
+        next(10),
+        Action::AccountQuery(ringside_model::command::AccountQuery { next: OrderId(11) })
+    );
+    assert_eq!(
+        next(u32::MAX),
+        Action::AccountQuery(ringside_model::command::AccountQuery {
+            next: OrderId(u32::MAX.into())
+        })
+    );
 }
 
 #[test]

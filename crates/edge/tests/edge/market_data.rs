@@ -4,7 +4,8 @@
 use ringside_core::streams::StreamId;
 use ringside_load::rng::Rng;
 use ringside_model::command::{
-    Action, Display, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel, RichTerms, SetBands,
+    Action, Cancel, Display, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel, Modify, Reduce,
+    Replace, RichTerms, RunTimers, SetBands, SetShortSale, SetState, TradingDay,
 };
 use ringside_model::domain::{
     DayEvent, FirmId, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId,
@@ -113,17 +114,17 @@ impl Flow {
         let id = OrderId(id);
         let quantity = Quantity(1 + self.rng.below(500));
         let action = match self.rng.below(10) {
-            0..4 => Action::Cancel { id },
-            4..6 => Action::Reduce { id, quantity },
+            0..4 => Action::Cancel(Cancel { id }),
+            4..6 => Action::Reduce(Reduce { id, quantity }),
             6 => {
                 let side = Some(self.pick(Side::ALL));
-                Action::Modify { id, side, quantity: Some(quantity) }
+                Action::Modify(Modify { id, side, quantity: Some(quantity) })
             }
             _ => {
                 let new_id = self.id();
                 self.orders.push((session, new_id, symbol));
                 let (new_id, price) = (OrderId(new_id), self.price());
-                Action::Replace { id, new_id, quantity, price }
+                Action::Replace(Replace { id, new_id, quantity, price })
             }
         };
         venue.apply(session, symbol, action);
@@ -136,16 +137,16 @@ impl Flow {
                 let (low, high) =
                     (985 + self.rng.below(10) as i64, 1_005 + self.rng.below(10) as i64);
                 let (bps, reference) = (self.pick(&[0, 0, 40, 80]), self.price());
-                Action::SetBands(SetBands { low: Price(low), high: Price(high), bps, reference })
+                Action::from(SetBands { low: Price(low), high: Price(high), bps, reference })
             }
-            2 => Action::SetBands(SetBands::default()),
+            2 => Action::from(SetBands::default()),
             3 => {
                 let restricted = self.rng.below(3) == 0;
-                Action::SetShortSale { restricted, automatic: false }
+                Action::from(SetShortSale { restricted, automatic: false })
             }
             _ => {
                 venue.wait(self.pick(&[1, 20, 400]));
-                Action::Tick
+                Action::from(RunTimers)
             }
         };
         venue.apply(0, 1 + self.rng.below(SYMBOLS.into()) as u32, action);
@@ -163,9 +164,15 @@ impl Flow {
                 use SymbolState::{ClosingCall, Halted, Open, PreOpen, ReopeningCall};
                 let state =
                     self.pick(&[Open, Open, Open, Halted, PreOpen, ClosingCall, ReopeningCall]);
-                venue.apply(0, 1 + self.rng.below(SYMBOLS.into()) as u32, Action::SetState(state));
+                venue.apply(
+                    0,
+                    1 + self.rng.below(SYMBOLS.into()) as u32,
+                    Action::from(SetState { state }),
+                );
             }
-            10..15 => venue.apply(0, 1 + self.rng.below(SYMBOLS.into()) as u32, Action::Tick),
+            10..15 => {
+                venue.apply(0, 1 + self.rng.below(SYMBOLS.into()) as u32, Action::from(RunTimers))
+            }
             15..20 => self.protect(venue),
             20..550 => self.enter(venue),
             _ => self.change(venue),
@@ -204,7 +211,7 @@ fn venue_itself(venue: &Streams, symbol: u32) -> Vec<(u64, u64, i64)> {
 fn a_listener_has_the_books_of_the_venue() {
     for seed in base_seed()..base_seed() + 6 {
         let mut venue = Streams::new();
-        venue.apply(0, 0, Action::TradingDay(DayEvent::Start));
+        venue.apply(0, 0, Action::from(TradingDay { event: DayEvent::Start }));
         venue.firm(1, "ALFA");
         venue.firm(2, "BETA");
         for session in 1..=SESSIONS {
@@ -234,7 +241,7 @@ fn a_listener_has_the_books_of_the_venue() {
         }
         assert!(trades > 500 && heights > 1_000, "seed {seed}: {trades} trades, {heights} orders");
         assert!(unseen > 20, "seed {seed}: {unseen} trades with hidden orders");
-        venue.apply(0, 0, Action::TradingDay(DayEvent::End));
+        venue.apply(0, 0, Action::from(TradingDay { event: DayEvent::End }));
         for message in venue.take(StreamId::MARKET_DATA) {
             book.apply_bytes(&message).unwrap();
         }

@@ -2,7 +2,9 @@
 //! bounded time.
 
 use ringside_engine::{Engine, SYMBOL_MAX};
-use ringside_model::command::{Action, Command, DefineSymbol, Enter, MassCancel, Sequenced};
+use ringside_model::command::{
+    Action, Cancel, Command, DefineSymbol, Enter, MassCancel, Sequenced,
+};
 use ringside_model::domain::*;
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
@@ -39,7 +41,7 @@ impl Venue {
             collar_bps: 0,
             reference: Price(0),
         };
-        self.apply(symbol, Action::DefineSymbol(definition))
+        self.apply(symbol, Action::from(definition))
     }
 
     fn enter(
@@ -65,7 +67,7 @@ fn a_million_orders_on_one_level_cancel_from_the_middle_and_sweep_whole() {
         assert_eq!(venue.enter(1, id, Side::Sell, 500, 3).len(), 1);
     }
     for id in (1..=orders).step_by(3) {
-        assert_eq!(venue.apply(1, Action::Cancel { id: OrderId(id) }).len(), 1);
+        assert_eq!(venue.apply(1, Action::Cancel(Cancel { id: OrderId(id) })).len(), 1);
     }
     let left = venue.engine.live_orders() as u64;
     assert_eq!(venue.engine.top_of_book(SymbolId(1)).1.unwrap().quantity, u128::from(left) * 3);
@@ -123,10 +125,10 @@ fn ten_million_live_orders() {
     assert_eq!(venue.engine.live_orders() as u64, orders);
     for id in 1..=orders {
         let id = OrderId(id.wrapping_mul(7) % (orders + 1));
-        let _ = venue.apply(1, Action::Cancel { id });
+        let _ = venue.apply(1, Action::Cancel(Cancel { id }));
     }
     for id in 1..=orders {
-        let _ = venue.apply(1, Action::Cancel { id: OrderId(id) });
+        let _ = venue.apply(1, Action::Cancel(Cancel { id: OrderId(id) }));
     }
     assert_eq!((venue.engine.live_orders(), venue.engine.state_hash()), (0, empty));
 }

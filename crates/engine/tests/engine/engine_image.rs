@@ -5,8 +5,9 @@ use ringside_engine::{
     BandTimer, Engine, Image, OrderImage, ReserveImage, SYMBOL_MAX, Shard, StopLimit, TermsImage,
 };
 use ringside_model::command::{
-    Action, Command, DefineSymbol, Display, Enter, EnterIceberg, ImportOrder, MoveSymbol,
-    PlanState, RichTerms, Sequenced, SetBands, is_venue_wide,
+    Action, Cancel, Command, DefineFirm, DefineSession, DefineSymbol, Definition, Display, Enter,
+    EnterIceberg, ImportOrder, MoveSymbol, OperatorCommand, PlanState, RichTerms, Sequenced,
+    SetBands, SetQuote, SetState, is_venue_wide,
 };
 use ringside_model::domain::{
     FirmId, MoveStep, Name, Nanos, OrderId, PartitionId, Peg, Price, Quantity, Role, SeqNo,
@@ -58,7 +59,7 @@ fn go_on_from_an_image(profile: Profile, seed: u64, count: u32) -> bool {
     whole.apply_batch(past, &mut vec![]);
     let image = whole.image();
     let away = image.definitions.iter().filter_map(|command| match command.action {
-        Action::MoveSymbol(_) => Some(command.symbol.0),
+        Action::Operator(OperatorCommand::MoveSymbol(_)) => Some(command.symbol.0),
         _ => None,
     });
     let away: Vec<u32> = away.collect();
@@ -139,17 +140,22 @@ fn command(seqno: u64, session: SessionId, symbol: SymbolId, action: Action) -> 
 fn busy_engine() -> Engine {
     let mut engine = Engine::new(ORDERS);
     let (name, firm) = (Name::new("N").unwrap(), FirmId(7));
-    let firm_7 = command(1, SessionId(0), SymbolId::NONE, Action::DefineFirm { firm, name });
+    let firm_7 = command(1, SessionId(0), SymbolId::NONE, Action::from(DefineFirm { firm, name }));
     let session = command(
         2,
         SessionId(7),
         SymbolId::NONE,
-        Action::DefineSession { name, firm, role: Role::File },
+        Action::from(DefineSession { name, firm, role: Role::File }),
     );
     engine.apply_batch(&[firm_7, session], &mut vec![]);
     engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 1, 4_000), &mut vec![]);
     for (seqno, &(symbol, _)) in (9_000_000..).zip(MIXED.symbols) {
-        let open = command(seqno, SessionId(0), symbol, Action::SetState(SymbolState::Open));
+        let open = command(
+            seqno,
+            SessionId(0),
+            symbol,
+            Action::from(SetState { state: SymbolState::Open }),
+        );
         engine.apply_batch(&[open], &mut vec![]);
     }
     guard(&mut engine);
@@ -160,14 +166,14 @@ fn busy_engine() -> Engine {
 fn guard(engine: &mut Engine) {
     let symbol = MIXED.symbols.last().expect("there are some").0;
     let act = |seqno, action| command(seqno, SessionId(0), symbol, action);
-    let quote = Action::SetQuote { bid: Price(1), offer: Price(2) };
-    let none = Action::SetBands(SetBands::default());
+    let quote = Action::from(SetQuote { bid: Price(1), offer: Price(2) });
+    let none = Action::from(SetBands::default());
     engine.apply_batch(&[act(9_000_100, quote), act(9_000_101, none)], &mut vec![]);
     let (bid, offer) = engine.top_of_book(symbol);
     let bid = bid.expect("it has a bid").price;
     assert!(offer.is_some() && bid > Price(1));
     let bands = SetBands { bps: 1, reference: Price(bid.0 - 1), ..SetBands::default() };
-    engine.apply_batch(&[act(9_000_102, Action::SetBands(bands))], &mut vec![]);
+    engine.apply_batch(&[act(9_000_102, Action::from(bands))], &mut vec![]);
 }
 
 #[test]
@@ -212,9 +218,10 @@ fn an_image_that_cannot_be_is_refused() {
         ("not in their order", |i| i.definitions.reverse()),
         ("not in their order", |i| i.definitions.insert(0, i.definitions[0])),
         ("is no definition", |i| {
-            let defined = |d: &&mut Command| matches!(d.action, Action::DefineSymbol(_));
+            let defined =
+                |d: &&mut Command| matches!(d.action, Action::Definition(Definition::Symbol(_)));
             let last = i.definitions.iter_mut().rfind(defined).unwrap();
-            last.action = Action::Cancel { id: OrderId(1) };
+            last.action = Action::Cancel(Cancel { id: OrderId(1) });
         }),
         ("would be refused", |i| {
             let symbol = i.definitions.last().unwrap().symbol;
@@ -225,7 +232,8 @@ fn an_image_that_cannot_be_is_refused() {
         }),
         ("would be refused", |i| i.definitions[0].verdict = Reason::OffTick),
         ("would be refused", |i| {
-            let sessions = |d: &&mut Command| matches!(d.action, Action::DefineSession { .. });
+            let sessions =
+                |d: &&mut Command| matches!(d.action, Action::Definition(Definition::Session(_)));
             i.definitions.iter_mut().find(sessions).unwrap().session = SessionId(0);
         }),
         ("is an iceberg, but has no reserve", |i| i.reserves.clear()),
@@ -259,19 +267,18 @@ fn an_image_that_cannot_be_is_refused() {
         ("would be refused", |i| protection(i, false).session = SessionId(1)),
         ("would be refused", |i| protection(i, true).symbol = SymbolId(SYMBOL_MAX)),
         ("would be refused", |i| {
-            protection(i, true).action = Action::SetBands(SetBands::default());
+            protection(i, true).action = Action::from(SetBands::default());
         }),
         ("would be refused", |i| {
             // An image names the reference of dynamic bands.
-            protection(i, true).action =
-                Action::SetBands(SetBands { bps: 1, ..SetBands::default() });
+            protection(i, true).action = Action::from(SetBands { bps: 1, ..SetBands::default() });
         }),
         ("an order is beyond a band", |i| {
             let (low, high) = (Price(1), Price(1));
             let symbol = u64::from(protection(i, true).symbol.0);
             i.band_timers.retain(|timer| timer.symbol != symbol);
             protection(i, true).action =
-                Action::SetBands(SetBands { low, high, ..SetBands::default() });
+                Action::from(SetBands { low, high, ..SetBands::default() });
         }),
         ("a quote stands at a band, but nothing is due", |i| i.band_timers.clear()),
         ("what is due for it cannot be", |i| i.band_timers[0].what = BandTimer::REOPENING),
@@ -316,19 +323,21 @@ fn insert_state(image: &mut Image, symbol: SymbolId, state: SymbolState) {
     let is_behind = |command: &Command| {
         matches!(
             command.action,
-            Action::SetBands(_) | Action::SetQuote { .. } | Action::SetShortSale { .. }
+            Action::Operator(OperatorCommand::SetBands(_))
+                | Action::Operator(OperatorCommand::SetQuote(_))
+                | Action::Operator(OperatorCommand::SetShortSale(_))
         )
     };
     let at = image.definitions.iter().position(is_behind).unwrap_or(image.definitions.len());
-    let (session, verdict, action) = (SessionId(0), Reason::None, Action::SetState(state));
+    let (session, verdict, action) = (SessionId(0), Reason::None, Action::from(SetState { state }));
     image.definitions.insert(at, Command { session, symbol, verdict, action });
 }
 
 /// Returns the last price bands of an image, or its last reference quote.
 fn protection(image: &mut Image, bands: bool) -> &mut Command {
     let is_it = |command: &&mut Command| match command.action {
-        Action::SetBands(_) => bands,
-        Action::SetQuote { .. } => !bands,
+        Action::Operator(OperatorCommand::SetBands(_)) => bands,
+        Action::Operator(OperatorCommand::SetQuote(_)) => !bands,
         _ => false,
     };
     image.definitions.iter_mut().rfind(is_it).expect("an instrument has it")
@@ -342,7 +351,9 @@ fn without_peg(image: &mut Image) -> &mut RichTerms {
 
 /// Returns the last plan of an image.
 fn plan(image: &mut Image) -> &mut Command {
-    let is_plan = |command: &&mut Command| matches!(command.action, Action::PlanState(_));
+    let is_plan = |command: &&mut Command| {
+        matches!(command.action, Action::Operator(OperatorCommand::PlanState(_)))
+    };
     image.definitions.iter_mut().rfind(is_plan).expect("a symbol has a plan")
 }
 
@@ -371,7 +382,8 @@ fn last_of_lot_one(image: &mut Image) -> &mut OrderImage {
 
 /// Applies commands for symbol 1, the first with the seqno `first`; returns the reports.
 fn act(engine: &mut Engine, first: u64, actions: &[Action]) -> Vec<Report> {
-    let of_operator = |action: &Action| matches!(action, Action::MoveSymbol(_));
+    let of_operator =
+        |action: &Action| matches!(action, Action::Operator(OperatorCommand::MoveSymbol(_)));
     let number = |(seqno, action): (u64, &Action)| {
         let session = SessionId(if of_operator(action) { 0 } else { 1 });
         command(seqno, session, SymbolId(1), *action)
@@ -386,12 +398,11 @@ fn act(engine: &mut Engine, first: u64, actions: &[Action]) -> Vec<Report> {
 fn orders_that_wait_may_cross_only_while_their_symbol_is_imported() {
     let (name, tick) = (Name::new("N").unwrap(), Tick { mantissa: 1, scale: 2 });
     let (lot, reference) = (Quantity(1), Price(0));
-    let definition =
-        Action::DefineSymbol(DefineSymbol { name, tick, lot, collar_bps: 0, reference });
+    let definition = Action::from(DefineSymbol { name, tick, lot, collar_bps: 0, reference });
     let order = |id, side, price| Enter::limit(OrderId(id), side, Quantity(5), Price(price));
     let step = |step, orders, quantity| {
         let (partition, quantity) = (PartitionId(1), Quantity(quantity));
-        Action::MoveSymbol(MoveSymbol { step, partition, version: 0, orders, quantity })
+        Action::from(MoveSymbol { step, partition, version: 0, orders, quantity })
     };
 
     let mut halted = Engine::new(ORDERS);
@@ -404,8 +415,9 @@ fn orders_that_wait_may_cross_only_while_their_symbol_is_imported() {
     assert!(error.contains("what waits of symbol 1 crosses"), "{error}");
 
     let mut importing = Engine::new(ORDERS);
-    let [buy, sell] = [order(1, Side::Buy, 100), order(2, Side::Sell, 100)]
-        .map(|order| Action::ImportOrder(ImportOrder { order, id_there: OrderId(7) }));
+    let [buy, sell] = [order(1, Side::Buy, 100), order(2, Side::Sell, 100)].map(|order| {
+        Action::Operator(OperatorCommand::ImportOrder(ImportOrder { order, id_there: OrderId(7) }))
+    });
     let [release, import] = [MoveStep::Release, MoveStep::Import].map(|to| step(to, 0, 0));
     act(&mut importing, 1, &[definition, release, import, buy, sell]);
     let (waiting, at_home) = (importing.image(), halted.image());
@@ -458,7 +470,7 @@ fn equal_states_are_equal_images_whatever_came_before() {
     let mut engine = busy_engine();
     let mut image = engine.image();
     let order = *plain(&mut image);
-    let cancel = Action::Cancel { id: OrderId(order.id) };
+    let cancel = Action::Cancel(Cancel { id: OrderId(order.id) });
     let (session, symbol) = (SessionId(order.session), SymbolId(order.symbol));
     engine.apply_batch(&[command(20_000_000, session, symbol, cancel)], &mut vec![]);
     let mut without = image.clone();
@@ -472,8 +484,7 @@ fn equal_states_are_equal_images_whatever_came_before() {
 fn after(symbol: u32, action: Action) -> Engine {
     let (name, tick) = (Name::new("N").unwrap(), Tick { mantissa: 1, scale: 2 });
     let (lot, reference) = (Quantity(1), Price(0));
-    let definition =
-        Action::DefineSymbol(DefineSymbol { name, tick, lot, collar_bps: 0, reference });
+    let definition = Action::from(DefineSymbol { name, tick, lot, collar_bps: 0, reference });
     let mut engine = Engine::new(ORDERS);
     let definitions = [1, 2].map(|n| command(n.into(), SessionId(0), SymbolId(n), definition));
     engine.apply_batch(&definitions, &mut vec![]);
@@ -484,7 +495,7 @@ fn after(symbol: u32, action: Action) -> Engine {
 /// Plan to close a symbol at a time in ns.
 fn closed_at(due: u64) -> Action {
     let (due, state) = (Nanos(due), SymbolState::Closed);
-    Action::PlanState(PlanState { due, random_ns: 0, seed: 0, state, zero: [0; 7] })
+    Action::from(PlanState { due, random_ns: 0, seed: 0, state })
 }
 
 #[test]

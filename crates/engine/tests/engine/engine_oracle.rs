@@ -5,8 +5,8 @@
 
 use ringside_engine::{Engine, LevelView, OrderView};
 use ringside_model::command::{
-    Action, Command, DefineSymbol, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel,
-    Sequenced, is_venue_wide,
+    Action, Cancel, Command, DefineSymbol, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel,
+    Modify, Reduce, Replace, Sequenced, is_venue_wide,
 };
 use ringside_model::domain::{
     Auction, FirmId, Name, Nanos, OrderId, Price, Quantity, SeqNo, SessionId, Side, SymbolId, Tick,
@@ -190,10 +190,10 @@ fn book_difference(
             | Action::EnterIceberg(EnterIceberg { order: Enter { id, .. }, .. })
             | Action::EnterRich(EnterRich { order: Enter { id, .. }, .. })
             | Action::EnterStop(EnterStop { order: Enter { id, .. }, .. })
-            | Action::Cancel { id }
-            | Action::Reduce { id, .. }
-            | Action::Modify { id, .. }
-            | Action::Replace { id, .. } => ids.push((command.session, id)),
+            | Action::Cancel(Cancel { id })
+            | Action::Reduce(Reduce { id, .. })
+            | Action::Modify(Modify { id, .. })
+            | Action::Replace(Replace { id, .. }) => ids.push((command.session, id)),
             _ => {}
         }
     }
@@ -257,7 +257,7 @@ fn crowded_engine() -> Altered<Engine> {
     for number in 1..=CROWD as u64 + 1 {
         let price = (number * 7_919 % 5_000) as i64;
         let action = match number {
-            1 => Action::DefineSymbol(definition()),
+            1 => Action::from(definition()),
             n if n.is_multiple_of(2) => Action::Enter(limit(n, Side::Buy, 5_000 - price)),
             n => Action::Enter(limit(n, Side::Sell, 5_001 + price)),
         };
@@ -440,28 +440,28 @@ fn the_hash_of_a_state_forgets_how_it_came_about() {
         engine.apply(&[command(number, 1, symbol, action)]);
         engine.state_hash()
     };
-    let defined = hash_after(Action::DefineSymbol(definition()));
+    let defined = hash_after(Action::from(definition()));
     let one = hash_after(Action::Enter(limit(1, Side::Buy, 100)));
     let two = hash_after(Action::Enter(limit(2, Side::Sell, 101)));
-    let reduced = hash_after(Action::Reduce { id: OrderId(2), quantity: Quantity(9) });
+    let reduced = hash_after(Action::Reduce(Reduce { id: OrderId(2), quantity: Quantity(9) }));
     let price = Price(102);
-    let replaced = hash_after(Action::Replace {
+    let replaced = hash_after(Action::Replace(Replace {
         id: OrderId(2),
         new_id: OrderId(3),
         quantity: Quantity(9),
         price,
-    });
+    }));
     let different = [0, defined, one, two, reduced, replaced];
     assert_eq!(HashSet::from(different).len(), different.len());
-    assert_eq!(hash_after(Action::Cancel { id: OrderId(99) }), replaced);
-    assert_eq!(hash_after(Action::Cancel { id: OrderId(3) }), one);
+    assert_eq!(hash_after(Action::Cancel(Cancel { id: OrderId(99) })), replaced);
+    assert_eq!(hash_after(Action::Cancel(Cancel { id: OrderId(3) })), one);
     hash_after(Action::Enter(limit(4, Side::Sell, 105)));
     assert_eq!(hash_after(Action::MassCancel(MassCancel::default())), defined);
 
     // The same order, entered in a venue without the earlier commands, gives the same hash.
     let again = hash_after(Action::Enter(limit(5, Side::Buy, 100)));
     let mut other = whole_engine();
-    other.apply(&[command(1, 1, symbol, Action::DefineSymbol(definition()))]);
+    other.apply(&[command(1, 1, symbol, Action::from(definition()))]);
     other.apply(&[command(number, 1, symbol, Action::Enter(limit(5, Side::Buy, 100)))]);
     assert_eq!(other.state_hash(), again);
 }

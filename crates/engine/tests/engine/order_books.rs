@@ -1,6 +1,8 @@
 //! Facade for other programs: exact answers, and the input that it rejects.
 
-use ringside_engine::model::command::{Display, EnterIceberg, EnterRich, RichTerms};
+use ringside_engine::model::command::{
+    Display, EnterIceberg, EnterRich, Replace, RichTerms, RunTimers,
+};
 use ringside_engine::model::domain::{Name, OrderNumber};
 use ringside_engine::{
     Action, Command, DecimalError, DefineSymbol, Enter, LevelView, Nanos, OrderBooks, OrderId,
@@ -62,12 +64,12 @@ fn commands_are_numbered_and_each_returns_its_own_reports() {
         ]
     );
     assert_eq!(texts(books.cancel(BOB, aapl, OrderId(9))), ["rejected 2/9 buy unknown_order"]);
-    let replace = Action::Replace {
+    let replace = Action::Replace(Replace {
         id: OrderId(1),
         new_id: OrderId(2),
         quantity: Quantity(130),
         price: Price(18704),
-    };
+    });
     assert_eq!(
         texts(books.apply(BOB, aapl, replace)),
         ["replaced 2/2#3 buy 130@18704 open 30 other 1"]
@@ -105,16 +107,16 @@ fn official_time_never_falls() {
     let (mut books, aapl) = books();
     books.advance_time(Nanos(100));
     books.advance_time(Nanos(50));
-    let early = books.apply_sequenced(sequenced(2, 99, Action::Tick));
+    let early = books.apply_sequenced(sequenced(2, 99, Action::from(RunTimers)));
     assert_eq!(early, Err(OutOfOrder::Time { given: Nanos(99), official: Nanos(100) }));
     let terms = RichTerms { expire: Nanos(200), ..RichTerms::NONE };
     let order = Enter { tif: TimeInForce::Gtc, ..limit(1, Side::Buy, 10, "1.00") };
     let order = EnterRich { order, terms };
     books.apply(ALICE, aapl, Action::EnterRich(order));
     assert_eq!(depth(&books, Side::Buy, 1), levels([("1.00", 10, 1)]));
-    books.apply_sequenced(sequenced(3, 200, Action::Tick)).unwrap();
+    books.apply_sequenced(sequenced(3, 200, Action::from(RunTimers))).unwrap();
     assert_eq!(depth(&books, Side::Buy, 1), []);
-    let early = books.apply_sequenced(sequenced(4, 199, Action::Tick));
+    let early = books.apply_sequenced(sequenced(4, 199, Action::from(RunTimers)));
     assert_eq!(early, Err(OutOfOrder::Time { given: Nanos(199), official: Nanos(200) }));
 }
 
@@ -170,7 +172,7 @@ fn symbols_have_a_name_each_and_their_own_tick() {
     // A definition with more options is a command like any other.
     let name = Name::new("LOTS").unwrap();
     let lots = DefineSymbol { lot: Quantity(100), ..DefineSymbol::new(name, cent()) };
-    books.apply(SessionId(0), SymbolId(7), Action::DefineSymbol(lots));
+    books.apply(SessionId(0), SymbolId(7), Action::from(lots));
     assert_eq!(
         (books.symbol("LOTS"), books.definition(SymbolId(7))),
         (Some(SymbolId(7)), Some(&lots))

@@ -109,7 +109,11 @@ impl Truth {
     fn check(&self, committed: u64, count: &mut Count, what: &dyn std::fmt::Debug) -> bool {
         let (good, tail) = match self.read_good() {
             Ok(read) => read,
-            Err(JournalError::Corrupt { .. } | JournalError::Mismatch { .. }) => {
+            Err(
+                JournalError::Corrupt { .. }
+                | JournalError::Format { .. }
+                | JournalError::Mismatch { .. },
+            ) => {
                 count.refused += 1;
                 return false;
             }

@@ -5,7 +5,7 @@ use ringside_journal::{JournalError, Lock, Options, Recovered, Writer, recover};
 use ringside_load::rng::Rng;
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
-use ringside_model::frame::{CommitMark, Frame, FrameKind, HashProbe, SetDurability};
+use ringside_model::frame::{CommitMark, Frame, FrameKind, HashProbe};
 use ringside_testing::crash::recording::{Event, Recording};
 use ringside_testing::journals;
 use std::path::Path;
@@ -163,7 +163,7 @@ impl<'a> Life<'a> {
             false => Durability::Pagecache,
         };
         self.seqno += 1;
-        self.bookkeeping(FrameKind::SetDurability, &SetDurability { durability })?;
+        self.bookkeeping(FrameKind::SetDurability, &durability)?;
         self.writer.set_durability(durability)
     }
 

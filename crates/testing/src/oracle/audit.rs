@@ -1,7 +1,7 @@
 //! Rules that every report stream keeps, checked from the reports alone: quantity is conserved, an
 //! order ends once, both sides of a trade agree, priority holds, the book is never crossed.
 
-use ringside_model::command::{Action, RichTerms, Sequenced};
+use ringside_model::command::{Action, OperatorCommand, RichTerms, RunTimers, Sequenced};
 use ringside_model::domain::{
     MoveStep, Nanos, OrderId, OrderNumber, Peg, Price, SessionId, Side, SymbolId, SymbolState,
 };
@@ -182,7 +182,7 @@ impl Audit {
                     self.canceled += u128::from(r.quantity.0);
                     let is_over = terms.expire.0 != 0 && terms.expire <= self.now;
                     let day_ends = match command.command.action {
-                        Action::TradingDay(_) => true,
+                        Action::Operator(OperatorCommand::TradingDay(_)) => true,
                         Action::MassCancel(_) => command.command.verdict == Reason::Expired,
                         _ => false,
                     };
@@ -289,7 +289,7 @@ impl Audit {
                     law!(reports[0].quantity == reports[1].quantity, r);
                 }
                 ReportKind::Ticked => {
-                    law!(command.command.action == Action::Tick && r == &reports[0], r);
+                    law!(command.command.action == Action::from(RunTimers) && r == &reports[0], r);
                     let rest = reports_left.as_slice().iter();
                     let ends = rest.filter(|c| c.reason == Reason::Expired && c.open.0 == 0);
                     law!(r.quantity.0 == ends.count() as u64, r);
@@ -298,7 +298,9 @@ impl Audit {
                     law!((r.other == 0) == (r.quantity.0 == 0), r);
                 }
                 ReportKind::BandsSet => {
-                    if let Action::SetBands(asked) = command.command.action {
+                    if let Action::Operator(OperatorCommand::SetBands(asked)) =
+                        command.command.action
+                    {
                         self.static_bands.insert(r.symbol, [asked.low, asked.high]);
                     }
                     self.bands.insert(r.symbol, [r.price, Price(r.other as i64)]);

@@ -4,9 +4,11 @@
 
 use super::naive::{Naive, Order};
 use ringside_model::command::{
-    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Display, Enter, EnterIceberg,
-    EnterRich, EnterStop, ImportOrder, MassCancel, MoveSymbol, PlanState, RichTerms, RiskLimits,
-    Sequenced, SetBands, SetRisk, TradeSide,
+    AccountQuery, Action, BreakTrade, Cancel, Command, CorrectTrade, DefineFirm, DefineSession,
+    DefineSymbol, Display, Enter, EnterIceberg, EnterRich, EnterStop, ImportOrder, MassCancel,
+    Modify, MoveSymbol, PlanState, Reduce, Replace, RichTerms, RiskLimits, RunTimers, Sequenced,
+    SetBands, SetDurability, SetOrderEntry, SetQuote, SetRisk, SetShortSale, SetState, TradeSide,
+    TradingDay,
 };
 use ringside_model::domain::{
     AtBand, AtShortTest, Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId,
@@ -202,8 +204,8 @@ impl Generator {
         let (session, id, symbol, order) = self.known_order(venue);
         let verdict = self.verdict();
         let action = match kind {
-            Some(1) => Action::Cancel { id },
-            Some(2) => Action::Reduce { id, quantity: self.reduced(order.as_ref()) },
+            Some(1) => Action::Cancel(Cancel { id }),
+            Some(2) => Action::Reduce(Reduce { id, quantity: self.reduced(order.as_ref()) }),
             Some(3) => self.modify(id, order.as_ref()),
             _ => self.replace(venue, session, id, symbol, order.as_ref()),
         };
@@ -371,7 +373,7 @@ impl Generator {
             _ => self.price(symbol, buy),
         };
         self.recent.push((session, new_id, symbol));
-        Action::Replace { id, new_id, quantity, price }
+        Action::Replace(Replace { id, new_id, quantity, price })
     }
 
     /// Makes a modify: mostly between the two sell markings, sometimes to the other side of the
@@ -385,7 +387,7 @@ impl Generator {
             _ => Some(Side::Buy),
         };
         let quantity = self.random.in_1000(600).then(|| self.reduced(order));
-        Action::Modify { id, side, quantity }
+        Action::Modify(Modify { id, side, quantity })
     }
 
     fn trading_day(&mut self) -> Command {
@@ -393,7 +395,7 @@ impl Generator {
         let (session, verdict) = (self.session(), self.verdict());
         // The event covers all symbols, whichever symbol the command names.
         let symbol = *self.random.pick(&[SymbolId::NONE, SymbolId::NONE, SymbolId(1)]);
-        Command { session, symbol, verdict, action: Action::TradingDay(event) }
+        Command { session, symbol, verdict, action: Action::from(TradingDay { event }) }
     }
 
     /// Makes a change of state, mostly to the next state of a symbol that is not open, so that each
@@ -414,7 +416,7 @@ impl Generator {
         let is_likely = self.random.in_1000(930);
         let state = *self.random.pick(if is_likely { likely } else { SymbolState::ALL });
         let (session, verdict) = (SessionId(0), self.verdict());
-        Some(Command { session, symbol, verdict, action: Action::SetState(state) })
+        Some(Command { session, symbol, verdict, action: Action::from(SetState { state }) })
     }
 
     /// Makes a tick for a symbol, or plans a state for a little later.
@@ -428,12 +430,11 @@ impl Generator {
             random_ns: *self.random.pick(&[0, 0, 1, 5_000, u64::MAX]),
             seed: self.random.next(),
             state: *self.random.pick(SymbolState::ALL),
-            zero: [0; 7],
         };
         let due = if self.random.in_1000(100) { Nanos(0) } else { plan.due };
         let is_tick = has_plan || self.random.in_1000(300);
-        let plan = Action::PlanState(PlanState { due, ..plan });
-        let action = if is_tick { Action::Tick } else { plan };
+        let plan = Action::from(PlanState { due, ..plan });
+        let action = if is_tick { Action::from(RunTimers) } else { plan };
         let (session, verdict) = (SessionId(0), self.verdict());
         Command { session, symbol, verdict, action }
     }
@@ -453,15 +454,15 @@ impl Generator {
             return None;
         }
         let action = match self.random.below(if due.is_empty() { 12 } else { 24 }) {
-            0..4 => Action::SetBands(self.bands(symbol)),
+            0..4 => Action::from(self.bands(symbol)),
             4..7 => {
                 let is_none = self.random.in_1000(300);
                 let mut price = |buy| if is_none { Price(0) } else { self.price(symbol, buy) };
-                Action::SetQuote { bid: price(true), offer: price(false) }
+                Action::from(SetQuote { bid: price(true), offer: price(false) })
             }
             7..10 => {
                 let (restricted, automatic) = (self.random.in_1000(400), self.random.in_1000(500));
-                Action::SetShortSale { restricted, automatic }
+                Action::from(SetShortSale { restricted, automatic })
             }
             _ => {
                 if !due.is_empty() && self.random.in_1000(950) {
@@ -469,7 +470,7 @@ impl Generator {
                 }
                 // Seconds and minutes; mostly long enough for the due timer.
                 self.time += *self.random.pick(&[0, 1, 14, 15, 16, 60, 300, 301]) * 1_000_000_000;
-                Action::Tick
+                Action::from(RunTimers)
             }
         };
         Some(Command { session, symbol, verdict, action })
@@ -510,26 +511,25 @@ impl Generator {
         let (symbol, action) = match self.random.below(4) {
             0 => {
                 let enabled = self.random.in_1000(500);
-                (SymbolId::NONE, Action::SetOrderEntry { id, enabled })
+                (SymbolId::NONE, Action::SetOrderEntry(SetOrderEntry { id, enabled }))
             }
-            1 => (SymbolId::NONE, Action::AccountQuery { next: id }),
+            1 => (SymbolId::NONE, Action::AccountQuery(AccountQuery { next: id })),
             2 => self.set_risk(symbol),
             _ => {
                 let mut side = || TradeSide {
                     id: OrderId(self.random.bits(64)),
                     session: SessionId(1 + self.random.below(4) as u32),
                     text: [b'x'; 14],
-                    zero: [0; 6],
                 };
                 let sides = [side(), side()];
                 let match_number = MatchNumber(self.random.bits(64));
-                let trade = BreakTrade { match_number, sides };
+                let trade = BreakTrade::new(match_number, sides);
                 let (price, quantity) =
                     (Price(self.random.bits(62) as i64), Quantity(match_number.0));
                 let correction = CorrectTrade { trade, price, quantity };
                 let is_broken = self.random.in_1000(500);
-                let correct = Action::CorrectTrade(correction);
-                (symbol, if is_broken { Action::BreakTrade(trade) } else { correct })
+                let correct = Action::from(correction);
+                (symbol, if is_broken { Action::from(trade) } else { correct })
             }
         };
         Command { session, symbol, verdict, action }
@@ -546,7 +546,7 @@ impl Generator {
             ..RiskLimits::default()
         };
         let symbol = if scope == RiskScope::Symbol { symbol } else { SymbolId::NONE };
-        (symbol, Action::SetRisk(SetRisk { scope, firm, limits }))
+        (symbol, Action::from(SetRisk { scope, firm, limits }))
     }
 
     /// Makes a step of a move, mostly one that follows from the present step, so that each symbol
@@ -582,7 +582,7 @@ impl Generator {
             quantity: Quantity(open),
         };
         let (session, verdict) = (SessionId(0), self.verdict());
-        Command { session, symbol, verdict, action: Action::MoveSymbol(asked) }
+        Command { session, symbol, verdict, action: Action::from(asked) }
     }
 
     /// Makes an import of an order, mostly on its own side of the price around which the symbol
@@ -602,7 +602,7 @@ impl Generator {
         }
         order.id = self.new_id(venue, command.session, symbol);
         let id_there = OrderId(self.random.below(100));
-        command.action = Action::ImportOrder(ImportOrder { order, id_there });
+        command.action = Action::from(ImportOrder { order, id_there });
         Command { symbol, ..command }
     }
 
@@ -639,9 +639,9 @@ impl Generator {
         let random = &mut self.random;
         let firm = FirmId(random.below(6) as u16);
         let action = match random.below(11) {
-            10 => Action::SetDurability(*random.pick(Durability::ALL)),
-            0 => Action::DefineSession { name, firm, role: *random.pick(Role::ALL) },
-            1 => Action::DefineFirm { name, firm },
+            10 => Action::from(SetDurability { durability: *random.pick(Durability::ALL) }),
+            0 => Action::from(DefineSession { name, firm, role: *random.pick(Role::ALL) }),
+            1 => Action::from(DefineFirm { name, firm }),
             _ => return self.symbol_definition(name, verdict),
         };
         let session = SessionId(random.below(6) as u32);
@@ -669,7 +669,7 @@ impl Generator {
                 _ => symbol = SymbolId::NONE,
             }
         }
-        let action = Action::DefineSymbol(definition);
+        let action = Action::from(definition);
         Command { session: self.session(), symbol, verdict, action }
     }
 

@@ -16,8 +16,10 @@ use icebergs::{Iceberg, of_smaller};
 use moves::Away;
 use ringside_engine::{LevelView, OrderView};
 use ringside_model::command::{
-    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Enter, MassCancel, RichTerms,
-    Sequenced, SetBands,
+    AccountQuery, Action, BreakTrade, Cancel, Command, CorrectTrade, DefineFirm, DefineSession,
+    DefineSymbol, Definition, Enter, MassCancel, Modify, OperatorCommand, Reduce, Replace,
+    RichTerms, RunTimers, Sequenced, SetBands, SetDurability, SetOrderEntry, SetQuote,
+    SetShortSale, SetState, TradingDay,
 };
 use ringside_model::domain::{
     AtBand, AtShortTest, Capacity, DayEvent, FirmId, Nanos, OrderId, OrderNumber, OrderType, Peg,
@@ -111,40 +113,67 @@ impl Naive {
             Action::Enter(enter) => self.enter(number, command, &enter),
             Action::EnterStop(stop) => self.enter_stop(number, command, &stop),
             Action::EnterIceberg(iceberg) => self.enter_iceberg(number, command, &iceberg),
-            Action::Reduce { id, quantity } => self.reduce(command, id, quantity.0),
-            Action::Replace { id, new_id, quantity, price } => {
+            Action::Reduce(Reduce { id, quantity }) => self.reduce(command, id, quantity.0),
+            Action::Replace(Replace { id, new_id, quantity, price }) => {
                 self.replace(number, command, id, new_id, quantity.0, price)
             }
-            Action::Cancel { id } => self.cancel(command, id),
-            Action::Modify { id, side, quantity } => self.modify(command, id, side, quantity),
+            Action::Cancel(Cancel { id }) => self.cancel(command, id),
+            Action::Modify(Modify { id, side, quantity }) => {
+                self.modify(command, id, side, quantity)
+            }
             Action::MassCancel(filter) => self.mass_cancel(command, filter),
-            Action::SetState(state) => self.set_state(command, state),
-            Action::TradingDay(event) => self.trading_day(command, event),
-            Action::SetOrderEntry { id, enabled } => {
+            Action::Operator(OperatorCommand::SetState(SetState { state })) => {
+                self.set_state(command, state)
+            }
+            Action::Operator(OperatorCommand::TradingDay(TradingDay { event })) => {
+                self.trading_day(command, event)
+            }
+            Action::SetOrderEntry(SetOrderEntry { id, enabled }) => {
                 self.answer(command, ReportKind::OrderEntrySet, id, u64::from(enabled));
             }
-            Action::AccountQuery { next } => {
+            Action::AccountQuery(AccountQuery { next }) => {
                 self.answer(command, ReportKind::AccountQueried, OrderId(0), next.0);
             }
             Action::EnterRich(rich) => self.enter_rich(number, command, &rich),
-            Action::PlanState(plan) => self.plan_state(command, &plan),
-            Action::Tick => self.tick(command),
-            Action::SetBands(bands) => self.set_bands(command, &bands),
-            Action::SetQuote { bid, offer } => self.set_quote(command, bid, offer),
-            Action::SetShortSale { restricted, automatic } => {
+            Action::Operator(OperatorCommand::PlanState(plan)) => self.plan_state(command, &plan),
+            Action::Operator(OperatorCommand::RunTimers(RunTimers)) => self.tick(command),
+            Action::Operator(OperatorCommand::SetBands(bands)) => self.set_bands(command, &bands),
+            Action::Operator(OperatorCommand::SetQuote(SetQuote { bid, offer })) => {
+                self.set_quote(command, bid, offer)
+            }
+            Action::Operator(OperatorCommand::SetShortSale(SetShortSale {
+                restricted,
+                automatic,
+            })) => {
                 self.set_short_sale(command, restricted, automatic);
             }
-            Action::SetRisk(risk) => {
+            Action::Operator(OperatorCommand::SetRisk(risk)) => {
                 self.answer(command, ReportKind::RiskSet, OrderId(0), risk.firm.0.into());
             }
-            Action::BreakTrade(trade) => self.break_trade(command, &trade),
-            Action::CorrectTrade(correction) => self.correct_trade(command, &correction),
-            Action::DefineSymbol(definition) => self.define_symbol(command, definition),
-            Action::DefineSession { firm, .. } => self.define_session(command, firm),
-            Action::DefineFirm { firm, .. } => self.define_firm(command, firm),
-            Action::MoveSymbol(asked) => self.move_symbol(command, &asked),
-            Action::ImportOrder(import) => self.import_order(number, command, &import),
-            Action::SetDurability(mode) => {
+            Action::Operator(OperatorCommand::BreakTrade(trade)) => {
+                self.break_trade(command, &trade)
+            }
+            Action::Operator(OperatorCommand::CorrectTrade(correction)) => {
+                self.correct_trade(command, &correction)
+            }
+            Action::Definition(Definition::Symbol(definition)) => {
+                self.define_symbol(command, definition)
+            }
+            Action::Definition(Definition::Session(DefineSession { firm, .. })) => {
+                self.define_session(command, firm)
+            }
+            Action::Definition(Definition::Firm(DefineFirm { firm, .. })) => {
+                self.define_firm(command, firm)
+            }
+            Action::Operator(OperatorCommand::MoveSymbol(asked)) => {
+                self.move_symbol(command, &asked)
+            }
+            Action::Operator(OperatorCommand::ImportOrder(import)) => {
+                self.import_order(number, command, &import)
+            }
+            Action::Operator(OperatorCommand::SetDurability(SetDurability {
+                durability: mode,
+            })) => {
                 self.answer(command, ReportKind::DurabilitySet, OrderId(0), mode as u64);
             }
         }
@@ -619,7 +648,7 @@ impl Naive {
         if command.verdict != Reason::None {
             return self.reject(command, OrderId(0), Side::Buy, command.verdict);
         }
-        for side in &trade.sides {
+        for side in &trade.sides() {
             self.reports.push(Report {
                 kind: ReportKind::Broken,
                 session: side.session,
@@ -634,7 +663,7 @@ impl Naive {
         if command.verdict != Reason::None {
             return self.reject(command, OrderId(0), Side::Buy, command.verdict);
         }
-        for side in &correction.trade.sides {
+        for side in &correction.trade.sides() {
             self.reports.push(Report {
                 kind: ReportKind::Corrected,
                 session: side.session,

@@ -1,6 +1,6 @@
 //! Commands and reports as one line of text each, for expectations and output.
 
-use ringside_model::command::{Action, Sequenced};
+use ringside_model::command::{Action, Cancel, Reduce, Replace, Sequenced};
 use ringside_model::domain::{PostOnly, SelfTrade, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
@@ -101,13 +101,13 @@ pub fn command(sequenced: &Sequenced) -> String {
             let attributed = if e.attributed { " attributed" } else { "" };
             write!(text, " {}{attributed}", e.capacity.name()).unwrap();
         }
-        Action::Reduce { id, quantity } => {
+        Action::Reduce(Reduce { id, quantity }) => {
             write!(text, "reduce {session}{id} to {quantity}").unwrap();
         }
-        Action::Replace { id, new_id, quantity, price } => {
+        Action::Replace(Replace { id, new_id, quantity, price }) => {
             write!(text, "replace {session}{id} by {new_id} {quantity}@{price}").unwrap();
         }
-        Action::Cancel { id } => write!(text, "cancel {session}{id}").unwrap(),
+        Action::Cancel(Cancel { id }) => write!(text, "cancel {session}{id}").unwrap(),
         other => write!(text, "{session}{other:?}").unwrap(),
     }
     text += &of_symbol(c.symbol);

@@ -3,7 +3,9 @@
 use ringside_core::recovery::replay::{Replay, Shape};
 use ringside_core::streams::{Encoder, SessionStates, StreamId, StreamSink};
 use ringside_engine::Engine;
-use ringside_model::command::{Action, ClientFields, Command, DefineSymbol, Enter};
+use ringside_model::command::{
+    Action, ClientFields, Command, DefineFirm, DefineSession, DefineSymbol, Enter, Replace,
+};
 use ringside_model::domain::{
     FirmId, Name, Nanos, OrderId, Price, Quantity, Role, SeqNo, SessionId, Side, SymbolId, Tick,
 };
@@ -110,7 +112,7 @@ impl Streams {
     pub fn apply(&mut self, session: u32, symbol: u32, action: Action) {
         let fields = match action {
             Action::Enter(enter) => Some(fields(enter.id.0)),
-            Action::Replace { new_id, .. } => Some(fields(new_id.0)),
+            Action::Replace(Replace { new_id, .. }) => Some(fields(new_id.0)),
             _ => None,
         };
         self.apply_with(session, symbol, Reason::None, action, fields);
@@ -124,11 +126,11 @@ impl Streams {
     pub fn replace(&mut self, session: u32, id: u64, new_id: u64, quantity: u64, price: i64) {
         let (id, new_id) = (OrderId(id), OrderId(new_id));
         let (quantity, price) = (Quantity(quantity), Price(price));
-        self.apply(session, 1, Action::Replace { id, new_id, quantity, price });
+        self.apply(session, 1, Action::Replace(Replace { id, new_id, quantity, price }));
     }
 
     pub fn firm(&mut self, firm: u16, text: &str) {
-        self.apply(0, 0, Action::DefineFirm { firm: FirmId(firm), name: name(text) });
+        self.apply(0, 0, Action::from(DefineFirm { firm: FirmId(firm), name: name(text) }));
     }
 
     pub fn session(&mut self, session: u32, text: &str, firm: u16) {
@@ -148,7 +150,7 @@ impl Streams {
         if role != Role::OrderEntry {
             self.kept().drop_copies.insert(StreamId(session));
         }
-        self.apply(session, 0, Action::DefineSession { name: name(text), firm, role });
+        self.apply(session, 0, Action::from(DefineSession { name: name(text), firm, role }));
     }
 
     pub fn symbol(&mut self, symbol: u32, text: &str, tick: &str) {
@@ -159,7 +161,7 @@ impl Streams {
             collar_bps: 0,
             reference: Price(0),
         };
-        self.apply(0, symbol, Action::DefineSymbol(definition));
+        self.apply(0, symbol, Action::from(definition));
     }
 
     /// Returns the engine of a symbol's shard.

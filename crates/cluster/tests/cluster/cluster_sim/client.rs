@@ -5,7 +5,10 @@ use crate::cluster_sim::machine::Trading;
 use crate::cluster_sim::told::{SharedTold, Told};
 use ringside_core::streams::StreamId;
 use ringside_load::rng::Rng;
-use ringside_model::command::{Action, ClientFields, Command, DefineSymbol, Enter};
+use ringside_model::command::{
+    Action, Cancel, ClientFields, Command, DefineFirm, DefineSession, DefineSymbol, Enter,
+    TradingDay,
+};
 use ringside_model::domain::{
     DayEvent, FirmId, Name, OrderId, Price, Quantity, Role, SessionId, Side, SymbolId, Tick,
 };
@@ -47,17 +50,24 @@ pub fn define(trading: &mut Trading) {
             collar_bps: 0,
             reference: Price(0),
         };
-        command(0, number, Action::DefineSymbol(definition))
+        command(0, number, Action::from(definition))
     };
     let session = |number| {
         let name = name(&format!("S{number}"));
-        command(number, 0, Action::DefineSession { name, firm: FirmId(1), role: Role::OrderEntry })
+        command(
+            number,
+            0,
+            Action::from(DefineSession { name, firm: FirmId(1), role: Role::OrderEntry }),
+        )
     };
     let known = &trading.directory;
     let mut lacks = vec![];
     if known.firm(FirmId(1)).is_none() {
-        let firm = Action::DefineFirm { firm: FirmId(1), name: name("FIRM") };
-        lacks = vec![command(0, 0, Action::TradingDay(DayEvent::Start)), command(0, 0, firm)];
+        let firm = Action::from(DefineFirm { firm: FirmId(1), name: name("FIRM") });
+        lacks = vec![
+            command(0, 0, Action::from(TradingDay { event: DayEvent::Start })),
+            command(0, 0, firm),
+        ];
     }
     let unknown = |number: &u32| known.session(SessionId(*number)).is_none();
     lacks.extend((1..=SESSIONS).filter(unknown).map(session));
@@ -172,7 +182,7 @@ impl Client {
 
     fn cancel(&self, rng: &mut Rng) -> Command {
         let id = 1 + rng.below(self.next_id - 1);
-        command(self.session.0, symbol_of(id), Action::Cancel { id: OrderId(id) })
+        command(self.session.0, symbol_of(id), Action::Cancel(Cancel { id: OrderId(id) }))
     }
 
     fn stream(&self) -> StreamId {

@@ -2,9 +2,9 @@
 
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Venue, no_room, required_name};
-use super::words::ROLES;
-use ringside_model::command::{Action, Command, DefineSymbol};
+use ringside_model::command::{Action, Command, DefineFirm, DefineSession, DefineSymbol};
 use ringside_model::domain::{Nanos, Price, Quantity, Role, SessionId, SymbolId, Tick};
+use ringside_model::field::Line;
 use ringside_model::reason::Reason;
 
 const SYMBOL: u128 =
@@ -43,7 +43,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
             collar_bps: collar_bps.unwrap_or_default(),
             reference: reference.unwrap_or_default(),
         };
-        self.send(SessionId(0), symbol, verdict, Action::DefineSymbol(definition));
+        self.send(SessionId(0), symbol, verdict, Action::from(definition));
         Ok(())
     }
 
@@ -51,13 +51,13 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         fields.allow("session", SESSION)?;
         let name = required_name(fields, Field::Session)?;
         let firm = fields.name(Field::Firm)?;
-        let role = fields.word(Field::Role, ROLES)?.unwrap_or(Role::File);
+        let role = fields.word::<Role>(Field::Role)?.unwrap_or(Role::File);
         let firm = firm.map(|name| self.firm(fields, Field::Firm, name)).transpose()?;
         let firm = firm.unwrap_or_default();
         match self.directory.session_id(name) {
             None => self.new_session(fields, Field::Session, name, (firm, role)).map(drop),
             Some(known) => {
-                let action = Action::DefineSession { name, firm, role };
+                let action = Action::from(DefineSession { name, firm, role });
                 self.send(known, SymbolId::NONE, Reason::DuplicateName, action);
                 Ok(())
             }
@@ -70,7 +70,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         match self.directory.firm_id(name) {
             None => self.firm(fields, Field::Firm, name).map(drop),
             Some(firm) => {
-                let action = Action::DefineFirm { firm, name };
+                let action = Action::from(DefineFirm { firm, name });
                 self.send(SessionId(0), SymbolId::NONE, Reason::DuplicateName, action);
                 Ok(())
             }

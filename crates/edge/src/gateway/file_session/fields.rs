@@ -1,11 +1,13 @@
 //! Fields of one line in either format, and their types.
 
 use ringside_model::domain::{DecimalError, Name, Price, Quantity, Tick};
+pub(crate) use ringside_model::field::Field;
+use ringside_model::field::{Line, Word};
 use ringside_model::reason::Reason;
 use std::borrow::Cow;
 
 /// Fault of a line, with its byte offset in the line.
-pub(super) struct Fault {
+pub(crate) struct Fault {
     pub at: usize,
     pub message: String,
 }
@@ -15,44 +17,6 @@ impl Fault {
     pub(super) fn new(at: usize, message: impl Into<String>) -> Self {
         Fault { at, message: message.into() }
     }
-}
-
-macro_rules! fields {
-    ($($variant:ident $name:literal),* $(,)?) => {
-        /// Field of a line.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Field { $($variant),* }
-
-        impl Field {
-            const ALL: &[Field] = &[$(Field::$variant),*];
-
-            pub(crate) fn from_name(name: &str) -> Option<Self> {
-                match name { $($name => Some(Field::$variant),)* _ => None }
-            }
-
-            pub(crate) fn name(self) -> &'static str {
-                match self { $(Field::$variant => $name),* }
-            }
-        }
-    };
-}
-
-fields! {
-    Op "op", Ts "ts", Session "session", Id "id", NewId "new_id", Symbol "symbol", Side "side",
-    Type "type", Tif "tif", Qty "qty", Price "price", PostOnly "post_only", Stp "stp",
-    StpGroup "stp_group", Firm "firm", StopPrice "stop_price", ExpireTs "expire_ts",
-    DisplayQty "display_qty", Refresh "refresh", Seed "seed", Hidden "hidden", MinQty "min_qty",
-    OfSession "of_session", OfFirm "of_firm", Tick "tick", Lot "lot", CollarBps "collar_bps",
-    Reference "reference", Mode "mode", Capacity "capacity", Attributed "attributed", Role "role",
-    Enabled "enabled", NextId "next_id", Cause "cause", Match "match",
-    RestingSession "resting_session", RestingId "resting_id", RestingText "resting_text",
-    IncomingSession "incoming_session", IncomingId "incoming_id", IncomingText "incoming_text",
-    Step "step", Partition "partition", Version "version", Orders "orders", IdThere "id_there", State "state",
-    Peg "peg", PegOffset "peg_offset", AtBand "at_band", AtShortTest "at_short_test", At "at", RandomMs "random_ms",
-    Low "low", High "high", BandBps "band_bps", Bid "bid", Offer "offer", Restricted "restricted",
-    Automatic "automatic", QtyMax "qty_max", NotionalMax "notional_max", OpenOrdersMax "open_orders_max",
-    GrossNotionalMax "gross_notional_max", OrdersPerSecondMax "orders_per_second_max", Killed "killed",
-
 }
 
 /// Returns a set of fields, one bit each.
@@ -144,7 +108,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns the value beside a word, for a field that is one of the words.
-    pub(super) fn word<T: Copy>(
+    pub(super) fn word_of<T: Copy>(
         &self,
         field: Field,
         words: &[(&str, T)],
@@ -164,16 +128,6 @@ impl<'a> Fields<'a> {
         let Some(text) = self.text(field)? else { return Ok(None) };
         let bad = || self.fault(field, "must have 1 to 16 printable ASCII characters, no space");
         Name::new(text).map(Some).ok_or_else(bad)
-    }
-
-    /// Returns `true` or `false` of a field.
-    pub(super) fn bool(&self, field: Field) -> Result<Option<bool>, Fault> {
-        let Some(token) = self.get(field) else { return Ok(None) };
-        match (token.kind, &*token.text) {
-            (Kind::Bool | Kind::Cell, "true") => Ok(Some(true)),
-            (Kind::Bool | Kind::Cell, "false") => Ok(Some(false)),
-            _ => Err(self.fault(field, "must be true or false")),
-        }
     }
 
     /// Returns true if the value is `true` or `false` rather than a word.
@@ -232,6 +186,30 @@ impl<'a> Fields<'a> {
     }
 }
 
+impl Line for Fields<'_> {
+    type Fault = Fault;
+
+    fn word<T: Word>(&self, field: Field) -> Result<Option<T>, Fault> {
+        let Some(text) = self.text(field)? else { return Ok(None) };
+        match T::WORDS.iter().find(|value| value.word() == text) {
+            Some(&value) => Ok(Some(value)),
+            None => {
+                let known: Vec<&str> = T::WORDS.iter().map(|value| value.word()).collect();
+                Err(self.fault(field, &format!("must be one of {}", known.join(", "))))
+            }
+        }
+    }
+
+    fn truth(&self, field: Field) -> Result<Option<bool>, Fault> {
+        let Some(token) = self.get(field) else { return Ok(None) };
+        match (token.kind, &*token.text) {
+            (Kind::Bool | Kind::Cell, "true") => Ok(Some(true)),
+            (Kind::Bool | Kind::Cell, "false") => Ok(Some(false)),
+            _ => Err(self.fault(field, "must be true or false")),
+        }
+    }
+}
+
 /// Decimal of the form `[-]digits[.digits]`, of any length.
 #[derive(Clone, Copy)]
 pub(crate) struct Decimal<'a>(&'a str);
@@ -286,13 +264,5 @@ mod tests {
         for malformed in ["", "-", ".5", "5.", "1e3", "+1", "0x1", "1.2.3", "--1", " 1", "NaN"] {
             assert_eq!(ticks(malformed), None, "{malformed}");
         }
-    }
-
-    #[test]
-    fn every_field_is_found_by_its_name() {
-        for &field in Field::ALL {
-            assert_eq!(Field::from_name(field.name()), Some(field));
-        }
-        assert!(Field::ALL.len() <= 128, "a set of fields is 128 bits");
     }
 }

@@ -3,9 +3,12 @@
 
 use super::fields::{Decimal, Fault, Field, Fields, set};
 use super::operations::{Venue, required_name};
-use super::words::STATES;
-use ringside_model::command::{Action, Command, PlanState, RiskLimits, SetBands, SetRisk};
+use ringside_model::command::{
+    Action, Command, PlanState, RiskLimits, RunTimers, SetBands, SetQuote, SetRisk, SetShortSale,
+    SetState,
+};
 use ringside_model::domain::{FirmId, Nanos, Price, RiskScope, SessionId, SymbolId, SymbolState};
+use ringside_model::field::Line;
 use ringside_model::reason::Reason;
 
 const STATE: u128 = set(&[Field::Symbol, Field::State]);
@@ -34,15 +37,15 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
     pub(super) fn set_state(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("state", STATE)?;
         let symbol = self.named_symbol(fields)?;
-        let state = fields.required(Field::State, fields.word(Field::State, STATES)?)?;
-        self.say_of(symbol, Ok(Action::SetState(state)));
+        let state = fields.required(Field::State, fields.word::<SymbolState>(Field::State)?)?;
+        self.say_of(symbol, Ok(Action::from(SetState { state })));
         Ok(())
     }
 
     pub(super) fn plan_state(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("plan", PLAN)?;
         let symbol = self.named_symbol(fields)?;
-        let state = fields.word(Field::State, STATES)?;
+        let state = fields.word::<SymbolState>(Field::State)?;
         let due = Nanos(fields.integer_to(Field::At, u64::MAX)?.unwrap_or(0));
         let random_ms = fields.integer_to(Field::RandomMs, RANDOM_MS_MAX)?.unwrap_or(0);
         let seed = fields.integer_to(Field::Seed, u64::MAX)?.unwrap_or(0);
@@ -51,15 +54,15 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
             return Err(Fault::new(fields.end, missing));
         }
         let state = state.unwrap_or(SymbolState::Open);
-        let plan = PlanState { due, random_ns: random_ms * 1_000_000, seed, state, zero: [0; 7] };
-        self.say_of(symbol, Ok(Action::PlanState(plan)));
+        let plan = PlanState { due, random_ns: random_ms * 1_000_000, seed, state };
+        self.say_of(symbol, Ok(Action::from(plan)));
         Ok(())
     }
 
     pub(super) fn tick(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("tick", TICK)?;
         let symbol = self.named_symbol(fields)?;
-        self.say_of(symbol, Ok(Action::Tick));
+        self.say_of(symbol, Ok(Action::from(RunTimers)));
         Ok(())
     }
 
@@ -74,7 +77,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         }
         let [low, high, reference] = ticks;
         let bands = low.and_then(|low| {
-            Ok(Action::SetBands(SetBands { low, high: high?, bps, reference: reference? }))
+            Ok(Action::from(SetBands { low, high: high?, bps, reference: reference? }))
         });
         self.say_of(symbol, bands);
         Ok(())
@@ -87,17 +90,20 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let offer = fields.required(Field::Offer, fields.decimal(Field::Offer)?)?;
         let offer = self.price_or_none(symbol, Some(offer));
         let quote = self.price_or_none(symbol, Some(bid));
-        self.say_of(symbol, quote.and_then(|bid| Ok(Action::SetQuote { bid, offer: offer? })));
+        self.say_of(
+            symbol,
+            quote.and_then(|bid| Ok(Action::from(SetQuote { bid, offer: offer? }))),
+        );
         Ok(())
     }
 
     pub(super) fn set_short_sale(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("short_sale", SHORT_SALE)?;
         let symbol = self.named_symbol(fields)?;
-        let restricted = fields.bool(Field::Restricted)?;
+        let restricted = fields.truth(Field::Restricted)?;
         let restricted = fields.required(Field::Restricted, restricted)?;
-        let automatic = fields.bool(Field::Automatic)?.unwrap_or(false);
-        self.say_of(symbol, Ok(Action::SetShortSale { restricted, automatic }));
+        let automatic = fields.truth(Field::Automatic)?.unwrap_or(false);
+        self.say_of(symbol, Ok(Action::from(SetShortSale { restricted, automatic })));
         Ok(())
     }
 
@@ -115,7 +121,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
             open_orders_max: number(Field::OpenOrdersMax)?,
             gross_notional_max: number(Field::GrossNotionalMax)?,
             orders_per_second_max: rate.unwrap_or(0) as u32,
-            killed: fields.bool(Field::Killed)?.unwrap_or(false),
+            killed: fields.truth(Field::Killed)?.unwrap_or(false),
         };
         let (mut of_session, mut of_firm, mut of_symbol) =
             (SessionId(0), FirmId(0), SymbolId::NONE);
@@ -141,7 +147,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
                 return Err(Fault::new(fields.end, whose));
             }
         };
-        let action = Action::SetRisk(SetRisk { scope, firm: of_firm, limits });
+        let action = Action::from(SetRisk { scope, firm: of_firm, limits });
         self.send(of_session, of_symbol, verdict, action);
         let set = Command { session: of_session, symbol: of_symbol, verdict, action };
         if let Some(Command { session, symbol, verdict, action }) = set.kills() {
@@ -168,11 +174,11 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
     fn say_of(&mut self, symbol: SymbolId, action: Result<Action, Reason>) {
         let (verdict, action) = match action {
             _ if symbol == SymbolId::NONE => {
-                (Reason::UnknownSymbol, action.unwrap_or(Action::Tick))
+                (Reason::UnknownSymbol, action.unwrap_or(Action::from(RunTimers)))
             }
             Ok(action) => (Reason::None, action),
             // No stage looks at the terms of a rejected command.
-            Err(reason) => (reason, Action::Tick),
+            Err(reason) => (reason, Action::from(RunTimers)),
         };
         self.send(SessionId(0), symbol, verdict, action);
     }

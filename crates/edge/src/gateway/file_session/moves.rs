@@ -3,9 +3,10 @@
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Venue, required_id, required_name};
 use super::orders::Said;
-use super::words::{Form, STEPS};
+use super::words::Form;
 use ringside_model::command::{Action, Command, Enter, ImportOrder, MoveSymbol};
-use ringside_model::domain::{Nanos, OrderId, PartitionId, Quantity, SessionId};
+use ringside_model::domain::{MoveStep, Nanos, OrderId, PartitionId, Quantity, SessionId};
+use ringside_model::field::Line;
 use ringside_model::reason::Reason;
 
 const MOVE: u128 =
@@ -21,18 +22,15 @@ const IMPORT: u128 = set(&[
     Field::Qty,
     Field::Price,
     Field::PostOnly,
-    Field::Stp,
     Field::StpGroup,
     Field::Firm,
-    Field::Capacity,
-    Field::Attributed,
-]);
+]) | set(Enter::ATTRIBUTE_FIELDS);
 
 impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
     pub(super) fn move_symbol(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("move", MOVE)?;
         let symbol = required_name(fields, Field::Symbol)?;
-        let step = fields.required(Field::Step, fields.word(Field::Step, STEPS)?)?;
+        let step = fields.required(Field::Step, fields.word::<MoveStep>(Field::Step)?)?;
         let partition = fields.integer_to(Field::Partition, u16::MAX.into())?;
         let partition = fields.required(Field::Partition, partition)?;
         let version = fields.integer_to(Field::Version, u32::MAX.into())?;
@@ -46,7 +44,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
             None => (Default::default(), Reason::UnknownSymbol),
         };
         let asked = MoveSymbol { step, partition, version, orders, quantity };
-        self.send(SessionId(0), symbol, verdict, Action::MoveSymbol(asked));
+        self.send(SessionId(0), symbol, verdict, Action::from(asked));
         Ok(())
     }
 
@@ -80,7 +78,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
             Ok(_) => Reason::None,
         };
         let order = Enter { id, firm, price: price.unwrap_or_default(), ..said.order };
-        self.send(session, symbol, verdict, Action::ImportOrder(ImportOrder { order, id_there }));
+        self.send(session, symbol, verdict, Action::from(ImportOrder { order, id_there }));
         Ok(())
     }
 }

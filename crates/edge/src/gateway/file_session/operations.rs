@@ -8,7 +8,7 @@
 use super::Limits;
 use super::fields::{Decimal, Fault, Field, Fields};
 use ringside_core::registry::directory::Directory;
-use ringside_model::command::{Action, Command};
+use ringside_model::command::{Action, Command, DefineFirm, DefineSession};
 use ringside_model::domain::{FirmId, Name, Nanos, OrderId, Price, Role, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 
@@ -86,7 +86,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         (firm, role): (FirmId, Role),
     ) -> Result<SessionId, Fault> {
         let session = self.directory.next_session().ok_or_else(|| no_room(fields, field))?;
-        let action = Action::DefineSession { name, firm, role };
+        let action = Action::from(DefineSession { name, firm, role });
         self.send(session, SymbolId::NONE, Reason::None, action);
         Ok(session)
     }
@@ -104,7 +104,12 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
             return Ok(firm);
         }
         let firm = self.directory.next_firm().ok_or_else(|| no_room(fields, field))?;
-        self.send(SessionId(0), SymbolId::NONE, Reason::None, Action::DefineFirm { firm, name });
+        self.send(
+            SessionId(0),
+            SymbolId::NONE,
+            Reason::None,
+            Action::from(DefineFirm { firm, name }),
+        );
         Ok(firm)
     }
 

@@ -2,9 +2,13 @@
 
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Venue, required_id, required_name};
-use super::words::MODES;
-use ringside_model::command::{Action, BreakTrade, ClientFields, Command, CorrectTrade, TradeSide};
+use ringside_model::command::{
+    AccountQuery, Action, BreakTrade, ClientFields, Command, CorrectTrade, SetDurability,
+    SetOrderEntry, TradeSide, TradingDay,
+};
 use ringside_model::domain::{DayEvent, MatchNumber, Name, Nanos, OrderId, SessionId, SymbolId};
+use ringside_model::durability::Durability;
+use ringside_model::field::Line;
 use ringside_model::reason::Reason;
 
 const ORDER_ENTRY: u128 = set(&[Field::Session, Field::Id, Field::Enabled]);
@@ -27,10 +31,10 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         fields.allow("order_entry", ORDER_ENTRY)?;
         let session = required_name(fields, Field::Session)?;
         let id = OrderId(fields.integer_to(Field::Id, u64::MAX)?.unwrap_or(0));
-        let enabled = fields.required(Field::Enabled, fields.bool(Field::Enabled)?)?;
+        let enabled = fields.required(Field::Enabled, fields.truth(Field::Enabled)?)?;
 
         let session = self.session(fields, Field::Session, session)?;
-        let action = Action::SetOrderEntry { id, enabled };
+        let action = Action::SetOrderEntry(SetOrderEntry { id, enabled });
         self.send(session, SymbolId::NONE, Reason::None, action);
         Ok(())
     }
@@ -42,7 +46,12 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
 
         let session = self.session(fields, Field::Session, session)?;
         let next = next.unwrap_or_else(|| self.directory.used_ids().next(session));
-        self.send(session, SymbolId::NONE, Reason::None, Action::AccountQuery { next });
+        self.send(
+            session,
+            SymbolId::NONE,
+            Reason::None,
+            Action::AccountQuery(AccountQuery { next }),
+        );
         Ok(())
     }
 
@@ -50,7 +59,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         fields.allow(operation, TRADING_DAY)?;
         let event = DayEvent::ALL.iter().find(|event| event.name() == operation);
         let event = *event.expect("the operation has the name of the event");
-        self.send(SessionId(0), SymbolId::NONE, Reason::None, Action::TradingDay(event));
+        self.send(SessionId(0), SymbolId::NONE, Reason::None, Action::from(TradingDay { event }));
         Ok(())
     }
 
@@ -58,7 +67,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         fields.allow("break_trade", BREAK_TRADE)?;
         let (symbol, trade) = self.trade(fields)?;
         let verdict = verdict_on(symbol);
-        self.send(SessionId(0), symbol, verdict, Action::BreakTrade(trade));
+        self.send(SessionId(0), symbol, verdict, Action::from(trade));
         Ok(())
     }
 
@@ -75,7 +84,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         };
         let price = price.unwrap_or_default();
         let correction = CorrectTrade { trade, price, quantity };
-        self.send(SessionId(0), symbol, verdict, Action::CorrectTrade(correction));
+        self.send(SessionId(0), symbol, verdict, Action::from(correction));
         Ok(())
     }
 
@@ -95,7 +104,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let [(symbol, resting), (other, incoming)] = sides;
         let symbol = if symbol == other { symbol } else { SymbolId::NONE };
         let match_number = MatchNumber(number);
-        Ok((symbol, BreakTrade { match_number, sides: [resting, incoming] }))
+        Ok((symbol, BreakTrade::new(match_number, [resting, incoming])))
     }
 
     /// Returns one side of a trade, and the symbol of its order. A new session name is not defined
@@ -114,8 +123,13 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
 
     pub(super) fn set_durability(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("durability", DURABILITY)?;
-        let mode = fields.required(Field::Mode, fields.word(Field::Mode, MODES)?)?;
-        self.send(SessionId(0), SymbolId::NONE, Reason::None, Action::SetDurability(mode));
+        let mode = fields.required(Field::Mode, fields.word::<Durability>(Field::Mode)?)?;
+        self.send(
+            SessionId(0),
+            SymbolId::NONE,
+            Reason::None,
+            Action::from(SetDurability { durability: mode }),
+        );
         Ok(())
     }
 }
@@ -125,8 +139,7 @@ fn verdict_on(symbol: SymbolId) -> Reason {
 }
 
 const NO_TEXT: [u8; ClientFields::TEXT_BYTES] = [b' '; ClientFields::TEXT_BYTES];
-const NOBODY: TradeSide =
-    TradeSide { id: OrderId(0), session: SessionId(0), text: NO_TEXT, zero: [0; 6] };
+const NOBODY: TradeSide = TradeSide { id: OrderId(0), session: SessionId(0), text: NO_TEXT };
 
 /// Returns a client's text on an order, padded with spaces.
 fn client_text(fields: &Fields, field: Field) -> Result<[u8; ClientFields::TEXT_BYTES], Fault> {

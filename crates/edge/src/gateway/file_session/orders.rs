@@ -2,16 +2,17 @@
 
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Venue, required_id, required_name};
-use super::words::{AT_BAND, AT_SHORT_TEST, BOOK_SIDES, CAPACITIES, Form, PEGS, SELF_TRADES};
-use super::words::{SIDES, TIFS, TYPES, causes};
+use super::words::{BOOK_SIDES, Form, PEGS, TIFS, TYPES, causes};
 use ringside_core::registry::directory::Directory;
 use ringside_model::command::{
-    Action, Command, Display, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel, RichTerms,
+    Action, Cancel, Command, Display, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel,
+    Modify, Reduce, Replace, RichTerms,
 };
 use ringside_model::domain::{
-    AtBand, AtShortTest, Capacity, FirmId, Name, Nanos, OrderId, OrderType, Peg, PostOnly, Price,
-    Quantity, SelfTrade, SymbolId, TimeInForce,
+    AtBand, AtShortTest, Name, Nanos, OrderId, OrderType, Peg, PostOnly, Price, Quantity, Side,
+    SymbolId, TimeInForce,
 };
+use ringside_model::field::Line;
 use ringside_model::reason::Reason;
 
 const ENTER: u128 = set(&[
@@ -25,7 +26,6 @@ const ENTER: u128 = set(&[
     Field::Price,
     Field::StopPrice,
     Field::PostOnly,
-    Field::Stp,
     Field::StpGroup,
     Field::Firm,
     Field::DisplayQty,
@@ -38,9 +38,7 @@ const ENTER: u128 = set(&[
     Field::PegOffset,
     Field::AtBand,
     Field::AtShortTest,
-    Field::Capacity,
-    Field::Attributed,
-]);
+]) | set(Enter::ATTRIBUTE_FIELDS);
 const REDUCE: u128 = set(&[Field::Session, Field::Id, Field::Qty]);
 const MODIFY: u128 = set(&[Field::Session, Field::Id, Field::Side, Field::Qty]);
 const REPLACE: u128 = set(&[Field::Session, Field::Id, Field::NewId, Field::Qty, Field::Price]);
@@ -67,26 +65,20 @@ pub(super) struct Said {
 
 impl Said {
     pub(super) fn read(fields: &Fields) -> Result<Said, Fault> {
-        let side = fields.required(Field::Side, fields.word(Field::Side, SIDES)?)?;
+        let side = fields.required(Field::Side, fields.word::<Side>(Field::Side)?)?;
         let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
-        let order_type = fields.word(Field::Type, TYPES)?;
+        let order_type = fields.word_of(Field::Type, TYPES)?;
         let (order_type, form) = order_type.unwrap_or((OrderType::Limit, Form::Plain));
-        let tif = fields.word(Field::Tif, TIFS)?;
+        let tif = fields.word_of(Field::Tif, TIFS)?;
         let (tif, is_timed) = tif.unwrap_or((TimeInForce::Day, false));
-        let order = Enter {
-            id: OrderId(0),
-            price: Price(0),
-            quantity,
-            firm: FirmId(0),
+        let mut order = Enter {
             group: group(fields)?.unwrap_or(0),
-            side,
             order_type,
             tif,
             post_only: post_only(fields)?,
-            self_trade: fields.word(Field::Stp, SELF_TRADES)?.unwrap_or(SelfTrade::None),
-            capacity: fields.word(Field::Capacity, CAPACITIES)?.unwrap_or(Capacity::Other),
-            attributed: fields.bool(Field::Attributed)?.unwrap_or(false),
+            ..Enter::limit(OrderId(0), side, quantity, Price(0))
         };
+        order.read_attributes(fields)?;
         Ok(Said { order, form, is_timed })
     }
 }
@@ -158,27 +150,27 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let session = required_name(fields, Field::Session)?;
         let id = required_id(fields, Field::Id)?;
         let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
-        self.change(fields, session, id, Action::Reduce { id, quantity })
+        self.change(fields, session, id, Action::Reduce(Reduce { id, quantity }))
     }
 
     pub(super) fn modify(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("modify", MODIFY)?;
         let session = required_name(fields, Field::Session)?;
         let id = required_id(fields, Field::Id)?;
-        let side = fields.word(Field::Side, SIDES)?;
+        let side = fields.word::<Side>(Field::Side)?;
         let quantity = fields.quantity(Field::Qty)?;
         if side.is_none() && quantity.is_none() {
             let missing = "`modify` needs the field `side`, the field `qty`, or both";
             return Err(Fault::new(fields.end, missing));
         }
-        self.change(fields, session, id, Action::Modify { id, side, quantity })
+        self.change(fields, session, id, Action::Modify(Modify { id, side, quantity }))
     }
 
     pub(super) fn cancel(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("cancel", CANCEL)?;
         let session = required_name(fields, Field::Session)?;
         let id = required_id(fields, Field::Id)?;
-        self.change(fields, session, id, Action::Cancel { id })
+        self.change(fields, session, id, Action::Cancel(Cancel { id }))
     }
 
     /// Sends a reduce, a modify or a cancel. Only the engine knows if the order is live. The
@@ -221,7 +213,12 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
             price.err().unwrap_or(Reason::None)
         };
         let price = price.unwrap_or_default();
-        self.send(session, symbol, verdict, Action::Replace { id, new_id, quantity, price });
+        self.send(
+            session,
+            symbol,
+            verdict,
+            Action::Replace(Replace { id, new_id, quantity, price }),
+        );
         Ok(())
     }
 
@@ -233,8 +230,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let of_session = fields.name(Field::OfSession)?;
         let of_firm = fields.name(Field::OfFirm)?;
         let group = group(fields)?;
-        let buy = fields.word(Field::Side, BOOK_SIDES)?;
-        let cause = fields.word(Field::Cause, &causes())?.unwrap_or(Reason::None);
+        let buy = fields.word_of(Field::Side, BOOK_SIDES)?;
+        let cause = fields.word_of(Field::Cause, &causes())?.unwrap_or(Reason::None);
 
         let firm = of_firm.map(|name| self.firm(fields, Field::OfFirm, name)).transpose()?;
         let asks = self.session(fields, Field::Session, asks)?;
@@ -254,7 +251,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
 
 fn post_only(fields: &Fields) -> Result<PostOnly, Fault> {
     if fields.is_bool(Field::PostOnly) {
-        let post_only = fields.bool(Field::PostOnly)?.unwrap_or(false);
+        let post_only = fields.truth(Field::PostOnly)?.unwrap_or(false);
         return Ok(if post_only { PostOnly::Reject } else { PostOnly::Off });
     }
     match fields.text(Field::PostOnly) {
@@ -280,7 +277,7 @@ fn rich(order: Enter, terms: RichTerms) -> EnterRich {
 
 /// Reads the terms that few orders have, except the limit and the offset of a peg.
 fn terms(fields: &Fields, said: &Said) -> Result<RichTerms, Fault> {
-    let peg = fields.word(Field::Peg, PEGS)?;
+    let peg = fields.word_of(Field::Peg, PEGS)?;
     // A number that is too large for a quantity becomes the largest quantity.
     let min_quantity = fields.integer(Field::MinQty)?;
     let min_quantity = min_quantity.map(|quantity| Quantity(quantity.unwrap_or(u64::MAX)));
@@ -291,10 +288,10 @@ fn terms(fields: &Fields, said: &Said) -> Result<RichTerms, Fault> {
         peg_limit: Price(0),
         peg_offset: 0,
         peg: peg.unwrap_or(of_peg),
-        hidden: fields.bool(Field::Hidden)?.unwrap_or(false) || peg == Some(Peg::Midpoint),
-        at_band: fields.word(Field::AtBand, AT_BAND)?.unwrap_or(AtBand::Reprice),
+        hidden: fields.truth(Field::Hidden)?.unwrap_or(false) || peg == Some(Peg::Midpoint),
+        at_band: fields.word::<AtBand>(Field::AtBand)?.unwrap_or(AtBand::Reprice),
         at_short_test: fields
-            .word(Field::AtShortTest, AT_SHORT_TEST)?
+            .word::<AtShortTest>(Field::AtShortTest)?
             .unwrap_or(AtShortTest::Reject),
     })
 }

@@ -18,9 +18,6 @@
 //! | self-trade prevention | of the firm: `N` and `*` none, `D` and `Y` decrement, `O` cancel oldest, `W` cancel newest; on a replace only `*`, since the order keeps its own |
 //! | self-trade group | `**`: groups have no owner, so a firm could reach the orders of another firm |
 //! | group, side | on a mass cancel |
-//!
-//! An order with a minimum quantity, a displayed quantity, an expiry or a peg, and a hidden order,
-//! have at most 12 bytes of other tags.
 
 use ringside_model::command::ClientFields;
 use ringside_model::domain::{Peg, PostOnly, SelfTrade};
@@ -100,9 +97,8 @@ pub(crate) fn of_enter(
     Ok(options)
 }
 
-/// Returns the tags of an order that has some of them as terms, without these; an error if the rest
-/// is too long.
-pub(crate) fn without_terms(tags: Tags<'_>) -> Result<Vec<u8>, Reason> {
+/// Returns the tags of an order that has some of them as terms, without these.
+pub(crate) fn without_terms(tags: Tags<'_>) -> Vec<u8> {
     let is_other = |&(number, value): &(u8, &[u8])| {
         !TERMS.contains(&number) || (number, value) == (tag::PRICE_TYPE, b"L")
     };
@@ -110,8 +106,7 @@ pub(crate) fn without_terms(tags: Tags<'_>) -> Result<Vec<u8>, Reason> {
     for (number, value) in tags.iter().filter(is_other) {
         push_tag(number, value, &mut others);
     }
-    let fits = others.len() <= ClientFields::TAIL_TAG_BYTES_MAX;
-    if fits { Ok(others) } else { Err(Reason::UnsupportedField) }
+    others
 }
 
 /// Checks the tags of a replace.

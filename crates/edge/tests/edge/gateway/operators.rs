@@ -3,7 +3,9 @@
 use crate::gateway::venue::{Setup, Venue, enter, session};
 use ringside_core::streams::{SessionStates, StreamId, StreamSink};
 use ringside_edge::gateway::queue::Inbound;
-use ringside_model::command::{Action, Command, MassCancel};
+use ringside_model::command::{
+    Action, Command, Definition, MassCancel, OperatorCommand, TradingDay,
+};
 use ringside_model::domain::{DayEvent, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 use std::io::{ErrorKind, Read, Write};
@@ -65,7 +67,7 @@ fn what_an_operator_defines_is_known_at_once() {
     client.request(&order);
     venue.settle();
     let commands: Vec<_> = venue.commands().iter().map(|inbound| inbound.command).collect();
-    assert!(matches!(commands[0].action, Action::DefineSymbol(_)));
+    assert!(matches!(commands[0].action, Action::Definition(Definition::Symbol(_))));
     assert_eq!((commands[1].symbol, commands[1].verdict), (SymbolId(2), Reason::None));
     assert_eq!(commands.len(), 2);
     assert_eq!(operator.heard(&mut venue), [""; 0]);
@@ -209,7 +211,10 @@ fn a_kill_switch_is_two_commands_and_lets_nothing_in_from_then_on() {
     venue.settle();
     let commands: Vec<Command> = venue.commands().iter().map(|inbound| inbound.command).collect();
     let [set, cancel, order] = commands[..] else { panic!("{commands:?}") };
-    assert!(matches!(set.action, Action::SetRisk(_)) && set.session == session(0));
+    assert!(
+        matches!(set.action, Action::Operator(OperatorCommand::SetRisk(_)))
+            && set.session == session(0)
+    );
     let all_of_it = MassCancel { session: Some(session(0)), ..MassCancel::default() };
     assert_eq!((cancel.verdict, cancel.action), (Reason::Risk, Action::MassCancel(all_of_it)));
     assert_eq!(order.verdict, Reason::Killed);
@@ -230,7 +235,7 @@ fn the_end_of_the_day_closes_order_entry() {
     operator.say(&mut venue, r#"{"op":"end_of_day"}"#);
     assert_eq!(operator.heard(&mut venue), [""; 0]);
     let [Inbound { command, .. }] = venue.commands()[..] else { panic!() };
-    assert_eq!(command.action, Action::TradingDay(DayEvent::End));
+    assert_eq!(command.action, Action::from(TradingDay { event: DayEvent::End }));
     venue.login("USER00", 1).request(&enter(1));
     venue.settle();
     assert_eq!(venue.commands()[0].command.verdict, Reason::Closed);

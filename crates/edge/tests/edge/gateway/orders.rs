@@ -5,7 +5,9 @@ use crate::gateway::venue::{SECOND, Setup, Venue, cancel, enter, query, session}
 use ringside_core::streams::SessionStates;
 use ringside_edge::gateway::accounts::Rules;
 use ringside_edge::gateway::queue::Inbound;
-use ringside_model::command::{Action, Command};
+use ringside_model::command::{
+    AccountQuery, Action, Cancel, Command, Replace, SetOrderEntry, TradingDay,
+};
 use ringside_model::domain::{DayEvent, Name, OrderId, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 use ringside_wire::Message;
@@ -18,7 +20,7 @@ fn verdicts(venue: &mut Venue) -> Vec<(Reason, u64)> {
     let commands = venue.commands();
     let of = |Inbound { command, .. }: &Inbound| match command.action {
         Action::Enter(enter) => Some((command.verdict, enter.id.0)),
-        Action::Replace { new_id, .. } => Some((command.verdict, new_id.0)),
+        Action::Replace(Replace { new_id, .. }) => Some((command.verdict, new_id.0)),
         _ => None,
     };
     commands.iter().filter_map(of).collect()
@@ -28,7 +30,8 @@ fn next_id(venue: &mut Venue, client: &mut Client) -> u64 {
     client.request(&query());
     venue.settle();
     let commands = venue.commands();
-    let Action::AccountQuery { next } = commands.last().unwrap().command.action else {
+    let Action::AccountQuery(AccountQuery { next }) = commands.last().unwrap().command.action
+    else {
         panic!("{commands:?}")
     };
     commands.iter().for_each(|inbound| venue.states.answer(inbound.command.session, None));
@@ -107,7 +110,7 @@ fn what_a_process_before_has_used_up_stays_used_up() {
     let states = SessionStates::new(16);
     states.answer(session(0), Some(41));
     states.begin();
-    let disable = Action::SetOrderEntry { id: OrderId(3), enabled: false };
+    let disable = Action::SetOrderEntry(SetOrderEntry { id: OrderId(3), enabled: false });
     let (symbol, verdict) = (SymbolId::NONE, Reason::None);
     let past = vec![Command { session: session(1), symbol, verdict, action: disable }];
     let mut venue = Venue::with(Setup { states, past, ..Setup::default() });
@@ -193,7 +196,7 @@ fn nothing_can_be_entered_when_the_day_is_over() {
         session: SessionId(0),
         symbol: SymbolId::NONE,
         verdict: Reason::None,
-        action: Action::TradingDay(DayEvent::End),
+        action: Action::from(TradingDay { event: DayEvent::End }),
     };
     assert!(venue.server().hand_over(end));
     client.request(&enter(2));
@@ -223,6 +226,9 @@ fn a_cancel_finds_the_last_order_of_its_id() {
     let commands = venue.commands();
     assert_eq!(venue.counters().unknown_orders, 2);
     let last = commands.last().unwrap().command;
-    assert_eq!((last.symbol, last.action), (SymbolId(1), Action::Cancel { id: OrderId(2) }));
+    assert_eq!(
+        (last.symbol, last.action),
+        (SymbolId(1), Action::Cancel(Cancel { id: OrderId(2) }))
+    );
     assert_eq!(commands.len(), 3);
 }

@@ -2,7 +2,9 @@
 
 use crate::gateway::client::Client;
 use crate::gateway::venue::{SECOND, Setup, USERS, Venue, cancel, enter, session};
-use ringside_model::command::{Action, Command, DefineSymbol, RiskLimits, SetRisk};
+use ringside_model::command::{
+    Action, Command, DefineSession, DefineSymbol, Replace, RiskLimits, SetRisk,
+};
 use ringside_model::domain::{
     FirmId, Name, OrderId, OrderNumber, Price, Quantity, RiskScope, Role, SessionId, SymbolId, Tick,
 };
@@ -28,7 +30,7 @@ fn set(scope: RiskScope, limits: RiskLimits) -> Command {
         RiskScope::Firm => firm = FirmId(1),
         RiskScope::Symbol => symbol = SymbolId(1),
     }
-    let action = Action::SetRisk(SetRisk { scope, firm, limits });
+    let action = Action::from(SetRisk { scope, firm, limits });
     Command { session: of_session, symbol, verdict: Reason::None, action }
 }
 
@@ -41,7 +43,7 @@ fn venue(limits: &[Command]) -> Venue {
     };
     for number in 0..USERS {
         let (name, firm, role) = (Name::new("U").unwrap(), FirmId(1), Role::OrderEntry);
-        let action = Action::DefineSession { name, firm, role };
+        let action = Action::from(DefineSession { name, firm, role });
         define(session(number), SymbolId::NONE, action);
     }
     let definition = DefineSymbol {
@@ -51,7 +53,7 @@ fn venue(limits: &[Command]) -> Venue {
         collar_bps: 0,
         reference: Price(0),
     };
-    define(SessionId(0), SymbolId(1), Action::DefineSymbol(definition));
+    define(SessionId(0), SymbolId(1), Action::from(definition));
     venue
 }
 
@@ -60,7 +62,7 @@ fn verdicts(venue: &mut Venue) -> Vec<(Reason, u64, Command)> {
     venue.settle();
     let commands = venue.commands().into_iter().map(|inbound| inbound.command);
     let id = |command: &Command| match command.action {
-        Action::Replace { new_id, .. } => new_id.0,
+        Action::Replace(Replace { new_id, .. }) => new_id.0,
         action => action.entered().map_or(0, |enter| enter.id.0),
     };
     commands.map(|command| (command.verdict, id(&command), command)).collect()

@@ -7,7 +7,7 @@ use ringside_edge::calendar::{Event, Timetable};
 use ringside_edge::clock::Clock;
 use ringside_edge::due::DueTimes;
 use ringside_edge::schedule::{Part, Schedule};
-use ringside_model::command::{Action, Command, PlanState};
+use ringside_model::command::{Action, Command, OperatorCommand, PlanState, RunTimers, TradingDay};
 use ringside_model::domain::{DayEvent, Name, Nanos, SessionId, SymbolId, SymbolState};
 use ringside_model::reason::Reason;
 
@@ -41,7 +41,7 @@ impl Timed {
                 session: SessionId(0),
                 symbol: command.symbol,
                 verdict: Reason::None,
-                action: Action::Tick,
+                action: Action::from(RunTimers),
             };
             assert_eq!(command, tick);
             command.symbol.0
@@ -100,7 +100,7 @@ fn the_end_of_the_day_is_the_end_of_the_ticks() {
         session: SessionId(0),
         symbol: SymbolId::NONE,
         verdict: Reason::None,
-        action: Action::TradingDay(DayEvent::End),
+        action: Action::from(TradingDay { event: DayEvent::End }),
     };
     assert!(timed.venue.server().hand_over(end));
     assert_eq!(timed.steps(20), 0);
@@ -133,7 +133,10 @@ fn a_boundary_of_the_schedule_is_handed_over_when_there_is_room() {
         let commands = timed.venue.commands();
         timed.due.answer(SymbolId(1));
         let command = commands.first().map(|inbound| inbound.command)?;
-        let Action::PlanState(PlanState { due, random_ns, state, .. }) = command.action else {
+        let Action::Operator(OperatorCommand::PlanState(PlanState {
+            due, random_ns, state, ..
+        })) = command.action
+        else {
             panic!("{command:?}");
         };
         assert_eq!((command.session, command.symbol), (SessionId(9), SymbolId(1)));

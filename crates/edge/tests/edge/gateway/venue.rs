@@ -7,7 +7,9 @@ use ringside_core::streams::{SessionStates, Store, StreamId, StreamSink};
 use ringside_edge::gateway::accounts::{Accounts, Rules};
 use ringside_edge::gateway::queue::{self, Consumer, Inbound};
 use ringside_edge::gateway::server::{Counters, Limits, Options, Server};
-use ringside_model::command::{Action, Command, DefineSymbol};
+use ringside_model::command::{
+    Action, Command, DefineFirm, DefineSession, DefineSymbol, Replace, SetOrderEntry, TradingDay,
+};
 use ringside_model::domain::{
     DayEvent, FirmId, Name, Price, Quantity, Role, SessionId, SymbolId, Tick,
 };
@@ -145,9 +147,9 @@ impl Venue {
         for Inbound { command, .. } in &commands {
             let id = match command.action {
                 Action::Enter(enter) => Some(enter.id),
-                Action::Replace { new_id, .. } => Some(new_id),
+                Action::Replace(Replace { new_id, .. }) => Some(new_id),
                 Action::MassCancel(filter) => Some(filter.id),
-                Action::SetOrderEntry { id, .. } => Some(id),
+                Action::SetOrderEntry(SetOrderEntry { id, .. }) => Some(id),
                 _ => None,
             };
             let told = format!("{} {}", command.verdict.name(), id.map_or(0, |id| id.0));
@@ -209,11 +211,11 @@ fn directory(users: u32) -> Directory {
         directory.observe(&Command { session, symbol, verdict: Reason::None, action });
     };
     let name = |text: &str| Name::new(text).unwrap();
-    observe(0, 0, Action::TradingDay(DayEvent::Start));
-    observe(0, 0, Action::DefineFirm { firm: FirmId(1), name: name("FRM1") });
+    observe(0, 0, Action::from(TradingDay { event: DayEvent::Start }));
+    observe(0, 0, Action::from(DefineFirm { firm: FirmId(1), name: name("FRM1") }));
     let define = |user: &str, role| {
         let (name, firm) = (name(user), FirmId(1));
-        Action::DefineSession { name, firm, role }
+        Action::from(DefineSession { name, firm, role })
     };
     for number in 0..users {
         observe(session(number).0, 0, define(&user(number), Role::OrderEntry));
@@ -226,7 +228,7 @@ fn directory(users: u32) -> Directory {
         collar_bps: 0,
         reference: Price(0),
     };
-    observe(0, 1, Action::DefineSymbol(definition));
+    observe(0, 1, Action::from(definition));
     directory
 }
 

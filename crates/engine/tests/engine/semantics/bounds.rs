@@ -1,4 +1,5 @@
 use super::*;
+use ringside_model::command::{DefineFirm, DefineSession, DefineSymbol};
 
 #[test]
 fn the_largest_quantities_trade_and_add_up() {
@@ -219,8 +220,9 @@ fn definitions_are_checked_and_made_once() {
         check(&[(wrong, &[&format!("rejected of {symbol} buy invalid_definition")])], "|");
     }
     let name = Name::new("N").unwrap();
-    let session = act(Action::DefineSession { name, firm: FirmId(4), role: Role::File }).symbol(0);
-    let firm = |firm| act(Action::DefineFirm { name, firm: FirmId(firm) }).symbol(0);
+    let session =
+        act(Action::from(DefineSession { name, firm: FirmId(4), role: Role::File })).symbol(0);
+    let firm = |firm| act(Action::from(DefineFirm { name, firm: FirmId(firm) })).symbol(0);
     let bad = Reason::DuplicateName;
     check(
         &[

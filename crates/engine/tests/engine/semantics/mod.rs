@@ -25,8 +25,9 @@ mod trading_day;
 mod types_and_times;
 
 use ringside_model::command::{
-    Action, BreakTrade, Command, CorrectTrade, DefineSymbol, Display, Enter, EnterIceberg,
-    EnterStop, MassCancel, RiskLimits, Sequenced, SetBands, SetRisk, TradeSide,
+    Action, BreakTrade, Cancel, Command, CorrectTrade, DefineSymbol, Display, Enter, EnterIceberg,
+    EnterStop, MassCancel, Modify, Reduce, Replace, RiskLimits, RunTimers, Sequenced, SetBands,
+    SetQuote, SetRisk, SetShortSale, SetState, TradeSide,
 };
 use ringside_model::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderType, PostOnly, Price,
@@ -104,24 +105,24 @@ fn enter(id: u64, side: Side, quantity: u64, price: i64) -> Do {
 }
 
 fn reduce(id: u64, quantity: u64) -> Do {
-    act(Action::Reduce { id: OrderId(id), quantity: Quantity(quantity) })
+    act(Action::Reduce(Reduce { id: OrderId(id), quantity: Quantity(quantity) }))
 }
 
 fn replace(id: u64, new_id: u64, quantity: u64, price: i64) -> Do {
-    act(Action::Replace {
+    act(Action::Replace(Replace {
         id: OrderId(id),
         new_id: OrderId(new_id),
         quantity: Quantity(quantity),
         price: Price(price),
-    })
+    }))
 }
 
 fn modify(id: u64, side: Option<Side>, quantity: Option<u64>) -> Do {
-    act(Action::Modify { id: OrderId(id), side, quantity: quantity.map(Quantity) })
+    act(Action::Modify(Modify { id: OrderId(id), side, quantity: quantity.map(Quantity) }))
 }
 
 fn cancel(id: u64) -> Do {
-    act(Action::Cancel { id: OrderId(id) })
+    act(Action::Cancel(Cancel { id: OrderId(id) }))
 }
 
 fn mass_cancel(filter: MassCancel) -> Do {
@@ -129,26 +130,26 @@ fn mass_cancel(filter: MassCancel) -> Do {
 }
 
 fn state(state: SymbolState) -> Do {
-    act(Action::SetState(state)).session(0)
+    act(Action::from(SetState { state })).session(0)
 }
 
 /// Lets time pass until `seconds` after the command before.
 fn tick_after(seconds: u64) -> Do {
-    Do(act(Action::Tick).session(0).0, None, seconds)
+    Do(act(Action::from(RunTimers)).session(0).0, None, seconds)
 }
 
 /// Sets static bands, and dynamic bands of `bps` basis points around `reference`.
 fn bands(low: i64, high: i64, bps: u32, reference: i64) -> Do {
     let [low, high, reference] = [low, high, reference].map(Price);
-    act(Action::SetBands(SetBands { low, high, bps, reference })).session(0)
+    act(Action::from(SetBands { low, high, bps, reference })).session(0)
 }
 
 fn quote(bid: i64, offer: i64) -> Do {
-    act(Action::SetQuote { bid: Price(bid), offer: Price(offer) }).session(0)
+    act(Action::from(SetQuote { bid: Price(bid), offer: Price(offer) })).session(0)
 }
 
 fn short_sale(restricted: bool, automatic: bool) -> Do {
-    act(Action::SetShortSale { restricted, automatic }).session(0)
+    act(Action::from(SetShortSale { restricted, automatic })).session(0)
 }
 
 fn stop_order(order: Do, stop: i64) -> Do {
@@ -164,7 +165,7 @@ fn iceberg_of(order: Do, size: u64) -> Do {
 }
 
 fn define(symbol: u32, definition: DefineSymbol) -> Do {
-    act(Action::DefineSymbol(definition)).symbol(symbol)
+    act(Action::from(definition)).symbol(symbol)
 }
 
 fn plain() -> DefineSymbol {

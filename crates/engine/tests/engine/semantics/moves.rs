@@ -5,7 +5,7 @@ use ringside_model::domain::{MoveStep, PartitionId};
 /// Returns a step of symbol 1 from or to partition 1, by version 0 of the table.
 fn step(step: MoveStep, orders: u64, quantity: u64) -> Do {
     let (partition, quantity) = (PartitionId(1), Quantity(quantity));
-    act(Action::MoveSymbol(MoveSymbol { step, partition, version: 0, orders, quantity })).session(0)
+    act(Action::from(MoveSymbol { step, partition, version: 0, orders, quantity })).session(0)
 }
 
 fn release() -> Do {
@@ -23,7 +23,7 @@ fn resume(orders: u64, quantity: u64) -> Do {
 /// Returns the order as one that arrives with its symbol; `there` is its id on the old partition.
 fn imported(order: Do, there: u64) -> Do {
     let Action::Enter(order) = order.0.action else { panic!("not an enter") };
-    act(Action::ImportOrder(ImportOrder { order, id_there: OrderId(there) }))
+    act(Action::from(ImportOrder { order, id_there: OrderId(there) }))
 }
 
 const RELEASED: &[&str] = &["symbol_moved 0/0 buy other 261"];

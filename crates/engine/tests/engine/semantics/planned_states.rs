@@ -2,7 +2,7 @@
 
 use super::SymbolState::{Halted, Open, PreOpen};
 use super::*;
-use ringside_model::command::PlanState;
+use ringside_model::command::{PlanState, RunTimers};
 
 fn plan(state: SymbolState, due: u64) -> Do {
     plan_between(state, due, 0, 0)
@@ -10,11 +10,11 @@ fn plan(state: SymbolState, due: u64) -> Do {
 
 fn plan_between(state: SymbolState, due: u64, random_ns: u64, seed: u64) -> Do {
     let due = Nanos(due);
-    act(Action::PlanState(PlanState { due, random_ns, seed, state, zero: [0; 7] })).session(0)
+    act(Action::from(PlanState { due, random_ns, seed, state })).session(0)
 }
 
 fn tick(time: u64) -> Do {
-    act(Action::Tick).session(0).at(time)
+    act(Action::from(RunTimers)).session(0).at(time)
 }
 
 #[test]

@@ -1,9 +1,11 @@
 use super::*;
+use ringside_model::command::{AccountQuery, SetOrderEntry};
 
 #[test]
 fn order_entry_and_the_next_id_are_told_and_change_no_book() {
-    let set = |enabled| act(Action::SetOrderEntry { id: OrderId(8), enabled }).symbol(0);
-    let query = act(Action::AccountQuery { next: OrderId(9) }).symbol(0);
+    let set =
+        |enabled| act(Action::SetOrderEntry(SetOrderEntry { id: OrderId(8), enabled })).symbol(0);
+    let query = act(Action::AccountQuery(AccountQuery { next: OrderId(9) })).symbol(0);
     let refused = Reason::NotPermitted;
     check(
         &[
@@ -21,7 +23,7 @@ fn order_entry_and_the_next_id_are_told_and_change_no_book() {
 #[test]
 fn risk_limits_are_told_and_change_no_book() {
     let limits = RiskLimits { quantity_max: 1, killed: true, ..RiskLimits::default() };
-    let set = |scope, firm| act(Action::SetRisk(SetRisk { scope, firm: FirmId(firm), limits }));
+    let set = |scope, firm| act(Action::from(SetRisk { scope, firm: FirmId(firm), limits }));
     let refused = set(RiskScope::Symbol, 0).session(0).symbol(0).verdict(Reason::UnknownSymbol);
     check(
         &[
@@ -79,16 +81,12 @@ fn a_kill_switch_cancels_for_risk() {
 
 #[test]
 fn a_corrected_trade_is_told_to_both_sides_and_leaves_orders_alone() {
-    let side = |session, id| TradeSide {
-        id: OrderId(id),
-        session: SessionId(session),
-        text: [b' '; 14],
-        zero: [0; 6],
-    };
+    let side =
+        |session, id| TradeSide { id: OrderId(id), session: SessionId(session), text: [b' '; 14] };
     let sides = [side(2, 5), side(3, 6)];
-    let trade = BreakTrade { match_number: MatchNumber(77), sides };
+    let trade = BreakTrade::new(MatchNumber(77), sides);
     let correction = CorrectTrade { trade, price: Price(101), quantity: Quantity(3) };
-    let corrected = act(Action::CorrectTrade(correction)).session(0);
+    let corrected = act(Action::from(correction)).session(0);
     check(
         &[
             (buy(1, 1, 100), &["accepted 1#11 buy 1@100 open 1"]),
@@ -101,15 +99,11 @@ fn a_corrected_trade_is_told_to_both_sides_and_leaves_orders_alone() {
 
 #[test]
 fn a_trade_that_is_taken_back_is_told_to_both_sides_and_leaves_orders_alone() {
-    let side = |session, id| TradeSide {
-        id: OrderId(id),
-        session: SessionId(session),
-        text: [b' '; 14],
-        zero: [0; 6],
-    };
+    let side =
+        |session, id| TradeSide { id: OrderId(id), session: SessionId(session), text: [b' '; 14] };
     let sides = [side(2, 5), side(3, 6)];
-    let trade = BreakTrade { match_number: MatchNumber(77), sides };
-    let broken = act(Action::BreakTrade(trade)).session(0);
+    let trade = BreakTrade::new(MatchNumber(77), sides);
+    let broken = act(Action::from(trade)).session(0);
     check(
         &[
             (buy(1, 1, 100), &["accepted 1#11 buy 1@100 open 1"]),

@@ -1,7 +1,7 @@
 //! Orders with rare terms: their expiry, their hidden trades, and the orders that they skip.
 
 use super::*;
-use ringside_model::command::{EnterRich, RichTerms};
+use ringside_model::command::{EnterRich, RichTerms, RunTimers, TradingDay};
 
 /// Returns the order with these terms. The first command of a row has the official time 11, the
 /// next one 12.
@@ -31,7 +31,7 @@ fn until(time: u64, order: Do) -> Do {
 }
 
 fn tick() -> Do {
-    act(Action::Tick).session(0)
+    act(Action::from(RunTimers)).session(0)
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn the_end_of_the_day_leaves_what_has_an_end_of_its_own() {
     check(
         &[
             (until(99, buy(1, 4, 100)), &["accepted 1#11 buy 4@100 open 4"]),
-            (act(Action::TradingDay(DayEvent::End)), &["trading_day buy other 2"]),
+            (act(Action::from(TradingDay { event: DayEvent::End })), &["trading_day buy other 2"]),
         ],
         "1:4@100 |",
     );

@@ -1,7 +1,8 @@
 use super::*;
+use ringside_model::command::TradingDay;
 
 fn day(event: DayEvent) -> Do {
-    act(Action::TradingDay(event)).symbol(0).session(0)
+    act(Action::from(TradingDay { event })).symbol(0).session(0)
 }
 
 #[test]

@@ -7,7 +7,7 @@ use ringside_journal::{
 };
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
-use ringside_model::frame::{CommitMark, Frame, FrameKind, HashProbe, SetDurability};
+use ringside_model::frame::{CommitMark, Frame, FrameKind, HashProbe};
 use std::path::{Path, PathBuf};
 
 pub use ringside_testing::journals::{IDENTITY, options};
@@ -94,7 +94,7 @@ impl Run {
     pub fn set_durability(&mut self, durability: Durability) -> &mut Self {
         self.seqno += 1;
         let mut frame = Frame::default();
-        frame.write(FrameKind::SetDurability, &SetDurability { durability });
+        frame.write(FrameKind::SetDurability, &durability);
         self.append(frame);
         self
     }

@@ -1,7 +1,7 @@
 //! Orders of the naive venue with rarely used terms.
 
 use super::{Naive, Order, reaches};
-use ringside_model::command::{Action, Command, Enter, EnterRich, RichTerms};
+use ringside_model::command::{Action, Command, Enter, EnterRich, OperatorCommand, RichTerms};
 use ringside_model::domain::{
     Nanos, OrderNumber, OrderType, Price, Quantity, SymbolId, TimeInForce,
 };
@@ -64,15 +64,15 @@ impl Naive {
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
             | Action::EnterRich(_)
-            | Action::Cancel { .. }
-            | Action::Reduce { .. }
-            | Action::Modify { .. }
-            | Action::Replace { .. }
-            | Action::SetState(_)
-            | Action::PlanState(_)
-            | Action::SetBands(_)
-            | Action::SetQuote { .. }
-            | Action::SetShortSale { .. } => true,
+            | Action::Cancel(_)
+            | Action::Reduce(_)
+            | Action::Modify(_)
+            | Action::Replace(_)
+            | Action::Operator(OperatorCommand::SetState(_))
+            | Action::Operator(OperatorCommand::PlanState(_))
+            | Action::Operator(OperatorCommand::SetBands(_))
+            | Action::Operator(OperatorCommand::SetQuote(_))
+            | Action::Operator(OperatorCommand::SetShortSale(_)) => true,
             // A tick first reports the number of expired orders.
             _ => false,
         };

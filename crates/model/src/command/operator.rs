@@ -1,0 +1,234 @@
+//! Commands of the operator: trading day, states of symbols, market protection, corrections, moves
+//! between partitions.
+
+use super::client_fields::ClientFields;
+use super::orders::Enter;
+use super::stored::body;
+use crate::domain::{
+    DayEvent, FirmId, MatchNumber, MoveStep, Nanos, OrderId, PartitionId, Price, Quantity,
+    RiskScope, SessionId, SymbolState,
+};
+use crate::draw;
+use crate::durability::Durability;
+use crate::report::Moved;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+body! {
+    /// Start or end of the trading day.
+    pub TradingDay {
+        /// Event of the day.
+        event: DayEvent,
+    }
+}
+
+body! {
+    /// Change of the durability mode.
+    pub SetDurability {
+        /// Durability mode from this command on.
+        durability: Durability = Mode,
+    }
+}
+
+body! {
+    /// State of the symbol `Command::symbol`; if the state ends a call, the call's auction trades
+    /// first.
+    pub SetState {
+        /// State of the symbol.
+        state: SymbolState = State,
+    }
+}
+
+body! {
+    /// Schedule of the next state of the symbol `Command::symbol`.
+    pub PlanState {
+        /// Earliest official time of the state; 0 for no plan.
+        due: Nanos,
+        /// Greatest random delay after `due`, in ns.
+        random_ns: u64,
+        /// Seed of the random delay, so that every replay computes the same delay.
+        seed: u64,
+        /// State that the symbol has next.
+        state: SymbolState,
+    }
+}
+
+impl PlanState {
+    /// Returns true if a state is scheduled, false if the plan is dropped.
+    pub fn is_one(&self) -> bool {
+        self.due.0 != 0
+    }
+
+    /// Returns the official time from which on the symbol has the state. All delays are equally
+    /// likely.
+    pub fn time(&self) -> Nanos {
+        let mut seed = self.seed;
+        let delay = match self.random_ns.checked_add(1) {
+            Some(delays) => draw::next(&mut seed) % delays,
+            None => draw::next(&mut seed),
+        };
+        Nanos(self.due.0.saturating_add(delay))
+    }
+}
+
+/// Passage of time for the symbol `Command::symbol`: its due timers run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct RunTimers;
+
+body! {
+    /// Price bands of the symbol `Command::symbol`.
+    #[derive(Default)]
+    pub SetBands {
+        /// Static lower band: no trade is below; 0 for none.
+        low: Price = Low unless Price(0),
+        /// Static upper band: no trade is above; 0 for none.
+        high: Price = High unless Price(0),
+        /// Reference of the dynamic bands; 0 for the last price or the prior close.
+        reference: Price = Reference unless Price(0),
+        /// Greatest distance of a trade from the reference while the symbol is open, in basis
+        /// points; 0 for no dynamic bands.
+        bps: u32 = BandBps,
+    }
+}
+
+body! {
+    /// Reference quote of the symbol `Command::symbol`.
+    pub SetQuote {
+        /// Best bid of the market; 0 for none.
+        bid: Price = Bid,
+        /// Best offer of the market; 0 for none.
+        offer: Price = Offer,
+    }
+}
+
+body! {
+    /// Short sale restriction of the symbol `Command::symbol`.
+    pub SetShortSale {
+        /// True if short sales are restricted from this command on.
+        restricted: bool = Restricted,
+        /// True if a trade ten percent or more below the prior close will restrict short sales.
+        automatic: bool = Automatic,
+    }
+}
+
+body! {
+    /// Risk limits of a session (`Command::session`), a firm, or a symbol (`Command::symbol`). The
+    /// books do not know them: the gateways reject by them.
+    pub SetRisk {
+        /// Scope of the limits.
+        scope: RiskScope,
+        /// Firm, if the limits are those of a firm.
+        firm: FirmId,
+        /// Limits from this command on.
+        limits: RiskLimits,
+    }
+}
+
+body! {
+    /// Risk limits; 0 is no limit.
+    #[derive(Default)]
+    pub RiskLimits {
+        /// Maximum quantity of an order.
+        quantity_max: u64 = QtyMax unless 0,
+        /// Maximum value of an order, in whole units of the currency.
+        notional_max: u64 = NotionalMax unless 0,
+        /// Maximum number of open orders.
+        open_orders_max: u64 = OpenOrdersMax unless 0,
+        /// Maximum value of all trades of the day together, in whole units of the currency.
+        gross_notional_max: u64 = GrossNotionalMax unless 0,
+        /// Maximum number of new orders a second.
+        orders_per_second_max: u32 = OrdersPerSecondMax unless 0,
+        /// Kill switch: true if no order may enter.
+        killed: bool = Killed unless false,
+    }
+}
+
+body! {
+    /// Break of a trade, which is taken back. It has every field of the reports, because the orders
+    /// may be long gone.
+    pub BreakTrade {
+        /// Match number of the trade.
+        match_number: MatchNumber = Match,
+        /// Ids of the resting and of the incoming order.
+        ids: [OrderId; 2],
+        /// Sessions of these orders.
+        sessions: [SessionId; 2],
+        /// Clients' texts on these orders.
+        texts: [[u8; ClientFields::TEXT_BYTES]; 2],
+    }
+}
+
+/// One side of a trade that is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TradeSide {
+    /// Order id that the session gave.
+    pub id: OrderId,
+    /// Session that owns the order.
+    pub session: SessionId,
+    /// Client's text on the order, [`ClientFields::text`].
+    pub text: [u8; ClientFields::TEXT_BYTES],
+}
+
+impl BreakTrade {
+    /// Creates the break of a trade between the resting and the incoming order.
+    pub fn new(match_number: MatchNumber, sides: [TradeSide; 2]) -> Self {
+        BreakTrade {
+            match_number,
+            ids: sides.map(|side| side.id),
+            sessions: sides.map(|side| side.session),
+            texts: sides.map(|side| side.text),
+        }
+    }
+
+    /// Returns the sides: the resting order, then the incoming order.
+    pub fn sides(&self) -> [TradeSide; 2] {
+        let BreakTrade { ids, sessions, texts, .. } = *self;
+        [0, 1].map(|i| TradeSide { id: ids[i], session: sessions[i], text: texts[i] })
+    }
+}
+
+body! {
+    /// Correction of a trade whose terms were published wrong.
+    pub CorrectTrade {
+        /// Trade that is corrected.
+        trade: BreakTrade,
+        /// Correct price of the trade.
+        price: Price = Price,
+        /// Correct quantity of the trade.
+        quantity: Quantity = Qty,
+    }
+}
+
+body! {
+    /// Step of a move of the symbol `Command::symbol` between partitions, or the record that another
+    /// partition has the symbol.
+    pub MoveSymbol {
+        /// Kind of the step.
+        step: MoveStep = Step,
+        /// Other partition: the symbol comes from it, goes to it, or is traded there.
+        partition: PartitionId = Partition,
+        /// Version of the table of symbols that requires the step.
+        version: u32 = Version,
+        /// On a resume: number of orders that must have arrived.
+        orders: u64 = Orders unless 0,
+        /// On a resume: open quantity of these orders in all.
+        quantity: Quantity = Qty unless Quantity(0),
+    }
+}
+
+impl MoveSymbol {
+    /// Returns the step as a report publishes it.
+    pub fn moved(&self) -> Moved {
+        Moved { step: self.step, partition: self.partition, version: self.version }
+    }
+}
+
+body! {
+    /// Order that moves with its symbol.
+    pub ImportOrder {
+        /// Terms with the id on this partition; the quantity is the open quantity.
+        order: Enter,
+        /// Id on the partition that the order comes from.
+        id_there: OrderId = IdThere,
+    }
+}
