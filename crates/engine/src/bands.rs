@@ -5,7 +5,7 @@
 use super::Engine;
 use super::book::{key_of, side_index};
 use super::image::ImageError;
-use super::market::LimitTerms;
+use super::market::{LimitTerms, Market};
 use super::orders::{NIL, Slot};
 use super::stops::Traded;
 use ringside_model::command::{Action, Sequenced, SetBands};
@@ -339,7 +339,7 @@ impl Engine {
 
     /// Returns the band timers, by symbol.
     pub(super) fn band_timers(&self) -> Vec<BandTimer> {
-        let timer = |(symbol, market): (&SymbolId, &super::market::Market)| {
+        let timer = |(symbol, market): (SymbolId, &Market)| {
             let (what, due) = match (market.limit_state, market.reopening) {
                 (Some(LimitState { buy: true, due, .. }), _) => (BandTimer::BID, due),
                 (Some(LimitState { due, .. }), _) => (BandTimer::OFFER, due),
@@ -348,7 +348,7 @@ impl Engine {
             };
             Some(BandTimer { symbol: symbol.0.into(), what, due: due.0 })
         };
-        self.markets.iter().filter_map(timer).collect()
+        self.tables.markets.iter().filter_map(timer).collect()
     }
 
     /// Restores the band timers of an image whose orders rest already. Checks that no order is
@@ -361,9 +361,9 @@ impl Engine {
             let restored = self.restore_band_timer(timer);
             restored.map_err(|what| ImageError(format!("symbol {}: {what}", timer.symbol)))?;
         }
-        for symbol in self.markets.keys() {
-            let book = self.book_index(*symbol).expect("only a book is guarded");
-            let restored = self.check_bands(book, *symbol);
+        for (symbol, market) in self.tables.markets.iter() {
+            let book = self.book_index(symbol).expect("only a book is guarded");
+            let restored = self.check_bands(book, market);
             restored.map_err(|what| ImageError(format!("symbol {symbol}: {what}")))?;
         }
         Ok(())
@@ -389,8 +389,7 @@ impl Engine {
         Ok(())
     }
 
-    fn check_bands(&self, book: usize, symbol: SymbolId) -> Result<(), &'static str> {
-        let market = self.market(symbol);
+    fn check_bands(&self, book: usize, market: &Market) -> Result<(), &'static str> {
         if market.limit_state.is_none() && self.standing(book).is_some() {
             return Err("a quote stands at a band, but nothing is due");
         }

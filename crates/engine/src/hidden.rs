@@ -35,7 +35,7 @@ impl Engine {
 
     /// Puts an order behind all other hidden orders at its price.
     pub(super) fn hide(&mut self, order: Order, price: i64) {
-        self.state_hash = self.state_hash.wrapping_add(order.hash(price));
+        self.books_hash = self.books_hash.wrapping_add(order.hash(price));
         self.orders.make_room(1);
         let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
         let place = (SymbolId(order.symbol), order.traits.has_minimum());
@@ -166,7 +166,7 @@ impl Engine {
         if !order.traits.has_minimum() {
             return 0;
         }
-        self.terms.get(order).min_quantity.0.min(order.open)
+        self.rich_terms(order).min_quantity.0.min(order.open)
     }
 
     /// Returns true if an incoming order would trade `wanted` in all. Orders that self-trade

@@ -6,8 +6,6 @@
 use super::bands::BandTimer;
 use super::book::{key_of, side_index};
 use super::icebergs;
-use super::icebergs::Reserve;
-use super::moves::Away;
 use super::orders::{NIL, Order, Slot};
 use super::pools::rank_beside;
 use super::stops::stop_key;
@@ -200,7 +198,7 @@ impl Engine {
     /// Returns the engine's state as data.
     pub fn image(&self) -> Image {
         let mut definitions = self.definitions.clone();
-        definitions.extend(self.away.values().map(Away::command));
+        definitions.extend(self.tables.away.iter().map(|(symbol, away)| away.command(symbol)));
         definitions.extend(self.states());
         definitions.extend(self.planned());
         definitions.extend(self.market_commands());
@@ -208,13 +206,12 @@ impl Engine {
         let mut last_prices = vec![];
         let mut orders = Vec::with_capacity(self.live_orders());
         for symbol in (0..self.book_of.len() as u32).map(SymbolId) {
-            let away = self.away.get(&symbol);
-            let place = away.map_or(self.book_of[symbol.0 as usize], |away| away.place);
-            let Some(book) = self.books.get((place as usize).wrapping_sub(1)) else { continue };
+            let book = self.book_index(symbol).or_else(|| self.book_of_away(symbol));
+            let Some(book) = book.map(|book| &self.books[book]) else { continue };
             if book.last() != 0 {
                 last_prices.push((symbol, Price(book.last())));
             }
-            let waiting = away.into_iter().flat_map(|away| &away.orders);
+            let waiting = self.waiting_of(symbol);
             orders.extend(waiting.map(|waiting| image_of(&waiting.order, waiting.price)));
             let sides = std::iter::once(&book.sides).chain(self.beside(symbol)).flatten();
             for level in sides.flat_map(|side| side.iter()) {
@@ -225,21 +222,21 @@ impl Engine {
                 orders.extend(queue.map(|slot| image_of(self.orders.get(slot), level.price())));
             }
         }
-        let stop_limit = |(symbol, number, limit): (SymbolId, u64, Price)| StopLimit {
+        let stop_limits = self.tables.limits.iter().map(|((symbol, number), limit)| StopLimit {
             symbol: symbol.0.into(),
             number,
             limit: limit.0,
-        };
-        let stop_limits = self.stops.limits().map(stop_limit).collect();
-        let reserve = |(&(symbol, number), reserve): (&(SymbolId, u64), &Reserve)| ReserveImage {
+        });
+        let stop_limits = stop_limits.collect();
+        let reserves = self.tables.reserves.iter().map(|((symbol, number), row)| ReserveImage {
             symbol: symbol.0.into(),
             number,
-            left: reserve.left,
-            display: reserve.display,
-        };
-        let reserves = self.reserves.iter().map(reserve).collect();
+            left: row.left,
+            display: row.display,
+        });
+        let reserves = reserves.collect();
         let band_timers = self.band_timers();
-        let terms = self.terms.iter().map(|(symbol, number, &terms)| TermsImage {
+        let terms = self.tables.terms.iter().map(|((symbol, number), &terms)| TermsImage {
             symbol: symbol.0.into(),
             number,
             terms,
@@ -296,7 +293,7 @@ impl Engine {
                 ImageError(format!("{price} cannot be the last price of symbol {symbol}"))
             })?;
             let change = self.books[book].set_last(price);
-            self.state_hash = self.state_hash.wrapping_add(change);
+            self.books_hash = self.books_hash.wrapping_add(change);
         }
         Ok(())
     }
@@ -348,11 +345,9 @@ impl Engine {
             return Err(ImageError(format!("there is no order {number}, but it has terms")));
         }
         // An import may cross until its resume says that all orders have arrived.
-        let crosses = |away: &&Away| !self.is_importing(away.symbol) && away.crosses();
-        match self.away.values().find(crosses) {
-            Some(Away { symbol, .. }) => {
-                Err(ImageError(format!("what waits of symbol {symbol} crosses")))
-            }
+        let mut away = self.tables.away.iter().map(|(symbol, _)| symbol);
+        match away.find(|&symbol| !self.is_importing(symbol) && self.waiting_cross(symbol)) {
+            Some(symbol) => Err(ImageError(format!("what waits of symbol {symbol} crosses"))),
             None => Ok(()),
         }
     }
@@ -406,7 +401,7 @@ impl Engine {
         {
             return Err("its session has another order with its id");
         }
-        if self.away.contains_key(&symbol) {
+        if self.tables.away.has(symbol) {
             if tif.is_for_auction() {
                 return Err("it waits for an auction of a symbol that is not traded here");
             }
@@ -465,7 +460,7 @@ impl Engine {
         if !left.is_multiple_of(lot) || !icebergs::fits(&display, open, lot) {
             return Err("it shows what no iceberg does");
         }
-        self.restore_reserve(&order_of(row, traits), row.price, left, display);
+        self.keep_reserve(&order_of(row, traits), row.price, left, display);
         Ok(())
     }
 

@@ -42,7 +42,7 @@ impl Engine {
     /// Returns all ladders beside the book of a symbol: hidden orders, then pools, then stops.
     pub(super) fn beside(&self, symbol: SymbolId) -> impl Iterator<Item = &[Ladder; 2]> {
         let pools = self.pools_of(symbol).map(|(_, sides)| sides);
-        self.hidden_of(symbol).chain(pools).chain(self.stops.of(symbol))
+        self.hidden_of(symbol).chain(pools).chain(self.stops.get(&symbol))
     }
 
     /// Returns the pools that take part in an auction, either those with a limit or those without.
@@ -62,7 +62,7 @@ impl Engine {
 
     /// Puts an order into the pool of its kind.
     pub(super) fn wait_for_auction(&mut self, order: Order, price: i64) {
-        self.state_hash = self.state_hash.wrapping_add(order.hash(price));
+        self.books_hash = self.books_hash.wrapping_add(order.hash(price));
         self.orders.make_room(1);
         let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
         let pool = (SymbolId(order.symbol), order.traits.tif() as u8, price != 0);

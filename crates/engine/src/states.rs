@@ -13,7 +13,6 @@ use ringside_model::domain::{
     Auction, OrderId, OrderNumber, OrderType, Price, Quantity, SessionId, Side, SymbolId,
     SymbolState, TimeInForce,
 };
-use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind, ReportSink};
 use ringside_planted::{Bug, planted};
@@ -47,14 +46,6 @@ pub(super) fn admission(
     }
 }
 
-/// Returns the state's part of the state hash.
-fn hash_of(symbol: SymbolId, state: SymbolState) -> u128 {
-    match state {
-        SymbolState::Open => 0,
-        _ => hash::of_fields([4, u64::from(symbol.0), state as u64, 0, 0, u64::MAX]),
-    }
-}
-
 impl Engine {
     /// Sets the state of a symbol and drops its plan. A call that ends in trading, or in the close,
     /// runs its auction first.
@@ -65,7 +56,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let Some(book) = self.book_to_change(at, sink) else { return };
-        self.take_plan_back(at.command.symbol);
+        self.tables.plans.remove(at.command.symbol);
         self.enter_state(at, book, state, sink);
     }
 
@@ -142,9 +133,8 @@ impl Engine {
 
     pub(super) fn change_state(&mut self, book: usize, symbol: SymbolId, state: SymbolState) {
         let before = self.books[book].state();
-        let (before_hash, hash) = (hash_of(symbol, before), hash_of(symbol, state));
-        self.state_hash = self.state_hash.wrapping_sub(before_hash).wrapping_add(hash);
-        self.books[book].set_state(state);
+        let change = self.books[book].set_state(state);
+        self.books_hash = self.books_hash.wrapping_add(change);
         if state.auction().is_none() {
             self.in_call.remove(&symbol);
         } else if state != before {
@@ -323,7 +313,7 @@ impl Engine {
         }
         if traded.count > 0 {
             let change = self.books[book].set_last(price);
-            self.state_hash = self.state_hash.wrapping_add(change);
+            self.books_hash = self.books_hash.wrapping_add(change);
             if self.books[book].is_guarded() {
                 self.note_low(book, price);
             }
@@ -369,12 +359,12 @@ impl Engine {
         let order = self.orders.get_mut(slot);
         let (symbol, traits, level) = (SymbolId(order.symbol), order.traits, order.level);
         let limit = self.levels.get(level).price();
-        self.state_hash = self.state_hash.wrapping_sub(order.hash(limit));
+        self.books_hash = self.books_hash.wrapping_sub(order.hash(limit));
         order.open -= quantity;
         order.executed += quantity;
         self.levels.get_mut(level).subtract(quantity);
         if order.open > 0 {
-            self.state_hash = self.state_hash.wrapping_add(order.hash(limit));
+            self.books_hash = self.books_hash.wrapping_add(order.hash(limit));
             return None;
         }
         let spent = *order;

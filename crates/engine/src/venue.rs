@@ -133,11 +133,11 @@ impl Engine {
         if !valid {
             return Err(Reason::InvalidDefinition);
         }
-        if self.book_index(symbol).is_some() || self.away.contains_key(&symbol) {
+        if self.book_index(symbol).is_some() || self.tables.away.has(symbol) {
             return Err(Reason::DuplicateName);
         }
         let book = Book::new(symbol, d);
-        self.state_hash = self.state_hash.wrapping_add(book.hash());
+        self.books_hash = self.books_hash.wrapping_add(book.hash());
         self.books.push(book);
         let place = symbol.0 as usize;
         if self.book_of.len() <= place {
@@ -164,7 +164,7 @@ impl Engine {
         let letters = name.bytes().fold(0u128, |sum, byte| sum << 8 | u128::from(byte));
         let [what, number, firm] = fields;
         let fields = [what, number, firm, letters as u64, (letters >> 64) as u64, u64::MAX];
-        self.state_hash = self.state_hash.wrapping_add(hash::of_fields(fields));
+        self.books_hash = self.books_hash.wrapping_add(hash::of_fields(fields));
         Ok(())
     }
 

@@ -84,7 +84,7 @@ impl Engine {
     pub fn due_times(&self) -> Vec<(SymbolId, Nanos)> {
         let of_bands = self.band_timers().into_iter();
         let of_bands = of_bands.map(|timer| (SymbolId(timer.symbol as u32), Nanos(timer.due)));
-        self.planned_times().chain(self.terms.ends()).chain(of_bands).collect()
+        self.planned_times().chain(self.expiry_times()).chain(of_bands).collect()
     }
 
     /// Finds a live order by the id that its session gave it.
