@@ -4,9 +4,10 @@
 
 use super::Engine;
 use super::book::{key_of, side_index};
-use super::image::ImageError;
+use super::ladder::LevelSlot;
 use super::market::{LimitTerms, Market};
-use super::orders::{NIL, Slot};
+use super::orders::NIL;
+use super::restore::{ImageError, check_places};
 use super::stops::Traded;
 use ringside_model::command::{Action, Sequenced, SetBands};
 use ringside_model::domain::{
@@ -236,12 +237,9 @@ impl Engine {
         for (buy, band) in [(true, high), (false, low)] {
             let mut beyond = vec![];
             for sides in std::iter::once(&self.books[book].sides).chain(self.hidden_of(symbol)) {
-                let levels = sides[side_index(buy)].iter().map(|level| self.levels.get(level));
-                for level in levels.take_while(|level| level.key < key_of(buy, band)) {
-                    let next = |&slot: &Slot| Some(self.orders.get(slot).next);
-                    let queue = std::iter::successors(Some(level.head), next);
-                    beyond.extend(queue.take_while(|&slot| slot != NIL));
-                }
+                let is_beyond = |&level: &LevelSlot| self.levels.get(level).key < key_of(buy, band);
+                let levels = sides[side_index(buy)].iter().take_while(is_beyond);
+                beyond.extend(levels.flat_map(|level| self.queue(level)));
             }
             self.by_priority(&mut beyond);
             for slot in beyond {
@@ -354,9 +352,7 @@ impl Engine {
     /// Restores the band timers of an image whose orders rest already. Checks that no order is
     /// beyond a band, that a quote at a band has a timer, and that no other quote has one.
     pub(super) fn restore_band_timers(&mut self, timers: &[BandTimer]) -> Result<(), ImageError> {
-        if !timers.is_sorted_by(|a, b| a.symbol < b.symbol) {
-            return Err(ImageError("the times of bands are not in their order".into()));
-        }
+        check_places("times of bands", timers)?;
         for timer in timers {
             let restored = self.restore_band_timer(timer);
             restored.map_err(|what| ImageError(format!("symbol {}: {what}", timer.symbol)))?;

@@ -224,7 +224,8 @@ impl Engine {
         })
     }
 
-    fn queue(&self, level: LevelSlot) -> impl Iterator<Item = Slot> {
+    /// Iterates over the orders of a level, oldest first.
+    pub(super) fn queue(&self, level: LevelSlot) -> impl Iterator<Item = Slot> {
         let next = |&slot: &Slot| Some(self.orders.get(slot).next).filter(|&slot| slot != NIL);
         successors(Some(self.levels.get(level).head), next)
     }

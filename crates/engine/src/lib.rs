@@ -37,8 +37,8 @@
 //! - `market.rs` has guarded symbols: `bands.rs` price bands, `short_sale.rs` the short sale price
 //!   test.
 //! - `moves.rs` moves symbols between partitions.
-//! - `view.rs` answers queries, `image.rs` exports and restores the whole state, `order_books.rs`
-//!   is the facade for other programs.
+//! - `view.rs` answers queries, `image.rs` exports the whole state, `restore.rs` continues from it,
+//!   `order_books.rs` is the facade for other programs.
 
 #![warn(unreachable_pub)]
 
@@ -61,6 +61,7 @@ mod pegs;
 mod pools;
 mod prefetch;
 mod reprice;
+mod restore;
 mod rich;
 mod short_sale;
 mod side_tables;
@@ -77,13 +78,14 @@ pub use bands::{BandTimer, LIMIT_STATE_NS, PAUSE_NS};
 use book::{Book, key_of, side_index, unlink};
 use hidden::Hidden;
 pub use icebergs::SLICES_MAX;
-pub use image::{Image, ImageError, OrderImage, ReserveImage, StopLimit, TermsImage};
+pub use image::{Image, OrderImage, ReserveImage, StopLimit, TermsImage};
 use ladder::{LevelSlot, Levels};
 use market::LimitTerms;
 use matching::{Incoming, describe};
 pub use order_books::{OrderBooks, OutOfOrder};
 use orders::{Bucket, NIL, Order, Orders, Slot};
 use pools::Pools;
+pub use restore::ImageError;
 use rich::{Expiries, Pegs};
 pub use ringside_model as model;
 pub use ringside_model::command::{Action, Command, DefineSymbol, Enter, Sequenced};

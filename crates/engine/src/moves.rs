@@ -345,9 +345,10 @@ impl Engine {
         self.tables.away.change(symbol, |away| *away = Away::new(asked, away.place));
     }
 
-    /// Returns the index of the book of a symbol that is away.
-    pub(super) fn book_of_away(&self, symbol: SymbolId) -> Option<usize> {
-        self.tables.away.get(symbol).map(|away| away.place as usize - 1)
+    /// Returns the index of the book of a symbol, traded or away.
+    pub(super) fn book_even_away(&self, symbol: SymbolId) -> Option<usize> {
+        let away = || self.tables.away.get(symbol).map(|away| away.place as usize - 1);
+        self.book_index(symbol).or_else(away)
     }
 
     /// Restores a symbol that is away from an image, still without its orders.
@@ -372,6 +373,15 @@ impl Engine {
         order: Order,
         price: i64,
     ) -> Result<(), &'static str> {
+        if order.traits.tif().is_for_auction() {
+            return Err("it waits for an auction of a symbol that is not traded here");
+        }
+        if order.traits.is_stop() {
+            return Err("it is a stop of a symbol that is not traded here");
+        }
+        if order.traits.is_rich() {
+            return Err("it has terms that no order of a symbol has that is not traded here");
+        }
         if self.away(symbol).asked.step == MoveStep::Release {
             return Err("its symbol is traded somewhere else");
         }

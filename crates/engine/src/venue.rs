@@ -1,7 +1,7 @@
 //! Rare commands: definitions, mass cancels, the trading day, and commands that change no order.
 
 use super::book::Book;
-use super::orders::{NIL, Order, Slot};
+use super::orders::{Order, Slot};
 use super::short_sale::ShortSale;
 use super::{Engine, SYMBOL_MAX, reject};
 use ringside_model::command::{
@@ -240,16 +240,9 @@ impl Engine {
     ) {
         let book = &self.books[book];
         for sides in std::iter::once(&book.sides).chain(self.beside(book.symbol())) {
-            for level in sides.iter().flat_map(|side| side.iter()) {
-                let mut slot = self.levels.get(level).head;
-                while slot != NIL {
-                    let order = self.orders.get(slot);
-                    if wanted(order) {
-                        covered.push(slot);
-                    }
-                    slot = order.next;
-                }
-            }
+            let slots = sides.iter().flat_map(|side| side.iter());
+            let slots = slots.flat_map(|level| self.queue(level));
+            covered.extend(slots.filter(|&slot| wanted(self.orders.get(slot))));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::book::{key_of, side_index};
 use super::ladder::LevelSlot;
-use super::orders::{NIL, Order, Slot};
+use super::orders::{NIL, Order};
 use ringside_model::domain::{
     Nanos, OrderId, OrderNumber, Price, Quantity, SessionId, Side, SymbolId,
 };
@@ -73,10 +73,7 @@ impl Engine {
         if level == NIL {
             return vec![];
         }
-        let next = |&slot: &Slot| Some(self.orders.get(slot).next).filter(|&slot| slot != NIL);
-        std::iter::successors(Some(self.levels.get(level).head), next)
-            .map(|slot| self.view_order(self.orders.get(slot)))
-            .collect()
+        self.queue(level).map(|slot| self.view_order(self.orders.get(slot))).collect()
     }
 
     /// Returns each symbol with a timer and the timer's official time. The first tick that is not
