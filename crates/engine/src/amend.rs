@@ -124,7 +124,7 @@ impl Engine {
             ..describe(&order, price)
         });
         if tif.is_for_auction() {
-            self.wait_for_auction(order, price);
+            self.rest_beside(order, price);
         } else if is_special {
             self.replace_special(at, book, (&old, order), price, sink);
         } else if self.may_trade(book, order.traits.is_buy(), price) {

@@ -236,7 +236,7 @@ impl Engine {
         let (low, high) = self.market(symbol).bands.in_force(self.books[book].state());
         for (buy, band) in [(true, high), (false, low)] {
             let mut beyond = vec![];
-            for sides in std::iter::once(&self.books[book].sides).chain(self.hidden_of(symbol)) {
+            for sides in self.displayed_and_hidden(book) {
                 let is_beyond = |&level: &LevelSlot| self.levels.get(level).key < key_of(buy, band);
                 let levels = sides[side_index(buy)].iter().take_while(is_beyond);
                 beyond.extend(levels.flat_map(|level| self.queue(level)));

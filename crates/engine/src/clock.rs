@@ -5,9 +5,9 @@
 //! or changes a state waits for a tick.
 
 use super::Engine;
+use super::beside::Resting;
 use super::book::{key_of, side_index};
 use super::orders::Slot;
-use super::pools::rank_beside;
 use super::side_tables::Row;
 use ringside_model::command::{Action, Command, PlanState, Sequenced};
 use ringside_model::domain::{Nanos, OrderNumber, Quantity, SymbolId};
@@ -123,9 +123,9 @@ impl Engine {
         due.sort_by_key(|&slot| {
             let order = self.orders.get(slot);
             let (buy, price) = (order.traits.is_buy(), self.levels.get(order.level).price());
-            let rank = rank_beside(order.traits, price);
+            let resting = Resting::of(order.traits, price);
             let age = OrderNumber(order.number).age();
-            (rank, side_index(buy), key_of(buy, price), age)
+            (resting, side_index(buy), key_of(buy, price), age)
         });
         due
     }

@@ -250,11 +250,12 @@ impl Engine {
             }
             let waiting = self.waiting_of(symbol);
             orders.extend(waiting.map(|waiting| image_of(&waiting.order, waiting.price)));
-            let sides = std::iter::once(&book.sides).chain(self.beside(symbol)).flatten();
-            for level in sides.flat_map(|side| side.iter()) {
-                let price = self.levels.get(level).price();
-                orders.extend(self.queue(level).map(|slot| image_of(self.orders.get(slot), price)));
-            }
+            let beside = self.beside(symbol).map(|(_, sides)| sides);
+            let resting = std::iter::once(&book.sides).chain(beside);
+            orders.extend(resting.flat_map(|sides| self.orders_in(sides)).map(|slot| {
+                let order = self.orders.get(slot);
+                image_of(order, self.levels.get(order.level).price())
+            }));
         }
         let SideTables { limits, reserves, terms, .. } = &self.tables;
         Image {

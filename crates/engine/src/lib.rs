@@ -31,6 +31,7 @@
 //!   states and expiry.
 //! - `states.rs` has the session states and their auctions, `auction.rs` the auction price,
 //!   `pools.rs` the orders for auctions only.
+//! - `beside.rs` has the ladders of the orders that rest and are not displayed.
 //! - `stops.rs` has stops, `icebergs.rs` icebergs, `rich.rs` orders with rare terms, `hidden.rs`
 //!   hidden orders, `pegs.rs` pegs, `reprice.rs` resting orders that get another limit.
 //! - `side_tables.rs` keeps the rare state of symbols and orders, and its part of the state hash.
@@ -46,6 +47,7 @@ mod ahead;
 mod amend;
 mod auction;
 mod bands;
+mod beside;
 mod book;
 mod clock;
 mod hidden;
@@ -75,8 +77,8 @@ use ahead::AHEAD_MAX;
 use amend::NewTerms;
 use auction::Clearing;
 pub use bands::{BandTimer, LIMIT_STATE_NS, PAUSE_NS};
+use beside::Beside;
 use book::{Book, key_of, side_index, unlink};
-use hidden::Hidden;
 pub use icebergs::SLICES_MAX;
 pub use image::{Image, OrderImage, ReserveImage, StopLimit, TermsImage};
 use ladder::{LevelSlot, Levels};
@@ -84,7 +86,6 @@ use market::LimitTerms;
 use matching::{Incoming, describe};
 pub use order_books::{OrderBooks, OutOfOrder};
 use orders::{Bucket, NIL, Order, Orders, Slot};
-use pools::Pools;
 pub use restore::ImageError;
 use rich::{Expiries, Pegs};
 pub use ringside_model as model;
@@ -99,7 +100,6 @@ pub use ringside_model::report::{Report, ReportKind, ReportSink};
 use side_tables::SideTables;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 pub use stops::ELECTED_MAX;
-use stops::Stops;
 use traits::Traits;
 pub use view::{LevelView, OrderView};
 
@@ -150,16 +150,12 @@ pub struct Engine {
     watched: BTreeSet<SymbolId>,
     /// True if the present command traded low enough to restrict short sales.
     has_fallen: bool,
-    /// Auction-only orders, which wait beside the books.
-    pools: Pools,
-    /// Stops, which wait beside the books for a trade.
-    stops: Stops,
+    /// Hidden orders, orders for auctions only and stops, which rest beside the books.
+    beside: Beside,
     /// Orders that expire.
     expiries: Expiries,
     /// Orders that follow the quote.
     pegs: Pegs,
-    /// Hidden orders, which trade like orders in the books.
-    hidden: Hidden,
     /// Part of the state hash outside the side tables: definitions, books and their orders.
     books_hash: u128,
     /// Slots of the mass cancel in progress; kept for its capacity.
@@ -182,11 +178,9 @@ impl Engine {
             in_call: BTreeMap::new(),
             watched: BTreeSet::new(),
             has_fallen: false,
-            pools: Pools::new(),
-            stops: Stops::new(),
+            beside: Beside::new(),
             expiries: Expiries::new(),
             pegs: Pegs::new(),
-            hidden: Hidden::new(),
             books_hash: 0,
             covered: vec![],
         }
@@ -306,7 +300,7 @@ impl Engine {
         let mut incoming = Incoming::new(entered(at, enter), price);
         sink.report(accepted(&incoming.order, price));
         if enter.tif.is_for_auction() {
-            self.wait_for_auction(incoming.order, price);
+            self.rest_beside(incoming.order, price);
         } else if self.books[book].state() != SymbolState::Open {
             self.place(book, incoming.order, price);
         } else {
@@ -450,18 +444,12 @@ impl Engine {
 
     #[inline(never)]
     fn remove_level(&mut self, symbol: SymbolId, traits: Traits, level: LevelSlot) {
-        let (buy, tif) = (traits.is_buy(), traits.tif());
-        if traits.is_stop() {
-            return self.remove_level_of_stops(symbol, buy, level);
-        }
-        if tif.is_for_auction() {
-            return self.remove_level_of_pool(symbol, tif, buy, level);
-        }
-        if traits.is_non_displayed() {
-            return self.remove_level_of_hidden(symbol, traits, level);
+        if !traits.is_displayed() {
+            return self.remove_level_beside(symbol, traits, level);
         }
         let book = self.book_index(symbol).expect("a resting order has a book");
-        self.books[book].sides[side_index(buy)].remove(level, &mut self.levels);
+        let side = side_index(traits.is_buy());
+        self.books[book].sides[side].remove(level, &mut self.levels);
     }
 
     /// Finds the live order that a command names; [`NIL`] if no live order of the command's symbol

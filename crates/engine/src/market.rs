@@ -139,9 +139,7 @@ impl Engine {
         });
         let mut traded = Traded::default();
         self.follow_quote(at, book, &mut traded, sink);
-        if !self.stops.is_empty() {
-            self.elect(at, book, traded, sink);
-        }
+        self.elect(at, book, traded, sink);
     }
 
     /// Returns the book that an operator's command changes, after expiry of its due orders. Rejects

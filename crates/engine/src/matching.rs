@@ -95,7 +95,7 @@ impl Engine {
         incoming: &Incoming,
         sink: &mut impl ReportSink,
     ) {
-        if !self.stops.is_empty() {
+        if !self.beside.is_empty() {
             self.elect(at, book, incoming.traded, sink);
         }
     }

@@ -1,12 +1,11 @@
 //! Restores an engine from an image. Nothing in an image is trusted: every row is checked.
 
 use super::Engine;
-use super::book::{key_of, side_index};
+use super::beside::Resting;
+use super::book::side_index;
 use super::icebergs;
 use super::image::{Image, ImageRow, OrderImage, ReserveImage, StopLimit, TermsImage};
 use super::orders::Order;
-use super::pools::rank_beside;
-use super::stops::stop_key;
 use super::traits::Traits;
 use ringside_model::command::{Action, Command, is_definition};
 use ringside_model::domain::{
@@ -71,13 +70,12 @@ impl<R: ImageRow> Beside<R> {
 }
 
 /// Place of an order in an image: symbol, in the book or beside it, side, price, time.
-type Place = (u32, u8, usize, i64, u64);
+type Place = (u32, Resting, usize, i64, u64);
 
 fn place_of(row: &OrderImage, traits: Traits) -> Place {
-    let buy = traits.is_buy();
-    let key = if traits.is_stop() { stop_key(buy, row.price) } else { key_of(buy, row.price) };
+    let (buy, resting) = (traits.is_buy(), Resting::of(traits, row.price));
     let age = OrderNumber(row.number).age();
-    (row.symbol, rank_beside(traits, row.price), side_index(buy), key, age)
+    (row.symbol, resting, side_index(buy), resting.key(buy, row.price), age)
 }
 
 fn order_of(row: &OrderImage, traits: Traits) -> Order {
@@ -260,7 +258,7 @@ impl Engine {
             return self.restore_rich(book, order, price, terms.map(|row| row.terms));
         }
         if traits.tif().is_for_auction() {
-            self.wait_for_auction(order, price);
+            self.rest_beside(order, price);
         } else {
             self.place(book, order, price);
         }

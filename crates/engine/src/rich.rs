@@ -155,7 +155,7 @@ impl Engine {
         }
         self.books[book].set_has_terms(true);
         if order.traits.is_non_displayed() {
-            self.hide(order, price);
+            self.rest_beside(order, price);
         } else {
             self.orders.make_room(1);
             self.place(book, order, price);

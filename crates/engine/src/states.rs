@@ -92,9 +92,7 @@ impl Engine {
             self.open_within_bands(at, book, &mut traded, sink);
         }
         self.follow_quote(at, book, &mut traded, sink);
-        if !self.stops.is_empty() {
-            self.elect_by_last(at, book, traded, sink);
-        }
+        self.elect_by_last(at, book, traded, sink);
     }
 
     /// Restores the state of a symbol from an image.
@@ -200,7 +198,7 @@ impl Engine {
     /// minimum.
     pub(super) fn in_every_auction(&self, book: usize) -> impl Iterator<Item = &[Ladder; 2]> {
         let book = &self.books[book];
-        std::iter::once(&book.sides).chain(self.hidden_without_minimum(book.symbol()))
+        std::iter::once(&book.sides).chain(self.hidden(book.symbol(), false))
     }
 
     /// Returns the present result of the auction of the symbol's call; nothing trades if the symbol
@@ -263,15 +261,15 @@ impl Engine {
         state: SymbolState,
         sink: &mut impl ReportSink,
     ) {
-        if self.pools.is_empty() || planted(Bug::LeftoversKept) {
+        if planted(Bug::LeftoversKept) {
             return;
         }
         let is_over = |tif: TimeInForce| {
             auction.is_some_and(|auction| tif.takes_part_in(auction))
                 || tif == TimeInForce::AtOpen && state == SymbolState::Open
         };
-        let mut over = vec![];
-        self.cover(book, |order| is_over(order.traits.tif()), &mut over);
+        let pools = self.pools_of(self.books[book].symbol()).filter(|&(tif, ..)| is_over(tif));
+        let over: Vec<Slot> = pools.flat_map(|(_, _, sides)| self.orders_in(sides)).collect();
         for slot in over {
             self.cancel_resting(slot, Reason::AuctionLeftover, sink);
         }

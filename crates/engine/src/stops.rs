@@ -5,8 +5,7 @@
 //! the stops that it has reached before the command ends, then those that the trades of elected
 //! orders reach, until no more are reached.
 
-use super::book::{key_of, link, side_index};
-use super::ladder::{Ladder, LevelSlot};
+use super::beside::Resting;
 use super::market::LimitTerms;
 use super::matching::{Incoming, cancel_rest, describe};
 use super::orders::{NIL, Order, Slot};
@@ -22,14 +21,9 @@ use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind, ReportSink};
 use ringside_planted::{Bug, planted};
-use std::collections::BTreeMap;
 
 /// Maximum number of stops that one command elects; if more are reached, the symbol is halted.
 pub const ELECTED_MAX: u32 = 1_000;
-
-/// Bids and offers of each symbol that has stops, by stop price. The best level is the one that a
-/// price move reaches first.
-pub(super) type Stops = BTreeMap<SymbolId, [Ladder; 2]>;
 
 /// Limit that a stop gets when it is elected. A stop that becomes a market order has none.
 #[derive(Clone, Copy)]
@@ -67,11 +61,6 @@ impl Traded {
         let (lowest, highest) = self.span.unwrap_or((first, first));
         self.span = Some((lowest.min(first).min(last), highest.max(first).max(last)));
     }
-}
-
-/// Returns the ladder key of a stop price: a rising price reaches the lowest buy stop first.
-pub(super) fn stop_key(buy: bool, stop: i64) -> i64 {
-    key_of(!buy, stop)
 }
 
 impl Engine {
@@ -117,25 +106,10 @@ impl Engine {
 
     /// Puts a stop beside the book; a `limit` of 0 is none.
     pub(super) fn wait_for_trade(&mut self, order: Order, stop: i64, limit: i64) {
-        self.books_hash = self.books_hash.wrapping_add(order.hash(stop));
         if limit != 0 {
             self.tables.limits.insert(order.key(), ElectedLimit(limit));
         }
-        self.orders.make_room(1);
-        let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
-        let new = || [Ladder::new(), Ladder::new()];
-        let sides = self.stops.entry(SymbolId(order.symbol)).or_insert_with(new);
-        let key = stop_key(order.traits.is_buy(), stop);
-        link(sides, order, key, bucket, &mut self.orders, &mut self.levels);
-    }
-
-    /// Removes an empty level from the stops of its symbol, and the ladders with their last level.
-    pub(super) fn remove_level_of_stops(&mut self, symbol: SymbolId, buy: bool, level: LevelSlot) {
-        let sides = self.stops.get_mut(&symbol).expect("a stop has a ladder");
-        sides[side_index(buy)].remove(level, &mut self.levels);
-        if sides.iter().all(|side| side.best() == NIL) {
-            self.stops.remove(&symbol);
-        }
+        self.rest_beside(order, stop);
     }
 
     /// Elects the stops that the last price has reached, when a symbol opens or a stop enters.
@@ -201,7 +175,7 @@ impl Engine {
         symbol: SymbolId,
         (lowest, highest): (i64, i64),
     ) -> Option<Slot> {
-        let [bids, offers] = self.stops.get(&symbol)?;
+        let [bids, offers] = self.beside.get(&(symbol, Resting::Stop))?;
         let reached = [(bids, highest), (offers, -lowest)]
             .into_iter()
             .find(|(side, reach)| side.best() != NIL && side.best_key() <= *reach);

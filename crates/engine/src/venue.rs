@@ -239,10 +239,9 @@ impl Engine {
         covered: &mut Vec<Slot>,
     ) {
         let book = &self.books[book];
-        for sides in std::iter::once(&book.sides).chain(self.beside(book.symbol())) {
-            let slots = sides.iter().flat_map(|side| side.iter());
-            let slots = slots.flat_map(|level| self.queue(level));
-            covered.extend(slots.filter(|&slot| wanted(self.orders.get(slot))));
+        let beside = self.beside(book.symbol()).map(|(_, sides)| sides);
+        for sides in std::iter::once(&book.sides).chain(beside) {
+            covered.extend(self.orders_in(sides).filter(|&slot| wanted(self.orders.get(slot))));
         }
     }
 }

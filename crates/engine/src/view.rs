@@ -2,8 +2,8 @@
 
 use super::Engine;
 use super::book::{key_of, side_index};
-use super::ladder::LevelSlot;
-use super::orders::{NIL, Order};
+use super::ladder::{Ladder, LevelSlot};
+use super::orders::{NIL, Order, Slot};
 use ringside_model::domain::{
     Nanos, OrderId, OrderNumber, Price, Quantity, SessionId, Side, SymbolId,
 };
@@ -88,6 +88,19 @@ impl Engine {
     pub fn order(&self, session: SessionId, id: OrderId) -> Option<OrderView> {
         let slot = self.orders.find(self.orders.bucket(session, id), session, id);
         (slot != NIL).then(|| self.view_order(self.orders.get(slot)))
+    }
+
+    /// Iterates over the orders of a pair of ladders: bids before offers, best price first, oldest
+    /// first.
+    pub(super) fn orders_in(&self, sides: &[Ladder; 2]) -> impl Iterator<Item = Slot> {
+        let levels = sides.iter().flat_map(|side| side.iter());
+        levels.flat_map(|level| self.queue(level))
+    }
+
+    /// Iterates over the orders of a level, oldest first.
+    pub(super) fn queue(&self, level: LevelSlot) -> impl Iterator<Item = Slot> {
+        let next = |&slot: &Slot| Some(self.orders.get(slot).next).filter(|&slot| slot != NIL);
+        std::iter::successors(Some(self.levels.get(level).head), next)
     }
 
     fn view_level(&self, slot: LevelSlot) -> LevelView {
