@@ -124,7 +124,7 @@ impl Engine {
             ..describe(&order, price)
         });
         if tif.is_for_auction() {
-            self.wait_for_auction(order, price);
+            self.rest_beside(order, price);
         } else if is_special {
             self.replace_special(at, book, (&old, order), price, sink);
         } else if self.may_trade(book, order.traits.is_buy(), price) {
@@ -226,7 +226,7 @@ impl Engine {
         let modified = Order { open: order.open - shown, traits, ..order };
         *self.orders.get_mut(slot) = modified;
         let (before, after) = (order.hash(price), modified.hash(price));
-        self.state_hash = self.state_hash.wrapping_sub(before).wrapping_add(after);
+        self.books_hash = self.books_hash.wrapping_sub(before).wrapping_add(after);
         sink.report(Report {
             kind: ReportKind::Modified,
             quantity: Quantity(removed),
@@ -250,7 +250,7 @@ impl Engine {
         let before = order.hash(price);
         order.open -= shown;
         level.subtract(shown);
-        self.state_hash = self.state_hash.wrapping_sub(before).wrapping_add(order.hash(price));
+        self.books_hash = self.books_hash.wrapping_sub(before).wrapping_add(order.hash(price));
         let told = canceled(order, price, quantity, order.open + behind, reason);
         sink.report(shown_less(order, shown, told));
     }
@@ -265,7 +265,7 @@ impl Engine {
     /// Returns true if a replaced order can show `open` in slices; true for an order without a
     /// reserve.
     fn can_show(&self, order: &Order, open: u64) -> bool {
-        let reserve = self.reserves.get(&(SymbolId(order.symbol), order.number));
+        let reserve = self.tables.reserves.get(order.key());
         let Some(book) = self.book_index(SymbolId(order.symbol)) else { return false };
         reserve.is_none_or(|reserve| icebergs::fits(&reserve.display, open, self.books[book].lot()))
     }

@@ -4,9 +4,10 @@
 
 use super::Engine;
 use super::book::{key_of, side_index};
-use super::image::ImageError;
-use super::market::LimitTerms;
-use super::orders::{NIL, Slot};
+use super::ladder::LevelSlot;
+use super::market::{LimitTerms, Market};
+use super::orders::NIL;
+use super::restore::{ImageError, check_places};
 use super::stops::Traded;
 use ringside_model::command::{Action, Sequenced, SetBands};
 use ringside_model::domain::{
@@ -235,13 +236,10 @@ impl Engine {
         let (low, high) = self.market(symbol).bands.in_force(self.books[book].state());
         for (buy, band) in [(true, high), (false, low)] {
             let mut beyond = vec![];
-            for sides in std::iter::once(&self.books[book].sides).chain(self.hidden_of(symbol)) {
-                let levels = sides[side_index(buy)].iter().map(|level| self.levels.get(level));
-                for level in levels.take_while(|level| level.key < key_of(buy, band)) {
-                    let next = |&slot: &Slot| Some(self.orders.get(slot).next);
-                    let queue = std::iter::successors(Some(level.head), next);
-                    beyond.extend(queue.take_while(|&slot| slot != NIL));
-                }
+            for sides in self.displayed_and_hidden(book) {
+                let is_beyond = |&level: &LevelSlot| self.levels.get(level).key < key_of(buy, band);
+                let levels = sides[side_index(buy)].iter().take_while(is_beyond);
+                beyond.extend(levels.flat_map(|level| self.queue(level)));
             }
             self.by_priority(&mut beyond);
             for slot in beyond {
@@ -339,7 +337,7 @@ impl Engine {
 
     /// Returns the band timers, by symbol.
     pub(super) fn band_timers(&self) -> Vec<BandTimer> {
-        let timer = |(symbol, market): (&SymbolId, &super::market::Market)| {
+        let timer = |(symbol, market): (SymbolId, &Market)| {
             let (what, due) = match (market.limit_state, market.reopening) {
                 (Some(LimitState { buy: true, due, .. }), _) => (BandTimer::BID, due),
                 (Some(LimitState { due, .. }), _) => (BandTimer::OFFER, due),
@@ -348,22 +346,20 @@ impl Engine {
             };
             Some(BandTimer { symbol: symbol.0.into(), what, due: due.0 })
         };
-        self.markets.iter().filter_map(timer).collect()
+        self.tables.markets.iter().filter_map(timer).collect()
     }
 
     /// Restores the band timers of an image whose orders rest already. Checks that no order is
     /// beyond a band, that a quote at a band has a timer, and that no other quote has one.
     pub(super) fn restore_band_timers(&mut self, timers: &[BandTimer]) -> Result<(), ImageError> {
-        if !timers.is_sorted_by(|a, b| a.symbol < b.symbol) {
-            return Err(ImageError("the times of bands are not in their order".into()));
-        }
+        check_places("times of bands", timers)?;
         for timer in timers {
             let restored = self.restore_band_timer(timer);
             restored.map_err(|what| ImageError(format!("symbol {}: {what}", timer.symbol)))?;
         }
-        for symbol in self.markets.keys() {
-            let book = self.book_index(*symbol).expect("only a book is guarded");
-            let restored = self.check_bands(book, *symbol);
+        for (symbol, market) in self.tables.markets.iter() {
+            let book = self.book_index(symbol).expect("only a book is guarded");
+            let restored = self.check_bands(book, market);
             restored.map_err(|what| ImageError(format!("symbol {symbol}: {what}")))?;
         }
         Ok(())
@@ -389,8 +385,7 @@ impl Engine {
         Ok(())
     }
 
-    fn check_bands(&self, book: usize, symbol: SymbolId) -> Result<(), &'static str> {
-        let market = self.market(symbol);
+    fn check_bands(&self, book: usize, market: &Market) -> Result<(), &'static str> {
         if market.limit_state.is_none() && self.standing(book).is_some() {
             return Err("a quote stands at a band, but nothing is due");
         }

@@ -70,7 +70,7 @@ impl Book {
         }
     }
 
-    /// Returns the book's own part of the state hash, without its orders.
+    /// Returns the part of the state hash of an open book, without its orders.
     pub(crate) fn hash(&self) -> u128 {
         let low = self.identity as u64;
         let last = hash::of_order([[low, 0], [0, 0]], 0, [0, self.last as u64]);
@@ -92,10 +92,20 @@ impl Book {
         self.state
     }
 
-    /// Sets the session state.
-    pub(crate) fn set_state(&mut self, state: SymbolState) {
+    /// Sets the session state; returns the change of the state hash.
+    pub(crate) fn set_state(&mut self, state: SymbolState) -> u128 {
+        let before = self.hash_of_state();
         self.state = state;
         self.choose_way();
+        self.hash_of_state().wrapping_sub(before)
+    }
+
+    /// Returns the session state's part of the state hash.
+    fn hash_of_state(&self) -> u128 {
+        match self.state {
+            SymbolState::Open => 0,
+            state => hash::of_fields([4, self.symbol.0.into(), state as u64, 0, 0, u64::MAX]),
+        }
     }
 
     /// Returns true if bands, a quote or the short sale price test may apply.

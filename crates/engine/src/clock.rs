@@ -5,31 +5,32 @@
 //! or changes a state waits for a tick.
 
 use super::Engine;
+use super::beside::Resting;
 use super::book::{key_of, side_index};
 use super::orders::Slot;
-use super::pools::rank_beside;
+use super::side_tables::Row;
 use ringside_model::command::{Action, Command, PlanState, Sequenced};
 use ringside_model::domain::{Nanos, OrderNumber, Quantity, SymbolId};
 use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind, ReportSink};
 use ringside_planted::{Bug, planted};
-use std::collections::BTreeMap;
 
-/// Scheduled next states, by symbol.
-pub(super) type Plans = BTreeMap<SymbolId, PlanState>;
+impl Row for PlanState {
+    type Key = SymbolId;
 
-/// Returns the plan's part of the state hash.
-fn hash_of(symbol: SymbolId, plan: &PlanState) -> u128 {
-    let PlanState { due, random_ns, seed, state, .. } = *plan;
-    hash::of_fields([8 << 32 | u64::from(symbol.0), due.0, random_ns, seed, state as u64, u64::MAX])
+    fn hash(&self, symbol: SymbolId) -> u128 {
+        let PlanState { due, random_ns, seed, state, .. } = *self;
+        let what = 8 << 32 | u64::from(symbol.0);
+        hash::of_fields([what, due.0, random_ns, seed, state as u64, u64::MAX])
+    }
 }
 
 impl Engine {
     /// Ends the expired orders of the command's symbol.
     #[inline]
     pub(super) fn catch_up(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
-        if self.terms.expire() && !planted(Bug::ExpiryWaitsForATick) {
+        if !self.expiries.is_empty() && !planted(Bug::ExpiryWaitsForATick) {
             let due = self.expired(at.command.symbol, at.time);
             self.expire_due(due, sink);
         }
@@ -44,11 +45,11 @@ impl Engine {
         sink.report(Report { kind: ReportKind::Ticked, quantity, symbol, ..Report::BLANK });
         self.expire_due(due, sink);
         self.bands_due(at, book, sink);
-        if let Some(plan) = self.plans.get(&symbol).copied()
+        if let Some(plan) = self.tables.plans.get(symbol).copied()
             && plan.time() <= at.time
             && !planted(Bug::PlanNotCarriedOut)
         {
-            self.take_plan_back(symbol);
+            self.tables.plans.remove(symbol);
             self.enter_state(at, book, plan.state, sink);
         }
     }
@@ -64,20 +65,13 @@ impl Engine {
             return;
         }
         let symbol = at.command.symbol;
-        self.take_plan_back(symbol);
+        self.tables.plans.remove(symbol);
         let mut told = Report { kind: ReportKind::StatePlanned, symbol, ..Report::BLANK };
         if plan.is_one() {
-            self.keep_plan(symbol, plan);
+            self.tables.plans.insert(symbol, *plan);
             (told.other, told.quantity) = (plan.state as u64, Quantity(plan.time().0));
         }
         sink.report(told);
-    }
-
-    /// Removes the plan of a symbol.
-    pub(super) fn take_plan_back(&mut self, symbol: SymbolId) {
-        if let Some(plan) = self.plans.remove(&symbol) {
-            self.state_hash = self.state_hash.wrapping_sub(hash_of(symbol, &plan));
-        }
     }
 
     /// Restores the plan of a symbol from an image.
@@ -90,33 +84,28 @@ impl Engine {
         if command.verdict != Reason::None || !is_traded || !plan.is_one() {
             return Err(Reason::InvalidDefinition);
         }
-        self.keep_plan(command.symbol, plan);
+        self.tables.plans.insert(command.symbol, *plan);
         Ok(())
     }
 
     /// Returns the official time of a symbol's next state, if one is scheduled.
     pub fn planned_time(&self, symbol: SymbolId) -> Option<Nanos> {
-        self.plans.get(&symbol).map(PlanState::time)
+        self.tables.plans.get(symbol).map(PlanState::time)
     }
 
     /// Iterates over the scheduled symbols and their official times.
     pub(super) fn planned_times(&self) -> impl Iterator<Item = (SymbolId, Nanos)> {
-        self.plans.iter().map(|(&symbol, plan)| (symbol, plan.time()))
+        self.tables.plans.iter().map(|(symbol, plan)| (symbol, plan.time()))
     }
 
     /// Returns the plans, as the commands that recreate them.
     pub(super) fn planned(&self) -> impl Iterator<Item = Command> {
-        self.plans.iter().map(|(&symbol, &plan)| Command {
+        self.tables.plans.iter().map(|(symbol, &plan)| Command {
             session: Default::default(),
             symbol,
             verdict: Reason::None,
             action: Action::from(plan),
         })
-    }
-
-    fn keep_plan(&mut self, symbol: SymbolId, plan: &PlanState) {
-        self.state_hash = self.state_hash.wrapping_add(hash_of(symbol, plan));
-        self.plans.insert(symbol, *plan);
     }
 
     fn expire_due(&mut self, due: Vec<Slot>, sink: &mut impl ReportSink) {
@@ -130,13 +119,13 @@ impl Engine {
     fn expired(&self, symbol: SymbolId, now: Nanos) -> Vec<Slot> {
         let slot_of =
             |(session, id)| self.orders.find(self.orders.bucket(session, id), session, id);
-        let mut due: Vec<Slot> = self.terms.due(symbol, now).map(slot_of).collect();
+        let mut due: Vec<Slot> = self.expired_owners(symbol, now).map(slot_of).collect();
         due.sort_by_key(|&slot| {
             let order = self.orders.get(slot);
             let (buy, price) = (order.traits.is_buy(), self.levels.get(order.level).price());
-            let rank = rank_beside(order.traits, price);
+            let resting = Resting::of(order.traits, price);
             let age = OrderNumber(order.number).age();
-            (rank, side_index(buy), key_of(buy, price), age)
+            (resting, side_index(buy), key_of(buy, price), age)
         });
         due
     }

@@ -5,59 +5,32 @@
 //! quantity skips them, and no auction includes them.
 
 use super::Engine;
-use super::book::{key_of, link, side_index};
-use super::ladder::{Ladder, LevelSlot};
+use super::beside::Resting;
+use super::book::{key_of, side_index};
+use super::ladder::Ladder;
 use super::matching::{Incoming, gives_way};
 use super::orders::{NIL, Order, Slot};
 use super::traits::Traits;
-use ringside_model::domain::{OrderId, OrderNumber, SessionId, SymbolId, SymbolState};
+use ringside_model::domain::{OrderNumber, SymbolId, SymbolState};
 use ringside_model::report::ReportSink;
 use ringside_planted::{Bug, planted};
-use std::collections::BTreeMap;
-use std::iter::{from_fn, successors};
-
-/// Ladders of hidden bids and offers, by symbol; `true` for the orders with a minimum quantity.
-pub(super) type Hidden = BTreeMap<(SymbolId, bool), [Ladder; 2]>;
+use std::iter::from_fn;
 
 /// Matching priority on one side: price key, displayed before hidden, then age.
 type Turn = (i64, bool, u64);
 
 impl Engine {
-    /// Returns the ladders of a symbol's hidden orders, those without a minimum first.
-    pub(super) fn hidden_of(&self, symbol: SymbolId) -> impl Iterator<Item = &[Ladder; 2]> {
-        self.hidden.range((symbol, false)..=(symbol, true)).map(|(_, sides)| sides)
+    /// Returns the ladders of a symbol's hidden orders without or with a minimum.
+    pub(super) fn hidden(&self, symbol: SymbolId, minimum: bool) -> Option<&[Ladder; 2]> {
+        self.beside.get(&(symbol, Resting::Hidden { minimum }))
     }
 
-    /// Returns the ladders of a symbol's hidden orders without a minimum.
-    pub(super) fn hidden_without_minimum(&self, symbol: SymbolId) -> Option<&[Ladder; 2]> {
-        self.hidden.get(&(symbol, false))
-    }
-
-    /// Puts an order behind all other hidden orders at its price.
-    pub(super) fn hide(&mut self, order: Order, price: i64) {
-        self.state_hash = self.state_hash.wrapping_add(order.hash(price));
-        self.orders.make_room(1);
-        let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
-        let place = (SymbolId(order.symbol), order.traits.has_minimum());
-        let sides = self.hidden.entry(place).or_insert_with(|| [Ladder::new(), Ladder::new()]);
-        let key = key_of(order.traits.is_buy(), price);
-        link(sides, order, key, bucket, &mut self.orders, &mut self.levels);
-    }
-
-    /// Removes an empty level from the ladders of its kind, and the ladders with their last level.
-    #[cold]
-    pub(super) fn remove_level_of_hidden(
-        &mut self,
-        symbol: SymbolId,
-        traits: Traits,
-        level: LevelSlot,
-    ) {
-        let place = (symbol, traits.has_minimum());
-        let sides = self.hidden.get_mut(&place).expect("a hidden order has a ladder");
-        sides[side_index(traits.is_buy())].remove(level, &mut self.levels);
-        if sides.iter().all(|side| side.best() == NIL) {
-            self.hidden.remove(&place);
-        }
+    /// Returns the displayed and the hidden ladders of a book; hidden orders with a minimum come
+    /// last.
+    pub(super) fn displayed_and_hidden(&self, book: usize) -> impl Iterator<Item = &[Ladder; 2]> {
+        let book = &self.books[book];
+        let hidden = [false, true].map(|minimum| self.hidden(book.symbol(), minimum));
+        std::iter::once(&book.sides).chain(hidden.into_iter().flatten())
     }
 
     /// Runs the matching loop where some orders have rare terms, or the incoming order is hidden or
@@ -121,8 +94,8 @@ impl Engine {
         let side = side_index(buy);
         let head = |sides: &[Ladder; 2]| self.first_of(&sides[side]);
         let displayed = head(&self.books[book].sides);
-        let hidden = self.hidden_without_minimum(symbol).and_then(head);
-        let with_minimum = self.hidden.get(&(symbol, true)).and_then(|sides| {
+        let hidden = self.hidden(symbol, false).and_then(head);
+        let with_minimum = self.hidden(symbol, true).and_then(|sides| {
             let ladder = &sides[side];
             let mut next = self.behind_in(ladder, *passed);
             while let Some(((key, ..), slot)) = next
@@ -166,7 +139,7 @@ impl Engine {
         if !order.traits.has_minimum() {
             return 0;
         }
-        self.terms.get(order).min_quantity.0.min(order.open)
+        self.rich_terms(order).min_quantity.0.min(order.open)
     }
 
     /// Returns true if an incoming order would trade `wanted` in all. Orders that self-trade
@@ -209,7 +182,7 @@ impl Engine {
     /// Iterates over the orders of a side in matching priority.
     fn interest(&self, book: usize, buy: bool) -> impl Iterator<Item = (Turn, Slot)> {
         let book = &self.books[book];
-        let hidden = [false, true].map(|minimum| self.hidden.get(&(book.symbol(), minimum)));
+        let hidden = [false, true].map(|minimum| self.hidden(book.symbol(), minimum));
         let ladders = [Some(&book.sides), hidden[0], hidden[1]];
         let mut queues = ladders.map(|sides| {
             let side = sides.map(|sides| &sides[side_index(buy)]).into_iter();
@@ -224,17 +197,12 @@ impl Engine {
         })
     }
 
-    fn queue(&self, level: LevelSlot) -> impl Iterator<Item = Slot> {
-        let next = |&slot: &Slot| Some(self.orders.get(slot).next).filter(|&slot| slot != NIL);
-        successors(Some(self.levels.get(level).head), next)
-    }
-
     /// Returns true if an order of a side stands at a worse price than `price`.
     pub(super) fn stands_beyond(&self, book: usize, buy: bool, price: i64) -> bool {
-        let book = &self.books[book];
-        let all = std::iter::once(&book.sides).chain(self.hidden_of(book.symbol()));
         let key = key_of(buy, price);
-        all.map(|sides| &sides[side_index(buy)]).any(|side| side.after(key) != NIL)
+        self.displayed_and_hidden(book)
+            .map(|sides| &sides[side_index(buy)])
+            .any(|side| side.after(key) != NIL)
     }
 
     /// Returns true if a restored order would have traded with a resting order: a displayed one, or

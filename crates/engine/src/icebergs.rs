@@ -4,6 +4,7 @@
 
 use super::matching::{Incoming, describe};
 use super::orders::{Order, Slot};
+use super::side_tables::{OrderKey, Row, orders_of};
 use super::stops::Traded;
 use super::{Engine, accepted, entered};
 use ringside_model::command::{Command, Display, Enter, EnterIceberg, Sequenced};
@@ -13,15 +14,11 @@ use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind, ReportSink};
 use ringside_planted::{Bug, planted};
-use std::collections::BTreeMap;
 
 /// Maximum number of slices of an order.
 pub const SLICES_MAX: u64 = 1_000;
 
-/// Reserves of a shard, by symbol and order number of the slice.
-pub(super) type Reserves = BTreeMap<(SymbolId, u64), Reserve>;
-
-/// Reserve behind a slice.
+/// Reserve behind a slice. Its key has the order number of the slice.
 #[derive(Clone, Copy)]
 pub(super) struct Reserve {
     /// Quantity of the order that is not displayed.
@@ -31,6 +28,16 @@ pub(super) struct Reserve {
     /// Price at which the slice rests.
     pub price: i64,
     pub buy: bool,
+}
+
+impl Row for Reserve {
+    type Key = OrderKey;
+
+    fn hash(&self, (symbol, number): OrderKey) -> u128 {
+        let Display { next, least, most, seed } = self.display;
+        let sizes = least.rotate_left(32) ^ most;
+        hash::of_fields([6 << 32 | u64::from(symbol.0), number, self.left, next, sizes, seed])
+    }
 }
 
 /// Returns true if an order of this quantity and lot can be displayed in slices of `display`.
@@ -47,18 +54,6 @@ fn draw_slice(display: &mut Display, lot: u64) {
         let sizes = (display.most - display.least) / lot + 1;
         display.next += lot * (draw::next(&mut display.seed) % sizes);
     }
-}
-
-/// Returns the reserve's part of the state hash.
-fn hash_of(order: &Order, reserve: &Reserve) -> u128 {
-    let Display { next, least, most, seed } = reserve.display;
-    let sizes = least.rotate_left(32) ^ most;
-    let what = 6 << 32 | u64::from(order.symbol);
-    hash::of_fields([what, order.number, reserve.left, next, sizes, seed])
-}
-
-fn key(order: &Order) -> (SymbolId, u64) {
-    (SymbolId(order.symbol), order.number)
 }
 
 impl Engine {
@@ -115,15 +110,14 @@ impl Engine {
     ) {
         self.match_limit(book, incoming, sink);
         if incoming.order.open == 0 {
-            self.reserves.remove(&key(&incoming.order));
+            self.tables.reserves.remove(incoming.order.key());
         }
     }
 
-    /// Keeps the slice sizes of an order that does not rest yet. This is no part of the state: by
-    /// the end of its command the order rests or has ended.
+    /// Keeps the slice sizes of an order that does not rest yet. By the end of its command the order
+    /// rests or has ended.
     pub(super) fn begin_reserve(&mut self, order: &Order, display: Display) {
-        let buy = order.traits.is_buy();
-        self.reserves.insert(key(order), Reserve { left: 0, display, price: 0, buy });
+        self.keep_reserve(order, 0, 0, display);
     }
 
     /// Books a slice of an iceberg that has `order.open` left in all. `was` is the order number of
@@ -139,11 +133,12 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let lot = self.books[book].lot();
-        let reserve = self.reserves.get_mut(&key(&order)).expect("an iceberg has a reserve");
-        let slice = reserve.display.next.min(order.open);
-        (reserve.left, reserve.price) = (order.open - slice, price);
-        draw_slice(&mut reserve.display, lot);
-        self.state_hash = self.state_hash.wrapping_add(hash_of(&order, reserve));
+        let slice = self.tables.reserves.change(order.key(), |reserve| {
+            let slice = reserve.display.next.min(order.open);
+            (reserve.left, reserve.price) = (order.open - slice, price);
+            draw_slice(&mut reserve.display, lot);
+            slice
+        });
         sink.report(Report {
             kind: ReportKind::Displayed,
             quantity: Quantity(slice),
@@ -177,8 +172,7 @@ impl Engine {
     /// Removes the reserve of an order that leaves the book; returns its quantity and the slice
     /// sizes.
     pub(super) fn take_reserve(&mut self, order: &Order) -> (u64, Display) {
-        let reserve = self.reserves.remove(&key(order)).expect("an iceberg has a reserve");
-        self.state_hash = self.state_hash.wrapping_sub(hash_of(order, &reserve));
+        let reserve = self.tables.reserves.remove(order.key()).expect("an iceberg has a reserve");
         (reserve.left, reserve.display)
     }
 
@@ -190,7 +184,7 @@ impl Engine {
 
     #[cold]
     fn reserve_of(&self, order: &Order) -> u64 {
-        self.reserves[&key(order)].left
+        self.tables.reserves.get(order.key()).expect("an iceberg has a reserve").left
     }
 
     /// Reduces an order by taking from its reserve first. Returns the part that the slice has to
@@ -207,30 +201,21 @@ impl Engine {
 
     #[cold]
     fn shrink_reserve(&mut self, order: &Order, quantity: u64) -> (u64, u64) {
-        let reserve = self.reserves.get_mut(&key(order)).expect("an iceberg has a reserve");
-        let before = hash_of(order, reserve);
-        let taken = quantity.min(reserve.left);
-        reserve.left -= taken;
-        let hash = hash_of(order, reserve);
-        self.state_hash = self.state_hash.wrapping_sub(before).wrapping_add(hash);
-        (quantity - taken, reserve.left)
+        self.tables.reserves.change(order.key(), |reserve| {
+            let taken = quantity.min(reserve.left);
+            reserve.left -= taken;
+            (quantity - taken, reserve.left)
+        })
     }
 
     /// Returns the reserves of a symbol.
     pub(super) fn reserves_of(&self, symbol: SymbolId) -> impl Iterator<Item = &Reserve> {
-        self.reserves.range((symbol, 0)..=(symbol, u64::MAX)).map(|(_, reserve)| reserve)
+        self.tables.reserves.range(orders_of(symbol))
     }
 
-    /// Restores the reserve of a resting order from an image.
-    pub(super) fn restore_reserve(
-        &mut self,
-        order: &Order,
-        price: i64,
-        left: u64,
-        display: Display,
-    ) {
+    /// Keeps the reserve of an order that rests at `price`.
+    pub(super) fn keep_reserve(&mut self, order: &Order, price: i64, left: u64, display: Display) {
         let reserve = Reserve { left, display, price, buy: order.traits.is_buy() };
-        self.state_hash = self.state_hash.wrapping_add(hash_of(order, &reserve));
-        self.reserves.insert(key(order), reserve);
+        self.tables.reserves.insert(order.key(), reserve);
     }
 }

@@ -4,23 +4,15 @@
 //! of the venue. So equal states have equal images, for any number of shards and any history.
 
 use super::bands::BandTimer;
-use super::book::{key_of, side_index};
-use super::icebergs;
 use super::icebergs::Reserve;
-use super::moves::Away;
-use super::orders::{NIL, Order, Slot};
-use super::pools::rank_beside;
-use super::stops::stop_key;
+use super::orders::Order;
+use super::side_tables::{OrderKey, Row, SideTables, Table};
+use super::stops::ElectedLimit;
 use super::traits::Traits;
 use super::{Engine, Shard};
-use ringside_model::command::{
-    Action, Command, DefineFirm, Definition, Display, OperatorCommand, RichTerms, is_definition,
-};
-use ringside_model::domain::{
-    FirmId, MoveStep, OrderId, OrderNumber, Price, SessionId, SymbolId, SymbolState, TimeInForce,
-};
-use ringside_planted::{Bug, planted};
-use std::collections::{BTreeMap, BTreeSet};
+use ringside_model::command::{Action, Command, DefineFirm, Definition, Display, OperatorCommand, RichTerms};
+use ringside_model::domain::{FirmId, MoveStep, Price, SymbolId};
+use std::collections::BTreeSet;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 /// State of the books after a command.
@@ -112,40 +104,115 @@ pub struct OrderImage {
     pub traits: u64,
 }
 
-/// Impossible content of an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImageError(pub(super) String);
+/// Row of a section of an image.
+pub(super) trait ImageRow: Copy {
+    fn symbol(&self) -> SymbolId;
 
-impl std::fmt::Display for ImageError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+    /// Returns the row's place in its section. The rows of one symbol may share a place; an image
+    /// of one shard has them in their order already.
+    fn place(&self) -> (u64, u64) {
+        (self.symbol().0.into(), 0)
     }
 }
 
-impl std::error::Error for ImageError {}
+impl ImageRow for Command {
+    fn symbol(&self) -> SymbolId {
+        self.symbol
+    }
+
+    fn place(&self) -> (u64, u64) {
+        let symbol = self.symbol.0.into();
+        match self.action {
+            Action::Definition(Definition::Firm(DefineFirm { firm, .. })) => (0, firm.0.into()),
+            Action::Definition(Definition::Session(_)) => (1, self.session.0.into()),
+            Action::Operator(OperatorCommand::MoveSymbol(_)) => (3, symbol),
+            Action::Operator(OperatorCommand::SetState(_)) => (4, symbol),
+            Action::Operator(OperatorCommand::PlanState(_)) => (5, symbol),
+            Action::Operator(OperatorCommand::SetBands(_)) => (6, symbol),
+            Action::Operator(OperatorCommand::SetQuote(_)) => (7, symbol),
+            Action::Operator(OperatorCommand::SetShortSale(_)) => (8, symbol),
+            _ => (2, symbol),
+        }
+    }
+}
+
+impl ImageRow for (SymbolId, Price) {
+    fn symbol(&self) -> SymbolId {
+        self.0
+    }
+}
+
+impl ImageRow for OrderImage {
+    fn symbol(&self) -> SymbolId {
+        SymbolId(self.symbol)
+    }
+}
+
+impl ImageRow for BandTimer {
+    fn symbol(&self) -> SymbolId {
+        SymbolId(self.symbol as u32)
+    }
+
+    fn place(&self) -> (u64, u64) {
+        (self.symbol, 0)
+    }
+}
+
+/// Implements [`ImageRow`] for rows that belong to an order.
+macro_rules! rows_of_orders {
+    ($($row:ty),*) => {$(
+        impl ImageRow for $row {
+            fn symbol(&self) -> SymbolId {
+                SymbolId(self.symbol as u32)
+            }
+
+            fn place(&self) -> (u64, u64) {
+                (self.symbol, self.number)
+            }
+        }
+    )*};
+}
+
+rows_of_orders!(StopLimit, ReserveImage, TermsImage);
+
+/// Merges the section of a shard into the section of the venue. Each symbol has one shard.
+fn merge<R: ImageRow>(venue: &mut Vec<R>, mut shard: Vec<R>) {
+    venue.append(&mut shard);
+    venue.sort_by_key(R::place);
+}
+
+/// Returns the rows of a section that a shard owns.
+fn part<R: ImageRow>(section: &[R], shard: Shard) -> Vec<R> {
+    section.iter().filter(|row| shard.concerns(row.symbol(), false)).copied().collect()
+}
 
 impl Image {
     /// Merges the images of all shards into the image of the venue.
     pub fn merge(shards: impl IntoIterator<Item = Image>) -> Image {
         let mut venue = Image::default();
-        for mut shard in shards {
-            venue.definitions.append(&mut shard.definitions);
-            venue.last_prices.append(&mut shard.last_prices);
-            venue.orders.append(&mut shard.orders);
-            venue.stop_limits.append(&mut shard.stop_limits);
-            venue.reserves.append(&mut shard.reserves);
-            venue.band_timers.append(&mut shard.band_timers);
-            venue.terms.append(&mut shard.terms);
+        for shard in shards {
+            merge(&mut venue.definitions, shard.definitions);
+            merge(&mut venue.last_prices, shard.last_prices);
+            merge(&mut venue.orders, shard.orders);
+            merge(&mut venue.stop_limits, shard.stop_limits);
+            merge(&mut venue.reserves, shard.reserves);
+            merge(&mut venue.band_timers, shard.band_timers);
+            merge(&mut venue.terms, shard.terms);
         }
-        // Each symbol has one shard, and its orders are in their order there already.
-        venue.definitions.sort_by_key(definition_place);
-        venue.last_prices.sort_by_key(|&(symbol, _)| symbol);
-        venue.orders.sort_by_key(|order| order.symbol);
-        venue.stop_limits.sort_by_key(|stop| stop.symbol);
-        venue.reserves.sort_by_key(|reserve| reserve.symbol);
-        venue.band_timers.sort_by_key(|timer| timer.symbol);
-        venue.terms.sort_by_key(|terms| terms.symbol);
         venue
+    }
+
+    /// Returns the part of the image that a shard owns.
+    pub fn part(&self, shard: Shard) -> Image {
+        Image {
+            definitions: part(&self.definitions, shard),
+            last_prices: part(&self.last_prices, shard),
+            orders: part(&self.orders, shard),
+            stop_limits: part(&self.stop_limits, shard),
+            reserves: part(&self.reserves, shard),
+            band_timers: part(&self.band_timers, shard),
+            terms: part(&self.terms, shard),
+        }
     }
 
     /// Iterates over the orders with their firms. The flag is true if the session knows of the
@@ -162,364 +229,59 @@ impl Image {
             (order, FirmId(Traits(order.traits).firm()), is_told)
         })
     }
-
-    /// Returns the part of the image that a shard owns.
-    pub fn part(&self, shard: Shard) -> Image {
-        let owns = |symbol| shard.concerns(symbol, false);
-        let (definitions, last_prices) = (self.definitions.iter(), self.last_prices.iter());
-        let (orders, stop_limits) = (self.orders.iter(), self.stop_limits.iter());
-        Image {
-            definitions: definitions.filter(|command| owns(command.symbol)).copied().collect(),
-            last_prices: last_prices.filter(|(symbol, _)| owns(*symbol)).copied().collect(),
-            orders: orders.filter(|order| owns(SymbolId(order.symbol))).copied().collect(),
-            stop_limits: stop_limits
-                .filter(|stop| owns(SymbolId(stop.symbol as u32)))
-                .copied()
-                .collect(),
-            reserves: self
-                .reserves
-                .iter()
-                .filter(|reserve| owns(SymbolId(reserve.symbol as u32)))
-                .copied()
-                .collect(),
-            band_timers: self
-                .band_timers
-                .iter()
-                .filter(|timer| owns(SymbolId(timer.symbol as u32)))
-                .copied()
-                .collect(),
-            terms: self
-                .terms
-                .iter()
-                .filter(|terms| owns(SymbolId(terms.symbol as u32)))
-                .copied()
-                .collect(),
-        }
-    }
 }
 
 impl Engine {
     /// Returns the engine's state as data.
     pub fn image(&self) -> Image {
         let mut definitions = self.definitions.clone();
-        definitions.extend(self.away.values().map(Away::command));
+        definitions.extend(self.tables.away.iter().map(|(symbol, away)| away.command(symbol)));
         definitions.extend(self.states());
         definitions.extend(self.planned());
         definitions.extend(self.market_commands());
-        definitions.sort_by_key(definition_place);
+        definitions.sort_by_key(Command::place);
         let mut last_prices = vec![];
         let mut orders = Vec::with_capacity(self.live_orders());
         for symbol in (0..self.book_of.len() as u32).map(SymbolId) {
-            let away = self.away.get(&symbol);
-            let place = away.map_or(self.book_of[symbol.0 as usize], |away| away.place);
-            let Some(book) = self.books.get((place as usize).wrapping_sub(1)) else { continue };
+            let Some(book) = self.book_even_away(symbol) else { continue };
+            let book = &self.books[book];
             if book.last() != 0 {
                 last_prices.push((symbol, Price(book.last())));
             }
-            let waiting = away.into_iter().flat_map(|away| &away.orders);
+            let waiting = self.waiting_of(symbol);
             orders.extend(waiting.map(|waiting| image_of(&waiting.order, waiting.price)));
-            let sides = std::iter::once(&book.sides).chain(self.beside(symbol)).flatten();
-            for level in sides.flat_map(|side| side.iter()) {
-                let level = self.levels.get(level);
-                let next = |&slot: &Slot| Some(self.orders.get(slot).next);
-                let queue = std::iter::successors(Some(level.head), next);
-                let queue = queue.take_while(|&slot| slot != NIL);
-                orders.extend(queue.map(|slot| image_of(self.orders.get(slot), level.price())));
-            }
+            let beside = self.beside(symbol).map(|(_, sides)| sides);
+            let resting = std::iter::once(&book.sides).chain(beside);
+            orders.extend(resting.flat_map(|sides| self.orders_in(sides)).map(|slot| {
+                let order = self.orders.get(slot);
+                image_of(order, self.levels.get(order.level).price())
+            }));
         }
-        let stop_limit = |(symbol, number, limit): (SymbolId, u64, Price)| StopLimit {
-            symbol: symbol.0.into(),
-            number,
-            limit: limit.0,
-        };
-        let stop_limits = self.stops.limits().map(stop_limit).collect();
-        let reserve = |(&(symbol, number), reserve): (&(SymbolId, u64), &Reserve)| ReserveImage {
-            symbol: symbol.0.into(),
-            number,
-            left: reserve.left,
-            display: reserve.display,
-        };
-        let reserves = self.reserves.iter().map(reserve).collect();
-        let band_timers = self.band_timers();
-        let terms = self.terms.iter().map(|(symbol, number, &terms)| TermsImage {
-            symbol: symbol.0.into(),
-            number,
-            terms,
-        });
-        let terms = terms.collect();
-        Image { definitions, last_prices, orders, stop_limits, reserves, terms, band_timers }
-    }
-
-    /// Creates an engine in the state of an image, with room for `orders` live orders, or for all
-    /// orders of the image, before it grows.
-    ///
-    /// # Errors
-    ///
-    /// Nothing in an image is trusted: the error names the impossible content.
-    pub fn restore(orders: usize, image: &Image) -> Result<Engine, ImageError> {
-        let mut engine = Engine::new(orders.max(image.orders.len()));
-        engine.restore_definitions(&image.definitions)?;
-        engine.restore_last_prices(&image.last_prices)?;
-        engine.restore_orders(image)?;
-        engine.restore_band_timers(&image.band_timers)?;
-        engine.restore_indications();
-        Ok(engine)
-    }
-
-    fn restore_definitions(&mut self, definitions: &[Command]) -> Result<(), ImageError> {
-        if !definitions.is_sorted_by(|a, b| definition_place(a) < definition_place(b)) {
-            return Err(ImageError("the definitions are not in their order".into()));
+        let SideTables { limits, reserves, terms, .. } = &self.tables;
+        Image {
+            definitions,
+            last_prices,
+            orders,
+            stop_limits: of_orders(limits, |symbol, number, &ElectedLimit(limit)| StopLimit {
+                symbol,
+                number,
+                limit,
+            }),
+            reserves: of_orders(reserves, |symbol, number, &Reserve { left, display, .. }| {
+                ReserveImage { symbol, number, left, display }
+            }),
+            band_timers: self.band_timers(),
+            terms: of_orders(terms, |symbol, number, &terms| TermsImage { symbol, number, terms }),
         }
-        for command in definitions {
-            let taken = match command.action {
-                Action::Operator(OperatorCommand::MoveSymbol(asked)) => {
-                    self.restore_away(command, &asked)
-                }
-                Action::Operator(OperatorCommand::SetState(_)) => self.restore_state(command),
-                Action::Operator(OperatorCommand::PlanState(plan)) => {
-                    self.restore_plan(command, &plan)
-                }
-                Action::Operator(OperatorCommand::SetBands(_))
-                | Action::Operator(OperatorCommand::SetQuote(_))
-                | Action::Operator(OperatorCommand::SetShortSale(_)) => {
-                    self.restore_market(command)
-                }
-                _ if is_definition(command.action.kind()) => self.define(command),
-                _ => return Err(ImageError(format!("{command:?} is no definition"))),
-            };
-            taken.map_err(|reason| {
-                ImageError(format!("{command:?} would be refused: {}", reason.name()))
-            })?;
-        }
-        Ok(())
-    }
-
-    fn restore_last_prices(&mut self, last_prices: &[(SymbolId, Price)]) -> Result<(), ImageError> {
-        if !last_prices.is_sorted_by(|a, b| a.0 < b.0) {
-            return Err(ImageError("the last prices are not in the order of their symbols".into()));
-        }
-        for &(symbol, Price(price)) in last_prices {
-            let book = self.book_index(symbol).or_else(|| self.book_of_away(symbol));
-            let book = book.filter(|_| price >= 1).ok_or_else(|| {
-                ImageError(format!("{price} cannot be the last price of symbol {symbol}"))
-            })?;
-            let change = self.books[book].set_last(price);
-            self.state_hash = self.state_hash.wrapping_add(change);
-        }
-        Ok(())
-    }
-
-    fn restore_orders(&mut self, image: &Image) -> Result<(), ImageError> {
-        let Image { orders, stop_limits, reserves, terms, .. } = image;
-        let place = |stop: &StopLimit| (stop.symbol, stop.number);
-        if !stop_limits.is_sorted_by(|a, b| place(a) < place(b)) {
-            return Err(ImageError("the limits of stops are not in their order".into()));
-        }
-        let mut limits: BTreeMap<(u64, u64), i64> =
-            stop_limits.iter().map(|stop| (place(stop), stop.limit)).collect();
-        let reserve_place = |reserve: &ReserveImage| (reserve.symbol, reserve.number);
-        if !reserves.is_sorted_by(|a, b| reserve_place(a) < reserve_place(b)) {
-            return Err(ImageError("the reserves are not in their order".into()));
-        }
-        let mut reserves: BTreeMap<(u64, u64), &ReserveImage> =
-            reserves.iter().map(|reserve| (reserve_place(reserve), reserve)).collect();
-        let terms_place = |terms: &TermsImage| (terms.symbol, terms.number);
-        if !terms.is_sorted_by(|a, b| terms_place(a) < terms_place(b)) {
-            return Err(ImageError("the terms of orders are not in their order".into()));
-        }
-        let mut terms: BTreeMap<(u64, u64), RichTerms> =
-            terms.iter().map(|row| (terms_place(row), row.terms)).collect();
-        let mut numbers: Vec<u64> = orders.iter().map(|order| order.number).collect();
-        numbers.sort_unstable();
-        if let Some(pair) = numbers.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(ImageError(format!("two orders have the number {}", pair[0])));
-        }
-        self.orders.make_room(orders.len());
-        let mut before = None;
-        for row in orders {
-            let place = (row.symbol.into(), row.number);
-            let beside =
-                Beside { limit: limits.remove(&place).unwrap_or(0), terms: terms.remove(&place) };
-            let restored = self.restore_order(row, beside, &mut before);
-            restored.map_err(|what| ImageError(format!("order {}: {what}", row.number)))?;
-            let reserve = reserves.remove(&place);
-            let restored = self.restore_iceberg(row, reserve);
-            restored.map_err(|what| ImageError(format!("order {}: {what}", row.number)))?;
-        }
-        if let Some((_, number)) = limits.keys().next() {
-            return Err(ImageError(format!("there is no stop {number}, but it has a limit")));
-        }
-        if let Some((_, number)) = reserves.keys().next() {
-            return Err(ImageError(format!("there is no iceberg {number}, but it has a reserve")));
-        }
-        if let Some((_, number)) = terms.keys().next() {
-            return Err(ImageError(format!("there is no order {number}, but it has terms")));
-        }
-        // An import may cross until its resume says that all orders have arrived.
-        let crosses = |away: &&Away| !self.is_importing(away.symbol) && away.crosses();
-        match self.away.values().find(crosses) {
-            Some(Away { symbol, .. }) => {
-                Err(ImageError(format!("what waits of symbol {symbol} crosses")))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Books an order behind all orders booked `before`.
-    fn restore_order(
-        &mut self,
-        row: &OrderImage,
-        Beside { limit, terms }: Beside,
-        before: &mut Option<Place>,
-    ) -> Result<(), &'static str> {
-        let session = SessionId(row.session);
-        let symbol = SymbolId(row.symbol);
-        let book = self.book_index(symbol).or_else(|| self.book_of_away(symbol));
-        let book = book.ok_or("its symbol is not defined")?;
-        let traits = Traits::from_word(row.traits).ok_or("it has traits that no order has")?;
-        let tif = traits.tif();
-        if matches!(tif, TimeInForce::Ioc | TimeInForce::Fok) {
-            return Err("it has a time in force with which no order rests");
-        }
-        if row.number == 0 {
-            // A slab slot whose order has number 0 is free.
-            return Err("zero is no number of an order");
-        }
-        if row.price < 0 || row.price == 0 && !tif.is_for_auction() {
-            return Err("its price is below 1");
-        }
-        let lots = |quantity| self.books[book].check_quantity(quantity).is_ok();
-        let executed = if self.is_importing(symbol) { 0 } else { row.executed };
-        if !lots(row.open) || executed != 0 && !lots(executed) {
-            return Err("its quantities are no whole lots, or nothing is open");
-        }
-        if row.open.checked_add(executed).is_none() {
-            return Err("its quantities add up to more than a quantity can be");
-        }
-        let buy = traits.is_buy();
-        let stop = traits.is_stop();
-        let key = if stop { stop_key(buy, row.price) } else { key_of(buy, row.price) };
-        let age = OrderNumber(row.number).age();
-        let place = (row.symbol, rank_beside(traits, row.price), side_index(buy), key, age);
-        if before.replace(place).is_some_and(|before| before >= place) {
-            return Err("it does not belong behind the one before it");
-        }
-        let may_cross = tif.is_for_auction() || stop || traits.has_minimum();
-        if !may_cross && self.crosses(book, traits, row.price) {
-            return Err("it crosses the other side of its book");
-        }
-        let bucket = self.orders.bucket(session, OrderId(row.id));
-        if self.orders.is_live(bucket, session, OrderId(row.id))
-            || self.waits(session, OrderId(row.id))
-        {
-            return Err("its session has another order with its id");
-        }
-        if self.away.contains_key(&symbol) {
-            if tif.is_for_auction() {
-                return Err("it waits for an auction of a symbol that is not traded here");
-            }
-            if stop {
-                return Err("it is a stop of a symbol that is not traded here");
-            }
-            if traits.is_rich() {
-                return Err("it has terms that no order of a symbol has that is not traded here");
-            }
-            return self.restore_waiting(symbol, order_of(row, traits), row.price);
-        }
-        if !traits.is_rich() && terms.is_some() {
-            return Err("it has terms, but is no order that has some");
-        }
-        if stop && traits.is_rich() {
-            return Err("it is a stop that has terms");
-        }
-        if stop {
-            return self.restore_stop(book, order_of(row, traits), row.price, limit);
-        }
-        if limit != 0 {
-            return Err("it has the limit of a stop, but is none");
-        }
-        let order = order_of(row, traits);
-        if traits.is_rich() {
-            return self.restore_rich(book, order, row.price, terms);
-        }
-        if tif.is_for_auction() {
-            self.wait_for_auction(order, row.price);
-        } else {
-            self.place(book, order, row.price);
-        }
-        Ok(())
-    }
-
-    /// Gives a resting order its reserve, if the order is an iceberg.
-    fn restore_iceberg(
-        &mut self,
-        row: &OrderImage,
-        reserve: Option<&ReserveImage>,
-    ) -> Result<(), &'static str> {
-        let traits = Traits::from_word(row.traits).ok_or("it has traits that no order has")?;
-        let Some(reserve) = reserve else {
-            let is_whole = !traits.has_reserve();
-            return if is_whole { Ok(()) } else { Err("it is an iceberg, but has no reserve") };
-        };
-        if !traits.has_reserve() || traits.is_stop() || traits.tif().is_for_auction() {
-            return Err("it has a reserve, but is no iceberg");
-        }
-        let book = self.book_index(SymbolId(row.symbol)).ok_or("it is an iceberg that moves")?;
-        let ReserveImage { left, display, .. } = *reserve;
-        let lot = self.books[book].lot();
-        let open = row.open.checked_add(left);
-        let open = open.filter(|open| open.checked_add(row.executed).is_some());
-        let open = open.ok_or("its quantities add up to more than a quantity can be")?;
-        if !left.is_multiple_of(lot) || !icebergs::fits(&display, open, lot) {
-            return Err("it shows what no iceberg does");
-        }
-        self.restore_reserve(&order_of(row, traits), row.price, left, display);
-        Ok(())
-    }
-
-    fn restore_stop(
-        &mut self,
-        book: usize,
-        order: Order,
-        stop: i64,
-        limit: i64,
-    ) -> Result<(), &'static str> {
-        if order.traits.tif().is_for_auction() || order.executed != 0 || stop < 1 || limit < 0 {
-            return Err("it has terms that no stop has");
-        }
-        let (last, is_open) =
-            (self.books[book].last(), self.books[book].state() == SymbolState::Open);
-        let symbol = SymbolId(order.symbol);
-        self.wait_for_trade(order, stop, limit);
-        if is_open && last != 0 && self.first_reached(symbol, (last, last)).is_some() {
-            return Err("it is a stop that the last trade has reached");
-        }
-        Ok(())
     }
 }
 
-/// Parts of an image beside an order: the limit of a stop, 0 for none, and rare terms.
-struct Beside {
-    limit: i64,
-    terms: Option<RichTerms>,
-}
-
-/// Place of an order in an image: symbol, in the book or beside it, side, price, time.
-type Place = (u32, u8, usize, i64, u64);
-
-/// Returns the place of a definition in an image.
-fn definition_place(command: &Command) -> (u8, u32) {
-    match command.action {
-        Action::Definition(Definition::Firm(DefineFirm { firm, .. })) => (0, firm.0.into()),
-        Action::Definition(Definition::Session(_)) => (1, command.session.0),
-        Action::Operator(OperatorCommand::MoveSymbol(_)) => (3, command.symbol.0),
-        Action::Operator(OperatorCommand::SetState(_)) => (4, command.symbol.0),
-        Action::Operator(OperatorCommand::PlanState(_)) => (5, command.symbol.0),
-        Action::Operator(OperatorCommand::SetBands(_)) => (6, command.symbol.0),
-        Action::Operator(OperatorCommand::SetQuote(_)) => (7, command.symbol.0),
-        Action::Operator(OperatorCommand::SetShortSale(_)) => (8, command.symbol.0),
-        _ => (2, command.symbol.0),
-    }
+/// Returns the section with the rows of a side table: each from symbol, order number and row.
+fn of_orders<R: Row<Key = OrderKey>, I>(
+    table: &Table<R>,
+    image_of: impl Fn(u64, u64, &R) -> I,
+) -> Vec<I> {
+    table.iter().map(|((symbol, number), row)| image_of(symbol.0.into(), number, row)).collect()
 }
 
 fn image_of(order: &Order, price: i64) -> OrderImage {
@@ -532,18 +294,5 @@ fn image_of(order: &Order, price: i64) -> OrderImage {
         session: order.session,
         symbol: order.symbol,
         traits: order.traits.0,
-    }
-}
-
-fn order_of(row: &OrderImage, traits: Traits) -> Order {
-    Order {
-        number: row.number,
-        id: row.id,
-        open: row.open,
-        executed: if planted(Bug::ExecutedForgotten) { 0 } else { row.executed },
-        session: row.session,
-        symbol: row.symbol,
-        traits,
-        ..Order::NONE
     }
 }

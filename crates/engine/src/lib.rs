@@ -31,13 +31,15 @@
 //!   states and expiry.
 //! - `states.rs` has the session states and their auctions, `auction.rs` the auction price,
 //!   `pools.rs` the orders for auctions only.
+//! - `beside.rs` has the ladders of the orders that rest and are not displayed.
 //! - `stops.rs` has stops, `icebergs.rs` icebergs, `rich.rs` orders with rare terms, `hidden.rs`
 //!   hidden orders, `pegs.rs` pegs, `reprice.rs` resting orders that get another limit.
-//! - `market.rs` holds the side table of guarded symbols: `bands.rs` has price bands,
-//!   `short_sale.rs` the short sale price test.
+//! - `side_tables.rs` keeps the rare state of symbols and orders, and its part of the state hash.
+//! - `market.rs` has guarded symbols: `bands.rs` price bands, `short_sale.rs` the short sale price
+//!   test.
 //! - `moves.rs` moves symbols between partitions.
-//! - `view.rs` answers queries, `image.rs` exports and restores the whole state, `order_books.rs`
-//!   is the facade for other programs.
+//! - `view.rs` answers queries, `image.rs` exports the whole state, `restore.rs` continues from it,
+//!   `order_books.rs` is the facade for other programs.
 
 #![warn(unreachable_pub)]
 
@@ -45,6 +47,7 @@ mod ahead;
 mod amend;
 mod auction;
 mod bands;
+mod beside;
 mod book;
 mod clock;
 mod hidden;
@@ -60,8 +63,10 @@ mod pegs;
 mod pools;
 mod prefetch;
 mod reprice;
+mod restore;
 mod rich;
 mod short_sale;
+mod side_tables;
 mod states;
 mod stops;
 mod traits;
@@ -72,20 +77,17 @@ use ahead::AHEAD_MAX;
 use amend::NewTerms;
 use auction::Clearing;
 pub use bands::{BandTimer, LIMIT_STATE_NS, PAUSE_NS};
+use beside::Beside;
 use book::{Book, key_of, side_index, unlink};
-use clock::Plans;
-use hidden::Hidden;
-use icebergs::Reserves;
 pub use icebergs::SLICES_MAX;
-pub use image::{Image, ImageError, OrderImage, ReserveImage, StopLimit, TermsImage};
+pub use image::{Image, OrderImage, ReserveImage, StopLimit, TermsImage};
 use ladder::{LevelSlot, Levels};
-use market::{LimitTerms, Market};
+use market::LimitTerms;
 use matching::{Incoming, describe};
-use moves::Away;
 pub use order_books::{OrderBooks, OutOfOrder};
 use orders::{Bucket, NIL, Order, Orders, Slot};
-use pools::Pools;
-use rich::Terms;
+pub use restore::ImageError;
+use rich::{Expiries, Pegs};
 pub use ringside_model as model;
 pub use ringside_model::command::{
     Action, Cancel, Command, DefineSymbol, Enter, Modify, Reduce, Replace, Sequenced,
@@ -97,9 +99,9 @@ pub use ringside_model::domain::{
 };
 pub use ringside_model::reason::Reason;
 pub use ringside_model::report::{Report, ReportKind, ReportSink};
+use side_tables::SideTables;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 pub use stops::ELECTED_MAX;
-use stops::Stops;
 use traits::Traits;
 pub use view::{LevelView, OrderView};
 
@@ -139,32 +141,25 @@ pub struct Engine {
     firms: BTreeSet<u16>,
     /// Accepted definitions, in order of arrival.
     definitions: Vec<Command>,
-    /// Symbols that are not traded here at present.
-    away: BTreeMap<SymbolId, Away>,
-    /// Session and id of every order that waits with a symbol in `away`.
+    /// Rare state of symbols and orders.
+    tables: SideTables,
+    /// Session and id of every order that waits with a symbol that is not traded here.
     waiting_ids: HashSet<(u32, u64)>,
     /// Symbols in a call, with the published indication. After each command the indication equals
     /// the present auction result.
     in_call: BTreeMap<SymbolId, Clearing>,
-    /// Bands, quote and short sale state of guarded symbols.
-    markets: BTreeMap<SymbolId, Market>,
     /// Symbols with checks after each of their commands, see [`Engine::look_after`].
     watched: BTreeSet<SymbolId>,
     /// True if the present command traded low enough to restrict short sales.
     has_fallen: bool,
-    /// Auction-only orders, which wait beside the books.
-    pools: Pools,
-    /// Stops, which wait beside the books for a trade.
-    stops: Stops,
-    /// Undisplayed quantity of the icebergs in the books.
-    reserves: Reserves,
-    /// Scheduled next states of symbols.
-    plans: Plans,
-    /// Side table of the rare terms, by order.
-    terms: Terms,
-    /// Hidden orders, which trade like orders in the books.
-    hidden: Hidden,
-    state_hash: u128,
+    /// Hidden orders, orders for auctions only and stops, which rest beside the books.
+    beside: Beside,
+    /// Orders that expire.
+    expiries: Expiries,
+    /// Orders that follow the quote.
+    pegs: Pegs,
+    /// Part of the state hash outside the side tables: definitions, books and their orders.
+    books_hash: u128,
     /// Slots of the mass cancel in progress; kept for its capacity.
     covered: Vec<Slot>,
 }
@@ -180,19 +175,15 @@ impl Engine {
             sessions: BTreeSet::new(),
             firms: BTreeSet::new(),
             definitions: vec![],
-            away: BTreeMap::new(),
+            tables: SideTables::default(),
             waiting_ids: HashSet::new(),
             in_call: BTreeMap::new(),
-            markets: BTreeMap::new(),
             watched: BTreeSet::new(),
             has_fallen: false,
-            pools: Pools::new(),
-            stops: Stops::default(),
-            reserves: Reserves::new(),
-            plans: Plans::new(),
-            terms: Terms::default(),
-            hidden: Hidden::new(),
-            state_hash: 0,
+            beside: Beside::new(),
+            expiries: Expiries::new(),
+            pegs: Pegs::new(),
+            books_hash: 0,
             covered: vec![],
         }
     }
@@ -216,7 +207,7 @@ impl Engine {
 
     /// Returns the state hash. The wrapping sum over all shards is the hash of the venue.
     pub fn state_hash(&self) -> u128 {
-        self.state_hash
+        self.books_hash.wrapping_add(self.tables.hash())
     }
 
     /// Returns the number of live orders.
@@ -294,7 +285,7 @@ impl Engine {
         }
         let order = entered(at, enter);
         sink.only(Report { flags: 0, ..accepted(&order, enter.price.0) });
-        self.state_hash = self.state_hash.wrapping_add(order.hash(enter.price.0));
+        self.books_hash = self.books_hash.wrapping_add(order.hash(enter.price.0));
         book.rest(order, key, bucket, &mut self.orders, &mut self.levels);
     }
 
@@ -313,7 +304,7 @@ impl Engine {
         let mut incoming = Incoming::new(entered(at, enter), price);
         sink.report(accepted(&incoming.order, price));
         if enter.tif.is_for_auction() {
-            self.wait_for_auction(incoming.order, price);
+            self.rest_beside(incoming.order, price);
         } else if self.books[book].state() != SymbolState::Open {
             self.place(book, incoming.order, price);
         } else {
@@ -417,7 +408,7 @@ impl Engine {
     fn cancel(&mut self, at: &Sequenced, id: OrderId, bucket: Bucket, sink: &mut impl ReportSink) {
         let slot = self.find(&at.command, id, bucket);
         let order = self.orders.get(slot);
-        let is_quiet = self.watched.is_empty() && !self.terms.expire();
+        let is_quiet = self.watched.is_empty() && self.expiries.is_empty();
         if !is_quiet || !order.traits.is_plain() {
             return self.cancel_with_care(at, id, bucket, sink);
         }
@@ -436,7 +427,7 @@ impl Engine {
         sink.report(canceled(&order, price, open, 0, reason));
         self.remove_resting(slot, bucket, price);
         if order.traits.is_stop() {
-            self.forget_limit(&order);
+            self.tables.limits.remove(order.key());
         } else if order.traits.has_reserve() {
             self.take_reserve(&order);
         } else if order.traits.is_rich() {
@@ -449,7 +440,7 @@ impl Engine {
     fn remove_resting(&mut self, slot: Slot, bucket: Bucket, price: i64) {
         let order = self.orders.get(slot);
         let (symbol, traits) = (SymbolId(order.symbol), order.traits);
-        self.state_hash = self.state_hash.wrapping_sub(order.hash(price));
+        self.books_hash = self.books_hash.wrapping_sub(order.hash(price));
         if let Some(empty) = unlink(slot, bucket, &mut self.orders, &mut self.levels) {
             self.remove_level(symbol, traits, empty);
         }
@@ -457,18 +448,12 @@ impl Engine {
 
     #[inline(never)]
     fn remove_level(&mut self, symbol: SymbolId, traits: Traits, level: LevelSlot) {
-        let (buy, tif) = (traits.is_buy(), traits.tif());
-        if traits.is_stop() {
-            return self.remove_level_of_stops(symbol, buy, level);
-        }
-        if tif.is_for_auction() {
-            return self.remove_level_of_pool(symbol, tif, buy, level);
-        }
-        if traits.is_non_displayed() {
-            return self.remove_level_of_hidden(symbol, traits, level);
+        if !traits.is_displayed() {
+            return self.remove_level_beside(symbol, traits, level);
         }
         let book = self.book_index(symbol).expect("a resting order has a book");
-        self.books[book].sides[side_index(buy)].remove(level, &mut self.levels);
+        let side = side_index(traits.is_buy());
+        self.books[book].sides[side].remove(level, &mut self.levels);
     }
 
     /// Finds the live order that a command names; [`NIL`] if no live order of the command's symbol

@@ -5,6 +5,7 @@ use super::Engine;
 use super::bands::{Bands, LimitState};
 use super::orders::Order;
 use super::short_sale::ShortSale;
+use super::side_tables::Row;
 use super::stops::Traded;
 use ringside_model::command::{
     Action, Command, OperatorCommand, RichTerms, Sequenced, SetQuote, SetShortSale,
@@ -76,8 +77,11 @@ impl Market {
         let short_sale = (self.short_sale != ShortSale::default()).then_some(short_sale);
         bands.into_iter().chain(quote).chain(short_sale)
     }
+}
 
-    /// Returns the entry's part of the state hash.
+impl Row for Market {
+    type Key = SymbolId;
+
     fn hash(&self, symbol: SymbolId) -> u128 {
         const BANDS: u64 = 16 << 32;
         const QUOTE: u64 = 17 << 32;
@@ -137,9 +141,7 @@ impl Engine {
         });
         let mut traded = Traded::default();
         self.follow_quote(at, book, &mut traded, sink);
-        if !self.stops.is_empty() {
-            self.elect(at, book, traded, sink);
-        }
+        self.elect(at, book, traded, sink);
     }
 
     /// Returns the book that an operator's command changes, after expiry of its due orders. Rejects
@@ -188,22 +190,19 @@ impl Engine {
 
     /// Returns the entry of a symbol; the default for the many symbols without one.
     pub(super) fn market(&self, symbol: SymbolId) -> Market {
-        self.markets.get(&symbol).copied().unwrap_or_default()
+        self.tables.markets.get(symbol).copied().unwrap_or_default()
     }
 
     /// Changes the entry of a symbol. An entry that equals the default is removed.
     pub(super) fn change_market(&mut self, book: usize, change: impl FnOnce(&mut Market)) {
         let symbol = self.books[book].symbol();
-        let before = self.market(symbol);
-        let mut market = before;
+        let mut market = self.market(symbol);
         change(&mut market);
-        let (old, new) = (before.hash(symbol), market.hash(symbol));
-        self.state_hash = self.state_hash.wrapping_sub(old).wrapping_add(new);
         let is_guarded = market != Market::default();
         if is_guarded {
-            self.markets.insert(symbol, market);
+            self.tables.markets.insert(symbol, market);
         } else {
-            self.markets.remove(&symbol);
+            self.tables.markets.remove(symbol);
         }
         self.books[book].set_guarded(is_guarded);
         self.watch(symbol);
@@ -240,7 +239,7 @@ impl Engine {
 
     /// Returns the entries of all symbols, as the commands that recreate them.
     pub(super) fn market_commands(&self) -> impl Iterator<Item = Command> {
-        self.markets.iter().flat_map(|(&symbol, market)| {
+        self.tables.markets.iter().flat_map(|(symbol, market)| {
             market.actions().map(move |action| Command {
                 session: SessionId(0),
                 symbol,

@@ -95,7 +95,7 @@ impl Engine {
         incoming: &Incoming,
         sink: &mut impl ReportSink,
     ) {
-        if !self.stops.is_empty() {
+        if !self.beside.is_empty() {
             self.elect(at, book, incoming.traded, sink);
         }
     }
@@ -208,7 +208,7 @@ impl Engine {
             incoming.traded.count = trades;
             incoming.traded.add(first, incoming.last);
             let change = self.books[book].set_last(incoming.last);
-            self.state_hash = self.state_hash.wrapping_add(change);
+            self.books_hash = self.books_hash.wrapping_add(change);
             if self.books[book].is_guarded() {
                 self.note_low(book, first.min(incoming.last));
             }
@@ -276,10 +276,10 @@ impl Engine {
         sink.report(executed(resting, behind, incoming.order.number, unseen[0]));
         let removed = unseen[1] | Report::REMOVED;
         sink.report(executed(&incoming.order, 0, resting.number, removed));
-        self.state_hash = self.state_hash.wrapping_sub(before);
+        self.books_hash = self.books_hash.wrapping_sub(before);
         level.subtract(quantity);
         if resting.open > 0 {
-            self.state_hash = self.state_hash.wrapping_add(resting.hash(price));
+            self.books_hash = self.books_hash.wrapping_add(resting.hash(price));
             return None;
         }
         let (session, id) = (SessionId(resting.session), OrderId(resting.id));
@@ -306,7 +306,7 @@ impl Engine {
     /// Books an order behind all others at its price.
     #[inline(always)]
     pub(super) fn place(&mut self, book: usize, order: Order, price: i64) {
-        self.state_hash = self.state_hash.wrapping_add(order.hash(price));
+        self.books_hash = self.books_hash.wrapping_add(order.hash(price));
         let key = key_of(order.traits.is_buy(), price);
         let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
         self.books[book].rest(order, key, bucket, &mut self.orders, &mut self.levels);

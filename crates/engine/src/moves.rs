@@ -20,8 +20,9 @@
 use super::book::{key_of, side_index};
 use super::matching::describe;
 use super::orders::{NIL, Order};
+use super::side_tables::Row;
 use super::{Engine, canceled, reject, rejected};
-use ringside_model::command::{Action, Command, Enter, ImportOrder, MoveSymbol, Sequenced};
+use ringside_model::command::{Action, Command, Enter, ImportOrder, MoveSymbol, OperatorCommand, Sequenced};
 use ringside_model::domain::{
     FirmId, MoveStep, OrderId, OrderType, PartitionId, Quantity, SessionId, Side, SymbolId,
     SymbolState, TimeInForce,
@@ -32,14 +33,12 @@ use ringside_model::report::{ExportedTerms, Moved, Report, ReportKind, ReportSin
 use ringside_planted::{Bug, planted};
 
 /// Symbol without a book.
+#[derive(Clone, Copy)]
 pub(super) struct Away {
-    pub symbol: SymbolId,
     /// Step that put the symbol into this state: a halt, an import or a release.
     pub asked: MoveSymbol,
     /// Index of its book plus one.
     pub place: u32,
-    /// Waiting orders, in the order of an image.
-    pub orders: Vec<Waiting>,
 }
 
 /// Order without a book.
@@ -52,53 +51,51 @@ pub(super) struct Waiting {
 }
 
 impl Away {
-    /// Creates a symbol without orders.
-    fn new(symbol: SymbolId, asked: &MoveSymbol, place: u32) -> Self {
+    fn new(asked: &MoveSymbol, place: u32) -> Self {
         // Only a resume reads the number of orders and their quantity: they are no part of the
         // state.
         let asked = MoveSymbol { orders: 0, quantity: Quantity(0), ..*asked };
-        Away { symbol, asked, place, orders: vec![] }
+        Away { asked, place }
     }
 
     /// Returns the command that recreates the entry in an image.
-    pub(crate) fn command(&self) -> Command {
-        let (session, symbol, verdict) = (SessionId(0), self.symbol, Reason::None);
+    pub(crate) fn command(&self, symbol: SymbolId) -> Command {
+        let (session, verdict) = (SessionId(0), Reason::None);
         Command { session, symbol, verdict, action: Action::from(self.asked) }
     }
 
     fn moved(&self) -> Moved {
         self.asked.moved()
     }
+}
 
-    /// Returns true if the best bid would trade with the best offer.
-    pub(crate) fn crosses(&self) -> bool {
-        let offers = self.orders.partition_point(|waiting| waiting.order.traits.is_buy());
-        match (self.orders[..offers].first(), self.orders.get(offers)) {
-            (Some(bid), Some(offer)) => bid.price >= offer.price,
-            _ => false,
-        }
+impl Row for Away {
+    type Key = SymbolId;
+
+    fn hash(&self, symbol: SymbolId) -> u128 {
+        hash::of_fields([3, u64::from(symbol.0), self.moved().word(), 0, 0, u64::MAX])
     }
+}
 
-    /// Returns the symbol's own part of the state hash, without its orders.
-    fn hash(&self) -> u128 {
-        hash::of_fields([3, u64::from(self.symbol.0), self.moved().word(), 0, 0, u64::MAX])
+/// Place of a waiting order in an image: symbol, side, price key, time.
+type WaitingKey = (SymbolId, usize, i64, u64);
+
+impl Row for Waiting {
+    type Key = WaitingKey;
+
+    fn hash(&self, _: WaitingKey) -> u128 {
+        self.order.hash(self.price)
     }
 }
 
 impl Waiting {
-    /// Returns the order's part of the state hash.
-    fn hash(&self) -> u128 {
-        self.order.hash(self.price)
-    }
-
     fn id(&self) -> (u32, u64) {
         (self.order.session, self.order.id)
     }
 
-    /// Returns the order's place among the orders of its symbol: side, price, time.
-    fn place(&self) -> (usize, i64, u64) {
-        let buy = self.order.traits.is_buy();
-        (side_index(buy), key_of(buy, self.price), self.order.number)
+    fn key(&self) -> WaitingKey {
+        let (order, buy) = (&self.order, self.order.traits.is_buy());
+        (SymbolId(order.symbol), side_index(buy), key_of(buy, self.price), order.number)
     }
 }
 
@@ -107,7 +104,7 @@ impl Engine {
     /// reject.
     #[cold]
     pub(super) fn absence(&self, symbol: SymbolId) -> (Reason, u64) {
-        match self.away.get(&symbol) {
+        match self.tables.away.get(symbol) {
             None => (Reason::UnknownSymbol, 0),
             Some(away) if away.asked.step == MoveStep::Release => {
                 (Reason::WrongPartition, away.moved().word())
@@ -128,7 +125,8 @@ impl Engine {
         };
         if let Err(reason) = taken {
             // The reject of a step that does not follow says in `other` where the symbol is.
-            let other = self.away.get(&command.symbol).map_or(0, |away| away.moved().word());
+            let away = self.tables.away.get(command.symbol);
+            let other = away.map_or(0, |away| away.moved().word());
             sink.report(Report { other, ..rejected(command, OrderId(0), Side::Buy, reason) });
         }
     }
@@ -140,7 +138,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) -> Result<(), Reason> {
         use MoveStep::{Export, Halt, Import, Release, Resume};
-        let before = self.away.get(&symbol).map(|away| away.asked.step);
+        let before = self.tables.away.get(symbol).map(|away| away.asked.step);
         if before.is_none() && self.book_index(symbol).is_none() {
             return Err(Reason::UnknownSymbol);
         }
@@ -150,8 +148,8 @@ impl Engine {
         let has_more = self.beside(symbol).next().is_some()
             || self.reserves_of(symbol).next().is_some()
             || self.has_terms(symbol)
-            || self.plans.contains_key(&symbol)
-            || self.markets.contains_key(&symbol);
+            || self.tables.plans.has(symbol)
+            || self.tables.markets.has(symbol);
         if state.is_some_and(|state| state != SymbolState::Open || has_more) {
             return Err(Reason::InvalidMove);
         }
@@ -178,24 +176,21 @@ impl Engine {
         let book = self.book_index(symbol).expect("it is traded");
         let mut slots = vec![];
         self.cover(book, |_| true, &mut slots);
-        let waiting = slots.into_iter().map(|slot| {
+        announce(symbol, asked, slots.len(), sink);
+        for slot in slots {
             let order = *self.orders.get(slot);
             let price = self.levels.get(order.level).price();
             let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
             self.remove_resting(slot, bucket, price);
-            Waiting { order, price }
-        });
-        let orders: Vec<_> = waiting.collect();
-        let place = std::mem::take(&mut self.book_of[symbol.0 as usize]);
-        announce(symbol, asked, orders.len(), sink);
-        self.put_away(Away { orders, ..Away::new(symbol, asked, place) });
+            self.add_waiting(Waiting { order, price });
+        }
+        self.put_away(symbol, asked);
     }
 
     /// Repeats the present step, for another move or another version of the table.
     fn stay_away(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
-        let Away { place, orders, .. } = self.take_away(symbol);
-        announce(symbol, asked, orders.len(), sink);
-        self.put_away(Away { orders, ..Away::new(symbol, asked, place) });
+        announce(symbol, asked, self.waiting_of(symbol).count(), sink);
+        self.set_step(symbol, asked);
     }
 
     fn export(
@@ -204,12 +199,11 @@ impl Engine {
         asked: &MoveSymbol,
         sink: &mut impl ReportSink,
     ) -> Result<(), Reason> {
-        let away = &self.away[&symbol];
-        if away.asked.version != asked.version && !planted(Bug::OldExportTaken) {
+        if self.away(symbol).asked.version != asked.version && !planted(Bug::OldExportTaken) {
             return Err(Reason::InvalidMove);
         }
-        announce(symbol, asked, away.orders.len(), sink);
-        for Waiting { order, price } in &away.orders {
+        announce(symbol, asked, self.waiting_of(symbol).count(), sink);
+        for Waiting { order, price } in self.waiting_of(symbol) {
             let traits = order.traits;
             let terms = ExportedTerms {
                 firm: FirmId(traits.firm()),
@@ -235,27 +229,27 @@ impl Engine {
     /// Releases a halted symbol: another partition trades it now, with the orders that waited here.
     /// Those end here.
     fn let_go(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
-        let away = self.take_away(symbol);
-        announce(symbol, asked, away.orders.len(), sink);
-        for Waiting { order, price } in &away.orders {
+        let waiting = self.take_waiting(symbol);
+        announce(symbol, asked, waiting.len(), sink);
+        for Waiting { order, price } in &waiting {
             sink.report(canceled(order, *price, order.open, 0, Reason::Moved));
         }
-        self.put_away(Away::new(symbol, asked, away.place));
+        self.set_step(symbol, asked);
     }
 
     /// Starts an import from its first order, or gives an import up. Drops the orders imported so
     /// far; no session has a report of them.
     fn forget(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
-        let away = self.take_away(symbol);
-        self.put_away(Away::new(symbol, asked, away.place));
+        self.take_waiting(symbol);
         announce(symbol, asked, 0, sink);
+        self.set_step(symbol, asked);
     }
 
     /// Resumes a halted symbol after the move was given up: its orders rest as before.
     fn come_back(&mut self, symbol: SymbolId, asked: &MoveSymbol, sink: &mut impl ReportSink) {
-        let away = self.take_away(symbol);
         announce(symbol, asked, 0, sink);
-        self.open(symbol, &away);
+        let waiting = self.take_waiting(symbol);
+        self.open(symbol, &waiting);
     }
 
     /// Resumes a symbol after all its orders have arrived: they rest, and their sessions receive
@@ -266,20 +260,21 @@ impl Engine {
         asked: &MoveSymbol,
         sink: &mut impl ReportSink,
     ) -> Result<(), Reason> {
-        let away = &self.away[&symbol];
-        let open = away.orders.iter().map(|waiting| u128::from(waiting.order.open)).sum::<u128>();
-        let is_all = away.orders.len() as u64 == asked.orders && open == asked.quantity.0.into();
-        if !is_all && !planted(Bug::ArrivedTooEarly) || away.crosses() {
+        let orders = self.waiting_of(symbol).count() as u64;
+        let open: u128 =
+            self.waiting_of(symbol).map(|waiting| u128::from(waiting.order.open)).sum();
+        let is_all = orders == asked.orders && open == asked.quantity.0.into();
+        if !is_all && !planted(Bug::ArrivedTooEarly) || self.waiting_cross(symbol) {
             return Err(Reason::InvalidMove);
         }
-        let from = away.asked.partition;
-        let mut away = self.take_away(symbol);
-        announce(symbol, asked, away.orders.len(), sink);
-        for waiting in &mut away.orders {
+        let from = self.away(symbol).asked.partition;
+        let mut waiting = self.take_waiting(symbol);
+        announce(symbol, asked, waiting.len(), sink);
+        for waiting in &mut waiting {
             sink.report(imported(ReportKind::Imported, waiting, from));
             waiting.order.executed = 0;
         }
-        self.open(symbol, &away);
+        self.open(symbol, &waiting);
         Ok(())
     }
 
@@ -298,26 +293,62 @@ impl Engine {
         }
         let order = Order { executed: id_there.0, ..super::entered(at, enter) };
         let waiting = Waiting { order, price: enter.price.0 };
-        self.add_waiting(command.symbol, waiting);
-        let from = self.away[&command.symbol].asked.partition;
+        self.add_waiting(waiting);
+        let from = self.away(command.symbol).asked.partition;
         sink.report(imported(ReportKind::Held, &waiting, from));
     }
 
-    fn add_waiting(&mut self, symbol: SymbolId, waiting: Waiting) {
-        self.state_hash = self.state_hash.wrapping_add(waiting.hash());
+    /// Iterates over the waiting orders of a symbol: bids before offers, best price first, oldest
+    /// first.
+    pub(super) fn waiting_of(&self, symbol: SymbolId) -> impl Iterator<Item = &Waiting> {
+        self.tables.waiting.range((symbol, 0, i64::MIN, 0)..=(symbol, 1, i64::MAX, u64::MAX))
+    }
+
+    /// Returns true if the best waiting bid of a symbol would trade with the best waiting offer.
+    pub(super) fn waiting_cross(&self, symbol: SymbolId) -> bool {
+        let best = |buy| self.waiting_of(symbol).find(|best| best.order.traits.is_buy() == buy);
+        best(true).zip(best(false)).is_some_and(|(bid, offer)| bid.price >= offer.price)
+    }
+
+    fn add_waiting(&mut self, waiting: Waiting) {
         self.waiting_ids.insert(waiting.id());
-        let away = self.away.get_mut(&symbol).expect("only with such an instrument it waits");
-        let place = away.orders.partition_point(|other| other.place() < waiting.place());
-        away.orders.insert(place, waiting);
+        self.tables.waiting.insert(waiting.key(), waiting);
+    }
+
+    /// Removes and returns the waiting orders of a symbol.
+    fn take_waiting(&mut self, symbol: SymbolId) -> Vec<Waiting> {
+        let all: Vec<Waiting> = self.waiting_of(symbol).copied().collect();
+        for waiting in &all {
+            self.waiting_ids.remove(&waiting.id());
+            self.tables.waiting.remove(waiting.key());
+        }
+        all
     }
 
     pub(super) fn is_importing(&self, symbol: SymbolId) -> bool {
-        self.away.get(&symbol).is_some_and(|away| away.asked.step == MoveStep::Import)
+        self.tables.away.get(symbol).is_some_and(|away| away.asked.step == MoveStep::Import)
     }
 
-    /// Returns the index of the book of a symbol that is away.
-    pub(super) fn book_of_away(&self, symbol: SymbolId) -> Option<usize> {
-        self.away.get(&symbol).map(|away| away.place as usize - 1)
+    /// Returns the entry of a symbol that is away.
+    fn away(&self, symbol: SymbolId) -> &Away {
+        self.tables.away.get(symbol).expect("it is away")
+    }
+
+    /// Removes the book of a traded symbol from the index of books.
+    fn put_away(&mut self, symbol: SymbolId, asked: &MoveSymbol) {
+        let place = std::mem::take(&mut self.book_of[symbol.0 as usize]);
+        self.tables.away.insert(symbol, Away::new(asked, place));
+    }
+
+    /// Stores the latest step of a symbol that is away.
+    fn set_step(&mut self, symbol: SymbolId, asked: &MoveSymbol) {
+        self.tables.away.change(symbol, |away| *away = Away::new(asked, away.place));
+    }
+
+    /// Returns the index of the book of a symbol, traded or away.
+    pub(super) fn book_even_away(&self, symbol: SymbolId) -> Option<usize> {
+        let away = || self.tables.away.get(symbol).map(|away| away.place as usize - 1);
+        self.book_index(symbol).or_else(away)
     }
 
     /// Restores a symbol that is away from an image, still without its orders.
@@ -331,8 +362,7 @@ impl Engine {
         if command.verdict != Reason::None || !lasts || !is_traded {
             return Err(Reason::InvalidMove);
         }
-        let place = std::mem::take(&mut self.book_of[command.symbol.0 as usize]);
-        self.put_away(Away::new(command.symbol, asked, place));
+        self.put_away(command.symbol, asked);
         Ok(())
     }
 
@@ -343,13 +373,22 @@ impl Engine {
         order: Order,
         price: i64,
     ) -> Result<(), &'static str> {
-        if self.away[&symbol].asked.step == MoveStep::Release {
+        if order.traits.tif().is_for_auction() {
+            return Err("it waits for an auction of a symbol that is not traded here");
+        }
+        if order.traits.is_stop() {
+            return Err("it is a stop of a symbol that is not traded here");
+        }
+        if order.traits.is_rich() {
+            return Err("it has terms that no order of a symbol has that is not traded here");
+        }
+        if self.away(symbol).asked.step == MoveStep::Release {
             return Err("its symbol is traded somewhere else");
         }
         if self.is_importing(symbol) && order.executed == 0 {
             return Err("it came with its symbol and had no id where it was");
         }
-        self.add_waiting(symbol, Waiting { order, price });
+        self.add_waiting(Waiting { order, price });
         Ok(())
     }
 
@@ -362,7 +401,7 @@ impl Engine {
         if command.verdict != Reason::None {
             return Err(command.verdict);
         }
-        let away = self.away.get(&command.symbol).ok_or(Reason::InvalidMove)?;
+        let away = self.tables.away.get(command.symbol).ok_or(Reason::InvalidMove)?;
         if away.asked.step != MoveStep::Import || id_there == OrderId(0) {
             return Err(Reason::InvalidMove);
         }
@@ -389,33 +428,14 @@ impl Engine {
     }
 
     /// Gives a symbol its book back; the orders that waited rest again.
-    fn open(&mut self, symbol: SymbolId, away: &Away) {
-        self.book_of[symbol.0 as usize] = away.place;
-        let book = away.place as usize - 1;
-        self.orders.make_room(away.orders.len());
-        for Waiting { order, price } in &away.orders {
+    fn open(&mut self, symbol: SymbolId, waiting: &[Waiting]) {
+        let Away { place, .. } = self.tables.away.remove(symbol).expect("it is away");
+        self.book_of[symbol.0 as usize] = place;
+        let book = place as usize - 1;
+        self.orders.make_room(waiting.len());
+        for Waiting { order, price } in waiting {
             self.place(book, *order, *price);
         }
-    }
-
-    /// Stores a symbol that is away. Its waiting orders stay part of the state hash.
-    fn put_away(&mut self, away: Away) {
-        let orders = away.orders.iter().map(Waiting::hash);
-        let sum = orders.fold(away.hash(), u128::wrapping_add);
-        self.state_hash = self.state_hash.wrapping_add(sum);
-        self.waiting_ids.extend(away.orders.iter().map(Waiting::id));
-        self.away.insert(away.symbol, away);
-    }
-
-    fn take_away(&mut self, symbol: SymbolId) -> Away {
-        let away = self.away.remove(&symbol).expect("it is away");
-        let orders = away.orders.iter().map(Waiting::hash);
-        let sum = orders.fold(away.hash(), u128::wrapping_add);
-        self.state_hash = self.state_hash.wrapping_sub(sum);
-        for waiting in &away.orders {
-            self.waiting_ids.remove(&waiting.id());
-        }
-        away
     }
 
     fn book_is_empty(&self, symbol: SymbolId) -> bool {

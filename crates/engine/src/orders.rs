@@ -7,8 +7,9 @@
 //! command is computed once, when the batch is prefetched.
 
 use super::prefetch::prefetch;
+use super::side_tables::OrderKey;
 use super::traits::Traits;
-use ringside_model::domain::{OrderId, SessionId};
+use ringside_model::domain::{OrderId, SessionId, SymbolId};
 use ringside_model::hash;
 
 /// Place of an order in the slab; 0 is no order.
@@ -53,6 +54,11 @@ impl Order {
         chain: NIL,
         traits: Traits::NONE,
     };
+
+    /// Returns the key of the order's rows in the side tables.
+    pub(crate) fn key(&self) -> OrderKey {
+        (SymbolId(self.symbol), self.number)
+    }
 
     /// Returns the order's part of the state hash while it rests at `price`.
     #[inline(always)]

@@ -73,7 +73,7 @@ impl Engine {
         self.orders.make_room(1);
         if old.traits.has_reserve() {
             let (left, display) = self.take_reserve(&old);
-            self.restore_reserve(&order, price, left, display);
+            self.keep_reserve(&order, price, left, display);
         }
         (order, old.traits.is_rich().then(|| self.forget_terms(&old)))
     }

@@ -8,6 +8,7 @@ use super::market::LimitTerms;
 use super::matching::Incoming;
 use super::orders::Order;
 use super::pegs;
+use super::side_tables::{OrderKey, Row, orders_of};
 use super::{Engine, accepted, entered};
 use ringside_model::command::{Enter, EnterRich, RichTerms, Sequenced};
 use ringside_model::domain::{
@@ -18,60 +19,23 @@ use ringside_model::reason::Reason;
 use ringside_model::report::ReportSink;
 use std::collections::BTreeMap;
 
-/// Rare terms of the orders of a shard.
-#[derive(Default)]
-pub(super) struct Terms {
-    /// Terms, by symbol and order number.
-    terms: BTreeMap<(SymbolId, u64), RichTerms>,
-    /// Session and id of the orders that expire, by symbol, time and order number.
-    ends: BTreeMap<(SymbolId, Nanos, u64), (SessionId, OrderId)>,
-    /// Session and id of the pegs, by symbol and order number.
-    pegs: BTreeMap<(SymbolId, u64), (SessionId, OrderId)>,
-}
+/// Session and id of the resting orders that expire, by symbol, time and order number.
+pub(super) type Expiries = BTreeMap<(SymbolId, Nanos, u64), (SessionId, OrderId)>;
 
-impl Terms {
-    /// Returns true if some orders expire.
-    pub(crate) fn expire(&self) -> bool {
-        !self.ends.is_empty()
+/// Session and id of the resting pegs, by symbol and order number.
+pub(super) type Pegs = BTreeMap<OrderKey, (SessionId, OrderId)>;
+
+impl Row for RichTerms {
+    type Key = OrderKey;
+
+    fn hash(&self, (symbol, number): OrderKey) -> u128 {
+        let RichTerms { expire, min_quantity, peg_limit, peg_offset, peg, .. } = *self;
+        let RichTerms { hidden, at_band, at_short_test, .. } = *self;
+        let what = 7 << 32 | u64::from(symbol.0);
+        let choices = u64::from(hidden) | (at_band as u64) << 8 | (at_short_test as u64) << 16;
+        let peg = u64::from(peg_offset) | (peg as u64) << 32 | choices << 40;
+        hash::of_fields([what, number, expire.0, min_quantity.0, peg_limit.0 as u64, peg])
     }
-
-    /// Iterates over the expiry times, by symbol.
-    pub(crate) fn ends(&self) -> impl Iterator<Item = (SymbolId, Nanos)> {
-        self.ends.keys().map(|&(symbol, end, _)| (symbol, end))
-    }
-
-    /// Iterates over all terms, by symbol and order number.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (SymbolId, u64, &RichTerms)> {
-        self.terms.iter().map(|(&(symbol, number), terms)| (symbol, number, terms))
-    }
-
-    /// Returns the terms of an order that has some.
-    pub(crate) fn get(&self, order: &Order) -> &RichTerms {
-        &self.terms[&key(order)]
-    }
-
-    /// Iterates over the expired orders of a symbol, earliest expiry first.
-    pub(crate) fn due(
-        &self,
-        symbol: SymbolId,
-        now: Nanos,
-    ) -> impl Iterator<Item = (SessionId, OrderId)> {
-        self.ends.range((symbol, Nanos(0), 0)..=(symbol, now, u64::MAX)).map(|(_, &order)| order)
-    }
-}
-
-fn key(order: &Order) -> (SymbolId, u64) {
-    (SymbolId(order.symbol), order.number)
-}
-
-/// Returns the terms' part of the state hash.
-fn hash_of(order: &Order, terms: &RichTerms) -> u128 {
-    let RichTerms { expire, min_quantity, peg_limit, peg_offset, peg, .. } = *terms;
-    let RichTerms { hidden, at_band, at_short_test, .. } = *terms;
-    let what = 7 << 32 | u64::from(order.symbol);
-    let choices = u64::from(hidden) | (at_band as u64) << 8 | (at_short_test as u64) << 16;
-    let peg = u64::from(peg_offset) | (peg as u64) << 32 | choices << 40;
-    hash::of_fields([what, order.number, expire.0, min_quantity.0, peg_limit.0 as u64, peg])
 }
 
 /// Checks that an order of this type and time in force may have `terms` at some time.
@@ -165,34 +129,33 @@ impl Engine {
         self.begin_terms(&incoming.order, Some(terms));
         self.match_incoming(book, order_type, incoming, sink);
         if incoming.order.open == 0 && incoming.order.traits.is_rich() {
-            self.terms.terms.remove(&key(&incoming.order));
+            self.tables.terms.remove(incoming.order.key());
             self.guard(SymbolId(incoming.order.symbol));
         }
     }
 
-    /// Keeps the terms of an order that does not rest yet, if it may rest with them. This is no
-    /// part of the state: by the end of its command the order rests or has ended.
+    /// Keeps the terms of an order that does not rest yet, if it may rest with them. By the end of
+    /// its command the order rests or has ended.
     pub(super) fn begin_terms(&mut self, order: &Order, terms: Option<RichTerms>) {
         if let Some(terms) = terms.filter(|_| order.traits.is_rich()) {
-            self.terms.terms.insert(key(order), terms);
+            self.tables.terms.insert(order.key(), terms);
         }
     }
 
     /// Books an order whose terms are kept already.
     pub(super) fn rest_rich(&mut self, book: usize, order: Order, price: i64) {
-        let terms = *self.terms.get(&order);
-        self.state_hash = self.state_hash.wrapping_add(hash_of(&order, &terms));
+        let terms = *self.rich_terms(&order);
         let owner = (SessionId(order.session), OrderId(order.id));
         if terms.peg != Peg::None {
-            self.terms.pegs.insert((SymbolId(order.symbol), order.number), owner);
+            self.pegs.insert(order.key(), owner);
         }
         if terms.expire.0 != 0 {
             let end = (SymbolId(order.symbol), terms.expire, order.number);
-            self.terms.ends.insert(end, owner);
+            self.expiries.insert(end, owner);
         }
         self.books[book].set_has_terms(true);
         if order.traits.is_non_displayed() {
-            self.hide(order, price);
+            self.rest_beside(order, price);
         } else {
             self.orders.make_room(1);
             self.place(book, order, price);
@@ -202,17 +165,21 @@ impl Engine {
     /// Removes the terms of an order that leaves; returns them.
     #[cold]
     pub(super) fn forget_terms(&mut self, order: &Order) -> RichTerms {
-        let terms = self.terms.terms.remove(&key(order)).expect("such an order has terms");
-        self.terms.pegs.remove(&key(order));
-        self.terms.ends.remove(&(SymbolId(order.symbol), terms.expire, order.number));
-        self.state_hash = self.state_hash.wrapping_sub(hash_of(order, &terms));
+        let terms = self.tables.terms.remove(order.key()).expect("a rich order has terms");
+        self.pegs.remove(&order.key());
+        self.expiries.remove(&(SymbolId(order.symbol), terms.expire, order.number));
         self.guard(SymbolId(order.symbol));
         terms
     }
 
+    /// Returns the terms of an order that has some.
+    pub(super) fn rich_terms(&self, order: &Order) -> &RichTerms {
+        self.tables.terms.get(order.key()).expect("a rich order has terms")
+    }
+
     /// Returns the terms of a resting order, if it has some.
     pub(super) fn terms_of(&self, order: &Order) -> Option<&RichTerms> {
-        order.traits.is_rich().then(|| self.terms.get(order))
+        order.traits.is_rich().then(|| self.rich_terms(order))
     }
 
     /// Iterates over the pegs of a symbol, by order number.
@@ -220,13 +187,28 @@ impl Engine {
         &self,
         symbol: SymbolId,
     ) -> impl Iterator<Item = (u64, (SessionId, OrderId))> {
-        let pegs = self.terms.pegs.range((symbol, 0)..=(symbol, u64::MAX));
-        pegs.map(|(&(_, number), &owner)| (number, owner))
+        self.pegs.range(orders_of(symbol)).map(|(&(_, number), &owner)| (number, owner))
+    }
+
+    /// Iterates over the expired orders of a symbol, earliest expiry first.
+    pub(super) fn expired_owners(
+        &self,
+        symbol: SymbolId,
+        now: Nanos,
+    ) -> impl Iterator<Item = (SessionId, OrderId)> {
+        self.expiries
+            .range((symbol, Nanos(0), 0)..=(symbol, now, u64::MAX))
+            .map(|(_, &owner)| owner)
+    }
+
+    /// Iterates over the expiry times, by symbol.
+    pub(super) fn expiry_times(&self) -> impl Iterator<Item = (SymbolId, Nanos)> {
+        self.expiries.keys().map(|&(symbol, end, _)| (symbol, end))
     }
 
     /// Returns true if some order of a symbol has rare terms.
     pub(super) fn has_terms(&self, symbol: SymbolId) -> bool {
-        self.terms.terms.range((symbol, 0)..=(symbol, u64::MAX)).next().is_some()
+        self.tables.terms.range(orders_of(symbol)).next().is_some()
     }
 
     /// Opens the fast path again for a book that has lost its last order with rare terms.

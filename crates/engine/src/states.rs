@@ -13,7 +13,6 @@ use ringside_model::domain::{
     Auction, OrderId, OrderNumber, OrderType, Price, Quantity, SessionId, Side, SymbolId,
     SymbolState, TimeInForce,
 };
-use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind, ReportSink};
 use ringside_planted::{Bug, planted};
@@ -47,14 +46,6 @@ pub(super) fn admission(
     }
 }
 
-/// Returns the state's part of the state hash.
-fn hash_of(symbol: SymbolId, state: SymbolState) -> u128 {
-    match state {
-        SymbolState::Open => 0,
-        _ => hash::of_fields([4, u64::from(symbol.0), state as u64, 0, 0, u64::MAX]),
-    }
-}
-
 impl Engine {
     /// Sets the state of a symbol and drops its plan. A call that ends in trading, or in the close,
     /// runs its auction first.
@@ -65,7 +56,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let Some(book) = self.book_to_change(at, sink) else { return };
-        self.take_plan_back(at.command.symbol);
+        self.tables.plans.remove(at.command.symbol);
         self.enter_state(at, book, state, sink);
     }
 
@@ -101,9 +92,7 @@ impl Engine {
             self.open_within_bands(at, book, &mut traded, sink);
         }
         self.follow_quote(at, book, &mut traded, sink);
-        if !self.stops.is_empty() {
-            self.elect_by_last(at, book, traded, sink);
-        }
+        self.elect_by_last(at, book, traded, sink);
     }
 
     /// Restores the state of a symbol from an image.
@@ -144,9 +133,8 @@ impl Engine {
 
     pub(super) fn change_state(&mut self, book: usize, symbol: SymbolId, state: SymbolState) {
         let before = self.books[book].state();
-        let (before_hash, hash) = (hash_of(symbol, before), hash_of(symbol, state));
-        self.state_hash = self.state_hash.wrapping_sub(before_hash).wrapping_add(hash);
-        self.books[book].set_state(state);
+        let change = self.books[book].set_state(state);
+        self.books_hash = self.books_hash.wrapping_add(change);
         if state.auction().is_none() {
             self.in_call.remove(&symbol);
         } else if state != before {
@@ -212,7 +200,7 @@ impl Engine {
     /// minimum.
     pub(super) fn in_every_auction(&self, book: usize) -> impl Iterator<Item = &[Ladder; 2]> {
         let book = &self.books[book];
-        std::iter::once(&book.sides).chain(self.hidden_without_minimum(book.symbol()))
+        std::iter::once(&book.sides).chain(self.hidden(book.symbol(), false))
     }
 
     /// Returns the present result of the auction of the symbol's call; nothing trades if the symbol
@@ -275,15 +263,15 @@ impl Engine {
         state: SymbolState,
         sink: &mut impl ReportSink,
     ) {
-        if self.pools.is_empty() || planted(Bug::LeftoversKept) {
+        if planted(Bug::LeftoversKept) {
             return;
         }
         let is_over = |tif: TimeInForce| {
             auction.is_some_and(|auction| tif.takes_part_in(auction))
                 || tif == TimeInForce::AtOpen && state == SymbolState::Open
         };
-        let mut over = vec![];
-        self.cover(book, |order| is_over(order.traits.tif()), &mut over);
+        let pools = self.pools_of(self.books[book].symbol()).filter(|&(tif, ..)| is_over(tif));
+        let over: Vec<Slot> = pools.flat_map(|(_, _, sides)| self.orders_in(sides)).collect();
         for slot in over {
             self.cancel_resting(slot, Reason::AuctionLeftover, sink);
         }
@@ -325,7 +313,7 @@ impl Engine {
         }
         if traded.count > 0 {
             let change = self.books[book].set_last(price);
-            self.state_hash = self.state_hash.wrapping_add(change);
+            self.books_hash = self.books_hash.wrapping_add(change);
             if self.books[book].is_guarded() {
                 self.note_low(book, price);
             }
@@ -371,12 +359,12 @@ impl Engine {
         let order = self.orders.get_mut(slot);
         let (symbol, traits, level) = (SymbolId(order.symbol), order.traits, order.level);
         let limit = self.levels.get(level).price();
-        self.state_hash = self.state_hash.wrapping_sub(order.hash(limit));
+        self.books_hash = self.books_hash.wrapping_sub(order.hash(limit));
         order.open -= quantity;
         order.executed += quantity;
         self.levels.get_mut(level).subtract(quantity);
         if order.open > 0 {
-            self.state_hash = self.state_hash.wrapping_add(order.hash(limit));
+            self.books_hash = self.books_hash.wrapping_add(order.hash(limit));
             return None;
         }
         let spent = *order;

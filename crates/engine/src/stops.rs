@@ -5,11 +5,11 @@
 //! the stops that it has reached before the command ends, then those that the trades of elected
 //! orders reach, until no more are reached.
 
-use super::book::{key_of, link, side_index};
-use super::ladder::{Ladder, LevelSlot};
+use super::beside::Resting;
 use super::market::LimitTerms;
 use super::matching::{Incoming, cancel_rest, describe};
 use super::orders::{NIL, Order, Slot};
+use super::side_tables::{OrderKey, Row};
 use super::traits::Traits;
 use super::{Engine, accepted, entered};
 use ringside_model::command::{Command, Enter, EnterStop, Sequenced};
@@ -21,19 +21,20 @@ use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind, ReportSink};
 use ringside_planted::{Bug, planted};
-use std::collections::BTreeMap;
 
 /// Maximum number of stops that one command elects; if more are reached, the symbol is halted.
 pub const ELECTED_MAX: u32 = 1_000;
 
-/// Stops of a shard.
-#[derive(Default)]
-pub(super) struct Stops {
-    /// Bids and offers of each symbol that has stops, by stop price. The best level is the one that
-    /// a price move reaches first.
-    ladders: BTreeMap<SymbolId, [Ladder; 2]>,
-    /// Limits of the stops that have one, by symbol and order number.
-    limits: BTreeMap<(SymbolId, u64), i64>,
+/// Limit that a stop gets when it is elected. A stop that becomes a market order has none.
+#[derive(Clone, Copy)]
+pub(super) struct ElectedLimit(pub i64);
+
+impl Row for ElectedLimit {
+    type Key = OrderKey;
+
+    fn hash(&self, (symbol, number): OrderKey) -> u128 {
+        hash::of_fields([5, symbol.0.into(), number, self.0 as u64, 0, u64::MAX])
+    }
 }
 
 /// Trades of a command so far.
@@ -60,38 +61,6 @@ impl Traded {
         let (lowest, highest) = self.span.unwrap_or((first, first));
         self.span = Some((lowest.min(first).min(last), highest.max(first).max(last)));
     }
-}
-
-impl Stops {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ladders.is_empty()
-    }
-
-    /// Returns the bids and offers among a symbol's stops.
-    pub(crate) fn of(&self, symbol: SymbolId) -> Option<&[Ladder; 2]> {
-        self.ladders.get(&symbol)
-    }
-
-    /// Iterates over the limits of the stops that have one, by symbol and order number.
-    pub(crate) fn limits(&self) -> impl Iterator<Item = (SymbolId, u64, Price)> {
-        self.limits.iter().map(|(&(symbol, number), &limit)| (symbol, number, Price(limit)))
-    }
-
-    /// Returns the limit of a stop; 0 for none.
-    fn limit(&self, order: &Order) -> i64 {
-        self.limits.get(&(SymbolId(order.symbol), order.number)).copied().unwrap_or(0)
-    }
-}
-
-/// Returns the ladder key of a stop price: a rising price reaches the lowest buy stop first.
-pub(super) fn stop_key(buy: bool, stop: i64) -> i64 {
-    key_of(!buy, stop)
-}
-
-/// Returns the limit's part of the state hash.
-fn hash_of(order: &Order, limit: i64) -> u128 {
-    let symbol = u64::from(order.symbol);
-    hash::of_fields([5, symbol, order.number, limit as u64, 0, u64::MAX])
 }
 
 impl Engine {
@@ -137,36 +106,10 @@ impl Engine {
 
     /// Puts a stop beside the book; a `limit` of 0 is none.
     pub(super) fn wait_for_trade(&mut self, order: Order, stop: i64, limit: i64) {
-        self.state_hash = self.state_hash.wrapping_add(order.hash(stop));
-        let symbol = SymbolId(order.symbol);
         if limit != 0 {
-            self.stops.limits.insert((symbol, order.number), limit);
-            self.state_hash = self.state_hash.wrapping_add(hash_of(&order, limit));
+            self.tables.limits.insert(order.key(), ElectedLimit(limit));
         }
-        self.orders.make_room(1);
-        let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
-        let new = || [Ladder::new(), Ladder::new()];
-        let sides = self.stops.ladders.entry(symbol).or_insert_with(new);
-        let key = stop_key(order.traits.is_buy(), stop);
-        link(sides, order, key, bucket, &mut self.orders, &mut self.levels);
-    }
-
-    /// Removes an empty level from the stops of its symbol, and the ladders with their last level.
-    pub(super) fn remove_level_of_stops(&mut self, symbol: SymbolId, buy: bool, level: LevelSlot) {
-        let sides = self.stops.ladders.get_mut(&symbol).expect("a stop has a ladder");
-        sides[side_index(buy)].remove(level, &mut self.levels);
-        if sides.iter().all(|side| side.best() == NIL) {
-            self.stops.ladders.remove(&symbol);
-        }
-    }
-
-    /// Removes the limit of a stop that leaves.
-    #[cold]
-    pub(super) fn forget_limit(&mut self, order: &Order) {
-        let limit = self.stops.limits.remove(&(SymbolId(order.symbol), order.number));
-        if let Some(limit) = limit {
-            self.state_hash = self.state_hash.wrapping_sub(hash_of(order, limit));
-        }
+        self.rest_beside(order, stop);
     }
 
     /// Elects the stops that the last price has reached, when a symbol opens or a stop enters.
@@ -232,7 +175,7 @@ impl Engine {
         symbol: SymbolId,
         (lowest, highest): (i64, i64),
     ) -> Option<Slot> {
-        let [bids, offers] = self.stops.of(symbol)?;
+        let [bids, offers] = self.beside.get(&(symbol, Resting::Stop))?;
         let reached = [(bids, highest), (offers, -lowest)]
             .into_iter()
             .find(|(side, reach)| side.best() != NIL && side.best_key() <= *reach);
@@ -252,7 +195,7 @@ impl Engine {
         let limit = self.elected_limit(book, &waiting);
         let bucket = self.orders.bucket(SessionId(waiting.session), OrderId(waiting.id));
         self.remove_resting(slot, bucket, stop);
-        self.forget_limit(&waiting);
+        self.tables.limits.remove(waiting.key());
         let traits = waiting.traits.with_stop(false);
         let order = Order { number: number.0, traits, ..waiting };
         sink.report(Report {
@@ -268,7 +211,7 @@ impl Engine {
 
     /// Returns the limit that a stop gets when it is elected, within the bands.
     fn elected_limit(&self, book: usize, waiting: &Order) -> i64 {
-        let limit = self.stops.limit(waiting);
+        let limit = self.tables.limits.get(waiting.key()).map_or(0, |limit| limit.0);
         if !self.books[book].is_guarded() {
             return limit;
         }

@@ -150,7 +150,13 @@ impl Traits {
     /// else 0.
     #[inline(always)]
     pub(crate) fn hidden_flag(self) -> u8 {
-        u8::from(self.0 & Self::UNSEEN != 0) * Report::HIDDEN
+        u8::from(!self.is_displayed()) * Report::HIDDEN
+    }
+
+    /// Returns true if the order rests in the book; false if beside it, see [`super::beside`].
+    #[inline(always)]
+    pub(crate) fn is_displayed(self) -> bool {
+        self.0 & Self::UNSEEN == 0
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 //! Rare commands: definitions, mass cancels, the trading day, and commands that change no order.
 
 use super::book::Book;
-use super::orders::{NIL, Order, Slot};
+use super::orders::{Order, Slot};
 use super::short_sale::ShortSale;
 use super::{Engine, SYMBOL_MAX, reject};
 use ringside_model::command::{
@@ -161,11 +161,11 @@ impl Engine {
         if !valid {
             return Err(Reason::InvalidDefinition);
         }
-        if self.book_index(symbol).is_some() || self.away.contains_key(&symbol) {
+        if self.book_index(symbol).is_some() || self.tables.away.has(symbol) {
             return Err(Reason::DuplicateName);
         }
         let book = Book::new(symbol, d);
-        self.state_hash = self.state_hash.wrapping_add(book.hash());
+        self.books_hash = self.books_hash.wrapping_add(book.hash());
         self.books.push(book);
         let place = symbol.0 as usize;
         if self.book_of.len() <= place {
@@ -192,7 +192,7 @@ impl Engine {
         let letters = name.bytes().fold(0u128, |sum, byte| sum << 8 | u128::from(byte));
         let [what, number, firm] = fields;
         let fields = [what, number, firm, letters as u64, (letters >> 64) as u64, u64::MAX];
-        self.state_hash = self.state_hash.wrapping_add(hash::of_fields(fields));
+        self.books_hash = self.books_hash.wrapping_add(hash::of_fields(fields));
         Ok(())
     }
 
@@ -267,17 +267,9 @@ impl Engine {
         covered: &mut Vec<Slot>,
     ) {
         let book = &self.books[book];
-        for sides in std::iter::once(&book.sides).chain(self.beside(book.symbol())) {
-            for level in sides.iter().flat_map(|side| side.iter()) {
-                let mut slot = self.levels.get(level).head;
-                while slot != NIL {
-                    let order = self.orders.get(slot);
-                    if wanted(order) {
-                        covered.push(slot);
-                    }
-                    slot = order.next;
-                }
-            }
+        let beside = self.beside(book.symbol()).map(|(_, sides)| sides);
+        for sides in std::iter::once(&book.sides).chain(beside) {
+            covered.extend(self.orders_in(sides).filter(|&slot| wanted(self.orders.get(slot))));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::book::{key_of, side_index};
-use super::ladder::LevelSlot;
+use super::ladder::{Ladder, LevelSlot};
 use super::orders::{NIL, Order, Slot};
 use ringside_model::domain::{
     Nanos, OrderId, OrderNumber, Price, Quantity, SessionId, Side, SymbolId,
@@ -73,10 +73,7 @@ impl Engine {
         if level == NIL {
             return vec![];
         }
-        let next = |&slot: &Slot| Some(self.orders.get(slot).next).filter(|&slot| slot != NIL);
-        std::iter::successors(Some(self.levels.get(level).head), next)
-            .map(|slot| self.view_order(self.orders.get(slot)))
-            .collect()
+        self.queue(level).map(|slot| self.view_order(self.orders.get(slot))).collect()
     }
 
     /// Returns each symbol with a timer and the timer's official time. The first tick that is not
@@ -84,13 +81,26 @@ impl Engine {
     pub fn due_times(&self) -> Vec<(SymbolId, Nanos)> {
         let of_bands = self.band_timers().into_iter();
         let of_bands = of_bands.map(|timer| (SymbolId(timer.symbol as u32), Nanos(timer.due)));
-        self.planned_times().chain(self.terms.ends()).chain(of_bands).collect()
+        self.planned_times().chain(self.expiry_times()).chain(of_bands).collect()
     }
 
     /// Finds a live order by the id that its session gave it.
     pub fn order(&self, session: SessionId, id: OrderId) -> Option<OrderView> {
         let slot = self.orders.find(self.orders.bucket(session, id), session, id);
         (slot != NIL).then(|| self.view_order(self.orders.get(slot)))
+    }
+
+    /// Iterates over the orders of a pair of ladders: bids before offers, best price first, oldest
+    /// first.
+    pub(super) fn orders_in(&self, sides: &[Ladder; 2]) -> impl Iterator<Item = Slot> {
+        let levels = sides.iter().flat_map(|side| side.iter());
+        levels.flat_map(|level| self.queue(level))
+    }
+
+    /// Iterates over the orders of a level, oldest first.
+    pub(super) fn queue(&self, level: LevelSlot) -> impl Iterator<Item = Slot> {
+        let next = |&slot: &Slot| Some(self.orders.get(slot).next).filter(|&slot| slot != NIL);
+        std::iter::successors(Some(self.levels.get(level).head), next)
     }
 
     fn view_level(&self, slot: LevelSlot) -> LevelView {

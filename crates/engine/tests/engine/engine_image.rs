@@ -214,7 +214,7 @@ fn an_image_that_cannot_be_is_refused() {
         }),
         ("last price", |i| i.last_prices[0].1 = Price(0)),
         ("last price", |i| i.last_prices.push((SymbolId(u32::MAX), Price(1)))),
-        ("order of their symbols", |i| i.last_prices.swap(0, 1)),
+        ("last prices are not in their order", |i| i.last_prices.swap(0, 1)),
         ("not in their order", |i| i.definitions.reverse()),
         ("not in their order", |i| i.definitions.insert(0, i.definitions[0])),
         ("is no definition", |i| {

@@ -1,0 +1,85 @@
+//! Ladders beside the books, of orders that rest and are not displayed. Their levels lie in the
+//! same slab as those of the books, so these orders are reduced and canceled like any other order.
+
+use super::Engine;
+use super::book::{key_of, link, side_index};
+use super::ladder::{Ladder, LevelSlot};
+use super::orders::{NIL, Order};
+use super::traits::Traits;
+use ringside_model::domain::{OrderId, SessionId, SymbolId};
+use std::collections::BTreeMap;
+
+/// Bids and offers of each symbol that has such orders.
+pub(super) type Beside = BTreeMap<(SymbolId, Resting), [Ladder; 2]>;
+
+/// Pair of ladders of a symbol in which an order rests. The pairs of a symbol are sorted as an
+/// image sorts their orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Resting {
+    /// Book: the displayed orders.
+    Displayed,
+    /// Hidden orders: those without a minimum quantity, or those with one.
+    Hidden { minimum: bool },
+    /// Orders for auctions only, of one time in force: those without a limit, which share one level
+    /// of key 0, or those with one.
+    ForAuction { tif: u8, limit: bool },
+    /// Stops, by stop price. The best level is the one that a price move reaches first.
+    Stop,
+}
+
+impl Resting {
+    /// Returns where an order of this price rests.
+    pub(crate) fn of(traits: Traits, price: i64) -> Self {
+        match traits.tif() {
+            _ if traits.is_stop() => Resting::Stop,
+            _ if traits.is_non_displayed() => Resting::Hidden { minimum: traits.has_minimum() },
+            tif if tif.is_for_auction() => {
+                Resting::ForAuction { tif: tif as u8, limit: price != 0 }
+            }
+            _ => Resting::Displayed,
+        }
+    }
+
+    /// Returns the ladder key of a price: a rising price reaches the lowest buy stop first.
+    pub(crate) fn key(self, buy: bool, price: i64) -> i64 {
+        key_of(buy != (self == Resting::Stop), price)
+    }
+}
+
+impl Engine {
+    /// Iterates over all ladders beside the book of a symbol: hidden orders, then orders for
+    /// auctions, then stops.
+    pub(super) fn beside(&self, symbol: SymbolId) -> impl Iterator<Item = (Resting, &[Ladder; 2])> {
+        let all = self.beside.range((symbol, Resting::Displayed)..=(symbol, Resting::Stop));
+        all.map(|(&(_, resting), sides)| (resting, sides))
+    }
+
+    /// Puts an order beside the book, behind all others at its price.
+    pub(super) fn rest_beside(&mut self, order: Order, price: i64) {
+        self.books_hash = self.books_hash.wrapping_add(order.hash(price));
+        self.orders.make_room(1);
+        let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
+        let resting = Resting::of(order.traits, price);
+        let sides = self.beside.entry((SymbolId(order.symbol), resting));
+        let sides = sides.or_insert_with(|| [Ladder::new(), Ladder::new()]);
+        let key = resting.key(order.traits.is_buy(), price);
+        link(sides, order, key, bucket, &mut self.orders, &mut self.levels);
+    }
+
+    /// Removes an empty level from its ladder beside the book, and the ladders with their last
+    /// level.
+    #[cold]
+    pub(super) fn remove_level_beside(
+        &mut self,
+        symbol: SymbolId,
+        traits: Traits,
+        level: LevelSlot,
+    ) {
+        let place = (symbol, Resting::of(traits, self.levels.get(level).price()));
+        let sides = self.beside.get_mut(&place).expect("a resting order has a ladder");
+        sides[side_index(traits.is_buy())].remove(level, &mut self.levels);
+        if sides.iter().all(|side| side.best() == NIL) {
+            self.beside.remove(&place);
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Restores an engine from an image. Nothing in an image is trusted: every row is checked.
+
+use super::Engine;
+use super::beside::Resting;
+use super::book::side_index;
+use super::icebergs;
+use super::image::{Image, ImageRow, OrderImage, ReserveImage, StopLimit, TermsImage};
+use super::orders::Order;
+use super::traits::Traits;
+use ringside_model::command::{Action, Command, OperatorCommand, is_definition};
+use ringside_model::domain::{
+    OrderId, OrderNumber, Price, SessionId, SymbolId, SymbolState, TimeInForce,
+};
+use ringside_planted::{Bug, planted};
+use std::collections::BTreeMap;
+
+/// Impossible content of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageError(pub(super) String);
+
+impl std::fmt::Display for ImageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ImageError {}
+
+/// Checks that no two rows of a section have the same place, and that their places rise.
+pub(super) fn check_places<R: ImageRow>(name: &str, section: &[R]) -> Result<(), ImageError> {
+    if section.is_sorted_by(|a, b| a.place() < b.place()) {
+        return Ok(());
+    }
+    Err(ImageError(format!("the {name} are not in their order")))
+}
+
+/// Checks that no two orders have the same number.
+fn check_numbers(orders: &[OrderImage]) -> Result<(), ImageError> {
+    let mut numbers: Vec<u64> = orders.iter().map(|order| order.number).collect();
+    numbers.sort_unstable();
+    match numbers.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(ImageError(format!("two orders have the number {}", pair[0]))),
+        None => Ok(()),
+    }
+}
+
+/// Rows of a section that belong to orders which are not restored yet, by symbol and number.
+struct Beside<R>(BTreeMap<(u64, u64), R>);
+
+impl<R: ImageRow> Beside<R> {
+    fn of(name: &str, section: &[R]) -> Result<Self, ImageError> {
+        check_places(name, section)?;
+        Ok(Beside(section.iter().map(|row| (row.place(), *row)).collect()))
+    }
+
+    /// Removes and returns the row of an order.
+    fn take(&mut self, order: &OrderImage) -> Option<R> {
+        self.0.remove(&(order.symbol.into(), order.number))
+    }
+
+    /// Checks that each row had its order.
+    fn check_empty(&self, owner: &str, row: &str) -> Result<(), ImageError> {
+        match self.0.keys().next() {
+            Some((_, number)) => {
+                Err(ImageError(format!("there is no {owner} {number}, but it has {row}")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Place of an order in an image: symbol, in the book or beside it, side, price, time.
+type Place = (u32, Resting, usize, i64, u64);
+
+fn place_of(row: &OrderImage, traits: Traits) -> Place {
+    let (buy, resting) = (traits.is_buy(), Resting::of(traits, row.price));
+    let age = OrderNumber(row.number).age();
+    (row.symbol, resting, side_index(buy), resting.key(buy, row.price), age)
+}
+
+fn order_of(row: &OrderImage, traits: Traits) -> Order {
+    Order {
+        number: row.number,
+        id: row.id,
+        open: row.open,
+        executed: if planted(Bug::ExecutedForgotten) { 0 } else { row.executed },
+        session: row.session,
+        symbol: row.symbol,
+        traits,
+        ..Order::NONE
+    }
+}
+
+impl Engine {
+    /// Creates an engine in the state of an image, with room for `orders` live orders, or for all
+    /// orders of the image, before it grows.
+    ///
+    /// # Errors
+    ///
+    /// Nothing in an image is trusted: the error names the impossible content.
+    pub fn restore(orders: usize, image: &Image) -> Result<Engine, ImageError> {
+        let mut engine = Engine::new(orders.max(image.orders.len()));
+        engine.restore_definitions(&image.definitions)?;
+        engine.restore_last_prices(&image.last_prices)?;
+        engine.restore_orders(image)?;
+        engine.restore_band_timers(&image.band_timers)?;
+        engine.restore_indications();
+        Ok(engine)
+    }
+
+    fn restore_definitions(&mut self, definitions: &[Command]) -> Result<(), ImageError> {
+        check_places("definitions", definitions)?;
+        for command in definitions {
+            let taken = match command.action {
+                Action::Operator(OperatorCommand::MoveSymbol(asked)) => self.restore_away(command, &asked),
+                Action::Operator(OperatorCommand::SetState(_)) => self.restore_state(command),
+                Action::Operator(OperatorCommand::PlanState(plan)) => self.restore_plan(command, &plan),
+                Action::Operator(OperatorCommand::SetBands(_)) | Action::Operator(OperatorCommand::SetQuote(_)) | Action::Operator(OperatorCommand::SetShortSale(_)) => {
+                    self.restore_market(command)
+                }
+                _ if is_definition(command.action.kind()) => self.define(command),
+                _ => return Err(ImageError(format!("{command:?} is no definition"))),
+            };
+            taken.map_err(|reason| {
+                ImageError(format!("{command:?} would be refused: {}", reason.name()))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn restore_last_prices(&mut self, last_prices: &[(SymbolId, Price)]) -> Result<(), ImageError> {
+        check_places("last prices", last_prices)?;
+        for &(symbol, Price(price)) in last_prices {
+            let book = self.book_even_away(symbol);
+            let book = book.filter(|_| price >= 1).ok_or_else(|| {
+                ImageError(format!("{price} cannot be the last price of symbol {symbol}"))
+            })?;
+            let change = self.books[book].set_last(price);
+            self.books_hash = self.books_hash.wrapping_add(change);
+        }
+        Ok(())
+    }
+
+    fn restore_orders(&mut self, image: &Image) -> Result<(), ImageError> {
+        let mut limits = Beside::of("limits of stops", &image.stop_limits)?;
+        let mut reserves = Beside::of("reserves", &image.reserves)?;
+        let mut terms = Beside::of("terms of orders", &image.terms)?;
+        check_numbers(&image.orders)?;
+        self.orders.make_room(image.orders.len());
+        let mut before = None;
+        for row in &image.orders {
+            let restored = self
+                .restore_order(row, limits.take(row), terms.take(row), &mut before)
+                .and_then(|()| self.restore_iceberg(row, reserves.take(row)));
+            restored.map_err(|what| ImageError(format!("order {}: {what}", row.number)))?;
+        }
+        limits.check_empty("stop", "a limit")?;
+        reserves.check_empty("iceberg", "a reserve")?;
+        terms.check_empty("order", "terms")?;
+        self.check_waiting()
+    }
+
+    /// Checks that no waiting bid crosses a waiting offer. Those of an import may, until its resume
+    /// says that all orders have arrived.
+    fn check_waiting(&self) -> Result<(), ImageError> {
+        let mut away = self.tables.away.iter().map(|(symbol, _)| symbol);
+        match away.find(|&symbol| !self.is_importing(symbol) && self.waiting_cross(symbol)) {
+            Some(symbol) => Err(ImageError(format!("what waits of symbol {symbol} crosses"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Books an order behind all orders booked `before`.
+    fn restore_order(
+        &mut self,
+        row: &OrderImage,
+        limit: Option<StopLimit>,
+        terms: Option<TermsImage>,
+        before: &mut Option<Place>,
+    ) -> Result<(), &'static str> {
+        let (session, symbol) = (SessionId(row.session), SymbolId(row.symbol));
+        let book = self.book_even_away(symbol).ok_or("its symbol is not defined")?;
+        let traits = Traits::from_word(row.traits).ok_or("it has traits that no order has")?;
+        self.check_order(book, row, traits)?;
+        let place = place_of(row, traits);
+        if before.replace(place).is_some_and(|before| before >= place) {
+            return Err("it does not belong behind the one before it");
+        }
+        let may_cross = traits.tif().is_for_auction() || traits.is_stop() || traits.has_minimum();
+        if !may_cross && self.crosses(book, traits, row.price) {
+            return Err("it crosses the other side of its book");
+        }
+        let bucket = self.orders.bucket(session, OrderId(row.id));
+        if self.orders.is_live(bucket, session, OrderId(row.id))
+            || self.waits(session, OrderId(row.id))
+        {
+            return Err("its session has another order with its id");
+        }
+        let order = order_of(row, traits);
+        if self.tables.away.has(symbol) {
+            return self.restore_waiting(symbol, order, row.price);
+        }
+        self.restore_traded(book, order, row.price, limit, terms)
+    }
+
+    /// Checks the fields of an order, each by itself.
+    fn check_order(
+        &self,
+        book: usize,
+        row: &OrderImage,
+        traits: Traits,
+    ) -> Result<(), &'static str> {
+        let tif = traits.tif();
+        if matches!(tif, TimeInForce::Ioc | TimeInForce::Fok) {
+            return Err("it has a time in force with which no order rests");
+        }
+        if row.number == 0 {
+            // A slab slot whose order has number 0 is free.
+            return Err("zero is no number of an order");
+        }
+        if row.price < 0 || row.price == 0 && !tif.is_for_auction() {
+            return Err("its price is below 1");
+        }
+        let lots = |quantity| self.books[book].check_quantity(quantity).is_ok();
+        let executed = if self.is_importing(SymbolId(row.symbol)) { 0 } else { row.executed };
+        if !lots(row.open) || executed != 0 && !lots(executed) {
+            return Err("its quantities are no whole lots, or nothing is open");
+        }
+        if row.open.checked_add(executed).is_none() {
+            return Err("its quantities add up to more than a quantity can be");
+        }
+        Ok(())
+    }
+
+    /// Books an order of a traded symbol: in the book or beside it.
+    fn restore_traded(
+        &mut self,
+        book: usize,
+        order: Order,
+        price: i64,
+        limit: Option<StopLimit>,
+        terms: Option<TermsImage>,
+    ) -> Result<(), &'static str> {
+        let (limit, traits) = (limit.map_or(0, |row| row.limit), order.traits);
+        if !traits.is_rich() && terms.is_some() {
+            return Err("it has terms, but is no order that has some");
+        }
+        if traits.is_stop() && traits.is_rich() {
+            return Err("it is a stop that has terms");
+        }
+        if traits.is_stop() {
+            return self.restore_stop(book, order, price, limit);
+        }
+        if limit != 0 {
+            return Err("it has the limit of a stop, but is none");
+        }
+        if traits.is_rich() {
+            return self.restore_rich(book, order, price, terms.map(|row| row.terms));
+        }
+        if traits.tif().is_for_auction() {
+            self.rest_beside(order, price);
+        } else {
+            self.place(book, order, price);
+        }
+        Ok(())
+    }
+
+    /// Gives a resting order its reserve, if the order is an iceberg.
+    fn restore_iceberg(
+        &mut self,
+        row: &OrderImage,
+        reserve: Option<ReserveImage>,
+    ) -> Result<(), &'static str> {
+        let traits = Traits::from_word(row.traits).ok_or("it has traits that no order has")?;
+        let Some(ReserveImage { left, display, .. }) = reserve else {
+            let is_whole = !traits.has_reserve();
+            return if is_whole { Ok(()) } else { Err("it is an iceberg, but has no reserve") };
+        };
+        if !traits.has_reserve() || traits.is_stop() || traits.tif().is_for_auction() {
+            return Err("it has a reserve, but is no iceberg");
+        }
+        let book = self.book_index(SymbolId(row.symbol)).ok_or("it is an iceberg that moves")?;
+        let lot = self.books[book].lot();
+        let open = row.open.checked_add(left);
+        let open = open.filter(|open| open.checked_add(row.executed).is_some());
+        let open = open.ok_or("its quantities add up to more than a quantity can be")?;
+        if !left.is_multiple_of(lot) || !icebergs::fits(&display, open, lot) {
+            return Err("it shows what no iceberg does");
+        }
+        self.keep_reserve(&order_of(row, traits), row.price, left, display);
+        Ok(())
+    }
+
+    fn restore_stop(
+        &mut self,
+        book: usize,
+        order: Order,
+        stop: i64,
+        limit: i64,
+    ) -> Result<(), &'static str> {
+        if order.traits.tif().is_for_auction() || order.executed != 0 || stop < 1 || limit < 0 {
+            return Err("it has terms that no stop has");
+        }
+        let (last, is_open) =
+            (self.books[book].last(), self.books[book].state() == SymbolState::Open);
+        let symbol = SymbolId(order.symbol);
+        self.wait_for_trade(order, stop, limit);
+        if is_open && last != 0 && self.first_reached(symbol, (last, last)).is_some() {
+            return Err("it is a stop that the last trade has reached");
+        }
+        Ok(())
+    }
+}
