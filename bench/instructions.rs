@@ -15,7 +15,7 @@ use ringside::config::Config;
 use ringside_core::matching_shard::MatchingShard;
 use ringside_core::recovery::replay::{Replay, Shape};
 use ringside_core::report_order::Subscriber;
-use ringside_core::streams::{Encoder, SessionStates, StreamId, StreamSink};
+use ringside_core::streams::{Projections, SessionStates, StreamId, StreamSink};
 use ringside_engine::{Engine, Shard};
 use ringside_journal::{JournalError, Lock, Writer};
 use ringside_load::flow::{Event, Flow, FlowSpec, SESSIONS, Workload};
@@ -165,7 +165,8 @@ fn seal() -> u64 {
 /// so that only market data remains.
 fn encode(role: Role) -> Messages {
     let flow = flow(Workload::W1);
-    let mut encoder = Encoder::new(Messages::default(), SessionStates::new(SESSIONS as usize + 1));
+    let states = SessionStates::new(SESSIONS as usize + 1);
+    let mut projections = Projections::new(Messages::default(), states);
     let shape = Shape { shards: 1, orders: flow.setup.len() };
     let mut venue = Replay::new(shape, Told::default());
     let mut sealer = Sealer { client_fields: true, ..Sealer::default() };
@@ -176,10 +177,10 @@ fn encode(role: Role) -> Messages {
         venue.flush();
         let told = std::mem::take(&mut venue.subscriber);
         if is_counted {
-            counted(|| tell(&mut encoder, &told));
+            counted(|| tell(&mut projections, &told));
         } else {
-            tell(&mut encoder, &told);
-            *encoder.sink_mut() = Messages::default();
+            tell(&mut projections, &told);
+            *projections.encoder.sink_mut() = Messages::default();
         }
     };
     for &(mut command) in &flow.definitions {
@@ -192,7 +193,7 @@ fn encode(role: Role) -> Messages {
     }
     sealer.chunks(&flow.setup, |frames| publish(frames, false));
     sealer.chunks(&flow.events, |frames| publish(frames, true));
-    let Messages { itch, ouch } = *encoder.sink();
+    let Messages { itch, ouch } = *projections.encoder.sink();
     // Every event has a report, and every trade has one for each side.
     let reports = EVENTS as u64 + 2 * flow.trades.count;
     assert_eq!(ouch, if role == Role::OrderEntry { reports } else { 0 });
@@ -201,15 +202,15 @@ fn encode(role: Role) -> Messages {
 }
 
 #[inline(always)]
-fn tell(encoder: &mut Encoder<Messages>, told: &Told) {
+fn tell(projections: &mut Projections<Messages>, told: &Told) {
     for (frame, reports) in &told.commands {
-        encoder.command(frame);
+        projections.command(frame);
         for published in reports {
-            encoder.report(published);
+            projections.report(published);
         }
-        encoder.end_command();
+        projections.end_command();
     }
-    encoder.end_batch();
+    projections.end_batch();
 }
 
 /// Subscriber that keeps commands with their reports, as the publisher passes them on.

@@ -24,7 +24,7 @@ use ringside_core::pipeline::plan::allowed_cores;
 use ringside_core::pipeline::{Control, Layout, Progress, StageName, Task};
 use ringside_core::recovery::replay::ReplayError;
 use ringside_core::recovery::snapshotter::SnapshotThread;
-use ringside_core::streams::{Encoder, SessionStates, Store, StoreError, StreamId};
+use ringside_core::streams::{Projections, SessionStates, Store, StoreError, StreamId};
 use ringside_core::venue::{Restart, Venue};
 use ringside_edge::clock::Clock;
 use ringside_edge::due::{DueTimes, Watch};
@@ -50,7 +50,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// A venue that has been recovered and listens; [`Network::run`] starts trading.
 pub struct Network {
     venue: Venue,
-    encoder: Encoder<Store>,
+    projections: Projections<Store>,
     gateway: Server,
     sender: Sender,
     service: Service,
@@ -135,11 +135,11 @@ impl Network {
         say: impl FnMut(String) + Clone + Send + 'static,
     ) -> Result<Network, ServeError> {
         let layout = config.network_layout(&allowed_cores())?;
-        let Past { encoder, mut directory, mut away, .. } = past;
-        let states = encoder.states().clone();
+        let Past { projections, mut directory, mut away, .. } = past;
+        let states = projections.states().clone();
         states.begin();
         let Setup { commands, day_began, schedule, mut notes } =
-            Setup::new(config, encoder.day(), now(), &mut directory)?;
+            Setup::new(config, projections.encoder.day(), now(), &mut directory)?;
         let session = session_name(day_began);
         for (command, _) in &commands {
             if let Action::Operator(OperatorCommand::MoveSymbol(asked)) = command.action {
@@ -155,7 +155,7 @@ impl Network {
         let here: BTreeMap<_, _> = here.collect();
 
         let (producer, queue): (_, Consumer) = queue::bounded(config.gateway.queue_slots);
-        let reader = encoder.sink().reader();
+        let reader = projections.encoder.sink().reader();
         let accounts = accounts(config)?;
         let gateway = Server::open(
             gateway_options(config, &session),
@@ -163,7 +163,7 @@ impl Network {
             directory,
             reader.clone(),
             states.clone(),
-            encoder.exposure().exposures().clone(),
+            projections.exposure().exposures().clone(),
             producer,
         )?;
         let mut addresses = vec![];
@@ -178,7 +178,7 @@ impl Network {
         let source = NetworkSource::new(commands, queue);
         Ok(Network {
             venue,
-            encoder,
+            projections,
             gateway,
             sender,
             service,
@@ -218,7 +218,7 @@ impl Network {
         const GOODBYE: Duration = Duration::from_secs(2);
         let Network {
             venue,
-            encoder,
+            projections,
             mut gateway,
             mut sender,
             service,
@@ -251,7 +251,7 @@ impl Network {
             if stopping() { Progress::Ended } else { Progress::Did(sender.step(Instant::now())) }
         });
         let beside = vec![(StageName::Gateway, of_gateway), (StageName::Feed, of_feed)];
-        let told = Watch::new(encoder, due);
+        let told = Watch::new(projections, due);
         let Some(closed) = venue.run(&layout, source, told, control, None, beside)? else {
             return Ok(None);
         };

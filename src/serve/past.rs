@@ -7,7 +7,7 @@ use ringside_core::recovery::restart::Checkpoint;
 use ringside_core::recovery::snapshotter::{SnapshotThread, SyncStreams};
 use ringside_core::registry::directory::Directory;
 use ringside_core::report_order::Subscriber;
-use ringside_core::streams::{self, Committed, Encoder, MarketEnd, SessionStates, Store};
+use ringside_core::streams::{self, Committed, MarketEnd, Projections, SessionStates, Store};
 use ringside_core::venue::{self, Recover, Standby};
 use ringside_journal::{Cut, Identity, JournalError, Lock, Place, Reader};
 use ringside_model::command::{Action, Command, OperatorCommand};
@@ -32,7 +32,7 @@ pub(super) fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
         Store::open(&streams::Options { streams_max, ..streams::Options::new(dir, of_streams) })?;
     let states = SessionStates::new(config.gateway.sessions_max);
     let past = Past {
-        encoder: Encoder::new(store, states),
+        projections: Projections::new(store, states),
         directory: Directory::default(),
         away: BTreeMap::new(),
         committed: Arc::default(),
@@ -55,7 +55,7 @@ pub(super) fn take_snapshots(
     standby: &Standby<Past>,
     say: impl FnMut(String) + Send + 'static,
 ) -> Result<Option<SnapshotThread>, ServeError> {
-    let syncer = standby.told().encoder.sink().syncer();
+    let syncer = standby.told().projections.encoder.sink().syncer();
     // A snapshot is valid only when the streams up to it are on the device, too.
     let sync_streams: SyncStreams =
         Box::new(move || syncer.sync().map_err(|error| error.to_string()));
@@ -77,8 +77,8 @@ fn refuse_mismatch(dir: &Path, identity: Identity) -> Result<(), JournalError> {
 
 /// Subscriber of the replay at a restart.
 pub(super) struct Past {
-    /// Encoder of the streams; it goes on after the restart.
-    pub encoder: Encoder<Store>,
+    /// Session states, exposure and streams; they go on after the restart.
+    pub projections: Projections<Store>,
     /// Names and ids for the gateway.
     pub directory: Directory,
     /// Symbols that are not traded here, with the last move step of each.
@@ -106,7 +106,7 @@ impl Subscriber for Past {
         if let Some(command) = Command::decode(frame) {
             self.directory.observe(&command);
         }
-        self.encoder.command(frame);
+        self.projections.command(frame);
     }
 
     fn report(&mut self, published: &Published) {
@@ -116,29 +116,29 @@ impl Subscriber for Past {
         {
             self.moved(report.symbol, moved);
         }
-        self.encoder.report(published);
+        self.projections.report(published);
     }
 
     fn end_command(&mut self) {
-        self.encoder.end_command();
+        self.projections.end_command();
     }
 
     fn end_batch(&mut self) {
-        self.encoder.end_batch();
-        self.encoder.note(&self.committed);
+        self.projections.end_batch();
+        self.projections.encoder.note(&self.committed);
     }
 }
 
 impl Recover for Past {
     /// A snapshot is usable only if the stream files contain everything that precedes it.
     fn accepts(&mut self, at: &Checkpoint) -> Result<(), String> {
-        let store = self.encoder.sink_mut();
+        let store = self.projections.encoder.sink_mut();
         store.resume(&at.streams.positions, at.place.seqno).map_err(|error| error.to_string())
     }
 
     fn resume(&mut self, at: Option<&Checkpoint>) -> Result<(), String> {
         match at {
-            None => self.encoder.sink_mut().clear().map_err(|error| error.to_string()),
+            None => self.projections.encoder.sink_mut().clear().map_err(|error| error.to_string()),
             Some(at) => {
                 self.directory = Directory::restore(&at.definitions, at.used_ids.clone());
                 for command in &at.definitions {
@@ -147,7 +147,7 @@ impl Recover for Past {
                     }
                 }
                 at.standing.commands().iter().for_each(|command| self.directory.observe(command));
-                self.encoder.resume(&at.definitions, &at.streams, &at.exposure);
+                self.projections.resume(&at.definitions, &at.streams, &at.exposure);
                 Ok(())
             }
         }

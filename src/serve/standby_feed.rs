@@ -39,7 +39,7 @@ impl<'a> StandbyFeed<'a> {
     ) -> Option<Self> {
         let past = standby.told();
         let committed = past.committed.clone();
-        let reader = past.encoder.sink().reader().of_committed(committed.clone());
+        let reader = past.projections.encoder.sink().reader().of_committed(committed.clone());
         let stands = (standby.place().position, Instant::now());
         config.feed.from_standbys.then_some(StandbyFeed {
             config,

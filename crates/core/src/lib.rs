@@ -10,8 +10,8 @@
 //! [`venue`] opens, recovers, runs and closes a venue. [`pipeline`] has the stages and their
 //! threads; [`matching_shard`] feeds frames to one engine, [`report_order`] merges the reports of
 //! all shards. [`registry`] keeps names, used ids, venue-wide rules and exposures. [`streams`]
-//! turns reports into the numbered messages of each session and of the market. [`recovery`]
-//! rebuilds all of this state from the journal.
+//! turns reports into the numbered messages of each session and of the market, and into the inputs
+//! of the gateway's verdicts. [`recovery`] rebuilds all of this state from the journal.
 
 #![warn(unreachable_pub)]
 

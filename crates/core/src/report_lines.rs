@@ -29,6 +29,12 @@ impl ReportLines {
         }
     }
 
+    /// Returns the names of the definitions so far.
+    #[inline]
+    pub(crate) fn names(&self) -> &Directory {
+        &self.names
+    }
+
     /// Appends the line of a report. State hashes are internal and have no line.
     pub fn write(&self, published: &Published, out: &mut Vec<u8>) {
         let report = &published.report;

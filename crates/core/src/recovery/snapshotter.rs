@@ -10,7 +10,7 @@ use crate::recovery::restart::Start;
 use crate::recovery::snapshot::{self, Snapshot, SnapshotError, Stored};
 use crate::registry::standing::Standing;
 use crate::registry::used_ids::UsedIds;
-use crate::streams::{Encoder, Positions, PositionsError as StreamsError, SessionStates};
+use crate::streams::{Positions, PositionsError as StreamsError, Projections, SessionStates};
 use ringside_engine::Image;
 use ringside_journal::low_priority::LowPriority;
 use ringside_journal::{Follower, Identity, JournalError, Kernel};
@@ -75,8 +75,8 @@ pub struct Snapshotter {
     dir: PathBuf,
     identity: Identity,
     follower: Follower,
-    /// Replay that encodes the streams as the live path does, into a sink that only counts.
-    replay: Replay<Encoder<Positions>>,
+    /// Replay that makes the projections as the live path does; the sink of the streams only counts.
+    replay: Replay<Projections<Positions>>,
     /// Used ids: a gateway that starts from the snapshot needs them, and the engines do not keep
     /// them. The same holds for `standing`.
     used_ids: UsedIds,
@@ -103,8 +103,8 @@ impl Snapshotter {
     ) -> Result<Self, SnapshotterError> {
         let Sizes { orders, sessions } = sizes;
         let shape = Shape { shards: 1, orders };
-        let mut encoder =
-            Encoder::new(Positions::new(sessions), SessionStates::new(sessions as usize));
+        let mut projections =
+            Projections::new(Positions::new(sessions), SessionStates::new(sessions as usize));
         let began = Instant::now();
         let start = Start::at_newest_snapshot(&dir, identity, shape, None, |_| Ok(()), say);
         let (mut used_ids, mut standing) = (UsedIds::default(), Standing::default());
@@ -114,12 +114,13 @@ impl Snapshotter {
             Some(at) => {
                 (taken, pace.load) = (at.place.seqno, began.elapsed());
                 (used_ids, standing) = (at.used_ids.clone(), at.standing.clone());
-                *encoder.sink_mut() = Positions::from_image(&at.streams.positions, sessions)?;
-                encoder.resume(&at.definitions, &at.streams, &at.exposure);
+                *projections.encoder.sink_mut() =
+                    Positions::from_image(&at.streams.positions, sessions)?;
+                projections.resume(&at.definitions, &at.streams, &at.exposure);
                 Follower::open_behind(&dir, identity, &at.place, Some(at.durability))?
             }
         };
-        let replay = start.replay(encoder);
+        let replay = start.replay(projections);
         let sync_streams: SyncStreams = Box::new(|| Ok(SeqNo(u64::MAX)));
         Ok(Snapshotter {
             dir,

@@ -5,7 +5,7 @@
 //! symbols has 64 symbols, each of as many bytes as the largest needs. A hundred million ids that
 //! were counted up take 100 to 600 MB instead of several GB.
 
-use ringside_model::command::{Action, Command, OperatorCommand};
+use ringside_model::command::{Action, Command, OperatorCommand, Replace};
 use ringside_model::domain::{OrderId, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 use std::collections::HashMap;
@@ -126,16 +126,9 @@ impl UsedIds {
     /// the same id comes again, and its last use stands.
     #[inline]
     pub fn observe(&mut self, command: &Command) {
-        let id = match command.action {
-            Action::Enter(enter) => enter.id,
-            Action::EnterStop(stop) => stop.order.id,
-            Action::EnterIceberg(iceberg) => iceberg.order.id,
-            Action::EnterRich(rich) => rich.order.id,
-            Action::Replace(replace) => replace.new_id,
-            Action::Operator(OperatorCommand::ImportOrder(import)) => import.order.id,
-            _ => return,
-        };
-        if command.verdict != Reason::DuplicateId {
+        if let Some(id) = order_id(&command.action)
+            && command.verdict != Reason::DuplicateId
+        {
             self.insert(command.session, id, command.symbol);
         }
     }
@@ -263,6 +256,37 @@ impl Default for UsedIds {
         let (blocks, symbols) = (vec![], Planes::default());
         UsedIds { blocks, places: HashMap::new(), symbols, recent: [0; RECENT] }
     }
+}
+
+/// Returns the order id that a command gives to an order: to a new, a replaced or an imported one.
+#[inline]
+fn order_id(action: &Action) -> Option<OrderId> {
+    match action {
+        Action::Replace(Replace { new_id, .. }) => Some(*new_id),
+        Action::Operator(OperatorCommand::ImportOrder(import)) => Some(import.order.id),
+        action => action.entered().map(|enter| enter.id),
+    }
+}
+
+/// Returns the order id that a command of a network session asks to use up.
+///
+/// Ids of a network session count up, so the highest one stands for all. Two rules differ from
+/// those of [`UsedIds`]: requests that name no single order use up an id, too, and a replace uses
+/// up its id only if it takes effect or is refused service.
+#[inline]
+pub fn counted_id(action: &Action) -> Option<u32> {
+    match action {
+        Action::MassCancel(filter) => counted(filter.id),
+        Action::SetOrderEntry(SetOrderEntry { id, .. }) => counted(*id),
+        action => counted(order_id(action)?),
+    }
+}
+
+/// Returns an id in the count of a network session. Ids of imported orders come from the venue, and
+/// ids of more than 32 bits from an operator: neither counts.
+#[inline]
+pub(crate) fn counted(id: OrderId) -> Option<u32> {
+    u32::try_from(id.0).ok().filter(|_| !id.is_imported())
 }
 
 /// Two sets are equal if they hold the same ids and symbols, in whatever order they were recorded.

@@ -1,53 +1,32 @@
-//! Subscriber that makes the streams: encodes every command with its reports as messages for
-//! sessions, drop copies, the operator and market data.
+//! Makes the streams: encodes every command with its reports as messages for sessions, drop copies,
+//! the operator and market data.
 //!
-//! The encoder keeps names, definitions, and the ids that the sessions have used up; all of these
-//! come from the journal. So the same code runs live, in a replay, and in the snapshotter, where
-//! the sink only counts.
+//! The encoder keeps names and the trading day, which come from the journal. So the same code runs
+//! live, in a replay, and in the snapshotter, where the sink only counts.
 
 use super::market_data::{MarketData, Out};
-use super::session_messages::{Cause, Messages, time_of_day};
+use super::session_messages::{Cause, Messages};
 use super::wire_names::WireNames;
-use super::{Day, Positions, SessionStates, StreamId, StreamSink, StreamsImage};
-use crate::registry::directory::Directory;
-use crate::registry::exposure::Exposure;
+use super::{Day, StreamId, StreamSink};
 use crate::report_lines::ReportLines;
-use crate::report_order::Subscriber;
-use ringside_model::command::{
-    self, Action, ClientFields, Command, DefineSession, Definition, OperatorCommand, Sequenced,
-    SetOrderEntry,
-};
-use ringside_model::domain::{DayEvent, FirmId, Nanos, OrderId, Role, SeqNo, SessionId};
-use ringside_model::frame::Frame;
+use ringside_model::command::{Action, Command, DefineSession, Definition, OperatorCommand};
+use ringside_model::domain::{DayEvent, FirmId, Nanos, Role, SeqNo, SessionId};
 use ringside_model::report::{Published, Report, ReportKind};
 
 /// Encoder of all streams.
 pub struct Encoder<S> {
     sink: S,
-    directory: Directory,
     lines: ReportLines,
     names: WireNames,
-    states: SessionStates,
-    exposure: Exposure,
     sessions: Sessions,
     market: MarketData,
     messages: Messages,
     /// Buffer for a message of a drop copy, or a line for the operator.
     copy: Vec<u8>,
-    cause: Option<Current>,
+    /// True if the present command ends the trading day.
+    ends_day: bool,
     /// Last command whose messages are complete.
     seqno: SeqNo,
-}
-
-impl Encoder<Positions> {
-    /// Returns the state that is needed to go on behind the last command.
-    pub fn image(&self) -> StreamsImage {
-        StreamsImage {
-            positions: self.sink.image(),
-            sessions: self.states.rows(),
-            day: self.sessions.day,
-        }
-    }
 }
 
 /// Sessions that have streams, by the messages that they get.
@@ -59,33 +38,18 @@ struct Sessions {
     day: Day,
 }
 
-/// Command whose reports are being encoded.
-struct Current {
-    at: Sequenced,
-    fields: Option<ClientFields>,
-    time_ns: u64,
-    /// Order id that the command has used up.
-    consumed: Option<u64>,
-    /// True if the command ends the trading day.
-    ended: bool,
-}
-
 impl<S: StreamSink> Encoder<S> {
-    /// Returns an encoder that begins before the first command. `states` shows the gateway the
-    /// results of the sessions' commands.
-    pub fn new(sink: S, states: SessionStates) -> Self {
+    /// Returns an encoder that begins before the first command.
+    pub(super) fn new(sink: S) -> Self {
         Encoder {
             sink,
-            directory: Directory::new(),
             lines: ReportLines::new(),
             names: WireNames::default(),
-            states,
-            exposure: Exposure::default(),
             sessions: Sessions::default(),
             market: MarketData::default(),
             messages: Messages::default(),
             copy: vec![],
-            cause: None,
+            ends_day: false,
             seqno: SeqNo(0),
         }
     }
@@ -100,16 +64,6 @@ impl<S: StreamSink> Encoder<S> {
         &mut self.sink
     }
 
-    /// Returns the session states that the gateway reads.
-    pub fn states(&self) -> &SessionStates {
-        &self.states
-    }
-
-    /// Returns the open orders and traded values, as far as reports have been published.
-    pub fn exposure(&self) -> &Exposure {
-        &self.exposure
-    }
-
     /// Returns the trading day.
     pub fn day(&self) -> Day {
         self.sessions.day
@@ -117,31 +71,70 @@ impl<S: StreamSink> Encoder<S> {
 
     /// Returns the last command whose messages are complete since the encoder began or was resumed;
     /// zero for none.
-    pub fn seqno(&self) -> SeqNo {
+    pub(super) fn seqno(&self) -> SeqNo {
         self.seqno
     }
 
-    /// Goes on behind a snapshot with its `definitions`, its stream state and its `exposure`. The
-    /// sink must go on there, too.
-    pub fn resume(&mut self, definitions: &[Command], image: &StreamsImage, exposure: &Exposure) {
-        for command in definitions {
-            self.learn(command);
+    /// Goes on behind a snapshot with its `definitions` and its trading day. The sink must go on
+    /// there, too.
+    pub(super) fn resume(&mut self, definitions: &[Command], day: Day) {
+        definitions.iter().for_each(|command| self.learn(command));
+        self.sessions.day = day;
+    }
+
+    /// Begins a command.
+    #[inline]
+    pub(super) fn begin(&mut self, cause: &Cause) {
+        self.market.begin(cause.time_ns);
+    }
+
+    /// Encodes the next report of the command.
+    #[inline]
+    pub(super) fn report(&mut self, published: &Published, cause: &Cause) {
+        let report = &published.report;
+        let command = &cause.at.command;
+        match report.kind {
+            ReportKind::Defined => self.learn(command),
+            ReportKind::TradingDay => match DayEvent::from_code(report.other as u8) {
+                Some(DayEvent::Start) => self.tell_day(DayEvent::Start, cause),
+                // The end of the day comes after the reports of the orders that expire.
+                Some(DayEvent::End) => self.ends_day = true,
+                None => {}
+            },
+            _ => {}
         }
-        self.exposure = exposure.clone();
-        self.states.resume(&image.sessions);
-        self.sessions.day = image.day;
-        if image.day.ended != Nanos(0) {
-            self.states.end_day();
+        self.tell_session(published, cause);
+        let attribution = self.attribution(report, command);
+        let mut out = Out { sink: &mut self.sink, names: &self.names };
+        self.market.report(published, attribution, &mut out);
+        if !is_about_orders(&command.action) {
+            self.tell_operator(published, command);
+        }
+        if report.kind == ReportKind::Defined {
+            self.greet(report.session, cause.time_ns);
         }
     }
 
+    /// Encodes everything that comes after the last report of the command.
+    #[inline]
+    pub(super) fn end_command(&mut self, cause: &Cause) {
+        self.market.end(&mut Out { sink: &mut self.sink, names: &self.names });
+        if std::mem::take(&mut self.ends_day) {
+            self.tell_day(DayEvent::End, cause);
+        }
+        self.seqno = cause.at.seqno;
+    }
+
+    /// Marks the end of a batch: the sink can publish the messages so far.
+    #[inline]
+    pub(super) fn end_batch(&mut self) {
+        self.sink.end_batch(self.seqno);
+    }
+
     fn learn(&mut self, command: &Command) {
-        self.directory.observe(command);
         self.lines.definition(command);
         self.names.observe(command);
-        if let Action::Definition(Definition::Session(DefineSession { firm, role, .. })) =
-            command.action
-        {
+        if let Action::Definition(Definition::Session(DefineSession { firm, role, .. })) = command.action {
             let stream = StreamId(command.session.0);
             match role {
                 Role::File => {}
@@ -154,19 +147,12 @@ impl<S: StreamSink> Encoder<S> {
 
     /// Appends the messages of a report to the stream of its session and to the drop copies.
     #[inline]
-    fn tell_session(&mut self, published: &Published, current: &Current) {
-        let Some(session) = self.directory.session(published.report.session) else { return };
+    fn tell_session(&mut self, published: &Published, cause: &Cause) {
+        let Some(session) = self.lines.names().session(published.report.session) else { return };
         if session.role != Role::OrderEntry {
             return;
         }
-        let Current { at, fields, time_ns, .. } = current;
-        let cause = Cause {
-            seqno: at.seqno,
-            command: &at.command,
-            fields: fields.as_ref(),
-            time_ns: *time_ns,
-        };
-        self.messages.encode(published, &cause, &self.names);
+        self.messages.encode(published, cause, &self.names);
         let (stream, firm) = (StreamId(published.report.session.0), session.firm);
         let user = user_of(session.name.as_str());
         for message in self.messages.iter() {
@@ -185,7 +171,7 @@ impl<S: StreamSink> Encoder<S> {
     #[cold]
     fn tell_operator(&mut self, published: &Published, command: &Command) {
         let Report { kind, session, .. } = published.report;
-        let session = self.directory.session(session);
+        let session = self.lines.names().session(session);
         let has_stream = session.is_some_and(|session| session.role == Role::OrderEntry);
         // The operator gets these reports in addition to the sessions: an operator who moves a
         // symbol gets a report of each of its orders.
@@ -213,13 +199,13 @@ impl<S: StreamSink> Encoder<S> {
 
     /// Appends the start or end of the trading day to all sessions and drop copies.
     #[cold]
-    fn tell_day(&mut self, event: DayEvent, time: Nanos) {
-        let time_ns = time_of_day(time);
+    fn tell_day(&mut self, event: DayEvent, cause: &Cause) {
+        let time = cause.at.time;
         match event {
             DayEvent::Start => self.sessions.day = Day { began: time, ended: Nanos(0) },
             DayEvent::End => self.sessions.day.ended = time,
         }
-        self.messages.encode_day(event, time_ns);
+        self.messages.encode_day(event, cause.time_ns);
         for message in self.messages.iter() {
             for session in &self.sessions.order_entry {
                 self.sink.append(StreamId(session.0), message);
@@ -235,7 +221,7 @@ impl<S: StreamSink> Encoder<S> {
     /// Appends the start of the day for a session that is defined in the middle of the day.
     #[cold]
     fn greet(&mut self, session: SessionId, time_ns: u64) {
-        let role = self.directory.session(session).map(|session| session.role);
+        let role = self.lines.names().session(session).map(|session| session.role);
         let Day { began, ended } = self.sessions.day;
         if role == Some(Role::OrderEntry) && began != Nanos(0) && ended == Nanos(0) {
             self.messages.encode_day(DayEvent::Start, time_ns);
@@ -251,80 +237,7 @@ impl<S: StreamSink> Encoder<S> {
         match command.action.entered() {
             Some(enter) => enter.attributed.then_some(enter.firm),
             None if report.flags & Report::ATTRIBUTED == 0 => None,
-            None => self.directory.session(report.session).map(|session| session.firm),
-        }
-    }
-}
-
-impl<S: StreamSink> Subscriber for Encoder<S> {
-    const COMMANDS: bool = true;
-
-    fn command(&mut self, frame: &Frame) {
-        let Some(at) = Sequenced::decode(frame) else { return };
-        let time_ns = time_of_day(at.time);
-        let consumed = match at.command.action {
-            Action::MassCancel(filter) => Some(filter.id.0),
-            Action::SetOrderEntry(SetOrderEntry { id, .. }) => Some(id.0),
-            action => action.entered().map(|enter| enter.id.0),
-        };
-        let fields = ClientFields::of(frame);
-        self.cause = Some(Current { at, fields, time_ns, consumed, ended: false });
-        self.market.begin(time_ns);
-    }
-
-    fn report(&mut self, published: &Published) {
-        let Some(mut current) = self.cause.take() else { return };
-        let report = &published.report;
-        let command = &current.at.command;
-        match report.kind {
-            ReportKind::Defined => self.learn(command),
-            ReportKind::TradingDay => match DayEvent::from_code(report.other as u8) {
-                Some(DayEvent::Start) => self.tell_day(DayEvent::Start, current.at.time),
-                // The end of the day comes after the reports of the orders that expire.
-                Some(DayEvent::End) => current.ended = true,
-                None => {}
-            },
-            ReportKind::Replaced => current.consumed = Some(report.id.0),
-            ReportKind::Rejected if report.reason.refuses_service() => {
-                current.consumed = Some(report.id.0);
-            }
-            _ => {}
-        }
-        self.exposure.report(report, &current.at.command);
-        self.tell_session(published, &current);
-        let attribution = self.attribution(report, &current.at.command);
-        let mut out = Out { sink: &mut self.sink, names: &self.names };
-        self.market.report(published, attribution, &mut out);
-        if !is_about_orders(&current.at.command.action) {
-            self.tell_operator(published, &current.at.command);
-        }
-        if report.kind == ReportKind::Defined {
-            self.greet(report.session, current.time_ns);
-        }
-        self.cause = Some(current);
-    }
-
-    fn end_command(&mut self) {
-        self.market.end(&mut Out { sink: &mut self.sink, names: &self.names });
-        let Some(Current { at, consumed, ended, .. }) = self.cause.take() else { return };
-        if ended {
-            self.tell_day(DayEvent::End, at.time);
-        }
-        let sent_by_session = !command::is_definition(at.command.action.kind());
-        if sent_by_session && at.command.session != SessionId(0) {
-            // The venue gives imported orders their ids: the session has not used such an id.
-            let consumed = consumed.filter(|&id| !OrderId(id).is_imported());
-            let consumed = consumed.and_then(|id| u32::try_from(id).ok());
-            self.states.answer(at.command.session, consumed);
-        }
-        self.exposure.end_command(at.seqno.0);
-        self.seqno = at.seqno;
-    }
-
-    fn end_batch(&mut self) {
-        self.sink.end_batch(self.seqno);
-        if self.sessions.day.ended != Nanos(0) {
-            self.states.end_day();
+            None => self.lines.names().session(report.session).map(|session| session.firm),
         }
     }
 }

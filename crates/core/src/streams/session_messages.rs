@@ -1,13 +1,11 @@
 //! Reports as OUCH messages for the session of an order.
 
 use super::wire_names::{Listed, WireNames, saturated};
-use ringside_model::command::{
-    Action, ClientFields, Command, Enter, EnterRich, OperatorCommand, RichTerms,
-};
+use ringside_model::command::{Action, ClientFields, Enter, EnterRich, OperatorCommand, RichTerms, Sequenced};
 use ringside_model::domain::{
-    Auction, Capacity, DayEvent, Nanos, OrderId, Peg, Price, SelfTrade, SeqNo, Side, SymbolId,
-    TimeInForce,
+    Auction, Capacity, DayEvent, Nanos, OrderId, Peg, Price, SelfTrade, Side, SymbolId, TimeInForce,
 };
+use ringside_model::frame::Frame;
 use ringside_model::reason::{Ouch, Reason};
 use ringside_model::report::{Moved, Published, Report, ReportKind};
 use ringside_wire::Message;
@@ -27,7 +25,7 @@ const REPLACED_TAGS: &[u8] = &[2, 3, 5, 6, 12, 15, 16, 17, 28, 29, 30];
 
 /// Returns the time of day in ns since midnight UTC.
 #[inline]
-pub(super) fn time_of_day(Nanos(time): Nanos) -> u64 {
+fn time_of_day(Nanos(time): Nanos) -> u64 {
     time % DAY_NS
 }
 
@@ -39,16 +37,23 @@ pub(super) struct Messages {
     tags: Vec<u8>,
 }
 
-/// Command that caused the reports.
-pub(super) struct Cause<'a> {
-    /// Seqno of the command.
-    pub seqno: SeqNo,
+/// Command that causes reports, decoded once for all projections.
+pub(super) struct Cause {
     /// Command as it was sequenced.
-    pub command: &'a Command,
+    pub at: Sequenced,
     /// Client fields that the messages repeat.
-    pub fields: Option<&'a ClientFields>,
+    pub fields: Option<ClientFields>,
     /// Time of day in ns since midnight UTC.
     pub time_ns: u64,
+}
+
+impl Cause {
+    /// Decodes a command; `None` for other frames.
+    #[inline]
+    pub(super) fn decode(frame: &Frame) -> Option<Cause> {
+        let at = Sequenced::decode(frame)?;
+        Some(Cause { at, fields: ClientFields::of(frame), time_ns: time_of_day(at.time) })
+    }
 }
 
 impl Messages {
@@ -65,7 +70,7 @@ impl Messages {
 
     /// Encodes the messages of a report in place of the previous ones; none if its session gets no
     /// message.
-    pub(super) fn encode(&mut self, published: &Published, cause: &Cause<'_>, names: &WireNames) {
+    pub(super) fn encode(&mut self, published: &Published, cause: &Cause, names: &WireNames) {
         self.bytes.clear();
         let report = &published.report;
         match report.kind {
@@ -147,10 +152,10 @@ impl Messages {
         self.push(&outbound::SystemEvent { message_type, timestamp, event_code }, &[], &[]);
     }
 
-    fn accepted(&mut self, report: &Report, state: u8, cause: &Cause<'_>, names: &WireNames) {
-        let Some(enter) = cause.command.action.entered() else { return };
+    fn accepted(&mut self, report: &Report, state: u8, cause: &Cause, names: &WireNames) {
+        let Some(enter) = cause.at.command.action.entered() else { return };
         let Some(listed) = names.symbol(report.symbol) else { return };
-        let terms = match cause.command.action {
+        let terms = match cause.at.command.action {
             Action::EnterRich(rich) => rich.terms,
             _ => RichTerms::NONE,
         };
@@ -159,7 +164,7 @@ impl Messages {
             true => b'A',
             false => b'Y',
         };
-        let fields = cause.fields.copied().unwrap_or(ClientFields {
+        let fields = cause.fields.unwrap_or(ClientFields {
             tif: match enter.tif {
                 TimeInForce::Ioc => b'3',
                 _ if terms.expire != Nanos(0) => b'6',
@@ -173,7 +178,7 @@ impl Messages {
             },
             ..plain_fields(shown, enter.capacity)
         });
-        let fields = match cause.command.action {
+        let fields = match cause.at.command.action {
             Action::EnterIceberg(iceberg) => {
                 with_term(fields, tag::MAX_FLOOR, &saturated(iceberg.display.next).to_be_bytes())
             }
@@ -190,7 +195,7 @@ impl Messages {
                 price: price(listed, report.price),
                 time_in_force: fields.tif,
                 display: fields.display,
-                order_reference_number: cause.seqno.0.into(),
+                order_reference_number: cause.at.seqno.0.into(),
                 capacity: fields.capacity,
                 inter_market_sweep_eligibility: fields.sweep,
                 cross_type: fields.cross,
@@ -203,7 +208,7 @@ impl Messages {
     }
 
     /// Encodes an imported order: its text has the partition it came from and its id there.
-    fn imported(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
+    fn imported(&mut self, report: &Report, cause: &Cause, names: &WireNames) {
         let Some(listed) = names.symbol(report.symbol) else { return };
         let shown = if report.flags & Report::ATTRIBUTED != 0 { b'A' } else { b'Y' };
         let fields = plain_fields(shown, report.capacity());
@@ -233,7 +238,7 @@ impl Messages {
         );
     }
 
-    fn replaced(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
+    fn replaced(&mut self, report: &Report, cause: &Cause, names: &WireNames) {
         let Some(listed) = names.symbol(report.symbol) else { return };
         let shown = match report.flags {
             flags if flags & Report::ATTRIBUTED != 0 => b'A',
@@ -241,7 +246,7 @@ impl Messages {
             _ => b'Y',
         };
         let plain = plain_fields(shown, report.capacity());
-        let fields = cause.fields.copied().unwrap_or(plain);
+        let fields = cause.fields.unwrap_or(plain);
         self.push(
             &outbound::OrderReplaced {
                 message_type: outbound::OrderReplaced::TYPE,
@@ -254,7 +259,7 @@ impl Messages {
                 price: price(listed, report.price),
                 time_in_force: fields.tif,
                 display: plain.display,
-                order_reference_number: cause.seqno.0.into(),
+                order_reference_number: cause.at.seqno.0.into(),
                 capacity: plain.capacity,
                 inter_market_sweep_eligibility: fields.sweep,
                 cross_type: b'N',
@@ -267,7 +272,7 @@ impl Messages {
     }
 
     /// Encodes the new limit and the new priority of an order.
-    fn repriced(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
+    fn repriced(&mut self, report: &Report, cause: &Cause, names: &WireNames) {
         let Some(listed) = names.symbol(report.symbol) else { return };
         let hidden = report.flags & Report::HIDDEN != 0;
         self.push(
@@ -289,7 +294,7 @@ impl Messages {
         &mut self,
         report: &Report,
         (liquidity_flag, match_number): (u8, u64),
-        cause: &Cause<'_>,
+        cause: &Cause,
         names: &WireNames,
     ) {
         let Some(listed) = names.symbol(report.symbol) else { return };
@@ -308,7 +313,7 @@ impl Messages {
         );
     }
 
-    fn canceled(&mut self, report: &Report, cause: &Cause<'_>) {
+    fn canceled(&mut self, report: &Report, cause: &Cause) {
         let reason = match report.reason.ouch() {
             Some(Ouch::Cancel(letter)) => letter as u8,
             _ => b'Z',
@@ -327,13 +332,13 @@ impl Messages {
     }
 
     /// Encodes a cancel that kept an order from trading with its own firm.
-    fn self_trade(&mut self, published: &Published, cause: &Cause<'_>, names: &WireNames) {
+    fn self_trade(&mut self, published: &Published, cause: &Cause, names: &WireNames) {
         let report = &published.report;
         let Some(listed) = names.symbol(report.symbol) else { return };
         let incoming = report.order.seqno() == published.seqno;
         // For the incoming order: the price at which the other order rested.
         let price = if incoming { Price(report.other as i64) } else { report.price };
-        let strategy = match cause.command.action {
+        let strategy = match cause.at.command.action {
             Action::Enter(Enter { self_trade, .. })
             | Action::EnterRich(EnterRich { order: Enter { self_trade, .. }, .. }) => {
                 aiq_strategy(self_trade)
@@ -357,8 +362,8 @@ impl Messages {
         );
     }
 
-    fn rejected(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
-        let told = match cause.command.action {
+    fn rejected(&mut self, report: &Report, cause: &Cause, names: &WireNames) {
+        let told = match cause.at.command.action {
             Action::Enter(_)
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
@@ -389,14 +394,14 @@ impl Messages {
                     timestamp: cause.time_ns.into(),
                     user_ref_num: id(report.id),
                     reason: reason.into(),
-                    cl_ord_id: cause.fields.map_or([b' '; 14], |fields| fields.text),
+                    cl_ord_id: cause.fields.as_ref().map_or([b' '; 14], |fields| fields.text),
                 },
                 &partition_tag(report),
                 &[tag::PARTITION],
             ),
             // OUCH has this reason only for the cancel of an accepted order.
             Some(Ouch::Cancel(_)) => {
-                let Some(enter) = cause.command.action.entered() else { return };
+                let Some(enter) = cause.at.command.action.entered() else { return };
                 let all = Report { price: enter.price, quantity: enter.quantity, ..*report };
                 self.accepted(&all, b'D', cause, names);
                 self.canceled(&all, cause);
@@ -405,8 +410,8 @@ impl Messages {
         }
     }
 
-    fn mass_canceled(&mut self, report: &Report, cause: &Cause<'_>, names: &WireNames) {
-        let Action::MassCancel(filter) = &cause.command.action else { return };
+    fn mass_canceled(&mut self, report: &Report, cause: &Cause, names: &WireNames) {
+        let Action::MassCancel(filter) = &cause.at.command.action else { return };
         if filter.id == OrderId(0) {
             return;
         }
@@ -422,16 +427,16 @@ impl Messages {
                 firm: filter.firm.map_or([b' '; 4], |firm| names.firm(firm)),
                 symbol: symbol.map_or([b' '; 8], |listed| listed.stock),
             },
-            cause.fields.map_or(&[], ClientFields::tags),
+            cause.fields.as_ref().map_or(&[], ClientFields::tags),
             &[tag::GROUP_ID, tag::SIDE, tag::USER_REF_IDX],
         );
     }
 
-    fn order_entry_set(&mut self, report: &Report, cause: &Cause<'_>) {
+    fn order_entry_set(&mut self, report: &Report, cause: &Cause) {
         let (timestamp, user_ref_num) = (U64::new(cause.time_ns), id(report.id));
         // Firm of the request: the first four letters of the client's text.
         let mut firm = [b' '; 4];
-        firm.copy_from_slice(&cause.fields.map_or([b' '; 14], |fields| fields.text)[..4]);
+        firm.copy_from_slice(&cause.fields.as_ref().map_or([b' '; 14], |fields| fields.text)[..4]);
         if report.other == 1 {
             let message_type = outbound::EnableOrderEntryResponse::TYPE;
             let response =
@@ -445,8 +450,8 @@ impl Messages {
         }
     }
 
-    fn broken(&mut self, report: &Report, cause: &Cause<'_>) {
-        let trade = match &cause.command.action {
+    fn broken(&mut self, report: &Report, cause: &Cause) {
+        let trade = match &cause.at.command.action {
             Action::Operator(OperatorCommand::BreakTrade(trade)) => trade,
             Action::Operator(OperatorCommand::CorrectTrade(correction)) => &correction.trade,
             _ => return,
@@ -461,7 +466,7 @@ impl Messages {
                 user_ref_num: id(report.id),
                 match_number: report.other.into(),
                 reason: b'S',
-                cl_ord_id: trade.sides().iter().find(is_told).map_or([b' '; 14], |side| side.text),
+                cl_ord_id: trade.sides.iter().find(is_told).map_or([b' '; 14], |side| side.text),
             },
             &[],
             &[],

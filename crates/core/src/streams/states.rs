@@ -1,11 +1,14 @@
 //! State of each network session according to the reports, for the gateway that serves the session.
 
 use super::SessionRow;
+use crate::registry::used_ids::{counted, counted_id};
+use ringside_model::command::{self, Action, Command};
 use ringside_model::domain::SessionId;
+use ringside_model::report::{Report, ReportKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-/// Session states, shared by the encoder of the streams and the gateway. Sessions beyond its size
+/// Session states, written with the reports and read by the gateway. Sessions beyond its size
 /// have no state.
 #[derive(Clone)]
 pub struct SessionStates {
@@ -17,6 +20,50 @@ pub struct SessionStates {
 struct State {
     consumed: AtomicU32,
     answered: AtomicU64,
+}
+
+/// Writer of the session states, fed with commands and their reports.
+pub(super) struct Answers {
+    pub states: SessionStates,
+    /// Order id that the present command has used up.
+    consumed: Option<u32>,
+}
+
+impl Answers {
+    pub(super) fn new(states: SessionStates) -> Self {
+        Answers { states, consumed: None }
+    }
+
+    /// Begins a command. The reports of a replace decide about its id.
+    #[inline]
+    pub(super) fn begin(&mut self, command: &Command) {
+        self.consumed = match command.action {
+            Action::Replace(_) => None,
+            action => counted_id(&action),
+        };
+    }
+
+    /// Takes a report of the command.
+    #[inline]
+    pub(super) fn report(&mut self, report: &Report) {
+        let takes_id = match report.kind {
+            ReportKind::Replaced => true,
+            ReportKind::Rejected => report.reason.refuses_service(),
+            _ => false,
+        };
+        if takes_id {
+            self.consumed = counted(report.id);
+        }
+    }
+
+    /// Counts the command as answered if its session has sent it.
+    #[inline]
+    pub(super) fn end_command(&self, command: &Command) {
+        let sent_by_session = !command::is_definition(command.action.kind());
+        if sent_by_session && command.session != SessionId(0) {
+            self.states.answer(command.session, self.consumed);
+        }
+    }
 }
 
 impl SessionStates {

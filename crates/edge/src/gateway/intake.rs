@@ -9,10 +9,9 @@ use crate::gateway::rate::Rate;
 use crate::gateway::risk::RiskDesk;
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::Exposures;
+use ringside_core::registry::used_ids::counted_id;
 use ringside_core::streams::SessionStates;
-use ringside_model::command::{
-    Action, Command, OperatorCommand, Replace, SetOrderEntry, TradingDay, is_definition,
-};
+use ringside_model::command::{Action, Command, OperatorCommand, SetOrderEntry, TradingDay, is_definition};
 use ringside_model::domain::{DayEvent, FirmId, Nanos, Role, SessionId};
 use ringside_model::reason::Reason;
 use ringside_wire::Malformed;
@@ -176,26 +175,11 @@ impl Intake {
         let Command { session, verdict, action, .. } = inbound.command;
         let state = self.session(session);
         state.handed_over += u64::from(!is_definition(action.kind()));
-        let id = match action {
-            Action::Enter(enter) => enter.id.0,
-            Action::EnterStop(stop) => stop.order.id.0,
-            Action::EnterIceberg(iceberg) => iceberg.order.id.0,
-            Action::EnterRich(rich) => rich.order.id.0,
-            Action::Replace(Replace { new_id, .. }) => new_id.0,
-            Action::MassCancel(filter) => filter.id.0,
-            Action::SetOrderEntry(SetOrderEntry { id, enabled }) => {
-                if verdict == Reason::None {
-                    state.disabled = !enabled;
-                }
-                id.0
-            }
-            _ => 0,
-        };
-        // Ids of clients have at most 32 bits; a larger id from an operator belongs to no client.
-        state.last_id = state.last_id.max(u32::try_from(id).unwrap_or(0));
-        if let (Action::Operator(OperatorCommand::TradingDay(TradingDay { event })), Reason::None) =
-            (action, verdict)
-        {
+        state.last_id = state.last_id.max(counted_id(&action).unwrap_or(0));
+        if let (Action::SetOrderEntry(SetOrderEntry { enabled, .. }), Reason::None) = (action, verdict) {
+            state.disabled = !enabled;
+        }
+        if let (Action::Operator(OperatorCommand::TradingDay(TradingDay { event })), Reason::None) = (action, verdict) {
             self.closed = event == DayEvent::End;
         }
         self.queue.push(inbound).expect("whoever hands over has looked for room");

@@ -1,7 +1,7 @@
 //! The streams of a venue without a network: commands in, messages out, and messages as text.
 
 use ringside_core::recovery::replay::{Replay, Shape};
-use ringside_core::streams::{Encoder, SessionStates, StreamId, StreamSink};
+use ringside_core::streams::{Projections, SessionStates, StreamId, StreamSink};
 use ringside_engine::Engine;
 use ringside_model::command::{
     Action, ClientFields, Command, DefineFirm, DefineSession, DefineSymbol, Enter, Replace,
@@ -59,7 +59,7 @@ pub const COMMAND_NS: u64 = 1_001;
 
 /// A venue and the messages that it has published since the last call of `take`.
 pub struct Streams {
-    replay: Replay<Encoder<Kept>>,
+    replay: Replay<Projections<Kept>>,
     seqno: u64,
     /// Time that has passed beside the commands, in ns.
     waited: u64,
@@ -67,9 +67,9 @@ pub struct Streams {
 
 impl Streams {
     pub fn new() -> Self {
-        let encoder = Encoder::new(Kept::default(), SessionStates::new(64));
+        let projections = Projections::new(Kept::default(), SessionStates::new(64));
         let shape = Shape { shards: 2, orders: 100 };
-        Streams { replay: Replay::new(shape, encoder), seqno: 0, waited: 0 }
+        Streams { replay: Replay::new(shape, projections), seqno: 0, waited: 0 }
     }
 
     pub fn command(&mut self, command: Command, fields: Option<ClientFields>) {
@@ -184,7 +184,7 @@ impl Streams {
     }
 
     fn kept(&mut self) -> &mut Kept {
-        self.replay.subscriber.sink_mut()
+        self.replay.subscriber.encoder.sink_mut()
     }
 
     pub fn market(&mut self) -> Vec<String> {

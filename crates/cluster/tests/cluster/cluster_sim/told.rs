@@ -3,7 +3,7 @@
 
 use ringside_core::registry::directory::Directory;
 use ringside_core::report_order::Subscriber;
-use ringside_core::streams::{Committed, Encoder, SessionStates, StreamId, StreamSink};
+use ringside_core::streams::{Committed, Projections, SessionStates, StreamId, StreamSink};
 use ringside_core::venue::Recover;
 use ringside_model::command::Command;
 use ringside_model::domain::SeqNo;
@@ -44,7 +44,7 @@ impl StreamSink for Kept {
 
 /// Subscriber that receives everything that a node's engines do.
 pub struct Teller {
-    pub encoder: Encoder<Kept>,
+    pub projections: Projections<Kept>,
     pub directory: Directory,
     told: SharedTold,
 }
@@ -52,8 +52,8 @@ pub struct Teller {
 impl Teller {
     pub fn new() -> (Self, SharedTold) {
         let told = SharedTold::default();
-        let encoder = Encoder::new(Kept(told.clone()), SessionStates::new(16));
-        (Teller { encoder, directory: Directory::default(), told: told.clone() }, told)
+        let projections = Projections::new(Kept(told.clone()), SessionStates::new(16));
+        (Teller { projections, directory: Directory::default(), told: told.clone() }, told)
     }
 }
 
@@ -68,19 +68,19 @@ impl Subscriber for Teller {
         told.history.push(frame.header.crc);
         assert_eq!(told.history.len() as u64, frame.header.seqno, "each command is told once");
         drop(told);
-        self.encoder.command(frame);
+        self.projections.command(frame);
     }
 
     fn report(&mut self, published: &Published) {
-        self.encoder.report(published);
+        self.projections.report(published);
     }
 
     fn end_command(&mut self) {
-        self.encoder.end_command();
+        self.projections.end_command();
     }
 
     fn end_batch(&mut self) {
-        self.encoder.end_batch();
+        self.projections.end_batch();
         let told = self.told.lock().unwrap();
         told.committed.note(SeqNo(told.history.len() as u64), told.history.len());
     }
