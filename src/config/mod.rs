@@ -247,7 +247,7 @@ impl Config {
         network::check(&self.instruments, &self.sessions, &self.gateway)?;
         schedule::check(&self.schedule)?;
         self.cluster.check(self.durability()?)?;
-        self.partition.check(&self.cluster, self.gateway.admin.is_some())?;
+        self.partition.check(&self.cluster)?;
         // A thread plan is either for a network venue or not: one of the two layouts must be valid.
         let cores = allowed_cores();
         self.layout(&cores).or_else(|_| self.network_layout(&cores)).map(|_| ())

@@ -39,11 +39,7 @@ impl PartitionSection {
     }
 
     /// Checks the values of the section.
-    pub(super) fn check(
-        &self,
-        cluster: &ClusterSection,
-        has_admin: bool,
-    ) -> Result<(), ConfigError> {
+    pub(super) fn check(&self, cluster: &ClusterSection) -> Result<(), ConfigError> {
         let fail =
             |key: &str, what: &str| Err(ConfigError(format!("config: partition.{key}: {what}")));
         if !self.is_given() {
@@ -68,9 +64,6 @@ impl PartitionSection {
                 "table",
                 "is missing: cluster.coordinator is a file of this partition alone",
             );
-        }
-        if !has_admin {
-            return fail("ids", "instruments are moved over the operator port: set gateway.admin");
         }
         Ok(())
     }

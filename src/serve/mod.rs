@@ -9,6 +9,7 @@
 //! a session that reconnects, a listener that has lost messages and a restarted venue all read the
 //! same bytes.
 
+mod desk;
 mod feed;
 pub mod moves;
 pub mod node;
@@ -18,6 +19,7 @@ mod source;
 mod standby_feed;
 
 use crate::config::{Config, ConfigError};
+use desk::DeskPort;
 use past::Past;
 use ringside_cluster::node::NodeError;
 use ringside_core::pipeline::plan::allowed_cores;
@@ -58,6 +60,7 @@ pub struct Network {
     states: SessionStates,
     due: DueTimes,
     clock: Clock,
+    desk: DeskPort,
     layout: Layout,
     _snapshots: Option<SnapshotThread>,
     /// Outcome of the restart.
@@ -171,6 +174,7 @@ impl Network {
         addresses.push(("orders (SoupBinTCP, OUCH 5.0-compatible)", listening.clients.to_string()));
         addresses
             .extend(listening.admin.map(|admin| ("operator (lines of JSON)", admin.to_string())));
+        let desk = DeskPort::new(reader.clone());
         let first = first.unwrap_or_else(|| reader.next_number(StreamId::MARKET_DATA));
         let sender = feed::sender(config, &session, reader.clone(), first, say.clone())?;
         let service = feed::service(config, &session, &reader, accounts, &mut addresses, say)?;
@@ -186,6 +190,7 @@ impl Network {
             states,
             due,
             clock,
+            desk,
             layout,
             _snapshots: snapshots,
             restart,
@@ -199,11 +204,6 @@ impl Network {
     /// Returns the thread plan as text.
     pub fn plan(&self) -> String {
         self.layout.plan.to_string()
-    }
-
-    /// Returns the address of the operator port.
-    pub fn operators_port(&self) -> Option<SocketAddr> {
-        self.gateway.addresses().admin
     }
 
     /// Returns the address of order entry.
@@ -226,6 +226,7 @@ impl Network {
             states,
             due,
             mut clock,
+            mut desk,
             layout,
             ..
         } = self;
@@ -240,8 +241,8 @@ impl Network {
             if stopping() {
                 Progress::Ended
             } else {
-                let done = gateway.step(monotonic_ns(began));
-                Progress::Did(done + clock.step(&mut gateway, now()))
+                let done = gateway.step(monotonic_ns(began)) + clock.step(&mut gateway, now());
+                Progress::Did(done + desk.step(&mut gateway))
             }
         });
         let of_feed: Task<'_> = Box::new(|| {

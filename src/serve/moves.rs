@@ -4,7 +4,7 @@ use super::node::Say;
 use super::{Network, ServeError, at};
 use crate::config::Config;
 use ringside_cluster::membership::Keeper;
-use ringside_cluster::partition::{Keepers, Mover, Operator};
+use ringside_cluster::partition::{Keepers, Mover};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -29,14 +29,15 @@ impl Moves {
         mut say: impl Say,
     ) -> Result<Option<Moves>, ServeError> {
         let section = &config.partition;
-        let Some(port) = network.operators_port().filter(|_| section.is_given()) else {
+        if !section.is_given() {
             return Ok(None);
-        };
+        }
         let keepers = keepers(config)?;
-        let connect = move || Operator::connect(port);
+        let opener = network.desk.opener();
+        let open = move || opener.open();
         let here = network.here.clone();
         let mut mover =
-            Mover::new(section.here(), &section.ids, &section.addresses, here, keepers, connect);
+            Mover::new(section.here(), &section.ids, &section.addresses, here, keepers, open);
         let stop = Arc::new(AtomicBool::new(false));
         let stops = stop.clone();
         let run = move || {

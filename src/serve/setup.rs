@@ -1,14 +1,15 @@
 //! Commands for the journal: definitions in the config that the journal does not have yet.
 
 use crate::config::{Config, ConfigError, InstrumentSection, SessionSection};
+use ringside_core::registry::definitions::NoNumberLeft;
 use ringside_core::registry::directory::Directory;
 use ringside_core::streams::Day;
-use ringside_edge::gateway::file_session::{FileSession, Format};
 use ringside_edge::schedule;
-use ringside_model::command::{Action, Command, TradingDay};
-use ringside_model::domain::{DayEvent, Name, Nanos, Role, SessionId, SymbolId};
+use ringside_model::command::{Action, Command, DefineSymbol, MoveSymbol, TradingDay};
+use ringside_model::domain::{
+    DayEvent, MoveStep, Name, Nanos, PartitionId, Price, Quantity, SessionId, SymbolId, Tick,
+};
 use ringside_model::reason::Reason;
-use serde_json::json;
 use std::collections::VecDeque;
 
 /// Additions of a start to the journal.
@@ -48,11 +49,11 @@ impl Setup {
             setup.schedule = setup.session_of_schedule(directory)?;
         }
         for instrument in &config.instruments {
-            let is_new = setup.instrument(instrument, directory)?;
-            if is_new && config.partition.is_given() {
+            let defined = setup.instrument(instrument, directory)?;
+            if let Some(symbol) = defined.filter(|_| config.partition.is_given()) {
                 // The symbol is released before anybody can send an order: the table of symbols
                 // decides later whether it is traded here.
-                setup.release(&instrument.symbol, config.partition.id, directory)?;
+                setup.release(symbol, config.partition.here());
             }
         }
         Ok(setup)
@@ -63,99 +64,79 @@ impl Setup {
         wanted: &SessionSection,
         directory: &mut Directory,
     ) -> Result<(), ConfigError> {
-        let known = Name::new(&wanted.user).and_then(|name| directory.session_id(name));
-        let Some(known) = known.and_then(|id| directory.session(id)) else {
-            let SessionSection { user, firm, role, .. } = wanted;
-            let line = json!({ "op": "session", "session": user, "firm": firm, "role": role });
-            return self.add("sessions", &line, directory);
+        let (name, firm) = (checked_name(&wanted.user), checked_name(&wanted.firm));
+        let role = wanted.role().expect(CHECKED);
+        let known = directory.session_id(name).and_then(|id| directory.session(id));
+        let Some(known) = known else {
+            let out = &mut |command| self.commands.push_back((command, None));
+            let firm = directory.firm_or_new(firm, out).map_err(refused("sessions", firm))?;
+            let defined = directory.define_session(name, firm, role, out);
+            return defined.map(drop).map_err(refused("sessions", name));
         };
-        let firm = directory.firm(known.firm);
-        if known.role != wanted.role().unwrap_or(Role::File)
-            || firm.is_none_or(|firm| firm.as_str() != wanted.firm)
-        {
-            let (user, role) = (&wanted.user, known.role.name());
-            let firm = firm.map_or(String::new(), |firm| firm.as_str().to_string());
+        let firm_there = directory.firm(known.firm);
+        if known.role != role || firm_there != Some(firm) {
+            let role = known.role.name();
+            let firm = firm_there.map_or(String::new(), |firm| firm.to_string());
             self.notes.push(format!(
-                "session {user}: the journal has it with role {role} of firm {firm:?}, and that stays"
+                "session {name}: the journal has it with role {role} of firm {firm:?}, and that stays"
             ));
         }
         Ok(())
     }
 
     fn session_of_schedule(&mut self, directory: &mut Directory) -> Result<SessionId, ConfigError> {
-        let name = Name::new(schedule::SESSION).expect("it is a name");
-        if let Some(known) = directory.session_id(name) {
-            return Ok(known);
-        }
-        let line = json!({ "op": "session", "session": schedule::SESSION });
-        self.add("schedule", &line, directory)?;
-        Ok(directory.session_id(name).expect("it was defined just now"))
+        let name = checked_name(schedule::SESSION);
+        let out = &mut |command| self.commands.push_back((command, None));
+        directory.session_or_new(name, out).map_err(refused("schedule", name))
     }
 
-    /// Adds a symbol of the config; returns true if it is new.
+    /// Adds a symbol of the config; returns its number if it is new.
     fn instrument(
         &mut self,
         wanted: &InstrumentSection,
         directory: &mut Directory,
-    ) -> Result<bool, ConfigError> {
-        let known = Name::new(&wanted.symbol).and_then(|name| directory.symbol_id(name));
-        let Some(known) = known.and_then(|id| directory.symbol(id)) else {
-            let InstrumentSection { symbol, tick, lot, collar_bps, reference } = wanted;
-            let mut line = json!({
-                "op": "symbol", "symbol": symbol, "tick": tick, "lot": lot, "collar_bps": collar_bps,
-            });
-            if let Some(reference) = reference {
-                line["reference"] = json!(reference);
+    ) -> Result<Option<SymbolId>, ConfigError> {
+        let name = checked_name(&wanted.symbol);
+        let (tick, lot) = (Tick::parse(&wanted.tick).expect(CHECKED), Quantity(wanted.lot));
+        if let Some(known) = directory.symbol_id(name).and_then(|id| directory.symbol(id)) {
+            if (known.tick, known.lot) != (tick, lot) {
+                self.notes.push(format!(
+                    "instrument {name}: the journal has it with another tick or lot, and that stays"
+                ));
             }
-            self.add("instruments", &line, directory)?;
-            return Ok(true);
+            return Ok(None);
+        }
+        let reference = match &wanted.reference {
+            Some(text) => tick.ticks(text).map_err(|error| {
+                ConfigError(format!("config: instruments: {name}: reference {text:?} is {error}"))
+            })?,
+            None => Price(0),
         };
-        if Some(known.tick) != ringside_model::domain::Tick::parse(&wanted.tick)
-            || known.lot.0 != wanted.lot
-        {
-            let symbol = &wanted.symbol;
-            self.notes.push(format!(
-                "instrument {symbol}: the journal has it with another tick or lot, and that stays"
-            ));
-        }
-        Ok(false)
+        let collar_bps = wanted.collar_bps;
+        let definition = DefineSymbol { name, tick, lot, collar_bps, reference };
+        let out = &mut |command| self.commands.push_back((command, None));
+        let defined = directory.define_symbol(definition, true, out);
+        defined.map(Some).map_err(refused("instruments", name))
     }
 
-    fn release(
-        &mut self,
-        symbol: &str,
-        here: u16,
-        directory: &mut Directory,
-    ) -> Result<(), ConfigError> {
-        let line = json!({
-            "op": "move", "symbol": symbol, "step": "release", "partition": here, "version": 0,
-        });
-        self.add("instruments", &line, directory)
+    fn release(&mut self, symbol: SymbolId, partition: PartitionId) {
+        let (step, version) = (MoveStep::Release, 0);
+        let (orders, quantity) = (0, Quantity(0));
+        let action = Action::from(MoveSymbol { step, partition, version, orders, quantity });
+        let command = Command { session: SessionId(0), symbol, verdict: Reason::None, action };
+        self.commands.push_back((command, None));
     }
+}
 
-    /// Parses a line into commands as a file session would, and adds them.
-    fn add(
-        &mut self,
-        key: &str,
-        line: &serde_json::Value,
-        directory: &mut Directory,
-    ) -> Result<(), ConfigError> {
-        let refused = |what: String| ConfigError(format!("config: {key}: {line}: {what}"));
-        let mut session = FileSession::new(std::mem::take(directory), Format::Json);
-        let mut verdict = Reason::None;
-        let read = session.line(&line.to_string(), &mut |command, time| {
-            if command.verdict != Reason::None {
-                verdict = command.verdict;
-            }
-            self.commands.push_back((command, time));
-        });
-        *directory = session.into_directory();
-        read.map_err(|error| refused(error.message))?;
-        match verdict {
-            Reason::None => Ok(()),
-            verdict => Err(refused(verdict.text().into())),
-        }
-    }
+/// Message if a value is out of range that [`Config::check`] covers.
+const CHECKED: &str = "the config is checked";
+
+fn checked_name(text: &str) -> Name {
+    Name::new(text).expect(CHECKED)
+}
+
+fn refused(key: &str, name: Name) -> impl FnOnce(NoNumberLeft) -> ConfigError {
+    move |error| ConfigError(format!("config: {key}: {name} {error}"))
 }
 
 /// Returns the name of the streams of a trading day: its date (UTC) and two letters.

@@ -10,7 +10,9 @@ use super::side_tables::{OrderKey, Row, SideTables, Table};
 use super::stops::ElectedLimit;
 use super::traits::Traits;
 use super::{Engine, Shard};
-use ringside_model::command::{Action, Command, DefineFirm, Definition, Display, OperatorCommand, RichTerms};
+use ringside_model::command::{
+    Action, Command, DefineFirm, Definition, Display, OperatorCommand, RichTerms,
+};
 use ringside_model::domain::{FirmId, MoveStep, Price, SymbolId};
 use std::collections::BTreeSet;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};

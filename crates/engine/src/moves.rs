@@ -22,7 +22,7 @@ use super::matching::describe;
 use super::orders::{NIL, Order};
 use super::side_tables::Row;
 use super::{Engine, canceled, reject, rejected};
-use ringside_model::command::{Action, Command, Enter, ImportOrder, MoveSymbol, OperatorCommand, Sequenced};
+use ringside_model::command::{Action, Command, Enter, ImportOrder, MoveSymbol, Sequenced};
 use ringside_model::domain::{
     FirmId, MoveStep, OrderId, OrderType, PartitionId, Quantity, SessionId, Side, SymbolId,
     SymbolState, TimeInForce,

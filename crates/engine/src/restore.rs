@@ -112,10 +112,16 @@ impl Engine {
         check_places("definitions", definitions)?;
         for command in definitions {
             let taken = match command.action {
-                Action::Operator(OperatorCommand::MoveSymbol(asked)) => self.restore_away(command, &asked),
+                Action::Operator(OperatorCommand::MoveSymbol(asked)) => {
+                    self.restore_away(command, &asked)
+                }
                 Action::Operator(OperatorCommand::SetState(_)) => self.restore_state(command),
-                Action::Operator(OperatorCommand::PlanState(plan)) => self.restore_plan(command, &plan),
-                Action::Operator(OperatorCommand::SetBands(_)) | Action::Operator(OperatorCommand::SetQuote(_)) | Action::Operator(OperatorCommand::SetShortSale(_)) => {
+                Action::Operator(OperatorCommand::PlanState(plan)) => {
+                    self.restore_plan(command, &plan)
+                }
+                Action::Operator(OperatorCommand::SetBands(_))
+                | Action::Operator(OperatorCommand::SetQuote(_))
+                | Action::Operator(OperatorCommand::SetShortSale(_)) => {
                     self.restore_market(command)
                 }
                 _ if is_definition(command.action.kind()) => self.define(command),

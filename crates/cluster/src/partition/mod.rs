@@ -4,8 +4,9 @@
 //! Each partition is a complete cluster with its own journal, sessions and market data. `table.rs`
 //! has the table on which all partitions agree; a coordinator keeps it, like the record of a
 //! cluster. `step.rs` decides the next step from the table and from the state of the symbol in this
-//! partition. `mover.rs` takes the step as an operator would: by lines that become commands of the
-//! journal. So a move can be interrupted anywhere, and the next leader continues it.
+//! partition. `mover.rs` takes the step by requests that become commands of the journal
+//! (`desk.rs`). So a move can be interrupted anywhere, and the next leader continues it. `lines.rs`
+//! has the text of the orders that are kept beside the table.
 //!
 //! ```text
 //!             source partition                   table                     target partition
@@ -17,12 +18,14 @@
 //!   release   its orders are gone                                          resume: they rest; reports are published
 //! ```
 
+mod desk;
+mod lines;
 mod mover;
-mod operator;
 mod step;
 mod table;
 
+pub use desk::{Answer, Desk, DeskError, Event, MovedOrder, REQUESTS_MAX, Request, UnknownName};
+pub use lines::Lines;
 pub use mover::{Keepers, Mover, MoverError, Pieces};
-pub use operator::{Desk, DeskError, Operator};
 pub use step::{Step, next};
-pub use table::{Export, Lines, Moving, Place, Table, propose};
+pub use table::{Export, Moving, Place, Table, propose};

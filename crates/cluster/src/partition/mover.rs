@@ -1,19 +1,20 @@
 //! Mover: takes the steps that the table asks for, while this node leads its partition.
 
-use super::operator::{Desk, DeskError};
+use super::desk::{Answer, Desk, DeskError, Event, MovedOrder, REQUESTS_MAX, Request};
+use super::lines::Lines;
 use super::step::{Step, next};
-use super::table::{Export, Lines, Place, Table, propose};
+use super::table::{Export, Place, Table, propose};
 use crate::membership::{Coordinator, Keeper, Revision, Swapped, Unavailable};
-use ringside_model::domain::{MoveStep, PartitionId};
+use ringside_model::command::MoveSymbol;
+use ringside_model::domain::{MoveStep, Name, PartitionId, Quantity, SeqNo};
+use ringside_model::reason::Reason;
 use ringside_model::report::Moved;
 use ringside_planted::{Bug, planted};
-use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Size of one piece of an export, in bytes of lines. etcd takes values of about a megabyte.
 const PIECE_BYTES: usize = 256 << 10;
-/// Number of orders that are on their way into the journal at a time.
-const IMPORTS_MAX: usize = 256;
 
 /// Coordinators of the table and of the exports beside it.
 pub struct Keepers {
@@ -50,9 +51,9 @@ pub struct Mover<D, C> {
     /// State of every symbol in the journal; `None` if the symbol is traded here.
     here: BTreeMap<String, Option<Moved>>,
     keepers: Keepers,
-    connect: C,
-    /// Connection to the venue. `None` before the first request and after a failed one: answers
-    /// that are still on their way are not read any more.
+    open: C,
+    /// Desk of the venue. `None` before the first request and after a failed one: answers that are
+    /// still on their way are not read any more.
     desk: Option<D>,
     /// Symbol of the last step that was tried; the other symbols go first.
     troubled: String,
@@ -64,18 +65,18 @@ pub enum MoverError {
     /// The coordinator of the table failed.
     #[error("the table of symbols: {0}")]
     Table(#[from] Unavailable),
-    /// The operator port of the venue failed.
+    /// The venue does not answer.
     #[error(transparent)]
     Desk(#[from] DeskError),
     /// The venue rejected the step that the table asks for.
-    #[error("{symbol}: the venue says {what} to {line}")]
-    Refused {
+    #[error("{symbol}: the venue rejects the {request}: {reason}")]
+    Rejected {
         /// Name of the symbol.
-        symbol: String,
-        /// Line that was sent to the venue.
-        line: String,
-        /// Answer of the venue.
-        what: String,
+        symbol: Name,
+        /// Request that was sent to the venue.
+        request: String,
+        /// Reason that the venue gives.
+        reason: Reason,
     },
     /// The table and the journal contradict each other.
     #[error("{symbol}: the table has it at partition {place}, the journal of this one has {here}")]
@@ -95,22 +96,30 @@ pub enum MoverError {
         /// Number of the piece.
         number: u32,
     },
+    /// A line of an export is no order that this version can import.
+    #[error("{symbol}: its export has the line {line:?}")]
+    LineUnread {
+        /// Name of the symbol.
+        symbol: String,
+        /// Text of the line.
+        line: String,
+    },
 }
 
 impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
-    /// Creates a mover. `here` is the state of every symbol in the journal at the beginning;
-    /// `connect` connects to the venue.
+    /// Creates a mover. `here` is the state of every symbol in the journal at the beginning; `open`
+    /// opens a desk of the venue.
     pub fn new(
         me: PartitionId,
         partitions: &[u16],
         addresses: &[String],
         here: BTreeMap<String, Option<Moved>>,
         keepers: Keepers,
-        connect: C,
+        open: C,
     ) -> Self {
         let (partitions, addresses) = (partitions.to_vec(), addresses.to_vec());
         let troubled = String::new();
-        Mover { me, addresses, partitions, here, keepers, connect, desk: None, troubled }
+        Mover { me, addresses, partitions, here, keepers, open, desk: None, troubled }
     }
 
     /// Reads the table once, and takes one step for each symbol that needs one. Returns the steps
@@ -197,14 +206,13 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         };
         match (step, moving) {
             (Step::Halt, Some(moving)) => {
-                self.ask(symbol, MoveStep::Halt, moving.to, moving.version, Value::Null)?;
+                self.ask(symbol, step_of(MoveStep::Halt, moving.to, moving.version))?;
             }
             (Step::Resume, _) => {
-                self.ask(symbol, MoveStep::Resume, self.me.0, place.version, Value::Null)?;
+                self.ask(symbol, step_of(MoveStep::Resume, self.me.0, place.version))?;
             }
             (Step::Release, _) => {
-                let (partition, version) = (place.partition, place.version);
-                self.ask(symbol, MoveStep::Release, partition, version, Value::Null)?;
+                self.ask(symbol, step_of(MoveStep::Release, place.partition, place.version))?;
             }
             (Step::Export, Some(moving)) => {
                 let export = self.export(symbol, moving.to, moving.version)?;
@@ -218,8 +226,9 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
             }
             (Step::Arrive, Some(moving)) => {
                 let export = self.import(symbol, moving)?;
-                let all = json!({ "orders": export.orders, "qty": export.quantity });
-                self.ask(symbol, MoveStep::Resume, self.me.0, place.version, all)?;
+                let resume = step_of(MoveStep::Resume, self.me.0, place.version);
+                let (orders, quantity) = (export.orders, Quantity(export.quantity));
+                self.ask(symbol, MoveSymbol { orders, quantity, ..resume })?;
             }
             (Step::Finish, Some(moving)) => {
                 self.clear(symbol, moving)?;
@@ -237,27 +246,16 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         Ok(None)
     }
 
-    /// Asks the venue for a step, with the additional fields `more`, and waits until the step is in
-    /// the journal. Returns the report of the venue.
-    fn ask(
-        &mut self,
-        symbol: &str,
-        step: MoveStep,
-        partition: u16,
-        version: u32,
-        more: Value,
-    ) -> Result<Value, MoverError> {
-        let mut line = json!({
-            "op": "move", "symbol": symbol, "step": step.name(), "partition": partition,
-            "version": version,
-        });
-        if let (Some(line), Value::Object(more)) = (line.as_object_mut(), more) {
-            line.extend(more);
-        }
-        let line = format!("{line}\n");
-        self.desk()?.send(&line)?;
-        self.answer(symbol, &line, |said| {
-            said["report"] == "symbol_moved" && said["step"] == step.name()
+    /// Asks the venue for a step, and waits until the step is in the journal. Returns its seqno and
+    /// the number of orders that it concerns.
+    fn ask(&mut self, symbol: &str, asked: MoveSymbol) -> Result<(SeqNo, u64), MoverError> {
+        let request = Request::Step { symbol: name_of(symbol), asked };
+        self.desk()?.send(request.clone())?;
+        self.answer(symbol, &request, |event| match event {
+            Event::Moved { moved, seqno, orders } if moved.step == asked.step => {
+                Some((seqno, orders))
+            }
+            _ => None,
         })
     }
 
@@ -266,9 +264,8 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     /// the symbol.
     fn look(&mut self) -> Result<(), MoverError> {
         let symbol = self.troubled.clone();
-        let asked = self.ask(&symbol, MoveStep::Export, self.me.0, u32::MAX, Value::Null);
-        match asked {
-            Err(MoverError::Refused { .. }) => Ok(()),
+        match self.ask(&symbol, step_of(MoveStep::Export, self.me.0, u32::MAX)) {
+            Err(MoverError::Rejected { .. }) => Ok(()),
             Err(error) => {
                 self.desk = None;
                 Err(error)
@@ -279,52 +276,53 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
 
     fn desk(&mut self) -> Result<&mut D, DeskError> {
         if self.desk.is_none() {
-            self.desk = Some((self.connect)()?);
+            self.desk = Some((self.open)()?);
         }
-        Ok(self.desk.as_mut().expect("it is connected"))
+        Ok(self.desk.as_mut().expect("it is open"))
     }
 
-    /// Returns the next line of the venue. A line about the state of a symbol updates `here`,
+    /// Returns the next answer of the venue. An answer about the state of a symbol updates `here`,
     /// whoever has asked for it.
-    fn hear(&mut self) -> Result<Value, DeskError> {
-        let said = self.desk()?.hear()?;
-        let tells = said["report"] == "symbol_moved" || said["reason"] == "invalid_move";
-        if let Some(symbol) = said["symbol"].as_str().filter(|_| tells) {
-            let number = |field: &str| said[field].as_u64().unwrap_or(0);
-            let step = MoveStep::ALL.iter().find(|step| said["step"] == step.name());
-            let (partition, version) = (PartitionId(number("partition") as u16), number("version"));
-            let moved = |&step| Moved { step, partition, version: version as u32 };
-            match step {
-                Some(MoveStep::Export) => {}
-                Some(MoveStep::Resume) => _ = self.here.insert(symbol.into(), None),
-                // A rejected import of an order says nothing about the symbol.
-                None if said["id"] != 0 => {}
-                step => _ = self.here.insert(symbol.into(), step.map(moved)),
-            }
+    fn hear(&mut self) -> Result<Answer, DeskError> {
+        let answer = self.desk()?.hear()?;
+        let state = match answer.event {
+            Event::Moved { moved, .. } => Some(moved),
+            Event::OutOfStep(state) => state,
+            Event::Exported(_) | Event::Held | Event::Rejected(_) => return Ok(answer),
+        };
+        match state.map(|moved| moved.step) {
+            Some(MoveStep::Export) => {}
+            None | Some(MoveStep::Resume) => _ = self.here.insert(answer.symbol.to_string(), None),
+            Some(_) => _ = self.here.insert(answer.symbol.to_string(), state),
         }
-        Ok(said)
+        Ok(answer)
     }
 
-    /// Returns the next line about a symbol that is wanted.
+    /// Returns the next answer about a symbol that is wanted. `request` is named in an error.
     ///
     /// # Errors
-    /// If the venue rejects a request for the symbol, or reports an error.
-    fn answer(
+    /// If the venue rejects a request for the symbol.
+    fn answer<T>(
         &mut self,
         symbol: &str,
-        line: &str,
-        is_wanted: impl Fn(&Value) -> bool,
-    ) -> Result<Value, MoverError> {
+        request: &dyn fmt::Display,
+        wanted: impl Fn(Event) -> Option<T>,
+    ) -> Result<T, MoverError> {
         loop {
-            let said = self.hear()?;
-            let is_refused = said["report"] == "rejected" && said["symbol"] == symbol;
-            if is_refused || said.get("error").is_some() {
-                let (symbol, line) = (symbol.into(), line.trim_end().into());
-                return Err(MoverError::Refused { symbol, line, what: said.to_string() });
+            let Answer { symbol: about, event } = self.hear()?;
+            if about.as_str() != symbol {
+                continue;
             }
-            if said["symbol"] == symbol && is_wanted(&said) {
-                return Ok(said);
-            }
+            let reason = match event {
+                Event::OutOfStep(_) => Reason::InvalidMove,
+                Event::Rejected(reason) => reason,
+                event => match wanted(event) {
+                    Some(wanted) => return Ok(wanted),
+                    None => continue,
+                },
+            };
+            let request = request.to_string();
+            return Err(MoverError::Rejected { symbol: about, request, reason });
         }
     }
 
@@ -333,15 +331,18 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     fn export(&mut self, symbol: &str, to: u16, version: u32) -> Result<Export, MoverError> {
         // The journal must have the halt of this move, not only the memory of this leader: what
         // follows belongs to this move.
-        self.ask(symbol, MoveStep::Halt, to, version, Value::Null)?;
-        let head = self.ask(symbol, MoveStep::Export, to, version, Value::Null)?;
-        let [seqno, orders] = ["seq", "count"].map(|field| head[field].as_u64().unwrap_or(0));
+        self.ask(symbol, step_of(MoveStep::Halt, to, version))?;
+        let export = step_of(MoveStep::Export, to, version);
+        let (SeqNo(seqno), orders) = self.ask(symbol, export)?;
         let mut export = Export { seqno, orders, quantity: 0, pieces: 0 };
         let (mut lines, mut bytes) = (vec![], 0);
         for _ in 0..orders {
-            let told = self.answer(symbol, "export", |said| said["report"] == "exported")?;
-            export.quantity = export.quantity.wrapping_add(told["qty"].as_u64().unwrap_or(0));
-            let line = import_line(&told);
+            let order = self.answer(symbol, &"export", |event| match event {
+                Event::Exported(order) => Some(order),
+                _ => None,
+            })?;
+            export.quantity = export.quantity.wrapping_add(order.terms.quantity.0);
+            let line = order.line();
             bytes += line.len();
             lines.push(line);
             if bytes >= PIECE_BYTES {
@@ -374,19 +375,26 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     fn import(&mut self, symbol: &str, moving: &super::Moving) -> Result<Export, MoverError> {
         let gone = |number| MoverError::PieceGone { symbol: symbol.into(), number };
         let export = moving.export.ok_or_else(|| gone(0))?;
-        let mut lines = vec![];
+        let mut imports = vec![];
         for number in 0..export.pieces {
             let piece = self.keepers.piece(symbol, moving.version, number).read()?;
-            lines.extend(piece.ok_or_else(|| gone(number))?.1.0);
+            let (_, Lines(lines)) = piece.ok_or_else(|| gone(number))?;
+            for line in lines {
+                let order = MovedOrder::read(&line);
+                let unread = || MoverError::LineUnread { symbol: symbol.into(), line };
+                imports.push(Request::Import(order.ok_or_else(unread)?));
+            }
         }
-        if lines.len() as u64 != export.orders {
+        if imports.len() as u64 != export.orders {
             return Err(gone(export.pieces));
         }
-        self.ask(symbol, MoveStep::Import, moving.from, moving.version, Value::Null)?;
-        for lines in lines.chunks(IMPORTS_MAX) {
-            self.desk()?.send(&lines.concat())?;
-            for line in lines {
-                self.answer(symbol, line, |said| said["report"] == "held")?;
+        self.ask(symbol, step_of(MoveStep::Import, moving.from, moving.version))?;
+        for imports in imports.chunks(REQUESTS_MAX) {
+            for import in imports {
+                self.desk()?.send(import.clone())?;
+            }
+            for import in imports {
+                self.answer(symbol, import, |event| (event == Event::Held).then_some(()))?;
             }
         }
         Ok(export)
@@ -404,27 +412,12 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     }
 }
 
-/// Returns the `import` line that recreates an exported order.
-fn import_line(told: &Value) -> String {
-    const SAME: [&str; 12] = [
-        "session",
-        "symbol",
-        "side",
-        "tif",
-        "qty",
-        "price",
-        "post_only",
-        "stp",
-        "stp_group",
-        "firm",
-        "capacity",
-        "attributed",
-    ];
-    let mut line = Map::new();
-    line.insert("op".into(), "import".into());
-    line.insert("id_there".into(), told["id"].clone());
-    for field in SAME {
-        told.get(field).into_iter().for_each(|value| _ = line.insert(field.into(), value.clone()));
-    }
-    format!("{}\n", Value::Object(line))
+/// Returns a step that says nothing about orders.
+fn step_of(step: MoveStep, partition: u16, version: u32) -> MoveSymbol {
+    let partition = PartitionId(partition);
+    MoveSymbol { step, partition, version, orders: 0, quantity: Quantity(0) }
+}
+
+fn name_of(symbol: &str) -> Name {
+    Name::new(symbol).expect("a symbol of the journal has a name")
 }

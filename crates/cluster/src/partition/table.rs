@@ -42,7 +42,7 @@ pub struct Moving {
     pub export: Option<Export>,
 }
 
-/// Orders of a symbol, kept beside the table as [`Lines`] in pieces numbered from 0.
+/// Orders of a symbol, kept beside the table as [`super::Lines`] in pieces numbered from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Export {
@@ -55,11 +55,6 @@ pub struct Export {
     /// Number of pieces beside the table.
     pub pieces: u32,
 }
-
-/// Piece of an export: one `import` line for each order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Lines(pub Vec<String>);
 
 impl Table {
     /// Returns the table with its next version.

@@ -4,4 +4,5 @@ mod cluster_model;
 mod cluster_sim;
 mod coordinators;
 mod partitions_sim;
+mod requests;
 mod rooms;

@@ -7,18 +7,19 @@
 use ringside_cluster::membership::{
     Coordinator, InMemory, Revision, Swapped, Unavailable, Versioned,
 };
-use ringside_cluster::partition::{Desk, DeskError, Keepers, Lines, Mover, Step, Table, next};
+use ringside_cluster::partition::{
+    Answer, Desk, DeskError, Keepers, Lines, Mover, Request, Step, Table, next,
+};
 use ringside_core::registry::directory::Directory;
 use ringside_core::report_lines::ReportLines;
 use ringside_edge::gateway::file_session::{FileSession, Format};
 use ringside_engine::Engine;
-use ringside_model::command::{Action, OperatorCommand, Sequenced};
+use ringside_model::command::{Action, Command, OperatorCommand, Sequenced};
 use ringside_model::domain::{Name, Nanos, OrderId, PartitionId, SeqNo, SymbolId};
 use ringside_model::report::{Moved, Published, Report, ReportKind};
 use ringside_testing::run::base_seed;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
 
 const SYMBOLS: [&str; 3] = ["A", "B", "C"];
@@ -85,23 +86,33 @@ impl Node {
         if let Err(error) = read {
             return vec![json!({ "error": error.message })];
         }
-        let mut said = vec![];
-        for command in commands {
-            self.seqno += 1;
-            let (seqno, time) = (SeqNo(self.seqno), Nanos(0));
-            let mut reports = vec![];
-            self.engine.apply_batch(&[Sequenced { seqno, time, command }], &mut reports);
-            if reports[0].kind == ReportKind::Defined {
-                self.lines.definition(&command);
-            }
-            if let (Action::Operator(OperatorCommand::MoveSymbol(asked)), ReportKind::SymbolMoved) =
-                (command.action, reports[0].kind)
-            {
-                self.takes_note(command.symbol, asked.moved());
-            }
-            said.extend((0..).zip(reports).map(|(index, report)| self.say(index, report)));
+        let lines = commands.into_iter().flat_map(|command| self.apply(command));
+        lines.map(|line| serde_json::from_slice(&line).unwrap()).collect()
+    }
+
+    /// Applies the command of a request, and returns the answers of the venue.
+    fn request(&mut self, request: &Request) -> Result<Vec<Answer>, DeskError> {
+        let command = request.command(&self.directory)?;
+        self.directory.observe(&command);
+        let lines = self.apply(command).into_iter();
+        lines.filter_map(|line| Answer::read(&line).transpose()).collect()
+    }
+
+    /// Applies a command, and returns the lines of its reports.
+    fn apply(&mut self, command: Command) -> Vec<Vec<u8>> {
+        self.seqno += 1;
+        let (seqno, time) = (SeqNo(self.seqno), Nanos(0));
+        let mut reports = vec![];
+        self.engine.apply_batch(&[Sequenced { seqno, time, command }], &mut reports);
+        if reports[0].kind == ReportKind::Defined {
+            self.lines.definition(&command);
         }
-        said
+        if let (Action::Operator(OperatorCommand::MoveSymbol(asked)), ReportKind::SymbolMoved) =
+            (command.action, reports[0].kind)
+        {
+            self.takes_note(command.symbol, asked.moved());
+        }
+        (0..).zip(reports).map(|(index, report)| self.say(index, report)).collect()
     }
 
     fn takes_note(&mut self, symbol: SymbolId, moved: Moved) {
@@ -114,12 +125,12 @@ impl Node {
         }
     }
 
-    fn say(&self, index: u32, report: Report) -> Value {
+    fn say(&self, index: u32, report: Report) -> Vec<u8> {
         let durability = ringside_model::durability::Durability::Pagecache;
         let (seqno, time) = (SeqNo(self.seqno), Nanos(0));
         let mut line = vec![];
         self.lines.write(&Published { seqno, index, time, durability, report }, &mut line);
-        serde_json::from_slice(&line).unwrap()
+        line
     }
 
     /// Returns the live orders of a symbol in priority order, each by its quantity, which no two
@@ -134,30 +145,27 @@ impl Node {
     }
 }
 
-/// Operator port of a leader. It may break at any line, and it fails once another node leads.
+/// Desk of a leader. It may break at any request, and it fails once another node leads.
 struct Port {
     node: Shared<Node>,
     term: u64,
     random: Shared<Random>,
-    said: VecDeque<Value>,
+    said: VecDeque<Answer>,
 }
 
 impl Desk for Port {
-    fn send(&mut self, lines: &str) -> Result<(), DeskError> {
-        for line in lines.lines() {
-            let mut node = self.node.lock().unwrap();
-            if node.term != self.term || self.random.lock().unwrap().in_1000(12) {
-                return Err(io::Error::from(ErrorKind::ConnectionReset).into());
-            }
-            self.said.extend(node.line(line));
+    fn send(&mut self, request: Request) -> Result<(), DeskError> {
+        let mut node = self.node.lock().unwrap();
+        if node.term != self.term || self.random.lock().unwrap().in_1000(12) {
+            return Err(DeskError::Closed);
         }
+        self.said.extend(node.request(&request)?);
         Ok(())
     }
 
-    fn hear(&mut self) -> Result<Value, DeskError> {
+    fn hear(&mut self) -> Result<Answer, DeskError> {
         let lost = self.random.lock().unwrap().in_1000(30);
-        let said = self.said.pop_front().filter(|_| !lost);
-        said.ok_or_else(|| io::Error::from(ErrorKind::TimedOut).into())
+        self.said.pop_front().filter(|_| !lost).ok_or(DeskError::Silent)
     }
 }
 
@@ -185,12 +193,12 @@ impl Coordinator<Table> for Slow {
     }
 }
 
-type Connect = Box<dyn FnMut() -> Result<Port, DeskError>>;
+type Open = Box<dyn FnMut() -> Result<Port, DeskError>>;
 
 struct World {
     random: Shared<Random>,
     nodes: Vec<Shared<Node>>,
-    movers: Vec<Mover<Port, Connect>>,
+    movers: Vec<Mover<Port, Open>>,
     table: InMemory<Table>,
     pieces: Shared<HashMap<String, InMemory<Lines>>>,
     late: Shared<Vec<(Option<Revision>, Table)>>,
@@ -227,7 +235,7 @@ impl World {
     }
 
     /// Makes another node lead a partition, and returns its mover.
-    fn leads(&self, partition: u16) -> Mover<Port, Connect> {
+    fn leads(&self, partition: u16) -> Mover<Port, Open> {
         let node = self.nodes[usize::from(partition)].clone();
         let random = self.random.clone();
         let (term, here) = {
@@ -236,7 +244,7 @@ impl World {
             (node.term, node.here.clone())
         };
         let port = random.clone();
-        let connect: Connect = Box::new(move || {
+        let open: Open = Box::new(move || {
             let (node, random) = (node.clone(), port.clone());
             Ok(Port { node, term, random, said: VecDeque::new() })
         });
@@ -248,7 +256,7 @@ impl World {
                 Box::new(pieces.lock().unwrap().entry(name.into()).or_default().clone())
             }),
         };
-        Mover::new(PartitionId(partition), &PARTITIONS, &[], here, keepers, connect)
+        Mover::new(PartitionId(partition), &PARTITIONS, &[], here, keepers, open)
     }
 
     fn below(&self, end: u64) -> u64 {

@@ -277,7 +277,7 @@ fn order_id(action: &Action) -> Option<OrderId> {
 pub fn counted_id(action: &Action) -> Option<u32> {
     match action {
         Action::MassCancel(filter) => counted(filter.id),
-        Action::SetOrderEntry(SetOrderEntry { id, .. }) => counted(*id),
+        Action::SetOrderEntry(set) => counted(set.id),
         action => counted(order_id(action)?),
     }
 }

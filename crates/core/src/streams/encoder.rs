@@ -134,7 +134,9 @@ impl<S: StreamSink> Encoder<S> {
     fn learn(&mut self, command: &Command) {
         self.lines.definition(command);
         self.names.observe(command);
-        if let Action::Definition(Definition::Session(DefineSession { firm, role, .. })) = command.action {
+        if let Action::Definition(Definition::Session(DefineSession { firm, role, .. })) =
+            command.action
+        {
             let stream = StreamId(command.session.0);
             match role {
                 Role::File => {}

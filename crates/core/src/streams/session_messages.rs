@@ -1,7 +1,9 @@
 //! Reports as OUCH messages for the session of an order.
 
 use super::wire_names::{Listed, WireNames, saturated};
-use ringside_model::command::{Action, ClientFields, Enter, EnterRich, OperatorCommand, RichTerms, Sequenced};
+use ringside_model::command::{
+    Action, ClientFields, Enter, EnterRich, OperatorCommand, RichTerms, Sequenced,
+};
 use ringside_model::domain::{
     Auction, Capacity, DayEvent, Nanos, OrderId, Peg, Price, SelfTrade, Side, SymbolId, TimeInForce,
 };
@@ -466,7 +468,7 @@ impl Messages {
                 user_ref_num: id(report.id),
                 match_number: report.other.into(),
                 reason: b'S',
-                cl_ord_id: trade.sides.iter().find(is_told).map_or([b' '; 14], |side| side.text),
+                cl_ord_id: trade.sides().iter().find(is_told).map_or([b' '; 14], |side| side.text),
             },
             &[],
             &[],

@@ -11,7 +11,9 @@ use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::Exposures;
 use ringside_core::registry::used_ids::counted_id;
 use ringside_core::streams::SessionStates;
-use ringside_model::command::{Action, Command, OperatorCommand, SetOrderEntry, TradingDay, is_definition};
+use ringside_model::command::{
+    Action, Command, OperatorCommand, SetOrderEntry, TradingDay, is_definition,
+};
 use ringside_model::domain::{DayEvent, FirmId, Nanos, Role, SessionId};
 use ringside_model::reason::Reason;
 use ringside_wire::Malformed;
@@ -176,10 +178,14 @@ impl Intake {
         let state = self.session(session);
         state.handed_over += u64::from(!is_definition(action.kind()));
         state.last_id = state.last_id.max(counted_id(&action).unwrap_or(0));
-        if let (Action::SetOrderEntry(SetOrderEntry { enabled, .. }), Reason::None) = (action, verdict) {
+        if let (Action::SetOrderEntry(SetOrderEntry { enabled, .. }), Reason::None) =
+            (action, verdict)
+        {
             state.disabled = !enabled;
         }
-        if let (Action::Operator(OperatorCommand::TradingDay(TradingDay { event })), Reason::None) = (action, verdict) {
+        if let (Action::Operator(OperatorCommand::TradingDay(TradingDay { event })), Reason::None) =
+            (action, verdict)
+        {
             self.closed = event == DayEvent::End;
         }
         self.queue.push(inbound).expect("whoever hands over has looked for room");

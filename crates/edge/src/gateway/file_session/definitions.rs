@@ -1,11 +1,10 @@
 //! Lines that define symbols, sessions and firms.
 
 use super::fields::{Fault, Field, Fields, set};
-use super::operations::{Venue, no_room, required_name};
-use ringside_model::command::{Action, Command, DefineFirm, DefineSession, DefineSymbol};
-use ringside_model::domain::{Nanos, Price, Quantity, Role, SessionId, SymbolId, Tick};
+use super::operations::{Venue, required_name};
+use ringside_model::command::{Command, DefineSymbol};
+use ringside_model::domain::{Nanos, Price, Quantity, Role, Tick};
 use ringside_model::field::Line;
-use ringside_model::reason::Reason;
 
 const SYMBOL: u128 =
     set(&[Field::Symbol, Field::Tick, Field::Lot, Field::CollarBps, Field::Reference]);
@@ -27,15 +26,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
             (Some(tick), Some(reference)) => reference.ticks(tick).ok(),
             _ => Some(Price(0)),
         };
-        let valid = lot.0 > 0 && tick.is_some() && collar_bps.is_some() && reference.is_some();
-        let (symbol, verdict) = match self.directory.symbol_id(name) {
-            Some(known) => (known, Reason::DuplicateName),
-            None if !valid => (SymbolId::NONE, Reason::InvalidDefinition),
-            None => {
-                let next = self.directory.next_symbol();
-                (next.ok_or_else(|| no_room(fields, Field::Symbol))?, Reason::None)
-            }
-        };
+        let is_valid = lot.0 > 0 && tick.is_some() && collar_bps.is_some() && reference.is_some();
         let definition = DefineSymbol {
             name,
             tick: tick.unwrap_or(Tick { mantissa: 0, scale: 0 }),
@@ -43,8 +34,9 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
             collar_bps: collar_bps.unwrap_or_default(),
             reference: reference.unwrap_or_default(),
         };
-        self.send(SessionId(0), symbol, verdict, Action::from(definition));
-        Ok(())
+        self.define(fields, Field::Symbol, |directory, out| {
+            directory.define_symbol(definition, is_valid, out).map(drop)
+        })
     }
 
     pub(super) fn define_session(&mut self, fields: &Fields) -> Result<(), Fault> {
@@ -54,26 +46,16 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let role = fields.word::<Role>(Field::Role)?.unwrap_or(Role::File);
         let firm = firm.map(|name| self.firm(fields, Field::Firm, name)).transpose()?;
         let firm = firm.unwrap_or_default();
-        match self.directory.session_id(name) {
-            None => self.new_session(fields, Field::Session, name, (firm, role)).map(drop),
-            Some(known) => {
-                let action = Action::from(DefineSession { name, firm, role });
-                self.send(known, SymbolId::NONE, Reason::DuplicateName, action);
-                Ok(())
-            }
-        }
+        self.define(fields, Field::Session, |directory, out| {
+            directory.define_session(name, firm, role, out).map(drop)
+        })
     }
 
     pub(super) fn define_firm(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("firm", FIRM)?;
         let name = required_name(fields, Field::Firm)?;
-        match self.directory.firm_id(name) {
-            None => self.firm(fields, Field::Firm, name).map(drop),
-            Some(firm) => {
-                let action = Action::from(DefineFirm { firm, name });
-                self.send(SessionId(0), SymbolId::NONE, Reason::DuplicateName, action);
-                Ok(())
-            }
-        }
+        self.define(fields, Field::Firm, |directory, out| {
+            directory.define_firm(name, out).map(drop)
+        })
     }
 }

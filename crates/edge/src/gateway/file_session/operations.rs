@@ -7,9 +7,10 @@
 
 use super::Limits;
 use super::fields::{Decimal, Fault, Field, Fields};
+use ringside_core::registry::definitions::NoNumberLeft;
 use ringside_core::registry::directory::Directory;
-use ringside_model::command::{Action, Command, DefineFirm, DefineSession};
-use ringside_model::domain::{FirmId, Name, Nanos, OrderId, Price, Role, SessionId, SymbolId};
+use ringside_model::command::{Action, Command};
+use ringside_model::domain::{FirmId, Name, Nanos, OrderId, Price, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 
 /// Runs the operation of a line.
@@ -72,45 +73,30 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         field: Field,
         name: Name,
     ) -> Result<SessionId, Fault> {
-        match self.directory.session_id(name) {
-            Some(session) => Ok(session),
-            None => self.new_session(fields, field, name, (FirmId(0), Role::File)),
-        }
+        self.define(fields, field, |directory, out| directory.session_or_new(name, out))
     }
 
-    pub(crate) fn new_session(
-        &mut self,
-        fields: &Fields,
-        field: Field,
-        name: Name,
-        (firm, role): (FirmId, Role),
-    ) -> Result<SessionId, Fault> {
-        let session = self.directory.next_session().ok_or_else(|| no_room(fields, field))?;
-        let action = Action::from(DefineSession { name, firm, role });
-        self.send(session, SymbolId::NONE, Reason::None, action);
-        Ok(session)
-    }
-
-    /// Returns the firm of this name; a new name is defined first. Firm numbers run out before
-    /// anything else does. So a line asks for its firm first, and no command of the line has gone
-    /// out if that fails.
+    /// Returns the firm of this name; a new name is defined first. A line asks for its firm before
+    /// anything else, see [`Directory::firm_or_new`].
     pub(super) fn firm(
         &mut self,
         fields: &Fields,
         field: Field,
         name: Name,
     ) -> Result<FirmId, Fault> {
-        if let Some(firm) = self.directory.firm_id(name) {
-            return Ok(firm);
-        }
-        let firm = self.directory.next_firm().ok_or_else(|| no_room(fields, field))?;
-        self.send(
-            SessionId(0),
-            SymbolId::NONE,
-            Reason::None,
-            Action::from(DefineFirm { firm, name }),
-        );
-        Ok(firm)
+        self.define(fields, field, |directory, out| directory.firm_or_new(name, out))
+    }
+
+    /// Sends the commands of a definition. The fault is in the field that gives the name.
+    pub(super) fn define<T>(
+        &mut self,
+        fields: &Fields,
+        field: Field,
+        definition: impl FnOnce(&mut Directory, &mut dyn FnMut(Command)) -> Result<T, NoNumberLeft>,
+    ) -> Result<T, Fault> {
+        let mut out = |command| (self.out)(command, self.time);
+        let defined = definition(self.directory, &mut out);
+        defined.map_err(|error| fields.fault(field, &error.to_string()))
     }
 
     /// Returns the price in ticks of the symbol; 0 if there is no such symbol.
@@ -141,8 +127,4 @@ pub(super) fn required_name(fields: &Fields, field: Field) -> Result<Name, Fault
 
 pub(super) fn required_id(fields: &Fields, field: Field) -> Result<OrderId, Fault> {
     fields.required(field, fields.integer_to(field, u64::MAX)?).map(OrderId)
-}
-
-pub(super) fn no_room(fields: &Fields, field: Field) -> Fault {
-    fields.fault(field, "is new, but the venue has no number left for it")
 }

@@ -1,0 +1,281 @@
+//! Desk of the mover in the venue of its own process.
+//!
+//! ```text
+//!  mover ─► requests ─► gateway ─► queue ─► sequencer … publisher ─► operator stream
+//!  mover ◄─ lines ◄──── gateway ◄──────────────────────────────────────────┘
+//! ```
+//!
+//! The gateway's thread hands over the commands, because it numbers names and imported orders, and
+//! reads the stream, because the streams end with the venue. The mover's thread may outlive it.
+
+use ringside_cluster::partition::{Answer, Desk, DeskError, REQUESTS_MAX, Request, UnknownName};
+use ringside_core::streams::{Cursor, Reader, StreamId};
+use ringside_edge::gateway::server::Server;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError};
+use std::time::Duration;
+
+/// Time limit of an answer; after that the mover asks again.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Largest number of lines of the stream that wait for the mover.
+const LINES_MAX: usize = 1024;
+/// Requests handed over in one step, at most.
+const REQUESTS_PER_STEP: usize = 16;
+
+/// Desk that the mover has open.
+pub(super) struct VenueDesk {
+    requests: SyncSender<Request>,
+    heard: Receiver<Heard>,
+}
+
+/// Line of the operator stream, or the fault of a request that became no command.
+type Heard = Result<Vec<u8>, UnknownName>;
+
+/// Opener of desks, for the mover's thread.
+#[derive(Clone)]
+pub(super) struct DeskOpener(mpsc::Sender<GatewayEnd>);
+
+impl DeskOpener {
+    /// Opens a desk. It hears everything that is published after its first request.
+    pub(super) fn open(&self) -> Result<VenueDesk, DeskError> {
+        let (requests, asked) = mpsc::sync_channel(REQUESTS_MAX);
+        let (told, heard) = mpsc::sync_channel(LINES_MAX);
+        self.0.send(GatewayEnd { asked, told }).map_err(|_| DeskError::Closed)?;
+        Ok(VenueDesk { requests, heard })
+    }
+}
+
+impl Desk for VenueDesk {
+    fn send(&mut self, request: Request) -> Result<(), DeskError> {
+        self.requests.try_send(request).map_err(|error| match error {
+            TrySendError::Full(_) => DeskError::Silent,
+            TrySendError::Disconnected(_) => DeskError::Closed,
+        })
+    }
+
+    fn hear(&mut self) -> Result<Answer, DeskError> {
+        loop {
+            let heard = self.heard.recv_timeout(PATIENCE).map_err(|error| match error {
+                RecvTimeoutError::Timeout => DeskError::Silent,
+                RecvTimeoutError::Disconnected => DeskError::Closed,
+            })?;
+            if let Some(answer) = Answer::read(&heard?)? {
+                return Ok(answer);
+            }
+        }
+    }
+}
+
+/// Side of the gateway's thread.
+pub(super) struct DeskPort {
+    opener: DeskOpener,
+    opened: Receiver<GatewayEnd>,
+    reader: Reader,
+    /// Latest desk that was opened, with its place in the operator stream.
+    latest: Option<(GatewayEnd, Cursor)>,
+}
+
+/// End of an open desk for the gateway's thread.
+struct GatewayEnd {
+    asked: Receiver<Request>,
+    told: SyncSender<Heard>,
+}
+
+/// Error of a desk that the mover has closed.
+struct Closed;
+
+impl DeskPort {
+    /// Creates the port of a venue with these streams.
+    pub(super) fn new(reader: Reader) -> DeskPort {
+        let (opener, opened) = mpsc::channel();
+        DeskPort { opener: DeskOpener(opener), opened, reader, latest: None }
+    }
+
+    /// Returns the opener of desks at this port.
+    pub(super) fn opener(&self) -> DeskOpener {
+        self.opener.clone()
+    }
+
+    /// Hands over the commands of requests while the queue has room, and passes on the operator
+    /// stream; returns the amount of work.
+    pub(super) fn step(&mut self, gateway: &mut Server) -> usize {
+        if let Ok(end) = self.opened.try_recv() {
+            let next = self.reader.next_number(StreamId::OPERATOR);
+            let cursor = self.reader.cursor(StreamId::OPERATOR, next);
+            self.latest = cursor.map(|cursor| (end, cursor));
+        }
+        let Some((end, cursor)) = &mut self.latest else { return 0 };
+        let done = end.take_requests(gateway);
+        let done = done.and_then(|done| Ok(done + end.tell(&mut self.reader, cursor)?));
+        done.unwrap_or_else(|Closed| {
+            self.latest = None;
+            1
+        })
+    }
+}
+
+impl GatewayEnd {
+    fn take_requests(&self, gateway: &mut Server) -> Result<usize, Closed> {
+        for done in 0..REQUESTS_PER_STEP {
+            if !gateway.has_room() {
+                return Ok(done);
+            }
+            match self.asked.try_recv() {
+                Ok(request) => match request.command(gateway.directory()) {
+                    Ok(command) => _ = gateway.hand_over(command),
+                    // A fault without room for it is lost like an answer: the mover asks again.
+                    Err(unknown) => _ = self.told.try_send(Err(unknown)),
+                },
+                Err(TryRecvError::Empty) => return Ok(done),
+                Err(TryRecvError::Disconnected) => return Err(Closed),
+            }
+        }
+        Ok(REQUESTS_PER_STEP)
+    }
+
+    /// Passes on the lines of the stream as far as they have room.
+    fn tell(&self, reader: &mut Reader, cursor: &mut Cursor) -> Result<usize, Closed> {
+        let mut lines = 0;
+        loop {
+            let bytes = reader.bytes(cursor);
+            let Some((length, rest)) = bytes.split_first_chunk::<2>() else { return Ok(lines) };
+            let line = &rest[..usize::from(u16::from_be_bytes(*length))];
+            match self.told.try_send(Ok(line.to_vec())) {
+                Ok(()) => cursor.advance(2 + line.len()),
+                Err(TrySendError::Full(_)) => return Ok(lines),
+                Err(TrySendError::Disconnected(_)) => return Err(Closed),
+            }
+            lines += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringside_cluster::partition::Event;
+    use ringside_core::registry::directory::Directory;
+    use ringside_core::registry::exposure::Exposure;
+    use ringside_core::streams::{SessionStates, Store, StreamSink};
+    use ringside_edge::gateway::accounts::Accounts;
+    use ringside_edge::gateway::queue::{self, Consumer};
+    use ringside_edge::gateway::server::{Limits, Options};
+    use ringside_model::command::{Action, DefineSymbol, MoveSymbol, OperatorCommand};
+    use ringside_model::domain::{MoveStep, Name, PartitionId, Quantity, SymbolId, Tick};
+
+    struct Venue {
+        store: Store,
+        gateway: Server,
+        queue: Consumer,
+        port: DeskPort,
+    }
+
+    impl Venue {
+        /// Returns a venue with the symbol A, whose queue has room for two commands.
+        fn new() -> Venue {
+            let listen = ([127, 0, 0, 1], 0).into();
+            let (session, limits) = ("S".into(), Limits::default());
+            let options = Options { listen, admin: None, session, limits };
+            let accounts = Accounts::with_one_password(["U"], "P").unwrap();
+            let mut directory = Directory::new();
+            let symbol = DefineSymbol::new(name("A"), Tick::parse("1").unwrap());
+            directory.define_symbol(symbol, true, &mut |_| {}).unwrap();
+            let (store, reader) = Store::in_memory();
+            let (producer, queue) = queue::bounded(2);
+            let (states, exposure) = (SessionStates::new(4), Exposure::default());
+            let exposures = exposure.exposures().clone();
+            let port = DeskPort::new(reader.clone());
+            let gateway =
+                Server::open(options, accounts, directory, reader, states, exposures, producer);
+            Venue { store, gateway: gateway.unwrap(), queue, port }
+        }
+
+        fn step(&mut self) -> usize {
+            self.port.step(&mut self.gateway)
+        }
+
+        fn publish(&mut self, line: &str) {
+            let message = [&(line.len() as u16).to_be_bytes(), line.as_bytes()].concat();
+            self.store.append(StreamId::OPERATOR, &message);
+            self.store.publish().unwrap();
+        }
+    }
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    fn halt(symbol: &str) -> Request {
+        let (step, partition, version) = (MoveStep::Halt, PartitionId(2), 7);
+        let (orders, quantity) = (0, Quantity(0));
+        let asked = MoveSymbol { step, partition, version, orders, quantity };
+        Request::Step { symbol: name(symbol), asked }
+    }
+
+    const HALTED: &str = concat!(
+        r#"{"seq":5,"report":"symbol_moved","symbol":"A","step":"halt","partition":2,"#,
+        r#""version":7,"count":3}"#
+    );
+
+    #[test]
+    fn a_request_becomes_a_command_and_its_report_an_answer() {
+        let mut venue = Venue::new();
+        venue.publish(HALTED);
+        let mut desk = venue.port.opener().open().unwrap();
+        desk.send(halt("A")).unwrap();
+        assert_eq!(venue.step(), 1, "an earlier report is not heard");
+        let command = venue.queue.pop().unwrap().command;
+        assert_eq!(command.symbol, SymbolId(1));
+        assert!(
+            matches!(command.action, Action::Operator(OperatorCommand::MoveSymbol(asked)) if asked.version == 7)
+        );
+        venue.publish(r#"{"report":"trading_day","event":"start"}"#);
+        venue.publish(HALTED);
+        assert_eq!(venue.step(), 2);
+        let answer = desk.hear().unwrap();
+        assert_eq!(answer.symbol, name("A"));
+        assert!(matches!(answer.event, Event::Moved { orders: 3, .. }), "{answer:?}");
+    }
+
+    #[test]
+    fn a_full_queue_and_a_slow_mover_lose_nothing() {
+        let mut venue = Venue::new();
+        let mut desk = venue.port.opener().open().unwrap();
+        (0..3).for_each(|_| desk.send(halt("A")).unwrap());
+        assert_eq!(venue.step(), 2);
+        venue.queue.pop().unwrap();
+        assert_eq!(venue.step(), 1);
+        (0..LINES_MAX + 10).for_each(|_| venue.publish(HALTED));
+        assert_eq!(venue.step(), LINES_MAX);
+        (0..LINES_MAX).for_each(|_| _ = desk.hear().unwrap());
+        assert_eq!(venue.step(), 10);
+        (0..10).for_each(|_| _ = desk.hear().unwrap());
+    }
+
+    #[test]
+    fn a_name_that_the_venue_does_not_know_is_an_error() {
+        let mut venue = Venue::new();
+        let mut desk = venue.port.opener().open().unwrap();
+        desk.send(halt("B")).unwrap();
+        venue.step();
+        assert!(venue.queue.is_empty());
+        let error = desk.hear().unwrap_err();
+        assert_eq!(error.to_string(), "B: B is no symbol of this venue");
+    }
+
+    #[test]
+    fn a_new_desk_takes_the_place_of_the_last_and_ends_with_the_venue() {
+        let mut venue = Venue::new();
+        let opener = venue.port.opener();
+        let mut first = opener.open().unwrap();
+        venue.step();
+        let mut second = opener.open().unwrap();
+        first.send(halt("A")).unwrap();
+        venue.step();
+        assert!(venue.queue.is_empty(), "requests of the first desk are dropped");
+        assert_eq!(first.hear(), Err(DeskError::Closed));
+        drop(venue);
+        assert_eq!(second.send(halt("A")), Err(DeskError::Closed));
+        assert_eq!(second.hear(), Err(DeskError::Closed));
+        assert!(opener.open().is_err());
+    }
+}
