@@ -26,6 +26,7 @@ pub use orders::{
 };
 
 use crate::domain::{Nanos, RiskScope, SeqNo, SessionId, SymbolId, byte_enum};
+use crate::field::Out;
 use crate::frame::Frame;
 use crate::reason::Reason;
 use stored::Stored;
@@ -72,6 +73,13 @@ macro_rules! commands {
         /// Command that only the operator, the schedule and the timers give.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum OperatorCommand { $($(#[$operator_doc])* $operator($operator)),* }
+
+        impl OperatorCommand {
+            /// Passes the fields of the command's line behind its `op`.
+            fn fields(&self, command: &Command, line: Out) {
+                match self { $(OperatorCommand::$operator(body) => body.fields(command, line),)* }
+            }
+        }
 
         $(impl From<$order> for Action {
             #[inline]

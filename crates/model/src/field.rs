@@ -100,6 +100,9 @@ values! {
     SymbolId => Symbol(|symbol| symbol),
 }
 
+/// Receiver of the fields of a line, in their order.
+pub type Out<'a> = &'a mut dyn FnMut(Field, Value);
+
 /// Type whose values are words in lines.
 pub trait Word: Copy + 'static {
     /// All values, in the order of a message that lists them.

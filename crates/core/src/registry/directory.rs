@@ -4,7 +4,7 @@
 use crate::registry::standing::Standing;
 use crate::registry::used_ids::UsedIds;
 use ringside_model::command::{
-    Action, Command, DefineFirm, DefineSession, Definition, OperatorCommand, RunTimers,
+    Action, Command, DefineFirm, DefineSession, DefineSymbol, Definition,
 };
 use ringside_model::domain::{FirmId, Name, OrderId, Quantity, Role, SessionId, SymbolId, Tick};
 use ringside_model::reason::Reason;
@@ -71,41 +71,24 @@ impl Directory {
         self.ids.observe(command);
         self.standing.observe(command);
         match command.action {
-            _ if command.verdict != Reason::None => {}
-            Action::Definition(Definition::Symbol(d)) => {
-                let symbol = Symbol { name: d.name, tick: d.tick, lot: d.lot };
-                self.symbols.insert(command.symbol.0, d.name, symbol);
+            Action::Definition(definition) if command.verdict == Reason::None => {
+                self.insert(command, definition);
             }
-            Action::Definition(Definition::Session(DefineSession { name, firm, role })) => {
+            _ => {}
+        }
+    }
+
+    fn insert(&mut self, command: &Command, definition: Definition) {
+        match definition {
+            Definition::Symbol(DefineSymbol { name, tick, lot, .. }) => {
+                self.symbols.insert(command.symbol.0, name, Symbol { name, tick, lot });
+            }
+            Definition::Session(DefineSession { name, firm, role }) => {
                 self.sessions.insert(command.session.0, name, Session { name, firm, role });
             }
-            Action::Definition(Definition::Firm(DefineFirm { firm, name })) => {
-                self.firms.insert(firm.0.into(), name, name)
+            Definition::Firm(DefineFirm { name, firm }) => {
+                self.firms.insert(firm.0.into(), name, name);
             }
-            Action::Enter(_)
-            | Action::EnterStop(_)
-            | Action::EnterIceberg(_)
-            | Action::EnterRich(_)
-            | Action::Reduce(_)
-            | Action::Replace(_)
-            | Action::Cancel(_)
-            | Action::MassCancel(_)
-            | Action::Modify(_)
-            | Action::SetOrderEntry(_)
-            | Action::AccountQuery(_)
-            | Action::Operator(OperatorCommand::TradingDay(_))
-            | Action::Operator(OperatorCommand::SetState(_))
-            | Action::Operator(OperatorCommand::PlanState(_))
-            | Action::Operator(OperatorCommand::RunTimers(RunTimers))
-            | Action::Operator(OperatorCommand::SetBands(_))
-            | Action::Operator(OperatorCommand::SetQuote(_))
-            | Action::Operator(OperatorCommand::SetShortSale(_))
-            | Action::Operator(OperatorCommand::SetRisk(_))
-            | Action::Operator(OperatorCommand::CorrectTrade(_))
-            | Action::Operator(OperatorCommand::BreakTrade(_))
-            | Action::Operator(OperatorCommand::SetDurability(_))
-            | Action::Operator(OperatorCommand::MoveSymbol(_))
-            | Action::Operator(OperatorCommand::ImportOrder(_)) => {}
         }
     }
 

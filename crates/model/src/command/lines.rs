@@ -4,28 +4,27 @@
 //! other fields.
 
 use super::definitions::DefineSymbol;
-use super::operator::{BreakTrade, CorrectTrade, ImportOrder, PlanState, SetRisk};
+use super::operator::{
+    BreakTrade, CorrectTrade, ImportOrder, PlanState, RunTimers, SetDurability, SetRisk, TradingDay,
+};
 use super::orders::{Enter, EnterIceberg, EnterRich, EnterStop, MassCancel, Modify, RichTerms};
-use super::{Action, Command, Definition, OperatorCommand};
+use super::{Action, Command, Definition};
 use crate::domain::{Peg, PostOnly, Price, RiskScope, SymbolId, TimeInForce};
-use crate::field::{Field, Value};
-
-/// Receiver of the fields of a line.
-type Line<'a> = &'a mut dyn FnMut(Field, Value);
+use crate::field::{Field, Out, Value};
 
 impl Command {
     /// Passes the fields of the command in the order of a line, from `op` on. The verdict is none
     /// of them, except the cause of a mass cancel.
-    pub fn fields(&self, line: Line) {
+    pub fn fields(&self, line: Out) {
         line(Field::Op, Value::Word(self.action.op()));
         match &self.action {
             Action::Definition(definition) => definition.fields(line),
-            Action::Operator(command) => self.operator_fields(command, line),
+            Action::Operator(command) => command.fields(self, line),
             order => self.order_fields(order, line),
         }
     }
 
-    fn order_fields(&self, action: &Action, line: Line) {
+    fn order_fields(&self, action: &Action, line: Out) {
         line(Field::Session, self.session.into());
         match action {
             Action::Enter(enter) => enter.fields(self.symbol, Said::default(), line),
@@ -47,50 +46,27 @@ impl Command {
             Action::Definition(_) | Action::Operator(_) => {}
         }
     }
+}
 
-    fn operator_fields(&self, command: &OperatorCommand, line: Line) {
-        let about = |line: Line| line(Field::Symbol, self.symbol.into());
-        match command {
-            OperatorCommand::TradingDay(_) => {}
-            OperatorCommand::SetDurability(set) => set.table_fields(line),
-            OperatorCommand::BreakTrade(trade) => trade.fields(line),
-            OperatorCommand::CorrectTrade(correction) => correction.fields(line),
-            OperatorCommand::SetRisk(risk) => risk.fields(self, line),
-            OperatorCommand::ImportOrder(import) => {
-                line(Field::Session, self.session.into());
-                import.fields(self.symbol, line);
-            }
-            OperatorCommand::MoveSymbol(step) => {
-                about(line);
-                step.table_fields(line);
-            }
-            OperatorCommand::SetState(set) => {
-                about(line);
-                set.table_fields(line);
-            }
-            OperatorCommand::PlanState(plan) => {
-                about(line);
-                plan.fields(line);
-            }
-            OperatorCommand::RunTimers(_) => about(line),
-            OperatorCommand::SetBands(bands) => {
-                about(line);
-                bands.table_fields(line);
-            }
-            OperatorCommand::SetQuote(quote) => {
-                about(line);
-                quote.table_fields(line);
-            }
-            OperatorCommand::SetShortSale(set) => {
-                about(line);
-                set.table_fields(line);
-            }
-        }
+impl RunTimers {
+    pub(crate) fn fields(&self, command: &Command, line: Out) {
+        line(Field::Symbol, command.symbol.into());
+    }
+}
+
+impl TradingDay {
+    /// Passes nothing: the event is the `op` of the line.
+    pub(crate) fn fields(&self, _command: &Command, _line: Out) {}
+}
+
+impl SetDurability {
+    pub(crate) fn fields(&self, _command: &Command, line: Out) {
+        self.table_fields(line);
     }
 }
 
 impl Definition {
-    fn fields(&self, line: Line) {
+    fn fields(&self, line: Out) {
         match self {
             Definition::Symbol(symbol) => symbol.fields(line),
             Definition::Session(session) => session.table_fields(line),
@@ -100,7 +76,7 @@ impl Definition {
 }
 
 impl DefineSymbol {
-    fn fields(&self, line: Line) {
+    fn fields(&self, line: Out) {
         self.table_fields(line);
         if self.reference.0 != 0 {
             line(Field::Reference, self.tick.decimal(self.reference).into());
@@ -120,13 +96,13 @@ struct Said {
 }
 
 impl Enter {
-    fn fields(&self, symbol: SymbolId, said: Said, line: Line) {
+    fn fields(&self, symbol: SymbolId, said: Said, line: Out) {
         line(Field::Id, self.id.into());
         self.terms(symbol, said, line);
     }
 
     /// Passes the terms without the id.
-    fn terms(&self, symbol: SymbolId, said: Said, line: Line) {
+    fn terms(&self, symbol: SymbolId, said: Said, line: Out) {
         line(Field::Symbol, symbol.into());
         line(Field::Side, self.side.into());
         line(Field::Type, Value::Word(said.type_name.unwrap_or(self.order_type.name())));
@@ -155,7 +131,7 @@ impl Enter {
 }
 
 impl EnterStop {
-    fn fields(&self, symbol: SymbolId, line: Line) {
+    fn fields(&self, symbol: SymbolId, line: Out) {
         let said = Said { type_name: Some(self.type_name()), ..Said::default() };
         self.order.fields(symbol, said, line);
         line(Field::StopPrice, self.stop.into());
@@ -163,7 +139,7 @@ impl EnterStop {
 }
 
 impl EnterIceberg {
-    fn fields(&self, symbol: SymbolId, line: Line) {
+    fn fields(&self, symbol: SymbolId, line: Out) {
         self.order.fields(symbol, Said::default(), line);
         let super::Display { next, least, most, seed } = self.display;
         line(Field::DisplayQty, next.into());
@@ -177,7 +153,7 @@ impl EnterIceberg {
 impl EnterRich {
     /// Passes the fields; an expiry time changes `gtc` into `gtt`, and the bound of a peg is its
     /// price.
-    fn fields(&self, symbol: SymbolId, line: Line) {
+    fn fields(&self, symbol: SymbolId, line: Out) {
         let RichTerms { peg, peg_limit, peg_offset, expire, .. } = self.terms;
         let is_peg = peg != Peg::None;
         let said = Said {
@@ -194,7 +170,7 @@ impl EnterRich {
 }
 
 impl Modify {
-    fn fields(&self, line: Line) {
+    fn fields(&self, line: Out) {
         line(Field::Id, self.id.into());
         if let Some(side) = self.side {
             line(Field::Side, side.into());
@@ -206,7 +182,7 @@ impl Modify {
 }
 
 impl MassCancel {
-    fn fields(&self, symbol: SymbolId, line: Line) {
+    fn fields(&self, symbol: SymbolId, line: Out) {
         if self.id.0 != 0 {
             line(Field::Id, self.id.into());
         }
@@ -229,7 +205,8 @@ impl MassCancel {
 }
 
 impl PlanState {
-    fn fields(&self, line: Line) {
+    pub(crate) fn fields(&self, command: &Command, line: Out) {
+        line(Field::Symbol, command.symbol.into());
         if self.is_one() {
             line(Field::State, self.state.into());
             line(Field::At, self.due.into());
@@ -240,7 +217,7 @@ impl PlanState {
 }
 
 impl SetRisk {
-    fn fields(&self, command: &Command, line: Line) {
+    pub(crate) fn fields(&self, command: &Command, line: Out) {
         match self.scope {
             RiskScope::Session => line(Field::Session, command.session.into()),
             RiskScope::Firm => line(Field::Firm, self.firm.into()),
@@ -251,7 +228,7 @@ impl SetRisk {
 }
 
 impl BreakTrade {
-    fn fields(&self, line: Line) {
+    pub(crate) fn fields(&self, _command: &Command, line: Out) {
         self.table_fields(line);
         let fields = [
             [Field::RestingSession, Field::RestingId, Field::RestingText],
@@ -269,16 +246,17 @@ impl BreakTrade {
 }
 
 impl CorrectTrade {
-    fn fields(&self, line: Line) {
-        self.trade.fields(line);
+    pub(crate) fn fields(&self, command: &Command, line: Out) {
+        self.trade.fields(command, line);
         self.table_fields(line);
     }
 }
 
 impl ImportOrder {
-    fn fields(&self, symbol: SymbolId, line: Line) {
+    pub(crate) fn fields(&self, command: &Command, line: Out) {
+        line(Field::Session, command.session.into());
         line(Field::Id, self.order.id.into());
         self.table_fields(line);
-        self.order.terms(symbol, Said::default(), line);
+        self.order.terms(command.symbol, Said::default(), line);
     }
 }

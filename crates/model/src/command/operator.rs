@@ -32,7 +32,7 @@ body! {
 body! {
     /// State of the symbol `Command::symbol`; if the state ends a call, the call's auction trades
     /// first.
-    pub SetState {
+    pub SetState about symbol {
         /// State of the symbol.
         state: SymbolState = State,
     }
@@ -78,7 +78,7 @@ pub struct RunTimers;
 body! {
     /// Price bands of the symbol `Command::symbol`.
     #[derive(Default)]
-    pub SetBands {
+    pub SetBands about symbol {
         /// Static lower band: no trade is below; 0 for none.
         low: Price = Low unless Price(0),
         /// Static upper band: no trade is above; 0 for none.
@@ -93,7 +93,7 @@ body! {
 
 body! {
     /// Reference quote of the symbol `Command::symbol`.
-    pub SetQuote {
+    pub SetQuote about symbol {
         /// Best bid of the market; 0 for none.
         bid: Price = Bid,
         /// Best offer of the market; 0 for none.
@@ -103,7 +103,7 @@ body! {
 
 body! {
     /// Short sale restriction of the symbol `Command::symbol`.
-    pub SetShortSale {
+    pub SetShortSale about symbol {
         /// True if short sales are restricted from this command on.
         restricted: bool = Restricted,
         /// True if a trade ten percent or more below the prior close will restrict short sales.
@@ -202,7 +202,7 @@ body! {
 body! {
     /// Step of a move of the symbol `Command::symbol` between partitions, or the record that another
     /// partition has the symbol.
-    pub MoveSymbol {
+    pub MoveSymbol about symbol {
         /// Kind of the step.
         step: MoveStep = Step,
         /// Other partition: the symbol comes from it, goes to it, or is traded there.

@@ -34,7 +34,23 @@ impl<T: TryFromBytes + IntoBytes + Immutable + KnownLayout + Copy> Stored for T 
 /// The bytes are those of the fields, in the order of the table. `= Name` behind a field gives its
 /// [`Field`](crate::field::Field) in lines; `unless VALUE` leaves the field out of the line if it
 /// has this value. A field without a name in lines is written there by hand, in `lines.rs`.
+/// `about symbol` behind the name of an operator's command gives it a line of its symbol and these
+/// fields.
 macro_rules! body {
+    (
+        $(#[$doc:meta])*
+        $vis:vis $name:ident about symbol { $($fields:tt)* }
+    ) => {
+        crate::command::stored::body! { $(#[$doc])* $vis $name { $($fields)* } }
+
+        impl $name {
+            /// Passes the fields of the command's line behind its `op`.
+            pub(crate) fn fields(&self, command: &crate::command::Command, line: crate::field::Out) {
+                line(crate::field::Field::Symbol, command.symbol.into());
+                self.table_fields(line);
+            }
+        }
+    };
     (
         $(#[$doc:meta])*
         $vis:vis $name:ident {
@@ -88,10 +104,7 @@ macro_rules! line_fields {
     ($name:ident { $($field:ident = $line_field:ident $(unless $default:expr)?;)* }) => {
         impl $name {
             /// Passes the fields that the table names, in its order.
-            pub(crate) fn table_fields(
-                &self,
-                line: &mut dyn FnMut(crate::field::Field, crate::field::Value),
-            ) {
+            pub(crate) fn table_fields(&self, line: crate::field::Out) {
                 $(if true $(&& self.$field != $default)? {
                     line(crate::field::Field::$line_field, self.$field.into());
                 })*
