@@ -236,6 +236,9 @@ fn terms_that_few_orders_have_are_translated_and_leave_the_tags() {
     let hidden = RichTerms { hidden: true, ..RichTerms::NONE };
     let order = EnterRich { order: plain, terms: hidden };
     assert_eq!(rich(|m| m.display = b'N', &[]), (Reason::None, Some(order), vec![]));
+    let tags: &[(u8, &[u8])] = &[(2, b"FRM1"), (26, b"ABCD"), (12, b"N")];
+    let kept = b"\x05\x02FRM1\x05\x1aABCD\x02\x0cN".to_vec();
+    assert_eq!(rich(|m| m.display = b'N', tags), (Reason::None, Some(order), kept));
     let minimum = RichTerms { min_quantity: Quantity(7), ..RichTerms::NONE };
     let ioc = EnterRich { order: Enter { tif: TimeInForce::Ioc, ..plain }, terms: minimum };
     let tags: &[(u8, &[u8])] = &[(3, &[0, 0, 0, 7])];
@@ -269,7 +272,6 @@ fn terms_that_few_orders_have_are_translated_and_leave_the_tags() {
         (|m| m.time_in_force = b'6', &[(15, LATE)]),
         (|_| {}, &[(15, SECOND)]),
         (|m| m.display = b'N', &[(5, &[0, 0, 0, 1])]),
-        (|m| m.display = b'N', &[(2, b"FRM1"), (26, b"ABCD"), (12, b"N")]),
     ];
     for (case, (alter, tags)) in refused.iter().enumerate() {
         assert_eq!(rich(*alter, tags).0, Reason::UnsupportedField, "case {case}");
@@ -378,8 +380,9 @@ fn tags_of_an_order_are_served_or_refused() {
     assert_eq!(command.action, Action::EnterIceberg(EnterIceberg { order, display }));
     assert_eq!(command.verdict, None);
     assert_eq!(fields.unwrap().tags(), b"\x02\x0cP\x05\x02FRM1\x02\x04N");
-    let too_many = [shown, &[(16, b"N")]].concat();
-    assert_eq!(entered(&with_tags(&enter(), &too_many)).0, UnsupportedField);
+    let many = [shown, &[(16, b"N"), (26, b"ABCD")]].concat();
+    let fields = run_one(&with_tags(&enter(), &many)).unwrap().fields.unwrap();
+    assert_eq!(fields.tags(), b"\x02\x0cP\x05\x02FRM1\x02\x04N\x02\x10N\x05\x1aABCD");
     let twice: &[(u8, &[u8])] = &[(12, b"P"), (12, b"N")];
     assert_eq!(entered(&with_tags(&enter(), twice)).0, UnsupportedField);
     let too_long: &[(u8, &[u8])] = &[

@@ -272,10 +272,10 @@ pub struct RichTerms {
 
 line_fields! {
     RichTerms {
+        expire = ExpireTs unless Nanos(0);
+        min_quantity = MinQty unless Quantity(0);
         peg = Peg unless Peg::None;
         hidden = Hidden unless false;
-        min_quantity = MinQty unless Quantity(0);
-        expire = ExpireTs unless Nanos(0);
         at_band = AtBand unless AtBand::Reprice;
         at_short_test = AtShortTest unless AtShortTest::Reject;
     }
@@ -310,12 +310,12 @@ body! {
     pub Replace {
         /// Id of the old order.
         id: OrderId = Id,
-        /// Limit of the new order.
-        price: Price = Price,
-        /// New total quantity (executed and open).
-        quantity: Quantity = Qty,
         /// Id of the new order.
         new_id: OrderId = NewId,
+        /// New total quantity (executed and open).
+        quantity: Quantity = Qty,
+        /// Limit of the new order.
+        price: Price = Price,
     }
 }
 
