@@ -525,6 +525,19 @@ impl Report {
         Auction::from_code(self.flags >> Self::CAPACITY_SHIFT)
     }
 
+    /// Returns true if market data shows the order with the name of its firm, on a replace and on
+    /// reports of an order that moves with its symbol.
+    #[inline]
+    pub fn is_attributed(&self) -> bool {
+        match self.body() {
+            Body::Replaced(replaced) => replaced.attributed,
+            Body::Exported(exported) => exported.attributed,
+            Body::Held(held) => held.attributed,
+            Body::Imported(imported) => imported.attributed,
+            _ => false,
+        }
+    }
+
     /// Returns true for the last report of a command from its shard.
     #[inline]
     pub fn is_last(&self) -> bool {
