@@ -424,6 +424,11 @@ pub struct Subject {
     pub symbol: SymbolId,
 }
 
+impl Canceled {
+    /// Cancel of an order without a reserve, for another cause than self-trade on entry.
+    pub const PLAIN: Canceled = Canceled { displayed: None, prevented: Price(0) };
+}
+
 impl Subject {
     /// Empty subject, the base of all others.
     pub const NONE: Subject = Subject {
