@@ -378,9 +378,9 @@ pub struct Report {
     /// Side of the order.
     pub side: Side,
     /// Flags: [`Report::LAST`], [`Report::HIDDEN`], and slots of the body.
-    pub flags: u8,
+    flags: u8,
     /// Slot of the body.
-    pub trade: u32,
+    trade: u32,
     /// Order number.
     pub order: OrderNumber,
     /// Order id that the session gave.
@@ -392,7 +392,7 @@ pub struct Report {
     /// Open quantity after the command.
     pub open: Quantity,
     /// Slot of the body.
-    pub other: u64,
+    other: u64,
     /// Session that receives the report.
     pub session: SessionId,
     /// Symbol of the report.
@@ -459,26 +459,11 @@ impl From<&Command> for Subject {
 
 impl Report {
     /// Flag: no further report of this command comes from this shard.
-    pub const LAST: u8 = 1;
+    const LAST: u8 = 1;
     /// Flag: market data does not show the order.
-    pub const HIDDEN: u8 = 8;
+    const HIDDEN: u8 = 8;
     /// Lowest bit of [`Slot::Nibble`] in the flags.
     const NIBBLE_SHIFT: u32 = 4;
-
-    /// Flag on an execution: this side removed liquidity. In an auction, where no side does, the
-    /// younger order has the flag.
-    pub const REMOVED: u8 = 2;
-    /// Flag on an acceptance: the order is a stop; `price` is its stop price, `other` its later
-    /// limit, 0 for none.
-    pub const STOP: u8 = 2;
-    /// Flag on a cancel and a modification that leave open quantity: the order has a reserve, and
-    /// its displayed part became smaller by `other`.
-    pub const RESERVE: u8 = 2;
-    /// Flag on a replace: market data shows the order with the name of its firm.
-    pub const ATTRIBUTED: u8 = 4;
-    /// Lowest bit of the capacity in the flags of a replace, and of the auction in those of an
-    /// execution.
-    pub const CAPACITY_SHIFT: u32 = 4;
 
     /// Empty report, for the slots of a ring that has had no report yet.
     pub const BLANK: Report = Report::new(ReportKind::Rejected, Subject::NONE);
@@ -515,19 +500,6 @@ impl Report {
     #[inline]
     pub fn is_hidden(&self) -> bool {
         self.flags & Self::HIDDEN != 0
-    }
-
-    /// Returns the capacity of the order, on a replace and on reports of an order that moves with
-    /// its symbol.
-    #[inline]
-    pub fn capacity(&self) -> Capacity {
-        Capacity::from_code(self.flags >> Self::CAPACITY_SHIFT).unwrap_or(Capacity::Other)
-    }
-
-    /// Returns the auction that an execution was part of; `None` in continuous trading.
-    #[inline]
-    pub fn auction(&self) -> Option<Auction> {
-        Auction::from_code(self.flags >> Self::CAPACITY_SHIFT)
     }
 
     /// Returns true if market data shows the order with the name of its firm, on a replace and on
@@ -725,13 +697,6 @@ impl Moved {
     pub fn word(self) -> u64 {
         u64::from(self.version) << 32 | u64::from(self.partition.0) << 8 | self.step as u64
     }
-
-    /// Reads the word; `None` if no step has it.
-    pub fn from_word(word: u64) -> Option<Moved> {
-        let partition = PartitionId((word >> 8) as u16);
-        let step = MoveStep::from_code(word as u8)?;
-        Some(Moved { step, partition, version: (word >> 32) as u32 })
-    }
 }
 
 impl Packed for Moved {
@@ -740,7 +705,7 @@ impl Packed for Moved {
     }
 
     fn unpack(word: u64) -> Self {
-        Moved::from_word(word).expect("a body wrote the step")
+        Option::unpack(word).expect("a body wrote the step")
     }
 }
 
@@ -750,7 +715,9 @@ impl Packed for Option<Moved> {
     }
 
     fn unpack(word: u64) -> Self {
-        Moved::from_word(word)
+        let partition = PartitionId((word >> 8) as u16);
+        let step = MoveStep::from_code(word as u8)?;
+        Some(Moved { step, partition, version: (word >> 32) as u32 })
     }
 }
 
@@ -767,18 +734,6 @@ pub struct ExportedTerms {
     pub post_only: PostOnly,
     /// Treatment if the order would trade with its own firm or group.
     pub self_trade: SelfTrade,
-}
-
-impl ExportedTerms {
-    /// Returns the word that a report carries.
-    pub fn word(self) -> u64 {
-        self.pack()
-    }
-
-    /// Reads the word of a report; `None` if no order has it.
-    pub fn from_word(word: u64) -> Option<ExportedTerms> {
-        Some(Packed::unpack(word))
-    }
 }
 
 impl Packed for ExportedTerms {
