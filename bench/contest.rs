@@ -5,7 +5,7 @@ use ringside_engine::Engine;
 use ringside_load::flow::{Event, Flow, Trades};
 use ringside_model::command::{Command, Sequenced};
 use ringside_model::domain::{Nanos, SeqNo};
-use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_model::report::{Body, Executed, Report, ReportSink};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -121,7 +121,7 @@ impl RingSink {
 impl ReportSink for RingSink {
     #[inline(always)]
     fn report(&mut self, report: Report) {
-        if report.kind == ReportKind::Executed && report.flags & Report::REMOVED == 0 {
+        if let Body::Executed(Executed { removed: false, .. }) = report.body() {
             let Report { session, id, price, quantity, .. } = report;
             self.trades.add(session.0, id.0, price.0, quantity.0);
         }
@@ -131,6 +131,6 @@ impl ReportSink for RingSink {
 
     #[inline(always)]
     fn end_command(&mut self) {
-        self.ring[self.next.wrapping_sub(1) % Self::SLOTS].flags |= Report::LAST;
+        self.ring[self.next.wrapping_sub(1) % Self::SLOTS].set_last();
     }
 }

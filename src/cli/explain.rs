@@ -10,9 +10,11 @@ use ringside_core::registry::directory::Directory;
 use ringside_core::report_lines::ReportLines;
 use ringside_core::report_order::Subscriber;
 use ringside_model::command::{self, Command};
-use ringside_model::domain::{OrderId, OrderNumber, SeqNo, SessionId};
+use ringside_model::domain::{MatchNumber, OrderId, OrderNumber, SeqNo, SessionId};
 use ringside_model::frame::FrameKind;
-use ringside_model::report::{Published, Report, ReportKind};
+use ringside_model::report::{
+    Body, Broken, Corrected, Executed, Published, Replaced, Report, ReportKind,
+};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -111,9 +113,11 @@ impl Story {
             "schema_version": SCHEMA_VERSION, "chain": chain, "command": kind, "sent": sent,
             "cause": cause, "event": report,
         });
-        if let Some((session, id)) = event.contra {
-            let order = event.published.report.other;
-            line["contra"] = json!({ "order": order, "session": name(session, names), "id": id.0 });
+        if let Some((session, id)) = event.contra
+            && let Body::Executed(Executed { contra, .. }) = event.published.report.body()
+        {
+            let session = name(session, names);
+            line["contra"] = json!({ "order": contra.0, "session": session, "id": id.0 });
         }
         Ok(line)
     }
@@ -128,50 +132,48 @@ impl Event {
     /// Describes the effect of the event on `order`, and its cause.
     fn sentence(&self, order: OrderNumber, kind: &str, names: &Directory) -> String {
         let Published { seqno, report, .. } = &self.published;
-        let what = match report.kind {
-            ReportKind::Canceled => format!("canceled. {}", report.reason.text()),
-            ReportKind::Executed => {
+        let what = match report.body() {
+            Body::Canceled(_) => format!("canceled. {}", report.reason.text()),
+            Body::Executed(Executed { contra, removed, auction, .. }) => {
                 let whose = match self.contra {
-                    Some((session, id)) => {
-                        format!("{} of {}, id {id}", report.other, name(session, names))
-                    }
-                    None => report.other.to_string(),
+                    Some((session, id)) => format!("{contra} of {}, id {id}", name(session, names)),
+                    None => contra.to_string(),
                 };
-                match report.auction() {
+                match auction {
                     Some(auction) => {
                         format!("traded in the {} auction with order {whose}", auction.name())
                     }
-                    None if report.flags & Report::REMOVED != 0 => {
-                        format!("traded on entry with order {whose}")
-                    }
+                    None if removed => format!("traded on entry with order {whose}"),
                     None => format!("traded with the incoming order {whose}"),
                 }
             }
-            ReportKind::Replaced if self.order == order => {
-                format!("took the place of order {}, id {}", report.order, report.other)
+            Body::Replaced(Replaced { old_id, .. }) if self.order == order => {
+                format!("took the place of order {}, id {old_id}", report.order)
             }
-            ReportKind::Replaced => {
+            Body::Replaced(_) => {
                 format!("left the book for order {}, id {}", self.order, report.id)
             }
-            ReportKind::Modified => {
+            Body::Modified(_) => {
                 let (side, open) = (report.side.name(), report.open);
                 format!("modified to {side}, {open} open, {} less than before", report.quantity)
             }
-            ReportKind::Triggered => {
+            Body::Triggered(_) => {
                 format!("elected by a trade: it enters as order {}", report.order)
             }
-            ReportKind::Displayed => {
+            Body::Displayed(_) => {
                 format!("{} of {} shown, as order {}", report.quantity, report.open, report.order)
             }
-            ReportKind::Repriced => {
+            Body::Repriced(_) => {
                 format!("got another limit and a new place, as order {}", report.order)
             }
-            ReportKind::Corrected => {
-                let (quantity, number) = (report.quantity, report.other);
+            Body::Corrected(Corrected { match_number: number }) => {
+                let quantity = report.quantity;
                 format!("its trade {number} was corrected: {quantity} at another price")
             }
-            ReportKind::Broken => format!("its trade {} was taken back", report.other),
-            kind => kind.name().into(),
+            Body::Broken(Broken { match_number }) => {
+                format!("its trade {match_number} was taken back")
+            }
+            _ => report.kind.name().into(),
         };
         format!("seqno {seqno} ({kind}): {what}")
     }
@@ -190,26 +192,24 @@ impl Chains {
     /// for every report.
     fn first(&mut self, report: &Report) -> Option<OrderNumber> {
         let key = key(report);
-        match report.kind {
-            ReportKind::Accepted => {
+        match report.body() {
+            Body::Accepted(_) => {
                 self.0.insert(key, report.order);
                 Some(report.order)
             }
-            ReportKind::Replaced => {
-                let first = self.0.remove(&(report.session, OrderId(report.other)))?;
+            Body::Replaced(replaced) => {
+                let first = self.0.remove(&(report.session, replaced.old_id))?;
                 self.0.insert(key, first);
                 Some(first)
             }
-            ReportKind::Executed | ReportKind::Canceled if report.open.0 == 0 => {
-                self.0.remove(&key)
-            }
-            ReportKind::Executed
-            | ReportKind::Canceled
-            | ReportKind::Restated
-            | ReportKind::Triggered
-            | ReportKind::Displayed
-            | ReportKind::Repriced
-            | ReportKind::Modified => self.0.get(&key).copied(),
+            Body::Executed(_) | Body::Canceled(_) if report.open.0 == 0 => self.0.remove(&key),
+            Body::Executed(_)
+            | Body::Canceled(_)
+            | Body::Restated(_)
+            | Body::Triggered(_)
+            | Body::Displayed(_)
+            | Body::Repriced(_)
+            | Body::Modified(_) => self.0.get(&key).copied(),
             _ => None,
         }
     }
@@ -263,7 +263,7 @@ impl Subscriber for Recorder {
         let report = &published.report;
         // A trade is reported twice in a row: first to the resting order, then to the incoming one.
         // In an auction the older order comes first.
-        let removes = report.kind == ReportKind::Executed && report.flags & Report::REMOVED != 0;
+        let removes = matches!(report.body(), Body::Executed(Executed { removed: true, .. }));
         if removes
             && let Some(resting) = self.story.events.last_mut()
             && resting.published.report.kind == ReportKind::Executed
@@ -272,8 +272,13 @@ impl Subscriber for Recorder {
             resting.contra = Some(key(report));
         }
         let before = std::mem::replace(&mut self.before, key(report));
-        if matches!(report.kind, ReportKind::Broken | ReportKind::Corrected) {
-            if let Some(order) = self.traded(report) {
+        let taken_back = match report.body() {
+            Body::Broken(broken) => Some(broken.match_number),
+            Body::Corrected(corrected) => Some(corrected.match_number),
+            _ => None,
+        };
+        if let Some(number) = taken_back {
+            if let Some(order) = self.traded(number, key(report)) {
                 self.tell(published, order, None);
             }
         } else if self.chains.first(report) == Some(self.first) {
@@ -304,14 +309,14 @@ impl Recorder {
         self.story.events.push(Event { published: *published, order, line, contra });
     }
 
-    /// Returns the order of the story that took part in a broken trade; the order may have ended
-    /// since.
-    fn traded(&self, broken: &Report) -> Option<OrderNumber> {
+    /// Returns the order of the story that took part in a broken or corrected trade under this key;
+    /// the order may have ended since.
+    fn traded(&self, number: MatchNumber, party: Key) -> Option<OrderNumber> {
         let trade = |event: &&Event| {
             let Published { report, .. } = &event.published;
             report.kind == ReportKind::Executed
-                && event.published.match_number().0 == broken.other
-                && key(report) == key(broken)
+                && event.published.match_number() == number
+                && key(report) == party
         };
         self.story.events.iter().find(trade).map(|event| event.order)
     }

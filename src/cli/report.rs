@@ -15,7 +15,7 @@ use ringside_core::registry::directory::Directory;
 use ringside_core::report_order::Subscriber;
 use ringside_model::command::Command;
 use ringside_model::domain::{Name, Nanos, Price, Quantity, SessionId, SymbolId};
-use ringside_model::report::{Published, Report, ReportKind};
+use ringside_model::report::{Body, Published, Report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
@@ -150,9 +150,9 @@ impl Trades {
         })
     }
 
-    fn executed(&mut self, published: &Published) {
+    fn executed(&mut self, published: &Published, removed: bool) {
         let report = &published.report;
-        if report.flags & Report::REMOVED == 0 {
+        if !removed {
             self.resting = Some(*published);
             return;
         }
@@ -252,11 +252,12 @@ impl Subscriber for Trades {
     fn report(&mut self, published: &Published) {
         let report = &published.report;
         let is_of_the_day = (self.from..self.to).contains(&published.time);
-        match report.kind {
-            ReportKind::Executed if is_of_the_day => self.executed(published),
-            ReportKind::Broken => _ = self.broken.insert(report.other),
-            ReportKind::Corrected => {
-                self.corrected.insert(report.other, (report.quantity, report.price));
+        match report.body() {
+            Body::Executed(executed) if is_of_the_day => self.executed(published, executed.removed),
+            Body::Broken(broken) => _ = self.broken.insert(broken.match_number.0),
+            Body::Corrected(corrected) => {
+                let terms = (report.quantity, report.price);
+                self.corrected.insert(corrected.match_number.0, terms);
             }
             _ => {}
         }

@@ -13,7 +13,7 @@ use ringside_journal::{Cut, Identity, JournalError, Lock, Place, Reader};
 use ringside_model::command::{Action, Command, OperatorCommand};
 use ringside_model::domain::{MoveStep, SymbolId};
 use ringside_model::frame::Frame;
-use ringside_model::report::{Moved, Published, ReportKind};
+use ringside_model::report::{Body, Moved, Published, SymbolMoved};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -111,9 +111,7 @@ impl Subscriber for Past {
 
     fn report(&mut self, published: &Published) {
         let report = &published.report;
-        if let Some(moved) = Moved::from_word(report.other)
-            && report.kind == ReportKind::SymbolMoved
-        {
+        if let Body::SymbolMoved(SymbolMoved { moved, .. }) = report.body() {
             self.moved(report.symbol, moved);
         }
         self.projections.report(published);

@@ -121,8 +121,8 @@ fn reference_in(mut durability: Durability, commands: &[Command]) -> Outcome {
         }
         engine.apply_batch(&[Sequenced { seqno, time, command }], &mut reports);
         lines.definition(&command);
-        for (index, mut report) in (0..).zip(reports) {
-            report.flags &= !Report::LAST;
+        for (index, report) in (0..).zip(reports) {
+            let report = report.without_last();
             let published = Published { seqno, index, time, durability, report };
             output.add(&published);
             lines.report(&published);

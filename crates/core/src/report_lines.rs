@@ -3,11 +3,14 @@
 use crate::registry::directory::Directory;
 use ringside_model::command::{self, Command};
 use ringside_model::domain::{
-    Auction, Capacity, DayEvent, FirmId, Name, PostOnly, Price, SelfTrade, SessionId, Side,
-    SymbolId, SymbolState, Tick,
+    Auction, Capacity, FirmId, Name, PostOnly, Price, SelfTrade, SessionId, Side, SymbolId, Tick,
 };
+use ringside_model::field::Value;
 use ringside_model::reason::Reason;
-use ringside_model::report::{ExportedTerms, Moved, Published, Report, ReportKind};
+use ringside_model::report::{
+    Accepted, Body, Executed, Exported, ExportedTerms, Indicative, Moved, Published, Report,
+    ReportKind, StatePlanned, SymbolMoved,
+};
 
 /// Writer of report lines, with the names and the decimals that the definitions gave.
 #[derive(Clone, Debug, Default)]
@@ -47,185 +50,121 @@ impl ReportLines {
         line.number("ix", published.index.into());
         line.number("ts", published.time.0);
         line.word("report", report.kind.name());
-        match report.kind {
-            ReportKind::Accepted => {
-                line.order(report);
-                if report.flags & Report::STOP != 0 {
-                    line.stop(report)
-                } else {
-                    line.terms(report)
-                }
-            }
-            ReportKind::Triggered => {
-                line.order(report);
-                line.number("old_order", report.other);
-                line.terms(report);
-            }
-            ReportKind::Displayed => {
-                line.order(report);
-                line.number("old_order", report.other);
-                line.terms(report);
-            }
-            ReportKind::Executed => {
-                line.order(report);
-                line.key("contra");
-                line.raw("\"");
-                line.digits(report.other);
-                line.raw("\"");
-                line.number("match", published.match_number().0);
-                line.number("qty", report.quantity.0);
-                line.price(report.symbol, report.price);
-                line.number("open", report.open.0);
-                let removed = report.flags & Report::REMOVED != 0;
-                match report.auction() {
-                    Some(auction) => line.word("liquidity", auction.name()),
-                    None => line.word("liquidity", if removed { "removed" } else { "added" }),
-                }
-            }
-            ReportKind::Canceled => {
-                line.order(report);
-                line.number("qty", report.quantity.0);
-                line.number("open", report.open.0);
-                line.word("reason", report.reason.name());
-            }
-            ReportKind::Replaced => {
+        let body = report.body();
+        match body {
+            Body::Accepted(_)
+            | Body::Triggered(_)
+            | Body::Displayed(_)
+            | Body::Executed(_)
+            | Body::Canceled(_)
+            | Body::Restated(_)
+            | Body::Modified(_)
+            | Body::Repriced(_)
+            | Body::Exported(_)
+            | Body::Held(_)
+            | Body::Imported(_) => line.order(report),
+            Body::Replaced(_) | Body::Rejected(_) | Body::Broken(_) | Body::Corrected(_) => {
                 line.session(report.session);
                 line.number("id", report.id.0);
-                line.number("old_id", report.other);
-                line.number("order", published.seqno.0);
-                line.terms(report);
             }
-            ReportKind::Rejected => {
+            Body::MassCanceled(_) | Body::OrderEntrySet(_) | Body::AccountQueried(_) => {
+                line.request(report)
+            }
+            Body::RiskSet(_) => {
                 line.session(report.session);
-                line.number("id", report.id.0);
-                line.symbol(report.symbol);
-                line.word("reason", report.reason.name());
-                line.number("code", report.reason as u64);
-                if matches!(report.reason, Reason::WrongPartition | Reason::InvalidMove) {
-                    line.moved(report);
-                }
-            }
-            ReportKind::Restated => {
-                line.order(report);
-                line.symbol_and_side(report.symbol, report.side);
-                line.price(report.symbol, report.price);
-                line.number("open", report.open.0);
-            }
-            ReportKind::MassCanceled => {
-                line.request(report);
-                line.number("count", report.quantity.0);
-            }
-            ReportKind::Defined => line.defined(report),
-            ReportKind::Modified => {
-                line.order(report);
-                line.symbol_and_side(report.symbol, report.side);
-                line.number("qty", report.quantity.0);
-                line.number("open", report.open.0);
-            }
-            ReportKind::OrderEntrySet => {
-                line.request(report);
-                line.truth("enabled", report.other == 1);
-            }
-            ReportKind::AccountQueried => {
-                line.request(report);
-                line.number("next_id", report.other);
-            }
-            ReportKind::TradingDay => {
-                let event = DayEvent::from_code(report.other as u8);
-                line.word("event", event.map_or("", DayEvent::name));
-                line.number("count", report.quantity.0);
-            }
-            ReportKind::StateChanged => {
-                line.symbol(report.symbol);
-                let state = SymbolState::from_code(report.other as u8);
-                line.word("state", state.map_or("", SymbolState::name));
-                if report.reason != Reason::None {
-                    line.word("reason", report.reason.name());
-                }
-                if report.reason == Reason::LimitState {
-                    line.number("reopens_at", report.quantity.0);
-                }
-            }
-            ReportKind::Crossed => line.auction(report),
-            ReportKind::Indicative => {
-                line.auction(report);
-                line.word("imbalance_side", if report.side.is_buy() { "buy" } else { "sell" });
-                line.number("imbalance", report.open.0);
-            }
-            ReportKind::Broken => {
-                line.session(report.session);
-                line.number("id", report.id.0);
-                line.number("match", report.other);
                 line.symbol(report.symbol);
             }
-            ReportKind::Corrected => {
-                line.session(report.session);
-                line.number("id", report.id.0);
-                line.number("match", report.other);
-                line.symbol(report.symbol);
-                line.number("qty", report.quantity.0);
-                line.price(report.symbol, report.price);
-            }
-            ReportKind::Repriced => {
-                line.order(report);
-                line.number("old_order", report.other);
-                line.terms(report);
-            }
-            ReportKind::Ticked => {
-                line.symbol(report.symbol);
-                line.number("count", report.quantity.0);
-            }
-            ReportKind::StatePlanned => {
-                line.symbol(report.symbol);
-                if let Some(state) = SymbolState::from_code(report.other as u8) {
-                    line.word("state", state.name());
-                    line.number("at", report.quantity.0);
-                }
-            }
-            ReportKind::BandsSet => {
-                line.symbol(report.symbol);
-                line.price_of("low", report.symbol, report.price);
-                line.price_of("high", report.symbol, Price(report.other as i64));
-                line.price_of("reference", report.symbol, Price(report.quantity.0 as i64));
-            }
-            ReportKind::LimitState => {
+            Body::SymbolMoved(_)
+            | Body::StateChanged(_)
+            | Body::Indicative(_)
+            | Body::Crossed(_)
+            | Body::Ticked(_)
+            | Body::StatePlanned(_)
+            | Body::BandsSet(_)
+            | Body::Quoted(_)
+            | Body::ShortSaleSet(_) => line.symbol(report.symbol),
+            Body::LimitState(_) => {
                 line.symbol(report.symbol);
                 line.word("side", if report.side.is_buy() { "buy" } else { "sell" });
                 line.price(report.symbol, report.price);
-                line.truth("stands", report.other == 1);
-                if report.other == 1 {
-                    line.number("pause_at", report.quantity.0);
-                }
             }
-            ReportKind::Quoted => {
-                line.symbol(report.symbol);
-                line.price_of("bid", report.symbol, report.price);
-                line.price_of("offer", report.symbol, Price(report.other as i64));
+            Body::Defined(_)
+            | Body::DurabilitySet(_)
+            | Body::TradingDay(_)
+            | Body::StateHash(_) => {}
+        }
+        body.line_fields(&mut |name, value| line.field(name, value, report.symbol));
+        match body {
+            Body::Accepted(Accepted { stop: Some(limit) }) => line.stop(report, limit),
+            Body::Accepted(Accepted { stop: None })
+            | Body::Triggered(_)
+            | Body::Displayed(_)
+            | Body::Repriced(_)
+            | Body::Held(_)
+            | Body::Imported(_) => line.terms(report),
+            Body::Executed(executed) => line.executed(published, &executed),
+            Body::Canceled(_) => {
+                line.number("qty", report.quantity.0);
+                line.number("open", report.open.0);
+                line.word("reason", report.reason.name());
             }
-            ReportKind::ShortSaleSet => {
-                line.symbol(report.symbol);
-                line.truth("restricted", report.other & 1 == 1);
-                line.truth("automatic", report.other & 2 == 2);
-            }
-            ReportKind::RiskSet => {
-                line.session(report.session);
-                line.symbol(report.symbol);
-                line.name("firm", line.names.firm(FirmId(report.other as u16)));
-            }
-            ReportKind::DurabilitySet => {}
-            ReportKind::SymbolMoved => {
-                line.symbol(report.symbol);
-                line.moved(report);
-                line.number("count", report.quantity.0);
-            }
-            ReportKind::Exported => line.exported(report),
-            ReportKind::Held | ReportKind::Imported => {
-                line.order(report);
-                line.number("id_there", report.other);
-                line.number("partition", report.trade.into());
+            Body::Replaced(_) => {
+                line.number("order", published.seqno.0);
                 line.terms(report);
             }
-            ReportKind::StateHash => unreachable!("it has no line"),
+            Body::Rejected(rejected) => line.rejected(report, rejected.moved),
+            Body::Restated(_) => {
+                line.symbol_and_side(report.symbol, report.side);
+                line.price(report.symbol, report.price);
+                line.number("open", report.open.0);
+            }
+            Body::Modified(_) => {
+                line.symbol_and_side(report.symbol, report.side);
+                line.number("qty", report.quantity.0);
+                line.number("open", report.open.0);
+            }
+            Body::Broken(_) => line.symbol(report.symbol),
+            Body::Corrected(_) => {
+                line.symbol(report.symbol);
+                line.number("qty", report.quantity.0);
+                line.price(report.symbol, report.price);
+            }
+            Body::Crossed(_) => {
+                line.number("qty", report.quantity.0);
+                line.price(report.symbol, report.price);
+            }
+            Body::Indicative(Indicative { auction }) => {
+                line.word("auction", auction.map_or("", Auction::name));
+                line.number("qty", report.quantity.0);
+                line.price(report.symbol, report.price);
+                line.word("imbalance_side", if report.side.is_buy() { "buy" } else { "sell" });
+                line.number("imbalance", report.open.0);
+            }
+            Body::StatePlanned(StatePlanned { state: Some(state), at }) => {
+                line.word("state", state.name());
+                line.number("at", at.0);
+            }
+            Body::SymbolMoved(SymbolMoved { moved, count }) => {
+                line.word("step", moved.step.name());
+                line.version(moved);
+                line.number("count", count);
+            }
+            Body::Defined(defined) => line.defined(report, defined.firm),
+            Body::Exported(exported) => line.exported(report, &exported),
+            Body::MassCanceled(_)
+            | Body::DurabilitySet(_)
+            | Body::OrderEntrySet(_)
+            | Body::AccountQueried(_)
+            | Body::TradingDay(_)
+            | Body::StateChanged(_)
+            | Body::Ticked(_)
+            | Body::StatePlanned(StatePlanned { state: None, .. })
+            | Body::BandsSet(_)
+            | Body::LimitState(_)
+            | Body::Quoted(_)
+            | Body::ShortSaleSet(_)
+            | Body::RiskSet(_)
+            | Body::StateHash(_) => {}
         }
         line.word("durability", published.durability.name());
         line.raw("}\n");
@@ -257,45 +196,57 @@ impl Line<'_> {
         self.number("qty", report.quantity.0);
         self.price(report.symbol, report.price);
         self.number("open", report.open.0);
-        if report.flags & Report::HIDDEN != 0 {
+        if report.is_hidden() {
             self.truth("hidden", true);
         }
     }
 
-    fn stop(&mut self, report: &Report) {
+    fn stop(&mut self, report: &Report, limit: Price) {
         self.symbol_and_side(report.symbol, report.side);
         self.number("qty", report.quantity.0);
         self.price_of("stop_price", report.symbol, report.price);
-        self.price(report.symbol, Price(report.other as i64));
+        self.price(report.symbol, limit);
         self.number("open", report.open.0);
     }
 
-    /// Writes the actual or indicative result of an auction.
-    fn auction(&mut self, report: &Report) {
-        self.symbol(report.symbol);
-        let auction = Auction::from_code(report.other as u8);
-        self.word("auction", auction.map_or("", Auction::name));
+    fn executed(&mut self, published: &Published, executed: &Executed) {
+        let report = &published.report;
+        self.key("contra");
+        self.raw("\"");
+        self.digits(executed.contra.0);
+        self.raw("\"");
+        self.number("match", published.match_number().0);
         self.number("qty", report.quantity.0);
         self.price(report.symbol, report.price);
+        self.number("open", report.open.0);
+        let continuous = if executed.removed { "removed" } else { "added" };
+        self.word("liquidity", executed.auction.map_or(continuous, Auction::name));
     }
 
-    /// Writes the step of a symbol's move between partitions.
-    fn moved(&mut self, report: &Report) {
-        let Some(Moved { step, partition, version }) = Moved::from_word(report.other) else {
-            return;
-        };
-        if report.reason != Reason::WrongPartition {
-            self.word("step", step.name());
+    fn rejected(&mut self, report: &Report, moved: Option<Moved>) {
+        self.symbol(report.symbol);
+        self.word("reason", report.reason.name());
+        self.number("code", report.reason as u64);
+        match (report.reason, moved) {
+            (Reason::WrongPartition, Some(moved)) => self.version(moved),
+            (Reason::InvalidMove, Some(moved)) => {
+                self.word("step", moved.step.name());
+                self.version(moved);
+            }
+            _ => {}
         }
+    }
+
+    /// Writes the other partition of a move and the version of the table that requires the move.
+    fn version(&mut self, Moved { partition, version, .. }: Moved) {
         self.number("partition", partition.0.into());
         self.number("version", version.into());
     }
 
     /// Writes all fields that an `import` line needs to make the same order again.
-    fn exported(&mut self, report: &Report) {
-        let Some(terms) = ExportedTerms::from_word(report.other) else { return };
+    fn exported(&mut self, report: &Report, exported: &Exported) {
+        let Exported { terms, attributed, capacity } = *exported;
         let ExportedTerms { firm, group, tif, post_only, self_trade } = terms;
-        self.order(report);
         self.symbol_and_side(report.symbol, report.side);
         self.word("tif", tif.name());
         self.number("qty", report.quantity.0);
@@ -312,10 +263,10 @@ impl Line<'_> {
             self.number("stp_group", group.into());
         }
         self.name("firm", self.names.firm(firm));
-        if report.capacity() != Capacity::Other {
-            self.word("capacity", report.capacity().name());
+        if capacity != Capacity::Other {
+            self.word("capacity", capacity.name());
         }
-        if report.flags & Report::ATTRIBUTED != 0 {
+        if attributed {
             self.truth("attributed", true);
         }
     }
@@ -326,9 +277,8 @@ impl Line<'_> {
     }
 
     /// Writes the defined entry: a symbol if there is one, else a session, else a firm.
-    fn defined(&mut self, report: &Report) {
+    fn defined(&mut self, report: &Report, firm: FirmId) {
         let names = self.names;
-        let firm = u16::try_from(report.other).unwrap_or(0);
         if report.symbol != SymbolId::NONE {
             self.word("what", "symbol");
             self.name("name", names.symbol(report.symbol).map(|s| s.name));
@@ -337,7 +287,7 @@ impl Line<'_> {
             self.name("name", names.session(report.session).map(|s| s.name));
         } else {
             self.word("what", "firm");
-            self.name("name", names.firm(FirmId(firm)));
+            self.name("name", names.firm(firm));
         }
     }
 
@@ -349,6 +299,22 @@ impl Line<'_> {
     /// Writes the symbol, unless the command named none that exists.
     fn symbol(&mut self, symbol: SymbolId) {
         self.name("symbol", self.names.symbol(symbol).map(|s| s.name));
+    }
+
+    /// Writes a field that the table of reports names.
+    fn field(&mut self, key: &str, value: Value, symbol: SymbolId) {
+        let names = self.names;
+        match value {
+            Value::Number(number) => self.number(key, number),
+            Value::Truth(truth) => self.truth(key, truth),
+            Value::Word(word) => self.word(key, word),
+            Value::Price(price) => self.price_of(key, symbol, price),
+            Value::Name(name) => self.name(key, Some(name)),
+            Value::Session(session) => self.name(key, names.session(session).map(|s| s.name)),
+            Value::Firm(firm) => self.name(key, names.firm(firm)),
+            Value::Symbol(symbol) => self.name(key, names.symbol(symbol).map(|s| s.name)),
+            Value::Text(_) => unreachable!("no report has free text"),
+        }
     }
 
     fn name(&mut self, key: &str, name: Option<Name>) {

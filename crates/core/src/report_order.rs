@@ -10,7 +10,7 @@ use ringside_model::domain::{Nanos, Quantity, SeqNo};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{EpochStart, Frame, FrameKind, HashProbe};
 use ringside_model::hash::OutputHash;
-use ringside_model::report::{Published, Report, ReportKind};
+use ringside_model::report::{Published, Report, ReportKind, StateHash, Subject};
 use std::collections::VecDeque;
 
 /// Receiver of everything that leaves the venue, in order.
@@ -294,7 +294,9 @@ impl ReportOrder {
         let heads: Vec<Report> =
             (0..self.shards).map(|s| self.take_early(s).expect("every part is here")).collect();
         let quantity = Quantity(heads.iter().map(|head| head.quantity.0).sum());
-        self.pass_on(&Report { quantity, ..heads[0] }, subscriber);
+        let mut head = heads[0];
+        head.quantity = quantity;
+        self.pass_on(&head, subscriber);
         let mut open: Vec<bool> = heads.iter().map(|head| !head.is_last()).collect();
         let symbol_of = |early: &Early| early.reports.front().map(|report| report.symbol);
         while let Some(shard) = (0..self.shards as usize)
@@ -328,7 +330,7 @@ impl ReportOrder {
         if let Some(definition) = first.definition.take() {
             subscriber.definition(&definition);
         }
-        let report = Report { flags: report.flags & !Report::LAST, ..*report };
+        let report = report.without_last();
         let Pending { seqno, time, durability, .. } = *first;
         let published = Published { seqno, index: self.index, time, durability, report };
         self.index += 1;
@@ -357,17 +359,14 @@ impl ReportOrder {
 
 /// Returns the report with which a shard delivers its state hash.
 pub(crate) fn state_hash_report(hash: u128) -> Report {
-    Report {
-        kind: ReportKind::StateHash,
-        flags: Report::LAST,
-        quantity: Quantity(hash as u64),
-        open: Quantity((hash >> 64) as u64),
-        ..Report::BLANK
-    }
+    let mut report = StateHash { low: hash as u64, high: (hash >> 64) as u64 }.about(Subject::NONE);
+    report.set_last();
+    report
 }
 
 fn state_hash_in(report: &Report) -> u128 {
-    u128::from(report.open.0) << 64 | u128::from(report.quantity.0)
+    let StateHash { low, high } = StateHash::of(report);
+    u128::from(high) << 64 | u128::from(low)
 }
 
 /// Returns the hash probe after a command.

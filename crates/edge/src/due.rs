@@ -14,7 +14,7 @@ use ringside_model::command::{Action, Command};
 use ringside_model::domain::{MoveStep, Nanos, SessionId, SymbolId};
 use ringside_model::frame::{Frame, FrameKind};
 use ringside_model::reason::Reason;
-use ringside_model::report::{Moved, Published, ReportKind};
+use ringside_model::report::{Body, LimitState, Published, ReportKind};
 use ringside_planted::{Bug, planted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -314,25 +314,26 @@ impl<U> Watch<U> {
     #[cold]
     fn learn(&self, published: &Published) {
         let report = &published.report;
-        let (symbol, time) = (report.symbol, Some(Nanos(report.quantity.0)));
-        let time = time.filter(|time| *time != Nanos(0));
+        let symbol = report.symbol;
         let kind = self.cause.map(|cause| cause.kind);
-        match report.kind {
-            ReportKind::Ticked => self.due.ticked(symbol, published.time),
-            ReportKind::StatePlanned => self.due.plan(symbol, time),
-            ReportKind::StateChanged => self.due.change(symbol, |instrument| {
-                instrument.reopens = time;
+        match report.body() {
+            Body::Ticked(_) => self.due.ticked(symbol, published.time),
+            Body::StatePlanned(planned) => self.due.plan(symbol, given(planned.at)),
+            Body::StateChanged(changed) => self.due.change(symbol, |instrument| {
+                instrument.reopens = given(changed.reopens_at);
                 // A command that sets a state removes the planned state.
                 if kind == Some(FrameKind::SetState) {
                     instrument.planned = None;
                 }
             }),
-            ReportKind::LimitState => self.due.change(symbol, |instrument| {
-                let is_there = report.other == 1;
-                instrument.pauses[usize::from(report.side.is_buy())] = time.filter(|_| is_there);
-            }),
-            ReportKind::SymbolMoved => self.moved(symbol, Moved::from_word(report.other)),
-            ReportKind::Rejected => self.rejected(published.time),
+            Body::LimitState(LimitState { stands, pause_at }) => {
+                let pause = given(pause_at).filter(|_| stands);
+                self.due.change(symbol, |instrument| {
+                    instrument.pauses[usize::from(report.side.is_buy())] = pause;
+                });
+            }
+            Body::SymbolMoved(moved) => self.moved(symbol, moved.moved.step),
+            Body::Rejected(_) => self.rejected(published.time),
             _ => {}
         }
     }
@@ -348,16 +349,21 @@ impl<U> Watch<U> {
         }
     }
 
-    fn moved(&self, symbol: SymbolId, moved: Option<Moved>) {
-        match moved.map(|moved| moved.step) {
-            Some(MoveStep::Release) => self.due.leave(symbol),
-            Some(MoveStep::Halt | MoveStep::Import) => {
+    fn moved(&self, symbol: SymbolId, step: MoveStep) {
+        match step {
+            MoveStep::Release => self.due.leave(symbol),
+            MoveStep::Halt | MoveStep::Import => {
                 self.due.change(symbol, |instrument| instrument.is_away = true);
             }
-            Some(MoveStep::Resume) => self.due.come(symbol),
-            Some(MoveStep::Export) | None => {}
+            MoveStep::Resume => self.due.come(symbol),
+            MoveStep::Export => {}
         }
     }
+}
+
+/// Returns the time of a report; `None` for 0.
+fn given(time: Nanos) -> Option<Nanos> {
+    Some(time).filter(|time| *time != Nanos(0))
 }
 
 impl<U: Subscriber> Subscriber for Watch<U> {
@@ -410,9 +416,11 @@ impl<U: Subscriber> Subscriber for Watch<U> {
 mod tests {
     use super::*;
     use ringside_model::command::{Cancel, PlanState, RunTimers, SetState};
-    use ringside_model::domain::{Quantity, SeqNo, Side, SymbolState};
+    use ringside_model::domain::{SeqNo, SymbolState};
     use ringside_model::durability::Durability;
-    use ringside_model::report::Report;
+    use ringside_model::report::{
+        Moved, Rejected, Report, StateChanged, StatePlanned, SymbolMoved, Ticked,
+    };
 
     struct Nobody;
 
@@ -458,9 +466,21 @@ mod tests {
         of(symbol, session, verdict, Action::from(plan))
     }
 
-    fn says(kind: ReportKind, symbol: u32, other: u64, time: u64) -> Report {
-        let (symbol, quantity) = (SymbolId(symbol), Quantity(time));
-        Report { kind, symbol, other, quantity, ..Report::BLANK }
+    fn ticked() -> Report {
+        Ticked { count: 0 }.about(SymbolId(1))
+    }
+
+    fn planned(at: u64) -> Report {
+        StatePlanned { state: Some(SymbolState::Open), at: Nanos(at) }.about(SymbolId(1))
+    }
+
+    fn changed(state: SymbolState, reopens_at: u64) -> Report {
+        let reopens_at = Nanos(reopens_at);
+        StateChanged { state, cause: Reason::None, reopens_at }.about(SymbolId(1))
+    }
+
+    fn rejected() -> Report {
+        Rejected { moved: None }.about(SymbolId(1))
     }
 
     fn due(due: &DueTimes, now: u64) -> Vec<u32> {
@@ -483,13 +503,12 @@ mod tests {
     #[test]
     fn what_a_tick_came_too_early_for_is_due_again_when_it_has_come_back() {
         let (mut heard, times) = Heard::new();
-        heard.command(1, &plan(1, 0, Reason::None), &[says(ReportKind::StatePlanned, 1, 3, 100)]);
+        heard.command(1, &plan(1, 0, Reason::None), &[planned(100)]);
         assert_eq!(due(&times, 100), [1]);
         assert_eq!(due(&times, 200), [0; 0], "a tick is on its way");
-        heard.ticks(99, 1, &[says(ReportKind::Ticked, 1, 0, 0)]);
+        heard.ticks(99, 1, &[ticked()]);
         assert_eq!(due(&times, 200), [1]);
-        let (ticked, open) =
-            (says(ReportKind::Ticked, 1, 0, 0), says(ReportKind::StateChanged, 1, 3, 0));
+        let (ticked, open) = (ticked(), changed(SymbolState::Open, 0));
         heard.ticks(101, 1, &[ticked, open]);
         assert_eq!(due(&times, u64::MAX), [0; 0]);
         assert_eq!(times.outlook(SymbolId(1)), Outlook::default());
@@ -498,27 +517,25 @@ mod tests {
     #[test]
     fn a_pause_and_a_quote_at_a_band_are_waited_for() {
         let (mut heard, times) = Heard::new();
-        let at_band = |other, time| Report {
-            side: Side::Buy,
-            ..says(ReportKind::LimitState, 1, other, time)
-        };
+        let at_band =
+            |stands, pause_at| LimitState { stands, pause_at: Nanos(pause_at) }.about(SymbolId(1));
         let cancel = of(
             1,
             7,
             Reason::None,
             Action::Cancel(Cancel { id: ringside_model::domain::OrderId(1) }),
         );
-        heard.command(1, &cancel, &[at_band(1, 50)]);
-        heard.command(2, &cancel, &[at_band(0, 0)]);
+        heard.command(1, &cancel, &[at_band(true, 50)]);
+        heard.command(2, &cancel, &[at_band(false, 0)]);
         assert_eq!(due(&times, 60), [0; 0], "it does not stand there any more");
-        heard.command(3, &cancel, &[at_band(1, 50)]);
+        heard.command(3, &cancel, &[at_band(true, 50)]);
         assert_eq!(due(&times, 50), [1]);
-        let ticked = says(ReportKind::Ticked, 1, 0, 0);
-        heard.ticks(50, 1, &[ticked, says(ReportKind::StateChanged, 1, 5, 90)]);
+        let ticked = ticked();
+        heard.ticks(50, 1, &[ticked, changed(SymbolState::ReopeningCall, 90)]);
         assert_eq!(due(&times, 89), [0; 0]);
         assert_eq!(due(&times, 90), [1]);
         let set = of(1, 0, Reason::None, Action::from(SetState { state: SymbolState::Open }));
-        heard.command(91, &set, &[says(ReportKind::StateChanged, 1, 3, 0)]);
+        heard.command(91, &set, &[changed(SymbolState::Open, 0)]);
         heard.ticks(92, 1, &[ticked]);
         assert_eq!(due(&times, u64::MAX), [0; 0]);
     }
@@ -526,10 +543,10 @@ mod tests {
     #[test]
     fn who_sets_a_state_takes_the_plan_back() {
         let (mut heard, times) = Heard::new();
-        heard.command(1, &plan(1, 0, Reason::None), &[says(ReportKind::StatePlanned, 1, 3, 100)]);
+        heard.command(1, &plan(1, 0, Reason::None), &[planned(100)]);
         assert_eq!(times.outlook(SymbolId(1)).planned, Some(Nanos(100)));
         let set = of(1, 0, Reason::None, Action::from(SetState { state: SymbolState::Halted }));
-        heard.command(2, &set, &[says(ReportKind::StateChanged, 1, 4, 0)]);
+        heard.command(2, &set, &[changed(SymbolState::Halted, 0)]);
         assert_eq!(times.outlook(SymbolId(1)).planned, None);
         assert_eq!(due(&times, u64::MAX), [0; 0]);
     }
@@ -539,12 +556,12 @@ mod tests {
         let (mut heard, times) = Heard::new();
         times.add(SymbolId(1), Nanos(10));
         assert_eq!(due(&times, 10), [1]);
-        heard.ticks(10, 1, &[says(ReportKind::Rejected, 1, 0, 0)]);
+        heard.ticks(10, 1, &[rejected()]);
         assert_eq!(due(&times, RETRY.0), [0; 0]);
         assert_eq!(due(&times, RETRY.0 + 10), [1]);
         let partition = ringside_model::domain::PartitionId(2);
         let gone = Moved { step: MoveStep::Release, partition, version: 1 };
-        let gone = says(ReportKind::SymbolMoved, 1, gone.word(), 0);
+        let gone = SymbolMoved { moved: gone, count: 0 }.about(SymbolId(1));
         heard.ticks(RETRY.0 + 10, 1, &[gone]);
         assert_eq!(due(&times, u64::MAX), [0; 0]);
         assert!(times.outlook(SymbolId(1)).is_away);
@@ -554,8 +571,8 @@ mod tests {
     fn the_schedule_hears_what_became_of_its_plan() {
         let (mut heard, times) = Heard::new();
         let asked = || times.outlook(SymbolId(1)).asked;
-        let planned = says(ReportKind::StatePlanned, 1, 3, 100);
-        let refused = says(ReportKind::Rejected, 1, 0, 0);
+        let planned = planned(100);
+        let refused = rejected();
         times.ask(SymbolId(1));
         heard.command(1, &plan(1, 0, Reason::None), &[planned]);
         assert_eq!(asked(), Asked::Waits, "that was an operator's");

@@ -8,13 +8,13 @@ use super::icebergs;
 use super::market::LimitTerms;
 use super::matching::{Incoming, describe};
 use super::orders::{Bucket, NIL, Order, Slot};
-use super::{Engine, canceled, reject, states};
+use super::{Engine, cut, reject, states};
 use ringside_model::command::Sequenced;
 use ringside_model::domain::{
     OrderId, OrderNumber, OrderType, Peg, Quantity, Side, SymbolId, SymbolState,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_model::report::{Canceled, Modified, Replaced, ReportSink, Subject};
 
 /// New id, total quantity and limit of a replaced order.
 pub(super) struct NewTerms {
@@ -114,15 +114,17 @@ impl Engine {
         let open = total - order.executed;
         let old = order;
         let order = Order { number: at.seqno.0, id: new_id.0, open, ..order };
-        sink.report(Report {
-            kind: ReportKind::Replaced,
+        let replaced = Replaced {
+            old_id: id,
+            attributed: order.traits.is_attributed(),
+            capacity: order.traits.capacity(),
+        };
+        sink.report(replaced.about(Subject {
             quantity: Quantity(total),
             open: Quantity(open),
             order: OrderNumber(old.number),
-            other: id.0,
-            flags: order.traits.report_flags(),
             ..describe(&order, price)
-        });
+        }));
         if tif.is_for_auction() {
             self.rest_beside(order, price);
         } else if is_special {
@@ -227,12 +229,12 @@ impl Engine {
         *self.orders.get_mut(slot) = modified;
         let (before, after) = (order.hash(price), modified.hash(price));
         self.books_hash = self.books_hash.wrapping_sub(before).wrapping_add(after);
-        sink.report(Report {
-            kind: ReportKind::Modified,
+        let displayed = shown_less(&modified, shown);
+        sink.report(Modified { displayed }.about(Subject {
             quantity: Quantity(removed),
             open: Quantity(modified.open + behind),
-            ..shown_less(&modified, shown, describe(&modified, price))
-        });
+            ..describe(&modified, price)
+        }));
     }
 
     /// Cancels a part of a resting order, which keeps its priority.
@@ -251,8 +253,8 @@ impl Engine {
         order.open -= shown;
         level.subtract(shown);
         self.books_hash = self.books_hash.wrapping_sub(before).wrapping_add(order.hash(price));
-        let told = canceled(order, price, quantity, order.open + behind, reason);
-        sink.report(shown_less(order, shown, told));
+        let canceled = Canceled { displayed: shown_less(order, shown), ..Canceled::PLAIN };
+        sink.report(canceled.about(cut(order, price, quantity, order.open + behind, reason)));
     }
 
     /// Returns true if an order with data beside it can be replaced: not a stop and not a peg.
@@ -271,10 +273,8 @@ impl Engine {
     }
 }
 
-/// Completes the report of a reduction: for an iceberg, adds the reduction of its displayed slice.
-fn shown_less(order: &Order, shown: u64, told: Report) -> Report {
-    if order.traits.has_reserve() {
-        return Report { flags: told.flags | Report::RESERVE, other: shown, ..told };
-    }
-    told
+/// Returns the reduction of the displayed slice for the report of a reduction; `None` if the order
+/// is not an iceberg.
+fn shown_less(order: &Order, shown: u64) -> Option<Quantity> {
+    order.traits.has_reserve().then_some(Quantity(shown))
 }

@@ -10,11 +10,9 @@ use super::orders::NIL;
 use super::restore::{ImageError, check_places};
 use super::stops::Traded;
 use ringside_model::command::{Action, Sequenced, SetBands};
-use ringside_model::domain::{
-    AtBand, Nanos, OrderId, Price, Quantity, Side, SymbolId, SymbolState,
-};
+use ringside_model::domain::{AtBand, Nanos, OrderId, Price, Side, SymbolId, SymbolState};
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_model::report::{self, BandsSet, ReportSink, StateChanged, Subject};
 use ringside_planted::{Bug, planted};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -159,14 +157,8 @@ impl Engine {
         let bands = self.market(symbol).bands;
         let is_dynamic = bands.bps != 0;
         let (low, high) = if is_dynamic { bands.together() } else { (bands.low, bands.high) };
-        sink.report(Report {
-            kind: ReportKind::BandsSet,
-            price: Price(low),
-            other: high as u64,
-            quantity: Quantity(bands.reference as u64),
-            symbol,
-            ..Report::BLANK
-        });
+        let (low, high, reference) = (Price(low), Price(high), Price(bands.reference));
+        sink.report(BandsSet { low, high, reference }.about(symbol));
     }
 
     /// Returns the limit of an order within the bands that hold where the order can trade. 0, no
@@ -264,18 +256,18 @@ impl Engine {
         let due = Nanos(time.0.saturating_add(LIMIT_STATE_NS));
         let now = stands.map(|(buy, price)| LimitState { buy, price, due });
         self.change_market(book, |market| market.limit_state = now);
-        let told = |LimitState { buy, price, .. }: LimitState| Report {
-            kind: ReportKind::LimitState,
+        let quote = |LimitState { buy, price, .. }: LimitState| Subject {
             side: if buy { Side::Buy } else { Side::Sell },
             price: Price(price),
-            symbol,
-            ..Report::BLANK
+            ..symbol.into()
         };
         if let Some(was) = was {
-            sink.report(told(was));
+            let ends = report::LimitState { stands: false, pause_at: Nanos(0) };
+            sink.report(ends.about(quote(was)));
         }
         if let Some(now) = now {
-            sink.report(Report { other: 1, quantity: Quantity(due.0), ..told(now) });
+            let begins = report::LimitState { stands: true, pause_at: due };
+            sink.report(begins.about(quote(now)));
         }
     }
 
@@ -324,14 +316,8 @@ impl Engine {
         let due = Nanos(at.time.0.saturating_add(PAUSE_NS));
         self.change_state(book, symbol, state);
         self.change_market(book, |market| market.reopening = Some(due));
-        sink.report(Report {
-            kind: ReportKind::StateChanged,
-            reason: Reason::LimitState,
-            other: state as u64,
-            quantity: Quantity(due.0),
-            symbol,
-            ..Report::BLANK
-        });
+        let cause = Reason::LimitState;
+        sink.report(StateChanged { state, cause, reopens_at: due }.about(symbol));
         self.tell_bands(book, sink);
     }
 

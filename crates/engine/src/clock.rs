@@ -10,10 +10,10 @@ use super::book::{key_of, side_index};
 use super::orders::Slot;
 use super::side_tables::Row;
 use ringside_model::command::{Action, Command, PlanState, Sequenced};
-use ringside_model::domain::{Nanos, OrderNumber, Quantity, SymbolId};
+use ringside_model::domain::{Nanos, OrderNumber, SymbolId};
 use ringside_model::hash;
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_model::report::{ReportSink, StatePlanned, Ticked};
 use ringside_planted::{Bug, planted};
 
 impl Row for PlanState {
@@ -41,8 +41,7 @@ impl Engine {
         let Some(book) = self.book_of(&at.command, sink) else { return };
         let symbol = at.command.symbol;
         let due = self.expired(symbol, at.time);
-        let quantity = Quantity(due.len() as u64);
-        sink.report(Report { kind: ReportKind::Ticked, quantity, symbol, ..Report::BLANK });
+        sink.report(Ticked { count: due.len() as u64 }.about(symbol));
         self.expire_due(due, sink);
         self.bands_due(at, book, sink);
         if let Some(plan) = self.tables.plans.get(symbol).copied()
@@ -66,12 +65,12 @@ impl Engine {
         }
         let symbol = at.command.symbol;
         self.tables.plans.remove(symbol);
-        let mut told = Report { kind: ReportKind::StatePlanned, symbol, ..Report::BLANK };
+        let mut planned = StatePlanned { state: None, at: Nanos(0) };
         if plan.is_one() {
             self.tables.plans.insert(symbol, *plan);
-            (told.other, told.quantity) = (plan.state as u64, Quantity(plan.time().0));
+            planned = StatePlanned { state: Some(plan.state), at: plan.time() };
         }
-        sink.report(told);
+        sink.report(planned.about(symbol));
     }
 
     /// Restores the plan of a symbol from an image.

@@ -66,8 +66,8 @@ impl Engine {
                 self.fill_slice(book, resting.level, slot, incoming, trades, sink);
             } else {
                 let place = (resting.level, slot);
-                let unseen = [resting, incoming.order].map(|order| order.traits.hidden_flag());
-                if let Some(empty) = self.fill(place, 0, unseen, incoming, trades, sink) {
+                let hidden = [resting, incoming.order].map(|order| !order.traits.is_displayed());
+                if let Some(empty) = self.fill(place, 0, hidden, incoming, trades, sink) {
                     self.remove_level(symbol, resting.traits, empty);
                 }
                 if resting.traits.is_rich() && resting.open <= open {

@@ -6,13 +6,15 @@ use super::matching::{Incoming, describe};
 use super::orders::{Order, Slot};
 use super::side_tables::{OrderKey, Row, orders_of};
 use super::stops::Traded;
-use super::{Engine, accepted, entered};
+use super::{Engine, entered, whole};
 use ringside_model::command::{Command, Display, Enter, EnterIceberg, Sequenced};
-use ringside_model::domain::{OrderType, Quantity, SeqNo, SymbolId, SymbolState, TimeInForce};
+use ringside_model::domain::{
+    OrderNumber, OrderType, Quantity, SeqNo, SymbolId, SymbolState, TimeInForce,
+};
 use ringside_model::draw;
 use ringside_model::hash;
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_model::report::{Accepted, Displayed, ReportSink, Subject};
 use ringside_planted::{Bug, planted};
 
 /// Maximum number of slices of an order.
@@ -73,7 +75,7 @@ impl Engine {
         };
         let order = entered(at, enter);
         let order = Order { traits: order.traits.with_reserve(), ..order };
-        sink.report(accepted(&order, price));
+        sink.report(Accepted { stop: None }.about(whole(&order, price)));
         self.begin_reserve(&order, *display);
         if self.books[book].state() != SymbolState::Open {
             return self.rest(book, order, price, sink);
@@ -139,13 +141,11 @@ impl Engine {
             draw_slice(&mut reserve.display, lot);
             slice
         });
-        sink.report(Report {
-            kind: ReportKind::Displayed,
+        sink.report(Displayed { old_order: OrderNumber(was) }.about(Subject {
             quantity: Quantity(slice),
             open: Quantity(order.open),
-            other: was,
             ..describe(&order, price)
-        });
+        }));
         self.orders.make_room(1);
         self.place(book, Order { open: slice, ..order }, price);
     }

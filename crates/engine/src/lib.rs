@@ -98,7 +98,8 @@ pub use ringside_model::domain::{
     SymbolId, Tick, TimeInForce,
 };
 pub use ringside_model::reason::Reason;
-pub use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_model::report::{Accepted, Canceled, Rejected, Subject};
+pub use ringside_model::report::{Body, Report, ReportKind, ReportSink};
 use side_tables::SideTables;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 pub use stops::ELECTED_MAX;
@@ -284,7 +285,8 @@ impl Engine {
             return self.enter_with_care(at, enter, sink);
         }
         let order = entered(at, enter);
-        sink.only(Report { flags: 0, ..accepted(&order, enter.price.0) });
+        let subject = Subject { hidden: false, ..whole(&order, enter.price.0) };
+        sink.only(Accepted { stop: None }.about(subject));
         self.books_hash = self.books_hash.wrapping_add(order.hash(enter.price.0));
         book.rest(order, key, bucket, &mut self.orders, &mut self.levels);
     }
@@ -302,7 +304,7 @@ impl Engine {
             }
         };
         let mut incoming = Incoming::new(entered(at, enter), price);
-        sink.report(accepted(&incoming.order, price));
+        sink.report(Accepted { stop: None }.about(whole(&incoming.order, price)));
         if enter.tif.is_for_auction() {
             self.rest_beside(incoming.order, price);
         } else if self.books[book].state() != SymbolState::Open {
@@ -413,7 +415,8 @@ impl Engine {
             return self.cancel_with_care(at, id, bucket, sink);
         }
         let price = self.levels.get(order.level).price();
-        sink.only(Report { flags: 0, ..canceled(order, price, order.open, 0, Reason::User) });
+        let whole = cut(order, price, order.open, 0, Reason::User);
+        sink.only(Canceled::PLAIN.about(Subject { hidden: false, ..whole }));
         self.remove_resting(slot, bucket, price);
     }
 
@@ -424,7 +427,7 @@ impl Engine {
         let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
         let price = self.levels.get(order.level).price();
         let open = order.open + self.behind(&order);
-        sink.report(canceled(&order, price, open, 0, reason));
+        sink.report(Canceled::PLAIN.about(cut(&order, price, open, 0, reason)));
         self.remove_resting(slot, bucket, price);
         if order.traits.is_stop() {
             self.tables.limits.remove(order.key());
@@ -500,8 +503,8 @@ impl Engine {
         side: Side,
         sink: &mut impl ReportSink,
     ) {
-        let (reason, other) = self.absence(command.symbol);
-        sink.report(Report { other, ..rejected(command, id, side, reason) });
+        let (reason, moved) = self.absence(command.symbol);
+        sink.report(Rejected { moved }.about(request(command, id, side, reason)));
     }
 
     #[inline(always)]
@@ -527,29 +530,26 @@ fn entered(at: &Sequenced, enter: &Enter) -> Order {
     }
 }
 
+/// Returns the fields of a report about the whole open quantity of an order.
 #[inline(always)]
-fn accepted(order: &Order, price: i64) -> Report {
+fn whole(order: &Order, price: i64) -> Subject {
     let open = Quantity(order.open);
-    Report { kind: ReportKind::Accepted, quantity: open, open, ..describe(order, price) }
+    Subject { quantity: open, open, ..describe(order, price) }
 }
 
+/// Returns the fields of a report that cancels `quantity` of an order and leaves `open`.
 #[inline(always)]
-fn canceled(order: &Order, price: i64, quantity: u64, open: u64, reason: Reason) -> Report {
-    Report {
-        kind: ReportKind::Canceled,
-        reason,
-        quantity: Quantity(quantity),
-        open: Quantity(open),
-        ..describe(order, price)
-    }
+fn cut(order: &Order, price: i64, quantity: u64, open: u64, reason: Reason) -> Subject {
+    let (quantity, open) = (Quantity(quantity), Quantity(open));
+    Subject { reason, quantity, open, ..describe(order, price) }
 }
 
 #[cold]
 fn reject(command: &Command, id: OrderId, side: Side, reason: Reason, sink: &mut impl ReportSink) {
-    sink.report(rejected(command, id, side, reason));
+    sink.report(Rejected { moved: None }.about(request(command, id, side, reason)));
 }
 
-fn rejected(command: &Command, id: OrderId, side: Side, reason: Reason) -> Report {
-    let (session, symbol) = (command.session, command.symbol);
-    Report { kind: ReportKind::Rejected, reason, side, id, session, symbol, ..Report::BLANK }
+/// Returns the fields of a reject.
+fn request(command: &Command, id: OrderId, side: Side, reason: Reason) -> Subject {
+    Subject { reason, side, id, ..Subject::from(command) }
 }

@@ -15,7 +15,7 @@ use ringside_model::domain::{
 };
 use ringside_model::hash;
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_model::report::{Quoted, ReportSink};
 
 /// Entry of one symbol in the side table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,13 +132,7 @@ impl Engine {
         self.change_market(book, |market| {
             market.quote = Quote { bid: bid.0, offer: offer.0 };
         });
-        sink.report(Report {
-            kind: ReportKind::Quoted,
-            price: bid,
-            other: offer.0 as u64,
-            symbol: command.symbol,
-            ..Report::BLANK
-        });
+        sink.report(Quoted { bid, offer }.about(command.symbol));
         let mut traded = Traded::default();
         self.follow_quote(at, book, &mut traded, sink);
         self.elect(at, book, traded, sink);

@@ -4,14 +4,14 @@ use super::book::{key_of, side_index, unlink};
 use super::ladder::LevelSlot;
 use super::orders::{NIL, Order, Slot};
 use super::stops::Traded;
-use super::{Engine, canceled};
+use super::{Engine, cut, whole};
 use ringside_model::command::Sequenced;
 use ringside_model::domain::{
     OrderId, OrderNumber, OrderType, Price, Quantity, SelfTrade, SessionId,
 };
 use ringside_model::domain::{SymbolId, TimeInForce};
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_model::report::{Canceled, Executed, ReportSink, Restated, Subject};
 
 /// Order while it trades through the other side of the book.
 pub(super) struct Incoming {
@@ -35,11 +35,6 @@ impl Incoming {
         Incoming { order, price, last: 0, minimum: 0, is_hidden: false, traded: Traded::default() }
     }
 
-    /// Returns the fields that every report about the order has.
-    pub(crate) fn describe(&self) -> Report {
-        Report { open: Quantity(self.order.open), ..describe(&self.order, self.price) }
-    }
-
     /// Returns true if `resting` is of the same group or, if neither has a group, of the same firm.
     #[inline]
     pub(crate) fn owns(&self, resting: &Order) -> bool {
@@ -56,16 +51,16 @@ impl Incoming {
 
 /// Returns the fields that every report about an order has.
 #[inline(always)]
-pub(super) fn describe(order: &Order, price: i64) -> Report {
-    Report {
+pub(super) fn describe(order: &Order, price: i64) -> Subject {
+    Subject {
         side: order.traits.side(),
-        flags: order.traits.hidden_flag(),
+        hidden: !order.traits.is_displayed(),
         order: OrderNumber(order.number),
         id: OrderId(order.id),
         price: Price(price),
         session: SessionId(order.session),
         symbol: SymbolId(order.symbol),
-        ..Report::BLANK
+        ..Subject::NONE
     }
 }
 
@@ -149,11 +144,7 @@ impl Engine {
             return cancel_rest(incoming, reason, sink);
         }
         incoming.price = incoming.last;
-        sink.report(Report {
-            kind: ReportKind::Restated,
-            quantity: Quantity(incoming.order.open),
-            ..incoming.describe()
-        });
+        sink.report(Restated {}.about(whole(&incoming.order, incoming.price)));
         self.rest(book, incoming.order, incoming.price, sink);
     }
 
@@ -187,7 +178,9 @@ impl Engine {
             trades += 1;
             if self.orders.get(slot).traits.has_reserve() {
                 self.fill_slice(book, best, slot, incoming, trades, sink);
-            } else if let Some(empty) = self.fill((best, slot), 0, [0; 2], incoming, trades, sink) {
+            } else if let Some(empty) =
+                self.fill((best, slot), 0, [false; 2], incoming, trades, sink)
+            {
                 self.books[book].sides[side_index(!buy)].remove(empty, &mut self.levels);
             }
             first = if first == 0 { incoming.last } else { first };
@@ -230,8 +223,9 @@ impl Engine {
     ) {
         let slice = *self.orders.get(slot);
         let is_spent = slice.open <= incoming.order.open;
-        let (behind, unseen) = (self.behind(&slice), [0, incoming.order.traits.hidden_flag()]);
-        if let Some(empty) = self.fill((best, slot), behind, unseen, incoming, trade, sink) {
+        let (behind, hidden) =
+            (self.behind(&slice), [false, !incoming.order.traits.is_displayed()]);
+        if let Some(empty) = self.fill((best, slot), behind, hidden, incoming, trade, sink) {
             self.remove_level(SymbolId(slice.symbol), slice.traits, empty);
         }
         if is_spent {
@@ -242,14 +236,14 @@ impl Engine {
     }
 
     /// Makes one trade between the incoming order and a resting one. `behind` is the resting
-    /// order's reserve, `unseen` the hidden flags of the two orders. Returns the level if it is now
-    /// empty and has to leave its ladder.
+    /// order's reserve; `hidden` says for each of the two orders, the resting one first, if it is
+    /// hidden. Returns the level if it is now empty and has to leave its ladder.
     #[inline(always)]
     pub(super) fn fill(
         &mut self,
         (level, slot): (LevelSlot, Slot),
         behind: u64,
-        unseen: [u8; 2],
+        hidden: [bool; 2],
         incoming: &mut Incoming,
         trade: u32,
         sink: &mut impl ReportSink,
@@ -264,18 +258,17 @@ impl Engine {
         incoming.order.open -= quantity;
         incoming.order.executed += quantity;
         incoming.last = price;
-        let executed = |order: &Order, behind: u64, other: u64, flags: u8| Report {
-            kind: ReportKind::Executed,
-            flags,
-            trade,
-            quantity: Quantity(quantity),
-            open: Quantity(order.open + behind),
-            other,
-            ..describe(order, price)
+        let executed = |order: &Order, behind: u64, contra: &Order, removed: bool| {
+            let contra = OrderNumber(contra.number);
+            Executed { trade, contra, removed, auction: None }.about(Subject {
+                hidden: hidden[usize::from(removed)],
+                quantity: Quantity(quantity),
+                open: Quantity(order.open + behind),
+                ..describe(order, price)
+            })
         };
-        sink.report(executed(resting, behind, incoming.order.number, unseen[0]));
-        let removed = unseen[1] | Report::REMOVED;
-        sink.report(executed(&incoming.order, 0, resting.number, removed));
+        sink.report(executed(resting, behind, &incoming.order, false));
+        sink.report(executed(&incoming.order, 0, resting, true));
         self.books_hash = self.books_hash.wrapping_sub(before);
         level.subtract(quantity);
         if resting.open > 0 {
@@ -358,10 +351,8 @@ impl Engine {
         if incoming_gives > 0 {
             incoming.order.open -= incoming_gives;
             let (order, open) = (&incoming.order, incoming.order.open);
-            sink.report(Report {
-                other: price as u64,
-                ..canceled(order, incoming.price, incoming_gives, open, Reason::SelfTrade)
-            });
+            let subject = cut(order, incoming.price, incoming_gives, open, Reason::SelfTrade);
+            sink.report(Canceled { prevented: Price(price), ..Canceled::PLAIN }.about(subject));
         }
     }
 }
@@ -378,5 +369,6 @@ pub(super) fn gives_way(mode: SelfTrade, resting: u64, incoming: u64) -> bool {
 /// Cancels the rest of an incoming order that may not rest.
 pub(super) fn cancel_rest(incoming: &mut Incoming, reason: Reason, sink: &mut impl ReportSink) {
     let open = std::mem::take(&mut incoming.order.open);
-    sink.report(canceled(&incoming.order, incoming.price, open, 0, reason));
+    let subject = cut(&incoming.order, incoming.price, open, 0, reason);
+    sink.report(Canceled::PLAIN.about(subject));
 }

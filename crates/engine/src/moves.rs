@@ -18,18 +18,19 @@
 //! their sessions receive reports only when the symbol is resumed: the move may still be given up.
 
 use super::book::{key_of, side_index};
-use super::matching::describe;
 use super::orders::{NIL, Order};
 use super::side_tables::Row;
-use super::{Engine, canceled, reject, rejected};
+use super::{Engine, cut, reject, request, whole};
 use ringside_model::command::{Action, Command, Enter, ImportOrder, MoveSymbol, Sequenced};
 use ringside_model::domain::{
-    FirmId, MoveStep, OrderId, OrderType, PartitionId, Quantity, SessionId, Side, SymbolId,
-    SymbolState, TimeInForce,
+    FirmId, MoveStep, OrderId, OrderType, Quantity, SessionId, Side, SymbolId, SymbolState,
+    TimeInForce,
 };
 use ringside_model::hash;
 use ringside_model::reason::Reason;
-use ringside_model::report::{ExportedTerms, Moved, Report, ReportKind, ReportSink};
+use ringside_model::report::{
+    Canceled, Exported, ExportedTerms, Held, Imported, Moved, Rejected, ReportSink, SymbolMoved,
+};
 use ringside_planted::{Bug, planted};
 
 /// Symbol without a book.
@@ -100,16 +101,16 @@ impl Waiting {
 }
 
 impl Engine {
-    /// Returns the reason to reject a command for a symbol without a book, and `other` of the
-    /// reject.
+    /// Returns the reason to reject a command for a symbol without a book, and the step that made
+    /// the symbol leave.
     #[cold]
-    pub(super) fn absence(&self, symbol: SymbolId) -> (Reason, u64) {
+    pub(super) fn absence(&self, symbol: SymbolId) -> (Reason, Option<Moved>) {
         match self.tables.away.get(symbol) {
-            None => (Reason::UnknownSymbol, 0),
+            None => (Reason::UnknownSymbol, None),
             Some(away) if away.asked.step == MoveStep::Release => {
-                (Reason::WrongPartition, away.moved().word())
+                (Reason::WrongPartition, Some(away.moved()))
             }
-            Some(away) => (Reason::Moving, away.moved().word()),
+            Some(away) => (Reason::Moving, Some(away.moved())),
         }
     }
 
@@ -124,10 +125,10 @@ impl Engine {
             verdict => Err(verdict),
         };
         if let Err(reason) = taken {
-            // The reject of a step that does not follow says in `other` where the symbol is.
-            let away = self.tables.away.get(command.symbol);
-            let other = away.map_or(0, |away| away.moved().word());
-            sink.report(Report { other, ..rejected(command, OrderId(0), Side::Buy, reason) });
+            // The reject of a step that does not follow says where the symbol is.
+            let moved = self.tables.away.get(command.symbol).map(|away| away.moved());
+            let subject = request(command, OrderId(0), Side::Buy, reason);
+            sink.report(Rejected { moved }.about(subject));
         }
     }
 
@@ -212,16 +213,8 @@ impl Engine {
                 post_only: traits.post_only(),
                 self_trade: traits.self_trade(),
             };
-            let open = Quantity(order.open);
-            let (kind, flags, other) = (ReportKind::Exported, traits.report_flags(), terms.word());
-            sink.report(Report {
-                kind,
-                flags,
-                other,
-                quantity: open,
-                open,
-                ..describe(order, *price)
-            });
+            let (attributed, capacity) = (traits.is_attributed(), traits.capacity());
+            sink.report(Exported { terms, attributed, capacity }.about(whole(order, *price)));
         }
         Ok(())
     }
@@ -232,7 +225,8 @@ impl Engine {
         let waiting = self.take_waiting(symbol);
         announce(symbol, asked, waiting.len(), sink);
         for Waiting { order, price } in &waiting {
-            sink.report(canceled(order, *price, order.open, 0, Reason::Moved));
+            let subject = cut(order, *price, order.open, 0, Reason::Moved);
+            sink.report(Canceled::PLAIN.about(subject));
         }
         self.set_step(symbol, asked);
     }
@@ -271,7 +265,14 @@ impl Engine {
         let mut waiting = self.take_waiting(symbol);
         announce(symbol, asked, waiting.len(), sink);
         for waiting in &mut waiting {
-            sink.report(imported(ReportKind::Imported, waiting, from));
+            let Waiting { order, price } = waiting;
+            let imported = Imported {
+                id_there: OrderId(order.executed),
+                partition: from,
+                attributed: order.traits.is_attributed(),
+                capacity: order.traits.capacity(),
+            };
+            sink.report(imported.about(whole(order, *price)));
             waiting.order.executed = 0;
         }
         self.open(symbol, &waiting);
@@ -292,10 +293,14 @@ impl Engine {
             return reject(command, enter.id, enter.side, reason, sink);
         }
         let order = Order { executed: id_there.0, ..super::entered(at, enter) };
-        let waiting = Waiting { order, price: enter.price.0 };
-        self.add_waiting(waiting);
-        let from = self.away(command.symbol).asked.partition;
-        sink.report(imported(ReportKind::Held, &waiting, from));
+        self.add_waiting(Waiting { order, price: enter.price.0 });
+        let held = Held {
+            id_there: *id_there,
+            partition: self.away(command.symbol).asked.partition,
+            attributed: enter.attributed,
+            capacity: enter.capacity,
+        };
+        sink.report(held.about(whole(&order, enter.price.0)));
     }
 
     /// Iterates over the waiting orders of a symbol: bids before offers, best price first, oldest
@@ -444,20 +449,8 @@ impl Engine {
     }
 }
 
-fn imported(kind: ReportKind, waiting: &Waiting, PartitionId(from): PartitionId) -> Report {
-    let Waiting { order, price } = waiting;
-    let open = Quantity(order.open);
-    let (flags, other, trade) = (order.traits.report_flags(), order.executed, from.into());
-    Report { kind, flags, other, trade, quantity: open, open, ..describe(order, *price) }
-}
-
 /// Publishes the step of a symbol and the number of orders that it concerns.
 fn announce(symbol: SymbolId, asked: &MoveSymbol, orders: usize, sink: &mut impl ReportSink) {
-    sink.report(Report {
-        kind: ReportKind::SymbolMoved,
-        quantity: Quantity(orders as u64),
-        other: asked.moved().word(),
-        symbol,
-        ..Report::BLANK
-    });
+    let moved = SymbolMoved { moved: asked.moved(), count: orders as u64 };
+    sink.report(moved.about(symbol));
 }

@@ -7,7 +7,7 @@ use super::orders::{Order, Slot};
 use super::stops::Traded;
 use ringside_model::command::{RichTerms, Sequenced};
 use ringside_model::domain::{OrderId, OrderNumber, OrderType, Quantity, SessionId};
-use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_model::report::{ReportSink, Repriced, Subject};
 
 impl Engine {
     /// Reprices a resting order away from the other side; the order rests without trading. The
@@ -63,13 +63,11 @@ impl Engine {
         let behind = self.behind(&old);
         self.remove_resting(slot, bucket, self.levels.get(old.level).price());
         let order = Order { number: number.0, ..old };
-        sink.report(Report {
-            kind: ReportKind::Repriced,
+        sink.report(Repriced { old_order: OrderNumber(old.number) }.about(Subject {
             quantity: Quantity(order.open),
             open: Quantity(order.open + behind),
-            other: old.number,
             ..describe(&order, price)
-        });
+        }));
         self.orders.make_room(1);
         if old.traits.has_reserve() {
             let (left, display) = self.take_reserve(&old);

@@ -9,14 +9,14 @@ use super::matching::Incoming;
 use super::orders::Order;
 use super::pegs;
 use super::side_tables::{OrderKey, Row, orders_of};
-use super::{Engine, accepted, entered};
+use super::{Engine, entered, whole};
 use ringside_model::command::{Enter, EnterRich, RichTerms, Sequenced};
 use ringside_model::domain::{
     Nanos, OrderId, OrderType, Peg, PostOnly, SessionId, SymbolId, SymbolState, TimeInForce,
 };
 use ringside_model::hash;
 use ringside_model::reason::Reason;
-use ringside_model::report::ReportSink;
+use ringside_model::report::{Accepted, ReportSink};
 use std::collections::BTreeMap;
 
 /// Session and id of the resting orders that expire, by symbol, time and order number.
@@ -71,7 +71,7 @@ impl Engine {
         let can_rest = matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc);
         let traits = if can_rest { order.traits.with_terms(terms) } else { order.traits };
         let order = Order { traits, ..order };
-        sink.report(accepted(&order, price));
+        sink.report(Accepted { stop: None }.about(whole(&order, price)));
         if self.books[book].state() != SymbolState::Open {
             self.begin_terms(&order, Some(*terms));
             return self.rest(book, order, price, sink);

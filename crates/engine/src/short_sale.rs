@@ -7,7 +7,7 @@ use super::orders::{NIL, Order};
 use ringside_model::command::Sequenced;
 use ringside_model::domain::{AtShortTest, Side};
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_model::report::{ReportSink, ShortSaleSet};
 use ringside_planted::{Bug, planted};
 
 /// Short sale setting of a symbol.
@@ -41,12 +41,7 @@ impl Engine {
     fn restrict(&mut self, book: usize, short_sale: ShortSale, sink: &mut impl ReportSink) {
         self.change_market(book, |market| market.short_sale = short_sale);
         let ShortSale { restricted, automatic } = short_sale;
-        sink.report(Report {
-            kind: ReportKind::ShortSaleSet,
-            other: u64::from(restricted) | u64::from(automatic) << 1,
-            symbol: self.books[book].symbol(),
-            ..Report::BLANK
-        });
+        sink.report(ShortSaleSet { restricted, automatic }.about(self.books[book].symbol()));
     }
 
     /// Returns the limit of an order under the test: as given, or one tick above the best bid, or a

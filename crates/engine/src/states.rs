@@ -10,11 +10,11 @@ use super::orders::{Bucket, NIL, Order, Slot};
 use super::stops::Traded;
 use ringside_model::command::{Action, Command, OperatorCommand, Sequenced, SetState};
 use ringside_model::domain::{
-    Auction, OrderId, OrderNumber, OrderType, Price, Quantity, SessionId, Side, SymbolId,
+    Auction, Nanos, OrderId, OrderNumber, OrderType, Price, Quantity, SessionId, Side, SymbolId,
     SymbolState, TimeInForce,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_model::report::{Crossed, Executed, Indicative, ReportSink, StateChanged, Subject};
 use ringside_planted::{Bug, planted};
 
 /// Returns the reason if no order can enter the book of a symbol in this state.
@@ -75,8 +75,8 @@ impl Engine {
         if self.books[book].is_guarded() {
             self.change_market(book, |market| market.reopening = None);
         }
-        let other = state as u64;
-        sink.report(Report { kind: ReportKind::StateChanged, other, symbol, ..Report::BLANK });
+        let changed = StateChanged { state, cause: Reason::None, reopens_at: Nanos(0) };
+        sink.report(changed.about(symbol));
         let auction = match (before, state) {
             (before, SymbolState::Open) if self.is_crossed(book) => {
                 Some(before.auction().unwrap_or(Auction::Reopening))
@@ -156,16 +156,13 @@ impl Engine {
         self.in_call.insert(symbol, clearing);
         let side = if clearing.offers_left > 0 { Side::Sell } else { Side::Buy };
         let auction = self.books[book].state().auction();
-        sink.report(Report {
-            kind: ReportKind::Indicative,
+        sink.report(Indicative { auction }.about(Subject {
             side,
             price: Price(clearing.price),
             quantity: saturated(clearing.matched),
             open: saturated(clearing.bids_left + clearing.offers_left),
-            other: auction.map_or(0, |auction| auction as u64),
-            symbol,
-            ..Report::BLANK
-        });
+            ..symbol.into()
+        }));
     }
 
     /// Cancels an order on the slow path: the order is not live or not plain, some symbol is
@@ -289,14 +286,11 @@ impl Engine {
         let symbol = self.books[book].symbol();
         let clearing = self.clearing(book, auction);
         let price = clearing.price;
-        sink.report(Report {
-            kind: ReportKind::Crossed,
+        sink.report(Crossed { auction }.about(Subject {
             price: Price(price),
             quantity: saturated(clearing.matched),
-            other: auction as u64,
-            symbol,
-            ..Report::BLANK
-        });
+            ..symbol.into()
+        }));
         let mut left = clearing.matched;
         let mut traded = Traded::default();
         while left > 0 {
@@ -336,18 +330,13 @@ impl Engine {
         let mut spent = [None; 2];
         for (i, slot) in pair.into_iter().enumerate() {
             let order = self.orders.get(slot);
-            let flags = (auction as u8) << Report::CAPACITY_SHIFT
-                | order.traits.hidden_flag()
-                | if i == 0 { 0 } else { Report::REMOVED };
-            sink.report(Report {
-                kind: ReportKind::Executed,
-                flags,
-                trade,
+            let (contra, removed) = (OrderNumber(contra[i]), i == 1);
+            let executed = Executed { trade, contra, removed, auction: Some(auction) };
+            sink.report(executed.about(Subject {
                 quantity: Quantity(quantity),
                 open: Quantity(order.open - quantity + self.behind(order)),
-                other: contra[i],
                 ..describe(order, price)
-            });
+            }));
             spent[i] = self.take_from(slot, quantity);
         }
         spent

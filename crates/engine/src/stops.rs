@@ -7,19 +7,19 @@
 
 use super::beside::Resting;
 use super::market::LimitTerms;
-use super::matching::{Incoming, cancel_rest, describe};
+use super::matching::{Incoming, cancel_rest};
 use super::orders::{NIL, Order, Slot};
 use super::side_tables::{OrderKey, Row};
 use super::traits::Traits;
-use super::{Engine, accepted, entered};
+use super::{Engine, entered, whole};
 use ringside_model::command::{Command, Enter, EnterStop, Sequenced};
 use ringside_model::domain::{
-    AtShortTest, OrderId, OrderNumber, OrderType, PostOnly, Price, Quantity, SeqNo, SessionId,
+    AtShortTest, Nanos, OrderId, OrderNumber, OrderType, PostOnly, Price, SeqNo, SessionId,
     SymbolId, SymbolState, TimeInForce,
 };
 use ringside_model::hash;
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_model::report::{Accepted, ReportSink, StateChanged, Triggered};
 use ringside_planted::{Bug, planted};
 
 /// Maximum number of stops that one command elects; if more are reached, the symbol is halted.
@@ -80,12 +80,7 @@ impl Engine {
         };
         let order = entered(at, enter);
         let order = Order { traits: order.traits.with_stop(true), ..order };
-        let told = accepted(&order, stop.0);
-        sink.report(Report {
-            flags: told.flags | Report::STOP,
-            other: enter.price.0 as u64,
-            ..told
-        });
+        sink.report(Accepted { stop: Some(enter.price) }.about(whole(&order, stop.0)));
         self.wait_for_trade(order, stop.0, enter.price.0);
         self.elect_by_last(at, book, Traded::default(), sink);
     }
@@ -198,13 +193,8 @@ impl Engine {
         self.tables.limits.remove(waiting.key());
         let traits = waiting.traits.with_stop(false);
         let order = Order { number: number.0, traits, ..waiting };
-        sink.report(Report {
-            kind: ReportKind::Triggered,
-            quantity: Quantity(order.open),
-            open: Quantity(order.open),
-            other: waiting.number,
-            ..describe(&order, limit)
-        });
+        let triggered = Triggered { old_order: OrderNumber(waiting.number) };
+        sink.report(triggered.about(whole(&order, limit)));
         let order_type = if limit == 0 { OrderType::Market } else { OrderType::Limit };
         (order_type, Incoming::new(order, limit))
     }
@@ -240,13 +230,8 @@ impl Engine {
     /// enters.
     fn halt_cascade(&mut self, book: usize, symbol: SymbolId, sink: &mut impl ReportSink) {
         self.change_state(book, symbol, SymbolState::Halted);
-        sink.report(Report {
-            kind: ReportKind::StateChanged,
-            reason: Reason::StopCascade,
-            other: SymbolState::Halted as u64,
-            symbol,
-            ..Report::BLANK
-        });
+        let (state, cause) = (SymbolState::Halted, Reason::StopCascade);
+        sink.report(StateChanged { state, cause, reopens_at: Nanos(0) }.about(symbol));
     }
 }
 

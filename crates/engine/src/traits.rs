@@ -2,7 +2,6 @@
 
 use ringside_model::command::{Enter, RichTerms};
 use ringside_model::domain::{Capacity, PostOnly, SelfTrade, Side, TimeInForce};
-use ringside_model::report::Report;
 
 /// Firm, group, side, time in force, post-only, self-trade mode, capacity, attribution, and marks
 /// of rare kinds. They share one word, because every new order copies all of them and every hash of
@@ -146,14 +145,8 @@ impl Traits {
         Traits(others | Self::RICH | hidden | minimum)
     }
 
-    /// Returns [`Report::HIDDEN`] if the order is hidden, or waits for an auction or as a stop;
-    /// else 0.
-    #[inline(always)]
-    pub(crate) fn hidden_flag(self) -> u8 {
-        u8::from(!self.is_displayed()) * Report::HIDDEN
-    }
-
-    /// Returns true if the order rests in the book; false if beside it, see [`super::beside`].
+    /// Returns true if the order rests in the book; false if it is hidden, or waits for an auction
+    /// or as a stop, and so rests beside the book, see [`super::beside`].
     #[inline(always)]
     pub(crate) fn is_displayed(self) -> bool {
         self.0 & Self::UNSEEN == 0
@@ -169,11 +162,8 @@ impl Traits {
         Traits(self.0 & !(15 << 32) | (side as u64) << 32)
     }
 
-    /// Returns capacity, attribution and [`Report::HIDDEN`] as the flags of a report.
-    pub(crate) fn report_flags(self) -> u8 {
-        let capacity = (self.0 >> 48) as u8 & 15;
-        let attributed = if self.is_attributed() { Report::ATTRIBUTED } else { 0 };
-        capacity << Report::CAPACITY_SHIFT | attributed | self.hidden_flag()
+    pub(crate) fn capacity(self) -> Capacity {
+        Capacity::from_code((self.0 >> 48) as u8 & 15).unwrap_or(Capacity::Other)
     }
 
     /// Returns true if market data shows the order with the name of its firm.
@@ -211,10 +201,9 @@ mod tests {
                             capacity: Capacity::Riskless,
                             attributed: true,
                         });
-                        let flags = (Capacity::Riskless as u8) << Report::CAPACITY_SHIFT;
-                        let hidden = if tif.is_for_auction() { Report::HIDDEN } else { 0 };
-                        assert_eq!(traits.hidden_flag(), hidden);
-                        assert_eq!(traits.report_flags(), flags | Report::ATTRIBUTED | hidden);
+                        assert_eq!(traits.is_displayed(), !tif.is_for_auction());
+                        assert_eq!(traits.capacity(), Capacity::Riskless);
+                        assert!(traits.is_attributed());
                         assert_eq!(traits.with_side(Side::Short).side(), Side::Short);
                         assert_eq!((traits.firm(), traits.group()), (0xFEDC, 0xBA98));
                         assert_eq!((traits.side(), traits.tif()), (side, tif));
@@ -241,7 +230,7 @@ mod tests {
         assert_eq!(marks(with(true, 0)), (true, true, false));
         assert_eq!(marks(with(true, 5)), (true, true, true));
         assert_eq!(marks(with(true, 5).with_terms(&RichTerms::NONE)), (true, false, false));
-        assert_eq!([with(false, 0), with(true, 5)].map(Traits::hidden_flag), [0, Report::HIDDEN]);
+        assert_eq!([with(false, 0), with(true, 5)].map(Traits::is_displayed), [true, false]);
         assert_eq!(Traits::from_word(with(true, 5).0).map(|same| same.0), Some(with(true, 5).0));
     }
 

@@ -10,11 +10,14 @@ use ringside_model::command::{
     SetOrderEntry, SetQuote, SetShortSale, SetState, TradeSide, TradingDay,
 };
 use ringside_model::domain::{
-    DayEvent, Nanos, OrderId, Price, Quantity, Side, SymbolId, Tick, TimeInForce,
+    DayEvent, FirmId, Nanos, OrderId, Price, Side, SymbolId, Tick, TimeInForce,
 };
 use ringside_model::hash;
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_model::report::{
+    self, AccountQueried, Body, Broken, Corrected, Defined, DurabilitySet, MassCanceled,
+    OrderEntrySet, ReportSink, RiskSet, Subject,
+};
 
 impl Engine {
     #[cold]
@@ -31,11 +34,10 @@ impl Engine {
                 return self.trading_day(at, *event, sink);
             }
             Action::SetOrderEntry(SetOrderEntry { id, enabled }) => {
-                let (kind, other) = (ReportKind::OrderEntrySet, u64::from(*enabled));
-                return answer(command, kind, *id, other, sink);
+                return answer(command, *id, OrderEntrySet { enabled: *enabled }, sink);
             }
             Action::AccountQuery(AccountQuery { next }) => {
-                return answer(command, ReportKind::AccountQueried, OrderId(0), next.0, sink);
+                return answer(command, OrderId(0), AccountQueried { next_id: *next }, sink);
             }
             Action::Operator(OperatorCommand::SetState(SetState { state })) => {
                 return self.set_state(at, *state, sink);
@@ -58,10 +60,14 @@ impl Engine {
                 let short_sale = ShortSale { restricted, automatic };
                 return self.set_short_sale(at, short_sale, sink);
             }
+            // The node changes its durability mode; the books have no part in it.
+            Action::Operator(OperatorCommand::SetDurability(SetDurability { durability })) => {
+                let durability = *durability;
+                return answer(command, OrderId(0), DurabilitySet { durability }, sink);
+            }
             // No book knows the risk limits: the gateways that give verdicts apply them.
             Action::Operator(OperatorCommand::SetRisk(risk)) => {
-                let (kind, firm) = (ReportKind::RiskSet, u64::from(risk.firm.0));
-                return answer(command, kind, OrderId(0), firm, sink);
+                return answer(command, OrderId(0), RiskSet { firm: risk.firm }, sink);
             }
             Action::Operator(OperatorCommand::BreakTrade(trade)) => {
                 return break_trade(command, trade, sink);
@@ -77,29 +83,16 @@ impl Engine {
             }
             _ => {}
         }
+        let firm = match action {
+            Action::Definition(
+                Definition::Session(DefineSession { firm, .. })
+                | Definition::Firm(DefineFirm { firm, .. }),
+            ) => *firm,
+            _ => FirmId(0),
+        };
         match self.define(command) {
             Err(reason) => reject(command, OrderId(0), Side::Buy, reason, sink),
-            Ok(()) => sink.report(Report {
-                kind: match action {
-                    Action::Operator(OperatorCommand::SetDurability(_)) => {
-                        ReportKind::DurabilitySet
-                    }
-                    _ => ReportKind::Defined,
-                },
-                other: match action {
-                    Action::Operator(OperatorCommand::SetDurability(SetDurability {
-                        durability: mode,
-                    })) => *mode as u64,
-                    Action::Definition(Definition::Session(DefineSession { firm, .. }))
-                    | Action::Definition(Definition::Firm(DefineFirm { firm, .. })) => {
-                        u64::from(firm.0)
-                    }
-                    _ => 0,
-                },
-                session: command.session,
-                symbol: command.symbol,
-                ..Report::BLANK
-            }),
+            Ok(()) => sink.report(Defined { firm }.about(command)),
         }
     }
 
@@ -122,8 +115,6 @@ impl Engine {
                 let new = self.firms.insert(firm.0);
                 self.define_name(firm.0 != 0, new, [2, u64::from(firm.0), 0], name.as_str())?;
             }
-            // The node changes its durability mode; the books have no part in it.
-            Action::Operator(OperatorCommand::SetDurability(_)) => return Ok(()),
             Action::Enter(_)
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
@@ -133,6 +124,7 @@ impl Engine {
             | Action::Operator(OperatorCommand::SetBands(_))
             | Action::Operator(OperatorCommand::SetQuote(_))
             | Action::Operator(OperatorCommand::SetShortSale(_))
+            | Action::Operator(OperatorCommand::SetDurability(_))
             | Action::Operator(OperatorCommand::SetRisk(_))
             | Action::Operator(OperatorCommand::CorrectTrade(_))
             | Action::Cancel(_)
@@ -212,8 +204,9 @@ impl Engine {
             Some(book) => self.cover(book, |order| covers(filter, order), &mut covered),
             None => self.cover_all(|order| covers(filter, order), &mut covered),
         }
-        let head = Report { kind: ReportKind::MassCanceled, id: filter.id, ..about(command) };
-        self.cancel_covered(head, covered, (cause, at.time), sink);
+        let subject = Subject { id: filter.id, ..Subject::from(command) };
+        sink.report(MassCanceled { count: covered.len() as u64 }.about(subject));
+        self.cancel_covered(covered, (cause, at.time), sink);
     }
 
     /// Begins or ends the trading day. The end expires day orders.
@@ -226,19 +219,18 @@ impl Engine {
         if event == DayEvent::End {
             self.cover_all(|order| order.traits.tif() != TimeInForce::Gtc, &mut covered);
         }
-        let head = Report { kind: ReportKind::TradingDay, other: event as u64, ..about(command) };
-        self.cancel_covered(head, covered, (Reason::Expired, at.time), sink);
+        let count = covered.len() as u64;
+        sink.report(report::TradingDay { event, count }.about(command));
+        self.cancel_covered(covered, (Reason::Expired, at.time), sink);
     }
 
-    /// Publishes the number of orders that end, then ends them.
+    /// Cancels the orders, symbol by symbol.
     fn cancel_covered(
         &mut self,
-        head: Report,
         mut covered: Vec<Slot>,
         (cause, time): (Reason, Nanos),
         sink: &mut impl ReportSink,
     ) {
-        sink.report(Report { quantity: Quantity(covered.len() as u64), ..head });
         for (i, &slot) in covered.iter().enumerate() {
             let symbol = SymbolId(self.orders.get(slot).symbol);
             self.cancel_resting(slot, cause, sink);
@@ -274,20 +266,12 @@ impl Engine {
     }
 }
 
-/// Returns a report with the session and the symbol of a command.
-fn about(command: &Command) -> Report {
-    Report { session: command.session, symbol: command.symbol, ..Report::BLANK }
-}
-
-fn answer(
-    command: &Command,
-    kind: ReportKind,
-    id: OrderId,
-    other: u64,
-    sink: &mut impl ReportSink,
-) {
+/// Answers a command that changes no book.
+fn answer(command: &Command, id: OrderId, body: impl Into<Body>, sink: &mut impl ReportSink) {
     match command.verdict {
-        Reason::None => sink.report(Report { kind, id, other, ..about(command) }),
+        Reason::None => {
+            sink.report(body.into().about(Subject { id, ..Subject::from(command) }));
+        }
         verdict => reject(command, id, Side::Buy, verdict, sink),
     }
 }
@@ -299,8 +283,8 @@ fn break_trade(command: &Command, trade: &BreakTrade, sink: &mut impl ReportSink
     }
     for side in &trade.sides() {
         let TradeSide { id, session, .. } = *side;
-        let (kind, other) = (ReportKind::Broken, trade.match_number.0);
-        sink.report(Report { kind, id, session, other, ..about(command) });
+        let subject = Subject { id, session, ..Subject::from(command) };
+        sink.report(Broken { match_number: trade.match_number }.about(subject));
     }
 }
 
@@ -312,8 +296,8 @@ fn correct_trade(command: &Command, correction: &CorrectTrade, sink: &mut impl R
     let CorrectTrade { trade, price, quantity } = *correction;
     for side in &trade.sides() {
         let TradeSide { id, session, .. } = *side;
-        let (kind, other) = (ReportKind::Corrected, trade.match_number.0);
-        sink.report(Report { kind, id, session, other, price, quantity, ..about(command) });
+        let subject = Subject { id, session, price, quantity, ..Subject::from(command) };
+        sink.report(Corrected { match_number: trade.match_number }.about(subject));
     }
 }
 

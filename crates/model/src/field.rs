@@ -2,9 +2,10 @@
 //! session, exports and dumps have the same fields.
 
 use crate::domain::{
-    FirmId, MatchNumber, Name, Nanos, OrderId, PartitionId, Price, Quantity, SessionId, SymbolId,
-    Tick,
+    FirmId, MatchNumber, Name, Nanos, OrderId, OrderNumber, PartitionId, Price, Quantity,
+    SessionId, SymbolId, Tick,
 };
+use crate::reason::Reason;
 
 macro_rules! fields {
     ($($variant:ident $name:literal),* $(,)?) => {
@@ -83,6 +84,7 @@ macro_rules! values {
 
 values! {
     OrderId => Number(|OrderId(number)| number),
+    OrderNumber => Number(|OrderNumber(number)| number),
     Quantity => Number(|Quantity(number)| number),
     Nanos => Number(|Nanos(number)| number),
     MatchNumber => Number(|MatchNumber(number)| number),
@@ -98,6 +100,7 @@ values! {
     SessionId => Session(|session| session),
     FirmId => Firm(|firm| firm),
     SymbolId => Symbol(|symbol| symbol),
+    Reason => Word(Reason::name),
 }
 
 /// Receiver of the fields of a line, in their order.

@@ -1,102 +1,369 @@
 //! Reports: the complete output of the engine, one 64-byte line each.
 
+use crate::command::Command;
 use crate::domain::{
-    Auction, Capacity, FirmId, MatchNumber, MoveStep, Nanos, OrderId, OrderNumber, PartitionId,
-    PostOnly, Price, Quantity, SelfTrade, SeqNo, SessionId, Side, SymbolId, TimeInForce, byte_enum,
+    Auction, Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Nanos, OrderId, OrderNumber,
+    PartitionId, PostOnly, Price, Quantity, SelfTrade, SeqNo, SessionId, Side, SymbolId,
+    SymbolState, TimeInForce, byte_enum,
 };
 use crate::durability::Durability;
+use crate::field::Value;
 use crate::reason::Reason;
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
-byte_enum! {
-    /// Content of a report.
-    ReportKind {
-        /// A new order is accepted: `open` is its quantity before matching.
-        Accepted = 1 "accepted",
-        /// A trade, one report for each side, the resting order first.
-        Executed = 2 "executed",
-        /// `quantity` of an order is cancelled, `open` is left.
-        Canceled = 3 "canceled",
-        /// An order took the place of another order (`other` is the old id).
-        Replaced = 4 "replaced",
-        /// A command is rejected.
-        Rejected = 5 "rejected",
-        /// A market-to-limit order books its rest, `open`, at `price`.
-        Restated = 6 "restated",
-        /// A mass cancel covers `quantity` orders; their `canceled` reports follow.
-        MassCanceled = 7 "mass_canceled",
-        /// A symbol, a session or a firm is defined.
-        Defined = 8 "defined",
-        /// A durability mode begins: its code is in `other`.
-        DurabilitySet = 9 "durability_set",
-        /// The sell marking or the quantity of an order is changed; `quantity` is taken away,
-        /// `open` is left.
-        Modified = 10 "modified",
-        /// Order entry of a session is enabled (`other` is 1) or disabled (0).
-        OrderEntrySet = 11 "order_entry_set",
-        /// The next id that a session may use is in `other`.
-        AccountQueried = 12 "account_queried",
-        /// The trading day begins or ends, by the code in `other`; `quantity` orders expire, their
-        /// `canceled` reports follow.
-        TradingDay = 13 "trading_day",
-        /// A trade is broken, one report for each side.
-        Broken = 14 "broken",
-        /// A step of a move of a symbol between partitions: `other` has the step, the other
-        /// partition and the version of the table, see [`Moved`]; reports of `quantity` orders
-        /// follow.
-        SymbolMoved = 15 "symbol_moved",
-        /// An order leaves with its symbol: `other` has its [`ExportedTerms`].
-        Exported = 16 "exported",
-        /// An order has arrived with its symbol and waits: `other` is its id on the old partition.
-        Held = 17 "held",
-        /// An order that arrived with its symbol rests: `other` is its id on the old partition,
-        /// `trade` the number of that partition.
-        Imported = 18 "imported",
-        /// The state of a symbol is changed, by the code in `other`. If a limit state paused the
-        /// symbol, `quantity` is the official time of its reopening.
-        StateChanged = 19 "state_changed",
-        /// An auction, by the code in `other`, traded `quantity` at `price`, both 0 if nothing
-        /// could trade; its `executed` reports follow.
-        Crossed = 20 "crossed",
-        /// The result that an auction, by the code in `other`, would have now: `quantity` at
-        /// `price`, with `open` left over on `side`.
-        Indicative = 21 "indicative",
-        /// A stop is elected and enters the book as a new order: `order` is its new number, `other`
-        /// its old number, `price` its limit.
-        Triggered = 22 "triggered",
-        /// A slice of an iceberg, `quantity`, is displayed: `order` is its number, `other` the
-        /// number of the slice before; of the first slice, its own number.
-        Displayed = 23 "displayed",
-        /// A tick of a symbol; the reports of its timers follow, among them the `canceled` reports
-        /// of `quantity` expired orders.
-        Ticked = 24 "ticked",
-        /// The next state of a symbol is scheduled: `other` is its code, `quantity` its official
-        /// time; both 0 if no state is scheduled any more.
-        StatePlanned = 25 "state_planned",
-        /// The price bands of a symbol, static and dynamic ones together: while the symbol is open,
-        /// no trade is below `price` or above `other`, 0 for no bound; `quantity` is the reference.
-        /// A pause publishes them again.
-        BandsSet = 26 "bands_set",
-        /// A limit state begins (`other` is 1) or ends (0): the quote on `side` stands at the price
-        /// band `price`. If the quote stays there, the symbol is paused at the official time in
-        /// `quantity`.
-        LimitState = 27 "limit_state",
-        /// The reference quote of a symbol: `price` is the bid, `other` the offer.
-        Quoted = 28 "quoted",
-        /// An order has a new limit and a new place, and trades or rests as a new order does:
-        /// `order` is its new number, `other` its old number, `open` the open quantity, and
-        /// `quantity` the displayed part of it.
-        Repriced = 29 "repriced",
-        /// The short sale setting of a symbol. Bit 0 of `other`: short sales are restricted; bit 1:
-        /// a fall will restrict them.
-        ShortSaleSet = 30 "short_sale_set",
-        /// New risk limits are in force; `other` is the firm if the limits are those of a firm.
-        RiskSet = 31 "risk_set",
-        /// A trade, whose number is in `other`, is corrected to `quantity` at `price`; one report
-        /// for each side.
-        Corrected = 32 "corrected",
-        /// Internal, never published: the state hash of one shard, in `quantity` and `open`.
-        StateHash = 128 "state_hash",
+/// Declares all kinds of reports: the name in code, the code and the name of the kind, and the body:
+/// the fields that only this kind has.
+///
+/// `in Slot` behind a field gives the slot of the line that holds its word. `if Flag` makes the field
+/// an option: the flag is set if there is a value. A field `unless Flag` shares the slot of such a
+/// field; it is the default while the flag is set. `= "name"` gives the name of the field in lines of
+/// text, and `unless VALUE` leaves the field out of the line if it has this value. A field without a
+/// name is written there by hand.
+macro_rules! reports {
+    ($(
+        $(#[$doc:meta])*
+        $kind:ident = $code:literal $name:literal {
+            $(
+                $(#[$field_doc:meta])*
+                $field:ident in $slot:ident $($condition:ident $flag:ident)?: $type:ty
+                $(= $line_name:literal $(unless $default:expr)?)?
+            ),* $(,)?
+        }
+    )*) => {
+        byte_enum! {
+            /// Content of a report.
+            ReportKind { $($(#[$doc])* $kind = $code $name),* }
+        }
+
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+            pub struct $kind { $($(#[$field_doc])* pub $field: $type),* }
+
+            impl $kind {
+                /// Returns the report with this body about an order, a request or a symbol.
+                #[inline(always)]
+                pub fn about(self, subject: impl Into<Subject>) -> Report {
+                    #[allow(unused_mut)]
+                    let mut report = Report::new(ReportKind::$kind, subject.into());
+                    $(put!(report, self.$field, $slot $($condition $flag)?);)*
+                    report
+                }
+
+                /// Reads the body of a report of this kind.
+                #[inline(always)]
+                pub fn of(report: &Report) -> Self {
+                    debug_assert_eq!(report.kind, ReportKind::$kind);
+                    $kind { $($field: get!(report, $slot $($condition $flag)?)),* }
+                }
+            }
+
+            impl From<$kind> for Body {
+                #[inline]
+                fn from(body: $kind) -> Body {
+                    Body::$kind(body)
+                }
+            }
+        )*
+
+        /// Body of a report: the fields that depend on its kind.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Body { $($(#[$doc])* $kind($kind)),* }
+
+        impl Body {
+            /// Returns the report with this body about an order, a request or a symbol.
+            #[inline]
+            pub fn about(self, subject: impl Into<Subject>) -> Report {
+                match self { $(Body::$kind(body) => body.about(subject)),* }
+            }
+
+            /// Passes the fields that the table names in lines of text, in its order.
+            #[allow(unused_variables)]
+            pub fn line_fields(&self, line: &mut dyn FnMut(&'static str, Value)) {
+                match self {
+                    $(Body::$kind(body) => {
+                        $($(if true $(&& body.$field != $default)? {
+                            line($line_name, body.$field.into());
+                        })?)*
+                    })*
+                }
+            }
+        }
+
+        impl Report {
+            /// Reads the body.
+            #[inline(always)]
+            pub fn body(&self) -> Body {
+                match self.kind { $(ReportKind::$kind => Body::$kind($kind::of(self))),* }
+            }
+        }
+
+        #[cfg(test)]
+        impl ReportKind {
+            /// Returns the slots of the body, each with its condition.
+            fn slots(self) -> &'static [(Slot, &'static str)] {
+                match self {
+                    $(ReportKind::$kind => {
+                        &[$((Slot::$slot, stringify!($($condition $flag)?))),*]
+                    })*
+                }
+            }
+        }
+    };
+}
+
+/// Writes a field of a body into its slot.
+macro_rules! put {
+    ($report:ident, $value:expr, $slot:ident) => {
+        $report.set(Slot::$slot, Packed::pack($value))
+    };
+    ($report:ident, $value:expr, $slot:ident if $flag:ident) => {
+        if let Some(value) = $value {
+            $report.set(Slot::$flag, 1);
+            $report.set(Slot::$slot, Packed::pack(value));
+        }
+    };
+    ($report:ident, $value:expr, $slot:ident unless $flag:ident) => {
+        if $report.get(Slot::$flag) == 0 {
+            $report.set(Slot::$slot, Packed::pack($value));
+        }
+    };
+}
+
+/// Reads a field of a body from its slot.
+macro_rules! get {
+    ($report:ident, $slot:ident) => {
+        Packed::unpack($report.get(Slot::$slot))
+    };
+    ($report:ident, $slot:ident if $flag:ident) => {
+        ($report.get(Slot::$flag) != 0).then(|| Packed::unpack($report.get(Slot::$slot)))
+    };
+    ($report:ident, $slot:ident unless $flag:ident) => {
+        Packed::unpack(if $report.get(Slot::$flag) == 0 { $report.get(Slot::$slot) } else { 0 })
+    };
+}
+
+reports! {
+    /// A new order is accepted: `open` is its quantity before matching.
+    Accepted = 1 "accepted" {
+        /// Later limit of a stop, 0 for none; the price of the report is the stop price.
+        stop in Other if Bit1: Option<Price>,
+    }
+    /// A trade, one report for each side, the resting order first.
+    Executed = 2 "executed" {
+        /// Number of the trade within its command, from 1.
+        trade in Trade: u32,
+        /// Number of the other order.
+        contra in Other: OrderNumber,
+        /// True if this side removed liquidity. In an auction, where no side does, the younger order
+        /// has the mark.
+        removed in Bit1: bool,
+        /// Auction that the trade is part of; `None` in continuous trading.
+        auction in Nibble: Option<Auction>,
+    }
+    /// `quantity` of an order is cancelled, `open` is left.
+    Canceled = 3 "canceled" {
+        /// Decrease of the displayed part of an order that has a reserve and stays open.
+        displayed in Other if Bit1: Option<Quantity>,
+        /// Price of the trade that self-trade prevention prevented on entry; 0 for none.
+        prevented in Other unless Bit1: Price,
+    }
+    /// An order took the place of another order. `order` is the number of the old order; the new
+    /// order has the number of the command.
+    Replaced = 4 "replaced" {
+        /// Id of the old order.
+        old_id in Other: OrderId = "old_id",
+        /// True if market data shows the order with the name of its firm.
+        attributed in Bit2: bool,
+        /// Capacity of the order.
+        capacity in Nibble: Capacity,
+    }
+    /// A command is rejected.
+    Rejected = 5 "rejected" {
+        /// Step of the move that made the symbol leave, if it is not traded here.
+        moved in Other: Option<Moved>,
+    }
+    /// A market-to-limit order books its rest, `open`, at `price`.
+    Restated = 6 "restated" {}
+    /// A mass cancel covers orders; their `canceled` reports follow.
+    MassCanceled = 7 "mass_canceled" {
+        /// Number of the orders.
+        count in Quantity: u64 = "count",
+    }
+    /// A symbol, a session or a firm is defined.
+    Defined = 8 "defined" {
+        /// Firm that is defined, or the firm of the session; 0 for a symbol.
+        firm in Other: FirmId,
+    }
+    /// A durability mode begins.
+    DurabilitySet = 9 "durability_set" {
+        /// Mode from this command on.
+        durability in Other: Durability,
+    }
+    /// The sell marking or the quantity of an order is changed; `quantity` is taken away, `open` is
+    /// left.
+    Modified = 10 "modified" {
+        /// Decrease of the displayed part of an order that has a reserve.
+        displayed in Other if Bit1: Option<Quantity>,
+    }
+    /// Order entry of a session is enabled or disabled.
+    OrderEntrySet = 11 "order_entry_set" {
+        /// True if the session may enter orders.
+        enabled in OtherBit0: bool = "enabled",
+    }
+    /// Answer to the query of a session for its next order id.
+    AccountQueried = 12 "account_queried" {
+        /// Next id that the session may use.
+        next_id in Other: OrderId = "next_id",
+    }
+    /// The trading day begins or ends; the `canceled` reports of expired orders follow.
+    TradingDay = 13 "trading_day" {
+        /// Event of the day.
+        event in Other: DayEvent = "event",
+        /// Number of the orders that expire.
+        count in Quantity: u64 = "count",
+    }
+    /// A trade is broken, one report for each side.
+    Broken = 14 "broken" {
+        /// Match number of the trade.
+        match_number in Other: MatchNumber = "match",
+    }
+    /// A step of a move of a symbol between partitions; reports of its orders follow.
+    SymbolMoved = 15 "symbol_moved" {
+        /// Step of the move.
+        moved in Other: Moved,
+        /// Number of the orders.
+        count in Quantity: u64,
+    }
+    /// An order leaves with its symbol.
+    Exported = 16 "exported" {
+        /// Terms beside the fields of the report.
+        terms in Other: ExportedTerms,
+        /// True if market data shows the order with the name of its firm.
+        attributed in Bit2: bool,
+        /// Capacity of the order.
+        capacity in Nibble: Capacity,
+    }
+    /// An order has arrived with its symbol and waits.
+    Held = 17 "held" {
+        /// Id on the old partition.
+        id_there in Other: OrderId = "id_there",
+        /// Partition that the order comes from.
+        partition in Trade: PartitionId = "partition",
+        /// True if market data shows the order with the name of its firm.
+        attributed in Bit2: bool,
+        /// Capacity of the order.
+        capacity in Nibble: Capacity,
+    }
+    /// An order that arrived with its symbol rests.
+    Imported = 18 "imported" {
+        /// Id on the old partition.
+        id_there in Other: OrderId = "id_there",
+        /// Partition that the order comes from.
+        partition in Trade: PartitionId = "partition",
+        /// True if market data shows the order with the name of its firm.
+        attributed in Bit2: bool,
+        /// Capacity of the order.
+        capacity in Nibble: Capacity,
+    }
+    /// The state of a symbol is changed.
+    StateChanged = 19 "state_changed" {
+        /// State of the symbol.
+        state in Other: SymbolState = "state",
+        /// Cause of a change that the engine makes itself.
+        cause in Reason: Reason = "reason" unless Reason::None,
+        /// Official time of the reopening, if a limit state paused the symbol; 0 for none.
+        reopens_at in Quantity: Nanos = "reopens_at" unless Nanos(0),
+    }
+    /// An auction traded `quantity` at `price`, both 0 if nothing could trade; its `executed`
+    /// reports follow.
+    Crossed = 20 "crossed" {
+        /// Auction that took place.
+        auction in Other: Auction,
+    }
+    /// The result that an auction would have now: `quantity` at `price`, with `open` left over on
+    /// `side`.
+    Indicative = 21 "indicative" {
+        /// Auction that is to come; `None` after it was called off.
+        auction in Other: Option<Auction>,
+    }
+    /// A stop is elected and enters the book as a new order: `order` is its new number, `price` its
+    /// limit.
+    Triggered = 22 "triggered" {
+        /// Number of the order before its election.
+        old_order in Other: OrderNumber = "old_order",
+    }
+    /// A slice of an iceberg, `quantity`, is displayed: `order` is its number.
+    Displayed = 23 "displayed" {
+        /// Number of the slice before; of the first slice, its own number.
+        old_order in Other: OrderNumber = "old_order",
+    }
+    /// A tick of a symbol; the reports of its timers follow, among them the `canceled` reports of
+    /// expired orders.
+    Ticked = 24 "ticked" {
+        /// Number of the orders that expire.
+        count in Quantity: u64 = "count",
+    }
+    /// The next state of a symbol is scheduled.
+    StatePlanned = 25 "state_planned" {
+        /// State that is scheduled; `None` if no state is scheduled any more.
+        state in Other: Option<SymbolState>,
+        /// Official time of the state; 0 for none.
+        at in Quantity: Nanos,
+    }
+    /// The price bands of a symbol, static and dynamic ones together. A pause publishes them again.
+    BandsSet = 26 "bands_set" {
+        /// Lowest price of a trade while the symbol is open; 0 for no bound.
+        low in Price: Price = "low",
+        /// Highest price of a trade while the symbol is open; 0 for no bound.
+        high in Other: Price = "high",
+        /// Reference of the dynamic bands.
+        reference in Quantity: Price = "reference",
+    }
+    /// A limit state begins or ends: the quote on `side` stands at the price band `price`.
+    LimitState = 27 "limit_state" {
+        /// True if the limit state begins.
+        stands in OtherBit0: bool = "stands",
+        /// Official time at which the symbol is paused if the quote stays there; 0 at the end of a
+        /// limit state.
+        pause_at in Quantity: Nanos = "pause_at" unless Nanos(0),
+    }
+    /// The reference quote of a symbol.
+    Quoted = 28 "quoted" {
+        /// Best bid of the market; 0 for none.
+        bid in Price: Price = "bid",
+        /// Best offer of the market; 0 for none.
+        offer in Other: Price = "offer",
+    }
+    /// An order has a new limit and a new place, and trades or rests as a new order does: `order` is
+    /// its new number, `open` the open quantity, and `quantity` the displayed part of it.
+    Repriced = 29 "repriced" {
+        /// Number of the order before.
+        old_order in Other: OrderNumber = "old_order",
+    }
+    /// The short sale setting of a symbol.
+    ShortSaleSet = 30 "short_sale_set" {
+        /// True if short sales are restricted.
+        restricted in OtherBit0: bool = "restricted",
+        /// True if a fall will restrict short sales.
+        automatic in OtherBit1: bool = "automatic",
+    }
+    /// New risk limits are in force.
+    RiskSet = 31 "risk_set" {
+        /// Firm, if the limits are those of a firm.
+        firm in Other: FirmId = "firm",
+    }
+    /// A trade is corrected to `quantity` at `price`; one report for each side.
+    Corrected = 32 "corrected" {
+        /// Match number of the trade.
+        match_number in Other: MatchNumber = "match",
+    }
+    /// Internal, never published: the state hash of one shard.
+    StateHash = 128 "state_hash" {
+        /// Lower half of the hash.
+        low in Quantity: u64,
+        /// Upper half of the hash.
+        high in Open: u64,
     }
 }
 
@@ -110,14 +377,11 @@ pub struct Report {
     pub reason: Reason,
     /// Side of the order.
     pub side: Side,
-    /// Flags: [`Report::LAST`], [`Report::REMOVED`], [`Report::ATTRIBUTED`], [`Report::HIDDEN`].
-    /// From [`Report::CAPACITY_SHIFT`] on, a [`Capacity`] on a replace, and an [`Auction`] on its
-    /// executions.
-    pub flags: u8,
-    /// On an execution: number of the trade within its command, from 1.
-    pub trade: u32,
-    /// Order number. On a replace it is the number of the old order; the new order has the number
-    /// of the command.
+    /// Flags: [`Report::LAST`], [`Report::HIDDEN`], and slots of the body.
+    flags: u8,
+    /// Slot of the body.
+    trade: u32,
+    /// Order number.
     pub order: OrderNumber,
     /// Order id that the session gave.
     pub id: OrderId,
@@ -127,64 +391,128 @@ pub struct Report {
     pub quantity: Quantity,
     /// Open quantity after the command.
     pub open: Quantity,
-    /// Depends on the kind, see [`ReportKind`]. Executed: number of the other order. Replaced: id
-    /// of the old order. Broken: match number. Canceled for self-trade on entry: price of the
-    /// prevented trade. Rejected because the symbol is not traded here: a [`Moved`].
-    pub other: u64,
+    /// Slot of the body.
+    other: u64,
     /// Session that receives the report.
     pub session: SessionId,
     /// Symbol of the report.
     pub symbol: SymbolId,
 }
 
-impl Report {
-    /// Flag: no further report of this command comes from this shard.
-    pub const LAST: u8 = 1;
-    /// Flag on an execution: this side removed liquidity. In an auction, where no side does, the
-    /// younger order has the flag.
-    pub const REMOVED: u8 = 2;
-    /// Flag on an acceptance: the order is a stop; `price` is its stop price, `other` its later
-    /// limit, 0 for none.
-    pub const STOP: u8 = 2;
-    /// Flag on a cancel and a modification that leave open quantity: the order has a reserve, and
-    /// its displayed part became smaller by `other`.
-    pub const RESERVE: u8 = 2;
-    /// Flag on a replace: market data shows the order with the name of its firm.
-    pub const ATTRIBUTED: u8 = 4;
-    /// Flag: market data does not show the order.
-    pub const HIDDEN: u8 = 8;
-    /// Lowest bit of the capacity in the flags of a replace, and of the auction in those of an
-    /// execution.
-    pub const CAPACITY_SHIFT: u32 = 4;
+/// Order, request or symbol that a report is about: the fields that reports of every kind have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// Cause of a reject or cancel.
+    pub reason: Reason,
+    /// Side of the order.
+    pub side: Side,
+    /// True if market data does not show the order.
+    pub hidden: bool,
+    /// Order number.
+    pub order: OrderNumber,
+    /// Order id that the session gave.
+    pub id: OrderId,
+    /// Limit or trade price; 0 for none.
+    pub price: Price,
+    /// Ordered, traded or cancelled quantity.
+    pub quantity: Quantity,
+    /// Open quantity after the command.
+    pub open: Quantity,
+    /// Session that receives the report.
+    pub session: SessionId,
+    /// Symbol of the report.
+    pub symbol: SymbolId,
+}
 
-    /// Empty report, the base of all others.
-    pub const BLANK: Report = Report {
-        kind: ReportKind::Rejected,
+impl Canceled {
+    /// Cancel of an order without a reserve, for another cause than self-trade on entry.
+    pub const PLAIN: Canceled = Canceled { displayed: None, prevented: Price(0) };
+}
+
+impl Subject {
+    /// Empty subject, the base of all others.
+    pub const NONE: Subject = Subject {
         reason: Reason::None,
         side: Side::Buy,
-        flags: 0,
-        trade: 0,
+        hidden: false,
         order: OrderNumber(0),
         id: OrderId(0),
         price: Price(0),
         quantity: Quantity(0),
         open: Quantity(0),
-        other: 0,
         session: SessionId(0),
         symbol: SymbolId(0),
     };
+}
 
-    /// Returns the capacity of the order, on a replace and on reports of an order that moves with
-    /// its symbol.
-    #[inline]
-    pub fn capacity(&self) -> Capacity {
-        Capacity::from_code(self.flags >> Self::CAPACITY_SHIFT).unwrap_or(Capacity::Other)
+impl From<SymbolId> for Subject {
+    fn from(symbol: SymbolId) -> Subject {
+        Subject { symbol, ..Subject::NONE }
+    }
+}
+
+impl From<&Command> for Subject {
+    fn from(command: &Command) -> Subject {
+        Subject { session: command.session, symbol: command.symbol, ..Subject::NONE }
+    }
+}
+
+impl Report {
+    /// Flag: no further report of this command comes from this shard.
+    const LAST: u8 = 1;
+    /// Flag: market data does not show the order.
+    const HIDDEN: u8 = 8;
+    /// Lowest bit of [`Slot::Nibble`] in the flags.
+    const NIBBLE_SHIFT: u32 = 4;
+
+    /// Empty report, for the slots of a ring that has had no report yet.
+    pub const BLANK: Report = Report::new(ReportKind::Rejected, Subject::NONE);
+
+    #[inline(always)]
+    const fn new(kind: ReportKind, subject: Subject) -> Report {
+        let Subject { reason, side, hidden, order, id, price, quantity, open, session, symbol } =
+            subject;
+        Report {
+            kind,
+            reason,
+            side,
+            flags: hidden as u8 * Self::HIDDEN,
+            trade: 0,
+            order,
+            id,
+            price,
+            quantity,
+            open,
+            other: 0,
+            session,
+            symbol,
+        }
     }
 
-    /// Returns the auction that an execution was part of; `None` in continuous trading.
+    /// Returns the fields that do not depend on the kind.
+    pub fn subject(&self) -> Subject {
+        let Report { reason, side, order, id, price, quantity, open, session, symbol, .. } = *self;
+        let hidden = self.is_hidden();
+        Subject { reason, side, hidden, order, id, price, quantity, open, session, symbol }
+    }
+
+    /// Returns true if market data does not show the order.
     #[inline]
-    pub fn auction(&self) -> Option<Auction> {
-        Auction::from_code(self.flags >> Self::CAPACITY_SHIFT)
+    pub fn is_hidden(&self) -> bool {
+        self.flags & Self::HIDDEN != 0
+    }
+
+    /// Returns true if market data shows the order with the name of its firm, on a replace and on
+    /// reports of an order that moves with its symbol.
+    #[inline]
+    pub fn is_attributed(&self) -> bool {
+        match self.body() {
+            Body::Replaced(replaced) => replaced.attributed,
+            Body::Exported(exported) => exported.attributed,
+            Body::Held(held) => held.attributed,
+            Body::Imported(imported) => imported.attributed,
+            _ => false,
+        }
     }
 
     /// Returns true for the last report of a command from its shard.
@@ -192,9 +520,168 @@ impl Report {
     pub fn is_last(&self) -> bool {
         self.flags & Self::LAST != 0
     }
+
+    /// Marks the last report of a command from its shard.
+    #[inline(always)]
+    pub fn set_last(&mut self) {
+        self.flags |= Self::LAST;
+    }
+
+    /// Returns the report without the mark of the last one.
+    #[inline(always)]
+    pub fn without_last(self) -> Report {
+        Report { flags: self.flags & !Self::LAST, ..self }
+    }
+
+    #[inline(always)]
+    fn get(&self, slot: Slot) -> u64 {
+        match slot {
+            Slot::Bit1 => u64::from(self.flags >> 1 & 1),
+            Slot::Bit2 => u64::from(self.flags >> 2 & 1),
+            Slot::Nibble => u64::from(self.flags >> Self::NIBBLE_SHIFT),
+            Slot::Reason => self.reason as u64,
+            Slot::Trade => self.trade.into(),
+            Slot::Price => self.price.0 as u64,
+            Slot::Quantity => self.quantity.0,
+            Slot::Open => self.open.0,
+            Slot::Other => self.other,
+            Slot::OtherBit0 => self.other & 1,
+            Slot::OtherBit1 => self.other >> 1 & 1,
+        }
+    }
+
+    /// Writes a slot, whose bits are 0 so far if the slot is a part of a word.
+    #[inline(always)]
+    fn set(&mut self, slot: Slot, word: u64) {
+        match slot {
+            Slot::Bit1 => self.flags |= (word as u8) << 1,
+            Slot::Bit2 => self.flags |= (word as u8) << 2,
+            Slot::Nibble => self.flags |= (word as u8) << Self::NIBBLE_SHIFT,
+            Slot::Reason => self.reason = Packed::unpack(word),
+            Slot::Trade => self.trade = word as u32,
+            Slot::Price => self.price = Price(word as i64),
+            Slot::Quantity => self.quantity = Quantity(word),
+            Slot::Open => self.open = Quantity(word),
+            Slot::Other => self.other = word,
+            Slot::OtherBit0 => self.other |= word,
+            Slot::OtherBit1 => self.other |= word << 1,
+        }
+    }
 }
 
-/// Step of a moving symbol, as a word in a report.
+/// Place in the line for a field of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    /// Bit 1 of the flags.
+    Bit1,
+    /// Bit 2 of the flags.
+    Bit2,
+    /// Upper four bits of the flags.
+    Nibble,
+    Reason,
+    Trade,
+    Price,
+    Quantity,
+    Open,
+    Other,
+    /// Bit 0 of `other`.
+    OtherBit0,
+    /// Bit 1 of `other`.
+    OtherBit1,
+}
+
+/// Value that fits into a slot.
+trait Packed {
+    /// Returns the word of the value.
+    fn pack(self) -> u64;
+    /// Reads the word of a value. Bodies alone write slots, so that a bare code always has a value.
+    fn unpack(word: u64) -> Self;
+}
+
+macro_rules! packed {
+    (numbers { $($number:ident($inner:ty)),* } codes { $($code:ident),* } options { $($option:ident),* }) => {
+        $(impl Packed for $number {
+            #[inline(always)]
+            fn pack(self) -> u64 {
+                self.0 as u64
+            }
+
+            #[inline(always)]
+            fn unpack(word: u64) -> Self {
+                $number(word as $inner)
+            }
+        })*
+        $(impl Packed for $code {
+            #[inline(always)]
+            fn pack(self) -> u64 {
+                self as u64
+            }
+
+            #[inline(always)]
+            fn unpack(word: u64) -> Self {
+                $code::from_code(word as u8).expect("a body wrote the code")
+            }
+        })*
+        $(impl Packed for Option<$option> {
+            #[inline(always)]
+            fn pack(self) -> u64 {
+                self.map_or(0, |value| value as u64)
+            }
+
+            #[inline(always)]
+            fn unpack(word: u64) -> Self {
+                $option::from_code(word as u8)
+            }
+        })*
+    };
+}
+
+packed! {
+    numbers {
+        Price(i64), Quantity(u64), Nanos(u64), OrderId(u64), OrderNumber(u64), MatchNumber(u64),
+        PartitionId(u16), FirmId(u16)
+    }
+    codes { Reason, Capacity, Durability, DayEvent, SymbolState, Auction, TimeInForce, PostOnly, SelfTrade }
+    options { Auction, SymbolState }
+}
+
+impl Packed for u64 {
+    #[inline(always)]
+    fn pack(self) -> u64 {
+        self
+    }
+
+    #[inline(always)]
+    fn unpack(word: u64) -> Self {
+        word
+    }
+}
+
+impl Packed for u32 {
+    #[inline(always)]
+    fn pack(self) -> u64 {
+        self.into()
+    }
+
+    #[inline(always)]
+    fn unpack(word: u64) -> Self {
+        word as u32
+    }
+}
+
+impl Packed for bool {
+    #[inline(always)]
+    fn pack(self) -> u64 {
+        self.into()
+    }
+
+    #[inline(always)]
+    fn unpack(word: u64) -> Self {
+        word != 0
+    }
+}
+
+/// Step of a moving symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moved {
     /// Last step of the move.
@@ -206,20 +693,35 @@ pub struct Moved {
 }
 
 impl Moved {
-    /// Returns the word that a report carries.
+    /// Returns the step as one word, for a report and for the state hash.
     pub fn word(self) -> u64 {
         u64::from(self.version) << 32 | u64::from(self.partition.0) << 8 | self.step as u64
     }
+}
 
-    /// Reads the word of a report; `None` if no step has it.
-    pub fn from_word(word: u64) -> Option<Moved> {
+impl Packed for Moved {
+    fn pack(self) -> u64 {
+        self.word()
+    }
+
+    fn unpack(word: u64) -> Self {
+        Option::unpack(word).expect("a body wrote the step")
+    }
+}
+
+impl Packed for Option<Moved> {
+    fn pack(self) -> u64 {
+        self.map_or(0, Moved::word)
+    }
+
+    fn unpack(word: u64) -> Self {
         let partition = PartitionId((word >> 8) as u16);
         let step = MoveStep::from_code(word as u8)?;
         Some(Moved { step, partition, version: (word >> 32) as u32 })
     }
 }
 
-/// Terms of an exported order beside the fields of its report, as a word in the report.
+/// Terms of an exported order beside the fields of its report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExportedTerms {
     /// Firm that owns the order.
@@ -234,9 +736,8 @@ pub struct ExportedTerms {
     pub self_trade: SelfTrade,
 }
 
-impl ExportedTerms {
-    /// Returns the word that a report carries.
-    pub fn word(self) -> u64 {
+impl Packed for ExportedTerms {
+    fn pack(self) -> u64 {
         u64::from(self.firm.0)
             | u64::from(self.group) << 16
             | (self.tif as u64) << 32
@@ -244,15 +745,15 @@ impl ExportedTerms {
             | (self.self_trade as u64) << 48
     }
 
-    /// Reads the word of a report; `None` if no order has it.
-    pub fn from_word(word: u64) -> Option<ExportedTerms> {
-        Some(ExportedTerms {
+    fn unpack(word: u64) -> Self {
+        let code = |shift: u32| word >> shift & 0xFF;
+        ExportedTerms {
             firm: FirmId(word as u16),
             group: (word >> 16) as u16,
-            tif: TimeInForce::from_code((word >> 32) as u8)?,
-            post_only: PostOnly::from_code((word >> 40) as u8)?,
-            self_trade: SelfTrade::from_code((word >> 48) as u8)?,
-        })
+            tif: Packed::unpack(code(32)),
+            post_only: Packed::unpack(code(40)),
+            self_trade: Packed::unpack(code(48)),
+        }
     }
 }
 
@@ -267,7 +768,9 @@ pub trait ReportSink {
     /// [`ReportSink::end_command`] is not called: a sink that does more there does so here, too.
     #[inline(always)]
     fn only(&mut self, report: Report) {
-        self.report(Report { flags: report.flags | Report::LAST, ..report });
+        let mut last = report;
+        last.set_last();
+        self.report(last);
     }
 }
 
@@ -279,8 +782,7 @@ impl ReportSink for Vec<Report> {
 
     #[inline]
     fn end_command(&mut self) {
-        let last = self.last_mut().expect("each command has a report");
-        last.flags |= Report::LAST;
+        self.last_mut().expect("each command has a report").set_last();
     }
 }
 
@@ -296,7 +798,7 @@ pub struct Published {
     /// Durability mode under which the report was released. It describes the value of the report,
     /// not its content, so the output hash omits it.
     pub durability: Durability,
-    /// Content. [`Report::LAST`] is not set: `index` and the next `seqno` imply it.
+    /// Content, without the mark of the last report: `index` and the next `seqno` imply it.
     pub report: Report,
 }
 
@@ -304,5 +806,61 @@ impl Published {
     /// Returns the match number of an execution.
     pub fn match_number(&self) -> MatchNumber {
         MatchNumber::of(self.seqno, self.report.trade)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns a report with these words in the slots of its body; its option has a value if
+    /// `is_some`.
+    fn line(kind: ReportKind, is_some: bool, word: impl Fn(Slot) -> u64) -> Report {
+        let mut report = Report::new(kind, Subject::NONE);
+        for &(slot, condition) in kind.slots() {
+            if condition == "if Bit1" && is_some {
+                report.set(Slot::Bit1, 1);
+            }
+            if !condition.starts_with("if") || is_some {
+                report.set(slot, word(slot));
+            }
+        }
+        report
+    }
+
+    #[test]
+    fn every_body_is_read_as_it_was_written() {
+        for &kind in ReportKind::ALL {
+            // Every list of codes has the codes 1 and 2.
+            for (word, is_some) in [(1, false), (2, false), (1, true), (2, true)] {
+                let word = |slot: Slot| if slot.is_bit() { word & 1 } else { word };
+                let report = line(kind, is_some, word);
+                assert_eq!(report.body().about(report.subject()), report, "{kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_has_a_slot_of_its_own() {
+        for &kind in ReportKind::ALL {
+            for (i, field) in kind.slots().iter().enumerate() {
+                assert!(!kind.slots()[..i].contains(field), "{kind:?} {field:?}");
+                let is_some = field.1.starts_with("if");
+                let changed = |slot: Slot| match slot {
+                    _ if slot != field.0 => 1,
+                    _ if slot.is_bit() => 0,
+                    _ => 2,
+                };
+                let [all, other] = [line(kind, is_some, |_| 1), line(kind, is_some, changed)];
+                assert_ne!(all.body(), other.body(), "{kind:?} {field:?}");
+            }
+        }
+    }
+
+    impl Slot {
+        fn is_bit(self) -> bool {
+            use Slot::{Bit1, Bit2, OtherBit0, OtherBit1};
+            matches!(self, Bit1 | Bit2 | OtherBit0 | OtherBit1)
+        }
     }
 }

@@ -6,7 +6,7 @@ use ringside_core::report_order::Subscriber;
 use ringside_model::command::{Action, Command, Definition};
 use ringside_model::domain::{OrderId, SessionId, SymbolId};
 use ringside_model::frame::{Frame, FrameKind};
-use ringside_model::report::{Published, ReportKind};
+use ringside_model::report::{Body, Published, ReportKind};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// Open quantity of every live order, computed from the reports alone.
@@ -74,6 +74,15 @@ impl Audit {
         Ok(())
     }
 
+    /// Adds an order with the open quantity that its report states.
+    fn enter(&mut self, published: &Published) {
+        let report = &published.report;
+        self.entered += u128::from(report.open.0);
+        if self.open.insert((report.session, report.id), report.open.0).is_some() {
+            self.break_at(published);
+        }
+    }
+
     /// Subtracts the quantity of a report from its order, and compares the rest with the open
     /// quantity that the report states.
     fn take(&mut self, published: &Published) {
@@ -106,62 +115,58 @@ impl Subscriber for Audit {
 
     fn report(&mut self, published: &Published) {
         let report = &published.report;
-        let (key, quantity) = ((report.session, report.id), u128::from(report.quantity.0));
+        let quantity = u128::from(report.quantity.0);
         if published.index == 0 && self.unanswered.front() == Some(&published.seqno.0) {
             self.unanswered.pop_front();
             self.accepted += u64::from(report.kind == ReportKind::Accepted);
             self.rejected += u64::from(report.kind == ReportKind::Rejected);
         }
-        match report.kind {
-            ReportKind::Accepted | ReportKind::Replaced => {
-                if report.kind == ReportKind::Replaced {
-                    let old = self.open.remove(&(report.session, OrderId(report.other)));
-                    self.replaced += u128::from(old.unwrap_or_default());
-                    if old.is_none() {
-                        self.break_at(published);
-                    }
-                }
-                self.entered += u128::from(report.open.0);
-                if self.open.insert(key, report.open.0).is_some() {
+        match report.body() {
+            Body::Accepted(_) => self.enter(published),
+            Body::Replaced(replaced) => {
+                let old = self.open.remove(&(report.session, replaced.old_id));
+                self.replaced += u128::from(old.unwrap_or_default());
+                if old.is_none() {
                     self.break_at(published);
                 }
+                self.enter(published);
             }
-            ReportKind::Executed => {
+            Body::Executed(_) => {
                 self.traded += quantity;
                 self.take(published);
             }
-            ReportKind::Canceled | ReportKind::Modified => {
+            Body::Canceled(_) | Body::Modified(_) => {
                 self.cancelled += quantity;
                 self.take(published);
             }
-            ReportKind::Restated
-            | ReportKind::Rejected
-            | ReportKind::MassCanceled
-            | ReportKind::Defined
-            | ReportKind::DurabilitySet
-            | ReportKind::OrderEntrySet
-            | ReportKind::AccountQueried
-            | ReportKind::TradingDay
-            | ReportKind::StateChanged
-            | ReportKind::Triggered
-            | ReportKind::Displayed
-            | ReportKind::Crossed
-            | ReportKind::Indicative
-            | ReportKind::Ticked
-            | ReportKind::StatePlanned
-            | ReportKind::BandsSet
-            | ReportKind::LimitState
-            | ReportKind::Quoted
-            | ReportKind::Repriced
-            | ReportKind::ShortSaleSet
-            | ReportKind::RiskSet
-            | ReportKind::Corrected
-            | ReportKind::Broken
-            | ReportKind::SymbolMoved
-            | ReportKind::Exported
-            | ReportKind::Held
-            | ReportKind::Imported
-            | ReportKind::StateHash => {}
+            Body::Restated(_)
+            | Body::Rejected(_)
+            | Body::MassCanceled(_)
+            | Body::Defined(_)
+            | Body::DurabilitySet(_)
+            | Body::OrderEntrySet(_)
+            | Body::AccountQueried(_)
+            | Body::TradingDay(_)
+            | Body::StateChanged(_)
+            | Body::Triggered(_)
+            | Body::Displayed(_)
+            | Body::Crossed(_)
+            | Body::Indicative(_)
+            | Body::Ticked(_)
+            | Body::StatePlanned(_)
+            | Body::BandsSet(_)
+            | Body::LimitState(_)
+            | Body::Quoted(_)
+            | Body::Repriced(_)
+            | Body::ShortSaleSet(_)
+            | Body::RiskSet(_)
+            | Body::Corrected(_)
+            | Body::Broken(_)
+            | Body::SymbolMoved(_)
+            | Body::Exported(_)
+            | Body::Held(_)
+            | Body::Imported(_)
+            | Body::StateHash(_) => {}
         }
     }
 }

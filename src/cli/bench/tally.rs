@@ -3,7 +3,7 @@
 use ringside_core::report_order::Subscriber;
 use ringside_load::flow::Trades;
 use ringside_model::reason::Reason;
-use ringside_model::report::{Published, Report, ReportKind};
+use ringside_model::report::{Body, Executed, Published, Report, ReportKind};
 use std::collections::BTreeMap;
 
 /// Counts of reports and quantities by kind, of reports by reason, and the trades.
@@ -60,7 +60,7 @@ impl Subscriber for Tally {
         self.reports[usize::from(report.kind as u8)] += 1;
         self.quantities[usize::from(report.kind as u8)] += u128::from(report.quantity.0);
         self.reasons[usize::from(report.reason as u8)] += 1;
-        if report.kind == ReportKind::Executed && report.flags & Report::REMOVED == 0 {
+        if let Body::Executed(Executed { removed: false, .. }) = report.body() {
             let Report { session, id, price, quantity, .. } = report;
             self.trades.add(session.0, id.0, price.0, quantity.0);
         }

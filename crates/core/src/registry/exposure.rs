@@ -12,7 +12,7 @@ pub use value::Value;
 
 use ringside_model::command::{Action, Command, DefineSession, Definition, OperatorCommand};
 use ringside_model::domain::{DayEvent, FirmId, OrderId, Price, RiskScope, SessionId, SymbolId};
-use ringside_model::report::{Report, ReportKind};
+use ringside_model::report::{self, Body, Report};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -98,25 +98,25 @@ impl Exposure {
     #[inline]
     pub fn report(&mut self, report: &Report, command: &Command) {
         let Report { session, id, symbol, .. } = *report;
-        match report.kind {
-            ReportKind::Accepted => {
+        match report.body() {
+            Body::Accepted(_) => {
                 let firm = command.action.entered().map(|enter| enter.firm);
                 self.add_order(session, id, symbol, firm.unwrap_or_default());
             }
-            ReportKind::Executed => self.executed(report),
-            ReportKind::Canceled if report.open.0 == 0 => self.end_order(report),
-            ReportKind::Replaced => self.rename(session, OrderId(report.other), id),
-            ReportKind::Defined => self.definition(command),
-            ReportKind::Held => {
+            Body::Executed(executed) => self.executed(report, executed.removed),
+            Body::Canceled(_) if report.open.0 == 0 => self.end_order(report),
+            Body::Replaced(replaced) => self.rename(session, replaced.old_id, id),
+            Body::Defined(_) => self.definition(command),
+            Body::Held(_) => {
                 if let Action::Operator(OperatorCommand::ImportOrder(import)) = command.action {
                     self.hold_order(session, id, import.order.firm);
                 }
             }
-            ReportKind::Imported => {
+            Body::Imported(_) => {
                 let firm = self.firm_of(session, id);
                 self.count_open(session, firm, symbol, |open| open + 1);
             }
-            ReportKind::TradingDay if report.other == DayEvent::Start as u64 => self.begin_day(),
+            Body::TradingDay(report::TradingDay { event: DayEvent::Start, .. }) => self.begin_day(),
             _ => {}
         }
     }
@@ -190,7 +190,7 @@ impl Exposure {
         }
     }
 
-    fn executed(&mut self, report: &Report) {
+    fn executed(&mut self, report: &Report, removed: bool) {
         let Report { session, id, symbol, price, quantity, .. } = *report;
         let tick = self.ticks.get(symbol.0 as usize).copied().unwrap_or_default();
         let value = tick.traded(price, quantity);
@@ -203,7 +203,7 @@ impl Exposure {
             shared.firms.make(firm.0.into()).trade(value);
         }
         // A trade has one report for each side, but counts once for the symbol.
-        if report.flags & Report::REMOVED == 0 {
+        if !removed {
             shared.symbols.make(symbol.0).trade(value);
             shared.prices.make(symbol.0).store(price.0, Ordering::Release);
         }
@@ -382,8 +382,13 @@ fn set<T: Clone + Default>(table: &mut Vec<T>, number: u32, value: T) {
 mod tests {
     use super::*;
     use ringside_model::command::{DefineSymbol, Enter, ImportOrder, RunTimers, TradingDay};
-    use ringside_model::domain::{Name, Quantity, Role, Side, Tick};
+    use ringside_model::domain::{
+        Capacity, Name, OrderNumber, PartitionId, Quantity, Role, Side, Tick,
+    };
     use ringside_model::reason::Reason;
+    use ringside_model::report::{
+        Accepted, Canceled, Executed, Held, Imported, Rejected, Replaced, Subject,
+    };
 
     const SYMBOL: SymbolId = SymbolId(1);
 
@@ -414,22 +419,41 @@ mod tests {
         }
     }
 
-    fn say(exposure: &mut Exposure, kind: ReportKind, session: u32, id: u64, open: u64) {
-        let report = report(kind, session, id, open);
+    fn say(exposure: &mut Exposure, body: impl Into<Body>, session: u32, id: u64, open: u64) {
+        let report = report(body, session, id, open);
         exposure.report(&report, &command(session, Action::Enter(order(id, 1))));
     }
 
-    fn report(kind: ReportKind, session: u32, id: u64, open: u64) -> Report {
-        Report {
-            kind,
+    fn report(body: impl Into<Body>, session: u32, id: u64, open: u64) -> Report {
+        body.into().about(Subject {
             id: OrderId(id),
             price: Price(101),
             quantity: Quantity(10),
             open: Quantity(open),
             session: SessionId(session),
             symbol: SYMBOL,
-            ..Report::BLANK
-        }
+            ..Subject::NONE
+        })
+    }
+
+    const ACCEPTED: Accepted = Accepted { stop: None };
+    const CANCELED: Canceled = Canceled { displayed: None, prevented: Price(0) };
+
+    /// Returns an execution of a resting or an incoming order.
+    fn executed(removed: bool) -> Executed {
+        Executed { trade: 1, contra: OrderNumber(0), removed, auction: None }
+    }
+
+    /// Returns what an import reports.
+    macro_rules! imported {
+        ($kind:ident) => {
+            $kind {
+                id_there: OrderId(3),
+                partition: PartitionId(2),
+                attributed: false,
+                capacity: Capacity::Other,
+            }
+        };
     }
 
     /// Returns the open orders of sessions 1 and 2, firms 1 and 2, and the symbol.
@@ -442,31 +466,33 @@ mod tests {
     #[test]
     fn an_order_is_open_until_a_report_leaves_nothing_of_it() {
         let mut exposure = exposure();
-        say(&mut exposure, ReportKind::Accepted, 1, 1, 10);
-        say(&mut exposure, ReportKind::Accepted, 2, 1, 10);
+        say(&mut exposure, ACCEPTED, 1, 1, 10);
+        say(&mut exposure, ACCEPTED, 2, 1, 10);
         assert_eq!(open(&exposure), [1, 1, 2, 0, 2]);
-        say(&mut exposure, ReportKind::Canceled, 1, 1, 4);
-        say(&mut exposure, ReportKind::Executed, 1, 1, 3);
-        say(&mut exposure, ReportKind::Rejected, 1, 1, 0);
+        say(&mut exposure, CANCELED, 1, 1, 4);
+        say(&mut exposure, executed(false), 1, 1, 3);
+        say(&mut exposure, Rejected { moved: None }, 1, 1, 0);
         assert_eq!(open(&exposure), [1, 1, 2, 0, 2]);
-        say(&mut exposure, ReportKind::Executed, 1, 1, 0);
+        say(&mut exposure, executed(false), 1, 1, 0);
         assert_eq!(open(&exposure), [0, 1, 1, 0, 1]);
-        say(&mut exposure, ReportKind::Canceled, 2, 1, 0);
+        say(&mut exposure, CANCELED, 2, 1, 0);
         assert_eq!(open(&exposure), [0; 5]);
     }
 
     #[test]
     fn an_order_of_another_firm_than_its_session_counts_there() {
         let mut exposure = exposure();
-        let accepted = report(ReportKind::Accepted, 1, 1, 10);
+        let accepted = report(ACCEPTED, 1, 1, 10);
         exposure.report(&accepted, &command(1, Action::Enter(order(1, 2))));
         assert_eq!(open(&exposure), [1, 0, 0, 1, 1]);
-        let replaced = Report { other: 1, ..report(ReportKind::Replaced, 1, 5, 10) };
+        let replaced =
+            Replaced { old_id: OrderId(1), attributed: false, capacity: Capacity::Other };
+        let replaced = report(replaced, 1, 5, 10);
         exposure.report(&replaced, &command(1, Action::from(RunTimers)));
         let exposures = exposure.exposures();
         assert_eq!(exposures.firm_of(SessionId(1), OrderId(1)), None);
         assert_eq!(exposures.firm_of(SessionId(1), OrderId(5)), Some(FirmId(2)));
-        say(&mut exposure, ReportKind::Executed, 1, 5, 0);
+        say(&mut exposure, executed(false), 1, 5, 0);
         assert_eq!(open(&exposure), [0; 5]);
         let exposures = exposure.exposures();
         assert_eq!(
@@ -481,10 +507,10 @@ mod tests {
     fn an_order_that_comes_with_its_instrument_is_open_when_all_have_come() {
         let mut exposure = exposure();
         let import = ImportOrder { order: order(1, 2), id_there: OrderId(3) };
-        let held = report(ReportKind::Held, 1, 1, 10);
+        let held = report(imported!(Held), 1, 1, 10);
         exposure.report(&held, &command(1, Action::from(import)));
         assert_eq!(open(&exposure), [0; 5]);
-        say(&mut exposure, ReportKind::Imported, 1, 1, 10);
+        say(&mut exposure, imported!(Imported), 1, 1, 10);
         assert_eq!(open(&exposure), [1, 0, 0, 1, 1]);
     }
 
@@ -492,10 +518,9 @@ mod tests {
     fn what_was_traded_goes_on_from_its_rows_until_a_day_begins() {
         let mut one = exposure();
         assert_eq!(one.exposures().last_price(SYMBOL), Price(77), "the prior close");
-        say(&mut one, ReportKind::Accepted, 1, 1, 10);
-        say(&mut one, ReportKind::Executed, 1, 1, 5);
-        let removed = report(ReportKind::Executed, 2, 2, 5);
-        let removed = Report { flags: Report::REMOVED, price: Price(101), ..removed };
+        say(&mut one, ACCEPTED, 1, 1, 10);
+        say(&mut one, executed(false), 1, 1, 5);
+        let removed = report(executed(true), 2, 2, 5);
         one.report(&removed, &command(2, Action::Enter(order(2, 1))));
         let ten = Value::whole(1010).0 / 100;
         let traded = |e: &Exposure, scope, number| e.exposures().traded(scope, number).0;
@@ -517,8 +542,7 @@ mod tests {
             assert_eq!(other.set_traded(&[TradedRow { scope, number, low: 1, high: 0 }]), None);
         }
 
-        let begins = Report { kind: ReportKind::TradingDay, ..Report::BLANK };
-        let begins = Report { other: DayEvent::Start as u64, ..begins };
+        let begins = report::TradingDay { event: DayEvent::Start, count: 0 }.about(Subject::NONE);
         other.report(&begins, &command(0, Action::from(TradingDay { event: DayEvent::Start })));
         assert_eq!(other.traded_rows(), []);
     }

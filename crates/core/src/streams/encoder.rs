@@ -11,7 +11,7 @@ use super::{Day, StreamId, StreamSink};
 use crate::report_lines::ReportLines;
 use ringside_model::command::{Action, Command, DefineSession, Definition, OperatorCommand};
 use ringside_model::domain::{DayEvent, FirmId, Nanos, Role, SeqNo, SessionId};
-use ringside_model::report::{Published, Report, ReportKind};
+use ringside_model::report::{Body, Published, Report, ReportKind};
 
 /// Encoder of all streams.
 pub struct Encoder<S> {
@@ -93,13 +93,12 @@ impl<S: StreamSink> Encoder<S> {
     pub(super) fn report(&mut self, published: &Published, cause: &Cause) {
         let report = &published.report;
         let command = &cause.at.command;
-        match report.kind {
-            ReportKind::Defined => self.learn(command),
-            ReportKind::TradingDay => match DayEvent::from_code(report.other as u8) {
-                Some(DayEvent::Start) => self.tell_day(DayEvent::Start, cause),
+        match report.body() {
+            Body::Defined(_) => self.learn(command),
+            Body::TradingDay(day) => match day.event {
+                DayEvent::Start => self.tell_day(DayEvent::Start, cause),
                 // The end of the day comes after the reports of the orders that expire.
-                Some(DayEvent::End) => self.ends_day = true,
-                None => {}
+                DayEvent::End => self.ends_day = true,
             },
             _ => {}
         }
@@ -238,8 +237,10 @@ impl<S: StreamSink> Encoder<S> {
     fn attribution(&self, report: &Report, command: &Command) -> Option<FirmId> {
         match command.action.entered() {
             Some(enter) => enter.attributed.then_some(enter.firm),
-            None if report.flags & Report::ATTRIBUTED == 0 => None,
-            None => self.lines.names().session(report.session).map(|session| session.firm),
+            None if report.is_attributed() => {
+                self.lines.names().session(report.session).map(|session| session.firm)
+            }
+            None => None,
         }
     }
 }

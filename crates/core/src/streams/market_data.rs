@@ -7,10 +7,12 @@
 use super::wire_names::{Listed, WireNames, saturated};
 use super::{StreamId, StreamSink};
 use ringside_model::domain::{
-    Auction, DayEvent, FirmId, MatchNumber, MoveStep, Price, SymbolId, SymbolState,
+    Auction, DayEvent, FirmId, MatchNumber, MoveStep, Price, Quantity, SymbolId, SymbolState,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{Moved, Published, Report, ReportKind};
+use ringside_model::report::{
+    BandsSet, Body, Executed, Published, Report, ReportKind, StateChanged,
+};
 use ringside_wire::Message;
 use ringside_wire::itch::{
     AddOrder, AddOrderAttributed, BrokenTrade, CrossTrade, Header, LuldAuctionCollar,
@@ -49,14 +51,14 @@ struct Incoming {
 
 impl Incoming {
     /// Returns the order of a report that has the order's number; the order replaces none.
-    fn alone(report: &Report, attribution: Option<FirmId>) -> Self {
+    fn alone(report: &Report, Quantity(open): Quantity, attribution: Option<FirmId>) -> Self {
         Incoming {
             number: report.order.0,
             replaces: None,
             symbol: report.symbol,
             buy: report.side.is_buy(),
             price: report.price,
-            open: report.open.0,
+            open,
             attribution,
         }
     }
@@ -97,73 +99,87 @@ impl MarketData {
         out: &mut Out<'_, S>,
     ) {
         let report = &published.report;
-        if report.flags & Report::HIDDEN != 0 {
+        if report.is_hidden() {
             if report.kind == ReportKind::Repriced {
                 // The order that came before this report is complete, and may rest by now.
                 self.end_incoming(out);
             }
             return self.unseen(published, out);
         }
-        match report.kind {
-            ReportKind::Accepted | ReportKind::Replaced => {
-                let replaced = report.kind == ReportKind::Replaced;
+        match report.body() {
+            Body::Accepted(_) => {
+                self.incoming = Some(Incoming::alone(report, report.open, attribution));
+            }
+            Body::Replaced(_) => {
                 self.incoming = Some(Incoming {
                     number: published.seqno.0,
-                    replaces: replaced.then_some(report.order.0),
-                    symbol: report.symbol,
-                    buy: report.side.is_buy(),
-                    price: report.price,
-                    open: report.open.0,
-                    attribution,
+                    replaces: Some(report.order.0),
+                    ..Incoming::alone(report, report.open, attribution)
                 });
             }
-            ReportKind::Triggered => {
+            Body::Triggered(_) => {
                 // The order that came before this report is complete. The triggered order trades
                 // and rests as an order of its own.
                 self.end_incoming(out);
-                self.incoming = Some(Incoming::alone(report, None));
+                self.incoming = Some(Incoming::alone(report, report.open, None));
             }
-            ReportKind::Repriced => {
+            Body::Repriced(repriced) => {
                 self.end_incoming(out);
-                let shown = Report { open: report.quantity, ..*report };
-                let incoming = Incoming::alone(&shown, None);
-                self.incoming = Some(Incoming { replaces: Some(report.other), ..incoming });
+                self.incoming = Some(Incoming {
+                    replaces: Some(repriced.old_order.0),
+                    ..Incoming::alone(report, report.quantity, None)
+                });
             }
-            ReportKind::Displayed if self.is_incoming(report) => {
+            Body::Displayed(_) if self.is_incoming(report) => {
                 // Only this part of the quantity that is left is displayed.
                 if let Some(incoming) = &mut self.incoming {
                     incoming.open = report.quantity.0;
                 }
             }
-            ReportKind::Displayed => {
-                let slice = Report { open: report.quantity, ..*report };
-                self.enter_book(&Incoming::alone(&slice, None), out);
+            Body::Displayed(_) => {
+                self.enter_book(&Incoming::alone(report, report.quantity, None), out);
             }
-            ReportKind::Executed if report.auction().is_some() => self.crossed(published, out),
-            ReportKind::Executed if report.flags & Report::REMOVED != 0 => self.left(report),
-            ReportKind::Executed => self.executed(published, out),
-            ReportKind::Canceled if self.is_incoming(report) => self.left(report),
-            ReportKind::Canceled => self.reduced(report, out),
-            ReportKind::Modified if report.quantity.0 > 0 => self.reduced(report, out),
-            ReportKind::Restated => {
+            Body::Executed(executed) if executed.auction.is_some() => self.crossed(published, out),
+            Body::Executed(executed) if executed.removed => self.left(report),
+            Body::Executed(_) => self.executed(published, out),
+            Body::Canceled(_) if self.is_incoming(report) => self.left(report),
+            Body::Canceled(canceled) => self.reduced(report, canceled.displayed, out),
+            Body::Modified(modified) if report.quantity.0 > 0 => {
+                self.reduced(report, modified.displayed, out);
+            }
+            Body::Restated(_) => {
                 if let Some(incoming) = &mut self.incoming {
                     incoming.price = report.price;
                 }
             }
-            ReportKind::Defined => self.listed(report.symbol, out),
-            ReportKind::TradingDay => self.trading_day(report, out),
-            ReportKind::Broken => self.broken(report, out),
-            ReportKind::Corrected => self.corrected(report, out),
-            ReportKind::SymbolMoved => self.moved(report, out),
-            ReportKind::StateChanged => self.state_changed(report, out),
-            ReportKind::BandsSet if self.pauses => self.auction_collar(report, out),
-            ReportKind::ShortSaleSet => self.short_sale_set(published, out),
-            ReportKind::Crossed => self.cross_trade(published, out),
-            ReportKind::Indicative => self.imbalance(report, out),
-            ReportKind::Imported => {
-                self.enter_book(&Incoming::alone(report, attribution), out);
+            Body::Defined(_) => self.listed(report.symbol, out),
+            Body::TradingDay(day) => self.trading_day(day.event, out),
+            Body::Broken(broken) => self.broken(report, broken.match_number, out),
+            Body::Corrected(corrected) => self.corrected(report, corrected.match_number, out),
+            Body::SymbolMoved(moved) => self.moved(report.symbol, moved.moved.step, out),
+            Body::StateChanged(changed) => self.state_changed(report.symbol, &changed, out),
+            Body::BandsSet(bands) if self.pauses => self.auction_collar(report.symbol, &bands, out),
+            Body::ShortSaleSet(set) => self.short_sale_set(published, set.restricted, out),
+            Body::Crossed(crossed) => self.cross_trade(published, crossed.auction, out),
+            Body::Indicative(indicative) => self.imbalance(report, indicative.auction, out),
+            Body::Imported(_) => {
+                self.enter_book(&Incoming::alone(report, report.open, attribution), out);
             }
-            _ => {}
+            Body::Modified(_)
+            | Body::Rejected(_)
+            | Body::MassCanceled(_)
+            | Body::DurabilitySet(_)
+            | Body::OrderEntrySet(_)
+            | Body::AccountQueried(_)
+            | Body::Exported(_)
+            | Body::Held(_)
+            | Body::Ticked(_)
+            | Body::StatePlanned(_)
+            | Body::BandsSet(_)
+            | Body::LimitState(_)
+            | Body::Quoted(_)
+            | Body::RiskSet(_)
+            | Body::StateHash(_) => {}
         }
     }
 
@@ -270,10 +286,9 @@ impl MarketData {
     #[cold]
     fn unseen<S: StreamSink>(&self, published: &Published, out: &mut Out<'_, S>) {
         let report = &published.report;
-        let rested = report.flags & Report::REMOVED == 0 && report.auction().is_none();
-        if report.kind != ReportKind::Executed || !rested {
+        let Body::Executed(Executed { removed: false, auction: None, .. }) = report.body() else {
             return;
-        }
+        };
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
         out.send(&Trade {
             header: self.header::<Trade>(&listed),
@@ -287,14 +302,18 @@ impl MarketData {
     }
 
     /// Publishes that a resting order became smaller or ended.
-    fn reduced<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
+    fn reduced<S: StreamSink>(
+        &mut self,
+        report: &Report,
+        displayed: Option<Quantity>,
+        out: &mut Out<'_, S>,
+    ) {
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
         self.take_out_replaced(&listed, out);
         if report.open.0 == 0 {
             return self.delete(&listed, report.order.0, out);
         }
-        let has_reserve = report.flags & Report::RESERVE != 0;
-        let cancelled = if has_reserve { report.other } else { report.quantity.0 };
+        let Quantity(cancelled) = displayed.unwrap_or(report.quantity);
         if cancelled == 0 {
             return;
         }
@@ -331,12 +350,17 @@ impl MarketData {
 
     /// Publishes a change of the short sale restriction. If the report is not the first of its
     /// command, trades have set the restriction.
-    fn short_sale_set<S: StreamSink>(&self, published: &Published, out: &mut Out<'_, S>) {
+    fn short_sale_set<S: StreamSink>(
+        &self,
+        published: &Published,
+        restricted: bool,
+        out: &mut Out<'_, S>,
+    ) {
         let Some(&listed) = out.names.symbol(published.report.symbol) else { return };
-        let action = match (published.report.other & 1, published.index) {
-            (0, _) => b'0',
-            (_, 0) => b'2',
-            _ => b'1',
+        let action = match (restricted, published.index) {
+            (false, _) => b'0',
+            (true, 0) => b'2',
+            (true, _) => b'1',
         };
         self.short_sale_restriction(&listed, action, out);
     }
@@ -352,12 +376,12 @@ impl MarketData {
     }
 
     /// Publishes that a symbol begins or stops trading in this partition because of a move.
-    fn moved<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
-        let Some(&listed) = out.names.symbol(report.symbol) else { return };
-        let trading_state = match Moved::from_word(report.other).map(|moved| moved.step) {
-            Some(MoveStep::Halt | MoveStep::Release) => b'H',
-            Some(MoveStep::Resume) => b'T',
-            Some(MoveStep::Export | MoveStep::Import) | None => return,
+    fn moved<S: StreamSink>(&self, symbol: SymbolId, step: MoveStep, out: &mut Out<'_, S>) {
+        let Some(&listed) = out.names.symbol(symbol) else { return };
+        let trading_state = match step {
+            MoveStep::Halt | MoveStep::Release => b'H',
+            MoveStep::Resume => b'T',
+            MoveStep::Export | MoveStep::Import => return,
         };
         self.trading_action(&listed, trading_state, out);
     }
@@ -379,28 +403,37 @@ impl MarketData {
 
     /// Publishes a new state of a symbol. ITCH has a letter for trading, halted, paused and quoting
     /// only. An auction call is quoting only; a state that accepts no orders is a halt.
-    fn state_changed<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
-        self.pauses = report.reason == Reason::LimitState;
-        let Some(&listed) = out.names.symbol(report.symbol) else { return };
-        let Some(state) = SymbolState::from_code(report.other as u8) else { return };
-        let trading_state = match state {
+    fn state_changed<S: StreamSink>(
+        &mut self,
+        symbol: SymbolId,
+        changed: &StateChanged,
+        out: &mut Out<'_, S>,
+    ) {
+        self.pauses = changed.cause == Reason::LimitState;
+        let Some(&listed) = out.names.symbol(symbol) else { return };
+        let trading_state = match changed.state {
             SymbolState::Open => b'T',
             _ if self.pauses => b'P',
-            _ if state.auction().is_some() => b'Q',
+            state if state.auction().is_some() => b'Q',
             _ => b'H',
         };
         self.trading_action(&listed, trading_state, out);
     }
 
     /// Publishes the bands of a paused symbol as the collar of its reopening auction.
-    fn auction_collar<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
-        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+    fn auction_collar<S: StreamSink>(
+        &self,
+        symbol: SymbolId,
+        bands: &BandsSet,
+        out: &mut Out<'_, S>,
+    ) {
+        let Some(&listed) = out.names.symbol(symbol) else { return };
         out.send(&LuldAuctionCollar {
             header: self.header::<LuldAuctionCollar>(&listed),
             stock: listed.stock,
-            reference_price: listed.price4(Price(report.quantity.0 as i64)).into(),
-            upper_price: listed.price4(Price(report.other as i64)).into(),
-            lower_price: listed.price4(report.price).into(),
+            reference_price: listed.price4(bands.reference).into(),
+            upper_price: listed.price4(bands.high).into(),
+            lower_price: listed.price4(bands.low).into(),
             extension: 0.into(),
         });
     }
@@ -422,7 +455,12 @@ impl MarketData {
 
     /// Publishes the result of an auction. Its match number is the first of the command, which no
     /// trade has.
-    fn cross_trade<S: StreamSink>(&self, published: &Published, out: &mut Out<'_, S>) {
+    fn cross_trade<S: StreamSink>(
+        &self,
+        published: &Published,
+        auction: Auction,
+        out: &mut Out<'_, S>,
+    ) {
         let report = &published.report;
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
         out.send(&CrossTrade {
@@ -431,13 +469,18 @@ impl MarketData {
             stock: listed.stock,
             cross_price: listed.price4(report.price).into(),
             match_number: MatchNumber::of(published.seqno, 0).0.into(),
-            cross_type: cross_type(report),
+            cross_type: cross_type(auction),
         });
     }
 
     /// Publishes the indicative result of an auction. All orders that can take part can trade
     /// outside the auction, too, so near and far price are equal.
-    fn imbalance<S: StreamSink>(&self, report: &Report, out: &mut Out<'_, S>) {
+    fn imbalance<S: StreamSink>(
+        &self,
+        report: &Report,
+        auction: Option<Auction>,
+        out: &mut Out<'_, S>,
+    ) {
         let Some(&listed) = out.names.symbol(report.symbol) else { return };
         let price = listed.price4(report.price);
         let imbalance_direction = match (report.quantity.0, report.open.0) {
@@ -455,16 +498,16 @@ impl MarketData {
             far_price: price.into(),
             near_price: price.into(),
             current_reference_price: price.into(),
-            cross_type: cross_type(report),
+            cross_type: cross_type(auction.unwrap_or(Auction::Reopening)),
             price_variation: if report.quantity.0 == 0 { b' ' } else { b'L' },
         });
     }
 
     /// Publishes the start of the day at once; its end follows after the reports of the orders that
     /// expire.
-    fn trading_day<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
-        self.day = DayEvent::from_code(report.other as u8);
-        if self.day == Some(DayEvent::Start) {
+    fn trading_day<S: StreamSink>(&mut self, event: DayEvent, out: &mut Out<'_, S>) {
+        self.day = Some(event);
+        if event == DayEvent::Start {
             self.events(b"OSQ", out);
         }
     }
@@ -477,18 +520,28 @@ impl MarketData {
     }
 
     /// Publishes a broken trade. Both sides have a report, market data has one message.
-    fn broken<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
+    fn broken<S: StreamSink>(
+        &mut self,
+        report: &Report,
+        number: MatchNumber,
+        out: &mut Out<'_, S>,
+    ) {
         let told = std::mem::replace(&mut self.broken, true);
         let Some(&listed) = out.names.symbol(report.symbol).filter(|_| !told) else { return };
-        self.taken_back(report, &listed, out);
+        self.taken_back(number, &listed, out);
     }
 
     /// Publishes a corrected trade: breaks it, and publishes it again as a trade that changes no
     /// order of the book.
-    fn corrected<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
+    fn corrected<S: StreamSink>(
+        &mut self,
+        report: &Report,
+        number: MatchNumber,
+        out: &mut Out<'_, S>,
+    ) {
         let told = std::mem::replace(&mut self.broken, true);
         let Some(&listed) = out.names.symbol(report.symbol).filter(|_| !told) else { return };
-        self.taken_back(report, &listed, out);
+        self.taken_back(number, &listed, out);
         out.send(&Trade {
             header: self.header::<Trade>(&listed),
             order_reference: 0.into(),
@@ -496,21 +549,26 @@ impl MarketData {
             shares: saturated(report.quantity.0).into(),
             stock: listed.stock,
             price: listed.price4(report.price).into(),
-            match_number: report.other.into(),
+            match_number: number.0.into(),
         });
     }
 
-    fn taken_back<S: StreamSink>(&self, report: &Report, listed: &Listed, out: &mut Out<'_, S>) {
+    fn taken_back<S: StreamSink>(
+        &self,
+        MatchNumber(number): MatchNumber,
+        listed: &Listed,
+        out: &mut Out<'_, S>,
+    ) {
         let header = self.header::<BrokenTrade>(listed);
-        out.send(&BrokenTrade { header, match_number: report.other.into() });
+        out.send(&BrokenTrade { header, match_number: number.into() });
     }
 }
 
-/// Returns the ITCH letter of the auction of a report.
-fn cross_type(report: &Report) -> u8 {
-    match Auction::from_code(report.other as u8) {
-        Some(Auction::Opening) => b'O',
-        Some(Auction::Closing) => b'C',
-        Some(Auction::Reopening) | None => b'H',
+/// Returns the ITCH letter of an auction.
+fn cross_type(auction: Auction) -> u8 {
+    match auction {
+        Auction::Opening => b'O',
+        Auction::Closing => b'C',
+        Auction::Reopening => b'H',
     }
 }

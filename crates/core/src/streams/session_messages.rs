@@ -5,11 +5,14 @@ use ringside_model::command::{
     Action, ClientFields, Enter, EnterRich, OperatorCommand, RichTerms, Sequenced,
 };
 use ringside_model::domain::{
-    Auction, Capacity, DayEvent, Nanos, OrderId, Peg, Price, SelfTrade, Side, SymbolId, TimeInForce,
+    Auction, Capacity, DayEvent, MatchNumber, Nanos, OrderId, Peg, Price, SelfTrade, Side,
+    SymbolId, TimeInForce,
 };
 use ringside_model::frame::Frame;
 use ringside_model::reason::{Ouch, Reason};
-use ringside_model::report::{Moved, Published, Report, ReportKind};
+use ringside_model::report::{
+    Body, Corrected, Executed, Imported, Moved, Published, Replaced, Report,
+};
 use ringside_wire::Message;
 use ringside_wire::ouch::{self, Layout, PRICE_MARKET, Tags, outbound, push_tag, tag};
 use ringside_wire::soupbintcp::{self, PREFIX_BYTES, packet};
@@ -75,20 +78,20 @@ impl Messages {
     pub(super) fn encode(&mut self, published: &Published, cause: &Cause, names: &WireNames) {
         self.bytes.clear();
         let report = &published.report;
-        match report.kind {
-            ReportKind::Accepted => self.accepted(report, b'L', cause, names),
-            ReportKind::Replaced => self.replaced(report, cause, names),
-            ReportKind::Executed => {
-                let terms = (liquidity_flag(report), published.match_number().0);
-                self.executed(report, terms, cause, names);
+        match report.body() {
+            Body::Accepted(_) => self.accepted(report, b'L', cause, names),
+            Body::Replaced(replaced) => self.replaced(report, &replaced, cause, names),
+            Body::Executed(executed) => {
+                let flag = liquidity_flag(&executed, report.is_hidden());
+                self.executed(report, (flag, published.match_number()), cause, names);
             }
-            ReportKind::Canceled if report.reason == Reason::SelfTrade => {
-                self.self_trade(published, cause, names);
+            Body::Canceled(canceled) if report.reason == Reason::SelfTrade => {
+                self.self_trade(published, canceled.prevented, cause, names);
             }
-            ReportKind::Canceled => self.canceled(report, cause),
-            ReportKind::Rejected => self.rejected(report, cause, names),
-            ReportKind::MassCanceled => self.mass_canceled(report, cause, names),
-            ReportKind::Modified => self.push(
+            Body::Canceled(_) => self.canceled(report, cause),
+            Body::Rejected(rejected) => self.rejected(report, rejected.moved, cause, names),
+            Body::MassCanceled(_) => self.mass_canceled(report, cause, names),
+            Body::Modified(_) => self.push(
                 &outbound::OrderModified {
                     message_type: outbound::OrderModified::TYPE,
                     timestamp: cause.time_ns.into(),
@@ -99,46 +102,46 @@ impl Messages {
                 &[],
                 &[],
             ),
-            ReportKind::OrderEntrySet => self.order_entry_set(report, cause),
-            ReportKind::AccountQueried => self.push(
+            Body::OrderEntrySet(set) => self.order_entry_set(report, set.enabled, cause),
+            Body::AccountQueried(queried) => self.push(
                 &outbound::AccountQueryResponse {
                     message_type: outbound::AccountQueryResponse::TYPE,
                     timestamp: cause.time_ns.into(),
-                    next_user_ref_num: id(OrderId(report.other)),
+                    next_user_ref_num: id(queried.next_id),
                 },
                 &[],
                 &[],
             ),
-            ReportKind::Broken => self.broken(report, cause),
-            ReportKind::Repriced => self.repriced(report, cause, names),
-            ReportKind::Corrected => {
+            Body::Broken(broken) => self.broken(report, broken.match_number, cause),
+            Body::Repriced(_) => self.repriced(report, cause, names),
+            Body::Corrected(Corrected { match_number }) => {
                 // OUCH has no correction: the trade is broken and executed again. The report of the
                 // resting side comes first.
-                self.broken(report, cause);
+                self.broken(report, match_number, cause);
                 let liquidity_flag = if published.index == 0 { b'A' } else { b'R' };
-                self.executed(report, (liquidity_flag, report.other), cause, names);
+                self.executed(report, (liquidity_flag, match_number), cause, names);
             }
-            ReportKind::Imported => self.imported(report, cause, names),
-            ReportKind::Restated
-            | ReportKind::Defined
-            | ReportKind::DurabilitySet
-            | ReportKind::TradingDay
-            | ReportKind::StateChanged
-            | ReportKind::Triggered
-            | ReportKind::Displayed
-            | ReportKind::Crossed
-            | ReportKind::Indicative
-            | ReportKind::Ticked
-            | ReportKind::StatePlanned
-            | ReportKind::BandsSet
-            | ReportKind::LimitState
-            | ReportKind::Quoted
-            | ReportKind::ShortSaleSet
-            | ReportKind::RiskSet
-            | ReportKind::SymbolMoved
-            | ReportKind::Exported
-            | ReportKind::Held
-            | ReportKind::StateHash => {}
+            Body::Imported(imported) => self.imported(report, &imported, cause, names),
+            Body::Restated(_)
+            | Body::Defined(_)
+            | Body::DurabilitySet(_)
+            | Body::TradingDay(_)
+            | Body::StateChanged(_)
+            | Body::Triggered(_)
+            | Body::Displayed(_)
+            | Body::Crossed(_)
+            | Body::Indicative(_)
+            | Body::Ticked(_)
+            | Body::StatePlanned(_)
+            | Body::BandsSet(_)
+            | Body::LimitState(_)
+            | Body::Quoted(_)
+            | Body::ShortSaleSet(_)
+            | Body::RiskSet(_)
+            | Body::SymbolMoved(_)
+            | Body::Exported(_)
+            | Body::Held(_)
+            | Body::StateHash(_) => {}
         }
     }
 
@@ -210,12 +213,12 @@ impl Messages {
     }
 
     /// Encodes an imported order: its text has the partition it came from and its id there.
-    fn imported(&mut self, report: &Report, cause: &Cause, names: &WireNames) {
+    fn imported(&mut self, report: &Report, imported: &Imported, cause: &Cause, names: &WireNames) {
         let Some(listed) = names.symbol(report.symbol) else { return };
-        let shown = if report.flags & Report::ATTRIBUTED != 0 { b'A' } else { b'Y' };
-        let fields = plain_fields(shown, report.capacity());
+        let shown = if imported.attributed { b'A' } else { b'Y' };
+        let fields = plain_fields(shown, imported.capacity);
         let mut cl_ord_id = fields.text;
-        let there = format!("{}-{}", report.trade, report.other);
+        let there = format!("{}-{}", imported.partition, imported.id_there);
         there.bytes().zip(&mut cl_ord_id).for_each(|(from, to)| *to = from);
         self.push(
             &outbound::OrderAccepted {
@@ -240,20 +243,20 @@ impl Messages {
         );
     }
 
-    fn replaced(&mut self, report: &Report, cause: &Cause, names: &WireNames) {
+    fn replaced(&mut self, report: &Report, replaced: &Replaced, cause: &Cause, names: &WireNames) {
         let Some(listed) = names.symbol(report.symbol) else { return };
-        let shown = match report.flags {
-            flags if flags & Report::ATTRIBUTED != 0 => b'A',
-            flags if flags & Report::HIDDEN != 0 => b'N',
-            _ => b'Y',
+        let shown = match replaced.attributed {
+            true => b'A',
+            false if report.is_hidden() => b'N',
+            false => b'Y',
         };
-        let plain = plain_fields(shown, report.capacity());
+        let plain = plain_fields(shown, replaced.capacity);
         let fields = cause.fields.unwrap_or(plain);
         self.push(
             &outbound::OrderReplaced {
                 message_type: outbound::OrderReplaced::TYPE,
                 timestamp: cause.time_ns.into(),
-                orig_user_ref_num: id(OrderId(report.other)),
+                orig_user_ref_num: id(replaced.old_id),
                 user_ref_num: id(report.id),
                 side: side(report.side),
                 quantity: quantity(report.open.0),
@@ -276,14 +279,13 @@ impl Messages {
     /// Encodes the new limit and the new priority of an order.
     fn repriced(&mut self, report: &Report, cause: &Cause, names: &WireNames) {
         let Some(listed) = names.symbol(report.symbol) else { return };
-        let hidden = report.flags & Report::HIDDEN != 0;
         self.push(
             &outbound::OrderPriorityUpdate {
                 message_type: outbound::OrderPriorityUpdate::TYPE,
                 timestamp: cause.time_ns.into(),
                 user_ref_num: id(report.id),
                 price: price(listed, report.price),
-                display: if hidden { b'N' } else { b'Y' },
+                display: if report.is_hidden() { b'N' } else { b'Y' },
                 order_reference_number: report.order.0.into(),
             },
             &[],
@@ -295,7 +297,7 @@ impl Messages {
     fn executed(
         &mut self,
         report: &Report,
-        (liquidity_flag, match_number): (u8, u64),
+        (liquidity_flag, MatchNumber(match_number)): (u8, MatchNumber),
         cause: &Cause,
         names: &WireNames,
     ) {
@@ -334,12 +336,18 @@ impl Messages {
     }
 
     /// Encodes a cancel that kept an order from trading with its own firm.
-    fn self_trade(&mut self, published: &Published, cause: &Cause, names: &WireNames) {
+    fn self_trade(
+        &mut self,
+        published: &Published,
+        prevented: Price,
+        cause: &Cause,
+        names: &WireNames,
+    ) {
         let report = &published.report;
         let Some(listed) = names.symbol(report.symbol) else { return };
         let incoming = report.order.seqno() == published.seqno;
         // For the incoming order: the price at which the other order rested.
-        let price = if incoming { Price(report.other as i64) } else { report.price };
+        let price = if incoming { prevented } else { report.price };
         let strategy = match cause.at.command.action {
             Action::Enter(Enter { self_trade, .. })
             | Action::EnterRich(EnterRich { order: Enter { self_trade, .. }, .. }) => {
@@ -364,7 +372,13 @@ impl Messages {
         );
     }
 
-    fn rejected(&mut self, report: &Report, cause: &Cause, names: &WireNames) {
+    fn rejected(
+        &mut self,
+        report: &Report,
+        moved: Option<Moved>,
+        cause: &Cause,
+        names: &WireNames,
+    ) {
         let told = match cause.at.command.action {
             Action::Enter(_)
             | Action::EnterStop(_)
@@ -398,13 +412,14 @@ impl Messages {
                     reason: reason.into(),
                     cl_ord_id: cause.fields.as_ref().map_or([b' '; 14], |fields| fields.text),
                 },
-                &partition_tag(report),
+                &partition_tag(report.reason, moved),
                 &[tag::PARTITION],
             ),
             // OUCH has this reason only for the cancel of an accepted order.
             Some(Ouch::Cancel(_)) => {
                 let Some(enter) = cause.at.command.action.entered() else { return };
-                let all = Report { price: enter.price, quantity: enter.quantity, ..*report };
+                let mut all = *report;
+                (all.price, all.quantity) = (enter.price, enter.quantity);
                 self.accepted(&all, b'D', cause, names);
                 self.canceled(&all, cause);
             }
@@ -434,12 +449,12 @@ impl Messages {
         );
     }
 
-    fn order_entry_set(&mut self, report: &Report, cause: &Cause) {
+    fn order_entry_set(&mut self, report: &Report, enabled: bool, cause: &Cause) {
         let (timestamp, user_ref_num) = (U64::new(cause.time_ns), id(report.id));
         // Firm of the request: the first four letters of the client's text.
         let mut firm = [b' '; 4];
         firm.copy_from_slice(&cause.fields.as_ref().map_or([b' '; 14], |fields| fields.text)[..4]);
-        if report.other == 1 {
+        if enabled {
             let message_type = outbound::EnableOrderEntryResponse::TYPE;
             let response =
                 outbound::EnableOrderEntryResponse { message_type, timestamp, user_ref_num, firm };
@@ -452,7 +467,7 @@ impl Messages {
         }
     }
 
-    fn broken(&mut self, report: &Report, cause: &Cause) {
+    fn broken(&mut self, report: &Report, MatchNumber(number): MatchNumber, cause: &Cause) {
         let trade = match &cause.at.command.action {
             Action::Operator(OperatorCommand::BreakTrade(trade)) => trade,
             Action::Operator(OperatorCommand::CorrectTrade(correction)) => &correction.trade,
@@ -466,7 +481,7 @@ impl Messages {
                 message_type: outbound::BrokenTrade::TYPE,
                 timestamp: cause.time_ns.into(),
                 user_ref_num: id(report.id),
-                match_number: report.other.into(),
+                match_number: number.into(),
                 reason: b'S',
                 cl_ord_id: trade.sides().iter().find(is_told).map_or([b' '; 14], |side| side.text),
             },
@@ -525,11 +540,9 @@ fn aiq_strategy(mode: SelfTrade) -> u8 {
 
 /// Returns the tag of a reject for the wrong partition: the partition of the symbol and the version
 /// of the table.
-fn partition_tag(report: &Report) -> Vec<u8> {
+fn partition_tag(reason: Reason, moved: Option<Moved>) -> Vec<u8> {
     let mut tags = vec![];
-    if let Some(moved) = Moved::from_word(report.other)
-        && report.reason == Reason::WrongPartition
-    {
+    if let Some(moved) = moved.filter(|_| reason == Reason::WrongPartition) {
         let [a, b] = moved.partition.0.to_be_bytes();
         let [c, d, e, f] = moved.version.to_be_bytes();
         push_tag(tag::PARTITION, &[a, b, c, d, e, f], &mut tags);
@@ -594,13 +607,13 @@ fn price(listed: &Listed, price: Price) -> U64 {
     if price.0 == 0 { PRICE_MARKET.into() } else { listed.price(price).into() }
 }
 
-fn liquidity_flag(report: &Report) -> u8 {
-    match report.auction() {
+fn liquidity_flag(executed: &Executed, hidden: bool) -> u8 {
+    match executed.auction {
         Some(Auction::Opening) => b'O',
         Some(Auction::Closing) => b'C',
         Some(Auction::Reopening) => b'H',
-        None if report.flags & Report::REMOVED != 0 => b'R',
-        None if report.flags & Report::HIDDEN != 0 => b'J',
+        None if executed.removed => b'R',
+        None if hidden => b'J',
         None => b'A',
     }
 }

@@ -9,13 +9,19 @@ use ringside_model::command::{
     TradingDay, is_venue_wide,
 };
 use ringside_model::domain::{
-    Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderNumber,
+    Auction, Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderNumber,
     OrderType, PartitionId, PostOnly, Price, Quantity, Role, SelfTrade, SeqNo, SessionId, Side,
-    SymbolId, Tick, TimeInForce,
+    SymbolId, SymbolState, Tick, TimeInForce,
 };
 use ringside_model::durability::Durability;
 use ringside_model::reason::{Ouch, Reason};
-use ringside_model::report::{Moved, Published, Report, ReportKind};
+use ringside_model::report::{
+    self, Accepted, AccountQueried, BandsSet, Body, Broken, Canceled, Corrected, Crossed, Defined,
+    Displayed, DurabilitySet, Executed, Exported, ExportedTerms, Held, Imported, Indicative,
+    LimitState, MassCanceled, Modified, Moved, OrderEntrySet, Published, Quoted, Rejected,
+    Replaced, Report, ReportKind, Repriced, Restated, RiskSet, ShortSaleSet, StateChanged,
+    StateHash, StatePlanned, Subject, SymbolMoved, Ticked, Triggered,
+};
 
 type Timed = (Command, Option<Nanos>);
 
@@ -757,8 +763,7 @@ fn written(seqno: u64, index: u32, report: Report) -> String {
 #[test]
 #[rustfmt::skip] // One report on each line, however long.
 fn every_report_has_its_line() {
-    let base = Report {
-        kind: ReportKind::Accepted,
+    let base = Subject {
         session: SessionId(1),
         symbol: SymbolId(1),
         id: OrderId(1),
@@ -766,62 +771,53 @@ fn every_report_has_its_line() {
         price: Price(18705),
         quantity: Quantity(100),
         open: Quantity(100),
-        ..Report::BLANK
+        ..Subject::NONE
     };
-    let market = Report { price: Price(0), side: Side::ShortExempt, ..base };
-    let added = Report {
-        kind: ReportKind::Executed,
-        quantity: Quantity(40),
-        open: Quantity(60),
-        other: 9,
-        trade: 1,
-        ..base
+    let accepted = Accepted { stop: None };
+    let market = accepted.about(Subject { price: Price(0), side: Side::ShortExempt, ..base });
+    let traded = Subject { quantity: Quantity(40), open: Quantity(60), ..base };
+    let executed = |removed, auction| {
+        Executed { trade: 1, contra: OrderNumber(9), removed, auction }.about(traded)
     };
-    let removed = Report { flags: Report::REMOVED | Report::LAST, ..added };
-    let canceled = Report { kind: ReportKind::Canceled, reason: Reason::User, ..added };
-    let replaced =
-        Report { kind: ReportKind::Replaced, id: OrderId(2), other: 1, price: Price(5), ..base };
-    let rejected = Report { kind: ReportKind::Rejected, reason: Reason::UnknownOrder, ..base };
-    let nameless = Report {
-        reason: Reason::UnknownSymbol,
-        session: SessionId(2),
-        symbol: SymbolId(0),
-        ..rejected
+    let (added, mut removed) = (executed(false, None), executed(true, None));
+    removed.set_last();
+    let canceled = Canceled::PLAIN.about(Subject { reason: Reason::User, ..traded });
+    let replaced = Replaced { old_id: OrderId(1), attributed: false, capacity: Capacity::Other };
+    let replaced = replaced.about(Subject { id: OrderId(2), price: Price(5), ..base });
+    let reject = |subject, reason| Rejected { moved: None }.about(Subject { reason, ..subject });
+    let rejected = reject(base, Reason::UnknownOrder);
+    let elsewhere = Subject { session: SessionId(2), symbol: SymbolId(0), ..base };
+    let nameless = reject(elsewhere, Reason::UnknownSymbol);
+    let refused = reject(Subject::NONE, Reason::InvalidDefinition);
+    let restated = Restated {}.about(Subject { side: Side::Sell, ..base });
+    let defined = |firm, subject| Defined { firm: FirmId(firm) }.about(subject);
+    let symbol = defined(0, Subject::from(SymbolId(1)));
+    let asks = Subject { session: SessionId(1), ..Subject::NONE };
+    let session = defined(1, asks);
+    let firm = defined(1, Subject::NONE);
+    let mode = DurabilitySet { durability: Durability::Fsync }.about(Subject::NONE);
+    let modified = Modified { displayed: None }.about(Subject { side: Side::Short, ..traded });
+    let mass = |id| MassCanceled { count: 3 }.about(Subject { id: OrderId(id), ..base });
+    let disabled = OrderEntrySet { enabled: false }.about(asks);
+    let enabled = OrderEntrySet { enabled: true }.about(Subject { id: OrderId(8), ..asks });
+    let queried = AccountQueried { next_id: OrderId(8) }.about(asks);
+    let event = |event| report::TradingDay { event, count: 3 }.about(Subject::NONE);
+    let changed = |state, cause, reopens_at| {
+        StateChanged { state, cause, reopens_at: Nanos(reopens_at) }.about(SymbolId(1))
     };
-    let refused =
-        Report { kind: ReportKind::Rejected, reason: Reason::InvalidDefinition, ..Report::BLANK };
-    let restated = Report { kind: ReportKind::Restated, side: Side::Sell, ..base };
-    let mass = Report { kind: ReportKind::MassCanceled, quantity: Quantity(3), ..base };
-    let defined = Report { kind: ReportKind::Defined, ..Report::BLANK };
-    let symbol = Report { symbol: SymbolId(1), ..defined };
-    let session = Report { session: SessionId(1), other: 1, ..defined };
-    let firm = Report { other: 1, ..defined };
-    let mode = Report { kind: ReportKind::DurabilitySet, other: 2, ..Report::BLANK };
-    let modified = Report { kind: ReportKind::Modified, side: Side::Short, ..added };
-    let mass_by_id = Report { id: OrderId(8), ..mass };
-    let asks = Report { session: SessionId(1), ..Report::BLANK };
-    let mass = Report { id: OrderId(0), ..mass };
-    let disabled = Report { kind: ReportKind::OrderEntrySet, ..asks };
-    let enabled = Report { id: OrderId(8), other: 1, ..disabled };
-    let queried = Report { kind: ReportKind::AccountQueried, other: 8, ..asks };
-    let event = |other| {
-        let quantity = Quantity(3);
-        Report { kind: ReportKind::TradingDay, other, quantity, ..Report::BLANK }
-    };
-    let of_symbol = Report { symbol: SymbolId(1), other: 3, ..Report::BLANK };
-    let indicative = Report {
-        kind: ReportKind::Indicative,
+    let crossed = Crossed { auction: Auction::Reopening }.about(SymbolId(1));
+    let indicative = Indicative { auction: Some(Auction::Reopening) }.about(Subject {
         side: Side::Sell,
         price: Price(9),
         quantity: Quantity(5),
         open: Quantity(6),
-        ..of_symbol
-    };
-    let crossing = Report { flags: 2 << 4 | Report::REMOVED, ..removed };
-    let broken = Report { kind: ReportKind::Broken, other: 77, ..base };
-    let hash = Report { kind: ReportKind::StateHash, ..Report::BLANK };
+        ..Subject::from(SymbolId(1))
+    });
+    let crossing = executed(true, Some(Auction::Closing));
+    let broken = Broken { match_number: MatchNumber(77) }.about(base);
+    let hash = StateHash { low: 0, high: 0 }.about(Subject::NONE);
     for (report, expected) in [
-        (base, r#""report":"accepted","session":"A","id":1,"order":7,"symbol":"AAPL","side":"buy","qty":100,"price":"187.05","open":100,"durability":"fsync"}"#),
+        (accepted.about(base), r#""report":"accepted","session":"A","id":1,"order":7,"symbol":"AAPL","side":"buy","qty":100,"price":"187.05","open":100,"durability":"fsync"}"#),
         (market, r#""report":"accepted","session":"A","id":1,"order":7,"symbol":"AAPL","side":"short_exempt","qty":100,"open":100,"durability":"fsync"}"#),
         (added, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"added","durability":"fsync"}"#),
         (removed, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"removed","durability":"fsync"}"#),
@@ -831,17 +827,17 @@ fn every_report_has_its_line() {
         (nameless, r#""report":"rejected","session":"\"B\\","id":1,"reason":"unknown_symbol","code":32,"durability":"fsync"}"#),
         (refused, r#""report":"rejected","id":0,"reason":"invalid_definition","code":44,"durability":"fsync"}"#),
         (restated, r#""report":"restated","session":"A","id":1,"order":7,"symbol":"AAPL","side":"sell","price":"187.05","open":100,"durability":"fsync"}"#),
-        (mass, r#""report":"mass_canceled","session":"A","count":3,"durability":"fsync"}"#),
-        (mass_by_id, r#""report":"mass_canceled","session":"A","id":8,"count":3,"durability":"fsync"}"#),
+        (mass(0), r#""report":"mass_canceled","session":"A","count":3,"durability":"fsync"}"#),
+        (mass(8), r#""report":"mass_canceled","session":"A","id":8,"count":3,"durability":"fsync"}"#),
         (modified, r#""report":"modified","session":"A","id":1,"order":7,"symbol":"AAPL","side":"short","qty":40,"open":60,"durability":"fsync"}"#),
         (disabled, r#""report":"order_entry_set","session":"A","enabled":false,"durability":"fsync"}"#),
         (enabled, r#""report":"order_entry_set","session":"A","id":8,"enabled":true,"durability":"fsync"}"#),
         (queried, r#""report":"account_queried","session":"A","next_id":8,"durability":"fsync"}"#),
-        (event(1), r#""report":"trading_day","event":"start_of_day","count":3,"durability":"fsync"}"#),
-        (event(2), r#""report":"trading_day","event":"end_of_day","count":3,"durability":"fsync"}"#),
-        (Report { kind: ReportKind::StateChanged, other: 7, ..of_symbol }, r#""report":"state_changed","symbol":"AAPL","state":"cancel_only","durability":"fsync"}"#),
-        (Report { kind: ReportKind::StateChanged, other: 5, reason: Reason::LimitState, quantity: Quantity(9), ..of_symbol }, r#""report":"state_changed","symbol":"AAPL","state":"reopening_call","reason":"limit_state","reopens_at":9,"durability":"fsync"}"#),
-        (Report { kind: ReportKind::Crossed, ..of_symbol }, r#""report":"crossed","symbol":"AAPL","auction":"reopening","qty":0,"durability":"fsync"}"#),
+        (event(DayEvent::Start), r#""report":"trading_day","event":"start_of_day","count":3,"durability":"fsync"}"#),
+        (event(DayEvent::End), r#""report":"trading_day","event":"end_of_day","count":3,"durability":"fsync"}"#),
+        (changed(SymbolState::CancelOnly, Reason::None, 0), r#""report":"state_changed","symbol":"AAPL","state":"cancel_only","durability":"fsync"}"#),
+        (changed(SymbolState::ReopeningCall, Reason::LimitState, 9), r#""report":"state_changed","symbol":"AAPL","state":"reopening_call","reason":"limit_state","reopens_at":9,"durability":"fsync"}"#),
+        (crossed, r#""report":"crossed","symbol":"AAPL","auction":"reopening","qty":0,"durability":"fsync"}"#),
         (indicative, r#""report":"indicative","symbol":"AAPL","auction":"reopening","qty":5,"price":"0.09","imbalance_side":"sell","imbalance":6,"durability":"fsync"}"#),
         (crossing, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"closing","durability":"fsync"}"#),
         (broken, r#""report":"broken","session":"A","id":1,"match":77,"symbol":"AAPL","durability":"fsync"}"#),
@@ -860,8 +856,7 @@ fn every_report_has_its_line() {
 
 #[test]
 fn the_largest_numbers_are_written_exactly() {
-    let report = Report {
-        kind: ReportKind::Accepted,
+    let report = Accepted { stop: None }.about(Subject {
         session: SessionId(1),
         symbol: SymbolId(1),
         id: OrderId(u64::MAX),
@@ -869,8 +864,8 @@ fn the_largest_numbers_are_written_exactly() {
         price: Price(i64::MAX),
         quantity: Quantity(u64::MAX),
         open: Quantity(0),
-        ..Report::BLANK
-    };
+        ..Subject::NONE
+    });
     let expected = "{\"seq\":0,\"ix\":4294967295,\"ts\":5,\"report\":\"accepted\",\"session\":\"A\",\
         \"id\":18446744073709551615,\"order\":18446744073709551615,\"symbol\":\"AAPL\",\
         \"side\":\"buy\",\"qty\":18446744073709551615,\"price\":\"92233720368547758.07\",\
@@ -979,14 +974,64 @@ fn the_report_examples_of_the_manual_have_the_fields_that_are_written() {
         line.split(",\"").map(|member| member.split("\":").next().unwrap().to_string()).collect()
     };
     let examples = examples("json");
+    let subject =
+        Subject { session: SessionId(1), symbol: SymbolId(1), price: Price(1), ..Subject::NONE };
     for &kind in ReportKind::ALL.iter().filter(|&&kind| kind != ReportKind::StateHash) {
         let word = format!("\"report\":\"{}\"", kind.name());
         let example =
             examples.iter().find(|line| line.contains(&word)).unwrap_or_else(|| panic!("{word}"));
-        let (session, symbol, price) = (SessionId(1), SymbolId(1), Price(1));
-        let moved = Moved { step: MoveStep::Export, partition: PartitionId(1), version: 7 };
-        let other = if kind == ReportKind::SymbolMoved { moved.word() } else { 0 };
-        let report = Report { kind, session, symbol, price, other, ..Report::BLANK };
+        let report = body(kind).about(subject);
         assert_eq!(keys(example), keys(written(1, 0, report).trim_end()), "{}", kind.name());
+    }
+}
+
+/// Returns a body of a kind, as small as possible.
+fn body(kind: ReportKind) -> Body {
+    let (old_id, old_order) = (OrderId(0), OrderNumber(0));
+    let (match_number, firm, price, time) = (MatchNumber(0), FirmId(0), Price(0), Nanos(0));
+    let (id_there, partition) = (OrderId(0), PartitionId(1));
+    let (attributed, capacity) = (false, Capacity::Other);
+    let (tif, post_only, self_trade) = (TimeInForce::Day, PostOnly::Off, SelfTrade::None);
+    let terms = ExportedTerms { firm, group: 0, tif, post_only, self_trade };
+    let moved = Moved { step: MoveStep::Export, partition, version: 7 };
+    match kind {
+        ReportKind::Accepted => Accepted { stop: None }.into(),
+        ReportKind::Executed => {
+            Executed { trade: 1, contra: old_order, removed: false, auction: None }.into()
+        }
+        ReportKind::Canceled => Canceled::PLAIN.into(),
+        ReportKind::Replaced => Replaced { old_id, attributed, capacity }.into(),
+        ReportKind::Rejected => Rejected { moved: None }.into(),
+        ReportKind::Restated => Restated {}.into(),
+        ReportKind::MassCanceled => MassCanceled { count: 0 }.into(),
+        ReportKind::Defined => Defined { firm }.into(),
+        ReportKind::DurabilitySet => DurabilitySet { durability: Durability::Fsync }.into(),
+        ReportKind::Modified => Modified { displayed: None }.into(),
+        ReportKind::OrderEntrySet => OrderEntrySet { enabled: false }.into(),
+        ReportKind::AccountQueried => AccountQueried { next_id: old_id }.into(),
+        ReportKind::TradingDay => report::TradingDay { event: DayEvent::Start, count: 0 }.into(),
+        ReportKind::Broken => Broken { match_number }.into(),
+        ReportKind::SymbolMoved => SymbolMoved { moved, count: 0 }.into(),
+        ReportKind::Exported => Exported { terms, attributed, capacity }.into(),
+        ReportKind::Held => Held { id_there, partition, attributed, capacity }.into(),
+        ReportKind::Imported => Imported { id_there, partition, attributed, capacity }.into(),
+        ReportKind::StateChanged => {
+            let (state, cause) = (SymbolState::Open, Reason::None);
+            StateChanged { state, cause, reopens_at: time }.into()
+        }
+        ReportKind::Crossed => Crossed { auction: Auction::Opening }.into(),
+        ReportKind::Indicative => Indicative { auction: None }.into(),
+        ReportKind::Triggered => Triggered { old_order }.into(),
+        ReportKind::Displayed => Displayed { old_order }.into(),
+        ReportKind::Ticked => Ticked { count: 0 }.into(),
+        ReportKind::StatePlanned => StatePlanned { state: None, at: time }.into(),
+        ReportKind::BandsSet => BandsSet { low: Price(1), high: price, reference: price }.into(),
+        ReportKind::LimitState => LimitState { stands: false, pause_at: time }.into(),
+        ReportKind::Quoted => Quoted { bid: Price(1), offer: price }.into(),
+        ReportKind::Repriced => Repriced { old_order }.into(),
+        ReportKind::ShortSaleSet => ShortSaleSet { restricted: false, automatic: false }.into(),
+        ReportKind::RiskSet => RiskSet { firm }.into(),
+        ReportKind::Corrected => Corrected { match_number }.into(),
+        ReportKind::StateHash => StateHash { low: 0, high: 0 }.into(),
     }
 }

@@ -126,8 +126,8 @@ fn apply(shards: &mut [Engine], command: &Sequenced) -> Vec<Report> {
     }
     said.extend(rest);
     let last = said.len() - 1;
-    said.iter_mut().for_each(|report| report.flags &= !Report::LAST);
-    said[last].flags |= Report::LAST;
+    said.iter_mut().for_each(|report| *report = report.without_last());
+    said[last].set_last();
     said
 }
 

@@ -12,7 +12,7 @@ use ringside_model::domain::{
     Auction, FirmId, Name, Nanos, OrderId, Price, Quantity, SeqNo, SessionId, Side, SymbolId, Tick,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind};
+use ringside_model::report::{Body, Executed, Report, ReportKind};
 use ringside_testing::oracle::audit::Audit;
 use ringside_testing::oracle::commands::{
     DEEP, HUGE_VALUES, MIXED, MOVING, Profile, Random, TINY, WIDE_PRICES, stream,
@@ -327,7 +327,9 @@ impl<V: Venue> Venue for Altered<V> {
 /// Returns a venue that reports a wrong quantity for the third trade of a command.
 fn faulty_venue() -> Altered<Naive> {
     let alter = |reports: &mut [Report]| {
-        if let Some(third) = reports.iter_mut().find(|r| r.trade == 3) {
+        let is_third =
+            |r: &&mut Report| matches!(r.body(), Body::Executed(Executed { trade: 3, .. }));
+        if let Some(third) = reports.iter_mut().find(is_third) {
             third.quantity.0 += 1;
         }
     };
@@ -402,9 +404,9 @@ fn merged(mut said: Vec<Vec<Report>>) -> Vec<Report> {
         first.extend_from_slice(&reports[1..]);
     }
     if matches!(first[0].kind, ReportKind::MassCanceled | ReportKind::TradingDay) {
-        first.iter_mut().for_each(|r| r.flags &= !Report::LAST);
+        first.iter_mut().for_each(|r| *r = r.without_last());
         first[1..].sort_by_key(|r| r.symbol);
-        first.last_mut().unwrap().flags |= Report::LAST;
+        first.last_mut().unwrap().set_last();
     }
     first
 }
@@ -477,9 +479,10 @@ fn the_streams_reach_every_outcome() {
         for command in &commands {
             for report in venue.apply_one(command) {
                 seen.insert((report.kind, report.reason));
-                trades += usize::from(report.flags & Report::REMOVED != 0);
-                let in_auction = report.kind == ReportKind::Executed;
-                auctions.extend(report.auction().filter(|_| in_auction));
+                if let Body::Executed(executed) = report.body() {
+                    trades += usize::from(executed.removed);
+                    auctions.extend(executed.auction);
+                }
                 surplus.extend((report.kind == ReportKind::Indicative).then_some(report.side));
             }
             live += venue.orders.len();

@@ -3,10 +3,15 @@
 
 use ringside_model::command::{Action, OperatorCommand, RichTerms, RunTimers, Sequenced};
 use ringside_model::domain::{
-    MoveStep, Nanos, OrderId, OrderNumber, Peg, Price, SessionId, Side, SymbolId, SymbolState,
+    MoveStep, Nanos, OrderId, OrderNumber, Peg, Price, Quantity, SessionId, Side, SymbolId,
+    SymbolState,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{Moved, Report, ReportKind};
+use ringside_model::report::{
+    Accepted, BandsSet, Body, Canceled, Crossed, Displayed, Executed, LimitState, MassCanceled,
+    Modified, Quoted, Report, ReportKind, Repriced, ShortSaleSet, StateChanged, StatePlanned,
+    SymbolMoved, Ticked, TradingDay, Triggered,
+};
 use std::collections::HashMap;
 
 /// State of the venue, computed from the reports so far.
@@ -105,28 +110,30 @@ impl Audit {
         let mut reports_left = reports.iter();
         while let Some(r) = reports_left.next() {
             law!(r.is_last() == reports_left.as_slice().is_empty(), r);
-            match r.kind {
-                ReportKind::Accepted => {
+            match r.body() {
+                Body::Accepted(Accepted { stop }) => {
                     law!(r.order == number && r.open == r.quantity && r.open.0 > 0, r);
                     let terms = match command.command.action {
                         Action::EnterRich(rich) => rich.terms,
                         _ => RichTerms::NONE,
                     };
                     law!(terms.expire.0 == 0 || terms.expire > self.now, r);
-                    self.add(r, 0, terms)?;
+                    self.add(r, stop, 0, terms)?;
                 }
-                ReportKind::Replaced => {
-                    let old = self.find(r.session, OrderId(r.other));
+                Body::Replaced(replaced) => {
+                    let old = self.find(r.session, replaced.old_id);
                     law!(old.is_some(), r);
                     let old = self.live.swap_remove(old.unwrap());
                     law!(old.number == r.order, r);
                     law!(old.side == r.side && old.symbol == r.symbol, r);
                     law!(r.quantity.0.checked_sub(old.executed) == Some(r.open.0), r);
                     self.replaced += u128::from(old.open);
-                    self.add(&Report { order: number, ..*r }, old.executed, old.terms)?;
+                    let mut new = *r;
+                    new.order = number;
+                    self.add(&new, None, old.executed, old.terms)?;
                 }
-                ReportKind::Triggered => {
-                    let stop = self.live.iter().find(|order| order.number.0 == r.other);
+                Body::Triggered(Triggered { old_order }) => {
+                    let stop = self.live.iter().find(|order| order.number == old_order);
                     let Some(&stop) = stop else { return Err(format!("no such stop: {r:?}")) };
                     let is_band = stop.stop.is_some_and(|limit| self.is_banded(r, limit));
                     law!(stop.stop == Some(r.price) || is_band, r);
@@ -140,24 +147,24 @@ impl Audit {
                     *order.unwrap() = Told { hidden: false, stop: None, ..elected };
                     self.incoming = r.order;
                 }
-                ReportKind::Displayed => {
-                    let order = self.live.iter_mut().find(|order| order.number.0 == r.other);
+                Body::Displayed(Displayed { old_order }) => {
+                    let order = self.live.iter_mut().find(|order| order.number == old_order);
                     let Some(order) = order else { return Err(format!("no such order: {r:?}")) };
                     let told = (order.session, order.id, order.side, order.price, order.open);
                     law!(told == (r.session, r.id, r.side, r.price, r.open.0), r);
                     law!((1..=r.open.0).contains(&r.quantity.0), r);
-                    let is_first = r.order.0 == r.other;
+                    let is_first = r.order == old_order;
                     law!(order.shown == if is_first { None } else { Some(0) }, r);
                     law!(is_first || r.order.seqno().0 == number.0 && r.order != number, r);
                     (order.number, order.shown) = (r.order, Some(r.quantity.0));
                 }
-                ReportKind::Restated => {
+                Body::Restated(_) => {
                     let order = self.order_of(r)?;
                     law!(order.price.0 == 0 && order.executed > 0 && r.price.0 > 0, r);
                     law!(order.open == r.open.0 && r.quantity == r.open, r);
                     order.price = r.price;
                 }
-                ReportKind::Modified => {
+                Body::Modified(Modified { displayed }) => {
                     law!(r.open.0 > 0, r);
                     law!(reports_of_command[1..].iter().all(is_beside), r);
                     let order = self.live.iter_mut().find(|order| order.number == r.order);
@@ -168,16 +175,16 @@ impl Audit {
                     law!(order.side != r.side || r.quantity.0 > 0, r);
                     law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
                     (order.side, order.open) = (r.side, r.open.0);
-                    order.show_less(r)?;
+                    order.show_less(r, displayed)?;
                     self.canceled += u128::from(r.quantity.0);
                 }
-                ReportKind::Canceled => {
+                Body::Canceled(Canceled { displayed, .. }) => {
                     let order = self.order_of(r)?;
                     law!(order.price == r.price && r.reason != Reason::None, r);
                     law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
                     law!(r.quantity.0 > 0, r);
                     order.open = r.open.0;
-                    order.show_less(r)?;
+                    order.show_less(r, displayed)?;
                     let terms = order.terms;
                     self.canceled += u128::from(r.quantity.0);
                     let is_over = terms.expire.0 != 0 && terms.expire <= self.now;
@@ -189,17 +196,25 @@ impl Audit {
                     law!(r.reason != Reason::Expired || is_over || day_ends, r);
                     self.live.retain(|order| order.open > 0);
                 }
-                ReportKind::Executed => {
+                Body::Executed(executed) => {
                     let Some(removing) = reports_left.next() else {
                         return Err(format!("half a trade: {r:?}"));
                     };
                     trades += 1;
-                    law!(r.trade == trades && r.auction() == removing.auction(), r);
-                    if let Some(auction) = r.auction() {
+                    let Body::Executed(removed) = removing.body() else {
+                        return Err(format!("half a trade: {r:?}"));
+                    };
+                    let sides = [(r, executed), (removing, removed)];
+                    law!(executed.trade == trades && executed.auction == removed.auction, r);
+                    if let Some(auction) = executed.auction {
                         let Some((head, left)) = &mut self.auction else {
                             return Err(format!("no auction: {r:?}"));
                         };
-                        law!((head.other, head.price) == (auction as u64, r.price), r);
+                        law!(
+                            head.body() == Body::Crossed(Crossed { auction })
+                                && head.price == r.price,
+                            r
+                        );
                         law!(head.symbol == r.symbol && r.order.age() < removing.order.age(), r);
                         *left += u128::from(r.quantity.0);
                     } else {
@@ -208,41 +223,40 @@ impl Audit {
                         let is_short = removing.side == Side::Short;
                         // Without a quote the bid is the best displayed one; hidden orders may be
                         // above it.
-                        let may_be_short = self.short_above(r.symbol).is_none_or(|bid| {
-                            r.price > bid || bid.0 == i64::MAX && r.flags & Report::HIDDEN != 0
-                        });
+                        let may_be_short = self
+                            .short_above(r.symbol)
+                            .is_none_or(|bid| r.price > bid || bid.0 == i64::MAX && r.is_hidden());
                         law!(!is_short || may_be_short, r);
                     }
                     law!(is_within(self.static_bands.get(&r.symbol), r.price), r);
                     self.traded_at.push(r.price);
                     self.last.insert(r.symbol, r.price);
-                    self.trade(r, removing)?;
+                    self.trade(sides)?;
                     let is_end = reports_left.as_slice().is_empty();
                     law!(removing.is_last() == is_end, removing);
                 }
-                ReportKind::StateChanged => {
-                    let state = SymbolState::from_code(r.other as u8);
-                    let Some(state) = state else { return Err(format!("no state: {r:?}")) };
-                    if r.reason == Reason::LimitState {
+                Body::StateChanged(StateChanged { state, cause, reopens_at }) => {
+                    if cause == Reason::LimitState {
                         law!(state == SymbolState::ReopeningCall && self.is_open(r.symbol), r);
                         let since = self.stands_since.get(&r.symbol);
                         let waited = since.and_then(|since| command.time.0.checked_sub(*since));
                         law!(waited >= Some(15_000_000_000), r);
-                        law!(r.quantity.0 == command.time.0 + 300_000_000_000, r);
+                        law!(reopens_at.0 == command.time.0 + 300_000_000_000, r);
                     }
                     self.states.insert(r.symbol, state);
                 }
-                ReportKind::Crossed => {
+                Body::Crossed(_) => {
                     let before = reports.iter().take_while(|other| *other != r);
                     law!(before.last().is_some_and(|r| r.kind == ReportKind::StateChanged), r);
                     law!((r.price.0 == 0) == (r.quantity.0 == 0), r);
                     self.auction = Some((*r, 0));
                 }
-                ReportKind::Indicative => {
+                Body::Indicative(_) => {
                     law!(!self.is_open(r.symbol) && (r.quantity.0 > 0) == (r.price.0 > 0), r);
                     law!(r.quantity.0 > 0 || r.open.0 == 0, r);
                 }
-                ReportKind::MassCanceled | ReportKind::TradingDay => {
+                Body::MassCanceled(MassCanceled { count })
+                | Body::TradingDay(TradingDay { count, .. }) => {
                     let cause = match (r.kind, command.command.verdict) {
                         (ReportKind::TradingDay, Reason::None) => Reason::Expired,
                         (_, Reason::None) => Reason::MassCancel,
@@ -252,75 +266,73 @@ impl Audit {
                     let is_no_cancel =
                         |kind| matches!(kind, ReportKind::Indicative | ReportKind::LimitState);
                     let ends = || rest.iter().filter(|c| !is_no_cancel(c.kind));
-                    law!(r.quantity.0 == ends().count() as u64, r);
+                    law!(count == ends().count() as u64, r);
                     law!(ends().all(|c| c.reason == cause && c.open.0 == 0), r);
                     law!(rest.is_sorted_by_key(|c| c.symbol), r);
                 }
-                ReportKind::SymbolMoved => {
-                    self.moved(r)?;
+                Body::SymbolMoved(SymbolMoved { moved, count }) => {
+                    self.moved(r.symbol, moved.step);
                     let rest = reports_left.as_slice();
-                    let kind = match Moved::from_word(r.other).map(|moved| moved.step) {
-                        Some(MoveStep::Export) => Some(ReportKind::Exported),
-                        Some(MoveStep::Release) => Some(ReportKind::Canceled),
-                        Some(MoveStep::Resume) => Some(ReportKind::Imported),
-                        _ => None,
+                    let kind = match moved.step {
+                        MoveStep::Export => Some(ReportKind::Exported),
+                        MoveStep::Release => Some(ReportKind::Canceled),
+                        MoveStep::Resume => Some(ReportKind::Imported),
+                        MoveStep::Halt | MoveStep::Import => None,
                     };
-                    let count = if kind.is_some() { r.quantity.0 } else { 0 };
+                    let count = if kind.is_some() { count } else { 0 };
                     law!(count == rest.len() as u64, r);
                     law!(rest.iter().all(|other| Some(other.kind) == kind), r);
                 }
-                ReportKind::Exported => {
+                Body::Exported(_) => {
                     let order = self.waiting.iter().find(|order| order.number == r.order);
                     law!(order.is_some_and(|o| (o.price, o.open) == (r.price, r.open.0)), r);
                 }
-                ReportKind::Held => law!(reports.len() == 1 && r.order == number, r),
-                ReportKind::Imported => {
-                    law!(r.open == r.quantity && r.open.0 > 0 && r.other > 0, r);
-                    self.add(r, 0, RichTerms::NONE)?;
+                Body::Held(_) => law!(reports.len() == 1 && r.order == number, r),
+                Body::Imported(imported) => {
+                    law!(r.open == r.quantity && r.open.0 > 0 && imported.id_there.0 > 0, r);
+                    self.add(r, None, 0, RichTerms::NONE)?;
                 }
-                ReportKind::Broken => {
-                    law!(reports.len() == 2 && reports[0].other == reports[1].other, r);
-                    law!(reports.iter().all(|r| r.kind == ReportKind::Broken), r);
+                Body::Broken(_) => {
+                    law!(reports.len() == 2 && reports[0].body() == reports[1].body(), r);
                 }
-                ReportKind::Corrected => {
-                    law!(reports.len() == 2 && reports[0].other == reports[1].other, r);
-                    law!(reports.iter().all(|r| r.kind == ReportKind::Corrected), r);
+                Body::Corrected(_) => {
+                    law!(reports.len() == 2 && reports[0].body() == reports[1].body(), r);
                     law!(reports[0].price == reports[1].price, r);
                     law!(reports[0].quantity == reports[1].quantity, r);
                 }
-                ReportKind::Ticked => {
+                Body::Ticked(Ticked { count }) => {
                     law!(command.command.action == Action::from(RunTimers) && r == &reports[0], r);
                     let rest = reports_left.as_slice().iter();
                     let ends = rest.filter(|c| c.reason == Reason::Expired && c.open.0 == 0);
-                    law!(r.quantity.0 == ends.count() as u64, r);
+                    law!(count == ends.count() as u64, r);
                 }
-                ReportKind::StatePlanned => {
-                    law!((r.other == 0) == (r.quantity.0 == 0), r);
+                Body::StatePlanned(StatePlanned { state, at }) => {
+                    law!(state.is_none() == (at.0 == 0), r);
                 }
-                ReportKind::BandsSet => {
+                Body::BandsSet(BandsSet { low, high, .. }) => {
                     if let Action::Operator(OperatorCommand::SetBands(asked)) =
                         command.command.action
                     {
                         self.static_bands.insert(r.symbol, [asked.low, asked.high]);
                     }
-                    self.bands.insert(r.symbol, [r.price, Price(r.other as i64)]);
+                    self.bands.insert(r.symbol, [low, high]);
                 }
-                ReportKind::LimitState => {
+                Body::LimitState(LimitState { stands, pause_at }) => {
                     let stood = self.stands_since.remove(&r.symbol).is_some();
-                    law!(stood == (r.other == 0), r);
-                    if r.other == 1 {
+                    law!(stood != stands, r);
+                    if stands {
                         let first = self.book(r.symbol, r.side.is_buy());
                         let best = first.map(|order| rank(r.side.is_buy(), order.price)).min();
                         law!(best == Some(rank(r.side.is_buy(), r.price)), r);
-                        law!(r.quantity.0 == command.time.0 + 15_000_000_000, r);
+                        law!(pause_at.0 == command.time.0 + 15_000_000_000, r);
                         self.stands_since.insert(r.symbol, command.time.0);
                     }
                 }
-                ReportKind::Quoted => {
-                    self.quoted.insert(r.symbol, r.price);
+                Body::Quoted(Quoted { bid, .. }) => {
+                    self.quoted.insert(r.symbol, bid);
                 }
-                ReportKind::Repriced => {
-                    let order = self.live.iter().find(|order| order.number.0 == r.other);
+                Body::Repriced(Repriced { old_order }) => {
+                    let order = self.live.iter().find(|order| order.number == old_order);
                     let Some(&order) = order else { return Err(format!("no such order: {r:?}")) };
                     let told = (order.session, order.id, order.side, order.open);
                     law!(told == (r.session, r.id, r.side, r.open.0), r);
@@ -332,19 +344,19 @@ impl Audit {
                     *live.unwrap() = Told { number: r.order, price: r.price, ..order };
                     self.incoming = r.order;
                 }
-                ReportKind::ShortSaleSet => {
-                    self.restricted.insert(r.symbol, r.other & 1 == 1);
+                Body::ShortSaleSet(ShortSaleSet { restricted, .. }) => {
+                    self.restricted.insert(r.symbol, restricted);
                 }
-                ReportKind::Rejected => {
+                Body::Rejected(_) => {
                     law!(reports_of_command[0] == *r && r.reason != Reason::None, r);
                     law!(reports_of_command[1..].iter().all(is_beside), r);
                 }
-                ReportKind::Defined
-                | ReportKind::DurabilitySet
-                | ReportKind::OrderEntrySet
-                | ReportKind::RiskSet
-                | ReportKind::AccountQueried => law!(reports.len() == 1, r),
-                ReportKind::StateHash => return Err("a state hash among the reports".into()),
+                Body::Defined(_)
+                | Body::DurabilitySet(_)
+                | Body::OrderEntrySet(_)
+                | Body::RiskSet(_)
+                | Body::AccountQueried(_) => law!(reports.len() == 1, r),
+                Body::StateHash(_) => return Err("a state hash among the reports".into()),
             }
         }
         if let Some((head, traded)) = self.auction {
@@ -366,15 +378,13 @@ impl Audit {
     }
 
     /// Moves orders out of the books and back.
-    fn moved(&mut self, r: &Report) -> Result<(), String> {
-        let (from, to) = match Moved::from_word(r.other).map(|moved| moved.step) {
-            Some(MoveStep::Halt) => (&mut self.live, &mut self.waiting),
-            Some(MoveStep::Resume | MoveStep::Release) => (&mut self.waiting, &mut self.live),
-            Some(MoveStep::Export | MoveStep::Import) => return Ok(()),
-            None => return Err(format!("no step: {r:?}")),
+    fn moved(&mut self, symbol: SymbolId, step: MoveStep) {
+        let (from, to) = match step {
+            MoveStep::Halt => (&mut self.live, &mut self.waiting),
+            MoveStep::Resume | MoveStep::Release => (&mut self.waiting, &mut self.live),
+            MoveStep::Export | MoveStep::Import => return,
         };
-        to.extend(from.extract_if(.., |order| order.symbol == r.symbol));
-        Ok(())
+        to.extend(from.extract_if(.., |order| order.symbol == symbol));
     }
 
     /// Returns the open quantity on each side of a symbol; the books must have the same.
@@ -390,10 +400,15 @@ impl Audit {
         Ok(())
     }
 
-    fn add(&mut self, r: &Report, executed: u64, terms: RichTerms) -> Result<(), String> {
+    fn add(
+        &mut self,
+        r: &Report,
+        stop: Option<Price>,
+        executed: u64,
+        terms: RichTerms,
+    ) -> Result<(), String> {
         law!(self.find(r.session, r.id).is_none(), r);
         self.entered += u128::from(r.open.0);
-        let is_stop = r.kind == ReportKind::Accepted && r.flags & Report::STOP != 0;
         self.live.push(Told {
             number: r.order,
             session: r.session,
@@ -401,8 +416,8 @@ impl Audit {
             symbol: r.symbol,
             side: r.side,
             price: r.price,
-            hidden: r.flags & Report::HIDDEN != 0,
-            stop: is_stop.then_some(Price(r.other as i64)),
+            hidden: r.is_hidden(),
+            stop,
             open: r.open.0,
             shown: None,
             executed,
@@ -411,14 +426,15 @@ impl Audit {
         Ok(())
     }
 
-    fn trade(&mut self, resting: &Report, removing: &Report) -> Result<(), String> {
-        law!(resting.flags & 0x7 == 0 && removing.flags & Report::REMOVED != 0, resting);
-        law!(resting.trade == removing.trade && resting.symbol == removing.symbol, resting);
+    fn trade(&mut self, sides: [(&Report, Executed); 2]) -> Result<(), String> {
+        let [(resting, executed), (removing, removed)] = sides;
+        law!(!executed.removed && !resting.is_last() && removed.removed, resting);
+        law!(executed.trade == removed.trade && resting.symbol == removing.symbol, resting);
         law!(resting.price == removing.price && resting.quantity == removing.quantity, resting);
-        law!(resting.other == removing.order.0 && removing.other == resting.order.0, resting);
+        law!(executed.contra == removing.order && removed.contra == resting.order, resting);
         law!(resting.side.is_buy() != removing.side.is_buy(), resting);
         law!(resting.quantity.0 > 0, resting);
-        let in_auction = resting.auction().is_some();
+        let in_auction = executed.auction.is_some();
         for r in [resting, removing] {
             let buy = r.side.is_buy();
             let waits = self.live.iter().filter(|o| o.number == r.order && o.stop.is_none());
@@ -505,13 +521,12 @@ impl Audit {
 
 impl Told {
     /// Reduces the displayed quantity as the report says; undisplayed quantity is reduced first.
-    fn show_less(&mut self, r: &Report) -> Result<(), String> {
-        let says = r.flags & Report::RESERVE != 0;
-        law!(says == (self.shown.is_some() && r.open.0 > 0), r);
-        if let Some(shown) = self.shown.as_mut().filter(|_| says) {
-            law!(r.other < *shown, r);
-            *shown -= r.other;
-            law!(r.other == 0 || *shown == r.open.0, r);
+    fn show_less(&mut self, r: &Report, displayed: Option<Quantity>) -> Result<(), String> {
+        law!(displayed.is_some() == (self.shown.is_some() && r.open.0 > 0), r);
+        if let (Some(shown), Some(Quantity(less))) = (&mut self.shown, displayed) {
+            law!(less < *shown, r);
+            *shown -= less;
+            law!(less == 0 || *shown == r.open.0, r);
         }
         Ok(())
     }

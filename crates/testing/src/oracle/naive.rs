@@ -12,7 +12,7 @@ mod states;
 mod stops;
 
 use bands::LimitState;
-use icebergs::{Iceberg, of_smaller};
+use icebergs::{Iceberg, seen_less};
 use moves::Away;
 use ringside_engine::{LevelView, OrderView};
 use ringside_model::command::{
@@ -27,7 +27,11 @@ use ringside_model::domain::{
     TimeInForce,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind, ReportSink};
+use ringside_model::report::{
+    self, Accepted, AccountQueried, Body, Broken, Canceled, Corrected, Defined, DurabilitySet,
+    Executed, MassCanceled, Modified, Moved, OrderEntrySet, Rejected, Replaced, Report, ReportSink,
+    Restated, RiskSet, Subject,
+};
 use states::Indication;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,10 +133,10 @@ impl Naive {
                 self.trading_day(command, event)
             }
             Action::SetOrderEntry(SetOrderEntry { id, enabled }) => {
-                self.answer(command, ReportKind::OrderEntrySet, id, u64::from(enabled));
+                self.answer(command, id, OrderEntrySet { enabled });
             }
             Action::AccountQuery(AccountQuery { next }) => {
-                self.answer(command, ReportKind::AccountQueried, OrderId(0), next.0);
+                self.answer(command, OrderId(0), AccountQueried { next_id: next });
             }
             Action::EnterRich(rich) => self.enter_rich(number, command, &rich),
             Action::Operator(OperatorCommand::PlanState(plan)) => self.plan_state(command, &plan),
@@ -148,7 +152,7 @@ impl Naive {
                 self.set_short_sale(command, restricted, automatic);
             }
             Action::Operator(OperatorCommand::SetRisk(risk)) => {
-                self.answer(command, ReportKind::RiskSet, OrderId(0), risk.firm.0.into());
+                self.answer(command, OrderId(0), RiskSet { firm: risk.firm });
             }
             Action::Operator(OperatorCommand::BreakTrade(trade)) => {
                 self.break_trade(command, &trade)
@@ -171,10 +175,8 @@ impl Naive {
             Action::Operator(OperatorCommand::ImportOrder(import)) => {
                 self.import_order(number, command, &import)
             }
-            Action::Operator(OperatorCommand::SetDurability(SetDurability {
-                durability: mode,
-            })) => {
-                self.answer(command, ReportKind::DurabilitySet, OrderId(0), mode as u64);
+            Action::Operator(OperatorCommand::SetDurability(SetDurability { durability })) => {
+                self.answer(command, OrderId(0), DurabilitySet { durability });
             }
         }
         self.look_after(command.symbol);
@@ -207,7 +209,7 @@ impl Naive {
         } else {
             self.collar(symbol, enter.side.is_buy())
         };
-        self.say(ReportKind::Accepted, &incoming, incoming.open);
+        self.say(Accepted { stop: None }, &incoming, incoming.open);
         if self.state(symbol) != SymbolState::Open || incoming.is_for_auction() {
             return self.put(incoming);
         }
@@ -388,16 +390,12 @@ impl Naive {
         self.lowest = Some(self.lowest.unwrap_or(resting.price).min(resting.price));
         let quantity = resting.shown().min(incoming.open);
         let contra = [incoming.number, resting.number];
-        for (order, contra) in [&mut *resting, &mut *incoming].into_iter().zip(contra) {
+        for (i, order) in [&mut *resting, &mut *incoming].into_iter().enumerate() {
             order.fill(quantity);
-            self.say(ReportKind::Executed, order, quantity);
-            let report = self.reports.last_mut().unwrap();
-            report.other = contra.0;
-            report.trade = self.trades;
+            let (trade, contra, removed) = (self.trades, contra[i], i == 1);
+            self.say(Executed { trade, contra, removed, auction: None }, order, quantity);
         }
-        let removed = self.reports.last_mut().unwrap();
-        removed.flags |= Report::REMOVED;
-        removed.price = resting.price;
+        self.reports.last_mut().unwrap().price = resting.price;
         self.symbols.get_mut(&resting.symbol).unwrap().1 = Some(resting.price);
     }
 
@@ -415,10 +413,7 @@ impl Naive {
             SelfTrade::CancelSmallest => (old, new),
         };
         self.cut(resting, old_loses, Reason::SelfTrade);
-        self.cut(incoming, new_loses, Reason::SelfTrade);
-        if new_loses > 0 {
-            self.reports.last_mut().unwrap().other = resting.price.0 as u64;
-        }
+        self.cut_at(incoming, new_loses, Reason::SelfTrade, resting.price);
     }
 
     /// Books or cancels the rest of a new order after matching.
@@ -434,7 +429,7 @@ impl Naive {
             (OrderType::Limit, _) if !is_ioc => return self.put(rest),
             (OrderType::MarketToLimit, Some(price)) if !is_ioc => {
                 rest.price = price;
-                self.say(ReportKind::Restated, &rest, rest.open);
+                self.say(Restated {}, &rest, rest.open);
                 return self.put(rest);
             }
             (OrderType::Limit, _) | (OrderType::MarketToLimit, Some(_)) => Reason::IocRemainder,
@@ -500,8 +495,7 @@ impl Naive {
         if new == old {
             return self.reject(command, id, Side::Buy, Reason::NotAReduction);
         }
-        self.say(ReportKind::Modified, &new, old.open - new.open);
-        of_smaller(self.reports.last_mut().unwrap(), &new, seen);
+        self.say(Modified { displayed: seen_less(&new, seen) }, &new, old.open - new.open);
         self.put(new);
     }
 
@@ -581,14 +575,9 @@ impl Naive {
         self.put(Order { open: 0, ..old });
         let mut new = Order { number, id: new_id, price, open, ..old };
         new.iceberg = old.iceberg.map(|iceberg| Iceberg { shown: 0, ..iceberg });
-        self.say(ReportKind::Replaced, &new, quantity);
-        let report = self.reports.last_mut().unwrap();
-        report.order = old.number;
-        report.other = id.0;
-        report.flags |= (old.capacity as u8) << Report::CAPACITY_SHIFT;
-        if old.attributed {
-            report.flags |= Report::ATTRIBUTED;
-        }
+        let (attributed, capacity) = (old.attributed, old.capacity);
+        self.say(Replaced { old_id: id, attributed, capacity }, &new, quantity);
+        self.reports.last_mut().unwrap().order = old.number;
         if self.state(old.symbol) == SymbolState::Open && !old.is_for_auction() {
             self.match_incoming(&mut new, price);
         }
@@ -604,10 +593,7 @@ impl Naive {
             refused => return self.reject(command, filter.id, Side::Buy, refused),
         };
         if symbol != SymbolId::NONE && !self.is_traded(symbol) {
-            let (reason, other) = self.absence(symbol);
-            self.reject(command, filter.id, Side::Buy, reason);
-            self.reports.last_mut().unwrap().other = other;
-            return;
+            return self.reject_absent(command, filter.id, Side::Buy);
         }
         let is_covered = |order: &Order| {
             (symbol == SymbolId::NONE || symbol == order.symbol)
@@ -616,8 +602,8 @@ impl Naive {
                 && filter.group.is_none_or(|group| group == order.group)
                 && filter.buy.is_none_or(|buy| buy == order.side.is_buy())
         };
-        let head = Report { kind: ReportKind::MassCanceled, id: filter.id, ..about(command) };
-        self.end_all(head, is_covered, cause);
+        let subject = Subject { id: filter.id, ..Subject::from(command) };
+        self.end_all(|count| MassCanceled { count }.about(subject), is_covered, cause);
     }
 
     fn trading_day(&mut self, command: &Command, event: DayEvent) {
@@ -625,17 +611,22 @@ impl Naive {
             return self.reject(command, OrderId(0), Side::Buy, command.verdict);
         }
         let expires = |order: &Order| event == DayEvent::End && order.tif != TimeInForce::Gtc;
-        let head = Report { kind: ReportKind::TradingDay, other: event as u64, ..about(command) };
+        let head = |count| report::TradingDay { event, count }.about(command);
         self.end_all(head, expires, Reason::Expired);
     }
 
     /// Reports the number of orders that end, and ends them by symbol and then by priority.
-    fn end_all(&mut self, head: Report, ends: impl Fn(&Order) -> bool, reason: Reason) {
+    fn end_all(
+        &mut self,
+        head: impl FnOnce(u64) -> Report,
+        ends: impl Fn(&Order) -> bool,
+        reason: Reason,
+    ) {
         let mut going = Vec::new();
         for &symbol in self.symbols.keys() {
             going.extend(self.all_of(symbol).into_iter().filter(&ends));
         }
-        self.reports.push(Report { quantity: Quantity(going.len() as u64), ..head });
+        self.reports.push(head(going.len() as u64));
         for of_symbol in going.chunk_by(|a, b| a.symbol == b.symbol) {
             for &order in of_symbol {
                 self.end(order, reason);
@@ -649,13 +640,8 @@ impl Naive {
             return self.reject(command, OrderId(0), Side::Buy, command.verdict);
         }
         for side in &trade.sides() {
-            self.reports.push(Report {
-                kind: ReportKind::Broken,
-                session: side.session,
-                id: side.id,
-                other: trade.match_number.0,
-                ..about(command)
-            });
+            let subject = Subject { session: side.session, id: side.id, ..Subject::from(command) };
+            self.reports.push(Broken { match_number: trade.match_number }.about(subject));
         }
     }
 
@@ -664,15 +650,14 @@ impl Naive {
             return self.reject(command, OrderId(0), Side::Buy, command.verdict);
         }
         for side in &correction.trade.sides() {
-            self.reports.push(Report {
-                kind: ReportKind::Corrected,
+            let corrected = Corrected { match_number: correction.trade.match_number };
+            self.reports.push(corrected.about(Subject {
                 session: side.session,
                 id: side.id,
-                other: correction.trade.match_number.0,
                 price: correction.price,
                 quantity: correction.quantity,
-                ..about(command)
-            });
+                ..Subject::from(command)
+            }));
         }
     }
 
@@ -685,7 +670,7 @@ impl Naive {
         let is_known = self.symbols.contains_key(&command.symbol);
         if self.may_define(command, is_valid, is_known) {
             self.symbols.insert(command.symbol, (definition, None));
-            self.say_defined(command, FirmId(0));
+            self.reports.push(Defined { firm: FirmId(0) }.about(command));
         }
     }
 
@@ -693,7 +678,7 @@ impl Naive {
         let is_known = self.sessions.contains(&command.session);
         if self.may_define(command, command.session.0 != 0, is_known) {
             self.sessions.insert(command.session);
-            self.say_defined(command, firm);
+            self.reports.push(Defined { firm }.about(command));
         }
     }
 
@@ -701,16 +686,16 @@ impl Naive {
         let is_known = self.firms.contains(&firm);
         if self.may_define(command, firm.0 != 0, is_known) {
             self.firms.insert(firm);
-            self.say_defined(command, firm);
+            self.reports.push(Defined { firm }.about(command));
         }
     }
 
     /// Answers a command that changes nothing in the book.
-    fn answer(&mut self, command: &Command, kind: ReportKind, id: OrderId, other: u64) {
+    fn answer(&mut self, command: &Command, id: OrderId, body: impl Into<Body>) {
         if command.verdict != Reason::None {
             return self.reject(command, id, Side::Buy, command.verdict);
         }
-        self.reports.report(Report { kind, id, other, ..about(command) });
+        self.reports.push(body.into().about(Subject { id, ..Subject::from(command) }));
     }
 
     fn may_define(&mut self, command: &Command, is_valid: bool, is_known: bool) -> bool {
@@ -764,21 +749,23 @@ impl Naive {
 
     /// Cancels a part of an order and reports that; a part of zero is not reported.
     fn cut(&mut self, order: &mut Order, quantity: u64, reason: Reason) {
+        self.cut_at(order, quantity, reason, Price(0));
+    }
+
+    /// Cancels a part of an order instead of a trade at a price; zero for another cause.
+    fn cut_at(&mut self, order: &mut Order, quantity: u64, reason: Reason, prevented: Price) {
         if quantity > 0 {
             let rests = order.iceberg.is_some_and(|iceberg| iceberg.shown > 0);
             let seen = order.shrink(quantity);
-            self.say(ReportKind::Canceled, order, quantity);
-            let told = self.reports.last_mut().unwrap();
-            told.reason = reason;
-            if rests && order.open > 0 {
-                of_smaller(told, order, seen);
-            }
+            let displayed = seen_less(order, seen).filter(|_| rests && order.open > 0);
+            self.say(Canceled { displayed, prevented }, order, quantity);
+            self.reports.last_mut().unwrap().reason = reason;
         }
     }
 
-    fn say(&mut self, kind: ReportKind, order: &Order, quantity: u64) {
-        self.reports.push(Report {
-            kind,
+    fn say(&mut self, body: impl Into<Body>, order: &Order, quantity: u64) {
+        self.reports.push(body.into().about(Subject {
+            reason: Reason::None,
             session: order.session,
             id: order.id,
             order: order.number,
@@ -787,19 +774,8 @@ impl Naive {
             price: order.price,
             quantity: Quantity(quantity),
             open: Quantity(order.open),
-            flags: if order.is_hidden() { Report::HIDDEN } else { 0 },
-            ..Report::BLANK
-        });
-    }
-
-    fn say_defined(&mut self, command: &Command, firm: FirmId) {
-        self.reports.push(Report {
-            kind: ReportKind::Defined,
-            session: command.session,
-            symbol: command.symbol,
-            other: u64::from(firm.0),
-            ..Report::BLANK
-        });
+            hidden: order.is_hidden(),
+        }));
     }
 
     fn reject_not_live(&mut self, command: &Command, id: OrderId) {
@@ -813,10 +789,9 @@ impl Naive {
 
     /// Rejects a new order of any kind.
     fn reject_enter(&mut self, command: &Command, enter: &Enter, reason: Reason) {
-        self.reject(command, enter.id, enter.side, reason);
-        if command.verdict == Reason::None && self.away.contains_key(&command.symbol) {
-            self.reports.last_mut().unwrap().other = self.absence(command.symbol).1;
-        }
+        let is_away = command.verdict == Reason::None && self.away.contains_key(&command.symbol);
+        let moved = self.absence(command.symbol).1.filter(|_| is_away);
+        self.reject_with(command, (enter.id, enter.side), reason, moved);
     }
 
     /// Returns the number for the next order that this command gives a new place.
@@ -825,16 +800,25 @@ impl Naive {
         OrderNumber(self.at.0 + (self.placed << 44))
     }
 
+    /// Rejects a command because its symbol is not traded here.
+    fn reject_absent(&mut self, command: &Command, id: OrderId, side: Side) {
+        let (reason, moved) = self.absence(command.symbol);
+        self.reject_with(command, (id, side), reason, moved);
+    }
+
     fn reject(&mut self, command: &Command, id: OrderId, side: Side, reason: Reason) {
-        self.reports.push(Report {
-            kind: ReportKind::Rejected,
-            reason,
-            session: command.session,
-            id,
-            symbol: command.symbol,
-            side,
-            ..Report::BLANK
-        });
+        self.reject_with(command, (id, side), reason, None);
+    }
+
+    fn reject_with(
+        &mut self,
+        command: &Command,
+        (id, side): (OrderId, Side),
+        reason: Reason,
+        moved: Option<Moved>,
+    ) {
+        let subject = Subject { reason, id, side, ..Subject::from(command) };
+        self.reports.push(Rejected { moved }.about(subject));
     }
 
     /// Returns the levels of one side, best first.
@@ -920,11 +904,6 @@ impl Order {
             executed: Quantity(self.executed),
         }
     }
-}
-
-/// Returns a report with the session and the symbol of a command.
-fn about(command: &Command) -> Report {
-    Report { session: command.session, symbol: command.symbol, ..Report::BLANK }
 }
 
 /// Returns true if an order with this bound may trade at the price.

@@ -1,13 +1,17 @@
 //! Commands and reports as one line of text each, for expectations and output.
 
 use ringside_model::command::{Action, Cancel, Reduce, Replace, Sequenced};
-use ringside_model::domain::{PostOnly, SelfTrade, SessionId, SymbolId};
+use ringside_model::domain::{
+    Capacity, OrderId, OrderNumber, PartitionId, PostOnly, Quantity, SelfTrade, SessionId, SymbolId,
+};
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind};
+use ringside_model::report::{
+    Accepted, Body, Canceled, Executed, Exported, Held, Imported, Moved, Replaced, Report,
+};
 use std::fmt::Write;
 
 /// Formats every field of a report that is not zero, so that equal texts mean equal reports.
-/// [`Report::LAST`], session 1 and symbol 1 are left out: `kind [session/]id#number[ of symbol]
+/// The mark of the last report, session 1 and symbol 1 are left out: `kind [session/]id#number[ of symbol]
 /// side quantity@price open rest …`.
 pub fn report(r: &Report) -> String {
     let mut text = r.kind.name().to_string();
@@ -27,50 +31,89 @@ pub fn report(r: &Report) -> String {
     if r.open.0 != 0 {
         write!(text, " open {}", r.open).unwrap();
     }
-    match (r.kind, r.other) {
-        (_, 0) => {}
-        (ReportKind::Executed, other) => write!(text, " with #{}", number(other)).unwrap(),
-        (ReportKind::Triggered | ReportKind::Displayed | ReportKind::Repriced, other) => {
-            write!(text, " was #{}", number(other)).unwrap()
-        }
-        (_, other) => write!(text, " other {other}").unwrap(),
+    let (fields, marks) = body(r.body());
+    text += &fields;
+    if r.is_hidden() {
+        text += " hidden";
     }
-    if r.trade != 0 {
-        write!(text, " trade {}", r.trade).unwrap();
-    }
-    text += &flags(r);
+    text += &marks;
     if r.reason != Reason::None {
         write!(text, " {}", r.reason.name()).unwrap();
     }
     text
 }
 
-/// Formats every flag but [`Report::LAST`].
-fn flags(r: &Report) -> String {
-    let (hidden, flags) = (r.flags & Report::HIDDEN, r.flags & !Report::LAST & !Report::HIDDEN);
-    if hidden != 0 {
-        return format!(" hidden{}", self::flags(&Report { flags, ..*r }));
-    }
-    let on_replace = (r.capacity() as u8) << Report::CAPACITY_SHIFT | Report::ATTRIBUTED;
-    match r.kind {
-        _ if flags == 0 => String::new(),
-        ReportKind::Accepted if flags == Report::STOP => " stop".into(),
-        ReportKind::Canceled | ReportKind::Modified if flags == Report::RESERVE => {
-            " reserve".into()
+/// Formats the fields of a body that are not zero, and its marks. Codes stand for words.
+fn body(body: Body) -> (String, String) {
+    let other = |word: u64| if word == 0 { String::new() } else { format!(" other {word}") };
+    let was = |order: OrderNumber| format!(" was #{}", number(order.0));
+    let displayed = |quantity: Option<Quantity>| match quantity {
+        Some(Quantity(quantity)) => (other(quantity), " reserve".to_string()),
+        None => (String::new(), String::new()),
+    };
+    let terms = |capacity: Capacity, attributed: bool| match (capacity, attributed) {
+        (Capacity::Other, false) => String::new(),
+        (capacity, false) => format!(" {}", capacity.name()),
+        (capacity, true) => format!(" {} attributed", capacity.name()),
+    };
+    let there = |id: OrderId, partition: PartitionId| match partition {
+        PartitionId(0) => other(id.0),
+        partition => format!("{} trade {partition}", other(id.0)),
+    };
+    let word = match body {
+        Body::Accepted(Accepted { stop: Some(limit) }) => {
+            return (other(limit.0 as u64), " stop".into());
         }
-        ReportKind::Executed if flags == Report::REMOVED => " removed".into(),
-        ReportKind::Executed if flags & 0xF & !Report::REMOVED == 0 && r.auction().is_some() => {
-            let younger = if flags & Report::REMOVED != 0 { " younger" } else { "" };
-            format!(" {}{younger}", r.auction().map_or("", |auction| auction.name()))
+        Body::Executed(Executed { trade, contra, removed, auction }) => {
+            let marks = match (auction, removed) {
+                (Some(auction), true) => format!(" {} younger", auction.name()),
+                (Some(auction), false) => format!(" {}", auction.name()),
+                (None, true) => " removed".into(),
+                (None, false) => String::new(),
+            };
+            return (format!(" with #{} trade {trade}", number(contra.0)), marks);
         }
-        ReportKind::Replaced | ReportKind::Exported | ReportKind::Held | ReportKind::Imported
-            if flags & !on_replace == 0 =>
-        {
-            let attributed = if flags & Report::ATTRIBUTED != 0 { " attributed" } else { "" };
-            format!(" {}{attributed}", r.capacity().name())
+        Body::Canceled(Canceled { displayed: None, prevented }) => prevented.0 as u64,
+        Body::Canceled(Canceled { displayed: some, .. }) => return displayed(some),
+        Body::Modified(modified) => return displayed(modified.displayed),
+        Body::Replaced(Replaced { old_id, attributed, capacity }) => {
+            return (other(old_id.0), terms(capacity, attributed));
         }
-        _ => format!(" bad flags {flags:#x}"),
-    }
+        Body::Exported(Exported { terms: exported, attributed, capacity }) => {
+            return (format!(" {exported:?}"), terms(capacity, attributed));
+        }
+        Body::Held(Held { id_there, partition, attributed, capacity })
+        | Body::Imported(Imported { id_there, partition, attributed, capacity }) => {
+            return (there(id_there, partition), terms(capacity, attributed));
+        }
+        Body::Triggered(triggered) => return (was(triggered.old_order), String::new()),
+        Body::Displayed(displayed) => return (was(displayed.old_order), String::new()),
+        Body::Repriced(repriced) => return (was(repriced.old_order), String::new()),
+        Body::Rejected(rejected) => rejected.moved.map_or(0, Moved::word),
+        Body::SymbolMoved(moved) => moved.moved.word(),
+        Body::Defined(defined) => defined.firm.0.into(),
+        Body::RiskSet(risk) => risk.firm.0.into(),
+        Body::DurabilitySet(set) => set.durability as u64,
+        Body::OrderEntrySet(set) => set.enabled.into(),
+        Body::AccountQueried(queried) => queried.next_id.0,
+        Body::TradingDay(day) => day.event as u64,
+        Body::Broken(broken) => broken.match_number.0,
+        Body::Corrected(corrected) => corrected.match_number.0,
+        Body::StateChanged(changed) => changed.state as u64,
+        Body::StatePlanned(planned) => planned.state.map_or(0, |state| state as u64),
+        Body::Crossed(crossed) => crossed.auction as u64,
+        Body::Indicative(indicative) => indicative.auction.map_or(0, |auction| auction as u64),
+        Body::BandsSet(bands) => bands.high.0 as u64,
+        Body::LimitState(state) => state.stands.into(),
+        Body::Quoted(quoted) => quoted.offer.0 as u64,
+        Body::ShortSaleSet(set) => u64::from(set.restricted) + 2 * u64::from(set.automatic),
+        Body::Accepted(Accepted { stop: None })
+        | Body::Restated(_)
+        | Body::MassCanceled(_)
+        | Body::Ticked(_)
+        | Body::StateHash(_) => 0,
+    };
+    (other(word), String::new())
 }
 
 /// Formats the number of an order. An elected stop or a later slice of an iceberg has the seqno of

@@ -9,7 +9,7 @@ use ringside_model::domain::{
     FirmId, Name, OrderId, OrderNumber, Price, Quantity, RiskScope, Role, SessionId, SymbolId, Tick,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind};
+use ringside_model::report::{Accepted, Body, Executed, Subject};
 use ringside_wire::Message;
 use ringside_wire::ouch::inbound::{EnterOrder, ReplaceOrder};
 
@@ -75,20 +75,21 @@ fn ask(venue: &mut Venue, client: &mut Client, orders: &[EnterOrder]) -> Vec<(Re
     verdicts(venue).into_iter().map(|(verdict, _, command)| (verdict, command)).collect()
 }
 
+const ACCEPTED: Accepted = Accepted { stop: None };
+const EXECUTED: Executed =
+    Executed { trade: 1, contra: OrderNumber(1), removed: false, auction: None };
+
 /// Adds a report of a command to the exposure counts.
-fn tell(venue: &mut Venue, command: &Command, kind: ReportKind, open: u64) {
+fn tell(venue: &mut Venue, command: &Command, body: impl Into<Body>, open: u64) {
     let order = command.action.entered().expect("an order");
-    let report = Report {
-        kind,
+    let report = body.into().about(Subject {
         order: OrderNumber(7),
         id: order.id,
         price: order.price,
         quantity: order.quantity,
         open: Quantity(open),
-        session: command.session,
-        symbol: command.symbol,
-        ..Report::BLANK
-    };
+        ..Subject::from(command)
+    });
     venue.exposure.report(&report, command);
 }
 
@@ -114,14 +115,14 @@ fn orders_under_way_count_as_open_until_they_are_answered() {
         // The first order rests, the engine rejects the second one, and the third one trades
         // completely.
         let [first, second, third, fourth] = [0, 1, 2, 3].map(|place: usize| asked[place].1);
-        tell(&mut venue, &first, ReportKind::Accepted, 100);
+        tell(&mut venue, &first, ACCEPTED, 100);
         answer(&mut venue, &first);
         assert_eq!(reasons(&ask(&mut venue, &mut client, &[enter(5)])), [full]);
         answer(&mut venue, &second);
         let asked = ask(&mut venue, &mut client, &[6, 7].map(enter));
         assert_eq!(reasons(&asked), [Reason::None, full]);
-        tell(&mut venue, &third, ReportKind::Accepted, 100);
-        tell(&mut venue, &third, ReportKind::Executed, 0);
+        tell(&mut venue, &third, ACCEPTED, 100);
+        tell(&mut venue, &third, EXECUTED, 0);
         // The third order still counts as under way, though it has ended.
         assert_eq!(reasons(&ask(&mut venue, &mut client, &[enter(8)])), [full]);
         answer(&mut venue, &third);
@@ -142,10 +143,10 @@ fn the_value_under_way_counts_as_traded_until_it_is_answered() {
         assert_eq!(reasons(&asked), [Reason::None, Reason::None, Reason::RiskGross], "{scope:?}");
         let [first, second] = [0, 1].map(|place: usize| asked[place].1);
         // The first order rests and has traded nothing; the second one trades.
-        tell(&mut venue, &first, ReportKind::Accepted, 100);
+        tell(&mut venue, &first, ACCEPTED, 100);
         answer(&mut venue, &first);
-        tell(&mut venue, &second, ReportKind::Accepted, 100);
-        tell(&mut venue, &second, ReportKind::Executed, 0);
+        tell(&mut venue, &second, ACCEPTED, 100);
+        tell(&mut venue, &second, EXECUTED, 0);
         answer(&mut venue, &second);
         let asked = ask(&mut venue, &mut client, &[4, 5].map(enter));
         assert_eq!(reasons(&asked), [Reason::None, Reason::RiskGross], "{scope:?}");

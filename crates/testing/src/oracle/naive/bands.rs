@@ -3,10 +3,10 @@
 use super::{Naive, Order};
 use ringside_model::command::{Command, SetBands};
 use ringside_model::domain::{
-    AtBand, OrderId, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
+    AtBand, Nanos, OrderId, Price, Side, SymbolId, SymbolState, TimeInForce,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind};
+use ringside_model::report::{self, BandsSet, Repriced, StateChanged, Subject};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -45,14 +45,8 @@ impl Naive {
         if bps > 0 {
             (low, high) = self.all_bands(symbol);
         }
-        self.reports.push(Report {
-            kind: ReportKind::BandsSet,
-            symbol,
-            price: Price(low),
-            other: high as u64,
-            quantity: Quantity(reference.0 as u64),
-            ..Report::BLANK
-        });
+        let (low, high) = (Price(low), Price(high));
+        self.reports.push(BandsSet { low, high, reference }.about(symbol));
     }
 
     /// Returns true if a symbol has more than its state and its orders; that part does not move
@@ -164,8 +158,7 @@ impl Naive {
                 self.put(Order { open: 0, ..order });
                 let new = Order { number: self.next_place(), price, ..order };
                 let quantity = new.iceberg.map_or(new.open, |iceberg| iceberg.shown);
-                self.say(ReportKind::Repriced, &new, quantity);
-                self.reports.last_mut().unwrap().other = order.number.0;
+                self.say(Repriced { old_order: order.number }, &new, quantity);
                 self.put(new);
             }
         }
@@ -179,20 +172,20 @@ impl Naive {
             return;
         }
         self.limit_states.remove(&symbol);
-        let about = |buy: bool, band: Price| Report {
-            kind: ReportKind::LimitState,
-            symbol,
+        let quote = |buy: bool, band: Price| Subject {
             side: if buy { Side::Buy } else { Side::Sell },
             price: band,
-            ..Report::BLANK
+            ..Subject::from(symbol)
         };
         if let Some((buy, band, _)) = was {
-            self.reports.push(about(buy, band));
+            let ended = report::LimitState { stands: false, pause_at: Nanos(0) };
+            self.reports.push(ended.about(quote(buy, band)));
         }
         if let Some((buy, band)) = stands {
             let due = self.now.0 + 15 * SECOND;
             self.limit_states.insert(symbol, (buy, band, due));
-            self.reports.push(Report { other: 1, quantity: Quantity(due), ..about(buy, band) });
+            let begun = report::LimitState { stands: true, pause_at: Nanos(due) };
+            self.reports.push(begun.about(quote(buy, band)));
         }
     }
 
@@ -221,14 +214,12 @@ impl Naive {
             let reopens = now + 5 * 60 * SECOND;
             self.states.insert(symbol, SymbolState::ReopeningCall);
             self.reopenings.insert(symbol, reopens);
-            self.reports.push(Report {
-                kind: ReportKind::StateChanged,
-                reason: Reason::LimitState,
-                symbol,
-                other: SymbolState::ReopeningCall as u64,
-                quantity: Quantity(reopens),
-                ..Report::BLANK
-            });
+            let paused = StateChanged {
+                state: SymbolState::ReopeningCall,
+                cause: Reason::LimitState,
+                reopens_at: Nanos(reopens),
+            };
+            self.reports.push(paused.about(symbol));
             self.say_bands(symbol);
         }
     }

@@ -1,20 +1,19 @@
 //! Time in the naive venue.
 
-use super::{Naive, about};
+use super::Naive;
 use ringside_model::command::{Command, PlanState};
-use ringside_model::domain::{Nanos, Quantity};
+use ringside_model::domain::Nanos;
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind};
+use ringside_model::report::{StatePlanned, Ticked};
 
 impl Naive {
     pub(super) fn tick(&mut self, command: &Command) {
         if !self.may_change(command) {
             return;
         }
-        let (session, symbol) = (Default::default(), command.symbol);
+        let symbol = command.symbol;
         let overdue = self.overdue(symbol);
-        let quantity = Quantity(overdue.len() as u64);
-        self.reports.push(Report { kind: ReportKind::Ticked, session, quantity, ..about(command) });
+        self.reports.push(Ticked { count: overdue.len() as u64 }.about(symbol));
         for order in overdue {
             self.end(order, Reason::Expired);
         }
@@ -32,14 +31,13 @@ impl Naive {
             return;
         }
         self.plans.remove(&command.symbol);
-        let session = Default::default();
-        let mut told = Report { kind: ReportKind::StatePlanned, session, ..about(command) };
+        let mut told = StatePlanned { state: None, at: Nanos(0) };
         if plan.due != Nanos(0) {
             let time = time_of(plan);
             self.plans.insert(command.symbol, (time, plan.state));
-            (told.other, told.quantity) = (plan.state as u64, Quantity(time.0));
+            told = StatePlanned { state: Some(plan.state), at: time };
         }
-        self.reports.push(told);
+        self.reports.push(told.about(command.symbol));
     }
 }
 

@@ -3,9 +3,11 @@
 use super::{Naive, Order};
 use ringside_engine::SLICES_MAX;
 use ringside_model::command::{Command, Display, EnterIceberg};
-use ringside_model::domain::{OrderNumber, OrderType, SymbolId, SymbolState, TimeInForce};
+use ringside_model::domain::{
+    OrderNumber, OrderType, Quantity, SymbolId, SymbolState, TimeInForce,
+};
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind};
+use ringside_model::report::{Accepted, Displayed};
 
 /// Displayed slice of an order, and the slices to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +42,7 @@ impl Naive {
         };
         let iceberg = Some(Iceberg { shown: 0, display: *display });
         let mut incoming = Order { iceberg, ..Order::new(number, command, enter, limit) };
-        self.say(ReportKind::Accepted, &incoming, incoming.open);
+        self.say(Accepted { stop: None }, &incoming, incoming.open);
         if self.state(command.symbol) == SymbolState::Open {
             self.match_incoming(&mut incoming, limit);
         }
@@ -84,8 +86,7 @@ impl Naive {
         iceberg.shown = iceberg.display.next.min(order.open);
         let slice = iceberg.shown;
         iceberg.display = drawn(iceberg.display, lot);
-        self.say(ReportKind::Displayed, order, slice);
-        self.reports.last_mut().unwrap().other = was.0;
+        self.say(Displayed { old_order: was }, order, slice);
     }
 }
 
@@ -108,12 +109,9 @@ impl Order {
     }
 }
 
-/// Adds the reduction of the displayed quantity to a report about a reduced order.
-pub fn of_smaller(report: &mut Report, order: &Order, seen: u64) {
-    if order.iceberg.is_some() {
-        report.flags |= Report::RESERVE;
-        report.other = seen;
-    }
+/// Returns the reduction of the displayed quantity, for a report about a reduced iceberg.
+pub fn seen_less(order: &Order, seen: u64) -> Option<Quantity> {
+    order.iceberg.map(|_| Quantity(seen))
 }
 
 /// Draws the slice after the next: the least size plus the next number of SplitMix64, modulo the

@@ -7,7 +7,9 @@ use ringside_model::domain::{
     TimeInForce,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{ExportedTerms, Moved, Report, ReportKind};
+use ringside_model::report::{
+    Canceled, Exported, ExportedTerms, Held, Imported, Moved, SymbolMoved,
+};
 
 /// A symbol that is not traded here.
 #[derive(Clone, Debug)]
@@ -21,13 +23,13 @@ pub struct Away {
 
 impl Naive {
     /// Returns the reason to reject a command about a symbol that cannot be traded here.
-    pub(super) fn absence(&self, symbol: SymbolId) -> (Reason, u64) {
+    pub(super) fn absence(&self, symbol: SymbolId) -> (Reason, Option<Moved>) {
         match self.away.get(&symbol) {
-            None => (Reason::UnknownSymbol, 0),
+            None => (Reason::UnknownSymbol, None),
             Some(away) => {
                 let is_elsewhere = away.asked.step == MoveStep::Release;
                 let reason = if is_elsewhere { Reason::WrongPartition } else { Reason::Moving };
-                (reason, moved(&away.asked))
+                (reason, Some(moved(&away.asked)))
             }
         }
     }
@@ -47,9 +49,8 @@ impl Naive {
             verdict => Some(verdict),
         };
         if let Some(reason) = reason {
-            self.reject(command, OrderId(0), Side::Buy, reason);
-            let place = self.away.get(&command.symbol).map_or(0, |away| moved(&away.asked));
-            self.reports.last_mut().unwrap().other = place;
+            let place = self.away.get(&command.symbol).map(|away| moved(&away.asked));
+            self.reject_with(command, (OrderId(0), Side::Buy), reason, place);
         }
     }
 
@@ -93,7 +94,6 @@ impl Naive {
             {
                 self.say_move(symbol, asked, orders.len());
                 for (order, _) in in_priority(orders) {
-                    self.say(ReportKind::Exported, &order, order.open);
                     let terms = ExportedTerms {
                         firm: order.firm,
                         group: order.group,
@@ -101,14 +101,15 @@ impl Naive {
                         post_only: order.post_only,
                         self_trade: order.self_trade,
                     };
-                    self.mark(&order, terms.word(), 0);
+                    let (attributed, capacity) = (order.attributed, order.capacity);
+                    self.say(Exported { terms, attributed, capacity }, &order, order.open);
                 }
             }
             (Release, Some(Halt)) => {
                 self.say_move(symbol, asked, orders.len());
                 for (order, _) in in_priority(orders) {
                     let told = Order { open: 0, ..order };
-                    self.say(ReportKind::Canceled, &told, order.open);
+                    self.say(Canceled::PLAIN, &told, order.open);
                     self.reports.last_mut().unwrap().reason = Reason::Moved;
                 }
                 self.away.insert(symbol, Away { asked: kept, orders: vec![] });
@@ -136,10 +137,15 @@ impl Naive {
                     return Err(Reason::InvalidMove);
                 }
                 self.say_move(symbol, asked, orders.len());
-                let from = before.unwrap().partition.0;
+                let partition = before.unwrap().partition;
                 for (order, there) in in_priority(orders) {
-                    self.say(ReportKind::Imported, &order, order.open);
-                    self.mark(&order, there.0, from.into());
+                    let imported = Imported {
+                        id_there: there,
+                        partition,
+                        attributed: order.attributed,
+                        capacity: order.capacity,
+                    };
+                    self.say(imported, &order, order.open);
                     self.orders.push(order);
                 }
                 self.away.remove(&symbol);
@@ -162,9 +168,13 @@ impl Naive {
         let order = Order::new(number, command, enter, enter.price);
         let away = self.away.get_mut(&command.symbol).unwrap();
         away.orders.push((order, *id_there));
-        let from = away.asked.partition.0;
-        self.say(ReportKind::Held, &order, order.open);
-        self.mark(&order, id_there.0, from.into());
+        let held = Held {
+            id_there: *id_there,
+            partition: away.asked.partition,
+            attributed: order.attributed,
+            capacity: order.capacity,
+        };
+        self.say(held, &order, order.open);
     }
 
     fn check_import(
@@ -202,23 +212,8 @@ impl Naive {
     }
 
     fn say_move(&mut self, symbol: SymbolId, asked: &MoveSymbol, orders: usize) {
-        self.reports.push(Report {
-            kind: ReportKind::SymbolMoved,
-            symbol,
-            quantity: Quantity(orders as u64),
-            other: moved(asked),
-            ..Report::BLANK
-        });
-    }
-
-    /// Adds to the last report everything of an order that is not one of its terms.
-    fn mark(&mut self, order: &Order, other: u64, trade: u32) {
-        let report = self.reports.last_mut().unwrap();
-        (report.other, report.trade) = (other, trade);
-        report.flags = (order.capacity as u8) << Report::CAPACITY_SHIFT;
-        if order.attributed {
-            report.flags |= Report::ATTRIBUTED;
-        }
+        let told = SymbolMoved { moved: moved(asked), count: orders as u64 };
+        self.reports.push(told.about(symbol));
     }
 }
 
@@ -231,7 +226,7 @@ fn in_priority(mut orders: Vec<(Order, OrderId)>) -> Vec<(Order, OrderId)> {
     orders
 }
 
-fn moved(asked: &MoveSymbol) -> u64 {
+fn moved(asked: &MoveSymbol) -> Moved {
     let MoveSymbol { step, partition, version, .. } = *asked;
-    Moved { step, partition, version }.word()
+    Moved { step, partition, version }
 }

@@ -4,7 +4,7 @@ use super::{Naive, Order};
 use ringside_model::command::{Command, Enter, RichTerms};
 use ringside_model::domain::{OrderType, Peg, PostOnly, Price, SymbolId, SymbolState, TimeInForce};
 use ringside_model::reason::Reason;
-use ringside_model::report::ReportKind;
+use ringside_model::report::Repriced;
 
 impl Naive {
     /// Returns the order with its limit at entry: a peg gets its limit from the quote.
@@ -100,8 +100,7 @@ impl Naive {
             Ok(price) => {
                 self.put(Order { open: 0, ..order });
                 let mut new = Order { number: self.next_place(), price, ..order };
-                self.say(ReportKind::Repriced, &new, new.open);
-                self.reports.last_mut().unwrap().other = order.number.0;
+                self.say(Repriced { old_order: order.number }, &new, new.open);
                 self.match_incoming(&mut new, price);
                 self.put(new);
             }

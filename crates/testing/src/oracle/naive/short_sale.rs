@@ -1,10 +1,10 @@
 //! The short sale price test of the naive venue, and its reference quote.
 
-use super::{Naive, about};
+use super::Naive;
 use ringside_model::command::Command;
 use ringside_model::domain::{OrderId, Price, Side, SymbolId};
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind};
+use ringside_model::report::{Quoted, ShortSaleSet};
 
 impl Naive {
     /// Returns true if an operator's command about a symbol can be carried out; rejects it
@@ -15,9 +15,7 @@ impl Naive {
             return false;
         }
         if !self.is_traded(command.symbol) {
-            let (reason, other) = self.absence(command.symbol);
-            self.reject(command, OrderId(0), Side::Buy, reason);
-            self.reports.last_mut().unwrap().other = other;
+            self.reject_absent(command, OrderId(0), Side::Buy);
             return false;
         }
         true
@@ -34,13 +32,7 @@ impl Naive {
         if (bid, offer) == (Price(0), Price(0)) {
             self.quotes.remove(&command.symbol);
         }
-        self.reports.push(Report {
-            kind: ReportKind::Quoted,
-            price: bid,
-            other: offer.0 as u64,
-            session: Default::default(),
-            ..about(command)
-        });
+        self.reports.push(Quoted { bid, offer }.about(command.symbol));
         self.follow_quote(command.symbol);
         self.elect(command.symbol);
     }
@@ -56,12 +48,7 @@ impl Naive {
         if !restricted && !automatic {
             self.short_sales.remove(&symbol);
         }
-        self.reports.push(Report {
-            kind: ReportKind::ShortSaleSet,
-            symbol,
-            other: u64::from(restricted) + 2 * u64::from(automatic),
-            ..Report::BLANK
-        });
+        self.reports.push(ShortSaleSet { restricted, automatic }.about(symbol));
     }
 
     /// Returns true if an order may enter with this limit; zero for no limit.

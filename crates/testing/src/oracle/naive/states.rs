@@ -3,10 +3,10 @@
 use super::{Naive, Order};
 use ringside_model::command::Command;
 use ringside_model::domain::{
-    Auction, OrderType, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
+    Auction, Nanos, OrderType, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind};
+use ringside_model::report::{Crossed, Executed, Indicative, StateChanged, Subject};
 use std::collections::BTreeSet;
 
 /// Result of an auction at this moment: price, quantity, and bids minus offers at that price.
@@ -93,12 +93,8 @@ impl Naive {
         if before != state {
             self.told.remove(&symbol);
         }
-        self.reports.push(Report {
-            kind: ReportKind::StateChanged,
-            other: state as u64,
-            symbol,
-            ..Report::BLANK
-        });
+        let changed = StateChanged { state, cause: Reason::None, reopens_at: Nanos(0) };
+        self.reports.push(changed.about(symbol));
         let call = auction_of(before);
         let ends = match state {
             SymbolState::Open => call.is_some() || self.is_crossed(symbol),
@@ -138,14 +134,11 @@ impl Naive {
     fn uncross(&mut self, symbol: SymbolId, auction: Auction) {
         let indication = self.indication(symbol, auction);
         let (price, matched, _) = indication.unwrap_or((Price(0), 0, 0));
-        self.reports.push(Report {
-            kind: ReportKind::Crossed,
-            other: auction as u64,
-            symbol,
+        self.reports.push(Crossed { auction }.about(Subject {
             price,
             quantity: Quantity(matched.try_into().unwrap_or(u64::MAX)),
-            ..Report::BLANK
-        });
+            ..Subject::from(symbol)
+        }));
         let mut left = matched;
         while left > 0 {
             self.trades += 1;
@@ -156,11 +149,13 @@ impl Naive {
             for i in [0, 1] {
                 let mut order = pair[i];
                 order.fill(quantity);
-                self.say(ReportKind::Executed, &Order { price, ..order }, quantity);
-                let report = self.reports.last_mut().unwrap();
-                report.trade = self.trades;
-                report.other = pair[1 - i].number.0;
-                report.flags |= (auction as u8) << 4 | if i == 1 { Report::REMOVED } else { 0 };
+                let executed = Executed {
+                    trade: self.trades,
+                    contra: pair[1 - i].number,
+                    removed: i == 1,
+                    auction: Some(auction),
+                };
+                self.say(executed, &Order { price, ..order }, quantity);
                 self.put(order);
                 pair[i] = order;
             }
@@ -184,16 +179,13 @@ impl Naive {
         }
         let (price, matched, surplus) = now.unwrap_or((Price(0), 0, 0));
         let saturated = |quantity: u128| Quantity(quantity.try_into().unwrap_or(u64::MAX));
-        self.reports.push(Report {
-            kind: ReportKind::Indicative,
-            symbol,
-            other: auction as u64,
+        self.reports.push(Indicative { auction: Some(auction) }.about(Subject {
             side: if surplus < 0 { Side::Sell } else { Side::Buy },
             price,
             quantity: saturated(matched),
             open: saturated(surplus.unsigned_abs()),
-            ..Report::BLANK
-        });
+            ..Subject::from(symbol)
+        }));
     }
 
     /// Applies the rules of the uncross price, tick by tick. All ticks between two limits are

@@ -4,10 +4,10 @@ use super::{Naive, Order, reaches};
 use ringside_engine::ELECTED_MAX;
 use ringside_model::command::{Command, EnterStop};
 use ringside_model::domain::{
-    OrderNumber, OrderType, PostOnly, Price, SymbolId, SymbolState, TimeInForce,
+    Nanos, OrderNumber, OrderType, PostOnly, Price, SymbolId, SymbolState, TimeInForce,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{Report, ReportKind};
+use ringside_model::report::{Accepted, StateChanged, Triggered};
 use std::mem::take;
 
 impl Naive {
@@ -31,10 +31,7 @@ impl Naive {
         }
         let limit = is_limit.then_some(enter.price);
         let order = Order { stop: Some(limit), ..Order::new(number, command, enter, *stop) };
-        self.say(ReportKind::Accepted, &order, order.open);
-        let told = self.reports.last_mut().unwrap();
-        told.flags |= Report::STOP;
-        told.other = enter.price.0 as u64;
+        self.say(Accepted { stop: Some(enter.price) }, &order, order.open);
         self.put(order);
         // A stop that is already reached is elected at once.
         self.traded_at.extend(self.symbols[&command.symbol].1);
@@ -83,8 +80,7 @@ impl Naive {
         let price = limit.unwrap_or(Price(0));
         let price = self.banded(symbol, side.is_buy(), waiting.tif, price);
         let mut order = Order { number, price, stop: None, ..waiting };
-        self.say(ReportKind::Triggered, &order, order.open);
-        self.reports.last_mut().unwrap().other = waiting.number.0;
+        self.say(Triggered { old_order: waiting.number }, &order, order.open);
         if !self.passes_short_test(symbol, side, price) {
             let open = order.open;
             return self.cut(&mut order, open, Reason::ShortRestricted);
@@ -100,12 +96,7 @@ impl Naive {
 
     fn halt_for_cascade(&mut self, symbol: SymbolId) {
         self.states.insert(symbol, SymbolState::Halted);
-        self.reports.push(Report {
-            kind: ReportKind::StateChanged,
-            reason: Reason::StopCascade,
-            other: SymbolState::Halted as u64,
-            symbol,
-            ..Report::BLANK
-        });
+        let (state, cause) = (SymbolState::Halted, Reason::StopCascade);
+        self.reports.push(StateChanged { state, cause, reopens_at: Nanos(0) }.about(symbol));
     }
 }
