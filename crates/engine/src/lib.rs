@@ -225,7 +225,8 @@ impl Engine {
         }
     }
 
-    /// Applies all commands except enter and cancel, which make up nearly the whole flow.
+    /// Applies a command of any kind. Enter and cancel, which make up nearly the whole flow, have
+    /// paths of their own in front of it.
     #[inline(never)]
     fn apply_other(
         &mut self,
@@ -248,7 +249,18 @@ impl Engine {
             Action::EnterStop(stop) => self.enter_stop(at, stop, sink),
             Action::EnterIceberg(iceberg) => self.enter_iceberg(at, iceberg, sink),
             Action::EnterRich(rich) => self.enter_rich(at, rich, sink),
-            rare => self.apply_rare(at, rare, sink),
+            Action::MassCancel(filter) => self.mass_cancel(at, filter, sink),
+            Action::SetOrderEntry(set) => self.set_order_entry(&at.command, set, sink),
+            Action::AccountQuery(query) => self.query_account(&at.command, query, sink),
+            Action::Definition(definition) => {
+                self.apply_definition(&at.command, definition, sink);
+            }
+            Action::Operator(command) => self.operate(at, command, sink),
+            // The slow paths end the command themselves.
+            Action::Enter(enter) => return self.enter_with_care(at, enter, sink),
+            Action::Cancel(Cancel { id }) => {
+                return self.cancel_with_care(at, *id, bucket, sink);
+            }
         }
         self.end_command(at, sink);
     }

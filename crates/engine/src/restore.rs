@@ -7,7 +7,7 @@ use super::icebergs;
 use super::image::{Image, ImageRow, OrderImage, ReserveImage, StopLimit, TermsImage};
 use super::orders::Order;
 use super::traits::Traits;
-use ringside_model::command::{Action, Command, OperatorCommand, is_definition};
+use ringside_model::command::{Action, Command, OperatorCommand};
 use ringside_model::domain::{
     OrderId, OrderNumber, Price, SessionId, SymbolId, SymbolState, TimeInForce,
 };
@@ -111,20 +111,20 @@ impl Engine {
     fn restore_definitions(&mut self, definitions: &[Command]) -> Result<(), ImageError> {
         check_places("definitions", definitions)?;
         for command in definitions {
-            let taken = match command.action {
-                Action::Operator(OperatorCommand::MoveSymbol(asked)) => {
-                    self.restore_away(command, &asked)
+            let taken = match &command.action {
+                Action::Definition(definition) => self.define(command, definition),
+                Action::Operator(OperatorCommand::MoveSymbol(step)) => {
+                    self.restore_away(command, step)
                 }
                 Action::Operator(OperatorCommand::SetState(_)) => self.restore_state(command),
                 Action::Operator(OperatorCommand::PlanState(plan)) => {
-                    self.restore_plan(command, &plan)
+                    self.restore_plan(command, plan)
                 }
-                Action::Operator(OperatorCommand::SetBands(_))
-                | Action::Operator(OperatorCommand::SetQuote(_))
-                | Action::Operator(OperatorCommand::SetShortSale(_)) => {
-                    self.restore_market(command)
-                }
-                _ if is_definition(command.action.kind()) => self.define(command),
+                Action::Operator(
+                    OperatorCommand::SetBands(_)
+                    | OperatorCommand::SetQuote(_)
+                    | OperatorCommand::SetShortSale(_),
+                ) => self.restore_market(command),
                 _ => return Err(ImageError(format!("{command:?} is no definition"))),
             };
             taken.map_err(|reason| {

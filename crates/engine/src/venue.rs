@@ -5,9 +5,9 @@ use super::orders::{Order, Slot};
 use super::short_sale::ShortSale;
 use super::{Engine, SYMBOL_MAX, reject};
 use ringside_model::command::{
-    AccountQuery, Action, BreakTrade, Command, CorrectTrade, DefineFirm, DefineSession,
-    DefineSymbol, Definition, MassCancel, OperatorCommand, RunTimers, Sequenced, SetDurability,
-    SetOrderEntry, SetQuote, SetShortSale, SetState, TradeSide, TradingDay,
+    AccountQuery, BreakTrade, Command, CorrectTrade, DefineFirm, DefineSession, DefineSymbol,
+    Definition, MassCancel, OperatorCommand, Sequenced, SetDurability, SetOrderEntry, SetShortSale,
+    TradeSide,
 };
 use ringside_model::domain::{
     DayEvent, FirmId, Nanos, OrderId, Price, Side, SymbolId, Tick, TimeInForce,
@@ -20,128 +20,109 @@ use ringside_model::report::{
 };
 
 impl Engine {
+    /// Applies a command of the operator.
     #[cold]
-    pub(super) fn apply_rare(
+    pub(super) fn operate(
         &mut self,
         at: &Sequenced,
-        action: &Action,
+        command: &OperatorCommand,
         sink: &mut impl ReportSink,
     ) {
-        let command = &at.command;
-        match action {
-            Action::MassCancel(filter) => return self.mass_cancel(at, filter, sink),
-            Action::Operator(OperatorCommand::TradingDay(TradingDay { event })) => {
-                return self.trading_day(at, *event, sink);
+        let asked = &at.command;
+        match *command {
+            OperatorCommand::TradingDay(day) => self.trading_day(at, day.event, sink),
+            OperatorCommand::SetState(set) => self.set_state(at, set.state, sink),
+            OperatorCommand::PlanState(ref plan) => self.plan_state(at, plan, sink),
+            OperatorCommand::RunTimers(_) => self.tick(at, sink),
+            OperatorCommand::SetBands(ref bands) => self.set_bands(at, bands, sink),
+            OperatorCommand::SetQuote(quote) => {
+                self.set_quote(at, (quote.bid, quote.offer), sink);
             }
-            Action::SetOrderEntry(SetOrderEntry { id, enabled }) => {
-                return answer(command, *id, OrderEntrySet { enabled: *enabled }, sink);
+            OperatorCommand::SetShortSale(SetShortSale { restricted, automatic }) => {
+                self.set_short_sale(at, ShortSale { restricted, automatic }, sink);
             }
-            Action::AccountQuery(AccountQuery { next }) => {
-                return answer(command, OrderId(0), AccountQueried { next_id: *next }, sink);
+            OperatorCommand::BreakTrade(ref trade) => break_trade(asked, trade, sink),
+            OperatorCommand::CorrectTrade(ref correction) => {
+                correct_trade(asked, correction, sink);
             }
-            Action::Operator(OperatorCommand::SetState(SetState { state })) => {
-                return self.set_state(at, *state, sink);
-            }
-            Action::Operator(OperatorCommand::PlanState(plan)) => {
-                return self.plan_state(at, plan, sink);
-            }
-            Action::Operator(OperatorCommand::RunTimers(RunTimers)) => return self.tick(at, sink),
-            Action::Operator(OperatorCommand::SetBands(bands)) => {
-                return self.set_bands(at, bands, sink);
-            }
-            Action::Operator(OperatorCommand::SetQuote(SetQuote { bid, offer })) => {
-                return self.set_quote(at, (*bid, *offer), sink);
-            }
-            Action::Operator(OperatorCommand::SetShortSale(SetShortSale {
-                restricted,
-                automatic,
-            })) => {
-                let (restricted, automatic) = (*restricted, *automatic);
-                let short_sale = ShortSale { restricted, automatic };
-                return self.set_short_sale(at, short_sale, sink);
-            }
+            OperatorCommand::MoveSymbol(ref step) => self.move_symbol(asked, step, sink),
+            OperatorCommand::ImportOrder(ref import) => self.import_order(at, import, sink),
             // The node changes its durability mode; the books have no part in it.
-            Action::Operator(OperatorCommand::SetDurability(SetDurability { durability })) => {
-                let durability = *durability;
-                return answer(command, OrderId(0), DurabilitySet { durability }, sink);
+            OperatorCommand::SetDurability(SetDurability { durability }) => {
+                answer(asked, OrderId(0), DurabilitySet { durability }, sink);
             }
             // No book knows the risk limits: the gateways that give verdicts apply them.
-            Action::Operator(OperatorCommand::SetRisk(risk)) => {
-                return answer(command, OrderId(0), RiskSet { firm: risk.firm }, sink);
+            OperatorCommand::SetRisk(risk) => {
+                answer(asked, OrderId(0), RiskSet { firm: risk.firm }, sink);
             }
-            Action::Operator(OperatorCommand::BreakTrade(trade)) => {
-                return break_trade(command, trade, sink);
-            }
-            Action::Operator(OperatorCommand::CorrectTrade(correction)) => {
-                return correct_trade(command, correction, sink);
-            }
-            Action::Operator(OperatorCommand::MoveSymbol(asked)) => {
-                return self.move_symbol(command, asked, sink);
-            }
-            Action::Operator(OperatorCommand::ImportOrder(import)) => {
-                return self.import_order(at, import, sink);
-            }
-            _ => {}
         }
-        let firm = match action {
-            Action::Definition(
-                Definition::Session(DefineSession { firm, .. })
-                | Definition::Firm(DefineFirm { firm, .. }),
-            ) => *firm,
-            _ => FirmId(0),
+    }
+
+    /// Accepts or rejects a definition.
+    #[cold]
+    pub(super) fn apply_definition(
+        &mut self,
+        command: &Command,
+        definition: &Definition,
+        sink: &mut impl ReportSink,
+    ) {
+        let firm = match *definition {
+            Definition::Symbol(_) => FirmId(0),
+            Definition::Session(DefineSession { firm, .. })
+            | Definition::Firm(DefineFirm { firm, .. }) => firm,
         };
-        match self.define(command) {
+        match self.define(command, definition) {
             Err(reason) => reject(command, OrderId(0), Side::Buy, reason, sink),
             Ok(()) => sink.report(Defined { firm }.about(command)),
         }
     }
 
     /// Accepts a definition, or returns the reason of its reject.
-    pub(super) fn define(&mut self, command: &Command) -> Result<(), Reason> {
+    pub(super) fn define(
+        &mut self,
+        command: &Command,
+        definition: &Definition,
+    ) -> Result<(), Reason> {
         if command.verdict != Reason::None {
             return Err(command.verdict);
         }
-        match &command.action {
-            Action::Definition(Definition::Symbol(definition)) => {
-                self.define_symbol(command.symbol, definition)?
-            }
-            Action::Definition(Definition::Session(DefineSession { name, firm, role })) => {
+        match definition {
+            Definition::Symbol(definition) => self.define_symbol(command.symbol, definition)?,
+            Definition::Session(DefineSession { name, firm, role }) => {
                 let new = self.sessions.insert(command.session.0);
                 let fields =
                     [1, u64::from(command.session.0), u64::from(firm.0) | (*role as u64) << 16];
                 self.define_name(command.session.0 != 0, new, fields, name.as_str())?;
             }
-            Action::Definition(Definition::Firm(DefineFirm { firm, name })) => {
+            Definition::Firm(DefineFirm { firm, name }) => {
                 let new = self.firms.insert(firm.0);
                 self.define_name(firm.0 != 0, new, [2, u64::from(firm.0), 0], name.as_str())?;
             }
-            Action::Enter(_)
-            | Action::EnterStop(_)
-            | Action::EnterIceberg(_)
-            | Action::EnterRich(_)
-            | Action::Operator(OperatorCommand::PlanState(_))
-            | Action::Operator(OperatorCommand::RunTimers(RunTimers))
-            | Action::Operator(OperatorCommand::SetBands(_))
-            | Action::Operator(OperatorCommand::SetQuote(_))
-            | Action::Operator(OperatorCommand::SetShortSale(_))
-            | Action::Operator(OperatorCommand::SetDurability(_))
-            | Action::Operator(OperatorCommand::SetRisk(_))
-            | Action::Operator(OperatorCommand::CorrectTrade(_))
-            | Action::Cancel(_)
-            | Action::Reduce(_)
-            | Action::Replace(_)
-            | Action::Modify(_)
-            | Action::SetOrderEntry(_)
-            | Action::AccountQuery(_)
-            | Action::Operator(OperatorCommand::TradingDay(_))
-            | Action::Operator(OperatorCommand::SetState(_))
-            | Action::Operator(OperatorCommand::BreakTrade(_))
-            | Action::Operator(OperatorCommand::MoveSymbol(_))
-            | Action::Operator(OperatorCommand::ImportOrder(_))
-            | Action::MassCancel(_) => unreachable!("only definitions come here"),
         }
         self.definitions.push(*command);
         Ok(())
+    }
+
+    /// Sets the permission of a session to enter orders: the gateways apply it.
+    #[cold]
+    pub(super) fn set_order_entry(
+        &mut self,
+        command: &Command,
+        set: &SetOrderEntry,
+        sink: &mut impl ReportSink,
+    ) {
+        answer(command, set.id, OrderEntrySet { enabled: set.enabled }, sink);
+    }
+
+    /// Answers a session that asks for its next order id.
+    #[cold]
+    pub(super) fn query_account(
+        &mut self,
+        command: &Command,
+        query: &AccountQuery,
+        sink: &mut impl ReportSink,
+    ) {
+        answer(command, OrderId(0), AccountQueried { next_id: query.next }, sink);
     }
 
     fn define_symbol(&mut self, symbol: SymbolId, d: &DefineSymbol) -> Result<(), Reason> {
@@ -188,7 +169,12 @@ impl Engine {
         Ok(())
     }
 
-    fn mass_cancel(&mut self, at: &Sequenced, filter: &MassCancel, sink: &mut impl ReportSink) {
+    pub(super) fn mass_cancel(
+        &mut self,
+        at: &Sequenced,
+        filter: &MassCancel,
+        sink: &mut impl ReportSink,
+    ) {
         let command = &at.command;
         let cause = match command.verdict {
             Reason::None => Reason::MassCancel,
