@@ -12,9 +12,9 @@ mod contest;
 
 use contest::{CHUNK, RingSink, Sequencer};
 use ringside::config::Config;
-use ringside_core::matching_shard::MatchingShard;
+use ringside_core::merge::Subscriber;
 use ringside_core::recovery::replay::{Replay, Shape};
-use ringside_core::report_order::Subscriber;
+use ringside_core::shard::MatchingShard;
 use ringside_core::streams::{Projections, SessionStates, StreamId, StreamSink};
 use ringside_engine::{Engine, Shard};
 use ringside_journal::{JournalError, Lock, Writer};

@@ -7,8 +7,8 @@
 use hdrhistogram::Histogram;
 use memmap2::MmapRaw;
 use ringside::config::Config;
+use ringside_core::merge::Subscriber;
 use ringside_core::recovery::replay::{Replay, replay};
-use ringside_core::report_order::Subscriber;
 use ringside_journal::{JournalError, Lock, Options, Reader, Writer};
 use ringside_model::command::{Action, Cancel, Command};
 use ringside_model::domain::{Nanos, OrderId, SeqNo, SessionId, SymbolId};

@@ -9,8 +9,8 @@
 //! with its own hashes.
 
 use ringside::config::Config;
+use ringside::core::merge::Subscriber;
 use ringside::core::recovery::replay::{Replay, replay};
-use ringside::core::report_order::Subscriber;
 use ringside::core::venue;
 use ringside::engine::LevelView;
 use ringside::journal::{JournalError, Reader};

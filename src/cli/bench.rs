@@ -37,7 +37,7 @@ pub struct BenchArgs {
     #[command(subcommand)]
     command: Option<BenchCommand>,
     #[command(flatten)]
-    load: LoadArgs,
+    load: BenchLoadArgs,
     /// Number of measured commands.
     #[arg(long, value_name = "N", default_value_t = 5_000_000)]
     commands: usize,
@@ -67,7 +67,7 @@ enum BenchCommand {
 
 /// Arguments of the load: its source, its arrival times and the output directory.
 #[derive(Args, Clone, Debug)]
-pub struct LoadArgs {
+pub struct BenchLoadArgs {
     /// Workload: w1, w2, wide, walk, shuffled, million or deep.
     #[arg(long, value_name = "NAME", default_value_t = Workload::W1)]
     pub workload: Workload,
@@ -100,7 +100,7 @@ pub fn run(args: &BenchArgs, config: &Config) -> Result<(), CliError> {
 
 fn run_one(args: &BenchArgs, config: &Config, stop: &Arc<AtomicBool>) -> Result<(), CliError> {
     const RATE: u64 = 1_000_000;
-    let LoadArgs { out, seed, arrivals, json, .. } = &args.load;
+    let BenchLoadArgs { out, seed, arrivals, json, .. } = &args.load;
     let pace = match args.rate {
         _ if args.saturate => Pace::Saturate,
         rate => Pace::OpenLoop { rate: rate.unwrap_or(RATE), arrivals: *arrivals },
@@ -148,7 +148,7 @@ fn run_one(args: &BenchArgs, config: &Config, stop: &Arc<AtomicBool>) -> Result<
 /// Makes the load with its warm-up in front; returns the load and the length of the warm-up in
 /// commands.
 fn make_load(
-    args: &LoadArgs,
+    args: &BenchLoadArgs,
     commands: usize,
     warmup: Option<usize>,
 ) -> Result<(Load, usize), CliError> {

@@ -4,13 +4,13 @@
 use super::{CliError, SCHEMA_VERSION, hex, stop_on_signals};
 use crate::config::Config;
 use clap::Args;
+use ringside_core::json_reports::JsonReports;
+use ringside_core::merge::Subscriber;
 use ringside_core::pipeline::plan::allowed_cores;
 use ringside_core::pipeline::{CommandSource, Control, Polled};
 use ringside_core::recovery::restart::Checkpoint;
 use ringside_core::registry::directory::Directory;
-use ringside_core::registry::exposure::{Exposure, Exposures};
-use ringside_core::report_lines::ReportLines;
-use ringside_core::report_order::Subscriber;
+use ringside_core::registry::exposure::{ExposureCounter, ExposureView};
 use ringside_core::venue::{Recover, Restart, Venue};
 use ringside_edge::gateway::file_session::{FileSession, Format};
 use ringside_edge::gateway::risk::RiskDesk;
@@ -179,7 +179,7 @@ impl Recover for Past<'_> {
     fn resume(&mut self, at: Option<&Checkpoint>) -> Result<(), String> {
         if let Some(at) = at {
             *self.directory = Directory::restore(&at.definitions, at.used_ids.clone());
-            at.standing.commands().iter().for_each(|command| self.directory.observe(command));
+            at.rules.commands().iter().for_each(|command| self.directory.observe(command));
             self.count.exposure = at.exposure.clone();
         }
         Ok(())
@@ -212,7 +212,7 @@ fn read_session(
     mut input: Input,
     directory: Directory,
     format: Format,
-    exposures: Exposures,
+    exposures: ExposureView,
     handing: Handing,
 ) -> Result<(), String> {
     const BATCH_COMMANDS: usize = 1024;
@@ -260,7 +260,7 @@ impl Handing {
     }
 
     /// Sends the batch and waits until all of its commands are published.
-    fn wait(&mut self, exposures: &Exposures) {
+    fn wait(&mut self, exposures: &ExposureView) {
         const PAUSE: Duration = Duration::from_micros(50);
         let taken = self.send();
         while taken && exposures.told() < self.last.0 {
@@ -294,7 +294,7 @@ impl CommandSource for Batches {
 /// Counts open orders and traded quantities.
 #[derive(Default)]
 struct Count {
-    exposure: Exposure,
+    exposure: ExposureCounter,
     command: Option<(SeqNo, Command)>,
 }
 
@@ -350,7 +350,7 @@ impl Subscriber for Told {
 }
 
 /// Learns names from a journal whose reports were printed before.
-pub(super) struct NamesOnly<'a>(pub &'a mut ReportLines);
+pub(super) struct NamesOnly<'a>(pub &'a mut JsonReports);
 
 impl Subscriber for NamesOnly<'_> {
     fn definition(&mut self, command: &Command) {
@@ -362,7 +362,7 @@ impl Subscriber for NamesOnly<'_> {
 
 /// Counts reports and prints a line for each.
 pub(super) struct Printer {
-    pub lines: ReportLines,
+    pub lines: JsonReports,
     quiet: bool,
     out: Vec<u8>,
     pub counts: BTreeMap<&'static str, u64>,
@@ -374,7 +374,7 @@ impl Printer {
 
     pub(super) fn new(quiet: bool) -> Self {
         let (counts, reasons) = (BTreeMap::new(), BTreeMap::new());
-        Printer { lines: ReportLines::new(), quiet, out: vec![], counts, reasons }
+        Printer { lines: JsonReports::new(), quiet, out: vec![], counts, reasons }
     }
 
     pub(super) fn flush(&mut self) {

@@ -5,10 +5,10 @@ use super::replay::open;
 use super::{CliError, SCHEMA_VERSION};
 use crate::config::Config;
 use clap::Args;
+use ringside_core::json_reports::JsonReports;
+use ringside_core::merge::Subscriber;
 use ringside_core::recovery::replay::replay;
 use ringside_core::registry::directory::Directory;
-use ringside_core::report_lines::ReportLines;
-use ringside_core::report_order::Subscriber;
 use ringside_model::command::{self, Command};
 use ringside_model::domain::{MatchNumber, OrderId, OrderNumber, SeqNo, SessionId};
 use ringside_model::frame::FrameKind;
@@ -89,7 +89,7 @@ impl Story {
         let recorder = Recorder {
             first,
             chains: Chains::default(),
-            lines: ReportLines::new(),
+            lines: JsonReports::new(),
             story: Story { chain: vec![], events: vec![] },
             before: Key::default(),
         };
@@ -248,7 +248,7 @@ impl Subscriber for Search {
 struct Recorder {
     first: OrderNumber,
     chains: Chains,
-    lines: ReportLines,
+    lines: JsonReports,
     story: Story,
     /// Key of the order in the previous report.
     before: Key,

@@ -4,7 +4,7 @@
 use super::CliError;
 use clap::Args;
 use ringside_wire::feed::receiver::{Received, Receiver, ReceiverConfig, ReceiverError};
-use ringside_wire::feed::snapshot::{self, SnapshotError, SnapshotLogin};
+use ringside_wire::feed::snapshot::{self, GlimpseError, SnapshotLogin};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -152,7 +152,7 @@ impl MarketData {
 fn from_any<D: FnMut(&[u8])>(
     logins: &[SnapshotLogin],
     deliver: &mut D,
-    mut take: impl FnMut(&SnapshotLogin, &mut dyn FnMut(&[u8])) -> Result<u64, SnapshotError>,
+    mut take: impl FnMut(&SnapshotLogin, &mut dyn FnMut(&[u8])) -> Result<u64, GlimpseError>,
 ) -> Result<Option<u64>, CliError> {
     let mut failed = None;
     for login in logins {

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::serve::moves::keepers;
 use clap::Args;
 use ringside_cluster::membership::{Revision, Swapped};
-use ringside_cluster::partition::{Keepers, Table};
+use ringside_cluster::partition::{Keepers, SymbolTable};
 use ringside_model::domain::PartitionId;
 use std::time::{Duration, Instant};
 
@@ -72,7 +72,7 @@ fn open(config: &Config) -> Result<Keepers, CliError> {
     Ok(keepers(config)?)
 }
 
-fn read(keepers: &mut Keepers) -> Result<(Revision, Table), CliError> {
+fn read(keepers: &mut Keepers) -> Result<(Revision, SymbolTable), CliError> {
     let found = keepers.table.read().map_err(|error| CliError::Failure(error.to_string()))?;
     found.ok_or_else(|| CliError::Failure("there is no table yet: no partition leads".into()))
 }

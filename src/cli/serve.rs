@@ -4,7 +4,7 @@
 use super::exec::tell_restart;
 use super::{CliError, hex, stop_on_signals};
 use crate::config::Config;
-use crate::serve::{Network, ServeError, node};
+use crate::serve::{LiveVenue, ServeError, node};
 use clap::Args;
 use ringside_cluster::node::NodeError;
 use ringside_core::pipeline::Control;
@@ -37,13 +37,13 @@ pub(super) fn run(args: &ServeArgs, mut config: Config) -> Result<(), CliError> 
     let control = Control::default();
     stop_on_signals(&control.stop)?;
     if config.cluster.node().is_some() {
-        let announce = |network: &Network| announce(&config, network);
+        let announce = |live: &LiveVenue| announce(&config, live);
         node::run(&config, &control.stop, tell_restart, announce, say)?;
         return Ok(());
     }
-    let network = Network::open(&config, say)?;
-    announce(&config, &network);
-    if let Some((probe, _)) = network.run(&control)? {
+    let live = LiveVenue::open(&config, say)?;
+    announce(&config, &live);
+    if let Some((probe, _)) = live.run(&control)? {
         say(format!(
             "seqno {}, {} reports, state {}, output {}",
             probe.seqno,
@@ -60,20 +60,20 @@ fn say(what: String) {
 }
 
 /// Prints the addresses of all servers and lines.
-fn announce(config: &Config, network: &Network) {
+fn announce(config: &Config, live: &LiveVenue) {
     say(format!("journal: {}", config.journal.dir.display()));
     if let Ok(durability) = config.durability() {
         say(durability.banner().to_string());
     }
-    tell_restart(&network.restart);
-    network.notes.iter().for_each(|note| say(note.clone()));
-    say(format!("threads: {}", network.plan()));
+    tell_restart(&live.restart);
+    live.notes.iter().for_each(|note| say(note.clone()));
+    say(format!("threads: {}", live.plan()));
     if config.gateway.passwords.as_os_str().is_empty() {
         say("every user's password is `ringside`; only this machine can connect. For others set gateway.passwords"
             .into());
     }
-    say(format!("session {}", network.session));
-    for (what, address) in &network.addresses {
+    say(format!("session {}", live.session));
+    for (what, address) in &live.addresses {
         say(format!("{address:22} {what}"));
     }
     say("ready".into());

@@ -7,13 +7,13 @@ mod partition;
 mod schedule;
 
 pub use cluster::ClusterSection;
-pub use network::{FeedSection, GatewaySection, InstrumentSection, SessionSection};
+pub use network::{FeedSection, GatewaySection, SessionSection, SymbolSection};
 pub use partition::PartitionSection;
 pub use schedule::{EventSection, ScheduleSection};
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use ringside_core::pipeline::plan::{Stages, ThreadPlan, allowed_cores};
+use ringside_core::pipeline::plan::{StageSet, ThreadPlan, allowed_cores};
 use ringside_core::pipeline::{Idle, Layout};
 use ringside_core::recovery::replay::Shape;
 use ringside_core::recovery::snapshotter::{Policy, Sizes};
@@ -50,7 +50,7 @@ pub struct Config {
     /// Partition: the part of the venue's symbols that is traded here.
     pub partition: PartitionSection,
     /// Symbols that a network venue begins with.
-    pub instruments: Vec<InstrumentSection>,
+    pub instruments: Vec<SymbolSection>,
     /// Sessions that a network venue begins with.
     pub sessions: Vec<SessionSection>,
     /// Times of the trading states of a network venue's symbols.
@@ -280,7 +280,7 @@ impl Config {
     }
 
     fn layout_with(&self, cores: &[usize], network: bool) -> Result<Layout, ConfigError> {
-        let stages = Stages { shards: self.pipeline.shards, network };
+        let stages = StageSet { shards: self.pipeline.shards, network };
         let pipeline = &self.pipeline;
         let idle = pipeline.idle.parse();
         let idle = idle.map_err(|error| ConfigError(format!("config: pipeline.idle: {error}")))?;

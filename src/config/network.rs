@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Table of `[[instruments]]`: a symbol.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct InstrumentSection {
+pub struct SymbolSection {
     /// Name of the symbol; at most 8 letters if it is to be on the wire.
     pub symbol: String,
     /// Value of one tick: a decimal, with at most 4 digits behind the point if it is to be on the
@@ -151,7 +151,7 @@ impl Default for FeedSection {
     }
 }
 
-impl InstrumentSection {
+impl SymbolSection {
     fn check(&self) -> Result<(), String> {
         if Name::new(&self.symbol).is_none() {
             return Err(format!("{:?} is no name of 1 to 16 letters", self.symbol));
@@ -232,16 +232,16 @@ impl GatewaySection {
 
 /// Checks the symbols, the sessions and the gateway of a network venue.
 pub(super) fn check(
-    instruments: &[InstrumentSection],
+    symbols: &[SymbolSection],
     sessions: &[SessionSection],
     gateway: &GatewaySection,
 ) -> Result<(), ConfigError> {
     let fail = |key: &str, what: String| ConfigError(format!("config: {key}: {what}"));
     let mut seen = BTreeSet::new();
-    for instrument in instruments {
-        instrument.check().map_err(|what| fail("instruments", what))?;
-        if !seen.insert(&instrument.symbol) {
-            return Err(fail("instruments", format!("{} is there twice", instrument.symbol)));
+    for symbol in symbols {
+        symbol.check().map_err(|what| fail("instruments", what))?;
+        if !seen.insert(&symbol.symbol) {
+            return Err(fail("instruments", format!("{} is there twice", symbol.symbol)));
         }
     }
     let mut seen = BTreeSet::new();

@@ -8,9 +8,11 @@
 //! The gateway's thread hands over the commands, because it numbers names and imported orders, and
 //! reads the stream, because the streams end with the venue. The mover's thread may outlive it.
 
-use ringside_cluster::partition::{Answer, Desk, DeskError, REQUESTS_MAX, Request, UnknownName};
-use ringside_core::streams::{Cursor, Reader, StreamId};
-use ringside_edge::gateway::server::Server;
+use ringside_cluster::partition::{
+    Desk, DeskAnswer, DeskError, DeskRequest, REQUESTS_MAX, UnknownName,
+};
+use ringside_core::streams::{Cursor, StreamId, StreamReader};
+use ringside_edge::gateway::server::Gateway;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError};
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ const REQUESTS_PER_STEP: usize = 16;
 
 /// Desk that the mover has open.
 pub(super) struct VenueDesk {
-    requests: SyncSender<Request>,
+    requests: SyncSender<DeskRequest>,
     heard: Receiver<Heard>,
 }
 
@@ -45,20 +47,20 @@ impl DeskOpener {
 }
 
 impl Desk for VenueDesk {
-    fn send(&mut self, request: Request) -> Result<(), DeskError> {
+    fn send(&mut self, request: DeskRequest) -> Result<(), DeskError> {
         self.requests.try_send(request).map_err(|error| match error {
             TrySendError::Full(_) => DeskError::Silent,
             TrySendError::Disconnected(_) => DeskError::Closed,
         })
     }
 
-    fn hear(&mut self) -> Result<Answer, DeskError> {
+    fn hear(&mut self) -> Result<DeskAnswer, DeskError> {
         loop {
             let heard = self.heard.recv_timeout(PATIENCE).map_err(|error| match error {
                 RecvTimeoutError::Timeout => DeskError::Silent,
                 RecvTimeoutError::Disconnected => DeskError::Closed,
             })?;
-            if let Some(answer) = Answer::read(&heard?)? {
+            if let Some(answer) = DeskAnswer::read(&heard?)? {
                 return Ok(answer);
             }
         }
@@ -69,14 +71,14 @@ impl Desk for VenueDesk {
 pub(super) struct DeskPort {
     opener: DeskOpener,
     opened: Receiver<GatewayEnd>,
-    reader: Reader,
+    reader: StreamReader,
     /// Latest desk that was opened, with its place in the operator stream.
     latest: Option<(GatewayEnd, Cursor)>,
 }
 
 /// End of an open desk for the gateway's thread.
 struct GatewayEnd {
-    asked: Receiver<Request>,
+    asked: Receiver<DeskRequest>,
     told: SyncSender<Heard>,
 }
 
@@ -85,7 +87,7 @@ struct Closed;
 
 impl DeskPort {
     /// Creates the port of a venue with these streams.
-    pub(super) fn new(reader: Reader) -> DeskPort {
+    pub(super) fn new(reader: StreamReader) -> DeskPort {
         let (opener, opened) = mpsc::channel();
         DeskPort { opener: DeskOpener(opener), opened, reader, latest: None }
     }
@@ -97,7 +99,7 @@ impl DeskPort {
 
     /// Hands over the commands of requests while the queue has room, and passes on the operator
     /// stream; returns the amount of work.
-    pub(super) fn step(&mut self, gateway: &mut Server) -> usize {
+    pub(super) fn step(&mut self, gateway: &mut Gateway) -> usize {
         if let Ok(end) = self.opened.try_recv() {
             let next = self.reader.next_number(StreamId::OPERATOR);
             let cursor = self.reader.cursor(StreamId::OPERATOR, next);
@@ -114,7 +116,7 @@ impl DeskPort {
 }
 
 impl GatewayEnd {
-    fn take_requests(&self, gateway: &mut Server) -> Result<usize, Closed> {
+    fn take_requests(&self, gateway: &mut Gateway) -> Result<usize, Closed> {
         for done in 0..REQUESTS_PER_STEP {
             if !gateway.has_room() {
                 return Ok(done);
@@ -133,7 +135,7 @@ impl GatewayEnd {
     }
 
     /// Passes on the lines of the stream as far as they have room.
-    fn tell(&self, reader: &mut Reader, cursor: &mut Cursor) -> Result<usize, Closed> {
+    fn tell(&self, reader: &mut StreamReader, cursor: &mut Cursor) -> Result<usize, Closed> {
         let mut lines = 0;
         loop {
             let bytes = reader.bytes(cursor);
@@ -152,9 +154,9 @@ impl GatewayEnd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringside_cluster::partition::Event;
+    use ringside_cluster::partition::DeskEvent;
     use ringside_core::registry::directory::Directory;
-    use ringside_core::registry::exposure::Exposure;
+    use ringside_core::registry::exposure::ExposureCounter;
     use ringside_core::streams::{SessionStates, Store, StreamSink};
     use ringside_edge::gateway::accounts::Accounts;
     use ringside_edge::gateway::queue::{self, Consumer};
@@ -164,7 +166,7 @@ mod tests {
 
     struct Venue {
         store: Store,
-        gateway: Server,
+        gateway: Gateway,
         queue: Consumer,
         port: DeskPort,
     }
@@ -181,11 +183,11 @@ mod tests {
             directory.define_symbol(symbol, true, &mut |_| {}).unwrap();
             let (store, reader) = Store::in_memory();
             let (producer, queue) = queue::bounded(2);
-            let (states, exposure) = (SessionStates::new(4), Exposure::default());
+            let (states, exposure) = (SessionStates::new(4), ExposureCounter::default());
             let exposures = exposure.exposures().clone();
             let port = DeskPort::new(reader.clone());
             let gateway =
-                Server::open(options, accounts, directory, reader, states, exposures, producer);
+                Gateway::open(options, accounts, directory, reader, states, exposures, producer);
             Venue { store, gateway: gateway.unwrap(), queue, port }
         }
 
@@ -204,11 +206,11 @@ mod tests {
         Name::new(text).unwrap()
     }
 
-    fn halt(symbol: &str) -> Request {
+    fn halt(symbol: &str) -> DeskRequest {
         let (step, partition, version) = (MoveStep::Halt, PartitionId(2), 7);
         let (orders, quantity) = (0, Quantity(0));
         let asked = MoveSymbol { step, partition, version, orders, quantity };
-        Request::Step { symbol: name(symbol), asked }
+        DeskRequest::Step { symbol: name(symbol), asked }
     }
 
     const HALTED: &str = concat!(
@@ -233,7 +235,7 @@ mod tests {
         assert_eq!(venue.step(), 2);
         let answer = desk.hear().unwrap();
         assert_eq!(answer.symbol, name("A"));
-        assert!(matches!(answer.event, Event::Moved { orders: 3, .. }), "{answer:?}");
+        assert!(matches!(answer.event, DeskEvent::Moved { orders: 3, .. }), "{answer:?}");
     }
 
     #[test]

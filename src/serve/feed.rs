@@ -2,11 +2,11 @@
 
 use super::{ServeError, at};
 use crate::config::{Config, ConfigError};
-use ringside_core::streams::Reader;
+use ringside_core::streams::StreamReader;
 use ringside_edge::feed::capture::Capture;
 use ringside_edge::feed::glimpse::{GlimpseConfig, GlimpseServer};
 use ringside_edge::feed::rerequest::{RerequestConfig, RerequestServer};
-use ringside_edge::feed::sender::{LineConfig, Sender, SenderConfig};
+use ringside_edge::feed::sender::{FeedSender, LineConfig, SenderConfig};
 use ringside_edge::feed::service::{Duties, Service};
 use ringside_edge::gateway::accounts::Accounts;
 use std::net::SocketAddr;
@@ -16,10 +16,10 @@ use std::time::Duration;
 pub(super) fn sender(
     config: &Config,
     session: &str,
-    reader: Reader,
+    reader: StreamReader,
     first: u64,
     say: impl FnMut(String) + Send + 'static,
-) -> Result<Sender, ServeError> {
+) -> Result<FeedSender, ServeError> {
     let feed = &config.feed;
     let line = |destinations: &Vec<SocketAddr>| LineConfig {
         destinations: destinations.clone(),
@@ -28,14 +28,14 @@ pub(super) fn sender(
     let lines = [line(&feed.a), line(&feed.b)];
     let session = mold_session(session);
     let sender = SenderConfig { session, lines, multicast_ttl: feed.ttl };
-    Sender::open(&sender, reader, first, say).map_err(at("cannot open the feed".into()))
+    FeedSender::open(&sender, reader, first, say).map_err(at("cannot open the feed".into()))
 }
 
 /// Returns the service beside the sender: re-requests, snapshots of the book, the capture file.
 pub(super) fn service(
     config: &Config,
     session: &str,
-    reader: &Reader,
+    reader: &StreamReader,
     accounts: Accounts,
     addresses: &mut Vec<(&'static str, String)>,
     say: impl FnMut(String) + Send + 'static,
@@ -60,7 +60,7 @@ pub(super) fn service(
 pub(super) fn answers(
     config: &Config,
     session: &str,
-    reader: &Reader,
+    reader: &StreamReader,
     accounts: Accounts,
     addresses: &mut Vec<(&'static str, String)>,
 ) -> Result<Duties, ServeError> {

@@ -28,14 +28,14 @@ use ringside_core::recovery::replay::ReplayError;
 use ringside_core::recovery::snapshotter::SnapshotThread;
 use ringside_core::streams::{Projections, SessionStates, Store, StoreError, StreamId};
 use ringside_core::venue::{Restart, Venue};
-use ringside_edge::clock::Clock;
-use ringside_edge::due::{DueTimes, Watch};
-use ringside_edge::feed::sender::Sender;
+use ringside_edge::clock::TimerClock;
+use ringside_edge::feed::sender::FeedSender;
 use ringside_edge::feed::service::Service;
-use ringside_edge::gateway::accounts::{Accounts, AccountsError, Rules};
+use ringside_edge::gateway::accounts::{Accounts, AccountsError, UserRules};
 use ringside_edge::gateway::queue::{self, Consumer};
-use ringside_edge::gateway::server::{Limits, Options as GatewayOptions, Server, ServerError};
+use ringside_edge::gateway::server::{Gateway, Limits, Options as GatewayOptions, ServerError};
 use ringside_edge::schedule::Schedule;
+use ringside_edge::timers::{TimerTable, TimerWatch};
 use ringside_journal::{JournalError, Position};
 use ringside_model::command::{Action, OperatorCommand};
 use ringside_model::domain::{Nanos, SymbolId};
@@ -49,17 +49,17 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A venue that has been recovered and listens; [`Network::run`] starts trading.
-pub struct Network {
+/// A venue that has been recovered and listens; [`LiveVenue::run`] starts trading.
+pub struct LiveVenue {
     venue: Venue,
     projections: Projections<Store>,
-    gateway: Server,
-    sender: Sender,
+    gateway: Gateway,
+    sender: FeedSender,
     service: Service,
     source: NetworkSource,
     states: SessionStates,
-    due: DueTimes,
-    clock: Clock,
+    timers: TimerTable,
+    clock: TimerClock,
     desk: DeskPort,
     layout: Layout,
     _snapshots: Option<SnapshotThread>,
@@ -112,18 +112,18 @@ pub enum ServeError {
     },
 }
 
-impl Network {
+impl LiveVenue {
     /// Recovers the journal of the config, or creates it, and binds every socket. `say` receives
     /// later messages of the threads beside the pipeline.
     pub fn open(
         config: &Config,
         say: impl FnMut(String) + Clone + Send + 'static,
-    ) -> Result<Network, ServeError> {
+    ) -> Result<LiveVenue, ServeError> {
         let standby = past::recover(config)?;
         let snapshots = past::take_snapshots(config, &standby, say.clone())?;
         let epoch = standby.place().epoch + 1;
         let (venue, past) = standby.lead(epoch)?;
-        Network::bind(config, venue, past, snapshots, None, say)
+        LiveVenue::bind(config, venue, past, snapshots, None, say)
     }
 
     /// Binds every socket of a venue that leads. Earlier messages stay available on request. The
@@ -136,7 +136,7 @@ impl Network {
         snapshots: Option<SnapshotThread>,
         first: Option<u64>,
         say: impl FnMut(String) + Clone + Send + 'static,
-    ) -> Result<Network, ServeError> {
+    ) -> Result<LiveVenue, ServeError> {
         let layout = config.network_layout(&allowed_cores())?;
         let Past { projections, mut directory, mut away, .. } = past;
         let states = projections.states().clone();
@@ -149,10 +149,10 @@ impl Network {
                 away.insert(command.symbol, asked.moved());
             }
         }
-        let due = due_times(&venue, away.keys().copied());
-        let schedule = Schedule::new(config.schedule_parts()?, schedule, due.clone());
+        let timers = timers_of(&venue, away.keys().copied());
+        let schedule = Schedule::new(config.schedule_parts()?, schedule, timers.clone());
         notes.extend(schedule.notes(now(), &directory));
-        let clock = Clock::new(due.clone(), schedule, venue.time());
+        let clock = TimerClock::new(timers.clone(), schedule, venue.time());
         let here = directory.symbols();
         let here = here.map(|(id, symbol)| (symbol.name.to_string(), away.get(&id).copied()));
         let here: BTreeMap<_, _> = here.collect();
@@ -160,7 +160,7 @@ impl Network {
         let (producer, queue): (_, Consumer) = queue::bounded(config.gateway.queue_slots);
         let reader = projections.encoder.sink().reader();
         let accounts = accounts(config)?;
-        let gateway = Server::open(
+        let gateway = Gateway::open(
             gateway_options(config, &session),
             accounts.clone(),
             directory,
@@ -180,7 +180,7 @@ impl Network {
         let service = feed::service(config, &session, &reader, accounts, &mut addresses, say)?;
         let restart = std::mem::take(&mut venue.restart);
         let source = NetworkSource::new(commands, queue);
-        Ok(Network {
+        Ok(LiveVenue {
             venue,
             projections,
             gateway,
@@ -188,7 +188,7 @@ impl Network {
             service,
             source,
             states,
-            due,
+            timers,
             clock,
             desk,
             layout,
@@ -216,7 +216,7 @@ impl Network {
     /// before.
     pub fn run(self, control: &Control) -> Result<Option<(HashProbe, Position)>, ServeError> {
         const GOODBYE: Duration = Duration::from_secs(2);
-        let Network {
+        let LiveVenue {
             venue,
             projections,
             mut gateway,
@@ -224,7 +224,7 @@ impl Network {
             service,
             source,
             states,
-            due,
+            timers,
             mut clock,
             mut desk,
             layout,
@@ -252,7 +252,7 @@ impl Network {
             if stopping() { Progress::Ended } else { Progress::Did(sender.step(Instant::now())) }
         });
         let beside = vec![(StageName::Gateway, of_gateway), (StageName::Feed, of_feed)];
-        let told = Watch::new(projections, due);
+        let told = TimerWatch::new(projections, timers);
         let Some(closed) = venue.run(&layout, source, told, control, None, beside)? else {
             return Ok(None);
         };
@@ -278,16 +278,16 @@ fn now() -> Nanos {
 }
 
 /// Returns the timers of a recovered venue; `away` are the symbols that are not traded here.
-fn due_times(venue: &Venue, away: impl Iterator<Item = SymbolId>) -> DueTimes {
-    let due = DueTimes::new();
+fn timers_of(venue: &Venue, away: impl Iterator<Item = SymbolId>) -> TimerTable {
+    let timers = TimerTable::new();
     for engine in venue.engines() {
         for (symbol, at) in engine.due_times() {
-            due.add(symbol, at);
-            due.plan(symbol, engine.planned_time(symbol));
+            timers.add(symbol, at);
+            timers.plan(symbol, engine.planned_time(symbol));
         }
     }
-    away.for_each(|symbol| due.leave(symbol));
-    due
+    away.for_each(|symbol| timers.leave(symbol));
+    timers
 }
 
 /// Returns the users who may log in, with the rules of the config.
@@ -303,7 +303,7 @@ fn accounts(config: &Config) -> Result<Accounts, ServeError> {
         let names = |symbols: &Vec<String>| {
             symbols.iter().filter_map(|symbol| ringside_model::domain::Name::new(symbol)).collect()
         };
-        let rules = Rules {
+        let rules = UserRules {
             symbols: session.symbols.as_ref().map(names),
             cancel_on_disconnect_ms: session.cancel_on_disconnect_ms,
             orders_per_second: session.orders_per_second,

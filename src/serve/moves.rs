@@ -1,7 +1,7 @@
 //! Thread beside a leading partition that carries out the moves in the table of symbols.
 
 use super::node::Say;
-use super::{Network, ServeError, at};
+use super::{LiveVenue, ServeError, at};
 use crate::config::Config;
 use ringside_cluster::membership::Keeper;
 use ringside_cluster::partition::{Keepers, Mover};
@@ -25,7 +25,7 @@ impl Moves {
     /// Starts the thread if the config is that of a partition.
     pub fn start(
         config: &Config,
-        network: &Network,
+        live: &LiveVenue,
         mut say: impl Say,
     ) -> Result<Option<Moves>, ServeError> {
         let section = &config.partition;
@@ -33,9 +33,9 @@ impl Moves {
             return Ok(None);
         }
         let keepers = keepers(config)?;
-        let opener = network.desk.opener();
+        let opener = live.desk.opener();
         let open = move || opener.open();
-        let here = network.here.clone();
+        let here = live.here.clone();
         let mut mover =
             Mover::new(section.here(), &section.ids, &section.addresses, here, keepers, open);
         let stop = Arc::new(AtomicBool::new(false));

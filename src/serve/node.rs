@@ -4,14 +4,14 @@
 use super::moves::Moves;
 use super::past::{self, Past};
 use super::standby_feed::StandbyFeed;
-use super::{Network, ServeError, accounts, at};
+use super::{LiveVenue, ServeError, accounts, at};
 use crate::config::Config;
 use ringside_cluster::membership::node_file::{Machine, NodeFile};
 use ringside_cluster::membership::{
-    Arrived, Coordinator, Errands, Keeper, Message, NodeName, Record, Revision, Voters,
+    Arrived, Coordinator, Errands, Keeper, NodeName, PeerMessage, Record, Revision, Voters,
 };
-use ringside_cluster::node::{Node, NodeError, Options, Ports, Standing, Stood, Term};
-use ringside_cluster::replication::{Doors, Server};
+use ringside_cluster::node::{Following, FollowingEnd, Node, NodeError, Options, Ports, Term};
+use ringside_cluster::replication::{Doors, ReplicationServer};
 use ringside_core::pipeline::Control;
 use ringside_core::recovery::snapshotter::SnapshotThread;
 use ringside_core::venue::{self, Restart, Standby};
@@ -42,7 +42,7 @@ pub fn run(
     config: &Config,
     stop: &AtomicBool,
     restarted: impl FnOnce(&Restart),
-    leads: impl Fn(&Network),
+    leads: impl Fn(&LiveVenue),
     say: impl Say,
 ) -> Result<(), ServeError> {
     // Faults in the accounts show at the start and not when the node is to lead.
@@ -54,13 +54,13 @@ pub fn run(
     loop {
         match running.stand_by(&mut recovered.standby)? {
             None => return Ok(recovered.standby.close()?),
-            Some(Stood::Leads(epoch, voters)) => {
+            Some(FollowingEnd::Leads(epoch, voters)) => {
                 running.lead(recovered, epoch, voters, &leads)?;
                 if running.is_stopped() {
                     return Ok(());
                 }
             }
-            Some(Stood::Diverged(place)) => {
+            Some(FollowingEnd::Diverged(place)) => {
                 drop(recovered);
                 let bytes = past::cut_behind(config, &place)?.map_or(0, |cut| cut.bytes);
                 let what = "that the leader does not have, and that nobody was told of";
@@ -92,7 +92,7 @@ struct Running<'a, F> {
     config: &'a Config,
     node: Node<Sockets<F>>,
     doors: Arc<Doors>,
-    _server: Server,
+    _server: ReplicationServer,
     stop: &'a AtomicBool,
     /// Number of the first message that the node has not sent as a standby, if it was one.
     feed_next: Option<u64>,
@@ -120,7 +120,7 @@ impl<'a, F: Say> Running<'a, F> {
         let errands = Errands::new(me.clone(), coordinator(config)?);
         let errands = errands.map_err(at("cannot start a thread".into()))?;
         let doors = Doors::new(errands.arrivals());
-        let server = Server::listen(section.listen, doors.clone(), say.clone())
+        let server = ReplicationServer::listen(section.listen, doors.clone(), say.clone())
             .map_err(at(format!("cannot listen for other nodes on {}", section.listen)))?;
         let options = Options {
             me,
@@ -137,18 +137,21 @@ impl<'a, F: Say> Running<'a, F> {
     }
 
     /// Stands by until the node leads; `None`: the node is to stop.
-    fn stand_by(&mut self, standby: &mut Standby<Past>) -> Result<Option<Stood>, ServeError> {
-        let mut standing = Standing::default();
+    fn stand_by(
+        &mut self,
+        standby: &mut Standby<Past>,
+    ) -> Result<Option<FollowingEnd>, ServeError> {
+        let mut following = Following::default();
         let mut feed = StandbyFeed::new(self.config, standby, self.feed_next.take());
-        let mut stood = None;
-        while stood.is_none() && !self.is_stopped() {
-            stood = standing.step(&mut self.node, standby)?;
+        let mut end = None;
+        while end.is_none() && !self.is_stopped() {
+            end = following.step(&mut self.node, standby)?;
             if let Some(feed) = &mut feed {
                 feed.step(standby, &self.node.ports.say)?;
             }
         }
         self.feed_next = feed.and_then(StandbyFeed::end);
-        Ok(stood)
+        Ok(end)
     }
 
     /// Leads in an epoch, until the node is to stop or another node leads.
@@ -157,7 +160,7 @@ impl<'a, F: Say> Running<'a, F> {
         recovered: Recovered,
         epoch: u64,
         voters: Voters,
-        leads: &impl Fn(&Network),
+        leads: &impl Fn(&LiveVenue),
     ) -> Result<(), ServeError> {
         let Recovered { standby, snapshots } = recovered;
         let seqno = standby.place().seqno;
@@ -175,10 +178,10 @@ impl<'a, F: Say> Running<'a, F> {
         venue.wait_for(term.replicas.commit_point().clone());
         let say = self.node.ports.say.clone();
         let first = self.feed_next.take();
-        let network = Network::bind(self.config, venue, past, snapshots, first, say)?;
-        leads(&network);
-        let moves = Moves::start(self.config, &network, self.node.ports.say.clone())?;
-        let end = self.trade(network, &mut term)?;
+        let live = LiveVenue::bind(self.config, venue, past, snapshots, first, say)?;
+        leads(&live);
+        let moves = Moves::start(self.config, &live, self.node.ports.say.clone())?;
+        let end = self.trade(live, &mut term)?;
         drop(moves);
         if let Some(end) = end {
             while !term.hand_over(&mut self.node, end)? {}
@@ -193,7 +196,7 @@ impl<'a, F: Say> Running<'a, F> {
     }
 
     /// Trades. Returns the end of the journal; `None` if the journal was abandoned.
-    fn trade(&mut self, network: Network, term: &mut Term) -> Result<Option<Position>, ServeError> {
+    fn trade(&mut self, live: LiveVenue, term: &mut Term) -> Result<Option<Position>, ServeError> {
         let control = Control {
             stop: term.control.stop.clone(),
             abandon: term.control.abandon.clone(),
@@ -214,7 +217,7 @@ impl<'a, F: Say> Running<'a, F> {
                 }
                 Ok::<_, NodeError>(())
             });
-            let ran = network.run(&control);
+            let ran = live.run(&control);
             has_ended.store(true, Ordering::Release);
             (ran, beside.join().expect("the thread does not panic"))
         });
@@ -240,7 +243,7 @@ struct Sockets<F> {
 }
 
 impl<F: Say> Ports for Sockets<F> {
-    type Line = TcpStream;
+    type Link = TcpStream;
 
     fn now(&self) -> Duration {
         self.began.elapsed()
@@ -258,7 +261,7 @@ impl<F: Say> Ports for Sockets<F> {
         self.errands.swap(expected, record);
     }
 
-    fn send(&mut self, to: &NodeName, address: &str, message: Message) {
+    fn send(&mut self, to: &NodeName, address: &str, message: PeerMessage) {
         self.errands.send(to, address, message);
     }
 

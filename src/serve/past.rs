@@ -3,13 +3,13 @@
 
 use super::{ServeError, at};
 use crate::config::Config;
+use ringside_core::merge::Subscriber;
 use ringside_core::recovery::restart::Checkpoint;
 use ringside_core::recovery::snapshotter::{SnapshotThread, SyncStreams};
 use ringside_core::registry::directory::Directory;
-use ringside_core::report_order::Subscriber;
 use ringside_core::streams::{self, Committed, MarketEnd, Projections, SessionStates, Store};
 use ringside_core::venue::{self, Recover, Standby};
-use ringside_journal::{Cut, Identity, JournalError, Lock, Place, Reader};
+use ringside_journal::{Cut, Identity, JournalError, Lock, LogPlace, Reader};
 use ringside_model::command::{Action, Command, OperatorCommand};
 use ringside_model::domain::{MoveStep, SymbolId};
 use ringside_model::frame::Frame;
@@ -42,7 +42,7 @@ pub(super) fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
 
 /// Cuts the journal of the config's folder behind a place in it. Returns the cut, if anything was
 /// cut.
-pub(super) fn cut_behind(config: &Config, place: &Place) -> Result<Option<Cut>, ServeError> {
+pub(super) fn cut_behind(config: &Config, place: &LogPlace) -> Result<Option<Cut>, ServeError> {
     let dir = &config.journal.dir;
     let (lock, options) = (Lock::take(dir)?, config.journal_options(dir)?);
     Ok(ringside_journal::cut_behind(&options, &lock, place)?)
@@ -144,7 +144,7 @@ impl Recover for Past {
                         self.moved(command.symbol, asked.moved());
                     }
                 }
-                at.standing.commands().iter().for_each(|command| self.directory.observe(command));
+                at.rules.commands().iter().for_each(|command| self.directory.observe(command));
                 self.projections.resume(&at.definitions, &at.streams, &at.exposure);
                 Ok(())
             }

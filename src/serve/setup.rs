@@ -1,6 +1,6 @@
 //! Commands for the journal: definitions in the config that the journal does not have yet.
 
-use crate::config::{Config, ConfigError, InstrumentSection, SessionSection};
+use crate::config::{Config, ConfigError, SessionSection, SymbolSection};
 use ringside_core::registry::definitions::NoNumberLeft;
 use ringside_core::registry::directory::Directory;
 use ringside_core::streams::Day;
@@ -48,8 +48,8 @@ impl Setup {
         if !config.schedule.is_empty() {
             setup.schedule = setup.session_of_schedule(directory)?;
         }
-        for instrument in &config.instruments {
-            let defined = setup.instrument(instrument, directory)?;
+        for symbol in &config.instruments {
+            let defined = setup.symbol(symbol, directory)?;
             if let Some(symbol) = defined.filter(|_| config.partition.is_given()) {
                 // The symbol is released before anybody can send an order: the table of symbols
                 // decides later whether it is traded here.
@@ -91,9 +91,9 @@ impl Setup {
     }
 
     /// Adds a symbol of the config; returns its number if it is new.
-    fn instrument(
+    fn symbol(
         &mut self,
-        wanted: &InstrumentSection,
+        wanted: &SymbolSection,
         directory: &mut Directory,
     ) -> Result<Option<SymbolId>, ConfigError> {
         let name = checked_name(&wanted.symbol);

@@ -6,9 +6,9 @@ use super::past::Past;
 use super::setup::session_name;
 use super::{ServeError, accounts, at, feed, now};
 use crate::config::Config;
-use ringside_core::streams::{Committed, MarketEnd, Reader};
+use ringside_core::streams::{Committed, MarketEnd, StreamReader};
 use ringside_core::venue::Standby;
-use ringside_edge::feed::sender::Sender;
+use ringside_edge::feed::sender::FeedSender;
 use ringside_edge::feed::service::Service;
 use ringside_journal::Position;
 use ringside_model::domain::Nanos;
@@ -21,12 +21,12 @@ use std::time::{Duration, Instant};
 pub(super) struct StandbyFeed<'a> {
     config: &'a Config,
     committed: Arc<Committed<MarketEnd>>,
-    reader: Reader,
+    reader: StreamReader,
     /// Number of the first message to send; none given: the first new one.
     first: Option<u64>,
     /// End of the journal at the last change, and the time of that change.
     stands: (Position, Instant),
-    lines: Option<Lines>,
+    lines: Option<FeedThread>,
 }
 
 impl<'a> StandbyFeed<'a> {
@@ -72,7 +72,7 @@ impl<'a> StandbyFeed<'a> {
 
     /// Ends the feed. Returns the number of the first message that has not been sent.
     pub(super) fn end(self) -> Option<u64> {
-        self.lines.map_or(self.first, Lines::end)
+        self.lines.map_or(self.first, FeedThread::end)
     }
 
     /// Returns true if the latest commands have just happened, or if none arrive. The messages that
@@ -87,30 +87,30 @@ impl<'a> StandbyFeed<'a> {
         Duration::from_nanos(now().0.saturating_sub(standby.applied_time().0)) < JUST_NOW
     }
 
-    fn open(&self, end: MarketEnd, first: u64, say: &impl Say) -> Result<Lines, ServeError> {
+    fn open(&self, end: MarketEnd, first: u64, say: &impl Say) -> Result<FeedThread, ServeError> {
         let (config, reader) = (self.config, &self.reader);
         let session = session_name(end.day.began);
         let sender = feed::sender(config, &session, reader.clone(), first, say.clone())?;
         let answers = feed::answers(config, &session, reader, accounts(config)?, &mut vec![])?;
         let service = Service::start(answers, say.clone());
         let service = service.map_err(at("cannot start a thread".into()))?;
-        Lines::start(sender, service, self.committed.clone())
+        FeedThread::start(sender, service, self.committed.clone())
     }
 }
 
 /// The thread that sends, and the servers that answer listeners.
-struct Lines {
+struct FeedThread {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Option<u64>>>,
     _service: Service,
 }
 
-impl Lines {
+impl FeedThread {
     fn start(
-        mut sender: Sender,
+        mut sender: FeedSender,
         service: Service,
         committed: Arc<Committed<MarketEnd>>,
-    ) -> Result<Lines, ServeError> {
+    ) -> Result<FeedThread, ServeError> {
         /// Pause between two looks at the stream, which does not signal new messages.
         const MOMENT: Duration = Duration::from_millis(1);
         let stop = Arc::<AtomicBool>::default();
@@ -127,7 +127,7 @@ impl Lines {
             sender.next_number()
         });
         let thread = thread.map_err(at("cannot start a thread".into()))?;
-        Ok(Lines { stop, thread: Some(thread), _service: service })
+        Ok(FeedThread { stop, thread: Some(thread), _service: service })
     }
 
     fn end(mut self) -> Option<u64> {
@@ -140,7 +140,7 @@ impl Lines {
     }
 }
 
-impl Drop for Lines {
+impl Drop for FeedThread {
     fn drop(&mut self) {
         self.join();
     }

@@ -2,13 +2,13 @@
 //! them, and no replay needs them.
 
 use ringside::config::Config;
+use ringside_core::merge::Subscriber;
 use ringside_core::pipeline::plan::allowed_cores;
 use ringside_core::pipeline::{CommandSource, Control, Polled};
-use ringside_core::report_order::Subscriber;
 use ringside_core::venue::{Recover, Venue};
 use ringside_model::command::{
-    Action, Cancel, ClientFields, Command, DefineSession, DefineSymbol, Enter, EnterRich, Replace,
-    RichTerms,
+    Action, Cancel, ClientFields, Command, DefineSession, DefineSymbol, Enter, EnterSpecial,
+    Replace, SpecialTerms,
 };
 use ringside_model::domain::*;
 use ringside_model::reason::Reason;
@@ -111,20 +111,20 @@ fn commands(text: &[u8; 14]) -> Vec<(Command, Option<ClientFields>)> {
     ]
 }
 
-/// Adds an order with rarely used terms, and with as many bytes of other tags as there is room for.
+/// Adds an order with special terms, and with as many bytes of other tags as there is room for.
 fn with_hidden_order(
     mut commands: Vec<(Command, Option<ClientFields>)>,
 ) -> Vec<(Command, Option<ClientFields>)> {
     let Action::Enter(order) = commands[2].0.action else { panic!("{:?}", commands[2]) };
     let (id, tif) = (OrderId(3), TimeInForce::Gtc);
     let order = Enter { id, tif, attributed: false, ..order };
-    let terms = RichTerms {
+    let terms = SpecialTerms {
         expire: Nanos(u64::MAX),
         min_quantity: Quantity(5),
         hidden: true,
-        ..RichTerms::NONE
+        ..SpecialTerms::NONE
     };
-    let action = Action::EnterRich(EnterRich { order, terms });
+    let action = Action::EnterSpecial(EnterSpecial { order, terms });
     let fields = fields(b"order 3       ", b"\x02\x04N\x02\x0cN\x05\x1aABCD");
     commands.push((Command { action, ..commands[2].0 }, Some(fields)));
     commands
@@ -174,7 +174,7 @@ fn an_order_with_terms_keeps_them_in_the_tail_of_its_frame() {
     let at = dir.path().to_str().unwrap();
     let (_, dumped) = ringside(&["journal", "dump", "--json", "--journal", at]);
     let lines = dumped.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let orders: Vec<Value> = lines.filter(|line| line["kind"] == "enter_rich").collect();
+    let orders: Vec<Value> = lines.filter(|line| line["kind"] == "enter_special").collect();
     assert_eq!(orders.len(), 1, "{dumped}");
     assert_eq!(orders[0]["client"]["text"], "order 3");
     assert_eq!(orders[0]["client"]["tags"], "02044e020c4e051a41424344");

@@ -2,10 +2,10 @@
 //! with any number of shards, any thread plan and idle strategy, any batch and ring size.
 
 use ringside::config::Config;
+use ringside_core::json_reports::JsonReports;
+use ringside_core::merge::Subscriber;
 use ringside_core::pipeline::{CommandSource, Control, Polled};
 use ringside_core::recovery::replay::replay;
-use ringside_core::report_lines::ReportLines;
-use ringside_core::report_order::Subscriber;
 use ringside_core::venue::{self, Recover, Venue};
 use ringside_engine::Engine;
 use ringside_journal::Reader;
@@ -73,7 +73,7 @@ fn time_of(sent: u64) -> Nanos {
 
 #[derive(Default)]
 struct Lines {
-    lines: ReportLines,
+    lines: JsonReports,
     bytes: Vec<u8>,
 }
 
@@ -129,7 +129,7 @@ fn reference_in(mut durability: Durability, commands: &[Command]) -> Outcome {
         }
     }
     let seqno = SeqNo(commands.len() as u64);
-    let probe = ringside_core::report_order::probe(seqno, engine.state_hash(), &output);
+    let probe = ringside_core::merge::probe(seqno, engine.state_hash(), &output);
     Outcome { bytes: lines.bytes, probe }
 }
 

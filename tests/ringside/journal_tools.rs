@@ -94,7 +94,7 @@ fn json(line: &str) -> Value {
 }
 
 /// Returns a session that uses every operation and option, and in which a gateway finds no fault.
-fn rich_session() -> String {
+fn special_session() -> String {
     let mut lines: Vec<String> = [
         SYMBOL,
         r#"{"op":"symbol","symbol":"B\"R,K","tick":"0.25","lot":10,"collar_bps":900,"reference":"50.25"}"#,
@@ -179,7 +179,7 @@ fn lines(lines: &[&str]) -> String {
 #[test]
 fn an_exported_session_runs_again_to_the_same_hashes() {
     let place = Place::new();
-    let session = rich_session();
+    let session = special_session();
     // Two runs and many segments: an export does not depend on either.
     let (first, rest) = session.split_at(session[..session.len() / 2].rfind('\n').unwrap() + 1);
     let (reports, _) = place.exec("original", first, &[]);
@@ -297,7 +297,7 @@ fn commands_are_exported_as_the_journal_has_them_and_the_verdict_says_what_was_l
 #[test]
 fn exported_reports_are_those_of_a_replay_and_the_csv_says_the_same() {
     let place = Place::new();
-    let (told, _) = place.exec("journal", &rich_session(), &[]);
+    let (told, _) = place.exec("journal", &special_session(), &[]);
     assert_eq!(place.export("journal", &["--reports"]), told);
     let seq = |line: &str| json(line)["seq"].as_u64().unwrap();
     let in_range = |line: &&str| (700..=800).contains(&seq(line));
@@ -363,7 +363,7 @@ fn an_export_of_nothing_says_where_the_journal_ends() {
 #[test]
 fn an_export_ends_when_nobody_reads_it_and_fails_when_it_cannot_be_written() {
     let place = Place::new();
-    place.exec("journal", &rich_session(), &[]);
+    place.exec("journal", &special_session(), &[]);
     let journal = place.dir("journal");
     for what in ["--commands", "--reports"] {
         let mut export = Command::new(env!("CARGO_BIN_EXE_ringside"));
@@ -410,7 +410,7 @@ fn frames_of(bytes: &mut [u8], kind: FrameKind) -> Vec<&mut [u8]> {
 #[test]
 fn journals_with_the_same_commands_are_equal_however_they_were_written() {
     let place = Place::new();
-    let session = place.export_of(&rich_session());
+    let session = place.export_of(&special_session());
     let (first, rest) = session.split_at(session[..session.len() / 3].rfind('\n').unwrap() + 1);
     place.exec("a", &session, &["--plan", "single"]);
     place.exec("b", first, &[]);
@@ -445,7 +445,7 @@ impl Place {
 #[test]
 fn segments_of_another_length_are_no_difference() {
     let place = Place::new();
-    let session = place.export_of(&rich_session());
+    let session = place.export_of(&special_session());
     place.exec("a", &session, &[]);
     let file = place.dir("session.jsonl");
     let output = Command::new(env!("CARGO_BIN_EXE_ringside"))
@@ -551,7 +551,7 @@ fn a_damaged_or_missing_journal_is_no_difference() {
 #[test]
 fn verify_is_a_list_of_checks() {
     let place = Place::new();
-    let session = rich_session();
+    let session = special_session();
     place.exec("journal", &session, &[]);
     place.exec("journal", r#"{"op":"cancel","session":"A","id":1}"#, &[]);
     let info = json(&succeeded(&place.ask("journal", &["journal", "info", "--json"])));

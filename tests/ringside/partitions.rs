@@ -4,7 +4,7 @@
 use crate::cluster::load::Load;
 use crate::cluster::{Cluster, place};
 use crate::served::{ORDERS, Place};
-use ringside_cluster::partition::Table;
+use ringside_cluster::partition::SymbolTable;
 use ringside_model::domain::OrderId;
 use ringside_testing::patience::wait_until;
 use std::io::Write;
@@ -55,7 +55,7 @@ impl Venue {
         part.running().into_iter().map(|node| part.node(node).said()).collect()
     }
 
-    fn table(&self) -> Table {
+    fn table(&self) -> SymbolTable {
         serde_json::from_str(&self.parts[0].tell(&["symbols"])).unwrap()
     }
 

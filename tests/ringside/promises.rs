@@ -1,9 +1,9 @@
 //! Promises of a venue to the readers of its reports, tested on the whole pipeline.
 
 use ringside::config::Config;
+use ringside_core::merge::Subscriber;
 use ringside_core::pipeline::{CommandSource, Control, Polled};
 use ringside_core::recovery::replay::{ReplayError, replay};
-use ringside_core::report_order::Subscriber;
 use ringside_core::venue::{self, Recover, Venue};
 use ringside_journal::{Device, JournalError, Lock, Options, Reader, Step, Writer, recover};
 use ringside_model::command::{Action, Cancel, Command};

@@ -291,7 +291,7 @@ impl Trial {
             return Err("listeners and the file have not heard the same".into());
         }
         let trades = checks::trades(traders)?;
-        let printed: u64 = reader.book.instruments().map(|(_, i)| i.traded().trades).sum();
+        let printed: u64 = reader.book.symbol_books().map(|(_, i)| i.traded().trades).sum();
         if printed != trades as u64 || reader.book.order_count() > 0 {
             let left = reader.book.order_count();
             return Err(format!("{trades} trades, {printed} printed, {left} orders left"));

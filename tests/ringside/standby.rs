@@ -3,8 +3,8 @@
 
 use crate::served::Place;
 use ringside::config::Config;
+use ringside_core::merge::Subscriber;
 use ringside_core::recovery::replay::ReplayError;
-use ringside_core::report_order::Subscriber;
 use ringside_core::venue::{self, Recover, Standby, StandbyError};
 use ringside_journal::{Lock, Reader};
 use ringside_model::domain::{Nanos, SeqNo};

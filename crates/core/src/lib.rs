@@ -8,7 +8,7 @@
 //! ```
 //!
 //! [`venue`] opens, recovers, runs and closes a venue. [`pipeline`] has the stages and their
-//! threads; [`matching_shard`] feeds frames to one engine, [`report_order`] merges the reports of
+//! threads; [`shard`] feeds frames to one engine, [`merge`] merges the reports of
 //! all shards. [`registry`] keeps names, used ids, venue-wide rules and exposures. [`streams`]
 //! turns reports into the numbered messages of each session and of the market, and into the inputs
 //! of the gateway's verdicts. [`recovery`] rebuilds all of this state from the journal.
@@ -16,11 +16,11 @@
 #![warn(unreachable_pub)]
 
 pub mod commit_point;
-pub mod matching_shard;
+pub mod json_reports;
+pub mod merge;
 pub mod pipeline;
 pub mod recovery;
 pub mod registry;
-pub mod report_lines;
-pub mod report_order;
+pub mod shard;
 pub mod streams;
 pub mod venue;

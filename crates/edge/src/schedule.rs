@@ -10,7 +10,7 @@
 //! to that time are skipped. Each skipped boundary is journaled too, as a plan that is rejected.
 
 use crate::calendar::{Boundary, Timetable};
-use crate::due::{Asked, DueTimes, Outlook};
+use crate::timers::{Outlook, PlanProgress, TimerTable};
 use ringside_core::registry::directory::Directory;
 use ringside_model::command::{Action, Command, PlanState};
 use ringside_model::domain::{Name, Nanos, SessionId, SymbolId};
@@ -33,7 +33,7 @@ const PAUSE_NS: u64 = 1_000_000_000;
 pub struct Schedule {
     parts: Vec<Part>,
     session: SessionId,
-    due: DueTimes,
+    timers: TimerTable,
     /// Times at which to look at symbols, earliest first.
     looks: BTreeSet<(Nanos, SymbolId)>,
     /// First symbol that is not looked at yet.
@@ -63,8 +63,8 @@ impl Part {
 
 impl Schedule {
     /// Creates the schedule of a config; `session` sends its commands.
-    pub fn new(parts: Vec<Part>, session: SessionId, due: DueTimes) -> Schedule {
-        Schedule { parts, session, due, ..Schedule::default() }
+    pub fn new(parts: Vec<Part>, session: SessionId, timers: TimerTable) -> Schedule {
+        Schedule { parts, session, timers, ..Schedule::default() }
     }
 
     /// Returns notes for the operator at the start: the number of symbols that are new to the
@@ -72,7 +72,7 @@ impl Schedule {
     pub fn notes(&self, now: Nanos, directory: &Directory) -> Vec<String> {
         let (mut new, mut missed, mut late) = (0, 0, 0);
         for (symbol, _) in directory.symbols() {
-            let last = directory.standing().scheduled(symbol);
+            let last = directory.rules().scheduled(symbol);
             let parts = self.parts_of(symbol, directory);
             if last == Nanos(0) {
                 new += usize::from(!parts.is_empty());
@@ -127,18 +127,18 @@ impl Schedule {
         directory: &Directory,
     ) -> (Option<Nanos>, Option<Command>) {
         let later = |ns: u64| Some(Nanos(now.0.saturating_add(ns)));
-        let Outlook { planned, asked, is_away, .. } = self.due.outlook(symbol);
+        let Outlook { planned, asked, is_away, .. } = self.timers.outlook(symbol);
         if is_away {
             self.away.insert(symbol);
             return (later(PAUSE_NS), None);
         }
-        if asked == Asked::Waits {
+        if asked == PlanProgress::Waits {
             return (later(MOMENT_NS), None);
         }
         let (last, next) = self.around(symbol, now, directory);
         let next = next.map(|next| next.at);
-        let had = directory.standing().scheduled(symbol);
-        let is_new = last.filter(|last| had < last.at || asked == Asked::Refused);
+        let had = directory.rules().scheduled(symbol);
+        let is_new = last.filter(|last| had < last.at || asked == PlanProgress::Refused);
         let Some(boundary) = is_new else {
             self.away.remove(&symbol);
             return (next, None);
@@ -155,14 +155,14 @@ impl Schedule {
             Some(_) => (later(MOMENT_NS), None),
             None => {
                 // Look once more, in case the plan is rejected.
-                let again = if asked == Asked::Refused { PAUSE_NS } else { MOMENT_NS };
+                let again = if asked == PlanProgress::Refused { PAUSE_NS } else { MOMENT_NS };
                 (later(again), Some(self.command(symbol, &boundary, Reason::None)))
             }
         }
     }
 
     fn command(&self, symbol: SymbolId, boundary: &Boundary, verdict: Reason) -> Command {
-        self.due.ask(symbol);
+        self.timers.ask(symbol);
         let Boundary { at, state, random_ns } = *boundary;
         let plan = PlanState { due: at, random_ns, seed: seed(), state };
         Command { session: self.session, symbol, verdict, action: Action::from(plan) }
@@ -234,7 +234,7 @@ mod tests {
     struct World {
         schedule: Schedule,
         directory: Directory,
-        due: DueTimes,
+        timers: TimerTable,
     }
 
     impl World {
@@ -243,7 +243,7 @@ mod tests {
             let mut world = World {
                 schedule: Schedule::default(),
                 directory: Directory::new(),
-                due: DueTimes::new(),
+                timers: TimerTable::new(),
             };
             (1..=symbols).for_each(|symbol| world.define(symbol));
             world.restart(parts);
@@ -265,8 +265,8 @@ mod tests {
 
         /// Restarts the schedule: only the content of the journal remains.
         fn restart(&mut self, parts: &[Part]) {
-            self.due = DueTimes::new();
-            self.schedule = Schedule::new(parts.to_vec(), SessionId(9), self.due.clone());
+            self.timers = TimerTable::new();
+            self.schedule = Schedule::new(parts.to_vec(), SessionId(9), self.timers.clone());
         }
 
         /// Returns the plans handed over up to `now`. No plan is answered, so all stay under way.
@@ -286,7 +286,7 @@ mod tests {
         /// Returns the plans as `says` does, and answers each of them at once.
         fn does(&mut self, now: u64) -> Vec<(u32, u64, SymbolState, Reason)> {
             let said = self.says(now);
-            said.iter().for_each(|(symbol, ..)| self.due.answer(SymbolId(*symbol)));
+            said.iter().for_each(|(symbol, ..)| self.timers.answer(SymbolId(*symbol)));
             said
         }
     }
@@ -352,9 +352,9 @@ mod tests {
         let pre_open = (1, nine, SymbolState::PreOpen, NONE);
         assert_eq!(world.says(nine), [pre_open]);
         assert_eq!(world.says(nine + SECOND), []);
-        world.due.refuse(SymbolId(1));
+        world.timers.refuse(SymbolId(1));
         assert_eq!(world.says(nine + 2 * SECOND), [pre_open]);
-        world.due.answer(SymbolId(1));
+        world.timers.answer(SymbolId(1));
         assert_eq!(world.says(nine + 9 * SECOND), []);
     }
 
@@ -363,10 +363,10 @@ mod tests {
         let mut world = World::with(1, &day());
         let (ten, half_past) = (MONDAY + 10 * HOUR, MONDAY + 10 * HOUR + HOUR / 2);
         world.does(ten - HOUR);
-        world.due.plan(SymbolId(1), Some(Nanos(half_past)));
+        world.timers.plan(SymbolId(1), Some(Nanos(half_past)));
         let passed_over = (1, ten, SymbolState::Open, Reason::Operator);
         assert_eq!(world.does(ten), [passed_over]);
-        world.due.plan(SymbolId(1), None);
+        world.timers.plan(SymbolId(1), None);
         world.restart(&day());
         assert_eq!(world.does(half_past), []);
         assert_eq!(world.does(MONDAY + 16 * HOUR).len(), 1);
@@ -379,15 +379,15 @@ mod tests {
         world.does(ten);
         world.restart(&day());
         // The venue was down from before the planned time until after the next boundary.
-        world.due.plan(SymbolId(1), Some(Nanos(ten + SECOND)));
+        world.timers.plan(SymbolId(1), Some(Nanos(ten + SECOND)));
         let four = MONDAY + 16 * HOUR;
         assert_eq!(world.does(four), []);
-        world.due.plan(SymbolId(1), None);
+        world.timers.plan(SymbolId(1), None);
         assert_eq!(world.does(four + SECOND), [(1, four, SymbolState::Closed, NONE)]);
     }
 
     #[test]
-    fn a_schedule_that_names_instruments_is_theirs_and_others_have_that_for_all() {
+    fn a_schedule_that_names_symbols_is_theirs_and_others_have_that_for_all() {
         let named = part(Some(&["S2"]), &[("09:30", SymbolState::Open)]);
         let mut world = World::with(2, &[day()[0].clone(), named]);
         let nine = MONDAY + 9 * HOUR;
@@ -402,12 +402,12 @@ mod tests {
     }
 
     #[test]
-    fn an_instrument_that_comes_from_another_partition_stays_as_it_is_until_the_next_boundary() {
+    fn an_symbol_that_comes_from_another_partition_stays_as_it_is_until_the_next_boundary() {
         let mut world = World::with(1, &day());
-        world.due.leave(SymbolId(1));
+        world.timers.leave(SymbolId(1));
         let ten = MONDAY + 10 * HOUR;
         assert_eq!(world.does(ten), []);
-        world.due.come(SymbolId(1));
+        world.timers.come(SymbolId(1));
         let stays = (1, ten, SymbolState::Open, Reason::Moved);
         assert_eq!(world.does(ten + 2 * SECOND), [stays]);
         assert_eq!(world.does(MONDAY + 16 * HOUR).len(), 1);

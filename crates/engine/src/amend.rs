@@ -85,11 +85,11 @@ impl Engine {
             return reject(command, new_id, Side::Buy, reason, sink);
         };
         let order = *self.orders.get(slot);
-        let is_special = order.traits.needs_care();
-        if is_special && !self.can_be_replaced(&order) {
+        let is_slow = order.attributes.takes_slow_path();
+        if is_slow && !self.can_be_replaced(&order) {
             return reject(command, new_id, Side::Buy, Reason::Unsupported, sink);
         }
-        let (state, tif) = (self.books[book].state(), order.traits.tif());
+        let (state, tif) = (self.books[book].state(), order.attributes.tif());
         if state != SymbolState::Open || tif.is_for_auction() {
             let admitted = states::admission(state, OrderType::Limit, tif);
             if let Err(reason) = states::refusal(state).and(admitted) {
@@ -99,7 +99,7 @@ impl Engine {
         let priced = price >= 1 || price == 0 && tif.is_for_auction();
         let valid = command.verdict == Reason::None
             && priced
-            && (!is_special || self.can_show(&order, total.saturating_sub(order.executed)));
+            && (!is_slow || self.can_show(&order, total.saturating_sub(order.executed)));
         if !valid || self.books[book].check_quantity(total).is_err() {
             return self.cancel_resting(slot, Reason::ReplacedInvalid, sink);
         }
@@ -116,8 +116,8 @@ impl Engine {
         let order = Order { number: at.seqno.0, id: new_id.0, open, ..order };
         let replaced = Replaced {
             old_id: id,
-            attributed: order.traits.is_attributed(),
-            capacity: order.traits.capacity(),
+            attributed: order.attributes.is_attributed(),
+            capacity: order.attributes.capacity(),
         };
         sink.report(replaced.about(Subject {
             quantity: Quantity(total),
@@ -127,9 +127,9 @@ impl Engine {
         }));
         if tif.is_for_auction() {
             self.rest_beside(order, price);
-        } else if is_special {
-            self.replace_special(at, book, (&old, order), price, sink);
-        } else if self.may_trade(book, order.traits.is_buy(), price) {
+        } else if is_slow {
+            self.replace_slow(at, book, (&old, order), price, sink);
+        } else if self.may_trade(book, order.attributes.is_buy(), price) {
             let mut incoming = Incoming::new(order, price);
             self.match_limit(book, &mut incoming, sink);
             self.elect_after(at, book, &incoming, sink);
@@ -138,11 +138,11 @@ impl Engine {
         }
     }
 
-    /// Enters an iceberg or an order with rare terms in place of `old`, with the reserve or the
+    /// Enters an iceberg or an order with special terms in place of `old`, with the reserve or the
     /// terms of `old`.
     #[cold]
     #[inline(never)]
-    fn replace_special(
+    fn replace_slow(
         &mut self,
         at: &Sequenced,
         book: usize,
@@ -150,18 +150,18 @@ impl Engine {
         price: i64,
         sink: &mut impl ReportSink,
     ) {
-        let terms = old.traits.is_rich().then(|| self.forget_terms(old));
-        let display = old.traits.has_reserve().then(|| self.take_reserve(old).1);
+        let terms = old.attributes.is_special().then(|| self.forget_terms(old));
+        let display = old.attributes.has_reserve().then(|| self.take_reserve(old).1);
         if let Some(display) = display {
             self.begin_reserve(&order, display);
         }
-        if !self.may_trade(book, order.traits.is_buy(), price) {
+        if !self.may_trade(book, order.attributes.is_buy(), price) {
             self.begin_terms(&order, terms);
             return self.rest(book, order, price, sink);
         }
         let mut incoming = Incoming::new(order, price);
         match terms {
-            Some(terms) => self.match_rich(book, OrderType::Limit, &mut incoming, terms, sink),
+            Some(terms) => self.match_special(book, OrderType::Limit, &mut incoming, terms, sink),
             None => self.match_iceberg(book, &mut incoming, sink),
         }
         self.elect_after(at, book, &incoming, sink);
@@ -174,7 +174,7 @@ impl Engine {
             let terms = LimitTerms::of_order(order, self.terms_of(order));
             return self.guarded_price(book, terms, price);
         }
-        self.passive_price(book, order.traits.side(), order.traits.post_only(), price)
+        self.passive_price(book, order.attributes.side(), order.attributes.post_only(), price)
     }
 
     /// Changes the sell marking of an order, lowers its total quantity, or both. The order keeps
@@ -195,7 +195,7 @@ impl Engine {
             return self.reject_unknown(command, id, sink);
         };
         let order = *self.orders.get(slot);
-        let marked = order.traits.side();
+        let marked = order.attributes.side();
         let side = side.unwrap_or(marked);
         if side.is_buy() != marked.is_buy() {
             return reject(command, id, Side::Buy, Reason::InvalidSide, sink);
@@ -224,8 +224,8 @@ impl Engine {
         let level = self.levels.get_mut(order.level);
         let price = level.price();
         level.subtract(shown);
-        let traits = order.traits.with_side(side);
-        let modified = Order { open: order.open - shown, traits, ..order };
+        let attributes = order.attributes.with_side(side);
+        let modified = Order { open: order.open - shown, attributes, ..order };
         *self.orders.get_mut(slot) = modified;
         let (before, after) = (order.hash(price), modified.hash(price));
         self.books_hash = self.books_hash.wrapping_sub(before).wrapping_add(after);
@@ -261,7 +261,7 @@ impl Engine {
     #[cold]
     fn can_be_replaced(&self, order: &Order) -> bool {
         let is_peg = self.terms_of(order).is_some_and(|terms| terms.peg != Peg::None);
-        !order.traits.is_stop() && !is_peg
+        !order.attributes.is_stop() && !is_peg
     }
 
     /// Returns true if a replaced order can show `open` in slices; true for an order without a
@@ -276,5 +276,5 @@ impl Engine {
 /// Returns the reduction of the displayed slice for the report of a reduction; `None` if the order
 /// is not an iceberg.
 fn shown_less(order: &Order, shown: u64) -> Option<Quantity> {
-    order.traits.has_reserve().then_some(Quantity(shown))
+    order.attributes.has_reserve().then_some(Quantity(shown))
 }

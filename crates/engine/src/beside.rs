@@ -2,10 +2,10 @@
 //! same slab as those of the books, so these orders are reduced and canceled like any other order.
 
 use super::Engine;
+use super::attributes::Attributes;
 use super::book::{key_of, link, side_index};
 use super::ladder::{Ladder, LevelSlot};
 use super::orders::{NIL, Order};
-use super::traits::Traits;
 use ringside_model::domain::{OrderId, SessionId, SymbolId};
 use std::collections::BTreeMap;
 
@@ -29,10 +29,12 @@ pub(super) enum Resting {
 
 impl Resting {
     /// Returns where an order of this price rests.
-    pub(crate) fn of(traits: Traits, price: i64) -> Self {
-        match traits.tif() {
-            _ if traits.is_stop() => Resting::Stop,
-            _ if traits.is_non_displayed() => Resting::Hidden { minimum: traits.has_minimum() },
+    pub(crate) fn of(attributes: Attributes, price: i64) -> Self {
+        match attributes.tif() {
+            _ if attributes.is_stop() => Resting::Stop,
+            _ if attributes.is_non_displayed() => {
+                Resting::Hidden { minimum: attributes.has_minimum() }
+            }
             tif if tif.is_for_auction() => {
                 Resting::ForAuction { tif: tif as u8, limit: price != 0 }
             }
@@ -59,10 +61,10 @@ impl Engine {
         self.books_hash = self.books_hash.wrapping_add(order.hash(price));
         self.orders.make_room(1);
         let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
-        let resting = Resting::of(order.traits, price);
+        let resting = Resting::of(order.attributes, price);
         let sides = self.beside.entry((SymbolId(order.symbol), resting));
         let sides = sides.or_insert_with(|| [Ladder::new(), Ladder::new()]);
-        let key = resting.key(order.traits.is_buy(), price);
+        let key = resting.key(order.attributes.is_buy(), price);
         link(sides, order, key, bucket, &mut self.orders, &mut self.levels);
     }
 
@@ -72,12 +74,12 @@ impl Engine {
     pub(super) fn remove_level_beside(
         &mut self,
         symbol: SymbolId,
-        traits: Traits,
+        attributes: Attributes,
         level: LevelSlot,
     ) {
-        let place = (symbol, Resting::of(traits, self.levels.get(level).price()));
+        let place = (symbol, Resting::of(attributes, self.levels.get(level).price()));
         let sides = self.beside.get_mut(&place).expect("a resting order has a ladder");
-        sides[side_index(traits.is_buy())].remove(level, &mut self.levels);
+        sides[side_index(attributes.is_buy())].remove(level, &mut self.levels);
         if sides.iter().all(|side| side.best() == NIL) {
             self.beside.remove(&place);
         }

@@ -12,13 +12,13 @@ use ringside_planted::{Bug, planted};
 pub(super) struct Book {
     symbol: SymbolId,
     lot: u64,
-    /// Lot while the symbol is open, not guarded and without rare terms; otherwise 0, which closes
-    /// the fast path.
+    /// Lot while the symbol is open, not guarded and without special terms; otherwise 0, which
+    /// closes the fast path.
     lot_to_enter: u64,
     state: SymbolState,
     /// True if the symbol has bands, a quote or a short sale setting, see [`super::market`].
     is_guarded: bool,
-    /// True if some orders of the symbol have rare terms.
+    /// True if some orders of the symbol have special terms.
     has_terms: bool,
     collar_bps: u32,
     reference: i64,
@@ -120,8 +120,8 @@ impl Book {
         self.choose_way();
     }
 
-    /// Returns true if some orders of the symbol have rare terms; an incoming order then takes the
-    /// slow path.
+    /// Returns true if some orders of the symbol have special terms; an incoming order then takes
+    /// the slow path.
     #[inline]
     pub(crate) fn has_terms(&self) -> bool {
         self.has_terms
@@ -227,7 +227,7 @@ pub(super) fn link(
     orders: &mut Orders,
     levels: &mut Levels,
 ) {
-    let side = &mut sides[side_index(order.traits.is_buy())];
+    let side = &mut sides[side_index(order.attributes.is_buy())];
     let slot_of_level = side.find_or_insert(key, levels);
     let level = levels.get_mut(slot_of_level);
     let tail = level.tail;

@@ -121,8 +121,8 @@ impl Engine {
         let mut due: Vec<Slot> = self.expired_owners(symbol, now).map(slot_of).collect();
         due.sort_by_key(|&slot| {
             let order = self.orders.get(slot);
-            let (buy, price) = (order.traits.is_buy(), self.levels.get(order.level).price());
-            let resting = Resting::of(order.traits, price);
+            let (buy, price) = (order.attributes.is_buy(), self.levels.get(order.level).price());
+            let resting = Resting::of(order.attributes, price);
             let age = OrderNumber(order.number).age();
             (resting, side_index(buy), key_of(buy, price), age)
         });

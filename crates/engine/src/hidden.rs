@@ -5,12 +5,12 @@
 //! quantity skips them, and no auction includes them.
 
 use super::Engine;
+use super::attributes::Attributes;
 use super::beside::Resting;
 use super::book::{key_of, side_index};
 use super::ladder::Ladder;
 use super::matching::{Incoming, gives_way};
 use super::orders::{NIL, Order, Slot};
-use super::traits::Traits;
 use ringside_model::domain::{OrderNumber, SymbolId, SymbolState};
 use ringside_model::report::ReportSink;
 use ringside_planted::{Bug, planted};
@@ -33,11 +33,11 @@ impl Engine {
         std::iter::once(&book.sides).chain(hidden.into_iter().flatten())
     }
 
-    /// Runs the matching loop where some orders have rare terms, or the incoming order is hidden or
-    /// has a minimum. If the incoming order cannot trade its minimum in all, it trades nothing.
+    /// Runs the matching loop where some orders have special terms, or the incoming order is hidden
+    /// or has a minimum. If the incoming order cannot trade its minimum in all, it trades nothing.
     #[cold]
     #[inline(never)]
-    pub(super) fn trade_with_care(
+    pub(super) fn trade_slow(
         &mut self,
         book: usize,
         incoming: &mut Incoming,
@@ -49,7 +49,7 @@ impl Engine {
             return;
         }
         let symbol = SymbolId(incoming.order.symbol);
-        let buy = !incoming.order.traits.is_buy();
+        let buy = !incoming.order.attributes.is_buy();
         let limit = key_of(buy, limit);
         let mut trades = incoming.traded.count;
         let (mut first, mut passed) = (0, NIL);
@@ -62,15 +62,16 @@ impl Engine {
                 continue;
             }
             trades += 1;
-            if resting.traits.has_reserve() {
+            if resting.attributes.has_reserve() {
                 self.fill_slice(book, resting.level, slot, incoming, trades, sink);
             } else {
                 let place = (resting.level, slot);
-                let hidden = [resting, incoming.order].map(|order| !order.traits.is_displayed());
+                let hidden =
+                    [resting, incoming.order].map(|order| !order.attributes.is_displayed());
                 if let Some(empty) = self.fill(place, 0, hidden, incoming, trades, sink) {
-                    self.remove_level(symbol, resting.traits, empty);
+                    self.remove_level(symbol, resting.attributes, empty);
                 }
-                if resting.traits.is_rich() && resting.open <= open {
+                if resting.attributes.is_special() && resting.open <= open {
                     self.forget_terms(&resting);
                 }
             }
@@ -130,16 +131,16 @@ impl Engine {
 
     fn turn(&self, slot: Slot) -> Turn {
         let order = self.orders.get(slot);
-        let is_hidden = order.traits.is_non_displayed() && !planted(Bug::HiddenNotLast);
+        let is_hidden = order.attributes.is_non_displayed() && !planted(Bug::HiddenNotLast);
         (self.levels.get(order.level).key, is_hidden, OrderNumber(order.number).age())
     }
 
     /// Returns the open quantity that an incoming order needs to trade with a resting one.
     fn least(&self, order: &Order) -> u64 {
-        if !order.traits.has_minimum() {
+        if !order.attributes.has_minimum() {
             return 0;
         }
-        self.rich_terms(order).min_quantity.0.min(order.open)
+        self.special_terms(order).min_quantity.0.min(order.open)
     }
 
     /// Returns true if an incoming order would trade `wanted` in all. Orders that self-trade
@@ -152,7 +153,7 @@ impl Engine {
         limit: i64,
         wanted: u64,
     ) -> bool {
-        let buy = !incoming.order.traits.is_buy();
+        let buy = !incoming.order.attributes.is_buy();
         let limit = key_of(buy, limit);
         let (mut open, mut wanted) = (incoming.order.open, wanted);
         for ((key, ..), slot) in self.interest(book, buy) {
@@ -165,7 +166,7 @@ impl Engine {
             }
             let there = resting.open + self.behind(resting);
             if incoming.owns(resting) {
-                if !gives_way(incoming.order.traits.self_trade(), there, open) {
+                if !gives_way(incoming.order.attributes.self_trade(), there, open) {
                     return false;
                 }
                 continue;
@@ -207,8 +208,8 @@ impl Engine {
 
     /// Returns true if a restored order would have traded with a resting order: a displayed one, or
     /// a hidden one without a minimum. Not asked for an order that has a minimum itself.
-    pub(super) fn crosses(&self, book: usize, traits: Traits, price: i64) -> bool {
-        let buy = traits.is_buy();
+    pub(super) fn crosses(&self, book: usize, attributes: Attributes, price: i64) -> bool {
+        let buy = attributes.is_buy();
         let reach = key_of(!buy, price);
         let is_reached = |side: &Ladder| side.best() != NIL && side.best_key() <= reach;
         self.books[book].state() == SymbolState::Open

@@ -11,10 +11,10 @@ use ringside_model::command::{Command, Display, Enter, EnterIceberg, Sequenced};
 use ringside_model::domain::{
     OrderNumber, OrderType, Quantity, SeqNo, SymbolId, SymbolState, TimeInForce,
 };
-use ringside_model::draw;
 use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{Accepted, Displayed, ReportSink, Subject};
+use ringside_model::seeded;
 use ringside_planted::{Bug, planted};
 
 /// Maximum number of slices of an order.
@@ -54,7 +54,7 @@ fn draw_slice(display: &mut Display, lot: u64) {
     display.next = display.least;
     if display.least < display.most {
         let sizes = (display.most - display.least) / lot + 1;
-        display.next += lot * (draw::next(&mut display.seed) % sizes);
+        display.next += lot * (seeded::draw(&mut display.seed) % sizes);
     }
 }
 
@@ -74,7 +74,7 @@ impl Engine {
             Err(reason) => return self.reject_order(command, enter, reason, sink),
         };
         let order = entered(at, enter);
-        let order = Order { traits: order.traits.with_reserve(), ..order };
+        let order = Order { attributes: order.attributes.with_reserve(), ..order };
         sink.report(Accepted { stop: None }.about(whole(&order, price)));
         self.begin_reserve(&order, *display);
         if self.books[book].state() != SymbolState::Open {
@@ -179,7 +179,7 @@ impl Engine {
     /// Returns the reserve of an order; 0 without one.
     #[inline]
     pub(super) fn behind(&self, order: &Order) -> u64 {
-        if order.traits.has_reserve() { self.reserve_of(order) } else { 0 }
+        if order.attributes.has_reserve() { self.reserve_of(order) } else { 0 }
     }
 
     #[cold]
@@ -192,7 +192,7 @@ impl Engine {
     #[inline]
     pub(super) fn take_from_reserve(&mut self, slot: Slot, quantity: u64) -> (u64, u64) {
         let order = *self.orders.get(slot);
-        if order.traits.has_reserve() {
+        if order.attributes.has_reserve() {
             self.shrink_reserve(&order, quantity)
         } else {
             (quantity, 0)
@@ -215,7 +215,7 @@ impl Engine {
 
     /// Keeps the reserve of an order that rests at `price`.
     pub(super) fn keep_reserve(&mut self, order: &Order, price: i64, left: u64, display: Display) {
-        let reserve = Reserve { left, display, price, buy: order.traits.is_buy() };
+        let reserve = Reserve { left, display, price, buy: order.attributes.is_buy() };
         self.tables.reserves.insert(order.key(), reserve);
     }
 }

@@ -3,15 +3,15 @@
 //! Everything in an image has exactly one order, and the images of all shards merge into the image
 //! of the venue. So equal states have equal images, for any number of shards and any history.
 
+use super::attributes::Attributes;
 use super::bands::BandTimer;
 use super::icebergs::Reserve;
 use super::orders::Order;
 use super::side_tables::{OrderKey, Row, SideTables, Table};
 use super::stops::ElectedLimit;
-use super::traits::Traits;
 use super::{Engine, Shard};
 use ringside_model::command::{
-    Action, Command, DefineFirm, Definition, Display, OperatorCommand, RichTerms,
+    Action, Command, DefineFirm, Definition, Display, OperatorCommand, SpecialTerms,
 };
 use ringside_model::domain::{FirmId, MoveStep, Price, SymbolId};
 use std::collections::BTreeSet;
@@ -38,11 +38,11 @@ pub struct Image {
     pub reserves: Vec<ReserveImage>,
     /// Timers of price bands, by symbol.
     pub band_timers: Vec<BandTimer>,
-    /// Rare terms of orders, by symbol and number.
+    /// Special terms of orders, by symbol and number.
     pub terms: Vec<TermsImage>,
 }
 
-/// Rare terms of one order.
+/// Special terms of one order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct TermsImage {
@@ -51,7 +51,7 @@ pub struct TermsImage {
     /// Order number that the venue gave.
     pub number: u64,
     /// Terms of the order.
-    pub terms: RichTerms,
+    pub terms: SpecialTerms,
 }
 
 /// Reserve of an iceberg: its undisplayed part.
@@ -101,9 +101,9 @@ pub struct OrderImage {
     pub symbol: u32,
     /// Fixed terms, from the lowest bit: firm (16 bits), group (16), code of the side (4), code of
     /// the time in force (3), stop (1), codes of post-only, self-trade mode and capacity (4 each).
-    /// Then one bit each: attributed, iceberg, has rare terms, not displayed, not displayed with a
-    /// minimum.
-    pub traits: u64,
+    /// Then one bit each: attributed, iceberg, has special terms, not displayed, not displayed with
+    /// a minimum.
+    pub attributes: u64,
 }
 
 /// Row of a section of an image.
@@ -228,7 +228,7 @@ impl Image {
             self.definitions.iter().filter(is_import).map(|command| command.symbol.0).collect();
         self.orders.iter().map(move |order| {
             let is_told = !imports.contains(&order.symbol);
-            (order, FirmId(Traits(order.traits).firm()), is_told)
+            (order, FirmId(Attributes(order.attributes).firm()), is_told)
         })
     }
 }
@@ -295,6 +295,6 @@ fn image_of(order: &Order, price: i64) -> OrderImage {
         executed: order.executed,
         session: order.session,
         symbol: order.symbol,
-        traits: order.traits.0,
+        attributes: order.attributes.0,
     }
 }

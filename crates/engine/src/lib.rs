@@ -24,16 +24,16 @@
 //! Modules:
 //!
 //! - `lib.rs` dispatches commands and checks new orders; `matching.rs` trades.
-//! - `book.rs` and `ladder.rs` keep price levels in order, `orders.rs` orders, `traits.rs` their
-//!   fixed terms.
-//! - `ahead.rs` prefetches the memory that a batch will touch.
+//! - `book.rs` and `ladder.rs` keep price levels in order, `orders.rs` orders, `attributes.rs`
+//!   their fixed terms.
+//! - `lookahead.rs` prefetches the memory that a batch will touch.
 //! - `amend.rs` has reduce, replace and modify, `venue.rs` the rare commands, `clock.rs` scheduled
 //!   states and expiry.
 //! - `states.rs` has the session states and their auctions, `auction.rs` the auction price,
 //!   `pools.rs` the orders for auctions only.
 //! - `beside.rs` has the ladders of the orders that rest and are not displayed.
-//! - `stops.rs` has stops, `icebergs.rs` icebergs, `rich.rs` orders with rare terms, `hidden.rs`
-//!   hidden orders, `pegs.rs` pegs, `reprice.rs` resting orders that get another limit.
+//! - `stops.rs` has stops, `icebergs.rs` icebergs, `special.rs` orders with special terms,
+//!   `hidden.rs` hidden orders, `pegs.rs` pegs, `reprice.rs` resting orders that get another limit.
 //! - `side_tables.rs` keeps the rare state of symbols and orders, and its part of the state hash.
 //! - `market.rs` has guarded symbols: `bands.rs` price bands, `short_sale.rs` the short sale price
 //!   test.
@@ -43,8 +43,8 @@
 
 #![warn(unreachable_pub)]
 
-mod ahead;
 mod amend;
+mod attributes;
 mod auction;
 mod bands;
 mod beside;
@@ -54,6 +54,7 @@ mod hidden;
 mod icebergs;
 mod image;
 mod ladder;
+mod lookahead;
 mod market;
 mod matching;
 mod moves;
@@ -64,17 +65,16 @@ mod pools;
 mod prefetch;
 mod reprice;
 mod restore;
-mod rich;
 mod short_sale;
 mod side_tables;
+mod special;
 mod states;
 mod stops;
-mod traits;
 mod venue;
 mod view;
 
-use ahead::AHEAD_MAX;
 use amend::NewTerms;
+use attributes::Attributes;
 use auction::Clearing;
 pub use bands::{BandTimer, LIMIT_STATE_NS, PAUSE_NS};
 use beside::Beside;
@@ -82,12 +82,12 @@ use book::{Book, key_of, side_index, unlink};
 pub use icebergs::SLICES_MAX;
 pub use image::{Image, OrderImage, ReserveImage, StopLimit, TermsImage};
 use ladder::{LevelSlot, Levels};
+use lookahead::AHEAD_MAX;
 use market::LimitTerms;
 use matching::{Incoming, describe};
 pub use order_books::{OrderBooks, OutOfOrder};
 use orders::{Bucket, NIL, Order, Orders, Slot};
 pub use restore::ImageError;
-use rich::{Expiries, Pegs};
 pub use ringside_model as model;
 pub use ringside_model::command::{
     Action, Cancel, Command, DefineSymbol, Enter, Modify, Reduce, Replace, Sequenced,
@@ -101,9 +101,9 @@ pub use ringside_model::reason::Reason;
 use ringside_model::report::{Accepted, Canceled, Rejected, Subject};
 pub use ringside_model::report::{Body, Report, ReportKind, ReportSink};
 use side_tables::SideTables;
+use special::{Expiries, Pegs};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 pub use stops::ELECTED_MAX;
-use traits::Traits;
 pub use view::{LevelView, OrderView};
 
 /// Version of the matching rules. A journal names the version that wrote it, because other rules
@@ -248,7 +248,7 @@ impl Engine {
             }
             Action::EnterStop(stop) => self.enter_stop(at, stop, sink),
             Action::EnterIceberg(iceberg) => self.enter_iceberg(at, iceberg, sink),
-            Action::EnterRich(rich) => self.enter_rich(at, rich, sink),
+            Action::EnterSpecial(special) => self.enter_special(at, special, sink),
             Action::MassCancel(filter) => self.mass_cancel(at, filter, sink),
             Action::SetOrderEntry(set) => self.set_order_entry(&at.command, set, sink),
             Action::AccountQuery(query) => self.query_account(&at.command, query, sink),
@@ -257,9 +257,9 @@ impl Engine {
             }
             Action::Operator(command) => self.operate(at, command, sink),
             // The slow paths end the command themselves.
-            Action::Enter(enter) => return self.enter_with_care(at, enter, sink),
+            Action::Enter(enter) => return self.enter_slow(at, enter, sink),
             Action::Cancel(Cancel { id }) => {
-                return self.cancel_with_care(at, *id, bucket, sink);
+                return self.cancel_slow(at, *id, bucket, sink);
             }
         }
         self.end_command(at, sink);
@@ -281,7 +281,7 @@ impl Engine {
     fn enter(&mut self, at: &Sequenced, enter: &Enter, bucket: Bucket, sink: &mut impl ReportSink) {
         let command = &at.command;
         let Some(book) = self.book_index(command.symbol) else {
-            return self.enter_with_care(at, enter, sink);
+            return self.enter_slow(at, enter, sink);
         };
         let book = &mut self.books[book];
         let buy = enter.side.is_buy();
@@ -294,7 +294,7 @@ impl Engine {
             && !self.orders.is_live(bucket, command.session, enter.id)
             && self.waiting_ids.is_empty();
         if !rests {
-            return self.enter_with_care(at, enter, sink);
+            return self.enter_slow(at, enter, sink);
         }
         let order = entered(at, enter);
         let subject = Subject { hidden: false, ..whole(&order, enter.price.0) };
@@ -305,7 +305,7 @@ impl Engine {
 
     /// Enters a new order under all rules: the slow path of [`Engine::enter`].
     #[inline(never)]
-    fn enter_with_care(&mut self, at: &Sequenced, enter: &Enter, sink: &mut impl ReportSink) {
+    fn enter_slow(&mut self, at: &Sequenced, enter: &Enter, sink: &mut impl ReportSink) {
         let command = &at.command;
         self.catch_up(at, sink);
         let (book, price) = match self.check(command, enter) {
@@ -423,8 +423,8 @@ impl Engine {
         let slot = self.find(&at.command, id, bucket);
         let order = self.orders.get(slot);
         let is_quiet = self.watched.is_empty() && self.expiries.is_empty();
-        if !is_quiet || !order.traits.is_plain() {
-            return self.cancel_with_care(at, id, bucket, sink);
+        if !is_quiet || !order.attributes.is_plain() {
+            return self.cancel_slow(at, id, bucket, sink);
         }
         let price = self.levels.get(order.level).price();
         let whole = cut(order, price, order.open, 0, Reason::User);
@@ -441,11 +441,11 @@ impl Engine {
         let open = order.open + self.behind(&order);
         sink.report(Canceled::PLAIN.about(cut(&order, price, open, 0, reason)));
         self.remove_resting(slot, bucket, price);
-        if order.traits.is_stop() {
+        if order.attributes.is_stop() {
             self.tables.limits.remove(order.key());
-        } else if order.traits.has_reserve() {
+        } else if order.attributes.has_reserve() {
             self.take_reserve(&order);
-        } else if order.traits.is_rich() {
+        } else if order.attributes.is_special() {
             self.forget_terms(&order);
         }
     }
@@ -454,20 +454,20 @@ impl Engine {
     #[inline(always)]
     fn remove_resting(&mut self, slot: Slot, bucket: Bucket, price: i64) {
         let order = self.orders.get(slot);
-        let (symbol, traits) = (SymbolId(order.symbol), order.traits);
+        let (symbol, attributes) = (SymbolId(order.symbol), order.attributes);
         self.books_hash = self.books_hash.wrapping_sub(order.hash(price));
         if let Some(empty) = unlink(slot, bucket, &mut self.orders, &mut self.levels) {
-            self.remove_level(symbol, traits, empty);
+            self.remove_level(symbol, attributes, empty);
         }
     }
 
     #[inline(never)]
-    fn remove_level(&mut self, symbol: SymbolId, traits: Traits, level: LevelSlot) {
-        if !traits.is_displayed() {
-            return self.remove_level_beside(symbol, traits, level);
+    fn remove_level(&mut self, symbol: SymbolId, attributes: Attributes, level: LevelSlot) {
+        if !attributes.is_displayed() {
+            return self.remove_level_beside(symbol, attributes, level);
         }
         let book = self.book_index(symbol).expect("a resting order has a book");
-        let side = side_index(traits.is_buy());
+        let side = side_index(attributes.is_buy());
         self.books[book].sides[side].remove(level, &mut self.levels);
     }
 
@@ -537,7 +537,7 @@ fn entered(at: &Sequenced, enter: &Enter) -> Order {
         open: enter.quantity.0,
         session: at.command.session.0,
         symbol: at.command.symbol.0,
-        traits: Traits::of(enter),
+        attributes: Attributes::of(enter),
         ..Order::NONE
     }
 }

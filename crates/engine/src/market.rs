@@ -8,7 +8,7 @@ use super::short_sale::ShortSale;
 use super::side_tables::Row;
 use super::stops::Traded;
 use ringside_model::command::{
-    Action, Command, OperatorCommand, RichTerms, Sequenced, SetQuote, SetShortSale,
+    Action, Command, OperatorCommand, Sequenced, SetQuote, SetShortSale, SpecialTerms,
 };
 use ringside_model::domain::{
     AtBand, AtShortTest, Nanos, OrderId, PostOnly, Price, SessionId, Side, SymbolId, TimeInForce,
@@ -47,21 +47,31 @@ pub(super) struct LimitTerms {
 }
 
 impl LimitTerms {
-    /// Returns the terms of an order without rich terms.
+    /// Returns the terms of an order without special terms.
     pub(crate) fn plain(side: Side, tif: TimeInForce, post_only: PostOnly) -> Self {
-        LimitTerms::of(side, tif, post_only, &RichTerms::NONE)
+        LimitTerms::of(side, tif, post_only, &SpecialTerms::NONE)
     }
 
-    /// Returns the terms of an order with rich terms.
-    pub(crate) fn of(side: Side, tif: TimeInForce, post_only: PostOnly, terms: &RichTerms) -> Self {
-        let RichTerms { at_band, at_short_test, .. } = *terms;
+    /// Returns the terms of an order with special terms.
+    pub(crate) fn of(
+        side: Side,
+        tif: TimeInForce,
+        post_only: PostOnly,
+        terms: &SpecialTerms,
+    ) -> Self {
+        let SpecialTerms { at_band, at_short_test, .. } = *terms;
         LimitTerms { side, tif, post_only, at_band, at_short_test }
     }
 
     /// Returns the terms of an order that rests or has just left.
-    pub(crate) fn of_order(order: &Order, terms: Option<&RichTerms>) -> Self {
-        let (side, tif) = (order.traits.side(), order.traits.tif());
-        LimitTerms::of(side, tif, order.traits.post_only(), terms.unwrap_or(&RichTerms::NONE))
+    pub(crate) fn of_order(order: &Order, terms: Option<&SpecialTerms>) -> Self {
+        let (side, tif) = (order.attributes.side(), order.attributes.tif());
+        LimitTerms::of(
+            side,
+            tif,
+            order.attributes.post_only(),
+            terms.unwrap_or(&SpecialTerms::NONE),
+        )
     }
 }
 

@@ -38,7 +38,7 @@ impl Incoming {
     /// Returns true if `resting` is of the same group or, if neither has a group, of the same firm.
     #[inline]
     pub(crate) fn owns(&self, resting: &Order) -> bool {
-        let (own, other) = (self.order.traits, resting.traits);
+        let (own, other) = (self.order.attributes, resting.attributes);
         if own.self_trade() == SelfTrade::None {
             false
         } else if own.group() != 0 {
@@ -53,8 +53,8 @@ impl Incoming {
 #[inline(always)]
 pub(super) fn describe(order: &Order, price: i64) -> Subject {
     Subject {
-        side: order.traits.side(),
-        hidden: !order.traits.is_displayed(),
+        side: order.attributes.side(),
+        hidden: !order.attributes.is_displayed(),
         order: OrderNumber(order.number),
         id: OrderId(order.id),
         price: Price(price),
@@ -73,11 +73,11 @@ impl Engine {
         incoming: &mut Incoming,
         sink: &mut impl ReportSink,
     ) {
-        let is_fok = incoming.order.traits.tif() == TimeInForce::Fok;
+        let is_fok = incoming.order.attributes.tif() == TimeInForce::Fok;
         if order_type == OrderType::Limit && !is_fok {
             self.match_limit(book, incoming, sink);
         } else {
-            self.match_special(book, order_type, incoming, sink);
+            self.match_slow(book, order_type, incoming, sink);
         }
     }
 
@@ -106,7 +106,7 @@ impl Engine {
         if incoming.order.open == 0 {
             return;
         }
-        if incoming.order.traits.tif() == TimeInForce::Ioc {
+        if incoming.order.attributes.tif() == TimeInForce::Ioc {
             return cancel_rest(incoming, Reason::IocRemainder, sink);
         }
         self.rest(book, incoming.order, incoming.price, sink);
@@ -114,19 +114,19 @@ impl Engine {
 
     /// Trades fill-or-kill, market and market-to-limit orders.
     #[cold]
-    pub(super) fn match_special(
+    pub(super) fn match_slow(
         &mut self,
         book: usize,
         order_type: OrderType,
         incoming: &mut Incoming,
         sink: &mut impl ReportSink,
     ) {
-        let buy = incoming.order.traits.is_buy();
+        let buy = incoming.order.attributes.is_buy();
         let limit = match order_type {
             OrderType::Limit => incoming.price,
             OrderType::Market | OrderType::MarketToLimit => self.bound(book, buy),
         };
-        let is_fok = incoming.order.traits.tif() == TimeInForce::Fok;
+        let is_fok = incoming.order.attributes.tif() == TimeInForce::Fok;
         if is_fok && !self.can_trade(book, incoming, limit, incoming.order.open) {
             return cancel_rest(incoming, Reason::FokNotFillable, sink);
         }
@@ -135,7 +135,7 @@ impl Engine {
             return;
         }
         let to_limit = order_type == OrderType::MarketToLimit && incoming.last != 0;
-        if to_limit && incoming.order.traits.tif() == TimeInForce::Ioc {
+        if to_limit && incoming.order.attributes.tif() == TimeInForce::Ioc {
             return cancel_rest(incoming, Reason::IocRemainder, sink);
         }
         if !to_limit {
@@ -158,9 +158,9 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         if self.books[book].has_terms() || incoming.is_hidden || incoming.minimum != 0 {
-            return self.trade_with_care(book, incoming, limit, sink);
+            return self.trade_slow(book, incoming, limit, sink);
         }
-        let buy = incoming.order.traits.is_buy();
+        let buy = incoming.order.attributes.is_buy();
         let limit = key_of(!buy, limit);
         let mut trades = incoming.traded.count;
         let mut first = 0;
@@ -176,7 +176,7 @@ impl Engine {
                 continue;
             }
             trades += 1;
-            if self.orders.get(slot).traits.has_reserve() {
+            if self.orders.get(slot).attributes.has_reserve() {
                 self.fill_slice(book, best, slot, incoming, trades, sink);
             } else if let Some(empty) =
                 self.fill((best, slot), 0, [false; 2], incoming, trades, sink)
@@ -224,9 +224,9 @@ impl Engine {
         let slice = *self.orders.get(slot);
         let is_spent = slice.open <= incoming.order.open;
         let (behind, hidden) =
-            (self.behind(&slice), [false, !incoming.order.traits.is_displayed()]);
+            (self.behind(&slice), [false, !incoming.order.attributes.is_displayed()]);
         if let Some(empty) = self.fill((best, slot), behind, hidden, incoming, trade, sink) {
-            self.remove_level(SymbolId(slice.symbol), slice.traits, empty);
+            self.remove_level(SymbolId(slice.symbol), slice.attributes, empty);
         }
         if is_spent {
             let spent = Order { executed: slice.executed + slice.open, ..slice };
@@ -290,8 +290,8 @@ impl Engine {
         price: i64,
         sink: &mut impl ReportSink,
     ) {
-        if order.traits.needs_care() {
-            return self.rest_with_care(book, order, price, sink);
+        if order.attributes.takes_slow_path() {
+            return self.rest_slow(book, order, price, sink);
         }
         self.place(book, order, price);
     }
@@ -300,24 +300,18 @@ impl Engine {
     #[inline(always)]
     pub(super) fn place(&mut self, book: usize, order: Order, price: i64) {
         self.books_hash = self.books_hash.wrapping_add(order.hash(price));
-        let key = key_of(order.traits.is_buy(), price);
+        let key = key_of(order.attributes.is_buy(), price);
         let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
         self.books[book].rest(order, key, bucket, &mut self.orders, &mut self.levels);
     }
 
     #[cold]
     #[inline(never)]
-    fn rest_with_care(
-        &mut self,
-        book: usize,
-        order: Order,
-        price: i64,
-        sink: &mut impl ReportSink,
-    ) {
-        if order.traits.has_reserve() {
+    fn rest_slow(&mut self, book: usize, order: Order, price: i64, sink: &mut impl ReportSink) {
+        if order.attributes.has_reserve() {
             self.show(book, order, price, order.number, sink);
         } else {
-            self.rest_rich(book, order, price);
+            self.rest_special(book, order, price);
         }
     }
 
@@ -332,7 +326,7 @@ impl Engine {
     ) {
         let order = self.orders.get(slot);
         let (resting, coming) = (order.open + self.behind(order), incoming.order.open);
-        let (resting_gives, incoming_gives) = match incoming.order.traits.self_trade() {
+        let (resting_gives, incoming_gives) = match incoming.order.attributes.self_trade() {
             SelfTrade::None => unreachable!("without a mode no order owns another"),
             SelfTrade::CancelNewest => (0, coming),
             SelfTrade::CancelOldest => (resting, 0),

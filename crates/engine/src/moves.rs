@@ -95,7 +95,7 @@ impl Waiting {
     }
 
     fn key(&self) -> WaitingKey {
-        let (order, buy) = (&self.order, self.order.traits.is_buy());
+        let (order, buy) = (&self.order, self.order.attributes.is_buy());
         (SymbolId(order.symbol), side_index(buy), key_of(buy, self.price), order.number)
     }
 }
@@ -143,8 +143,8 @@ impl Engine {
         if before.is_none() && self.book_index(symbol).is_none() {
             return Err(Reason::UnknownSymbol);
         }
-        // Only an open symbol with plain orders can move. Its plan, bands and quote, and rare terms
-        // of its orders, do not travel with the symbol.
+        // Only an open symbol with plain orders can move. Its plan, bands and quote, and special
+        // terms of its orders, do not travel with the symbol.
         let state = self.book_index(symbol).map(|book| self.books[book].state());
         let has_more = self.beside(symbol).next().is_some()
             || self.reserves_of(symbol).next().is_some()
@@ -205,15 +205,15 @@ impl Engine {
         }
         announce(symbol, asked, self.waiting_of(symbol).count(), sink);
         for Waiting { order, price } in self.waiting_of(symbol) {
-            let traits = order.traits;
+            let attributes = order.attributes;
             let terms = ExportedTerms {
-                firm: FirmId(traits.firm()),
-                group: traits.group(),
-                tif: traits.tif(),
-                post_only: traits.post_only(),
-                self_trade: traits.self_trade(),
+                firm: FirmId(attributes.firm()),
+                group: attributes.group(),
+                tif: attributes.tif(),
+                post_only: attributes.post_only(),
+                self_trade: attributes.self_trade(),
             };
-            let (attributed, capacity) = (traits.is_attributed(), traits.capacity());
+            let (attributed, capacity) = (attributes.is_attributed(), attributes.capacity());
             sink.report(Exported { terms, attributed, capacity }.about(whole(order, *price)));
         }
         Ok(())
@@ -269,8 +269,8 @@ impl Engine {
             let imported = Imported {
                 id_there: OrderId(order.executed),
                 partition: from,
-                attributed: order.traits.is_attributed(),
-                capacity: order.traits.capacity(),
+                attributed: order.attributes.is_attributed(),
+                capacity: order.attributes.capacity(),
             };
             sink.report(imported.about(whole(order, *price)));
             waiting.order.executed = 0;
@@ -311,7 +311,7 @@ impl Engine {
 
     /// Returns true if the best waiting bid of a symbol would trade with the best waiting offer.
     pub(super) fn waiting_cross(&self, symbol: SymbolId) -> bool {
-        let best = |buy| self.waiting_of(symbol).find(|best| best.order.traits.is_buy() == buy);
+        let best = |buy| self.waiting_of(symbol).find(|best| best.order.attributes.is_buy() == buy);
         best(true).zip(best(false)).is_some_and(|(bid, offer)| bid.price >= offer.price)
     }
 
@@ -378,13 +378,13 @@ impl Engine {
         order: Order,
         price: i64,
     ) -> Result<(), &'static str> {
-        if order.traits.tif().is_for_auction() {
+        if order.attributes.tif().is_for_auction() {
             return Err("it waits for an auction of a symbol that is not traded here");
         }
-        if order.traits.is_stop() {
+        if order.attributes.is_stop() {
             return Err("it is a stop of a symbol that is not traded here");
         }
-        if order.traits.is_rich() {
+        if order.attributes.is_special() {
             return Err("it has terms that no order of a symbol has that is not traded here");
         }
         if self.away(symbol).asked.step == MoveStep::Release {

@@ -6,9 +6,9 @@
 //! up fall into neighbouring buckets; a multiplication spreads all other ids. The bucket of a
 //! command is computed once, when the batch is prefetched.
 
+use super::attributes::Attributes;
 use super::prefetch::prefetch;
 use super::side_tables::OrderKey;
-use super::traits::Traits;
 use ringside_model::domain::{OrderId, SessionId, SymbolId};
 use ringside_model::hash;
 
@@ -35,7 +35,7 @@ pub(super) struct Order {
     pub next: Slot,
     /// Next order of the same index bucket.
     pub chain: Slot,
-    pub traits: Traits,
+    pub attributes: Attributes,
 }
 
 const _: () = assert!(size_of::<Order>() == 64);
@@ -52,7 +52,7 @@ impl Order {
         prev: NIL,
         next: NIL,
         chain: NIL,
-        traits: Traits::NONE,
+        attributes: Attributes::NONE,
     };
 
     /// Returns the key of the order's rows in the side tables.
@@ -65,7 +65,7 @@ impl Order {
     pub(crate) fn hash(&self, price: i64) -> u128 {
         let place = u64::from(self.symbol) << 32 | u64::from(self.session);
         let pairs = [[self.number, self.id], [price as u64, place]];
-        hash::of_order(pairs, self.traits.0, [self.open, self.executed])
+        hash::of_order(pairs, self.attributes.0, [self.open, self.executed])
     }
 }
 
@@ -103,7 +103,7 @@ impl Orders {
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         let capacity = capacity.max(1024);
         let mut slab = Vec::with_capacity(capacity + 1);
-        slab.push(Order { traits: Traits::OF_NO_ORDER, ..Order::NONE });
+        slab.push(Order { attributes: Attributes::OF_NO_ORDER, ..Order::NONE });
         let buckets = vec![NIL; (capacity * BUCKETS_PER_ORDER).next_power_of_two()];
         let shift = 64 - buckets.len().ilog2();
         Orders { slab, free: NIL, live: 0, buckets, shift, highest: vec![] }

@@ -7,7 +7,7 @@ use super::market::{LimitTerms, Quote};
 use super::orders::{NIL, Slot};
 use super::states;
 use super::stops::Traded;
-use ringside_model::command::{Enter, RichTerms, Sequenced};
+use ringside_model::command::{Enter, Sequenced, SpecialTerms};
 use ringside_model::domain::{
     OrderId, OrderNumber, OrderType, Peg, PostOnly, Price, SessionId, SymbolId, SymbolState,
     TimeInForce,
@@ -18,7 +18,7 @@ use ringside_planted::{Bug, planted};
 
 /// Returns true if the limit of an order of this type and time in force may follow the quote as
 /// `terms` say.
-pub(super) fn can_follow(terms: &RichTerms, order_type: OrderType, tif: TimeInForce) -> bool {
+pub(super) fn can_follow(terms: &SpecialTerms, order_type: OrderType, tif: TimeInForce) -> bool {
     let has_bound = terms.peg_offset != 0 || terms.peg_limit.0 != 0;
     let can_rest = matches!(tif, TimeInForce::Day | TimeInForce::Gtc);
     match terms.peg {
@@ -30,13 +30,13 @@ pub(super) fn can_follow(terms: &RichTerms, order_type: OrderType, tif: TimeInFo
 }
 
 impl Engine {
-    /// Returns the limit that a new order with rich terms asks for: as given, or the price that a
-    /// peg follows now.
+    /// Returns the limit that a new order with special terms asks for: as given, or the price that
+    /// a peg follows now.
     pub(super) fn wanted_price(
         &self,
         symbol: SymbolId,
         enter: &Enter,
-        terms: &RichTerms,
+        terms: &SpecialTerms,
     ) -> Result<Price, Reason> {
         if terms.peg == Peg::None {
             return Ok(enter.price);
@@ -56,7 +56,7 @@ impl Engine {
     }
 
     /// Returns the limit of a peg under the present quote.
-    fn followed_price(&self, book: usize, buy: bool, terms: &RichTerms) -> Result<i64, Reason> {
+    fn followed_price(&self, book: usize, buy: bool, terms: &SpecialTerms) -> Result<i64, Reason> {
         let Quote { bid, offer } = self.market(self.books[book].symbol()).quote;
         let own = if buy { bid } else { offer };
         let followed = match terms.peg {
@@ -93,7 +93,7 @@ impl Engine {
         for (number, (session, id)) in self.pegs_of(symbol) {
             let slot = self.orders.find(self.orders.bucket(session, id), session, id);
             let order = self.orders.get(slot);
-            let (buy, terms) = (order.traits.is_buy(), self.terms_of(order));
+            let (buy, terms) = (order.attributes.is_buy(), self.terms_of(order));
             let price = terms.and_then(|terms| self.followed_price(book, buy, terms).ok());
             let key = self.levels.get(order.level).key;
             if let Some(price) = price.filter(|&price| key_of(buy, price) != key) {

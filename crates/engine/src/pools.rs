@@ -50,7 +50,7 @@ impl Engine {
             let best = sides[side_index(buy)].best();
             let level = (best != NIL).then(|| self.levels.get(best))?;
             let age = OrderNumber(self.orders.get(level.head).number).age();
-            let is_hidden = self.orders.get(level.head).traits.is_non_displayed();
+            let is_hidden = self.orders.get(level.head).attributes.is_non_displayed();
             Some((level.key, is_hidden, age, level.head))
         };
         let without_limit = self.pools_in(symbol, auction, false).filter_map(first).min();

@@ -5,7 +5,7 @@ use super::Engine;
 use super::matching::{Incoming, describe};
 use super::orders::{Order, Slot};
 use super::stops::Traded;
-use ringside_model::command::{RichTerms, Sequenced};
+use ringside_model::command::{Sequenced, SpecialTerms};
 use ringside_model::domain::{OrderId, OrderNumber, OrderType, Quantity, SessionId};
 use ringside_model::report::{ReportSink, Repriced, Subject};
 
@@ -20,14 +20,14 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let (order, terms) = self.take_along((slot, price), number, sink);
-        if order.traits.has_reserve() {
+        if order.attributes.has_reserve() {
             return self.place(book, order, price);
         }
         self.begin_terms(&order, terms);
         self.rest(book, order, price, sink);
     }
 
-    /// Reprices a resting order with rich terms; the order trades if the new limit crosses the
+    /// Reprices a resting order with special terms; the order trades if the new limit crosses the
     /// other side.
     pub(super) fn enter_again(
         &mut self,
@@ -42,7 +42,7 @@ impl Engine {
         let mut incoming = Incoming::new(order, price);
         incoming.traded = Traded { span: None, ..*traded };
         let terms = terms.expect("only such orders enter again");
-        self.match_rich(book, OrderType::Limit, &mut incoming, terms, sink);
+        self.match_special(book, OrderType::Limit, &mut incoming, terms, sink);
         let before = traded.span;
         *traded = incoming.traded;
         if let Some((lowest, highest)) = before {
@@ -51,13 +51,13 @@ impl Engine {
     }
 
     /// Removes a resting order with everything kept beside it, and publishes its new limit and
-    /// number. Returns the order and its rich terms.
+    /// number. Returns the order and its special terms.
     fn take_along(
         &mut self,
         (slot, price): (Slot, i64),
         number: OrderNumber,
         sink: &mut impl ReportSink,
-    ) -> (Order, Option<RichTerms>) {
+    ) -> (Order, Option<SpecialTerms>) {
         let old = *self.orders.get(slot);
         let bucket = self.orders.bucket(SessionId(old.session), OrderId(old.id));
         let behind = self.behind(&old);
@@ -69,11 +69,11 @@ impl Engine {
             ..describe(&order, price)
         }));
         self.orders.make_room(1);
-        if old.traits.has_reserve() {
+        if old.attributes.has_reserve() {
             let (left, display) = self.take_reserve(&old);
             self.keep_reserve(&order, price, left, display);
         }
-        (order, old.traits.is_rich().then(|| self.forget_terms(&old)))
+        (order, old.attributes.is_special().then(|| self.forget_terms(&old)))
     }
 
     /// Sorts orders by priority on their side, displayed and hidden ones together.
@@ -81,7 +81,7 @@ impl Engine {
         slots.sort_by_key(|&slot| {
             let order = self.orders.get(slot);
             let key = self.levels.get(order.level).key;
-            (key, order.traits.is_non_displayed(), OrderNumber(order.number).age())
+            (key, order.attributes.is_non_displayed(), OrderNumber(order.number).age())
         });
     }
 }

@@ -1,12 +1,12 @@
 //! Restores an engine from an image. Nothing in an image is trusted: every row is checked.
 
 use super::Engine;
+use super::attributes::Attributes;
 use super::beside::Resting;
 use super::book::side_index;
 use super::icebergs;
 use super::image::{Image, ImageRow, OrderImage, ReserveImage, StopLimit, TermsImage};
 use super::orders::Order;
-use super::traits::Traits;
 use ringside_model::command::{Action, Command, OperatorCommand};
 use ringside_model::domain::{
     OrderId, OrderNumber, Price, SessionId, SymbolId, SymbolState, TimeInForce,
@@ -45,12 +45,12 @@ fn check_numbers(orders: &[OrderImage]) -> Result<(), ImageError> {
 }
 
 /// Rows of a section that belong to orders which are not restored yet, by symbol and number.
-struct Beside<R>(BTreeMap<(u64, u64), R>);
+struct UnrestoredRows<R>(BTreeMap<(u64, u64), R>);
 
-impl<R: ImageRow> Beside<R> {
+impl<R: ImageRow> UnrestoredRows<R> {
     fn of(name: &str, section: &[R]) -> Result<Self, ImageError> {
         check_places(name, section)?;
-        Ok(Beside(section.iter().map(|row| (row.place(), *row)).collect()))
+        Ok(UnrestoredRows(section.iter().map(|row| (row.place(), *row)).collect()))
     }
 
     /// Removes and returns the row of an order.
@@ -69,16 +69,16 @@ impl<R: ImageRow> Beside<R> {
     }
 }
 
-/// Place of an order in an image: symbol, in the book or beside it, side, price, time.
-type Place = (u32, Resting, usize, i64, u64);
+/// Sort key of an order in an image: symbol, in the book or beside it, side, price, time.
+type SortKey = (u32, Resting, usize, i64, u64);
 
-fn place_of(row: &OrderImage, traits: Traits) -> Place {
-    let (buy, resting) = (traits.is_buy(), Resting::of(traits, row.price));
+fn sort_key(row: &OrderImage, attributes: Attributes) -> SortKey {
+    let (buy, resting) = (attributes.is_buy(), Resting::of(attributes, row.price));
     let age = OrderNumber(row.number).age();
     (row.symbol, resting, side_index(buy), resting.key(buy, row.price), age)
 }
 
-fn order_of(row: &OrderImage, traits: Traits) -> Order {
+fn order_of(row: &OrderImage, attributes: Attributes) -> Order {
     Order {
         number: row.number,
         id: row.id,
@@ -86,7 +86,7 @@ fn order_of(row: &OrderImage, traits: Traits) -> Order {
         executed: if planted(Bug::ExecutedForgotten) { 0 } else { row.executed },
         session: row.session,
         symbol: row.symbol,
-        traits,
+        attributes,
         ..Order::NONE
     }
 }
@@ -148,9 +148,9 @@ impl Engine {
     }
 
     fn restore_orders(&mut self, image: &Image) -> Result<(), ImageError> {
-        let mut limits = Beside::of("limits of stops", &image.stop_limits)?;
-        let mut reserves = Beside::of("reserves", &image.reserves)?;
-        let mut terms = Beside::of("terms of orders", &image.terms)?;
+        let mut limits = UnrestoredRows::of("limits of stops", &image.stop_limits)?;
+        let mut reserves = UnrestoredRows::of("reserves", &image.reserves)?;
+        let mut terms = UnrestoredRows::of("terms of orders", &image.terms)?;
         check_numbers(&image.orders)?;
         self.orders.make_room(image.orders.len());
         let mut before = None;
@@ -182,18 +182,20 @@ impl Engine {
         row: &OrderImage,
         limit: Option<StopLimit>,
         terms: Option<TermsImage>,
-        before: &mut Option<Place>,
+        before: &mut Option<SortKey>,
     ) -> Result<(), &'static str> {
         let (session, symbol) = (SessionId(row.session), SymbolId(row.symbol));
         let book = self.book_even_away(symbol).ok_or("its symbol is not defined")?;
-        let traits = Traits::from_word(row.traits).ok_or("it has traits that no order has")?;
-        self.check_order(book, row, traits)?;
-        let place = place_of(row, traits);
+        let attributes =
+            Attributes::from_word(row.attributes).ok_or("it has traits that no order has")?;
+        self.check_order(book, row, attributes)?;
+        let place = sort_key(row, attributes);
         if before.replace(place).is_some_and(|before| before >= place) {
             return Err("it does not belong behind the one before it");
         }
-        let may_cross = traits.tif().is_for_auction() || traits.is_stop() || traits.has_minimum();
-        if !may_cross && self.crosses(book, traits, row.price) {
+        let may_cross =
+            attributes.tif().is_for_auction() || attributes.is_stop() || attributes.has_minimum();
+        if !may_cross && self.crosses(book, attributes, row.price) {
             return Err("it crosses the other side of its book");
         }
         let bucket = self.orders.bucket(session, OrderId(row.id));
@@ -202,7 +204,7 @@ impl Engine {
         {
             return Err("its session has another order with its id");
         }
-        let order = order_of(row, traits);
+        let order = order_of(row, attributes);
         if self.tables.away.has(symbol) {
             return self.restore_waiting(symbol, order, row.price);
         }
@@ -214,9 +216,9 @@ impl Engine {
         &self,
         book: usize,
         row: &OrderImage,
-        traits: Traits,
+        attributes: Attributes,
     ) -> Result<(), &'static str> {
-        let tif = traits.tif();
+        let tif = attributes.tif();
         if matches!(tif, TimeInForce::Ioc | TimeInForce::Fok) {
             return Err("it has a time in force with which no order rests");
         }
@@ -247,23 +249,23 @@ impl Engine {
         limit: Option<StopLimit>,
         terms: Option<TermsImage>,
     ) -> Result<(), &'static str> {
-        let (limit, traits) = (limit.map_or(0, |row| row.limit), order.traits);
-        if !traits.is_rich() && terms.is_some() {
+        let (limit, attributes) = (limit.map_or(0, |row| row.limit), order.attributes);
+        if !attributes.is_special() && terms.is_some() {
             return Err("it has terms, but is no order that has some");
         }
-        if traits.is_stop() && traits.is_rich() {
+        if attributes.is_stop() && attributes.is_special() {
             return Err("it is a stop that has terms");
         }
-        if traits.is_stop() {
+        if attributes.is_stop() {
             return self.restore_stop(book, order, price, limit);
         }
         if limit != 0 {
             return Err("it has the limit of a stop, but is none");
         }
-        if traits.is_rich() {
-            return self.restore_rich(book, order, price, terms.map(|row| row.terms));
+        if attributes.is_special() {
+            return self.restore_special(book, order, price, terms.map(|row| row.terms));
         }
-        if traits.tif().is_for_auction() {
+        if attributes.tif().is_for_auction() {
             self.rest_beside(order, price);
         } else {
             self.place(book, order, price);
@@ -277,12 +279,13 @@ impl Engine {
         row: &OrderImage,
         reserve: Option<ReserveImage>,
     ) -> Result<(), &'static str> {
-        let traits = Traits::from_word(row.traits).ok_or("it has traits that no order has")?;
+        let attributes =
+            Attributes::from_word(row.attributes).ok_or("it has traits that no order has")?;
         let Some(ReserveImage { left, display, .. }) = reserve else {
-            let is_whole = !traits.has_reserve();
+            let is_whole = !attributes.has_reserve();
             return if is_whole { Ok(()) } else { Err("it is an iceberg, but has no reserve") };
         };
-        if !traits.has_reserve() || traits.is_stop() || traits.tif().is_for_auction() {
+        if !attributes.has_reserve() || attributes.is_stop() || attributes.tif().is_for_auction() {
             return Err("it has a reserve, but is no iceberg");
         }
         let book = self.book_index(SymbolId(row.symbol)).ok_or("it is an iceberg that moves")?;
@@ -293,7 +296,7 @@ impl Engine {
         if !left.is_multiple_of(lot) || !icebergs::fits(&display, open, lot) {
             return Err("it shows what no iceberg does");
         }
-        self.keep_reserve(&order_of(row, traits), row.price, left, display);
+        self.keep_reserve(&order_of(row, attributes), row.price, left, display);
         Ok(())
     }
 
@@ -304,7 +307,7 @@ impl Engine {
         stop: i64,
         limit: i64,
     ) -> Result<(), &'static str> {
-        if order.traits.tif().is_for_auction() || order.executed != 0 || stop < 1 || limit < 0 {
+        if order.attributes.tif().is_for_auction() || order.executed != 0 || stop < 1 || limit < 0 {
             return Err("it has terms that no stop has");
         }
         let (last, is_open) =

@@ -72,7 +72,7 @@ impl Engine {
         side: Side,
         price: i64,
     ) -> Result<(), Reason> {
-        if order.traits.is_stop() {
+        if order.attributes.is_stop() {
             return Ok(());
         }
         self.short_price(book, side, price, AtShortTest::Reject).map(|_| ())

@@ -5,7 +5,7 @@ use super::icebergs::Reserve;
 use super::market::Market;
 use super::moves::{Away, Waiting};
 use super::stops::ElectedLimit;
-use ringside_model::command::{PlanState, RichTerms};
+use ringside_model::command::{PlanState, SpecialTerms};
 use ringside_model::domain::SymbolId;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -25,8 +25,8 @@ pub(super) struct SideTables {
     pub limits: Table<ElectedLimit>,
     /// Undisplayed quantity of icebergs.
     pub reserves: Table<Reserve>,
-    /// Rare terms of orders.
-    pub terms: Table<RichTerms>,
+    /// Special terms of orders.
+    pub terms: Table<SpecialTerms>,
 }
 
 impl SideTables {

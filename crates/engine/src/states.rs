@@ -169,7 +169,7 @@ impl Engine {
     /// watched, or some orders expire.
     #[cold]
     #[inline(never)]
-    pub(super) fn cancel_with_care(
+    pub(super) fn cancel_slow(
         &mut self,
         at: &Sequenced,
         id: OrderId,
@@ -346,7 +346,7 @@ impl Engine {
     /// limit.
     fn take_from(&mut self, slot: Slot, quantity: u64) -> Option<(Order, i64)> {
         let order = self.orders.get_mut(slot);
-        let (symbol, traits, level) = (SymbolId(order.symbol), order.traits, order.level);
+        let (symbol, attributes, level) = (SymbolId(order.symbol), order.attributes, order.level);
         let limit = self.levels.get(level).price();
         self.books_hash = self.books_hash.wrapping_sub(order.hash(limit));
         order.open -= quantity;
@@ -360,12 +360,12 @@ impl Engine {
         let (session, id) = (SessionId(order.session), OrderId(order.id));
         let bucket = self.orders.bucket(session, id);
         if unlink(slot, bucket, &mut self.orders, &mut self.levels).is_some() {
-            self.remove_level(symbol, traits, level);
+            self.remove_level(symbol, attributes, level);
         }
-        if traits.is_rich() {
+        if attributes.is_special() {
             self.forget_terms(&spent);
         }
-        traits.has_reserve().then_some((spent, limit))
+        attributes.has_reserve().then_some((spent, limit))
     }
 
     /// Returns true if an order of this side and limit would trade with displayed orders on entry.

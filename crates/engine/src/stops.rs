@@ -5,12 +5,12 @@
 //! the stops that it has reached before the command ends, then those that the trades of elected
 //! orders reach, until no more are reached.
 
+use super::attributes::Attributes;
 use super::beside::Resting;
 use super::market::LimitTerms;
 use super::matching::{Incoming, cancel_rest};
 use super::orders::{NIL, Order, Slot};
 use super::side_tables::{OrderKey, Row};
-use super::traits::Traits;
 use super::{Engine, entered, whole};
 use ringside_model::command::{Command, Enter, EnterStop, Sequenced};
 use ringside_model::domain::{
@@ -79,7 +79,7 @@ impl Engine {
             Err(reason) => return self.reject_order(command, enter, reason, sink),
         };
         let order = entered(at, enter);
-        let order = Order { traits: order.traits.with_stop(true), ..order };
+        let order = Order { attributes: order.attributes.with_stop(true), ..order };
         sink.report(Accepted { stop: Some(enter.price) }.about(whole(&order, stop.0)));
         self.wait_for_trade(order, stop.0, enter.price.0);
         self.elect_by_last(at, book, Traded::default(), sink);
@@ -191,8 +191,8 @@ impl Engine {
         let bucket = self.orders.bucket(SessionId(waiting.session), OrderId(waiting.id));
         self.remove_resting(slot, bucket, stop);
         self.tables.limits.remove(waiting.key());
-        let traits = waiting.traits.with_stop(false);
-        let order = Order { number: number.0, traits, ..waiting };
+        let attributes = waiting.attributes.with_stop(false);
+        let order = Order { number: number.0, attributes, ..waiting };
         let triggered = Triggered { old_order: OrderNumber(waiting.number) };
         sink.report(triggered.about(whole(&order, limit)));
         let order_type = if limit == 0 { OrderType::Market } else { OrderType::Limit };
@@ -205,7 +205,7 @@ impl Engine {
         if !self.books[book].is_guarded() {
             return limit;
         }
-        let (side, tif) = (waiting.traits.side(), waiting.traits.tif());
+        let (side, tif) = (waiting.attributes.side(), waiting.attributes.tif());
         let terms = LimitTerms::plain(side, tif, PostOnly::Off);
         self.within_bands(book, &terms, limit).unwrap_or(limit)
     }
@@ -218,7 +218,7 @@ impl Engine {
         incoming: &mut Incoming,
         sink: &mut impl ReportSink,
     ) -> bool {
-        let (side, price) = (incoming.order.traits.side(), incoming.price);
+        let (side, price) = (incoming.order.attributes.side(), incoming.price);
         let tested = self.short_price(book, side, price, AtShortTest::Reject);
         if let Err(reason) = tested {
             cancel_rest(incoming, reason, sink);
@@ -235,9 +235,9 @@ impl Engine {
     }
 }
 
-impl Traits {
-    /// Returns the traits with or without the mark of a stop.
+impl Attributes {
+    /// Returns the attributes with or without the mark of a stop.
     fn with_stop(self, stop: bool) -> Self {
-        Traits(self.0 & !Self::STOP | if stop { Self::STOP } else { 0 })
+        Attributes(self.0 & !Self::STOP | if stop { Self::STOP } else { 0 })
     }
 }

@@ -203,7 +203,7 @@ impl Engine {
         }
         let mut covered = std::mem::take(&mut self.covered);
         if event == DayEvent::End {
-            self.cover_all(|order| order.traits.tif() != TimeInForce::Gtc, &mut covered);
+            self.cover_all(|order| order.attributes.tif() != TimeInForce::Gtc, &mut covered);
         }
         let count = covered.len() as u64;
         sink.report(report::TradingDay { event, count }.about(command));
@@ -288,8 +288,8 @@ fn correct_trade(command: &Command, correction: &CorrectTrade, sink: &mut impl R
 }
 
 fn covers(filter: &MassCancel, order: &Order) -> bool {
-    filter.buy.is_none_or(|buy| buy == order.traits.is_buy())
+    filter.buy.is_none_or(|buy| buy == order.attributes.is_buy())
         && filter.session.is_none_or(|session| session.0 == order.session)
-        && filter.firm.is_none_or(|firm| firm.0 == order.traits.firm())
-        && filter.group.is_none_or(|group| group == order.traits.group())
+        && filter.firm.is_none_or(|firm| firm.0 == order.attributes.firm())
+        && filter.group.is_none_or(|group| group == order.attributes.group())
 }

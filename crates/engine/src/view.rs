@@ -114,10 +114,10 @@ impl Engine {
             session: SessionId(order.session),
             id: OrderId(order.id),
             symbol: SymbolId(order.symbol),
-            side: order.traits.side(),
+            side: order.attributes.side(),
             price: Price(self.levels.get(order.level).price()),
             open: Quantity(order.open + self.behind(order)),
-            shown: Quantity(if order.traits.is_non_displayed() { 0 } else { order.open }),
+            shown: Quantity(if order.attributes.is_non_displayed() { 0 } else { order.open }),
             executed: Quantity(order.executed),
         }
     }

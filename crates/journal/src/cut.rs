@@ -9,7 +9,7 @@ use super::device::{replace_file, sync_dir};
 use super::recovery::Recovered;
 use super::retire::remove;
 use super::segment::{self, PAGE_BYTES, ReadSegment, WriteSegment};
-use super::{Device, JournalError, Lock, Options, Place, Position, Reader, Step};
+use super::{Device, JournalError, Lock, LogPlace, Options, Position, Reader, Step};
 use ringside_model::domain::SeqNo;
 use ringside_planted::{Bug, planted};
 use std::path::{Path, PathBuf};
@@ -32,9 +32,9 @@ pub struct Cut {
 pub fn cut_behind(
     options: &Options,
     _lock: &Lock,
-    place: &Place,
+    place: &LogPlace,
 ) -> Result<Option<Cut>, JournalError> {
-    let Place { position: at, seqno, .. } = place;
+    let LogPlace { position: at, seqno, .. } = place;
     let note = format!("{} {} {}\n", at.segment, at.offset, seqno);
     replace_file(&*options.device, &options.dir, NOTE, note.as_bytes())?;
     finish_cut(options)
@@ -47,7 +47,7 @@ pub fn open_end_again(
     options: &Options,
     lock: &Lock,
     found: &mut Recovered,
-    last: &Place,
+    last: &LogPlace,
 ) -> Result<(), JournalError> {
     let begins_segment = |end: Position| end.segment > 1 && end.offset == PAGE_BYTES;
     if !found.segment_ended && !found.end.is_some_and(begins_segment) {

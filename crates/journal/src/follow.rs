@@ -6,7 +6,7 @@
 
 use super::device::sync_dir;
 use super::segment::{self, Identity};
-use super::{Device, JournalError, Place, Position, Reader, Step};
+use super::{Device, JournalError, LogPlace, Position, Reader, Step};
 use ringside_model::durability::Durability;
 use ringside_model::frame::Frame;
 use std::collections::VecDeque;
@@ -14,25 +14,25 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Reader of the committed part of a growing journal.
-pub struct Follower {
+pub struct TailReader {
     dir: PathBuf,
     reader: Reader,
     /// Frames that no commit mark covers yet.
     waiting: VecDeque<Waiting>,
-    given: Place,
+    given: LogPlace,
     durability: Option<Durability>,
 }
 
 struct Waiting {
     frame: Frame,
-    place: Place,
+    place: LogPlace,
     durability: Option<Durability>,
 }
 
-impl Follower {
+impl TailReader {
     /// Follows a journal from its first frame. The folder may still be empty.
     pub fn open(dir: &Path, identity: Identity) -> Result<Self, JournalError> {
-        Ok(Follower::new(dir, Reader::open(dir, identity)?))
+        Ok(TailReader::new(dir, Reader::open(dir, identity)?))
     }
 
     /// Follows a journal from a place on, see [`Reader::open_behind`]. Everything before the place
@@ -40,15 +40,15 @@ impl Follower {
     pub fn open_behind(
         dir: &Path,
         identity: Identity,
-        place: &Place,
+        place: &LogPlace,
         durability: Option<Durability>,
     ) -> Result<Self, JournalError> {
-        Ok(Follower::new(dir, Reader::open_behind(dir, identity, place, durability)?))
+        Ok(TailReader::new(dir, Reader::open_behind(dir, identity, place, durability)?))
     }
 
     fn new(dir: &Path, reader: Reader) -> Self {
         let (given, durability) = (reader.place(), reader.durability());
-        Follower { dir: dir.to_path_buf(), reader, waiting: VecDeque::new(), given, durability }
+        TailReader { dir: dir.to_path_buf(), reader, waiting: VecDeque::new(), given, durability }
     }
 
     /// Returns the next committed frame, or bookkeeping between two of them; `None` if there is
@@ -109,7 +109,7 @@ impl Follower {
     }
 
     /// Place after the last frame returned.
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> LogPlace {
         self.given
     }
 

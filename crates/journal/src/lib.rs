@@ -44,7 +44,7 @@ mod writer;
 
 pub use cut::{Cut, cut_behind, open_end_again};
 pub use device::{Device, Kernel, Step, replace_file};
-pub use follow::Follower;
+pub use follow::TailReader;
 pub use preparer::prepare_ahead;
 pub use read_ahead::read_ahead;
 pub use reader::{Reader, Tail};
@@ -108,7 +108,7 @@ impl Position {
 
 /// Place after a frame of the journal, with all that is needed to continue there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct LogPlace {
     /// Position after the frame.
     pub position: Position,
     /// Seqno of the last command up to there.
@@ -121,9 +121,9 @@ pub struct Place {
     pub epoch: u64,
 }
 
-impl Place {
+impl LogPlace {
     /// Place before the first frame of a journal.
-    pub const BEGINNING: Place = Place {
+    pub const BEGINNING: LogPlace = LogPlace {
         position: Position { segment: 1, offset: PAGE_BYTES },
         seqno: SeqNo(0),
         time: Nanos(0),

@@ -32,14 +32,14 @@ type Prepared = Result<WriteSegment, JournalError>;
 /// prepared files.
 pub(super) struct Preparer {
     ready: Receiver<Prepared>,
-    orders: Arc<Orders>,
+    requests: Arc<Requests>,
     thread: Option<JoinHandle<()>>,
     _toucher: Toucher,
 }
 
 /// State shared between the writer and the thread: requests of the writer, and the warning about
 /// space.
-struct Orders {
+struct Requests {
     /// Number of the segment that is being written.
     current: AtomicU64,
     /// True while the writer stands still until it gets the next segment.
@@ -65,7 +65,7 @@ impl Preparer {
         if let Some(mapping) = mapping {
             let _ = touched.send(Arc::clone(mapping));
         }
-        let orders = Arc::new(Orders {
+        let requests = Arc::new(Requests {
             current: AtomicU64::new(current),
             waiting: AtomicBool::new(false),
             stop: AtomicBool::new(false),
@@ -73,7 +73,7 @@ impl Preparer {
             low_space: Arc::default(),
         });
         let (sender, ready) = channel();
-        let (thread_options, thread_orders) = (options.clone(), Arc::clone(&orders));
+        let (thread_options, thread_requests) = (options.clone(), Arc::clone(&requests));
         let thread = std::thread::Builder::new()
             .name("preparer".into())
             .spawn(move || {
@@ -83,26 +83,26 @@ impl Preparer {
                     }
                     let _ = sender.send(prepared);
                 };
-                run(&thread_options, &thread_orders, current + 1, &send);
+                run(&thread_options, &thread_requests, current + 1, &send);
             })
             .map_err(JournalError::io(&options.dir, "start the preparer thread"))?;
-        Ok(Preparer { ready, orders, thread: Some(thread), _toucher: toucher })
+        Ok(Preparer { ready, requests, thread: Some(thread), _toucher: toucher })
     }
 
     /// Returns the next segment, which is `number`. Waits if the segment is not ready yet.
     pub(crate) fn next(&self, options: &Options, number: u64) -> Prepared {
-        self.orders.current.store(number - 1, Ordering::Relaxed);
+        self.requests.current.store(number - 1, Ordering::Relaxed);
         let ready = match self.ready.try_recv() {
             Ok(prepared) => Ok(prepared),
             Err(_) => {
-                self.orders.waiting.store(true, Ordering::Relaxed);
+                self.requests.waiting.store(true, Ordering::Relaxed);
                 self.wake();
                 let prepared = self.ready.recv();
-                self.orders.waiting.store(false, Ordering::Relaxed);
+                self.requests.waiting.store(false, Ordering::Relaxed);
                 prepared
             }
         };
-        self.orders.current.store(number, Ordering::Relaxed);
+        self.requests.current.store(number, Ordering::Relaxed);
         self.wake();
         // The thread has ended after the last segment that was requested in advance.
         ready.unwrap_or_else(|_| prepare(options, number, &Pace::Full))
@@ -110,12 +110,12 @@ impl Preparer {
 
     /// Turns on or off the requirement that new segments are good for `fsync`.
     pub(crate) fn set_durability(&self, durability: Durability) {
-        self.orders.durable.store(durability == Durability::Fsync, Ordering::Relaxed);
+        self.requests.durable.store(durability == Durability::Fsync, Ordering::Relaxed);
     }
 
     /// Flag that is set while the space for segments runs out.
     pub(crate) fn low_space(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.orders.low_space)
+        Arc::clone(&self.requests.low_space)
     }
 
     fn wake(&self) {
@@ -127,7 +127,7 @@ impl Preparer {
 
 impl Drop for Preparer {
     fn drop(&mut self) {
-        self.orders.stop.store(true, Ordering::Relaxed);
+        self.requests.stop.store(true, Ordering::Relaxed);
         self.wake();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -152,24 +152,24 @@ pub fn prepare_ahead(options: &mut Options, bytes: u64) -> Result<u64, JournalEr
     Ok(count)
 }
 
-fn run(options: &Options, orders: &Orders, first: u64, send: &dyn Fn(Prepared)) {
+fn run(options: &Options, requests: &Requests, first: u64, send: &dyn Fn(Prepared)) {
     let mut options = options.clone();
     let mut number = first;
-    while number <= options.segments_last && !orders.stop.load(Ordering::Relaxed) {
-        let current = orders.current.load(Ordering::Relaxed);
+    while number <= options.segments_last && !requests.stop.load(Ordering::Relaxed) {
+        let current = requests.current.load(Ordering::Relaxed);
         let is_due = number - current <= options.segments_ready as u64;
-        let durable = orders.durable.load(Ordering::Relaxed);
+        let durable = requests.durable.load(Ordering::Relaxed);
         options.durability = if durable { Durability::Fsync } else { Durability::Volatile };
         let mut short = !low_space::has_room(&options.dir, options.segment_bytes);
         if is_due {
-            match prepare(&options, number, &Pace::Ordered { orders, number }) {
+            match prepare(&options, number, &Pace::Ordered { requests, number }) {
                 Err(error) if error.is_out_of_space() => {
-                    if orders.waiting.load(Ordering::Relaxed) {
+                    if requests.waiting.load(Ordering::Relaxed) {
                         return send(Err(error));
                     }
                     short = true;
                 }
-                Err(_) if orders.stop.load(Ordering::Relaxed) => return,
+                Err(_) if requests.stop.load(Ordering::Relaxed) => return,
                 Err(error) => return send(Err(error)),
                 Ok(segment) => {
                     send(Ok(segment));
@@ -178,7 +178,7 @@ fn run(options: &Options, orders: &Orders, first: u64, send: &dyn Fn(Prepared)) 
                 }
             }
         }
-        orders.low_space.store(short, Ordering::Relaxed);
+        requests.low_space.store(short, Ordering::Relaxed);
         park_timeout(RETRY);
     }
 }
@@ -188,15 +188,15 @@ enum Pace<'a> {
     /// Without a limit on the speed.
     Full,
     /// Limited while the writer has another segment, at once if it has none, never after the end.
-    Ordered { orders: &'a Orders, number: u64 },
+    Ordered { requests: &'a Requests, number: u64 },
 }
 
 impl Pace<'_> {
     fn is_hurried(&self) -> bool {
         match self {
             Pace::Full => true,
-            Pace::Ordered { orders, number } => {
-                orders.current.load(Ordering::Relaxed) + 1 >= *number
+            Pace::Ordered { requests, number } => {
+                requests.current.load(Ordering::Relaxed) + 1 >= *number
             }
         }
     }
@@ -214,7 +214,7 @@ impl Pace<'_> {
     }
 
     fn is_over(&self) -> bool {
-        matches!(self, Pace::Ordered { orders, .. } if orders.stop.load(Ordering::Relaxed))
+        matches!(self, Pace::Ordered { requests, .. } if requests.stop.load(Ordering::Relaxed))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::damage::{Behind, End};
 use super::recovery::{Decision, Lost, decide};
 use super::segment::{self, Identity, PAGE_BYTES, ReadSegment};
-use super::{JournalError, Place, Position};
+use super::{JournalError, LogPlace, Position};
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{CommitMark, EpochStart, FRAME_BYTES_MIN, FRAME_LENGTHS};
@@ -67,7 +67,7 @@ impl Reader {
             let (path, seqno) = (segment::path_of(dir, first), header.last_seqno + 1);
             return Err(JournalError::Retired { path, segment: first, seqno });
         }
-        let mut reader = Reader::at(dir, identity, &Place::BEGINNING, None);
+        let mut reader = Reader::at(dir, identity, &LogPlace::BEGINNING, None);
         reader.go_to(1)?;
         Ok(reader)
     }
@@ -79,7 +79,7 @@ impl Reader {
     pub fn open_behind(
         dir: &Path,
         identity: Identity,
-        place: &Place,
+        place: &LogPlace,
         durability: Option<Durability>,
     ) -> Result<Self, JournalError> {
         let Position { segment: number, offset } = place.position;
@@ -99,7 +99,12 @@ impl Reader {
         Ok(reader)
     }
 
-    fn at(dir: &Path, identity: Identity, place: &Place, durability: Option<Durability>) -> Self {
+    fn at(
+        dir: &Path,
+        identity: Identity,
+        place: &LogPlace,
+        durability: Option<Durability>,
+    ) -> Self {
         Reader {
             dir: dir.to_path_buf(),
             identity,
@@ -182,8 +187,8 @@ impl Reader {
     }
 
     /// Place after the last frame read, with all that is needed to continue there.
-    pub fn place(&self) -> Place {
-        Place {
+    pub fn place(&self) -> LogPlace {
+        LogPlace {
             position: self.position,
             seqno: self.seqno(),
             time: self.time(),
@@ -362,7 +367,7 @@ impl Reader {
 
 /// Returns true if a segment has this place: the frame that ends there carries the place's seqno
 /// and checksum. At the start of a segment, its header carries those of the last frame before.
-fn carries(segment: &ReadSegment, place: &Place) -> bool {
+fn carries(segment: &ReadSegment, place: &LogPlace) -> bool {
     let wanted = (place.seqno.0, place.crc);
     let offset = place.position.offset;
     let header = segment.header.map(|header| (header.last_seqno, header.last_crc));

@@ -34,7 +34,7 @@
 
 use super::cut::{Cut, cut, finish_cut};
 use super::damage::Follows;
-use super::{JournalError, Lock, Options, Place, Position, Reader, Tail, read_ahead};
+use super::{JournalError, Lock, LogPlace, Options, Position, Reader, Tail, read_ahead};
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
 use ringside_model::frame::Frame;
@@ -153,7 +153,7 @@ pub(super) fn decide(
 pub fn recover<E: From<JournalError>>(
     options: &Options,
     _lock: &Lock,
-    from: Option<(Place, Option<Durability>)>,
+    from: Option<(LogPlace, Option<Durability>)>,
     known_synced: SeqNo,
     mut apply: impl FnMut(&Frame) -> Result<(), E>,
 ) -> Result<Recovered, E> {

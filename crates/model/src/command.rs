@@ -21,8 +21,8 @@ pub use operator::{
     SetDurability, SetQuote, SetRisk, SetShortSale, SetState, TradeSide, TradingDay,
 };
 pub use orders::{
-    AccountQuery, Cancel, Display, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel, Modify,
-    Reduce, Replace, RichTerms, SetOrderEntry,
+    AccountQuery, Cancel, Display, Enter, EnterIceberg, EnterSpecial, EnterStop, MassCancel,
+    Modify, Reduce, Replace, SetOrderEntry, SpecialTerms,
 };
 
 use crate::domain::{Nanos, RiskScope, SeqNo, SessionId, SymbolId, byte_enum};
@@ -168,7 +168,7 @@ macro_rules! commands {
 
 commands! {
     orders {
-        /// New order: no stop, no iceberg, no rare terms.
+        /// New order: no stop, no iceberg, no special terms.
         Enter = 1 "enter", "enter";
         /// Lower total quantity of an order, which keeps its priority.
         Reduce = 2 "reduce", "reduce";
@@ -183,8 +183,8 @@ commands! {
         EnterStop = 9 "enter_stop", "enter";
         /// New order that displays one slice at a time.
         EnterIceberg = 10 "enter_iceberg", "enter";
-        /// New order with rare terms.
-        EnterRich = 11 "enter_rich", "enter";
+        /// New order with special terms.
+        EnterSpecial = 11 "enter_special", "enter";
         /// Cancel of many orders.
         MassCancel = 5 "mass_cancel", "mass_cancel";
         /// Permission of a session to enter orders.
@@ -342,7 +342,7 @@ impl Action {
             Action::Enter(enter) => Some(enter),
             Action::EnterStop(stop) => Some(&stop.order),
             Action::EnterIceberg(iceberg) => Some(&iceberg.order),
-            Action::EnterRich(rich) => Some(&rich.order),
+            Action::EnterSpecial(special) => Some(&special.order),
             _ => None,
         }
     }

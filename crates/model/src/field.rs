@@ -121,8 +121,8 @@ impl<T: Word> From<T> for Value {
     }
 }
 
-/// Line that gives the fields of a command.
-pub trait Line {
+/// Source of the fields of a command: a line of a session file.
+pub trait FieldSource {
     /// Fault of a value, with its place.
     type Fault;
 
@@ -136,17 +136,17 @@ pub trait Line {
 /// Value that a line can give.
 pub trait FromLine: Sized {
     /// Reads the value of a field; `None` if the line does not give it.
-    fn from_line<L: Line>(line: &L, field: Field) -> Result<Option<Self>, L::Fault>;
+    fn from_line<L: FieldSource>(line: &L, field: Field) -> Result<Option<Self>, L::Fault>;
 }
 
 impl<T: Word> FromLine for T {
-    fn from_line<L: Line>(line: &L, field: Field) -> Result<Option<Self>, L::Fault> {
+    fn from_line<L: FieldSource>(line: &L, field: Field) -> Result<Option<Self>, L::Fault> {
         line.word(field)
     }
 }
 
 impl FromLine for bool {
-    fn from_line<L: Line>(line: &L, field: Field) -> Result<Option<Self>, L::Fault> {
+    fn from_line<L: FieldSource>(line: &L, field: Field) -> Result<Option<Self>, L::Fault> {
         line.truth(field)
     }
 }

@@ -9,10 +9,10 @@
 
 pub mod command;
 pub mod domain;
-pub mod draw;
 pub mod durability;
 pub mod field;
 pub mod frame;
 pub mod hash;
 pub mod reason;
 pub mod report;
+pub mod seeded;

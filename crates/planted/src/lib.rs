@@ -91,9 +91,9 @@ bugs! {
     /// The reserve of an iceberg is gone when its slice has traded.
     ReserveForgotten in "ringside-engine::engine" by "engine_oracle::tiny",
     /// An expired order trades until the next tick.
-    ExpiryWaitsForATick in "ringside-engine::engine" by "semantics::rich::no_order_trades_after_its_expiry_whether_a_tick_came_or_not",
+    ExpiryWaitsForATick in "ringside-engine::engine" by "semantics::special::no_order_trades_after_its_expiry_whether_a_tick_came_or_not",
     /// A hidden order trades by its time among the displayed ones at its price.
-    HiddenNotLast in "ringside-engine::engine" by "semantics::rich::a_hidden_order_trades_after_all_that_is_displayed_at_its_price",
+    HiddenNotLast in "ringside-engine::engine" by "semantics::special::a_hidden_order_trades_after_all_that_is_displayed_at_its_price",
     /// An order takes the fast path into a closed book.
     ShortWayLeftOpen in "ringside-engine::engine" by "engine_oracle::tiny",
     /// An order beyond a price band keeps its limit.
@@ -111,9 +111,9 @@ bugs! {
     /// A snapshot omits the quantities traded on the day.
     TradedForgotten in "ringside::ringside" by "risk::limits_and_counts_outlive_a_restart_from_a_snapshot",
     /// A timer that is due ticks again before its tick has come back.
-    TickRepeated in "ringside-edge" by "due::tests::what_is_due_is_given_once_by_time_and_then_by_symbol",
+    TickRepeated in "ringside-edge" by "timers::tests::what_is_due_is_given_once_by_time_and_then_by_symbol",
     /// A schedule forgets its boundaries at a restart.
-    BoundariesForgotten in "ringside-core" by "registry::standing::tests::the_last_boundary_is_the_last_plan_that_the_schedule_sent_or_passed_over",
+    BoundariesForgotten in "ringside-core" by "registry::rules::tests::the_last_boundary_is_the_last_plan_that_the_schedule_sent_or_passed_over",
     /// A standby leads without the commands that it has stored but not applied.
     UnappliedForgotten in "ringside::ringside" by "standby::what_is_stored_is_applied_before_a_standby_leads",
     /// A standby acknowledges commands although their sync failed.

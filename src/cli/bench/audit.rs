@@ -1,8 +1,8 @@
 //! Checks on a report stream that no quantity is lost or created.
 
 use crate::cli::CliError;
-use ringside_core::matching_shard::MatchingShard;
-use ringside_core::report_order::Subscriber;
+use ringside_core::merge::Subscriber;
+use ringside_core::shard::MatchingShard;
 use ringside_model::command::{Action, Command, Definition};
 use ringside_model::domain::{OrderId, SessionId, SymbolId};
 use ringside_model::frame::{Frame, FrameKind};

@@ -2,8 +2,8 @@
 
 use super::tally::Tally;
 use hdrhistogram::Histogram;
+use ringside_core::merge::Subscriber;
 use ringside_core::pipeline::{Point, Trace};
-use ringside_core::report_order::Subscriber;
 use ringside_model::durability::Durability;
 use ringside_model::report::Published;
 use std::ops::Range;

@@ -5,7 +5,7 @@ use super::chart::{self, Curve};
 use super::figures::{self, duration, late_percent, thousands};
 use super::load::Pace;
 use super::machine::Machine;
-use super::{LoadArgs, make_load, progress, write};
+use super::{BenchLoadArgs, make_load, progress, write};
 use crate::cli::{CliError, SCHEMA_VERSION};
 use crate::config::Config;
 use clap::Args;
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Args, Clone, Debug)]
 pub struct SweepArgs {
     #[command(flatten)]
-    load: LoadArgs,
+    load: BenchLoadArgs,
     /// Seconds of measurement at each rate.
     #[arg(long, value_name = "S", default_value_t = 2.0)]
     seconds: f64,
@@ -46,7 +46,7 @@ pub(super) fn run(
         let what = "a sweep needs a fresh journal for every rate: run it without a journal folder";
         return Err(CliError::Config(what.into()));
     }
-    let LoadArgs { arrivals, seed, out, json, .. } = &args.load;
+    let BenchLoadArgs { arrivals, seed, out, json, .. } = &args.load;
     let machine = Machine::this();
     let (load, warmup) = make_load(&args.load, args.commands, None)?;
     let case = Case { config, load: &load, warmup, pace: Pace::Saturate, seed: *seed };

@@ -1,6 +1,6 @@
 //! Counts of the reports of a venue: two runs with the same reports have the same tally.
 
-use ringside_core::report_order::Subscriber;
+use ringside_core::merge::Subscriber;
 use ringside_load::flow::Trades;
 use ringside_model::reason::Reason;
 use ringside_model::report::{Body, Executed, Published, Report, ReportKind};

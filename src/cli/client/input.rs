@@ -26,7 +26,7 @@ help, quit";
 
 /// A parsed line.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Line {
+pub(super) enum InputLine {
     /// A new order without its id, and its tagged values (the OUCH appendage).
     Enter(EnterOrder, Vec<u8>),
     /// Cancel of an order.
@@ -47,15 +47,15 @@ pub(super) enum Line {
     Nothing,
 }
 
-impl Line {
+impl InputLine {
     /// Parses a line; the error says what is wrong.
-    pub(super) fn parse(line: &str) -> Result<Line, String> {
+    pub(super) fn parse(line: &str) -> Result<InputLine, String> {
         // A `#` begins a remark, unless it is followed by the number of an order.
         let is_order = |word: &str| word.starts_with('#') && word[1..].parse::<u32>().is_ok();
         let line = line.to_ascii_lowercase();
         let mut words =
             line.split_whitespace().take_while(|word| !word.starts_with('#') || is_order(word));
-        let Some(first) = words.next() else { return Ok(Line::Nothing) };
+        let Some(first) = words.next() else { return Ok(InputLine::Nothing) };
         let mut rest = Words(words.collect());
         rest.0.reverse();
         let parsed = match first {
@@ -67,10 +67,10 @@ impl Line {
             "cancel" => cancel(&mut rest),
             "replace" => replace(&mut rest),
             "modify" => modify(&mut rest),
-            "orders" => Ok(Line::Orders),
-            "book" => Ok(Line::Book(rest.next("a symbol")?.to_ascii_uppercase())),
-            "help" | "?" => Ok(Line::Help),
-            "quit" | "exit" => Ok(Line::Quit),
+            "orders" => Ok(InputLine::Orders),
+            "book" => Ok(InputLine::Book(rest.next("a symbol")?.to_ascii_uppercase())),
+            "help" | "?" => Ok(InputLine::Help),
+            "quit" | "exit" => Ok(InputLine::Quit),
             other => Err(format!("{other:?} is no command; try help")),
         }?;
         match rest.0.pop() {
@@ -127,7 +127,7 @@ impl Words<'_> {
     }
 }
 
-fn enter(side: &str, time_in_force: u8, words: &mut Words) -> Result<Line, String> {
+fn enter(side: &str, time_in_force: u8, words: &mut Words) -> Result<InputLine, String> {
     let side = side_letter(side)?;
     let quantity = words.quantity()?;
     let symbol = words.next("a symbol")?.to_ascii_uppercase();
@@ -164,21 +164,21 @@ fn enter(side: &str, time_in_force: u8, words: &mut Words) -> Result<Line, Strin
         cross_type: b'N',
         cl_ord_id: [b' '; 14],
     };
-    Ok(Line::Enter(order, tags))
+    Ok(InputLine::Enter(order, tags))
 }
 
-fn cancel(words: &mut Words) -> Result<Line, String> {
+fn cancel(words: &mut Words) -> Result<InputLine, String> {
     let id = words.id()?;
     let quantity = if words.0.is_empty() { 0 } else { words.quantity()? };
-    Ok(Line::Cancel(CancelOrder {
+    Ok(InputLine::Cancel(CancelOrder {
         message_type: CancelOrder::TYPE,
         user_ref_num: id.into(),
         quantity: quantity.into(),
     }))
 }
 
-fn replace(words: &mut Words) -> Result<Line, String> {
-    Ok(Line::Replace(ReplaceOrder {
+fn replace(words: &mut Words) -> Result<InputLine, String> {
+    Ok(InputLine::Replace(ReplaceOrder {
         message_type: ReplaceOrder::TYPE,
         orig_user_ref_num: words.id()?.into(),
         user_ref_num: 0.into(),
@@ -191,8 +191,8 @@ fn replace(words: &mut Words) -> Result<Line, String> {
     }))
 }
 
-fn modify(words: &mut Words) -> Result<Line, String> {
-    Ok(Line::Modify(ModifyOrder {
+fn modify(words: &mut Words) -> Result<InputLine, String> {
+    Ok(InputLine::Modify(ModifyOrder {
         message_type: ModifyOrder::TYPE,
         user_ref_num: words.id()?.into(),
         quantity: words.quantity()?.into(),
@@ -215,8 +215,8 @@ mod tests {
     use super::*;
 
     fn order(line: &str) -> (u8, u32, u64, u8, Vec<u8>) {
-        match Line::parse(line) {
-            Ok(Line::Enter(o, tags)) => {
+        match InputLine::parse(line) {
+            Ok(InputLine::Enter(o, tags)) => {
                 assert_eq!(&o.symbol, b"AAPL    ");
                 (o.side, o.quantity.get(), o.price.get(), o.time_in_force, tags)
             }
@@ -236,18 +236,22 @@ mod tests {
         let (.., tif, tags) = order("buy 9 AAPL 187 min 5 until 15:30:01");
         let [_, a, b, c] = 55_801u32.to_be_bytes();
         assert_eq!((tif, tags), (b'6', vec![5, 3, 0, 0, 0, 5, 5, 15, 0, a, b, c]));
-        let Ok(Line::Enter(hidden, _)) = Line::parse("sell 9 AAPL 187 hide") else { panic!() };
+        let Ok(InputLine::Enter(hidden, _)) = InputLine::parse("sell 9 AAPL 187 hide") else {
+            panic!()
+        };
         assert_eq!(hidden.display, b'N');
     }
 
     #[test]
     fn other_lines_are_read() {
-        assert_eq!(Line::parse("  # a remark"), Ok(Line::Nothing));
-        assert_eq!(Line::parse("book aapl"), Ok(Line::Book("AAPL".into())));
-        let terms = |line| match Line::parse(line) {
-            Ok(Line::Cancel(m)) => (m.user_ref_num.get(), m.quantity.get(), 0),
-            Ok(Line::Modify(m)) => (m.user_ref_num.get(), m.quantity.get(), u64::from(m.side)),
-            Ok(Line::Replace(m)) => (m.orig_user_ref_num.get(), m.quantity.get(), m.price.get()),
+        assert_eq!(InputLine::parse("  # a remark"), Ok(InputLine::Nothing));
+        assert_eq!(InputLine::parse("book aapl"), Ok(InputLine::Book("AAPL".into())));
+        let terms = |line| match InputLine::parse(line) {
+            Ok(InputLine::Cancel(m)) => (m.user_ref_num.get(), m.quantity.get(), 0),
+            Ok(InputLine::Modify(m)) => (m.user_ref_num.get(), m.quantity.get(), u64::from(m.side)),
+            Ok(InputLine::Replace(m)) => {
+                (m.orig_user_ref_num.get(), m.quantity.get(), m.price.get())
+            }
             other => panic!("{line}: {other:?}"),
         };
         assert_eq!(terms("cancel 3"), (3, 0, 0));
@@ -277,7 +281,7 @@ mod tests {
             ("hold 100 AAPL 1", "no command"),
             ("ioc cancel 3", "no side"),
         ] {
-            let error = Line::parse(line).unwrap_err();
+            let error = InputLine::parse(line).unwrap_err();
             assert!(error.contains(what), "{line}: {error}");
         }
     }

@@ -1,9 +1,9 @@
 //! `ringside client`: a session in a terminal or a pipe. Requests in, reports out.
 //!
 //! `input.rs` parses the typed lines, `orders.rs` puts the answers of the venue into words,
-//! `screen.rs` is the terminal or the pipe, `desk.rs` holds the session and the market data.
+//! `screen.rs` is the terminal or the pipe, `console.rs` holds the session and the market data.
 
-mod desk;
+mod console;
 mod input;
 mod orders;
 mod screen;
@@ -12,8 +12,8 @@ use super::load::{DEV_ADDRESS, DEV_PASSWORD, resolve};
 use super::market_data::FeedArgs;
 use super::{CliError, stop_on_signals};
 use clap::Args;
-use desk::Desk;
-use input::{HELP, Line};
+use console::Console;
+use input::{HELP, InputLine};
 use ringside_wire::ouch::inbound::{EnterOrder, ModifyOrder, ReplaceOrder};
 use ringside_wire::ouch::{Request, Tags};
 use screen::{Screen, Typed};
@@ -53,59 +53,59 @@ pub(super) fn run(args: &ClientArgs) -> Result<(), CliError> {
     let addresses = resolve(&args.addresses)?;
     let failure = |error| CliError::Failure(format!("cannot read the terminal: {error}"));
     let mut screen = Screen::open().map_err(failure)?;
-    let mut desk = Desk::open(addresses, &args, is_dev)?;
-    while !desk.has_left() {
-        desk.turn(&mut |text| screen.print(text))?;
+    let mut console = Console::open(addresses, &args, is_dev)?;
+    while !console.has_left() {
+        console.turn(&mut |text| screen.print(text))?;
         // Lines from a pipe are sent one at a time, each after the previous one is answered.
-        let may_type = desk.is_open() && (screen.is_terminal() || desk.is_quiet());
+        let may_type = console.is_open() && (screen.is_terminal() || console.is_quiet());
         if stop.load(Ordering::Relaxed) {
-            desk.leave();
+            console.leave();
         } else if may_type {
-            type_in(&mut screen, &mut desk);
+            type_in(&mut screen, &mut console);
         }
     }
     Ok(())
 }
 
-fn type_in(screen: &mut Screen, desk: &mut Desk) {
+fn type_in(screen: &mut Screen, console: &mut Console) {
     let line = match screen.typed() {
         Typed::Line(line) => line,
         Typed::Nothing => return,
-        Typed::End => return desk.leave(),
+        Typed::End => return console.leave(),
     };
     if !screen.is_terminal() && !line.trim().is_empty() {
         screen.print(&format!("> {line}"));
     }
-    match Line::parse(&line) {
-        Ok(line) => act(line, screen, desk),
+    match InputLine::parse(&line) {
+        Ok(line) => act(line, screen, console),
         Err(what) => screen.print(&what),
     }
 }
 
-fn act(line: Line, screen: &mut Screen, desk: &mut Desk) {
+fn act(line: InputLine, screen: &mut Screen, console: &mut Console) {
     match line {
-        Line::Enter(order, tags) => {
-            let id = desk.take_id();
+        InputLine::Enter(order, tags) => {
+            let id = console.take_id();
             let order = EnterOrder { user_ref_num: id.into(), ..order };
             let tags = Tags::new(&tags).expect("they were made here");
-            desk.send(&Request::Enter(&order, tags), Some(id));
+            console.send(&Request::Enter(&order, tags), Some(id));
         }
-        Line::Replace(replace) => {
-            let id = desk.take_id();
+        InputLine::Replace(replace) => {
+            let id = console.take_id();
             let replace = ReplaceOrder { user_ref_num: id.into(), ..replace };
-            desk.send(&Request::Replace(&replace, Tags::NONE), Some(id));
+            console.send(&Request::Replace(&replace, Tags::NONE), Some(id));
         }
-        Line::Cancel(cancel) => desk.send(&Request::Cancel(&cancel, Tags::NONE), None),
-        Line::Modify(modify) => {
-            let same = desk.orders.side_of(modify.user_ref_num.get()).unwrap_or(b'B');
+        InputLine::Cancel(cancel) => console.send(&Request::Cancel(&cancel, Tags::NONE), None),
+        InputLine::Modify(modify) => {
+            let same = console.orders.side_of(modify.user_ref_num.get()).unwrap_or(b'B');
             let side = if modify.side == 0 { same } else { modify.side };
             let modify = ModifyOrder { side, ..modify };
-            desk.send(&Request::Modify(&modify, Tags::NONE), None);
+            console.send(&Request::Modify(&modify, Tags::NONE), None);
         }
-        Line::Orders => screen.print(&desk.orders.table()),
-        Line::Book(symbol) => screen.print(&desk.book_of(&symbol)),
-        Line::Help => screen.print(HELP),
-        Line::Quit => desk.leave(),
-        Line::Nothing => {}
+        InputLine::Orders => screen.print(&console.orders.table()),
+        InputLine::Book(symbol) => screen.print(&console.book_of(&symbol)),
+        InputLine::Help => screen.print(HELP),
+        InputLine::Quit => console.leave(),
+        InputLine::Nothing => {}
     }
 }

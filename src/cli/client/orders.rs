@@ -22,14 +22,14 @@ struct Order {
 
 /// All orders that the venue has reported to the session.
 #[derive(Default)]
-pub(super) struct Orders {
+pub(super) struct OrderTable {
     orders: BTreeMap<u32, Order>,
     /// The last broken trade (order id, match number). If the same trade is reported again, it was
     /// corrected.
     taken_back: Option<(u32, u64)>,
 }
 
-impl Orders {
+impl OrderTable {
     /// Applies a message of the venue; returns it in words.
     pub(super) fn take(&mut self, response: &Response) -> String {
         match response {

@@ -7,10 +7,10 @@ use crate::cli::CliError;
 use crate::cli::replay::{note_tail, open};
 use crate::config::Config;
 use clap::Args;
+use ringside_core::json_reports::JsonReports;
+use ringside_core::merge::Subscriber;
 use ringside_core::recovery::replay::Replay;
 use ringside_core::registry::directory::Directory;
-use ringside_core::report_lines::ReportLines;
-use ringside_core::report_order::Subscriber;
 use ringside_journal::Reader;
 use ringside_model::command::Command;
 use ringside_model::frame::FrameKind;
@@ -135,7 +135,7 @@ fn reports(
     out: &mut Out,
 ) -> Result<(), CliError> {
     let to = *range.end();
-    let mut replay = Replay::new(config.shape(), Reports { lines: ReportLines::new(), range, out });
+    let mut replay = Replay::new(config.shape(), Reports { lines: JsonReports::new(), range, out });
     while replay.subscriber.out.is_read()
         && reader.seqno().0 < to
         && let Some(frame) = reader.next_frame()?
@@ -148,7 +148,7 @@ fn reports(
 
 /// Subscriber that prints the reports of a range.
 struct Reports<'a> {
-    lines: ReportLines,
+    lines: JsonReports,
     range: RangeInclusive<u64>,
     out: &'a mut Out,
 }
@@ -229,7 +229,7 @@ impl Out {
         self.flush_if_full();
     }
 
-    fn report(&mut self, published: &Published, lines: &ReportLines) {
+    fn report(&mut self, published: &Published, lines: &JsonReports) {
         match &self.columns {
             None => lines.write(published, &mut self.bytes),
             Some(columns) => {

@@ -4,7 +4,7 @@
 use crate::cli::CliError;
 use crate::cli::market_data::{FeedArgs, MarketData};
 use hdrhistogram::Histogram;
-use ringside_load::session::meter::{Arrival, Clock, histogram};
+use ringside_load::session::meter::{Arrival, RunClock, histogram};
 use ringside_wire::feed::book::{Book, Side};
 use ringside_wire::feed::receiver::Received;
 use ringside_wire::itch::Itch;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Records the arrival times of orders on the feed, and builds the book.
-pub(super) struct Listener {
+pub(super) struct FeedListener {
     data: MarketData,
     heard: Heard,
 }
@@ -35,24 +35,24 @@ pub(super) struct Heard {
     pub wrong: Vec<String>,
 }
 
-impl Listener {
+impl FeedListener {
     /// Joins the feed; reserves room for this number of orders.
     pub(super) fn join(
         args: &FeedArgs,
         user: &str,
         password: &str,
         orders: usize,
-    ) -> Result<Listener, CliError> {
+    ) -> Result<FeedListener, CliError> {
         let mut heard = Heard::default();
         let data = MarketData::join(args, user, password, |message| heard.apply(message))?;
         heard.arrivals.reserve_exact(orders);
-        Ok(Listener { data, heard })
+        Ok(FeedListener { data, heard })
     }
 
     /// Listens until `stop` is set and nothing has arrived for a while.
     pub(super) fn listen(
         mut self,
-        clock: Clock,
+        clock: RunClock,
         stop: &AtomicBool,
         spin: bool,
     ) -> Result<Heard, CliError> {
@@ -67,7 +67,7 @@ impl Listener {
             }
         }
         self.compare_books(clock)?;
-        let Listener { mut data, mut heard } = self;
+        let FeedListener { mut data, mut heard } = self;
         heard.wrong.extend(data.mismatch());
         (heard.lost, heard.received) = (data.lost, data.received());
         if heard.lost > 0 {
@@ -77,7 +77,7 @@ impl Listener {
     }
 
     /// Compares the book with the venue's book at the same message of the feed.
-    fn compare_books(&mut self, clock: Clock) -> Result<(), CliError> {
+    fn compare_books(&mut self, clock: RunClock) -> Result<(), CliError> {
         const PATIENCE: Duration = Duration::from_secs(10);
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
@@ -114,7 +114,7 @@ impl Listener {
 
 impl Heard {
     #[inline]
-    fn take(&mut self, message: &[u8], clock: Clock) {
+    fn take(&mut self, message: &[u8], clock: RunClock) {
         let reference = match Itch::parse(message) {
             Ok(Itch::AddOrder(add)) => Some(add.order_reference.get()),
             Ok(Itch::AddOrderAttributed(add)) => Some(add.order_reference.get()),
@@ -157,12 +157,12 @@ impl Heard {
 /// Returns the first difference between the listener's book and the venue's, order by order in
 /// priority.
 fn difference(ours: &Book, theirs: &Book) -> Option<String> {
-    for (locate, instrument) in theirs.instruments() {
+    for (locate, symbol_book) in theirs.symbol_books() {
         for side in [Side::Buy, Side::Sell] {
-            for level in instrument.levels(side) {
+            for level in symbol_book.levels(side) {
                 let theirs = theirs.orders(locate, side, level.price);
                 if !ours.orders(locate, side, level.price).eq(theirs) {
-                    let (stock, price) = (instrument.stock(), f64::from(level.price) / 10_000.0);
+                    let (stock, price) = (symbol_book.stock(), f64::from(level.price) / 10_000.0);
                     return Some(format!(
                         "the book of the feed is not the venue's: {stock} {side:?} {price:.2}"
                     ));

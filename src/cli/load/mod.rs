@@ -12,15 +12,15 @@ use super::bench::{parse_arrivals, progress};
 use super::market_data::FeedArgs;
 use super::{CliError, stop_on_signals};
 use clap::Args;
-use listener::Listener;
-use report::{Feed, Report};
+use listener::FeedListener;
+use report::{Feed, LoadReport};
 use ringside_load::arrivals::{ArrivalKind, Arrivals};
 use ringside_load::flow::Workload;
-use ringside_load::session::driver::Orders;
+use ringside_load::session::driver::RunSettings;
 use ringside_load::session::echo;
 use ringside_load::session::lane::Pace;
 use ringside_load::session::plan::{MIXES, Plan, Spec};
-use run::Venue;
+use run::Target;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -116,29 +116,29 @@ pub(super) fn run(args: &LoadArgs) -> Result<(), CliError> {
     stop_on_signals(&stop)?;
     let addresses = resolve(&args.addresses)?;
     let sessions = if args.ping_pong { 1 } else { args.sessions };
-    let venue = Venue {
+    let venue = Target {
         addresses: &addresses,
         users: users(&args.user_prefix, sessions)?,
         password: &args.password,
     };
-    let orders = orders(args)?;
+    let settings = settings(args)?;
     let machine = Machine::this();
     let requests = requests(args);
     progress::say(&format!("making {requests} requests"));
     let plan = make_plan(args, sessions, requests)?;
     let listener = if args.feed.is_given() {
         let room = room_for(&plan);
-        Some(Listener::join(&args.feed, &venue.users[0], venue.password, room)?)
+        Some(FeedListener::join(&args.feed, &venue.users[0], venue.password, room)?)
     } else {
         None
     };
-    let mut outcome = run::run(plan, &venue, orders, args.threads.into(), listener, &stop)?;
+    let mut outcome = run::run(plan, &venue, settings, args.threads.into(), listener, &stop)?;
     let echo =
         args.echo.then(|| echo::measure(outcome.meter.sent.clamp(1_000, 200_000), args.spin));
     let echo = echo.transpose().map_err(|error| CliError::Failure(format!("echo: {error}")))?;
     let heard = outcome.heard.take();
     let feed = heard.map(|heard| Feed::of(heard, &outcome.meter.resting()));
-    Report { args, addresses: &addresses, sessions, machine, outcome: &outcome, feed, echo }
+    LoadReport { args, addresses: &addresses, sessions, machine, outcome: &outcome, feed, echo }
         .write()?;
     match outcome.failures.first() {
         Some(first) => {
@@ -175,7 +175,7 @@ fn users(prefix: &str, sessions: u16) -> Result<Vec<String>, CliError> {
     }
 }
 
-fn orders(args: &LoadArgs) -> Result<Orders, CliError> {
+fn settings(args: &LoadArgs) -> Result<RunSettings, CliError> {
     let seconds = |seconds: f64| {
         Duration::try_from_secs_f64(seconds)
             .map_err(|error| CliError::Failure(format!("{seconds} seconds: {error}")))
@@ -188,7 +188,7 @@ fn orders(args: &LoadArgs) -> Result<Orders, CliError> {
     };
     // An open loop has no end time: every request is sent at its intended time or later.
     let until = (pace != Pace::OpenLoop).then_some(warmup + measured);
-    Ok(Orders { pace, window: args.window, warmup, until, spin: args.spin })
+    Ok(RunSettings { pace, window: args.window, warmup, until, spin: args.spin })
 }
 
 /// Default rate in requests per second.

@@ -19,7 +19,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 /// Content of the report.
-pub(super) struct Report<'a> {
+pub(super) struct LoadReport<'a> {
     /// Arguments of the command line.
     pub args: &'a LoadArgs,
     /// Addresses of the venue.
@@ -59,7 +59,7 @@ const KINDS: usize = 3;
 /// A latency with its name.
 type Latency<'a> = (&'a str, Histogram<u64>);
 
-impl Report<'_> {
+impl LoadReport<'_> {
     /// Prints the report and writes the files.
     pub(super) fn write(&self) -> Result<(), CliError> {
         let latencies = self.latencies();
@@ -119,7 +119,7 @@ impl Report<'_> {
     }
 
     fn text(&self, latencies: &[Latency]) -> String {
-        let Report { args, outcome, machine, sessions, .. } = self;
+        let LoadReport { args, outcome, machine, sessions, .. } = self;
         let (counts, meter) = (&outcome.counts, &outcome.meter);
         let addresses: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
         let mut text = String::new();
@@ -246,7 +246,7 @@ impl Report<'_> {
     }
 
     fn json(&self, latencies: &[Latency]) -> Value {
-        let Report { args, outcome, .. } = self;
+        let LoadReport { args, outcome, .. } = self;
         let meter = &outcome.meter;
         json!({
             "schema_version": SCHEMA_VERSION,

@@ -1,13 +1,13 @@
 //! One run: the sessions on their threads, and the sum of their results.
 
-use super::listener::{Heard, Listener};
+use super::listener::{FeedListener, Heard};
 use crate::cli::CliError;
 use crate::cli::bench::figures::thousands;
 use crate::cli::bench::progress;
-use ringside_load::session::driver::{Driver, Gate, Orders, Stopped};
+use ringside_load::session::driver::{Driver, Gate, RunSettings, Stopped};
 use ringside_load::session::lane::Lane;
 use ringside_load::session::ledger::Counts;
-use ringside_load::session::meter::{Clock, Meter};
+use ringside_load::session::meter::{Meter, RunClock};
 use ringside_load::session::plan::Plan;
 use ringside_wire::client::session::Session;
 use ringside_wire::soupbintcp::Login;
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Venue to connect to, and the users to log in as.
-pub(super) struct Venue<'a> {
+pub(super) struct Target<'a> {
     /// Addresses of the OUCH port, tried in turn.
     pub addresses: &'a [SocketAddr],
     /// User of each session.
@@ -58,10 +58,10 @@ pub(super) struct Outcome {
 /// Sends a plan and collects the results of all sessions.
 pub(super) fn run(
     plan: Plan,
-    venue: &Venue,
-    orders: Orders,
+    venue: &Target,
+    settings: RunSettings,
     threads: usize,
-    listener: Option<Listener>,
+    listener: Option<FeedListener>,
     stop: &Arc<AtomicBool>,
 ) -> Result<Outcome, CliError> {
     let symbols: Arc<[[u8; 8]]> = plan.symbols.into();
@@ -80,8 +80,8 @@ pub(super) fn run(
     }
     let sessions = shares.iter().map(Vec::len).sum();
     let gate = Gate::new(threads, sessions, Arc::clone(stop), progress::say);
-    let clock = Clock::start();
-    let drivers = shares.into_iter().map(|lanes| Driver::new(lanes, orders, clock, &gate));
+    let clock = RunClock::start();
+    let drivers = shares.into_iter().map(|lanes| Driver::new(lanes, settings, clock, &gate));
     let failure = |error| CliError::Failure(format!("cannot wait for sockets: {error}"));
     let mut drivers: Vec<Driver> = drivers.collect::<Result<_, _>>().map_err(failure)?;
     if listener.is_some() {
@@ -92,7 +92,7 @@ pub(super) fn run(
     let ended = AtomicBool::new(false);
     let (drivers, heard) = std::thread::scope(|scope| {
         let listening =
-            listener.map(|listener| scope.spawn(|| listener.listen(clock, &ended, orders.spin)));
+            listener.map(|listener| scope.spawn(|| listener.listen(clock, &ended, settings.spin)));
         let drivers = progress::each_second(sent_and_come(&gate), || on_threads(drivers));
         ended.store(true, Ordering::Release);
         (drivers, listening.map(|thread| thread.join().expect("it does not panic")))

@@ -2,7 +2,7 @@
 //! nodes.
 
 use super::coordinator::{Coordinator, Revision, Swapped, Unavailable, Versioned};
-use super::message::Message;
+use super::message::PeerMessage;
 use super::record::{NodeName, Record};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub enum Arrived {
     /// Message of another node.
-    Message(NodeName, Message),
+    Message(NodeName, PeerMessage),
     /// Node that does not take messages.
     Unreachable(NodeName),
     /// Answer to a read of the record.
@@ -30,7 +30,7 @@ pub struct Letter {
     /// Node that sends the message.
     pub from: NodeName,
     /// Content of the letter.
-    pub message: Message,
+    pub message: PeerMessage,
 }
 
 enum Question {
@@ -44,7 +44,7 @@ pub struct Errands {
     arrived: Receiver<Arrived>,
     arrivals: Sender<Arrived>,
     questions: Sender<Question>,
-    posts: HashMap<NodeName, (String, SyncSender<Message>)>,
+    posts: HashMap<NodeName, (String, SyncSender<PeerMessage>)>,
 }
 
 impl Errands {
@@ -101,7 +101,7 @@ impl Errands {
 
     /// Sends a message to a node, without waiting. Nothing confirms its arrival;
     /// [`Arrived::Unreachable`] arrives if the node could not be reached.
-    pub fn send(&mut self, to: &NodeName, address: &str, message: Message) {
+    pub fn send(&mut self, to: &NodeName, address: &str, message: PeerMessage) {
         const WAITING_MAX: usize = 64;
         if self.posts.get(to).is_none_or(|(known, _)| known != address) {
             let (letters, post) = sync_channel(WAITING_MAX);
@@ -123,7 +123,7 @@ fn deliver(
     me: &NodeName,
     to: &NodeName,
     address: &str,
-    post: &Receiver<Message>,
+    post: &Receiver<PeerMessage>,
     arrivals: &Sender<Arrived>,
 ) {
     let mut connection = None;

@@ -6,10 +6,10 @@
 //! earlier epoch. Of the voters that promise, at least one has everything that was ever
 //! acknowledged or published.
 
+use super::canvass::Canvass;
 use super::coordinator::{Revision, Swapped, Unavailable, Versioned};
-use super::leading::Leading;
-use super::message::{Last, Message};
-use super::poll::Poll;
+use super::leader::Leading;
+use super::message::{Last, PeerMessage};
 use super::record::{Address, Incarnation, NodeName, Record, Voters};
 use ringside_journal::Position;
 use ringside_planted::{Bug, planted};
@@ -37,7 +37,7 @@ pub enum Act {
     /// Swap the record; the outcome goes to [`Member::swapped`].
     Swap(Option<Revision>, Record),
     /// Send this message to a node.
-    Send(NodeName, Message),
+    Send(NodeName, PeerMessage),
     /// Follow this leader in this epoch and nobody else. `None`: take no frame from anybody.
     Follow(Option<(NodeName, u64)>),
     /// Lead in this epoch: write its first frame, and serve these voters.
@@ -61,12 +61,12 @@ pub struct View<'a> {
     /// change, a quorum of the new voters.
     pub agreed: Position,
     /// While leading: nodes that follow.
-    pub followers: &'a [Following],
+    pub followers: &'a [ConnectedStandby],
 }
 
 /// Node that follows the leader.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Following {
+pub struct ConnectedStandby {
     /// Name of the node.
     pub node: NodeName,
     /// Incarnation of the node's memory.
@@ -94,7 +94,7 @@ pub struct Member {
 
 #[derive(Debug)]
 enum Role {
-    Standing(Standing),
+    Standby(StandbyState),
     Gathering(Gathering),
     Leading(Leading),
     /// The node is to stop leading; the name is the next leader, if there is one.
@@ -102,14 +102,14 @@ enum Role {
 }
 
 #[derive(Debug)]
-struct Standing {
+struct StandbyState {
     /// Leader that the node was last asked to follow, with its epoch.
     follows: Option<(NodeName, u64)>,
     /// True once that leader was heard, until its connection is lost.
     heard: bool,
     /// Time at which the leader is suspected.
     suspect_at: Duration,
-    poll: Option<Poll>,
+    canvass: Option<Canvass>,
 }
 
 #[derive(Debug)]
@@ -119,13 +119,13 @@ struct Gathering {
     ask_at: Duration,
 }
 
-impl Standing {
+impl StandbyState {
     fn since(now: Duration) -> Role {
-        Role::Standing(Standing {
+        Role::Standby(StandbyState {
             follows: None,
             heard: false,
             suspect_at: now + GRACE,
-            poll: None,
+            canvass: None,
         })
     }
 }
@@ -148,7 +148,7 @@ impl Member {
             record: None,
             is_asking: false,
             read_at: now,
-            role: Standing::since(now),
+            role: StandbyState::since(now),
             acts: vec![],
         }
     }
@@ -169,7 +169,7 @@ impl Member {
             self.look(now);
         }
         match &self.role {
-            Role::Standing(_) => self.stand(now, view),
+            Role::Standby(_) => self.stand(now, view),
             Role::Gathering(_) => self.gather(now, view),
             Role::Leading(_) => self.lead(now, view),
             Role::Ending(next) => {
@@ -212,7 +212,7 @@ impl Member {
         if let Ok(Swapped::Done(revision)) = ended {
             if wanted.leader != self.me {
                 let epoch = wanted.epoch;
-                self.acts.push(Act::Send(wanted.leader.clone(), Message::Look { epoch }));
+                self.acts.push(Act::Send(wanted.leader.clone(), PeerMessage::Look { epoch }));
             }
             self.learn(now, (revision, wanted));
         } else {
@@ -226,12 +226,12 @@ impl Member {
         &mut self,
         now: Duration,
         from: &NodeName,
-        message: &Message,
+        message: &PeerMessage,
         view: &View<'_>,
     ) -> Vec<Act> {
         match *message {
-            Message::Look { epoch } => self.look_for(now, epoch),
-            Message::Ask { epoch, binding, incarnation } => {
+            PeerMessage::Look { epoch } => self.look_for(now, epoch),
+            PeerMessage::Ask { epoch, binding, incarnation } => {
                 if incarnation != self.incarnation {
                     // The message is for another incarnation of this node, which is gone.
                 } else if binding {
@@ -240,7 +240,7 @@ impl Member {
                     self.answer_poll(now, from, epoch, view.last);
                 }
             }
-            Message::Answer { epoch, binding, incarnation, last, hears_leader } => {
+            PeerMessage::Answer { epoch, binding, incarnation, last, hears_leader } => {
                 let counts = |(_, record): &Versioned| record.voters.counts(from, incarnation);
                 if !self.record.as_ref().is_some_and(counts) {
                     // The sender is a voter that has lost memory, or no voter.
@@ -256,26 +256,26 @@ impl Member {
 
     /// Notes that a node does not take messages.
     pub fn unreachable(&mut self, node: &NodeName) {
-        if let Role::Standing(Standing { poll: Some(poll), .. }) = &mut self.role {
-            poll.unreachable(node);
+        if let Role::Standby(StandbyState { canvass: Some(canvass), .. }) = &mut self.role {
+            canvass.unreachable(node);
         }
     }
 
     /// Notes that the leader whom this node follows has sent something.
     pub fn heard(&mut self, now: Duration) {
-        if let Role::Standing(standing) = &mut self.role {
-            standing.heard = true;
-            standing.suspect_at = now + SILENCE_MAX;
-            standing.poll = None;
+        if let Role::Standby(standby) = &mut self.role {
+            standby.heard = true;
+            standby.suspect_at = now + SILENCE_MAX;
+            standby.canvass = None;
         }
     }
 
     /// Notes that the connection to the leader has ended.
     pub(crate) fn line_lost(&mut self, now: Duration) {
-        if let Role::Standing(standing) = &mut self.role
-            && std::mem::take(&mut standing.heard)
+        if let Role::Standby(standby) = &mut self.role
+            && std::mem::take(&mut standby.heard)
         {
-            standing.suspect_at = now;
+            standby.suspect_at = now;
         }
         self.read_at = self.read_at.min(now);
     }
@@ -303,7 +303,7 @@ impl Member {
 
     /// Stands by, after this node led and its log has been recovered.
     pub fn stands_by(&mut self, now: Duration) {
-        self.role = Standing::since(now);
+        self.role = StandbyState::since(now);
         self.read_at = now;
     }
 
@@ -316,9 +316,9 @@ impl Member {
     /// Handles a missing record: this node begins the cluster, if it is one of the founders.
     fn found(&mut self, now: Duration, last: Last) {
         let is_founder = self.founders.iter().any(|place| place.node == self.me);
-        let Role::Standing(standing) = &self.role else { return };
+        let Role::Standby(standby) = &self.role else { return };
         // A node with an empty log waits, so that a node with a past begins first.
-        let waits = last == Last::EMPTY && now < standing.suspect_at;
+        let waits = last == Last::EMPTY && now < standby.suspect_at;
         // A promise shows that there was a record once. Then an operator must say which journal is
         // the right one.
         if is_founder && !waits && self.promised == 0 {
@@ -341,13 +341,13 @@ impl Member {
         let epoch = record.epoch;
         self.record = Some((revision, record));
         match &mut self.role {
-            Role::Standing(standing) if is_new => {
-                standing.heard = false;
-                standing.poll = None;
-                standing.suspect_at = now + GRACE;
+            Role::Standby(standby) if is_new => {
+                standby.heard = false;
+                standby.canvass = None;
+                standby.suspect_at = now + GRACE;
             }
             Role::Gathering(gathering) if epoch > gathering.epoch => {
-                self.role = Standing::since(now);
+                self.role = StandbyState::since(now);
             }
             Role::Leading(leading) if epoch > leading.epoch => self.step_down(),
             _ => {}
@@ -362,31 +362,31 @@ impl Member {
         if is_named && is_voter && is_fresh {
             return self.begin_to_gather(now, record.epoch, view);
         }
-        let Role::Standing(standing) = &mut self.role else { return };
+        let Role::Standby(standby) = &mut self.role else { return };
         let leader = (record.leader.clone(), record.epoch);
         let is_over = record.epoch < self.promised && !planted(Bug::OldLeaderHeard);
         let follows = (!is_named && !is_over).then_some(leader);
-        if standing.follows != follows {
-            standing.follows.clone_from(&follows);
-            standing.heard = false;
+        if standby.follows != follows {
+            standby.follows.clone_from(&follows);
+            standby.heard = false;
             self.acts.push(Act::Follow(follows));
         }
         // A named node that comes here has written in this epoch already, or may have: nobody
         // leads.
-        let is_suspected = now >= standing.suspect_at || is_named;
+        let is_suspected = now >= standby.suspect_at || is_named;
         if !is_voter || !is_suspected || self.is_asking {
             return;
         }
-        let poll = standing.poll.get_or_insert_with(|| Poll::new(now));
-        if poll.asks(now) {
+        let canvass = standby.canvass.get_or_insert_with(|| Canvass::new(now));
+        if canvass.asks(now) {
             for voter in record.voters.0.iter().filter(|voter| voter.node != self.me) {
                 let (epoch, incarnation) = (record.epoch, voter.incarnation);
-                let ask = Message::Ask { epoch, binding: false, incarnation };
+                let ask = PeerMessage::Ask { epoch, binding: false, incarnation };
                 self.acts.push(Act::Send(voter.node.clone(), ask));
             }
         }
-        if let Some(choice) = poll.choice(now, &record.voters, &self.me, view.last) {
-            standing.poll = None;
+        if let Some(choice) = canvass.choice(now, &record.voters, &self.me, view.last) {
+            standby.canvass = None;
             self.swap(Some(revision), record.led_by(&choice));
         }
     }
@@ -424,7 +424,7 @@ impl Member {
             for voter in &record.voters.0 {
                 if !gathering.promises.contains_key(&voter.node) {
                     let incarnation = voter.incarnation;
-                    let ask = Message::Ask { epoch, binding: true, incarnation };
+                    let ask = PeerMessage::Ask { epoch, binding: true, incarnation };
                     self.acts.push(Act::Send(voter.node.clone(), ask));
                 }
             }
@@ -446,17 +446,17 @@ impl Member {
     fn promise(&mut self, now: Duration, to: &NodeName, epoch: u64, last: Last) {
         if epoch < self.promised {
             let epoch = self.promised;
-            return self.acts.push(Act::Send(to.clone(), Message::Look { epoch }));
+            return self.acts.push(Act::Send(to.clone(), PeerMessage::Look { epoch }));
         }
         match &self.role {
             // The other node asks again, and is answered when this node writes no more.
             Role::Leading(leading) if epoch > leading.epoch => return self.step_down(),
             Role::Leading(_) | Role::Ending(_) => return,
             Role::Gathering(gathering) if epoch == gathering.epoch => return,
-            Role::Gathering(_) | Role::Standing(_) => {}
+            Role::Gathering(_) | Role::Standby(_) => {}
         }
-        if epoch > self.promised || !matches!(self.role, Role::Standing(_)) {
-            self.role = Standing::since(now);
+        if epoch > self.promised || !matches!(self.role, Role::Standby(_)) {
+            self.role = StandbyState::since(now);
             self.acts.push(Act::Follow(None));
         }
         if epoch > self.promised {
@@ -464,7 +464,7 @@ impl Member {
             self.acts.push(Act::Promise(epoch));
         }
         let (incarnation, binding, hears_leader) = (self.incarnation, true, false);
-        let answer = Message::Answer { epoch, binding, incarnation, last, hears_leader };
+        let answer = PeerMessage::Answer { epoch, binding, incarnation, last, hears_leader };
         self.acts.push(Act::Send(to.clone(), answer));
         self.look_for(now, epoch);
     }
@@ -472,16 +472,16 @@ impl Member {
     fn answer_poll(&mut self, now: Duration, to: &NodeName, epoch: u64, last: Last) {
         let known = self.record().map_or(0, |record| record.epoch).max(self.promised);
         if known > epoch {
-            return self.acts.push(Act::Send(to.clone(), Message::Look { epoch: known }));
+            return self.acts.push(Act::Send(to.clone(), PeerMessage::Look { epoch: known }));
         }
         self.look_for(now, epoch);
         let hears_leader = match &self.role {
-            Role::Standing(standing) => standing.heard && now < standing.suspect_at,
+            Role::Standby(standby) => standby.heard && now < standby.suspect_at,
             Role::Gathering(_) => false,
             Role::Leading(_) | Role::Ending(_) => true,
         };
         let (incarnation, binding) = (self.incarnation, false);
-        let answer = Message::Answer { epoch, binding, incarnation, last, hears_leader };
+        let answer = PeerMessage::Answer { epoch, binding, incarnation, last, hears_leader };
         self.acts.push(Act::Send(to.clone(), answer));
     }
 
@@ -503,10 +503,11 @@ impl Member {
     ) {
         let Some((_, record)) = &self.record else { return };
         let (is_leader, is_current) = (record.leader == *from, record.epoch == epoch);
-        if let Role::Standing(Standing { poll: Some(poll), suspect_at, .. }) = &mut self.role
+        if let Role::Standby(StandbyState { canvass: Some(canvass), suspect_at, .. }) =
+            &mut self.role
             && is_current
         {
-            poll.answered(from, last, hears_leader);
+            canvass.answered(from, last, hears_leader);
             if is_leader && hears_leader {
                 *suspect_at = now + SILENCE_MAX;
             }
@@ -527,7 +528,7 @@ impl Member {
 
     fn look(&mut self, now: Duration) {
         let is_calm = match &self.role {
-            Role::Standing(standing) => standing.heard && now < standing.suspect_at,
+            Role::Standby(standby) => standby.heard && now < standby.suspect_at,
             Role::Gathering(_) | Role::Leading(_) | Role::Ending(_) => false,
         };
         self.read_at = now + if is_calm { READ_RARELY } else { READ_OFTEN };
@@ -571,8 +572,8 @@ mod tests {
         Record { epoch: 5, leader: "a".into(), voters, nodes: vec![], handover: None }
     }
 
-    fn ask(epoch: u64, incarnation: u64) -> Message {
-        Message::Ask { epoch, binding: true, incarnation: Incarnation(incarnation) }
+    fn ask(epoch: u64, incarnation: u64) -> PeerMessage {
+        PeerMessage::Ask { epoch, binding: true, incarnation: Incarnation(incarnation) }
     }
 
     /// Same voter while it hears its leader and no read is under way.
@@ -604,8 +605,9 @@ mod tests {
 
     #[test]
     fn a_hint_of_a_later_epoch_makes_a_node_read_the_record() {
-        let poll = |epoch| Message::Ask { epoch, binding: false, incarnation: Incarnation(2) };
-        let hints = |epoch| [Message::Look { epoch }, poll(epoch), ask(epoch, 2)];
+        let canvass =
+            |epoch| PeerMessage::Ask { epoch, binding: false, incarnation: Incarnation(2) };
+        let hints = |epoch| [PeerMessage::Look { epoch }, canvass(epoch), ask(epoch, 2)];
         for (known, later) in hints(5).into_iter().zip(hints(6)) {
             let mut member = calm_voter();
             let acts = member.message(NOW, &"c".into(), &known, &VIEW);
@@ -638,16 +640,20 @@ mod tests {
     #[test]
     fn a_node_of_an_earlier_epoch_is_told_of_the_later_one() {
         let mut member = calm_voter();
-        let poll = Message::Ask { epoch: 4, binding: false, incarnation: Incarnation(2) };
-        for earlier in [ask(4, 2), poll] {
+        let canvass = PeerMessage::Ask { epoch: 4, binding: false, incarnation: Incarnation(2) };
+        for earlier in [ask(4, 2), canvass] {
             let acts = member.message(NOW, &"c".into(), &earlier, &VIEW);
-            assert_eq!(acts, [Act::Send("c".into(), Message::Look { epoch: 5 })], "{earlier:?}");
+            assert_eq!(
+                acts,
+                [Act::Send("c".into(), PeerMessage::Look { epoch: 5 })],
+                "{earlier:?}"
+            );
         }
     }
 
-    fn answer(epoch: u64, incarnation: u64, binding: bool) -> Message {
+    fn answer(epoch: u64, incarnation: u64, binding: bool) -> PeerMessage {
         let (incarnation, last) = (Incarnation(incarnation), Last::EMPTY);
-        Message::Answer { epoch, binding, incarnation, last, hears_leader: false }
+        PeerMessage::Answer { epoch, binding, incarnation, last, hears_leader: false }
     }
 
     #[test]
@@ -674,7 +680,7 @@ mod tests {
         let late = NOW + GRACE;
         assert_eq!(member.tick(late, &VIEW), [Act::Read]);
         let acts = member.read(late, Err(Unavailable(String::new())), &VIEW);
-        let polled = acts.iter().filter(|act| matches!(act, Act::Send(_, Message::Ask { .. })));
+        let polled = acts.iter().filter(|act| matches!(act, Act::Send(_, PeerMessage::Ask { .. })));
         assert_eq!(polled.count(), 2, "{acts:?}");
         member.unreachable(&"a".into());
         for other in [answer(4, 3, false), answer(5, 2, false), answer(5, 3, true)] {

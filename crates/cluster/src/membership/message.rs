@@ -1,7 +1,7 @@
 //! Messages between nodes, beside the frames.
 
 use super::record::Incarnation;
-use ringside_journal::{PAGE_BYTES, Place, Position};
+use ringside_journal::{LogPlace, PAGE_BYTES, Position};
 use serde::{Deserialize, Serialize};
 
 /// End of a log. Of two logs, the one with the higher end has every frame of the other one that was
@@ -26,8 +26,8 @@ impl Last {
     }
 }
 
-impl From<&Place> for Last {
-    fn from(place: &Place) -> Self {
+impl From<&LogPlace> for Last {
+    fn from(place: &LogPlace) -> Self {
         let Position { segment, offset } = place.position;
         Last { epoch: place.epoch, segment, offset }
     }
@@ -36,7 +36,7 @@ impl From<&Place> for Last {
 /// Message from one node to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Message {
+pub enum PeerMessage {
     /// Asks a voter for the end of its log.
     Ask {
         /// Epoch to be led, or the one whose leader is suspected.
@@ -46,7 +46,7 @@ pub enum Message {
         /// Incarnation that is asked. A voter that has lost memory counts as a new node.
         incarnation: Incarnation,
     },
-    /// Answer to [`Ask`](Message::Ask).
+    /// Answer to [`Ask`](PeerMessage::Ask).
     Answer {
         /// Epoch of the question.
         epoch: u64,

@@ -3,20 +3,20 @@
 //! acknowledged or published.
 //!
 //! `record.rs` has the record on which all nodes agree, and `coordinator.rs` the interface of its
-//! keepers: etcd, or a file. `member.rs` is the part of a node in leader election, with `poll.rs`
-//! for the voters that miss the leader and `leading.rs` for the tasks of a leader. `message.rs` has
-//! the messages between nodes, `node_file.rs` the facts that a node must not forget, `errands.rs`
-//! the threads that work for a member.
+//! keepers: etcd, or a file. `member.rs` is the part of a node in leader election, with
+//! `canvass.rs` for the voters that miss the leader and `leader.rs` for the tasks of a leader.
+//! `message.rs` has the messages between nodes, `node_file.rs` the facts that a node must not
+//! forget, `errands.rs` the threads that work for a member.
 
+mod canvass;
 pub mod coordinator;
 mod errands;
 pub mod etcd;
 pub mod file;
-mod leading;
+mod leader;
 pub mod member;
 pub mod message;
 pub mod node_file;
-mod poll;
 pub mod record;
 
 pub use coordinator::{
@@ -25,6 +25,6 @@ pub use coordinator::{
 pub use errands::{Arrived, Errands, Letter};
 pub use etcd::Etcd;
 pub use file::KeptFile;
-pub use member::{Act, Following, Member, View};
-pub use message::{Last, Message};
+pub use member::{Act, ConnectedStandby, Member, View};
+pub use message::{Last, PeerMessage};
 pub use record::{Address, Incarnation, NodeName, Record, Voter, Voters};

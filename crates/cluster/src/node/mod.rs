@@ -6,19 +6,19 @@
 //!     └── cut ◄──┴──────────────┘
 //! ```
 //!
-//! This module performs the acts that a [`Member`] decides. `standing.rs` takes a leader's frames;
-//! `presiding.rs` does the work of a leader beside its pipeline. The owner of a node calls its
+//! This module performs the acts that a [`Member`] decides. `following.rs` takes a leader's frames;
+//! `leading.rs` does the work of a leader beside its pipeline. The owner of a node calls its
 //! steps and provides the [`Ports`]: a venue on its threads, or a simulation.
 
-mod presiding;
-mod standing;
+mod following;
+mod leading;
 
-pub use presiding::Term;
-pub use standing::{Standing, Stood};
+pub use following::{Following, FollowingEnd};
+pub use leading::Term;
 
 use crate::membership::node_file::NodeFile;
 use crate::membership::{
-    Act, Address, Arrived, Last, Member, Message, NodeName, Record, Revision, View,
+    Act, Address, Arrived, Last, Member, NodeName, PeerMessage, Record, Revision, View,
 };
 use ringside_core::venue::StandbyError;
 use ringside_journal::{Identity, JournalError, Position};
@@ -29,7 +29,7 @@ use std::time::Duration;
 /// Access of a node to the world: clock, coordinator, other nodes, operator.
 pub trait Ports {
     /// Connection to a leader. It answers at once, or after a moment.
-    type Line: Read + Write;
+    type Link: Read + Write;
 
     /// Returns the time since some fixed start.
     fn now(&self) -> Duration;
@@ -44,10 +44,10 @@ pub trait Ports {
     fn swap(&mut self, expected: Option<Revision>, record: Record);
 
     /// Sends a message to a node. Its arrival is not certain.
-    fn send(&mut self, to: &NodeName, address: &str, message: Message);
+    fn send(&mut self, to: &NodeName, address: &str, message: PeerMessage);
 
     /// Connects to the leader at `address`.
-    fn connect(&mut self, address: &str) -> io::Result<Self::Line>;
+    fn connect(&mut self, address: &str) -> io::Result<Self::Link>;
 
     /// Reports an event to the operator.
     fn say(&mut self, what: String);
@@ -161,6 +161,6 @@ impl<P: Ports> Node<P> {
 }
 
 /// Returns the view of a node that does not lead.
-fn standing_view(last: Last) -> View<'static> {
+fn standby_view(last: Last) -> View<'static> {
     View { last, agreed: Position { segment: 0, offset: 0 }, followers: &[] }
 }

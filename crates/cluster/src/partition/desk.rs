@@ -14,16 +14,16 @@ pub const REQUESTS_MAX: usize = 256;
 /// Venue of a partition, for its mover.
 pub trait Desk {
     /// Sends a request.
-    fn send(&mut self, request: Request) -> Result<(), DeskError>;
+    fn send(&mut self, request: DeskRequest) -> Result<(), DeskError>;
 
     /// Returns the next answer of the venue, about any symbol. Everything that it reports is
     /// committed.
-    fn hear(&mut self) -> Result<Answer, DeskError>;
+    fn hear(&mut self) -> Result<DeskAnswer, DeskError>;
 }
 
 /// Request of a mover: one command of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum DeskRequest {
     /// Step of a move.
     Step {
         /// Symbol that moves.
@@ -53,16 +53,16 @@ pub struct MovedOrder {
 
 /// Answer of a venue about a symbol.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct DeskAnswer {
     /// Symbol of the report.
     pub symbol: Name,
     /// Content of the report.
-    pub event: Event,
+    pub event: DeskEvent,
 }
 
 /// Report that matters to a mover.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum DeskEvent {
     /// A step of a move is in the journal.
     Moved {
         /// Step that was taken.
@@ -109,28 +109,28 @@ pub struct UnknownName {
     kind: &'static str,
 }
 
-impl Request {
+impl DeskRequest {
     /// Returns the command of the request in the venue of a directory.
     pub fn command(&self, directory: &Directory) -> Result<Command, UnknownName> {
         match self {
-            Request::Step { symbol: name, asked } => {
+            DeskRequest::Step { symbol: name, asked } => {
                 let symbol = known(*name, *name, "symbol", directory.symbol_id(*name))?;
                 let action = Action::from(*asked);
                 Ok(Command { session: SessionId(0), symbol, verdict: Reason::None, action })
             }
-            Request::Import(order) => order.command(directory),
+            DeskRequest::Import(order) => order.command(directory),
         }
     }
 }
 
-impl fmt::Display for Request {
+impl fmt::Display for DeskRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Request::Step { asked, .. } => {
+            DeskRequest::Step { asked, .. } => {
                 let MoveSymbol { step, partition, version, .. } = asked;
                 write!(f, "{} at version {version}, partition {}", step.name(), partition.0)
             }
-            Request::Import(order) => {
+            DeskRequest::Import(order) => {
                 write!(f, "import of order {} of session {}", order.terms.id.0, order.session)
             }
         }

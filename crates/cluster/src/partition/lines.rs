@@ -1,7 +1,7 @@
 //! Lines of JSON: the `import` lines that are kept beside the table, which a node of another
 //! version may read, and the reports of the operator stream.
 
-use super::desk::{Answer, DeskError, Event, MovedOrder};
+use super::desk::{DeskAnswer, DeskError, DeskEvent, MovedOrder};
 use ringside_model::command::Enter;
 use ringside_model::domain::{
     Capacity, MoveStep, Name, OrderId, PartitionId, PostOnly, Price, Quantity, SelfTrade, SeqNo,
@@ -15,7 +15,7 @@ use serde_json::Value;
 /// Piece of an export: one `import` line for each order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Lines(pub Vec<String>);
+pub struct ExportPiece(pub Vec<String>);
 
 /// Fields of an order in an `import` line, in the order of the line. A report `exported` has the
 /// same ones, but for the name of the id.
@@ -113,9 +113,9 @@ impl OrderFields {
     }
 }
 
-impl Answer {
+impl DeskAnswer {
     /// Reads a line of the operator stream; `None` if it does not matter to a mover.
-    pub fn read(line: &[u8]) -> Result<Option<Answer>, DeskError> {
+    pub fn read(line: &[u8]) -> Result<Option<DeskAnswer>, DeskError> {
         let malformed = || DeskError::Malformed(String::from_utf8_lossy(line).into());
         let said: Value = serde_json::from_slice(line).map_err(|_| malformed())?;
         let kind = ReportKind::ALL.iter().find(|kind| said["report"] == kind.name());
@@ -125,26 +125,26 @@ impl Answer {
             Some(ReportKind::Exported) => OrderFields::deserialize(&said)
                 .ok()
                 .and_then(OrderFields::order)
-                .map(Event::Exported),
-            Some(ReportKind::Held) => Some(Event::Held),
+                .map(DeskEvent::Exported),
+            Some(ReportKind::Held) => Some(DeskEvent::Held),
             Some(ReportKind::Rejected) => rejected(&said),
             _ => return Ok(None),
         };
-        Ok(Some(Answer { symbol, event: event.ok_or_else(malformed)? }))
+        Ok(Some(DeskAnswer { symbol, event: event.ok_or_else(malformed)? }))
     }
 }
 
-fn taken(said: &Value) -> Option<Event> {
+fn taken(said: &Value) -> Option<DeskEvent> {
     let (seqno, orders) = (SeqNo(said["seq"].as_u64()?), said["count"].as_u64()?);
-    Some(Event::Moved { moved: moved(said)?, seqno, orders })
+    Some(DeskEvent::Moved { moved: moved(said)?, seqno, orders })
 }
 
-fn rejected(said: &Value) -> Option<Event> {
+fn rejected(said: &Value) -> Option<DeskEvent> {
     let reason = word(Reason::ALL, Reason::name, said["reason"].as_str()?)?;
     let state = moved(said);
     // The rejected import of an order has an id, and says nothing about a symbol that is traded.
     let tells = reason == Reason::InvalidMove && (state.is_some() || said["id"] == 0);
-    Some(if tells { Event::OutOfStep(state) } else { Event::Rejected(reason) })
+    Some(if tells { DeskEvent::OutOfStep(state) } else { DeskEvent::Rejected(reason) })
 }
 
 fn moved(said: &Value) -> Option<Moved> {
@@ -189,8 +189,8 @@ mod tests {
             ),
         ];
         for (report, expected) in [RARE, PLAIN].into_iter().zip(expected) {
-            let Answer { event, .. } = Answer::read(report.as_bytes()).unwrap().unwrap();
-            let Event::Exported(order) = event else { panic!("{event:?}") };
+            let DeskAnswer { event, .. } = DeskAnswer::read(report.as_bytes()).unwrap().unwrap();
+            let DeskEvent::Exported(order) = event else { panic!("{event:?}") };
             assert_eq!(order.line(), expected);
             assert_eq!(MovedOrder::read(expected), Some(order));
         }
@@ -212,29 +212,30 @@ mod tests {
 
     #[test]
     fn a_rejected_step_tells_the_state_of_its_symbol() {
-        let event = |line: &str| Answer::read(line.as_bytes()).unwrap().map(|answer| answer.event);
+        let event =
+            |line: &str| DeskAnswer::read(line.as_bytes()).unwrap().map(|answer| answer.event);
         let halted = Moved { step: MoveStep::Halt, partition: PartitionId(2), version: 5 };
         for (line, expected) in [
             (
                 r#"{"report":"rejected","id":0,"symbol":"A","reason":"invalid_move","step":"halt","partition":2,"version":5}"#,
-                Some(Event::OutOfStep(Some(halted))),
+                Some(DeskEvent::OutOfStep(Some(halted))),
             ),
             (
                 r#"{"report":"rejected","id":0,"symbol":"A","reason":"invalid_move"}"#,
-                Some(Event::OutOfStep(None)),
+                Some(DeskEvent::OutOfStep(None)),
             ),
             (
                 r#"{"report":"rejected","id":8,"symbol":"A","reason":"invalid_move"}"#,
-                Some(Event::Rejected(Reason::InvalidMove)),
+                Some(DeskEvent::Rejected(Reason::InvalidMove)),
             ),
             (
                 r#"{"report":"rejected","id":0,"symbol":"A","reason":"closed"}"#,
-                Some(Event::Rejected(Reason::Closed)),
+                Some(DeskEvent::Rejected(Reason::Closed)),
             ),
             (r#"{"report":"state_changed","symbol":"A","state":"open"}"#, None),
         ] {
             assert_eq!(event(line), expected, "{line}");
         }
-        assert!(matches!(Answer::read(b"{"), Err(DeskError::Malformed(_))));
+        assert!(matches!(DeskAnswer::read(b"{"), Err(DeskError::Malformed(_))));
     }
 }

@@ -24,8 +24,10 @@ mod mover;
 mod step;
 mod table;
 
-pub use desk::{Answer, Desk, DeskError, Event, MovedOrder, REQUESTS_MAX, Request, UnknownName};
-pub use lines::Lines;
+pub use desk::{
+    Desk, DeskAnswer, DeskError, DeskEvent, DeskRequest, MovedOrder, REQUESTS_MAX, UnknownName,
+};
+pub use lines::ExportPiece;
 pub use mover::{Keepers, Mover, MoverError, Pieces};
-pub use step::{Step, next};
-pub use table::{Export, Moving, Place, Table, propose};
+pub use step::{MoverStep, next};
+pub use table::{Export, Moving, Placement, SymbolTable, propose};

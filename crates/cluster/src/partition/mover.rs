@@ -1,9 +1,9 @@
 //! Mover: takes the steps that the table asks for, while this node leads its partition.
 
-use super::desk::{Answer, Desk, DeskError, Event, MovedOrder, REQUESTS_MAX, Request};
-use super::lines::Lines;
-use super::step::{Step, next};
-use super::table::{Export, Place, Table, propose};
+use super::desk::{Desk, DeskAnswer, DeskError, DeskEvent, DeskRequest, MovedOrder, REQUESTS_MAX};
+use super::lines::ExportPiece;
+use super::step::{MoverStep, next};
+use super::table::{Export, Placement, SymbolTable, propose};
 use crate::membership::{Coordinator, Keeper, Revision, Swapped, Unavailable};
 use ringside_model::command::MoveSymbol;
 use ringside_model::domain::{MoveStep, Name, PartitionId, Quantity, SeqNo};
@@ -19,13 +19,13 @@ const PIECE_BYTES: usize = 256 << 10;
 /// Coordinators of the table and of the exports beside it.
 pub struct Keepers {
     /// Coordinator of the table.
-    pub table: Box<dyn Coordinator<Table>>,
+    pub table: Box<dyn Coordinator<SymbolTable>>,
     /// Coordinators of the pieces of exports.
     pub pieces: Pieces,
 }
 
 /// Function that opens the coordinator of one piece of an export, by its name.
-pub type Pieces = Box<dyn Fn(&str) -> Box<dyn Coordinator<Lines>> + Send>;
+pub type Pieces = Box<dyn Fn(&str) -> Box<dyn Coordinator<ExportPiece>> + Send>;
 
 impl Keepers {
     /// Creates the keepers of a venue.
@@ -36,7 +36,7 @@ impl Keepers {
 
     /// Opens one piece of the export of a symbol, for the move that began at this version of the
     /// table.
-    fn piece(&self, symbol: &str, version: u32, number: u32) -> Box<dyn Coordinator<Lines>> {
+    fn piece(&self, symbol: &str, version: u32, number: u32) -> Box<dyn Coordinator<ExportPiece>> {
         (self.pieces)(&format!("exports/{symbol}/{version}/{number}"))
     }
 }
@@ -136,7 +136,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         for symbol in symbols {
             let Some(place) = table.symbols.get(&symbol) else { continue };
             let step = next(self.me, self.here[&symbol], place);
-            if step == Step::Wait {
+            if step == MoverStep::Wait {
                 continue;
             }
             self.troubled.clone_from(&symbol);
@@ -157,12 +157,12 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     }
 
     /// Reads the table. Adds the addresses of this partition, and symbols that are missing.
-    fn table(&mut self) -> Result<(Revision, Table), MoverError> {
+    fn table(&mut self) -> Result<(Revision, SymbolTable), MoverError> {
         loop {
             let found = self.keepers.table.read()?;
             let (revision, table) = match found {
                 Some((revision, table)) => (Some(revision), table),
-                None => (None, Table::default()),
+                None => (None, SymbolTable::default()),
             };
             let mut wanted = table.changed();
             for &partition in &self.partitions {
@@ -177,7 +177,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
                     Some(_) => propose(symbol, &self.partitions),
                 };
                 let Some(PartitionId(partition)) = proposed else { continue };
-                let place = Place { partition, version: wanted.version, moving: None };
+                let place = Placement { partition, version: wanted.version, moving: None };
                 wanted.symbols.entry(symbol.clone()).or_insert(place);
             }
             match revision {
@@ -193,46 +193,50 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     /// Takes a step. Returns the new table, if the step changes it.
     fn take(
         &mut self,
-        step: Step,
+        step: MoverStep,
         symbol: &str,
-        place: &Place,
-        table: &Table,
-    ) -> Result<Option<Table>, MoverError> {
+        place: &Placement,
+        table: &SymbolTable,
+    ) -> Result<Option<SymbolTable>, MoverError> {
         let moving = place.moving.as_ref();
-        let with = |place: Place| {
+        let with = |place: Placement| {
             let mut changed = table.changed();
             changed.symbols.insert(symbol.into(), place);
             changed
         };
         match (step, moving) {
-            (Step::Halt, Some(moving)) => {
+            (MoverStep::Halt, Some(moving)) => {
                 self.ask(symbol, step_of(MoveStep::Halt, moving.to, moving.version))?;
             }
-            (Step::Resume, _) => {
+            (MoverStep::Resume, _) => {
                 self.ask(symbol, step_of(MoveStep::Resume, self.me.0, place.version))?;
             }
-            (Step::Release, _) => {
+            (MoverStep::Release, _) => {
                 self.ask(symbol, step_of(MoveStep::Release, place.partition, place.version))?;
             }
-            (Step::Export, Some(moving)) => {
+            (MoverStep::Export, Some(moving)) => {
                 let export = self.export(symbol, moving.to, moving.version)?;
                 let moving = Some(super::Moving { export: Some(export), ..moving.clone() });
-                return Ok(Some(with(Place { moving, ..place.clone() })));
+                return Ok(Some(with(Placement { moving, ..place.clone() })));
             }
-            (Step::Import, Some(moving)) => {
+            (MoverStep::Import, Some(moving)) => {
                 self.import(symbol, moving)?;
                 let (partition, version) = (self.me.0, table.version + 1);
-                return Ok(Some(with(Place { partition, version, moving: Some(moving.clone()) })));
+                return Ok(Some(with(Placement {
+                    partition,
+                    version,
+                    moving: Some(moving.clone()),
+                })));
             }
-            (Step::Arrive, Some(moving)) => {
+            (MoverStep::Arrive, Some(moving)) => {
                 let export = self.import(symbol, moving)?;
                 let resume = step_of(MoveStep::Resume, self.me.0, place.version);
                 let (orders, quantity) = (export.orders, Quantity(export.quantity));
                 self.ask(symbol, MoveSymbol { orders, quantity, ..resume })?;
             }
-            (Step::Finish, Some(moving)) => {
+            (MoverStep::Finish, Some(moving)) => {
                 self.clear(symbol, moving)?;
-                return Ok(Some(with(Place { moving: None, ..place.clone() })));
+                return Ok(Some(with(Placement { moving: None, ..place.clone() })));
             }
             _ => {
                 let here = match self.here[symbol] {
@@ -249,10 +253,10 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     /// Asks the venue for a step, and waits until the step is in the journal. Returns its seqno and
     /// the number of orders that it concerns.
     fn ask(&mut self, symbol: &str, asked: MoveSymbol) -> Result<(SeqNo, u64), MoverError> {
-        let request = Request::Step { symbol: name_of(symbol), asked };
+        let request = DeskRequest::Step { symbol: name_of(symbol), asked };
         self.desk()?.send(request.clone())?;
         self.answer(symbol, &request, |event| match event {
-            Event::Moved { moved, seqno, orders } if moved.step == asked.step => {
+            DeskEvent::Moved { moved, seqno, orders } if moved.step == asked.step => {
                 Some((seqno, orders))
             }
             _ => None,
@@ -283,12 +287,12 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
 
     /// Returns the next answer of the venue. An answer about the state of a symbol updates `here`,
     /// whoever has asked for it.
-    fn hear(&mut self) -> Result<Answer, DeskError> {
+    fn hear(&mut self) -> Result<DeskAnswer, DeskError> {
         let answer = self.desk()?.hear()?;
         let state = match answer.event {
-            Event::Moved { moved, .. } => Some(moved),
-            Event::OutOfStep(state) => state,
-            Event::Exported(_) | Event::Held | Event::Rejected(_) => return Ok(answer),
+            DeskEvent::Moved { moved, .. } => Some(moved),
+            DeskEvent::OutOfStep(state) => state,
+            DeskEvent::Exported(_) | DeskEvent::Held | DeskEvent::Rejected(_) => return Ok(answer),
         };
         match state.map(|moved| moved.step) {
             Some(MoveStep::Export) => {}
@@ -306,16 +310,16 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         &mut self,
         symbol: &str,
         request: &dyn fmt::Display,
-        wanted: impl Fn(Event) -> Option<T>,
+        wanted: impl Fn(DeskEvent) -> Option<T>,
     ) -> Result<T, MoverError> {
         loop {
-            let Answer { symbol: about, event } = self.hear()?;
+            let DeskAnswer { symbol: about, event } = self.hear()?;
             if about.as_str() != symbol {
                 continue;
             }
             let reason = match event {
-                Event::OutOfStep(_) => Reason::InvalidMove,
-                Event::Rejected(reason) => reason,
+                DeskEvent::OutOfStep(_) => Reason::InvalidMove,
+                DeskEvent::Rejected(reason) => reason,
                 event => match wanted(event) {
                     Some(wanted) => return Ok(wanted),
                     None => continue,
@@ -338,7 +342,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         let (mut lines, mut bytes) = (vec![], 0);
         for _ in 0..orders {
             let order = self.answer(symbol, &"export", |event| match event {
-                Event::Exported(order) => Some(order),
+                DeskEvent::Exported(order) => Some(order),
                 _ => None,
             })?;
             export.quantity = export.quantity.wrapping_add(order.terms.quantity.0);
@@ -366,7 +370,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         let mut piece = self.keepers.piece(symbol, version, *pieces);
         let revision = piece.read()?.map(|(revision, _)| revision);
         // If another leader was faster, it has kept the same lines.
-        piece.swap(revision, &Lines(lines))?;
+        piece.swap(revision, &ExportPiece(lines))?;
         *pieces += 1;
         Ok(())
     }
@@ -378,11 +382,11 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         let mut imports = vec![];
         for number in 0..export.pieces {
             let piece = self.keepers.piece(symbol, moving.version, number).read()?;
-            let (_, Lines(lines)) = piece.ok_or_else(|| gone(number))?;
+            let (_, ExportPiece(lines)) = piece.ok_or_else(|| gone(number))?;
             for line in lines {
                 let order = MovedOrder::read(&line);
                 let unread = || MoverError::LineUnread { symbol: symbol.into(), line };
-                imports.push(Request::Import(order.ok_or_else(unread)?));
+                imports.push(DeskRequest::Import(order.ok_or_else(unread)?));
             }
         }
         if imports.len() as u64 != export.orders {
@@ -394,7 +398,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
                 self.desk()?.send(import.clone())?;
             }
             for import in imports {
-                self.answer(symbol, import, |event| (event == Event::Held).then_some(()))?;
+                self.answer(symbol, import, |event| (event == DeskEvent::Held).then_some(()))?;
             }
         }
         Ok(export)
@@ -405,7 +409,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
         for number in 0..moving.export.map_or(0, |export| export.pieces) {
             let mut piece = self.keepers.piece(symbol, moving.version, number);
             if let Some((revision, _)) = piece.read()? {
-                piece.swap(Some(revision), &Lines::default())?;
+                piece.swap(Some(revision), &ExportPiece::default())?;
             }
         }
         Ok(())

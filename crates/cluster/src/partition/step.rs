@@ -1,14 +1,14 @@
 //! Next step of a symbol, decided from its place in the table and its state in the journal of this
 //! partition. Nothing else is remembered, so that the next leader decides the same.
 
-use super::table::{Moving, Place};
+use super::table::{Moving, Placement};
 use ringside_model::domain::{MoveStep, PartitionId};
 use ringside_model::report::Moved;
 use std::fmt;
 
 /// Next step of a symbol in one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum MoverStep {
     /// There is nothing to do, or not for this partition.
     Wait,
     /// The orders of the symbol must wait.
@@ -31,56 +31,60 @@ pub enum Step {
     Contradiction,
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for MoverStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Step::Wait => "waits",
-            Step::Halt => "halted, it goes to another partition",
-            Step::Export => "exported",
-            Step::Import => "imported, it is this partition's now",
-            Step::Arrive | Step::Resume => "traded here",
-            Step::Finish => "has arrived",
-            Step::Release => "released, it is another partition's",
-            Step::Contradiction => "the table and the journal contradict each other",
+            MoverStep::Wait => "waits",
+            MoverStep::Halt => "halted, it goes to another partition",
+            MoverStep::Export => "exported",
+            MoverStep::Import => "imported, it is this partition's now",
+            MoverStep::Arrive | MoverStep::Resume => "traded here",
+            MoverStep::Finish => "has arrived",
+            MoverStep::Release => "released, it is another partition's",
+            MoverStep::Contradiction => "the table and the journal contradict each other",
         })
     }
 }
 
 /// Returns the next step of partition `me` for a symbol. `here` is the state of the symbol in the
 /// journal of the partition; `None` if it is traded.
-pub fn next(PartitionId(me): PartitionId, here: Option<Moved>, place: &Place) -> Step {
+pub fn next(PartitionId(me): PartitionId, here: Option<Moved>, place: &Placement) -> MoverStep {
     use MoveStep::{Halt, Import, Release};
     let is_mine = place.partition == me;
     let step = here.map(|here| here.step);
     match (&place.moving, step) {
         // The symbol is here and stays.
-        (None, None) if is_mine => Step::Wait,
-        (None, Some(Halt)) if is_mine => Step::Resume,
-        (None, Some(Release)) if is_mine && is_new(here) => Step::Resume,
+        (None, None) if is_mine => MoverStep::Wait,
+        (None, Some(Halt)) if is_mine => MoverStep::Resume,
+        (None, Some(Release)) if is_mine && is_new(here) => MoverStep::Resume,
         // The symbol is to leave.
         (Some(moving), step) if is_mine && moving.from == me => match step {
-            None => Step::Halt,
-            Some(Halt) if here.is_some_and(|here| here.version != moving.version) => Step::Halt,
-            Some(Halt) if moving.export.is_none() => Step::Export,
-            Some(Halt) => Step::Wait,
-            Some(Release) if is_new(here) => Step::Resume,
-            _ => Step::Contradiction,
+            None => MoverStep::Halt,
+            Some(Halt) if here.is_some_and(|here| here.version != moving.version) => {
+                MoverStep::Halt
+            }
+            Some(Halt) if moving.export.is_none() => MoverStep::Export,
+            Some(Halt) => MoverStep::Wait,
+            Some(Release) if is_new(here) => MoverStep::Resume,
+            _ => MoverStep::Contradiction,
         },
         // The symbol is arriving.
         (Some(Moving { to, .. }), step) if is_mine && *to == me => match step {
-            None => Step::Finish,
-            Some(Import | Release) => Step::Arrive,
-            _ => Step::Contradiction,
+            None => MoverStep::Finish,
+            Some(Import | Release) => MoverStep::Arrive,
+            _ => MoverStep::Contradiction,
         },
-        (_, _) if is_mine => Step::Contradiction,
+        (_, _) if is_mine => MoverStep::Contradiction,
         (Some(Moving { to, export: Some(_), .. }), Some(Import | Release)) if *to == me => {
-            Step::Import
+            MoverStep::Import
         }
         // The symbol is in another partition.
-        (_, None) => Step::Contradiction,
-        (_, Some(Release)) if here.is_some_and(|here| here.version == place.version) => Step::Wait,
-        (Some(Moving { to, .. }), Some(Release)) if *to == me => Step::Wait,
-        _ => Step::Release,
+        (_, None) => MoverStep::Contradiction,
+        (_, Some(Release)) if here.is_some_and(|here| here.version == place.version) => {
+            MoverStep::Wait
+        }
+        (Some(Moving { to, .. }), Some(Release)) if *to == me => MoverStep::Wait,
+        _ => MoverStep::Release,
     }
 }
 

@@ -7,19 +7,19 @@ use std::collections::BTreeMap;
 /// Table on which all partitions of a venue agree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Table {
+pub struct SymbolTable {
     /// Version of the table; it rises with every change.
     pub version: u32,
     /// Addresses at which clients find each partition, by partition number.
     pub partitions: BTreeMap<u16, Vec<String>>,
     /// Place of each symbol, by its name.
-    pub symbols: BTreeMap<String, Place>,
+    pub symbols: BTreeMap<String, Placement>,
 }
 
-/// Place of a symbol.
+/// Partition of a symbol, and the symbol's move.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub struct Placement {
     /// Partition that trades the symbol.
     pub partition: u16,
     /// Version of the table since which that partition trades the symbol.
@@ -42,7 +42,7 @@ pub struct Moving {
     pub export: Option<Export>,
 }
 
-/// Orders of a symbol, kept beside the table as [`super::Lines`] in pieces numbered from 0.
+/// Orders of a symbol, kept beside the table as [`super::ExportPiece`] in pieces numbered from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Export {
@@ -56,10 +56,10 @@ pub struct Export {
     pub pieces: u32,
 }
 
-impl Table {
+impl SymbolTable {
     /// Returns the table with its next version.
-    pub fn changed(&self) -> Table {
-        Table { version: self.version + 1, ..self.clone() }
+    pub fn changed(&self) -> SymbolTable {
+        SymbolTable { version: self.version + 1, ..self.clone() }
     }
 
     /// Asks for the move of a symbol to a partition. If that is its present partition, a move under
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn each_partition_gets_about_as_many_instruments() {
+    fn each_partition_gets_about_as_many_symbols() {
         for count in [2u16, 3, 7] {
             let partitions: Vec<u16> = (0..count).collect();
             let mut shares = vec![0; count.into()];
@@ -136,13 +136,13 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_a_move_until_it_is_decided() {
-        let place = |partition| Place { partition, version: 1, moving: None };
-        let mut table = Table {
+        let place = |partition| Placement { partition, version: 1, moving: None };
+        let mut table = SymbolTable {
             version: 5,
             partitions: [(1, vec![]), (2, vec![])].into(),
             symbols: [("A".to_string(), place(1))].into(),
         };
-        let ask = |table: &mut Table, symbol, to| table.ask(symbol, PartitionId(to));
+        let ask = |table: &mut SymbolTable, symbol, to| table.ask(symbol, PartitionId(to));
         assert!(ask(&mut table, "A", 3).unwrap_err().contains("there are 1, 2"));
         assert!(ask(&mut table, "B", 2).unwrap_err().contains("no symbol B"));
         ask(&mut table, "A", 2).unwrap();
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(table.symbols["A"].moving, Some(moving.clone()), "it is the same move");
         ask(&mut table, "A", 1).unwrap();
         assert_eq!(table.symbols["A"].moving, None, "it is given up");
-        let decided = Place { moving: Some(moving), ..place(2) };
+        let decided = Placement { moving: Some(moving), ..place(2) };
         table.symbols.insert("A".into(), decided);
         assert!(ask(&mut table, "A", 1).unwrap_err().contains("arriving"));
     }

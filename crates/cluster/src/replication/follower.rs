@@ -1,9 +1,9 @@
 //! Standby's end of a connection: it reports where its journal ends, and takes the leader's frames.
 //! It never waits: the connection that it reads and writes answers at once.
 
-use super::wire::{Held, Hello, Verdict, Who};
+use super::wire::{Held, Hello, HelloAnswer, Who};
 use super::{HEARTBEAT, is_later};
-use ringside_journal::{Identity, Place, Position};
+use ringside_journal::{Identity, LogPlace, Position};
 use ringside_model::frame::{FRAME_BYTES_MIN, FRAME_LENGTHS, Frame};
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
@@ -76,7 +76,7 @@ impl<S: Read + Write> Follower<S> {
         who: &Who,
         identity: Identity,
         segment_bytes: u64,
-        place: &Place,
+        place: &LogPlace,
         now: Duration,
     ) -> Self {
         let hello = Hello::new(who, identity, segment_bytes, place);
@@ -155,18 +155,18 @@ impl<S: Read + Write> Follower<S> {
     }
 
     fn hear_verdict(&mut self) -> Result<Came, FollowerError> {
-        let verdict = Verdict::decode(&self.bytes)
+        let verdict = HelloAnswer::decode(&self.bytes)
             .map_err(|what| io::Error::new(ErrorKind::InvalidData, what))?;
         let Some((verdict, length)) = verdict else { return Ok(Came::Nothing) };
         self.read = length;
         match verdict {
-            Verdict::Welcome { epoch, end } => {
+            HelloAnswer::Welcome { epoch, end } => {
                 self.is_welcome = true;
                 Ok(Came::Welcome { epoch, end })
             }
-            Verdict::Diverged => Err(FollowerError::Diverged),
-            Verdict::NotLeading => Err(FollowerError::NotLeading),
-            Verdict::Refused(why) => Err(FollowerError::Refused(why)),
+            HelloAnswer::Diverged => Err(FollowerError::Diverged),
+            HelloAnswer::NotLeading => Err(FollowerError::NotLeading),
+            HelloAnswer::Refused(why) => Err(FollowerError::Refused(why)),
         }
     }
 }

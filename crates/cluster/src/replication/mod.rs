@@ -24,8 +24,8 @@ pub mod wire;
 
 pub use follower::{Came, Follower, FollowerError, PIECE_FRAMES_MAX};
 pub use replicas::Replicas;
-pub use sender::{Gone, Sender, Sent, Terms};
-pub use server::{Doors, Server};
+pub use sender::{FrameSender, Gone, ReplicationTerms, Sent};
+pub use server::{Doors, ReplicationServer};
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Positions up to which the voters have the journal.
 
-use crate::membership::{Following, Incarnation, NodeName, Voters};
+use crate::membership::{ConnectedStandby, Incarnation, NodeName, Voters};
 use ringside_core::commit_point::CommitPoint;
 use ringside_journal::Position;
 use ringside_planted::{Bug, planted};
@@ -17,11 +17,11 @@ pub struct Replicas {
 struct Others {
     /// Sets of voters that count: a quorum of each set must have a frame.
     rule: Vec<Voters>,
-    held: Vec<Held>,
+    held: Vec<StandbyEnd>,
 }
 
 /// End of the journal of one connected standby.
-struct Held {
+struct StandbyEnd {
     connection: u64,
     node: NodeName,
     incarnation: Incarnation,
@@ -69,10 +69,10 @@ impl Replicas {
     }
 
     /// Returns the connected standbys.
-    pub fn followers(&self) -> Vec<Following> {
+    pub fn followers(&self) -> Vec<ConnectedStandby> {
         let stored = self.commit_point.number(self.commit_point.stored());
         let others = self.lock();
-        let following = |held: &Held| Following {
+        let following = |held: &StandbyEnd| ConnectedStandby {
             node: held.node.clone(),
             incarnation: held.incarnation,
             is_near: held.end + Self::NEAR_BYTES >= stored,
@@ -92,7 +92,7 @@ impl Replicas {
         let mut others = self.lock();
         match others.held.iter_mut().find(|held| held.connection == connection) {
             Some(held) => held.end = end,
-            None => others.comes(Held { connection, node: node.clone(), incarnation, end }),
+            None => others.comes(StandbyEnd { connection, node: node.clone(), incarnation, end }),
         }
         self.decide(&others);
     }
@@ -120,8 +120,9 @@ impl Replicas {
 impl Others {
     /// Adds a connected standby. A node has one memory: an earlier incarnation of the same node is
     /// gone, even if nobody has noticed the end of its connection yet.
-    fn comes(&mut self, new: Held) {
-        let is_other = |held: &Held| held.node == new.node && held.incarnation != new.incarnation;
+    fn comes(&mut self, new: StandbyEnd) {
+        let is_other =
+            |held: &StandbyEnd| held.node == new.node && held.incarnation != new.incarnation;
         if self.held.iter().any(|held| is_other(held) && held.connection > new.connection) {
             return;
         }
@@ -141,7 +142,8 @@ impl Others {
         let last = required.checked_sub(1)?;
         let others = voters.0.iter().filter(|voter| voter.node != *me);
         let has = |voter: &crate::membership::Voter| {
-            let counts = |h: &&Held| h.node == voter.node && h.incarnation == voter.incarnation;
+            let counts =
+                |h: &&StandbyEnd| h.node == voter.node && h.incarnation == voter.incarnation;
             self.held.iter().filter(counts).map(|held| held.end).max().unwrap_or(0)
         };
         let mut ends: Vec<u64> = others.map(has).collect();

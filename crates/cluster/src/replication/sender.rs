@@ -1,9 +1,9 @@
 //! Leader's end of a connection: serves one standby from the journal. It never waits; its owner
 //! calls the steps.
 
-use super::wire::{Held, Hello, Verdict, Who};
+use super::wire::{Held, Hello, HelloAnswer, Who};
 use super::{HEARTBEAT, Replicas, is_later};
-use ringside_journal::{Identity, JournalError, Place};
+use ringside_journal::{Identity, JournalError, LogPlace};
 use ringside_model::frame::{FRAME_BYTES_MIN, Frame};
 use ringside_planted::{Bug, planted};
 use std::io::{self, ErrorKind, Read, Write};
@@ -20,7 +20,7 @@ const WAITING_BYTES_MAX: usize = 256 << 10;
 
 /// Terms on which a leader serves standbys.
 #[derive(Clone)]
-pub struct Terms {
+pub struct ReplicationTerms {
     /// Epoch in which the node leads.
     pub epoch: u64,
     /// Folder of the journal.
@@ -53,13 +53,13 @@ pub enum Gone {
 }
 
 /// Connection to one standby.
-pub struct Sender<S> {
+pub struct FrameSender<S> {
     connection: S,
-    terms: Terms,
+    terms: ReplicationTerms,
     /// Number of the connection.
     number: u64,
     /// Name of the standby, once it is welcome, and the reader of the journal for it.
-    standby: Option<(Who, ringside_journal::Follower)>,
+    standby: Option<(Who, ringside_journal::TailReader)>,
     /// Bytes on their way, and the number of them that the network has taken.
     out: Vec<u8>,
     taken: usize,
@@ -82,11 +82,11 @@ pub enum Sent {
     Later,
 }
 
-impl<S: Read + Write> Sender<S> {
+impl<S: Read + Write> FrameSender<S> {
     /// Creates the sender of a connection that has received nothing yet.
-    pub fn new(connection: S, terms: Terms, number: u64, now: Duration) -> Self {
+    pub fn new(connection: S, terms: ReplicationTerms, number: u64, now: Duration) -> Self {
         let out = Vec::with_capacity(WAITING_BYTES_MAX);
-        Sender {
+        FrameSender {
             connection,
             terms,
             number,
@@ -125,13 +125,13 @@ impl<S: Read + Write> Sender<S> {
         self.said.drain(..size_of::<Hello>());
         let (terms, who, place) = (&self.terms, hello.who(), hello.place());
         let verdict = match hello.differs_from(terms.identity, terms.segment_bytes) {
-            Some(why) => Verdict::Refused(why),
+            Some(why) => HelloAnswer::Refused(why),
             None if who.promised > terms.epoch && !planted(Bug::OldLeaderHeard) => {
                 terms.promised_elsewhere.fetch_max(who.promised, Ordering::Relaxed);
-                Verdict::NotLeading
+                HelloAnswer::NotLeading
             }
             None => {
-                match ringside_journal::Follower::open_behind(
+                match ringside_journal::TailReader::open_behind(
                     &terms.dir,
                     terms.identity,
                     &place,
@@ -139,7 +139,7 @@ impl<S: Read + Write> Sender<S> {
                 ) {
                     Ok(follower) => {
                         self.standby = Some((who.clone(), follower));
-                        Verdict::Welcome {
+                        HelloAnswer::Welcome {
                             epoch: terms.epoch,
                             end: terms.replicas.commit_point().stored(),
                         }
@@ -150,7 +150,7 @@ impl<S: Read + Write> Sender<S> {
             }
         };
         self.out.extend_from_slice(&verdict.encode());
-        if matches!(verdict, Verdict::Welcome { .. }) {
+        if matches!(verdict, HelloAnswer::Welcome { .. }) {
             return Ok(Some(who));
         }
         self.write(now)?;
@@ -201,7 +201,7 @@ impl<S: Read + Write> Sender<S> {
         // Positions only rise, so the last one is enough.
         if let Some(at) = whole.checked_sub(size_of::<Held>()) {
             let held = Held::read_from_bytes(&self.said[at..whole]).expect("it has its length");
-            let Terms { replicas, .. } = &self.terms;
+            let ReplicationTerms { replicas, .. } = &self.terms;
             replicas.has(self.number, &who.node, who.incarnation, held.into());
             self.said.drain(..whole);
         }
@@ -211,18 +211,18 @@ impl<S: Read + Write> Sender<S> {
 
 /// Returns the verdict on a place of the standby that the leader does not have any more, or never
 /// had.
-fn lacks(terms: &Terms, place: &Place) -> Result<Verdict, JournalError> {
+fn lacks(terms: &ReplicationTerms, place: &LogPlace) -> Result<HelloAnswer, JournalError> {
     let first = ringside_journal::first_segment(&terms.dir)?.unwrap_or(1);
     if place.position.segment >= first {
-        return Ok(Verdict::Diverged);
+        return Ok(HelloAnswer::Diverged);
     }
     let what =
         "does not have the journal any more that follows the standby's (snapshots.retire_segments)";
     let remedy = "begin with a copy of the folder of a node that is stopped, without its NODE file";
-    Ok(Verdict::Refused(format!("it {what}: {remedy}")))
+    Ok(HelloAnswer::Refused(format!("it {what}: {remedy}")))
 }
 
-impl<S> Drop for Sender<S> {
+impl<S> Drop for FrameSender<S> {
     fn drop(&mut self) {
         self.terms.replicas.gone(self.number);
     }

@@ -1,8 +1,8 @@
 //! Server for the other nodes: for standbys while this node leads, and for messages between nodes
 //! at any time.
 
-use super::sender::{Gone, Sender, Sent, Terms};
-use super::wire::Verdict;
+use super::sender::{FrameSender, Gone, ReplicationTerms, Sent};
+use super::wire::HelloAnswer;
 use crate::membership::{Arrived, Letter};
 use crossbeam_utils::Backoff;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
@@ -17,7 +17,7 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 
 /// State of a node that decides how it serves a new connection.
 pub struct Doors {
-    leading: Mutex<Option<(Terms, Arc<AtomicBool>)>>,
+    leading: Mutex<Option<(ReplicationTerms, Arc<AtomicBool>)>>,
     /// Number of standbys that are being served.
     serving: AtomicUsize,
     connections: AtomicU64,
@@ -39,7 +39,7 @@ impl Doors {
     }
 
     /// Serves standbys from now on.
-    pub fn open(&self, terms: Terms) {
+    pub fn open(&self, terms: ReplicationTerms) {
         *self.leading.lock().expect("no thread panics with it") = Some((terms, Arc::default()));
     }
 
@@ -57,7 +57,7 @@ impl Doors {
 
     /// Counts one more standby that is served, and returns the terms; `None` if no standbys are
     /// served.
-    fn enter(&self) -> Option<(Terms, Arc<AtomicBool>)> {
+    fn enter(&self) -> Option<(ReplicationTerms, Arc<AtomicBool>)> {
         let leading = self.leading.lock().expect("no thread panics with it");
         let (terms, closed) = leading.as_ref()?;
         self.serving.fetch_add(1, Ordering::SeqCst);
@@ -66,26 +66,26 @@ impl Doors {
 }
 
 /// Listens for other nodes until it is dropped.
-pub struct Server {
+pub struct ReplicationServer {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Server {
+impl ReplicationServer {
     /// Starts to listen. `say` receives the messages about standbys that come and go.
     pub fn listen(
         address: SocketAddr,
         doors: Arc<Doors>,
         say: impl FnMut(String) + Clone + Send + 'static,
-    ) -> io::Result<Server> {
+    ) -> io::Result<ReplicationServer> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = stop.clone();
         let accept = move || accept(&listener, &doors, &stopping, &say);
         let thread = std::thread::Builder::new().name("nodes".into()).spawn(accept)?;
-        Ok(Server { address, stop, thread: Some(thread) })
+        Ok(ReplicationServer { address, stop, thread: Some(thread) })
     }
 
     /// Returns the address at which the server listens.
@@ -94,7 +94,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for ReplicationServer {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         // The thread waits for a connection, and this one wakes it.
@@ -173,12 +173,12 @@ fn serve(
     say: &mut impl FnMut(String),
 ) -> Result<(), Gone> {
     let Some((terms, closed)) = doors.enter() else {
-        return Ok(connection.write_all(&Verdict::NotLeading.encode())?);
+        return Ok(connection.write_all(&HelloAnswer::NotLeading.encode())?);
     };
     let leaves = Leaves(doors);
     connection.set_nonblocking(true)?;
     let number = doors.connections.fetch_add(1, Ordering::Relaxed);
-    let mut sender = Sender::new(connection, terms, number, doors.began.elapsed());
+    let mut sender = FrameSender::new(connection, terms, number, doors.began.elapsed());
     let served = send(&mut sender, doors, &closed, say);
     drop(sender);
     drop(leaves);
@@ -186,7 +186,7 @@ fn serve(
 }
 
 fn send(
-    sender: &mut Sender<TcpStream>,
+    sender: &mut FrameSender<TcpStream>,
     doors: &Doors,
     closed: &AtomicBool,
     say: &mut impl FnMut(String),

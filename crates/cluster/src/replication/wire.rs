@@ -10,7 +10,7 @@
 //! All numbers are little-endian.
 
 use crate::membership::{Incarnation, NodeName};
-use ringside_journal::{Identity, Place, Position};
+use ringside_journal::{Identity, LogPlace, Position};
 use ringside_model::domain::{Nanos, SeqNo};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -56,7 +56,7 @@ pub struct Who {
 
 impl Hello {
     /// Creates the hello of a standby that asks for the frames behind `place`.
-    pub(crate) fn new(who: &Who, identity: Identity, segment_bytes: u64, place: &Place) -> Self {
+    pub(crate) fn new(who: &Who, identity: Identity, segment_bytes: u64, place: &LogPlace) -> Self {
         let mut node = [0; NAME_BYTES_MAX];
         let name = who.node.0.as_bytes();
         node[..name.len()].copy_from_slice(name);
@@ -89,8 +89,8 @@ impl Hello {
     }
 
     /// Returns the place behind which the standby asks for frames.
-    pub(crate) fn place(&self) -> Place {
-        Place {
+    pub(crate) fn place(&self) -> LogPlace {
+        LogPlace {
             position: Position { segment: self.segment, offset: self.offset },
             seqno: SeqNo(self.seqno),
             time: Nanos(self.time),
@@ -128,7 +128,7 @@ pub(crate) struct Answer {
 
 /// Decision of a leader on a hello.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum HelloAnswer {
     /// The standby is welcome, and frames follow.
     Welcome {
         /// Epoch in which the leader leads.
@@ -145,15 +145,15 @@ pub enum Verdict {
     Refused(String),
 }
 
-impl Verdict {
+impl HelloAnswer {
     /// Returns the bytes of the answer.
     pub fn encode(&self) -> Vec<u8> {
-        let nowhere = Place::BEGINNING.position;
+        let nowhere = LogPlace::BEGINNING.position;
         let (code, epoch, end, text) = match self {
-            Verdict::Welcome { epoch, end } => (0, *epoch, *end, ""),
-            Verdict::Diverged => (1, 0, nowhere, ""),
-            Verdict::NotLeading => (2, 0, nowhere, ""),
-            Verdict::Refused(text) => (3, 0, nowhere, text.as_str()),
+            HelloAnswer::Welcome { epoch, end } => (0, *epoch, *end, ""),
+            HelloAnswer::Diverged => (1, 0, nowhere, ""),
+            HelloAnswer::NotLeading => (2, 0, nowhere, ""),
+            HelloAnswer::Refused(text) => (3, 0, nowhere, text.as_str()),
         };
         let text = &text.as_bytes()[..text.len().min(TEXT_BYTES_MAX as usize)];
         let text_bytes = text.len() as u32;
@@ -168,17 +168,17 @@ impl Verdict {
     ///
     /// # Errors
     /// If the sender is no leader of this version.
-    pub fn decode(bytes: &[u8]) -> Result<Option<(Verdict, usize)>, &'static str> {
+    pub fn decode(bytes: &[u8]) -> Result<Option<(HelloAnswer, usize)>, &'static str> {
         let Ok((answer, rest)) = Answer::read_from_prefix(bytes) else { return Ok(None) };
         if answer.magic != MAGIC || answer.text_bytes > TEXT_BYTES_MAX || answer.code > 3 {
             return Err("what answers is no leader of this version");
         }
         let Some(text) = rest.get(..answer.text_bytes as usize) else { return Ok(None) };
         let verdict = match answer.code {
-            0 => Verdict::Welcome { epoch: answer.epoch, end: answer.end.into() },
-            1 => Verdict::Diverged,
-            2 => Verdict::NotLeading,
-            _ => Verdict::Refused(String::from_utf8_lossy(text).into_owned()),
+            0 => HelloAnswer::Welcome { epoch: answer.epoch, end: answer.end.into() },
+            1 => HelloAnswer::Diverged,
+            2 => HelloAnswer::NotLeading,
+            _ => HelloAnswer::Refused(String::from_utf8_lossy(text).into_owned()),
         };
         Ok(Some((verdict, size_of::<Answer>() + text.len())))
     }

@@ -8,10 +8,11 @@ use ringside_cluster::membership::{
     Coordinator, InMemory, Revision, Swapped, Unavailable, Versioned,
 };
 use ringside_cluster::partition::{
-    Answer, Desk, DeskError, Keepers, Lines, Mover, Request, Step, Table, next,
+    Desk, DeskAnswer, DeskError, DeskRequest, ExportPiece, Keepers, Mover, MoverStep, SymbolTable,
+    next,
 };
+use ringside_core::json_reports::JsonReports;
 use ringside_core::registry::directory::Directory;
-use ringside_core::report_lines::ReportLines;
 use ringside_edge::gateway::file_session::{FileSession, Format};
 use ringside_engine::Engine;
 use ringside_model::command::{Action, Command, OperatorCommand, Sequenced};
@@ -50,7 +51,7 @@ fn no_order_is_lost_or_doubled_while_symbols_move() {
 struct Node {
     directory: Directory,
     engine: Engine,
-    lines: ReportLines,
+    lines: JsonReports,
     seqno: u64,
     /// State of each symbol in the journal; `None` if the symbol is traded here.
     here: BTreeMap<String, Option<Moved>>,
@@ -62,7 +63,7 @@ type Shared<T> = Arc<Mutex<T>>;
 
 impl Node {
     fn new(partition: u16) -> Self {
-        let (directory, lines) = (Directory::new(), ReportLines::new());
+        let (directory, lines) = (Directory::new(), JsonReports::new());
         let here = SYMBOLS.map(|symbol| (symbol.to_string(), None)).into();
         let mut node = Node { directory, engine: Engine::new(0), lines, seqno: 0, here, term: 0 };
         node.line(&json!({ "op": "session", "session": "S", "firm": "F" }).to_string());
@@ -91,11 +92,11 @@ impl Node {
     }
 
     /// Applies the command of a request, and returns the answers of the venue.
-    fn request(&mut self, request: &Request) -> Result<Vec<Answer>, DeskError> {
+    fn request(&mut self, request: &DeskRequest) -> Result<Vec<DeskAnswer>, DeskError> {
         let command = request.command(&self.directory)?;
         self.directory.observe(&command);
         let lines = self.apply(command).into_iter();
-        lines.filter_map(|line| Answer::read(&line).transpose()).collect()
+        lines.filter_map(|line| DeskAnswer::read(&line).transpose()).collect()
     }
 
     /// Applies a command, and returns the lines of its reports.
@@ -150,11 +151,11 @@ struct Port {
     node: Shared<Node>,
     term: u64,
     random: Shared<Random>,
-    said: VecDeque<Answer>,
+    said: VecDeque<DeskAnswer>,
 }
 
 impl Desk for Port {
-    fn send(&mut self, request: Request) -> Result<(), DeskError> {
+    fn send(&mut self, request: DeskRequest) -> Result<(), DeskError> {
         let mut node = self.node.lock().unwrap();
         if node.term != self.term || self.random.lock().unwrap().in_1000(12) {
             return Err(DeskError::Closed);
@@ -163,7 +164,7 @@ impl Desk for Port {
         Ok(())
     }
 
-    fn hear(&mut self) -> Result<Answer, DeskError> {
+    fn hear(&mut self) -> Result<DeskAnswer, DeskError> {
         let lost = self.random.lock().unwrap().in_1000(30);
         self.said.pop_front().filter(|_| !lost).ok_or(DeskError::Silent)
     }
@@ -171,20 +172,24 @@ impl Desk for Port {
 
 /// Table as a leader sees it: a swap may take place after its sender gave up, or never.
 struct Slow {
-    table: InMemory<Table>,
+    table: InMemory<SymbolTable>,
     random: Shared<Random>,
-    late: Shared<Vec<(Option<Revision>, Table)>>,
+    late: Shared<Vec<(Option<Revision>, SymbolTable)>>,
 }
 
-impl Coordinator<Table> for Slow {
-    fn read(&mut self) -> Result<Option<Versioned<Table>>, Unavailable> {
+impl Coordinator<SymbolTable> for Slow {
+    fn read(&mut self) -> Result<Option<Versioned<SymbolTable>>, Unavailable> {
         match self.random.lock().unwrap().in_1000(20) {
             true => Err(Unavailable("it does not answer".into())),
             false => self.table.read(),
         }
     }
 
-    fn swap(&mut self, expected: Option<Revision>, table: &Table) -> Result<Swapped, Unavailable> {
+    fn swap(
+        &mut self,
+        expected: Option<Revision>,
+        table: &SymbolTable,
+    ) -> Result<Swapped, Unavailable> {
         if self.random.lock().unwrap().in_1000(120) {
             self.late.lock().unwrap().push((expected, table.clone()));
             return Err(Unavailable("nobody knows".into()));
@@ -199,9 +204,9 @@ struct World {
     random: Shared<Random>,
     nodes: Vec<Shared<Node>>,
     movers: Vec<Mover<Port, Open>>,
-    table: InMemory<Table>,
-    pieces: Shared<HashMap<String, InMemory<Lines>>>,
-    late: Shared<Vec<(Option<Revision>, Table)>>,
+    table: InMemory<SymbolTable>,
+    pieces: Shared<HashMap<String, InMemory<ExportPiece>>>,
+    late: Shared<Vec<(Option<Revision>, SymbolTable)>>,
     /// Orders that should be live, by symbol, in the order in which they came.
     orders: BTreeMap<&'static str, Vec<Order>>,
     entered: u64,
@@ -288,7 +293,7 @@ impl World {
             for partition in PARTITIONS {
                 let node = self.nodes[usize::from(partition)].lock().unwrap();
                 let step = next(PartitionId(partition), node.here[symbol], place);
-                assert_eq!(step, Step::Wait, "{symbol} at {partition}");
+                assert_eq!(step, MoverStep::Wait, "{symbol} at {partition}");
                 let expected =
                     if partition == place.partition { self.priority(symbol) } else { vec![] };
                 assert_eq!(node.book(symbol), expected, "{symbol} at {partition}");

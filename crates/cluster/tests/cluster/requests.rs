@@ -1,6 +1,6 @@
 //! Requests of a mover against the lines with which an operator asks for the same: one command.
 
-use ringside_cluster::partition::{Answer, Event, Request};
+use ringside_cluster::partition::{DeskAnswer, DeskEvent, DeskRequest};
 use ringside_core::registry::directory::Directory;
 use ringside_edge::gateway::file_session::{FileSession, Format};
 use ringside_model::command::{Command, MoveSymbol};
@@ -38,7 +38,7 @@ fn a_step_is_the_command_of_its_line() {
         let (partition, version) = (PartitionId(3), 9);
         let (orders, quantity) = (4, Quantity(50));
         let asked = MoveSymbol { step, partition, version, orders, quantity };
-        let request = Request::Step { symbol: name("A"), asked };
+        let request = DeskRequest::Step { symbol: name("A"), asked };
         let word = step.name();
         let line = format!(
             r#"{{"op":"move","symbol":"A","step":"{word}","partition":3,"version":9,"orders":4,"qty":50}}"#
@@ -75,9 +75,9 @@ fn an_import_is_the_command_of_its_line() {
         let report = format!(
             r#"{{"report":"exported","session":"{session}","id":8,"order":5,"symbol":"A",{terms}}}"#
         );
-        let answer = Answer::read(report.as_bytes()).unwrap().unwrap();
-        let Event::Exported(order) = answer.event else { panic!("{answer:?}") };
-        let command = Request::Import(order).command(&directory).unwrap();
+        let answer = DeskAnswer::read(report.as_bytes()).unwrap().unwrap();
+        let DeskEvent::Exported(order) = answer.event else { panic!("{answer:?}") };
+        let command = DeskRequest::Import(order).command(&directory).unwrap();
         let line =
             format!(r#"{{"op":"import","session":"{session}","id_there":8,"symbol":"A",{terms}}}"#);
         assert_eq!(commands(&directory, &line), [command], "{line}");
@@ -94,9 +94,9 @@ fn an_import_names_what_the_venue_does_not_know() {
         let report = format!(
             r#"{{"report":"exported","session":"{session}","id":8,"symbol":"A","side":"buy","tif":"day","qty":2,"price":"2","firm":"{firm}"}}"#
         );
-        let answer = Answer::read(report.as_bytes()).unwrap().unwrap();
-        let Event::Exported(order) = answer.event else { panic!("{answer:?}") };
-        let unknown = Request::Import(order).command(&directory()).unwrap_err();
+        let answer = DeskAnswer::read(report.as_bytes()).unwrap().unwrap();
+        let DeskEvent::Exported(order) = answer.event else { panic!("{answer:?}") };
+        let unknown = DeskRequest::Import(order).command(&directory()).unwrap_err();
         assert_eq!(unknown.to_string(), expected);
     }
 }

@@ -2,7 +2,7 @@
 //! its report ring.
 
 use super::stage::{Consume, Fatal};
-use crate::matching_shard::MatchingShard;
+use crate::shard::MatchingShard;
 use ringside_model::frame::Frame;
 use ringside_model::report::Report;
 

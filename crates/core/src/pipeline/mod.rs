@@ -32,8 +32,8 @@ pub use stage::{Fatal, Progress, let_end_by};
 pub use trace::{Point, Trace};
 
 use crate::commit_point::CommitPoint;
-use crate::matching_shard::MatchingShard;
-use crate::report_order::{ReportOrder, Subscriber};
+use crate::merge::{ReportMerge, Subscriber};
+use crate::shard::MatchingShard;
 use disruptor::{
     BusySpin, MissingFreeSlots, Producer, SingleConsumerBarrier, SingleProducer,
     build_single_producer,
@@ -82,7 +82,7 @@ pub struct Parts<S, C, U> {
     /// Shards with their books, by index.
     pub shards: Vec<MatchingShard>,
     /// Merge of the shards' reports into one order.
-    pub order: ReportOrder,
+    pub order: ReportMerge,
     /// Receiver of the reports.
     pub subscriber: U,
     /// Last command, its time, and the checksum of the last frame.
@@ -100,7 +100,7 @@ pub struct Drained<S, U> {
     /// Shards with their books, by index.
     pub shards: Vec<MatchingShard>,
     /// Merge of the shards' reports into one order.
-    pub order: ReportOrder,
+    pub order: ReportMerge,
     /// Receiver of the reports.
     pub subscriber: U,
 }
@@ -120,14 +120,14 @@ where
     C: Clock + Send + 'a,
     U: Subscriber + Send + 'a,
 {
-    let Stages { mut tasks, left } = Stages::wire(layout, parts, control, trace);
+    let WiredStages { mut tasks, left } = WiredStages::wire(layout, parts, control, trace);
     tasks.extend(beside);
     run_threads(&layout.plan, tasks, &control.abandon);
     left.drained()
 }
 
 /// Wired stages of a pipeline that are on no thread yet: the owner may step them in any order.
-pub struct Stages<'a, S, U> {
+pub struct WiredStages<'a, S, U> {
     /// Name and step function of each stage.
     pub tasks: Vec<(StageName, Task<'a>)>,
     /// Parts that the stages leave when they have ended.
@@ -140,7 +140,7 @@ pub struct Left<S, U> {
     writer: Receiver<Writer>,
     passed: Receiver<Position>,
     shards: Vec<Receiver<MatchingShard>>,
-    told: Receiver<(ReportOrder, U)>,
+    told: Receiver<(ReportMerge, U)>,
 }
 
 impl<S, U> Left<S, U> {
@@ -161,7 +161,7 @@ impl<S, U> Left<S, U> {
     }
 }
 
-impl<'a, S, U> Stages<'a, S, U> {
+impl<'a, S, U> WiredStages<'a, S, U> {
     /// Builds the rings and connects the stages to them.
     pub fn wire<C>(
         layout: &Layout,
@@ -272,7 +272,7 @@ impl<'a, S, U> Stages<'a, S, U> {
         } else {
             behind_the_gate!(ring.and_then().with_multi_consumer())
         };
-        Stages { tasks, left: Left { source, writer, passed, shards, told } }
+        WiredStages { tasks, left: Left { source, writer, passed, shards, told } }
     }
 }
 

@@ -29,7 +29,7 @@ pub enum StageName {
 
 /// Stages that a plan has to assign to threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stages {
+pub struct StageSet {
     /// Number of shards, each with a matcher.
     pub shards: u32,
     /// True if the venue serves a network.
@@ -72,7 +72,7 @@ impl ThreadPlan {
     /// used, or lets spinning threads share cores.
     pub fn parse(
         text: &str,
-        stages: Stages,
+        stages: StageSet,
         idle: Idle,
         durability: Durability,
         cores: &[usize],
@@ -95,7 +95,7 @@ impl ThreadPlan {
 
     fn parse_threads(
         text: &str,
-        stages: Stages,
+        stages: StageSet,
         idle: Idle,
         cores: &[usize],
     ) -> Result<Self, String> {
@@ -105,7 +105,7 @@ impl ThreadPlan {
 
     /// Checks that every stage is there once, every core may be used, and no two spinning threads
     /// share a core.
-    fn checked(self, stages: Stages, cores: &[usize]) -> Result<Self, String> {
+    fn checked(self, stages: StageSet, cores: &[usize]) -> Result<Self, String> {
         for stage in all_stages(stages) {
             let times =
                 self.threads.iter().flat_map(|t| &t.stages).filter(|&&s| s == stage).count();
@@ -115,7 +115,7 @@ impl ThreadPlan {
         }
         let count: usize = self.threads.iter().map(|thread| thread.stages.len()).sum();
         if count != all_stages(stages).count() {
-            let Stages { shards, .. } = stages;
+            let StageSet { shards, .. } = stages;
             return Err(format!(
                 "the thread plan has a matcher beyond the {shards} shards, or a gateway or feed without a network"
             ));
@@ -138,9 +138,9 @@ impl ThreadPlan {
 }
 
 /// Groups the stages into threads for a number of cores.
-fn groups_for(cores: usize, stages: Stages, durability: Durability) -> Vec<Vec<StageName>> {
+fn groups_for(cores: usize, stages: StageSet, durability: Durability) -> Vec<Vec<StageName>> {
     use StageName::{Feed, Gateway, Journaler, Publisher, Replicator, Sequencer};
-    let Stages { shards, network } = stages;
+    let StageSet { shards, network } = stages;
     let matchers = |threads: usize| -> Vec<Vec<StageName>> {
         let on = |thread| (0..shards).skip(thread).step_by(threads).map(StageName::Matcher);
         (0..threads).map(|thread| on(thread).collect()).collect()
@@ -169,7 +169,7 @@ fn groups_for(cores: usize, stages: Stages, durability: Durability) -> Vec<Vec<S
     }
 }
 
-fn all_stages(Stages { shards, network }: Stages) -> impl Iterator<Item = StageName> {
+fn all_stages(StageSet { shards, network }: StageSet) -> impl Iterator<Item = StageName> {
     let of_network = |stage| network.then_some(stage).into_iter();
     of_network(StageName::Gateway)
         .chain([StageName::Sequencer, StageName::Journaler, StageName::Replicator])
@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     fn plan(text: &str, shards: u32, cores: &[usize]) -> Result<String, String> {
-        let stages = Stages { shards, network: false };
+        let stages = StageSet { shards, network: false };
         ThreadPlan::parse(text, stages, Idle::Spin, Durability::Pagecache, cores)
             .map(|plan| plan.to_string())
     }
@@ -267,7 +267,7 @@ mod tests {
             "sequencer@0:spin, journaler+replicator@1:spin, matcher.0+matcher.2@2:spin, \
              matcher.1@3:spin, publisher@4:spin"
         );
-        let stages = Stages { shards: 1, network: false };
+        let stages = StageSet { shards: 1, network: false };
         let synced = ThreadPlan::parse("auto", stages, Idle::Yield, Durability::Fsync, &[0, 1]);
         let expected = "sequencer+matcher.0+publisher@0:yield, journaler+replicator@1:yield";
         assert_eq!(synced.unwrap().to_string(), expected);
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_venue_on_a_network_has_a_gateway_and_a_feed() {
-        let stages = Stages { shards: 2, network: true };
+        let stages = StageSet { shards: 2, network: true };
         let plan = |cores: &[usize], durability| {
             ThreadPlan::parse("auto", stages, Idle::Spin, durability, cores).unwrap().to_string()
         };

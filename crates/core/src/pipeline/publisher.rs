@@ -3,7 +3,7 @@
 
 use super::sequencer::Control;
 use super::stage::{Consume, Fatal};
-use crate::report_order::{ReportOrder, Subscriber};
+use crate::merge::{ReportMerge, Subscriber};
 use ringside_model::frame::{Frame, HashProbe};
 use ringside_model::report::Report;
 use std::sync::atomic::Ordering;
@@ -11,7 +11,7 @@ use std::sync::mpsc::Sender;
 
 /// Stage that merges the reports and drives one subscriber.
 pub(crate) struct Publisher<'a, U> {
-    order: ReportOrder,
+    order: ReportMerge,
     subscriber: U,
     control: &'a Control,
     probes: Sender<HashProbe>,
@@ -30,7 +30,7 @@ impl<'a, U: Subscriber> Publisher<'a, U> {
 
     /// Returns a stage that drives the merge and one subscriber.
     pub(super) fn new(
-        mut order: ReportOrder,
+        mut order: ReportMerge,
         subscriber: U,
         control: &'a Control,
         probes: Sender<HashProbe>,
@@ -52,7 +52,7 @@ impl<'a, U: Subscriber> Publisher<'a, U> {
     }
 
     /// Returns the merge and the subscriber after the stage has ended.
-    pub(crate) fn into_parts(self) -> (ReportOrder, U) {
+    pub(crate) fn into_parts(self) -> (ReportMerge, U) {
         (self.order, self.subscriber)
     }
 }

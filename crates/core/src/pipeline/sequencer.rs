@@ -235,7 +235,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
             Action::Enter(_)
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
-            | Action::EnterRich(_)
+            | Action::EnterSpecial(_)
             | Action::Replace(_) => {
                 self.low_space.load(Ordering::Relaxed).then_some(Reason::LowSpace)
             }

@@ -4,8 +4,8 @@
 //! Every hash probe in the journal is compared with the state and the output of the replay; the
 //! first difference ends the replay.
 
-use crate::matching_shard::{MatchingShard, UnreadableCommand};
-use crate::report_order::{ReportOrder, Subscriber, probe};
+use crate::merge::{ReportMerge, Subscriber, probe};
+use crate::shard::{MatchingShard, UnreadableCommand};
 use ringside_engine::{Engine, Shard};
 use ringside_journal::{JournalError, Reader};
 use ringside_model::domain::SeqNo;
@@ -58,7 +58,7 @@ pub struct Replay<U> {
     /// Shards that apply the commands, by index.
     pub shards: Vec<MatchingShard>,
     /// Merge of the shards' reports into one order.
-    pub order: ReportOrder,
+    pub order: ReportMerge,
     /// Receiver of the reports.
     pub subscriber: U,
     seqno: u64,
@@ -77,13 +77,13 @@ impl<U: Subscriber> Replay<U> {
         let Shape { shards: count, orders } = shape;
         let shard = |index| MatchingShard::new(Shard { index, count }, Engine::new(orders));
         let shards = (0..count).map(shard).collect();
-        Replay::resume(shards, ReportOrder::new(count), subscriber, SeqNo(0))
+        Replay::resume(shards, ReportMerge::new(count), subscriber, SeqNo(0))
     }
 
     /// Returns a replay that goes on behind a command.
     pub fn resume(
         shards: Vec<MatchingShard>,
-        mut order: ReportOrder,
+        mut order: ReportMerge,
         subscriber: U,
         SeqNo(seqno): SeqNo,
     ) -> Self {

@@ -1,16 +1,16 @@
 //! Beginning of a replay: the newest snapshot that fits the journal, or the first frame. A snapshot
 //! that cannot be used is reported and skipped for the one before.
 
-use crate::matching_shard::MatchingShard;
+use crate::merge::{ReportMerge, Subscriber};
 use crate::recovery::replay::{Replay, Shape};
 use crate::recovery::snapshot::{self, Entry};
-use crate::registry::exposure::Exposure;
-use crate::registry::standing::Standing;
+use crate::registry::exposure::ExposureCounter;
+use crate::registry::rules::VenueRules;
 use crate::registry::used_ids::UsedIds;
-use crate::report_order::{ReportOrder, Subscriber};
+use crate::shard::MatchingShard;
 use crate::streams::StreamsImage;
 use ringside_engine::Shard;
-use ringside_journal::{Identity, JournalError, Place, Reader};
+use ringside_journal::{Identity, JournalError, LogPlace, Reader};
 use ringside_model::command::Command;
 use ringside_model::domain::SeqNo;
 use ringside_model::durability::Durability;
@@ -27,7 +27,7 @@ pub struct Start {
 /// State of a venue, restored from a snapshot.
 pub struct Checkpoint {
     /// Place in the journal at which the replay goes on.
-    pub place: Place,
+    pub place: LogPlace,
     /// Durability mode in force at that place.
     pub durability: Durability,
     /// Commands that define the symbols, sessions and firms.
@@ -35,11 +35,11 @@ pub struct Checkpoint {
     /// Order ids that the sessions have used.
     pub used_ids: UsedIds,
     /// Venue-wide rules in force at that place.
-    pub standing: Standing,
+    pub rules: VenueRules,
     /// Positions of the numbered streams.
     pub streams: StreamsImage,
     /// Open orders, and values traded on the day.
-    pub exposure: Exposure,
+    pub exposure: ExposureCounter,
     epoch: EpochStart,
     probe: HashProbe,
     shards: Vec<MatchingShard>,
@@ -109,7 +109,7 @@ impl Start {
     /// the snapshot.
     pub fn replay<U: Subscriber>(self, mut subscriber: U) -> Replay<U> {
         let Some(mut at) = self.at else { return Replay::new(self.shape, subscriber) };
-        let mut order = ReportOrder::resume(self.shape.shards, &at.probe);
+        let mut order = ReportMerge::resume(self.shape.shards, &at.probe);
         order.begin_epoch(&at.epoch);
         at.shards.iter_mut().for_each(|shard| shard.begin_epoch(&at.epoch));
         at.definitions.iter().for_each(|command| subscriber.definition(command));
@@ -130,7 +130,7 @@ impl Checkpoint {
             probe: snapshot.probe,
             definitions: snapshot.image.definitions,
             used_ids: restored.used_ids,
-            standing: snapshot.standing,
+            rules: snapshot.rules,
             streams: snapshot.streams,
             exposure: restored.exposure,
             shards: (0..).zip(restored.engines).map(shard).collect(),

@@ -7,13 +7,13 @@
 
 use crate::recovery::replay::{Replay, ReplayError, Shape};
 use crate::recovery::restart::Start;
-use crate::recovery::snapshot::{self, Snapshot, SnapshotError, Stored};
-use crate::registry::standing::Standing;
+use crate::recovery::snapshot::{self, Snapshot, SnapshotError, StoredSnapshot};
+use crate::registry::rules::VenueRules;
 use crate::registry::used_ids::UsedIds;
 use crate::streams::{Positions, PositionsError as StreamsError, Projections, SessionStates};
 use ringside_engine::Image;
 use ringside_journal::low_priority::LowPriority;
-use ringside_journal::{Follower, Identity, JournalError, Kernel};
+use ringside_journal::{Identity, JournalError, Kernel, TailReader};
 use ringside_model::command::Command;
 use ringside_model::domain::SeqNo;
 use ringside_planted::{Bug, planted};
@@ -74,13 +74,13 @@ impl From<JournalError> for SnapshotterError {
 pub struct Snapshotter {
     dir: PathBuf,
     identity: Identity,
-    follower: Follower,
+    follower: TailReader,
     /// Replay that makes the projections as the live path does; the sink of the streams only counts.
     replay: Replay<Projections<Positions>>,
     /// Used ids: a gateway that starts from the snapshot needs them, and the engines do not keep
-    /// them. The same holds for `standing`.
+    /// them. The same holds for `rules`.
     used_ids: UsedIds,
-    standing: Standing,
+    rules: VenueRules,
     /// Seqno of the newest snapshot.
     taken: SeqNo,
     pace: Pace,
@@ -107,17 +107,17 @@ impl Snapshotter {
             Projections::new(Positions::new(sessions), SessionStates::new(sessions as usize));
         let began = Instant::now();
         let start = Start::at_newest_snapshot(&dir, identity, shape, None, |_| Ok(()), say);
-        let (mut used_ids, mut standing) = (UsedIds::default(), Standing::default());
+        let (mut used_ids, mut rules) = (UsedIds::default(), VenueRules::default());
         let (mut taken, mut pace) = (SeqNo(0), Pace::default());
         let follower = match start.checkpoint() {
-            None => Follower::open(&dir, identity)?,
+            None => TailReader::open(&dir, identity)?,
             Some(at) => {
                 (taken, pace.load) = (at.place.seqno, began.elapsed());
-                (used_ids, standing) = (at.used_ids.clone(), at.standing.clone());
+                (used_ids, rules) = (at.used_ids.clone(), at.rules.clone());
                 *projections.encoder.sink_mut() =
                     Positions::from_image(&at.streams.positions, sessions)?;
                 projections.resume(&at.definitions, &at.streams, &at.exposure);
-                Follower::open_behind(&dir, identity, &at.place, Some(at.durability))?
+                TailReader::open_behind(&dir, identity, &at.place, Some(at.durability))?
             }
         };
         let replay = start.replay(projections);
@@ -128,7 +128,7 @@ impl Snapshotter {
             follower,
             replay,
             used_ids,
-            standing,
+            rules,
             taken,
             pace,
             sync_streams,
@@ -149,7 +149,7 @@ impl Snapshotter {
         {
             if let Some(command) = Command::decode(&frame) {
                 self.used_ids.observe(&command);
-                self.standing.observe(&command);
+                self.rules.observe(&command);
             }
             self.replay.frame(&frame)?;
             taken += 1;
@@ -191,7 +191,7 @@ impl Snapshotter {
     /// Takes a snapshot of the venue after [`seqno`](Self::seqno). The journal is synced up to
     /// there, and the file is written, read back and compared before it is named. `None` if there
     /// is no new command.
-    pub fn take(&mut self) -> Result<Option<Stored>, SnapshotterError> {
+    pub fn take(&mut self) -> Result<Option<StoredSnapshot>, SnapshotterError> {
         let mut place = self.follower.place();
         if place.seqno == self.taken {
             return Ok(None);
@@ -219,7 +219,7 @@ impl Snapshotter {
             probe_interval: order.probe_interval(),
             probe: self.replay.probe(),
             image: Image::merge(self.replay.shards.iter().map(|shard| shard.engine().image())),
-            standing: self.standing.clone(),
+            rules: self.rules.clone(),
             used_ids,
             streams: self.replay.subscriber.image(),
             traded,

@@ -1,7 +1,7 @@
 //! Venue state that a gateway needs: numbers of names, used order ids, and the rules by which it
 //! rejects orders.
 
-use crate::registry::standing::Standing;
+use crate::registry::rules::VenueRules;
 use crate::registry::used_ids::UsedIds;
 use ringside_model::command::{
     Action, Command, DefineFirm, DefineSession, DefineSymbol, Definition,
@@ -21,7 +21,7 @@ pub struct Directory {
     sessions: Table<Session>,
     firms: Table<Name>,
     ids: UsedIds,
-    standing: Standing,
+    rules: VenueRules,
 }
 
 /// Symbol as a gateway sees it.
@@ -69,7 +69,7 @@ impl Directory {
     /// [`UsedIds::observe`] decides which ids a command uses up.
     pub fn observe(&mut self, command: &Command) {
         self.ids.observe(command);
-        self.standing.observe(command);
+        self.rules.observe(command);
         match command.action {
             Action::Definition(definition) if command.verdict == Reason::None => {
                 self.insert(command, definition);
@@ -123,16 +123,16 @@ impl Directory {
     pub fn refuses(&self, session: SessionId, id: OrderId) -> Option<Reason> {
         if self.order_symbol(session, id).is_some() {
             Some(Reason::DuplicateId)
-        } else if self.standing.is_closed() {
+        } else if self.rules.is_closed() {
             Some(Reason::Closed)
         } else {
-            self.standing.is_disabled(session).then_some(Reason::OrderEntryDisabled)
+            self.rules.is_disabled(session).then_some(Reason::OrderEntryDisabled)
         }
     }
 
     /// Returns the venue-wide rules.
-    pub fn standing(&self) -> &Standing {
-        &self.standing
+    pub fn rules(&self) -> &VenueRules {
+        &self.rules
     }
 
     /// Returns the number of a symbol; `None` if no symbol has the name.

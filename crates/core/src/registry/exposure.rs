@@ -1,14 +1,14 @@
 //! Open orders and traded values of the day, by session, firm and symbol, as far as reports have
 //! been published. Risk limits are checked against them.
 //!
-//! [`Exposure`] counts in the order of the reports; other threads read the counts through
-//! [`Exposures`]. A reader may still find an order open for a moment after its end, but never
+//! [`ExposureCounter`] counts in the order of the reports; other threads read the counts through
+//! [`ExposureView`]. A reader may still find an order open for a moment after its end, but never
 //! misses an order whose report was published.
 
 mod table;
 mod value;
 
-pub use value::Value;
+pub use value::Notional;
 
 use ringside_model::command::{Action, Command, DefineSession, Definition, OperatorCommand};
 use ringside_model::domain::{DayEvent, FirmId, OrderId, Price, RiskScope, SessionId, SymbolId};
@@ -21,19 +21,19 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Counter of open orders and traded values, fed with reports. Clones share their counts.
 #[derive(Clone, Default)]
-pub struct Exposure {
-    exposures: Exposures,
+pub struct ExposureCounter {
+    exposures: ExposureView,
     /// By session: firm of the orders that name none; `None` if there is no such session.
     firms: Vec<Option<FirmId>>,
     /// By symbol: value of one tick.
-    ticks: Vec<Value>,
+    ticks: Vec<Notional>,
     /// Number of live orders whose firm is not their session's firm.
     foreign: usize,
 }
 
 /// Read handle of the counts.
 #[derive(Clone, Default)]
-pub struct Exposures {
+pub struct ExposureView {
     shared: Arc<Shared>,
 }
 
@@ -68,15 +68,15 @@ pub struct TradedRow {
     pub scope: u32,
     /// Number of the session, firm or symbol.
     pub number: u32,
-    /// Low half of the [`Value`].
+    /// Low half of the [`Notional`].
     pub low: u64,
-    /// High half of the [`Value`].
+    /// High half of the [`Notional`].
     pub high: u64,
 }
 
-impl Exposure {
+impl ExposureCounter {
     /// Returns the read handle of the counts.
-    pub fn exposures(&self) -> &Exposures {
+    pub fn exposures(&self) -> &ExposureView {
         &self.exposures
     }
 
@@ -87,7 +87,7 @@ impl Exposure {
                 set(&mut self.firms, command.session.0, Some(firm));
             }
             Action::Definition(Definition::Symbol(definition)) => {
-                set(&mut self.ticks, command.symbol.0, Value::of_tick(definition.tick));
+                set(&mut self.ticks, command.symbol.0, Notional::of_tick(definition.tick));
                 self.set_price(command.symbol, definition.reference);
             }
             _ => {}
@@ -171,8 +171,8 @@ impl Exposure {
         }
         for row in rows {
             let scope = u8::try_from(row.scope).ok().and_then(RiskScope::from_code)?;
-            let value = Value(u128::from(row.high) << 64 | u128::from(row.low));
-            if value == Value::default() || !self.is_known(scope, row.number) {
+            let value = Notional(u128::from(row.high) << 64 | u128::from(row.low));
+            if value == Notional::default() || !self.is_known(scope, row.number) {
                 return None;
             }
             self.exposures.table(scope).make(row.number).set_traded(value);
@@ -185,7 +185,7 @@ impl Exposure {
             RiskScope::Session => self.is_session(SessionId(number)),
             RiskScope::Firm => (1..=u16::MAX.into()).contains(&number),
             RiskScope::Symbol => {
-                self.ticks.get(number as usize).is_some_and(|tick| *tick != Value::default())
+                self.ticks.get(number as usize).is_some_and(|tick| *tick != Notional::default())
             }
         }
     }
@@ -279,20 +279,20 @@ impl Exposure {
     fn begin_day(&mut self) {
         for &scope in RiskScope::ALL {
             for (_, counts) in self.exposures.table(scope).iter() {
-                counts.set_traded(Value::default());
+                counts.set_traded(Notional::default());
             }
         }
     }
 }
 
-impl Exposures {
+impl ExposureView {
     /// Returns the number of open orders.
     pub fn open(&self, scope: RiskScope, number: u32) -> u64 {
         self.table(scope).get(number).map_or(0, |counts| counts.open.load(Ordering::Acquire))
     }
 
     /// Returns the value traded on the day.
-    pub fn traded(&self, scope: RiskScope, number: u32) -> Value {
+    pub fn traded(&self, scope: RiskScope, number: u32) -> Notional {
         self.table(scope).get(number).map(Counts::traded).unwrap_or_default()
     }
 
@@ -334,14 +334,14 @@ impl Counts {
     }
 
     #[inline]
-    fn trade(&self, value: Value) {
+    fn trade(&self, value: Notional) {
         self.set_traded(self.traded().plus(value));
     }
 
     /// Stores the traded value. A concurrent reader must not find less than both the old and the
     /// new value, so the half that makes the value larger is written first.
     #[inline]
-    fn set_traded(&self, value: Value) {
+    fn set_traded(&self, value: Notional) {
         let [low, high] = halves(value);
         if high >= self.high.load(Ordering::Relaxed) {
             self.high.store(high, Ordering::Release);
@@ -355,18 +355,18 @@ impl Counts {
     /// Returns the traded value. The high half is read twice, so that a low half of a later value
     /// is never combined with an earlier high half.
     #[inline]
-    fn traded(&self) -> Value {
+    fn traded(&self) -> Notional {
         loop {
             let high = self.high.load(Ordering::Acquire);
             let low = self.low.load(Ordering::Acquire);
             if self.high.load(Ordering::Acquire) == high {
-                return Value(u128::from(high) << 64 | u128::from(low));
+                return Notional(u128::from(high) << 64 | u128::from(low));
             }
         }
     }
 }
 
-fn halves(Value(value): Value) -> [u64; 2] {
+fn halves(Notional(value): Notional) -> [u64; 2] {
     [value as u64, (value >> 64) as u64]
 }
 
@@ -398,8 +398,8 @@ mod tests {
     }
 
     /// Returns counts for the sessions 1 and 2 of firm 1, and a symbol with a prior close.
-    fn exposure() -> Exposure {
-        let mut exposure = Exposure::default();
+    fn exposure() -> ExposureCounter {
+        let mut exposure = ExposureCounter::default();
         let (name, role) = (Name::new("N").unwrap(), Role::File);
         for session in [1, 2] {
             let firm = FirmId(1);
@@ -419,7 +419,13 @@ mod tests {
         }
     }
 
-    fn say(exposure: &mut Exposure, body: impl Into<Body>, session: u32, id: u64, open: u64) {
+    fn say(
+        exposure: &mut ExposureCounter,
+        body: impl Into<Body>,
+        session: u32,
+        id: u64,
+        open: u64,
+    ) {
         let report = report(body, session, id, open);
         exposure.report(&report, &command(session, Action::Enter(order(id, 1))));
     }
@@ -457,7 +463,7 @@ mod tests {
     }
 
     /// Returns the open orders of sessions 1 and 2, firms 1 and 2, and the symbol.
-    fn open(exposure: &Exposure) -> [u64; 5] {
+    fn open(exposure: &ExposureCounter) -> [u64; 5] {
         use RiskScope::{Firm, Session, Symbol};
         [(Session, 1), (Session, 2), (Firm, 1), (Firm, 2), (Symbol, 1)]
             .map(|(scope, number)| exposure.exposures().open(scope, number))
@@ -497,14 +503,14 @@ mod tests {
         let exposures = exposure.exposures();
         assert_eq!(
             exposures.traded(RiskScope::Firm, 2),
-            Value::whole(10).plus(Value(10u128.pow(11)))
+            Notional::whole(10).plus(Notional(10u128.pow(11)))
         );
-        assert_eq!(exposures.traded(RiskScope::Firm, 1), Value::default());
+        assert_eq!(exposures.traded(RiskScope::Firm, 1), Notional::default());
         assert_eq!(exposures.firm_of(SessionId(1), OrderId(5)), None);
     }
 
     #[test]
-    fn an_order_that_comes_with_its_instrument_is_open_when_all_have_come() {
+    fn an_order_that_comes_with_its_symbol_is_open_when_all_have_come() {
         let mut exposure = exposure();
         let import = ImportOrder { order: order(1, 2), id_there: OrderId(3) };
         let held = report(imported!(Held), 1, 1, 10);
@@ -522,8 +528,8 @@ mod tests {
         say(&mut one, executed(false), 1, 1, 5);
         let removed = report(executed(true), 2, 2, 5);
         one.report(&removed, &command(2, Action::Enter(order(2, 1))));
-        let ten = Value::whole(1010).0 / 100;
-        let traded = |e: &Exposure, scope, number| e.exposures().traded(scope, number).0;
+        let ten = Notional::whole(1010).0 / 100;
+        let traded = |e: &ExposureCounter, scope, number| e.exposures().traded(scope, number).0;
         assert_eq!(traded(&one, RiskScope::Session, 1), ten);
         assert_eq!(traded(&one, RiskScope::Firm, 1), 2 * ten, "both sides are the firm's");
         assert_eq!(traded(&one, RiskScope::Symbol, 1), ten, "it is one trade");
@@ -552,17 +558,17 @@ mod tests {
         let exposure = exposure();
         let counts = exposure.exposures.shared.sessions.make(1);
         let reader = exposure.exposures().clone();
-        let step = Value(u128::from(u64::MAX) / 3);
+        let step = Notional(u128::from(u64::MAX) / 3);
         let steps = 200_000;
         std::thread::scope(|scope| {
             scope.spawn(|| (0..steps).for_each(|_| counts.trade(step)));
-            let mut before = Value::default();
+            let mut before = Notional::default();
             while before.0 < step.0 * steps {
                 let high_low = reader.traded(RiskScope::Session, 1);
                 // A reader can find a surplus of at most one unit of the high half, because that
                 // half is written first.
                 assert!(high_low.0 + (1 << 64) >= before.0, "{high_low:?} {before:?}");
-                before = before.max(Value(high_low.0.saturating_sub(1 << 64)));
+                before = before.max(Notional(high_low.0.saturating_sub(1 << 64)));
                 if high_low.0 == step.0 * steps {
                     break;
                 }

@@ -4,5 +4,5 @@
 pub mod definitions;
 pub mod directory;
 pub mod exposure;
-pub mod standing;
+pub mod rules;
 pub mod used_ids;

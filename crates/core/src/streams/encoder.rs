@@ -8,7 +8,7 @@ use super::market_data::{MarketData, Out};
 use super::session_messages::{Cause, Messages};
 use super::wire_names::WireNames;
 use super::{Day, StreamId, StreamSink};
-use crate::report_lines::ReportLines;
+use crate::json_reports::JsonReports;
 use ringside_model::command::{Action, Command, DefineSession, Definition, OperatorCommand};
 use ringside_model::domain::{DayEvent, FirmId, Nanos, Role, SeqNo, SessionId};
 use ringside_model::report::{Body, Published, Report, ReportKind};
@@ -16,7 +16,7 @@ use ringside_model::report::{Body, Published, Report, ReportKind};
 /// Encoder of all streams.
 pub struct Encoder<S> {
     sink: S,
-    lines: ReportLines,
+    lines: JsonReports,
     names: WireNames,
     sessions: Sessions,
     market: MarketData,
@@ -43,7 +43,7 @@ impl<S: StreamSink> Encoder<S> {
     pub(super) fn new(sink: S) -> Self {
         Encoder {
             sink,
-            lines: ReportLines::new(),
+            lines: JsonReports::new(),
             names: WireNames::default(),
             sessions: Sessions::default(),
             market: MarketData::default(),
@@ -251,7 +251,7 @@ fn is_about_orders(action: &Action) -> bool {
         Action::Enter(_)
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
-            | Action::EnterRich(_)
+            | Action::EnterSpecial(_)
             | Action::Reduce(_)
             | Action::Replace(_)
             | Action::Cancel(_)

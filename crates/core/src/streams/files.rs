@@ -6,7 +6,7 @@
 //!  DIR/streams-000001.dat    the next …
 //! ```
 
-use super::positions::ImageError;
+use super::positions::PositionsError;
 use memmap2::{MmapMut, MmapRaw};
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{File, OpenOptions};
@@ -63,7 +63,7 @@ pub enum StoreError {
     },
     /// The image does not fit.
     #[error(transparent)]
-    Image(#[from] ImageError),
+    Image(#[from] PositionsError),
     /// An earlier error has stopped the store; it was reported then.
     #[error("the streams have failed before; nothing more is published")]
     Stopped,

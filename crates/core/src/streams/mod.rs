@@ -5,7 +5,7 @@
 //! follow) and the bytes. For market data these bytes are the message; for a session they are the
 //! SoupBinTCP packet: `S` and the message.
 
-mod ahead;
+mod block_preparer;
 mod blocks;
 mod committed;
 mod encoder;
@@ -24,9 +24,9 @@ mod wire_names;
 pub use committed::{Committed, MarketEnd};
 pub use encoder::Encoder;
 pub use files::StoreError;
-pub use positions::{Image as PositionsImage, ImageError as PositionsError, Positions, StreamRow};
+pub use positions::{Positions, PositionsError, PositionsImage, StreamRow};
 pub use projections::Projections;
-pub use reader::{Cursor, Reader};
+pub use reader::{Cursor, StreamReader};
 pub use states::SessionStates;
 pub use store::{Options, Store, Syncer};
 

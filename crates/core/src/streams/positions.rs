@@ -15,13 +15,13 @@ pub(super) const NO_BLOCK: u32 = u32::MAX;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Positions {
     slots: Slots,
-    tails: Box<[Tail]>,
+    tails: Box<[StreamTail]>,
     next_block: u32,
 }
 
 /// Ends of all streams as data: a store, or [`Positions`], can go on from there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Image {
+pub struct PositionsImage {
     /// First block that belongs to no stream.
     pub next_block: u32,
     /// Streams that have a message, by number.
@@ -49,11 +49,11 @@ pub struct StreamRow {
 /// Error for an image of the streams that is impossible or does not fit this venue.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the image of the streams {0}")]
-pub struct ImageError(String);
+pub struct PositionsError(String);
 
-/// Place of a message.
+/// Location of a message in the blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct MessageLocation {
     /// Block of the message.
     pub block: u32,
     /// Byte offset behind the header of the block.
@@ -76,7 +76,7 @@ pub(super) struct Opened {
 /// End of a stream. A stream without messages has no block and is treated as if its block were
 /// full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tail {
+struct StreamTail {
     next: u64,
     first: u64,
     block: u32,
@@ -87,8 +87,13 @@ struct Tail {
 impl Positions {
     /// Returns the ends of empty streams, from 0 to `streams_max - 1` and [`StreamId::OPERATOR`].
     pub fn new(streams_max: u32) -> Self {
-        let empty =
-            Tail { next: 1, first: 1, block: NO_BLOCK, used: PAYLOAD_BYTES, previous: NO_BLOCK };
+        let empty = StreamTail {
+            next: 1,
+            first: 1,
+            block: NO_BLOCK,
+            used: PAYLOAD_BYTES,
+            previous: NO_BLOCK,
+        };
         let slots = Slots { streams_max };
         Positions { slots, tails: vec![empty; slots.count()].into(), next_block: 0 }
     }
@@ -98,12 +103,12 @@ impl Positions {
     ///
     /// # Errors
     /// An image that no appends lead to, or with streams beyond `streams_max`.
-    pub fn from_image(image: &Image, streams_max: u32) -> Result<Self, ImageError> {
+    pub fn from_image(image: &PositionsImage, streams_max: u32) -> Result<Self, PositionsError> {
         let mut positions = Positions::new(streams_max);
         let mut last = None;
         let mut blocks: Vec<u32> = image.rows.iter().map(|row| row.block).collect();
         for row in &image.rows {
-            let wrong = |what: &str| Err(ImageError(format!("{what} stream {}", row.stream)));
+            let wrong = |what: &str| Err(PositionsError(format!("{what} stream {}", row.stream)));
             let stream = StreamId(row.stream);
             let Some(slot) = positions.slots.slot(stream) else {
                 return wrong("has, but the store has no room for,");
@@ -116,44 +121,44 @@ impl Positions {
             }
             last = Some(stream);
             let StreamRow { next, first, block, used, previous, .. } = *row;
-            positions.tails[slot] = Tail { next, first, block, used, previous };
+            positions.tails[slot] = StreamTail { next, first, block, used, previous };
         }
         blocks.sort_unstable();
         if blocks.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(ImageError("gives a block to two streams".into()));
+            return Err(PositionsError("gives a block to two streams".into()));
         }
         // The newest block is the last block of some stream.
         if image.next_block != blocks.last().map_or(0, |last| last + 1) {
-            return Err(ImageError("does not end behind its newest block".into()));
+            return Err(PositionsError("does not end behind its newest block".into()));
         }
         positions.next_block = image.next_block;
         Ok(positions)
     }
 
     /// Returns the ends as data.
-    pub fn image(&self) -> Image {
-        let row = |(slot, tail): (usize, &Tail)| {
-            let Tail { next, first, block, used, previous } = *tail;
+    pub fn image(&self) -> PositionsImage {
+        let row = |(slot, tail): (usize, &StreamTail)| {
+            let StreamTail { next, first, block, used, previous } = *tail;
             let StreamId(stream) = self.slots.stream(slot);
             StreamRow { next, first, stream, block, used, previous }
         };
         let begun = self.tails.iter().enumerate().filter(|(_, tail)| tail.block != NO_BLOCK);
-        Image { next_block: self.next_block, rows: begun.map(row).collect() }
+        PositionsImage { next_block: self.next_block, rows: begun.map(row).collect() }
     }
 
     /// Reserves the place of the next message of the stream in a slot; `length` includes the u16 of
     /// the message.
     #[inline]
-    pub(super) fn place(&mut self, slot: usize, length: u32) -> Place {
+    pub(super) fn place(&mut self, slot: usize, length: u32) -> MessageLocation {
         let tail = &mut self.tails[slot];
         let mut opened = None;
         if tail.used + length > PAYLOAD_BYTES {
             let (first, previous, previous_used) = (tail.next, tail.block, tail.used);
             opened = Some(Opened { first, previous, previous_used });
-            *tail = Tail { next: first, first, block: self.next_block, used: 0, previous };
+            *tail = StreamTail { next: first, first, block: self.next_block, used: 0, previous };
             self.next_block += 1;
         }
-        let place = Place { block: tail.block, offset: tail.used, opened };
+        let place = MessageLocation { block: tail.block, offset: tail.used, opened };
         tail.next += 1;
         tail.used += length;
         place
@@ -282,7 +287,7 @@ mod tests {
             row(2, 3, 1, 0, 18, NO_BLOCK),
             row(u32::MAX, 2, 1, 3, 2, NO_BLOCK),
         ];
-        assert_eq!(positions.image(), Image { next_block: 4, rows });
+        assert_eq!(positions.image(), PositionsImage { next_block: 4, rows });
         assert_eq!(Positions::from_image(&positions.image(), 4), Ok(positions));
     }
 
@@ -293,7 +298,7 @@ mod tests {
             positions.append(StreamId(stream), &message(9000));
         }
         let image = positions.image();
-        type Change = fn(&mut Image);
+        type Change = fn(&mut PositionsImage);
         let changes: &[(Change, &str)] = &[
             (|image| image.next_block += 1, "newest block"),
             (|image| image.rows.clear(), "newest block"),

@@ -8,8 +8,8 @@ use super::encoder::Encoder;
 use super::session_messages::Cause;
 use super::states::Answers;
 use super::{Positions, SessionStates, StreamSink, StreamsImage};
-use crate::registry::exposure::Exposure;
-use crate::report_order::Subscriber;
+use crate::merge::Subscriber;
+use crate::registry::exposure::ExposureCounter;
 use ringside_model::command::Command;
 use ringside_model::domain::Nanos;
 use ringside_model::frame::Frame;
@@ -18,7 +18,7 @@ use ringside_model::report::Published;
 /// Subscriber that decodes each command once and updates all projections.
 pub struct Projections<S> {
     answers: Answers,
-    exposure: Exposure,
+    exposure: ExposureCounter,
     /// Encoder of the streams.
     pub encoder: Encoder<S>,
     /// Command whose reports follow.
@@ -42,7 +42,7 @@ impl<S: StreamSink> Projections<S> {
     pub fn new(sink: S, states: SessionStates) -> Self {
         Projections {
             answers: Answers::new(states),
-            exposure: Exposure::default(),
+            exposure: ExposureCounter::default(),
             encoder: Encoder::new(sink),
             cause: None,
         }
@@ -54,13 +54,18 @@ impl<S: StreamSink> Projections<S> {
     }
 
     /// Returns the open orders and traded values, as far as reports have been published.
-    pub fn exposure(&self) -> &Exposure {
+    pub fn exposure(&self) -> &ExposureCounter {
         &self.exposure
     }
 
     /// Goes on behind a snapshot with its `definitions`, its stream state and its `exposure`. The
     /// sink must go on there, too.
-    pub fn resume(&mut self, definitions: &[Command], image: &StreamsImage, exposure: &Exposure) {
+    pub fn resume(
+        &mut self,
+        definitions: &[Command],
+        image: &StreamsImage,
+        exposure: &ExposureCounter,
+    ) {
         self.exposure = exposure.clone();
         self.encoder.resume(definitions, image.day);
         self.states().resume(&image.sessions);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 ///
 /// Damage in stored streams that were trusted ends the process with the name of the file.
 #[derive(Clone)]
-pub struct Reader {
+pub struct StreamReader {
     blocks: Arc<Blocks>,
     ends: Arc<Ends>,
     /// Limit of market data to committed commands, if given.
@@ -38,14 +38,17 @@ struct Known {
     block: u32,
 }
 
-impl Reader {
+impl StreamReader {
     pub(super) fn new(blocks: Arc<Blocks>, ends: Arc<Ends>) -> Self {
-        Reader { blocks, ends, bound: None, known: HashMap::new() }
+        StreamReader { blocks, ends, bound: None, known: HashMap::new() }
     }
 
     /// Returns a reader that sees only committed market data, and no other stream.
-    pub fn of_committed(&self, bound: Arc<Committed<MarketEnd>>) -> Reader {
-        Reader { bound: Some(bound), ..Reader::new(self.blocks.clone(), self.ends.clone()) }
+    pub fn of_committed(&self, bound: Arc<Committed<MarketEnd>>) -> StreamReader {
+        StreamReader {
+            bound: Some(bound),
+            ..StreamReader::new(self.blocks.clone(), self.ends.clone())
+        }
     }
 
     /// Returns a number that changes whenever messages were published in any stream.
@@ -155,8 +158,8 @@ impl Reader {
 }
 
 impl Cursor {
-    /// Moves on by a number of the bytes that [`Reader::bytes`] returned. The cursor may then be
-    /// inside a message.
+    /// Moves on by a number of the bytes that [`StreamReader::bytes`] returned. The cursor may then
+    /// be inside a message.
     pub fn advance(&mut self, bytes: usize) {
         self.offset += bytes as u32;
     }

@@ -2,7 +2,7 @@
 
 use super::wire_names::{Listed, WireNames, saturated};
 use ringside_model::command::{
-    Action, ClientFields, Enter, EnterRich, OperatorCommand, RichTerms, Sequenced,
+    Action, ClientFields, Enter, EnterSpecial, OperatorCommand, Sequenced, SpecialTerms,
 };
 use ringside_model::domain::{
     Auction, Capacity, DayEvent, MatchNumber, Nanos, OrderId, Peg, Price, SelfTrade, Side,
@@ -161,8 +161,8 @@ impl Messages {
         let Some(enter) = cause.at.command.action.entered() else { return };
         let Some(listed) = names.symbol(report.symbol) else { return };
         let terms = match cause.at.command.action {
-            Action::EnterRich(rich) => rich.terms,
-            _ => RichTerms::NONE,
+            Action::EnterSpecial(special) => special.terms,
+            _ => SpecialTerms::NONE,
         };
         let shown = match enter.attributed {
             _ if terms.hidden => b'N',
@@ -350,7 +350,7 @@ impl Messages {
         let price = if incoming { prevented } else { report.price };
         let strategy = match cause.at.command.action {
             Action::Enter(Enter { self_trade, .. })
-            | Action::EnterRich(EnterRich { order: Enter { self_trade, .. }, .. }) => {
+            | Action::EnterSpecial(EnterSpecial { order: Enter { self_trade, .. }, .. }) => {
                 aiq_strategy(self_trade)
             }
             _ => b' ',
@@ -383,7 +383,7 @@ impl Messages {
             Action::Enter(_)
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
-            | Action::EnterRich(_)
+            | Action::EnterSpecial(_)
             | Action::MassCancel(_)
             | Action::SetOrderEntry(_)
             | Action::AccountQuery(_) => true,
@@ -577,8 +577,8 @@ fn with_term(mut fields: ClientFields, tag: u8, value: &[u8]) -> ClientFields {
     fields
 }
 
-/// Adds tags for the rare terms that OUCH has a tag for.
-fn with_terms(mut fields: ClientFields, terms: &RichTerms, listed: &Listed) -> ClientFields {
+/// Adds tags for the special terms that OUCH has a tag for.
+fn with_terms(mut fields: ClientFields, terms: &SpecialTerms, listed: &Listed) -> ClientFields {
     if terms.min_quantity.0 > 0 {
         let minimum = saturated(terms.min_quantity.0);
         fields = with_term(fields, tag::MIN_QTY, &minimum.to_be_bytes());

@@ -2,17 +2,19 @@
 //!
 //! `positions.rs` decides the place of a message, `blocks.rs` has the bytes, `ends.rs` has the
 //! published ends for readers, and `reader.rs` is the reader. `files.rs` makes the files,
-//! `ahead.rs` prepares files and pages before they are needed, and `head.rs` records up to which
-//! command they can be trusted later. Only one process may write the files: it holds the lock of
-//! the journal in the same directory.
+//! `block_preparer.rs` prepares files and pages before they are needed, and `head.rs` records up to
+//! which command they can be trusted later. Only one process may write the files: it holds the lock
+//! of the journal in the same directory.
 
-use super::ahead::Ahead;
+use super::block_preparer::BlockPreparer;
 use super::blocks::{BlockWriter, Blocks, Origin};
 use super::ends::Ends;
 use super::files::{self, Files, StoreError};
 use super::head::{self, Head};
-use super::positions::{Image, NO_BLOCK, Opened, Positions, StreamRow, length_at, length_of};
-use super::reader::Reader;
+use super::positions::{
+    NO_BLOCK, Opened, Positions, PositionsImage, StreamRow, length_at, length_of,
+};
+use super::reader::StreamReader;
 use super::{StreamId, StreamSink};
 use ringside_model::domain::SeqNo;
 use std::path::PathBuf;
@@ -41,7 +43,7 @@ pub struct Store {
     head: Arc<Head>,
     trusted_to: SeqNo,
     has_begun: bool,
-    ahead: Option<Ahead>,
+    preparer: Option<BlockPreparer>,
     /// Slots with messages appended since the last publish; `is_touched` has the same slots as
     /// flags.
     touched: Vec<u32>,
@@ -94,7 +96,7 @@ impl Store {
     }
 
     /// Returns an empty store in memory and a reader of it.
-    pub fn in_memory() -> (Store, Reader) {
+    pub fn in_memory() -> (Store, StreamReader) {
         let Options { streams_max, file_bytes, .. } = Options::new("", [0; 2]);
         let head = Head::in_memory().expect("a page of memory");
         let mut store = Self::new(Files::new(None, file_bytes), head, SeqNo(0), streams_max);
@@ -113,7 +115,7 @@ impl Store {
             head: Arc::new(head),
             trusted_to,
             has_begun: false,
-            ahead: None,
+            preparer: None,
             touched: Vec::with_capacity(slots.count()),
             is_touched: vec![false; slots.count()].into(),
             closed: Vec::with_capacity(1024),
@@ -133,7 +135,7 @@ impl Store {
     ///
     /// # Panics
     /// If there is a reader or a syncer.
-    pub fn resume(&mut self, image: &Image, seqno: SeqNo) -> Result<(), StoreError> {
+    pub fn resume(&mut self, image: &PositionsImage, seqno: SeqNo) -> Result<(), StoreError> {
         self.stop();
         if seqno > self.trusted_to {
             let (SeqNo(trusted), SeqNo(wanted)) = (self.trusted_to, seqno);
@@ -168,20 +170,20 @@ impl Store {
 
     fn stop(&mut self) {
         self.has_begun = false;
-        self.ahead = None;
+        self.preparer = None;
     }
 
     fn begin(&mut self, seqno: SeqNo) -> Result<(), StoreError> {
-        self.ahead = Some(Ahead::start(self.writer.blocks(), &self.head.dir())?);
+        self.preparer = Some(BlockPreparer::start(self.writer.blocks(), &self.head.dir())?);
         self.trusted_to = seqno;
         self.has_begun = true;
         Ok(())
     }
 
     /// Returns a reader of the streams.
-    pub fn reader(&self) -> Reader {
+    pub fn reader(&self) -> StreamReader {
         assert!(self.has_begun, "a store is resumed or cleared before it is read");
-        Reader::new(Arc::clone(self.writer.blocks()), Arc::clone(&self.ends))
+        StreamReader::new(Arc::clone(self.writer.blocks()), Arc::clone(&self.ends))
     }
 
     /// Returns a handle that syncs the files to the device.
@@ -197,7 +199,7 @@ impl Store {
     }
 
     /// Returns the ends of all streams behind the appended messages.
-    pub fn image(&self) -> Image {
+    pub fn image(&self) -> PositionsImage {
         self.positions.image()
     }
 
@@ -254,8 +256,8 @@ impl Store {
         let Opened { first, previous, previous_used } = opened;
         let begun = self.writer.open(Origin { stream, first, previous })?;
         assert!(begun == block, "blocks begin in the order of their numbers");
-        if let Some(ahead) = &mut self.ahead {
-            ahead.follow(block);
+        if let Some(preparer) = &mut self.preparer {
+            preparer.follow(block);
         }
         if previous != NO_BLOCK {
             self.closed.push(Closed { block: previous, used: previous_used, next: block });

@@ -4,15 +4,15 @@
 //! A standby that is far behind stores first: stored frames count for the leader, applied or not.
 //! Frames that are not applied yet are in the journal, so they take no memory.
 
+use crate::merge::Subscriber;
 use crate::recovery::replay::{Replay, ReplayError};
-use crate::report_order::Subscriber;
-use ringside_journal::Follower;
+use ringside_journal::TailReader;
 use ringside_model::domain::Nanos;
 
 /// Replay of the stored frames.
 pub(super) struct Applier<U> {
     pub replay: Replay<U>,
-    stored: Follower,
+    stored: TailReader,
     /// Number of frames that are stored and not applied yet.
     pub waiting: u64,
     /// Latest official time that is applied.
@@ -22,7 +22,7 @@ pub(super) struct Applier<U> {
 impl<U: Subscriber> Applier<U> {
     /// Returns an applier that goes on behind the replay of a restart, which ended at `time`;
     /// `stored` reads the frames after that.
-    pub(super) fn new(replay: Replay<U>, stored: Follower, time: Nanos) -> Self {
+    pub(super) fn new(replay: Replay<U>, stored: TailReader, time: Nanos) -> Self {
         Applier { replay, stored, waiting: 0, time }
     }
 

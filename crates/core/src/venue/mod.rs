@@ -11,14 +11,14 @@ mod uncommitted;
 pub use standby::{Recover, Restart, Standby, StandbyError};
 
 use crate::commit_point::CommitPoint;
-use crate::matching_shard::MatchingShard;
+use crate::merge::{ReportMerge, Subscriber, probe};
 use crate::pipeline::{
     self, Clock, CommandSource, Control, Drained, Layout, Parts, Polled, StageName, SystemClock,
     Task, Trace,
 };
 use crate::recovery::replay::{ReplayError, Shape, state_hash};
 use crate::recovery::snapshotter::{Policy, Sizes, SnapshotThread, SyncStreams};
-use crate::report_order::{ReportOrder, Subscriber, probe};
+use crate::shard::MatchingShard;
 use ringside_journal::{Identity, JournalError, Lock, Options, Position, Writer};
 use ringside_model::command::{Action, ClientFields, Command, SetDurability};
 use ringside_model::domain::{Nanos, SeqNo, SessionId, SymbolId};
@@ -32,7 +32,7 @@ use std::sync::Arc;
 pub struct Venue {
     pub(super) writer: Writer,
     pub(super) shards: Vec<MatchingShard>,
-    pub(super) order: ReportOrder,
+    pub(super) order: ReportMerge,
     pub(super) last: (SeqNo, Nanos, u32),
     /// Durability mode that the config asks for.
     pub(super) durability: Durability,

@@ -4,12 +4,12 @@
 use super::Venue;
 use super::applier::Applier;
 use super::uncommitted::Uncommitted;
+use crate::merge::Subscriber;
 use crate::pipeline::{Clock, SystemClock};
 use crate::recovery::replay::{Replay, ReplayError, Shape};
 use crate::recovery::restart::{Checkpoint, Start};
 use crate::recovery::snapshotter::{Policy, Sizes, SnapshotThread, Snapshotter, SyncStreams};
-use crate::report_order::Subscriber;
-use ringside_journal::{Identity, JournalError, Lock, Options, Place, Position, Writer};
+use ringside_journal::{Identity, JournalError, Lock, LogPlace, Options, Position, Writer};
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{CommitMark, EpochStart, Frame, FrameKind};
@@ -137,10 +137,10 @@ impl<U: Recover> Standby<U> {
         (restart.seqno, restart.elapsed) = (found.seqno, began.elapsed());
         let (time, epoch, is_begun) = (found.time, found.epoch, found.durability.is_some());
         let stored = match found.end {
-            None => ringside_journal::Follower::open(&dir, identity)?,
+            None => ringside_journal::TailReader::open(&dir, identity)?,
             Some(_) => {
                 let place = place_behind(&writer, time, epoch);
-                ringside_journal::Follower::open_behind(&dir, identity, &place, None)?
+                ringside_journal::TailReader::open_behind(&dir, identity, &place, None)?
             }
         };
         Ok(Standby {
@@ -160,20 +160,20 @@ impl<U: Recover> Standby<U> {
 
 impl<U: Subscriber> Standby<U> {
     /// Returns the place behind the last frame that is stored.
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> LogPlace {
         place_behind(&self.writer, self.time, self.epoch)
     }
 
     /// Returns the places at which the journal may have to be cut, in order: the first place is
     /// known to be committed, the last one is the end.
-    pub fn uncommitted(&self) -> &VecDeque<Place> {
+    pub fn uncommitted(&self) -> &VecDeque<LogPlace> {
         self.uncommitted.places()
     }
 
     /// Stores the next frame of a leader. The frame counts as stored after the next
     /// [`commit`](Self::commit).
     pub fn store(&mut self, frame: &mut Frame) -> Result<(), StandbyError> {
-        let Place { seqno, crc, .. } = self.place();
+        let LogPlace { seqno, crc, .. } = self.place();
         let kind = frame.kind().filter(|kind| {
             frame.header.seqno == seqno.0 + u64::from(kind.is_command()) && frame.verify(crc)
         });
@@ -294,9 +294,9 @@ impl<U: Subscriber> Standby<U> {
 }
 
 /// Returns the place behind the last frame of a writer.
-fn place_behind(writer: &Writer, time: Nanos, epoch: u64) -> Place {
+fn place_behind(writer: &Writer, time: Nanos, epoch: u64) -> LogPlace {
     let (position, seqno, crc) = (writer.position(), writer.seqno(), writer.crc());
-    Place { position, seqno, time, crc, epoch }
+    LogPlace { position, seqno, time, crc, epoch }
 }
 
 /// Starts a thread that takes snapshots of a growing journal.

@@ -1,7 +1,7 @@
 //! Places at which a journal may have to be cut: behind each frame that is not known to be
 //! committed.
 
-use ringside_journal::Place;
+use ringside_journal::LogPlace;
 use ringside_model::domain::SeqNo;
 use ringside_model::frame::{CommitMark, EpochStart, Frame, FrameKind};
 use std::collections::VecDeque;
@@ -11,18 +11,21 @@ use std::collections::VecDeque;
 pub(super) struct Uncommitted {
     segment_bytes: u64,
     /// Everything before the first place is committed.
-    places: VecDeque<Place>,
+    places: VecDeque<LogPlace>,
 }
 
 impl Uncommitted {
     /// Returns the places of a journal in which nothing follows a committed place; `None` is the
     /// beginning of the journal.
-    pub(super) fn behind(place: Option<Place>, segment_bytes: u64) -> Self {
-        Uncommitted { segment_bytes, places: VecDeque::from([place.unwrap_or(Place::BEGINNING)]) }
+    pub(super) fn behind(place: Option<LogPlace>, segment_bytes: u64) -> Self {
+        Uncommitted {
+            segment_bytes,
+            places: VecDeque::from([place.unwrap_or(LogPlace::BEGINNING)]),
+        }
     }
 
     /// Returns the places, in order; the last one is the end of the journal.
-    pub(super) fn places(&self) -> &VecDeque<Place> {
+    pub(super) fn places(&self) -> &VecDeque<LogPlace> {
         &self.places
     }
 
@@ -47,7 +50,7 @@ impl Uncommitted {
         self.places.push_back(place);
     }
 
-    fn last(&self) -> Place {
+    fn last(&self) -> LogPlace {
         *self.places.back().expect("there is always a place")
     }
 

@@ -2,8 +2,8 @@
 
 use ringside_core::streams::StreamId;
 use ringside_model::command::{
-    Action, BreakTrade, Cancel, ClientFields, Display, Enter, EnterIceberg, EnterRich, ImportOrder,
-    Modify, MoveSymbol, Reduce, Replace, RichTerms, SetQuote, SetState, TradeSide,
+    Action, BreakTrade, Cancel, ClientFields, Display, Enter, EnterIceberg, EnterSpecial,
+    ImportOrder, Modify, MoveSymbol, Reduce, Replace, SetQuote, SetState, SpecialTerms, TradeSide,
 };
 use ringside_model::domain::{
     Capacity, MatchNumber, MoveStep, Nanos, OrderId, PartitionId, Peg, Price, Quantity, SessionId,
@@ -61,8 +61,8 @@ fn order() -> Enter {
     enter(1, Side::Buy, 100, 100)
 }
 
-fn rich(tif: TimeInForce, terms: RichTerms) -> Action {
-    Action::EnterRich(EnterRich { order: Enter { tif, ..order() }, terms })
+fn special(tif: TimeInForce, terms: SpecialTerms) -> Action {
+    Action::EnterSpecial(EnterSpecial { order: Enter { tif, ..order() }, terms })
 }
 
 #[test]
@@ -87,14 +87,14 @@ fn an_order_without_fields_of_a_client_is_accepted_with_letters_of_its_terms() {
 
 #[test]
 fn an_accepted_order_has_tags_of_the_terms_that_it_has_and_no_others() {
-    let hidden = RichTerms { hidden: true, ..RichTerms::NONE };
-    assert_eq!(accepted(rich(TimeInForce::Day, hidden), None), ("0NONN".into(), vec![]));
-    let at_least = RichTerms { min_quantity: Quantity(30), ..hidden };
+    let hidden = SpecialTerms { hidden: true, ..SpecialTerms::NONE };
+    assert_eq!(accepted(special(TimeInForce::Day, hidden), None), ("0NONN".into(), vec![]));
+    let at_least = SpecialTerms { min_quantity: Quantity(30), ..hidden };
     let tags = vec![5, 3, 0, 0, 0, 30];
-    assert_eq!(accepted(rich(TimeInForce::Day, at_least), None), ("0NONN".into(), tags));
-    let expires = RichTerms { expire: Nanos(40_000_999_999_999), ..RichTerms::NONE };
+    assert_eq!(accepted(special(TimeInForce::Day, at_least), None), ("0NONN".into(), tags));
+    let expires = SpecialTerms { expire: Nanos(40_000_999_999_999), ..SpecialTerms::NONE };
     let tags = [[5, 15].as_slice(), &40_000u32.to_be_bytes()].concat();
-    assert_eq!(accepted(rich(TimeInForce::Gtc, expires), None), ("6YONN".into(), tags));
+    assert_eq!(accepted(special(TimeInForce::Gtc, expires), None), ("6YONN".into(), tags));
     let display = Display { next: 40, least: 40, most: 40, seed: 0 };
     let iceberg = Action::EnterIceberg(EnterIceberg { order: order(), display });
     assert_eq!(accepted(iceberg, None), ("0YONN".into(), vec![5, 5, 0, 0, 0, 40]));
@@ -103,8 +103,9 @@ fn an_accepted_order_has_tags_of_the_terms_that_it_has_and_no_others() {
     venue.apply(0, 1, Action::from(SetQuote { bid: Price(100), offer: Price(104) }));
     let pegged = |peg, peg_offset| {
         let order = Enter { price: Price(0), ..order() };
-        let terms = RichTerms { peg, peg_offset, hidden: peg == Peg::Midpoint, ..RichTerms::NONE };
-        Action::EnterRich(EnterRich { order, terms })
+        let terms =
+            SpecialTerms { peg, peg_offset, hidden: peg == Peg::Midpoint, ..SpecialTerms::NONE };
+        Action::EnterSpecial(EnterSpecial { order, terms })
     };
     venue.apply(A, 1, pegged(Peg::Primary, 0));
     assert_eq!(letters(&mut venue), ("0YONN".into(), vec![2, 6, b'R']));
@@ -130,7 +131,7 @@ fn an_accepted_order_repeats_the_letters_and_the_tags_of_its_client() {
 fn a_replaced_order_keeps_display_and_capacity_of_the_order() {
     let shown = Action::Enter(Enter { capacity: Capacity::Agency, ..order() });
     let attributed = Action::Enter(Enter { attributed: true, ..order() });
-    let hidden = rich(TimeInForce::Day, RichTerms { hidden: true, ..RichTerms::NONE });
+    let hidden = special(TimeInForce::Day, SpecialTerms { hidden: true, ..SpecialTerms::NONE });
     for (action, expected) in [(shown, "0YANN"), (attributed, "0AONN"), (hidden, "0NONN")] {
         let mut venue = venue();
         venue.apply_with(A, 1, Reason::None, action, None);

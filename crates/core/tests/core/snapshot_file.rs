@@ -2,13 +2,13 @@
 //!
 //! `RINGSIDE_EVERY_BIT=1` flips every bit of a file instead of a part of the bits.
 
-use ringside_core::recovery::snapshot::{Entry, Fault, Snapshot, SnapshotError, list};
+use ringside_core::recovery::snapshot::{Entry, Snapshot, SnapshotError, SnapshotFault, list};
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::TradedRow;
 use ringside_core::registry::used_ids::UsedIds;
 use ringside_core::streams::{Day, Positions, SessionRow, StreamId, StreamSink, StreamsImage};
 use ringside_engine::{Engine, Image};
-use ringside_journal::{Identity, Place, Position};
+use ringside_journal::{Identity, LogPlace, Position};
 use ringside_model::command::Sequenced;
 use ringside_model::domain::{Nanos, RiskScope, SeqNo};
 use ringside_model::durability::Durability;
@@ -46,7 +46,7 @@ impl Venue {
     fn snapshot(&self) -> Snapshot {
         let state = self.engine.state_hash();
         Snapshot {
-            place: Place {
+            place: LogPlace {
                 position: Position { segment: 3, offset: 8_192 },
                 seqno: self.seqno,
                 time: Nanos(u64::MAX - 5),
@@ -62,7 +62,7 @@ impl Venue {
             },
             image: self.engine.image(),
             probe_interval: 1 << 20,
-            standing: self.directory.standing().clone(),
+            rules: self.directory.rules().clone(),
             used_ids: self.directory.used_ids().rows(),
             streams: self.streams(),
             traded: self.traded(),
@@ -101,7 +101,7 @@ impl Venue {
 /// Returns the directory of a gateway that starts from a snapshot.
 fn restored_directory(snapshot: &Snapshot, used_ids: UsedIds) -> Directory {
     let mut directory = Directory::restore(&snapshot.image.definitions, used_ids);
-    snapshot.standing.commands().iter().for_each(|command| directory.observe(command));
+    snapshot.rules.commands().iter().for_each(|command| directory.observe(command));
     directory
 }
 
@@ -204,7 +204,7 @@ fn no_cut_goes_unnoticed() {
     let mut bytes = std::fs::read(Venue::after(&deep()).store(dir.path())).unwrap();
     for length in 0..bytes.len() {
         let error = Snapshot::from_bytes(&bytes[..length], IDENTITY).err();
-        assert!(matches!(error, Some(Fault::Damaged(_))), "{length} bytes: {error:?}");
+        assert!(matches!(error, Some(SnapshotFault::Damaged(_))), "{length} bytes: {error:?}");
     }
     bytes.push(0);
     assert!(Snapshot::from_bytes(&bytes, IDENTITY).is_err(), "a byte too much");
@@ -259,7 +259,7 @@ fn a_lie_with_correct_checksums_is_refused() {
         let mut snapshot = honest.clone();
         lie(&mut snapshot);
         let error = snapshot.store(dir.path(), IDENTITY).expect_err("a lie");
-        assert!(i > 2 || matches!(error.fault, Fault::Diverged { .. }), "{error}");
+        assert!(i > 2 || matches!(error.fault, SnapshotFault::Diverged { .. }), "{error}");
         assert!(error.to_string().contains("snapshot-0000"), "{error}");
         assert_eq!(names(dir.path()), ["SNAPSHOTS.lock"], "nothing stays");
     }
@@ -274,10 +274,10 @@ fn a_lie_with_correct_checksums_is_refused() {
     let read = Snapshot::read(&path, IDENTITY).expect("its checksums are right");
     for shards in [1, 3] {
         let fault = read.restore(shards, 0).err().expect("a lie");
-        assert!(matches!(fault, Fault::Diverged { .. }), "{fault}");
+        assert!(matches!(fault, SnapshotFault::Diverged { .. }), "{fault}");
     }
     let error = list(dir.path(), IDENTITY).entries[0].read(IDENTITY).expect_err("another file");
-    assert!(matches!(error.fault, Fault::Damaged(_)), "{error}");
+    assert!(matches!(error.fault, SnapshotFault::Damaged(_)), "{error}");
 }
 
 #[test]
@@ -291,12 +291,12 @@ fn what_does_not_fit_names_both_values() {
     for (identity, found, wanted) in others {
         let error = Snapshot::read(&path, identity).expect_err("of another venue");
         let text = error.to_string();
-        assert!(matches!(error.fault, Fault::Mismatch { .. }), "{text}");
+        assert!(matches!(error.fault, SnapshotFault::Mismatch { .. }), "{text}");
         assert!(text.contains(found) && text.contains(wanted), "{text}");
         assert!(text.starts_with(&path.display().to_string()), "{text}");
     }
     let missing = Snapshot::read(&dir.path().join("nothing"), IDENTITY).expect_err("no file");
-    assert!(matches!(missing, SnapshotError { fault: Fault::Io { .. }, .. }), "{missing}");
+    assert!(matches!(missing, SnapshotError { fault: SnapshotFault::Io { .. }, .. }), "{missing}");
 }
 
 #[test]

@@ -13,15 +13,15 @@ const TABLE: &[(&str, &[&str], &[&str])] = &[
     ("sequencer", &[], &["stage", "trace"]),
     ("journaler", &["commit_point"], &["sequencer", "stage"]),
     ("replicator", &["commit_point"], &["sequencer", "stage"]),
-    ("matcher", &["matching_shard"], &["stage"]),
-    ("publisher", &["report_order"], &["sequencer", "stage"]),
+    ("matcher", &["shard"], &["stage"]),
+    ("publisher", &["merge"], &["sequencer", "stage"]),
     ("trace", &[], &["stage"]),
     ("plan", &[], &["runner"]),
     ("runner", &[], &["stage"]),
 ];
 
 /// Rooms that the wiring names beside the files of the pipeline.
-const WIRING: &[&str] = &["commit_point", "matching_shard", "report_order"];
+const WIRING: &[&str] = &["commit_point", "shard", "merge"];
 
 /// Crates that only some files of the pipeline may use.
 const HOMES: &[(&str, &[&str])] = &[("disruptor", &["mod", "stage"]), ("core_affinity", &["plan"])];
@@ -30,13 +30,13 @@ const HOMES: &[(&str, &[&str])] = &[("disruptor", &["mod", "stage"]), ("core_aff
 const ROOMS: &[(&str, &[&str])] = &[
     ("commit_point", &[]),
     ("registry", &[]),
-    ("report_order", &[]),
-    ("report_lines", &["registry"]),
-    ("matching_shard", &["report_order"]),
-    ("streams", &["registry", "report_lines", "report_order"]),
-    ("pipeline", &["commit_point", "matching_shard", "report_order"]),
-    ("recovery", &["matching_shard", "registry", "report_order", "streams"]),
-    ("venue", &["commit_point", "matching_shard", "pipeline", "recovery", "report_order"]),
+    ("merge", &[]),
+    ("json_reports", &["registry"]),
+    ("shard", &["merge"]),
+    ("streams", &["registry", "json_reports", "merge"]),
+    ("pipeline", &["commit_point", "shard", "merge"]),
+    ("recovery", &["shard", "registry", "merge", "streams"]),
+    ("venue", &["commit_point", "shard", "pipeline", "recovery", "merge"]),
 ];
 
 #[test]

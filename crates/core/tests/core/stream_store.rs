@@ -1,7 +1,7 @@
 //! The stored streams compared with a model that computes every message from its stream and number.
 
 use crate::stored::flow::{FILE_BYTES, Flow, STREAMS_MAX, all_streams, message, opened, rest};
-use ringside_core::streams::{Positions, Reader, Store, StreamId, StreamSink};
+use ringside_core::streams::{Positions, Store, StreamId, StreamReader, StreamSink};
 use ringside_load::rng::Rng;
 use ringside_model::domain::SeqNo;
 use ringside_testing::patience::PATIENCE;
@@ -54,7 +54,7 @@ fn every_message_is_found_by_its_number() {
 fn only_what_is_published_is_seen() {
     let (mut store, mut reader) = Store::in_memory();
     let mut cursor = reader.cursor(StreamId(3), 1).unwrap();
-    let touched = |reader: &mut Reader| {
+    let touched = |reader: &mut StreamReader| {
         let mut streams = vec![];
         reader.take_touched(|stream| streams.push(stream));
         streams
@@ -219,7 +219,7 @@ fn what_fills_a_block_is_not_skipped() {
 
 /// Reads all streams to their known ends in pieces of any size: with `by_bits` the streams that
 /// have moved, otherwise all of them after every publish.
-fn follow(reader: &mut Reader, whole: &Flow, by_bits: bool) {
+fn follow(reader: &mut StreamReader, whole: &Flow, by_bits: bool) {
     struct Followed {
         cursor: ringside_core::streams::Cursor,
         number: u64,

@@ -3,9 +3,9 @@
 use ringside_core::streams::StreamId;
 use ringside_model::command::{
     AccountQuery, Action, BreakTrade, Cancel, ClientFields, Command, CorrectTrade, DefineSymbol,
-    Display, Enter, EnterIceberg, EnterRich, MassCancel, Modify, OperatorCommand, Reduce, Replace,
-    RichTerms, RiskLimits, RunTimers, SetBands, SetOrderEntry, SetQuote, SetRisk, SetShortSale,
-    SetState, TradeSide, TradingDay,
+    Display, Enter, EnterIceberg, EnterSpecial, MassCancel, Modify, OperatorCommand, Reduce,
+    Replace, RiskLimits, RunTimers, SetBands, SetOrderEntry, SetQuote, SetRisk, SetShortSale,
+    SetState, SpecialTerms, TradeSide, TradingDay,
 };
 use ringside_model::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, Nanos, OrderId, OrderNumber, OrderType, Peg, PostOnly,
@@ -43,7 +43,7 @@ fn reject_code(reason: Reason) -> String {
 }
 
 #[test]
-fn a_day_begins_and_instruments_are_listed() {
+fn a_day_begins_and_symbols_are_listed() {
     let mut venue = Streams::new();
     venue.apply(0, 0, Action::from(TradingDay { event: DayEvent::Start }));
     venue.firm(1, "ALFA");
@@ -132,9 +132,9 @@ fn a_peg_is_told_with_its_tags_and_whenever_it_moves() {
     };
     venue.apply(0, 1, quote(18_705)); // seqno 9
     let order = enter(1, Side::Buy, 100, 0);
-    let terms = RichTerms { peg: Peg::Primary, peg_offset: 3, ..RichTerms::NONE };
-    let rich = Action::EnterRich(EnterRich { order, terms });
-    venue.apply_with(A, 1, Reason::None, rich, Some(fields(1))); // seqno 10
+    let terms = SpecialTerms { peg: Peg::Primary, peg_offset: 3, ..SpecialTerms::NONE };
+    let special = Action::EnterSpecial(EnterSpecial { order, terms });
+    venue.apply_with(A, 1, Reason::None, special, Some(fields(1))); // seqno 10
     let accepted = venue.take(StreamId(A));
     assert_eq!(wire::ouch(&accepted[0][1..]), "A 1 B 100 AAPL 1870200 #10 L 'order 1'");
     assert!(accepted[0].ends_with(&[5, 7, 0, 0, 1, 44, 2, 6, b'R']), "{accepted:?}");
@@ -149,15 +149,15 @@ fn a_peg_is_told_with_its_tags_and_whenever_it_moves() {
 fn a_hidden_order_is_told_to_its_owner_and_its_trades_to_the_market() {
     let mut venue = venue();
     let order = Enter { tif: TimeInForce::Gtc, ..enter(1, Side::Sell, 100, 18_705) };
-    let terms = RichTerms {
+    let terms = SpecialTerms {
         expire: Nanos(40_000_000_000_000),
         min_quantity: Quantity(30),
         hidden: true,
-        ..RichTerms::NONE
+        ..SpecialTerms::NONE
     };
     let of_client = ClientFields { tif: b'6', display: b'N', ..fields(1) };
-    let rich = Action::EnterRich(EnterRich { order, terms });
-    venue.apply_with(A, 1, Reason::None, rich, Some(of_client)); // seqno 9
+    let special = Action::EnterSpecial(EnterSpecial { order, terms });
+    venue.apply_with(A, 1, Reason::None, special, Some(of_client)); // seqno 9
     let accepted = venue.take(StreamId(A));
     assert_eq!(wire::ouch(&accepted[0][1..]), "A 1 S 100 AAPL 1870500 #9 L 'order 1'");
     let [_, _, b, c] = 40_000u32.to_be_bytes();
@@ -184,8 +184,8 @@ fn a_hidden_order_is_told_to_its_owner_and_its_trades_to_the_market() {
 fn an_order_whose_time_is_over_leaves_before_the_command_that_finds_it() {
     let mut venue = venue();
     let order = Enter { tif: TimeInForce::Gtc, ..enter(1, Side::Sell, 100, 18_705) };
-    let terms = RichTerms { expire: Nanos(venue.time() + 2 * COMMAND_NS), ..RichTerms::NONE };
-    venue.apply(A, 1, Action::EnterRich(EnterRich { order, terms })); // seqno 9
+    let terms = SpecialTerms { expire: Nanos(venue.time() + 2 * COMMAND_NS), ..SpecialTerms::NONE };
+    venue.apply(A, 1, Action::EnterSpecial(EnterSpecial { order, terms })); // seqno 9
     assert_eq!(venue.market(), ["A #9 S 100 AAPL 1870500"]);
     venue.ouch(A);
     venue.order(B, 1, Side::Buy, 50, 18_705); // seqno 10

@@ -12,7 +12,7 @@
 //! another message than the stream has          refused; the file stays as it is
 //! ```
 
-use ringside_core::streams::{Cursor, Reader, StreamId};
+use ringside_core::streams::{Cursor, StreamId, StreamReader};
 use ringside_wire::split_block;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -53,7 +53,7 @@ pub enum CaptureError {
 pub struct Capture {
     path: PathBuf,
     file: File,
-    reader: Reader,
+    reader: StreamReader,
     cursor: Cursor,
     state: State,
     /// While comparing: number of the first message that is not compared yet.
@@ -76,7 +76,7 @@ enum State {
 impl Capture {
     /// Opens or creates the file, and compares its beginning with the messages that the stream has
     /// now. Later steps compare the rest.
-    pub fn open(path: &Path, mut reader: Reader) -> Result<Capture, CaptureError> {
+    pub fn open(path: &Path, mut reader: StreamReader) -> Result<Capture, CaptureError> {
         let failed = |error| CaptureError::Io { path: path.into(), error };
         let mut options = OpenOptions::new();
         let file = options

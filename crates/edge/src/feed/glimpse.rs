@@ -5,7 +5,7 @@
 //! run of packets, and is disconnected. The book follows the stream only while a visitor waits.
 
 use super::visitor::Visitor;
-use ringside_core::streams::{Cursor, Reader, StreamId};
+use ringside_core::streams::{Cursor, StreamId, StreamReader};
 use ringside_wire::feed::book::{Book, BookError};
 use ringside_wire::feed::snapshot::END_OF_SNAPSHOT;
 use ringside_wire::soupbintcp::{packet, write_packet};
@@ -52,7 +52,11 @@ pub struct GlimpseServer {
 
 impl GlimpseServer {
     /// Binds the socket, and begins with an empty book.
-    pub fn open(config: GlimpseConfig, reader: Reader, authorize: Authorize) -> io::Result<Self> {
+    pub fn open(
+        config: GlimpseConfig,
+        reader: StreamReader,
+        authorize: Authorize,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(config.listen)?;
         listener.set_nonblocking(true)?;
         let follower = BookFollower { reader, book: Book::default(), cursor: None, next: 1 };
@@ -139,7 +143,7 @@ impl GlimpseServer {
 
 /// Book that follows the stream on request.
 struct BookFollower {
-    reader: Reader,
+    reader: StreamReader,
     book: Book,
     cursor: Option<Cursor>,
     /// Number of the first message that is not in the book.

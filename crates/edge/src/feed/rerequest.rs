@@ -1,7 +1,7 @@
 //! Re-request server: resends messages that a listener has lost, one datagram for each request,
 //! from the stream.
 
-use ringside_core::streams::{Reader, StreamId};
+use ringside_core::streams::{StreamId, StreamReader};
 use ringside_wire::moldudp64::{DATAGRAM_BYTES_MAX, HEADER_BYTES, Header};
 use ringside_wire::split_block;
 use std::collections::HashMap;
@@ -41,14 +41,14 @@ pub struct Requests {
 pub struct RerequestServer {
     socket: UdpSocket,
     session: [u8; 10],
-    reader: Reader,
+    reader: StreamReader,
     limit: Limit,
     requests: Requests,
 }
 
 impl RerequestServer {
     /// Binds the socket to the configured address.
-    pub fn open(config: &RerequestConfig, reader: Reader) -> io::Result<Self> {
+    pub fn open(config: &RerequestConfig, reader: StreamReader) -> io::Result<Self> {
         let socket = UdpSocket::bind(config.listen)?;
         socket.set_nonblocking(true)?;
         let limit = Limit {

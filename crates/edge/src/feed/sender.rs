@@ -1,7 +1,7 @@
 //! Sender of the feed: sends the stream in datagrams, on two independent lines.
 
 use super::sockets;
-use ringside_core::streams::{Cursor, Reader, StreamId};
+use ringside_core::streams::{Cursor, StreamId, StreamReader};
 use ringside_wire::moldudp64::{
     DATAGRAM_BYTES_MAX, END_OF_SESSION, HEADER_BYTES, HEARTBEAT, Header,
 };
@@ -38,7 +38,7 @@ pub struct LineConfig {
 
 /// Counts of one line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sent {
+pub struct SentCounts {
     /// Messages sent to all destinations.
     pub messages: u64,
     /// Datagrams, including heartbeats, each counted once whatever the number of destinations.
@@ -48,29 +48,29 @@ pub struct Sent {
 }
 
 /// Sender that follows the stream on its lines.
-pub struct Sender {
-    reader: Reader,
+pub struct FeedSender {
+    reader: StreamReader,
     lines: Vec<Line>,
     ending: bool,
     say: Box<dyn FnMut(String) + Send>,
 }
 
-impl Sender {
+impl FeedSender {
     /// Begins with message `first`, which may not be published yet. `say` receives the first
     /// failure of each line.
     pub fn open(
         config: &SenderConfig,
-        reader: Reader,
+        reader: StreamReader,
         first: u64,
         say: impl FnMut(String) + Send + 'static,
-    ) -> io::Result<Sender> {
+    ) -> io::Result<FeedSender> {
         let mut lines = vec![];
         for (name, line) in ['A', 'B'].into_iter().zip(&config.lines) {
             if !line.destinations.is_empty() {
                 lines.push(Line::open(name, line, config, first)?);
             }
         }
-        Ok(Sender { reader, lines, ending: false, say: Box::new(say) })
+        Ok(FeedSender { reader, lines, ending: false, say: Box::new(say) })
     }
 
     /// Sends a bounded piece of the stream, and the heartbeats that are due. Returns the number of
@@ -101,7 +101,7 @@ impl Sender {
     }
 
     /// Returns the counts of the lines, with their names.
-    pub fn sent(&self) -> impl Iterator<Item = (char, Sent)> {
+    pub fn sent(&self) -> impl Iterator<Item = (char, SentCounts)> {
         self.lines.iter().map(|line| (line.name, line.sent))
     }
 }
@@ -117,7 +117,7 @@ struct Line {
     on_its_way: Option<usize>,
     last_sent: Option<Instant>,
     ends_said: u32,
-    sent: Sent,
+    sent: SentCounts,
 }
 
 impl Line {
@@ -131,13 +131,13 @@ impl Line {
             on_its_way: None,
             last_sent: None,
             ends_said: 0,
-            sent: Sent::default(),
+            sent: SentCounts::default(),
         })
     }
 
     fn step(
         &mut self,
-        reader: &mut Reader,
+        reader: &mut StreamReader,
         now: Instant,
         ending: bool,
         say: &mut dyn FnMut(String),
@@ -160,7 +160,7 @@ impl Line {
     }
 
     /// Takes as many messages as are there and fit; returns their number.
-    fn fill(&mut self, reader: &mut Reader) -> usize {
+    fn fill(&mut self, reader: &mut StreamReader) -> usize {
         if self.cursor.is_none() {
             self.cursor = reader.cursor(StreamId::MARKET_DATA, self.datagram.first);
         }

@@ -26,12 +26,12 @@ pub struct Duties {
 /// Running thread. Dropping it ends the thread, and the file then holds all messages published
 /// before.
 pub struct Service {
-    orders: Arc<Orders>,
+    signals: Arc<ServiceSignals>,
     _thread: LowPriority,
 }
 
 #[derive(Default)]
-struct Orders {
+struct ServiceSignals {
     stop: AtomicBool,
     end_session: AtomicBool,
 }
@@ -42,8 +42,8 @@ impl Service {
         mut duties: Duties,
         mut say: impl FnMut(String) + Send + 'static,
     ) -> io::Result<Service> {
-        let orders = Arc::<Orders>::default();
-        let seen = Arc::clone(&orders);
+        let signals = Arc::<ServiceSignals>::default();
+        let seen = Arc::clone(&signals);
         let thread = LowPriority::start("feed", move || {
             while !seen.stop.load(Ordering::Acquire) {
                 duties.end_session(seen.end_session.load(Ordering::Acquire));
@@ -54,18 +54,18 @@ impl Service {
             duties.end_session(seen.end_session.load(Ordering::Acquire));
             while duties.write(&mut say) {}
         })?;
-        Ok(Service { orders, _thread: thread })
+        Ok(Service { signals, _thread: thread })
     }
 
     /// Notes that the last message is published: the file ends after it.
     pub fn end_session(&self) {
-        self.orders.end_session.store(true, Ordering::Release);
+        self.signals.end_session.store(true, Ordering::Release);
     }
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.orders.stop.store(true, Ordering::Release);
+        self.signals.stop.store(true, Ordering::Release);
     }
 }
 

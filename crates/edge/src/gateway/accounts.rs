@@ -34,13 +34,13 @@ pub struct Account {
     /// Name of the user, in capitals; also the name of its session.
     pub user: Name,
     /// Rights and limits of the user.
-    pub rules: Rules,
+    pub rules: UserRules,
     credential: Credential,
 }
 
 /// Rights and limits of a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rules {
+pub struct UserRules {
     /// Symbols that the user may trade; `None` for all.
     pub symbols: Option<HashSet<Name>>,
     /// Time in ms without a connection after which the user's orders are cancelled; `None` for
@@ -123,7 +123,7 @@ impl Accounts {
     }
 
     /// Sets the rules of a user; returns false if there is no such user.
-    pub fn set_rules(&mut self, user: &str, rules: Rules) -> bool {
+    pub fn set_rules(&mut self, user: &str, rules: UserRules) -> bool {
         let Some(&AccountId(place)) = user_name(user).and_then(|name| self.places.get(&name))
         else {
             return false;
@@ -157,7 +157,7 @@ impl Accounts {
     /// Adds a user; returns false if the user is there already.
     fn add(&mut self, user: Name, credential: Credential) -> bool {
         let new = self.places.insert(user, AccountId(self.accounts.len())).is_none();
-        self.accounts.push(Account { user, credential, rules: Rules::default() });
+        self.accounts.push(Account { user, credential, rules: UserRules::default() });
         new
     }
 }

@@ -5,10 +5,10 @@
 //! operators' stream, which every connection receives from the time of its start on. The `ts` of a
 //! line is ignored: the venue has a clock.
 
+use crate::gateway::epoll::{Epoll, Token};
 use crate::gateway::intake::Intake;
 use crate::gateway::listener::{bind, prepare};
-use crate::gateway::poll::{Poll, Token};
-use ringside_core::streams::{Cursor, Reader, StreamId};
+use ringside_core::streams::{Cursor, StreamId, StreamReader};
 use serde::Deserialize;
 use serde_json::json;
 use std::borrow::Cow;
@@ -47,8 +47,8 @@ struct Operator {
 }
 
 impl AdminPort {
-    /// Opens the listening socket, and adds it to the poll.
-    pub(super) fn open(address: SocketAddr, poll: &Poll) -> io::Result<AdminPort> {
+    /// Opens the listening socket, and adds it to the epoll set.
+    pub(super) fn open(address: SocketAddr, poll: &Epoll) -> io::Result<AdminPort> {
         let listener = bind(address)?;
         poll.add(&listener, Token::AdminListener)?;
         Ok(AdminPort { listener, operators: Default::default() })
@@ -65,7 +65,7 @@ impl AdminPort {
     }
 
     /// Accepts an operator or reads from one; returns the amount of work.
-    pub(super) fn ready(&mut self, token: Token, poll: &Poll, reader: &mut Reader) -> usize {
+    pub(super) fn ready(&mut self, token: Token, poll: &Epoll, reader: &mut StreamReader) -> usize {
         match token {
             Token::AdminListener => self.accept(poll, reader),
             Token::Operator(slot) => match &mut self.operators[slot] {
@@ -89,7 +89,7 @@ impl AdminPort {
 
     /// Sends pending output. An operator that has ended its input stays connected for a while,
     /// because its answers come later.
-    pub(super) fn send(&mut self, poll: &Poll, reader: &mut Reader, now_ns: u64) -> usize {
+    pub(super) fn send(&mut self, poll: &Epoll, reader: &mut StreamReader, now_ns: u64) -> usize {
         let mut work = 0;
         for (slot, place) in self.operators.iter_mut().enumerate() {
             let Some(operator) = place else { continue };
@@ -103,7 +103,7 @@ impl AdminPort {
         work
     }
 
-    fn accept(&mut self, poll: &Poll, reader: &mut Reader) -> usize {
+    fn accept(&mut self, poll: &Epoll, reader: &mut StreamReader) -> usize {
         let Ok((socket, _)) = self.listener.accept() else { return 0 };
         let free = self.operators.iter().position(Option::is_none);
         let next = reader.next_number(StreamId::OPERATOR);
@@ -171,7 +171,7 @@ impl Operator {
         end.or(cut.then_some(self.received.len()))
     }
 
-    fn send(&mut self, reader: &mut Reader) -> io::Result<usize> {
+    fn send(&mut self, reader: &mut StreamReader) -> io::Result<usize> {
         while self.out.len() < SEND_BYTES_MAX {
             let bytes = reader.bytes(&mut self.cursor);
             let Some((length, rest)) = bytes.split_first_chunk::<2>() else { break };
@@ -193,7 +193,7 @@ impl Operator {
     }
 
     /// Polls the socket for room for output, if any output is left.
-    fn watch(&mut self, poll: &Poll, token: Token) -> io::Result<()> {
+    fn watch(&mut self, poll: &Epoll, token: Token) -> io::Result<()> {
         let blocked = !self.out.is_empty();
         if blocked == self.looks_for_writable {
             return Ok(());

@@ -2,8 +2,8 @@
 //! connection only has a cursor into the stream. Only packets without a number are kept here, and
 //! they go out between two messages.
 
-use crate::gateway::intake::Member;
-use ringside_core::streams::{Cursor, Reader};
+use crate::gateway::intake::LoggedInSession;
+use ringside_core::streams::{Cursor, StreamReader};
 use ringside_wire::soupbintcp::write_packet;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -20,7 +20,7 @@ pub(super) enum Phase {
     /// The client has not logged in yet.
     Login,
     /// The client has logged in.
-    Open(Member),
+    Open(LoggedInSession),
     /// The client is sent the last packets, and its requests are ignored.
     Closing,
 }
@@ -39,7 +39,7 @@ pub(super) struct Connection {
     outgoing: Option<Outgoing>,
     /// True if the socket took no more bytes at the last try.
     blocked: bool,
-    /// True if [`Poll`](super::poll::Poll) reports when the socket takes bytes again.
+    /// True if [`Epoll`](super::epoll::Epoll) reports when the socket takes bytes again.
     pub looks_for_writable: bool,
     /// True if the connection is in the server's queue of connections that may have something to
     /// send.
@@ -115,7 +115,7 @@ impl Connection {
     }
 
     /// Returns the member that has logged in.
-    pub(super) fn member(&self) -> Option<Member> {
+    pub(super) fn member(&self) -> Option<LoggedInSession> {
         match self.phase {
             Phase::Open(member) => Some(member),
             Phase::Login | Phase::Closing => None,
@@ -123,7 +123,13 @@ impl Connection {
     }
 
     /// Logs in: the stream goes out from `cursor` on.
-    pub(super) fn open(&mut self, member: Member, cursor: Cursor, heartbeat_ns: u64, now_ns: u64) {
+    pub(super) fn open(
+        &mut self,
+        member: LoggedInSession,
+        cursor: Cursor,
+        heartbeat_ns: u64,
+        now_ns: u64,
+    ) {
         (self.phase, self.since_ns, self.heartbeat_ns) =
             (Phase::Open(member), now_ns, heartbeat_ns);
         let lag = Lag { since_ns: None, sent: 0, known_to: cursor, known: 0 };
@@ -168,7 +174,7 @@ impl Connection {
     }
 
     /// Sends pending output, as far as the socket takes it, and returns the number of bytes.
-    pub(super) fn flush(&mut self, reader: &mut Reader, now_ns: u64) -> io::Result<usize> {
+    pub(super) fn flush(&mut self, reader: &mut StreamReader, now_ns: u64) -> io::Result<usize> {
         let mut total = 0;
         self.blocked = false;
         while total < SEND_BYTES_MAX {
@@ -194,7 +200,7 @@ impl Connection {
     }
 
     /// Returns true if everything has been sent, as of the last [`Connection::flush`].
-    pub(crate) fn has_sent_all(&self, reader: &mut Reader) -> bool {
+    pub(crate) fn has_sent_all(&self, reader: &mut StreamReader) -> bool {
         let Some(outgoing) = &self.outgoing else { return self.control.is_empty() };
         self.control.is_empty() && reader.bytes(&mut { outgoing.cursor }).is_empty()
     }
@@ -204,7 +210,7 @@ impl Connection {
     /// it takes any bytes.
     pub(crate) fn is_slow(
         &mut self,
-        reader: &mut Reader,
+        reader: &mut StreamReader,
         bytes_max: u64,
         ns: u64,
         now_ns: u64,
@@ -218,7 +224,7 @@ impl Connection {
         now_ns.saturating_sub(*outgoing.lag.since_ns.get_or_insert(now_ns)) >= ns
     }
 
-    fn send(&mut self, reader: &mut Reader) -> io::Result<Sent> {
+    fn send(&mut self, reader: &mut StreamReader) -> io::Result<Sent> {
         let message_left = self.outgoing.as_ref().map_or(0, |outgoing| outgoing.message_left);
         if message_left == 0 && !self.control.is_empty() {
             let sent = write(&mut self.socket, &self.control)?;
@@ -258,7 +264,7 @@ impl Connection {
 impl Outgoing {
     /// Returns true if more than `bytes_max` bytes are not sent yet. Every piece of the stream is
     /// looked at once.
-    fn is_behind(&mut self, reader: &mut Reader, bytes_max: u64) -> bool {
+    fn is_behind(&mut self, reader: &mut StreamReader, bytes_max: u64) -> bool {
         let lag = &mut self.lag;
         if lag.known < self.sent {
             (lag.known_to, lag.known) = (self.cursor, self.sent);

@@ -13,7 +13,7 @@ mod json;
 mod market;
 mod moves;
 mod operations;
-mod operator;
+mod operator_lines;
 mod orders;
 mod words;
 
@@ -43,11 +43,11 @@ pub struct FileSession {
     /// Columns of a CSV file, after its header was read.
     columns: Option<Vec<Field>>,
     lines: u64,
-    limits: Option<Limits>,
+    limits: Option<RiskCheck>,
 }
 
-/// Risk limits for the commands of the lines.
-struct Limits {
+/// Check of the commands of the lines against the risk limits.
+struct RiskCheck {
     desk: RiskDesk,
     wait: Box<dyn FnMut()>,
 }
@@ -71,11 +71,11 @@ impl std::fmt::Display for LineError {
 
 impl std::error::Error for LineError {}
 
-impl Limits {
+impl RiskCheck {
     /// Returns the reason to reject a command, or none. Rates count only for lines that give a
     /// time.
     fn verdict(&mut self, command: &Command, directory: &Directory, time: Option<Nanos>) -> Reason {
-        if directory.standing().risk().is_empty() || !command.enters() {
+        if directory.rules().risk().is_empty() || !command.enters() {
             return Reason::None;
         }
         if self.desk.needs_answers(command, directory) {
@@ -95,7 +95,7 @@ impl FileSession {
     /// Adds risk limits. `wait` returns when all commands that were given out have been answered: a
     /// verdict that depends on answers must not depend on how fast the answers come.
     pub fn with_limits(self, desk: RiskDesk, wait: impl FnMut() + 'static) -> Self {
-        FileSession { limits: Some(Limits { desk, wait: Box::new(wait) }), ..self }
+        FileSession { limits: Some(RiskCheck { desk, wait: Box::new(wait) }), ..self }
     }
 
     /// Returns the directory: the names and rules of the venue, as known to the session.

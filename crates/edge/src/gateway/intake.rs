@@ -1,14 +1,14 @@
 //! Intake of the gateway, shared by all connections: the directory, the ids that sessions have used
 //! up, the queue.
 
-use crate::gateway::accounts::{AccountId, Rules};
+use crate::gateway::accounts::{AccountId, UserRules};
 use crate::gateway::file_session::{FileSession, Format, LineError};
-use crate::gateway::order_entry::{self, Ignored, Sender};
+use crate::gateway::order_entry::{self, Ignored, Requester};
 use crate::gateway::queue::{Inbound, Producer};
 use crate::gateway::rate::Rate;
 use crate::gateway::risk::RiskDesk;
 use ringside_core::registry::directory::Directory;
-use ringside_core::registry::exposure::Exposures;
+use ringside_core::registry::exposure::ExposureView;
 use ringside_core::registry::used_ids::counted_id;
 use ringside_core::streams::SessionStates;
 use ringside_model::command::{
@@ -25,7 +25,7 @@ const KEPT_MAX: usize = 64;
 
 /// Session that has logged in.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Member {
+pub(super) struct LoggedInSession {
     pub session: SessionId,
     pub firm: FirmId,
     pub role: Role,
@@ -40,7 +40,7 @@ pub(crate) struct Intake {
     kept: usize,
     states: SessionStates,
     desk: RiskDesk,
-    sessions: Vec<Session>,
+    sessions: Vec<IntakeSession>,
     /// True if the trading day has ended.
     closed: bool,
     /// Commands of a line; kept for the capacity of the vector.
@@ -48,7 +48,7 @@ pub(crate) struct Intake {
 }
 
 /// State of a session in the intake.
-struct Session {
+struct IntakeSession {
     /// Number of commands of the session that went into the queue, without definitions.
     handed_over: u64,
     /// Highest id that is used up, or that a command without an answer may use up.
@@ -67,7 +67,7 @@ impl Intake {
     pub(super) fn new(
         directory: Directory,
         states: SessionStates,
-        exposures: Exposures,
+        exposures: ExposureView,
         queue: Producer,
     ) -> Self {
         let closed = states.day_ended();
@@ -109,16 +109,16 @@ impl Intake {
     pub(super) fn request(
         &mut self,
         message: &[u8],
-        member: &Member,
-        rules: &Rules,
+        member: &LoggedInSession,
+        rules: &UserRules,
         now_ns: u64,
     ) -> Result<Result<(), Ignored>, Malformed> {
         let request = Request::parse(message)?;
-        let Member { session, firm, .. } = *member;
+        let LoggedInSession { session, firm, .. } = *member;
         let last_id = self.last_id(session);
         let now = time_for(&request);
-        let sender = Sender { session, firm, last_id, symbols: rules.symbols.as_ref(), now };
-        let mut inbound = match order_entry::translate(&request, &sender, &self.directory) {
+        let requester = Requester { session, firm, last_id, symbols: rules.symbols.as_ref(), now };
+        let mut inbound = match order_entry::translate(&request, &requester, &self.directory) {
             Ok(inbound) => inbound,
             Err(ignored) => return Ok(Err(ignored)),
         };
@@ -207,7 +207,7 @@ impl Intake {
     }
 
     /// Returns the reason why a session may not enter orders now.
-    fn refusal(&mut self, session: SessionId, rules: &Rules, now_ns: u64) -> Option<Reason> {
+    fn refusal(&mut self, session: SessionId, rules: &UserRules, now_ns: u64) -> Option<Reason> {
         if self.closed {
             return Some(Reason::Closed);
         }
@@ -220,7 +220,7 @@ impl Intake {
     }
 
     #[inline]
-    fn session(&mut self, session: SessionId) -> &mut Session {
+    fn session(&mut self, session: SessionId) -> &mut IntakeSession {
         if session.0 as usize >= self.sessions.len() {
             self.add_sessions(session);
         }
@@ -231,10 +231,10 @@ impl Intake {
     fn add_sessions(&mut self, SessionId(last): SessionId) {
         for session in self.sessions.len() as u32..=last {
             let session = SessionId(session);
-            self.sessions.push(Session {
+            self.sessions.push(IntakeSession {
                 handed_over: 0,
                 last_id: self.states.consumed(session),
-                disabled: self.directory.standing().is_disabled(session),
+                disabled: self.directory.rules().is_disabled(session),
                 rate: Rate::default(),
             });
         }

@@ -1,15 +1,15 @@
 //! Check of a login, and place at which its stream begins.
 
 use crate::gateway::accounts::Accounts;
-use crate::gateway::intake::{Intake, Member};
-use ringside_core::streams::{Cursor, Reader, StreamId};
+use crate::gateway::intake::{Intake, LoggedInSession};
+use ringside_core::streams::{Cursor, StreamId, StreamReader};
 use ringside_model::domain::{FirmId, Name, Role, SessionId};
 use ringside_wire::soupbintcp::Login;
 
 /// Result of a login that succeeds.
 pub(super) struct Entry {
     /// Session that logs in.
-    pub member: Member,
+    pub member: LoggedInSession,
     /// Number of the first message that the client is sent.
     pub number: u64,
     /// Place of that message in the stream.
@@ -37,13 +37,13 @@ pub(super) fn decide(
     session: &str,
     accounts: &Accounts,
     intake: &Intake,
-    reader: &mut Reader,
+    reader: &mut StreamReader,
     is_live: impl Fn(SessionId) -> bool,
 ) -> Result<Entry, Refusal> {
     let account = accounts.check(&login.user, &login.password).ok_or(Refusal::NotAuthorized)?;
     let user = accounts.get(account).user;
     let member = find(user, intake)
-        .map(|(session, firm, role)| Member { session, firm, role, account })
+        .map(|(session, firm, role)| LoggedInSession { session, firm, role, account })
         .ok_or(Refusal::NotAvailable)?;
     let other = !login.session.is_empty() && login.session != session;
     if other || is_live(member.session) {

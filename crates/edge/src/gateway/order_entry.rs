@@ -23,8 +23,8 @@ mod values;
 use crate::gateway::queue::Inbound;
 use ringside_core::registry::directory::{Directory, Symbol};
 use ringside_model::command::{
-    AccountQuery, Action, Cancel, ClientFields, Command, Display, Enter, EnterIceberg, EnterRich,
-    MassCancel, Modify, Reduce, Replace, RichTerms, SetOrderEntry,
+    AccountQuery, Action, Cancel, ClientFields, Command, Display, Enter, EnterIceberg,
+    EnterSpecial, MassCancel, Modify, Reduce, Replace, SetOrderEntry, SpecialTerms,
 };
 use ringside_model::domain::{
     FirmId, Name, Nanos, OrderId, OrderType, Peg, Price, Quantity, SessionId, Side, SymbolId,
@@ -43,7 +43,7 @@ const DAY_NS: u64 = 86_400 * SECOND_NS;
 
 /// Session that sends a request, with its rights.
 #[derive(Clone, Copy, Debug)]
-pub struct Sender<'a> {
+pub struct Requester<'a> {
     /// Id of the session.
     pub session: SessionId,
     /// Firm of the session.
@@ -71,21 +71,23 @@ pub enum Ignored {
 /// Translates a request into a command.
 pub fn translate(
     request: &Request<'_>,
-    sender: &Sender<'_>,
+    requester: &Requester<'_>,
     directory: &Directory,
 ) -> Result<Inbound, Ignored> {
-    let desk = Desk { sender, directory };
+    let translator = Translator { requester, directory };
     match *request {
-        Request::Enter(m, tags) => desk.enter(m, tags),
-        Request::Replace(m, tags) => desk.replace(m, tags),
-        Request::Cancel(m, tags) => desk.cancel(m, tags),
-        Request::Modify(m, tags) => desk.modify(m, tags),
-        Request::MassCancel(m, tags) => desk.mass_cancel(m, tags),
+        Request::Enter(m, tags) => translator.enter(m, tags),
+        Request::Replace(m, tags) => translator.replace(m, tags),
+        Request::Cancel(m, tags) => translator.cancel(m, tags),
+        Request::Modify(m, tags) => translator.modify(m, tags),
+        Request::MassCancel(m, tags) => translator.mass_cancel(m, tags),
         Request::Disable(m, tags) => {
-            desk.set_order_entry(m.user_ref_num.get(), m.firm, tags, false)
+            translator.set_order_entry(m.user_ref_num.get(), m.firm, tags, false)
         }
-        Request::Enable(m, tags) => desk.set_order_entry(m.user_ref_num.get(), m.firm, tags, true),
-        Request::Query(_, tags) => desk.query(tags),
+        Request::Enable(m, tags) => {
+            translator.set_order_entry(m.user_ref_num.get(), m.firm, tags, true)
+        }
+        Request::Query(_, tags) => translator.query(tags),
     }
 }
 
@@ -97,15 +99,15 @@ pub fn served(directory: &Directory, symbol: SymbolId) -> Option<u64> {
     tick.mantissa.checked_mul(10u64.pow(decimals)).filter(|_| has_place)
 }
 
-struct Desk<'a> {
-    sender: &'a Sender<'a>,
+struct Translator<'a> {
+    requester: &'a Requester<'a>,
     directory: &'a Directory,
 }
 
-impl Desk<'_> {
+impl Translator<'_> {
     fn enter(&self, m: &EnterOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {
         let id = self.new_id(m.user_ref_num.get())?;
-        let (symbol, terms) = match self.instrument(&m.symbol) {
+        let (symbol, terms) = match self.symbol(&m.symbol) {
             Some((symbol, tick)) => (symbol, self.terms(m, id, symbol, tick, tags)),
             None => (SymbolId::NONE, Err(Reason::UnknownSymbol)),
         };
@@ -165,7 +167,7 @@ impl Desk<'_> {
         if expires.is_some() != (tif == TimeInForce::Gtc) {
             return Err(Reason::UnsupportedField);
         }
-        let (firm, group) = (self.sender.firm, 0);
+        let (firm, group) = (self.requester.firm, 0);
         let order = Enter {
             id,
             price: if options.peg == Peg::None { price } else { Price(0) },
@@ -180,16 +182,16 @@ impl Desk<'_> {
             capacity,
             attributed,
         };
-        let terms = RichTerms {
+        let terms = SpecialTerms {
             expire: Nanos(expires.map_or(0, |second| self.on_this_day(second))),
             min_quantity: Quantity(minimum.into()),
             hidden: hidden || options.peg == Peg::Midpoint,
             ..pegged(&options, price, tick)?
         };
         match displayed.map(u64::from) {
-            None if terms == RichTerms::NONE => Ok(Action::Enter(order)),
-            None => Ok(Action::EnterRich(EnterRich { order, terms })),
-            Some(_) if terms != RichTerms::NONE => Err(Reason::UnsupportedField),
+            None if terms == SpecialTerms::NONE => Ok(Action::Enter(order)),
+            None => Ok(Action::EnterSpecial(EnterSpecial { order, terms })),
+            Some(_) if terms != SpecialTerms::NONE => Err(Reason::UnsupportedField),
             Some(shown) => {
                 let display = Display { next: shown, least: shown, most: shown, seed: 0 };
                 Ok(Action::EnterIceberg(EnterIceberg { order, display }))
@@ -200,7 +202,7 @@ impl Desk<'_> {
     /// Returns the time of a second of the current day, in ns since the epoch. The first second of
     /// the epoch becomes 1 ns, because 0 means no time; it has passed in any case.
     fn on_this_day(&self, second: u32) -> u64 {
-        let Nanos(now) = self.sender.now;
+        let Nanos(now) = self.requester.now;
         (now - now % DAY_NS + u64::from(second) * SECOND_NS).max(1)
     }
 
@@ -208,7 +210,7 @@ impl Desk<'_> {
     /// terms.
     fn refused(&self, id: OrderId, quantity: u32) -> Enter {
         Enter {
-            firm: self.sender.firm,
+            firm: self.requester.firm,
             ..Enter::limit(id, Side::Buy, Quantity(quantity.into()), Price(0))
         }
     }
@@ -279,14 +281,14 @@ impl Desk<'_> {
         let id = self.new_id(m.user_ref_num.get())?;
         let named = match m.symbol == [b' '; 8] {
             true => Some(SymbolId::NONE),
-            false => self.instrument(&m.symbol).map(|(symbol, _)| symbol),
+            false => self.symbol(&m.symbol).map(|(symbol, _)| symbol),
         };
         let (firm, covered) = (self.own_firm(&m.firm), tags::of_mass_cancel(tags));
         let (symbol, firm, tags::Covered { group, buy }) = match (named, firm, covered) {
             (Some(symbol), Ok(firm), Ok(covered)) => (symbol, firm, covered),
             _ => (Directory::NOWHERE, None, tags::Covered::default()),
         };
-        let session = Some(self.sender.session);
+        let session = Some(self.requester.session);
         let action = Action::MassCancel(MassCancel { id, session, firm, group, buy });
         Ok(self.command(symbol, Reason::None, action, fields_of(tags)))
     }
@@ -306,7 +308,7 @@ impl Desk<'_> {
 
     fn query(&self, tags: Tags<'_>) -> Result<Inbound, Ignored> {
         tags::of_cancel(tags).map_err(|_| Ignored::Unserved)?;
-        let next = OrderId(self.sender.last_id.saturating_add(1).into());
+        let next = OrderId(self.requester.last_id.saturating_add(1).into());
         Ok(self.command(
             SymbolId::NONE,
             Reason::None,
@@ -322,13 +324,13 @@ impl Desk<'_> {
         action: Action,
         fields: Option<ClientFields>,
     ) -> Inbound {
-        let command = Command { session: self.sender.session, symbol, verdict, action };
+        let command = Command { session: self.requester.session, symbol, verdict, action };
         Inbound { command, fields }
     }
 
     fn new_id(&self, id: u32) -> Result<OrderId, Ignored> {
         match OrderId(id.into()) {
-            _ if id <= self.sender.last_id => Err(Ignored::StaleId),
+            _ if id <= self.requester.last_id => Err(Ignored::StaleId),
             given if given.is_imported() => Err(Ignored::Unserved),
             own => Ok(own),
         }
@@ -337,18 +339,18 @@ impl Desk<'_> {
     /// Returns an order that the session once had, and its symbol.
     fn order(&self, id: u32) -> Result<(OrderId, SymbolId), Ignored> {
         let id = OrderId(id.into());
-        let symbol = self.directory.order_symbol(self.sender.session, id);
+        let symbol = self.directory.order_symbol(self.requester.session, id);
         let symbol = symbol.filter(|&symbol| symbol != SymbolId::NONE);
         symbol.map(|symbol| (id, symbol)).ok_or(Ignored::UnknownOrder)
     }
 
-    fn instrument(&self, field: &[u8; 8]) -> Option<(SymbolId, u64)> {
+    fn symbol(&self, field: &[u8; 8]) -> Option<(SymbolId, u64)> {
         let symbol = self.directory.symbol_id(Name::new(unpadded(field)?)?)?;
         Some((symbol, served(self.directory, symbol)?))
     }
 
     fn check_permission(&self, symbol: SymbolId) -> Result<(), Reason> {
-        let Some(permitted) = self.sender.symbols else { return Ok(()) };
+        let Some(permitted) = self.requester.symbols else { return Ok(()) };
         let name = self.directory.symbol(symbol).map(|symbol| symbol.name);
         if name.is_some_and(|name| permitted.contains(&name)) {
             Ok(())
@@ -360,27 +362,27 @@ impl Desk<'_> {
     /// Returns the session's firm if the field names it, `None` if the field is blank.
     fn own_firm(&self, field: &[u8]) -> Result<Option<FirmId>, Reason> {
         let named = unpadded(field).ok_or(Reason::NotPermitted)?;
-        let own = self.directory.firm(self.sender.firm);
+        let own = self.directory.firm(self.requester.firm);
         match named {
             "" => Ok(None),
-            _ if own.is_some_and(|own| own.as_str() == named) => Ok(Some(self.sender.firm)),
+            _ if own.is_some_and(|own| own.as_str() == named) => Ok(Some(self.requester.firm)),
             _ => Err(Reason::NotPermitted),
         }
     }
 }
 
 /// Returns the terms of a peg; the limit bounds the price that follows the quote.
-fn pegged(options: &tags::Options, limit: Price, tick: u64) -> Result<RichTerms, Reason> {
+fn pegged(options: &tags::Options, limit: Price, tick: u64) -> Result<SpecialTerms, Reason> {
     let tags::Options { peg, peg_offset, .. } = *options;
     if peg == Peg::None {
-        return if peg_offset == 0 { Ok(RichTerms::NONE) } else { Err(Reason::InvalidPeg) };
+        return if peg_offset == 0 { Ok(SpecialTerms::NONE) } else { Err(Reason::InvalidPeg) };
     }
     let offset = u64::from(peg_offset);
     if !offset.is_multiple_of(tick) {
         return Err(Reason::OffTick);
     }
     let peg_offset = (offset / tick) as u32;
-    Ok(RichTerms { peg, peg_offset, peg_limit: limit, ..RichTerms::NONE })
+    Ok(SpecialTerms { peg, peg_offset, peg_limit: limit, ..SpecialTerms::NONE })
 }
 
 /// Returns blank fields with these tags.

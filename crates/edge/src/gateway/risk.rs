@@ -10,7 +10,7 @@
 
 use crate::gateway::rate::Rate;
 use ringside_core::registry::directory::Directory;
-use ringside_core::registry::exposure::{Exposures, Value};
+use ringside_core::registry::exposure::{ExposureView, Notional};
 use ringside_model::command::{Action, Command, Replace, RiskLimits};
 use ringside_model::domain::{FirmId, OrderId, Quantity, RiskScope, SessionId, SymbolId};
 use ringside_model::reason::Reason;
@@ -19,22 +19,22 @@ use std::collections::{HashMap, VecDeque};
 
 /// Desk that checks commands against the risk limits.
 pub struct RiskDesk {
-    exposures: Exposures,
+    exposures: ExposureView,
     rates: HashMap<(RiskScope, u32), Rate>,
     /// Accepted requests without an answer yet, in order: each may be open and may have traded.
-    under_way: VecDeque<(Asked, u64)>,
+    under_way: VecDeque<(RiskRequest, u64)>,
     /// Sum of `under_way`, by the three scopes and the number within each scope.
     reserved: [Vec<Reserved>; 3],
 }
 
 /// Request to enter or replace an order, as the limits see it.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked {
+pub struct RiskRequest {
     session: SessionId,
     firm: FirmId,
     symbol: SymbolId,
     quantity: Quantity,
-    value: Value,
+    value: Notional,
     /// True if the order adds to the open orders; a replacement does not.
     is_new: bool,
 }
@@ -42,19 +42,19 @@ pub struct Asked {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Reserved {
     orders: u64,
-    value: Value,
+    value: Notional,
 }
 
 impl RiskDesk {
     /// Creates a desk that learns from `exposures` the results of orders.
-    pub fn new(exposures: Exposures) -> Self {
+    pub fn new(exposures: ExposureView) -> Self {
         let (under_way, reserved) = (VecDeque::new(), Default::default());
         RiskDesk { exposures, rates: HashMap::new(), under_way, reserved }
     }
 
     /// Returns the request of a command that enters or replaces an order.
     #[inline]
-    pub fn asked(&self, command: &Command, directory: &Directory) -> Option<Asked> {
+    pub fn asked(&self, command: &Command, directory: &Directory) -> Option<RiskRequest> {
         let Command { session, symbol, action, .. } = *command;
         let (firm, quantity, limit) = match action {
             Action::Replace(Replace { id, quantity, price, .. }) => {
@@ -70,15 +70,15 @@ impl RiskDesk {
             Action::EnterStop(stop) => stop.stop,
             _ => self.exposures.last_price(symbol),
         };
-        let tick = directory.symbol(symbol).map(|symbol| Value::of_tick(symbol.tick));
+        let tick = directory.symbol(symbol).map(|symbol| Notional::of_tick(symbol.tick));
         let value = tick.unwrap_or_default().traded(price, quantity);
         let is_new = !matches!(action, Action::Replace(_));
-        Some(Asked { session, firm, symbol, quantity, value, is_new })
+        Some(RiskRequest { session, firm, symbol, quantity, value, is_new })
     }
 
     /// Returns true if the verdict depends on the results of earlier orders.
     pub(crate) fn needs_answers(&self, command: &Command, directory: &Directory) -> bool {
-        let rules = directory.standing().risk();
+        let rules = directory.rules().risk();
         if rules.is_empty() || !command.enters() {
             return false;
         }
@@ -103,8 +103,13 @@ impl RiskDesk {
     /// Returns the reason to reject a request; [`Reason::None`] accepts it. Without a clock
     /// `now_ns` is `None`, and no rate counts.
     #[inline]
-    pub fn verdict(&mut self, asked: &Asked, directory: &Directory, now_ns: Option<u64>) -> Reason {
-        if directory.standing().risk().is_empty() {
+    pub fn verdict(
+        &mut self,
+        asked: &RiskRequest,
+        directory: &Directory,
+        now_ns: Option<u64>,
+    ) -> Reason {
+        if directory.rules().risk().is_empty() {
             return Reason::None;
         }
         self.verdict_by_limits(asked, directory, now_ns)
@@ -113,7 +118,7 @@ impl RiskDesk {
     /// Counts an accepted request until it is answered. `ordinal` is its number among the commands
     /// of its session.
     #[inline]
-    pub fn reserve(&mut self, asked: Asked, ordinal: u64) {
+    pub fn reserve(&mut self, asked: RiskRequest, ordinal: u64) {
         self.change_reserved(&asked, |reserved, orders| {
             reserved.orders += orders;
             reserved.value = reserved.value.plus(asked.value);
@@ -139,11 +144,11 @@ impl RiskDesk {
     #[inline(never)]
     fn verdict_by_limits(
         &mut self,
-        asked: &Asked,
+        asked: &RiskRequest,
         directory: &Directory,
         now_ns: Option<u64>,
     ) -> Reason {
-        let rules = directory.standing().risk();
+        let rules = directory.rules().risk();
         let limits = asked.scopes().map(|(scope, number)| (scope, number, rules.of(scope, number)));
         let any = |is_broken: &dyn Fn(RiskScope, u32, &RiskLimits) -> bool| {
             limits.iter().any(|(scope, number, limits)| is_broken(*scope, *number, limits))
@@ -155,7 +160,7 @@ impl RiskDesk {
             return Reason::RiskQuantity;
         }
         if any(&|_, _, limits| {
-            limits.notional_max > 0 && asked.value > Value::whole(limits.notional_max)
+            limits.notional_max > 0 && asked.value > Notional::whole(limits.notional_max)
         }) {
             return Reason::RiskNotional;
         }
@@ -168,7 +173,7 @@ impl RiskDesk {
         if any(&|scope, number, limits| {
             let most = limits.gross_notional_max;
             let with_it = || self.may_be_traded(scope, number).plus(asked.value);
-            most > 0 && with_it() > Value::whole(most)
+            most > 0 && with_it() > Notional::whole(most)
         }) {
             return Reason::RiskGross;
         }
@@ -205,7 +210,7 @@ impl RiskDesk {
         self.exposures.open(scope, number) + self.reserved(scope, number).orders
     }
 
-    fn may_be_traded(&self, scope: RiskScope, number: u32) -> Value {
+    fn may_be_traded(&self, scope: RiskScope, number: u32) -> Notional {
         self.exposures.traded(scope, number).plus(self.reserved(scope, number).value)
     }
 
@@ -218,7 +223,7 @@ impl RiskDesk {
     }
 
     #[inline]
-    fn change_reserved(&mut self, asked: &Asked, change: impl Fn(&mut Reserved, u64)) {
+    fn change_reserved(&mut self, asked: &RiskRequest, change: impl Fn(&mut Reserved, u64)) {
         for (scope, number) in asked.scopes() {
             let (of_scope, number) = (&mut self.reserved[scope as usize - 1], number as usize);
             if of_scope.len() <= number {
@@ -229,7 +234,7 @@ impl RiskDesk {
     }
 }
 
-impl Asked {
+impl RiskRequest {
     fn scopes(&self) -> [(RiskScope, u32); 3] {
         [
             (RiskScope::Session, self.session.0),
@@ -242,7 +247,7 @@ impl Asked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringside_core::registry::exposure::Exposure;
+    use ringside_core::registry::exposure::ExposureCounter;
     use ringside_model::command::{Cancel, DefineSymbol, Enter, EnterStop, SetRisk};
     use ringside_model::domain::{Name, OrderType, Price, Side, Tick};
 
@@ -280,7 +285,7 @@ mod tests {
     }
 
     fn reasons(directory: &Directory, orders: &[(u64, i64)]) -> Vec<Reason> {
-        let mut desk = RiskDesk::new(Exposure::default().exposures().clone());
+        let mut desk = RiskDesk::new(ExposureCounter::default().exposures().clone());
         let order = |&(quantity, price): &(u64, i64)| {
             ask(&mut desk, directory, Action::Enter(order(quantity, price)), 0)
         };
@@ -319,7 +324,7 @@ mod tests {
     fn a_stop_is_worth_its_limit_or_else_its_stop_price() {
         let limits = RiskLimits { notional_max: 5, ..RiskLimits::default() };
         let directory = directory("0.01", &[(RiskScope::Symbol, limits)]);
-        let mut desk = RiskDesk::new(Exposure::default().exposures().clone());
+        let mut desk = RiskDesk::new(ExposureCounter::default().exposures().clone());
         for (limit, stop, expected) in [
             (0, 50, Reason::None),
             (0, 51, Reason::RiskNotional),
@@ -336,7 +341,7 @@ mod tests {
         let rate =
             |orders_per_second_max| RiskLimits { orders_per_second_max, ..RiskLimits::default() };
         let limits = [(RiskScope::Session, rate(10)), (RiskScope::Symbol, rate(2))];
-        let mut desk = RiskDesk::new(Exposure::default().exposures().clone());
+        let mut desk = RiskDesk::new(ExposureCounter::default().exposures().clone());
         let both = directory("0.01", &limits);
         let count = |desk: &mut RiskDesk, directory: &Directory| {
             let asks = (0..100).map(|_| ask(desk, directory, Action::Enter(order(1, 1)), 5));
@@ -350,7 +355,7 @@ mod tests {
     #[test]
     fn answers_are_waited_for_only_where_a_verdict_depends_on_them() {
         let none = RiskLimits::default();
-        let desk = RiskDesk::new(Exposure::default().exposures().clone());
+        let desk = RiskDesk::new(ExposureCounter::default().exposures().clone());
         let needs = |limits: &[(RiskScope, RiskLimits)], action| {
             desk.needs_answers(&command(action), &directory("0.01", limits))
         };

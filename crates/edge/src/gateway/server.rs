@@ -1,5 +1,5 @@
 //! Network gateway: serves every SoupBinTCP session of the venue and the operators, on the thread
-//! that calls [`Server::step`].
+//! that calls [`Gateway::step`].
 //!
 //! ```text
 //!  sockets ─► packets ─► OUCH requests ─► commands ─► queue ─► sequencer
@@ -12,26 +12,26 @@
 //! costs no memory here.
 
 mod clients;
+mod connection_timers;
 mod options;
-mod timers;
 
 pub use options::{Addresses, Counters, Limits, Options, ServerError};
 
 use crate::gateway::accounts::Accounts;
 use crate::gateway::admin::AdminPort;
 use crate::gateway::connection::{Connection, Phase};
+use crate::gateway::epoll::{Epoll, Ready, Token};
 use crate::gateway::intake::Intake;
 use crate::gateway::listener::Listener;
-use crate::gateway::poll::{Poll, Ready, Token};
 use crate::gateway::queue::{Inbound, Producer};
+use connection_timers::ConnectionTimers;
 use ringside_core::registry::directory::Directory;
-use ringside_core::registry::exposure::Exposures;
-use ringside_core::streams::{Reader, SessionStates};
+use ringside_core::registry::exposure::ExposureView;
+use ringside_core::streams::{SessionStates, StreamReader};
 use ringside_model::command::Command;
 use ringside_model::domain::SessionId;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
-use timers::Timers;
 
 /// Bytes read from a client's socket at a time.
 const READ_BYTES: usize = 16 << 10;
@@ -39,15 +39,15 @@ const READ_BYTES: usize = 16 << 10;
 const SENDS_PER_STEP: usize = 256;
 
 /// Network gateway with its connections.
-pub struct Server {
+pub struct Gateway {
     options: Options,
     addresses: Addresses,
     accounts: Accounts,
     intake: Intake,
-    reader: Reader,
-    /// Value of [`Reader::published`] at the last step.
+    reader: StreamReader,
+    /// Value of [`StreamReader::published`] at the last step.
     published: u64,
-    poll: Poll,
+    poll: Epoll,
     listener: Listener,
     admin: Option<AdminPort>,
     connections: Vec<Option<Box<Connection>>>,
@@ -60,7 +60,7 @@ pub struct Server {
     logins: VecDeque<usize>,
     /// Connections that may have something to send.
     to_send: VecDeque<usize>,
-    timers: Timers,
+    timers: ConnectionTimers,
     /// Buffer for reading from sockets.
     received: Vec<u8>,
     /// True if a login can still be checked in this step: the check of a password takes a while.
@@ -69,7 +69,7 @@ pub struct Server {
     ended: bool,
 }
 
-impl Server {
+impl Gateway {
     /// Opens the listening sockets. `directory` has observed all commands so far, and all later
     /// commands come through this gateway. `reader` is the only reader that takes the touched
     /// streams.
@@ -77,19 +77,19 @@ impl Server {
         options: Options,
         accounts: Accounts,
         directory: Directory,
-        reader: Reader,
+        reader: StreamReader,
         states: SessionStates,
-        exposures: Exposures,
+        exposures: ExposureView,
         queue: Producer,
-    ) -> Result<Server, ServerError> {
+    ) -> Result<Gateway, ServerError> {
         let Options { listen, admin, ref session, limits } = options;
         if !(1..=10).contains(&session.len()) || !session.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(ServerError::SessionName(options.session));
         }
-        let poll = Poll::new().map_err(ServerError::Poll)?;
+        let poll = Epoll::new().map_err(ServerError::Epoll)?;
         let failed = |address| move |source| ServerError::Listen { address, source };
         let listener = Listener::bind(listen, limits.logins_per_second).map_err(failed(listen))?;
-        poll.add(listener.socket(), Token::Listener).map_err(ServerError::Poll)?;
+        poll.add(listener.socket(), Token::Listener).map_err(ServerError::Epoll)?;
         let clients = listener.socket().local_addr().map_err(failed(listen))?;
         let admin = match admin {
             Some(address) if !address.ip().is_loopback() => {
@@ -99,7 +99,7 @@ impl Server {
             None => None,
         };
         let addresses = Addresses { clients, admin: admin.as_ref().map(AdminPort::address) };
-        Ok(Server {
+        Ok(Gateway {
             options,
             addresses,
             accounts,
@@ -115,7 +115,7 @@ impl Server {
             waiting: VecDeque::new(),
             logins: VecDeque::new(),
             to_send: VecDeque::new(),
-            timers: Timers::default(),
+            timers: ConnectionTimers::default(),
             received: vec![0; READ_BYTES],
             may_check_login: true,
             counters: Counters::default(),
@@ -249,7 +249,7 @@ impl Server {
         let published = self.reader.published();
         if published != self.published {
             self.published = published;
-            let Server { reader, live, connections, to_send, .. } = self;
+            let Gateway { reader, live, connections, to_send, .. } = self;
             reader.take_touched(|stream| {
                 if let Some(&slot) = live.get(&SessionId(stream.0)) {
                     queue(connections, to_send, slot);
@@ -261,7 +261,7 @@ impl Server {
             let Some(slot) = self.to_send.pop_front() else { break };
             let Some(connection) = &mut self.connections[slot] else { continue };
             connection.queued = false;
-            // The poll reports a blocked connection when its socket takes bytes again.
+            // The epoll set reports a blocked connection when its socket takes bytes again.
             if !connection.is_blocked() {
                 work += self.send(slot, now_ns);
             }

@@ -1,9 +1,9 @@
 //! Due times learned from commands and reports: whatever an engine waits for, a tick is due in
 //! time.
 
+use ringside_core::merge::Subscriber;
 use ringside_core::recovery::replay::{Replay, Shape};
-use ringside_core::report_order::Subscriber;
-use ringside_edge::due::{DueTimes, Watch};
+use ringside_edge::timers::{TimerTable, TimerWatch};
 use ringside_model::command::Sequenced;
 use ringside_model::domain::SymbolId;
 use ringside_model::frame::Frame;
@@ -18,8 +18,9 @@ impl Subscriber for Nobody {
 
 /// Runs a stream of commands; returns the number of times that an engine waited for something.
 fn check(profile: Profile, seed: u64) -> usize {
-    let due = DueTimes::new();
-    let mut replay = Replay::new(Shape { shards: 2, orders: 64 }, Watch::new(Nobody, due.clone()));
+    let timers = TimerTable::new();
+    let mut replay =
+        Replay::new(Shape { shards: 2, orders: 64 }, TimerWatch::new(Nobody, timers.clone()));
     let mut waits = 0;
     for Sequenced { seqno, time, command } in stream(profile, seed, 3_000) {
         let mut frame = Frame::default();
@@ -30,21 +31,21 @@ fn check(profile: Profile, seed: u64) -> usize {
         let engines = replay.shards.iter().map(|shard| shard.engine());
         for (symbol, at) in engines.flat_map(|engine| engine.due_times()) {
             waits += 1;
-            let next = due.outlook(symbol).next;
+            let next = timers.outlook(symbol).next;
             let context = || format!("seed {seed}, behind {command:?}: {symbol:?} at {at:?}");
             assert!(next.is_some_and(|next| next <= at), "{}, known: {next:?}", context());
         }
-        check_plans(&replay, &due, seed);
+        check_plans(&replay, &timers, seed);
     }
     waits
 }
 
 /// Checks the planned times. They must be exact, because the schedule relies on them.
-fn check_plans(replay: &Replay<Watch<Nobody>>, due: &DueTimes, seed: u64) {
+fn check_plans(replay: &Replay<TimerWatch<Nobody>>, timers: &TimerTable, seed: u64) {
     for symbol in (1..=8).map(SymbolId) {
         let mut engines = replay.shards.iter().map(|shard| shard.engine());
         let planned = engines.find_map(|engine| engine.planned_time(symbol));
-        assert_eq!(due.outlook(symbol).planned, planned, "seed {seed}: {symbol:?}");
+        assert_eq!(timers.outlook(symbol).planned, planned, "seed {seed}: {symbol:?}");
     }
 }
 

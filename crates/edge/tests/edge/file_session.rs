@@ -1,7 +1,7 @@
 //! File sessions and report lines: lines in, commands out; reports in, lines out.
 
+use ringside_core::json_reports::JsonReports;
 use ringside_core::registry::directory::Directory;
-use ringside_core::report_lines::ReportLines;
 use ringside_edge::gateway::file_session::{FileSession, Format, LINE_BYTES_MAX, LineError};
 use ringside_model::command::{
     AccountQuery, Action, BreakTrade, Cancel, Command, DefineFirm, DefineSession, DefineSymbol,
@@ -740,8 +740,8 @@ fn a_byte_order_mark_is_no_part_of_the_first_line() {
 }
 
 /// Creates a writer that knows AAPL, sessions A and `"B\`, and firm F.
-fn report_lines() -> ReportLines {
-    let mut lines = ReportLines::new();
+fn report_lines() -> JsonReports {
+    let mut lines = JsonReports::new();
     let definitions = [
         AAPL,
         r#"{"op":"session","session":"A","firm":"F"}"#,

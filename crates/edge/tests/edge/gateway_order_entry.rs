@@ -1,11 +1,11 @@
 //! OUCH requests, and the commands that they become.
 
 use ringside_core::registry::directory::Directory;
-use ringside_edge::gateway::order_entry::{Ignored, Sender, translate};
+use ringside_edge::gateway::order_entry::{Ignored, Requester, translate};
 use ringside_edge::gateway::queue::Inbound;
 use ringside_model::command::{
     Action, Cancel, Command, DefineFirm, DefineSession, DefineSymbol, Display, Enter, EnterIceberg,
-    EnterRich, MassCancel, Modify, Reduce, Replace, RichTerms, SetOrderEntry,
+    EnterSpecial, MassCancel, Modify, Reduce, Replace, SetOrderEntry, SpecialTerms,
 };
 use ringside_model::domain::{
     Capacity, FirmId, Name, Nanos, OrderId, OrderType, Peg, PostOnly, Price, Quantity, Role,
@@ -60,8 +60,8 @@ fn directory() -> Directory {
     directory
 }
 
-fn sender() -> Sender<'static> {
-    Sender { session: SESSION, firm: FirmId(1), last_id: 10, symbols: None, now: NOON }
+fn sender() -> Requester<'static> {
+    Requester { session: SESSION, firm: FirmId(1), last_id: 10, symbols: None, now: NOON }
 }
 
 fn enter() -> EnterOrder {
@@ -106,7 +106,7 @@ fn with_tags(message: &impl Message, tags: &[(u8, &[u8])]) -> Vec<u8> {
     [message.as_bytes(), &length, &appendage].concat()
 }
 
-fn run(bytes: &[u8], sender: &Sender<'_>, directory: &Directory) -> Result<Inbound, Ignored> {
+fn run(bytes: &[u8], sender: &Requester<'_>, directory: &Directory) -> Result<Inbound, Ignored> {
     translate(&Request::parse(bytes).unwrap(), sender, directory)
 }
 
@@ -210,59 +210,59 @@ fn fields_of_an_order_are_translated() {
 fn terms_that_few_orders_have_are_translated_and_leave_the_tags() {
     type Alter = fn(&mut EnterOrder);
     type TagList = &'static [(u8, &'static [u8])];
-    let rich = |alter: Alter, tags: &[(u8, &[u8])]| {
+    let special = |alter: Alter, tags: &[(u8, &[u8])]| {
         let mut message = enter();
         alter(&mut message);
         let Inbound { command, fields } = run_one(&with_tags(&message, tags)).unwrap();
         let order = match command.action {
-            Action::EnterRich(rich) => Some(rich),
+            Action::EnterSpecial(special) => Some(special),
             _ => None,
         };
         (command.verdict, order, fields.unwrap().tags().to_vec())
     };
     let plain = as_entered();
     let second: &[u8] = &50_000u32.to_be_bytes();
-    let terms = RichTerms {
+    let terms = SpecialTerms {
         expire: Nanos(MIDNIGHT_NS + 50_000_000_000_000),
         min_quantity: Quantity(40),
         hidden: true,
-        ..RichTerms::NONE
+        ..SpecialTerms::NONE
     };
     let gtt: Alter = |m| (m.time_in_force, m.display) = (b'6', b'N');
     let tags: &[(u8, &[u8])] = &[(4, b"N"), (15, second), (2, b"FRM1"), (3, &[0, 0, 0, 40])];
-    let order = EnterRich { order: Enter { tif: TimeInForce::Gtc, ..plain }, terms };
-    assert_eq!(rich(gtt, tags), (Reason::None, Some(order), b"\x02\x04N\x05\x02FRM1".to_vec()));
+    let order = EnterSpecial { order: Enter { tif: TimeInForce::Gtc, ..plain }, terms };
+    assert_eq!(special(gtt, tags), (Reason::None, Some(order), b"\x02\x04N\x05\x02FRM1".to_vec()));
 
-    let hidden = RichTerms { hidden: true, ..RichTerms::NONE };
-    let order = EnterRich { order: plain, terms: hidden };
-    assert_eq!(rich(|m| m.display = b'N', &[]), (Reason::None, Some(order), vec![]));
+    let hidden = SpecialTerms { hidden: true, ..SpecialTerms::NONE };
+    let order = EnterSpecial { order: plain, terms: hidden };
+    assert_eq!(special(|m| m.display = b'N', &[]), (Reason::None, Some(order), vec![]));
     let tags: &[(u8, &[u8])] = &[(2, b"FRM1"), (26, b"ABCD"), (12, b"N")];
     let kept = b"\x05\x02FRM1\x05\x1aABCD\x02\x0cN".to_vec();
-    assert_eq!(rich(|m| m.display = b'N', tags), (Reason::None, Some(order), kept));
-    let minimum = RichTerms { min_quantity: Quantity(7), ..RichTerms::NONE };
-    let ioc = EnterRich { order: Enter { tif: TimeInForce::Ioc, ..plain }, terms: minimum };
+    assert_eq!(special(|m| m.display = b'N', tags), (Reason::None, Some(order), kept));
+    let minimum = SpecialTerms { min_quantity: Quantity(7), ..SpecialTerms::NONE };
+    let ioc = EnterSpecial { order: Enter { tif: TimeInForce::Ioc, ..plain }, terms: minimum };
     let tags: &[(u8, &[u8])] = &[(3, &[0, 0, 0, 7])];
-    assert_eq!(rich(|m| m.time_in_force = b'3', tags), (Reason::None, Some(ioc), vec![]));
+    assert_eq!(special(|m| m.time_in_force = b'3', tags), (Reason::None, Some(ioc), vec![]));
 
-    let pegged = |peg, peg_limit, peg_offset| RichTerms {
+    let pegged = |peg, peg_limit, peg_offset| SpecialTerms {
         hidden: peg == Peg::Midpoint,
         peg,
         peg_limit: Price(peg_limit),
         peg_offset,
-        ..RichTerms::NONE
+        ..SpecialTerms::NONE
     };
     let follows = Enter { price: Price(0), ..plain };
-    let order = EnterRich { order: follows, terms: pegged(Peg::Primary, 18_705, 3) };
+    let order = EnterSpecial { order: follows, terms: pegged(Peg::Primary, 18_705, 3) };
     let tags: &[(u8, &[u8])] = &[(6, b"R"), (7, &300i32.to_be_bytes())];
-    assert_eq!(rich(|_| {}, tags), (Reason::None, Some(order), vec![]));
-    let order = EnterRich { order: follows, terms: pegged(Peg::Midpoint, 0, 0) };
+    assert_eq!(special(|_| {}, tags), (Reason::None, Some(order), vec![]));
+    let order = EnterSpecial { order: follows, terms: pegged(Peg::Midpoint, 0, 0) };
     let market: Alter = |m| m.price = PRICE_MARKET.into();
-    assert_eq!(rich(market, &[(6, b"M")]), (Reason::None, Some(order), vec![]));
+    assert_eq!(special(market, &[(6, b"M")]), (Reason::None, Some(order), vec![]));
     let off_tick: &[(u8, &[u8])] = &[(6, b"R"), (7, &301i32.to_be_bytes())];
-    assert_eq!(rich(|_| {}, off_tick).0, Reason::OffTick);
+    assert_eq!(special(|_| {}, off_tick).0, Reason::OffTick);
     for offset in [300i32, -100] {
         let tags: &[(u8, &[u8])] = &[(7, &offset.to_be_bytes())];
-        assert_eq!(rich(|_| {}, tags).0, Reason::InvalidPeg);
+        assert_eq!(special(|_| {}, tags).0, Reason::InvalidPeg);
     }
 
     const SECOND: &[u8] = &50_000u32.to_be_bytes();
@@ -274,7 +274,7 @@ fn terms_that_few_orders_have_are_translated_and_leave_the_tags() {
         (|m| m.display = b'N', &[(5, &[0, 0, 0, 1])]),
     ];
     for (case, (alter, tags)) in refused.iter().enumerate() {
-        assert_eq!(rich(*alter, tags).0, Reason::UnsupportedField, "case {case}");
+        assert_eq!(special(*alter, tags).0, Reason::UnsupportedField, "case {case}");
     }
 }
 
@@ -406,7 +406,7 @@ fn tags_of_an_order_are_served_or_refused() {
 #[test]
 fn a_session_trades_only_what_it_may() {
     let (directory, others) = (with_order(), HashSet::from([name("FINE")]));
-    let sender = Sender { symbols: Some(&others), ..sender() };
+    let sender = Requester { symbols: Some(&others), ..sender() };
     for bytes in [with_tags(&enter(), &[]), with_tags(&replace(), &[])] {
         let command = run(&bytes, &sender, &directory).unwrap().command;
         assert_eq!((command.verdict, command.symbol), (Reason::NotPermitted, AAPL));
@@ -476,7 +476,7 @@ fn modify(id: u32, side: u8) -> ModifyOrder {
 }
 
 #[test]
-fn cancels_and_modifies_go_to_the_instrument_of_their_order() {
+fn cancels_and_modifies_go_to_the_symbol_of_their_order() {
     let id = OrderId(5);
     let modified =
         |side| Action::Modify(Modify { id, side: Some(side), quantity: Some(Quantity(30)) });
@@ -569,7 +569,7 @@ fn order_entry_is_switched_and_the_next_id_is_told() {
         assert_eq!(command, Command { session: SESSION, symbol: SymbolId::NONE, verdict, action });
     }
     let next = |last_id| {
-        let sender = Sender { last_id, ..sender() };
+        let sender = Requester { last_id, ..sender() };
         run(query.as_bytes(), &sender, &directory()).unwrap().command.action
     };
     assert_eq!(

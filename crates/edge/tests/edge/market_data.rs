@@ -4,8 +4,8 @@
 use ringside_core::streams::StreamId;
 use ringside_load::rng::Rng;
 use ringside_model::command::{
-    Action, Cancel, Display, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel, Modify, Reduce,
-    Replace, RichTerms, RunTimers, SetBands, SetShortSale, SetState, TradingDay,
+    Action, Cancel, Display, Enter, EnterIceberg, EnterSpecial, EnterStop, MassCancel, Modify,
+    Reduce, Replace, RunTimers, SetBands, SetShortSale, SetState, SpecialTerms, TradingDay,
 };
 use ringside_model::domain::{
     DayEvent, FirmId, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SelfTrade, SessionId,
@@ -74,7 +74,7 @@ impl Flow {
         let post_only = if plain { self.pick(PostOnly::ALL) } else { PostOnly::Off };
         let order = Enter { side, post_only, ..order };
         let action = match self.rng.below(20) {
-            3..9 if plain => self.rich(venue, order),
+            3..9 if plain => self.special(venue, order),
             0 if plain && post_only == PostOnly::Off => {
                 Action::EnterStop(EnterStop { order, stop: self.price() })
             }
@@ -92,8 +92,8 @@ impl Flow {
 
     /// Returns the order hidden, with an expiry, or both; some hidden orders have a minimum
     /// quantity.
-    fn rich(&mut self, venue: &Streams, order: Enter) -> Action {
-        let mut terms = RichTerms { hidden: self.rng.below(3) > 0, ..RichTerms::NONE };
+    fn special(&mut self, venue: &Streams, order: Enter) -> Action {
+        let mut terms = SpecialTerms { hidden: self.rng.below(3) > 0, ..SpecialTerms::NONE };
         if terms.hidden && self.rng.below(4) == 0 {
             terms.min_quantity = Quantity(1 + self.rng.below(order.quantity.0));
         }
@@ -101,7 +101,7 @@ impl Flow {
             terms.expire = Nanos(venue.time() + 1 + self.rng.below(200) * COMMAND_NS);
         }
         let attributed = order.attributed && !terms.hidden;
-        Action::EnterRich(EnterRich { order: Enter { attributed, ..order }, terms })
+        Action::EnterSpecial(EnterSpecial { order: Enter { attributed, ..order }, terms })
     }
 
     fn change(&mut self, venue: &mut Streams) {
@@ -184,10 +184,10 @@ impl Flow {
 /// other.
 fn listener(book: &Book, symbol: u32) -> Vec<(u64, u64, i64)> {
     use ringside_wire::feed::book::Side;
-    let Some(instrument) = book.instrument(symbol as u16) else { return vec![] };
+    let Some(symbol_book) = book.symbol_book(symbol as u16) else { return vec![] };
     let mut orders = vec![];
     for side in [Side::Buy, Side::Sell] {
-        for level in instrument.levels(side) {
+        for level in symbol_book.levels(side) {
             let at_level = book.orders(symbol as u16, side, level.price);
             orders.extend(at_level.map(|o| (o.reference, o.shares.into(), i64::from(o.price))));
         }

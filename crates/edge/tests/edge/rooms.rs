@@ -6,11 +6,11 @@ use ringside_testing::rooms;
 fn a_room_names_only_those_behind_it() {
     let table: &[(&str, &[&str])] = &[
         ("calendar", &[]),
-        ("due", &[]),
+        ("timers", &[]),
         ("feed", &[]),
         ("gateway", &[]),
-        ("schedule", &["calendar", "due"]),
-        ("clock", &["due", "gateway", "schedule"]),
+        ("schedule", &["calendar", "timers"]),
+        ("clock", &["timers", "gateway", "schedule"]),
     ];
     rooms::check(env!("CARGO_MANIFEST_DIR"), table);
 }

@@ -9,14 +9,14 @@ use ringside_model::domain::*;
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
 
-struct Venue {
+struct TestedVenue {
     engine: Engine,
     seqno: u64,
 }
 
-impl Venue {
+impl TestedVenue {
     fn new(symbols: u32) -> Self {
-        let mut venue = Venue { engine: Engine::new(1), seqno: 0 };
+        let mut venue = TestedVenue { engine: Engine::new(1), seqno: 0 };
         for symbol in 1..=symbols {
             assert_eq!(venue.define(symbol)[0].kind, ReportKind::Defined);
         }
@@ -61,7 +61,7 @@ impl Venue {
 
 #[test]
 fn a_million_orders_on_one_level_cancel_from_the_middle_and_sweep_whole() {
-    let mut venue = Venue::new(1);
+    let mut venue = TestedVenue::new(1);
     let orders = 1_000_000;
     for id in 1..=orders {
         assert_eq!(venue.enter(1, id, Side::Sell, 500, 3).len(), 1);
@@ -80,7 +80,7 @@ fn a_million_orders_on_one_level_cancel_from_the_middle_and_sweep_whole() {
 
 #[test]
 fn a_sweep_of_a_hundred_thousand_prices() {
-    let mut venue = Venue::new(1);
+    let mut venue = TestedVenue::new(1);
     let prices = 100_000;
     for i in 1..=prices {
         // Prices on all scales: dense at first, then ever farther apart.
@@ -97,7 +97,7 @@ fn a_sweep_of_a_hundred_thousand_prices() {
 #[test]
 fn a_hundred_thousand_symbols_each_with_a_book() {
     let symbols = 100_000;
-    let mut venue = Venue::new(symbols);
+    let mut venue = TestedVenue::new(symbols);
     for symbol in 1..=symbols {
         venue.enter(symbol, u64::from(symbol), Side::Buy, 10, 1);
         venue.enter(symbol, u64::from(symbol) << 32, Side::Sell, 11, 1);
@@ -113,7 +113,7 @@ fn a_hundred_thousand_symbols_each_with_a_book() {
 fn ten_million_live_orders() {
     // A debug build takes a tenth of the orders, for the same running time.
     let orders: u64 = if cfg!(debug_assertions) { 1_000_000 } else { 10_000_000 };
-    let mut venue = Venue::new(1);
+    let mut venue = TestedVenue::new(1);
     let empty = venue.engine.state_hash();
     for id in 1..=orders {
         let buy = id.is_multiple_of(2);
@@ -135,7 +135,7 @@ fn ten_million_live_orders() {
 
 #[test]
 fn a_symbol_number_beyond_the_bound_is_refused() {
-    let mut venue = Venue::new(0);
+    let mut venue = TestedVenue::new(0);
     for symbol in [0, SYMBOL_MAX + 1, u32::MAX] {
         let reports = venue.define(symbol);
         assert_eq!(

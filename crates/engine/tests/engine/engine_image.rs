@@ -6,8 +6,8 @@ use ringside_engine::{
 };
 use ringside_model::command::{
     Action, Cancel, Command, DefineFirm, DefineSession, DefineSymbol, Definition, Display, Enter,
-    EnterIceberg, ImportOrder, MoveSymbol, OperatorCommand, PlanState, RichTerms, Sequenced,
-    SetBands, SetQuote, SetState, is_venue_wide,
+    EnterIceberg, ImportOrder, MoveSymbol, OperatorCommand, PlanState, Sequenced, SetBands,
+    SetQuote, SetState, SpecialTerms, is_venue_wide,
 };
 use ringside_model::domain::{
     FirmId, MoveStep, Name, Nanos, OrderId, PartitionId, Peg, Price, Quantity, Role, SeqNo,
@@ -66,7 +66,7 @@ fn go_on_from_an_image(profile: Profile, seed: u64, count: u32) -> bool {
     let live = image.orders.iter().filter(|order| !away.contains(&order.symbol));
     assert_eq!(live.count(), whole.live_orders(), "{what}");
     assert!(!image.definitions.is_empty(), "{what}");
-    let has = |traits: u64| image.orders.iter().any(|order| order.traits & traits != 0);
+    let has = |attributes: u64| image.orders.iter().any(|order| order.attributes & attributes != 0);
 
     let parts = (0..count).map(|index| image.part(Shard { index, count }));
     let restore = |part: Image| Engine::restore(ORDERS, &part).expect("an image of an engine");
@@ -191,12 +191,12 @@ fn an_image_that_cannot_be_is_refused() {
         }),
         ("zero is no number", |i| i.orders[0].number = 0),
         ("two orders have the number", |i| i.orders[0].number = i.orders[9].number),
-        ("traits that no order has", |i| i.orders[0].traits |= 7 << 44),
-        ("traits that no order has", |i| i.orders[0].traits |= 4 << 48),
-        ("traits that no order has", |i| plain(i).traits |= 1 << 55),
-        ("traits that no order has", |i| i.orders[0].traits |= 1 << 57),
-        ("traits that no order has", |i| i.orders[0].traits |= 1 << 63),
-        ("no order rests", |i| i.orders[0].traits |= 2 << 36),
+        ("traits that no order has", |i| i.orders[0].attributes |= 7 << 44),
+        ("traits that no order has", |i| i.orders[0].attributes |= 4 << 48),
+        ("traits that no order has", |i| plain(i).attributes |= 1 << 55),
+        ("traits that no order has", |i| i.orders[0].attributes |= 1 << 57),
+        ("traits that no order has", |i| i.orders[0].attributes |= 1 << 63),
+        ("no order rests", |i| i.orders[0].attributes |= 2 << 36),
         ("not belong behind", |i| i.orders.swap(0, 1)),
         ("not belong behind", |i| i.orders.reverse()),
         ("another order with its id", |i| {
@@ -204,7 +204,7 @@ fn an_image_that_cannot_be_is_refused() {
             (i.orders[1].session, i.orders[1].id) = (first.session, first.id);
         }),
         ("crosses", |i| {
-            let sell = |order: &OrderImage| order.traits >> 32 & 15 != Side::Buy as u64;
+            let sell = |order: &OrderImage| order.attributes >> 32 & 15 != Side::Buy as u64;
             let at = i.orders.windows(2).position(|pair| {
                 pair[0].symbol == pair[1].symbol && !sell(&pair[0]) && sell(&pair[1])
             });
@@ -237,7 +237,7 @@ fn an_image_that_cannot_be_is_refused() {
             i.definitions.iter_mut().find(sessions).unwrap().session = SessionId(0);
         }),
         ("is an iceberg, but has no reserve", |i| i.reserves.clear()),
-        ("has a reserve, but is no iceberg", |i| iceberg(i).traits &= !(1 << 53)),
+        ("has a reserve, but is no iceberg", |i| iceberg(i).attributes &= !(1 << 53)),
         ("there is no iceberg", |i| {
             let last = *i.reserves.last().unwrap();
             i.reserves.push(ReserveImage { number: u64::MAX, ..last });
@@ -245,7 +245,7 @@ fn an_image_that_cannot_be_is_refused() {
         ("reserves are not in their order", |i| i.reserves.push(i.reserves[0])),
         ("shows what no iceberg does", |i| i.reserves[0].display.least = 0),
         ("add up to more", |i| i.reserves[0].left = u64::MAX),
-        ("should have terms, but has none", |i| plain(i).traits |= 1 << 54),
+        ("should have terms, but has none", |i| plain(i).attributes |= 1 << 54),
         ("should have terms, but has none", |i| i.terms.clear()),
         ("has terms, but is no order that has some", |i| {
             let number = u64::MAX - 1;
@@ -296,7 +296,7 @@ fn an_image_that_cannot_be_is_refused() {
         ("terms that no stop has", |i| i.stop_limits[0].limit = -1),
         ("terms that no stop has", |i| {
             let order = stop(i);
-            order.traits = order.traits & !(7 << 36) | (TimeInForce::AtOpen as u64) << 36;
+            order.attributes = order.attributes & !(7 << 36) | (TimeInForce::AtOpen as u64) << 36;
         }),
         ("there is no stop", |i| {
             let last = *i.stop_limits.last().unwrap();
@@ -344,7 +344,7 @@ fn protection(image: &mut Image, bands: bool) -> &mut Command {
 }
 
 /// Returns the first terms of an image that are not those of a peg.
-fn without_peg(image: &mut Image) -> &mut RichTerms {
+fn without_peg(image: &mut Image) -> &mut SpecialTerms {
     let mut terms = image.terms.iter_mut().map(|row| &mut row.terms);
     terms.find(|terms| terms.peg == Peg::None).expect("there are some")
 }
@@ -369,10 +369,10 @@ fn iceberg(image: &mut Image) -> &mut OrderImage {
     image.orders.iter_mut().find(|order| order.number == number).expect("it has an order")
 }
 
-/// Returns the last order of an image that is displayed whole and has no rare terms.
+/// Returns the last order of an image that is displayed whole and has no special terms.
 fn plain(image: &mut Image) -> &mut OrderImage {
     let rare = 1 << 38 | 1 << 39 | 7 << 53;
-    image.orders.iter_mut().rfind(|order| order.traits & rare == 0).expect("a plain order")
+    image.orders.iter_mut().rfind(|order| order.attributes & rare == 0).expect("a plain order")
 }
 
 /// Returns the last order of an image with an odd quantity: its symbol has lots of one unit.
@@ -451,7 +451,7 @@ fn an_altered_order_is_refused_or_seen_in_the_hash() {
             4 => row.executed ^= value,
             5 => row.session ^= value as u32,
             6 => row.symbol ^= value as u32,
-            _ => row.traits ^= value,
+            _ => row.attributes ^= value,
         }
         let Ok(mut restored) = Engine::restore(0, &altered) else {
             refused += 1;

@@ -5,8 +5,8 @@
 
 use ringside_engine::{Engine, LevelView, OrderView};
 use ringside_model::command::{
-    Action, Cancel, Command, DefineSymbol, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel,
-    Modify, Reduce, Replace, Sequenced, is_venue_wide,
+    Action, Cancel, Command, DefineSymbol, Enter, EnterIceberg, EnterSpecial, EnterStop,
+    MassCancel, Modify, Reduce, Replace, Sequenced, is_venue_wide,
 };
 use ringside_model::domain::{
     Auction, FirmId, Name, Nanos, OrderId, Price, Quantity, SeqNo, SessionId, Side, SymbolId, Tick,
@@ -20,7 +20,7 @@ use ringside_testing::oracle::commands::{
 use ringside_testing::oracle::naive::Naive;
 use ringside_testing::oracle::shrink::shrink;
 use ringside_testing::oracle::text;
-use ringside_testing::oracle::venue::{Venue, difference, whole_engine};
+use ringside_testing::oracle::venue::{TestedVenue, difference, whole_engine};
 use ringside_testing::run::base_seed;
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -78,7 +78,7 @@ fn check_venue(
     name: &str,
     profile: Profile,
     commands_default: usize,
-    new_venue: &dyn Fn() -> Box<dyn Venue>,
+    new_venue: &dyn Fn() -> Box<dyn TestedVenue>,
 ) {
     let setting =
         |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
@@ -105,7 +105,7 @@ fn check_venue(
 fn first_difference(
     commands: &[Sequenced],
     seed: u64,
-    new_venue: &dyn Fn() -> Box<dyn Venue>,
+    new_venue: &dyn Fn() -> Box<dyn TestedVenue>,
 ) -> Option<(Vec<Sequenced>, String)> {
     quiet_panics();
     let found = run(commands, seed, new_venue)?;
@@ -130,7 +130,7 @@ struct Difference {
 fn run(
     commands: &[Sequenced],
     seed: u64,
-    new_venue: &dyn Fn() -> Box<dyn Venue>,
+    new_venue: &dyn Fn() -> Box<dyn TestedVenue>,
 ) -> Option<Difference> {
     let (mut naive, mut venue, mut audit) = (Naive::default(), new_venue(), Audit::default());
     let mut random = Random(seed);
@@ -176,7 +176,7 @@ fn run(
 
 fn book_difference(
     naive: &Naive,
-    venue: &dyn Venue,
+    venue: &dyn TestedVenue,
     audit: &Audit,
     commands: &[Sequenced],
 ) -> Option<String> {
@@ -188,7 +188,7 @@ fn book_difference(
         match command.action {
             Action::Enter(Enter { id, .. })
             | Action::EnterIceberg(EnterIceberg { order: Enter { id, .. }, .. })
-            | Action::EnterRich(EnterRich { order: Enter { id, .. }, .. })
+            | Action::EnterSpecial(EnterSpecial { order: Enter { id, .. }, .. })
             | Action::EnterStop(EnterStop { order: Enter { id, .. }, .. })
             | Action::Cancel(Cancel { id })
             | Action::Reduce(Reduce { id, .. })
@@ -296,7 +296,7 @@ struct Altered<V> {
     alter: fn(&mut [Report]),
 }
 
-impl<V: Venue> Venue for Altered<V> {
+impl<V: TestedVenue> TestedVenue for Altered<V> {
     fn apply(&mut self, commands: &[Sequenced]) -> Vec<Report> {
         let mut reports = self.venue.apply(commands);
         (self.alter)(&mut reports);

@@ -1,7 +1,7 @@
 //! Facade for other programs: exact answers, and the input that it rejects.
 
 use ringside_engine::model::command::{
-    Display, EnterIceberg, EnterRich, Replace, RichTerms, RunTimers,
+    Display, EnterIceberg, EnterSpecial, Replace, RunTimers, SpecialTerms,
 };
 use ringside_engine::model::domain::{Name, OrderNumber};
 use ringside_engine::{
@@ -109,10 +109,10 @@ fn official_time_never_falls() {
     books.advance_time(Nanos(50));
     let early = books.apply_sequenced(sequenced(2, 99, Action::from(RunTimers)));
     assert_eq!(early, Err(OutOfOrder::Time { given: Nanos(99), official: Nanos(100) }));
-    let terms = RichTerms { expire: Nanos(200), ..RichTerms::NONE };
+    let terms = SpecialTerms { expire: Nanos(200), ..SpecialTerms::NONE };
     let order = Enter { tif: TimeInForce::Gtc, ..limit(1, Side::Buy, 10, "1.00") };
-    let order = EnterRich { order, terms };
-    books.apply(ALICE, aapl, Action::EnterRich(order));
+    let order = EnterSpecial { order, terms };
+    books.apply(ALICE, aapl, Action::EnterSpecial(order));
     assert_eq!(depth(&books, Side::Buy, 1), levels([("1.00", 10, 1)]));
     books.apply_sequenced(sequenced(3, 200, Action::from(RunTimers))).unwrap();
     assert_eq!(depth(&books, Side::Buy, 1), []);
@@ -134,10 +134,10 @@ fn depth_is_best_first_and_shows_what_the_market_sees() {
         books.enter(ALICE, aapl, limit(id, side, quantity, price));
     }
     // Hidden orders are in no level; an iceberg counts with its slice.
-    let terms = RichTerms { hidden: true, ..RichTerms::NONE };
+    let terms = SpecialTerms { hidden: true, ..SpecialTerms::NONE };
     for (id, price) in [(7, "10.02"), (8, "10.03")] {
         let order = limit(id, Side::Buy, 1_000, price);
-        books.apply(BOB, aapl, Action::EnterRich(EnterRich { order, terms }));
+        books.apply(BOB, aapl, Action::EnterSpecial(EnterSpecial { order, terms }));
     }
     let order = limit(9, Side::Sell, 500, "10.05");
     let display = Display { next: 5, least: 5, most: 5, seed: 0 };

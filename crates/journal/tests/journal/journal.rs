@@ -3,8 +3,8 @@
 use crate::journal_runs;
 use crate::journal_runs::{IDENTITY, Run, prepare_blank, segment};
 use ringside_journal::{
-    Follower, Identity, JournalError, Kernel, Lock, Options, Place, Position, Reader, Recovered,
-    Tail, Writer, prepare_ahead, recover, retire,
+    Identity, JournalError, Kernel, Lock, LogPlace, Options, Position, Reader, Recovered, Tail,
+    TailReader, Writer, prepare_ahead, recover, retire,
 };
 use ringside_model::domain::{Nanos, SeqNo};
 use ringside_model::durability::Durability;
@@ -252,7 +252,7 @@ fn rest(mut reader: Reader) -> Result<Vec<Vec<u8>>, JournalError> {
 }
 
 /// Place and the mode in force there.
-type Known = (Place, Option<Durability>);
+type Known = (LogPlace, Option<Durability>);
 
 /// Writes a journal of two runs over four segments. Returns its frames and every place in it.
 fn places(dir: &Path) -> (Vec<Vec<u8>>, Vec<Known>) {
@@ -291,7 +291,7 @@ fn reading_goes_on_at_any_place() {
     // before.
     let first = places.iter().position(|(place, _)| place.position.segment == 2).unwrap();
     let (last, mode) = places[first - 1];
-    let start = Place { position: Position { segment: 2, offset: 4096 }, ..last };
+    let start = LogPlace { position: Position { segment: 2, offset: 4096 }, ..last };
     let reader = Reader::open_behind(dir.path(), IDENTITY, &start, mode).unwrap();
     assert!(rest(reader).unwrap() == frames[first - 1..]);
 }
@@ -301,25 +301,25 @@ fn a_place_that_the_journal_does_not_have_is_told_apart() {
     let dir = tempfile::tempdir().unwrap();
     let (_, places) = places(dir.path());
     let (good, end) = (places[700].0, places.last().unwrap().0);
-    let position = |place: Place, offset| Position { offset, ..place.position };
+    let position = |place: LogPlace, offset| Position { offset, ..place.position };
     let wrong = [
-        Place { crc: good.crc ^ 1, ..good },
-        Place { seqno: SeqNo(good.seqno.0 + 1), ..good },
-        Place { position: position(good, good.position.offset + 64), ..good },
-        Place { position: position(good, good.position.offset + 1), ..good },
-        Place { position: position(good, 0), ..good },
-        Place { position: position(good, 4096), ..good },
-        Place { position: position(good, u64::MAX), ..good },
-        Place { position: position(end, end.position.offset + 64), ..end },
-        Place { position: Position { segment: 2, offset: 4096 }, ..good },
-        Place { position: Position { segment: 99, offset: 4096 }, ..good },
+        LogPlace { crc: good.crc ^ 1, ..good },
+        LogPlace { seqno: SeqNo(good.seqno.0 + 1), ..good },
+        LogPlace { position: position(good, good.position.offset + 64), ..good },
+        LogPlace { position: position(good, good.position.offset + 1), ..good },
+        LogPlace { position: position(good, 0), ..good },
+        LogPlace { position: position(good, 4096), ..good },
+        LogPlace { position: position(good, u64::MAX), ..good },
+        LogPlace { position: position(end, end.position.offset + 64), ..end },
+        LogPlace { position: Position { segment: 2, offset: 4096 }, ..good },
+        LogPlace { position: Position { segment: 99, offset: 4096 }, ..good },
     ];
     for place in wrong {
         let error = Reader::open_behind(dir.path(), IDENTITY, &place, None).err();
         assert!(matches!(error, Some(JournalError::NoSuchPlace { .. })), "{place:?}: {error:?}");
     }
     prepare_blank(dir.path(), 99);
-    let blank = Place { position: Position { segment: 99, offset: 4160 }, ..good };
+    let blank = LogPlace { position: Position { segment: 99, offset: 4160 }, ..good };
     let error = Reader::open_behind(dir.path(), IDENTITY, &blank, None).err();
     assert!(matches!(error, Some(JournalError::NoSuchPlace { .. })), "{error:?}");
 }
@@ -381,7 +381,7 @@ fn segments_retire_in_order_and_the_journal_goes_on_behind_them() {
 #[test]
 fn a_follower_gives_what_a_mark_covers_and_bookkeeping_in_its_place() {
     let dir = tempfile::tempdir().unwrap();
-    let mut follower = Follower::open(dir.path(), IDENTITY).unwrap();
+    let mut follower = TailReader::open(dir.path(), IDENTITY).unwrap();
     let mut next = || {
         let mut given = vec![];
         while let Some(frame) = follower.next().unwrap() {
@@ -415,7 +415,7 @@ fn a_follower_waits_at_damage_and_behind_a_segment_that_nobody_has_begun() {
     let (frames, places) = places(dir.path());
     let second = segment(dir.path(), 2);
     let good = std::fs::read(&second).unwrap();
-    let mut follower = Follower::open(dir.path(), IDENTITY).unwrap();
+    let mut follower = TailReader::open(dir.path(), IDENTITY).unwrap();
     let mut given = 0;
     let mut next = |expected: usize| {
         while let Some(frame) = follower.next().unwrap() {
@@ -472,7 +472,7 @@ fn a_follower_keeps_up_with_a_writer_over_runs_and_segments() {
         committed.store(run.seqno, Ordering::Release);
         run.close()
     };
-    let mut follower = Follower::open(dir.path(), IDENTITY).unwrap();
+    let mut follower = TailReader::open(dir.path(), IDENTITY).unwrap();
     let mut given = vec![];
     let mut written = vec![];
     std::thread::scope(|scope| {
@@ -490,7 +490,7 @@ fn a_follower_keeps_up_with_a_writer_over_runs_and_segments() {
                     if given.len() % 5000 == 0 {
                         let (place, mode) = (follower.place(), follower.durability());
                         follower =
-                            Follower::open_behind(dir.path(), IDENTITY, &place, mode).unwrap();
+                            TailReader::open_behind(dir.path(), IDENTITY, &place, mode).unwrap();
                     }
                 }
                 None if ended => break,

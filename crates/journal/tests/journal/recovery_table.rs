@@ -3,8 +3,8 @@
 use crate::journal_runs;
 use crate::journal_runs::{Run, options, prepare_blank, read, recover_all, segment};
 use ringside_journal::{
-    Cut, Device, Follower, JournalError, Lock, Lost, Options, Recovered, SEGMENT_BYTES_MIN, Step,
-    Tail, recover,
+    Cut, Device, JournalError, Lock, Lost, Options, Recovered, SEGMENT_BYTES_MIN, Step, Tail,
+    TailReader, recover,
 };
 use ringside_model::domain::SeqNo;
 use ringside_model::durability::Durability::{self, Fsync, Pagecache, Volatile};
@@ -419,7 +419,7 @@ fn what_is_kept_is_never_written_over() {
 fn a_follower_stays_before_what_recovery_refuses() {
     let (dir, frames) = killed(Fsync, |run| _ = run.commands(100).mark(100, 100));
     flip(dir.path(), 1, offset(&frames, 51));
-    let mut follower = Follower::open(dir.path(), journal_runs::IDENTITY).unwrap();
+    let mut follower = TailReader::open(dir.path(), journal_runs::IDENTITY).unwrap();
     assert!(follower.next().unwrap().is_some(), "the start of the run");
     assert!(follower.next().unwrap().is_none());
     assert_eq!(follower.waiting_at().offset, offset(&frames, 51));

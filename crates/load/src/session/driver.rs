@@ -1,7 +1,7 @@
 //! One thread of the load: a loop over its sessions that never waits for an answer.
 
-use super::lane::{Lane, Pace, Rules};
-use super::meter::{Clock, Meter};
+use super::lane::{Lane, Pace, PaceRules};
+use super::meter::{Meter, RunClock};
 use super::poller::Poller;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ const SLEEP_NS: u64 = 1_000_000;
 
 /// Settings that all threads share.
 #[derive(Clone, Copy, Debug)]
-pub struct Orders {
+pub struct RunSettings {
     /// Rule for the send times of the flow's requests.
     pub pace: Pace,
     /// Number of new orders that a session may have unanswered while it sends the opening book.
@@ -97,7 +97,7 @@ struct Connections {
 
 /// Points where all threads wait for each other.
 #[derive(Clone, Copy)]
-enum Place {
+enum Rendezvous {
     Begun,
     Opened,
     Drained,
@@ -119,9 +119,9 @@ pub struct Driver<'a> {
     pub lanes: Vec<Lane>,
     /// Measurements of the thread.
     pub meter: Meter,
-    orders: Orders,
-    rules: Rules,
-    clock: Clock,
+    settings: RunSettings,
+    rules: PaceRules,
+    clock: RunClock,
     poller: Poller,
     gate: &'a Gate,
     look_ns: u64,
@@ -133,17 +133,17 @@ impl<'a> Driver<'a> {
     /// Creates a driver for these sessions.
     pub fn new(
         lanes: Vec<Lane>,
-        orders: Orders,
-        clock: Clock,
+        settings: RunSettings,
+        clock: RunClock,
         gate: &'a Gate,
     ) -> std::io::Result<Driver<'a>> {
-        let pace = Pace::Window(orders.window);
+        let pace = Pace::Window(settings.window);
         Ok(Driver {
             poller: Poller::new(lanes.len())?,
             lanes,
             meter: Meter::new(),
-            orders,
-            rules: Rules { pace, start_ns: 0, until_ns: u64::MAX },
+            settings,
+            rules: PaceRules { pace, start_ns: 0, until_ns: u64::MAX },
             clock,
             gate,
             look_ns: 0,
@@ -164,18 +164,18 @@ impl<'a> Driver<'a> {
 
     fn steps(&mut self) -> Result<(), Stopped> {
         self.until(|lanes, _| lanes.iter().all(Lane::is_open))?;
-        self.meet(Place::Begun)?;
+        self.meet(Rendezvous::Begun)?;
         self.until(all_drained)?;
-        self.meet(Place::Opened)?;
+        self.meet(Rendezvous::Opened)?;
         self.flow()?;
         self.until(all_drained)?;
         // Until all sessions are quiet, an order that rests in one session may be executed by
         // another session.
-        self.meet(Place::Drained)?;
+        self.meet(Rendezvous::Drained)?;
         let (now, now_ns) = self.clock.now();
         self.lanes.iter_mut().for_each(|lane| lane.begin_close(now, now_ns));
         self.until(|lanes, _| lanes.iter().all(Lane::is_closed))?;
-        self.meet(Place::Closed)
+        self.meet(Rendezvous::Closed)
     }
 
     fn flow(&mut self) -> Result<(), Stopped> {
@@ -185,9 +185,9 @@ impl<'a> Driver<'a> {
                 start_ns => break start_ns,
             }
         };
-        let Orders { pace, warmup, until, .. } = self.orders;
+        let RunSettings { pace, warmup, until, .. } = self.settings;
         let until_ns = until.map_or(u64::MAX, |until| start_ns + until.as_nanos() as u64);
-        self.rules = Rules { pace, start_ns, until_ns };
+        self.rules = PaceRules { pace, start_ns, until_ns };
         self.meter.from_ns = start_ns + warmup.as_nanos() as u64;
         while self.clock.now().1 < start_ns {
             self.turn()?;
@@ -218,12 +218,12 @@ impl<'a> Driver<'a> {
     }
 
     /// Turns until all threads have reached a point.
-    fn meet(&mut self, place: Place) -> Result<(), Stopped> {
+    fn meet(&mut self, place: Rendezvous) -> Result<(), Stopped> {
         /// Time from the arrival of the last thread to the start of the flow.
         const RUN_UP_NS: u64 = 10_000_000;
         let arrived = &self.gate.arrived[place as usize];
         if arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.gate.threads
-            && matches!(place, Place::Opened)
+            && matches!(place, Rendezvous::Opened)
         {
             self.gate.start_ns.store(self.clock.now().1 + RUN_UP_NS, Ordering::Release);
             (self.gate.say)("opening book complete, flow starts");
@@ -258,7 +258,7 @@ impl<'a> Driver<'a> {
 
     /// Time for which there is nothing to do if no message arrives.
     fn sleep(&self, now_ns: u64, unwritten: bool) -> Duration {
-        if self.orders.spin {
+        if self.settings.spin {
             return Duration::ZERO;
         }
         let due = self.lanes.iter().filter_map(|lane| lane.next_due_ns(now_ns, &self.rules)).min();

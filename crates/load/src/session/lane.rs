@@ -24,7 +24,7 @@ pub enum Pace {
 
 /// Rules that hold for all sessions at the moment.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub struct PaceRules {
     /// Rule for the send times.
     pub pace: Pace,
     /// Time from which the due times of requests count.
@@ -193,7 +193,7 @@ impl Lane {
     }
 
     /// Due time of the next request, if the request waits for a time.
-    pub(crate) fn next_due_ns(&self, now_ns: u64, rules: &Rules) -> Option<u64> {
+    pub(crate) fn next_due_ns(&self, now_ns: u64, rules: &PaceRules) -> Option<u64> {
         let request = self.requests[..self.limit].get(self.next)?;
         let due_ns = rules.start_ns + request.due_ns;
         match rules.pace {
@@ -206,7 +206,7 @@ impl Lane {
     /// Sends the requests that may go now. Returns the number of requests done for the first time,
     /// skipped ones included.
     #[inline]
-    pub fn send(&mut self, now_ns: u64, rules: &Rules, meter: &mut Meter) -> u64 {
+    pub fn send(&mut self, now_ns: u64, rules: &PaceRules, meter: &mut Meter) -> u64 {
         let before = self.fresh;
         while self.link == Link::Open && self.next < self.limit && self.session.has_room() {
             let request = self.requests[self.next];
@@ -399,7 +399,7 @@ impl Lane {
 
     /// Intended time of a request that may go now; `None` if the request has to wait.
     #[inline]
-    fn may_go(&mut self, request: &Request, now_ns: u64, rules: &Rules) -> Option<u64> {
+    fn may_go(&mut self, request: &Request, now_ns: u64, rules: &PaceRules) -> Option<u64> {
         if now_ns >= rules.until_ns {
             return None;
         }

@@ -11,12 +11,12 @@ const NS_MAX: u64 = 100_000_000_000;
 
 /// Clock that all threads share.
 #[derive(Clone, Copy)]
-pub struct Clock(Instant);
+pub struct RunClock(Instant);
 
-impl Clock {
+impl RunClock {
     /// Starts a clock now, at 1 ns.
-    pub fn start() -> Clock {
-        Clock(Instant::now())
+    pub fn start() -> RunClock {
+        RunClock(Instant::now())
     }
 
     /// Current time, as an instant and in ns on this clock.

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_name_live_orders_of_their_own_session_and_instrument() {
+    fn requests_name_live_orders_of_their_own_session_and_symbol() {
         for (symbols, sessions) in [(1, 1), (2, 3), (3, 12)] {
             let plan = plan(Workload::W1, symbols, sessions).unwrap();
             assert_eq!(plan.symbols.len(), symbols);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn instruments_must_fit_the_mix() {
+    fn symbols_must_fit_the_mix() {
         assert_eq!(plan(Workload::W2, 200, 2).unwrap().symbols.len(), 200);
         assert!(plan(Workload::W2, 99, 2).is_err());
         assert!(plan(Workload::W1, 0, 2).is_err());

@@ -8,9 +8,9 @@ use crate::domain::{
     DayEvent, FirmId, MatchNumber, MoveStep, Nanos, OrderId, PartitionId, Price, Quantity,
     RiskScope, SessionId, SymbolState,
 };
-use crate::draw;
 use crate::durability::Durability;
 use crate::report::Moved;
+use crate::seeded;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 body! {
@@ -63,8 +63,8 @@ impl PlanState {
     pub fn time(&self) -> Nanos {
         let mut seed = self.seed;
         let delay = match self.random_ns.checked_add(1) {
-            Some(delays) => draw::next(&mut seed) % delays,
-            None => draw::next(&mut seed),
+            Some(delays) => seeded::draw(&mut seed) % delays,
+            None => seeded::draw(&mut seed),
         };
         Nanos(self.due.0.saturating_add(delay))
     }

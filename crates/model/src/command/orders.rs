@@ -5,7 +5,7 @@ use crate::domain::{
     AtBand, AtShortTest, Capacity, FirmId, Nanos, OrderId, OrderType, Peg, PostOnly, Price,
     Quantity, SelfTrade, SessionId, Side, TimeInForce,
 };
-use crate::field::{Field, FromLine, Line};
+use crate::field::{Field, FieldSource, FromLine};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes, Unaligned};
 
 /// Declares the terms of a new order. The attributes, terms with few values, share one word:
@@ -79,7 +79,7 @@ macro_rules! order {
             ///
             /// # Errors
             /// The fault of a value.
-            pub fn read_attributes<L: Line>(&mut self, line: &L) -> Result<(), L::Fault> {
+            pub fn read_attributes<L: FieldSource>(&mut self, line: &L) -> Result<(), L::Fault> {
                 $($(
                     self.$attribute =
                         FromLine::from_line(line, Field::$field)?.unwrap_or($default);
@@ -238,19 +238,19 @@ pub struct Display {
 }
 
 body! {
-    /// New order with rare terms.
-    pub EnterRich {
+    /// New order with special terms.
+    pub EnterSpecial {
         /// Order; the order of a peg has no limit.
         order: Enter,
-        /// Rare terms of the order.
-        terms: RichTerms,
+        /// Special terms of the order.
+        terms: SpecialTerms,
     }
 }
 
-/// Rare terms of an order.
+/// Special terms of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub struct RichTerms {
+pub struct SpecialTerms {
     /// Official time from which on the order is expired; 0 for no expiry.
     pub expire: Nanos,
     /// Minimum quantity that the order trades with one other order; 0 for any.
@@ -271,7 +271,7 @@ pub struct RichTerms {
 }
 
 line_fields! {
-    RichTerms {
+    SpecialTerms {
         expire = ExpireTs unless Nanos(0);
         min_quantity = MinQty unless Quantity(0);
         peg = Peg unless Peg::None;
@@ -281,9 +281,9 @@ line_fields! {
     }
 }
 
-impl RichTerms {
-    /// Terms of an order without rare terms.
-    pub const NONE: RichTerms = RichTerms {
+impl SpecialTerms {
+    /// Terms of an order without special terms.
+    pub const NONE: SpecialTerms = SpecialTerms {
         expire: Nanos(0),
         min_quantity: Quantity(0),
         peg_limit: Price(0),

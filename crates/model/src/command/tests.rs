@@ -105,9 +105,9 @@ fn samples() -> Vec<Action> {
             order: enter,
             display: Display { next: 1, least: 2, most: 3, seed: u64::MAX },
         }),
-        Action::EnterRich(EnterRich {
+        Action::EnterSpecial(EnterSpecial {
             order: enter,
-            terms: RichTerms {
+            terms: SpecialTerms {
                 expire: Nanos(u64::MAX),
                 min_quantity: Quantity(5),
                 peg_limit: Price(i64::MAX),

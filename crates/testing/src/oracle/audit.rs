@@ -1,7 +1,7 @@
 //! Rules that every report stream keeps, checked from the reports alone: quantity is conserved, an
 //! order ends once, both sides of a trade agree, priority holds, the book is never crossed.
 
-use ringside_model::command::{Action, OperatorCommand, RichTerms, RunTimers, Sequenced};
+use ringside_model::command::{Action, OperatorCommand, RunTimers, Sequenced, SpecialTerms};
 use ringside_model::domain::{
     MoveStep, Nanos, OrderId, OrderNumber, Peg, Price, Quantity, SessionId, Side, SymbolId,
     SymbolState,
@@ -65,8 +65,8 @@ struct Told {
     /// Displayed part of the open quantity of a resting iceberg.
     shown: Option<u64>,
     executed: u64,
-    /// Rarely used terms.
-    terms: RichTerms,
+    /// Special terms.
+    terms: SpecialTerms,
 }
 
 /// Returns an error with the text of the rule that is broken.
@@ -114,8 +114,8 @@ impl Audit {
                 Body::Accepted(Accepted { stop }) => {
                     law!(r.order == number && r.open == r.quantity && r.open.0 > 0, r);
                     let terms = match command.command.action {
-                        Action::EnterRich(rich) => rich.terms,
-                        _ => RichTerms::NONE,
+                        Action::EnterSpecial(special) => special.terms,
+                        _ => SpecialTerms::NONE,
                     };
                     law!(terms.expire.0 == 0 || terms.expire > self.now, r);
                     self.add(r, stop, 0, terms)?;
@@ -290,7 +290,7 @@ impl Audit {
                 Body::Held(_) => law!(reports.len() == 1 && r.order == number, r),
                 Body::Imported(imported) => {
                     law!(r.open == r.quantity && r.open.0 > 0 && imported.id_there.0 > 0, r);
-                    self.add(r, None, 0, RichTerms::NONE)?;
+                    self.add(r, None, 0, SpecialTerms::NONE)?;
                 }
                 Body::Broken(_) => {
                     law!(reports.len() == 2 && reports[0].body() == reports[1].body(), r);
@@ -405,7 +405,7 @@ impl Audit {
         r: &Report,
         stop: Option<Price>,
         executed: u64,
-        terms: RichTerms,
+        terms: SpecialTerms,
     ) -> Result<(), String> {
         law!(self.find(r.session, r.id).is_none(), r);
         self.entered += u128::from(r.open.0);

@@ -5,10 +5,10 @@
 use super::naive::{Naive, Order};
 use ringside_model::command::{
     AccountQuery, Action, BreakTrade, Cancel, Command, CorrectTrade, DefineFirm, DefineSession,
-    DefineSymbol, Display, Enter, EnterIceberg, EnterRich, EnterStop, ImportOrder, MassCancel,
-    Modify, MoveSymbol, PlanState, Reduce, Replace, RichTerms, RiskLimits, RunTimers, Sequenced,
-    SetBands, SetDurability, SetOrderEntry, SetQuote, SetRisk, SetShortSale, SetState, TradeSide,
-    TradingDay,
+    DefineSymbol, Display, Enter, EnterIceberg, EnterSpecial, EnterStop, ImportOrder, MassCancel,
+    Modify, MoveSymbol, PlanState, Reduce, Replace, RiskLimits, RunTimers, Sequenced, SetBands,
+    SetDurability, SetOrderEntry, SetQuote, SetRisk, SetShortSale, SetState, SpecialTerms,
+    TradeSide, TradingDay,
 };
 use ringside_model::domain::{
     AtBand, AtShortTest, Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId,
@@ -31,7 +31,7 @@ pub struct Profile {
     /// True if a mass cancel or the end of a day may cover all symbols.
     pub venue_wide: bool,
     /// Number of orders in a thousand that are stops, the same number of icebergs, and of orders
-    /// with rarely used terms; the last kind only on symbols with even numbers. A symbol with such
+    /// with special terms; the last kind only on symbols with even numbers. A symbol with such
     /// orders cannot move.
     pub specials: u64,
     /// Number of times in a thousand that a symbol begins to move.
@@ -260,7 +260,7 @@ impl Generator {
         } else if self.random.in_1000(chance) {
             self.iceberg(venue, symbol, enter)
         } else if symbol.0.is_multiple_of(2) && self.random.in_1000(2 * chance) {
-            self.rich(venue, symbol, enter)
+            self.special(venue, symbol, enter)
         } else {
             Action::Enter(enter)
         };
@@ -300,16 +300,16 @@ impl Generator {
         Action::EnterIceberg(EnterIceberg { order, display })
     }
 
-    /// Gives an order rarely used terms, mostly valid ones.
-    fn rich(&mut self, venue: &Naive, symbol: SymbolId, mut order: Enter) -> Action {
+    /// Gives an order special terms, mostly valid ones.
+    fn special(&mut self, venue: &Naive, symbol: SymbolId, mut order: Enter) -> Action {
         let lot = venue.symbols.get(&symbol).map_or(1, |(definition, _)| definition.lot.0);
         let lots = order.quantity.0 / lot.max(1);
         let some = lot.wrapping_mul(1 + self.random.below(lots));
         let kind = self.random.below(16);
-        let mut terms = RichTerms {
+        let mut terms = SpecialTerms {
             at_band: *self.random.pick(AtBand::ALL),
             at_short_test: *self.random.pick(AtShortTest::ALL),
-            ..RichTerms::NONE
+            ..SpecialTerms::NONE
         };
         if kind < 8 {
             order.order_type = OrderType::Limit;
@@ -350,7 +350,7 @@ impl Generator {
             let soon = self.time + self.random.below(60_000);
             terms.expire = Nanos(if self.random.in_1000(20) { self.time } else { soon });
         }
-        Action::EnterRich(EnterRich { order, terms })
+        Action::EnterSpecial(EnterSpecial { order, terms })
     }
 
     fn replace(

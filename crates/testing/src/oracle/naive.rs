@@ -6,8 +6,8 @@ mod clock;
 mod icebergs;
 mod moves;
 mod pegs;
-mod rich;
 mod short_sale;
+mod special;
 mod states;
 mod stops;
 
@@ -18,8 +18,8 @@ use ringside_engine::{LevelView, OrderView};
 use ringside_model::command::{
     AccountQuery, Action, BreakTrade, Cancel, Command, CorrectTrade, DefineFirm, DefineSession,
     DefineSymbol, Definition, Enter, MassCancel, Modify, OperatorCommand, Reduce, Replace,
-    RichTerms, RunTimers, Sequenced, SetBands, SetDurability, SetOrderEntry, SetQuote,
-    SetShortSale, SetState, TradingDay,
+    RunTimers, Sequenced, SetBands, SetDurability, SetOrderEntry, SetQuote, SetShortSale, SetState,
+    SpecialTerms, TradingDay,
 };
 use ringside_model::domain::{
     AtBand, AtShortTest, Capacity, DayEvent, FirmId, Nanos, OrderId, OrderNumber, OrderType, Peg,
@@ -102,8 +102,8 @@ pub struct Order {
     stop: Option<Option<Price>>,
     /// Slices of an iceberg.
     iceberg: Option<Iceberg>,
-    /// Rarely used terms.
-    rich: Option<RichTerms>,
+    /// Special terms.
+    special: Option<SpecialTerms>,
 }
 
 impl Naive {
@@ -138,7 +138,7 @@ impl Naive {
             Action::AccountQuery(AccountQuery { next }) => {
                 self.answer(command, OrderId(0), AccountQueried { next_id: next });
             }
-            Action::EnterRich(rich) => self.enter_rich(number, command, &rich),
+            Action::EnterSpecial(special) => self.enter_special(number, command, &special),
             Action::Operator(OperatorCommand::PlanState(plan)) => self.plan_state(command, &plan),
             Action::Operator(OperatorCommand::RunTimers(RunTimers)) => self.tick(command),
             Action::Operator(OperatorCommand::SetBands(bands)) => self.set_bands(command, &bands),
@@ -236,7 +236,7 @@ impl Naive {
     fn entry_limit(
         &self,
         symbol: SymbolId,
-        (side, tif, terms): (Side, TimeInForce, Option<RichTerms>),
+        (side, tif, terms): (Side, TimeInForce, Option<SpecialTerms>),
         limit: Price,
         post_only: PostOnly,
     ) -> Result<Price, Reason> {
@@ -546,7 +546,7 @@ impl Naive {
             let reason = if waits { Reason::Moving } else { Reason::TooLate };
             return self.reject(command, new_id, Side::Buy, reason);
         };
-        let is_peg = old.rich.is_some_and(|terms| terms.peg != Peg::None);
+        let is_peg = old.special.is_some_and(|terms| terms.peg != Peg::None);
         if old.stop.is_some() || is_peg {
             return self.reject(command, new_id, Side::Buy, Reason::Unsupported);
         }
@@ -566,7 +566,7 @@ impl Naive {
         if quantity <= old.executed {
             return self.end(old, Reason::User);
         }
-        let whose = (old.side, old.tif, old.rich);
+        let whose = (old.side, old.tif, old.special);
         let booked = self.entry_limit(old.symbol, whose, price, old.post_only);
         let price = match booked {
             Ok(price) => price,
@@ -865,7 +865,7 @@ impl Order {
             attributed: enter.attributed,
             stop: None,
             iceberg: None,
-            rich: None,
+            special: None,
         }
     }
 

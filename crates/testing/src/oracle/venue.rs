@@ -7,7 +7,7 @@ use ringside_model::domain::{OrderId, Price, SessionId, SymbolId};
 use ringside_model::report::Report;
 
 /// A venue under test.
-pub trait Venue {
+pub trait TestedVenue {
     /// Applies commands in order; the last report of each command is marked.
     fn apply(&mut self, commands: &[Sequenced]) -> Vec<Report>;
     /// Returns the number of live orders.
@@ -30,8 +30,8 @@ pub fn whole_engine() -> Engine {
 /// Returns the first difference of two venues in their books or in the orders of these ids. The
 /// levels of the first venue are compared.
 pub fn difference(
-    first: &dyn Venue,
-    second: &dyn Venue,
+    first: &dyn TestedVenue,
+    second: &dyn TestedVenue,
     symbols: &[SymbolId],
     ids: &[(SessionId, OrderId)],
 ) -> Option<String> {
@@ -72,7 +72,7 @@ pub fn difference(
     })
 }
 
-impl Venue for Naive {
+impl TestedVenue for Naive {
     fn apply(&mut self, commands: &[Sequenced]) -> Vec<Report> {
         commands.iter().flat_map(|command| self.apply_one(command)).collect()
     }
@@ -99,7 +99,7 @@ impl Venue for Naive {
     }
 }
 
-impl Venue for Engine {
+impl TestedVenue for Engine {
     fn apply(&mut self, commands: &[Sequenced]) -> Vec<Report> {
         let mut reports = Vec::new();
         self.apply_batch(commands, &mut reports);

@@ -28,7 +28,7 @@ pub(super) struct Arbiter {
     session: Option<[u8; 10]>,
     /// Number of the next message to deliver. While it is `None`, all messages wait.
     expected: Option<u64>,
-    lines: Vec<Line>,
+    lines: Vec<LineProgress>,
     copies: Copies,
     /// Datagrams that arrived early, by the number of their first message.
     waiting: BTreeMap<u64, Box<[u8]>>,
@@ -41,7 +41,7 @@ pub(super) struct Arbiter {
 
 /// Progress of a line.
 #[derive(Clone, Copy)]
-struct Line {
+struct LineProgress {
     /// Highest number that the line has named as its next.
     next: u64,
     heard: Instant,
@@ -62,7 +62,7 @@ impl Arbiter {
         Arbiter {
             session,
             expected: first,
-            lines: vec![Line { next: 0, heard: now, moved: now }; lines],
+            lines: vec![LineProgress { next: 0, heard: now, moved: now }; lines],
             copies: Copies::default(),
             waiting: BTreeMap::new(),
             waiting_bytes: 0,
@@ -133,7 +133,7 @@ impl Arbiter {
     /// them.
     pub(super) fn gap(&self, now: Instant) -> Option<Range<u64>> {
         let expected = self.expected?;
-        let waited_for = |line: &&Line| now - line.heard.min(line.moved) <= SILENCE;
+        let waited_for = |line: &&LineProgress| now - line.heard.min(line.moved) <= SILENCE;
         let passed = match self.lines.iter().filter(waited_for).map(|line| line.next).min() {
             Some(passed) => passed,
             // If no line is waited for any more, the highest number heard still holds.
@@ -156,7 +156,7 @@ impl Arbiter {
         if next <= self.lines[line].next {
             return;
         }
-        self.lines[line] = Line { next, heard: now, moved: now };
+        self.lines[line] = LineProgress { next, heard: now, moved: now };
         if told < Some(next) {
             let overtaken = self.lines.iter_mut().filter(|line| Some(line.next) == told);
             overtaken.for_each(|line| line.moved = now);

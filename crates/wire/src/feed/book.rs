@@ -3,7 +3,7 @@
 
 pub use super::orders::{Level, Order, Side};
 
-use super::orders::{Ladder, Orders, Place};
+use super::orders::{Ladder, OrderHandle, OrderPool};
 use crate::itch::{
     AddOrder, AddOrderAttributed, Header, Itch, OrderReplace, RegShoRestriction, StockDirectory,
     StockTradingAction, SystemEvent,
@@ -14,14 +14,14 @@ use crate::{Malformed, unpadded};
 #[derive(Default)]
 pub struct Book {
     /// Indexed by StockLocate, which is dense.
-    instruments: Vec<Instrument>,
-    orders: Orders,
+    symbol_books: Vec<SymbolBook>,
+    orders: OrderPool,
     system_event: Option<SystemEvent>,
 }
 
 /// State of a symbol: name, last status messages, levels of both sides, trades.
 #[derive(Default)]
-pub struct Instrument {
+pub struct SymbolBook {
     stock: [u8; 8],
     directory: Option<StockDirectory>,
     trading_action: Option<StockTradingAction>,
@@ -85,7 +85,7 @@ pub enum BookError {
     },
     /// The message names an order of another symbol.
     #[error("order {0} belongs to another instrument")]
-    OtherInstrument(u64),
+    OtherSymbol(u64),
 }
 
 impl Book {
@@ -100,13 +100,13 @@ impl Book {
         match message {
             Itch::SystemEvent(event) => self.system_event = Some(**event),
             Itch::StockDirectory(m) => {
-                self.instrument_mut(&m.header, m.stock).directory = Some(**m);
+                self.symbol_book_mut(&m.header, m.stock).directory = Some(**m);
             }
             Itch::StockTradingAction(m) => {
-                self.instrument_mut(&m.header, m.stock).trading_action = Some(**m);
+                self.symbol_book_mut(&m.header, m.stock).trading_action = Some(**m);
             }
             Itch::RegShoRestriction(m) => {
-                self.instrument_mut(&m.header, m.stock).reg_sho = Some(**m);
+                self.symbol_book_mut(&m.header, m.stock).reg_sho = Some(**m);
             }
             Itch::AddOrder(m) => self.add(m, None)?,
             Itch::AddOrderAttributed(m) => {
@@ -117,8 +117,8 @@ impl Book {
                 self.reduce(&m.header, m.order_reference.get(), m.cancelled_shares.get())?;
             }
             Itch::OrderDelete(m) => {
-                let (place, order) = self.find(&m.header, m.order_reference.get())?;
-                self.take(place, order.shares);
+                let (handle, order) = self.find(&m.header, m.order_reference.get())?;
+                self.take(handle, order.shares);
             }
             Itch::OrderReplace(m) => self.replace(m)?,
             _ => return self.trade(message),
@@ -148,8 +148,9 @@ impl Book {
             }
             _ => return Ok(None),
         };
-        if printable && let Some(instrument) = self.instruments.get_mut(usize::from(stock_locate)) {
-            let traded = &mut instrument.traded;
+        if printable && let Some(symbol_book) = self.symbol_books.get_mut(usize::from(stock_locate))
+        {
+            let traded = &mut symbol_book.traded;
             traded.trades += 1;
             traded.volume = traded.volume.saturating_add(shares);
             traded.last_price = price;
@@ -170,14 +171,14 @@ impl Book {
             attribution,
         };
         self.check_new(&order)?;
-        self.instrument_mut(&add.header, add.stock);
+        self.symbol_book_mut(&add.header, add.stock);
         self.push(order);
         Ok(())
     }
 
     fn replace(&mut self, replace: &OrderReplace) -> Result<(), BookError> {
         let original = replace.original_order_reference.get();
-        let (place, old) = self.find(&replace.header, original)?;
+        let (handle, old) = self.find(&replace.header, original)?;
         let order = Order {
             reference: replace.new_order_reference.get(),
             shares: replace.shares.get(),
@@ -186,13 +187,13 @@ impl Book {
             ..old
         };
         self.check_new(&order)?;
-        self.take(place, old.shares);
+        self.take(handle, old.shares);
         self.push(order);
         Ok(())
     }
 
     fn check_new(&self, order: &Order) -> Result<(), BookError> {
-        match self.orders.place(order.reference) {
+        match self.orders.handle(order.reference) {
             Some(_) => Err(BookError::KnownOrder(order.reference)),
             None if order.shares == 0 => Err(BookError::NoShares(order.reference)),
             None => Ok(()),
@@ -200,62 +201,64 @@ impl Book {
     }
 
     fn reduce(&mut self, header: &Header, reference: u64, taken: u32) -> Result<Order, BookError> {
-        let (place, order) = self.find(header, reference)?;
+        let (handle, order) = self.find(header, reference)?;
         let left = order.shares;
         if taken > left {
             return Err(BookError::TooManyShares { reference, taken, left });
         }
-        self.take(place, taken);
+        self.take(handle, taken);
         Ok(order)
     }
 
-    fn find(&self, header: &Header, reference: u64) -> Result<(Place, Order), BookError> {
-        let place = self.orders.place(reference).ok_or(BookError::UnknownOrder(reference))?;
-        let order = *self.orders.get(place);
+    fn find(&self, header: &Header, reference: u64) -> Result<(OrderHandle, Order), BookError> {
+        let handle = self.orders.handle(reference).ok_or(BookError::UnknownOrder(reference))?;
+        let order = *self.orders.get(handle);
         if order.stock_locate != header.stock_locate.get() {
-            return Err(BookError::OtherInstrument(reference));
+            return Err(BookError::OtherSymbol(reference));
         }
-        Ok((place, order))
+        Ok((handle, order))
     }
 
-    fn take(&mut self, place: Place, shares: u32) {
-        let order = self.orders.get(place);
-        let instrument = &mut self.instruments[usize::from(order.stock_locate)];
-        instrument.sides[order.side as usize].reduce(&mut self.orders, place, shares);
+    fn take(&mut self, handle: OrderHandle, shares: u32) {
+        let order = self.orders.get(handle);
+        let symbol_book = &mut self.symbol_books[usize::from(order.stock_locate)];
+        symbol_book.sides[order.side as usize].reduce(&mut self.orders, handle, shares);
     }
 
     fn push(&mut self, order: Order) {
-        let instrument = &mut self.instruments[usize::from(order.stock_locate)];
-        instrument.sides[order.side as usize].push(&mut self.orders, order);
+        let symbol_book = &mut self.symbol_books[usize::from(order.stock_locate)];
+        symbol_book.sides[order.side as usize].push(&mut self.orders, order);
     }
 
-    fn instrument_mut(&mut self, header: &Header, stock: [u8; 8]) -> &mut Instrument {
+    fn symbol_book_mut(&mut self, header: &Header, stock: [u8; 8]) -> &mut SymbolBook {
         let locate = usize::from(header.stock_locate.get());
-        if locate >= self.instruments.len() {
-            self.instruments.resize_with(locate + 1, Instrument::default);
+        if locate >= self.symbol_books.len() {
+            self.symbol_books.resize_with(locate + 1, SymbolBook::default);
         }
-        let instrument = &mut self.instruments[locate];
-        if !instrument.is_known() {
-            instrument.stock = stock;
+        let symbol_book = &mut self.symbol_books[locate];
+        if !symbol_book.is_known() {
+            symbol_book.stock = stock;
         }
-        instrument
+        symbol_book
     }
 }
 
 impl Book {
     /// Symbols that messages have named, with their StockLocate.
-    pub fn instruments(&self) -> impl Iterator<Item = (u16, &Instrument)> {
-        (0..=u16::MAX).zip(&self.instruments).filter(|(_, instrument)| instrument.is_known())
+    pub fn symbol_books(&self) -> impl Iterator<Item = (u16, &SymbolBook)> {
+        (0..=u16::MAX).zip(&self.symbol_books).filter(|(_, symbol_book)| symbol_book.is_known())
     }
 
     /// Symbol with this StockLocate.
-    pub fn instrument(&self, stock_locate: u16) -> Option<&Instrument> {
-        self.instruments.get(usize::from(stock_locate)).filter(|instrument| instrument.is_known())
+    pub fn symbol_book(&self, stock_locate: u16) -> Option<&SymbolBook> {
+        self.symbol_books
+            .get(usize::from(stock_locate))
+            .filter(|symbol_book| symbol_book.is_known())
     }
 
     /// Resting order with this reference number.
     pub fn order(&self, reference: u64) -> Option<&Order> {
-        self.orders.place(reference).map(|place| self.orders.get(place))
+        self.orders.handle(reference).map(|handle| self.orders.get(handle))
     }
 
     /// Number of resting orders.
@@ -270,7 +273,7 @@ impl Book {
         side: Side,
         price: u32,
     ) -> impl Iterator<Item = &Order> {
-        let ladder = self.instrument(stock_locate).map(|instrument| instrument.ladder(side));
+        let ladder = self.symbol_book(stock_locate).map(|symbol_book| symbol_book.ladder(side));
         ladder.into_iter().flat_map(move |ladder| ladder.orders(side, price, &self.orders))
     }
 
@@ -280,7 +283,7 @@ impl Book {
     }
 }
 
-impl Instrument {
+impl SymbolBook {
     /// Name of the symbol; empty if not printable.
     pub fn stock(&self) -> &str {
         unpadded(&self.stock).unwrap_or_default()

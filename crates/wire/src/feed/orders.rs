@@ -60,7 +60,7 @@ const NONE: u32 = u32::MAX;
 
 /// All orders, each linked to its neighbours on its level.
 #[derive(Default)]
-pub(super) struct Orders {
+pub(super) struct OrderPool {
     by_reference: HashMap<u64, u32>,
     slots: Vec<Slot>,
     free: Vec<u32>,
@@ -72,17 +72,17 @@ struct Slot {
     behind: u32,
 }
 
-impl Orders {
+impl OrderPool {
     pub(super) fn len(&self) -> usize {
         self.by_reference.len()
     }
 
-    pub(super) fn place(&self, reference: u64) -> Option<Place> {
-        self.by_reference.get(&reference).copied().map(Place)
+    pub(super) fn handle(&self, reference: u64) -> Option<OrderHandle> {
+        self.by_reference.get(&reference).copied().map(OrderHandle)
     }
 
-    pub(super) fn get(&self, place: Place) -> &Order {
-        &self.slots[place.0 as usize].order
+    pub(super) fn get(&self, handle: OrderHandle) -> &Order {
+        &self.slots[handle.0 as usize].order
     }
 
     fn insert(&mut self, order: Order, before: u32) -> u32 {
@@ -106,9 +106,9 @@ impl Orders {
     }
 }
 
-/// Slot of an order. Valid until the order is removed.
+/// Handle of an order in the pool. Valid until the order is removed.
 #[derive(Clone, Copy)]
-pub(super) struct Place(u32);
+pub(super) struct OrderHandle(u32);
 
 /// Levels of one side of a symbol.
 #[derive(Default)]
@@ -136,7 +136,7 @@ fn rank(side: Side, price: u32) -> u32 {
 
 impl Ladder {
     /// Appends an order to the level of its price.
-    pub(super) fn push(&mut self, orders: &mut Orders, order: Order) {
+    pub(super) fn push(&mut self, orders: &mut OrderPool, order: Order) {
         let queue = self.levels.entry(rank(order.side, order.price)).or_insert(Queue {
             first: NONE,
             last: NONE,
@@ -155,8 +155,8 @@ impl Ladder {
 
     /// Takes shares from an order, which must have as many. Removes the order when no shares are
     /// left.
-    pub(super) fn reduce(&mut self, orders: &mut Orders, place: Place, shares: u32) {
-        let order = &mut orders.slots[place.0 as usize].order;
+    pub(super) fn reduce(&mut self, orders: &mut OrderPool, handle: OrderHandle, shares: u32) {
+        let order = &mut orders.slots[handle.0 as usize].order;
         order.shares -= shares;
         let (left, rank) = (order.shares, rank(order.side, order.price));
         let queue = self.levels.get_mut(&rank).expect("an order rests on a level");
@@ -164,7 +164,7 @@ impl Ladder {
         if left > 0 {
             return;
         }
-        let Slot { order, before, behind } = orders.slots[place.0 as usize];
+        let Slot { order, before, behind } = orders.slots[handle.0 as usize];
         match orders.slot(before) {
             Some(slot) => slot.behind = behind,
             None => queue.first = behind,
@@ -178,7 +178,7 @@ impl Ladder {
             self.levels.remove(&rank);
         }
         orders.by_reference.remove(&order.reference);
-        orders.free.push(place.0);
+        orders.free.push(handle.0);
     }
 
     /// Levels of the side, best first.
@@ -195,7 +195,7 @@ impl Ladder {
         &self,
         side: Side,
         price: u32,
-        orders: &'a Orders,
+        orders: &'a OrderPool,
     ) -> impl Iterator<Item = &'a Order> + use<'a> {
         let first = self.levels.get(&rank(side, price)).map_or(NONE, |queue| queue.first);
         let slots = move |at: u32| (at != NONE).then(|| &orders.slots[at as usize]);

@@ -1,7 +1,7 @@
 //! Receiver of the feed: takes datagrams of all lines, delivers every message once and in sequence.
 
 use super::arbiter::{Arbiter, Source};
-use super::snapshot::{self, SnapshotError, SnapshotLogin};
+use super::snapshot::{self, GlimpseError, SnapshotLogin};
 use super::sockets;
 use crate::moldudp64::{END_OF_SESSION, Header};
 use rustix::event::{PollFd, PollFlags};
@@ -142,7 +142,7 @@ impl Receiver {
         &mut self,
         login: &SnapshotLogin,
         mut deliver: impl FnMut(Option<u64>, &[u8]),
-    ) -> Result<u64, SnapshotError> {
+    ) -> Result<u64, GlimpseError> {
         // Nothing is delivered before the snapshot gives the first number. Until then datagrams
         // wait in the arbiter, which has more room than the kernel.
         let next = snapshot::take(

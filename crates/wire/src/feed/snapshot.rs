@@ -28,7 +28,7 @@ pub struct SnapshotLogin {
 
 /// Error that prevents a snapshot.
 #[derive(Debug, thiserror::Error)]
-pub enum SnapshotError {
+pub enum GlimpseError {
     /// The server refused the login, with this reason letter.
     #[error("the snapshot server refuses the login: {}", char::from(*.0))]
     Rejected(u8),
@@ -55,7 +55,7 @@ pub fn take(
     login: &SnapshotLogin,
     mut deliver: impl FnMut(&[u8]),
     mut idle: impl FnMut() -> io::Result<()>,
-) -> Result<u64, SnapshotError> {
+) -> Result<u64, GlimpseError> {
     let mut stream = connect(login)?;
     let mut bytes = vec![];
     let mut piece = vec![0; 64 << 10];
@@ -63,7 +63,7 @@ pub fn take(
     loop {
         idle()?;
         match stream.read(&mut piece) {
-            Ok(0) => return Err(SnapshotError::Incomplete),
+            Ok(0) => return Err(GlimpseError::Incomplete),
             Ok(length) => {
                 bytes.extend_from_slice(&piece[..length]);
                 heard = Instant::now();
@@ -78,15 +78,15 @@ pub fn take(
                 (packet::SEQUENCED, [END_OF_SNAPSHOT, number @ ..]) => return next_number(number),
                 (packet::SEQUENCED, message) => deliver(message),
                 (packet::LOGIN_REJECTED, reason) => {
-                    return Err(SnapshotError::Rejected(reason.first().copied().unwrap_or(b'?')));
+                    return Err(GlimpseError::Rejected(reason.first().copied().unwrap_or(b'?')));
                 }
-                (packet::END_OF_SESSION, _) => return Err(SnapshotError::Incomplete),
+                (packet::END_OF_SESSION, _) => return Err(GlimpseError::Incomplete),
                 _ => {}
             }
         }
         bytes.drain(..read);
         if heard.elapsed() > login.timeout {
-            return Err(SnapshotError::Silent);
+            return Err(GlimpseError::Silent);
         }
         if spoke.elapsed() >= Duration::from_secs(1) {
             spoke = Instant::now();
@@ -95,7 +95,7 @@ pub fn take(
     }
 }
 
-fn connect(login: &SnapshotLogin) -> Result<TcpStream, SnapshotError> {
+fn connect(login: &SnapshotLogin) -> Result<TcpStream, GlimpseError> {
     let request = Login {
         user: login.user.clone(),
         password: login.password.clone(),
@@ -103,7 +103,7 @@ fn connect(login: &SnapshotLogin) -> Result<TcpStream, SnapshotError> {
         number: 1,
         heartbeat_timeout_ms: None,
     };
-    let payload = request.payload().ok_or(SnapshotError::Login)?;
+    let payload = request.payload().ok_or(GlimpseError::Login)?;
     let mut stream = TcpStream::connect_timeout(&login.address, login.timeout)?;
     stream.set_nodelay(true)?;
     // Short, because the caller has to read the feed meanwhile.
@@ -122,7 +122,7 @@ fn is_later(error: &io::Error) -> bool {
     )
 }
 
-fn next_number(field: &[u8]) -> Result<u64, SnapshotError> {
+fn next_number(field: &[u8]) -> Result<u64, GlimpseError> {
     let number = unpadded(field).and_then(|text| text.trim().parse().ok());
     Ok(number.ok_or(Malformed::Field(END_OF_SNAPSHOT))?)
 }

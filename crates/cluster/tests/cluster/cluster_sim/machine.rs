@@ -5,17 +5,17 @@ use crate::cluster_sim::net::{End, Shared, World, address, name};
 use crate::cluster_sim::told::{SharedTold, Teller};
 use ringside_cluster::membership::node_file::{Machine as Host, NodeFile};
 use ringside_cluster::membership::{Address, Incarnation, Voters};
-use ringside_cluster::node::{Node, NodeError, Standing, Stood, Term};
-use ringside_cluster::replication::wire::Verdict;
-use ringside_cluster::replication::{Sender, Terms};
+use ringside_cluster::node::{Following, FollowingEnd, Node, NodeError, Term};
+use ringside_cluster::replication::wire::HelloAnswer;
+use ringside_cluster::replication::{FrameSender, ReplicationTerms};
 use ringside_core::pipeline::{
-    self, Clock, CommandSource, Control, Fatal, Layout, Left, Polled, Progress, StageName, Stages,
-    Task,
+    self, Clock, CommandSource, Control, Fatal, Layout, Left, Polled, Progress, StageName, Task,
+    WiredStages,
 };
 use ringside_core::recovery::replay::{ReplayError, Shape};
 use ringside_core::registry::directory::Directory;
 use ringside_core::venue::{After, Closed, Standby, Venue};
-use ringside_journal::{Device, Lock, Options, Place, Position, SEGMENT_BYTES_MIN};
+use ringside_journal::{Device, Lock, LogPlace, Options, Position, SEGMENT_BYTES_MIN};
 use ringside_load::rng::Rng;
 use ringside_model::command::{ClientFields, Command};
 use ringside_model::domain::{Nanos, SeqNo};
@@ -80,9 +80,9 @@ pub struct Life {
 
 #[expect(clippy::large_enum_variant, reason = "each node has one")]
 enum Role {
-    Standing {
+    Following {
         standby: Box<Standby<Teller>>,
-        standing: Standing<End>,
+        following: Following<End>,
     },
     Leading(Box<Leading>),
     /// The process is between two roles.
@@ -91,8 +91,8 @@ enum Role {
 
 struct Leading {
     term: Term,
-    terms: Terms,
-    senders: Vec<Sender<End>>,
+    terms: ReplicationTerms,
+    senders: Vec<FrameSender<End>>,
     callers: u64,
     phase: Phase,
 }
@@ -242,7 +242,7 @@ impl Machine {
         };
         let world = World { net: self.net.clone(), node: self.number };
         let node = Node::new(world, options, file);
-        let role = Role::Standing { standby: Box::new(standby), standing: Standing::default() };
+        let role = Role::Following { standby: Box::new(standby), following: Following::default() };
         self.life = Some(Life { node, told, incarnation, role, number: self.lives });
         Ok(())
     }
@@ -299,8 +299,8 @@ impl Machine {
         *self.clock.lock().unwrap() = 1_800_000_000_000_000_000 + now + self.clock_ahead;
         let role = std::mem::replace(&mut life.role, Role::Nothing);
         life.role = match role {
-            Role::Standing { standby, standing } => {
-                self.stand(&mut life, standby, standing, rng)?
+            Role::Following { standby, following } => {
+                self.stand(&mut life, standby, following, rng)?
             }
             Role::Leading(leading) => self.lead(&mut life, leading, rng)?,
             Role::Nothing => unreachable!("a role ends with another one"),
@@ -313,14 +313,14 @@ impl Machine {
         &mut self,
         life: &mut Life,
         mut standby: Box<Standby<Teller>>,
-        mut standing: Standing<End>,
+        mut following: Following<End>,
         rng: &mut Rng,
     ) -> Result<Role, Ended> {
         while let Some(mut caller) = self.call() {
-            let _ = caller.write(&Verdict::NotLeading.encode());
+            let _ = caller.write(&HelloAnswer::NotLeading.encode());
         }
         for _ in 0..1 + rng.below(3) {
-            match standing.step(&mut life.node, &mut standby)? {
+            match following.step(&mut life.node, &mut standby)? {
                 None => {
                     let committed = match self.mistake {
                         Some(Mistake::PublishesUncommitted) => SeqNo(u64::MAX),
@@ -328,24 +328,24 @@ impl Machine {
                     };
                     life.told.lock().unwrap().committed.commit(committed);
                 }
-                Some(Stood::Leads(epoch, voters)) => {
-                    drop(standing);
+                Some(FollowingEnd::Leads(epoch, voters)) => {
+                    drop(following);
                     return self.begin(life, *standby, epoch, voters);
                 }
-                Some(Stood::Diverged(place)) => {
+                Some(FollowingEnd::Diverged(place)) => {
                     let place = match self.mistake {
                         Some(Mistake::CutsTooMuch) => standby.uncommitted()[0],
                         _ => place,
                     };
-                    drop((standby, standing));
+                    drop((standby, following));
                     return self.cut(life, &place);
                 }
             }
         }
-        Ok(Role::Standing { standby, standing })
+        Ok(Role::Following { standby, following })
     }
 
-    fn cut(&mut self, life: &mut Life, place: &Place) -> Result<Role, Ended> {
+    fn cut(&mut self, life: &mut Life, place: &LogPlace) -> Result<Role, Ended> {
         let (lock, options) = (Lock::take(self.folder.path()), self.options());
         let lock = lock.map_err(ReplayError::from)?;
         let cut =
@@ -363,7 +363,7 @@ impl Machine {
         let (standby, told) = self.recover()?;
         life.told = told;
         life.node.stands_by();
-        Ok(Role::Standing { standby: Box::new(standby), standing: Standing::default() })
+        Ok(Role::Following { standby: Box::new(standby), following: Following::default() })
     }
 
     fn begin(
@@ -398,7 +398,7 @@ impl Machine {
         while let Some(caller) = self.call() {
             leading.callers += 1;
             let (terms, number) = (leading.terms.clone(), leading.callers);
-            leading.senders.push(Sender::new(caller, terms, number, now));
+            leading.senders.push(FrameSender::new(caller, terms, number, now));
         }
         leading.senders.retain_mut(|sender| rng.chance(1, 3) || sender.step(now).is_ok());
         if rng.chance(1, 2) {
@@ -442,7 +442,13 @@ impl Machine {
         Ok(Role::Leading(leading))
     }
 
-    fn trade(&self, terms: &Terms, term: &Term, mut venue: Venue, teller: Teller) -> Trading {
+    fn trade(
+        &self,
+        terms: &ReplicationTerms,
+        term: &Term,
+        mut venue: Venue,
+        teller: Teller,
+    ) -> Trading {
         venue.wait_for(term.replicas.commit_point().clone());
         let directory = teller.directory.clone();
         let queue = Queue::default();
@@ -461,7 +467,7 @@ impl Machine {
             abandon: term.control.abandon.clone(),
             ..Control::default()
         }));
-        let Stages { tasks, left } = Stages::wire(&layout, parts, control, None);
+        let WiredStages { tasks, left } = WiredStages::wire(&layout, parts, control, None);
         pipeline::let_end_by(|fatal| resume_unwind(Box::new(fatal)));
         Trading { epoch: terms.epoch, tasks, left, queue, directory }
     }
@@ -481,7 +487,7 @@ impl Machine {
     /// Returns the number of commands in its history that a standby may publish; `None` if the node
     /// does not stand by.
     pub fn tells_standing_by(&self) -> Option<(usize, &SharedTold)> {
-        let Some(Life { role: Role::Standing { .. }, told, .. }) = &self.life else { return None };
+        let Some(Life { role: Role::Following { .. }, told, .. }) = &self.life else { return None };
         Some((told.lock().unwrap().committed.end()?, told))
     }
 
@@ -508,8 +514,8 @@ impl Machine {
     }
 
     /// Returns the end of the journal, if the node stands by.
-    pub fn stands_at(&self) -> Option<Place> {
-        let Some(Life { role: Role::Standing { standby, .. }, .. }) = &self.life else {
+    pub fn stands_at(&self) -> Option<LogPlace> {
+        let Some(Life { role: Role::Following { standby, .. }, .. }) = &self.life else {
             return None;
         };
         Some(standby.place())

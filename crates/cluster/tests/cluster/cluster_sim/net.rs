@@ -2,7 +2,7 @@
 //! some not at all.
 
 use ringside_cluster::membership::{
-    Arrived, Coordinator, InMemory, Message, NodeName, Record, Revision, Unavailable,
+    Arrived, Coordinator, InMemory, NodeName, PeerMessage, Record, Revision, Unavailable,
 };
 use ringside_cluster::node::Ports;
 use ringside_load::rng::Rng;
@@ -152,7 +152,7 @@ impl Net {
         self.questions.push(Question { at: now + delay, node, life, swap, is_answered: !late });
     }
 
-    fn send(&mut self, from: usize, to: usize, message: &Message) {
+    fn send(&mut self, from: usize, to: usize, message: &PeerMessage) {
         if self.life[to] == 0 {
             let delay = self.micros(50, 500);
             if !self.cut[from][to] && !self.cut[to][from] {
@@ -189,7 +189,7 @@ pub struct World {
 }
 
 impl Ports for World {
-    type Line = End;
+    type Link = End;
 
     fn now(&self) -> Duration {
         self.net.borrow().now
@@ -207,7 +207,7 @@ impl Ports for World {
         self.net.borrow_mut().ask(self.node, Some((expected, record)));
     }
 
-    fn send(&mut self, _to: &NodeName, address: &str, message: Message) {
+    fn send(&mut self, _to: &NodeName, address: &str, message: PeerMessage) {
         let to = address[1..].parse().expect("an address of this world");
         self.net.borrow_mut().send(self.node, to, &message);
     }

@@ -1,8 +1,8 @@
 //! Output that a node derives from its journal: the history of commands, and the streams as its
 //! venue would publish them.
 
+use ringside_core::merge::Subscriber;
 use ringside_core::registry::directory::Directory;
-use ringside_core::report_order::Subscriber;
 use ringside_core::streams::{Committed, Projections, SessionStates, StreamId, StreamSink};
 use ringside_core::venue::Recover;
 use ringside_model::command::Command;

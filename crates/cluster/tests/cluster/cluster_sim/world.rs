@@ -4,7 +4,7 @@ use crate::cluster_sim::client::{Client, SESSIONS};
 use crate::cluster_sim::machine::{Machine, Mistake};
 use crate::cluster_sim::net::{COORDINATOR, Net, Shared, address, name};
 use ringside_cluster::membership::{Address, Coordinator, Record, Voters};
-use ringside_journal::Place;
+use ringside_journal::LogPlace;
 use ringside_load::rng::Rng;
 use ringside_model::durability::Durability;
 use std::path::PathBuf;
@@ -564,7 +564,7 @@ impl World {
         let leads = self.machines.iter().find_map(Machine::leads_to);
         let Some(end) = leads else { return Err("nobody trades".into()) };
         let places: Vec<_> = self.machines.iter().filter_map(Machine::stands_at).collect();
-        let has_all = |place: &Place| place.position == end && place.epoch == record.epoch;
+        let has_all = |place: &LogPlace| place.position == end && place.epoch == record.epoch;
         if places.len() + 1 != self.machines.len() || !places.iter().all(has_all) {
             return Err(format!("the leader is at {end:?}, and who stands by is at {places:?}"));
         }

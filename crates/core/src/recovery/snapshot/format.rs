@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬──────────┬───────┬────────┬─────────────┬─────────────┬──────────┬─────────┬─────┐
-//! │ header │ definitions │ standing    │ last prices │ orders │ stop limits │ reserves │ terms │ band   │ used blocks │ their mixed │ streams  │ traded  │ end │
+//! │ header │ definitions │ rules       │ last prices │ orders │ stop limits │ reserves │ terms │ band   │ used blocks │ their mixed │ streams  │ traded  │ end │
 //! │        │ (as frames) │ (as frames) │             │        │             │          │       │ timers │ of ids      │ symbols     │ sessions │ values  │     │
 //! └────────┴─────────────┴─────────────┴─────────────┴────────┴─────────────┴──────────┴───────┴────────┴─────────────┴─────────────┴──────────┴─────────┴─────┘
 //!
@@ -24,13 +24,13 @@
 //! All integers are little-endian. The CRC-32C of a section also covers its kind and length. The
 //! rows of a section have one canonical order, so equal states at equal places give equal files.
 
-use super::{Fault, Snapshot};
+use super::{Snapshot, SnapshotFault};
 use crate::registry::exposure::TradedRow;
-use crate::registry::standing::Standing;
+use crate::registry::rules::VenueRules;
 use crate::registry::used_ids::{BLOCK_IDS, UsedBlock, UsedRows};
 use crate::streams::{Day, PositionsImage, SessionRow, StreamsImage};
 use ringside_engine::{BandTimer, Image, OrderImage, ReserveImage, StopLimit, TermsImage};
-use ringside_journal::{Identity, Place, Position};
+use ringside_journal::{Identity, LogPlace, Position};
 use ringside_model::command::Command;
 use ringside_model::domain::{Nanos, Price, SeqNo, SymbolId};
 use ringside_model::durability::Durability;
@@ -72,7 +72,7 @@ struct SectionHeader {
 
 /// Kinds of the sections, in the order of the file.
 const DEFINITIONS: u32 = 1;
-const STANDING: u32 = 2;
+const RULES: u32 = 2;
 const LAST_PRICES: u32 = 3;
 const ORDERS: u32 = 4;
 const STOP_LIMITS: u32 = 5;
@@ -113,7 +113,7 @@ impl Snapshot {
         };
         let last_prices: Vec<LastPrice> = self.image.last_prices.iter().map(last_price).collect();
         to.section(DEFINITIONS, &frames(&self.image.definitions))?;
-        to.section(STANDING, &frames(&self.standing.commands()))?;
+        to.section(RULES, &frames(&self.rules.commands()))?;
         to.section(LAST_PRICES, last_prices.as_bytes())?;
         to.section(ORDERS, self.image.orders.as_bytes())?;
         to.section(STOP_LIMITS, self.image.stop_limits.as_bytes())?;
@@ -136,13 +136,13 @@ impl Snapshot {
     ///
     /// # Errors
     /// Damage, or a file of another format, semantics version or config.
-    pub fn from_bytes(bytes: &[u8], identity: Identity) -> Result<Snapshot, Fault> {
+    pub fn from_bytes(bytes: &[u8], identity: Identity) -> Result<Snapshot, SnapshotFault> {
         let (header, mut rest) =
             Header::read_from_prefix(bytes).map_err(|_| damaged("shorter than its header"))?;
         let durability = header.check(identity)?;
         let mut take = |kind| take_section(&mut rest, kind);
         let definitions = read_commands(take(DEFINITIONS)?)?;
-        let standing = read_standing(take(STANDING)?)?;
+        let rules = read_rules(take(RULES)?)?;
         let last_prices = rows(take(LAST_PRICES)?)?.into_iter().map(last_price);
         let last_prices = last_prices.collect::<Result<_, _>>()?;
         let orders: Vec<OrderImage> = rows(take(ORDERS)?)?;
@@ -178,7 +178,7 @@ impl Snapshot {
                 terms,
                 band_timers,
             },
-            standing,
+            rules,
             used_ids: UsedRows { blocks, symbols },
             streams: StreamsImage { positions, sessions, day: head.day },
             traded,
@@ -186,7 +186,7 @@ impl Snapshot {
     }
 
     fn header(&self, identity: Identity) -> Header {
-        let Place { position, time, crc: frame_crc, epoch, .. } = self.place;
+        let LogPlace { position, time, crc: frame_crc, epoch, .. } = self.place;
         let mut header = Header {
             magic: MAGIC,
             format: FORMAT_VERSION,
@@ -210,12 +210,12 @@ impl Snapshot {
 
 impl Header {
     /// Checks that the header is intact and fits `wanted`; returns the durability.
-    fn check(&self, wanted: Identity) -> Result<Durability, Fault> {
+    fn check(&self, wanted: Identity) -> Result<Durability, SnapshotFault> {
         let same = |what, found: u64, wanted: u64| match found == wanted {
             true => Ok(()),
             false => {
                 let (found, wanted) = (format!("{found:#x}"), format!("{wanted:#x}"));
-                Err(Fault::Mismatch { what, found, wanted })
+                Err(SnapshotFault::Mismatch { what, found, wanted })
             }
         };
         if self.magic != MAGIC {
@@ -236,8 +236,8 @@ impl Header {
         crc32c::crc32c(&bytes[..bytes.len() - size_of::<u32>()])
     }
 
-    fn place(&self) -> Place {
-        Place {
+    fn place(&self) -> LogPlace {
+        LogPlace {
             position: Position { segment: self.segment, offset: self.offset },
             seqno: SeqNo(self.probe.seqno),
             time: Nanos(self.time),
@@ -273,7 +273,7 @@ impl<W: Write> Sections<'_, W> {
     }
 }
 
-fn take_section<'a>(rest: &mut &'a [u8], kind: u32) -> Result<&'a [u8], Fault> {
+fn take_section<'a>(rest: &mut &'a [u8], kind: u32) -> Result<&'a [u8], SnapshotFault> {
     let (header, behind) = SectionHeader::read_from_prefix(rest)
         .map_err(|_| damaged(format!("it ends before section {kind}")))?;
     let length = usize::try_from(header.bytes).unwrap_or(usize::MAX);
@@ -298,7 +298,7 @@ fn frames(commands: &[Command]) -> Vec<u8> {
     bytes
 }
 
-fn read_commands(mut bytes: &[u8]) -> Result<Vec<Command>, Fault> {
+fn read_commands(mut bytes: &[u8]) -> Result<Vec<Command>, SnapshotFault> {
     let mut commands = vec![];
     while !bytes.is_empty() {
         let frame = Frame::read(bytes).ok_or_else(|| damaged("a command is cut off"))?;
@@ -309,21 +309,21 @@ fn read_commands(mut bytes: &[u8]) -> Result<Vec<Command>, Fault> {
     Ok(commands)
 }
 
-fn read_standing(bytes: &[u8]) -> Result<Standing, Fault> {
-    let (commands, mut standing) = (read_commands(bytes)?, Standing::default());
-    commands.iter().for_each(|command| standing.observe(command));
-    if standing.commands() != commands {
+fn read_rules(bytes: &[u8]) -> Result<VenueRules, SnapshotFault> {
+    let (commands, mut rules) = (read_commands(bytes)?, VenueRules::default());
+    commands.iter().for_each(|command| rules.observe(command));
+    if rules.commands() != commands {
         return Err(damaged("what holds is not said in its one order"));
     }
-    Ok(standing)
+    Ok(rules)
 }
 
-fn last_price(row: LastPrice) -> Result<(SymbolId, Price), Fault> {
+fn last_price(row: LastPrice) -> Result<(SymbolId, Price), SnapshotFault> {
     let symbol = u32::try_from(row.symbol).map_err(|_| damaged("a symbol number is too large"))?;
     Ok((SymbolId(symbol), Price(row.price)))
 }
 
-fn rows<T: TryFromBytes>(bytes: &[u8]) -> Result<Vec<T>, Fault> {
+fn rows<T: TryFromBytes>(bytes: &[u8]) -> Result<Vec<T>, SnapshotFault> {
     let chunks = bytes.chunks_exact(size_of::<T>());
     if !chunks.remainder().is_empty() {
         return Err(damaged("a section is no whole number of rows"));
@@ -336,6 +336,6 @@ fn rows<T: TryFromBytes>(bytes: &[u8]) -> Result<Vec<T>, Fault> {
     Ok(rows)
 }
 
-fn damaged(detail: impl Into<String>) -> Fault {
-    Fault::Damaged(detail.into())
+fn damaged(detail: impl Into<String>) -> SnapshotFault {
+    SnapshotFault::Damaged(detail.into())
 }

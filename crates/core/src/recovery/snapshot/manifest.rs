@@ -8,7 +8,7 @@
 //! Newest first. If the manifest is damaged or missing, the list is rebuilt from the snapshot
 //! files; each file is restored as a proof.
 
-use super::{Fault, Snapshot, SnapshotError, at, io, name, read_file, write_synced};
+use super::{Snapshot, SnapshotError, SnapshotFault, at, io, name, read_file, write_synced};
 use ringside_journal::Identity;
 use ringside_model::domain::SeqNo;
 use rustix::fs::{FlockOperation, flock};
@@ -66,12 +66,14 @@ impl Entry {
     /// Reads the file, checks every byte, and checks that it is the file that was verified when it
     /// was named.
     pub fn read(&self, identity: Identity) -> Result<Snapshot, SnapshotError> {
-        let read = || -> Result<Snapshot, Fault> {
+        let read = || -> Result<Snapshot, SnapshotFault> {
             let bytes = read_file(&self.path)?;
             let snapshot = Snapshot::from_bytes(&bytes, identity)?;
             let found = (crc32c::crc32c(&bytes), snapshot.place.seqno, snapshot.state_hash());
             if found != (self.crc, self.seqno, self.state) {
-                return Err(Fault::Damaged("it is not the file that the manifest names".into()));
+                return Err(SnapshotFault::Damaged(
+                    "it is not the file that the manifest names".into(),
+                ));
             }
             Ok(snapshot)
         };
@@ -180,11 +182,11 @@ fn scan(dir: &Path, identity: Identity, damage: String) -> Listing {
 }
 
 /// Returns the manifest entry of a file if a venue can be restored from it.
-fn verify(path: &Path, seqno: SeqNo, identity: Identity) -> Result<Entry, Fault> {
+fn verify(path: &Path, seqno: SeqNo, identity: Identity) -> Result<Entry, SnapshotFault> {
     let bytes = read_file(path)?;
     let snapshot = Snapshot::from_bytes(&bytes, identity)?;
     if snapshot.place.seqno != seqno {
-        return Err(Fault::Damaged("its name says another seqno than its header".into()));
+        return Err(SnapshotFault::Damaged("its name says another seqno than its header".into()));
     }
     snapshot.restore(1, 0)?;
     let (state, crc) = (snapshot.state_hash(), crc32c::crc32c(&bytes));

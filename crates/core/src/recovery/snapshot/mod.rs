@@ -18,12 +18,12 @@ mod manifest;
 
 pub use manifest::{Entry, Listing, list};
 
-use crate::registry::exposure::{Exposure, TradedRow};
-use crate::registry::standing::Standing;
+use crate::registry::exposure::{ExposureCounter, TradedRow};
+use crate::registry::rules::VenueRules;
 use crate::registry::used_ids::{UsedIds, UsedRows};
 use crate::streams::StreamsImage;
 use ringside_engine::{Engine, Image, Shard};
-use ringside_journal::{Identity, Place};
+use ringside_journal::{Identity, LogPlace};
 use ringside_model::domain::{OrderId, SeqNo, SessionId, SymbolId};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{EpochStart, HashProbe};
@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// Place in the journal at which the snapshot was taken.
-    pub place: Place,
+    pub place: LogPlace,
     /// Durability mode in force at that place.
     pub durability: Durability,
     /// Interval of the hash probes in force at that place, in commands.
@@ -47,7 +47,7 @@ pub struct Snapshot {
     /// Books of all shards.
     pub image: Image,
     /// Venue-wide rules in force.
-    pub standing: Standing,
+    pub rules: VenueRules,
     /// Order ids that sessions have used.
     pub used_ids: UsedRows,
     /// Positions of the numbered streams.
@@ -63,12 +63,12 @@ pub struct Restored {
     /// Order ids that sessions have used.
     pub used_ids: UsedIds,
     /// Open orders, and values traded on the day.
-    pub exposure: Exposure,
+    pub exposure: ExposureCounter,
 }
 
 /// Result of storing a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredSnapshot {
     /// Path of the snapshot file.
     pub path: PathBuf,
     /// Length of the file in bytes.
@@ -83,9 +83,9 @@ pub struct Stored {
     pub load: Duration,
 }
 
-impl std::fmt::Display for Stored {
+impl std::fmt::Display for StoredSnapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Stored { path, bytes, seqno, orders, load, .. } = self;
+        let StoredSnapshot { path, bytes, seqno, orders, load, .. } = self;
         let (megabytes, load) = (*bytes as f64 / 1e6, load.as_secs_f64());
         write!(f, "snapshot at seqno {seqno}: {orders} orders, {megabytes:.1} MB, ")?;
         write!(f, "loads in {load:.3} s, {}", path.display())
@@ -99,12 +99,12 @@ pub struct SnapshotError {
     /// Path of the file.
     pub path: PathBuf,
     /// Fault that was found.
-    pub fault: Fault,
+    pub fault: SnapshotFault,
 }
 
 /// Fault of a snapshot.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum SnapshotFault {
     /// The file system returned an error.
     #[error("cannot {action}: {source}")]
     Io {
@@ -142,7 +142,7 @@ impl Snapshot {
     /// Writes the snapshot into a directory, proves that a venue can be restored from the file, and
     /// adds it to the manifest. Drops the oldest snapshots. Waits while another process takes a
     /// snapshot there.
-    pub fn store(&self, dir: &Path, identity: Identity) -> Result<Stored, SnapshotError> {
+    pub fn store(&self, dir: &Path, identity: Identity) -> Result<StoredSnapshot, SnapshotError> {
         let _lock = manifest::lock(dir)?;
         let listing = list(dir, identity);
         let path = manifest::path_of(dir, self.place.seqno);
@@ -158,7 +158,7 @@ impl Snapshot {
             Entry { path: path.clone(), seqno: self.place.seqno, state: self.state_hash(), crc };
         manifest::commit(dir, listing, entry)?;
         let (orders, state) = (self.image.orders.len(), self.state_hash());
-        Ok(Stored { path, bytes, seqno: self.place.seqno, orders, state, load })
+        Ok(StoredSnapshot { path, bytes, seqno: self.place.seqno, orders, state, load })
     }
 
     /// Reads a file and checks every byte of it.
@@ -173,29 +173,29 @@ impl Snapshot {
     /// # Errors
     /// The restored state hash is not the one of the snapshot, or the content is no state of a
     /// venue.
-    pub fn restore(&self, shards: u32, orders: usize) -> Result<Restored, Fault> {
+    pub fn restore(&self, shards: u32, orders: usize) -> Result<Restored, SnapshotFault> {
         let part = |index| self.image.part(Shard { index, count: shards });
         let engines: Vec<Engine> = (0..shards)
             .map(|index| Engine::restore(orders, &part(index)))
             .collect::<Result<_, _>>()
-            .map_err(|error| Fault::Damaged(error.to_string()))?;
+            .map_err(|error| SnapshotFault::Damaged(error.to_string()))?;
         let state = |sum: u128, engine: &Engine| sum.wrapping_add(engine.state_hash());
         let (header, restored) = (self.state_hash(), engines.iter().fold(0, state));
         if restored != header {
-            return Err(Fault::Diverged { header, restored });
+            return Err(SnapshotFault::Diverged { header, restored });
         }
         let used_ids = UsedIds::from_rows(&self.used_ids);
-        let used_ids = used_ids.map_err(|error| Fault::Damaged(error.to_string()))?;
+        let used_ids = used_ids.map_err(|error| SnapshotFault::Damaged(error.to_string()))?;
         let exposure = self.exposure();
         let exposure =
-            exposure.ok_or_else(|| Fault::Damaged("nobody can have traded so".into()))?;
+            exposure.ok_or_else(|| SnapshotFault::Damaged("nobody can have traded so".into()))?;
         Ok(Restored { engines, used_ids, exposure })
     }
 
     /// Returns the open orders and the values traded on the day; `None` if the traded values are
     /// impossible.
-    fn exposure(&self) -> Option<Exposure> {
-        let (mut exposure, image) = (Exposure::default(), &self.image);
+    fn exposure(&self) -> Option<ExposureCounter> {
+        let (mut exposure, image) = (ExposureCounter::default(), &self.image);
         image.definitions.iter().for_each(|command| exposure.definition(command));
         for (order, firm, is_told) in image.told_orders() {
             let (session, id) = (SessionId(order.session), OrderId(order.id));
@@ -223,12 +223,18 @@ impl Snapshot {
 
     /// Reads a file back, compares it with this snapshot, and restores a venue from it. Returns the
     /// file's length in bytes, its checksum, and the time taken.
-    fn prove(&self, path: &Path, identity: Identity) -> Result<(u64, u32, Duration), Fault> {
+    fn prove(
+        &self,
+        path: &Path,
+        identity: Identity,
+    ) -> Result<(u64, u32, Duration), SnapshotFault> {
         let began = Instant::now();
         let bytes = read_file(path)?;
         let again = Snapshot::from_bytes(&bytes, identity)?;
         if again != *self {
-            return Err(Fault::Damaged("it reads back as something else than was written".into()));
+            return Err(SnapshotFault::Damaged(
+                "it reads back as something else than was written".into(),
+            ));
         }
         if !planted(Bug::SnapshotNotProven) {
             again.restore(1, 0)?;
@@ -237,15 +243,15 @@ impl Snapshot {
     }
 }
 
-fn at(path: &Path) -> impl FnOnce(Fault) -> SnapshotError {
+fn at(path: &Path) -> impl FnOnce(SnapshotFault) -> SnapshotError {
     move |fault| SnapshotError { path: path.to_path_buf(), fault }
 }
 
-fn io(action: &'static str) -> impl FnOnce(std::io::Error) -> Fault {
-    move |source| Fault::Io { action, source }
+fn io(action: &'static str) -> impl FnOnce(std::io::Error) -> SnapshotFault {
+    move |source| SnapshotFault::Io { action, source }
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, Fault> {
+fn read_file(path: &Path) -> Result<Vec<u8>, SnapshotFault> {
     std::fs::read(path).map_err(io("read"))
 }
 

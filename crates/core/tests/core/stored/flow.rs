@@ -1,6 +1,6 @@
 //! A seeded history of the streams, and the content that a reader must find.
 
-use ringside_core::streams::{Options, Reader, Store, StreamId, StreamSink};
+use ringside_core::streams::{Options, Store, StreamId, StreamReader, StreamSink};
 use ringside_load::rng::Rng;
 use ringside_model::domain::SeqNo;
 use ringside_testing::run::base_seed;
@@ -83,7 +83,7 @@ impl Flow {
     }
 
     /// Checks that a reader finds exactly the appended messages.
-    pub fn check(&self, reader: &mut Reader) {
+    pub fn check(&self, reader: &mut StreamReader) {
         for stream in all_streams() {
             let next = self.next_number(stream);
             assert_eq!(reader.next_number(stream), next, "{stream:?}");
@@ -98,7 +98,7 @@ pub fn all_streams() -> impl Iterator<Item = StreamId> {
 }
 
 /// Reads everything from a message on, in pieces of at most `piece_max` bytes.
-pub fn rest(reader: &mut Reader, stream: StreamId, number: u64, piece_max: usize) -> Vec<u8> {
+pub fn rest(reader: &mut StreamReader, stream: StreamId, number: u64, piece_max: usize) -> Vec<u8> {
     let mut cursor = reader.cursor(stream, number).unwrap();
     let mut found = vec![];
     loop {

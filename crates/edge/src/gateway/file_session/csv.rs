@@ -3,7 +3,7 @@
 //! A cell may be quoted, and a quote inside is doubled. A quoted cell ends on its line, since no
 //! value of this format has a line end. Spaces around a cell do not count.
 
-use super::fields::{Fault, Field, Fields, Kind, Token};
+use super::fields::{Fault, Field, FieldToken, Fields, Kind};
 use std::borrow::Cow;
 
 /// Reads the header; returns the field of each column.
@@ -36,7 +36,7 @@ pub(super) fn read<'a>(
         };
         count += 1;
         if !text.is_empty() {
-            fields.add(field, Token { key_at: at, at, kind: Kind::Cell, text })?;
+            fields.add(field, FieldToken { key_at: at, at, kind: Kind::Cell, text })?;
         }
     }
     if count < columns.len() {

@@ -1,17 +1,17 @@
 //! Lines that define symbols, sessions and firms.
 
 use super::fields::{Fault, Field, Fields, set};
-use super::operations::{Venue, required_name};
+use super::operations::{Interpreter, required_name};
 use ringside_model::command::{Command, DefineSymbol};
 use ringside_model::domain::{Nanos, Price, Quantity, Role, Tick};
-use ringside_model::field::Line;
+use ringside_model::field::FieldSource;
 
 const SYMBOL: u128 =
     set(&[Field::Symbol, Field::Tick, Field::Lot, Field::CollarBps, Field::Reference]);
 const SESSION: u128 = set(&[Field::Session, Field::Firm, Field::Role]);
 const FIRM: u128 = set(&[Field::Firm]);
 
-impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
+impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
     pub(super) fn define_symbol(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("symbol", SYMBOL)?;
         let name = required_name(fields, Field::Symbol)?;

@@ -2,7 +2,7 @@
 
 use ringside_model::domain::{DecimalError, Name, Price, Quantity, Tick};
 pub(crate) use ringside_model::field::Field;
-use ringside_model::field::{Line, Word};
+use ringside_model::field::{FieldSource, Word};
 use ringside_model::reason::Reason;
 use std::borrow::Cow;
 
@@ -43,7 +43,7 @@ pub(super) enum Kind {
 }
 
 /// Value of a field, with the byte offsets of its key and of itself.
-pub(crate) struct Token<'a> {
+pub(crate) struct FieldToken<'a> {
     pub key_at: usize,
     pub at: usize,
     pub kind: Kind,
@@ -52,7 +52,7 @@ pub(crate) struct Token<'a> {
 
 /// Fields that a line gives.
 pub(crate) struct Fields<'a> {
-    tokens: [Option<Token<'a>>; Field::ALL.len()],
+    tokens: [Option<FieldToken<'a>>; Field::ALL.len()],
     given: u128,
     /// End of the line, which is the place of the fault if a field is missing.
     pub end: usize,
@@ -65,7 +65,7 @@ impl Default for Fields<'_> {
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn add(&mut self, field: Field, token: Token<'a>) -> Result<(), Fault> {
+    pub(super) fn add(&mut self, field: Field, token: FieldToken<'a>) -> Result<(), Fault> {
         if self.has(set(&[field])) {
             return Err(Fault::new(token.key_at, format!("`{}` is given twice", field.name())));
         }
@@ -181,12 +181,12 @@ impl<'a> Fields<'a> {
         Fault::new(at, format!("`{}` {what}", field.name()))
     }
 
-    fn get(&self, field: Field) -> Option<&Token<'a>> {
+    fn get(&self, field: Field) -> Option<&FieldToken<'a>> {
         self.tokens[field as usize].as_ref()
     }
 }
 
-impl Line for Fields<'_> {
+impl FieldSource for Fields<'_> {
     type Fault = Fault;
 
     fn word<T: Word>(&self, field: Field) -> Result<Option<T>, Fault> {

@@ -4,7 +4,7 @@
 //! exactly these. It copies no text except a string with escapes, and knows the byte offset of
 //! every key and value for faults.
 
-use super::fields::{Fault, Field, Fields, Kind, Token};
+use super::fields::{Fault, Field, FieldToken, Fields, Kind};
 use std::borrow::Cow;
 
 /// Reads the object of a line.
@@ -54,7 +54,7 @@ impl<'a> Scan<'a> {
             None => return Err(self.fault("expected a value")),
             Some(_) => return Err(self.fault(VALUES)),
         };
-        fields.add(field, Token { key_at, at, kind, text })
+        fields.add(field, FieldToken { key_at, at, kind, text })
     }
 
     fn string(&mut self) -> Result<Cow<'a, str>, Fault> {

@@ -2,13 +2,13 @@
 //! short sales; and lines about risk limits.
 
 use super::fields::{Decimal, Fault, Field, Fields, set};
-use super::operations::{Venue, required_name};
+use super::operations::{Interpreter, required_name};
 use ringside_model::command::{
     Action, Command, PlanState, RiskLimits, RunTimers, SetBands, SetQuote, SetRisk, SetShortSale,
     SetState,
 };
 use ringside_model::domain::{FirmId, Nanos, Price, RiskScope, SessionId, SymbolId, SymbolState};
-use ringside_model::field::Line;
+use ringside_model::field::FieldSource;
 use ringside_model::reason::Reason;
 
 const STATE: u128 = set(&[Field::Symbol, Field::State]);
@@ -33,7 +33,7 @@ const RISK: u128 = set(&[
 /// Longest delay of a planned state, in ms.
 const RANDOM_MS_MAX: u64 = 24 * 3_600_000;
 
-impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
+impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
     pub(super) fn set_state(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("state", STATE)?;
         let symbol = self.named_symbol(fields)?;

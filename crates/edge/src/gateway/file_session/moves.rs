@@ -1,12 +1,12 @@
 //! Lines that move symbols between partitions.
 
 use super::fields::{Fault, Field, Fields, set};
-use super::operations::{Venue, required_id, required_name};
+use super::operations::{Interpreter, required_id, required_name};
 use super::orders::Said;
 use super::words::Form;
 use ringside_model::command::{Action, Command, Enter, ImportOrder, MoveSymbol};
 use ringside_model::domain::{MoveStep, Nanos, OrderId, PartitionId, Quantity, SessionId};
-use ringside_model::field::Line;
+use ringside_model::field::FieldSource;
 use ringside_model::reason::Reason;
 
 const MOVE: u128 =
@@ -26,7 +26,7 @@ const IMPORT: u128 = set(&[
     Field::Firm,
 ]) | set(Enter::ATTRIBUTE_FIELDS);
 
-impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
+impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
     pub(super) fn move_symbol(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("move", MOVE)?;
         let symbol = required_name(fields, Field::Symbol)?;

@@ -2,10 +2,10 @@
 //!
 //! A line is read and checked as a whole before its first command goes out. `orders.rs` has the
 //! lines about orders, `definitions.rs` those that define names, `moves.rs` those that move symbols
-//! between partitions, `market.rs` those that protect the market of a symbol, `operator.rs` the
-//! rest.
+//! between partitions, `market.rs` those that protect the market of a symbol, `operator_lines.rs`
+//! the rest.
 
-use super::Limits;
+use super::RiskCheck;
 use super::fields::{Decimal, Fault, Field, Fields};
 use ringside_core::registry::definitions::NoNumberLeft;
 use ringside_core::registry::directory::Directory;
@@ -17,12 +17,12 @@ use ringside_model::reason::Reason;
 pub(super) fn run(
     fields: &Fields,
     directory: &mut Directory,
-    limits: Option<&mut Limits>,
+    limits: Option<&mut RiskCheck>,
     out: &mut impl FnMut(Command, Option<Nanos>),
 ) -> Result<(), Fault> {
     let operation = fields.required(Field::Op, fields.text(Field::Op)?)?;
     let time = fields.integer_to(Field::Ts, u64::MAX)?.map(Nanos);
-    let mut venue = Venue { directory, limits, time, out };
+    let mut venue = Interpreter { directory, limits, time, out };
     match operation {
         "enter" => venue.enter(fields),
         "cancel" => venue.cancel(fields),
@@ -57,15 +57,15 @@ pub(super) fn run(
     }
 }
 
-/// Venue as a line sees it: the directory, and the receiver of the commands.
-pub(super) struct Venue<'a, F> {
+/// Interpreter of one line: makes its commands from the names in the directory.
+pub(super) struct Interpreter<'a, F> {
     pub directory: &'a mut Directory,
-    limits: Option<&'a mut Limits>,
+    limits: Option<&'a mut RiskCheck>,
     time: Option<Nanos>,
     out: &'a mut F,
 }
 
-impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
+impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
     /// Returns the session of this name; a new name is defined first.
     pub(super) fn session(
         &mut self,

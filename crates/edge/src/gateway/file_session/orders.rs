@@ -1,18 +1,18 @@
 //! Lines that enter, change and cancel orders.
 
 use super::fields::{Fault, Field, Fields, set};
-use super::operations::{Venue, required_id, required_name};
+use super::operations::{Interpreter, required_id, required_name};
 use super::words::{BOOK_SIDES, Form, PEGS, TIFS, TYPES, causes};
 use ringside_core::registry::directory::Directory;
 use ringside_model::command::{
-    Action, Cancel, Command, Display, Enter, EnterIceberg, EnterRich, EnterStop, MassCancel,
-    Modify, Reduce, Replace, RichTerms,
+    Action, Cancel, Command, Display, Enter, EnterIceberg, EnterSpecial, EnterStop, MassCancel,
+    Modify, Reduce, Replace, SpecialTerms,
 };
 use ringside_model::domain::{
     AtBand, AtShortTest, Name, Nanos, OrderId, OrderType, Peg, PostOnly, Price, Quantity, Side,
     SymbolId, TimeInForce,
 };
-use ringside_model::field::Line;
+use ringside_model::field::FieldSource;
 use ringside_model::reason::Reason;
 
 const ENTER: u128 = set(&[
@@ -83,7 +83,7 @@ impl Said {
     }
 }
 
-impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
+impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
     pub(super) fn enter(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("enter", ENTER)?;
         let session = required_name(fields, Field::Session)?;
@@ -97,11 +97,11 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
         let terms = terms(fields, &said)?;
         let firm = fields.name(Field::Firm)?;
         let is_stop = said.form == Form::Stop;
-        let is_rich = terms != RichTerms::NONE || offset.is_some();
+        let is_special = terms != SpecialTerms::NONE || offset.is_some();
         let is_iceberg = display.is_some() || fields.has(set(&[Field::Refresh, Field::Seed]));
         let served = (is_stop || stop.is_none())
             && (!is_iceberg || display.is_some())
-            && u8::from(is_stop) + u8::from(is_iceberg) + u8::from(is_rich) <= 1
+            && u8::from(is_stop) + u8::from(is_iceberg) + u8::from(is_special) <= 1
             && said.is_timed == (terms.expire.0 != 0)
             && (said.form == Form::Peg) == (terms.peg != Peg::None)
             && (offset.is_none() || said.form == Form::Peg);
@@ -134,9 +134,9 @@ impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
             _ if is_stop => {
                 Action::EnterStop(EnterStop { order: enter, stop: stop.unwrap_or_default() })
             }
-            _ if is_rich => {
+            _ if is_special => {
                 let peg_offset = offset.unwrap_or_default();
-                Action::EnterRich(rich(enter, RichTerms { peg_offset, ..terms }))
+                Action::EnterSpecial(special(enter, SpecialTerms { peg_offset, ..terms }))
             }
             Some(display) => Action::EnterIceberg(EnterIceberg { order: enter, display }),
             None => Action::Enter(enter),
@@ -267,22 +267,22 @@ fn group(fields: &Fields) -> Result<Option<u16>, Fault> {
 }
 
 /// Returns the order with its terms; the limit of a peg becomes its bound.
-fn rich(order: Enter, terms: RichTerms) -> EnterRich {
+fn special(order: Enter, terms: SpecialTerms) -> EnterSpecial {
     if terms.peg == Peg::None {
-        return EnterRich { order, terms };
+        return EnterSpecial { order, terms };
     }
-    let terms = RichTerms { peg_limit: order.price, ..terms };
-    EnterRich { order: Enter { price: Price(0), ..order }, terms }
+    let terms = SpecialTerms { peg_limit: order.price, ..terms };
+    EnterSpecial { order: Enter { price: Price(0), ..order }, terms }
 }
 
 /// Reads the terms that few orders have, except the limit and the offset of a peg.
-fn terms(fields: &Fields, said: &Said) -> Result<RichTerms, Fault> {
+fn terms(fields: &Fields, said: &Said) -> Result<SpecialTerms, Fault> {
     let peg = fields.word_of(Field::Peg, PEGS)?;
     // A number that is too large for a quantity becomes the largest quantity.
     let min_quantity = fields.integer(Field::MinQty)?;
     let min_quantity = min_quantity.map(|quantity| Quantity(quantity.unwrap_or(u64::MAX)));
     let of_peg = if said.form == Form::Peg { Peg::Primary } else { Peg::None };
-    Ok(RichTerms {
+    Ok(SpecialTerms {
         expire: Nanos(fields.integer_to(Field::ExpireTs, u64::MAX)?.unwrap_or(0)),
         min_quantity: min_quantity.unwrap_or_default(),
         peg_limit: Price(0),

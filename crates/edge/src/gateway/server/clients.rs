@@ -1,12 +1,12 @@
 //! Events of clients: connect, log in, send requests, read.
 
-use super::{READ_BYTES, Server, queue};
+use super::{Gateway, READ_BYTES, queue};
 use crate::gateway::connection::{Connection, Phase};
-use crate::gateway::intake::Member;
+use crate::gateway::epoll::Token;
+use crate::gateway::intake::LoggedInSession;
 use crate::gateway::listener::Arrival;
 use crate::gateway::login::{self, Entry, Refusal};
 use crate::gateway::order_entry::Ignored;
-use crate::gateway::poll::Token;
 use ringside_model::domain::{Role, SessionId};
 use ringside_wire::soupbintcp::{
     Login, LoginAccepted, NOT_AUTHORIZED, Packet, SESSION_NOT_AVAILABLE, packet, split_packet,
@@ -18,7 +18,7 @@ const ARRIVALS_PER_STEP: usize = 16;
 /// Bytes read at a time before the login: only the login packet is expected.
 const LOGIN_READ_BYTES: usize = 256;
 
-impl Server {
+impl Gateway {
     pub(super) fn accept(&mut self, now_ns: u64) -> usize {
         for arrivals in 0..ARRIVALS_PER_STEP {
             match self.listener.accept(now_ns) {
@@ -60,7 +60,7 @@ impl Server {
     }
 
     /// Notes that the session has no connection any more.
-    fn leave(&mut self, member: &Member, now_ns: u64) {
+    fn leave(&mut self, member: &LoggedInSession, now_ns: u64) {
         self.live.remove(&member.session);
         self.timers.leave(member, self.accounts.get(member.account), now_ns);
     }
@@ -245,7 +245,7 @@ impl Server {
     }
 
     #[inline]
-    fn request(&mut self, slot: usize, member: &Member, message: &[u8], now_ns: u64) {
+    fn request(&mut self, slot: usize, member: &LoggedInSession, message: &[u8], now_ns: u64) {
         let rules = &self.accounts.get(member.account).rules;
         match self.intake.request(message, member, rules, now_ns) {
             Ok(Ok(())) => self.counters.requests += 1,
@@ -269,7 +269,7 @@ impl Server {
             Ok(login) => login,
             Err(malformed) => return self.violation(slot, &malformed.to_string(), now_ns),
         };
-        let Server { options, accounts, intake, reader, live, .. } = self;
+        let Gateway { options, accounts, intake, reader, live, .. } = self;
         let is_live = |session: SessionId| live.contains_key(&session);
         match login::decide(&login, &options.session, accounts, intake, reader, is_live) {
             Ok(entry) => self.enter(slot, &login, entry, now_ns),

@@ -97,7 +97,7 @@ pub enum ServerError {
     SessionName(String),
     /// The kernel has no more descriptors.
     #[error("cannot poll sockets: {0}")]
-    Poll(io::Error),
+    Epoll(io::Error),
 }
 
 impl Default for Limits {

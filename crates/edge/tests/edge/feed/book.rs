@@ -1,6 +1,6 @@
 //! Book of a listener, compared with a list of orders that is searched from end to end.
 
-use super::market::{INSTRUMENTS, Market, Resting, TYPES, directory, stock};
+use super::market::{Market, Resting, SYMBOLS, TYPES, directory, stock};
 use ringside_testing::run::base_seed;
 use ringside_wire::feed::book::{Book, BookError, Level, Side};
 use ringside_wire::itch::{
@@ -32,10 +32,10 @@ fn random_markets() {
 fn compare(book: &Book, market: &Market, seed: u64) {
     let at = (seed, market.made);
     assert_eq!(book.order_count(), market.orders.len(), "{at:?}");
-    assert_eq!(book.instruments().count(), usize::from(INSTRUMENTS));
-    for (locate, instrument) in book.instruments() {
-        assert_eq!(instrument.stock(), format!("SYM{locate}"));
-        let traded = instrument.traded();
+    assert_eq!(book.symbol_books().count(), usize::from(SYMBOLS));
+    for (locate, symbol_book) in book.symbol_books() {
+        assert_eq!(symbol_book.stock(), format!("SYM{locate}"));
+        let traded = symbol_book.traded();
         let expected = market.traded[usize::from(locate)];
         assert_eq!((traded.trades, traded.volume, traded.last_price), expected, "{at:?}");
         for side in [Side::Buy, Side::Sell] {
@@ -53,8 +53,8 @@ fn compare(book: &Book, market: &Market, seed: u64) {
                 Level { price, shares, orders: waiting.count() as u32 }
             };
             let levels: Vec<Level> = prices.iter().map(level).collect();
-            assert_eq!(instrument.levels(side).collect::<Vec<_>>(), levels, "{at:?}");
-            assert_eq!(instrument.best(side), levels.first().copied());
+            assert_eq!(symbol_book.levels(side).collect::<Vec<_>>(), levels, "{at:?}");
+            assert_eq!(symbol_book.best(side), levels.first().copied());
             for price in prices {
                 let queue: Vec<Resting> = book.orders(locate, side, price).map(resting).collect();
                 let expected: Vec<Resting> =
@@ -149,7 +149,7 @@ fn what_does_not_fit_is_refused() {
         (cancel(6, 1).as_bytes().to_vec(), BookError::UnknownOrder(6)),
         (cancel(5, 101).as_bytes().to_vec(), too_many),
         (delete(LOCATE, 6).as_bytes().to_vec(), BookError::UnknownOrder(6)),
-        (delete(LOCATE + 1, 5).as_bytes().to_vec(), BookError::OtherInstrument(5)),
+        (delete(LOCATE + 1, 5).as_bytes().to_vec(), BookError::OtherSymbol(5)),
         (replace(6, 7, 1).as_bytes().to_vec(), BookError::UnknownOrder(6)),
         (replace(5, 4, 1).as_bytes().to_vec(), BookError::KnownOrder(4)),
         (replace(5, 5, 1).as_bytes().to_vec(), BookError::KnownOrder(5)),
@@ -165,11 +165,11 @@ fn what_does_not_fit_is_refused() {
     book.apply_bytes(&directory(LOCATE, 0)).unwrap();
     book.apply_bytes(add(4, 10).as_bytes()).unwrap();
     book.apply_bytes(add(5, 100).as_bytes()).unwrap();
-    let (digest, traded) = (book.digest(), book.instrument(LOCATE).unwrap().traded());
+    let (digest, traded) = (book.digest(), book.symbol_book(LOCATE).unwrap().traded());
     for (message, error) in cases {
         assert_eq!(book.apply_bytes(&message), Err(error));
         assert_eq!(book.digest(), digest, "{error}");
-        assert_eq!(book.instrument(LOCATE).unwrap().traded(), traded);
+        assert_eq!(book.symbol_book(LOCATE).unwrap().traded(), traded);
     }
     let print = book.apply_bytes(execute(5, 100).as_bytes()).unwrap().unwrap();
     assert_eq!((print.price, print.shares, print.match_number), (1_000_000, 100, 9));

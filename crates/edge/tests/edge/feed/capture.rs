@@ -13,7 +13,10 @@ fn file(dir: &tempfile::TempDir) -> PathBuf {
 }
 
 /// Writes until the file has everything and its end; returns the content.
-fn finish(path: &Path, reader: ringside_core::streams::Reader) -> Result<Vec<u8>, CaptureError> {
+fn finish(
+    path: &Path,
+    reader: ringside_core::streams::StreamReader,
+) -> Result<Vec<u8>, CaptureError> {
     let mut capture = Capture::open(path, reader)?;
     capture.end_session();
     while capture.step()? {}

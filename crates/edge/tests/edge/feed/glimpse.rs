@@ -2,7 +2,7 @@
 
 use super::market::Market;
 use super::wire::{ANY, SESSION, block, blocks, filled, publish, sender};
-use ringside_core::streams::{Reader, Store};
+use ringside_core::streams::{Store, StreamReader};
 use ringside_edge::feed::capture::Capture;
 use ringside_edge::feed::glimpse::{GlimpseConfig, GlimpseServer};
 use ringside_edge::feed::rerequest::{RerequestConfig, RerequestServer};
@@ -14,7 +14,7 @@ use ringside_testing::patience::{PATIENCE, wait_until};
 use ringside_testing::run::base_seed;
 use ringside_wire::feed::book::Book;
 use ringside_wire::feed::receiver::{Receiver, ReceiverConfig};
-use ringside_wire::feed::snapshot::{self, SnapshotError, SnapshotLogin};
+use ringside_wire::feed::snapshot::{self, GlimpseError, SnapshotLogin};
 use ringside_wire::itch::{AddOrder, Header};
 use ringside_wire::soupbintcp::{Login, packet, split_packet, write_packet};
 use std::io::{ErrorKind, Read, Write};
@@ -25,7 +25,7 @@ use zerocopy::IntoBytes;
 
 const MS: Duration = Duration::from_millis(1);
 
-fn server(reader: Reader, visitors_max: usize, visit_max: Duration) -> GlimpseServer {
+fn server(reader: StreamReader, visitors_max: usize, visit_max: Duration) -> GlimpseServer {
     let config = GlimpseConfig { listen: ANY, session: SESSION, visitors_max, visit_max };
     let authorize = |user: &str, password: &str| (user, password) == ("ALICE", "secret");
     GlimpseServer::open(config, reader, Box::new(authorize)).unwrap()
@@ -410,23 +410,23 @@ fn the_client_says_why_there_is_no_snapshot() {
     let take = |login: &SnapshotLogin| snapshot::take(login, |_| {}, || Ok(()));
     assert!(matches!(take(&login(address)), Ok(51)));
     let wrong = SnapshotLogin { password: "wrong".into(), ..login(address) };
-    assert!(matches!(take(&wrong), Err(SnapshotError::Rejected(b'A'))));
+    assert!(matches!(take(&wrong), Err(GlimpseError::Rejected(b'A'))));
     let long = SnapshotLogin { user: "somebody".into(), ..login(address) };
-    assert!(matches!(take(&long), Err(SnapshotError::Login)));
+    assert!(matches!(take(&long), Err(GlimpseError::Login)));
     drop(service);
-    assert!(matches!(take(&login(address)), Err(SnapshotError::Io(_))));
+    assert!(matches!(take(&login(address)), Err(GlimpseError::Io(_))));
     // A server that accepts and sends nothing, and a server that hangs up.
     let silent = std::net::TcpListener::bind(ANY).unwrap();
     let address = silent.local_addr().unwrap();
     let impatient = SnapshotLogin { timeout: 100 * MS, ..login(address) };
-    assert!(matches!(take(&impatient), Err(SnapshotError::Silent)));
+    assert!(matches!(take(&impatient), Err(GlimpseError::Silent)));
     let hangs_up = std::thread::spawn(move || {
         drop(silent.accept());
         let (mut stream, _) = silent.accept().unwrap();
         stream.read_exact(&mut [0; 49]).unwrap();
     });
     let hung_up = take(&login(address));
-    assert!(matches!(hung_up, Err(SnapshotError::Incomplete)), "{hung_up:?}");
+    assert!(matches!(hung_up, Err(GlimpseError::Incomplete)), "{hung_up:?}");
     hangs_up.join().unwrap();
 }
 

@@ -6,7 +6,7 @@ use super::wire::{
 };
 use ringside_core::streams::Store;
 use ringside_edge::feed::rerequest::{RerequestConfig, RerequestServer};
-use ringside_edge::feed::sender::{LineConfig, Sender, SenderConfig};
+use ringside_edge::feed::sender::{FeedSender, LineConfig, SenderConfig};
 use ringside_load::rng::Rng;
 use ringside_testing::loopback::delivered;
 use ringside_testing::patience::PATIENCE;
@@ -32,7 +32,7 @@ impl Listening<'_> {
     }
 }
 
-fn rerequest_server(reader: ringside_core::streams::Reader) -> RerequestServer {
+fn rerequest_server(reader: ringside_core::streams::StreamReader) -> RerequestServer {
     let config = RerequestConfig {
         listen: ANY,
         session: SESSION,
@@ -280,7 +280,7 @@ fn what_leaves_the_sender() {
     }
     assert_eq!((number, sender.next_number()), (991, Some(991)));
 
-    let headers_after = |after: Duration, sender: &mut Sender| -> Vec<(u64, u16)> {
+    let headers_after = |after: Duration, sender: &mut FeedSender| -> Vec<(u64, u16)> {
         sender.step(began + after);
         let datagrams = received(&line);
         let header = |bytes: &Vec<u8>| {
@@ -355,7 +355,7 @@ fn lines_have_one_kind_of_address() {
     let lines = [mixed, LineConfig::default()];
     let config = SenderConfig { session: SESSION, lines, multicast_ttl: 1 };
     let (_store, reader) = Store::in_memory();
-    assert!(Sender::open(&config, reader, 1, |_| {}).is_err());
+    assert!(FeedSender::open(&config, reader, 1, |_| {}).is_err());
 }
 
 /// Two listeners on one machine, both lines as groups on the loopback interface.
@@ -375,7 +375,7 @@ fn groups() {
         let line = |last| LineConfig { destinations: vec![group(last)], interface };
         let lines = [line(1), line(2)];
         let sender = SenderConfig { session: SESSION, lines, multicast_ttl: 1 };
-        Ok((first, Receiver::open(config)?, Sender::open(&sender, reader, 1, |_| {})?))
+        Ok((first, Receiver::open(config)?, FeedSender::open(&sender, reader, 1, |_| {})?))
     });
     let (first, second, mut sender) = match opened {
         Ok(all) => all,

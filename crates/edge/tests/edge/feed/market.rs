@@ -11,7 +11,7 @@ use ringside_wire::itch::{
 use ringside_wire::{Message, padded};
 use zerocopy::IntoBytes;
 
-pub const INSTRUMENTS: u16 = 3;
+pub const SYMBOLS: u16 = 3;
 
 /// Order of the market. The sequence of the orders in the list is their priority.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct Market {
     pub rng: Rng,
     pub orders: Vec<Resting>,
     /// Trades, volume and last price by StockLocate.
-    pub traded: [(u64, u64, u32); INSTRUMENTS as usize + 1],
+    pub traded: [(u64, u64, u32); SYMBOLS as usize + 1],
     /// Number of messages that were made.
     pub made: u64,
     reference: u64,
@@ -85,7 +85,7 @@ impl Market {
         let (at, ns) = (self.made - 1, self.ns);
         match at {
             0 => return event(ns, b'O'),
-            at if at <= u64::from(INSTRUMENTS) => return directory(at as u16, ns),
+            at if at <= u64::from(SYMBOLS) => return directory(at as u16, ns),
             _ => {}
         }
         if self.orders.is_empty() {
@@ -112,7 +112,7 @@ impl Market {
     }
 
     fn locate(&mut self) -> u16 {
-        1 + self.rng.below(INSTRUMENTS.into()) as u16
+        1 + self.rng.below(SYMBOLS.into()) as u16
     }
 
     fn price(&mut self) -> u32 {

@@ -1,8 +1,8 @@
 //! Parts of a feed for tests: a store that is filled, and a path that loses datagrams.
 
 use super::market::Market;
-use ringside_core::streams::{Reader, Store, StreamId, StreamSink};
-use ringside_edge::feed::sender::{LineConfig, Sender, SenderConfig};
+use ringside_core::streams::{Store, StreamId, StreamReader, StreamSink};
+use ringside_edge::feed::sender::{FeedSender, LineConfig, SenderConfig};
 use ringside_load::rng::Rng;
 use ringside_testing::loopback::delivered;
 use ringside_wire::feed::receiver::{Receiver, ReceiverConfig};
@@ -30,7 +30,7 @@ pub fn publish(store: &mut Store, blocks: &[Vec<u8>]) {
     store.publish().unwrap();
 }
 
-pub fn filled(blocks: &[Vec<u8>]) -> (Store, Reader) {
+pub fn filled(blocks: &[Vec<u8>]) -> (Store, StreamReader) {
     let (mut store, reader) = Store::in_memory();
     publish(&mut store, blocks);
     (store, reader)
@@ -71,7 +71,7 @@ pub fn listener(lines: [Option<SocketAddr>; 2], rerequest: Option<SocketAddr>) -
 pub type Said = Arc<Mutex<Vec<String>>>;
 
 /// Creates a sender with these destinations on its lines, and the list of its failures.
-pub fn sender(lines: [&[SocketAddr]; 2], reader: Reader, first: u64) -> (Sender, Said) {
+pub fn sender(lines: [&[SocketAddr]; 2], reader: StreamReader, first: u64) -> (FeedSender, Said) {
     let line = |destinations: &[SocketAddr]| LineConfig {
         destinations: destinations.to_vec(),
         interface: None,
@@ -80,7 +80,7 @@ pub fn sender(lines: [&[SocketAddr]; 2], reader: Reader, first: u64) -> (Sender,
     let said = Said::default();
     let hears = said.clone();
     let say = move |text| hears.lock().unwrap().push(text);
-    (Sender::open(&config, reader, first, say).unwrap(), said)
+    (FeedSender::open(&config, reader, first, say).unwrap(), said)
 }
 
 /// Path that loses, doubles and delays datagrams.

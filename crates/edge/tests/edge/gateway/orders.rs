@@ -3,7 +3,7 @@
 use crate::gateway::client::Client;
 use crate::gateway::venue::{SECOND, Setup, Venue, cancel, enter, query, session};
 use ringside_core::streams::SessionStates;
-use ringside_edge::gateway::accounts::Rules;
+use ringside_edge::gateway::accounts::UserRules;
 use ringside_edge::gateway::queue::Inbound;
 use ringside_model::command::{
     AccountQuery, Action, Cancel, Command, Replace, SetOrderEntry, TradingDay,
@@ -148,7 +148,7 @@ fn order_entry_that_is_disabled_refuses_orders_from_the_next_one_on() {
 
 #[test]
 fn a_session_sends_so_many_orders_a_second_and_any_number_of_cancels() {
-    let rules = Rules { orders_per_second: Some(10), ..Rules::default() };
+    let rules = UserRules { orders_per_second: Some(10), ..UserRules::default() };
     let mut venue = Venue::with(Setup { rules, ..Setup::default() });
     let (mut client, mut other) = (venue.login("USER00", 1), venue.login("USER01", 1));
     for id in 1..=20 {
@@ -180,7 +180,7 @@ fn a_session_sends_so_many_orders_a_second_and_any_number_of_cancels() {
 #[test]
 fn permissions_are_those_of_the_account() {
     let symbols = Some(HashSet::from([Name::new("MSFT").unwrap()]));
-    let rules = Rules { symbols, ..Rules::default() };
+    let rules = UserRules { symbols, ..UserRules::default() };
     let mut venue = Venue::with(Setup { rules, ..Setup::default() });
     venue.login("USER00", 1).request(&enter(1));
     assert_eq!(verdicts(&mut venue), [(Reason::NotPermitted, 1)]);

@@ -4,9 +4,9 @@
 use crate::gateway::venue::{Setup, Venue};
 use jiff::tz::TimeZone;
 use ringside_edge::calendar::{Event, Timetable};
-use ringside_edge::clock::Clock;
-use ringside_edge::due::DueTimes;
+use ringside_edge::clock::TimerClock;
 use ringside_edge::schedule::{Part, Schedule};
+use ringside_edge::timers::TimerTable;
 use ringside_model::command::{Action, Command, OperatorCommand, PlanState, RunTimers, TradingDay};
 use ringside_model::domain::{DayEvent, Name, Nanos, SessionId, SymbolId, SymbolState};
 use ringside_model::reason::Reason;
@@ -17,16 +17,16 @@ const SECOND: u64 = 1_000_000_000;
 
 struct Timed {
     venue: Venue,
-    clock: Clock,
-    due: DueTimes,
+    clock: TimerClock,
+    timers: TimerTable,
 }
 
 impl Timed {
     fn new(queue: usize, schedule: Vec<Part>) -> Timed {
-        let due = DueTimes::new();
-        let schedule = Schedule::new(schedule, SessionId(9), due.clone());
+        let timers = TimerTable::new();
+        let schedule = Schedule::new(schedule, SessionId(9), timers.clone());
         let venue = Venue::with(Setup { queue, ..Setup::default() });
-        Timed { venue, clock: Clock::new(due.clone(), schedule, Nanos(0)), due }
+        Timed { venue, clock: TimerClock::new(timers.clone(), schedule, Nanos(0)), timers }
     }
 
     fn steps(&mut self, now: u64) -> usize {
@@ -54,7 +54,7 @@ impl Timed {
 fn what_is_due_is_ticked_once_when_it_is_due() {
     let mut timed = Timed::new(1024, vec![]);
     for (symbol, at) in [(2, 20), (1, 20), (3, 10), (4, 40)] {
-        timed.due.add(SymbolId(symbol), Nanos(at));
+        timed.timers.add(SymbolId(symbol), Nanos(at));
     }
     timed.steps(9);
     assert_eq!(timed.ticked(), [0; 0]);
@@ -63,7 +63,7 @@ fn what_is_due_is_ticked_once_when_it_is_due() {
     assert_eq!(timed.steps(30), 0, "their ticks are on their way");
     // The clock of the machine may be set back; official time does not go back.
     timed.steps(40);
-    timed.due.add(SymbolId(5), Nanos(35));
+    timed.timers.add(SymbolId(5), Nanos(35));
     assert_eq!(timed.steps(5), 1);
     assert_eq!(timed.ticked(), [4, 5]);
 }
@@ -71,7 +71,7 @@ fn what_is_due_is_ticked_once_when_it_is_due() {
 #[test]
 fn a_full_queue_takes_no_tick_and_none_is_lost() {
     let mut timed = Timed::new(4, vec![]);
-    (1..=100).for_each(|symbol| timed.due.add(SymbolId(symbol), Nanos(10)));
+    (1..=100).for_each(|symbol| timed.timers.add(SymbolId(symbol), Nanos(10)));
     let mut ticked = vec![];
     for _ in 0..25 {
         assert_eq!(timed.steps(10), 4);
@@ -85,7 +85,7 @@ fn a_full_queue_takes_no_tick_and_none_is_lost() {
 #[test]
 fn one_step_hands_over_no_more_than_a_few() {
     let mut timed = Timed::new(1024, vec![]);
-    (1..=100).for_each(|symbol| timed.due.add(SymbolId(symbol), Nanos(10)));
+    (1..=100).for_each(|symbol| timed.timers.add(SymbolId(symbol), Nanos(10)));
     let first = timed.steps(10);
     assert!(first > 0 && first < 50, "{first}");
     while timed.steps(10) > 0 {}
@@ -95,7 +95,7 @@ fn one_step_hands_over_no_more_than_a_few() {
 #[test]
 fn the_end_of_the_day_is_the_end_of_the_ticks() {
     let mut timed = Timed::new(1024, vec![]);
-    timed.due.add(SymbolId(1), Nanos(10));
+    timed.timers.add(SymbolId(1), Nanos(10));
     let end = Command {
         session: SessionId(0),
         symbol: SymbolId::NONE,
@@ -124,14 +124,14 @@ fn a_boundary_of_the_schedule_is_handed_over_when_there_is_room() {
     let mut timed = Timed::new(1, vec![schedule]);
     timed.steps(59 * SECOND);
     assert!(timed.venue.commands().is_empty());
-    timed.due.add(SymbolId(7), Nanos(1));
+    timed.timers.add(SymbolId(7), Nanos(1));
     assert_eq!(timed.steps(59 * SECOND), 1);
     assert_eq!(timed.steps(60 * SECOND), 0, "the tick of another instrument fills the queue");
     assert_eq!(timed.ticked(), [7]);
     let mut said = |now| {
         timed.steps(now);
         let commands = timed.venue.commands();
-        timed.due.answer(SymbolId(1));
+        timed.timers.answer(SymbolId(1));
         let command = commands.first().map(|inbound| inbound.command)?;
         let Action::Operator(OperatorCommand::PlanState(PlanState {
             due, random_ns, state, ..

@@ -2,7 +2,7 @@
 
 use crate::gateway::client::Client;
 use crate::gateway::venue::{MS, Setup, Venue, login, packet_of, session, user};
-use ringside_edge::gateway::accounts::Rules;
+use ringside_edge::gateway::accounts::UserRules;
 use ringside_edge::gateway::queue::Inbound;
 use ringside_model::command::{Action, MassCancel};
 use ringside_model::domain::{OrderId, SymbolId};
@@ -98,7 +98,7 @@ fn cancels_on_disconnect(venue: &mut Venue) -> Vec<u32> {
 }
 
 fn with_grace(grace_ms: u64) -> Venue {
-    let rules = Rules { cancel_on_disconnect_ms: Some(grace_ms), ..Rules::default() };
+    let rules = UserRules { cancel_on_disconnect_ms: Some(grace_ms), ..UserRules::default() };
     let mut venue = Venue::with(Setup { rules, ..Setup::default() });
     venue.settle();
     venue

@@ -2,11 +2,11 @@
 
 use crate::gateway::client::Client;
 use ringside_core::registry::directory::Directory;
-use ringside_core::registry::exposure::Exposure;
+use ringside_core::registry::exposure::ExposureCounter;
 use ringside_core::streams::{SessionStates, Store, StreamId, StreamSink};
-use ringside_edge::gateway::accounts::{Accounts, Rules};
+use ringside_edge::gateway::accounts::{Accounts, UserRules};
 use ringside_edge::gateway::queue::{self, Consumer, Inbound};
-use ringside_edge::gateway::server::{Counters, Limits, Options, Server};
+use ringside_edge::gateway::server::{Counters, Gateway, Limits, Options};
 use ringside_model::command::{
     Action, Command, DefineFirm, DefineSession, DefineSymbol, Replace, SetOrderEntry, TradingDay,
 };
@@ -30,10 +30,10 @@ pub const SECOND: u64 = 1_000 * MS;
 pub const USERS: u32 = 4;
 
 pub struct Venue {
-    pub server: Option<Server>,
+    pub server: Option<Gateway>,
     pub store: Store,
     pub states: SessionStates,
-    pub exposure: Exposure,
+    pub exposure: ExposureCounter,
     queue: Consumer,
     pub now_ns: u64,
 }
@@ -41,7 +41,7 @@ pub struct Venue {
 pub struct Setup {
     pub users: u32,
     pub limits: Limits,
-    pub rules: Rules,
+    pub rules: UserRules,
     pub queue: usize,
     pub admin: bool,
     pub states: SessionStates,
@@ -53,7 +53,7 @@ impl Default for Setup {
     fn default() -> Self {
         let limits = Limits { logins_per_second: 1_000_000, ..Limits::default() };
         let states = SessionStates::new(4096);
-        let (rules, past) = (Rules::default(), vec![]);
+        let (rules, past) = (UserRules::default(), vec![]);
         Setup { users: USERS, limits, rules, queue: 1024, admin: false, states, past }
     }
 }
@@ -82,16 +82,16 @@ impl Venue {
         let (producer, queue) = queue::bounded(queue);
         let mut directory = directory(users);
         past.iter().for_each(|command| directory.observe(command));
-        let exposure = Exposure::default();
+        let exposure = ExposureCounter::default();
         let exposures = exposure.exposures().clone();
         let (told, for_server) = (states.clone(), states);
         let server =
-            Server::open(options, accounts, directory, reader, for_server, exposures, producer);
+            Gateway::open(options, accounts, directory, reader, for_server, exposures, producer);
         let server = Some(server.unwrap());
         Venue { server, store, states: told, exposure, queue, now_ns: 5 * SECOND }
     }
 
-    pub fn server(&mut self) -> &mut Server {
+    pub fn server(&mut self) -> &mut Gateway {
         self.server.as_mut().unwrap()
     }
 

@@ -8,7 +8,7 @@ use super::*;
 fn opened(reference: i64, orders: &[Do]) -> String {
     let definition = DefineSymbol { reference: Price(reference), ..plain() };
     let mut said = vec![];
-    for venue in [&mut Naive::default() as &mut dyn Venue, &mut whole_engine()] {
+    for venue in [&mut Naive::default() as &mut dyn TestedVenue, &mut whole_engine()] {
         let mut last = vec![];
         let begin = [define(2, definition), state(PreOpen).symbol(2)];
         let orders = orders.iter().map(|order| order.symbol(2));

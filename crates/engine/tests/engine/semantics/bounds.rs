@@ -33,7 +33,7 @@ fn a_level_holds_more_than_one_quantity_can_say() {
         .zip(1..)
         .map(|(command, n)| Sequenced { seqno: SeqNo(n), time: Nanos(n), command: command.0 })
         .collect();
-    for venue in [&mut engine as &mut dyn Venue, &mut naive] {
+    for venue in [&mut engine as &mut dyn TestedVenue, &mut naive] {
         venue.apply(&commands);
         let bid = venue.top_of_book(SymbolId(1)).0.expect("a bid");
         assert_eq!((bid.quantity, bid.orders), (2 * u128::from(MAX), 2));

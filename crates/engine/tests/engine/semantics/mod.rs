@@ -16,10 +16,10 @@ mod pegs;
 mod planned_states;
 mod priority;
 mod requests;
-mod rich;
 mod self_trade;
 mod session_states;
 mod short_sale;
+mod special;
 mod stops;
 mod trading_day;
 mod types_and_times;
@@ -38,7 +38,7 @@ use ringside_model::reason::Reason;
 use ringside_model::report::Report;
 use ringside_testing::oracle::naive::Naive;
 use ringside_testing::oracle::text;
-use ringside_testing::oracle::venue::{Venue, difference, whole_engine};
+use ringside_testing::oracle::venue::{TestedVenue, difference, whole_engine};
 
 const MAX: u64 = u64::MAX;
 const TOP: i64 = i64::MAX;
@@ -60,7 +60,7 @@ fn check(row: &[(Do, &[&str])], book: &str) {
     assert_eq!(found, None, "the naive venue and the engine differ");
 }
 
-fn check_venue(name: &str, venue: &mut dyn Venue, row: &[(Do, &[&str])], book: &str) {
+fn check_venue(name: &str, venue: &mut dyn TestedVenue, row: &[(Do, &[&str])], book: &str) {
     let numbered = |number: u64, seconds: u64, command: Do| Sequenced {
         seqno: SeqNo(number),
         time: command.1.unwrap_or(Nanos(number + seconds * 1_000_000_000)),

@@ -2,14 +2,14 @@
 
 use super::SymbolState::{Halted, Open, PreOpen};
 use super::*;
-use ringside_model::command::{EnterRich, RichTerms};
+use ringside_model::command::{EnterSpecial, SpecialTerms};
 use ringside_model::domain::{AtBand, AtShortTest, Peg};
 
-fn peg(id: u64, side: Side, quantity: u64, change: impl FnOnce(&mut RichTerms)) -> Do {
+fn peg(id: u64, side: Side, quantity: u64, change: impl FnOnce(&mut SpecialTerms)) -> Do {
     let Action::Enter(order) = enter(id, side, quantity, 0).0.action else { panic!("an enter") };
-    let mut terms = RichTerms { peg: Peg::Primary, ..RichTerms::NONE };
+    let mut terms = SpecialTerms { peg: Peg::Primary, ..SpecialTerms::NONE };
     change(&mut terms);
-    act(Action::EnterRich(EnterRich { order, terms }))
+    act(Action::EnterSpecial(EnterSpecial { order, terms }))
 }
 
 fn primary(id: u64, side: Side, quantity: u64) -> Do {
@@ -201,9 +201,9 @@ fn a_peg_is_reduced_and_cancelled_like_any_other_but_not_replaced() {
 #[test]
 fn what_no_peg_can_be_is_refused() {
     let limit = |order: Do| {
-        let Action::EnterRich(mut rich) = order.0.action else { panic!("a peg") };
-        rich.order.price = Price(9);
-        act(Action::EnterRich(rich))
+        let Action::EnterSpecial(mut special) = order.0.action else { panic!("a peg") };
+        special.order.price = Price(9);
+        act(Action::EnterSpecial(special))
     };
     check(
         &[
@@ -257,8 +257,8 @@ fn bands_and_the_short_sale_price_test_bound_what_a_peg_follows() {
 fn an_order_that_asks_for_it_is_refused_or_cancelled_at_a_band() {
     let cancels = |id: u64, price: i64| {
         let Action::Enter(order) = buy(id, 5, price).0.action else { panic!("an enter") };
-        let terms = RichTerms { at_band: AtBand::Cancel, ..RichTerms::NONE };
-        act(Action::EnterRich(EnterRich { order, terms }))
+        let terms = SpecialTerms { at_band: AtBand::Cancel, ..SpecialTerms::NONE };
+        act(Action::EnterSpecial(EnterSpecial { order, terms }))
     };
     check(
         &[

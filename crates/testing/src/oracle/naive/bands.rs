@@ -151,7 +151,7 @@ impl Naive {
                 if price == order.price {
                     continue;
                 }
-                if order.rich.is_some_and(|terms| terms.at_band == AtBand::Cancel) {
+                if order.special.is_some_and(|terms| terms.at_band == AtBand::Cancel) {
                     self.end(order, Reason::PriceBand);
                     continue;
                 }

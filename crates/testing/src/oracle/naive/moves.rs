@@ -66,7 +66,7 @@ impl Naive {
             && self.stops(symbol).is_empty()
             && !self.is_guarded(symbol)
             && !self.orders.iter().any(|order| {
-                order.symbol == symbol && (order.iceberg.is_some() || order.rich.is_some())
+                order.symbol == symbol && (order.iceberg.is_some() || order.special.is_some())
             });
         if self.is_traded(symbol) && !is_plain {
             return Err(Reason::InvalidMove);

@@ -1,7 +1,7 @@
 //! Pegged orders of the naive venue: their limit follows the reference quote.
 
 use super::{Naive, Order};
-use ringside_model::command::{Command, Enter, RichTerms};
+use ringside_model::command::{Command, Enter, SpecialTerms};
 use ringside_model::domain::{OrderType, Peg, PostOnly, Price, SymbolId, SymbolState, TimeInForce};
 use ringside_model::reason::Reason;
 use ringside_model::report::Repriced;
@@ -12,7 +12,7 @@ impl Naive {
         &self,
         command: &Command,
         enter: &Enter,
-        terms: &RichTerms,
+        terms: &SpecialTerms,
     ) -> Result<Enter, Reason> {
         if command.verdict != Reason::None || !self.is_traded(command.symbol) {
             return Ok(*enter);
@@ -49,7 +49,7 @@ impl Naive {
         Ok(Enter { price, ..*enter })
     }
 
-    fn followed(&self, symbol: SymbolId, buy: bool, terms: &RichTerms) -> Result<Price, Reason> {
+    fn followed(&self, symbol: SymbolId, buy: bool, terms: &SpecialTerms) -> Result<Price, Reason> {
         let (bid, offer) = self.quotes.get(&symbol).copied().unwrap_or_default();
         let (bid, offer) = (i128::from(bid.0), i128::from(offer.0));
         let price = match (terms.peg, buy) {
@@ -75,7 +75,7 @@ impl Naive {
             return;
         }
         let wants = |order: &Order| {
-            let terms = order.rich.filter(|terms| terms.peg != Peg::None)?;
+            let terms = order.special.filter(|terms| terms.peg != Peg::None)?;
             self.followed(symbol, order.side.is_buy(), &terms).ok()
         };
         let pegs = self.orders.iter().filter(|order| order.symbol == symbol);
@@ -93,7 +93,7 @@ impl Naive {
     }
 
     fn move_to(&mut self, order: Order, price: Price) {
-        let whose = (order.side, order.tif, order.rich);
+        let whose = (order.side, order.tif, order.special);
         match self.entry_limit(order.symbol, whose, price, order.post_only) {
             Err(reason) => self.end(order, reason),
             Ok(price) if price == order.price => {}

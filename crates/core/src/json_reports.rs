@@ -14,11 +14,11 @@ use ringside_model::report::{
 
 /// Writer of report lines, with the names and the decimals that the definitions gave.
 #[derive(Clone, Debug, Default)]
-pub struct ReportLines {
+pub struct JsonReports {
     names: Directory,
 }
 
-impl ReportLines {
+impl JsonReports {
     /// Returns a writer without names.
     pub fn new() -> Self {
         Self::default()
@@ -44,7 +44,7 @@ impl ReportLines {
         if report.kind == ReportKind::StateHash {
             return;
         }
-        let mut line = Line { names: &self.names, out };
+        let mut line = JsonLine { names: &self.names, out };
         line.raw("{\"seq\":");
         line.digits(published.seqno.0);
         line.number("ix", published.index.into());
@@ -171,12 +171,12 @@ impl ReportLines {
     }
 }
 
-struct Line<'a> {
+struct JsonLine<'a> {
     names: &'a Directory,
     out: &'a mut Vec<u8>,
 }
 
-impl Line<'_> {
+impl JsonLine<'_> {
     /// Writes the session of a request, and the id if there is one: most requests use up no id.
     fn request(&mut self, report: &Report) {
         self.session(report.session);
@@ -414,7 +414,7 @@ mod tests {
             let tick = Tick::parse(tick).unwrap();
             for price in [1, 2, 9, 10, 99, 100, 101, 18705, 1_000_000_007, i64::MAX] {
                 let mut out = Vec::new();
-                Line { names: &names, out: &mut out }.decimal(tick, Price(price));
+                JsonLine { names: &names, out: &mut out }.decimal(tick, Price(price));
                 assert_eq!(String::from_utf8(out).unwrap(), tick.decimal(Price(price)));
             }
         }

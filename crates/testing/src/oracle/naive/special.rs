@@ -1,7 +1,9 @@
-//! Orders of the naive venue with rarely used terms.
+//! Orders of the naive venue with special terms.
 
 use super::{Naive, Order, reaches};
-use ringside_model::command::{Action, Command, Enter, EnterRich, OperatorCommand, RichTerms};
+use ringside_model::command::{
+    Action, Command, Enter, EnterSpecial, OperatorCommand, SpecialTerms,
+};
 use ringside_model::domain::{
     Nanos, OrderNumber, OrderType, Price, Quantity, SymbolId, TimeInForce,
 };
@@ -9,22 +11,27 @@ use ringside_model::reason::Reason;
 use std::cmp::Reverse;
 
 impl Naive {
-    pub(super) fn enter_rich(&mut self, number: OrderNumber, command: &Command, asked: &EnterRich) {
-        let EnterRich { order: enter, terms } = asked;
-        match self.check_rich(command, enter, terms) {
+    pub(super) fn enter_special(
+        &mut self,
+        number: OrderNumber,
+        command: &Command,
+        asked: &EnterSpecial,
+    ) {
+        let EnterSpecial { order: enter, terms } = asked;
+        match self.check_special(command, enter, terms) {
             Ok(limit) => {
                 let order = Order::new(number, command, enter, limit);
-                self.begin(Order { rich: Some(*terms), ..order }, enter);
+                self.begin(Order { special: Some(*terms), ..order }, enter);
             }
             Err(reason) => self.reject_enter(command, enter, reason),
         }
     }
 
-    fn check_rich(
+    fn check_special(
         &self,
         command: &Command,
         enter: &Enter,
-        terms: &RichTerms,
+        terms: &SpecialTerms,
     ) -> Result<Price, Reason> {
         let enter = &self.with_its_limit(command, enter, terms)?;
         self.check_terms(command, enter)?;
@@ -63,7 +70,7 @@ impl Naive {
             Action::Enter(_)
             | Action::EnterStop(_)
             | Action::EnterIceberg(_)
-            | Action::EnterRich(_)
+            | Action::EnterSpecial(_)
             | Action::Cancel(_)
             | Action::Reduce(_)
             | Action::Modify(_)
@@ -86,7 +93,7 @@ impl Naive {
     /// Returns the expired orders of a symbol.
     pub(super) fn overdue(&self, symbol: SymbolId) -> Vec<Order> {
         let is_over = |order: &Order| {
-            order.rich.is_some_and(|terms| terms.expire > Nanos(0) && terms.expire <= self.now)
+            order.special.is_some_and(|terms| terms.expire > Nanos(0) && terms.expire <= self.now)
         };
         self.all_of(symbol).into_iter().filter(is_over).collect()
     }
@@ -150,11 +157,11 @@ impl Naive {
 
 impl Order {
     pub(super) fn is_non_displayed(&self) -> bool {
-        self.rich.is_some_and(|terms| terms.hidden)
+        self.special.is_some_and(|terms| terms.hidden)
     }
 
     /// Returns the minimum quantity of a trade with the order, at most its open quantity.
     pub(super) fn least(&self) -> u64 {
-        self.rich.map_or(0, |terms| terms.min_quantity.0.min(self.open))
+        self.special.map_or(0, |terms| terms.min_quantity.0.min(self.open))
     }
 }

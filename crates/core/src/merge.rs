@@ -97,7 +97,7 @@ struct Early {
 }
 
 /// Merge of the reports of all shards.
-pub struct ReportOrder {
+pub struct ReportMerge {
     shards: u32,
     probe_interval: u64,
     /// First seqno at which a probe can be due.
@@ -118,11 +118,11 @@ pub struct ReportOrder {
     probes: VecDeque<HashProbe>,
 }
 
-impl ReportOrder {
+impl ReportMerge {
     /// Returns a merge for a number of shards. The first frame, an epoch start, sets the durability
     /// mode and the probe interval.
     pub fn new(shards: u32) -> Self {
-        ReportOrder {
+        ReportMerge {
             shards,
             probe_interval: u64::MAX,
             probe_from: 0,
@@ -141,7 +141,7 @@ impl ReportOrder {
 
     /// Returns a merge that goes on behind a command with the hashes `after`.
     pub fn resume(shards: u32, after: &HashProbe) -> Self {
-        ReportOrder {
+        ReportMerge {
             output: OutputHash::resume(after.output, after.reports),
             released: SeqNo(after.seqno),
             ..Self::new(shards)

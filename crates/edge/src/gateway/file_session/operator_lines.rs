@@ -1,14 +1,14 @@
 //! Lines about sessions, trades and the venue as a whole.
 
 use super::fields::{Fault, Field, Fields, set};
-use super::operations::{Venue, required_id, required_name};
+use super::operations::{Interpreter, required_id, required_name};
 use ringside_model::command::{
     AccountQuery, Action, BreakTrade, ClientFields, Command, CorrectTrade, SetDurability,
     SetOrderEntry, TradeSide, TradingDay,
 };
 use ringside_model::domain::{DayEvent, MatchNumber, Name, Nanos, OrderId, SessionId, SymbolId};
 use ringside_model::durability::Durability;
-use ringside_model::field::Line;
+use ringside_model::field::FieldSource;
 use ringside_model::reason::Reason;
 
 const ORDER_ENTRY: u128 = set(&[Field::Session, Field::Id, Field::Enabled]);
@@ -26,7 +26,7 @@ const BREAK_TRADE: u128 = set(&[
 const CORRECT_TRADE: u128 = BREAK_TRADE | set(&[Field::Price, Field::Qty]);
 const DURABILITY: u128 = set(&[Field::Mode]);
 
-impl<F: FnMut(Command, Option<Nanos>)> Venue<'_, F> {
+impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
     pub(super) fn set_order_entry(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("order_entry", ORDER_ENTRY)?;
         let session = required_name(fields, Field::Session)?;

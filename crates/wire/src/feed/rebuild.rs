@@ -1,6 +1,6 @@
 //! A book as the messages that rebuild it: the one form in which a book is sent and compared.
 
-use super::book::{Book, Instrument};
+use super::book::{Book, SymbolBook};
 use super::orders::{Order, Side};
 use crate::Message;
 use crate::itch::{AddOrder, AddOrderAttributed, Header};
@@ -15,19 +15,19 @@ impl Book {
         if let Some(event) = self.system_event() {
             each(event.as_bytes());
         }
-        for (_, instrument) in self.instruments() {
+        for (_, symbol_book) in self.symbol_books() {
             let states = [
-                instrument.directory().map(IntoBytes::as_bytes),
-                instrument.trading_action().map(IntoBytes::as_bytes),
-                instrument.reg_sho().map(IntoBytes::as_bytes),
+                symbol_book.directory().map(IntoBytes::as_bytes),
+                symbol_book.trading_action().map(IntoBytes::as_bytes),
+                symbol_book.reg_sho().map(IntoBytes::as_bytes),
             ];
             states.into_iter().flatten().for_each(&mut each);
         }
-        for (locate, instrument) in self.instruments() {
+        for (locate, symbol_book) in self.symbol_books() {
             for side in [Side::Buy, Side::Sell] {
-                for level in instrument.levels(side) {
+                for level in symbol_book.levels(side) {
                     for order in self.orders(locate, side, level.price) {
-                        add(order, instrument, &mut each);
+                        add(order, symbol_book, &mut each);
                     }
                 }
             }
@@ -47,7 +47,7 @@ impl Book {
     }
 }
 
-fn add(order: &Order, instrument: &Instrument, each: &mut impl FnMut(&[u8])) {
+fn add(order: &Order, symbol_book: &SymbolBook, each: &mut impl FnMut(&[u8])) {
     let header = |message_type| Header {
         message_type,
         stock_locate: order.stock_locate.into(),
@@ -59,7 +59,7 @@ fn add(order: &Order, instrument: &Instrument, each: &mut impl FnMut(&[u8])) {
         order_reference: order.reference.into(),
         side: order.side_letter,
         shares: order.shares.into(),
-        stock: instrument.stock_field(),
+        stock: symbol_book.stock_field(),
         price: order.price.into(),
     };
     match order.attribution {

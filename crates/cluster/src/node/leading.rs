@@ -1,8 +1,8 @@
 //! Leading: the work of a node beside its pipeline.
 
-use super::{Node, NodeError, Ports, standing_view};
-use crate::membership::{Act, Following, Last, NodeName, View, Voters};
-use crate::replication::{Replicas, Terms};
+use super::{Node, NodeError, Ports, standby_view};
+use crate::membership::{Act, ConnectedStandby, Last, NodeName, View, Voters};
+use crate::replication::{Replicas, ReplicationTerms};
 use ringside_core::pipeline::Control;
 use ringside_journal::Position;
 use std::path::Path;
@@ -51,8 +51,8 @@ impl Term {
     }
 
     /// Returns the terms on which standbys are served.
-    pub fn terms<P>(&self, node: &Node<P>, dir: &Path) -> Terms {
-        Terms {
+    pub fn terms<P>(&self, node: &Node<P>, dir: &Path) -> ReplicationTerms {
+        ReplicationTerms {
             epoch: self.epoch,
             dir: dir.into(),
             identity: node.options.identity,
@@ -130,7 +130,7 @@ impl Term {
             return Ok(true);
         }
         if self.is_given {
-            let view = standing_view(Last { epoch: self.epoch, segment: 0, offset: 0 });
+            let view = standby_view(Last { epoch: self.epoch, segment: 0, offset: 0 });
             for act in node.decide(WAIT, &view) {
                 node.act(act)?;
             }
@@ -144,7 +144,7 @@ impl Term {
             self.step(node)?;
             return Ok(false);
         }
-        let view = standing_view(Last { epoch: self.epoch, segment: 0, offset: 0 });
+        let view = standby_view(Last { epoch: self.epoch, segment: 0, offset: 0 });
         for act in node.member.drained(now, &next, &view) {
             node.act(act)?;
         }
@@ -155,7 +155,8 @@ impl Term {
     /// Returns a voter that follows and lacks little; one that has everything is preferred.
     fn heir<P: Ports>(&self, node: &Node<P>, end: Position) -> Option<NodeName> {
         let record = node.record()?;
-        let counts = |f: &Following| f.is_near && record.voters.counts(&f.node, f.incarnation);
+        let counts =
+            |f: &ConnectedStandby| f.is_near && record.voters.counts(&f.node, f.incarnation);
         let mut heirs = self.replicas.followers();
         heirs.retain(counts);
         heirs.sort_by_key(|heir| !self.replicas.has_all(&heir.node, end));

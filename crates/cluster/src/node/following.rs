@@ -1,13 +1,13 @@
 //! Standing by: a node takes the leader's frames, stores them at the same positions, and applies
 //! them.
 
-use super::{Node, NodeError, Ports, standing_view};
+use super::{Node, NodeError, Ports, standby_view};
 use crate::membership::{Act, Last, NodeName, Voters};
 use crate::replication::wire::Who;
 use crate::replication::{Came, Follower, FollowerError, PIECE_FRAMES_MAX};
-use ringside_core::report_order::Subscriber;
+use ringside_core::merge::Subscriber;
 use ringside_core::venue::{Standby, StandbyError};
-use ringside_journal::{Place, Position};
+use ringside_journal::{LogPlace, Position};
 use ringside_model::frame::Frame;
 use std::io;
 use std::time::Duration;
@@ -21,22 +21,22 @@ const WAIT: Duration = Duration::from_millis(2);
 /// lead soon. The leader waits for a node that applies more slowly than it stores.
 const PUT_OFF_MAX: u64 = 1 << 16;
 
-/// Period of standing by.
-pub struct Standing<L> {
-    line: Option<Line<L>>,
+/// Period in which the node follows a leader.
+pub struct Following<L> {
+    link: Option<LeaderLink<L>>,
 }
 
-/// End of a period of standing by.
+/// End of a period of following.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stood {
+pub enum FollowingEnd {
     /// Behind this place the journal has frames that the leader's journal lacks.
-    Diverged(Place),
+    Diverged(LogPlace),
     /// The node leads in this epoch, with these voters.
     Leads(u64, Voters),
 }
 
 /// Leader that a node follows, and the progress with it.
-struct Line<L> {
+struct LeaderLink<L> {
     leader: NodeName,
     follower: Option<Follower<L>>,
     retry_at: Duration,
@@ -67,13 +67,13 @@ impl Parting {
 
 /// Reason why no frames are taken at this moment.
 enum Trouble {
-    Line(FollowerError),
+    Link(FollowerError),
     Node(NodeError),
 }
 
 impl From<FollowerError> for Trouble {
     fn from(error: FollowerError) -> Self {
-        Trouble::Line(error)
+        Trouble::Link(error)
     }
 }
 
@@ -83,52 +83,54 @@ impl<E: Into<NodeError>> From<E> for Trouble {
     }
 }
 
-impl<L> Default for Standing<L> {
+impl<L> Default for Following<L> {
     fn default() -> Self {
-        Standing { line: None }
+        Following { link: None }
     }
 }
 
-impl<L: io::Read + io::Write> Standing<L> {
+impl<L: io::Read + io::Write> Following<L> {
     /// Takes one step of following the leader. Returns the end of the period, if this was the last
     /// step.
-    pub fn step<P: Ports<Line = L>, U: Subscriber>(
+    pub fn step<P: Ports<Link = L>, U: Subscriber>(
         &mut self,
         node: &mut Node<P>,
         standby: &mut Standby<U>,
-    ) -> Result<Option<Stood>, NodeError> {
-        let view = standing_view(Last::from(&standby.place()));
-        let is_connected = self.line.as_ref().is_some_and(|line| line.follower.is_some());
+    ) -> Result<Option<FollowingEnd>, NodeError> {
+        let view = standby_view(Last::from(&standby.place()));
+        let is_connected = self.link.as_ref().is_some_and(|link| link.follower.is_some());
         let patience = if is_connected { Duration::ZERO } else { WAIT };
         for act in node.decide(patience, &view) {
             match node.act(act)? {
                 Some(Act::Follow(leader)) => {
                     let retry_at = node.ports.now();
                     let why_not = String::new();
-                    self.line = leader.map(|(leader, _)| Line {
+                    self.link = leader.map(|(leader, _)| LeaderLink {
                         leader,
                         follower: None,
                         retry_at,
-                        end: Place::BEGINNING.position,
+                        end: LogPlace::BEGINNING.position,
                         has_caught_up: false,
                         why_not,
                         parting: None,
                     });
                 }
-                Some(Act::Lead(epoch, voters)) => return Ok(Some(Stood::Leads(epoch, voters))),
+                Some(Act::Lead(epoch, voters)) => {
+                    return Ok(Some(FollowingEnd::Leads(epoch, voters)));
+                }
                 _ => {}
             }
         }
-        let Some(line) = &mut self.line else { return Ok(None) };
-        match line.take_frames(node, standby) {
-            Ok(()) => line.parted(standby),
+        let Some(link) = &mut self.link else { return Ok(None) };
+        match link.take_frames(node, standby) {
+            Ok(()) => link.parted(standby),
             Err(
-                Trouble::Line(FollowerError::Diverged)
+                Trouble::Link(FollowerError::Diverged)
                 | Trouble::Node(NodeError::Standby(StandbyError::Chain(_))),
-            ) => line.lacks(standby),
-            Err(Trouble::Line(FollowerError::Refused(why))) => Err(NodeError::Refused(why)),
-            Err(Trouble::Line(error)) => {
-                line.lost(node, &error);
+            ) => link.lacks(standby),
+            Err(Trouble::Link(FollowerError::Refused(why))) => Err(NodeError::Refused(why)),
+            Err(Trouble::Link(error)) => {
+                link.lost(node, &error);
                 Ok(None)
             }
             Err(Trouble::Node(error)) => Err(error),
@@ -136,8 +138,8 @@ impl<L: io::Read + io::Write> Standing<L> {
     }
 }
 
-impl<L: io::Read + io::Write> Line<L> {
-    fn take_frames<P: Ports<Line = L>, U: Subscriber>(
+impl<L: io::Read + io::Write> LeaderLink<L> {
+    fn take_frames<P: Ports<Link = L>, U: Subscriber>(
         &mut self,
         node: &mut Node<P>,
         standby: &mut Standby<U>,
@@ -195,7 +197,7 @@ impl<L: io::Read + io::Write> Line<L> {
         Ok(())
     }
 
-    fn connect<P: Ports<Line = L>, U: Subscriber>(
+    fn connect<P: Ports<Link = L>, U: Subscriber>(
         &self,
         node: &mut Node<P>,
         standby: &Standby<U>,
@@ -218,7 +220,10 @@ impl<L: io::Read + io::Write> Line<L> {
     }
 
     /// Continues the search, after the leader was found to lack a place of this node.
-    fn lacks<U: Subscriber>(&mut self, standby: &Standby<U>) -> Result<Option<Stood>, NodeError> {
+    fn lacks<U: Subscriber>(
+        &mut self,
+        standby: &Standby<U>,
+    ) -> Result<Option<FollowingEnd>, NodeError> {
         self.follower = None;
         let end = standby.uncommitted().len() - 1;
         match &mut self.parting {
@@ -230,18 +235,21 @@ impl<L: io::Read + io::Write> Line<L> {
 
     /// Returns the result of the search, if it has ended. Fails if the leader lacks even the first
     /// place, which is committed.
-    fn parted<U: Subscriber>(&self, standby: &Standby<U>) -> Result<Option<Stood>, NodeError> {
+    fn parted<U: Subscriber>(
+        &self,
+        standby: &Standby<U>,
+    ) -> Result<Option<FollowingEnd>, NodeError> {
         let places = standby.uncommitted();
         match self.parting {
             Some(Parting { has: 0, lacks: 0 }) => Err(NodeError::AnotherHistory(places[0].seqno)),
             Some(Parting { has, lacks }) if has == lacks => {
-                Ok(Some(Stood::Diverged(places[has - 1])))
+                Ok(Some(FollowingEnd::Diverged(places[has - 1])))
             }
             _ => Ok(None),
         }
     }
 
-    fn lost<P: Ports<Line = L>>(&mut self, node: &mut Node<P>, error: &FollowerError) {
+    fn lost<P: Ports<Link = L>>(&mut self, node: &mut Node<P>, error: &FollowerError) {
         let now = node.ports.now();
         self.follower = None;
         self.retry_at = now + RETRY;

@@ -1,5 +1,5 @@
-//! Orders with rare terms: an expiry time, no display, a minimum quantity, a peg, and the choices
-//! at a price band and at the short sale price test.
+//! Orders with special terms: an expiry time, no display, a minimum quantity, a peg, and the
+//! choices at a price band and at the short sale price test.
 //!
 //! The terms lie in a side table beside the orders. In a book with such orders no command takes a
 //! fast path past them.
@@ -10,7 +10,7 @@ use super::orders::Order;
 use super::pegs;
 use super::side_tables::{OrderKey, Row, orders_of};
 use super::{Engine, entered, whole};
-use ringside_model::command::{Enter, EnterRich, RichTerms, Sequenced};
+use ringside_model::command::{Enter, EnterSpecial, Sequenced, SpecialTerms};
 use ringside_model::domain::{
     Nanos, OrderId, OrderType, Peg, PostOnly, SessionId, SymbolId, SymbolState, TimeInForce,
 };
@@ -25,12 +25,12 @@ pub(super) type Expiries = BTreeMap<(SymbolId, Nanos, u64), (SessionId, OrderId)
 /// Session and id of the resting pegs, by symbol and order number.
 pub(super) type Pegs = BTreeMap<OrderKey, (SessionId, OrderId)>;
 
-impl Row for RichTerms {
+impl Row for SpecialTerms {
     type Key = OrderKey;
 
     fn hash(&self, (symbol, number): OrderKey) -> u128 {
-        let RichTerms { expire, min_quantity, peg_limit, peg_offset, peg, .. } = *self;
-        let RichTerms { hidden, at_band, at_short_test, .. } = *self;
+        let SpecialTerms { expire, min_quantity, peg_limit, peg_offset, peg, .. } = *self;
+        let SpecialTerms { hidden, at_band, at_short_test, .. } = *self;
         let what = 7 << 32 | u64::from(symbol.0);
         let choices = u64::from(hidden) | (at_band as u64) << 8 | (at_short_test as u64) << 16;
         let peg = u64::from(peg_offset) | (peg as u64) << 32 | choices << 40;
@@ -39,7 +39,7 @@ impl Row for RichTerms {
 }
 
 /// Checks that an order of this type and time in force may have `terms` at some time.
-fn fit(terms: &RichTerms, order_type: OrderType, tif: TimeInForce) -> Result<(), Reason> {
+fn fit(terms: &SpecialTerms, order_type: OrderType, tif: TimeInForce) -> Result<(), Reason> {
     let can_rest = matches!(tif, TimeInForce::Day | TimeInForce::Gtc);
     let ends_early = terms.expire.0 != 0 && tif != TimeInForce::Gtc;
     let cannot_hide = terms.hidden && !(can_rest && order_type == OrderType::Limit);
@@ -53,40 +53,42 @@ fn fit(terms: &RichTerms, order_type: OrderType, tif: TimeInForce) -> Result<(),
 }
 
 impl Engine {
-    /// Enters an order with rare terms.
+    /// Enters an order with special terms.
     #[cold]
-    pub(super) fn enter_rich(
+    pub(super) fn enter_special(
         &mut self,
         at: &Sequenced,
-        EnterRich { order: enter, terms }: &EnterRich,
+        EnterSpecial { order: enter, terms }: &EnterSpecial,
         sink: &mut impl ReportSink,
     ) {
         let command = &at.command;
         self.catch_up(at, sink);
-        let (book, price) = match self.check_rich(at, enter, terms) {
+        let (book, price) = match self.check_special(at, enter, terms) {
             Ok(accepted) => accepted,
             Err(reason) => return self.reject_order(command, enter, reason, sink),
         };
         let order = entered(at, enter);
         let can_rest = matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc);
-        let traits = if can_rest { order.traits.with_terms(terms) } else { order.traits };
-        let order = Order { traits, ..order };
+        let attributes =
+            if can_rest { order.attributes.with_terms(terms) } else { order.attributes };
+        let order = Order { attributes, ..order };
         sink.report(Accepted { stop: None }.about(whole(&order, price)));
         if self.books[book].state() != SymbolState::Open {
             self.begin_terms(&order, Some(*terms));
             return self.rest(book, order, price, sink);
         }
         let mut incoming = Incoming::new(order, price);
-        self.match_rich(book, enter.order_type, &mut incoming, *terms, sink);
+        self.match_special(book, enter.order_type, &mut incoming, *terms, sink);
         self.elect_after(at, book, &incoming, sink);
     }
 
-    /// Checks an order with rare terms; returns the index of its book and its limit after a slide.
-    fn check_rich(
+    /// Checks an order with special terms; returns the index of its book and its limit after a
+    /// slide.
+    fn check_special(
         &self,
         at: &Sequenced,
         enter: &Enter,
-        terms: &RichTerms,
+        terms: &SpecialTerms,
     ) -> Result<(usize, i64), Reason> {
         let command = &at.command;
         if command.verdict == Reason::None && !pegs::can_follow(terms, enter.order_type, enter.tif)
@@ -115,20 +117,20 @@ impl Engine {
         Ok((book, price))
     }
 
-    /// Trades an order with rare terms, then books or cancels the rest as its type and its time in
-    /// force require.
-    pub(super) fn match_rich(
+    /// Trades an order with special terms, then books or cancels the rest as its type and its time
+    /// in force require.
+    pub(super) fn match_special(
         &mut self,
         book: usize,
         order_type: OrderType,
         incoming: &mut Incoming,
-        terms: RichTerms,
+        terms: SpecialTerms,
         sink: &mut impl ReportSink,
     ) {
         (incoming.minimum, incoming.is_hidden) = (terms.min_quantity.0, terms.hidden);
         self.begin_terms(&incoming.order, Some(terms));
         self.match_incoming(book, order_type, incoming, sink);
-        if incoming.order.open == 0 && incoming.order.traits.is_rich() {
+        if incoming.order.open == 0 && incoming.order.attributes.is_special() {
             self.tables.terms.remove(incoming.order.key());
             self.guard(SymbolId(incoming.order.symbol));
         }
@@ -136,15 +138,15 @@ impl Engine {
 
     /// Keeps the terms of an order that does not rest yet, if it may rest with them. By the end of
     /// its command the order rests or has ended.
-    pub(super) fn begin_terms(&mut self, order: &Order, terms: Option<RichTerms>) {
-        if let Some(terms) = terms.filter(|_| order.traits.is_rich()) {
+    pub(super) fn begin_terms(&mut self, order: &Order, terms: Option<SpecialTerms>) {
+        if let Some(terms) = terms.filter(|_| order.attributes.is_special()) {
             self.tables.terms.insert(order.key(), terms);
         }
     }
 
     /// Books an order whose terms are kept already.
-    pub(super) fn rest_rich(&mut self, book: usize, order: Order, price: i64) {
-        let terms = *self.rich_terms(&order);
+    pub(super) fn rest_special(&mut self, book: usize, order: Order, price: i64) {
+        let terms = *self.special_terms(&order);
         let owner = (SessionId(order.session), OrderId(order.id));
         if terms.peg != Peg::None {
             self.pegs.insert(order.key(), owner);
@@ -154,7 +156,7 @@ impl Engine {
             self.expiries.insert(end, owner);
         }
         self.books[book].set_has_terms(true);
-        if order.traits.is_non_displayed() {
+        if order.attributes.is_non_displayed() {
             self.rest_beside(order, price);
         } else {
             self.orders.make_room(1);
@@ -164,8 +166,8 @@ impl Engine {
 
     /// Removes the terms of an order that leaves; returns them.
     #[cold]
-    pub(super) fn forget_terms(&mut self, order: &Order) -> RichTerms {
-        let terms = self.tables.terms.remove(order.key()).expect("a rich order has terms");
+    pub(super) fn forget_terms(&mut self, order: &Order) -> SpecialTerms {
+        let terms = self.tables.terms.remove(order.key()).expect("a special order has terms");
         self.pegs.remove(&order.key());
         self.expiries.remove(&(SymbolId(order.symbol), terms.expire, order.number));
         self.guard(SymbolId(order.symbol));
@@ -173,13 +175,13 @@ impl Engine {
     }
 
     /// Returns the terms of an order that has some.
-    pub(super) fn rich_terms(&self, order: &Order) -> &RichTerms {
-        self.tables.terms.get(order.key()).expect("a rich order has terms")
+    pub(super) fn special_terms(&self, order: &Order) -> &SpecialTerms {
+        self.tables.terms.get(order.key()).expect("a special order has terms")
     }
 
     /// Returns the terms of a resting order, if it has some.
-    pub(super) fn terms_of(&self, order: &Order) -> Option<&RichTerms> {
-        order.traits.is_rich().then(|| self.rich_terms(order))
+    pub(super) fn terms_of(&self, order: &Order) -> Option<&SpecialTerms> {
+        order.attributes.is_special().then(|| self.special_terms(order))
     }
 
     /// Iterates over the pegs of a symbol, by order number.
@@ -206,43 +208,46 @@ impl Engine {
         self.expiries.keys().map(|&(symbol, end, _)| (symbol, end))
     }
 
-    /// Returns true if some order of a symbol has rare terms.
+    /// Returns true if some order of a symbol has special terms.
     pub(super) fn has_terms(&self, symbol: SymbolId) -> bool {
         self.tables.terms.range(orders_of(symbol)).next().is_some()
     }
 
-    /// Opens the fast path again for a book that has lost its last order with rare terms.
+    /// Opens the fast path again for a book that has lost its last order with special terms.
     fn guard(&mut self, symbol: SymbolId) {
         let has_terms = self.has_terms(symbol);
         let book = self.book_index(symbol).expect("what has terms has a book");
         self.books[book].set_has_terms(has_terms);
     }
 
-    /// Restores an order with rare terms from an image.
-    pub(super) fn restore_rich(
+    /// Restores an order with special terms from an image.
+    pub(super) fn restore_special(
         &mut self,
         book: usize,
         order: Order,
         price: i64,
-        terms: Option<RichTerms>,
+        terms: Option<SpecialTerms>,
     ) -> Result<(), &'static str> {
-        let traits = order.traits;
+        let attributes = order.attributes;
         let terms = terms.ok_or("it should have terms, but has none")?;
-        let fit = fit(&terms, OrderType::Limit, traits.tif()).is_ok()
-            && pegs::can_follow(&terms, OrderType::Limit, traits.tif())
-            && (terms.peg == Peg::None || traits.post_only() == PostOnly::Off);
-        let is_same = traits.with_terms(&terms).0 == traits.0;
+        let fit = fit(&terms, OrderType::Limit, attributes.tif()).is_ok()
+            && pegs::can_follow(&terms, OrderType::Limit, attributes.tif())
+            && (terms.peg == Peg::None || attributes.post_only() == PostOnly::Off);
+        let is_same = attributes.with_terms(&terms).0 == attributes.0;
         if !fit || !is_same {
             return Err("it has terms that no order of its kind has");
         }
         if !terms.min_quantity.0.is_multiple_of(self.books[book].lot()) {
             return Err("its minimum is no whole lots");
         }
-        if terms.hidden && traits.is_attributed() || traits.has_reserve() || traits.is_stop() {
+        if terms.hidden && attributes.is_attributed()
+            || attributes.has_reserve()
+            || attributes.is_stop()
+        {
             return Err("it has terms beside what no order with terms is");
         }
         self.begin_terms(&order, Some(terms));
-        self.rest_rich(book, order, price);
+        self.rest_special(book, order, price);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //! the same numbers.
 
 /// Draws the next number of a SplitMix64 generator whose state is `seed`.
-pub fn next(seed: &mut u64) -> u64 {
+pub fn draw(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut number = *seed;
     number = (number ^ number >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -16,39 +16,39 @@ const LEAD: u32 = 512;
 const STEP: u32 = 8;
 
 /// Handle of the thread, which ends when the handle is dropped.
-pub(super) struct Ahead {
-    orders: Arc<Orders>,
+pub(super) struct BlockPreparer {
+    signals: Arc<Signals>,
     /// Block at which the thread is woken next.
     wake_at: u32,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
-struct Orders {
+struct Signals {
     stop: AtomicBool,
     /// Block that was begun last.
     begun: AtomicU32,
 }
 
-impl Ahead {
+impl BlockPreparer {
     /// Starts the thread ahead of the blocks that are shown.
     pub(super) fn start(blocks: &Arc<Blocks>, dir: &Path) -> Result<Self, StoreError> {
         let first = blocks.shown();
-        let orders = Arc::<Orders>::default();
-        orders.begun.store(first, Ordering::Relaxed);
-        let (thread_blocks, thread_orders) = (Arc::clone(blocks), Arc::clone(&orders));
+        let signals = Arc::<Signals>::default();
+        signals.begun.store(first, Ordering::Relaxed);
+        let (thread_blocks, thread_signals) = (Arc::clone(blocks), Arc::clone(&signals));
         let thread = std::thread::Builder::new()
             .name("streams".into())
-            .spawn(move || run(&thread_blocks, &thread_orders))
+            .spawn(move || run(&thread_blocks, &thread_signals))
             .map_err(StoreError::io(dir, "start the thread that makes files"))?;
-        Ok(Ahead { orders, wake_at: first + STEP, thread: Some(thread) })
+        Ok(BlockPreparer { signals, wake_at: first + STEP, thread: Some(thread) })
     }
 
     /// Follows the writer, which has begun `block`.
     pub(super) fn follow(&mut self, block: u32) {
         if block >= self.wake_at {
             self.wake_at = block + STEP;
-            self.orders.begun.store(block, Ordering::Relaxed);
+            self.signals.begun.store(block, Ordering::Relaxed);
             self.wake();
         }
     }
@@ -60,9 +60,9 @@ impl Ahead {
     }
 }
 
-impl Drop for Ahead {
+impl Drop for BlockPreparer {
     fn drop(&mut self) {
-        self.orders.stop.store(true, Ordering::Relaxed);
+        self.signals.stop.store(true, Ordering::Relaxed);
         self.wake();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -70,12 +70,12 @@ impl Drop for Ahead {
     }
 }
 
-fn run(blocks: &Blocks, orders: &Orders) {
+fn run(blocks: &Blocks, signals: &Signals) {
     let step = STEP.min(blocks.per_file());
     let lead = LEAD.min(blocks.per_file());
     let mut next = 0;
-    while !orders.stop.load(Ordering::Relaxed) {
-        let begun = orders.begun.load(Ordering::Relaxed);
+    while !signals.stop.load(Ordering::Relaxed) {
+        let begun = signals.begun.load(Ordering::Relaxed);
         // Pieces begin at multiples of their length, so each lies in one file.
         next = next.max(begun / step * step);
         // The writer reports an error itself if it comes to the same block.

@@ -1,6 +1,6 @@
 //! Fixed terms of an order, in one word.
 
-use ringside_model::command::{Enter, RichTerms};
+use ringside_model::command::{Enter, SpecialTerms};
 use ringside_model::domain::{Capacity, PostOnly, SelfTrade, Side, TimeInForce};
 
 /// Firm, group, side, time in force, post-only, self-trade mode, capacity, attribution, and marks
@@ -15,19 +15,19 @@ use ringside_model::domain::{Capacity, PostOnly, SelfTrade, Side, TimeInForce};
 ///   iceberg   │ has terms │ not displayed │ of these: has a minimum
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Traits(pub u64);
+pub(super) struct Attributes(pub u64);
 
-impl Traits {
-    pub(crate) const NONE: Traits = Traits(0);
-    /// Traits of slot 0, which is no order: marked as hidden, so that the fast path of cancel does
-    /// not take it.
-    pub(crate) const OF_NO_ORDER: Traits = Traits(Self::NON_DISPLAYED);
+impl Attributes {
+    pub(crate) const NONE: Attributes = Attributes(0);
+    /// Attributes of slot 0, which is no order: marked as hidden, so that the fast path of cancel
+    /// does not take it.
+    pub(crate) const OF_NO_ORDER: Attributes = Attributes(Self::NON_DISPLAYED);
     /// Set while the order waits as a stop.
     pub(crate) const STOP: u64 = 1 << 39;
     /// Set on an iceberg.
     const RESERVE: u64 = 1 << 53;
-    /// Set on an order that rests with rare terms.
-    const RICH: u64 = 1 << 54;
+    /// Set on an order that rests with special terms.
+    const SPECIAL: u64 = 1 << 54;
     /// Set on a hidden order.
     const NON_DISPLAYED: u64 = 1 << 55;
     /// Set on a hidden order with a minimum quantity.
@@ -38,7 +38,7 @@ impl Traits {
 
     #[inline(always)]
     pub(crate) fn of(enter: &Enter) -> Self {
-        Traits(
+        Attributes(
             u64::from(enter.firm.0)
                 | u64::from(enter.group) << 16
                 | (enter.side as u64) << 32
@@ -50,7 +50,7 @@ impl Traits {
         )
     }
 
-    /// Returns the traits of a stored word; `None` if no order can have such a word.
+    /// Returns the attributes of a stored word; `None` if no order can have such a word.
     pub(crate) fn from_word(word: u64) -> Option<Self> {
         let code = |shift: u32| (word >> shift) as u8 & 15;
         Side::from_code(code(32))?;
@@ -58,10 +58,10 @@ impl Traits {
         PostOnly::from_code(code(40))?;
         SelfTrade::from_code(code(44))?;
         Capacity::from_code(code(48))?;
-        let traits = Traits(word);
-        let is_ordered = (!traits.is_non_displayed() || traits.is_rich())
-            && (!traits.has_minimum() || traits.is_non_displayed());
-        (word >> 57 == 0 && is_ordered).then_some(traits)
+        let attributes = Attributes(word);
+        let is_ordered = (!attributes.is_non_displayed() || attributes.is_special())
+            && (!attributes.has_minimum() || attributes.is_non_displayed());
+        (word >> 57 == 0 && is_ordered).then_some(attributes)
     }
 
     pub(crate) fn firm(self) -> u16 {
@@ -98,28 +98,28 @@ impl Traits {
         self.0 & Self::RESERVE != 0
     }
 
-    /// Returns the traits with the mark of an iceberg.
+    /// Returns the attributes with the mark of an iceberg.
     pub(crate) fn with_reserve(self) -> Self {
-        Traits(self.0 | Self::RESERVE)
+        Attributes(self.0 | Self::RESERVE)
     }
 
-    /// Returns true for an order with rare terms.
+    /// Returns true for an order with special terms.
     #[inline(always)]
-    pub(crate) fn is_rich(self) -> bool {
-        self.0 & Self::RICH != 0
+    pub(crate) fn is_special(self) -> bool {
+        self.0 & Self::SPECIAL != 0
     }
 
     /// Returns true if data is kept beside the resting order: for a stop, an iceberg, or an order
-    /// with rare terms.
+    /// with special terms.
     #[inline(always)]
-    pub(crate) fn needs_care(self) -> bool {
-        self.0 & (Self::STOP | Self::RESERVE | Self::RICH) != 0
+    pub(crate) fn takes_slow_path(self) -> bool {
+        self.0 & (Self::STOP | Self::RESERVE | Self::SPECIAL) != 0
     }
 
     /// Returns true if the order rests in the book, displayed whole, with no data beside it.
     #[inline(always)]
     pub(crate) fn is_plain(self) -> bool {
-        self.0 & (Self::UNSEEN | Self::RESERVE | Self::RICH) == 0
+        self.0 & (Self::UNSEEN | Self::RESERVE | Self::SPECIAL) == 0
     }
 
     /// Returns true for a hidden order: it rests beside the book and trades like orders in the
@@ -136,13 +136,13 @@ impl Traits {
         self.0 & Self::MINIMUM != 0
     }
 
-    /// Returns the traits with the marks of these rare terms.
-    pub(crate) fn with_terms(self, terms: &RichTerms) -> Self {
+    /// Returns the attributes with the marks of these special terms.
+    pub(crate) fn with_terms(self, terms: &SpecialTerms) -> Self {
         let hidden = if terms.hidden { Self::NON_DISPLAYED } else { 0 };
         let has_minimum = terms.hidden && terms.min_quantity.0 > 0;
         let minimum = if has_minimum { Self::MINIMUM } else { 0 };
         let others = self.0 & !(Self::NON_DISPLAYED | Self::MINIMUM);
-        Traits(others | Self::RICH | hidden | minimum)
+        Attributes(others | Self::SPECIAL | hidden | minimum)
     }
 
     /// Returns true if the order rests in the book; false if it is hidden, or waits for an auction
@@ -157,9 +157,9 @@ impl Traits {
         PostOnly::from_code((self.0 >> 40) as u8 & 15).unwrap_or(PostOnly::Off)
     }
 
-    /// Returns the traits with another sell marking.
+    /// Returns the attributes with another sell marking.
     pub(crate) fn with_side(self, side: Side) -> Self {
-        Traits(self.0 & !(15 << 32) | (side as u64) << 32)
+        Attributes(self.0 & !(15 << 32) | (side as u64) << 32)
     }
 
     pub(crate) fn capacity(self) -> Capacity {
@@ -187,7 +187,7 @@ mod tests {
             for &tif in TimeInForce::ALL {
                 for &post_only in PostOnly::ALL {
                     for &self_trade in SelfTrade::ALL {
-                        let traits = Traits::of(&Enter {
+                        let attributes = Attributes::of(&Enter {
                             id: OrderId(u64::MAX),
                             price: Price(i64::MAX),
                             quantity: Quantity(u64::MAX),
@@ -201,17 +201,20 @@ mod tests {
                             capacity: Capacity::Riskless,
                             attributed: true,
                         });
-                        assert_eq!(traits.is_displayed(), !tif.is_for_auction());
-                        assert_eq!(traits.capacity(), Capacity::Riskless);
-                        assert!(traits.is_attributed());
-                        assert_eq!(traits.with_side(Side::Short).side(), Side::Short);
-                        assert_eq!((traits.firm(), traits.group()), (0xFEDC, 0xBA98));
-                        assert_eq!((traits.side(), traits.tif()), (side, tif));
+                        assert_eq!(attributes.is_displayed(), !tif.is_for_auction());
+                        assert_eq!(attributes.capacity(), Capacity::Riskless);
+                        assert!(attributes.is_attributed());
+                        assert_eq!(attributes.with_side(Side::Short).side(), Side::Short);
+                        assert_eq!((attributes.firm(), attributes.group()), (0xFEDC, 0xBA98));
+                        assert_eq!((attributes.side(), attributes.tif()), (side, tif));
                         assert_eq!(
-                            (traits.post_only(), traits.self_trade()),
+                            (attributes.post_only(), attributes.self_trade()),
                             (post_only, self_trade)
                         );
-                        assert_eq!(Traits::from_word(traits.0).map(|same| same.0), Some(traits.0));
+                        assert_eq!(
+                            Attributes::from_word(attributes.0).map(|same| same.0),
+                            Some(attributes.0)
+                        );
                     }
                 }
             }
@@ -222,16 +225,24 @@ mod tests {
     fn terms_are_marked_and_what_is_unseen_says_so() {
         let with = |hidden, least| {
             let min_quantity = Quantity(least);
-            Traits::NONE.with_terms(&RichTerms { hidden, min_quantity, ..RichTerms::NONE })
+            Attributes::NONE.with_terms(&SpecialTerms {
+                hidden,
+                min_quantity,
+                ..SpecialTerms::NONE
+            })
         };
-        let marks =
-            |traits: Traits| (traits.is_rich(), traits.is_non_displayed(), traits.has_minimum());
+        let marks = |attributes: Attributes| {
+            (attributes.is_special(), attributes.is_non_displayed(), attributes.has_minimum())
+        };
         assert_eq!(marks(with(false, 0)), (true, false, false));
         assert_eq!(marks(with(true, 0)), (true, true, false));
         assert_eq!(marks(with(true, 5)), (true, true, true));
-        assert_eq!(marks(with(true, 5).with_terms(&RichTerms::NONE)), (true, false, false));
-        assert_eq!([with(false, 0), with(true, 5)].map(Traits::is_displayed), [true, false]);
-        assert_eq!(Traits::from_word(with(true, 5).0).map(|same| same.0), Some(with(true, 5).0));
+        assert_eq!(marks(with(true, 5).with_terms(&SpecialTerms::NONE)), (true, false, false));
+        assert_eq!([with(false, 0), with(true, 5)].map(Attributes::is_displayed), [true, false]);
+        assert_eq!(
+            Attributes::from_word(with(true, 5).0).map(|same| same.0),
+            Some(with(true, 5).0)
+        );
     }
 
     #[test]
@@ -248,7 +259,7 @@ mod tests {
             1 << 63,
             u64::MAX,
         ] {
-            assert!(Traits::from_word(word).is_none(), "{word:#x}");
+            assert!(Attributes::from_word(word).is_none(), "{word:#x}");
         }
     }
 }

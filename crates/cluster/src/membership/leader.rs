@@ -80,7 +80,7 @@ impl Leading {
             if to == me {
                 return Some(Record { handover: None, ..record.clone() });
             }
-            let is_ready = |f: &&super::Following| f.node == *to && f.is_near;
+            let is_ready = |f: &&super::ConnectedStandby| f.node == *to && f.is_near;
             if let Some(follower) = view.followers.iter().find(is_ready)
                 && record.voters.counts(to, follower.incarnation)
             {

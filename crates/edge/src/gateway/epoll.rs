@@ -1,4 +1,4 @@
-//! Poll of the sockets that are ready: epoll, level triggered, never waiting.
+//! Epoll set of the sockets: level triggered, never waiting.
 
 use rustix::event::{Timespec, epoll};
 use rustix::fd::{AsFd, OwnedFd};
@@ -32,16 +32,16 @@ pub(super) struct Ready {
 }
 
 /// Set of the polled sockets. A closed socket leaves the set by itself.
-pub(super) struct Poll {
+pub(super) struct Epoll {
     epoll: OwnedFd,
     ready: Vec<Ready>,
 }
 
-impl Poll {
-    /// Creates a poll without sockets.
-    pub(super) fn new() -> io::Result<Poll> {
+impl Epoll {
+    /// Creates a set without sockets.
+    pub(super) fn new() -> io::Result<Epoll> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Poll { epoll, ready: Vec::with_capacity(EVENTS_MAX) })
+        Ok(Epoll { epoll, ready: Vec::with_capacity(EVENTS_MAX) })
     }
 
     /// Adds a socket, and polls it for input.
@@ -61,7 +61,7 @@ impl Poll {
         Ok(epoll::modify(&self.epoll, socket, token.data(), flags)?)
     }
 
-    /// Finds the sockets that are ready now, and returns their number: see [`Poll::ready`].
+    /// Finds the sockets that are ready now, and returns their number: see [`Epoll::ready`].
     pub(super) fn look(&mut self) -> usize {
         const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
         let mut events = [MaybeUninit::uninit(); EVENTS_MAX];

@@ -1,10 +1,10 @@
 //! Timers of the gateway: heartbeats, silent clients, slow readers, and the orders of sessions
 //! without a connection.
 
-use super::Server;
+use super::Gateway;
 use crate::gateway::accounts::Account;
 use crate::gateway::connection::Phase;
-use crate::gateway::intake::Member;
+use crate::gateway::intake::LoggedInSession;
 use crate::gateway::queue::Inbound;
 use ringside_model::command::{Action, Command, MassCancel};
 use ringside_model::domain::{OrderId, Role, SessionId, SymbolId};
@@ -23,7 +23,7 @@ const STALL_NS: u64 = 1_000 * MS;
 
 /// State of the timers.
 #[derive(Default)]
-pub(crate) struct Timers {
+pub(crate) struct ConnectionTimers {
     /// Latest time of a step.
     pub now_ns: u64,
     has_begun: bool,
@@ -42,9 +42,9 @@ struct Absent {
     until_ns: u64,
 }
 
-impl Timers {
+impl ConnectionTimers {
     /// Notes that a session has lost its connection.
-    pub(super) fn leave(&mut self, member: &Member, account: &Account, now_ns: u64) {
+    pub(super) fn leave(&mut self, member: &LoggedInSession, account: &Account, now_ns: u64) {
         if member.role == Role::OrderEntry {
             self.miss(member.session, account, now_ns);
         }
@@ -63,7 +63,7 @@ impl Timers {
     }
 }
 
-impl Server {
+impl Gateway {
     /// Updates the time before anything else is done in a step.
     pub(super) fn begin_timers(&mut self, now_ns: u64) {
         if !self.timers.has_begun {
@@ -145,7 +145,7 @@ impl Server {
     /// Cancels the orders of the sessions that have been without a connection for too long. If the
     /// queue is full, a later pass cancels them.
     fn cancel_for_absent(&mut self, now_ns: u64) {
-        let Server { timers, intake, counters, .. } = self;
+        let Gateway { timers, intake, counters, .. } = self;
         timers.absent.retain(|&Absent { session, until_ns }| {
             if now_ns < until_ns || intake.room() == 0 {
                 return true;

@@ -1,4 +1,4 @@
-//! Poll of the voters: which of them miss the leader, and which of those has the longest log.
+//! Canvass of the voters: which of them miss the leader, and which of those has the longest log.
 
 use super::message::Last;
 use super::record::{NodeName, Voters};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Answers of the other voters to a voter that misses the leader.
 #[derive(Debug)]
-pub(super) struct Poll {
+pub(super) struct Canvass {
     began: Duration,
     ask_at: Duration,
     /// Voters that miss the leader, with the ends of their logs.
@@ -19,17 +19,17 @@ pub(super) struct Poll {
     away: BTreeSet<NodeName>,
 }
 
-impl Poll {
+impl Canvass {
     /// Interval between two requests to the others.
     const AGAIN: Duration = Duration::from_millis(20);
     /// Time after which a missing answer is not waited for.
     const PATIENCE: Duration = Duration::from_millis(50);
-    /// Age at which the answers of a poll are discarded and asked for again.
+    /// Age at which the answers of a canvass are discarded and asked for again.
     const FRESH: Duration = Duration::from_millis(400);
 
-    /// Creates a poll without answers.
+    /// Creates a canvass without answers.
     pub(super) fn new(now: Duration) -> Self {
-        Poll {
+        Canvass {
             began: now,
             ask_at: now,
             misses: BTreeMap::new(),
@@ -41,7 +41,7 @@ impl Poll {
     /// Returns true if the others are to be asked now.
     pub(super) fn asks(&mut self, now: Duration) -> bool {
         if now - self.began > Self::FRESH {
-            *self = Poll::new(now);
+            *self = Canvass::new(now);
         }
         let asks = now >= self.ask_at;
         if asks {

@@ -9,7 +9,7 @@
 //! tick does no harm; a missing tick does. If it is not certain that something is over, its time
 //! stays until a tick has come after that time.
 
-use ringside_core::report_order::Subscriber;
+use ringside_core::merge::Subscriber;
 use ringside_model::command::{Action, Command};
 use ringside_model::domain::{MoveStep, Nanos, SessionId, SymbolId};
 use ringside_model::frame::{Frame, FrameKind};
@@ -27,9 +27,10 @@ const COARSE: Nanos = Nanos(20_000_000);
 /// Delay of the next tick of a symbol whose tick was rejected.
 const RETRY: Nanos = Nanos(1_000_000_000);
 
-/// Due times, shared by the reader of the reports ([`Watch`]) and the sender of the ticks.
+/// Timers of all symbols, shared by the reader of the reports ([`TimerWatch`]) and the sender of
+/// the ticks.
 #[derive(Clone, Default)]
-pub struct DueTimes(Arc<Shared>);
+pub struct TimerTable(Arc<Shared>);
 
 struct Shared {
     /// Earliest time in `times`, so that a reader sees without the lock that nothing is due.
@@ -39,31 +40,31 @@ struct Shared {
 
 #[derive(Default)]
 struct Times {
-    of: BTreeMap<SymbolId, Instrument>,
+    of: BTreeMap<SymbolId, SymbolTimers>,
     /// Symbols that have something to wait for and no tick under way, by time.
     waiting: BTreeSet<(Nanos, SymbolId)>,
 }
 
-/// Times that are known of one symbol.
+/// Timers of one symbol.
 #[derive(Default)]
-struct Instrument {
+struct SymbolTimers {
     planned: Option<Nanos>,
     /// Time at which trading resumes after a pause.
     reopens: Option<Nanos>,
     /// Times at which a quote at a price band causes a pause, by side.
     pauses: [Option<Nanos>; 2],
     /// Expiry times of orders, and any other times from an engine.
-    ends: Ends,
+    ends: TimeSet,
     /// Time of the symbol in [`Times::waiting`].
     waits: Option<Nanos>,
     /// State of the schedule's latest plan for the symbol.
-    asked: Asked,
+    asked: PlanProgress,
     is_away: bool,
 }
 
 /// Set of times, most of them kept one by one.
 #[derive(Default)]
-struct Ends {
+struct TimeSet {
     first: BTreeSet<Nanos>,
     /// Span of the times that are not kept one by one.
     beyond: Option<(Nanos, Nanos)>,
@@ -71,7 +72,7 @@ struct Ends {
 
 /// State of a plan of the schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Asked {
+pub enum PlanProgress {
     /// The plan has been answered, or there was none.
     #[default]
     Answered,
@@ -89,7 +90,7 @@ pub struct Outlook {
     /// Time of the planned state, if a state is planned.
     pub planned: Option<Nanos>,
     /// State of the schedule's latest plan.
-    pub asked: Asked,
+    pub asked: PlanProgress,
     /// True if the symbol is not traded here.
     pub is_away: bool,
 }
@@ -100,7 +101,7 @@ impl Default for Shared {
     }
 }
 
-impl DueTimes {
+impl TimerTable {
     /// Creates an empty set: nothing is due.
     pub fn new() -> Self {
         Self::default()
@@ -108,56 +109,56 @@ impl DueTimes {
 
     /// Adds a time at which something of any kind is due.
     pub fn add(&self, symbol: SymbolId, at: Nanos) {
-        self.change(symbol, |instrument| instrument.ends.add(at));
+        self.change(symbol, |timers| timers.ends.add(at));
     }
 
     /// Sets the time of the planned state, or removes it.
     pub fn plan(&self, symbol: SymbolId, at: Option<Nanos>) {
-        self.change(symbol, |instrument| instrument.planned = at);
+        self.change(symbol, |timers| timers.planned = at);
     }
 
     /// Marks the symbol as not traded here, and forgets its times.
     pub fn leave(&self, symbol: SymbolId) {
-        self.change(symbol, |instrument| {
-            *instrument = Instrument {
-                waits: instrument.waits,
+        self.change(symbol, |timers| {
+            *timers = SymbolTimers {
+                waits: timers.waits,
                 is_away: true,
-                asked: instrument.asked,
-                ..Instrument::default()
+                asked: timers.asked,
+                ..SymbolTimers::default()
             }
         });
     }
 
     /// Notes that a plan of the schedule is handed over.
     pub fn ask(&self, symbol: SymbolId) {
-        self.change(symbol, |instrument| instrument.asked = Asked::Waits);
+        self.change(symbol, |timers| timers.asked = PlanProgress::Waits);
     }
 
     /// Marks the symbol as traded here.
     pub fn come(&self, symbol: SymbolId) {
-        self.change(symbol, |instrument| instrument.is_away = false);
+        self.change(symbol, |timers| timers.is_away = false);
     }
 
     /// Notes that the schedule's plan has been answered, unless the plan has an answer already.
     pub fn answer(&self, symbol: SymbolId) {
-        self.change(symbol, |instrument| {
-            if instrument.asked == Asked::Waits {
-                instrument.asked = Asked::Answered;
+        self.change(symbol, |timers| {
+            if timers.asked == PlanProgress::Waits {
+                timers.asked = PlanProgress::Answered;
             }
         });
     }
 
     /// Notes that the engine rejected the schedule's plan.
     pub fn refuse(&self, symbol: SymbolId) {
-        self.change(symbol, |instrument| instrument.asked = Asked::Refused);
+        self.change(symbol, |timers| timers.asked = PlanProgress::Refused);
     }
 
     /// Returns the outlook of a symbol.
     pub fn outlook(&self, symbol: SymbolId) -> Outlook {
         let times = self.times();
-        let outlook = |instrument: &Instrument| {
-            let Instrument { planned, asked, is_away, .. } = *instrument;
-            Outlook { next: instrument.next(), planned, asked, is_away }
+        let outlook = |timers: &SymbolTimers| {
+            let SymbolTimers { planned, asked, is_away, .. } = *timers;
+            Outlook { next: timers.next(), planned, asked, is_away }
         };
         times.of.get(&symbol).map_or(Outlook::default(), outlook)
     }
@@ -181,30 +182,30 @@ impl DueTimes {
     /// Handles a tick at `at`: everything due by then is over, unless a later report sets a new
     /// time.
     fn ticked(&self, symbol: SymbolId, at: Nanos) {
-        self.change_and_wait(symbol, |instrument| {
-            let Instrument { planned, reopens, pauses, ends, .. } = instrument;
+        self.change_and_wait(symbol, |timers| {
+            let SymbolTimers { planned, reopens, pauses, ends, .. } = timers;
             for time in [planned, reopens].into_iter().chain(pauses) {
                 time.take_if(|time| *time <= at);
             }
             ends.pass(at);
-            instrument.next()
+            timers.next()
         });
     }
 
     /// Handles a rejected tick, for example while the symbol is being moved.
     fn refused(&self, symbol: SymbolId, at: Nanos) {
         let later = Nanos(at.0.saturating_add(RETRY.0));
-        self.change_and_wait(symbol, |instrument| instrument.next().map(|next| next.max(later)));
+        self.change_and_wait(symbol, |timers| timers.next().map(|next| next.max(later)));
     }
 
     /// Changes the times of a symbol. If its earliest due time changes, the symbol waits for the
     /// new one.
-    fn change(&self, symbol: SymbolId, change: impl FnOnce(&mut Instrument)) {
-        self.change_and_wait(symbol, |instrument| {
-            let before = instrument.next();
-            change(instrument);
-            let next = instrument.next();
-            if next == before { instrument.waits } else { next }
+    fn change(&self, symbol: SymbolId, change: impl FnOnce(&mut SymbolTimers)) {
+        self.change_and_wait(symbol, |timers| {
+            let before = timers.next();
+            change(timers);
+            let next = timers.next();
+            if next == before { timers.waits } else { next }
         });
     }
 
@@ -212,16 +213,16 @@ impl DueTimes {
     fn change_and_wait(
         &self,
         symbol: SymbolId,
-        change: impl FnOnce(&mut Instrument) -> Option<Nanos>,
+        change: impl FnOnce(&mut SymbolTimers) -> Option<Nanos>,
     ) {
         let mut times = self.times();
         let Times { of, waiting } = &mut *times;
-        let instrument = of.entry(symbol).or_default();
-        let until = change(instrument);
-        if let Some(before) = instrument.waits {
+        let timers = of.entry(symbol).or_default();
+        let until = change(timers);
+        if let Some(before) = timers.waits {
             waiting.remove(&(before, symbol));
         }
-        instrument.waits = until;
+        timers.waits = until;
         waiting.extend(until.map(|until| (until, symbol)));
         self.say_earliest(&times);
     }
@@ -236,15 +237,15 @@ impl DueTimes {
     }
 }
 
-impl Instrument {
+impl SymbolTimers {
     fn next(&self) -> Option<Nanos> {
-        let Instrument { planned, reopens, pauses, ends, .. } = self;
+        let SymbolTimers { planned, reopens, pauses, ends, .. } = self;
         let times = [*planned, *reopens, ends.next()];
         times.into_iter().chain(*pauses).flatten().min()
     }
 }
 
-impl Ends {
+impl TimeSet {
     /// Adds a time. The last of too many times are not kept; ticks in short intervals cover their
     /// span.
     fn add(&mut self, at: Nanos) {
@@ -273,9 +274,9 @@ impl Ends {
 
 /// Subscriber that learns due times from commands and reports, and passes both on to another
 /// subscriber.
-pub struct Watch<U> {
+pub struct TimerWatch<U> {
     subscriber: U,
-    due: DueTimes,
+    timers: TimerTable,
     /// Current command, if its reports matter here.
     cause: Option<Cause>,
 }
@@ -289,10 +290,10 @@ struct Cause {
     has_verdict: bool,
 }
 
-impl<U> Watch<U> {
+impl<U> TimerWatch<U> {
     /// Creates a watch that passes everything on to `subscriber`.
-    pub fn new(subscriber: U, due: DueTimes) -> Self {
-        Watch { subscriber, due, cause: None }
+    pub fn new(subscriber: U, timers: TimerTable) -> Self {
+        TimerWatch { subscriber, timers, cause: None }
     }
 
     #[cold]
@@ -300,11 +301,11 @@ impl<U> Watch<U> {
         let Some(Command { session, symbol, verdict, action }) = Command::decode(frame) else {
             return;
         };
-        if let Action::EnterRich(rich) = action {
+        if let Action::EnterSpecial(special) = action {
             // The answer does not matter: the order may also enter later, as the replacement of
             // another.
-            let end = Some(rich.terms.expire).filter(|end| *end > frame.time());
-            end.into_iter().for_each(|end| self.due.add(symbol, end));
+            let end = Some(special.terms.expire).filter(|end| *end > frame.time());
+            end.into_iter().for_each(|end| self.timers.add(symbol, end));
         } else {
             let has_verdict = verdict != Reason::None;
             self.cause = Some(Cause { kind, session, symbol, has_verdict });
@@ -317,19 +318,19 @@ impl<U> Watch<U> {
         let symbol = report.symbol;
         let kind = self.cause.map(|cause| cause.kind);
         match report.body() {
-            Body::Ticked(_) => self.due.ticked(symbol, published.time),
-            Body::StatePlanned(planned) => self.due.plan(symbol, given(planned.at)),
-            Body::StateChanged(changed) => self.due.change(symbol, |instrument| {
-                instrument.reopens = given(changed.reopens_at);
+            Body::Ticked(_) => self.timers.ticked(symbol, published.time),
+            Body::StatePlanned(planned) => self.timers.plan(symbol, given(planned.at)),
+            Body::StateChanged(changed) => self.timers.change(symbol, |timers| {
+                timers.reopens = given(changed.reopens_at);
                 // A command that sets a state removes the planned state.
                 if kind == Some(FrameKind::SetState) {
-                    instrument.planned = None;
+                    timers.planned = None;
                 }
             }),
             Body::LimitState(LimitState { stands, pause_at }) => {
                 let pause = given(pause_at).filter(|_| stands);
-                self.due.change(symbol, |instrument| {
-                    instrument.pauses[usize::from(report.side.is_buy())] = pause;
+                self.timers.change(symbol, |timers| {
+                    timers.pauses[usize::from(report.side.is_buy())] = pause;
                 });
             }
             Body::SymbolMoved(moved) => self.moved(symbol, moved.moved.step),
@@ -341,9 +342,9 @@ impl<U> Watch<U> {
     fn rejected(&self, time: Nanos) {
         let Some(Cause { kind, session, symbol, has_verdict }) = self.cause else { return };
         match kind {
-            FrameKind::RunTimers => self.due.refused(symbol, time),
+            FrameKind::RunTimers => self.timers.refused(symbol, time),
             FrameKind::PlanState if session != SessionId(0) && !has_verdict => {
-                self.due.refuse(symbol);
+                self.timers.refuse(symbol);
             }
             _ => {}
         }
@@ -351,11 +352,11 @@ impl<U> Watch<U> {
 
     fn moved(&self, symbol: SymbolId, step: MoveStep) {
         match step {
-            MoveStep::Release => self.due.leave(symbol),
+            MoveStep::Release => self.timers.leave(symbol),
             MoveStep::Halt | MoveStep::Import => {
-                self.due.change(symbol, |instrument| instrument.is_away = true);
+                self.timers.change(symbol, |timers| timers.is_away = true);
             }
-            MoveStep::Resume => self.due.come(symbol),
+            MoveStep::Resume => self.timers.come(symbol),
             MoveStep::Export => {}
         }
     }
@@ -366,13 +367,13 @@ fn given(time: Nanos) -> Option<Nanos> {
     Some(time).filter(|time| *time != Nanos(0))
 }
 
-impl<U: Subscriber> Subscriber for Watch<U> {
+impl<U: Subscriber> Subscriber for TimerWatch<U> {
     const COMMANDS: bool = true;
 
     #[inline]
     fn command(&mut self, frame: &Frame) {
-        use FrameKind::{EnterRich, PlanState, RunTimers, SetState};
-        if let Some(kind @ (EnterRich | PlanState | SetState | RunTimers)) = frame.kind() {
+        use FrameKind::{EnterSpecial, PlanState, RunTimers, SetState};
+        if let Some(kind @ (EnterSpecial | PlanState | SetState | RunTimers)) = frame.kind() {
             self.cause(kind, frame);
         }
         self.subscriber.command(frame);
@@ -398,7 +399,7 @@ impl<U: Subscriber> Subscriber for Watch<U> {
         if let Some(Cause { kind: FrameKind::PlanState, session, symbol, .. }) = self.cause.take()
             && session != SessionId(0)
         {
-            self.due.answer(symbol);
+            self.timers.answer(symbol);
         }
         self.subscriber.end_command();
     }
@@ -429,12 +430,12 @@ mod tests {
     }
 
     /// Watch that receives commands with their reports at given times.
-    struct Heard(Watch<Nobody>);
+    struct Heard(TimerWatch<Nobody>);
 
     impl Heard {
-        fn new() -> (Heard, DueTimes) {
-            let due = DueTimes::new();
-            (Heard(Watch::new(Nobody, due.clone())), due)
+        fn new() -> (Heard, TimerTable) {
+            let timers = TimerTable::new();
+            (Heard(TimerWatch::new(Nobody, timers.clone())), timers)
         }
 
         fn command(&mut self, time: u64, command: &Command, reports: &[Report]) {
@@ -483,13 +484,13 @@ mod tests {
         Rejected { moved: None }.about(SymbolId(1))
     }
 
-    fn due(due: &DueTimes, now: u64) -> Vec<u32> {
-        std::iter::from_fn(|| due.take(Nanos(now)).map(|symbol| symbol.0)).take(9).collect()
+    fn due(timers: &TimerTable, now: u64) -> Vec<u32> {
+        std::iter::from_fn(|| timers.take(Nanos(now)).map(|symbol| symbol.0)).take(9).collect()
     }
 
     #[test]
     fn what_is_due_is_given_once_by_time_and_then_by_symbol() {
-        let times = DueTimes::new();
+        let times = TimerTable::new();
         for (symbol, at) in [(3, 10), (1, 20), (2, 20), (4, 30)] {
             times.plan(SymbolId(symbol), Some(Nanos(at)));
         }
@@ -552,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_tick_is_tried_again_later_and_an_instrument_that_has_gone_is_forgotten() {
+    fn a_refused_tick_is_tried_again_later_and_an_symbol_that_has_gone_is_forgotten() {
         let (mut heard, times) = Heard::new();
         times.add(SymbolId(1), Nanos(10));
         assert_eq!(due(&times, 10), [1]);
@@ -575,20 +576,20 @@ mod tests {
         let refused = rejected();
         times.ask(SymbolId(1));
         heard.command(1, &plan(1, 0, Reason::None), &[planned]);
-        assert_eq!(asked(), Asked::Waits, "that was an operator's");
+        assert_eq!(asked(), PlanProgress::Waits, "that was an operator's");
         heard.command(2, &plan(1, 9, Reason::None), &[planned]);
-        assert_eq!(asked(), Asked::Answered);
+        assert_eq!(asked(), PlanProgress::Answered);
         times.ask(SymbolId(1));
         heard.command(3, &plan(1, 9, Reason::Operator), &[refused]);
-        assert_eq!(asked(), Asked::Answered, "it was to be refused");
+        assert_eq!(asked(), PlanProgress::Answered, "it was to be refused");
         times.ask(SymbolId(1));
         heard.command(4, &plan(1, 9, Reason::None), &[refused]);
-        assert_eq!(asked(), Asked::Refused);
+        assert_eq!(asked(), PlanProgress::Refused);
     }
 
     #[test]
     fn more_times_than_there_is_room_for_are_looked_at_in_short_intervals() {
-        let times = DueTimes::new();
+        let times = TimerTable::new();
         let at = |count: usize| count as u64 * 1_000_000_000;
         (1..=TIMES_MAX + 3).rev().for_each(|count| times.add(SymbolId(1), Nanos(at(count))));
         let mut now = 0;

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Venue-wide rules after some commands of the venue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct VenueRules {
     day: Option<DayEvent>,
     disabled: BTreeSet<SessionId>,
     risk: RiskRules,
@@ -76,7 +76,7 @@ impl RiskRules {
     }
 }
 
-impl Standing {
+impl VenueRules {
     /// Updates the rules with the next command of the venue.
     pub fn observe(&mut self, command: &Command) {
         match command.action {
@@ -150,13 +150,13 @@ impl Standing {
 mod tests {
     use super::*;
 
-    fn standing(commands: &[(u32, Reason, Action)]) -> Standing {
-        let mut standing = Standing::default();
+    fn rules(commands: &[(u32, Reason, Action)]) -> VenueRules {
+        let mut rules = VenueRules::default();
         for &(session, verdict, action) in commands {
             let (session, symbol) = (SessionId(session), SymbolId::NONE);
-            standing.observe(&Command { session, symbol, verdict, action });
+            rules.observe(&Command { session, symbol, verdict, action });
         }
-        standing
+        rules
     }
 
     fn set(enabled: bool) -> Action {
@@ -168,20 +168,20 @@ mod tests {
         let [start, end] =
             [DayEvent::Start, DayEvent::End].map(|event| Action::from(TradingDay { event }));
         let none = Reason::None;
-        assert!(!standing(&[]).is_closed());
-        assert!(!standing(&[(0, none, start)]).is_closed());
-        assert!(standing(&[(0, none, start), (0, none, end)]).is_closed());
-        assert!(!standing(&[(0, none, end), (0, none, start)]).is_closed());
-        assert!(!standing(&[(0, Reason::NotPermitted, end)]).is_closed(), "it was refused");
+        assert!(!rules(&[]).is_closed());
+        assert!(!rules(&[(0, none, start)]).is_closed());
+        assert!(rules(&[(0, none, start), (0, none, end)]).is_closed());
+        assert!(!rules(&[(0, none, end), (0, none, start)]).is_closed());
+        assert!(!rules(&[(0, Reason::NotPermitted, end)]).is_closed(), "it was refused");
     }
 
     #[test]
     fn a_session_is_disabled_until_it_is_enabled() {
-        let (none, is_disabled) = (Reason::None, |s: &Standing| s.is_disabled(SessionId(1)));
-        assert!(is_disabled(&standing(&[(1, none, set(false))])));
-        assert!(!is_disabled(&standing(&[(2, none, set(false))])));
-        assert!(!is_disabled(&standing(&[(1, none, set(false)), (1, none, set(true))])));
-        assert!(!is_disabled(&standing(&[(1, Reason::NotPermitted, set(false))])));
+        let (none, is_disabled) = (Reason::None, |s: &VenueRules| s.is_disabled(SessionId(1)));
+        assert!(is_disabled(&rules(&[(1, none, set(false))])));
+        assert!(!is_disabled(&rules(&[(2, none, set(false))])));
+        assert!(!is_disabled(&rules(&[(1, none, set(false)), (1, none, set(true))])));
+        assert!(!is_disabled(&rules(&[(1, Reason::NotPermitted, set(false))])));
     }
 
     fn risk(scope: RiskScope, firm: u16, quantity_max: u64) -> Action {
@@ -192,17 +192,17 @@ mod tests {
     #[test]
     fn risk_limits_hold_until_others_are_set() {
         let (none, session) = (Reason::None, RiskScope::Session);
-        let of = |s: &Standing| s.risk().of(RiskScope::Session, 1).quantity_max;
-        assert_eq!(of(&standing(&[(1, none, risk(session, 0, 5))])), 5);
-        assert_eq!(of(&standing(&[(2, none, risk(session, 0, 5))])), 0);
-        assert_eq!(of(&standing(&[(1, Reason::UnknownSymbol, risk(session, 0, 5))])), 0);
-        assert_eq!(of(&standing(&[(1, none, risk(RiskScope::Firm, 1, 5))])), 0);
-        let off = standing(&[(1, none, risk(session, 0, 5)), (1, none, risk(session, 0, 0))]);
-        assert!(off.risk().is_empty() && off == Standing::default());
-        let firm = standing(&[(0, none, risk(RiskScope::Firm, 7, 5))]);
+        let of = |s: &VenueRules| s.risk().of(RiskScope::Session, 1).quantity_max;
+        assert_eq!(of(&rules(&[(1, none, risk(session, 0, 5))])), 5);
+        assert_eq!(of(&rules(&[(2, none, risk(session, 0, 5))])), 0);
+        assert_eq!(of(&rules(&[(1, Reason::UnknownSymbol, risk(session, 0, 5))])), 0);
+        assert_eq!(of(&rules(&[(1, none, risk(RiskScope::Firm, 1, 5))])), 0);
+        let off = rules(&[(1, none, risk(session, 0, 5)), (1, none, risk(session, 0, 0))]);
+        assert!(off.risk().is_empty() && off == VenueRules::default());
+        let firm = rules(&[(0, none, risk(RiskScope::Firm, 7, 5))]);
         assert!(firm.risk().has_firms());
         assert_eq!(firm.risk().of(RiskScope::Firm, 7).quantity_max, 5);
-        let symbol = standing(&[(0, none, risk(RiskScope::Symbol, 0, 5))]);
+        let symbol = rules(&[(0, none, risk(RiskScope::Symbol, 0, 5))]);
         assert!(!symbol.risk().has_firms() && !symbol.risk().is_empty());
     }
 
@@ -215,18 +215,18 @@ mod tests {
 
     #[test]
     fn the_last_boundary_is_the_last_plan_that_the_schedule_sent_or_passed_over() {
-        let mut standing = Standing::default();
-        assert_eq!(standing.scheduled(SymbolId(1)), Nanos(0));
-        standing.observe(&plan(9, 1, Reason::None, 100));
-        standing.observe(&plan(0, 1, Reason::None, 150));
-        assert_eq!(standing.scheduled(SymbolId(1)), Nanos(100), "the other was an operator's");
-        standing.observe(&plan(9, 2, Reason::Operator, 200));
-        let both = [1, 2].map(|symbol| standing.scheduled(SymbolId(symbol)));
+        let mut rules = VenueRules::default();
+        assert_eq!(rules.scheduled(SymbolId(1)), Nanos(0));
+        rules.observe(&plan(9, 1, Reason::None, 100));
+        rules.observe(&plan(0, 1, Reason::None, 150));
+        assert_eq!(rules.scheduled(SymbolId(1)), Nanos(100), "the other was an operator's");
+        rules.observe(&plan(9, 2, Reason::Operator, 200));
+        let both = [1, 2].map(|symbol| rules.scheduled(SymbolId(symbol)));
         assert_eq!(both, [Nanos(100), Nanos(200)]);
-        let mut again = Standing::default();
-        standing.commands().iter().for_each(|command| again.observe(command));
-        assert_eq!(again, standing);
-        assert_eq!(again.commands(), standing.commands());
+        let mut again = VenueRules::default();
+        rules.commands().iter().for_each(|command| again.observe(command));
+        assert_eq!(again, rules);
+        assert_eq!(again.commands(), rules.commands());
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
         let end = Action::from(TradingDay { event: DayEvent::End });
         let (none, off) = (Reason::None, set(false));
         let [one, other] = [[3, 1], [1, 3]].map(|[a, b]| {
-            standing(&[
+            rules(&[
                 (0, none, end),
                 (a, none, off),
                 (b, none, off),
@@ -249,7 +249,7 @@ mod tests {
         });
         assert_eq!(one.commands(), other.commands());
         assert_eq!(one.commands().len(), 8);
-        let mut again = Standing::default();
+        let mut again = VenueRules::default();
         one.commands().iter().for_each(|command| again.observe(command));
         assert_eq!(again, one);
     }

@@ -1,14 +1,14 @@
 //! The session behind the screen: requests sent, answers of the venue, and the books.
 
 use super::ClientArgs;
-use super::orders::{Orders, price};
+use super::orders::{OrderTable, price};
 use crate::cli::CliError;
 use crate::cli::market_data::MarketData;
 use ringside_load::session::ledger::timestamp;
 use ringside_wire::Message;
 use ringside_wire::client::session::{Event, Session};
 use ringside_wire::client::soup::Broken;
-use ringside_wire::feed::book::{Book, Instrument, Level, Side};
+use ringside_wire::feed::book::{Book, Level, Side, SymbolBook};
 use ringside_wire::ouch::inbound::AccountQuery;
 use ringside_wire::ouch::{Request, Response, Tags};
 use ringside_wire::soupbintcp::{Login, NOT_AUTHORIZED, SESSION_NOT_AVAILABLE};
@@ -17,9 +17,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// A session with its orders, its requests and the market data.
-pub(super) struct Desk {
+pub(super) struct Console {
     /// Orders of the session.
-    pub orders: Orders,
+    pub orders: OrderTable,
     session: Session,
     addresses: usize,
     link: Link,
@@ -52,14 +52,14 @@ enum Link {
     Left,
 }
 
-impl Desk {
+impl Console {
     /// Opens a session and joins the market data, if any is configured. With `may_lack_feed`, a
     /// failure to join is ignored.
     pub(super) fn open(
         addresses: Vec<SocketAddr>,
         args: &ClientArgs,
         may_lack_feed: bool,
-    ) -> Result<Desk, CliError> {
+    ) -> Result<Console, CliError> {
         let login = Login {
             user: args.user.to_ascii_uppercase(),
             password: args.password.clone(),
@@ -81,8 +81,8 @@ impl Desk {
             }
         }
         let present = end_of_stream(&addresses, &login)?;
-        Ok(Desk {
-            orders: Orders::default(),
+        Ok(Console {
+            orders: OrderTable::default(),
             addresses: addresses.len(),
             session: Session::new(addresses, login),
             link: Link::Down,
@@ -182,8 +182,8 @@ impl Desk {
         if self.market_data.is_none() {
             return "there is no market data: see --dev-feed and --feed-a".into();
         }
-        match self.book.instruments().find(|(_, instrument)| instrument.stock() == symbol) {
-            Some((_, instrument)) => ladder(instrument),
+        match self.book.symbol_books().find(|(_, symbol_book)| symbol_book.stock() == symbol) {
+            Some((_, symbol_book)) => ladder(symbol_book),
             None => format!("there is no {symbol}"),
         }
     }
@@ -322,10 +322,10 @@ fn answered(response: &Response) -> Option<u32> {
     }
 }
 
-fn ladder(instrument: &Instrument) -> String {
+fn ladder(symbol_book: &SymbolBook) -> String {
     const LEVELS: usize = 5;
-    let traded = instrument.traded();
-    let mut text = format!("{:<8}", instrument.stock());
+    let traded = symbol_book.traded();
+    let mut text = format!("{:<8}", symbol_book.stock());
     if traded.trades > 0 {
         let last = price(traded.last_price.into());
         text += &format!(" last {last}, {} shares in {} trades", traded.volume, traded.trades);
@@ -334,8 +334,8 @@ fn ladder(instrument: &Instrument) -> String {
         Some(level) => (level.shares.to_string(), price(level.price.into())),
         None => Default::default(),
     };
-    let mut bids = instrument.levels(Side::Buy).take(LEVELS);
-    let mut offers = instrument.levels(Side::Sell).take(LEVELS);
+    let mut bids = symbol_book.levels(Side::Buy).take(LEVELS);
+    let mut offers = symbol_book.levels(Side::Sell).take(LEVELS);
     loop {
         let (bid, offer) = (bids.next(), offers.next());
         if bid.is_none() && offer.is_none() {

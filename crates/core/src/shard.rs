@@ -1,7 +1,7 @@
 //! One shard at work: selects its commands from the frames, applies them to its engine a batch at a
 //! time, and keeps the reports until the caller takes them.
 
-use crate::report_order::state_hash_report;
+use crate::merge::state_hash_report;
 use ringside_engine::{Engine, Shard};
 use ringside_model::command::{self, Sequenced};
 use ringside_model::frame::{EpochStart, Frame, FrameKind};

@@ -1,33 +1,33 @@
-//! Orders with rare terms: their expiry, their hidden trades, and the orders that they skip.
+//! Orders with special terms: their expiry, their hidden trades, and the orders that they skip.
 
 use super::*;
-use ringside_model::command::{EnterRich, RichTerms, RunTimers, TradingDay};
+use ringside_model::command::{EnterSpecial, RunTimers, SpecialTerms, TradingDay};
 
 /// Returns the order with these terms. The first command of a row has the official time 11, the
 /// next one 12.
-fn rich(order: Do, change: impl FnOnce(&mut RichTerms)) -> Do {
+fn special(order: Do, change: impl FnOnce(&mut SpecialTerms)) -> Do {
     let Action::Enter(enter) = order.0.action else { panic!("not an enter") };
-    let mut terms = RichTerms::NONE;
+    let mut terms = SpecialTerms::NONE;
     change(&mut terms);
-    let action = Action::EnterRich(EnterRich { order: enter, terms });
+    let action = Action::EnterSpecial(EnterSpecial { order: enter, terms });
     Do(Command { action, ..order.0 }, order.1, order.2)
 }
 
 fn hidden(order: Do) -> Do {
-    rich(order, |terms| terms.hidden = true)
+    special(order, |terms| terms.hidden = true)
 }
 
 /// Returns the order as a hidden order with the minimum quantity `least`.
 fn at_least(least: u64, order: Do) -> Do {
-    rich(order, |terms| (terms.hidden, terms.min_quantity) = (true, Quantity(least)))
+    special(order, |terms| (terms.hidden, terms.min_quantity) = (true, Quantity(least)))
 }
 
 fn ioc_at_least(least: u64, order: Do) -> Do {
-    rich(order.ioc(), |terms| terms.min_quantity = Quantity(least))
+    special(order.ioc(), |terms| terms.min_quantity = Quantity(least))
 }
 
 fn until(time: u64, order: Do) -> Do {
-    rich(order.gtc(), |terms| terms.expire = Nanos(time))
+    special(order.gtc(), |terms| terms.expire = Nanos(time))
 }
 
 fn tick() -> Do {
@@ -98,7 +98,7 @@ fn what_asks_for_an_order_that_has_just_expired_is_too_late() {
 #[test]
 fn an_order_that_would_expire_at_once_is_refused() {
     check(&[(until(11, buy(1, 4, 100)), &["rejected 1 buy invalid_expiry"])], "|");
-    let day = rich(buy(1, 4, 100), |terms| terms.expire = Nanos(99));
+    let day = special(buy(1, 4, 100), |terms| terms.expire = Nanos(99));
     check(&[(day, &["rejected 1 buy unsupported"])], "|");
 }
 
@@ -346,10 +346,10 @@ fn terms_that_an_order_cannot_have_are_refused() {
         (hidden(buy(1, 4, 100).ioc()), "unsupported"),
         (hidden(buy(1, 4, 100).with(|e| e.attributed = true)), "unsupported"),
         (hidden(buy(1, 4, 0).market()), "unsupported"),
-        (rich(buy(1, 4, 100).tif(TimeInForce::Auction), |_| {}), "unsupported"),
+        (special(buy(1, 4, 100).tif(TimeInForce::Auction), |_| {}), "unsupported"),
         (at_least(5, buy(1, 4, 100)), "invalid_min_quantity"),
-        (rich(buy(1, 4, 100), |t| t.min_quantity = Quantity(1)), "invalid_min_quantity"),
-        (rich(buy(1, 4, 100), |t| t.peg_offset = 1), "invalid_peg"),
+        (special(buy(1, 4, 100), |t| t.min_quantity = Quantity(1)), "invalid_min_quantity"),
+        (special(buy(1, 4, 100), |t| t.peg_offset = 1), "invalid_peg"),
     ];
     for (order, reason) in rows {
         check(&[(order, &[&format!("rejected 1 buy {reason}")])], "|");
