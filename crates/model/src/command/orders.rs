@@ -57,10 +57,9 @@ macro_rules! order {
 
             #[inline(always)]
             fn load(bytes: OrderBytes) -> Option<Self> {
+                // A bit without an attribute would be a value that nothing checks.
+                const { assert!(0 $(| ((1 << $bits) - 1) << $shift)* == u32::MAX) };
                 let attributes = u32::load(bytes.attributes)?;
-                if attributes & !(0 $(| ((1 << $bits) - 1) << $shift)*) != 0 {
-                    return None;
-                }
                 Some($name {
                     $($value: Stored::load(bytes.$value)?,)*
                     $($attribute: Attribute::of((attributes >> $shift & ((1 << $bits) - 1)) as u8)?,)*

@@ -118,7 +118,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         let session = self.directory.session_id(name);
         let symbol = session.and_then(|session| self.directory.order_symbol(session, id));
         let session = session.unwrap_or_default();
-        (symbol.unwrap_or(SymbolId::NONE), TradeSide { id, session, text, ..NOBODY })
+        (symbol.unwrap_or(SymbolId::NONE), TradeSide { id, session, text })
     }
 
     pub(super) fn set_durability(&mut self, fields: &Fields) -> Result<(), Fault> {
