@@ -416,7 +416,7 @@ mod tests {
     fn check(seed: u64, mut key_of: impl FnMut(u64, u64) -> i64) {
         let (mut ladder, mut levels) = (Ladder::new(), Levels::new());
         let mut model = BTreeMap::new();
-        let mut random = seed;
+        let (mut random, mut most) = (seed, 0);
         for step in 0..20_000u64 {
             random = random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
             let key = key_of(step, random >> 20);
@@ -433,10 +433,14 @@ mod tests {
             }
             assert_eq!(ladder.best(), model.values().next().copied().unwrap_or(NIL));
             assert_eq!(ladder.best_key(), model.keys().next().copied().unwrap_or(i64::MAX));
+            let behind = model.range((Bound::Excluded(key), Bound::Unbounded)).next();
+            assert_eq!(ladder.after(key), behind.map_or(NIL, |(_, &slot)| slot));
+            most = most.max(model.len());
             if step % 500 == 0 {
                 assert!(ladder.iter().eq(model.values().copied()), "step {step}");
             }
         }
+        assert_eq!(levels.slab.len(), 1 + most, "free levels are used again");
     }
 
     #[test]

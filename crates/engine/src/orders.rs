@@ -351,5 +351,42 @@ mod tests {
         let before = orders.slab.len();
         slots.iter().step_by(2).for_each(|&(id, _)| _ = insert(&mut orders, id));
         assert_eq!(orders.slab.len(), before, "free slots are used again");
+        assert!(before <= 1 + orders.live() + GROW_ORDERS_MIN, "the slab grows in small steps");
+    }
+
+    #[test]
+    fn room_for_many_orders_leaves_the_slots_that_are_free_already() {
+        let mut orders = Orders::with_capacity(0);
+        let bucket = orders.bucket(SessionId(3), OrderId(1));
+        orders.make_room(1);
+        let free = GROW_ORDERS_MIN;
+        orders.make_room(free + 1);
+        let mut slots: Vec<Slot> =
+            (1..).take(free + 1).map(|id| orders.insert(order(3, id), bucket)).collect();
+        while orders.live() + 1 < orders.slab.len() {
+            orders.make_room(1);
+            slots.push(orders.insert(order(3, 0), bucket));
+        }
+        assert!(!slots.contains(&NIL));
+        slots.sort_unstable();
+        slots.dedup();
+        assert_eq!(slots.len(), orders.live(), "each order has a slot of its own");
+    }
+
+    #[test]
+    fn an_id_is_live_whatever_the_number_of_its_session() {
+        let mut orders = Orders::with_capacity(0);
+        let sessions = [3, 2, HIGHEST_MAX - 1, HIGHEST_MAX, HIGHEST_MAX + 1, u32::MAX];
+        for session in sessions {
+            orders.make_room(1);
+            orders.insert(order(session, 5), orders.bucket(SessionId(session), OrderId(5)));
+        }
+        for session in sessions {
+            let is_live = |id| {
+                let bucket = orders.bucket(SessionId(session), OrderId(id));
+                orders.is_live(bucket, SessionId(session), OrderId(id))
+            };
+            assert_eq!([4, 5, 6].map(is_live), [false, true, false], "session {session}");
+        }
     }
 }

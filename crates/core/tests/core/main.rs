@@ -6,5 +6,6 @@ mod snapshotter;
 mod stages;
 mod stored;
 mod stream_recovery;
+mod stream_resume;
 mod stream_store;
 mod streams;

@@ -2,7 +2,7 @@
 
 use crate::stored::flow::{BLOCK_BYTES, Flow, STREAMS_MAX, opened, options, rest};
 use ringside_core::streams::{
-    Options, Positions, PositionsImage as Image, Store, StoreError, StreamId,
+    Options, Positions, PositionsImage as Image, Store, StoreError, StreamId, are_in,
 };
 use ringside_load::rng::Rng;
 use ringside_model::domain::SeqNo;
@@ -220,9 +220,15 @@ fn damage_is_noticed_and_the_streams_can_be_made_again() {
 fn damage_behind_the_last_blocks_stops_who_reads_it() {
     let images = images(200);
     let market_data = |image: &Image| image.rows.first().filter(|row| row.stream == 0).copied();
-    let first = images.iter().find_map(market_data).unwrap().block;
-    let (file, block_at) = (first as usize / 4, u64::from(first % 4) * BLOCK_BYTES as u64);
-    for (offset, bytes) in [(0, [0, 0]), (4, [9, 9]), (20, [9, 9]), (25, [0xFF, 0])] {
+    // The last cases need a block with another number than 0, which names no next block.
+    let later = |image: &Image| market_data(image).map(|row| row.block).filter(|&block| block > 0);
+    let block = images.iter().find_map(later).unwrap();
+    let (file, block_at) = (block as usize / 4, u64::from(block % 4) * BLOCK_BYTES as u64);
+    // Neither a block itself nor the first one that has not begun can be the next block.
+    let [itself, not_begun] =
+        [block, images[200].next_block].map(|next| (next as u16).to_le_bytes());
+    let damages = [(0, [0, 0]), (4, [9, 9]), (20, [9, 9]), (25, [0xFF, 0])];
+    for (offset, bytes) in damages.into_iter().chain([(20, itself), (20, not_begun)]) {
         let dir = tempfile::tempdir().unwrap();
         let mut store = opened(dir.path());
         store.clear().unwrap();
@@ -257,10 +263,12 @@ fn files_without_their_head_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         let other = dir.path().join("streams-notes.dat");
         std::fs::write(&other, "not ours").unwrap();
+        assert!(!are_in(dir.path()));
         let mut store = opened(dir.path());
         store.clear().unwrap();
         Flow::new().write_to(&mut store, 100);
         drop(store);
+        assert!(are_in(dir.path()));
         assert_eq!(opened(dir.path()).trusted_to(), SeqNo(100));
         damage(&dir.path().join("streams-head"));
         assert_eq!(opened(dir.path()).trusted_to(), SeqNo(0), "damage {number}");

@@ -119,6 +119,8 @@ fn a_long_day_does_not_stay_in_memory() {
         let (_, resident) = mapped_and_resident(dir.path());
         assert!(resident > 2 * most, "{resident} bytes of {mapped}, and all of them were read");
     }
+    drop((store, reader));
+    assert_eq!(mapped_and_resident(dir.path()), (0, 0), "nobody maps the files any more");
 }
 
 /// A reader that begins with the first message of a long day does not read the whole day.

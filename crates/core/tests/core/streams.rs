@@ -2,15 +2,15 @@
 
 use ringside_core::streams::StreamId;
 use ringside_model::command::{
-    AccountQuery, Action, BreakTrade, Cancel, ClientFields, Command, CorrectTrade, DefineSymbol,
-    Display, Enter, EnterIceberg, EnterSpecial, MassCancel, Modify, OperatorCommand, Reduce,
-    Replace, RiskLimits, RunTimers, SetBands, SetOrderEntry, SetQuote, SetRisk, SetShortSale,
-    SetState, SpecialTerms, TradeSide, TradingDay,
+    AccountQuery, Action, BreakTrade, Cancel, ClientFields, Command, CorrectTrade, DefineSession,
+    DefineSymbol, Display, Enter, EnterIceberg, EnterSpecial, MassCancel, Modify, OperatorCommand,
+    Reduce, Replace, RiskLimits, RunTimers, SetBands, SetOrderEntry, SetQuote, SetRisk,
+    SetShortSale, SetState, SpecialTerms, TradeSide, TradingDay,
 };
 use ringside_model::domain::{
-    Capacity, DayEvent, FirmId, MatchNumber, Nanos, OrderId, OrderNumber, OrderType, Peg, PostOnly,
-    Price, Quantity, RiskScope, SelfTrade, SeqNo, SessionId, Side, SymbolId, SymbolState, Tick,
-    TimeInForce,
+    Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderNumber, OrderType, Peg,
+    PostOnly, Price, Quantity, RiskScope, Role, SelfTrade, SeqNo, SessionId, Side, SymbolId,
+    SymbolState, Tick, TimeInForce,
 };
 use ringside_model::reason::Reason;
 use ringside_testing::wire;
@@ -420,6 +420,9 @@ fn ids_are_used_up_by_what_is_answered() {
     let order = Action::Enter(enter(12, Side::Buy, 10, 100));
     venue.apply_with(A, 1, Reason::NotPermitted, order, Some(fields(12)));
     assert_eq!(consumed(&venue), 12);
+    // The new id of a replaced order is used up.
+    venue.replace(A, 9, 13, 10, 100);
+    assert_eq!(consumed(&venue), 13);
 }
 
 #[test]
@@ -653,11 +656,26 @@ fn a_session_that_may_not_enter_orders_is_told_and_so_is_the_operator() {
 }
 
 #[test]
+fn the_operator_hears_nothing_of_single_orders() {
+    let mut venue = venue();
+    let name = Name::new("FILE").unwrap();
+    let (firm, role) = (FirmId(1), Role::File);
+    venue.apply(5, 0, Action::from(DefineSession { name, firm, role }));
+    venue.take_all();
+    for session in [A, 5] {
+        venue.order(session, 1, Side::Buy, 10, 100);
+        venue.apply(session, 1, Action::Cancel(Cancel { id: OrderId(1) }));
+    }
+    assert_eq!(venue.operator(), [""; 0]);
+}
+
+#[test]
 fn a_day_ends_after_the_orders_that_expire_with_it() {
     let mut venue = venue();
     venue.order(A, 1, Side::Sell, 100, 100);
     venue.ouch(A);
     venue.market();
+    assert!(!venue.states().day_ended());
     venue.apply(0, 0, Action::from(TradingDay { event: DayEvent::End }));
     assert_eq!(venue.ouch(A), ["C 1 100 T", "S E"]);
     assert_eq!(venue.ouch(B), ["S E"]);

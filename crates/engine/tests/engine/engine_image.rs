@@ -6,12 +6,12 @@ use ringside_engine::{
 };
 use ringside_model::command::{
     Action, Cancel, Command, DefineFirm, DefineSession, DefineSymbol, Definition, Display, Enter,
-    EnterIceberg, ImportOrder, MoveSymbol, OperatorCommand, PlanState, Sequenced, SetBands,
-    SetQuote, SetState, SpecialTerms, is_venue_wide,
+    EnterIceberg, EnterSpecial, EnterStop, ImportOrder, MoveSymbol, OperatorCommand, PlanState,
+    Sequenced, SetBands, SetQuote, SetState, SpecialTerms, is_venue_wide,
 };
 use ringside_model::domain::{
-    FirmId, MoveStep, Name, Nanos, OrderId, PartitionId, Peg, Price, Quantity, Role, SeqNo,
-    SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
+    AtBand, AtShortTest, FirmId, MoveStep, Name, Nanos, OrderId, PartitionId, Peg, Price, Quantity,
+    Role, SeqNo, SessionId, Side, SymbolId, SymbolState, Tick, TimeInForce,
 };
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
@@ -257,6 +257,8 @@ fn an_image_that_cannot_be_is_refused() {
             i.terms.insert(before, TermsImage { symbol, number, terms });
         }),
         ("terms that no order of its kind has", |i| without_peg(i).hidden ^= true),
+        ("beside what no order with terms is", |i| hidden(i).attributes |= 1 << 52),
+        ("beside what no order with terms is", |i| hidden(i).attributes |= 1 << 53),
         ("terms that no order of its kind has", |i| without_peg(i).peg_offset = 1),
         ("terms that no order of its kind has", |i| without_peg(i).peg_limit = Price(1)),
         ("there is no order", |i| {
@@ -272,6 +274,14 @@ fn an_image_that_cannot_be_is_refused() {
         ("would be refused", |i| {
             // An image names the reference of dynamic bands.
             protection(i, true).action = Action::from(SetBands { bps: 1, ..SetBands::default() });
+        }),
+        ("would be refused", |i| {
+            let quote = SetQuote { bid: Price(-1), offer: Price(2) };
+            protection(i, false).action = Action::from(quote);
+        }),
+        ("would be refused", |i| {
+            let quote = SetQuote { bid: Price(1), offer: Price(-1) };
+            protection(i, false).action = Action::from(quote);
         }),
         ("an order is beyond a band", |i| {
             let (low, high) = (Price(1), Price(1));
@@ -367,6 +377,12 @@ fn stop(image: &mut Image) -> &mut OrderImage {
 fn iceberg(image: &mut Image) -> &mut OrderImage {
     let number = image.reserves[0].number;
     image.orders.iter_mut().find(|order| order.number == number).expect("it has an order")
+}
+
+/// Returns the last hidden order of an image.
+fn hidden(image: &mut Image) -> &mut OrderImage {
+    let is_hidden = |order: &&mut OrderImage| order.attributes & 1 << 55 != 0;
+    image.orders.iter_mut().rfind(is_hidden).expect("a hidden order")
 }
 
 /// Returns the last order of an image that is displayed whole and has no special terms.
@@ -513,6 +529,159 @@ fn a_plan_that_cannot_be_is_refused() {
         assert!(error.contains("would be refused"), "{error}");
     }
     assert_eq!(Engine::restore(ORDERS, &image).unwrap().image(), image);
+}
+
+/// Returns the command for a step of a move from or to partition 1.
+fn step(step: MoveStep, orders: u64, quantity: u64) -> Action {
+    let (partition, quantity) = (PartitionId(1), Quantity(quantity));
+    Action::from(MoveSymbol { step, partition, version: 0, orders, quantity })
+}
+
+#[test]
+fn a_symbol_that_cannot_be_away_is_refused() {
+    let image = after(2, step(MoveStep::Halt, 0, 0)).image();
+    let cases: [fn(&mut Command); 4] = [
+        |away| away.verdict = Reason::OffTick,
+        |away| away.symbol = SymbolId(3),
+        |away| away.action = step(MoveStep::Export, 0, 0),
+        |away| away.action = step(MoveStep::Resume, 0, 0),
+    ];
+    for alter in cases {
+        let mut altered = image.clone();
+        alter(altered.definitions.last_mut().unwrap());
+        let error = Engine::restore(ORDERS, &altered).err().expect("it cannot be").to_string();
+        assert!(error.contains("would be refused"), "{error}");
+    }
+    assert_eq!(Engine::restore(ORDERS, &image).unwrap().image(), image);
+}
+
+#[test]
+fn equal_commands_for_two_symbols_differ_in_the_hash() {
+    let order = Enter::limit(OrderId(1), Side::Buy, Quantity(100), Price(10));
+    let actions = [
+        Action::Enter(order),
+        Action::from(SetQuote { bid: Price(1), offer: Price(2) }),
+        Action::from(SetBands { low: Price(1), high: Price(9), ..SetBands::default() }),
+        step(MoveStep::Halt, 0, 0),
+        step(MoveStep::Release, 0, 0),
+    ];
+    let mut hashes: Vec<u128> = actions
+        .iter()
+        .flat_map(|action| [1, 2].map(|symbol| after(symbol, *action).state_hash()))
+        .collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), 2 * actions.len());
+}
+
+#[test]
+fn definitions_that_differ_in_anything_differ_in_the_hash() {
+    let name = |text| Name::new(text).unwrap();
+    let session = |text, firm, role| {
+        Action::from(DefineSession { name: name(text), firm: FirmId(firm), role })
+    };
+    let firm = |text, firm| Action::from(DefineFirm { firm: FirmId(firm), name: name(text) });
+    let definitions = [
+        (1, session("N", 7, Role::File)),
+        (2, session("N", 7, Role::File)),
+        (1, session("M", 7, Role::File)),
+        (1, session("N", 8, Role::File)),
+        (1, session("N", 7, Role::OrderEntry)),
+        (1, session("ABCDEFGHIJ", 7, Role::File)),
+        (1, session("BBCDEFGHIJ", 7, Role::File)),
+        (0, firm("N", 1)),
+        (0, firm("M", 1)),
+        (0, firm("N", 2)),
+    ];
+    let mut hashes = definitions.map(|(session, action)| {
+        let mut engine = Engine::new(ORDERS);
+        let definition = command(1, SessionId(session), SymbolId::NONE, action);
+        engine.apply_batch(&[definition], &mut vec![]);
+        assert_eq!(engine.image().definitions.len(), 1);
+        engine.state_hash()
+    });
+    hashes.sort_unstable();
+    assert!(hashes.is_sorted_by(|a, b| a < b));
+}
+
+#[test]
+fn orders_that_wait_are_a_part_of_the_hash() {
+    let importing = |price| {
+        let mut engine = after(1, step(MoveStep::Release, 0, 0));
+        let order = Enter::limit(OrderId(1), Side::Buy, Quantity(5), Price(price));
+        let import = ImportOrder { order, id_there: OrderId(7) };
+        act(&mut engine, 4, &[step(MoveStep::Import, 0, 0), Action::from(import)]);
+        assert_eq!(engine.image().orders.len(), 1);
+        engine.state_hash()
+    };
+    assert_ne!(importing(10), importing(11));
+}
+
+#[test]
+fn an_altered_reserve_is_seen_in_the_hash() {
+    let order = Enter::limit(OrderId(1), Side::Buy, Quantity(100), Price(10));
+    // Slices of one size need no random number: the seed stays.
+    let display = Display { next: 5, least: 5, most: 5, seed: 9 };
+    let engine = after(1, Action::EnterIceberg(EnterIceberg { order, display }));
+    let image = engine.image();
+    assert_eq!((image.reserves[0].left, image.reserves[0].display), (95, display));
+    let cases: [fn(&mut ReserveImage); 4] = [
+        |reserve| reserve.left = 90,
+        |reserve| reserve.display.next = 6,
+        |reserve| reserve.display.most = 6,
+        |reserve| reserve.display.seed = 10,
+    ];
+    for alter in cases {
+        let mut altered = image.clone();
+        alter(&mut altered.reserves[0]);
+        let restored = Engine::restore(ORDERS, &altered).unwrap();
+        assert_ne!(restored.state_hash(), engine.state_hash());
+    }
+}
+
+#[test]
+fn altered_terms_are_seen_in_the_hash() {
+    let mut engine = after(1, Action::from(SetQuote { bid: Price(10), offer: Price(12) }));
+    let order = Enter {
+        tif: TimeInForce::Gtc,
+        ..Enter::limit(OrderId(1), Side::Buy, Quantity(100), Price(0))
+    };
+    let terms = SpecialTerms {
+        expire: Nanos(100),
+        min_quantity: Quantity(10),
+        peg_limit: Price(20),
+        peg: Peg::Primary,
+        hidden: true,
+        ..SpecialTerms::NONE
+    };
+    act(&mut engine, 4, &[Action::EnterSpecial(EnterSpecial { order, terms })]);
+    let image = engine.image();
+    assert_eq!(image.terms[0].terms, terms);
+    let cases: [fn(&mut SpecialTerms); 7] = [
+        |terms| terms.expire = Nanos(200),
+        |terms| terms.min_quantity = Quantity(20),
+        |terms| terms.peg_limit = Price(30),
+        |terms| terms.peg_offset = 1,
+        |terms| terms.peg = Peg::Midpoint,
+        |terms| terms.at_band = AtBand::Cancel,
+        |terms| terms.at_short_test = AtShortTest::Slide,
+    ];
+    for alter in cases {
+        let mut altered = image.clone();
+        alter(&mut altered.terms[0].terms);
+        let restored = Engine::restore(ORDERS, &altered).unwrap();
+        assert_ne!(restored.state_hash(), engine.state_hash());
+    }
+}
+
+#[test]
+fn an_altered_limit_of_a_stop_is_seen_in_the_hash() {
+    let order = Enter::limit(OrderId(1), Side::Buy, Quantity(5), Price(10));
+    let engine = after(1, Action::EnterStop(EnterStop { order, stop: Price(9) }));
+    let mut image = engine.image();
+    assert_eq!(image.stop_limits[0].limit, 10);
+    image.stop_limits[0].limit = 11;
+    assert_ne!(Engine::restore(ORDERS, &image).unwrap().state_hash(), engine.state_hash());
 }
 
 /// Different states of one symbol or of two have different parts in the state hash.

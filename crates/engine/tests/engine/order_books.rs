@@ -1,9 +1,9 @@
 //! Facade for other programs: exact answers, and the input that it rejects.
 
 use ringside_engine::model::command::{
-    Display, EnterIceberg, EnterSpecial, Replace, RunTimers, SpecialTerms,
+    Display, EnterIceberg, EnterSpecial, PlanState, Replace, RunTimers, SpecialTerms,
 };
-use ringside_engine::model::domain::{Name, OrderNumber};
+use ringside_engine::model::domain::{Name, OrderNumber, SymbolState};
 use ringside_engine::{
     Action, Command, DecimalError, DefineSymbol, Enter, LevelView, Nanos, OrderBooks, OrderId,
     OutOfOrder, Price, Quantity, Reason, Report, ReportKind, SeqNo, Sequenced, SessionId, Side,
@@ -100,6 +100,8 @@ fn a_seqno_is_used_once_and_none_below_it() {
     assert_eq!(books.enter(ALICE, aapl, limit(2, Side::Buy, 10, "1.00"))[0].order, OrderNumber(8));
     assert!(books.apply_sequenced(sequenced(8, 0, enter(3))).is_err());
     assert!(books.apply_sequenced(sequenced(9, 0, enter(3))).is_ok());
+    assert!(books.apply_sequenced(sequenced(SeqNo::MAX.0, 0, enter(4))).is_ok());
+    assert_eq!(books.last_seqno(), SeqNo::MAX);
 }
 
 #[test]
@@ -181,4 +183,21 @@ fn symbols_have_a_name_each_and_their_own_tick() {
     assert_eq!((report.kind, report.reason), (ReportKind::Rejected, Reason::OffLot));
     assert_eq!(books.define("NEXT", cent()), Ok(SymbolId(8)));
     assert_eq!(books.definition(aapl).map(|definition| definition.lot), Some(Quantity(1)));
+}
+
+#[test]
+fn timers_are_named_with_their_times() {
+    let (mut books, aapl) = books();
+    assert_eq!(books.engine().due_times(), []);
+    let order = Enter { tif: TimeInForce::Gtc, ..limit(1, Side::Buy, 10, "1.00") };
+    let terms = SpecialTerms { expire: Nanos(50), ..SpecialTerms::NONE };
+    books.apply(ALICE, aapl, Action::EnterSpecial(EnterSpecial { order, terms }));
+    let plan = PlanState { due: Nanos(70), random_ns: 0, seed: 0, state: SymbolState::Closed };
+    books.apply(SessionId(0), aapl, Action::from(plan));
+    let mut due = books.engine().due_times();
+    due.sort_unstable();
+    assert_eq!(due, [(aapl, Nanos(50)), (aapl, Nanos(70))]);
+    books.advance_time(Nanos(50));
+    books.apply(SessionId(0), aapl, Action::from(RunTimers));
+    assert_eq!(books.engine().due_times(), [(aapl, Nanos(70))]);
 }

@@ -377,10 +377,63 @@ mod tests {
         assert_eq!(&bytes, b"\0\x08Umessage");
         connection.write(now + HEARTBEAT / 2);
         connection.write(now + HEARTBEAT);
-        let mut bytes = [0; 3];
+        connection.log_out();
+        connection.write(now + HEARTBEAT);
+        let mut bytes = [0; 6];
         peer.read_exact(&mut bytes).unwrap();
-        assert_eq!(&bytes, b"\0\x01R");
-        assert!(!connection.read(now + SILENCE_MAX + HEARTBEAT));
+        assert_eq!(&bytes, b"\0\x01R\0\x01O");
+        assert!(!connection.read(connection.heard + SILENCE_MAX));
+        assert!(matches!(connection.take(), Ok(None)));
+        assert!(!connection.read(connection.heard + SILENCE_MAX + HEARTBEAT));
         assert!(matches!(take(&mut connection), Err(Broken::Silent)));
+    }
+
+    #[test]
+    fn buffers_have_limits() {
+        let (mut connection, mut peer) = pair();
+        let packets = 2 * INPUT_BYTES / (32 << 10);
+        let writes = std::thread::spawn(move || {
+            peer.write_all(&answer()).unwrap();
+            let mut bytes = vec![];
+            write_packet(packet::SEQUENCED, &[b'x'; (32 << 10) - PREFIX_BYTES], &mut bytes);
+            (0..packets).for_each(|_| peer.write_all(&bytes).unwrap());
+            peer
+        });
+        // A full input buffer takes no more; the rest comes when there is room again.
+        while connection.filled < INPUT_BYTES {
+            connection.read(Instant::now());
+        }
+        assert!(!connection.read(Instant::now()));
+        let taken: Vec<u64> = (0..5 + packets).map(|_| take(&mut connection).unwrap().0).collect();
+        assert_eq!(taken.last(), Some(&(8 + packets as u64)));
+        let _peer = writes.join().unwrap();
+        let message = [0; 1024 - PREFIX_BYTES];
+        (0..OUTPUT_BYTES / 1024).for_each(|_| {
+            assert!(connection.has_room());
+            connection.send(&message);
+        });
+        assert!(!connection.has_room());
+    }
+
+    #[test]
+    fn a_failing_socket_ends_the_connection() {
+        // A peer that closes before it has read everything resets the connection.
+        let (mut connection, peer) = pair();
+        connection.send(b"message");
+        connection.write(Instant::now());
+        peer.peek(&mut [0]).unwrap();
+        drop(peer);
+        assert!(matches!(take(&mut connection), Err(Broken::Io(_))));
+        // The first write finds the peer gone, the next one fails.
+        let (mut connection, peer) = pair();
+        drop(peer);
+        let broken = loop {
+            connection.send(b"message");
+            connection.write(Instant::now());
+            if let Err(broken) = connection.take() {
+                break broken;
+            }
+        };
+        assert!(matches!(broken, Broken::Io(_)));
     }
 }

@@ -349,4 +349,42 @@ mod tests {
         listens.take(9_902, OTHER_A, 3, &["c", "d"]);
         assert_eq!((listens.gap(9_903), &listens.heard[..]), (None, "abcde"));
     }
+
+    #[test]
+    fn datagrams_that_wait_have_so_much_room() {
+        /// Text of a datagram's only message, for so many bytes in all.
+        fn text(bytes: usize) -> String {
+            "x".repeat(bytes - 22)
+        }
+        let mut listens = Listens::new();
+        listens.take(0, A, 2, &[&text(500)]);
+        listens.take(0, A, 4, &[&text(400)]);
+        // A longer copy takes the room of a shorter one.
+        listens.take(0, B, 2, &[&text(600)]);
+        assert_eq!(listens.arbiter.received.dropped, 0);
+        listens.take(0, B, 4, &[&text(401)]);
+        assert_eq!(listens.arbiter.received.dropped, 1);
+        // A datagram that is delivered leaves its room to others.
+        listens.take(0, A, 1, &["a"]);
+        listens.take(0, A, 6, &[&text(601)]);
+        assert_eq!(listens.arbiter.received.dropped, 2);
+        listens.take(0, A, 6, &[&text(600)]);
+        assert_eq!(listens.arbiter.received.dropped, 2);
+        listens.take(0, A, 3, &["c"]);
+        listens.take(0, A, 5, &["e"]);
+        assert_eq!(listens.arbiter.expected(), Some(7));
+    }
+
+    #[test]
+    fn a_datagram_that_is_malformed_or_of_another_session_is_foreign() {
+        let mut listens = Listens::new();
+        listens.take(0, A, 1, &["a"]);
+        let mut other_session = datagram(2, &["b"]);
+        other_session[0] = b'x';
+        for bytes in [&other_session[..], &datagram(0, &["z"]), &datagram(2, &["b"])[..22]] {
+            assert_eq!(listens.arbiter.take(A, bytes, listens.began, &mut |_, _| {}), 0);
+        }
+        let Received { foreign, datagrams, .. } = listens.arbiter.received;
+        assert_eq!((foreign, datagrams, listens.arbiter.expected()), (3, [1, 0], Some(2)));
+    }
 }

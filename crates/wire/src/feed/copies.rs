@@ -73,6 +73,16 @@ mod tests {
         assert_ne!(digest(&[0; 36]), digest(&[0; 37]));
     }
 
+    /// Words and bits that a weaker mix of the two halves of the digest would confuse.
+    #[test]
+    fn differences_do_not_cancel() {
+        let [one, other] = [0x66C8_8CC3_0000_0008_u64, 0x0E21_7C1E_66C8_8CCB].map(u64::to_le_bytes);
+        assert_ne!(digest(&one), digest(&other));
+        let mut last_bits = [0; 16];
+        (last_bits[7], last_bits[15]) = (0x80, 0x80);
+        assert_ne!(digest(&last_bits), digest(&[0; 16]));
+    }
+
     #[test]
     fn what_was_delivered_long_ago_is_forgotten() {
         let mut copies = Copies::default();

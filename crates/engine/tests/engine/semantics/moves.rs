@@ -99,3 +99,38 @@ fn a_symbol_resumes_with_exactly_the_orders_that_were_exported() {
         "1:5@100 2:7@100 |",
     );
 }
+
+#[test]
+fn a_resume_of_a_traded_symbol_changes_nothing_and_is_announced() {
+    check(
+        &[
+            (buy(1, 5, 100), &["accepted 1#11 buy 5@100 open 5"]),
+            (resume(0, 0), &["symbol_moved 0/0 buy other 260"]),
+            (
+                sell(2, 2, 100),
+                &[
+                    "accepted 2#13 sell 2@100 open 2",
+                    "executed 1#11 buy 2@100 open 3 with #13 trade 1",
+                    "executed 2#13 sell 2@100 with #11 trade 1 removed",
+                ],
+            ),
+        ],
+        "1:3@100 |",
+    );
+}
+
+#[test]
+fn only_orders_that_could_rest_are_imported() {
+    check(
+        &[
+            (release(), RELEASED),
+            (import(), IMPORTS),
+            (imported(buy(1, 5, 0).market(), 41), &["rejected 1 buy unsupported"]),
+            (imported(buy(1, 5, 100).ioc(), 41), &["rejected 1 buy unsupported"]),
+            (imported(buy(1, 5, 0), 41), &["rejected 1 buy invalid_price"]),
+            (imported(buy(1, 5, -1), 41), &["rejected 1 buy invalid_price"]),
+            (imported(buy(1, 5, 1), 41), &["held 1#17 buy 5@1 open 5 other 41 trade 1"]),
+        ],
+        "|",
+    );
+}

@@ -256,6 +256,29 @@ fn a_minimum_that_cannot_be_met_is_stepped_over_without_blocking_those_behind() 
 }
 
 #[test]
+fn orders_behind_one_that_is_stepped_over_trade_at_its_price_and_at_the_next() {
+    check(
+        &[
+            (at_least(9, sell(1, 9, 99)), &["accepted 1#11 sell 9@99 open 9 hidden"]),
+            (at_least(2, sell(2, 2, 99)), &["accepted 2#12 sell 2@99 open 2 hidden"]),
+            (at_least(9, sell(3, 9, 99)), &["accepted 3#13 sell 9@99 open 9 hidden"]),
+            (at_least(2, sell(4, 3, 100)), &["accepted 4#14 sell 3@100 open 3 hidden"]),
+            (
+                buy(5, 5, 100),
+                &[
+                    "accepted 5#15 buy 5@100 open 5",
+                    "executed 2#12 sell 2@99 with #15 trade 1 hidden",
+                    "executed 5#15 buy 2@99 open 3 with #12 trade 1 removed",
+                    "executed 4#14 sell 3@100 with #15 trade 2 hidden",
+                    "executed 5#15 buy 3@100 with #14 trade 2 removed",
+                ],
+            ),
+        ],
+        "|",
+    );
+}
+
+#[test]
 fn an_order_that_cannot_trade_its_minimum_on_its_way_in_trades_nothing() {
     check(
         &[

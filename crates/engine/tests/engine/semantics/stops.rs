@@ -85,3 +85,17 @@ fn more_stops_than_the_cap_halt_the_symbol_and_the_rest_waits() {
     let said = both(state(SymbolState::Open));
     assert_eq!(said.len(), 2, "the last one is elected when trading goes on: {said:?}");
 }
+
+#[test]
+fn a_stop_names_a_limit_only_if_its_type_has_one() {
+    let refused: &[&str] = &["rejected 1 buy invalid_price"];
+    check(
+        &[
+            (stop(buy(1, 5, 0), 101), refused),
+            (stop(buy(1, 5, -1), 101), refused),
+            (stop(buy(1, 5, 100).market(), 101), refused),
+            (stop(buy(1, 5, -1).market(), 101), refused),
+        ],
+        "|",
+    );
+}
