@@ -3,13 +3,14 @@
 use crate::registry::directory::Directory;
 use ringside_model::command::{self, Command};
 use ringside_model::domain::{
-    Auction, Capacity, FirmId, Name, PostOnly, Price, SelfTrade, SessionId, Side, SymbolId, Tick,
+    Auction, Capacity, FirmId, Name, Nanos, PostOnly, Price, SelfTrade, SessionId, Side, SymbolId,
+    Tick,
 };
 use ringside_model::field::Value;
 use ringside_model::reason::Reason;
 use ringside_model::report::{
     Accepted, Body, Executed, Exported, ExportedTerms, Indicative, Moved, Published, Report,
-    ReportKind, StatePlanned, SymbolMoved,
+    ReportKind, StateChanged, StatePlanned, SymbolMoved,
 };
 
 /// Writer of report lines, with the names and the decimals that the definitions gave.
@@ -51,121 +52,9 @@ impl JsonReports {
         line.number("ts", published.time.0);
         line.word("report", report.kind.name());
         let body = report.body();
-        match body {
-            Body::Accepted(_)
-            | Body::Triggered(_)
-            | Body::Displayed(_)
-            | Body::Executed(_)
-            | Body::Canceled(_)
-            | Body::Restated(_)
-            | Body::Modified(_)
-            | Body::Repriced(_)
-            | Body::Exported(_)
-            | Body::Held(_)
-            | Body::Imported(_) => line.order(report),
-            Body::Replaced(_) | Body::Rejected(_) | Body::Broken(_) | Body::Corrected(_) => {
-                line.session(report.session);
-                line.number("id", report.id.0);
-            }
-            Body::MassCanceled(_) | Body::OrderEntrySet(_) | Body::AccountQueried(_) => {
-                line.request(report)
-            }
-            Body::RiskSet(_) => {
-                line.session(report.session);
-                line.symbol(report.symbol);
-            }
-            Body::SymbolMoved(_)
-            | Body::StateChanged(_)
-            | Body::Indicative(_)
-            | Body::Crossed(_)
-            | Body::Ticked(_)
-            | Body::StatePlanned(_)
-            | Body::BandsSet(_)
-            | Body::Quoted(_)
-            | Body::ShortSaleSet(_) => line.symbol(report.symbol),
-            Body::LimitState(_) => {
-                line.symbol(report.symbol);
-                line.word("side", if report.side.is_buy() { "buy" } else { "sell" });
-                line.price(report.symbol, report.price);
-            }
-            Body::Defined(_)
-            | Body::DurabilitySet(_)
-            | Body::TradingDay(_)
-            | Body::StateHash(_) => {}
-        }
+        line.head(report, body);
         body.line_fields(&mut |name, value| line.field(name, value, report.symbol));
-        match body {
-            Body::Accepted(Accepted { stop: Some(limit) }) => line.stop(report, limit),
-            Body::Accepted(Accepted { stop: None })
-            | Body::Triggered(_)
-            | Body::Displayed(_)
-            | Body::Repriced(_)
-            | Body::Held(_)
-            | Body::Imported(_) => line.terms(report),
-            Body::Executed(executed) => line.executed(published, &executed),
-            Body::Canceled(_) => {
-                line.number("qty", report.quantity.0);
-                line.number("open", report.open.0);
-                line.word("reason", report.reason.name());
-            }
-            Body::Replaced(_) => {
-                line.number("order", published.seqno.0);
-                line.terms(report);
-            }
-            Body::Rejected(rejected) => line.rejected(report, rejected.moved),
-            Body::Restated(_) => {
-                line.symbol_and_side(report.symbol, report.side);
-                line.price(report.symbol, report.price);
-                line.number("open", report.open.0);
-            }
-            Body::Modified(_) => {
-                line.symbol_and_side(report.symbol, report.side);
-                line.number("qty", report.quantity.0);
-                line.number("open", report.open.0);
-            }
-            Body::Broken(_) => line.symbol(report.symbol),
-            Body::Corrected(_) => {
-                line.symbol(report.symbol);
-                line.number("qty", report.quantity.0);
-                line.price(report.symbol, report.price);
-            }
-            Body::Crossed(_) => {
-                line.number("qty", report.quantity.0);
-                line.price(report.symbol, report.price);
-            }
-            Body::Indicative(Indicative { auction }) => {
-                line.word("auction", auction.map_or("", Auction::name));
-                line.number("qty", report.quantity.0);
-                line.price(report.symbol, report.price);
-                line.word("imbalance_side", if report.side.is_buy() { "buy" } else { "sell" });
-                line.number("imbalance", report.open.0);
-            }
-            Body::StatePlanned(StatePlanned { state: Some(state), at }) => {
-                line.word("state", state.name());
-                line.number("at", at.0);
-            }
-            Body::SymbolMoved(SymbolMoved { moved, count }) => {
-                line.word("step", moved.step.name());
-                line.version(moved);
-                line.number("count", count);
-            }
-            Body::Defined(defined) => line.defined(report, defined.firm),
-            Body::Exported(exported) => line.exported(report, &exported),
-            Body::MassCanceled(_)
-            | Body::DurabilitySet(_)
-            | Body::OrderEntrySet(_)
-            | Body::AccountQueried(_)
-            | Body::TradingDay(_)
-            | Body::StateChanged(_)
-            | Body::Ticked(_)
-            | Body::StatePlanned(StatePlanned { state: None, .. })
-            | Body::BandsSet(_)
-            | Body::LimitState(_)
-            | Body::Quoted(_)
-            | Body::ShortSaleSet(_)
-            | Body::RiskSet(_)
-            | Body::StateHash(_) => {}
-        }
+        line.tail(published, body);
         line.word("durability", published.durability.name());
         line.raw("}\n");
     }
@@ -177,6 +66,136 @@ struct JsonLine<'a> {
 }
 
 impl JsonLine<'_> {
+    /// Writes the fields before those that the table of reports names.
+    fn head(&mut self, report: &Report, body: Body) {
+        match body {
+            Body::Accepted(_)
+            | Body::Triggered(_)
+            | Body::Displayed(_)
+            | Body::Executed(_)
+            | Body::Canceled(_)
+            | Body::Restated(_)
+            | Body::Modified(_)
+            | Body::Repriced(_)
+            | Body::Exported(_)
+            | Body::Held(_)
+            | Body::Imported(_) => self.order(report),
+            Body::Replaced(_) | Body::Rejected(_) | Body::Broken(_) | Body::Corrected(_) => {
+                self.session(report.session);
+                self.number("id", report.id.0);
+            }
+            Body::MassCanceled(_) | Body::OrderEntrySet(_) | Body::AccountQueried(_) => {
+                self.request(report)
+            }
+            Body::RiskSet(_) => {
+                self.session(report.session);
+                self.symbol(report.symbol);
+            }
+            Body::SymbolMoved(_)
+            | Body::StateChanged(_)
+            | Body::Indicative(_)
+            | Body::Crossed(_)
+            | Body::Ticked(_)
+            | Body::StatePlanned(_)
+            | Body::BandsSet(_)
+            | Body::Quoted(_)
+            | Body::ShortSaleSet(_) => self.symbol(report.symbol),
+            Body::LimitState(_) => {
+                self.symbol(report.symbol);
+                self.word("side", if report.side.is_buy() { "buy" } else { "sell" });
+                self.price(report.symbol, report.price);
+            }
+            Body::Defined(_)
+            | Body::DurabilitySet(_)
+            | Body::TradingDay(_)
+            | Body::StateHash(_) => {}
+        }
+    }
+
+    /// Writes the fields after those that the table of reports names.
+    fn tail(&mut self, published: &Published, body: Body) {
+        let report = &published.report;
+        match body {
+            Body::Accepted(Accepted { stop: Some(limit) }) => self.stop(report, limit),
+            Body::Accepted(Accepted { stop: None })
+            | Body::Triggered(_)
+            | Body::Displayed(_)
+            | Body::Repriced(_)
+            | Body::Held(_)
+            | Body::Imported(_) => self.terms(report),
+            Body::Executed(executed) => self.executed(published, &executed),
+            Body::Canceled(_) => {
+                self.number("qty", report.quantity.0);
+                self.number("open", report.open.0);
+                self.word("reason", report.reason.name());
+            }
+            Body::Replaced(_) => {
+                self.number("order", published.seqno.0);
+                self.terms(report);
+            }
+            Body::Rejected(rejected) => self.rejected(report, rejected.moved),
+            Body::Restated(_) => {
+                self.symbol_and_side(report.symbol, report.side);
+                self.price(report.symbol, report.price);
+                self.number("open", report.open.0);
+            }
+            Body::Modified(_) => {
+                self.symbol_and_side(report.symbol, report.side);
+                self.number("qty", report.quantity.0);
+                self.number("open", report.open.0);
+            }
+            Body::Broken(_) => self.symbol(report.symbol),
+            Body::Corrected(_) => {
+                self.symbol(report.symbol);
+                self.number("qty", report.quantity.0);
+                self.price(report.symbol, report.price);
+            }
+            Body::Crossed(_) => {
+                self.number("qty", report.quantity.0);
+                self.price(report.symbol, report.price);
+            }
+            Body::Indicative(Indicative { auction }) => {
+                self.word("auction", auction.map_or("", Auction::name));
+                self.number("qty", report.quantity.0);
+                self.price(report.symbol, report.price);
+                self.word("imbalance_side", if report.side.is_buy() { "buy" } else { "sell" });
+                self.number("imbalance", report.open.0);
+            }
+            Body::StateChanged(StateChanged { reopens_at, .. }) => {
+                if report.reason != Reason::None {
+                    self.word("reason", report.reason.name());
+                }
+                if reopens_at != Nanos(0) {
+                    self.number("reopens_at", reopens_at.0);
+                }
+            }
+            Body::StatePlanned(StatePlanned { state: Some(state), at }) => {
+                self.word("state", state.name());
+                self.number("at", at.0);
+            }
+            Body::SymbolMoved(SymbolMoved { moved, count }) => {
+                self.word("step", moved.step.name());
+                self.version(moved);
+                self.number("count", count);
+            }
+            Body::Defined(defined) => self.defined(report, defined.firm),
+            Body::Exported(exported) => self.exported(report, &exported),
+            Body::MassCanceled(_)
+            | Body::DurabilitySet(_)
+            | Body::OrderEntrySet(_)
+            | Body::AccountQueried(_)
+            | Body::TradingDay(_)
+            | Body::Ticked(_)
+            | Body::StatePlanned(StatePlanned { state: None, .. })
+            | Body::BandsSet(_)
+            | Body::LimitState(_)
+            | Body::Quoted(_)
+            | Body::ShortSaleSet(_)
+            | Body::RiskSet(_)
+            | Body::StateHash(_) => {}
+        }
+    }
+
     /// Writes the session of a request, and the id if there is one: most requests use up no id.
     fn request(&mut self, report: &Report) {
         self.session(report.session);

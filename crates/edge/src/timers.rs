@@ -477,7 +477,7 @@ mod tests {
 
     fn changed(state: SymbolState, reopens_at: u64) -> Report {
         let reopens_at = Nanos(reopens_at);
-        StateChanged { state, cause: Reason::None, reopens_at }.about(SymbolId(1))
+        StateChanged { state, reopens_at }.about(SymbolId(1))
     }
 
     fn rejected() -> Report {

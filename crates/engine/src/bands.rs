@@ -316,8 +316,8 @@ impl Engine {
         let due = Nanos(at.time.0.saturating_add(PAUSE_NS));
         self.change_state(book, symbol, state);
         self.change_market(book, |market| market.reopening = Some(due));
-        let cause = Reason::LimitState;
-        sink.report(StateChanged { state, cause, reopens_at: due }.about(symbol));
+        let subject = Subject { reason: Reason::LimitState, ..symbol.into() };
+        sink.report(StateChanged { state, reopens_at: due }.about(subject));
         self.tell_bands(book, sink);
     }
 

@@ -75,7 +75,7 @@ impl Engine {
         if self.books[book].is_guarded() {
             self.change_market(book, |market| market.reopening = None);
         }
-        let changed = StateChanged { state, cause: Reason::None, reopens_at: Nanos(0) };
+        let changed = StateChanged { state, reopens_at: Nanos(0) };
         sink.report(changed.about(symbol));
         let auction = match (before, state) {
             (before, SymbolState::Open) if self.is_crossed(book) => {

@@ -19,7 +19,7 @@ use ringside_model::domain::{
 };
 use ringside_model::hash;
 use ringside_model::reason::Reason;
-use ringside_model::report::{Accepted, ReportSink, StateChanged, Triggered};
+use ringside_model::report::{Accepted, ReportSink, StateChanged, Subject, Triggered};
 use ringside_planted::{Bug, planted};
 
 /// Maximum number of stops that one command elects; if more are reached, the symbol is halted.
@@ -230,8 +230,9 @@ impl Engine {
     /// enters.
     fn halt_cascade(&mut self, book: usize, symbol: SymbolId, sink: &mut impl ReportSink) {
         self.change_state(book, symbol, SymbolState::Halted);
-        let (state, cause) = (SymbolState::Halted, Reason::StopCascade);
-        sink.report(StateChanged { state, cause, reopens_at: Nanos(0) }.about(symbol));
+        let halted = StateChanged { state: SymbolState::Halted, reopens_at: Nanos(0) };
+        let reason = Reason::StopCascade;
+        sink.report(halted.about(Subject { reason, ..Subject::from(symbol) }));
     }
 }
 

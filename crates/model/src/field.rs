@@ -5,7 +5,6 @@ use crate::domain::{
     FirmId, MatchNumber, Name, Nanos, OrderId, OrderNumber, PartitionId, Price, Quantity,
     SessionId, SymbolId, Tick,
 };
-use crate::reason::Reason;
 
 macro_rules! fields {
     ($($variant:ident $name:literal),* $(,)?) => {
@@ -100,7 +99,6 @@ values! {
     SessionId => Session(|session| session),
     FirmId => Firm(|firm| firm),
     SymbolId => Symbol(|symbol| symbol),
-    Reason => Word(Reason::name),
 }
 
 /// Receiver of the fields of a line, in their order.

@@ -1,4 +1,11 @@
 //! Reports: the complete output of the engine, one 64-byte line each.
+//!
+//! This file has the one table of reports. From it come the kinds, a body for each kind with the
+//! fields that only this kind has, and how a body is written into a line and read from it.
+
+mod slots;
+#[cfg(test)]
+mod tests;
 
 use crate::command::Command;
 use crate::domain::{
@@ -9,16 +16,17 @@ use crate::domain::{
 use crate::durability::Durability;
 use crate::field::Value;
 use crate::reason::Reason;
+use slots::{Packed, Slot, get, put};
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
-/// Declares all kinds of reports: the name in code, the code and the name of the kind, and the body:
-/// the fields that only this kind has.
+/// Declares all kinds of reports: the name in code, the code and the name of the kind, and the
+/// body, the fields that only this kind has.
 ///
-/// `in Slot` behind a field gives the slot of the line that holds its word. `if Flag` makes the field
-/// an option: the flag is set if there is a value. A field `unless Flag` shares the slot of such a
-/// field; it is the default while the flag is set. `= "name"` gives the name of the field in lines of
-/// text, and `unless VALUE` leaves the field out of the line if it has this value. A field without a
-/// name is written there by hand.
+/// `in Slot` behind a field gives the slot of the line that holds its word. `if Flag` makes the
+/// field an option: the flag is set if there is a value. A field `unless Flag` shares the slot of
+/// such an option, and is zero while the flag is set. `= "name"` gives the name of the field in
+/// lines of text, and `unless VALUE` leaves the field out of the line if it has this value. A field
+/// without a name is written there by hand.
 macro_rules! reports {
     ($(
         $(#[$doc:meta])*
@@ -112,37 +120,6 @@ macro_rules! reports {
     };
 }
 
-/// Writes a field of a body into its slot.
-macro_rules! put {
-    ($report:ident, $value:expr, $slot:ident) => {
-        $report.set(Slot::$slot, Packed::pack($value))
-    };
-    ($report:ident, $value:expr, $slot:ident if $flag:ident) => {
-        if let Some(value) = $value {
-            $report.set(Slot::$flag, 1);
-            $report.set(Slot::$slot, Packed::pack(value));
-        }
-    };
-    ($report:ident, $value:expr, $slot:ident unless $flag:ident) => {
-        if $report.get(Slot::$flag) == 0 {
-            $report.set(Slot::$slot, Packed::pack($value));
-        }
-    };
-}
-
-/// Reads a field of a body from its slot.
-macro_rules! get {
-    ($report:ident, $slot:ident) => {
-        Packed::unpack($report.get(Slot::$slot))
-    };
-    ($report:ident, $slot:ident if $flag:ident) => {
-        ($report.get(Slot::$flag) != 0).then(|| Packed::unpack($report.get(Slot::$slot)))
-    };
-    ($report:ident, $slot:ident unless $flag:ident) => {
-        Packed::unpack(if $report.get(Slot::$flag) == 0 { $report.get(Slot::$slot) } else { 0 })
-    };
-}
-
 reports! {
     /// A new order is accepted: `open` is its quantity before matching.
     Accepted = 1 "accepted" {
@@ -155,8 +132,8 @@ reports! {
         trade in Trade: u32,
         /// Number of the other order.
         contra in Other: OrderNumber,
-        /// True if this side removed liquidity. In an auction, where no side does, the younger order
-        /// has the mark.
+        /// True if this side removed liquidity. In an auction, where no side does, true for the
+        /// younger order.
         removed in Bit1: bool,
         /// Auction that the trade is part of; `None` in continuous trading.
         auction in Nibble: Option<Auction>,
@@ -266,20 +243,19 @@ reports! {
         /// Capacity of the order.
         capacity in Nibble: Capacity,
     }
-    /// The state of a symbol is changed.
+    /// The state of a symbol is changed; `reason` is the cause of a change that the engine makes
+    /// itself.
     StateChanged = 19 "state_changed" {
         /// State of the symbol.
         state in Other: SymbolState = "state",
-        /// Cause of a change that the engine makes itself.
-        cause in Reason: Reason = "reason" unless Reason::None,
         /// Official time of the reopening, if a limit state paused the symbol; 0 for none.
-        reopens_at in Quantity: Nanos = "reopens_at" unless Nanos(0),
+        reopens_at in Quantity: Nanos,
     }
     /// An auction traded `quantity` at `price`, both 0 if nothing could trade; its `executed`
     /// reports follow.
     Crossed = 20 "crossed" {
         /// Auction that took place.
-        auction in Other: Auction,
+        auction in Other: Auction = "auction",
     }
     /// The result that an auction would have now: `quantity` at `price`, with `open` left over on
     /// `side`.
@@ -335,8 +311,8 @@ reports! {
         /// Best offer of the market; 0 for none.
         offer in Other: Price = "offer",
     }
-    /// An order has a new limit and a new place, and trades or rests as a new order does: `order` is
-    /// its new number, `open` the open quantity, and `quantity` the displayed part of it.
+    /// An order has a new limit and a new place, and trades or rests as a new order does: `order`
+    /// is its new number, `open` the open quantity, and `quantity` the displayed part of it.
     Repriced = 29 "repriced" {
         /// Number of the order before.
         old_order in Other: OrderNumber = "old_order",
@@ -373,7 +349,7 @@ reports! {
 pub struct Report {
     /// Content of the report.
     pub kind: ReportKind,
-    /// Cause of a reject or cancel.
+    /// Cause of a reject, a cancel, or a change of state.
     pub reason: Reason,
     /// Side of the order.
     pub side: Side,
@@ -402,7 +378,7 @@ pub struct Report {
 /// Order, request or symbol that a report is about: the fields that reports of every kind have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subject {
-    /// Cause of a reject or cancel.
+    /// Cause of a reject, a cancel, or a change of state.
     pub reason: Reason,
     /// Side of the order.
     pub side: Side,
@@ -462,8 +438,6 @@ impl Report {
     const LAST: u8 = 1;
     /// Flag: market data does not show the order.
     const HIDDEN: u8 = 8;
-    /// Lowest bit of [`Slot::Nibble`] in the flags.
-    const NIBBLE_SHIFT: u32 = 4;
 
     /// Empty report, for the slots of a ring that has had no report yet.
     pub const BLANK: Report = Report::new(ReportKind::Rejected, Subject::NONE);
@@ -532,153 +506,6 @@ impl Report {
     pub fn without_last(self) -> Report {
         Report { flags: self.flags & !Self::LAST, ..self }
     }
-
-    #[inline(always)]
-    fn get(&self, slot: Slot) -> u64 {
-        match slot {
-            Slot::Bit1 => u64::from(self.flags >> 1 & 1),
-            Slot::Bit2 => u64::from(self.flags >> 2 & 1),
-            Slot::Nibble => u64::from(self.flags >> Self::NIBBLE_SHIFT),
-            Slot::Reason => self.reason as u64,
-            Slot::Trade => self.trade.into(),
-            Slot::Price => self.price.0 as u64,
-            Slot::Quantity => self.quantity.0,
-            Slot::Open => self.open.0,
-            Slot::Other => self.other,
-            Slot::OtherBit0 => self.other & 1,
-            Slot::OtherBit1 => self.other >> 1 & 1,
-        }
-    }
-
-    /// Writes a slot, whose bits are 0 so far if the slot is a part of a word.
-    #[inline(always)]
-    fn set(&mut self, slot: Slot, word: u64) {
-        match slot {
-            Slot::Bit1 => self.flags |= (word as u8) << 1,
-            Slot::Bit2 => self.flags |= (word as u8) << 2,
-            Slot::Nibble => self.flags |= (word as u8) << Self::NIBBLE_SHIFT,
-            Slot::Reason => self.reason = Packed::unpack(word),
-            Slot::Trade => self.trade = word as u32,
-            Slot::Price => self.price = Price(word as i64),
-            Slot::Quantity => self.quantity = Quantity(word),
-            Slot::Open => self.open = Quantity(word),
-            Slot::Other => self.other = word,
-            Slot::OtherBit0 => self.other |= word,
-            Slot::OtherBit1 => self.other |= word << 1,
-        }
-    }
-}
-
-/// Place in the line for a field of a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slot {
-    /// Bit 1 of the flags.
-    Bit1,
-    /// Bit 2 of the flags.
-    Bit2,
-    /// Upper four bits of the flags.
-    Nibble,
-    Reason,
-    Trade,
-    Price,
-    Quantity,
-    Open,
-    Other,
-    /// Bit 0 of `other`.
-    OtherBit0,
-    /// Bit 1 of `other`.
-    OtherBit1,
-}
-
-/// Value that fits into a slot.
-trait Packed {
-    /// Returns the word of the value.
-    fn pack(self) -> u64;
-    /// Reads the word of a value. Bodies alone write slots, so that a bare code always has a value.
-    fn unpack(word: u64) -> Self;
-}
-
-macro_rules! packed {
-    (numbers { $($number:ident($inner:ty)),* } codes { $($code:ident),* } options { $($option:ident),* }) => {
-        $(impl Packed for $number {
-            #[inline(always)]
-            fn pack(self) -> u64 {
-                self.0 as u64
-            }
-
-            #[inline(always)]
-            fn unpack(word: u64) -> Self {
-                $number(word as $inner)
-            }
-        })*
-        $(impl Packed for $code {
-            #[inline(always)]
-            fn pack(self) -> u64 {
-                self as u64
-            }
-
-            #[inline(always)]
-            fn unpack(word: u64) -> Self {
-                $code::from_code(word as u8).expect("a body wrote the code")
-            }
-        })*
-        $(impl Packed for Option<$option> {
-            #[inline(always)]
-            fn pack(self) -> u64 {
-                self.map_or(0, |value| value as u64)
-            }
-
-            #[inline(always)]
-            fn unpack(word: u64) -> Self {
-                $option::from_code(word as u8)
-            }
-        })*
-    };
-}
-
-packed! {
-    numbers {
-        Price(i64), Quantity(u64), Nanos(u64), OrderId(u64), OrderNumber(u64), MatchNumber(u64),
-        PartitionId(u16), FirmId(u16)
-    }
-    codes { Reason, Capacity, Durability, DayEvent, SymbolState, Auction, TimeInForce, PostOnly, SelfTrade }
-    options { Auction, SymbolState }
-}
-
-impl Packed for u64 {
-    #[inline(always)]
-    fn pack(self) -> u64 {
-        self
-    }
-
-    #[inline(always)]
-    fn unpack(word: u64) -> Self {
-        word
-    }
-}
-
-impl Packed for u32 {
-    #[inline(always)]
-    fn pack(self) -> u64 {
-        self.into()
-    }
-
-    #[inline(always)]
-    fn unpack(word: u64) -> Self {
-        word as u32
-    }
-}
-
-impl Packed for bool {
-    #[inline(always)]
-    fn pack(self) -> u64 {
-        self.into()
-    }
-
-    #[inline(always)]
-    fn unpack(word: u64) -> Self {
-        word != 0
-    }
 }
 
 /// Step of a moving symbol.
@@ -699,28 +526,6 @@ impl Moved {
     }
 }
 
-impl Packed for Moved {
-    fn pack(self) -> u64 {
-        self.word()
-    }
-
-    fn unpack(word: u64) -> Self {
-        Option::unpack(word).expect("a body wrote the step")
-    }
-}
-
-impl Packed for Option<Moved> {
-    fn pack(self) -> u64 {
-        self.map_or(0, Moved::word)
-    }
-
-    fn unpack(word: u64) -> Self {
-        let partition = PartitionId((word >> 8) as u16);
-        let step = MoveStep::from_code(word as u8)?;
-        Some(Moved { step, partition, version: (word >> 32) as u32 })
-    }
-}
-
 /// Terms of an exported order beside the fields of its report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExportedTerms {
@@ -734,27 +539,6 @@ pub struct ExportedTerms {
     pub post_only: PostOnly,
     /// Treatment if the order would trade with its own firm or group.
     pub self_trade: SelfTrade,
-}
-
-impl Packed for ExportedTerms {
-    fn pack(self) -> u64 {
-        u64::from(self.firm.0)
-            | u64::from(self.group) << 16
-            | (self.tif as u64) << 32
-            | (self.post_only as u64) << 40
-            | (self.self_trade as u64) << 48
-    }
-
-    fn unpack(word: u64) -> Self {
-        let code = |shift: u32| word >> shift & 0xFF;
-        ExportedTerms {
-            firm: FirmId(word as u16),
-            group: (word >> 16) as u16,
-            tif: Packed::unpack(code(32)),
-            post_only: Packed::unpack(code(40)),
-            self_trade: Packed::unpack(code(48)),
-        }
-    }
 }
 
 /// Receiver of reports, in order.
@@ -806,61 +590,5 @@ impl Published {
     /// Returns the match number of an execution.
     pub fn match_number(&self) -> MatchNumber {
         MatchNumber::of(self.seqno, self.report.trade)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Returns a report with these words in the slots of its body; its option has a value if
-    /// `is_some`.
-    fn line(kind: ReportKind, is_some: bool, word: impl Fn(Slot) -> u64) -> Report {
-        let mut report = Report::new(kind, Subject::NONE);
-        for &(slot, condition) in kind.slots() {
-            if condition == "if Bit1" && is_some {
-                report.set(Slot::Bit1, 1);
-            }
-            if !condition.starts_with("if") || is_some {
-                report.set(slot, word(slot));
-            }
-        }
-        report
-    }
-
-    #[test]
-    fn every_body_is_read_as_it_was_written() {
-        for &kind in ReportKind::ALL {
-            // Every list of codes has the codes 1 and 2.
-            for (word, is_some) in [(1, false), (2, false), (1, true), (2, true)] {
-                let word = |slot: Slot| if slot.is_bit() { word & 1 } else { word };
-                let report = line(kind, is_some, word);
-                assert_eq!(report.body().about(report.subject()), report, "{kind:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_field_has_a_slot_of_its_own() {
-        for &kind in ReportKind::ALL {
-            for (i, field) in kind.slots().iter().enumerate() {
-                assert!(!kind.slots()[..i].contains(field), "{kind:?} {field:?}");
-                let is_some = field.1.starts_with("if");
-                let changed = |slot: Slot| match slot {
-                    _ if slot != field.0 => 1,
-                    _ if slot.is_bit() => 0,
-                    _ => 2,
-                };
-                let [all, other] = [line(kind, is_some, |_| 1), line(kind, is_some, changed)];
-                assert_ne!(all.body(), other.body(), "{kind:?} {field:?}");
-            }
-        }
-    }
-
-    impl Slot {
-        fn is_bit(self) -> bool {
-            use Slot::{Bit1, Bit2, OtherBit0, OtherBit1};
-            matches!(self, Bit1 | Bit2 | OtherBit0 | OtherBit1)
-        }
     }
 }

@@ -10,9 +10,7 @@ use ringside_model::domain::{
     Auction, DayEvent, FirmId, MatchNumber, MoveStep, Price, Quantity, SymbolId, SymbolState,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{
-    BandsSet, Body, Executed, Published, Report, ReportKind, StateChanged,
-};
+use ringside_model::report::{BandsSet, Body, Executed, Published, Report, ReportKind};
 use ringside_wire::Message;
 use ringside_wire::itch::{
     AddOrder, AddOrderAttributed, BrokenTrade, CrossTrade, Header, LuldAuctionCollar,
@@ -157,7 +155,7 @@ impl MarketData {
             Body::Broken(broken) => self.broken(report, broken.match_number, out),
             Body::Corrected(corrected) => self.corrected(report, corrected.match_number, out),
             Body::SymbolMoved(moved) => self.moved(report.symbol, moved.moved.step, out),
-            Body::StateChanged(changed) => self.state_changed(report.symbol, &changed, out),
+            Body::StateChanged(changed) => self.state_changed(report, changed.state, out),
             Body::BandsSet(bands) if self.pauses => self.auction_collar(report.symbol, &bands, out),
             Body::ShortSaleSet(set) => self.short_sale_set(published, set.restricted, out),
             Body::Crossed(crossed) => self.cross_trade(published, crossed.auction, out),
@@ -405,16 +403,16 @@ impl MarketData {
     /// only. An auction call is quoting only; a state that accepts no orders is a halt.
     fn state_changed<S: StreamSink>(
         &mut self,
-        symbol: SymbolId,
-        changed: &StateChanged,
+        report: &Report,
+        state: SymbolState,
         out: &mut Out<'_, S>,
     ) {
-        self.pauses = changed.cause == Reason::LimitState;
-        let Some(&listed) = out.names.symbol(symbol) else { return };
-        let trading_state = match changed.state {
+        self.pauses = report.reason == Reason::LimitState;
+        let Some(&listed) = out.names.symbol(report.symbol) else { return };
+        let trading_state = match state {
             SymbolState::Open => b'T',
             _ if self.pauses => b'P',
-            state if state.auction().is_some() => b'Q',
+            _ if state.auction().is_some() => b'Q',
             _ => b'H',
         };
         self.trading_action(&listed, trading_state, out);

@@ -802,8 +802,9 @@ fn every_report_has_its_line() {
     let enabled = OrderEntrySet { enabled: true }.about(Subject { id: OrderId(8), ..asks });
     let queried = AccountQueried { next_id: OrderId(8) }.about(asks);
     let event = |event| report::TradingDay { event, count: 3 }.about(Subject::NONE);
-    let changed = |state, cause, reopens_at| {
-        StateChanged { state, cause, reopens_at: Nanos(reopens_at) }.about(SymbolId(1))
+    let changed = |state, reason, reopens_at| {
+        let reopens_at = Nanos(reopens_at);
+        StateChanged { state, reopens_at }.about(Subject { reason, ..SymbolId(1).into() })
     };
     let crossed = Crossed { auction: Auction::Reopening }.about(SymbolId(1));
     let indicative = Indicative { auction: Some(Auction::Reopening) }.about(Subject {
@@ -1016,8 +1017,7 @@ fn body(kind: ReportKind) -> Body {
         ReportKind::Held => Held { id_there, partition, attributed, capacity }.into(),
         ReportKind::Imported => Imported { id_there, partition, attributed, capacity }.into(),
         ReportKind::StateChanged => {
-            let (state, cause) = (SymbolState::Open, Reason::None);
-            StateChanged { state, cause, reopens_at: time }.into()
+            StateChanged { state: SymbolState::Open, reopens_at: time }.into()
         }
         ReportKind::Crossed => Crossed { auction: Auction::Opening }.into(),
         ReportKind::Indicative => Indicative { auction: None }.into(),

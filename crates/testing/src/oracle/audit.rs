@@ -235,8 +235,8 @@ impl Audit {
                     let is_end = reports_left.as_slice().is_empty();
                     law!(removing.is_last() == is_end, removing);
                 }
-                Body::StateChanged(StateChanged { state, cause, reopens_at }) => {
-                    if cause == Reason::LimitState {
+                Body::StateChanged(StateChanged { state, reopens_at }) => {
+                    if r.reason == Reason::LimitState {
                         law!(state == SymbolState::ReopeningCall && self.is_open(r.symbol), r);
                         let since = self.stands_since.get(&r.symbol);
                         let waited = since.and_then(|since| command.time.0.checked_sub(*since));

@@ -214,12 +214,10 @@ impl Naive {
             let reopens = now + 5 * 60 * SECOND;
             self.states.insert(symbol, SymbolState::ReopeningCall);
             self.reopenings.insert(symbol, reopens);
-            let paused = StateChanged {
-                state: SymbolState::ReopeningCall,
-                cause: Reason::LimitState,
-                reopens_at: Nanos(reopens),
-            };
-            self.reports.push(paused.about(symbol));
+            let paused =
+                StateChanged { state: SymbolState::ReopeningCall, reopens_at: Nanos(reopens) };
+            let reason = Reason::LimitState;
+            self.reports.push(paused.about(Subject { reason, ..Subject::from(symbol) }));
             self.say_bands(symbol);
         }
     }

@@ -93,7 +93,7 @@ impl Naive {
         if before != state {
             self.told.remove(&symbol);
         }
-        let changed = StateChanged { state, cause: Reason::None, reopens_at: Nanos(0) };
+        let changed = StateChanged { state, reopens_at: Nanos(0) };
         self.reports.push(changed.about(symbol));
         let call = auction_of(before);
         let ends = match state {

@@ -7,7 +7,7 @@ use ringside_model::domain::{
     Nanos, OrderNumber, OrderType, PostOnly, Price, SymbolId, SymbolState, TimeInForce,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{Accepted, StateChanged, Triggered};
+use ringside_model::report::{Accepted, StateChanged, Subject, Triggered};
 use std::mem::take;
 
 impl Naive {
@@ -96,7 +96,8 @@ impl Naive {
 
     fn halt_for_cascade(&mut self, symbol: SymbolId) {
         self.states.insert(symbol, SymbolState::Halted);
-        let (state, cause) = (SymbolState::Halted, Reason::StopCascade);
-        self.reports.push(StateChanged { state, cause, reopens_at: Nanos(0) }.about(symbol));
+        let halted = StateChanged { state: SymbolState::Halted, reopens_at: Nanos(0) };
+        let reason = Reason::StopCascade;
+        self.reports.push(halted.about(Subject { reason, ..Subject::from(symbol) }));
     }
 }
