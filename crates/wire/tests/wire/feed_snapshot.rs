@@ -87,14 +87,14 @@ fn a_snapshot_is_the_last_states_then_the_orders_of_a_book() {
     // The digest is that of the messages.
     assert_eq!(book.digest(), fnv1a(&expected.concat()));
 
-    let symbol = book.instrument(LOCATE).unwrap();
+    let symbol = book.symbol_book(LOCATE).unwrap();
     assert_eq!(symbol.directory(), Some(&directory));
     assert_eq!(symbol.trading_action(), Some(&action));
     assert_eq!(symbol.reg_sho(), Some(&short));
     assert_eq!(symbol.best(Side::Sell).unwrap().price, 1_010_000);
     // StockLocate 1 belongs to no symbol that a message has named.
-    assert!(book.instrument(LOCATE - 1).is_none());
-    assert_eq!(book.instruments().map(|(locate, _)| locate).collect::<Vec<_>>(), [LOCATE]);
+    assert!(book.symbol_book(LOCATE - 1).is_none());
+    assert_eq!(book.symbol_books().map(|(locate, _)| locate).collect::<Vec<_>>(), [LOCATE]);
 }
 
 fn fnv1a(bytes: &[u8]) -> u64 {
