@@ -178,9 +178,10 @@ impl Frame {
     /// checksum field.
     #[inline]
     pub fn checksum(&self, previous: u32) -> u32 {
-        let mut frame = *self;
-        frame.header.crc = if planted(Bug::ChecksumNotChained) { 0 } else { previous };
-        crc32c::crc32c(frame.bytes())
+        let mut header = self.header;
+        header.crc = if planted(Bug::ChecksumNotChained) { 0 } else { previous };
+        let body = self.bytes().get(HEADER_BYTES..).unwrap_or_default();
+        crc32c::crc32c_append(crc32c::crc32c(header.as_bytes()), body)
     }
 
     /// Returns the seqno of the command.
