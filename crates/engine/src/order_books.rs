@@ -68,7 +68,7 @@ impl OrderBooks {
         }
     }
 
-    /// Adds a symbol with lots of one unit. [`Action::DefineSymbol`] has more options.
+    /// Adds a symbol with lots of one unit. [`DefineSymbol`] has more options.
     pub fn define(&mut self, name: &str, tick: Tick) -> Result<SymbolId, Reason> {
         let name = Name::new(name).ok_or(Reason::InvalidDefinition)?;
         if self.symbols.contains_key(&name) {
@@ -120,7 +120,7 @@ impl OrderBooks {
     /// Moves the official time of the next commands forward. An earlier time is ignored.
     ///
     /// Time alone changes no book. Timers of a symbol, such as the expiry of its orders, run with
-    /// the next command on the symbol; [`Action::from(RunTimers)`] does nothing else.
+    /// the next command on the symbol; [`RunTimers`](ringside_model::command::RunTimers) does nothing else.
     pub fn advance_time(&mut self, time: Nanos) {
         self.time = self.time.max(time);
     }

@@ -189,4 +189,13 @@ mod tests {
         head.sync(|| Err(StoreError::Full { path })).unwrap_err();
         assert_eq!(again(), None);
     }
+
+    #[test]
+    fn a_head_has_the_id_of_this_boot() {
+        let head = Head::in_memory().unwrap();
+        head.begin(SeqNo(0)).unwrap();
+        let [high, low] = [BOOT, BOOT + 1].map(|word| head.words.get()[word].load(Relaxed));
+        let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+        assert_eq!(format!("{high:016x}{low:016x}"), text.trim().replace('-', ""));
+    }
 }

@@ -52,6 +52,31 @@ fn resumed_anywhere_the_same_appends_store_the_same_bytes() {
 }
 
 #[test]
+fn a_store_is_resumed_again_from_an_older_image() {
+    let dir = tempfile::tempdir().unwrap();
+    let images = images(100);
+    let mut store = opened(dir.path());
+    store.clear().unwrap();
+    Flow::new().write_to(&mut store, 100);
+    drop(store);
+    let mut store = opened(dir.path());
+    for seqno in [80, 50] {
+        store.resume(&images[seqno as usize], SeqNo(seqno)).unwrap();
+    }
+    let mut flow = Flow::new();
+    flow.skip_to(50);
+    flow.check(&mut store.reader());
+    store.resume(&images[60], SeqNo(60)).unwrap_err();
+    // What could not be resumed has no reader.
+    let read = || store.reader().next_number(StreamId(0));
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).unwrap_err();
+    store.clear().unwrap();
+    flow = Flow::new();
+    flow.write_to(&mut store, 100);
+    flow.check(&mut store.reader());
+}
+
+#[test]
 fn a_killed_writer_loses_nothing_that_was_complete() {
     const CHILD: &str = "RINGSIDE_STREAMS_KILLED";
     if let Some(dir) = std::env::var_os(CHILD) {
@@ -122,6 +147,7 @@ fn after_another_boot_only_what_was_synced_is_trusted() {
     assert_eq!(trusted(), SeqNo(60));
     let error = opened(dir.path()).resume(&images[61], SeqNo(61)).unwrap_err();
     assert!(matches!(error, StoreError::Untrusted { trusted: 60, wanted: 61, .. }), "{error}");
+    assert!(error.to_string().contains(dir.path().to_str().unwrap()), "{error}");
     // Overwritten bytes no longer count as synced.
     write(40, 70, None);
     assert_eq!(trusted(), SeqNo(70));
@@ -186,6 +212,9 @@ fn damage_is_noticed_and_the_streams_can_be_made_again() {
     let over = |at: u64, bytes: &'static [u8]| -> Damage<'_> {
         Box::new(move |dir| write_over(&data_file(dir, file), offset + at, bytes))
     };
+    let one_byte_less = |dir: &Path| {
+        write_over(&data_file(dir, file), offset + 24, &(row.used - 1).to_le_bytes());
+    };
     let resume_fails: Vec<(Damage<'_>, &str)> = vec![
         (over(0, &[0; 4]), "no header"),
         (over(4, &[9]), "not the block"),
@@ -194,6 +223,7 @@ fn damage_is_noticed_and_the_streams_can_be_made_again() {
         (over(24, &[0; 4]), "messages are missing"),
         (over(24, &[0xFF; 4]), "so many bytes"),
         (over(32, &[0xFF]), "messages are missing"),
+        (Box::new(one_byte_less), "messages are missing"),
         (Box::new(|dir| std::fs::remove_file(data_file(dir, file)).unwrap()), "cannot open"),
         (Box::new(|dir| std::fs::remove_file(data_file(dir, 0)).unwrap()), "cannot open"),
         (Box::new(|dir| std::fs::write(data_file(dir, 1), "short").unwrap()), "has 5 bytes"),
@@ -283,6 +313,27 @@ fn files_without_their_head_are_removed() {
     let others = Options { identity: [17, 5], ..options(dir.path()) };
     assert_eq!(Store::open(&others).unwrap().trusted_to(), SeqNo(0));
     assert!(!data_file(dir.path(), 0).exists());
+}
+
+#[test]
+fn a_head_is_removed_before_its_files() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(opened(dir.path()));
+    // A folder in the place of a file cannot be removed as a file.
+    std::fs::create_dir(data_file(dir.path(), 0)).unwrap();
+    let others = Options { identity: [17, 5], ..options(dir.path()) };
+    let removal_fails = |path: &Path| {
+        let error = Store::open(&others).err().unwrap().to_string();
+        assert!(
+            ["remove", path.to_str().unwrap()].iter().all(|word| error.contains(word)),
+            "{error}"
+        );
+    };
+    removal_fails(&data_file(dir.path(), 0));
+    assert!(!are_in(dir.path()));
+    let head = dir.path().join("streams-head");
+    std::fs::create_dir(&head).unwrap();
+    removal_fails(&head);
 }
 
 #[test]

@@ -77,6 +77,7 @@ fn resumed_projections_go_on_as_if_they_had_never_stopped() {
     }
     resumed.resume();
     assert!(!resumed.projections().states().day_ended());
+    assert_eq!(resumed.projections().states().consumed(SessionId(1)), 2);
     for venue in [&mut whole, &mut resumed] {
         let exposure = venue.projections().exposure();
         assert_eq!(exposure.exposures().last_price(SymbolId(1)), Price(100));

@@ -79,6 +79,10 @@ fn only_what_is_published_is_seen() {
     let last = reader.published();
     store.publish().unwrap();
     assert_eq!(reader.published(), last);
+    // The end of a batch publishes, too.
+    store.append(StreamId(3), &message(StreamId(3), 500));
+    store.end_batch(SeqNo(1));
+    assert_eq!(reader.next_number(StreamId(3)), 501);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use ringside_core::streams::StreamId;
 use ringside_model::command::{
     AccountQuery, Action, BreakTrade, Cancel, ClientFields, Command, CorrectTrade, DefineSession,
-    DefineSymbol, Display, Enter, EnterIceberg, EnterSpecial, MassCancel, Modify, OperatorCommand,
-    Reduce, Replace, RiskLimits, RunTimers, SetBands, SetOrderEntry, SetQuote, SetRisk,
-    SetShortSale, SetState, SpecialTerms, TradeSide, TradingDay,
+    DefineSymbol, Display, Enter, EnterIceberg, EnterSpecial, EnterStop, MassCancel, Modify,
+    OperatorCommand, Reduce, Replace, RiskLimits, RunTimers, SetBands, SetOrderEntry, SetQuote,
+    SetRisk, SetShortSale, SetState, SpecialTerms, TradeSide, TradingDay,
 };
 use ringside_model::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderNumber, OrderType, Peg,
@@ -56,6 +56,19 @@ fn a_day_begins_and_symbols_are_listed() {
     let lines = venue.operator();
     assert_eq!(lines.len(), 6, "{lines:?}");
     assert!(lines[0].contains("start_of_day"), "{lines:?}");
+}
+
+#[test]
+fn a_symbol_is_listed_with_its_lot() {
+    let mut venue = venue();
+    let tick = Tick { mantissa: 1, scale: 2 };
+    for (symbol, lot, round_lots_only) in [(2, 1, b'N'), (3, 100, b'Y')] {
+        let definition = DefineSymbol::new(wire::name(&format!("LOT{lot}")), tick);
+        let definition = DefineSymbol { lot: Quantity(lot), ..definition };
+        venue.apply(0, symbol, Action::from(definition));
+        let listed = &venue.take(StreamId::MARKET_DATA)[0];
+        assert_eq!(listed[21..26], [0, 0, 0, lot as u8, round_lots_only]);
+    }
 }
 
 #[test]
@@ -233,6 +246,19 @@ fn an_auction_is_told_to_both_sides_and_to_the_market() {
     assert!(third[0].starts_with("E 3 200 1870200 C"), "{third:?}");
 }
 
+#[test]
+fn an_indicative_result_says_on_which_side_shares_are_left() {
+    let mut venue = venue();
+    venue.apply(0, 1, Action::from(SetState { state: SymbolState::PreOpen }));
+    venue.order(A, 1, Side::Sell, 100, 100); // seqno 10
+    venue.order(B, 1, Side::Buy, 100, 100);
+    venue.take_all();
+    venue.apply(B, 1, Action::Cancel(Cancel { id: OrderId(1) }));
+    assert_eq!(venue.market(), ["D #11", "I O AAPL 0 0 O 0 "]);
+    venue.order(B, 2, Side::Buy, 100, 100);
+    assert_eq!(venue.market(), ["I O AAPL 100 10000 N 0L", "A #13 B 100 AAPL 10000"]);
+}
+
 fn bands(high: i64, bps: u32, reference: i64) -> Action {
     let (high, reference) = (Price(high), Price(reference));
     Action::from(SetBands { low: Price(0), high, bps, reference })
@@ -333,6 +359,37 @@ fn what_is_left_of_an_incoming_order_is_added_after_its_trades() {
 }
 
 #[test]
+fn the_rest_of_a_market_to_limit_order_is_added_at_the_price_of_its_last_trade() {
+    let mut venue = venue();
+    venue.order(A, 1, Side::Sell, 10, 100); // 9
+    venue.market();
+    let order_type = OrderType::MarketToLimit;
+    venue.apply(B, 1, Action::Enter(Enter { order_type, ..enter(1, Side::Buy, 30, 0) })); // 10
+    let number = MatchNumber::of(SeqNo(10), 1);
+    assert_eq!(venue.market(), [format!("E #9 10 m{number}"), "A #10 B 20 AAPL 10000".into()]);
+}
+
+#[test]
+fn a_stop_is_shown_after_the_order_that_elects_it() {
+    let mut venue = venue();
+    venue.order(B, 1, Side::Sell, 10, 100); // 9
+    venue.market();
+    let (order, stop) = (enter(1, Side::Buy, 5, 101), Price(100));
+    venue.apply(A, 1, Action::EnterStop(EnterStop { order, stop })); // 10
+    assert_eq!(venue.market(), [""; 0]);
+    venue.order(B, 2, Side::Buy, 15, 100); // 11
+    let (number, elected) = (MatchNumber::of(SeqNo(11), 1), OrderNumber::within(SeqNo(11), 1));
+    assert_eq!(
+        venue.market(),
+        [
+            format!("E #9 10 m{number}"),
+            "A #11 B 5 AAPL 10000".into(),
+            format!("A #{elected} B 5 AAPL 10100")
+        ]
+    );
+}
+
+#[test]
 fn a_replaced_order_leaves_before_the_new_one_trades() {
     let mut venue = venue();
     venue.order(A, 1, Side::Buy, 10, 100); // 9
@@ -423,6 +480,9 @@ fn ids_are_used_up_by_what_is_answered() {
     // The new id of a replaced order is used up.
     venue.replace(A, 9, 13, 10, 100);
     assert_eq!(consumed(&venue), 13);
+    // Another process counts its answers from 0, and the ids stay used up.
+    venue.states().begin();
+    assert_eq!((consumed(&venue), venue.states().answered(SessionId(A))), (13, 0));
 }
 
 #[test]
