@@ -248,28 +248,36 @@ fn damage_is_noticed_and_the_streams_can_be_made_again() {
 
 #[test]
 fn damage_behind_the_last_blocks_stops_who_reads_it() {
-    let images = images(200);
+    /// Batches with several blocks of market data, whatever the seed.
+    const BATCHES: u64 = 500;
+    let images = images(BATCHES);
+    let end = images.last().unwrap();
     let market_data = |image: &Image| image.rows.first().filter(|row| row.stream == 0).copied();
-    // The last cases need a block with another number than 0, which names no next block.
-    let later = |image: &Image| market_data(image).map(|row| row.block).filter(|&block| block > 0);
-    let block = images.iter().find_map(later).unwrap();
-    let (file, block_at) = (block as usize / 4, u64::from(block % 4) * BLOCK_BYTES as u64);
+    let mut blocks = images.iter().filter_map(market_data).map(|row| row.block);
+    let first = blocks.next().unwrap();
+    // Block 0 names no next block by its number. A resume writes the header of the last block anew.
+    let last = market_data(end).unwrap().block;
+    let later = blocks.find(|&block| block > 0 && block != last).unwrap();
     // Neither a block itself nor the first one that has not begun can be the next block.
-    let [itself, not_begun] =
-        [block, images[200].next_block].map(|next| (next as u16).to_le_bytes());
-    let damages = [(0, [0, 0]), (4, [9, 9]), (20, [9, 9]), (25, [0xFF, 0])];
-    for (offset, bytes) in damages.into_iter().chain([(20, itself), (20, not_begun)]) {
+    let [itself, not_begun] = [later, end.next_block].map(|next| (next as u16).to_le_bytes());
+    let of_first = [(0, [0, 0]), (4, [9, 9]), (20, [9, 9]), (25, [0xFF, 0])];
+    let of_first = of_first.map(|(offset, bytes)| (first, offset, bytes));
+    let of_later = [(later, 20, itself), (later, 20, not_begun)];
+    for (block, offset, bytes) in of_first.into_iter().chain(of_later) {
+        let (file, block_at) = (block as usize / 4, u64::from(block % 4) * BLOCK_BYTES as u64);
         let dir = tempfile::tempdir().unwrap();
         let mut store = opened(dir.path());
         store.clear().unwrap();
-        Flow::new().write_to(&mut store, 200);
+        Flow::new().write_to(&mut store, BATCHES);
         drop(store);
         write_over(&data_file(dir.path(), file), block_at + offset, &bytes);
         let mut store = opened(dir.path());
-        store.resume(&images[200], SeqNo(200)).unwrap();
+        store.resume(end, SeqNo(BATCHES)).unwrap();
         let mut reader = store.reader();
         let read = || rest(&mut reader, StreamId::MARKET_DATA, 1, BLOCK_BYTES);
-        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).unwrap_err();
+        let Err(panic) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)) else {
+            panic!("{bytes:?} at {offset} of block {block} is read");
+        };
         let said = panic.downcast_ref::<String>().unwrap();
         for word in [data_file(dir.path(), file).to_str().unwrap(), "damaged", "streams-head"] {
             assert!(said.contains(word), "{offset}: {said}");

@@ -568,6 +568,15 @@ impl World {
         if places.len() + 1 != self.machines.len() || !places.iter().all(has_all) {
             return Err(format!("the leader is at {end:?}, and who stands by is at {places:?}"));
         }
+        // A leader may have written frames that its pipeline has not shown yet.
+        let bytes_of = |machine: &Machine| -> Vec<_> {
+            machine.journal().into_iter().map(|(file, bytes)| (file, bytes.len())).collect()
+        };
+        let mut written: Vec<_> = self.machines.iter().map(bytes_of).collect();
+        written.dedup();
+        if written.len() != 1 {
+            return Err(format!("not all have written as much: {written:?}"));
+        }
         let told = self.machines.iter().filter_map(Machine::told);
         let mut lengths: Vec<_> = told.map(|told| told.lock().unwrap().lengths()).collect();
         lengths.dedup();
