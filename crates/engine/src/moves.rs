@@ -23,8 +23,8 @@ use super::side_tables::Row;
 use super::{Engine, cut, reject, request, whole};
 use ringside_model::command::{Action, Command, Enter, ImportOrder, MoveSymbol, Sequenced};
 use ringside_model::domain::{
-    FirmId, MoveStep, OrderId, OrderType, Quantity, SessionId, Side, SymbolId, SymbolState,
-    TimeInForce,
+    FirmId, MoveStep, OrderId, OrderNumber, OrderType, Quantity, SessionId, Side, SymbolId,
+    SymbolState, TimeInForce,
 };
 use ringside_model::hash;
 use ringside_model::reason::Reason;
@@ -96,7 +96,8 @@ impl Waiting {
 
     fn key(&self) -> WaitingKey {
         let (order, buy) = (&self.order, self.order.attributes.is_buy());
-        (SymbolId(order.symbol), side_index(buy), key_of(buy, self.price), order.number)
+        let age = OrderNumber(order.number).age();
+        (SymbolId(order.symbol), side_index(buy), key_of(buy, self.price), age)
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use ringside_model::command::{ImportOrder, MoveSymbol};
+use ringside_model::command::{EnterStop, ImportOrder, MoveSymbol};
 use ringside_model::domain::{MoveStep, PartitionId};
 
 /// Returns a step of symbol 1 from or to partition 1, by version 0 of the table.
@@ -130,6 +130,43 @@ fn only_orders_that_could_rest_are_imported() {
             (imported(buy(1, 5, 0), 41), &["rejected 1 buy invalid_price"]),
             (imported(buy(1, 5, -1), 41), &["rejected 1 buy invalid_price"]),
             (imported(buy(1, 5, 1), 41), &["held 1#17 buy 5@1 open 5 other 41 trade 1"]),
+        ],
+        "|",
+    );
+}
+
+#[test]
+fn orders_that_wait_keep_the_priority_of_an_elected_stop() {
+    let Action::Enter(order) = sell(3, 2, 99).0.action else { panic!("not an enter") };
+    let stop = act(Action::EnterStop(EnterStop { order, stop: Price(100) }));
+    check(
+        &[
+            (sell(1, 1, 100), &["accepted 1#11 sell 1@100 open 1"]),
+            (
+                buy(2, 1, 100),
+                &[
+                    "accepted 2#12 buy 1@100 open 1",
+                    "executed 1#11 sell 1@100 with #12 trade 1",
+                    "executed 2#12 buy 1@100 with #11 trade 1 removed",
+                ],
+            ),
+            (
+                stop,
+                &[
+                    "accepted 3#13 sell 2@100 open 2 other 99 hidden stop",
+                    "triggered 3#13.1 sell 2@99 open 2 was #13",
+                ],
+            ),
+            (sell(4, 1, 99), &["accepted 4#14 sell 1@99 open 1"]),
+            (step(MoveStep::Halt, 0, 0), &["symbol_moved 0/0 buy 2@0 other 257"]),
+            (
+                release(),
+                &[
+                    "symbol_moved 0/0 buy 2@0 other 261",
+                    "canceled 3#13.1 sell 2@99 moved",
+                    "canceled 4#14 sell 1@99 moved",
+                ],
+            ),
         ],
         "|",
     );
