@@ -227,9 +227,10 @@ mod tests {
         assert_eq!(venue.step(), 1, "an earlier report is not heard");
         let command = venue.queue.pop().unwrap().command;
         assert_eq!(command.symbol, SymbolId(1));
-        assert!(
-            matches!(command.action, Action::Operator(OperatorCommand::MoveSymbol(asked)) if asked.version == 7)
-        );
+        let Action::Operator(OperatorCommand::MoveSymbol(asked)) = command.action else {
+            panic!("{command:?} is no step of a move")
+        };
+        assert_eq!(asked.version, 7);
         venue.publish(r#"{"report":"trading_day","event":"start"}"#);
         venue.publish(HALTED);
         assert_eq!(venue.step(), 2);

@@ -35,13 +35,23 @@ use stored::Stored;
 /// `op` of lines.
 macro_rules! commands {
     (
-        orders { $($(#[$order_doc:meta])* $order:ident = $order_code:literal $order_name:literal, $order_op:literal;)* }
+        orders {
+            $($(#[$order_doc:meta])*
+            $order:ident = $order_code:literal $order_name:literal, $order_op:literal;)*
+        }
         definitions {
             $($(#[$definition_doc:meta])*
-            $definition:ident($definition_body:ident) = $definition_code:literal $definition_name:literal, $definition_op:literal;)*
+            $definition:ident($definition_body:ident) =
+                $definition_code:literal $definition_name:literal, $definition_op:literal;)*
         }
-        operator { $($(#[$operator_doc:meta])* $operator:ident = $operator_code:literal $operator_name:literal, $operator_op:literal;)* }
-        bookkeeping { $($(#[$mark_doc:meta])* $mark:ident = $mark_code:literal $mark_name:literal;)* }
+        operator {
+            $($(#[$operator_doc:meta])*
+            $operator:ident = $operator_code:literal $operator_name:literal, $operator_op:literal;)*
+        }
+        bookkeeping {
+            $($(#[$mark_doc:meta])*
+            $mark:ident = $mark_code:literal $mark_name:literal;)*
+        }
     ) => {
         byte_enum! {
             /// Content of a frame. Codes from 128 on are bookkeeping.
@@ -104,7 +114,9 @@ macro_rules! commands {
             pub fn kind(&self) -> FrameKind {
                 match self {
                     $(Action::$order(_) => FrameKind::$order,)*
-                    $(Action::Definition(Definition::$definition(_)) => FrameKind::$definition_body,)*
+                    $(Action::Definition(Definition::$definition(_)) => {
+                        FrameKind::$definition_body
+                    })*
                     $(Action::Operator(OperatorCommand::$operator(_)) => FrameKind::$operator,)*
                 }
             }
@@ -157,7 +169,9 @@ macro_rules! commands {
             pub(crate) fn body_bytes(self) -> usize {
                 match self {
                     $(FrameKind::$order => size_of::<<$order as Stored>::Bytes>(),)*
-                    $(FrameKind::$definition_body => size_of::<<$definition_body as Stored>::Bytes>(),)*
+                    $(FrameKind::$definition_body => {
+                        size_of::<<$definition_body as Stored>::Bytes>()
+                    })*
                     $(FrameKind::$operator => size_of::<<$operator as Stored>::Bytes>(),)*
                     $(FrameKind::$mark => 0,)*
                 }

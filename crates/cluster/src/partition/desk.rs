@@ -13,7 +13,7 @@ pub const REQUESTS_MAX: usize = 256;
 
 /// Venue of a partition, for its mover.
 pub trait Desk {
-    /// Sends a request.
+    /// Sends a request, which becomes one command of the journal.
     fn send(&mut self, request: DeskRequest) -> Result<(), DeskError>;
 
     /// Returns the next answer of the venue, about any symbol. Everything that it reports is
@@ -26,7 +26,7 @@ pub trait Desk {
 pub enum DeskRequest {
     /// Step of a move.
     Step {
-        /// Symbol that moves.
+        /// Name of the symbol that moves.
         symbol: Name,
         /// Step, with the other partition and the version of the table.
         asked: MoveSymbol,

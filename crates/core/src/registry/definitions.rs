@@ -73,7 +73,7 @@ impl Directory {
         Ok(session)
     }
 
-    /// Defines a firm.
+    /// Defines a firm under the next number; the definition of a known firm has a verdict.
     pub fn define_firm(
         &mut self,
         name: Name,

@@ -200,8 +200,8 @@ body! {
 }
 
 body! {
-    /// Step of a move of the symbol `Command::symbol` between partitions, or the record that another
-    /// partition has the symbol.
+    /// Step of a move of the symbol `Command::symbol` between partitions, or the record that
+    /// another partition has the symbol.
     pub MoveSymbol about symbol {
         /// Kind of the step.
         step: MoveStep = Step,

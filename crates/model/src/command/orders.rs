@@ -62,7 +62,10 @@ macro_rules! order {
                 let attributes = u32::load(bytes.attributes)?;
                 Some($name {
                     $($value: Stored::load(bytes.$value)?,)*
-                    $($attribute: Attribute::of((attributes >> $shift & ((1 << $bits) - 1)) as u8)?,)*
+                    $($attribute: {
+                        let code = attributes >> $shift & ((1 << $bits) - 1);
+                        Attribute::of(code as u8)?
+                    },)*
                 })
             }
         }

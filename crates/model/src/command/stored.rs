@@ -45,7 +45,11 @@ macro_rules! body {
 
         impl $name {
             /// Passes the fields of the command's line behind its `op`.
-            pub(crate) fn fields(&self, command: &crate::command::Command, line: crate::field::Out) {
+            pub(crate) fn fields(
+                &self,
+                command: &crate::command::Command,
+                line: crate::field::Out,
+            ) {
                 line(crate::field::Field::Symbol, command.symbol.into());
                 self.table_fields(line);
             }
@@ -88,7 +92,6 @@ macro_rules! body {
                     Some($name { $($field: Stored::load(bytes.$field)?),* })
                 }
             }
-
         };
 
         crate::command::stored::line_fields! {
