@@ -180,7 +180,10 @@ impl Event {
 }
 
 fn name(session: SessionId, names: &Directory) -> String {
-    names.session(session).map_or_else(|| format!("session {session}"), |s| s.name.to_string())
+    names
+        .names()
+        .session(session)
+        .map_or_else(|| format!("session {session}"), |s| s.name.to_string())
 }
 
 /// Live orders, each with the first order of its chain.

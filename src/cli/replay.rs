@@ -7,7 +7,7 @@ use clap::Args;
 use ringside_core::merge::Subscriber;
 use ringside_core::recovery::replay::Replay;
 use ringside_core::recovery::restart::Start;
-use ringside_core::registry::directory::Directory;
+use ringside_core::registry::names::Names;
 use ringside_core::venue;
 use ringside_engine::LevelView;
 use ringside_journal::{Identity, Position, Reader, Tail};
@@ -102,7 +102,7 @@ pub(super) fn book(args: &BookArgs, config: &Config) -> Result<(), CliError> {
     let at = args.at.map(SeqNo);
     let start = newest_snapshot(config, at)?;
     let mut reader = start.reader(journal_dir(config)?, identity(config))?;
-    let mut replayed = start.replay(Names::default());
+    let mut replayed = start.replay(Learner::default());
     replayed.read(&mut reader, at)?;
     let seqno = replayed.probe().seqno;
     let unknown = || CliError::Failure(format!("{}: no such symbol at seqno {seqno}", args.symbol));
@@ -145,7 +145,7 @@ pub(super) fn book(args: &BookArgs, config: &Config) -> Result<(), CliError> {
     Ok(())
 }
 
-fn depth(replayed: &Replay<Names>, symbol: SymbolId, buy: bool, levels: usize) -> Vec<LevelView> {
+fn depth(replayed: &Replay<Learner>, symbol: SymbolId, buy: bool, levels: usize) -> Vec<LevelView> {
     let owner = symbol.shard(replayed.shards.len() as u32);
     let mut depth = replayed.shards[owner as usize].engine().depth(symbol, buy);
     depth.truncate(levels);
@@ -197,9 +197,9 @@ pub(super) fn note_tail(reader: &Reader) {
 
 /// Subscriber that learns only names.
 #[derive(Default)]
-pub(super) struct Names(pub Directory);
+pub(super) struct Learner(pub(super) Names);
 
-impl Subscriber for Names {
+impl Subscriber for Learner {
     fn definition(&mut self, command: &Command) {
         self.0.observe(command);
     }

@@ -219,20 +219,23 @@ impl Trades {
     }
 
     fn price(&self, symbol: SymbolId, price: Price) -> String {
-        self.directory.symbol(symbol).map_or(String::new(), |s| s.tick.decimal(price))
+        self.directory.names().symbol(symbol).map_or(String::new(), |s| s.tick.decimal(price))
     }
 
     fn symbol(&self, symbol: SymbolId) -> String {
-        self.directory.symbol(symbol).map_or(String::new(), |s| s.name.as_str().to_string())
+        self.directory.names().symbol(symbol).map_or(String::new(), |s| s.name.as_str().to_string())
     }
 
     fn session(&self, session: SessionId) -> String {
-        self.directory.session(session).map_or(String::new(), |s| s.name.as_str().to_string())
+        self.directory
+            .names()
+            .session(session)
+            .map_or(String::new(), |s| s.name.as_str().to_string())
     }
 
     /// Formats quantity times price as a decimal.
     fn notional(&self, symbol: SymbolId, total: &Total) -> String {
-        let Some(tick) = self.directory.symbol(symbol).map(|symbol| symbol.tick) else {
+        let Some(tick) = self.directory.names().symbol(symbol).map(|symbol| symbol.tick) else {
             return String::new();
         };
         let (unit, value) =
@@ -272,8 +275,8 @@ fn totals_of(text: &str, directory: &Directory) -> Option<BTreeMap<SymbolId, Tot
     for line in lines {
         let fields: Vec<&str> = line.split(',').collect();
         let &[_, _, _, symbol, quantity, price, ..] = &fields[..] else { return None };
-        let symbol = directory.symbol_id(Name::new(symbol)?)?;
-        let tick = directory.symbol(symbol)?.tick;
+        let symbol = directory.names().symbol_id(Name::new(symbol)?)?;
+        let tick = directory.names().symbol(symbol)?.tick;
         let total = totals.entry(symbol).or_default();
         let quantity: u128 = quantity.parse().ok()?;
         total.trades += 1;

@@ -153,7 +153,7 @@ impl LiveVenue {
         let schedule = Schedule::new(config.schedule_parts()?, schedule, timers.clone());
         notes.extend(schedule.notes(now(), &directory));
         let clock = TimerClock::new(timers.clone(), schedule, venue.time());
-        let here = directory.symbols();
+        let here = directory.names().symbols();
         let here = here.map(|(id, symbol)| (symbol.name.to_string(), away.get(&id).copied()));
         let here: BTreeMap<_, _> = here.collect();
 

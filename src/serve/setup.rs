@@ -66,14 +66,14 @@ impl Setup {
     ) -> Result<(), ConfigError> {
         let (name, firm) = (checked_name(&wanted.user), checked_name(&wanted.firm));
         let role = wanted.role().expect(CHECKED);
-        let known = directory.session_id(name).and_then(|id| directory.session(id));
+        let known = directory.names().session_id(name).and_then(|id| directory.names().session(id));
         let Some(known) = known else {
             let out = &mut |command| self.commands.push_back((command, None));
             let firm = directory.firm_or_new(firm, out).map_err(refused("sessions", firm))?;
             let defined = directory.define_session(name, firm, role, out);
             return defined.map(drop).map_err(refused("sessions", name));
         };
-        let firm_there = directory.firm(known.firm);
+        let firm_there = directory.names().firm(known.firm);
         if known.role != role || firm_there != Some(firm) {
             let role = known.role.name();
             let firm = firm_there.map_or(String::new(), |firm| firm.to_string());
@@ -98,7 +98,9 @@ impl Setup {
     ) -> Result<Option<SymbolId>, ConfigError> {
         let name = checked_name(&wanted.symbol);
         let (tick, lot) = (Tick::parse(&wanted.tick).expect(CHECKED), Quantity(wanted.lot));
-        if let Some(known) = directory.symbol_id(name).and_then(|id| directory.symbol(id)) {
+        if let Some(known) =
+            directory.names().symbol_id(name).and_then(|id| directory.names().symbol(id))
+        {
             if (known.tick, known.lot) != (tick, lot) {
                 self.notes.push(format!(
                     "instrument {name}: the journal has it with another tick or lot, and that stays"

@@ -1,7 +1,7 @@
 //! Reports as lines of JSON, one for each report.
 
-use crate::registry::directory::Directory;
-use ringside_model::command::{self, Command};
+use crate::registry::names::Names;
+use ringside_model::command::Command;
 use ringside_model::domain::{
     Auction, Capacity, FirmId, Name, Nanos, PostOnly, Price, SelfTrade, SessionId, Side, SymbolId,
     Tick,
@@ -16,7 +16,7 @@ use ringside_model::report::{
 /// Writer of report lines, with the names and the decimals that the definitions gave.
 #[derive(Clone, Debug, Default)]
 pub struct JsonReports {
-    names: Directory,
+    names: Names,
 }
 
 impl JsonReports {
@@ -28,14 +28,12 @@ impl JsonReports {
     /// Adds the names of a definition; ignores other commands. A definition must come before the
     /// first report that names its symbol, session or firm, and so before its own report.
     pub fn definition(&mut self, command: &Command) {
-        if command::is_definition(command.action.kind()) {
-            self.names.observe(command);
-        }
+        self.names.observe(command);
     }
 
     /// Returns the names of the definitions so far.
     #[inline]
-    pub(crate) fn names(&self) -> &Directory {
+    pub(crate) fn names(&self) -> &Names {
         &self.names
     }
 
@@ -61,7 +59,7 @@ impl JsonReports {
 }
 
 struct JsonLine<'a> {
-    names: &'a Directory,
+    names: &'a Names,
     out: &'a mut Vec<u8>,
 }
 
@@ -428,7 +426,7 @@ mod tests {
 
     #[test]
     fn decimals_are_those_of_the_tick() {
-        let names = Directory::new();
+        let names = Names::default();
         for tick in ["0.01", "0.25", "5", "0.000000000001", "18446744073709551615", "12.5"] {
             let tick = Tick::parse(tick).unwrap();
             for price in [1, 2, 9, 10, 99, 100, 101, 18705, 1_000_000_007, i64::MAX] {

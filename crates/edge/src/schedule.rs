@@ -71,7 +71,7 @@ impl Schedule {
     /// schedule, and the boundaries that passed while no node led.
     pub fn notes(&self, now: Nanos, directory: &Directory) -> Vec<String> {
         let (mut new, mut missed, mut late) = (0, 0, 0);
-        for (symbol, _) in directory.symbols() {
+        for (symbol, _) in directory.names().symbols() {
             let last = directory.rules().scheduled(symbol);
             let parts = self.parts_of(symbol, directory);
             if last == Nanos(0) {
@@ -102,7 +102,7 @@ impl Schedule {
         if self.parts.is_empty() {
             return None;
         }
-        let end = directory.next_symbol().unwrap_or(Directory::NOWHERE);
+        let end = directory.names().next_symbol().unwrap_or(Directory::NOWHERE);
         if self.new < end {
             self.looks.extend((self.new.0..end.0).map(|symbol| (Nanos(0), SymbolId(symbol))));
             self.new = end;
@@ -185,7 +185,9 @@ impl Schedule {
     }
 
     fn parts_of(&self, symbol: SymbolId, directory: &Directory) -> Vec<usize> {
-        let Some(name) = directory.symbol(symbol).map(|symbol| symbol.name) else { return vec![] };
+        let Some(name) = directory.names().symbol(symbol).map(|symbol| symbol.name) else {
+            return vec![];
+        };
         let named = |part: &Part| part.names.as_ref().is_some_and(|names| names.contains(&name));
         let is_named = self.parts.iter().any(named);
         let has = |part: &Part| if is_named { named(part) } else { part.names.is_none() };

@@ -1,6 +1,7 @@
 //! Commands of the journal as lines of a file session.
 
 use ringside_core::registry::directory::Directory;
+use ringside_core::registry::names::Names;
 use ringside_model::command::{Action, Command, Sequenced};
 use ringside_model::domain::{Name, Price, SymbolId};
 use ringside_model::field::{self, Field};
@@ -17,19 +18,19 @@ pub(super) fn command_columns() -> Vec<&'static str> {
 }
 
 /// Returns the fields of a command as in a line of a file session, after its seqno and official
-/// time. Names that `names` does not know are left out, and prices of unknown symbols are 0: the
-/// journal holds no text for them.
+/// time. Names that `directory` does not know are left out, and prices of unknown symbols are 0:
+/// the journal holds no text for them.
 ///
 /// The last field is `verdict` if the gateway's verdict does not follow from the rest of the line:
 /// the gateway found something that the line does not show, or did not find what the gateway of a
-/// file session would find, as far as `names` knows the ids and the venue's rules.
-pub(crate) fn command_fields(at: &Sequenced, names: &Directory) -> Vec<NamedField> {
-    let command = &at.command;
+/// file session would find, as far as `directory` knows the ids and the venue's rules.
+pub(crate) fn command_fields(at: &Sequenced, directory: &Directory) -> Vec<NamedField> {
+    let (command, names) = (&at.command, directory.names());
     let mut fields = vec![("seq", at.seqno.0.into()), (Field::Ts.name(), at.time.0.into())];
     command.fields(&mut |field, value| {
         fields.extend(named(value, command.symbol, names).map(|value| (field.name(), value)));
     });
-    if !is_usual(command, names) {
+    if !is_usual(command, directory) {
         fields.push(("verdict", command.verdict.name().into()));
     }
     fields
@@ -43,7 +44,7 @@ pub(crate) fn json_line(fields: &[NamedField]) -> String {
 }
 
 /// Returns a value in names and decimals; `None` for a number without a name.
-fn named(value: field::Value, symbol: SymbolId, names: &Directory) -> Option<Value> {
+fn named(value: field::Value, symbol: SymbolId, names: &Names) -> Option<Value> {
     let text = |name: Name| Value::from(name.as_str());
     match value {
         field::Value::Number(number) => Some(number.into()),
@@ -65,9 +66,9 @@ fn named(value: field::Value, symbol: SymbolId, names: &Directory) -> Option<Val
 /// Returns true if the gateway of a file session would give the command the verdict that it has.
 /// A change of an order gets `too_late` if its order is not live, and none if it names an unknown
 /// order. The cause of a mass cancel is a field of its line.
-fn is_usual(command: &Command, names: &Directory) -> bool {
+fn is_usual(command: &Command, directory: &Directory) -> bool {
     let Command { session, symbol, verdict, .. } = *command;
-    let enters = |id| verdict == Reason::None && names.refuses(session, id).is_none();
+    let enters = |id| verdict == Reason::None && directory.refuses(session, id).is_none();
     match &command.action {
         Action::Reduce(_) | Action::Cancel(_) | Action::Modify(_) => {
             verdict == Reason::TooLate || verdict == Reason::None && symbol == SymbolId::NONE

@@ -1,7 +1,7 @@
 //! `ringside journal verify`: runs every check of a journal, one after the other.
 
 use crate::cli::bench::figures::thousands;
-use crate::cli::replay::{Names, note_tail, open};
+use crate::cli::replay::{Learner, note_tail, open};
 use crate::cli::{CliError, SCHEMA_VERSION, journal_dir};
 use crate::config::Config;
 use clap::Args;
@@ -126,7 +126,7 @@ fn check_snapshots(config: &Config) -> Result<Passed, CliError> {
 /// Checks that a replay computes the hashes of every hash probe.
 fn check_hash_probes(config: &Config) -> Result<Passed, CliError> {
     let mut reader = open(config)?;
-    let mut replay = Replay::new(config.shape(), Names::default());
+    let mut replay = Replay::new(config.shape(), Learner::default());
     replay.read(&mut reader, None)?;
     Ok(Passed { count: replay.probes_checked, what: "compared".into() })
 }

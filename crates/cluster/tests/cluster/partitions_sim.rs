@@ -118,7 +118,7 @@ impl Node {
 
     fn takes_note(&mut self, symbol: SymbolId, moved: Moved) {
         use ringside_model::domain::MoveStep::{Export, Resume};
-        let name = self.directory.symbol(symbol).unwrap().name.to_string();
+        let name = self.directory.names().symbol(symbol).unwrap().name.to_string();
         match moved.step {
             Export => {}
             Resume => _ = self.here.insert(name, None),
@@ -137,7 +137,7 @@ impl Node {
     /// Returns the live orders of a symbol in priority order, each by its quantity, which no two
     /// orders share.
     fn book(&self, symbol: &str) -> Vec<u64> {
-        let symbol = self.directory.symbol_id(Name::new(symbol).unwrap()).unwrap();
+        let symbol = self.directory.names().symbol_id(Name::new(symbol).unwrap()).unwrap();
         let side = |buy| {
             let levels = self.engine.depth(symbol, buy);
             levels.into_iter().flat_map(move |l| self.engine.orders_at(symbol, buy, l.price))
@@ -359,7 +359,7 @@ impl World {
     fn cancel(&mut self, index: usize) {
         let symbol = SYMBOLS[self.below(3) as usize];
         let mut node = self.nodes[index].lock().unwrap();
-        let id = node.directory.symbol_id(Name::new(symbol).unwrap()).unwrap();
+        let id = node.directory.names().symbol_id(Name::new(symbol).unwrap()).unwrap();
         let level = node.engine.depth(id, true).first().copied();
         let Some(level) = level else { return };
         let order = node.engine.orders_at(id, true, level.price)[0];

@@ -21,7 +21,7 @@ impl Directory {
         name: Name,
         out: &mut dyn FnMut(Command),
     ) -> Result<SessionId, NoNumberLeft> {
-        match self.session_id(name) {
+        match self.names().session_id(name) {
             Some(session) => Ok(session),
             None => self.define_session(name, FirmId(0), Role::File, out),
         }
@@ -36,7 +36,7 @@ impl Directory {
         name: Name,
         out: &mut dyn FnMut(Command),
     ) -> Result<FirmId, NoNumberLeft> {
-        match self.firm_id(name) {
+        match self.names().firm_id(name) {
             Some(firm) => Ok(firm),
             None => self.define_firm(name, out),
         }
@@ -49,10 +49,10 @@ impl Directory {
         is_valid: bool,
         out: &mut dyn FnMut(Command),
     ) -> Result<SymbolId, NoNumberLeft> {
-        let (symbol, verdict) = match self.symbol_id(definition.name) {
+        let (symbol, verdict) = match self.names().symbol_id(definition.name) {
             Some(known) => (known, Reason::DuplicateName),
             None if !is_valid => (SymbolId::NONE, Reason::InvalidDefinition),
-            None => (self.next_symbol().ok_or(NoNumberLeft)?, Reason::None),
+            None => (self.names().next_symbol().ok_or(NoNumberLeft)?, Reason::None),
         };
         let action = Action::from(definition);
         self.define(Command { session: SessionId(0), symbol, verdict, action }, out);
@@ -67,7 +67,8 @@ impl Directory {
         role: Role,
         out: &mut dyn FnMut(Command),
     ) -> Result<SessionId, NoNumberLeft> {
-        let (session, verdict) = numbered(self.session_id(name), self.next_session())?;
+        let (session, verdict) =
+            numbered(self.names().session_id(name), self.names().next_session())?;
         let action = Action::from(DefineSession { name, firm, role });
         self.define(Command { session, symbol: SymbolId::NONE, verdict, action }, out);
         Ok(session)
@@ -79,7 +80,7 @@ impl Directory {
         name: Name,
         out: &mut dyn FnMut(Command),
     ) -> Result<FirmId, NoNumberLeft> {
-        let (firm, verdict) = numbered(self.firm_id(name), self.next_firm())?;
+        let (firm, verdict) = numbered(self.names().firm_id(name), self.names().next_firm())?;
         let (session, symbol) = (SessionId(0), SymbolId::NONE);
         let action = Action::from(DefineFirm { firm, name });
         self.define(Command { session, symbol, verdict, action }, out);
@@ -117,9 +118,9 @@ mod tests {
         assert_eq!(directory.firm_or_new(name("F"), &mut out), Ok(firm));
         let session = directory.define_session(name("S"), firm, Role::OrderEntry, &mut out);
         assert_eq!(directory.session_or_new(name("S"), &mut out), session);
-        assert_eq!(directory.session(session.unwrap()).unwrap().role, Role::OrderEntry);
+        assert_eq!(directory.names().session(session.unwrap()).unwrap().role, Role::OrderEntry);
         assert_eq!(directory.session_or_new(name("T"), &mut out), Ok(SessionId(2)));
-        assert_eq!(directory.session(SessionId(2)).unwrap().role, Role::File);
+        assert_eq!(directory.names().session(SessionId(2)).unwrap().role, Role::File);
         let verdicts: Vec<_> = commands.iter().map(|command| command.verdict).collect();
         assert_eq!(verdicts, [Reason::None; 3]);
     }

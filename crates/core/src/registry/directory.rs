@@ -1,49 +1,22 @@
 //! Venue state that a gateway needs: numbers of names, used order ids, and the rules by which it
 //! rejects orders.
 
+use super::names::Names;
 use crate::registry::rules::VenueRules;
 use crate::registry::used_ids::UsedIds;
-use ringside_model::command::{
-    Action, Command, DefineFirm, DefineSession, DefineSymbol, Definition,
-};
-use ringside_model::domain::{FirmId, Name, OrderId, Quantity, Role, SessionId, SymbolId, Tick};
+use ringside_model::command::Command;
+use ringside_model::domain::{OrderId, SessionId, SymbolId};
 use ringside_model::reason::Reason;
-use std::collections::HashMap;
 
-/// Names of the venue and the order ids of its sessions.
+/// Names of the venue, the order ids of its sessions, and its rules.
 ///
 /// The directory holds nothing that the journal does not: [`Directory::observe`] with every command
-/// in order rebuilds it. Numbers are dense, 1, 2, 3 …, so that they index arrays here and in the
-/// engine.
+/// in order rebuilds it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Directory {
-    symbols: Table<Symbol>,
-    sessions: Table<Session>,
-    firms: Table<Name>,
+    names: Names,
     ids: UsedIds,
     rules: VenueRules,
-}
-
-/// Symbol as a gateway sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Symbol {
-    /// Name of the symbol.
-    pub name: Name,
-    /// Value of one tick.
-    pub tick: Tick,
-    /// Lot size: every quantity is a multiple of it.
-    pub lot: Quantity,
-}
-
-/// Session as a gateway sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// Name of the session.
-    pub name: Name,
-    /// Firm of the session's orders that name none.
-    pub firm: FirmId,
-    /// Role of the session.
-    pub role: Role,
 }
 
 impl Directory {
@@ -65,31 +38,17 @@ impl Directory {
 
     /// Updates the directory with the next command of the venue.
     ///
-    /// A definition adds its name unless it carries a verdict, because the engine then rejects it.
     /// [`UsedIds::observe`] decides which ids a command uses up.
     pub fn observe(&mut self, command: &Command) {
+        self.names.observe(command);
         self.ids.observe(command);
         self.rules.observe(command);
-        match command.action {
-            Action::Definition(definition) if command.verdict == Reason::None => {
-                self.insert(command, definition);
-            }
-            _ => {}
-        }
     }
 
-    fn insert(&mut self, command: &Command, definition: Definition) {
-        match definition {
-            Definition::Symbol(DefineSymbol { name, tick, lot, .. }) => {
-                self.symbols.insert(command.symbol.0, name, Symbol { name, tick, lot });
-            }
-            Definition::Session(DefineSession { name, firm, role }) => {
-                self.sessions.insert(command.session.0, name, Session { name, firm, role });
-            }
-            Definition::Firm(DefineFirm { name, firm }) => {
-                self.firms.insert(firm.0.into(), name, name);
-            }
-        }
+    /// Returns the names of the venue.
+    #[inline]
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// Returns the used order ids.
@@ -135,59 +94,6 @@ impl Directory {
         &self.rules
     }
 
-    /// Returns the number of a symbol; `None` if no symbol has the name.
-    pub fn symbol_id(&self, name: Name) -> Option<SymbolId> {
-        self.symbols.number(name).map(SymbolId)
-    }
-
-    /// Returns the number of a session; `None` if no session has the name.
-    pub fn session_id(&self, name: Name) -> Option<SessionId> {
-        self.sessions.number(name).map(SessionId)
-    }
-
-    /// Returns the number of a firm; `None` if no firm has the name.
-    pub fn firm_id(&self, name: Name) -> Option<FirmId> {
-        self.firms.number(name).and_then(|number| u16::try_from(number).ok()).map(FirmId)
-    }
-
-    /// Returns the symbol with a number.
-    #[inline]
-    pub fn symbol(&self, id: SymbolId) -> Option<&Symbol> {
-        self.symbols.get(id.0)
-    }
-
-    /// Returns all symbols with their numbers.
-    pub fn symbols(&self) -> impl Iterator<Item = (SymbolId, &Symbol)> {
-        let entries = (1..).map(SymbolId).zip(&self.symbols.entries);
-        entries.filter_map(|(id, entry)| Some((id, entry.as_ref()?)))
-    }
-
-    /// Returns the session with a number.
-    #[inline]
-    pub fn session(&self, id: SessionId) -> Option<&Session> {
-        self.sessions.get(id.0)
-    }
-
-    /// Returns the name of the firm with a number.
-    pub fn firm(&self, id: FirmId) -> Option<Name> {
-        self.firms.get(id.0.into()).copied()
-    }
-
-    /// Returns the number that the next new symbol gets; `None` if there are no more numbers.
-    pub fn next_symbol(&self) -> Option<SymbolId> {
-        self.symbols.next().map(SymbolId).filter(|&id| id != Self::NOWHERE)
-    }
-
-    /// Returns the number that the next new session gets; `None` if there are no more numbers.
-    pub fn next_session(&self) -> Option<SessionId> {
-        self.sessions.next().map(SessionId)
-    }
-
-    /// Returns the number that the next new firm gets; `None` if there are no more numbers.
-    pub fn next_firm(&self) -> Option<FirmId> {
-        self.firms.next().and_then(|number| u16::try_from(number).ok()).map(FirmId)
-    }
-
     /// Returns the symbol of the order to which the session last gave this id. [`SymbolId::NONE`]
     /// if the order named no symbol that exists; `None` if the id is free.
     #[inline]
@@ -196,54 +102,13 @@ impl Directory {
     }
 }
 
-/// Entries with a name and a number.
-#[derive(Clone, Debug, PartialEq)]
-struct Table<T> {
-    /// Entry `n - 1` has number `n`.
-    entries: Vec<Option<T>>,
-    numbers: HashMap<Name, u32>,
-}
-
-impl<T> Default for Table<T> {
-    fn default() -> Self {
-        Table { entries: Vec::new(), numbers: HashMap::new() }
-    }
-}
-
-impl<T> Table<T> {
-    /// Inserts an entry. The first entry with a number stays, and so does the first with a name, as
-    /// in the engine.
-    fn insert(&mut self, number: u32, name: Name, thing: T) {
-        let Some(index) = number.checked_sub(1) else { return };
-        let index = index as usize;
-        if index >= self.entries.len() {
-            self.entries.resize_with(index + 1, || None);
-        }
-        if self.entries[index].is_none() {
-            self.entries[index] = Some(thing);
-            self.numbers.entry(name).or_insert(number);
-        }
-    }
-
-    #[inline]
-    fn get(&self, number: u32) -> Option<&T> {
-        self.entries.get((number as usize).wrapping_sub(1))?.as_ref()
-    }
-
-    fn number(&self, name: Name) -> Option<u32> {
-        self.numbers.get(&name).copied()
-    }
-
-    fn next(&self) -> Option<u32> {
-        u32::try_from(self.entries.len()).ok()?.checked_add(1)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringside_model::command::{Cancel, DefineSymbol, Enter, Replace};
-    use ringside_model::domain::{Price, Side};
+    use ringside_model::command::{
+        Action, Cancel, DefineFirm, DefineSession, DefineSymbol, Enter, Replace,
+    };
+    use ringside_model::domain::{FirmId, Name, Price, Quantity, Role, Side, Tick};
 
     fn command(session: u32, symbol: u32, verdict: Reason, action: Action) -> Command {
         Command { session: SessionId(session), symbol: SymbolId(symbol), verdict, action }
@@ -263,45 +128,6 @@ mod tests {
     fn enter(session: u32, symbol: u32, id: u64, verdict: Reason) -> Command {
         let enter = Enter::limit(OrderId(id), Side::Buy, Quantity(1), Price(1));
         command(session, symbol, verdict, Action::Enter(enter))
-    }
-
-    #[test]
-    fn definitions_teach_names_unless_they_are_refused() {
-        let mut directory = Directory::new();
-        assert_eq!(directory.next_symbol(), Some(SymbolId(1)));
-        directory.observe(&define(1, "AAPL", Reason::None));
-        directory.observe(&define(1, "AAPL", Reason::DuplicateName));
-        directory.observe(&define(0, "MSFT", Reason::InvalidDefinition));
-        assert_eq!(directory.symbol_id(name("AAPL")), Some(SymbolId(1)));
-        assert_eq!(directory.symbol_id(name("MSFT")), None);
-        assert_eq!(directory.symbol(SymbolId(1)).unwrap().name, name("AAPL"));
-        assert_eq!(directory.symbol(SymbolId::NONE), None);
-        assert_eq!(directory.symbol(Directory::NOWHERE), None);
-        assert_eq!(directory.next_symbol(), Some(SymbolId(2)));
-
-        let firm = Action::from(DefineFirm { firm: FirmId(1), name: name("F") });
-        directory.observe(&command(0, 0, Reason::None, firm));
-        let session =
-            Action::from(DefineSession { name: name("A"), firm: FirmId(1), role: Role::File });
-        directory.observe(&command(1, 0, Reason::None, session));
-        assert_eq!(directory.firm(FirmId(1)), Some(name("F")));
-        assert_eq!(directory.firm_id(name("F")), Some(FirmId(1)));
-        assert_eq!(directory.next_firm(), Some(FirmId(2)));
-        assert_eq!(directory.session_id(name("A")), Some(SessionId(1)));
-        assert_eq!(directory.session(SessionId(1)).unwrap().firm, FirmId(1));
-        assert_eq!(directory.next_session(), Some(SessionId(2)));
-    }
-
-    #[test]
-    fn there_are_65535_firms() {
-        let mut directory = Directory::new();
-        for number in 1..=u16::MAX {
-            let firm = FirmId(number);
-            assert_eq!(directory.next_firm(), Some(firm));
-            let action = Action::from(DefineFirm { firm, name: name(&format!("F{number}")) });
-            directory.observe(&command(0, 0, Reason::None, action));
-        }
-        assert_eq!(directory.next_firm(), None);
     }
 
     #[test]

@@ -4,5 +4,6 @@
 pub mod definitions;
 pub mod directory;
 pub mod exposure;
+pub mod names;
 pub mod rules;
 pub mod used_ids;

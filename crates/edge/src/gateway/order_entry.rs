@@ -21,7 +21,8 @@ mod tags;
 mod values;
 
 use crate::gateway::queue::Inbound;
-use ringside_core::registry::directory::{Directory, Symbol};
+use ringside_core::registry::directory::Directory;
+use ringside_core::registry::names::Symbol;
 use ringside_model::command::{
     AccountQuery, Action, Cancel, ClientFields, Command, Display, Enter, EnterIceberg,
     EnterSpecial, MassCancel, Modify, Reduce, Replace, SetOrderEntry, SpecialTerms,
@@ -93,7 +94,7 @@ pub fn translate(
 
 /// Returns the tick of a symbol in 1/10000; `None` if the symbol is not served over the network.
 pub fn served(directory: &Directory, symbol: SymbolId) -> Option<u64> {
-    let Symbol { name, tick, .. } = directory.symbol(symbol)?;
+    let Symbol { name, tick, .. } = directory.names().symbol(symbol)?;
     let decimals = 4u32.checked_sub(tick.scale.into())?;
     let has_place = symbol.0 <= u16::MAX.into() && name.as_str().len() <= 8;
     tick.mantissa.checked_mul(10u64.pow(decimals)).filter(|_| has_place)
@@ -345,13 +346,13 @@ impl Translator<'_> {
     }
 
     fn symbol(&self, field: &[u8; 8]) -> Option<(SymbolId, u64)> {
-        let symbol = self.directory.symbol_id(Name::new(unpadded(field)?)?)?;
+        let symbol = self.directory.names().symbol_id(Name::new(unpadded(field)?)?)?;
         Some((symbol, served(self.directory, symbol)?))
     }
 
     fn check_permission(&self, symbol: SymbolId) -> Result<(), Reason> {
         let Some(permitted) = self.requester.symbols else { return Ok(()) };
-        let name = self.directory.symbol(symbol).map(|symbol| symbol.name);
+        let name = self.directory.names().symbol(symbol).map(|symbol| symbol.name);
         if name.is_some_and(|name| permitted.contains(&name)) {
             Ok(())
         } else {
@@ -362,7 +363,7 @@ impl Translator<'_> {
     /// Returns the session's firm if the field names it, `None` if the field is blank.
     fn own_firm(&self, field: &[u8]) -> Result<Option<FirmId>, Reason> {
         let named = unpadded(field).ok_or(Reason::NotPermitted)?;
-        let own = self.directory.firm(self.requester.firm);
+        let own = self.directory.names().firm(self.requester.firm);
         match named {
             "" => Ok(None),
             _ if own.is_some_and(|own| own.as_str() == named) => Ok(Some(self.requester.firm)),

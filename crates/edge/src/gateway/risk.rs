@@ -70,7 +70,7 @@ impl RiskDesk {
             Action::EnterStop(stop) => stop.stop,
             _ => self.exposures.last_price(symbol),
         };
-        let tick = directory.symbol(symbol).map(|symbol| Notional::of_tick(symbol.tick));
+        let tick = directory.names().symbol(symbol).map(|symbol| Notional::of_tick(symbol.tick));
         let value = tick.unwrap_or_default().traded(price, quantity);
         let is_new = !matches!(action, Action::Replace(_));
         Some(RiskRequest { session, firm, symbol, quantity, value, is_new })
@@ -202,7 +202,7 @@ impl RiskDesk {
     }
 
     fn firm_of(&self, session: SessionId, id: OrderId, directory: &Directory) -> FirmId {
-        let of_session = || directory.session(session).map(|session| session.firm);
+        let of_session = || directory.names().session(session).map(|session| session.firm);
         self.exposures.firm_of(session, id).or_else(of_session).unwrap_or_default()
     }
 

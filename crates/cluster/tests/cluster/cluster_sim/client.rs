@@ -62,16 +62,16 @@ pub fn define(trading: &mut Trading) {
     };
     let known = &trading.directory;
     let mut lacks = vec![];
-    if known.firm(FirmId(1)).is_none() {
+    if known.names().firm(FirmId(1)).is_none() {
         let firm = Action::from(DefineFirm { firm: FirmId(1), name: name("FIRM") });
         lacks = vec![
             command(0, 0, Action::from(TradingDay { event: DayEvent::Start })),
             command(0, 0, firm),
         ];
     }
-    let unknown = |number: &u32| known.session(SessionId(*number)).is_none();
+    let unknown = |number: &u32| known.names().session(SessionId(*number)).is_none();
     lacks.extend((1..=SESSIONS).filter(unknown).map(session));
-    let unknown = |number: &u32| known.symbol(SymbolId(*number)).is_none();
+    let unknown = |number: &u32| known.names().symbol(SymbolId(*number)).is_none();
     lacks.extend((1..=SYMBOLS).filter(unknown).map(symbol));
     lacks.into_iter().for_each(|command| take(trading, command, None));
 }

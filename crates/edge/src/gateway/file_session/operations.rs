@@ -101,7 +101,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
 
     /// Returns the price in ticks of the symbol; 0 if there is no such symbol.
     pub(super) fn ticks(&self, symbol: SymbolId, price: Decimal) -> Result<Price, Reason> {
-        let symbol = self.directory.symbol(symbol);
+        let symbol = self.directory.names().symbol(symbol);
         symbol.map_or(Ok(Price(0)), |symbol| price.ticks(symbol.tick))
     }
 

@@ -83,8 +83,12 @@ impl Gateway {
     fn miss_all(&mut self, now_ns: u64) {
         for account in self.accounts.iter() {
             let directory = self.intake.directory();
-            let Some(session) = directory.session_id(account.user) else { continue };
-            if directory.session(session).is_some_and(|found| found.role == Role::OrderEntry) {
+            let Some(session) = directory.names().session_id(account.user) else { continue };
+            if directory
+                .names()
+                .session(session)
+                .is_some_and(|found| found.role == Role::OrderEntry)
+            {
                 self.timers.miss(session, account, now_ns);
             }
         }
