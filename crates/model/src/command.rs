@@ -25,7 +25,7 @@ pub use orders::{
     Modify, Reduce, Replace, SetOrderEntry, SpecialTerms,
 };
 
-use crate::domain::{Nanos, RiskScope, SeqNo, SessionId, SymbolId, byte_enum};
+use crate::domain::{Nanos, OrderId, RiskScope, SeqNo, SessionId, SymbolId, byte_enum};
 use crate::field::Out;
 use crate::frame::Frame;
 use crate::reason::Reason;
@@ -309,7 +309,7 @@ impl Command {
     /// Returns true if the command brings an order or new terms of an order.
     #[inline]
     pub fn enters(&self) -> bool {
-        self.action.entered().is_some() || matches!(self.action, Action::Replace(_))
+        self.action.new_id().is_some()
     }
 
     /// Returns the mass cancel that follows if the command pulls a kill switch: it cancels all open
@@ -358,6 +358,15 @@ impl Action {
             Action::EnterIceberg(iceberg) => Some(&iceberg.order),
             Action::EnterSpecial(special) => Some(&special.order),
             _ => None,
+        }
+    }
+
+    /// Returns the id of the new order, or the new id of a replaced one.
+    #[inline]
+    pub fn new_id(&self) -> Option<OrderId> {
+        match self {
+            Action::Replace(replace) => Some(replace.new_id),
+            action => action.entered().map(|enter| enter.id),
         }
     }
 }

@@ -232,11 +232,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
     #[inline]
     fn refuses(&self, command: &Command) -> Option<Reason> {
         let refused = match command.action {
-            Action::Enter(_)
-            | Action::EnterStop(_)
-            | Action::EnterIceberg(_)
-            | Action::EnterSpecial(_)
-            | Action::Replace(_) => {
+            _ if command.enters() => {
                 self.low_space.load(Ordering::Relaxed).then_some(Reason::LowSpace)
             }
             // The wiring of the rings decides whether stages wait for the journal; a command cannot

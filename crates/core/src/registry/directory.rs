@@ -77,15 +77,11 @@ impl Directory {
         OrderId(OrderId::IMPORTED_MIN.0 + used)
     }
 
-    /// Returns the reason if an order with this id must be rejected for the session now, whatever
-    /// its terms.
+    /// Returns the reason against an order with this id from the session now, whatever its terms.
     pub fn refuses(&self, session: SessionId, id: OrderId) -> Option<Reason> {
-        if self.order_symbol(session, id).is_some() {
-            Some(Reason::DuplicateId)
-        } else if self.rules.is_closed() {
-            Some(Reason::Closed)
-        } else {
-            self.rules.is_disabled(session).then_some(Reason::OrderEntryDisabled)
+        match self.order_symbol(session, id) {
+            Some(_) => Some(Reason::DuplicateId),
+            None => self.rules.refuses(session),
         }
     }
 

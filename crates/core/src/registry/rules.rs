@@ -102,6 +102,15 @@ impl VenueRules {
         }
     }
 
+    /// Returns the reason against all new orders of a session now.
+    #[inline]
+    pub fn refuses(&self, session: SessionId) -> Option<Reason> {
+        if self.is_closed() {
+            return Some(Reason::Closed);
+        }
+        self.is_disabled(session).then_some(Reason::OrderEntryDisabled)
+    }
+
     /// Returns true if the trading day has ended and none has begun since. A venue without any
     /// trading day is open.
     pub fn is_closed(&self) -> bool {

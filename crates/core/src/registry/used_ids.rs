@@ -5,7 +5,7 @@
 //! symbols has 64 symbols, each of as many bytes as the largest needs. A hundred million ids that
 //! were counted up take 100 to 600 MB instead of several GB.
 
-use ringside_model::command::{Action, Command, OperatorCommand, Replace};
+use ringside_model::command::{Action, Command, OperatorCommand};
 use ringside_model::domain::{OrderId, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 use std::collections::HashMap;
@@ -262,9 +262,8 @@ impl Default for UsedIds {
 #[inline]
 fn order_id(action: &Action) -> Option<OrderId> {
     match action {
-        Action::Replace(Replace { new_id, .. }) => Some(*new_id),
         Action::Operator(OperatorCommand::ImportOrder(import)) => Some(import.order.id),
-        action => action.entered().map(|enter| enter.id),
+        action => action.new_id(),
     }
 }
 

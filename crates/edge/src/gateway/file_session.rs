@@ -17,12 +17,13 @@ mod operator_lines;
 mod orders;
 mod words;
 
+use crate::gateway::admission::Admission;
 use crate::gateway::risk::RiskDesk;
 use fields::{Fault, Field, Fields};
+use operations::Interpreter;
 use ringside_core::registry::directory::Directory;
 use ringside_model::command::Command;
 use ringside_model::domain::Nanos;
-use ringside_model::reason::Reason;
 
 /// Longest line without its end, in bytes.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -43,12 +44,8 @@ pub struct FileSession {
     /// Columns of a CSV file, after its header was read.
     columns: Option<Vec<Field>>,
     lines: u64,
-    limits: Option<RiskCheck>,
-}
-
-/// Check of the commands of the lines against the risk limits.
-struct RiskCheck {
-    desk: RiskDesk,
+    admission: Admission,
+    /// Waits until all commands that were given out have been answered.
     wait: Box<dyn FnMut()>,
 }
 
@@ -71,31 +68,23 @@ impl std::fmt::Display for LineError {
 
 impl std::error::Error for LineError {}
 
-impl RiskCheck {
-    /// Returns the reason to reject a command, or none. Rates count only for lines that give a
-    /// time.
-    fn verdict(&mut self, command: &Command, directory: &Directory, time: Option<Nanos>) -> Reason {
-        if directory.rules().risk().is_empty() || !command.enters() {
-            return Reason::None;
-        }
-        if self.desk.needs_answers(command, directory) {
-            (self.wait)();
-        }
-        let Some(asked) = self.desk.asked(command, directory) else { return Reason::None };
-        self.desk.verdict(&asked, directory, time.map(|Nanos(time)| time))
-    }
-}
-
 impl FileSession {
     /// Creates a session on a venue; `directory` has observed all commands so far.
     pub fn new(directory: Directory, format: Format) -> Self {
-        FileSession { directory, format, columns: None, lines: 0, limits: None }
+        FileSession {
+            directory,
+            format,
+            columns: None,
+            lines: 0,
+            admission: Admission::default(),
+            wait: Box::new(|| ()),
+        }
     }
 
     /// Adds risk limits. `wait` returns when all commands that were given out have been answered: a
     /// verdict that depends on answers must not depend on how fast the answers come.
     pub fn with_limits(self, desk: RiskDesk, wait: impl FnMut() + 'static) -> Self {
-        FileSession { limits: Some(RiskCheck { desk, wait: Box::new(wait) }), ..self }
+        FileSession { admission: Admission::with_limits(desk), wait: Box::new(wait), ..self }
     }
 
     /// Returns the directory: the names and rules of the venue, as known to the session.
@@ -165,7 +154,9 @@ impl FileSession {
                 return Ok(());
             }
         }
-        operations::run(&fields, &mut self.directory, self.limits.as_mut(), out)
+        let (admission, wait) = (&mut self.admission, &mut *self.wait);
+        let directory = &mut self.directory;
+        operations::run(&fields, Interpreter { directory, admission, wait, time: None, out })
     }
 
     fn error(&self, characters_before: usize, message: impl Into<String>) -> LineError {

@@ -2,19 +2,18 @@
 //! up, the queue.
 
 use crate::gateway::accounts::{AccountId, UserRules};
+use crate::gateway::admission::Admission;
 use crate::gateway::file_session::{FileSession, Format, LineError};
 use crate::gateway::order_entry::{self, Ignored, Requester};
 use crate::gateway::queue::{Inbound, Producer};
 use crate::gateway::rate::Rate;
-use crate::gateway::risk::RiskDesk;
+use crate::gateway::risk::{RiskDesk, RiskRequest};
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::ExposureView;
 use ringside_core::registry::used_ids::counted_id;
 use ringside_core::streams::SessionStates;
-use ringside_model::command::{
-    Action, Command, OperatorCommand, SetOrderEntry, TradingDay, is_definition,
-};
-use ringside_model::domain::{DayEvent, FirmId, Nanos, Role, SessionId};
+use ringside_model::command::{Command, is_definition};
+use ringside_model::domain::{FirmId, Nanos, Role, SessionId};
 use ringside_model::reason::Reason;
 use ringside_wire::Malformed;
 use ringside_wire::ouch::Request;
@@ -39,10 +38,8 @@ pub(crate) struct Intake {
     /// Slots of the queue that clients may not use.
     kept: usize,
     states: SessionStates,
-    desk: RiskDesk,
+    admission: Admission,
     sessions: Vec<IntakeSession>,
-    /// True if the trading day has ended.
-    closed: bool,
     /// Commands of a line; kept for the capacity of the vector.
     commands: Vec<Command>,
 }
@@ -53,8 +50,6 @@ struct IntakeSession {
     handed_over: u64,
     /// Highest id that is used up, or that a command without an answer may use up.
     last_id: u32,
-    /// True if the session has disabled its order entry.
-    disabled: bool,
     rate: Rate,
 }
 
@@ -70,10 +65,9 @@ impl Intake {
         exposures: ExposureView,
         queue: Producer,
     ) -> Self {
-        let closed = states.day_ended();
         let kept = KEPT_MAX.min(queue.buffer().capacity() / 8);
-        let desk = RiskDesk::new(exposures);
-        Intake { directory, queue, kept, states, desk, sessions: vec![], closed, commands: vec![] }
+        let admission = Admission::with_limits(RiskDesk::new(exposures));
+        Intake { directory, queue, kept, states, admission, sessions: vec![], commands: vec![] }
     }
 
     /// Returns the directory: the names and rules of the venue, as its commands have set them.
@@ -122,34 +116,32 @@ impl Intake {
             Ok(inbound) => inbound,
             Err(ignored) => return Ok(Err(ignored)),
         };
-        if inbound.command.enters()
-            && let Some(refusal) = self.refusal(session, rules, now_ns)
-        {
-            inbound.command.verdict = refusal;
+        if !inbound.command.enters() {
+            self.hand_over(inbound);
+            return Ok(Ok(()));
         }
-        match inbound.command.verdict {
-            Reason::None => self.let_in(inbound, now_ns),
-            _ => self.hand_over(inbound),
+        let admitted = self.admit(&inbound.command, rules, now_ns);
+        inbound.command.verdict = admitted.err().unwrap_or(Reason::None);
+        self.hand_over(inbound);
+        if let Ok(Some(request)) = admitted {
+            let ordinal = self.session(session).handed_over;
+            self.admission.reserve(request, ordinal);
         }
         Ok(Ok(()))
     }
 
-    /// Hands over a command without a fault, after the check of the risk limits.
+    /// Decides about a request to enter or replace an order.
     #[inline]
-    fn let_in(&mut self, mut inbound: Inbound, now_ns: u64) {
-        let asked = self.desk.asked(&inbound.command, &self.directory);
-        if let Some(asked) = &asked {
-            let states = &self.states;
-            // Settle before the counts are read: the counts contain the answered commands.
-            self.desk.settle(|session, ordinal| states.answered(session) >= ordinal);
-            inbound.command.verdict = self.desk.verdict(asked, &self.directory, Some(now_ns));
-        }
-        let Command { session, verdict, .. } = inbound.command;
-        self.hand_over(inbound);
-        if let (Some(asked), Reason::None) = (asked, verdict) {
-            let ordinal = self.session(session).handed_over;
-            self.desk.reserve(asked, ordinal);
-        }
+    fn admit(
+        &mut self,
+        command: &Command,
+        rules: &UserRules,
+        now_ns: u64,
+    ) -> Result<Option<RiskRequest>, Reason> {
+        let refusal = self.refusal(command.session, rules, now_ns);
+        let states = &self.states;
+        self.admission.settle(|session, ordinal| states.answered(session) >= ordinal);
+        self.admission.admit(command, refusal, &self.directory, Some(now_ns))
     }
 
     /// Reads a line of an operator and hands its commands over. The queue must have room for
@@ -174,20 +166,10 @@ impl Intake {
     }
 
     fn pass_on(&mut self, inbound: Inbound) {
-        let Command { session, verdict, action, .. } = inbound.command;
+        let Command { session, action, .. } = inbound.command;
         let state = self.session(session);
         state.handed_over += u64::from(!is_definition(action.kind()));
         state.last_id = state.last_id.max(counted_id(&action).unwrap_or(0));
-        if let (Action::SetOrderEntry(SetOrderEntry { enabled, .. }), Reason::None) =
-            (action, verdict)
-        {
-            state.disabled = !enabled;
-        }
-        if let (Action::Operator(OperatorCommand::TradingDay(TradingDay { event })), Reason::None) =
-            (action, verdict)
-        {
-            self.closed = event == DayEvent::End;
-        }
         self.queue.push(inbound).expect("whoever hands over has looked for room");
     }
 
@@ -206,17 +188,13 @@ impl Intake {
         state.last_id
     }
 
-    /// Returns the reason why a session may not enter orders now.
+    /// Returns the reason against any order of a session now.
+    #[inline]
     fn refusal(&mut self, session: SessionId, rules: &UserRules, now_ns: u64) -> Option<Reason> {
-        if self.closed {
-            return Some(Reason::Closed);
-        }
-        let state = self.session(session);
-        if state.disabled {
-            return Some(Reason::OrderEntryDisabled);
-        }
-        let per_second = rules.orders_per_second?;
-        (!state.rate.take(per_second, now_ns)).then_some(Reason::RateLimit)
+        self.directory.rules().refuses(session).or_else(|| {
+            let per_second = rules.orders_per_second?;
+            (!self.session(session).rate.take(per_second, now_ns)).then_some(Reason::RateLimit)
+        })
     }
 
     #[inline]
@@ -234,7 +212,6 @@ impl Intake {
             self.sessions.push(IntakeSession {
                 handed_over: 0,
                 last_id: self.states.consumed(session),
-                disabled: self.directory.rules().is_disabled(session),
                 rate: Rate::default(),
             });
         }

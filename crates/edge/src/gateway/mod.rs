@@ -6,6 +6,7 @@
 
 pub mod accounts;
 mod admin;
+mod admission;
 mod connection;
 mod descriptors;
 mod epoll;

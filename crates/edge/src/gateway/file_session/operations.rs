@@ -5,8 +5,8 @@
 //! between partitions, `market.rs` those that protect the market of a symbol, `operator_lines.rs`
 //! the rest.
 
-use super::RiskCheck;
 use super::fields::{Decimal, Fault, Field, Fields};
+use crate::gateway::admission::Admission;
 use ringside_core::registry::definitions::NoNumberLeft;
 use ringside_core::registry::directory::Directory;
 use ringside_model::command::{Action, Command};
@@ -16,13 +16,10 @@ use ringside_model::reason::Reason;
 /// Runs the operation of a line.
 pub(super) fn run(
     fields: &Fields,
-    directory: &mut Directory,
-    limits: Option<&mut RiskCheck>,
-    out: &mut impl FnMut(Command, Option<Nanos>),
+    mut venue: Interpreter<'_, impl FnMut(Command, Option<Nanos>)>,
 ) -> Result<(), Fault> {
     let operation = fields.required(Field::Op, fields.text(Field::Op)?)?;
-    let time = fields.integer_to(Field::Ts, u64::MAX)?.map(Nanos);
-    let mut venue = Interpreter { directory, limits, time, out };
+    venue.time = fields.integer_to(Field::Ts, u64::MAX)?.map(Nanos);
     match operation {
         "enter" => venue.enter(fields),
         "cancel" => venue.cancel(fields),
@@ -60,9 +57,12 @@ pub(super) fn run(
 /// Interpreter of one line: makes its commands from the names in the directory.
 pub(super) struct Interpreter<'a, F> {
     pub directory: &'a mut Directory,
-    limits: Option<&'a mut RiskCheck>,
-    time: Option<Nanos>,
-    out: &'a mut F,
+    pub admission: &'a mut Admission,
+    /// Waits until all commands that were given out have been answered.
+    pub wait: &'a mut dyn FnMut(),
+    /// Official time of the line, if it gives one.
+    pub time: Option<Nanos>,
+    pub out: &'a mut F,
 }
 
 impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
@@ -105,16 +105,23 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         symbol.map_or(Ok(Price(0)), |symbol| price.ticks(symbol.tick))
     }
 
+    /// Sends a command. `fault` is the fault of its line; an order also gets its verdict here.
     pub(super) fn send(
         &mut self,
         session: SessionId,
         symbol: SymbolId,
-        verdict: Reason,
+        fault: Reason,
         action: Action,
     ) {
-        let mut command = Command { session, symbol, verdict, action };
-        if let (Some(limits), Reason::None) = (&mut self.limits, verdict) {
-            command.verdict = limits.verdict(&command, self.directory, self.time);
+        let mut command = Command { session, symbol, verdict: fault, action };
+        if let Some(id) = action.new_id() {
+            let refusal = self.directory.refuses(session, id);
+            if self.admission.needs_answers(&command, self.directory) {
+                (self.wait)();
+            }
+            let now_ns = self.time.map(|Nanos(time)| time);
+            let admitted = self.admission.admit(&command, refusal, self.directory, now_ns);
+            command.verdict = admitted.err().unwrap_or(Reason::None);
         }
         self.directory.observe(&command);
         (self.out)(command, self.time);

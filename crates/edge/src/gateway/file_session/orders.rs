@@ -118,9 +118,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         let offset = offset.map_or(Ok(Price(0)), |offset| self.ticks(symbol, offset));
         let offset =
             offset.and_then(|Price(ticks)| u32::try_from(ticks).map_err(|_| Reason::InvalidPrice));
-        let verdict = if let Some(reason) = self.directory.refuses(session, id) {
-            reason
-        } else if symbol == SymbolId::NONE {
+        let fault = if symbol == SymbolId::NONE {
             Reason::UnknownSymbol
         } else if said.order.quantity.0 == 0 {
             Reason::InvalidQuantity
@@ -143,7 +141,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
             Some(display) => Action::EnterIceberg(EnterIceberg { order: enter, display }),
             None => Action::Enter(enter),
         };
-        self.send(session, symbol, verdict, action);
+        self.send(session, symbol, fault, action);
         Ok(())
     }
 
@@ -205,9 +203,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         let session = self.session(fields, Field::Session, session)?;
         let symbol = self.directory.order_symbol(session, id).unwrap_or(SymbolId::NONE);
         let price = self.ticks(symbol, price);
-        let verdict = if let Some(reason) = self.directory.refuses(session, new_id) {
-            reason
-        } else if symbol == SymbolId::NONE {
+        let fault = if symbol == SymbolId::NONE {
             Reason::None
         } else if quantity.0 == 0 {
             Reason::InvalidQuantity
@@ -215,12 +211,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
             price.err().unwrap_or(Reason::None)
         };
         let price = price.unwrap_or_default();
-        self.send(
-            session,
-            symbol,
-            verdict,
-            Action::Replace(Replace { id, new_id, quantity, price }),
-        );
+        let replace = Replace { id, new_id, quantity, price };
+        self.send(session, symbol, fault, Action::Replace(replace));
         Ok(())
     }
 

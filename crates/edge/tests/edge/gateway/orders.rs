@@ -205,9 +205,7 @@ fn nothing_can_be_entered_when_the_day_is_over() {
     let closed = |id| (Reason::Closed, id);
     assert_eq!(verdicts(&mut venue), [(Reason::None, 1), closed(2), closed(3)]);
 
-    let states = SessionStates::new(16);
-    states.end_day();
-    let mut venue = Venue::with(Setup { states, ..Setup::default() });
+    let mut venue = Venue::with(Setup { past: vec![end], ..Setup::default() });
     venue.login("USER00", 1).request(&enter(1));
     assert_eq!(verdicts(&mut venue), [closed(1)]);
 }
