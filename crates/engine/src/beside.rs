@@ -6,7 +6,7 @@ use super::attributes::Attributes;
 use super::book::{key_of, link, side_index};
 use super::ladder::{Ladder, LevelSlot};
 use super::orders::{NIL, Order};
-use ringside_model::domain::{OrderId, SessionId, SymbolId};
+use ringside_model::domain::{OrderId, SessionId, SymbolId, TimeInForce};
 use std::collections::BTreeMap;
 
 /// Bids and offers of each symbol that has such orders.
@@ -22,7 +22,7 @@ pub(super) enum Resting {
     Hidden { minimum: bool },
     /// Orders for auctions only, of one time in force: those without a limit, which share one level
     /// of key 0, or those with one.
-    ForAuction { tif: u8, limit: bool },
+    ForAuction { tif: TimeInForce, limit: bool },
     /// Stops, by stop price. The best level is the one that a price move reaches first.
     Stop,
 }
@@ -35,9 +35,7 @@ impl Resting {
             _ if attributes.is_non_displayed() => {
                 Resting::Hidden { minimum: attributes.has_minimum() }
             }
-            tif if tif.is_for_auction() => {
-                Resting::ForAuction { tif: tif as u8, limit: price != 0 }
-            }
+            tif if tif.is_for_auction() => Resting::ForAuction { tif, limit: price != 0 },
             _ => Resting::Displayed,
         }
     }

@@ -90,7 +90,7 @@ impl Engine {
         incoming: &Incoming,
         sink: &mut impl ReportSink,
     ) {
-        if !self.beside.is_empty() {
+        if !self.beside.is_empty() && incoming.traded.span.is_some() {
             self.elect(at, book, incoming.traded, sink);
         }
     }

@@ -18,9 +18,7 @@ impl Engine {
         symbol: SymbolId,
     ) -> impl Iterator<Item = (TimeInForce, bool, &[Ladder; 2])> {
         self.beside(symbol).filter_map(|(resting, sides)| match resting {
-            Resting::ForAuction { tif, limit } => {
-                Some((TimeInForce::from_code(tif)?, limit, sides))
-            }
+            Resting::ForAuction { tif, limit } => Some((tif, limit, sides)),
             _ => None,
         })
     }

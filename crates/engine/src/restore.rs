@@ -157,7 +157,7 @@ impl Engine {
         for row in &image.orders {
             let restored = self
                 .restore_order(row, limits.take(row), terms.take(row), &mut before)
-                .and_then(|()| self.restore_iceberg(row, reserves.take(row)));
+                .and_then(|attributes| self.restore_iceberg(row, attributes, reserves.take(row)));
             restored.map_err(|what| ImageError(format!("order {}: {what}", row.number)))?;
         }
         limits.check_empty("stop", "a limit")?;
@@ -176,19 +176,25 @@ impl Engine {
         }
     }
 
-    /// Books an order behind all orders booked `before`.
+    /// Books an order behind all orders booked `before`; returns its attributes.
     fn restore_order(
         &mut self,
         row: &OrderImage,
         limit: Option<StopLimit>,
         terms: Option<TermsImage>,
         before: &mut Option<SortKey>,
-    ) -> Result<(), &'static str> {
+    ) -> Result<Attributes, &'static str> {
         let (session, symbol) = (SessionId(row.session), SymbolId(row.symbol));
         let book = self.book_even_away(symbol).ok_or("its symbol is not defined")?;
         let attributes =
-            Attributes::from_word(row.attributes).ok_or("it has traits that no order has")?;
+            Attributes::from_word(row.attributes).ok_or("it has attributes that no order has")?;
         self.check_order(book, row, attributes)?;
+        if terms.is_some() && !attributes.is_special() {
+            return Err("it has terms, but is no order that has some");
+        }
+        if limit.is_some() && !attributes.is_stop() {
+            return Err("it has the limit of a stop, but is none");
+        }
         let place = sort_key(row, attributes);
         if before.replace(place).is_some_and(|before| before >= place) {
             return Err("it does not belong behind the one before it");
@@ -206,9 +212,11 @@ impl Engine {
         }
         let order = order_of(row, attributes);
         if self.tables.away.has(symbol) {
-            return self.restore_waiting(symbol, order, row.price);
+            self.restore_waiting(symbol, order, row.price)?;
+        } else {
+            self.restore_traded(book, order, row.price, limit, terms)?;
         }
-        self.restore_traded(book, order, row.price, limit, terms)
+        Ok(attributes)
     }
 
     /// Checks the fields of an order, each by itself.
@@ -249,18 +257,12 @@ impl Engine {
         limit: Option<StopLimit>,
         terms: Option<TermsImage>,
     ) -> Result<(), &'static str> {
-        let (limit, attributes) = (limit.map_or(0, |row| row.limit), order.attributes);
-        if !attributes.is_special() && terms.is_some() {
-            return Err("it has terms, but is no order that has some");
-        }
+        let attributes = order.attributes;
         if attributes.is_stop() && attributes.is_special() {
             return Err("it is a stop that has terms");
         }
         if attributes.is_stop() {
-            return self.restore_stop(book, order, price, limit);
-        }
-        if limit != 0 {
-            return Err("it has the limit of a stop, but is none");
+            return self.restore_stop(book, order, price, limit.map(|row| row.limit));
         }
         if attributes.is_special() {
             return self.restore_special(book, order, price, terms.map(|row| row.terms));
@@ -277,10 +279,9 @@ impl Engine {
     fn restore_iceberg(
         &mut self,
         row: &OrderImage,
+        attributes: Attributes,
         reserve: Option<ReserveImage>,
     ) -> Result<(), &'static str> {
-        let attributes =
-            Attributes::from_word(row.attributes).ok_or("it has traits that no order has")?;
         let Some(ReserveImage { left, display, .. }) = reserve else {
             let is_whole = !attributes.has_reserve();
             return if is_whole { Ok(()) } else { Err("it is an iceberg, but has no reserve") };
@@ -305,15 +306,19 @@ impl Engine {
         book: usize,
         order: Order,
         stop: i64,
-        limit: i64,
+        limit: Option<i64>,
     ) -> Result<(), &'static str> {
-        if order.attributes.tif().is_for_auction() || order.executed != 0 || stop < 1 || limit < 0 {
+        let has_no_stop_terms = order.attributes.tif().is_for_auction()
+            || order.executed != 0
+            || stop < 1
+            || limit.is_some_and(|limit| limit < 1);
+        if has_no_stop_terms {
             return Err("it has terms that no stop has");
         }
         let (last, is_open) =
             (self.books[book].last(), self.books[book].state() == SymbolState::Open);
         let symbol = SymbolId(order.symbol);
-        self.wait_for_trade(order, stop, limit);
+        self.wait_for_trade(order, stop, limit.unwrap_or(0));
         if is_open && last != 0 && self.first_reached(symbol, (last, last)).is_some() {
             return Err("it is a stop that the last trade has reached");
         }

@@ -136,8 +136,8 @@ macro_rules! byte_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal $text:literal),* $(,)? }) => {
         $(#[$doc])*
         #[derive(
-            Clone, Copy, Debug, PartialEq, Eq, Hash, zerocopy::IntoBytes, zerocopy::TryFromBytes,
-            zerocopy::Immutable, zerocopy::KnownLayout,
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, zerocopy::IntoBytes,
+            zerocopy::TryFromBytes, zerocopy::Immutable, zerocopy::KnownLayout,
         )]
         #[repr(u8)]
         pub enum $name { $($(#[$vdoc])* $variant = $code),* }

@@ -106,8 +106,9 @@ impl<S: StreamSink> Encoder<S> {
         let attribution = self.attribution(report, command);
         let mut out = Out { sink: &mut self.sink, names: &self.names };
         self.market.report(published, attribution, &mut out);
-        if !is_about_orders(&command.action) {
-            self.tell_operator(published, command);
+        let told = told_to_operator(&command.action);
+        if told != Told::Nothing {
+            self.tell_operator(published, told);
         }
         if report.kind == ReportKind::Defined {
             self.greet(report.session, cause.time_ns);
@@ -167,25 +168,13 @@ impl<S: StreamSink> Encoder<S> {
         }
     }
 
-    /// Appends the report line of a command to the operator's stream, unless the command is about a
-    /// single order of a session.
+    /// Appends the line of a report to the operator's stream.
     #[cold]
-    fn tell_operator(&mut self, published: &Published, command: &Command) {
+    fn tell_operator(&mut self, published: &Published, told: Told) {
         let Report { kind, session, .. } = published.report;
         let session = self.lines.names().session(session);
         let has_stream = session.is_some_and(|session| session.role == Role::OrderEntry);
-        // The operator gets these reports in addition to the sessions: an operator who moves a
-        // symbol gets a report of each of its orders.
-        let is_told = matches!(
-            command.action,
-            Action::Operator(OperatorCommand::MoveSymbol(_))
-                | Action::Operator(OperatorCommand::ImportOrder(_))
-                | Action::Operator(OperatorCommand::SetRisk(_))
-                | Action::SetOrderEntry(_)
-                | Action::Operator(OperatorCommand::BreakTrade(_))
-                | Action::Operator(OperatorCommand::CorrectTrade(_))
-        );
-        if has_stream && kind != ReportKind::Defined && !is_told {
+        if has_stream && kind != ReportKind::Defined && told != Told::Everything {
             return;
         }
         self.copy.clear();
@@ -245,18 +234,45 @@ impl<S: StreamSink> Encoder<S> {
     }
 }
 
-fn is_about_orders(action: &Action) -> bool {
-    matches!(
-        action,
+/// Reports of a command that the operator's stream has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// No report: the command is about a single order of a session.
+    Nothing,
+    /// Reports that no network session gets.
+    Rest,
+    /// All reports: an operator who moves a symbol gets a report of each of its orders.
+    Everything,
+}
+
+fn told_to_operator(action: &Action) -> Told {
+    match action {
         Action::Enter(_)
-            | Action::EnterStop(_)
-            | Action::EnterIceberg(_)
-            | Action::EnterSpecial(_)
-            | Action::Reduce(_)
-            | Action::Replace(_)
-            | Action::Cancel(_)
-            | Action::Modify(_)
-    )
+        | Action::EnterStop(_)
+        | Action::EnterIceberg(_)
+        | Action::EnterSpecial(_)
+        | Action::Reduce(_)
+        | Action::Replace(_)
+        | Action::Cancel(_)
+        | Action::Modify(_) => Told::Nothing,
+        Action::MassCancel(_) | Action::AccountQuery(_) | Action::Definition(_) => Told::Rest,
+        Action::SetOrderEntry(_) => Told::Everything,
+        Action::Operator(command) => match command {
+            OperatorCommand::MoveSymbol(_)
+            | OperatorCommand::ImportOrder(_)
+            | OperatorCommand::SetRisk(_)
+            | OperatorCommand::BreakTrade(_)
+            | OperatorCommand::CorrectTrade(_) => Told::Everything,
+            OperatorCommand::SetDurability(_)
+            | OperatorCommand::TradingDay(_)
+            | OperatorCommand::SetState(_)
+            | OperatorCommand::PlanState(_)
+            | OperatorCommand::RunTimers(_)
+            | OperatorCommand::SetBands(_)
+            | OperatorCommand::SetQuote(_)
+            | OperatorCommand::SetShortSale(_) => Told::Rest,
+        },
+    }
 }
 
 /// Encodes a drop copy: inserts the session's user name between the packet type and the message.

@@ -24,10 +24,6 @@ const DAY_NS: u64 = 86_400_000_000_000;
 /// Length of the longest message in bytes, with all of a client's tags.
 const MESSAGE_BYTES_MAX: usize = 160;
 
-/// Client's tags that the messages for an accepted order and for a replaced order repeat.
-const ACCEPTED_TAGS: &[u8] = &[2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 17, 24, 25, 28, 29, 30];
-const REPLACED_TAGS: &[u8] = &[2, 3, 5, 6, 12, 15, 16, 17, 28, 29, 30];
-
 /// Returns the time of day in ns since midnight UTC.
 #[inline]
 fn time_of_day(Nanos(time): Nanos) -> u64 {
@@ -208,7 +204,7 @@ impl Messages {
                 cl_ord_id: fields.text,
             },
             fields.tags(),
-            ACCEPTED_TAGS,
+            tag::OF_ACCEPTED,
         );
     }
 
@@ -272,7 +268,7 @@ impl Messages {
                 cl_ord_id: fields.text,
             },
             fields.tags(),
-            REPLACED_TAGS,
+            tag::OF_REPLACED,
         );
     }
 
@@ -345,8 +341,8 @@ impl Messages {
     ) {
         let report = &published.report;
         let Some(listed) = names.symbol(report.symbol) else { return };
-        let incoming = report.order.seqno() == published.seqno;
-        // For the incoming order: the price at which the other order rested.
+        // Only the cancel of the incoming order names the price at which the other order rested.
+        let incoming = prevented != Price(0);
         let price = if incoming { prevented } else { report.price };
         let strategy = match cause.at.command.action {
             Action::Enter(Enter { self_trade, .. })

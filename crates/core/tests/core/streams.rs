@@ -597,6 +597,24 @@ fn a_self_trade_has_the_price_of_the_order_that_rested() {
 }
 
 #[test]
+fn an_order_that_rests_since_this_command_is_the_resting_side_of_a_self_trade() {
+    let mut venue = venue();
+    venue.order(B, 1, Side::Sell, 10, 100); // 9
+    let stop = |id, side, limit| {
+        let self_trade = SelfTrade::CancelOldest;
+        let order = Enter { self_trade, ..enter(id, side, 5, limit) };
+        Action::EnterStop(EnterStop { order, stop: Price(100) })
+    };
+    venue.apply(A, 1, stop(1, Side::Buy, 101)); // 10
+    venue.apply(A, 1, stop(2, Side::Sell, 100)); // 11
+    venue.ouch(A);
+    venue.order(B, 2, Side::Buy, 10, 100); // 12 elects both, and the first one rests
+    let told = venue.ouch(A);
+    let prevented: Vec<_> = told.iter().filter(|message| message.starts_with("D ")).collect();
+    assert_eq!(prevented, ["D 1 5 Q prevented 5 at 10100 A  "], "{told:?}");
+}
+
+#[test]
 fn marking_changes_and_mass_cancels_are_told() {
     let mut venue = venue();
     venue.order(A, 1, Side::Sell, 10, 100);

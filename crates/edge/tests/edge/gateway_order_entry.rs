@@ -16,7 +16,7 @@ use ringside_wire::ouch::inbound::{
     self, AccountQuery, CancelOrder, DisableOrderEntry, EnableOrderEntry, EnterOrder, ModifyOrder,
     ReplaceOrder,
 };
-use ringside_wire::ouch::{PRICE_MARKET, PRICE_MARKET_CROSS, Request};
+use ringside_wire::ouch::{PRICE_MARKET, PRICE_MARKET_CROSS, Request, tag};
 use ringside_wire::{Message, padded};
 use std::collections::HashSet;
 use zerocopy::IntoBytes;
@@ -612,4 +612,27 @@ fn an_id_that_is_used_up_is_ignored() {
     for of_the_venue in [4_000_000_000, u32::MAX] {
         assert_eq!(run_one(&ahead(of_the_venue)), Err(Ignored::Unserved));
     }
+}
+
+#[test]
+fn each_tag_that_an_order_may_have_is_repeated_in_the_message_for_it() {
+    let letters = (b' '..=b'Z').map(|letter| vec![letter]);
+    let numbers = [1, 2, 4, 8].into_iter().flat_map(|bytes| [vec![0; bytes], vec![b'*'; bytes]]);
+    let values: Vec<Vec<u8>> = letters.chain(numbers).chain([b"FRM1".to_vec()]).collect();
+    let (sender, directory) = (sender(), directory());
+    let is_served = |number: u8, letter: u8| {
+        let message = EnterOrder { time_in_force: letter, ..enter() };
+        let verdict = |value: &Vec<u8>| {
+            let bytes = with_tags(&message, &[(number, value)]);
+            run(&bytes, &sender, &directory).unwrap().command.verdict
+        };
+        values.iter().any(|value| verdict(value) == Reason::None)
+    };
+    let served: Vec<u8> = (0..=u8::MAX)
+        .filter(|&number| is_served(number, b'0') || is_served(number, b'6'))
+        .collect();
+    assert!(served.len() > 10, "{served:?}");
+    let forgotten = served.iter().filter(|number| !tag::OF_ACCEPTED.contains(number));
+    // The message for an accepted order has no locate broker.
+    assert_eq!(forgotten.collect::<Vec<_>>(), [&tag::LOCATE_BROKER]);
 }

@@ -191,11 +191,11 @@ fn an_image_that_cannot_be_is_refused() {
         }),
         ("zero is no number", |i| i.orders[0].number = 0),
         ("two orders have the number", |i| i.orders[0].number = i.orders[9].number),
-        ("traits that no order has", |i| i.orders[0].attributes |= 7 << 44),
-        ("traits that no order has", |i| i.orders[0].attributes |= 4 << 48),
-        ("traits that no order has", |i| plain(i).attributes |= 1 << 55),
-        ("traits that no order has", |i| i.orders[0].attributes |= 1 << 57),
-        ("traits that no order has", |i| i.orders[0].attributes |= 1 << 63),
+        ("attributes that no order has", |i| i.orders[0].attributes |= 7 << 44),
+        ("attributes that no order has", |i| i.orders[0].attributes |= 4 << 48),
+        ("attributes that no order has", |i| plain(i).attributes |= 1 << 55),
+        ("attributes that no order has", |i| i.orders[0].attributes |= 1 << 57),
+        ("attributes that no order has", |i| i.orders[0].attributes |= 1 << 63),
         ("no order rests", |i| i.orders[0].attributes |= 2 << 36),
         ("not belong behind", |i| i.orders.swap(0, 1)),
         ("not belong behind", |i| i.orders.reverse()),
@@ -307,6 +307,15 @@ fn an_image_that_cannot_be_is_refused() {
         ("terms that no stop has", |i| {
             let order = stop(i);
             order.attributes = order.attributes & !(7 << 36) | (TimeInForce::AtOpen as u64) << 36;
+        }),
+        ("terms that no stop has", |i| i.stop_limits[0].limit = 0),
+        ("limit of a stop, but is none", |i| {
+            let OrderImage { symbol, number, .. } = *plain(i);
+            let row = StopLimit { symbol: symbol.into(), number, limit: 0 };
+            let before = i
+                .stop_limits
+                .partition_point(|other| (other.symbol, other.number) < (row.symbol, row.number));
+            i.stop_limits.insert(before, row);
         }),
         ("there is no stop", |i| {
             let last = *i.stop_limits.last().unwrap();

@@ -58,6 +58,43 @@ pub mod tag {
     /// Extension of this venue: the partition of a symbol, u16, and the version of the partition
     /// table, u32.
     pub const PARTITION: u8 = 240;
+
+    /// Tags of a request that the message for the accepted order repeats.
+    pub const OF_ACCEPTED: &[u8] = &[
+        FIRM,
+        MIN_QTY,
+        CUSTOMER_TYPE,
+        MAX_FLOOR,
+        PRICE_TYPE,
+        PEG_OFFSET,
+        DISCRETION_PRICE,
+        DISCRETION_PRICE_TYPE,
+        DISCRETION_PEG_OFFSET,
+        POST_ONLY,
+        RANDOM_RESERVES,
+        EXPIRE_TIME,
+        TRADE_NOW,
+        HANDLE_INST,
+        GROUP_ID,
+        SHARES_LOCATED,
+        USER_REF_IDX,
+        AIQ_STRATEGY,
+        AIQ_GROUP_ID,
+    ];
+    /// Tags of a request that the message for the replaced order repeats.
+    pub const OF_REPLACED: &[u8] = &[
+        FIRM,
+        MIN_QTY,
+        MAX_FLOOR,
+        PRICE_TYPE,
+        POST_ONLY,
+        EXPIRE_TIME,
+        TRADE_NOW,
+        HANDLE_INST,
+        USER_REF_IDX,
+        AIQ_STRATEGY,
+        AIQ_GROUP_ID,
+    ];
 }
 
 /// Tagged values: elements of `length u8 (of tag and value) · tag u8 · value`.
