@@ -1,6 +1,6 @@
 //! The journaler: appends the frames of a batch to the journal and keeps the promise of the
-//! durability mode before the batch goes on. Group commit is one sync for each batch; there is no
-//! timer.
+//! durability mode before the batch goes on. Under `fsync` one sync covers the whole batch; there
+//! is no timer.
 
 use super::sequencer::Control;
 use super::stage::{Consume, Fatal};
