@@ -69,8 +69,8 @@ pub struct VenueSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JournalSection {
-    /// Folder of the journal. Empty: `exec` uses a temporary folder that is removed at the end, and
-    /// commands that read a journal refuse to start.
+    /// Folder of the journal. Empty: `exec` and `bench` use a temporary folder that is removed at
+    /// the end; all other commands refuse to start.
     pub dir: PathBuf,
     /// Durability mode: `volatile`, `pagecache` or `fsync`.
     pub durability: String,

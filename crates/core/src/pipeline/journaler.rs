@@ -50,7 +50,9 @@ impl<'a> Journaler<'a> {
 
     #[cold]
     fn fail(&mut self, seqno: u64, error: impl std::fmt::Display) {
-        let what = format!("journal: {error} (seqno {seqno} was not acknowledged)");
+        // The frame is a command or a mark of the last command. Under `volatile` later commands may
+        // have been acknowledged already.
+        let what = format!("journal: {error} (stopped at seqno {seqno})");
         self.failed.get_or_insert(Fatal(what));
     }
 }
