@@ -189,7 +189,10 @@ pub(super) fn note_tail(reader: &Reader) {
             end(to)
         ),
         Some(Tail::Lost { lost, to }) => {
-            eprintln!("ringside: {lost}; the next start of a writer cuts the bytes behind, {}", end(to))
+            eprintln!(
+                "ringside: {lost}; the next start of a writer cuts the bytes behind, {}",
+                end(to)
+            )
         }
         Some(Tail::Clean) | None => {}
     }

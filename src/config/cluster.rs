@@ -61,7 +61,10 @@ impl ClusterSection {
         if let Some(twice) =
             names.clone().find(|name| names.clone().filter(|n| n == name).count() > 1)
         {
-            return fail("nodes", format!("{twice} is there twice; give each node a name of its own"));
+            return fail(
+                "nodes",
+                format!("{twice} is there twice; give each node a name of its own"),
+            );
         }
         if durability == Durability::Volatile {
             let what = "a cluster needs journal.durability pagecache or fsync: under volatile no \

@@ -191,9 +191,8 @@ impl<'a, F: Say> Running<'a, F> {
         }
         drop(closes);
         if end.is_none() && self.is_stopped() {
-            let what =
-                "too few nodes follow: the last commands are in the journal, but none of them was \
-                 acknowledged";
+            let what = "too few nodes follow: the last commands are in the journal, none of them \
+                        was acknowledged";
             return Err(ServeError::Cluster(what.into()));
         }
         Ok(())

@@ -90,7 +90,8 @@ impl Schedule {
         if missed > 0 {
             let each = "each has the state of its last one now";
             notes.push(format!(
-                "while nobody led, {late} symbols missed {missed} boundaries of the schedule: {each}"
+                "while no node led, {late} symbols missed {missed} boundaries of the schedule: \
+                 {each}"
             ));
         }
         notes

@@ -271,8 +271,9 @@ pub struct Command {
     /// |---|---|
     /// | reduce, modify, cancel | the reason to report if the order is not live |
     /// | mass cancel | the cause of its cancels, or the reason to reject the command |
-    /// | replace | [`Reason::refuses_service`] or a duplicate id: the reason to reject the command. Any other verdict ends the original order |
-    /// | plan of the schedule | the reason to reject it. The boundary counts as handled |
+    /// | replace, duplicate id or [`Reason::refuses_service`] | the reason to reject the command |
+    /// | replace, any other verdict | the original order ends |
+    /// | plan of the schedule | the reason to reject it; the boundary counts as handled |
     /// | all others | the reason to reject the command |
     pub verdict: Reason,
     /// Effect that the command asks for.

@@ -170,9 +170,9 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         self.source
     }
 
-    /// Sequences at most `limit` commands; bookkeeping frames do not count. If the ring is full, the
-    /// sequencer holds the command and takes nothing more from its source. A source with a queue
-    /// then fills up, and the gateway reads nothing more from its sockets. No command is dropped.
+    /// Sequences at most `limit` commands; bookkeeping frames do not count. While the ring is full
+    /// the sequencer holds the command and takes nothing more from its source. The queue of a
+    /// network venue then fills up, and the gateway reads no requests. No command is dropped.
     #[inline]
     pub(super) fn step(&mut self, ring: &mut impl FrameSlots, limit: usize) -> Progress {
         for done in 0..limit {

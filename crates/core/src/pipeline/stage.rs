@@ -13,8 +13,8 @@ pub enum Progress {
 }
 
 /// Consumer of the items of a ring, a batch at a time. A consumer knows neither its thread, nor the
-/// ring, nor another stage. No consumer waits inside a step, with one exception: the journaler waits
-/// for its device, and for the next segment if none is prepared.
+/// ring, nor another stage. No consumer waits inside a step, with one exception: the journaler
+/// waits for its device, and for the next segment if none is prepared.
 pub(crate) trait Consume<T> {
     /// Returns the number of items that the consumer accepts now; 0 while it still holds
     /// undelivered output.
