@@ -3,8 +3,9 @@
 //!
 //! A gateway starts no thread: its caller steps it. It takes the names of the venue from its
 //! [`directory`](ringside_core::registry::directory) and checks names, decimals, ids, rights and
-//! risk limits. A fault goes into the command as a verdict. The sequencer adds one verdict, for low
-//! space. The engine decides everything else.
+//! risk limits. A fault goes into the command as a verdict. The sequencer adds verdicts of its own:
+//! for low space, and for a durability mode that the venue cannot serve. The engine decides
+//! everything else.
 
 pub mod accounts;
 mod admin;

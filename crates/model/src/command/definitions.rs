@@ -6,7 +6,7 @@ use crate::domain::{FirmId, Name, Price, Quantity, Role, Tick};
 body! {
     /// Definition of the symbol `Command::symbol`.
     pub DefineSymbol {
-        /// Name in lines and on the wire: 1 to 16 letters, given to no other symbol.
+        /// Name in lines and on the wire: 1 to 16 printable characters, no space.
         name: Name = Symbol,
         /// Price of one tick, in units of the currency.
         tick: Tick = Tick,
@@ -31,7 +31,7 @@ impl DefineSymbol {
 body! {
     /// Definition of the session `Command::session`.
     pub DefineSession {
-        /// Name in lines and at the login: 1 to 16 letters, given to no other session.
+        /// Name in lines and at the login: 1 to 16 printable characters, no space.
         name: Name = Session,
         /// Firm of the session's orders that name no firm.
         firm: FirmId = Firm,
@@ -43,7 +43,7 @@ body! {
 body! {
     /// Definition of a firm.
     pub DefineFirm {
-        /// Name in lines and on the wire: 1 to 16 letters, given to no other firm.
+        /// Name in lines and on the wire: 1 to 16 printable characters, no space.
         name: Name = Firm,
         /// Number that orders and reports have in place of the name; not 0.
         firm: FirmId,
