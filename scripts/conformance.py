@@ -50,7 +50,7 @@ class Order:
 
 
 class Book:
-    """The orders of an instrument by their ids, in the order of their time priority. A session of its own enters them,
+    """The orders of a symbol by their ids, in the order of their time priority. A session of its own enters them,
     because ids count up within a session; both have the same short name."""
 
     def __init__(self, name):

@@ -68,7 +68,7 @@ STEPS = [
     long("cluster", "20,000 seeds of the simulated cluster", "RINGSIDE_SIMULATIONS=20000", "cluster_sim"),
     long(
         "moves",
-        "20,000 seeds of instruments that move between partitions",
+        "20,000 seeds of symbols that move between partitions",
         "RINGSIDE_MOVES=20000",
         "partitions_sim",
     ),

@@ -57,7 +57,7 @@ pub(super) fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
     Ok(())
 }
 
-/// A session and its id for an order.
+/// Key of a live order in the reports: ids are unique within a session only.
 type Key = (SessionId, OrderId);
 
 /// All events of the orders of a chain: each order but the first replaced the one before.

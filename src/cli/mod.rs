@@ -62,7 +62,8 @@ struct Common {
     /// Idle strategy: spin, spin-hint, yield or backoff [pipeline.idle].
     #[arg(long, global = true, value_name = "STRATEGY")]
     idle: Option<String>,
-    /// Largest number of items that a stage takes in one step [pipeline.batch_max].
+    /// Largest number of items that a stage takes in one step [pipeline.batch_max]. A matcher takes
+    /// at most 64; under fsync journaler and replicator take all that wait.
     #[arg(long, global = true, value_name = "N")]
     batch: Option<usize>,
 }

@@ -66,7 +66,8 @@ pub(super) fn move_symbol(args: &MoveSymbolArgs, config: &Config) -> Result<(), 
 
 fn open(config: &Config) -> Result<Keepers, CliError> {
     if !config.partition.is_given() {
-        let what = "config: partition.ids: the venue is one instance, it trades everything";
+        let what = "config: partition.ids is not set, so the venue has one partition, which trades \
+                    every symbol; set it to the numbers of all partitions";
         return Err(CliError::Failure(what.into()));
     }
     Ok(keepers(config)?)

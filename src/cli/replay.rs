@@ -182,14 +182,17 @@ pub(super) fn note_tail(reader: &Reader) {
     let end = |to: Position| format!("up to segment {} offset {}", to.segment, to.offset);
     match reader.tail() {
         Some(Tail::Torn { to }) => eprintln!(
-            "ringside: a torn tail behind seqno {seqno}, from segment {} offset {} {}; nobody was told \
-             of it, the next start of a writer cuts it",
+            "ringside: a torn tail behind seqno {seqno}, from segment {} offset {} {}; no commit \
+             mark covers it, the next start of a writer cuts it",
             from.segment,
             from.offset,
             end(to)
         ),
         Some(Tail::Lost { lost, to }) => {
-            eprintln!("ringside: {lost}; the next start of a writer cuts what is left, {}", end(to))
+            eprintln!(
+                "ringside: {lost}; the next start of a writer cuts the bytes behind, {}",
+                end(to)
+            )
         }
         Some(Tail::Clean) | None => {}
     }

@@ -59,7 +59,8 @@ pub(super) fn run(args: &ReportArgs, config: &Config) -> Result<(), CliError> {
     let text = std::fs::read_to_string(&out).map_err(failed)?;
     let read_back = totals_of(&text, &trades.directory);
     if read_back.as_ref() != Some(&trades.told) {
-        let what = "the file does not add up to what the incoming sides were told";
+        let what = "the totals of this file differ from those of the journal; do not use the file, \
+                    write it again";
         return Err(CliError::Check(format!("{}: {what}", out.display())));
     }
     let symbols = trades.told.iter().map(|(symbol, total)| {

@@ -61,10 +61,15 @@ impl ClusterSection {
         if let Some(twice) =
             names.clone().find(|name| names.clone().filter(|n| n == name).count() > 1)
         {
-            return fail("nodes", format!("{twice} is there twice"));
+            return fail(
+                "nodes",
+                format!("{twice} is there twice; give each node a name of its own"),
+            );
         }
         if durability == Durability::Volatile {
-            return fail("node", "nobody waits for another node under volatile".into());
+            let what = "a cluster needs journal.durability pagecache or fsync: under volatile no \
+                        command waits for other nodes";
+            return fail("node", what.into());
         }
         Ok(())
     }

@@ -47,7 +47,7 @@ pub struct Config {
     pub feed: FeedSection,
     /// Cluster that this node belongs to: other machines with the same journal.
     pub cluster: ClusterSection,
-    /// Partition: the part of the venue's symbols that is traded here.
+    /// Section `[partition]`: the part of the venue's symbols that is traded here.
     pub partition: PartitionSection,
     /// Symbols that a network venue begins with.
     pub instruments: Vec<SymbolSection>,
@@ -69,7 +69,8 @@ pub struct VenueSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JournalSection {
-    /// Folder of the journal; empty: a temporary folder that is removed at the end.
+    /// Folder of the journal. Empty: `exec` and `bench` use a temporary folder that is removed at
+    /// the end; all other commands refuse to start.
     pub dir: PathBuf,
     /// Durability mode: `volatile`, `pagecache` or `fsync`.
     pub durability: String,
@@ -107,7 +108,8 @@ pub struct PipelineSection {
     pub ring_slots: usize,
     /// Slots of each shard's report ring, a power of two; 64 bytes each.
     pub report_slots: usize,
-    /// Largest number of items that a stage takes in one step.
+    /// Largest number of items that a stage takes in one step. A matcher takes at most 64. In a
+    /// venue that is started under `fsync` journaler and replicator ignore it.
     pub batch_max: usize,
 }
 

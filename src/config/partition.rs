@@ -1,4 +1,4 @@
-//! Configuration of a partition: one of the instances that share the symbols of a venue.
+//! Configuration of a partition: the part of a venue that trades some of its symbols.
 
 use super::{ClusterSection, ConfigError};
 use ringside_model::domain::PartitionId;
@@ -11,7 +11,7 @@ pub struct PartitionSection {
     /// Number of this partition. All nodes of the partition have the same number; it is unique in
     /// the venue.
     pub id: u16,
-    /// Numbers of all partitions; empty: the venue is a single instance that trades every symbol.
+    /// Numbers of all partitions; empty: the venue has one partition, which trades every symbol.
     pub ids: Vec<u16>,
     /// Order entry addresses of this partition's nodes, as clients receive them.
     pub addresses: Vec<String>,

@@ -83,13 +83,15 @@ impl ScheduleSection {
     fn check(&self) -> Result<(), String> {
         let symbols = self.symbols.as_deref().unwrap_or_default();
         if self.symbols.is_some() && symbols.is_empty() {
-            return Err("symbols has no instrument: leave it out for all of them".into());
+            return Err(
+                "symbols: the list is empty; name symbols, or leave the key out for all".into()
+            );
         }
         if let Some(symbol) = symbols.iter().find(|symbol| Name::new(symbol).is_none()) {
             return Err(format!("{symbol:?} is no name of 1 to 16 letters"));
         }
         if self.days.is_empty() || self.events.is_empty() {
-            return Err("without days or events nothing ever happens".into());
+            return Err("days or events is empty; give at least one of each".into());
         }
         self.timetable().map(drop)
     }
@@ -153,7 +155,8 @@ pub(super) fn check(schedules: &[ScheduleSection]) -> Result<(), ConfigError> {
         checked.map_err(|what| ConfigError(format!("config: schedule: {what}")))?;
     }
     if schedules.iter().filter(|schedule| schedule.symbols.is_none()).count() > 1 {
-        let what = "config: schedule: two of them are for all instruments: name those of one";
+        let what = "config: schedule: two schedules do not set symbols, so both are for all \
+                    symbols; set symbols in one of them";
         return Err(ConfigError(what.into()));
     }
     Ok(())
@@ -227,6 +230,6 @@ mod tests {
         }
         let good = of(&[event("09:00", "open", 0)]);
         let both = check(&[good.clone(), good]).unwrap_err().to_string();
-        assert!(both.contains("all instruments"), "{both}");
+        assert!(both.contains("both are for all symbols; set symbols"), "{both}");
     }
 }

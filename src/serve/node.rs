@@ -63,9 +63,12 @@ pub fn run(
             Some(FollowingEnd::Diverged(place)) => {
                 drop(recovered);
                 let bytes = past::cut_behind(config, &place)?.map_or(0, |cut| cut.bytes);
-                let what = "that the leader does not have, and that nobody was told of";
+                let what = "the leader does not have them, and none was acknowledged";
                 let seqno = place.seqno;
-                running.node.ports.say(format!("cut {bytes} bytes behind seqno {seqno} {what}"));
+                running
+                    .node
+                    .ports
+                    .say(format!("journal: cut {bytes} bytes behind seqno {seqno}: {what}"));
             }
         }
         recovered = Recovered::new(config, say.clone())?;
@@ -188,8 +191,8 @@ impl<'a, F: Say> Running<'a, F> {
         }
         drop(closes);
         if end.is_none() && self.is_stopped() {
-            let what =
-                "too few nodes follow: what came last is in the journal, and nobody was told of it";
+            let what = "too few nodes follow: the last commands are in the journal, none of them \
+                        was acknowledged";
             return Err(ServeError::Cluster(what.into()));
         }
         Ok(())

@@ -103,7 +103,7 @@ impl Setup {
         {
             if (known.tick, known.lot) != (tick, lot) {
                 self.notes.push(format!(
-                    "instrument {name}: the journal has it with another tick or lot, and that stays"
+                    "symbol {name}: the journal has it with another tick or lot, and that stays"
                 ));
             }
             return Ok(None);

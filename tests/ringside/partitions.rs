@@ -41,7 +41,7 @@ impl Venue {
         parts.iter_mut().for_each(Cluster::start_all);
         parts.iter().for_each(|part| _ = part.settles("ab"));
         let venue = Venue { parts, _table: dir };
-        venue.parts[0].wait("each instrument has its partition", |_| {
+        venue.parts[0].wait("each symbol has its partition", |_| {
             let trades = |part: usize, symbol| {
                 venue.said(part).contains(&format!("ringside: {symbol}: traded here"))
             };

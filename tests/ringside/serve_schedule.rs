@@ -67,7 +67,7 @@ fn a_day_goes_by_its_schedule_through_kills_and_halts() {
     let mut place = Place::new();
     place.set("SCHEDULE", &day(&[]));
     let venue = place.start();
-    assert!(venue.said().contains("the schedule begins for 8 instruments"), "{}", venue.said());
+    assert!(venue.said().contains("the schedule begins for 8 symbols"), "{}", venue.said());
     // The symbol was closed yesterday.
     until("rejected", || trade(&place, "DEMO01", "buy 7 TSLA 1.00\n"));
     venue.kill();
@@ -177,7 +177,7 @@ fn a_venue_that_was_down_for_hours_has_the_last_state_of_its_schedule_only() {
     std::thread::sleep(Duration::from_millis(1_100));
     place.set("SCHEDULE", &schedule(&later));
     let venue = place.start();
-    assert!(venue.said().contains("8 instruments missed 8 boundaries"), "{}", venue.said());
+    assert!(venue.said().contains("8 symbols missed 8 boundaries"), "{}", venue.said());
     until("accepted", || trade(&place, "DEMO01", "buy 1 AAPL 1.00\n"));
     venue.stop();
     let reports = reports(&place);

@@ -1,8 +1,9 @@
-//! Clusters: several nodes that form one venue. Partitions: several venues that share symbols.
+//! Clusters: several nodes, of which one trades. Partitions: parts of a venue that share its
+//! symbols, each with a cluster of its own.
 //!
 //! [`membership`] decides who leads and whose acknowledgements count. [`replication`] carries the
 //! frames of the leader's journal to its standbys. [`node`] runs a node one step at a time,
-//! standing by or leading. [`partition`] moves a symbol from one venue to another.
+//! standing by or leading. [`partition`] moves a symbol from one partition to another.
 
 #![warn(unreachable_pub)]
 

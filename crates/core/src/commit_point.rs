@@ -1,8 +1,9 @@
-//! Commit point of a venue: the end of the journal that a quorum has stored.
+//! Commit point of a venue: the end of the journal that a quorum has stored, this node included.
 //!
-//! The journaler sets the end that this node has stored. The leader's replication sets the end that
-//! enough other nodes have stored. The replicator stage reads both and lets commands pass up to the
-//! commit point.
+//! The commit point is computed from two ends. The journaler sets the end that this node has
+//! stored. The leader's replication sets the end that enough voters have stored, and says whether
+//! this node alone is a quorum. The replicator stage lets commands pass up to the commit point. A
+//! commit mark is written later: it names the last command whose reports have all left.
 
 use ringside_journal::Position;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

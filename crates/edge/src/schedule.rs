@@ -85,12 +85,13 @@ impl Schedule {
         }
         let mut notes = vec![];
         if new > 0 {
-            notes.push(format!("the schedule begins for {new} instruments, with its last state"));
+            notes.push(format!("the schedule begins for {new} symbols, with its last state"));
         }
         if missed > 0 {
             let each = "each has the state of its last one now";
             notes.push(format!(
-                "while nobody led, {late} instruments missed {missed} boundaries of the schedule: {each}"
+                "while no node led, {late} symbols missed {missed} boundaries of the schedule: \
+                 {each}"
             ));
         }
         notes

@@ -153,7 +153,7 @@ impl TimerTable {
         self.change(symbol, |timers| timers.asked = PlanProgress::Refused);
     }
 
-    /// Returns the outlook of a symbol.
+    /// Returns the next times of a symbol and the state of its plan; none for an unknown symbol.
     pub fn outlook(&self, symbol: SymbolId) -> Outlook {
         let times = self.times();
         let outlook = |timers: &SymbolTimers| {

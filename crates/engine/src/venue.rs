@@ -103,7 +103,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Sets the permission of a session to enter orders: the gateways apply it.
+    /// Reports that a session may or may not enter orders. The engine keeps no such permission: the
+    /// gateway does, and gives later orders their verdict.
     #[cold]
     pub(super) fn set_order_entry(
         &mut self,

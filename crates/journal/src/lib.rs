@@ -132,7 +132,7 @@ impl LogPlace {
     };
 }
 
-/// Error of a journal.
+/// Reason why a journal cannot be opened, read or written, with the file and the place.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// A file operation failed.

@@ -82,9 +82,13 @@ impl Recovered {
     pub fn notes(&self) -> Vec<String> {
         let lost = self.lost.map(|lost| lost.to_string());
         let cut = self.cut.as_ref().map(|cut| {
-            let what = if self.lost.is_some() { "what is left" } else { "a torn tail" };
+            let what = match self.lost {
+                Some(_) => "bytes behind the lost commands",
+                None => "bytes of a torn tail, which no commit mark covers",
+            };
             let kept: Vec<_> = cut.kept.iter().map(|path| path.display().to_string()).collect();
-            format!("cut {what}, {} bytes; kept in {}", cut.bytes, kept.join(", "))
+            let kept = if kept.is_empty() { "no file".into() } else { kept.join(", ") };
+            format!("journal: cut {} {what}; kept in {kept}", cut.bytes)
         });
         lost.into_iter().chain(cut).collect()
     }

@@ -213,8 +213,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends a batch. Under `fsync` everything appended so far is on the device when this returns.
-    /// After an error nothing more may be acknowledged, and every later call fails.
+    /// Ends a batch: everything appended so far is stored when this returns, under `fsync` on the
+    /// device. The word has nothing to do with commit marks. After an error nothing more may be
+    /// acknowledged, and every later call fails.
     #[inline]
     pub fn commit(&mut self) -> Result<(), JournalError> {
         self.segment.set_written(self.offset);

@@ -203,7 +203,7 @@ impl Event {
 }
 
 impl Flow {
-    /// Generates the flow of a spec.
+    /// Generates definitions, opening orders and events. Equal specs give equal flows.
     pub fn generate(spec: &FlowSpec) -> Flow {
         let mut generator = Generator::new(spec);
         let setup = generator.opening();

@@ -80,7 +80,8 @@ macro_rules! commands {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Definition { $($(#[$definition_doc])* $definition($definition_body)),* }
 
-        /// Command that only the operator, the schedule and the timers give.
+        /// Command that no client can send over OUCH. It comes from the operator, a line of a file,
+        /// the start of a venue, the schedule, the timers, or the mover of a symbol.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum OperatorCommand { $($(#[$operator_doc])* $operator($operator)),* }
 
@@ -245,7 +246,8 @@ commands! {
     bookkeeping {
         /// Start of a writer's run: the first frame of each run.
         EpochStart = 128 "epoch_start";
-        /// Highest committed seqno at the time of writing.
+        /// Highest committed seqno, and highest seqno on the device, as known when the mark was
+        /// made.
         CommitMark = 129 "commit_mark";
         /// State hash and output hash after a command.
         HashProbe = 130 "hash_probe";
@@ -262,12 +264,17 @@ pub struct Command {
     /// Symbol that the command concerns: the shard that owns it acts. [`SymbolId::NONE`] for an
     /// unknown symbol and for commands that concern the whole venue.
     pub symbol: SymbolId,
-    /// Result of the gateway's checks, journaled with the command so that no replay has to check
-    /// again. On a reduce, a modify or a cancel: the reason to report if the order is not live. On
-    /// a mass cancel: the cause of its cancels if that is not the mass cancel itself, or the reason
-    /// to reject it. On a replace: the reason to reject it if [`Reason::refuses_service`] or the id
-    /// is a duplicate; any other verdict ends the original order. On all other commands: the reason
-    /// to reject it.
+    /// Result of the checks before the engine, journaled with the command so that no replay has to
+    /// check again. The meaning depends on the action:
+    ///
+    /// | action | meaning of a verdict |
+    /// |---|---|
+    /// | reduce, modify, cancel | the reason to report if the order is not live |
+    /// | mass cancel | the cause of its cancels, or the reason to reject the command |
+    /// | replace, duplicate id or [`Reason::refuses_service`] | the reason to reject the command |
+    /// | replace, any other verdict | the original order ends |
+    /// | plan of the schedule | the reason to reject it; the boundary counts as handled |
+    /// | all others | the reason to reject the command |
     pub verdict: Reason,
     /// Effect that the command asks for.
     pub action: Action,

@@ -32,7 +32,9 @@ newtype! {
     Quantity(u64)
 }
 newtype! {
-    /// Place of a command in the venue's one order: 1, 2, 3 …, never reused.
+    /// Place of a command in the one order of a partition: 1, 2, 3 …. Used again only after a
+    /// recovery cut the command: a command that was never committed, or a loss that the durability
+    /// mode allows.
     SeqNo(u64)
 }
 newtype! {
@@ -66,7 +68,7 @@ newtype! {
 }
 
 newtype! {
-    /// Number of a partition: one of the instances that share the symbols of a venue.
+    /// Number of a partition: the part of a venue that trades some of its symbols.
     PartitionId(u16)
 }
 

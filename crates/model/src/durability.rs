@@ -5,10 +5,12 @@ use crate::domain::byte_enum;
 byte_enum! {
     /// Promise behind an acknowledgement.
     Durability {
-        /// The command is sequenced. A process kill loses it: no stage waits for the journal.
+        /// The command is sequenced; no stage waits for the journal. A process kill loses the
+        /// commands that are not in the mapped segment yet.
         Volatile = 0 "volatile",
-        /// The command is in the page cache. A process kill keeps it; a crash of the operating
-        /// system may lose the last seconds.
+        /// The command is in the mapped segment, which lies in the page cache. A process kill keeps
+        /// it. A power cut or a crash of the operating system may lose what the kernel has not
+        /// written back: by its defaults about the last half minute.
         Pagecache = 1 "pagecache",
         /// The command is synced to the device. A power cut keeps it.
         Fsync = 2 "fsync",

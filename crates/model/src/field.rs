@@ -10,7 +10,9 @@ macro_rules! fields {
     ($($variant:ident $name:literal),* $(,)?) => {
         /// Field of a line. The order is that of the columns of an export.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Field { $(#[doc = concat!("Field `", $name, "`.")] $variant),* }
+        pub enum Field {
+            $(#[doc = concat!("Key `", $name, "` of a line of JSON or CSV.")] $variant),*
+        }
 
         impl Field {
             /// All fields.

@@ -248,7 +248,8 @@ impl Frame {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct EpochStart {
-    /// Number of this run, one more than that of the run before.
+    /// Number of this run, above the number of every earlier run in the journal. In a cluster it is
+    /// the epoch of the record that names the leader; otherwise it is one more than before.
     pub epoch: u64,
     /// Interval of the hash probes: a probe describes each command whose seqno is a multiple of it.
     pub probe_interval: u64,

@@ -195,7 +195,7 @@ reports! {
     }
     /// The trading day begins or ends; the `canceled` reports of expired orders follow.
     TradingDay = 13 "trading_day" {
-        /// Event of the day.
+        /// Start or end; the end expires day orders.
         event in Other: DayEvent = "event",
         /// Number of the orders that expire.
         count in Quantity: u64 = "count",
@@ -246,7 +246,7 @@ reports! {
     /// The state of a symbol is changed; `reason` is the cause of a change that the engine makes
     /// itself.
     StateChanged = 19 "state_changed" {
-        /// State of the symbol.
+        /// State from this command on.
         state in Other: SymbolState = "state",
         /// Official time of the reopening, if a limit state paused the symbol; 0 for none.
         reopens_at in Quantity: Nanos,
@@ -344,6 +344,10 @@ reports! {
 }
 
 /// Report. Its seqno and its time are those of the command that caused it, see [`Published`].
+///
+/// `flags`, `trade`, `price`, `quantity`, `open` and `other` are slots: the table of reports says
+/// which of them hold the fields of a body, such as counts, times and bands. The comments below say
+/// what they hold in a report about an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C, align(64))]
 pub struct Report {
@@ -355,9 +359,9 @@ pub struct Report {
     pub side: Side,
     /// Flags: [`Report::LAST`], [`Report::HIDDEN`], and slots of the body.
     flags: u8,
-    /// Slot of the body.
+    /// Slot of the body only.
     trade: u32,
-    /// Order number.
+    /// Number that the venue gave the order; 0 in a report about no order.
     pub order: OrderNumber,
     /// Order id that the session gave.
     pub id: OrderId,
@@ -367,7 +371,7 @@ pub struct Report {
     pub quantity: Quantity,
     /// Open quantity after the command.
     pub open: Quantity,
-    /// Slot of the body.
+    /// Slot of the body only.
     other: u64,
     /// Session that receives the report.
     pub session: SessionId,
@@ -384,7 +388,7 @@ pub struct Subject {
     pub side: Side,
     /// True if market data does not show the order.
     pub hidden: bool,
-    /// Order number.
+    /// Number that the venue gave the order; 0 in a report about no order.
     pub order: OrderNumber,
     /// Order id that the session gave.
     pub id: OrderId,

@@ -129,7 +129,7 @@ impl LoadReport<'_> {
         line(format_args!("venue       {} {}", addresses.join(", "), args.note));
         let (mix, seed, threads) = (args.mix, args.seed, args.threads);
         line(format_args!(
-            "load        {mix}, seed {seed}, {} instruments, {sessions} sessions on {threads} threads",
+            "load        {mix}, seed {seed}, {} symbols, {sessions} sessions on {threads} threads",
             args.symbols.len()
         ));
         line(format_args!("pace        {}", self.pace()));

@@ -1,5 +1,5 @@
-//! Several instances that share the symbols of a venue: which partition trades which symbol, and
-//! how a symbol moves from one partition to another.
+//! Partitions of a venue: which partition trades which symbol, and how a symbol moves from one
+//! partition to another.
 //!
 //! Each partition is a complete cluster with its own journal, sessions and market data. `table.rs`
 //! has the table on which all partitions agree; a coordinator keeps it, like the record of a

@@ -37,16 +37,16 @@ pub enum FollowerError {
     #[error("the connection to the leader: {0}")]
     Network(#[from] io::Error),
     /// The node does not lead, or leads no longer.
-    #[error("it does not lead")]
+    #[error("the node does not lead")]
     NotLeading,
     /// The leader's journal lacks the place from which this node asked to follow.
-    #[error("the leader's journal went another way")]
+    #[error("the leader's journal does not have the end of this node's journal")]
     Diverged,
     /// The leader refuses this standby, for this reason. Another try does not help.
     #[error("the leader refuses this standby: {0}")]
     Refused(String),
     /// The leader sent bytes that are no frame.
-    #[error("the leader sends what is no frame")]
+    #[error("the leader sent bytes that are no frame")]
     Malformed,
 }
 

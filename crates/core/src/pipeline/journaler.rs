@@ -1,6 +1,6 @@
 //! The journaler: appends the frames of a batch to the journal and keeps the promise of the
-//! durability mode before the batch goes on. Group commit is one sync for each batch; there is no
-//! timer.
+//! durability mode before the batch goes on. Under `fsync` one sync covers the whole batch; there
+//! is no timer.
 
 use super::sequencer::Control;
 use super::stage::{Consume, Fatal};
@@ -50,7 +50,9 @@ impl<'a> Journaler<'a> {
 
     #[cold]
     fn fail(&mut self, seqno: u64, error: impl std::fmt::Display) {
-        let what = format!("journal: {error} (seqno {seqno} was not acknowledged)");
+        // The frame is a command or a mark of the last command. Under `volatile` later commands may
+        // have been acknowledged already.
+        let what = format!("journal: {error} (stopped at seqno {seqno})");
         self.failed.get_or_insert(Fatal(what));
     }
 }

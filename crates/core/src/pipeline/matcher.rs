@@ -1,5 +1,6 @@
-//! The matcher: applies committed commands to the books of one shard and publishes the reports to
-//! its report ring.
+//! The matcher: applies the commands behind the gate to the books of one shard and publishes the
+//! reports to its report ring. Under `volatile` there is no gate: the journal may not have the
+//! commands yet.
 
 use super::stage::{Consume, Fatal};
 use crate::shard::MatchingShard;

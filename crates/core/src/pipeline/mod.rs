@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The matchers and the publisher wait for the journaler and the replicator: the barrier of the
-//! ring is the gate, and no report leaves before its command is durable. Under `volatile` no stage
-//! waits for the journaler.
+//! ring is the gate. No report leaves before its command is stored: in the mapped segment under
+//! `pagecache`, on the device under `fsync`. Under `volatile` there is no gate.
 //!
 //! This file wires the rings. `stage.rs` defines a stage and has the loop that releases a batch;
 //! `sequencer.rs`, `journaler.rs`, `replicator.rs`, `matcher.rs` and `publisher.rs` are the stages;
@@ -63,7 +63,8 @@ pub struct Layout {
     pub ring_slots: usize,
     /// Slots of each shard's report ring; a power of two.
     pub report_slots: usize,
-    /// Most items that a stage takes in one step.
+    /// Most items that a stage takes in one step. A matcher takes at most 64. In a venue that is
+    /// started under `fsync` the journaler and the replicator take all that wait.
     pub batch_max: usize,
     /// Durability mode that the rings are wired for. Under `volatile` no stage waits for the
     /// journaler. A command may change between the other modes.

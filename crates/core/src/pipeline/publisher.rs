@@ -1,5 +1,6 @@
 //! The publisher: passes the reports to the subscriber in one order. It reads the frames behind the
-//! same barrier as the matchers, so nothing leaves before it is committed.
+//! same barrier as the matchers, so nothing leaves before the journaler and the replicator have
+//! released its frame. Under `volatile` there is no such barrier.
 
 use super::sequencer::Control;
 use super::stage::{Consume, Fatal};

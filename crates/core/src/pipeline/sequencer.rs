@@ -77,7 +77,8 @@ pub struct Control {
     /// Set to end at once, without finishing the commands in the pipeline: for a venue that must
     /// not go on with them.
     pub abandon: Arc<AtomicBool>,
-    /// Last command whose reports have all been published. Everything up to it is committed.
+    /// Last command whose reports have all left the publisher. The next commit mark calls
+    /// everything up to it committed.
     pub released: AtomicU64,
     /// Last command that is known to be on the device.
     pub synced: AtomicU64,
@@ -89,9 +90,10 @@ pub struct Control {
 /// reading costs as much as the rest of the sequencer's work.
 const COMMANDS_PER_CLOCK: usize = 16;
 
-/// Most commands between two commit marks.
+/// Number of commands after which a commit mark is due. A full ring delays the mark.
 const MARK_INTERVAL_COMMANDS: u64 = 4096;
-/// Idle time after which a commit mark follows the last command.
+/// Least time from the first idle poll behind an unmarked command to its commit mark. The mark also
+/// waits until all reports have left.
 const MARK_IDLE: Nanos = Nanos(5_000_000);
 
 /// State of the journal that the sequencer starts from.
@@ -168,9 +170,9 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         self.source
     }
 
-    /// Sequences at most `limit` commands. A full ring is the only place where the venue pushes
-    /// back: the sequencer holds the command and takes nothing more from the source. No command is
-    /// dropped.
+    /// Sequences at most `limit` commands; bookkeeping frames do not count. While the ring is full
+    /// the sequencer holds the command and takes nothing more from its source. The queue of a
+    /// network venue then fills up, and the gateway reads no requests. No command is dropped.
     #[inline]
     pub(super) fn step(&mut self, ring: &mut impl FrameSlots, limit: usize) -> Progress {
         for done in 0..limit {
@@ -267,7 +269,7 @@ impl<'a, S: CommandSource, C: Clock> Sequencer<'a, S, C> {
         }
     }
 
-    /// Marks the last acknowledged command soon, also when no command follows it.
+    /// Marks the last command soon, also when no command follows it.
     #[inline]
     fn mark_when_idle(&mut self, ring: &mut impl FrameSlots) {
         if self.marked < self.seqno {

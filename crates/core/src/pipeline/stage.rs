@@ -13,7 +13,8 @@ pub enum Progress {
 }
 
 /// Consumer of the items of a ring, a batch at a time. A consumer knows neither its thread, nor the
-/// ring, nor another stage. It never blocks inside a step except for its own purpose.
+/// ring, nor another stage. No consumer waits inside a step, with one exception: the journaler
+/// waits for its device, and for the next segment if none is prepared.
 pub(crate) trait Consume<T> {
     /// Returns the number of items that the consumer accepts now; 0 while it still holds
     /// undelivered output.
@@ -24,8 +25,8 @@ pub(crate) trait Consume<T> {
     /// Takes the next item of the batch.
     fn take(&mut self, item: &T);
 
-    /// Ends a batch. When this returns `Ok`, the promise for the batch is kept and the items go on
-    /// to the stages behind.
+    /// Ends a batch. When this returns `Ok`, the promise for the batch is kept. The loop then
+    /// releases the items: their slots are free for the stages behind.
     fn end_batch(&mut self) -> Result<(), Fatal>;
 }
 
@@ -35,7 +36,8 @@ pub(crate) trait Consume<T> {
 pub struct Fatal(pub String);
 
 impl Fatal {
-    /// Prints the reason and ends the process. Everything that was acknowledged is in the journal.
+    /// Prints the reason and ends the process. Everything that was acknowledged is in the journal,
+    /// except under `volatile`.
     pub(crate) fn end_process(self) -> ! {
         END.get()(self)
     }

@@ -139,5 +139,5 @@ impl Checkpoint {
 }
 
 fn passed_over(entry: &Entry, why: &dyn std::fmt::Display) -> String {
-    format!("the snapshot at seqno {} is passed over: {why}", entry.seqno)
+    format!("the snapshot at seqno {} is ignored: {why}", entry.seqno)
 }

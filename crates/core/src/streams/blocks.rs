@@ -68,7 +68,7 @@ struct Mapped {
 }
 
 impl Blocks {
-    /// Returns the origin of a block.
+    /// Returns the header fields of a block that has begun; an error if its header is damaged.
     pub(crate) fn origin(&self, block: u32) -> Result<Origin, StoreError> {
         let header = self.shown_header(block);
         if header.magic.load(Ordering::Relaxed) != MAGIC {

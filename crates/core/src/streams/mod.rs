@@ -2,8 +2,9 @@
 //! one for the operator. Each is a pure function of the journal.
 //!
 //! A message in a stream is stored in its wire format: a u16 length (big-endian, of the bytes that
-//! follow) and the bytes. For market data these bytes are the message; for a session they are the
-//! SoupBinTCP packet: `S` and the message.
+//! follow) and the bytes. For market data these bytes are an ITCH message. For a session they are
+//! the SoupBinTCP packet: `S` and the OUCH message. A drop copy has the user between the two. For
+//! the operator they are a line of JSON with its line end.
 
 mod block_preparer;
 mod blocks;
@@ -38,7 +39,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 pub struct StreamId(pub u32);
 
 impl StreamId {
-    /// Stream of market data. Every other stream has the number of its session.
+    /// Stream of market data. A session and a drop copy have the number of their session.
     pub const MARKET_DATA: StreamId = StreamId(0);
     /// Stream of the operator: results of commands, as lines of JSON.
     pub const OPERATOR: StreamId = StreamId(u32::MAX);

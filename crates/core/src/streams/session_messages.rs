@@ -31,7 +31,8 @@ fn time_of_day(Nanos(time): Nanos) -> u64 {
 }
 
 /// Encoded messages of one report: each has its u16 length, the packet type `S`, and the message.
-/// An order that is accepted and canceled at once has two.
+/// Most reports have one or none. A rejected order that OUCH shows as accepted and canceled has
+/// two, and so has a side of a corrected trade.
 #[derive(Default)]
 pub(super) struct Messages {
     bytes: Vec<u8>,
@@ -447,7 +448,8 @@ impl Messages {
 
     fn order_entry_set(&mut self, report: &Report, enabled: bool, cause: &Cause) {
         let (timestamp, user_ref_num) = (U64::new(cause.time_ns), id(report.id));
-        // Firm of the request: the first four letters of the client's text.
+        // Firm: the first four letters of the client's text, blank without client fields. The
+        // gateway gives this request none.
         let mut firm = [b' '; 4];
         firm.copy_from_slice(&cause.fields.as_ref().map_or([b' '; 14], |fields| fields.text)[..4]);
         if enabled {

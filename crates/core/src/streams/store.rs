@@ -180,7 +180,7 @@ impl Store {
         Ok(())
     }
 
-    /// Returns a reader of the streams.
+    /// Returns a reader of all published messages, for any thread.
     pub fn reader(&self) -> StreamReader {
         assert!(self.has_begun, "a store is resumed or cleared before it is read");
         StreamReader::new(Arc::clone(self.writer.blocks()), Arc::clone(&self.ends))

@@ -114,7 +114,8 @@ impl Connection {
         self.phase
     }
 
-    /// Returns the member that has logged in.
+    /// Returns the session that has logged in; `None` before the login and while the
+    /// connection closes.
     pub(super) fn member(&self) -> Option<LoggedInSession> {
         match self.phase {
             Phase::Open(member) => Some(member),

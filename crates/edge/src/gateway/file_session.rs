@@ -37,7 +37,8 @@ pub enum Format {
     Csv,
 }
 
-/// Reader of the lines of one file, in order.
+/// Reader of lines, in order: of one file, or of one line of an operator. A file may have the lines
+/// of many sessions.
 pub struct FileSession {
     directory: Directory,
     format: Format,
@@ -69,7 +70,8 @@ impl std::fmt::Display for LineError {
 impl std::error::Error for LineError {}
 
 impl FileSession {
-    /// Creates a session on a venue; `directory` has observed all commands so far.
+    /// Creates a reader without risk limits; `directory` has observed all commands of the venue so
+    /// far.
     pub fn new(directory: Directory, format: Format) -> Self {
         FileSession {
             directory,

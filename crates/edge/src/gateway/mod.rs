@@ -1,8 +1,11 @@
-//! Gateways: translate client requests into commands, and reports into messages for clients.
+//! Gateways: translate client requests into commands, and send clients the messages of their
+//! streams.
 //!
-//! A gateway is a translator without a thread. It takes the names of the venue from its
-//! [`directory`](ringside_core::registry::directory), checks the names, decimals and ids of an
-//! order, and puts a fault into the command as a verdict. The engine decides everything else.
+//! A gateway starts no thread: its caller steps it. It takes the names of the venue from its
+//! [`directory`](ringside_core::registry::directory) and checks names, decimals, ids, rights and
+//! risk limits. A fault goes into the command as a verdict. The sequencer adds verdicts of its own:
+//! for low space, and for a durability mode that the venue cannot serve. The engine decides
+//! everything else.
 
 pub mod accounts;
 mod admin;

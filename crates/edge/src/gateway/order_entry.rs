@@ -45,9 +45,9 @@ const DAY_NS: u64 = 86_400 * SECOND_NS;
 /// Session that sends a request, with its rights.
 #[derive(Clone, Copy, Debug)]
 pub struct Requester<'a> {
-    /// Id of the session.
+    /// Sender of the request, and owner of its orders.
     pub session: SessionId,
-    /// Firm of the session.
+    /// Firm that the session's orders belong to.
     pub firm: FirmId,
     /// Last id that is used up.
     pub last_id: u32,

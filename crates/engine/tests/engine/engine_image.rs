@@ -359,7 +359,7 @@ fn protection(image: &mut Image, bands: bool) -> &mut Command {
         Action::Operator(OperatorCommand::SetQuote(_)) => !bands,
         _ => false,
     };
-    image.definitions.iter_mut().rfind(is_it).expect("an instrument has it")
+    image.definitions.iter_mut().rfind(is_it).expect("a symbol has it")
 }
 
 /// Returns the first terms of an image that are not those of a peg.

@@ -6,9 +6,9 @@ use crate::domain::{FirmId, Name, Price, Quantity, Role, Tick};
 body! {
     /// Definition of the symbol `Command::symbol`.
     pub DefineSymbol {
-        /// Name of the symbol.
+        /// Name in lines and on the wire: 1 to 16 printable characters, no space.
         name: Name = Symbol,
-        /// Value of one tick.
+        /// Price of one tick, in units of the currency.
         tick: Tick = Tick,
         /// Lot: quantities are multiples of it; at least 1.
         lot: Quantity = Lot,
@@ -31,11 +31,11 @@ impl DefineSymbol {
 body! {
     /// Definition of the session `Command::session`.
     pub DefineSession {
-        /// Name of the session.
+        /// Name in lines and at the login: 1 to 16 printable characters, no space.
         name: Name = Session,
         /// Firm of the session's orders that name no firm.
         firm: FirmId = Firm,
-        /// Purpose of the session.
+        /// Role: decides which requests the session may send and which messages it gets.
         role: Role = Role unless Role::File,
     }
 }
@@ -43,9 +43,9 @@ body! {
 body! {
     /// Definition of a firm.
     pub DefineFirm {
-        /// Name of the firm.
+        /// Name in lines and on the wire: 1 to 16 printable characters, no space.
         name: Name = Firm,
-        /// Number of the firm.
+        /// Number that orders and reports have in place of the name; not 0.
         firm: FirmId,
     }
 }

@@ -16,7 +16,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 body! {
     /// Start or end of the trading day.
     pub TradingDay {
-        /// Event of the day.
+        /// Start or end; the end expires day orders.
         event: DayEvent,
     }
 }
@@ -33,7 +33,7 @@ body! {
     /// State of the symbol `Command::symbol`; if the state ends a call, the call's auction trades
     /// first.
     pub SetState about symbol {
-        /// State of the symbol.
+        /// State from this command on.
         state: SymbolState = State,
     }
 }
@@ -158,7 +158,7 @@ body! {
     }
 }
 
-/// One side of a trade that is broken.
+/// One side of a trade that is broken or corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TradeSide {
     /// Order id that the session gave.

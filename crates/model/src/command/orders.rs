@@ -150,9 +150,9 @@ order! {
     attributes {
         /// Side and sell marking.
         side: Side [0, 8],
-        /// Type of the order.
+        /// Limit, market or market-to-limit; decides the meaning of `price`.
         order_type: OrderType [8, 8],
-        /// Time in force of the order.
+        /// Time in force: the day, until cancelled, only at once, or only in an auction.
         tif: TimeInForce [16, 8],
         /// Treatment if the order would take liquidity on entry.
         post_only: PostOnly [24, 2],
@@ -300,7 +300,7 @@ impl SpecialTerms {
 body! {
     /// Lower total quantity of an order, which keeps its priority.
     pub Reduce {
-        /// Id of the order.
+        /// Id that the session gave the live order.
         id: OrderId = Id,
         /// New total quantity (executed and open).
         quantity: Quantity = Qty,
@@ -310,9 +310,9 @@ body! {
 body! {
     /// New terms of an order, which gets a new priority.
     pub Replace {
-        /// Id of the old order.
+        /// Id that the session gave the live order.
         id: OrderId = Id,
-        /// Id of the new order.
+        /// Id of the order that takes its place; not used by the session before.
         new_id: OrderId = NewId,
         /// New total quantity (executed and open).
         quantity: Quantity = Qty,
@@ -324,7 +324,7 @@ body! {
 body! {
     /// Cancel of the open quantity of an order.
     pub Cancel {
-        /// Id of the order.
+        /// Id that the session gave the live order.
         id: OrderId = Id,
     }
 }

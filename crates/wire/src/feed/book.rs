@@ -84,7 +84,7 @@ pub enum BookError {
         left: u32,
     },
     /// The message names an order of another symbol.
-    #[error("order {0} belongs to another instrument")]
+    #[error("order {0} belongs to another symbol")]
     OtherSymbol(u64),
 }
 

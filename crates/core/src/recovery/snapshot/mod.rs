@@ -102,7 +102,7 @@ pub struct SnapshotError {
     pub fault: SnapshotFault,
 }
 
-/// Fault of a snapshot.
+/// Reason why a snapshot file cannot be read or does not fit.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotFault {
     /// The file system returned an error.

@@ -126,7 +126,7 @@ fn a_boundary_of_the_schedule_is_handed_over_when_there_is_room() {
     assert!(timed.venue.commands().is_empty());
     timed.timers.add(SymbolId(7), Nanos(1));
     assert_eq!(timed.steps(59 * SECOND), 1);
-    assert_eq!(timed.steps(60 * SECOND), 0, "the tick of another instrument fills the queue");
+    assert_eq!(timed.steps(60 * SECOND), 0, "the tick of another symbol fills the queue");
     assert_eq!(timed.ticked(), [7]);
     let mut said = |now| {
         timed.steps(now);
