@@ -257,7 +257,8 @@ impl Layout {
     }
 }
 
-/// Prints the latency of single events, without a batch to look ahead in.
+/// Prints the latency of single events, without a batch to look ahead in: of all events, of orders
+/// that only rest, and of orders that trade.
 fn print_latency(options: &Options) {
     let flow = generate(Workload::W1, options);
     let clock_ns = clock_ns();
@@ -268,24 +269,31 @@ fn print_latency(options: &Options) {
         engine.apply_batch(&[sequencer.number(command)], &mut sink);
     }
     sequencer.chunks(&flow.setup, |commands| engine.apply_batch(commands, &mut sink));
-    let mut histogram = hdrhistogram::Histogram::<u64>::new(3).expect("three digits");
+    let histogram = || hdrhistogram::Histogram::<u64>::new(3).expect("three digits");
+    let [mut all, mut inserts, mut matches] = [histogram(), histogram(), histogram()];
     sequencer.chunks(&flow.events, |commands| {
         for command in commands.chunks(1) {
+            let trades = sink.trades.count;
             let start = Instant::now();
             engine.apply_batch(command, &mut sink);
-            let ns = start.elapsed().as_nanos() as u64;
-            histogram.record(ns.saturating_sub(clock_ns)).expect("the histogram grows");
+            let ns = (start.elapsed().as_nanos() as u64).saturating_sub(clock_ns);
+            all.record(ns).expect("the histogram grows");
+            if command[0].command.action.entered().is_some() {
+                let of_kind = if sink.trades.count == trades { &mut inserts } else { &mut matches };
+                of_kind.record(ns).expect("the histogram grows");
+            }
         }
     });
     println!(
-        "\nW1 one by one, less the {clock_ns} ns that reading the clock takes (its jitter is included): \
-         p50 {} p99 {} p99.9 {} max {} ns, {} samples",
-        histogram.value_at_quantile(0.5),
-        histogram.value_at_quantile(0.99),
-        histogram.value_at_quantile(0.999),
-        histogram.max(),
-        histogram.len(),
+        "\nW1 one by one, less the {clock_ns} ns that reading the clock takes (its jitter is included):\n"
     );
+    println!("| event | mean ns | p50 | p99 | p99.9 | max | samples |");
+    println!("|---|---:|---:|---:|---:|---:|---:|");
+    for (name, of) in [("all", all), ("insert: rests", inserts), ("match: trades", matches)] {
+        let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|part| of.value_at_quantile(part));
+        let (mean, max, samples) = (of.mean(), of.max(), of.len());
+        println!("| {name} | {mean:.0} | {p50} | {p99} | {p999} | {max} | {samples} |");
+    }
 }
 
 /// Returns the median time between two consecutive readings of the clock, in ns.
