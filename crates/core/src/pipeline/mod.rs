@@ -11,6 +11,20 @@
 //! ring is the gate. No report leaves before its command is stored: in the mapped segment under
 //! `pagecache`, on the device under `fsync`. Under `volatile` there is no gate.
 //!
+//! | slot of | written by | read by |
+//! |---|---|---|
+//! | the input ring: a frame | the sequencer, once | journaler, replicator, matchers, publisher |
+//! | the report ring of a shard: a report | the matcher of the shard, once | publisher |
+//!
+//! A reader never changes a slot. The writer fills a slot again when all its readers have released
+//! it.
+//!
+//! | mode | a kill of the process leaves | a power cut leaves |
+//! |---|---|---|
+//! | `volatile` | the commands that are in the mapped segment by then | what the kernel has written back |
+//! | `pagecache` | every command with a report that has left | what the kernel has written back |
+//! | `fsync` | every command with a report that has left | every command with a report that has left |
+//!
 //! This file wires the rings. `stage.rs` defines a stage and has the loop that releases a batch;
 //! `sequencer.rs`, `journaler.rs`, `replicator.rs`, `matcher.rs` and `publisher.rs` are the stages;
 //! `plan.rs` assigns the stages to threads, `runner.rs` runs a thread, `trace.rs` measures.
