@@ -176,6 +176,13 @@ macro_rules! commands {
                     $(FrameKind::$mark => 0,)*
                 }
             }
+
+            /// Returns true if clients send commands of this kind. Their frames may have
+            /// [`ClientFields`].
+            #[inline]
+            pub const fn is_from_clients(self) -> bool {
+                matches!(self, $(FrameKind::$order)|*)
+            }
         }
     };
 }

@@ -194,6 +194,9 @@ fn client_fields_leave_the_command_as_it_is() {
         let mut frame = Frame::default();
         command.encode(&mut frame);
         assert_eq!(ClientFields::of(&frame), None);
+        if !action.kind().is_from_clients() {
+            continue;
+        }
         let body_length = frame.bytes().len();
         fields.append_to(&mut frame);
         assert_eq!(frame.bytes().len(), body_length + 64);
@@ -202,6 +205,19 @@ fn client_fields_leave_the_command_as_it_is() {
         assert_eq!(Command::decode(&frame), Some(command));
         assert_eq!(ClientFields::of(&frame), Some(fields));
         assert_eq!(fields.tags(), [7; 3]);
+    }
+}
+
+#[test]
+fn kinds_that_no_client_sends_have_no_client_fields() {
+    for &kind in FrameKind::ALL.iter().filter(|kind| !kind.is_from_clients()) {
+        assert!(kind as u8 >= FrameKind::DefineSymbol as u8, "{kind:?}");
+        let mut frame = Frame::default();
+        for lines in 1..=4 {
+            frame.write(kind, &[0u8; 0]);
+            frame.header.length = lines * 64;
+            assert_eq!(ClientFields::of(&frame), None, "{kind:?} of {lines} lines");
+        }
     }
 }
 
