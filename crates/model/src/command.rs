@@ -27,12 +27,12 @@ pub use orders::{
 
 use crate::domain::{Nanos, RiskScope, SeqNo, SessionId, SymbolId, byte_enum};
 use crate::field::Out;
-use crate::frame::Frame;
+use crate::frame::{CommitMark, EpochStart, FRAME_BYTES_MIN, Frame, HashProbe, length_with};
 use crate::reason::Reason;
 use stored::Stored;
 
 /// Declares all commands: the name in code, the body, the code and the name of the frame, and the
-/// `op` of lines.
+/// `op` of lines. Bookkeeping has no `op`.
 macro_rules! commands {
     (
         orders {
@@ -50,7 +50,7 @@ macro_rules! commands {
         }
         bookkeeping {
             $($(#[$mark_doc:meta])*
-            $mark:ident = $mark_code:literal $mark_name:literal;)*
+            $mark:ident($mark_body:ty) = $mark_code:literal $mark_name:literal;)*
         }
     ) => {
         byte_enum! {
@@ -151,12 +151,16 @@ macro_rules! commands {
             #[inline]
             fn decode(frame: &Frame) -> Option<Action> {
                 Some(match frame.kind()? {
-                    $(FrameKind::$order => Action::$order(Stored::load(*frame.body()?)?),)*
+                    $(FrameKind::$order => {
+                        Action::$order(Stored::load(*frame.body_before_client_fields()?)?)
+                    })*
                     $(FrameKind::$definition_body => {
-                        Action::Definition(Definition::$definition(Stored::load(*frame.body()?)?))
+                        let body = Stored::load(*frame.whole_body()?)?;
+                        Action::Definition(Definition::$definition(body))
                     })*
                     $(FrameKind::$operator => {
-                        Action::Operator(OperatorCommand::$operator(Stored::load(*frame.body()?)?))
+                        let body = Stored::load(*frame.whole_body()?)?;
+                        Action::Operator(OperatorCommand::$operator(body))
                     })*
                     $(FrameKind::$mark => return None,)*
                 })
@@ -164,16 +168,16 @@ macro_rules! commands {
         }
 
         impl FrameKind {
-            /// Returns the length of a command's body in bytes; 0 for bookkeeping.
+            /// Returns the length of the body in bytes.
             #[inline]
-            pub(crate) fn body_bytes(self) -> usize {
+            pub(crate) const fn body_bytes(self) -> usize {
                 match self {
                     $(FrameKind::$order => size_of::<<$order as Stored>::Bytes>(),)*
                     $(FrameKind::$definition_body => {
                         size_of::<<$definition_body as Stored>::Bytes>()
                     })*
                     $(FrameKind::$operator => size_of::<<$operator as Stored>::Bytes>(),)*
-                    $(FrameKind::$mark => 0,)*
+                    $(FrameKind::$mark => size_of::<$mark_body>(),)*
                 }
             }
 
@@ -251,13 +255,13 @@ commands! {
     }
     bookkeeping {
         /// Start of a writer's run: the first frame of each run.
-        EpochStart = 128 "epoch_start";
+        EpochStart(EpochStart) = 128 "epoch_start";
         /// Highest committed seqno at the time of writing.
-        CommitMark = 129 "commit_mark";
+        CommitMark(CommitMark) = 129 "commit_mark";
         /// State hash and output hash after a command.
-        HashProbe = 130 "hash_probe";
+        HashProbe(HashProbe) = 130 "hash_probe";
         /// End of the segment; the next segment continues.
-        SegmentEnd = 131 "segment_end";
+        SegmentEnd([u8; 0]) = 131 "segment_end";
     }
 }
 
@@ -301,8 +305,8 @@ impl Command {
         frame.header.symbol = self.symbol.0;
     }
 
-    /// Reads the command of a frame; `None` if the frame is bookkeeping or holds a value that no
-    /// writer of this version writes.
+    /// Reads the command of a frame; `None` if the frame is bookkeeping, or has a length or a value
+    /// that no writer of this version writes.
     #[inline]
     pub fn decode(frame: &Frame) -> Option<Command> {
         Some(Command {
@@ -374,6 +378,14 @@ impl FrameKind {
     #[inline]
     pub fn is_command(self) -> bool {
         (self as u8) < 128
+    }
+
+    /// Returns true if a frame of this kind may have this length in bytes: that of its body, or, if
+    /// clients send the kind, a line more for the [`ClientFields`].
+    #[inline]
+    pub const fn allows(self, length: usize) -> bool {
+        let body = length_with(self.body_bytes());
+        length == body || length == body + FRAME_BYTES_MIN && self.is_from_clients()
     }
 }
 

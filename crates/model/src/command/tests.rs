@@ -5,6 +5,7 @@ use crate::domain::{
     Tick, TimeInForce,
 };
 use crate::durability::Durability;
+use crate::frame::{FRAME_BYTES_MAX, FRAME_LENGTHS};
 use zerocopy::IntoBytes;
 
 fn samples() -> Vec<Action> {
@@ -219,6 +220,41 @@ fn kinds_that_no_client_sends_have_no_client_fields() {
             assert_eq!(ClientFields::of(&frame), None, "{kind:?} of {lines} lines");
         }
     }
+}
+
+#[test]
+fn a_frame_has_the_length_of_its_kind() {
+    for action in samples() {
+        let kind = action.kind();
+        let (session, symbol) = (SessionId(1), SymbolId(1));
+        let mut frame = Frame::default();
+        Command { session, symbol, verdict: Reason::None, action }.encode(&mut frame);
+        let body = frame.header.length;
+        for length in FRAME_LENGTHS {
+            let allowed =
+                length == body.into() || kind.is_from_clients() && length == usize::from(body) + 64;
+            frame.header.length = length as u16;
+            assert_eq!(kind.allows(length), allowed, "{kind:?} of {length}");
+            assert_eq!(frame.kind_with_length(), allowed.then_some(kind), "{kind:?} of {length}");
+            assert_eq!(Command::decode(&frame).is_some(), allowed, "{kind:?} of {length}");
+            let has_fields = allowed && length > body.into();
+            assert_eq!(ClientFields::of(&frame).is_some(), has_fields, "{kind:?} of {length}");
+        }
+    }
+    let bookkeeping = [
+        (FrameKind::EpochStart, 64),
+        (FrameKind::CommitMark, 64),
+        (FrameKind::HashProbe, 128),
+        (FrameKind::SegmentEnd, 64),
+    ];
+    assert!(FrameKind::ALL.ends_with(&bookkeeping.map(|(kind, _)| kind)));
+    for (kind, wanted) in bookkeeping {
+        assert_eq!(
+            FRAME_LENGTHS.map(|length| kind.allows(length)),
+            FRAME_LENGTHS.map(|l| l == wanted)
+        );
+    }
+    assert!(!FrameKind::ALL.iter().any(|kind| kind.allows(FRAME_BYTES_MAX)));
 }
 
 #[test]
