@@ -149,13 +149,41 @@ fn another_config_or_format_is_refused_with_both_values() {
     let path = dir.path().join("00000001.seg");
     let mut bytes = std::fs::read(&path).unwrap();
     // Older versions are among them: their frames mean something else.
-    for (version, program) in [(1, "Another version"), (3, "Ringside 0.1"), (9, "Another version")]
-    {
-        bytes[8] = version;
+    for (format, advice) in [(1, UNKNOWN), (3, OF_0_1), (9, UNKNOWN)] {
+        set_format(&mut bytes, format);
         std::fs::write(&path, &bytes).unwrap();
         let error = Reader::open(dir.path(), IDENTITY).err().unwrap().to_string();
-        let said = format!("has format {version}, and this version reads format 4. {program}");
+        let said = format!("has format {format}, and this version reads format 4. {advice}");
         assert!(error.contains(&said), "{error}");
+    }
+}
+
+const OF_0_1: &str = "Ringside 0.1 reads it: replay or export it with that program, and start this \
+    version with an empty journal.dir";
+const UNKNOWN: &str = "This version does not know which version wrote it";
+
+/// Writes the header of a segment as a version with this format writes it.
+fn set_format(segment: &mut [u8], format: u32) {
+    segment[8..12].copy_from_slice(&format.to_le_bytes());
+    let crc = crc32c::crc32c(&segment[..68]);
+    segment[68..72].copy_from_slice(&crc.to_le_bytes());
+}
+
+#[test]
+fn a_damaged_format_field_is_no_other_format() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), 10);
+    let path = dir.path().join("00000001.seg");
+    let good = std::fs::read(&path).unwrap();
+    let damaged = (0..32).map(|bit| 4u32 ^ 1 << bit).chain([3]);
+    for format in damaged {
+        let mut bytes = good.clone();
+        bytes[8..12].copy_from_slice(&format.to_le_bytes());
+        std::fs::write(&path, &bytes).unwrap();
+        let error = Reader::open(dir.path(), IDENTITY).err().unwrap();
+        assert!(matches!(error, JournalError::Corrupt { offset: 0, .. }), "{format}: {error}");
+        assert!(!error.to_string().contains("empty"), "{format}: {error}");
+        assert_eq!(open(dir.path()).err().unwrap().to_string(), error.to_string());
     }
 }
 
