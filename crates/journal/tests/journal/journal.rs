@@ -484,6 +484,29 @@ fn a_follower_waits_at_damage_and_behind_a_segment_that_nobody_has_begun() {
 }
 
 #[test]
+fn a_follower_does_not_wait_at_a_segment_of_another_format_or_venue() {
+    let dir = tempfile::tempdir().unwrap();
+    places(dir.path());
+    let second = segment(dir.path(), 2);
+    let good = std::fs::read(&second).unwrap();
+    let failure_at = |change: fn(&mut [u8])| {
+        let mut bytes = good.clone();
+        change(&mut bytes);
+        std::fs::write(&second, &bytes).unwrap();
+        let mut follower = TailReader::open(dir.path(), IDENTITY).unwrap();
+        std::iter::from_fn(|| follower.next().transpose()).find_map(Result::err)
+    };
+    let format = failure_at(|bytes| set_format(bytes, 5));
+    assert!(matches!(format, Some(JournalError::Format { found: 5, .. })), "{format:?}");
+    let config = failure_at(|bytes| {
+        bytes[56] ^= 1;
+        set_format(bytes, 4);
+    });
+    assert!(matches!(config, Some(JournalError::Mismatch { .. })), "{config:?}");
+    assert!(failure_at(|_| {}).is_none());
+}
+
+#[test]
 fn a_follower_keeps_up_with_a_writer_over_runs_and_segments() {
     const COMMANDS: u64 = 20_000;
     let dir = tempfile::tempdir().unwrap();
