@@ -57,8 +57,12 @@ macro_rules! order {
 
             #[inline(always)]
             fn load(bytes: OrderBytes) -> Option<Self> {
-                // A bit without an attribute would be a value that nothing checks.
-                const { assert!(0 $(| ((1 << $bits) - 1) << $shift)* == u32::MAX) };
+                // A bit without an attribute would be a value that nothing checks. A bit with two
+                // attributes would make the widths add up to more than those of the word.
+                const {
+                    assert!(0 $(| ((1 << $bits) - 1) << $shift)* == u32::MAX);
+                    assert!(0 $(+ $bits)* == u32::BITS);
+                }
                 let attributes = u32::load(bytes.attributes)?;
                 Some($name {
                     $($value: Stored::load(bytes.$value)?,)*
