@@ -17,7 +17,7 @@ use crate::durability::Durability;
 use crate::field::Value;
 use crate::reason::Reason;
 use slots::{Packed, Slot, get, put};
-use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
+use zerocopy::{Immutable, IntoBytes};
 
 /// Declares all kinds of reports: the name in code, the code and the name of the kind, and the
 /// body, the fields that only this kind has.
@@ -60,7 +60,7 @@ macro_rules! reports {
 
                 /// Reads the body of a report of this kind.
                 #[inline(always)]
-                pub fn of(report: &Report) -> Self {
+                fn of(report: &Report) -> Self {
                     debug_assert_eq!(report.kind, ReportKind::$kind);
                     $kind { $($field: get!(report, $slot $($condition $flag)?)),* }
                 }
@@ -344,7 +344,9 @@ reports! {
 }
 
 /// Report. Its seqno and its time are those of the command that caused it, see [`Published`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+///
+/// Bodies alone write its slots, so it cannot be read from bytes: their codes could be none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, Immutable)]
 #[repr(C, align(64))]
 pub struct Report {
     /// Content of the report.
