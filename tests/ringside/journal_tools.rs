@@ -1,8 +1,9 @@
 //! The tools for journals: output, exit codes, and that an export is complete.
 
 use ringside_model::frame::{FRAME_BYTES_MIN, Frame, FrameKind};
+use ringside_model::report::ReportKind;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -310,9 +311,20 @@ fn exported_reports_are_those_of_a_replay_and_the_csv_says_the_same() {
     assert_eq!(
         header,
         "seq,ix,ts,report,session,id,old_id,order,contra,match,symbol,side,qty,price,open,liquidity,\
-         reason,code,event,enabled,next_id,count,what,name,durability"
+         reason,code,event,enabled,next_id,count,what,name,tif,post_only,stp,stp_group,firm,capacity,\
+         attributed,hidden,stop_price,auction,imbalance_side,imbalance,state,at,reopens_at,step,\
+         partition,version,id_there,old_order,low,high,reference,stands,pause_at,bid,offer,restricted,\
+         automatic,durability"
     );
     assert!(csv.contains(",\"B\"\"R,K\","), "a name with a quote and a comma is quoted");
+    assert_says_the_same(&csv, &told);
+}
+
+/// Compares reports in CSV with the same reports as lines of JSON.
+#[track_caller]
+fn assert_says_the_same(csv: &str, told: &str) {
+    let mut records = csv.lines();
+    let header = records.next().unwrap();
     assert_eq!(records.clone().count(), told.lines().count());
     for (record, line) in records.zip(told.lines()) {
         let cells: BTreeMap<&str, String> =
@@ -323,9 +335,27 @@ fn exported_reports_are_those_of_a_replay_and_the_csv_says_the_same() {
             .map(|(key, value)| {
                 (key.as_str(), value.as_str().map_or(value.to_string(), str::to_string))
             })
+            .filter(|(_, value)| !value.is_empty())
             .collect();
         assert_eq!(cells, fields);
     }
+}
+
+#[test]
+fn the_csv_of_the_reports_has_every_field_of_the_corpus() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus");
+    let files = std::fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path());
+    let mut kinds = BTreeSet::new();
+    for file in files.filter(|file| file.extension().is_some_and(|ending| ending == "jsonl")) {
+        let place = Place::new();
+        let (file, journal) = (file.to_str().unwrap(), place.dir("journal"));
+        succeeded(&run(&["exec", file, "--quiet", "--plan", "single", "--journal", &journal]));
+        let told = place.export("journal", &["--reports"]);
+        assert_says_the_same(&place.export("journal", &["--reports", "--csv"]), &told);
+        kinds.extend(told.lines().map(|line| json(line)["report"].as_str().unwrap().to_string()));
+    }
+    let all = ReportKind::ALL.iter().filter(|&&kind| kind != ReportKind::StateHash);
+    assert_eq!(kinds, all.map(|kind| kind.name().to_string()).collect());
 }
 
 /// Splits a record of RFC 4180 into its cells.

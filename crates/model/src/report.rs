@@ -85,6 +85,10 @@ macro_rules! reports {
                 match self { $(Body::$kind(body) => body.about(subject)),* }
             }
 
+            /// Names that the table gives to fields in lines of text, in its order; a name may come
+            /// several times.
+            pub const LINE_FIELDS: &'static [&'static str] = &[$($($($line_name,)?)*)*];
+
             /// Passes the fields that the table names in lines of text, in its order.
             #[allow(unused_variables)]
             pub fn line_fields(&self, line: &mut dyn FnMut(&'static str, Value)) {

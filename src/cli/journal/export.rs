@@ -42,35 +42,6 @@ pub(crate) struct ExportArgs {
     to: Option<u64>,
 }
 
-/// All fields that a report may have, in the order of printing.
-const REPORT_COLUMNS: &[&str] = &[
-    "seq",
-    "ix",
-    "ts",
-    "report",
-    "session",
-    "id",
-    "old_id",
-    "order",
-    "contra",
-    "match",
-    "symbol",
-    "side",
-    "qty",
-    "price",
-    "open",
-    "liquidity",
-    "reason",
-    "code",
-    "event",
-    "enabled",
-    "next_id",
-    "count",
-    "what",
-    "name",
-    "durability",
-];
-
 pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
     let range = args.from.unwrap_or(0)..=args.to.unwrap_or(u64::MAX);
     if range.is_empty() {
@@ -79,7 +50,7 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
     }
     let mut reader = open(config)?;
     let columns = match args.reports && !args.commands {
-        true => REPORT_COLUMNS.to_vec(),
+        true => JsonReports::fields(),
         false => command_columns(),
     };
     let mut out = Out::new((args.csv && !args.ndjson).then_some(columns));
@@ -237,6 +208,8 @@ impl Out {
                 lines.write(published, &mut line);
                 let fields: Map<String, Value> =
                     serde_json::from_slice(&line).expect("a report line is JSON");
+                let unknown = fields.keys().find(|key| !columns.contains(&key.as_str()));
+                assert_eq!(unknown, None, "each field of a report has a column");
                 cells(&mut self.bytes, columns, |column| fields.get(column));
                 self.bytes.push(b'\n');
             }
