@@ -2,7 +2,7 @@
 
 use super::journal::{NamedField, command_fields, decode, json_line};
 use super::replay::open;
-use super::{CliError, SCHEMA_VERSION};
+use super::{CliError, FRAME_SCHEMA_VERSION};
 use crate::config::Config;
 use clap::Args;
 use ringside_core::json_reports::JsonReports;
@@ -110,7 +110,7 @@ impl Story {
             sent.iter().map(|(key, value)| ((*key).into(), value.clone())).collect();
         let chain: Vec<u64> = self.chain.iter().map(|order| order.0).collect();
         let mut line = json!({
-            "schema_version": SCHEMA_VERSION, "chain": chain, "command": kind, "sent": sent,
+            "schema_version": FRAME_SCHEMA_VERSION, "chain": chain, "command": kind, "sent": sent,
             "cause": cause, "event": report,
         });
         if let Some((session, id)) = event.contra

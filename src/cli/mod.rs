@@ -27,6 +27,10 @@ use std::sync::atomic::AtomicBool;
 /// Version of every JSON document that the commands write.
 pub const SCHEMA_VERSION: u32 = 1;
 
+/// Version of the JSON documents with kinds or bodies of frames: those of `journal dump`, `journal
+/// diff`, `journal info` and `explain`.
+const FRAME_SCHEMA_VERSION: u32 = 2;
+
 /// A stock exchange core: sequenced, journaled, matched in shards, replayed byte for byte.
 ///
 /// Exit codes: 0 done, 1 failure, 2 wrong usage, 3 a check failed, 4 the journal is corrupt,

@@ -585,6 +585,7 @@ fn verify_is_a_list_of_checks() {
     place.exec("journal", &session, &[]);
     place.exec("journal", r#"{"op":"cancel","session":"A","id":1}"#, &[]);
     let info = json(&succeeded(&place.ask("journal", &["journal", "info", "--json"])));
+    assert_eq!(info["schema_version"], 2);
     let frames = info["frames"].as_u64().unwrap();
     assert_eq!(info["kinds"]["hash_probe"], 2);
     let verify = |more: &[&str]| place.ask("journal", &[&["journal", "verify"], more].concat());
@@ -770,6 +771,7 @@ fn explain_names_sender_contra_and_chain() {
     assert_eq!(events.len(), 3);
     for event in &events {
         assert_eq!(event["chain"], serde_json::json!([3, 6, 7]));
+        assert_eq!(event["schema_version"], 2);
         let line = told.lines().map(json).find(|line| *line == event["event"]);
         assert!(line.is_some(), "{event}");
         assert_eq!(event["sent"]["seq"], event["event"]["seq"]);

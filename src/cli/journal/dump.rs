@@ -2,7 +2,7 @@
 
 use super::{NamedField, next_placed};
 use crate::cli::replay::{note_tail, open};
-use crate::cli::{CliError, SCHEMA_VERSION, hex};
+use crate::cli::{CliError, FRAME_SCHEMA_VERSION, hex};
 use crate::config::Config;
 use clap::Args;
 use ringside_journal::Position;
@@ -79,7 +79,7 @@ fn frame_text(frame: &Frame, at: Position) -> String {
 pub(super) fn frame_json(frame: &Frame, at: Position) -> Value {
     let header = &frame.header;
     let mut line = json!({
-        "schema_version": SCHEMA_VERSION, "segment": at.segment, "offset": at.offset,
+        "schema_version": FRAME_SCHEMA_VERSION, "segment": at.segment, "offset": at.offset,
         "kind": frame.kind().map(FrameKind::name), "seq": header.seqno, "ts": header.time,
         "crc": format!("{:08x}", header.crc),
     });
@@ -246,5 +246,6 @@ mod tests {
             assert_eq!(dumped(&command)["body"], body, "{command:?}");
         }
         assert_eq!(dumped(&canceled)["verdict"], "operator");
+        assert_eq!(dumped(&canceled)["schema_version"], 2);
     }
 }
