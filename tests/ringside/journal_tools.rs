@@ -376,6 +376,25 @@ fn cells(record: &str) -> Vec<String> {
 }
 
 #[test]
+fn an_export_that_begins_at_the_mass_cancel_of_a_kill_leaves_it_out() {
+    let place = Place::new();
+    let session = lines(&[
+        SYMBOL,
+        &enter("A", 1, "buy", 1, "1"),
+        r#"{"op":"risk","session":"A","killed":true,"ts":2000}"#,
+        r#"{"op":"cancel","session":"A","id":1,"ts":3000}"#,
+    ]);
+    place.exec("journal", &session, &[]);
+    let exported = place.export("journal", &[]);
+    let seqnos = |text: &str| -> Vec<u64> {
+        text.lines().map(|line| json(line)["seq"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(seqnos(&exported), [1, 2, 3, 4, 6]);
+    assert_eq!(seqnos(&place.export("journal", &["--from", "5"])), [6]);
+    assert_eq!(place.export("journal", &["--from", "5", "--to", "5"]), "");
+}
+
+#[test]
 fn an_export_of_nothing_says_where_the_journal_ends() {
     let place = Place::new();
     place.exec("journal", &lines(&[SYMBOL, &enter("A", 1, "buy", 1, "1")]), &[]);

@@ -84,14 +84,12 @@ fn commands(
             continue;
         }
         let at = decode(&frame)?;
-        if range.contains(&at.seqno.0) {
-            // The mass cancel that a kill brings with it has no line of its own: the file session
-            // would execute it twice.
-            if brought != Some(at.command) {
-                out.command(&command_fields(&at, &names));
-            }
-            brought = at.command.kills();
+        // The mass cancel that a kill brings with it has no line of its own: the file session would
+        // execute it twice.
+        if range.contains(&at.seqno.0) && brought != Some(at.command) {
+            out.command(&command_fields(&at, &names));
         }
+        brought = at.command.kills();
         // Ids are learned, too: an id may come again over the network, and the verdict of a file
         // session depends on that.
         names.observe(&at.command);
