@@ -141,7 +141,7 @@ fn needs_quotes(text: &str) -> bool {
 }
 
 /// Writes a record of RFC 4180, without the end of the line.
-fn cells<'v>(
+pub(super) fn cells<'v>(
     bytes: &mut Vec<u8>,
     columns: &[&'static str],
     mut value: impl FnMut(&'static str) -> Option<&'v Value>,
