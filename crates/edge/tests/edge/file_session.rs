@@ -602,7 +602,7 @@ fn malformed_options_of_an_order_say_where_and_why() {
     let column = order.len() + 1;
     for (option, at, expected) in [
         (r#""type":"limt"}"#, 7, "`type` must be one of limit, market, market_to_limit, stop, stop_limit, peg"),
-        (r#""tif":"ever"}"#, 6, "`tif` must be one of day, gtc, ioc, fok, gtt, at_open, at_close, auction"),
+        (r#""tif":"ever"}"#, 6, "`tif` must be one of day, gtc, ioc, fok, at_open, at_close, auction, gtt"),
         (r#""stp":"yes"}"#, 6, "`stp` must be one of none, cancel_newest, cancel_oldest, cancel_both, decrement, cancel_smallest"),
         (r#""post_only":"true"}"#, 12, "`post_only` must be true, false or \"slide\""),
         (r#""post_only":1}"#, 12, "`post_only` must be true, false or \"slide\""),
