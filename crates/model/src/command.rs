@@ -25,14 +25,14 @@ pub use orders::{
     Modify, Reduce, Replace, SetOrderEntry, SpecialTerms,
 };
 
-use crate::domain::{Nanos, RiskScope, SeqNo, SessionId, SymbolId, byte_enum};
+use crate::domain::{DayEvent, Nanos, RiskScope, SeqNo, SessionId, SymbolId, byte_enum};
 use crate::field::Out;
 use crate::frame::Frame;
 use crate::reason::Reason;
 use stored::Stored;
 
 /// Declares all commands: the name in code, the body, the code and the name of the frame, and the
-/// `op` of lines.
+/// `op` of lines. `field: Words` in place of an `op` gives each word of the field a line of its own.
 macro_rules! commands {
     (
         orders {
@@ -46,7 +46,8 @@ macro_rules! commands {
         }
         operator {
             $($(#[$operator_doc:meta])*
-            $operator:ident = $operator_code:literal $operator_name:literal, $operator_op:literal;)*
+            $operator:ident = $operator_code:literal $operator_name:literal,
+                $($operator_op:literal)? $($op_field:ident: $op_words:ident)?;)*
         }
         bookkeeping {
             $($(#[$mark_doc:meta])*
@@ -123,14 +124,30 @@ macro_rules! commands {
 
             /// Returns the `op` of the command's line.
             pub fn op(&self) -> &'static str {
-                if let Action::Operator(OperatorCommand::TradingDay(day)) = self {
-                    return day.event.name();
-                }
                 match self {
                     $(Action::$order(_) => $order_op,)*
                     $(Action::Definition(Definition::$definition(_)) => $definition_op,)*
-                    $(Action::Operator(OperatorCommand::$operator(_)) => $operator_op,)*
+                    $(Action::Operator(OperatorCommand::$operator(_body)) => {
+                        $($operator_op)? $(_body.$op_field.name())?
+                    })*
                 }
+            }
+
+            /// Returns the `op`s of all lines, each once, in the order of the table.
+            pub fn ops() -> Vec<&'static str> {
+                let mut ops = vec![];
+                let mut add = |op| {
+                    if !ops.contains(&op) {
+                        ops.push(op);
+                    }
+                };
+                $(add($order_op);)*
+                $(add($definition_op);)*
+                $(
+                    $(add($operator_op);)?
+                    $($op_words::ALL.iter().for_each(|words| add(words.name()));)?
+                )*
+                ops
             }
 
             /// Writes the action into a frame, without its header fields.
@@ -218,7 +235,7 @@ commands! {
         /// Change of the durability mode.
         SetDurability = 19 "set_durability", "durability";
         /// Start or end of the trading day.
-        TradingDay = 20 "trading_day", "start_of_day";
+        TradingDay = 20 "trading_day", event: DayEvent;
         /// Break of a trade, which is taken back.
         BreakTrade = 21 "break_trade", "break_trade";
         /// Step of a move of a symbol between partitions.

@@ -131,6 +131,18 @@ fn every_command_has_a_sample() {
 }
 
 #[test]
+fn the_list_of_ops_has_the_op_of_every_command() {
+    let ops = Action::ops();
+    for action in samples() {
+        assert!(ops.contains(&action.op()), "{action:?}");
+    }
+    for event in DayEvent::ALL {
+        assert!(ops.contains(&event.name()));
+    }
+    assert_eq!(ops.iter().filter(|&&op| op == "enter").count(), 1);
+}
+
+#[test]
 fn every_command_reads_back() {
     for action in samples() {
         let command = Command {
