@@ -43,7 +43,7 @@ pub(super) fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
     }
     let causes = Causes::read(&story.events, config)?;
     for event in &story.events {
-        let (kind, sent) = causes.of(event.published.seqno);
+        let (kind, sent) = causes.of(event.published.seqno)?;
         let asked_about = if args.chain { event.order } else { order };
         let cause = event.sentence(asked_about, kind, &causes.names);
         if args.json {
@@ -167,8 +167,12 @@ impl Event {
                 format!("got another limit and a new place, as order {}", report.order)
             }
             Body::Corrected(Corrected { match_number: number }) => {
-                let quantity = report.quantity;
-                format!("its trade {number} was corrected: {quantity} at another price")
+                let (quantity, price) = (report.quantity, report.price);
+                let price = match names.symbol(report.symbol) {
+                    Some(symbol) => symbol.tick.decimal(price),
+                    None => format!("{price} ticks"),
+                };
+                format!("its trade {number} was corrected to {quantity} at {price}")
             }
             Body::Broken(Broken { match_number }) => {
                 format!("its trade {match_number} was taken back")
@@ -349,8 +353,25 @@ impl Causes {
         Ok(causes)
     }
 
-    fn of(&self, seqno: SeqNo) -> (&'static str, &[NamedField]) {
-        let (kind, fields) = &self.commands[&seqno.0];
-        (kind.name(), fields)
+    /// Returns the kind and the fields of the command at a seqno; fails if the journal was replaced
+    /// since the replay.
+    fn of(&self, seqno: SeqNo) -> Result<(&'static str, &[NamedField]), CliError> {
+        let Some((kind, fields)) = self.commands.get(&seqno.0) else {
+            let changed = format!("the journal changed meanwhile: no command has seqno {seqno}");
+            return Err(CliError::Failure(changed));
+        };
+        Ok((kind.name(), fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_lost_a_command_between_the_passes_is_a_failure() {
+        let causes = Causes { commands: BTreeMap::new(), names: Directory::new() };
+        let failed = causes.of(SeqNo(5)).unwrap_err();
+        assert!(matches!(failed, CliError::Failure(what) if what.contains("seqno 5")));
     }
 }

@@ -867,6 +867,33 @@ fn explain_tells_of_modifications_broken_trades_and_the_end_of_the_day() {
 }
 
 #[test]
+fn explain_prints_the_terms_of_a_corrected_trade() {
+    let place = Place::new();
+    let correct = |qty, price| {
+        format!(
+            r#"{{"op":"correct_trade","match":5242881,"resting_session":"A","resting_id":1,"incoming_session":"B","incoming_id":1,"qty":{qty},"price":"{price}"}}"#
+        )
+    };
+    let session = lines(&[
+        SYMBOL,
+        &enter("A", 1, "buy", 10, "1.05"),
+        r#"{"op":"enter","session":"B","id":1,"symbol":"AAPL","side":"sell","qty":10,"price":"1.05"}"#,
+        &correct(7, "1.05"),
+        &correct(8, "1.10"),
+    ]);
+    place.exec("journal", &session, &[]);
+    for order in ["3", "5"] {
+        let printed = succeeded(&place.ask("journal", &["explain", order]));
+        for cause in [
+            "seqno 6 (correct_trade): its trade 5242881 was corrected to 7 at 1.05",
+            "seqno 7 (correct_trade): its trade 5242881 was corrected to 8 at 1.10",
+        ] {
+            assert!(printed.lines().any(|line| line == cause), "{printed}");
+        }
+    }
+}
+
+#[test]
 fn the_report_of_a_day_says_what_became_of_its_trades_later() {
     const NEXT_DAY: u64 = 86_400_000_000_000;
     let place = Place::new();
