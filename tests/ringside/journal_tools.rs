@@ -894,6 +894,20 @@ fn explain_prints_the_terms_of_a_corrected_trade() {
 }
 
 #[test]
+fn completions_end_when_nobody_reads_them_and_fail_when_they_cannot_be_written() {
+    let mut completions = Command::new(env!("CARGO_BIN_EXE_ringside"));
+    completions.args(["completions", "bash"]);
+    let whole = succeeded(&completions.output().unwrap());
+    assert!(whole.contains("_ringside"), "{whole}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = completions.stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), vec![]));
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    assert_fails(&completions.stdout(full).output().unwrap(), 1, &["standard output"]);
+}
+
+#[test]
 fn the_report_of_a_day_says_what_became_of_its_trades_later() {
     const NEXT_DAY: u64 = 86_400_000_000_000;
     let place = Place::new();

@@ -3,8 +3,8 @@
 
 use super::command_fields::command_columns;
 use super::{NamedField, command_fields, decode, json_line};
-use crate::cli::CliError;
 use crate::cli::replay::{note_tail, open};
+use crate::cli::{CliError, printed};
 use crate::config::Config;
 use clap::Args;
 use ringside_core::json_reports::JsonReports;
@@ -16,7 +16,7 @@ use ringside_model::command::Command;
 use ringside_model::frame::FrameKind;
 use ringside_model::report::Published;
 use serde_json::{Map, Value};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::ops::RangeInclusive;
 
 /// Arguments of `journal export`.
@@ -228,14 +228,9 @@ impl Out {
         self.bytes.clear();
     }
 
-    /// Writes the rest of the buffer. A closed reader, as in `| head`, is no failure.
+    /// Writes the rest of the buffer.
     fn finish(mut self) -> Result<(), CliError> {
         self.flush();
-        match self.failed {
-            Some(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(CliError::Failure(format!("cannot write to standard output: {error}")))
-            }
-            _ => Ok(()),
-        }
+        printed(self.failed.map_or(Ok(()), Err))
     }
 }
