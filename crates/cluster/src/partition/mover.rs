@@ -88,6 +88,12 @@ pub enum MoverError {
         /// State of the symbol in the journal.
         here: String,
     },
+    /// The journal has a halt of a move that no table can ask for.
+    #[error("{symbol}: the journal has it in a move of version {}, which no table has", u32::MAX)]
+    Unordered {
+        /// Name of the symbol.
+        symbol: String,
+    },
     /// A piece of an export is missing beside the table.
     #[error("{symbol}: piece {number} of its export is gone")]
     PieceGone {
@@ -251,12 +257,14 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     }
 
     /// Asks the venue for a step, and waits until the step is in the journal. Returns its seqno and
-    /// the number of orders that it concerns.
+    /// the number of orders that it concerns. Only a report of the same step, partition and version
+    /// is the answer: a late report of an earlier request, or of a step of an operator, may come
+    /// first.
     fn ask(&mut self, symbol: &str, asked: MoveSymbol) -> Result<(SeqNo, u64), MoverError> {
         let request = DeskRequest::Step { symbol: name_of(symbol), asked };
         self.desk()?.send(request.clone())?;
         self.answer(symbol, &request, |event| match event {
-            DeskEvent::Moved { moved, seqno, orders } if moved.step == asked.step => {
+            DeskEvent::Moved { moved, seqno, orders } if moved == asked.moved() => {
                 Some((seqno, orders))
             }
             _ => None,
@@ -274,7 +282,10 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
                 self.desk = None;
                 Err(error)
             }
-            Ok(_) => unreachable!("no move has this version"),
+            Ok(_) => {
+                self.desk = None;
+                Err(MoverError::Unordered { symbol })
+            }
         }
     }
 

@@ -1,0 +1,161 @@
+//! Mover against a desk with scripted answers: foreign and late answers, and damaged exports.
+
+use ringside_cluster::membership::{Coordinator, InMemory};
+use ringside_cluster::partition::{
+    Desk, DeskAnswer, DeskError, DeskEvent, DeskRequest, Export, ExportPiece, Keepers, Mover,
+    MoverError, Moving, Placement, SymbolTable,
+};
+use ringside_model::domain::{MoveStep, Name, PartitionId, SeqNo};
+use ringside_model::reason::Reason;
+use ringside_model::report::Moved;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+type Open = Box<dyn FnMut() -> Result<Port, DeskError>>;
+
+/// Venue of a mover: its answers, its table and the pieces of the export.
+#[derive(Clone, Default)]
+struct Venue {
+    answers: Arc<Mutex<VecDeque<DeskEvent>>>,
+    sent: Arc<Mutex<Vec<String>>>,
+    /// Number of open desks.
+    open: Arc<Mutex<usize>>,
+    table: InMemory<SymbolTable>,
+    pieces: Arc<Mutex<Vec<Vec<String>>>>,
+    /// Names of the pieces that the mover has opened.
+    opened: Arc<Mutex<Vec<String>>>,
+}
+
+/// Desk that gives the answers of the script, all about the symbol A.
+struct Port(Venue);
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        *self.0.open.lock().unwrap() -= 1;
+    }
+}
+
+impl Desk for Port {
+    fn send(&mut self, request: DeskRequest) -> Result<(), DeskError> {
+        self.0.sent.lock().unwrap().push(request.to_string());
+        Ok(())
+    }
+
+    fn hear(&mut self) -> Result<DeskAnswer, DeskError> {
+        let event = self.0.answers.lock().unwrap().pop_front().ok_or(DeskError::Silent)?;
+        Ok(DeskAnswer { symbol: Name::new("A").unwrap(), event })
+    }
+}
+
+impl Venue {
+    /// Returns a venue whose table moves the symbol A from partition 1 to 2 in a move of version 5.
+    fn moving(export: Option<Export>) -> Venue {
+        let moving = Some(Moving { from: 1, to: 2, version: 5, export });
+        let place = Placement { partition: 1, version: 1, moving };
+        Venue::with(5, place)
+    }
+
+    fn with(version: u32, place: Placement) -> Venue {
+        let mut venue = Venue::default();
+        let partitions = [(1, vec![]), (2, vec![])].into();
+        let table = SymbolTable { version, partitions, symbols: [("A".into(), place)].into() };
+        venue.table.swap(None, &table).unwrap();
+        venue
+    }
+
+    /// Returns a venue that imports the symbol A, with these lines in each piece.
+    fn importing(orders: u64, pieces: &[&[&str]]) -> Venue {
+        let count = pieces.len() as u32;
+        let venue = Venue::moving(Some(Export { seqno: 9, orders, quantity: 1, pieces: count }));
+        let pieces = pieces.iter().map(|lines| lines.iter().map(|&line| line.into()).collect());
+        *venue.pieces.lock().unwrap() = pieces.collect();
+        venue
+    }
+
+    /// Returns the mover of a partition, in whose journal the symbol A has this state.
+    fn mover(&self, me: u16, here: Option<Moved>) -> Mover<Port, Open> {
+        let (venue, pieces) = (self.clone(), self.clone());
+        let keepers = Keepers {
+            table: Box::new(self.table.clone()),
+            pieces: Box::new(move |name| {
+                pieces.opened.lock().unwrap().push(name.into());
+                let number: usize = name.rsplit('/').next().unwrap().parse().unwrap();
+                let mut piece = InMemory::default();
+                if let Some(lines) = pieces.pieces.lock().unwrap().get(number) {
+                    piece.swap(None, &ExportPiece(lines.clone())).unwrap();
+                }
+                Box::new(piece)
+            }),
+        };
+        let open: Open = Box::new(move || {
+            *venue.open.lock().unwrap() += 1;
+            Ok(Port(venue.clone()))
+        });
+        Mover::new(PartitionId(me), &[1, 2], &[], [("A".into(), here)].into(), keepers, open)
+    }
+
+    fn will_say(&self, events: impl IntoIterator<Item = DeskEvent>) {
+        self.answers.lock().unwrap().extend(events);
+    }
+
+    /// Removes and returns the requests that were sent.
+    fn sent(&self) -> Vec<String> {
+        std::mem::take(&mut *self.sent.lock().unwrap())
+    }
+
+    fn open_desks(&self) -> usize {
+        *self.open.lock().unwrap()
+    }
+}
+
+fn state(step: MoveStep, version: u32) -> Moved {
+    Moved { step, partition: PartitionId(2), version }
+}
+
+fn moved(step: MoveStep, version: u32) -> DeskEvent {
+    DeskEvent::Moved { moved: state(step, version), seqno: SeqNo(9), orders: 0 }
+}
+
+fn released() -> Option<Moved> {
+    Some(Moved { step: MoveStep::Release, partition: PartitionId(2), version: 0 })
+}
+
+const ORDER: &str = r#"{"id_there":7,"op":"import","price":"2","qty":20,"session":"S","side":"buy","symbol":"A","tif":"day"}"#;
+
+#[test]
+fn late_and_foreign_reports_answer_no_request() {
+    let venue = Venue::moving(None);
+    let halted = state(MoveStep::Halt, 5);
+    let mut mover = venue.mover(1, Some(halted));
+    venue.will_say([moved(MoveStep::Halt, 5)]);
+    assert!(matches!(mover.turn(), Err(MoverError::Desk(DeskError::Silent))));
+    assert_eq!(
+        venue.sent(),
+        ["halt at version 5, partition 2", "export at version 5, partition 2"]
+    );
+    venue.will_say([
+        // The export that was asked for before, and its end.
+        moved(MoveStep::Export, 5),
+        DeskEvent::OutOfStep(Some(halted)),
+        // A halt of another move.
+        moved(MoveStep::Halt, 4),
+        moved(MoveStep::Halt, 5),
+    ]);
+    assert!(matches!(mover.turn(), Err(MoverError::Desk(DeskError::Silent))));
+    let look = "export at version 4294967295, partition 1";
+    let halt = "halt at version 5, partition 2";
+    assert_eq!(venue.sent(), [look, halt, "export at version 5, partition 2"]);
+    assert!(venue.answers.lock().unwrap().is_empty());
+}
+
+#[test]
+fn an_export_of_no_move_is_an_error() {
+    let venue = Venue::moving(None);
+    let mut mover = venue.mover(1, Some(state(MoveStep::Halt, 5)));
+    mover.turn().unwrap_err();
+    let moved = Moved { step: MoveStep::Export, partition: PartitionId(1), version: u32::MAX };
+    venue.will_say([DeskEvent::Moved { moved, seqno: SeqNo(9), orders: 0 }]);
+    let error = mover.turn().unwrap_err().to_string();
+    assert_eq!(error, "A: the journal has it in a move of version 4294967295, which no table has");
+    assert_eq!(venue.open_desks(), 0);
+}
