@@ -272,19 +272,29 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     }
 
     /// Finds out the state of the last symbol, whose request may have succeeded without an answer.
-    /// The mover asks for a step that is never the next one; the venue rejects it with the state of
-    /// the symbol.
     fn look(&mut self) -> Result<(), MoverError> {
         let symbol = self.troubled.clone();
-        match self.ask(&symbol, step_of(MoveStep::Export, self.me.0, u32::MAX)) {
-            Err(MoverError::Rejected { .. }) => Ok(()),
-            Err(error) => {
-                self.desk = None;
-                Err(error)
-            }
-            Ok(_) => {
-                self.desk = None;
-                Err(MoverError::Unordered { symbol })
+        let seen = self.see(&symbol);
+        if seen.is_err() {
+            self.desk = None;
+        }
+        seen
+    }
+
+    /// Asks for a step that is never the next one; the venue rejects it with the state of the
+    /// symbol. A reject of anything else about the symbol does not have that state.
+    fn see(&mut self, symbol: &str) -> Result<(), MoverError> {
+        let asked = step_of(MoveStep::Export, self.me.0, u32::MAX);
+        self.desk()?.send(DeskRequest::Step { symbol: name_of(symbol), asked })?;
+        loop {
+            let DeskAnswer { symbol: about, event } = self.hear()?;
+            match event {
+                _ if about.as_str() != symbol => {}
+                DeskEvent::OutOfStep(_) => return Ok(()),
+                DeskEvent::Moved { moved, .. } if moved == asked.moved() => {
+                    return Err(MoverError::Unordered { symbol: symbol.into() });
+                }
+                _ => {}
             }
         }
     }

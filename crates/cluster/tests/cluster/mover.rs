@@ -159,3 +159,18 @@ fn an_export_of_no_move_is_an_error() {
     assert_eq!(error, "A: the journal has it in a move of version 4294967295, which no table has");
     assert_eq!(venue.open_desks(), 0);
 }
+
+#[test]
+fn only_a_step_out_of_order_tells_the_state_of_a_symbol() {
+    let venue = Venue::moving(None);
+    let mut mover = venue.mover(1, None);
+    mover.turn().unwrap_err();
+    assert_eq!(venue.sent(), ["halt at version 5, partition 2"]);
+    venue.will_say([
+        DeskEvent::Rejected(Reason::InvalidMove),
+        DeskEvent::OutOfStep(Some(state(MoveStep::Halt, 5))),
+        moved(MoveStep::Halt, 5),
+        moved(MoveStep::Export, 5),
+    ]);
+    assert_eq!(mover.turn().unwrap(), ["A: exported"]);
+}
