@@ -52,10 +52,11 @@ pub struct Mover<D, C> {
     here: BTreeMap<String, Option<Moved>>,
     keepers: Keepers,
     open: C,
-    /// Desk of the venue. `None` before the first request and after a failed one: answers that are
-    /// still on their way are not read any more.
+    /// Desk of the venue. `None` after a turn without a step, and after a failed request: answers
+    /// that are still on their way are not read any more.
     desk: Option<D>,
-    /// Symbol of the last step that was tried; the other symbols go first.
+    /// Symbol of the last step that was tried; the other symbols go first. Empty after a turn
+    /// without a step.
     troubled: String,
 }
 
@@ -158,6 +159,12 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
                 self.keepers.table.swap(Some(revision), &changed)?;
                 return Ok(done);
             }
+        }
+        if done.is_empty() {
+            // Nobody reads the desk between two moves. No request is unanswered: the states of the
+            // symbols are known, and the next turn need not ask for one.
+            self.desk = None;
+            self.troubled.clear();
         }
         Ok(done)
     }

@@ -174,3 +174,23 @@ fn only_a_step_out_of_order_tells_the_state_of_a_symbol() {
     ]);
     assert_eq!(mover.turn().unwrap(), ["A: exported"]);
 }
+
+#[test]
+fn a_desk_is_closed_when_nothing_is_left_to_do() {
+    let venue = Venue::moving(None);
+    let mut mover = venue.mover(1, None);
+    venue.will_say([
+        moved(MoveStep::Halt, 5),
+        moved(MoveStep::Halt, 5),
+        moved(MoveStep::Export, 5),
+    ]);
+    assert_eq!(mover.turn().unwrap(), ["A: halted, it goes to another partition"]);
+    assert_eq!(mover.turn().unwrap(), ["A: exported"]);
+    assert_eq!(venue.open_desks(), 1);
+    venue.sent();
+    for _ in 0..2 {
+        assert_eq!(mover.turn().unwrap(), [""; 0]);
+        assert_eq!(venue.open_desks(), 0);
+        assert_eq!(venue.sent(), [""; 0], "the state of the symbol is known");
+    }
+}
