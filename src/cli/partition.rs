@@ -39,7 +39,9 @@ pub(super) fn move_symbol(args: &MoveSymbolArgs, config: &Config) -> Result<(), 
     let MoveSymbolArgs { symbol, partition, timeout_seconds } = args;
     loop {
         let (revision, table) = read(&mut keepers)?;
-        let mut wanted = table.changed();
+        let mut wanted = table
+            .changed()
+            .map_err(|error| CliError::Failure(format!("the table of symbols: {error}")))?;
         wanted.ask(symbol, PartitionId(*partition)).map_err(CliError::Failure)?;
         let swapped = keepers.table.swap(Some(revision), &wanted).map_err(|error| {
             CliError::Failure(format!("{error}: it is not known whether the table has changed"))

@@ -3,7 +3,7 @@
 use super::desk::{Desk, DeskAnswer, DeskError, DeskEvent, DeskRequest, MovedOrder, REQUESTS_MAX};
 use super::lines::ExportPiece;
 use super::step::{MoverStep, next};
-use super::table::{Export, Placement, SymbolTable, propose};
+use super::table::{Export, NO_VERSION, Placement, SymbolTable, VersionsUsedUp, propose};
 use crate::membership::{Coordinator, Keeper, Revision, Swapped, Unavailable};
 use ringside_model::command::MoveSymbol;
 use ringside_model::domain::{MoveStep, Name, PartitionId, Quantity, SeqNo};
@@ -66,6 +66,9 @@ pub enum MoverError {
     /// The coordinator of the table failed.
     #[error("the table of symbols: {0}")]
     Table(#[from] Unavailable),
+    /// The table cannot change any more.
+    #[error("the table of symbols: {0}")]
+    UsedUp(#[from] VersionsUsedUp),
     /// The venue does not answer.
     #[error(transparent)]
     Desk(#[from] DeskError),
@@ -90,7 +93,7 @@ pub enum MoverError {
         here: String,
     },
     /// The journal has a halt of a move that no table can ask for.
-    #[error("{symbol}: the journal has it in a move of version {}, which no table has", u32::MAX)]
+    #[error("{symbol}: the journal has it in a move of version {NO_VERSION}, which no table has")]
     Unordered {
         /// Name of the symbol.
         symbol: String,
@@ -177,7 +180,8 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
                 Some((revision, table)) => (Some(revision), table),
                 None => (None, SymbolTable::default()),
             };
-            let mut wanted = table.changed();
+            let unchanged = table.changed()?;
+            let mut wanted = unchanged.clone();
             for &partition in &self.partitions {
                 wanted.partitions.entry(partition).or_default();
             }
@@ -194,7 +198,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
                 wanted.symbols.entry(symbol.clone()).or_insert(place);
             }
             match revision {
-                Some(revision) if wanted == table.changed() => return Ok((revision, table)),
+                Some(revision) if wanted == unchanged => return Ok((revision, table)),
                 _ => {}
             }
             if let Swapped::Done(revision) = self.keepers.table.swap(revision, &wanted)? {
@@ -213,9 +217,9 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     ) -> Result<Option<SymbolTable>, MoverError> {
         let moving = place.moving.as_ref();
         let with = |place: Placement| {
-            let mut changed = table.changed();
+            let mut changed = table.changed()?;
             changed.symbols.insert(symbol.into(), place);
-            changed
+            Ok(Some(changed))
         };
         match (step, moving) {
             (MoverStep::Halt, Some(moving)) => {
@@ -230,16 +234,12 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
             (MoverStep::Export, Some(moving)) => {
                 let export = self.export(symbol, moving.to, moving.version)?;
                 let moving = Some(super::Moving { export: Some(export), ..moving.clone() });
-                return Ok(Some(with(Placement { moving, ..place.clone() })));
+                return with(Placement { moving, ..place.clone() });
             }
             (MoverStep::Import, Some(moving)) => {
+                let (partition, version) = (self.me.0, table.changed()?.version);
                 self.import(symbol, moving)?;
-                let (partition, version) = (self.me.0, table.version + 1);
-                return Ok(Some(with(Placement {
-                    partition,
-                    version,
-                    moving: Some(moving.clone()),
-                })));
+                return with(Placement { partition, version, moving: Some(moving.clone()) });
             }
             (MoverStep::Arrive, Some(moving)) => {
                 let export = self.import(symbol, moving)?;
@@ -249,7 +249,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
             }
             (MoverStep::Finish, Some(moving)) => {
                 self.clear(symbol, moving)?;
-                return Ok(Some(with(Placement { moving: None, ..place.clone() })));
+                return with(Placement { moving: None, ..place.clone() });
             }
             _ => {
                 let here = match self.here[symbol] {
@@ -291,7 +291,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     /// Asks for a step that is never the next one; the venue rejects it with the state of the
     /// symbol. A reject of anything else about the symbol does not have that state.
     fn see(&mut self, symbol: &str) -> Result<(), MoverError> {
-        let asked = step_of(MoveStep::Export, self.me.0, u32::MAX);
+        let asked = step_of(MoveStep::Export, self.me.0, NO_VERSION);
         self.desk()?.send(DeskRequest::Step { symbol: name_of(symbol), asked })?;
         loop {
             let DeskAnswer { symbol: about, event } = self.hear()?;

@@ -194,3 +194,14 @@ fn a_desk_is_closed_when_nothing_is_left_to_do() {
         assert_eq!(venue.sent(), [""; 0], "the state of the symbol is known");
     }
 }
+
+#[test]
+fn a_table_without_a_next_version_does_not_change() {
+    for version in [u32::MAX - 1, u32::MAX] {
+        let place = Placement { partition: 2, version: 1, moving: None };
+        let venue = Venue::with(version, place);
+        let error = venue.mover(1, released()).turn().unwrap_err().to_string();
+        assert_eq!(error, "the table of symbols: its versions are used up");
+        assert_eq!(venue.table.clone().read().unwrap().unwrap().1.version, version);
+    }
+}

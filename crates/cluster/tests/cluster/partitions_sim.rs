@@ -361,7 +361,7 @@ impl World {
             65..72 => {
                 let symbol = SYMBOLS[self.below(3) as usize];
                 if let Some((revision, table)) = self.table.read().unwrap() {
-                    let mut wanted = table.changed();
+                    let mut wanted = table.changed().unwrap();
                     if wanted.ask(symbol, PartitionId(partition)).is_ok() {
                         self.table.swap(Some(revision), &wanted).unwrap();
                     }
