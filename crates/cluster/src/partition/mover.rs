@@ -412,7 +412,9 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
             let piece = self.keepers.piece(symbol, moving.version, number).read()?;
             let (_, ExportPiece(lines)) = piece.ok_or_else(|| gone(number))?;
             for line in lines {
-                let order = MovedOrder::read(&line);
+                // The lines come from the coordinator: a line of another symbol is no order of this
+                // one.
+                let order = MovedOrder::read(&line).filter(|order| order.symbol.as_str() == symbol);
                 let unread = || MoverError::LineUnread { symbol: symbol.into(), line };
                 imports.push(DeskRequest::Import(order.ok_or_else(unread)?));
             }

@@ -196,6 +196,15 @@ fn a_desk_is_closed_when_nothing_is_left_to_do() {
 }
 
 #[test]
+fn an_order_of_another_symbol_is_not_imported() {
+    let other = ORDER.replace(r#""symbol":"A""#, r#""symbol":"B""#);
+    let venue = Venue::importing(2, &[&[ORDER], &[&other]]);
+    let error = venue.mover(2, released()).turn().unwrap_err();
+    assert!(matches!(error, MoverError::LineUnread { .. }), "{error}");
+    assert_eq!(venue.sent(), [""; 0]);
+}
+
+#[test]
 fn a_table_without_a_next_version_does_not_change() {
     for version in [u32::MAX - 1, u32::MAX] {
         let place = Placement { partition: 2, version: 1, moving: None };
