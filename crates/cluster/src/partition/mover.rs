@@ -106,6 +106,14 @@ pub enum MoverError {
         /// Number of the piece.
         number: u32,
     },
+    /// The pieces of an export have more or fewer orders than the table states.
+    #[error("{symbol}: its export does not have the {orders} orders that the table states")]
+    Miscounted {
+        /// Name of the symbol.
+        symbol: String,
+        /// Number of the orders in the table.
+        orders: u64,
+    },
     /// A line of an export is no order that this version can import.
     #[error("{symbol}: its export has the line {line:?}")]
     LineUnread {
@@ -407,10 +415,14 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     fn import(&mut self, symbol: &str, moving: &super::Moving) -> Result<Export, MoverError> {
         let gone = |number| MoverError::PieceGone { symbol: symbol.into(), number };
         let export = moving.export.ok_or_else(|| gone(0))?;
+        let miscounted = || MoverError::Miscounted { symbol: symbol.into(), orders: export.orders };
         let mut imports = vec![];
         for number in 0..export.pieces {
             let piece = self.keepers.piece(symbol, moving.version, number).read()?;
             let (_, ExportPiece(lines)) = piece.ok_or_else(|| gone(number))?;
+            if imports.len() as u64 + lines.len() as u64 > export.orders {
+                return Err(miscounted());
+            }
             for line in lines {
                 // The lines come from the coordinator: a line of another symbol is no order of this
                 // one.
@@ -420,7 +432,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
             }
         }
         if imports.len() as u64 != export.orders {
-            return Err(gone(export.pieces));
+            return Err(miscounted());
         }
         self.ask(symbol, step_of(MoveStep::Import, moving.from, moving.version))?;
         for imports in imports.chunks(REQUESTS_MAX) {

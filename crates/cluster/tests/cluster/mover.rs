@@ -205,6 +205,18 @@ fn an_order_of_another_symbol_is_not_imported() {
 }
 
 #[test]
+fn pieces_are_read_only_up_to_the_number_of_orders() {
+    let venue = Venue::importing(1, &[&[ORDER, ORDER], &[ORDER], &[ORDER]]);
+    let error = venue.mover(2, released()).turn().unwrap_err().to_string();
+    assert_eq!(error, "A: its export does not have the 1 orders that the table states");
+    assert_eq!(*venue.opened.lock().unwrap(), ["exports/A/5/0"]);
+    let venue = Venue::importing(2, &[&[ORDER]]);
+    let error = venue.mover(2, released()).turn().unwrap_err().to_string();
+    assert_eq!(error, "A: its export does not have the 2 orders that the table states");
+    assert_eq!(venue.sent(), [""; 0]);
+}
+
+#[test]
 fn a_table_without_a_next_version_does_not_change() {
     for version in [u32::MAX - 1, u32::MAX] {
         let place = Placement { partition: 2, version: 1, moving: None };
