@@ -17,6 +17,14 @@ use serde_json::Value;
 #[serde(transparent)]
 pub struct ExportPiece(pub Vec<String>);
 
+/// Characters of a line that a message quotes, at most.
+const QUOTED_MAX: usize = 200;
+
+/// Returns the part of a line that a message quotes. A line of a coordinator may have a megabyte.
+pub(super) fn beginning(line: &str) -> String {
+    line.chars().take(QUOTED_MAX).collect()
+}
+
 /// Fields of an order in an `import` line, in the order of the line. A report `exported` has the
 /// same ones, but for the name of the id.
 #[derive(Serialize, Deserialize)]
@@ -116,7 +124,7 @@ impl OrderFields {
 impl DeskAnswer {
     /// Reads a line of the operator stream; `None` if it does not matter to a mover.
     pub fn read(line: &[u8]) -> Result<Option<DeskAnswer>, DeskError> {
-        let malformed = || DeskError::Malformed(String::from_utf8_lossy(line).into());
+        let malformed = || DeskError::Malformed(beginning(&String::from_utf8_lossy(line)));
         let said: Value = serde_json::from_slice(line).map_err(|_| malformed())?;
         let kind = ReportKind::ALL.iter().find(|kind| said["report"] == kind.name());
         let Some(symbol) = said["symbol"].as_str().and_then(Name::new) else { return Ok(None) };
@@ -208,6 +216,14 @@ mod tests {
         ] {
             assert_eq!(MovedOrder::read(&line.replace(from, to)), None, "{to}");
         }
+    }
+
+    #[test]
+    fn a_malformed_line_is_quoted_by_its_beginning() {
+        let line = "ä".repeat(30_000);
+        let error = DeskAnswer::read(line.as_bytes()).unwrap_err().to_string();
+        let expected = format!("the operator stream has a malformed line: {:?}", "ä".repeat(200));
+        assert_eq!(error, expected);
     }
 
     #[test]

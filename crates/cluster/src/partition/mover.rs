@@ -1,7 +1,7 @@
 //! Mover: takes the steps that the table asks for, while this node leads its partition.
 
 use super::desk::{Desk, DeskAnswer, DeskError, DeskEvent, DeskRequest, MovedOrder, REQUESTS_MAX};
-use super::lines::ExportPiece;
+use super::lines::{ExportPiece, beginning};
 use super::step::{MoverStep, next};
 use super::table::{Export, NO_VERSION, Placement, SymbolTable, VersionsUsedUp, propose};
 use crate::membership::{Coordinator, Keeper, Revision, Swapped, Unavailable};
@@ -114,13 +114,17 @@ pub enum MoverError {
         /// Number of the orders in the table.
         orders: u64,
     },
-    /// A line of an export is no order that this version can import.
-    #[error("{symbol}: its export has the line {line:?}")]
+    /// A line of an export is no order of its symbol that this version can import.
+    #[error("{symbol}: line {line} of piece {piece} of its export is no order of it: {begins:?}")]
     LineUnread {
         /// Name of the symbol.
         symbol: String,
-        /// Text of the line.
-        line: String,
+        /// Number of the piece, from 0 on.
+        piece: u32,
+        /// Number of the line in its piece, from 1 on.
+        line: usize,
+        /// Beginning of the line.
+        begins: String,
     },
 }
 
@@ -423,11 +427,14 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
             if imports.len() as u64 + lines.len() as u64 > export.orders {
                 return Err(miscounted());
             }
-            for line in lines {
+            for (line, text) in (1..).zip(&lines) {
                 // The lines come from the coordinator: a line of another symbol is no order of this
                 // one.
-                let order = MovedOrder::read(&line).filter(|order| order.symbol.as_str() == symbol);
-                let unread = || MoverError::LineUnread { symbol: symbol.into(), line };
+                let order = MovedOrder::read(text).filter(|order| order.symbol.as_str() == symbol);
+                let unread = || {
+                    let (symbol, begins) = (symbol.into(), beginning(text));
+                    MoverError::LineUnread { symbol, piece: number, line, begins }
+                };
                 imports.push(DeskRequest::Import(order.ok_or_else(unread)?));
             }
         }

@@ -217,6 +217,16 @@ fn pieces_are_read_only_up_to_the_number_of_orders() {
 }
 
 #[test]
+fn a_line_that_is_no_order_is_named_by_its_place_and_its_beginning() {
+    let long = "é".repeat(500_000);
+    let venue = Venue::importing(3, &[&[ORDER], &[ORDER, &long]]);
+    let error = venue.mover(2, released()).turn().unwrap_err().to_string();
+    let begins =
+        format!("line 2 of piece 1 of its export is no order of it: {:?}", "é".repeat(200));
+    assert_eq!(error, format!("A: {begins}"));
+}
+
+#[test]
 fn a_table_without_a_next_version_does_not_change() {
     for version in [u32::MAX - 1, u32::MAX] {
         let place = Placement { partition: 2, version: 1, moving: None };
