@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LINES_MAX: usize = 1024;
 /// Requests handed over in one step, at most.
 const REQUESTS_PER_STEP: usize = 16;
+/// Lines of the stream passed on in one step, at most. The thread of the gateway serves sessions
+/// between two steps.
+const LINES_PER_STEP: usize = 16;
 
 /// Desk that the mover has open.
 pub(super) struct VenueDesk {
@@ -134,10 +137,9 @@ impl GatewayEnd {
         Ok(REQUESTS_PER_STEP)
     }
 
-    /// Passes on the lines of the stream as far as they have room.
+    /// Passes on lines of the stream as far as they have room.
     fn tell(&self, reader: &mut StreamReader, cursor: &mut Cursor) -> Result<usize, Closed> {
-        let mut lines = 0;
-        loop {
+        for lines in 0..LINES_PER_STEP {
             let bytes = reader.bytes(cursor);
             let Some((length, rest)) = bytes.split_first_chunk::<2>() else { return Ok(lines) };
             let line = &rest[..usize::from(u16::from_be_bytes(*length))];
@@ -146,8 +148,8 @@ impl GatewayEnd {
                 Err(TrySendError::Full(_)) => return Ok(lines),
                 Err(TrySendError::Disconnected(_)) => return Err(Closed),
             }
-            lines += 1;
         }
+        Ok(LINES_PER_STEP)
     }
 }
 
@@ -248,7 +250,8 @@ mod tests {
         venue.queue.pop().unwrap();
         assert_eq!(venue.step(), 1);
         (0..LINES_MAX + 10).for_each(|_| venue.publish(HALTED));
-        assert_eq!(venue.step(), LINES_MAX);
+        (0..LINES_MAX / LINES_PER_STEP).for_each(|_| assert_eq!(venue.step(), LINES_PER_STEP));
+        assert_eq!(venue.step(), 0, "there is no room");
         (0..LINES_MAX).for_each(|_| _ = desk.hear().unwrap());
         assert_eq!(venue.step(), 10);
         (0..10).for_each(|_| _ = desk.hear().unwrap());
