@@ -44,7 +44,7 @@ impl DeskOpener {
     pub(super) fn open(&self) -> Result<VenueDesk, DeskError> {
         let (requests, asked) = mpsc::sync_channel(REQUESTS_MAX);
         let (told, heard) = mpsc::sync_channel(LINES_MAX);
-        self.0.send(GatewayEnd { asked, told }).map_err(|_| DeskError::Closed)?;
+        self.0.send(GatewayEnd { asked, told, fault: None }).map_err(|_| DeskError::Closed)?;
         Ok(VenueDesk { requests, heard })
     }
 }
@@ -83,6 +83,8 @@ pub(super) struct DeskPort {
 struct GatewayEnd {
     asked: Receiver<DeskRequest>,
     told: SyncSender<Heard>,
+    /// Fault of a request for which the mover had no room yet. No request is taken meanwhile.
+    fault: Option<UnknownName>,
 }
 
 /// Error of a desk that the mover has closed.
@@ -119,16 +121,15 @@ impl DeskPort {
 }
 
 impl GatewayEnd {
-    fn take_requests(&self, gateway: &mut Gateway) -> Result<usize, Closed> {
+    fn take_requests(&mut self, gateway: &mut Gateway) -> Result<usize, Closed> {
         for done in 0..REQUESTS_PER_STEP {
-            if !gateway.has_room() {
+            if !self.tell_fault()? || !gateway.has_room() {
                 return Ok(done);
             }
             match self.asked.try_recv() {
                 Ok(request) => match request.command(gateway.directory()) {
                     Ok(command) => _ = gateway.hand_over(command),
-                    // A fault without room for it is lost like an answer: the mover asks again.
-                    Err(unknown) => _ = self.told.try_send(Err(unknown)),
+                    Err(unknown) => self.fault = Some(unknown),
                 },
                 Err(TryRecvError::Empty) => return Ok(done),
                 Err(TryRecvError::Disconnected) => return Err(Closed),
@@ -137,8 +138,22 @@ impl GatewayEnd {
         Ok(REQUESTS_PER_STEP)
     }
 
-    /// Passes on lines of the stream as far as they have room.
-    fn tell(&self, reader: &mut StreamReader, cursor: &mut Cursor) -> Result<usize, Closed> {
+    /// Passes on the fault of a request; returns false if the fault still waits.
+    fn tell_fault(&mut self) -> Result<bool, Closed> {
+        let Some(fault) = self.fault else { return Ok(true) };
+        match self.told.try_send(Err(fault)) {
+            Ok(()) => self.fault = None,
+            Err(TrySendError::Full(_)) => return Ok(false),
+            Err(TrySendError::Disconnected(_)) => return Err(Closed),
+        }
+        Ok(true)
+    }
+
+    /// Passes on lines of the stream as far as they have room, after a fault that waits.
+    fn tell(&mut self, reader: &mut StreamReader, cursor: &mut Cursor) -> Result<usize, Closed> {
+        if !self.tell_fault()? {
+            return Ok(0);
+        }
         for lines in 0..LINES_PER_STEP {
             let bytes = reader.bytes(cursor);
             let Some((length, rest)) = bytes.split_first_chunk::<2>() else { return Ok(lines) };
@@ -255,6 +270,24 @@ mod tests {
         (0..LINES_MAX).for_each(|_| _ = desk.hear().unwrap());
         assert_eq!(venue.step(), 10);
         (0..10).for_each(|_| _ = desk.hear().unwrap());
+    }
+
+    #[test]
+    fn a_fault_waits_for_room_and_no_request_is_taken_before_it() {
+        let mut venue = Venue::new();
+        let mut desk = venue.port.opener().open().unwrap();
+        venue.step();
+        (0..LINES_MAX).for_each(|_| venue.publish(HALTED));
+        while venue.step() > 0 {}
+        desk.send(halt("B")).unwrap();
+        desk.send(halt("A")).unwrap();
+        venue.step();
+        assert!(venue.queue.is_empty(), "the fault of B waits");
+        desk.hear().unwrap();
+        venue.step();
+        venue.queue.pop().unwrap();
+        (1..LINES_MAX).for_each(|_| _ = desk.hear().unwrap());
+        assert!(matches!(desk.hear(), Err(DeskError::Unknown(_))));
     }
 
     #[test]
