@@ -9,12 +9,12 @@
 //! reads the stream, because the streams end with the venue. The mover's thread may outlive it.
 
 use ringside_cluster::partition::{
-    Desk, DeskAnswer, DeskError, DeskRequest, REQUESTS_MAX, UnknownName,
+    Desk, DeskAnswer, DeskError, DeskEvent, DeskRequest, REQUESTS_MAX, UnknownName,
 };
 use ringside_core::streams::{Cursor, StreamId, StreamReader};
 use ringside_edge::gateway::server::Gateway;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Time limit of an answer; after that the mover asks again.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,6 +30,11 @@ const LINES_PER_STEP: usize = 16;
 pub(super) struct VenueDesk {
     requests: SyncSender<DeskRequest>,
     heard: Receiver<Heard>,
+    /// Time limit of an answer.
+    patience: Duration,
+    /// Time at which the next answer is late; `None` until somebody waits for the next order of an
+    /// export or an import, each of which has the whole time limit.
+    deadline: Option<Instant>,
 }
 
 /// Line of the operator stream, or the fault of a request that became no command.
@@ -45,7 +50,7 @@ impl DeskOpener {
         let (requests, asked) = mpsc::sync_channel(REQUESTS_MAX);
         let (told, heard) = mpsc::sync_channel(LINES_MAX);
         self.0.send(GatewayEnd { asked, told, fault: None }).map_err(|_| DeskError::Closed)?;
-        Ok(VenueDesk { requests, heard })
+        Ok(VenueDesk { requests, heard, patience: PATIENCE, deadline: None })
     }
 }
 
@@ -54,18 +59,27 @@ impl Desk for VenueDesk {
         self.requests.try_send(request).map_err(|error| match error {
             TrySendError::Full(_) => DeskError::Silent,
             TrySendError::Disconnected(_) => DeskError::Closed,
-        })
+        })?;
+        self.deadline = Some(Instant::now() + self.patience);
+        Ok(())
     }
 
     fn hear(&mut self) -> Result<DeskAnswer, DeskError> {
+        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + self.patience);
         loop {
-            let heard = self.heard.recv_timeout(PATIENCE).map_err(|error| match error {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(DeskError::Silent);
+            }
+            let heard = self.heard.recv_timeout(left).map_err(|error| match error {
                 RecvTimeoutError::Timeout => DeskError::Silent,
                 RecvTimeoutError::Disconnected => DeskError::Closed,
             })?;
-            if let Some(answer) = DeskAnswer::read(&heard?)? {
-                return Ok(answer);
+            let Some(answer) = DeskAnswer::read(&heard?)? else { continue };
+            if matches!(answer.event, DeskEvent::Exported(_) | DeskEvent::Held) {
+                self.deadline = None;
             }
+            return Ok(answer);
         }
     }
 }
@@ -171,7 +185,6 @@ impl GatewayEnd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringside_cluster::partition::DeskEvent;
     use ringside_core::registry::directory::Directory;
     use ringside_core::registry::exposure::ExposureCounter;
     use ringside_core::streams::{SessionStates, Store, StreamSink};
@@ -270,6 +283,41 @@ mod tests {
         (0..LINES_MAX).for_each(|_| _ = desk.hear().unwrap());
         assert_eq!(venue.step(), 10);
         (0..10).for_each(|_| _ = desk.hear().unwrap());
+    }
+
+    #[test]
+    fn other_lines_do_not_extend_the_time_limit_of_an_answer() {
+        let mut venue = Venue::new();
+        let mut desk = venue.port.opener().open().unwrap();
+        desk.patience = Duration::from_millis(100);
+        desk.send(halt("A")).unwrap();
+        let hearing = std::thread::spawn(move || desk.hear());
+        let began = Instant::now();
+        while !hearing.is_finished() {
+            assert!(began.elapsed() < Duration::from_secs(5), "the limit is 0.1 s");
+            venue.publish(r#"{"report":"trading_day","event":"start"}"#);
+            venue.step();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(hearing.join().unwrap(), Err(DeskError::Silent));
+    }
+
+    #[test]
+    fn each_order_of_an_export_has_the_whole_time_limit() {
+        let mut venue = Venue::new();
+        let mut desk = venue.port.opener().open().unwrap();
+        desk.send(halt("A")).unwrap();
+        venue.step();
+        venue.publish(HALTED);
+        venue.publish(concat!(
+            r#"{"report":"exported","session":"S","id":8,"symbol":"A","side":"buy","tif":"day","#,
+            r#""qty":2,"price":"2"}"#
+        ));
+        venue.step();
+        assert!(matches!(desk.hear().unwrap().event, DeskEvent::Moved { .. }));
+        assert!(desk.deadline.is_some(), "the limit of the request goes on");
+        assert!(matches!(desk.hear().unwrap().event, DeskEvent::Exported(_)));
+        assert_eq!(desk.deadline, None);
     }
 
     #[test]
