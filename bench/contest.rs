@@ -5,7 +5,7 @@ use ringside_engine::Engine;
 use ringside_load::flow::{Event, Flow, Trades};
 use ringside_model::command::{Command, Sequenced};
 use ringside_model::domain::{Nanos, SeqNo};
-use ringside_model::report::{Executed, Report, ReportKind, ReportSink};
+use ringside_model::report::{Body, Executed, Report, ReportSink};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -121,7 +121,7 @@ impl RingSink {
 impl ReportSink for RingSink {
     #[inline(always)]
     fn report(&mut self, report: Report) {
-        if report.kind == ReportKind::Executed && !Executed::of(&report).removed {
+        if let Body::Executed(Executed { removed: false, .. }) = report.body() {
             let Report { session, id, price, quantity, .. } = report;
             self.trades.add(session.0, id.0, price.0, quantity.0);
         }

@@ -2,7 +2,7 @@
 
 use super::journal::{NamedField, command_fields, decode, json_line};
 use super::replay::open;
-use super::{CliError, SCHEMA_VERSION};
+use super::{CliError, FRAME_SCHEMA_VERSION};
 use crate::config::Config;
 use clap::Args;
 use ringside_core::json_reports::JsonReports;
@@ -43,7 +43,7 @@ pub(super) fn run(args: &ExplainArgs, config: &Config) -> Result<(), CliError> {
     }
     let causes = Causes::read(&story.events, config)?;
     for event in &story.events {
-        let (kind, sent) = causes.of(event.published.seqno);
+        let (kind, sent) = causes.of(event.published.seqno)?;
         let asked_about = if args.chain { event.order } else { order };
         let cause = event.sentence(asked_about, kind, &causes.names);
         if args.json {
@@ -110,7 +110,7 @@ impl Story {
             sent.iter().map(|(key, value)| ((*key).into(), value.clone())).collect();
         let chain: Vec<u64> = self.chain.iter().map(|order| order.0).collect();
         let mut line = json!({
-            "schema_version": SCHEMA_VERSION, "chain": chain, "command": kind, "sent": sent,
+            "schema_version": FRAME_SCHEMA_VERSION, "chain": chain, "command": kind, "sent": sent,
             "cause": cause, "event": report,
         });
         if let Some((session, id)) = event.contra
@@ -167,8 +167,12 @@ impl Event {
                 format!("got another limit and a new place, as order {}", report.order)
             }
             Body::Corrected(Corrected { match_number: number }) => {
-                let quantity = report.quantity;
-                format!("its trade {number} was corrected: {quantity} at another price")
+                let (quantity, price) = (report.quantity, report.price);
+                let price = match names.names().symbol(report.symbol) {
+                    Some(symbol) => symbol.tick.decimal(price),
+                    None => format!("{price} ticks"),
+                };
+                format!("its trade {number} was corrected to {quantity} at {price}")
             }
             Body::Broken(Broken { match_number }) => {
                 format!("its trade {match_number} was taken back")
@@ -352,8 +356,25 @@ impl Causes {
         Ok(causes)
     }
 
-    fn of(&self, seqno: SeqNo) -> (&'static str, &[NamedField]) {
-        let (kind, fields) = &self.commands[&seqno.0];
-        (kind.name(), fields)
+    /// Returns the kind and the fields of the command at a seqno; fails if the journal was replaced
+    /// since the replay.
+    fn of(&self, seqno: SeqNo) -> Result<(&'static str, &[NamedField]), CliError> {
+        let Some((kind, fields)) = self.commands.get(&seqno.0) else {
+            let changed = format!("the journal changed meanwhile: no command has seqno {seqno}");
+            return Err(CliError::Failure(changed));
+        };
+        Ok((kind.name(), fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_lost_a_command_between_the_passes_is_a_failure() {
+        let causes = Causes { commands: BTreeMap::new(), names: Directory::new() };
+        let failed = causes.of(SeqNo(5)).unwrap_err();
+        assert!(matches!(failed, CliError::Failure(what) if what.contains("seqno 5")));
     }
 }

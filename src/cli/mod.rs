@@ -19,13 +19,18 @@ use crate::config::{Config, ConfigError};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use ringside_core::recovery::replay::ReplayError;
 use ringside_journal::JournalError;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Version of every JSON document that the commands write.
+/// Version of the JSON documents that the commands write, except those about frames.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// Version of the JSON documents with kinds or bodies of frames: those of `journal dump`, `journal
+/// diff`, `journal info` and `explain`.
+const FRAME_SCHEMA_VERSION: u32 = 2;
 
 /// A stock exchange core: sequenced, journaled, matched in shards, replayed byte for byte.
 ///
@@ -234,8 +239,10 @@ fn run(mut cli: Cli) -> Result<(), CliError> {
             Ok(())
         }
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "ringside", &mut std::io::stdout());
-            Ok(())
+            // The generator ends the process if it cannot write.
+            let mut text = vec![];
+            clap_complete::generate(shell, &mut Cli::command(), "ringside", &mut text);
+            printed(std::io::stdout().write_all(&text))
         }
     }
 }
@@ -265,6 +272,17 @@ fn check(config: &Config) -> Result<(), CliError> {
     println!("cores that may be used: {cores:?}");
     println!("thread plan: {}", layout.plan);
     Ok(())
+}
+
+/// Returns the outcome of a command whose output is written. A closed reader, as in `| head`, is no
+/// failure.
+fn printed(written: std::io::Result<()>) -> Result<(), CliError> {
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(CliError::Failure(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns the folder of the journal that a command reads.

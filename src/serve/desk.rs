@@ -9,12 +9,12 @@
 //! reads the stream, because the streams end with the venue. The mover's thread may outlive it.
 
 use ringside_cluster::partition::{
-    Desk, DeskAnswer, DeskError, DeskRequest, REQUESTS_MAX, UnknownName,
+    Desk, DeskAnswer, DeskError, DeskEvent, DeskRequest, REQUESTS_MAX, UnknownName,
 };
 use ringside_core::streams::{Cursor, StreamId, StreamReader};
 use ringside_edge::gateway::server::Gateway;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Time limit of an answer; after that the mover asks again.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,11 +22,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LINES_MAX: usize = 1024;
 /// Requests handed over in one step, at most.
 const REQUESTS_PER_STEP: usize = 16;
+/// Lines of the stream passed on in one step, at most. The thread of the gateway serves sessions
+/// between two steps.
+const LINES_PER_STEP: usize = 16;
 
 /// Desk that the mover has open.
 pub(super) struct VenueDesk {
     requests: SyncSender<DeskRequest>,
     heard: Receiver<Heard>,
+    /// Time limit of an answer.
+    patience: Duration,
+    /// Time at which the next answer is late; `None` until somebody waits for the next order of an
+    /// export or an import, each of which has the whole time limit.
+    deadline: Option<Instant>,
 }
 
 /// Line of the operator stream, or the fault of a request that became no command.
@@ -41,8 +49,8 @@ impl DeskOpener {
     pub(super) fn open(&self) -> Result<VenueDesk, DeskError> {
         let (requests, asked) = mpsc::sync_channel(REQUESTS_MAX);
         let (told, heard) = mpsc::sync_channel(LINES_MAX);
-        self.0.send(GatewayEnd { asked, told }).map_err(|_| DeskError::Closed)?;
-        Ok(VenueDesk { requests, heard })
+        self.0.send(GatewayEnd { asked, told, fault: None }).map_err(|_| DeskError::Closed)?;
+        Ok(VenueDesk { requests, heard, patience: PATIENCE, deadline: None })
     }
 }
 
@@ -51,18 +59,27 @@ impl Desk for VenueDesk {
         self.requests.try_send(request).map_err(|error| match error {
             TrySendError::Full(_) => DeskError::Silent,
             TrySendError::Disconnected(_) => DeskError::Closed,
-        })
+        })?;
+        self.deadline = Some(Instant::now() + self.patience);
+        Ok(())
     }
 
     fn hear(&mut self) -> Result<DeskAnswer, DeskError> {
+        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + self.patience);
         loop {
-            let heard = self.heard.recv_timeout(PATIENCE).map_err(|error| match error {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(DeskError::Silent);
+            }
+            let heard = self.heard.recv_timeout(left).map_err(|error| match error {
                 RecvTimeoutError::Timeout => DeskError::Silent,
                 RecvTimeoutError::Disconnected => DeskError::Closed,
             })?;
-            if let Some(answer) = DeskAnswer::read(&heard?)? {
-                return Ok(answer);
+            let Some(answer) = DeskAnswer::read(&heard?)? else { continue };
+            if matches!(answer.event, DeskEvent::Exported(_) | DeskEvent::Held) {
+                self.deadline = None;
             }
+            return Ok(answer);
         }
     }
 }
@@ -80,6 +97,8 @@ pub(super) struct DeskPort {
 struct GatewayEnd {
     asked: Receiver<DeskRequest>,
     told: SyncSender<Heard>,
+    /// Fault of a request for which the mover had no room yet. No request is taken meanwhile.
+    fault: Option<UnknownName>,
 }
 
 /// Error of a desk that the mover has closed.
@@ -116,16 +135,15 @@ impl DeskPort {
 }
 
 impl GatewayEnd {
-    fn take_requests(&self, gateway: &mut Gateway) -> Result<usize, Closed> {
+    fn take_requests(&mut self, gateway: &mut Gateway) -> Result<usize, Closed> {
         for done in 0..REQUESTS_PER_STEP {
-            if !gateway.has_room() {
+            if !self.tell_fault()? || !gateway.has_room() {
                 return Ok(done);
             }
             match self.asked.try_recv() {
                 Ok(request) => match request.command(gateway.directory()) {
                     Ok(command) => _ = gateway.hand_over(command),
-                    // A fault without room for it is lost like an answer: the mover asks again.
-                    Err(unknown) => _ = self.told.try_send(Err(unknown)),
+                    Err(unknown) => self.fault = Some(unknown),
                 },
                 Err(TryRecvError::Empty) => return Ok(done),
                 Err(TryRecvError::Disconnected) => return Err(Closed),
@@ -134,10 +152,23 @@ impl GatewayEnd {
         Ok(REQUESTS_PER_STEP)
     }
 
-    /// Passes on the lines of the stream as far as they have room.
-    fn tell(&self, reader: &mut StreamReader, cursor: &mut Cursor) -> Result<usize, Closed> {
-        let mut lines = 0;
-        loop {
+    /// Passes on the fault of a request; returns false if the fault still waits.
+    fn tell_fault(&mut self) -> Result<bool, Closed> {
+        let Some(fault) = self.fault else { return Ok(true) };
+        match self.told.try_send(Err(fault)) {
+            Ok(()) => self.fault = None,
+            Err(TrySendError::Full(_)) => return Ok(false),
+            Err(TrySendError::Disconnected(_)) => return Err(Closed),
+        }
+        Ok(true)
+    }
+
+    /// Passes on lines of the stream as far as they have room, after a fault that waits.
+    fn tell(&mut self, reader: &mut StreamReader, cursor: &mut Cursor) -> Result<usize, Closed> {
+        if !self.tell_fault()? {
+            return Ok(0);
+        }
+        for lines in 0..LINES_PER_STEP {
             let bytes = reader.bytes(cursor);
             let Some((length, rest)) = bytes.split_first_chunk::<2>() else { return Ok(lines) };
             let line = &rest[..usize::from(u16::from_be_bytes(*length))];
@@ -146,15 +177,14 @@ impl GatewayEnd {
                 Err(TrySendError::Full(_)) => return Ok(lines),
                 Err(TrySendError::Disconnected(_)) => return Err(Closed),
             }
-            lines += 1;
         }
+        Ok(LINES_PER_STEP)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringside_cluster::partition::DeskEvent;
     use ringside_core::registry::directory::Directory;
     use ringside_core::registry::exposure::ExposureCounter;
     use ringside_core::streams::{SessionStates, Store, StreamSink};
@@ -248,10 +278,64 @@ mod tests {
         venue.queue.pop().unwrap();
         assert_eq!(venue.step(), 1);
         (0..LINES_MAX + 10).for_each(|_| venue.publish(HALTED));
-        assert_eq!(venue.step(), LINES_MAX);
+        (0..LINES_MAX / LINES_PER_STEP).for_each(|_| assert_eq!(venue.step(), LINES_PER_STEP));
+        assert_eq!(venue.step(), 0, "there is no room");
         (0..LINES_MAX).for_each(|_| _ = desk.hear().unwrap());
         assert_eq!(venue.step(), 10);
         (0..10).for_each(|_| _ = desk.hear().unwrap());
+    }
+
+    #[test]
+    fn other_lines_do_not_extend_the_time_limit_of_an_answer() {
+        let mut venue = Venue::new();
+        let mut desk = venue.port.opener().open().unwrap();
+        desk.patience = Duration::from_millis(100);
+        desk.send(halt("A")).unwrap();
+        let hearing = std::thread::spawn(move || desk.hear());
+        let began = Instant::now();
+        while !hearing.is_finished() {
+            assert!(began.elapsed() < Duration::from_secs(5), "the limit is 0.1 s");
+            venue.publish(r#"{"report":"trading_day","event":"start"}"#);
+            venue.step();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(hearing.join().unwrap(), Err(DeskError::Silent));
+    }
+
+    #[test]
+    fn each_order_of_an_export_has_the_whole_time_limit() {
+        let mut venue = Venue::new();
+        let mut desk = venue.port.opener().open().unwrap();
+        desk.send(halt("A")).unwrap();
+        venue.step();
+        venue.publish(HALTED);
+        venue.publish(concat!(
+            r#"{"report":"exported","session":"S","id":8,"symbol":"A","side":"buy","tif":"day","#,
+            r#""qty":2,"price":"2"}"#
+        ));
+        venue.step();
+        assert!(matches!(desk.hear().unwrap().event, DeskEvent::Moved { .. }));
+        assert!(desk.deadline.is_some(), "the limit of the request goes on");
+        assert!(matches!(desk.hear().unwrap().event, DeskEvent::Exported(_)));
+        assert_eq!(desk.deadline, None);
+    }
+
+    #[test]
+    fn a_fault_waits_for_room_and_no_request_is_taken_before_it() {
+        let mut venue = Venue::new();
+        let mut desk = venue.port.opener().open().unwrap();
+        venue.step();
+        (0..LINES_MAX).for_each(|_| venue.publish(HALTED));
+        while venue.step() > 0 {}
+        desk.send(halt("B")).unwrap();
+        desk.send(halt("A")).unwrap();
+        venue.step();
+        assert!(venue.queue.is_empty(), "the fault of B waits");
+        desk.hear().unwrap();
+        venue.step();
+        venue.queue.pop().unwrap();
+        (1..LINES_MAX).for_each(|_| _ = desk.hear().unwrap());
+        assert!(matches!(desk.hear(), Err(DeskError::Unknown(_))));
     }
 
     #[test]

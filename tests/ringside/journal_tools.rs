@@ -1,8 +1,9 @@
 //! The tools for journals: output, exit codes, and that an export is complete.
 
 use ringside_model::frame::{FRAME_BYTES_MIN, Frame, FrameKind};
+use ringside_model::report::ReportKind;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -310,9 +311,20 @@ fn exported_reports_are_those_of_a_replay_and_the_csv_says_the_same() {
     assert_eq!(
         header,
         "seq,ix,ts,report,session,id,old_id,order,contra,match,symbol,side,qty,price,open,liquidity,\
-         reason,code,event,enabled,next_id,count,what,name,durability"
+         reason,code,event,enabled,next_id,count,what,name,tif,post_only,stp,stp_group,firm,capacity,\
+         attributed,hidden,stop_price,auction,imbalance_side,imbalance,state,at,reopens_at,step,\
+         partition,version,id_there,old_order,low,high,reference,stands,pause_at,bid,offer,restricted,\
+         automatic,durability"
     );
     assert!(csv.contains(",\"B\"\"R,K\","), "a name with a quote and a comma is quoted");
+    assert_says_the_same(&csv, &told);
+}
+
+/// Compares reports in CSV with the same reports as lines of JSON.
+#[track_caller]
+fn assert_says_the_same(csv: &str, told: &str) {
+    let mut records = csv.lines();
+    let header = records.next().unwrap();
     assert_eq!(records.clone().count(), told.lines().count());
     for (record, line) in records.zip(told.lines()) {
         let cells: BTreeMap<&str, String> =
@@ -323,9 +335,27 @@ fn exported_reports_are_those_of_a_replay_and_the_csv_says_the_same() {
             .map(|(key, value)| {
                 (key.as_str(), value.as_str().map_or(value.to_string(), str::to_string))
             })
+            .filter(|(_, value)| !value.is_empty())
             .collect();
         assert_eq!(cells, fields);
     }
+}
+
+#[test]
+fn the_csv_of_the_reports_has_every_field_of_the_corpus() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus");
+    let files = std::fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path());
+    let mut kinds = BTreeSet::new();
+    for file in files.filter(|file| file.extension().is_some_and(|ending| ending == "jsonl")) {
+        let place = Place::new();
+        let (file, journal) = (file.to_str().unwrap(), place.dir("journal"));
+        succeeded(&run(&["exec", file, "--quiet", "--plan", "single", "--journal", &journal]));
+        let told = place.export("journal", &["--reports"]);
+        assert_says_the_same(&place.export("journal", &["--reports", "--csv"]), &told);
+        kinds.extend(told.lines().map(|line| json(line)["report"].as_str().unwrap().to_string()));
+    }
+    let all = ReportKind::ALL.iter().filter(|&&kind| kind != ReportKind::StateHash);
+    assert_eq!(kinds, all.map(|kind| kind.name().to_string()).collect());
 }
 
 /// Splits a record of RFC 4180 into its cells.
@@ -343,6 +373,25 @@ fn cells(record: &str) -> Vec<String> {
         }
     }
     cells
+}
+
+#[test]
+fn an_export_that_begins_at_the_mass_cancel_of_a_kill_leaves_it_out() {
+    let place = Place::new();
+    let session = lines(&[
+        SYMBOL,
+        &enter("A", 1, "buy", 1, "1"),
+        r#"{"op":"risk","session":"A","killed":true,"ts":2000}"#,
+        r#"{"op":"cancel","session":"A","id":1,"ts":3000}"#,
+    ]);
+    place.exec("journal", &session, &[]);
+    let exported = place.export("journal", &[]);
+    let seqnos = |text: &str| -> Vec<u64> {
+        text.lines().map(|line| json(line)["seq"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(seqnos(&exported), [1, 2, 3, 4, 6]);
+    assert_eq!(seqnos(&place.export("journal", &["--from", "5"])), [6]);
+    assert_eq!(place.export("journal", &["--from", "5", "--to", "5"]), "");
 }
 
 #[test]
@@ -555,6 +604,7 @@ fn verify_is_a_list_of_checks() {
     place.exec("journal", &session, &[]);
     place.exec("journal", r#"{"op":"cancel","session":"A","id":1}"#, &[]);
     let info = json(&succeeded(&place.ask("journal", &["journal", "info", "--json"])));
+    assert_eq!(info["schema_version"], 2);
     let frames = info["frames"].as_u64().unwrap();
     assert_eq!(info["kinds"]["hash_probe"], 2);
     let verify = |more: &[&str]| place.ask("journal", &[&["journal", "verify"], more].concat());
@@ -740,6 +790,7 @@ fn explain_names_sender_contra_and_chain() {
     assert_eq!(events.len(), 3);
     for event in &events {
         assert_eq!(event["chain"], serde_json::json!([3, 6, 7]));
+        assert_eq!(event["schema_version"], 2);
         let line = told.lines().map(json).find(|line| *line == event["event"]);
         assert!(line.is_some(), "{event}");
         assert_eq!(event["sent"]["seq"], event["event"]["seq"]);
@@ -813,6 +864,47 @@ fn explain_tells_of_modifications_broken_trades_and_the_end_of_the_day() {
         (&event["sent"]["op"], &event["sent"]["match"]),
         (&"break_trade".into(), &6291457.into())
     );
+}
+
+#[test]
+fn explain_prints_the_terms_of_a_corrected_trade() {
+    let place = Place::new();
+    let correct = |qty, price| {
+        format!(
+            r#"{{"op":"correct_trade","match":5242881,"resting_session":"A","resting_id":1,"incoming_session":"B","incoming_id":1,"qty":{qty},"price":"{price}"}}"#
+        )
+    };
+    let session = lines(&[
+        SYMBOL,
+        &enter("A", 1, "buy", 10, "1.05"),
+        r#"{"op":"enter","session":"B","id":1,"symbol":"AAPL","side":"sell","qty":10,"price":"1.05"}"#,
+        &correct(7, "1.05"),
+        &correct(8, "1.10"),
+    ]);
+    place.exec("journal", &session, &[]);
+    for order in ["3", "5"] {
+        let printed = succeeded(&place.ask("journal", &["explain", order]));
+        for cause in [
+            "seqno 6 (correct_trade): its trade 5242881 was corrected to 7 at 1.05",
+            "seqno 7 (correct_trade): its trade 5242881 was corrected to 8 at 1.10",
+        ] {
+            assert!(printed.lines().any(|line| line == cause), "{printed}");
+        }
+    }
+}
+
+#[test]
+fn completions_end_when_nobody_reads_them_and_fail_when_they_cannot_be_written() {
+    let mut completions = Command::new(env!("CARGO_BIN_EXE_ringside"));
+    completions.args(["completions", "bash"]);
+    let whole = succeeded(&completions.output().unwrap());
+    assert!(whole.contains("_ringside"), "{whole}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = completions.stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), vec![]));
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    assert_fails(&completions.stdout(full).output().unwrap(), 1, &["standard output"]);
 }
 
 #[test]

@@ -124,3 +124,44 @@ fn a_frame_that_does_not_continue_the_journal_is_not_stored() {
     assert!(matches!(standby.store(&mut frame), Err(StandbyError::Chain(0))));
     assert_eq!(standby.place(), before);
 }
+
+#[test]
+fn a_frame_whose_length_does_not_fit_its_kind_is_not_stored() {
+    let config = Config::for_serve();
+    let dir = tempfile::tempdir().unwrap();
+    let mut standby = standby(&config, &dir);
+    let before = standby.place();
+    let mut frame = Frame::default();
+    for (kind, seqno) in [(FrameKind::Cancel, 1), (FrameKind::CommitMark, 0)] {
+        frame.write(kind, &[0u8; 224]);
+        frame.seal(SeqNo(seqno), Nanos(0), 0);
+        assert!(matches!(standby.store(&mut frame), Err(StandbyError::Chain(0))), "{kind:?}");
+    }
+    assert_eq!(standby.place(), before);
+}
+
+#[test]
+fn a_leader_does_not_end_the_segments_of_a_standby() {
+    let (config, frames) = traded();
+    let dir = tempfile::tempdir().unwrap();
+    let mut standby = standby(&config, &dir);
+    for frame in &frames[..10] {
+        standby.store(&mut frame.clone()).unwrap();
+    }
+    let before = standby.place();
+    let mut end = Frame::default();
+    end.write(FrameKind::SegmentEnd, &[0u8; 0]);
+    end.seal(before.seqno, Nanos(0), before.crc);
+    let refused = standby.store(&mut end).unwrap_err();
+    assert!(matches!(refused, StandbyError::Chain(seqno) if seqno == before.seqno.0), "{refused}");
+    assert_eq!(standby.place(), before);
+    // The standby still takes the leader's own frames, and finds all of them at its next start.
+    for frame in &frames[10..] {
+        standby.store(&mut frame.clone()).unwrap();
+    }
+    standby.commit().unwrap();
+    standby.close().unwrap();
+    let mut reader = Reader::open(dir.path(), venue::identity(config.matching_hash())).unwrap();
+    let stored = std::iter::from_fn(|| reader.next_frame().unwrap()).count();
+    assert_eq!(stored, frames.len());
+}

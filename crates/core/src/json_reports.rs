@@ -13,6 +13,53 @@ use ringside_model::report::{
     ReportKind, StateChanged, StatePlanned, SymbolMoved,
 };
 
+/// Fields that the writer adds to those of the table of reports, except `durability`, the last
+/// field.
+const FIELDS: &[&str] = &[
+    "seq",
+    "ix",
+    "ts",
+    "report",
+    "session",
+    "id",
+    "old_id",
+    "order",
+    "contra",
+    "match",
+    "symbol",
+    "side",
+    "qty",
+    "price",
+    "open",
+    "liquidity",
+    "reason",
+    "code",
+    "event",
+    "enabled",
+    "next_id",
+    "count",
+    "what",
+    "name",
+    "tif",
+    "post_only",
+    "stp",
+    "stp_group",
+    "firm",
+    "capacity",
+    "attributed",
+    "hidden",
+    "stop_price",
+    "auction",
+    "imbalance_side",
+    "imbalance",
+    "state",
+    "at",
+    "reopens_at",
+    "step",
+    "partition",
+    "version",
+];
+
 /// Writer of report lines, with the names and the decimals that the definitions gave.
 #[derive(Clone, Debug, Default)]
 pub struct JsonReports {
@@ -29,6 +76,18 @@ impl JsonReports {
     /// first report that names its symbol, session or firm, and so before its own report.
     pub fn definition(&mut self, command: &Command) {
         self.names.observe(command);
+    }
+
+    /// Returns the names of all fields that a line may have, each once.
+    pub fn fields() -> Vec<&'static str> {
+        let mut fields = FIELDS.to_vec();
+        for &field in Body::LINE_FIELDS {
+            if !fields.contains(&field) {
+                fields.push(field);
+            }
+        }
+        fields.push("durability");
+        fields
     }
 
     /// Returns the names of the definitions so far.

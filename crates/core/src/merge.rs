@@ -10,7 +10,7 @@ use ringside_model::domain::{Nanos, Quantity, SeqNo};
 use ringside_model::durability::Durability;
 use ringside_model::frame::{EpochStart, Frame, FrameKind, HashProbe};
 use ringside_model::hash::OutputHash;
-use ringside_model::report::{Published, Report, ReportKind, StateHash, Subject};
+use ringside_model::report::{Body, Published, Report, StateHash, Subject};
 use std::collections::VecDeque;
 
 /// Receiver of everything that leaves the venue, in order.
@@ -315,8 +315,10 @@ impl ReportMerge {
         let mut state = 0u128;
         for shard in 0..self.shards {
             let report = self.take_early(shard).expect("every part is here");
-            assert_eq!(report.kind, ReportKind::StateHash, "shard {shard} at seqno {seqno}");
-            state = state.wrapping_add(state_hash_in(&report));
+            let Body::StateHash(StateHash { low, high }) = report.body() else {
+                panic!("no state hash of shard {shard} at seqno {seqno}: {report:?}");
+            };
+            state = state.wrapping_add(u128::from(high) << 64 | u128::from(low));
         }
         self.probes.push_back(probe(seqno, state, &self.output));
     }
@@ -362,11 +364,6 @@ pub(crate) fn state_hash_report(hash: u128) -> Report {
     let mut report = StateHash { low: hash as u64, high: (hash >> 64) as u64 }.about(Subject::NONE);
     report.set_last();
     report
-}
-
-fn state_hash_in(report: &Report) -> u128 {
-    let StateHash { low, high } = StateHash::of(report);
-    u128::from(high) << 64 | u128::from(low)
 }
 
 /// Returns the hash probe after a command.

@@ -38,15 +38,31 @@ impl Attributes {
 
     #[inline(always)]
     pub(crate) fn of(enter: &Enter) -> Self {
+        // Every attribute of an order is named, so that none is forgotten. An attribute that is
+        // kept here is also one of `ExportedTerms`, or the order loses it when its symbol moves.
+        let Enter {
+            id: _,
+            price: _,
+            quantity: _,
+            firm,
+            group,
+            side,
+            order_type: _,
+            tif,
+            post_only,
+            self_trade,
+            capacity,
+            attributed,
+        } = *enter;
         Attributes(
-            u64::from(enter.firm.0)
-                | u64::from(enter.group) << 16
-                | (enter.side as u64) << 32
-                | (enter.tif as u64) << 36
-                | (enter.post_only as u64) << 40
-                | (enter.self_trade as u64) << 44
-                | (enter.capacity as u64) << 48
-                | u64::from(enter.attributed) << 52,
+            u64::from(firm.0)
+                | u64::from(group) << 16
+                | (side as u64) << 32
+                | (tif as u64) << 36
+                | (post_only as u64) << 40
+                | (self_trade as u64) << 44
+                | (capacity as u64) << 48
+                | u64::from(attributed) << 52,
         )
     }
 

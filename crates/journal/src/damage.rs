@@ -175,5 +175,5 @@ impl Behind {
 }
 
 fn speaks_of_commits(frame: &Frame) -> bool {
-    matches!(frame.kind(), Some(FrameKind::CommitMark | FrameKind::EpochStart))
+    matches!(frame.kind_with_length(), Some(FrameKind::CommitMark | FrameKind::EpochStart))
 }

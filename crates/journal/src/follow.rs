@@ -2,7 +2,8 @@
 //!
 //! A follower returns committed frames only: a frame waits until a commit mark that was read covers
 //! it. A follower never judges the journal and never writes. If the next frame is not there yet,
-//! its segment is not begun, or its bytes are damaged, there is just no next frame.
+//! its segment is not begun, or its bytes are damaged, there is just no next frame. A segment of
+//! another format or another venue is an error.
 
 use super::device::sync_dir;
 use super::segment::{self, Identity};
@@ -132,12 +133,9 @@ impl TailReader {
     fn read(&mut self) -> Result<Option<Frame>, JournalError> {
         let mut frame = Frame::default();
         match self.reader.advance(&mut frame) {
-            // A header that is just being written looks like a damaged one.
-            Err(
-                JournalError::Corrupt { .. }
-                | JournalError::Format { .. }
-                | JournalError::Mismatch { .. },
-            ) => Ok(None),
+            // Another format or another venue stays an error: a header names them only once it is
+            // complete and matches its checksum.
+            Err(JournalError::Corrupt { .. }) => Ok(None),
             found => Ok(found?.then_some(frame)),
         }
     }

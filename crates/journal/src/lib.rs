@@ -199,8 +199,7 @@ pub enum JournalError {
     /// Another version of the program wrote the journal.
     #[error(
         "{path}: this journal has format {found}, and this version reads format {wanted}. \
-         {reader} reads it: replay or export it with that program, and start this version with an \
-         empty journal.dir"
+         {advice}"
     )]
     Format {
         /// Path of the segment file.
@@ -209,8 +208,8 @@ pub enum JournalError {
         found: u32,
         /// Version of the format that this program reads.
         wanted: u32,
-        /// Program that reads the journal.
-        reader: &'static str,
+        /// Advice to the operator, for the message.
+        advice: &'static str,
     },
     /// The journal is not the one that the program and its config expect.
     #[error("{path}: {what} is {found}, but this program and its config want {wanted}")]

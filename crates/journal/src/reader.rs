@@ -287,10 +287,10 @@ impl Reader {
         }
     }
 
-    /// Kind of a frame, if the frame continues the chain.
+    /// Kind of a frame, if the frame has a length of that kind and continues the chain.
     #[inline]
     fn continues(&self, frame: &mut Frame) -> Option<FrameKind> {
-        let kind = frame.kind()?;
+        let kind = frame.kind_with_length()?;
         let seqno = self.seqno + u64::from(kind.is_command());
         (frame.header.seqno == seqno && frame.verify(self.crc)).then_some(kind)
     }

@@ -10,7 +10,8 @@
 //!  56        64        68
 //! ```
 //! "last" is the last frame before this segment, from which the chain continues. A prepared segment
-//! that no writer has begun has a header of zeros.
+//! that no writer has begun has a header of zeros. Magic, format and checksum keep their places in
+//! every format.
 
 use super::JournalError;
 use super::bus_error::{self, Listed};
@@ -37,9 +38,19 @@ pub const SEGMENT_BYTES_MIN: u64 = 16 * PAGE_BYTES;
 const MAGIC: [u8; 8] = *b"RINGSIDE";
 const FORMAT_VERSION: u32 = 4;
 
-/// Returns the program that reads journals of another format.
-fn reader_of(format: u32) -> &'static str {
-    if format == 3 { "Ringside 0.1" } else { "Another version of Ringside" }
+/// Returns the advice for a journal of another format. Only if the program that reads the format is
+/// known, the advice is to leave the journal to that program.
+fn advice_for(format: u32) -> &'static str {
+    match format {
+        3 => {
+            "Ringside 0.1 reads it: replay or export it with that program, and start this version \
+             with an empty journal.dir"
+        }
+        _ => {
+            "This version does not know which version wrote it: keep the journal, and start the \
+             version that wrote it"
+        }
+    }
 }
 
 /// Values of a journal that must be equal for a replay to be the same history.
@@ -103,8 +114,12 @@ impl SegmentHeader {
     fn read(path: &Path, file: &[u8], expected: Identity) -> Result<Option<Self>, JournalError> {
         let page = file.get(..PAGE_BYTES as usize).unwrap_or(file);
         // The first word is stored last. Without it no writer has begun the segment, whatever else
-        // a power cut has left of a header that was being stored.
-        if page.iter().take(4).all(|&byte| byte == 0) {
+        // a power cut has left of a header that was being stored. With it the header is complete.
+        let is_begun = match page.len() {
+            0..4 => page.iter().any(|&byte| byte != 0),
+            _ => first_word(page).load(Ordering::Acquire) != 0,
+        };
+        if !is_begun {
             return Ok(None);
         }
         let corrupt = |detail: &str| JournalError::Corrupt {
@@ -118,23 +133,25 @@ impl SegmentHeader {
         if header.magic != MAGIC {
             return Err(corrupt("this is no journal segment (wrong magic)"));
         }
+        // The checksum comes first: in every format it covers the same bytes, and a damaged header
+        // must not pass for a header of another format.
+        if header.crc != header.checksum() {
+            return Err(corrupt("the segment header does not match its checksum"));
+        }
+        if header.format != FORMAT_VERSION {
+            return Err(JournalError::Format {
+                path: path.to_path_buf(),
+                found: header.format,
+                wanted: FORMAT_VERSION,
+                advice: advice_for(header.format),
+            });
+        }
         let differs = |what, found: u64, wanted: u64| JournalError::Mismatch {
             path: path.to_path_buf(),
             what,
             found: format!("{found:#x}"),
             wanted: format!("{wanted:#x}"),
         };
-        if header.format != FORMAT_VERSION {
-            return Err(JournalError::Format {
-                path: path.to_path_buf(),
-                found: header.format,
-                wanted: FORMAT_VERSION,
-                reader: reader_of(header.format),
-            });
-        }
-        if header.crc != header.checksum() {
-            return Err(corrupt("the segment header does not match its checksum"));
-        }
         if header.semantics != expected.semantics {
             let wanted = expected.semantics.into();
             return Err(differs("the semantics version", header.semantics.into(), wanted));
@@ -228,8 +245,8 @@ pub(super) struct ReadSegment {
 }
 
 impl ReadSegment {
-    /// Opens a segment; `None` if it does not exist. A header that is just being written does not
-    /// match its checksum.
+    /// Opens a segment; `None` if it does not exist. A header that is just being written counts as
+    /// not begun.
     pub(crate) fn open(
         dir: &Path,
         number: u64,
@@ -278,10 +295,7 @@ impl ReadSegment {
     pub(crate) fn read(&self, offset: u64, frame: &mut Frame) -> bool {
         let bytes = self.map.get(offset as usize..).filter(|b| b.len() >= FRAME_BYTES_MIN);
         let Some(bytes) = bytes else { return false };
-        debug_assert!(bytes.as_ptr().addr().is_multiple_of(align_of::<AtomicU32>()));
-        // SAFETY: the word lies in the mapping and is aligned, because offsets are multiples of 64.
-        let word = unsafe { AtomicU32::from_ptr(bytes.as_ptr().cast_mut().cast()) };
-        word.load(Ordering::Acquire) != 0 && frame.read_from(bytes)
+        first_word(bytes).load(Ordering::Acquire) != 0 && frame.read_from(bytes)
     }
 
     /// Checksum stored for a frame at an offset, even if there is no valid frame.
@@ -289,6 +303,15 @@ impl ReadSegment {
         let at = offset as usize + 4;
         u32::from_le_bytes(self.map[at..at + 4].try_into().expect("four bytes"))
     }
+}
+
+/// First word of a header or a frame in a mapping, which the writer stores last.
+#[inline]
+fn first_word(bytes: &[u8]) -> &AtomicU32 {
+    assert!(bytes.len() >= size_of::<AtomicU32>());
+    debug_assert!(bytes.as_ptr().addr().is_multiple_of(align_of::<AtomicU32>()));
+    // SAFETY: the word lies in the mapping and is aligned, because offsets are multiples of 64.
+    unsafe { AtomicU32::from_ptr(bytes.as_ptr().cast_mut().cast()) }
 }
 
 /// Segment that is open for writing.

@@ -25,14 +25,15 @@ pub use orders::{
     Modify, Reduce, Replace, SetOrderEntry, SpecialTerms,
 };
 
-use crate::domain::{Nanos, OrderId, RiskScope, SeqNo, SessionId, SymbolId, byte_enum};
+use crate::domain::{DayEvent, Nanos, OrderId, RiskScope, SeqNo, SessionId, SymbolId, byte_enum};
 use crate::field::Out;
-use crate::frame::Frame;
+use crate::frame::{CommitMark, EpochStart, FRAME_BYTES_MIN, Frame, HashProbe, length_with};
 use crate::reason::Reason;
 use stored::Stored;
 
 /// Declares all commands: the name in code, the body, the code and the name of the frame, and the
-/// `op` of lines.
+/// `op` of lines. `field: Words` in place of an `op` gives each word of the field a line of its own.
+/// Bookkeeping has no `op`.
 macro_rules! commands {
     (
         orders {
@@ -46,11 +47,12 @@ macro_rules! commands {
         }
         operator {
             $($(#[$operator_doc:meta])*
-            $operator:ident = $operator_code:literal $operator_name:literal, $operator_op:literal;)*
+            $operator:ident = $operator_code:literal $operator_name:literal,
+                $($operator_op:literal)? $($op_field:ident: $op_words:ident)?;)*
         }
         bookkeeping {
             $($(#[$mark_doc:meta])*
-            $mark:ident = $mark_code:literal $mark_name:literal;)*
+            $mark:ident($mark_body:ty) = $mark_code:literal $mark_name:literal;)*
         }
     ) => {
         byte_enum! {
@@ -124,14 +126,30 @@ macro_rules! commands {
 
             /// Returns the `op` of the command's line.
             pub fn op(&self) -> &'static str {
-                if let Action::Operator(OperatorCommand::TradingDay(day)) = self {
-                    return day.event.name();
-                }
                 match self {
                     $(Action::$order(_) => $order_op,)*
                     $(Action::Definition(Definition::$definition(_)) => $definition_op,)*
-                    $(Action::Operator(OperatorCommand::$operator(_)) => $operator_op,)*
+                    $(Action::Operator(OperatorCommand::$operator(_body)) => {
+                        $($operator_op)? $(_body.$op_field.name())?
+                    })*
                 }
+            }
+
+            /// Returns the `op`s of all lines, each once, in the order of the table.
+            pub fn ops() -> Vec<&'static str> {
+                let mut ops = vec![];
+                let mut add = |op| {
+                    if !ops.contains(&op) {
+                        ops.push(op);
+                    }
+                };
+                $(add($order_op);)*
+                $(add($definition_op);)*
+                $(
+                    $(add($operator_op);)?
+                    $($op_words::ALL.iter().for_each(|words| add(words.name()));)?
+                )*
+                ops
             }
 
             /// Writes the action into a frame, without its header fields.
@@ -152,12 +170,16 @@ macro_rules! commands {
             #[inline]
             fn decode(frame: &Frame) -> Option<Action> {
                 Some(match frame.kind()? {
-                    $(FrameKind::$order => Action::$order(Stored::load(*frame.body()?)?),)*
+                    $(FrameKind::$order => {
+                        Action::$order(Stored::load(*frame.body_before_client_fields()?)?)
+                    })*
                     $(FrameKind::$definition_body => {
-                        Action::Definition(Definition::$definition(Stored::load(*frame.body()?)?))
+                        let body = Stored::load(*frame.whole_body()?)?;
+                        Action::Definition(Definition::$definition(body))
                     })*
                     $(FrameKind::$operator => {
-                        Action::Operator(OperatorCommand::$operator(Stored::load(*frame.body()?)?))
+                        let body = Stored::load(*frame.whole_body()?)?;
+                        Action::Operator(OperatorCommand::$operator(body))
                     })*
                     $(FrameKind::$mark => return None,)*
                 })
@@ -165,17 +187,24 @@ macro_rules! commands {
         }
 
         impl FrameKind {
-            /// Returns the length of a command's body in bytes; 0 for bookkeeping.
+            /// Returns the length of the body in bytes.
             #[inline]
-            pub(crate) fn body_bytes(self) -> usize {
+            pub(crate) const fn body_bytes(self) -> usize {
                 match self {
                     $(FrameKind::$order => size_of::<<$order as Stored>::Bytes>(),)*
                     $(FrameKind::$definition_body => {
                         size_of::<<$definition_body as Stored>::Bytes>()
                     })*
                     $(FrameKind::$operator => size_of::<<$operator as Stored>::Bytes>(),)*
-                    $(FrameKind::$mark => 0,)*
+                    $(FrameKind::$mark => size_of::<$mark_body>(),)*
                 }
+            }
+
+            /// Returns true if clients send commands of this kind. Their frames may have
+            /// [`ClientFields`].
+            #[inline]
+            pub const fn is_from_clients(self) -> bool {
+                matches!(self, $(FrameKind::$order)|*)
             }
         }
     };
@@ -219,7 +248,7 @@ commands! {
         /// Change of the durability mode.
         SetDurability = 19 "set_durability", "durability";
         /// Start or end of the trading day.
-        TradingDay = 20 "trading_day", "start_of_day";
+        TradingDay = 20 "trading_day", event: DayEvent;
         /// Break of a trade, which is taken back.
         BreakTrade = 21 "break_trade", "break_trade";
         /// Step of a move of a symbol between partitions.
@@ -245,14 +274,14 @@ commands! {
     }
     bookkeeping {
         /// Start of a writer's run: the first frame of each run.
-        EpochStart = 128 "epoch_start";
+        EpochStart(EpochStart) = 128 "epoch_start";
         /// Highest committed seqno, and highest seqno on the device, as known when the mark was
         /// made.
-        CommitMark = 129 "commit_mark";
+        CommitMark(CommitMark) = 129 "commit_mark";
         /// State hash and output hash after a command.
-        HashProbe = 130 "hash_probe";
+        HashProbe(HashProbe) = 130 "hash_probe";
         /// End of the segment; the next segment continues.
-        SegmentEnd = 131 "segment_end";
+        SegmentEnd([u8; 0]) = 131 "segment_end";
     }
 }
 
@@ -301,8 +330,8 @@ impl Command {
         frame.header.symbol = self.symbol.0;
     }
 
-    /// Reads the command of a frame; `None` if the frame is bookkeeping or holds a value that no
-    /// writer of this version writes.
+    /// Reads the command of a frame; `None` if the frame is bookkeeping, or has a length or a value
+    /// that no writer of this version writes.
     #[inline]
     pub fn decode(frame: &Frame) -> Option<Command> {
         Some(Command {
@@ -383,6 +412,14 @@ impl FrameKind {
     #[inline]
     pub fn is_command(self) -> bool {
         (self as u8) < 128
+    }
+
+    /// Returns true if a frame of this kind may have this length in bytes: that of its body, or, if
+    /// clients send the kind, a line more for the [`ClientFields`].
+    #[inline]
+    pub const fn allows(self, length: usize) -> bool {
+        let body = length_with(self.body_bytes());
+        length == body || length == body + FRAME_BYTES_MIN && self.is_from_clients()
     }
 }
 

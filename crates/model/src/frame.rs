@@ -26,7 +26,8 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, TryFromB
 
 /// Length of the shortest frame in bytes: a line, which is a cache line.
 pub const FRAME_BYTES_MIN: usize = 64;
-/// Length of the longest frame, four lines, in bytes.
+/// Room for a frame in bytes: four lines. The longest frame of the present kinds has three, and
+/// [`FrameKind::allows`] refuses longer frames.
 pub const FRAME_BYTES_MAX: usize = 4 * FRAME_BYTES_MIN;
 /// Lengths that a frame can have, in bytes.
 pub const FRAME_LENGTHS: [usize; 4] = [64, 128, 192, 256];
@@ -72,7 +73,7 @@ compile_error!("frames are little-endian in memory and in the journal");
 
 /// Returns the length of a frame with a body of `body_bytes` and nothing behind it.
 #[inline]
-const fn length_with(body_bytes: usize) -> usize {
+pub(crate) const fn length_with(body_bytes: usize) -> usize {
     (HEADER_BYTES + body_bytes).next_multiple_of(FRAME_BYTES_MIN)
 }
 
@@ -123,15 +124,14 @@ impl Frame {
         self.header.length += FRAME_BYTES_MIN as u16;
     }
 
-    /// Returns the line behind a body of `body_bytes`, read as `L`; `None` if there is none or its
-    /// bytes are no `L`.
+    /// Returns the line behind a body of `body_bytes`, read as `L`; `None` if there is no line, or
+    /// more than one, or if its bytes are no `L`.
     #[inline]
     pub(crate) fn line_behind<L>(&self, body_bytes: usize) -> Option<&L>
     where
         L: TryFromBytes + KnownLayout + Immutable,
     {
-        let at = length_with(body_bytes);
-        let line = self.bytes().get(at..at + FRAME_BYTES_MIN)?;
+        let line = self.bytes().get(length_with(body_bytes)..)?;
         L::try_ref_from_bytes(line).ok()
     }
 
@@ -164,6 +164,26 @@ impl Frame {
         let length = usize::from(self.header.length);
         let body = self.body.get(..length.checked_sub(HEADER_BYTES)?)?;
         B::try_ref_from_prefix(body).ok().map(|(body, _)| body)
+    }
+
+    /// Returns the body, read as `B`, of a frame that has nothing behind the body.
+    #[inline(always)]
+    pub(crate) fn whole_body<B: TryFromBytes + KnownLayout + Immutable>(&self) -> Option<&B> {
+        let is_whole = usize::from(self.header.length) == const { length_with(size_of::<B>()) };
+        B::try_ref_from_bytes(&self.body[..size_of::<B>()]).ok().filter(|_| is_whole)
+    }
+
+    /// Returns the body, read as `B`, of a frame that may have
+    /// [`ClientFields`](crate::command::ClientFields) behind the body.
+    #[inline(always)]
+    pub(crate) fn body_before_client_fields<B>(&self) -> Option<&B>
+    where
+        B: TryFromBytes + KnownLayout + Immutable,
+    {
+        let behind =
+            usize::from(self.header.length).wrapping_sub(const { length_with(size_of::<B>()) });
+        let is_whole = behind == 0 || behind == FRAME_BYTES_MIN;
+        B::try_ref_from_bytes(&self.body[..size_of::<B>()]).ok().filter(|_| is_whole)
     }
 
     /// Returns the durability mode that the frame sets; `None` for every other frame and for a
@@ -212,6 +232,13 @@ impl Frame {
     #[inline]
     pub fn kind(&self) -> Option<FrameKind> {
         FrameKind::from_code(self.header.kind)
+    }
+
+    /// Returns the kind; `None` if no kind has the code, or if the kind does not
+    /// [allow](FrameKind::allows) the length of the frame.
+    #[inline]
+    pub fn kind_with_length(&self) -> Option<FrameKind> {
+        self.kind().filter(|kind| kind.allows(self.header.length.into()))
     }
 
     /// Reads a frame from the start of `bytes`; `None` if its length is none of a frame or `bytes`

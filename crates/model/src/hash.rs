@@ -86,9 +86,12 @@ impl OutputHash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Nanos, SeqNo};
+    use crate::domain::{
+        Auction, Nanos, OrderId, OrderNumber, Price, Quantity, SeqNo, SessionId, Side, SymbolId,
+    };
     use crate::durability::Durability;
-    use crate::report::Report;
+    use crate::reason::Reason;
+    use crate::report::{Executed, Report, Subject};
     use std::collections::HashSet;
 
     #[test]
@@ -142,12 +145,49 @@ mod tests {
             hash.value()
         };
         let hash = hash_of(&[one]);
-        for byte in 4..64 {
-            let mut bytes = one.report.as_bytes().to_vec();
-            bytes[byte] ^= 1;
-            let report = Report::try_read_from_bytes(&bytes).unwrap();
-            assert_ne!(hash_of(&[Published { report, ..one }]), hash, "byte {byte}");
+        let mut seen = HashSet::from([hash]);
+        let mut is_new = |report| seen.insert(hash_of(&[Published { report, ..one }]));
+        let none = Subject::NONE;
+        let executed = Executed { trade: 0, contra: OrderNumber(0), removed: false, auction: None };
+        assert!(is_new(executed.about(none)), "kind");
+        for bit in 0..64 {
+            let word = 1u64 << bit;
+            let subjects = [
+                Subject { order: OrderNumber(word), ..none },
+                Subject { id: OrderId(word), ..none },
+                Subject { price: Price(word as i64), ..none },
+                Subject { quantity: Quantity(word), ..none },
+                Subject { open: Quantity(word), ..none },
+            ];
+            for subject in subjects {
+                assert!(is_new(executed.about(subject)), "bit {bit} of {subject:?}");
+            }
+            let contra = OrderNumber(word);
+            assert!(is_new(Executed { contra, ..executed }.about(none)), "bit {bit} of contra");
         }
+        for bit in 0..32 {
+            let word = 1u32 << bit;
+            for subject in [
+                Subject { session: SessionId(word), ..none },
+                Subject { symbol: SymbolId(word), ..none },
+            ] {
+                assert!(is_new(executed.about(subject)), "bit {bit} of {subject:?}");
+            }
+            let trade = Executed { trade: word, ..executed };
+            assert!(is_new(trade.about(none)), "bit {bit} of trade");
+        }
+        for &reason in Reason::ALL.iter().filter(|&&reason| reason != none.reason) {
+            assert!(is_new(executed.about(Subject { reason, ..none })), "{reason:?}");
+        }
+        for &side in Side::ALL.iter().filter(|&&side| side != none.side) {
+            assert!(is_new(executed.about(Subject { side, ..none })), "{side:?}");
+        }
+        for &auction in Auction::ALL {
+            let auction = Some(auction);
+            assert!(is_new(Executed { auction, ..executed }.about(none)), "{auction:?}");
+        }
+        assert!(is_new(executed.about(Subject { hidden: true, ..none })), "hidden");
+        assert!(is_new(Executed { removed: true, ..executed }.about(none)), "removed");
         let two = Published { index: 1, ..one };
         assert_ne!(hash_of(&[two]), hash);
         assert_ne!(hash_of(&[Published { time: Nanos(8), ..one }]), hash);

@@ -17,7 +17,7 @@ use crate::durability::Durability;
 use crate::field::Value;
 use crate::reason::Reason;
 use slots::{Packed, Slot, get, put};
-use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
+use zerocopy::{Immutable, IntoBytes};
 
 /// Declares all kinds of reports: the name in code, the code and the name of the kind, and the
 /// body, the fields that only this kind has.
@@ -60,7 +60,7 @@ macro_rules! reports {
 
                 /// Reads the body of a report of this kind.
                 #[inline(always)]
-                pub fn of(report: &Report) -> Self {
+                fn of(report: &Report) -> Self {
                     debug_assert_eq!(report.kind, ReportKind::$kind);
                     $kind { $($field: get!(report, $slot $($condition $flag)?)),* }
                 }
@@ -84,6 +84,10 @@ macro_rules! reports {
             pub fn about(self, subject: impl Into<Subject>) -> Report {
                 match self { $(Body::$kind(body) => body.about(subject)),* }
             }
+
+            /// Names that the table gives to fields in lines of text, in its order; a name may come
+            /// several times.
+            pub const LINE_FIELDS: &'static [&'static str] = &[$($($($line_name,)?)*)*];
 
             /// Passes the fields that the table names in lines of text, in its order.
             #[allow(unused_variables)]
@@ -348,7 +352,9 @@ reports! {
 /// `flags`, `trade`, `price`, `quantity`, `open` and `other` are slots: the table of reports says
 /// which of them hold the fields of a body, such as counts, times and bands. The comments below say
 /// what they hold in a report about an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+///
+/// Bodies alone write the slots, so a report cannot be read from bytes: their codes could be none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoBytes, Immutable)]
 #[repr(C, align(64))]
 pub struct Report {
     /// Content of the report.

@@ -79,7 +79,7 @@ bugs! {
     /// A symbol trades before all of its orders have arrived.
     ArrivedTooEarly in "ringside-engine::engine" by "engine_oracle::moving" seed 7,
     /// A partition asks for the next step of a move although the last one may have been carried out.
-    LostAnswerIgnored in "ringside-cluster::cluster" by "partitions_sim::no_order_is_lost_or_doubled_while_symbols_move" seed 210,
+    LostAnswerIgnored in "ringside-cluster::cluster" by "partitions_sim::no_order_is_lost_or_doubled_while_symbols_move" seed 11,
     /// Orders are imported under another move than the one that exported them.
     OldExportTaken in "ringside-engine::engine" by "engine_oracle::moving",
     /// An auction ignores the side of the surplus.

@@ -1,8 +1,11 @@
 //! Commands of the journal as lines of a file session.
 
+#[cfg(test)]
+mod tests;
+
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::names::Names;
-use ringside_model::command::{Action, Command, Sequenced};
+use ringside_model::command::{Action, Command, OperatorCommand, Sequenced};
 use ringside_model::domain::{Name, Price, SymbolId};
 use ringside_model::field::{self, Field};
 use ringside_model::reason::Reason;
@@ -65,19 +68,28 @@ fn named(value: field::Value, symbol: SymbolId, names: &Names) -> Option<Value> 
 
 /// Returns true if the gateway of a file session would give the command the verdict that it has.
 /// A change of an order gets `too_late` if its order is not live, and none if it names an unknown
-/// order. The cause of a mass cancel is a field of its line.
+/// order. A replace or an import without a price has a verdict in a file. The cause of a mass cancel
+/// is a field of its line; a line without a symbol would cancel orders of all symbols.
 fn is_usual(command: &Command, directory: &Directory) -> bool {
     let Command { session, symbol, verdict, .. } = *command;
-    let enters = |id| verdict == Reason::None && directory.refuses(session, id).is_none();
+    let is_none = verdict == Reason::None;
+    let enters = |id| is_none && directory.refuses(session, id).is_none();
     match &command.action {
         Action::Reduce(_) | Action::Cancel(_) | Action::Modify(_) => {
-            verdict == Reason::TooLate || verdict == Reason::None && symbol == SymbolId::NONE
+            verdict == Reason::TooLate || is_none && symbol == SymbolId::NONE
         }
-        Action::Replace(replace) => enters(replace.new_id),
-        Action::MassCancel(_) => verdict == Reason::None || verdict.is_of_cancel(),
+        Action::Replace(replace) => {
+            enters(replace.new_id) && (replace.price.0 != 0 || symbol == SymbolId::NONE)
+        }
+        Action::MassCancel(_) => {
+            (is_none || verdict.is_of_cancel()) && symbol != Directory::NOWHERE
+        }
+        Action::Operator(OperatorCommand::ImportOrder(import)) => {
+            is_none && import.order.price.0 != 0
+        }
         action => match action.entered() {
             Some(enter) => enters(enter.id),
-            None => verdict == Reason::None,
+            None => is_none,
         },
     }
 }

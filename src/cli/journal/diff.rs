@@ -3,7 +3,7 @@
 use super::dump::frame_json;
 use super::{command_fields, decode, json_line, next_placed};
 use crate::cli::replay::{note_tail, open};
-use crate::cli::{CliError, SCHEMA_VERSION};
+use crate::cli::{CliError, FRAME_SCHEMA_VERSION};
 use crate::config::Config;
 use clap::Args;
 use ringside_core::registry::directory::Directory;
@@ -201,7 +201,7 @@ impl Findings<'_> {
 
     fn json(&self) -> Value {
         let mut summary = json!({
-            "schema_version": SCHEMA_VERSION, "compared": self.what(), "equal": self.equal,
+            "schema_version": FRAME_SCHEMA_VERSION, "compared": self.what(), "equal": self.equal,
             "a": { "dir": self.sides[0].dir }, "b": { "dir": self.sides[1].dir },
         });
         match &self.outcome {

@@ -2,11 +2,11 @@
 
 use super::{NamedField, next_placed};
 use crate::cli::replay::{note_tail, open};
-use crate::cli::{CliError, SCHEMA_VERSION, hex};
+use crate::cli::{CliError, FRAME_SCHEMA_VERSION, hex};
 use crate::config::Config;
 use clap::Args;
 use ringside_journal::Position;
-use ringside_model::command::{Action, ClientFields, Command, Definition};
+use ringside_model::command::{Action, ClientFields, Command, Definition, OperatorCommand};
 use ringside_model::field::{self, Field};
 use ringside_model::frame::{CommitMark, EpochStart, Frame, FrameKind, HashProbe};
 use ringside_model::reason::Reason;
@@ -79,7 +79,7 @@ fn frame_text(frame: &Frame, at: Position) -> String {
 pub(super) fn frame_json(frame: &Frame, at: Position) -> Value {
     let header = &frame.header;
     let mut line = json!({
-        "schema_version": SCHEMA_VERSION, "segment": at.segment, "offset": at.offset,
+        "schema_version": FRAME_SCHEMA_VERSION, "segment": at.segment, "offset": at.offset,
         "kind": frame.kind().map(FrameKind::name), "seq": header.seqno, "ts": header.time,
         "crc": format!("{:08x}", header.crc),
     });
@@ -132,15 +132,16 @@ fn bookkeeping(frame: &Frame) -> Option<Value> {
     }
 }
 
-/// Returns the fields of a command in the numbers of the journal: prices in ticks. Session and
-/// symbol of the command are left out, because every frame shows them.
+/// Returns the fields of a command in the numbers of the journal: prices in ticks. Session, symbol
+/// and verdict of the command are left out, because every frame shows them; the cause of a mass
+/// cancel is its verdict.
 fn numbered_fields(command: &Command) -> Vec<NamedField> {
     let mut fields = vec![];
     command.fields(&mut |field, value| {
         let value = match value {
             field::Value::Session(_) if field == Field::Session => return,
             field::Value::Symbol(_) if field == Field::Symbol => return,
-            field::Value::Word(_) if field == Field::Op => return,
+            _ if matches!(field, Field::Op | Field::Cause | Field::RandomMs) => return,
             field::Value::Number(number) => number.into(),
             field::Value::Truth(truth) => truth.into(),
             field::Value::Word(word) => word.into(),
@@ -153,8 +154,98 @@ fn numbered_fields(command: &Command) -> Vec<NamedField> {
         };
         fields.push((field.name(), value));
     });
-    if let Action::Definition(Definition::Firm(definition)) = command.action {
-        fields.push(("number", definition.firm.0.into()));
-    }
+    let stored = stored_fields(&command.action);
+    fields.retain(|(name, _)| !stored.iter().any(|field| field.0 == *name));
+    fields.extend(stored);
     fields
+}
+
+/// Returns the stored values that a line of a session file leaves out, rounds or converts.
+fn stored_fields(action: &Action) -> Vec<NamedField> {
+    match action {
+        Action::Definition(Definition::Firm(firm)) => vec![("number", firm.firm.0.into())],
+        Action::Definition(Definition::Symbol(symbol)) if symbol.reference.0 != 0 => {
+            vec![(Field::Reference.name(), symbol.reference.0.into())]
+        }
+        Action::Operator(OperatorCommand::TradingDay(day)) => {
+            vec![("event", day.event.name().into())]
+        }
+        Action::Operator(OperatorCommand::SetRisk(risk)) => {
+            vec![("scope", risk.scope.name().into())]
+        }
+        Action::Operator(OperatorCommand::PlanState(plan)) => vec![
+            (Field::State.name(), plan.state.name().into()),
+            (Field::At.name(), plan.due.0.into()),
+            ("random_ns", plan.random_ns.into()),
+            (Field::Seed.name(), plan.seed.into()),
+        ],
+        _ => vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+    use ringside_model::command::{DefineSymbol, MassCancel, PlanState};
+    use ringside_model::domain::{Nanos, Price, SeqNo, SessionId, SymbolState, Tick};
+
+    /// Returns the dump of a command without its position and its checksum.
+    fn dumped(command: &Command) -> Value {
+        let mut frame = Frame::default();
+        command.encode(&mut frame);
+        frame.seal(SeqNo(9), Nanos(7), 0);
+        let mut line = frame_json(&frame, Position { segment: 1, offset: 0 });
+        line.as_object_mut().unwrap().remove("crc");
+        line
+    }
+
+    #[test]
+    fn commands_that_differ_have_bodies_that_differ() {
+        let plan = |due, random_ns, seed, state| {
+            samples::of_a(PlanState { due: Nanos(due), random_ns, seed, state })
+        };
+        let mut commands = samples::usual();
+        commands.extend(samples::kills());
+        // Bytes that no gateway writes: a dump shows the frame as it is.
+        commands.extend([
+            plan(9, 1, 0, SymbolState::Open),
+            plan(9, 2, 0, SymbolState::Open),
+            plan(0, 0, 0, SymbolState::Halted),
+            plan(0, 1, 0, SymbolState::Halted),
+            plan(0, 0, 1, SymbolState::Halted),
+        ]);
+        let lines: Vec<Value> = commands.iter().map(dumped).collect();
+        for (i, line) in lines.iter().enumerate() {
+            if let Some(same) = lines[..i].iter().position(|other| other == line) {
+                panic!("{:?} and {:?}: {line}", commands[same], commands[i]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_has_the_stored_numbers_and_each_value_once() {
+        let plan = PlanState { due: Nanos(0), random_ns: 1, seed: 2, state: SymbolState::Open };
+        let tick = Tick::parse("0.25").unwrap();
+        let symbol = DefineSymbol::new(samples::name("X"), tick);
+        let own = MassCancel { session: Some(SessionId(1)), ..MassCancel::default() };
+        let canceled =
+            Command { verdict: Reason::Operator, ..samples::of_a(Action::MassCancel(own)) };
+        let [of_session, of_firm, of_symbol] = samples::kills();
+        for (command, body) in [
+            (samples::of_a(plan), json!({"state":"open","at":0,"random_ns":1,"seed":2})),
+            (
+                samples::of_a(DefineSymbol { reference: Price(9), ..symbol }),
+                json!({"symbol":"X","tick":"0.25","lot":1,"collar_bps":0,"reference":9}),
+            ),
+            (canceled, json!({"of_session":1})),
+            (of_session, json!({"scope":"session","killed":true})),
+            (of_firm, json!({"scope":"firm","firm":2,"killed":true})),
+            (of_symbol, json!({"scope":"symbol","killed":true})),
+        ] {
+            assert_eq!(dumped(&command)["body"], body, "{command:?}");
+        }
+        assert_eq!(dumped(&canceled)["verdict"], "operator");
+        assert_eq!(dumped(&canceled)["schema_version"], 2);
+    }
 }

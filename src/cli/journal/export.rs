@@ -3,8 +3,8 @@
 
 use super::command_fields::command_columns;
 use super::{NamedField, command_fields, decode, json_line};
-use crate::cli::CliError;
 use crate::cli::replay::{note_tail, open};
+use crate::cli::{CliError, printed};
 use crate::config::Config;
 use clap::Args;
 use ringside_core::json_reports::JsonReports;
@@ -16,7 +16,7 @@ use ringside_model::command::Command;
 use ringside_model::frame::FrameKind;
 use ringside_model::report::Published;
 use serde_json::{Map, Value};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::ops::RangeInclusive;
 
 /// Arguments of `journal export`.
@@ -42,35 +42,6 @@ pub(crate) struct ExportArgs {
     to: Option<u64>,
 }
 
-/// All fields that a report may have, in the order of printing.
-const REPORT_COLUMNS: &[&str] = &[
-    "seq",
-    "ix",
-    "ts",
-    "report",
-    "session",
-    "id",
-    "old_id",
-    "order",
-    "contra",
-    "match",
-    "symbol",
-    "side",
-    "qty",
-    "price",
-    "open",
-    "liquidity",
-    "reason",
-    "code",
-    "event",
-    "enabled",
-    "next_id",
-    "count",
-    "what",
-    "name",
-    "durability",
-];
-
 pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
     let range = args.from.unwrap_or(0)..=args.to.unwrap_or(u64::MAX);
     if range.is_empty() {
@@ -79,7 +50,7 @@ pub(super) fn run(args: &ExportArgs, config: &Config) -> Result<(), CliError> {
     }
     let mut reader = open(config)?;
     let columns = match args.reports && !args.commands {
-        true => REPORT_COLUMNS.to_vec(),
+        true => JsonReports::fields(),
         false => command_columns(),
     };
     let mut out = Out::new((args.csv && !args.ndjson).then_some(columns));
@@ -113,14 +84,12 @@ fn commands(
             continue;
         }
         let at = decode(&frame)?;
-        if range.contains(&at.seqno.0) {
-            // The mass cancel that a kill brings with it has no line of its own: the file session
-            // would execute it twice.
-            if brought != Some(at.command) {
-                out.command(&command_fields(&at, &names));
-            }
-            brought = at.command.kills();
+        // The mass cancel that a kill brings with it has no line of its own: the file session would
+        // execute it twice.
+        if range.contains(&at.seqno.0) && brought != Some(at.command) {
+            out.command(&command_fields(&at, &names));
         }
+        brought = at.command.kills();
         // Ids are learned, too: an id may come again over the network, and the verdict of a file
         // session depends on that.
         names.observe(&at.command);
@@ -172,7 +141,7 @@ fn needs_quotes(text: &str) -> bool {
 }
 
 /// Writes a record of RFC 4180, without the end of the line.
-fn cells<'v>(
+pub(super) fn cells<'v>(
     bytes: &mut Vec<u8>,
     columns: &[&'static str],
     mut value: impl FnMut(&'static str) -> Option<&'v Value>,
@@ -237,6 +206,8 @@ impl Out {
                 lines.write(published, &mut line);
                 let fields: Map<String, Value> =
                     serde_json::from_slice(&line).expect("a report line is JSON");
+                let unknown = fields.keys().find(|key| !columns.contains(&key.as_str()));
+                assert_eq!(unknown, None, "each field of a report has a column");
                 cells(&mut self.bytes, columns, |column| fields.get(column));
                 self.bytes.push(b'\n');
             }
@@ -257,14 +228,9 @@ impl Out {
         self.bytes.clear();
     }
 
-    /// Writes the rest of the buffer. A closed reader, as in `| head`, is no failure.
+    /// Writes the rest of the buffer.
     fn finish(mut self) -> Result<(), CliError> {
         self.flush();
-        match self.failed {
-            Some(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(CliError::Failure(format!("cannot write to standard output: {error}")))
-            }
-            _ => Ok(()),
-        }
+        printed(self.failed.map_or(Ok(()), Err))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::OutputArgs;
 use crate::cli::replay::{note_tail, open};
-use crate::cli::{CliError, SCHEMA_VERSION, journal_dir};
+use crate::cli::{CliError, FRAME_SCHEMA_VERSION, journal_dir};
 use crate::config::Config;
 use ringside_journal::{Reader, Tail};
 use ringside_model::frame::{CommitMark, Frame, FrameKind};
@@ -59,7 +59,7 @@ fn print(
     };
     if as_json {
         let summary = json!({
-            "schema_version": SCHEMA_VERSION, "dir": journal_dir(config)?, "verified": false,
+            "schema_version": FRAME_SCHEMA_VERSION, "dir": journal_dir(config)?, "verified": false,
             "segments": end.segment, "frames": content.frames, "frame_bytes": content.bytes,
             "first_seqno": first, "last_seqno": reader.seqno().0, "committed": content.committed,
             "first_time_ns": first_time, "last_time_ns": reader.time().0,

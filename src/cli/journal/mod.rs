@@ -5,6 +5,8 @@ mod diff;
 mod dump;
 mod export;
 mod info;
+#[cfg(test)]
+mod samples;
 mod verify;
 
 pub(super) use command_fields::{NamedField, command_fields, json_line};

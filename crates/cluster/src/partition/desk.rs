@@ -95,8 +95,8 @@ pub enum DeskError {
     /// A request has a name that the venue does not know.
     #[error(transparent)]
     Unknown(#[from] UnknownName),
-    /// The operator stream has a line that cannot be read.
-    #[error("the operator stream has the line {0:?}")]
+    /// The operator stream has a line that cannot be read; this is its beginning.
+    #[error("the operator stream has a malformed line: {0:?}")]
     Malformed(String),
 }
 

@@ -4,8 +4,8 @@
 use super::desk::{DeskAnswer, DeskError, DeskEvent, MovedOrder};
 use ringside_model::command::Enter;
 use ringside_model::domain::{
-    Capacity, MoveStep, Name, OrderId, PartitionId, PostOnly, Price, Quantity, SelfTrade, SeqNo,
-    Side, TimeInForce,
+    Capacity, FirmId, MoveStep, Name, OrderId, OrderType, PartitionId, PostOnly, Price, Quantity,
+    SelfTrade, SeqNo, Side, TimeInForce,
 };
 use ringside_model::reason::Reason;
 use ringside_model::report::{Moved, ReportKind};
@@ -17,9 +17,19 @@ use serde_json::Value;
 #[serde(transparent)]
 pub struct ExportPiece(pub Vec<String>);
 
+/// Characters of a line that a message quotes, at most.
+const QUOTED_MAX: usize = 200;
+
+/// Returns the part of a line that a message quotes. A line of a coordinator may have a megabyte.
+pub(super) fn beginning(line: &str) -> String {
+    line.chars().take(QUOTED_MAX).collect()
+}
+
 /// Fields of an order in an `import` line, in the order of the line. A report `exported` has the
-/// same ones, but for the name of the id.
+/// same ones, but for the name of the id, and those of its envelope. A field that this version does
+/// not know is refused: the order would lose it on its way.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct OrderFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     attributed: Option<bool>,
@@ -27,9 +37,7 @@ struct OrderFields {
     capacity: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     firm: Option<String>,
-    #[serde(alias = "id")]
     id_there: u64,
-    #[serde(default = "import")]
     op: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     post_only: Option<Value>,
@@ -45,6 +53,10 @@ struct OrderFields {
     tif: String,
 }
 
+/// Fields of the report `exported` that are not those of its order. `order` is the number of the
+/// order in the partition that it leaves.
+const ENVELOPE: [&str; 6] = ["seq", "ix", "ts", "report", "order", "durability"];
+
 fn import() -> String {
     "import".into()
 }
@@ -52,26 +64,42 @@ fn import() -> String {
 impl MovedOrder {
     /// Returns the `import` line of the order.
     pub(super) fn line(&self) -> String {
+        // Every attribute is named here and in `order`, so that none is forgotten. Price and firm
+        // stand beside the terms, and only limit orders move.
         let MovedOrder { session, symbol, firm, price, terms } = self;
+        let Enter {
+            id,
+            price: Price(_),
+            quantity,
+            firm: FirmId(_),
+            group,
+            side,
+            order_type: _,
+            tif,
+            post_only,
+            self_trade,
+            capacity,
+            attributed,
+        } = *terms;
         let fields = OrderFields {
-            attributed: terms.attributed.then_some(true),
-            capacity: (terms.capacity != Capacity::Other).then(|| terms.capacity.name().into()),
+            attributed: attributed.then_some(true),
+            capacity: (capacity != Capacity::Other).then(|| capacity.name().into()),
             firm: firm.map(|firm| firm.to_string()),
-            id_there: terms.id.0,
+            id_there: id.0,
             op: import(),
-            post_only: match terms.post_only {
+            post_only: match post_only {
                 PostOnly::Off => None,
                 PostOnly::Reject => Some(true.into()),
-                PostOnly::Slide => Some(terms.post_only.name().into()),
+                PostOnly::Slide => Some(post_only.name().into()),
             },
             price: price.clone(),
-            qty: terms.quantity.0,
+            qty: quantity.0,
             session: session.to_string(),
-            side: terms.side.name().into(),
-            stp: (terms.self_trade != SelfTrade::None).then(|| terms.self_trade.name().into()),
-            stp_group: Some(terms.group).filter(|&group| group != 0),
+            side: side.name().into(),
+            stp: (self_trade != SelfTrade::None).then(|| self_trade.name().into()),
+            stp_group: Some(group).filter(|&group| group != 0),
             symbol: symbol.to_string(),
-            tif: terms.tif.name().into(),
+            tif: tif.name().into(),
         };
         let line = serde_json::to_string(&fields).expect("text and numbers become JSON");
         format!("{line}\n")
@@ -87,45 +115,80 @@ impl MovedOrder {
 }
 
 impl OrderFields {
+    /// Reads the order of a report `exported`; `None` if the report has a field that this version
+    /// does not know.
+    fn exported(mut said: Value) -> Option<OrderFields> {
+        let fields = said.as_object_mut()?;
+        ENVELOPE.iter().for_each(|field| _ = fields.remove(*field));
+        let id = fields.remove("id")?;
+        // An `import` line has these fields, and no report has them.
+        let is_twice = fields.insert("id_there".into(), id).is_some()
+            || fields.insert("op".into(), import().into()).is_some();
+        if is_twice { None } else { OrderFields::deserialize(said).ok() }
+    }
+
     fn order(self) -> Option<MovedOrder> {
-        let (side, tif) = (word(Side::ALL, Side::name, &self.side)?, self.tif.as_str());
-        let mut terms = Enter::limit(OrderId(self.id_there), side, Quantity(self.qty), Price(0));
-        terms.tif = word(TimeInForce::ALL, TimeInForce::name, tif)?;
-        terms.post_only = match &self.post_only {
-            None => PostOnly::Off,
-            Some(Value::Bool(true)) => PostOnly::Reject,
-            Some(said) => word(PostOnly::ALL, PostOnly::name, said.as_str()?)?,
+        let OrderFields {
+            attributed,
+            capacity,
+            firm,
+            id_there,
+            op: _,
+            post_only,
+            price,
+            qty,
+            session,
+            side,
+            stp,
+            stp_group,
+            symbol,
+            tif,
+        } = self;
+        let terms = Enter {
+            id: OrderId(id_there),
+            price: Price(0),
+            quantity: Quantity(qty),
+            firm: FirmId(0),
+            group: stp_group.unwrap_or(0),
+            side: word(Side::ALL, Side::name, &side)?,
+            order_type: OrderType::Limit,
+            tif: word(TimeInForce::ALL, TimeInForce::name, &tif)?,
+            post_only: match &post_only {
+                None => PostOnly::Off,
+                Some(Value::Bool(true)) => PostOnly::Reject,
+                Some(said) => word(PostOnly::ALL, PostOnly::name, said.as_str()?)?,
+            },
+            self_trade: match &stp {
+                None => SelfTrade::None,
+                Some(said) => word(SelfTrade::ALL, SelfTrade::name, said)?,
+            },
+            capacity: match &capacity {
+                None => Capacity::Other,
+                Some(said) => word(Capacity::ALL, Capacity::name, said)?,
+            },
+            attributed: attributed.unwrap_or(false),
         };
-        if let Some(said) = &self.stp {
-            terms.self_trade = word(SelfTrade::ALL, SelfTrade::name, said)?;
-        }
-        if let Some(said) = &self.capacity {
-            terms.capacity = word(Capacity::ALL, Capacity::name, said)?;
-        }
-        terms.group = self.stp_group.unwrap_or(0);
-        terms.attributed = self.attributed.unwrap_or(false);
-        let firm = match &self.firm {
+        let firm = match &firm {
             Some(firm) => Some(Name::new(firm)?),
             None => None,
         };
-        let (session, symbol) = (Name::new(&self.session)?, Name::new(&self.symbol)?);
-        Some(MovedOrder { session, symbol, firm, price: self.price, terms })
+        let (session, symbol) = (Name::new(&session)?, Name::new(&symbol)?);
+        Some(MovedOrder { session, symbol, firm, price, terms })
     }
 }
 
 impl DeskAnswer {
     /// Reads a line of the operator stream; `None` if it does not matter to a mover.
     pub fn read(line: &[u8]) -> Result<Option<DeskAnswer>, DeskError> {
-        let malformed = || DeskError::Malformed(String::from_utf8_lossy(line).into());
+        let malformed = || DeskError::Malformed(beginning(&String::from_utf8_lossy(line)));
         let said: Value = serde_json::from_slice(line).map_err(|_| malformed())?;
         let kind = ReportKind::ALL.iter().find(|kind| said["report"] == kind.name());
         let Some(symbol) = said["symbol"].as_str().and_then(Name::new) else { return Ok(None) };
         let event = match kind {
             Some(ReportKind::SymbolMoved) => taken(&said),
-            Some(ReportKind::Exported) => OrderFields::deserialize(&said)
-                .ok()
-                .and_then(OrderFields::order)
-                .map(DeskEvent::Exported),
+            Some(ReportKind::Exported) => {
+                OrderFields::exported(said).and_then(OrderFields::order).map(DeskEvent::Exported)
+            }
             Some(ReportKind::Held) => Some(DeskEvent::Held),
             Some(ReportKind::Rejected) => rejected(&said),
             _ => return Ok(None),
@@ -208,6 +271,23 @@ mod tests {
         ] {
             assert_eq!(MovedOrder::read(&line.replace(from, to)), None, "{to}");
         }
+    }
+
+    #[test]
+    fn an_exported_order_with_an_attribute_of_another_version_is_not_read() {
+        for more in [r#""hidden":true"#, r#""id_there":7"#, r#""op":"import""#] {
+            let line = PLAIN.replace(r#""qty":20"#, &format!(r#""qty":20,{more}"#));
+            let read = DeskAnswer::read(line.as_bytes());
+            assert!(matches!(read, Err(DeskError::Malformed(_))), "{more}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_line_is_quoted_by_its_beginning() {
+        let line = "ä".repeat(30_000);
+        let error = DeskAnswer::read(line.as_bytes()).unwrap_err().to_string();
+        let expected = format!("the operator stream has a malformed line: {:?}", "ä".repeat(200));
+        assert_eq!(error, expected);
     }
 
     #[test]

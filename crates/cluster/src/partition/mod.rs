@@ -30,4 +30,4 @@ pub use desk::{
 pub use lines::ExportPiece;
 pub use mover::{Keepers, Mover, MoverError, Pieces};
 pub use step::{MoverStep, next};
-pub use table::{Export, Moving, Placement, SymbolTable, propose};
+pub use table::{Export, Moving, Placement, SymbolTable, VersionsUsedUp, propose};

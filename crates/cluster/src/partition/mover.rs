@@ -1,9 +1,9 @@
 //! Mover: takes the steps that the table asks for, while this node leads its partition.
 
 use super::desk::{Desk, DeskAnswer, DeskError, DeskEvent, DeskRequest, MovedOrder, REQUESTS_MAX};
-use super::lines::ExportPiece;
+use super::lines::{ExportPiece, beginning};
 use super::step::{MoverStep, next};
-use super::table::{Export, Placement, SymbolTable, propose};
+use super::table::{Export, NO_VERSION, Placement, SymbolTable, VersionsUsedUp, propose};
 use crate::membership::{Coordinator, Keeper, Revision, Swapped, Unavailable};
 use ringside_model::command::MoveSymbol;
 use ringside_model::domain::{MoveStep, Name, PartitionId, Quantity, SeqNo};
@@ -52,10 +52,11 @@ pub struct Mover<D, C> {
     here: BTreeMap<String, Option<Moved>>,
     keepers: Keepers,
     open: C,
-    /// Desk of the venue. `None` before the first request and after a failed one: answers that are
-    /// still on their way are not read any more.
+    /// Desk of the venue. `None` after a turn without a step, and after a failed request: answers
+    /// that are still on their way are not read any more.
     desk: Option<D>,
-    /// Symbol of the last step that was tried; the other symbols go first.
+    /// Symbol of the last step that was tried; the other symbols go first. Empty after a turn
+    /// without a step.
     troubled: String,
 }
 
@@ -65,6 +66,9 @@ pub enum MoverError {
     /// The coordinator of the table failed.
     #[error("the table of symbols: {0}")]
     Table(#[from] Unavailable),
+    /// The table cannot change any more.
+    #[error("the table of symbols: {0}")]
+    UsedUp(#[from] VersionsUsedUp),
     /// The venue does not answer.
     #[error(transparent)]
     Desk(#[from] DeskError),
@@ -88,6 +92,12 @@ pub enum MoverError {
         /// State of the symbol in the journal.
         here: String,
     },
+    /// The journal has a halt of a move that no table can ask for.
+    #[error("{symbol}: the journal has it in a move of version {NO_VERSION}, which no table has")]
+    Unordered {
+        /// Name of the symbol.
+        symbol: String,
+    },
     /// A piece of an export is missing beside the table.
     #[error("{symbol}: piece {number} of its export is gone")]
     PieceGone {
@@ -96,13 +106,25 @@ pub enum MoverError {
         /// Number of the piece.
         number: u32,
     },
-    /// A line of an export is no order that this version can import.
-    #[error("{symbol}: its export has the line {line:?}")]
+    /// The pieces of an export have more or fewer orders than the table states.
+    #[error("{symbol}: its export does not have the {orders} orders that the table states")]
+    Miscounted {
+        /// Name of the symbol.
+        symbol: String,
+        /// Number of the orders in the table.
+        orders: u64,
+    },
+    /// A line of an export is no order of its symbol that this version can import.
+    #[error("{symbol}: line {line} of piece {piece} of its export is no order of it: {begins:?}")]
     LineUnread {
         /// Name of the symbol.
         symbol: String,
-        /// Text of the line.
-        line: String,
+        /// Number of the piece, from 0 on.
+        piece: u32,
+        /// Number of the line in its piece, from 1 on.
+        line: usize,
+        /// Beginning of the line.
+        begins: String,
     },
 }
 
@@ -153,6 +175,12 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
                 return Ok(done);
             }
         }
+        if done.is_empty() {
+            // Nobody reads the desk between two moves. No request is unanswered: the states of the
+            // symbols are known, and the next turn need not ask for one.
+            self.desk = None;
+            self.troubled.clear();
+        }
         Ok(done)
     }
 
@@ -164,7 +192,8 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
                 Some((revision, table)) => (Some(revision), table),
                 None => (None, SymbolTable::default()),
             };
-            let mut wanted = table.changed();
+            let unchanged = table.changed()?;
+            let mut wanted = unchanged.clone();
             for &partition in &self.partitions {
                 wanted.partitions.entry(partition).or_default();
             }
@@ -181,7 +210,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
                 wanted.symbols.entry(symbol.clone()).or_insert(place);
             }
             match revision {
-                Some(revision) if wanted == table.changed() => return Ok((revision, table)),
+                Some(revision) if wanted == unchanged => return Ok((revision, table)),
                 _ => {}
             }
             if let Swapped::Done(revision) = self.keepers.table.swap(revision, &wanted)? {
@@ -200,9 +229,9 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     ) -> Result<Option<SymbolTable>, MoverError> {
         let moving = place.moving.as_ref();
         let with = |place: Placement| {
-            let mut changed = table.changed();
+            let mut changed = table.changed()?;
             changed.symbols.insert(symbol.into(), place);
-            changed
+            Ok(Some(changed))
         };
         match (step, moving) {
             (MoverStep::Halt, Some(moving)) => {
@@ -217,16 +246,12 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
             (MoverStep::Export, Some(moving)) => {
                 let export = self.export(symbol, moving.to, moving.version)?;
                 let moving = Some(super::Moving { export: Some(export), ..moving.clone() });
-                return Ok(Some(with(Placement { moving, ..place.clone() })));
+                return with(Placement { moving, ..place.clone() });
             }
             (MoverStep::Import, Some(moving)) => {
+                let (partition, version) = (self.me.0, table.changed()?.version);
                 self.import(symbol, moving)?;
-                let (partition, version) = (self.me.0, table.version + 1);
-                return Ok(Some(with(Placement {
-                    partition,
-                    version,
-                    moving: Some(moving.clone()),
-                })));
+                return with(Placement { partition, version, moving: Some(moving.clone()) });
             }
             (MoverStep::Arrive, Some(moving)) => {
                 let export = self.import(symbol, moving)?;
@@ -236,7 +261,7 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
             }
             (MoverStep::Finish, Some(moving)) => {
                 self.clear(symbol, moving)?;
-                return Ok(Some(with(Placement { moving: None, ..place.clone() })));
+                return with(Placement { moving: None, ..place.clone() });
             }
             _ => {
                 let here = match self.here[symbol] {
@@ -251,12 +276,14 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     }
 
     /// Asks the venue for a step, and waits until the step is in the journal. Returns its seqno and
-    /// the number of orders that it concerns.
+    /// the number of orders that it concerns. Only a report of the same step, partition and version
+    /// is the answer: a late report of an earlier request, or of a step of an operator, may come
+    /// first.
     fn ask(&mut self, symbol: &str, asked: MoveSymbol) -> Result<(SeqNo, u64), MoverError> {
         let request = DeskRequest::Step { symbol: name_of(symbol), asked };
         self.desk()?.send(request.clone())?;
         self.answer(symbol, &request, |event| match event {
-            DeskEvent::Moved { moved, seqno, orders } if moved.step == asked.step => {
+            DeskEvent::Moved { moved, seqno, orders } if moved == asked.moved() => {
                 Some((seqno, orders))
             }
             _ => None,
@@ -264,17 +291,30 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     }
 
     /// Finds out the state of the last symbol, whose request may have succeeded without an answer.
-    /// The mover asks for a step that is never the next one; the venue rejects it with the state of
-    /// the symbol.
     fn look(&mut self) -> Result<(), MoverError> {
         let symbol = self.troubled.clone();
-        match self.ask(&symbol, step_of(MoveStep::Export, self.me.0, u32::MAX)) {
-            Err(MoverError::Rejected { .. }) => Ok(()),
-            Err(error) => {
-                self.desk = None;
-                Err(error)
+        let seen = self.see(&symbol);
+        if seen.is_err() {
+            self.desk = None;
+        }
+        seen
+    }
+
+    /// Asks for a step that is never the next one; the venue rejects it with the state of the
+    /// symbol. A reject of anything else about the symbol does not have that state.
+    fn see(&mut self, symbol: &str) -> Result<(), MoverError> {
+        let asked = step_of(MoveStep::Export, self.me.0, NO_VERSION);
+        self.desk()?.send(DeskRequest::Step { symbol: name_of(symbol), asked })?;
+        loop {
+            let DeskAnswer { symbol: about, event } = self.hear()?;
+            match event {
+                _ if about.as_str() != symbol => {}
+                DeskEvent::OutOfStep(_) => return Ok(()),
+                DeskEvent::Moved { moved, .. } if moved == asked.moved() => {
+                    return Err(MoverError::Unordered { symbol: symbol.into() });
+                }
+                _ => {}
             }
-            Ok(_) => unreachable!("no move has this version"),
         }
     }
 
@@ -379,18 +419,27 @@ impl<D: Desk, C: FnMut() -> Result<D, DeskError>> Mover<D, C> {
     fn import(&mut self, symbol: &str, moving: &super::Moving) -> Result<Export, MoverError> {
         let gone = |number| MoverError::PieceGone { symbol: symbol.into(), number };
         let export = moving.export.ok_or_else(|| gone(0))?;
+        let miscounted = || MoverError::Miscounted { symbol: symbol.into(), orders: export.orders };
         let mut imports = vec![];
         for number in 0..export.pieces {
             let piece = self.keepers.piece(symbol, moving.version, number).read()?;
             let (_, ExportPiece(lines)) = piece.ok_or_else(|| gone(number))?;
-            for line in lines {
-                let order = MovedOrder::read(&line);
-                let unread = || MoverError::LineUnread { symbol: symbol.into(), line };
+            if imports.len() as u64 + lines.len() as u64 > export.orders {
+                return Err(miscounted());
+            }
+            for (line, text) in (1..).zip(&lines) {
+                // The lines come from the coordinator: a line of another symbol is no order of this
+                // one.
+                let order = MovedOrder::read(text).filter(|order| order.symbol.as_str() == symbol);
+                let unread = || {
+                    let (symbol, begins) = (symbol.into(), beginning(text));
+                    MoverError::LineUnread { symbol, piece: number, line, begins }
+                };
                 imports.push(DeskRequest::Import(order.ok_or_else(unread)?));
             }
         }
         if imports.len() as u64 != export.orders {
-            return Err(gone(export.pieces));
+            return Err(miscounted());
         }
         self.ask(symbol, step_of(MoveStep::Import, moving.from, moving.version))?;
         for imports in imports.chunks(REQUESTS_MAX) {

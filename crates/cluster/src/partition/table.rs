@@ -1,14 +1,20 @@
 //! Table of symbols: the partition that trades each symbol.
 
 use ringside_model::domain::PartitionId;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+
+/// Version that no table has. The mover asks for a step of this version to find out the state of a
+/// symbol.
+pub(super) const NO_VERSION: u32 = u32::MAX;
 
 /// Table on which all partitions of a venue agree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SymbolTable {
     /// Version of the table; it rises with every change.
+    #[serde(deserialize_with = "version")]
     pub version: u32,
     /// Addresses at which clients find each partition, by partition number.
     pub partitions: BTreeMap<u16, Vec<String>>,
@@ -23,6 +29,7 @@ pub struct Placement {
     /// Partition that trades the symbol.
     pub partition: u16,
     /// Version of the table since which that partition trades the symbol.
+    #[serde(deserialize_with = "version")]
     pub version: u32,
     /// Move of the symbol, if one is under way.
     pub moving: Option<Moving>,
@@ -37,6 +44,7 @@ pub struct Moving {
     /// Partition that the symbol goes to.
     pub to: u16,
     /// Version of the table at which the move began. It identifies the move.
+    #[serde(deserialize_with = "version")]
     pub version: u32,
     /// Orders of the symbol, once they are kept beside the table.
     pub export: Option<Export>,
@@ -56,10 +64,16 @@ pub struct Export {
     pub pieces: u32,
 }
 
+/// Error of a change of a table whose version is the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its versions are used up")]
+pub struct VersionsUsedUp;
+
 impl SymbolTable {
     /// Returns the table with its next version.
-    pub fn changed(&self) -> SymbolTable {
-        SymbolTable { version: self.version + 1, ..self.clone() }
+    pub fn changed(&self) -> Result<SymbolTable, VersionsUsedUp> {
+        let next = self.version.checked_add(1).filter(|&next| next != NO_VERSION);
+        Ok(SymbolTable { version: next.ok_or(VersionsUsedUp)?, ..self.clone() })
     }
 
     /// Asks for the move of a symbol to a partition. If that is its present partition, a move under
@@ -84,6 +98,17 @@ impl SymbolTable {
         let from = place.partition;
         place.moving = (from != to).then_some(Moving { from, to, version, export: None });
         Ok(())
+    }
+}
+
+/// Reads a version that a table can have.
+fn version<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    match u32::deserialize(from)? {
+        NO_VERSION => {
+            let unexpected = Unexpected::Unsigned(NO_VERSION.into());
+            Err(D::Error::invalid_value(unexpected, &"a version of a table"))
+        }
+        version => Ok(version),
     }
 }
 
@@ -131,6 +156,23 @@ mod tests {
         for name in names() {
             let (before, after) = (propose(&name, &[4, 9]), propose(&name, &[9, 2, 4]));
             assert!(after == before || after == Some(PartitionId(2)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_version_without_a_next_one_is_not_read() {
+        let text = |table, place, moving| {
+            format!(
+                r#"{{"version":{table},"partitions":{{}},"symbols":{{"A":{{"partition":1,
+                "version":{place},"moving":{{"from":1,"to":2,"version":{moving},"export":null}}}}}}}}"#
+            )
+        };
+        let read = |text: String| serde_json::from_str::<SymbolTable>(&text);
+        let (last, none) = (u32::MAX - 1, u32::MAX);
+        read(text(last, last, last)).unwrap();
+        for text in [text(none, 1, 1), text(5, none, 1), text(5, 1, none)] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains("4294967295"), "{error}");
         }
     }
 

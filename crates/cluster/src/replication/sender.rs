@@ -139,6 +139,7 @@ impl<S: Read + Write> FrameSender<S> {
                 ) {
                     Ok(follower) => {
                         self.standby = Some((who.clone(), follower));
+                        self.heard = now;
                         HelloAnswer::Welcome {
                             epoch: terms.epoch,
                             end: terms.replicas.commit_point().stored(),
@@ -194,9 +195,10 @@ impl<S: Read + Write> FrameSender<S> {
             Err(error) if is_later(&error) => return Ok(false),
             Err(error) => return Err(error.into()),
         };
-        self.heard = now;
         self.said.extend_from_slice(&piece[..count]);
+        // Parts of a hello do not prolong the time within which the whole hello must come.
         let Some((who, _)) = &self.standby else { return Ok(true) };
+        self.heard = now;
         let whole = self.said.len() / size_of::<Held>() * size_of::<Held>();
         // Positions only rise, so the last one is enough.
         if let Some(at) = whole.checked_sub(size_of::<Held>()) {

@@ -1,19 +1,26 @@
 //! Server for the other nodes: for standbys while this node leads, and for messages between nodes
 //! at any time.
 
+use super::is_later;
 use super::sender::{FrameSender, Gone, ReplicationTerms, Sent};
 use super::wire::HelloAnswer;
 use crate::membership::{Arrived, Letter};
 use crossbeam_utils::Backoff;
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Time within which the first bytes of a connection must come.
+/// Time within which the first bytes of a connection must come, and a letter from its first byte to
+/// its end.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
+/// Limit of the connections that are open at once; each has a thread. Another connection is closed
+/// at once. A node needs two from each other node.
+const CONNECTIONS_MAX: usize = 64;
+/// Length of the longest letter in bytes, with the end of its line.
+const LETTER_BYTES_MAX: usize = 4096;
 
 /// State of a node that decides how it serves a new connection.
 pub struct Doors {
@@ -111,14 +118,27 @@ fn accept(
     stop: &Arc<AtomicBool>,
     say: &(impl FnMut(String) + Clone + Send + 'static),
 ) {
+    let (open, mut was_full) = (Arc::new(AtomicUsize::new(0)), false);
     for connection in listener.incoming() {
         if stop.load(Ordering::Acquire) {
             break;
         }
         // A connection that was closed before it was accepted is no failure of the listener.
         let Ok(connection) = connection else { continue };
-        let (doors, stop, say) = (doors.clone(), stop.clone(), say.clone());
-        let serve = move || receive(connection, &doors, &stop, say);
+        let (doors, stop, mut say) = (doors.clone(), stop.clone(), say.clone());
+        let is_full = open.load(Ordering::SeqCst) >= CONNECTIONS_MAX;
+        if is_full && !was_full {
+            say(format!("{CONNECTIONS_MAX} nodes are connected; no more connections are taken"));
+        }
+        was_full = is_full;
+        if is_full {
+            continue;
+        }
+        let counted = Counted::new(&open);
+        let serve = move || {
+            receive(connection, &doors, &stop, say);
+            drop(counted);
+        };
         // If no thread can be started, the connection is dropped.
         let _ = std::thread::Builder::new().name("node".into()).spawn(serve);
     }
@@ -143,26 +163,45 @@ fn receive(connection: TcpStream, doors: &Doors, stop: &AtomicBool, mut say: imp
     }
 }
 
+/// Passes on the letters of a connection until it ends. Letters may be far apart; a letter that was
+/// begun, and the first one, must be there in time.
 fn take_letters(connection: TcpStream, doors: &Doors, stop: &AtomicBool) {
-    const LINE_BYTES_MAX: usize = 4096;
     const LOOK: Duration = Duration::from_millis(250);
     if connection.set_read_timeout(Some(LOOK)).is_err() {
         return;
     }
     let (mut reader, mut line) = (BufReader::new(connection), vec![]);
-    while !stop.load(Ordering::Acquire) && line.len() < LINE_BYTES_MAX {
-        match reader.read_until(b'\n', &mut line) {
-            Ok(0) => return,
-            Ok(_) => {
-                let Ok(Letter { from, message }) = serde_json::from_slice(&line) else { return };
-                line.clear();
-                let letters = doors.letters.lock().expect("no thread panics with it");
-                if letters.send(Arrived::Message(from, message)).is_err() {
+    let mut since = Some(Instant::now());
+    while !stop.load(Ordering::Acquire) {
+        match reader.fill_buf() {
+            Ok([]) => return,
+            Ok(bytes) => {
+                let bytes = &bytes[..bytes.len().min(LETTER_BYTES_MAX - line.len())];
+                let end = bytes.iter().position(|&byte| byte == b'\n').map(|at| at + 1);
+                let count = end.unwrap_or(bytes.len());
+                line.extend_from_slice(&bytes[..count]);
+                reader.consume(count);
+                if end.is_some() {
+                    let Ok(Letter { from, message }) = serde_json::from_slice(&line) else {
+                        return;
+                    };
+                    line.clear();
+                    since = None;
+                    let letters = doors.letters.lock().expect("no thread panics with it");
+                    if letters.send(Arrived::Message(from, message)).is_err() {
+                        return;
+                    }
+                } else if line.len() == LETTER_BYTES_MAX {
                     return;
+                } else {
+                    since.get_or_insert_with(Instant::now);
                 }
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) if is_later(&error) => {}
             Err(_) => return,
+        }
+        if since.is_some_and(|since| since.elapsed() > HANDSHAKE_MAX) {
+            return;
         }
     }
 }
@@ -210,5 +249,149 @@ struct Leaves<'a>(&'a Doors);
 impl Drop for Leaves<'_> {
     fn drop(&mut self) {
         self.0.serving.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Counts one connection as open until it is dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::SeqCst);
+        Counted(open.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::membership::{NodeName, PeerMessage};
+    use std::io::{ErrorKind, Read};
+    use std::sync::mpsc::Receiver;
+
+    /// Returns a server that does not lead, and the letters that it receives.
+    fn server() -> (ReplicationServer, Receiver<Arrived>) {
+        let (letters, arrived) = mpsc::channel();
+        let address = "127.0.0.1:0".parse().unwrap();
+        let server = ReplicationServer::listen(address, Doors::new(letters), drop).unwrap();
+        (server, arrived)
+    }
+
+    fn connect(server: &ReplicationServer) -> TcpStream {
+        let connection = TcpStream::connect(server.address()).unwrap();
+        connection.set_read_timeout(Some(3 * HANDSHAKE_MAX)).unwrap();
+        connection.set_write_timeout(Some(HANDSHAKE_MAX)).unwrap();
+        connection
+    }
+
+    fn letter(epoch: u64) -> Vec<u8> {
+        let letter = Letter { from: NodeName::from("b"), message: PeerMessage::Look { epoch } };
+        let mut line = serde_json::to_vec(&letter).unwrap();
+        line.push(b'\n');
+        line
+    }
+
+    fn epoch_in(arrived: &Receiver<Arrived>) -> Option<u64> {
+        match arrived.recv_timeout(HANDSHAKE_MAX) {
+            Ok(Arrived::Message(_, PeerMessage::Look { epoch })) => Some(epoch),
+            _ => None,
+        }
+    }
+
+    /// Waits until the server has closed the connection.
+    fn is_closed(connection: &mut TcpStream) -> bool {
+        match connection.read(&mut [0]) {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() == ErrorKind::ConnectionReset,
+        }
+    }
+
+    #[test]
+    fn a_letter_has_a_longest_length() {
+        let (server, arrived) = server();
+        let mut longest = letter(1);
+        longest.pop();
+        longest.resize(LETTER_BYTES_MAX - 1, b' ');
+        longest.push(b'\n');
+        let mut connection = connect(&server);
+        connection.write_all(&[longest.clone(), letter(2)].concat()).unwrap();
+        assert_eq!([epoch_in(&arrived), epoch_in(&arrived)], [Some(1), Some(2)]);
+        longest.insert(LETTER_BYTES_MAX - 1, b' ');
+        connection.write_all(&longest).unwrap();
+        assert!(is_closed(&mut connection));
+        assert!(arrived.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_stream_without_the_end_of_a_letter_is_cut_off() {
+        // More than the kernel keeps of a connection.
+        const BYTES: usize = 256 << 20;
+        let (server, _arrived) = server();
+        let mut connection = connect(&server);
+        let piece = vec![b'{'; 1 << 20];
+        let taken = (0..BYTES / piece.len()).take_while(|_| connection.write_all(&piece).is_ok());
+        assert!(taken.count() < BYTES / piece.len() / 4);
+    }
+
+    #[test]
+    fn a_connection_without_a_letter_is_closed_after_a_time() {
+        let (server, arrived) = server();
+        let begins: [&[u8]; 2] = [b"", b"{"];
+        let mut idle = begins.map(|bytes| {
+            let mut connection = connect(&server);
+            connection.write_all(bytes).unwrap();
+            connection
+        });
+        let mut polite = connect(&server);
+        polite.write_all(&letter(1)).unwrap();
+        let mut slow = connect(&server);
+        let began = Instant::now();
+        while slow.write_all(b"{").is_ok() {
+            assert!(began.elapsed() < 2 * HANDSHAKE_MAX, "a byte now and then is not enough");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        for connection in &mut idle {
+            assert!(is_closed(connection));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        polite.write_all(&letter(2)).unwrap();
+        assert_eq!([epoch_in(&arrived), epoch_in(&arrived)], [Some(1), Some(2)]);
+        // The rest of a letter does not come.
+        polite.write_all(b"{").unwrap();
+        assert!(is_closed(&mut polite));
+    }
+
+    #[test]
+    fn connections_have_a_largest_number() {
+        let (server, arrived) = server();
+        let mut kept: Vec<_> = (0..CONNECTIONS_MAX)
+            .map(|epoch| {
+                let mut connection = connect(&server);
+                connection.write_all(&letter(epoch as u64)).unwrap();
+                assert!(epoch_in(&arrived).is_some());
+                connection
+            })
+            .collect();
+        let mut refused = connect(&server);
+        refused.set_read_timeout(Some(HANDSHAKE_MAX / 2)).unwrap();
+        assert!(is_closed(&mut refused), "at once, and not as an idle connection");
+        // There is room again for the connection of a node that comes back.
+        kept.pop();
+        let came = (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            let mut connection = connect(&server);
+            connection.write_all(&letter(99)).is_ok()
+                && matches!(
+                    arrived.recv_timeout(Duration::from_millis(100)),
+                    Ok(Arrived::Message(..))
+                )
+        });
+        assert!(came);
     }
 }

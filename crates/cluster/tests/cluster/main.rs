@@ -3,6 +3,7 @@
 mod cluster_model;
 mod cluster_sim;
 mod coordinators;
+mod mover;
 mod partitions_sim;
 mod requests;
 mod rooms;

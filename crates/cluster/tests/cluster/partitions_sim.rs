@@ -20,7 +20,7 @@ use ringside_model::domain::{Name, Nanos, OrderId, PartitionId, SeqNo, SymbolId}
 use ringside_model::report::{Moved, Published, Report, ReportKind};
 use ringside_testing::run::base_seed;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 const SYMBOLS: [&str; 3] = ["A", "B", "C"];
@@ -57,6 +57,12 @@ struct Node {
     here: BTreeMap<String, Option<Moved>>,
     /// Number of the leader that leads now.
     term: u64,
+    /// Answers of the venue, in the order of their commands.
+    stream: Vec<DeskAnswer>,
+    /// Number of the answers that are published.
+    published: usize,
+    /// True while the commit stalls: commands are taken, and no answer is published.
+    stalled: bool,
 }
 
 type Shared<T> = Arc<Mutex<T>>;
@@ -65,7 +71,17 @@ impl Node {
     fn new(partition: u16) -> Self {
         let (directory, lines) = (Directory::new(), JsonReports::new());
         let here = SYMBOLS.map(|symbol| (symbol.to_string(), None)).into();
-        let mut node = Node { directory, engine: Engine::new(0), lines, seqno: 0, here, term: 0 };
+        let mut node = Node {
+            directory,
+            engine: Engine::new(0),
+            lines,
+            seqno: 0,
+            here,
+            term: 0,
+            stream: vec![],
+            published: 0,
+            stalled: false,
+        };
         node.line(&json!({ "op": "session", "session": "S", "firm": "F" }).to_string());
         for symbol in SYMBOLS {
             node.line(&json!({ "op": "symbol", "symbol": symbol, "tick": "1" }).to_string());
@@ -91,12 +107,22 @@ impl Node {
         lines.map(|line| serde_json::from_slice(&line).unwrap()).collect()
     }
 
-    /// Applies the command of a request, and returns the answers of the venue.
-    fn request(&mut self, request: &DeskRequest) -> Result<Vec<DeskAnswer>, DeskError> {
+    /// Applies the command of a request, and appends the answers of the venue to the stream.
+    fn request(&mut self, request: &DeskRequest) -> Result<(), DeskError> {
         let command = request.command(&self.directory)?;
         self.directory.observe(&command);
-        let lines = self.apply(command).into_iter();
-        lines.filter_map(|line| DeskAnswer::read(&line).transpose()).collect()
+        for line in self.apply(command) {
+            self.stream.extend(DeskAnswer::read(&line)?);
+        }
+        if !self.stalled {
+            self.publish();
+        }
+        Ok(())
+    }
+
+    /// Publishes all answers; the commit does not stall any more.
+    fn publish(&mut self) {
+        (self.published, self.stalled) = (self.stream.len(), false);
     }
 
     /// Applies a command, and returns the lines of its reports.
@@ -146,27 +172,36 @@ impl Node {
     }
 }
 
-/// Desk of a leader. It may break at any request, and it fails once another node leads.
+/// Desk of a leader. It may break at any request, and it fails once another node leads. It hears
+/// what is published after it was opened, also late answers to requests of an earlier desk.
 struct Port {
     node: Shared<Node>,
     term: u64,
     random: Shared<Random>,
-    said: VecDeque<DeskAnswer>,
+    /// Place of its next answer in the stream.
+    next: usize,
 }
 
 impl Desk for Port {
     fn send(&mut self, request: DeskRequest) -> Result<(), DeskError> {
         let mut node = self.node.lock().unwrap();
-        if node.term != self.term || self.random.lock().unwrap().in_1000(12) {
+        let mut random = self.random.lock().unwrap();
+        if node.term != self.term || random.in_1000(12) {
             return Err(DeskError::Closed);
         }
-        self.said.extend(node.request(&request)?);
-        Ok(())
+        node.stalled |= random.in_1000(20);
+        node.request(&request)
     }
 
     fn hear(&mut self) -> Result<DeskAnswer, DeskError> {
-        let lost = self.random.lock().unwrap().in_1000(30);
-        self.said.pop_front().filter(|_| !lost).ok_or(DeskError::Silent)
+        let (mut node, mut random) = (self.node.lock().unwrap(), self.random.lock().unwrap());
+        let lost = random.in_1000(30);
+        if node.stalled && !random.in_1000(600) {
+            node.publish();
+        }
+        let answer = node.stream[..node.published].get(self.next).filter(|_| !lost);
+        self.next += 1;
+        answer.cloned().ok_or(DeskError::Silent)
     }
 }
 
@@ -246,12 +281,16 @@ impl World {
         let (term, here) = {
             let mut node = node.lock().unwrap();
             node.term += 1;
+            // A node leads once it has applied what was committed before; its streams have those
+            // reports already.
+            node.publish();
             (node.term, node.here.clone())
         };
         let port = random.clone();
         let open: Open = Box::new(move || {
             let (node, random) = (node.clone(), port.clone());
-            Ok(Port { node, term, random, said: VecDeque::new() })
+            let next = node.lock().unwrap().published;
+            Ok(Port { node, term, random, next })
         });
         let (table, late) = (self.table.clone(), self.late.clone());
         let pieces = self.pieces.clone();
@@ -322,7 +361,7 @@ impl World {
             65..72 => {
                 let symbol = SYMBOLS[self.below(3) as usize];
                 if let Some((revision, table)) = self.table.read().unwrap() {
-                    let mut wanted = table.changed();
+                    let mut wanted = table.changed().unwrap();
                     if wanted.ask(symbol, PartitionId(partition)).is_ok() {
                         self.table.swap(Some(revision), &wanted).unwrap();
                     }

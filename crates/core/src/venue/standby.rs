@@ -174,8 +174,12 @@ impl<U: Subscriber> Standby<U> {
     /// [`commit`](Self::commit).
     pub fn store(&mut self, frame: &mut Frame) -> Result<(), StandbyError> {
         let LogPlace { seqno, crc, .. } = self.place();
-        let kind = frame.kind().filter(|kind| {
-            frame.header.seqno == seqno.0 + u64::from(kind.is_command()) && frame.verify(crc)
+        // Each node ends its own segments. An end from the leader would hide the frames behind it
+        // from the next start.
+        let kind = frame.kind_with_length().filter(|kind| {
+            *kind != FrameKind::SegmentEnd
+                && frame.header.seqno == seqno.0 + u64::from(kind.is_command())
+                && frame.verify(crc)
         });
         let kind = kind.ok_or(StandbyError::Chain(seqno.0))?;
         let vouched = self.vouches(kind, frame);

@@ -547,7 +547,7 @@ fn malformed_lines_say_where_and_why() {
         (r#"{"op":nil}"#, "1:7: a value must be a string, an integer, true or false"),
         (r#"{"op":null}"#, "1:7: leave a field out instead of giving null"),
         (r#"{"op":1}"#, "1:7: `op` must be a string"),
-        (r#"{"op":"buy"}"#, "1:7: `op` must be one of enter, reduce, modify, replace, cancel, mass_cancel, symbol, session, firm, order_entry, account_query, start_of_day, end_of_day, state, plan, tick, bands, quote, short_sale, risk, break_trade, correct_trade, durability, move, import"),
+        (r#"{"op":"buy"}"#, "1:7: `op` must be one of enter, reduce, replace, cancel, modify, mass_cancel, order_entry, account_query, symbol, session, firm, durability, start_of_day, end_of_day, break_trade, move, import, state, plan, tick, bands, quote, short_sale, risk, correct_trade"),
         (r#"{"op":"cancel","id":1,"sesion":"A"}"#, "1:23: unknown field `sesion`"),
         (r#"{"op":"cancel","id":1,"é":"A"}"#, "1:23: unknown field `é`"),
         (r#"{"op":"é","id":1,"x":"A"}"#, "1:18: unknown field `x`"),
@@ -602,7 +602,7 @@ fn malformed_options_of_an_order_say_where_and_why() {
     let column = order.len() + 1;
     for (option, at, expected) in [
         (r#""type":"limt"}"#, 7, "`type` must be one of limit, market, market_to_limit, stop, stop_limit, peg"),
-        (r#""tif":"ever"}"#, 6, "`tif` must be one of day, gtc, ioc, fok, gtt, at_open, at_close, auction"),
+        (r#""tif":"ever"}"#, 6, "`tif` must be one of day, gtc, ioc, fok, at_open, at_close, auction, gtt"),
         (r#""stp":"yes"}"#, 6, "`stp` must be one of none, cancel_newest, cancel_oldest, cancel_both, decrement, cancel_smallest"),
         (r#""post_only":"true"}"#, 12, "`post_only` must be true, false or \"slide\""),
         (r#""post_only":1}"#, 12, "`post_only` must be true, false or \"slide\""),

@@ -149,13 +149,41 @@ fn another_config_or_format_is_refused_with_both_values() {
     let path = dir.path().join("00000001.seg");
     let mut bytes = std::fs::read(&path).unwrap();
     // Older versions are among them: their frames mean something else.
-    for (version, program) in [(1, "Another version"), (3, "Ringside 0.1"), (9, "Another version")]
-    {
-        bytes[8] = version;
+    for (format, advice) in [(1, UNKNOWN), (3, OF_0_1), (9, UNKNOWN)] {
+        set_format(&mut bytes, format);
         std::fs::write(&path, &bytes).unwrap();
         let error = Reader::open(dir.path(), IDENTITY).err().unwrap().to_string();
-        let said = format!("has format {version}, and this version reads format 4. {program}");
+        let said = format!("has format {format}, and this version reads format 4. {advice}");
         assert!(error.contains(&said), "{error}");
+    }
+}
+
+const OF_0_1: &str = "Ringside 0.1 reads it: replay or export it with that program, and start this \
+    version with an empty journal.dir";
+const UNKNOWN: &str = "This version does not know which version wrote it";
+
+/// Writes the header of a segment as a version with this format writes it.
+fn set_format(segment: &mut [u8], format: u32) {
+    segment[8..12].copy_from_slice(&format.to_le_bytes());
+    let crc = crc32c::crc32c(&segment[..68]);
+    segment[68..72].copy_from_slice(&crc.to_le_bytes());
+}
+
+#[test]
+fn a_damaged_format_field_is_no_other_format() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), 10);
+    let path = dir.path().join("00000001.seg");
+    let good = std::fs::read(&path).unwrap();
+    let damaged = (0..32).map(|bit| 4u32 ^ 1 << bit).chain([3]);
+    for format in damaged {
+        let mut bytes = good.clone();
+        bytes[8..12].copy_from_slice(&format.to_le_bytes());
+        std::fs::write(&path, &bytes).unwrap();
+        let error = Reader::open(dir.path(), IDENTITY).err().unwrap();
+        assert!(matches!(error, JournalError::Corrupt { offset: 0, .. }), "{format}: {error}");
+        assert!(!error.to_string().contains("empty"), "{format}: {error}");
+        assert_eq!(open(dir.path()).err().unwrap().to_string(), error.to_string());
     }
 }
 
@@ -453,6 +481,29 @@ fn a_follower_waits_at_damage_and_behind_a_segment_that_nobody_has_begun() {
     // The follower has the damaged file mapped, which was overwritten in place.
     let all = places.len() - 1;
     assert_eq!(next(all), places[all].0.position);
+}
+
+#[test]
+fn a_follower_does_not_wait_at_a_segment_of_another_format_or_venue() {
+    let dir = tempfile::tempdir().unwrap();
+    places(dir.path());
+    let second = segment(dir.path(), 2);
+    let good = std::fs::read(&second).unwrap();
+    let failure_at = |change: fn(&mut [u8])| {
+        let mut bytes = good.clone();
+        change(&mut bytes);
+        std::fs::write(&second, &bytes).unwrap();
+        let mut follower = TailReader::open(dir.path(), IDENTITY).unwrap();
+        std::iter::from_fn(|| follower.next().transpose()).find_map(Result::err)
+    };
+    let format = failure_at(|bytes| set_format(bytes, 5));
+    assert!(matches!(format, Some(JournalError::Format { found: 5, .. })), "{format:?}");
+    let config = failure_at(|bytes| {
+        bytes[56] ^= 1;
+        set_format(bytes, 4);
+    });
+    assert!(matches!(config, Some(JournalError::Mismatch { .. })), "{config:?}");
+    assert!(failure_at(|_| {}).is_none());
 }
 
 #[test]

@@ -119,6 +119,42 @@ fn an_end_is_clean_behind_the_frames_that_close_a_run() {
 }
 
 #[test]
+fn a_frame_whose_length_does_not_fit_its_kind_is_unreadable() {
+    let wrong: [fn(&mut Run); 4] = [
+        |run| _ = run.bookkeeping(FrameKind::CommitMark, &[1000u64; 28]),
+        |run| _ = run.bookkeeping(FrameKind::HashProbe, &[0u8; 16]),
+        |run| _ = run.bookkeeping(FrameKind::SegmentEnd, &[0u8; 96]),
+        |run| _ = run.command(FrameKind::Enter, &[0u8; 160]),
+    ];
+    for (write, number) in wrong.into_iter().zip(0..) {
+        let (dir, frames) = killed(Pagecache, |run| {
+            run.commands(100).mark(90, 0);
+            write(run);
+            run.commands(5);
+        });
+        let at = offset(&frames, 102);
+        // No mark covers the commands behind the frame, and a mark of a wrong length is no
+        // evidence.
+        let (read_back, tail, reader) = read(dir.path()).unwrap();
+        assert_eq!((read_back.len(), reader.position().offset), (102, at), "{number}");
+        assert!(matches!(tail, Tail::Torn { .. }), "{number}: {tail:?}");
+        let mut follower = TailReader::open(dir.path(), journal_runs::IDENTITY).unwrap();
+        let stored = std::iter::from_fn(|| follower.next_stored().unwrap()).count();
+        assert_eq!(stored, 102, "{number}");
+        goes_on(dir.path(), &frames[..102]);
+
+        let (dir, frames) = killed(Fsync, |run| {
+            run.commands(100).mark(90, 0);
+            write(run);
+            run.commands(5).mark(105, 105);
+        });
+        let said = refused(dir.path());
+        let place = format!("corrupt at offset {}, after seqno 100", offset(&frames, 102));
+        assert!(said.contains(&place), "{number}: {said}");
+    }
+}
+
+#[test]
 fn torn_tail() {
     for mode in MODES {
         let (dir, frames) = killed(mode, |run| _ = run.commands(100).mark(90, 80).commands(5));

@@ -1,6 +1,6 @@
 //! Client fields: the line of a frame behind the body, with what a client receives again.
 
-use crate::frame::{FRAME_BYTES_MIN, Frame};
+use crate::frame::{FRAME_BYTES_MIN, Frame, FrameKind};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Line of a command from the network behind its body: fields that its client receives again, and
@@ -41,16 +41,18 @@ impl ClientFields {
     /// Room for tagged values, in bytes.
     pub const TAG_BYTES_MAX: usize = 44;
 
-    /// Returns the client fields of a command; `None` if it has none.
+    /// Returns the client fields of a command; `None` if it has none, and for kinds of frames that
+    /// no client sends.
     #[inline]
     pub fn of(frame: &Frame) -> Option<ClientFields> {
-        let body_bytes = frame.kind()?.body_bytes();
-        frame.line_behind(body_bytes).copied()
+        let kind = frame.kind().filter(|kind| kind.is_from_clients())?;
+        frame.line_behind(kind.body_bytes()).copied()
     }
 
     /// Puts the fields behind the body of a client's command; [`Frame::seal`] completes the frame.
     #[inline]
     pub fn append_to(&self, frame: &mut Frame) {
+        debug_assert!(frame.kind().is_some_and(FrameKind::is_from_clients), "{:?}", frame.kind());
         frame.append_line(self);
     }
 

@@ -29,7 +29,7 @@ impl Command {
     fn order_fields(&self, action: &Action, sink: Out) {
         sink(Field::Session, self.session.into());
         match action {
-            Action::Enter(enter) => enter.fields(self.symbol, Said::default(), sink),
+            Action::Enter(enter) => enter.fields(self.symbol, enter.said(), sink),
             Action::EnterStop(stop) => stop.fields(self.symbol, sink),
             Action::EnterIceberg(iceberg) => iceberg.fields(self.symbol, sink),
             Action::EnterSpecial(special) => special.fields(self.symbol, sink),
@@ -86,18 +86,22 @@ impl DefineSymbol {
     }
 }
 
-/// Words of an order's line that its form changes.
-#[derive(Default)]
+/// Fields of an order's line that its form changes.
 struct Said {
     /// Order type, if the form has a type of its own.
     type_name: Option<&'static str>,
-    /// Limit of a peg.
+    /// Price of the line; `None` for a line without a price.
     price: Option<Price>,
     /// True if the order expires at a time that it names.
     is_timed: bool,
 }
 
 impl Enter {
+    /// Returns the fields of an order without another form.
+    fn said(&self) -> Said {
+        Said { type_name: None, price: given(self.price), is_timed: false }
+    }
+
     fn fields(&self, symbol: SymbolId, said: Said, sink: Out) {
         sink(Field::Id, self.id.into());
         self.terms(symbol, said, sink);
@@ -113,8 +117,7 @@ impl Enter {
             false => sink(Field::Tif, self.tif.into()),
         }
         sink(Field::Qty, self.quantity.into());
-        let price = said.price.unwrap_or(self.price);
-        if price.0 != 0 {
+        if let Some(price) = said.price {
             sink(Field::Price, price.into());
         }
         match self.post_only {
@@ -132,17 +135,24 @@ impl Enter {
     }
 }
 
+/// Returns the price unless it is 0, which stands for no price.
+fn given(price: Price) -> Option<Price> {
+    (price.0 != 0).then_some(price)
+}
+
 impl EnterStop {
     fn fields(&self, symbol: SymbolId, sink: Out) {
-        let said = Said { type_name: Some(self.type_name()), ..Said::default() };
+        let said = Said { type_name: Some(self.type_name()), ..self.order.said() };
         self.order.fields(symbol, said, sink);
-        sink(Field::StopPrice, self.stop.into());
+        if let Some(stop) = given(self.stop) {
+            sink(Field::StopPrice, stop.into());
+        }
     }
 }
 
 impl EnterIceberg {
     fn fields(&self, symbol: SymbolId, sink: Out) {
-        self.order.fields(symbol, Said::default(), sink);
+        self.order.fields(symbol, self.order.said(), sink);
         let super::Display { next, least, most, seed } = self.display;
         sink(Field::DisplayQty, next.into());
         if (least, most) != (next, next) {
@@ -160,7 +170,7 @@ impl EnterSpecial {
         let is_peg = peg != Peg::None;
         let said = Said {
             type_name: is_peg.then_some("peg"),
-            price: is_peg.then_some(peg_limit),
+            price: given(if is_peg { peg_limit } else { self.order.price }),
             is_timed: expire.0 != 0,
         };
         self.order.fields(symbol, said, sink);
@@ -212,7 +222,12 @@ impl PlanState {
         if self.is_one() {
             sink(Field::State, self.state.into());
             sink(Field::At, self.due.into());
-            sink(Field::RandomMs, (self.random_ns / 1_000_000).into());
+        }
+        let random_ms = self.random_ns / 1_000_000;
+        if self.is_one() || random_ms != 0 {
+            sink(Field::RandomMs, random_ms.into());
+        }
+        if self.is_one() || self.seed != 0 {
             sink(Field::Seed, self.seed.into());
         }
     }
@@ -255,10 +270,12 @@ impl CorrectTrade {
 }
 
 impl ImportOrder {
+    /// Passes the fields; the price of an import is not optional.
     pub(crate) fn fields(&self, command: &Command, sink: Out) {
         sink(Field::Session, command.session.into());
         sink(Field::Id, self.order.id.into());
         self.table_fields(sink);
-        self.order.terms(command.symbol, Said::default(), sink);
+        let said = Said { price: Some(self.order.price), ..self.order.said() };
+        self.order.terms(command.symbol, said, sink);
     }
 }

@@ -44,6 +44,11 @@ macro_rules! order {
             attributes: <u32 as Stored>::Bytes,
         }
 
+        // A bit without an attribute would be a value that nothing checks. A bit with two
+        // attributes would make the widths add up to more than those of the word.
+        const _: () = assert!(0 $(| ((1 << $bits) - 1) << $shift)* == u32::MAX);
+        const _: () = assert!(0 $(+ $bits)* == u32::BITS);
+
         impl Stored for $name {
             type Bytes = OrderBytes;
 
@@ -57,8 +62,6 @@ macro_rules! order {
 
             #[inline(always)]
             fn load(bytes: OrderBytes) -> Option<Self> {
-                // A bit without an attribute would be a value that nothing checks.
-                const { assert!(0 $(| ((1 << $bits) - 1) << $shift)* == u32::MAX) };
                 let attributes = u32::load(bytes.attributes)?;
                 Some($name {
                     $($value: Stored::load(bytes.$value)?,)*

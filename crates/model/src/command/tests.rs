@@ -5,6 +5,7 @@ use crate::domain::{
     Tick, TimeInForce,
 };
 use crate::durability::Durability;
+use crate::frame::{FRAME_BYTES_MAX, FRAME_LENGTHS};
 use zerocopy::IntoBytes;
 
 fn samples() -> Vec<Action> {
@@ -131,6 +132,18 @@ fn every_command_has_a_sample() {
 }
 
 #[test]
+fn the_list_of_ops_has_the_op_of_every_command() {
+    let ops = Action::ops();
+    for action in samples() {
+        assert!(ops.contains(&action.op()), "{action:?}");
+    }
+    for event in DayEvent::ALL {
+        assert!(ops.contains(&event.name()));
+    }
+    assert_eq!(ops.iter().filter(|&&op| op == "enter").count(), 1);
+}
+
+#[test]
 fn every_command_reads_back() {
     for action in samples() {
         let command = Command {
@@ -194,6 +207,9 @@ fn client_fields_leave_the_command_as_it_is() {
         let mut frame = Frame::default();
         command.encode(&mut frame);
         assert_eq!(ClientFields::of(&frame), None);
+        if !action.kind().is_from_clients() {
+            continue;
+        }
         let body_length = frame.bytes().len();
         fields.append_to(&mut frame);
         assert_eq!(frame.bytes().len(), body_length + 64);
@@ -203,6 +219,54 @@ fn client_fields_leave_the_command_as_it_is() {
         assert_eq!(ClientFields::of(&frame), Some(fields));
         assert_eq!(fields.tags(), [7; 3]);
     }
+}
+
+#[test]
+fn kinds_that_no_client_sends_have_no_client_fields() {
+    for &kind in FrameKind::ALL.iter().filter(|kind| !kind.is_from_clients()) {
+        assert!(kind as u8 >= FrameKind::DefineSymbol as u8, "{kind:?}");
+        let mut frame = Frame::default();
+        for lines in 1..=4 {
+            frame.write(kind, &[0u8; 0]);
+            frame.header.length = lines * 64;
+            assert_eq!(ClientFields::of(&frame), None, "{kind:?} of {lines} lines");
+        }
+    }
+}
+
+#[test]
+fn a_frame_has_the_length_of_its_kind() {
+    for action in samples() {
+        let kind = action.kind();
+        let (session, symbol) = (SessionId(1), SymbolId(1));
+        let mut frame = Frame::default();
+        Command { session, symbol, verdict: Reason::None, action }.encode(&mut frame);
+        let body = frame.header.length;
+        for length in FRAME_LENGTHS {
+            let allowed =
+                length == body.into() || kind.is_from_clients() && length == usize::from(body) + 64;
+            frame.header.length = length as u16;
+            assert_eq!(kind.allows(length), allowed, "{kind:?} of {length}");
+            assert_eq!(frame.kind_with_length(), allowed.then_some(kind), "{kind:?} of {length}");
+            assert_eq!(Command::decode(&frame).is_some(), allowed, "{kind:?} of {length}");
+            let has_fields = allowed && length > body.into();
+            assert_eq!(ClientFields::of(&frame).is_some(), has_fields, "{kind:?} of {length}");
+        }
+    }
+    let bookkeeping = [
+        (FrameKind::EpochStart, 64),
+        (FrameKind::CommitMark, 64),
+        (FrameKind::HashProbe, 128),
+        (FrameKind::SegmentEnd, 64),
+    ];
+    assert!(FrameKind::ALL.ends_with(&bookkeeping.map(|(kind, _)| kind)));
+    for (kind, wanted) in bookkeeping {
+        assert_eq!(
+            FRAME_LENGTHS.map(|length| kind.allows(length)),
+            FRAME_LENGTHS.map(|l| l == wanted)
+        );
+    }
+    assert!(!FrameKind::ALL.iter().any(|kind| kind.allows(FRAME_BYTES_MAX)));
 }
 
 #[test]

@@ -108,19 +108,27 @@ impl<'a> Fields<'a> {
     }
 
     /// Returns the value beside a word, for a field that is one of the words.
-    pub(super) fn word_of<T: Copy>(
+    pub(super) fn word_of<T>(
         &self,
         field: Field,
-        words: &[(&str, T)],
+        words: impl Iterator<Item = (&'static str, T)> + Clone,
     ) -> Result<Option<T>, Fault> {
         let Some(text) = self.text(field)? else { return Ok(None) };
-        match words.iter().find(|(word, _)| *word == text) {
-            Some((_, value)) => Ok(Some(*value)),
-            None => {
-                let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                Err(self.fault(field, &format!("must be one of {}", known.join(", "))))
-            }
+        match words.clone().find(|(word, _)| *word == text) {
+            Some((_, value)) => Ok(Some(value)),
+            None => Err(self.unknown_word(field, words.map(|(word, _)| word))),
         }
+    }
+
+    /// Creates a fault of a field that is none of the words.
+    #[cold]
+    pub(super) fn unknown_word(
+        &self,
+        field: Field,
+        words: impl Iterator<Item = &'static str>,
+    ) -> Fault {
+        let known: Vec<&str> = words.collect();
+        self.fault(field, &format!("must be one of {}", known.join(", ")))
     }
 
     /// Returns the name of a symbol, a session or a firm.
@@ -190,14 +198,7 @@ impl FieldSource for Fields<'_> {
     type Fault = Fault;
 
     fn word<T: Word>(&self, field: Field) -> Result<Option<T>, Fault> {
-        let Some(text) = self.text(field)? else { return Ok(None) };
-        match T::WORDS.iter().find(|value| value.word() == text) {
-            Some(&value) => Ok(Some(value)),
-            None => {
-                let known: Vec<&str> = T::WORDS.iter().map(|value| value.word()).collect();
-                Err(self.fault(field, &format!("must be one of {}", known.join(", "))))
-            }
-        }
+        self.word_of(field, T::WORDS.iter().map(|&value| (value.word(), value)))
     }
 
     fn truth(&self, field: Field) -> Result<Option<bool>, Fault> {

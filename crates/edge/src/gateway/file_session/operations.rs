@@ -45,12 +45,7 @@ pub(super) fn run(
         "durability" => venue.set_durability(fields),
         "move" => venue.move_symbol(fields),
         "import" => venue.import_order(fields),
-        _ => {
-            let known = "enter, reduce, modify, replace, cancel, mass_cancel, symbol, session, firm, \
-                         order_entry, account_query, start_of_day, end_of_day, state, plan, tick, bands, \
-                         quote, short_sale, risk, break_trade, correct_trade, durability, move, import";
-            Err(fields.fault(Field::Op, &format!("must be one of {known}")))
-        }
+        _ => Err(fields.unknown_word(Field::Op, Action::ops().into_iter())),
     }
 }
 

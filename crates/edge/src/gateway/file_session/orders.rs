@@ -2,7 +2,7 @@
 
 use super::fields::{Fault, Field, Fields, set};
 use super::operations::{Interpreter, required_id, required_name};
-use super::words::{BOOK_SIDES, Form, PEGS, TIFS, TYPES, causes};
+use super::words::{BOOK_SIDES, Form, TYPES, causes, pegs, tifs};
 use ringside_core::registry::directory::Directory;
 use ringside_model::command::{
     Action, Cancel, Command, Display, Enter, EnterIceberg, EnterSpecial, EnterStop, MassCancel,
@@ -67,9 +67,9 @@ impl Said {
     pub(super) fn read(fields: &Fields) -> Result<Said, Fault> {
         let side = fields.required(Field::Side, fields.word::<Side>(Field::Side)?)?;
         let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
-        let order_type = fields.word_of(Field::Type, TYPES)?;
+        let order_type = fields.word_of(Field::Type, TYPES.iter().copied())?;
         let (order_type, form) = order_type.unwrap_or((OrderType::Limit, Form::Plain));
-        let tif = fields.word_of(Field::Tif, TIFS)?;
+        let tif = fields.word_of(Field::Tif, tifs())?;
         let (tif, is_timed) = tif.unwrap_or((TimeInForce::Day, false));
         let mut order = Enter {
             group: group(fields)?.unwrap_or(0),
@@ -224,8 +224,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         let of_session = fields.name(Field::OfSession)?;
         let of_firm = fields.name(Field::OfFirm)?;
         let group = group(fields)?;
-        let buy = fields.word_of(Field::Side, BOOK_SIDES)?;
-        let cause = fields.word_of(Field::Cause, &causes())?.unwrap_or(Reason::None);
+        let buy = fields.word_of(Field::Side, BOOK_SIDES.iter().copied())?;
+        let cause = fields.word_of(Field::Cause, causes())?.unwrap_or(Reason::None);
 
         let firm = of_firm.map(|name| self.firm(fields, Field::OfFirm, name)).transpose()?;
         let asks = self.session(fields, Field::Session, asks)?;
@@ -271,7 +271,7 @@ fn special(order: Enter, terms: SpecialTerms) -> EnterSpecial {
 
 /// Reads the terms that few orders have, except the limit and the offset of a peg.
 fn terms(fields: &Fields, said: &Said) -> Result<SpecialTerms, Fault> {
-    let peg = fields.word_of(Field::Peg, PEGS)?;
+    let peg = fields.word_of(Field::Peg, pegs())?;
     // A number that is too large for a quantity becomes the largest quantity.
     let min_quantity = fields.integer(Field::MinQty)?;
     let min_quantity = min_quantity.map(|quantity| Quantity(quantity.unwrap_or(u64::MAX)));

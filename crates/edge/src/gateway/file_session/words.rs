@@ -24,26 +24,23 @@ pub(super) const TYPES: &[(&str, (OrderType, Form))] = &[
     ("peg", (OrderType::Limit, Form::Peg)),
 ];
 
-/// Times in force; true if the order expires at a time that it names.
-pub(super) const TIFS: &[(&str, (TimeInForce, bool))] = &[
-    ("day", (TimeInForce::Day, false)),
-    ("gtc", (TimeInForce::Gtc, false)),
-    ("ioc", (TimeInForce::Ioc, false)),
-    ("fok", (TimeInForce::Fok, false)),
-    ("gtt", (TimeInForce::Gtc, true)),
-    ("at_open", (TimeInForce::AtOpen, false)),
-    ("at_close", (TimeInForce::AtClose, false)),
-    ("auction", (TimeInForce::Auction, false)),
-];
+/// Returns the times in force, and `gtt`; true if the order expires at a time that it names.
+pub(super) fn tifs() -> impl Iterator<Item = (&'static str, (TimeInForce, bool))> + Clone {
+    let stored = TimeInForce::ALL.iter().map(|&tif| (tif.name(), (tif, false)));
+    stored.chain([("gtt", (TimeInForce::Gtc, true))])
+}
 
-/// Prices that a peg can follow.
-pub(super) const PEGS: &[(&str, Peg)] = &[("primary", Peg::Primary), ("midpoint", Peg::Midpoint)];
+/// Returns the prices that a peg can follow.
+pub(super) fn pegs() -> impl Iterator<Item = (&'static str, Peg)> + Clone {
+    let pegs = Peg::ALL.iter().filter(|&&peg| peg != Peg::None);
+    pegs.map(|&peg| (peg.name(), peg))
+}
 
 /// Sides of the book that a mass cancel can cover; true for the bids.
 pub(super) const BOOK_SIDES: &[(&str, bool)] = &[("buy", true), ("sell", false)];
 
 /// Returns the causes that a mass cancel can give: the reasons of cancels.
-pub(super) fn causes() -> Vec<(&'static str, Reason)> {
+pub(super) fn causes() -> impl Iterator<Item = (&'static str, Reason)> + Clone {
     let causes = Reason::ALL.iter().filter(|reason| reason.is_of_cancel());
-    causes.map(|&reason| (reason.name(), reason)).collect()
+    causes.map(|&reason| (reason.name(), reason))
 }

@@ -92,11 +92,15 @@ impl Run {
     }
 
     pub fn set_durability(&mut self, durability: Durability) -> &mut Self {
+        self.command(FrameKind::SetDurability, &durability)
+    }
+
+    pub fn command<B>(&mut self, kind: FrameKind, body: &B) -> &mut Self
+    where
+        B: zerocopy::IntoBytes + zerocopy::Immutable,
+    {
         self.seqno += 1;
-        let mut frame = Frame::default();
-        frame.write(FrameKind::SetDurability, &durability);
-        self.append(frame);
-        self
+        self.bookkeeping(kind, body)
     }
 
     pub fn mark(&mut self, committed: u64, synced: u64) -> &mut Self {
@@ -124,7 +128,8 @@ impl Run {
         self.written
     }
 
-    fn bookkeeping<B>(&mut self, kind: FrameKind, body: &B) -> &mut Self
+    /// Appends a frame that repeats the last seqno. The body may be none of the kind.
+    pub fn bookkeeping<B>(&mut self, kind: FrameKind, body: &B) -> &mut Self
     where
         B: zerocopy::IntoBytes + zerocopy::Immutable,
     {
