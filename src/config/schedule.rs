@@ -212,7 +212,7 @@ mod tests {
             (ScheduleSection { zone: "Europe/Nowhere".into(), ..good.clone() }, "Europe/Nowhere"),
             (ScheduleSection { days: vec!["monday".into()], ..good.clone() }, "monday"),
             (ScheduleSection { holidays: vec!["25.12.".into()], ..good.clone() }, "25.12."),
-            (ScheduleSection { symbols: Some(vec![]), ..good.clone() }, "leave it out"),
+            (ScheduleSection { symbols: Some(vec![]), ..good.clone() }, "leave the key out"),
             (ScheduleSection { symbols: Some(vec!["A B".into()]), ..good }, "A B"),
             (of(&[]), "nothing ever happens"),
             (of(&[event("9 am", "open", 0)]), "9 am"),
