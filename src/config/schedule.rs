@@ -214,7 +214,7 @@ mod tests {
             (ScheduleSection { holidays: vec!["25.12.".into()], ..good.clone() }, "25.12."),
             (ScheduleSection { symbols: Some(vec![]), ..good.clone() }, "leave the key out"),
             (ScheduleSection { symbols: Some(vec!["A B".into()]), ..good }, "A B"),
-            (of(&[]), "nothing ever happens"),
+            (of(&[]), "give at least one of each"),
             (of(&[event("9 am", "open", 0)]), "9 am"),
             (of(&[event("09:00", "opened", 0)]), "closing_call"),
             (of(&[event("09:00", "open", 0), event("08:00", "closed", 0)]), "in order"),
