@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub(super) struct PasswordArgs {
     /// File of passwords, `gateway.passwords` of the config; created if it does not exist.
     file: PathBuf,
-    /// User: 1 to 6 capitals and digits.
+    /// User: 1 to 6 letters and digits.
     user: String,
 }
 
@@ -23,6 +23,6 @@ pub(super) fn run(args: &PasswordArgs) -> Result<(), CliError> {
         .map_err(|error| CliError::Failure(format!("cannot read the password: {error}")))?;
     set_password(&args.file, &args.user, password.trim_end())
         .map_err(|error| CliError::Failure(error.to_string()))?;
-    eprintln!("ringside: {} can log in; a venue reads the file when it starts", args.user);
+    eprintln!("ringside: {} has a password; a venue reads the file when it starts", args.user);
     Ok(())
 }

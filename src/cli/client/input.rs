@@ -13,10 +13,10 @@ pub(super) const HELP: &str = "\
 buy 100 AAPL 187.05       a limit order for the day; also sell, short, short-exempt
 buy 100 AAPL market       a market order
 ioc buy 100 AAPL 187.05   what does not trade at once is canceled
-buy 100 AAPL 187.05 post  what never takes: it is refused if it would trade at once
+buy 100 AAPL 187.05 post  what never takes: it is rejected if it would trade at once
 buy 100 AAPL 187.05 show 20  an iceberg: 20 of what rests are shown at a time
 buy 100 AAPL 187.05 hide min 50  what is not shown, and trades 50 with an order at least
-buy 100 AAPL 187.05 until 15:30  what is over at that time of the day, in UTC; also 15:30:59
+buy 100 AAPL 187.05 until 15:30  what expires at that time of the day, in UTC; also 15:30:59
 cancel 3                  take order 3 back; cancel 3 50 leaves it a size of 50, executed shares included
 replace 3 50 187.04       new size and price for order 3, as a new order
 modify 3 50               reduce order 3 to a size of 50, it keeps its place; modify 3 50 short

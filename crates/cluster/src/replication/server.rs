@@ -156,7 +156,7 @@ fn receive(connection: TcpStream, doors: &Doors, stop: &AtomicBool, mut say: imp
         Ok(1) => {
             let from = connection.peer_addr().map_or("?".into(), |address| address.to_string());
             if let Err(why) = serve(connection, doors, &mut say) {
-                say(format!("the standby at {from} is gone: {why}"));
+                say(format!("the standby at {from} is gone: {}", printable(&why.to_string())));
             }
         }
         _ => {}
@@ -252,6 +252,15 @@ impl Drop for Leaves<'_> {
     }
 }
 
+/// Returns a text without control characters: it may hold bytes that a stranger sent.
+fn printable(text: &str) -> String {
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
 /// Counts one connection as open until it is dropped.
 struct Counted(Arc<AtomicUsize>);
 
@@ -310,6 +319,14 @@ mod tests {
             Ok(count) => count == 0,
             Err(error) => error.kind() == ErrorKind::ConnectionReset,
         }
+    }
+
+    #[test]
+    fn bytes_of_a_stranger_do_not_reach_the_terminal_as_they_are() {
+        assert_eq!(
+            printable("it's \u{1b}[2J\nringside: \u{9b}é"),
+            "it's \\u{1b}[2J\\nringside: \\u{9b}é"
+        );
     }
 
     #[test]

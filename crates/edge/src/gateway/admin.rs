@@ -10,6 +10,7 @@ use crate::gateway::intake::Intake;
 use crate::gateway::listener::{bind, prepare};
 use ringside_core::streams::{Cursor, StreamId, StreamReader};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
@@ -210,8 +211,8 @@ impl Operator {
     }
 }
 
-/// Operations that a session must request itself, because it counts its own ids.
-const OF_SESSIONS: [&str; 5] = ["enter", "reduce", "replace", "modify", "cancel"];
+/// Operations that a session must request itself: it counts its own ids, and gets the answer.
+const OF_SESSIONS: [&str; 6] = ["enter", "reduce", "replace", "modify", "cancel", "account_query"];
 
 /// Runs a line; an error is the description of the fault, and its column.
 fn run(line: &[u8], intake: &mut Intake) -> Result<(), (String, usize)> {
@@ -219,19 +220,27 @@ fn run(line: &[u8], intake: &mut Intake) -> Result<(), (String, usize)> {
     struct Operation<'a> {
         #[serde(borrow)]
         op: Cow<'a, str>,
+        id: Option<IgnoredAny>,
     }
     let content = line.trim_ascii();
-    if content.is_empty() || content[0] == b'#' {
-        return Ok(());
+    match content.first() {
+        None | Some(b'#') => return Ok(()),
+        Some(b'{') => {}
+        Some(_) => return Err(("the line is no JSON object".into(), 1)),
     }
-    // A line that cannot be parsed here must not run: it might hold one of those operations.
-    let Operation { op } = serde_json::from_slice(line).map_err(|e| {
+    // A line that cannot be parsed here must not run: it might hold one of those operations. The
+    // reader of the line looks at what follows the object.
+    let mut parser = serde_json::Deserializer::from_slice(line);
+    let Operation { op, id } = Operation::deserialize(&mut parser).map_err(|e| {
         let text = e.to_string();
         let what = text.split(" at line ").next().unwrap_or_default();
         (what.to_string(), e.column().max(1))
     })?;
     if OF_SESSIONS.contains(&&*op) {
-        return Err((format!("`{op}` is for the session that owns the order"), 1));
+        return Err((format!("`{op}` is for the session itself"), 1));
+    }
+    if id.is_some() && matches!(&*op, "mass_cancel" | "order_entry") {
+        return Err(("the session counts its own ids: leave `id` out".into(), 1));
     }
     if op == "session" && !intake.has_room_for_session() {
         return Err(("the venue has no place for another session".into(), 1));

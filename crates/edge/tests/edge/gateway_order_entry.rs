@@ -636,3 +636,29 @@ fn each_tag_that_an_order_may_have_is_repeated_in_the_message_for_it() {
     // The message for an accepted order has no locate broker.
     assert_eq!(forgotten.collect::<Vec<_>>(), [&tag::LOCATE_BROKER]);
 }
+
+#[test]
+fn the_order_in_the_manual_is_one() {
+    let page = include_str!("../../../../docs/network.md");
+    let digits = |line: &str| line.split_whitespace().collect::<String>();
+    let packets: Vec<Vec<u8>> = page
+        .lines()
+        .filter(|line| line.starts_with("00"))
+        .map(|line| {
+            let digits = digits(line);
+            (0..digits.len() / 2)
+                .map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap())
+                .collect()
+        })
+        .collect();
+    let [login, order] = &packets[..] else { panic!("{packets:?}") };
+    for packet in [login, order] {
+        assert_eq!(usize::from(u16::from_be_bytes([packet[0], packet[1]])), packet.len() - 2);
+    }
+    assert_eq!((login[2], &login[3..9]), (b'L', &b"DEMO01"[..]));
+    let requester = Requester { last_id: 0, ..sender() };
+    let Inbound { command, .. } = run(&order[3..], &requester, &with_order()).unwrap();
+    let Action::Enter(enter) = command.action else { panic!("{command:?}") };
+    assert_eq!((command.verdict, command.symbol), (Reason::None, AAPL));
+    assert_eq!((enter.id, enter.quantity, enter.price), (OrderId(1), Quantity(100), Price(10_000)));
+}

@@ -57,6 +57,15 @@ pub enum Received {
     Text(Range<usize>),
 }
 
+/// Returns the meaning of the reason letter of a refused login.
+pub(crate) fn refusal(letter: u8) -> String {
+    match letter {
+        b'A' => "not authorised".into(),
+        b'S' => "no such session, or it has not come to that number".into(),
+        other => format!("reason {:?}", char::from(other)),
+    }
+}
+
 /// Cause of the end of a connection.
 #[derive(Debug, thiserror::Error)]
 pub enum Broken {
@@ -67,11 +76,7 @@ pub enum Broken {
     #[error("the venue closed the connection")]
     Closed,
     /// The venue refused the login, with this reason letter.
-    #[error("the venue refused the login: {}", match .0 {
-        b'A' => "not authorised".to_string(),
-        b'S' => "no such session, or it has not come to that number".to_string(),
-        other => format!("reason {:?}", char::from(*other)),
-    })]
+    #[error("the venue refused the login: {}", refusal(*.0))]
     Refused(u8),
     /// The venue has ended the session.
     #[error("the session has ended")]

@@ -1,6 +1,7 @@
 //! Client of the snapshot server: fetches the current book and the number at which the feed
 //! continues.
 
+use crate::client::soup::refusal;
 use crate::soupbintcp::{Login, packet, split_packet, write_packet};
 use crate::{Malformed, unpadded};
 use std::io::{self, Read, Write};
@@ -30,7 +31,7 @@ pub struct SnapshotLogin {
 #[derive(Debug, thiserror::Error)]
 pub enum GlimpseError {
     /// The server refused the login, with this reason letter.
-    #[error("the snapshot server refuses the login: {}", char::from(*.0))]
+    #[error("the snapshot server refuses the login: {}", refusal(*.0))]
     Rejected(u8),
     /// The connection ended before the snapshot was complete.
     #[error("the snapshot ends too early")]

@@ -85,11 +85,19 @@ fn orders_are_not_an_operators_business() {
         r#"{"op":"reduce","session":"USER00","id":1,"qty":1}"#,
         r#"{"op":"modify","session":"USER00","id":1,"qty":1}"#,
         r#"{"op":"cancel","session":"USER00","id":1}"#,
+        r#"{"op":"account_query","session":"USER00","next_id":5}"#,
     ] {
         operator.say(&mut venue, line);
         let heard = operator.heard(&mut venue);
-        assert!(heard[0].contains("for the session that owns the order"), "{heard:?}");
+        assert!(heard[0].contains("for the session itself"), "{heard:?}");
         assert_eq!(heard.len(), 1);
+    }
+    for line in [
+        r#"{"op":"mass_cancel","session":"USER00","id":5}"#,
+        r#"{"op":"order_entry","session":"USER00","id":4294967301,"enabled":false}"#,
+    ] {
+        operator.say(&mut venue, line);
+        assert!(operator.heard(&mut venue)[0].contains("leave `id` out"), "{line}");
     }
     // Not even after a byte order mark, which only the reader of the lines would skip.
     operator.say(&mut venue, "\u{feff}{\"op\":\"cancel\",\"session\":\"USER00\",\"id\":1}");
@@ -108,8 +116,11 @@ fn malformed_lines_are_answered_with_a_column() {
     operator.say(&mut venue, r#"{"op":"#);
     operator.say(&mut venue, r#"{"op":"fly"}"#);
     operator.say(&mut venue, r#"{"op":"cancel","op":"symbol"}"#);
+    operator.say(&mut venue, r#"["cancel"]"#);
+    operator.say(&mut venue, r#"{"op":"tick","symbol":"AAPL"} {"op":"cancel"}"#);
     let heard = operator.heard(&mut venue);
-    assert_eq!(heard.len(), 4);
+    assert_eq!(heard.len(), 6);
+    assert!(heard[4].contains("no JSON object"), "{}", heard[4]);
     assert!(heard[0].contains(r#""column":39"#) && heard[0].contains("tick"), "{}", heard[0]);
     assert!(heard.iter().all(|line| line.starts_with(r#"{"error":"#)), "{heard:?}");
     operator.say(&mut venue, &"x".repeat(70_000));
