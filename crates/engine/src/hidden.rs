@@ -9,7 +9,7 @@ use super::attributes::Attributes;
 use super::beside::Resting;
 use super::book::{key_of, side_index};
 use super::ladder::Ladder;
-use super::matching::{Incoming, gives_way};
+use super::matching::Incoming;
 use super::orders::{NIL, Order, Slot};
 use ringside_model::domain::{OrderNumber, SymbolId, SymbolState};
 use ringside_model::report::ReportSink;
@@ -17,7 +17,7 @@ use ringside_planted::{Bug, planted};
 use std::iter::from_fn;
 
 /// Matching priority on one side: price key, displayed before hidden, then age.
-type Turn = (i64, bool, u64);
+pub(super) type Turn = (i64, bool, u64);
 
 impl Engine {
     /// Returns the ladders of a symbol's hidden orders without or with a minimum.
@@ -136,48 +136,23 @@ impl Engine {
     }
 
     /// Returns the open quantity that an incoming order needs to trade with a resting one.
-    fn least(&self, order: &Order) -> u64 {
+    pub(super) fn least(&self, order: &Order) -> u64 {
         if !order.attributes.has_minimum() {
             return 0;
         }
         self.special_terms(order).min_quantity.0.min(order.open)
     }
 
-    /// Returns true if an incoming order would trade `wanted` in all. Orders that self-trade
-    /// prevention would remove do not count, nor do orders behind one that would end the incoming
-    /// order.
-    pub(super) fn can_trade(
+    /// Iterates over the orders that an incoming order with this limit meets, in matching priority.
+    pub(super) fn interest_within(
         &self,
         book: usize,
         incoming: &Incoming,
         limit: i64,
-        wanted: u64,
-    ) -> bool {
+    ) -> impl Iterator<Item = (Turn, Slot)> {
         let buy = !incoming.order.attributes.is_buy();
         let limit = key_of(buy, limit);
-        let (mut open, mut wanted) = (incoming.order.open, wanted);
-        for ((key, ..), slot) in self.interest(book, buy) {
-            if key > limit {
-                return false;
-            }
-            let resting = self.orders.get(slot);
-            if open < self.least(resting) {
-                continue;
-            }
-            let there = resting.open + self.behind(resting);
-            if incoming.owns(resting) {
-                if !gives_way(incoming.order.attributes.self_trade(), there, open) {
-                    return false;
-                }
-                continue;
-            }
-            open = open.saturating_sub(there);
-            wanted = wanted.saturating_sub(there);
-            if wanted == 0 {
-                return true;
-            }
-        }
-        false
+        self.interest(book, buy).take_while(move |&((key, ..), _)| key <= limit)
     }
 
     /// Iterates over the orders of a side in matching priority.

@@ -50,7 +50,7 @@ pub(super) fn fits(display: &Display, quantity: u64, lot: u64) -> bool {
 }
 
 /// Draws the next slice; the drawn number modulo the count of sizes selects the size in lots.
-fn draw_slice(display: &mut Display, lot: u64) {
+pub(super) fn draw_slice(display: &mut Display, lot: u64) {
     display.next = display.least;
     if display.least < display.most {
         let sizes = (display.most - display.least) / lot + 1;
@@ -184,7 +184,13 @@ impl Engine {
 
     #[cold]
     fn reserve_of(&self, order: &Order) -> u64 {
-        self.tables.reserves.get(order.key()).expect("an iceberg has a reserve").left
+        self.reserve(order).0
+    }
+
+    /// Returns the reserve of an iceberg, and the sizes of its next slices.
+    pub(super) fn reserve(&self, order: &Order) -> (u64, Display) {
+        let reserve = self.tables.reserves.get(order.key()).expect("an iceberg has a reserve");
+        (reserve.left, reserve.display)
     }
 
     /// Reduces an order by taking from its reserve first. Returns the part that the slice has to

@@ -70,6 +70,7 @@ mod side_tables;
 mod special;
 mod states;
 mod stops;
+mod trial;
 mod venue;
 mod view;
 

@@ -326,16 +326,8 @@ impl Engine {
     ) {
         let order = self.orders.get(slot);
         let (resting, coming) = (order.open + self.behind(order), incoming.order.open);
-        let (resting_gives, incoming_gives) = match incoming.order.attributes.self_trade() {
-            SelfTrade::None => unreachable!("without a mode no order owns another"),
-            SelfTrade::CancelNewest => (0, coming),
-            SelfTrade::CancelOldest => (resting, 0),
-            SelfTrade::CancelBoth => (resting, coming),
-            SelfTrade::Decrement => (resting.min(coming), resting.min(coming)),
-            SelfTrade::CancelSmallest if resting < coming => (resting, 0),
-            SelfTrade::CancelSmallest if resting > coming => (0, coming),
-            SelfTrade::CancelSmallest => (resting, coming),
-        };
+        let mode = incoming.order.attributes.self_trade();
+        let (resting_gives, incoming_gives) = prevented(mode, resting, coming);
         let price = self.levels.get(self.orders.get(slot).level).price();
         if resting_gives == resting {
             self.cancel_resting(slot, Reason::SelfTrade, sink);
@@ -351,12 +343,18 @@ impl Engine {
     }
 }
 
-/// Returns true if self-trade prevention would remove the resting order alone.
-pub(super) fn gives_way(mode: SelfTrade, resting: u64, incoming: u64) -> bool {
+/// Returns the quantities that self-trade prevention takes from the resting and from the incoming
+/// order, which have these quantities open.
+pub(super) fn prevented(mode: SelfTrade, resting: u64, incoming: u64) -> (u64, u64) {
     match mode {
-        SelfTrade::CancelOldest => true,
-        SelfTrade::CancelSmallest => resting < incoming,
-        _ => false,
+        SelfTrade::None => unreachable!("without a mode no order owns another"),
+        SelfTrade::CancelNewest => (0, incoming),
+        SelfTrade::CancelOldest => (resting, 0),
+        SelfTrade::CancelBoth => (resting, incoming),
+        SelfTrade::Decrement => (resting.min(incoming), resting.min(incoming)),
+        SelfTrade::CancelSmallest if resting < incoming => (resting, 0),
+        SelfTrade::CancelSmallest if resting > incoming => (0, incoming),
+        SelfTrade::CancelSmallest => (resting, incoming),
     }
 }
 

@@ -90,6 +90,8 @@ bugs! {
     StopsNotElected in "ringside-engine::engine" by "engine_oracle::tiny",
     /// The reserve of an iceberg is gone when its slice has traded.
     ReserveForgotten in "ringside-engine::engine" by "engine_oracle::tiny",
+    /// The trial of an incoming order takes the reserve of an iceberg at the place of its slice.
+    ReserveAheadOfOthers in "ringside-engine::engine" by "semantics::trial::a_fill_or_kill_order_behind_an_own_order_and_a_slice_is_not_filled_in_part",
     /// An expired order trades until the next tick.
     ExpiryWaitsForATick in "ringside-engine::engine" by "semantics::special::no_order_trades_after_its_expiry_whether_a_tick_came_or_not",
     /// A hidden order trades by its time among the displayed ones at its price.

@@ -214,7 +214,8 @@ impl Naive {
             return self.put(incoming);
         }
 
-        if enter.tif == TimeInForce::Fok && !self.is_fillable(&incoming, bound) {
+        let is_fok = enter.tif == TimeInForce::Fok;
+        if is_fok && self.tradable(&incoming, bound) < incoming.open {
             return self.cut(&mut incoming, enter.quantity.0, Reason::FokNotFillable);
         }
         let last_fill = self.match_incoming(&mut incoming, bound);
@@ -331,42 +332,26 @@ impl Naive {
         self.banded(symbol, buy, TimeInForce::Ioc, collar)
     }
 
-    /// Returns true if a fill-or-kill order would be filled completely.
-    fn is_fillable(&self, incoming: &Order, bound: Price) -> bool {
-        self.tradable(incoming, bound) == incoming.open
+    /// Returns the quantity that an order would trade at once: it trades in a copy of the venue.
+    fn tradable(&self, incoming: &Order, bound: Price) -> u64 {
+        let (mut copy, mut order) = (self.clone(), *incoming);
+        copy.trade_all(&mut order, bound);
+        order.executed - incoming.executed
     }
 
-    /// Returns the quantity that an order would trade at once. Orders that self-trade prevention
-    /// would cancel do not count, and the sum stops where self-trade prevention would end the
-    /// order.
-    fn tradable(&self, incoming: &Order, bound: Price) -> u64 {
-        let mut need = incoming.open;
-        for resting in self.whole_side(incoming.symbol, !incoming.side.is_buy()) {
-            if need == 0 || !reaches(incoming.side.is_buy(), bound, resting.price) {
-                break;
-            }
-            if need < resting.least() {
-                continue;
-            }
-            if must_not_trade(incoming, &resting) {
-                match incoming.self_trade {
-                    SelfTrade::CancelOldest => continue,
-                    SelfTrade::CancelSmallest if resting.open < need => continue,
-                    _ => break,
-                }
-            }
-            need -= need.min(resting.open);
+    /// Trades an order as far as it goes, or not at all if that is less than its minimum; returns
+    /// the last price.
+    fn match_incoming(&mut self, incoming: &mut Order, bound: Price) -> Option<Price> {
+        if incoming.least() > 0 && self.tradable(incoming, bound) < incoming.least() {
+            return None;
         }
-        incoming.open - need
+        self.trade_all(incoming, bound)
     }
 
     /// Trades until nothing is open or nothing within the bound is left; returns the last price.
-    fn match_incoming(&mut self, incoming: &mut Order, bound: Price) -> Option<Price> {
+    fn trade_all(&mut self, incoming: &mut Order, bound: Price) -> Option<Price> {
         let buy = incoming.side.is_buy();
         let mut last_fill = None;
-        if self.tradable(incoming, bound) < incoming.least() {
-            return None;
-        }
         while incoming.open > 0 {
             let best = self.first_for(incoming);
             let Some(mut resting) = best.filter(|best| reaches(buy, bound, best.price)) else {

@@ -22,6 +22,7 @@ mod short_sale;
 mod special;
 mod stops;
 mod trading_day;
+mod trial;
 mod types_and_times;
 
 use ringside_model::command::{
