@@ -15,7 +15,7 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Body, Executed, Report, ReportKind};
 use ringside_testing::oracle::audit::Audit;
 use ringside_testing::oracle::commands::{
-    DEEP, HUGE_VALUES, MIXED, MOVING, Profile, Random, TINY, WIDE_PRICES, stream,
+    DEEP, HUGE_VALUES, MIXED, MOVING, Profile, Random, SPECIAL, TINY, WIDE_PRICES, stream,
 };
 use ringside_testing::oracle::naive::Naive;
 use ringside_testing::oracle::shrink::shrink;
@@ -40,6 +40,11 @@ fn tiny() {
 #[test]
 fn moving() {
     check("moving", MOVING, 50_000);
+}
+
+#[test]
+fn special() {
+    check("special", SPECIAL, 100_000);
 }
 
 #[test]

@@ -69,6 +69,9 @@ pub const TINY: Profile = Profile {
     moves: 6,
     seqno_min: 1,
 };
+/// Profile of few prices and many stops, icebergs and orders with special terms, so that rare
+/// kinds meet.
+pub const SPECIAL: Profile = Profile { specials: 200, moves: 0, ..TINY };
 /// Profile of few prices and plain orders: symbols move between partitions again and again.
 pub const MOVING: Profile = Profile { specials: 0, moves: 20, ..TINY };
 /// Profile of prices that walk and jump over eleven decimal places.
