@@ -109,7 +109,7 @@ pub use view::{LevelView, OrderView};
 
 /// Version of the matching rules. A journal names the version that wrote it, because other rules
 /// make other reports of the same commands.
-pub const SEMANTICS_VERSION: u32 = 6;
+pub const SEMANTICS_VERSION: u32 = 7;
 
 /// Highest symbol number. Symbols are numbered densely: tables are indexed by the number.
 pub const SYMBOL_MAX: u32 = 1 << 24;

@@ -35,16 +35,20 @@ impl Incoming {
         Incoming { order, price, last: 0, minimum: 0, is_hidden: false, traded: Traded::default() }
     }
 
-    /// Returns true if `resting` is of the same group or, if neither has a group, of the same firm.
+    /// Returns true if self-trade prevention keeps the order from trading with `resting`: if both
+    /// have a group, the groups decide; otherwise their firms, or their sessions if neither has a
+    /// firm.
     #[inline]
     pub(crate) fn owns(&self, resting: &Order) -> bool {
         let (own, other) = (self.order.attributes, resting.attributes);
         if own.self_trade() == SelfTrade::None {
             false
-        } else if own.group() != 0 {
-            other.group() == own.group()
+        } else if own.group() != 0 && other.group() != 0 {
+            own.group() == other.group()
+        } else if own.firm() != 0 || other.firm() != 0 {
+            own.firm() == other.firm()
         } else {
-            own.firm() != 0 && other.group() == 0 && other.firm() == own.firm()
+            self.order.session == resting.session
         }
     }
 }

@@ -476,8 +476,15 @@ fn the_hash_of_a_state_forgets_how_it_came_about() {
 #[test]
 fn the_streams_reach_every_outcome() {
     let (mut seen, mut auctions, mut surplus) = (HashSet::new(), HashSet::new(), HashSet::new());
-    for (profile, seed) in [(TINY, 1), (WIDE_PRICES, 2), (HUGE_VALUES, 3), (MIXED, 4), (MOVING, 6)]
-    {
+    for (profile, seed) in [
+        (TINY, 1),
+        (WIDE_PRICES, 2),
+        (HUGE_VALUES, 3),
+        (MIXED, 4),
+        (MOVING, 6),
+        (MOVING, 7),
+        (SPECIAL, 8),
+    ] {
         let mut venue = Naive::default();
         let (mut live, mut trades) = (0, 0);
         let commands = stream(profile, seed, STREAM_COMMANDS);

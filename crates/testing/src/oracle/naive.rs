@@ -898,10 +898,11 @@ fn reaches(buy: bool, bound: Price, price: Price) -> bool {
 
 /// Returns true if self-trade prevention keeps the two orders apart.
 fn must_not_trade(incoming: &Order, resting: &Order) -> bool {
-    let is_own = if incoming.group != 0 {
-        resting.group == incoming.group
-    } else {
-        incoming.firm.0 != 0 && resting.group == 0 && resting.firm == incoming.firm
+    let has_owner = |order: &Order| (order.group != 0, order.firm.0 != 0);
+    let is_own = match (has_owner(incoming), has_owner(resting)) {
+        ((true, _), (true, _)) => incoming.group == resting.group,
+        ((_, false), (_, false)) => incoming.session == resting.session,
+        _ => incoming.firm == resting.firm,
     };
     is_own && incoming.self_trade != SelfTrade::None
 }

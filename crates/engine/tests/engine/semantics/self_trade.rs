@@ -172,7 +172,7 @@ fn earlier_fills_stand() {
 }
 
 #[test]
-fn a_group_goes_before_the_firm() {
+fn two_groups_decide_then_the_firm_then_the_session() {
     let mode = SelfTrade::CancelNewest;
     let free = [
         "accepted 2#12 buy 1@100 open 1",
@@ -180,16 +180,23 @@ fn a_group_goes_before_the_firm() {
         "executed 2#12 buy 1@100 with #11 trade 1 removed",
     ];
     let kept = ["accepted 2#12 buy 1@100 open 1", "canceled 2#12 buy 1@100 other 100 self_trade"];
-    // Firm and group of the resting order, of the incoming order, and true if the venue keeps them
-    // apart.
+    // Firm and group of the resting order, of the incoming order of the same session, and true if
+    // the venue keeps them apart.
     let cases = [
         ((7, 0), (7, 0), true),
         ((7, 0), (8, 0), false),
-        ((0, 0), (0, 0), false),
+        ((0, 0), (0, 0), true),
+        ((7, 0), (0, 0), false),
+        ((0, 0), (7, 0), false),
         ((7, 3), (8, 3), true),
         ((7, 3), (7, 4), false),
-        ((7, 3), (7, 0), false),
-        ((7, 0), (7, 3), false),
+        ((0, 3), (0, 4), false),
+        // A group of one of them alone switches nothing off.
+        ((7, 3), (7, 0), true),
+        ((7, 0), (7, 3), true),
+        ((7, 3), (8, 0), false),
+        ((0, 3), (0, 0), true),
+        ((0, 0), (0, 3), true),
     ];
     for (resting, incoming, apart) in cases {
         let (expected, book) = if apart { (&kept[..], "| 1:1@100") } else { (&free[..], "|") };
@@ -204,6 +211,24 @@ fn a_group_goes_before_the_firm() {
             book,
         );
     }
+}
+
+#[test]
+fn orders_without_a_firm_belong_to_their_session() {
+    check(
+        &[
+            (sell(1, 1, 100).session(2), &["accepted 2/1#11 sell 1@100 open 1"]),
+            (
+                buy(2, 1, 100).mode(SelfTrade::CancelNewest),
+                &[
+                    "accepted 2#12 buy 1@100 open 1",
+                    "executed 2/1#11 sell 1@100 with #12 trade 1",
+                    "executed 2#12 buy 1@100 with #11 trade 1 removed",
+                ],
+            ),
+        ],
+        "|",
+    );
 }
 
 #[test]
