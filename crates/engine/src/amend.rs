@@ -106,9 +106,8 @@ impl Engine {
         if total <= order.executed {
             return self.cancel_resting(slot, Reason::User, sink);
         }
-        let price = match self.new_limit(book, &order, price) {
-            Ok(price) => price,
-            Err(reason) => return self.cancel_resting(slot, reason, sink),
+        let Ok(price) = self.new_limit(book, &order, price) else {
+            return self.cancel_resting(slot, Reason::ReplacedInvalid, sink);
         };
         self.remove_resting(slot, bucket, self.levels.get(order.level).price());
         let open = total - order.executed;

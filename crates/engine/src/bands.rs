@@ -237,7 +237,7 @@ impl Engine {
             for slot in beyond {
                 let terms = self.terms_of(self.orders.get(slot));
                 if terms.is_some_and(|terms| terms.at_band == AtBand::Cancel) {
-                    self.cancel_resting(slot, Reason::PriceBand, sink);
+                    self.cancel_resting(slot, Reason::BandEnded, sink);
                 } else {
                     self.move_away(book, (slot, band), traded.next_number(at.seqno), sink);
                 }

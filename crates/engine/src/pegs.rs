@@ -129,7 +129,7 @@ impl Engine {
         let order = *self.orders.get(slot);
         let limit_terms = LimitTerms::of_order(&order, self.terms_of(&order));
         match self.guarded_price(book, limit_terms, price) {
-            Err(reason) => self.cancel_resting(slot, reason, sink),
+            Err(reason) => self.cancel_resting(slot, reason.of_end(), sink),
             Ok(price) if price == self.levels.get(order.level).price() => {}
             Ok(price) => self.enter_again(at, book, (slot, price), traded, sink),
         }

@@ -221,7 +221,7 @@ impl Engine {
         let (side, price) = (incoming.order.attributes.side(), incoming.price);
         let tested = self.short_price(book, side, price, AtShortTest::Reject);
         if let Err(reason) = tested {
-            cancel_rest(incoming, reason, sink);
+            cancel_rest(incoming, reason.of_end(), sink);
         }
         tested.is_err()
     }

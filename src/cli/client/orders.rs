@@ -223,14 +223,19 @@ pub(super) fn price(wire: u64) -> String {
     text[..cut].to_string()
 }
 
-/// Returns the text of a cancel reason. Several reasons share a letter; the text of the first one
-/// is used.
-fn cancel_reason(letter: u8) -> &'static str {
-    if letter == b'S' {
-        return "The venue: a risk limit, its operator, or a move of the symbol to another partition.";
+/// Returns the text of a cancel reason, or the names of all reasons that share the letter.
+fn cancel_reason(letter: u8) -> String {
+    let code = Some(Ouch::Cancel(char::from(letter)));
+    let found: Vec<Reason> =
+        Reason::ALL.iter().copied().filter(|reason| reason.ouch() == code).collect();
+    match found[..] {
+        [] => "For another reason.".into(),
+        [reason] => reason.text().into(),
+        _ => {
+            let names: Vec<&str> = found.iter().map(|reason| reason.name()).collect();
+            format!("One of: {}.", names.join(", "))
+        }
     }
-    let found = Reason::ALL.iter().find(|r| r.ouch() == Some(Ouch::Cancel(char::from(letter))));
-    found.map_or("For another reason.", |reason| reason.text())
 }
 
 fn reject_reason(code: u16) -> &'static str {

@@ -512,10 +512,10 @@ fn what_a_risk_limit_does_not_let_in_is_rejected_with_its_code() {
     for (id, reason, code) in [
         (11, Reason::RiskQuantity, 0x31),
         (21, Reason::RiskNotional, 0x30),
-        (31, Reason::RiskOpenOrders, 0x1E),
+        (31, Reason::RiskOpenOrders, 0x8046),
         (41, Reason::RiskGross, 0x20),
         (51, Reason::RiskRate, 0x28),
-        (61, Reason::Killed, 0x22),
+        (61, Reason::Killed, 0x8049),
     ] {
         let order = Action::Enter(enter(id, Side::Buy, 10, 100));
         venue.apply_with(A, 1, reason, order, Some(fields(id)));

@@ -516,10 +516,9 @@ fn the_streams_reach_every_outcome() {
         Reason::AuctionLeftover,
         MassCancel,
         ReplacedInvalid,
-        PostOnlyWouldCross,
         Expired,
         Reason::Operator,
-        Reason::ShortRestricted,
+        Reason::ShortEnded,
     ];
     for reason in cancels.into_iter().chain(more_cancels) {
         assert!(seen.contains(&(Canceled, reason)), "canceled {reason:?}");

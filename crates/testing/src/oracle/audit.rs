@@ -180,7 +180,7 @@ impl Audit {
                 }
                 Body::Canceled(Canceled { displayed, .. }) => {
                     let order = self.order_of(r)?;
-                    law!(order.price == r.price && r.reason != Reason::None, r);
+                    law!(order.price == r.price && r.reason.is_of_cancel(), r);
                     law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
                     law!(r.quantity.0 > 0, r);
                     order.open = r.open.0;

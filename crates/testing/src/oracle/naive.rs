@@ -553,10 +553,7 @@ impl Naive {
         }
         let whose = (old.side, old.tif, old.special);
         let booked = self.entry_limit(old.symbol, whose, price, old.post_only);
-        let price = match booked {
-            Ok(price) => price,
-            Err(reason) => return self.end(old, reason),
-        };
+        let Ok(price) = booked else { return self.end(old, Reason::ReplacedInvalid) };
         self.put(Order { open: 0, ..old });
         let mut new = Order { number, id: new_id, price, open, ..old };
         new.iceberg = old.iceberg.map(|iceberg| Iceberg { shown: 0, ..iceberg });

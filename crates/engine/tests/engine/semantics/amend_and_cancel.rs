@@ -270,7 +270,7 @@ fn replace_of_a_post_only_order_stays_passive() {
             (sell(1, 5, 100), &["accepted 1#11 sell 5@100 open 5"]),
             (buy(2, 3, 98).post_only(), &["accepted 2#12 buy 3@98 open 3"]),
             (buy(3, 3, 98).slide(), &["accepted 3#13 buy 3@98 open 3"]),
-            (replace(2, 4, 3, 100), &["canceled 2#12 buy 3@98 post_only_would_cross"]),
+            (replace(2, 4, 3, 100), &["canceled 2#12 buy 3@98 replaced_invalid"]),
             (replace(3, 5, 3, 105), &["replaced 5#13 buy 3@99 open 3 other 3"]),
         ],
         "5:3@99 | 1:5@100",

@@ -238,7 +238,7 @@ fn bands_and_the_short_sale_price_test_bound_what_a_peg_follows() {
                 &[
                     "quoted 0/0 buy 0@12 other 14",
                     "repriced 1#15.1 buy 5@11 open 5 was #12",
-                    "canceled 2#13 buy 5@10 price_band",
+                    "canceled 2#13 buy 5@10 band_ended",
                 ],
             ),
             (short_sale(true, false), &["short_sale_set 0/0 buy other 1"]),
@@ -267,7 +267,7 @@ fn an_order_that_asks_for_it_is_refused_or_cancelled_at_a_band() {
             (cancels(2, 11), &["accepted 2#13 buy 5@11 open 5"]),
             (
                 bands(0, 10, 0, 0),
-                &["bands_set 0/0 buy other 10", "canceled 2#13 buy 5@11 price_band"],
+                &["bands_set 0/0 buy other 10", "canceled 2#13 buy 5@11 band_ended"],
             ),
         ],
         "|",

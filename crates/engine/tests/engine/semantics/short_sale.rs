@@ -83,7 +83,7 @@ fn what_rested_before_stays_and_trades() {
                 ],
             ),
             // A replace is tested as a new order is.
-            (replace(1, 3, 5, 105), &["canceled 1#11 short 1@100 short_restricted"]),
+            (replace(1, 3, 5, 105), &["canceled 1#11 short 1@100 replaced_invalid"]),
         ],
         "|",
     );
@@ -136,9 +136,9 @@ fn a_short_stop_is_tested_when_it_is_elected() {
                     "executed 1#12 buy 1@100 open 1 with #16 trade 1",
                     "executed 5#16 sell 1@100 with #12 trade 1 removed",
                     "triggered 2#16.1 short 1@100 open 1 was #13",
-                    "canceled 2#16.1 short 1@100 short_restricted",
+                    "canceled 2#16.1 short 1@100 short_ended",
                     "triggered 3#16.2 short 1@0 open 1 was #14",
-                    "canceled 3#16.2 short 1@0 short_restricted",
+                    "canceled 3#16.2 short 1@0 short_ended",
                     "triggered 4#16.3 short 1@101 open 1 was #15",
                 ],
             ),

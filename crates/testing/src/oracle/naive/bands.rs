@@ -152,7 +152,7 @@ impl Naive {
                     continue;
                 }
                 if order.special.is_some_and(|terms| terms.at_band == AtBand::Cancel) {
-                    self.end(order, Reason::PriceBand);
+                    self.end(order, Reason::BandEnded);
                     continue;
                 }
                 self.put(Order { open: 0, ..order });

@@ -95,7 +95,8 @@ impl Naive {
     fn move_to(&mut self, order: Order, price: Price) {
         let whose = (order.side, order.tif, order.special);
         match self.entry_limit(order.symbol, whose, price, order.post_only) {
-            Err(reason) => self.end(order, reason),
+            Err(Reason::PriceBand) => self.end(order, Reason::BandEnded),
+            Err(_) => self.end(order, Reason::ShortEnded),
             Ok(price) if price == order.price => {}
             Ok(price) => {
                 self.put(Order { open: 0, ..order });

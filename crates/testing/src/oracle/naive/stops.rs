@@ -83,7 +83,7 @@ impl Naive {
         self.say(Triggered { old_order: waiting.number }, &order, order.open);
         if !self.passes_short_test(symbol, side, price) {
             let open = order.open;
-            return self.cut(&mut order, open, Reason::ShortRestricted);
+            return self.cut(&mut order, open, Reason::ShortEnded);
         }
         let bound = if limit.is_some() { price } else { self.collar(symbol, side.is_buy()) };
         self.match_incoming(&mut order, bound);
