@@ -44,7 +44,7 @@ fn a_pipe_is_a_session() {
         "> replace 1 50 187.04",
         "#2 replaces #1: buy 50  at 187.04, order 2",
         "> cancel 2",
-        "#2 canceled: 50; 0 open. The client asked for it.",
+        "#2 canceled: 50; 0 open. One of: user, disconnect, mass_cancel.",
         "> hold",
         "\"hold\" is no command; try help",
         "> sell 7 AAPL market",
