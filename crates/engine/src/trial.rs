@@ -68,12 +68,14 @@ impl Trial {
         Some(Resting { open: slice, reserve: Some((left - slice, display)), is_own, least })
     }
 
-    /// Meets the orders of one price level until the result is certain.
-    fn meet_all(&mut self, mut level: VecDeque<Resting>) -> Option<bool> {
+    /// Meets the orders of one price level, and no more of them than the result needs. Next slices
+    /// come behind all orders of the level.
+    fn meet_all(&mut self, mut level: impl Iterator<Item = Resting>) -> Option<bool> {
+        let mut slices = VecDeque::new();
         while self.result().is_none()
-            && let Some(resting) = level.pop_front()
+            && let Some(resting) = level.next().or_else(|| slices.pop_front())
         {
-            level.extend(self.meet(resting));
+            slices.extend(self.meet(resting));
         }
         self.result()
     }
@@ -97,7 +99,7 @@ impl Engine {
             let level = std::iter::from_fn(|| {
                 interest.next_if(|&((key, hidden, _), _)| (key, hidden) == (price, is_hidden))
             });
-            let level = level.map(|(_, slot)| self.in_trial(slot, incoming)).collect();
+            let level = level.map(|(_, slot)| self.in_trial(slot, incoming));
             if let Some(result) = trial.meet_all(level) {
                 return result;
             }

@@ -2,8 +2,8 @@
 //! the wire protocols and texts.
 //!
 //! A number is never reused. OUCH codes are those of OUCH 5.0: a letter for a cancel, a number for
-//! a reject. A reject for which OUCH 5.0 has no number has 0x8000 plus the number in the journal. FIX values are OrdRejReason (103) and, for a rejected cancel request, CxlRejReason
-//! (102).
+//! a reject. A reject for which OUCH 5.0 has no number has 0x8000 plus the number in the journal.
+//! FIX values are OrdRejReason (103) and, for a rejected cancel request, CxlRejReason (102).
 
 use zerocopy::{Immutable, IntoBytes, KnownLayout, TryFromBytes};
 

@@ -21,9 +21,9 @@
 //!
 //! | mode | a kill of the process leaves | a power cut leaves |
 //! |---|---|---|
-//! | `volatile` | the commands that are in the mapped segment by then | what the kernel has written back |
+//! | `volatile` | the commands that are in the mapped segment | what the kernel has written back |
 //! | `pagecache` | every command with a report that has left | what the kernel has written back |
-//! | `fsync` | every command with a report that has left | every command with a report that has left |
+//! | `fsync` | every command with a report that has left | the same |
 //!
 //! This file wires the rings. `stage.rs` defines a stage and has the loop that releases a batch;
 //! `sequencer.rs`, `journaler.rs`, `replicator.rs`, `matcher.rs` and `publisher.rs` are the stages;

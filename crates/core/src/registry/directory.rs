@@ -100,26 +100,10 @@ impl Directory {
 
 #[cfg(test)]
 mod tests {
+    use super::super::names::tests::{command, define, name};
     use super::*;
-    use ringside_model::command::{
-        Action, Cancel, DefineFirm, DefineSession, DefineSymbol, Enter, Replace,
-    };
-    use ringside_model::domain::{FirmId, Name, Price, Quantity, Role, Side, Tick};
-
-    fn command(session: u32, symbol: u32, verdict: Reason, action: Action) -> Command {
-        Command { session: SessionId(session), symbol: SymbolId(symbol), verdict, action }
-    }
-
-    fn name(text: &str) -> Name {
-        Name::new(text).unwrap()
-    }
-
-    fn define(symbol: u32, text: &str, verdict: Reason) -> Command {
-        let tick = Tick::parse("0.01").unwrap();
-        let (lot, reference) = (Quantity(1), Price(0));
-        let definition = DefineSymbol { name: name(text), tick, lot, collar_bps: 0, reference };
-        command(0, symbol, verdict, Action::from(definition))
-    }
+    use ringside_model::command::{Action, Cancel, DefineFirm, DefineSession, Enter, Replace};
+    use ringside_model::domain::{FirmId, Price, Quantity, Role, Side};
 
     fn enter(session: u32, symbol: u32, id: u64, verdict: Reason) -> Command {
         let enter = Enter::limit(OrderId(id), Side::Buy, Quantity(1), Price(1));

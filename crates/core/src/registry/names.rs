@@ -163,19 +163,19 @@ impl<T> Table<T> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use ringside_model::domain::Price;
 
-    fn command(session: u32, symbol: u32, verdict: Reason, action: Action) -> Command {
+    pub(crate) fn command(session: u32, symbol: u32, verdict: Reason, action: Action) -> Command {
         Command { session: SessionId(session), symbol: SymbolId(symbol), verdict, action }
     }
 
-    fn name(text: &str) -> Name {
+    pub(crate) fn name(text: &str) -> Name {
         Name::new(text).unwrap()
     }
 
-    fn define(symbol: u32, text: &str, verdict: Reason) -> Command {
+    pub(crate) fn define(symbol: u32, text: &str, verdict: Reason) -> Command {
         let tick = Tick::parse("0.01").unwrap();
         let (lot, reference) = (Quantity(1), Price(0));
         let definition = DefineSymbol { name: name(text), tick, lot, collar_bps: 0, reference };

@@ -4,8 +4,8 @@
 //!
 //! | Reason | Decided by |
 //! |---|---|
-//! | the order id is used up | [`Directory::refuses`]; the network leaves such a request without an answer |
-//! | the trading day has ended, or the session has disabled its order entry | `VenueRules::refuses` |
+//! | the order id is used up | [`Directory::refuses`]; the network does not answer |
+//! | the day has ended, or the session disabled its order entry | `VenueRules::refuses` |
 //! | the user sends more requests than it may | the intake |
 //! | the request has a fault: a symbol, a price, a field | the translation of the request |
 //! | a risk limit is broken | [`RiskDesk`] |

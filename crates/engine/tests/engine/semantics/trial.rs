@@ -114,3 +114,31 @@ fn a_minimum_is_met_behind_an_own_order_that_takes_its_part_of_both() {
         "|",
     );
 }
+
+/// Returns the time of 300 fill-or-kill orders of one lot, each filled by the first of the orders
+/// that rest at one price.
+fn time_beside(resting: u64) -> std::time::Duration {
+    let mut engine = whole_engine();
+    let sequenced = |number, Do(command, ..): Do| Sequenced {
+        seqno: SeqNo(number),
+        time: Nanos(number),
+        command,
+    };
+    engine.apply(&[sequenced(1, define(1, plain()))]);
+    for id in 1..=resting {
+        engine.apply(&[sequenced(1 + id, sell(id, 1, 100).session(2))]);
+    }
+    let start = std::time::Instant::now();
+    for id in 1..=300 {
+        let told = engine.apply(&[sequenced(1 + resting + id, buy(id, 1, 100).fok())]);
+        assert_eq!(told.len(), 3, "accepted, and two executions");
+    }
+    start.elapsed()
+}
+
+#[test]
+fn a_fill_or_kill_order_looks_at_no_more_orders_than_it_needs() {
+    let [few, many] = [400, 100_000]
+        .map(|resting| (0..3).map(|_| time_beside(resting)).min().expect("three runs"));
+    assert!(many < 40 * few, "{few:?} beside 400 orders, {many:?} beside 100,000");
+}
