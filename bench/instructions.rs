@@ -14,6 +14,7 @@ use contest::{CHUNK, RingSink, Sequencer};
 use ringside::config::Config;
 use ringside_core::merge::Subscriber;
 use ringside_core::recovery::replay::{Replay, Shape};
+use ringside_core::registry::names::Names;
 use ringside_core::shard::MatchingShard;
 use ringside_core::streams::{Projections, SessionStates, StreamId, StreamSink};
 use ringside_engine::{Engine, Shard};
@@ -166,7 +167,7 @@ fn seal() -> u64 {
 fn encode(role: Role) -> Messages {
     let flow = flow(Workload::W1);
     let states = SessionStates::new(SESSIONS as usize + 1);
-    let mut projections = Projections::new(Messages::default(), states);
+    let mut projections = Projections::new(Messages::default(), states, Names::default());
     let shape = Shape { shards: 1, orders: flow.setup.len() };
     let mut venue = Replay::new(shape, Told::default());
     let mut sealer = Sealer { client_fields: true, ..Sealer::default() };

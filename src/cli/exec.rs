@@ -11,6 +11,7 @@ use ringside_core::pipeline::{CommandSource, Control, Polled};
 use ringside_core::recovery::restart::Checkpoint;
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::{ExposureCounter, ExposureView};
+use ringside_core::registry::names::Names;
 use ringside_core::venue::{Recover, Restart, Venue};
 use ringside_edge::gateway::file_session::{FileSession, Format};
 use ringside_edge::gateway::risk::RiskDesk;
@@ -59,10 +60,9 @@ pub(super) fn run(args: &ExecArgs, config: &Config) -> Result<(), CliError> {
     let layout = config.layout(&allowed_cores())?;
 
     let mut directory = Directory::new();
-    let mut printer = Printer::new(args.quiet);
+    let printer = Printer::new(args.quiet, directory.names().share());
     let mut count = Count::default();
-    let names = NamesOnly(&mut printer.lines);
-    let mut past = Past { directory: &mut directory, names, count: &mut count };
+    let mut past = Past { directory: &mut directory, count: &mut count };
     let mut venue = Venue::open(config.journal_options(dir)?, config.shape(), &mut past)?;
     let kept = if temporary.is_some() { " (temporary)" } else { "" };
     eprintln!("ringside: threads: {}", layout.plan);
@@ -148,7 +148,6 @@ pub(super) fn tell_restart(restart: &Restart) {
 /// State that the session and the printer learn from the replay of the journal.
 struct Past<'a> {
     directory: &'a mut Directory,
-    names: NamesOnly<'a>,
     count: &'a mut Count,
 }
 
@@ -160,10 +159,6 @@ impl Subscriber for Past<'_> {
             self.directory.observe(&command);
         }
         self.count.command(frame);
-    }
-
-    fn definition(&mut self, command: &Command) {
-        self.names.definition(command);
     }
 
     fn report(&mut self, published: &Published) {
@@ -178,7 +173,7 @@ impl Subscriber for Past<'_> {
 impl Recover for Past<'_> {
     fn resume(&mut self, at: Option<&Checkpoint>) -> Result<(), String> {
         if let Some(at) = at {
-            *self.directory = Directory::restore(&at.definitions, at.used_ids.clone());
+            self.directory.resume(&at.definitions, at.used_ids.clone());
             at.rules.commands().iter().for_each(|command| self.directory.observe(command));
             self.count.exposure = at.exposure.clone();
         }
@@ -349,17 +344,6 @@ impl Subscriber for Told {
     }
 }
 
-/// Learns names from a journal whose reports were printed before.
-pub(super) struct NamesOnly<'a>(pub &'a mut JsonReports);
-
-impl Subscriber for NamesOnly<'_> {
-    fn definition(&mut self, command: &Command) {
-        self.0.definition(command);
-    }
-
-    fn report(&mut self, _published: &Published) {}
-}
-
 /// Counts reports and prints a line for each.
 pub(super) struct Printer {
     pub lines: JsonReports,
@@ -372,9 +356,9 @@ pub(super) struct Printer {
 impl Printer {
     const OUT_BYTES: usize = 1 << 16;
 
-    pub(super) fn new(quiet: bool) -> Self {
+    pub(super) fn new(quiet: bool, names: Names) -> Self {
         let (counts, reasons) = (BTreeMap::new(), BTreeMap::new());
-        Printer { lines: JsonReports::new(), quiet, out: vec![], counts, reasons }
+        Printer { lines: JsonReports::with_names(names), quiet, out: vec![], counts, reasons }
     }
 
     pub(super) fn flush(&mut self) {

@@ -7,6 +7,7 @@ use clap::Args;
 use ringside_core::merge::Subscriber;
 use ringside_core::recovery::replay::Replay;
 use ringside_core::recovery::restart::Start;
+use ringside_core::registry::directory::Directory;
 use ringside_core::registry::names::Names;
 use ringside_core::venue;
 use ringside_engine::LevelView;
@@ -58,7 +59,7 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> Result<(), CliError> {
     };
     let from = start.checkpoint().map_or(0, |at| at.place.seqno.0);
     let mut reader = start.reader(journal_dir(config)?, identity(config))?;
-    let mut replayed = start.replay(Printer::new(!args.reports));
+    let mut replayed = start.replay(Printer::new(!args.reports, Names::default()));
     replayed.read(&mut reader, until)?;
     let seconds = began.elapsed().as_secs_f64();
     let probe = replayed.probe();
@@ -106,10 +107,11 @@ pub(super) fn book(args: &BookArgs, config: &Config) -> Result<(), CliError> {
     replayed.read(&mut reader, at)?;
     let seqno = replayed.probe().seqno;
     let unknown = || CliError::Failure(format!("{}: no such symbol at seqno {seqno}", args.symbol));
-    let names = &replayed.subscriber.0;
-    let symbol =
-        Name::new(&args.symbol).and_then(|name| names.symbol_id(name)).ok_or_else(unknown)?;
-    let tick = names.symbol(symbol).ok_or_else(unknown)?.tick;
+    let directory = &replayed.subscriber.0;
+    let symbol = Name::new(&args.symbol)
+        .and_then(|name| directory.numbers().symbol_id(name))
+        .ok_or_else(unknown)?;
+    let tick = directory.names().symbol(symbol).ok_or_else(unknown)?.tick;
     let [bids, offers] = [true, false].map(|buy| depth(&replayed, symbol, buy, args.levels));
     if args.json {
         let side = |levels: &[LevelView]| -> Vec<_> {
@@ -200,7 +202,7 @@ pub(super) fn note_tail(reader: &Reader) {
 
 /// Subscriber that learns only names.
 #[derive(Default)]
-pub(super) struct Learner(pub(super) Names);
+pub(super) struct Learner(pub(super) Directory);
 
 impl Subscriber for Learner {
     fn definition(&mut self, command: &Command) {

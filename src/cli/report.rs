@@ -276,7 +276,7 @@ fn totals_of(text: &str, directory: &Directory) -> Option<BTreeMap<SymbolId, Tot
     for line in lines {
         let fields: Vec<&str> = line.split(',').collect();
         let &[_, _, _, symbol, quantity, price, ..] = &fields[..] else { return None };
-        let symbol = directory.names().symbol_id(Name::new(symbol)?)?;
+        let symbol = directory.numbers().symbol_id(Name::new(symbol)?)?;
         let tick = directory.names().symbol(symbol)?.tick;
         let total = totals.entry(symbol).or_default();
         let quantity: u128 = quantity.parse().ok()?;

@@ -31,9 +31,10 @@ pub(super) fn recover(config: &Config) -> Result<Standby<Past>, ServeError> {
     let store =
         Store::open(&streams::Options { streams_max, ..streams::Options::new(dir, of_streams) })?;
     let states = SessionStates::new(config.gateway.sessions_max);
+    let directory = Directory::new();
     let past = Past {
-        projections: Projections::new(store, states),
-        directory: Directory::default(),
+        projections: Projections::new(store, states, directory.names().share()),
+        directory,
         away: BTreeMap::new(),
         committed: Arc::default(),
     };
@@ -138,7 +139,7 @@ impl Recover for Past {
         match at {
             None => self.projections.encoder.sink_mut().clear().map_err(|error| error.to_string()),
             Some(at) => {
-                self.directory = Directory::restore(&at.definitions, at.used_ids.clone());
+                self.directory.resume(&at.definitions, at.used_ids.clone());
                 for command in &at.definitions {
                     if let Action::Operator(OperatorCommand::MoveSymbol(asked)) = command.action {
                         self.moved(command.symbol, asked.moved());

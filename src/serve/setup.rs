@@ -66,7 +66,8 @@ impl Setup {
     ) -> Result<(), ConfigError> {
         let (name, firm) = (checked_name(&wanted.user), checked_name(&wanted.firm));
         let role = wanted.role().expect(CHECKED);
-        let known = directory.names().session_id(name).and_then(|id| directory.names().session(id));
+        let known =
+            directory.numbers().session_id(name).and_then(|id| directory.names().session(id));
         let Some(known) = known else {
             let out = &mut |command| self.commands.push_back((command, None));
             let firm = directory.firm_or_new(firm, out).map_err(refused("sessions", firm))?;
@@ -99,7 +100,7 @@ impl Setup {
         let name = checked_name(&wanted.symbol);
         let (tick, lot) = (Tick::parse(&wanted.tick).expect(CHECKED), Quantity(wanted.lot));
         if let Some(known) =
-            directory.names().symbol_id(name).and_then(|id| directory.names().symbol(id))
+            directory.numbers().symbol_id(name).and_then(|id| directory.names().symbol(id))
         {
             if (known.tick, known.lot) != (tick, lot) {
                 self.notes.push(format!(

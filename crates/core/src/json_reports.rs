@@ -72,6 +72,11 @@ impl JsonReports {
         Self::default()
     }
 
+    /// Returns a writer with these names, which may grow through another handle.
+    pub fn with_names(names: Names) -> Self {
+        JsonReports { names }
+    }
+
     /// Adds the names of a definition; ignores other commands. A definition must come before the
     /// first report that names its symbol, session or firm, and so before its own report.
     pub fn definition(&mut self, command: &Command) {

@@ -103,7 +103,7 @@ impl Schedule {
         if self.parts.is_empty() {
             return None;
         }
-        let end = directory.names().next_symbol().unwrap_or(Directory::NOWHERE);
+        let end = directory.numbers().next_symbol().unwrap_or(Directory::NOWHERE);
         if self.new < end {
             self.looks.extend((self.new.0..end.0).map(|symbol| (Nanos(0), SymbolId(symbol))));
             self.new = end;

@@ -114,7 +114,7 @@ impl DeskRequest {
     pub fn command(&self, directory: &Directory) -> Result<Command, UnknownName> {
         match self {
             DeskRequest::Step { symbol: name, asked } => {
-                let symbol = known(*name, *name, "symbol", directory.names().symbol_id(*name))?;
+                let symbol = known(*name, *name, "symbol", directory.numbers().symbol_id(*name))?;
                 let action = Action::from(*asked);
                 Ok(Command { session: SessionId(0), symbol, verdict: Reason::None, action })
             }
@@ -140,12 +140,13 @@ impl fmt::Display for DeskRequest {
 impl MovedOrder {
     fn command(&self, directory: &Directory) -> Result<Command, UnknownName> {
         let MovedOrder { session, symbol, firm, price, terms } = self;
-        let session = known(*symbol, *session, "session", directory.names().session_id(*session))?;
+        let session =
+            known(*symbol, *session, "session", directory.numbers().session_id(*session))?;
         let firm = match *firm {
-            Some(firm) => known(*symbol, firm, "firm", directory.names().firm_id(firm))?,
+            Some(firm) => known(*symbol, firm, "firm", directory.numbers().firm_id(firm))?,
             None => FirmId(0),
         };
-        let symbol = known(*symbol, *symbol, "symbol", directory.names().symbol_id(*symbol))?;
+        let symbol = known(*symbol, *symbol, "symbol", directory.numbers().symbol_id(*symbol))?;
         let (price, verdict) = match ticks(directory, symbol, price) {
             Ok(price) => (price, Reason::None),
             Err(reason) => (Price(0), reason),

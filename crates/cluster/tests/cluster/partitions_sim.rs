@@ -163,7 +163,7 @@ impl Node {
     /// Returns the live orders of a symbol in priority order, each by its quantity, which no two
     /// orders share.
     fn book(&self, symbol: &str) -> Vec<u64> {
-        let symbol = self.directory.names().symbol_id(Name::new(symbol).unwrap()).unwrap();
+        let symbol = self.directory.numbers().symbol_id(Name::new(symbol).unwrap()).unwrap();
         let side = |buy| {
             let levels = self.engine.depth(symbol, buy);
             levels.into_iter().flat_map(move |l| self.engine.orders_at(symbol, buy, l.price))
@@ -398,7 +398,7 @@ impl World {
     fn cancel(&mut self, index: usize) {
         let symbol = SYMBOLS[self.below(3) as usize];
         let mut node = self.nodes[index].lock().unwrap();
-        let id = node.directory.names().symbol_id(Name::new(symbol).unwrap()).unwrap();
+        let id = node.directory.numbers().symbol_id(Name::new(symbol).unwrap()).unwrap();
         let level = node.engine.depth(id, true).first().copied();
         let Some(level) = level else { return };
         let order = node.engine.orders_at(id, true, level.price)[0];

@@ -8,6 +8,7 @@
 use crate::recovery::replay::{Replay, ReplayError, Shape};
 use crate::recovery::restart::Start;
 use crate::recovery::snapshot::{self, Snapshot, SnapshotError, StoredSnapshot};
+use crate::registry::names::Names;
 use crate::registry::rules::VenueRules;
 use crate::registry::used_ids::UsedIds;
 use crate::streams::{Positions, PositionsError as StreamsError, Projections, SessionStates};
@@ -103,8 +104,8 @@ impl Snapshotter {
     ) -> Result<Self, SnapshotterError> {
         let Sizes { orders, sessions } = sizes;
         let shape = Shape { shards: 1, orders };
-        let mut projections =
-            Projections::new(Positions::new(sessions), SessionStates::new(sessions as usize));
+        let states = SessionStates::new(sessions as usize);
+        let mut projections = Projections::new(Positions::new(sessions), states, Names::default());
         let began = Instant::now();
         let start = Start::at_newest_snapshot(&dir, identity, shape, None, |_| Ok(()), say);
         let (mut used_ids, mut rules) = (UsedIds::default(), VenueRules::default());

@@ -21,7 +21,7 @@ impl Directory {
         name: Name,
         out: &mut dyn FnMut(Command),
     ) -> Result<SessionId, NoNumberLeft> {
-        match self.names().session_id(name) {
+        match self.numbers().session_id(name) {
             Some(session) => Ok(session),
             None => self.define_session(name, FirmId(0), Role::File, out),
         }
@@ -36,7 +36,7 @@ impl Directory {
         name: Name,
         out: &mut dyn FnMut(Command),
     ) -> Result<FirmId, NoNumberLeft> {
-        match self.names().firm_id(name) {
+        match self.numbers().firm_id(name) {
             Some(firm) => Ok(firm),
             None => self.define_firm(name, out),
         }
@@ -49,10 +49,10 @@ impl Directory {
         is_valid: bool,
         out: &mut dyn FnMut(Command),
     ) -> Result<SymbolId, NoNumberLeft> {
-        let (symbol, verdict) = match self.names().symbol_id(definition.name) {
+        let (symbol, verdict) = match self.numbers().symbol_id(definition.name) {
             Some(known) => (known, Reason::DuplicateName),
             None if !is_valid => (SymbolId::NONE, Reason::InvalidDefinition),
-            None => (self.names().next_symbol().ok_or(NoNumberLeft)?, Reason::None),
+            None => (self.numbers().next_symbol().ok_or(NoNumberLeft)?, Reason::None),
         };
         let action = Action::from(definition);
         self.define(Command { session: SessionId(0), symbol, verdict, action }, out);
@@ -68,7 +68,7 @@ impl Directory {
         out: &mut dyn FnMut(Command),
     ) -> Result<SessionId, NoNumberLeft> {
         let (session, verdict) =
-            numbered(self.names().session_id(name), self.names().next_session())?;
+            numbered(self.numbers().session_id(name), self.numbers().next_session())?;
         let action = Action::from(DefineSession { name, firm, role });
         self.define(Command { session, symbol: SymbolId::NONE, verdict, action }, out);
         Ok(session)
@@ -80,7 +80,7 @@ impl Directory {
         name: Name,
         out: &mut dyn FnMut(Command),
     ) -> Result<FirmId, NoNumberLeft> {
-        let (firm, verdict) = numbered(self.names().firm_id(name), self.names().next_firm())?;
+        let (firm, verdict) = numbered(self.numbers().firm_id(name), self.numbers().next_firm())?;
         let (session, symbol) = (SessionId(0), SymbolId::NONE);
         let action = Action::from(DefineFirm { firm, name });
         self.define(Command { session, symbol, verdict, action }, out);

@@ -2,6 +2,7 @@
 //! rejects orders.
 
 use super::names::Names;
+use super::numbers::Numbers;
 use crate::registry::rules::VenueRules;
 use crate::registry::used_ids::UsedIds;
 use ringside_model::command::Command;
@@ -15,6 +16,7 @@ use ringside_model::reason::Reason;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Directory {
     names: Names,
+    numbers: Numbers,
     ids: UsedIds,
     rules: VenueRules,
 }
@@ -29,11 +31,10 @@ impl Directory {
         Self::default()
     }
 
-    /// Returns the directory of a venue with these definitions, all accepted, and these used ids.
-    pub fn restore(definitions: &[Command], ids: UsedIds) -> Self {
-        let mut directory = Directory { ids, ..Self::default() };
-        definitions.iter().for_each(|command| directory.observe(command));
-        directory
+    /// Fills an empty directory with the definitions of a venue, all accepted, and its used ids.
+    pub fn resume(&mut self, definitions: &[Command], ids: UsedIds) {
+        self.ids = ids;
+        definitions.iter().for_each(|command| self.observe(command));
     }
 
     /// Updates the directory with the next command of the venue.
@@ -41,14 +42,21 @@ impl Directory {
     /// [`UsedIds::observe`] decides which ids a command uses up.
     pub fn observe(&mut self, command: &Command) {
         self.names.observe(command);
+        self.numbers.observe(command, &self.names);
         self.ids.observe(command);
         self.rules.observe(command);
     }
 
-    /// Returns the names of the venue.
+    /// Returns the names of the venue, by number.
     #[inline]
     pub fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// Returns the numbers of the venue, by name.
+    #[inline]
+    pub fn numbers(&self) -> &Numbers {
+        &self.numbers
     }
 
     /// Returns the used order ids.
@@ -187,8 +195,13 @@ mod tests {
             directory.observe(&enter(1, 1 + id as u32 / 100, id, Reason::None));
         }
         let ids = UsedIds::from_rows(&directory.used_ids().rows()).unwrap();
-        assert_eq!(Directory::restore(&definitions, ids.clone()), directory);
-        assert_ne!(Directory::restore(&definitions[..3], ids), directory);
-        assert_ne!(Directory::restore(&definitions, UsedIds::default()), directory);
+        let resumed = |definitions: &[Command], ids: &UsedIds| {
+            let mut directory = Directory::new();
+            directory.resume(definitions, ids.clone());
+            directory
+        };
+        assert_eq!(resumed(&definitions, &ids), directory);
+        assert_ne!(resumed(&definitions[..3], &ids), directory);
+        assert_ne!(resumed(&definitions, &UsedIds::default()), directory);
     }
 }

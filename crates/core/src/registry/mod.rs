@@ -5,5 +5,6 @@ pub mod definitions;
 pub mod directory;
 pub mod exposure;
 pub mod names;
+pub mod numbers;
 pub mod rules;
 pub mod used_ids;

@@ -1,23 +1,36 @@
-//! Names of symbols, sessions and firms, and their numbers, as definitions give them.
+//! Names of symbols, sessions and firms, by their numbers, as definitions give them.
 //!
-//! Each thread that needs names keeps its own: the gateway knows a name when its definition goes
-//! in, the publisher when its definition was carried out, and neither waits for a lock.
+//! A venue keeps them once for all its threads: the gateway enters a name when its definition goes
+//! in, the publisher reads it when its reports come out, and neither waits for a lock. The
+//! snapshotter is no part of that: it derives everything from the journal alone.
 
-use super::directory::Directory;
 use ringside_model::command::{
     Action, Command, DefineFirm, DefineSession, DefineSymbol, Definition,
 };
 use ringside_model::domain::{FirmId, Name, Quantity, Role, SessionId, SymbolId, Tick};
 use ringside_model::reason::Reason;
-use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
-/// Names of a venue. Numbers are dense, 1, 2, 3 …, so that they index arrays here and in the
-/// engine.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Names of a venue by number. Numbers are dense, 1, 2, 3 …, and the first definition of a number
+/// stays for ever, as in the engine.
+///
+/// A clone is a copy of its own; [`Names::share`] gives another handle to the same names.
+#[derive(Debug, Default, PartialEq)]
 pub struct Names {
+    entries: Arc<Entries>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Entries {
     symbols: Table<Symbol>,
     sessions: Table<Session>,
     firms: Table<Name>,
+}
+
+impl Clone for Names {
+    fn clone(&self) -> Self {
+        Names { entries: Arc::new(Entries::clone(&self.entries)) }
+    }
 }
 
 /// Name and units of a symbol.
@@ -43,128 +56,103 @@ pub struct Session {
 }
 
 impl Names {
+    /// Returns another handle to these names. What one handle observes, the other one shows. Only
+    /// observers of the same commands in the same order may share.
+    pub fn share(&self) -> Names {
+        Names { entries: Arc::clone(&self.entries) }
+    }
+
     /// Adds the name of the command if it is a definition. A definition with a verdict adds none,
     /// because the engine rejects it.
-    pub fn observe(&mut self, command: &Command) {
-        if let (Action::Definition(definition), Reason::None) = (command.action, command.verdict) {
-            self.insert(command, definition);
-        }
-    }
-
-    fn insert(&mut self, command: &Command, definition: Definition) {
+    pub fn observe(&self, command: &Command) {
+        let (Action::Definition(definition), Reason::None) = (command.action, command.verdict)
+        else {
+            return;
+        };
+        let Entries { symbols, sessions, firms } = &*self.entries;
         match definition {
             Definition::Symbol(DefineSymbol { name, tick, lot, .. }) => {
-                self.symbols.insert(command.symbol.0, name, Symbol { name, tick, lot });
+                symbols.insert(command.symbol.0, Symbol { name, tick, lot });
             }
             Definition::Session(DefineSession { name, firm, role }) => {
-                self.sessions.insert(command.session.0, name, Session { name, firm, role });
+                sessions.insert(command.session.0, Session { name, firm, role });
             }
-            Definition::Firm(DefineFirm { name, firm }) => {
-                self.firms.insert(firm.0.into(), name, name);
-            }
+            Definition::Firm(DefineFirm { name, firm }) => firms.insert(firm.0.into(), name),
         }
-    }
-
-    /// Returns the number of a symbol; `None` if no symbol has the name.
-    pub fn symbol_id(&self, name: Name) -> Option<SymbolId> {
-        self.symbols.number(name).map(SymbolId)
-    }
-
-    /// Returns the number of a session; `None` if no session has the name.
-    pub fn session_id(&self, name: Name) -> Option<SessionId> {
-        self.sessions.number(name).map(SessionId)
-    }
-
-    /// Returns the number of a firm; `None` if no firm has the name.
-    pub fn firm_id(&self, name: Name) -> Option<FirmId> {
-        self.firms.number(name).and_then(|number| u16::try_from(number).ok()).map(FirmId)
     }
 
     /// Returns the symbol with a number.
     #[inline]
     pub fn symbol(&self, id: SymbolId) -> Option<&Symbol> {
-        self.symbols.get(id.0)
+        self.entries.symbols.get(id.0)
     }
 
     /// Returns all symbols with their numbers.
     pub fn symbols(&self) -> impl Iterator<Item = (SymbolId, &Symbol)> {
-        let entries = (1..).map(SymbolId).zip(&self.symbols.entries);
-        entries.filter_map(|(id, entry)| Some((id, entry.as_ref()?)))
+        self.entries.symbols.iter().map(|(number, symbol)| (SymbolId(number), symbol))
     }
 
     /// Returns the session with a number.
     #[inline]
     pub fn session(&self, id: SessionId) -> Option<&Session> {
-        self.sessions.get(id.0)
+        self.entries.sessions.get(id.0)
     }
 
     /// Returns the name of the firm with a number.
     pub fn firm(&self, id: FirmId) -> Option<Name> {
-        self.firms.get(id.0.into()).copied()
-    }
-
-    /// Returns the number that the next new symbol gets; `None` if there are no more numbers.
-    pub fn next_symbol(&self) -> Option<SymbolId> {
-        self.symbols.next().map(SymbolId).filter(|&id| id != Directory::NOWHERE)
-    }
-
-    /// Returns the number that the next new session gets; `None` if there are no more numbers.
-    pub fn next_session(&self) -> Option<SessionId> {
-        self.sessions.next().map(SessionId)
-    }
-
-    /// Returns the number that the next new firm gets; `None` if there are no more numbers.
-    pub fn next_firm(&self) -> Option<FirmId> {
-        self.firms.next().and_then(|number| u16::try_from(number).ok()).map(FirmId)
+        self.entries.firms.get(id.0.into()).copied()
     }
 }
 
-/// Entries with a name and a number.
+/// Entries by number, each written once.
+///
+/// Bucket `b` has the numbers from 2^b to 2^(b + 1) - 1 and is allocated with its first entry. So
+/// no entry ever moves, and a reader needs no lock.
 #[derive(Clone, Debug, PartialEq)]
 struct Table<T> {
-    /// Entry `n - 1` has number `n`.
-    entries: Vec<Option<T>>,
-    numbers: HashMap<Name, u32>,
+    buckets: [OnceLock<Box<[OnceLock<T>]>>; u32::BITS as usize],
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Table { entries: Vec::new(), numbers: HashMap::new() }
+        Table { buckets: [const { OnceLock::new() }; u32::BITS as usize] }
     }
 }
 
 impl<T> Table<T> {
-    /// Inserts an entry. The first entry with a number stays, and so does the first with a name, as
-    /// in the engine.
-    fn insert(&mut self, number: u32, name: Name, thing: T) {
-        let Some(index) = number.checked_sub(1) else { return };
-        let index = index as usize;
-        if index >= self.entries.len() {
-            self.entries.resize_with(index + 1, || None);
-        }
-        if self.entries[index].is_none() {
-            self.entries[index] = Some(thing);
-            self.numbers.entry(name).or_insert(number);
-        }
+    /// Inserts an entry; the first entry with a number stays. Number 0 is none.
+    fn insert(&self, number: u32, entry: T) {
+        let Some((bucket, at)) = place(number) else { return };
+        let empty = || (0..1usize << bucket).map(|_| OnceLock::new()).collect();
+        // An error means that the number has its entry.
+        let _ = self.buckets[bucket].get_or_init(empty)[at].set(entry);
     }
 
     #[inline]
     fn get(&self, number: u32) -> Option<&T> {
-        self.entries.get((number as usize).wrapping_sub(1))?.as_ref()
+        let (bucket, at) = place(number)?;
+        self.buckets[bucket].get()?[at].get()
     }
 
-    fn number(&self, name: Name) -> Option<u32> {
-        self.numbers.get(&name).copied()
+    /// Returns the entries with their numbers, in the order of the numbers.
+    fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        let buckets = self.buckets.iter().map_while(OnceLock::get);
+        let slots = buckets.flat_map(|bucket| bucket.iter());
+        (1..).zip(slots).filter_map(|(number, slot)| Some((number, slot.get()?)))
     }
+}
 
-    fn next(&self) -> Option<u32> {
-        u32::try_from(self.entries.len()).ok()?.checked_add(1)
-    }
+/// Returns the bucket of a number and the place in it; `None` for number 0.
+#[inline]
+fn place(number: u32) -> Option<(usize, usize)> {
+    let bucket = number.checked_ilog2()?;
+    Some((bucket as usize, (number - (1 << bucket)) as usize))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::registry::directory::Directory;
     use ringside_model::domain::Price;
 
     pub(crate) fn command(session: u32, symbol: u32, verdict: Reason, action: Action) -> Command {
@@ -183,41 +171,42 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn definitions_teach_names_unless_they_are_refused() {
-        let mut names = Names::default();
-        assert_eq!(names.next_symbol(), Some(SymbolId(1)));
-        names.observe(&define(1, "AAPL", Reason::None));
-        names.observe(&define(1, "AAPL", Reason::DuplicateName));
+    fn the_first_definition_of_a_number_stays_unless_it_is_refused() {
+        let names = Names::default();
         names.observe(&define(0, "MSFT", Reason::InvalidDefinition));
-        assert_eq!(names.symbol_id(name("AAPL")), Some(SymbolId(1)));
-        assert_eq!(names.symbol_id(name("MSFT")), None);
+        names.observe(&define(1, "AAPL", Reason::DuplicateName));
+        assert_eq!(names.symbols().count(), 0);
+        names.observe(&define(1, "AAPL", Reason::None));
+        names.observe(&define(1, "MSFT", Reason::None));
         assert_eq!(names.symbol(SymbolId(1)).unwrap().name, name("AAPL"));
         assert_eq!(names.symbol(SymbolId::NONE), None);
         assert_eq!(names.symbol(Directory::NOWHERE), None);
-        assert_eq!(names.next_symbol(), Some(SymbolId(2)));
-
-        let firm = Action::from(DefineFirm { firm: FirmId(1), name: name("F") });
-        names.observe(&command(0, 0, Reason::None, firm));
-        let session =
-            Action::from(DefineSession { name: name("A"), firm: FirmId(1), role: Role::File });
-        names.observe(&command(1, 0, Reason::None, session));
-        assert_eq!(names.firm(FirmId(1)), Some(name("F")));
-        assert_eq!(names.firm_id(name("F")), Some(FirmId(1)));
-        assert_eq!(names.next_firm(), Some(FirmId(2)));
-        assert_eq!(names.session_id(name("A")), Some(SessionId(1)));
-        assert_eq!(names.session(SessionId(1)).unwrap().firm, FirmId(1));
-        assert_eq!(names.next_session(), Some(SessionId(2)));
     }
 
     #[test]
-    fn there_are_65535_firms() {
-        let mut names = Names::default();
-        for number in 1..=u16::MAX {
-            let firm = FirmId(number);
-            assert_eq!(names.next_firm(), Some(firm));
-            let action = Action::from(DefineFirm { firm, name: name(&format!("F{number}")) });
-            names.observe(&command(0, 0, Reason::None, action));
+    fn all_numbers_are_found_in_their_order() {
+        let names = Names::default();
+        for number in 1..=100 {
+            names.observe(&define(number, &format!("S{number}"), Reason::None));
         }
-        assert_eq!(names.next_firm(), None);
+        let listed: Vec<_> = names.symbols().map(|(id, symbol)| (id.0, symbol.name)).collect();
+        let expected: Vec<_> =
+            (1..=100).map(|number| (number, name(&format!("S{number}")))).collect();
+        assert_eq!(listed, expected);
+        for (number, text) in expected {
+            assert_eq!(names.symbol(SymbolId(number)).unwrap().name, text);
+        }
+        assert_eq!(names.symbol(SymbolId(101)), None);
+    }
+
+    #[test]
+    fn a_shared_handle_shows_what_the_other_observes_and_a_clone_does_not() {
+        let names = Names::default();
+        let (shared, copy) = (names.share(), names.clone());
+        std::thread::scope(|scope| {
+            scope.spawn(|| names.observe(&define(1, "AAPL", Reason::None)));
+        });
+        assert_eq!(shared.symbol(SymbolId(1)).unwrap().name, name("AAPL"));
+        assert_eq!(copy.symbol(SymbolId(1)), None);
     }
 }

@@ -9,6 +9,7 @@ use super::session_messages::{Cause, Messages};
 use super::wire_names::WireNames;
 use super::{Day, StreamId, StreamSink};
 use crate::json_reports::JsonReports;
+use crate::registry::names::Names;
 use ringside_model::command::{Action, Command, DefineSession, Definition, OperatorCommand};
 use ringside_model::domain::{DayEvent, FirmId, Nanos, Role, SeqNo, SessionId};
 use ringside_model::report::{Body, Published, Report, ReportKind};
@@ -40,10 +41,10 @@ struct Sessions {
 
 impl<S: StreamSink> Encoder<S> {
     /// Returns an encoder that begins before the first command.
-    pub(super) fn new(sink: S) -> Self {
+    pub(super) fn new(sink: S, names: Names) -> Self {
         Encoder {
             sink,
-            lines: JsonReports::new(),
+            lines: JsonReports::with_names(names),
             names: WireNames::default(),
             sessions: Sessions::default(),
             market: MarketData::default(),

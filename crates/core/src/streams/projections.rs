@@ -10,6 +10,7 @@ use super::states::Answers;
 use super::{Positions, SessionStates, StreamSink, StreamsImage};
 use crate::merge::Subscriber;
 use crate::registry::exposure::ExposureCounter;
+use crate::registry::names::Names;
 use ringside_model::command::Command;
 use ringside_model::domain::Nanos;
 use ringside_model::frame::Frame;
@@ -38,12 +39,13 @@ impl Projections<Positions> {
 
 impl<S: StreamSink> Projections<S> {
     /// Returns projections that begin before the first command. Messages go to `sink`; `states`
-    /// shows the gateway the results of the sessions' commands.
-    pub fn new(sink: S, states: SessionStates) -> Self {
+    /// shows the gateway the results of the sessions' commands; `names` may be shared with the
+    /// gateway.
+    pub fn new(sink: S, states: SessionStates, names: Names) -> Self {
         Projections {
             answers: Answers::new(states),
             exposure: ExposureCounter::default(),
-            encoder: Encoder::new(sink),
+            encoder: Encoder::new(sink, names),
             cause: None,
         }
     }

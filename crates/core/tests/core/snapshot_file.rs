@@ -100,7 +100,8 @@ impl Venue {
 
 /// Returns the directory of a gateway that starts from a snapshot.
 fn restored_directory(snapshot: &Snapshot, used_ids: UsedIds) -> Directory {
-    let mut directory = Directory::restore(&snapshot.image.definitions, used_ids);
+    let mut directory = Directory::new();
+    directory.resume(&snapshot.image.definitions, used_ids);
     snapshot.rules.commands().iter().for_each(|command| directory.observe(command));
     directory
 }

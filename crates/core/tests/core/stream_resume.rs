@@ -1,6 +1,7 @@
 //! Projections that go on from the image of another one.
 
 use ringside_core::recovery::replay::{Replay, Shape};
+use ringside_core::registry::names::Names;
 use ringside_core::streams::{Positions, Projections, SessionStates};
 use ringside_model::command::{
     Action, Command, DefineFirm, DefineSession, DefineSymbol, Enter, TradingDay,
@@ -57,7 +58,7 @@ impl Venue {
 }
 
 fn projections(positions: Positions) -> Projections<Positions> {
-    Projections::new(positions, SessionStates::new(STREAMS_MAX as usize))
+    Projections::new(positions, SessionStates::new(STREAMS_MAX as usize), Names::default())
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Intake {
 
     /// Returns true if one more session can be defined: each session needs a place for its state.
     pub(crate) fn has_room_for_session(&self) -> bool {
-        self.directory.names().next_session().is_some_and(|next| self.has_state(next))
+        self.directory.numbers().next_session().is_some_and(|next| self.has_state(next))
     }
 
     /// Returns the number of commands that can be handed over.

@@ -61,7 +61,7 @@ pub(super) fn decide(
 
 /// Returns the session of a user, if the network serves it.
 fn find(user: Name, intake: &Intake) -> Option<(SessionId, FirmId, Role)> {
-    let id = intake.directory().names().session_id(user)?;
+    let id = intake.directory().numbers().session_id(user)?;
     let session = intake.directory().names().session(id)?;
     let served = session.role != Role::File && intake.has_state(id);
     served.then_some((id, session.firm, session.role))

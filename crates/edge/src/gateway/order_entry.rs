@@ -346,7 +346,7 @@ impl Translator<'_> {
     }
 
     fn symbol(&self, field: &[u8; 8]) -> Option<(SymbolId, u64)> {
-        let symbol = self.directory.names().symbol_id(Name::new(unpadded(field)?)?)?;
+        let symbol = self.directory.numbers().symbol_id(Name::new(unpadded(field)?)?)?;
         Some((symbol, served(self.directory, symbol)?))
     }
 

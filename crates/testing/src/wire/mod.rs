@@ -1,6 +1,7 @@
 //! The streams of a venue without a network: commands in, messages out, and messages as text.
 
 use ringside_core::recovery::replay::{Replay, Shape};
+use ringside_core::registry::names::Names;
 use ringside_core::streams::{Projections, SessionStates, StreamId, StreamSink};
 use ringside_engine::Engine;
 use ringside_model::command::{
@@ -67,7 +68,8 @@ pub struct Streams {
 
 impl Streams {
     pub fn new() -> Self {
-        let projections = Projections::new(Kept::default(), SessionStates::new(64));
+        let projections =
+            Projections::new(Kept::default(), SessionStates::new(64), Names::default());
         let shape = Shape { shards: 2, orders: 100 };
         Streams { replay: Replay::new(shape, projections), seqno: 0, waited: 0 }
     }

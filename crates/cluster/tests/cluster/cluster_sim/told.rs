@@ -52,8 +52,9 @@ pub struct Teller {
 impl Teller {
     pub fn new() -> (Self, SharedTold) {
         let told = SharedTold::default();
-        let projections = Projections::new(Kept(told.clone()), SessionStates::new(16));
-        (Teller { projections, directory: Directory::default(), told: told.clone() }, told)
+        let (states, directory) = (SessionStates::new(16), Directory::new());
+        let projections = Projections::new(Kept(told.clone()), states, directory.names().share());
+        (Teller { projections, directory, told: told.clone() }, told)
     }
 }
 

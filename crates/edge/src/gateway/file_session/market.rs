@@ -136,7 +136,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
                 RiskScope::Firm
             }
             (None, None, Some(name)) => {
-                of_symbol = self.directory.names().symbol_id(name).unwrap_or(SymbolId::NONE);
+                of_symbol = self.directory.numbers().symbol_id(name).unwrap_or(SymbolId::NONE);
                 if of_symbol == SymbolId::NONE {
                     verdict = Reason::UnknownSymbol;
                 }
@@ -159,7 +159,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
     /// Returns the symbol that a line names; `SymbolId::NONE` if it is unknown.
     fn named_symbol(&self, fields: &Fields) -> Result<SymbolId, Fault> {
         let name = required_name(fields, Field::Symbol)?;
-        Ok(self.directory.names().symbol_id(name).unwrap_or(SymbolId::NONE))
+        Ok(self.directory.numbers().symbol_id(name).unwrap_or(SymbolId::NONE))
     }
 
     /// Returns the price in ticks; 0 if the price is zero or left out.

@@ -39,7 +39,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         let quantity = Quantity(fields.integer_to(Field::Qty, u64::MAX)?.unwrap_or(0));
 
         let (partition, version) = (PartitionId(partition as u16), version as u32);
-        let (symbol, verdict) = match self.directory.names().symbol_id(symbol) {
+        let (symbol, verdict) = match self.directory.numbers().symbol_id(symbol) {
             Some(symbol) => (symbol, Reason::None),
             None => (Default::default(), Reason::UnknownSymbol),
         };
@@ -62,11 +62,11 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
 
         let unknown =
             |field, what: &str| fields.fault(field, &format!("is no {what} of this venue"));
-        let session = self.directory.names().session_id(session);
+        let session = self.directory.numbers().session_id(session);
         let session = session.ok_or_else(|| unknown(Field::Session, "session"))?;
-        let firm = firm.map(|firm| self.directory.names().firm_id(firm).ok_or(firm)).transpose();
+        let firm = firm.map(|firm| self.directory.numbers().firm_id(firm).ok_or(firm)).transpose();
         let firm = firm.map_err(|_| unknown(Field::Firm, "firm"))?.unwrap_or_default();
-        let symbol = self.directory.names().symbol_id(symbol);
+        let symbol = self.directory.numbers().symbol_id(symbol);
         let symbol = symbol.ok_or_else(|| unknown(Field::Symbol, "symbol"))?;
         let price = self.ticks(symbol, price);
         let id = id.unwrap_or_else(|| self.directory.next_imported_id(session));

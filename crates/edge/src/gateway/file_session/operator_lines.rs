@@ -115,7 +115,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         id: OrderId,
         text: [u8; ClientFields::TEXT_BYTES],
     ) -> (SymbolId, TradeSide) {
-        let session = self.directory.names().session_id(name);
+        let session = self.directory.numbers().session_id(name);
         let symbol = session.and_then(|session| self.directory.order_symbol(session, id));
         let session = session.unwrap_or_default();
         (symbol.unwrap_or(SymbolId::NONE), TradeSide { id, session, text })

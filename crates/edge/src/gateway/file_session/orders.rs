@@ -111,7 +111,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         let firm = firm
             .or_else(|| Some(self.directory.names().session(session)?.firm))
             .unwrap_or_default();
-        let symbol = self.directory.names().symbol_id(symbol).unwrap_or(SymbolId::NONE);
+        let symbol = self.directory.numbers().symbol_id(symbol).unwrap_or(SymbolId::NONE);
         let price = price.map_or(Ok(Price(0)), |price| self.ticks(symbol, price));
         let stop = stop.map_or(Ok(Price(0)), |stop| self.ticks(symbol, stop));
         let offset = offset.filter(|offset| !offset.is_zero());
@@ -232,7 +232,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         let of_session = of_session.map(|name| self.session(fields, Field::OfSession, name));
         let whose_is_said = of_session.is_some() || firm.is_some() || group.is_some();
         let session = of_session.transpose()?.or_else(|| (!whose_is_said).then_some(asks));
-        let (symbol, verdict) = match symbol.map(|name| self.directory.names().symbol_id(name)) {
+        let (symbol, verdict) = match symbol.map(|name| self.directory.numbers().symbol_id(name)) {
             None => (SymbolId::NONE, cause),
             Some(Some(symbol)) => (symbol, cause),
             Some(None) => (Directory::NOWHERE, Reason::UnknownSymbol),

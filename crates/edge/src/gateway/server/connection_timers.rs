@@ -83,7 +83,7 @@ impl Gateway {
     fn miss_all(&mut self, now_ns: u64) {
         for account in self.accounts.iter() {
             let directory = self.intake.directory();
-            let Some(session) = directory.names().session_id(account.user) else { continue };
+            let Some(session) = directory.numbers().session_id(account.user) else { continue };
             if directory
                 .names()
                 .session(session)
