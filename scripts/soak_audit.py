@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 TRADES_IN_CALLS = ("opening", "reopening", "closing")
 ENTERS_IN = ("open", "pre_open", "reopening_call", "closing_call")
+STATES_BETWEEN_DAYS = ("closed", "halted", "cancel_only")
 
 
 class Broken(Exception):
@@ -29,8 +30,9 @@ class Audit:
     def __init__(self):
         self.orders, self.by_id = {}, {}
         self.states, self.books, self.hidden = {}, {}, {}
-        self.place, self.time = (0, 0), 0
-        self.touched, self.first, self.auction = None, None, None
+        self.place, self.time, self.day_over = (0, 0), 0, False
+        self.touched, self.first, self.auction = set(), None, None
+        self.reached = {}
         self.counts = Counter()
 
     def take(self, report):
@@ -50,15 +52,24 @@ class Audit:
         law(self.first is None, "each trade has two reports")
         law(self.auction is None or self.auction["left"] == 0, "an auction trades what it says")
         self.auction = None
-        if self.touched and self.states[self.touched] == "open":
-            bid, ask = (self.best(self.touched, is_buy) for is_buy in (True, False))
-            law(not bid or not ask or bid.price < ask.price, f"the open book of {self.touched} is not crossed")
-        self.touched = None
+        for symbol in self.touched:
+            if self.states[symbol] == "open":
+                bid, ask = (self.best(symbol, is_buy) for is_buy in (True, False))
+                law(not bid or not ask or bid.price < ask.price, f"the open book of {symbol} is not crossed")
+            law(not self.trades(symbol) or not self.reached[symbol], f"no reached stop waits while {symbol} trades")
+        self.touched = set()
+
+    def trades(self, symbol):
+        return self.states[symbol] == "open" and not self.day_over
+
+    def trading_day(self, report):
+        self.day_over = report["event"] == "end_of_day"
+        self.touched |= self.states.keys()
 
     def best(self, symbol, is_buy):
         """The live order that is first in its book."""
         book = self.books[symbol, is_buy]
-        while book and book[0][-1] not in self.orders:
+        while book and (book[0][-1] not in self.orders or self.orders[book[0][-1]].parked):
             heapq.heappop(book)
         return self.orders[book[0][-1]] if book else None
 
@@ -67,14 +78,18 @@ class Audit:
             self.states[report["name"]] = "open"
             self.books |= {(report["name"], is_buy): [] for is_buy in (True, False)}
             self.hidden |= {(report["name"], is_buy): {} for is_buy in (True, False)}
+            self.reached[report["name"]] = {}
 
     def state_changed(self, report):
         self.states[report["symbol"]] = report["state"]
-        self.touched = report["symbol"]
+        self.touched.add(report["symbol"])
+        between_days = report["state"] in STATES_BETWEEN_DAYS or report.get("reason") == "limit_state"
+        law(not self.day_over or between_days, f"nothing becomes {report['state']} between two days")
         self.counts["state " + report["state"]] += 1
 
     def crossed(self, report):
-        law(self.touched == report["symbol"], "an auction comes with a change of state")
+        law(report["symbol"] in self.touched, "an auction comes with a change of state")
+        law(not self.day_over, "there is no auction between two days")
         self.auction = report | {"left": report["qty"]}
         self.counts["auctions with trades"] += report["qty"] > 0
 
@@ -85,15 +100,18 @@ class Audit:
         old = self.orders.get(self.by_id.get((report["session"], report["old_id"])))
         law(old, "only a live order is replaced")
         law(old.symbol == report["symbol"] and old.side == report["side"], "a replace keeps symbol and side")
+        law(not old.waits and not old.parked, "an order that waits is not replaced")
         self.end(old)
         self.enter(report, old.filled)
 
     def enter(self, report, filled):
         number, symbol, is_buy = report["order"], report["symbol"], report["side"] == "buy"
-        law(number == report["seq"], "an order has the number of its command")
+        law(age(number)[0] == report["seq"], "an order has the number of its command")
         law(self.states[symbol] in ENTERS_IN, f"nothing enters while {symbol} is {self.states[symbol]}")
+        law(not self.day_over, "nothing enters between two days")
         order = SimpleNamespace(number=number, key=(report["session"], report["id"]), symbol=symbol, side=report["side"],
-                                is_buy=is_buy, price=price(report), quantity=report["qty"], filled=filled, gone=0, shown=None, unseen=report.get("hidden", False))
+                                is_buy=is_buy, price=price(report), quantity=report["qty"], filled=filled, gone=0, shown=None, unseen=report.get("hidden", False),
+                                is_stop="stop_price" in report, waits=False, parked=False)
         self.orders[number] = order
         self.by_id[order.key] = number
         self.counts["quantity in"] += report["open"]
@@ -102,10 +120,41 @@ class Audit:
         self.balance(order, report)
 
     def triggered(self, report):
+        if report["order"] == report["old_order"]:
+            return self.keep_waiting(report)
+        order = self.let_in(report)
+        law(not order.waits, "a stop that waits is not reached again")
+        law(not self.reached[order.symbol], "stops that have waited enter before others")
+
+    def keep_waiting(self, report):
+        """A stop is reached and cannot enter now: its symbol does not trade, or is halted by this command."""
+        order = self.live(report)
+        law(order.is_stop and not order.waits, "a stop is reached once")
+        order.waits = True
+        self.reached[order.symbol][order.number] = order
+        self.touched.add(order.symbol)
+        self.balance(order, report)
+
+    def entered(self, report):
+        waiting = self.reached[report["symbol"]]
+        law(next(iter(waiting), None) == report["old_order"], "stops enter in the order in which they were reached")
+        del waiting[report["old_order"]]
+        self.let_in(report).waits = False
+
+    def let_in(self, report):
         order = self.renumber(report)
-        law(self.states[order.symbol] == "open", f"no stop is elected while {order.symbol} is {self.states[order.symbol]}")
-        order.price = price(report)
+        law(order.is_stop and self.trades(order.symbol), f"stops enter while their symbol trades, {order.symbol} does not")
+        order.price, order.is_stop = price(report), False
         self.rest(order)
+        self.balance(order, report)
+        return order
+
+    def parked(self, report):
+        order = self.live(report)
+        law(not order.parked and order.price == price(report), "an order is parked once, with the limit that it has")
+        self.hidden[order.symbol, order.is_buy].pop(order.number, None)
+        order.parked = True
+        self.touched.add(order.symbol)
         self.balance(order, report)
 
     def displayed(self, report):
@@ -120,7 +169,10 @@ class Audit:
 
     def repriced(self, report):
         order = self.renumber(report)
-        order.price = price(report)
+        is_back = report.get("parked", False)
+        law(order.parked == is_back, "only a parked order comes back")
+        law(not is_back or self.trades(order.symbol), f"nothing comes back while {order.symbol} does not trade")
+        order.price, order.parked = price(report), False
         self.rest(order)
         self.balance(order, report)
 
@@ -140,7 +192,7 @@ class Audit:
             self.hidden[order.symbol, order.is_buy][order.number] = order
         elif order.price is not None:
             heapq.heappush(self.books[order.symbol, order.is_buy], (-order.price if order.is_buy else order.price, age(order.number), order.number))
-        self.touched = order.symbol
+        self.touched.add(order.symbol)
 
     def restated(self, report):
         order = self.live(report)
@@ -150,6 +202,9 @@ class Audit:
 
     def executed(self, report):
         order, at = self.live(report), price(report)
+        law((order.symbol, order.side) == (report["symbol"], report["side"]), "a trade names the symbol and the side of its order")
+        law(not order.is_stop and not order.parked, "an order that waits does not trade")
+        law(not self.day_over, "nothing trades between two days")
         if report["liquidity"] in TRADES_IN_CALLS:
             law(self.auction and self.auction["auction"] == report["liquidity"], "an auction is told before its trades")
             law(self.auction["symbol"] == order.symbol and price(self.auction) == at, "an auction has one price")
@@ -213,6 +268,7 @@ class Audit:
             self.end(order)
 
     def end(self, order):
+        self.reached[order.symbol].pop(order.number, None)
         self.hidden[order.symbol, order.is_buy].pop(order.number, None)
         del self.orders[order.number]
         del self.by_id[order.key]

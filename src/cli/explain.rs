@@ -13,7 +13,7 @@ use ringside_model::command::{self, Command};
 use ringside_model::domain::{MatchNumber, OrderId, OrderNumber, SeqNo, SessionId};
 use ringside_model::frame::FrameKind;
 use ringside_model::report::{
-    Body, Broken, Corrected, Executed, Published, Replaced, Report, ReportKind,
+    Body, Broken, Corrected, Executed, Published, Replaced, Report, ReportKind, Triggered,
 };
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -157,9 +157,16 @@ impl Event {
                 let (side, open) = (report.side.name(), report.open);
                 format!("modified to {side}, {open} open, {} less than before", report.quantity)
             }
-            Body::Triggered(_) => {
-                format!("elected by a trade: it enters as order {}", report.order)
+            Body::Triggered(Triggered { old_order }) if report.order == old_order => {
+                "reached by a trade: it waits until its symbol trades again".into()
             }
+            Body::Triggered(_) => {
+                format!("reached by a trade: it enters as order {}", report.order)
+            }
+            Body::Entered(_) => {
+                format!("its symbol trades again: it enters as order {}", report.order)
+            }
+            Body::Parked(_) => "parked: it is out of the book until it can follow a quote".into(),
             Body::Displayed(_) => {
                 format!("{} of {} shown, as order {}", report.quantity, report.open, report.order)
             }
@@ -214,6 +221,8 @@ impl Chains {
             | Body::Canceled(_)
             | Body::Restated(_)
             | Body::Triggered(_)
+            | Body::Entered(_)
+            | Body::Parked(_)
             | Body::Displayed(_)
             | Body::Repriced(_)
             | Body::Modified(_) => self.0.get(&key).copied(),
@@ -230,7 +239,7 @@ fn key(report: &Report) -> Key {
 /// command as its number.
 fn order_of(published: &Published) -> OrderNumber {
     match published.report.kind {
-        ReportKind::Replaced => OrderNumber(published.seqno.0),
+        ReportKind::Replaced => published.new_order(),
         _ => published.report.order,
     }
 }
@@ -297,6 +306,7 @@ impl Subscriber for Recorder {
                     ReportKind::Accepted
                         | ReportKind::Replaced
                         | ReportKind::Triggered
+                        | ReportKind::Entered
                         | ReportKind::Displayed
                         | ReportKind::Repriced
                 )

@@ -313,7 +313,7 @@ fn exported_reports_are_those_of_a_replay_and_the_csv_says_the_same() {
         "seq,ix,ts,report,session,id,old_id,order,contra,match,symbol,side,qty,price,open,liquidity,\
          reason,code,event,enabled,next_id,count,what,name,tif,post_only,stp,stp_group,firm,capacity,\
          attributed,hidden,stop_price,auction,imbalance_side,imbalance,state,at,reopens_at,step,\
-         partition,version,id_there,old_order,low,high,reference,stands,pause_at,bid,offer,restricted,\
+         partition,version,id_there,old_order,low,high,reference,stands,pause_at,bid,offer,parked,restricted,\
          automatic,durability"
     );
     assert!(csv.contains(",\"B\"\"R,K\","), "a name with a quote and a comma is quoted");

@@ -88,7 +88,12 @@ fn in_words(report: &Value) -> Option<String> {
             let stop = report["stop_price"].as_str().map(|price| format!(", stop at {price}"));
             format!("{} accepted: {}{at}{}", order(), of("qty"), stop.unwrap_or_default())
         }
-        "triggered" => format!("{} triggered: {}{at}", order(), of("qty")),
+        "triggered" if report["order"] == report["old_order"] => {
+            format!("{} triggered, waits", order())
+        }
+        "triggered" | "entered" => format!("{} {}: {}{at}", order(), of("report"), of("qty")),
+        "unfinished" => format!("{} unfinished", of("symbol")),
+        "parked" => format!("{} parked", order()),
         "displayed" => format!("{} displayed: {} of {}", order(), of("qty"), of("open")),
         "executed" => format!("{} executed: {}{at}, {} open", order(), of("qty"), of("open")),
         "canceled" => {

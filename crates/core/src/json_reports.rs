@@ -133,7 +133,9 @@ impl JsonLine<'_> {
         match body {
             Body::Accepted(_)
             | Body::Triggered(_)
+            | Body::Entered(_)
             | Body::Displayed(_)
+            | Body::Parked(_)
             | Body::Executed(_)
             | Body::Canceled(_)
             | Body::Restated(_)
@@ -155,6 +157,7 @@ impl JsonLine<'_> {
             }
             Body::SymbolMoved(_)
             | Body::StateChanged(_)
+            | Body::Unfinished(_)
             | Body::Indicative(_)
             | Body::Crossed(_)
             | Body::Ticked(_)
@@ -181,7 +184,9 @@ impl JsonLine<'_> {
             Body::Accepted(Accepted { stop: Some(limit) }) => self.stop(report, limit),
             Body::Accepted(Accepted { stop: None })
             | Body::Triggered(_)
+            | Body::Entered(_)
             | Body::Displayed(_)
+            | Body::Parked(_)
             | Body::Repriced(_)
             | Body::Held(_)
             | Body::Imported(_) => self.terms(report),
@@ -192,7 +197,7 @@ impl JsonLine<'_> {
                 self.word("reason", report.reason.name());
             }
             Body::Replaced(_) => {
-                self.number("order", published.seqno.0);
+                self.number("order", published.new_order().0);
                 self.terms(report);
             }
             Body::Rejected(rejected) => self.rejected(report, rejected.moved),
@@ -248,6 +253,7 @@ impl JsonLine<'_> {
             | Body::AccountQueried(_)
             | Body::TradingDay(_)
             | Body::Ticked(_)
+            | Body::Unfinished(_)
             | Body::StatePlanned(StatePlanned { state: None, .. })
             | Body::BandsSet(_)
             | Body::LimitState(_)
@@ -297,6 +303,7 @@ impl JsonLine<'_> {
         self.digits(executed.contra.0);
         self.raw("\"");
         self.number("match", published.match_number().0);
+        self.symbol_and_side(report.symbol, report.side);
         self.number("qty", report.quantity.0);
         self.price(report.symbol, report.price);
         self.number("open", report.open.0);

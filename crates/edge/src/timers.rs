@@ -11,7 +11,7 @@
 
 use ringside_core::merge::Subscriber;
 use ringside_model::command::{Action, Command};
-use ringside_model::domain::{MoveStep, Nanos, SessionId, SymbolId};
+use ringside_model::domain::{DayEvent, MoveStep, Nanos, SessionId, SymbolId};
 use ringside_model::frame::{Frame, FrameKind};
 use ringside_model::reason::Reason;
 use ringside_model::report::{Body, LimitState, Published, ReportKind};
@@ -127,6 +127,12 @@ impl TimerTable {
                 ..SymbolTimers::default()
             }
         });
+    }
+
+    /// Forgets all planned states: the end of the trading day drops them.
+    fn end_day(&self) {
+        let symbols: Vec<SymbolId> = self.times().of.keys().copied().collect();
+        symbols.into_iter().for_each(|symbol| self.plan(symbol, None));
     }
 
     /// Notes that a plan of the schedule is handed over.
@@ -333,6 +339,8 @@ impl<U> TimerWatch<U> {
                     timers.pauses[usize::from(report.side.is_buy())] = pause;
                 });
             }
+            Body::TradingDay(day) if day.event == DayEvent::End => self.timers.end_day(),
+            Body::Unfinished(_) => self.timers.add(symbol, published.time),
             Body::SymbolMoved(moved) => self.moved(symbol, moved.moved.step),
             Body::Rejected(_) => self.rejected(published.time),
             _ => {}
@@ -385,9 +393,12 @@ impl<U: Subscriber> Subscriber for TimerWatch<U> {
 
     #[inline]
     fn report(&mut self, published: &Published) {
-        use ReportKind::{LimitState, Rejected, StateChanged, StatePlanned, SymbolMoved, Ticked};
-        if let Ticked | StatePlanned | StateChanged | LimitState | SymbolMoved | Rejected =
-            published.report.kind
+        use ReportKind::{
+            LimitState, Rejected, StateChanged, StatePlanned, SymbolMoved, Ticked, TradingDay,
+            Unfinished,
+        };
+        if let Ticked | StatePlanned | StateChanged | LimitState | SymbolMoved | Rejected
+        | TradingDay | Unfinished = published.report.kind
         {
             self.learn(published);
         }

@@ -6,13 +6,11 @@
 
 use super::icebergs;
 use super::market::LimitTerms;
-use super::matching::{Incoming, describe};
+use super::matching::describe;
 use super::orders::{Bucket, NIL, Order, Slot};
 use super::{Engine, cut, reject, states};
 use ringside_model::command::Sequenced;
-use ringside_model::domain::{
-    OrderId, OrderNumber, OrderType, Peg, Quantity, Side, SymbolId, SymbolState,
-};
+use ringside_model::domain::{OrderId, OrderNumber, OrderType, Peg, Quantity, Side, SymbolId};
 use ringside_model::reason::Reason;
 use ringside_model::report::{Canceled, Modified, Replaced, ReportSink, Subject};
 
@@ -68,7 +66,7 @@ impl Engine {
         let command = &at.command;
         self.catch_up(at, sink);
         let new_bucket = self.orders.bucket(command.session, new_id);
-        if command.verdict.refuses_service() {
+        if matches!(command.verdict, Reason::Moving | Reason::WrongPartition) {
             return reject(command, new_id, Side::Buy, command.verdict, sink);
         }
         let used = command.verdict == Reason::DuplicateId
@@ -84,15 +82,18 @@ impl Engine {
                 if self.waits(command.session, id) { Reason::Moving } else { Reason::TooLate };
             return reject(command, new_id, Side::Buy, reason, sink);
         };
+        if command.verdict.refuses_service() {
+            return reject(command, new_id, Side::Buy, command.verdict, sink);
+        }
         let order = *self.orders.get(slot);
         let is_slow = order.attributes.takes_slow_path();
-        if is_slow && !self.can_be_replaced(&order) {
-            return reject(command, new_id, Side::Buy, Reason::Unsupported, sink);
+        if is_slow && let Err(reason) = self.can_be_replaced(&order) {
+            return reject(command, new_id, Side::Buy, reason, sink);
         }
         let (state, tif) = (self.books[book].state(), order.attributes.tif());
-        if state != SymbolState::Open || tif.is_for_auction() {
+        if !self.books[book].is_open() || tif.is_for_auction() {
             let admitted = states::admission(state, OrderType::Limit, tif);
-            if let Err(reason) = states::refusal(state).and(admitted) {
+            if let Err(reason) = states::refusal(&self.books[book]).and(admitted) {
                 return reject(command, new_id, Side::Buy, reason, sink);
             }
         }
@@ -112,9 +113,10 @@ impl Engine {
         self.remove_resting(slot, bucket, self.levels.get(order.level).price());
         let open = total - order.executed;
         let old = order;
-        let order = Order { number: at.seqno.0, id: new_id.0, open, ..order };
+        let order = Order { number: self.own_number(at).0, id: new_id.0, open, ..order };
         let replaced = Replaced {
             old_id: id,
+            place: OrderNumber(order.number).index(),
             attributed: order.attributes.is_attributed(),
             capacity: order.attributes.capacity(),
         };
@@ -129,7 +131,7 @@ impl Engine {
         } else if is_slow {
             self.replace_slow(at, book, (&old, order), price, sink);
         } else if self.may_trade(book, order.attributes.is_buy(), price) {
-            let mut incoming = Incoming::new(order, price);
+            let mut incoming = self.incoming(order, price);
             self.match_limit(book, &mut incoming, sink);
             self.elect_after(at, book, &incoming, sink);
         } else {
@@ -158,7 +160,7 @@ impl Engine {
             self.begin_terms(&order, terms);
             return self.rest(book, order, price, sink);
         }
-        let mut incoming = Incoming::new(order, price);
+        let mut incoming = self.incoming(order, price);
         match terms {
             Some(terms) => self.match_special(book, OrderType::Limit, &mut incoming, terms, sink),
             None => self.match_iceberg(book, &mut incoming, sink),
@@ -256,11 +258,18 @@ impl Engine {
         sink.report(canceled.about(cut(order, price, quantity, order.open + behind, reason)));
     }
 
-    /// Returns true if an order with data beside it can be replaced: not a stop and not a peg.
+    /// Checks that an order with data beside it can be replaced: not a stop and not a peg. A reached
+    /// stop is on its way into the book.
     #[cold]
-    fn can_be_replaced(&self, order: &Order) -> bool {
+    fn can_be_replaced(&self, order: &Order) -> Result<(), Reason> {
         let is_peg = self.terms_of(order).is_some_and(|terms| terms.peg != Peg::None);
-        !order.attributes.is_stop() && !is_peg
+        if order.attributes.is_reached() {
+            Err(Reason::TooLate)
+        } else if order.attributes.is_stop() || is_peg {
+            Err(Reason::Unsupported)
+        } else {
+            Ok(())
+        }
     }
 
     /// Returns true if a replaced order can show `open` in slices; true for an order without a

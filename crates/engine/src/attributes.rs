@@ -11,8 +11,8 @@ use ringside_model::domain::{Capacity, PostOnly, SelfTrade, Side, TimeInForce};
 /// bit 0      16      32     36    39     40          44                48         52
 ///   firm   │ group │ side │ tif │ stop │ post-only │ self-trade mode │ capacity │ attributed
 ///
-/// bit 53        54          55              56
-///   iceberg   │ has terms │ not displayed │ of these: has a minimum
+/// bit 53        54          55              56                        57             58
+///   iceberg   │ has terms │ not displayed │ of these: has a minimum │ reached stop │ parked
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attributes(pub u64);
@@ -32,9 +32,13 @@ impl Attributes {
     const NON_DISPLAYED: u64 = 1 << 55;
     /// Set on a hidden order with a minimum quantity.
     const MINIMUM: u64 = 1 << 56;
+    /// Set, beside `STOP`, on a stop that was reached and waits until its symbol trades.
+    const REACHED: u64 = 1 << 57;
+    /// Set on a peg that is out of the book.
+    const PARKED: u64 = 1 << 58;
     /// Bits of which an undisplayed order has at least one. The auction-only times in force share
     /// bit 38.
-    const UNSEEN: u64 = 1 << 38 | Self::STOP | Self::NON_DISPLAYED;
+    const UNSEEN: u64 = 1 << 38 | Self::STOP | Self::NON_DISPLAYED | Self::PARKED;
 
     #[inline(always)]
     pub(crate) fn of(enter: &Enter) -> Self {
@@ -76,8 +80,10 @@ impl Attributes {
         Capacity::from_code(code(48))?;
         let attributes = Attributes(word);
         let is_ordered = (!attributes.is_non_displayed() || attributes.is_special())
-            && (!attributes.has_minimum() || attributes.is_non_displayed());
-        (word >> 57 == 0 && is_ordered).then_some(attributes)
+            && (!attributes.has_minimum() || attributes.is_non_displayed())
+            && (!attributes.is_reached() || attributes.is_stop())
+            && (!attributes.is_parked() || attributes.is_special());
+        (word >> 59 == 0 && is_ordered).then_some(attributes)
     }
 
     pub(crate) fn firm(self) -> u16 {
@@ -106,6 +112,32 @@ impl Attributes {
     #[inline(always)]
     pub(crate) fn is_stop(self) -> bool {
         self.0 & Self::STOP != 0
+    }
+
+    /// Returns the attributes with or without the mark of a stop, which is not reached yet.
+    pub(crate) fn with_stop(self, stop: bool) -> Self {
+        let others = self.0 & !(Self::STOP | Self::REACHED);
+        Attributes(others | if stop { Self::STOP } else { 0 })
+    }
+
+    /// Returns true for a stop that was reached and waits until its symbol trades.
+    pub(crate) fn is_reached(self) -> bool {
+        self.0 & Self::REACHED != 0
+    }
+
+    /// Returns the attributes with the mark of a reached stop.
+    pub(crate) fn with_reached(self) -> Self {
+        Attributes(self.0 | Self::REACHED)
+    }
+
+    /// Returns true for a peg that is out of the book.
+    pub(crate) fn is_parked(self) -> bool {
+        self.0 & Self::PARKED != 0
+    }
+
+    /// Returns the attributes with or without the mark of a parked peg.
+    pub(crate) fn with_parked(self, parked: bool) -> Self {
+        Attributes(self.0 & !Self::PARKED | if parked { Self::PARKED } else { 0 })
     }
 
     /// Returns true for an iceberg.
@@ -272,6 +304,8 @@ mod tests {
             1 << 55,
             5 << 54,
             1 << 57,
+            1 << 58,
+            1 << 59,
             1 << 63,
             u64::MAX,
         ] {

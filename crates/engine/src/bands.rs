@@ -149,7 +149,8 @@ impl Engine {
         };
         self.change_market(book, |market| market.bands = bands);
         self.tell_bands(book, sink);
-        self.reprice_beyond(at, book, &mut Traded::default(), sink);
+        let mut traded = self.done;
+        self.reprice_beyond(at, book, &mut traded, sink);
     }
 
     fn tell_bands(&self, book: usize, sink: &mut impl ReportSink) {
@@ -275,7 +276,7 @@ impl Engine {
     fn standing(&self, book: usize) -> Option<(bool, i64)> {
         let book = &self.books[book];
         let bands = self.market(book.symbol()).bands;
-        let dynamic = bands.dynamic().filter(|_| book.state() == SymbolState::Open)?;
+        let dynamic = bands.dynamic().filter(|_| book.is_open())?;
         let (low, high) = bands.together();
         let stands = |buy: bool, band: i64, bound: i64| {
             let best = book.sides[side_index(buy)].best();
@@ -290,35 +291,30 @@ impl Engine {
         }
     }
 
-    /// Reopens a paused symbol, or pauses one whose limit state has lasted too long. Returns true
-    /// if either was due.
-    pub(super) fn bands_due(
+    /// Reopens a paused symbol whose pause is over.
+    pub(super) fn reopen_if_due(
         &mut self,
         at: &Sequenced,
         book: usize,
         sink: &mut impl ReportSink,
-    ) -> bool {
+    ) {
         let market = self.market(self.books[book].symbol());
         if market.reopening.is_some_and(|due| at.time >= due) {
             self.enter_state(at, book, SymbolState::Open, sink);
-            return true;
         }
-        let is_due = market.limit_state.is_some_and(|state| at.time >= state.due);
-        if is_due {
-            self.pause(at, book, sink);
-        }
-        is_due
     }
 
-    /// Pauses a symbol after its limit state; a reopening call begins.
-    fn pause(&mut self, at: &Sequenced, book: usize, sink: &mut impl ReportSink) {
+    /// Pauses a symbol whose limit state has lasted too long; a reopening call begins at `time`.
+    pub(super) fn pause(&mut self, book: usize, time: Nanos, sink: &mut impl ReportSink) {
         let (symbol, state) = (self.books[book].symbol(), SymbolState::ReopeningCall);
-        let due = Nanos(at.time.0.saturating_add(PAUSE_NS));
+        let due = Nanos(time.0.saturating_add(PAUSE_NS));
         self.change_state(book, symbol, state);
         self.change_market(book, |market| market.reopening = Some(due));
         let subject = Subject { reason: Reason::LimitState, ..symbol.into() };
         sink.report(StateChanged { state, reopens_at: due }.about(subject));
+        self.park_pegs(book, sink);
         self.tell_bands(book, sink);
+        self.look_at_bands(book, time, sink);
     }
 
     /// Returns the band timers, by symbol.

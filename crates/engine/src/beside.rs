@@ -20,17 +20,23 @@ pub(super) enum Resting {
     Displayed,
     /// Hidden orders: those without a minimum quantity, or those with one.
     Hidden { minimum: bool },
+    /// Stops, by stop price. The best level is the one that a price move reaches first.
+    Stop,
+    /// Stops that were reached and wait until their symbol trades, by stop price.
+    ReachedStop,
     /// Orders for auctions only, of one time in force: those without a limit, which share one level
     /// of key 0, or those with one.
     ForAuction { tif: TimeInForce, limit: bool },
-    /// Stops, by stop price. The best level is the one that a price move reaches first.
-    Stop,
+    /// Pegs that are out of the book, by their last limit.
+    Parked,
 }
 
 impl Resting {
     /// Returns where an order of this price rests.
     pub(crate) fn of(attributes: Attributes, price: i64) -> Self {
         match attributes.tif() {
+            _ if attributes.is_parked() => Resting::Parked,
+            _ if attributes.is_reached() => Resting::ReachedStop,
             _ if attributes.is_stop() => Resting::Stop,
             _ if attributes.is_non_displayed() => {
                 Resting::Hidden { minimum: attributes.has_minimum() }
@@ -42,15 +48,16 @@ impl Resting {
 
     /// Returns the ladder key of a price: a rising price reaches the lowest buy stop first.
     pub(crate) fn key(self, buy: bool, price: i64) -> i64 {
-        key_of(buy != (self == Resting::Stop), price)
+        let is_stop = matches!(self, Resting::Stop | Resting::ReachedStop);
+        key_of(buy != is_stop, price)
     }
 }
 
 impl Engine {
-    /// Iterates over all ladders beside the book of a symbol: hidden orders, then orders for
-    /// auctions, then stops.
+    /// Iterates over all ladders beside the book of a symbol: hidden orders, stops, orders for
+    /// auctions, parked pegs.
     pub(super) fn beside(&self, symbol: SymbolId) -> impl Iterator<Item = (Resting, &[Ladder; 2])> {
-        let all = self.beside.range((symbol, Resting::Displayed)..=(symbol, Resting::Stop));
+        let all = self.beside.range((symbol, Resting::Displayed)..=(symbol, Resting::Parked));
         all.map(|(&(_, resting), sides)| (resting, sides))
     }
 

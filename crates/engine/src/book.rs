@@ -16,6 +16,8 @@ pub(super) struct Book {
     /// closes the fast path.
     lot_to_enter: u64,
     state: SymbolState,
+    /// True from the end of the trading day to the start of the next one.
+    is_day_over: bool,
     /// True if the symbol has bands, a quote or a short sale setting, see [`super::market`].
     is_guarded: bool,
     /// True if some orders of the symbol have special terms.
@@ -60,6 +62,7 @@ impl Book {
             lot,
             lot_to_enter: lot,
             state: SymbolState::Open,
+            is_day_over: false,
             is_guarded: false,
             has_terms: false,
             collar_bps,
@@ -100,12 +103,33 @@ impl Book {
         self.hash_of_state().wrapping_sub(before)
     }
 
-    /// Returns the session state's part of the state hash.
+    /// Returns true while the symbol trades continuously: it is open, and the day is on.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == SymbolState::Open && !self.is_day_over
+    }
+
+    /// Returns true from the end of the trading day to the start of the next one.
+    pub(crate) fn is_day_over(&self) -> bool {
+        self.is_day_over
+    }
+
+    /// Sets if the trading day is over; returns the change of the state hash.
+    pub(crate) fn set_day_over(&mut self, is_day_over: bool) -> u128 {
+        let before = self.hash_of_state();
+        self.is_day_over = is_day_over;
+        self.choose_way();
+        self.hash_of_state().wrapping_sub(before)
+    }
+
+    /// Returns the part of the state hash of session state and day.
     fn hash_of_state(&self) -> u128 {
-        match self.state {
+        let of = |what, value| hash::of_fields([what, self.symbol.0.into(), value, 0, 0, u64::MAX]);
+        let of_state = match self.state {
             SymbolState::Open => 0,
-            state => hash::of_fields([4, self.symbol.0.into(), state as u64, 0, 0, u64::MAX]),
-        }
+            state => of(4, state as u64),
+        };
+        of_state.wrapping_add(if self.is_day_over { of(9, 0) } else { 0 })
     }
 
     /// Returns true if bands, a quote or the short sale price test may apply.
@@ -134,7 +158,7 @@ impl Book {
     }
 
     fn choose_way(&mut self) {
-        let is_open = self.state == SymbolState::Open || planted(Bug::ShortWayLeftOpen);
+        let is_open = self.is_open() || planted(Bug::ShortWayLeftOpen);
         let is_plain = is_open && !self.is_guarded && !self.has_terms;
         self.lot_to_enter = if is_plain { self.lot } else { 0 };
     }

@@ -1,20 +1,23 @@
 //! Timers of a symbol: scheduled states and order expiry.
 //!
-//! Time arrives with the commands; an engine has no clock. An expired order ends before the next
-//! command for its symbol takes effect, so a late tick changes nothing for it. A timer that trades
-//! or changes a state waits for a tick.
+//! Time arrives with the commands; an engine has no clock. Before a command for a symbol acts, the
+//! engine catches up: expired orders end, and a limit state that has lasted too long pauses the
+//! symbol, each as of its own time. So it never shows if a tick came in time. What trades, a
+//! reopening or a planned state, waits for a tick.
 
-use super::Engine;
 use super::beside::Resting;
 use super::book::{key_of, side_index};
-use super::orders::Slot;
+use super::orders::{Order, Slot};
 use super::side_tables::Row;
+use super::stops::Traded;
+use super::{Engine, reject};
 use ringside_model::command::{Action, Command, PlanState, Sequenced};
-use ringside_model::domain::{Nanos, OrderNumber, SymbolId};
+use ringside_model::domain::{Nanos, OrderId, OrderNumber, Side, SymbolId};
 use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{ReportSink, StatePlanned, Ticked};
 use ringside_planted::{Bug, planted};
+use std::collections::BTreeSet;
 
 impl Row for PlanState {
     type Key = SymbolId;
@@ -27,23 +30,78 @@ impl Row for PlanState {
 }
 
 impl Engine {
-    /// Ends the expired orders of the command's symbol.
+    /// Catches up with the time of the command for the command's symbol.
     #[inline]
     pub(super) fn catch_up(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
-        if !self.expiries.is_empty() && !planted(Bug::ExpiryWaitsForATick) {
-            let due = self.expired(at.command.symbol, at.time);
-            self.expire_due(due, sink);
+        self.done = Traded::default();
+        let is_quiet = self.expiries.is_empty() && self.watched.is_empty();
+        if !is_quiet && !planted(Bug::ExpiryWaitsForATick) {
+            self.catch_up_with(at.command.symbol, at.time, sink);
+            if let Some(book) = self.book_index(at.command.symbol) {
+                self.return_owed(at, book, sink);
+            }
         }
+    }
+
+    /// Ends the expired orders of a symbol and makes its pause, in the order of their times. Orders
+    /// that end at the time of a pause end before it.
+    #[cold]
+    pub(super) fn catch_up_with(
+        &mut self,
+        symbol: SymbolId,
+        now: Nanos,
+        sink: &mut impl ReportSink,
+    ) {
+        let Some(book) = self.book_index(symbol) else { return };
+        loop {
+            let end = self.first_expiry(symbol).filter(|&end| end <= now);
+            let pause = self.market(symbol).limit_state.map(|state| state.due);
+            match (end, pause.filter(|&pause| pause <= now)) {
+                (Some(end), pause) if pause.is_none_or(|pause| end <= pause) => {
+                    for slot in self.ending(symbol, end) {
+                        self.cancel_resting(slot, Reason::Expired, sink);
+                    }
+                    self.look_at_bands(book, end, sink);
+                }
+                (_, Some(pause)) => self.pause(book, pause, sink),
+                _ => return,
+            }
+        }
+    }
+
+    /// Returns true if an order has expired, and has not been ended yet.
+    pub(super) fn is_over(&self, order: &Order, now: Nanos) -> bool {
+        self.terms_of(order).is_some_and(|terms| terms.expire.0 != 0 && terms.expire <= now)
+    }
+
+    /// Returns the symbols that have something to catch up with.
+    pub(super) fn behind_time(&self, now: Nanos) -> BTreeSet<SymbolId> {
+        let mut behind = BTreeSet::new();
+        let mut from = SymbolId::NONE;
+        while let Some((&(symbol, end, _), _)) = self.expiries.range((from, Nanos(0), 0)..).next() {
+            if end <= now {
+                behind.insert(symbol);
+            }
+            from = SymbolId(symbol.0 + 1);
+        }
+        let is_due = |&&symbol: &&SymbolId| {
+            self.market(symbol).limit_state.is_some_and(|state| state.due <= now)
+        };
+        behind.extend(self.watched.iter().filter(is_due));
+        behind
     }
 
     /// Carries out what is due for a symbol at the command's time.
     pub(super) fn tick(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
         let Some(book) = self.book_of(&at.command, sink) else { return };
         let symbol = at.command.symbol;
-        let due = self.expired(symbol, at.time);
-        sink.report(Ticked { count: due.len() as u64 }.about(symbol));
-        self.expire_due(due, sink);
-        self.bands_due(at, book, sink);
+        let count =
+            self.expiries.range((symbol, Nanos(0), 0)..=(symbol, at.time, u64::MAX)).count();
+        sink.report(Ticked { count: count as u64 }.about(symbol));
+        self.done = Traded::default();
+        self.catch_up_with(symbol, at.time, sink);
+        self.return_owed(at, book, sink);
+        self.reopen_if_due(at, book, sink);
         if let Some(plan) = self.tables.plans.get(symbol).copied()
             && plan.time() <= at.time
             && !planted(Bug::PlanNotCarriedOut)
@@ -64,6 +122,11 @@ impl Engine {
             return;
         }
         let symbol = at.command.symbol;
+        if let Err(reason) = self.may_begin(plan.state)
+            && plan.is_one()
+        {
+            return reject(&at.command, OrderId(0), Side::Buy, reason, sink);
+        }
         self.tables.plans.remove(symbol);
         let mut planned = StatePlanned { state: None, at: Nanos(0) };
         if plan.is_one() {
@@ -107,18 +170,13 @@ impl Engine {
         })
     }
 
-    fn expire_due(&mut self, due: Vec<Slot>, sink: &mut impl ReportSink) {
-        for slot in due {
-            self.cancel_resting(slot, Reason::Expired, sink);
-        }
-    }
-
-    /// Returns the expired orders of a symbol, in the order in which `cover` collects all its
-    /// orders.
-    fn expired(&self, symbol: SymbolId, now: Nanos) -> Vec<Slot> {
+    /// Returns the orders of a symbol that end at a time, in the order in which `cover` collects all
+    /// its orders.
+    fn ending(&self, symbol: SymbolId, end: Nanos) -> Vec<Slot> {
         let slot_of =
-            |(session, id)| self.orders.find(self.orders.bucket(session, id), session, id);
-        let mut due: Vec<Slot> = self.expired_owners(symbol, now).map(slot_of).collect();
+            |&(session, id)| self.orders.find(self.orders.bucket(session, id), session, id);
+        let ending = self.expiries.range((symbol, end, 0)..=(symbol, end, u64::MAX));
+        let mut due: Vec<Slot> = ending.map(|(_, owner)| slot_of(owner)).collect();
         due.sort_by_key(|&slot| {
             let order = self.orders.get(slot);
             let (buy, price) = (order.attributes.is_buy(), self.levels.get(order.level).price());

@@ -7,11 +7,13 @@
 use super::Engine;
 use super::attributes::Attributes;
 use super::beside::Resting;
-use super::book::{key_of, side_index};
+use super::book::{key_of, side_index, unlink};
 use super::ladder::Ladder;
 use super::matching::Incoming;
 use super::orders::{NIL, Order, Slot};
-use ringside_model::domain::{OrderNumber, SymbolId, SymbolState};
+use super::stops::Traded;
+use ringside_model::command::Sequenced;
+use ringside_model::domain::{AtShortTest, OrderId, OrderNumber, SeqNo, SessionId, SymbolId};
 use ringside_model::report::ReportSink;
 use ringside_planted::{Bug, planted};
 use std::iter::from_fn;
@@ -78,6 +80,70 @@ impl Engine {
             first = if first == 0 { incoming.last } else { first };
         }
         self.note_trades(book, incoming, (trades, first));
+    }
+
+    /// Gives the hidden orders with a minimum, which sit auctions out, their turn when a symbol
+    /// opens: the oldest first, each as if it came in. What is left of an order keeps its place.
+    pub(super) fn enter_minimums(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        traded: &mut Traded,
+        sink: &mut impl ReportSink,
+    ) {
+        let Some(sides) = self.hidden(self.books[book].symbol(), true) else { return };
+        let mut waiting: Vec<Order> =
+            self.orders_in(sides).map(|slot| *self.orders.get(slot)).collect();
+        waiting.sort_unstable_by_key(|order| OrderNumber(order.number).age());
+        for order in waiting {
+            let (session, id) = (SessionId(order.session), OrderId(order.id));
+            let slot = self.orders.find(self.orders.bucket(session, id), session, id);
+            // An order before it may have traded with it.
+            if slot != NIL && self.orders.get(slot).number == order.number {
+                self.enter_in_place((at.seqno, book), slot, traded, sink);
+            }
+        }
+    }
+
+    /// Trades a resting order with a minimum as if it came in. A short sale that the price test
+    /// would not let in now takes nothing.
+    fn enter_in_place(
+        &mut self,
+        (seqno, book): (SeqNo, usize),
+        slot: Slot,
+        traded: &mut Traded,
+        sink: &mut impl ReportSink,
+    ) {
+        let before = *self.orders.get(slot);
+        let price = self.levels.get(before.level).price();
+        let side = before.attributes.side();
+        if self.books[book].is_guarded()
+            && self.short_price(book, side, price, AtShortTest::Reject).is_err()
+        {
+            return;
+        }
+        let mut incoming = Incoming { seqno, ..Incoming::new(before, price) };
+        (incoming.minimum, incoming.is_hidden) = (self.least(&before), true);
+        incoming.traded = traded.so_far();
+        self.trade_slow(book, &mut incoming, price, sink);
+        traded.go_on(incoming.traded);
+        let after = Order { level: before.level, ..incoming.order };
+        if after.open == before.open {
+            return;
+        }
+        self.books_hash = self.books_hash.wrapping_sub(before.hash(price));
+        self.levels.get_mut(before.level).subtract(before.open - after.open);
+        let order = self.orders.get_mut(slot);
+        (order.open, order.executed) = (after.open, after.executed);
+        if after.open > 0 {
+            self.books_hash = self.books_hash.wrapping_add(after.hash(price));
+            return;
+        }
+        let bucket = self.orders.bucket(SessionId(after.session), OrderId(after.id));
+        if let Some(empty) = unlink(slot, bucket, &mut self.orders, &mut self.levels) {
+            self.remove_level(SymbolId(after.symbol), after.attributes, empty);
+        }
+        self.forget_terms(&after);
     }
 
     /// Returns the next order of a side that trades with an incoming order of `open` quantity.
@@ -173,12 +239,10 @@ impl Engine {
         })
     }
 
-    /// Returns true if an order of a side stands at a worse price than `price`.
+    /// Returns true if a displayed order of a side stands at a worse price than `price`. Hidden
+    /// orders do not count: the reason of a cancel must not tell of them.
     pub(super) fn stands_beyond(&self, book: usize, buy: bool, price: i64) -> bool {
-        let key = key_of(buy, price);
-        self.displayed_and_hidden(book)
-            .map(|sides| &sides[side_index(buy)])
-            .any(|side| side.after(key) != NIL)
+        self.books[book].sides[side_index(buy)].after(key_of(buy, price)) != NIL
     }
 
     /// Returns true if a restored order would have traded with a resting order: a displayed one, or
@@ -187,7 +251,7 @@ impl Engine {
         let buy = attributes.is_buy();
         let reach = key_of(!buy, price);
         let is_reached = |side: &Ladder| side.best() != NIL && side.best_key() <= reach;
-        self.books[book].state() == SymbolState::Open
+        self.books[book].is_open()
             && self.in_every_auction(book).any(|sides| is_reached(&sides[side_index(!buy)]))
     }
 
@@ -195,6 +259,6 @@ impl Engine {
     /// or with a hidden order that may be there.
     pub(super) fn may_trade(&self, book: usize, buy: bool, price: i64) -> bool {
         self.would_trade(book, buy, price)
-            || self.books[book].has_terms() && self.books[book].state() == SymbolState::Open
+            || self.books[book].has_terms() && self.books[book].is_open()
     }
 }

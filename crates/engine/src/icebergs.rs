@@ -6,11 +6,9 @@ use super::matching::{Incoming, describe};
 use super::orders::{Order, Slot};
 use super::side_tables::{OrderKey, Row, orders_of};
 use super::stops::Traded;
-use super::{Engine, entered, whole};
+use super::{Engine, whole};
 use ringside_model::command::{Command, Display, Enter, EnterIceberg, Sequenced};
-use ringside_model::domain::{
-    OrderNumber, OrderType, Quantity, SeqNo, SymbolId, SymbolState, TimeInForce,
-};
+use ringside_model::domain::{OrderNumber, OrderType, Quantity, SeqNo, SymbolId, TimeInForce};
 use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{Accepted, Displayed, ReportSink, Subject};
@@ -73,14 +71,14 @@ impl Engine {
             Ok(accepted) => accepted,
             Err(reason) => return self.reject_order(command, enter, reason, sink),
         };
-        let order = entered(at, enter);
+        let order = self.entered(at, enter);
         let order = Order { attributes: order.attributes.with_reserve(), ..order };
         sink.report(Accepted { stop: None }.about(whole(&order, price)));
         self.begin_reserve(&order, *display);
-        if self.books[book].state() != SymbolState::Open {
+        if !self.books[book].is_open() {
             return self.rest(book, order, price, sink);
         }
-        let mut incoming = Incoming::new(order, price);
+        let mut incoming = self.incoming(order, price);
         self.match_iceberg(book, &mut incoming, sink);
         self.elect_after(at, book, &incoming, sink);
     }

@@ -8,7 +8,8 @@ use super::bands::BandTimer;
 use super::icebergs::Reserve;
 use super::orders::Order;
 use super::side_tables::{OrderKey, Row, SideTables, Table};
-use super::stops::ElectedLimit;
+use super::special::KeptTerms;
+use super::stops::{ElectedLimit, ReachedPlace};
 use super::{Engine, Shard};
 use ringside_model::command::{
     Action, Command, DefineFirm, Definition, Display, OperatorCommand, SpecialTerms,
@@ -26,14 +27,18 @@ pub struct Image {
     pub definitions: Vec<Command>,
     /// Price of the last trade of each symbol that has traded, sorted by symbol.
     pub last_prices: Vec<(SymbolId, Price)>,
+    /// True from the end of the trading day to the start of the next one.
+    pub is_day_over: bool,
     /// Live orders, by symbol. First those in the book: bids before offers, best price first,
     /// oldest first. Then, in the same order, hidden orders without and with a minimum; then the
-    /// orders for auctions only, by time in force, those without a limit first; last the stops, in
-    /// the order in which a price move reaches them. The orders of a symbol that is not traded here
-    /// wait.
+    /// stops, those that no trade has reached first, each in the order in which a price move reaches
+    /// them; then the orders for auctions only, by time in force, those without a limit first; last
+    /// the parked pegs. The orders of a symbol that is not traded here wait.
     pub orders: Vec<OrderImage>,
     /// Limits of the stops that have one, by symbol and number.
     pub stop_limits: Vec<StopLimit>,
+    /// Places of the stops that were reached and wait, by symbol and number.
+    pub reached: Vec<ReachedImage>,
     /// Reserves of icebergs, by symbol and number.
     pub reserves: Vec<ReserveImage>,
     /// Timers of price bands, by symbol.
@@ -50,8 +55,22 @@ pub struct TermsImage {
     pub symbol: u64,
     /// Order number that the venue gave.
     pub number: u64,
+    /// Seqno of the command that entered the order.
+    pub since: u64,
     /// Terms of the order.
     pub terms: SpecialTerms,
+}
+
+/// Place of a reached stop in the queue of its symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ReachedImage {
+    /// Symbol of the order.
+    pub symbol: u64,
+    /// Order number that the venue gave.
+    pub number: u64,
+    /// Place in the queue: the stops enter in the order of their places.
+    pub place: u64,
 }
 
 /// Reserve of an iceberg: its undisplayed part.
@@ -102,7 +121,7 @@ pub struct OrderImage {
     /// Fixed terms, from the lowest bit: firm (16 bits), group (16), code of the side (4), code of
     /// the time in force (3), stop (1), codes of post-only, self-trade mode and capacity (4 each).
     /// Then one bit each: attributed, iceberg, has special terms, not displayed, not displayed with
-    /// a minimum.
+    /// a minimum, reached stop, parked.
     pub attributes: u64,
 }
 
@@ -175,7 +194,7 @@ macro_rules! rows_of_orders {
     )*};
 }
 
-rows_of_orders!(StopLimit, ReserveImage, TermsImage);
+rows_of_orders!(StopLimit, ReachedImage, ReserveImage, TermsImage);
 
 /// Merges the section of a shard into the section of the venue. Each symbol has one shard.
 fn merge<R: ImageRow>(venue: &mut Vec<R>, mut shard: Vec<R>) {
@@ -196,7 +215,9 @@ impl Image {
             merge(&mut venue.definitions, shard.definitions);
             merge(&mut venue.last_prices, shard.last_prices);
             merge(&mut venue.orders, shard.orders);
+            venue.is_day_over |= shard.is_day_over;
             merge(&mut venue.stop_limits, shard.stop_limits);
+            merge(&mut venue.reached, shard.reached);
             merge(&mut venue.reserves, shard.reserves);
             merge(&mut venue.band_timers, shard.band_timers);
             merge(&mut venue.terms, shard.terms);
@@ -210,7 +231,9 @@ impl Image {
             definitions: part(&self.definitions, shard),
             last_prices: part(&self.last_prices, shard),
             orders: part(&self.orders, shard),
+            is_day_over: self.is_day_over,
             stop_limits: part(&self.stop_limits, shard),
+            reached: part(&self.reached, shard),
             reserves: part(&self.reserves, shard),
             band_timers: part(&self.band_timers, shard),
             terms: part(&self.terms, shard),
@@ -259,11 +282,17 @@ impl Engine {
                 image_of(order, self.levels.get(order.level).price())
             }));
         }
-        let SideTables { limits, reserves, terms, .. } = &self.tables;
+        let SideTables { limits, reached, reserves, terms, .. } = &self.tables;
         Image {
             definitions,
             last_prices,
+            is_day_over: self.is_day_over,
             orders,
+            reached: of_orders(reached, |symbol, number, &ReachedPlace(place)| ReachedImage {
+                symbol,
+                number,
+                place,
+            }),
             stop_limits: of_orders(limits, |symbol, number, &ElectedLimit(limit)| StopLimit {
                 symbol,
                 number,
@@ -273,7 +302,12 @@ impl Engine {
                 ReserveImage { symbol, number, left, display }
             }),
             band_timers: self.band_timers(),
-            terms: of_orders(terms, |symbol, number, &terms| TermsImage { symbol, number, terms }),
+            terms: of_orders(terms, |symbol, number, &KeptTerms { asked, since }| TermsImage {
+                symbol,
+                number,
+                since,
+                terms: asked,
+            }),
         }
     }
 }

@@ -81,11 +81,11 @@ pub use bands::{BandTimer, LIMIT_STATE_NS, PAUSE_NS};
 use beside::Beside;
 use book::{Book, key_of, side_index, unlink};
 pub use icebergs::SLICES_MAX;
-pub use image::{Image, OrderImage, ReserveImage, StopLimit, TermsImage};
+pub use image::{Image, OrderImage, ReachedImage, ReserveImage, StopLimit, TermsImage};
 use ladder::{LevelSlot, Levels};
 use lookahead::AHEAD_MAX;
 use market::LimitTerms;
-use matching::{Incoming, describe};
+use matching::describe;
 pub use order_books::{OrderBooks, OutOfOrder};
 use orders::{Bucket, NIL, Order, Orders, Slot};
 pub use restore::ImageError;
@@ -93,7 +93,6 @@ pub use ringside_model as model;
 pub use ringside_model::command::{
     Action, Cancel, Command, DefineSymbol, Enter, Modify, Reduce, Replace, Sequenced,
 };
-use ringside_model::domain::SymbolState;
 pub use ringside_model::domain::{
     DecimalError, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SeqNo, SessionId, Side,
     SymbolId, Tick, TimeInForce,
@@ -104,7 +103,8 @@ pub use ringside_model::report::{Body, Report, ReportKind, ReportSink};
 use side_tables::SideTables;
 use special::{Expiries, Pegs};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-pub use stops::ELECTED_MAX;
+pub use stops::WAVES_MAX;
+use stops::{Queue, Traded};
 pub use view::{LevelView, OrderView};
 
 /// Version of the matching rules. A journal names the version that wrote it, because other rules
@@ -160,6 +160,14 @@ pub struct Engine {
     expiries: Expiries,
     /// Orders that follow the quote.
     pegs: Pegs,
+    /// Stops that were reached and wait until their symbol trades.
+    queue: Queue,
+    /// True from the end of the trading day to the start of the next one.
+    is_day_over: bool,
+    /// Open symbols whose pegs come back when the next command for the symbol begins.
+    owing: BTreeSet<SymbolId>,
+    /// Trades of the present command so far, without their span.
+    done: Traded,
     /// Part of the state hash outside the side tables: definitions, books and their orders.
     books_hash: u128,
     /// Slots of the mass cancel in progress; kept for its capacity.
@@ -185,6 +193,10 @@ impl Engine {
             beside: Beside::new(),
             expiries: Expiries::new(),
             pegs: Pegs::new(),
+            queue: Queue::new(),
+            is_day_over: false,
+            owing: BTreeSet::new(),
+            done: Traded::default(),
             books_hash: 0,
             covered: vec![],
         }
@@ -316,11 +328,12 @@ impl Engine {
                 return self.end_command(at, sink);
             }
         };
-        let mut incoming = Incoming::new(entered(at, enter), price);
+        let order = self.entered(at, enter);
+        let mut incoming = self.incoming(order, price);
         sink.report(Accepted { stop: None }.about(whole(&incoming.order, price)));
         if enter.tif.is_for_auction() {
             self.rest_beside(incoming.order, price);
-        } else if self.books[book].state() != SymbolState::Open {
+        } else if !self.books[book].is_open() {
             self.place(book, incoming.order, price);
         } else {
             self.match_incoming(book, enter.order_type, &mut incoming, sink);
@@ -351,10 +364,9 @@ impl Engine {
         {
             return Err(Reason::DuplicateId);
         }
-        let state = self.books[book].state();
-        let is_simple = state == SymbolState::Open && !enter.tif.is_for_auction();
+        let is_simple = self.books[book].is_open() && !enter.tif.is_for_auction();
         if !is_simple {
-            states::refusal(state)?;
+            states::refusal(&self.books[book])?;
         }
         self.books[book].check_quantity(enter.quantity.0)?;
         let priced = enter.order_type == OrderType::Limit;
@@ -365,7 +377,7 @@ impl Engine {
             self.check_options(enter)?;
         }
         if !is_simple {
-            states::admission(state, enter.order_type, enter.tif)?;
+            states::admission(self.books[book].state(), enter.order_type, enter.tif)?;
         }
         Ok(book)
     }
@@ -443,7 +455,7 @@ impl Engine {
         sink.report(Canceled::PLAIN.about(cut(&order, price, open, 0, reason)));
         self.remove_resting(slot, bucket, price);
         if order.attributes.is_stop() {
-            self.tables.limits.remove(order.key());
+            self.forget_stop(&order);
         } else if order.attributes.has_reserve() {
             self.take_reserve(&order);
         } else if order.attributes.is_special() {

@@ -6,7 +6,6 @@ use super::bands::{Bands, LimitState};
 use super::orders::Order;
 use super::short_sale::ShortSale;
 use super::side_tables::Row;
-use super::stops::Traded;
 use ringside_model::command::{
     Action, Command, OperatorCommand, Sequenced, SetQuote, SetShortSale, SpecialTerms,
 };
@@ -143,7 +142,7 @@ impl Engine {
             market.quote = Quote { bid: bid.0, offer: offer.0 };
         });
         sink.report(Quoted { bid, offer }.about(command.symbol));
-        let mut traded = Traded::default();
+        let mut traded = self.done;
         self.follow_quote(at, book, &mut traded, sink);
         self.elect(at, book, traded, sink);
     }
@@ -213,13 +212,14 @@ impl Engine {
     }
 
     /// Puts a symbol into `watched` while its commands can change the auction indication, the limit
-    /// state or the short sale restriction; removes it otherwise.
+    /// state or the short sale restriction, or while pegs are to come back; removes it otherwise.
     pub(super) fn watch(&mut self, symbol: SymbolId) {
         let market = self.market(symbol);
         let is_watched = self.in_call.contains_key(&symbol)
             || market.bands.bps != 0
             || market.limit_state.is_some()
-            || market.short_sale.can_fall();
+            || market.short_sale.can_fall()
+            || self.owing.contains(&symbol);
         if is_watched {
             self.watched.insert(symbol);
         } else {

@@ -4,10 +4,10 @@ use super::book::{key_of, side_index, unlink};
 use super::ladder::LevelSlot;
 use super::orders::{NIL, Order, Slot};
 use super::stops::Traded;
-use super::{Engine, cut, whole};
-use ringside_model::command::Sequenced;
+use super::{Engine, cut, entered, whole};
+use ringside_model::command::{Enter, Sequenced};
 use ringside_model::domain::{
-    OrderId, OrderNumber, OrderType, Price, Quantity, SelfTrade, SessionId,
+    OrderId, OrderNumber, OrderType, Price, Quantity, SelfTrade, SeqNo, SessionId,
 };
 use ringside_model::domain::{SymbolId, TimeInForce};
 use ringside_model::reason::Reason;
@@ -16,6 +16,9 @@ use ringside_model::report::{Canceled, Executed, ReportSink, Restated, Subject};
 /// Order while it trades through the other side of the book.
 pub(super) struct Incoming {
     pub order: Order,
+    /// Seqno of its command. The number of the order has it, but for a resting order that trades
+    /// in place.
+    pub seqno: SeqNo,
     /// Limit; 0 for none.
     pub price: i64,
     /// Price of its last trade; 0 before the first trade.
@@ -32,7 +35,9 @@ impl Incoming {
     /// Creates an order that has not traded yet; a `price` of 0 is no limit.
     #[inline]
     pub(crate) fn new(order: Order, price: i64) -> Self {
-        Incoming { order, price, last: 0, minimum: 0, is_hidden: false, traded: Traded::default() }
+        let seqno = OrderNumber(order.number).seqno();
+        let traded = Traded::default();
+        Incoming { order, seqno, price, last: 0, minimum: 0, is_hidden: false, traded }
     }
 
     /// Returns true if self-trade prevention keeps the order from trading with `resting`: if both
@@ -69,6 +74,28 @@ pub(super) fn describe(order: &Order, price: i64) -> Subject {
 }
 
 impl Engine {
+    /// Returns the order of an enter command, before matching, with its own place.
+    #[inline]
+    pub(super) fn entered(&mut self, at: &Sequenced, enter: &Enter) -> Order {
+        Order { number: self.own_number(at).0, ..entered(at, enter) }
+    }
+
+    /// Returns the number of the command's own order: that of the command, unless the command has
+    /// given places before.
+    #[inline]
+    pub(super) fn own_number(&mut self, at: &Sequenced) -> OrderNumber {
+        match self.done.placed {
+            0 => OrderNumber(at.seqno.0),
+            _ => self.done.next_number(at.seqno),
+        }
+    }
+
+    /// Creates the incoming order of a command; its trades go on after those of the command so far.
+    #[inline]
+    pub(super) fn incoming(&self, order: Order, price: i64) -> Incoming {
+        Incoming { traded: self.done, ..Incoming::new(order, price) }
+    }
+
     /// Trades an order, then books or cancels the rest as its type and its time in force require.
     pub(super) fn match_incoming(
         &mut self,
@@ -234,8 +261,8 @@ impl Engine {
         }
         if is_spent {
             let spent = Order { executed: slice.executed + slice.open, ..slice };
-            let seqno = OrderNumber(incoming.order.number).seqno();
-            self.refresh(book, spent, incoming.last, (seqno, &mut incoming.traded), sink);
+            let number = (incoming.seqno, &mut incoming.traded);
+            self.refresh(book, spent, incoming.last, number, sink);
         }
     }
 

@@ -1,19 +1,21 @@
 //! Pegs: orders whose limit follows the reference quote. They rest, displayed or hidden, like other
 //! orders. When the quote moves, every peg whose limit changes gets a new place.
+//!
+//! A peg is in the book only while its symbol trades and the quote gives it a price. Otherwise the
+//! peg is parked: it stays live beside the book, out of every trade and every auction.
 
-use super::Engine;
 use super::book::key_of;
 use super::market::{LimitTerms, Quote};
-use super::orders::{NIL, Slot};
+use super::orders::{NIL, Order, Slot};
 use super::states;
 use super::stops::Traded;
+use super::{Engine, whole};
 use ringside_model::command::{Enter, Sequenced, SpecialTerms};
 use ringside_model::domain::{
-    OrderId, OrderNumber, OrderType, Peg, PostOnly, Price, SessionId, SymbolId, SymbolState,
-    TimeInForce,
+    OrderId, OrderNumber, OrderType, Peg, PostOnly, Price, SessionId, SymbolId, TimeInForce,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::ReportSink;
+use ringside_model::report::{Parked, ReportSink};
 use ringside_planted::{Bug, planted};
 
 /// Returns true if the limit of an order of this type and time in force may follow the quote as
@@ -48,8 +50,8 @@ impl Engine {
         if enter.post_only != PostOnly::Off {
             return Err(Reason::Unsupported);
         }
-        states::refusal(self.books[book].state())?;
-        if self.books[book].state() != SymbolState::Open {
+        states::refusal(&self.books[book])?;
+        if !self.books[book].is_open() {
             return Err(Reason::NotInCall);
         }
         self.followed_price(book, enter.side.is_buy(), terms).map(Price)
@@ -58,6 +60,9 @@ impl Engine {
     /// Returns the limit of a peg under the present quote.
     fn followed_price(&self, book: usize, buy: bool, terms: &SpecialTerms) -> Result<i64, Reason> {
         let Quote { bid, offer } = self.market(self.books[book].symbol()).quote;
+        if offer != 0 && bid > offer {
+            return Err(Reason::NoQuote);
+        }
         let own = if buy { bid } else { offer };
         let followed = match terms.peg {
             Peg::Midpoint if bid != 0 && offer != 0 => midpoint(bid, offer, buy),
@@ -74,10 +79,8 @@ impl Engine {
         if bounded < 1 { Err(Reason::InvalidPrice) } else { Ok(bounded) }
     }
 
-    /// Moves the pegs of a symbol after a change of its quote. Pegs that move away from the other
-    /// side go first, so that no order trades with a peg that is about to leave; pegs that move
-    /// towards the other side follow. Within each group the oldest goes first. A peg without a
-    /// price to follow stays where it is.
+    /// Brings the pegs of a symbol where its state and its quote want them: parks those that have no
+    /// price to follow, then moves those in the book, then lets parked ones come back.
     pub(super) fn follow_quote(
         &mut self,
         at: &Sequenced,
@@ -85,35 +88,125 @@ impl Engine {
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) {
-        if self.books[book].state() != SymbolState::Open || planted(Bug::PegsStay) {
+        if planted(Bug::PegsStay) {
             return;
         }
-        let symbol = self.books[book].symbol();
-        let mut moves = vec![];
-        for (number, (session, id)) in self.pegs_of(symbol) {
-            let slot = self.orders.find(self.orders.bucket(session, id), session, id);
+        self.park_pegs(book, sink);
+        if self.books[book].is_open() {
+            self.move_pegs(at, book, traded, sink);
+            self.unpark_pegs(at, book, traded, sink);
+        }
+    }
+
+    /// Parks the pegs in the book that have no price to follow, in the order of their entry: all
+    /// pegs if the symbol does not trade.
+    pub(super) fn park_pegs(&mut self, book: usize, sink: &mut impl ReportSink) {
+        for slot in self.pegs_of(self.books[book].symbol()) {
             let order = self.orders.get(slot);
-            let (buy, terms) = (order.attributes.is_buy(), self.terms_of(order));
-            let price = terms.and_then(|terms| self.followed_price(book, buy, terms).ok());
-            let key = self.levels.get(order.level).key;
+            if !order.attributes.is_parked() && self.price_of_peg(book, order).is_none() {
+                self.park(slot, sink);
+            }
+        }
+    }
+
+    /// Takes a peg out of the book. The order stays live.
+    fn park(&mut self, slot: Slot, sink: &mut impl ReportSink) {
+        let order = *self.orders.get(slot);
+        let price = self.levels.get(order.level).price();
+        sink.report(Parked {}.about(whole(&order, price)));
+        let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
+        self.remove_resting(slot, bucket, price);
+        let attributes = order.attributes.with_parked(true);
+        self.rest_beside(Order { attributes, ..order }, price);
+    }
+
+    /// Moves the pegs in the book whose limit has changed. Those that move away from the other side
+    /// go first, so that no order trades with a peg that is about to leave; those that move towards
+    /// the other side follow. Within each group the oldest goes first.
+    fn move_pegs(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        traded: &mut Traded,
+        sink: &mut impl ReportSink,
+    ) {
+        let mut moves = vec![];
+        for slot in self.pegs_of(self.books[book].symbol()) {
+            let order = self.orders.get(slot);
+            let (buy, key) = (order.attributes.is_buy(), self.levels.get(order.level).key);
+            let price = self.price_of_peg(book, order).filter(|_| !order.attributes.is_parked());
             if let Some(price) = price.filter(|&price| key_of(buy, price) != key) {
                 let comes_closer = key_of(buy, price) < key;
-                moves.push((comes_closer, OrderNumber(number).age(), (session, id), price));
+                moves.push((comes_closer, OrderNumber(order.number).age(), peg_of(order), price));
             }
         }
         moves.sort_unstable_by_key(|&(comes_closer, age, ..)| (comes_closer, age));
-        for (_, age, peg, price) in moves {
-            if let Some(slot) = self.peg_of_age(peg, age) {
+        for (.., peg, price) in moves {
+            if let Some(slot) = self.still_there(peg) {
                 self.move_peg(at, book, (slot, price), traded, sink);
             }
         }
     }
 
+    /// Lets the parked pegs that have a price to follow come back, in the order of their entry, each
+    /// as an incoming order.
+    fn unpark_pegs(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        traded: &mut Traded,
+        sink: &mut impl ReportSink,
+    ) {
+        let pegs = self.pegs_of(self.books[book].symbol()).into_iter();
+        let parked = pegs.map(|slot| self.orders.get(slot));
+        let mut parked: Vec<_> = parked.filter(|o| o.attributes.is_parked()).map(peg_of).collect();
+        if planted(Bug::PegsBackByNumber) {
+            parked.sort_by_key(|&(.., number)| number);
+        }
+        for peg in parked {
+            let slot = self.still_there(peg).expect("nothing trades with a parked peg");
+            if let Some(price) = self.price_of_peg(book, self.orders.get(slot)) {
+                self.move_peg(at, book, (slot, price), traded, sink);
+            }
+        }
+    }
+
+    /// Notes that parked pegs of an open symbol come back when its next command begins.
+    pub(super) fn owe_returns(&mut self, book: usize) {
+        let symbol = self.books[book].symbol();
+        let is_owed = |slot: &Slot| {
+            let order = self.orders.get(*slot);
+            order.attributes.is_parked() && self.price_of_peg(book, order).is_some()
+        };
+        if self.pegs_of(symbol).iter().any(is_owed) {
+            self.owing.insert(symbol);
+            self.watch(symbol);
+        }
+    }
+
+    /// Lets the pegs come back that an open symbol owes, and elects the stops that they reach.
+    pub(super) fn return_owed(&mut self, at: &Sequenced, book: usize, sink: &mut impl ReportSink) {
+        let symbol = self.books[book].symbol();
+        if self.owing.remove(&symbol) {
+            self.watch(symbol);
+            let mut traded = self.done;
+            if self.books[book].is_open() {
+                self.unpark_pegs(at, book, &mut traded, sink);
+            }
+            self.elect(at, book, traded, sink);
+        }
+    }
+
     /// Returns the slot of a peg, unless the peg has traded away meanwhile.
-    fn peg_of_age(&self, (session, id): (SessionId, OrderId), age: u64) -> Option<Slot> {
+    fn still_there(&self, (session, id, number): (SessionId, OrderId, u64)) -> Option<Slot> {
         let slot = self.orders.find(self.orders.bucket(session, id), session, id);
-        let order = self.orders.get(slot);
-        (slot != NIL && OrderNumber(order.number).age() == age).then_some(slot)
+        (slot != NIL && self.orders.get(slot).number == number).then_some(slot)
+    }
+
+    /// Returns the price that a live peg follows now; `None` if the peg belongs out of the book.
+    pub(super) fn price_of_peg(&self, book: usize, order: &Order) -> Option<i64> {
+        let price = self.followed_price(book, order.attributes.is_buy(), self.special_terms(order));
+        price.ok().filter(|_| self.books[book].is_open())
     }
 
     /// Moves one peg to the limit that it follows, as far as the bands and the short sale price
@@ -128,12 +221,20 @@ impl Engine {
     ) {
         let order = *self.orders.get(slot);
         let limit_terms = LimitTerms::of_order(&order, self.terms_of(&order));
+        let stays = |price: i64| {
+            !order.attributes.is_parked() && price == self.levels.get(order.level).price()
+        };
         match self.guarded_price(book, limit_terms, price) {
             Err(reason) => self.cancel_resting(slot, reason.of_end(), sink),
-            Ok(price) if price == self.levels.get(order.level).price() => {}
+            Ok(price) if stays(price) => {}
             Ok(price) => self.enter_again(at, book, (slot, price), traded, sink),
         }
     }
+}
+
+/// Returns session, id and number of a peg.
+fn peg_of(order: &Order) -> (SessionId, OrderId, u64) {
+    (SessionId(order.session), OrderId(order.id), order.number)
 }
 
 /// Returns the middle of a quote in whole ticks, rounded towards the order's own side.

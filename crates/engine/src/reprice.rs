@@ -4,8 +4,9 @@
 use super::Engine;
 use super::matching::{Incoming, describe};
 use super::orders::{Order, Slot};
+use super::special::KeptTerms;
 use super::stops::Traded;
-use ringside_model::command::{Sequenced, SpecialTerms};
+use ringside_model::command::Sequenced;
 use ringside_model::domain::{OrderId, OrderNumber, OrderType, Quantity, SessionId};
 use ringside_model::report::{ReportSink, Repriced, Subject};
 
@@ -40,14 +41,10 @@ impl Engine {
         let number = traded.next_number(at.seqno);
         let (order, terms) = self.take_along((slot, price), number, sink);
         let mut incoming = Incoming::new(order, price);
-        incoming.traded = Traded { span: None, ..*traded };
+        incoming.traded = traded.so_far();
         let terms = terms.expect("only such orders enter again");
         self.match_special(book, OrderType::Limit, &mut incoming, terms, sink);
-        let before = traded.span;
-        *traded = incoming.traded;
-        if let Some((lowest, highest)) = before {
-            traded.add(lowest, highest);
-        }
+        traded.go_on(incoming.traded);
     }
 
     /// Removes a resting order with everything kept beside it, and publishes its new limit and
@@ -57,13 +54,15 @@ impl Engine {
         (slot, price): (Slot, i64),
         number: OrderNumber,
         sink: &mut impl ReportSink,
-    ) -> (Order, Option<SpecialTerms>) {
+    ) -> (Order, Option<KeptTerms>) {
         let old = *self.orders.get(slot);
         let bucket = self.orders.bucket(SessionId(old.session), OrderId(old.id));
         let behind = self.behind(&old);
         self.remove_resting(slot, bucket, self.levels.get(old.level).price());
-        let order = Order { number: number.0, ..old };
-        sink.report(Repriced { old_order: OrderNumber(old.number) }.about(Subject {
+        let parked = old.attributes.is_parked();
+        let attributes = old.attributes.with_parked(false);
+        let order = Order { number: number.0, attributes, ..old };
+        sink.report(Repriced { old_order: OrderNumber(old.number), parked }.about(Subject {
             quantity: Quantity(order.open),
             open: Quantity(order.open + behind),
             ..describe(&order, price)

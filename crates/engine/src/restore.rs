@@ -5,12 +5,13 @@ use super::attributes::Attributes;
 use super::beside::Resting;
 use super::book::side_index;
 use super::icebergs;
-use super::image::{Image, ImageRow, OrderImage, ReserveImage, StopLimit, TermsImage};
-use super::orders::Order;
-use ringside_model::command::{Action, Command, OperatorCommand};
-use ringside_model::domain::{
-    OrderId, OrderNumber, Price, SessionId, SymbolId, SymbolState, TimeInForce,
+use super::image::{
+    Image, ImageRow, OrderImage, ReachedImage, ReserveImage, StopLimit, TermsImage,
 };
+use super::orders::Order;
+use super::special::KeptTerms;
+use ringside_model::command::{Action, Command, OperatorCommand};
+use ringside_model::domain::{OrderId, OrderNumber, Price, SessionId, SymbolId, TimeInForce};
 use ringside_planted::{Bug, planted};
 use std::collections::BTreeMap;
 
@@ -69,6 +70,13 @@ impl<R: ImageRow> UnrestoredRows<R> {
     }
 }
 
+/// Rows of other sections that belong to an order.
+struct RowsOfOrder {
+    limit: Option<StopLimit>,
+    reached: Option<ReachedImage>,
+    terms: Option<TermsImage>,
+}
+
 /// Sort key of an order in an image: symbol, in the book or beside it, side, price, time.
 type SortKey = (u32, Resting, usize, i64, u64);
 
@@ -101,6 +109,7 @@ impl Engine {
     pub fn restore(orders: usize, image: &Image) -> Result<Engine, ImageError> {
         let mut engine = Engine::new(orders.max(image.orders.len()));
         engine.restore_definitions(&image.definitions)?;
+        engine.restore_day(image.is_day_over)?;
         engine.restore_last_prices(&image.last_prices)?;
         engine.restore_orders(image)?;
         engine.restore_band_timers(&image.band_timers)?;
@@ -134,6 +143,14 @@ impl Engine {
         Ok(())
     }
 
+    fn restore_day(&mut self, is_day_over: bool) -> Result<(), ImageError> {
+        if is_day_over && let Some(symbol) = self.in_call.keys().next() {
+            return Err(ImageError(format!("the day is over, but symbol {symbol} is in a call")));
+        }
+        self.set_day_over(is_day_over);
+        Ok(())
+    }
+
     fn restore_last_prices(&mut self, last_prices: &[(SymbolId, Price)]) -> Result<(), ImageError> {
         check_places("last prices", last_prices)?;
         for &(symbol, Price(price)) in last_prices {
@@ -149,18 +166,26 @@ impl Engine {
 
     fn restore_orders(&mut self, image: &Image) -> Result<(), ImageError> {
         let mut limits = UnrestoredRows::of("limits of stops", &image.stop_limits)?;
+        let mut reached = UnrestoredRows::of("reached stops", &image.reached)?;
         let mut reserves = UnrestoredRows::of("reserves", &image.reserves)?;
         let mut terms = UnrestoredRows::of("terms of orders", &image.terms)?;
         check_numbers(&image.orders)?;
         self.orders.make_room(image.orders.len());
         let mut before = None;
         for row in &image.orders {
+            let rows = RowsOfOrder {
+                limit: limits.take(row),
+                reached: reached.take(row),
+                terms: terms.take(row),
+            };
             let restored = self
-                .restore_order(row, limits.take(row), terms.take(row), &mut before)
+                .restore_order(row, rows, &mut before)
                 .and_then(|attributes| self.restore_iceberg(row, attributes, reserves.take(row)));
             restored.map_err(|what| ImageError(format!("order {}: {what}", row.number)))?;
         }
         limits.check_empty("stop", "a limit")?;
+        reached.check_empty("stop", "a place in the queue")?;
+        (0..self.books.len()).for_each(|book| self.owe_returns(book));
         reserves.check_empty("iceberg", "a reserve")?;
         terms.check_empty("order", "terms")?;
         self.check_waiting()
@@ -180,8 +205,7 @@ impl Engine {
     fn restore_order(
         &mut self,
         row: &OrderImage,
-        limit: Option<StopLimit>,
-        terms: Option<TermsImage>,
+        rows: RowsOfOrder,
         before: &mut Option<SortKey>,
     ) -> Result<Attributes, &'static str> {
         let (session, symbol) = (SessionId(row.session), SymbolId(row.symbol));
@@ -189,18 +213,23 @@ impl Engine {
         let attributes =
             Attributes::from_word(row.attributes).ok_or("it has attributes that no order has")?;
         self.check_order(book, row, attributes)?;
-        if terms.is_some() && !attributes.is_special() {
+        if rows.terms.is_some() && !attributes.is_special() {
             return Err("it has terms, but is no order that has some");
         }
-        if limit.is_some() && !attributes.is_stop() {
+        if rows.limit.is_some() && !attributes.is_stop() {
             return Err("it has the limit of a stop, but is none");
+        }
+        if rows.reached.is_some() != attributes.is_reached() {
+            return Err("only a reached stop has a place in the queue");
         }
         let place = sort_key(row, attributes);
         if before.replace(place).is_some_and(|before| before >= place) {
             return Err("it does not belong behind the one before it");
         }
-        let may_cross =
-            attributes.tif().is_for_auction() || attributes.is_stop() || attributes.has_minimum();
+        let may_cross = attributes.tif().is_for_auction()
+            || attributes.is_stop()
+            || attributes.is_parked()
+            || attributes.has_minimum();
         if !may_cross && self.crosses(book, attributes, row.price) {
             return Err("it crosses the other side of its book");
         }
@@ -214,7 +243,7 @@ impl Engine {
         if self.tables.away.has(symbol) {
             self.restore_waiting(symbol, order, row.price)?;
         } else {
-            self.restore_traded(book, order, row.price, limit, terms)?;
+            self.restore_traded(book, order, row.price, rows)?;
         }
         Ok(attributes)
     }
@@ -254,18 +283,19 @@ impl Engine {
         book: usize,
         order: Order,
         price: i64,
-        limit: Option<StopLimit>,
-        terms: Option<TermsImage>,
+        rows: RowsOfOrder,
     ) -> Result<(), &'static str> {
         let attributes = order.attributes;
         if attributes.is_stop() && attributes.is_special() {
             return Err("it is a stop that has terms");
         }
         if attributes.is_stop() {
-            return self.restore_stop(book, order, price, limit.map(|row| row.limit));
+            return self.restore_stop(book, order, price, rows);
         }
         if attributes.is_special() {
-            return self.restore_special(book, order, price, terms.map(|row| row.terms));
+            let terms =
+                rows.terms.map(|TermsImage { terms: asked, since, .. }| KeptTerms { asked, since });
+            return self.restore_special(book, order, price, terms);
         }
         if attributes.tif().is_for_auction() {
             self.rest_beside(order, price);
@@ -306,8 +336,9 @@ impl Engine {
         book: usize,
         order: Order,
         stop: i64,
-        limit: Option<i64>,
+        rows: RowsOfOrder,
     ) -> Result<(), &'static str> {
+        let limit = rows.limit.map(|row| row.limit);
         let has_no_stop_terms = order.attributes.tif().is_for_auction()
             || order.executed != 0
             || stop < 1
@@ -315,11 +346,18 @@ impl Engine {
         if has_no_stop_terms {
             return Err("it has terms that no stop has");
         }
-        let (last, is_open) =
-            (self.books[book].last(), self.books[book].state() == SymbolState::Open);
+        let (last, is_open) = (self.books[book].last(), self.books[book].is_open());
         let symbol = SymbolId(order.symbol);
+        if let Some(ReachedImage { place, .. }) = rows.reached {
+            if is_open || place == 0 || self.queue.contains_key(&(symbol, place)) {
+                return Err("it is a reached stop that cannot wait at its place");
+            }
+            self.keep_limit(&order, limit.unwrap_or(0));
+            self.join_queue(order, stop, place);
+            return Ok(());
+        }
         self.wait_for_trade(order, stop, limit.unwrap_or(0));
-        if is_open && last != 0 && self.first_reached(symbol, (last, last)).is_some() {
+        if is_open && last != 0 && self.first_reached(symbol, Some((last, last))).is_some() {
             return Err("it is a stop that the last trade has reached");
         }
         Ok(())

@@ -63,7 +63,8 @@ impl Engine {
         }
     }
 
-    /// Checks that a resting order may get this sell marking. A stop is tested when it is elected.
+    /// Checks that a resting order may get this sell marking. A stop is tested when it is elected, a
+    /// parked peg when it comes back.
     #[cold]
     pub(super) fn check_marking(
         &self,
@@ -72,28 +73,28 @@ impl Engine {
         side: Side,
         price: i64,
     ) -> Result<(), Reason> {
-        if order.attributes.is_stop() {
+        if order.attributes.is_stop() || order.attributes.is_parked() {
             return Ok(());
         }
         self.short_price(book, side, price, AtShortTest::Reject).map(|_| ())
     }
 
     /// Returns the best bid of the reference quote or, without one, of the book; 0 if short sales
-    /// are not restricted or there is no bid.
+    /// are not restricted or there is no bid. In a call the limits of the book are no bids.
     fn tested_bid(&self, book: usize) -> i64 {
         let market = self.market(self.books[book].symbol());
-        if !market.short_sale.restricted {
+        if !market.short_sale.restricted && !self.has_fallen {
             return 0;
         }
-        if market.quote.bid != 0 {
+        if market.quote.bid != 0 || !self.books[book].is_open() {
             return market.quote.bid;
         }
         let best = self.books[book].sides[side_index(true)].best();
         if best == NIL { 0 } else { self.levels.get(best).price() }
     }
 
-    /// Records the lowest price of trades in a guarded book. A restriction that it causes holds
-    /// from the next command on.
+    /// Records the lowest price of trades in a guarded book. A restriction that it causes holds for
+    /// every order that enters or is elected after that; the command's last report tells of it.
     #[cold]
     pub(super) fn note_low(&mut self, book: usize, price: i64) {
         let close = i128::from(self.books[book].prior_close());

@@ -4,8 +4,9 @@
 use super::icebergs::Reserve;
 use super::market::Market;
 use super::moves::{Away, Waiting};
-use super::stops::ElectedLimit;
-use ringside_model::command::{PlanState, SpecialTerms};
+use super::special::KeptTerms;
+use super::stops::{ElectedLimit, ReachedPlace};
+use ringside_model::command::PlanState;
 use ringside_model::domain::SymbolId;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -23,18 +24,20 @@ pub(super) struct SideTables {
     pub plans: Table<PlanState>,
     /// Limits of the stops that have one.
     pub limits: Table<ElectedLimit>,
+    /// Places in the queue of the stops that were reached and wait.
+    pub reached: Table<ReachedPlace>,
     /// Undisplayed quantity of icebergs.
     pub reserves: Table<Reserve>,
     /// Special terms of orders.
-    pub terms: Table<SpecialTerms>,
+    pub terms: Table<KeptTerms>,
 }
 
 impl SideTables {
     /// Returns the tables' part of the state hash.
     pub(crate) fn hash(&self) -> u128 {
-        let SideTables { away, waiting, markets, plans, limits, reserves, terms } = self;
+        let SideTables { away, waiting, markets, plans, limits, reached, reserves, terms } = self;
         let of_symbols = [away.hash, waiting.hash, markets.hash, plans.hash];
-        let of_orders = [limits.hash, reserves.hash, terms.hash];
+        let of_orders = [limits.hash, reached.hash, reserves.hash, terms.hash];
         of_symbols.into_iter().chain(of_orders).fold(0, u128::wrapping_add)
     }
 }

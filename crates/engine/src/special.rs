@@ -6,13 +6,13 @@
 
 use super::market::LimitTerms;
 use super::matching::Incoming;
-use super::orders::Order;
+use super::orders::{Order, Slot};
 use super::pegs;
 use super::side_tables::{OrderKey, Row, orders_of};
-use super::{Engine, entered, whole};
+use super::{Engine, whole};
 use ringside_model::command::{Enter, EnterSpecial, Sequenced, SpecialTerms};
 use ringside_model::domain::{
-    Nanos, OrderId, OrderType, Peg, PostOnly, SessionId, SymbolId, SymbolState, TimeInForce,
+    Nanos, OrderId, OrderType, Peg, PostOnly, SessionId, SymbolId, TimeInForce,
 };
 use ringside_model::hash;
 use ringside_model::reason::Reason;
@@ -22,19 +22,34 @@ use std::collections::BTreeMap;
 /// Session and id of the resting orders that expire, by symbol, time and order number.
 pub(super) type Expiries = BTreeMap<(SymbolId, Nanos, u64), (SessionId, OrderId)>;
 
-/// Session and id of the resting pegs, by symbol and order number.
-pub(super) type Pegs = BTreeMap<OrderKey, (SessionId, OrderId)>;
+/// Session and id of the live pegs, by symbol and by the seqno of the command that entered them.
+pub(super) type Pegs = BTreeMap<(SymbolId, u64), (SessionId, OrderId)>;
 
-impl Row for SpecialTerms {
+/// Special terms of an order.
+#[derive(Clone, Copy)]
+pub(super) struct KeptTerms {
+    /// Terms that the client asked for.
+    pub asked: SpecialTerms,
+    /// Seqno of the command that entered the order. New limits leave it as it is.
+    pub since: u64,
+}
+
+impl Row for KeptTerms {
     type Key = OrderKey;
 
     fn hash(&self, (symbol, number): OrderKey) -> u128 {
-        let SpecialTerms { expire, min_quantity, peg_limit, peg_offset, peg, .. } = *self;
-        let SpecialTerms { hidden, at_band, at_short_test, .. } = *self;
-        let what = 7 << 32 | u64::from(symbol.0);
+        let KeptTerms { asked, since } = *self;
+        let SpecialTerms { expire, min_quantity, peg_limit, peg_offset, peg, .. } = asked;
+        let SpecialTerms { hidden, at_band, at_short_test, .. } = asked;
+        let what = |what: u64| what << 32 | u64::from(symbol.0);
         let choices = u64::from(hidden) | (at_band as u64) << 8 | (at_short_test as u64) << 16;
-        let peg = u64::from(peg_offset) | (peg as u64) << 32 | choices << 40;
-        hash::of_fields([what, number, expire.0, min_quantity.0, peg_limit.0 as u64, peg])
+        let follows = u64::from(peg_offset) | (peg as u64) << 32 | choices << 40;
+        let fields = [what(7), number, expire.0, min_quantity.0, peg_limit.0 as u64, follows];
+        let of_terms = hash::of_fields(fields);
+        if peg == Peg::None {
+            return of_terms;
+        }
+        of_terms.wrapping_add(hash::of_fields([what(21), number, since, 0, 0, u64::MAX]))
     }
 }
 
@@ -67,18 +82,19 @@ impl Engine {
             Ok(accepted) => accepted,
             Err(reason) => return self.reject_order(command, enter, reason, sink),
         };
-        let order = entered(at, enter);
+        let order = self.entered(at, enter);
         let can_rest = matches!(enter.tif, TimeInForce::Day | TimeInForce::Gtc);
         let attributes =
             if can_rest { order.attributes.with_terms(terms) } else { order.attributes };
         let order = Order { attributes, ..order };
         sink.report(Accepted { stop: None }.about(whole(&order, price)));
-        if self.books[book].state() != SymbolState::Open {
-            self.begin_terms(&order, Some(*terms));
+        let terms = KeptTerms { asked: *terms, since: at.seqno.0 };
+        if !self.books[book].is_open() {
+            self.begin_terms(&order, Some(terms));
             return self.rest(book, order, price, sink);
         }
-        let mut incoming = Incoming::new(order, price);
-        self.match_special(book, enter.order_type, &mut incoming, *terms, sink);
+        let mut incoming = self.incoming(order, price);
+        self.match_special(book, enter.order_type, &mut incoming, terms, sink);
         self.elect_after(at, book, &incoming, sink);
     }
 
@@ -124,10 +140,10 @@ impl Engine {
         book: usize,
         order_type: OrderType,
         incoming: &mut Incoming,
-        terms: SpecialTerms,
+        terms: KeptTerms,
         sink: &mut impl ReportSink,
     ) {
-        (incoming.minimum, incoming.is_hidden) = (terms.min_quantity.0, terms.hidden);
+        (incoming.minimum, incoming.is_hidden) = (terms.asked.min_quantity.0, terms.asked.hidden);
         self.begin_terms(&incoming.order, Some(terms));
         self.match_incoming(book, order_type, incoming, sink);
         if incoming.order.open == 0 && incoming.order.attributes.is_special() {
@@ -138,7 +154,7 @@ impl Engine {
 
     /// Keeps the terms of an order that does not rest yet, if it may rest with them. By the end of
     /// its command the order rests or has ended.
-    pub(super) fn begin_terms(&mut self, order: &Order, terms: Option<SpecialTerms>) {
+    pub(super) fn begin_terms(&mut self, order: &Order, terms: Option<KeptTerms>) {
         if let Some(terms) = terms.filter(|_| order.attributes.is_special()) {
             self.tables.terms.insert(order.key(), terms);
         }
@@ -146,17 +162,18 @@ impl Engine {
 
     /// Books an order whose terms are kept already.
     pub(super) fn rest_special(&mut self, book: usize, order: Order, price: i64) {
-        let terms = *self.special_terms(&order);
-        let owner = (SessionId(order.session), OrderId(order.id));
-        if terms.peg != Peg::None {
-            self.pegs.insert(order.key(), owner);
+        let KeptTerms { asked, since } = *self.kept_terms(&order);
+        let (symbol, owner) =
+            (SymbolId(order.symbol), (SessionId(order.session), OrderId(order.id)));
+        if asked.peg != Peg::None {
+            self.pegs.insert((symbol, since), owner);
         }
-        if terms.expire.0 != 0 {
-            let end = (SymbolId(order.symbol), terms.expire, order.number);
+        if asked.expire.0 != 0 {
+            let end = (symbol, asked.expire, order.number);
             self.expiries.insert(end, owner);
         }
         self.books[book].set_has_terms(true);
-        if order.attributes.is_non_displayed() {
+        if !order.attributes.is_displayed() {
             self.rest_beside(order, price);
         } else {
             self.orders.make_room(1);
@@ -166,17 +183,25 @@ impl Engine {
 
     /// Removes the terms of an order that leaves; returns them.
     #[cold]
-    pub(super) fn forget_terms(&mut self, order: &Order) -> SpecialTerms {
+    pub(super) fn forget_terms(&mut self, order: &Order) -> KeptTerms {
         let terms = self.tables.terms.remove(order.key()).expect("a special order has terms");
-        self.pegs.remove(&order.key());
-        self.expiries.remove(&(SymbolId(order.symbol), terms.expire, order.number));
-        self.guard(SymbolId(order.symbol));
+        let symbol = SymbolId(order.symbol);
+        if terms.asked.peg != Peg::None {
+            self.pegs.remove(&(symbol, terms.since));
+        }
+        self.expiries.remove(&(symbol, terms.asked.expire, order.number));
+        self.guard(symbol);
         terms
+    }
+
+    /// Returns the terms of an order that has some, with its entry.
+    fn kept_terms(&self, order: &Order) -> &KeptTerms {
+        self.tables.terms.get(order.key()).expect("a special order has terms")
     }
 
     /// Returns the terms of an order that has some.
     pub(super) fn special_terms(&self, order: &Order) -> &SpecialTerms {
-        self.tables.terms.get(order.key()).expect("a special order has terms")
+        &self.kept_terms(order).asked
     }
 
     /// Returns the terms of a resting order, if it has some.
@@ -184,23 +209,18 @@ impl Engine {
         order.attributes.is_special().then(|| self.special_terms(order))
     }
 
-    /// Iterates over the pegs of a symbol, by order number.
-    pub(super) fn pegs_of(
-        &self,
-        symbol: SymbolId,
-    ) -> impl Iterator<Item = (u64, (SessionId, OrderId))> {
-        self.pegs.range(orders_of(symbol)).map(|(&(_, number), &owner)| (number, owner))
+    /// Returns the slots of a symbol's pegs, parked ones too, in the order of their entry.
+    pub(super) fn pegs_of(&self, symbol: SymbolId) -> Vec<Slot> {
+        let pegs = self.pegs.range((symbol, 0)..=(symbol, u64::MAX));
+        let slot_of =
+            |&(session, id)| self.orders.find(self.orders.bucket(session, id), session, id);
+        pegs.map(|(_, owner)| slot_of(owner)).collect()
     }
 
-    /// Iterates over the expired orders of a symbol, earliest expiry first.
-    pub(super) fn expired_owners(
-        &self,
-        symbol: SymbolId,
-        now: Nanos,
-    ) -> impl Iterator<Item = (SessionId, OrderId)> {
-        self.expiries
-            .range((symbol, Nanos(0), 0)..=(symbol, now, u64::MAX))
-            .map(|(_, &owner)| owner)
+    /// Returns the time of the first end of a symbol's orders.
+    pub(super) fn first_expiry(&self, symbol: SymbolId) -> Option<Nanos> {
+        let ends = (symbol, Nanos(0), 0)..=(symbol, Nanos(u64::MAX), u64::MAX);
+        self.expiries.range(ends).next().map(|(&(_, end, _), _)| end)
     }
 
     /// Iterates over the expiry times, by symbol.
@@ -226,14 +246,17 @@ impl Engine {
         book: usize,
         order: Order,
         price: i64,
-        terms: Option<SpecialTerms>,
+        kept: Option<KeptTerms>,
     ) -> Result<(), &'static str> {
         let attributes = order.attributes;
-        let terms = terms.ok_or("it should have terms, but has none")?;
+        let kept = kept.ok_or("it should have terms, but has none")?;
+        let terms = kept.asked;
         let fit = fit(&terms, OrderType::Limit, attributes.tif()).is_ok()
             && pegs::can_follow(&terms, OrderType::Limit, attributes.tif())
             && (terms.peg == Peg::None || attributes.post_only() == PostOnly::Off);
-        let is_same = attributes.with_terms(&terms).0 == attributes.0;
+        let is_same = attributes.with_terms(&terms).0 == attributes.0
+            && (terms.peg != Peg::None || !attributes.is_parked())
+            && !self.pegs.contains_key(&(SymbolId(order.symbol), kept.since));
         if !fit || !is_same {
             return Err("it has terms that no order of its kind has");
         }
@@ -246,7 +269,11 @@ impl Engine {
         {
             return Err("it has terms beside what no order with terms is");
         }
-        self.begin_terms(&order, Some(terms));
+        self.begin_terms(&order, Some(kept));
+        let belongs_out = terms.peg != Peg::None && self.price_of_peg(book, &order).is_none();
+        if belongs_out && !attributes.is_parked() {
+            return Err("it is a peg without a price to follow, and in the book");
+        }
         self.rest_special(book, order, price);
         Ok(())
     }

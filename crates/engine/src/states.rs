@@ -1,6 +1,5 @@
 //! Session states: which orders may enter, and the auctions that end a call.
 
-use super::Engine;
 use super::auction::{self, Clearing, clear};
 use super::bands::counted;
 use super::book::{Book, key_of, side_index, unlink};
@@ -8,6 +7,7 @@ use super::ladder::Ladder;
 use super::matching::describe;
 use super::orders::{Bucket, NIL, Order, Slot};
 use super::stops::Traded;
+use super::{Engine, reject};
 use ringside_model::command::{Action, Command, OperatorCommand, Sequenced, SetState};
 use ringside_model::domain::{
     Auction, Nanos, OrderId, OrderNumber, OrderType, Price, Quantity, SessionId, Side, SymbolId,
@@ -17,9 +17,10 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Crossed, Executed, Indicative, ReportSink, StateChanged, Subject};
 use ringside_planted::{Bug, planted};
 
-/// Returns the reason if no order can enter the book of a symbol in this state.
-pub(super) fn refusal(state: SymbolState) -> Result<(), Reason> {
-    match state {
+/// Returns the reason if no order can enter a book now.
+pub(super) fn refusal(book: &Book) -> Result<(), Reason> {
+    match book.state() {
+        _ if book.is_day_over() => Err(Reason::Closed),
         SymbolState::Closed => Err(Reason::Closed),
         SymbolState::Halted => Err(Reason::Halted),
         SymbolState::CancelOnly => Err(Reason::CancelOnly),
@@ -56,12 +57,26 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let Some(book) = self.book_to_change(at, sink) else { return };
+        if let Err(reason) = self.may_begin(state) {
+            return reject(&at.command, OrderId(0), Side::Buy, reason, sink);
+        }
         self.tables.plans.remove(at.command.symbol);
         self.enter_state(at, book, state, sink);
     }
 
+    /// Checks that a state may begin now, or be planned: while the day is over, no state in which
+    /// orders enter.
+    pub(super) fn may_begin(&self, state: SymbolState) -> Result<(), Reason> {
+        let rests =
+            matches!(state, SymbolState::Closed | SymbolState::Halted | SymbolState::CancelOnly);
+        if rests || !self.is_day_over { Ok(()) } else { Err(Reason::Closed) }
+    }
+
     /// Sets the state of a traded symbol, for a command or a timer. The timer of a pause is
     /// dropped.
+    ///
+    /// Each step is finished before the next one: the auction, the orders that it left over, hidden
+    /// orders with a minimum, pegs, stops.
     pub(super) fn enter_state(
         &mut self,
         at: &Sequenced,
@@ -77,6 +92,7 @@ impl Engine {
         }
         let changed = StateChanged { state, reopens_at: Nanos(0) };
         sink.report(changed.about(symbol));
+        self.park_pegs(book, sink);
         let auction = match (before, state) {
             (before, SymbolState::Open) if self.is_crossed(book) => {
                 Some(before.auction().unwrap_or(Auction::Reopening))
@@ -85,14 +101,36 @@ impl Engine {
             (SymbolState::ClosingCall, SymbolState::Closed) => Some(Auction::Closing),
             _ => None,
         };
+        let traded = self.done;
         let mut traded =
-            auction.map_or(Traded::default(), |auction| self.uncross(at, book, auction, sink));
+            auction.map_or(traded, |auction| self.uncross(at, book, auction, traded, sink));
         self.cancel_leftovers(book, auction, state, sink);
         if state == SymbolState::Open && self.books[book].is_guarded() {
             self.open_within_bands(at, book, &mut traded, sink);
         }
+        if state == SymbolState::Open && !planted(Bug::MinimumsLeftOut) {
+            self.enter_minimums(at, book, &mut traded, sink);
+        }
         self.follow_quote(at, book, &mut traded, sink);
-        self.elect_by_last(at, book, traded, sink);
+        self.elect(at, book, traded, sink);
+    }
+
+    /// Ends what a symbol cannot have while the day is over: its plan, a call, its pegs in the book.
+    pub(super) fn end_day_of(&mut self, book: usize, sink: &mut impl ReportSink) {
+        let symbol = self.books[book].symbol();
+        self.tables.plans.remove(symbol);
+        self.owing.remove(&symbol);
+        self.watch(symbol);
+        let is_in_call = self.books[book].state().auction().is_some();
+        if is_in_call && !planted(Bug::CallsOutliveTheDay) {
+            let state = SymbolState::Closed;
+            self.change_state(book, symbol, state);
+            if self.books[book].is_guarded() {
+                self.change_market(book, |market| market.reopening = None);
+            }
+            sink.report(StateChanged { state, reopens_at: Nanos(0) }.about(symbol));
+        }
+        self.park_pegs(book, sink);
     }
 
     /// Restores the state of a symbol from an image.
@@ -281,6 +319,7 @@ impl Engine {
         at: &Sequenced,
         book: usize,
         auction: Auction,
+        mut traded: Traded,
         sink: &mut impl ReportSink,
     ) -> Traded {
         let symbol = self.books[book].symbol();
@@ -292,7 +331,6 @@ impl Engine {
             ..symbol.into()
         }));
         let mut left = clearing.matched;
-        let mut traded = Traded::default();
         while left > 0 {
             let first = |buy| self.first_in_auction(book, symbol, auction, buy);
             let heads = [true, false].map(|buy| first(buy).expect("there is more to trade"));
@@ -305,7 +343,8 @@ impl Engine {
                 self.refresh(book, order, limit, (at.seqno, &mut traded), sink);
             }
         }
-        if traded.count > 0 {
+        if clearing.matched > 0 {
+            traded.add(price, price);
             let change = self.books[book].set_last(price);
             self.books_hash = self.books_hash.wrapping_add(change);
             if self.books[book].is_guarded() {
@@ -371,7 +410,7 @@ impl Engine {
     /// Returns true if an order of this side and limit would trade with displayed orders on entry.
     pub(super) fn would_trade(&self, book: usize, buy: bool, price: i64) -> bool {
         let book = &self.books[book];
-        book.state() == SymbolState::Open && book.crosses(buy, key_of(buy, price))
+        book.is_open() && book.crosses(buy, key_of(buy, price))
     }
 }
 

@@ -1,17 +1,18 @@
 //! Stops: orders that wait beside the book until a trade reaches their price, then enter the book
 //! as new orders.
 //!
-//! While a symbol is open, no stop that a trade has reached waits. Every command that trades elects
+//! While a symbol trades, no stop that a trade has reached waits. Every command that trades elects
 //! the stops that it has reached before the command ends, then those that the trades of elected
-//! orders reach, until no more are reached.
+//! orders reach, until no more are reached. Reached is a state: a stop that an auction reaches, or
+//! that enters reached while nothing trades, waits in the queue of its symbol and enters when the
+//! symbol trades again, whatever the price is by then.
 
-use super::attributes::Attributes;
 use super::beside::Resting;
 use super::market::LimitTerms;
 use super::matching::{Incoming, cancel_rest};
 use super::orders::{NIL, Order, Slot};
 use super::side_tables::{OrderKey, Row};
-use super::{Engine, entered, whole};
+use super::{Engine, whole};
 use ringside_model::command::{Command, Enter, EnterStop, Sequenced};
 use ringside_model::domain::{
     AtShortTest, Nanos, OrderId, OrderNumber, OrderType, PostOnly, Price, SeqNo, SessionId,
@@ -19,11 +20,15 @@ use ringside_model::domain::{
 };
 use ringside_model::hash;
 use ringside_model::reason::Reason;
-use ringside_model::report::{Accepted, ReportSink, StateChanged, Subject, Triggered};
+use ringside_model::report::{
+    Accepted, Body, Entered, ReportSink, StateChanged, Subject, Triggered,
+};
 use ringside_planted::{Bug, planted};
+use std::collections::BTreeMap;
 
-/// Maximum number of stops that one command elects; if more are reached, the symbol is halted.
-pub const ELECTED_MAX: u32 = 1_000;
+/// Maximum number of waves in which one command elects stops; if the last one reaches more stops,
+/// these wait and the symbol is halted.
+pub const WAVES_MAX: u32 = 100;
 
 /// Limit that a stop gets when it is elected. A stop that becomes a market order has none.
 #[derive(Clone, Copy)]
@@ -37,11 +42,28 @@ impl Row for ElectedLimit {
     }
 }
 
+/// Place of a reached stop in the queue of its symbol.
+#[derive(Clone, Copy)]
+pub(super) struct ReachedPlace(pub u64);
+
+impl Row for ReachedPlace {
+    type Key = OrderKey;
+
+    fn hash(&self, (symbol, number): OrderKey) -> u128 {
+        hash::of_fields([10, symbol.0.into(), number, self.0, 0, u64::MAX])
+    }
+}
+
+/// Session and id of the reached stops that wait, by symbol and place in the queue.
+pub(super) type Queue = BTreeMap<(SymbolId, u64), (SessionId, OrderId)>;
+
 /// Trades of a command so far.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Traded {
     /// Number of trades of the command.
     pub count: u32,
+    /// Number of waves of elected stops.
+    pub waves: u32,
     /// Number of orders that got a new place in this command: elected stops, refreshed icebergs and
     /// repriced orders.
     pub placed: u32,
@@ -54,6 +76,21 @@ impl Traded {
     pub(crate) fn next_number(&mut self, seqno: SeqNo) -> OrderNumber {
         self.placed += 1;
         OrderNumber::within(seqno, self.placed)
+    }
+
+    /// Returns the trades so far as the next incoming order of the command needs them: its own trades
+    /// begin a span of their own.
+    pub(crate) fn so_far(&self) -> Traded {
+        Traded { span: None, ..*self }
+    }
+
+    /// Goes on with the trades of an incoming order that began with these trades.
+    pub(crate) fn go_on(&mut self, later: Traded) {
+        let before = self.span;
+        *self = later;
+        if let Some((lowest, highest)) = before {
+            self.add(lowest, highest);
+        }
     }
 
     /// Adds trades at prices from `first` to `last`, in either direction.
@@ -78,11 +115,11 @@ impl Engine {
             Ok(book) => book,
             Err(reason) => return self.reject_order(command, enter, reason, sink),
         };
-        let order = entered(at, enter);
+        let order = self.entered(at, enter);
         let order = Order { attributes: order.attributes.with_stop(true), ..order };
         sink.report(Accepted { stop: Some(enter.price) }.about(whole(&order, stop.0)));
         self.wait_for_trade(order, stop.0, enter.price.0);
-        self.elect_by_last(at, book, Traded::default(), sink);
+        self.elect_by_last(at, book, sink);
     }
 
     /// Checks a new stop; returns the index of its book.
@@ -101,80 +138,142 @@ impl Engine {
 
     /// Puts a stop beside the book; a `limit` of 0 is none.
     pub(super) fn wait_for_trade(&mut self, order: Order, stop: i64, limit: i64) {
-        if limit != 0 {
-            self.tables.limits.insert(order.key(), ElectedLimit(limit));
-        }
+        self.keep_limit(&order, limit);
         self.rest_beside(order, stop);
     }
 
-    /// Elects the stops that the last price has reached, when a symbol opens or a stop enters.
-    pub(super) fn elect_by_last(
-        &mut self,
-        at: &Sequenced,
-        book: usize,
-        traded: Traded,
-        sink: &mut impl ReportSink,
-    ) {
-        let (last, mut traded) = (self.books[book].last(), traded);
+    /// Keeps the limit of a stop; 0 is none.
+    pub(super) fn keep_limit(&mut self, order: &Order, limit: i64) {
+        if limit != 0 {
+            self.tables.limits.insert(order.key(), ElectedLimit(limit));
+        }
+    }
+
+    /// Elects the stops that the last price has reached, when a stop enters.
+    fn elect_by_last(&mut self, at: &Sequenced, book: usize, sink: &mut impl ReportSink) {
+        let mut traded = self.done;
+        let last = self.books[book].last();
         if last != 0 {
             traded.add(last, last);
         }
         self.elect(at, book, traded, sink);
     }
 
-    /// Elects the stops that a command's trades have reached, then those that the trades of these
-    /// reach, and so on. Of stops reached at the same time, bids come before offers, then the best
-    /// stop price, then the oldest.
+    /// Elects stops in waves. The stops that were reached earlier and wait are the first wave; the
+    /// stops that the trades since the last wave have reached are the next one. Within a wave bids
+    /// come before offers, then the stop price that a move reaches first, then the oldest stop. Where
+    /// nothing trades, the reached stops wait.
     #[cold]
     #[inline(never)]
     pub(super) fn elect(
         &mut self,
         at: &Sequenced,
         book: usize,
-        traded: Traded,
+        mut traded: Traded,
         sink: &mut impl ReportSink,
     ) {
         let symbol = self.books[book].symbol();
-        let mut span = traded.span;
-        let mut before = traded;
-        let mut elected = 0;
-        if self.books[book].state() != SymbolState::Open || planted(Bug::StopsNotElected) {
+        if planted(Bug::StopsNotElected) {
             return;
         }
-        while let Some(reached) = span.take() {
-            let mut next = Traded::default();
-            while let Some(slot) = self.first_reached(symbol, reached) {
-                if elected == ELECTED_MAX {
-                    return self.halt_cascade(book, symbol, sink);
-                }
-                elected += 1;
-                let number = before.next_number(at.seqno);
-                let (order_type, mut incoming) = self.trigger(book, slot, number, sink);
-                incoming.traded = Traded { span: None, ..before };
-                if self.books[book].is_guarded() && self.keep_out(book, &mut incoming, sink) {
-                    continue;
-                }
-                self.match_incoming(book, order_type, &mut incoming, sink);
-                before = incoming.traded;
-                if let Some((lowest, highest)) = incoming.traded.span {
-                    next.add(lowest, highest);
-                }
-            }
-            span = next.span;
+        if !self.books[book].is_open() {
+            self.reach(symbol, traded.span, sink);
+            self.done = traded.so_far();
+            return;
         }
+        loop {
+            let is_queue = self.next_in_queue(symbol).is_some();
+            let span = if is_queue { None } else { traded.span.take() };
+            if !is_queue && self.first_reached(symbol, span).is_none() {
+                break;
+            }
+            if traded.waves == WAVES_MAX {
+                self.reach(symbol, span, sink);
+                self.halt_cascade(book, symbol, sink);
+                break;
+            }
+            traded.waves += 1;
+            let next = |engine: &Engine| match is_queue {
+                true => engine.next_in_queue(symbol),
+                false => engine.first_reached(symbol, span),
+            };
+            while let Some(slot) = next(self) {
+                self.enter_elected(at, book, slot, &mut traded, sink);
+            }
+        }
+        self.done = traded.so_far();
     }
 
-    /// Returns the stop that trades at these prices reach first.
-    pub(super) fn first_reached(
-        &self,
-        symbol: SymbolId,
-        (lowest, highest): (i64, i64),
-    ) -> Option<Slot> {
+    /// Returns the stop that trades at prices of this span reach first.
+    pub(super) fn first_reached(&self, symbol: SymbolId, span: Option<(i64, i64)>) -> Option<Slot> {
+        let (lowest, highest) = span?;
         let [bids, offers] = self.beside.get(&(symbol, Resting::Stop))?;
         let reached = [(bids, highest), (offers, -lowest)]
             .into_iter()
             .find(|(side, reach)| side.best() != NIL && side.best_key() <= *reach);
         reached.map(|(side, _)| self.levels.get(side.best()).head)
+    }
+
+    /// Puts the stops that trades of this span have reached into the queue of their symbol.
+    fn reach(&mut self, symbol: SymbolId, span: Option<(i64, i64)>, sink: &mut impl ReportSink) {
+        if planted(Bug::ReachedForgotten) {
+            return;
+        }
+        while let Some(slot) = self.first_reached(symbol, span) {
+            let waiting = *self.orders.get(slot);
+            let stop = self.levels.get(waiting.level).price();
+            let bucket = self.orders.bucket(SessionId(waiting.session), OrderId(waiting.id));
+            self.remove_resting(slot, bucket, stop);
+            let attributes = waiting.attributes.with_reached();
+            let order = Order { attributes, ..waiting };
+            let triggered = Triggered { old_order: OrderNumber(order.number) };
+            sink.report(triggered.about(whole(&order, stop)));
+            let last = self.queue.range((symbol, 0)..=(symbol, u64::MAX)).next_back();
+            let place = last.map_or(1, |(&(_, place), _)| place + 1);
+            self.join_queue(order, stop, place);
+        }
+    }
+
+    /// Puts a reached stop beside the book, at a place of the queue.
+    pub(super) fn join_queue(&mut self, order: Order, stop: i64, place: u64) {
+        let owner = (SessionId(order.session), OrderId(order.id));
+        self.tables.reached.insert(order.key(), ReachedPlace(place));
+        self.queue.insert((SymbolId(order.symbol), place), owner);
+        self.rest_beside(order, stop);
+    }
+
+    /// Removes what is kept beside a stop that leaves.
+    pub(super) fn forget_stop(&mut self, order: &Order) {
+        self.tables.limits.remove(order.key());
+        if let Some(ReachedPlace(place)) = self.tables.reached.remove(order.key()) {
+            self.queue.remove(&(SymbolId(order.symbol), place));
+        }
+    }
+
+    /// Returns the reached stop that enters first.
+    fn next_in_queue(&self, symbol: SymbolId) -> Option<Slot> {
+        let mut queue = self.queue.range((symbol, 0)..=(symbol, u64::MAX));
+        let (_, &(session, id)) = queue.next()?;
+        Some(self.orders.find(self.orders.bucket(session, id), session, id))
+    }
+
+    /// Enters an elected stop, and finishes it.
+    fn enter_elected(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        slot: Slot,
+        traded: &mut Traded,
+        sink: &mut impl ReportSink,
+    ) {
+        let number = traded.next_number(at.seqno);
+        let (order_type, mut incoming) = self.trigger(book, slot, number, sink);
+        if self.books[book].is_guarded() && self.keep_out(book, &mut incoming, sink) {
+            return;
+        }
+        incoming.traded = traded.so_far();
+        self.match_incoming(book, order_type, &mut incoming, sink);
+        traded.go_on(incoming.traded);
     }
 
     /// Turns a stop into a new order.
@@ -190,11 +289,15 @@ impl Engine {
         let limit = self.elected_limit(book, &waiting);
         let bucket = self.orders.bucket(SessionId(waiting.session), OrderId(waiting.id));
         self.remove_resting(slot, bucket, stop);
-        self.tables.limits.remove(waiting.key());
+        self.forget_stop(&waiting);
         let attributes = waiting.attributes.with_stop(false);
         let order = Order { number: number.0, attributes, ..waiting };
-        let triggered = Triggered { old_order: OrderNumber(waiting.number) };
-        sink.report(triggered.about(whole(&order, limit)));
+        let old_order = OrderNumber(waiting.number);
+        let body: Body = match waiting.attributes.is_reached() {
+            true => Entered { old_order }.into(),
+            false => Triggered { old_order }.into(),
+        };
+        sink.report(body.about(whole(&order, limit)));
         let order_type = if limit == 0 { OrderType::Market } else { OrderType::Limit };
         (order_type, Incoming::new(order, limit))
     }
@@ -226,19 +329,12 @@ impl Engine {
         tested.is_err()
     }
 
-    /// Halts a symbol when a command reaches too many stops. The other stops wait, and no order
-    /// enters.
+    /// Halts a symbol whose stops reach stops again and again. No order enters.
     fn halt_cascade(&mut self, book: usize, symbol: SymbolId, sink: &mut impl ReportSink) {
         self.change_state(book, symbol, SymbolState::Halted);
         let halted = StateChanged { state: SymbolState::Halted, reopens_at: Nanos(0) };
         let reason = Reason::StopCascade;
         sink.report(halted.about(Subject { reason, ..Subject::from(symbol) }));
-    }
-}
-
-impl Attributes {
-    /// Returns the attributes with or without the mark of a stop.
-    fn with_stop(self, stop: bool) -> Self {
-        Attributes(self.0 & !Self::STOP | if stop { Self::STOP } else { 0 })
+        self.park_pegs(book, sink);
     }
 }

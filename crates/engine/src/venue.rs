@@ -9,14 +9,12 @@ use ringside_model::command::{
     Definition, MassCancel, OperatorCommand, Sequenced, SetDurability, SetOrderEntry, SetShortSale,
     TradeSide,
 };
-use ringside_model::domain::{
-    DayEvent, FirmId, Nanos, OrderId, Price, Side, SymbolId, Tick, TimeInForce,
-};
+use ringside_model::domain::{DayEvent, FirmId, OrderId, Price, Side, SymbolId, Tick, TimeInForce};
 use ringside_model::hash;
 use ringside_model::reason::Reason;
 use ringside_model::report::{
     self, AccountQueried, Body, Broken, Corrected, Defined, DurabilitySet, MassCanceled,
-    OrderEntrySet, ReportSink, RiskSet, Subject,
+    OrderEntrySet, ReportSink, RiskSet, Subject, Unfinished,
 };
 
 impl Engine {
@@ -138,8 +136,9 @@ impl Engine {
         if self.book_index(symbol).is_some() || self.tables.away.has(symbol) {
             return Err(Reason::DuplicateName);
         }
-        let book = Book::new(symbol, d);
-        self.books_hash = self.books_hash.wrapping_add(book.hash());
+        let mut book = Book::new(symbol, d);
+        let of_day = book.set_day_over(self.is_day_over);
+        self.books_hash = self.books_hash.wrapping_add(book.hash()).wrapping_add(of_day);
         self.books.push(book);
         let place = symbol.0 as usize;
         if self.book_of.len() <= place {
@@ -177,6 +176,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let command = &at.command;
+        self.catch_up(at, sink);
         let cause = match command.verdict {
             Reason::None => Reason::MassCancel,
             cause if cause.is_of_cancel() => cause,
@@ -186,55 +186,129 @@ impl Engine {
         if book.is_none() && command.symbol != SymbolId::NONE {
             return self.reject_absent(command, filter.id, Side::Buy, sink);
         }
-        let mut covered = std::mem::take(&mut self.covered);
-        match book {
-            Some(book) => self.cover(book, |order| covers(filter, order), &mut covered),
-            None => self.cover_all(|order| covers(filter, order), &mut covered),
-        }
         let subject = Subject { id: filter.id, ..Subject::from(command) };
+        let wanted = |order: &Order| covers(filter, order);
+        let Some(book) = book else {
+            return self.cancel_everywhere(at, subject, wanted, cause, sink);
+        };
+        let mut covered = std::mem::take(&mut self.covered);
+        self.cover(book, wanted, &mut covered);
         sink.report(MassCanceled { count: covered.len() as u64 }.about(subject));
-        self.cancel_covered(covered, (cause, at.time), sink);
+        self.cancel_covered(covered, cause, sink);
     }
 
-    /// Begins or ends the trading day. The end expires day orders.
-    fn trading_day(&mut self, at: &Sequenced, event: DayEvent, sink: &mut impl ReportSink) {
-        let command = &at.command;
-        if command.verdict != Reason::None {
-            return reject(command, OrderId(0), Side::Buy, command.verdict, sink);
-        }
+    /// Cancels the orders of all symbols that meet `wanted`, symbol by symbol, each after the symbol
+    /// has caught up with the time of the command.
+    fn cancel_everywhere(
+        &mut self,
+        at: &Sequenced,
+        subject: Subject,
+        wanted: impl Fn(&Order) -> bool,
+        cause: Reason,
+        sink: &mut impl ReportSink,
+    ) {
         let mut covered = std::mem::take(&mut self.covered);
-        if event == DayEvent::End {
-            self.cover_all(|order| order.attributes.tif() != TimeInForce::Gtc, &mut covered);
+        for book in self.books_by_symbol() {
+            self.cover(book, |order| wanted(order) && !self.is_over(order, at.time), &mut covered);
+        }
+        sink.report(MassCanceled { count: covered.len() as u64 }.about(subject));
+        let mut symbols = self.behind_time(at.time);
+        symbols.extend(covered.drain(..).map(|slot| SymbolId(self.orders.get(slot).symbol)));
+        self.covered = covered;
+        for symbol in symbols {
+            self.catch_up_with(symbol, at.time, sink);
+            let book = self.book_index(symbol).expect("what has orders or timers has a book");
+            let mut covered = std::mem::take(&mut self.covered);
+            self.cover(book, &wanted, &mut covered);
+            self.cancel_covered(covered, cause, sink);
+            self.look_after(symbol, at.time, sink);
+        }
+    }
+
+    /// Begins or ends the trading day.
+    fn trading_day(&mut self, at: &Sequenced, event: DayEvent, sink: &mut impl ReportSink) {
+        if at.command.verdict != Reason::None {
+            return reject(&at.command, OrderId(0), Side::Buy, at.command.verdict, sink);
+        }
+        match event {
+            DayEvent::Start => self.start_day(at, sink),
+            DayEvent::End => self.end_day(at, sink),
+        }
+    }
+
+    /// Ends the trading day: orders that last no longer end, and so do calls, pauses and plans.
+    /// Nothing trades until the next day starts.
+    fn end_day(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
+        let is_of_day = |order: &Order| order.attributes.tif() != TimeInForce::Gtc;
+        let mut covered = std::mem::take(&mut self.covered);
+        for book in self.books_by_symbol() {
+            let ends = |order: &Order| is_of_day(order) || self.is_over(order, at.time);
+            self.cover(book, ends, &mut covered);
         }
         let count = covered.len() as u64;
-        sink.report(report::TradingDay { event, count }.about(command));
-        self.cancel_covered(covered, (Reason::Expired, at.time), sink);
+        sink.report(report::TradingDay { event: DayEvent::End, count }.about(&at.command));
+        covered.clear();
+        self.covered = covered;
+        for book in self.books_by_symbol() {
+            let symbol = self.books[book].symbol();
+            self.catch_up_with(symbol, at.time, sink);
+            let mut covered = std::mem::take(&mut self.covered);
+            self.cover(book, is_of_day, &mut covered);
+            self.cancel_covered(covered, Reason::Expired, sink);
+            self.set_day_over_of(book, true);
+            self.end_day_of(book, sink);
+            self.look_after(symbol, at.time, sink);
+        }
+        self.set_day_over(true);
     }
 
-    /// Cancels the orders, symbol by symbol.
+    /// Starts the trading day. The pegs of open symbols do not come back here, but when the next
+    /// command for their symbol begins: trades of several symbols in one command would share their
+    /// numbers.
+    fn start_day(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
+        let count = self.expiries.keys().filter(|&&(_, end, _)| end <= at.time).count() as u64;
+        sink.report(report::TradingDay { event: DayEvent::Start, count }.about(&at.command));
+        for book in self.books_by_symbol() {
+            self.catch_up_with(self.books[book].symbol(), at.time, sink);
+            self.set_day_over_of(book, false);
+            self.owe_returns(book);
+            let symbol = self.books[book].symbol();
+            self.look_after(symbol, at.time, sink);
+            if self.owing.contains(&symbol) {
+                sink.report(Unfinished {}.about(symbol));
+            }
+        }
+        self.set_day_over(false);
+    }
+
+    /// Sets if the trading day is over, for all symbols, those that are not traded here too.
+    pub(super) fn set_day_over(&mut self, is_day_over: bool) {
+        self.is_day_over = is_day_over;
+        (0..self.books.len()).for_each(|book| self.set_day_over_of(book, is_day_over));
+    }
+
+    fn set_day_over_of(&mut self, book: usize, is_day_over: bool) {
+        let change = self.books[book].set_day_over(is_day_over);
+        self.books_hash = self.books_hash.wrapping_add(change);
+    }
+
+    /// Cancels orders of one symbol.
     fn cancel_covered(
         &mut self,
         mut covered: Vec<Slot>,
-        (cause, time): (Reason, Nanos),
+        cause: Reason,
         sink: &mut impl ReportSink,
     ) {
-        for (i, &slot) in covered.iter().enumerate() {
-            let symbol = SymbolId(self.orders.get(slot).symbol);
+        for slot in covered.drain(..) {
             self.cancel_resting(slot, cause, sink);
-            let next = covered.get(i + 1).map(|&next| SymbolId(self.orders.get(next).symbol));
-            if !self.watched.is_empty() && next != Some(symbol) {
-                self.look_after(symbol, time, sink);
-            }
         }
-        covered.clear();
         self.covered = covered;
     }
 
-    /// Collects the orders of all books that meet `wanted`, by symbol.
-    fn cover_all(&self, wanted: impl Fn(&Order) -> bool, covered: &mut Vec<Slot>) {
-        for book in self.book_of.iter().filter(|&&place| place != 0) {
-            self.cover(*book as usize - 1, &wanted, covered);
-        }
+    /// Returns the books of the symbols that are traded here, in the order of their numbers.
+    fn books_by_symbol(&self) -> Vec<usize> {
+        let traded = self.book_of.iter().filter(|&&place| place != 0);
+        traded.map(|&place| place as usize - 1).collect()
     }
 
     /// Collects the orders of a book that meet `wanted`, in priority order, bids first. Then follow

@@ -110,6 +110,12 @@ impl OrderNumber {
         OrderNumber(u64::from(index) << SeqNo::BITS | seqno.0)
     }
 
+    /// Returns the index of the order's place among those that its command gave; 0 for the command's
+    /// own order, unless the command gave places before.
+    pub fn index(self) -> u32 {
+        (self.0 >> SeqNo::BITS) as u32
+    }
+
     /// Returns the seqno of the command that gave the order its place.
     pub fn seqno(self) -> SeqNo {
         SeqNo(self.0 & SeqNo::MAX.0)

@@ -149,11 +149,14 @@ reports! {
         /// Price of the trade that self-trade prevention prevented on entry; 0 for none.
         prevented in Other unless Bit1: Price,
     }
-    /// An order took the place of another order. `order` is the number of the old order; the new
-    /// order has the number of the command.
+    /// An order took the place of another order. `order` is the number of the old order;
+    /// [`Published::new_order`] is that of the new one.
     Replaced = 4 "replaced" {
         /// Id of the old order.
         old_id in Other: OrderId = "old_id",
+        /// Index of the new order's place among those that the command gave; 0 but where pegs came
+        /// back before. With the seqno it makes the number of the new order.
+        place in Trade: u32,
         /// True if market data shows the order with the name of its firm.
         attributed in Bit2: bool,
         /// Capacity of the order.
@@ -267,10 +270,12 @@ reports! {
         /// Auction that is to come; `None` after it was called off.
         auction in Other: Option<Auction>,
     }
-    /// A stop is elected and enters the book as a new order: `order` is its new number, `price` its
-    /// limit.
+    /// A trade has reached a stop, or the last price had reached the stop when the stop entered. If
+    /// `order` is a new number, the stop enters the book now as an order with this number and the
+    /// limit `price`. If `order` is the stop's own number, the stop waits, and `price` is its stop
+    /// price.
     Triggered = 22 "triggered" {
-        /// Number of the order before its election.
+        /// Number of the stop.
         old_order in Other: OrderNumber = "old_order",
     }
     /// A slice of an iceberg, `quantity`, is displayed: `order` is its number.
@@ -320,6 +325,8 @@ reports! {
     Repriced = 29 "repriced" {
         /// Number of the order before.
         old_order in Other: OrderNumber = "old_order",
+        /// True if the order was parked and comes back.
+        parked in Bit1: bool = "parked" unless false,
     }
     /// The short sale setting of a symbol.
     ShortSaleSet = 30 "short_sale_set" {
@@ -338,6 +345,18 @@ reports! {
         /// Match number of the trade.
         match_number in Other: MatchNumber = "match",
     }
+    /// A stop that was reached earlier and had to wait enters the book as a new order: `order` is
+    /// its new number, `price` its limit.
+    Entered = 33 "entered" {
+        /// Number of the stop.
+        old_order in Other: OrderNumber = "old_order",
+    }
+    /// A peg leaves the book and is parked: the order stays live, and comes back when its symbol is
+    /// open and has a quote again.
+    Parked = 34 "parked" {}
+    /// A symbol has pegs that come back when its next command begins, as at the start of a day. The
+    /// venue sends a tick.
+    Unfinished = 35 "unfinished" {}
     /// Internal, never published: the state hash of one shard.
     StateHash = 128 "state_hash" {
         /// Lower half of the hash.
@@ -597,6 +616,14 @@ pub struct Published {
 }
 
 impl Published {
+    /// Returns the number of the new order of a [`ReportKind::Replaced`].
+    pub fn new_order(&self) -> OrderNumber {
+        match self.report.body() {
+            Body::Replaced(replaced) => OrderNumber::within(self.seqno, replaced.place),
+            _ => self.report.order,
+        }
+    }
+
     /// Returns the match number of an execution.
     pub fn match_number(&self) -> MatchNumber {
         MatchNumber::of(self.seqno, self.report.trade)

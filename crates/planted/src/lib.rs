@@ -88,6 +88,14 @@ bugs! {
     LeftoversKept in "ringside-engine::engine" by "engine_oracle::tiny",
     /// Trades do not elect the stops that they reach.
     StopsNotElected in "ringside-engine::engine" by "engine_oracle::tiny",
+    /// A stop that an auction reaches while nothing trades is forgotten.
+    ReachedForgotten in "ringside-engine::engine" by "semantics::stops::a_stop_that_an_auction_reaches_waits_and_enters_when_its_symbol_trades_again",
+    /// A hidden order with a minimum gets no turn when its symbol opens.
+    MinimumsLeftOut in "ringside-engine::engine" by "semantics::special::a_minimum_that_sat_the_auction_out_trades_when_its_symbol_opens_before_anybody_else",
+    /// A call goes on over the end of the trading day.
+    CallsOutliveTheDay in "ringside-engine::engine" by "semantics::trading_day::the_end_of_the_day_ends_calls_without_an_auction_and_plans",
+    /// Pegs come back in the order of their present numbers.
+    PegsBackByNumber in "ringside-engine::engine" by "semantics::pegs::pegs_are_parked_while_the_quote_is_crossed_and_come_back_in_the_order_of_their_entry",
     /// The reserve of an iceberg is gone when its slice has traded.
     ReserveForgotten in "ringside-engine::engine" by "engine_oracle::tiny",
     /// The trial of an incoming order takes the reserve of an iceberg at the place of its slice.

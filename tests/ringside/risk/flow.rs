@@ -52,6 +52,10 @@ impl Naive {
         let named = line["firm"].as_str().map(str::to_string);
         let replaced = line["id"].as_u64().filter(|_| !is_new);
         let live = replaced.and_then(|id| self.live.get(&(session.clone(), id)));
+        if !is_new && live.is_none() {
+            // A replace of an order that is over is too late, whatever a limit says.
+            return None;
+        }
         let firm = live.map(|(firm, _)| firm.clone()).or(named);
         let scopes = scopes(&session, &firm.unwrap_or_else(|| firm_of(&session)), symbol);
         let quantity = u128::from(line["qty"].as_u64().unwrap());

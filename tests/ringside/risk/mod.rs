@@ -381,7 +381,7 @@ fn a_kill_switch_ends_all_orders_of_its_scope_and_lets_none_in() {
                 "rejected A 2 killed",
                 "rejected B 2 killed",
                 "accepted C 2",
-                "rejected B 3 killed",
+                "rejected B 3 too_late",
                 "canceled C 1 user",
             ],
         ),
@@ -458,7 +458,7 @@ fn an_order_is_of_the_firm_that_it_names() {
         "replaced A 4",
         "replaced A 5",
         "canceled A 5 user",
-        "rejected A 6 risk_quantity",
+        "rejected A 6 too_late",
         "accepted C 1",
     ];
     assert_eq!(place.exec(&lines)[2..], expected);

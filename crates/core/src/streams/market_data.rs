@@ -106,28 +106,31 @@ impl MarketData {
         }
         match report.body() {
             Body::Accepted(_) => {
+                self.end_incoming(out);
                 self.incoming = Some(Incoming::alone(report, report.open, attribution));
             }
             Body::Replaced(_) => {
+                self.end_incoming(out);
                 self.incoming = Some(Incoming {
-                    number: published.seqno.0,
+                    number: published.new_order().0,
                     replaces: Some(report.order.0),
                     ..Incoming::alone(report, report.open, attribution)
                 });
             }
-            Body::Triggered(_) => {
-                // The order that came before this report is complete. The triggered order trades
-                // and rests as an order of its own.
+            Body::Triggered(_) | Body::Entered(_) => {
+                // The order that came before this report is complete. The elected stop trades and
+                // rests as an order of its own.
                 self.end_incoming(out);
                 self.incoming = Some(Incoming::alone(report, report.open, None));
             }
             Body::Repriced(repriced) => {
                 self.end_incoming(out);
                 self.incoming = Some(Incoming {
-                    replaces: Some(repriced.old_order.0),
+                    replaces: (!repriced.parked).then_some(repriced.old_order.0),
                     ..Incoming::alone(report, report.quantity, None)
                 });
             }
+            Body::Parked(_) => self.parked(report, out),
             Body::Displayed(_) if self.is_incoming(report) => {
                 // Only this part of the quantity that is left is displayed.
                 if let Some(incoming) = &mut self.incoming {
@@ -171,6 +174,7 @@ impl MarketData {
             | Body::AccountQueried(_)
             | Body::Exported(_)
             | Body::Held(_)
+            | Body::Unfinished(_)
             | Body::Ticked(_)
             | Body::StatePlanned(_)
             | Body::BandsSet(_)
@@ -320,6 +324,16 @@ impl MarketData {
             order_reference: report.order.0.into(),
             cancelled_shares: saturated(cancelled).into(),
         });
+    }
+
+    /// Publishes that a displayed order has left the book and may come back.
+    #[cold]
+    fn parked<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
+        // The order that came before this report is complete.
+        self.end_incoming(out);
+        if let Some(&listed) = out.names.symbol(report.symbol) {
+            self.delete(&listed, report.order.0, out);
+        }
     }
 
     /// Publishes the definition of a symbol, its trading state and its short sale restriction.

@@ -5,8 +5,8 @@ use ringside_model::command::{
     Action, ClientFields, Enter, EnterSpecial, OperatorCommand, Sequenced, SpecialTerms,
 };
 use ringside_model::domain::{
-    Auction, Capacity, DayEvent, MatchNumber, Nanos, OrderId, Peg, Price, SelfTrade, Side,
-    SymbolId, TimeInForce,
+    Auction, Capacity, DayEvent, MatchNumber, Nanos, OrderId, OrderNumber, Peg, Price, SelfTrade,
+    Side, SymbolId, TimeInForce,
 };
 use ringside_model::frame::Frame;
 use ringside_model::reason::{Ouch, Reason};
@@ -125,6 +125,9 @@ impl Messages {
             | Body::TradingDay(_)
             | Body::StateChanged(_)
             | Body::Triggered(_)
+            | Body::Entered(_)
+            | Body::Parked(_)
+            | Body::Unfinished(_)
             | Body::Displayed(_)
             | Body::Crossed(_)
             | Body::Indicative(_)
@@ -155,6 +158,8 @@ impl Messages {
     }
 
     fn accepted(&mut self, report: &Report, state: u8, cause: &Cause, names: &WireNames) {
+        // A post-only order that would cross is accepted and ended, without a number of its own.
+        let order = if report.order.0 == 0 { cause.at.seqno.0 } else { report.order.0 };
         let Some(enter) = cause.at.command.action.entered() else { return };
         let Some(listed) = names.symbol(report.symbol) else { return };
         let terms = match cause.at.command.action {
@@ -197,7 +202,7 @@ impl Messages {
                 price: price(listed, report.price),
                 time_in_force: fields.tif,
                 display: fields.display,
-                order_reference_number: cause.at.seqno.0.into(),
+                order_reference_number: order.into(),
                 capacity: fields.capacity,
                 inter_market_sweep_eligibility: fields.sweep,
                 cross_type: fields.cross,
@@ -242,6 +247,7 @@ impl Messages {
 
     fn replaced(&mut self, report: &Report, replaced: &Replaced, cause: &Cause, names: &WireNames) {
         let Some(listed) = names.symbol(report.symbol) else { return };
+        let order = OrderNumber::within(cause.at.seqno, replaced.place);
         let shown = match replaced.attributed {
             true => b'A',
             false if report.is_hidden() => b'N',
@@ -261,7 +267,7 @@ impl Messages {
                 price: price(listed, report.price),
                 time_in_force: fields.tif,
                 display: plain.display,
-                order_reference_number: cause.at.seqno.0.into(),
+                order_reference_number: order.0.into(),
                 capacity: plain.capacity,
                 inter_market_sweep_eligibility: fields.sweep,
                 cross_type: b'N',

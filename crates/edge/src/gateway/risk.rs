@@ -11,8 +11,10 @@
 use crate::gateway::rate::Rate;
 use ringside_core::registry::directory::Directory;
 use ringside_core::registry::exposure::{ExposureView, Notional};
-use ringside_model::command::{Action, Command, Replace, RiskLimits};
-use ringside_model::domain::{FirmId, OrderId, Quantity, RiskScope, SessionId, SymbolId};
+use ringside_model::command::{Action, Command, EnterSpecial, Replace, RiskLimits};
+use ringside_model::domain::{
+    FirmId, OrderId, Peg, Price, Quantity, RiskScope, SessionId, SymbolId,
+};
 use ringside_model::reason::Reason;
 use ringside_planted::{Bug, planted};
 use std::collections::{HashMap, VecDeque};
@@ -37,6 +39,8 @@ pub struct RiskRequest {
     value: Notional,
     /// True if the order adds to the open orders; a replacement does not.
     is_new: bool,
+    /// True for a buying peg without a bound: no value limit can hold it.
+    is_unbounded: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,12 +72,16 @@ impl RiskDesk {
         let price = match action {
             _ if limit.0 > 0 => limit,
             Action::EnterStop(stop) => stop.stop,
+            _ if buying_bound(&action).is_some_and(|bound| bound.0 > 0) => {
+                buying_bound(&action).unwrap_or_default()
+            }
             _ => self.exposures.last_price(symbol),
         };
         let tick = directory.names().symbol(symbol).map(|symbol| Notional::of_tick(symbol.tick));
         let value = tick.unwrap_or_default().traded(price, quantity);
         let is_new = !matches!(action, Action::Replace(_));
-        Some(RiskRequest { session, firm, symbol, quantity, value, is_new })
+        let is_unbounded = buying_bound(&action) == Some(Price(0));
+        Some(RiskRequest { session, firm, symbol, quantity, value, is_new, is_unbounded })
     }
 
     /// Returns true if the verdict depends on the results of earlier orders.
@@ -89,6 +97,9 @@ impl RiskDesk {
         let Some(asked) = self.asked(command, directory) else { return false };
         let has_limit = match command.action {
             Action::EnterStop(_) => true,
+            Action::EnterSpecial(EnterSpecial { order, .. }) => {
+                order.price.0 > 0 || buying_bound(&command.action).is_some()
+            }
             Action::Replace(Replace { price, .. }) => price.0 > 0,
             action => action.entered().is_some_and(|enter| enter.price.0 > 0),
         };
@@ -160,7 +171,10 @@ impl RiskDesk {
             return Reason::RiskQuantity;
         }
         if any(&|_, _, limits| {
-            limits.notional_max > 0 && asked.value > Notional::whole(limits.notional_max)
+            let is_limited = limits.notional_max > 0 || limits.gross_notional_max > 0;
+            let is_above =
+                limits.notional_max > 0 && asked.value > Notional::whole(limits.notional_max);
+            is_above || is_limited && asked.is_unbounded
         }) {
             return Reason::RiskNotional;
         }
@@ -234,6 +248,18 @@ impl RiskDesk {
     }
 }
 
+/// Returns the bound of a peg that buys, 0 for none: a quote may carry the peg as far as that.
+fn buying_bound(action: &Action) -> Option<Price> {
+    match action {
+        Action::EnterSpecial(EnterSpecial { order, terms })
+            if terms.peg != Peg::None && order.side.is_buy() =>
+        {
+            Some(terms.peg_limit)
+        }
+        _ => None,
+    }
+}
+
 impl RiskRequest {
     fn scopes(&self) -> [(RiskScope, u32); 3] {
         [
@@ -248,8 +274,8 @@ impl RiskRequest {
 mod tests {
     use super::*;
     use ringside_core::registry::exposure::ExposureCounter;
-    use ringside_model::command::{Cancel, DefineSymbol, Enter, EnterStop, SetRisk};
-    use ringside_model::domain::{Name, OrderType, Price, Side, Tick};
+    use ringside_model::command::{Cancel, DefineSymbol, Enter, EnterStop, SetRisk, SpecialTerms};
+    use ringside_model::domain::{Name, OrderType, Side, Tick};
 
     const SYMBOL: SymbolId = SymbolId(1);
 
@@ -318,6 +344,29 @@ mod tests {
         let (fits, notional) = (Reason::None, Reason::RiskNotional);
         let expected = [fits, Reason::RiskQuantity, notional, fits, notional];
         assert_eq!(reasons(&directory, &orders), expected);
+    }
+
+    #[test]
+    fn a_buying_peg_is_worth_its_bound_and_needs_one() {
+        let none = RiskLimits::default();
+        let of_order = RiskLimits { notional_max: 5, ..none };
+        let of_day = RiskLimits { gross_notional_max: 5, ..none };
+        let asked = |limits, side, bound| {
+            let directory = directory("0.01", &[(RiskScope::Session, limits)]);
+            let mut desk = RiskDesk::new(ExposureCounter::default().exposures().clone());
+            let terms =
+                SpecialTerms { peg: Peg::Primary, peg_limit: Price(bound), ..SpecialTerms::NONE };
+            let order = Enter { side, ..order(10, 0) };
+            let peg = Action::EnterSpecial(EnterSpecial { order, terms });
+            ask(&mut desk, &directory, peg, 0)
+        };
+        assert_eq!(asked(of_order, Side::Buy, 50), Reason::None);
+        assert_eq!(asked(of_order, Side::Buy, 51), Reason::RiskNotional);
+        assert_eq!(asked(of_day, Side::Buy, 51), Reason::RiskGross);
+        assert_eq!(asked(of_order, Side::Buy, 0), Reason::RiskNotional);
+        assert_eq!(asked(of_day, Side::Buy, 0), Reason::RiskNotional);
+        assert_eq!(asked(none, Side::Buy, 0), Reason::None);
+        assert_eq!(asked(of_order, Side::Sell, 0), Reason::None);
     }
 
     #[test]

@@ -17,10 +17,10 @@ use ringside_model::durability::Durability;
 use ringside_model::reason::{Ouch, Reason};
 use ringside_model::report::{
     self, Accepted, AccountQueried, BandsSet, Body, Broken, Canceled, Corrected, Crossed, Defined,
-    Displayed, DurabilitySet, Executed, Exported, ExportedTerms, Held, Imported, Indicative,
-    LimitState, MassCanceled, Modified, Moved, OrderEntrySet, Published, Quoted, Rejected,
-    Replaced, Report, ReportKind, Repriced, Restated, RiskSet, ShortSaleSet, StateChanged,
-    StateHash, StatePlanned, Subject, SymbolMoved, Ticked, Triggered,
+    Displayed, DurabilitySet, Entered, Executed, Exported, ExportedTerms, Held, Imported,
+    Indicative, LimitState, MassCanceled, Modified, Moved, OrderEntrySet, Parked, Published,
+    Quoted, Rejected, Replaced, Report, ReportKind, Repriced, Restated, RiskSet, ShortSaleSet,
+    StateChanged, StateHash, StatePlanned, Subject, SymbolMoved, Ticked, Triggered, Unfinished,
 };
 
 type Timed = (Command, Option<Nanos>);
@@ -267,7 +267,8 @@ fn changes_of_orders_find_their_symbol_by_the_id() {
         (r#""id":1,"new_id":2,"qty":5,"price":"1""#, (1, Reason::None, 5, 100)),
         (r#""id":1,"new_id":1,"qty":0,"price":"1""#, (1, Reason::DuplicateId, 0, 100)),
         (r#""id":1,"new_id":2,"qty":0,"price":"0""#, (1, Reason::InvalidQuantity, 0, 0)),
-        (r#""id":1,"new_id":2,"qty":5,"price":"0""#, (1, Reason::InvalidPrice, 5, 0)),
+        // The engine decides: an order for an auction may be without a limit.
+        (r#""id":1,"new_id":2,"qty":5,"price":"0""#, (1, Reason::None, 5, 0)),
         (r#""id":1,"new_id":2,"qty":5,"price":"0.001""#, (1, Reason::OffTick, 5, 0)),
         (r#""id":8,"new_id":2,"qty":0,"price":"0.001""#, (0, Reason::None, 0, 0)),
         (r#""id":8,"new_id":1,"qty":5,"price":"1""#, (0, Reason::DuplicateId, 5, 0)),
@@ -782,7 +783,7 @@ fn every_report_has_its_line() {
     let (added, mut removed) = (executed(false, None), executed(true, None));
     removed.set_last();
     let canceled = Canceled::PLAIN.about(Subject { reason: Reason::User, ..traded });
-    let replaced = Replaced { old_id: OrderId(1), attributed: false, capacity: Capacity::Other };
+    let replaced = Replaced { old_id: OrderId(1), place: 0, attributed: false, capacity: Capacity::Other };
     let replaced = replaced.about(Subject { id: OrderId(2), price: Price(5), ..base });
     let reject = |subject, reason| Rejected { moved: None }.about(Subject { reason, ..subject });
     let rejected = reject(base, Reason::UnknownOrder);
@@ -820,8 +821,8 @@ fn every_report_has_its_line() {
     for (report, expected) in [
         (accepted.about(base), r#""report":"accepted","session":"A","id":1,"order":7,"symbol":"AAPL","side":"buy","qty":100,"price":"187.05","open":100,"durability":"fsync"}"#),
         (market, r#""report":"accepted","session":"A","id":1,"order":7,"symbol":"AAPL","side":"short_exempt","qty":100,"open":100,"durability":"fsync"}"#),
-        (added, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"added","durability":"fsync"}"#),
-        (removed, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"removed","durability":"fsync"}"#),
+        (added, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"symbol":"AAPL","side":"buy","qty":40,"price":"187.05","open":60,"liquidity":"added","durability":"fsync"}"#),
+        (removed, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"symbol":"AAPL","side":"buy","qty":40,"price":"187.05","open":60,"liquidity":"removed","durability":"fsync"}"#),
         (canceled, r#""report":"canceled","session":"A","id":1,"order":7,"qty":40,"open":60,"reason":"user","durability":"fsync"}"#),
         (replaced, r#""report":"replaced","session":"A","id":2,"old_id":1,"order":9,"symbol":"AAPL","side":"buy","qty":100,"price":"0.05","open":100,"durability":"fsync"}"#),
         (rejected, r#""report":"rejected","session":"A","id":1,"symbol":"AAPL","reason":"unknown_order","code":33,"durability":"fsync"}"#),
@@ -840,7 +841,7 @@ fn every_report_has_its_line() {
         (changed(SymbolState::ReopeningCall, Reason::LimitState, 9), r#""report":"state_changed","symbol":"AAPL","state":"reopening_call","reason":"limit_state","reopens_at":9,"durability":"fsync"}"#),
         (crossed, r#""report":"crossed","symbol":"AAPL","auction":"reopening","qty":0,"durability":"fsync"}"#),
         (indicative, r#""report":"indicative","symbol":"AAPL","auction":"reopening","qty":5,"price":"0.09","imbalance_side":"sell","imbalance":6,"durability":"fsync"}"#),
-        (crossing, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"qty":40,"price":"187.05","open":60,"liquidity":"closing","durability":"fsync"}"#),
+        (crossing, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"symbol":"AAPL","side":"buy","qty":40,"price":"187.05","open":60,"liquidity":"closing","durability":"fsync"}"#),
         (broken, r#""report":"broken","session":"A","id":1,"match":77,"symbol":"AAPL","durability":"fsync"}"#),
         (symbol, r#""report":"defined","what":"symbol","name":"AAPL","durability":"fsync"}"#),
         (session, r#""report":"defined","what":"session","name":"A","durability":"fsync"}"#),
@@ -1001,7 +1002,7 @@ fn body(kind: ReportKind) -> Body {
             Executed { trade: 1, contra: old_order, removed: false, auction: None }.into()
         }
         ReportKind::Canceled => Canceled::PLAIN.into(),
-        ReportKind::Replaced => Replaced { old_id, attributed, capacity }.into(),
+        ReportKind::Replaced => Replaced { old_id, place: 0, attributed, capacity }.into(),
         ReportKind::Rejected => Rejected { moved: None }.into(),
         ReportKind::Restated => Restated {}.into(),
         ReportKind::MassCanceled => MassCanceled { count: 0 }.into(),
@@ -1028,7 +1029,10 @@ fn body(kind: ReportKind) -> Body {
         ReportKind::BandsSet => BandsSet { low: Price(1), high: price, reference: price }.into(),
         ReportKind::LimitState => LimitState { stands: false, pause_at: time }.into(),
         ReportKind::Quoted => Quoted { bid: Price(1), offer: price }.into(),
-        ReportKind::Repriced => Repriced { old_order }.into(),
+        ReportKind::Repriced => Repriced { old_order, parked: false }.into(),
+        ReportKind::Entered => Entered { old_order }.into(),
+        ReportKind::Parked => Parked {}.into(),
+        ReportKind::Unfinished => Unfinished {}.into(),
         ReportKind::ShortSaleSet => ShortSaleSet { restricted: false, automatic: false }.into(),
         ReportKind::RiskSet => RiskSet { firm }.into(),
         ReportKind::Corrected => Corrected { match_number }.into(),

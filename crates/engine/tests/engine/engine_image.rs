@@ -2,7 +2,8 @@
 //! shards. An impossible image is rejected.
 
 use ringside_engine::{
-    BandTimer, Engine, Image, OrderImage, ReserveImage, SYMBOL_MAX, Shard, StopLimit, TermsImage,
+    BandTimer, Engine, Image, OrderImage, ReachedImage, ReserveImage, SYMBOL_MAX, Shard, StopLimit,
+    TermsImage,
 };
 use ringside_model::command::{
     Action, Cancel, Command, DefineFirm, DefineSession, DefineSymbol, Definition, Display, Enter,
@@ -16,7 +17,7 @@ use ringside_model::domain::{
 use ringside_model::reason::Reason;
 use ringside_model::report::{Report, ReportKind};
 use ringside_testing::oracle::commands::{
-    DEEP, HUGE_VALUES, MIXED, Profile, Random, TINY, WIDE_PRICES, stream,
+    DEEP, EVENTS, HUGE_VALUES, MIXED, Profile, Random, SPECIAL, TINY, WIDE_PRICES, stream,
 };
 use ringside_testing::run::base_seed;
 
@@ -26,7 +27,7 @@ const ORDERS: usize = 4;
 #[test]
 fn a_restored_engine_goes_on_as_if_it_had_never_stopped() {
     let mut rare = 0;
-    for profile in [TINY, WIDE_PRICES, HUGE_VALUES, MIXED, DEEP] {
+    for profile in [TINY, WIDE_PRICES, HUGE_VALUES, MIXED, DEEP, SPECIAL, EVENTS] {
         for n in 0..4 {
             rare += u32::from(go_on_from_an_image(profile, base_seed() + n, 1));
         }
@@ -37,7 +38,7 @@ fn a_restored_engine_goes_on_as_if_it_had_never_stopped() {
 #[test]
 fn any_number_of_shards_goes_on_from_the_image_of_a_venue() {
     let mut rare = 0;
-    for profile in [TINY, WIDE_PRICES, HUGE_VALUES, MIXED] {
+    for profile in [TINY, WIDE_PRICES, HUGE_VALUES, MIXED, SPECIAL, EVENTS] {
         for (n, count) in [(10, 2), (11, 3), (12, 8), (13, 2), (14, 3), (15, 8)] {
             // Only the whole venue sees an id that is live on two symbols.
             let profile = Profile { ids_cross_symbols: false, ..profile };
@@ -148,7 +149,7 @@ fn busy_engine() -> Engine {
         Action::from(DefineSession { name, firm, role: Role::File }),
     );
     engine.apply_batch(&[firm_7, session], &mut vec![]);
-    engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 1, 4_000), &mut vec![]);
+    engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 13, 4_000), &mut vec![]);
     for (seqno, &(symbol, _)) in (9_000_000..).zip(MIXED.symbols) {
         let open = command(
             seqno,
@@ -253,8 +254,8 @@ fn an_image_that_cannot_be_is_refused() {
             let symbol = order.symbol.into();
             order.number = number;
             let before = i.terms.partition_point(|terms| terms.symbol <= symbol);
-            let terms = i.terms[0].terms;
-            i.terms.insert(before, TermsImage { symbol, number, terms });
+            let TermsImage { since, terms, .. } = i.terms[0];
+            i.terms.insert(before, TermsImage { symbol, number, since, terms });
         }),
         ("terms that no order of its kind has", |i| without_peg(i).hidden ^= true),
         ("beside what no order with terms is", |i| hidden(i).attributes |= 1 << 52),
@@ -335,6 +336,91 @@ fn an_image_that_cannot_be_is_refused() {
         let error = Engine::restore(0, &altered).err().expect(expected).to_string();
         assert!(error.contains(expected), "{expected}: {error}");
     }
+}
+
+/// Returns an engine with three reached stops that wait in a call, and a parked peg.
+fn waiting_engine() -> Engine {
+    let mut engine = Engine::new(ORDERS);
+    let enter = |id, side, price| Enter::limit(OrderId(id), side, Quantity(1), Price(price));
+    let stop = |id, stop| {
+        let order = enter(id, Side::Buy, 90);
+        Action::EnterStop(EnterStop { order, stop: Price(stop) })
+    };
+    let terms = SpecialTerms { peg: Peg::Primary, ..SpecialTerms::NONE };
+    let peg = EnterSpecial { order: enter(3, Side::Buy, 0), terms };
+    let define = DefineSymbol {
+        name: Name::new("N").unwrap(),
+        tick: Tick { mantissa: 1, scale: 2 },
+        lot: Quantity(1),
+        collar_bps: 0,
+        reference: Price(0),
+    };
+    let actions = [
+        Action::from(define),
+        Action::Enter(enter(1, Side::Sell, 100)),
+        Action::Enter(enter(2, Side::Buy, 100)),
+        Action::from(SetQuote { bid: Price(80), offer: Price(99) }),
+        Action::EnterSpecial(peg),
+        Action::from(SetState { state: SymbolState::PreOpen }),
+        stop(4, 100),
+        stop(5, 98),
+        stop(6, 99),
+    ];
+    act(&mut engine, 1, &actions);
+    engine
+}
+
+#[test]
+fn reached_stops_and_parked_pegs_go_on_after_a_restore() {
+    let mut engine = waiting_engine();
+    let image = engine.image();
+    assert_eq!((image.reached.len(), image.orders.len()), (3, 4));
+    let mut restored = Engine::restore(ORDERS, &image).unwrap();
+    assert_eq!((restored.image(), restored.state_hash()), (image, engine.state_hash()));
+    let open = [Action::from(SetState { state: SymbolState::Open })];
+    let said = act(&mut restored, 10, &open);
+    assert_eq!(said, act(&mut engine, 10, &open));
+    let entered = said.iter().filter(|report| report.kind == ReportKind::Entered);
+    assert_eq!(entered.map(|report| report.id.0).collect::<Vec<_>>(), [4, 5, 6]);
+    assert!(said.iter().any(|report| report.kind == ReportKind::Repriced));
+}
+
+#[test]
+fn reached_stops_and_parked_pegs_that_cannot_be_are_refused() {
+    type Alter = fn(&mut Image);
+    let cases: &[(&str, Alter)] = &[
+        ("only a reached stop has a place in the queue", |i| _ = i.reached.pop()),
+        ("there is no stop", |i| {
+            let last = i.reached[2];
+            i.reached.push(ReachedImage { number: u64::MAX, ..last });
+        }),
+        ("reached stops are not in their order", |i| i.reached.swap(0, 1)),
+        ("cannot wait at its place", |i| i.reached[0].place = 0),
+        ("cannot wait at its place", |i| i.reached[1].place = i.reached[0].place),
+        ("cannot wait at its place", |i| i.definitions.retain(|command| !is_state(command))),
+        ("only a reached stop has a place", |i| i.orders[0].attributes &= !(1 << 57)),
+        ("attributes that no order has", |i| i.orders[0].attributes &= !(1 << 39)),
+        ("without a price to follow, and in the book", |i| {
+            i.orders[3].attributes &= !(1 << 58);
+            i.orders.rotate_right(1);
+        }),
+        ("attributes that no order has", |i| {
+            i.orders[3].attributes &= !(1 << 54);
+            i.terms.clear();
+        }),
+        ("the day is over, but symbol 1 is in a call", |i| i.is_day_over = true),
+    ];
+    let image = waiting_engine().image();
+    for (expected, alter) in cases {
+        let mut altered = image.clone();
+        alter(&mut altered);
+        let error = Engine::restore(0, &altered).err().expect(expected).to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+}
+
+fn is_state(command: &Command) -> bool {
+    matches!(command.action, Action::Operator(OperatorCommand::SetState(_)))
 }
 
 /// Inserts the state of a symbol into the definitions, at its place.

@@ -1,43 +1,58 @@
 //! Rules that every report stream keeps, checked from the reports alone: quantity is conserved, an
 //! order ends once, both sides of a trade agree, priority holds, the book is never crossed.
 
-use ringside_model::command::{Action, OperatorCommand, RunTimers, Sequenced, SpecialTerms};
+use SymbolState::{CancelOnly, Closed, Halted};
+use ringside_model::command::{
+    Action, Command, OperatorCommand, RunTimers, Sequenced, SpecialTerms,
+};
 use ringside_model::domain::{
-    MoveStep, Nanos, OrderId, OrderNumber, Peg, Price, Quantity, SessionId, Side, SymbolId,
-    SymbolState,
+    DayEvent, MoveStep, Nanos, OrderId, OrderNumber, Peg, Price, Quantity, SessionId, Side,
+    SymbolId, SymbolState,
 };
 use ringside_model::reason::Reason;
 use ringside_model::report::{
-    Accepted, BandsSet, Body, Canceled, Crossed, Displayed, Executed, LimitState, MassCanceled,
-    Modified, Quoted, Report, ReportKind, Repriced, ShortSaleSet, StateChanged, StatePlanned,
-    SymbolMoved, Ticked, TradingDay, Triggered,
+    Accepted, BandsSet, Body, Canceled, Crossed, Displayed, Entered, Executed, LimitState,
+    MassCanceled, Modified, Quoted, Report, ReportKind, Repriced, ShortSaleSet, StateChanged,
+    StatePlanned, SymbolMoved, Ticked, TradingDay, Triggered,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::mem::take;
+
+/// Largest number of waves of stops in one command.
+const WAVES_MAX: u32 = 100;
+/// Time that a quote stands at a band before the symbol is paused, and length of the pause, in ns.
+const STAND_NS: u64 = 15_000_000_000;
+const PAUSE_NS: u64 = 300_000_000_000;
 
 /// State of the venue, computed from the reports so far.
 #[derive(Debug, Default)]
 pub struct Audit {
     live: Vec<Told>,
+    /// True from the end of a trading day to the start of the next one.
+    day_over: bool,
+    /// Symbols without a command about their orders since the day started.
+    owing: BTreeSet<SymbolId>,
     /// Reported states of the symbols.
     states: HashMap<SymbolId, SymbolState>,
     /// Rest of an announced auction.
     auction: Option<(Report, u128)>,
-    /// Official time of the command.
+    /// Official time and number of the command.
     now: Nanos,
-    /// Order that may take liquidity now.
-    incoming: OrderNumber,
-    /// Price of the last trade before this command, followed by the prices of its trades; and the
-    /// last price of each symbol.
-    traded_at: Vec<Price>,
+    number: OrderNumber,
+    /// Reports of the command about the present symbol.
+    progress: Progress,
+    /// Number of stops that have had to wait.
+    kept_waiting: u64,
+    /// Last price of each symbol.
     last: HashMap<SymbolId, Price>,
     /// Last reported bands, and the static ones among them; zero for no bound.
     bands: HashMap<SymbolId, [Price; 2]>,
     static_bands: HashMap<SymbolId, [Price; 2]>,
-    /// Bids of the reference quotes, and the symbols with restricted short sales.
-    quoted: HashMap<SymbolId, Price>,
+    /// Reference quotes, and the symbols with restricted short sales.
+    quoted: HashMap<SymbolId, (Price, Price)>,
     restricted: HashMap<SymbolId, bool>,
-    /// Time since which a quote is at a band, by symbol.
-    stands_since: HashMap<SymbolId, u64>,
+    /// Quotes at a band, by symbol: since when, true for the bid, and the band.
+    stands_since: HashMap<SymbolId, (u64, bool, Price)>,
     /// Orders of symbols that are being moved to another partition.
     waiting: Vec<Told>,
     entered: u128,
@@ -47,9 +62,39 @@ pub struct Audit {
     replaced: u128,
 }
 
+/// Work of a command on one symbol, as far as it has been reported. A venue-wide command works on
+/// one symbol after the other.
+#[derive(Debug, Default)]
+struct Progress {
+    symbol: SymbolId,
+    /// Order that may take liquidity now.
+    incoming: OrderNumber,
+    /// Number of trades.
+    trades: u32,
+    /// Time of the last end of an order or of the last pause that was due before the command.
+    caught_up: Nanos,
+    /// True after an effect of the command itself.
+    has_acted: bool,
+    /// True from the opening of the symbol until its pegs and stops enter: hidden orders with a
+    /// minimum come in. `returned` is the age of the last one.
+    is_opening: bool,
+    returned: u64,
+    /// Prices of the trades that belong to no wave of stops yet, and of all trades.
+    pending: Vec<Price>,
+    traded_at: Vec<Price>,
+    /// Stops of the present wave whose turn is to come, and the number of waves.
+    wave: Vec<OrderNumber>,
+    waves: u32,
+    /// Incoming orders with a minimum: the least quantity that each has to trade if it trades, and
+    /// what it has traded.
+    minimums: HashMap<OrderNumber, (u64, u64)>,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Told {
     number: OrderNumber,
+    /// Command that entered or replaced the order.
+    entered: u64,
     session: SessionId,
     id: OrderId,
     symbol: SymbolId,
@@ -61,6 +106,10 @@ struct Told {
     hidden: bool,
     /// Limit of a stop order that waits, with its trigger in `price`; zero for none.
     stop: Option<Price>,
+    /// Place of the stop among all that were reached and had to wait.
+    reached: Option<u64>,
+    /// True for a peg that is out of the book.
+    parked: bool,
     open: u64,
     /// Displayed part of the open quantity of a resting iceberg.
     shown: Option<u64>,
@@ -83,80 +132,96 @@ impl Audit {
     /// highest price if no quote is known.
     fn short_above(&self, symbol: SymbolId) -> Option<Price> {
         let is_restricted = self.restricted.get(&symbol) == Some(&true);
-        let bid = self.quoted.get(&symbol).filter(|bid| bid.0 > 0);
-        is_restricted.then_some(bid.copied().unwrap_or(Price(i64::MAX)))
+        let bid = self.quoted.get(&symbol).map(|(bid, _)| *bid).filter(|bid| bid.0 > 0);
+        is_restricted.then_some(bid.unwrap_or(Price(i64::MAX)))
     }
 
     /// Checks all reports of one command.
     pub fn command(&mut self, command: &Sequenced, reports: &[Report]) -> Result<(), String> {
         let number = OrderNumber(command.seqno.0);
-        let mut trades = 0;
+        (self.number, self.now) = (number, command.time);
         self.auction = None;
-        self.incoming = number;
-        self.now = command.time;
-        self.traded_at.clear();
-        self.traded_at.extend(self.last.get(&command.command.symbol));
-        // Expired orders end before the command has any effect.
-        let has_expired =
-            |r: &&Report| r.kind == ReportKind::Canceled && r.reason == Reason::Expired;
-        let (expired, reports_of_command) =
-            reports.split_at(reports.iter().take_while(has_expired).count());
-        // A command that changes no book can be followed only by the consequences of the expired
-        // orders.
-        let is_beside = |r: &Report| match r.kind {
-            ReportKind::LimitState => !expired.is_empty(),
-            kind => kind == ReportKind::Indicative,
-        };
+        self.begin(command.command.symbol);
         let mut reports_left = reports.iter();
         while let Some(r) = reports_left.next() {
             law!(r.is_last() == reports_left.as_slice().is_empty(), r);
+            let done = &reports[..reports.len() - reports_left.len() - 1];
+            self.follow(command, r)?;
             match r.body() {
                 Body::Accepted(Accepted { stop }) => {
-                    law!(r.order == number && r.open == r.quantity && r.open.0 > 0, r);
+                    law!(self.is_own_place(r.order) && r.open == r.quantity && r.open.0 > 0, r);
+                    self.enter(r.order);
                     let terms = match command.command.action {
                         Action::EnterSpecial(special) => special.terms,
                         _ => SpecialTerms::NONE,
                     };
                     law!(terms.expire.0 == 0 || terms.expire > self.now, r);
+                    law!(self.may_enter(r.symbol), r);
+                    law!(terms.peg == Peg::None || self.trades_continuously(r.symbol), r);
                     self.add(r, stop, 0, terms)?;
+                    let last = stop.and_then(|_| self.last.get(&r.symbol).copied());
+                    self.progress.pending.extend(last);
                 }
                 Body::Replaced(replaced) => {
                     let old = self.find(r.session, replaced.old_id);
                     law!(old.is_some(), r);
                     let old = self.live.swap_remove(old.unwrap());
-                    law!(old.number == r.order, r);
+                    law!(old.number == r.order && old.stop.is_none() && !old.parked, r);
+                    law!(self.may_enter(r.symbol), r);
                     law!(old.side == r.side && old.symbol == r.symbol, r);
                     law!(r.quantity.0.checked_sub(old.executed) == Some(r.open.0), r);
                     self.replaced += u128::from(old.open);
                     let mut new = *r;
-                    new.order = number;
+                    new.order = OrderNumber::within(command.seqno, replaced.place);
+                    law!(self.is_own_place(new.order), r);
+                    self.enter(new.order);
                     self.add(&new, None, old.executed, old.terms)?;
                 }
                 Body::Triggered(Triggered { old_order }) => {
-                    let stop = self.live.iter().find(|order| order.number == old_order);
-                    let Some(&stop) = stop else { return Err(format!("no such stop: {r:?}")) };
-                    let is_band = stop.stop.is_some_and(|limit| self.is_banded(r, limit));
-                    law!(stop.stop == Some(r.price) || is_band, r);
-                    law!(stop.open == r.open.0, r);
-                    law!((stop.session, stop.id) == (r.session, r.id), r);
-                    law!(self.is_open(r.symbol) && self.is_reached(&stop), r);
-                    law!(self.live.iter().all(|order| order.number != r.order), r);
-                    law!(r.order.seqno().0 == number.0 && r.order != number, r);
-                    let order = self.live.iter_mut().find(|order| order.number == stop.number);
-                    let elected = Told { number: r.order, price: r.price, ..stop };
-                    *order.unwrap() = Told { hidden: false, stop: None, ..elected };
-                    self.incoming = r.order;
+                    let stop = self.numbered(r.symbol, old_order)?;
+                    law!(stop.stop.is_some() && stop.reached.is_none(), r);
+                    self.take_turn(&stop, r)?;
+                    if r.order == old_order {
+                        law!(r.price == stop.price && r.is_hidden(), r);
+                        // A stop waits where nothing trades, or if its wave is one too many.
+                        let is_in_wave = |r: &&Report| matches!(r.body(), Body::Triggered(t) if t.old_order == r.order);
+                        let next = reports_left.clone().find(|r| !is_in_wave(r));
+                        let is_too_many = next.is_some_and(|r| r.reason == Reason::StopCascade);
+                        law!(is_too_many || !self.trades_continuously(r.symbol), r);
+                        law!(!is_too_many || self.progress.waves == WAVES_MAX + 1, r);
+                        law!(r.quantity == r.open && r.open.0 == stop.open, r);
+                        law!((stop.session, stop.id, stop.side) == (r.session, r.id, r.side), r);
+                        self.kept_waiting += 1;
+                        let reached = Some(self.kept_waiting);
+                        self.change(&stop, Told { reached, ..stop });
+                    } else {
+                        let waits = |o: &Told| o.symbol == r.symbol && o.reached.is_some();
+                        law!(!self.live.iter().any(waits), r);
+                        self.let_in(&stop, r)?;
+                    }
+                }
+                Body::Entered(Entered { old_order }) => {
+                    let stop = self.numbered(r.symbol, old_order)?;
+                    law!(stop.stop.is_some() && stop.reached.is_some(), r);
+                    let late = self.live.iter().filter(|o| o.symbol == r.symbol);
+                    let first = late.filter_map(|o| o.reached).min();
+                    law!(stop.reached == first && self.progress.wave.is_empty(), r);
+                    // Stops that have waited are the first wave.
+                    law!(self.progress.waves <= 1, r);
+                    self.progress.waves = 1;
+                    self.let_in(&stop, r)?;
                 }
                 Body::Displayed(Displayed { old_order }) => {
-                    let order = self.live.iter_mut().find(|order| order.number == old_order);
-                    let Some(order) = order else { return Err(format!("no such order: {r:?}")) };
+                    let mut order = self.numbered(r.symbol, old_order)?;
                     let told = (order.session, order.id, order.side, order.price, order.open);
                     law!(told == (r.session, r.id, r.side, r.price, r.open.0), r);
                     law!((1..=r.open.0).contains(&r.quantity.0), r);
                     let is_first = r.order == old_order;
                     law!(order.shown == if is_first { None } else { Some(0) }, r);
                     law!(is_first || r.order.seqno().0 == number.0 && r.order != number, r);
+                    let before = order;
                     (order.number, order.shown) = (r.order, Some(r.quantity.0));
+                    self.change(&before, order);
                 }
                 Body::Restated(_) => {
                     let order = self.order_of(r)?;
@@ -166,16 +231,18 @@ impl Audit {
                 }
                 Body::Modified(Modified { displayed }) => {
                     law!(r.open.0 > 0, r);
-                    law!(reports_of_command[1..].iter().all(is_beside), r);
-                    let order = self.live.iter_mut().find(|order| order.number == r.order);
-                    let Some(order) = order else { return Err(format!("not live: {r:?}")) };
+                    law!(self.changes_nothing_else(done, reports_left.as_slice()), r);
+                    let before = self.numbered(r.symbol, r.order)?;
+                    let mut order = before;
                     law!((order.session, order.id) == (r.session, r.id), r);
+                    law!(order.hidden == r.is_hidden(), r);
                     law!((order.symbol, order.price) == (r.symbol, r.price), r);
                     law!(order.side.is_buy() == r.side.is_buy(), r);
                     law!(order.side != r.side || r.quantity.0 > 0, r);
                     law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
                     (order.side, order.open) = (r.side, r.open.0);
                     order.show_less(r, displayed)?;
+                    self.change(&before, order);
                     self.canceled += u128::from(r.quantity.0);
                 }
                 Body::Canceled(Canceled { displayed, .. }) => {
@@ -187,25 +254,40 @@ impl Audit {
                     order.show_less(r, displayed)?;
                     let terms = order.terms;
                     self.canceled += u128::from(r.quantity.0);
-                    let is_over = terms.expire.0 != 0 && terms.expire <= self.now;
+                    let is_over = terms.is_over(self.now);
                     let day_ends = match command.command.action {
-                        Action::Operator(OperatorCommand::TradingDay(_)) => true,
+                        Action::Operator(OperatorCommand::TradingDay(day)) => {
+                            day.event == DayEvent::End
+                        }
                         Action::MassCancel(_) => command.command.verdict == Reason::Expired,
                         _ => false,
                     };
                     law!(r.reason != Reason::Expired || is_over || day_ends, r);
-                    self.live.retain(|order| order.open > 0);
+                    if is_over {
+                        // What is over ends at its own time, before the command has any effect.
+                        law!(r.reason == Reason::Expired && r.open.0 == 0, r);
+                        law!(!self.progress.has_acted, r);
+                        law!(self.progress.caught_up <= terms.expire, r);
+                        if self.progress.caught_up < terms.expire {
+                            self.check_stand(r.symbol)?;
+                        }
+                        self.progress.caught_up = terms.expire;
+                    }
+                    if r.open.0 == 0 {
+                        self.live.retain(|order| order.open > 0);
+                    }
                 }
                 Body::Executed(executed) => {
                     let Some(removing) = reports_left.next() else {
                         return Err(format!("half a trade: {r:?}"));
                     };
-                    trades += 1;
+                    self.progress.trades += 1;
                     let Body::Executed(removed) = removing.body() else {
                         return Err(format!("half a trade: {r:?}"));
                     };
                     let sides = [(r, executed), (removing, removed)];
-                    law!(executed.trade == trades && executed.auction == removed.auction, r);
+                    law!(executed.trade == self.progress.trades, r);
+                    law!(executed.auction == removed.auction && !self.day_over, r);
                     if let Some(auction) = executed.auction {
                         let Some((head, left)) = &mut self.auction else {
                             return Err(format!("no auction: {r:?}"));
@@ -218,56 +300,98 @@ impl Audit {
                         law!(head.symbol == r.symbol && r.order.age() < removing.order.age(), r);
                         *left += u128::from(r.quantity.0);
                     } else {
-                        law!(removing.order == self.incoming && self.is_open(r.symbol), r);
+                        law!(self.trades_continuously(r.symbol), r);
+                        let returns = self.is_return(removing)?;
+                        law!(returns || removing.order == self.progress.incoming, r);
+                        self.count_minimum(removing)?;
                         law!(is_within(self.bands.get(&r.symbol), r.price), r);
                         let is_short = removing.side == Side::Short;
                         // Without a quote the bid is the best displayed one; hidden orders may be
-                        // above it.
+                        // above it. An order that comes in again was let in when it entered.
                         let may_be_short = self
                             .short_above(r.symbol)
                             .is_none_or(|bid| r.price > bid || bid.0 == i64::MAX && r.is_hidden());
-                        law!(!is_short || may_be_short, r);
+                        law!(!is_short || may_be_short || returns, r);
                     }
                     law!(is_within(self.static_bands.get(&r.symbol), r.price), r);
-                    self.traded_at.push(r.price);
+                    self.progress.traded_at.push(r.price);
+                    self.progress.pending.push(r.price);
                     self.last.insert(r.symbol, r.price);
                     self.trade(sides)?;
                     let is_end = reports_left.as_slice().is_empty();
                     law!(removing.is_last() == is_end, removing);
                 }
                 Body::StateChanged(StateChanged { state, reopens_at }) => {
-                    if r.reason == Reason::LimitState {
-                        law!(state == SymbolState::ReopeningCall && self.is_open(r.symbol), r);
-                        let since = self.stands_since.get(&r.symbol);
-                        let waited = since.and_then(|since| command.time.0.checked_sub(*since));
-                        law!(waited >= Some(15_000_000_000), r);
-                        law!(reopens_at.0 == command.time.0 + 300_000_000_000, r);
+                    let waits_for_day =
+                        !self.day_over || matches!(state, Closed | Halted | CancelOnly);
+                    law!(waits_for_day || r.reason == Reason::LimitState, r);
+                    law!((reopens_at.0 > 0) == (r.reason == Reason::LimitState), r);
+                    match r.reason {
+                        Reason::LimitState => {
+                            law!(state == SymbolState::ReopeningCall && self.is_open(r.symbol), r);
+                            // The pause comes when it is due, before the command has any effect.
+                            self.check_stand(r.symbol)?;
+                            let stands = self.stands_since.get(&r.symbol);
+                            let due = stands.map_or(u64::MAX, |(since, ..)| since + STAND_NS);
+                            law!(due <= self.now.0 && !self.progress.has_acted, r);
+                            law!(self.progress.caught_up.0 <= due, r);
+                            law!(reopens_at.0 == due + PAUSE_NS, r);
+                            self.progress.caught_up = Nanos(due);
+                        }
+                        Reason::StopCascade => {
+                            law!(state == Halted && self.is_open(r.symbol), r);
+                            law!(self.progress.waves == WAVES_MAX + 1, r);
+                            law!(self.progress.wave.is_empty(), r);
+                        }
+                        _ => law!(r.reason == Reason::None, r),
                     }
+                    self.progress.is_opening = state == SymbolState::Open;
                     self.states.insert(r.symbol, state);
                 }
                 Body::Crossed(_) => {
                     let before = reports.iter().take_while(|other| *other != r);
                     law!(before.last().is_some_and(|r| r.kind == ReportKind::StateChanged), r);
-                    law!((r.price.0 == 0) == (r.quantity.0 == 0), r);
+                    law!((r.price.0 == 0) == (r.quantity.0 == 0) && !self.day_over, r);
+                    self.check_auction()?;
                     self.auction = Some((*r, 0));
                 }
                 Body::Indicative(_) => {
                     law!(!self.is_open(r.symbol) && (r.quantity.0 > 0) == (r.price.0 > 0), r);
                     law!(r.quantity.0 > 0 || r.open.0 == 0, r);
                 }
-                Body::MassCanceled(MassCanceled { count })
-                | Body::TradingDay(TradingDay { count, .. }) => {
-                    let cause = match (r.kind, command.command.verdict) {
-                        (ReportKind::TradingDay, Reason::None) => Reason::Expired,
-                        (_, Reason::None) => Reason::MassCancel,
-                        (_, verdict) => verdict,
+                Body::MassCanceled(MassCanceled { count }) => {
+                    let cause = match command.command.verdict {
+                        Reason::None => Reason::MassCancel,
+                        verdict => verdict,
                     };
                     let rest = reports_left.as_slice();
-                    let is_no_cancel =
-                        |kind| matches!(kind, ReportKind::Indicative | ReportKind::LimitState);
-                    let ends = || rest.iter().filter(|c| !is_no_cancel(c.kind));
+                    let ends = || {
+                        let canceled = rest.iter().filter(|c| c.kind == ReportKind::Canceled);
+                        canceled.filter(|c| !self.is_over(c))
+                    };
                     law!(count == ends().count() as u64, r);
                     law!(ends().all(|c| c.reason == cause && c.open.0 == 0), r);
+                    let is_kind = |c: &Report| {
+                        matches!(c.kind, ReportKind::Canceled | ReportKind::Indicative)
+                            || is_of_catch_up(c)
+                    };
+                    law!(rest.iter().all(is_kind), r);
+                    law!(rest.is_sorted_by_key(|c| c.symbol), r);
+                }
+                Body::TradingDay(TradingDay { event, count }) => {
+                    law!(done.is_empty(), r);
+                    self.day_over = event == DayEvent::End;
+                    self.owing.extend(self.live.iter().map(|order| order.symbol));
+                    let rest = reports_left.as_slice();
+                    let has_expired = |c: &&Report| c.reason == Reason::Expired && c.open.0 == 0;
+                    law!(count == rest.iter().filter(has_expired).count() as u64, r);
+                    let is_kind = |c: &Report| match c.kind {
+                        ReportKind::Canceled => has_expired(&c),
+                        ReportKind::StateChanged | ReportKind::Indicative => true,
+                        ReportKind::Unfinished => true,
+                        _ => is_of_catch_up(c),
+                    };
+                    law!(event == DayEvent::Start || rest.iter().all(is_kind), r);
                     law!(rest.is_sorted_by_key(|c| c.symbol), r);
                 }
                 Body::SymbolMoved(SymbolMoved { moved, count }) => {
@@ -321,35 +445,77 @@ impl Audit {
                     let stood = self.stands_since.remove(&r.symbol).is_some();
                     law!(stood != stands, r);
                     if stands {
+                        law!(self.is_open(r.symbol), r);
                         let first = self.book(r.symbol, r.side.is_buy());
                         let best = first.map(|order| rank(r.side.is_buy(), order.price)).min();
                         law!(best == Some(rank(r.side.is_buy(), r.price)), r);
-                        law!(pause_at.0 == command.time.0 + 15_000_000_000, r);
-                        self.stands_since.insert(r.symbol, command.time.0);
+                        // The quote came to the band by an order that ended, or by the command.
+                        let since = pause_at.0 - STAND_NS;
+                        law!(since == self.progress.caught_up.0 || since == self.now.0, r);
+                        let buy = r.side.is_buy();
+                        self.stands_since.insert(r.symbol, (since, buy, r.price));
                     }
                 }
-                Body::Quoted(Quoted { bid, .. }) => {
-                    self.quoted.insert(r.symbol, bid);
+                Body::Quoted(Quoted { bid, offer }) => {
+                    self.quoted.insert(r.symbol, (bid, offer));
                 }
-                Body::Repriced(Repriced { old_order }) => {
-                    let order = self.live.iter().find(|order| order.number == old_order);
-                    let Some(&order) = order else { return Err(format!("no such order: {r:?}")) };
+                Body::Parked(_) => {
+                    let peg = self.numbered(r.symbol, r.order)?;
+                    law!(peg.terms.peg != Peg::None && !peg.parked, r);
+                    law!((peg.session, peg.id, peg.side) == (r.session, r.id, r.side), r);
+                    law!(peg.price == r.price && r.quantity == r.open, r);
+                    law!(peg.open == r.open.0 && peg.hidden == r.is_hidden(), r);
+                    let is_alone = !self.trades_continuously(r.symbol);
+                    law!(is_alone || self.followed(&peg).is_none(), r);
+                    let before = done.last().filter(|before| before.kind == ReportKind::Parked);
+                    let before = before.and_then(|b| self.numbered(b.symbol, b.order).ok());
+                    let in_order = before.is_none_or(|before| {
+                        before.symbol != peg.symbol || before.entered < peg.entered
+                    });
+                    law!(in_order, r);
+                    self.change(&peg, Told { parked: true, hidden: true, ..peg });
+                }
+                Body::Repriced(Repriced { old_order, parked }) => {
+                    let order = self.numbered(r.symbol, old_order)?;
                     let told = (order.session, order.id, order.side, order.open);
                     law!(told == (r.session, r.id, r.side, r.open.0), r);
                     law!(order.shown.unwrap_or(order.open) == r.quantity.0, r);
+                    law!(order.parked == parked, r);
                     let is_peg = order.terms.peg != Peg::None;
                     law!(is_peg || self.is_banded(r, order.price), r);
-                    law!(r.order.seqno().0 == number.0 && r.order != number, r);
-                    let live = self.live.iter_mut().find(|live| live.number == order.number);
-                    *live.unwrap() = Told { number: r.order, price: r.price, ..order };
-                    self.incoming = r.order;
+                    if is_peg {
+                        // Bands and the short test move a limit away from the other side only.
+                        let buy = r.side.is_buy();
+                        let wanted = self.followed(&order).map(|price| rank(buy, price));
+                        law!(wanted.is_some_and(|wanted| wanted <= rank(buy, r.price)), r);
+                    }
+                    if parked {
+                        law!(self.trades_continuously(r.symbol), r);
+                        let is_earlier = |o: &Told| {
+                            o.symbol == r.symbol && o.parked && o.entered < order.entered
+                        };
+                        let mut earlier = self.live.iter().filter(|o| is_earlier(o));
+                        law!(earlier.all(|o| self.followed(o).is_none()), r);
+                        self.progress.is_opening = false;
+                    }
+                    let hidden = order.terms.hidden;
+                    law!(hidden == r.is_hidden(), r);
+                    self.take_place(&order, r)?;
+                    let new = Told { number: r.order, price: r.price, ..order };
+                    self.change(&order, Told { parked: false, hidden, ..new });
+                }
+                Body::Unfinished(_) => {
+                    let is_late = |o: &Told| o.symbol == r.symbol && o.parked;
+                    let mut late = self.live.iter().filter(|o| is_late(o));
+                    law!(late.any(|o| self.followed(o).is_some()), r);
+                    law!(self.trades_continuously(r.symbol), r);
                 }
                 Body::ShortSaleSet(ShortSaleSet { restricted, .. }) => {
                     self.restricted.insert(r.symbol, restricted);
                 }
                 Body::Rejected(_) => {
-                    law!(reports_of_command[0] == *r && r.reason != Reason::None, r);
-                    law!(reports_of_command[1..].iter().all(is_beside), r);
+                    law!(r.reason != Reason::None, r);
+                    law!(self.changes_nothing_else(done, reports_left.as_slice()), r);
                 }
                 Body::Defined(_)
                 | Body::DurabilitySet(_)
@@ -359,10 +525,218 @@ impl Audit {
                 Body::StateHash(_) => return Err("a state hash among the reports".into()),
             }
         }
+        self.check_auction()?;
+        self.check_progress()?;
+        for symbol in self.symbols_of(command) {
+            if brings_back(&command.command) {
+                self.owing.remove(&symbol);
+            }
+            self.check_book(symbol)?;
+            let has_caught_up = reports.iter().any(|r| catches_up(command, r));
+            if has_caught_up {
+                let is_over = |o: &&Told| o.symbol == symbol && o.terms.is_over(self.now);
+                let over = self.live.iter().find(is_over);
+                law!(over.is_none(), over);
+                let stands = self.stands_since.get(&symbol);
+                law!(stands.is_none_or(|(since, ..)| since + STAND_NS > self.now.0), symbol);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns true if the reports around the one of a command that changes no book are those of
+    /// what was due before, and of its consequences.
+    fn changes_nothing_else(&self, before: &[Report], after: &[Report]) -> bool {
+        let is_due = |r: &Report| {
+            is_of_catch_up(r)
+                || r.kind == ReportKind::Canceled && r.reason == Reason::Expired
+                || self.owing.contains(&r.symbol)
+        };
+        before.iter().all(is_due)
+            && after.iter().all(|r| match r.kind {
+                ReportKind::LimitState | ReportKind::ShortSaleSet => !before.is_empty(),
+                kind => kind == ReportKind::Indicative,
+            })
+    }
+
+    /// Begins what a new order does itself, after what was due before.
+    fn enter(&mut self, number: OrderNumber) {
+        self.progress.incoming = number;
+        self.progress.pending.clear();
+    }
+
+    /// Returns true if the command's own order may have this number: that of the command, or the
+    /// place behind those that the command has given before.
+    fn is_own_place(&self, number: OrderNumber) -> bool {
+        number.seqno().0 == self.number.0
+            && (number == self.number) == (self.progress.incoming == self.number)
+            && self.progress.incoming.age() <= number.age()
+    }
+
+    /// Begins the work of the command on a symbol.
+    fn begin(&mut self, symbol: SymbolId) {
+        self.progress = Progress { symbol, incoming: self.number, ..Progress::default() };
+    }
+
+    /// Follows the command to the symbol of a report, and from what was due to its own effects.
+    fn follow(&mut self, command: &Sequenced, r: &Report) -> Result<(), String> {
+        let is_head = matches!(r.kind, ReportKind::TradingDay | ReportKind::Ticked)
+            || r.kind == ReportKind::MassCanceled && r.symbol == SymbolId::NONE;
+        if is_head {
+            return Ok(());
+        }
+        if self.progress.symbol != r.symbol {
+            law!(
+                matches!(
+                    command.command.action,
+                    Action::MassCancel(_) | Action::Operator(OperatorCommand::TradingDay(_))
+                ),
+                r
+            );
+            self.check_progress()?;
+            self.begin(r.symbol);
+        }
+        let is_over = r.reason == Reason::Expired && self.is_over(r);
+        if !self.progress.has_acted && !is_over && !is_of_catch_up(r) {
+            self.check_stand(r.symbol)?;
+            self.progress.has_acted = true;
+        }
+        Ok(())
+    }
+
+    /// Checks that the best displayed quote still stands at its band, if it is said to.
+    fn check_stand(&self, symbol: SymbolId) -> Result<(), String> {
+        let Some(&(_, buy, band)) = self.stands_since.get(&symbol) else { return Ok(()) };
+        let best = self.book(symbol, buy).map(|order| rank(buy, order.price)).min();
+        law!(best == Some(rank(buy, band)), (symbol, buy, band));
+        Ok(())
+    }
+
+    /// Returns the symbols that a command may have changed.
+    fn symbols_of(&self, command: &Sequenced) -> BTreeSet<SymbolId> {
+        let symbol = command.command.symbol;
+        match command.command.action {
+            Action::Operator(OperatorCommand::TradingDay(_)) => {}
+            Action::MassCancel(_) if symbol == SymbolId::NONE => {}
+            _ => return BTreeSet::from([symbol]),
+        }
+        let of_orders = self.live.iter().map(|order| order.symbol);
+        of_orders.chain(self.states.keys().chain(self.stands_since.keys()).copied()).collect()
+    }
+
+    /// Checks that the turn of a stop has come: the stops that the trades so far have reached are a
+    /// wave, buys first, then by stop price and age.
+    fn take_turn(&mut self, stop: &Told, r: &Report) -> Result<(), String> {
+        if self.progress.wave.is_empty() {
+            let prices = take(&mut self.progress.pending);
+            let is_in = |o: &&Told| {
+                let waits = o.symbol == r.symbol && o.stop.is_some() && o.reached.is_none();
+                waits && prices.iter().any(|&price| reaches(price, o))
+            };
+            let mut wave: Vec<&Told> = self.live.iter().filter(is_in).collect();
+            wave.sort_by_key(|o| {
+                let buy = o.side.is_buy();
+                (!buy, if buy { o.price.0 } else { -o.price.0 }, o.number.age())
+            });
+            self.progress.wave = wave.iter().map(|o| o.number).collect();
+            self.progress.waves += 1;
+        }
+        law!(self.progress.wave.first() == Some(&stop.number), r);
+        self.progress.wave.remove(0);
+        Ok(())
+    }
+
+    /// Checks the report of a stop that enters the book, and makes it an order there.
+    fn let_in(&mut self, stop: &Told, r: &Report) -> Result<(), String> {
+        law!(self.trades_continuously(r.symbol) && self.progress.waves <= WAVES_MAX, r);
+        let is_band = stop.stop.is_some_and(|limit| self.is_banded(r, limit));
+        law!(stop.stop == Some(r.price) || is_band, r);
+        law!(stop.open == r.open.0 && r.quantity == r.open && !r.is_hidden(), r);
+        law!((stop.session, stop.id, stop.side) == (r.session, r.id, r.side), r);
+        self.take_place(stop, r)?;
+        self.progress.is_opening = false;
+        let order = Told { number: r.order, price: r.price, hidden: false, ..*stop };
+        self.change(stop, Told { stop: None, reached: None, ..order });
+        Ok(())
+    }
+
+    /// Checks the new number of an order, which may take liquidity from now on.
+    fn take_place(&mut self, old: &Told, r: &Report) -> Result<(), String> {
+        law!(r.order.seqno().0 == self.number.0 && r.order != self.number, r);
+        law!(self.numbered(r.symbol, r.order).is_err() && old.number != r.order, r);
+        self.progress.incoming = r.order;
+        Ok(())
+    }
+
+    /// Returns true if the removing side of a trade is a resting hidden order with a minimum that
+    /// comes in after its symbol has opened: each once, the oldest first.
+    fn is_return(&mut self, r: &Report) -> Result<bool, String> {
+        let (progress, age) = (&self.progress, r.order.age());
+        if progress.incoming == r.order {
+            return Ok(progress.returned == age);
+        }
+        let order = self.numbered(r.symbol, r.order)?;
+        law!(order.terms.hidden && order.terms.min_quantity.0 > 0 && !order.parked, r);
+        law!(progress.is_opening && age > progress.returned, r);
+        (self.progress.incoming, self.progress.returned) = (r.order, age);
+        Ok(true)
+    }
+
+    /// Counts what an incoming order with a minimum trades.
+    fn count_minimum(&mut self, r: &Report) -> Result<(), String> {
+        let order = self.numbered(r.symbol, r.order)?;
+        let least = order.terms.min_quantity.0.min(order.open);
+        let minimum = self.progress.minimums.entry(r.order).or_insert((least, 0));
+        minimum.1 = minimum.1.saturating_add(r.quantity.0);
+        Ok(())
+    }
+
+    /// Checks what the command leaves of its work on a symbol.
+    fn check_progress(&self) -> Result<(), String> {
+        let Progress { symbol, wave, traded_at, minimums, .. } = &self.progress;
+        law!(wave.is_empty(), wave);
+        law!(minimums.values().all(|(least, traded)| least <= traded), minimums);
+        let is_missed = |o: &&Told| {
+            let waits = o.symbol == *symbol && o.stop.is_some() && o.reached.is_none();
+            waits && traded_at.iter().any(|&price| reaches(price, o))
+        };
+        let missed = self.live.iter().find(is_missed);
+        law!(missed.is_none(), missed);
+        Ok(())
+    }
+
+    fn check_auction(&self) -> Result<(), String> {
         if let Some((head, traded)) = self.auction {
             law!(u64::try_from(traded).unwrap_or(u64::MAX) == head.quantity.0, head);
         }
-        self.check_book(command.command.symbol)
+        Ok(())
+    }
+
+    /// Returns the limit that the quote gives a peg; `None` if it gives none.
+    fn followed(&self, peg: &Told) -> Option<Price> {
+        let (bid, offer) = self.quoted.get(&peg.symbol).copied().unwrap_or_default();
+        let (bid, offer) = (i128::from(bid.0), i128::from(offer.0));
+        let (buy, away) = (peg.side.is_buy(), i128::from(peg.terms.peg_offset));
+        let is_whole = bid > 0 && offer > 0;
+        let price = match peg.terms.peg {
+            Peg::None => return None,
+            _ if is_whole && bid > offer => return None,
+            Peg::Primary if buy => (bid > 0).then_some(bid - away)?,
+            Peg::Primary => (offer > 0).then_some(offer + away)?,
+            Peg::Midpoint if buy => is_whole.then_some((bid + offer) / 2)?,
+            Peg::Midpoint => is_whole.then_some((bid + offer + 1) / 2)?,
+        };
+        let bounded = match i128::from(peg.terms.peg_limit.0) {
+            0 => price,
+            limit if buy => price.min(limit),
+            limit => price.max(limit),
+        };
+        (bounded > 0).then_some(Price(i64::try_from(bounded).unwrap_or(i64::MAX)))
+    }
+
+    /// Returns true if a report is about a live order whose own end is past.
+    fn is_over(&self, r: &Report) -> bool {
+        self.numbered(r.symbol, r.order).is_ok_and(|order| order.terms.is_over(self.now))
     }
 
     /// Returns true if the limit in a report is that of a band, and `limit` is beyond the band.
@@ -375,6 +749,16 @@ impl Audit {
 
     fn is_open(&self, symbol: SymbolId) -> bool {
         self.states.get(&symbol).is_none_or(|&state| state == SymbolState::Open)
+    }
+
+    fn trades_continuously(&self, symbol: SymbolId) -> bool {
+        self.is_open(symbol) && !self.day_over
+    }
+
+    /// Returns true if an order may enter: the day is on, and the symbol is open or in a call.
+    fn may_enter(&self, symbol: SymbolId) -> bool {
+        let state = self.states.get(&symbol).copied().unwrap_or(SymbolState::Open);
+        !self.day_over && !matches!(state, Closed | Halted | CancelOnly)
     }
 
     /// Moves orders out of the books and back.
@@ -411,6 +795,7 @@ impl Audit {
         self.entered += u128::from(r.open.0);
         self.live.push(Told {
             number: r.order,
+            entered: r.order.seqno().0,
             session: r.session,
             id: r.id,
             symbol: r.symbol,
@@ -418,6 +803,8 @@ impl Audit {
             price: r.price,
             hidden: r.is_hidden(),
             stop,
+            reached: None,
+            parked: false,
             open: r.open.0,
             shown: None,
             executed,
@@ -437,7 +824,8 @@ impl Audit {
         let in_auction = executed.auction.is_some();
         for r in [resting, removing] {
             let buy = r.side.is_buy();
-            let waits = self.live.iter().filter(|o| o.number == r.order && o.stop.is_none());
+            let is_own = |o: &&Told| (o.symbol, o.number) == (r.symbol, r.order);
+            let waits = self.live.iter().filter(|o| is_own(o) && o.stop.is_none());
             let first = self.book(r.symbol, buy).chain(self.hidden(r.symbol, buy)).chain(waits);
             let first = first.min_by_key(|o| {
                 (o.price.0 != 0, rank(buy, o.price), o.terms.hidden, o.number.age())
@@ -449,7 +837,7 @@ impl Audit {
         let now = self.now;
         for r in [resting, removing] {
             let order = self.order_of(r)?;
-            law!(order.terms.expire.0 == 0 || order.terms.expire > now, r);
+            law!(!order.terms.is_over(now) && order.stop.is_none() && !order.parked, r);
             let least = order.terms.min_quantity.0.min(order.open);
             law!(if in_auction { least == 0 } else { r == removing || least <= r.quantity.0 }, r);
             let is_market = order.price.0 == 0;
@@ -478,17 +866,41 @@ impl Audit {
         let offer = side(false).map(|order| order.price).min();
         let is_crossed = bid.is_some() && offer.is_some() && bid >= offer;
         law!(!is_crossed || !self.is_open(symbol), (symbol, bid, offer));
-        let stops = self.live.iter().filter(|order| order.symbol == symbol && order.stop.is_some());
-        let is_overdue =
-            |stop: &&Told| self.last.get(&symbol).is_some_and(|&last| reaches(last, stop));
-        let overdue = stops.into_iter().find(is_overdue);
-        law!(overdue.is_none() || !self.is_open(symbol), overdue);
+        // No stop waits that may enter, and none that the last price has reached without being told.
+        let is_on = self.trades_continuously(symbol);
+        let overdue = self.live.iter().find(|o| {
+            let last = self.last.get(&symbol);
+            let is_untold = o.reached.is_none() && last.is_some_and(|&last| reaches(last, o));
+            o.symbol == symbol && o.stop.is_some() && (is_untold || o.reached.is_some() && is_on)
+        });
+        law!(overdue.is_none(), overdue);
+        // A peg is in the book exactly if the symbol trades and the quote gives the peg a price;
+        // but from the start of a day it comes back with the next command of its symbol.
+        let misplaced = self.live.iter().find(|o| {
+            let is_in_book = is_on && self.followed(o).is_some();
+            o.symbol == symbol && o.terms.peg != Peg::None && o.parked == is_in_book
+        });
+        let is_late = misplaced.is_some_and(|o| o.parked && self.owing.contains(&symbol));
+        law!(misplaced.is_none() || is_late, misplaced);
+        law!(is_on || !self.stands_since.contains_key(&symbol), symbol);
+        self.check_stand(symbol)?;
+        let in_call = |state: &SymbolState| state.auction().is_some();
+        law!(!self.day_over || !self.states.get(&symbol).is_some_and(in_call), symbol);
         Ok(())
     }
 
-    /// Returns true if a trade of this command, or the last one before it, has reached a stop.
-    fn is_reached(&self, stop: &Told) -> bool {
-        self.traded_at.iter().any(|&price| reaches(price, stop))
+    /// Returns the live order of a symbol with this number.
+    fn numbered(&self, symbol: SymbolId, number: OrderNumber) -> Result<Told, String> {
+        let order = self.live.iter().find(|o| (o.symbol, o.number) == (symbol, number));
+        order.copied().ok_or_else(|| format!("no order {number} of symbol {symbol} is live"))
+    }
+
+    /// Stores the new state of a live order.
+    fn change(&mut self, before: &Told, now: Told) {
+        let is_it = |o: &&mut Told| (o.symbol, o.number) == (before.symbol, before.number);
+        if let Some(order) = self.live.iter_mut().find(is_it) {
+            *order = now;
+        }
     }
 
     fn book(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = &Told> {
@@ -498,7 +910,7 @@ impl Audit {
     /// Returns the hidden orders without a minimum quantity.
     fn hidden(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = &Told> {
         self.live.iter().filter(move |o| {
-            let can_trade = o.terms.hidden && o.terms.min_quantity.0 == 0;
+            let can_trade = o.terms.hidden && o.terms.min_quantity.0 == 0 && !o.parked;
             o.symbol == symbol && o.side.is_buy() == buy && can_trade
         })
     }
@@ -509,13 +921,24 @@ impl Audit {
 
     /// Returns the order of a report, which must be live and have the same attributes as before.
     fn order_of(&mut self, r: &Report) -> Result<&mut Told, String> {
-        let order = self.live.iter_mut().find(|order| order.number == r.order);
-        let Some(order) = order else {
+        let is_it = |o: &&mut Told| (o.symbol, o.number) == (r.symbol, r.order);
+        let Some(order) = self.live.iter_mut().find(is_it) else {
             return Err(format!("no such order is live: {r:?}"));
         };
-        let told = (order.session, order.id, order.symbol, order.side);
-        law!(told == (r.session, r.id, r.symbol, r.side), r);
+        law!((order.session, order.id, order.side) == (r.session, r.id, r.side), r);
+        law!(order.hidden == r.is_hidden(), r);
         Ok(order)
+    }
+}
+
+trait Over {
+    /// Returns true if an order with these terms has ended by itself.
+    fn is_over(&self, now: Nanos) -> bool;
+}
+
+impl Over for SpecialTerms {
+    fn is_over(&self, now: Nanos) -> bool {
+        self.expire.0 != 0 && self.expire <= now
     }
 }
 
@@ -532,6 +955,37 @@ impl Told {
     }
 }
 
+/// Returns true for a report of what was due before a command, except the end of an order: a pause,
+/// and limit states that begin or end.
+fn is_of_catch_up(r: &Report) -> bool {
+    match r.kind {
+        ReportKind::StateChanged => r.reason == Reason::LimitState,
+        kind => matches!(kind, ReportKind::LimitState | ReportKind::Parked | ReportKind::BandsSet),
+    }
+}
+
+/// Returns true if a report tells that its command has done what was due before.
+fn catches_up(command: &Sequenced, r: &Report) -> bool {
+    match command.command.action {
+        Action::Enter(_)
+        | Action::EnterStop(_)
+        | Action::EnterIceberg(_)
+        | Action::EnterSpecial(_)
+        | Action::Cancel(_)
+        | Action::Reduce(_)
+        | Action::Modify(_)
+        | Action::Replace(_)
+        | Action::Operator(OperatorCommand::SetState(_))
+        | Action::Operator(OperatorCommand::PlanState(_))
+        | Action::Operator(OperatorCommand::SetBands(_))
+        | Action::Operator(OperatorCommand::SetQuote(_))
+        | Action::Operator(OperatorCommand::SetShortSale(_)) => true,
+        _ => {
+            matches!(r.kind, ReportKind::Ticked | ReportKind::MassCanceled | ReportKind::TradingDay)
+        }
+    }
+}
+
 /// Returns true if a trade at this price elects a stop.
 fn reaches(price: Price, stop: &Told) -> bool {
     if stop.side.is_buy() { price >= stop.price } else { price <= stop.price }
@@ -545,4 +999,13 @@ fn is_within(bands: Option<&[Price; 2]>, price: Price) -> bool {
 /// Ranks a price; lower is better.
 fn rank(buy: bool, price: Price) -> i64 {
     if buy { -price.0 } else { price.0 }
+}
+
+/// Returns true for a command about the orders of its symbol, before which parked pegs come back.
+fn brings_back(command: &Command) -> bool {
+    match command.action {
+        Action::Enter(_) | Action::Cancel(_) | Action::Reduce(_) | Action::Replace(_) => true,
+        Action::Operator(OperatorCommand::RunTimers(_)) => command.verdict == Reason::None,
+        _ => false,
+    }
 }

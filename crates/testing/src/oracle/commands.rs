@@ -36,6 +36,9 @@ pub struct Profile {
     pub specials: u64,
     /// Number of times in a thousand that a symbol begins to move.
     pub moves: u64,
+    /// Factor of the number of events: days that end, mass cancels, changes of state, quotes, bands,
+    /// timers.
+    pub events: u64,
     /// Lowest seqno of the stream.
     pub seqno_min: u64,
 }
@@ -67,11 +70,16 @@ pub const TINY: Profile = Profile {
     venue_wide: true,
     specials: 30,
     moves: 6,
+    events: 1,
     seqno_min: 1,
 };
 /// Profile of few prices and many stops, icebergs and orders with special terms, so that rare
 /// kinds meet.
 pub const SPECIAL: Profile = Profile { specials: 200, moves: 0, ..TINY };
+/// Profile of few prices, special orders on all symbols, and many events: what waits, what is over
+/// and what comes back meet states, days and timers.
+pub const EVENTS: Profile =
+    Profile { symbols: &[(SymbolId(2), DENSE), (SymbolId(4), DENSE)], events: 5, ..SPECIAL };
 /// Profile of few prices and plain orders: symbols move between partitions again and again.
 pub const MOVING: Profile = Profile { specials: 0, moves: 20, ..TINY };
 /// Profile of prices that walk and jump over eleven decimal places.
@@ -82,6 +90,7 @@ pub const WIDE_PRICES: Profile = Profile {
     venue_wide: true,
     specials: 30,
     moves: 6,
+    events: 1,
     seqno_min: 1,
 };
 /// Profile of prices and quantities up to the limits of their types.
@@ -92,6 +101,7 @@ pub const HUGE_VALUES: Profile = Profile {
     venue_wide: true,
     specials: 30,
     moves: 6,
+    events: 1,
     seqno_min: 1,
 };
 /// Profile of symbols of every kind, with numbers from the whole range.
@@ -110,6 +120,7 @@ pub const MIXED: Profile = Profile {
     venue_wide: true,
     specials: 30,
     moves: 6,
+    events: 1,
     seqno_min: 1,
 };
 /// Profile of thousands of live orders.
@@ -120,6 +131,7 @@ pub const DEEP: Profile = Profile {
     venue_wide: true,
     specials: 30,
     moves: 6,
+    events: 1,
     seqno_min: 1,
 };
 
@@ -170,11 +182,17 @@ impl Generator {
             return self.definition();
         }
         let target = self.profile.live as u64;
-        if self.random.below(target * 10) == 0 {
-            return self.mass_cancel();
+        let events = self.profile.events;
+        if self.random.below(target * 10 / events) == 0 {
+            return self.mass_cancel(venue);
         }
-        if self.random.below(target * 20) == 0 && self.profile.venue_wide {
-            return self.trading_day();
+        let day_turns = if venue.day_over {
+            self.random.in_1000(90)
+        } else {
+            self.random.below(target * 10 / events) == 0
+        };
+        if day_turns && self.profile.venue_wide {
+            return self.trading_day(venue);
         }
         if self.random.in_1000(10) {
             return self.request();
@@ -259,7 +277,7 @@ impl Generator {
         }
         let (verdict, chance) = (self.verdict(), self.profile.specials);
         let action = if self.random.in_1000(chance) {
-            self.stop(symbol, enter)
+            self.stop(venue, symbol, enter)
         } else if self.random.in_1000(chance) {
             self.iceberg(venue, symbol, enter)
         } else if symbol.0.is_multiple_of(2) && self.random.in_1000(2 * chance) {
@@ -270,8 +288,9 @@ impl Generator {
         Command { session, symbol, verdict, action }
     }
 
-    /// Turns an order into a stop, mostly a valid one.
-    fn stop(&mut self, symbol: SymbolId, mut order: Enter) -> Action {
+    /// Turns an order into a stop, mostly a valid one. Now and then the last price has reached it
+    /// already; in a call it waits then.
+    fn stop(&mut self, venue: &Naive, symbol: SymbolId, mut order: Enter) -> Action {
         if self.random.in_1000(950) {
             order.post_only = PostOnly::Off;
             order.tif = *self.random.pick(&[TimeInForce::Day, TimeInForce::Gtc]);
@@ -279,7 +298,13 @@ impl Generator {
             order.order_type = if is_limit { OrderType::Limit } else { OrderType::Market };
         }
         // The stop price is where the limits of the other side are.
-        let stop = self.price(symbol, !order.side.is_buy());
+        let mut stop = self.price(symbol, !order.side.is_buy());
+        let last = venue.symbols.get(&symbol).and_then(|(_, last)| *last);
+        if let Some(last) = last.filter(|_| self.random.in_1000(150)) {
+            let past = self.random.below(3) as i64;
+            let reached = if order.side.is_buy() { last.0 - past } else { last.0 };
+            stop = Price(reached.max(1));
+        }
         Action::EnterStop(EnterStop { order, stop })
     }
 
@@ -308,7 +333,7 @@ impl Generator {
         let lot = venue.symbols.get(&symbol).map_or(1, |(definition, _)| definition.lot.0);
         let lots = order.quantity.0 / lot.max(1);
         let some = lot.wrapping_mul(1 + self.random.below(lots));
-        let kind = self.random.below(16);
+        let kind = self.random.below(20);
         let mut terms = SpecialTerms {
             at_band: *self.random.pick(AtBand::ALL),
             at_short_test: *self.random.pick(AtShortTest::ALL),
@@ -329,9 +354,10 @@ impl Generator {
                 order.tif = TimeInForce::Ioc;
                 terms.min_quantity = Quantity(some);
             }
-            10..14 => {
+            10..18 => {
                 order.order_type = OrderType::Limit;
-                order.tif = *self.random.pick(&[TimeInForce::Day, TimeInForce::Gtc]);
+                order.tif =
+                    *self.random.pick(&[TimeInForce::Day, TimeInForce::Gtc, TimeInForce::Gtc]);
                 order.post_only = PostOnly::Off;
                 terms.peg = *self.random.pick(&[Peg::Primary, Peg::Primary, Peg::Midpoint]);
                 terms.hidden = terms.peg == Peg::Midpoint || self.random.in_1000(200);
@@ -353,6 +379,35 @@ impl Generator {
             let soon = self.time + self.random.below(60_000);
             terms.expire = Nanos(if self.random.in_1000(20) { self.time } else { soon });
         }
+        // Between two auctions a minimum cannot be met; it can when the symbol opens.
+        let collects = venue.state(symbol) != SymbolState::Open;
+        if kind < 6 && collects && self.random.in_1000(700) {
+            order.price = self.price(symbol, !order.side.is_buy());
+            order.price.0 = order.price.0.max(1);
+            terms.min_quantity = Quantity(some);
+        }
+        // An order that comes to rest at a band, as the only one there, and ends some time later.
+        let has_bands = venue.bands.get(&symbol).is_some_and(|bands| bands.bps > 0);
+        if matches!(kind, 6 | 7) && has_bands && self.random.in_1000(300) {
+            let flow = self.flow(symbol).map(|at| self.profile.symbols[at].1);
+            let far = if order.side.is_buy() { flow.map_or(1, |flow| flow.price_max) } else { 1 };
+            (order.price, order.post_only) = (Price(far), PostOnly::Off);
+            terms.at_band = AtBand::Reprice;
+            let later = *self.random.pick(&[1, 5, 14, 15, 16]) * 1_000_000_000;
+            terms.expire = Nanos(self.time + later);
+        }
+        // Orders of a quote at a band that end before the pause is due, at that time, or later.
+        if let Some(&(buy, band, due)) = venue.limit_states.get(&symbol)
+            && self.random.in_1000(300)
+        {
+            (order.order_type, order.tif) = (OrderType::Limit, TimeInForce::Gtc);
+            order.side = if buy { Side::Buy } else { Side::Sell };
+            (order.price, order.post_only) = (band, PostOnly::Off);
+            let apart = *self.random.pick(&[0, 0, 1, 5, 14]) * 1_000_000_000;
+            let later = self.random.in_1000(300);
+            let end = if later { due + apart } else { due.saturating_sub(apart) };
+            terms = SpecialTerms { expire: Nanos(end), ..SpecialTerms::NONE };
+        }
         Action::EnterSpecial(EnterSpecial { order, terms })
     }
 
@@ -372,6 +427,8 @@ impl Generator {
             self.quantity(venue, symbol)
         };
         let price = match order {
+            // No limit.
+            Some(order) if order.is_for_auction() && self.random.in_1000(300) => Price(0),
             Some(order) if self.random.in_1000(200) => order.price,
             _ => self.price(symbol, buy),
         };
@@ -393,8 +450,12 @@ impl Generator {
         Action::Modify(Modify { id, side, quantity })
     }
 
-    fn trading_day(&mut self) -> Command {
-        let event = *self.random.pick(DayEvent::ALL);
+    /// Makes an end of the day, or a start soon after it.
+    fn trading_day(&mut self, venue: &Naive) -> Command {
+        let next = if venue.day_over { DayEvent::Start } else { DayEvent::End };
+        let any = *self.random.pick(DayEvent::ALL);
+        let event = if self.random.in_1000(900) { next } else { any };
+        self.pass_time(venue);
         let (session, verdict) = (self.session(), self.verdict());
         // The event covers all symbols, whichever symbol the command names.
         let symbol = *self.random.pick(&[SymbolId::NONE, SymbolId::NONE, SymbolId(1)]);
@@ -405,12 +466,12 @@ impl Generator {
     /// returns to trading.
     fn state_change(&mut self, venue: &Naive) -> Option<Command> {
         use SymbolState::{CancelOnly, Closed, ClosingCall, Halted, Open, PreOpen, ReopeningCall};
-        if !self.random.in_1000(12) {
+        if !self.random.in_1000(8 + 4 * self.profile.events) {
             return None;
         }
         let symbol = self.symbol(venue);
         let likely: &[SymbolState] = match venue.state(symbol) {
-            Open => &[Halted, ClosingCall, PreOpen, ReopeningCall, CancelOnly, Open],
+            Open => &[Halted, ClosingCall, ClosingCall, PreOpen, ReopeningCall, CancelOnly, Open],
             Closed => &[PreOpen, Open],
             PreOpen | ReopeningCall => &[Open, Open, Open, Halted],
             ClosingCall => &[Closed, Closed, Open],
@@ -446,10 +507,28 @@ impl Generator {
     /// mostly for symbols with a due timer. Only in streams with special orders, and not for all
     /// symbols, because a protected symbol cannot move.
     fn protection(&mut self, venue: &Naive) -> Option<Command> {
+        let pegs = venue.orders.iter().filter(|order| order.is_peg());
+        let pegged: Vec<SymbolId> = pegs.map(|peg| peg.symbol).collect();
+        if !pegged.is_empty() && self.random.in_1000(50) {
+            let symbol = *self.random.pick(&pegged);
+            let (session, verdict) = (SessionId(0), self.verdict());
+            let action = Action::from(self.quote(symbol));
+            return Some(Command { session, symbol, verdict, action });
+        }
+        let quoted = self.random.pick(self.profile.symbols).0;
+        if !quoted.0.is_multiple_of(3) && self.random.in_1000(self.profile.specials / 10) {
+            let (session, verdict) = (SessionId(0), self.verdict());
+            let action = Action::from(self.quote(quoted));
+            return Some(Command { session, symbol: quoted, verdict, action });
+        }
         let due: Vec<SymbolId> =
             venue.limit_states.keys().chain(venue.reopenings.keys()).copied().collect();
-        let chance = if due.is_empty() { 24 } else { 40 };
-        if self.profile.specials == 0 || !self.random.in_1000(chance) {
+        let chance = match (venue.limit_states.is_empty(), due.is_empty()) {
+            (false, _) => 80,
+            (true, false) => 40,
+            (true, true) => 24,
+        };
+        if self.profile.specials == 0 || !self.random.in_1000(chance * self.profile.events) {
             return None;
         }
         let (session, mut symbol, verdict) = (SessionId(0), self.symbol(venue), self.verdict());
@@ -458,11 +537,7 @@ impl Generator {
         }
         let action = match self.random.below(if due.is_empty() { 12 } else { 24 }) {
             0..4 => Action::from(self.bands(symbol)),
-            4..7 => {
-                let is_none = self.random.in_1000(300);
-                let mut price = |buy| if is_none { Price(0) } else { self.price(symbol, buy) };
-                Action::from(SetQuote { bid: price(true), offer: price(false) })
-            }
+            4..7 => Action::from(self.quote(symbol)),
             7..10 => {
                 let (restricted, automatic) = (self.random.in_1000(400), self.random.in_1000(500));
                 Action::from(SetShortSale { restricted, automatic })
@@ -473,10 +548,45 @@ impl Generator {
                 }
                 // Seconds and minutes; mostly long enough for the due timer.
                 self.time += *self.random.pick(&[0, 1, 14, 15, 16, 60, 300, 301]) * 1_000_000_000;
+                // Often another command comes before the tick.
+                if self.random.in_1000(400) {
+                    return None;
+                }
                 Action::from(RunTimers)
             }
         };
         Some(Command { session, symbol, verdict, action })
+    }
+
+    /// Makes a reference quote, sometimes of one side, locked, crossed, or none.
+    fn quote(&mut self, symbol: SymbolId) -> SetQuote {
+        let (one, other) = (self.price(symbol, true), self.price(symbol, false));
+        let (low, high) = (one.min(other), one.max(other));
+        let (bid, offer) = match self.random.below(10) {
+            0 => (Price(0), Price(0)),
+            1 => (low, Price(0)),
+            2 => (Price(0), high),
+            3 => (high, high),
+            4 => (high, low),
+            _ => (low, high),
+        };
+        SetQuote { bid, offer }
+    }
+
+    /// Often lets time pass before a command that covers many orders: up to the end of an order, or
+    /// up to the pause of a limit state.
+    fn pass_time(&mut self, venue: &Naive) {
+        const SOON: u64 = 20_000_000_000;
+        let ends: Vec<u64> =
+            venue.orders.iter().filter_map(|order| Some(order.end_time()?.0)).collect();
+        let near: Vec<u64> =
+            ends.into_iter().filter(|end| *end <= self.time.saturating_add(SOON)).collect();
+        if !near.is_empty() && self.random.in_1000(600) {
+            self.time = self.time.max(*self.random.pick(&near));
+        }
+        if !venue.limit_states.is_empty() && self.random.in_1000(400) {
+            self.time += 15_000_000_000;
+        }
     }
 
     fn bands(&mut self, symbol: SymbolId) -> SetBands {
@@ -609,7 +719,8 @@ impl Generator {
         Command { symbol, ..command }
     }
 
-    fn mass_cancel(&mut self) -> Command {
+    fn mass_cancel(&mut self, venue: &Naive) -> Command {
+        self.pass_time(venue);
         let random = &mut self.random;
         let any = *random.pick(Reason::ALL);
         let causes = [Reason::Operator, Reason::Disconnect, Reason::NotPermitted, any];

@@ -5,5 +5,7 @@ pub mod audit;
 pub mod commands;
 pub mod naive;
 pub mod shrink;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod venue;

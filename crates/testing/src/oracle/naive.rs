@@ -22,7 +22,7 @@ use ringside_model::command::{
     SpecialTerms, TradingDay,
 };
 use ringside_model::domain::{
-    AtBand, AtShortTest, Capacity, DayEvent, FirmId, Nanos, OrderId, OrderNumber, OrderType, Peg,
+    AtBand, AtShortTest, Capacity, DayEvent, FirmId, Nanos, OrderId, OrderNumber, OrderType,
     PostOnly, Price, Quantity, SelfTrade, SessionId, Side, SymbolId, SymbolState, Tick,
     TimeInForce,
 };
@@ -30,7 +30,7 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{
     self, Accepted, AccountQueried, Body, Broken, Canceled, Corrected, Defined, DurabilitySet,
     Executed, MassCanceled, Modified, Moved, OrderEntrySet, Rejected, Replaced, Report, ReportSink,
-    Restated, RiskSet, Subject,
+    Restated, RiskSet, Subject, Unfinished,
 };
 use states::Indication;
 use std::cmp::Reverse;
@@ -46,6 +46,8 @@ pub struct Naive {
     pub symbols: BTreeMap<SymbolId, (DefineSymbol, Option<Price>)>,
     /// Symbols that are not traded here.
     pub away: BTreeMap<SymbolId, Away>,
+    /// True from the end of a trading day to the start of the next one.
+    pub day_over: bool,
     /// States of the symbols that are not open.
     states: BTreeMap<SymbolId, SymbolState>,
     /// Last published indication of the symbols in a call.
@@ -53,7 +55,7 @@ pub struct Naive {
     /// Planned states, with their time.
     pub plans: BTreeMap<SymbolId, (Nanos, SymbolState)>,
     /// Price bands, with the reference of the dynamic ones.
-    bands: BTreeMap<SymbolId, SetBands>,
+    pub bands: BTreeMap<SymbolId, SetBands>,
     /// Best bid and offer of the whole market; zero for none.
     quotes: BTreeMap<SymbolId, (Price, Price)>,
     /// Short sale restrictions: true if short sales are restricted, and true if a fall restricts
@@ -62,17 +64,20 @@ pub struct Naive {
     /// Quotes at a dynamic band; and the ends of the pauses that followed from such quotes.
     pub limit_states: BTreeMap<SymbolId, LimitState>,
     pub reopenings: BTreeMap<SymbolId, u64>,
-    /// Lowest trade price of the present command.
-    lowest: Option<Price>,
-    /// Prices of this command's trades that have elected no stops yet.
-    traded_at: Vec<Price>,
-    /// Number of the command, the number of its trades, and the number of orders that they have
-    /// given a new place.
+    /// Number of the command.
     at: OrderNumber,
     /// Official time of the command.
     now: Nanos,
+    /// Lowest price of the command's trades in the present symbol.
+    lowest: Option<Price>,
+    /// Prices of these trades that belong to no wave of stops yet.
+    traded_at: Vec<Price>,
+    /// Number of these trades, of the orders with a new place, of the waves of stops, and of the
+    /// stops that wait from now on.
     trades: u32,
     placed: u64,
+    waves: u32,
+    kept_waiting: u64,
     sessions: BTreeSet<SessionId>,
     firms: BTreeSet<FirmId>,
     reports: Vec<Report>,
@@ -82,12 +87,14 @@ pub struct Naive {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
     pub number: OrderNumber,
+    /// Number of the command that entered or replaced the order; a new place does not change it.
+    pub entered: u64,
     pub session: SessionId,
     pub id: OrderId,
     pub symbol: SymbolId,
     pub side: Side,
-    /// Limit, or the stop price of a waiting stop; zero for a market or market-to-limit order that
-    /// has not booked.
+    /// Limit, or the stop price of a stop; zero for a market or market-to-limit order that has not
+    /// booked.
     pub price: Price,
     pub open: u64,
     pub executed: u64,
@@ -98,12 +105,17 @@ pub struct Order {
     tif: TimeInForce,
     capacity: Capacity,
     attributed: bool,
-    /// Limit that a waiting stop gets at its election; `None` if the order is not a waiting stop.
+    /// Limit with which a stop enters the book; `None` if the order is no stop.
     stop: Option<Option<Price>>,
+    /// Command that reached a stop which has to wait, and the place of the stop among those that
+    /// the command reached.
+    reached: Option<(u64, u64)>,
     /// Slices of an iceberg.
     iceberg: Option<Iceberg>,
     /// Special terms.
     special: Option<SpecialTerms>,
+    /// True for a peg that is out of the book.
+    parked: bool,
 }
 
 impl Naive {
@@ -180,17 +192,20 @@ impl Naive {
             }
         }
         self.look_after(command.symbol);
-        (self.at, self.now, self.lowest) = (OrderNumber(0), Nanos(0), None);
-        (self.trades, self.placed) = (0, 0);
+        (self.at, self.now) = (OrderNumber(0), Nanos(0));
         self.reports.end_command();
         take(&mut self.reports)
     }
 
-    /// Reports the changes of a symbol other than those of its orders.
+    /// Reports the changes of a symbol other than those of its orders, and ends the command's work
+    /// on the symbol.
     fn look_after(&mut self, symbol: SymbolId) {
         self.restrict_after_fall(symbol);
         self.indicate(symbol);
-        self.look_at_quotes(symbol);
+        self.look_at_quotes(symbol, self.now);
+        self.lowest = None;
+        self.traded_at.clear();
+        (self.trades, self.placed, self.waves, self.kept_waiting) = (0, 0, 0, 0);
     }
 
     fn enter(&mut self, number: OrderNumber, command: &Command, enter: &Enter) {
@@ -198,6 +213,7 @@ impl Naive {
             Ok(limit) => limit,
             Err(reason) => return self.reject_enter(command, enter, reason),
         };
+        let number = self.own_place(number);
         self.begin(Order::new(number, command, enter, limit), enter);
     }
 
@@ -371,8 +387,7 @@ impl Naive {
 
     fn trade(&mut self, resting: &mut Order, incoming: &mut Order) {
         self.trades += 1;
-        self.traded_at.push(resting.price);
-        self.lowest = Some(self.lowest.unwrap_or(resting.price).min(resting.price));
+        self.note_trade(resting.symbol, resting.price);
         let quantity = resting.shown().min(incoming.open);
         let contra = [incoming.number, resting.number];
         for (i, order) in [&mut *resting, &mut *incoming].into_iter().enumerate() {
@@ -381,7 +396,13 @@ impl Naive {
             self.say(Executed { trade, contra, removed, auction: None }, order, quantity);
         }
         self.reports.last_mut().unwrap().price = resting.price;
-        self.symbols.get_mut(&resting.symbol).unwrap().1 = Some(resting.price);
+    }
+
+    /// Keeps the price of a trade for what follows from it.
+    fn note_trade(&mut self, symbol: SymbolId, price: Price) {
+        self.traded_at.push(price);
+        self.lowest = Some(self.lowest.unwrap_or(price).min(price));
+        self.symbols.get_mut(&symbol).unwrap().1 = Some(price);
     }
 
     fn prevent_self_trade(&mut self, resting: &mut Order, incoming: &mut Order) {
@@ -461,7 +482,7 @@ impl Naive {
             (_, None) => {}
             (_, Some(side)) => new.side = side,
         }
-        let is_tested = old.stop.is_none() && new.side != old.side;
+        let is_tested = old.stop.is_none() && !old.parked && new.side != old.side;
         if is_tested && !self.passes_short_test(old.symbol, new.side, old.price) {
             return self.reject(command, id, Side::Buy, Reason::ShortRestricted);
         }
@@ -500,6 +521,21 @@ impl Naive {
         quantity: u64,
         price: Price,
     ) {
+        // The orders of a symbol that is not traded here are unknown here.
+        if let Reason::Moving | Reason::WrongPartition = command.verdict {
+            return self.reject(command, new_id, Side::Buy, command.verdict);
+        }
+        let is_used = new_id == id
+            || self.find(command.session, new_id).is_some()
+            || self.waits(command.session, new_id);
+        if command.verdict == Reason::DuplicateId || is_used {
+            return self.reject(command, new_id, Side::Buy, Reason::DuplicateId);
+        }
+        let Some(old) = self.find_named(command, id) else {
+            let waits = self.waits(command.session, id);
+            let reason = if waits { Reason::Moving } else { Reason::TooLate };
+            return self.reject(command, new_id, Side::Buy, reason);
+        };
         match command.verdict {
             // These verdicts of the gateway reject the request without a look at the book.
             Reason::LowSpace
@@ -513,32 +549,22 @@ impl Naive {
             | Reason::RiskQuantity
             | Reason::RiskNotional
             | Reason::RiskGross
-            | Reason::RiskRate
-            | Reason::Moving
-            | Reason::WrongPartition => {
+            | Reason::RiskRate => {
                 return self.reject(command, new_id, Side::Buy, command.verdict);
             }
             _ => {}
         }
-        let is_used = new_id == id
-            || self.find(command.session, new_id).is_some()
-            || self.waits(command.session, new_id);
-        if command.verdict == Reason::DuplicateId || is_used {
-            return self.reject(command, new_id, Side::Buy, Reason::DuplicateId);
+        if old.reached.is_some() {
+            return self.reject(command, new_id, Side::Buy, Reason::TooLate);
         }
-        let Some(old) = self.find_named(command, id) else {
-            let waits = self.waits(command.session, id);
-            let reason = if waits { Reason::Moving } else { Reason::TooLate };
-            return self.reject(command, new_id, Side::Buy, reason);
-        };
-        let is_peg = old.special.is_some_and(|terms| terms.peg != Peg::None);
-        if old.stop.is_some() || is_peg {
+        if old.stop.is_some() || old.is_peg() {
             return self.reject(command, new_id, Side::Buy, Reason::Unsupported);
         }
         let admitted = self.admit(old.symbol, OrderType::Limit, old.tif);
         if let Some(reason) = self.closed_to(old.symbol).or(admitted.err()) {
             return self.reject(command, new_id, Side::Buy, reason);
         }
+        // An auction order without a price has no limit.
         let lowest = if old.is_for_auction() { 0 } else { 1 };
         let lot = self.symbols[&old.symbol].0.lot.0;
         let quantity_ok = quantity > 0 && quantity.is_multiple_of(lot);
@@ -555,10 +581,12 @@ impl Naive {
         let booked = self.entry_limit(old.symbol, whose, price, old.post_only);
         let Ok(price) = booked else { return self.end(old, Reason::ReplacedInvalid) };
         self.put(Order { open: 0, ..old });
-        let mut new = Order { number, id: new_id, price, open, ..old };
+        let (number, entered) = (self.own_place(number), number.0);
+        let mut new = Order { number, entered, id: new_id, price, open, ..old };
         new.iceberg = old.iceberg.map(|iceberg| Iceberg { shown: 0, ..iceberg });
         let (attributed, capacity) = (old.attributed, old.capacity);
-        self.say(Replaced { old_id: id, attributed, capacity }, &new, quantity);
+        let place = (number.0 >> 44) as u32;
+        self.say(Replaced { old_id: id, place, attributed, capacity }, &new, quantity);
         self.reports.last_mut().unwrap().order = old.number;
         if self.state(old.symbol) == SymbolState::Open && !old.is_for_auction() {
             self.match_incoming(&mut new, price);
@@ -585,35 +613,54 @@ impl Naive {
                 && filter.buy.is_none_or(|buy| buy == order.side.is_buy())
         };
         let subject = Subject { id: filter.id, ..Subject::from(command) };
-        self.end_all(|count| MassCanceled { count }.about(subject), is_covered, cause);
+        // Orders that are over are none of these: they end as expired.
+        let goes = |order: &&Order| is_covered(order) && !order.is_over(self.now);
+        let count = self.orders.iter().filter(goes).count() as u64;
+        self.reports.push(MassCanceled { count }.about(subject));
+        if symbol != SymbolId::NONE {
+            return self.end_those_of(symbol, is_covered, cause);
+        }
+        for symbol in self.known_symbols() {
+            self.catch_up(symbol);
+            self.end_those_of(symbol, is_covered, cause);
+            self.look_after(symbol);
+        }
     }
 
     fn trading_day(&mut self, command: &Command, event: DayEvent) {
         if command.verdict != Reason::None {
             return self.reject(command, OrderId(0), Side::Buy, command.verdict);
         }
-        let expires = |order: &Order| event == DayEvent::End && order.tif != TimeInForce::Gtc;
-        let head = |count| report::TradingDay { event, count }.about(command);
-        self.end_all(head, expires, Reason::Expired);
+        let (was_over, is_over) = (self.day_over, event == DayEvent::End);
+        let ends_with_day = |order: &Order| is_over && order.tif != TimeInForce::Gtc;
+        let ends = |order: &&Order| ends_with_day(order) || order.is_over(self.now);
+        let count = self.orders.iter().filter(ends).count() as u64;
+        self.reports.push(report::TradingDay { event, count }.about(command));
+        for symbol in self.known_symbols() {
+            // What was due before belongs to the day as it was before.
+            self.day_over = was_over;
+            self.catch_up(symbol);
+            self.day_over = is_over;
+            if is_over {
+                self.end_those_of(symbol, ends_with_day, Reason::Expired);
+                self.end_day_of(symbol);
+            }
+            self.look_after(symbol);
+            if self.has_late_pegs(symbol) {
+                self.reports.push(Unfinished {}.about(symbol));
+            }
+        }
+        self.day_over = is_over;
     }
 
-    /// Reports the number of orders that end, and ends them by symbol and then by priority.
-    fn end_all(
-        &mut self,
-        head: impl FnOnce(u64) -> Report,
-        ends: impl Fn(&Order) -> bool,
-        reason: Reason,
-    ) {
-        let mut going = Vec::new();
-        for &symbol in self.symbols.keys() {
-            going.extend(self.all_of(symbol).into_iter().filter(&ends));
-        }
-        self.reports.push(head(going.len() as u64));
-        for of_symbol in going.chunk_by(|a, b| a.symbol == b.symbol) {
-            for &order in of_symbol {
-                self.end(order, reason);
-            }
-            self.look_after(of_symbol[0].symbol);
+    fn known_symbols(&self) -> Vec<SymbolId> {
+        self.symbols.keys().copied().collect()
+    }
+
+    /// Ends some orders of a symbol, in the order in which orders of a symbol end.
+    fn end_those_of(&mut self, symbol: SymbolId, ends: impl Fn(&Order) -> bool, reason: Reason) {
+        for order in self.all_of(symbol).into_iter().filter(ends) {
+            self.end(order, reason);
         }
     }
 
@@ -716,7 +763,7 @@ impl Naive {
 
     /// Stores an order in its present state; removes the order if nothing is open.
     fn put(&mut self, order: Order) {
-        self.orders.retain(|other| other.number != order.number);
+        self.orders.retain(|other| !other.is_same(&order));
         if order.open > 0 {
             self.orders.push(order);
         }
@@ -776,6 +823,12 @@ impl Naive {
         self.reject_with(command, (enter.id, enter.side), reason, moved);
     }
 
+    /// Returns the number of the command's own order: that of the command, unless the command has
+    /// given places before.
+    fn own_place(&mut self, number: OrderNumber) -> OrderNumber {
+        if self.placed == 0 { number } else { self.next_place() }
+    }
+
     /// Returns the number for the next order that this command gives a new place.
     fn next_place(&mut self) -> OrderNumber {
         self.placed += 1;
@@ -831,6 +884,7 @@ impl Order {
     fn new(number: OrderNumber, command: &Command, enter: &Enter, price: Price) -> Self {
         Order {
             number,
+            entered: number.0 % (1 << 44),
             session: command.session,
             id: enter.id,
             symbol: command.symbol,
@@ -846,9 +900,17 @@ impl Order {
             capacity: enter.capacity,
             attributed: enter.attributed,
             stop: None,
+            reached: None,
             iceberg: None,
             special: None,
+            parked: false,
         }
+    }
+
+    /// Returns true if both are states of one order. A venue-wide command may give orders of two
+    /// symbols the same number.
+    fn is_same(&self, other: &Order) -> bool {
+        (self.symbol, self.number) == (other.symbol, other.number)
     }
 
     fn fill(&mut self, quantity: u64) {
@@ -866,10 +928,10 @@ impl Order {
     }
 
     fn is_hidden(&self) -> bool {
-        self.is_for_auction() || self.stop.is_some() || self.is_non_displayed()
+        self.is_for_auction() || self.stop.is_some() || self.is_non_displayed() || self.parked
     }
 
-    fn is_for_auction(&self) -> bool {
+    pub fn is_for_auction(&self) -> bool {
         matches!(self.tif, TimeInForce::AtOpen | TimeInForce::AtClose | TimeInForce::Auction)
     }
 

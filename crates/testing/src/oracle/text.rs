@@ -76,8 +76,9 @@ fn body(body: Body) -> (String, String) {
         Body::Canceled(Canceled { displayed: None, prevented }) => prevented.0 as u64,
         Body::Canceled(Canceled { displayed: some, .. }) => return displayed(some),
         Body::Modified(modified) => return displayed(modified.displayed),
-        Body::Replaced(Replaced { old_id, attributed, capacity }) => {
-            return (other(old_id.0), terms(capacity, attributed));
+        Body::Replaced(Replaced { old_id, place, attributed, capacity }) => {
+            let place = if place == 0 { String::new() } else { format!(" place {place}") };
+            return (other(old_id.0) + &place, terms(capacity, attributed));
         }
         Body::Exported(Exported { terms: exported, attributed, capacity }) => {
             return (format!(" {exported:?}"), terms(capacity, attributed));
@@ -88,7 +89,11 @@ fn body(body: Body) -> (String, String) {
         }
         Body::Triggered(triggered) => return (was(triggered.old_order), String::new()),
         Body::Displayed(displayed) => return (was(displayed.old_order), String::new()),
-        Body::Repriced(repriced) => return (was(repriced.old_order), String::new()),
+        Body::Repriced(repriced) => {
+            let parked = if repriced.parked { " parked" } else { "" };
+            return (was(repriced.old_order), parked.into());
+        }
+        Body::Entered(entered) => return (was(entered.old_order), String::new()),
         Body::Rejected(rejected) => rejected.moved.map_or(0, Moved::word),
         Body::SymbolMoved(moved) => moved.moved.word(),
         Body::Defined(defined) => defined.firm.0.into(),
@@ -110,6 +115,8 @@ fn body(body: Body) -> (String, String) {
         Body::Accepted(Accepted { stop: None })
         | Body::Restated(_)
         | Body::MassCanceled(_)
+        | Body::Parked(_)
+        | Body::Unfinished(_)
         | Body::Ticked(_)
         | Body::StateHash(_) => 0,
     };
@@ -125,7 +132,7 @@ fn number(order: u64) -> String {
     }
 }
 
-/// Formats a command with its seqno.
+/// Formats a command with its seqno and its time.
 pub fn command(sequenced: &Sequenced) -> String {
     let c = &sequenced.command;
     let session = if c.session == SessionId(1) { String::new() } else { format!("{}/", c.session) };
@@ -154,6 +161,7 @@ pub fn command(sequenced: &Sequenced) -> String {
         other => write!(text, "{session}{other:?}").unwrap(),
     }
     text += &of_symbol(c.symbol);
+    write!(text, " time {}", sequenced.time).unwrap();
     if c.verdict != Reason::None {
         write!(text, " verdict {}", c.verdict.name()).unwrap();
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! ┌────────┬─────────────┬─────────────┬─────────────┬────────┬─────────────┬──────────┬───────┬────────┬─────────────┬─────────────┬──────────┬─────────┬─────┐
 //! │ header │ definitions │ rules       │ last prices │ orders │ stop limits │ reserves │ terms │ band   │ used blocks │ their mixed │ streams  │ traded  │ end │
-//! │        │ (as frames) │ (as frames) │             │        │             │          │       │ timers │ of ids      │ symbols     │ sessions │ values  │     │
+//! │        │ (as frames) │ (as frames) │             │        │ reached     │          │       │ timers │ of ids      │ symbols     │ sessions │ values  │     │
 //! └────────┴─────────────┴─────────────┴─────────────┴────────┴─────────────┴──────────┴───────┴────────┴─────────────┴─────────────┴──────────┴─────────┴─────┘
 //!
 //! header
@@ -11,9 +11,9 @@
 //! ┌───────┬────────┬───────────┬────────┬─────────┬────────┬───────┬──────┬──────────┐
 //! │ magic │ format │ semantics │ config │ segment │ offset │ epoch │ time │ probe …  │
 //! ├───────┴────────┼───────────┼────────┴───┬─────┴─┬──────┴┬──────┴──────┴──────────┘
-//! │ probe interval │ frame crc │ durability │ zeros │ crc   │
-//! └────────────────┴───────────┴────────────┴───────┴───────┘
-//!  104              112         116          117     124     128
+//! │ probe interval │ frame crc │ durability │ day is over │ zeros │ crc   │
+//! └────────────────┴───────────┴────────────┴─────────────┴───────┴───────┘
+//!  104              112         116          117           118     124     128
 //!
 //! each section             the content of the end: the CRC-32C of all that is before that section
 //! ┌──────┬─────┬───────┬───────────
@@ -29,7 +29,9 @@ use crate::registry::exposure::TradedRow;
 use crate::registry::rules::VenueRules;
 use crate::registry::used_ids::{BLOCK_IDS, UsedBlock, UsedRows};
 use crate::streams::{Day, PositionsImage, SessionRow, StreamsImage};
-use ringside_engine::{BandTimer, Image, OrderImage, ReserveImage, StopLimit, TermsImage};
+use ringside_engine::{
+    BandTimer, Image, OrderImage, ReachedImage, ReserveImage, StopLimit, TermsImage,
+};
 use ringside_journal::{Identity, LogPlace, Position};
 use ringside_model::command::Command;
 use ringside_model::domain::{Nanos, Price, SeqNo, SymbolId};
@@ -39,7 +41,7 @@ use std::io::Write;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, TryFromBytes};
 
 const MAGIC: [u8; 8] = *b"RINGSNAP";
-const FORMAT_VERSION: u32 = 6;
+const FORMAT_VERSION: u32 = 7;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -56,7 +58,8 @@ struct Header {
     probe_interval: u64,
     frame_crc: u32,
     durability: u8,
-    zeros: [u8; 7],
+    is_day_over: u8,
+    zeros: [u8; 6],
     crc: u32,
 }
 
@@ -76,16 +79,17 @@ const RULES: u32 = 2;
 const LAST_PRICES: u32 = 3;
 const ORDERS: u32 = 4;
 const STOP_LIMITS: u32 = 5;
-const RESERVES: u32 = 6;
-const TERMS: u32 = 7;
-const BAND_TIMERS: u32 = 8;
-const USED_BLOCKS: u32 = 9;
-const MIXED_SYMBOLS: u32 = 10;
-const STREAMS: u32 = 11;
-const STREAM_ROWS: u32 = 12;
-const SESSION_ROWS: u32 = 13;
-const TRADED: u32 = 14;
-const END: u32 = 15;
+const REACHED: u32 = 6;
+const RESERVES: u32 = 7;
+const TERMS: u32 = 8;
+const BAND_TIMERS: u32 = 9;
+const USED_BLOCKS: u32 = 10;
+const MIXED_SYMBOLS: u32 = 11;
+const STREAMS: u32 = 12;
+const STREAM_ROWS: u32 = 13;
+const SESSION_ROWS: u32 = 14;
+const TRADED: u32 = 15;
+const END: u32 = 16;
 
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -117,6 +121,7 @@ impl Snapshot {
         to.section(LAST_PRICES, last_prices.as_bytes())?;
         to.section(ORDERS, self.image.orders.as_bytes())?;
         to.section(STOP_LIMITS, self.image.stop_limits.as_bytes())?;
+        to.section(REACHED, self.image.reached.as_bytes())?;
         to.section(RESERVES, self.image.reserves.as_bytes())?;
         to.section(TERMS, self.image.terms.as_bytes())?;
         to.section(BAND_TIMERS, self.image.band_timers.as_bytes())?;
@@ -147,6 +152,7 @@ impl Snapshot {
         let last_prices = last_prices.collect::<Result<_, _>>()?;
         let orders: Vec<OrderImage> = rows(take(ORDERS)?)?;
         let stop_limits: Vec<StopLimit> = rows(take(STOP_LIMITS)?)?;
+        let reached: Vec<ReachedImage> = rows(take(REACHED)?)?;
         let reserves: Vec<ReserveImage> = rows(take(RESERVES)?)?;
         let terms: Vec<TermsImage> = rows(take(TERMS)?)?;
         let band_timers: Vec<BandTimer> = rows(take(BAND_TIMERS)?)?;
@@ -172,8 +178,10 @@ impl Snapshot {
             image: Image {
                 definitions,
                 last_prices,
+                is_day_over: header.is_day_over != 0,
                 orders,
                 stop_limits,
+                reached,
                 reserves,
                 terms,
                 band_timers,
@@ -200,7 +208,8 @@ impl Snapshot {
             probe_interval: self.probe_interval,
             frame_crc,
             durability: self.durability as u8,
-            zeros: [0; 7],
+            is_day_over: self.image.is_day_over.into(),
+            zeros: [0; 6],
             crc: 0,
         };
         header.crc = header.checksum();
@@ -227,7 +236,8 @@ impl Header {
         }
         same("the semantics version", self.semantics.into(), wanted.semantics.into())?;
         same("the config hash", self.config_hash, wanted.config_hash)?;
-        let durability = Durability::from_code(self.durability).filter(|_| self.zeros == [0; 7]);
+        let is_known = self.zeros == [0; 6] && self.is_day_over <= 1;
+        let durability = Durability::from_code(self.durability).filter(|_| is_known);
         durability.ok_or_else(|| damaged("the header has a value that this version does not know"))
     }
 

@@ -202,7 +202,8 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
 
         let session = self.session(fields, Field::Session, session)?;
         let symbol = self.directory.order_symbol(session, id).unwrap_or(SymbolId::NONE);
-        let price = self.ticks(symbol, price);
+        // Only the engine knows if the order may be without a limit.
+        let price = if price.is_zero() { Ok(Price(0)) } else { self.ticks(symbol, price) };
         let fault = if symbol == SymbolId::NONE {
             Reason::None
         } else if quantity.0 == 0 {

@@ -16,8 +16,9 @@ fn a_replace_that_the_venue_does_not_serve_leaves_the_original_alone() {
                 (buy(1, 5, 100), &["accepted 1#11 buy 5@100 open 5"]),
                 (refused(2, 4, 101), &[&word]),
                 (refused(2, 0, -1), &[&word]),
-                (refused(1, 4, 101), &[&word.replace('2', "1")]),
-                (replace(9, 2, 4, 101).verdict(reason), &[&word]),
+                // An id that is used, and an order that is not live, come before.
+                (refused(1, 4, 101), &["rejected 1 buy duplicate_id"]),
+                (replace(9, 2, 4, 101).verdict(reason), &["rejected 2 buy too_late"]),
                 (buy(2, 5, 100).verdict(reason), &[&word]),
             ],
             "1:5@100 |",

@@ -3,6 +3,7 @@
 
 use super::SymbolState::{Halted, Open, PreOpen};
 use super::*;
+use ringside_model::command::{EnterSpecial, SpecialTerms};
 
 /// Reports of static bands of 90 and 110.
 const SET: &[&str] = &["bands_set 0/0 buy 0@90 other 110"];
@@ -303,7 +304,7 @@ fn a_quote_that_stands_at_a_band_for_fifteen_seconds_pauses_the_symbol_for_five_
                 tick_after(1),
                 &[
                     "ticked 0/0 buy",
-                    "state_changed 0/0 buy 315000000014@0 other 5 limit_state",
+                    "state_changed 0/0 buy 315000000012@0 other 5 limit_state",
                     "bands_set 0/0 buy 100@90 other 110",
                     "limit_state 0/0 sell 0@90",
                 ],
@@ -328,6 +329,71 @@ fn a_quote_that_stands_at_a_band_for_fifteen_seconds_pauses_the_symbol_for_five_
         ],
         "| 1:1@90",
     );
+}
+
+#[test]
+fn a_pause_that_is_due_comes_before_the_next_command_of_the_symbol() {
+    let after = |seconds, Do(command, time, _): Do| Do(command, time, seconds);
+    check(
+        &[
+            (bands(0, 0, 1_000, 100), AROUND_100),
+            (
+                buy(1, 2, 110),
+                &["accepted 1#12 buy 2@110 open 2", "limit_state 0/0 buy 15000000012@110 other 1"],
+            ),
+            (
+                after(17, sell(2, 2, 110)),
+                &[
+                    "state_changed 0/0 buy 315000000012@0 other 5 limit_state",
+                    "bands_set 0/0 buy 100@90 other 110",
+                    "limit_state 0/0 buy 0@110",
+                    "accepted 2#13 sell 2@110 open 2",
+                    "indicative 0/0 buy 2@110 other 3",
+                ],
+            ),
+        ],
+        "1:2@110 | 2:2@110",
+    );
+}
+
+#[test]
+fn an_end_in_time_keeps_a_limit_state_from_a_pause_whether_a_tick_came_or_not() {
+    let good_till = |id, price, end| {
+        let Action::Enter(order) = buy(id, 5, price).gtc().0.action else { panic!("an enter") };
+        let terms = SpecialTerms { expire: Nanos(end), ..SpecialTerms::NONE };
+        act(Action::EnterSpecial(EnterSpecial { order, terms }))
+    };
+    const SECOND: u64 = 1_000_000_000;
+    let begin = |row: &mut Vec<(Do, &'static [&'static str])>| {
+        row.push((bands(0, 0, 1_000, 100), AROUND_100));
+        row.push((
+            good_till(1, 110, 5 * SECOND),
+            &["accepted 1#12 buy 5@110 open 5", "limit_state 0/0 buy 15000000012@110 other 1"],
+        ));
+    };
+    let mut late = vec![];
+    begin(&mut late);
+    late.push((
+        tick_after(20),
+        &["ticked 0/0 buy 1@0", "canceled 1#12 buy 5@110 expired", "limit_state 0/0 buy 0@110"],
+    ));
+    check(&late, "|");
+
+    // Another order stands at the band all the time: the quote has no gap.
+    let mut behind = vec![];
+    begin(&mut behind);
+    behind.push((good_till(2, 110, 30 * SECOND), &["accepted 2#13 buy 5@110 open 5"]));
+    behind.push((
+        tick_after(20),
+        &[
+            "ticked 0/0 buy 1@0",
+            "canceled 1#12 buy 5@110 expired",
+            "state_changed 0/0 buy 315000000012@0 other 5 limit_state",
+            "bands_set 0/0 buy 100@90 other 110",
+            "limit_state 0/0 buy 0@110",
+        ],
+    ));
+    check(&behind, "2:5@110 |");
 }
 
 #[test]
@@ -386,7 +452,7 @@ fn an_operator_who_changes_the_state_of_a_paused_symbol_takes_over() {
                 tick_after(20),
                 &[
                     "ticked 0/0 buy",
-                    "state_changed 0/0 buy 320000000013@0 other 5 limit_state",
+                    "state_changed 0/0 buy 315000000012@0 other 5 limit_state",
                     "bands_set 0/0 buy 100@90 other 110",
                     "limit_state 0/0 buy 0@110",
                 ],

@@ -1,6 +1,6 @@
 //! Pegs: orders whose limit follows the reference quote.
 
-use super::SymbolState::{Halted, Open, PreOpen};
+use super::SymbolState::{Halted, Open, ReopeningCall};
 use super::*;
 use ringside_model::command::{EnterSpecial, SpecialTerms};
 use ringside_model::domain::{AtBand, AtShortTest, Peg};
@@ -145,7 +145,7 @@ fn a_peg_that_follows_may_trade_at_once_and_elects_stops() {
 }
 
 #[test]
-fn without_a_quote_of_what_it_follows_a_peg_is_refused_and_one_that_rests_stays() {
+fn without_a_quote_of_what_it_follows_a_peg_is_refused_and_one_that_rests_is_parked() {
     check(
         &[
             (primary(1, Side::Buy, 5), &["rejected 1 buy no_quote"]),
@@ -153,33 +153,90 @@ fn without_a_quote_of_what_it_follows_a_peg_is_refused_and_one_that_rests_stays(
             (primary(2, Side::Sell, 5), &["rejected 2 sell no_quote"]),
             (midpoint(3, Side::Buy, 5), &["rejected 3 buy no_quote"]),
             (primary(4, Side::Buy, 5), &["accepted 4#15 buy 5@10 open 5"]),
-            (quote(0, 0), &["quoted 0/0 buy"]),
+            (quote(0, 0), &["quoted 0/0 buy", "parked 4#15 buy 5@10 open 5"]),
+            (sell(5, 5, 9), &["accepted 5#17 sell 5@9 open 5"]),
+            (reduce(4, 4), &["canceled 4#15 buy 1@10 open 4 hidden user"]),
+            (
+                quote(10, 0),
+                &[
+                    "quoted 0/0 buy 0@10",
+                    "repriced 4#19.1 buy 4@10 open 4 was #15 parked",
+                    "executed 5#17 sell 4@9 open 1 with #19.1 trade 1",
+                    "executed 4#19.1 buy 4@9 with #17 trade 1 removed",
+                ],
+            ),
         ],
-        "4:5@10 |",
+        "| 5:1@9",
     );
 }
 
 #[test]
-fn no_peg_enters_a_call_and_those_that_rest_follow_when_it_is_over() {
+fn pegs_are_parked_while_the_quote_is_crossed_and_come_back_in_the_order_of_their_entry() {
     check(
         &[
             (quote(10, 14), &["quoted 0/0 buy 0@10 other 14"]),
             (primary(1, Side::Buy, 5), &["accepted 1#12 buy 5@10 open 5"]),
-            (state(PreOpen), &["state_changed 0/0 buy other 2"]),
-            (primary(2, Side::Buy, 5), &["rejected 2 buy not_in_call"]),
-            (quote(11, 14), &["quoted 0/0 buy 0@11 other 14"]),
+            (primary(2, Side::Sell, 4), &["accepted 2#13 sell 4@14 open 4"]),
+            (midpoint(3, Side::Buy, 3), &["accepted 3#14 buy 3@12 open 3 hidden"]),
+            // The first peg gets a new place, and is the oldest all the same.
+            (
+                quote(9, 14),
+                &[
+                    "quoted 0/0 buy 0@9 other 14",
+                    "repriced 1#15.1 buy 5@9 open 5 was #12",
+                    "repriced 3#15.2 buy 3@11 open 3 was #14 hidden",
+                ],
+            ),
+            (
+                quote(15, 14),
+                &[
+                    "quoted 0/0 buy 0@15 other 14",
+                    "parked 1#15.1 buy 5@9 open 5",
+                    "parked 2#13 sell 4@14 open 4",
+                    "parked 3#15.2 buy 3@11 open 3 hidden",
+                ],
+            ),
+            (primary(4, Side::Buy, 5), &["rejected 4 buy no_quote"]),
+            (cancel(2), &["canceled 2#13 sell 4@14 hidden user"]),
+            // A locked quote is no crossed one.
+            (
+                quote(14, 14),
+                &[
+                    "quoted 0/0 buy 0@14 other 14",
+                    "repriced 1#19.1 buy 5@14 open 5 was #15.1 parked",
+                    "repriced 3#19.2 buy 3@14 open 3 was #15.2 hidden parked",
+                ],
+            ),
+        ],
+        "1:5@14 |",
+    );
+}
+
+#[test]
+fn no_peg_enters_a_call_and_those_that_rest_are_parked_until_it_is_over() {
+    check(
+        &[
+            (quote(10, 14), &["quoted 0/0 buy 0@10 other 14"]),
+            (primary(1, Side::Buy, 5), &["accepted 1#12 buy 5@10 open 5"]),
+            (state(Halted), &["state_changed 0/0 buy other 4", "parked 1#12 buy 5@10 open 5"]),
+            (primary(2, Side::Buy, 5), &["rejected 2 buy halted"]),
+            (quote(8, 9), &["quoted 0/0 buy 0@8 other 9"]),
+            (state(ReopeningCall), &["state_changed 0/0 buy other 5"]),
+            (primary(3, Side::Buy, 5), &["rejected 3 buy not_in_call"]),
+            // The peg takes no part in the auction, neither at its old limit nor at its new one.
+            (sell(4, 3, 8), &["accepted 4#18 sell 3@8 open 3"]),
             (
                 state(Open),
                 &[
                     "state_changed 0/0 buy other 3",
-                    "crossed 0/0 buy other 1",
-                    "repriced 1#16.1 buy 5@11 open 5 was #12",
+                    "crossed 0/0 buy other 3",
+                    "repriced 1#19.1 buy 5@8 open 5 was #12 parked",
+                    "executed 4#18 sell 3@8 with #19.1 trade 1",
+                    "executed 1#19.1 buy 3@8 open 2 with #18 trade 1 removed",
                 ],
             ),
-            (state(Halted), &["state_changed 0/0 buy other 4"]),
-            (primary(3, Side::Buy, 5), &["rejected 3 buy halted"]),
         ],
-        "1:5@11 |",
+        "1:2@8 |",
     );
 }
 

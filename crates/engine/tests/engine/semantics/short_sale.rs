@@ -153,7 +153,7 @@ fn an_iceberg_is_tested_and_so_is_what_enters_in_a_call() {
         &[
             (short_sale(true, false), RESTRICTED),
             (state(PreOpen), &["state_changed 0/0 buy other 2"]),
-            (buy(1, 5, 100), &["accepted 1#13 buy 5@100 open 5"]),
+            (quote(100, 0), &["quoted 0/0 buy 0@100"]),
             (iceberg_of(short(2, 4, 100), 2), &["rejected 2 short short_restricted"]),
             (short(3, 1, 90), &["rejected 3 short short_restricted"]),
             (
@@ -165,7 +165,53 @@ fn an_iceberg_is_tested_and_so_is_what_enters_in_a_call() {
                 &["accepted 5#17 short 4@101 open 4", "displayed 5#17 short 2@101 open 4 was #17"],
             ),
         ],
-        "1:5@100 | 5:4@101",
+        "| 5:4@101",
+    );
+}
+
+#[test]
+fn in_a_call_without_a_quote_there_is_no_test() {
+    check(
+        &[
+            (short_sale(true, false), RESTRICTED),
+            (state(PreOpen), &["state_changed 0/0 buy other 2"]),
+            (buy(1, 1, 120), &["accepted 1#13 buy 1@120 open 1"]),
+            (
+                short(2, 5, 110),
+                &["accepted 2#14 short 5@110 open 5", "indicative 0/0 sell 1@110 open 4 other 1"],
+            ),
+        ],
+        "1:1@120 | 2:5@110",
+    );
+}
+
+#[test]
+fn a_fall_restricts_the_stops_that_its_own_trade_elects() {
+    let definition = DefineSymbol { reference: Price(1_000), ..plain() };
+    let of_2 = |order: Do| order.symbol(2);
+    check(
+        &[
+            (define(2, definition), &["defined of 2 buy"]),
+            (of_2(short_sale(false, true)), &["short_sale_set 0/0 of 2 buy other 2"]),
+            (of_2(buy(1, 1, 900)), &["accepted 1#13 of 2 buy 1@900 open 1"]),
+            (of_2(buy(2, 5, 890)), &["accepted 2#14 of 2 buy 5@890 open 5"]),
+            (
+                of_2(stop_order(short(3, 2, 0).market(), 900)),
+                &["accepted 3#15 of 2 short 2@900 open 2 hidden stop"],
+            ),
+            (
+                of_2(sell(4, 1, 900)),
+                &[
+                    "accepted 4#16 of 2 sell 1@900 open 1",
+                    "executed 1#13 of 2 buy 1@900 with #16 trade 1",
+                    "executed 4#16 of 2 sell 1@900 with #13 trade 1 removed",
+                    "triggered 3#16.1 of 2 short 2@0 open 2 was #15",
+                    "canceled 3#16.1 of 2 short 2@0 short_ended",
+                    "short_sale_set 0/0 of 2 buy other 3",
+                ],
+            ),
+        ],
+        "|",
     );
 }
 
@@ -201,7 +247,7 @@ fn a_trade_ten_percent_below_the_prior_close_restricts_where_that_was_asked_for(
                     "executed 3#15 of 2 short 1@901 with #13 trade 1 removed",
                 ],
             ),
-            // The restriction holds from the next command on.
+            // The order that trades goes on; the restriction holds for those after it.
             (
                 of_2(short(4, 2, 900)),
                 &[

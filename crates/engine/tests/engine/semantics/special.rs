@@ -364,6 +364,122 @@ fn an_auction_takes_hidden_orders_in_unless_they_have_a_minimum() {
 }
 
 #[test]
+fn a_minimum_that_sat_the_auction_out_trades_when_its_symbol_opens_before_anybody_else() {
+    check(
+        &[
+            (state(SymbolState::PreOpen), &["state_changed 0/0 buy other 2"]),
+            (buy(1, 6, 100), &["accepted 1#12 buy 6@100 open 6"]),
+            (at_least(5, sell(2, 8, 99)), &["accepted 2#13 sell 8@99 open 8 hidden"]),
+            (
+                state(SymbolState::Open),
+                &[
+                    "state_changed 0/0 buy other 3",
+                    "crossed 0/0 buy other 1",
+                    "executed 1#12 buy 6@100 with #13 trade 1",
+                    "executed 2#13 sell 6@100 open 2 with #12 trade 1 hidden removed",
+                ],
+            ),
+            (buy(3, 1, 99), &["accepted 3#15 buy 1@99 open 1"]),
+            // What is left kept its place: it is before a younger one at its price.
+            (
+                at_least(1, sell(4, 5, 99)),
+                &[
+                    "accepted 4#16 sell 5@99 open 5 hidden",
+                    "executed 3#15 buy 1@99 with #16 trade 1",
+                    "executed 4#16 sell 1@99 open 4 with #15 trade 1 hidden removed",
+                ],
+            ),
+            (
+                buy(5, 3, 99),
+                &[
+                    "accepted 5#17 buy 3@99 open 3",
+                    "executed 2#13 sell 2@99 with #17 trade 1 hidden",
+                    "executed 5#17 buy 2@99 open 1 with #13 trade 1 removed",
+                    "executed 4#16 sell 1@99 open 3 with #17 trade 2 hidden",
+                    "executed 5#17 buy 1@99 with #16 trade 2 removed",
+                ],
+            ),
+        ],
+        "|",
+    );
+}
+
+#[test]
+fn minimums_that_an_opening_leaves_crossed_and_that_cannot_be_met_stay_as_they_are() {
+    check(
+        &[
+            (state(SymbolState::Halted), &["state_changed 0/0 buy other 4"]),
+            (state(SymbolState::PreOpen), &["state_changed 0/0 buy other 2"]),
+            (buy(1, 4, 100), &["accepted 1#13 buy 4@100 open 4"]),
+            (at_least(5, sell(2, 8, 99)), &["accepted 2#14 sell 8@99 open 8 hidden"]),
+            (
+                state(SymbolState::Open),
+                &["state_changed 0/0 buy other 3", "crossed 0/0 buy other 1"],
+            ),
+        ],
+        "1:4@100 |",
+    );
+}
+
+#[test]
+fn the_reason_of_a_cancel_tells_nothing_of_hidden_orders() {
+    let collared = DefineSymbol { collar_bps: 500, reference: Price(1_000), ..plain() };
+    check(
+        &[
+            (define(2, collared), &["defined of 2 buy"]),
+            (
+                hidden(sell(1, 5, 1_100)).symbol(2),
+                &["accepted 1#12 of 2 sell 5@1100 open 5 hidden"],
+            ),
+            (
+                buy(2, 1, 0).market().symbol(2),
+                &["accepted 2#13 of 2 buy 1@0 open 1", "canceled 2#13 of 2 buy 1@0 no_liquidity"],
+            ),
+            (sell(3, 5, 1_200).symbol(2), &["accepted 3#14 of 2 sell 5@1200 open 5"]),
+            (
+                buy(4, 1, 0).market().symbol(2),
+                &["accepted 4#15 of 2 buy 1@0 open 1", "canceled 4#15 of 2 buy 1@0 collar"],
+            ),
+        ],
+        "|",
+    );
+}
+
+#[test]
+fn an_expired_order_ends_before_a_mass_cancel_counts() {
+    let of_session = || MassCancel { session: Some(SessionId(1)), ..MassCancel::default() };
+    let expire_first = || {
+        vec![
+            (define(2, plain()), &["defined of 2 buy"][..]),
+            (until(14, sell(1, 4, 100)), &["accepted 1#12 sell 4@100 open 4"]),
+            (sell(2, 5, 100), &["accepted 2#13 sell 5@100 open 5"]),
+        ]
+    };
+    let mut row = expire_first();
+    row.push((
+        mass_cancel(of_session()),
+        &[
+            "canceled 1#12 sell 4@100 expired",
+            "mass_canceled buy 1@0",
+            "canceled 2#13 sell 5@100 mass_cancel",
+        ],
+    ));
+    check(&row, "|");
+
+    // Over the whole venue the count comes first, because every shard adds to it.
+    let mut row = expire_first();
+    row.push((
+        mass_cancel(of_session()).symbol(0),
+        &[
+            "mass_canceled of 0 buy 1@0",
+            "canceled 1#12 sell 4@100 expired",
+            "canceled 2#13 sell 5@100 mass_cancel",
+        ],
+    ));
+    check(&row, "|");
+}
+
+#[test]
 fn terms_that_an_order_cannot_have_are_refused() {
     let rows: [(Do, &str); 7] = [
         (hidden(buy(1, 4, 100).ioc()), "unsupported"),

@@ -1,5 +1,7 @@
+use super::SymbolState::{Closed, ClosingCall, Halted, Open, PreOpen};
 use super::*;
-use ringside_model::command::TradingDay;
+use ringside_model::command::{EnterSpecial, PlanState, SpecialTerms, TradingDay};
+use ringside_model::domain::Peg;
 
 fn day(event: DayEvent) -> Do {
     act(Action::from(TradingDay { event })).symbol(0).session(0)
@@ -73,6 +75,110 @@ fn it_is_for_all_symbols_whichever_it_names() {
             ),
         ],
         "|",
+    );
+}
+
+#[test]
+fn between_two_days_nothing_trades_and_nothing_enters() {
+    check(
+        &[
+            (quote(1000, 1004), &["quoted 0/0 buy 0@1000 other 1004"]),
+            (gtc_peg(1), &["accepted 1#12 buy 5@1000 open 5"]),
+            (sell(2, 5, 1005).gtc(), &["accepted 2#13 sell 5@1005 open 5"]),
+            (
+                day(DayEvent::End),
+                &["trading_day 0/0 of 0 buy other 2", "parked 1#12 buy 5@1000 open 5"],
+            ),
+            (quote(1005, 1006), &["quoted 0/0 buy 0@1005 other 1006"]),
+            (buy(3, 1, 1).gtc(), &["rejected 3 buy closed"]),
+            (replace(2, 4, 5, 1004), &["rejected 4 buy closed"]),
+            (state(PreOpen), &["rejected 0/0 buy closed"]),
+            (reduce(2, 4), &["canceled 2#13 sell 1@1005 open 4 user"]),
+            (day(DayEvent::Start), &["trading_day 0/0 of 0 buy other 1", "unfinished 0/0 buy"]),
+            // The peg comes back under the numbers of the next command of its symbol.
+            (
+                sell(5, 1, 1005),
+                &[
+                    "repriced 1#21.1 buy 5@1005 open 5 was #12 parked",
+                    "executed 2#13 sell 4@1005 with #21.1 trade 1",
+                    "executed 1#21.1 buy 4@1005 open 1 with #13 trade 1 removed",
+                    "accepted 5#21.2 sell 1@1005 open 1",
+                    "executed 1#21.1 buy 1@1005 with #21.2 trade 2",
+                    "executed 5#21.2 sell 1@1005 with #21.1 trade 2 removed",
+                ],
+            ),
+        ],
+        "|",
+    );
+}
+
+fn gtc_peg(id: u64) -> Do {
+    let Action::Enter(order) = buy(id, 5, 0).gtc().0.action else { panic!("an enter") };
+    let terms = SpecialTerms { peg: Peg::Primary, ..SpecialTerms::NONE };
+    act(Action::EnterSpecial(EnterSpecial { order, terms }))
+}
+
+#[test]
+fn the_end_of_the_day_ends_calls_without_an_auction_and_plans() {
+    let plan = PlanState { due: Nanos(100), random_ns: 0, seed: 1, state: Open };
+    check(
+        &[
+            (state(PreOpen), &["state_changed 0/0 buy other 2"]),
+            (buy(1, 5, 100).gtc(), &["accepted 1#12 buy 5@100 open 5"]),
+            (
+                sell(2, 5, 100).gtc(),
+                &["accepted 2#13 sell 5@100 open 5", "indicative 0/0 buy 5@100 other 1"],
+            ),
+            (act(Action::from(plan)).session(0), &["state_planned 0/0 buy 100@0 other 3"]),
+            (
+                day(DayEvent::End),
+                &["trading_day 0/0 of 0 buy other 2", "state_changed 0/0 buy other 1"],
+            ),
+            (tick_after(1), &["ticked 0/0 buy"]),
+            (day(DayEvent::Start), &["trading_day 0/0 of 0 buy other 1"]),
+            (tick_after(1), &["ticked 0/0 buy"]),
+        ],
+        "1:5@100 | 2:5@100",
+    );
+}
+
+#[test]
+fn a_stop_that_is_reached_when_the_day_ends_enters_when_the_next_one_starts() {
+    check(
+        &[
+            (
+                stop_order(buy(1, 3, 90).gtc(), 100),
+                &["accepted 1#11 buy 3@100 open 3 other 90 hidden stop"],
+            ),
+            (state(PreOpen), &["state_changed 0/0 buy other 2"]),
+            (buy(2, 5, 100), &["accepted 2#13 buy 5@100 open 5"]),
+            (
+                sell(3, 5, 100),
+                &["accepted 3#14 sell 5@100 open 5", "indicative 0/0 buy 5@100 other 1"],
+            ),
+            (
+                state(ClosingCall),
+                &["state_changed 0/0 buy other 6", "indicative 0/0 buy 5@100 other 2"],
+            ),
+            (
+                state(Closed),
+                &[
+                    "state_changed 0/0 buy other 1",
+                    "crossed 0/0 buy 5@100 other 2",
+                    "executed 2#13 buy 5@100 with #14 trade 1 closing",
+                    "executed 3#14 sell 5@100 with #13 trade 1 closing younger",
+                    "triggered 1#11 buy 3@100 open 3 was #11 hidden",
+                ],
+            ),
+            (day(DayEvent::End), &["trading_day 0/0 of 0 buy other 2"]),
+            (state(Halted), &["state_changed 0/0 buy other 4"]),
+            (day(DayEvent::Start), &["trading_day 0/0 of 0 buy other 1"]),
+            (
+                state(Open),
+                &["state_changed 0/0 buy other 3", "entered 1#20.1 buy 3@90 open 3 was #11"],
+            ),
+        ],
+        "1:3@90 |",
     );
 }
 

@@ -158,14 +158,15 @@ impl Naive {
                 self.put(Order { open: 0, ..order });
                 let new = Order { number: self.next_place(), price, ..order };
                 let quantity = new.iceberg.map_or(new.open, |iceberg| iceberg.shown);
-                self.say(Repriced { old_order: order.number }, &new, quantity);
+                self.say(Repriced { old_order: order.number, parked: false }, &new, quantity);
                 self.put(new);
             }
         }
     }
 
-    /// Reports when a quote reaches a dynamic band, and when it leaves the band.
-    pub(super) fn look_at_quotes(&mut self, symbol: SymbolId) {
+    /// Reports when a quote reaches a dynamic band, and when it leaves the band. `at` is the time
+    /// from which on the quotes are what they are.
+    pub(super) fn look_at_quotes(&mut self, symbol: SymbolId, at: Nanos) {
         let was = self.limit_states.get(&symbol).copied();
         let stands = self.stands(symbol);
         if was.map(|(buy, band, _)| (buy, band)) == stands {
@@ -182,7 +183,7 @@ impl Naive {
             self.reports.push(ended.about(quote(buy, band)));
         }
         if let Some((buy, band)) = stands {
-            let due = self.now.0 + 15 * SECOND;
+            let due = at.0 + 15 * SECOND;
             self.limit_states.insert(symbol, (buy, band, due));
             let begun = report::LimitState { stands: true, pause_at: Nanos(due) };
             self.reports.push(begun.about(quote(buy, band)));
@@ -191,7 +192,7 @@ impl Naive {
 
     fn stands(&self, symbol: SymbolId) -> Option<(bool, Price)> {
         let (lower, upper) = self.dynamic_bands(symbol)?;
-        if self.state(symbol) != SymbolState::Open {
+        if !self.trades_continuously(symbol) {
             return None;
         }
         let (low, high) = self.all_bands(symbol);
@@ -204,21 +205,16 @@ impl Naive {
         (lower == low && is_best(false, lower)).then_some((false, Price(lower)))
     }
 
-    /// Carries out the due timers of the bands.
-    pub(super) fn do_what_bands_want(&mut self, symbol: SymbolId) {
-        let now = self.now.0;
-        if self.reopenings.get(&symbol).is_some_and(|due| *due <= now) {
-            return self.enter_state(symbol, SymbolState::Open);
-        }
-        if self.limit_states.get(&symbol).is_some_and(|(_, _, due)| *due <= now) {
-            let reopens = now + 5 * 60 * SECOND;
-            self.states.insert(symbol, SymbolState::ReopeningCall);
-            self.reopenings.insert(symbol, reopens);
-            let paused =
-                StateChanged { state: SymbolState::ReopeningCall, reopens_at: Nanos(reopens) };
-            let reason = Reason::LimitState;
-            self.reports.push(paused.about(Subject { reason, ..Subject::from(symbol) }));
-            self.say_bands(symbol);
-        }
+    /// Pauses a symbol because its limit state is due.
+    pub(super) fn pause(&mut self, symbol: SymbolId, due: u64) {
+        let (state, reopens) = (SymbolState::ReopeningCall, due + 5 * 60 * SECOND);
+        self.states.insert(symbol, state);
+        self.reopenings.insert(symbol, reopens);
+        let paused = StateChanged { state, reopens_at: Nanos(reopens) };
+        let reason = Reason::LimitState;
+        self.reports.push(paused.about(Subject { reason, ..Subject::from(symbol) }));
+        self.park_all(symbol);
+        self.say_bands(symbol);
+        self.look_at_quotes(symbol, Nanos(due));
     }
 }

@@ -1,23 +1,80 @@
 //! Time in the naive venue.
 
-use super::Naive;
-use ringside_model::command::{Command, PlanState};
-use ringside_model::domain::Nanos;
+use super::{Naive, Order};
+use ringside_model::command::{Action, Command, OperatorCommand, PlanState};
+use ringside_model::domain::{Nanos, SymbolId, SymbolState};
 use ringside_model::reason::Reason;
 use ringside_model::report::{StatePlanned, Ticked};
 
 impl Naive {
+    /// Does what was due on the symbol of a command before the command acts.
+    pub(super) fn pass_time(&mut self, command: &Command) {
+        let looks = match command.action {
+            Action::Enter(_)
+            | Action::EnterStop(_)
+            | Action::EnterIceberg(_)
+            | Action::EnterSpecial(_)
+            | Action::Cancel(_)
+            | Action::Reduce(_)
+            | Action::Modify(_)
+            | Action::Replace(_)
+            | Action::MassCancel(_)
+            | Action::Operator(OperatorCommand::SetState(_))
+            | Action::Operator(OperatorCommand::PlanState(_))
+            | Action::Operator(OperatorCommand::SetBands(_))
+            | Action::Operator(OperatorCommand::SetQuote(_))
+            | Action::Operator(OperatorCommand::SetShortSale(_)) => true,
+            // A tick and the commands about the whole venue first report how many orders end.
+            _ => false,
+        };
+        if looks && command.symbol != SymbolId::NONE {
+            self.catch_up(command.symbol);
+            self.begin_day_of(command.symbol);
+        }
+    }
+
+    /// Lets the pegs come back that a day has found parked when it started.
+    fn begin_day_of(&mut self, symbol: SymbolId) {
+        self.bring_back(symbol);
+        self.elect(symbol);
+    }
+
+    /// Does what was due on a symbol up to the time of the command, in order of time: orders end,
+    /// and a limit state pauses the symbol. At the same time, orders end first.
+    pub(super) fn catch_up(&mut self, symbol: SymbolId) {
+        loop {
+            let overdue = self.overdue(symbol);
+            let end = overdue.iter().filter_map(Order::end_time).min();
+            let pause = self.limit_states.get(&symbol).map(|(_, _, due)| *due);
+            match (end, pause.filter(|due| *due <= self.now.0)) {
+                (Some(end), pause) if pause.is_none_or(|due| end.0 <= due) => {
+                    let ends_then = |order: &Order| order.end_time() == Some(end);
+                    self.end_those_of(symbol, ends_then, Reason::Expired);
+                    // The next quote may have reached a band, or left it, at that time.
+                    self.look_at_quotes(symbol, end);
+                }
+                (_, Some(due)) => self.pause(symbol, due),
+                (_, None) => return,
+            }
+        }
+    }
+
+    /// Returns the orders of a symbol whose own end is past.
+    pub(super) fn overdue(&self, symbol: SymbolId) -> Vec<Order> {
+        self.all_of(symbol).into_iter().filter(|order| order.is_over(self.now)).collect()
+    }
+
     pub(super) fn tick(&mut self, command: &Command) {
         if !self.may_change(command) {
             return;
         }
         let symbol = command.symbol;
-        let overdue = self.overdue(symbol);
-        self.reports.push(Ticked { count: overdue.len() as u64 }.about(symbol));
-        for order in overdue {
-            self.end(order, Reason::Expired);
+        self.reports.push(Ticked { count: self.overdue(symbol).len() as u64 }.about(symbol));
+        self.catch_up(symbol);
+        self.begin_day_of(symbol);
+        if self.reopenings.get(&symbol).is_some_and(|due| *due <= self.now.0) {
+            self.enter_state(symbol, SymbolState::Open);
         }
-        self.do_what_bands_want(symbol);
         if let Some(&(time, state)) = self.plans.get(&symbol)
             && time <= self.now
         {
@@ -27,17 +84,29 @@ impl Naive {
     }
 
     pub(super) fn plan_state(&mut self, command: &Command, plan: &PlanState) {
-        if !self.may_change(command) {
+        let is_plan = plan.due != Nanos(0);
+        if !self.may_change(command) || is_plan && !self.may_have(command, plan.state) {
             return;
         }
         self.plans.remove(&command.symbol);
         let mut told = StatePlanned { state: None, at: Nanos(0) };
-        if plan.due != Nanos(0) {
+        if is_plan {
             let time = time_of(plan);
             self.plans.insert(command.symbol, (time, plan.state));
             told = StatePlanned { state: Some(plan.state), at: time };
         }
         self.reports.push(told.about(command.symbol));
+    }
+}
+
+impl Order {
+    /// Returns the time at which the order ends by its own terms.
+    pub fn end_time(&self) -> Option<Nanos> {
+        self.special.map(|terms| terms.expire).filter(|expire| *expire > Nanos(0))
+    }
+
+    pub(super) fn is_over(&self, now: Nanos) -> bool {
+        self.end_time().is_some_and(|end| end <= now)
     }
 }
 

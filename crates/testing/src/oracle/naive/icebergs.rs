@@ -41,6 +41,7 @@ impl Naive {
             Err(reason) => return self.reject_enter(command, enter, reason),
         };
         let iceberg = Some(Iceberg { shown: 0, display: *display });
+        let number = self.own_place(number);
         let mut incoming = Order { iceberg, ..Order::new(number, command, enter, limit) };
         self.say(Accepted { stop: None }, &incoming, incoming.open);
         if self.state(command.symbol) == SymbolState::Open {

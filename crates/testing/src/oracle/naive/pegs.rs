@@ -4,7 +4,7 @@ use super::{Naive, Order};
 use ringside_model::command::{Command, Enter, SpecialTerms};
 use ringside_model::domain::{OrderType, Peg, PostOnly, Price, SymbolId, SymbolState, TimeInForce};
 use ringside_model::reason::Reason;
-use ringside_model::report::Repriced;
+use ringside_model::report::{Parked, Repriced};
 
 impl Naive {
     /// Returns the order with its limit at entry: a peg gets its limit from the quote.
@@ -49,9 +49,13 @@ impl Naive {
         Ok(Enter { price, ..*enter })
     }
 
+    /// Returns the limit of a peg by the quote; an error if the quote gives none.
     fn followed(&self, symbol: SymbolId, buy: bool, terms: &SpecialTerms) -> Result<Price, Reason> {
         let (bid, offer) = self.quotes.get(&symbol).copied().unwrap_or_default();
         let (bid, offer) = (i128::from(bid.0), i128::from(offer.0));
+        if bid > 0 && offer > 0 && bid > offer {
+            return Err(Reason::NoQuote);
+        }
         let price = match (terms.peg, buy) {
             (Peg::Primary, true) if bid > 0 => bid - i128::from(terms.peg_offset),
             (Peg::Primary, false) if offer > 0 => offer + i128::from(terms.peg_offset),
@@ -68,43 +72,96 @@ impl Naive {
         if price >= 1 { Ok(Price(price)) } else { Err(Reason::InvalidPrice) }
     }
 
-    /// Moves the pegs with the quote: first those that move away from the other side, then those
-    /// that move towards it, each by age.
+    /// Brings the pegs to where the quote wants them. First those leave the book that have no price
+    /// any more. Then those in the book move: first those that move away from the other side, then
+    /// those that move towards it, each by age. Then parked pegs with a price come back.
     pub(super) fn follow_quote(&mut self, symbol: SymbolId) {
-        if self.state(symbol) != SymbolState::Open {
+        if !self.trades_continuously(symbol) {
             return;
         }
-        let wants = |order: &Order| {
-            let terms = order.special.filter(|terms| terms.peg != Peg::None)?;
-            self.followed(symbol, order.side.is_buy(), &terms).ok()
-        };
-        let pegs = self.orders.iter().filter(|order| order.symbol == symbol);
-        let mut moves: Vec<(Order, Price)> =
-            pegs.filter_map(|order| Some((*order, wants(order)?))).collect();
-        moves.retain(|(order, price)| order.price != *price);
-        moves.sort_by_key(|(order, price)| {
-            ((*price > order.price) == order.side.is_buy(), order.time())
-        });
-        for (order, price) in moves {
-            if let Some(order) = self.orders.iter().find(|o| o.number == order.number).copied() {
-                self.move_to(order, price);
+        for peg in self.pegs(symbol).into_iter().filter(|peg| !peg.parked) {
+            if self.price_of(&peg).is_none() {
+                self.park(peg);
+            }
+        }
+        let mut moves = Vec::new();
+        for peg in self.pegs(symbol).into_iter().filter(|peg| !peg.parked) {
+            moves.extend(self.price_of(&peg).map(|price| (peg, price)));
+        }
+        moves.retain(|(peg, price)| peg.price != *price);
+        moves.sort_by_key(|(peg, price)| ((*price > peg.price) == peg.side.is_buy(), peg.time()));
+        for (peg, price) in moves {
+            if let Some(peg) = self.still(&peg) {
+                self.move_to(peg, price);
+            }
+        }
+        self.bring_back(symbol);
+    }
+
+    /// Returns true if parked pegs could be in the book.
+    pub(super) fn has_late_pegs(&self, symbol: SymbolId) -> bool {
+        let is_late = |peg: &Order| peg.parked && self.price_of(peg).is_some();
+        self.trades_continuously(symbol) && self.pegs(symbol).iter().any(is_late)
+    }
+
+    /// Lets the parked pegs come back that have a price.
+    pub(super) fn bring_back(&mut self, symbol: SymbolId) {
+        if !self.trades_continuously(symbol) {
+            return;
+        }
+        for peg in self.pegs(symbol).into_iter().filter(|peg| peg.parked) {
+            if let Some(price) = self.price_of(&peg) {
+                self.move_to(peg, price);
             }
         }
     }
 
-    fn move_to(&mut self, order: Order, price: Price) {
-        let whose = (order.side, order.tif, order.special);
-        match self.entry_limit(order.symbol, whose, price, order.post_only) {
-            Err(Reason::PriceBand) => self.end(order, Reason::BandEnded),
-            Err(_) => self.end(order, Reason::ShortEnded),
-            Ok(price) if price == order.price => {}
+    /// Takes all pegs of a symbol out of the book.
+    pub(super) fn park_all(&mut self, symbol: SymbolId) {
+        for peg in self.pegs(symbol).into_iter().filter(|peg| !peg.parked) {
+            self.park(peg);
+        }
+    }
+
+    fn park(&mut self, peg: Order) {
+        self.say(Parked {}, &peg, peg.open);
+        self.put(Order { parked: true, ..peg });
+    }
+
+    /// Returns the pegs of a symbol, in the book or parked, in the order in which they entered.
+    fn pegs(&self, symbol: SymbolId) -> Vec<Order> {
+        let is_there = |order: &&Order| order.symbol == symbol && order.is_peg();
+        let mut pegs: Vec<Order> = self.orders.iter().filter(is_there).copied().collect();
+        pegs.sort_by_key(|peg| peg.entered);
+        pegs
+    }
+
+    fn price_of(&self, peg: &Order) -> Option<Price> {
+        self.followed(peg.symbol, peg.side.is_buy(), &peg.special?).ok()
+    }
+
+    /// Gives a peg a new limit and a new place. A parked one comes back with a new place whatever
+    /// its limit.
+    fn move_to(&mut self, peg: Order, price: Price) {
+        let whose = (peg.side, peg.tif, peg.special);
+        match self.entry_limit(peg.symbol, whose, price, peg.post_only) {
+            Err(Reason::PriceBand) => self.end(peg, Reason::BandEnded),
+            Err(_) => self.end(peg, Reason::ShortEnded),
+            Ok(price) if price == peg.price && !peg.parked => {}
             Ok(price) => {
-                self.put(Order { open: 0, ..order });
-                let mut new = Order { number: self.next_place(), price, ..order };
-                self.say(Repriced { old_order: order.number }, &new, new.open);
+                self.put(Order { open: 0, ..peg });
+                let mut new = Order { number: self.next_place(), price, parked: false, ..peg };
+                let told = Repriced { old_order: peg.number, parked: peg.parked };
+                self.say(told, &new, new.open);
                 self.match_incoming(&mut new, price);
                 self.put(new);
             }
         }
+    }
+}
+
+impl Order {
+    pub fn is_peg(&self) -> bool {
+        self.special.is_some_and(|terms| terms.peg != Peg::None)
     }
 }

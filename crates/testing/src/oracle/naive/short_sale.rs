@@ -2,7 +2,7 @@
 
 use super::Naive;
 use ringside_model::command::Command;
-use ringside_model::domain::{OrderId, Price, Side, SymbolId};
+use ringside_model::domain::{OrderId, Price, Side, SymbolId, SymbolState};
 use ringside_model::reason::Reason;
 use ringside_model::report::{Quoted, ShortSaleSet};
 
@@ -53,29 +53,34 @@ impl Naive {
 
     /// Returns true if an order may enter with this limit; zero for no limit.
     pub(super) fn passes_short_test(&self, symbol: SymbolId, side: Side, limit: Price) -> bool {
-        let is_restricted =
+        let was_restricted =
             self.short_sales.get(&symbol).is_some_and(|(restricted, _)| *restricted);
-        if side != Side::Short || !is_restricted {
+        if side != Side::Short || !was_restricted && !self.has_fallen(symbol) {
             return true;
         }
         self.tested_bid(symbol).is_none_or(|bid| limit > bid)
     }
 
-    /// Returns the best known bid: of the quote, otherwise of the book.
+    /// Returns the best known bid: of the quote, otherwise of the book while the symbol is open.
     pub(super) fn tested_bid(&self, symbol: SymbolId) -> Option<Price> {
         let quoted = self.quotes.get(&symbol).map(|(bid, _)| *bid).filter(|bid| bid.0 > 0);
         let ours = self.side(symbol, true).first().map(|order| order.price);
-        quoted.or(ours)
+        quoted.or(ours.filter(|_| self.state(symbol) == SymbolState::Open))
     }
 
-    /// Restricts short sales after a trade ten percent or more below the prior close, if the symbol
-    /// is set up so.
+    /// Reports the restriction of short sales by a trade of this command.
     pub(super) fn restrict_after_fall(&mut self, symbol: SymbolId) {
-        let Some(lowest) = self.lowest.take() else { return };
-        let close = i128::from(self.symbols[&symbol].0.reference.0);
-        let is_low = close > 0 && i128::from(lowest.0) * 10 <= close * 9;
-        if is_low && self.short_sales.get(&symbol) == Some(&(false, true)) {
+        if self.has_fallen(symbol) {
             self.restrict(symbol, true, true);
         }
+    }
+
+    /// Returns true if a trade of this command begins a restriction: a trade ten percent or more
+    /// below the prior close, in a symbol that is set up so. It holds from that trade on.
+    fn has_fallen(&self, symbol: SymbolId) -> bool {
+        let Some(lowest) = self.lowest else { return false };
+        let close = i128::from(self.symbols[&symbol].0.reference.0);
+        let is_low = close > 0 && i128::from(lowest.0) * 10 <= close * 9;
+        is_low && self.short_sales.get(&symbol) == Some(&(false, true))
     }
 }

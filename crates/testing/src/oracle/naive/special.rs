@@ -1,9 +1,7 @@
 //! Orders of the naive venue with special terms.
 
 use super::{Naive, Order, reaches};
-use ringside_model::command::{
-    Action, Command, Enter, EnterSpecial, OperatorCommand, SpecialTerms,
-};
+use ringside_model::command::{Command, Enter, EnterSpecial, SpecialTerms};
 use ringside_model::domain::{
     Nanos, OrderNumber, OrderType, Price, Quantity, SymbolId, TimeInForce,
 };
@@ -20,6 +18,7 @@ impl Naive {
         let EnterSpecial { order: enter, terms } = asked;
         match self.check_special(command, enter, terms) {
             Ok(limit) => {
+                let number = self.own_place(number);
                 let order = Order::new(number, command, enter, limit);
                 self.begin(Order { special: Some(*terms), ..order }, enter);
             }
@@ -64,42 +63,9 @@ impl Naive {
         Ok(limit)
     }
 
-    /// Ends the expired orders of a symbol before a command has any effect on it.
-    pub(super) fn pass_time(&mut self, command: &Command) {
-        let looks = match command.action {
-            Action::Enter(_)
-            | Action::EnterStop(_)
-            | Action::EnterIceberg(_)
-            | Action::EnterSpecial(_)
-            | Action::Cancel(_)
-            | Action::Reduce(_)
-            | Action::Modify(_)
-            | Action::Replace(_)
-            | Action::Operator(OperatorCommand::SetState(_))
-            | Action::Operator(OperatorCommand::PlanState(_))
-            | Action::Operator(OperatorCommand::SetBands(_))
-            | Action::Operator(OperatorCommand::SetQuote(_))
-            | Action::Operator(OperatorCommand::SetShortSale(_)) => true,
-            // A tick first reports the number of expired orders.
-            _ => false,
-        };
-        if looks {
-            for order in self.overdue(command.symbol) {
-                self.end(order, Reason::Expired);
-            }
-        }
-    }
-
-    /// Returns the expired orders of a symbol.
-    pub(super) fn overdue(&self, symbol: SymbolId) -> Vec<Order> {
-        let is_over = |order: &Order| {
-            order.special.is_some_and(|terms| terms.expire > Nanos(0) && terms.expire <= self.now)
-        };
-        self.all_of(symbol).into_iter().filter(is_over).collect()
-    }
-
-    /// Returns all orders of a symbol: the book, hidden orders without and with a minimum, orders
-    /// that wait for an auction, stops.
+    /// Returns all orders of a symbol in the order in which they end: the book, hidden orders
+    /// without and with a minimum, stops that nothing has reached, stops that wait after that,
+    /// orders for an auction, parked pegs.
     pub(super) fn all_of(&self, symbol: SymbolId) -> Vec<Order> {
         let mut all = self.side(symbol, true);
         all.extend(self.side(symbol, false));
@@ -111,8 +77,18 @@ impl Naive {
                 }));
             }
         }
+        let (reached, unreached): (Vec<Order>, Vec<Order>) =
+            self.stops(symbol).into_iter().partition(|stop| stop.reached.is_some());
+        all.extend(unreached);
+        all.extend(reached);
         all.extend(self.beside(symbol));
-        all.extend(self.stops(symbol));
+        let is_parked = |order: &&Order| order.symbol == symbol && order.parked;
+        let mut parked: Vec<Order> = self.orders.iter().filter(is_parked).copied().collect();
+        parked.sort_by_key(|order| {
+            let buy = order.side.is_buy();
+            (!buy, if buy { -order.price.0 } else { order.price.0 }, order.time())
+        });
+        all.extend(parked);
         all
     }
 
@@ -121,7 +97,8 @@ impl Naive {
     pub(super) fn whole_side(&self, symbol: SymbolId, buy: bool) -> Vec<Order> {
         let mut side = self.side(symbol, buy);
         side.extend(self.orders.iter().filter(|order| {
-            order.symbol == symbol && order.side.is_buy() == buy && order.is_non_displayed()
+            let is_there = order.symbol == symbol && order.side.is_buy() == buy;
+            is_there && order.is_non_displayed() && !order.parked
         }));
         if buy {
             side.sort_by_key(|o| (Reverse(o.price), o.is_non_displayed(), o.time()));
@@ -143,11 +120,36 @@ impl Naive {
         side.find(|resting| incoming.open >= resting.least())
     }
 
-    /// Returns the reason why an order without a limit of its own stops trading.
+    /// Lets each resting hidden order with a minimum trade as if it came in, the oldest first. It
+    /// keeps its place for what is left.
+    pub(super) fn bring_in_minimums(&mut self, symbol: SymbolId) {
+        let mut waiting = self.whole_side(symbol, true);
+        waiting.extend(self.whole_side(symbol, false));
+        waiting.retain(|order| order.least() > 0);
+        waiting.sort_by_key(Order::time);
+        for order in waiting {
+            // A short sale that would not be let in now takes nothing.
+            if let Some(mut order) = self.still(&order)
+                && self.passes_short_test(symbol, order.side, order.price)
+            {
+                let bound = order.price;
+                self.match_incoming(&mut order, bound);
+                self.put(order);
+            }
+        }
+    }
+
+    /// Returns the present state of an order; `None` if it has ended or has a new place.
+    pub(super) fn still(&self, order: &Order) -> Option<Order> {
+        self.orders.iter().find(|other| other.is_same(order)).copied()
+    }
+
+    /// Returns the reason why an order without a limit of its own stops trading; displayed orders
+    /// alone decide, so that it tells nothing about hidden ones.
     pub(super) fn why_no_more(&self, order: &Order, bound: Price) -> Reason {
         let buy = order.side.is_buy();
         let stands_beyond = |other: &Order| !reaches(buy, bound, other.price);
-        if self.whole_side(order.symbol, !buy).iter().any(stands_beyond) {
+        if self.side(order.symbol, !buy).iter().any(stands_beyond) {
             Reason::Collar
         } else {
             Reason::NoLiquidity

@@ -3,7 +3,7 @@
 use super::{Naive, Order};
 use ringside_model::command::Command;
 use ringside_model::domain::{
-    Auction, Nanos, OrderType, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
+    Auction, Nanos, OrderId, OrderType, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
 };
 use ringside_model::reason::Reason;
 use ringside_model::report::{Crossed, Executed, Indicative, StateChanged, Subject};
@@ -17,9 +17,15 @@ impl Naive {
         self.states.get(&symbol).copied().unwrap_or(SymbolState::Open)
     }
 
-    /// Returns the reason why no order can enter in the state of its symbol.
+    /// Returns true if orders trade on entry: the symbol is open, and the day is on.
+    pub(super) fn trades_continuously(&self, symbol: SymbolId) -> bool {
+        self.state(symbol) == SymbolState::Open && !self.day_over
+    }
+
+    /// Returns the reason why no order can enter now.
     pub(super) fn closed_to(&self, symbol: SymbolId) -> Option<Reason> {
         match self.state(symbol) {
+            _ if self.day_over => Some(Reason::Closed),
             SymbolState::Closed => Some(Reason::Closed),
             SymbolState::Halted => Some(Reason::Halted),
             SymbolState::CancelOnly => Some(Reason::CancelOnly),
@@ -76,10 +82,35 @@ impl Naive {
     }
 
     pub(super) fn set_state(&mut self, command: &Command, state: SymbolState) {
-        if self.may_change(command) {
+        if self.may_change(command) && self.may_have(command, state) {
             self.plans.remove(&command.symbol);
             self.enter_state(command.symbol, state);
         }
+    }
+
+    /// Returns true if a symbol may have a state now; rejects the command otherwise. Between two
+    /// days nothing opens and no call begins.
+    pub(super) fn may_have(&mut self, command: &Command, state: SymbolState) -> bool {
+        use SymbolState::{CancelOnly, Closed, Halted};
+        let is_served = !self.day_over || matches!(state, Closed | Halted | CancelOnly);
+        if !is_served {
+            self.reject(command, OrderId(0), Side::Buy, Reason::Closed);
+        }
+        is_served
+    }
+
+    /// Ends the day of a symbol, after the orders of the day have ended: a call ends without its
+    /// auction, and nothing is planned any more.
+    pub(super) fn end_day_of(&mut self, symbol: SymbolId) {
+        self.plans.remove(&symbol);
+        if auction_of(self.state(symbol)).is_some() {
+            let state = SymbolState::Closed;
+            self.states.insert(symbol, state);
+            self.reopenings.remove(&symbol);
+            self.told.remove(&symbol);
+            self.reports.push(StateChanged { state, reopens_at: Nanos(0) }.about(symbol));
+        }
+        self.park_all(symbol);
     }
 
     /// Changes the state of a symbol and removes the timers of the state before.
@@ -95,6 +126,9 @@ impl Naive {
         }
         let changed = StateChanged { state, reopens_at: Nanos(0) };
         self.reports.push(changed.about(symbol));
+        if state != SymbolState::Open {
+            self.park_all(symbol);
+        }
         let call = auction_of(before);
         let ends = match state {
             SymbolState::Open => call.is_some() || self.is_crossed(symbol),
@@ -102,9 +136,7 @@ impl Naive {
             _ => false,
         };
         let auction = ends.then(|| call.unwrap_or(Auction::Reopening));
-        if let Some(auction) = auction {
-            self.uncross(symbol, auction);
-        }
+        let price = auction.and_then(|auction| self.uncross(symbol, auction));
         for order in self.beside(symbol) {
             let had_its_auction = auction.is_some_and(|auction| takes_part(order.tif, auction));
             let missed_it = order.tif == TimeInForce::AtOpen && state == SymbolState::Open;
@@ -113,15 +145,13 @@ impl Naive {
             }
         }
         if state == SymbolState::Open {
-            if auction.is_some() && self.trades > 0 {
-                let price = self.symbols[&symbol].1.unwrap();
+            if let Some(price) = price {
                 self.follow_auction(symbol, price);
             }
             self.reprice(symbol);
+            self.bring_in_minimums(symbol);
             self.follow_quote(symbol);
         }
-        // A symbol that opens without a trade keeps its last trade price, which may elect stops.
-        self.traded_at.extend(self.symbols[&symbol].1);
         self.elect(symbol);
     }
 
@@ -131,7 +161,8 @@ impl Naive {
     }
 
     /// Trades all participating orders at the one price, the best limits first and then the oldest.
-    fn uncross(&mut self, symbol: SymbolId, auction: Auction) {
+    /// Returns the price if anything trades.
+    fn uncross(&mut self, symbol: SymbolId, auction: Auction) -> Option<Price> {
         let indication = self.indication(symbol, auction);
         let (price, matched, _) = indication.unwrap_or((Price(0), 0, 0));
         self.reports.push(Crossed { auction }.about(Subject {
@@ -160,9 +191,9 @@ impl Naive {
                 pair[i] = order;
             }
             pair.into_iter().for_each(|order| self.refresh(order));
-            self.symbols.get_mut(&symbol).unwrap().1 = Some(price);
-            self.lowest = Some(price);
+            self.note_trade(symbol, price);
         }
+        (matched > 0).then_some(price)
     }
 
     /// Reports the indication of a symbol in a call, if it has changed.

@@ -1,14 +1,16 @@
 //! Stops of the naive venue.
 
 use super::{Naive, Order, reaches};
-use ringside_engine::ELECTED_MAX;
 use ringside_model::command::{Command, EnterStop};
 use ringside_model::domain::{
     Nanos, OrderNumber, OrderType, PostOnly, Price, SymbolId, SymbolState, TimeInForce,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{Accepted, StateChanged, Subject, Triggered};
+use ringside_model::report::{Accepted, Entered, StateChanged, Subject, Triggered};
 use std::mem::take;
+
+/// Largest number of waves of stops in one command.
+const WAVES_MAX: u32 = 100;
 
 impl Naive {
     pub(super) fn enter_stop(&mut self, number: OrderNumber, command: &Command, asked: &EnterStop) {
@@ -30,10 +32,11 @@ impl Naive {
             return self.reject_enter(command, enter, reason);
         }
         let limit = is_limit.then_some(enter.price);
+        let number = self.own_place(number);
         let order = Order { stop: Some(limit), ..Order::new(number, command, enter, *stop) };
         self.say(Accepted { stop: Some(enter.price) }, &order, order.open);
         self.put(order);
-        // A stop that is already reached is elected at once.
+        // The last price reaches no older stop: each trade has reached what it could.
         self.traded_at.extend(self.symbols[&command.symbol].1);
         self.elect(command.symbol);
     }
@@ -50,37 +53,71 @@ impl Naive {
         stops
     }
 
-    /// Elects the stops that the trades so far have reached, then the stops that the trades of
-    /// these reach, and so on.
+    /// Lets stops enter the book, wave by wave: first those that have waited, then those that the
+    /// trades so far have reached, then those that the trades of these have reached, and so on. If
+    /// the symbol does not trade continuously, the stops that the trades have reached wait.
     pub(super) fn elect(&mut self, symbol: SymbolId) {
-        let mut elected = 0;
-        while self.state(symbol) == SymbolState::Open && !self.traded_at.is_empty() {
-            let prices = take(&mut self.traded_at);
-            // A buy stop is reached from below, a sell stop from above.
-            let is_reached = |stop: &Order| {
-                prices.iter().any(|&price| reaches(stop.side.is_buy(), price, stop.price))
-            };
-            for stop in self.stops(symbol).into_iter().filter(is_reached) {
-                if elected == ELECTED_MAX {
-                    self.traded_at.clear();
-                    return self.halt_for_cascade(symbol);
-                }
-                elected += 1;
-                let number = self.next_place();
-                self.trigger(stop, number);
+        while self.trades_continuously(symbol) {
+            let mut wave = self.late_stops(symbol);
+            if wave.is_empty() {
+                wave = self.newly_reached(symbol);
             }
+            if wave.is_empty() {
+                return;
+            }
+            if self.waves == WAVES_MAX {
+                wave.into_iter().for_each(|stop| self.keep_waiting(stop));
+                return self.halt_for_cascade(symbol);
+            }
+            self.waves += 1;
+            wave.into_iter().for_each(|stop| self.let_in(stop));
         }
-        self.traded_at.clear();
+        for stop in self.newly_reached(symbol) {
+            self.keep_waiting(stop);
+        }
     }
 
-    fn trigger(&mut self, waiting: Order, number: OrderNumber) {
+    /// Returns the stops that were reached and had to wait, in the order in which they were reached.
+    fn late_stops(&self, symbol: SymbolId) -> Vec<Order> {
+        let mut late = self.stops(symbol);
+        late.retain(|stop| stop.reached.is_some());
+        late.sort_by_key(|stop| stop.reached);
+        late
+    }
+
+    /// Returns the stops that the trades since the last wave have reached.
+    fn newly_reached(&mut self, symbol: SymbolId) -> Vec<Order> {
+        let prices = take(&mut self.traded_at);
+        let mut stops = self.stops(symbol);
+        // A buy stop is reached from below, a sell stop from above.
+        stops.retain(|stop| {
+            let is_reached = |&price| reaches(stop.side.is_buy(), price, stop.price);
+            stop.reached.is_none() && prices.iter().any(is_reached)
+        });
+        stops
+    }
+
+    fn keep_waiting(&mut self, stop: Order) {
+        self.kept_waiting += 1;
+        self.say(Triggered { old_order: stop.number }, &stop, stop.open);
+        self.put(Order { reached: Some((self.at.0, self.kept_waiting)), ..stop });
+    }
+
+    /// Lets a stop enter the book as a new order, which trades and rests or ends.
+    fn let_in(&mut self, waiting: Order) {
         self.put(Order { open: 0, ..waiting });
         let limit = waiting.stop.unwrap();
         let (symbol, side) = (waiting.symbol, waiting.side);
         let price = limit.unwrap_or(Price(0));
         let price = self.banded(symbol, side.is_buy(), waiting.tif, price);
-        let mut order = Order { number, price, stop: None, ..waiting };
-        self.say(Triggered { old_order: waiting.number }, &order, order.open);
+        let number = self.next_place();
+        let mut order = Order { number, price, stop: None, reached: None, ..waiting };
+        let old_order = waiting.number;
+        if waiting.reached.is_some() {
+            self.say(Entered { old_order }, &order, order.open);
+        } else {
+            self.say(Triggered { old_order }, &order, order.open);
+        }
         if !self.passes_short_test(symbol, side, price) {
             let open = order.open;
             return self.cut(&mut order, open, Reason::ShortEnded);
@@ -99,5 +136,6 @@ impl Naive {
         let halted = StateChanged { state: SymbolState::Halted, reopens_at: Nanos(0) };
         let reason = Reason::StopCascade;
         self.reports.push(halted.about(Subject { reason, ..Subject::from(symbol) }));
+        self.park_all(symbol);
     }
 }
