@@ -1,7 +1,8 @@
 //! Matching engine: `(state, command) → (state, reports)`.
 //!
-//! A plain library: no thread, file, socket, clock or randomness. Live venue, replay, standby and
-//! simulator all call the same [`Engine::apply_batch`]. A program that only wants order books uses
+//! A plain library: no thread, file, socket or clock, and nothing random but the key of the index of
+//! order ids, which no result shows. Live venue, replay, standby and simulator all call the same
+//! [`Engine::apply_batch`]. A program that only wants order books uses
 //! [`OrderBooks`], which numbers the commands itself:
 //!
 //! ```

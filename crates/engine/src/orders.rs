@@ -3,14 +3,18 @@
 //!
 //! The index holds live orders only. A bucket is the head of a chain through the orders themselves,
 //! so an insert reads no other order, and the newest order comes first. Ids that a session counts
-//! up fall into neighbouring buckets; a multiplication spreads all other ids. The bucket of a
-//! command is computed once, when the batch is prefetched.
+//! up fall into neighbouring buckets; a multiplication spreads all other ids. The multiplier is
+//! drawn at random once in a process, so no client can choose ids that share a bucket.
+//! Buckets decide the place of an order in memory and nothing else: no report, hash or image shows
+//! them. The bucket of a command is computed once, when the batch is prefetched.
 
 use super::attributes::Attributes;
 use super::prefetch::prefetch;
 use super::side_tables::OrderKey;
 use ringside_model::domain::{OrderId, SessionId, SymbolId};
 use ringside_model::hash;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 
 /// Place of an order in the slab; 0 is no order.
 pub(super) type Slot = u32;
@@ -80,6 +84,8 @@ pub(super) struct Orders {
     buckets: Vec<Slot>,
     /// Right shift that makes a bucket from a 64-bit hash.
     shift: u32,
+    /// Odd multiplier that spreads the blocks of ids.
+    spread: u64,
     /// Highest id so far, by session, for sessions below `HIGHEST_MAX`.
     highest: Vec<u64>,
 }
@@ -106,7 +112,7 @@ impl Orders {
         slab.push(Order { attributes: Attributes::OF_NO_ORDER, ..Order::NONE });
         let buckets = vec![NIL; (capacity * BUCKETS_PER_ORDER).next_power_of_two()];
         let shift = 64 - buckets.len().ilog2();
-        Orders { slab, free: NIL, live: 0, buckets, shift, highest: vec![] }
+        Orders { slab, free: NIL, live: 0, buckets, shift, spread: *SPREAD, highest: vec![] }
     }
 
     pub(crate) fn live(&self) -> usize {
@@ -252,20 +258,24 @@ impl Orders {
     /// Returns the bucket of an id.
     #[inline(always)]
     pub(crate) fn bucket(&self, session: SessionId, id: OrderId) -> Bucket {
-        const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-        let block = (id.0 >> BLOCK_BITS) ^ u64::from(session.0) << 40;
         let within = id.0 & ((1 << BLOCK_BITS) - 1);
-        Bucket((block.wrapping_mul(SPREAD) >> self.shift ^ within) as u32)
+        let block = spread_block(id.0 >> BLOCK_BITS, session, self.spread);
+        Bucket((block >> self.shift ^ within) as u32)
     }
 
     #[inline(always)]
     fn head(&self, Bucket(bucket): Bucket) -> &Slot {
-        &self.buckets[bucket as usize]
+        debug_assert!((bucket as usize) < self.buckets.len());
+        // SAFETY: a bucket is 0 or comes from `bucket`, whose shift leaves the bits of an index,
+        // with other low bits. The buckets never become fewer.
+        unsafe { self.buckets.get_unchecked(bucket as usize) }
     }
 
     #[inline(always)]
     fn head_mut(&mut self, Bucket(bucket): Bucket) -> &mut Slot {
-        &mut self.buckets[bucket as usize]
+        debug_assert!((bucket as usize) < self.buckets.len());
+        // SAFETY: as in `head`.
+        unsafe { self.buckets.get_unchecked_mut(bucket as usize) }
     }
 
     #[cold]
@@ -302,6 +312,36 @@ impl Orders {
             }
         }
     }
+}
+
+/// Multiplier of this process.
+static SPREAD: LazyLock<u64> = LazyLock::new(draw_spread);
+
+/// Draws a multiplier at random that suits ids which are counted up.
+fn draw_spread() -> u64 {
+    let draw = || RandomState::new().hash_one(0) | 1;
+    std::iter::repeat_with(draw).find(|&spread| suits_counting(spread)).expect("it goes on")
+}
+
+/// Returns true if blocks of ids that a few sessions count up fall far apart in the index. One
+/// multiplier of ten does; the others let sessions share buckets.
+fn suits_counting(spread: u64) -> bool {
+    const SESSIONS: u32 = 8;
+    const BLOCKS: u64 = 4096;
+    const PLACES_BITS: u32 = 16;
+    let mut taken = vec![false; 1 << PLACES_BITS];
+    (1..=SESSIONS).all(|session| {
+        (0..BLOCKS).all(|block| {
+            let place = spread_block(block, SessionId(session), spread) >> (64 - PLACES_BITS);
+            !std::mem::replace(&mut taken[place as usize], true)
+        })
+    })
+}
+
+/// Returns the hash of a block of ids.
+#[inline(always)]
+fn spread_block(block: u64, session: SessionId, spread: u64) -> u64 {
+    (block ^ u64::from(session.0) << 40).wrapping_mul(spread)
 }
 
 #[cfg(test)]
@@ -352,6 +392,52 @@ mod tests {
         slots.iter().step_by(2).for_each(|&(id, _)| _ = insert(&mut orders, id));
         assert_eq!(orders.slab.len(), before, "free slots are used again");
         assert!(before <= 1 + orders.live() + GROW_ORDERS_MIN, "the slab grows in small steps");
+    }
+
+    /// Returns the length of the longest chain.
+    fn longest_chain(orders: &Orders) -> usize {
+        let next = |&slot: &Slot| Some(orders.get(slot).chain).filter(|&slot| slot != NIL);
+        let length = |&head: &Slot| {
+            std::iter::successors(Some(head).filter(|&slot| slot != NIL), next).count()
+        };
+        orders.buckets.iter().map(length).max().expect("there are buckets")
+    }
+
+    #[test]
+    fn no_choice_of_ids_makes_a_chain_long() {
+        // Blocks of ids that a multiplication by the golden ratio would put side by side.
+        const INVERSE: u64 = 0xF1DE_83E1_9937_733D;
+        let in_range = |block: &u64| block >> (64 - BLOCK_BITS) == 0;
+        let side_by_side = (1u64..).map(|i| i.wrapping_mul(INVERSE)).filter(in_range);
+        let choices: [Vec<u64>; 4] = [
+            side_by_side.take(10_000).collect(),
+            (1..10_000).collect(),
+            (1..10_000).map(|i| i << 30).collect(),
+            (1..10_000).map(|i| i << 44).collect(),
+        ];
+        for blocks in choices {
+            let longest = || {
+                let mut orders = Orders { spread: draw_spread(), ..Orders::with_capacity(20_000) };
+                for id in blocks.iter().map(|block| block << BLOCK_BITS) {
+                    orders.make_room(1);
+                    orders.insert(order(0, id), orders.bucket(SessionId(0), OrderId(id)));
+                }
+                longest_chain(&orders)
+            };
+            // One multiplier in ten thousand may suit a choice; not three in a row.
+            let shortest = (0..3).map(|_| longest()).min().expect("three draws");
+            assert!(shortest < 64, "{shortest} orders in a chain");
+        }
+    }
+
+    #[test]
+    fn neighbouring_blocks_do_not_share_buckets() {
+        let mut orders = Orders::with_capacity(64 * 1000);
+        for id in 1..64_000 {
+            orders.make_room(1);
+            orders.insert(order(1, id), orders.bucket(SessionId(1), OrderId(id)));
+        }
+        assert!(longest_chain(&orders) <= 4, "{}", longest_chain(&orders));
     }
 
     #[test]
