@@ -25,11 +25,11 @@
 //! Modules:
 //!
 //! - `lib.rs` dispatches commands and checks new orders; `matching.rs` trades.
-//! - `book.rs` and `ladder.rs` keep price levels in order, `orders.rs` orders, `attributes.rs`
-//!   their fixed terms.
+//! - `book.rs` and `ladder.rs` keep price levels in order, `orders.rs` orders, `owners.rs` the
+//!   ids of each session, `attributes.rs` their fixed terms.
 //! - `lookahead.rs` prefetches the memory that a batch will touch.
-//! - `amend.rs` has reduce, replace and modify, `venue.rs` the rare commands, `clock.rs` scheduled
-//!   states and expiry.
+//! - `amend.rs` has reduce, replace and modify, `venue.rs` the rare commands, `covered.rs` the
+//!   orders of a mass cancel, `clock.rs` scheduled states and expiry.
 //! - `states.rs` has the session states and their auctions, `auction.rs` the auction price,
 //!   `pools.rs` the orders for auctions only.
 //! - `beside.rs` has the ladders of the orders that rest and are not displayed.
@@ -51,6 +51,7 @@ mod bands;
 mod beside;
 mod book;
 mod clock;
+mod covered;
 mod hidden;
 mod icebergs;
 mod image;
@@ -61,6 +62,7 @@ mod matching;
 mod moves;
 mod order_books;
 mod orders;
+mod owners;
 mod pegs;
 mod pools;
 mod prefetch;

@@ -9,6 +9,7 @@
 //! them. The bucket of a command is computed once, when the batch is prefetched.
 
 use super::attributes::Attributes;
+use super::owners::{BLOCK_BITS, Owners, Run};
 use super::prefetch::prefetch;
 use super::side_tables::OrderKey;
 use ringside_model::domain::{OrderId, SessionId, SymbolId};
@@ -86,8 +87,8 @@ pub(super) struct Orders {
     shift: u32,
     /// Odd multiplier that spreads the blocks of ids.
     spread: u64,
-    /// Highest id so far, by session, for sessions below `HIGHEST_MAX`.
-    highest: Vec<u64>,
+    /// Used ids by session.
+    owners: Owners,
 }
 
 /// Place in the index.
@@ -99,10 +100,6 @@ const GROW_ORDERS_MIN: usize = 256;
 /// Minimum number of buckets per order. If a bucket's newest order is not the one that a command
 /// names, the prefetch has loaded the wrong line; the four bytes of a bucket are cheaper.
 const BUCKETS_PER_ORDER: usize = 8;
-/// Number of low bits within a block of ids; the ids of one block lie side by side in the index.
-const BLOCK_BITS: u32 = 6;
-/// Sessions below this number have an entry in `highest`.
-const HIGHEST_MAX: u32 = 1 << 16;
 
 impl Orders {
     /// Creates a slab with room for `capacity` live orders, 1,024 at least, before anything grows.
@@ -112,11 +109,17 @@ impl Orders {
         slab.push(Order { attributes: Attributes::OF_NO_ORDER, ..Order::NONE });
         let buckets = vec![NIL; (capacity * BUCKETS_PER_ORDER).next_power_of_two()];
         let shift = 64 - buckets.len().ilog2();
-        Orders { slab, free: NIL, live: 0, buckets, shift, spread: *SPREAD, highest: vec![] }
+        let (spread, owners) = (*SPREAD, Owners::new());
+        Orders { slab, free: NIL, live: 0, buckets, shift, spread, owners }
     }
 
     pub(crate) fn live(&self) -> usize {
         self.live
+    }
+
+    /// Returns the used ids by session.
+    pub(crate) fn owners(&self) -> &Owners {
+        &self.owners
     }
 
     #[inline(always)]
@@ -146,15 +149,12 @@ impl Orders {
     /// order.
     #[inline(always)]
     pub(crate) fn insert(&mut self, order: Order, bucket: Bucket) -> Slot {
-        match self.highest.get_mut(order.session as usize) {
-            Some(highest) => *highest = order.id.max(*highest),
-            None => self.grow_highest(order.session, order.id),
-        }
         let slot = self.free;
         debug_assert!(slot != NIL, "the caller has made room");
         let chain = std::mem::replace(self.head_mut(bucket), slot);
         self.free = self.get(slot).next;
         *self.get_mut(slot) = Order { chain, ..order };
+        self.owners.add(order.session, order.id, order.attributes);
         self.live += 1;
         slot
     }
@@ -164,7 +164,7 @@ impl Orders {
     pub(crate) fn remove(&mut self, slot: Slot, bucket: Bucket) {
         let free = std::mem::replace(&mut self.free, slot);
         let order = self.get_mut(slot);
-        let chain = order.chain;
+        let (chain, session) = (order.chain, order.session);
         order.number = 0;
         order.next = free;
         let head = self.head_mut(bucket);
@@ -175,6 +175,45 @@ impl Orders {
             self.unchain(head, slot);
         }
         self.live -= 1;
+        if self.owners.subtract(session) {
+            self.tidy(session);
+        }
+    }
+
+    /// Forgets some runs of ids of a session that have no live order.
+    #[cold]
+    #[inline(never)]
+    fn tidy(&mut self, session: u32) {
+        for (place, run) in self.owners.next_runs(session).into_iter().flatten() {
+            if self.is_over(session, run) {
+                self.owners.forget(session, place);
+            }
+        }
+    }
+
+    /// Returns true if a run has no live order. Most runs that are over have empty buckets.
+    fn is_over(&self, session: u32, run: Run) -> bool {
+        const BLOCK: usize = 1 << BLOCK_BITS;
+        let is_unused = run.first_of_many().is_some_and(|id| {
+            let Bucket(bucket) = self.bucket(SessionId(session), id);
+            let (blocks, _) = self.buckets.as_chunks::<BLOCK>();
+            blocks[bucket as usize / BLOCK].iter().fold(NIL, |any, head| any | head) == NIL
+        });
+        is_unused || self.live_in(session, run).next().is_none()
+    }
+
+    /// Iterates over the live orders with an id of a run.
+    fn live_in(&self, session: u32, run: Run) -> impl Iterator<Item = Slot> {
+        let session = SessionId(session);
+        run.ids()
+            .map(move |id| self.find(self.bucket(session, id), session, id))
+            .filter(|&slot| slot != NIL)
+    }
+
+    /// Iterates over the live orders of a session below [`super::owners::SESSIONS_MAX`], in no order; some may
+    /// come twice.
+    pub(crate) fn of_session(&self, session: u32) -> impl Iterator<Item = Slot> {
+        self.owners.runs(session).flat_map(move |run| self.live_in(session, run))
     }
 
     /// Removes an order from a chain whose head is another order.
@@ -214,8 +253,7 @@ impl Orders {
     /// earlier ones needs no search.
     #[inline(always)]
     pub(crate) fn is_live(&self, bucket: Bucket, session: SessionId, id: OrderId) -> bool {
-        let rises = self.highest.get(session.0 as usize).is_some_and(|&highest| id.0 > highest);
-        !rises && self.find(bucket, session, id) != NIL
+        !self.owners.rises(session.0, id.0) && self.find(bucket, session, id) != NIL
     }
 
     #[inline(always)]
@@ -293,14 +331,6 @@ impl Orders {
     }
 
     #[cold]
-    fn grow_highest(&mut self, session: u32, id: u64) {
-        if session < HIGHEST_MAX {
-            self.highest.resize(session as usize + 1, 0);
-            self.highest[session as usize] = id;
-        }
-    }
-
-    #[cold]
     fn grow_index(&mut self) {
         self.buckets = vec![NIL; self.buckets.len() * 2];
         self.shift -= 1;
@@ -346,6 +376,7 @@ fn spread_block(block: u64, session: SessionId, spread: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::owners::SESSIONS_MAX;
     use super::*;
 
     fn order(session: u32, id: u64) -> Order {
@@ -440,6 +471,65 @@ mod tests {
         assert!(longest_chain(&orders) <= 4, "{}", longest_chain(&orders));
     }
 
+    /// Inserts and removes orders; compares the orders of each session with a list. `id_of` gives
+    /// the next id from the step and a random number.
+    fn check_sessions(id_of: impl Fn(u64, u64) -> u64) {
+        let mut orders = Orders::with_capacity(0);
+        let mut live: Vec<(u32, Slot)> = vec![];
+        let sessions = [0, 1, 7, SESSIONS_MAX - 1];
+        for step in 1..40_000u64 {
+            let random = step.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
+            let falls = step / 5_000 % 2 == 1;
+            if random % 5 < 2 + 2 * u64::from(falls) && !live.is_empty() {
+                let (session, slot) = live.swap_remove(random as usize % live.len());
+                let id = OrderId(orders.get(slot).id);
+                orders.remove(slot, orders.bucket(SessionId(session), id));
+            } else {
+                let session = sessions[(random >> 8) as usize % sessions.len()];
+                orders.make_room(1);
+                let id = id_of(step, random);
+                let bucket = orders.bucket(SessionId(session), OrderId(id));
+                if orders.find(bucket, SessionId(session), OrderId(id)) != NIL {
+                    continue;
+                }
+                let firm = random % 40 & !1;
+                let order = Order { attributes: Attributes(firm), ..order(session, id) };
+                live.push((session, orders.insert(order, bucket)));
+            }
+            if step % 1000 != 0 {
+                continue;
+            }
+            let sorted = |slots: &mut dyn Iterator<Item = Slot>| {
+                let mut slots: Vec<Slot> = slots.collect();
+                slots.sort_unstable();
+                slots.dedup();
+                slots
+            };
+            for session in sessions {
+                let of_session = live.iter().filter(|&&(owner, _)| owner == session);
+                let expected = sorted(&mut of_session.map(|&(_, slot)| slot));
+                assert_eq!(orders.owners.live(session), expected.len());
+                assert_eq!(sorted(&mut orders.of_session(session)), expected);
+                let runs = orders.owners.runs(session).count();
+                assert!(runs <= 100 + 4 * expected.len(), "{runs} for {}", expected.len());
+            }
+            let is_of = |slot: &Slot| orders.get(*slot).attributes.firm() == 8;
+            let of_firm = orders.owners.of_firm(8).flat_map(|session| orders.of_session(session));
+            let expected = sorted(&mut live.iter().map(|&(_, slot)| slot).filter(is_of));
+            assert_eq!(sorted(&mut of_firm.filter(is_of)), expected);
+        }
+    }
+
+    #[test]
+    fn the_runs_of_a_session_have_its_live_orders() {
+        check_sessions(|step, _| step);
+        check_sessions(|step, _| step << 6);
+        check_sessions(|step, _| step * 17);
+        check_sessions(|_, random| random);
+        check_sessions(|_, random| random % 3_000);
+        check_sessions(|step, random| step / 100 + random % 300);
+    }
+
     #[test]
     fn room_for_many_orders_leaves_the_slots_that_are_free_already() {
         let mut orders = Orders::with_capacity(0);
@@ -462,7 +552,7 @@ mod tests {
     #[test]
     fn an_id_is_live_whatever_the_number_of_its_session() {
         let mut orders = Orders::with_capacity(0);
-        let sessions = [3, 2, HIGHEST_MAX - 1, HIGHEST_MAX, HIGHEST_MAX + 1, u32::MAX];
+        let sessions = [3, 2, SESSIONS_MAX - 1, SESSIONS_MAX, SESSIONS_MAX + 1, u32::MAX];
         for session in sessions {
             orders.make_room(1);
             orders.insert(order(session, 5), orders.bucket(SessionId(session), OrderId(5)));

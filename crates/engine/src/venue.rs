@@ -16,6 +16,7 @@ use ringside_model::report::{
     self, AccountQueried, Body, Broken, Corrected, Defined, DurabilitySet, MassCanceled,
     OrderEntrySet, ReportSink, RiskSet, Subject, Unfinished,
 };
+use std::collections::BTreeMap;
 
 impl Engine {
     /// Applies a command of the operator.
@@ -187,40 +188,44 @@ impl Engine {
             return self.reject_absent(command, filter.id, Side::Buy, sink);
         }
         let subject = Subject { id: filter.id, ..Subject::from(command) };
-        let wanted = |order: &Order| covers(filter, order);
         let Some(book) = book else {
-            return self.cancel_everywhere(at, subject, wanted, cause, sink);
+            return self.cancel_everywhere(at, filter, subject, cause, sink);
         };
         let mut covered = std::mem::take(&mut self.covered);
-        self.cover(book, wanted, &mut covered);
+        self.cover_filtered(filter, Some(book), &mut covered);
         sink.report(MassCanceled { count: covered.len() as u64 }.about(subject));
         self.cancel_covered(covered, cause, sink);
     }
 
-    /// Cancels the orders of all symbols that meet `wanted`, symbol by symbol, each after the symbol
-    /// has caught up with the time of the command.
+    /// Cancels the covered orders of all symbols, symbol by symbol, each after the symbol has caught
+    /// up with the time of the command.
     fn cancel_everywhere(
         &mut self,
         at: &Sequenced,
+        filter: &MassCancel,
         subject: Subject,
-        wanted: impl Fn(&Order) -> bool,
         cause: Reason,
         sink: &mut impl ReportSink,
     ) {
         let mut covered = std::mem::take(&mut self.covered);
-        for book in self.books_by_symbol() {
-            self.cover(book, |order| wanted(order) && !self.is_over(order, at.time), &mut covered);
-        }
+        self.cover_filtered(filter, None, &mut covered);
+        covered.retain(|&slot| !self.is_over(self.orders.get(slot), at.time));
         sink.report(MassCanceled { count: covered.len() as u64 }.about(subject));
-        let mut symbols = self.behind_time(at.time);
-        symbols.extend(covered.drain(..).map(|slot| SymbolId(self.orders.get(slot).symbol)));
+        let mut by_symbol: BTreeMap<SymbolId, Vec<Slot>> = BTreeMap::new();
+        for slot in covered.drain(..) {
+            by_symbol.entry(SymbolId(self.orders.get(slot).symbol)).or_default().push(slot);
+        }
         self.covered = covered;
-        for symbol in symbols {
-            self.catch_up_with(symbol, at.time, sink);
-            let book = self.book_index(symbol).expect("what has orders or timers has a book");
-            let mut covered = std::mem::take(&mut self.covered);
-            self.cover(book, &wanted, &mut covered);
-            self.cancel_covered(covered, cause, sink);
+        // What a symbol catches up with may move its orders.
+        for symbol in self.behind_time(at.time) {
+            by_symbol.insert(symbol, vec![]);
+        }
+        for (symbol, mut covered) in by_symbol {
+            if covered.is_empty() {
+                self.catch_up_with(symbol, at.time, sink);
+                self.cover_filtered(filter, self.book_index(symbol), &mut covered);
+            }
+            covered.into_iter().for_each(|slot| self.cancel_resting(slot, cause, sink));
             self.look_after(symbol, at.time, sink);
         }
     }
@@ -311,6 +316,13 @@ impl Engine {
         traded.map(|&place| place as usize - 1).collect()
     }
 
+    /// Collects the orders of all books that meet `wanted`, by symbol.
+    pub(super) fn cover_all(&self, wanted: impl Fn(&Order) -> bool, covered: &mut Vec<Slot>) {
+        for book in self.books_by_symbol() {
+            self.cover(book, &wanted, covered);
+        }
+    }
+
     /// Collects the orders of a book that meet `wanted`, in priority order, bids first. Then follow
     /// the orders beside the book: hidden orders, those that wait for an auction, then the stops.
     pub(super) fn cover(
@@ -360,11 +372,4 @@ fn correct_trade(command: &Command, correction: &CorrectTrade, sink: &mut impl R
         let subject = Subject { id, session, price, quantity, ..Subject::from(command) };
         sink.report(Corrected { match_number: trade.match_number }.about(subject));
     }
-}
-
-fn covers(filter: &MassCancel, order: &Order) -> bool {
-    filter.buy.is_none_or(|buy| buy == order.attributes.is_buy())
-        && filter.session.is_none_or(|session| session.0 == order.session)
-        && filter.firm.is_none_or(|firm| firm.0 == order.attributes.firm())
-        && filter.group.is_none_or(|group| group == order.attributes.group())
 }
