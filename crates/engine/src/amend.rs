@@ -230,6 +230,9 @@ impl Engine {
         *self.orders.get_mut(slot) = modified;
         let (before, after) = (order.hash(price), modified.hash(price));
         self.books_hash = self.books_hash.wrapping_sub(before).wrapping_add(after);
+        if attributes.has_minimum() {
+            self.note_minimum(slot);
+        }
         let displayed = shown_less(&modified, shown);
         sink.report(Modified { displayed }.about(Subject {
             quantity: Quantity(removed),
@@ -256,6 +259,9 @@ impl Engine {
         self.books_hash = self.books_hash.wrapping_sub(before).wrapping_add(order.hash(price));
         let canceled = Canceled { displayed: shown_less(order, shown), ..Canceled::PLAIN };
         sink.report(canceled.about(cut(order, price, quantity, order.open + behind, reason)));
+        if order.attributes.has_minimum() {
+            self.note_minimum(slot);
+        }
     }
 
     /// Checks that an order with data beside it can be replaced: not a stop and not a peg. A reached

@@ -1,8 +1,9 @@
 //! Hidden orders. They rest beside the book of their symbol and trade like orders in the book, at
 //! each price after everything that is displayed there.
 //!
-//! Orders with a minimum quantity have ladders of their own. An incoming order with too little open
-//! quantity skips them, and no auction includes them.
+//! Orders with a minimum quantity have ladders of their own, and a tree that finds those which an
+//! incoming order can meet, see [`super::minimums`]. An incoming order with too little open quantity
+//! skips them, and no auction includes them.
 
 use super::Engine;
 use super::attributes::Attributes;
@@ -16,7 +17,6 @@ use ringside_model::command::Sequenced;
 use ringside_model::domain::{AtShortTest, OrderId, OrderNumber, SeqNo, SessionId, SymbolId};
 use ringside_model::report::ReportSink;
 use ringside_planted::{Bug, planted};
-use std::iter::from_fn;
 
 /// Matching priority on one side: price key, displayed before hidden, then age.
 pub(super) type Turn = (i64, bool, u64);
@@ -54,10 +54,10 @@ impl Engine {
         let buy = !incoming.order.attributes.is_buy();
         let limit = key_of(buy, limit);
         let mut trades = incoming.traded.count;
-        let (mut first, mut passed) = (0, NIL);
+        let mut first = 0;
         while incoming.order.open > 0 {
             let open = incoming.order.open;
-            let Some(slot) = self.next_to_trade(book, buy, limit, open, &mut passed) else { break };
+            let Some(slot) = self.next_to_trade(book, buy, limit, open) else { break };
             let resting = *self.orders.get(slot);
             if incoming.owns(&resting) {
                 self.prevent_self_trade(slot, incoming, sink);
@@ -75,6 +75,8 @@ impl Engine {
                 }
                 if resting.attributes.is_special() && resting.open <= open {
                     self.forget_terms(&resting);
+                } else if resting.attributes.has_minimum() {
+                    self.note_minimum(slot);
                 }
             }
             first = if first == 0 { incoming.last } else { first };
@@ -137,6 +139,7 @@ impl Engine {
         (order.open, order.executed) = (after.open, after.executed);
         if after.open > 0 {
             self.books_hash = self.books_hash.wrapping_add(after.hash(price));
+            self.note_minimum(slot);
             return;
         }
         let bucket = self.orders.bucket(SessionId(after.session), OrderId(after.id));
@@ -147,52 +150,18 @@ impl Engine {
     }
 
     /// Returns the next order of a side that trades with an incoming order of `open` quantity.
-    /// `passed` is the last order skipped for its minimum; the search goes on behind it, because
-    /// `open` only falls.
-    fn next_to_trade(
-        &self,
-        book: usize,
-        buy: bool,
-        limit: i64,
-        open: u64,
-        passed: &mut Slot,
-    ) -> Option<Slot> {
+    fn next_to_trade(&self, book: usize, buy: bool, limit: i64, open: u64) -> Option<Slot> {
         let symbol = self.books[book].symbol();
-        let side = side_index(buy);
-        let head = |sides: &[Ladder; 2]| self.first_of(&sides[side]);
+        let head = |sides: &[Ladder; 2]| {
+            let slot = self.levels.get(sides[side_index(buy)].best()).head;
+            (slot != NIL).then_some(slot)
+        };
         let displayed = head(&self.books[book].sides);
         let hidden = self.hidden(symbol, false).and_then(head);
-        let with_minimum = self.hidden(symbol, true).and_then(|sides| {
-            let ladder = &sides[side];
-            let mut next = self.behind_in(ladder, *passed);
-            while let Some(((key, ..), slot)) = next
-                && key <= limit
-                && open < self.least(self.orders.get(slot))
-            {
-                *passed = slot;
-                next = self.behind_in(ladder, slot);
-            }
-            next
-        });
-        let next = [displayed, hidden, with_minimum].into_iter().flatten().min()?;
-        let ((key, ..), slot) = next;
+        let with_minimum = self.minimums.first(symbol, buy, None, open);
+        let next = [displayed, hidden, with_minimum].into_iter().flatten();
+        let ((key, ..), slot) = next.map(|slot| (self.turn(slot), slot)).min()?;
         (key <= limit).then_some(slot)
-    }
-
-    /// Returns the first order of a ladder, and its priority.
-    fn first_of(&self, ladder: &Ladder) -> Option<(Turn, Slot)> {
-        self.behind_in(ladder, NIL)
-    }
-
-    /// Returns the order behind `slot` in a ladder, the first order for [`NIL`], and its priority.
-    fn behind_in(&self, ladder: &Ladder, slot: Slot) -> Option<(Turn, Slot)> {
-        let before = self.orders.get(slot);
-        let next = match slot {
-            NIL => self.levels.get(ladder.best()).head,
-            _ if before.next != NIL => before.next,
-            _ => self.levels.get(ladder.after(self.levels.get(before.level).key)).head,
-        };
-        (next != NIL).then(|| (self.turn(next), next))
     }
 
     fn turn(&self, slot: Slot) -> Turn {
@@ -207,36 +176,6 @@ impl Engine {
             return 0;
         }
         self.special_terms(order).min_quantity.0.min(order.open)
-    }
-
-    /// Iterates over the orders that an incoming order with this limit meets, in matching priority.
-    pub(super) fn interest_within(
-        &self,
-        book: usize,
-        incoming: &Incoming,
-        limit: i64,
-    ) -> impl Iterator<Item = (Turn, Slot)> {
-        let buy = !incoming.order.attributes.is_buy();
-        let limit = key_of(buy, limit);
-        self.interest(book, buy).take_while(move |&((key, ..), _)| key <= limit)
-    }
-
-    /// Iterates over the orders of a side in matching priority.
-    fn interest(&self, book: usize, buy: bool) -> impl Iterator<Item = (Turn, Slot)> {
-        let book = &self.books[book];
-        let hidden = [false, true].map(|minimum| self.hidden(book.symbol(), minimum));
-        let ladders = [Some(&book.sides), hidden[0], hidden[1]];
-        let mut queues = ladders.map(|sides| {
-            let side = sides.map(|sides| &sides[side_index(buy)]).into_iter();
-            let levels = side.flat_map(|side| side.iter());
-            let orders = levels.flat_map(|level| self.queue(level));
-            orders.map(|slot| (self.turn(slot), slot)).peekable()
-        });
-        from_fn(move || {
-            let turns = queues.each_mut().map(|queue| queue.peek().map(|&(turn, _)| turn));
-            let (first, _) = (0..).zip(turns).filter(|(_, t)| t.is_some()).min_by_key(|p| p.1)?;
-            queues[first as usize].next()
-        })
     }
 
     /// Returns true if a displayed order of a side stands at a worse price than `price`. Hidden

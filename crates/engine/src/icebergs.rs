@@ -133,7 +133,7 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         let lot = self.books[book].lot();
-        let slice = self.tables.reserves.change(order.key(), |reserve| {
+        let slice = self.change_reserve(&order, |reserve| {
             let slice = reserve.display.next.min(order.open);
             (reserve.left, reserve.price) = (order.open - slice, price);
             draw_slice(&mut reserve.display, lot);
@@ -171,7 +171,19 @@ impl Engine {
     /// sizes.
     pub(super) fn take_reserve(&mut self, order: &Order) -> (u64, Display) {
         let reserve = self.tables.reserves.remove(order.key()).expect("an iceberg has a reserve");
+        self.reserved.subtract(SymbolId(order.symbol), &reserve);
         (reserve.left, reserve.display)
+    }
+
+    /// Changes the reserve of an order; returns the result of `change`.
+    fn change_reserve<T>(&mut self, order: &Order, change: impl FnOnce(&mut Reserve) -> T) -> T {
+        let (symbol, reserved) = (SymbolId(order.symbol), &mut self.reserved);
+        self.tables.reserves.change(order.key(), |reserve| {
+            reserved.subtract(symbol, reserve);
+            let result = change(reserve);
+            reserved.add(symbol, reserve);
+            result
+        })
     }
 
     /// Returns the reserve of an order; 0 without one.
@@ -205,7 +217,7 @@ impl Engine {
 
     #[cold]
     fn shrink_reserve(&mut self, order: &Order, quantity: u64) -> (u64, u64) {
-        self.tables.reserves.change(order.key(), |reserve| {
+        self.change_reserve(order, |reserve| {
             let taken = quantity.min(reserve.left);
             reserve.left -= taken;
             (quantity - taken, reserve.left)
@@ -220,6 +232,7 @@ impl Engine {
     /// Keeps the reserve of an order that rests at `price`.
     pub(super) fn keep_reserve(&mut self, order: &Order, price: i64, left: u64, display: Display) {
         let reserve = Reserve { left, display, price, buy: order.attributes.is_buy() };
+        self.reserved.add(SymbolId(order.symbol), &reserve);
         self.tables.reserves.insert(order.key(), reserve);
     }
 }

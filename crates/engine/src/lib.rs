@@ -27,6 +27,7 @@
 //! - `lib.rs` dispatches commands and checks new orders; `matching.rs` trades.
 //! - `book.rs` and `ladder.rs` keep price levels in order, `orders.rs` orders, `owners.rs` the
 //!   ids of each session, `attributes.rs` their fixed terms.
+//! - `tree.rs` is a tree that is searched by sums: of minimums, and of the quantities of a call.
 //! - `lookahead.rs` prefetches the memory that a batch will touch.
 //! - `amend.rs` has reduce, replace and modify, `venue.rs` the rare commands, `covered.rs` the
 //!   orders of a mass cancel, `clock.rs` scheduled states and expiry.
@@ -34,7 +35,8 @@
 //!   `pools.rs` the orders for auctions only.
 //! - `beside.rs` has the ladders of the orders that rest and are not displayed.
 //! - `stops.rs` has stops, `icebergs.rs` icebergs, `special.rs` orders with special terms,
-//!   `hidden.rs` hidden orders, `pegs.rs` pegs, `reprice.rs` resting orders that get another limit.
+//!   `hidden.rs` hidden orders, `minimums.rs` those with a minimum, `trial.rs` the trial of an order
+//!   that trades a quantity or nothing, `pegs.rs` pegs, `reprice.rs` resting orders that get another limit.
 //! - `side_tables.rs` keeps the rare state of symbols and orders, and its part of the state hash.
 //! - `market.rs` has guarded symbols: `bands.rs` price bands, `short_sale.rs` the short sale price
 //!   test.
@@ -59,6 +61,7 @@ mod ladder;
 mod lookahead;
 mod market;
 mod matching;
+mod minimums;
 mod moves;
 mod order_books;
 mod orders;
@@ -67,12 +70,14 @@ mod pegs;
 mod pools;
 mod prefetch;
 mod reprice;
+mod reserved;
 mod restore;
 mod short_sale;
 mod side_tables;
 mod special;
 mod states;
 mod stops;
+mod tree;
 mod trial;
 mod venue;
 mod view;
@@ -89,8 +94,10 @@ use ladder::{LevelSlot, Levels};
 use lookahead::AHEAD_MAX;
 use market::LimitTerms;
 use matching::describe;
+use minimums::Minimums;
 pub use order_books::{OrderBooks, OutOfOrder};
 use orders::{Bucket, NIL, Order, Orders, Slot};
+use reserved::Reserved;
 pub use restore::ImageError;
 pub use ringside_model as model;
 pub use ringside_model::command::{
@@ -171,6 +178,10 @@ pub struct Engine {
     owing: BTreeSet<SymbolId>,
     /// Trades of the present command so far, without their span.
     done: Traded,
+    /// Hidden orders with a minimum.
+    minimums: Minimums,
+    /// Reserves by level.
+    reserved: Reserved,
     /// Part of the state hash outside the side tables: definitions, books and their orders.
     books_hash: u128,
     /// Slots of the mass cancel in progress; kept for its capacity.
@@ -200,6 +211,8 @@ impl Engine {
             is_day_over: false,
             owing: BTreeSet::new(),
             done: Traded::default(),
+            minimums: Minimums::default(),
+            reserved: Reserved::default(),
             books_hash: 0,
             covered: vec![],
         }

@@ -137,7 +137,6 @@ impl Owners {
     }
 
     /// Returns the number of live orders of a session below [`SESSIONS_MAX`].
-    #[cfg(test)]
     pub(crate) fn live(&self, session: u32) -> usize {
         self.sessions.get(session as usize).map_or(0, |of| of.live())
     }

@@ -116,6 +116,7 @@ impl Engine {
         sink.report(Parked {}.about(whole(&order, price)));
         let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
         self.remove_resting(slot, bucket, price);
+        self.minimums.remove(&order);
         let attributes = order.attributes.with_parked(true);
         self.rest_beside(Order { attributes, ..order }, price);
     }

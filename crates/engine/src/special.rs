@@ -175,6 +175,7 @@ impl Engine {
         self.books[book].set_has_terms(true);
         if !order.attributes.is_displayed() {
             self.rest_beside(order, price);
+            self.note_new_minimum(&order);
         } else {
             self.orders.make_room(1);
             self.place(book, order, price);
@@ -189,6 +190,7 @@ impl Engine {
         if terms.asked.peg != Peg::None {
             self.pegs.remove(&(symbol, terms.since));
         }
+        self.minimums.remove(order);
         self.expiries.remove(&(symbol, terms.asked.expire, order.number));
         self.guard(symbol);
         terms

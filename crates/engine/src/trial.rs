@@ -1,16 +1,20 @@
 //! Trial of an incoming order: the quantity that the order would trade, found without a change of
 //! the book. A fill-or-kill order and a minimum quantity depend on it.
 //!
-//! The trial meets the resting orders in the order in which the matching loop meets them. The next
+//! The trial meets the resting orders in the order in which the matching loop meets them. It takes
+//! a level as a whole, reserves included, unless an order of the incoming order's owner stands
+//! there, or a minimum that the order may not meet. There it meets the orders one by one: the next
 //! slice of an iceberg joins the end of its price level, and self-trade prevention takes from both
-//! sides.
+//! sides. Levels where no minimum can be met are not looked at.
 
 use super::Engine;
+use super::book::{key_of, side_index};
 use super::icebergs::draw_slice;
+use super::ladder::{Level, LevelSlot};
 use super::matching::{Incoming, prevented};
 use super::orders::Slot;
 use ringside_model::command::Display;
-use ringside_model::domain::SelfTrade;
+use ringside_model::domain::{OrderNumber, SelfTrade, SymbolId};
 use ringside_planted::{Bug, planted};
 use std::collections::VecDeque;
 
@@ -43,6 +47,14 @@ impl Trial {
             return Some(true);
         }
         (self.open < self.wanted).then_some(false)
+    }
+
+    /// Trades with all orders of a level, of which no one stands out.
+    fn meet_level(&mut self, total: u128) -> Option<bool> {
+        let traded = u64::try_from(total).unwrap_or(u64::MAX).min(self.open);
+        self.open -= traded;
+        self.wanted = self.wanted.saturating_sub(traded);
+        self.result()
     }
 
     /// Meets a resting order; returns the next slice of an iceberg whose slice is used up.
@@ -81,6 +93,23 @@ impl Trial {
     }
 }
 
+/// Levels on which an order of the incoming order's owner may stand.
+enum Own {
+    /// These levels, by slot.
+    Levels(Vec<LevelSlot>),
+    /// All levels: to look at them costs no more than to look at the orders of the owner.
+    All,
+}
+
+impl Own {
+    fn may_stand_on(&self, level: LevelSlot) -> bool {
+        match self {
+            Own::Levels(levels) => levels.binary_search(&level).is_ok(),
+            Own::All => true,
+        }
+    }
+}
+
 impl Engine {
     /// Returns true if an incoming order would trade `wanted` in all. Quantity that self-trade
     /// prevention takes does not count.
@@ -94,17 +123,134 @@ impl Engine {
         let self_trade = incoming.order.attributes.self_trade();
         let (lot, open) = (self.books[book].lot(), incoming.order.open);
         let mut trial = Trial { self_trade, lot, open, wanted };
-        let mut interest = self.interest_within(book, incoming, limit).peekable();
-        while let Some(&((price, is_hidden, _), _)) = interest.peek() {
-            let level = std::iter::from_fn(|| {
-                interest.next_if(|&((key, hidden, _), _)| (key, hidden) == (price, is_hidden))
-            });
-            let level = level.map(|(_, slot)| self.in_trial(slot, incoming));
-            if let Some(result) = trial.meet_all(level) {
+        let (symbol, buy) = (self.books[book].symbol(), !incoming.order.attributes.is_buy());
+        let limit = key_of(buy, limit);
+        let own = self.own_levels(book, incoming, limit);
+        let ladders = [Some(&self.books[book].sides), self.hidden(symbol, false)];
+        let mut ladders = ladders.map(|sides| {
+            let side = sides.map(|sides| &sides[side_index(buy)]).into_iter();
+            let levels = side.flat_map(|side| side.iter());
+            levels.map(|level| (self.levels.get(level).key, level)).peekable()
+        });
+        let mut reserves = self.reserved.of_side(symbol, buy).peekable();
+        let mut behind = None;
+        loop {
+            let minimum = self.minimums.first(symbol, buy, behind, trial.open);
+            let minimum = minimum.map(|slot| self.orders.get(slot).level);
+            let minimum = minimum.map(|level| (self.levels.get(level).key, level));
+            let keys = ladders.each_mut().map(|levels| levels.peek().map(|&(key, _)| key));
+            let keys = keys.into_iter().chain([minimum.map(|(key, _)| key)]).flatten();
+            let Some(best) = keys.min().filter(|&best| best <= limit) else { return false };
+            let is_best = |&(key, _): &(i64, LevelSlot)| key == best;
+            let [displayed, hidden] = ladders.each_mut().map(|levels| levels.next_if(is_best));
+            if let Some((_, level)) = displayed {
+                while reserves.next_if(|&(key, _)| key < best).is_some() {}
+                let behind = reserves.next_if(|&(key, _)| key == best).map_or(0, |(_, left)| left);
+                let result = if own.may_stand_on(level) {
+                    trial.meet_all(self.queue(level).map(|slot| self.in_trial(slot, incoming)))
+                } else {
+                    trial.meet_level(self.levels.get(level).total() + behind)
+                };
+                if let Some(result) = result {
+                    return result;
+                }
+            }
+            let levels =
+                [hidden, minimum.filter(is_best)].map(|level| level.map(|(_, level)| level));
+            if let Some(result) = self.meet_hidden(&mut trial, incoming, levels, &own) {
                 return result;
             }
+            behind = Some((best, u64::MAX));
         }
-        false
+    }
+
+    /// Meets the hidden orders of one price: those without a minimum on one level, those with one
+    /// on another.
+    fn meet_hidden(
+        &self,
+        trial: &mut Trial,
+        incoming: &Incoming,
+        levels: [Option<LevelSlot>; 2],
+        own: &Own,
+    ) -> Option<bool> {
+        let of = |level: Option<LevelSlot>| level.map(|level| self.levels.get(level));
+        let total = levels.iter().map(|&level| of(level).map_or(0, Level::total)).sum::<u128>();
+        let stands_own = levels.iter().flatten().any(|&level| own.may_stand_on(level));
+        // What trades with every order of the level meets every minimum.
+        if !stands_own && (levels[1].is_none() || total <= trial.open.into()) {
+            return trial.meet_level(total);
+        }
+        let symbol = SymbolId(incoming.order.symbol);
+        let buy = !incoming.order.attributes.is_buy();
+        let mut without_minimum = levels[0].into_iter().flat_map(|level| self.queue(level));
+        let mut next = without_minimum.next();
+        let mut behind = levels[1].map(|level| (self.levels.get(level).key, 0));
+        while trial.result().is_none() {
+            let with_minimum = behind.and_then(|behind| {
+                let slot = self.minimums.first(symbol, buy, Some(behind), trial.open)?;
+                (self.orders.get(slot).level == levels[1]?).then_some(slot)
+            });
+            let age = |slot: Slot| OrderNumber(self.orders.get(slot).number).age();
+            let first = [next, with_minimum].into_iter().flatten().min_by_key(|&slot| age(slot));
+            let Some(slot) = first else { break };
+            if next == first {
+                next = without_minimum.next();
+            } else {
+                behind = behind.map(|(key, _)| (key, age(slot)));
+            }
+            trial.meet(self.in_trial(slot, incoming));
+        }
+        trial.result()
+    }
+
+    /// Finds the levels on which an order of the incoming order's owner may stand, up to a limit.
+    /// The search costs the orders of the owner, or the levels if these have fewer orders.
+    fn own_levels(&self, book: usize, incoming: &Incoming, limit: i64) -> Own {
+        let order = &incoming.order;
+        let (attributes, owners) = (order.attributes, self.orders.owners());
+        if attributes.self_trade() == SelfTrade::None {
+            return Own::Levels(vec![]);
+        }
+        if !owners.has_all() {
+            return Own::All;
+        }
+        let session = (attributes.firm() == 0).then_some(order.session);
+        let firm = (attributes.firm() != 0).then_some(attributes.firm());
+        let group = (attributes.group() != 0).then_some(attributes.group());
+        let firms = firm.into_iter().flat_map(|firm| owners.of_firm(firm));
+        let groups = group.into_iter().flat_map(|group| owners.of_group(group));
+        let sessions = session.into_iter().chain(firms).chain(groups);
+        let mut left = self.orders_within(book, incoming, limit);
+        let mut levels = vec![];
+        for session in sessions {
+            match left.checked_sub(owners.live(session)) {
+                Some(rest) => left = rest,
+                None => return Own::All,
+            }
+            let of_owner = self.orders.of_session(session).map(|slot| self.orders.get(slot));
+            let of_owner = of_owner.filter(|resting| resting.symbol == order.symbol);
+            levels.extend(of_owner.filter(|r| incoming.owns(r)).map(|resting| resting.level));
+        }
+        levels.sort_unstable();
+        Own::Levels(levels)
+    }
+
+    /// Returns the number of resting orders that an incoming order may meet: those of the levels
+    /// that it needs if it trades with all that is displayed there.
+    fn orders_within(&self, book: usize, incoming: &Incoming, limit: i64) -> usize {
+        let side = side_index(!incoming.order.attributes.is_buy());
+        let mut open = u128::from(incoming.order.open);
+        let mut orders = 0;
+        for sides in self.displayed_and_hidden(book) {
+            for level in sides[side].iter().map(|level| self.levels.get(level)) {
+                if level.key > limit || open == 0 {
+                    break;
+                }
+                open = open.saturating_sub(level.total());
+                orders += level.count as usize;
+            }
+        }
+        orders
     }
 
     fn in_trial(&self, slot: Slot, incoming: &Incoming) -> Resting {
