@@ -230,6 +230,7 @@ impl Engine {
         *self.orders.get_mut(slot) = modified;
         let (before, after) = (order.hash(price), modified.hash(price));
         self.books_hash = self.books_hash.wrapping_sub(before).wrapping_add(after);
+        self.note_interest(command.symbol, attributes, price, shown, false);
         if attributes.has_minimum() {
             self.note_minimum(slot);
         }
@@ -259,6 +260,8 @@ impl Engine {
         self.books_hash = self.books_hash.wrapping_sub(before).wrapping_add(order.hash(price));
         let canceled = Canceled { displayed: shown_less(order, shown), ..Canceled::PLAIN };
         sink.report(canceled.about(cut(order, price, quantity, order.open + behind, reason)));
+        let order = *order;
+        self.note_interest(SymbolId(order.symbol), order.attributes, price, shown, false);
         if order.attributes.has_minimum() {
             self.note_minimum(slot);
         }

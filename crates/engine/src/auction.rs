@@ -32,10 +32,11 @@ pub(super) struct Clearing {
 }
 
 /// Range of neighbouring prices that are equally good so far.
-struct Candidates {
+#[derive(Clone, Copy)]
+pub(super) struct Candidates {
     lowest: i64,
     highest: i64,
-    matched: u128,
+    pub matched: u128,
     surplus: u128,
     /// True if bids are left over at all prices of the range; `all_offers` is the same for offers.
     all_bids: bool,
@@ -97,7 +98,35 @@ fn take(side: &mut &[Interest], limit: i64) -> u128 {
     taken
 }
 
+impl Default for Candidates {
+    fn default() -> Self {
+        Candidates::none()
+    }
+}
+
 impl Candidates {
+    /// Returns neighbouring prices with the same demand and supply.
+    pub(crate) fn of((lowest, highest): (i64, i64), demand: u128, supply: u128) -> Self {
+        let mut candidates = Candidates::none();
+        candidates.consider(lowest, highest, demand, supply);
+        candidates
+    }
+
+    /// Returns the better of two ranges of neighbouring prices, the lower range first; both
+    /// together if they are equally good.
+    pub(crate) fn better([low, high]: [Candidates; 2]) -> Self {
+        let (matched, surplus) = (low.matched, low.surplus);
+        if high.matched < matched || high.matched == matched && high.surplus > surplus {
+            low
+        } else if high.matched > matched || high.surplus < surplus {
+            high
+        } else {
+            let all_bids = low.all_bids && high.all_bids;
+            let all_offers = low.all_offers && high.all_offers;
+            Candidates { highest: high.highest, all_bids, all_offers, ..low }
+        }
+    }
+
     fn none() -> Self {
         let (all_bids, all_offers) = (true, true);
         Candidates { lowest: 0, highest: 0, matched: 0, surplus: 0, all_bids, all_offers }
@@ -118,7 +147,7 @@ impl Candidates {
         self.all_offers &= demand < supply;
     }
 
-    fn price(&self, reference: i64) -> i64 {
+    pub(crate) fn price(&self, reference: i64) -> i64 {
         if self.all_bids && !planted(Bug::PressureIgnored) {
             self.highest
         } else if self.all_offers {

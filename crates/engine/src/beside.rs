@@ -64,6 +64,7 @@ impl Engine {
     /// Puts an order beside the book, behind all others at its price.
     pub(super) fn rest_beside(&mut self, order: Order, price: i64) {
         self.books_hash = self.books_hash.wrapping_add(order.hash(price));
+        self.note_interest(SymbolId(order.symbol), order.attributes, price, order.open, true);
         self.orders.make_room(1);
         let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
         let resting = Resting::of(order.attributes, price);

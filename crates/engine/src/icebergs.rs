@@ -171,19 +171,20 @@ impl Engine {
     /// sizes.
     pub(super) fn take_reserve(&mut self, order: &Order) -> (u64, Display) {
         let reserve = self.tables.reserves.remove(order.key()).expect("an iceberg has a reserve");
-        self.reserved.subtract(SymbolId(order.symbol), &reserve);
+        self.note_reserve(SymbolId(order.symbol), &reserve, false);
         (reserve.left, reserve.display)
     }
 
     /// Changes the reserve of an order; returns the result of `change`.
     fn change_reserve<T>(&mut self, order: &Order, change: impl FnOnce(&mut Reserve) -> T) -> T {
-        let (symbol, reserved) = (SymbolId(order.symbol), &mut self.reserved);
-        self.tables.reserves.change(order.key(), |reserve| {
-            reserved.subtract(symbol, reserve);
+        let (before, after, result) = self.tables.reserves.change(order.key(), |reserve| {
+            let before = *reserve;
             let result = change(reserve);
-            reserved.add(symbol, reserve);
-            result
-        })
+            (before, *reserve, result)
+        });
+        self.note_reserve(SymbolId(order.symbol), &before, false);
+        self.note_reserve(SymbolId(order.symbol), &after, true);
+        result
     }
 
     /// Returns the reserve of an order; 0 without one.
@@ -232,7 +233,7 @@ impl Engine {
     /// Keeps the reserve of an order that rests at `price`.
     pub(super) fn keep_reserve(&mut self, order: &Order, price: i64, left: u64, display: Display) {
         let reserve = Reserve { left, display, price, buy: order.attributes.is_buy() };
-        self.reserved.add(SymbolId(order.symbol), &reserve);
+        self.note_reserve(SymbolId(order.symbol), &reserve, true);
         self.tables.reserves.insert(order.key(), reserve);
     }
 }

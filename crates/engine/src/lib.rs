@@ -32,7 +32,7 @@
 //! - `amend.rs` has reduce, replace and modify, `venue.rs` the rare commands, `covered.rs` the
 //!   orders of a mass cancel, `clock.rs` scheduled states and expiry.
 //! - `states.rs` has the session states and their auctions, `auction.rs` the auction price,
-//!   `pools.rs` the orders for auctions only.
+//!   `call.rs` the interest of a call, `pools.rs` the orders for auctions only.
 //! - `beside.rs` has the ladders of the orders that rest and are not displayed.
 //! - `stops.rs` has stops, `icebergs.rs` icebergs, `special.rs` orders with special terms,
 //!   `hidden.rs` hidden orders, `minimums.rs` those with a minimum, `trial.rs` the trial of an order
@@ -52,6 +52,7 @@ mod auction;
 mod bands;
 mod beside;
 mod book;
+mod call;
 mod clock;
 mod covered;
 mod hidden;
@@ -84,10 +85,10 @@ mod view;
 
 use amend::NewTerms;
 use attributes::Attributes;
-use auction::Clearing;
 pub use bands::{BandTimer, LIMIT_STATE_NS, PAUSE_NS};
 use beside::Beside;
 use book::{Book, key_of, side_index, unlink};
+use call::Call;
 pub use icebergs::SLICES_MAX;
 pub use image::{Image, OrderImage, ReachedImage, ReserveImage, StopLimit, TermsImage};
 use ladder::{LevelSlot, Levels};
@@ -157,9 +158,8 @@ pub struct Engine {
     tables: SideTables,
     /// Session and id of every order that waits with a symbol that is not traded here.
     waiting_ids: HashSet<(u32, u64)>,
-    /// Symbols in a call, with the published indication. After each command the indication equals
-    /// the present auction result.
-    in_call: BTreeMap<SymbolId, Clearing>,
+    /// Symbols in a call; all of them are watched.
+    in_call: BTreeMap<SymbolId, Call>,
     /// Symbols with checks after each of their commands, see [`Engine::look_after`].
     watched: BTreeSet<SymbolId>,
     /// True if the present command traded low enough to restrict short sales.
@@ -458,7 +458,7 @@ impl Engine {
         let price = self.levels.get(order.level).price();
         let whole = cut(order, price, order.open, 0, Reason::User);
         sink.only(Canceled::PLAIN.about(Subject { hidden: false, ..whole }));
-        self.remove_resting(slot, bucket, price);
+        self.remove_outside_calls(slot, bucket, price);
     }
 
     /// Cancels the whole open quantity of a resting order; the order ends.
@@ -479,9 +479,17 @@ impl Engine {
         }
     }
 
-    /// Removes an order from book, index and state hash.
+    /// Removes an order from book, index and state hash, and from the interest of a call.
     #[inline(always)]
     fn remove_resting(&mut self, slot: Slot, bucket: Bucket, price: i64) {
+        let Order { symbol, attributes, open, .. } = *self.orders.get(slot);
+        self.note_interest(SymbolId(symbol), attributes, price, open, false);
+        self.remove_outside_calls(slot, bucket, price);
+    }
+
+    /// Removes an order from book, index and state hash while no symbol is in a call.
+    #[inline(always)]
+    fn remove_outside_calls(&mut self, slot: Slot, bucket: Bucket, price: i64) {
         let order = self.orders.get(slot);
         let (symbol, attributes) = (SymbolId(order.symbol), order.attributes);
         self.books_hash = self.books_hash.wrapping_sub(order.hash(price));

@@ -331,6 +331,7 @@ impl Engine {
     #[inline(always)]
     pub(super) fn place(&mut self, book: usize, order: Order, price: i64) {
         self.books_hash = self.books_hash.wrapping_add(order.hash(price));
+        self.note_interest(SymbolId(order.symbol), order.attributes, price, order.open, true);
         let key = key_of(order.attributes.is_buy(), price);
         let bucket = self.orders.bucket(SessionId(order.session), OrderId(order.id));
         self.books[book].rest(order, key, bucket, &mut self.orders, &mut self.levels);

@@ -492,7 +492,7 @@ mod tests {
                 if orders.find(bucket, SessionId(session), OrderId(id)) != NIL {
                     continue;
                 }
-                let firm = random % 40 & !1;
+                let firm = random % 20 * 2;
                 let order = Order { attributes: Attributes(firm), ..order(session, id) };
                 live.push((session, orders.insert(order, bucket)));
             }

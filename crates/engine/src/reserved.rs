@@ -10,20 +10,18 @@ use std::collections::BTreeMap;
 pub(super) struct Reserved(BTreeMap<(SymbolId, usize, i64), u128>);
 
 impl Reserved {
+    /// Adds a reserve that is not empty.
     pub(crate) fn add(&mut self, symbol: SymbolId, reserve: &Reserve) {
-        if reserve.left > 0 {
-            *self.0.entry(place_of(symbol, reserve)).or_default() += u128::from(reserve.left);
-        }
+        *self.0.entry(place_of(symbol, reserve)).or_default() += u128::from(reserve.left);
     }
 
+    /// Subtracts a reserve that is not empty.
     pub(crate) fn subtract(&mut self, symbol: SymbolId, reserve: &Reserve) {
-        if reserve.left > 0 {
-            let place = place_of(symbol, reserve);
-            let left = self.0.get_mut(&place).expect("the level of a reserve");
-            *left -= u128::from(reserve.left);
-            if *left == 0 {
-                self.0.remove(&place);
-            }
+        let place = place_of(symbol, reserve);
+        let left = self.0.get_mut(&place).expect("the level of a reserve");
+        *left -= u128::from(reserve.left);
+        if *left == 0 {
+            self.0.remove(&place);
         }
     }
 

@@ -152,8 +152,8 @@ impl Engine {
         let symbols: Vec<SymbolId> = self.in_call.keys().copied().collect();
         for symbol in symbols {
             let book = self.book_index(symbol).expect("what is in a call has a book");
-            let clearing = self.clearing_of_call(book);
-            self.in_call.insert(symbol, clearing);
+            let clearing = self.clearing_in_call(book, &self.in_call[&symbol]);
+            self.in_call.get_mut(&symbol).expect("it is in a call").told = clearing;
         }
     }
 
@@ -173,10 +173,10 @@ impl Engine {
         let before = self.books[book].state();
         let change = self.books[book].set_state(state);
         self.books_hash = self.books_hash.wrapping_add(change);
-        if state.auction().is_none() {
-            self.in_call.remove(&symbol);
-        } else if state != before {
-            self.in_call.insert(symbol, Clearing::default());
+        match state.auction() {
+            None => _ = self.in_call.remove(&symbol),
+            Some(auction) if state != before => self.begin_call(book, symbol, auction),
+            Some(_) => {}
         }
         self.watch(symbol);
     }
@@ -185,13 +185,13 @@ impl Engine {
     #[cold]
     #[inline(never)]
     pub(super) fn indicate(&mut self, symbol: SymbolId, sink: &mut impl ReportSink) {
-        let Some(&told) = self.in_call.get(&symbol) else { return };
+        let Some(call) = self.in_call.get(&symbol) else { return };
         let Some(book) = self.book_index(symbol) else { return };
-        let clearing = self.clearing_of_call(book);
-        if clearing == told {
+        let clearing = self.clearing_in_call(book, call);
+        if clearing == call.told {
             return;
         }
-        self.in_call.insert(symbol, clearing);
+        self.in_call.get_mut(&symbol).expect("it is in a call").told = clearing;
         let side = if clearing.offers_left > 0 { Side::Sell } else { Side::Buy };
         let auction = self.books[book].state().auction();
         sink.report(Indicative { auction }.about(Subject {
@@ -238,15 +238,16 @@ impl Engine {
         std::iter::once(&book.sides).chain(self.hidden(book.symbol(), false))
     }
 
-    /// Returns the present result of the auction of the symbol's call; nothing trades if the symbol
-    /// is in no call.
-    fn clearing_of_call(&self, book: usize) -> Clearing {
-        let auction = self.books[book].state().auction();
-        auction.map_or(Clearing::default(), |auction| self.clearing(book, auction))
+    /// Returns the reference price of an auction within bands; 0 for none.
+    pub(super) fn auction_reference(&self, book: usize, bands: (i64, i64)) -> i64 {
+        match self.books[book].reference() {
+            0 => 0,
+            reference => reference.clamp(bands.0, bands.1),
+        }
     }
 
-    /// Returns the present result of an auction of this kind.
-    fn clearing(&self, book: usize, auction: Auction) -> Clearing {
+    /// Returns the present result of an auction of this kind, by a walk over all limits.
+    pub(super) fn clearing(&self, book: usize, auction: Auction) -> Clearing {
         let symbol = self.books[book].symbol();
         let bands = self.market(symbol).bands.fixed();
         let mut sides = [auction::Side::default(), auction::Side::default()];
@@ -273,20 +274,17 @@ impl Engine {
                 sides[i].limits.extend(interest);
             }
         }
-        for reserve in self.reserves_of(symbol) {
+        for buy in [true, false] {
             // A reserve counts at the limit of its slice, or is out of reach as its slice is.
-            let limit = counted(reserve.buy, reserve.price, bands);
-            let interest = limit.map(|limit| (limit, u128::from(reserve.left)));
-            sides[side_index(reserve.buy)].limits.extend(interest);
+            let reserves = self.reserved.of_side(symbol, buy);
+            let interest =
+                reserves.filter_map(|(key, left)| Some((counted(buy, key.abs(), bands)?, left)));
+            sides[side_index(buy)].limits.extend(interest);
         }
         let [bids, offers] = &mut sides;
         bids.limits.sort_unstable();
         offers.limits.sort_unstable();
-        let reference = match self.books[book].reference() {
-            0 => 0,
-            reference => reference.clamp(bands.0, bands.1),
-        };
-        clear(bids, offers, reference)
+        clear(bids, offers, self.auction_reference(book, bands))
     }
 
     /// Cancels the orders for this auction that it left over, and the orders for an opening that
@@ -391,12 +389,13 @@ impl Engine {
         order.open -= quantity;
         order.executed += quantity;
         self.levels.get_mut(level).subtract(quantity);
-        if order.open > 0 {
-            self.books_hash = self.books_hash.wrapping_add(order.hash(limit));
+        let spent = *order;
+        self.note_interest(symbol, attributes, limit, quantity, false);
+        if spent.open > 0 {
+            self.books_hash = self.books_hash.wrapping_add(spent.hash(limit));
             return None;
         }
-        let spent = *order;
-        let (session, id) = (SessionId(order.session), OrderId(order.id));
+        let (session, id) = (SessionId(spent.session), OrderId(spent.id));
         let bucket = self.orders.bucket(session, id);
         if unlink(slot, bucket, &mut self.orders, &mut self.levels).is_some() {
             self.remove_level(symbol, attributes, level);
