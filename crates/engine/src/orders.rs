@@ -154,7 +154,7 @@ impl Orders {
         let chain = std::mem::replace(self.head_mut(bucket), slot);
         self.free = self.get(slot).next;
         *self.get_mut(slot) = Order { chain, ..order };
-        self.owners.add(order.session, order.id, order.attributes);
+        self.owners.add((order.session, order.id), order.attributes, order.number);
         self.live += 1;
         slot
     }
@@ -202,12 +202,12 @@ impl Orders {
         is_unused || self.live_in(session, run).next().is_none()
     }
 
-    /// Iterates over the live orders with an id of a run.
+    /// Iterates over the live orders of a run.
     fn live_in(&self, session: u32, run: Run) -> impl Iterator<Item = Slot> {
         let session = SessionId(session);
         run.ids()
             .map(move |id| self.find(self.bucket(session, id), session, id))
-            .filter(|&slot| slot != NIL)
+            .filter(move |&slot| slot != NIL && run.has(self.get(slot)))
     }
 
     /// Iterates over the live orders of a session below [`super::owners::SESSIONS_MAX`], in no order; some may
@@ -378,6 +378,7 @@ fn spread_block(block: u64, session: SessionId, spread: u64) -> u64 {
 mod tests {
     use super::super::owners::SESSIONS_MAX;
     use super::*;
+    use std::collections::HashSet;
 
     fn order(session: u32, id: u64) -> Order {
         Order { number: 1, session, id, ..Order::NONE }
@@ -493,7 +494,8 @@ mod tests {
                     continue;
                 }
                 let firm = random % 20 * 2;
-                let order = Order { attributes: Attributes(firm), ..order(session, id) };
+                let attributes = Attributes(firm);
+                let order = Order { attributes, number: step, ..order(session, id) };
                 live.push((session, orders.insert(order, bucket)));
             }
             if step % 1000 != 0 {
@@ -511,13 +513,33 @@ mod tests {
                 assert_eq!(orders.owners.live(session), expected.len());
                 assert_eq!(sorted(&mut orders.of_session(session)), expected);
                 let runs = orders.owners.runs(session).count();
-                assert!(runs <= 100 + 4 * expected.len(), "{runs} for {}", expected.len());
+                assert!(runs <= 100 + 8 * expected.len(), "{runs} for {}", expected.len());
             }
             let is_of = |slot: &Slot| orders.get(*slot).attributes.firm() == 8;
             let of_firm = orders.owners.of_firm(8).flat_map(|session| orders.of_session(session));
             let expected = sorted(&mut live.iter().map(|&(_, slot)| slot).filter(is_of));
             assert_eq!(sorted(&mut of_firm.filter(is_of)), expected);
         }
+    }
+
+    #[test]
+    fn orders_that_enter_again_and_again_leave_few_runs() {
+        let mut orders = Orders::with_capacity(0);
+        let session = SessionId(1);
+        for number in 1..200_000u64 {
+            let id = OrderId(number * 7 % 1_000);
+            let bucket = orders.bucket(session, id);
+            let slot = orders.find(bucket, session, id);
+            if slot != NIL {
+                orders.remove(slot, bucket);
+            }
+            orders.make_room(1);
+            orders.insert(Order { number, ..order(1, id.0) }, bucket);
+        }
+        let runs = orders.owners.runs(1).count();
+        assert!(runs <= 100 + 8 * 1_000, "{runs}");
+        let slots: HashSet<Slot> = orders.of_session(1).collect();
+        assert_eq!(slots.len(), 1_000);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! its live orders, and no command forgets many.
 
 use super::attributes::Attributes;
+use super::orders::Order;
 use ringside_model::domain::OrderId;
 use std::collections::BTreeSet;
 
@@ -13,7 +14,8 @@ use std::collections::BTreeSet;
 pub(super) const BLOCK_BITS: u32 = 6;
 /// Sessions below this number have runs.
 pub(super) const SESSIONS_MAX: u32 = 1 << 16;
-/// Number of runs that a session may have beyond two for each live order.
+/// Number of runs that a session may have beyond four for each live order. Two may be needed: one
+/// for the block of the id, one for the order when it entered again.
 const RUNS_MIN: usize = 64;
 /// Number of runs that are looked at when a session has too many.
 pub(super) const TIDIED: usize = 8;
@@ -43,14 +45,22 @@ impl Session {
     }
 }
 
-/// Ids from `first` to `last` within one block.
+/// Ids from `first` to `last` within one block, or a single id below the ids before it. A single id
+/// goes with the number of its order: an order that enters again has another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
     first: u64,
     last: u64,
+    /// Number of the order of a single id; 0 for a run of ids that were counted up.
+    number: u64,
 }
 
 impl Run {
+    /// Returns true if an order with an id of the run belongs to the run.
+    pub(crate) fn has(self, order: &Order) -> bool {
+        self.number == 0 || self.number == order.number
+    }
+
     /// Returns the first id, if the run has others.
     pub(crate) fn first_of_many(self) -> Option<OrderId> {
         (self.first < self.last).then_some(OrderId(self.first))
@@ -116,7 +126,7 @@ impl Owners {
 
     /// Records a new order.
     #[inline(always)]
-    pub(crate) fn add(&mut self, session: u32, id: u64, attributes: Attributes) {
+    pub(crate) fn add(&mut self, (session, id): (u32, u64), attributes: Attributes, number: u64) {
         const LAST_OF_BLOCK: u64 = (1 << BLOCK_BITS) - 1;
         let pair = attributes.0 << 32;
         match self.sessions.get_mut(session as usize) {
@@ -124,7 +134,7 @@ impl Owners {
                 of.highest = id;
                 of.spare += 1;
             }
-            _ => self.begin_run(session, id, pair),
+            _ => self.begin_run((session, id), pair, number),
         }
     }
 
@@ -147,7 +157,7 @@ impl Owners {
         let of = self.sessions.get(session as usize).filter(|of| of.live() > 0);
         let history = of.map(|of| (of, &self.histories[session as usize]));
         history.into_iter().flat_map(|(of, history)| {
-            let open = Run { first: history.open_from, last: of.highest };
+            let open = Run { first: history.open_from, last: of.highest, number: 0 };
             history.runs.iter().copied().chain([open])
         })
     }
@@ -188,7 +198,7 @@ impl Owners {
     /// another firm or group than the order before.
     #[cold]
     #[inline(never)]
-    fn begin_run(&mut self, session: u32, id: u64, pair: u64) {
+    fn begin_run(&mut self, (session, id): (u32, u64), pair: u64, number: u64) {
         if !self.has(session) {
             self.has_others = true;
             return;
@@ -205,9 +215,9 @@ impl Owners {
         }
         if history.runs.len() == history.runs.capacity() {
             // Room for all runs that the session may have, so that it is made once.
-            history.runs.reserve_exact(2 * of.live() + 2 * RUNS_MIN);
+            history.runs.reserve_exact(4 * of.live() + 2 * RUNS_MIN);
         }
-        let is_open = Run { first: history.open_from, last: of.highest };
+        let is_open = Run { first: history.open_from, last: of.highest, number: 0 };
         if id > of.highest {
             if id >> BLOCK_BITS != of.highest >> BLOCK_BITS {
                 if of.live() > 0 {
@@ -217,7 +227,7 @@ impl Owners {
             }
             of.highest = id;
         } else if id < is_open.first {
-            history.runs.push(Run { first: id, last: id });
+            history.runs.push(Run { first: id, last: id, number });
         }
         of.spare += 1;
         if of.pair != pair {
@@ -245,7 +255,7 @@ impl Owners {
         let runs = self.histories[session as usize].runs.len();
         let of = &mut self.sessions[session as usize];
         let live = of.spare + of.needed;
-        of.needed = (runs.saturating_sub(RUNS_MIN) / 2) as i32;
+        of.needed = (runs.saturating_sub(RUNS_MIN) / 4) as i32;
         of.spare = live - of.needed;
     }
 }
