@@ -80,8 +80,9 @@ impl Engine {
             self.look_at_levels(commands, group(start, 0), &mut entering);
             self.look_at_neighbours(buckets, group(start, 1), &mut entering);
             self.look_at_next_hits(group(start, 2), &mut entering);
-            for i in group(start, 3) {
-                self.apply(&commands[i], buckets[i], sink);
+            let ready = group(start, 3);
+            for (command, &bucket) in commands[ready.clone()].iter().zip(&buckets[ready]) {
+                self.apply(command, bucket, sink);
             }
         }
     }
@@ -91,9 +92,9 @@ impl Engine {
     fn look_at_levels(&self, commands: &[Sequenced], group: Range<usize>, entering: &mut Entering) {
         let mut enters = [0; GROUP];
         let mut count = 0;
-        for i in group {
-            enters[count] = i;
-            count += usize::from(matches!(commands[i].command.action, Action::Enter(_)));
+        for (i, Sequenced { command, .. }) in group.clone().zip(&commands[group]) {
+            enters[count % GROUP] = i;
+            count += usize::from(matches!(command.action, Action::Enter(_)));
         }
         for &i in &enters[..count] {
             let command = &commands[i].command;
@@ -120,9 +121,10 @@ impl Engine {
         group: Range<usize>,
         entering: &mut Entering,
     ) {
-        for i in group.clone() {
-            self.levels.prefetch(self.orders.prefetch_neighbours_in(buckets[i]));
-            self.orders.prefetch(self.levels.get(entering.joined[i]).tail);
+        for (&bucket, &joined) in buckets[group.clone()].iter().zip(&entering.joined[group.clone()])
+        {
+            self.levels.prefetch(self.orders.prefetch_neighbours_in(bucket));
+            self.orders.prefetch(self.levels.get(joined).tail);
         }
         self.look_at_next_hits(group, entering);
     }
