@@ -153,7 +153,7 @@ impl Engine {
             || self.tables.plans.has(symbol)
             || self.tables.markets.has(symbol);
         if state.is_some_and(|state| state != SymbolState::Open || has_more) {
-            return Err(Reason::InvalidMove);
+            return Err(Reason::CannotMove);
         }
         match (before, asked.step) {
             (None, Halt) => self.leave(symbol, asked, sink),

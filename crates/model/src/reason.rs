@@ -132,6 +132,7 @@ reasons! {
     RiskRate = 72 "risk_rate", Reject(0x0028), fix 99, "More orders a second than a risk limit lets.";
     Killed = 73 "killed", Reject(0x8049), fix 3, "A kill switch lets no order in.";
     PriceBand = 74 "price_band", Cancel('K'), fix 0, "Its limit is beyond a price band, and it asked not to be re-priced.";
+    CannotMove = 75 "cannot_move", Reject(0x804B), fix 99, "The symbol has what does not move with it: a state but open, a plan, bands, a quote, a short sale setting, or orders other than plain limit orders.";
 }
 
 impl Reason {

@@ -149,7 +149,7 @@ fn busy_engine() -> Engine {
         Action::from(DefineSession { name, firm, role: Role::File }),
     );
     engine.apply_batch(&[firm_7, session], &mut vec![]);
-    engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 13, 4_000), &mut vec![]);
+    engine.apply_batch(&stream(Profile { seqno_min: 3, ..MIXED }, 15, 4_000), &mut vec![]);
     for (seqno, &(symbol, _)) in (9_000_000..).zip(MIXED.symbols) {
         let open = command(
             seqno,

@@ -494,6 +494,9 @@ fn the_streams_reach_every_outcome() {
         (MOVING, 7),
         (SPECIAL, 8),
         (SPECIAL, 9),
+        (SPECIAL, 10),
+        (SPECIAL, 11),
+        (SPECIAL, 12),
     ] {
         let mut venue = Naive::default();
         let (mut live, mut trades) = (0, 0);

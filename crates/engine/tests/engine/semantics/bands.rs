@@ -479,7 +479,7 @@ fn a_symbol_with_bands_does_not_move() {
     check(
         &[
             (bands(90, 110, 0, 0), SET),
-            (act(Action::from(halt)).session(0), &["rejected 0/0 buy invalid_move"]),
+            (act(Action::from(halt)).session(0), &["rejected 0/0 buy cannot_move"]),
         ],
         "|",
     );

@@ -69,7 +69,7 @@ impl Naive {
                 order.symbol == symbol && (order.iceberg.is_some() || order.special.is_some())
             });
         if self.is_traded(symbol) && !is_plain {
-            return Err(Reason::InvalidMove);
+            return Err(Reason::CannotMove);
         }
         let is_empty = !self.orders.iter().any(|order| order.symbol == symbol);
         let was = self.away.get(&symbol).cloned();
