@@ -111,6 +111,7 @@ const ROWS: &[Row] = &[
     Row { what: "mass cancel: 10^4 orders among 10^6", run: |scale| cancel_some(scale, true) },
     Row { what: "mass cancel: firm with 10^4 orders among 10^6", run: |s| cancel_some(s, false) },
     Row { what: "mass cancel: 10^5 orders have come and gone", run: cancel_gone },
+    Row { what: "mass cancel: one order of 500 is left of 10^5", run: cancel_remnant },
     Row { what: "FOK larger than a book of 10^5", run: |s| fok(100_000 / s, SelfTrade::None) },
     Row { what: "FOK larger than a book of 10^6", run: |s| fok(1_000_000 / s, SelfTrade::None) },
     Row {
@@ -327,6 +328,23 @@ fn cancel_gone(scale: u64) -> Outcome {
         for _ in 0..3 {
             venue.apply(ACTOR, SymbolId::NONE, mass_cancel(Some(ACTOR), None));
         }
+        venue.apply(ACTOR, SymbolId::NONE, mass_cancel(Some(ACTOR), None))
+    })
+}
+
+/// Few orders of the session are left, each among many ids that it has used.
+fn cancel_remnant(scale: u64) -> Outcome {
+    let orders = 100_000 / scale;
+    let mut venue = crowd(orders, u64::MAX);
+    venue.measure((5, 1 + orders / 500, 0), |venue| {
+        let first = venue.next_id + 1;
+        for id in (first..).take(orders as usize) {
+            venue.enter(ACTOR, limit(id, Side::Sell, 1, MIDDLE + 7_000 + (id % 64) as i64));
+        }
+        for id in (first..).take(orders as usize).filter(|id| (id - first) % 500 != 250) {
+            venue.cancel(ACTOR, OrderId(id));
+        }
+        venue.next_id += orders;
         venue.apply(ACTOR, SymbolId::NONE, mass_cancel(Some(ACTOR), None))
     })
 }

@@ -185,35 +185,62 @@ impl Orders {
     #[inline(never)]
     fn tidy(&mut self, session: u32) {
         for (place, run) in self.owners.next_runs(session).into_iter().flatten() {
-            if self.is_over(session, run) {
+            if self.live_in(session, run).next().is_none() {
                 self.owners.forget(session, place);
             }
         }
     }
 
-    /// Returns true if a run has no live order. Most runs that are over have empty buckets.
-    fn is_over(&self, session: u32, run: Run) -> bool {
-        const BLOCK: usize = 1 << BLOCK_BITS;
-        let is_unused = run.first_of_many().is_some_and(|id| {
-            let Bucket(bucket) = self.bucket(SessionId(session), id);
-            let (blocks, _) = self.buckets.as_chunks::<BLOCK>();
-            blocks[bucket as usize / BLOCK].iter().fold(NIL, |any, head| any | head) == NIL
-        });
-        is_unused || self.live_in(session, run).next().is_none()
-    }
-
-    /// Iterates over the live orders of a run.
+    /// Iterates over the live orders of a run; some may come twice.
     fn live_in(&self, session: u32, run: Run) -> impl Iterator<Item = Slot> {
-        let session = SessionId(session);
-        run.ids()
-            .map(move |id| self.find(self.bucket(session, id), session, id))
-            .filter(move |&slot| slot != NIL && run.has(self.get(slot)))
+        const BLOCK: usize = 1 << BLOCK_BITS;
+        let is_of_run = move |&slot: &Slot| {
+            let order = self.get(slot);
+            order.session == session && run.has(order)
+        };
+        let bucket = move |id| self.bucket(SessionId(session), id).0 as usize;
+        let single =
+            (!run.is_long()).then(|| std::slice::from_ref(&self.buckets[bucket(run.first())]));
+        let blocks = run.is_long().then(|| run.blocks()).into_iter().flatten();
+        let blocks = blocks.map(move |id| &self.buckets[bucket(id) / BLOCK * BLOCK..][..BLOCK]);
+        // Where few orders are left most blocks are empty, which needs no look at each head.
+        let is_used = |heads: &&[Slot]| heads.iter().fold(NIL, |any, head| any | head) != NIL;
+        let heads = single.into_iter().chain(blocks.filter(is_used)).flatten().copied();
+        heads.filter(|&head| head != NIL).flat_map(|head| self.chain(head)).filter(is_of_run)
     }
 
-    /// Iterates over the live orders of a session below [`super::owners::SESSIONS_MAX`], in no order; some may
-    /// come twice.
+    /// Iterates over a chain of the index.
+    fn chain(&self, head: Slot) -> impl Iterator<Item = Slot> {
+        let next = |&slot: &Slot| Some(self.get(slot).chain).filter(|&slot| slot != NIL);
+        std::iter::successors(Some(head).filter(|&slot| slot != NIL), next)
+    }
+
+    /// Iterates over the live orders of a session that has runs, in no order; some may come twice.
     pub(crate) fn of_session(&self, session: u32) -> impl Iterator<Item = Slot> {
-        self.owners.runs(session).flat_map(move |run| self.live_in(session, run))
+        /// Number of runs that are on their way from memory.
+        const AHEAD: usize = 4;
+        let runs: Vec<Run> = self.owners.runs(session).collect();
+        (0..runs.len()).flat_map(move |i| {
+            if let Some(ahead) = runs.get(i + AHEAD) {
+                self.prefetch_blocks(session, *ahead);
+            }
+            self.live_in(session, runs[i])
+        })
+    }
+
+    /// Prefetches the buckets of a run.
+    fn prefetch_blocks(&self, session: u32, run: Run) {
+        if !run.is_long() {
+            return self.prefetch_bucket(self.bucket(SessionId(session), run.first()));
+        }
+        const BUCKETS_PER_LINE: usize = 64 / size_of::<Slot>();
+        for id in run.blocks() {
+            let Bucket(bucket) = self.bucket(SessionId(session), id);
+            let block = bucket >> BLOCK_BITS << BLOCK_BITS;
+            for line in (0..1 << BLOCK_BITS).step_by(BUCKETS_PER_LINE) {
+                self.prefetch_bucket(Bucket(block + line as u32));
+            }
+        }
     }
 
     /// Removes an order from a chain whose head is another order.
@@ -428,10 +455,7 @@ mod tests {
 
     /// Returns the length of the longest chain.
     fn longest_chain(orders: &Orders) -> usize {
-        let next = |&slot: &Slot| Some(orders.get(slot).chain).filter(|&slot| slot != NIL);
-        let length = |&head: &Slot| {
-            std::iter::successors(Some(head).filter(|&slot| slot != NIL), next).count()
-        };
+        let length = |&head: &Slot| orders.chain(head).count();
         orders.buckets.iter().map(length).max().expect("there are buckets")
     }
 

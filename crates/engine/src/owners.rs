@@ -1,7 +1,7 @@
 //! Ids that each session has used, and the sessions that trade for a firm or a group.
 //!
 //! A mass cancel looks up the ids of its sessions and no other order. Most sessions count their ids
-//! up: the ids of one block, which lie side by side in the index, make one run. A run whose orders
+//! up: the ids of a few neighbouring blocks make one run. A run whose orders
 //! have all ended is forgotten little by little, so the runs of a session are never many more than
 //! its live orders, and no command forgets many.
 
@@ -12,11 +12,16 @@ use std::collections::BTreeSet;
 
 /// Number of low bits within a block of ids; the ids of one block lie side by side in the index.
 pub(super) const BLOCK_BITS: u32 = 6;
+/// Number of low bits within a run of ids. Long runs begin seldom; in a short one a single live
+/// order is found soon.
+const RUN_BITS: u32 = 7;
+/// Minimum number of runs by which the room of a session grows, for a day of most sessions.
+const ROOM_MIN: usize = 512;
 /// Sessions below this number have runs.
 pub(super) const SESSIONS_MAX: u32 = 1 << 16;
-/// Number of runs that a session may have beyond four for each live order. Two may be needed: one
-/// for the block of the id, one for the order when it entered again.
-const RUNS_MIN: usize = 64;
+/// Number of blocks that the runs of a session may have beyond four for each live order. Three may
+/// be needed: two of the run of the id, one for the order when it entered again.
+const BLOCKS_MIN: usize = 64;
 /// Number of runs that are looked at when a session has too many.
 pub(super) const TIDIED: usize = 8;
 /// Maximum number of pairs of firm and group that are kept of a session. A session with more is
@@ -45,7 +50,7 @@ impl Session {
     }
 }
 
-/// Ids from `first` to `last` within one block, or a single id below the ids before it. A single id
+/// Ids from `first` to `last` of a few blocks, or a single id below the ids before it. A single id
 /// goes with the number of its order: an order that enters again has another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
@@ -56,18 +61,25 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Returns true if an order with an id of the run belongs to the run.
+    /// Returns true if an order of the session belongs to the run.
     pub(crate) fn has(self, order: &Order) -> bool {
-        self.number == 0 || self.number == order.number
+        (self.first..=self.last).contains(&order.id)
+            && (self.number == 0 || self.number == order.number)
     }
 
-    /// Returns the first id, if the run has others.
-    pub(crate) fn first_of_many(self) -> Option<OrderId> {
-        (self.first < self.last).then_some(OrderId(self.first))
+    pub(crate) fn first(self) -> OrderId {
+        OrderId(self.first)
     }
 
-    pub(crate) fn ids(self) -> impl Iterator<Item = OrderId> {
-        (self.first..=self.last).map(OrderId)
+    /// Returns true if the run has more than one id.
+    pub(crate) fn is_long(self) -> bool {
+        self.first < self.last
+    }
+
+    /// Iterates over one id of each block.
+    pub(crate) fn blocks(self) -> impl Iterator<Item = OrderId> {
+        (self.first >> BLOCK_BITS..=self.last >> BLOCK_BITS)
+            .map(|block| OrderId(block << BLOCK_BITS))
     }
 }
 
@@ -78,10 +90,24 @@ struct History {
     open_from: u64,
     /// Closed runs, in no order.
     runs: Vec<Run>,
+    /// Number of blocks of all closed runs.
+    blocks: usize,
     /// Number of runs still to look at in the present pass over all runs.
     next: usize,
     /// Pairs of firm and group.
     pairs: Vec<u64>,
+}
+
+impl History {
+    /// Adds a closed run of a session with so many live orders.
+    fn close(&mut self, run: Run, live: usize) {
+        if self.runs.len() == self.runs.capacity() {
+            // Room for all runs that the session may have, so that it is made once.
+            self.runs.reserve_exact(4 * live + ROOM_MIN);
+        }
+        self.blocks += run.blocks().count();
+        self.runs.push(run);
+    }
 }
 
 /// Property by which sessions are found.
@@ -127,10 +153,10 @@ impl Owners {
     /// Records a new order.
     #[inline(always)]
     pub(crate) fn add(&mut self, (session, id): (u32, u64), attributes: Attributes, number: u64) {
-        const LAST_OF_BLOCK: u64 = (1 << BLOCK_BITS) - 1;
+        const LAST_OF_RUN: u64 = (1 << RUN_BITS) - 1;
         let pair = attributes.0 << 32;
         match self.sessions.get_mut(session as usize) {
-            Some(of) if of.pair == pair && id > of.highest && id <= of.highest | LAST_OF_BLOCK => {
+            Some(of) if of.pair == pair && id > of.highest && id <= of.highest | LAST_OF_RUN => {
                 of.highest = id;
                 of.spare += 1;
             }
@@ -190,7 +216,8 @@ impl Owners {
 
     /// Forgets the closed run at this place.
     pub(crate) fn forget(&mut self, session: u32, place: usize) {
-        self.histories[session as usize].runs.swap_remove(place);
+        let history = &mut self.histories[session as usize];
+        history.blocks -= history.runs.swap_remove(place).blocks().count();
         self.bound(session);
     }
 
@@ -212,22 +239,19 @@ impl Owners {
         let (of, history) = (&mut self.sessions[place], &mut self.histories[place]);
         if of.live() == 0 {
             history.runs.clear();
-        }
-        if history.runs.len() == history.runs.capacity() {
-            // Room for all runs that the session may have, so that it is made once.
-            history.runs.reserve_exact(4 * of.live() + 2 * RUNS_MIN);
+            history.blocks = 0;
         }
         let is_open = Run { first: history.open_from, last: of.highest, number: 0 };
         if id > of.highest {
-            if id >> BLOCK_BITS != of.highest >> BLOCK_BITS {
+            if id >> RUN_BITS != of.highest >> RUN_BITS {
                 if of.live() > 0 {
-                    history.runs.push(is_open);
+                    history.close(is_open, of.live());
                 }
                 history.open_from = id;
             }
             of.highest = id;
         } else if id < is_open.first {
-            history.runs.push(Run { first: id, last: id, number });
+            history.close(Run { first: id, last: id, number }, of.live());
         }
         of.spare += 1;
         if of.pair != pair {
@@ -251,11 +275,12 @@ impl Owners {
         self.found.insert((Kind::Group, (pair >> 48) as u16, session));
     }
 
+    /// Chooses the number of live orders below which runs are to be looked at.
     fn bound(&mut self, session: u32) {
-        let runs = self.histories[session as usize].runs.len();
+        let blocks = self.histories[session as usize].blocks;
         let of = &mut self.sessions[session as usize];
         let live = of.spare + of.needed;
-        of.needed = (runs.saturating_sub(RUNS_MIN) / 4) as i32;
+        of.needed = (blocks.saturating_sub(BLOCKS_MIN) / 4) as i32;
         of.spare = live - of.needed;
     }
 }
