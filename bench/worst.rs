@@ -1,8 +1,8 @@
 //! The dearest command of each kind: the engine beside books that make the command as dear as
 //! possible.
 //!
-//! `cargo bench --bench worst -- [--only TEXT] [--quick]`. A command may take 300 ns for each of
-//! its reports, and a little for each level or order that the rules let it look at. Each row fills a
+//! `cargo bench --bench worst -- [--only TEXT] [--quick]`. A command may take 300 ns for each of its
+//! reports, and a little for each level or order that the rules let it look at. Each row fills a
 //! venue, applies its command several times, and prints the median. A row beyond its bound, or with
 //! an unexpected number of reports, ends the run with exit code 1.
 
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     }
     contest::pin();
     println!(
-        "| command | ns | reports | ns a report | × plain order | looks at | bound in ns | verdict |"
+        "| command | ns | reports | ns a report | × plain order | looks at | bound ns | verdict |"
     );
     println!("|---|---:|---:|---:|---:|---:|---:|---|");
     let scale = if quick { 10 } else { 1 };
@@ -301,7 +301,7 @@ fn cancel_some(scale: u64, by_session: bool) -> Outcome {
         false => mass_cancel(None, Some(FirmId(2))),
     };
     let mut venue = crowd(orders, every);
-    venue.measure((5, 1 + count, 0), |venue| {
+    venue.measure((9, 1 + count, 0), |venue| {
         let measured = venue.apply(ACTOR, SymbolId::NONE, action);
         for i in 1..=count {
             let id = venue.new_id();
@@ -324,7 +324,7 @@ fn cancel_gone(scale: u64) -> Outcome {
         });
         (0..orders).for_each(|i| _ = venue.cancel(ACTOR, OrderId(first + 64 * i)));
         venue.next_id = first + 64 * orders;
-        // Code and data of a mass cancel have left the cache meanwhile. The command changes nothing.
+        // A mass cancel has left the cache meanwhile. The command changes nothing.
         for _ in 0..3 {
             venue.apply(ACTOR, SymbolId::NONE, mass_cancel(Some(ACTOR), None));
         }
@@ -336,7 +336,7 @@ fn cancel_gone(scale: u64) -> Outcome {
 fn cancel_remnant(scale: u64) -> Outcome {
     let orders = 100_000 / scale;
     let mut venue = crowd(orders, u64::MAX);
-    venue.measure((5, 1 + orders / 500, 0), |venue| {
+    venue.measure((9, 1 + orders / 500, 0), |venue| {
         let first = venue.next_id + 1;
         for id in (first..).take(orders as usize) {
             venue.enter(ACTOR, limit(id, Side::Sell, 1, MIDDLE + 7_000 + (id % 64) as i64));
@@ -491,7 +491,7 @@ fn quote_over_pegs(scale: u64) -> Outcome {
         venue.apply(CROWD, SYMBOL, special(order, terms));
     }
     let mut bid = MIDDLE - 100;
-    venue.measure((3, 1 + pegs, 0), |venue| {
+    venue.measure((5, 1 + pegs, 0), |venue| {
         bid += 1;
         venue.apply(SessionId(0), SYMBOL, quote(bid))
     })
@@ -501,7 +501,7 @@ fn sweep(scale: u64) -> Outcome {
     let orders = 100_000 / scale;
     let mut venue = Venue::new(orders);
     let mut next_id = 0;
-    venue.measure((3, 1 + 2 * orders, 0), |venue| {
+    venue.measure((5, 1 + 2 * orders, 0), |venue| {
         for _ in 0..orders {
             next_id += 1;
             let price = MIDDLE + 1 + (next_id % 5_000) as i64;

@@ -2,8 +2,8 @@
 //! each price after everything that is displayed there.
 //!
 //! Orders with a minimum quantity have ladders of their own, and a tree that finds those which an
-//! incoming order can meet, see [`super::minimums`]. An incoming order with too little open quantity
-//! skips them, and no auction includes them.
+//! incoming order can meet, see [`super::minimums`]. An incoming order with too little open
+//! quantity skips them, and no auction includes them.
 
 use super::Engine;
 use super::attributes::Attributes;

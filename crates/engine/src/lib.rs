@@ -1,8 +1,8 @@
 //! Matching engine: `(state, command) → (state, reports)`.
 //!
-//! A plain library: no thread, file, socket or clock, and nothing random but the key of the index of
-//! order ids, which no result shows. Live venue, replay, standby and simulator all call the same
-//! [`Engine::apply_batch`]. A program that only wants order books uses
+//! A plain library: no thread, file, socket or clock. The key of its index of order ids and the
+//! shapes of its trees are random, which no result shows. Live venue, replay, standby and simulator
+//! all call the same [`Engine::apply_batch`]. A program that only wants order books uses
 //! [`OrderBooks`], which numbers the commands itself:
 //!
 //! ```
@@ -35,8 +35,9 @@
 //!   `call.rs` the interest of a call, `pools.rs` the orders for auctions only.
 //! - `beside.rs` has the ladders of the orders that rest and are not displayed.
 //! - `stops.rs` has stops, `icebergs.rs` icebergs, `special.rs` orders with special terms,
-//!   `hidden.rs` hidden orders, `minimums.rs` those with a minimum, `trial.rs` the trial of an order
-//!   that trades a quantity or nothing, `pegs.rs` pegs, `reprice.rs` resting orders that get another limit.
+//!   `hidden.rs` hidden orders, `minimums.rs` those with a minimum, `trial.rs` the trial of
+//!   an order that trades a quantity or nothing, `pegs.rs` pegs, `reprice.rs` resting orders that
+//!   get another limit.
 //! - `side_tables.rs` keeps the rare state of symbols and orders, and its part of the state hash.
 //! - `market.rs` has guarded symbols: `bands.rs` price bands, `short_sale.rs` the short sale price
 //!   test.

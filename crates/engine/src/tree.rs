@@ -82,8 +82,8 @@ impl<K: Ord + Copy, V: Value> Tree<K, V> {
         None
     }
 
-    /// Returns the first key that meets `wanted`, which gets the sum from the lowest key to this one,
-    /// its value included. Once a key meets it, all later ones do.
+    /// Returns the first key that meets `wanted`, which gets the sum from the lowest key to this
+    /// one, its value included. Once a key meets it, all later ones do.
     pub(crate) fn first_with_sum(&self, wanted: impl Fn(K, V::Sum) -> bool) -> Option<(K, V)> {
         let (mut place, mut before, mut found) = (self.root, V::NONE, None);
         while place != 0 {

@@ -40,8 +40,8 @@ struct Resting {
 }
 
 impl Trial {
-    /// Returns the result when it is certain: true if nothing is left to be traded, false if less is
-    /// open than that.
+    /// Returns the result when it is certain: true if nothing is left to be traded, false if less
+    /// is open than that.
     fn result(&self) -> Option<bool> {
         if self.wanted == 0 {
             return Some(true);
