@@ -3,9 +3,9 @@
 
 use super::Engine;
 use super::attributes::Attributes;
-use super::book::{key_of, link, side_index};
+use super::book::{Book, key_of, link, side_index};
 use super::ladder::{Ladder, LevelSlot};
-use super::orders::{NIL, Order};
+use super::orders::{NIL, Order, Slot};
 use ringside_model::domain::{OrderId, SessionId, SymbolId, TimeInForce};
 use std::collections::BTreeMap;
 
@@ -59,6 +59,20 @@ impl Engine {
     pub(super) fn beside(&self, symbol: SymbolId) -> impl Iterator<Item = (Resting, &[Ladder; 2])> {
         let all = self.beside.range((symbol, Resting::Displayed)..=(symbol, Resting::Parked));
         all.map(|(&(_, resting), sides)| (resting, sides))
+    }
+
+    /// Iterates over all resting orders of a symbol, in the order in which an image has them and in
+    /// which the end of a day ends them: the book, then the ladders beside it.
+    pub(super) fn all_resting(&self, book: &Book) -> impl Iterator<Item = Slot> {
+        let beside = self.beside(book.symbol()).flat_map(|(resting, sides)| {
+            let mut slots: Vec<Slot> = self.orders_in(sides).collect();
+            if resting == Resting::Parked {
+                // Orders are parked in another order than that of their places.
+                slots.sort_by_key(|&slot| self.place_of(self.orders.get(slot)));
+            }
+            slots
+        });
+        self.orders_in(&book.sides).chain(beside)
     }
 
     /// Puts an order beside the book, behind all others at its price.

@@ -8,7 +8,7 @@ use ringside_model::command::MassCancel;
 use ringside_model::domain::{OrderNumber, SymbolId};
 
 /// Place of an order in the sequence in which [`Engine::cover_all`] collects all orders.
-type Place = (u32, Resting, usize, i64, u64);
+pub(super) type Place = (u32, Resting, usize, i64, u64);
 
 impl Engine {
     /// Collects the orders that a mass cancel covers, in the sequence of [`Engine::cover_all`].
@@ -60,7 +60,8 @@ impl Engine {
         covered.extend(places.into_iter().map(|(_, slot)| slot));
     }
 
-    fn place_of(&self, order: &Order) -> Place {
+    /// Returns the place of an order among all orders.
+    pub(super) fn place_of(&self, order: &Order) -> Place {
         let level = self.levels.get(order.level);
         let resting = Resting::of(order.attributes, level.price());
         let age = OrderNumber(order.number).age();

@@ -275,9 +275,7 @@ impl Engine {
             }
             let waiting = self.waiting_of(symbol);
             orders.extend(waiting.map(|waiting| image_of(&waiting.order, waiting.price)));
-            let beside = self.beside(symbol).map(|(_, sides)| sides);
-            let resting = std::iter::once(&book.sides).chain(beside);
-            orders.extend(resting.flat_map(|sides| self.orders_in(sides)).map(|slot| {
+            orders.extend(self.all_resting(book).map(|slot| {
                 let order = self.orders.get(slot);
                 image_of(order, self.levels.get(order.level).price())
             }));

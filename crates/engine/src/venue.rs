@@ -332,10 +332,7 @@ impl Engine {
         covered: &mut Vec<Slot>,
     ) {
         let book = &self.books[book];
-        let beside = self.beside(book.symbol()).map(|(_, sides)| sides);
-        for sides in std::iter::once(&book.sides).chain(beside) {
-            covered.extend(self.orders_in(sides).filter(|&slot| wanted(self.orders.get(slot))));
-        }
+        covered.extend(self.all_resting(book).filter(|&slot| wanted(self.orders.get(slot))));
     }
 }
 

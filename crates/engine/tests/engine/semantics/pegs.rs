@@ -213,6 +213,31 @@ fn pegs_are_parked_while_the_quote_is_crossed_and_come_back_in_the_order_of_thei
 }
 
 #[test]
+fn parked_pegs_end_in_the_order_of_their_places_whenever_they_were_parked() {
+    let bounded = |terms: &mut SpecialTerms| {
+        (terms.peg, terms.hidden, terms.peg_limit) = (Peg::Midpoint, true, Price(14));
+    };
+    check(
+        &[
+            (quote(10, 14), &["quoted 0/0 buy 0@10 other 14"]),
+            (primary(1, Side::Sell, 5), &["accepted 1#12 sell 5@14 open 5"]),
+            (peg(2, Side::Sell, 4, bounded), &["accepted 2#13 sell 4@14 open 4 hidden"]),
+            (quote(0, 14), &["quoted 0/0 buy other 14", "parked 2#13 sell 4@14 open 4 hidden"]),
+            (state(Halted), &["state_changed 0/0 buy other 4", "parked 1#12 sell 5@14 open 5"]),
+            (
+                mass_cancel(MassCancel::default()),
+                &[
+                    "mass_canceled buy 2@0",
+                    "canceled 1#12 sell 5@14 hidden mass_cancel",
+                    "canceled 2#13 sell 4@14 hidden mass_cancel",
+                ],
+            ),
+        ],
+        "|",
+    );
+}
+
+#[test]
 fn no_peg_enters_a_call_and_those_that_rest_are_parked_until_it_is_over() {
     check(
         &[
