@@ -197,18 +197,20 @@ fn pegs_are_parked_while_the_quote_is_crossed_and_come_back_in_the_order_of_thei
                 ],
             ),
             (primary(4, Side::Buy, 5), &["rejected 4 buy no_quote"]),
-            (cancel(2), &["canceled 2#13 sell 4@14 hidden user"]),
+            (cancel(3), &["canceled 3#15.2 buy 3@11 hidden user"]),
             // A locked quote is no crossed one.
             (
                 quote(14, 14),
                 &[
                     "quoted 0/0 buy 0@14 other 14",
                     "repriced 1#19.1 buy 5@14 open 5 was #15.1 parked",
-                    "repriced 3#19.2 buy 3@14 open 3 was #15.2 hidden parked",
+                    "repriced 2#19.2 sell 4@14 open 4 was #13 parked",
+                    "executed 1#19.1 buy 4@14 open 1 with #19.2 trade 1",
+                    "executed 2#19.2 sell 4@14 with #19.1 trade 1 removed",
                 ],
             ),
         ],
-        "1:5@14 |",
+        "1:1@14 |",
     );
 }
 
