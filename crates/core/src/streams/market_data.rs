@@ -100,17 +100,17 @@ impl MarketData {
         if report.is_hidden() {
             if report.kind == ReportKind::Repriced {
                 // The order that came before this report is complete, and may rest by now.
-                self.end_incoming(out);
+                self.end_earlier(out);
             }
             return self.unseen(published, out);
         }
         match report.body() {
             Body::Accepted(_) => {
-                self.end_incoming(out);
+                self.end_earlier(out);
                 self.incoming = Some(Incoming::alone(report, report.open, attribution));
             }
             Body::Replaced(_) => {
-                self.end_incoming(out);
+                self.end_earlier(out);
                 self.incoming = Some(Incoming {
                     number: published.new_order().0,
                     replaces: Some(report.order.0),
@@ -120,11 +120,11 @@ impl MarketData {
             Body::Triggered(_) | Body::Entered(_) => {
                 // The order that came before this report is complete. The elected stop trades and
                 // rests as an order of its own.
-                self.end_incoming(out);
+                self.end_earlier(out);
                 self.incoming = Some(Incoming::alone(report, report.open, None));
             }
             Body::Repriced(repriced) => {
-                self.end_incoming(out);
+                self.end_earlier(out);
                 self.incoming = Some(Incoming {
                     replaces: (!repriced.parked).then_some(repriced.old_order.0),
                     ..Incoming::alone(report, report.quantity, None)
@@ -199,10 +199,23 @@ impl MarketData {
     }
 
     /// Adds the incoming order to the book with the quantity that is left.
-    #[inline]
+    #[inline(always)]
     fn end_incoming<S: StreamSink>(&mut self, out: &mut Out<'_, S>) {
         if let Some(incoming) = self.incoming.take() {
             self.enter_book(&incoming, out);
+        }
+    }
+
+    /// Ends the order that came in before, which is rare within a command: an elected stop, a peg.
+    #[inline]
+    fn end_earlier<S: StreamSink>(&mut self, out: &mut Out<'_, S>) {
+        #[cold]
+        #[inline(never)]
+        fn end<S: StreamSink>(market: &mut MarketData, out: &mut Out<'_, S>) {
+            market.end_incoming(out);
+        }
+        if self.incoming.is_some() {
+            end(self, out);
         }
     }
 
@@ -330,7 +343,7 @@ impl MarketData {
     #[cold]
     fn parked<S: StreamSink>(&mut self, report: &Report, out: &mut Out<'_, S>) {
         // The order that came before this report is complete.
-        self.end_incoming(out);
+        self.end_earlier(out);
         if let Some(&listed) = out.names.symbol(report.symbol) {
             self.delete(&listed, report.order.0, out);
         }
