@@ -33,10 +33,19 @@ pub struct Encoder<S> {
 /// Sessions that have streams, by the messages that they get.
 #[derive(Default)]
 struct Sessions {
+    /// Wire form of each session with streams of its own, by its number.
+    senders: Vec<Option<Sender>>,
     order_entry: Vec<SessionId>,
     firm_copies: Vec<(FirmId, StreamId)>,
     venue_copies: Vec<StreamId>,
     day: Day,
+}
+
+/// Session that enters orders, as its messages name it.
+#[derive(Clone, Copy)]
+struct Sender {
+    firm: FirmId,
+    user: [u8; 6],
 }
 
 impl<S: StreamSink> Encoder<S> {
@@ -135,13 +144,18 @@ impl<S: StreamSink> Encoder<S> {
     fn learn(&mut self, command: &Command) {
         self.lines.definition(command);
         self.names.observe(command);
-        if let Action::Definition(Definition::Session(DefineSession { firm, role, .. })) =
+        if let Action::Definition(Definition::Session(DefineSession { firm, role, name })) =
             command.action
         {
             let stream = StreamId(command.session.0);
             match role {
                 Role::File => {}
-                Role::OrderEntry => self.sessions.order_entry.push(command.session),
+                Role::OrderEntry => {
+                    let (place, senders) = (stream.0 as usize, &mut self.sessions.senders);
+                    senders.resize(senders.len().max(place + 1), None);
+                    senders[place] = Some(Sender { firm, user: user_of(name.as_str()) });
+                    self.sessions.order_entry.push(command.session);
+                }
                 Role::FirmDropCopy => self.sessions.firm_copies.push((firm, stream)),
                 Role::VenueDropCopy => self.sessions.venue_copies.push(stream),
             }
@@ -151,13 +165,10 @@ impl<S: StreamSink> Encoder<S> {
     /// Appends the messages of a report to the stream of its session and to the drop copies.
     #[inline]
     fn tell_session(&mut self, published: &Published, cause: &Cause) {
-        let Some(session) = self.lines.names().session(published.report.session) else { return };
-        if session.role != Role::OrderEntry {
-            return;
-        }
+        let stream = StreamId(published.report.session.0);
+        let sender = self.sessions.senders.get(stream.0 as usize);
+        let Some(&Some(Sender { firm, user })) = sender else { return };
         self.messages.encode(published, cause, &self.names);
-        let (stream, firm) = (StreamId(published.report.session.0), session.firm);
-        let user = user_of(session.name.as_str());
         for message in self.messages.iter() {
             self.sink.append(stream, message);
             let firm_copies = self.sessions.firm_copies.iter().filter(|(of, _)| *of == firm);
