@@ -208,7 +208,7 @@ impl Engine {
     ) {
         let (symbol, last) = (self.books[book].symbol(), self.books[book].last());
         let bands = self.market(symbol).bands;
-        if traded.count > 0 && bands.bps != 0 && bands.reference != last {
+        if traded.span.is_some() && bands.bps != 0 && bands.reference != last {
             self.change_market(book, |market| market.bands.reference = last);
             self.tell_bands(book, sink);
         }

@@ -434,8 +434,11 @@ impl Audit {
                     law!(state.is_none() == (at.0 == 0), r);
                 }
                 Body::BandsSet(BandsSet { low, high, .. }) => {
+                    // The pause before a refused command tells the bands, too.
+                    let is_refused = reports.iter().any(|r| r.kind == ReportKind::Rejected);
                     if let Action::Operator(OperatorCommand::SetBands(asked)) =
                         command.command.action
+                        && !is_refused
                     {
                         self.static_bands.insert(r.symbol, [asked.low, asked.high]);
                     }
