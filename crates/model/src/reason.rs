@@ -87,6 +87,7 @@ reasons! {
     LimitState = 17 "limit_state", Cancel('H'), fix 0, "A quote stood at a price band for too long: the symbol is paused.";
     BandEnded = 18 "band_ended", Cancel('K'), fix 0, "A price band came to lie before its limit, and it asked not to be re-priced.";
     ShortEnded = 19 "short_ended", Cancel('D'), fix 0, "A short sale that the price test did not let in when its stop was elected.";
+    WorkLimit = 20 "work_limit", Cancel('Z'), fix 0, "Its command would have traded more often, or given more places, than one command may.";
 
     // Reasons of a reject.
     UnknownSymbol = 32 "unknown_symbol", Reject(0x0017), fix 1, "No such symbol.";
@@ -133,6 +134,8 @@ reasons! {
     Killed = 73 "killed", Reject(0x8049), fix 3, "A kill switch lets no order in.";
     PriceBand = 74 "price_band", Cancel('K'), fix 0, "Its limit is beyond a price band, and it asked not to be re-priced.";
     CannotMove = 75 "cannot_move", Reject(0x804B), fix 99, "The symbol has what does not move with it: a state but open, a plan, bands, a quote, a short sale setting, or orders other than plain limit orders.";
+    Busy = 82 "busy", Reject(0x8052), fix 2, "The symbol still has work of an earlier command to do: ask again in a moment.";
+    InUse = 83 "in_use", Reject(0x8053), fix 99, "The symbol has live orders: the setting can only change without them.";
 }
 
 impl Reason {
@@ -157,12 +160,13 @@ impl Reason {
     #[inline]
     pub fn refuses_service(self) -> bool {
         use Reason::{
-            CancelOnly, Closed, Halted, Killed, LowSpace, Moving, NotPermitted, OrderEntryDisabled,
-            RateLimit, RiskGross, RiskNotional, RiskQuantity, RiskRate, WrongPartition,
+            Busy, CancelOnly, Closed, Halted, Killed, LowSpace, Moving, NotPermitted,
+            OrderEntryDisabled, RateLimit, RiskGross, RiskNotional, RiskQuantity, RiskRate,
+            WrongPartition,
         };
         matches!(
             self,
-            LowSpace
+            Busy | LowSpace
                 | RateLimit
                 | OrderEntryDisabled
                 | NotPermitted
