@@ -90,6 +90,9 @@ impl Engine {
         if is_slow && let Err(reason) = self.can_be_replaced(&order) {
             return reject(command, new_id, Side::Buy, reason, sink);
         }
+        if let Err(reason) = self.check_busy(book) {
+            return reject(command, new_id, Side::Buy, reason, sink);
+        }
         let (state, tif) = (self.books[book].state(), order.attributes.tif());
         if !self.books[book].is_open() || tif.is_for_auction() {
             let admitted = states::admission(state, OrderType::Limit, tif);

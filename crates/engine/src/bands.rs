@@ -9,6 +9,7 @@ use super::market::{LimitTerms, Market};
 use super::orders::NIL;
 use super::restore::{ImageError, check_places};
 use super::stops::Traded;
+use super::work::Step;
 use ringside_model::command::{Action, Sequenced, SetBands};
 use ringside_model::domain::{AtBand, Nanos, OrderId, Price, Side, SymbolId, SymbolState};
 use ringside_model::reason::Reason;
@@ -149,8 +150,7 @@ impl Engine {
         };
         self.change_market(book, |market| market.bands = bands);
         self.tell_bands(book, sink);
-        let mut traded = self.done;
-        self.reprice_beyond(at, book, &mut traded, sink);
+        self.work(at, book, Step::Bands { opens: false }, sink);
     }
 
     fn tell_bands(&self, book: usize, sink: &mut impl ReportSink) {
@@ -196,14 +196,13 @@ impl Engine {
         if buy { collar.min(high) } else { collar.max(low) }
     }
 
-    /// Applies the bands to a symbol that has opened. If an auction opened it, the auction price is
-    /// the new reference.
+    /// Makes the auction price the reference of the bands, if an auction with trades has opened the
+    /// symbol.
     #[cold]
-    pub(super) fn open_within_bands(
+    pub(super) fn move_reference(
         &mut self,
-        at: &Sequenced,
         book: usize,
-        traded: &mut Traded,
+        traded: &Traded,
         sink: &mut impl ReportSink,
     ) {
         let (symbol, last) = (self.books[book].symbol(), self.books[book].last());
@@ -212,19 +211,18 @@ impl Engine {
             self.change_market(book, |market| market.bands.reference = last);
             self.tell_bands(book, sink);
         }
-        self.reprice_beyond(at, book, traded, sink);
     }
 
     /// Reprices resting orders with a limit beyond a band to the band, or cancels those that ask
     /// for it: bids first, then offers, by priority. The new limit is farther from the other side,
-    /// so no order trades.
-    fn reprice_beyond(
+    /// so no order trades. Returns false if the command may do no more and some are left.
+    pub(super) fn reprice_beyond(
         &mut self,
         at: &Sequenced,
         book: usize,
         traded: &mut Traded,
         sink: &mut impl ReportSink,
-    ) {
+    ) -> bool {
         let symbol = self.books[book].symbol();
         let (low, high) = self.market(symbol).bands.in_force(self.books[book].state());
         for (buy, band) in [(true, high), (false, low)] {
@@ -236,6 +234,9 @@ impl Engine {
             }
             self.by_priority(&mut beyond);
             for slot in beyond {
+                if !self.has_work(traded) {
+                    return false;
+                }
                 let terms = self.terms_of(self.orders.get(slot));
                 if terms.is_some_and(|terms| terms.at_band == AtBand::Cancel) {
                     self.cancel_resting(slot, Reason::BandEnded, sink);
@@ -244,6 +245,7 @@ impl Engine {
                 }
             }
         }
+        true
     }
 
     /// Publishes a change of the limit state.
@@ -309,6 +311,8 @@ impl Engine {
         let (symbol, state) = (self.books[book].symbol(), SymbolState::ReopeningCall);
         let due = Nanos(time.0.saturating_add(PAUSE_NS));
         self.change_state(book, symbol, state);
+        // What the symbol owes comes when it opens again.
+        self.note_owed(book, None);
         self.change_market(book, |market| market.reopening = Some(due));
         let subject = Subject { reason: Reason::LimitState, ..symbol.into() };
         sink.report(StateChanged { state, reopens_at: due }.about(subject));
@@ -368,6 +372,9 @@ impl Engine {
     }
 
     fn check_bands(&self, book: usize, market: &Market) -> Result<(), &'static str> {
+        if self.books[book].owes() {
+            return Ok(());
+        }
         if market.limit_state.is_none() && self.standing(book).is_some() {
             return Err("a quote stands at a band, but nothing is due");
         }

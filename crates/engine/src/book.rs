@@ -12,8 +12,8 @@ use ringside_planted::{Bug, planted};
 pub(super) struct Book {
     symbol: SymbolId,
     lot: u64,
-    /// Lot while the symbol is open, not guarded and without special terms; otherwise 0, which
-    /// closes the fast path.
+    /// Lot while the symbol is open, not guarded, without special terms and owes nothing; otherwise
+    /// 0, which closes the fast path.
     lot_to_enter: u64,
     state: SymbolState,
     /// True from the end of the trading day to the start of the next one.
@@ -22,6 +22,8 @@ pub(super) struct Book {
     is_guarded: bool,
     /// True if some orders of the symbol have special terms.
     has_terms: bool,
+    /// True if the symbol owes work, see [`super::work`].
+    owes: bool,
     collar_bps: u32,
     reference: i64,
     /// Price of the last trade; 0 before the first trade.
@@ -65,6 +67,7 @@ impl Book {
             is_day_over: false,
             is_guarded: false,
             has_terms: false,
+            owes: false,
             collar_bps,
             reference,
             last: 0,
@@ -157,9 +160,21 @@ impl Book {
         self.choose_way();
     }
 
+    /// Returns true if the symbol owes work of an earlier command.
+    #[inline]
+    pub(crate) fn owes(&self) -> bool {
+        self.owes
+    }
+
+    /// Sets the result of [`Book::owes`].
+    pub(crate) fn set_owes(&mut self, owes: bool) {
+        self.owes = owes;
+        self.choose_way();
+    }
+
     fn choose_way(&mut self) {
         let is_open = self.is_open() || planted(Bug::ShortWayLeftOpen);
-        let is_plain = is_open && !self.is_guarded && !self.has_terms;
+        let is_plain = is_open && !self.is_guarded && !self.has_terms && !self.owes;
         self.lot_to_enter = if is_plain { self.lot } else { 0 };
     }
 

@@ -202,8 +202,8 @@ impl Engine {
             }
         }
         for buy in [true, false] {
-            for (key, left) in self.reserved.of_side(symbol, buy) {
-                call.change_limit(side_index(buy), key.abs(), left, true);
+            for (key, behind) in self.reserved.of_side(symbol, buy) {
+                call.change_limit(side_index(buy), key.abs(), behind.quantity, true);
             }
         }
         self.in_call.insert(symbol, call);

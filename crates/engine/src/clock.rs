@@ -38,7 +38,7 @@ impl Engine {
         if !is_quiet && !planted(Bug::ExpiryWaitsForATick) {
             self.catch_up_with(at.command.symbol, at.time, sink);
             if let Some(book) = self.book_index(at.command.symbol) {
-                self.return_owed(at, book, sink);
+                self.go_on(at, book, sink);
             }
         }
     }
@@ -100,7 +100,10 @@ impl Engine {
         sink.report(Ticked { count: count as u64 }.about(symbol));
         self.done = Traded::default();
         self.catch_up_with(symbol, at.time, sink);
-        self.return_owed(at, book, sink);
+        self.go_on(at, book, sink);
+        if self.check_busy(book).is_err() {
+            return;
+        }
         self.reopen_if_due(at, book, sink);
         if let Some(plan) = self.tables.plans.get(symbol).copied()
             && plan.time() <= at.time

@@ -37,6 +37,7 @@ impl Engine {
 
     /// Runs the matching loop where some orders have special terms, or the incoming order is hidden
     /// or has a minimum. If the incoming order cannot trade its minimum in all, it trades nothing.
+    /// Returns false if the command may do no more and there is more to trade.
     #[cold]
     #[inline(never)]
     pub(super) fn trade_slow(
@@ -45,16 +46,17 @@ impl Engine {
         incoming: &mut Incoming,
         limit: i64,
         sink: &mut impl ReportSink,
-    ) {
+    ) -> bool {
         let minimum = incoming.minimum.min(incoming.order.open);
         if minimum > 0 && !self.can_trade(book, incoming, limit, minimum) {
-            return;
+            return true;
         }
         let symbol = SymbolId(incoming.order.symbol);
         let buy = !incoming.order.attributes.is_buy();
         let limit = key_of(buy, limit);
         let mut trades = incoming.traded.count;
         let mut first = 0;
+        let mut has_work = true;
         while incoming.order.open > 0 {
             let open = incoming.order.open;
             let Some(slot) = self.next_to_trade(book, buy, limit, open) else { break };
@@ -62,6 +64,10 @@ impl Engine {
             if incoming.owns(&resting) {
                 self.prevent_self_trade(slot, incoming, sink);
                 continue;
+            }
+            has_work = self.may_fill(slot, incoming, trades);
+            if !has_work {
+                break;
             }
             trades += 1;
             if resting.attributes.has_reserve() {
@@ -82,29 +88,43 @@ impl Engine {
             first = if first == 0 { incoming.last } else { first };
         }
         self.note_trades(book, incoming, (trades, first));
+        has_work
     }
 
     /// Gives the hidden orders with a minimum, which sit auctions out, their turn when a symbol
     /// opens: the oldest first, each as if it came in. What is left of an order keeps its place.
+    /// `after` is the age of the last order that had its turn. Returns false if the command may do
+    /// no more and some are left.
     pub(super) fn enter_minimums(
         &mut self,
         at: &Sequenced,
         book: usize,
+        after: &mut u64,
         traded: &mut Traded,
         sink: &mut impl ReportSink,
-    ) {
-        let Some(sides) = self.hidden(self.books[book].symbol(), true) else { return };
-        let mut waiting: Vec<Order> =
-            self.orders_in(sides).map(|slot| *self.orders.get(slot)).collect();
-        waiting.sort_unstable_by_key(|order| OrderNumber(order.number).age());
+    ) -> bool {
+        let symbol = self.books[book].symbol();
+        let Some(sides) = self.hidden(symbol, true).filter(|_| !planted(Bug::MinimumsLeftOut))
+        else {
+            return true;
+        };
+        let age = |order: &Order| OrderNumber(order.number).age();
+        let waiting = self.orders_in(sides).map(|slot| *self.orders.get(slot));
+        let mut waiting: Vec<Order> = waiting.filter(|order| age(order) > *after).collect();
+        waiting.sort_unstable_by_key(age);
         for order in waiting {
             let (session, id) = (SessionId(order.session), OrderId(order.id));
             let slot = self.orders.find(self.orders.bucket(session, id), session, id);
             // An order before it may have traded with it.
             if slot != NIL && self.orders.get(slot).number == order.number {
+                if !self.has_work(traded) {
+                    return false;
+                }
+                *after = age(&order);
                 self.enter_in_place((at.seqno, book), slot, traded, sink);
             }
         }
+        true
     }
 
     /// Trades a resting order with a minimum as if it came in. A short sale that the price test
@@ -124,6 +144,7 @@ impl Engine {
         {
             return;
         }
+        // What is left after the last trade that the command may make stays, as any other rest.
         let mut incoming = Incoming { seqno, ..Incoming::new(before, price) };
         (incoming.minimum, incoming.is_hidden) = (self.least(&before), true);
         incoming.traded = traded.so_far();

@@ -187,6 +187,12 @@ impl Engine {
         result
     }
 
+    /// Returns true if a trade of this quantity uses up the slice of an iceberg that has a next one.
+    pub(super) fn shows_next(&self, slot: Slot, quantity: u64) -> bool {
+        let order = self.orders.get(slot);
+        order.open <= quantity && self.behind(order) > 0
+    }
+
     /// Returns the reserve of an order; 0 without one.
     #[inline]
     pub(super) fn behind(&self, order: &Order) -> u64 {

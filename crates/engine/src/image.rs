@@ -10,6 +10,7 @@ use super::orders::Order;
 use super::side_tables::{OrderKey, Row, SideTables, Table};
 use super::special::KeptTerms;
 use super::stops::{ElectedLimit, ReachedPlace};
+use super::work::OwedImage;
 use super::{Engine, Shard};
 use ringside_model::command::{
     Action, Command, DefineFirm, Definition, Display, OperatorCommand, SpecialTerms,
@@ -45,6 +46,8 @@ pub struct Image {
     pub band_timers: Vec<BandTimer>,
     /// Special terms of orders, by symbol and number.
     pub terms: Vec<TermsImage>,
+    /// Work that symbols owe, by symbol.
+    pub owed: Vec<OwedImage>,
 }
 
 /// Special terms of one order.
@@ -169,15 +172,22 @@ impl ImageRow for OrderImage {
     }
 }
 
-impl ImageRow for BandTimer {
-    fn symbol(&self) -> SymbolId {
-        SymbolId(self.symbol as u32)
-    }
+/// Implements [`ImageRow`] for rows of which each symbol has one at most.
+macro_rules! rows_of_symbols {
+    ($($row:ty),*) => {$(
+        impl ImageRow for $row {
+            fn symbol(&self) -> SymbolId {
+                SymbolId(self.symbol as u32)
+            }
 
-    fn place(&self) -> (u64, u64) {
-        (self.symbol, 0)
-    }
+            fn place(&self) -> (u64, u64) {
+                (self.symbol, 0)
+            }
+        }
+    )*};
 }
+
+rows_of_symbols!(BandTimer, OwedImage);
 
 /// Implements [`ImageRow`] for rows that belong to an order.
 macro_rules! rows_of_orders {
@@ -221,6 +231,7 @@ impl Image {
             merge(&mut venue.reserves, shard.reserves);
             merge(&mut venue.band_timers, shard.band_timers);
             merge(&mut venue.terms, shard.terms);
+            merge(&mut venue.owed, shard.owed);
         }
         venue
     }
@@ -237,6 +248,7 @@ impl Image {
             reserves: part(&self.reserves, shard),
             band_timers: part(&self.band_timers, shard),
             terms: part(&self.terms, shard),
+            owed: part(&self.owed, shard),
         }
     }
 
@@ -306,6 +318,12 @@ impl Engine {
                 since,
                 terms: asked,
             }),
+            owed: self
+                .tables
+                .owed
+                .iter()
+                .map(|(symbol, &step)| OwedImage::of(symbol, step))
+                .collect(),
         }
     }
 }

@@ -41,6 +41,7 @@
 //! - `side_tables.rs` keeps the rare state of symbols and orders, and its part of the state hash.
 //! - `market.rs` has guarded symbols: `bands.rs` price bands, `short_sale.rs` the short sale price
 //!   test.
+//! - `work.rs` bounds the work of a command; the next command goes on with what is left.
 //! - `moves.rs` moves symbols between partitions.
 //! - `view.rs` answers queries, `image.rs` exports the whole state, `restore.rs` continues from it,
 //!   `order_books.rs` is the facade for other programs.
@@ -83,6 +84,7 @@ mod tree;
 mod trial;
 mod venue;
 mod view;
+mod work;
 
 use amend::NewTerms;
 use attributes::Attributes;
@@ -118,6 +120,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 pub use stops::WAVES_MAX;
 use stops::{Queue, Traded};
 pub use view::{LevelView, OrderView};
+pub use work::{OwedImage, WORK_MAX};
 
 /// Version of the matching rules. A journal names the version that wrote it, because other rules
 /// make other reports of the same commands.
@@ -175,10 +178,10 @@ pub struct Engine {
     queue: Queue,
     /// True from the end of the trading day to the start of the next one.
     is_day_over: bool,
-    /// Open symbols whose pegs come back when the next command for the symbol begins.
-    owing: BTreeSet<SymbolId>,
     /// Trades of the present command so far, without their span.
     done: Traded,
+    /// Maximum number of trades of a command, and of the places that it gives.
+    work_max: u32,
     /// Hidden orders with a minimum.
     minimums: Minimums,
     /// Reserves by level.
@@ -210,8 +213,8 @@ impl Engine {
             pegs: Pegs::new(),
             queue: Queue::new(),
             is_day_over: false,
-            owing: BTreeSet::new(),
             done: Traded::default(),
+            work_max: WORK_MAX,
             minimums: Minimums::default(),
             reserved: Reserved::default(),
             books_hash: 0,
@@ -382,6 +385,7 @@ impl Engine {
             return Err(Reason::DuplicateId);
         }
         let is_simple = self.books[book].is_open() && !enter.tif.is_for_auction();
+        self.check_busy(book)?;
         if !is_simple {
             states::refusal(&self.books[book])?;
         }

@@ -6,6 +6,7 @@ use super::bands::{Bands, LimitState};
 use super::orders::Order;
 use super::short_sale::ShortSale;
 use super::side_tables::Row;
+use super::work::Step;
 use ringside_model::command::{
     Action, Command, OperatorCommand, Sequenced, SetQuote, SetShortSale, SpecialTerms,
 };
@@ -142,20 +143,23 @@ impl Engine {
             market.quote = Quote { bid: bid.0, offer: offer.0 };
         });
         sink.report(Quoted { bid, offer }.about(command.symbol));
-        let mut traded = self.done;
-        self.follow_quote(at, book, &mut traded, sink);
-        self.elect(at, book, traded, sink);
+        self.work(at, book, Step::Pegs, sink);
     }
 
-    /// Returns the book that an operator's command changes, after expiry of its due orders. Rejects
-    /// the command and returns `None` if it has a verdict or its symbol has no book.
+    /// Returns the book that an operator's command changes, after the command has caught up. Rejects
+    /// the command and returns `None` if it has a verdict, or if its symbol has no book or is busy.
     pub(super) fn book_to_change(
         &mut self,
         at: &Sequenced,
         sink: &mut impl ReportSink,
     ) -> Option<usize> {
         self.catch_up(at, sink);
-        self.book_of(&at.command, sink)
+        let book = self.book_of(&at.command, sink)?;
+        if let Err(reason) = self.check_busy(book) {
+            super::reject(&at.command, OrderId(0), Side::Buy, reason, sink);
+            return None;
+        }
+        Some(book)
     }
 
     /// Returns the book that an operator's command is for. Rejects the command and returns `None`
@@ -212,14 +216,14 @@ impl Engine {
     }
 
     /// Puts a symbol into `watched` while its commands can change the auction indication, the limit
-    /// state or the short sale restriction, or while pegs are to come back; removes it otherwise.
+    /// state or the short sale restriction, or while it owes work; removes it otherwise.
     pub(super) fn watch(&mut self, symbol: SymbolId) {
         let market = self.market(symbol);
         let is_watched = self.in_call.contains_key(&symbol)
             || market.bands.bps != 0
             || market.limit_state.is_some()
             || market.short_sale.can_fall()
-            || self.owing.contains(&symbol);
+            || self.tables.owed.has(symbol);
         if is_watched {
             self.watched.insert(symbol);
         } else {
@@ -238,7 +242,9 @@ impl Engine {
         }
         self.restrict_after_fall(book, sink);
         self.indicate(symbol, sink);
-        self.look_at_bands(book, time, sink);
+        if !self.books[book].owes() {
+            self.look_at_bands(book, time, sink);
+        }
     }
 
     /// Returns the entries of all symbols, as the commands that recreate them.

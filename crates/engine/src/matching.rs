@@ -179,8 +179,8 @@ impl Engine {
         self.rest(book, incoming.order, incoming.price, sink);
     }
 
-    /// Runs the matching loop: takes the best resting orders, oldest first, while they are within
-    /// `limit`.
+    /// Trades an order within `limit`. An order that would trade more often, or give more places,
+    /// than its command may ends.
     fn trade(
         &mut self,
         book: usize,
@@ -188,13 +188,31 @@ impl Engine {
         limit: i64,
         sink: &mut impl ReportSink,
     ) {
-        if self.books[book].has_terms() || incoming.is_hidden || incoming.minimum != 0 {
-            return self.trade_slow(book, incoming, limit, sink);
+        let is_slow = self.books[book].has_terms() || incoming.is_hidden || incoming.minimum != 0;
+        let has_work = if is_slow {
+            self.trade_slow(book, incoming, limit, sink)
+        } else {
+            self.trade_plain(book, incoming, limit, sink)
+        };
+        if !has_work {
+            cancel_rest(incoming, Reason::WorkLimit, sink);
         }
+    }
+
+    /// Runs the matching loop: takes the best resting orders, oldest first, while they are within
+    /// `limit`. Returns false if the command may do no more and there is more to trade.
+    fn trade_plain(
+        &mut self,
+        book: usize,
+        incoming: &mut Incoming,
+        limit: i64,
+        sink: &mut impl ReportSink,
+    ) -> bool {
         let buy = incoming.order.attributes.is_buy();
         let limit = key_of(!buy, limit);
         let mut trades = incoming.traded.count;
         let mut first = 0;
+        let mut has_work = true;
         while incoming.order.open > 0 {
             let side = &self.books[book].sides[side_index(!buy)];
             let best = side.best();
@@ -205,6 +223,10 @@ impl Engine {
             if incoming.owns(self.orders.get(slot)) {
                 self.prevent_self_trade(slot, incoming, sink);
                 continue;
+            }
+            has_work = self.may_fill(slot, incoming, trades);
+            if !has_work {
+                break;
             }
             trades += 1;
             if self.orders.get(slot).attributes.has_reserve() {
@@ -217,6 +239,20 @@ impl Engine {
             first = if first == 0 { incoming.last } else { first };
         }
         self.note_trades(book, incoming, (trades, first));
+        has_work
+    }
+
+    /// Returns true if the command, which has made `trades`, may make one with a resting order. A
+    /// next slice needs a place.
+    #[inline(always)]
+    pub(super) fn may_fill(&self, slot: Slot, incoming: &Incoming, trades: u32) -> bool {
+        let has_reserve = self.orders.get(slot).attributes.has_reserve();
+        trades < self.work_max && (!has_reserve || self.may_show_next(slot, incoming))
+    }
+
+    #[cold]
+    fn may_show_next(&self, slot: Slot, incoming: &Incoming) -> bool {
+        incoming.traded.placed < self.work_max || !self.shows_next(slot, incoming.order.open)
     }
 
     /// Records the trades of an order, if there are any: `trades` is the command's trade count so

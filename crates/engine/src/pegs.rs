@@ -9,6 +9,7 @@ use super::market::{LimitTerms, Quote};
 use super::orders::{NIL, Order, Slot};
 use super::states;
 use super::stops::Traded;
+use super::work::Step;
 use super::{Engine, whole};
 use ringside_model::command::{Enter, Sequenced, SpecialTerms};
 use ringside_model::domain::{
@@ -50,6 +51,7 @@ impl Engine {
         if enter.post_only != PostOnly::Off {
             return Err(Reason::Unsupported);
         }
+        self.check_busy(book)?;
         states::refusal(&self.books[book])?;
         if !self.books[book].is_open() {
             return Err(Reason::NotInCall);
@@ -80,22 +82,21 @@ impl Engine {
     }
 
     /// Brings the pegs of a symbol where its state and its quote want them: parks those that have no
-    /// price to follow, then moves those in the book, then lets parked ones come back.
+    /// price to follow, then moves those in the book, then lets parked ones come back. Returns false
+    /// if the command may do no more and some are left.
     pub(super) fn follow_quote(
         &mut self,
         at: &Sequenced,
         book: usize,
         traded: &mut Traded,
         sink: &mut impl ReportSink,
-    ) {
+    ) -> bool {
         if planted(Bug::PegsStay) {
-            return;
+            return true;
         }
         self.park_pegs(book, sink);
-        if self.books[book].is_open() {
-            self.move_pegs(at, book, traded, sink);
-            self.unpark_pegs(at, book, traded, sink);
-        }
+        !self.books[book].is_open()
+            || self.move_pegs(at, book, traded, sink) && self.unpark_pegs(at, book, traded, sink)
     }
 
     /// Parks the pegs in the book that have no price to follow, in the order of their entry: all
@@ -123,14 +124,15 @@ impl Engine {
 
     /// Moves the pegs in the book whose limit has changed. Those that move away from the other side
     /// go first, so that no order trades with a peg that is about to leave; those that move towards
-    /// the other side follow. Within each group the oldest goes first.
+    /// the other side follow. Within each group the oldest goes first. Returns false if the command
+    /// may do no more and some are left.
     fn move_pegs(
         &mut self,
         at: &Sequenced,
         book: usize,
         traded: &mut Traded,
         sink: &mut impl ReportSink,
-    ) {
+    ) -> bool {
         let mut moves = vec![];
         for slot in self.pegs_of(self.books[book].symbol()) {
             let order = self.orders.get(slot);
@@ -144,20 +146,24 @@ impl Engine {
         moves.sort_unstable_by_key(|&(comes_closer, age, ..)| (comes_closer, age));
         for (.., peg, price) in moves {
             if let Some(slot) = self.still_there(peg) {
+                if !self.has_work(traded) {
+                    return false;
+                }
                 self.move_peg(at, book, (slot, price), traded, sink);
             }
         }
+        true
     }
 
     /// Lets the parked pegs that have a price to follow come back, in the order of their entry, each
-    /// as an incoming order.
+    /// as an incoming order. Returns false if the command may do no more and some are left.
     fn unpark_pegs(
         &mut self,
         at: &Sequenced,
         book: usize,
         traded: &mut Traded,
         sink: &mut impl ReportSink,
-    ) {
+    ) -> bool {
         let pegs = self.pegs_of(self.books[book].symbol()).into_iter();
         let parked = pegs.map(|slot| self.orders.get(slot));
         let mut parked: Vec<_> = parked.filter(|o| o.attributes.is_parked()).map(peg_of).collect();
@@ -167,35 +173,28 @@ impl Engine {
         for peg in parked {
             let slot = self.still_there(peg).expect("nothing trades with a parked peg");
             if let Some(price) = self.price_of_peg(book, self.orders.get(slot)) {
+                if !self.has_work(traded) {
+                    return false;
+                }
                 self.move_peg(at, book, (slot, price), traded, sink);
             }
         }
+        true
     }
 
     /// Notes that parked pegs of an open symbol come back when its next command begins.
     pub(super) fn owe_returns(&mut self, book: usize) {
-        let symbol = self.books[book].symbol();
-        let is_owed = |slot: &Slot| {
-            let order = self.orders.get(*slot);
-            order.attributes.is_parked() && self.price_of_peg(book, order).is_some()
-        };
-        if self.pegs_of(symbol).iter().any(is_owed) {
-            self.owing.insert(symbol);
-            self.watch(symbol);
+        if !self.books[book].owes() && self.misses_pegs(book) {
+            self.note_owed(book, Some(Step::Pegs));
         }
     }
 
-    /// Lets the pegs come back that an open symbol owes, and elects the stops that they reach.
-    pub(super) fn return_owed(&mut self, at: &Sequenced, book: usize, sink: &mut impl ReportSink) {
-        let symbol = self.books[book].symbol();
-        if self.owing.remove(&symbol) {
-            self.watch(symbol);
-            let mut traded = self.done;
-            if self.books[book].is_open() {
-                self.unpark_pegs(at, book, &mut traded, sink);
-            }
-            self.elect(at, book, traded, sink);
-        }
+    /// Returns true if a parked peg of a symbol has a price to follow.
+    pub(super) fn misses_pegs(&self, book: usize) -> bool {
+        let pegs = self.pegs_of(self.books[book].symbol()).into_iter();
+        let mut parked =
+            pegs.map(|slot| self.orders.get(slot)).filter(|o| o.attributes.is_parked());
+        parked.any(|order| self.price_of_peg(book, order).is_some())
     }
 
     /// Returns the slot of a peg, unless the peg has traded away meanwhile.

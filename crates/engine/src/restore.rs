@@ -10,6 +10,7 @@ use super::image::{
 };
 use super::orders::Order;
 use super::special::KeptTerms;
+use super::work::OwedImage;
 use ringside_model::command::{Action, Command, OperatorCommand};
 use ringside_model::domain::{OrderId, OrderNumber, Price, SessionId, SymbolId, TimeInForce};
 use ringside_planted::{Bug, planted};
@@ -111,6 +112,7 @@ impl Engine {
         engine.restore_definitions(&image.definitions)?;
         engine.restore_day(image.is_day_over)?;
         engine.restore_last_prices(&image.last_prices)?;
+        engine.restore_owed(&image.owed)?;
         engine.restore_orders(image)?;
         engine.restore_band_timers(&image.band_timers)?;
         engine.restore_indications();
@@ -151,6 +153,19 @@ impl Engine {
         Ok(())
     }
 
+    fn restore_owed(&mut self, owed: &[OwedImage]) -> Result<(), ImageError> {
+        check_places("symbols that owe work", owed)?;
+        for row in owed {
+            let book = u32::try_from(row.symbol).ok().and_then(|s| self.book_index(SymbolId(s)));
+            let step = row.read().filter(|&step| book.is_some_and(|book| self.can_owe(book, step)));
+            let (Some(book), Some(step)) = (book, step) else {
+                return Err(ImageError(format!("symbol {} cannot owe this work", row.symbol)));
+            };
+            self.note_owed(book, Some(step));
+        }
+        Ok(())
+    }
+
     fn restore_last_prices(&mut self, last_prices: &[(SymbolId, Price)]) -> Result<(), ImageError> {
         check_places("last prices", last_prices)?;
         for &(symbol, Price(price)) in last_prices {
@@ -185,10 +200,22 @@ impl Engine {
         }
         limits.check_empty("stop", "a limit")?;
         reached.check_empty("stop", "a place in the queue")?;
-        (0..self.books.len()).for_each(|book| self.owe_returns(book));
+        self.check_returns()?;
         reserves.check_empty("iceberg", "a reserve")?;
         terms.check_empty("order", "terms")?;
         self.check_waiting()
+    }
+
+    /// Checks that each parked peg of an open symbol that has a price to follow is to come back.
+    fn check_returns(&self) -> Result<(), ImageError> {
+        match (0..self.books.len()).find(|&book| !self.books[book].owes() && self.misses_pegs(book))
+        {
+            Some(book) => {
+                let symbol = self.books[book].symbol();
+                Err(ImageError(format!("symbol {symbol} has parked pegs that do not come back")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Checks that no waiting bid crosses a waiting offer. Those of an import may, until its resume
@@ -229,7 +256,8 @@ impl Engine {
         let may_cross = attributes.tif().is_for_auction()
             || attributes.is_stop()
             || attributes.is_parked()
-            || attributes.has_minimum();
+            || attributes.has_minimum()
+            || self.books[book].owes();
         if !may_cross && self.crosses(book, attributes, row.price) {
             return Err("it crosses the other side of its book");
         }
@@ -349,7 +377,8 @@ impl Engine {
         let (last, is_open) = (self.books[book].last(), self.books[book].is_open());
         let symbol = SymbolId(order.symbol);
         if let Some(ReachedImage { place, .. }) = rows.reached {
-            if is_open || place == 0 || self.queue.contains_key(&(symbol, place)) {
+            let waits = !is_open || self.books[book].owes();
+            if !waits || place == 0 || self.queue.contains_key(&(symbol, place)) {
                 return Err("it is a reached stop that cannot wait at its place");
             }
             self.keep_limit(&order, limit.unwrap_or(0));
@@ -357,7 +386,8 @@ impl Engine {
             return Ok(());
         }
         self.wait_for_trade(order, stop, limit.unwrap_or(0));
-        if is_open && last != 0 && self.first_reached(symbol, Some((last, last))).is_some() {
+        let trades = is_open && !self.books[book].owes();
+        if trades && last != 0 && self.first_reached(symbol, Some((last, last))).is_some() {
             return Err("it is a stop that the last trade has reached");
         }
         Ok(())

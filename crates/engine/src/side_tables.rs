@@ -6,6 +6,7 @@ use super::market::Market;
 use super::moves::{Away, Waiting};
 use super::special::KeptTerms;
 use super::stops::{ElectedLimit, ReachedPlace};
+use super::work::Step;
 use ringside_model::command::PlanState;
 use ringside_model::domain::SymbolId;
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub(super) struct SideTables {
     pub markets: Table<Market>,
     /// Scheduled next states of symbols.
     pub plans: Table<PlanState>,
+    /// Work that symbols owe.
+    pub owed: Table<Step>,
     /// Limits of the stops that have one.
     pub limits: Table<ElectedLimit>,
     /// Places in the queue of the stops that were reached and wait.
@@ -35,8 +38,9 @@ pub(super) struct SideTables {
 impl SideTables {
     /// Returns the tables' part of the state hash.
     pub(crate) fn hash(&self) -> u128 {
-        let SideTables { away, waiting, markets, plans, limits, reached, reserves, terms } = self;
-        let of_symbols = [away.hash, waiting.hash, markets.hash, plans.hash];
+        let SideTables { away, waiting, markets, plans, owed, .. } = self;
+        let SideTables { limits, reached, reserves, terms, .. } = self;
+        let of_symbols = [away.hash, waiting.hash, markets.hash, plans.hash, owed.hash];
         let of_orders = [limits.hash, reached.hash, reserves.hash, terms.hash];
         of_symbols.into_iter().chain(of_orders).fold(0, u128::wrapping_add)
     }

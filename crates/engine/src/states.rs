@@ -7,6 +7,7 @@ use super::ladder::Ladder;
 use super::matching::describe;
 use super::orders::{Bucket, NIL, Order, Slot};
 use super::stops::Traded;
+use super::work::Step;
 use super::{Engine, reject};
 use ringside_model::command::{Action, Command, OperatorCommand, Sequenced, SetState};
 use ringside_model::domain::{
@@ -101,27 +102,32 @@ impl Engine {
             (SymbolState::ClosingCall, SymbolState::Closed) => Some(Auction::Closing),
             _ => None,
         };
-        let traded = self.done;
-        let mut traded =
-            auction.map_or(traded, |auction| self.uncross(at, book, auction, traded, sink));
-        self.cancel_leftovers(book, auction, state, sink);
-        if state == SymbolState::Open && self.books[book].is_guarded() {
-            self.open_within_bands(at, book, &mut traded, sink);
-        }
-        if state == SymbolState::Open && !planted(Bug::MinimumsLeftOut) {
-            self.enter_minimums(at, book, &mut traded, sink);
-        }
-        self.follow_quote(at, book, &mut traded, sink);
-        self.elect(at, book, traded, sink);
+        let step = match auction {
+            Some(auction) => {
+                let clearing = self.clearing(book, auction);
+                let price = clearing.price;
+                sink.report(Crossed { auction }.about(Subject {
+                    price: Price(price),
+                    quantity: saturated(clearing.matched),
+                    ..symbol.into()
+                }));
+                Step::Cross { auction, price }
+            }
+            None => {
+                self.cancel_leftovers(book, None, state, sink);
+                self.step_after_auction(book, &Traded::default(), sink)
+            }
+        };
+        self.work(at, book, step, sink);
     }
 
     /// Ends what a symbol cannot have while the day is over: its plan, a call, its pegs in the book.
     pub(super) fn end_day_of(&mut self, book: usize, sink: &mut impl ReportSink) {
         let symbol = self.books[book].symbol();
         self.tables.plans.remove(symbol);
-        self.owing.remove(&symbol);
-        self.watch(symbol);
-        let is_in_call = self.books[book].state().auction().is_some();
+        let owed = self.note_owed(book, None);
+        let is_in_call = self.books[book].state().auction().is_some()
+            || matches!(owed, Some(Step::Cross { .. }));
         if is_in_call && !planted(Bug::CallsOutliveTheDay) {
             let state = SymbolState::Closed;
             self.change_state(book, symbol, state);
@@ -277,8 +283,9 @@ impl Engine {
         for buy in [true, false] {
             // A reserve counts at the limit of its slice, or is out of reach as its slice is.
             let reserves = self.reserved.of_side(symbol, buy);
-            let interest =
-                reserves.filter_map(|(key, left)| Some((counted(buy, key.abs(), bands)?, left)));
+            let interest = reserves.filter_map(|(key, behind)| {
+                Some((counted(buy, key.abs(), bands)?, behind.quantity))
+            });
             sides[side_index(buy)].limits.extend(interest);
         }
         let [bids, offers] = &mut sides;
@@ -289,7 +296,7 @@ impl Engine {
 
     /// Cancels the orders for this auction that it left over, and the orders for an opening that
     /// has passed.
-    fn cancel_leftovers(
+    pub(super) fn cancel_leftovers(
         &mut self,
         book: usize,
         auction: Option<Auction>,
@@ -310,46 +317,51 @@ impl Engine {
         }
     }
 
-    /// Trades at one price: better limits first, then older orders. An iceberg trades slice by
-    /// slice, as in continuous trading. Returns the trades.
-    fn uncross(
+    /// Trades at the price of an auction: better limits first, then older orders. An iceberg trades
+    /// slice by slice, as in continuous trading. Returns false if the command may do no more and
+    /// there is more to trade.
+    pub(super) fn cross_at(
         &mut self,
         at: &Sequenced,
         book: usize,
-        auction: Auction,
-        mut traded: Traded,
+        (auction, price): (Auction, i64),
+        traded: &mut Traded,
         sink: &mut impl ReportSink,
-    ) -> Traded {
-        let symbol = self.books[book].symbol();
-        let clearing = self.clearing(book, auction);
-        let price = clearing.price;
-        sink.report(Crossed { auction }.about(Subject {
-            price: Price(price),
-            quantity: saturated(clearing.matched),
-            ..symbol.into()
-        }));
-        let mut left = clearing.matched;
-        while left > 0 {
-            let first = |buy| self.first_in_auction(book, symbol, auction, buy);
-            let heads = [true, false].map(|buy| first(buy).expect("there is more to trade"));
+    ) -> bool {
+        if price == 0 {
+            return true;
+        }
+        while let [Some(bid), Some(offer)] =
+            [true, false].map(|buy| self.next_at(book, (auction, price), buy))
+        {
+            let heads = [bid, offer];
             let quantity = heads.map(|slot| self.orders.get(slot).open).into_iter().min();
             let quantity = quantity.expect("there are two sides");
-            left -= u128::from(quantity);
+            let places = heads.iter().filter(|&&slot| self.shows_next(slot, quantity)).count();
+            if traded.count == self.work_max || traded.placed + places as u32 > self.work_max {
+                return false;
+            }
             traded.count += 1;
             let spent = self.cross(heads, (quantity, price), (auction, traded.count), sink);
             for (order, limit) in spent.into_iter().flatten() {
-                self.refresh(book, order, limit, (at.seqno, &mut traded), sink);
+                self.refresh(book, order, limit, (at.seqno, traded), sink);
             }
         }
-        if clearing.matched > 0 {
-            traded.add(price, price);
-            let change = self.books[book].set_last(price);
-            self.books_hash = self.books_hash.wrapping_add(change);
-            if self.books[book].is_guarded() {
-                self.note_low(book, price);
-            }
+        traded.add(price, price);
+        let change = self.books[book].set_last(price);
+        self.books_hash = self.books_hash.wrapping_add(change);
+        if self.books[book].is_guarded() {
+            self.note_low(book, price);
         }
-        traded
+        true
+    }
+
+    /// Returns the next order of a side that trades at the price of an auction.
+    fn next_at(&self, book: usize, (auction, price): (Auction, i64), buy: bool) -> Option<Slot> {
+        let slot = self.first_in_auction(book, self.books[book].symbol(), auction, buy)?;
+        let limit = self.levels.get(self.orders.get(slot).level).price();
+        let reaches = limit == 0 || key_of(buy, limit) <= key_of(buy, price);
+        reaches.then_some(slot)
     }
 
     /// Makes one trade of an auction; the older order's report comes first. Returns the icebergs

@@ -12,6 +12,7 @@ use super::market::LimitTerms;
 use super::matching::{Incoming, cancel_rest};
 use super::orders::{NIL, Order, Slot};
 use super::side_tables::{OrderKey, Row};
+use super::work::Step;
 use super::{Engine, whole};
 use ringside_model::command::{Command, Enter, EnterStop, Sequenced};
 use ringside_model::domain::{
@@ -162,7 +163,7 @@ impl Engine {
     /// Elects stops in waves. The stops that were reached earlier and wait are the first wave; the
     /// stops that the trades since the last wave have reached are the next one. Within a wave bids
     /// come before offers, then the stop price that a move reaches first, then the oldest stop. Where
-    /// nothing trades, the reached stops wait.
+    /// nothing trades, and where the command may do no more, the reached stops wait.
     #[cold]
     #[inline(never)]
     pub(super) fn elect(
@@ -198,6 +199,10 @@ impl Engine {
                 false => engine.first_reached(symbol, span),
             };
             while let Some(slot) = next(self) {
+                if !self.has_work(&traded) {
+                    self.reach(symbol, span, sink);
+                    return self.owe(book, Step::Stops, traded, sink);
+                }
                 self.enter_elected(at, book, slot, &mut traded, sink);
             }
         }
@@ -215,7 +220,12 @@ impl Engine {
     }
 
     /// Puts the stops that trades of this span have reached into the queue of their symbol.
-    fn reach(&mut self, symbol: SymbolId, span: Option<(i64, i64)>, sink: &mut impl ReportSink) {
+    pub(super) fn reach(
+        &mut self,
+        symbol: SymbolId,
+        span: Option<(i64, i64)>,
+        sink: &mut impl ReportSink,
+    ) {
         if planted(Bug::ReachedForgotten) {
             return;
         }

@@ -13,12 +13,14 @@ use super::icebergs::draw_slice;
 use super::ladder::{Level, LevelSlot};
 use super::matching::{Incoming, prevented};
 use super::orders::Slot;
+use super::reserved::Behind;
 use ringside_model::command::Display;
 use ringside_model::domain::{OrderNumber, SelfTrade, SymbolId};
 use ringside_planted::{Bug, planted};
 use std::collections::VecDeque;
 
 /// Incoming order during its trial.
+#[derive(Clone, Copy)]
 struct Trial {
     self_trade: SelfTrade,
     lot: u64,
@@ -26,6 +28,11 @@ struct Trial {
     open: u64,
     /// Quantity that is still to be traded.
     wanted: u64,
+    /// Trades and places that the command may still make and give.
+    trades_left: u64,
+    places_left: u64,
+    /// True if the order would need more of them, or might where levels are taken as a whole.
+    is_spent: bool,
 }
 
 /// Resting order that a trial meets.
@@ -40,18 +47,32 @@ struct Resting {
 }
 
 impl Trial {
-    /// Returns the result when it is certain: true if nothing is left to be traded, false if less
-    /// is open than that.
+    /// Returns the result when it is known: true if nothing is left to be traded, false if less is
+    /// open than that, or if the command may do no more.
     fn result(&self) -> Option<bool> {
         if self.wanted == 0 {
             return Some(true);
         }
-        (self.open < self.wanted).then_some(false)
+        (self.open < self.wanted || self.is_spent).then_some(false)
     }
 
-    /// Trades with all orders of a level, of which no one stands out.
-    fn meet_level(&mut self, total: u128) -> Option<bool> {
+    /// Takes trades and places from what the command may still do.
+    fn spend(&mut self, trades: u64, places: u64) {
+        let left = [(self.trades_left, trades), (self.places_left, places)];
+        let left = left.map(|(left, needed)| left.checked_sub(needed));
+        self.is_spent |= left.contains(&None);
+        [self.trades_left, self.places_left] = left.map(Option::unwrap_or_default);
+    }
+
+    /// Trades with all orders of a level, of which no one stands out. They are `orders` at most,
+    /// with at most `slices` to come.
+    fn meet_level(&mut self, total: u128, orders: u64, slices: u64) -> Option<bool> {
         let traded = u64::try_from(total).unwrap_or(u64::MAX).min(self.open);
+        let lots = traded.div_ceil(self.lot);
+        self.spend(lots.min(orders + slices), lots.min(slices));
+        if self.is_spent {
+            return Some(false);
+        }
         self.open -= traded;
         self.wanted = self.wanted.saturating_sub(traded);
         self.result()
@@ -69,12 +90,14 @@ impl Trial {
             return None;
         }
         let traded = open.min(self.open);
-        self.open -= traded;
-        self.wanted = self.wanted.saturating_sub(traded);
-        let (left, mut display) = reserve.filter(|&(left, _)| left > 0)?;
-        if traded < open {
+        let next = reserve.filter(|&(left, _)| left > 0 && traded == open);
+        self.spend(1, next.is_some().into());
+        if self.is_spent {
             return None;
         }
+        self.open -= traded;
+        self.wanted = self.wanted.saturating_sub(traded);
+        let (left, mut display) = next?;
         let slice = display.next.min(left);
         draw_slice(&mut display, self.lot);
         Some(Resting { open: slice, reserve: Some((left - slice, display)), is_own, least })
@@ -112,7 +135,10 @@ impl Own {
 
 impl Engine {
     /// Returns true if an incoming order would trade `wanted` in all. Quantity that self-trade
-    /// prevention takes does not count.
+    /// prevention takes does not count, nor what the command may not trade any more.
+    ///
+    /// A level that is taken as a whole has at most the trades of its orders and slices. Where that
+    /// could be too many, the trial begins again and meets all orders one by one.
     pub(super) fn can_trade(
         &self,
         book: usize,
@@ -120,12 +146,37 @@ impl Engine {
         limit: i64,
         wanted: u64,
     ) -> bool {
-        let self_trade = incoming.order.attributes.self_trade();
-        let (lot, open) = (self.books[book].lot(), incoming.order.open);
-        let mut trial = Trial { self_trade, lot, open, wanted };
-        let (symbol, buy) = (self.books[book].symbol(), !incoming.order.attributes.is_buy());
-        let limit = key_of(buy, limit);
+        let limit = key_of(!incoming.order.attributes.is_buy(), limit);
+        let left = |done: u32| u64::from(self.work_max - done);
+        let mut trial = Trial {
+            self_trade: incoming.order.attributes.self_trade(),
+            lot: self.books[book].lot(),
+            open: incoming.order.open,
+            wanted,
+            trades_left: left(incoming.traded.count),
+            places_left: left(incoming.traded.placed),
+            is_spent: false,
+        };
+        let mut quick = trial;
         let own = self.own_levels(book, incoming, limit);
+        let is_filled = self.run_trial(book, incoming, limit, &mut quick, &own);
+        if !quick.is_spent {
+            return is_filled;
+        }
+        self.run_trial(book, incoming, limit, &mut trial, &Own::All)
+    }
+
+    /// Lets an incoming order meet the levels up to a limit; returns true if it would trade what it
+    /// wants.
+    fn run_trial(
+        &self,
+        book: usize,
+        incoming: &Incoming,
+        limit: i64,
+        trial: &mut Trial,
+        own: &Own,
+    ) -> bool {
+        let (symbol, buy) = (self.books[book].symbol(), !incoming.order.attributes.is_buy());
         let ladders = [Some(&self.books[book].sides), self.hidden(symbol, false)];
         let mut ladders = ladders.map(|sides| {
             let side = sides.map(|sides| &sides[side_index(buy)]).into_iter();
@@ -145,11 +196,14 @@ impl Engine {
             let [displayed, hidden] = ladders.each_mut().map(|levels| levels.next_if(is_best));
             if let Some((_, level)) = displayed {
                 while reserves.next_if(|&(key, _)| key < best).is_some() {}
-                let behind = reserves.next_if(|&(key, _)| key == best).map_or(0, |(_, left)| left);
+                let reserve = reserves.next_if(|&(key, _)| key == best);
+                let behind = reserve.map_or_else(Behind::default, |(_, behind)| behind);
                 let result = if own.may_stand_on(level) {
                     trial.meet_all(self.queue(level).map(|slot| self.in_trial(slot, incoming)))
                 } else {
-                    trial.meet_level(self.levels.get(level).total() + behind)
+                    let level = self.levels.get(level);
+                    let total = level.total() + behind.quantity;
+                    trial.meet_level(total, level.count.into(), behind.slices)
                 };
                 if let Some(result) = result {
                     return result;
@@ -157,7 +211,7 @@ impl Engine {
             }
             let levels =
                 [hidden, minimum.filter(is_best)].map(|level| level.map(|(_, level)| level));
-            if let Some(result) = self.meet_hidden(&mut trial, incoming, levels, &own) {
+            if let Some(result) = self.meet_hidden(trial, incoming, levels, own) {
                 return result;
             }
             behind = Some((best, u64::MAX));
@@ -178,7 +232,9 @@ impl Engine {
         let stands_own = levels.iter().flatten().any(|&level| own.may_stand_on(level));
         // What trades with every order of the level meets every minimum.
         if !stands_own && (levels[1].is_none() || total <= trial.open.into()) {
-            return trial.meet_level(total);
+            let orders =
+                levels.iter().map(|&level| of(level).map_or(0, |level| level.count.into()));
+            return trial.meet_level(total, orders.sum(), 0);
         }
         let symbol = SymbolId(incoming.order.symbol);
         let buy = !incoming.order.attributes.is_buy();

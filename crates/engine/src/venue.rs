@@ -279,7 +279,7 @@ impl Engine {
             self.owe_returns(book);
             let symbol = self.books[book].symbol();
             self.look_after(symbol, at.time, sink);
-            if self.owing.contains(&symbol) {
+            if self.books[book].owes() {
                 sink.report(Unfinished {}.about(symbol));
             }
         }

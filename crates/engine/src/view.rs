@@ -81,7 +81,7 @@ impl Engine {
     pub fn due_times(&self) -> Vec<(SymbolId, Nanos)> {
         let of_bands = self.band_timers().into_iter();
         let of_bands = of_bands.map(|timer| (SymbolId(timer.symbol as u32), Nanos(timer.due)));
-        let owed = self.owing.iter().map(|&symbol| (symbol, Nanos(0)));
+        let owed = self.tables.owed.iter().map(|(symbol, _)| (symbol, Nanos(0)));
         self.planned_times().chain(self.expiry_times()).chain(of_bands).chain(owed).collect()
     }
 

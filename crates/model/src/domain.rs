@@ -103,10 +103,15 @@ impl SymbolId {
 }
 
 impl OrderNumber {
+    /// Maximum number of places that a command gives behind its own: the bits above those of a
+    /// seqno hold it.
+    pub const PLACES_MAX: u32 = (1 << (u64::BITS - SeqNo::BITS)) - 1;
+
     /// Returns the number of the order that the command at `seqno` gave a new place as its
     /// `index`th, from 1: an elected stop or the next slice of an iceberg. The index stands above
     /// the bits of every seqno, so no two orders have the same number.
     pub fn within(seqno: SeqNo, index: u32) -> Self {
+        debug_assert!(index <= Self::PLACES_MAX);
         OrderNumber(u64::from(index) << SeqNo::BITS | seqno.0)
     }
 
@@ -130,11 +135,14 @@ impl OrderNumber {
 impl MatchNumber {
     const TRADE_BITS: u32 = 20;
 
-    /// Returns the match number of trade `trade` (from 1) of the command at `seqno`. A command of
-    /// more than 2^20 trades would run into the numbers of the next command only if that command
-    /// traded as well: the engine stops far below.
+    /// Maximum number of trades of a command.
+    pub const TRADES_MAX: u32 = (1 << Self::TRADE_BITS) - 1;
+
+    /// Returns the match number of trade `trade`, from 1 to [`Self::TRADES_MAX`], of the command at
+    /// `seqno`.
     #[inline]
     pub fn of(seqno: SeqNo, trade: u32) -> Self {
+        debug_assert!(trade <= Self::TRADES_MAX);
         MatchNumber((seqno.0 << Self::TRADE_BITS) + u64::from(trade))
     }
 }

@@ -545,6 +545,7 @@ impl Naive {
             | Reason::Closed
             | Reason::Halted
             | Reason::CancelOnly
+            | Reason::Busy
             | Reason::Killed
             | Reason::RiskQuantity
             | Reason::RiskNotional
