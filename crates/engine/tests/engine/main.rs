@@ -6,3 +6,4 @@ mod engine_oracle;
 mod order_books;
 mod packages;
 mod semantics;
+mod work;
