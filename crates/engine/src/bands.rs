@@ -248,12 +248,15 @@ impl Engine {
         true
     }
 
-    /// Publishes a change of the limit state.
+    /// Publishes a change of the limit state. While the symbol owes work, a limit state may end but
+    /// not begin.
     pub(super) fn look_at_bands(&mut self, book: usize, time: Nanos, sink: &mut impl ReportSink) {
         let symbol = self.books[book].symbol();
         let was = self.market(symbol).limit_state;
+        let before = was.map(|was| (was.buy, was.price));
         let stands = self.standing(book);
-        if was.map(|was| (was.buy, was.price)) == stands {
+        let stands = stands.filter(|_| !self.books[book].owes() || before == stands);
+        if before == stands {
             return;
         }
         let due = Nanos(time.0.saturating_add(LIMIT_STATE_NS));

@@ -101,12 +101,12 @@ impl Engine {
         self.done = Traded::default();
         self.catch_up_with(symbol, at.time, sink);
         self.go_on(at, book, sink);
-        if self.check_busy(book).is_err() {
-            return;
+        if self.check_busy(book).is_ok() {
+            self.reopen_if_due(at, book, sink);
         }
-        self.reopen_if_due(at, book, sink);
         if let Some(plan) = self.tables.plans.get(symbol).copied()
             && plan.time() <= at.time
+            && self.check_busy(book).is_ok()
             && !planted(Bug::PlanNotCarriedOut)
         {
             self.tables.plans.remove(symbol);

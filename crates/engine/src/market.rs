@@ -242,9 +242,7 @@ impl Engine {
         }
         self.restrict_after_fall(book, sink);
         self.indicate(symbol, sink);
-        if !self.books[book].owes() {
-            self.look_at_bands(book, time, sink);
-        }
+        self.look_at_bands(book, time, sink);
     }
 
     /// Returns the entries of all symbols, as the commands that recreate them.

@@ -144,6 +144,9 @@ impl Engine {
         if before.is_none() && self.book_index(symbol).is_none() {
             return Err(Reason::UnknownSymbol);
         }
+        if self.book_index(symbol).is_some_and(|book| self.books[book].owes()) {
+            return Err(Reason::Busy);
+        }
         // Only an open symbol with plain orders can move. Its plan, bands and quote, and special
         // terms of its orders, do not travel with the symbol.
         let state = self.book_index(symbol).map(|book| self.books[book].state());

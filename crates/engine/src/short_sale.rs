@@ -86,7 +86,7 @@ impl Engine {
         if !market.short_sale.restricted && !self.has_fallen {
             return 0;
         }
-        if market.quote.bid != 0 || !self.books[book].is_open() {
+        if market.quote.bid != 0 || !self.books[book].is_open() || self.is_crossing(book) {
             return market.quote.bid;
         }
         let best = self.books[book].sides[side_index(true)].best();

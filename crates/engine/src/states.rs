@@ -111,7 +111,7 @@ impl Engine {
                     quantity: saturated(clearing.matched),
                     ..symbol.into()
                 }));
-                Step::Cross { auction, price }
+                Step::Cross { auction, price, has_traded: false }
             }
             None => {
                 self.cancel_leftovers(book, None, state, sink);
@@ -125,10 +125,14 @@ impl Engine {
     pub(super) fn end_day_of(&mut self, book: usize, sink: &mut impl ReportSink) {
         let symbol = self.books[book].symbol();
         self.tables.plans.remove(symbol);
+        let is_crossing = self.is_crossing(book);
+        // Orders beyond the bands would trade there on the next day.
         let owed = self.note_owed(book, None);
-        let is_in_call = self.books[book].state().auction().is_some()
-            || matches!(owed, Some(Step::Cross { .. }));
-        if is_in_call && !planted(Bug::CallsOutliveTheDay) {
+        if matches!(owed, Some(Step::Bands { .. })) {
+            self.note_owed(book, Some(Step::Bands { opens: false }));
+        }
+        let is_in_call = self.books[book].state().auction().is_some();
+        if (is_in_call || is_crossing) && !planted(Bug::CallsOutliveTheDay) {
             let state = SymbolState::Closed;
             self.change_state(book, symbol, state);
             if self.books[book].is_guarded() {
@@ -324,7 +328,7 @@ impl Engine {
         &mut self,
         at: &Sequenced,
         book: usize,
-        (auction, price): (Auction, i64),
+        (auction, price, has_traded): (Auction, i64, &mut bool),
         traded: &mut Traded,
         sink: &mut impl ReportSink,
     ) -> bool {
@@ -341,11 +345,14 @@ impl Engine {
             if traded.count == self.work_max || traded.placed + places as u32 > self.work_max {
                 return false;
             }
-            traded.count += 1;
+            (traded.count, *has_traded) = (traded.count + 1, true);
             let spent = self.cross(heads, (quantity, price), (auction, traded.count), sink);
             for (order, limit) in spent.into_iter().flatten() {
                 self.refresh(book, order, limit, (at.seqno, traded), sink);
             }
+        }
+        if !*has_traded {
+            return true;
         }
         traded.add(price, price);
         let change = self.books[book].set_last(price);

@@ -23,8 +23,9 @@ const _: () = assert!(WORK_MAX == MatchNumber::TRADES_MAX);
 /// Step of the work of a symbol. The steps behind it follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Trades of an auction at its price; a price of 0 is that of an auction without trades.
-    Cross { auction: Auction, price: i64 },
+    /// Trades of an auction at its price; a price of 0 is that of an auction without trades. A
+    /// command before may have made some of them.
+    Cross { auction: Auction, price: i64, has_traded: bool },
     /// Orders beyond the bands. If the symbol opens, the steps below follow.
     Bands { opens: bool },
     /// Turns of the hidden orders with a minimum whose places are behind this one.
@@ -43,7 +44,8 @@ pub struct OwedImage {
     pub symbol: u64,
     /// Step: 1 auction, 2 bands, 3 bands of a symbol that opens, 4 minimums, 5 pegs, 6 stops.
     pub step: u64,
-    /// Code of the auction; of minimums, the place of the last one that had its turn; else 0.
+    /// Code of the auction, plus 256 if it has traded; of minimums, the place of the last one that
+    /// had its turn; else 0.
     pub at: u64,
     /// Price of the auction; else 0.
     pub price: i64,
@@ -52,7 +54,9 @@ pub struct OwedImage {
 impl OwedImage {
     pub(super) fn of(symbol: SymbolId, step: Step) -> Self {
         let (step, at, price) = match step {
-            Step::Cross { auction, price } => (1, auction as u64, price),
+            Step::Cross { auction, price, has_traded } => {
+                (1, auction as u64 | u64::from(has_traded) << 8, price)
+            }
             Step::Bands { opens } => (2 + u64::from(opens), 0, 0),
             Step::Minimums { after } => (4, after, 0),
             Step::Pegs => (5, 0, 0),
@@ -63,9 +67,12 @@ impl OwedImage {
 
     /// Returns the step; `None` if no step has these numbers.
     pub(super) fn read(&self) -> Option<Step> {
-        let auction = |code: u64| Auction::from_code(u8::try_from(code).ok()?);
         let step = match self.step {
-            1 => Step::Cross { auction: auction(self.at)?, price: self.price },
+            1 => Step::Cross {
+                auction: Auction::from_code(self.at as u8)?,
+                price: self.price,
+                has_traded: self.at >> 8 == 1,
+            },
             2 | 3 => Step::Bands { opens: self.step == 3 },
             4 => Step::Minimums { after: self.at },
             5 => Step::Pegs,
@@ -88,9 +95,10 @@ impl Row for Step {
 
 impl Engine {
     /// Sets the maximum number of trades of a command, and of the places that it gives, in place of
-    /// [`WORK_MAX`], which is the greatest one. For tests: a venue and its replay need the same one.
+    /// [`WORK_MAX`], which is the greatest one; 2 is the smallest: a trade of two icebergs gives two
+    /// places. For tests: a venue and its replay need the same one.
     pub fn set_work_max(&mut self, work_max: u32) {
-        self.work_max = work_max.clamp(1, WORK_MAX);
+        self.work_max = work_max.clamp(2, WORK_MAX);
     }
 
     /// Returns true if the command may still make a trade and give a place.
@@ -116,8 +124,8 @@ impl Engine {
         let mut traded = self.done;
         loop {
             let is_finished = match &mut step {
-                Step::Cross { auction, price } => {
-                    self.cross_at(at, book, (*auction, *price), &mut traded, sink)
+                Step::Cross { auction, price, has_traded } => {
+                    self.cross_at(at, book, (*auction, *price, has_traded), &mut traded, sink)
                 }
                 Step::Bands { .. } => self.reprice_beyond(at, book, &mut traded, sink),
                 Step::Minimums { after } => self.enter_minimums(at, book, after, &mut traded, sink),
@@ -184,14 +192,21 @@ impl Engine {
         before
     }
 
+    /// Returns true if a symbol has an auction that is not over.
+    pub(super) fn is_crossing(&self, book: usize) -> bool {
+        let owed = self.tables.owed.get(self.books[book].symbol());
+        matches!(owed, Some(Step::Cross { .. }))
+    }
+
     /// Returns true if a symbol in its state can owe a step, as an image says.
     pub(super) fn can_owe(&self, book: usize, step: Step) -> bool {
         let book = &self.books[book];
         match step {
-            Step::Cross { auction, price } => {
+            Step::Cross { auction, price, .. } => {
                 let closes = book.state() == SymbolState::Closed && !book.is_day_over();
                 price >= 1 && (book.is_open() || auction == Auction::Closing && closes)
             }
+            Step::Bands { opens: false } => true,
             Step::Bands { .. } | Step::Minimums { .. } | Step::Pegs | Step::Stops => book.is_open(),
         }
     }
