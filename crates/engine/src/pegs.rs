@@ -9,7 +9,6 @@ use super::market::{LimitTerms, Quote};
 use super::orders::{NIL, Order, Slot};
 use super::states;
 use super::stops::Traded;
-use super::work::Step;
 use super::{Engine, whole};
 use ringside_model::command::{Enter, Sequenced, SpecialTerms};
 use ringside_model::domain::{
@@ -180,13 +179,6 @@ impl Engine {
             }
         }
         true
-    }
-
-    /// Notes that parked pegs of an open symbol come back when its next command begins.
-    pub(super) fn owe_returns(&mut self, book: usize) {
-        if !self.books[book].owes() && self.misses_pegs(book) {
-            self.note_owed(book, Some(Step::Pegs));
-        }
     }
 
     /// Returns true if a parked peg of a symbol has a price to follow.

@@ -260,6 +260,11 @@ impl Engine {
         }
     }
 
+    /// Returns true if reached stops of a symbol wait.
+    pub(super) fn has_queue(&self, symbol: SymbolId) -> bool {
+        self.next_in_queue(symbol).is_some()
+    }
+
     /// Returns the reached stop that enters first.
     fn next_in_queue(&self, symbol: SymbolId) -> Option<Slot> {
         let mut queue = self.queue.range((symbol, 0)..=(symbol, u64::MAX));

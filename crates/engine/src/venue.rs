@@ -267,9 +267,9 @@ impl Engine {
         self.set_day_over(true);
     }
 
-    /// Starts the trading day. The pegs of open symbols do not come back here, but when the next
-    /// command for their symbol begins: trades of several symbols in one command would share their
-    /// numbers.
+    /// Starts the trading day. The pegs of open symbols do not come back here, nor do their reached
+    /// stops enter, but when the next command for their symbol begins: trades of several symbols in
+    /// one command would share their numbers.
     fn start_day(&mut self, at: &Sequenced, sink: &mut impl ReportSink) {
         let count = self.expiries.keys().filter(|&&(_, end, _)| end <= at.time).count() as u64;
         sink.report(report::TradingDay { event: DayEvent::Start, count }.about(&at.command));

@@ -143,6 +143,8 @@ impl Engine {
                 }
                 Step::Bands { opens: true } => Step::Minimums { after: 0 },
                 Step::Minimums { .. } => Step::Pegs,
+                // Bands that were set while the day was over: the pegs have been parked since.
+                Step::Bands { opens: false } if self.misses_pegs(book) => Step::Pegs,
                 Step::Bands { opens: false } | Step::Pegs | Step::Stops => Step::Stops,
             };
         }
@@ -190,6 +192,19 @@ impl Engine {
         self.books[book].set_owes(step.is_some());
         self.watch(symbol);
         before
+    }
+
+    /// Notes that parked pegs of an open symbol come back, and reached stops enter, when its next
+    /// command begins.
+    pub(super) fn owe_returns(&mut self, book: usize) {
+        if self.books[book].owes() {
+            return;
+        }
+        if self.misses_pegs(book) {
+            self.note_owed(book, Some(Step::Pegs));
+        } else if self.books[book].is_open() && self.has_queue(self.books[book].symbol()) {
+            self.note_owed(book, Some(Step::Stops));
+        }
     }
 
     /// Returns true if a symbol has an auction that is not over.

@@ -302,3 +302,77 @@ fn the_end_of_a_day_closes_a_symbol_in_the_middle_of_its_auction() {
     venue.set_state(SymbolState::Open);
     assert_eq!(venue.engine.live_orders(), 0);
 }
+
+#[test]
+fn reached_stops_enter_on_the_next_day() {
+    let mut venue = small();
+    venue.set_state(SymbolState::PreOpen);
+    for (id, side) in [(1, Side::Sell), (2, Side::Sell), (3, Side::Buy), (4, Side::Buy)] {
+        venue.enter(id, side, 100, 1);
+    }
+    let order = Enter { tif: TimeInForce::Gtc, ..limit(5, Side::Buy, 50, 1) };
+    venue.apply(Action::EnterStop(EnterStop { order, stop: Price(100) }));
+    venue.set_state(SymbolState::Open);
+    assert_eq!((venue.count(ReportKind::Triggered), venue.is_unfinished()), (1, true));
+    venue.apply(Action::from(TradingDay { event: DayEvent::End }));
+    venue.apply(Action::from(TradingDay { event: DayEvent::Start }));
+    assert!(venue.is_unfinished());
+    venue.restart();
+    assert_eq!((venue.finish(), venue.count(ReportKind::Entered)), (1, 1));
+}
+
+#[test]
+fn pegs_come_back_after_bands_that_took_the_night() {
+    let mut venue = small();
+    let quote = SetQuote { bid: Price(90), offer: Price(110) };
+    venue.apply(Action::from(quote));
+    let gtc = |id, price| Enter { tif: TimeInForce::Gtc, ..limit(id, Side::Buy, price, 1) };
+    let terms = SpecialTerms { peg: Peg::Primary, ..SpecialTerms::NONE };
+    venue.apply(Action::EnterSpecial(EnterSpecial { order: gtc(1, 0), terms }));
+    (2..=6).for_each(|id| _ = venue.apply(Action::Enter(gtc(id, 100))));
+    venue.apply(Action::from(TradingDay { event: DayEvent::End }));
+    venue.apply(Action::from(SetBands { high: Price(99), ..SetBands::default() }));
+    assert_eq!((venue.count(ReportKind::Repriced), venue.is_unfinished()), (2, true));
+    venue.apply(Action::from(TradingDay { event: DayEvent::Start }));
+    assert!(venue.is_unfinished());
+    venue.apply(Action::from(RunTimers));
+    venue.apply(Action::from(RunTimers));
+    let repriced: Vec<u64> =
+        venue.reports.iter().filter(|r| r.kind == ReportKind::Repriced).map(|r| r.id.0).collect();
+    assert_eq!((repriced, venue.finish()), (vec![6, 1], 0));
+}
+
+#[test]
+fn work_that_cannot_be_owed_is_refused() {
+    type Alter = fn(&mut Image);
+    let alterations: &[Alter] = &[
+        |image| image.owed[0].symbol = 2,
+        |image| image.owed[0].symbol |= 1 << 32,
+        |image| image.owed[0].step = 0,
+        |image| image.owed[0].step = 7,
+        |image| image.owed[0].at = 1 << 9,
+        |image| image.owed[0].at = 99,
+        |image| image.owed[0].price = 0,
+        // No step but an auction has a price, no step but minimums and auctions an `at`.
+        |image| image.owed[0].step = 5,
+        |image| (image.owed[0].step, image.owed[0].price) = (6, 0),
+        |image| image.is_day_over = true,
+        |image| image.owed.push(image.owed[0]),
+    ];
+    let mut venue = small();
+    venue.set_state(SymbolState::PreOpen);
+    for id in 1..=3 {
+        venue.enter(id, Side::Sell, 100, 1);
+    }
+    venue.enter(4, Side::Buy, 100, 3);
+    venue.set_state(SymbolState::Open);
+    let image = venue.restart();
+    assert_eq!(image.owed.len(), 1);
+    for (i, alter) in alterations.iter().enumerate() {
+        let mut altered = image.clone();
+        alter(&mut altered);
+        let error = Engine::restore(0, &altered).err().map(|error| error.to_string());
+        let error = error.unwrap_or_else(|| panic!("alteration {i}"));
+        assert!(error.contains("owe"), "alteration {i}: {error}");
+    }
+}
