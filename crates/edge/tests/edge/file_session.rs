@@ -589,7 +589,7 @@ fn malformed_lines_say_where_and_why() {
         (r#"{"op":"break_trade","match":1,"resting_session":"A","resting_id":1}"#, "1:67: the field `incoming_session` is missing"),
         (r#"{"op":"break_trade","match":1,"resting_session":"A","resting_id":1,"resting_text":"fifteen letters"}"#, "1:83: `resting_text` must have at most 14 printable ASCII characters"),
         (r#"{"op":"break_trade","match":1,"resting_session":"A","resting_id":1,"resting_text":"é"}"#, "1:83: `resting_text` must have at most 14 printable ASCII characters"),
-        (r#"{"op":"mass_cancel","session":"A","cause":"closed"}"#, "1:43: `cause` must be one of user, ioc_remainder, fok_not_fillable, no_liquidity, collar, self_trade, halt, expired, disconnect, mass_cancel, risk, auction_leftover, replaced_invalid, operator, stop_cascade, moved, limit_state, band_ended, short_ended"),
+        (r#"{"op":"mass_cancel","session":"A","cause":"closed"}"#, "1:43: `cause` must be one of user, ioc_remainder, fok_not_fillable, no_liquidity, collar, self_trade, halt, expired, disconnect, mass_cancel, risk, auction_leftover, replaced_invalid, operator, stop_cascade, moved, limit_state, band_ended, short_ended, work_limit"),
         (r#"{"op":"mass_cancel","session":"A","stp_group":65536}"#, "1:47: `stp_group` must be between 0 and 65535"),
     ] {
         assert_eq!(error(Format::Json, &[line]), expected, "{line}");
