@@ -15,7 +15,7 @@ use ringside_model::domain::{
     SymbolState, TimeInForce,
 };
 use ringside_model::reason::Reason;
-use ringside_model::report::{Crossed, Executed, Indicative, ReportSink, StateChanged, Subject};
+use ringside_model::report::{Executed, Indicative, ReportSink, StateChanged, Subject};
 use ringside_planted::{Bug, planted};
 
 /// Returns the reason if no order can enter a book now.
@@ -105,13 +105,7 @@ impl Engine {
         let step = match auction {
             Some(auction) => {
                 let clearing = self.clearing(book, auction);
-                let price = clearing.price;
-                sink.report(Crossed { auction }.about(Subject {
-                    price: Price(price),
-                    quantity: saturated(clearing.matched),
-                    ..symbol.into()
-                }));
-                Step::Cross { auction, price, has_traded: false }
+                self.begin_cross(book, auction, &clearing, sink)
             }
             None => {
                 self.cancel_leftovers(book, None, state, sink);
@@ -433,6 +427,6 @@ impl Engine {
 }
 
 /// Returns a quantity for a report; the sum of many orders may exceed its range.
-fn saturated(quantity: u128) -> Quantity {
+pub(super) fn saturated(quantity: u128) -> Quantity {
     Quantity(u64::try_from(quantity).unwrap_or(u64::MAX))
 }

@@ -6,13 +6,15 @@
 //! owes the rest, and its next command, whatever it asks for, first goes on.
 
 use super::Engine;
+use super::auction::Clearing;
 use super::side_tables::Row;
+use super::states::saturated;
 use super::stops::Traded;
 use ringside_model::command::Sequenced;
-use ringside_model::domain::{Auction, MatchNumber, OrderNumber, SymbolId, SymbolState};
+use ringside_model::domain::{Auction, MatchNumber, OrderNumber, Price, SymbolId, SymbolState};
 use ringside_model::hash;
 use ringside_model::reason::Reason;
-use ringside_model::report::{ReportSink, Unfinished};
+use ringside_model::report::{Crossed, ReportSink, Subject, Unfinished};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Maximum number of trades of a command, and of the places that it gives behind its own.
@@ -136,11 +138,14 @@ impl Engine {
                 return self.owe(book, step, traded, sink);
             }
             step = match step {
-                Step::Cross { auction, .. } => {
-                    let state = self.books[book].state();
-                    self.cancel_leftovers(book, Some(auction), state, sink);
-                    self.step_after_auction(book, &traded, sink)
-                }
+                Step::Cross { auction, .. } => match self.left_crossed(book, auction) {
+                    Some(clearing) => self.begin_cross(book, auction, &clearing, sink),
+                    None => {
+                        let state = self.books[book].state();
+                        self.cancel_leftovers(book, Some(auction), state, sink);
+                        self.step_after_auction(book, &traded, sink)
+                    }
+                },
                 Step::Bands { opens: true } => Step::Minimums { after: 0 },
                 Step::Minimums { .. } => Step::Pegs,
                 // Bands that were set while the day was over: the pegs have been parked since.
@@ -148,6 +153,32 @@ impl Engine {
                 Step::Bands { opens: false } | Step::Pegs | Step::Stops => Step::Stops,
             };
         }
+    }
+
+    /// Tells the price and the quantity of an auction; returns its step.
+    pub(super) fn begin_cross(
+        &mut self,
+        book: usize,
+        auction: Auction,
+        clearing: &Clearing,
+        sink: &mut impl ReportSink,
+    ) -> Step {
+        let price = clearing.price;
+        sink.report(Crossed { auction }.about(Subject {
+            price: Price(price),
+            quantity: saturated(clearing.matched),
+            ..self.books[book].symbol().into()
+        }));
+        Step::Cross { auction, price, has_traded: false }
+    }
+
+    /// Returns the auction that uncrosses a symbol once more, if it would trade. Between the parts of
+    /// an auction orders may leave that would have traded at its price, so that others stay crossed
+    /// at the prices behind.
+    fn left_crossed(&self, book: usize, auction: Auction) -> Option<Clearing> {
+        let is_left = self.books[book].is_open() && self.is_crossed(book);
+        let clearing = is_left.then(|| self.clearing(book, auction));
+        clearing.filter(|clearing| clearing.price > 0)
     }
 
     /// Returns the step that follows an auction, or a change of state without one.

@@ -376,3 +376,27 @@ fn work_that_cannot_be_owed_is_refused() {
         assert!(error.contains("owe"), "alteration {i}: {error}");
     }
 }
+
+#[test]
+fn a_symbol_is_uncrossed_again_if_orders_left_between_the_parts_of_its_auction() {
+    let mut venue = small();
+    venue.set_state(SymbolState::PreOpen);
+    (1..=5).for_each(|id| _ = venue.enter(id, Side::Sell, 15, 1));
+    venue.enter(6, Side::Buy, 20, 60);
+    venue.enter(7, Side::Buy, 19, 7);
+    venue.set_state(SymbolState::Open);
+    let crossed = |venue: &Checked| {
+        let crossed = venue.reports.iter().filter(|report| report.kind == ReportKind::Crossed);
+        crossed.map(|report| (report.price.0, report.quantity.0)).collect::<Vec<_>>()
+    };
+    assert_eq!(crossed(&venue), [(20, 5)]);
+    // The cancel comes behind the second part.
+    venue.apply(Action::Cancel(Cancel { id: OrderId(6) }));
+    assert!(venue.is_unfinished());
+    assert_eq!(venue.finish(), 1);
+    assert_eq!(crossed(&venue), [(19, 1)]);
+    let prices = venue.reports.iter().filter(|report| report.kind == ReportKind::Executed);
+    assert_eq!(prices.map(|report| report.price.0).collect::<Vec<_>>(), [19, 19]);
+    let (bid, offer) = venue.engine.top_of_book(SYMBOL);
+    assert_eq!((bid.unwrap().quantity, offer), (6, None));
+}
