@@ -105,7 +105,7 @@ use reserved::Reserved;
 pub use restore::ImageError;
 pub use ringside_model as model;
 pub use ringside_model::command::{
-    Action, Cancel, Command, DefineSymbol, Enter, Modify, Reduce, Replace, Sequenced,
+    Action, Cancel, Command, DefineSymbol, Enter, Modify, Reduce, Replace, ReplaceTerms, Sequenced,
 };
 pub use ringside_model::domain::{
     DecimalError, Nanos, OrderId, OrderType, PostOnly, Price, Quantity, SeqNo, SessionId, Side,
@@ -272,6 +272,9 @@ impl Engine {
             Action::Replace(Replace { id, new_id, quantity, price }) => {
                 let terms = NewTerms { id: *new_id, total: quantity.0, price: price.0 };
                 self.replace(at, *id, bucket, terms, sink);
+            }
+            Action::ReplaceTerms(ReplaceTerms { replace, .. }) => {
+                reject(&at.command, replace.new_id, Side::Buy, Reason::Unsupported, sink);
             }
             Action::Reduce(Reduce { id, quantity }) => {
                 self.reduce(at, *id, bucket, quantity.0, sink)

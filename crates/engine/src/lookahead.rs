@@ -9,7 +9,9 @@ use super::Engine;
 use super::book::{key_of, side_index};
 use super::ladder::LevelSlot;
 use super::orders::{Bucket, NIL, Slot};
-use ringside_model::command::{Action, Cancel, Command, Modify, Reduce, Replace, Sequenced};
+use ringside_model::command::{
+    Action, Cancel, Command, Modify, Reduce, Replace, ReplaceTerms, Sequenced,
+};
 use ringside_model::domain::OrderId;
 use ringside_model::report::ReportSink;
 use std::ops::Range;
@@ -147,7 +149,8 @@ fn named(command: &Command) -> OrderId {
         Action::Reduce(Reduce { id, .. })
         | Action::Replace(Replace { id, .. })
         | Action::Cancel(Cancel { id })
-        | Action::Modify(Modify { id, .. }) => *id,
+        | Action::Modify(Modify { id, .. })
+        | Action::ReplaceTerms(ReplaceTerms { replace: Replace { id, .. }, .. }) => *id,
         _ => OrderId(0),
     }
 }

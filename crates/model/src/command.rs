@@ -22,7 +22,8 @@ pub use operator::{
 };
 pub use orders::{
     AccountQuery, Cancel, Display, Enter, EnterIceberg, EnterSpecial, EnterStop, MassCancel,
-    Modify, Reduce, Replace, SetOrderEntry, SpecialTerms,
+    Modify, NamedSpecialTerms, NamedTerms, Reduce, Replace, ReplaceTerms, SetOrderEntry,
+    SpecialTerms,
 };
 
 use crate::domain::{DayEvent, Nanos, OrderId, RiskScope, SeqNo, SessionId, SymbolId, byte_enum};
@@ -223,6 +224,8 @@ commands! {
         /// New sell marking of an order, lower total quantity, or both; the order keeps its
         /// priority.
         Modify = 6 "modify", "modify";
+        /// New terms of an order, also of those that only some orders have.
+        ReplaceTerms = 12 "replace_terms", "replace";
         /// New order that waits for a trade at its stop price.
         EnterStop = 9 "enter_stop", "enter";
         /// New order that displays one slice at a time.
@@ -397,12 +400,22 @@ impl Action {
         }
     }
 
+    /// Returns ids, quantity and limit of a replace, with or without other terms.
+    #[inline]
+    pub fn replaced(&self) -> Option<&Replace> {
+        match self {
+            Action::Replace(replace) => Some(replace),
+            Action::ReplaceTerms(terms) => Some(&terms.replace),
+            _ => None,
+        }
+    }
+
     /// Returns the id of the new order, or the new id of a replaced one.
     #[inline]
     pub fn new_id(&self) -> Option<OrderId> {
-        match self {
-            Action::Replace(replace) => Some(replace.new_id),
-            action => action.entered().map(|enter| enter.id),
+        match self.replaced() {
+            Some(replace) => Some(replace.new_id),
+            None => self.entered().map(|enter| enter.id),
         }
     }
 }

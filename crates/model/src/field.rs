@@ -42,7 +42,7 @@ fields! {
     Reference "reference", Mode "mode", StopPrice "stop_price", DisplayQty "display_qty",
     Refresh "refresh", Seed "seed", State "state", Step "step", Partition "partition",
     Version "version", Orders "orders", IdThere "id_there", Peg "peg", PegOffset "peg_offset",
-    Hidden "hidden", MinQty "min_qty", ExpireTs "expire_ts", AtBand "at_band",
+    PegLimit "peg_limit", Hidden "hidden", MinQty "min_qty", ExpireTs "expire_ts", AtBand "at_band",
     AtShortTest "at_short_test", At "at", RandomMs "random_ms", Low "low", High "high",
     BandBps "band_bps", Bid "bid", Offer "offer", Restricted "restricted", Automatic "automatic",
     QtyMax "qty_max", NotionalMax "notional_max", OpenOrdersMax "open_orders_max",

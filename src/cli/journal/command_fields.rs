@@ -68,7 +68,7 @@ fn named(value: field::Value, symbol: SymbolId, names: &Names) -> Option<Value> 
 
 /// Returns true if the gateway of a file session would give the command the verdict that it has.
 /// A change of an order gets `too_late` if its order is not live, and none if it names an unknown
-/// order. A replace or an import without a price has a verdict in a file. The cause of a mass cancel
+/// order. An import without a price has a verdict in a file. The cause of a mass cancel
 /// is a field of its line; a line without a symbol would cancel orders of all symbols.
 fn is_usual(command: &Command, directory: &Directory) -> bool {
     let Command { session, symbol, verdict, .. } = *command;
@@ -78,17 +78,14 @@ fn is_usual(command: &Command, directory: &Directory) -> bool {
         Action::Reduce(_) | Action::Cancel(_) | Action::Modify(_) => {
             verdict == Reason::TooLate || is_none && symbol == SymbolId::NONE
         }
-        Action::Replace(replace) => {
-            enters(replace.new_id) && (replace.price.0 != 0 || symbol == SymbolId::NONE)
-        }
         Action::MassCancel(_) => {
             (is_none || verdict.is_of_cancel()) && symbol != Directory::NOWHERE
         }
         Action::Operator(OperatorCommand::ImportOrder(import)) => {
             is_none && import.order.price.0 != 0
         }
-        action => match action.entered() {
-            Some(enter) => enters(enter.id),
+        action => match action.new_id() {
+            Some(id) => enters(id),
             None => is_none,
         },
     }

@@ -156,12 +156,41 @@ fn changes() -> Vec<Command> {
     let mut commands: Vec<Command> = changes(known).into_iter().map(too_late).collect();
     commands.extend(changes(unknown).into_iter().map(of_none));
     commands.push(of_a(replace(known, Price(106))));
+    commands.push(of_a(replace(known, Price(0))));
     commands.push(of_none(replace(unknown, Price(0))));
+    commands.extend(named_terms().into_iter().map(|terms| {
+        let (id, new_id, quantity) = (known, OrderId(8), Quantity(5));
+        let replace = Replace { id, new_id, quantity, price: Price(0) };
+        of_a(Action::ReplaceTerms(ReplaceTerms { replace, terms }))
+    }));
     for (id, enabled) in [(0, true), (0, false), (77, false)] {
         commands.push(of_none(Action::SetOrderEntry(SetOrderEntry { id: OrderId(id), enabled })));
     }
     commands.push(of_none(Action::AccountQuery(AccountQuery { next: OrderId(500) })));
     commands
+}
+
+fn named_terms() -> Vec<NamedTerms> {
+    let display =
+        |next, least, most, seed| NamedTerms::Display(Display { next, least, most, seed });
+    let none = NamedSpecialTerms::default();
+    let all = NamedSpecialTerms {
+        min_quantity: Some(Quantity(u64::MAX)),
+        peg_offset: Some(u32::MAX),
+        peg_limit: Some(Price(104)),
+        expire: Nanos(u64::MAX),
+    };
+    let special = [
+        all,
+        NamedSpecialTerms { min_quantity: Some(Quantity(0)), ..none },
+        NamedSpecialTerms { peg_offset: Some(0), ..none },
+        NamedSpecialTerms { peg_limit: Some(Price(0)), ..none },
+        NamedSpecialTerms { expire: Nanos(1), ..none },
+    ];
+    let mut terms =
+        vec![NamedTerms::Stop(Price(107)), display(5, 5, 5, 8), display(5, 2, 9, u64::MAX)];
+    terms.extend(special.map(NamedTerms::Special));
+    terms
 }
 
 fn mass_cancels() -> Vec<Command> {

@@ -265,6 +265,7 @@ fn told_to_operator(action: &Action) -> Told {
         | Action::EnterSpecial(_)
         | Action::Reduce(_)
         | Action::Replace(_)
+        | Action::ReplaceTerms(_)
         | Action::Cancel(_)
         | Action::Modify(_) => Told::Nothing,
         Action::MassCancel(_) | Action::AccountQuery(_) | Action::Definition(_) => Told::Rest,

@@ -8,7 +8,8 @@ use super::operator::{
     BreakTrade, CorrectTrade, ImportOrder, PlanState, RunTimers, SetDurability, SetRisk, TradingDay,
 };
 use super::orders::{
-    Enter, EnterIceberg, EnterSpecial, EnterStop, MassCancel, Modify, SpecialTerms,
+    Display, Enter, EnterIceberg, EnterSpecial, EnterStop, MassCancel, Modify, NamedSpecialTerms,
+    NamedTerms, ReplaceTerms, SpecialTerms,
 };
 use super::{Action, Command, Definition};
 use crate::domain::{Peg, PostOnly, Price, RiskScope, SymbolId, TimeInForce};
@@ -35,6 +36,7 @@ impl Command {
             Action::EnterSpecial(special) => special.fields(self.symbol, sink),
             Action::Reduce(reduce) => reduce.table_fields(sink),
             Action::Replace(replace) => replace.table_fields(sink),
+            Action::ReplaceTerms(terms) => terms.fields(sink),
             Action::Cancel(cancel) => cancel.table_fields(sink),
             Action::Modify(modify) => modify.fields(sink),
             Action::MassCancel(filter) => {
@@ -153,7 +155,13 @@ impl EnterStop {
 impl EnterIceberg {
     fn fields(&self, symbol: SymbolId, sink: Out) {
         self.order.fields(symbol, self.order.said(), sink);
-        let super::Display { next, least, most, seed } = self.display;
+        self.display.fields(sink);
+    }
+}
+
+impl Display {
+    fn fields(&self, sink: Out) {
+        let Display { next, least, most, seed } = *self;
         sink(Field::DisplayQty, next.into());
         if (least, most) != (next, next) {
             sink(Field::Refresh, format!("{least}-{most}").into());
@@ -177,6 +185,35 @@ impl EnterSpecial {
         self.terms.table_fields(sink);
         if peg_offset != 0 {
             sink(Field::PegOffset, Price(peg_offset.into()).into());
+        }
+    }
+}
+
+impl ReplaceTerms {
+    fn fields(&self, sink: Out) {
+        self.replace.table_fields(sink);
+        match &self.terms {
+            NamedTerms::Stop(stop) => sink(Field::StopPrice, (*stop).into()),
+            NamedTerms::Display(display) => display.fields(sink),
+            NamedTerms::Special(special) => special.fields(sink),
+        }
+    }
+}
+
+impl NamedSpecialTerms {
+    fn fields(&self, sink: Out) {
+        let NamedSpecialTerms { min_quantity, peg_offset, peg_limit, expire } = *self;
+        if let Some(quantity) = min_quantity {
+            sink(Field::MinQty, quantity.into());
+        }
+        if let Some(offset) = peg_offset {
+            sink(Field::PegOffset, Price(offset.into()).into());
+        }
+        if let Some(limit) = peg_limit {
+            sink(Field::PegLimit, limit.into());
+        }
+        if expire.0 != 0 {
+            sink(Field::ExpireTs, expire.into());
         }
     }
 }

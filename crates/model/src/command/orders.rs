@@ -324,6 +324,119 @@ body! {
     }
 }
 
+/// New terms of an order, and of what it has beside id, quantity and limit. The order gets a new
+/// priority. Only waiting stops, icebergs, hidden orders, pegs and orders with an end or until
+/// cancelled have such terms; named terms that do not fit the order end it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct ReplaceTerms {
+    /// Ids, quantity and limit.
+    pub replace: Replace,
+    /// Other terms that change.
+    pub terms: NamedTerms,
+}
+
+/// Terms that a replace names. No order has terms of two kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedTerms {
+    /// Stop price of a stop.
+    Stop(Price),
+    /// Slice sizes of an iceberg.
+    Display(Display),
+    /// Special terms.
+    Special(NamedSpecialTerms),
+}
+
+/// Special terms that a replace names; `None` for a term that stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NamedSpecialTerms {
+    /// Minimum quantity of a hidden order; 0 for none.
+    pub min_quantity: Option<Quantity>,
+    /// Distance of a peg's limit from the followed price, in ticks.
+    pub peg_offset: Option<u32>,
+    /// Bound of a peg's limit; 0 for none.
+    pub peg_limit: Option<Price>,
+    /// Official time from which on the order is expired; 0 if it stays.
+    pub expire: Nanos,
+}
+
+/// Kind of the terms that a replace names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, TryFromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(u8)]
+pub(crate) enum NamedKind {
+    Stop,
+    Display,
+    Special,
+}
+
+body! {
+    /// Bytes of a [`ReplaceTerms`].
+    pub(crate) ReplaceTermsBody {
+        replace: Replace,
+        // Stop price; the sizes of a display; or minimum quantity, bound and end.
+        values: [u64; 4],
+        peg_offset: u32,
+        kind: NamedKind,
+        min_quantity_is_given: bool,
+        peg_offset_is_given: bool,
+        peg_limit_is_given: bool,
+    }
+}
+
+impl Stored for ReplaceTerms {
+    type Bytes = <ReplaceTermsBody as Stored>::Bytes;
+
+    fn store(self) -> Self::Bytes {
+        let special = match self.terms {
+            NamedTerms::Special(special) => special,
+            _ => NamedSpecialTerms::default(),
+        };
+        let NamedSpecialTerms { min_quantity, peg_offset, peg_limit, expire } = special;
+        let (kind, values) = match self.terms {
+            NamedTerms::Stop(stop) => (NamedKind::Stop, [stop.0 as u64, 0, 0, 0]),
+            NamedTerms::Display(Display { next, least, most, seed }) => {
+                (NamedKind::Display, [next, least, most, seed])
+            }
+            NamedTerms::Special(_) => {
+                let minimum = min_quantity.unwrap_or_default().0;
+                let bound = peg_limit.unwrap_or_default().0 as u64;
+                (NamedKind::Special, [minimum, bound, expire.0, 0])
+            }
+        };
+        let body = ReplaceTermsBody {
+            replace: self.replace,
+            values,
+            peg_offset: peg_offset.unwrap_or_default(),
+            kind,
+            min_quantity_is_given: min_quantity.is_some(),
+            peg_offset_is_given: peg_offset.is_some(),
+            peg_limit_is_given: peg_limit.is_some(),
+        };
+        body.store()
+    }
+
+    fn load(bytes: Self::Bytes) -> Option<Self> {
+        let body = ReplaceTermsBody::load(bytes)?;
+        let [first, second, third, fourth] = body.values;
+        let terms = match body.kind {
+            NamedKind::Stop => NamedTerms::Stop(Price(first as i64)),
+            NamedKind::Display => NamedTerms::Display(Display {
+                next: first,
+                least: second,
+                most: third,
+                seed: fourth,
+            }),
+            NamedKind::Special => NamedTerms::Special(NamedSpecialTerms {
+                min_quantity: body.min_quantity_is_given.then_some(Quantity(first)),
+                peg_offset: body.peg_offset_is_given.then_some(body.peg_offset),
+                peg_limit: body.peg_limit_is_given.then_some(Price(second as i64)),
+                expire: Nanos(third),
+            }),
+        };
+        Some(ReplaceTerms { replace: body.replace, terms })
+    }
+}
+
 body! {
     /// Cancel of the open quantity of an order.
     pub Cancel {

@@ -8,6 +8,12 @@ use crate::durability::Durability;
 use crate::frame::{FRAME_BYTES_MAX, FRAME_LENGTHS};
 use zerocopy::IntoBytes;
 
+fn replaced(terms: NamedTerms) -> Action {
+    let (id, new_id) = (OrderId(1), OrderId(2));
+    let replace = Replace { id, new_id, quantity: Quantity(3), price: Price(4) };
+    Action::ReplaceTerms(ReplaceTerms { replace, terms })
+}
+
 fn samples() -> Vec<Action> {
     let enter = Enter {
         id: OrderId(u64::MAX),
@@ -101,6 +107,26 @@ fn samples() -> Vec<Action> {
             quantity: Quantity(10),
         }),
         Action::from(SetDurability { durability: Durability::Fsync }),
+        replaced(NamedTerms::Stop(Price(i64::MAX))),
+        replaced(NamedTerms::Display(Display { next: 1, least: 2, most: 3, seed: u64::MAX })),
+        replaced(NamedTerms::Special(NamedSpecialTerms {
+            min_quantity: Some(Quantity(u64::MAX)),
+            peg_offset: Some(u32::MAX),
+            peg_limit: Some(Price(i64::MAX)),
+            expire: Nanos(u64::MAX),
+        })),
+        replaced(NamedTerms::Special(NamedSpecialTerms {
+            min_quantity: Some(Quantity(0)),
+            ..NamedSpecialTerms::default()
+        })),
+        replaced(NamedTerms::Special(NamedSpecialTerms {
+            peg_offset: Some(0),
+            ..NamedSpecialTerms::default()
+        })),
+        replaced(NamedTerms::Special(NamedSpecialTerms {
+            peg_limit: Some(Price(0)),
+            ..NamedSpecialTerms::default()
+        })),
         Action::EnterStop(EnterStop { order: enter, stop: Price(i64::MAX) }),
         Action::EnterIceberg(EnterIceberg {
             order: enter,

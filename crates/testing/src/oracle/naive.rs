@@ -133,6 +133,9 @@ impl Naive {
             Action::Replace(Replace { id, new_id, quantity, price }) => {
                 self.replace(number, command, id, new_id, quantity.0, price)
             }
+            Action::ReplaceTerms(asked) => {
+                self.reject(command, asked.replace.new_id, Side::Buy, Reason::Unsupported);
+            }
             Action::Cancel(Cancel { id }) => self.cancel(command, id),
             Action::Modify(Modify { id, side, quantity }) => {
                 self.modify(command, id, side, quantity)

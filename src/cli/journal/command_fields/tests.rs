@@ -86,8 +86,6 @@ fn a_line_that_would_read_as_another_command_shows_the_verdict() {
         of(x, Reason::None, enter(1)),
         of(x, Reason::OffTick, replace(7, 0)),
         of(x, Reason::None, replace(1, 106)),
-        // A replace over the network that asks for a market order.
-        of(x, Reason::None, replace(7, 0)),
         of(x, Reason::None, cancel),
         of(x, Reason::InvalidPrice, import(0)),
         of(x, Reason::None, import(0)),

@@ -1,12 +1,12 @@
 //! Lines that enter, change and cancel orders.
 
-use super::fields::{Fault, Field, Fields, set};
+use super::fields::{Decimal, Fault, Field, Fields, set};
 use super::operations::{Interpreter, required_id, required_name};
 use super::words::{BOOK_SIDES, Form, TYPES, causes, pegs, tifs};
 use ringside_core::registry::directory::Directory;
 use ringside_model::command::{
     Action, Cancel, Command, Display, Enter, EnterIceberg, EnterSpecial, EnterStop, MassCancel,
-    Modify, Reduce, Replace, SpecialTerms,
+    Modify, NamedSpecialTerms, NamedTerms, Reduce, Replace, ReplaceTerms, SpecialTerms,
 };
 use ringside_model::domain::{
     AtBand, AtShortTest, Name, Nanos, OrderId, OrderType, Peg, PostOnly, Price, Quantity, Side,
@@ -41,7 +41,21 @@ const ENTER: u128 = set(&[
 ]) | set(Enter::ATTRIBUTE_FIELDS);
 const REDUCE: u128 = set(&[Field::Session, Field::Id, Field::Qty]);
 const MODIFY: u128 = set(&[Field::Session, Field::Id, Field::Side, Field::Qty]);
-const REPLACE: u128 = set(&[Field::Session, Field::Id, Field::NewId, Field::Qty, Field::Price]);
+const REPLACE: u128 = set(&[
+    Field::Session,
+    Field::Id,
+    Field::NewId,
+    Field::Qty,
+    Field::Price,
+    Field::StopPrice,
+    Field::DisplayQty,
+    Field::Refresh,
+    Field::Seed,
+    Field::MinQty,
+    Field::PegOffset,
+    Field::PegLimit,
+    Field::ExpireTs,
+]);
 const CANCEL: u128 = set(&[Field::Session, Field::Id]);
 const MASS_CANCEL: u128 = set(&[
     Field::Session,
@@ -83,6 +97,31 @@ impl Said {
     }
 }
 
+/// Terms that the line of a replace names beside ids, quantity and limit.
+struct Named<'a> {
+    stop: Option<Decimal<'a>>,
+    display: Option<Display>,
+    min_quantity: Option<Quantity>,
+    peg_offset: Option<Decimal<'a>>,
+    peg_limit: Option<Decimal<'a>>,
+    expire: Option<Nanos>,
+    has_slices: bool,
+}
+
+impl<'a> Named<'a> {
+    fn read(fields: &'a Fields, new_id: OrderId) -> Result<Self, Fault> {
+        Ok(Named {
+            stop: fields.decimal(Field::StopPrice)?,
+            display: display(fields, new_id)?,
+            min_quantity: min_quantity(fields)?,
+            peg_offset: fields.decimal(Field::PegOffset)?,
+            peg_limit: fields.decimal(Field::PegLimit)?,
+            expire: fields.integer_to(Field::ExpireTs, u64::MAX)?.map(Nanos),
+            has_slices: fields.has(set(&[Field::DisplayQty, Field::Refresh, Field::Seed])),
+        })
+    }
+}
+
 impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
     pub(super) fn enter(&mut self, fields: &Fields) -> Result<(), Fault> {
         fields.allow("enter", ENTER)?;
@@ -114,8 +153,7 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         let symbol = self.directory.numbers().symbol_id(symbol).unwrap_or(SymbolId::NONE);
         let price = price.map_or(Ok(Price(0)), |price| self.ticks(symbol, price));
         let stop = stop.map_or(Ok(Price(0)), |stop| self.ticks(symbol, stop));
-        let offset = offset.filter(|offset| !offset.is_zero());
-        let offset = offset.map_or(Ok(Price(0)), |offset| self.ticks(symbol, offset));
+        let offset = offset.map_or(Ok(Price(0)), |offset| self.ticks_or_none(symbol, offset));
         let offset =
             offset.and_then(|Price(ticks)| u32::try_from(ticks).map_err(|_| Reason::InvalidPrice));
         let fault = if symbol == SymbolId::NONE {
@@ -199,22 +237,63 @@ impl<F: FnMut(Command, Option<Nanos>)> Interpreter<'_, F> {
         let new_id = required_id(fields, Field::NewId)?;
         let quantity = fields.required(Field::Qty, fields.quantity(Field::Qty)?)?;
         let price = fields.required(Field::Price, fields.decimal(Field::Price)?)?;
+        let named = Named::read(fields, new_id)?;
 
         let session = self.session(fields, Field::Session, session)?;
         let symbol = self.directory.order_symbol(session, id).unwrap_or(SymbolId::NONE);
         // Only the engine knows if the order may be without a limit.
-        let price = if price.is_zero() { Ok(Price(0)) } else { self.ticks(symbol, price) };
+        let price = self.ticks_or_none(symbol, price);
+        let named = self.named_terms(symbol, named);
         let fault = if symbol == SymbolId::NONE {
             Reason::None
         } else if quantity.0 == 0 {
             Reason::InvalidQuantity
         } else {
-            price.err().unwrap_or(Reason::None)
+            price.err().or(named.err()).unwrap_or(Reason::None)
         };
         let price = price.unwrap_or_default();
         let replace = Replace { id, new_id, quantity, price };
-        self.send(session, symbol, fault, Action::Replace(replace));
+        let action = match named {
+            Ok(Some(terms)) => Action::ReplaceTerms(ReplaceTerms { replace, terms }),
+            Ok(None) | Err(_) => Action::Replace(replace),
+        };
+        self.send(session, symbol, fault, action);
         Ok(())
+    }
+
+    /// Returns the terms that a replace names, in ticks of the symbol, or the reason why no order
+    /// can have them.
+    fn named_terms(
+        &self,
+        symbol: SymbolId,
+        named: Named<'_>,
+    ) -> Result<Option<NamedTerms>, Reason> {
+        let Named { stop, display, min_quantity, peg_offset, peg_limit, expire, .. } = named;
+        let ticks = |price| self.ticks_or_none(symbol, price);
+        let peg_offset = peg_offset.map(ticks).transpose()?;
+        let peg_offset = peg_offset.map(|Price(ticks)| u32::try_from(ticks)).transpose();
+        let special = NamedSpecialTerms {
+            min_quantity,
+            peg_offset: peg_offset.map_err(|_| Reason::InvalidPrice)?,
+            peg_limit: peg_limit.map(ticks).transpose()?,
+            expire: expire.unwrap_or_default(),
+        };
+        let is_special = special != NamedSpecialTerms::default();
+        match (stop, named.has_slices, is_special) {
+            _ if expire == Some(Nanos(0)) => Err(Reason::InvalidExpiry),
+            (None, false, false) => Ok(None),
+            (Some(stop), false, false) => Ok(Some(NamedTerms::Stop(self.ticks(symbol, stop)?))),
+            (None, true, false) => {
+                Ok(Some(NamedTerms::Display(display.ok_or(Reason::Unsupported)?)))
+            }
+            (None, false, true) => Ok(Some(NamedTerms::Special(special))),
+            _ => Err(Reason::Unsupported),
+        }
+    }
+
+    /// Returns a price in ticks of the symbol; 0 stands for none.
+    fn ticks_or_none(&self, symbol: SymbolId, price: Decimal) -> Result<Price, Reason> {
+        if price.is_zero() { Ok(Price(0)) } else { self.ticks(symbol, price) }
     }
 
     pub(super) fn mass_cancel(&mut self, fields: &Fields) -> Result<(), Fault> {
@@ -273,13 +352,10 @@ fn special(order: Enter, terms: SpecialTerms) -> EnterSpecial {
 /// Reads the terms that few orders have, except the limit and the offset of a peg.
 fn terms(fields: &Fields, said: &Said) -> Result<SpecialTerms, Fault> {
     let peg = fields.word_of(Field::Peg, pegs())?;
-    // A number that is too large for a quantity becomes the largest quantity.
-    let min_quantity = fields.integer(Field::MinQty)?;
-    let min_quantity = min_quantity.map(|quantity| Quantity(quantity.unwrap_or(u64::MAX)));
     let of_peg = if said.form == Form::Peg { Peg::Primary } else { Peg::None };
     Ok(SpecialTerms {
         expire: Nanos(fields.integer_to(Field::ExpireTs, u64::MAX)?.unwrap_or(0)),
-        min_quantity: min_quantity.unwrap_or_default(),
+        min_quantity: min_quantity(fields)?.unwrap_or_default(),
         peg_limit: Price(0),
         peg_offset: 0,
         peg: peg.unwrap_or(of_peg),
@@ -289,6 +365,12 @@ fn terms(fields: &Fields, said: &Said) -> Result<SpecialTerms, Fault> {
             .word::<AtShortTest>(Field::AtShortTest)?
             .unwrap_or(AtShortTest::Reject),
     })
+}
+
+/// Reads a minimum quantity. A number that is too large for a quantity becomes the largest quantity.
+fn min_quantity(fields: &Fields) -> Result<Option<Quantity>, Fault> {
+    let quantity = fields.integer(Field::MinQty)?;
+    Ok(quantity.map(|quantity| Quantity(quantity.unwrap_or(u64::MAX))))
 }
 
 /// Reads the display of an order that is not displayed as a whole. Without a seed the order's id is
