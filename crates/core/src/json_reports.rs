@@ -196,9 +196,12 @@ impl JsonLine<'_> {
                 self.number("open", report.open.0);
                 self.word("reason", report.reason.name());
             }
-            Body::Replaced(_) => {
+            Body::Replaced(replaced) => {
                 self.number("order", published.new_order().0);
-                self.terms(report);
+                match replaced.stop {
+                    Some(limit) => self.stop(report, limit),
+                    None => self.terms(report),
+                }
             }
             Body::Rejected(rejected) => self.rejected(report, rejected.moved),
             Body::Restated(_) => {
@@ -288,9 +291,10 @@ impl JsonLine<'_> {
         }
     }
 
+    /// Writes the terms of a waiting stop, which has no fills.
     fn stop(&mut self, report: &Report, limit: Price) {
         self.symbol_and_side(report.symbol, report.side);
-        self.number("qty", report.quantity.0);
+        self.number("qty", report.open.0);
         self.price_of("stop_price", report.symbol, report.price);
         self.price(report.symbol, limit);
         self.number("open", report.open.0);

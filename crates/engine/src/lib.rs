@@ -29,7 +29,7 @@
 //!   ids of each session, `attributes.rs` their fixed terms.
 //! - `tree.rs` is a tree that is searched by sums: of minimums, and of the quantities of a call.
 //! - `lookahead.rs` prefetches the memory that a batch will touch.
-//! - `amend.rs` has reduce, replace and modify, `venue.rs` the rare commands, `covered.rs` the
+//! - `amend.rs` has reduce and modify, `replace.rs` replace, `venue.rs` the rare commands, `covered.rs` the
 //!   orders of a mass cancel, `clock.rs` scheduled states and expiry.
 //! - `states.rs` has the session states and their auctions, `auction.rs` the auction price,
 //!   `call.rs` the interest of a call, `pools.rs` the orders for auctions only.
@@ -72,6 +72,7 @@ mod owners;
 mod pegs;
 mod pools;
 mod prefetch;
+mod replace;
 mod reprice;
 mod reserved;
 mod restore;
@@ -86,7 +87,6 @@ mod venue;
 mod view;
 mod work;
 
-use amend::NewTerms;
 use attributes::Attributes;
 pub use bands::{BandTimer, LIMIT_STATE_NS, PAUSE_NS};
 use beside::Beside;
@@ -269,12 +269,9 @@ impl Engine {
         sink: &mut impl ReportSink,
     ) {
         match action {
-            Action::Replace(Replace { id, new_id, quantity, price }) => {
-                let terms = NewTerms { id: *new_id, total: quantity.0, price: price.0 };
-                self.replace(at, *id, bucket, terms, sink);
-            }
-            Action::ReplaceTerms(ReplaceTerms { replace, .. }) => {
-                reject(&at.command, replace.new_id, Side::Buy, Reason::Unsupported, sink);
+            Action::Replace(replace) => self.replace(at, bucket, replace, None, sink),
+            Action::ReplaceTerms(ReplaceTerms { replace, terms }) => {
+                self.replace(at, bucket, replace, Some(terms), sink);
             }
             Action::Reduce(Reduce { id, quantity }) => {
                 self.reduce(at, *id, bucket, quantity.0, sink)
@@ -478,12 +475,18 @@ impl Engine {
         let open = order.open + self.behind(&order);
         sink.report(Canceled::PLAIN.about(cut(&order, price, open, 0, reason)));
         self.remove_resting(slot, bucket, price);
+        self.forget_beside(&order);
+    }
+
+    /// Removes the data beside an order that leaves: a stop, an iceberg, or an order with special
+    /// terms.
+    fn forget_beside(&mut self, order: &Order) {
         if order.attributes.is_stop() {
-            self.forget_stop(&order);
+            self.forget_stop(order);
         } else if order.attributes.has_reserve() {
-            self.take_reserve(&order);
+            self.take_reserve(order);
         } else if order.attributes.is_special() {
-            self.forget_terms(&order);
+            self.forget_terms(order);
         }
     }
 

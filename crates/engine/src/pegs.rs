@@ -58,8 +58,31 @@ impl Engine {
         self.followed_price(book, enter.side.is_buy(), terms).map(Price)
     }
 
+    /// Checks that a peg, if the terms are those of one, has a market to follow: its symbol trades,
+    /// and there is a quote.
+    pub(super) fn check_market_of_peg(
+        &self,
+        book: usize,
+        buy: bool,
+        terms: &SpecialTerms,
+    ) -> Result<(), Reason> {
+        match terms.peg {
+            Peg::None => Ok(()),
+            _ if !self.books[book].is_open() => Err(Reason::NotInCall),
+            _ => match self.followed_price(book, buy, terms) {
+                Err(Reason::NoQuote) => Err(Reason::NoQuote),
+                Ok(_) | Err(_) => Ok(()),
+            },
+        }
+    }
+
     /// Returns the limit of a peg under the present quote.
-    fn followed_price(&self, book: usize, buy: bool, terms: &SpecialTerms) -> Result<i64, Reason> {
+    pub(super) fn followed_price(
+        &self,
+        book: usize,
+        buy: bool,
+        terms: &SpecialTerms,
+    ) -> Result<i64, Reason> {
         let Quote { bid, offer } = self.market(self.books[book].symbol()).quote;
         if offer != 0 && bid > offer {
             return Err(Reason::NoQuote);

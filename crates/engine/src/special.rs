@@ -10,9 +10,9 @@ use super::orders::{Order, Slot};
 use super::pegs;
 use super::side_tables::{OrderKey, Row, orders_of};
 use super::{Engine, whole};
-use ringside_model::command::{Enter, EnterSpecial, Sequenced, SpecialTerms};
+use ringside_model::command::{Enter, EnterSpecial, NamedSpecialTerms, Sequenced, SpecialTerms};
 use ringside_model::domain::{
-    Nanos, OrderId, OrderType, Peg, PostOnly, SessionId, SymbolId, TimeInForce,
+    Nanos, OrderId, OrderType, Peg, PostOnly, Quantity, SessionId, SymbolId, TimeInForce,
 };
 use ringside_model::hash;
 use ringside_model::reason::Reason;
@@ -30,7 +30,7 @@ pub(super) type Pegs = BTreeMap<(SymbolId, u64), (SessionId, OrderId)>;
 pub(super) struct KeptTerms {
     /// Terms that the client asked for.
     pub asked: SpecialTerms,
-    /// Seqno of the command that entered the order. New limits leave it as it is.
+    /// Seqno of the command that entered or replaced the order. New limits leave it as it is.
     pub since: u64,
 }
 
@@ -65,6 +65,42 @@ fn fit(terms: &SpecialTerms, order_type: OrderType, tif: TimeInForce) -> Result<
         return Err(Reason::InvalidMinQuantity);
     }
     Ok(())
+}
+
+/// Returns the terms of an order after a replace at `now` that names some of them. The new order
+/// has `open` quantity.
+pub(super) fn with_named(
+    terms: &SpecialTerms,
+    named: &NamedSpecialTerms,
+    tif: TimeInForce,
+    (open, lot): (u64, u64),
+    now: Nanos,
+) -> Result<SpecialTerms, Reason> {
+    let NamedSpecialTerms { min_quantity, peg_offset, peg_limit, expire } = *named;
+    if min_quantity.is_some() && !terms.hidden {
+        return Err(Reason::InvalidMinQuantity);
+    }
+    if (peg_offset.is_some() || peg_limit.is_some()) && terms.peg == Peg::None {
+        return Err(Reason::InvalidPeg);
+    }
+    if expire.0 != 0 && expire <= now {
+        return Err(Reason::InvalidExpiry);
+    }
+    if min_quantity.is_some_and(|Quantity(least)| least > open || !least.is_multiple_of(lot)) {
+        return Err(Reason::InvalidMinQuantity);
+    }
+    let asked = SpecialTerms {
+        min_quantity: min_quantity.unwrap_or(terms.min_quantity),
+        peg_offset: peg_offset.unwrap_or(terms.peg_offset),
+        peg_limit: peg_limit.unwrap_or(terms.peg_limit),
+        expire: if expire.0 == 0 { terms.expire } else { expire },
+        ..*terms
+    };
+    if !pegs::can_follow(&asked, OrderType::Limit, tif) {
+        return Err(Reason::InvalidPeg);
+    }
+    fit(&asked, OrderType::Limit, tif)?;
+    Ok(asked)
 }
 
 impl Engine {

@@ -151,7 +151,12 @@ impl Engine {
     }
 
     /// Elects the stops that the last price has reached, when a stop enters.
-    fn elect_by_last(&mut self, at: &Sequenced, book: usize, sink: &mut impl ReportSink) {
+    pub(super) fn elect_by_last(
+        &mut self,
+        at: &Sequenced,
+        book: usize,
+        sink: &mut impl ReportSink,
+    ) {
         let mut traded = self.done;
         let last = self.books[book].last();
         if last != 0 {

@@ -157,6 +157,9 @@ reports! {
         /// Index of the new order's place among those that the command gave; 0 but where pegs came
         /// back before. With the seqno it makes the number of the new order.
         place in Trade: u32,
+        /// Later limit of a stop, 0 for none; the price of the report is the stop price. A stop has
+        /// no fills: its quantity is `open`, and the limit lies in the place of the quantity.
+        stop in Quantity if Bit1: Option<Price>,
         /// True if market data shows the order with the name of its firm.
         attributed in Bit2: bool,
         /// Capacity of the order.

@@ -491,8 +491,13 @@ mod tests {
         let accepted = report(ACCEPTED, 1, 1, 10);
         exposure.report(&accepted, &command(1, Action::Enter(order(1, 2))));
         assert_eq!(open(&exposure), [1, 0, 0, 1, 1]);
-        let replaced =
-            Replaced { old_id: OrderId(1), place: 0, attributed: false, capacity: Capacity::Other };
+        let replaced = Replaced {
+            old_id: OrderId(1),
+            place: 0,
+            stop: None,
+            attributed: false,
+            capacity: Capacity::Other,
+        };
         let replaced = report(replaced, 1, 5, 10);
         exposure.report(&replaced, &command(1, Action::from(RunTimers)));
         let exposures = exposure.exposures();

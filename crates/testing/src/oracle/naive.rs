@@ -590,7 +590,7 @@ impl Naive {
         new.iceberg = old.iceberg.map(|iceberg| Iceberg { shown: 0, ..iceberg });
         let (attributed, capacity) = (old.attributed, old.capacity);
         let place = (number.0 >> 44) as u32;
-        self.say(Replaced { old_id: id, place, attributed, capacity }, &new, quantity);
+        self.say(Replaced { old_id: id, place, stop: None, attributed, capacity }, &new, quantity);
         self.reports.last_mut().unwrap().order = old.number;
         if self.state(old.symbol) == SymbolState::Open && !old.is_for_auction() {
             self.match_incoming(&mut new, price);

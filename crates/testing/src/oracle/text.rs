@@ -25,8 +25,12 @@ pub fn report(r: &Report) -> String {
     }
     text += &of_symbol(r.symbol);
     write!(text, " {}", r.side.name()).unwrap();
-    if (r.quantity.0, r.price.0) != (0, 0) {
-        write!(text, " {}@{}", r.quantity, r.price).unwrap();
+    let quantity = match r.body() {
+        Body::Replaced(Replaced { stop: Some(_), .. }) => r.open,
+        _ => r.quantity,
+    };
+    if (quantity.0, r.price.0) != (0, 0) {
+        write!(text, " {quantity}@{}", r.price).unwrap();
     }
     if r.open.0 != 0 {
         write!(text, " open {}", r.open).unwrap();
@@ -76,9 +80,10 @@ fn body(body: Body) -> (String, String) {
         Body::Canceled(Canceled { displayed: None, prevented }) => prevented.0 as u64,
         Body::Canceled(Canceled { displayed: some, .. }) => return displayed(some),
         Body::Modified(modified) => return displayed(modified.displayed),
-        Body::Replaced(Replaced { old_id, place, attributed, capacity }) => {
+        Body::Replaced(Replaced { old_id, place, stop, attributed, capacity }) => {
             let place = if place == 0 { String::new() } else { format!(" place {place}") };
-            return (other(old_id.0) + &place, terms(capacity, attributed));
+            let stop = stop.map_or(String::new(), |limit| format!(" stop {limit}"));
+            return (other(old_id.0) + &place, stop + &terms(capacity, attributed));
         }
         Body::Exported(Exported { terms: exported, attributed, capacity }) => {
             return (format!(" {exported:?}"), terms(capacity, attributed));

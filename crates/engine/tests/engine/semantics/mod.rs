@@ -15,6 +15,7 @@ mod moves;
 mod pegs;
 mod planned_states;
 mod priority;
+mod replace_terms;
 mod requests;
 mod self_trade;
 mod session_states;
@@ -27,8 +28,8 @@ mod types_and_times;
 
 use ringside_model::command::{
     Action, BreakTrade, Cancel, Command, CorrectTrade, DefineSymbol, Display, Enter, EnterIceberg,
-    EnterStop, MassCancel, Modify, Reduce, Replace, RiskLimits, RunTimers, Sequenced, SetBands,
-    SetQuote, SetRisk, SetShortSale, SetState, TradeSide,
+    EnterStop, MassCancel, Modify, NamedTerms, Reduce, Replace, ReplaceTerms, RiskLimits,
+    RunTimers, Sequenced, SetBands, SetQuote, SetRisk, SetShortSale, SetState, TradeSide,
 };
 use ringside_model::domain::{
     Capacity, DayEvent, FirmId, MatchNumber, Name, Nanos, OrderId, OrderType, PostOnly, Price,
@@ -59,6 +60,11 @@ fn check(row: &[(Do, &[&str])], book: &str) {
     let ids: Vec<_> = (0..20).chain([MAX]).map(|id| (SessionId(1), OrderId(id))).collect();
     let found = difference(&naive, &engine, &[SymbolId(1), SymbolId(2)], &ids);
     assert_eq!(found, None, "the naive venue and the engine differ");
+}
+
+/// Runs a row on the engine alone.
+fn check_engine(row: &[(Do, &[&str])], book: &str) {
+    check_venue("engine", &mut whole_engine(), row, book);
 }
 
 fn check_venue(name: &str, venue: &mut dyn TestedVenue, row: &[(Do, &[&str])], book: &str) {
@@ -116,6 +122,14 @@ fn replace(id: u64, new_id: u64, quantity: u64, price: i64) -> Do {
         quantity: Quantity(quantity),
         price: Price(price),
     }))
+}
+
+/// Replaces an order with total quantity and limit, and with these other terms.
+fn replace_terms(id: u64, new_id: u64, (quantity, price): (u64, i64), terms: NamedTerms) -> Do {
+    let Action::Replace(replace) = replace(id, new_id, quantity, price).0.action else {
+        panic!("not a replace")
+    };
+    act(Action::ReplaceTerms(ReplaceTerms { replace, terms }))
 }
 
 fn modify(id: u64, side: Option<Side>, quantity: Option<u64>) -> Do {

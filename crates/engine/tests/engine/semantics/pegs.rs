@@ -5,18 +5,23 @@ use super::*;
 use ringside_model::command::{EnterSpecial, SpecialTerms};
 use ringside_model::domain::{AtBand, AtShortTest, Peg};
 
-fn peg(id: u64, side: Side, quantity: u64, change: impl FnOnce(&mut SpecialTerms)) -> Do {
+pub(super) fn peg(
+    id: u64,
+    side: Side,
+    quantity: u64,
+    change: impl FnOnce(&mut SpecialTerms),
+) -> Do {
     let Action::Enter(order) = enter(id, side, quantity, 0).0.action else { panic!("an enter") };
     let mut terms = SpecialTerms { peg: Peg::Primary, ..SpecialTerms::NONE };
     change(&mut terms);
     act(Action::EnterSpecial(EnterSpecial { order, terms }))
 }
 
-fn primary(id: u64, side: Side, quantity: u64) -> Do {
+pub(super) fn primary(id: u64, side: Side, quantity: u64) -> Do {
     peg(id, side, quantity, |_| {})
 }
 
-fn midpoint(id: u64, side: Side, quantity: u64) -> Do {
+pub(super) fn midpoint(id: u64, side: Side, quantity: u64) -> Do {
     peg(id, side, quantity, |terms| (terms.peg, terms.hidden) = (Peg::Midpoint, true))
 }
 
@@ -268,12 +273,11 @@ fn no_peg_enters_a_call_and_those_that_rest_are_parked_until_it_is_over() {
 }
 
 #[test]
-fn a_peg_is_reduced_and_cancelled_like_any_other_but_not_replaced() {
+fn a_peg_is_reduced_and_cancelled_like_any_other() {
     check(
         &[
             (quote(10, 14), &["quoted 0/0 buy 0@10 other 14"]),
             (primary(1, Side::Buy, 5), &["accepted 1#12 buy 5@10 open 5"]),
-            (replace(1, 2, 5, 9), &["rejected 2 buy unsupported"]),
             (reduce(1, 3), &["canceled 1#12 buy 2@10 open 3 user"]),
             (cancel(1), &["canceled 1#12 buy 3@10 user"]),
             (quote(11, 14), &["quoted 0/0 buy 0@11 other 14"]),

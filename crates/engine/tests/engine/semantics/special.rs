@@ -5,7 +5,7 @@ use ringside_model::command::{EnterSpecial, RunTimers, SpecialTerms, TradingDay}
 
 /// Returns the order with these terms. The first command of a row has the official time 11, the
 /// next one 12.
-fn special(order: Do, change: impl FnOnce(&mut SpecialTerms)) -> Do {
+pub(super) fn special(order: Do, change: impl FnOnce(&mut SpecialTerms)) -> Do {
     let Action::Enter(enter) = order.0.action else { panic!("not an enter") };
     let mut terms = SpecialTerms::NONE;
     change(&mut terms);
@@ -13,12 +13,12 @@ fn special(order: Do, change: impl FnOnce(&mut SpecialTerms)) -> Do {
     Do(Command { action, ..order.0 }, order.1, order.2)
 }
 
-fn hidden(order: Do) -> Do {
+pub(super) fn hidden(order: Do) -> Do {
     special(order, |terms| terms.hidden = true)
 }
 
 /// Returns the order as a hidden order with the minimum quantity `least`.
-fn at_least(least: u64, order: Do) -> Do {
+pub(super) fn at_least(least: u64, order: Do) -> Do {
     special(order, |terms| (terms.hidden, terms.min_quantity) = (true, Quantity(least)))
 }
 
@@ -26,7 +26,7 @@ fn ioc_at_least(least: u64, order: Do) -> Do {
     special(order.ioc(), |terms| terms.min_quantity = Quantity(least))
 }
 
-fn until(time: u64, order: Do) -> Do {
+pub(super) fn until(time: u64, order: Do) -> Do {
     special(order.gtc(), |terms| terms.expire = Nanos(time))
 }
 
