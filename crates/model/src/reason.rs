@@ -160,9 +160,9 @@ impl Reason {
     #[inline]
     pub fn refuses_service(self) -> bool {
         use Reason::{
-            Busy, CancelOnly, Closed, Halted, Killed, LowSpace, Moving, NotPermitted,
-            OrderEntryDisabled, RateLimit, RiskGross, RiskNotional, RiskQuantity, RiskRate,
-            WrongPartition,
+            Busy, CancelOnly, Closed, Halted, Killed, LowSpace, Moving, NoQuote, NotInCall,
+            NotPermitted, OrderEntryDisabled, RateLimit, RiskGross, RiskNotional, RiskQuantity,
+            RiskRate, WrongPartition,
         };
         matches!(
             self,
@@ -173,6 +173,8 @@ impl Reason {
                 | Closed
                 | Halted
                 | CancelOnly
+                | NotInCall
+                | NoQuote
                 | Killed
                 | RiskQuantity
                 | RiskNotional

@@ -391,7 +391,7 @@ impl Messages {
             | Action::SetOrderEntry(_)
             | Action::AccountQuery(_) => true,
             // A replace of an order that cannot be replaced any more is silently ignored.
-            Action::Replace(_) => report.reason.refuses_service(),
+            Action::Replace(_) | Action::ReplaceTerms(_) => report.reason.refuses_service(),
             _ => false,
         };
         if !told && report.reason == Reason::Moving {

@@ -38,7 +38,7 @@ impl Answers {
     #[inline]
     pub(super) fn begin(&mut self, command: &Command) {
         self.consumed = match command.action {
-            Action::Replace(_) => None,
+            Action::Replace(_) | Action::ReplaceTerms(_) => None,
             action => counted_id(&action),
         };
     }

@@ -1,5 +1,6 @@
 //! One venue without a network: snapshots and streams.
 
+mod replaced_terms;
 mod session_messages;
 mod snapshot_file;
 mod snapshotter;

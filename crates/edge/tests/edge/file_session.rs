@@ -5,8 +5,8 @@ use ringside_core::registry::directory::Directory;
 use ringside_edge::gateway::file_session::{FileSession, Format, LINE_BYTES_MAX, LineError};
 use ringside_model::command::{
     AccountQuery, Action, BreakTrade, Cancel, Command, DefineFirm, DefineSession, DefineSymbol,
-    Definition, Display, Enter, MassCancel, Modify, Reduce, Replace, SetOrderEntry, TradeSide,
-    TradingDay, is_venue_wide,
+    Definition, Display, Enter, MassCancel, Modify, NamedSpecialTerms, NamedTerms, Reduce, Replace,
+    ReplaceTerms, SetOrderEntry, TradeSide, TradingDay, is_venue_wide,
 };
 use ringside_model::domain::{
     Auction, Capacity, DayEvent, FirmId, MatchNumber, MoveStep, Name, Nanos, OrderId, OrderNumber,
@@ -275,6 +275,61 @@ fn changes_of_orders_find_their_symbol_by_the_id() {
     ] {
         let line = format!(r#"{{"op":"replace","session":"A",{line}}}"#);
         assert_eq!(replace(&line), expected, "{line}");
+    }
+}
+
+#[test]
+fn a_replace_names_terms_that_only_some_orders_have() {
+    let asked = |line: &str| {
+        let line = format!(
+            r#"{{"op":"replace","session":"A","id":1,"new_id":2,"qty":5,"price":"0",{line}}}"#
+        );
+        let command = after_order(&line);
+        (command.verdict, command.action)
+    };
+    let terms = |line: &str| match asked(line) {
+        (Reason::None, Action::ReplaceTerms(ReplaceTerms { replace, terms })) => {
+            let (id, new_id, quantity, price) = (OrderId(1), OrderId(2), Quantity(5), Price(0));
+            assert_eq!(replace, Replace { id, new_id, quantity, price });
+            terms
+        }
+        other => panic!("{line}: {other:?}"),
+    };
+    let slices = |next, least, most, seed| NamedTerms::Display(Display { next, least, most, seed });
+    assert_eq!(terms(r#""stop_price":"1.50""#), NamedTerms::Stop(Price(150)));
+    assert_eq!(terms(r#""display_qty":4"#), slices(4, 4, 4, 2));
+    assert_eq!(terms(r#""display_qty":4,"refresh":"2-6","seed":9"#), slices(4, 2, 6, 9));
+    let none = NamedSpecialTerms::default();
+    for (line, expected) in [
+        (r#""min_qty":0"#, NamedSpecialTerms { min_quantity: Some(Quantity(0)), ..none }),
+        (r#""peg_offset":"0""#, NamedSpecialTerms { peg_offset: Some(0), ..none }),
+        (r#""peg_limit":"0""#, NamedSpecialTerms { peg_limit: Some(Price(0)), ..none }),
+        (
+            r#""min_qty":3,"peg_offset":"0.02","peg_limit":"7","expire_ts":8"#,
+            NamedSpecialTerms {
+                min_quantity: Some(Quantity(3)),
+                peg_offset: Some(2),
+                peg_limit: Some(Price(700)),
+                expire: Nanos(8),
+            },
+        ),
+    ] {
+        assert_eq!(terms(line), NamedTerms::Special(expected), "{line}");
+    }
+    for (line, verdict) in [
+        (r#""stop_price":"1","min_qty":3"#, Reason::Unsupported),
+        (r#""stop_price":"1","display_qty":3"#, Reason::Unsupported),
+        (r#""display_qty":3,"expire_ts":8"#, Reason::Unsupported),
+        (r#""refresh":"2-6""#, Reason::Unsupported),
+        (r#""expire_ts":0"#, Reason::InvalidExpiry),
+        (r#""stop_price":"1.001""#, Reason::OffTick),
+        (r#""stop_price":"0""#, Reason::InvalidPrice),
+        (r#""peg_offset":"-1""#, Reason::InvalidPrice),
+        (r#""peg_limit":"1.001""#, Reason::OffTick),
+    ] {
+        let (found, action) = asked(line);
+        assert_eq!(found, verdict, "{line}");
+        assert!(matches!(action, Action::Replace(_)), "{line}: the terms are none");
     }
 }
 
@@ -783,8 +838,12 @@ fn every_report_has_its_line() {
     let (added, mut removed) = (executed(false, None), executed(true, None));
     removed.set_last();
     let canceled = Canceled::PLAIN.about(Subject { reason: Reason::User, ..traded });
-    let replaced = Replaced { old_id: OrderId(1), place: 0, attributed: false, capacity: Capacity::Other };
-    let replaced = replaced.about(Subject { id: OrderId(2), price: Price(5), ..base });
+    let replaced = |stop| {
+        let (old_id, capacity) = (OrderId(1), Capacity::Other);
+        let body = Replaced { old_id, place: 0, stop, attributed: false, capacity };
+        body.about(Subject { id: OrderId(2), price: Price(5), ..base })
+    };
+    let (replaced, replaced_stop) = (replaced(None), [0, 6].map(|limit| replaced(Some(Price(limit)))));
     let reject = |subject, reason| Rejected { moved: None }.about(Subject { reason, ..subject });
     let rejected = reject(base, Reason::UnknownOrder);
     let elsewhere = Subject { session: SessionId(2), symbol: SymbolId(0), ..base };
@@ -825,6 +884,8 @@ fn every_report_has_its_line() {
         (removed, r#""report":"executed","session":"A","id":1,"order":7,"contra":"9","match":9437185,"symbol":"AAPL","side":"buy","qty":40,"price":"187.05","open":60,"liquidity":"removed","durability":"fsync"}"#),
         (canceled, r#""report":"canceled","session":"A","id":1,"order":7,"qty":40,"open":60,"reason":"user","durability":"fsync"}"#),
         (replaced, r#""report":"replaced","session":"A","id":2,"old_id":1,"order":9,"symbol":"AAPL","side":"buy","qty":100,"price":"0.05","open":100,"durability":"fsync"}"#),
+        (replaced_stop[0], r#""report":"replaced","session":"A","id":2,"old_id":1,"order":9,"symbol":"AAPL","side":"buy","qty":100,"stop_price":"0.05","open":100,"durability":"fsync"}"#),
+        (replaced_stop[1], r#""report":"replaced","session":"A","id":2,"old_id":1,"order":9,"symbol":"AAPL","side":"buy","qty":100,"stop_price":"0.05","price":"0.06","open":100,"durability":"fsync"}"#),
         (rejected, r#""report":"rejected","session":"A","id":1,"symbol":"AAPL","reason":"unknown_order","code":33,"durability":"fsync"}"#),
         (nameless, r#""report":"rejected","session":"\"B\\","id":1,"reason":"unknown_symbol","code":32,"durability":"fsync"}"#),
         (refused, r#""report":"rejected","id":0,"reason":"invalid_definition","code":44,"durability":"fsync"}"#),
@@ -1002,7 +1063,9 @@ fn body(kind: ReportKind) -> Body {
             Executed { trade: 1, contra: old_order, removed: false, auction: None }.into()
         }
         ReportKind::Canceled => Canceled::PLAIN.into(),
-        ReportKind::Replaced => Replaced { old_id, place: 0, attributed, capacity }.into(),
+        ReportKind::Replaced => {
+            Replaced { old_id, place: 0, stop: None, attributed, capacity }.into()
+        }
         ReportKind::Rejected => Rejected { moved: None }.into(),
         ReportKind::Restated => Restated {}.into(),
         ReportKind::MassCanceled => MassCanceled { count: 0 }.into(),
