@@ -220,7 +220,11 @@ impl Intake {
 
 /// Returns the time of this machine if the request names a time of day, and 0 otherwise.
 fn time_for(request: &Request<'_>) -> Nanos {
-    let names_time = matches!(request, Request::Enter(m, _) if m.time_in_force == b'6');
+    let names_time = match request {
+        Request::Enter(m, _) => m.time_in_force == b'6',
+        Request::Replace(m, _) => m.time_in_force == b'6',
+        _ => false,
+    };
     let since =
         names_time.then(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
     Nanos(since.map_or(0, |since| since.as_nanos() as u64))

@@ -8,8 +8,8 @@
 //! | Field | Served |
 //! |---|---|
 //! | symbol | a name of at most 8 bytes, a number of at most 65535, a tick of at most 4 decimals |
-//! | price | 0.0001 to 199,999.9900 on a tick; 200,000.0000 and 214,748.3647 mean a market order, for a peg no bound, on a replace only for an auction order |
-//! | time in force | `0`, `3`, and `6` with an expiry, a time of the official day; on a replace only `0`, since the order keeps its own |
+//! | price | 0.0001 to 199,999.9900 on a tick; 200,000.0000 and 214,748.3647 mean a market order, for a peg no bound; on a replace no limit, for an auction order or a peg that keeps its bound |
+//! | time in force | `0`, `3`, and `6` with an expiry, a time of the official day; on a replace `0`, since the order keeps its own, and `6` with another expiry |
 //! | display | `Y`, `A`, `N`; a replaced order is displayed as it was entered |
 //! | capacity | `A`, `P`, `R`, `O` |
 //! | sweep | `Y` and `N`, without effect: there is no other venue to route to |
@@ -25,7 +25,8 @@ use ringside_core::registry::directory::Directory;
 use ringside_core::registry::names::Symbol;
 use ringside_model::command::{
     AccountQuery, Action, Cancel, ClientFields, Command, Display, Enter, EnterIceberg,
-    EnterSpecial, MassCancel, Modify, Reduce, Replace, SetOrderEntry, SpecialTerms,
+    EnterSpecial, MassCancel, Modify, NamedSpecialTerms, NamedTerms, Reduce, Replace, ReplaceTerms,
+    SetOrderEntry, SpecialTerms,
 };
 use ringside_model::domain::{
     FirmId, Name, Nanos, OrderId, OrderType, Peg, Price, Quantity, SessionId, Side, SymbolId,
@@ -216,7 +217,7 @@ impl Translator<'_> {
         }
     }
 
-    /// Translates a replace; the order keeps everything but its quantity and its limit.
+    /// Translates a replace; the order keeps everything that the request does not name.
     fn replace(&self, m: &ReplaceOrder, tags: Tags<'_>) -> Result<Inbound, Ignored> {
         let new_id = self.new_id(m.user_ref_num.get())?;
         let (id, symbol) = self.order(m.orig_user_ref_num.get())?;
@@ -229,30 +230,54 @@ impl Translator<'_> {
             ..no_fields(tags)
         };
         let quantity = Quantity(m.quantity.get().into());
-        let price = terms.unwrap_or_default();
-        let action = Action::Replace(Replace { id, new_id, quantity, price });
+        let (price, named) = terms.unwrap_or_default();
+        let replace = Replace { id, new_id, quantity, price };
+        let action = match named {
+            Some(terms) => Action::ReplaceTerms(ReplaceTerms { replace, terms }),
+            None => Action::Replace(replace),
+        };
         Ok(self.command(symbol, terms.err().unwrap_or(Reason::None), action, Some(fields)))
     }
 
+    /// Returns the limit and the other terms that a replace names.
     fn new_terms(
         &self,
         m: &ReplaceOrder,
         symbol: SymbolId,
         tags: Tags<'_>,
-    ) -> Result<Price, Reason> {
+    ) -> Result<(Price, Option<NamedTerms>), Reason> {
         self.check_permission(symbol)?;
-        tags::of_replace(tags)?;
+        let tags::Named { displayed, minimum, expires, is_peg, peg_offset } =
+            tags::of_replace(tags)?;
         quantity(m.quantity.get())?;
         display(m.display)?;
-        if m.time_in_force != b'0' {
-            return Err(Reason::UnsupportedField);
+        match m.time_in_force {
+            b'0' if expires.is_none() => {}
+            b'6' if expires.is_some() => {}
+            _ => return Err(Reason::UnsupportedField),
         }
         check_sweep(m.inter_market_sweep_eligibility)?;
         let tick = served(self.directory, symbol).ok_or(Reason::UnknownSymbol)?;
-        match m.price.get() {
+        let price = match m.price.get() {
             // Only the engine knows if the order is for an auction.
-            PRICE_MARKET | PRICE_MARKET_CROSS => Ok(Price(0)),
-            price => limit(price, tick),
+            PRICE_MARKET | PRICE_MARKET_CROSS => Price(0),
+            price => limit(price, tick)?,
+        };
+        let special = NamedSpecialTerms {
+            min_quantity: minimum.map(|quantity| Quantity(quantity.into())),
+            peg_offset: peg_offset.map(|offset| offset_ticks(offset, tick)).transpose()?,
+            peg_limit: is_peg.then_some(price),
+            expire: Nanos(expires.map_or(0, |second| self.on_this_day(second))),
+        };
+        let limit = if is_peg { Price(0) } else { price };
+        let has_special = special != NamedSpecialTerms::default();
+        match displayed.map(u64::from) {
+            None => Ok((limit, has_special.then_some(NamedTerms::Special(special)))),
+            Some(_) if has_special => Err(Reason::UnsupportedField),
+            Some(shown) => {
+                let display = Display { next: shown, least: shown, most: shown, seed: 0 };
+                Ok((limit, Some(NamedTerms::Display(display))))
+            }
         }
     }
 
@@ -378,12 +403,17 @@ fn pegged(options: &tags::Options, limit: Price, tick: u64) -> Result<SpecialTer
     if peg == Peg::None {
         return if peg_offset == 0 { Ok(SpecialTerms::NONE) } else { Err(Reason::InvalidPeg) };
     }
-    let offset = u64::from(peg_offset);
+    let peg_offset = offset_ticks(peg_offset, tick)?;
+    Ok(SpecialTerms { peg, peg_offset, peg_limit: limit, ..SpecialTerms::NONE })
+}
+
+/// Converts the distance of a peg in 1/10000 to ticks.
+fn offset_ticks(offset: u32, tick: u64) -> Result<u32, Reason> {
+    let offset = u64::from(offset);
     if !offset.is_multiple_of(tick) {
         return Err(Reason::OffTick);
     }
-    let peg_offset = (offset / tick) as u32;
-    Ok(SpecialTerms { peg, peg_offset, peg_limit: limit, ..SpecialTerms::NONE })
+    Ok((offset / tick) as u32)
 }
 
 /// Returns blank fields with these tags.

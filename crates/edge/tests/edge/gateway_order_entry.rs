@@ -5,7 +5,8 @@ use ringside_edge::gateway::order_entry::{Ignored, Requester, translate};
 use ringside_edge::gateway::queue::Inbound;
 use ringside_model::command::{
     Action, Cancel, Command, DefineFirm, DefineSession, DefineSymbol, Display, Enter, EnterIceberg,
-    EnterSpecial, MassCancel, Modify, Reduce, Replace, SetOrderEntry, SpecialTerms,
+    EnterSpecial, MassCancel, Modify, NamedSpecialTerms, NamedTerms, Reduce, Replace, ReplaceTerms,
+    SetOrderEntry, SpecialTerms,
 };
 use ringside_model::domain::{
     Capacity, FirmId, Name, Nanos, OrderId, OrderType, Peg, PostOnly, Price, Quantity, Role,
@@ -431,6 +432,7 @@ fn a_replace_gives_new_terms_or_says_what_is_wrong_with_them() {
         (InvalidQuantity, |m| m.quantity = 0.into()),
         (InvalidDisplay, |m| m.display = b'Z'),
         (UnsupportedField, |m| m.time_in_force = b'3'),
+        (UnsupportedField, |m| m.time_in_force = b'6'),
         (UnsupportedField, |m| m.inter_market_sweep_eligibility = b'?'),
         (InvalidPrice, |m| m.price = 1_999_999_901.into()),
         (InvalidPrice, |m| m.price = 0.into()),
@@ -455,13 +457,76 @@ fn a_replace_gives_new_terms_or_says_what_is_wrong_with_them() {
         (UnsupportedField, 27, b"S"),
         (UnsupportedField, 4, b"N"),
         (InvalidSelfTrade, 29, b"D"),
-    ] {
+        (InvalidPeg, 6, b"P"),
+        (InvalidPeg, 7, &100u32.to_be_bytes()),
+        (UnsupportedField, 9, &[0; 8]),
+        (UnsupportedField, 10, b"L"),
+        (UnsupportedField, 11, &[0; 4]),
+        (UnsupportedField, 13, &[0; 4]),
+        (UnsupportedField, 15, &1u32.to_be_bytes()),
+        (UnsupportedField, 17, b"I"),
+    ] as [(Reason, u8, &[u8]); 12]
+    {
         let command = run_one(&with_tags(&replace(), &[(tag, value)])).unwrap().command;
         assert_eq!(command.verdict, expected, "tag {tag}");
     }
     for (expected, orig) in [(Ignored::UnknownOrder, 7), (Ignored::UnknownOrder, 6)] {
         let message = ReplaceOrder { orig_user_ref_num: orig.into(), ..replace() };
         assert_eq!(run_one(&with_tags(&message, &[])), Err(expected));
+    }
+}
+
+#[test]
+fn the_tags_of_a_replace_name_its_other_terms() {
+    let replaced = |message: &ReplaceOrder, tags: &[(u8, &[u8])]| {
+        let Inbound { command, fields } = run_one(&with_tags(message, tags)).unwrap();
+        let Action::ReplaceTerms(ReplaceTerms { replace, terms }) = command.action else {
+            panic!("{command:?}");
+        };
+        assert_eq!(command.verdict, Reason::None);
+        assert_eq!((replace.id, replace.new_id), (OrderId(5), OrderId(11)));
+        let tag_bytes: usize = tags.iter().map(|(_, value)| 2 + value.len()).sum();
+        assert_eq!(fields.unwrap().tags().len(), tag_bytes, "the client gets its tags again");
+        (replace.price, terms)
+    };
+    let number = |value: u32| value.to_be_bytes();
+    let limit = Price(18_706);
+    let none = NamedSpecialTerms::default();
+    let display = Display { next: 40, least: 40, most: 40, seed: 0 };
+    let [shown, least, bound, second] = [40, 50, 18_706, 50_000];
+    assert_eq!(
+        replaced(&replace(), &[(5, &number(shown)), (3, &number(0))]),
+        (limit, NamedTerms::Display(display))
+    );
+    let minimum = NamedSpecialTerms { min_quantity: Some(Quantity(least.into())), ..none };
+    let hidden = ReplaceOrder { display: b'N', ..replace() };
+    assert_eq!(
+        replaced(&hidden, &[(3, &number(least)), (6, b"L"), (5, &number(0)), (7, &number(0))]),
+        (limit, NamedTerms::Special(minimum))
+    );
+
+    // The price of a peg is its bound.
+    let offset =
+        NamedSpecialTerms { peg_offset: Some(3), peg_limit: Some(Price(i64::from(bound))), ..none };
+    assert_eq!(
+        replaced(&replace(), &[(6, b"R"), (7, &number(300))]),
+        (Price(0), NamedTerms::Special(offset))
+    );
+    let unbounded = ReplaceOrder { price: PRICE_MARKET.into(), ..replace() };
+    let no_bound = NamedSpecialTerms { peg_limit: Some(Price(0)), ..none };
+    assert_eq!(replaced(&unbounded, &[(6, b"M")]), (Price(0), NamedTerms::Special(no_bound)));
+    let off_tick = with_tags(&replace(), &[(6, b"R"), (7, &number(301))]);
+    assert_eq!(run_one(&off_tick).unwrap().command.verdict, Reason::OffTick);
+
+    let until = ReplaceOrder { time_in_force: b'6', ..replace() };
+    let end = NamedSpecialTerms {
+        expire: Nanos(MIDNIGHT_NS + u64::from(second) * 1_000_000_000),
+        ..none
+    };
+    assert_eq!(replaced(&until, &[(15, &number(second))]), (limit, NamedTerms::Special(end)));
+    for tags in [&[(15, &number(86_400)[..])][..], &[(15, &number(1)), (5, &number(40))]] {
+        let command = run_one(&with_tags(&until, tags)).unwrap().command;
+        assert_eq!(command.verdict, Reason::UnsupportedField);
     }
 }
 

@@ -5,11 +5,11 @@
 //! | Tag | Served values |
 //! |---|---|
 //! | firm | the session's firm, or blank |
-//! | minimum quantity | any on a new order; on a replace only 0, since the order keeps its own |
-//! | displayed quantity | any on a new order without a minimum; on a replace only 0, since the order keeps its own |
+//! | minimum quantity | any; on a replace the minimum of a hidden order, 0 if the order keeps its own |
+//! | displayed quantity | any on an order without a minimum; on a replace the slice of an iceberg, 0 if the order keeps its own |
 //! | expiry | below 86,400, with the time in force `6` alone |
-//! | price type | `L`, and on a new order `R` (primary peg) and `M` (midpoint peg); on a replace only `L` |
-//! | peg offset | with the price type `R`: distance from its own side of the quote, on a tick |
+//! | price type | `L`, `R` (primary peg) and `M` (midpoint peg); on a replace `R` and `M` say that the order is a peg, of the kind that it was entered as, and that the price is its bound |
+//! | peg offset | with the price type `R`: distance from its own side of the quote, on a tick; on a replace, without the tag the order keeps its own |
 //! | post-only | `P`, `N`; on a replace only `N`, since the order keeps its own |
 //! | customer type | `N`, space |
 //! | trade now | `N`, space |
@@ -47,6 +47,21 @@ pub(super) struct Options {
     pub peg_offset: u32,
 }
 
+/// Terms that a replace names, from its tags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// Quantity displayed at a time.
+    pub displayed: Option<u32>,
+    /// Least quantity that the order trades with one order.
+    pub minimum: Option<u32>,
+    /// Second of the day at which the order expires.
+    pub expires: Option<u32>,
+    /// True if the order is a peg, and the price its bound.
+    pub is_peg: bool,
+    /// Distance of a peg's limit from the quote, in 1/10000.
+    pub peg_offset: Option<u32>,
+}
+
 /// Orders that a mass cancel covers, from its tags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Covered {
@@ -77,17 +92,10 @@ pub(crate) fn of_enter(
                     Some(u32::from_be_bytes([a, b, c, d])).filter(|&shown| shown > 0);
             }
             (tag::MIN_QTY, &[a, b, c, d]) => options.minimum = u32::from_be_bytes([a, b, c, d]),
-            (tag::EXPIRE_TIME, &[a, b, c, d]) => {
-                let second = Some(u32::from_be_bytes([a, b, c, d]));
-                let second = second.filter(|&second| second < DAY_SECONDS);
-                options.expires = Some(second.ok_or(Reason::UnsupportedField)?);
-            }
+            (tag::EXPIRE_TIME, &[a, b, c, d]) => options.expires = Some(second([a, b, c, d])?),
             (tag::PRICE_TYPE, [b'R']) => options.peg = Peg::Primary,
             (tag::PRICE_TYPE, [b'M']) => options.peg = Peg::Midpoint,
-            (tag::PEG_OFFSET, &[a, b, c, d]) => {
-                let offset = i32::from_be_bytes([a, b, c, d]);
-                options.peg_offset = u32::try_from(offset).map_err(|_| Reason::InvalidPeg)?;
-            }
+            (tag::PEG_OFFSET, &[a, b, c, d]) => options.peg_offset = peg_offset([a, b, c, d])?,
             (tag::POST_ONLY, [b'P']) => options.post_only = PostOnly::Reject,
             (tag::AIQ_STRATEGY, [letter]) => options.self_trade = self_trade(*letter)?,
             _ => neutral(number, value)?,
@@ -109,9 +117,32 @@ pub(crate) fn without_terms(tags: Tags<'_>) -> Vec<u8> {
     others
 }
 
-/// Checks the tags of a replace.
-pub(crate) fn of_replace(tags: Tags<'_>) -> Result<(), Reason> {
-    each_once(tags, neutral)
+/// Reads the tags of a replace.
+pub(crate) fn of_replace(tags: Tags<'_>) -> Result<Named, Reason> {
+    let mut named = Named::default();
+    each_once(tags, |number, value| {
+        match (number, value) {
+            (tag::MIN_QTY | tag::MAX_FLOOR, [0, 0, 0, 0]) => {}
+            (tag::MIN_QTY, &[a, b, c, d]) => {
+                named.minimum = Some(u32::from_be_bytes([a, b, c, d]));
+            }
+            (tag::MAX_FLOOR, &[a, b, c, d]) => {
+                named.displayed = Some(u32::from_be_bytes([a, b, c, d]));
+            }
+            (tag::EXPIRE_TIME, &[a, b, c, d]) => named.expires = Some(second([a, b, c, d])?),
+            (tag::PRICE_TYPE, [b'R' | b'M']) => named.is_peg = true,
+            (tag::PEG_OFFSET, &[a, b, c, d]) => {
+                named.peg_offset = Some(peg_offset([a, b, c, d])?);
+            }
+            _ => neutral(number, value)?,
+        }
+        Ok(())
+    })?;
+    // As on a new order, an offset of 0 is none.
+    if !named.is_peg && named.peg_offset.take().is_some_and(|offset| offset != 0) {
+        return Err(Reason::InvalidPeg);
+    }
+    Ok(named)
 }
 
 /// Reads the tags of a mass cancel.
@@ -147,9 +178,6 @@ pub(crate) fn of_cancel(tags: Tags<'_>) -> Result<(), Reason> {
 /// Checks a tag that orders have, with a value that asks for nothing.
 fn neutral(number: u8, value: &[u8]) -> Result<(), Reason> {
     match (number, value) {
-        (tag::MIN_QTY | tag::MAX_FLOOR, [0, 0, 0, 0]) => Ok(()),
-        (tag::MIN_QTY, [_, _, _, _]) => Err(Reason::InvalidMinQuantity),
-        (tag::MAX_FLOOR, [_, _, _, _]) => Err(Reason::InvalidMaxFloor),
         (tag::PRICE_TYPE, [b'L']) => Ok(()),
         (tag::PRICE_TYPE, [_]) => Err(Reason::InvalidPeg),
         (tag::POST_ONLY, [b'N']) => Ok(()),
@@ -168,6 +196,17 @@ fn channel(number: u8, value: &[u8]) -> Result<(), Reason> {
         (tag::USER_REF_IDX, [0]) => Ok(()),
         _ => Err(Reason::UnsupportedField),
     }
+}
+
+/// Reads a second of the day.
+fn second(value: [u8; 4]) -> Result<u32, Reason> {
+    let second = Some(u32::from_be_bytes(value)).filter(|&second| second < DAY_SECONDS);
+    second.ok_or(Reason::UnsupportedField)
+}
+
+/// Reads the distance of a peg, which is not negative.
+fn peg_offset(value: [u8; 4]) -> Result<u32, Reason> {
+    u32::try_from(i32::from_be_bytes(value)).map_err(|_| Reason::InvalidPeg)
 }
 
 fn self_trade(letter: u8) -> Result<SelfTrade, Reason> {
