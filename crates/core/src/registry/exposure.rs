@@ -5,9 +5,11 @@
 //! [`ExposureView`]. A reader may still find an order open for a moment after its end, but never
 //! misses an order whose report was published.
 
+mod basis;
 mod table;
 mod value;
 
+pub use basis::Basis;
 pub use value::Notional;
 
 use ringside_model::command::{Action, Command, DefineSession, Definition, OperatorCommand};
@@ -29,6 +31,8 @@ pub struct ExposureCounter {
     ticks: Vec<Notional>,
     /// Number of live orders whose firm is not their session's firm.
     foreign: usize,
+    /// Number of live orders with a basis.
+    based: usize,
 }
 
 /// Read handle of the counts.
@@ -46,6 +50,8 @@ struct Shared {
     prices: Table<AtomicI64>,
     /// Firm of each live order whose firm is not its session's firm.
     foreign: Mutex<HashMap<(SessionId, OrderId), FirmId>>,
+    /// Basis of each live order that has one.
+    bases: Mutex<HashMap<(SessionId, OrderId), Basis>>,
     /// Last command whose reports have all been counted.
     told: AtomicU64,
 }
@@ -102,10 +108,16 @@ impl ExposureCounter {
             Body::Accepted(_) => {
                 let firm = command.action.entered().map(|enter| enter.firm);
                 self.add_order(session, id, symbol, firm.unwrap_or_default());
+                if let Some(basis) = Basis::of_new(&command.action) {
+                    self.set_basis(session, id, basis);
+                }
             }
             Body::Executed(executed) => self.executed(report, executed.removed),
             Body::Canceled(_) if report.open.0 == 0 => self.end_order(report),
-            Body::Replaced(replaced) => self.rename(session, replaced.old_id, id),
+            Body::Replaced(replaced) => {
+                self.rename(session, replaced.old_id, id);
+                self.change_basis(session, (replaced.old_id, id), &command.action);
+            }
             Body::Defined(_) => self.definition(command),
             Body::Held(_) => {
                 if let Action::Operator(OperatorCommand::ImportOrder(import)) = command.action {
@@ -142,6 +154,13 @@ impl ExposureCounter {
     /// Records the firm of an imported order that is not live yet.
     pub(crate) fn hold_order(&mut self, session: SessionId, id: OrderId, firm: FirmId) {
         self.know_firm(session, id, firm);
+    }
+
+    /// Sets the basis of a live order.
+    pub(crate) fn set_basis(&mut self, session: SessionId, id: OrderId, basis: Basis) {
+        if self.exposures.bases().insert((session, id), basis).is_none() {
+            self.based += 1;
+        }
     }
 
     /// Sets the price of the last trade of a symbol.
@@ -219,6 +238,9 @@ impl ExposureCounter {
         if self.foreign > 0 && self.exposures.foreign().remove(&(session, id)).is_some() {
             self.foreign -= 1;
         }
+        if self.based > 0 && self.exposures.bases().remove(&(session, id)).is_some() {
+            self.based -= 1;
+        }
     }
 
     fn count_open(
@@ -246,6 +268,22 @@ impl ExposureCounter {
         let mut foreign = self.exposures.foreign();
         if let Some(firm) = foreign.remove(&(session, old)) {
             foreign.insert((session, new), firm);
+        }
+    }
+
+    /// Moves the basis of a replaced order to its new id.
+    fn change_basis(
+        &mut self,
+        session: SessionId,
+        (old, new): (OrderId, OrderId),
+        action: &Action,
+    ) {
+        if self.based == 0 {
+            return;
+        }
+        let mut bases = self.exposures.bases();
+        if let Some(basis) = bases.remove(&(session, old)) {
+            bases.insert((session, new), basis.replaced(action));
         }
     }
 
@@ -307,6 +345,11 @@ impl ExposureView {
         self.foreign().get(&(session, id)).copied()
     }
 
+    /// Returns the basis of a live order.
+    pub fn basis_of(&self, session: SessionId, id: OrderId) -> Option<Basis> {
+        self.bases().get(&(session, id)).copied()
+    }
+
     /// Returns the last command whose reports have all been counted.
     pub fn told(&self) -> u64 {
         self.shared.told.load(Ordering::Acquire)
@@ -322,6 +365,10 @@ impl ExposureView {
 
     fn foreign(&self) -> MutexGuard<'_, HashMap<(SessionId, OrderId), FirmId>> {
         self.shared.foreign.lock().expect("nobody panics with it")
+    }
+
+    fn bases(&self) -> MutexGuard<'_, HashMap<(SessionId, OrderId), Basis>> {
+        self.shared.bases.lock().expect("nobody panics with it")
     }
 }
 

@@ -5,16 +5,15 @@
 //! the journal holds the verdict with the command.
 //!
 //! The value of an order is its quantity times a price: its limit; for a stop without a limit, its
-//! stop price; for other orders without a limit, the last price or the prior close. If no price is
-//! known, an order has no value.
+//! stop price; for a peg that buys, its bound; for other orders without a limit, the last price or
+//! the prior close. If no price is known, an order has no value. A replaced order is valued by the
+//! terms that it has after the replace.
 
 use crate::gateway::rate::Rate;
 use ringside_core::registry::directory::Directory;
-use ringside_core::registry::exposure::{ExposureView, Notional};
-use ringside_model::command::{Action, Command, EnterSpecial, Replace, RiskLimits};
-use ringside_model::domain::{
-    FirmId, OrderId, Peg, Price, Quantity, RiskScope, SessionId, SymbolId,
-};
+use ringside_core::registry::exposure::{Basis, ExposureView, Notional};
+use ringside_model::command::{Action, Command, Replace, RiskLimits};
+use ringside_model::domain::{FirmId, OrderId, Price, Quantity, RiskScope, SessionId, SymbolId};
 use ringside_model::reason::Reason;
 use ringside_planted::{Bug, planted};
 use std::collections::{HashMap, VecDeque};
@@ -60,27 +59,25 @@ impl RiskDesk {
     #[inline]
     pub fn asked(&self, command: &Command, directory: &Directory) -> Option<RiskRequest> {
         let Command { session, symbol, action, .. } = *command;
-        let (firm, quantity, limit) = match action {
-            Action::Replace(Replace { id, quantity, price, .. }) => {
+        let (firm, quantity, limit) = match action.replaced() {
+            Some(&Replace { id, quantity, price, .. }) => {
                 (self.firm_of(session, id, directory), quantity, price)
             }
-            _ => {
+            None => {
                 let enter = action.entered()?;
                 (enter.firm, enter.quantity, enter.price)
             }
         };
-        let price = match action {
+        let basis = if limit.0 > 0 { None } else { self.basis_of(session, &action) };
+        let price = match basis.and_then(Basis::price) {
             _ if limit.0 > 0 => limit,
-            Action::EnterStop(stop) => stop.stop,
-            _ if buying_bound(&action).is_some_and(|bound| bound.0 > 0) => {
-                buying_bound(&action).unwrap_or_default()
-            }
-            _ => self.exposures.last_price(symbol),
+            Some(price) => price,
+            None => self.exposures.last_price(symbol),
         };
         let tick = directory.names().symbol(symbol).map(|symbol| Notional::of_tick(symbol.tick));
         let value = tick.unwrap_or_default().traded(price, quantity);
-        let is_new = !matches!(action, Action::Replace(_));
-        let is_unbounded = buying_bound(&action) == Some(Price(0));
+        let is_new = action.replaced().is_none();
+        let is_unbounded = basis == Some(Basis::BuyingPeg(Price(0)));
         Some(RiskRequest { session, firm, symbol, quantity, value, is_new, is_unbounded })
     }
 
@@ -90,18 +87,14 @@ impl RiskDesk {
         if rules.is_empty() || !command.enters() {
             return false;
         }
-        let is_replace = matches!(command.action, Action::Replace(_));
-        if is_replace && rules.has_firms() {
+        if command.action.replaced().is_some() && rules.has_firms() {
             return true;
         }
         let Some(asked) = self.asked(command, directory) else { return false };
-        let has_limit = match command.action {
-            Action::EnterStop(_) => true,
-            Action::EnterSpecial(EnterSpecial { order, .. }) => {
-                order.price.0 > 0 || buying_bound(&command.action).is_some()
-            }
-            Action::Replace(Replace { price, .. }) => price.0 > 0,
-            action => action.entered().is_some_and(|enter| enter.price.0 > 0),
+        let has_limit = match (command.action.replaced(), command.action.entered()) {
+            (Some(replace), _) => replace.price.0 > 0,
+            (None, Some(enter)) => enter.price.0 > 0 || Basis::of_new(&command.action).is_some(),
+            (None, None) => false,
         };
         asked.scopes().iter().any(|&(scope, number)| {
             let limits = rules.of(scope, number);
@@ -220,6 +213,17 @@ impl RiskDesk {
         self.exposures.firm_of(session, id).or_else(of_session).unwrap_or_default()
     }
 
+    /// Returns the basis of an order after a request to enter or replace it.
+    fn basis_of(&self, session: SessionId, action: &Action) -> Option<Basis> {
+        match action.replaced() {
+            Some(replace) => {
+                let before = self.exposures.basis_of(session, replace.id);
+                before.map(|basis| basis.replaced(action))
+            }
+            None => Basis::of_new(action),
+        }
+    }
+
     fn may_be_open(&self, scope: RiskScope, number: u32) -> u64 {
         self.exposures.open(scope, number) + self.reserved(scope, number).orders
     }
@@ -248,18 +252,6 @@ impl RiskDesk {
     }
 }
 
-/// Returns the bound of a peg that buys, 0 for none: a quote may carry the peg as far as that.
-fn buying_bound(action: &Action) -> Option<Price> {
-    match action {
-        Action::EnterSpecial(EnterSpecial { order, terms })
-            if terms.peg != Peg::None && order.side.is_buy() =>
-        {
-            Some(terms.peg_limit)
-        }
-        _ => None,
-    }
-}
-
 impl RiskRequest {
     fn scopes(&self) -> [(RiskScope, u32); 3] {
         [
@@ -274,8 +266,12 @@ impl RiskRequest {
 mod tests {
     use super::*;
     use ringside_core::registry::exposure::ExposureCounter;
-    use ringside_model::command::{Cancel, DefineSymbol, Enter, EnterStop, SetRisk, SpecialTerms};
-    use ringside_model::domain::{Name, OrderType, Side, Tick};
+    use ringside_model::command::{
+        Cancel, DefineSymbol, Enter, EnterSpecial, EnterStop, NamedSpecialTerms, NamedTerms,
+        ReplaceTerms, SetRisk, SpecialTerms,
+    };
+    use ringside_model::domain::{Capacity, Name, OrderType, Peg, Side, Tick};
+    use ringside_model::report::{Accepted, Body, Canceled, Replaced, Subject};
 
     const SYMBOL: SymbolId = SymbolId(1);
 
@@ -383,6 +379,74 @@ mod tests {
             let stop = EnterStop { order: order(10, limit), stop: Price(stop) };
             assert_eq!(ask(&mut desk, &directory, Action::EnterStop(stop), 0), expected);
         }
+    }
+
+    #[test]
+    fn a_replaced_order_is_valued_by_its_new_terms() {
+        let limits = RiskLimits { notional_max: 5, ..RiskLimits::default() };
+        let directory = directory("0.01", &[(RiskScope::Symbol, limits)]);
+        let mut counter = ExposureCounter::default();
+        let tell = |counter: &mut ExposureCounter, body: Body, id: u64, action: Action| {
+            let (session, id, open) = (SessionId(1), OrderId(id), Quantity(10));
+            let subject = Subject { session, id, open, ..Subject::from(SYMBOL) };
+            counter.report(&body.about(subject), &command(action));
+        };
+        let stop = EnterStop { order: order(10, 0), stop: Price(50) };
+        let terms = SpecialTerms { peg: Peg::Primary, peg_limit: Price(50), ..SpecialTerms::NONE };
+        let peg = EnterSpecial { order: order(10, 0), terms };
+        let accepted = Body::Accepted(Accepted { stop: None });
+        tell(&mut counter, accepted, 1, Action::EnterStop(stop));
+        tell(&mut counter, accepted, 2, Action::EnterSpecial(peg));
+
+        let mut desk = RiskDesk::new(counter.exposures().clone());
+        let replace = |id, quantity, price| {
+            let (id, new_id) = (OrderId(id), OrderId(9));
+            Replace { id, new_id, quantity: Quantity(quantity), price: Price(price) }
+        };
+        let with = |replace, terms| Action::ReplaceTerms(ReplaceTerms { replace, terms });
+        let at = |stop| NamedTerms::Stop(Price(stop));
+        let bound = |bound| {
+            let peg_limit = Some(Price(bound));
+            NamedTerms::Special(NamedSpecialTerms { peg_limit, ..NamedSpecialTerms::default() })
+        };
+        let no_bound = NamedTerms::Special(NamedSpecialTerms::default());
+        let (fits, breaks) = (Reason::None, Reason::RiskNotional);
+        for (action, expected) in [
+            (Action::Replace(replace(1, 10, 0)), fits),
+            (Action::Replace(replace(1, 11, 0)), breaks),
+            (with(replace(1, 10, 0), at(51)), breaks),
+            (with(replace(1, 11, 0), at(45)), fits),
+            (with(replace(1, 10, 50), at(51)), fits),
+            (with(replace(1, 10, 51), at(45)), breaks),
+            (Action::Replace(replace(2, 10, 0)), fits),
+            (Action::Replace(replace(2, 11, 0)), breaks),
+            (with(replace(2, 10, 0), bound(51)), breaks),
+            (with(replace(2, 11, 0), bound(45)), fits),
+            (with(replace(2, 1, 0), bound(0)), breaks),
+            (with(replace(2, 10, 0), no_bound), fits),
+        ] {
+            assert_eq!(ask(&mut desk, &directory, action, 0), expected, "{action:?}");
+        }
+
+        // The new order has the new basis.
+        let replaced = Body::Replaced(Replaced {
+            old_id: OrderId(1),
+            place: 0,
+            stop: Some(Price(0)),
+            attributed: false,
+            capacity: Capacity::Other,
+        });
+        tell(&mut counter, replaced, 9, with(replace(1, 10, 0), at(45)));
+        let again = |quantity| Action::Replace(replace(9, quantity, 0));
+        assert_eq!(
+            [10, 11, 12].map(|q| ask(&mut desk, &directory, again(q), 0)),
+            [fits, fits, breaks]
+        );
+        assert_eq!(counter.exposures().basis_of(SessionId(1), OrderId(1)), None);
+        let canceled = Body::Canceled(Canceled::PLAIN);
+        let subject = Subject { session: SessionId(1), id: OrderId(9), ..Subject::from(SYMBOL) };
+        counter.report(&canceled.about(subject), &command(again(1)));
+        assert_eq!(counter.exposures().basis_of(SessionId(1), OrderId(9)), None);
     }
 
     #[test]

@@ -48,6 +48,32 @@ fn any_number_of_shards_goes_on_from_the_image_of_a_venue() {
     assert!(rare >= 5, "{rare} images have capacities and attributed orders");
 }
 
+#[test]
+fn an_image_tells_at_what_price_stops_and_buying_pegs_are_valued() {
+    let mut engine = Engine::new(ORDERS);
+    let quote = Action::from(SetQuote { bid: Price(90), offer: Price(110) });
+    let definition =
+        Action::from(DefineSymbol::new(Name::new("X").unwrap(), Tick::parse("1").unwrap()));
+    let order = |id, side, price| Enter::limit(OrderId(id), side, Quantity(5), Price(price));
+    let stop = EnterStop { order: order(1, Side::Sell, 80), stop: Price(85) };
+    let peg = |id, side, bound| {
+        let terms =
+            SpecialTerms { peg: Peg::Primary, peg_limit: Price(bound), ..SpecialTerms::NONE };
+        Action::EnterSpecial(EnterSpecial { order: order(id, side, 0), terms })
+    };
+    let pegs = [(2, Side::Buy, 95), (3, Side::Sell, 105), (4, Side::Buy, 0)];
+    let [bounded, selling, unbounded] = pegs.map(|(id, side, bound)| peg(id, side, bound));
+    let limit = Action::Enter(order(5, Side::Buy, 70));
+    let stop = Action::EnterStop(stop);
+    act(&mut engine, 1, &[definition, quote, stop, bounded, selling, unbounded, limit]);
+    let image = engine.image();
+    let found = |orders: &mut dyn Iterator<Item = (&OrderImage, Price)>| -> Vec<(u64, i64)> {
+        orders.map(|(order, price)| (order.id, price.0)).collect()
+    };
+    assert_eq!(found(&mut image.stops()), [(1, 85)]);
+    assert_eq!(found(&mut image.buying_pegs()), [(2, 95), (4, 0)]);
+}
+
 /// Runs a stream up to a random command and restores the image into `count` shards. Compares the
 /// shards with the engine that was not restored, up to the end of the stream. Returns true if the
 /// image has capacities and attributed orders.

@@ -18,7 +18,7 @@ mod manifest;
 
 pub use manifest::{Entry, Listing, list};
 
-use crate::registry::exposure::{ExposureCounter, TradedRow};
+use crate::registry::exposure::{Basis, ExposureCounter, TradedRow};
 use crate::registry::rules::VenueRules;
 use crate::registry::used_ids::{UsedIds, UsedRows};
 use crate::streams::StreamsImage;
@@ -203,6 +203,14 @@ impl Snapshot {
                 true => exposure.add_order(session, id, SymbolId(order.symbol), firm),
                 false => exposure.hold_order(session, id, firm),
             }
+        }
+        for (order, stop) in image.stops() {
+            let (session, id) = (SessionId(order.session), OrderId(order.id));
+            exposure.set_basis(session, id, Basis::Stop(stop));
+        }
+        for (order, bound) in image.buying_pegs() {
+            let (session, id) = (SessionId(order.session), OrderId(order.id));
+            exposure.set_basis(session, id, Basis::BuyingPeg(bound));
         }
         image.last_prices.iter().for_each(|&(symbol, price)| exposure.set_price(symbol, price));
         exposure.set_traded(&self.traded)?;
