@@ -1,0 +1,97 @@
+//! Trades of an incoming order of the naive venue.
+
+use super::{Naive, Order, must_not_trade, reaches};
+use ringside_model::domain::{Price, SelfTrade, SymbolId, TimeInForce};
+use ringside_model::reason::Reason;
+use ringside_model::report::Executed;
+
+impl Naive {
+    /// Returns the worst price at which a market order may trade.
+    pub(super) fn collar(&self, symbol: SymbolId, buy: bool) -> Price {
+        let (definition, last) = &self.symbols[&symbol];
+        let reference = i128::from(last.unwrap_or(definition.reference).0);
+        let delta = reference * i128::from(definition.collar_bps) / 10_000;
+        let unbounded = reference == 0 || definition.collar_bps == 0;
+        let collar = Price(match (buy, unbounded) {
+            (true, true) => i64::MAX,
+            (false, true) => 1,
+            (true, false) => i64::try_from(reference + delta).unwrap_or(i64::MAX),
+            (false, false) => (reference - delta).max(1) as i64,
+        });
+        self.banded(symbol, buy, TimeInForce::Ioc, collar)
+    }
+
+    /// Returns the quantity that an order would trade at once: it trades in a copy of the venue.
+    pub(super) fn tradable(&self, incoming: &Order, bound: Price) -> u64 {
+        let (mut copy, mut order) = (self.clone(), *incoming);
+        copy.trade_all(&mut order, bound);
+        order.executed - incoming.executed
+    }
+
+    /// Trades an order as far as it goes, or not at all if that is less than its minimum; returns
+    /// the last price.
+    pub(super) fn match_incoming(&mut self, incoming: &mut Order, bound: Price) -> Option<Price> {
+        if incoming.least() > 0 && self.tradable(incoming, bound) < incoming.least() {
+            return None;
+        }
+        self.trade_all(incoming, bound)
+    }
+
+    /// Trades until nothing is open or nothing within the bound is left; returns the last price.
+    fn trade_all(&mut self, incoming: &mut Order, bound: Price) -> Option<Price> {
+        let buy = incoming.side.is_buy();
+        let mut last_fill = None;
+        while incoming.open > 0 {
+            let best = self.first_for(incoming);
+            let Some(mut resting) = best.filter(|best| reaches(buy, bound, best.price)) else {
+                break;
+            };
+            if must_not_trade(incoming, &resting) {
+                self.prevent_self_trade(&mut resting, incoming);
+            } else {
+                last_fill = Some(resting.price);
+                self.trade(&mut resting, incoming);
+            }
+            self.put(resting);
+            self.refresh(resting);
+        }
+        last_fill
+    }
+
+    fn trade(&mut self, resting: &mut Order, incoming: &mut Order) {
+        self.trades += 1;
+        self.note_trade(resting.symbol, resting.price);
+        let quantity = resting.shown().min(incoming.open);
+        let contra = [incoming.number, resting.number];
+        for (i, order) in [&mut *resting, &mut *incoming].into_iter().enumerate() {
+            order.fill(quantity);
+            let (trade, contra, removed) = (self.trades, contra[i], i == 1);
+            self.say(Executed { trade, contra, removed, auction: None }, order, quantity);
+        }
+        self.reports.last_mut().unwrap().price = resting.price;
+    }
+
+    /// Keeps the price of a trade for what follows from it.
+    pub(super) fn note_trade(&mut self, symbol: SymbolId, price: Price) {
+        self.traded_at.push(price);
+        self.lowest = Some(self.lowest.unwrap_or(price).min(price));
+        self.symbols.get_mut(&symbol).unwrap().1 = Some(price);
+    }
+
+    fn prevent_self_trade(&mut self, resting: &mut Order, incoming: &mut Order) {
+        let (old, new) = (resting.open, incoming.open);
+        let smaller = old.min(new);
+        let (old_loses, new_loses) = match incoming.self_trade {
+            SelfTrade::None => unreachable!("such orders trade"),
+            SelfTrade::CancelNewest => (0, new),
+            SelfTrade::CancelOldest => (old, 0),
+            SelfTrade::CancelBoth => (old, new),
+            SelfTrade::Decrement => (smaller, smaller),
+            SelfTrade::CancelSmallest if old < new => (old, 0),
+            SelfTrade::CancelSmallest if old > new => (0, new),
+            SelfTrade::CancelSmallest => (old, new),
+        };
+        self.cut(resting, old_loses, Reason::SelfTrade);
+        self.cut_at(incoming, new_loses, Reason::SelfTrade, resting.price);
+    }
+}
