@@ -1,22 +1,38 @@
 //! Rules that every report stream keeps, checked from the reports alone: quantity is conserved, an
 //! order ends once, both sides of a trade agree, priority holds, the book is never crossed.
 
+/// Returns an error with the text of the rule that is broken.
+macro_rules! law {
+    ($holds:expr, $report:expr) => {
+        if !$holds {
+            return Err(format!("{} fails at {:?}", stringify!($holds), $report));
+        }
+    };
+}
+
+mod book;
+mod protection;
+mod stops;
+mod trades;
+
 use SymbolState::{CancelOnly, Closed, Halted};
+use protection::is_within;
 use ringside_model::command::{
     Action, Command, OperatorCommand, RunTimers, Sequenced, SpecialTerms,
 };
 use ringside_model::domain::{
-    DayEvent, MoveStep, Nanos, OrderId, OrderNumber, Peg, Price, Quantity, SessionId, Side,
-    SymbolId, SymbolState,
+    DayEvent, MoveStep, Nanos, OrderId, OrderNumber, Peg, Price, SessionId, Side, SymbolId,
+    SymbolState,
 };
 use ringside_model::reason::Reason;
 use ringside_model::report::{
-    Accepted, BandsSet, Body, Canceled, Crossed, Displayed, Entered, Executed, LimitState,
-    MassCanceled, Modified, Quoted, Report, ReportKind, Repriced, ShortSaleSet, StateChanged,
-    StatePlanned, SymbolMoved, Ticked, TradingDay, Triggered,
+    Accepted, BandsSet, Body, Canceled, Crossed, Displayed, Entered, LimitState, MassCanceled,
+    Modified, Quoted, Report, ReportKind, Repriced, ShortSaleSet, StateChanged, StatePlanned,
+    SymbolMoved, Ticked, TradingDay, Triggered,
 };
 use std::collections::{BTreeSet, HashMap};
-use std::mem::take;
+use stops::reaches;
+use trades::rank;
 
 /// Largest number of waves of stops in one command.
 const WAVES_MAX: u32 = 100;
@@ -118,24 +134,7 @@ struct Told {
     terms: SpecialTerms,
 }
 
-/// Returns an error with the text of the rule that is broken.
-macro_rules! law {
-    ($holds:expr, $report:expr) => {
-        if !$holds {
-            return Err(format!("{} fails at {:?}", stringify!($holds), $report));
-        }
-    };
-}
-
 impl Audit {
-    /// Returns the price that a short sale must be above, if short sales are restricted; the
-    /// highest price if no quote is known.
-    fn short_above(&self, symbol: SymbolId) -> Option<Price> {
-        let is_restricted = self.restricted.get(&symbol) == Some(&true);
-        let bid = self.quoted.get(&symbol).map(|(bid, _)| *bid).filter(|bid| bid.0 > 0);
-        is_restricted.then_some(bid.unwrap_or(Price(i64::MAX)))
-    }
-
     /// Checks all reports of one command.
     pub fn command(&mut self, command: &Sequenced, reports: &[Report]) -> Result<(), String> {
         let number = OrderNumber(command.seqno.0);
@@ -607,14 +606,6 @@ impl Audit {
         Ok(())
     }
 
-    /// Checks that the best displayed quote still stands at its band, if it is said to.
-    fn check_stand(&self, symbol: SymbolId) -> Result<(), String> {
-        let Some(&(_, buy, band)) = self.stands_since.get(&symbol) else { return Ok(()) };
-        let best = self.book(symbol, buy).map(|order| rank(buy, order.price)).min();
-        law!(best == Some(rank(buy, band)), (symbol, buy, band));
-        Ok(())
-    }
-
     /// Returns the symbols that a command may have changed.
     fn symbols_of(&self, command: &Sequenced) -> BTreeSet<SymbolId> {
         let symbol = command.command.symbol;
@@ -625,94 +616,6 @@ impl Audit {
         }
         let of_orders = self.live.iter().map(|order| order.symbol);
         of_orders.chain(self.states.keys().chain(self.stands_since.keys()).copied()).collect()
-    }
-
-    /// Checks that the turn of a stop has come: the stops that the trades so far have reached are a
-    /// wave, buys first, then by stop price and age.
-    fn take_turn(&mut self, stop: &Told, r: &Report) -> Result<(), String> {
-        if self.progress.wave.is_empty() {
-            let prices = take(&mut self.progress.pending);
-            let is_in = |o: &&Told| {
-                let waits = o.symbol == r.symbol && o.stop.is_some() && o.reached.is_none();
-                waits && prices.iter().any(|&price| reaches(price, o))
-            };
-            let mut wave: Vec<&Told> = self.live.iter().filter(is_in).collect();
-            wave.sort_by_key(|o| {
-                let buy = o.side.is_buy();
-                (!buy, if buy { o.price.0 } else { -o.price.0 }, o.number.age())
-            });
-            self.progress.wave = wave.iter().map(|o| o.number).collect();
-            self.progress.waves += 1;
-        }
-        law!(self.progress.wave.first() == Some(&stop.number), r);
-        self.progress.wave.remove(0);
-        Ok(())
-    }
-
-    /// Checks the report of a stop that enters the book, and makes it an order there.
-    fn let_in(&mut self, stop: &Told, r: &Report) -> Result<(), String> {
-        law!(self.trades_continuously(r.symbol) && self.progress.waves <= WAVES_MAX, r);
-        let is_band = stop.stop.is_some_and(|limit| self.is_banded(r, limit));
-        law!(stop.stop == Some(r.price) || is_band, r);
-        law!(stop.open == r.open.0 && r.quantity == r.open && !r.is_hidden(), r);
-        law!((stop.session, stop.id, stop.side) == (r.session, r.id, r.side), r);
-        self.take_place(stop, r)?;
-        self.progress.is_opening = false;
-        let order = Told { number: r.order, price: r.price, hidden: false, ..*stop };
-        self.change(stop, Told { stop: None, reached: None, ..order });
-        Ok(())
-    }
-
-    /// Checks the new number of an order, which may take liquidity from now on.
-    fn take_place(&mut self, old: &Told, r: &Report) -> Result<(), String> {
-        law!(r.order.seqno().0 == self.number.0 && r.order != self.number, r);
-        law!(self.numbered(r.symbol, r.order).is_err() && old.number != r.order, r);
-        self.progress.incoming = r.order;
-        Ok(())
-    }
-
-    /// Returns true if the removing side of a trade is a resting hidden order with a minimum that
-    /// comes in after its symbol has opened: each once, the oldest first.
-    fn is_return(&mut self, r: &Report) -> Result<bool, String> {
-        let (progress, age) = (&self.progress, r.order.age());
-        if progress.incoming == r.order {
-            return Ok(progress.returned == age);
-        }
-        let order = self.numbered(r.symbol, r.order)?;
-        law!(order.terms.hidden && order.terms.min_quantity.0 > 0 && !order.parked, r);
-        law!(progress.is_opening && age > progress.returned, r);
-        (self.progress.incoming, self.progress.returned) = (r.order, age);
-        Ok(true)
-    }
-
-    /// Counts what an incoming order with a minimum trades.
-    fn count_minimum(&mut self, r: &Report) -> Result<(), String> {
-        let order = self.numbered(r.symbol, r.order)?;
-        let least = order.terms.min_quantity.0.min(order.open);
-        let minimum = self.progress.minimums.entry(r.order).or_insert((least, 0));
-        minimum.1 = minimum.1.saturating_add(r.quantity.0);
-        Ok(())
-    }
-
-    /// Checks what the command leaves of its work on a symbol.
-    fn check_progress(&self) -> Result<(), String> {
-        let Progress { symbol, wave, traded_at, minimums, .. } = &self.progress;
-        law!(wave.is_empty(), wave);
-        law!(minimums.values().all(|(least, traded)| least <= traded), minimums);
-        let is_missed = |o: &&Told| {
-            let waits = o.symbol == *symbol && o.stop.is_some() && o.reached.is_none();
-            waits && traded_at.iter().any(|&price| reaches(price, o))
-        };
-        let missed = self.live.iter().find(is_missed);
-        law!(missed.is_none(), missed);
-        Ok(())
-    }
-
-    fn check_auction(&self) -> Result<(), String> {
-        if let Some((head, traded)) = self.auction {
-            law!(u64::try_from(traded).unwrap_or(u64::MAX) == head.quantity.0, head);
-        }
-        Ok(())
     }
 
     /// Returns the limit that the quote gives a peg; `None` if it gives none.
@@ -742,14 +645,6 @@ impl Audit {
         self.numbered(r.symbol, r.order).is_ok_and(|order| order.terms.is_over(self.now))
     }
 
-    /// Returns true if the limit in a report is that of a band, and `limit` is beyond the band.
-    fn is_banded(&self, r: &Report, limit: Price) -> bool {
-        let bands = [&self.bands, &self.static_bands];
-        let mut bounds = bands.into_iter().filter_map(|bands| bands.get(&r.symbol)).flatten();
-        let is_beyond = rank(r.side.is_buy(), limit) < rank(r.side.is_buy(), r.price);
-        is_beyond && bounds.any(|bound| *bound == r.price)
-    }
-
     fn is_open(&self, symbol: SymbolId) -> bool {
         self.states.get(&symbol).is_none_or(|&state| state == SymbolState::Open)
     }
@@ -763,175 +658,6 @@ impl Audit {
         let state = self.states.get(&symbol).copied().unwrap_or(SymbolState::Open);
         !self.day_over && !matches!(state, Closed | Halted | CancelOnly)
     }
-
-    /// Moves orders out of the books and back.
-    fn moved(&mut self, symbol: SymbolId, step: MoveStep) {
-        let (from, to) = match step {
-            MoveStep::Halt => (&mut self.live, &mut self.waiting),
-            MoveStep::Resume | MoveStep::Release => (&mut self.waiting, &mut self.live),
-            MoveStep::Export | MoveStep::Import => return,
-        };
-        to.extend(from.extract_if(.., |order| order.symbol == symbol));
-    }
-
-    /// Returns the open quantity on each side of a symbol; the books must have the same.
-    pub fn open(&self, symbol: SymbolId, buy: bool) -> u128 {
-        self.book(symbol, buy).map(|order| u128::from(order.shown.unwrap_or(order.open))).sum()
-    }
-
-    /// Checks that every entered quantity is filled, canceled, replaced, or still open.
-    pub fn check_totals(&self) -> Result<(), String> {
-        let open: u128 =
-            self.live.iter().chain(&self.waiting).map(|order| u128::from(order.open)).sum();
-        law!(self.entered == self.filled + self.canceled + self.replaced + open, self);
-        Ok(())
-    }
-
-    fn add(
-        &mut self,
-        r: &Report,
-        stop: Option<Price>,
-        executed: u64,
-        terms: SpecialTerms,
-    ) -> Result<(), String> {
-        law!(self.find(r.session, r.id).is_none(), r);
-        self.entered += u128::from(r.open.0);
-        self.live.push(Told {
-            number: r.order,
-            entered: r.order.seqno().0,
-            session: r.session,
-            id: r.id,
-            symbol: r.symbol,
-            side: r.side,
-            price: r.price,
-            hidden: r.is_hidden(),
-            stop,
-            reached: None,
-            parked: false,
-            open: r.open.0,
-            shown: None,
-            executed,
-            terms,
-        });
-        Ok(())
-    }
-
-    fn trade(&mut self, sides: [(&Report, Executed); 2]) -> Result<(), String> {
-        let [(resting, executed), (removing, removed)] = sides;
-        law!(!executed.removed && !resting.is_last() && removed.removed, resting);
-        law!(executed.trade == removed.trade && resting.symbol == removing.symbol, resting);
-        law!(resting.price == removing.price && resting.quantity == removing.quantity, resting);
-        law!(executed.contra == removing.order && removed.contra == resting.order, resting);
-        law!(resting.side.is_buy() != removing.side.is_buy(), resting);
-        law!(resting.quantity.0 > 0, resting);
-        let in_auction = executed.auction.is_some();
-        for r in [resting, removing] {
-            let buy = r.side.is_buy();
-            let is_own = |o: &&Told| (o.symbol, o.number) == (r.symbol, r.order);
-            let waits = self.live.iter().filter(|o| is_own(o) && o.stop.is_none());
-            let first = self.book(r.symbol, buy).chain(self.hidden(r.symbol, buy)).chain(waits);
-            let first = first.min_by_key(|o| {
-                (o.price.0 != 0, rank(buy, o.price), o.terms.hidden, o.number.age())
-            });
-            law!(r == removing && !in_auction || first.is_some_and(|o| o.number == r.order), r);
-            let at_limit = first.is_some_and(|o| o.price == r.price);
-            law!(r == removing || in_auction || at_limit, r);
-        }
-        let now = self.now;
-        for r in [resting, removing] {
-            let order = self.order_of(r)?;
-            law!(!order.terms.is_over(now) && order.stop.is_none() && !order.parked, r);
-            let least = order.terms.min_quantity.0.min(order.open);
-            law!(if in_auction { least == 0 } else { r == removing || least <= r.quantity.0 }, r);
-            let is_market = order.price.0 == 0;
-            let buy = r.side.is_buy();
-            law!(is_market || rank(buy, order.price) <= rank(buy, r.price), r);
-            law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
-            order.open = r.open.0;
-            order.executed += r.quantity.0;
-            if let Some(shown) = &mut order.shown {
-                law!(r.quantity.0 <= *shown, r);
-                *shown -= r.quantity.0;
-            }
-            self.filled += u128::from(r.quantity.0);
-        }
-        self.live.retain(|order| order.open > 0);
-        Ok(())
-    }
-
-    fn check_book(&self, symbol: SymbolId) -> Result<(), String> {
-        let unpriced = self.live.iter().find(|order| order.price.0 == 0 && !order.hidden);
-        law!(unpriced.is_none(), unpriced);
-        let spent = self.live.iter().find(|order| order.shown == Some(0));
-        law!(spent.is_none(), spent);
-        let side = |buy| self.book(symbol, buy).chain(self.hidden(symbol, buy));
-        let bid = side(true).map(|order| order.price).max();
-        let offer = side(false).map(|order| order.price).min();
-        let is_crossed = bid.is_some() && offer.is_some() && bid >= offer;
-        law!(!is_crossed || !self.is_open(symbol), (symbol, bid, offer));
-        // No stop waits that may enter, and none that the last price has reached without being told.
-        let is_on = self.trades_continuously(symbol);
-        let overdue = self.live.iter().find(|o| {
-            let last = self.last.get(&symbol);
-            let is_untold = o.reached.is_none() && last.is_some_and(|&last| reaches(last, o));
-            o.symbol == symbol && o.stop.is_some() && (is_untold || o.reached.is_some() && is_on)
-        });
-        law!(overdue.is_none(), overdue);
-        // A peg is in the book exactly if the symbol trades and the quote gives the peg a price;
-        // but from the start of a day it comes back with the next command of its symbol.
-        let misplaced = self.live.iter().find(|o| {
-            let is_in_book = is_on && self.followed(o).is_some();
-            o.symbol == symbol && o.terms.peg != Peg::None && o.parked == is_in_book
-        });
-        let is_late = misplaced.is_some_and(|o| o.parked && self.owing.contains(&symbol));
-        law!(misplaced.is_none() || is_late, misplaced);
-        law!(is_on || !self.stands_since.contains_key(&symbol), symbol);
-        self.check_stand(symbol)?;
-        let in_call = |state: &SymbolState| state.auction().is_some();
-        law!(!self.day_over || !self.states.get(&symbol).is_some_and(in_call), symbol);
-        Ok(())
-    }
-
-    /// Returns the live order of a symbol with this number.
-    fn numbered(&self, symbol: SymbolId, number: OrderNumber) -> Result<Told, String> {
-        let order = self.live.iter().find(|o| (o.symbol, o.number) == (symbol, number));
-        order.copied().ok_or_else(|| format!("no order {number} of symbol {symbol} is live"))
-    }
-
-    /// Stores the new state of a live order.
-    fn change(&mut self, before: &Told, now: Told) {
-        let is_it = |o: &&mut Told| (o.symbol, o.number) == (before.symbol, before.number);
-        if let Some(order) = self.live.iter_mut().find(is_it) {
-            *order = now;
-        }
-    }
-
-    fn book(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = &Told> {
-        self.live.iter().filter(move |o| o.symbol == symbol && o.side.is_buy() == buy && !o.hidden)
-    }
-
-    /// Returns the hidden orders without a minimum quantity.
-    fn hidden(&self, symbol: SymbolId, buy: bool) -> impl Iterator<Item = &Told> {
-        self.live.iter().filter(move |o| {
-            let can_trade = o.terms.hidden && o.terms.min_quantity.0 == 0 && !o.parked;
-            o.symbol == symbol && o.side.is_buy() == buy && can_trade
-        })
-    }
-
-    fn find(&self, session: SessionId, id: OrderId) -> Option<usize> {
-        self.live.iter().position(|order| order.session == session && order.id == id)
-    }
-
-    /// Returns the order of a report, which must be live and have the same attributes as before.
-    fn order_of(&mut self, r: &Report) -> Result<&mut Told, String> {
-        let is_it = |o: &&mut Told| (o.symbol, o.number) == (r.symbol, r.order);
-        let Some(order) = self.live.iter_mut().find(is_it) else {
-            return Err(format!("no such order is live: {r:?}"));
-        };
-        law!((order.session, order.id, order.side) == (r.session, r.id, r.side), r);
-        law!(order.hidden == r.is_hidden(), r);
-        Ok(order)
-    }
 }
 
 trait Over {
@@ -942,19 +668,6 @@ trait Over {
 impl Over for SpecialTerms {
     fn is_over(&self, now: Nanos) -> bool {
         self.expire.0 != 0 && self.expire <= now
-    }
-}
-
-impl Told {
-    /// Reduces the displayed quantity as the report says; undisplayed quantity is reduced first.
-    fn show_less(&mut self, r: &Report, displayed: Option<Quantity>) -> Result<(), String> {
-        law!(displayed.is_some() == (self.shown.is_some() && r.open.0 > 0), r);
-        if let (Some(shown), Some(Quantity(less))) = (&mut self.shown, displayed) {
-            law!(less < *shown, r);
-            *shown -= less;
-            law!(less == 0 || *shown == r.open.0, r);
-        }
-        Ok(())
     }
 }
 
@@ -987,21 +700,6 @@ fn catches_up(command: &Sequenced, r: &Report) -> bool {
             matches!(r.kind, ReportKind::Ticked | ReportKind::MassCanceled | ReportKind::TradingDay)
         }
     }
-}
-
-/// Returns true if a trade at this price elects a stop.
-fn reaches(price: Price, stop: &Told) -> bool {
-    if stop.side.is_buy() { price >= stop.price } else { price <= stop.price }
-}
-
-/// Returns true if a price is within the bands; zero is no bound.
-fn is_within(bands: Option<&[Price; 2]>, price: Price) -> bool {
-    bands.is_none_or(|[low, high]| *low <= price && (high.0 == 0 || price <= *high))
-}
-
-/// Ranks a price; lower is better.
-fn rank(buy: bool, price: Price) -> i64 {
-    if buy { -price.0 } else { price.0 }
 }
 
 /// Returns true for a command about the orders of its symbol, before which parked pegs come back.

@@ -1,0 +1,71 @@
+//! Laws of stops: waves, turns, and the new places of elected stops.
+
+use super::{Audit, Progress, Told, WAVES_MAX};
+use ringside_model::domain::Price;
+use ringside_model::report::Report;
+use std::mem::take;
+
+impl Audit {
+    /// Checks that the turn of a stop has come: the stops that the trades so far have reached are a
+    /// wave, buys first, then by stop price and age.
+    pub(super) fn take_turn(&mut self, stop: &Told, r: &Report) -> Result<(), String> {
+        if self.progress.wave.is_empty() {
+            let prices = take(&mut self.progress.pending);
+            let is_in = |o: &&Told| {
+                let waits = o.symbol == r.symbol && o.stop.is_some() && o.reached.is_none();
+                waits && prices.iter().any(|&price| reaches(price, o))
+            };
+            let mut wave: Vec<&Told> = self.live.iter().filter(is_in).collect();
+            wave.sort_by_key(|o| {
+                let buy = o.side.is_buy();
+                (!buy, if buy { o.price.0 } else { -o.price.0 }, o.number.age())
+            });
+            self.progress.wave = wave.iter().map(|o| o.number).collect();
+            self.progress.waves += 1;
+        }
+        law!(self.progress.wave.first() == Some(&stop.number), r);
+        self.progress.wave.remove(0);
+        Ok(())
+    }
+
+    /// Checks the report of a stop that enters the book, and makes it an order there.
+    pub(super) fn let_in(&mut self, stop: &Told, r: &Report) -> Result<(), String> {
+        law!(self.trades_continuously(r.symbol) && self.progress.waves <= WAVES_MAX, r);
+        let is_band = stop.stop.is_some_and(|limit| self.is_banded(r, limit));
+        law!(stop.stop == Some(r.price) || is_band, r);
+        law!(stop.open == r.open.0 && r.quantity == r.open && !r.is_hidden(), r);
+        law!((stop.session, stop.id, stop.side) == (r.session, r.id, r.side), r);
+        self.take_place(stop, r)?;
+        self.progress.is_opening = false;
+        let order = Told { number: r.order, price: r.price, hidden: false, ..*stop };
+        self.change(stop, Told { stop: None, reached: None, ..order });
+        Ok(())
+    }
+
+    /// Checks the new number of an order, which may take liquidity from now on.
+    pub(super) fn take_place(&mut self, old: &Told, r: &Report) -> Result<(), String> {
+        law!(r.order.seqno().0 == self.number.0 && r.order != self.number, r);
+        law!(self.numbered(r.symbol, r.order).is_err() && old.number != r.order, r);
+        self.progress.incoming = r.order;
+        Ok(())
+    }
+
+    /// Checks what the command leaves of its work on a symbol.
+    pub(super) fn check_progress(&self) -> Result<(), String> {
+        let Progress { symbol, wave, traded_at, minimums, .. } = &self.progress;
+        law!(wave.is_empty(), wave);
+        law!(minimums.values().all(|(least, traded)| least <= traded), minimums);
+        let is_missed = |o: &&Told| {
+            let waits = o.symbol == *symbol && o.stop.is_some() && o.reached.is_none();
+            waits && traded_at.iter().any(|&price| reaches(price, o))
+        };
+        let missed = self.live.iter().find(is_missed);
+        law!(missed.is_none(), missed);
+        Ok(())
+    }
+}
+
+/// Returns true if a trade at this price elects a stop.
+pub(super) fn reaches(price: Price, stop: &Told) -> bool {
+    if stop.side.is_buy() { price >= stop.price } else { price <= stop.price }
+}
