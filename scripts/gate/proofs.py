@@ -38,6 +38,12 @@ STEPS = [
         "RINGSIDE_ORACLE_COMMANDS=10000000",
         "engine_oracle",
     ),
+    long(
+        "laws",
+        "20,000,000 random commands, against the laws of reports alone",
+        "RINGSIDE_LAWS_COMMANDS=20000000",
+        "laws",
+    ),
     Step(
         "soak",
         "ten minutes of mixed flow through a venue on a network",

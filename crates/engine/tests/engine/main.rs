@@ -3,6 +3,8 @@
 mod bounds;
 mod engine_image;
 mod engine_oracle;
+mod forged_reports;
+mod laws;
 mod order_books;
 mod packages;
 mod semantics;

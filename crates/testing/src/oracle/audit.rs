@@ -11,17 +11,22 @@ macro_rules! law {
 }
 
 mod book;
+pub mod laws;
+mod owners;
 mod protection;
 mod stops;
 mod trades;
+mod whole_commands;
 
 use SymbolState::{CancelOnly, Closed, Halted};
+use laws::{Law, Tried};
+use owners::Owner;
 use protection::is_within;
 use ringside_model::command::{
     Action, Command, OperatorCommand, RunTimers, Sequenced, SpecialTerms,
 };
 use ringside_model::domain::{
-    DayEvent, MoveStep, Nanos, OrderId, OrderNumber, Peg, Price, SessionId, Side, SymbolId,
+    DayEvent, MoveStep, Nanos, OrderId, OrderNumber, Peg, Price, SeqNo, SessionId, Side, SymbolId,
     SymbolState,
 };
 use ringside_model::reason::Reason;
@@ -30,7 +35,7 @@ use ringside_model::report::{
     Modified, Quoted, Report, ReportKind, Repriced, ShortSaleSet, StateChanged, StatePlanned,
     SymbolMoved, Ticked, TradingDay, Triggered,
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use stops::reaches;
 use trades::rank;
 
@@ -41,13 +46,15 @@ const STAND_NS: u64 = 15_000_000_000;
 const PAUSE_NS: u64 = 300_000_000_000;
 
 /// State of the venue, computed from the reports so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Audit {
     live: Vec<Told>,
     /// True from the end of a trading day to the start of the next one.
     day_over: bool,
     /// Symbols without a command about their orders since the day started.
     owing: BTreeSet<SymbolId>,
+    /// Symbols whose last command has left a part of its work to the next one.
+    unfinished: BTreeSet<SymbolId>,
     /// Reported states of the symbols.
     states: HashMap<SymbolId, SymbolState>,
     /// Rest of an announced auction.
@@ -76,11 +83,19 @@ pub struct Audit {
     canceled: u128,
     /// Open quantity of orders that were replaced.
     replaced: u128,
+    /// Owners of the orders that arrive with their symbol, until they rest.
+    arriving: HashMap<OrderNumber, Owner>,
+    /// Orders that have ended, with the numbers that they had at the end.
+    ended: HashSet<(SymbolId, OrderNumber)>,
+    /// Numbers that the command has given.
+    given: HashSet<(SymbolId, OrderNumber)>,
+    last_seqno: SeqNo,
+    tried: Tried,
 }
 
 /// Work of a command on one symbol, as far as it has been reported. A venue-wide command works on
 /// one symbol after the other.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Progress {
     symbol: SymbolId,
     /// Order that may take liquidity now.
@@ -104,6 +119,8 @@ struct Progress {
     /// Incoming orders with a minimum: the least quantity that each has to trade if it trades, and
     /// what it has traded.
     minimums: HashMap<OrderNumber, (u64, u64)>,
+    /// Last order that self-trade prevention has cut.
+    prevented: Option<Told>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +149,7 @@ struct Told {
     executed: u64,
     /// Special terms.
     terms: SpecialTerms,
+    owner: Owner,
 }
 
 impl Audit {
@@ -140,6 +158,9 @@ impl Audit {
         let number = OrderNumber(command.seqno.0);
         (self.number, self.now) = (number, command.time);
         self.auction = None;
+        self.begin_numbers(command)?;
+        self.go_on(command, reports);
+        let orders = self.live.len() + self.waiting.len();
         self.begin(command.command.symbol);
         let mut reports_left = reports.iter();
         while let Some(r) = reports_left.next() {
@@ -157,7 +178,9 @@ impl Audit {
                     law!(terms.expire.0 == 0 || terms.expire > self.now, r);
                     law!(self.may_enter(r.symbol), r);
                     law!(terms.peg == Peg::None || self.trades_continuously(r.symbol), r);
-                    self.add(r, stop, 0, terms)?;
+                    let owner = Owner::of(r.session, &command.command.action);
+                    self.give(r.order, r)?;
+                    self.add(r, stop, 0, terms, owner)?;
                     let last = stop.and_then(|_| self.last.get(&r.symbol).copied());
                     self.progress.pending.extend(last);
                 }
@@ -173,8 +196,9 @@ impl Audit {
                     let mut new = *r;
                     new.order = OrderNumber::within(command.seqno, replaced.place);
                     law!(self.is_own_place(new.order), r);
+                    self.give(new.order, r)?;
                     self.enter(new.order);
-                    self.add(&new, None, old.executed, old.terms)?;
+                    self.add(&new, None, old.executed, old.terms, old.owner)?;
                 }
                 Body::Triggered(Triggered { old_order }) => {
                     let stop = self.numbered(r.symbol, old_order)?;
@@ -218,6 +242,9 @@ impl Audit {
                     let is_first = r.order == old_order;
                     law!(order.shown == if is_first { None } else { Some(0) }, r);
                     law!(is_first || r.order.seqno().0 == number.0 && r.order != number, r);
+                    if !is_first {
+                        self.give(r.order, r)?;
+                    }
                     let before = order;
                     (order.number, order.shown) = (r.order, Some(r.quantity.0));
                     self.change(&before, order);
@@ -238,16 +265,20 @@ impl Audit {
                     law!((order.symbol, order.price) == (r.symbol, r.price), r);
                     law!(order.side.is_buy() == r.side.is_buy(), r);
                     law!(order.side != r.side || r.quantity.0 > 0, r);
-                    law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
+                    self.check_quantity(order.open, r)?;
                     (order.side, order.open) = (r.side, r.open.0);
                     order.show_less(r, displayed)?;
                     self.change(&before, order);
                     self.canceled += u128::from(r.quantity.0);
                 }
                 Body::Canceled(Canceled { displayed, .. }) => {
+                    if r.reason == Reason::SelfTrade {
+                        self.check_prevention(r)?;
+                    }
+                    let open = self.order_of(r)?.open;
+                    self.check_quantity(open, r)?;
                     let order = self.order_of(r)?;
                     law!(order.price == r.price && r.reason.is_of_cancel(), r);
-                    law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
                     law!(r.quantity.0 > 0, r);
                     order.open = r.open.0;
                     order.show_less(r, displayed)?;
@@ -272,9 +303,7 @@ impl Audit {
                         }
                         self.progress.caught_up = terms.expire;
                     }
-                    if r.open.0 == 0 {
-                        self.live.retain(|order| order.open > 0);
-                    }
+                    self.end_filled();
                 }
                 Body::Executed(executed) => {
                     let Some(removing) = reports_left.next() else {
@@ -285,8 +314,11 @@ impl Audit {
                         return Err(format!("half a trade: {r:?}"));
                     };
                     let sides = [(r, executed), (removing, removed)];
-                    law!(executed.trade == self.progress.trades, r);
-                    law!(executed.auction == removed.auction && !self.day_over, r);
+                    self.keep(Law::NumbersNew, executed.trade == self.progress.trades, r)?;
+                    law!(executed.auction == removed.auction, r);
+                    let trades_here = self.trades_continuously(r.symbol);
+                    let may_trade = executed.auction.is_some() && !self.day_over || trades_here;
+                    self.keep(Law::TradesWhereOpen, may_trade, r)?;
                     if let Some(auction) = executed.auction {
                         let Some((head, left)) = &mut self.auction else {
                             return Err(format!("no auction: {r:?}"));
@@ -299,11 +331,12 @@ impl Audit {
                         law!(head.symbol == r.symbol && r.order.age() < removing.order.age(), r);
                         *left += u128::from(r.quantity.0);
                     } else {
-                        law!(self.trades_continuously(r.symbol), r);
+                        self.check_owners(r, removing)?;
                         let returns = self.is_return(removing)?;
                         law!(returns || removing.order == self.progress.incoming, r);
                         self.count_minimum(removing)?;
-                        law!(is_within(self.bands.get(&r.symbol), r.price), r);
+                        let is_in_bands = is_within(self.bands.get(&r.symbol), r.price);
+                        self.keep(Law::WithinBands, is_in_bands, r)?;
                         let is_short = removing.side == Side::Short;
                         // Without a quote the bid is the best displayed one; hidden orders may be
                         // above it. An order that comes in again was let in when it entered.
@@ -312,7 +345,8 @@ impl Audit {
                             .is_none_or(|bid| r.price > bid || bid.0 == i64::MAX && r.is_hidden());
                         law!(!is_short || may_be_short || returns, r);
                     }
-                    law!(is_within(self.static_bands.get(&r.symbol), r.price), r);
+                    let is_in_bands = is_within(self.static_bands.get(&r.symbol), r.price);
+                    self.keep(Law::WithinBands, is_in_bands, r)?;
                     self.progress.traded_at.push(r.price);
                     self.progress.pending.push(r.price);
                     self.last.insert(r.symbol, r.price);
@@ -410,10 +444,16 @@ impl Audit {
                     let order = self.waiting.iter().find(|order| order.number == r.order);
                     law!(order.is_some_and(|o| (o.price, o.open) == (r.price, r.open.0)), r);
                 }
-                Body::Held(_) => law!(reports.len() == 1 && r.order == number, r),
+                Body::Held(_) => {
+                    law!(reports.len() == 1 && r.order == number, r);
+                    let owner = Owner::of(r.session, &command.command.action);
+                    self.arriving.insert(r.order, owner);
+                }
                 Body::Imported(imported) => {
                     law!(r.open == r.quantity && r.open.0 > 0 && imported.id_there.0 > 0, r);
-                    self.add(r, None, 0, SpecialTerms::NONE)?;
+                    let owner = self.arriving.remove(&r.order);
+                    law!(owner.is_some(), r);
+                    self.add(r, None, 0, SpecialTerms::NONE, owner.unwrap())?;
                 }
                 Body::Broken(_) => {
                     law!(reports.len() == 2 && reports[0].body() == reports[1].body(), r);
@@ -511,6 +551,7 @@ impl Audit {
                     let mut late = self.live.iter().filter(|o| is_late(o));
                     law!(late.any(|o| self.followed(o).is_some()), r);
                     law!(self.trades_continuously(r.symbol), r);
+                    self.unfinished.insert(r.symbol);
                 }
                 Body::ShortSaleSet(ShortSaleSet { restricted, .. }) => {
                     self.restricted.insert(r.symbol, restricted);
@@ -527,8 +568,12 @@ impl Audit {
                 Body::StateHash(_) => return Err("a state hash among the reports".into()),
             }
         }
+        self.check_fok(command, reports)?;
+        self.check_minimums(command, reports)?;
         self.check_auction()?;
         self.check_progress()?;
+        self.check_beyond_minimums(reports)?;
+        self.check_work(orders, reports)?;
         for symbol in self.symbols_of(command) {
             if brings_back(&command.command) {
                 self.owing.remove(&symbol);
@@ -578,6 +623,18 @@ impl Audit {
     /// Begins the work of the command on a symbol.
     fn begin(&mut self, symbol: SymbolId) {
         self.progress = Progress { symbol, incoming: self.number, ..Progress::default() };
+    }
+
+    /// Ends what was unfinished where a command goes on with it, unless its reports say otherwise.
+    fn go_on(&mut self, command: &Sequenced, reports: &[Report]) {
+        if command.command.symbol != SymbolId::NONE
+            && reports.iter().any(|r| catches_up(command, r))
+        {
+            self.unfinished.remove(&command.command.symbol);
+        }
+        if reports.first().is_some_and(|r| r.kind == ReportKind::TradingDay) {
+            self.unfinished.clear();
+        }
     }
 
     /// Follows the command to the symbol of a report, and from what was due to its own effects.

@@ -1,6 +1,6 @@
 //! Live orders as the reports tell of them, and the laws of a book between two commands.
 
-use super::{Audit, Told, reaches};
+use super::{Audit, Law, Owner, Told, Tried, reaches};
 use ringside_model::command::SpecialTerms;
 use ringside_model::domain::{
     MoveStep, OrderId, OrderNumber, Peg, Price, Quantity, SessionId, SymbolId, SymbolState,
@@ -23,6 +23,22 @@ impl Audit {
         self.book(symbol, buy).map(|order| u128::from(order.shown.unwrap_or(order.open))).sum()
     }
 
+    /// Returns how often each law was at stake.
+    pub fn tried(&self) -> &Tried {
+        &self.tried
+    }
+
+    /// Ends orders without open quantity.
+    pub(super) fn end_filled(&mut self) {
+        let ended = self.live.extract_if(.., |order| order.open == 0);
+        self.ended.extend(ended.map(|order| (order.symbol, order.number)));
+    }
+
+    /// Checks that a report takes its quantity from the open quantity of its order.
+    pub(super) fn check_quantity(&mut self, open: u64, r: &Report) -> Result<(), String> {
+        self.keep(Law::QuantityKept, open.checked_sub(r.quantity.0) == Some(r.open.0), r)
+    }
+
     /// Checks that every entered quantity is filled, canceled, replaced, or still open.
     pub fn check_totals(&self) -> Result<(), String> {
         let open: u128 =
@@ -37,6 +53,7 @@ impl Audit {
         stop: Option<Price>,
         executed: u64,
         terms: SpecialTerms,
+        owner: Owner,
     ) -> Result<(), String> {
         law!(self.find(r.session, r.id).is_none(), r);
         self.entered += u128::from(r.open.0);
@@ -56,11 +73,12 @@ impl Audit {
             shown: None,
             executed,
             terms,
+            owner,
         });
         Ok(())
     }
 
-    pub(super) fn check_book(&self, symbol: SymbolId) -> Result<(), String> {
+    pub(super) fn check_book(&mut self, symbol: SymbolId) -> Result<(), String> {
         let unpriced = self.live.iter().find(|order| order.price.0 == 0 && !order.hidden);
         law!(unpriced.is_none(), unpriced);
         let spent = self.live.iter().find(|order| order.shown == Some(0));
@@ -69,15 +87,21 @@ impl Audit {
         let bid = side(true).map(|order| order.price).max();
         let offer = side(false).map(|order| order.price).min();
         let is_crossed = bid.is_some() && offer.is_some() && bid >= offer;
-        law!(!is_crossed || !self.is_open(symbol), (symbol, bid, offer));
-        // No stop waits that may enter, and none that the last price has reached without being told.
+        let is_done = !self.unfinished.contains(&symbol);
+        if is_done && self.is_open(symbol) && bid.is_some() && offer.is_some() {
+            self.keep(Law::NotCrossed, !is_crossed, &(symbol, bid, offer))?;
+        }
+        // No stop waits that may enter, and none that was reached without a report.
         let is_on = self.trades_continuously(symbol);
         let overdue = self.live.iter().find(|o| {
             let last = self.last.get(&symbol);
             let is_untold = o.reached.is_none() && last.is_some_and(|&last| reaches(last, o));
             o.symbol == symbol && o.stop.is_some() && (is_untold || o.reached.is_some() && is_on)
         });
-        law!(overdue.is_none(), overdue);
+        let overdue = overdue.copied();
+        if is_done && self.live.iter().any(|o| o.symbol == symbol && o.stop.is_some()) {
+            self.keep(Law::StopsEnter, overdue.is_none(), &overdue)?;
+        }
         // A peg is in the book exactly if the symbol trades and the quote gives the peg a price;
         // but from the start of a day it comes back with the next command of its symbol.
         let misplaced = self.live.iter().find(|o| {
@@ -125,6 +149,8 @@ impl Audit {
 
     /// Returns the order of a report, which must be live and have the same attributes as before.
     pub(super) fn order_of(&mut self, r: &Report) -> Result<&mut Told, String> {
+        let has_ended = self.ended.contains(&(r.symbol, r.order));
+        self.keep(Law::EndsOnce, !has_ended, r)?;
         let is_it = |o: &&mut Told| (o.symbol, o.number) == (r.symbol, r.order);
         let Some(order) = self.live.iter_mut().find(is_it) else {
             return Err(format!("no such order is live: {r:?}"));
@@ -136,6 +162,16 @@ impl Audit {
 }
 
 impl Told {
+    /// Returns true for a hidden order in the book that trades only with orders of some size.
+    pub(super) fn has_minimum(&self) -> bool {
+        self.terms.hidden && self.terms.min_quantity.0 > 0 && !self.parked
+    }
+
+    /// Returns the least quantity of a trade of the order.
+    pub(super) fn least(&self) -> u64 {
+        self.terms.min_quantity.0.min(self.open)
+    }
+
     /// Reduces the displayed quantity as the report says; undisplayed quantity is reduced first.
     pub(super) fn show_less(
         &mut self,

@@ -5,6 +5,11 @@ use ringside_model::domain::{Price, SymbolId};
 use ringside_model::report::Report;
 
 impl Audit {
+    /// Returns true if a price is one at which a symbol trades continuously.
+    pub(super) fn is_in_bands(&self, symbol: SymbolId, price: Price) -> bool {
+        is_within(self.bands.get(&symbol), price)
+    }
+
     /// Returns the price that a short sale must be above, if short sales are restricted; the
     /// highest price if no quote is known.
     pub(super) fn short_above(&self, symbol: SymbolId) -> Option<Price> {

@@ -1,6 +1,6 @@
 //! Laws of stops: waves, turns, and the new places of elected stops.
 
-use super::{Audit, Progress, Told, WAVES_MAX};
+use super::{Audit, Law, Progress, Told, WAVES_MAX};
 use ringside_model::domain::Price;
 use ringside_model::report::Report;
 use std::mem::take;
@@ -45,23 +45,27 @@ impl Audit {
     /// Checks the new number of an order, which may take liquidity from now on.
     pub(super) fn take_place(&mut self, old: &Told, r: &Report) -> Result<(), String> {
         law!(r.order.seqno().0 == self.number.0 && r.order != self.number, r);
+        self.give(r.order, r)?;
         law!(self.numbered(r.symbol, r.order).is_err() && old.number != r.order, r);
         self.progress.incoming = r.order;
         Ok(())
     }
 
     /// Checks what the command leaves of its work on a symbol.
-    pub(super) fn check_progress(&self) -> Result<(), String> {
-        let Progress { symbol, wave, traded_at, minimums, .. } = &self.progress;
+    pub(super) fn check_progress(&mut self) -> Result<(), String> {
+        for (number, (least, traded)) in self.progress.minimums.clone() {
+            if least > 0 {
+                self.keep(Law::MinimumMet, least <= traded, &number)?;
+            }
+        }
+        let Progress { symbol, wave, traded_at, .. } = &self.progress;
         law!(wave.is_empty(), wave);
-        law!(minimums.values().all(|(least, traded)| least <= traded), minimums);
         let is_missed = |o: &&Told| {
             let waits = o.symbol == *symbol && o.stop.is_some() && o.reached.is_none();
             waits && traded_at.iter().any(|&price| reaches(price, o))
         };
-        let missed = self.live.iter().find(is_missed);
-        law!(missed.is_none(), missed);
-        Ok(())
+        let missed = self.live.iter().find(is_missed).copied();
+        missed.map_or(Ok(()), |stop| self.keep(Law::StopsEnter, false, &stop))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Laws of trades: who trades first, at which price, how much.
 
-use super::{Audit, Over, Told};
+use super::{Audit, Law, Over, Told};
 use ringside_model::domain::Price;
 use ringside_model::report::{Executed, Report};
 
@@ -35,6 +35,27 @@ impl Audit {
         Ok(())
     }
 
+    /// Checks that no minimum stands before a resting order that trades, unless the removing order
+    /// is too small for it.
+    fn check_turns_of_minimums(
+        &mut self,
+        resting: &Report,
+        removing: &Report,
+    ) -> Result<(), String> {
+        let buy = resting.side.is_buy();
+        let order = self.numbered(resting.symbol, resting.order)?;
+        let place = |o: &Told| (rank(buy, o.price), o.terms.hidden, o.number.age());
+        let had = removing.open.0.saturating_add(removing.quantity.0);
+        let is_before = |o: &&Told| {
+            let is_there = o.symbol == resting.symbol && o.side.is_buy() == buy;
+            is_there && o.has_minimum() && place(o) < place(&order)
+        };
+        let leasts: Vec<u64> = self.live.iter().filter(is_before).map(Told::least).collect();
+        leasts
+            .into_iter()
+            .try_for_each(|least| self.keep(Law::MinimumHasItsTurn, least > had, resting))
+    }
+
     pub(super) fn trade(&mut self, sides: [(&Report, Executed); 2]) -> Result<(), String> {
         let [(resting, executed), (removing, removed)] = sides;
         law!(!executed.removed && !resting.is_last() && removed.removed, resting);
@@ -52,20 +73,30 @@ impl Audit {
             let first = first.min_by_key(|o| {
                 (o.price.0 != 0, rank(buy, o.price), o.terms.hidden, o.number.age())
             });
-            law!(r == removing && !in_auction || first.is_some_and(|o| o.number == r.order), r);
+            let is_first = first.is_some_and(|o| o.number == r.order);
             let at_limit = first.is_some_and(|o| o.price == r.price);
-            law!(r == removing || in_auction || at_limit, r);
+            if in_auction || r == resting {
+                self.keep(Law::FirstTradesFirst, is_first && (in_auction || at_limit), r)?;
+            }
+        }
+        if !in_auction {
+            self.check_turns_of_minimums(resting, removing)?;
         }
         let now = self.now;
         for r in [resting, removing] {
+            let Told { terms, price, open, .. } = *self.order_of(r)?;
+            self.check_quantity(open, r)?;
+            if terms.expire.0 != 0 {
+                self.keep(Law::BeforeEnd, !terms.is_over(now), r)?;
+            }
+            if price.0 != 0 {
+                let buy = r.side.is_buy();
+                self.keep(Law::WithinLimit, rank(buy, price) <= rank(buy, r.price), r)?;
+            }
             let order = self.order_of(r)?;
-            law!(!order.terms.is_over(now) && order.stop.is_none() && !order.parked, r);
+            law!(order.stop.is_none() && !order.parked, r);
             let least = order.terms.min_quantity.0.min(order.open);
             law!(if in_auction { least == 0 } else { r == removing || least <= r.quantity.0 }, r);
-            let is_market = order.price.0 == 0;
-            let buy = r.side.is_buy();
-            law!(is_market || rank(buy, order.price) <= rank(buy, r.price), r);
-            law!(order.open.checked_sub(r.quantity.0) == Some(r.open.0), r);
             order.open = r.open.0;
             order.executed += r.quantity.0;
             if let Some(shown) = &mut order.shown {
@@ -74,7 +105,7 @@ impl Audit {
             }
             self.filled += u128::from(r.quantity.0);
         }
-        self.live.retain(|order| order.open > 0);
+        self.end_filled();
         Ok(())
     }
 }

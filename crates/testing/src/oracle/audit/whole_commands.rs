@@ -1,0 +1,140 @@
+//! Laws of all reports of a command together: fill-or-kill, minimums, numbers, work.
+
+use super::{Audit, Law, Over, Progress, rank};
+use ringside_model::command::{Action, Sequenced};
+use ringside_model::domain::{OrderNumber, SeqNo, Side, TimeInForce};
+use ringside_model::reason::Reason;
+use ringside_model::report::{Body, Report, ReportKind};
+use std::collections::BTreeSet;
+
+/// Largest number of places and of trades that a command gives.
+const NUMBERS_MAX: u32 = (1 << 20) - 1;
+/// Largest number of reports about an order that are neither a trade nor a new place.
+const REPORTS_OF_ORDER_MAX: usize = 2;
+/// Largest number of reports about a symbol and not about its orders.
+const REPORTS_OF_SYMBOL_MAX: usize = 16;
+
+impl Audit {
+    /// Notes that the command gives an order this number.
+    pub(super) fn give(&mut self, number: OrderNumber, r: &Report) -> Result<(), String> {
+        let is_new =
+            number.seqno() == SeqNo(self.number.0) && self.given.insert((r.symbol, number));
+        self.keep(Law::NumbersNew, is_new, r)
+    }
+
+    /// Checks that a fill-or-kill order has traded whole, or that its end is all that came of it.
+    pub(super) fn check_fok(
+        &mut self,
+        command: &Sequenced,
+        reports: &[Report],
+    ) -> Result<(), String> {
+        let Some(at) = own_order(command, reports) else { return Ok(()) };
+        let (before, [own, after @ ..]) = reports.split_at(at) else { return Ok(()) };
+        if command.command.action.entered().is_none_or(|enter| enter.tif != TimeInForce::Fok) {
+            return Ok(());
+        }
+        let is_own = |r: &&Report| r.order == own.order;
+        let traded = traded_by(own.order, after);
+        let holds = if traded > 0 {
+            let ends = after.iter().filter(is_own).any(|r| r.kind == ReportKind::Canceled);
+            traded == own.open.0 && !ends
+        } else {
+            // What was due before the order may have effects that are told behind it.
+            let is_of_before = |r: &Report| {
+                let kinds = [ReportKind::LimitState, ReportKind::ShortSaleSet];
+                !before.is_empty() && kinds.contains(&r.kind)
+            };
+            let is_end = |r: &Report| {
+                (r.order, r.reason, r.quantity) == (own.order, Reason::FokNotFillable, own.open)
+            };
+            after
+                .split_first()
+                .is_some_and(|(end, rest)| is_end(end) && rest.iter().all(is_of_before))
+        };
+        self.keep(Law::FokWhole, holds, own)
+    }
+
+    /// Checks that incoming orders with a minimum have traded that much or nothing, and that one
+    /// which traded nothing was not cut by an own order.
+    pub(super) fn check_minimums(
+        &mut self,
+        command: &Sequenced,
+        reports: &[Report],
+    ) -> Result<(), String> {
+        let Some(at) = own_order(command, reports) else { return Ok(()) };
+        let own = &reports[at];
+        let Action::EnterSpecial(special) = command.command.action else { return Ok(()) };
+        if special.terms.min_quantity.0 == 0 || !self.trades_continuously(own.symbol) {
+            return Ok(());
+        }
+        let traded = traded_by(own.order, &reports[at..]);
+        let is_cut = || reports[at..].iter().any(|r| r.reason == Reason::SelfTrade);
+        let holds = if traded == 0 { !is_cut() } else { traded >= special.terms.min_quantity.0 };
+        self.keep(Law::MinimumMet, holds, own)
+    }
+
+    /// Checks that the order which came last rests only beyond minimums that it is too small for.
+    pub(super) fn check_beyond_minimums(&mut self, reports: &[Report]) -> Result<(), String> {
+        let Progress { symbol, incoming, waves, returned, .. } = self.progress;
+        let Ok(order) = self.numbered(symbol, incoming) else { return Ok(()) };
+        let Some(r) = reports.last() else { return Ok(()) };
+        let is_in_book = order.hidden == order.terms.hidden && !order.parked;
+        let rests = is_in_book && order.stop.is_none() && order.price.0 > 0;
+        let trades = self.trades_continuously(symbol) && order.side != Side::Short;
+        if !rests || !trades || waves > 0 || returned > 0 || order.terms.min_quantity.0 > 0 {
+            return Ok(());
+        }
+        let buy = order.side.is_buy();
+        let beyond: Vec<u64> = self
+            .live
+            .iter()
+            .filter(|o| o.symbol == symbol && o.side.is_buy() != buy && o.has_minimum())
+            .filter(|o| rank(buy, order.price) <= rank(buy, o.price))
+            .filter(|o| self.is_in_bands(symbol, o.price) && !o.terms.is_over(self.now))
+            .filter(|o| o.number.age() < incoming.age())
+            .map(|o| o.least())
+            .collect();
+        beyond
+            .into_iter()
+            .try_for_each(|least| self.keep(Law::TooSmallForMinimum, order.open < least, r))
+    }
+
+    /// Checks that the command is later than the one before, and gives it its numbers.
+    pub(super) fn begin_numbers(&mut self, command: &Sequenced) -> Result<(), String> {
+        law!(command.seqno > self.last_seqno, command);
+        self.last_seqno = command.seqno;
+        self.given.clear();
+        Ok(())
+    }
+
+    /// Checks the number of reports of a command before which so many orders were live.
+    pub(super) fn check_work(&mut self, orders: usize, reports: &[Report]) -> Result<(), String> {
+        let Some(last) = reports.last() else { return Ok(()) };
+        let trades = reports.iter().filter(|r| r.kind == ReportKind::Executed).count() / 2;
+        let places = self.given.iter().map(|(_, number)| number.index()).max().unwrap_or(0);
+        let symbols: BTreeSet<_> = reports.iter().map(|r| r.symbol).collect();
+        let bound = 2 * trades
+            + self.given.len()
+            + (orders + 1) * REPORTS_OF_ORDER_MAX
+            + symbols.len() * REPORTS_OF_SYMBOL_MAX;
+        let holds = reports.len() <= bound
+            && places <= NUMBERS_MAX
+            && trades <= symbols.len() * NUMBERS_MAX as usize;
+        self.keep(Law::WorkBounded, holds, last)
+    }
+}
+
+/// Returns the index of the report that lets the order of an enter in.
+fn own_order(command: &Sequenced, reports: &[Report]) -> Option<usize> {
+    command.command.action.entered()?;
+    reports.iter().position(|r| r.kind == ReportKind::Accepted)
+}
+
+/// Returns the quantity that an order takes from others.
+fn traded_by(order: OrderNumber, reports: &[Report]) -> u64 {
+    let takes = |r: &&Report| match r.body() {
+        Body::Executed(executed) => executed.removed && r.order == order,
+        _ => false,
+    };
+    reports.iter().filter(takes).fold(0u64, |sum, r| sum.saturating_add(r.quantity.0))
+}
