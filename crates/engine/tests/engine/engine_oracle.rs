@@ -15,7 +15,8 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Body, Executed, Report, ReportKind};
 use ringside_testing::oracle::audit::Audit;
 use ringside_testing::oracle::commands::{
-    DEEP, EVENTS, HUGE_VALUES, MIXED, MOVING, Profile, Random, SPECIAL, TINY, WIDE_PRICES, stream,
+    DEEP, EVENTS, HUGE_VALUES, MIXED, MOVING, Profile, Random, SPECIAL, TINY, WIDE_PRICES, WORK,
+    stream,
 };
 use ringside_testing::oracle::naive::Naive;
 use ringside_testing::oracle::shrink::shrink;
@@ -50,6 +51,11 @@ fn events() {
 #[test]
 fn special() {
     check("special", SPECIAL, 100_000);
+}
+
+#[test]
+fn work() {
+    check("work", WORK, 100_000);
 }
 
 #[test]
@@ -99,12 +105,18 @@ fn check_venue(
         setting("RINGSIDE_ORACLE_SEED").map_or(first..first + streams, |seed| seed..seed + 1);
     for seed in seeds {
         let commands = stream(profile, seed, commands.min(STREAM_COMMANDS));
-        if let Some((shortest, found)) = first_difference(&commands, seed, new_venue) {
-            let list: Vec<String> = shortest.iter().map(text::command).collect();
+        let new_venue = || {
+            let mut venue = new_venue();
+            venue.set_work_max(profile.work_max(seed));
+            venue
+        };
+        let naive = Naive::with_work_max(profile.work_max(seed));
+        if let Some((shortest, found)) = first_difference(&commands, seed, &naive, &new_venue) {
             panic!(
-                "{}\n{found}\nthe whole stream: RINGSIDE_ORACLE_SEED={seed} cargo nextest run \
+                "work bound {}\n{}\n{found}\nthe whole stream: RINGSIDE_ORACLE_SEED={seed} cargo nextest run \
                  -p ringside-engine engine_oracle::{name}",
-                list.join("\n")
+                naive.work_max(),
+                session(naive, &shortest)
             );
         }
     }
@@ -115,16 +127,17 @@ fn check_venue(
 fn first_difference(
     commands: &[Sequenced],
     seed: u64,
+    naive: &Naive,
     new_venue: &dyn Fn() -> Box<dyn TestedVenue>,
 ) -> Option<(Vec<Sequenced>, String)> {
     quiet_panics();
-    let found = run(commands, seed, new_venue)?;
+    let found = run(commands, seed, naive, new_venue)?;
     // One command at a time is easier to follow, but the fault may need a batch.
     let failing = commands[..found.commands].to_vec();
-    let seed = if run(&failing, 0, new_venue).is_some() { 0 } else { seed };
-    let shortest = shrink(failing, |commands| run(commands, seed, new_venue).is_some());
+    let seed = if run(&failing, 0, naive, new_venue).is_some() { 0 } else { seed };
+    let shortest = shrink(failing, |commands| run(commands, seed, naive, new_venue).is_some());
     // A part that fails alone passes in a second run only if the venue is not deterministic.
-    let found = run(&shortest, seed, new_venue).unwrap_or(found);
+    let found = run(&shortest, seed, naive, new_venue).unwrap_or(found);
     Some((shortest, found.text))
 }
 
@@ -135,14 +148,17 @@ struct Difference {
     text: String,
 }
 
-/// Feeds both venues and compares the reports of each command, and now and then the books. The
-/// venue under test gets batches whose sizes the seed decides; with seed 0, one command at a time.
+/// Feeds both venues, the naive one from this state, and compares the reports of each command, and
+/// now and then the books. The venue under test gets batches whose sizes the seed decides; with
+/// seed 0, one command at a time.
 fn run(
     commands: &[Sequenced],
     seed: u64,
+    naive: &Naive,
     new_venue: &dyn Fn() -> Box<dyn TestedVenue>,
 ) -> Option<Difference> {
-    let (mut naive, mut venue, mut audit) = (Naive::default(), new_venue(), Audit::default());
+    let (mut naive, mut venue) = (naive.clone(), new_venue());
+    let mut audit = Audit::with_work_max(naive.work_max());
     let mut random = Random(seed);
     let check_every = if commands.len() < 500 { 1 } else { 250 };
     let (mut done, mut checked) = (0, 0);
@@ -221,6 +237,16 @@ fn book_difference(
         }
         audit.check_totals().err()
     })
+}
+
+/// Returns commands with the reports of the naive venue to them.
+fn session(mut naive: Naive, commands: &[Sequenced]) -> String {
+    let mut lines = vec![];
+    for command in commands {
+        lines.push(text::command(command));
+        lines.extend(naive.apply_one(command).iter().map(|r| format!("    {}", text::report(r))));
+    }
+    lines.join("\n")
 }
 
 fn both(command: &Sequenced, expected: &[Report], got: &[Report]) -> String {
@@ -307,6 +333,10 @@ struct Altered<V> {
 }
 
 impl<V: TestedVenue> TestedVenue for Altered<V> {
+    fn set_work_max(&mut self, max: u32) {
+        self.venue.set_work_max(max);
+    }
+
     fn apply(&mut self, commands: &[Sequenced]) -> Vec<Report> {
         let mut reports = self.venue.apply(commands);
         (self.alter)(&mut reports);
@@ -349,9 +379,10 @@ fn faulty_venue() -> Altered<Naive> {
 #[test]
 fn a_fault_is_found_and_its_cause_made_short() {
     let commands = stream(Profile { specials: 0, ..TINY }, 1, 5_000);
-    assert!(first_difference(&commands, 1, &|| Box::<Naive>::default()).is_none());
-    let (shortest, found) =
-        first_difference(&commands, 1, &|| Box::new(faulty_venue())).expect("the fault shows");
+    let naive = Naive::default();
+    assert!(first_difference(&commands, 1, &naive, &|| Box::<Naive>::default()).is_none());
+    let (shortest, found) = first_difference(&commands, 1, &naive, &|| Box::new(faulty_venue()))
+        .expect("the fault shows");
     // The list has a symbol, three resting orders, the order that trades with them, and perhaps one
     // more; in an auction also the two states around it.
     assert!(matches!(shortest.len(), 5..=8), "{found}");
@@ -424,7 +455,7 @@ fn merged(mut said: Vec<Vec<Report>>) -> Vec<Report> {
 #[test]
 fn equal_hashes_are_equal_states() {
     for seed in 31..35 {
-        let commands = stream(Profile { live: 6, ..TINY }, seed, 4_000);
+        let commands = stream(Profile { live: 6, ..TINY }, seed, 5_000);
         let (mut naive, mut engine) = (Naive::default(), whole_engine());
         let (mut hash_of, mut state_of) = (HashMap::new(), HashMap::new());
         let mut met_again = 0;

@@ -13,6 +13,7 @@ macro_rules! law {
 mod book;
 pub mod laws;
 mod owners;
+mod parts;
 mod protection;
 mod stops;
 mod trades;
@@ -21,6 +22,7 @@ mod whole_commands;
 use SymbolState::{CancelOnly, Closed, Halted};
 use laws::{Law, Tried};
 use owners::Owner;
+use parts::{follows_auction, goes_on};
 use protection::is_within;
 use ringside_model::command::{
     Action, Command, OperatorCommand, RunTimers, Sequenced, SpecialTerms,
@@ -53,12 +55,23 @@ pub struct Audit {
     day_over: bool,
     /// Symbols without a command about their orders since the day started.
     owing: BTreeSet<SymbolId>,
-    /// Symbols whose last command has left a part of its work to the next one.
+    /// Symbols whose last command has left a part of its work to the next one, and those of which
+    /// the present command says so.
     unfinished: BTreeSet<SymbolId>,
+    left: BTreeSet<SymbolId>,
     /// Reported states of the symbols.
     states: HashMap<SymbolId, SymbolState>,
-    /// Rest of an announced auction.
+    /// Announced auction of the present symbol that has not ended, with the quantity that it has
+    /// traded; and those of other symbols.
     auction: Option<(Report, u128)>,
+    auctions_left: HashMap<SymbolId, (Report, u128)>,
+    /// Symbols in the middle of an opening, with the age of the last order with a minimum that came
+    /// in.
+    openings: HashMap<SymbolId, u64>,
+    /// Symbols whose auction may or may not have been over when the day ended.
+    unsure: BTreeSet<SymbolId>,
+    /// Largest number of trades and of places of a command, if it is not the usual one.
+    work_max: Option<u32>,
     /// Official time and number of the command.
     now: Nanos,
     number: OrderNumber,
@@ -157,9 +170,9 @@ impl Audit {
     pub fn command(&mut self, command: &Sequenced, reports: &[Report]) -> Result<(), String> {
         let number = OrderNumber(command.seqno.0);
         (self.number, self.now) = (number, command.time);
-        self.auction = None;
         self.begin_numbers(command)?;
-        self.go_on(command, reports);
+        let left = reports.iter().filter(|r| r.kind == ReportKind::Unfinished);
+        self.left = left.map(|r| r.symbol).collect();
         let orders = self.live.len() + self.waiting.len();
         self.begin(command.command.symbol);
         let mut reports_left = reports.iter();
@@ -167,6 +180,9 @@ impl Audit {
             law!(r.is_last() == reports_left.as_slice().is_empty(), r);
             let done = &reports[..reports.len() - reports_left.len() - 1];
             self.follow(command, r)?;
+            if follows_auction(r) {
+                self.end_auction()?;
+            }
             match r.body() {
                 Body::Accepted(Accepted { stop }) => {
                     law!(self.is_own_place(r.order) && r.open == r.quantity && r.open.0 > 0, r);
@@ -210,7 +226,8 @@ impl Audit {
                         let is_in_wave = |r: &&Report| matches!(r.body(), Body::Triggered(t) if t.old_order == r.order);
                         let next = reports_left.clone().find(|r| !is_in_wave(r));
                         let is_too_many = next.is_some_and(|r| r.reason == Reason::StopCascade);
-                        law!(is_too_many || !self.trades_continuously(r.symbol), r);
+                        let cannot_enter = !self.trades_continuously(r.symbol) || self.is_spent();
+                        law!(is_too_many || cannot_enter, r);
                         law!(!is_too_many || self.progress.waves == WAVES_MAX + 1, r);
                         law!(r.quantity == r.open && r.open.0 == stop.open, r);
                         law!((stop.session, stop.id, stop.side) == (r.session, r.id, r.side), r);
@@ -272,7 +289,8 @@ impl Audit {
                     self.canceled += u128::from(r.quantity.0);
                 }
                 Body::Canceled(Canceled { displayed, .. }) => {
-                    if r.reason == Reason::SelfTrade {
+                    if r.reason == Reason::SelfTrade && command.command.verdict != Reason::SelfTrade
+                    {
                         self.check_prevention(r)?;
                     }
                     let open = self.order_of(r)?.open;
@@ -347,9 +365,9 @@ impl Audit {
                     }
                     let is_in_bands = is_within(self.static_bands.get(&r.symbol), r.price);
                     self.keep(Law::WithinBands, is_in_bands, r)?;
-                    self.progress.traded_at.push(r.price);
-                    self.progress.pending.push(r.price);
-                    self.last.insert(r.symbol, r.price);
+                    if executed.auction.is_none() {
+                        self.set_last(r.symbol, r.price);
+                    }
                     self.trade(sides)?;
                     let is_end = reports_left.as_slice().is_empty();
                     law!(removing.is_last() == is_end, removing);
@@ -383,9 +401,10 @@ impl Audit {
                 }
                 Body::Crossed(_) => {
                     let before = reports.iter().take_while(|other| *other != r);
-                    law!(before.last().is_some_and(|r| r.kind == ReportKind::StateChanged), r);
+                    let has_changed =
+                        before.last().is_some_and(|r| r.kind == ReportKind::StateChanged);
+                    law!(has_changed || self.unfinished.contains(&r.symbol), r);
                     law!((r.price.0 == 0) == (r.quantity.0 == 0) && !self.day_over, r);
-                    self.check_auction()?;
                     self.auction = Some((*r, 0));
                 }
                 Body::Indicative(_) => {
@@ -405,7 +424,8 @@ impl Audit {
                     law!(count == ends().count() as u64, r);
                     law!(ends().all(|c| c.reason == cause && c.open.0 == 0), r);
                     let is_kind = |c: &Report| {
-                        matches!(c.kind, ReportKind::Canceled | ReportKind::Indicative)
+                        use ReportKind::{Canceled, Indicative, ShortSaleSet, Unfinished};
+                        matches!(c.kind, Canceled | Indicative | ShortSaleSet | Unfinished)
                             || is_of_catch_up(c)
                     };
                     law!(rest.iter().all(is_kind), r);
@@ -414,6 +434,9 @@ impl Audit {
                 Body::TradingDay(TradingDay { event, count }) => {
                     law!(done.is_empty(), r);
                     self.day_over = event == DayEvent::End;
+                    if self.day_over {
+                        self.drop_auctions();
+                    }
                     self.owing.extend(self.live.iter().map(|order| order.symbol));
                     let rest = reports_left.as_slice();
                     let has_expired = |c: &&Report| c.reason == Reason::Expired && c.open.0 == 0;
@@ -543,21 +566,22 @@ impl Audit {
                     let hidden = order.terms.hidden;
                     law!(hidden == r.is_hidden(), r);
                     self.take_place(&order, r)?;
+                    if !is_peg {
+                        // An order that a band moves does not trade.
+                        self.progress.incoming = self.number;
+                    }
                     let new = Told { number: r.order, price: r.price, ..order };
                     self.change(&order, Told { parked: false, hidden, ..new });
                 }
-                Body::Unfinished(_) => {
-                    let is_late = |o: &Told| o.symbol == r.symbol && o.parked;
-                    let mut late = self.live.iter().filter(|o| is_late(o));
-                    law!(late.any(|o| self.followed(o).is_some()), r);
-                    law!(self.trades_continuously(r.symbol), r);
-                    self.unfinished.insert(r.symbol);
-                }
+                Body::Unfinished(_) => self.check_unfinished(done, r)?,
                 Body::ShortSaleSet(ShortSaleSet { restricted, .. }) => {
                     self.restricted.insert(r.symbol, restricted);
                 }
                 Body::Rejected(_) => {
                     law!(r.reason != Reason::None, r);
+                    let was_left = self.unfinished.contains(&r.symbol);
+                    let is_verdict = r.reason == command.command.verdict;
+                    law!(r.reason != Reason::Busy || was_left || is_verdict, r);
                     law!(self.changes_nothing_else(done, reports_left.as_slice()), r);
                 }
                 Body::Defined(_)
@@ -570,8 +594,7 @@ impl Audit {
         }
         self.check_fok(command, reports)?;
         self.check_minimums(command, reports)?;
-        self.check_auction()?;
-        self.check_progress()?;
+        self.leave(command)?;
         self.check_beyond_minimums(reports)?;
         self.check_work(orders, reports)?;
         for symbol in self.symbols_of(command) {
@@ -579,7 +602,11 @@ impl Audit {
                 self.owing.remove(&symbol);
             }
             self.check_book(symbol)?;
-            let has_caught_up = reports.iter().any(|r| catches_up(command, r));
+            let tells = |r: &Report| {
+                use ReportKind::{MassCanceled, Ticked, TradingDay};
+                matches!(r.kind, Ticked | MassCanceled | TradingDay)
+            };
+            let has_caught_up = goes_on(&command.command) || reports.iter().any(tells);
             if has_caught_up {
                 let is_over = |o: &&Told| o.symbol == symbol && o.terms.is_over(self.now);
                 let over = self.live.iter().find(is_over);
@@ -598,43 +625,15 @@ impl Audit {
             is_of_catch_up(r)
                 || r.kind == ReportKind::Canceled && r.reason == Reason::Expired
                 || self.owing.contains(&r.symbol)
+                || self.unfinished.contains(&r.symbol)
         };
         before.iter().all(is_due)
             && after.iter().all(|r| match r.kind {
-                ReportKind::LimitState | ReportKind::ShortSaleSet => !before.is_empty(),
-                kind => kind == ReportKind::Indicative,
+                ReportKind::LimitState | ReportKind::ShortSaleSet => {
+                    !before.is_empty() || self.unfinished.contains(&r.symbol)
+                }
+                kind => matches!(kind, ReportKind::Indicative | ReportKind::Unfinished),
             })
-    }
-
-    /// Begins what a new order does itself, after what was due before.
-    fn enter(&mut self, number: OrderNumber) {
-        self.progress.incoming = number;
-        self.progress.pending.clear();
-    }
-
-    /// Returns true if the command's own order may have this number: that of the command, or the
-    /// place behind those that the command has given before.
-    fn is_own_place(&self, number: OrderNumber) -> bool {
-        number.seqno().0 == self.number.0
-            && (number == self.number) == (self.progress.incoming == self.number)
-            && self.progress.incoming.age() <= number.age()
-    }
-
-    /// Begins the work of the command on a symbol.
-    fn begin(&mut self, symbol: SymbolId) {
-        self.progress = Progress { symbol, incoming: self.number, ..Progress::default() };
-    }
-
-    /// Ends what was unfinished where a command goes on with it, unless its reports say otherwise.
-    fn go_on(&mut self, command: &Sequenced, reports: &[Report]) {
-        if command.command.symbol != SymbolId::NONE
-            && reports.iter().any(|r| catches_up(command, r))
-        {
-            self.unfinished.remove(&command.command.symbol);
-        }
-        if reports.first().is_some_and(|r| r.kind == ReportKind::TradingDay) {
-            self.unfinished.clear();
-        }
     }
 
     /// Follows the command to the symbol of a report, and from what was due to its own effects.
@@ -652,7 +651,7 @@ impl Audit {
                 ),
                 r
             );
-            self.check_progress()?;
+            self.leave(command)?;
             self.begin(r.symbol);
         }
         let is_over = r.reason == Reason::Expired && self.is_over(r);
@@ -734,28 +733,6 @@ fn is_of_catch_up(r: &Report) -> bool {
     match r.kind {
         ReportKind::StateChanged => r.reason == Reason::LimitState,
         kind => matches!(kind, ReportKind::LimitState | ReportKind::Parked | ReportKind::BandsSet),
-    }
-}
-
-/// Returns true if a report tells that its command has done what was due before.
-fn catches_up(command: &Sequenced, r: &Report) -> bool {
-    match command.command.action {
-        Action::Enter(_)
-        | Action::EnterStop(_)
-        | Action::EnterIceberg(_)
-        | Action::EnterSpecial(_)
-        | Action::Cancel(_)
-        | Action::Reduce(_)
-        | Action::Modify(_)
-        | Action::Replace(_)
-        | Action::Operator(OperatorCommand::SetState(_))
-        | Action::Operator(OperatorCommand::PlanState(_))
-        | Action::Operator(OperatorCommand::SetBands(_))
-        | Action::Operator(OperatorCommand::SetQuote(_))
-        | Action::Operator(OperatorCommand::SetShortSale(_)) => true,
-        _ => {
-            matches!(r.kind, ReportKind::Ticked | ReportKind::MassCanceled | ReportKind::TradingDay)
-        }
     }
 }
 

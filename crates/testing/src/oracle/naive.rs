@@ -17,6 +17,7 @@ mod states;
 mod stops;
 mod venue_wide;
 mod views;
+mod work;
 
 use bands::LimitState;
 use moves::Away;
@@ -35,6 +36,7 @@ use ringside_model::report::{
 use states::Indication;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
+use work::{Owed, Work};
 
 pub use order::Order;
 
@@ -73,12 +75,9 @@ pub struct Naive {
     lowest: Option<Price>,
     /// Prices of these trades that belong to no wave of stops yet.
     traded_at: Vec<Price>,
-    /// Number of these trades, of the orders with a new place, of the waves of stops, and of the
-    /// stops that wait from now on.
-    trades: u32,
-    placed: u64,
-    waves: u32,
-    kept_waiting: u64,
+    work: Work,
+    /// What symbols owe of the work of earlier commands.
+    owed: BTreeMap<SymbolId, Owed>,
     sessions: BTreeSet<SessionId>,
     firms: BTreeSet<FirmId>,
     reports: Vec<Report>,
@@ -160,6 +159,7 @@ impl Naive {
                 self.answer(command, OrderId(0), DurabilitySet { durability });
             }
         }
+        self.say_unfinished(command.symbol);
         self.look_after(command.symbol);
         (self.at, self.now) = (OrderNumber(0), Nanos(0));
         self.reports.end_command();
@@ -174,6 +174,6 @@ impl Naive {
         self.look_at_quotes(symbol, self.now);
         self.lowest = None;
         self.traded_at.clear();
-        (self.trades, self.placed, self.waves, self.kept_waiting) = (0, 0, 0, 0);
+        self.work = Work { max: self.work.max, ..Work::default() };
     }
 }

@@ -1,6 +1,6 @@
 use super::audit::Audit;
 use super::commands::{
-    DEEP, EVENTS, HUGE_VALUES, MIXED, MOVING, SPECIAL, TINY, WIDE_PRICES, stream,
+    DEEP, EVENTS, HUGE_VALUES, MIXED, MOVING, SPECIAL, TINY, WIDE_PRICES, WORK, stream,
 };
 use super::naive::Naive;
 use super::text;
@@ -23,6 +23,10 @@ fn the_naive_venue_keeps_the_laws() {
         }
     }
     run(&stream(DEEP, 1, 2_000), |_, _, _| {});
+    for seed in 1..=20 {
+        let venue = Naive::with_work_max(WORK.work_max(seed));
+        run_on(venue, &stream(WORK, seed, 5_000), |_, _, _| {});
+    }
 }
 
 #[test]
@@ -181,8 +185,16 @@ fn a_missing_report_breaks_a_law() {
 
 /// Applies commands to the naive venue, holds its reports against the laws, and passes each command
 /// with its reports and the venue after it.
-fn run(commands: &[Sequenced], mut see: impl FnMut(&Naive, &Sequenced, &[Report])) {
-    let (mut venue, mut audit) = (Naive::default(), Audit::default());
+fn run(commands: &[Sequenced], see: impl FnMut(&Naive, &Sequenced, &[Report])) {
+    run_on(Naive::default(), commands, see);
+}
+
+fn run_on(
+    mut venue: Naive,
+    commands: &[Sequenced],
+    mut see: impl FnMut(&Naive, &Sequenced, &[Report]),
+) {
+    let mut audit = Audit::with_work_max(venue.work_max());
     for command in commands {
         let reports = venue.apply_one(command);
         if let Err(law) = audit.command(command, &reports) {

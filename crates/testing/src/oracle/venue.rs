@@ -8,6 +8,8 @@ use ringside_model::report::Report;
 
 /// A venue under test.
 pub trait TestedVenue {
+    /// Sets the largest number of trades, and of places, of a command.
+    fn set_work_max(&mut self, max: u32);
     /// Applies commands in order; the last report of each command is marked.
     fn apply(&mut self, commands: &[Sequenced]) -> Vec<Report>;
     /// Returns the number of live orders.
@@ -73,6 +75,10 @@ pub fn difference(
 }
 
 impl TestedVenue for Naive {
+    fn set_work_max(&mut self, max: u32) {
+        Naive::set_work_max(self, max);
+    }
+
     fn apply(&mut self, commands: &[Sequenced]) -> Vec<Report> {
         commands.iter().flat_map(|command| self.apply_one(command)).collect()
     }
@@ -100,6 +106,10 @@ impl TestedVenue for Naive {
 }
 
 impl TestedVenue for Engine {
+    fn set_work_max(&mut self, max: u32) {
+        Engine::set_work_max(self, max);
+    }
+
     fn apply(&mut self, commands: &[Sequenced]) -> Vec<Report> {
         let mut reports = Vec::new();
         self.apply_batch(commands, &mut reports);

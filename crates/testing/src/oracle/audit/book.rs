@@ -109,7 +109,7 @@ impl Audit {
             o.symbol == symbol && o.terms.peg != Peg::None && o.parked == is_in_book
         });
         let is_late = misplaced.is_some_and(|o| o.parked && self.owing.contains(&symbol));
-        law!(misplaced.is_none() || is_late, misplaced);
+        law!(misplaced.is_none() || is_late || !is_done, misplaced);
         law!(is_on || !self.stands_since.contains_key(&symbol), symbol);
         self.check_stand(symbol)?;
         let in_call = |state: &SymbolState| state.auction().is_some();

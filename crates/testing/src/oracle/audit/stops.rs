@@ -10,6 +10,9 @@ impl Audit {
     /// wave, buys first, then by stop price and age.
     pub(super) fn take_turn(&mut self, stop: &Told, r: &Report) -> Result<(), String> {
         if self.progress.wave.is_empty() {
+            if !self.progress.pending.iter().any(|&price| reaches(price, stop)) {
+                self.end_auction()?;
+            }
             let prices = take(&mut self.progress.pending);
             let is_in = |o: &&Told| {
                 let waits = o.symbol == r.symbol && o.stop.is_some() && o.reached.is_none();
@@ -21,6 +24,9 @@ impl Audit {
                 (!buy, if buy { o.price.0 } else { -o.price.0 }, o.number.age())
             });
             self.progress.wave = wave.iter().map(|o| o.number).collect();
+            if wave.is_empty() && self.unsure.contains(&r.symbol) {
+                self.progress.wave = vec![stop.number];
+            }
             self.progress.waves += 1;
         }
         law!(self.progress.wave.first() == Some(&stop.number), r);

@@ -5,13 +5,6 @@ use ringside_model::domain::Price;
 use ringside_model::report::{Executed, Report};
 
 impl Audit {
-    pub(super) fn check_auction(&self) -> Result<(), String> {
-        if let Some((head, traded)) = self.auction {
-            law!(u64::try_from(traded).unwrap_or(u64::MAX) == head.quantity.0, head);
-        }
-        Ok(())
-    }
-
     /// Returns true if the removing side of a trade is a resting hidden order with a minimum that
     /// comes in after its symbol has opened: each once, the oldest first.
     pub(super) fn is_return(&mut self, r: &Report) -> Result<bool, String> {

@@ -7,8 +7,6 @@ use ringside_model::reason::Reason;
 use ringside_model::report::{Body, Report, ReportKind};
 use std::collections::BTreeSet;
 
-/// Largest number of places and of trades that a command gives.
-const NUMBERS_MAX: u32 = (1 << 20) - 1;
 /// Largest number of reports about an order that are neither a trade nor a new place.
 const REPORTS_OF_ORDER_MAX: usize = 2;
 /// Largest number of reports about a symbol and not about its orders.
@@ -118,8 +116,8 @@ impl Audit {
             + (orders + 1) * REPORTS_OF_ORDER_MAX
             + symbols.len() * REPORTS_OF_SYMBOL_MAX;
         let holds = reports.len() <= bound
-            && places <= NUMBERS_MAX
-            && trades <= symbols.len() * NUMBERS_MAX as usize;
+            && places <= self.work_max()
+            && trades <= symbols.len() * self.work_max() as usize;
         self.keep(Law::WorkBounded, holds, last)
     }
 }

@@ -1,5 +1,6 @@
 //! Price bands of the naive venue.
 
+use super::work::Owed;
 use super::{Naive, Order};
 use ringside_model::command::{Command, SetBands};
 use ringside_model::domain::{
@@ -16,7 +17,7 @@ pub type LimitState = (bool, Price, u64);
 impl Naive {
     pub(super) fn set_bands(&mut self, command: &Command, asked: &SetBands) {
         let symbol = command.symbol;
-        if !self.may_change(command) {
+        if !self.may_set(command) {
             return;
         }
         let (definition, last) = &self.symbols[&symbol];
@@ -36,7 +37,7 @@ impl Naive {
             self.bands.remove(&symbol);
         }
         self.say_bands(symbol);
-        self.reprice(symbol);
+        self.reprice(symbol, false);
     }
 
     fn say_bands(&mut self, symbol: SymbolId) {
@@ -143,13 +144,18 @@ impl Naive {
         }
     }
 
-    /// Reprices resting orders beyond the bands to the band, bids first, each side by priority.
-    pub(super) fn reprice(&mut self, symbol: SymbolId) {
+    /// Reprices resting orders beyond the bands to the band, bids first, each side by priority. If
+    /// the symbol has opened, the orders with a minimum follow.
+    pub(super) fn reprice(&mut self, symbol: SymbolId, is_opening: bool) {
         for buy in [true, false] {
             for order in self.whole_side(symbol, buy) {
                 let price = self.banded(symbol, buy, TimeInForce::Day, order.price);
                 if price == order.price {
                     continue;
+                }
+                if self.is_spent() {
+                    self.owed.insert(symbol, Owed::Bands { is_opening });
+                    return;
                 }
                 if order.special.is_some_and(|terms| terms.at_band == AtBand::Cancel) {
                     self.end(order, Reason::BandEnded);
@@ -161,6 +167,9 @@ impl Naive {
                 self.say(Repriced { old_order: order.number, parked: false }, &new, quantity);
                 self.put(new);
             }
+        }
+        if is_opening {
+            self.bring_in_minimums(symbol, (0, 0));
         }
     }
 
@@ -182,7 +191,8 @@ impl Naive {
             let ended = report::LimitState { stands: false, pause_at: Nanos(0) };
             self.reports.push(ended.about(quote(buy, band)));
         }
-        if let Some((buy, band)) = stands {
+        // A limit state does not begin in the middle of other work.
+        if let Some((buy, band)) = stands.filter(|_| !self.owes(symbol)) {
             let due = at.0 + 15 * SECOND;
             self.limit_states.insert(symbol, (buy, band, due));
             let begun = report::LimitState { stands: true, pause_at: Nanos(due) };
@@ -208,6 +218,7 @@ impl Naive {
     /// Pauses a symbol because its limit state is due.
     pub(super) fn pause(&mut self, symbol: SymbolId, due: u64) {
         let (state, reopens) = (SymbolState::ReopeningCall, due + 5 * 60 * SECOND);
+        self.owed.remove(&symbol);
         self.states.insert(symbol, state);
         self.reopenings.insert(symbol, reopens);
         let paused = StateChanged { state, reopens_at: Nanos(reopens) };

@@ -29,14 +29,8 @@ impl Naive {
         };
         if looks && command.symbol != SymbolId::NONE {
             self.catch_up(command.symbol);
-            self.begin_day_of(command.symbol);
+            self.go_on(command.symbol);
         }
-    }
-
-    /// Lets the pegs come back that a day has found parked when it started.
-    fn begin_day_of(&mut self, symbol: SymbolId) {
-        self.bring_back(symbol);
-        self.elect(symbol);
     }
 
     /// Does what was due on a symbol up to the time of the command, in order of time: orders end,
@@ -71,12 +65,15 @@ impl Naive {
         let symbol = command.symbol;
         self.reports.push(Ticked { count: self.overdue(symbol).len() as u64 }.about(symbol));
         self.catch_up(symbol);
-        self.begin_day_of(symbol);
-        if self.reopenings.get(&symbol).is_some_and(|due| *due <= self.now.0) {
+        self.go_on(symbol);
+        let reopens = self.reopenings.get(&symbol).is_some_and(|due| *due <= self.now.0);
+        if reopens && !self.work.is_busy {
             self.enter_state(symbol, SymbolState::Open);
+            self.look_for_work(symbol);
         }
         if let Some(&(time, state)) = self.plans.get(&symbol)
             && time <= self.now
+            && !self.work.is_busy
         {
             self.plans.remove(&symbol);
             self.enter_state(symbol, state);
@@ -85,7 +82,7 @@ impl Naive {
 
     pub(super) fn plan_state(&mut self, command: &Command, plan: &PlanState) {
         let is_plan = plan.due != Nanos(0);
-        if !self.may_change(command) || is_plan && !self.may_have(command, plan.state) {
+        if !self.may_set(command) || is_plan && !self.may_have(command, plan.state) {
             return;
         }
         self.plans.remove(&command.symbol);

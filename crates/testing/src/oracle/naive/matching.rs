@@ -28,17 +28,33 @@ impl Naive {
         order.executed - incoming.executed
     }
 
-    /// Trades an order as far as it goes, or not at all if that is less than its minimum; returns
-    /// the last price.
+    /// Trades an incoming order and cancels the rest if the command has no work left; returns the
+    /// last price.
     pub(super) fn match_incoming(&mut self, incoming: &mut Order, bound: Price) -> Option<Price> {
+        let (last_fill, is_unfinished) = self.trade_minimum(incoming, bound);
+        if is_unfinished {
+            let open = incoming.open;
+            self.cut(incoming, open, Reason::WorkLimit);
+        }
+        last_fill
+    }
+
+    /// Trades an order as far as it goes, or not at all if that is less than its minimum; returns
+    /// the last price, and true if the command has no work left for the next trade.
+    pub(super) fn trade_minimum(
+        &mut self,
+        incoming: &mut Order,
+        bound: Price,
+    ) -> (Option<Price>, bool) {
         if incoming.least() > 0 && self.tradable(incoming, bound) < incoming.least() {
-            return None;
+            return (None, false);
         }
         self.trade_all(incoming, bound)
     }
 
-    /// Trades until nothing is open or nothing within the bound is left; returns the last price.
-    fn trade_all(&mut self, incoming: &mut Order, bound: Price) -> Option<Price> {
+    /// Trades until nothing is open, nothing within the bound is left, or the command has no work
+    /// left.
+    fn trade_all(&mut self, incoming: &mut Order, bound: Price) -> (Option<Price>, bool) {
         let buy = incoming.side.is_buy();
         let mut last_fill = None;
         while incoming.open > 0 {
@@ -48,6 +64,8 @@ impl Naive {
             };
             if must_not_trade(incoming, &resting) {
                 self.prevent_self_trade(&mut resting, incoming);
+            } else if !self.may_trade(&[resting], resting.shown().min(incoming.open)) {
+                return (last_fill, true);
             } else {
                 last_fill = Some(resting.price);
                 self.trade(&mut resting, incoming);
@@ -55,17 +73,17 @@ impl Naive {
             self.put(resting);
             self.refresh(resting);
         }
-        last_fill
+        (last_fill, false)
     }
 
     fn trade(&mut self, resting: &mut Order, incoming: &mut Order) {
-        self.trades += 1;
+        self.work.trades += 1;
         self.note_trade(resting.symbol, resting.price);
         let quantity = resting.shown().min(incoming.open);
         let contra = [incoming.number, resting.number];
         for (i, order) in [&mut *resting, &mut *incoming].into_iter().enumerate() {
             order.fill(quantity);
-            let (trade, contra, removed) = (self.trades, contra[i], i == 1);
+            let (trade, contra, removed) = (self.work.trades, contra[i], i == 1);
             self.say(Executed { trade, contra, removed, auction: None }, order, quantity);
         }
         self.reports.last_mut().unwrap().price = resting.price;

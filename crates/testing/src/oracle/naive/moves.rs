@@ -60,6 +60,9 @@ impl Naive {
         if !self.symbols.contains_key(&symbol) {
             return Err(Reason::UnknownSymbol);
         }
+        if self.owes(symbol) {
+            return Err(Reason::Busy);
+        }
         let is_plain = self.state(symbol) == SymbolState::Open
             && !self.plans.contains_key(&symbol)
             && self.beside(symbol).is_empty()

@@ -1,5 +1,6 @@
 //! Pegged orders of the naive venue: their limit follows the reference quote.
 
+use super::work::Owed;
 use super::{Naive, Order};
 use ringside_model::command::{Command, Enter, SpecialTerms};
 use ringside_model::domain::{OrderType, Peg, PostOnly, Price, SymbolId, SymbolState, TimeInForce};
@@ -91,9 +92,12 @@ impl Naive {
         moves.retain(|(peg, price)| peg.price != *price);
         moves.sort_by_key(|(peg, price)| ((*price > peg.price) == peg.side.is_buy(), peg.time()));
         for (peg, price) in moves {
-            if let Some(peg) = self.still(&peg) {
-                self.move_to(peg, price);
+            let Some(peg) = self.still(&peg) else { continue };
+            if self.is_spent() {
+                self.owed.insert(symbol, Owed::Pegs);
+                return;
             }
+            self.move_to(peg, price);
         }
         self.bring_back(symbol);
     }
@@ -110,9 +114,12 @@ impl Naive {
             return;
         }
         for peg in self.pegs(symbol).into_iter().filter(|peg| peg.parked) {
-            if let Some(price) = self.price_of(&peg) {
-                self.move_to(peg, price);
+            let Some(price) = self.price_of(&peg) else { continue };
+            if self.is_spent() {
+                self.owed.insert(symbol, Owed::Pegs);
+                return;
             }
+            self.move_to(peg, price);
         }
     }
 

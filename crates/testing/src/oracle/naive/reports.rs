@@ -79,13 +79,13 @@ impl Naive {
     /// Returns the number of the command's own order: that of the command, unless the command has
     /// given places before.
     pub(super) fn own_place(&mut self, number: OrderNumber) -> OrderNumber {
-        if self.placed == 0 { number } else { self.next_place() }
+        if self.work.placed == 0 { number } else { self.next_place() }
     }
 
     /// Returns the number for the next order that this command gives a new place.
     pub(super) fn next_place(&mut self) -> OrderNumber {
-        self.placed += 1;
-        OrderNumber(self.at.0 + (self.placed << 44))
+        self.work.placed += 1;
+        OrderNumber(self.at.0 + (u64::from(self.work.placed) << 44))
     }
 
     /// Rejects a command because its symbol is not traded here.

@@ -21,8 +21,17 @@ impl Naive {
         true
     }
 
+    /// Returns true if an operator's command can change a symbol now: no work is left of it.
+    pub(super) fn may_set(&mut self, command: &Command) -> bool {
+        let may_change = self.may_change(command);
+        if may_change && self.work.is_busy {
+            self.reject(command, OrderId(0), Side::Buy, Reason::Busy);
+        }
+        may_change && !self.work.is_busy
+    }
+
     pub(super) fn set_quote(&mut self, command: &Command, bid: Price, offer: Price) {
-        if !self.may_change(command) {
+        if !self.may_set(command) {
             return;
         }
         if bid < Price(0) || offer < Price(0) {
@@ -38,7 +47,9 @@ impl Naive {
     }
 
     pub(super) fn set_short_sale(&mut self, command: &Command, restricted: bool, automatic: bool) {
-        if self.may_change(command) {
+        if self.may_set(command) {
+            // Trades of an earlier command's work come before the new setting.
+            self.lowest = None;
             self.restrict(command.symbol, restricted, automatic);
         }
     }
@@ -65,7 +76,8 @@ impl Naive {
     pub(super) fn tested_bid(&self, symbol: SymbolId) -> Option<Price> {
         let quoted = self.quotes.get(&symbol).map(|(bid, _)| *bid).filter(|bid| bid.0 > 0);
         let ours = self.side(symbol, true).first().map(|order| order.price);
-        quoted.or(ours.filter(|_| self.state(symbol) == SymbolState::Open))
+        let is_on = self.state(symbol) == SymbolState::Open && !self.is_uncrossing(symbol);
+        quoted.or(ours.filter(|_| is_on))
     }
 
     /// Reports the restriction of short sales by a trade of this command.

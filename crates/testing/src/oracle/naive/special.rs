@@ -1,5 +1,6 @@
 //! Orders of the naive venue with special terms.
 
+use super::work::Owed;
 use super::{Naive, Order, reaches};
 use ringside_model::command::{Command, Enter, EnterSpecial, SpecialTerms};
 use ringside_model::domain::{
@@ -120,23 +121,31 @@ impl Naive {
         side.find(|resting| incoming.open >= resting.least())
     }
 
-    /// Lets each resting hidden order with a minimum trade as if it came in, the oldest first. It
-    /// keeps its place for what is left.
-    pub(super) fn bring_in_minimums(&mut self, symbol: SymbolId) {
+    /// Lets each resting hidden order with a minimum trade as if it came in, the oldest first after
+    /// some time. It keeps its place for what is left. The pegs follow.
+    pub(super) fn bring_in_minimums(&mut self, symbol: SymbolId, mut after: (u64, u64)) {
+        if !self.trades_continuously(symbol) {
+            return;
+        }
         let mut waiting = self.whole_side(symbol, true);
         waiting.extend(self.whole_side(symbol, false));
-        waiting.retain(|order| order.least() > 0);
+        waiting.retain(|order| order.least() > 0 && order.time() > after);
         waiting.sort_by_key(Order::time);
         for order in waiting {
+            let Some(mut order) = self.still(&order) else { continue };
+            if self.is_spent() {
+                self.owed.insert(symbol, Owed::Minimums { after });
+                return;
+            }
+            after = order.time();
             // A short sale that would not be let in now takes nothing.
-            if let Some(mut order) = self.still(&order)
-                && self.passes_short_test(symbol, order.side, order.price)
-            {
+            if self.passes_short_test(symbol, order.side, order.price) {
                 let bound = order.price;
-                self.match_incoming(&mut order, bound);
+                self.trade_minimum(&mut order, bound);
                 self.put(order);
             }
         }
+        self.follow_quote(symbol);
     }
 
     /// Returns the present state of an order; `None` if it has ended or has a new place.

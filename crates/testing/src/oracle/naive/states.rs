@@ -1,6 +1,7 @@
 //! Session states and auctions of the naive venue.
 
-use super::{Naive, Order};
+use super::work::{Owed, Uncross};
+use super::{Naive, Order, reaches};
 use ringside_model::command::Command;
 use ringside_model::domain::{
     Auction, Nanos, OrderId, OrderType, Price, Quantity, Side, SymbolId, SymbolState, TimeInForce,
@@ -25,6 +26,7 @@ impl Naive {
     /// Returns the reason why no order can enter now.
     pub(super) fn closed_to(&self, symbol: SymbolId) -> Option<Reason> {
         match self.state(symbol) {
+            _ if self.work.is_busy => Some(Reason::Busy),
             _ if self.day_over => Some(Reason::Closed),
             SymbolState::Closed => Some(Reason::Closed),
             SymbolState::Halted => Some(Reason::Halted),
@@ -82,7 +84,7 @@ impl Naive {
     }
 
     pub(super) fn set_state(&mut self, command: &Command, state: SymbolState) {
-        if self.may_change(command) && self.may_have(command, state) {
+        if self.may_set(command) && self.may_have(command, state) {
             self.plans.remove(&command.symbol);
             self.enter_state(command.symbol, state);
         }
@@ -103,14 +105,20 @@ impl Naive {
     /// auction, and nothing is planned any more.
     pub(super) fn end_day_of(&mut self, symbol: SymbolId) {
         self.plans.remove(&symbol);
+        self.drop_work(symbol);
         if auction_of(self.state(symbol)).is_some() {
-            let state = SymbolState::Closed;
-            self.states.insert(symbol, state);
-            self.reopenings.remove(&symbol);
-            self.told.remove(&symbol);
-            self.reports.push(StateChanged { state, reopens_at: Nanos(0) }.about(symbol));
+            self.close(symbol);
         }
         self.park_all(symbol);
+    }
+
+    /// Closes a symbol without an auction.
+    pub(super) fn close(&mut self, symbol: SymbolId) {
+        let state = SymbolState::Closed;
+        self.states.insert(symbol, state);
+        self.reopenings.remove(&symbol);
+        self.told.remove(&symbol);
+        self.reports.push(StateChanged { state, reopens_at: Nanos(0) }.about(symbol));
     }
 
     /// Changes the state of a symbol and removes the timers of the state before.
@@ -135,8 +143,16 @@ impl Naive {
             SymbolState::Closed => before == SymbolState::ClosingCall,
             _ => false,
         };
-        let auction = ends.then(|| call.unwrap_or(Auction::Reopening));
-        let price = auction.and_then(|auction| self.uncross(symbol, auction));
+        match ends.then(|| call.unwrap_or(Auction::Reopening)) {
+            Some(auction) => self.uncross(symbol, auction),
+            None => self.end_auction(symbol, None, None),
+        }
+        self.elect(symbol);
+    }
+
+    /// Does what follows an auction, or a change of state without one.
+    fn end_auction(&mut self, symbol: SymbolId, auction: Option<Auction>, price: Option<Price>) {
+        let state = self.state(symbol);
         for order in self.beside(symbol) {
             let had_its_auction = auction.is_some_and(|auction| takes_part(order.tif, auction));
             let missed_it = order.tif == TimeInForce::AtOpen && state == SymbolState::Open;
@@ -148,11 +164,8 @@ impl Naive {
             if let Some(price) = price {
                 self.follow_auction(symbol, price);
             }
-            self.reprice(symbol);
-            self.bring_in_minimums(symbol);
-            self.follow_quote(symbol);
+            self.reprice(symbol, true);
         }
-        self.elect(symbol);
     }
 
     fn is_crossed(&self, symbol: SymbolId) -> bool {
@@ -160,9 +173,8 @@ impl Naive {
         best(true).zip(best(false)).is_some_and(|(bid, offer)| bid >= offer)
     }
 
-    /// Trades all participating orders at the one price, the best limits first and then the oldest.
-    /// Returns the price if anything trades.
-    fn uncross(&mut self, symbol: SymbolId, auction: Auction) -> Option<Price> {
+    /// Publishes the result of an auction, and carries it out.
+    fn uncross(&mut self, symbol: SymbolId, auction: Auction) {
         let indication = self.indication(symbol, auction);
         let (price, matched, _) = indication.unwrap_or((Price(0), 0, 0));
         self.reports.push(Crossed { auction }.about(Subject {
@@ -170,30 +182,73 @@ impl Naive {
             quantity: Quantity(matched.try_into().unwrap_or(u64::MAX)),
             ..Subject::from(symbol)
         }));
-        let mut left = matched;
-        while left > 0 {
-            self.trades += 1;
-            let mut pair = [true, false].map(|buy| self.side_in(symbol, auction, buy)[0]);
-            pair.sort_by_key(Order::time);
-            let quantity = pair[0].shown().min(pair[1].shown());
-            left -= u128::from(quantity);
-            for i in [0, 1] {
-                let mut order = pair[i];
-                order.fill(quantity);
-                let executed = Executed {
-                    trade: self.trades,
-                    contra: pair[1 - i].number,
-                    removed: i == 1,
-                    auction: Some(auction),
-                };
-                self.say(executed, &Order { price, ..order }, quantity);
-                self.put(order);
-                pair[i] = order;
-            }
-            pair.into_iter().for_each(|order| self.refresh(order));
-            self.note_trade(symbol, price);
+        if indication.is_none() {
+            self.end_auction(symbol, Some(auction), None);
+        } else if self.cross_all(symbol, Uncross { auction, price, has_traded: false }) {
+            self.end_auction(symbol, Some(auction), Some(price));
         }
-        (matched > 0).then_some(price)
+    }
+
+    /// Goes on with an auction. If orders were cancelled since it began, the orders that are left
+    /// may be crossed: then there is another auction.
+    pub(super) fn go_on_uncrossing(&mut self, symbol: SymbolId, uncross: Uncross) {
+        let auction = uncross.auction;
+        if !self.cross_all(symbol, uncross) {
+            return;
+        }
+        let is_open = self.state(symbol) == SymbolState::Open;
+        if is_open && self.is_crossed(symbol) && self.indication(symbol, auction).is_some() {
+            return self.uncross(symbol, auction);
+        }
+        let price = self.traded_at.last().copied();
+        self.end_auction(symbol, Some(auction), price);
+    }
+
+    /// Trades all participating orders at the one price, the best limits first and then the oldest.
+    /// Returns false if the command has no work left for the next trade.
+    fn cross_all(&mut self, symbol: SymbolId, mut uncross: Uncross) -> bool {
+        while let Some(pair) = self.next_to_cross(symbol, &uncross) {
+            let quantity = pair[0].shown().min(pair[1].shown());
+            if !self.may_trade(&pair, quantity) {
+                self.owed.insert(symbol, Owed::Uncross(uncross));
+                return false;
+            }
+            uncross.has_traded = true;
+            self.cross(pair, quantity, &uncross);
+        }
+        if uncross.has_traded {
+            self.note_trade(symbol, uncross.price);
+        }
+        true
+    }
+
+    /// Returns the first orders of both sides that may trade at the price, the older one first.
+    fn next_to_cross(&self, symbol: SymbolId, uncross: &Uncross) -> Option<[Order; 2]> {
+        let [bid, offer] = [true, false].map(|buy| {
+            let first = self.side_in(symbol, uncross.auction, buy).first().copied();
+            first.filter(|o| o.price.0 == 0 || reaches(buy, o.price, uncross.price))
+        });
+        let mut pair = [bid?, offer?];
+        pair.sort_by_key(Order::time);
+        Some(pair)
+    }
+
+    fn cross(&mut self, mut pair: [Order; 2], quantity: u64, uncross: &Uncross) {
+        self.work.trades += 1;
+        for i in [0, 1] {
+            let mut order = pair[i];
+            order.fill(quantity);
+            let executed = Executed {
+                trade: self.work.trades,
+                contra: pair[1 - i].number,
+                removed: i == 1,
+                auction: Some(uncross.auction),
+            };
+            self.say(executed, &Order { price: uncross.price, ..order }, quantity);
+            self.put(order);
+            pair[i] = order;
+        }
+        pair.into_iter().for_each(|order| self.refresh(order));
     }
 
     /// Reports the indication of a symbol in a call, if it has changed.

@@ -55,9 +55,10 @@ impl Naive {
 
     /// Lets stops enter the book, wave by wave: first those that have waited, then those that the
     /// trades so far have reached, then those that the trades of these have reached, and so on. If
-    /// the symbol does not trade continuously, the stops that the trades have reached wait.
+    /// the symbol does not trade continuously, or the command has no work left, the stops that the
+    /// trades have reached wait.
     pub(super) fn elect(&mut self, symbol: SymbolId) {
-        while self.trades_continuously(symbol) {
+        while self.trades_continuously(symbol) && !self.owed.contains_key(&symbol) {
             let mut wave = self.late_stops(symbol);
             if wave.is_empty() {
                 wave = self.newly_reached(symbol);
@@ -65,12 +66,21 @@ impl Naive {
             if wave.is_empty() {
                 return;
             }
-            if self.waves == WAVES_MAX {
+            if self.work.waves == WAVES_MAX {
                 wave.into_iter().for_each(|stop| self.keep_waiting(stop));
                 return self.halt_for_cascade(symbol);
             }
-            self.waves += 1;
-            wave.into_iter().for_each(|stop| self.let_in(stop));
+            self.work.waves += 1;
+            for stop in wave {
+                if !self.is_spent() {
+                    self.let_in(stop);
+                } else if stop.reached.is_none() {
+                    self.keep_waiting(stop);
+                }
+            }
+            if !self.late_stops(symbol).is_empty() {
+                break;
+            }
         }
         for stop in self.newly_reached(symbol) {
             self.keep_waiting(stop);
@@ -78,7 +88,7 @@ impl Naive {
     }
 
     /// Returns the stops that were reached and had to wait, in the order in which they were reached.
-    fn late_stops(&self, symbol: SymbolId) -> Vec<Order> {
+    pub(super) fn late_stops(&self, symbol: SymbolId) -> Vec<Order> {
         let mut late = self.stops(symbol);
         late.retain(|stop| stop.reached.is_some());
         late.sort_by_key(|stop| stop.reached);
@@ -98,9 +108,9 @@ impl Naive {
     }
 
     fn keep_waiting(&mut self, stop: Order) {
-        self.kept_waiting += 1;
+        self.work.kept_waiting += 1;
         self.say(Triggered { old_order: stop.number }, &stop, stop.open);
-        self.put(Order { reached: Some((self.at.0, self.kept_waiting)), ..stop });
+        self.put(Order { reached: Some((self.at.0, self.work.kept_waiting)), ..stop });
     }
 
     /// Lets a stop enter the book as a new order, which trades and rests or ends.

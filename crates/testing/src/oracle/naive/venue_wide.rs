@@ -1,5 +1,6 @@
 //! Commands of the naive venue about many symbols, and about no book.
 
+use super::work::Owed;
 use super::{Naive, Order};
 use ringside_model::command::{BreakTrade, Command, CorrectTrade, DefineSymbol, MassCancel};
 use ringside_model::domain::{DayEvent, FirmId, OrderId, Side, SymbolId, Tick, TimeInForce};
@@ -59,10 +60,13 @@ impl Naive {
                 self.end_those_of(symbol, ends_with_day, Reason::Expired);
                 self.end_day_of(symbol);
             }
-            self.look_after(symbol);
             if self.has_late_pegs(symbol) {
+                self.owed.entry(symbol).or_insert(Owed::Pegs);
+            }
+            if !is_over && self.owes(symbol) {
                 self.reports.push(Unfinished {}.about(symbol));
             }
+            self.look_after(symbol);
         }
         self.day_over = is_over;
     }

@@ -1,10 +1,8 @@
 //! Bounds of the work of one command, and what a command leaves of its work to the next one.
 
 use super::{Naive, Order};
-use ringside_model::domain::{Auction, Price, SymbolId};
-
-/// Largest number of trades of one command, and of places that the command gives.
-const WORK_MAX: u32 = (1 << 20) - 1;
+use ringside_model::domain::{Auction, MatchNumber, Price, SymbolId};
+use ringside_model::report::Unfinished;
 
 /// Work of a command on the present symbol.
 #[derive(Clone, Debug)]
@@ -22,6 +20,8 @@ pub(super) struct Work {
     pub goes_on: bool,
     /// True if orders do not enter because of the work that was left.
     pub is_busy: bool,
+    /// True after the report of work that is left.
+    pub is_told: bool,
 }
 
 /// First step that a symbol has not finished; all later steps follow it.
@@ -52,13 +52,14 @@ pub(super) struct Uncross {
 impl Default for Work {
     fn default() -> Self {
         Work {
-            max: WORK_MAX,
+            max: MatchNumber::TRADES_MAX,
             trades: 0,
             placed: 0,
             waves: 0,
             kept_waiting: 0,
             goes_on: false,
             is_busy: false,
+            is_told: false,
         }
     }
 }
@@ -66,7 +67,19 @@ impl Default for Work {
 impl Naive {
     /// Creates a venue whose commands do less work.
     pub fn with_work_max(max: u32) -> Naive {
-        Naive { work: Work { max, ..Work::default() }, ..Naive::default() }
+        let mut venue = Naive::default();
+        venue.set_work_max(max);
+        venue
+    }
+
+    /// Sets the largest number of trades, and of places, of a command.
+    pub fn set_work_max(&mut self, max: u32) {
+        self.work.max = max;
+    }
+
+    /// Returns the largest number of trades, and of places, of a command.
+    pub fn work_max(&self) -> u32 {
+        self.work.max
     }
 
     /// Returns true if the command has no work left.
@@ -88,24 +101,43 @@ impl Naive {
         self.owed.contains_key(&symbol) || is_on && !self.late_stops(symbol).is_empty()
     }
 
+    /// Returns the symbols that have work of earlier commands to do.
+    pub fn owing(&self) -> Vec<SymbolId> {
+        self.symbols.keys().copied().filter(|symbol| self.owes(*symbol)).collect()
+    }
+
     /// Returns true if a symbol is in the middle of an auction.
     pub(super) fn is_uncrossing(&self, symbol: SymbolId) -> bool {
         matches!(self.owed.get(&symbol), Some(Owed::Uncross(_)))
     }
 
-    /// Does the next part of what a symbol owes. Without such work, the pegs come back that a day
-    /// has found parked when it started. The stops that wait follow.
+    /// Does the next part of what a symbol owes. The stops that wait follow.
     pub(super) fn go_on(&mut self, symbol: SymbolId) {
         self.work.goes_on = true;
         match self.owed.remove(&symbol) {
-            None => self.bring_back(symbol),
-            Some(Owed::Uncross(uncross)) => self.cross_all(symbol, uncross),
-            Some(Owed::Bands { is_opening }) => self.reprice(symbol, is_opening),
+            None => {}
+            Some(Owed::Uncross(uncross)) => self.go_on_uncrossing(symbol, uncross),
+            Some(Owed::Bands { is_opening }) => {
+                self.reprice(symbol, is_opening);
+                // A day may have found pegs parked when it started.
+                if !self.owed.contains_key(&symbol) {
+                    self.bring_back(symbol);
+                }
+            }
             Some(Owed::Minimums { after }) => self.bring_in_minimums(symbol, after),
             Some(Owed::Pegs) => self.follow_quote(symbol),
         }
         self.elect(symbol);
         self.look_for_work(symbol);
+        self.say_unfinished(symbol);
+    }
+
+    /// Reports that a symbol owes work, behind the work of the command.
+    pub(super) fn say_unfinished(&mut self, symbol: SymbolId) {
+        if self.work.goes_on && !self.work.is_told && self.owes(symbol) {
+            self.work.is_told = true;
+            self.reports.push(Unfinished {}.about(symbol));
+        }
     }
 
     /// Finds out if the symbol is too busy for more.
